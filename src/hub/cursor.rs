@@ -1,0 +1,519 @@
+//! One player's place in a stream: what it is sent next, what it skips, what is still on its way.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use bytes::{Buf, Bytes};
+
+use super::backlog::Backlog;
+use super::gop::StartSettings;
+use super::packet::{Class, Container, Packet};
+use super::stream::{Headers, Joined, Stream};
+use crate::limits;
+use crate::wire::MediaKind;
+
+/// How a player is served; fixed when it joins.
+#[derive(Clone, Copy, Debug)]
+pub struct PlayerSettings {
+    /// Framing.
+    pub container: Container,
+    /// RTMP message stream id.
+    pub stream_id: u32,
+    /// Where it starts.
+    pub start: StartSettings,
+    /// Skip inter frames until the first key frame.
+    pub wait_key: bool,
+    /// Hold audio until the first video frame.
+    pub wait_video: bool,
+    /// The first timestamp is 0.
+    pub zero_start: bool,
+    /// Milliseconds of skipped media above which codec headers are sent again; 0 never.
+    pub sync: u32,
+    /// Most packets a player may be behind.
+    pub out_queue: u64,
+    /// Most packets in one write.
+    pub merge_frame: usize,
+    /// Hold back until this many packets are due; 0 sends at once.
+    pub cork: u64,
+}
+
+/// What a write came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Everything that is due has been handed to the socket.
+    CaughtUp,
+    /// The socket takes no more now.
+    Blocked,
+}
+
+/// A player that fell too far behind was moved forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Packets left out.
+    pub packets: u64,
+    /// Milliseconds of media left out.
+    pub span: u32,
+}
+
+/// See the module's documentation. Owned by the delivery worker that serves the player.
+#[derive(Debug)]
+pub struct Cursor {
+    settings: PlayerSettings,
+    next: u64,
+    /// Bytes on their way, cut at message boundaries except for the first.
+    pending: VecDeque<Bytes>,
+    /// Kinds (bits by [`MediaKind`]) whose previous timestamp the player knows.
+    synced: u8,
+    need_key: bool,
+    hold_audio: bool,
+    /// Subtracted from the stream's timestamps.
+    offset: Option<u32>,
+}
+
+impl Cursor {
+    /// Takes a place in the stream. `lead` goes out first: command answers, or the head of an HTTP body.
+    pub fn join(settings: PlayerSettings, joined: &Joined, lead: Bytes) -> Self {
+        let cached = settings.start.cache_time > 0;
+        let mut cursor = Cursor {
+            settings,
+            next: joined.start,
+            pending: VecDeque::new(),
+            synced: 0,
+            need_key: settings.wait_key || cached,
+            hold_audio: settings.wait_video && !cached && joined.headers.video.is_some(),
+            offset: if settings.zero_start { None } else { Some(0) },
+        };
+        let _ = cursor.push_control(lead);
+        // The original stamps headers with 0 for a player that starts from the cache, with the current time
+        // for one that does not.
+        cursor.push_headers(&joined.headers, if cached || settings.zero_start { 0 } else { joined.newest });
+        cursor
+    }
+
+    /// Queues bytes of the session itself (acknowledgements, pings, status messages) at the next message
+    /// boundary. Returns false when a stalled player has too much of that queued already.
+    #[must_use = "a player that does not take its control messages has to be closed"]
+    pub fn push_control(&mut self, bytes: Bytes) -> bool {
+        if !bytes.is_empty() {
+            self.pending.push_back(bytes);
+        }
+        self.pending.len() <= limits::PLAYER_PENDING_SLICES
+    }
+
+    /// What is still on its way: the rest of a message, and what was queued behind it.
+    pub fn into_pending(self) -> VecDeque<Bytes> {
+        self.pending
+    }
+
+    /// Number of the next packet.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// How the player is served.
+    pub fn settings(&self) -> &PlayerSettings {
+        &self.settings
+    }
+
+    /// Whether the player takes the very bytes that all others of its container take, starting at `seq`.
+    /// `kinds` are the kinds among them ([`kinds_of`]).
+    pub fn is_steady(&self, seq: u64, kinds: u8) -> bool {
+        self.next == seq
+            && self.pending.is_empty()
+            && !self.need_key
+            && !self.hold_audio
+            && self.settings.cork == 0
+            && self.synced & kinds == kinds
+            && kinds & bit(MediaKind::Data) == 0
+            && (self.settings.container == Container::Rtmp || self.offset == Some(0))
+    }
+
+    /// A steady player was sent `written` bytes of `slices`, which end at packet number `end`.
+    pub fn advance_steady(&mut self, slices: &[Bytes], mut written: usize, end: u64) {
+        self.next = end;
+        for slice in slices {
+            if written >= slice.len() {
+                written -= slice.len();
+            } else {
+                self.pending.push_back(slice.slice(written..));
+                written = 0;
+            }
+        }
+    }
+
+    /// Sends what is due until the socket is full.
+    ///
+    /// `sink` is a vectored write; `WouldBlock` means full, any other error ends the player.
+    pub fn write(
+        &mut self,
+        backlog: &Backlog,
+        sink: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> io::Result<(Progress, usize)> {
+        let mut total = 0;
+        loop {
+            self.refill(backlog);
+            if self.pending.is_empty() {
+                return Ok((Progress::CaughtUp, total));
+            }
+            let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES];
+            let mut offered = 0;
+            let count = self.pending.len().min(slices.len());
+            for (slot, bytes) in slices.iter_mut().zip(&self.pending) {
+                *slot = IoSlice::new(bytes);
+                offered += bytes.len();
+            }
+            let written = match sink(&slices[..count]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok((Progress::Blocked, total)),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(e),
+            };
+            total += written;
+            self.consume(written);
+            if written < offered {
+                return Ok((Progress::Blocked, total));
+            }
+        }
+    }
+
+    /// Moves a player forward that is too far behind: to the newest key frame in the backlog, else to the end,
+    /// where it waits for one. `latest` moves it to a new key frame whenever it is behind (`low_latency`).
+    pub fn skip_if_behind(&mut self, backlog: &Backlog, stream: &Stream) -> Option<Skipped> {
+        let behind = backlog.end().saturating_sub(self.next);
+        let lost = backlog.base().saturating_sub(self.next);
+        let over = behind > self.settings.out_queue
+            || backlog.span_from(self.next) > limits::PLAYER_LAG_MS + self.settings.start.cache_time
+            || lost > 0;
+        let latest = self.settings.start.low_latency && self.settings.start.cache_time > 0;
+        if !over && !latest {
+            return None;
+        }
+        let key = backlog.newest_key(self.next + 1);
+        let target = match key {
+            Some(key) => key,
+            None if over => backlog.end(),
+            None => return None,
+        };
+        // With a key frame at hand but still too much behind it, only the end helps.
+        let target = if backlog.end() - target > self.settings.out_queue { backlog.end() } else { target };
+        let span = backlog.span_from(self.next).saturating_sub(backlog.span_from(target));
+        let skipped = Skipped { packets: target - self.next, span };
+        self.next = target;
+        self.synced = 0;
+        self.need_key = true;
+        if self.settings.sync > 0 && span > self.settings.sync {
+            let timestamp = backlog.get(target).map_or(0, |p| self.player_time(p.timestamp()));
+            self.push_headers(&stream.headers(), timestamp);
+        }
+        Some(skipped)
+    }
+
+    fn push_headers(&mut self, headers: &Headers, timestamp: u32) {
+        for packet in headers.iter() {
+            self.push_private(packet, timestamp);
+        }
+        self.synced = 0;
+    }
+
+    /// Queues up to `merge_frame` packets.
+    fn refill(&mut self, backlog: &Backlog) {
+        if self.settings.cork > 0 && backlog.end().saturating_sub(self.next) < self.settings.cork {
+            return;
+        }
+        while self.pending.len() < self.settings.merge_frame {
+            let Some(packet) = backlog.get(self.next) else { return };
+            self.next += 1;
+            if self.admits(packet) {
+                self.push_packet(packet);
+            } else {
+                self.synced &= !bit(packet.kind());
+            }
+        }
+    }
+
+    /// Whether the player is sent this packet; keeps track of what it is waiting for.
+    fn admits(&mut self, packet: &Packet) -> bool {
+        match packet.class() {
+            Class::Key => {
+                self.need_key = false;
+                self.hold_audio = false;
+                true
+            }
+            Class::Inter if self.need_key => false,
+            Class::Inter => {
+                self.hold_audio = false;
+                true
+            }
+            Class::Audio => !self.hold_audio,
+            Class::VideoHeader | Class::AudioHeader | Class::Metadata | Class::Other => true,
+        }
+    }
+
+    fn push_packet(&mut self, packet: &Packet) {
+        let kind = bit(packet.kind());
+        let plain = match self.settings.container {
+            // Data messages are few; their timestamps need not form a chain of deltas.
+            Container::Rtmp => self.synced & kind != 0 && packet.kind() != MediaKind::Data,
+            Container::Flv | Container::FlvChunked => self.offset == Some(0),
+        };
+        if plain {
+            self.pending.push_back(packet.shared(self.settings.container).clone());
+        } else {
+            let timestamp = self.player_time(packet.timestamp());
+            self.push_private(packet, timestamp);
+        }
+        self.synced |= kind;
+    }
+
+    fn push_private(&mut self, packet: &Packet, timestamp: u32) {
+        let (head, tail) = packet.private(self.settings.container, timestamp, self.settings.stream_id);
+        self.pending.push_back(head);
+        if !tail.is_empty() {
+            self.pending.push_back(tail);
+        }
+    }
+
+    fn player_time(&mut self, timestamp: u32) -> u32 {
+        timestamp.wrapping_sub(*self.offset.get_or_insert(timestamp))
+    }
+
+    fn consume(&mut self, mut written: usize) {
+        while let Some(front) = self.pending.front_mut() {
+            if written < front.len() {
+                front.advance(written);
+                return;
+            }
+            written -= front.len();
+            self.pending.pop_front();
+        }
+        // A burst at the start must not leave its queue behind for the rest of the session.
+        if self.pending.capacity() > 8 {
+            self.pending.shrink_to(0);
+        }
+    }
+}
+
+/// The kinds among `packets`, as [`Cursor::is_steady`] takes them.
+pub fn kinds_of<'a>(packets: impl Iterator<Item = &'a std::sync::Arc<Packet>>) -> u8 {
+    packets.fold(0, |kinds, packet| kinds | bit(packet.kind()))
+}
+
+fn bit(kind: MediaKind) -> u8 {
+    1 << kind as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::gop::CacheSettings;
+    use crate::hub::registry::StreamKey;
+    use crate::hub::stream::{Incoming, PublishSettings};
+    use crate::wire::flv;
+    use crate::wire::rtmp::chunk;
+
+    fn settings(container: Container) -> PlayerSettings {
+        PlayerSettings {
+            container,
+            stream_id: 1,
+            start: StartSettings { cache_time: 0, send_all: false, low_latency: false },
+            wait_key: true,
+            wait_video: false,
+            zero_start: false,
+            sync: 300,
+            out_queue: 16,
+            merge_frame: 32,
+            cork: 0,
+        }
+    }
+
+    fn incoming(kind: MediaKind, class: Class, timestamp: u32) -> Incoming {
+        Incoming { kind, class, timestamp, payload: Bytes::from(vec![timestamp as u8; 40]) }
+    }
+
+    struct Rig {
+        stream: Stream,
+        backlog: Backlog,
+    }
+
+    struct NoWake;
+    impl crate::hub::stream::Wake for NoWake {
+        fn wake(&self, _: u64) {}
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            let stream = Stream::new(1, StreamKey::new("d", "a", "n"), 128);
+            let cache = CacheSettings { cache_time: 0, out_queue: 2048 };
+            stream.start_publish(1, PublishSettings { cache, fix_timestamp: 0 }).unwrap();
+            stream.attach(0, std::sync::Arc::new(NoWake));
+            Rig { stream, backlog: Backlog::default() }
+        }
+
+        fn push(&mut self, batch: impl IntoIterator<Item = Incoming>) {
+            self.stream.push(1, batch);
+            let mut out = Vec::new();
+            let start = self.stream.fetch(0, &mut out);
+            self.backlog.append(start, out);
+        }
+
+        fn join(&self, settings: PlayerSettings) -> Cursor {
+            let joined = self.stream.join(settings.start, self.backlog.end());
+            Cursor::join(settings, &joined, Bytes::new())
+        }
+    }
+
+    /// Writes everything that is due and returns it.
+    fn drain(cursor: &mut Cursor, backlog: &Backlog, step: usize) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut sink = |slices: &[IoSlice<'_>]| {
+            let all: Vec<u8> = slices.iter().flat_map(|s| s.to_vec()).collect();
+            let n = all.len().min(step);
+            out.extend_from_slice(&all[..n]);
+            Ok(n)
+        };
+        loop {
+            let (progress, _) = cursor.write(backlog, &mut sink).unwrap();
+            if progress == Progress::CaughtUp {
+                return out;
+            }
+        }
+    }
+
+    fn rtmp_messages(bytes: &[u8]) -> Vec<(u8, u32)> {
+        let limits = chunk::Limits {
+            max_message: 1 << 20,
+            max_chunk_streams: 64,
+            max_partial: 1 << 22,
+            publish_time_fix: true,
+        };
+        let mut reader = chunk::Reader::new(limits);
+        let mut input = bytes;
+        let mut out = Vec::new();
+        while let Some(m) = reader.read(&mut input).unwrap() {
+            out.push((m.type_id, m.timestamp));
+        }
+        out
+    }
+
+    #[test]
+    fn a_new_player_gets_audio_at_once_and_video_from_the_next_key_frame() {
+        let mut rig = Rig::new();
+        let mut cursor = rig.join(settings(Container::Rtmp));
+        rig.push([
+            incoming(MediaKind::Video, Class::Inter, 1000),
+            incoming(MediaKind::Audio, Class::Audio, 1001),
+            incoming(MediaKind::Video, Class::Key, 1040),
+            incoming(MediaKind::Video, Class::Inter, 1080),
+        ]);
+        let sent = rtmp_messages(&drain(&mut cursor, &rig.backlog, 7));
+        assert_eq!(sent, [(8, 1001), (9, 1040), (9, 1080)]);
+        assert!(cursor.is_steady(rig.backlog.end(), 0b11));
+    }
+
+    #[test]
+    fn wait_video_holds_audio_where_there_is_video() {
+        let mut rig = Rig::new();
+        rig.push([incoming(MediaKind::Video, Class::VideoHeader, 0)]);
+        let mut cursor = rig.join(PlayerSettings { wait_video: true, ..settings(Container::Rtmp) });
+        rig.push([
+            incoming(MediaKind::Audio, Class::Audio, 10),
+            incoming(MediaKind::Video, Class::Key, 40),
+            incoming(MediaKind::Audio, Class::Audio, 50),
+        ]);
+        let sent = rtmp_messages(&drain(&mut cursor, &rig.backlog, 1000));
+        assert_eq!(sent, [(9, 0), (9, 40), (8, 50)]);
+    }
+
+    #[test]
+    fn zero_start_counts_from_the_first_frame_sent() {
+        for container in [Container::Rtmp, Container::Flv] {
+            let mut rig = Rig::new();
+            let mut cursor = rig.join(PlayerSettings { zero_start: true, ..settings(container) });
+            rig.push([
+                incoming(MediaKind::Video, Class::Key, 90_000),
+                incoming(MediaKind::Audio, Class::Audio, 90_010),
+                incoming(MediaKind::Video, Class::Inter, 90_040),
+            ]);
+            let bytes = drain(&mut cursor, &rig.backlog, 11);
+            let sent = match container {
+                Container::Rtmp => rtmp_messages(&bytes),
+                _ => flv_tags(&bytes),
+            };
+            assert_eq!(sent, [(9, 0), (8, 10), (9, 40)]);
+        }
+    }
+
+    fn flv_tags(bytes: &[u8]) -> Vec<(u8, u32)> {
+        let mut whole = bytes::BytesMut::new();
+        flv::write_header(&mut whole, true, true);
+        whole.extend_from_slice(bytes);
+        let mut reader = flv::Reader::new(1 << 20);
+        let mut out = Vec::new();
+        let mut input = &whole[..];
+        while let Some(tag) = reader.read(&mut input).unwrap() {
+            out.push((tag.kind.type_id(), tag.timestamp));
+        }
+        out
+    }
+
+    #[test]
+    fn slow_player_skips_to_key_frame_after_finishing_its_message() {
+        let mut rig = Rig::new();
+        let mut cursor = rig.join(settings(Container::Rtmp));
+        rig.push([incoming(MediaKind::Video, Class::Key, 0)]);
+        let mut first = Vec::new();
+        let (progress, _) = cursor
+            .write(&rig.backlog, &mut |slices| {
+                if !first.is_empty() {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
+                first.extend_from_slice(&slices[0][..5]);
+                Ok(5)
+            })
+            .unwrap();
+        assert_eq!(progress, Progress::Blocked);
+        for i in 1..30u32 {
+            let class = if i == 20 { Class::Key } else { Class::Inter };
+            rig.push([incoming(MediaKind::Video, class, i * 40)]);
+        }
+        let skipped = cursor.skip_if_behind(&rig.backlog, &rig.stream).unwrap();
+        assert_eq!(skipped.packets, 19);
+        let mut all = first;
+        all.extend(drain(&mut cursor, &rig.backlog, 9));
+        let sent = rtmp_messages(&all);
+        assert_eq!(sent[..3], [(9, 0), (9, 800), (9, 840)]);
+        assert_eq!(sent.len(), 1 + 10);
+    }
+
+    #[test]
+    fn slow_player_without_key_frame_waits_for_the_next() {
+        let mut rig = Rig::new();
+        let mut cursor = rig.join(settings(Container::Flv));
+        for i in 0..40u32 {
+            rig.push([incoming(MediaKind::Video, Class::Inter, i * 40)]);
+        }
+        assert_eq!(cursor.skip_if_behind(&rig.backlog, &rig.stream).map(|s| s.packets), Some(40));
+        assert_eq!(cursor.skip_if_behind(&rig.backlog, &rig.stream), None);
+        rig.push([incoming(MediaKind::Video, Class::Inter, 1600), incoming(MediaKind::Video, Class::Key, 1640)]);
+        assert_eq!(flv_tags(&drain(&mut cursor, &rig.backlog, 1000)), [(9, 1640)]);
+    }
+
+    #[test]
+    fn steady_players_keep_the_unsent_rest_only() {
+        let mut rig = Rig::new();
+        let mut cursor = rig.join(settings(Container::Rtmp));
+        rig.push([incoming(MediaKind::Video, Class::Key, 0), incoming(MediaKind::Audio, Class::Audio, 0)]);
+        let mut all = drain(&mut cursor, &rig.backlog, 1000);
+        let seq = rig.backlog.end();
+        rig.push([incoming(MediaKind::Video, Class::Inter, 40), incoming(MediaKind::Audio, Class::Audio, 41)]);
+        assert!(cursor.is_steady(seq, kinds_of(rig.backlog.from(seq))));
+        let slices: Vec<Bytes> =
+            rig.backlog.from(seq).map(|p| p.shared(Container::Rtmp).clone()).collect();
+        let whole: Vec<u8> = slices.iter().flat_map(|s| s.to_vec()).collect();
+        all.extend_from_slice(&whole[..50]);
+        cursor.advance_steady(&slices, 50, rig.backlog.end());
+        all.extend(drain(&mut cursor, &rig.backlog, 1000));
+        assert_eq!(rtmp_messages(&all), [(9, 0), (8, 0), (9, 40), (8, 41)]);
+    }
+}

@@ -1,0 +1,242 @@
+//! The packets a stream keeps: the GOP cache and what delivery workers have not fetched yet.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::packet::{Class, Packet};
+use crate::limits;
+
+/// How much media a publisher's stream keeps for new players (`cache_time`, `out_queue`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// Milliseconds that whole GOPs must cover; 0 disables the cache.
+    pub cache_time: u32,
+    /// Most packets kept.
+    pub out_queue: usize,
+}
+
+/// Where a new player wants to start (`cache_time`, `send_all`, `low_latency`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartSettings {
+    /// 0: start with the next packet.
+    pub cache_time: u32,
+    /// Start with the oldest GOP kept.
+    pub send_all: bool,
+    /// Start with the newest key frame.
+    pub low_latency: bool,
+}
+
+/// Packets by sequence number, pruned to whole GOPs.
+#[derive(Debug)]
+pub struct Ring {
+    settings: CacheSettings,
+    base: u64,
+    packets: VecDeque<Arc<Packet>>,
+    /// Numbers of the key frames held, oldest first.
+    keys: VecDeque<u64>,
+    bytes: usize,
+    has_video: bool,
+}
+
+impl Ring {
+    /// An empty ring.
+    pub fn new(settings: CacheSettings) -> Self {
+        Ring { settings, base: 0, packets: VecDeque::new(), keys: VecDeque::new(), bytes: 0, has_video: false }
+    }
+
+    /// A new publisher begins: what its predecessor left can no longer start a player.
+    pub fn start_publisher(&mut self, settings: CacheSettings) {
+        self.settings = settings;
+        self.keys.clear();
+        self.has_video = false;
+    }
+
+    /// Adds a packet.
+    pub fn push(&mut self, packet: Arc<Packet>) {
+        match packet.class() {
+            Class::Key => {
+                self.keys.push_back(self.end());
+                self.has_video = true;
+            }
+            Class::Inter => self.has_video = true,
+            // New parameters: older frames can't be decoded after the headers a new player gets.
+            Class::VideoHeader => {
+                self.keys.clear();
+                self.has_video = true;
+            }
+            _ => {}
+        }
+        self.bytes += packet.payload().len();
+        self.packets.push_back(packet);
+    }
+
+    /// Drops what neither the cache nor a worker needs. `fetched` is the lowest number a worker still wants.
+    pub fn prune(&mut self, fetched: u64) {
+        let mut floor = self.cache_start().unwrap_or(self.end()).min(fetched);
+        let limit = self.settings.out_queue.max(1) as u64;
+        floor = floor.max(self.end().saturating_sub(limit));
+        self.drop_below(floor);
+        while self.bytes > limits::STREAM_CACHE_BYTES && self.packets.len() > 1 {
+            self.drop_below(self.base + 1);
+        }
+    }
+
+    /// Number of the packet a new player starts with.
+    pub fn start_for(&self, start: StartSettings) -> u64 {
+        if start.cache_time == 0 || self.settings.cache_time == 0 {
+            return self.end();
+        }
+        if !self.has_video {
+            return self.first_within(start.cache_time).unwrap_or(self.end());
+        }
+        let chosen = if start.low_latency {
+            self.keys.back().copied()
+        } else if start.send_all {
+            self.keys.front().copied()
+        } else {
+            self.key_covering(start.cache_time)
+        };
+        chosen.unwrap_or(self.end())
+    }
+
+    /// Packets from `seq` on; fewer when older ones are gone. The first number is returned with them.
+    pub fn from(&self, seq: u64) -> (u64, impl DoubleEndedIterator<Item = &Arc<Packet>>) {
+        let first = seq.clamp(self.base, self.end());
+        (first, self.packets.range((first - self.base) as usize..))
+    }
+
+    /// Number that follows the last packet.
+    pub fn end(&self) -> u64 {
+        self.base + self.packets.len() as u64
+    }
+
+    /// Packets held.
+    pub fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    fn cache_start(&self) -> Option<u64> {
+        match self.settings.cache_time {
+            0 => None,
+            time if self.has_video => self.key_covering(time),
+            time => self.first_within(time),
+        }
+    }
+
+    /// The newest key frame that is at least `time` old, else the oldest.
+    fn key_covering(&self, time: u32) -> Option<u64> {
+        let newest = self.packets.back()?.timestamp();
+        let old_enough = |seq: &&u64| {
+            let key = &self.packets[(**seq - self.base) as usize];
+            newest.saturating_sub(key.timestamp()) >= time
+        };
+        self.keys.iter().rev().find(old_enough).or(self.keys.front()).copied()
+    }
+
+    /// The oldest packet not older than `time`.
+    fn first_within(&self, time: u32) -> Option<u64> {
+        let newest = self.packets.back()?.timestamp();
+        let index = self.packets.partition_point(|p| newest.saturating_sub(p.timestamp()) > time);
+        Some(self.base + index as u64)
+    }
+
+    fn drop_below(&mut self, floor: u64) {
+        while self.base < floor {
+            let Some(packet) = self.packets.pop_front() else { break };
+            self.bytes -= packet.payload().len();
+            self.base += 1;
+        }
+        while self.keys.front().is_some_and(|&k| k < self.base) {
+            self.keys.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::MediaKind;
+    use bytes::Bytes;
+
+    const CACHE: CacheSettings = CacheSettings { cache_time: 2000, out_queue: 2048 };
+
+    fn start(cache_time: u32, send_all: bool, low_latency: bool) -> StartSettings {
+        StartSettings { cache_time, send_all, low_latency }
+    }
+
+    /// One frame every 100 ms, a key frame every second.
+    fn filled(settings: CacheSettings, frames: u32) -> Ring {
+        let mut ring = Ring::new(settings);
+        for i in 0..frames {
+            let class = if i % 10 == 0 { Class::Key } else { Class::Inter };
+            ring.push(Arc::new(Packet::new(
+                MediaKind::Video,
+                class,
+                i * 100,
+                100,
+                Bytes::from_static(b"x"),
+                4096,
+            )));
+            ring.prune(u64::MAX);
+        }
+        ring
+    }
+
+    #[test]
+    fn keeps_whole_gops_that_cover_the_time() {
+        let ring = filled(CACHE, 58); // newest 5700
+        assert_eq!(ring.start_for(start(2000, true, false)), 30); // 3000 is 2.7 s old, 4000 only 1.7
+        assert_eq!(ring.start_for(start(1000, false, false)), 40);
+        assert_eq!(ring.start_for(start(2000, false, true)), 50);
+        assert_eq!(ring.len(), 28);
+    }
+
+    #[test]
+    fn without_cache_time_a_player_starts_at_the_end() {
+        let ring = filled(CacheSettings { cache_time: 0, out_queue: 2048 }, 58);
+        assert_eq!(ring.start_for(start(2000, true, false)), 58);
+        assert!(ring.is_empty());
+    }
+
+    #[test]
+    fn out_queue_bounds_the_cache() {
+        let ring = filled(CacheSettings { cache_time: 60_000, out_queue: 25 }, 58);
+        assert_eq!(ring.len(), 18); // from the oldest key frame that still fits
+        assert_eq!(ring.start_for(start(60_000, true, false)), 40);
+    }
+
+    #[test]
+    fn packets_wait_for_the_slowest_worker_up_to_the_bound() {
+        let mut ring = filled(CacheSettings { cache_time: 0, out_queue: 10 }, 5);
+        for i in 0..30 {
+            ring.push(Arc::new(Packet::new(MediaKind::Audio, Class::Audio, i, 1, Bytes::new(), 4096)));
+            ring.prune(5);
+        }
+        assert_eq!(ring.len(), 10);
+        let (first, packets) = ring.from(5);
+        assert_eq!((first, packets.count()), (25, 10));
+    }
+
+    #[test]
+    fn audio_only_starts_cache_time_ago() {
+        let mut ring = Ring::new(CACHE);
+        for i in 0..100 {
+            ring.push(Arc::new(Packet::new(MediaKind::Audio, Class::Audio, i * 100, 100, Bytes::new(), 4096)));
+            ring.prune(u64::MAX);
+        }
+        assert_eq!(ring.start_for(start(1000, false, false)), 89);
+        assert_eq!(ring.len(), 21);
+    }
+
+    #[test]
+    fn a_new_video_header_forgets_older_key_frames() {
+        let mut ring = filled(CACHE, 15);
+        ring.push(Arc::new(Packet::new(MediaKind::Video, Class::VideoHeader, 1500, 0, Bytes::new(), 4096)));
+        assert_eq!(ring.start_for(start(2000, true, false)), ring.end());
+    }
+}

@@ -1,0 +1,238 @@
+//! One media message, framed at most once per container.
+
+use std::sync::OnceLock;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::wire::flv;
+use crate::wire::rtmp::chunk;
+use crate::wire::MediaKind;
+
+/// What a packet means to a subscriber that has to choose where to start or what to skip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// `onMetaData`.
+    Metadata,
+    /// Codec configuration of the audio track.
+    AudioHeader,
+    /// Codec configuration of the video track.
+    VideoHeader,
+    /// Audio frame.
+    Audio,
+    /// Video frame that can be decoded by itself.
+    Key,
+    /// Video frame that needs earlier ones.
+    Inter,
+    /// Anything else (other data messages).
+    Other,
+}
+
+/// How a subscriber wants its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Container {
+    /// RTMP chunks.
+    Rtmp,
+    /// FLV tags.
+    Flv,
+    /// FLV tags, each in an HTTP/1.1 chunk.
+    FlvChunked,
+}
+
+/// Length of the chunk header that [`Packet::shared`] starts with in the RTMP container (type 1, one-byte
+/// basic header). A cursor replaces it by an absolute header where a player has no previous timestamp.
+const RTMP_HEAD: usize = 8;
+/// Length of an FLV tag header.
+const FLV_HEAD: usize = flv::TAG_HEADER;
+
+/// Chunk stream ids of media to players; the session itself uses 2 and 3 only.
+pub const AUDIO_CSID: u32 = 6;
+/// Chunk stream id of video to players.
+pub const VIDEO_CSID: u32 = 7;
+/// Chunk stream id of data messages to players.
+pub const DATA_CSID: u32 = 5;
+
+/// A media message of a stream, on the stream's own timeline.
+#[derive(Debug)]
+pub struct Packet {
+    kind: MediaKind,
+    class: Class,
+    timestamp: u32,
+    delta: u32,
+    payload: Bytes,
+    chunk_size: usize,
+    rtmp: OnceLock<Bytes>,
+    flv: OnceLock<Bytes>,
+    flv_chunked: OnceLock<Bytes>,
+}
+
+impl Packet {
+    /// `timestamp` and `delta` are milliseconds; `delta` is counted from the packet before of the same kind
+    /// and must stay below `0xFFFFFF`, so that shared bytes never need an extended timestamp.
+    pub fn new(
+        kind: MediaKind,
+        class: Class,
+        timestamp: u32,
+        delta: u32,
+        payload: Bytes,
+        chunk_size: usize,
+    ) -> Self {
+        debug_assert!(delta < 0xFF_FFFF);
+        Packet {
+            kind,
+            class,
+            timestamp,
+            delta,
+            payload,
+            chunk_size,
+            rtmp: OnceLock::new(),
+            flv: OnceLock::new(),
+            flv_chunked: OnceLock::new(),
+        }
+    }
+
+    /// Audio, video or data.
+    pub fn kind(&self) -> MediaKind {
+        self.kind
+    }
+
+    /// What the packet means to a subscriber.
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    /// Milliseconds on the stream's timeline.
+    pub fn timestamp(&self) -> u32 {
+        self.timestamp
+    }
+
+    /// The message body as published.
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// The framed bytes that all subscribers of a container share.
+    pub fn shared(&self, container: Container) -> &Bytes {
+        match container {
+            Container::Rtmp => self.rtmp.get_or_init(|| {
+                let mut out = BytesMut::with_capacity(self.rtmp_capacity());
+                chunk::write_delta(
+                    &mut out,
+                    csid(self.kind),
+                    self.delta,
+                    self.kind.type_id(),
+                    &self.payload,
+                    self.chunk_size,
+                );
+                out.freeze()
+            }),
+            Container::Flv => self.flv.get_or_init(|| {
+                let mut out = BytesMut::with_capacity(self.payload.len() + FLV_HEAD + 4);
+                flv::write_tag(&mut out, self.kind, self.timestamp, &self.payload);
+                out.freeze()
+            }),
+            Container::FlvChunked => self.flv_chunked.get_or_init(|| {
+                let tag = self.payload.len() + FLV_HEAD + 4;
+                let mut out = BytesMut::with_capacity(tag + 16);
+                out.put_slice(format!("{tag:x}\r\n").as_bytes());
+                flv::write_tag(&mut out, self.kind, self.timestamp, &self.payload);
+                out.put_slice(b"\r\n");
+                out.freeze()
+            }),
+        }
+    }
+
+    /// The bytes for one player whose timestamps or chunk stream state differ from the shared form: a small
+    /// head of its own and the shared rest.
+    ///
+    /// `timestamp` is the player's own, in milliseconds. In the RTMP container the head carries it absolutely.
+    pub fn private(&self, container: Container, timestamp: u32, stream_id: u32) -> (Bytes, Bytes) {
+        let shared = self.shared(container);
+        match container {
+            Container::Rtmp if timestamp < 0xFF_FFFF => {
+                let head = chunk::absolute_header(
+                    csid(self.kind),
+                    timestamp,
+                    self.payload.len(),
+                    self.kind.type_id(),
+                    stream_id,
+                );
+                (Bytes::copy_from_slice(&head), shared.slice(RTMP_HEAD..))
+            }
+            // An extended timestamp is repeated in every chunk, so nothing of the message can be shared. It
+            // happens once per start or skip and kind, never in the steady state.
+            Container::Rtmp => {
+                let mut out = BytesMut::with_capacity(self.rtmp_capacity() + 16);
+                chunk::write_absolute(
+                    &mut out,
+                    csid(self.kind),
+                    timestamp,
+                    self.kind.type_id(),
+                    stream_id,
+                    &self.payload,
+                    self.chunk_size,
+                );
+                (out.freeze(), Bytes::new())
+            }
+            Container::Flv | Container::FlvChunked => {
+                let lead = shared.len() - self.flv_body_len(container);
+                let mut head = BytesMut::with_capacity(lead);
+                head.put_slice(&shared[..lead - FLV_HEAD]);
+                head.put_slice(&flv::tag_header(self.kind, timestamp, self.payload.len()));
+                (head.freeze(), shared.slice(lead..))
+            }
+        }
+    }
+
+    /// Bytes behind the tag header in an FLV container.
+    fn flv_body_len(&self, container: Container) -> usize {
+        self.payload.len() + 4 + if container == Container::FlvChunked { 2 } else { 0 }
+    }
+
+    fn rtmp_capacity(&self) -> usize {
+        self.payload.len() + RTMP_HEAD + self.payload.len() / self.chunk_size.max(1) + 1
+    }
+}
+
+fn csid(kind: MediaKind) -> u32 {
+    match kind {
+        MediaKind::Audio => AUDIO_CSID,
+        MediaKind::Video => VIDEO_CSID,
+        MediaKind::Data => DATA_CSID,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flv_private_differs_from_shared_in_the_timestamp_only() {
+        for container in [Container::Flv, Container::FlvChunked] {
+            let packet =
+                Packet::new(MediaKind::Video, Class::Key, 0x0102_0304, 40, vec![7u8; 5000].into(), 4096);
+            let (head, tail) = packet.private(container, 0x0102_0304, 1);
+            assert_eq!([&head[..], &tail[..]].concat(), packet.shared(container).to_vec());
+            let (moved, rest) = packet.private(container, 9, 1);
+            assert_eq!(moved.len(), head.len());
+            assert_eq!(rest, tail);
+            assert_ne!(moved, head);
+        }
+    }
+
+    #[test]
+    fn rtmp_private_is_an_absolute_message_over_the_shared_chunks() {
+        let packet = Packet::new(MediaKind::Audio, Class::Audio, 50, 23, vec![1u8; 9000].into(), 4096);
+        let (head, tail) = packet.private(Container::Rtmp, 77, 1);
+        let mut whole = BytesMut::new();
+        chunk::write_absolute(&mut whole, AUDIO_CSID, 77, 8, 1, &[1u8; 9000], 4096);
+        assert_eq!([&head[..], &tail[..]].concat(), whole.to_vec());
+    }
+
+    #[test]
+    fn rtmp_private_repeats_an_extended_timestamp() {
+        let packet = Packet::new(MediaKind::Audio, Class::Audio, 50, 23, vec![1u8; 9000].into(), 4096);
+        let (head, tail) = packet.private(Container::Rtmp, 0x0200_0000, 1);
+        assert!(tail.is_empty());
+        assert_eq!(head.len(), 12 + 4 + 9000 + 2 * (1 + 4));
+    }
+}

@@ -1,0 +1,147 @@
+//! All streams by key. A stream exists as long as a session uses it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+
+use super::stream::Stream;
+
+/// Server, application and name of a stream (the original's `$stream`: `serverid/app/name`).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StreamKey {
+    /// `serverid` of the virtual server.
+    pub serverid: Bytes,
+    /// Application as the session named it, also below `application *`.
+    pub app: Bytes,
+    /// Stream name without its query.
+    pub name: Bytes,
+}
+
+impl StreamKey {
+    /// From its three parts.
+    pub fn new(serverid: impl Into<Bytes>, app: impl Into<Bytes>, name: impl Into<Bytes>) -> Self {
+        StreamKey { serverid: serverid.into(), app: app.into(), name: name.into() }
+    }
+}
+
+/// All streams of the process.
+#[derive(Debug, Default)]
+pub struct Registry {
+    streams: Mutex<HashMap<StreamKey, Entry>>,
+    ids: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    stream: Arc<Stream>,
+    users: usize,
+}
+
+/// A session's hold on a stream.
+#[derive(Debug)]
+pub struct StreamUse {
+    registry: Arc<Registry>,
+    stream: Arc<Stream>,
+    first: bool,
+    released: bool,
+}
+
+impl Registry {
+    /// Holds the stream, making it if it does not exist. `chunk_size` counts only for a new stream.
+    pub fn enter(self: &Arc<Self>, key: &StreamKey, chunk_size: usize) -> StreamUse {
+        let mut streams = self.lock();
+        let entry = streams.entry(key.clone()).or_insert_with(|| Entry {
+            stream: Arc::new(Stream::new(self.ids.fetch_add(1, Ordering::Relaxed), key.clone(), chunk_size)),
+            users: 0,
+        });
+        entry.users += 1;
+        StreamUse {
+            registry: self.clone(),
+            stream: entry.stream.clone(),
+            first: entry.users == 1,
+            released: false,
+        }
+    }
+
+    /// The stream, if some session uses it.
+    pub fn find(&self, key: &StreamKey) -> Option<Arc<Stream>> {
+        self.lock().get(key).map(|e| e.stream.clone())
+    }
+
+    /// All streams at this moment.
+    pub fn list(&self) -> Vec<Arc<Stream>> {
+        self.lock().values().map(|e| e.stream.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<StreamKey, Entry>> {
+        self.streams.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Returns whether this was the last user.
+    fn leave(&self, stream: &Arc<Stream>) -> bool {
+        let mut streams = self.lock();
+        let Some(entry) = streams.get_mut(stream.key()).filter(|e| Arc::ptr_eq(&e.stream, stream)) else {
+            return false;
+        };
+        entry.users -= 1;
+        let last = entry.users == 0;
+        if last {
+            streams.remove(stream.key());
+        }
+        last
+    }
+}
+
+impl StreamUse {
+    /// The stream.
+    pub fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// Whether this use made the stream: the moment of the `stream` event's start.
+    pub fn is_first(&self) -> bool {
+        self.first
+    }
+
+    /// Lets go. Returns whether this ended the stream: the moment of the `stream` event's done.
+    pub fn leave(mut self) -> bool {
+        self.released = true;
+        self.registry.leave(&self.stream)
+    }
+}
+
+impl Drop for StreamUse {
+    fn drop(&mut self) {
+        if !self.released {
+            self.registry.leave(&self.stream);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stream_lives_from_its_first_to_its_last_user() {
+        let registry = Arc::new(Registry::default());
+        let key = StreamKey::new("default", "live", "s");
+        let a = registry.enter(&key, 4096);
+        let b = registry.enter(&key, 4096);
+        assert!(a.is_first() && !b.is_first());
+        assert!(!a.leave());
+        assert!(registry.find(&key).is_some());
+        assert!(b.leave());
+        assert!(registry.find(&key).is_none());
+    }
+
+    #[test]
+    fn a_dropped_use_counts_as_left() {
+        let registry = Arc::new(Registry::default());
+        let key = StreamKey::new("default", "live", "s");
+        drop(registry.enter(&key, 4096));
+        assert!(registry.list().is_empty());
+    }
+}

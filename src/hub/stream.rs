@@ -1,0 +1,436 @@
+//! A named stream: its publisher, its packets and the delivery workers that fetch them.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::gop::{CacheSettings, Ring, StartSettings};
+use super::info::MediaInfo;
+use super::packet::{Class, Packet};
+use super::registry::StreamKey;
+use super::timeline::Timeline;
+use crate::wire::MediaKind;
+
+/// Told that a stream has something to fetch. Called outside the stream's lock, at most once per batch and
+/// worker.
+pub trait Wake: Send + Sync {
+    /// `stream` is [`Stream::id`].
+    fn wake(&self, stream: u64);
+}
+
+/// A media message on its way into the stream.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Audio, video or data.
+    pub kind: MediaKind,
+    /// What it means to subscribers.
+    pub class: Class,
+    /// The publisher's timestamp in milliseconds.
+    pub timestamp: u32,
+    /// FLV tag body.
+    pub payload: Bytes,
+}
+
+/// Whether somebody publishes, as players watch it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phase {
+    /// A publisher is there.
+    pub publishing: bool,
+    /// It has sent media.
+    pub flowing: bool,
+    /// Counts publishers.
+    pub epoch: u64,
+}
+
+/// What a publisher brings to its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PublishSettings {
+    /// GOP cache.
+    pub cache: CacheSettings,
+    /// Forward jumps above this many milliseconds are flattened; 0 keeps them.
+    pub fix_timestamp: u32,
+}
+
+/// The newest codec headers and metadata, which every new player gets first.
+#[derive(Clone, Debug, Default)]
+pub struct Headers {
+    /// `onMetaData`.
+    pub metadata: Option<Arc<Packet>>,
+    /// AAC configuration.
+    pub audio: Option<Arc<Packet>>,
+    /// AVC or HEVC configuration.
+    pub video: Option<Arc<Packet>>,
+}
+
+impl Headers {
+    /// Metadata first, then audio, then video, as the original sends them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Packet>> {
+        [&self.metadata, &self.audio, &self.video].into_iter().flatten()
+    }
+}
+
+/// Somebody else publishes already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Busy;
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Stream {
+    id: u64,
+    key: StreamKey,
+    chunk_size: usize,
+    state: Mutex<State>,
+    phase: watch::Sender<Phase>,
+    info: Mutex<MediaInfo>,
+}
+
+struct State {
+    publisher: Option<u64>,
+    settings: PublishSettings,
+    timeline: Timeline,
+    ring: Ring,
+    headers: Headers,
+    workers: Vec<Attached>,
+    /// Packets that left the ring before a worker fetched them.
+    lost_total: u64,
+}
+
+struct Attached {
+    wake: Arc<dyn Wake>,
+    worker: usize,
+    fetched: u64,
+    /// Woken and not yet come to fetch.
+    woken: bool,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("publisher", &self.publisher).finish_non_exhaustive()
+    }
+}
+
+/// What a joining player is given.
+#[derive(Debug)]
+pub struct Joined {
+    /// Number of the first packet to send.
+    pub start: u64,
+    /// Packets from `start` up to where the worker's backlog begins.
+    pub older: Vec<Arc<Packet>>,
+    /// Headers to send before.
+    pub headers: Headers,
+    /// Newest timestamp of the stream, in milliseconds.
+    pub newest: u32,
+}
+
+impl Stream {
+    /// `chunk_size` is the RTMP chunk size that all players of the stream are served with, in bytes.
+    pub fn new(id: u64, key: StreamKey, chunk_size: usize) -> Self {
+        let settings = PublishSettings {
+            cache: CacheSettings { cache_time: 0, out_queue: 1 },
+            fix_timestamp: 0,
+        };
+        Stream {
+            id,
+            key,
+            chunk_size,
+            state: Mutex::new(State {
+                publisher: None,
+                settings,
+                timeline: Timeline::default(),
+                ring: Ring::new(settings.cache),
+                headers: Headers::default(),
+                workers: Vec::new(),
+                lost_total: 0,
+            }),
+            phase: watch::Sender::new(Phase::default()),
+            info: Mutex::default(),
+        }
+    }
+
+    /// Process-wide number.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Server, application and name.
+    pub fn key(&self) -> &StreamKey {
+        &self.key
+    }
+
+    /// RTMP chunk size of the shared bytes.
+    pub fn chunk_size(&self) -> usize {
+        self.chunk_size
+    }
+
+    /// Follows publishers coming and going.
+    pub fn watch(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// Whether somebody publishes.
+    pub fn phase(&self) -> Phase {
+        *self.phase.borrow()
+    }
+
+    /// Makes session `publisher` the publisher.
+    pub fn start_publish(&self, publisher: u64, settings: PublishSettings) -> Result<(), Busy> {
+        let mut state = self.lock();
+        if state.publisher.is_some() {
+            return Err(Busy);
+        }
+        state.publisher = Some(publisher);
+        state.settings = settings;
+        state.timeline.start_publisher();
+        state.ring.start_publisher(settings.cache);
+        state.headers = Headers::default();
+        drop(state);
+        self.phase.send_modify(|p| {
+            *p = Phase { publishing: true, flowing: false, epoch: p.epoch + 1 };
+        });
+        Ok(())
+    }
+
+    /// The publisher is gone. Its cache can start no more players.
+    pub fn end_publish(&self, publisher: u64) {
+        let mut state = self.lock();
+        if state.publisher != Some(publisher) {
+            return;
+        }
+        state.publisher = None;
+        let cache = CacheSettings { cache_time: 0, ..state.settings.cache };
+        state.ring.start_publisher(cache);
+        let fetched = state.lowest_fetched();
+        state.ring.prune(fetched);
+        drop(state);
+        self.phase.send_modify(|p| *p = Phase { publishing: false, flowing: false, epoch: p.epoch });
+    }
+
+    /// What is known of the media.
+    pub fn info(&self) -> MediaInfo {
+        self.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    /// What the publisher has told of its media.
+    pub fn set_info(&self, info: MediaInfo) {
+        *self.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = info;
+    }
+
+    /// Session number of the publisher.
+    pub fn publisher(&self) -> Option<u64> {
+        self.lock().publisher
+    }
+
+    /// Adds one batch from the publisher and wakes each worker once.
+    ///
+    /// A codec header equal to the one in force is dropped: it would only force players to reset decoders.
+    pub fn push(&self, publisher: u64, batch: impl IntoIterator<Item = Incoming>) {
+        let mut state = self.lock();
+        if state.publisher != Some(publisher) {
+            return;
+        }
+        let mut flows = false;
+        for incoming in batch {
+            flows |= state.add(incoming, self.chunk_size);
+        }
+        let fetched = state.lowest_fetched();
+        state.ring.prune(fetched);
+        let mut wakes: [Option<Arc<dyn Wake>>; 4] = Default::default();
+        let mut more = Vec::new();
+        for (n, attached) in state.workers.iter_mut().filter(|w| !w.woken).enumerate() {
+            attached.woken = true;
+            match wakes.get_mut(n) {
+                Some(slot) => *slot = Some(attached.wake.clone()),
+                None => more.push(attached.wake.clone()),
+            }
+        }
+        drop(state);
+        if flows {
+            self.phase.send_if_modified(|p| !std::mem::replace(&mut p.flowing, true));
+        }
+        for wake in wakes.into_iter().flatten().chain(more) {
+            wake.wake(self.id);
+        }
+    }
+
+    /// Starts serving a worker. Its first fetch begins at the returned number.
+    pub fn attach(&self, worker: usize, wake: Arc<dyn Wake>) -> u64 {
+        let mut state = self.lock();
+        let end = state.ring.end();
+        state.workers.push(Attached { wake, worker, fetched: end, woken: false });
+        end
+    }
+
+    /// Stops serving a worker.
+    pub fn detach(&self, worker: usize) {
+        self.lock().workers.retain(|w| w.worker != worker);
+    }
+
+    /// Moves what is new for a worker into `out` and returns the number of its first packet.
+    pub fn fetch(&self, worker: usize, out: &mut Vec<Arc<Packet>>) -> u64 {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let Some(attached) = state.workers.iter_mut().find(|w| w.worker == worker) else { return 0 };
+        let (start, packets) = state.ring.from(attached.fetched);
+        out.extend(packets.cloned());
+        state.lost_total += start - attached.fetched;
+        attached.fetched = state.ring.end();
+        attached.woken = false;
+        let fetched = state.lowest_fetched();
+        state.ring.prune(fetched);
+        start
+    }
+
+    /// Chooses where a player starts. `backlog_base` is the number where the worker's backlog begins.
+    pub fn join(&self, start: StartSettings, backlog_base: u64) -> Joined {
+        let state = self.lock();
+        let wanted = state.ring.start_for(start);
+        let (first, packets) = state.ring.from(wanted);
+        let older = packets.take(usize::try_from(backlog_base.saturating_sub(first)).unwrap_or(0));
+        Joined {
+            start: first,
+            older: older.cloned().collect(),
+            headers: state.headers.clone(),
+            newest: state.timeline.newest(),
+        }
+    }
+
+    /// The headers in force.
+    pub fn headers(&self) -> Headers {
+        self.lock().headers.clone()
+    }
+
+    /// Packets that left the ring before a worker fetched them.
+    pub fn lost_total(&self) -> u64 {
+        self.lock().lost_total
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock is held would have left a half-added batch at worst; serving goes on.
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl State {
+    /// Returns whether the packet is media that a waiting player can be answered with.
+    fn add(&mut self, incoming: Incoming, chunk_size: usize) -> bool {
+        let Incoming { kind, class, timestamp, payload } = incoming;
+        let slot = match class {
+            Class::Metadata => Some(&mut self.headers.metadata),
+            Class::AudioHeader => Some(&mut self.headers.audio),
+            Class::VideoHeader => Some(&mut self.headers.video),
+            _ => None,
+        };
+        if let Some(slot) = &slot
+            && slot.as_ref().is_some_and(|old| *old.payload() == payload)
+        {
+            return false;
+        }
+        // Metadata often comes with timestamp 0 in mid-stream: it must not move the timeline.
+        let (timestamp, delta) = match kind {
+            MediaKind::Data => (self.timeline.newest(), 0),
+            _ => self.timeline.place(kind, timestamp, self.settings.fix_timestamp),
+        };
+        let packet = Arc::new(Packet::new(kind, class, timestamp, delta, payload, chunk_size));
+        if let Some(slot) = slot {
+            *slot = Some(packet.clone());
+        }
+        self.ring.push(packet);
+        matches!(class, Class::Audio | Class::Key | Class::Inter)
+    }
+
+    fn lowest_fetched(&self) -> u64 {
+        self.workers.iter().map(|w| w.fetched).min().unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[derive(Default)]
+    struct Counter(AtomicUsize);
+    impl Wake for Counter {
+        fn wake(&self, _: u64) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn settings(cache_time: u32) -> PublishSettings {
+        PublishSettings { cache: CacheSettings { cache_time, out_queue: 2048 }, fix_timestamp: 0 }
+    }
+
+    fn stream() -> Stream {
+        Stream::new(7, StreamKey::new("default", "live", "s"), 4096)
+    }
+
+    fn video(class: Class, timestamp: u32) -> Incoming {
+        Incoming { kind: MediaKind::Video, class, timestamp, payload: Bytes::from(timestamp.to_string()) }
+    }
+
+    #[test]
+    fn a_second_publisher_is_refused_until_the_first_leaves() {
+        let s = stream();
+        assert_eq!(s.start_publish(1, settings(0)), Ok(()));
+        assert_eq!(s.start_publish(2, settings(0)), Err(Busy));
+        s.push(2, [video(Class::Key, 0)]);
+        assert!(!s.phase().flowing);
+        s.end_publish(2);
+        assert!(s.phase().publishing);
+        s.end_publish(1);
+        assert_eq!(s.start_publish(2, settings(0)), Ok(()));
+        assert_eq!(s.phase(), Phase { publishing: true, flowing: false, epoch: 2 });
+    }
+
+    #[test]
+    fn a_worker_is_woken_once_per_batch_and_fetches_everything() {
+        let s = stream();
+        let counter = Arc::new(Counter::default());
+        assert_eq!(s.attach(3, counter.clone()), 0);
+        s.start_publish(1, settings(0)).unwrap();
+        s.push(1, [video(Class::Key, 0), video(Class::Inter, 40)]);
+        s.push(1, [video(Class::Inter, 80)]);
+        assert_eq!(counter.0.load(Ordering::Relaxed), 1);
+        let mut out = Vec::new();
+        assert_eq!(s.fetch(3, &mut out), 0);
+        assert_eq!(out.iter().map(|p| p.timestamp()).collect::<Vec<_>>(), [0, 40, 80]);
+        s.push(1, [video(Class::Inter, 120)]);
+        assert_eq!(counter.0.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn a_player_joins_at_the_cached_key_frame_with_the_headers_in_force() {
+        let s = stream();
+        s.start_publish(1, settings(1000)).unwrap();
+        s.push(1, [video(Class::VideoHeader, 0), video(Class::Key, 0), video(Class::Inter, 40)]);
+        s.attach(0, Arc::new(Counter::default()));
+        let start = StartSettings { cache_time: 1000, send_all: false, low_latency: false };
+        let joined = s.join(start, 3);
+        assert_eq!(joined.start, 1);
+        assert_eq!(joined.older.len(), 2);
+        assert!(joined.headers.video.is_some());
+    }
+
+    #[test]
+    fn a_repeated_header_is_dropped() {
+        let s = stream();
+        s.start_publish(1, settings(1000)).unwrap();
+        s.push(1, [video(Class::VideoHeader, 0), video(Class::Key, 0)]);
+        let mut again = video(Class::VideoHeader, 0);
+        again.timestamp = 40;
+        s.push(1, [again, video(Class::Inter, 40)]);
+        let start = StartSettings { cache_time: 1000, send_all: true, low_latency: false };
+        assert_eq!(s.join(start, u64::MAX).older.len(), 2);
+    }
+
+    #[test]
+    fn the_cache_of_a_gone_publisher_starts_nobody() {
+        let s = stream();
+        s.start_publish(1, settings(1000)).unwrap();
+        s.push(1, [video(Class::Key, 0), video(Class::Inter, 40)]);
+        s.end_publish(1);
+        let start = StartSettings { cache_time: 1000, send_all: true, low_latency: false };
+        assert!(s.join(start, u64::MAX).older.is_empty());
+    }
+}

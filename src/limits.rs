@@ -1,0 +1,111 @@
+//! Every fixed bound, with its reason. Bounds that a directive sets are arguments where they are used.
+
+use std::time::Duration;
+
+/// Levels of objects and arrays inside one AMF0 value. Metadata and commands use two or three; the
+/// decoder recurses, so this also bounds its stack.
+pub const AMF0_DEPTH: usize = 32;
+
+/// AMF0 values decoded from one payload. A marker of one byte becomes a value of some eighty, so a
+/// payload of the largest size would otherwise take eighty times its length.
+pub const AMF0_VALUES: usize = 4096;
+
+/// Largest payload of one message: its length field has 24 bits (RTMP 1.0 §5.3.1.2.1, FLV E.4.1).
+pub const MESSAGE_LENGTH: usize = 0xFF_FFFF;
+
+/// Largest chunk size: no message is longer, so a larger one means the same (RTMP 1.0 §5.4.1).
+pub const CHUNK_SIZE: u32 = 0xFF_FFFF;
+
+/// Bytes reserved for a payload when its header arrives. Later growth follows the bytes that came, so a
+/// declared length of 16 MiB costs its sender 16 MiB.
+pub const PAYLOAD_RESERVE: usize = 4096;
+
+/// How many messages of the allowed length may be under way at once on different chunk streams.
+/// Encoders interleave audio, video and a command: three, one to spare.
+pub const PARTIAL_MESSAGES: usize = 4;
+
+/// Longest message before connect is accepted. A connect command with tokens in its URLs takes a few
+/// kilobytes; whoever has not been admitted gets no more memory than that needs.
+pub const UNADMITTED_MESSAGE: usize = 64 * 1024;
+
+/// Sum of the incomplete payloads before connect is accepted.
+pub const UNADMITTED_PARTIAL: usize = 64 * 1024;
+
+/// Commands that may wait for the answer to connect. Clients that do not wait for it send
+/// releaseStream, FCPublish, createStream and publish at once.
+pub const DEFERRED_COMMANDS: usize = 16;
+
+/// Sum of the payloads of those waiting commands.
+pub const DEFERRED_BYTES: usize = 64 * 1024;
+
+/// Message streams of one connection. Encoders and players use one; web applications a few.
+pub const MESSAGE_STREAMS: usize = 32;
+
+/// Answers queued for a peer that sends without reading. The largest legitimate burst (connect, some
+/// createStream, play) stays below 2 KiB.
+pub const QUEUED_REPLIES: usize = 256 * 1024;
+
+/// Messages inside one aggregate message. Recorders put about a second of audio and video into one.
+pub const AGGREGATE_MESSAGES: usize = 1024;
+
+/// Longest FLV file header that is skipped. Version 1 writes nine bytes.
+pub const FLV_HEADER: usize = 1024;
+
+/// Parameter sets kept of one decoder configuration record. AVC allows 31 sequence sets.
+pub const PARAMETER_SETS: usize = 64;
+
+/// Longest run of zeros of an Exp-Golomb code that still fits 32 bits (H.264 §9.1).
+pub const EXP_GOLOMB_ZEROS: u32 = 31;
+
+const _: () = assert!(UNADMITTED_MESSAGE <= UNADMITTED_PARTIAL);
+const _: () = assert!(UNADMITTED_MESSAGE <= MESSAGE_LENGTH);
+const _: () = assert!(PAYLOAD_RESERVE <= UNADMITTED_PARTIAL);
+const _: () = assert!(CHUNK_SIZE as usize >= MESSAGE_LENGTH);
+
+/// Bytes read from a socket at once. One buffer per worker thread: large enough for a key frame in one
+/// read, small enough to stay in the second-level cache.
+pub const READ_BUFFER: usize = 64 * 1024;
+
+/// Reads of one connection before others of its worker get their turn.
+pub const READS_PER_TURN: usize = 4;
+
+/// Slices in one vectored write. Above some dozens nothing is gained; the system's bound is 1,024.
+pub const WRITE_SLICES: usize = 64;
+
+/// Byte strings that may wait for a player at a message boundary: headers and a burst of control
+/// messages. A peer that makes us answer more than that without reading is given up.
+pub const PLAYER_PENDING_SLICES: usize = 256;
+
+/// Milliseconds of media a player may be behind, beside `out_queue` and on top of `cache_time`. Older media
+/// is of no use to somebody who watches live.
+pub const PLAYER_LAG_MS: u32 = 15_000;
+
+/// Payload bytes one stream keeps, whatever `cache_time` and `out_queue` say.
+pub const STREAM_CACHE_BYTES: usize = 128 * 1024 * 1024;
+
+/// How long a connection may linger so that the peer reads why it was refused.
+pub const LINGER: Duration = Duration::from_secs(1);
+
+/// Send timeout where the configuration sets none (`timeout 0`).
+pub const DEFAULT_SEND_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Pending connections of a listening socket, as nginx.
+pub const LISTEN_BACKLOG: i32 = 511;
+
+/// Connections kept open to one callback server while idle.
+pub const CALLBACK_IDLE_CONNECTIONS: usize = 64;
+
+/// How long they are kept. Below the 60 s after which many servers close, so that we rarely meet a closed one.
+pub const CALLBACK_IDLE_TIME: Duration = Duration::from_secs(50);
+
+/// Bytes of an answer's body read so that its connection can be used again; a longer one costs the connection.
+pub const CALLBACK_BODY_BYTES: usize = 64 * 1024;
+
+/// How long a session event waits for the stream event that goes before it.
+pub const CALLBACK_ORDER_GRACE: Duration = Duration::from_millis(20);
+
+/// How long a stop waits for `done` callbacks that are on their way.
+pub const STOP_CALLBACK_GRACE: Duration = Duration::from_secs(3);
+
+/// Bytes of an HTTP request head: nginx's `large_client_header_buffers` (4 x 8k).
+pub const HTTP_HEAD_BYTES: usize = 32 * 1024;

@@ -1,0 +1,2 @@
+//! pingosd.
+fn main() {}

@@ -1,0 +1,169 @@
+//! From "wants to publish or play" to "may": the stream is held, callbacks are asked, access rules apply.
+//!
+//! The same steps for every protocol, in the original's order: the stream event goes out first, then the
+//! session's own `start`; access rules are looked at after its answer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::oneshot;
+
+use super::context::Context;
+use super::event;
+use super::notify::{Answer, Event, Notifier, Slot};
+use super::session::{Listed, Reason, Role, Session};
+use super::view::AppView;
+use crate::hub::registry::StreamUse;
+use crate::hub::stream::Stream;
+use crate::module::access::conf::Action;
+
+/// A session that holds its stream. Dropping it ends its events: the stream's `done` if it was the last
+/// session, then its own.
+pub struct Entered {
+    context: Arc<Context>,
+    view: AppView,
+    session: Arc<Session>,
+    stream_use: Option<StreamUse>,
+    event: Option<Event>,
+    _listed: Listed,
+}
+
+/// Why a session was not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused(pub Reason);
+
+impl Entered {
+    /// Holds the stream and sends `start` where a callback is configured.
+    pub fn enter(context: &Arc<Context>, view: &AppView, session: &Arc<Session>) -> Self {
+        let chunk_size = view.server().held.chunk_size.0 as usize;
+        let stream_use = context.registry.enter(&session.key, chunk_size);
+        let mut order = None;
+        if stream_use.is_first() {
+            order = context.stream_events.begin(&context.notifier, view, session, stream_use.stream());
+        }
+        let slot = match session.role {
+            Role::Publisher => Slot::Publish,
+            Role::Player => Slot::Play,
+        };
+        let event = Event::begin(&context.notifier, view, slot, session, order);
+        Entered {
+            context: context.clone(),
+            view: view.clone(),
+            session: session.clone(),
+            stream_use: Some(stream_use),
+            event,
+            _listed: context.sessions.list(session.clone()),
+        }
+    }
+
+    /// Waits for the verdict.
+    pub async fn admit(&mut self) -> Result<(), Refused> {
+        if let Some(event) = &mut self.event {
+            let answer = event.answer().await;
+            let verdict = match answer {
+                _ if !event.hook().enforce.start => Ok(()),
+                answer if answer.is_success() => Ok(()),
+                Answer::Status(_) => Err(Reason::NotifyRefused),
+                Answer::Failed | Answer::TimedOut => {
+                    if self.view.current().notify.ignore_invalid_notify.0 {
+                        Ok(())
+                    } else {
+                        Err(Reason::NotifyErr)
+                    }
+                }
+            };
+            if let Err(reason) = verdict {
+                event::start_refused(&self.session, event.hook(), answer);
+                return Err(Refused(reason));
+            }
+            event.keep();
+        }
+        let action = match self.session.role {
+            Role::Publisher => Action::Publish,
+            Role::Player => Action::Play,
+        };
+        if !self.view.current().access.admits(action, self.session.peer.ip) {
+            event::access_denied(&self.session);
+            return Err(Refused(Reason::NormalClose));
+        }
+        Ok(())
+    }
+
+    /// The stream.
+    pub fn stream(&self) -> &Arc<Stream> {
+        self.stream_use.as_ref().expect("taken by drop only").stream()
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let Some(stream_use) = self.stream_use.take() else { return };
+        let id = stream_use.stream().id();
+        let order = if stream_use.leave() { self.context.stream_events.end(id) } else { None };
+        if let Some(event) = self.event.take() {
+            event.finish(order);
+        }
+    }
+}
+
+/// The `stream` events under way, by stream number.
+#[derive(Default)]
+pub struct StreamEvents {
+    running: Mutex<HashMap<u64, Running>>,
+}
+
+struct Running {
+    /// Dropping it ends the event.
+    _stop: oneshot::Sender<()>,
+    /// Resolves when `done` was answered.
+    done: oneshot::Receiver<()>,
+}
+
+impl StreamEvents {
+    /// A session has made the stream. The result resolves when `start` was answered.
+    fn begin(
+        &self,
+        notifier: &Notifier,
+        view: &AppView,
+        session: &Arc<Session>,
+        stream: &Stream,
+    ) -> Option<oneshot::Receiver<()>> {
+        let mut event = Event::begin(notifier, view, Slot::Stream, session, None)?;
+        let (answered, order) = oneshot::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (finished, done) = oneshot::channel();
+        let session = session.clone();
+        drop(notifier.spawn(async move {
+            let answer = event.answer().await;
+            let _ = answered.send(());
+            // Only an exact 200 makes updates follow, whatever the hook enforces.
+            if answer == Answer::Status(200) {
+                event.keep();
+            } else if event.hook().refuses_stream(answer.is_client_error()) {
+                event::start_refused(&session, event.hook(), answer);
+                session.close(Reason::NotifyRefused);
+            }
+            let _ = stopped.await;
+            if let Some(done) = event.finish(None) {
+                let _ = done.await;
+            }
+            let _ = finished.send(());
+        }));
+        self.lock().insert(stream.id(), Running { _stop: stop, done });
+        Some(order)
+    }
+
+    /// The last session has left.
+    fn end(&self, stream: u64) -> Option<oneshot::Receiver<()>> {
+        self.lock().remove(&stream).map(|running| running.done)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Running>> {
+        self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}

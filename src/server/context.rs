@@ -1,0 +1,101 @@
+//! What all tasks share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+
+use super::admission::StreamEvents;
+use super::delivery::Delivery;
+use super::event;
+use super::notify::Notifier;
+use super::session::Sessions;
+use crate::config::store::Store;
+use crate::hub::registry::Registry;
+
+/// A thread that moves media.
+#[derive(Clone)]
+pub struct Worker {
+    /// Where its sessions run.
+    pub runtime: Handle,
+    /// Its delivery loop.
+    pub delivery: Delivery,
+}
+
+/// One per process.
+pub struct Context {
+    /// The configuration in force.
+    pub store: Arc<Store>,
+    /// All streams.
+    pub registry: Arc<Registry>,
+    /// All sessions.
+    pub sessions: Arc<Sessions>,
+    /// Callbacks.
+    pub notifier: Notifier,
+    /// `stream` events under way.
+    pub stream_events: StreamEvents,
+    /// Media threads.
+    pub workers: Vec<Worker>,
+    /// True once all sessions have to end.
+    pub shutdown: watch::Sender<bool>,
+    /// Open connections.
+    pub connections: Arc<Connections>,
+    /// When the process started.
+    pub started: Instant,
+}
+
+/// Counts open connections and says when there are enough.
+#[derive(Debug, Default)]
+pub struct Connections {
+    open: AtomicU64,
+    next_worker: AtomicU64,
+    none: tokio::sync::Notify,
+}
+
+/// One open connection.
+#[derive(Debug)]
+pub struct Counted(Arc<Connections>);
+
+impl Connections {
+    /// Counts a connection unless `limit` are open.
+    pub fn open(self: &Arc<Self>, limit: u64) -> Option<Counted> {
+        let before = self.open.fetch_add(1, Ordering::AcqRel);
+        let counted = Counted(self.clone());
+        if before >= limit {
+            event::too_many_connections(limit);
+            return None;
+        }
+        Some(counted)
+    }
+
+    /// Connections open now.
+    pub fn count(&self) -> u64 {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Spreads connections over workers, in turn.
+    pub fn next_worker(&self, workers: usize) -> usize {
+        (self.next_worker.fetch_add(1, Ordering::Relaxed) % workers.max(1) as u64) as usize
+    }
+
+    /// Waits until no connection is open.
+    pub async fn drained(&self) {
+        loop {
+            let changed = self.none.notified();
+            if self.count() == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if self.0.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.none.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What the server logs: one function per event, so that message, level and fields agree everywhere.
+//!
+//! Peer mistakes are `info`, our failures `error`, what an operator should look at `warn` or graver.
+
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+
+use bstr::BStr;
+use tracing::{error, info, warn};
+
+use super::notify::Answer;
+use super::session::{Reason, Role, Session};
+use super::socket::Peer;
+use crate::config::model::ListenAddr;
+use crate::hub::cursor::Skipped;
+use crate::hub::stream::Stream;
+use crate::module::notify::conf::Hook;
+use crate::module::notify::request::{Act, Call};
+
+/// A connection was accepted.
+pub fn connected(conn: u64, peer: &Peer, listen: &ListenAddr) {
+    info!(conn, "client connected '{}', server: {listen}", peer.addr);
+}
+
+/// A connection ended.
+pub fn disconnected(conn: u64, peer: &Peer, reason: Reason, received: u64) {
+    info!(conn, "client disconnected '{}', reason: {}, received: {received}", peer.addr, reason.name());
+}
+
+/// Reading or writing failed.
+pub fn connection_failed(conn: u64, error: &io::Error) {
+    info!(conn, "connection failed: {error}");
+}
+
+/// The peer broke the protocol.
+pub fn protocol_error(conn: u64, peer: &Peer, error: &dyn Display) {
+    info!(conn, "protocol error: {error}, client: {}", peer.addr);
+}
+
+/// The peer was too slow.
+pub fn timed_out(conn: u64, peer: &Peer) {
+    info!(conn, "client timed out, client: {}", peer.addr);
+}
+
+/// A connection over `worker_connections` or `max_connections` was closed.
+pub fn too_many_connections(limit: u64) {
+    tracing::error!(target: "alert", "{limit} worker_connections are not enough");
+}
+
+/// `connect` to an application that is not configured.
+pub fn unknown_application(conn: u64, app: &[u8], domain: &[u8]) {
+    info!(conn, "connect: application not found: '{}', domain: '{}'", BStr::new(app), BStr::new(domain));
+}
+
+/// publish or play, before callbacks are asked.
+pub fn stream_requested(session: &Session) {
+    let verb = match session.role {
+        Role::Publisher => "publish",
+        Role::Player => "play",
+    };
+    let (key, identity) = (&session.key, &session.identity);
+    info!(
+        conn = session.id,
+        "{verb}: name='{}' args='{}' app='{}' domain='{}', client: {}",
+        BStr::new(&key.name),
+        BStr::new(&identity.pargs),
+        BStr::new(&key.app),
+        BStr::new(&identity.domain),
+        session.peer.addr,
+    );
+}
+
+/// The application has no `live on`.
+pub fn not_live(session: &Session) {
+    info!(conn = session.id, "live is off in application '{}'", BStr::new(&session.key.app));
+}
+
+/// Somebody else publishes under this name.
+pub fn name_taken(session: &Session) {
+    info!(conn = session.id, "stream is already publishing: '{}'", BStr::new(&session.key.name));
+}
+
+/// Nobody publishes and `idle_streams` is off.
+pub fn no_stream(session: &Session) {
+    info!(conn = session.id, "no such stream: '{}'", BStr::new(&session.key.name));
+}
+
+/// A player was let in.
+pub fn playing(session: &Session) {
+    info!(conn = session.id, "playing '{}', client: {}", BStr::new(&session.key.name), session.peer.addr);
+}
+
+/// A player has left.
+pub fn played(session: &Session, dropped: u64) {
+    info!(conn = session.id, "stopped playing '{}', dropped: {dropped}", BStr::new(&session.key.name));
+}
+
+/// A publisher was let in.
+pub fn publishing(session: &Session) {
+    info!(conn = session.id, "publishing '{}', client: {}", BStr::new(&session.key.name), session.peer.addr);
+}
+
+/// A publisher has left.
+pub fn published(session: &Session) {
+    info!(conn = session.id, "stopped publishing '{}'", BStr::new(&session.key.name));
+}
+
+/// A slow player was moved forward.
+pub fn player_skipped(conn: u64, stream: &Stream, skipped: Skipped, total: u64) {
+    info!(
+        conn,
+        "slow player of '{}' skipped {} packets ({} ms), dropped: {total}",
+        BStr::new(&stream.key().name),
+        skipped.packets,
+        skipped.span,
+    );
+}
+
+/// A delivery worker came too late for packets.
+pub fn packets_lost(stream: &Stream, lost: u64) {
+    warn!("worker too slow: {lost} packets of '{}' were not delivered", BStr::new(&stream.key().name));
+}
+
+/// Access rules refuse.
+pub fn access_denied(session: &Session) {
+    info!(conn = session.id, "access forbidden by rule, client: {}", session.peer.addr);
+}
+
+/// A session callback was answered, or not.
+pub fn callback(session: &Session, call: Call, act: Act, hook: &Hook, answer: Answer) {
+    let (call, act, pos) = (call.name(), act.name(), &hook.pos);
+    match answer {
+        Answer::Status(status) => {
+            tracing::debug!(conn = session.id, "notify {call} {act}: status {status}, callback in {pos}");
+        }
+        Answer::Failed | Answer::TimedOut => {
+            error!(conn = session.id, "notify {call} {act}: {answer}, callback in {pos}");
+        }
+    }
+}
+
+/// A process callback was answered, or not.
+pub fn process_callback(hook: &Hook, call: &str, answer: Answer) {
+    match answer {
+        Answer::Status(status) => tracing::debug!("notify {call}: status {status}, callback in {}", hook.pos),
+        Answer::Failed | Answer::TimedOut => error!("notify {call}: {answer}, callback in {}", hook.pos),
+    }
+}
+
+/// The answer to `start` refuses the session.
+pub fn start_refused(session: &Session, hook: &Hook, answer: Answer) {
+    info!(
+        conn = session.id,
+        "'{}' refused by callback ({answer}), callback in {}",
+        BStr::new(&session.key.name),
+        hook.pos
+    );
+}
+
+/// The answer to an enforced update ends the session.
+pub fn update_refused(session: &Session, call: Call, hook: &Hook, answer: Answer) {
+    info!(
+        conn = session.id,
+        "'{}' ended by the answer to {} update ({answer}), callback in {}",
+        BStr::new(&session.key.name),
+        call.name(),
+        hook.pos
+    );
+}
+
+/// An HTTP request that could not be read.
+pub fn http_error(conn: u64, error: &dyn Display) {
+    info!(conn, "http: {error}");
+}
+
+/// Accepting failed; usually out of descriptors.
+pub fn accept_failed(listen: &ListenAddr, error: &io::Error) {
+    tracing::error!(target: "crit", "accept() failed ({error}), server: {listen}");
+}
+
+/// A signal came in.
+pub fn signal(name: &str, what: &str) {
+    info!(target: "notice", "signal {name} received, {what}");
+}
+
+/// The server runs.
+pub fn started(workers: usize) {
+    info!(target: "notice", "pingosd/{} started, {workers} workers", env!("CARGO_PKG_VERSION"));
+}
+
+/// The server has stopped.
+pub fn stopped() {
+    info!(target: "notice", "exit");
+}
+
+/// A new configuration is in force.
+pub fn reloaded(generation: u64, conf: &Path) {
+    info!(target: "notice", "configuration {} reloaded, generation {generation}", conf.display());
+}
+
+/// The files are what they were.
+pub fn reload_unchanged(generation: u64) {
+    info!(target: "notice", "configuration is unchanged, generation {generation} stays");
+}
+
+/// Part of a change that needs a restart.
+pub fn reload_needs_restart(what: &str) {
+    warn!("\"{what}\" has changed, the change takes effect after a restart only");
+}
+
+/// A reload was refused; one line of the reason.
+pub fn reload_error(line: &str) {
+    tracing::error!(target: "emerg", "{line}");
+}
+
+/// A reload was refused.
+pub fn reload_refused(generation: u64) {
+    error!("reload refused, generation {generation} goes on");
+}
+
+/// Logs were opened anew.
+pub fn reopened() {
+    info!(target: "notice", "reopening logs");
+}
+
+/// A log could not be opened anew; the old file is kept.
+pub fn reopen_failed(path: &Path, error: &io::Error) {
+    tracing::error!(target: "emerg", "open() \"{}\" failed ({error})", path.display());
+}
+
+/// A limit of the process could not be set.
+pub fn limit_not_set(what: &str, error: &dyn Display) {
+    tracing::error!(target: "alert", "{what} failed ({error})");
+}
+
+/// A control request ended sessions.
+pub fn control_dropped(count: usize, what: &str) {
+    info!("control: dropped {count} sessions, request: {what}");
+}

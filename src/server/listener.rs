@@ -1,0 +1,199 @@
+//! Listening sockets: bound before anything else changes, accepted on the control thread, served by workers.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, SockAddr, SockRef, Type};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::task::AbortHandle;
+
+use super::context::Context;
+use super::event;
+use super::socket::Socket;
+use super::{http, rtmp};
+use crate::config::model::{Config, ListenAddr, ListenOptions};
+use crate::limits;
+
+/// What speaks on a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Speaks {
+    /// RTMP.
+    Rtmp,
+    /// HTTP.
+    Http,
+}
+
+/// A bound socket that does not accept yet.
+#[derive(Debug)]
+pub enum Bound {
+    /// TCP.
+    Tcp(std::net::TcpListener),
+    /// Unix domain.
+    Unix(std::os::unix::net::UnixListener),
+}
+
+/// Which addresses a configuration listens on.
+pub fn wanted(config: &Config) -> HashMap<(Speaks, ListenAddr), ListenOptions> {
+    let rtmp = config.rtmp.iter().flat_map(|r| &r.listeners);
+    let rtmp = rtmp.map(|l| ((Speaks::Rtmp, l.addr.clone()), l.options.clone()));
+    let http = config.http.iter().flat_map(|h| &h.listeners);
+    let http = http.map(|l| ((Speaks::Http, l.addr.clone()), l.options.clone()));
+    rtmp.chain(http).collect()
+}
+
+/// Binds one address.
+pub fn bind(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bound> {
+    match addr {
+        ListenAddr::Tcp(addr) => {
+            let socket = socket2::Socket::new(Domain::for_address(*addr), Type::STREAM, None)?;
+            socket.set_reuse_address(true)?;
+            if options.reuseport {
+                socket.set_reuse_port(true)?;
+            }
+            if addr.is_ipv6() {
+                socket.set_only_v6(options.ipv6only.unwrap_or(true))?;
+            }
+            if let Some(size) = options.rcvbuf {
+                socket.set_recv_buffer_size(size)?;
+            }
+            if let Some(size) = options.sndbuf {
+                socket.set_send_buffer_size(size)?;
+            }
+            socket.bind(&SockAddr::from(*addr))?;
+            socket.listen(options.backlog.unwrap_or(limits::LISTEN_BACKLOG))?;
+            socket.set_nonblocking(true)?;
+            Ok(Bound::Tcp(socket.into()))
+        }
+        ListenAddr::Unix(path) => {
+            remove_stale(path)?;
+            let listener = std::os::unix::net::UnixListener::bind(path)?;
+            listener.set_nonblocking(true)?;
+            Ok(Bound::Unix(listener))
+        }
+    }
+}
+
+/// Removes a socket file that nobody listens on any more: a server that was killed leaves it behind.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
+    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
+        std::fs::remove_file(path)?;
+    }
+    Ok(())
+}
+
+/// The sockets that accept now.
+#[derive(Default)]
+pub struct Listeners {
+    accepting: HashMap<(Speaks, ListenAddr), AbortHandle>,
+}
+
+impl Listeners {
+    /// Whether this address accepts already.
+    pub fn has(&self, key: &(Speaks, ListenAddr)) -> bool {
+        self.accepting.contains_key(key)
+    }
+
+    /// Starts accepting. Must be called within the control runtime.
+    pub fn add(
+        &mut self,
+        context: &Arc<Context>,
+        key: (Speaks, ListenAddr),
+        bound: Bound,
+        options: &ListenOptions,
+    ) -> io::Result<()> {
+        let (context, (speaks, addr), options) = (context.clone(), key.clone(), options.clone());
+        let task = match bound {
+            Bound::Tcp(listener) => {
+                let listener = TcpListener::from_std(listener)?;
+                tokio::spawn(accept_tcp(context, speaks, addr, listener, options)).abort_handle()
+            }
+            Bound::Unix(listener) => {
+                let listener = UnixListener::from_std(listener)?;
+                tokio::spawn(accept_unix(context, speaks, addr, listener)).abort_handle()
+            }
+        };
+        self.accepting.insert(key, task);
+        Ok(())
+    }
+
+    /// Stops accepting on addresses that are no longer wanted; connections go on.
+    pub fn retain(&mut self, wanted: impl Fn(&(Speaks, ListenAddr)) -> bool) {
+        self.accepting.retain(|key, task| {
+            let keep = wanted(key);
+            if !keep {
+                task.abort();
+                if let ListenAddr::Unix(path) = &key.1 {
+                    // The file would make the next start believe that somebody listens.
+                    let _ = std::fs::remove_file(path);
+                }
+            }
+            keep
+        });
+    }
+}
+
+async fn accept_tcp(
+    context: Arc<Context>,
+    speaks: Speaks,
+    addr: ListenAddr,
+    listener: TcpListener,
+    options: ListenOptions,
+) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                if options.so_keepalive.on {
+                    // A peer that is gone already makes this fail; reading will tell.
+                    let _ = SockRef::from(&stream).set_tcp_keepalive(&options.so_keepalive.to_socket2());
+                }
+                let Ok(stream) = stream.into_std() else { continue };
+                dispatch(&context, speaks, &addr, move || TcpStream::from_std(stream).map(Socket::Tcp));
+            }
+            Err(error) => pause(&addr, &error).await,
+        }
+    }
+}
+
+async fn accept_unix(context: Arc<Context>, speaks: Speaks, addr: ListenAddr, listener: UnixListener) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let Ok(stream) = stream.into_std() else { continue };
+                dispatch(&context, speaks, &addr, move || UnixStream::from_std(stream).map(Socket::Unix));
+            }
+            Err(error) => pause(&addr, &error).await,
+        }
+    }
+}
+
+/// Gives a connection to the next worker. `socket` registers it with that worker's reactor.
+fn dispatch(
+    context: &Arc<Context>,
+    speaks: Speaks,
+    addr: &ListenAddr,
+    socket: impl FnOnce() -> io::Result<Socket> + Send + 'static,
+) {
+    let config = context.store.load();
+    let Some(counted) = context.connections.open(config.connection_limit()) else { return };
+    let worker = context.workers[context.connections.next_worker(context.workers.len())].clone();
+    let (context, addr, runtime) = (context.clone(), addr.clone(), worker.runtime.clone());
+    runtime.spawn(async move {
+        let _counted = counted;
+        let Ok(socket) = socket() else { return };
+        match speaks {
+            Speaks::Rtmp => rtmp::serve(context, worker, addr, socket).await,
+            Speaks::Http => http::serve(context, worker, addr, socket).await,
+        }
+    });
+}
+
+/// Out of descriptors or memory: accepting again at once would only spin.
+async fn pause(addr: &ListenAddr, error: &io::Error) {
+    event::accept_failed(addr, error);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+}

@@ -1,0 +1,279 @@
+//! The error log: nginx's line format over tracing.
+//!
+//! `YYYY/MM/DD hh:mm:ss [level] pid#tid: *conn message, field: value`. Eight levels come out of tracing's five:
+//! an event whose target is `emerg`, `alert`, `crit` or `notice` has that level, any other the one of its
+//! tracing level. Control bytes are escaped here, so that nothing a peer sent can forge a line.
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+
+/// nginx's log levels; a log takes its own level and the graver ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// The server can't run.
+    Emerg = 1,
+    /// Must be looked at.
+    Alert,
+    /// Critical.
+    Crit,
+    /// Our failures.
+    Error,
+    /// Configuration, and what may become a failure.
+    Warn,
+    /// Normal but notable.
+    Notice,
+    /// What peers do, also what they do wrong.
+    Info,
+    /// Everything.
+    Debug,
+}
+
+impl Severity {
+    /// From nginx's word.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "emerg" => Severity::Emerg,
+            "alert" => Severity::Alert,
+            "crit" => Severity::Crit,
+            "error" => Severity::Error,
+            "warn" => Severity::Warn,
+            "notice" => Severity::Notice,
+            "info" => Severity::Info,
+            "debug" => Severity::Debug,
+            _ => return None,
+        })
+    }
+
+    /// nginx's word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Emerg => "emerg",
+            Severity::Alert => "alert",
+            Severity::Crit => "crit",
+            Severity::Error => "error",
+            Severity::Warn => "warn",
+            Severity::Notice => "notice",
+            Severity::Info => "info",
+            Severity::Debug => "debug",
+        }
+    }
+
+    fn of(metadata: &tracing::Metadata<'_>) -> Self {
+        match metadata.target() {
+            "emerg" => Severity::Emerg,
+            "alert" => Severity::Alert,
+            "crit" => Severity::Crit,
+            "notice" => Severity::Notice,
+            _ => match *metadata.level() {
+                Level::ERROR => Severity::Error,
+                Level::WARN => Severity::Warn,
+                Level::INFO => Severity::Info,
+                Level::DEBUG | Level::TRACE => Severity::Debug,
+            },
+        }
+    }
+}
+
+/// Where lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSpec {
+    /// `None` is standard error.
+    pub path: Option<PathBuf>,
+    /// Lines graver than or equal to this.
+    pub level: Severity,
+}
+
+/// Open logs, replaced as a whole by reopen and reload.
+#[derive(Debug)]
+pub struct Logs {
+    targets: Vec<(LogSpec, Option<File>)>,
+}
+
+impl Logs {
+    /// Opens all of them; the first that cannot be opened is the error.
+    pub fn open(specs: &[LogSpec]) -> Result<Self, (PathBuf, io::Error)> {
+        let open = |spec: &LogSpec| match &spec.path {
+            Some(path) => match open_log(path) {
+                Ok(file) => Ok((spec.clone(), Some(file))),
+                Err(error) => Err((path.clone(), error)),
+            },
+            None => Ok((spec.clone(), None)),
+        };
+        Ok(Logs { targets: specs.iter().map(open).collect::<Result<_, _>>()? })
+    }
+
+    fn specs(&self) -> Vec<LogSpec> {
+        self.targets.iter().map(|(spec, _)| spec.clone()).collect()
+    }
+
+    fn write(&self, severity: Severity, line: &[u8]) {
+        for (spec, file) in self.targets.iter().filter(|(spec, _)| severity <= spec.level) {
+            // A log that cannot be written must not stop the server; there is nowhere left to say so.
+            let _ = match file {
+                Some(file) => (&*file).write_all(line),
+                None => io::stderr().write_all(line),
+            };
+            debug_assert!(spec.level >= severity);
+        }
+    }
+}
+
+/// Opens a log for appending; one write is one line, also between processes.
+pub fn open_log(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// The handle that reopen and reload use.
+#[derive(Clone, Debug)]
+pub struct ErrorLog {
+    logs: Arc<ArcSwap<Logs>>,
+}
+
+impl ErrorLog {
+    /// Makes the process log to `logs` from now on. Called once.
+    pub fn install(logs: Logs) -> Self {
+        let log = ErrorLog { logs: Arc::new(ArcSwap::from_pointee(logs)) };
+        let subscriber = tracing_subscriber::registry().with(NginxLayer { logs: log.logs.clone() });
+        // A second call (tests) keeps the first subscriber.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+        log
+    }
+
+    /// Uses other logs (reload).
+    pub fn replace(&self, logs: Logs) {
+        self.logs.store(Arc::new(logs));
+    }
+
+    /// Opens the same files anew (log rotation). On failure the old ones stay.
+    pub fn reopen(&self) -> Result<(), (PathBuf, io::Error)> {
+        self.replace(Logs::open(&self.logs.load().specs())?);
+        Ok(())
+    }
+}
+
+struct NginxLayer {
+    logs: Arc<ArcSwap<Logs>>,
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
+        // Libraries log by their module path; only their warnings are of interest to an operator.
+        let target = metadata.target();
+        let ours = target.starts_with("pingosd") || !target.contains("::");
+        (ours || *metadata.level() <= Level::WARN)
+            && self.logs.load().targets.iter().any(|(spec, _)| Severity::of(metadata) <= spec.level)
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let severity = Severity::of(event.metadata());
+        let mut visitor = LineVisitor::default();
+        event.record(&mut visitor);
+        let line = format_line(severity, &visitor);
+        self.logs.load().write(severity, line.as_bytes());
+    }
+}
+
+fn format_line(severity: Severity, visitor: &LineVisitor) -> String {
+    thread_local! {
+        static CLOCK: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+    }
+    let mut line = String::with_capacity(128);
+    CLOCK.with_borrow_mut(|(second, text)| {
+        let now = jiff::Timestamp::now();
+        if *second != now.as_second() {
+            *second = now.as_second();
+            *text = now.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y/%m/%d %H:%M:%S").to_string();
+        }
+        line.push_str(text);
+    });
+    let (pid, tid) = (std::process::id(), nix::unistd::gettid());
+    let _ = write!(line, " [{}] {pid}#{tid}: ", severity.name());
+    if let Some(conn) = visitor.conn {
+        let _ = write!(line, "*{conn} ");
+    }
+    escape_into(&mut line, &visitor.message);
+    escape_into(&mut line, &visitor.fields);
+    line.push('\n');
+    line
+}
+
+/// Keeps a line a line: control characters become `\xHH`.
+fn escape_into(line: &mut String, text: &str) {
+    for c in text.chars() {
+        if c.is_control() {
+            let _ = write!(line, "\\x{:02X}", u32::from(c));
+        } else {
+            line.push(c);
+        }
+    }
+}
+
+#[derive(Default)]
+struct LineVisitor {
+    conn: Option<u64>,
+    message: String,
+    fields: String,
+}
+
+impl Visit for LineVisitor {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "conn" {
+            self.conn = Some(value);
+        } else {
+            let _ = write!(self.fields, ", {}: {value}", field.name());
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            self.message.push_str(value);
+        } else {
+            let _ = write!(self.fields, ", {}: \"{value}\"", field.name());
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.message, "{value:?}");
+        } else {
+            let _ = write!(self.fields, ", {}: {value:?}", field.name());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_cannot_forge_a_line() {
+        let visitor = LineVisitor {
+            conn: Some(7),
+            message: "bad name \"x\ny\u{1b}[0m\"".into(),
+            fields: ", app: \"a\rb\"".into(),
+        };
+        let line = format_line(Severity::Info, &visitor);
+        assert!(line.ends_with(": *7 bad name \"x\\x0Ay\\x1B[0m\", app: \"a\\x0Db\"\n"), "{line}");
+        assert_eq!(line.matches('\n').count(), 1);
+        assert_eq!(&line[4..5], "/");
+    }
+
+    #[test]
+    fn levels_are_ordered_by_gravity() {
+        assert!(Severity::Emerg < Severity::Debug);
+        for name in ["emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"] {
+            assert_eq!(Severity::from_name(name).map(Severity::name), Some(name));
+        }
+        assert_eq!(Severity::from_name("loud"), None);
+    }
+}

@@ -1,0 +1,396 @@
+//! Callbacks on their way: requests, verdicts, updates and the `done` that every `start` is owed.
+//!
+//! Requests run on the control thread's runtime, so a callback server that hangs holds up nobody but the
+//! sessions that wait for its answer.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, oneshot};
+use tokio::task::{AbortHandle, JoinHandle};
+
+use super::event;
+use super::session::{Reason, Session};
+use super::variables::SessionVariables;
+use super::view::AppView;
+use crate::config::store::Store;
+use crate::limits;
+use crate::module::notify;
+use crate::module::notify::conf::Hook;
+use crate::module::notify::request::{self, Act, Call, Subject};
+
+/// What came back from a callback server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// An HTTP status. It counts as soon as the headers are complete.
+    Status(u16),
+    /// No answer: refused, reset, cut off or not HTTP.
+    Failed,
+    /// No answer within the hook's timeout.
+    TimedOut,
+}
+
+impl Answer {
+    /// 2xx.
+    pub fn is_success(self) -> bool {
+        matches!(self, Answer::Status(200..=299))
+    }
+
+    /// 4xx.
+    pub fn is_client_error(self) -> bool {
+        matches!(self, Answer::Status(400..=499))
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Status(status) => write!(f, "status {status}"),
+            Answer::Failed => f.write_str("no answer"),
+            Answer::TimedOut => f.write_str("timed out"),
+        }
+    }
+}
+
+/// Sends callbacks. Cheap to clone.
+#[derive(Clone)]
+pub struct Notifier {
+    client: reqwest::Client,
+    runtime: Handle,
+    store: Arc<Store>,
+    outstanding: Arc<Outstanding>,
+}
+
+#[derive(Default)]
+struct Outstanding {
+    count: AtomicUsize,
+    changed: Notify,
+}
+
+impl Notifier {
+    /// `runtime` is where requests run.
+    pub fn new(runtime: Handle, store: Arc<Store>) -> Result<Self, reqwest::Error> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .http1_only()
+            .tcp_nodelay(true)
+            .pool_max_idle_per_host(limits::CALLBACK_IDLE_CONNECTIONS)
+            .pool_idle_timeout(limits::CALLBACK_IDLE_TIME)
+            .user_agent(concat!("pingosd/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Notifier { client, runtime, store, outstanding: Arc::default() })
+    }
+
+    /// Runs a request of ours to its end, whatever happens to the caller; [`Notifier::drained`] waits for it.
+    pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.outstanding.count.fetch_add(1, Ordering::AcqRel);
+        let guard = Finished(self.outstanding.clone());
+        self.runtime.spawn(async move {
+            let _guard = guard;
+            work.await
+        })
+    }
+
+    /// Waits until no request is on its way.
+    pub async fn drained(&self) {
+        loop {
+            let changed = self.outstanding.changed.notified();
+            if self.outstanding.count.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// One request. `target` is path and query.
+    pub async fn call(&self, hook: &Hook, target: &str) -> Answer {
+        let url = format!("{}{target}", hook.url.origin());
+        let request = self.client.get(url).header(reqwest::header::ACCEPT, "*/*").timeout(hook.timeout);
+        match request.send().await {
+            Ok(response) => {
+                let status = response.status().as_u16();
+                // Read to the end, within bounds, so that the connection can be used again.
+                self.runtime.spawn(discard(response));
+                Answer::Status(status)
+            }
+            Err(error) if error.is_timeout() => Answer::TimedOut,
+            Err(_) => Answer::Failed,
+        }
+    }
+
+    /// Tells that worker threads have started (`on_proc`, once each) and that the server has (`on_master`).
+    pub fn announce(&self, workers: usize) {
+        let config = self.store.load();
+        let Some(rtmp) = &config.rtmp else { return };
+        if let Some(hook) = rtmp.notify.on_proc.clone() {
+            for worker in 0..workers {
+                let (notifier, hook) = (self.clone(), hook.clone());
+                self.runtime.spawn(async move {
+                    let target = request::process_target(&hook.url.path_and_query, worker);
+                    let answer = notifier.call(&hook, &target).await;
+                    event::process_callback(&hook, "init_process", answer);
+                });
+            }
+        }
+    }
+
+    /// `on_master`: start now, then updates for as long as the server runs. They follow reloads.
+    pub async fn keep_master(self) {
+        let mut started = false;
+        let mut changed = self.store.watch();
+        loop {
+            let hook = self.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.notify.on_master.clone());
+            let Some(hook) = hook else {
+                started = false;
+                if changed.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            if started {
+                let update = if hook.stages.update { hook.update } else { Duration::MAX };
+                let due = Instant::now().checked_add(update);
+                tokio::select! {
+                    () = sleep_until(due) => {}
+                    _ = changed.changed() => continue,
+                }
+            }
+            let act = if started { Act::Update } else { Act::Start };
+            let mut args = Vec::new();
+            hook.args.expand(&super::variables::ProcessVariables, &mut args);
+            let target = request::master_target(&hook.url.path_and_query, act, &args);
+            let answer = self.call(&hook, &target).await;
+            event::process_callback(&hook, "init_master", answer);
+            started = true;
+        }
+    }
+}
+
+struct Finished(Arc<Outstanding>);
+
+impl Drop for Finished {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.changed.notify_waiters();
+        }
+    }
+}
+
+async fn discard(mut response: reqwest::Response) {
+    let mut left = limits::CALLBACK_BODY_BYTES;
+    while let Ok(Some(chunk)) = response.chunk().await {
+        match left.checked_sub(chunk.len()) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}
+
+async fn sleep_until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Which hook of an application an event uses; looked up anew at each use, so that a reload takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// `on_play`.
+    Play,
+    /// `on_publish`.
+    Publish,
+    /// `on_stream`.
+    Stream,
+    /// The n-th `on_meta` line.
+    Meta(usize),
+}
+
+impl Slot {
+    /// The hook in force.
+    pub fn hook(self, hooks: &notify::conf::Current) -> Option<&Hook> {
+        match self {
+            Slot::Play => hooks.on_play.as_ref(),
+            Slot::Publish => hooks.on_publish.as_ref(),
+            Slot::Stream => hooks.on_stream.as_ref(),
+            Slot::Meta(index) => hooks.on_meta.get(index),
+        }
+    }
+
+    fn call(self) -> Call {
+        match self {
+            Slot::Play => Call::Play,
+            Slot::Publish => Call::Publish,
+            Slot::Stream => Call::Stream,
+            Slot::Meta(_) => Call::Meta,
+        }
+    }
+}
+
+/// One event of one session: `start`, then updates, then `done` when it is dropped.
+pub struct Event {
+    notifier: Notifier,
+    slot: Slot,
+    view: AppView,
+    session: Arc<Session>,
+    /// The hook that `start` went to: `done` is owed even where a reload has removed it since.
+    hook: Arc<Hook>,
+    start: Option<JoinHandle<Answer>>,
+    keeper: Option<AbortHandle>,
+    finished: bool,
+}
+
+impl Event {
+    /// Sends `start` if the application has a hook for this event. `after` is waited for, within
+    /// [`limits::CALLBACK_ORDER_GRACE`], so that a stream event goes out before the session event.
+    pub fn begin(
+        notifier: &Notifier,
+        view: &AppView,
+        slot: Slot,
+        session: &Arc<Session>,
+        after: Option<oneshot::Receiver<()>>,
+    ) -> Option<Event> {
+        let hook = Arc::new(slot.hook(&view.current().notify)?.clone());
+        let mut event = Event {
+            notifier: notifier.clone(),
+            slot,
+            view: view.clone(),
+            session: session.clone(),
+            hook: hook.clone(),
+            start: None,
+            keeper: None,
+            finished: false,
+        };
+        let sending = event.sending(hook, Act::Start);
+        event.start = Some(notifier.spawn(async move {
+            in_order(after).await;
+            sending.await
+        }));
+        Some(event)
+    }
+
+    /// Waits for the answer to `start`.
+    pub async fn answer(&mut self) -> Answer {
+        match &mut self.start {
+            Some(start) => {
+                let answer = start.await.unwrap_or(Answer::Failed);
+                self.start = None;
+                answer
+            }
+            None => Answer::Failed,
+        }
+    }
+
+    /// The hook that `start` went to.
+    pub fn hook(&self) -> &Hook {
+        &self.hook
+    }
+
+    /// Sends updates from now on, as the hook in force says.
+    pub fn keep(&mut self) {
+        let (notifier, view, session) = (self.notifier.clone(), self.view.clone(), self.session.clone());
+        let slot = self.slot;
+        let mut last = Instant::now();
+        let keeper = self.notifier.runtime.spawn(async move {
+            let mut changed = notifier.store.watch();
+            loop {
+                let application = view.current();
+                let hook = slot.hook(&application.notify).filter(|hook| hook.stages.update).cloned();
+                let due = hook.as_ref().and_then(|hook| last.checked_add(hook.update));
+                tokio::select! {
+                    () = sleep_until(due) => {}
+                    change = changed.changed() => match change {
+                        Ok(()) => continue,
+                        Err(_) => return,
+                    },
+                }
+                let Some(hook) = hook.map(Arc::new) else { continue };
+                let enforced = hook.enforce.update;
+                let answer = send(notifier.clone(), slot.call(), session.clone(), hook.clone(), Act::Update).await;
+                if enforced && answer.is_client_error() {
+                    event::update_refused(&session, slot.call(), &hook, answer);
+                    session.close(Reason::NotifyRefused);
+                    return;
+                }
+                last = Instant::now();
+            }
+        });
+        self.keeper = Some(keeper.abort_handle());
+    }
+
+    /// Sends `done` where the hook asks for it. The result resolves when it was answered.
+    pub fn finish(mut self, after: Option<oneshot::Receiver<()>>) -> Option<oneshot::Receiver<()>> {
+        self.finish_now(after)
+    }
+
+    fn finish_now(&mut self, after: Option<oneshot::Receiver<()>>) -> Option<oneshot::Receiver<()>> {
+        if std::mem::replace(&mut self.finished, true) {
+            return None;
+        }
+        if let Some(keeper) = self.keeper.take() {
+            keeper.abort();
+        }
+        let hook = match self.slot.hook(&self.view.current().notify) {
+            Some(hook) => Arc::new(hook.clone()),
+            None => self.hook.clone(),
+        };
+        if !hook.stages.done {
+            return None;
+        }
+        let start = self.start.take();
+        let sending = self.sending(hook, Act::Done);
+        let (done, order) = oneshot::channel();
+        drop(self.notifier.spawn(async move {
+            if let Some(start) = start {
+                let _ = start.await;
+            }
+            in_order(after).await;
+            sending.await;
+            let _ = done.send(());
+        }));
+        Some(order)
+    }
+
+    fn sending(&self, hook: Arc<Hook>, act: Act) -> impl Future<Output = Answer> + Send + use<> {
+        send(self.notifier.clone(), self.slot.call(), self.session.clone(), hook, act)
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        self.finish_now(None);
+    }
+}
+
+async fn in_order(after: Option<oneshot::Receiver<()>>) {
+    if let Some(after) = after {
+        let _ = tokio::time::timeout(limits::CALLBACK_ORDER_GRACE, after).await;
+    }
+}
+
+async fn send(notifier: Notifier, call: Call, session: Arc<Session>, hook: Arc<Hook>, act: Act) -> Answer {
+    let identity = &session.identity;
+    let subject = Subject {
+        domain: &identity.domain,
+        app: &identity.app,
+        name: &identity.name,
+        clientid: session.id,
+    };
+    let mut args = Vec::new();
+    hook.args.expand(&SessionVariables::new(&session), &mut args);
+    let groupid = hook.groupid.as_ref().map(|g| g.as_ref());
+    let target = request::session_target(&hook.url.path_and_query, call, act, subject, groupid, &args);
+    let answer = notifier.call(&hook, &target).await;
+    let status = match answer {
+        Answer::Status(status) => u64::from(status),
+        Answer::Failed | Answer::TimedOut => u64::MAX,
+    };
+    session.notify_status.store(status, Ordering::Relaxed);
+    event::callback(&session, call, act, &hook, answer);
+    answer
+}

@@ -1,0 +1,559 @@
+//! An RTMP connection: one task that owns the socket, the protocol core and the session's part in a stream.
+//!
+//! Media of a player does not pass through here: after `play` is accepted the sending side of the socket
+//! belongs to the worker's delivery loop, and the task only reads, answers pings and waits for the end.
+
+pub mod identity;
+mod play;
+mod publish;
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use self::identity::{Target, split_query};
+use self::play::Playing;
+use self::publish::Publishing;
+use super::admission::{Entered, Refused};
+use super::context::{Context, Worker};
+use super::event;
+use super::session::{Identity, Moments, Protocol, Reason, Role, Session, mark};
+use super::socket::{Peer, Socket};
+use super::view::AppView;
+use crate::config::model::{ListenAddr, RtmpServer};
+use crate::limits;
+use crate::wire::rtmp::server_session::{Connect, Event, RequestId, ServerSession, Settings};
+
+/// Serves one accepted connection to its end.
+pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, socket: Socket) {
+    let id = context.sessions.next_id();
+    let Ok(peer) = socket.peer() else { return };
+    let config = context.store.load();
+    let Some(server) = config.rtmp.as_ref().and_then(|r| r.listener(&listen)).map(|l| l.server_for(b"").clone())
+    else {
+        return;
+    };
+    drop(config);
+    event::connected(id, &peer, &listen);
+    let now = Instant::now();
+    let mut connection = Box::new(Connection {
+        core: ServerSession::new(settings_of(&server), now, limits::seed()),
+        timeout: server.held.timeout.duration(),
+        context,
+        worker,
+        listen,
+        socket: Arc::new(socket),
+        id,
+        peer,
+        started: now,
+        moments: Moments::default(),
+        connected: None,
+        part: Part::None,
+    });
+    let reason = match connection.run().await {
+        Ok(never) => match never {},
+        Err(end) => connection.end(end).await,
+    };
+    event::disconnected(connection.id, &connection.peer, reason, connection.core.bytes_received());
+}
+
+/// Settings of the protocol core from those of a virtual server.
+fn settings_of(server: &RtmpServer) -> Settings {
+    let held = &server.held;
+    Settings {
+        chunk_size: held.chunk_size.0 as u32,
+        window_ack_size: held.ack_window.0 as u32,
+        max_message: held.max_message.0 as usize,
+        max_chunk_streams: held.max_streams.0 as u32,
+        ping: held.ping.nonzero(),
+        ping_timeout: held.ping_timeout.duration(),
+        busy: held.busy.0,
+        publish_time_fix: held.publish_time_fix.0,
+    }
+}
+
+/// Why a connection's task stops.
+enum End {
+    /// The peer closed.
+    Closed,
+    /// Reading or writing failed.
+    Io(io::Error),
+    /// The peer broke the protocol.
+    Protocol(crate::wire::rtmp::Error),
+    /// Nothing could be written, or no `connect` came, in time.
+    TimedOut,
+    /// The peer has been told why; it gets a moment to read it.
+    Told(Reason),
+    /// For another reason of ours.
+    Because(Reason),
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        End::Io(error)
+    }
+}
+
+struct Connection {
+    context: Arc<Context>,
+    worker: Worker,
+    listen: ListenAddr,
+    socket: Arc<Socket>,
+    core: ServerSession,
+    id: u64,
+    peer: Peer,
+    started: Instant,
+    moments: Moments,
+    timeout: Duration,
+    connected: Option<Connected>,
+    part: Part,
+}
+
+/// What `connect` settled.
+struct Connected {
+    view: AppView,
+    identity: Identity,
+}
+
+/// The connection's part in a stream.
+enum Part {
+    None,
+    /// Callbacks are being asked.
+    Pending(Box<Pending>),
+    /// Let in, but nothing flows: the name is taken, or the application is not live.
+    Discarding { stream_id: u32, entered: Entered },
+    Publishing(Box<Publishing>),
+    Playing(Box<Playing>),
+}
+
+struct Pending {
+    request: RequestId,
+    stream_id: u32,
+    session: Arc<Session>,
+    verdict: Pin<Box<dyn Future<Output = (Entered, Result<(), Refused>)> + Send>>,
+}
+
+/// What ended a wait.
+enum Wake {
+    Readable,
+    Timer,
+    Verdict(Entered, Result<(), Refused>),
+    Close(Reason),
+    Delivery,
+    Phase,
+}
+
+enum Never {}
+
+thread_local! {
+    /// One read buffer per worker: an idle connection holds none.
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BUFFER].into());
+}
+
+impl Connection {
+    async fn run(&mut self) -> Result<Never, End> {
+        loop {
+            self.flush().await?;
+            match self.wait().await? {
+                Wake::Readable => self.read()?,
+                Wake::Timer => self.handle_timer()?,
+                Wake::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
+                Wake::Close(reason) => return Err(End::Because(reason)),
+                Wake::Delivery => self.delivery_ended().await?,
+                Wake::Phase => self.phase_changed()?,
+            }
+        }
+    }
+
+    /// Waits for the next thing to do.
+    async fn wait(&mut self) -> Result<Wake, End> {
+        let due = self.due();
+        let (session, pending, playing) = match &mut self.part {
+            Part::None => (None, None, None),
+            Part::Pending(pending) => (Some(pending.session.clone()), Some(&mut pending.verdict), None),
+            Part::Discarding { entered, .. } => (Some(entered.session().clone()), None, None),
+            Part::Publishing(publishing) => (Some(publishing.session().clone()), None, None),
+            Part::Playing(playing) => (Some(playing.session().clone()), None, Some(playing)),
+        };
+        let mut shutdown = self.context.shutdown.subscribe();
+        let link = session.as_ref().map(|s| s.link.clone());
+        let (delivered, phase) = match playing {
+            Some(playing) => (link, Some(playing.phase())),
+            None => (None, None),
+        };
+        tokio::select! {
+            biased;
+            ready = self.socket.readable() => ready.map(|()| Wake::Readable).map_err(End::Io),
+            (entered, verdict) = maybe(pending) => Ok(Wake::Verdict(entered, verdict)),
+            () = until(due) => Ok(Wake::Timer),
+            reason = async { match &session { Some(s) => s.closed().await, None => std::future::pending().await } }
+                => Ok(Wake::Close(reason)),
+            () = async { match &delivered { Some(l) => l.ended().await, None => std::future::pending().await } }
+                => Ok(Wake::Delivery),
+            () = async { match phase { Some(p) => { let _ = p.changed().await; } None => std::future::pending().await } }
+                => Ok(Wake::Phase),
+            _ = shutdown.wait_for(|stop| *stop) => Ok(Wake::Close(Reason::ProcessExit)),
+        }
+    }
+
+    /// When the next timer runs out: the core's, the one for `connect`, or the one of an idle publisher.
+    fn due(&self) -> Option<Instant> {
+        let connect = match self.connected {
+            None if !self.timeout.is_zero() => self.started.checked_add(self.timeout),
+            _ => None,
+        };
+        let idle = match &self.part {
+            Part::Publishing(publishing) => publishing.idle_due(),
+            _ => None,
+        };
+        [self.core.poll_timeout(), connect, idle].into_iter().flatten().min()
+    }
+
+    fn handle_timer(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        if self.connected.is_none() && now >= self.started + self.timeout {
+            return Err(End::TimedOut);
+        }
+        if let Part::Publishing(publishing) = &self.part
+            && publishing.idle_due().is_some_and(|due| now >= due)
+        {
+            return Err(End::Because(Reason::DropIdle));
+        }
+        self.core.handle_timeout(now).map_err(End::Protocol)
+    }
+
+    /// Reads what is there, a bounded amount at a time, and handles what it says.
+    fn read(&mut self) -> Result<(), End> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            for _ in 0..limits::READS_PER_TURN {
+                match self.socket.try_read(buffer) {
+                    Ok(0) => return Err(End::Closed),
+                    Ok(n) => {
+                        let outcome = self.core.handle_input(&buffer[..n], Instant::now());
+                        // What came before a protocol error still counts.
+                        self.handle_events()?;
+                        outcome.map_err(End::Protocol)?;
+                        if n < buffer.len() {
+                            return Ok(());
+                        }
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(End::Io(e)),
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn handle_events(&mut self) -> Result<(), End> {
+        while let Some(event) = self.core.poll_event() {
+            match event {
+                Event::HandshakeDone => mark(&self.moments.handshake_done),
+                Event::Connect { request, connect } => self.connect(request, &connect)?,
+                Event::CreateStream { .. } => mark(&self.moments.create_stream),
+                Event::Publish { request, stream_id, name, .. } => {
+                    self.begin(request, stream_id, &name, Role::Publisher);
+                }
+                Event::Play { request, stream_id, name, .. } => {
+                    self.begin(request, stream_id, &name, Role::Player);
+                }
+                Event::Media { stream_id, kind, timestamp, payload } => {
+                    if let Part::Publishing(publishing) = &mut self.part
+                        && publishing.stream_id() == stream_id
+                    {
+                        publishing.media(kind, timestamp, payload);
+                    }
+                }
+                Event::CloseStream { stream_id } => self.close_stream(stream_id),
+                Event::Pause { .. } | Event::Seek { .. } | Event::BufferLength { .. } => {}
+            }
+        }
+        if let Part::Publishing(publishing) = &mut self.part {
+            publishing.push(self.core.bytes_received());
+        }
+        Ok(())
+    }
+
+    fn connect(&mut self, request: RequestId, connect: &Connect) -> Result<(), End> {
+        mark(&self.moments.connect);
+        let target = Target::of(connect);
+        let Some(view) = AppView::choose(&self.context.store, &self.listen, &target.host, &target.app) else {
+            event::unknown_application(self.id, &target.app, &target.domain);
+            return Err(End::Because(Reason::NormalClose));
+        };
+        let server = view.server();
+        self.timeout = server.held.timeout.duration();
+        self.core.accept_connect(request, settings_of(server));
+        self.socket.set_nodelay(view.held().rtmp.tcp_nodelay.0);
+        let identity = Identity {
+            domain: target.domain,
+            app: target.app,
+            args: target.args,
+            tc_url: target.tc_url,
+            page_url: connect.page_url.clone(),
+            swf_url: connect.swf_url.clone(),
+            flash_ver: connect.flash_ver.clone(),
+            audio_codecs: connect.audio_codecs,
+            video_codecs: connect.video_codecs,
+            serverid: Bytes::copy_from_slice(&server.serverid),
+            scheme: "rtmp",
+            ..Identity::default()
+        };
+        self.connected = Some(Connected { view, identity });
+        Ok(())
+    }
+
+    /// `publish` or `play`: asks who has a say.
+    fn begin(&mut self, request: RequestId, stream_id: u32, name: &Bytes, role: Role) {
+        let Some(connected) = &self.connected else { return };
+        if !matches!(self.part, Part::None) {
+            // One stream per connection and direction at a time, as the original.
+            let code = match role {
+                Role::Publisher => "NetStream.Publish.BadName",
+                Role::Player => "NetStream.Play.Failed",
+            };
+            self.core.reject_request(request, code, "Another stream is active on this connection.");
+            return;
+        }
+        mark(&self.moments.ptime);
+        let (name, pargs) = split_query(name);
+        let identity = Identity { name, pargs, ..connected.identity.clone() };
+        let moments = std::mem::take(&mut self.moments);
+        let session = Arc::new(Session::new(
+            self.id,
+            self.peer.clone(),
+            Protocol::Rtmp,
+            role,
+            identity,
+            self.started,
+            moments,
+        ));
+        event::stream_requested(&session);
+        let entered = Entered::enter(&self.context, &connected.view, &session);
+        let verdict = async move {
+            let mut entered = entered;
+            let verdict = entered.admit().await;
+            (entered, verdict)
+        };
+        self.part =
+            Part::Pending(Box::new(Pending { request, stream_id, session, verdict: Box::pin(verdict) }));
+    }
+
+    /// The verdict on a publish or play request is there.
+    fn admitted(&mut self, entered: Entered, verdict: Result<(), Refused>) -> Result<(), End> {
+        let (Part::Pending(pending), Some(connected)) =
+            (std::mem::replace(&mut self.part, Part::None), &self.connected)
+        else {
+            return Ok(());
+        };
+        let Pending { request, stream_id, session, .. } = *pending;
+        if let Err(Refused(reason)) = verdict {
+            session.set_reason(reason);
+            if reason == Reason::NormalClose {
+                return Err(End::Because(reason));
+            }
+            let code = match session.role {
+                Role::Publisher => "NetStream.Publish.Forbidden",
+                Role::Player => "NetStream.Play.Forbidden",
+            };
+            self.core.reject_request(request, code, "Refused.");
+            return Err(End::Told(reason));
+        }
+        if !connected.view.held().live.live.0 {
+            event::not_live(&session);
+            self.part = Part::Discarding { stream_id, entered };
+            return Ok(());
+        }
+        let view = connected.view.clone();
+        match session.role {
+            Role::Publisher => match Publishing::start(&self.context, view, stream_id, entered) {
+                Ok(publishing) => {
+                    self.core.accept_publish(request);
+                    self.part = Part::Publishing(Box::new(publishing));
+                }
+                Err(entered) => {
+                    event::name_taken(&session);
+                    self.core.reject_request(request, "NetStream.Publish.BadName", "Already publishing");
+                    self.part = Part::Discarding { stream_id, entered };
+                }
+            },
+            Role::Player => {
+                let playing = Playing::new(view, stream_id, entered);
+                if !playing.may_wait() {
+                    session.set_reason(Reason::StreamEnd);
+                    event::no_stream(&session);
+                    return Err(End::Because(Reason::StreamEnd));
+                }
+                self.core.accept_play(request);
+                let lead = self.core.poll_transmit().unwrap_or_default();
+                playing.join(&self.worker.delivery, self.socket.clone(), lead);
+                self.part = Part::Playing(Box::new(playing));
+            }
+        }
+        Ok(())
+    }
+
+    fn close_stream(&mut self, closed: u32) {
+        let stream_id = match &self.part {
+            Part::None => return,
+            Part::Pending(pending) => pending.stream_id,
+            Part::Discarding { stream_id, .. } => *stream_id,
+            Part::Publishing(publishing) => publishing.stream_id(),
+            Part::Playing(playing) => playing.stream_id(),
+        };
+        if stream_id != closed {
+            return;
+        }
+        if let Part::Playing(playing) = &self.part {
+            // The sending side comes back first; `delivery_ended` goes on from there.
+            playing.leave(&self.worker.delivery);
+            return;
+        }
+        if let Some(session) = self.session() {
+            mark(&session.moments.close_stream);
+            session.set_reason(Reason::NormalClose);
+        }
+        self.part = Part::None;
+    }
+
+    /// The delivery loop no longer sends for this connection.
+    async fn delivery_ended(&mut self) -> Result<(), End> {
+        let Part::Playing(playing) = std::mem::replace(&mut self.part, Part::None) else { return Ok(()) };
+        let session = playing.session().clone();
+        if let Some(gone) = session.link.gone() {
+            let reason = play::reason_of(gone);
+            session.set_reason(reason);
+            return Err(End::Because(reason));
+        }
+        session.set_reason(Reason::NormalClose);
+        mark(&session.moments.close_stream);
+        drop(playing);
+        for rest in session.link.take_rest() {
+            self.write(&rest).await?;
+        }
+        Ok(())
+    }
+
+    /// A publisher came or went.
+    fn phase_changed(&mut self) -> Result<(), End> {
+        if let Part::Playing(playing) = &mut self.part {
+            playing.phase_changed(&mut self.core).map_err(End::Because)?;
+        }
+        Ok(())
+    }
+
+    /// Sends what the core has to say: directly, or between two messages of a player's media.
+    async fn flush(&mut self) -> Result<(), End> {
+        let Some(bytes) = self.core.poll_transmit() else { return Ok(()) };
+        if let Part::Playing(playing) = &self.part {
+            playing.control(&self.worker.delivery, bytes);
+            return Ok(());
+        }
+        self.write(&bytes).await
+    }
+
+    async fn write(&self, bytes: &[u8]) -> Result<(), End> {
+        match self.socket.try_write(bytes) {
+            Ok(n) if n == bytes.len() => return Ok(()),
+            Ok(n) => self.write_rest(&bytes[n..]).await,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.write_rest(bytes).await,
+            Err(e) => Err(End::Io(e)),
+        }
+    }
+
+    async fn write_rest(&self, bytes: &[u8]) -> Result<(), End> {
+        let timeout = if self.timeout.is_zero() { limits::DEFAULT_SEND_TIMEOUT } else { self.timeout };
+        match tokio::time::timeout(timeout, self.socket.write_all(bytes)).await {
+            Ok(written) => Ok(written?),
+            Err(_) => Err(End::TimedOut),
+        }
+    }
+
+    fn session(&self) -> Option<&Arc<Session>> {
+        match &self.part {
+            Part::None => None,
+            Part::Pending(pending) => Some(&pending.session),
+            Part::Discarding { entered, .. } => Some(entered.session()),
+            Part::Publishing(publishing) => Some(publishing.session()),
+            Part::Playing(playing) => Some(playing.session()),
+        }
+    }
+
+    /// Ends the part in the stream, then the connection.
+    async fn end(&mut self, end: End) -> Reason {
+        let (reason, told) = match end {
+            End::Closed => (Reason::NormalClose, false),
+            End::Io(error) => {
+                event::connection_failed(self.id, &error);
+                (Reason::RtmpRecvErr, false)
+            }
+            End::Protocol(error) => {
+                event::protocol_error(self.id, &self.peer, &error);
+                (Reason::RtmpRecvErr, false)
+            }
+            End::TimedOut => {
+                event::timed_out(self.id, &self.peer);
+                (Reason::RtmpSendTimeout, false)
+            }
+            End::Told(reason) => (reason, true),
+            End::Because(reason) => (reason, false),
+        };
+        if let Some(session) = self.session() {
+            session.set_reason(reason);
+        }
+        let playing = match std::mem::replace(&mut self.part, Part::None) {
+            Part::Playing(playing) => {
+                playing.leave(&self.worker.delivery);
+                true
+            }
+            _ => false,
+        };
+        if told && !playing {
+            self.close_gently().await;
+        }
+        reason
+    }
+
+    /// Makes sure that the last message is read before the connection closes: a close with unread input would
+    /// reset the connection and overtake it.
+    async fn close_gently(&mut self) {
+        if let Some(bytes) = self.core.poll_transmit()
+            && self.write(&bytes).await.is_err()
+        {
+            return;
+        }
+        self.socket.shutdown_write();
+        let linger = async {
+            while self.socket.readable().await.is_ok() {
+                let read = READ_BUFFER.with_borrow_mut(|buffer| self.socket.try_read(buffer));
+                match read {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => return,
+                }
+            }
+        };
+        let _ = tokio::time::timeout(limits::LINGER, linger).await;
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn maybe<F: Future + Unpin>(future: Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,154 @@
+//! The player side of an RTMP connection.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::hub::cursor::PlayerSettings;
+use crate::hub::gop::StartSettings;
+use crate::hub::packet::Container;
+use crate::hub::stream::Phase;
+use crate::server::admission::Entered;
+use crate::server::delivery::{Delivery, Gone, Join};
+use crate::server::event;
+use crate::server::session::{Reason, Session, mark};
+use crate::server::socket::Socket;
+use crate::server::view::AppView;
+use crate::wire::rtmp::server_session::ServerSession;
+
+/// A player whose media is in the hands of the delivery loop.
+pub struct Playing {
+    view: AppView,
+    stream_id: u32,
+    entered: Entered,
+    phase: watch::Receiver<Phase>,
+    seen: Phase,
+}
+
+impl Playing {
+    /// A player that was let in.
+    pub fn new(view: AppView, stream_id: u32, entered: Entered) -> Self {
+        let mut phase = entered.stream().watch();
+        let seen = *phase.borrow_and_update();
+        Playing { view, stream_id, entered, phase, seen }
+    }
+
+    /// Whether the player may stay although nobody publishes (`idle_streams`).
+    pub fn may_wait(&self) -> bool {
+        self.seen.publishing || self.view.held().live.idle_streams.0
+    }
+
+    /// Hands the sending side to the delivery loop; `lead` goes out first.
+    pub fn join(&self, delivery: &Delivery, socket: Arc<Socket>, lead: Bytes) {
+        let session = self.session();
+        mark(&session.moments.first_data);
+        delivery.join(Join {
+            session: session.id,
+            stream: self.entered.stream().clone(),
+            socket,
+            settings: player_settings(&self.view, Container::Rtmp, self.stream_id),
+            lead,
+            link: session.link.clone(),
+            send_timeout: self.view.server().held.timeout.duration(),
+        });
+        event::playing(session);
+    }
+
+    /// Takes the sending side back.
+    pub fn leave(&self, delivery: &Delivery) {
+        delivery.leave(self.entered.stream().id(), self.session().id);
+    }
+
+    /// Sends bytes of the session between two messages of media.
+    pub fn control(&self, delivery: &Delivery, bytes: Bytes) {
+        delivery.control(self.entered.stream().id(), self.session().id, bytes);
+    }
+
+    /// A publisher came or went: tells the player where configured, or ends it.
+    pub fn phase_changed(&mut self, core: &mut ServerSession) -> Result<(), Reason> {
+        let before = self.seen;
+        let now = *self.phase.borrow_and_update();
+        self.seen = now;
+        let live = &self.view.held().live;
+        let ended = before.publishing && (!now.publishing || now.epoch != before.epoch);
+        let began = now.publishing && (!before.publishing || now.epoch != before.epoch);
+        if ended {
+            if !live.idle_streams.0 && !now.publishing {
+                self.session().set_reason(Reason::StreamEnd);
+                return Err(Reason::StreamEnd);
+            }
+            if live.publish_notify.0 {
+                self.tell(core, "NetStream.Play.UnpublishNotify", "Stop publishing");
+            }
+            if live.play_restart.0 {
+                self.tell(core, "NetStream.Play.Stop", "Stop live");
+            }
+        }
+        if began {
+            if live.publish_notify.0 {
+                self.tell(core, "NetStream.Play.PublishNotify", "Start publishing");
+            }
+            if live.play_restart.0 {
+                self.tell(core, "NetStream.Play.Start", "Start live");
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows the stream's publishers.
+    pub fn phase(&mut self) -> &mut watch::Receiver<Phase> {
+        &mut self.phase
+    }
+
+    /// Message stream id.
+    pub fn stream_id(&self) -> u32 {
+        self.stream_id
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Arc<Session> {
+        self.entered.session()
+    }
+
+    fn tell(&self, core: &mut ServerSession, code: &str, description: &str) {
+        core.send_status(self.stream_id, "status", code, description);
+    }
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        let session = self.session();
+        event::played(session, session.link.dropped_total.load(Ordering::Relaxed));
+    }
+}
+
+/// How the delivery loop serves a player of this application.
+pub fn player_settings(view: &AppView, container: Container, stream_id: u32) -> PlayerSettings {
+    let server = &view.server().held;
+    let application = view.held();
+    let (live, gop) = (&application.live, &application.gop);
+    let cache_time = gop.cache_time.millis();
+    PlayerSettings {
+        container,
+        stream_id,
+        start: StartSettings { cache_time, send_all: gop.send_all.0, low_latency: gop.low_latency.0 },
+        wait_key: live.wait_key.0,
+        wait_video: live.wait_video.0 || live.interleave.0,
+        // As the original: only players that start from the cache are re-stamped.
+        zero_start: gop.zero_start.0 && cache_time > 0 && gop.fix_timestamp.millis() > 0,
+        sync: live.sync.millis(),
+        out_queue: server.out_queue.0,
+        merge_frame: application.rtmp.merge_frame.0.max(1) as usize,
+        cork: if live.buffer.millis() > 0 { server.out_cork() } else { 0 },
+    }
+}
+
+/// The session's reason for what the delivery loop found.
+pub fn reason_of(gone: Gone) -> Reason {
+    match gone {
+        Gone::WriteError => Reason::RtmpSendErr,
+        Gone::SendTimeout | Gone::Stalled => Reason::RtmpSendTimeout,
+    }
+}

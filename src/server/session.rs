@@ -1,0 +1,313 @@
+//! What every session - RTMP or HTTP, publisher or player - has: a number, addresses, a role, counters and a
+//! way to be closed from outside.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::delivery::Link;
+use super::socket::Peer;
+use crate::hub::registry::StreamKey;
+
+/// Why a session ends (`$finalize_reason`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Reason {
+    /// Our failure.
+    InternalErr = 0,
+    /// The peer left, or ended its stream.
+    NormalClose,
+    /// Writing to an RTMP peer failed.
+    RtmpSendErr,
+    /// An RTMP peer took nothing for the send timeout.
+    RtmpSendTimeout,
+    /// Writing to an HTTP player failed.
+    FlvSendErr,
+    /// An HTTP player took nothing for the send timeout.
+    FlvSendTimeout,
+    /// An RTMP peer broke the protocol or the connection.
+    RtmpRecvErr,
+    /// Dropped by the control interface.
+    ControlDrop,
+    /// Publisher without media.
+    DropIdle,
+    /// A callback gave no answer.
+    NotifyErr,
+    /// A callback refused.
+    NotifyRefused,
+    /// The stream ended and `idle_streams` is off.
+    StreamEnd,
+    /// The server stops.
+    ProcessExit,
+}
+
+impl Reason {
+    const ALL: [Reason; 13] = [
+        Reason::InternalErr,
+        Reason::NormalClose,
+        Reason::RtmpSendErr,
+        Reason::RtmpSendTimeout,
+        Reason::FlvSendErr,
+        Reason::FlvSendTimeout,
+        Reason::RtmpRecvErr,
+        Reason::ControlDrop,
+        Reason::DropIdle,
+        Reason::NotifyErr,
+        Reason::NotifyRefused,
+        Reason::StreamEnd,
+        Reason::ProcessExit,
+    ];
+
+    /// The original's word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::InternalErr => "internal_err",
+            Reason::NormalClose => "normal_close",
+            Reason::RtmpSendErr => "rtmp_send_err",
+            Reason::RtmpSendTimeout => "rtmp_send_timeout",
+            Reason::FlvSendErr => "flv_send_err",
+            Reason::FlvSendTimeout => "flv_send_timeout",
+            Reason::RtmpRecvErr => "rtmp_recv_err",
+            Reason::ControlDrop => "control_drop",
+            Reason::DropIdle => "drop_idle",
+            Reason::NotifyErr => "notify_notify_err",
+            Reason::NotifyRefused => "notify_relay_err",
+            Reason::StreamEnd => "relay_close",
+            Reason::ProcessExit => "process_exit",
+        }
+    }
+}
+
+/// What a session does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Sends a stream.
+    Publisher,
+    /// Is sent a stream.
+    Player,
+}
+
+/// How a session speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// RTMP.
+    Rtmp,
+    /// HTTP-FLV.
+    HttpFlv,
+}
+
+/// What a client said of itself, and what we made of it.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// Host part of tcUrl, or of the `Host` header.
+    pub domain: Bytes,
+    /// Application.
+    pub app: Bytes,
+    /// Stream name.
+    pub name: Bytes,
+    /// Query of the application.
+    pub args: Bytes,
+    /// Query of the stream name, or of the HTTP request.
+    pub pargs: Bytes,
+    /// tcUrl of connect; made up for an HTTP player.
+    pub tc_url: Bytes,
+    /// pageUrl, or the Referer.
+    pub page_url: Bytes,
+    /// swfUrl.
+    pub swf_url: Bytes,
+    /// flashVer.
+    pub flash_ver: Bytes,
+    /// audioCodecs of connect.
+    pub audio_codecs: u32,
+    /// videoCodecs of connect.
+    pub video_codecs: u32,
+    /// `serverid` of the virtual server.
+    pub serverid: Bytes,
+    /// `rtmp`, `http` or `https`.
+    pub scheme: &'static str,
+}
+
+/// Moments of a session that callbacks can name, in milliseconds of the server's clock; 0: not reached.
+#[derive(Debug, Default)]
+pub struct Moments {
+    /// Handshake ended.
+    pub handshake_done: AtomicU64,
+    /// `connect`.
+    pub connect: AtomicU64,
+    /// `createStream`.
+    pub create_stream: AtomicU64,
+    /// `publish` or `play`.
+    pub ptime: AtomicU64,
+    /// First media or metadata.
+    pub first_data: AtomicU64,
+    /// First metadata.
+    pub first_metadata: AtomicU64,
+    /// First audio.
+    pub first_audio: AtomicU64,
+    /// First video.
+    pub first_video: AtomicU64,
+    /// `closeStream`.
+    pub close_stream: AtomicU64,
+}
+
+/// A media session.
+#[derive(Debug)]
+pub struct Session {
+    /// Connection number: `clientid` of callbacks, `<id>` of statistics, `*N` of the error log.
+    pub id: u64,
+    /// Both ends' addresses.
+    pub peer: Peer,
+    /// How it speaks.
+    pub protocol: Protocol,
+    /// What it does.
+    pub role: Role,
+    /// What it said.
+    pub identity: Identity,
+    /// Its stream.
+    pub key: StreamKey,
+    /// When the connection began.
+    pub started: Instant,
+    /// Milliseconds of the server's clock at `started`.
+    pub init: u64,
+    /// When things happened.
+    pub moments: Moments,
+    /// Bytes received from a publisher.
+    pub bytes_received: AtomicU64,
+    /// A player's counters.
+    pub link: Arc<Link>,
+    /// HTTP status of its last callback, 0 before the first, `u64::MAX` after a failure.
+    pub notify_status: AtomicU64,
+    reason: AtomicU8,
+    close: Notify,
+    closing: OnceLock<Reason>,
+}
+
+impl Session {
+    /// A session at its publish, play or HTTP request.
+    #[allow(clippy::too_many_arguments, reason = "one call site per protocol; a builder would hide what is set")]
+    pub fn new(
+        id: u64,
+        peer: Peer,
+        protocol: Protocol,
+        role: Role,
+        identity: Identity,
+        started: Instant,
+        moments: Moments,
+    ) -> Self {
+        let key = StreamKey::new(identity.serverid.clone(), identity.app.clone(), identity.name.clone());
+        Session {
+            id,
+            peer,
+            protocol,
+            role,
+            identity,
+            key,
+            started,
+            init: millis(started),
+            moments,
+            bytes_received: AtomicU64::new(0),
+            link: Arc::new(Link::default()),
+            notify_status: AtomicU64::new(0),
+            reason: AtomicU8::new(Reason::InternalErr as u8),
+            close: Notify::new(),
+            closing: OnceLock::new(),
+        }
+    }
+
+    /// Asks the session to end. The first reason counts.
+    pub fn close(&self, reason: Reason) {
+        if self.closing.set(reason).is_ok() {
+            self.close.notify_one();
+        }
+    }
+
+    /// Waits until somebody asked the session to end.
+    pub async fn closed(&self) -> Reason {
+        loop {
+            let asked = self.close.notified();
+            if let Some(reason) = self.closing.get() {
+                return *reason;
+            }
+            asked.await;
+        }
+    }
+
+    /// Records why it ended, for `$finalize_reason` and the logs.
+    pub fn set_reason(&self, reason: Reason) {
+        self.reason.store(reason as u8, Ordering::Relaxed);
+    }
+
+    /// Why it ended.
+    pub fn reason(&self) -> Reason {
+        Reason::ALL[usize::from(self.reason.load(Ordering::Relaxed)) % Reason::ALL.len()]
+    }
+}
+
+/// Milliseconds of the server's monotonic clock, counted from its first use.
+pub fn millis(at: Instant) -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    // 1 and up, so that 0 can mean "not reached".
+    let start = *START.get_or_init(Instant::now);
+    at.checked_duration_since(start).map_or(1, |d| d.as_millis() as u64 + 1)
+}
+
+/// Marks a moment the first time it is reached.
+pub fn mark(moment: &AtomicU64) {
+    if moment.load(Ordering::Relaxed) == 0 {
+        moment.store(millis(Instant::now()), Ordering::Relaxed);
+    }
+}
+
+/// All media sessions, for statistics and control.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    live: Mutex<BTreeMap<u64, Arc<Session>>>,
+    ids: AtomicU64,
+    accepted_total: AtomicU64,
+}
+
+/// Takes its session out of [`Sessions`] when it goes.
+#[derive(Debug)]
+pub struct Listed {
+    sessions: Arc<Sessions>,
+    id: u64,
+}
+
+impl Sessions {
+    /// Number for a new connection; counts it as accepted.
+    pub fn next_id(&self) -> u64 {
+        self.accepted_total.fetch_add(1, Ordering::Relaxed);
+        self.ids.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Connections accepted so far.
+    pub fn accepted_total(&self) -> u64 {
+        self.accepted_total.load(Ordering::Relaxed)
+    }
+
+    /// Lists a session until the result is dropped.
+    pub fn list(self: &Arc<Self>, session: Arc<Session>) -> Listed {
+        let id = session.id;
+        self.lock().insert(id, session);
+        Listed { sessions: self.clone(), id }
+    }
+
+    /// All sessions at this moment, by number.
+    pub fn snapshot(&self) -> Vec<Arc<Session>> {
+        self.lock().values().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Session>>> {
+        self.live.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.sessions.lock().remove(&self.id);
+    }
+}

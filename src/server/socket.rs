@@ -1,0 +1,151 @@
+//! A connected stream socket, shared by the session that reads it and the delivery loop that writes media.
+
+use std::io::{self, IoSlice};
+use std::net::IpAddr;
+use std::task::{Context, Poll};
+
+use tokio::net::{TcpStream, UnixStream};
+
+/// TCP or unix. All calls are non-blocking and take `&self`.
+#[derive(Debug)]
+pub enum Socket {
+    /// TCP.
+    Tcp(TcpStream),
+    /// Unix domain.
+    Unix(UnixStream),
+}
+
+/// Addresses of a connection as logs and callbacks show them.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Client address; `unix:` for a unix socket.
+    pub addr: String,
+    /// Client address for access rules.
+    pub ip: Option<IpAddr>,
+    /// Client port, 0 for a unix socket.
+    pub port: u16,
+    /// Local address.
+    pub local_addr: String,
+    /// Local port, 0 for a unix socket.
+    pub local_port: u16,
+}
+
+impl Socket {
+    /// Addresses of both ends.
+    pub fn peer(&self) -> io::Result<Peer> {
+        match self {
+            Socket::Tcp(s) => {
+                let (peer, local) = (s.peer_addr()?, s.local_addr()?);
+                let ip = peer.ip().to_canonical();
+                Ok(Peer {
+                    addr: ip.to_string(),
+                    ip: Some(ip),
+                    port: peer.port(),
+                    local_addr: local.ip().to_canonical().to_string(),
+                    local_port: local.port(),
+                })
+            }
+            Socket::Unix(_) => Ok(Peer {
+                addr: "unix:".into(),
+                ip: None,
+                port: 0,
+                local_addr: "unix:".into(),
+                local_port: 0,
+            }),
+        }
+    }
+
+    /// Sets `TCP_NODELAY`; nothing to do on a unix socket.
+    pub fn set_nodelay(&self, on: bool) {
+        if let Socket::Tcp(s) = self {
+            // A peer that is gone already makes this fail; reading will tell.
+            let _ = s.set_nodelay(on);
+        }
+    }
+
+    /// Makes the close that follows a reset, so that nothing lingers for a peer that no longer reads.
+    pub fn abort_on_close(&self) {
+        if let Socket::Tcp(s) = self {
+            let _ = socket2::SockRef::from(s).set_linger(Some(std::time::Duration::ZERO));
+        }
+    }
+
+    /// Waits until there is something to read (or the peer closed).
+    pub async fn readable(&self) -> io::Result<()> {
+        match self {
+            Socket::Tcp(s) => s.readable().await,
+            Socket::Unix(s) => s.readable().await,
+        }
+    }
+
+    /// Waits until the socket takes bytes.
+    pub async fn writable(&self) -> io::Result<()> {
+        match self {
+            Socket::Tcp(s) => s.writable().await,
+            Socket::Unix(s) => s.writable().await,
+        }
+    }
+
+    /// Reads what is there; 0 means that the peer closed.
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(s) => s.try_read(buf),
+            Socket::Unix(s) => s.try_read(buf),
+        }
+    }
+
+    /// Writes what the socket takes.
+    pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(s) => s.try_write(buf),
+            Socket::Unix(s) => s.try_write(buf),
+        }
+    }
+
+    /// Writes what the socket takes.
+    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Socket::Tcp(s) => s.try_write_vectored(bufs),
+            Socket::Unix(s) => s.try_write_vectored(bufs),
+        }
+    }
+
+    /// Poll form of [`Socket::readable`].
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Socket::Tcp(s) => s.poll_read_ready(cx),
+            Socket::Unix(s) => s.poll_read_ready(cx),
+        }
+    }
+
+    /// Poll form of [`Socket::writable`].
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Socket::Tcp(s) => s.poll_write_ready(cx),
+            Socket::Unix(s) => s.poll_write_ready(cx),
+        }
+    }
+
+    /// Writes all of it, waiting as long as it takes: bound it with a timeout.
+    pub async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
+        while !buf.is_empty() {
+            match self.try_write(buf) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(n) => buf = &buf[n..],
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.writable().await?,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the peer that no more will be sent.
+    pub fn shutdown_write(&self) {
+        let how = std::net::Shutdown::Write;
+        let _ = match self {
+            Socket::Tcp(s) => socket2::SockRef::from(s).shutdown(how),
+            Socket::Unix(s) => socket2::SockRef::from(s).shutdown(how),
+        };
+    }
+}

@@ -1,0 +1,58 @@
+//! What a session sees of the configuration.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::config::model::{Application, ListenAddr, RtmpServer};
+use crate::config::store::Store;
+
+/// The application of a session: as it was when the session began, and as it is now.
+///
+/// Values of class *session* are read from [`AppView::held`], values of class *live* from
+/// [`AppView::current`]. A session whose application was removed keeps what it had.
+#[derive(Clone, Debug)]
+pub struct AppView {
+    store: Arc<Store>,
+    listen: ListenAddr,
+    host: Bytes,
+    app: Bytes,
+    server: Arc<RtmpServer>,
+    held: Arc<Application>,
+}
+
+impl AppView {
+    /// Chooses the virtual server by the listening address and `host`, and its application. `None`: no such
+    /// application.
+    pub fn choose(store: &Arc<Store>, listen: &ListenAddr, host: &Bytes, app: &Bytes) -> Option<Self> {
+        let config = store.load();
+        let server = config.rtmp.as_ref()?.listener(listen)?.server_for(host);
+        let held = server.application(app)?.clone();
+        Some(AppView {
+            store: store.clone(),
+            listen: listen.clone(),
+            host: host.clone(),
+            app: app.clone(),
+            server: server.clone(),
+            held,
+        })
+    }
+
+    /// The virtual server as it was when the session began.
+    pub fn server(&self) -> &RtmpServer {
+        &self.server
+    }
+
+    /// The application as it was when the session began.
+    pub fn held(&self) -> &Application {
+        &self.held
+    }
+
+    /// The application as it is now.
+    pub fn current(&self) -> Arc<Application> {
+        match AppView::choose(&self.store, &self.listen, &self.host, &self.app) {
+            Some(view) => view.held,
+            None => self.held.clone(),
+        }
+    }
+}

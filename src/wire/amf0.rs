@@ -1,0 +1,167 @@
+//! AMF0 (Action Message Format 0), the value encoding of RTMP commands, data messages and FLV metadata.
+//!
+//! Strings, keys and documents are [`Bytes`] cut out of the payload: decoding copies nothing, and nothing
+//! is assumed to be UTF-8, because encoders send names in their own code page.
+//!
+//! AMF3 is not decoded. What uses it on an RTMP connection (message types 15 and 17) carries AMF0 behind
+//! one leading byte; an AMF3 value inside (marker 0x11) is an error of that value.
+
+mod decode;
+mod encode;
+
+use bytes::Bytes;
+
+pub use decode::{Decoder, Error, decode_all};
+pub use encode::{encode, encode_all};
+
+/// The type bytes of the AMF0 specification, section 2.1.
+mod marker {
+    pub(super) const NUMBER: u8 = 0x00;
+    pub(super) const BOOLEAN: u8 = 0x01;
+    pub(super) const STRING: u8 = 0x02;
+    pub(super) const OBJECT: u8 = 0x03;
+    pub(super) const NULL: u8 = 0x05;
+    pub(super) const UNDEFINED: u8 = 0x06;
+    pub(super) const REFERENCE: u8 = 0x07;
+    pub(super) const ECMA_ARRAY: u8 = 0x08;
+    pub(super) const OBJECT_END: u8 = 0x09;
+    pub(super) const STRICT_ARRAY: u8 = 0x0A;
+    pub(super) const DATE: u8 = 0x0B;
+    pub(super) const LONG_STRING: u8 = 0x0C;
+    pub(super) const UNSUPPORTED: u8 = 0x0D;
+    pub(super) const XML_DOCUMENT: u8 = 0x0F;
+    pub(super) const TYPED_OBJECT: u8 = 0x10;
+}
+
+/// The named members of an object, in the order they were sent.
+pub type Members = Vec<(Bytes, Value)>;
+
+/// One AMF0 value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Any number; AMF0 has only doubles.
+    Number(f64),
+    /// A boolean; every byte but zero counts as true.
+    Boolean(bool),
+    /// A string of up to 65,535 bytes.
+    String(Bytes),
+    /// An anonymous object.
+    Object(Members),
+    /// Null.
+    Null,
+    /// Undefined.
+    Undefined,
+    /// The index of an object sent before; kept as a number, since nothing on RTMP needs it resolved.
+    Reference(u16),
+    /// An object that announces how many members it has. Encoders announce anything, so the count is not kept.
+    EcmaArray(Members),
+    /// An array without names.
+    StrictArray(Vec<Value>),
+    /// Milliseconds since 1970 and a time zone, which is reserved and should be zero.
+    Date {
+        /// Milliseconds since 1970-01-01 UTC.
+        millis: f64,
+        /// Reserved.
+        zone: i16,
+    },
+    /// A string that may be longer than 65,535 bytes.
+    LongString(Bytes),
+    /// A value the sender could not express.
+    Unsupported,
+    /// The text of an XML document.
+    Xml(Bytes),
+    /// An object of a named class.
+    Typed {
+        /// Name of the class.
+        class: Bytes,
+        /// Its members.
+        members: Members,
+    },
+}
+
+impl Value {
+    /// An object out of names and values, in this order.
+    pub fn object<const N: usize>(members: [(&'static str, Value); N]) -> Self {
+        Self::Object(
+            members.into_iter().map(|(key, value)| (Bytes::from_static(key.as_bytes()), value)).collect(),
+        )
+    }
+
+    /// The bytes of a string of either length.
+    pub fn as_str(&self) -> Option<&[u8]> {
+        self.as_bytes().map(|text| &text[..])
+    }
+
+    /// As [`Value::as_str`], for callers that keep the shared buffer.
+    pub fn as_bytes(&self) -> Option<&Bytes> {
+        match self {
+            Self::String(text) | Self::LongString(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The number, if it is one.
+    pub fn as_number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The boolean, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Boolean(flag) => Some(*flag),
+            _ => None,
+        }
+    }
+
+    /// The members of any kind of object.
+    pub fn members(&self) -> Option<&[(Bytes, Value)]> {
+        match self {
+            Self::Object(members) | Self::EcmaArray(members) | Self::Typed { members, .. } => Some(members),
+            _ => None,
+        }
+    }
+
+    /// The first member of this name, of any kind of object.
+    pub fn get(&self, key: &[u8]) -> Option<&Value> {
+        self.members()?.iter().find(|(name, _)| name == key).map(|(_, value)| value)
+    }
+}
+
+impl From<&'static str> for Value {
+    fn from(text: &'static str) -> Self {
+        Self::String(Bytes::from_static(text.as_bytes()))
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::String(Bytes::from(text))
+    }
+}
+
+impl From<Bytes> for Value {
+    fn from(text: Bytes) -> Self {
+        Self::String(text)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self::Number(f64::from(number))
+    }
+}
+
+impl From<bool> for Value {
+    fn from(flag: bool) -> Self {
+        Self::Boolean(flag)
+    }
+}

@@ -1,0 +1,266 @@
+//! Bytes to values, with bounds.
+//!
+//! What real encoders do and is therefore accepted:
+//! - an ECMA array announces zero members, or another number than follow: the end marker decides;
+//! - an ECMA array at the very end of the payload, with as many members as it announced, lacks its end marker;
+//! - a member has an empty name: only an empty name *and* the end marker end an object;
+//! - booleans other than 0 and 1.
+//!
+//! Everything else that is cut short or unknown is an error.
+
+use std::fmt;
+
+use bytes::{Buf, Bytes};
+
+use super::{Members, Value, marker};
+use crate::limits::{AMF0_DEPTH, AMF0_VALUES};
+
+/// Decodes the values of a payload one by one, as far as the caller asks.
+///
+/// Iteration ends after the last value or after the first error.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    input: Bytes,
+    /// Values that may still be decoded from this payload.
+    budget: usize,
+}
+
+impl Decoder {
+    /// Starts at the first byte of `input`.
+    pub fn new(input: &Bytes) -> Self {
+        Self { input: input.clone(), budget: AMF0_VALUES }
+    }
+
+    /// What has not been decoded.
+    pub fn remaining(&self) -> &Bytes {
+        &self.input
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Value, Error> {
+        if depth == AMF0_DEPTH {
+            return Err(Error::TooDeep);
+        }
+        self.budget = self.budget.checked_sub(1).ok_or(Error::TooManyValues)?;
+        Ok(match self.u8()? {
+            marker::NUMBER => Value::Number(self.f64()?),
+            marker::BOOLEAN => Value::Boolean(self.u8()? != 0),
+            marker::STRING => Value::String(self.short_text()?),
+            marker::OBJECT => Value::Object(self.object_members(depth, None)?),
+            marker::NULL => Value::Null,
+            marker::UNDEFINED => Value::Undefined,
+            marker::REFERENCE => Value::Reference(self.u16()?),
+            marker::ECMA_ARRAY => {
+                let announced = self.u32()?;
+                Value::EcmaArray(self.object_members(depth, Some(announced))?)
+            }
+            marker::STRICT_ARRAY => Value::StrictArray(self.elements(depth)?),
+            marker::DATE => Value::Date { millis: self.f64()?, zone: self.u16()?.cast_signed() },
+            marker::LONG_STRING => Value::LongString(self.long_text()?),
+            marker::UNSUPPORTED => Value::Unsupported,
+            marker::XML_DOCUMENT => Value::Xml(self.long_text()?),
+            marker::TYPED_OBJECT => {
+                Value::Typed { class: self.short_text()?, members: self.object_members(depth, None)? }
+            }
+            other => return Err(Error::Marker(other)),
+        })
+    }
+
+    fn object_members(&mut self, depth: usize, announced: Option<u32>) -> Result<Members, Error> {
+        let mut members = Members::new();
+        loop {
+            let complete = announced.is_some_and(|count| count as usize == members.len());
+            if complete && self.input.is_empty() {
+                return Ok(members);
+            }
+            let name = self.short_text()?;
+            if name.is_empty() && self.input.first() == Some(&marker::OBJECT_END) {
+                self.input.advance(1);
+                return Ok(members);
+            }
+            let value = self.value(depth + 1)?;
+            members.push((name, value));
+        }
+    }
+
+    fn elements(&mut self, depth: usize) -> Result<Vec<Value>, Error> {
+        let count = self.u32()? as usize;
+        // Every element takes at least its marker.
+        if count > self.input.len() {
+            return Err(Error::Truncated);
+        }
+        let mut elements = Vec::new();
+        for _ in 0..count {
+            elements.push(self.value(depth + 1)?);
+        }
+        Ok(elements)
+    }
+
+    fn short_text(&mut self) -> Result<Bytes, Error> {
+        let length = usize::from(self.u16()?);
+        self.take(length)
+    }
+
+    fn long_text(&mut self) -> Result<Bytes, Error> {
+        let length = self.u32()? as usize;
+        self.take(length)
+    }
+
+    fn take(&mut self, length: usize) -> Result<Bytes, Error> {
+        if length > self.input.len() {
+            return Err(Error::Truncated);
+        }
+        Ok(self.input.split_to(length))
+    }
+
+    fn u8(&mut self) -> Result<u8, Error> {
+        self.input.try_get_u8().map_err(|_| Error::Truncated)
+    }
+
+    fn u16(&mut self) -> Result<u16, Error> {
+        self.input.try_get_u16().map_err(|_| Error::Truncated)
+    }
+
+    fn u32(&mut self) -> Result<u32, Error> {
+        self.input.try_get_u32().map_err(|_| Error::Truncated)
+    }
+
+    fn f64(&mut self) -> Result<f64, Error> {
+        self.input.try_get_f64().map_err(|_| Error::Truncated)
+    }
+}
+
+impl Iterator for Decoder {
+    type Item = Result<Value, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.input.is_empty() {
+            return None;
+        }
+        let value = self.value(0);
+        if value.is_err() {
+            self.input.clear();
+        }
+        Some(value)
+    }
+}
+
+/// Decodes all values of a payload.
+pub fn decode_all(input: Bytes) -> Result<Vec<Value>, Error> {
+    Decoder::new(&input).collect()
+}
+
+/// Why a payload is not AMF0 that we take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Error {
+    /// The payload ends inside a value.
+    Truncated,
+    /// A type byte that AMF0 does not define or that nobody sends.
+    Marker(u8),
+    /// Objects or arrays nested beyond [`AMF0_DEPTH`].
+    TooDeep,
+    /// More values than [`AMF0_VALUES`].
+    TooManyValues,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Truncated => f.write_str("AMF0 value cut short"),
+            Self::Marker(marker) => write!(f, "unknown AMF0 type {marker:#04x}"),
+            Self::TooDeep => write!(f, "AMF0 nested deeper than {AMF0_DEPTH}"),
+            Self::TooManyValues => write!(f, "more than {AMF0_VALUES} AMF0 values in one payload"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::*;
+    use crate::wire::amf0::encode;
+
+    fn one(bytes: &'static [u8]) -> Result<Value, Error> {
+        Decoder::new(&Bytes::from_static(bytes)).next().expect("not empty")
+    }
+
+    #[test]
+    fn ecma_array_count_is_only_a_hint() {
+        let array = one(b"\x08\x00\x00\x00\x00\x00\x01a\x01\x01\x00\x00\x09").unwrap();
+        assert_eq!(array.get(b"a").and_then(Value::as_bool), Some(true));
+        let array = one(b"\x08\x00\x00\x00\x07\x00\x01a\x05\x00\x00\x09").unwrap();
+        assert_eq!(array.get(b"a"), Some(&Value::Null));
+    }
+
+    #[test]
+    fn ecma_array_may_lack_its_end_marker_at_the_end_of_the_payload() {
+        let array = one(b"\x08\x00\x00\x00\x01\x00\x01a\x05").unwrap();
+        assert_eq!(array.get(b"a"), Some(&Value::Null));
+        assert_eq!(one(b"\x08\x00\x00\x00\x02\x00\x01a\x05"), Err(Error::Truncated));
+        assert_eq!(one(b"\x08\x00\x00\x00\x01\x00\x01a\x05\x00\x00"), Err(Error::Truncated));
+    }
+
+    #[test]
+    fn object_without_its_end_marker_is_truncated() {
+        assert_eq!(one(b"\x03\x00\x01a\x05"), Err(Error::Truncated));
+        assert_eq!(one(b"\x03\x00\x01a\x05\x00\x00"), Err(Error::Truncated));
+        assert_eq!(one(b"\x03\x00\x01a\x05\x00\x00\x09").unwrap(), Value::object([("a", Value::Null)]));
+    }
+
+    #[test]
+    fn member_with_an_empty_name_does_not_end_the_object() {
+        let object = one(b"\x03\x00\x00\x05\x00\x01b\x06\x00\x00\x09").unwrap();
+        assert_eq!(object.get(b""), Some(&Value::Null));
+        assert_eq!(object.get(b"b"), Some(&Value::Undefined));
+    }
+
+    #[test]
+    fn nesting_ends_in_an_error_not_on_the_stack() {
+        let mut deep = BytesMut::new();
+        for _ in 0..10_000 {
+            deep.extend_from_slice(b"\x03\x00\x01a");
+        }
+        assert_eq!(decode_all(deep.freeze()), Err(Error::TooDeep));
+
+        let mut deep = BytesMut::new();
+        for _ in 0..10_000 {
+            deep.extend_from_slice(b"\x0A\x00\x00\x00\x01");
+        }
+        assert_eq!(decode_all(deep.freeze()), Err(Error::TooDeep));
+    }
+
+    #[test]
+    fn deepest_allowed_value_is_decoded() {
+        let mut value = Value::Null;
+        for _ in 1..AMF0_DEPTH {
+            value = Value::StrictArray(vec![value]);
+        }
+        let mut out = BytesMut::new();
+        encode(&value, &mut out);
+        assert_eq!(decode_all(out.freeze()), Ok(vec![value]));
+    }
+
+    #[test]
+    fn number_of_values_is_bounded() {
+        let nulls = |count| Bytes::from(vec![marker::NULL; count]);
+        assert_eq!(decode_all(nulls(AMF0_VALUES)).map(|v| v.len()), Ok(AMF0_VALUES));
+        assert_eq!(decode_all(nulls(AMF0_VALUES + 1)), Err(Error::TooManyValues));
+    }
+
+    #[test]
+    fn declared_lengths_beyond_the_payload_are_truncated() {
+        assert_eq!(one(b"\x0A\xFF\xFF\xFF\xFF"), Err(Error::Truncated));
+        assert_eq!(one(b"\x0C\xFF\xFF\xFF\xFFabc"), Err(Error::Truncated));
+        assert_eq!(one(b"\x02\xFF\xFFabc"), Err(Error::Truncated));
+    }
+
+    #[test]
+    fn unknown_type_ends_the_iteration() {
+        let mut decoder = Decoder::new(&Bytes::from_static(b"\x05\x11\x05"));
+        assert_eq!(decoder.next(), Some(Ok(Value::Null)));
+        assert_eq!(decoder.next(), Some(Err(Error::Marker(0x11))));
+        assert_eq!(decoder.next(), None);
+    }
+}

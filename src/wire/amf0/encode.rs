@@ -1,0 +1,95 @@
+//! Values to bytes.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use super::{Value, marker};
+
+/// Appends one value.
+///
+/// A [`Value::String`] beyond 65,535 bytes is written as a long string. Names of members and classes have
+/// no long form; longer ones are cut at that length, which no decoded value reaches.
+pub fn encode(value: &Value, out: &mut BytesMut) {
+    match value {
+        Value::Number(number) => {
+            out.put_u8(marker::NUMBER);
+            out.put_f64(*number);
+        }
+        Value::Boolean(flag) => {
+            out.put_u8(marker::BOOLEAN);
+            out.put_u8(u8::from(*flag));
+        }
+        Value::String(text) => match u16::try_from(text.len()) {
+            Ok(length) => {
+                out.put_u8(marker::STRING);
+                out.put_u16(length);
+                out.put_slice(text);
+            }
+            Err(_) => put_long(marker::LONG_STRING, text, out),
+        },
+        Value::Object(members) => {
+            out.put_u8(marker::OBJECT);
+            put_members(members, out);
+        }
+        Value::Null => out.put_u8(marker::NULL),
+        Value::Undefined => out.put_u8(marker::UNDEFINED),
+        Value::Reference(index) => {
+            out.put_u8(marker::REFERENCE);
+            out.put_u16(*index);
+        }
+        Value::EcmaArray(members) => {
+            out.put_u8(marker::ECMA_ARRAY);
+            out.put_u32(count(members.len()));
+            put_members(members, out);
+        }
+        Value::StrictArray(values) => {
+            out.put_u8(marker::STRICT_ARRAY);
+            out.put_u32(count(values.len()));
+            encode_all(values, out);
+        }
+        Value::Date { millis, zone } => {
+            out.put_u8(marker::DATE);
+            out.put_f64(*millis);
+            out.put_i16(*zone);
+        }
+        Value::LongString(text) => put_long(marker::LONG_STRING, text, out),
+        Value::Unsupported => out.put_u8(marker::UNSUPPORTED),
+        Value::Xml(text) => put_long(marker::XML_DOCUMENT, text, out),
+        Value::Typed { class, members } => {
+            out.put_u8(marker::TYPED_OBJECT);
+            put_name(class, out);
+            put_members(members, out);
+        }
+    }
+}
+
+/// Appends values one after the other, as the body of a command or data message.
+pub fn encode_all<'a>(values: impl IntoIterator<Item = &'a Value>, out: &mut BytesMut) {
+    for value in values {
+        encode(value, out);
+    }
+}
+
+fn put_members(members: &[(Bytes, Value)], out: &mut BytesMut) {
+    for (name, value) in members {
+        put_name(name, out);
+        encode(value, out);
+    }
+    out.put_u16(0);
+    out.put_u8(marker::OBJECT_END);
+}
+
+fn put_name(name: &[u8], out: &mut BytesMut) {
+    let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
+    out.put_u16(length);
+    out.put_slice(&name[..usize::from(length)]);
+}
+
+fn put_long(marker: u8, text: &[u8], out: &mut BytesMut) {
+    out.put_u8(marker);
+    out.put_u32(count(text.len()));
+    out.put_slice(text);
+}
+
+fn count(len: usize) -> u32 {
+    u32::try_from(len).expect("a value in memory has fewer than 2^32 parts")
+}

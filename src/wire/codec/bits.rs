@@ -1,0 +1,134 @@
+//! Bits, most significant first.
+
+use super::Error;
+use crate::limits::EXP_GOLOMB_ZEROS;
+
+/// Reads fields of bits; every read past the end is [`Error::Truncated`].
+#[derive(Clone, Debug)]
+pub struct BitReader<'a> {
+    bytes: &'a [u8],
+    /// Bits read so far.
+    position: usize,
+}
+
+impl<'a> BitReader<'a> {
+    /// Starts at the first bit of `bytes`, which must be free of emulation prevention; see [`unescape`].
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, position: 0 }
+    }
+
+    /// One bit.
+    pub fn bit(&mut self) -> Result<bool, Error> {
+        let byte = *self.bytes.get(self.position / 8).ok_or(Error::Truncated)?;
+        let bit = byte >> (7 - self.position % 8) & 1;
+        self.position += 1;
+        Ok(bit == 1)
+    }
+
+    /// A number of up to 32 bits.
+    ///
+    /// # Panics
+    ///
+    /// If `count` is above 32, which no caller takes from input.
+    pub fn uint(&mut self, count: u32) -> Result<u32, Error> {
+        assert!(count <= 32, "a field of {count} bits");
+        let mut number = 0;
+        for _ in 0..count {
+            number = number << 1 | u32::from(self.bit()?);
+        }
+        Ok(number)
+    }
+
+    /// Passes over bits.
+    pub fn skip(&mut self, count: usize) -> Result<(), Error> {
+        if count > self.bits_left() {
+            return Err(Error::Truncated);
+        }
+        self.position += count;
+        Ok(())
+    }
+
+    /// An unsigned Exp-Golomb code (H.264 §9.1).
+    pub fn ue(&mut self) -> Result<u32, Error> {
+        let mut zeros = 0;
+        while !self.bit()? {
+            zeros += 1;
+            if zeros > EXP_GOLOMB_ZEROS {
+                return Err(Error::Invalid("Exp-Golomb code"));
+            }
+        }
+        let rest = self.uint(zeros)?;
+        // At most 2^31 - 1 + 2^31 - 1.
+        Ok((1 << zeros) - 1 + rest)
+    }
+
+    /// A signed Exp-Golomb code (H.264 §9.1.1).
+    pub fn se(&mut self) -> Result<i32, Error> {
+        let code = self.ue()?;
+        let magnitude = code.div_ceil(2).cast_signed();
+        Ok(if code % 2 == 1 { magnitude } else { -magnitude })
+    }
+
+    /// Bits not read.
+    pub fn bits_left(&self) -> usize {
+        self.bytes.len() * 8 - self.position
+    }
+}
+
+/// Takes the emulation prevention bytes out of a NAL unit (H.264 §7.4.1, H.265 §7.4.2).
+pub(super) fn unescape(nal: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(nal.len());
+    let mut zeros = 0;
+    for &byte in nal {
+        if zeros >= 2 && byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        bytes.push(byte);
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_golomb_codes_are_those_of_the_table() {
+        // 1 010 011 00100 00101
+        let bytes = [0b1010_0110, 0b0100_0010, 0b1000_0000];
+        let mut bits = BitReader::new(&bytes);
+        assert_eq!([0; 5].map(|_| bits.ue().unwrap()), [0, 1, 2, 3, 4]);
+        let mut bits = BitReader::new(&bytes);
+        assert_eq!([0; 5].map(|_| bits.se().unwrap()), [0, 1, -1, 2, -2]);
+    }
+
+    #[test]
+    fn largest_code_fits_and_longer_ones_are_refused() {
+        let mut largest = vec![0, 0, 0, 1];
+        largest.extend_from_slice(&[0xFF; 4]);
+        assert_eq!(BitReader::new(&largest).ue(), Ok(u32::MAX - 1));
+        assert_eq!(BitReader::new(&largest).se(), Ok(-i32::MAX));
+        assert_eq!(BitReader::new(&[0; 16]).ue(), Err(Error::Invalid("Exp-Golomb code")));
+        assert_eq!(BitReader::new(&[0; 3]).ue(), Err(Error::Truncated));
+    }
+
+    #[test]
+    fn reads_past_the_end_are_errors() {
+        let mut bits = BitReader::new(&[0xAB, 0xCD]);
+        assert_eq!(bits.uint(12), Ok(0xABC));
+        assert_eq!(bits.bits_left(), 4);
+        assert_eq!(bits.skip(5), Err(Error::Truncated));
+        assert_eq!(bits.uint(4), Ok(0xD));
+        assert_eq!(bits.bit(), Err(Error::Truncated));
+        assert_eq!(bits.uint(0), Ok(0));
+    }
+
+    #[test]
+    fn emulation_prevention_is_removed() {
+        assert_eq!(unescape(&[1, 0, 0, 3, 1, 0, 0, 3]), [1, 0, 0, 1, 0, 0]);
+        assert_eq!(unescape(&[0, 0, 3, 0, 0, 3, 3]), [0, 0, 0, 0, 3]);
+        assert_eq!(unescape(&[0, 3, 0, 0, 4]), [0, 3, 0, 0, 4]);
+    }
+}

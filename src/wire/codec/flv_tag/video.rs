@@ -1,0 +1,248 @@
+//! The head of a video message (FLV specification E.4.3, Enhanced RTMP).
+
+use crate::wire::codec::Error;
+
+/// What a player may do with a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameType {
+    /// 1: can be decoded without others.
+    Key,
+    /// 2: needs frames before it.
+    Inter,
+    /// 3: needs frames before it, and none needs it (H.263 only).
+    DisposableInter,
+    /// 4: reserved for servers.
+    GeneratedKey,
+    /// 5: no frame, a command of the server.
+    Command,
+    /// Any other number.
+    Other(u8),
+}
+
+/// Video codecs that occur.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VideoCodec {
+    /// H.264, codec id 7 or `avc1`.
+    Avc,
+    /// H.265, the configured legacy codec id or `hvc1`.
+    Hevc,
+    /// AV1, `av01`.
+    Av1,
+    /// VP8, `vp08`.
+    Vp8,
+    /// VP9, `vp09`.
+    Vp9,
+    /// Any other legacy codec id.
+    Other(u8),
+    /// Any other FourCC.
+    OtherFourCc([u8; 4]),
+}
+
+/// What a video message carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VideoPacket {
+    /// The decoder configuration record.
+    SequenceHeader,
+    /// Frame data.
+    Coded,
+    /// No more frames.
+    EndOfSequence,
+    /// Colour information, as AMF0.
+    Metadata,
+    /// Any other packet type.
+    Other(u8),
+}
+
+/// The head of a video message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VideoTag {
+    /// What a player may do with it.
+    pub frame: FrameType,
+    /// How it is encoded.
+    pub codec: VideoCodec,
+    /// What it carries.
+    pub packet: VideoPacket,
+    /// Milliseconds by which the frame is shown after it is decoded.
+    pub composition_time: i32,
+    /// Where the codec's own bytes start.
+    pub data_offset: usize,
+}
+
+/// Legacy codec id of HEVC that most of those encoders use which know none of FourCC.
+pub const DEFAULT_HEVC_CODEC_ID: u8 = 12;
+
+const AVC_CODEC_ID: u8 = 7;
+
+impl VideoTag {
+    /// Reads the head of a video message's payload. `hevc_codec_id` is the legacy codec id taken for HEVC.
+    pub fn parse(payload: &[u8], hevc_codec_id: u8) -> Result<Self, Error> {
+        let first = *payload.first().ok_or(Error::Truncated)?;
+        if first & 0x80 != 0 {
+            return Self::parse_enhanced(first, payload);
+        }
+        let frame = FrameType::from(first >> 4);
+        let codec = match first & 0x0F {
+            AVC_CODEC_ID => VideoCodec::Avc,
+            id if id == hevc_codec_id => VideoCodec::Hevc,
+            id => {
+                return Ok(Self {
+                    frame,
+                    codec: VideoCodec::Other(id),
+                    packet: VideoPacket::Coded,
+                    composition_time: 0,
+                    data_offset: 1,
+                });
+            }
+        };
+        // A server's command: one byte follows, and no packet type (E.4.3.1).
+        if frame == FrameType::Command {
+            return Ok(Self {
+                frame,
+                codec,
+                packet: VideoPacket::Other(0),
+                composition_time: 0,
+                data_offset: 1,
+            });
+        }
+        let packet = match *payload.get(1).ok_or(Error::Truncated)? {
+            0 => VideoPacket::SequenceHeader,
+            1 => VideoPacket::Coded,
+            2 => VideoPacket::EndOfSequence,
+            other => VideoPacket::Other(other),
+        };
+        Ok(Self { frame, codec, packet, composition_time: composition_time(payload, 2)?, data_offset: 5 })
+    }
+
+    /// Whether it is a decoder configuration record.
+    pub fn is_sequence_header(&self) -> bool {
+        self.packet == VideoPacket::SequenceHeader
+    }
+
+    /// Whether decoding can start with it.
+    pub fn is_key_frame(&self) -> bool {
+        self.frame == FrameType::Key && self.packet == VideoPacket::Coded
+    }
+
+    /// ExVideoTagHeader: frame type and packet type share the first byte, and a FourCC follows.
+    fn parse_enhanced(first: u8, payload: &[u8]) -> Result<Self, Error> {
+        let fourcc = payload.get(1..).and_then(|rest| rest.first_chunk()).ok_or(Error::Truncated)?;
+        let codec = VideoCodec::from_fourcc(*fourcc);
+        let with_composition_time = matches!(codec, VideoCodec::Avc | VideoCodec::Hevc);
+        let (packet, composition_time, data_offset) = match first & 0x0F {
+            0 => (VideoPacket::SequenceHeader, 0, 5),
+            1 if with_composition_time => (VideoPacket::Coded, composition_time(payload, 5)?, 8),
+            // 3 is CodedFramesX: no composition time, because it is zero.
+            1 | 3 => (VideoPacket::Coded, 0, 5),
+            2 => (VideoPacket::EndOfSequence, 0, 5),
+            4 => (VideoPacket::Metadata, 0, 5),
+            other => (VideoPacket::Other(other), 0, 5),
+        };
+        Ok(Self { frame: FrameType::from(first >> 4 & 0x07), codec, packet, composition_time, data_offset })
+    }
+}
+
+impl VideoCodec {
+    /// The codec of an Enhanced RTMP FourCC.
+    pub fn from_fourcc(fourcc: [u8; 4]) -> Self {
+        match &fourcc {
+            b"avc1" => Self::Avc,
+            b"hvc1" => Self::Hevc,
+            b"av01" => Self::Av1,
+            b"vp08" => Self::Vp8,
+            b"vp09" => Self::Vp9,
+            _ => Self::OtherFourCc(fourcc),
+        }
+    }
+}
+
+impl From<u8> for FrameType {
+    fn from(number: u8) -> Self {
+        match number {
+            1 => Self::Key,
+            2 => Self::Inter,
+            3 => Self::DisposableInter,
+            4 => Self::GeneratedKey,
+            5 => Self::Command,
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// A signed number of 24 bits.
+fn composition_time(payload: &[u8], offset: usize) -> Result<i32, Error> {
+    let &[high, middle, low] =
+        payload.get(offset..).and_then(|rest| rest.first_chunk()).ok_or(Error::Truncated)?;
+    Ok(i32::from_be_bytes([high, middle, low, 0]) >> 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(payload: &[u8]) -> VideoTag {
+        VideoTag::parse(payload, DEFAULT_HEVC_CODEC_ID).unwrap()
+    }
+
+    #[test]
+    fn legacy_avc() {
+        let tag = parse(b"\x17\x00\0\0\0");
+        assert_eq!(tag.codec, VideoCodec::Avc);
+        assert!(tag.is_sequence_header() && !tag.is_key_frame());
+        let tag = parse(b"\x17\x01\x00\x00\x50");
+        assert!(tag.is_key_frame());
+        assert_eq!((tag.composition_time, tag.data_offset), (80, 5));
+        let tag = parse(b"\x27\x01\xFF\xFF\xFF");
+        assert_eq!((tag.frame, tag.composition_time), (FrameType::Inter, -1));
+        assert_eq!(parse(b"\x17\x02\0\0\0").packet, VideoPacket::EndOfSequence);
+    }
+
+    #[test]
+    fn legacy_hevc_has_the_configured_codec_id() {
+        assert_eq!(parse(b"\x1C\x00\0\0\0").codec, VideoCodec::Hevc);
+        let tag = VideoTag::parse(b"\x1D\x01\0\0\0", 13).unwrap();
+        assert_eq!(tag.codec, VideoCodec::Hevc);
+        let tag = VideoTag::parse(b"\x1C\x01\0\0\0", 13).unwrap();
+        assert_eq!((tag.codec, tag.data_offset), (VideoCodec::Other(12), 1));
+    }
+
+    #[test]
+    fn enhanced_composition_time_depends_on_codec_and_packet() {
+        let tag = parse(b"\x91hvc1\x00\x00\x28data");
+        assert_eq!((tag.codec, tag.frame), (VideoCodec::Hevc, FrameType::Key));
+        assert_eq!((tag.composition_time, tag.data_offset), (40, 8));
+        let tag = parse(b"\xA3hvc1data");
+        assert_eq!((tag.frame, tag.packet), (FrameType::Inter, VideoPacket::Coded));
+        assert_eq!((tag.composition_time, tag.data_offset), (0, 5));
+        let tag = parse(b"\x91av01data");
+        assert_eq!((tag.codec, tag.data_offset), (VideoCodec::Av1, 5));
+        assert!(tag.is_key_frame());
+        assert!(parse(b"\x90vp09").is_sequence_header());
+        assert_eq!(parse(b"\x94av01").packet, VideoPacket::Metadata);
+        assert_eq!(parse(b"\x95hvc1").packet, VideoPacket::Other(5));
+        assert_eq!(parse(b"\x91vvc1").codec, VideoCodec::OtherFourCc(*b"vvc1"));
+    }
+
+    #[test]
+    fn other_codecs_have_one_byte_of_head() {
+        let tag = parse(b"\x12");
+        assert_eq!(tag.codec, VideoCodec::Other(2));
+        assert_eq!((tag.packet, tag.data_offset), (VideoPacket::Coded, 1));
+    }
+
+    #[test]
+    fn command_frame_is_no_packet() {
+        let tag = parse(b"\x57\x00");
+        assert_eq!(tag.frame, FrameType::Command);
+        assert!(!tag.is_sequence_header() && !tag.is_key_frame());
+    }
+
+    #[test]
+    fn every_shortened_head_is_truncated() {
+        for head in [&b"\x17\x00\0\0\0"[..], b"\x91hvc1\0\0\0", b"\x90av01"] {
+            assert!(VideoTag::parse(head, 12).is_ok());
+            for length in 0..head.len() {
+                assert_eq!(VideoTag::parse(&head[..length], 12), Err(Error::Truncated));
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! FLV: the container whose tags carry the same bytes as RTMP media messages (FLV specification, annex E).
+
+mod reader;
+mod writer;
+
+pub use reader::{Error, Reader, Tag};
+pub use writer::{TAG_HEADER, tag_header, write_header, write_previous_tag_size, write_tag};

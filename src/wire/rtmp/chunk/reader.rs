@@ -1,0 +1,396 @@
+//! Chunks to messages.
+
+use bytes::Bytes;
+
+use super::{DEFAULT_CHUNK_SIZE, EXTENDED, MAX_HEADER};
+use crate::limits::{CHUNK_SIZE, MESSAGE_LENGTH, PAYLOAD_RESERVE};
+use crate::wire::rtmp::Error;
+use crate::wire::rtmp::message::{Message, type_id};
+
+/// What a [`Reader`] accepts; may be changed between two reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest message, in bytes.
+    pub max_message: usize,
+    /// Chunk stream ids end before this one.
+    pub max_chunk_streams: u32,
+    /// Memory for incomplete messages of all chunk streams together, in bytes.
+    pub max_partial: usize,
+    /// Whether chunks of type 3 may repeat an extended timestamp. See [`Reader`].
+    pub publish_time_fix: bool,
+}
+
+/// Puts messages together out of chunks.
+///
+/// The caller owns the buffer that sockets are read into; the reader keeps only what is incomplete, so an
+/// idle connection costs one entry per chunk stream that was ever used.
+///
+/// Where senders disagree:
+/// - *Extended timestamps on type 3.* Most senders repeat the four bytes, some do not. With
+///   `publish_time_fix` they are taken when they equal the expected timestamp and are payload otherwise;
+///   without it they are never expected.
+/// - *A new message by type 3 after a type 0 header* keeps its timestamp. By the letter of §5.3.1.2.4 it would
+///   add the timestamp of type 0 once more; librtmp means what we do, and so does PingOS.
+/// - *Type 1 on a fresh chunk stream* counts from zero on message stream 0, as librtmp sends it.
+/// - Types 2 and 3 on a fresh chunk stream, and types 0 to 2 inside a message, are errors: past them nothing
+///   in the byte stream can be trusted.
+#[derive(Debug)]
+pub struct Reader {
+    limits: Limits,
+    chunk_size: u32,
+    /// Sorted by chunk stream id; only streams that were used.
+    streams: Vec<ChunkStream>,
+    /// Bytes of an incomplete header, and payload bytes behind it that had to be looked at.
+    held: [u8; MAX_HEADER],
+    held_len: usize,
+    /// The chunk whose payload is being read.
+    chunk: Option<Chunk>,
+    /// Sum of the capacities of all incomplete payloads.
+    partial: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Chunk {
+    /// Index into `streams`, which changes only between chunks.
+    index: usize,
+    /// Payload bytes of this chunk still to come.
+    left: usize,
+}
+
+#[derive(Debug, Default)]
+struct ChunkStream {
+    csid: u32,
+    /// Absolute timestamp of the newest message.
+    timestamp: u32,
+    /// What a message by type 3 adds.
+    delta: u32,
+    length: u32,
+    stream_id: u32,
+    type_id: u8,
+    /// Whether the newest message is incomplete.
+    in_message: bool,
+    /// The extended field of the newest header that had one.
+    extended: Option<u32>,
+    payload: Vec<u8>,
+}
+
+/// A chunk header as it was sent.
+#[derive(Debug, Default)]
+struct Header {
+    format: u8,
+    csid: u32,
+    /// Absolute timestamp or delta; zero for type 3.
+    time: u32,
+    extended: bool,
+    length: u32,
+    type_id: u8,
+    stream_id: u32,
+    /// Bytes it took.
+    size: usize,
+}
+
+impl Reader {
+    /// A reader at the first byte after the handshake.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            chunk_size: DEFAULT_CHUNK_SIZE,
+            streams: Vec::new(),
+            held: [0; MAX_HEADER],
+            held_len: 0,
+            chunk: None,
+            partial: 0,
+        }
+    }
+
+    /// Takes bytes off the front of `input` until a message is complete or nothing is left.
+    ///
+    /// Set Chunk Size and Abort are obeyed and not returned. After an error the byte stream cannot be
+    /// followed any more.
+    pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, Error> {
+        loop {
+            let Some(chunk) = self.chunk else {
+                if !self.read_header(input)? {
+                    return Ok(None);
+                }
+                continue;
+            };
+            if !self.read_payload(chunk, input)? {
+                return Ok(None);
+            }
+            self.chunk = None;
+            if let Some(message) = self.finish_message(chunk.index)
+                && !self.obey(&message)?
+            {
+                return Ok(Some(message));
+            }
+        }
+    }
+
+    /// Replaces the limits, for the messages whose headers come next.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// Memory held by incomplete messages, in bytes.
+    pub fn partial_bytes(&self) -> usize {
+        self.partial
+    }
+
+    /// Returns whether a header was complete.
+    fn read_header(&mut self, input: &mut &[u8]) -> Result<bool, Error> {
+        let header = if self.held_len == 0 {
+            match self.parse_header(input)? {
+                Some(header) => {
+                    *input = &input[header.size..];
+                    header
+                }
+                None => {
+                    // Incomplete, hence shorter than the longest header.
+                    self.held[..input.len()].copy_from_slice(input);
+                    self.held_len = input.len();
+                    *input = &[];
+                    return Ok(false);
+                }
+            }
+        } else {
+            match self.parse_held_header(input)? {
+                Some(header) => header,
+                None => return Ok(false),
+            }
+        };
+        self.begin_chunk(&header)?;
+        Ok(true)
+    }
+
+    /// Adds input to the held bytes one by one until they are a header. What turned out not to belong to it
+    /// stays held, as the first bytes of the payload.
+    fn parse_held_header(&mut self, input: &mut &[u8]) -> Result<Option<Header>, Error> {
+        loop {
+            let held = self.held;
+            if let Some(header) = self.parse_header(&held[..self.held_len])? {
+                self.held.copy_within(header.size..self.held_len, 0);
+                self.held_len -= header.size;
+                return Ok(Some(header));
+            }
+            let Some((&byte, rest)) = input.split_first() else {
+                return Ok(None);
+            };
+            self.held[self.held_len] = byte;
+            self.held_len += 1;
+            *input = rest;
+        }
+    }
+
+    /// RTMP 1.0 §5.3.1. `None` while bytes are missing.
+    fn parse_header(&self, bytes: &[u8]) -> Result<Option<Header>, Error> {
+        let mut fields = Fields(bytes);
+        let Some(first) = fields.uint(1) else {
+            return Ok(None);
+        };
+        let format = (first >> 6) as u8;
+        let csid = match first & 0x3F {
+            0 => fields.uint(1).map(|id| 64 + id),
+            // The third byte is the more significant one.
+            1 => fields.uint(2).map(|id| 64 + u32::from((id as u16).swap_bytes())),
+            id => Some(id),
+        };
+        let Some(csid) = csid else {
+            return Ok(None);
+        };
+        if csid >= self.limits.max_chunk_streams {
+            return Err(Error::ChunkStreamId { csid, limit: self.limits.max_chunk_streams });
+        }
+        let mut header = Header { format, csid, ..Header::default() };
+        let complete = match format {
+            3 => self.parse_repeated_time(&mut header, &mut fields)?,
+            _ => parse_message_header(&mut header, &mut fields).is_some(),
+        };
+        header.size = bytes.len() - fields.0.len();
+        Ok(complete.then_some(header))
+    }
+
+    /// Takes an extended timestamp that a type 3 chunk repeats, if this sender repeats it.
+    fn parse_repeated_time(&self, header: &mut Header, fields: &mut Fields) -> Result<bool, Error> {
+        let Ok(index) = self.find(header.csid) else {
+            return Err(Error::HeaderWithoutPrevious { csid: header.csid, format: header.format });
+        };
+        let stream = &self.streams[index];
+        let Some(extended) = stream.extended.filter(|_| self.limits.publish_time_fix) else {
+            return Ok(true);
+        };
+        // Some senders repeat the delta field, others the timestamp that it leads to.
+        for expected in [extended, stream.timestamp] {
+            let expected = expected.to_be_bytes();
+            let shown = fields.0.len().min(expected.len());
+            if fields.0[..shown] == expected[..shown] {
+                return Ok(fields.uint(4).is_some());
+            }
+        }
+        Ok(true)
+    }
+
+    fn begin_chunk(&mut self, header: &Header) -> Result<(), Error> {
+        let index = match self.find(header.csid) {
+            Ok(index) => index,
+            Err(_) if header.format > 1 => {
+                return Err(Error::HeaderWithoutPrevious { csid: header.csid, format: header.format });
+            }
+            Err(index) => {
+                self.streams.insert(index, ChunkStream { csid: header.csid, ..ChunkStream::default() });
+                index
+            }
+        };
+        let stream = &mut self.streams[index];
+        stream.apply(header)?;
+        let limit = self.limits.max_message.min(MESSAGE_LENGTH);
+        if stream.length as usize > limit {
+            return Err(Error::MessageTooLong { type_id: stream.type_id, length: stream.length, limit });
+        }
+        let left = (stream.length as usize - stream.payload.len()).min(self.chunk_size as usize);
+        self.chunk = Some(Chunk { index, left });
+        Ok(())
+    }
+
+    /// Returns whether the payload of the chunk was complete.
+    fn read_payload(&mut self, mut chunk: Chunk, input: &mut &[u8]) -> Result<bool, Error> {
+        let held = chunk.left.min(self.held_len);
+        if held > 0 {
+            let bytes = self.held;
+            self.append(chunk.index, &bytes[..held])?;
+            self.held.copy_within(held..self.held_len, 0);
+            self.held_len -= held;
+            chunk.left -= held;
+        }
+        let (taken, rest) = input.split_at(chunk.left.min(input.len()));
+        *input = rest;
+        self.append(chunk.index, taken)?;
+        chunk.left -= taken.len();
+        self.chunk = Some(chunk);
+        Ok(chunk.left == 0)
+    }
+
+    fn append(&mut self, index: usize, bytes: &[u8]) -> Result<(), Error> {
+        let payload = &mut self.streams[index].payload;
+        let needed = payload.len() + bytes.len();
+        if needed > payload.capacity() {
+            let length = self.streams[index].length as usize;
+            let payload = &mut self.streams[index].payload;
+            // Doubling keeps the copying linear; the length caps it, so that a complete payload has no slack.
+            let grown = needed.max(PAYLOAD_RESERVE).max(2 * payload.capacity()).min(length);
+            self.partial -= payload.capacity();
+            if self.partial + grown > self.limits.max_partial {
+                return Err(Error::PartialMessages { limit: self.limits.max_partial });
+            }
+            payload.reserve_exact(grown - payload.len());
+            self.partial += payload.capacity();
+        }
+        self.streams[index].payload.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finish_message(&mut self, index: usize) -> Option<Message> {
+        let stream = &mut self.streams[index];
+        if stream.payload.len() < stream.length as usize {
+            return None;
+        }
+        stream.in_message = false;
+        self.partial -= stream.payload.capacity();
+        Some(Message {
+            chunk_stream_id: stream.csid,
+            type_id: stream.type_id,
+            stream_id: stream.stream_id,
+            timestamp: stream.timestamp,
+            payload: Bytes::from(std::mem::take(&mut stream.payload)),
+        })
+    }
+
+    /// Obeys the messages that are about chunks (RTMP 1.0 §5.4.1, §5.4.2). Returns whether it was one.
+    fn obey(&mut self, message: &Message) -> Result<bool, Error> {
+        match message.type_id {
+            type_id::SET_CHUNK_SIZE => {
+                let size = message.control_value()?;
+                if size == 0 || size > i32::MAX as u32 {
+                    return Err(Error::ChunkSize(size));
+                }
+                self.chunk_size = size.min(CHUNK_SIZE);
+                Ok(true)
+            }
+            type_id::ABORT => {
+                let csid = message.control_value()?;
+                if let Ok(index) = self.find(csid) {
+                    let stream = &mut self.streams[index];
+                    stream.in_message = false;
+                    self.partial -= stream.payload.capacity();
+                    stream.payload = Vec::new();
+                }
+                Ok(true)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn find(&self, csid: u32) -> Result<usize, usize> {
+        self.streams.binary_search_by_key(&csid, |stream| stream.csid)
+    }
+}
+
+impl ChunkStream {
+    fn apply(&mut self, header: &Header) -> Result<(), Error> {
+        if self.in_message {
+            if header.format == 3 {
+                return Ok(());
+            }
+            return Err(Error::HeaderInsideMessage { csid: self.csid, format: header.format });
+        }
+        if header.format < 2 {
+            self.length = header.length;
+            self.type_id = header.type_id;
+        }
+        if header.format < 3 {
+            self.extended = header.extended.then_some(header.time);
+        }
+        match header.format {
+            0 => {
+                self.timestamp = header.time;
+                self.delta = 0;
+                self.stream_id = header.stream_id;
+            }
+            1 | 2 => {
+                self.delta = header.time;
+                self.timestamp = self.timestamp.wrapping_add(self.delta);
+            }
+            _ => self.timestamp = self.timestamp.wrapping_add(self.delta),
+        }
+        self.in_message = true;
+        Ok(())
+    }
+}
+
+/// Fields of types 0 to 2. `None` while bytes are missing.
+fn parse_message_header(header: &mut Header, fields: &mut Fields) -> Option<()> {
+    header.time = fields.uint(3)?;
+    if header.format < 2 {
+        header.length = fields.uint(3)?;
+        header.type_id = fields.uint(1)? as u8;
+    }
+    if header.format == 0 {
+        header.stream_id = fields.uint(4)?.swap_bytes();
+    }
+    header.extended = header.time == EXTENDED;
+    if header.extended {
+        header.time = fields.uint(4)?;
+    }
+    Some(())
+}
+
+/// Takes big-endian fields off the front of bytes.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn uint(&mut self, size: usize) -> Option<u32> {
+        let (field, rest) = self.0.split_at_checked(size)?;
+        self.0 = rest;
+        Some(field.iter().fold(0, |number, &byte| number << 8 | u32::from(byte)))
+    }
+}

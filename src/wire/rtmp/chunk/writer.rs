@@ -1,0 +1,168 @@
+//! Messages to chunks.
+//!
+//! Free functions on purpose: what goes to many players is chunked once, and no per-connection header
+//! state may leak into shared bytes.
+
+use bytes::{BufMut, BytesMut};
+
+use super::{EXTENDED, MAX_HEADER};
+use crate::limits::MESSAGE_LENGTH;
+
+/// Appends a message with a complete header (type 0) and an absolute timestamp in milliseconds.
+///
+/// # Panics
+///
+/// If `chunk_size` is zero, `csid` is not in 2..=65,599, or the payload does not fit into 24 bits.
+pub fn write_absolute(
+    out: &mut BytesMut,
+    csid: u32,
+    timestamp: u32,
+    type_id: u8,
+    stream_id: u32,
+    payload: &[u8],
+    chunk_size: usize,
+) {
+    let header = Header { format: 0, csid, time: timestamp, type_id, stream_id: Some(stream_id) };
+    write(out, &header, payload, chunk_size);
+}
+
+/// Appends a message that belongs to the message stream of the one before it on this chunk stream, `delta`
+/// milliseconds later (type 1).
+///
+/// # Panics
+///
+/// As [`write_absolute`].
+pub fn write_delta(
+    out: &mut BytesMut,
+    csid: u32,
+    delta: u32,
+    type_id: u8,
+    payload: &[u8],
+    chunk_size: usize,
+) {
+    let header = Header { format: 1, csid, time: delta, type_id, stream_id: None };
+    write(out, &header, payload, chunk_size);
+}
+
+/// The header alone that [`write_absolute`] begins a message of `length` bytes with, for a chunk stream id below
+/// 64 and a timestamp that needs no extension. Bytes shared between players may follow it.
+///
+/// # Panics
+///
+/// If `csid` is not in 2..=63, `timestamp` needs an extension, or `length` does not fit into 24 bits.
+pub fn absolute_header(csid: u32, timestamp: u32, length: usize, type_id: u8, stream_id: u32) -> [u8; 12] {
+    assert!((2..64).contains(&csid), "a basic header of one byte");
+    assert!(timestamp < EXTENDED, "no extended timestamp");
+    assert!(length <= MESSAGE_LENGTH, "a message length has 24 bits");
+    let [_, t1, t2, t3] = timestamp.to_be_bytes();
+    let [_, l1, l2, l3] = (length as u32).to_be_bytes();
+    let [s1, s2, s3, s4] = stream_id.to_le_bytes();
+    [csid as u8, t1, t2, t3, l1, l2, l3, type_id, s1, s2, s3, s4]
+}
+
+struct Header {
+    format: u8,
+    csid: u32,
+    /// Absolute timestamp or delta, by format.
+    time: u32,
+    type_id: u8,
+    stream_id: Option<u32>,
+}
+
+fn write(out: &mut BytesMut, header: &Header, payload: &[u8], chunk_size: usize) {
+    assert!(chunk_size > 0, "a chunk holds at least one byte");
+    assert!(payload.len() <= MESSAGE_LENGTH, "a message length has 24 bits");
+    let extended = (header.time >= EXTENDED).then_some(header.time);
+
+    let continuations = payload.len().saturating_sub(1) / chunk_size;
+    out.reserve(MAX_HEADER + payload.len() + continuations * (3 + 4));
+
+    put_basic_header(out, header.format, header.csid);
+    out.put_uint(u64::from(header.time.min(EXTENDED)), 3);
+    out.put_uint(payload.len() as u64, 3);
+    out.put_u8(header.type_id);
+    if let Some(stream_id) = header.stream_id {
+        // The only little-endian field of RTMP.
+        out.put_u32_le(stream_id);
+    }
+    put_extended(out, extended);
+
+    let mut chunks = payload.chunks(chunk_size);
+    out.put_slice(chunks.next().unwrap_or_default());
+    for chunk in chunks {
+        put_basic_header(out, 3, header.csid);
+        put_extended(out, extended);
+        out.put_slice(chunk);
+    }
+}
+
+/// RTMP 1.0 §5.3.1.1: ids below 64 in one byte, below 320 in two, the rest in three.
+fn put_basic_header(out: &mut BytesMut, format: u8, csid: u32) {
+    let format = format << 6;
+    match csid {
+        2..=63 => out.put_u8(format | csid as u8),
+        64..=319 => {
+            out.put_u8(format);
+            out.put_u8((csid - 64) as u8);
+        }
+        320..=65_599 => {
+            out.put_u8(format | 1);
+            out.put_u16_le((csid - 64) as u16);
+        }
+        _ => panic!("chunk stream id {csid} cannot be written"),
+    }
+}
+
+fn put_extended(out: &mut BytesMut, extended: Option<u32>) {
+    if let Some(time) = extended {
+        out.put_u32(time);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn absolute(csid: u32, timestamp: u32, payload: &[u8], chunk_size: usize) -> Vec<u8> {
+        let mut out = BytesMut::new();
+        write_absolute(&mut out, csid, timestamp, 9, 1, payload, chunk_size);
+        out.to_vec()
+    }
+
+    #[test]
+    fn type_0_header_is_as_the_specification_draws_it() {
+        assert_eq!(absolute(4, 1000, b"abc", 128), b"\x04\x00\x03\xE8\x00\x00\x03\x09\x01\x00\x00\x00abc");
+    }
+
+    #[test]
+    fn type_1_header_has_no_stream_id() {
+        let mut out = BytesMut::new();
+        write_delta(&mut out, 4, 40, 8, b"abc", 128);
+        assert_eq!(&out[..], b"\x44\x00\x00\x28\x00\x00\x03\x08abc");
+    }
+
+    #[test]
+    fn continuation_repeats_the_extended_timestamp() {
+        assert_eq!(
+            absolute(4, 0x0100_0000, b"abcd", 3),
+            b"\x04\xFF\xFF\xFF\x00\x00\x04\x09\x01\x00\x00\x00\x01\x00\x00\x00abc\xC4\x01\x00\x00\x00d"
+        );
+        assert_eq!(absolute(4, 0xFF_FFFE, b"abcd", 3).len(), 12 + 3 + 1 + 1);
+        assert_eq!(absolute(4, 0xFF_FFFF, b"abcd", 3).len(), 12 + 4 + 3 + 1 + 4 + 1);
+    }
+
+    #[test]
+    fn payload_of_exactly_one_chunk_has_no_continuation() {
+        assert_eq!(absolute(4, 0, b"abc", 3).len(), 12 + 3);
+        assert_eq!(absolute(4, 0, b"", 3).len(), 12);
+    }
+
+    #[test]
+    fn basic_header_grows_with_the_chunk_stream_id() {
+        assert_eq!(absolute(63, 0, b"", 1)[..1], [0x3F]);
+        assert_eq!(absolute(64, 0, b"", 1)[..2], [0x00, 0x00]);
+        assert_eq!(absolute(319, 0, b"", 1)[..2], [0x00, 0xFF]);
+        assert_eq!(absolute(320, 0, b"", 1)[..3], [0x01, 0x00, 0x01]);
+        assert_eq!(absolute(65_599, 0, b"", 1)[..3], [0x01, 0xFF, 0xFF]);
+    }
+}

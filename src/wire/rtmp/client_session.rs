@@ -1,0 +1,438 @@
+//! The client's side of an RTMP connection: publishes one stream or plays one.
+//!
+//! ```text
+//!                S2 complete          _result              _result              Publish.Start / Play.Start
+//!   Handshake --------------> Connect -------> CreateStream -------> Asked ---------------------------> Started
+//!                                |                 |                   |
+//!                                v                 v                   v   status of level error
+//!                          ConnectRefused   CreateStreamRefused     Event::Status, the caller decides
+//! ```
+//!
+//! All arrows are the server's; the session sends what comes next by itself.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::Error;
+use super::chunk::{Limits, write_absolute};
+use super::handshake::ClientHandshake;
+use super::link::Link;
+use super::message::{
+    self, Command, Control, Message, SET_DATA_FRAME, UserControl, csid, data_body, split_aggregate, type_id,
+};
+use crate::limits::{CHUNK_SIZE, MESSAGE_LENGTH, PARTIAL_MESSAGES};
+use crate::wire::amf0::{Members, Value};
+
+pub use crate::wire::MediaKind;
+
+/// What to do once connected. Names may carry a query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Send a stream.
+    Publish {
+        /// Its name.
+        name: Bytes,
+    },
+    /// Receive a stream.
+    Play {
+        /// Its name.
+        name: Bytes,
+    },
+}
+
+/// How a [`ClientSession`] introduces itself and what it accepts.
+#[derive(Clone, Debug)]
+pub struct ClientSettings {
+    /// Application.
+    pub app: Bytes,
+    /// URL of the application.
+    pub tc_url: Bytes,
+    /// Version told to the server; left out when empty, as the next two.
+    pub flash_ver: Bytes,
+    /// URL of the page with the player.
+    pub page_url: Bytes,
+    /// URL of the player's SWF file.
+    pub swf_url: Bytes,
+    /// More members of connect's command object.
+    pub extra: Members,
+    /// Chunk size of what is sent, in bytes.
+    pub chunk_size: u32,
+    /// Acknowledgements are sent after so many bytes until the server says after how many.
+    pub window_ack_size: u32,
+    /// Longest message accepted, in bytes.
+    pub max_message: usize,
+    /// Chunk stream ids end before this one.
+    pub max_chunk_streams: u32,
+    /// What a player tells the server to buffer ahead.
+    pub buffer_length: Duration,
+    /// Whether to ask for the digest handshake.
+    pub digest_handshake: bool,
+    /// What to do once connected.
+    pub purpose: Purpose,
+}
+
+impl ClientSettings {
+    /// Usual settings for this application.
+    pub fn new(app: impl Into<Bytes>, tc_url: impl Into<Bytes>, purpose: Purpose) -> Self {
+        Self {
+            app: app.into(),
+            tc_url: tc_url.into(),
+            flash_ver: Bytes::from_static(b"LNX 9,0,124,2"),
+            page_url: Bytes::new(),
+            swf_url: Bytes::new(),
+            extra: Members::new(),
+            chunk_size: 4096,
+            window_ack_size: 5_000_000,
+            max_message: 1024 * 1024,
+            max_chunk_streams: 65_600,
+            buffer_length: Duration::from_secs(1),
+            digest_handshake: false,
+            purpose,
+        }
+    }
+}
+
+/// What the server did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Connect was accepted.
+    Connected,
+    /// Publish or play was accepted: media flows from here on.
+    Started,
+    /// A status message; its level `error` means a refusal.
+    Status {
+        /// `status`, `warning` or `error`.
+        level: Bytes,
+        /// As `NetStream.Play.Start`.
+        code: Bytes,
+        /// For people.
+        description: Bytes,
+    },
+    /// Media of the stream played. Payloads are never empty.
+    Media {
+        /// What it is.
+        kind: MediaKind,
+        /// Milliseconds, absolute, modulo 2^32.
+        timestamp: u32,
+        /// Data without `@setDataFrame`.
+        payload: Bytes,
+    },
+    /// The stream played has begun (user control event 0).
+    StreamBegin,
+    /// The stream played is over (user control event 1).
+    StreamEof,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Handshake,
+    Connect,
+    CreateStream,
+    Asked,
+    Started,
+}
+
+/// The client's side of one connection. Driven like [`super::ServerSession`].
+#[derive(Debug)]
+pub struct ClientSession {
+    settings: ClientSettings,
+    state: State,
+    /// Gone once complete.
+    handshake: Option<ClientHandshake>,
+    link: Link,
+    stream_id: u32,
+    events: VecDeque<Event>,
+    start: Instant,
+}
+
+/// Transaction ids; each command is sent once.
+mod transaction {
+    pub(super) const CONNECT: f64 = 1.0;
+    pub(super) const RELEASE_STREAM: f64 = 2.0;
+    pub(super) const FC_PUBLISH: f64 = 3.0;
+    pub(super) const CREATE_STREAM: f64 = 4.0;
+    pub(super) const START: f64 = 5.0;
+    pub(super) const FC_UNPUBLISH: f64 = 6.0;
+    pub(super) const DELETE_STREAM: f64 = 7.0;
+}
+
+impl ClientSession {
+    /// Queues C0 and C1.
+    pub fn new(settings: ClientSettings, now: Instant, seed: [u8; 32]) -> Self {
+        let limits = Limits {
+            max_message: settings.max_message,
+            max_chunk_streams: settings.max_chunk_streams,
+            max_partial: settings.max_message.saturating_mul(PARTIAL_MESSAGES),
+            publish_time_fix: true,
+        };
+        let mut link = Link::new(limits, settings.window_ack_size);
+        let handshake = ClientHandshake::new(&seed, settings.digest_handshake, 0, link.out());
+        Self {
+            settings: ClientSettings { chunk_size: settings.chunk_size.clamp(1, CHUNK_SIZE), ..settings },
+            state: State::Handshake,
+            handshake: Some(handshake),
+            link,
+            stream_id: 0,
+            events: VecDeque::new(),
+            start: now,
+        }
+    }
+
+    /// Takes all of `input`.
+    pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), Error> {
+        self.link.count(input);
+        if let Some(handshake) = &mut self.handshake {
+            let time = now.duration_since(self.start).as_millis() as u32;
+            if !handshake.handle_input(&mut input, time, self.link.out())? {
+                return Ok(());
+            }
+            self.handshake = None;
+            self.send_connect();
+        }
+        while let Some(message) = self.link.read(&mut input)? {
+            self.handle_message(&message)?;
+        }
+        self.link.finish_input()
+    }
+
+    /// A client has no timers of its own: whoever drives it knows how long to wait for an answer.
+    pub fn handle_timeout(&mut self, _now: Instant) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// See [`ClientSession::handle_timeout`].
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Everything that is to be sent now.
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.link.poll_transmit()
+    }
+
+    /// Queues media of the stream published. Metadata gets `@setDataFrame` in front.
+    pub fn send_media(&mut self, kind: MediaKind, timestamp: u32, payload: &Bytes) -> Result<(), Error> {
+        let publishes = matches!(self.settings.purpose, Purpose::Publish { .. });
+        if !publishes || self.state != State::Started {
+            return Err(Error::NotPublishing);
+        }
+        if payload.len() > MESSAGE_LENGTH - SET_DATA_FRAME.len() {
+            return Err(Error::PayloadTooLong { length: payload.len() });
+        }
+        let marked;
+        let (csid, payload) = match kind {
+            MediaKind::Audio => (csid::AUDIO, payload),
+            MediaKind::Video => (csid::VIDEO, payload),
+            MediaKind::Data if payload.starts_with(b"\x02\x00\x0AonMetaData") => {
+                marked = Bytes::from([SET_DATA_FRAME, payload].concat());
+                (csid::STREAM, &marked)
+            }
+            MediaKind::Data => (csid::STREAM, payload),
+        };
+        let chunk_size = self.link.chunk_size();
+        write_absolute(self.link.out(), csid, timestamp, kind.type_id(), self.stream_id, payload, chunk_size);
+        Ok(())
+    }
+
+    /// Queues the commands that end the stream properly. The connection may be closed after they were sent.
+    pub fn close(&mut self) {
+        if !matches!(self.state, State::Asked | State::Started) {
+            return;
+        }
+        if let Purpose::Publish { name } = self.settings.purpose.clone() {
+            self.send_command(0, "FCUnpublish", transaction::FC_UNPUBLISH, &[Value::Null, name.into()]);
+        }
+        let stream_id = self.stream_id.into();
+        self.send_command(0, "deleteStream", transaction::DELETE_STREAM, &[Value::Null, stream_id]);
+    }
+
+    /// Bytes received, with the handshake.
+    pub fn bytes_received(&self) -> u64 {
+        self.link.received()
+    }
+
+    /// The message stream that createStream gave; zero before.
+    pub fn stream_id(&self) -> u32 {
+        self.stream_id
+    }
+
+    fn send_connect(&mut self) {
+        self.state = State::Connect;
+        self.link.send_chunk_size(self.settings.chunk_size);
+        let settings = &self.settings;
+        let mut members = Members::new();
+        let mut put = |name: &'static str, value: Value| {
+            members.push((Bytes::from_static(name.as_bytes()), value));
+        };
+        put("app", settings.app.clone().into());
+        put("type", "nonprivate".into());
+        for (name, text) in [
+            ("flashVer", &settings.flash_ver),
+            ("swfUrl", &settings.swf_url),
+            ("tcUrl", &settings.tc_url),
+            ("pageUrl", &settings.page_url),
+        ] {
+            if !text.is_empty() {
+                put(name, text.clone().into());
+            }
+        }
+        if matches!(settings.purpose, Purpose::Play { .. }) {
+            put("fpad", false.into());
+            put("capabilities", 15.0.into());
+            // All codecs of the specification's tables.
+            put("audioCodecs", 4071.0.into());
+            put("videoCodecs", 252.0.into());
+            put("videoFunction", 1.0.into());
+        }
+        members.extend(settings.extra.iter().cloned());
+        self.send_command(0, "connect", transaction::CONNECT, &[Value::Object(members)]);
+    }
+
+    fn handle_message(&mut self, message: &Message) -> Result<(), Error> {
+        match message.type_id {
+            type_id::COMMAND | type_id::COMMAND_AMF3 => {
+                if let Some(command) = Command::parse(message)? {
+                    self.handle_command(command)?;
+                }
+            }
+            type_id::AGGREGATE => {
+                for inner in split_aggregate(message) {
+                    self.handle_media(&inner?);
+                }
+            }
+            type_id::USER_CONTROL => match message.control()? {
+                Some(Control::User(UserControl::StreamBegin(id))) if id == self.stream_id => {
+                    self.events.push_back(Event::StreamBegin);
+                }
+                Some(Control::User(UserControl::StreamEof(id))) if id == self.stream_id => {
+                    self.events.push_back(Event::StreamEof);
+                }
+                _ => {}
+            },
+            _ => self.handle_media(message),
+        }
+        Ok(())
+    }
+
+    fn handle_command(&mut self, mut command: Command) -> Result<(), Error> {
+        match (&command.name[..], self.state) {
+            (b"onStatus", _) => self.handle_status(&mut command),
+            (b"_result", State::Connect) if command.transaction_id == transaction::CONNECT => {
+                self.events.push_back(Event::Connected);
+                self.send_create_stream();
+                Ok(())
+            }
+            (b"_error", State::Connect) if command.transaction_id == transaction::CONNECT => {
+                command.argument()?;
+                let information = command.argument()?;
+                let text = |name: &[u8]| {
+                    let text = information.get(name).and_then(Value::as_str);
+                    String::from_utf8_lossy(text.unwrap_or_default()).into_owned()
+                };
+                Err(Error::ConnectRefused { code: text(b"code"), description: text(b"description") })
+            }
+            (b"_result", State::CreateStream) if command.transaction_id == transaction::CREATE_STREAM => {
+                command.argument()?;
+                let Value::Number(stream_id) = command.argument()? else {
+                    return Err(Error::Argument { command: "createStream", argument: "stream id" });
+                };
+                self.stream_id = stream_id as u32;
+                self.send_start();
+                Ok(())
+            }
+            (b"_error", State::CreateStream) if command.transaction_id == transaction::CREATE_STREAM => {
+                Err(Error::CreateStreamRefused)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn handle_status(&mut self, command: &mut Command) -> Result<(), Error> {
+        command.argument()?;
+        let information = command.argument()?;
+        let text = |name: &[u8]| {
+            let text = information.get(name).and_then(Value::as_bytes);
+            text.cloned().unwrap_or_default()
+        };
+        let code = text(b"code");
+        let started = match self.settings.purpose {
+            Purpose::Publish { .. } => &code[..] == b"NetStream.Publish.Start",
+            Purpose::Play { .. } => &code[..] == b"NetStream.Play.Start",
+        };
+        self.events.push_back(Event::Status {
+            level: text(b"level"),
+            code,
+            description: text(b"description"),
+        });
+        if started && self.state == State::Asked {
+            self.state = State::Started;
+            self.events.push_back(Event::Started);
+        }
+        Ok(())
+    }
+
+    fn handle_media(&mut self, message: &Message) {
+        let (kind, payload) = match MediaKind::from_type_id(message.type_id) {
+            Some(kind @ (MediaKind::Audio | MediaKind::Video)) => (kind, message.payload.clone()),
+            _ => match data_body(message) {
+                Some(body) => (MediaKind::Data, body),
+                None => return,
+            },
+        };
+        let plays = matches!(self.settings.purpose, Purpose::Play { .. });
+        if plays && !payload.is_empty() {
+            self.events.push_back(Event::Media { kind, timestamp: message.timestamp, payload });
+        }
+    }
+
+    fn send_create_stream(&mut self) {
+        self.state = State::CreateStream;
+        self.link.send(&message::window_ack_size(self.settings.window_ack_size));
+        if let Purpose::Publish { name } = self.settings.purpose.clone() {
+            for (command, transaction_id) in
+                [("releaseStream", transaction::RELEASE_STREAM), ("FCPublish", transaction::FC_PUBLISH)]
+            {
+                let arguments = [Value::Null, name.clone().into()];
+                self.send_command(0, command, transaction_id, &arguments);
+            }
+        }
+        self.send_command(0, "createStream", transaction::CREATE_STREAM, &[Value::Null]);
+    }
+
+    fn send_start(&mut self) {
+        self.state = State::Asked;
+        let stream_id = self.stream_id;
+        match self.settings.purpose.clone() {
+            Purpose::Publish { name } => self.send_command(
+                stream_id,
+                "publish",
+                transaction::START,
+                &[Value::Null, name.into(), "live".into()],
+            ),
+            Purpose::Play { name } => {
+                let millis = self.settings.buffer_length.as_millis() as u32;
+                let buffer = UserControl::SetBufferLength { stream_id, millis };
+                self.link.send(&buffer.to_message());
+                self.send_command(
+                    stream_id,
+                    "play",
+                    transaction::START,
+                    &[Value::Null, name.into(), (-2.0).into()],
+                );
+            }
+        }
+    }
+
+    fn send_command(&mut self, stream_id: u32, name: &'static str, transaction_id: f64, arguments: &[Value]) {
+        let mut values: Vec<Value> = vec![name.into(), transaction_id.into()];
+        values.extend_from_slice(arguments);
+        self.link.send_command(stream_id, &values);
+    }
+}

@@ -1,0 +1,186 @@
+//! What can go wrong on an RTMP connection.
+
+use std::fmt;
+
+use crate::wire::{Culprit, amf0};
+
+/// Why an RTMP core gave up. None of these can be continued: the connection is to be closed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Error {
+    /// C0 or S0 asks for another protocol version than 3; 6 is the encrypted variant.
+    UnsupportedVersion(u8),
+    /// A chunk stream id that is not below the limit.
+    ChunkStreamId {
+        /// The id received.
+        csid: u32,
+        /// Ids start at 2 and end before this one.
+        limit: u32,
+    },
+    /// Set Chunk Size with zero or with the reserved bit.
+    ChunkSize(u32),
+    /// A chunk that refers to a message header never sent on its chunk stream.
+    HeaderWithoutPrevious {
+        /// The chunk stream.
+        csid: u32,
+        /// Chunk type, 2 or 3.
+        format: u8,
+    },
+    /// A new message header while a message of the same chunk stream is incomplete.
+    HeaderInsideMessage {
+        /// The chunk stream.
+        csid: u32,
+        /// Chunk type, 0 to 2.
+        format: u8,
+    },
+    /// A message longer than allowed at this point.
+    MessageTooLong {
+        /// Message type.
+        type_id: u8,
+        /// Announced length in bytes.
+        length: u32,
+        /// Allowed length in bytes.
+        limit: usize,
+    },
+    /// Incomplete messages of all chunk streams hold too much.
+    PartialMessages {
+        /// Allowed sum in bytes.
+        limit: usize,
+    },
+    /// A protocol control message shorter than its fields.
+    ShortControl {
+        /// Message type.
+        type_id: u8,
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// An aggregate message whose inner headers do not fit into it.
+    Aggregate,
+    /// An aggregate message of too many messages.
+    AggregateCount,
+    /// A command or data message that is not AMF0.
+    Amf0(amf0::Error),
+    /// A command without an argument that it needs, or with one of another type.
+    Argument {
+        /// The command.
+        command: &'static str,
+        /// The argument.
+        argument: &'static str,
+    },
+    /// A command that needs a connection, before connect.
+    NotConnected {
+        /// The command.
+        command: &'static str,
+    },
+    /// A second connect on one connection.
+    SecondConnect,
+    /// More commands wait for the answer to connect than are kept.
+    DeferredCommands,
+    /// More message streams than one connection may have.
+    MessageStreams {
+        /// The allowed number.
+        limit: usize,
+    },
+    /// The peer lets our answers pile up.
+    RepliesUnread {
+        /// The allowed number of bytes.
+        limit: usize,
+    },
+    /// A ping request was not answered in time.
+    PingTimeout,
+    /// Nothing was received for a whole ping interval, on a server that wants its peers busy.
+    Idle,
+    /// The peer of a client refused connect.
+    ConnectRefused {
+        /// The status code, as `NetConnection.Connect.Rejected`.
+        code: String,
+        /// Its description, which may carry a redirect.
+        description: String,
+    },
+    /// The peer of a client refused createStream.
+    CreateStreamRefused,
+    /// Media handed to a client session that does not publish.
+    NotPublishing,
+    /// A payload longer than a message can be.
+    PayloadTooLong {
+        /// Its length in bytes.
+        length: usize,
+    },
+}
+
+impl Error {
+    /// Who caused it.
+    pub fn culprit(&self) -> Culprit {
+        match self {
+            Self::NotPublishing | Self::PayloadTooLong { .. } => Culprit::Local,
+            _ => Culprit::Peer,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnsupportedVersion(6) => f.write_str("handshake asks for encrypted RTMP (version 0x06)"),
+            Self::UnsupportedVersion(version) => {
+                write!(f, "handshake asks for RTMP version {version:#04x}")
+            }
+            Self::ChunkStreamId { csid, limit } => {
+                write!(f, "chunk stream id {csid} is not below {limit}")
+            }
+            Self::ChunkSize(size) => write!(f, "chunk size {size:#010x} is not allowed"),
+            Self::HeaderWithoutPrevious { csid, format } => {
+                write!(f, "chunk of type {format} on chunk stream {csid} without a message header before it")
+            }
+            Self::HeaderInsideMessage { csid, format } => {
+                write!(f, "chunk of type {format} inside an incomplete message of chunk stream {csid}")
+            }
+            Self::MessageTooLong { type_id, length, limit } => {
+                write!(f, "message of type {type_id:#04x} is {length} bytes long, allowed are {limit}")
+            }
+            Self::PartialMessages { limit } => {
+                write!(f, "incomplete messages exceed {limit} bytes")
+            }
+            Self::ShortControl { type_id, length } => {
+                write!(f, "control message of type {type_id:#04x} is only {length} bytes long")
+            }
+            Self::Aggregate => f.write_str("aggregate message cut short"),
+            Self::AggregateCount => f.write_str("aggregate message holds too many messages"),
+            Self::Amf0(error) => error.fmt(f),
+            Self::Argument { command, argument } => {
+                write!(f, "{command} without a usable {argument}")
+            }
+            Self::NotConnected { command } => write!(f, "{command} before connect"),
+            Self::SecondConnect => f.write_str("second connect on one connection"),
+            Self::DeferredCommands => f.write_str("too many commands before connect was answered"),
+            Self::MessageStreams { limit } => write!(f, "more than {limit} message streams"),
+            Self::RepliesUnread { limit } => {
+                write!(f, "peer reads none of the answers, more than {limit} bytes wait")
+            }
+            Self::PingTimeout => f.write_str("ping request was not answered"),
+            Self::Idle => f.write_str("nothing received between pings"),
+            Self::ConnectRefused { code, description } => {
+                write!(f, "connect was refused: {code} {description}")
+            }
+            Self::CreateStreamRefused => f.write_str("createStream was refused"),
+            Self::NotPublishing => f.write_str("media for a session that does not publish"),
+            Self::PayloadTooLong { length } => {
+                write!(f, "payload of {length} bytes does not fit into a message")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Amf0(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<amf0::Error> for Error {
+    fn from(error: amf0::Error) -> Self {
+        Self::Amf0(error)
+    }
+}

@@ -1,0 +1,100 @@
+//! The client's side: sends C0 and C1, waits for S0, S1 and S2, answers with C2.
+
+use bytes::{BufMut, BytesMut};
+
+use super::digest::{self, DIGEST, Scheme, Side};
+use super::{PACKET, PACKET_HEADER, Packet, VERSION, fill, gather};
+use crate::wire::rtmp::Error;
+
+/// Version in a C1 that carries a digest: that of a Flash Player which servers know.
+const DIGEST_VERSION: [u8; 4] = [9, 0, 124, 2];
+
+/// The client's side of a handshake.
+#[derive(Debug)]
+pub struct ClientHandshake {
+    state: State,
+    seed: [u8; 32],
+    digest: bool,
+    verified: bool,
+}
+
+/// `S0 -> S1 -> S2 -> Done`, by input alone.
+#[derive(Debug)]
+enum State {
+    S0,
+    S1(Vec<u8>),
+    S2 { left: usize },
+    Done,
+}
+
+impl ClientHandshake {
+    /// Appends C0 and C1 to `out`. With `digest` the server is asked for the digest variant.
+    ///
+    /// `time` is the client's time in milliseconds, of any epoch.
+    pub fn new(seed: &[u8; 32], digest: bool, time: u32, out: &mut BytesMut) -> Self {
+        let mut c1 = [0; PACKET];
+        c1[..4].copy_from_slice(&time.to_be_bytes());
+        fill(&mut c1[PACKET_HEADER..], seed, 1);
+        if digest {
+            c1[4..PACKET_HEADER].copy_from_slice(&DIGEST_VERSION);
+            digest::sign(&mut c1, Scheme::One, Side::Client);
+        }
+        out.put_u8(VERSION);
+        out.put_slice(&c1);
+        Self { state: State::S0, seed: *seed, digest, verified: false }
+    }
+
+    /// Takes handshake bytes off the front of `input` and appends C2 to `out`. Returns whether S2 is complete;
+    /// what is left of `input` then belongs to the chunk stream.
+    ///
+    /// S2 is not compared: servers answer a digest with a plain echo and the other way round.
+    pub fn handle_input(&mut self, input: &mut &[u8], time: u32, out: &mut BytesMut) -> Result<bool, Error> {
+        loop {
+            match &mut self.state {
+                State::S0 => {
+                    let Some((&version, rest)) = input.split_first() else {
+                        return Ok(false);
+                    };
+                    if version != VERSION {
+                        return Err(Error::UnsupportedVersion(version));
+                    }
+                    *input = rest;
+                    self.state = State::S1(Vec::new());
+                }
+                State::S1(bytes) => {
+                    if !gather(bytes, input) {
+                        return Ok(false);
+                    }
+                    let s1 = <&Packet>::try_from(&bytes[..]).expect("gathered to this length");
+                    let found = self.digest.then(|| digest::find(s1, Side::Server)).flatten();
+                    let mut c2 = *s1;
+                    match &found {
+                        Some((_, server_digest)) => {
+                            fill(&mut c2[..PACKET - DIGEST], &self.seed, 2);
+                            digest::sign_answer(&mut c2, server_digest, Side::Client);
+                        }
+                        None => c2[4..PACKET_HEADER].copy_from_slice(&time.to_be_bytes()),
+                    }
+                    out.put_slice(&c2);
+                    self.verified = found.is_some();
+                    self.state = State::S2 { left: PACKET };
+                }
+                State::S2 { left } => {
+                    let taken = input.len().min(*left);
+                    *input = &input[taken..];
+                    *left -= taken;
+                    if *left > 0 {
+                        return Ok(false);
+                    }
+                    self.state = State::Done;
+                }
+                State::Done => return Ok(true),
+            }
+        }
+    }
+
+    /// Whether S1 carried a digest, as asked for.
+    pub fn verified(&self) -> bool {
+        self.verified
+    }
+}

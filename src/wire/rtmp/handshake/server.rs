@@ -1,0 +1,104 @@
+//! The server's side: waits for C0 and C1, answers, waits for C2.
+
+use bytes::{BufMut, BytesMut};
+
+use super::digest::{self, DIGEST, Scheme, Side};
+use super::{PACKET, PACKET_HEADER, Packet, VERSION, fill, gather};
+use crate::wire::rtmp::Error;
+
+/// Version in an S1 that carries a digest: clients look for one if it is not zero.
+const DIGEST_VERSION: [u8; 4] = [0x0D, 0x0E, 0x0A, 0x0D];
+
+/// The server's side of a handshake.
+#[derive(Debug)]
+pub struct ServerHandshake {
+    state: State,
+    seed: [u8; 32],
+    scheme: Option<Scheme>,
+}
+
+/// `C0 -> C1 -> C2 -> Done`, by input alone.
+#[derive(Debug)]
+enum State {
+    C0,
+    C1(Vec<u8>),
+    C2 { left: usize },
+    Done,
+}
+
+impl ServerHandshake {
+    /// Waits for C0. The seed makes the bytes of this session; see [`fill`].
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self { state: State::C0, seed, scheme: None }
+    }
+
+    /// Takes handshake bytes off the front of `input` and appends the answer to `out`. Returns whether C2 is
+    /// complete; what is left of `input` then belongs to the chunk stream.
+    ///
+    /// `time` is the server's time in milliseconds, of any epoch.
+    pub fn handle_input(&mut self, input: &mut &[u8], time: u32, out: &mut BytesMut) -> Result<bool, Error> {
+        loop {
+            match &mut self.state {
+                State::C0 => {
+                    let Some((&version, rest)) = input.split_first() else {
+                        return Ok(false);
+                    };
+                    if version != VERSION {
+                        return Err(Error::UnsupportedVersion(version));
+                    }
+                    *input = rest;
+                    self.state = State::C1(Vec::new());
+                }
+                State::C1(bytes) => {
+                    if !gather(bytes, input) {
+                        return Ok(false);
+                    }
+                    let c1 = <&Packet>::try_from(&bytes[..]).expect("gathered to this length");
+                    self.scheme = answer(c1, time, &self.seed, out);
+                    self.state = State::C2 { left: PACKET };
+                }
+                State::C2 { left } => {
+                    let taken = input.len().min(*left);
+                    *input = &input[taken..];
+                    *left -= taken;
+                    if *left > 0 {
+                        return Ok(false);
+                    }
+                    self.state = State::Done;
+                }
+                State::Done => return Ok(true),
+            }
+        }
+    }
+
+    /// The digest scheme of the client; `None` for the plain handshake, and before C1.
+    pub fn scheme(&self) -> Option<Scheme> {
+        self.scheme
+    }
+}
+
+/// Appends S0, S1 and S2.
+fn answer(c1: &Packet, time: u32, seed: &[u8; 32], out: &mut BytesMut) -> Option<Scheme> {
+    let asks_for_digest = c1[4..PACKET_HEADER] != [0; 4];
+    let found = asks_for_digest.then(|| digest::find(c1, Side::Client)).flatten();
+
+    let mut s1 = [0; PACKET];
+    s1[..4].copy_from_slice(&time.to_be_bytes());
+    fill(&mut s1[PACKET_HEADER..], seed, 1);
+    let mut s2 = *c1;
+    match &found {
+        Some((scheme, client_digest)) => {
+            s1[4..PACKET_HEADER].copy_from_slice(&DIGEST_VERSION);
+            digest::sign(&mut s1, *scheme, Side::Server);
+            fill(&mut s2[..PACKET - DIGEST], seed, 2);
+            digest::sign_answer(&mut s2, client_digest, Side::Server);
+        }
+        None => s2[4..PACKET_HEADER].copy_from_slice(&time.to_be_bytes()),
+    }
+
+    out.reserve(1 + 2 * PACKET);
+    out.put_u8(VERSION);
+    out.put_slice(&s1);
+    out.put_slice(&s2);
+    found.map(|(scheme, _)| scheme)
+}

@@ -1,0 +1,150 @@
+//! What both sides of a connection do alike after the handshake: read chunks, acknowledge, answer pings,
+//! queue messages.
+
+use bytes::{Bytes, BytesMut};
+
+use super::Error;
+use super::chunk::{DEFAULT_CHUNK_SIZE, Limits, Reader, write_absolute};
+use super::message::{self, Control, Message, UserControl, csid, type_id, write_command};
+use crate::limits::QUEUED_REPLIES;
+use crate::wire::amf0::{self, Value};
+
+/// One end of a connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    reader: Reader,
+    out: BytesMut,
+    /// Chunk size of what we send.
+    chunk_size: usize,
+    /// Bytes received, with the handshake.
+    received: u64,
+    /// Bytes received when the last acknowledgement was sent.
+    acknowledged: u64,
+    /// Received bytes after which an acknowledgement is due; zero for never.
+    window: u32,
+    /// Whether the peer announced the window.
+    window_announced: bool,
+}
+
+impl Link {
+    pub(super) fn new(limits: Limits, window: u32) -> Self {
+        Self {
+            reader: Reader::new(limits),
+            out: BytesMut::new(),
+            chunk_size: DEFAULT_CHUNK_SIZE as usize,
+            received: 0,
+            acknowledged: 0,
+            window,
+            window_announced: false,
+        }
+    }
+
+    /// To be called with every input before it is read.
+    pub(super) fn count(&mut self, input: &[u8]) {
+        self.received += input.len() as u64;
+    }
+
+    /// The next message that is not about the link itself; user control events except pings come out too.
+    pub(super) fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, Error> {
+        while let Some(message) = self.reader.read(input)? {
+            match message.control()? {
+                Some(Control::User(UserControl::PingRequest(timestamp))) => {
+                    self.send(&UserControl::PingResponse(timestamp).to_message());
+                }
+                Some(Control::WindowAckSize(size)) => {
+                    self.window = size;
+                    self.window_announced = true;
+                }
+                // Chunk size and abort are the reader's; nothing here sends by the peer's acknowledgements or
+                // bandwidth: the socket's own window limits what is in flight.
+                Some(
+                    Control::SetChunkSize(_)
+                    | Control::Abort(_)
+                    | Control::Acknowledgement(_)
+                    | Control::PeerBandwidth { .. },
+                ) => {}
+                Some(Control::User(_)) | None => return Ok(Some(message)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// To be called after every input: acknowledges, and gives up on peers that do not read.
+    pub(super) fn finish_input(&mut self) -> Result<(), Error> {
+        if self.window > 0 && self.received - self.acknowledged >= u64::from(self.window) {
+            self.acknowledged = self.received;
+            // The sequence number wraps at 32 bits.
+            self.send(&message::acknowledgement(self.received as u32));
+        }
+        if self.out.len() > QUEUED_REPLIES {
+            return Err(Error::RepliesUnread { limit: QUEUED_REPLIES });
+        }
+        Ok(())
+    }
+
+    pub(super) fn send(&mut self, message: &Message) {
+        message.write(&mut self.out, self.chunk_size);
+    }
+
+    /// Announces our chunk size and uses it from here on.
+    pub(super) fn send_chunk_size(&mut self, size: u32) {
+        self.send(&message::set_chunk_size(size));
+        self.chunk_size = size as usize;
+    }
+
+    pub(super) fn send_command(&mut self, stream_id: u32, values: &[Value]) {
+        let csid = if stream_id == 0 { csid::COMMAND } else { csid::STREAM };
+        write_command(&mut self.out, csid, stream_id, self.chunk_size, values);
+    }
+
+    pub(super) fn send_data(&mut self, stream_id: u32, values: &[Value]) {
+        let mut body = BytesMut::new();
+        amf0::encode_all(values, &mut body);
+        write_absolute(&mut self.out, csid::STREAM, 0, type_id::DATA, stream_id, &body, self.chunk_size);
+    }
+
+    /// Acknowledges after `window` bytes until the peer says after how many.
+    pub(super) fn set_default_window(&mut self, window: u32) {
+        if !self.window_announced {
+            self.window = window;
+        }
+    }
+
+    pub(super) fn set_limits(&mut self, limits: Limits) {
+        self.reader.set_limits(limits);
+    }
+
+    /// Everything queued. The buffer goes with it, so a quiet connection keeps none.
+    pub(super) fn poll_transmit(&mut self) -> Option<Bytes> {
+        if self.out.is_empty() {
+            return None;
+        }
+        Some(std::mem::take(&mut self.out).freeze())
+    }
+
+    /// Where bytes that are not messages (the handshake) or chunked by the caller go.
+    pub(super) fn out(&mut self) -> &mut BytesMut {
+        &mut self.out
+    }
+
+    pub(super) fn chunk_size(&self) -> usize {
+        self.chunk_size
+    }
+
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    pub(super) fn partial_bytes(&self) -> usize {
+        self.reader.partial_bytes()
+    }
+}
+
+/// The status object of `onStatus` and of connect's answers (RTMP 1.0 §7.2.2).
+pub(super) fn status(level: &str, code: &str, description: &str) -> Value {
+    Value::object([
+        ("level", level.to_owned().into()),
+        ("code", code.to_owned().into()),
+        ("description", description.to_owned().into()),
+    ])
+}

@@ -1,0 +1,113 @@
+//! Messages: what chunk streams carry and what the numbers in it mean (RTMP 1.0 §5.4 to §7.1).
+
+mod aggregate;
+mod command;
+mod control;
+
+use bytes::{Bytes, BytesMut};
+
+use super::{Error, chunk};
+
+pub use aggregate::{Aggregate, split_aggregate};
+pub use command::{Command, SET_DATA_FRAME, data_body, write_command};
+pub use control::{
+    Control, PeerBandwidthLimit, UserControl, acknowledgement, peer_bandwidth, set_chunk_size,
+    window_ack_size,
+};
+
+/// Message types.
+pub mod type_id {
+    /// Set Chunk Size, §5.4.1.
+    pub const SET_CHUNK_SIZE: u8 = 1;
+    /// Abort Message, §5.4.2.
+    pub const ABORT: u8 = 2;
+    /// Acknowledgement, §5.4.3.
+    pub const ACKNOWLEDGEMENT: u8 = 3;
+    /// User Control, §6.2.
+    pub const USER_CONTROL: u8 = 4;
+    /// Window Acknowledgement Size, §5.4.4.
+    pub const WINDOW_ACK_SIZE: u8 = 5;
+    /// Set Peer Bandwidth, §5.4.5.
+    pub const PEER_BANDWIDTH: u8 = 6;
+    /// Audio, §7.1.4.
+    pub const AUDIO: u8 = 8;
+    /// Video, §7.1.5.
+    pub const VIDEO: u8 = 9;
+    /// Data behind one AMF3 byte, §7.1.2.
+    pub const DATA_AMF3: u8 = 15;
+    /// Shared object behind one AMF3 byte, §7.1.3.
+    pub const SHARED_OBJECT_AMF3: u8 = 16;
+    /// Command behind one AMF3 byte, §7.1.1.
+    pub const COMMAND_AMF3: u8 = 17;
+    /// Data, §7.1.2.
+    pub const DATA: u8 = 18;
+    /// Shared object, §7.1.3.
+    pub const SHARED_OBJECT: u8 = 19;
+    /// Command, §7.1.1.
+    pub const COMMAND: u8 = 20;
+    /// Aggregate, §7.1.6.
+    pub const AGGREGATE: u8 = 22;
+}
+
+/// Chunk stream ids that we send on. Only 2 is fixed by the specification; the others are those PingOS uses.
+pub mod csid {
+    /// Protocol control and user control messages.
+    pub const CONTROL: u32 = 2;
+    /// Commands on message stream 0.
+    pub const COMMAND: u32 = 3;
+    /// Commands and data on a message stream.
+    pub const STREAM: u32 = 5;
+    /// Audio.
+    pub const AUDIO: u32 = 6;
+    /// Video.
+    pub const VIDEO: u32 = 7;
+}
+
+/// One message, as it was sent or is to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The chunk stream it came on.
+    pub chunk_stream_id: u32,
+    /// See [`type_id`].
+    pub type_id: u8,
+    /// The message stream; 0 is the connection itself.
+    pub stream_id: u32,
+    /// Milliseconds, absolute, modulo 2^32.
+    pub timestamp: u32,
+    /// The body.
+    pub payload: Bytes,
+}
+
+impl Message {
+    /// A protocol control message: chunk stream 2, message stream 0, timestamp ignored (§5.4).
+    fn control_message(type_id: u8, payload: impl Into<Bytes>) -> Self {
+        Self { chunk_stream_id: csid::CONTROL, type_id, stream_id: 0, timestamp: 0, payload: payload.into() }
+    }
+
+    /// Appends the message with a complete header.
+    pub fn write(&self, out: &mut BytesMut, chunk_size: usize) {
+        chunk::write_absolute(
+            out,
+            self.chunk_stream_id,
+            self.timestamp,
+            self.type_id,
+            self.stream_id,
+            &self.payload,
+            chunk_size,
+        );
+    }
+
+    /// The number that a protocol control message starts with.
+    pub(super) fn control_value(&self) -> Result<u32, Error> {
+        self.field(0)
+    }
+
+    /// Four bytes, big-endian, of a control message.
+    fn field(&self, offset: usize) -> Result<u32, Error> {
+        self.payload
+            .get(offset..)
+            .and_then(|bytes| bytes.first_chunk())
+            .map(|bytes| u32::from_be_bytes(*bytes))
+            .ok_or(Error::ShortControl { type_id: self.type_id, length: self.payload.len() })
+    }
+}

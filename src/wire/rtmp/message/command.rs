@@ -1,0 +1,120 @@
+//! Command and data messages.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use super::{Message, type_id};
+use crate::wire::amf0::{self, Decoder, Value};
+use crate::wire::rtmp::{Error, chunk};
+
+/// What publishers put before metadata that the server shall keep, as an encoded AMF0 string.
+pub const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0D@setDataFrame";
+
+/// A command: its name, the transaction it belongs to, and arguments not yet decoded.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// Name of the procedure.
+    pub name: Bytes,
+    /// Zero when no answer is expected, or when the sender left it out.
+    pub transaction_id: f64,
+    /// The command object (usually null) and what follows it.
+    pub arguments: Decoder,
+}
+
+impl Command {
+    /// The command in a message of type 20 or 17; `None` when it is of another type.
+    ///
+    /// A message that does not start with a string is an error.
+    pub fn parse(message: &Message) -> Result<Option<Self>, Error> {
+        let body = match message.type_id {
+            type_id::COMMAND => message.payload.clone(),
+            type_id::COMMAND_AMF3 => message.payload.slice(message.payload.len().min(1)..),
+            _ => return Ok(None),
+        };
+        let mut arguments = Decoder::new(&body);
+        let Some(Value::String(name)) = arguments.next().transpose()? else {
+            return Err(Error::Argument { command: "command message", argument: "name" });
+        };
+        let transaction_id = arguments.next().transpose()?.and_then(|id| id.as_number()).unwrap_or(0.0);
+        Ok(Some(Self { name, transaction_id, arguments }))
+    }
+
+    /// The next argument; null when there are no more.
+    pub fn argument(&mut self) -> Result<Value, Error> {
+        Ok(self.arguments.next().transpose()?.unwrap_or(Value::Null))
+    }
+}
+
+/// Appends a command message (type 20).
+pub fn write_command(out: &mut BytesMut, csid: u32, stream_id: u32, chunk_size: usize, values: &[Value]) {
+    let mut body = BytesMut::new();
+    amf0::encode_all(values, &mut body);
+    chunk::write_absolute(out, csid, 0, type_id::COMMAND, stream_id, &body, chunk_size);
+}
+
+/// The AMF0 values of a data message (type 18 or 15), without `@setDataFrame`; `None` when it is of another
+/// type. They are not decoded.
+pub fn data_body(message: &Message) -> Option<Bytes> {
+    let mut body = message.payload.clone();
+    match message.type_id {
+        type_id::DATA => {}
+        type_id::DATA_AMF3 => body.advance(body.len().min(1)),
+        _ => return None,
+    }
+    if body.starts_with(SET_DATA_FRAME) {
+        body.advance(SET_DATA_FRAME.len());
+    }
+    Some(body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(type_id: u8, payload: &'static [u8]) -> Message {
+        Message {
+            chunk_stream_id: 3,
+            type_id,
+            stream_id: 0,
+            timestamp: 0,
+            payload: Bytes::from_static(payload),
+        }
+    }
+
+    #[test]
+    fn amf3_command_is_amf0_behind_one_byte() {
+        for (type_id, payload) in [
+            (20, &b"\x02\x00\x01x\x00\x40\x00\0\0\0\0\0\0\x05"[..]),
+            (17, &b"\x00\x02\x00\x01x\x00\x40\x00\0\0\0\0\0\0\x05"[..]),
+        ] {
+            let mut command = Command::parse(&message(type_id, payload)).unwrap().unwrap();
+            assert_eq!(&command.name[..], b"x");
+            assert_eq!(command.transaction_id, 2.0);
+            assert_eq!(command.argument(), Ok(Value::Null));
+        }
+    }
+
+    #[test]
+    fn command_without_transaction_id_has_zero() {
+        let command = Command::parse(&message(20, b"\x02\x00\x01x")).unwrap().unwrap();
+        assert_eq!(command.transaction_id, 0.0);
+    }
+
+    #[test]
+    fn command_must_start_with_a_name() {
+        for payload in [&b""[..], b"\x05", b"\x02\x00\x05ab"] {
+            assert!(Command::parse(&message(20, payload)).is_err());
+            assert!(Command::parse(&message(17, payload)).is_err());
+        }
+    }
+
+    #[test]
+    fn set_data_frame_is_removed_from_data() {
+        let body = data_body(&message(18, b"\x02\x00\x0D@setDataFrame\x05")).unwrap();
+        assert_eq!(&body[..], b"\x05");
+        let body = data_body(&message(15, b"\x00\x02\x00\x0D@setDataFrame\x05")).unwrap();
+        assert_eq!(&body[..], b"\x05");
+        assert_eq!(&data_body(&message(18, b"\x06")).unwrap()[..], b"\x06");
+        assert_eq!(&data_body(&message(15, b"")).unwrap()[..], b"");
+        assert_eq!(data_body(&message(8, b"\x06")), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! RTMP 1.0: the handshake, chunk streams, messages, and the sessions of both sides.
+//!
+//! Three layers that never look up: [`chunk`] knows bytes and messages but no command, [`message`] knows what
+//! messages say but no state, [`server_session`] and [`client_session`] hold the state.
+
+pub mod chunk;
+pub mod client_session;
+mod error;
+pub mod handshake;
+mod link;
+pub mod message;
+pub mod server_session;
+
+pub use client_session::ClientSession;
+pub use error::Error;
+pub use message::Message;
+pub use server_session::ServerSession;

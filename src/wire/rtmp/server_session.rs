@@ -1,0 +1,516 @@
+//! The server's side of an RTMP connection.
+//!
+//! ```text
+//!              C2 complete            connect               accept_connect
+//!   Handshake ------------> Connecting -------> (asked) -----------------> Connected
+//!                                                  |    reject_connect
+//!                                                  +---------------------> Rejected
+//!
+//!   each message stream, once connected:
+//!
+//!            publish                  accept_publish
+//!     Idle ---------> PublishPending --------------> Publishing
+//!      |  ^                 |                            |
+//!      |  |                 | reject_request             |
+//!      |  |                 v                            |
+//!      |  |              Refused  (media is dropped; publish and play may be tried again)
+//!      |  |                 ^                            |
+//!      |  |                 | reject_request             |
+//!      |  |   play          |        accept_play         |
+//!      |  +--------- PlayPending ------------------> Playing
+//!      |                                                 |
+//!      +<-- closeStream, deleteStream, FCUnpublish, play(false): from any state
+//! ```
+//!
+//! Arrows to the right that start with `accept_` or `reject_` are the caller's, everything else the peer's. Input is
+//! never held up by a request that waits: media for a stream that is not publishing is dropped, and commands that
+//! arrive before connect was answered are kept, within bounds, and handled right after it.
+//!
+//! Differing from PingOS: a connection may publish again after deleteStream.
+
+mod command;
+mod connect;
+mod stream;
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::Error;
+use super::chunk::Limits;
+use super::handshake::ServerHandshake;
+use super::link::{Link, status};
+use super::message::{
+    self, Control, Message, PeerBandwidthLimit, UserControl, data_body, split_aggregate, type_id,
+};
+use crate::limits::{
+    CHUNK_SIZE, DEFERRED_BYTES, DEFERRED_COMMANDS, PARTIAL_MESSAGES, UNADMITTED_MESSAGE, UNADMITTED_PARTIAL,
+};
+use crate::wire::amf0::Value;
+
+pub use crate::wire::MediaKind;
+pub use connect::Connect;
+use stream::{Role, Streams};
+
+/// What a virtual server sets for its sessions.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Chunk size of what the server sends, in bytes.
+    pub chunk_size: u32,
+    /// Window acknowledgement size told to the peer; acknowledgements are sent after as much until the peer
+    /// announces its own.
+    pub window_ack_size: u32,
+    /// Longest message accepted, in bytes.
+    pub max_message: usize,
+    /// Chunk stream ids end before this one.
+    pub max_chunk_streams: u32,
+    /// A peer that was quiet for so long is sent a ping request.
+    pub ping: Option<Duration>,
+    /// How long a ping request may stay unanswered. Any input answers it.
+    pub ping_timeout: Duration,
+    /// Whether a peer that was quiet for a whole ping interval is given up instead of pinged.
+    pub busy: bool,
+    /// See [`super::chunk::Reader`].
+    pub publish_time_fix: bool,
+}
+
+impl Default for Settings {
+    /// The defaults of the directives of these names.
+    fn default() -> Self {
+        Self {
+            chunk_size: 4096,
+            window_ack_size: 5_000_000,
+            max_message: 1024 * 1024,
+            max_chunk_streams: 32,
+            ping: Some(Duration::from_secs(60)),
+            ping_timeout: Duration::from_secs(30),
+            busy: false,
+            publish_time_fix: true,
+        }
+    }
+}
+
+impl Settings {
+    fn limits(&self) -> Limits {
+        Limits {
+            max_message: self.max_message,
+            max_chunk_streams: self.max_chunk_streams,
+            max_partial: self.max_message.saturating_mul(PARTIAL_MESSAGES),
+            publish_time_fix: self.publish_time_fix,
+        }
+    }
+
+    /// The limits until connect is accepted.
+    fn unadmitted_limits(&self) -> Limits {
+        let limits = self.limits();
+        Limits {
+            max_message: limits.max_message.min(UNADMITTED_MESSAGE),
+            max_partial: limits.max_partial.min(UNADMITTED_PARTIAL),
+            ..limits
+        }
+    }
+}
+
+/// Names a connect, publish or play that waits for its answer. Never used twice by one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(u64);
+
+/// How far the connection as a whole has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// C2 is not complete.
+    Handshake,
+    /// Connect was not received or not answered.
+    Connecting,
+    /// Connect was accepted.
+    Connected,
+    /// Connect was refused; commands are ignored.
+    Rejected,
+}
+
+/// What the peer did.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The handshake is complete.
+    HandshakeDone,
+    /// The peer asks for an application. To be answered.
+    Connect {
+        /// For the answer.
+        request: RequestId,
+        /// What it asked for.
+        connect: Box<Connect>,
+    },
+    /// The peer was given a message stream.
+    CreateStream {
+        /// Its id.
+        stream_id: u32,
+    },
+    /// The peer asks to publish. To be answered.
+    Publish {
+        /// For the answer.
+        request: RequestId,
+        /// The message stream.
+        stream_id: u32,
+        /// Stream name as sent, with its query.
+        name: Bytes,
+        /// `live`, `record` or `append`; `live` when left out.
+        kind: Bytes,
+    },
+    /// The peer asks to play. To be answered.
+    Play {
+        /// For the answer.
+        request: RequestId,
+        /// The message stream.
+        stream_id: u32,
+        /// Stream name as sent, with its query.
+        name: Bytes,
+        /// Seconds into a recording; -1 live only, -2 (the default) live or recorded.
+        start: f64,
+        /// Seconds; -1 (the default) to the end.
+        duration: f64,
+        /// Whether to drop a playlist so far.
+        reset: bool,
+    },
+    /// Media on a publishing stream. Payloads are never empty.
+    Media {
+        /// The message stream.
+        stream_id: u32,
+        /// What it is.
+        kind: MediaKind,
+        /// Milliseconds, absolute, modulo 2^32.
+        timestamp: u32,
+        /// Data without `@setDataFrame`.
+        payload: Bytes,
+    },
+    /// A stream that published, played, or asked to in vain, does so no more. A request that still waits is void.
+    CloseStream {
+        /// The message stream.
+        stream_id: u32,
+    },
+    /// The player paused or resumed; it has been told so.
+    Pause {
+        /// The message stream.
+        stream_id: u32,
+        /// Whether it is paused now.
+        paused: bool,
+    },
+    /// The player asked for a position; it has been told so.
+    Seek {
+        /// The message stream.
+        stream_id: u32,
+        /// Milliseconds.
+        position: f64,
+    },
+    /// The player said how much it buffers.
+    BufferLength {
+        /// The message stream.
+        stream_id: u32,
+        /// Milliseconds.
+        millis: u32,
+    },
+}
+
+/// The server's side of one connection. See the module documentation for its states.
+///
+/// Three kinds of methods, to be called in this order whenever something happened:
+/// 1. `handle_*`, `accept_*`, `reject_*`, `send_*` change the state;
+/// 2. [`ServerSession::poll_event`] until it is empty, which may lead to more of the first kind;
+/// 3. [`ServerSession::poll_transmit`] and [`ServerSession::poll_timeout`].
+///
+/// An error ends the session; what is queued may still be sent.
+#[derive(Debug)]
+pub struct ServerSession {
+    settings: Settings,
+    phase: Phase,
+    /// Gone once complete.
+    handshake: Option<ServerHandshake>,
+    link: Link,
+    streams: Streams,
+    connect: connect::State,
+    /// Commands received while connect waits for its answer.
+    deferred: Vec<Message>,
+    /// What went wrong outside `handle_*`; returned by the next of them.
+    failure: Option<Error>,
+    events: VecDeque<Event>,
+    next_request: u64,
+    start: Instant,
+    last_input: Instant,
+    /// When the ping request was sent that has not been answered.
+    pinged: Option<Instant>,
+}
+
+/// Events kept allocated on a session that has none.
+const IDLE_EVENTS: usize = 16;
+
+impl ServerSession {
+    /// Waits for C0. `settings` are those of the listener, until [`ServerSession::accept_connect`] brings those of
+    /// the virtual server.
+    pub fn new(settings: Settings, now: Instant, seed: [u8; 32]) -> Self {
+        Self {
+            phase: Phase::Handshake,
+            handshake: Some(ServerHandshake::new(seed)),
+            link: Link::new(settings.unadmitted_limits(), settings.window_ack_size),
+            settings,
+            streams: Streams::default(),
+            connect: connect::State::None,
+            deferred: Vec::new(),
+            failure: None,
+            events: VecDeque::new(),
+            next_request: 1,
+            start: now,
+            last_input: now,
+            pinged: None,
+        }
+    }
+
+    /// Takes all of `input`.
+    pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), Error> {
+        self.raise_failure()?;
+        if input.is_empty() {
+            return Ok(());
+        }
+        self.link.count(input);
+        self.last_input = now;
+        self.pinged = None;
+        if let Some(handshake) = &mut self.handshake {
+            let time = millis(now, self.start);
+            if !handshake.handle_input(&mut input, time, self.link.out())? {
+                return Ok(());
+            }
+            self.handshake = None;
+            self.phase = Phase::Connecting;
+            self.events.push_back(Event::HandshakeDone);
+        }
+        while let Some(message) = self.link.read(&mut input)? {
+            self.handle_message(message)?;
+        }
+        self.link.finish_input()
+    }
+
+    /// To be called when [`ServerSession::poll_timeout`] has come; harmless earlier.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+        self.raise_failure()?;
+        let (Some(interval), false) = (self.settings.ping, self.phase == Phase::Handshake) else {
+            return Ok(());
+        };
+        match self.pinged {
+            Some(sent) if now.duration_since(sent) >= self.settings.ping_timeout => Err(Error::PingTimeout),
+            None if now.duration_since(self.last_input) >= interval => {
+                if self.settings.busy {
+                    return Err(Error::Idle);
+                }
+                self.pinged = Some(now);
+                let request = UserControl::PingRequest(millis(now, self.start));
+                self.link.send(&request.to_message());
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// When [`ServerSession::handle_timeout`] is to be called, if nothing is received before.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.failure.is_some() {
+            return Some(self.last_input);
+        }
+        if self.phase == Phase::Handshake {
+            return None;
+        }
+        let interval = self.settings.ping?;
+        match self.pinged {
+            Some(sent) => sent.checked_add(self.settings.ping_timeout),
+            None => self.last_input.checked_add(interval),
+        }
+    }
+
+    /// The next event. There are at most as many as the input since had bytes.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.events.pop_front();
+        if self.events.is_empty() && self.events.capacity() > IDLE_EVENTS {
+            self.events = VecDeque::new();
+        }
+        event
+    }
+
+    /// Everything that is to be sent now.
+    pub fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.link.poll_transmit()
+    }
+
+    /// Lets the peer into the application it asked for, under the settings of its virtual server. Returns whether
+    /// the request still waited.
+    pub fn accept_connect(&mut self, request: RequestId, settings: Settings) -> bool {
+        let Some(asked) = self.connect.take(request) else {
+            return false;
+        };
+        self.phase = Phase::Connected;
+        self.settings = Settings { chunk_size: settings.chunk_size.clamp(1, CHUNK_SIZE), ..settings };
+        let window = self.settings.window_ack_size;
+        self.link.set_limits(self.settings.limits());
+        self.link.set_default_window(window);
+        self.link.send(&message::window_ack_size(window));
+        self.link.send(&message::peer_bandwidth(window, PeerBandwidthLimit::Dynamic));
+        self.link.send_chunk_size(self.settings.chunk_size);
+        self.link.send_command(0, &asked.success());
+        for message in std::mem::take(&mut self.deferred) {
+            if let Err(error) = self.handle_message(message) {
+                self.failure = Some(error);
+                break;
+            }
+        }
+        true
+    }
+
+    /// Refuses connect, as `NetConnection.Connect.Rejected`. The caller closes the connection after it was sent.
+    /// Returns whether the request still waited.
+    pub fn reject_connect(&mut self, request: RequestId, code: &str, description: &str) -> bool {
+        let Some(asked) = self.connect.take(request) else {
+            return false;
+        };
+        self.phase = Phase::Rejected;
+        self.deferred = Vec::new();
+        self.link.send_command(0, &asked.failure(code, description));
+        true
+    }
+
+    /// Lets the peer publish. Returns whether the request still waited.
+    pub fn accept_publish(&mut self, request: RequestId) -> bool {
+        let Some(stream) = self.streams.find_role(Role::PublishPending(request)) else {
+            return false;
+        };
+        stream.role = Role::Publishing;
+        let stream_id = stream.id;
+        self.send_status(stream_id, "status", "NetStream.Publish.Start", "Start publishing");
+        true
+    }
+
+    /// Lets the peer play. Returns whether the request still waited.
+    pub fn accept_play(&mut self, request: RequestId) -> bool {
+        let Some(stream) = self.streams.find_role(Role::PlayPending(request)) else {
+            return false;
+        };
+        stream.role = Role::Playing;
+        let stream_id = stream.id;
+        self.link.send(&UserControl::StreamBegin(stream_id).to_message());
+        self.send_status(stream_id, "status", "NetStream.Play.Start", "Start live");
+        self.link.send_data(stream_id, &["|RtmpSampleAccess".into(), true.into(), true.into()]);
+        true
+    }
+
+    /// Refuses publish or play, as `NetStream.Publish.BadName`. The connection goes on; the stream may ask again.
+    /// Returns whether the request still waited.
+    pub fn reject_request(&mut self, request: RequestId, code: &str, description: &str) -> bool {
+        let Some(stream) = self.streams.find_request(request) else {
+            return false;
+        };
+        stream.role = Role::Refused;
+        let stream_id = stream.id;
+        self.send_status(stream_id, "error", code, description);
+        true
+    }
+
+    /// Sends onStatus on a message stream.
+    pub fn send_status(&mut self, stream_id: u32, level: &str, code: &str, description: &str) {
+        self.link.send_command(
+            stream_id,
+            &["onStatus".into(), 0.0.into(), Value::Null, status(level, code, description)],
+        );
+    }
+
+    /// Sends a user control event.
+    pub fn send_user_control(&mut self, event: UserControl) {
+        self.link.send(&event.to_message());
+    }
+
+    /// Bytes received, with the handshake.
+    pub fn bytes_received(&self) -> u64 {
+        self.link.received()
+    }
+
+    /// How far the connection has come.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Chunk size of what is sent now. Media chunked elsewhere must use it.
+    pub fn chunk_size(&self) -> usize {
+        self.link.chunk_size()
+    }
+
+    /// Memory held by incomplete messages and by commands that wait for the answer to connect, in bytes.
+    pub fn held_bytes(&self) -> usize {
+        let deferred: usize = self.deferred.iter().map(|m| m.payload.len()).sum();
+        self.link.partial_bytes() + deferred
+    }
+
+    fn handle_message(&mut self, message: Message) -> Result<(), Error> {
+        match message.type_id {
+            type_id::COMMAND | type_id::COMMAND_AMF3 if self.connect.is_asked() => self.defer(message),
+            type_id::COMMAND | type_id::COMMAND_AMF3 => self.handle_command(&message),
+            type_id::AUDIO | type_id::VIDEO | type_id::DATA | type_id::DATA_AMF3 => {
+                self.handle_media(message);
+                Ok(())
+            }
+            type_id::AGGREGATE => {
+                for inner in split_aggregate(&message) {
+                    self.handle_media(inner?);
+                }
+                Ok(())
+            }
+            type_id::USER_CONTROL => {
+                if let Some(Control::User(UserControl::SetBufferLength { stream_id, millis })) =
+                    message.control()?
+                    && self.phase == Phase::Connected
+                {
+                    self.events.push_back(Event::BufferLength { stream_id, millis });
+                }
+                Ok(())
+            }
+            // Shared objects, and whatever is not in the specification.
+            _ => Ok(()),
+        }
+    }
+
+    fn handle_media(&mut self, message: Message) {
+        let Some(stream_id) = self.streams.publishing(message.stream_id) else {
+            return;
+        };
+        let (kind, payload) = match MediaKind::from_type_id(message.type_id) {
+            Some(kind @ (MediaKind::Audio | MediaKind::Video)) => (kind, message.payload),
+            _ => match data_body(&message) {
+                Some(body) => (MediaKind::Data, body),
+                None => return,
+            },
+        };
+        // Some encoders fill gaps with empty messages. They tell players nothing, and no container wants them.
+        if payload.is_empty() {
+            return;
+        }
+        self.events.push_back(Event::Media { stream_id, kind, timestamp: message.timestamp, payload });
+    }
+
+    fn defer(&mut self, message: Message) -> Result<(), Error> {
+        let bytes: usize = self.deferred.iter().map(|m| m.payload.len()).sum();
+        if self.deferred.len() == DEFERRED_COMMANDS || bytes + message.payload.len() > DEFERRED_BYTES {
+            return Err(Error::DeferredCommands);
+        }
+        self.deferred.push(message);
+        Ok(())
+    }
+
+    fn new_request(&mut self) -> RequestId {
+        let request = RequestId(self.next_request);
+        self.next_request += 1;
+        request
+    }
+
+    fn raise_failure(&mut self) -> Result<(), Error> {
+        self.failure.take().map_or(Ok(()), Err)
+    }
+}
+
+/// Timestamps on the wire are milliseconds modulo 2^32.
+fn millis(now: Instant, start: Instant) -> u32 {
+    now.duration_since(start).as_millis() as u32
+}

@@ -1,0 +1,258 @@
+//! What each command of the peer does.
+//!
+//! Which unknown commands get an answer follows from what clients wait for:
+//! - NetStream commands and everything with transaction id 0 expect none.
+//! - releaseStream, FCPublish and FCUnpublish carry a transaction id, but no encoder waits for their answer, and PingOS
+//!   sends none.
+//! - `_checkbw`, `checkBandwidth` and getStreamLength are probes: FMLE and Flash players go on after any `_result`, ffmpeg
+//!   and librtmp do not wait. getStreamLength is told zero, which means live.
+//! - FCSubscribe is answered by `onFCSubscribe`, which players of content networks wait for before they play.
+//! - Any other call gets `_error` NetConnection.Call.Failed, as the specification has it (§7.2.1.2): Flash calls its
+//!   responder, ffmpeg, librtmp, OBS, GStreamer and VLC send no such call.
+
+use bytes::Bytes;
+
+use super::stream::Role;
+use super::{Connect, Event, Phase, ServerSession};
+use crate::wire::amf0::Value;
+use crate::wire::rtmp::Error;
+use crate::wire::rtmp::link::status;
+use crate::wire::rtmp::message::{Command, Message};
+
+impl ServerSession {
+    pub(super) fn handle_command(&mut self, message: &Message) -> Result<(), Error> {
+        let Some(mut command) = Command::parse(message)? else {
+            return Ok(());
+        };
+        if &command.name[..] == b"connect" {
+            return self.handle_connect(&mut command);
+        }
+        if self.phase != Phase::Connected {
+            return self.handle_unconnected(&command);
+        }
+        let stream_id = message.stream_id;
+        match &command.name[..] {
+            b"createStream" => self.handle_create_stream(&command),
+            b"publish" => self.handle_publish(stream_id, &mut command),
+            b"play" => self.handle_play(stream_id, &mut command),
+            b"closeStream" => {
+                self.close_stream(stream_id);
+                Ok(())
+            }
+            b"deleteStream" => self.handle_delete_stream(stream_id, &mut command),
+            b"FCUnpublish" => self.handle_unpublish(&mut command),
+            b"pause" | b"pauseRaw" => self.handle_pause(stream_id, &mut command),
+            b"seek" => self.handle_seek(stream_id, &mut command),
+            b"FCSubscribe" => self.handle_subscribe(&mut command),
+            b"releaseStream" | b"FCPublish" | b"_result" | b"_error" => Ok(()),
+            b"getStreamLength" => {
+                self.answer(&command, "_result", 0.0.into());
+                Ok(())
+            }
+            b"_checkbw" | b"checkBandwidth" => {
+                self.answer(&command, "_result", Value::Null);
+                Ok(())
+            }
+            _ => {
+                let text = "Method not found.";
+                let failed = status("error", "NetConnection.Call.Failed", text);
+                self.answer(&command, "_error", failed);
+                Ok(())
+            }
+        }
+    }
+
+    fn handle_connect(&mut self, command: &mut Command) -> Result<(), Error> {
+        if !self.connect.is_none() {
+            return Err(Error::SecondConnect);
+        }
+        let connect = Connect::parse(command)?;
+        let request = self.new_request();
+        self.connect.ask(request, command.transaction_id, &connect);
+        self.events.push_back(Event::Connect { request, connect: Box::new(connect) });
+        Ok(())
+    }
+
+    fn handle_unconnected(&mut self, command: &Command) -> Result<(), Error> {
+        if self.phase == Phase::Rejected {
+            return Ok(());
+        }
+        for needs_connection in ["createStream", "publish", "play"] {
+            if command.name == needs_connection {
+                return Err(Error::NotConnected { command: needs_connection });
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_create_stream(&mut self, command: &Command) -> Result<(), Error> {
+        let stream_id = self.streams.create()?;
+        self.answer(command, "_result", stream_id.into());
+        self.events.push_back(Event::CreateStream { stream_id });
+        Ok(())
+    }
+
+    fn handle_publish(&mut self, stream_id: u32, command: &mut Command) -> Result<(), Error> {
+        // The command object.
+        command.argument()?;
+        let name = name_argument(command, "publish")?;
+        let kind = command.argument()?;
+        let kind = kind.as_bytes().cloned().unwrap_or(Bytes::from_static(b"live"));
+        let request = self.new_request();
+
+        let stream = self.streams.get_or_create(stream_id)?;
+        match stream.role {
+            Role::Idle | Role::Refused => {
+                stream.role = Role::PublishPending(request);
+                stream.name = name.clone();
+                self.events.push_back(Event::Publish { request, stream_id, name, kind });
+            }
+            // An encoder that lost patience; the first one is or will be answered.
+            Role::PublishPending(_) | Role::Publishing if stream.name == name => {}
+            _ => {
+                let text = "Stream is in use.";
+                self.send_status(stream_id, "error", "NetStream.Publish.BadName", text);
+            }
+        }
+        Ok(())
+    }
+
+    fn handle_play(&mut self, stream_id: u32, command: &mut Command) -> Result<(), Error> {
+        // The command object.
+        command.argument()?;
+        let name = match command.argument()? {
+            // Flash players stop by play(false).
+            Value::Boolean(false) => {
+                self.close_stream(stream_id);
+                return Ok(());
+            }
+            Value::String(name) | Value::LongString(name) => name,
+            _ => return Err(no_name("play")),
+        };
+        let start = command.argument()?.as_number().unwrap_or(-2.0);
+        let duration = command.argument()?.as_number().unwrap_or(-1.0);
+        let reset = match command.argument()? {
+            Value::Boolean(reset) => reset,
+            Value::Number(reset) => reset != 0.0,
+            _ => true,
+        };
+
+        let stream = self.streams.get_or_create(stream_id)?;
+        match stream.role {
+            Role::PublishPending(_) | Role::Publishing => {
+                let text = "Stream is in use.";
+                self.send_status(stream_id, "error", "NetStream.Play.Failed", text);
+                return Ok(());
+            }
+            // Play on a playing stream changes what it plays.
+            Role::PlayPending(_) | Role::Playing => self.close_stream(stream_id),
+            Role::Idle | Role::Refused => {}
+        }
+        let request = self.new_request();
+        let stream = self.streams.get_or_create(stream_id)?;
+        stream.role = Role::PlayPending(request);
+        stream.name = name.clone();
+        self.events.push_back(Event::Play { request, stream_id, name, start, duration, reset });
+        Ok(())
+    }
+
+    fn handle_delete_stream(&mut self, stream_id: u32, command: &mut Command) -> Result<(), Error> {
+        // The command object.
+        command.argument()?;
+        let named = command.argument()?.as_number().map(|id| id as u32);
+        let stream_id = named.unwrap_or(stream_id);
+        self.close_stream(stream_id);
+        self.streams.remove(stream_id);
+        Ok(())
+    }
+
+    fn handle_unpublish(&mut self, command: &mut Command) -> Result<(), Error> {
+        // The command object.
+        command.argument()?;
+        if let Some(name) = command.argument()?.as_str()
+            && let Some(stream_id) = self.streams.published_as(name)
+        {
+            self.close_stream(stream_id);
+        }
+        Ok(())
+    }
+
+    fn handle_pause(&mut self, stream_id: u32, command: &mut Command) -> Result<(), Error> {
+        // The command object.
+        command.argument()?;
+        let paused = command.argument()?.as_bool().unwrap_or(true);
+        let Some(stream_id) = self.playing(stream_id) else {
+            return Ok(());
+        };
+        let (code, text) = if paused {
+            ("NetStream.Pause.Notify", "Paused live")
+        } else {
+            ("NetStream.Unpause.Notify", "Unpaused live")
+        };
+        self.send_status(stream_id, "status", code, text);
+        self.events.push_back(Event::Pause { stream_id, paused });
+        Ok(())
+    }
+
+    fn handle_seek(&mut self, stream_id: u32, command: &mut Command) -> Result<(), Error> {
+        // The command object.
+        command.argument()?;
+        let position = command.argument()?.as_number().unwrap_or(0.0);
+        let Some(stream_id) = self.playing(stream_id) else {
+            return Ok(());
+        };
+        self.send_status(stream_id, "status", "NetStream.Seek.Notify", "Seeking");
+        self.events.push_back(Event::Seek { stream_id, position });
+        Ok(())
+    }
+
+    fn handle_subscribe(&mut self, command: &mut Command) -> Result<(), Error> {
+        // The command object.
+        command.argument()?;
+        let name = command.argument()?;
+        let mut information = status("status", "NetStream.Play.Start", "");
+        if let Value::Object(members) = &mut information
+            && let Some((_, description)) = members.last_mut()
+        {
+            *description = name;
+        }
+        self.link.send_command(0, &["onFCSubscribe".into(), 0.0.into(), Value::Null, information]);
+        Ok(())
+    }
+
+    /// Ends what a stream does. The stream itself stays, so that it can be used again.
+    fn close_stream(&mut self, stream_id: u32) {
+        let Some(stream) = self.streams.addressed(stream_id) else {
+            return;
+        };
+        let role = std::mem::replace(&mut stream.role, Role::Idle);
+        let stream_id = stream.id;
+        if role == Role::Publishing {
+            let text = "Stop publishing.";
+            self.send_status(stream_id, "status", "NetStream.Unpublish.Success", text);
+        }
+        if role != Role::Idle {
+            self.events.push_back(Event::CloseStream { stream_id });
+        }
+    }
+
+    fn playing(&mut self, stream_id: u32) -> Option<u32> {
+        let stream = self.streams.addressed(stream_id)?;
+        (stream.role == Role::Playing).then_some(stream.id)
+    }
+
+    /// Answers a call; commands without a transaction are none.
+    fn answer(&mut self, command: &Command, name: &'static str, value: Value) {
+        if command.transaction_id > 0.0 {
+            self.link.send_command(0, &[name.into(), command.transaction_id.into(), Value::Null, value]);
+        }
+    }
+}
+
+fn name_argument(command: &mut Command, name: &'static str) -> Result<Bytes, Error> {
+    command.argument()?.as_bytes().cloned().ok_or(no_name(name))
+}
+
+fn no_name(command: &'static str) -> Error {
+    Error::Argument { command, argument: "stream name" }
+}

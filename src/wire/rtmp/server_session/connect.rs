@@ -1,0 +1,140 @@
+//! The connect command and its answers.
+
+use bytes::Bytes;
+
+use super::RequestId;
+use crate::wire::amf0::{Members, Value};
+use crate::wire::rtmp::Error;
+use crate::wire::rtmp::link::status;
+use crate::wire::rtmp::message::Command;
+
+/// What the peer said in connect (RTMP 1.0 §7.2.1.1). Strings are empty, numbers zero when left out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Connect {
+    /// Application, as sent: may hold an instance and a query.
+    pub app: Bytes,
+    /// URL of the application.
+    pub tc_url: Bytes,
+    /// Version of the player or encoder.
+    pub flash_ver: Bytes,
+    /// URL of the player's SWF file.
+    pub swf_url: Bytes,
+    /// URL of the page with the player.
+    pub page_url: Bytes,
+    /// Bits of the audio codecs that the peer can play.
+    pub audio_codecs: u32,
+    /// Bits of the video codecs that the peer can play.
+    pub video_codecs: u32,
+    /// 0 for AMF0, 3 for AMF3.
+    pub object_encoding: f64,
+    /// The other members of the command object.
+    pub extra: Members,
+    /// What followed the command object.
+    pub arguments: Vec<Value>,
+}
+
+impl Connect {
+    pub(super) fn parse(command: &mut Command) -> Result<Self, Error> {
+        let (Value::Object(members) | Value::EcmaArray(members)) = command.argument()? else {
+            return Err(Error::Argument { command: "connect", argument: "command object" });
+        };
+        let mut connect = Self::default();
+        for (name, value) in members {
+            connect.take(name, value);
+        }
+        connect.arguments = command.arguments.by_ref().collect::<Result<_, _>>()?;
+        Ok(connect)
+    }
+
+    fn take(&mut self, name: Bytes, value: Value) {
+        match (&name[..], &value) {
+            (b"app", Value::String(text)) => self.app = text.clone(),
+            (b"tcUrl", Value::String(text)) => self.tc_url = text.clone(),
+            (b"flashVer", Value::String(text)) => self.flash_ver = text.clone(),
+            (b"swfUrl", Value::String(text)) => self.swf_url = text.clone(),
+            (b"pageUrl", Value::String(text)) => self.page_url = text.clone(),
+            // `as` saturates, and makes zero of NaN.
+            (b"audioCodecs", Value::Number(bits)) => self.audio_codecs = *bits as u32,
+            (b"videoCodecs", Value::Number(bits)) => self.video_codecs = *bits as u32,
+            (b"objectEncoding", Value::Number(encoding)) => self.object_encoding = *encoding,
+            _ => self.extra.push((name, value)),
+        }
+    }
+
+    fn announces_fourcc(&self) -> bool {
+        self.extra.iter().any(|(name, _)| name == "fourCcList")
+    }
+}
+
+/// Whether connect was received and answered.
+#[derive(Debug)]
+pub(super) enum State {
+    None,
+    Asked(Asked),
+    Answered,
+}
+
+/// What the answer to connect needs.
+#[derive(Debug)]
+pub(super) struct Asked {
+    request: RequestId,
+    transaction_id: f64,
+    object_encoding: f64,
+    fourcc: bool,
+}
+
+impl State {
+    pub(super) fn ask(&mut self, request: RequestId, transaction_id: f64, connect: &Connect) {
+        *self = Self::Asked(Asked {
+            request,
+            transaction_id,
+            object_encoding: connect.object_encoding,
+            fourcc: connect.announces_fourcc(),
+        });
+    }
+
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self, Self::Asked(_))
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
+    /// The request of this id, if it still waits; from then on it is answered.
+    pub(super) fn take(&mut self, request: RequestId) -> Option<Asked> {
+        match std::mem::replace(self, Self::Answered) {
+            Self::Asked(asked) if asked.request == request => Some(asked),
+            other => {
+                *self = other;
+                None
+            }
+        }
+    }
+}
+
+impl Asked {
+    /// The values are those of PingOS; players look at none but the code.
+    pub(super) fn success(&self) -> [Value; 4] {
+        let mut properties =
+            Value::object([("fmsVer", "FMS/3,0,1,123".into()), ("capabilities", 31.0.into())]);
+        // Enhanced RTMP: only peers that announce FourCC codecs want to know about ours.
+        if self.fourcc
+            && let Value::Object(members) = &mut properties
+        {
+            let codecs = ["av01", "hvc1", "vp09"].map(Value::from).to_vec();
+            members.push((Bytes::from_static(b"fourCcList"), Value::StrictArray(codecs)));
+        }
+        let information = Value::object([
+            ("level", "status".into()),
+            ("code", "NetConnection.Connect.Success".into()),
+            ("description", "Connection succeeded.".into()),
+            ("objectEncoding", self.object_encoding.into()),
+        ]);
+        ["_result".into(), self.transaction_id.into(), properties, information]
+    }
+
+    pub(super) fn failure(&self, code: &str, description: &str) -> [Value; 4] {
+        ["_error".into(), self.transaction_id.into(), Value::Null, status("error", code, description)]
+    }
+}

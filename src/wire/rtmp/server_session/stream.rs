@@ -1,0 +1,149 @@
+//! The message streams of one connection.
+
+use bytes::Bytes;
+
+use super::RequestId;
+use crate::limits::MESSAGE_STREAMS;
+use crate::wire::rtmp::Error;
+
+/// What a message stream does. The arrows are in the module documentation of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    Idle,
+    PublishPending(RequestId),
+    Publishing,
+    PlayPending(RequestId),
+    Playing,
+    /// Asked and was refused; differs from idle in that its end is an event.
+    Refused,
+}
+
+#[derive(Debug)]
+pub(super) struct Stream {
+    pub(super) id: u32,
+    pub(super) role: Role,
+    /// Name of the last publish or play, as sent.
+    pub(super) name: Bytes,
+}
+
+/// In no order; few.
+#[derive(Debug, Default)]
+pub(super) struct Streams(Vec<Stream>);
+
+impl Streams {
+    /// A new stream with the lowest free id, from 1.
+    pub(super) fn create(&mut self) -> Result<u32, Error> {
+        let mut id = 1;
+        while self.0.iter().any(|stream| stream.id == id) {
+            id += 1;
+        }
+        self.get_or_create(id)?;
+        Ok(id)
+    }
+
+    /// The stream of this id. Clients that skip createStream, or use id 0, get one made.
+    pub(super) fn get_or_create(&mut self, id: u32) -> Result<&mut Stream, Error> {
+        let index = match self.0.iter().position(|stream| stream.id == id) {
+            Some(index) => index,
+            None if self.0.len() == MESSAGE_STREAMS => {
+                return Err(Error::MessageStreams { limit: MESSAGE_STREAMS });
+            }
+            None => {
+                self.0.push(Stream { id, role: Role::Idle, name: Bytes::new() });
+                self.0.len() - 1
+            }
+        };
+        Ok(&mut self.0[index])
+    }
+
+    pub(super) fn remove(&mut self, id: u32) {
+        self.0.retain(|stream| stream.id != id);
+    }
+
+    /// The stream that a command about a running stream means: the one of this id, or the only one in use when
+    /// either id is 0, because some clients close on stream 0, and others publish there and delete stream 1.
+    pub(super) fn addressed(&mut self, id: u32) -> Option<&mut Stream> {
+        let index = self.index_or_only(id, |role| role != Role::Idle)?;
+        let stream = &mut self.0[index];
+        (stream.id == id || stream.id == 0 || id == 0).then_some(stream)
+    }
+
+    /// The id of the publishing stream that media on stream `id` belongs to: with an unknown id, to the only one,
+    /// because some encoders send media on stream 0.
+    pub(super) fn publishing(&self, id: u32) -> Option<u32> {
+        let index = self.index_or_only(id, |role| role == Role::Publishing)?;
+        let stream = &self.0[index];
+        (stream.role == Role::Publishing).then_some(stream.id)
+    }
+
+    /// The streams that publish or ask to publish under this name, with or without its query.
+    pub(super) fn published_as(&self, name: &[u8]) -> Option<u32> {
+        self.0
+            .iter()
+            .find(|stream| {
+                matches!(stream.role, Role::Publishing | Role::PublishPending(_))
+                    && without_query(&stream.name) == without_query(name)
+            })
+            .map(|stream| stream.id)
+    }
+
+    pub(super) fn find_role(&mut self, role: Role) -> Option<&mut Stream> {
+        self.0.iter_mut().find(|stream| stream.role == role)
+    }
+
+    pub(super) fn find_request(&mut self, request: RequestId) -> Option<&mut Stream> {
+        self.0
+            .iter_mut()
+            .find(|stream| [Role::PublishPending(request), Role::PlayPending(request)].contains(&stream.role))
+    }
+
+    fn index_or_only(&self, id: u32, used: impl Fn(Role) -> bool) -> Option<usize> {
+        if let Some(index) = self.0.iter().position(|stream| stream.id == id) {
+            return Some(index);
+        }
+        let mut candidates = (0..self.0.len()).filter(|&index| used(self.0[index].role));
+        candidates.next().filter(|_| candidates.next().is_none())
+    }
+}
+
+fn without_query(name: &[u8]) -> &[u8] {
+    name.split(|&byte| byte == b'?').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lowest_free_id_is_given() {
+        let mut streams = Streams::default();
+        assert_eq!(streams.create(), Ok(1));
+        assert_eq!(streams.create(), Ok(2));
+        streams.remove(1);
+        assert_eq!(streams.create(), Ok(1));
+    }
+
+    #[test]
+    fn number_of_streams_is_bounded() {
+        let mut streams = Streams::default();
+        for _ in 0..MESSAGE_STREAMS {
+            streams.create().unwrap();
+        }
+        let full = Error::MessageStreams { limit: MESSAGE_STREAMS };
+        assert_eq!(streams.create(), Err(full.clone()));
+        assert_eq!(streams.get_or_create(1000).map(|_| ()), Err(full));
+        assert!(streams.get_or_create(1).is_ok());
+    }
+
+    #[test]
+    fn media_on_an_unknown_stream_belongs_to_the_only_publisher() {
+        let mut streams = Streams::default();
+        streams.get_or_create(1).unwrap().role = Role::Publishing;
+        assert_eq!(streams.publishing(1), Some(1));
+        assert_eq!(streams.publishing(0), Some(1));
+        streams.get_or_create(2).unwrap().role = Role::Publishing;
+        assert_eq!(streams.publishing(0), None);
+        streams.get_or_create(3).unwrap();
+        assert_eq!(streams.publishing(3), None);
+    }
+}
