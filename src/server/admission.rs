@@ -15,7 +15,7 @@ use super::session::{Listed, Reason, Role, Session};
 use super::view::AppView;
 use crate::hub::registry::StreamUse;
 use crate::hub::stream::Stream;
-use crate::module::access::conf::Action;
+use crate::module::access::rule::Action;
 
 /// A session that holds its stream. Dropping it ends its events: the stream's `done` if it was the last
 /// session, then its own.
@@ -37,6 +37,7 @@ impl Entered {
     pub fn enter(context: &Arc<Context>, view: &AppView, session: &Arc<Session>) -> Self {
         let chunk_size = view.server().held.chunk_size.0 as usize;
         let stream_use = context.registry.enter(&session.key, chunk_size);
+        session.set_stream(stream_use.stream().clone());
         let mut order = None;
         if stream_use.is_first() {
             order = context.stream_events.begin(&context.notifier, view, session, stream_use.stream());
@@ -65,7 +66,7 @@ impl Entered {
                 answer if answer.is_success() => Ok(()),
                 Answer::Status(_) => Err(Reason::NotifyRefused),
                 Answer::Failed | Answer::TimedOut => {
-                    if self.view.current().notify.ignore_invalid_notify.0 {
+                    if self.view.current().notify.ignore_invalid {
                         Ok(())
                     } else {
                         Err(Reason::NotifyErr)
@@ -82,7 +83,7 @@ impl Entered {
             Role::Publisher => Action::Publish,
             Role::Player => Action::Play,
         };
-        if !self.view.current().access.admits(action, self.session.peer.ip) {
+        if !self.view.current().access.permits(action, self.session.peer.ip) {
             event::access_denied(&self.session);
             return Err(Refused(Reason::NormalClose));
         }
@@ -92,6 +93,11 @@ impl Entered {
     /// The stream.
     pub fn stream(&self) -> &Arc<Stream> {
         self.stream_use.as_ref().expect("taken by drop only").stream()
+    }
+
+    /// What all tasks share.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
     }
 
     /// The session.
@@ -141,10 +147,11 @@ impl StreamEvents {
         drop(notifier.spawn(async move {
             let answer = event.answer().await;
             let _ = answered.send(());
-            // Only an exact 200 makes updates follow, whatever the hook enforces.
+            // Only an exact 200 makes updates follow. A 4xx ends the session where the hook is of the old kind
+            // (first seed): `enforce=update` is what sets `oclp_stream` apart from `on_stream`.
             if answer == Answer::Status(200) {
                 event.keep();
-            } else if event.hook().refuses_stream(answer.is_client_error()) {
+            } else if event.hook().enforce.update && answer.is_client_error() {
                 event::start_refused(&session, event.hook(), answer);
                 session.close(Reason::NotifyRefused);
             }

@@ -12,10 +12,10 @@ use tracing::{error, info, warn};
 use super::notify::Answer;
 use super::session::{Reason, Role, Session};
 use super::socket::Peer;
-use crate::config::model::ListenAddr;
+use crate::conf::ListenAddr;
 use crate::hub::cursor::Skipped;
 use crate::hub::stream::Stream;
-use crate::module::notify::conf::Hook;
+use crate::module::notify::hook::Hook;
 use crate::module::notify::request::{Act, Call};
 
 /// A connection was accepted.
@@ -199,14 +199,14 @@ pub fn reloaded(generation: u64, conf: &Path) {
     info!(target: "notice", "configuration {} reloaded, generation {generation}", conf.display());
 }
 
-/// The files are what they were.
-pub fn reload_unchanged(generation: u64) {
-    info!(target: "notice", "configuration is unchanged, generation {generation} stays");
-}
-
 /// Part of a change that needs a restart.
 pub fn reload_needs_restart(what: &str) {
     warn!("\"{what}\" has changed, the change takes effect after a restart only");
+}
+
+/// What the configuration says is accepted, but probably not meant.
+pub fn configuration_warning(line: &str) {
+    warn!("{line}");
 }
 
 /// A reload was refused; one line of the reason.

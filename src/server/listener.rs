@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, SockAddr, SockRef, Type};
+use socket2::{Domain, SockAddr, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::AbortHandle;
 
@@ -15,7 +15,8 @@ use super::context::Context;
 use super::event;
 use super::socket::Socket;
 use super::{http, rtmp};
-use crate::config::model::{Config, ListenAddr, ListenOptions};
+use crate::conf::{Keepalive, ListenAddr, ListenOptions};
+use crate::config::model::Config;
 use crate::limits;
 
 /// What speaks on a socket.
@@ -58,13 +59,13 @@ pub fn bind(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bound> {
                 socket.set_only_v6(options.ipv6only.unwrap_or(true))?;
             }
             if let Some(size) = options.rcvbuf {
-                socket.set_recv_buffer_size(size)?;
+                socket.set_recv_buffer_size(usize::try_from(size).unwrap_or(usize::MAX))?;
             }
             if let Some(size) = options.sndbuf {
-                socket.set_send_buffer_size(size)?;
+                socket.set_send_buffer_size(usize::try_from(size).unwrap_or(usize::MAX))?;
             }
             socket.bind(&SockAddr::from(*addr))?;
-            socket.listen(options.backlog.unwrap_or(limits::LISTEN_BACKLOG))?;
+            socket.listen(options.backlog.map_or(limits::LISTEN_BACKLOG, |n| i32::try_from(n).unwrap_or(i32::MAX)))?;
             socket.set_nonblocking(true)?;
             Ok(Bound::Tcp(socket.into()))
         }
@@ -147,9 +148,9 @@ async fn accept_tcp(
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                if options.so_keepalive.on {
+                if let Some(keepalive) = options.keepalive.filter(|keepalive| keepalive.on) {
                     // A peer that is gone already makes this fail; reading will tell.
-                    let _ = SockRef::from(&stream).set_tcp_keepalive(&options.so_keepalive.to_socket2());
+                    let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive_of(keepalive));
                 }
                 let Ok(stream) = stream.into_std() else { continue };
                 dispatch(&context, speaks, &addr, move || TcpStream::from_std(stream).map(Socket::Tcp));
@@ -190,6 +191,20 @@ fn dispatch(
             Speaks::Http => http::serve(context, worker, addr, socket).await,
         }
     });
+}
+
+fn keepalive_of(keepalive: Keepalive) -> TcpKeepalive {
+    let mut out = TcpKeepalive::new();
+    if let Some(seconds) = keepalive.idle_seconds {
+        out = out.with_time(Duration::from_secs(seconds));
+    }
+    if let Some(seconds) = keepalive.interval_seconds {
+        out = out.with_interval(Duration::from_secs(seconds));
+    }
+    if let Some(probes) = keepalive.probes {
+        out = out.with_retries(u32::try_from(probes).unwrap_or(u32::MAX));
+    }
+    out
 }
 
 /// Out of descriptors or memory: accepting again at once would only spin.

@@ -17,80 +17,23 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
-/// nginx's log levels; a log takes its own level and the graver ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// The server can't run.
-    Emerg = 1,
-    /// Must be looked at.
-    Alert,
-    /// Critical.
-    Crit,
-    /// Our failures.
-    Error,
-    /// Configuration, and what may become a failure.
-    Warn,
-    /// Normal but notable.
-    Notice,
-    /// What peers do, also what they do wrong.
-    Info,
-    /// Everything.
-    Debug,
-}
+use crate::config::log_spec::LogSpec;
+use crate::module::core::log::LogLevel;
 
-impl Severity {
-    /// From nginx's word.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "emerg" => Severity::Emerg,
-            "alert" => Severity::Alert,
-            "crit" => Severity::Crit,
-            "error" => Severity::Error,
-            "warn" => Severity::Warn,
-            "notice" => Severity::Notice,
-            "info" => Severity::Info,
-            "debug" => Severity::Debug,
-            _ => return None,
-        })
+/// The level of an event.
+fn severity_of(metadata: &tracing::Metadata<'_>) -> LogLevel {
+    match metadata.target() {
+        "emerg" => LogLevel::Emerg,
+        "alert" => LogLevel::Alert,
+        "crit" => LogLevel::Crit,
+        "notice" => LogLevel::Notice,
+        _ => match *metadata.level() {
+            Level::ERROR => LogLevel::Error,
+            Level::WARN => LogLevel::Warn,
+            Level::INFO => LogLevel::Info,
+            Level::DEBUG | Level::TRACE => LogLevel::Debug,
+        },
     }
-
-    /// nginx's word.
-    pub fn name(self) -> &'static str {
-        match self {
-            Severity::Emerg => "emerg",
-            Severity::Alert => "alert",
-            Severity::Crit => "crit",
-            Severity::Error => "error",
-            Severity::Warn => "warn",
-            Severity::Notice => "notice",
-            Severity::Info => "info",
-            Severity::Debug => "debug",
-        }
-    }
-
-    fn of(metadata: &tracing::Metadata<'_>) -> Self {
-        match metadata.target() {
-            "emerg" => Severity::Emerg,
-            "alert" => Severity::Alert,
-            "crit" => Severity::Crit,
-            "notice" => Severity::Notice,
-            _ => match *metadata.level() {
-                Level::ERROR => Severity::Error,
-                Level::WARN => Severity::Warn,
-                Level::INFO => Severity::Info,
-                Level::DEBUG | Level::TRACE => Severity::Debug,
-            },
-        }
-    }
-}
-
-/// Where lines go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSpec {
-    /// `None` is standard error.
-    pub path: Option<PathBuf>,
-    /// Lines graver than or equal to this.
-    pub level: Severity,
 }
 
 /// Open logs, replaced as a whole by reopen and reload.
@@ -116,14 +59,13 @@ impl Logs {
         self.targets.iter().map(|(spec, _)| spec.clone()).collect()
     }
 
-    fn write(&self, severity: Severity, line: &[u8]) {
-        for (spec, file) in self.targets.iter().filter(|(spec, _)| severity <= spec.level) {
+    fn write(&self, severity: LogLevel, line: &[u8]) {
+        for (_, file) in self.targets.iter().filter(|(spec, _)| severity <= spec.level) {
             // A log that cannot be written must not stop the server; there is nowhere left to say so.
             let _ = match file {
                 Some(file) => (&*file).write_all(line),
                 None => io::stderr().write_all(line),
             };
-            debug_assert!(spec.level >= severity);
         }
     }
 }
@@ -171,11 +113,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
         let target = metadata.target();
         let ours = target.starts_with("pingosd") || !target.contains("::");
         (ours || *metadata.level() <= Level::WARN)
-            && self.logs.load().targets.iter().any(|(spec, _)| Severity::of(metadata) <= spec.level)
+            && self.logs.load().targets.iter().any(|(spec, _)| severity_of(metadata) <= spec.level)
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let severity = Severity::of(event.metadata());
+        let severity = severity_of(event.metadata());
         let mut visitor = LineVisitor::default();
         event.record(&mut visitor);
         let line = format_line(severity, &visitor);
@@ -183,7 +125,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
     }
 }
 
-fn format_line(severity: Severity, visitor: &LineVisitor) -> String {
+fn format_line(severity: LogLevel, visitor: &LineVisitor) -> String {
     thread_local! {
         static CLOCK: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
     }
@@ -262,18 +204,9 @@ mod tests {
             message: "bad name \"x\ny\u{1b}[0m\"".into(),
             fields: ", app: \"a\rb\"".into(),
         };
-        let line = format_line(Severity::Info, &visitor);
+        let line = format_line(LogLevel::Info, &visitor);
         assert!(line.ends_with(": *7 bad name \"x\\x0Ay\\x1B[0m\", app: \"a\\x0Db\"\n"), "{line}");
         assert_eq!(line.matches('\n').count(), 1);
         assert_eq!(&line[4..5], "/");
-    }
-
-    #[test]
-    fn levels_are_ordered_by_gravity() {
-        assert!(Severity::Emerg < Severity::Debug);
-        for name in ["emerg", "alert", "crit", "error", "warn", "notice", "info", "debug"] {
-            assert_eq!(Severity::from_name(name).map(Severity::name), Some(name));
-        }
-        assert_eq!(Severity::from_name("loud"), None);
     }
 }

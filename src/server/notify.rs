@@ -20,7 +20,7 @@ use super::view::AppView;
 use crate::config::store::Store;
 use crate::limits;
 use crate::module::notify;
-use crate::module::notify::conf::Hook;
+use crate::module::notify::hook::Hook;
 use crate::module::notify::request::{self, Act, Call, Subject};
 
 /// What came back from a callback server.
@@ -109,8 +109,8 @@ impl Notifier {
 
     /// One request. `target` is path and query.
     pub async fn call(&self, hook: &Hook, target: &str) -> Answer {
-        let url = format!("{}{target}", hook.url.origin());
-        let request = self.client.get(url).header(reqwest::header::ACCEPT, "*/*").timeout(hook.timeout);
+        let url = format!("{}://{}:{}{target}", hook.url.scheme.name(), hook.url.host, hook.url.port);
+        let request = self.client.get(url).header(reqwest::header::ACCEPT, "*/*").timeout(hook.timeout.duration());
         match request.send().await {
             Ok(response) => {
                 let status = response.status().as_u16();
@@ -153,7 +153,7 @@ impl Notifier {
                 continue;
             };
             if started {
-                let update = if hook.stages.update { hook.update } else { Duration::MAX };
+                let update = if hook.stages.update { hook.update.duration() } else { Duration::MAX };
                 let due = Instant::now().checked_add(update);
                 tokio::select! {
                     () = sleep_until(due) => {}
@@ -301,7 +301,7 @@ impl Event {
             loop {
                 let application = view.current();
                 let hook = slot.hook(&application.notify).filter(|hook| hook.stages.update).cloned();
-                let due = hook.as_ref().and_then(|hook| last.checked_add(hook.update));
+                let due = hook.as_ref().and_then(|hook| last.checked_add(hook.update.duration()));
                 tokio::select! {
                     () = sleep_until(due) => {}
                     change = changed.changed() => match change {
@@ -382,8 +382,8 @@ async fn send(notifier: Notifier, call: Call, session: Arc<Session>, hook: Arc<H
         clientid: session.id,
     };
     let mut args = Vec::new();
-    hook.args.expand(&SessionVariables::new(&session), &mut args);
-    let groupid = hook.groupid.as_ref().map(|g| g.as_ref());
+    hook.args.expand(&SessionVariables::new(&session, &hook.groupid), &mut args);
+    let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
     let target = request::session_target(&hook.url.path_and_query, call, act, subject, groupid, &args);
     let answer = notifier.call(&hook, &target).await;
     let status = match answer {

@@ -17,14 +17,14 @@ pub fn daemonize() -> nix::Result<()> {
 
 /// Applies `worker_rlimit_nofile`, `worker_rlimit_core` and `working_directory`.
 pub fn apply_limits(config: &Config) {
-    if let Some(files) = config.core.worker_rlimit_nofile.value() {
+    if let Some(files) = config.core.worker_rlimit_nofile {
         set_limit("setrlimit(RLIMIT_NOFILE)", Resource::RLIMIT_NOFILE, files);
     }
-    if let Some(bytes) = config.core.worker_rlimit_core.value() {
-        set_limit("setrlimit(RLIMIT_CORE)", Resource::RLIMIT_CORE, bytes);
+    if let Some(bytes) = config.core.worker_rlimit_core {
+        set_limit("setrlimit(RLIMIT_CORE)", Resource::RLIMIT_CORE, bytes.0);
     }
-    if let Some(directory) = config.core.working_directory.path()
-        && let Err(error) = chdir(&directory)
+    if let Some(directory) = &config.core.working_directory
+        && let Err(error) = chdir(&directory.0)
     {
         event::limit_not_set("chdir()", &error);
     }
@@ -48,8 +48,11 @@ pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), String>
     if !geteuid().is_root() {
         return Ok(());
     }
-    let wanted = config.core.user.clone().unwrap_or_default();
-    let (uid, gid, name) = (Uid::from_raw(wanted.uid), Gid::from_raw(wanted.gid), wanted.name);
+    let (uid, gid, name) = match (&config.core.user, default_user()) {
+        (Some(user), _) => (Uid::from_raw(user.uid), Gid::from_raw(user.gid), user.name.clone()),
+        (None, Some(nobody)) => (nobody.uid, nobody.gid, nobody.name),
+        (None, None) => return Ok(()),
+    };
     if uid.is_root() {
         return Ok(());
     }
@@ -96,6 +99,6 @@ impl Drop for PidFile {
 }
 
 /// The account that a server started as root gives up its privileges for where none is configured.
-pub fn default_user() -> Option<User> {
+fn default_user() -> Option<User> {
     User::from_name("nobody").ok().flatten()
 }

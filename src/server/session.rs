@@ -7,11 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::delivery::Link;
 use super::socket::Peer;
+use crate::hub::info::MediaInfo;
 use crate::hub::registry::StreamKey;
+use crate::hub::stream::Stream;
 
 /// Why a session ends (`$finalize_reason`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +186,8 @@ pub struct Session {
     reason: AtomicU8,
     close: Notify,
     closing: OnceLock<Reason>,
+    stream: OnceLock<Arc<Stream>>,
+    over: watch::Sender<bool>,
 }
 
 impl Session {
@@ -215,6 +219,8 @@ impl Session {
             reason: AtomicU8::new(Reason::InternalErr as u8),
             close: Notify::new(),
             closing: OnceLock::new(),
+            stream: OnceLock::new(),
+            over: watch::Sender::new(false),
         }
     }
 
@@ -234,6 +240,28 @@ impl Session {
             }
             asked.await;
         }
+    }
+
+    /// Names the session's stream, for variables about its media.
+    pub fn set_stream(&self, stream: Arc<Stream>) {
+        // A session has one stream; a second call would name the same.
+        let _ = self.stream.set(stream);
+    }
+
+    /// What is known of its stream's media.
+    pub fn stream_info(&self) -> MediaInfo {
+        self.stream.get().map(|stream| stream.info()).unwrap_or_default()
+    }
+
+    /// Marks it as over, for what goes on only as long as it lasts.
+    pub fn end(&self) {
+        self.over.send_replace(true);
+    }
+
+    /// Waits until it is over.
+    pub async fn ended(&self) {
+        // The sender lives in the session, so the wait ends by the value.
+        let _ = self.over.subscribe().wait_for(|over| *over).await;
     }
 
     /// Records why it ended, for `$finalize_reason` and the logs.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::config::model::{Application, ListenAddr, RtmpServer};
+use crate::conf::ListenAddr;
+use crate::config::model::{Application, RtmpServer};
 use crate::config::store::Store;
 
 /// The application of a session: as it was when the session began, and as it is now.

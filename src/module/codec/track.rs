@@ -68,7 +68,7 @@ impl Tracks {
         Class::AudioHeader
     }
 
-    fn video(&mut self, payload: &[u8]) -> Class {
+    fn video(&mut self, payload: &Bytes) -> Class {
         let Ok(tag) = VideoTag::parse(payload, self.hevc_codec_id) else { return Class::Other };
         if self.info.video_codec_id.is_none() {
             self.info.video_codec_id = payload.first().map(|b| b & 15);
@@ -76,8 +76,8 @@ impl Tracks {
             self.changed = true;
         }
         if tag.is_sequence_header() {
-            if let Some(record) = payload.get(tag.data_offset..) {
-                self.video_config(tag.codec, record);
+            if tag.data_offset <= payload.len() {
+                self.video_config(tag.codec, &payload.slice(tag.data_offset..));
             }
             return Class::VideoHeader;
         }
@@ -90,15 +90,15 @@ impl Tracks {
         }
     }
 
-    fn video_config(&mut self, codec: VideoCodec, record: &[u8]) {
+    fn video_config(&mut self, codec: VideoCodec, record: &Bytes) {
         let info = &mut self.info;
         match codec {
             VideoCodec::Avc => {
-                let Ok(config) = avc::DecoderConfigurationRecord::parse(record) else { return };
+                let Ok(config) = avc::AvcConfig::parse(record) else { return };
                 info.video_profile = config.profile;
                 info.video_compat = config.compatibility;
                 info.video_level = config.level;
-                if let Some(sps) = config.sequence_parameter_set() {
+                if let Some(Ok(sps)) = config.sps.first().map(|nal| avc::AvcSps::parse(nal)) {
                     (info.width, info.height) = (sps.width, sps.height);
                     if let Some(rate) = sps.frame_rate
                         && info.frame_rate == 0.0
@@ -108,10 +108,8 @@ impl Tracks {
                 }
             }
             VideoCodec::Hevc => {
-                if let Some(sps) = hevc::DecoderConfigurationRecord::parse(record)
-                    .ok()
-                    .and_then(|config| config.sequence_parameter_set())
-                {
+                let Ok(config) = hevc::HevcConfig::parse(record) else { return };
+                if let Some(Ok(sps)) = config.sps.first().map(|nal| hevc::HevcSps::parse(nal)) {
                     (info.width, info.height) = (sps.width, sps.height);
                 }
             }
@@ -137,7 +135,7 @@ impl Tracks {
     fn learn(&mut self, fields: &Value) {
         let number = |name: &[u8]| fields.get(name).and_then(Value::as_number).filter(|n| n.is_finite());
         let info = &mut self.info;
-        let mut set = |slot: &mut f64, name: &[u8]| {
+        let set = |slot: &mut f64, name: &[u8]| {
             if let Some(value) = number(name) {
                 *slot = value;
             }

@@ -4,7 +4,7 @@
 //! belongs to the worker's delivery loop, and the task only reads, answers pings and waits for the end.
 
 pub mod identity;
-mod play;
+pub mod play;
 mod publish;
 
 use std::cell::RefCell;
@@ -25,7 +25,8 @@ use super::event;
 use super::session::{Identity, Moments, Protocol, Reason, Role, Session, mark};
 use super::socket::{Peer, Socket};
 use super::view::AppView;
-use crate::config::model::{ListenAddr, RtmpServer};
+use crate::conf::ListenAddr;
+use crate::config::model::RtmpServer;
 use crate::limits;
 use crate::wire::rtmp::server_session::{Connect, Event, RequestId, ServerSession, Settings};
 
@@ -42,7 +43,7 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
     event::connected(id, &peer, &listen);
     let now = Instant::now();
     let mut connection = Box::new(Connection {
-        core: ServerSession::new(settings_of(&server), now, limits::seed()),
+        core: ServerSession::new(settings_of(&server), now, super::seed()),
         timeout: server.held.timeout.duration(),
         context,
         worker,
@@ -66,14 +67,14 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
 fn settings_of(server: &RtmpServer) -> Settings {
     let held = &server.held;
     Settings {
-        chunk_size: held.chunk_size.0 as u32,
-        window_ack_size: held.ack_window.0 as u32,
-        max_message: held.max_message.0 as usize,
-        max_chunk_streams: held.max_streams.0 as u32,
+        chunk_size: held.chunk_size.0,
+        window_ack_size: u32::try_from(held.ack_window).unwrap_or(u32::MAX),
+        max_message: usize::try_from(held.max_message.0).unwrap_or(usize::MAX),
+        max_chunk_streams: u32::try_from(held.max_streams).unwrap_or(u32::MAX),
         ping: held.ping.nonzero(),
         ping_timeout: held.ping_timeout.duration(),
-        busy: held.busy.0,
-        publish_time_fix: held.publish_time_fix.0,
+        busy: held.busy,
+        publish_time_fix: server.base.publish_time_fix,
     }
 }
 
@@ -290,7 +291,7 @@ impl Connection {
         let server = view.server();
         self.timeout = server.held.timeout.duration();
         self.core.accept_connect(request, settings_of(server));
-        self.socket.set_nodelay(view.held().rtmp.tcp_nodelay.0);
+        self.socket.set_nodelay(view.held().rtmp.tcp_nodelay);
         let identity = Identity {
             domain: target.domain,
             app: target.app,
@@ -365,7 +366,7 @@ impl Connection {
             self.core.reject_request(request, code, "Refused.");
             return Err(End::Told(reason));
         }
-        if !connected.view.held().live.live.0 {
+        if !connected.view.held().live.live {
             event::not_live(&session);
             self.part = Part::Discarding { stream_id, entered };
             return Ok(());
@@ -389,6 +390,10 @@ impl Connection {
                     session.set_reason(Reason::StreamEnd);
                     event::no_stream(&session);
                     return Err(End::Because(Reason::StreamEnd));
+                }
+                // All players of a stream share its chunks, also those who connected under another chunk_size.
+                if self.core.chunk_size() != playing.chunk_size() {
+                    self.core.set_chunk_size(playing.chunk_size());
                 }
                 self.core.accept_play(request);
                 let lead = self.core.poll_transmit().unwrap_or_default();
@@ -458,7 +463,7 @@ impl Connection {
         self.write(&bytes).await
     }
 
-    async fn write(&self, bytes: &[u8]) -> Result<(), End> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), End> {
         match self.socket.try_write(bytes) {
             Ok(n) if n == bytes.len() => return Ok(()),
             Ok(n) => self.write_rest(&bytes[n..]).await,
@@ -467,7 +472,7 @@ impl Connection {
         }
     }
 
-    async fn write_rest(&self, bytes: &[u8]) -> Result<(), End> {
+    async fn write_rest(&mut self, bytes: &[u8]) -> Result<(), End> {
         let timeout = if self.timeout.is_zero() { limits::DEFAULT_SEND_TIMEOUT } else { self.timeout };
         match tokio::time::timeout(timeout, self.socket.write_all(bytes)).await {
             Ok(written) => Ok(written?),

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use crate::conf::Msec;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::gop::StartSettings;
 use crate::hub::packet::Container;
@@ -37,7 +38,7 @@ impl Playing {
 
     /// Whether the player may stay although nobody publishes (`idle_streams`).
     pub fn may_wait(&self) -> bool {
-        self.seen.publishing || self.view.held().live.idle_streams.0
+        self.seen.publishing || self.view.held().live.idle_streams
     }
 
     /// Hands the sending side to the delivery loop; `lead` goes out first.
@@ -75,22 +76,22 @@ impl Playing {
         let ended = before.publishing && (!now.publishing || now.epoch != before.epoch);
         let began = now.publishing && (!before.publishing || now.epoch != before.epoch);
         if ended {
-            if !live.idle_streams.0 && !now.publishing {
+            if !live.idle_streams && !now.publishing {
                 self.session().set_reason(Reason::StreamEnd);
                 return Err(Reason::StreamEnd);
             }
-            if live.publish_notify.0 {
+            if live.publish_notify {
                 self.tell(core, "NetStream.Play.UnpublishNotify", "Stop publishing");
             }
-            if live.play_restart.0 {
+            if live.play_restart {
                 self.tell(core, "NetStream.Play.Stop", "Stop live");
             }
         }
         if began {
-            if live.publish_notify.0 {
+            if live.publish_notify {
                 self.tell(core, "NetStream.Play.PublishNotify", "Start publishing");
             }
-            if live.play_restart.0 {
+            if live.play_restart {
                 self.tell(core, "NetStream.Play.Start", "Start live");
             }
         }
@@ -100,6 +101,11 @@ impl Playing {
     /// Follows the stream's publishers.
     pub fn phase(&mut self) -> &mut watch::Receiver<Phase> {
         &mut self.phase
+    }
+
+    /// RTMP chunk size of the stream's shared bytes.
+    pub fn chunk_size(&self) -> usize {
+        self.entered.stream().chunk_size()
     }
 
     /// Message stream id.
@@ -129,20 +135,25 @@ pub fn player_settings(view: &AppView, container: Container, stream_id: u32) -> 
     let server = &view.server().held;
     let application = view.held();
     let (live, gop) = (&application.live, &application.gop);
-    let cache_time = gop.cache_time.millis();
+    let cache_time = millis(gop.cache_time);
     PlayerSettings {
         container,
         stream_id,
-        start: StartSettings { cache_time, send_all: gop.send_all.0, low_latency: gop.low_latency.0 },
-        wait_key: live.wait_key.0,
-        wait_video: live.wait_video.0 || live.interleave.0,
+        start: StartSettings { cache_time, send_all: gop.send_all, low_latency: gop.low_latency },
+        wait_key: live.wait_key,
+        wait_video: live.wait_video || live.interleave,
         // As the original: only players that start from the cache are re-stamped.
-        zero_start: gop.zero_start.0 && cache_time > 0 && gop.fix_timestamp.millis() > 0,
-        sync: live.sync.millis(),
+        zero_start: gop.zero_start && cache_time > 0 && millis(gop.fix_timestamp) > 0,
+        sync: millis(live.sync.msec),
         out_queue: server.out_queue.0,
-        merge_frame: application.rtmp.merge_frame.0.max(1) as usize,
-        cork: if live.buffer.millis() > 0 { server.out_cork() } else { 0 },
+        merge_frame: application.rtmp.merge_frame.0 as usize,
+        cork: if live.buffer.0 > 0 { server.out_cork.map_or(server.out_queue.0 / 8, |size| size.0) } else { 0 },
     }
+}
+
+/// Milliseconds as the hub counts them.
+pub fn millis(time: Msec) -> u32 {
+    u32::try_from(time.0).unwrap_or(u32::MAX)
 }
 
 /// The session's reason for what the delivery loop found.

@@ -11,6 +11,7 @@ use crate::hub::packet::Class;
 use crate::hub::stream::{Incoming, PublishSettings};
 use crate::module::codec::track::Tracks;
 use crate::module::notify::conf::MetaType;
+use super::play::millis;
 use crate::server::admission::Entered;
 use crate::server::context::Context;
 use crate::server::event;
@@ -46,19 +47,19 @@ impl Publishing {
         let (server, application) = (&view.server().held, view.held());
         let settings = PublishSettings {
             cache: CacheSettings {
-                cache_time: application.gop.cache_time.millis(),
-                out_queue: server.out_queue.0 as usize,
+                cache_time: millis(application.gop.cache_time),
+                out_queue: usize::try_from(server.out_queue.0).unwrap_or(usize::MAX),
             },
             // As the original: without a cache timestamps are left as they come.
-            fix_timestamp: match application.gop.cache_time.millis() {
+            fix_timestamp: match millis(application.gop.cache_time) {
                 0 => 0,
-                _ => application.gop.fix_timestamp.millis(),
+                _ => millis(application.gop.fix_timestamp),
             },
         };
         if entered.stream().start_publish(entered.session().id, settings).is_err() {
             return Err(entered);
         }
-        let tracks = Tracks::new(application.codec.meta, application.rtmp.hevc_codecid as u8);
+        let tracks = Tracks::new(application.codec.meta, u8::try_from(application.rtmp.hevc_codecid).unwrap_or(u8::MAX));
         let idle = application.live.drop_idle_publisher.nonzero();
         event::publishing(entered.session());
         Ok(Publishing {

@@ -12,7 +12,7 @@ pub struct BitReader<'a> {
 }
 
 impl<'a> BitReader<'a> {
-    /// Starts at the first bit of `bytes`, which must be free of emulation prevention; see [`unescape`].
+    /// Starts at the first bit of `bytes`, which must be free of emulation prevention bytes.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, position: 0 }
     }

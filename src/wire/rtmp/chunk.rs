@@ -3,6 +3,7 @@
 //! This layer knows two messages, Set Chunk Size and Abort, because they are about itself; no command is
 //! named here. Where encoders differ from the specification, [`Reader`] says what it does.
 
+mod header;
 mod reader;
 mod writer;
 

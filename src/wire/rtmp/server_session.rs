@@ -30,186 +30,29 @@
 
 mod command;
 mod connect;
+mod event;
+mod settings;
 mod stream;
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::Error;
-use super::chunk::Limits;
 use super::handshake::ServerHandshake;
 use super::link::{Link, status};
 use super::message::{
     self, Control, Message, PeerBandwidthLimit, UserControl, data_body, split_aggregate, type_id,
 };
-use crate::limits::{
-    CHUNK_SIZE, DEFERRED_BYTES, DEFERRED_COMMANDS, PARTIAL_MESSAGES, UNADMITTED_MESSAGE, UNADMITTED_PARTIAL,
-};
+use crate::limits::{CHUNK_SIZE, DEFERRED_BYTES, DEFERRED_COMMANDS};
 use crate::wire::amf0::Value;
 
 pub use crate::wire::MediaKind;
 pub use connect::Connect;
+pub use event::{Event, Phase, RequestId};
+pub use settings::Settings;
 use stream::{Role, Streams};
-
-/// What a virtual server sets for its sessions.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Chunk size of what the server sends, in bytes.
-    pub chunk_size: u32,
-    /// Window acknowledgement size told to the peer; acknowledgements are sent after as much until the peer
-    /// announces its own.
-    pub window_ack_size: u32,
-    /// Longest message accepted, in bytes.
-    pub max_message: usize,
-    /// Chunk stream ids end before this one.
-    pub max_chunk_streams: u32,
-    /// A peer that was quiet for so long is sent a ping request.
-    pub ping: Option<Duration>,
-    /// How long a ping request may stay unanswered. Any input answers it.
-    pub ping_timeout: Duration,
-    /// Whether a peer that was quiet for a whole ping interval is given up instead of pinged.
-    pub busy: bool,
-    /// See [`super::chunk::Reader`].
-    pub publish_time_fix: bool,
-}
-
-impl Default for Settings {
-    /// The defaults of the directives of these names.
-    fn default() -> Self {
-        Self {
-            chunk_size: 4096,
-            window_ack_size: 5_000_000,
-            max_message: 1024 * 1024,
-            max_chunk_streams: 32,
-            ping: Some(Duration::from_secs(60)),
-            ping_timeout: Duration::from_secs(30),
-            busy: false,
-            publish_time_fix: true,
-        }
-    }
-}
-
-impl Settings {
-    fn limits(&self) -> Limits {
-        Limits {
-            max_message: self.max_message,
-            max_chunk_streams: self.max_chunk_streams,
-            max_partial: self.max_message.saturating_mul(PARTIAL_MESSAGES),
-            publish_time_fix: self.publish_time_fix,
-        }
-    }
-
-    /// The limits until connect is accepted.
-    fn unadmitted_limits(&self) -> Limits {
-        let limits = self.limits();
-        Limits {
-            max_message: limits.max_message.min(UNADMITTED_MESSAGE),
-            max_partial: limits.max_partial.min(UNADMITTED_PARTIAL),
-            ..limits
-        }
-    }
-}
-
-/// Names a connect, publish or play that waits for its answer. Never used twice by one session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RequestId(u64);
-
-/// How far the connection as a whole has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// C2 is not complete.
-    Handshake,
-    /// Connect was not received or not answered.
-    Connecting,
-    /// Connect was accepted.
-    Connected,
-    /// Connect was refused; commands are ignored.
-    Rejected,
-}
-
-/// What the peer did.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// The handshake is complete.
-    HandshakeDone,
-    /// The peer asks for an application. To be answered.
-    Connect {
-        /// For the answer.
-        request: RequestId,
-        /// What it asked for.
-        connect: Box<Connect>,
-    },
-    /// The peer was given a message stream.
-    CreateStream {
-        /// Its id.
-        stream_id: u32,
-    },
-    /// The peer asks to publish. To be answered.
-    Publish {
-        /// For the answer.
-        request: RequestId,
-        /// The message stream.
-        stream_id: u32,
-        /// Stream name as sent, with its query.
-        name: Bytes,
-        /// `live`, `record` or `append`; `live` when left out.
-        kind: Bytes,
-    },
-    /// The peer asks to play. To be answered.
-    Play {
-        /// For the answer.
-        request: RequestId,
-        /// The message stream.
-        stream_id: u32,
-        /// Stream name as sent, with its query.
-        name: Bytes,
-        /// Seconds into a recording; -1 live only, -2 (the default) live or recorded.
-        start: f64,
-        /// Seconds; -1 (the default) to the end.
-        duration: f64,
-        /// Whether to drop a playlist so far.
-        reset: bool,
-    },
-    /// Media on a publishing stream. Payloads are never empty.
-    Media {
-        /// The message stream.
-        stream_id: u32,
-        /// What it is.
-        kind: MediaKind,
-        /// Milliseconds, absolute, modulo 2^32.
-        timestamp: u32,
-        /// Data without `@setDataFrame`.
-        payload: Bytes,
-    },
-    /// A stream that published, played, or asked to in vain, does so no more. A request that still waits is void.
-    CloseStream {
-        /// The message stream.
-        stream_id: u32,
-    },
-    /// The player paused or resumed; it has been told so.
-    Pause {
-        /// The message stream.
-        stream_id: u32,
-        /// Whether it is paused now.
-        paused: bool,
-    },
-    /// The player asked for a position; it has been told so.
-    Seek {
-        /// The message stream.
-        stream_id: u32,
-        /// Milliseconds.
-        position: f64,
-    },
-    /// The player said how much it buffers.
-    BufferLength {
-        /// The message stream.
-        stream_id: u32,
-        /// Milliseconds.
-        millis: u32,
-    },
-}
 
 /// The server's side of one connection. See the module documentation for its states.
 ///
@@ -431,6 +274,11 @@ impl ServerSession {
     /// How far the connection has come.
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Announces another chunk size, and uses it from then on.
+    pub fn set_chunk_size(&mut self, size: usize) {
+        self.link.send_chunk_size(u32::try_from(size).unwrap_or(CHUNK_SIZE).clamp(1, CHUNK_SIZE));
     }
 
     /// Chunk size of what is sent now. Media chunked elsewhere must use it.

@@ -110,7 +110,12 @@ impl VideoTag {
             2 => VideoPacket::EndOfSequence,
             other => VideoPacket::Other(other),
         };
-        Ok(Self { frame, codec, packet, composition_time: composition_time(payload, 2)?, data_offset: 5 })
+        let composition_time = match composition_time(payload, 2) {
+            // Nothing is shown, and some encoders stop here.
+            Err(_) if packet == VideoPacket::EndOfSequence => 0,
+            time => time?,
+        };
+        Ok(Self { frame, codec, packet, composition_time, data_offset: payload.len().min(5) })
     }
 
     /// Whether it is a decoder configuration record.
@@ -193,7 +198,10 @@ mod tests {
         assert_eq!((tag.composition_time, tag.data_offset), (80, 5));
         let tag = parse(b"\x27\x01\xFF\xFF\xFF");
         assert_eq!((tag.frame, tag.composition_time), (FrameType::Inter, -1));
-        assert_eq!(parse(b"\x17\x02\0\0\0").packet, VideoPacket::EndOfSequence);
+        for end in [&b"\x17\x02\0\0\0"[..], b"\x17\x02"] {
+            let tag = parse(end);
+            assert_eq!((tag.packet, tag.data_offset), (VideoPacket::EndOfSequence, end.len()));
+        }
     }
 
     #[test]

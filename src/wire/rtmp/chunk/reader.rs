@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::{DEFAULT_CHUNK_SIZE, EXTENDED, MAX_HEADER};
+use super::header::{self, Fields, Header};
+use super::{DEFAULT_CHUNK_SIZE, MAX_HEADER};
 use crate::limits::{CHUNK_SIZE, MESSAGE_LENGTH, PAYLOAD_RESERVE};
 use crate::wire::rtmp::Error;
 use crate::wire::rtmp::message::{Message, type_id};
@@ -72,21 +73,6 @@ struct ChunkStream {
     /// The extended field of the newest header that had one.
     extended: Option<u32>,
     payload: Vec<u8>,
-}
-
-/// A chunk header as it was sent.
-#[derive(Debug, Default)]
-struct Header {
-    format: u8,
-    csid: u32,
-    /// Absolute timestamp or delta; zero for type 3.
-    time: u32,
-    extended: bool,
-    length: u32,
-    type_id: u8,
-    stream_id: u32,
-    /// Bytes it took.
-    size: usize,
 }
 
 impl Reader {
@@ -184,18 +170,8 @@ impl Reader {
 
     /// RTMP 1.0 §5.3.1. `None` while bytes are missing.
     fn parse_header(&self, bytes: &[u8]) -> Result<Option<Header>, Error> {
-        let mut fields = Fields(bytes);
-        let Some(first) = fields.uint(1) else {
-            return Ok(None);
-        };
-        let format = (first >> 6) as u8;
-        let csid = match first & 0x3F {
-            0 => fields.uint(1).map(|id| 64 + id),
-            // The third byte is the more significant one.
-            1 => fields.uint(2).map(|id| 64 + u32::from((id as u16).swap_bytes())),
-            id => Some(id),
-        };
-        let Some(csid) = csid else {
+        let mut fields = Fields::new(bytes);
+        let Some((format, csid)) = header::basic(&mut fields) else {
             return Ok(None);
         };
         if csid >= self.limits.max_chunk_streams {
@@ -203,15 +179,15 @@ impl Reader {
         }
         let mut header = Header { format, csid, ..Header::default() };
         let complete = match format {
-            3 => self.parse_repeated_time(&mut header, &mut fields)?,
-            _ => parse_message_header(&mut header, &mut fields).is_some(),
+            3 => self.parse_repeated_time(&header, &mut fields)?,
+            _ => header.parse_message_header(&mut fields).is_some(),
         };
-        header.size = bytes.len() - fields.0.len();
+        header.size = bytes.len() - fields.rest().len();
         Ok(complete.then_some(header))
     }
 
     /// Takes an extended timestamp that a type 3 chunk repeats, if this sender repeats it.
-    fn parse_repeated_time(&self, header: &mut Header, fields: &mut Fields) -> Result<bool, Error> {
+    fn parse_repeated_time(&self, header: &Header, fields: &mut Fields) -> Result<bool, Error> {
         let Ok(index) = self.find(header.csid) else {
             return Err(Error::HeaderWithoutPrevious { csid: header.csid, format: header.format });
         };
@@ -222,8 +198,8 @@ impl Reader {
         // Some senders repeat the delta field, others the timestamp that it leads to.
         for expected in [extended, stream.timestamp] {
             let expected = expected.to_be_bytes();
-            let shown = fields.0.len().min(expected.len());
-            if fields.0[..shown] == expected[..shown] {
+            let shown = fields.rest().len().min(expected.len());
+            if fields.rest()[..shown] == expected[..shown] {
                 return Ok(fields.uint(4).is_some());
             }
         }
@@ -364,33 +340,5 @@ impl ChunkStream {
         }
         self.in_message = true;
         Ok(())
-    }
-}
-
-/// Fields of types 0 to 2. `None` while bytes are missing.
-fn parse_message_header(header: &mut Header, fields: &mut Fields) -> Option<()> {
-    header.time = fields.uint(3)?;
-    if header.format < 2 {
-        header.length = fields.uint(3)?;
-        header.type_id = fields.uint(1)? as u8;
-    }
-    if header.format == 0 {
-        header.stream_id = fields.uint(4)?.swap_bytes();
-    }
-    header.extended = header.time == EXTENDED;
-    if header.extended {
-        header.time = fields.uint(4)?;
-    }
-    Some(())
-}
-
-/// Takes big-endian fields off the front of bytes.
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn uint(&mut self, size: usize) -> Option<u32> {
-        let (field, rest) = self.0.split_at_checked(size)?;
-        self.0 = rest;
-        Some(field.iter().fold(0, |number, &byte| number << 8 | u32::from(byte)))
     }
 }

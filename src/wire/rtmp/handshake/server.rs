@@ -27,7 +27,7 @@ enum State {
 }
 
 impl ServerHandshake {
-    /// Waits for C0. The seed makes the bytes of this session; see [`fill`].
+    /// Waits for C0. The seed should be random: all bytes of S1 and S2 that have no meaning come from it.
     pub fn new(seed: [u8; 32]) -> Self {
         Self { state: State::C0, seed, scheme: None }
     }

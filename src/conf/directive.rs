@@ -1,0 +1,414 @@
+//! The table of directives: what a row says, and the macro that makes a module's table.
+//!
+//! A directive is declared once. From its row come parsing, every error, default, inheritance, the manual and
+//! how a reload treats it.
+//!
+//! ```text
+//! directives! {
+//!     /// What the module is for.
+//!     module "example";
+//!     blocks {
+//!         /// A block with an argument of type `Name`, whose statements stand in APPLICATION.
+//!         "application" => Name opens APPLICATION, in RTMP_SERVER;
+//!     }
+//!     held as Conf {
+//!         restart { /* rows */ }
+//!         session {
+//!             /// Keep the session when nobody answers.
+//!             "ignore_silence" | "old_name" => ignore: Flag = "off", in RTMP_ALL;
+//!         }
+//!     }
+//!     live as Current { /* rows */ }
+//!     later { "hls" => Flag = "off", in RTMP_ALL; }
+//!     needless { "hash_size" => Num = "64", in HTTP; }
+//! }
+//! ```
+
+use std::any::{Any, TypeId};
+
+use super::context::Contexts;
+use super::diagnostic::Problem;
+use super::scene::Scene;
+use super::source::{Span, Spanned};
+use super::value::{Args, Arity, Repeat};
+
+/// When a changed value takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Opens a block.
+    Block,
+    /// Kept until the next start.
+    Restart,
+    /// Used by new sessions.
+    Session,
+    /// Used at the next occasion, also by running sessions.
+    Live,
+    /// Checked, but the feature does not exist yet.
+    Later,
+    /// Checked, but cannot matter here.
+    Needless,
+}
+
+/// What follows a statement's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `;`
+    Simple,
+    /// `{`, and free-form statements that the value reads itself.
+    Free,
+    /// `{`, and statements of that context.
+    Opens(Contexts),
+}
+
+/// Values held under their own type.
+pub type Held = Box<dyn Any + Send + Sync>;
+
+/// What is done with a statement that fits its row.
+#[derive(Clone, Copy)]
+pub enum Apply {
+    /// The value goes into the module's scope; tells whether it may overwrite an earlier one.
+    Keep(fn(&mut dyn Any, &Args<'_>, Span, &mut Scene<'_>) -> Result<bool, Problem>),
+    /// The value is only checked; tells whether it may overwrite an earlier one.
+    Check(fn(&Args<'_>, &mut Scene<'_>) -> Result<bool, Problem>),
+    /// The words of a block's head are kept with the block.
+    Head(fn(&Args<'_>, &mut Scene<'_>) -> Result<Held, Problem>),
+}
+
+/// A directive.
+pub struct Row {
+    /// The name, then its aliases.
+    pub names: &'static [&'static str],
+    /// Where it may stand.
+    pub contexts: Contexts,
+    /// When a change takes effect.
+    pub class: Class,
+    /// The default as a user would write it.
+    pub default: Option<&'static str>,
+    /// What it does, in lines.
+    pub doc: &'static [&'static str],
+    /// How many words follow the name.
+    pub arity: Arity,
+    /// How a user writes the words.
+    pub syntax: fn() -> String,
+    /// What follows the words.
+    pub shape: Shape,
+    /// How often it may stand in one block.
+    pub repeat: Repeat,
+    /// Whether it may stand only once in the whole configuration.
+    pub once: bool,
+    /// Whether the feature is still missing.
+    pub inert: bool,
+    /// What to say about a use too many.
+    pub duplicate: fn(&super::tree::Word) -> bstr::BString,
+    /// Parses the default, for the tables' tests.
+    pub check_default: fn(&'static str, &mut Scene<'_>) -> Result<(), Problem>,
+    /// What is done with it.
+    pub apply: Apply,
+}
+
+/// A module's table.
+pub struct Module {
+    /// The module's name, for the manual.
+    pub name: &'static str,
+    /// What it is for, in lines.
+    pub about: &'static [&'static str],
+    /// Its directives, in the order of the manual.
+    pub rows: &'static [Row],
+    /// Makes an empty scope.
+    pub scope: fn() -> Held,
+    /// The scope's type.
+    pub scope_type: fn() -> TypeId,
+}
+
+/// A struct of resolved values.
+pub trait Resolve: Sized {
+    /// What one block says.
+    type Scope: 'static;
+
+    /// Decides every value from what the blocks say, the innermost first.
+    fn resolve(scopes: &[Option<&Self::Scope>], scene: &mut Scene<'_>) -> Self;
+}
+
+impl Row {
+    /// The canonical name.
+    pub fn name(&self) -> &'static str {
+        self.names.first().copied().unwrap_or_default()
+    }
+}
+
+/// Reads a value and notes it; a row's [`Apply::Keep`].
+pub fn keep<F: super::field::Field>(
+    said: &mut F::Said,
+    args: &Args<'_>,
+    span: Span,
+    scene: &mut Scene<'_>,
+) -> Result<bool, Problem> {
+    use super::value::Value;
+    let value = F::Value::parse(args, scene)?;
+    let may_repeat = value.may_repeat();
+    F::say(said, Spanned { value, span });
+    Ok(may_repeat)
+}
+
+/// Declares a module's directives; see the module's documentation for the form.
+macro_rules! directives {
+    (
+        $(#[doc = $about:literal])+
+        module $module:literal;
+        $(blocks {
+            $(
+                $(#[doc = $block_doc:literal])+
+                $($block_name:literal)|+ => $Head:ty $(as $block_repeat:ident)? , opens $opens:expr, in $block_in:expr;
+            )+
+        })?
+        $(held as $Conf:ident {
+            $(restart {
+                $(
+                    $(#[doc = $restart_doc:literal])+
+                    $($restart_name:literal)|+ => $restart_field:ident: $Restart:ty $(= $restart_default:literal)?,
+                    in $restart_in:expr $(, args $restart_args:expr)? $(, once $restart_once:ident)? $(, no $restart_effect:ident yet)?;
+                )+
+            })?
+            $(session {
+                $(
+                    $(#[doc = $session_doc:literal])+
+                    $($session_name:literal)|+ => $session_field:ident: $Session:ty $(= $session_default:literal)?,
+                    in $session_in:expr $(, args $session_args:expr)? $(, once $session_once:ident)? $(, no $session_effect:ident yet)?;
+                )+
+            })?
+        })?
+        $(live as $Current:ident {
+            $(
+                $(#[doc = $live_doc:literal])+
+                $($live_name:literal)|+ => $live_field:ident: $Live:ty $(= $live_default:literal)?,
+                in $live_in:expr $(, args $live_args:expr)? $(, once $live_once:ident)? $(, no $live_effect:ident yet)?;
+            )+
+        })?
+        $(later {
+            $(
+                $(#[doc = $later_doc:literal])+
+                $($later_name:literal)|+ => $Later:ty $(= $later_default:literal)?,
+                in $later_in:expr $(, args $later_args:expr)? $(, once $later_once:ident)?;
+            )+
+        })?
+        $(needless {
+            $(
+                $(#[doc = $needless_doc:literal])+
+                $($needless_name:literal)|+ => $Needless:ty $(= $needless_default:literal)?,
+                in $needless_in:expr $(, args $needless_args:expr)? $(, once $needless_once:ident)?;
+            )+
+        })?
+    ) => {
+        /// What one block says about this module's directives.
+        #[derive(Default)]
+        pub struct Scope {
+            $(
+                $($( $(#[doc = $restart_doc])+ pub $restart_field: <$Restart as $crate::conf::Field>::Said, )+)?
+                $($( $(#[doc = $session_doc])+ pub $session_field: <$Session as $crate::conf::Field>::Said, )+)?
+            )?
+            $($( $(#[doc = $live_doc])+ pub $live_field: <$Live as $crate::conf::Field>::Said, )+)?
+        }
+
+        $(
+            /// This module's values that a session keeps from its start.
+            #[derive(Clone, Debug)]
+            pub struct $Conf {
+                $($( $(#[doc = $restart_doc])+ pub $restart_field: $Restart, )+)?
+                $($( $(#[doc = $session_doc])+ pub $session_field: $Session, )+)?
+            }
+
+            impl $crate::conf::Resolve for $Conf {
+                type Scope = Scope;
+
+                fn resolve(scopes: &[Option<&Scope>], scene: &mut $crate::conf::Scene<'_>) -> $Conf {
+                    $Conf {
+                        $($( $restart_field: <$Restart as $crate::conf::Field>::resolve(
+                            scopes.iter().map(|s| s.map(|s| &s.$restart_field)),
+                            $crate::conf::directive::optional!($($restart_default)?),
+                            scene,
+                        ), )+)?
+                        $($( $session_field: <$Session as $crate::conf::Field>::resolve(
+                            scopes.iter().map(|s| s.map(|s| &s.$session_field)),
+                            $crate::conf::directive::optional!($($session_default)?),
+                            scene,
+                        ), )+)?
+                    }
+                }
+            }
+        )?
+
+        $(
+            /// This module's values that are looked up at each use, so that a reload changes running sessions.
+            #[derive(Clone, Debug)]
+            pub struct $Current {
+                $( $(#[doc = $live_doc])+ pub $live_field: $Live, )+
+            }
+
+            impl $crate::conf::Resolve for $Current {
+                type Scope = Scope;
+
+                fn resolve(scopes: &[Option<&Scope>], scene: &mut $crate::conf::Scene<'_>) -> $Current {
+                    $Current {
+                        $( $live_field: <$Live as $crate::conf::Field>::resolve(
+                            scopes.iter().map(|s| s.map(|s| &s.$live_field)),
+                            $crate::conf::directive::optional!($($live_default)?),
+                            scene,
+                        ), )+
+                    }
+                }
+            }
+        )?
+
+        /// This module's directives.
+        pub static MODULE: $crate::conf::Module = $crate::conf::Module {
+            name: $module,
+            about: &[$($about),+],
+            rows: &[
+                $($(
+                    $crate::conf::Row {
+                        names: &[$($block_name),+],
+                        contexts: $block_in,
+                        class: $crate::conf::Class::Block,
+                        default: None,
+                        doc: &[$($block_doc),+],
+                        arity: <$Head as $crate::conf::Value>::ARITY,
+                        syntax: <$Head as $crate::conf::Value>::syntax,
+                        shape: $crate::conf::Shape::Opens($opens),
+                        repeat: $crate::conf::directive::block_repeat!($($block_repeat)?),
+                        once: false,
+                        inert: false,
+                        duplicate: <$Head as $crate::conf::Value>::duplicate,
+                        check_default: |_, _| Ok(()),
+                        apply: $crate::conf::Apply::Head(|args, scene| {
+                            Ok(Box::new(<$Head as $crate::conf::Value>::parse(args, scene)?))
+                        }),
+                    },
+                )+)?
+                $($($(
+                    $crate::conf::directive::kept!(Restart, [$($restart_name),+], $restart_field: $Restart,
+                        [$($restart_default)?], $restart_in, [$($restart_args)?], [$($restart_once)?], [$($restart_effect)?],
+                        [$($restart_doc),+]),
+                )+)?)?
+                $($($(
+                    $crate::conf::directive::kept!(Session, [$($session_name),+], $session_field: $Session,
+                        [$($session_default)?], $session_in, [$($session_args)?], [$($session_once)?], [$($session_effect)?],
+                        [$($session_doc),+]),
+                )+)?)?
+                $($(
+                    $crate::conf::directive::kept!(Live, [$($live_name),+], $live_field: $Live,
+                        [$($live_default)?], $live_in, [$($live_args)?], [$($live_once)?], [$($live_effect)?], [$($live_doc),+]),
+                )+)?
+                $($(
+                    $crate::conf::directive::checked!(Later, [$($later_name),+], $Later,
+                        [$($later_default)?], $later_in, [$($later_args)?], [$($later_once)?], [], [$($later_doc),+]),
+                )+)?
+                $($(
+                    $crate::conf::directive::checked!(Needless, [$($needless_name),+], $Needless,
+                        [$($needless_default)?], $needless_in, [$($needless_args)?], [$($needless_once)?], [],
+                        [$($needless_doc),+]),
+                )+)?
+            ],
+            scope: || Box::<Scope>::default(),
+            scope_type: std::any::TypeId::of::<Scope>,
+        };
+    };
+}
+
+/// A row whose value goes into the scope.
+macro_rules! kept {
+    (
+        $class:ident, [$($name:literal),+], $field:ident: $T:ty, [$($default:literal)?], $in:expr,
+        [$($args:expr)?], [$($once:ident)?], [$($effect:ident)?], [$($doc:literal),+]
+    ) => {
+        $crate::conf::Row {
+            apply: $crate::conf::Apply::Keep(|scope, args, span, scene| {
+                let scope = scope.downcast_mut::<Scope>().expect("a row is applied to its own module's scope");
+                $crate::conf::directive::keep::<$T>(&mut scope.$field, args, span, scene)
+            }),
+            ..$crate::conf::directive::checked!(
+                $class, [$($name),+], $T, [$($default)?], $in, [$($args)?], [$($once)?], [$($effect)?], [$($doc),+]
+            )
+        }
+    };
+}
+
+/// A row whose value is checked only.
+macro_rules! checked {
+    (
+        $class:ident, [$($name:literal),+], $T:ty, [$($default:literal)?], $in:expr,
+        [$($args:expr)?], [$($once:ident)?], [$($effect:ident)?], [$($doc:literal),+]
+    ) => {
+        $crate::conf::Row {
+            names: &[$($name),+],
+            contexts: $in,
+            class: $crate::conf::Class::$class,
+            default: $crate::conf::directive::optional!($($default)?),
+            doc: &[$($doc),+],
+            arity: $crate::conf::directive::arity!(
+                <<$T as $crate::conf::Field>::Value as $crate::conf::Value>::ARITY, $($args)?
+            ),
+            syntax: <<$T as $crate::conf::Field>::Value as $crate::conf::Value>::syntax,
+            shape: if <<$T as $crate::conf::Field>::Value as $crate::conf::Value>::BLOCK {
+                $crate::conf::Shape::Free
+            } else {
+                $crate::conf::Shape::Simple
+            },
+            repeat: <$T as $crate::conf::Field>::REPEAT,
+            once: $crate::conf::directive::present!($($once)?),
+            inert: $crate::conf::directive::present!($($effect)?)
+                || matches!($crate::conf::Class::$class, $crate::conf::Class::Later),
+            duplicate: <<$T as $crate::conf::Field>::Value as $crate::conf::Value>::duplicate,
+            check_default: |text, scene| {
+                $crate::conf::read_default::<<$T as $crate::conf::Field>::Value>(text, scene).map(drop)
+            },
+            apply: $crate::conf::Apply::Check(|args, scene| {
+                let value = <<$T as $crate::conf::Field>::Value as $crate::conf::Value>::parse(args, scene)?;
+                Ok($crate::conf::Value::may_repeat(&value))
+            }),
+        }
+    };
+}
+
+/// `Some` of the literal, if there is one.
+macro_rules! optional {
+    () => {
+        None
+    };
+    ($some:expr) => {
+        Some($some)
+    };
+}
+
+/// Whether there is a token.
+macro_rules! present {
+    () => {
+        false
+    };
+    ($token:ident) => {
+        true
+    };
+}
+
+/// The row's own arity, else the type's.
+macro_rules! arity {
+    ($of_type:expr,) => {
+        $of_type
+    };
+    ($of_type:expr, $own:expr) => {
+        $own
+    };
+}
+
+/// Blocks may repeat unless declared `as single`.
+macro_rules! block_repeat {
+    () => {
+        $crate::conf::Repeat::Free
+    };
+    (single) => {
+        $crate::conf::Repeat::Never
+    };
+}
+
+pub(crate) use {
+    arity, block_repeat, checked, directives, kept, optional, present,
+};

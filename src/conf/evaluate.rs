@@ -1,0 +1,288 @@
+//! A tree becomes blocks of typed values: every statement meets its row.
+
+use std::any::{Any, TypeId};
+
+use super::context::{Contexts, MAIN};
+use super::diagnostic::{Level, Problem};
+use super::directive::{Apply, Class, Held, Resolve, Row, Shape};
+use super::parser::Reading;
+use super::registry::{Entry, Registry};
+use super::report::Reports;
+use super::scene::{Bases, Notes, Scene};
+use super::source::{Sources, Span};
+use super::tree::{Body, End, Node, Word};
+use super::value::{Args, Repeat, sentence};
+
+/// A block and what its statements say.
+pub struct Block {
+    /// The context of its statements.
+    pub context: Contexts,
+    /// Its words and brace; the main block has an empty place.
+    pub span: Span,
+    /// Its `{`, whose line nginx names.
+    pub place: Span,
+    /// The number of its last statement in reading order.
+    pub order: u32,
+    /// The blocks inside, in order.
+    pub children: Vec<Block>,
+    head: Option<Held>,
+    scopes: Vec<(TypeId, Held)>,
+    seen: Vec<Seen>,
+}
+
+/// A directive that a block has used.
+struct Seen {
+    row: &'static Row,
+    first: Span,
+    count: usize,
+}
+
+/// What is left of a reading when its statements are judged.
+pub struct Evaluated {
+    /// The main block.
+    pub main: Block,
+    /// The texts.
+    pub sources: Sources,
+    /// Facts that the modules left for one another.
+    pub notes: Notes,
+    /// Errors and warnings so far.
+    pub reports: Reports,
+}
+
+struct Evaluator<'a> {
+    registry: &'a Registry,
+    sources: &'a Sources,
+    bases: &'a Bases,
+    notes: Notes,
+    reports: Reports,
+    /// Uses of directives that may stand only once anywhere.
+    once: Vec<Seen>,
+}
+
+/// Judges every statement of a reading.
+pub fn evaluate(reading: Reading, registry: &Registry, bases: &Bases) -> Evaluated {
+    let Reading { sources, tree, reports } = reading;
+    let mut evaluator =
+        Evaluator { registry, sources: &sources, bases, notes: Notes::default(), reports, once: Vec::new() };
+    let mut main = Block::new(MAIN, Span::default(), Span::default());
+    evaluator.body(&mut main, tree.body());
+    main.order = tree.len();
+    let Evaluator { notes, reports, .. } = evaluator;
+    Evaluated { main, sources, notes, reports }
+}
+
+impl Evaluator<'_> {
+    fn body(&mut self, block: &mut Block, body: Body<'_>) {
+        let mut facts = Notes::default();
+        for node in body {
+            if node.is_damaged() {
+                continue;
+            }
+            if self.reports.is_full() {
+                return;
+            }
+            block.order = node.order();
+            if let Err(problem) = self.statement(block, node, &mut facts) {
+                self.reports.add(node.order(), problem.at(node.span()).place(node.terminator()));
+            }
+        }
+    }
+
+    fn statement(&mut self, block: &mut Block, node: Node<'_>, facts: &mut Notes) -> Result<(), Problem> {
+        let Some((name, words)) = node.words().split_first() else { return Ok(()) };
+        let Entry { module, row } = self.row(name, block.context)?;
+        self.check_shape(name, row, node)?;
+        if !row.arity.fits(words.len()) {
+            return Err(self.wrong_arity(name, row, node));
+        }
+        let counted = self.count(block, name, row);
+
+        let args = Args {
+            name,
+            words,
+            body: (row.shape == Shape::Free).then(|| node.body()),
+            terminator: node.terminator(),
+        };
+        let mut scene = Scene {
+            sources: self.sources,
+            bases: self.bases,
+            context: block.context,
+            block: facts,
+            notes: &mut self.notes,
+            place: Some(node.terminator()),
+            order: node.order(),
+            reports: &mut self.reports,
+        };
+        let applied = match row.apply {
+            Apply::Keep(keep) => {
+                let scope = block.scope_mut((module.scope_type)(), module.scope);
+                keep(scope, &args, node.span(), &mut scene)
+            }
+            Apply::Check(check) => check(&args, &mut scene),
+            Apply::Head(head) => {
+                counted?;
+                let head = head(&args, &mut scene)?;
+                let Shape::Opens(context) = row.shape else { return Ok(()) };
+                let mut inner = Block::new(context, node.span(), node.terminator());
+                inner.head = Some(head);
+                self.body(&mut inner, node.body());
+                block.order = inner.order;
+                block.children.push(inner);
+                return Ok(());
+            }
+        };
+        // nginx complains of a second use before it looks at the value.
+        match (counted, applied) {
+            (Err(problem), Ok(false) | Err(_)) => return Err(problem),
+            (_, applied) => applied?,
+        };
+        self.remark(row, node, &args);
+        Ok(())
+    }
+
+    /// The row of a name in a context.
+    fn row(&self, name: &Word, context: Contexts) -> Result<Entry, Problem> {
+        let entries = self.registry.find(&name.bytes);
+        if let Some(entry) = entries.iter().find(|e| e.row.contexts & context != 0) {
+            return Ok(*entry);
+        }
+        if entries.is_empty() {
+            // nginx prints names as C strings.
+            let shown = name.bytes.split(|b| *b == 0).next().unwrap_or_default();
+            let problem = Problem::new(sentence(&[b"unknown directive \"", shown, b"\""])).at(name.span);
+            return Err(match self.registry.advice(&name.bytes, context) {
+                Some(advice) => problem.help(advice),
+                None => problem,
+            });
+        }
+        let text = sentence(&[b"\"", &name.bytes, b"\" directive is not allowed here"]);
+        let place = self.registry.contexts_of(&name.text().to_string());
+        Err(Problem::new(text).at(name.span).help(format!("`{}` is allowed in: {place}", name.text())))
+    }
+
+    fn check_shape(&self, name: &Word, row: &Row, node: Node<'_>) -> Result<(), Problem> {
+        let simple = row.shape == Shape::Simple;
+        match node.end() {
+            End::Block { .. } if simple => {
+                let text = sentence(&[b"directive \"", &name.bytes, b"\" is not terminated by \";\""]);
+                Err(Problem::new(text).at(node.terminator()).label(name.span, "this directive opens no block"))
+            }
+            End::Semicolon if !simple => {
+                let text = sentence(&[b"directive \"", &name.bytes, b"\" has no opening \"{\""]);
+                Err(Problem::new(text).at(node.terminator()).help(usage(name, row)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn wrong_arity(&self, name: &Word, row: &Row, node: Node<'_>) -> Problem {
+        let text = sentence(&[b"invalid number of arguments in \"", &name.bytes, b"\" directive"]);
+        let problem = Problem::new(text).at(node.span()).caption(format!("takes {}", row.arity));
+        // A word on a new line that is a directive itself tells of a missing semicolon.
+        let pairs = node.words().windows(2);
+        let lost = pairs.into_iter().find(|pair| {
+            pair[0].span.line < pair[1].span.line && !self.registry.find(&pair[1].bytes).is_empty()
+        });
+        match lost {
+            Some(pair) => problem.label(pair[0].span, "is a \";\" missing after this word?"),
+            None => problem.help(usage(name, row)),
+        }
+    }
+
+    /// Counts a use of a directive and refuses one too many.
+    fn count(&mut self, block: &mut Block, name: &Word, row: &'static Row) -> Result<(), Problem> {
+        let (seen, limit) = match (row.once, row.repeat) {
+            (true, _) => (&mut self.once, 1),
+            (false, Repeat::Never) => (&mut block.seen, 1),
+            (false, Repeat::AtMost(limit)) => (&mut block.seen, limit),
+            (false, Repeat::Free) => (&mut block.seen, usize::MAX),
+        };
+        let Some(seen) = seen.iter_mut().find(|s| std::ptr::eq(s.row, row)) else {
+            seen.push(Seen { row, first: name.span, count: 1 });
+            return Ok(());
+        };
+        seen.count += 1;
+        if seen.count <= limit {
+            return Ok(());
+        }
+        let problem = Problem::new((row.duplicate)(name)).at(name.span);
+        let text = if limit == 1 { "first given here".into() } else { format!("the first of {limit} at most") };
+        Err(problem.label(seen.first, text))
+    }
+
+    /// Tells of directives without effect.
+    fn remark(&mut self, row: &'static Row, node: Node<'_>, args: &Args<'_>) {
+        let default = row.default.is_some_and(|d| args.joined().eq_ignore_ascii_case(d.as_bytes()));
+        let (level, text) = match row.class {
+            Class::Needless => (Level::Notice, "\" directive does not matter here"),
+            _ if row.inert && !default => (Level::Warn, "\" directive has no effect yet"),
+            _ => return,
+        };
+        let text = sentence(&[b"\"", &args.name.bytes, text.as_bytes()]);
+        self.reports.add(node.order(), Problem::new(text).level(level).place(node.terminator()));
+    }
+}
+
+impl Block {
+    fn new(context: Contexts, span: Span, place: Span) -> Block {
+        Block {
+            context,
+            span,
+            place,
+            order: 0,
+            children: Vec::new(),
+            head: None,
+            scopes: Vec::new(),
+            seen: Vec::new(),
+        }
+    }
+
+    fn scope_mut(&mut self, id: TypeId, make: fn() -> Held) -> &mut dyn Any {
+        let at = match self.scopes.iter().position(|(known, _)| *known == id) {
+            Some(at) => at,
+            None => {
+                self.scopes.push((id, make()));
+                self.scopes.len() - 1
+            }
+        };
+        &mut *self.scopes[at].1
+    }
+
+    /// What the block says about a module's directives, if anything.
+    pub fn scope<S: 'static>(&self) -> Option<&S> {
+        let id = TypeId::of::<S>();
+        self.scopes.iter().find(|(known, _)| *known == id).and_then(|(_, scope)| scope.downcast_ref())
+    }
+
+    /// The value of the block's own words.
+    pub fn head<T: 'static>(&self) -> Option<&T> {
+        self.head.as_ref().and_then(|head| head.downcast_ref())
+    }
+
+    /// Where the block uses a directive, by its canonical name.
+    pub fn uses(&self, name: &str) -> Option<Span> {
+        self.seen.iter().find(|s| s.row.name() == name).map(|s| s.first)
+    }
+
+    /// The blocks of a context inside.
+    pub fn inner(&self, context: Contexts) -> impl Iterator<Item = &Block> {
+        self.children.iter().filter(move |b| b.context == context)
+    }
+}
+
+/// Resolves a module's values from blocks, the innermost first.
+pub fn resolve<C: Resolve>(blocks: &[&Block], scene: &mut Scene<'_>) -> C {
+    let scopes: Vec<Option<&C::Scope>> = blocks.iter().map(|b| b.scope()).collect();
+    C::resolve(&scopes, scene)
+}
+
+/// How a user writes a directive.
+fn usage(name: &Word, row: &Row) -> String {
+    let syntax = (row.syntax)();
+    let blank = if syntax.is_empty() { "" } else { " " };
+    match row.shape {
+        Shape::Simple => format!("syntax: {}{blank}{syntax};", name.text()),
+        Shape::Free => format!("syntax: {} {syntax}", name.text()),
+        Shape::Opens(_) => format!("syntax: {}{blank}{syntax} {{ ... }}", name.text()),
+    }
+}

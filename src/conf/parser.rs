@@ -1,0 +1,469 @@
+//! Tokens become a tree: nginx's rules of order, its limits, its includes, its sentences.
+//!
+//! Reading goes on after an error, so that all of them are seen; statements that an error has touched are marked
+//! and not judged again.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::diagnostic::Problem;
+use super::include;
+use super::lexer::{Kind, Lexer, Token};
+use super::report::Reports;
+use super::source::{FileId, Origin, SourceFile, Sources, Span};
+use super::tree::{End, Tree, Word};
+use super::value::sentence;
+
+/// The longest unquoted word, in bytes as written; the longest comment, with its `#`.
+const MAX_BARE: usize = 4095;
+/// The longest quoted word, in bytes as written between its quotes.
+const MAX_QUOTED: usize = 4094;
+/// Blocks inside one another; more are a mistake, and walking them would recurse.
+const MAX_NESTING: usize = 256;
+
+/// What reading a configuration gives.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// The texts.
+    pub sources: Sources,
+    /// The statements.
+    pub tree: Tree,
+    /// What was wrong with them.
+    pub reports: Reports,
+}
+
+/// Reads texts into one tree.
+pub struct Parser {
+    reading: Reading,
+    /// Where relative includes start.
+    base: PathBuf,
+    /// The files open inside one another.
+    stack: Vec<PathBuf>,
+    files: usize,
+    bytes: u64,
+    nesting: usize,
+}
+
+/// One text while it is read.
+struct Text {
+    id: FileId,
+    bytes: Bytes,
+    origin: Origin,
+    /// Lines are counted up to here.
+    counted: usize,
+    line: u32,
+    /// Blocks opened in this text, with their `{`.
+    open: Vec<(u32, Span)>,
+    /// Where the current statement's words begin.
+    words: u32,
+    /// Whether a syntax error touched the current statement.
+    damaged: bool,
+    /// End of the last token if that was a quoted word.
+    after_quote: Option<usize>,
+    /// End of the last token.
+    last: usize,
+}
+
+impl Parser {
+    /// Reads includes relative to `base`.
+    pub fn new(base: PathBuf) -> Parser {
+        Parser { reading: Reading::default(), base, stack: Vec::new(), files: 0, bytes: 0, nesting: 0 }
+    }
+
+    /// Reads the words of the `-g` option.
+    pub fn command_line(&mut self, words: &[u8]) {
+        let bytes = Bytes::copy_from_slice(words);
+        self.add(Path::new("command line"), bytes, Origin::CommandLine);
+    }
+
+    /// Reads a text that is compiled into the program.
+    pub fn embedded(&mut self, name: &str, text: &'static [u8]) {
+        self.add(Path::new(name), Bytes::from_static(text), Origin::Embedded);
+    }
+
+    /// Reads the main file.
+    pub fn main_file(&mut self, path: &Path) {
+        match include::read_file(path) {
+            Ok(bytes) => {
+                self.stack.push(path.to_owned());
+                self.add(path, bytes, Origin::File);
+                self.stack.pop();
+            }
+            Err(text) => self.report(Problem::new(text)),
+        }
+    }
+
+    /// Hands out what was read.
+    pub fn finish(self) -> Reading {
+        self.reading
+    }
+
+    fn add(&mut self, name: &Path, bytes: Bytes, origin: Origin) {
+        let id = match self.reading.sources.find(name) {
+            Some(known) if origin == Origin::File => known,
+            _ => {
+                let file = SourceFile { name: Arc::from(name), bytes: bytes.clone(), origin };
+                self.reading.sources.add(file)
+            }
+        };
+        self.text(id, bytes, origin);
+    }
+
+    fn text(&mut self, id: FileId, bytes: Bytes, origin: Origin) {
+        let words = self.reading.tree.word_count();
+        let mut text = Text {
+            id,
+            bytes: bytes.clone(),
+            origin,
+            counted: 0,
+            line: 1,
+            open: Vec::new(),
+            words,
+            damaged: false,
+            after_quote: None,
+            last: 0,
+        };
+        for token in Lexer::new(&bytes) {
+            if self.reading.reports.is_full() {
+                break;
+            }
+            self.token(&mut text, token);
+        }
+        if !self.reading.reports.is_full() {
+            self.end(&mut text);
+        }
+        self.leave(&mut text);
+    }
+
+    fn token(&mut self, text: &mut Text, token: Token) {
+        self.check_gap(text, token.start);
+        let touches = text.after_quote.take() == Some(token.start);
+        text.last = token.end;
+        if touches && !follows_quote(text.bytes[token.start]) {
+            self.unexpected(text, token.start, &[text.bytes[token.start]]);
+            text.damaged = true;
+        }
+        match token.kind {
+            Kind::Bare | Kind::Quoted => self.word(text, token),
+            Kind::Unclosed => self.unclosed(text, token),
+            Kind::Semicolon => self.semicolon(text, token),
+            Kind::Open => self.open(text, token),
+            Kind::Close => self.close(text, token),
+        }
+    }
+
+    fn word(&mut self, text: &mut Text, token: Token) {
+        let span = text.span(token.start, token.end);
+        let quoted = token.kind == Kind::Quoted;
+        let raw = if quoted { token.start + 1..token.end - 1 } else { token.start..token.end };
+        if quoted {
+            text.after_quote = Some(token.end);
+        }
+        if raw.len() > if quoted { MAX_QUOTED } else { MAX_BARE } {
+            // nginx's buffer is one byte larger than what fits, which gives this odd border.
+            let endless = quoted && raw.len() > MAX_QUOTED + 1;
+            let quote = endless.then_some(text.bytes[token.start]);
+            self.report(too_long(&text.bytes[raw], quote).at(span).place(span));
+            text.damaged = true;
+            return;
+        }
+        let bytes = decode(&text.bytes, raw);
+        self.reading.tree.push_word(Word { bytes, span });
+    }
+
+    fn unclosed(&mut self, text: &mut Text, token: Token) {
+        let quote = text.bytes[token.start];
+        let opened = Span { end: text.span(token.start, token.end).start + 1, ..text.span(token.start, token.end) };
+        let content = token.start + 1..token.end;
+        text.damaged = true;
+        if content.len() > MAX_QUOTED + 2 {
+            let problem = too_long(&text.bytes[content], Some(quote)).at(opened).place(opened);
+            self.report(problem.caption("this quote is never closed"));
+        } else {
+            let end = text.end_span();
+            let problem = Problem::new(text.unexpected_end(true)).at(end).place(end);
+            self.report(problem.label(opened, "this quote is never closed"));
+        }
+        // What follows the quote is lost; complaints about it would mislead.
+        text.words = self.reading.tree.word_count();
+        text.open.iter().for_each(|(block, _)| self.reading.tree.close(*block, None));
+        self.nesting -= text.open.len();
+        text.open.clear();
+    }
+
+    fn semicolon(&mut self, text: &mut Text, token: Token) {
+        let span = text.span(token.start, token.end);
+        if self.reading.tree.word_count() == text.words {
+            if !text.damaged {
+                self.unexpected(text, token.start, b";");
+            }
+            text.damaged = false;
+            return;
+        }
+        self.statement(text, span);
+    }
+
+    /// Ends a simple statement, at a `;` or where one is missing.
+    fn statement(&mut self, text: &mut Text, terminator: Span) {
+        let words = self.reading.tree.words_from(text.words);
+        let include = words.first().is_some_and(|w| &w.bytes[..] == b"include");
+        let damaged = std::mem::take(&mut text.damaged);
+        if include && !damaged {
+            self.include(text, terminator);
+        } else {
+            self.reading.tree.push(text.words, terminator, End::Semicolon, damaged);
+        }
+        text.words = self.reading.tree.word_count();
+    }
+
+    fn open(&mut self, text: &mut Text, token: Token) {
+        let span = text.span(token.start, token.end);
+        let mut damaged = std::mem::take(&mut text.damaged);
+        let words = self.reading.tree.words_from(text.words);
+        let include = words.first().is_some_and(|w| &w.bytes[..] == b"include");
+        if text.origin == Origin::CommandLine {
+            if !self.reading.reports.has_errors() {
+                let text = "block directives are not supported in -g option";
+                self.report(Problem::new(text).at(span).place(span));
+            }
+            damaged = true;
+        } else if words.is_empty() && !damaged {
+            self.unexpected(text, token.start, b"{");
+            damaged = true;
+        } else if include && !damaged {
+            let text = "directive \"include\" is not terminated by \";\"";
+            self.report(Problem::new(text).at(span).place(span));
+            damaged = true;
+        } else if self.nesting == MAX_NESTING && !damaged {
+            let text = format!("blocks are nested more than {MAX_NESTING} deep");
+            self.report(Problem::new(text).at(span).place(span));
+            damaged = true;
+        }
+        let block = self.reading.tree.push(text.words, span, End::Block { close: None }, damaged);
+        text.words = self.reading.tree.word_count();
+        text.open.push((block, span));
+        self.nesting += 1;
+    }
+
+    fn close(&mut self, text: &mut Text, token: Token) {
+        let span = text.span(token.start, token.end);
+        if self.reading.tree.word_count() > text.words {
+            let words = self.reading.tree.words_from(text.words);
+            let last = words.last().map(|w| w.span);
+            if !text.damaged {
+                let mut problem = Problem::new("unexpected \"}\"").at(span).place(span);
+                if let Some(last) = last {
+                    problem = problem.label(last, "a \";\" is missing after this word");
+                }
+                self.report(problem);
+            }
+            self.statement(text, span);
+        }
+        text.damaged = false;
+        match text.open.pop() {
+            Some((block, _)) => {
+                self.reading.tree.close(block, Some(span));
+                self.nesting -= 1;
+            }
+            None => {
+                let help = "every block of this file is closed already";
+                self.report(Problem::new("unexpected \"}\"").at(span).place(span).help(help));
+            }
+        }
+    }
+
+    /// Judges what is left at the end of a text.
+    fn end(&mut self, text: &mut Text) {
+        let end = text.bytes.len();
+        self.check_gap(text, end);
+        let pending = self.reading.tree.word_count() > text.words;
+        if pending {
+            let words = self.reading.tree.words_from(text.words);
+            let last = words.last().map(|w| w.span);
+            let span = text.end_span();
+            let mut problem = Problem::new(text.unexpected_end(true)).at(span).place(span);
+            if let Some(last) = last {
+                problem = problem.label(last, "a \";\" is missing after this word");
+            }
+            self.report(problem);
+        } else if let Some((_, opened)) = text.open.last().copied() {
+            let span = text.end_span();
+            let problem = Problem::new(text.unexpected_end(false)).at(span).place(span);
+            self.report(problem.label(opened, "this block is never closed"));
+        }
+    }
+
+    /// Closes what a text left open.
+    fn leave(&mut self, text: &mut Text) {
+        self.reading.tree.truncate_words(text.words);
+        for (block, _) in text.open.drain(..).rev() {
+            self.reading.tree.close(block, None);
+            self.nesting -= 1;
+        }
+    }
+
+    /// Looks for comments that are too long in the gap before `to`.
+    fn check_gap(&mut self, text: &mut Text, to: usize) {
+        let gap = text.last..to;
+        if text.after_quote.is_some_and(|end| end < to) {
+            let next = text.bytes[gap.start];
+            if next == b'#' {
+                self.unexpected(text, gap.start, b"#");
+                text.damaged = true;
+            }
+        }
+        if gap.len() <= MAX_BARE {
+            return;
+        }
+        let mut at = gap.start;
+        while let Some(hash) = text.bytes[at..gap.end].iter().position(|b| *b == b'#') {
+            let start = at + hash;
+            let len = text.bytes[start..gap.end].iter().position(|b| *b == b'\n').unwrap_or(gap.end - start);
+            if len > MAX_BARE {
+                let span = text.span(start, start + len);
+                let problem = too_long(&text.bytes[start..start + len], None).at(span).place(span);
+                self.report(problem.help(format!("a line of comment holds at most {MAX_BARE} bytes")));
+            }
+            at = start + len;
+        }
+    }
+
+    /// Reads the files that an include statement means, in its place.
+    fn include(&mut self, text: &mut Text, terminator: Span) {
+        let words = self.reading.tree.words_from(text.words);
+        let span = words.first().map_or(terminator, |w| w.span);
+        let [_, pattern] = words else {
+            let reason = "invalid number of arguments in \"include\" directive";
+            self.report(Problem::new(reason).at(span).place(terminator).help("syntax: include file | pattern;"));
+            self.reading.tree.truncate_words(text.words);
+            return;
+        };
+        let (pattern, span) = (pattern.bytes.clone(), pattern.span);
+        self.reading.tree.truncate_words(text.words);
+        let paths = match include::expand(&pattern, &self.base) {
+            Ok(paths) => paths,
+            Err(reason) => return self.report(Problem::new(reason).at(span).place(terminator)),
+        };
+        for path in paths {
+            if let Err(problem) = self.included(&path) {
+                self.report(problem.at(span).place(terminator));
+            }
+            if self.reading.reports.is_full() {
+                return;
+            }
+        }
+    }
+
+    fn included(&mut self, path: &Path) -> Result<(), Problem> {
+        let name = path.as_os_str().as_encoded_bytes();
+        if self.stack.iter().any(|open| open == path) {
+            let chain: Vec<String> = self.stack.iter().map(|p| p.display().to_string()).collect();
+            let text = sentence(&[b"\"", name, b"\" includes itself"]);
+            return Err(Problem::new(text).help(format!("included by {}", chain.join(", which includes "))));
+        }
+        if self.stack.len() > include::MAX_DEPTH {
+            let limit = include::MAX_DEPTH.to_string();
+            let text = sentence(&[b"\"", name, b"\" is included more than ", limit.as_bytes(), b" files deep"]);
+            return Err(Problem::new(text));
+        }
+        let bytes = match self.reading.sources.find(path).and_then(|id| self.reading.sources.file(id)) {
+            Some(known) => known.bytes.clone(),
+            None => include::read_file(path).map_err(Problem::new)?,
+        };
+        self.files += 1;
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        if self.files > include::MAX_FILES || self.bytes > include::MAX_BYTES {
+            return Err(Problem::new("too many or too large included files")
+                .help("a file that includes others several times multiplies them"));
+        }
+        self.stack.push(path.to_owned());
+        self.add(path, bytes, Origin::File);
+        self.stack.pop();
+        Ok(())
+    }
+
+    fn unexpected(&mut self, text: &mut Text, at: usize, what: &[u8]) {
+        let span = text.span(at, at + 1);
+        let problem = Problem::new(sentence(&[b"unexpected \"", what, b"\""])).at(span).place(span);
+        let problem = match what {
+            b";" => problem.help("a statement has at least one word; a block needs no \";\""),
+            b"{" => problem.help("a block begins with its name"),
+            _ => problem.help("after a closing quote comes a blank, \";\", \"{\" or \")\""),
+        };
+        self.report(problem);
+    }
+
+    fn report(&mut self, problem: Problem) {
+        let order = self.reading.tree.len();
+        self.reading.reports.add(order, problem);
+    }
+}
+
+impl Text {
+    /// A span; calls must go forward in the text.
+    fn span(&mut self, start: usize, end: usize) -> Span {
+        if start > self.counted {
+            let lines = self.bytes[self.counted..start].iter().filter(|b| **b == b'\n').count();
+            self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+            self.counted = start;
+        }
+        let small = |at: usize| u32::try_from(at).expect("a file is smaller than 4 GiB");
+        Span { file: self.id, start: small(start), end: small(end), line: self.line }
+    }
+
+    fn end_span(&mut self) -> Span {
+        let end = self.bytes.len();
+        self.span(end, end)
+    }
+
+    fn unexpected_end(&self, pending: bool) -> &'static str {
+        match (self.origin, pending) {
+            (Origin::CommandLine, _) => "unexpected end of parameter, expecting \";\"",
+            (_, true) => "unexpected end of file, expecting \";\" or \"}\"",
+            (_, false) => "unexpected end of file, expecting \"}\"",
+        }
+    }
+}
+
+fn follows_quote(byte: u8) -> bool {
+    matches!(byte, b';' | b'{' | b')')
+}
+
+fn too_long(word: &[u8], quote: Option<u8>) -> Problem {
+    match quote {
+        Some(quote) => Problem::new(sentence(&[
+            b"too long parameter, probably missing terminating \"",
+            &[quote],
+            b"\" character",
+        ])),
+        None => {
+            let head = &word[..word.len().min(10)];
+            Problem::new(sentence(&[b"too long parameter \"", head, b"...\" started"]))
+        }
+    }
+}
+
+/// Takes the backslashes out of a word: `\"` `\'` `\\` lose theirs, `\t` `\r` `\n` become control characters, every
+/// other backslash stays.
+fn decode(text: &Bytes, raw: std::ops::Range<usize>) -> Bytes {
+    let word = text.slice(raw);
+    if !word.contains(&b'\\') {
+        return word;
+    }
+    let mut decoded = Vec::with_capacity(word.len());
+    let mut rest = &word[..];
+    while let [first, tail @ ..] = rest {
+        let (byte, taken) = match (first, tail.first()) {
+            (b'\\', Some(b'"' | b'\'' | b'\\')) => (tail[0], 2),
+            (b'\\', Some(b't')) => (b'\t', 2),
+            (b'\\', Some(b'r')) => (b'\r', 2),
+            (b'\\', Some(b'n')) => (b'\n', 2),
+            _ => (*first, 1),
+        };
+        decoded.push(byte);
+        rest = &rest[taken..];
+    }
+    decoded.into()
+}

@@ -1,0 +1,189 @@
+//! Diagnostics become text: nginx's line, then an excerpt with marks, then advice.
+
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Group, Level as Mark, Renderer, Snippet};
+use bstr::ByteSlice;
+
+use super::diagnostic::{Diagnostic, Level};
+use super::source::{FileId, Origin, Sources, Span};
+
+/// Lines longer than this are shown in part, in bytes.
+const MAX_LINE: usize = 400;
+/// What is shown before the marked word of such a line, in bytes.
+const LEAD: usize = 60;
+/// Places farther apart than this get excerpts of their own, in bytes.
+const MAX_DISTANCE: usize = 16 << 10;
+
+/// How diagnostics look.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Style {
+    /// With the colours of a terminal.
+    pub colour: bool,
+    /// Only nginx's line.
+    pub brief: bool,
+}
+
+/// nginx's line: level, sentence and position, without a line feed.
+pub fn headline(diagnostic: &Diagnostic, sources: &Sources) -> Vec<u8> {
+    let level = match diagnostic.level {
+        Level::Emerg => "emerg",
+        Level::Warn => "warn",
+        Level::Notice => "notice",
+    };
+    let mut line = format!("nginx: [{level}] ").into_bytes();
+    line.extend_from_slice(&diagnostic.sentence);
+    let Some(place) = diagnostic.place else { return line };
+    match sources.file(place.file) {
+        Some(file) if file.origin == Origin::CommandLine => line.extend_from_slice(b" in command line"),
+        Some(file) => {
+            line.extend_from_slice(b" in ");
+            line.extend_from_slice(file.name.as_os_str().as_encoded_bytes());
+            line.extend_from_slice(format!(":{}", place.line).as_bytes());
+        }
+        None => {}
+    }
+    line
+}
+
+/// The whole diagnostic, ending with a line feed.
+pub fn render(diagnostic: &Diagnostic, sources: &Sources, style: Style, out: &mut Vec<u8>) {
+    out.extend_from_slice(&headline(diagnostic, sources));
+    out.push(b'\n');
+    if style.brief {
+        return;
+    }
+    let excerpts = excerpts(diagnostic, sources);
+    if excerpts.is_empty() && diagnostic.help.is_empty() {
+        return;
+    }
+    let mark = match diagnostic.level {
+        Level::Emerg => Mark::ERROR,
+        Level::Warn => Mark::WARNING,
+        Level::Notice => Mark::NOTE,
+    };
+    let mut group = Group::with_level(mark);
+    for excerpt in &excerpts {
+        let mut snippet = Snippet::source(excerpt.text.as_str()).line_start(excerpt.line).fold(true);
+        if let Some(path) = &excerpt.path {
+            snippet = snippet.path(path.as_str());
+        }
+        for (range, kind, label) in &excerpt.marks {
+            let label = (!label.is_empty()).then_some(label.as_str());
+            snippet = snippet.annotation(kind.span(range.clone()).label(label));
+        }
+        group = group.element(snippet);
+    }
+    for help in &diagnostic.help {
+        group = group.element(Mark::HELP.message(help.as_str()));
+    }
+    let renderer = if style.colour { Renderer::styled() } else { Renderer::plain() };
+    out.extend_from_slice(renderer.render(&[group]).as_bytes());
+    out.push(b'\n');
+}
+
+/// Some lines of a file with marks on them.
+struct Excerpt {
+    path: Option<String>,
+    line: usize,
+    text: String,
+    marks: Vec<(Range<usize>, AnnotationKind, String)>,
+}
+
+/// A place to mark.
+struct Place<'d> {
+    span: Span,
+    kind: AnnotationKind,
+    label: &'d str,
+}
+
+fn excerpts(diagnostic: &Diagnostic, sources: &Sources) -> Vec<Excerpt> {
+    let Some(span) = diagnostic.span else { return Vec::new() };
+    let mut places = vec![Place { span, kind: AnnotationKind::Primary, label: &diagnostic.caption }];
+    places.extend(diagnostic.labels.iter().map(|label| Place {
+        span: label.span,
+        kind: AnnotationKind::Context,
+        label: &label.text,
+    }));
+    // Places that are near one another share an excerpt; the primary one comes first.
+    let mut groups: Vec<(FileId, Vec<Place<'_>>)> = Vec::new();
+    for place in places {
+        let near = |group: &(FileId, Vec<Place<'_>>)| {
+            let far = |other: &Place<'_>| {
+                other.span.start.abs_diff(place.span.start) as usize > MAX_DISTANCE
+            };
+            group.0 == place.span.file && !group.1.iter().any(far)
+        };
+        match groups.iter_mut().find(|g| near(g)) {
+            Some((_, group)) => group.push(place),
+            None => groups.push((place.span.file, vec![place])),
+        }
+    }
+    groups.into_iter().filter_map(|(file, places)| excerpt(file, &places, sources)).collect()
+}
+
+fn excerpt(file: FileId, places: &[Place<'_>], sources: &Sources) -> Option<Excerpt> {
+    let file = sources.file(file)?;
+    let bytes: &[u8] = &file.bytes;
+    let first = places.iter().min_by_key(|p| p.span.start)?;
+    let from = bounds(bytes, first.span).start;
+    let to = places.iter().map(|p| bounds(bytes, p.span).end).max()?;
+    // With a long line among them, each place is shown by itself; only the first fits.
+    let long = bytes[from..to].lines().any(|line| line.len() > MAX_LINE);
+    let (range, places) = if long { (cut(bytes, places[0].span), &places[..1]) } else { (from..to, places) };
+    let line = if long { places[0].span.line } else { first.span.line };
+
+    let mut marks: Vec<_> = places
+        .iter()
+        .map(|place| {
+            let start = (place.span.start as usize).clamp(range.start, range.end);
+            let line_end = bounds(bytes, place.span).end.min(range.end);
+            let end = (place.span.end as usize).clamp(start, line_end.max(start));
+            (start..end, place.kind, place.label.to_owned())
+        })
+        .collect();
+    let text = to_text(&bytes[range.clone()], range.start, &mut marks);
+    let path = match file.origin {
+        Origin::CommandLine => None,
+        _ => Some(file.name.display().to_string()),
+    };
+    Some(Excerpt { path, line: line as usize, text, marks })
+}
+
+/// The line around a span's beginning.
+fn bounds(bytes: &[u8], span: Span) -> Range<usize> {
+    let start = (span.start as usize).min(bytes.len());
+    let from = bytes[..start].rfind_byte(b'\n').map_or(0, |at| at + 1);
+    let to = bytes[start..].find_byte(b'\n').map_or(bytes.len(), |at| start + at);
+    from..to
+}
+
+/// The part of a long line around a span's beginning.
+fn cut(bytes: &[u8], span: Span) -> Range<usize> {
+    let line = bounds(bytes, span);
+    let from = (span.start as usize).saturating_sub(LEAD).max(line.start);
+    from..(from + MAX_LINE).min(line.end)
+}
+
+/// Text for a terminal; the marks' offsets, so far in the file, become offsets in it.
+fn to_text(bytes: &[u8], base: usize, marks: &mut [(Range<usize>, AnnotationKind, String)]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    let mut starts: Vec<Option<usize>> = vec![None; marks.len()];
+    let mut ends: Vec<Option<usize>> = vec![None; marks.len()];
+    for (start, _, character) in bytes.char_indices() {
+        for (index, (range, _, _)) in marks.iter().enumerate() {
+            if starts[index].is_none() && base + start >= range.start {
+                starts[index] = Some(text.len());
+            }
+            if ends[index].is_none() && base + start >= range.end {
+                ends[index] = Some(text.len());
+            }
+        }
+        text.push(character);
+    }
+    for (index, (range, _, _)) in marks.iter_mut().enumerate() {
+        let start = starts[index].unwrap_or(text.len());
+        *range = start..ends[index].unwrap_or(text.len()).max(start);
+    }
+    text
+}

@@ -1,0 +1,375 @@
+//! Kinds of values: each parses, describes and refuses.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use super::diagnostic::Problem;
+use super::number;
+use super::scene::Scene;
+use super::source::Span;
+use super::tree::{Body, Word};
+
+/// How many words may follow a directive's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arity {
+    /// At least.
+    pub min: usize,
+    /// At most.
+    pub max: usize,
+}
+
+/// How often a directive may stand in one block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repeat {
+    /// Once.
+    Never,
+    /// Any number of times.
+    Free,
+    /// Up to so many times.
+    AtMost(usize),
+}
+
+/// The words after a directive's name.
+#[derive(Clone, Copy, Debug)]
+pub struct Args<'a> {
+    /// The name as written.
+    pub name: &'a Word,
+    /// What follows.
+    pub words: &'a [Word],
+    /// The statement's body, for values that are blocks.
+    pub body: Option<Body<'a>>,
+    /// The `;` or `{`.
+    pub terminator: Span,
+}
+
+/// What the words after a directive's name mean.
+pub trait Value: Sized + Send + Sync + 'static {
+    /// How many words.
+    const ARITY: Arity = Arity::ONE;
+    /// Whether the value is a block of free-form statements.
+    const BLOCK: bool = false;
+    /// How often a list of such values may be extended in one block.
+    const LIMIT: Repeat = Repeat::Free;
+
+    /// How a user writes it.
+    fn syntax() -> String;
+
+    /// Reads it.
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Self, Problem>;
+
+    /// Whether this value may overwrite an earlier one of the same block.
+    fn may_repeat(&self) -> bool {
+        false
+    }
+
+    /// The complaint about a second use in the same block.
+    fn duplicate(name: &Word) -> BString {
+        sentence(&[b"\"", &name.bytes, b"\" directive is duplicate"])
+    }
+}
+
+/// `on` or `off`, in any letter case.
+pub type Flag = bool;
+
+/// A plain number.
+pub type Num = u64;
+
+/// Bytes (or, in some PingOS directives, frames): a number, optionally with `k` or `m`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+/// Like [`Size`], but may also end in `g`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Offset(pub u64);
+
+/// A time in milliseconds; a bare number means seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Msec(pub u64);
+
+/// A time in seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sec(pub u64);
+
+/// A time, or `off` for none. `off` may follow another use of the directive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MsecOrOff {
+    /// The time; zero is off.
+    pub msec: Msec,
+    spelled_off: bool,
+}
+
+/// Any one word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text(pub BString);
+
+/// A path taken as written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RawPath(pub PathBuf);
+
+/// A path relative to the prefix.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrefixPath(pub PathBuf);
+
+/// A path relative to the directory of the main configuration file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConfPath(pub PathBuf);
+
+/// Words that are not looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words(pub Vec<BString>);
+
+/// No words at all: the directive's presence is the value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Present;
+
+impl Arity {
+    /// No word.
+    pub const NONE: Arity = Arity { min: 0, max: 0 };
+    /// One word.
+    pub const ONE: Arity = Arity { min: 1, max: 1 };
+    /// Two words.
+    pub const TWO: Arity = Arity { min: 2, max: 2 };
+    /// One word or more.
+    pub const SOME: Arity = Arity::from(1);
+
+    /// Between `min` and `max` words.
+    pub const fn between(min: usize, max: usize) -> Arity {
+        Arity { min, max }
+    }
+
+    /// `min` words or more.
+    pub const fn from(min: usize) -> Arity {
+        Arity { min, max: usize::MAX }
+    }
+
+    /// Whether so many words fit.
+    pub fn fits(self, words: usize) -> bool {
+        self.min <= words && words <= self.max
+    }
+}
+
+impl fmt::Display for Arity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.min, self.max) {
+            (0, 0) => f.write_str("no argument"),
+            (1, 1) => f.write_str("one argument"),
+            (min, max) if min == max => write!(f, "{min} arguments"),
+            (1, usize::MAX) => f.write_str("one argument or more"),
+            (min, usize::MAX) => write!(f, "{min} arguments or more"),
+            (min, max) => write!(f, "{min} to {max} arguments"),
+        }
+    }
+}
+
+impl<'a> Args<'a> {
+    /// The first word; the table has checked that there is one.
+    pub fn first(&self) -> &'a Word {
+        self.words.first().unwrap_or(self.name)
+    }
+
+    /// The place of all words after the name.
+    pub fn span(&self) -> Span {
+        match self.words {
+            [] => self.name.span,
+            [only] => only.span,
+            [first, .., last] => first.span.to(last.span),
+        }
+    }
+
+    /// nginx's `"NAME" directive TEXT`.
+    pub fn refuse(&self, text: &str) -> Problem {
+        Problem::new(sentence(&[b"\"", &self.name.bytes, b"\" directive ", text.as_bytes()])).at(self.span())
+    }
+
+    /// Joins the words with blanks.
+    pub fn joined(&self) -> BString {
+        bstr::join(" ", self.words.iter().map(|w| &w.bytes)).into()
+    }
+}
+
+/// Puts a message together from byte strings, since words need not be UTF-8.
+pub fn sentence(parts: &[&[u8]]) -> BString {
+    parts.concat().into()
+}
+
+/// The path of a word's bytes.
+pub fn to_path(bytes: &[u8]) -> PathBuf {
+    bytes.to_path_lossy().into_owned()
+}
+
+impl Value for Flag {
+    fn syntax() -> String {
+        "on | off".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Flag, Problem> {
+        let word = args.first();
+        if word.is("on") {
+            return Ok(true);
+        }
+        if word.is("off") {
+            return Ok(false);
+        }
+        let text = sentence(&[
+            b"invalid value \"",
+            &word.bytes,
+            b"\" in \"",
+            &args.name.bytes,
+            b"\" directive, it must be \"on\" or \"off\"",
+        ]);
+        Err(Problem::new(text).at(word.span))
+    }
+}
+
+impl Value for Num {
+    fn syntax() -> String {
+        "number".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Num, Problem> {
+        number::digits(&args.first().bytes).ok_or_else(|| args.refuse("invalid number").caption("digits only"))
+    }
+}
+
+/// Implements [`Value`] for a newtype around a number with units.
+macro_rules! measured {
+    ($type:ident, $parse:path, $syntax:literal, $caption:literal) => {
+        impl Value for $type {
+            fn syntax() -> String {
+                $syntax.into()
+            }
+
+            fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<$type, Problem> {
+                let value = $parse(&args.first().bytes);
+                value.map($type).ok_or_else(|| args.refuse("invalid value").caption($caption))
+            }
+        }
+    };
+}
+
+measured!(Size, number::size, "size", "a size: digits, then k or m");
+measured!(Offset, number::offset, "size", "a size: digits, then k, m or g");
+measured!(Msec, number::msec, "time", "a time such as 500ms, 5s, 1m30s; a bare number is seconds");
+measured!(Sec, number::sec, "time", "a time such as 5s, 1h30m, 2d; a bare number is seconds");
+
+impl Value for MsecOrOff {
+    fn syntax() -> String {
+        "time | off".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<MsecOrOff, Problem> {
+        if args.first().is("off") {
+            return Ok(MsecOrOff { msec: Msec(0), spelled_off: true });
+        }
+        Msec::parse(args, scene).map(|msec| MsecOrOff { msec, spelled_off: false })
+    }
+
+    fn may_repeat(&self) -> bool {
+        self.spelled_off
+    }
+}
+
+impl Value for Text {
+    fn syntax() -> String {
+        "text".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Text, Problem> {
+        Ok(Text(args.first().text().to_owned()))
+    }
+}
+
+impl Value for RawPath {
+    fn syntax() -> String {
+        "path".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<RawPath, Problem> {
+        Ok(RawPath(to_path(&args.first().bytes)))
+    }
+}
+
+impl Value for PrefixPath {
+    fn syntax() -> String {
+        "path".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<PrefixPath, Problem> {
+        Ok(PrefixPath(scene.under_prefix(&args.first().bytes)))
+    }
+}
+
+impl Value for ConfPath {
+    fn syntax() -> String {
+        "path".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ConfPath, Problem> {
+        Ok(ConfPath(scene.under_conf(&args.first().bytes)))
+    }
+}
+
+impl Value for Words {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "word ...".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Words, Problem> {
+        Ok(Words(args.words.iter().map(|w| w.text().to_owned()).collect()))
+    }
+}
+
+impl Value for Present {
+    const ARITY: Arity = Arity::NONE;
+
+    fn syntax() -> String {
+        String::new()
+    }
+
+    fn parse(_: &Args<'_>, _: &mut Scene<'_>) -> Result<Present, Problem> {
+        Ok(Present)
+    }
+}
+
+impl Msec {
+    /// The time as a duration.
+    pub const fn duration(self) -> Duration {
+        Duration::from_millis(self.0)
+    }
+
+    /// The time, or none when zero.
+    pub const fn nonzero(self) -> Option<Duration> {
+        if self.0 == 0 { None } else { Some(self.duration()) }
+    }
+}
+
+impl MsecOrOff {
+    /// The time, or none when off.
+    pub const fn nonzero(self) -> Option<Duration> {
+        self.msec.nonzero()
+    }
+}
+
+impl Sec {
+    /// The time as a duration.
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.0)
+    }
+}
+
+impl Text {
+    /// The word.
+    pub fn as_bstr(&self) -> &BStr {
+        self.0.as_bstr()
+    }
+
+    /// Whether the word is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

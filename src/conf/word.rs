@@ -1,0 +1,109 @@
+//! Values that are one or several of a list of words.
+
+use super::diagnostic::Problem;
+use super::suggest::nearest;
+use super::tree::Word;
+use super::value::sentence;
+
+/// Declares a value that is one of several words, in any letter case.
+macro_rules! one_of {
+    (
+        $(#[$meta:meta])*
+        pub enum $Enum:ident { $( $(#[doc = $doc:literal])+ $word:literal => $Variant:ident, )+ }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $Enum { $( $(#[doc = $doc])+ $Variant, )+ }
+
+        impl $crate::conf::Value for $Enum {
+            fn syntax() -> String {
+                [$($word),+].join(" | ")
+            }
+
+            fn parse(
+                args: &$crate::conf::Args<'_>,
+                _: &mut $crate::conf::Scene<'_>,
+            ) -> Result<$Enum, $crate::conf::Problem> {
+                const WORDS: &[(&str, $Enum)] = &[$(($word, $Enum::$Variant)),+];
+                $crate::conf::word::choose(args.first(), WORDS)
+            }
+        }
+    };
+}
+
+/// Declares a value that is any of several words, in any letter case; one word may stand for several bits.
+macro_rules! any_of {
+    (
+        $(#[$meta:meta])*
+        pub struct $Mask:ident { $( $(#[doc = $doc:literal])+ $word:literal => $NAME:ident = $bits:expr, )+ }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct $Mask(pub u32);
+
+        impl $Mask {
+            $( $(#[doc = $doc])+ pub const $NAME: $Mask = $Mask($bits); )+
+
+            /// Whether all bits of `other` are set.
+            pub const fn has(self, other: $Mask) -> bool {
+                self.0 & other.0 == other.0
+            }
+        }
+
+        impl $crate::conf::Sum for $Mask {
+            fn sum(self, other: $Mask) -> $Mask {
+                $Mask(self.0 | other.0)
+            }
+        }
+
+        impl $crate::conf::Value for $Mask {
+            const ARITY: $crate::conf::Arity = $crate::conf::Arity::SOME;
+
+            fn syntax() -> String {
+                format!("{} ...", [$($word),+].join(" | "))
+            }
+
+            fn parse(
+                args: &$crate::conf::Args<'_>,
+                scene: &mut $crate::conf::Scene<'_>,
+            ) -> Result<$Mask, $crate::conf::Problem> {
+                const WORDS: &[(&str, u32)] = &[$(($word, $bits)),+];
+                $crate::conf::word::collect(args.words, WORDS, scene).map($Mask)
+            }
+        }
+    };
+}
+
+pub(crate) use {any_of, one_of};
+
+/// Finds the variant of a word.
+pub fn choose<T: Copy>(word: &Word, words: &[(&str, T)]) -> Result<T, Problem> {
+    match words.iter().find(|(name, _)| word.is(name)) {
+        Some((_, value)) => Ok(*value),
+        None => Err(invalid(word, words.iter().map(|(name, _)| *name))),
+    }
+}
+
+/// Adds up the bits of words; a word that adds nothing warns.
+pub fn collect(words: &[Word], known: &[(&str, u32)], scene: &mut super::Scene<'_>) -> Result<u32, Problem> {
+    let mut mask = 0;
+    for word in words {
+        let bits = choose(word, known)?;
+        if bits != 0 && mask & bits == bits {
+            let text = sentence(&[b"duplicate value \"", &word.bytes, b"\""]);
+            scene.report(Problem::warning(text).at(word.span));
+        }
+        mask |= bits;
+    }
+    Ok(mask)
+}
+
+fn invalid<'w>(word: &Word, known: impl Iterator<Item = &'w str> + Clone) -> Problem {
+    let text = sentence(&[b"invalid value \"", &word.bytes, b"\""]);
+    let accepted: Vec<&str> = known.clone().collect();
+    let problem = Problem::new(text).at(word.span).help(format!("accepted: {}", accepted.join(", ")));
+    match nearest(&word.bytes, known) {
+        Some(name) => problem.help(format!("did you mean `{name}`?")),
+        None => problem,
+    }
+}

@@ -1,0 +1,86 @@
+//! Finding things in a configuration by what a connection knows.
+
+use std::path::PathBuf;
+
+use bstr::BString;
+
+use super::model::{Config, Http, HttpListener, Rtmp, RtmpListener};
+use crate::conf::{ListenAddr, Pattern};
+use super::log_spec::LogSpec;
+use crate::module::core::log::{LogLevel, LogTarget};
+use crate::module::core::process::WorkerProcesses;
+use crate::module::http::location::LocationName;
+
+impl Rtmp {
+    /// The listener on an address.
+    pub fn listener(&self, addr: &ListenAddr) -> Option<&RtmpListener> {
+        self.listeners.iter().find(|l| l.addr == *addr)
+    }
+}
+
+impl Http {
+    /// The listener on an address.
+    pub fn listener(&self, addr: &ListenAddr) -> Option<&HttpListener> {
+        self.listeners.iter().find(|l| l.addr == *addr)
+    }
+}
+
+impl Config {
+    /// Threads that move media.
+    pub fn workers(&self) -> usize {
+        match self.core.worker_processes {
+            WorkerProcesses::Auto => std::thread::available_parallelism().map_or(1, |n| n.get()),
+            WorkerProcesses::Count(n) => usize::try_from(n).unwrap_or(usize::MAX).clamp(1, MAX_WORKERS),
+        }
+    }
+
+    /// Where log lines go: the `error_log` lines outside every block, else the default log. Syslog and memory
+    /// targets have no effect (`-t` says so).
+    pub fn log_specs(&self) -> Vec<LogSpec> {
+        let said = self.core_current.error_log.iter().filter_map(|line| {
+            let path = match &line.target {
+                LogTarget::File(path) => Some(path.clone()),
+                LogTarget::Stderr => None,
+                LogTarget::Memory(_) | LogTarget::Syslog(_) => return None,
+            };
+            Some(LogSpec { path, level: line.level })
+        });
+        let said: Vec<LogSpec> = said.collect();
+        if said.is_empty() {
+            vec![LogSpec { path: Some(self.paths.error_log.clone()), level: LogLevel::Error }]
+        } else {
+            said
+        }
+    }
+
+    /// The pid file; none for the embedded configuration, which has no prefix to put it in.
+    pub fn pid_path(&self) -> Option<PathBuf> {
+        (!self.paths.conf_file.as_os_str().is_empty()).then(|| self.core.pid.0.clone())
+    }
+
+    /// Connections of all workers together, as nginx counts them: `worker_connections` each.
+    pub fn connection_limit(&self) -> u64 {
+        self.events.worker_connections.0.saturating_mul(self.workers() as u64)
+    }
+}
+
+impl LocationName {
+    /// How paths begin, for a location by prefix.
+    pub fn prefix(&self) -> Option<&BString> {
+        match self {
+            LocationName::Prefix { prefix, .. } => Some(prefix),
+            LocationName::Exact(_) | LocationName::Regex(_) | LocationName::Named(_) => None,
+        }
+    }
+
+    /// Groups of a path, for a location by regular expression.
+    pub fn captures(&self, path: &[u8]) -> Option<Vec<BString>> {
+        match self {
+            LocationName::Regex(pattern) => Pattern::captures(pattern, path),
+            _ => None,
+        }
+    }
+}
+
+/// More threads than this only cost memory; the original's slot table ends at 128 too.
+const MAX_WORKERS: usize = 128;

@@ -1,0 +1,230 @@
+//! The configuration as the server reads it: immutable, shared, complete.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bstr::{BStr, BString};
+
+use super::locations::Locations;
+use super::names::NameTable;
+use crate::conf::{Diagnostic, ListenAddr, ListenOptions, Pos, ServerName, SourceFile};
+use crate::module::control::conf::ControlParts;
+use crate::module::flv::conf::FlvLive;
+use crate::module::hls2::live::Hls2Live;
+use crate::module::http::location::LocationName;
+use crate::module::http::response::Return;
+use crate::module::stat::conf::StatParts;
+use crate::module::ts::conf::TsLive;
+use crate::module::{access, codec, core, events, gop, http, live, notify, rtmp};
+
+/// Everything a configuration says.
+#[derive(Debug)]
+pub struct Config {
+    /// The process: user, workers, files.
+    pub core: core::conf::Conf,
+    /// Values of the process that change at once: logs.
+    pub core_current: core::conf::Current,
+    /// `events { }`
+    pub events: events::conf::Conf,
+    /// `rtmp { }`, several blocks taken together.
+    pub rtmp: Option<Rtmp>,
+    /// `http { }`
+    pub http: Option<Http>,
+    /// The texts it was read from, in the order of their first use.
+    pub files: Vec<SourceFile>,
+    /// Where relative paths start.
+    pub paths: Paths,
+    /// What is accepted but probably not meant.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Where relative paths start.
+#[derive(Clone, Debug, Default)]
+pub struct Paths {
+    /// The installation prefix.
+    pub prefix: PathBuf,
+    /// The main configuration file; empty for the embedded one.
+    pub conf_file: PathBuf,
+    /// The error log used while the configuration says nothing of its own.
+    pub error_log: PathBuf,
+}
+
+/// `rtmp { }`
+#[derive(Debug)]
+pub struct Rtmp {
+    /// The sockets, each with the servers that share it.
+    pub listeners: Vec<RtmpListener>,
+    /// All servers in the order of the file.
+    pub servers: Vec<Arc<RtmpServer>>,
+    /// Notifications about the process.
+    pub notify: notify::main_conf::MainCurrent,
+    /// RTMP connections of the whole server; `None` is no limit.
+    pub max_connections: Option<u64>,
+}
+
+/// A socket for RTMP.
+#[derive(Debug)]
+pub struct RtmpListener {
+    /// Where it listens.
+    pub addr: ListenAddr,
+    /// How it listens.
+    pub options: ListenOptions,
+    /// The first `listen` line of that address.
+    pub pos: Pos,
+    /// The servers that share the socket.
+    pub servers: NameTable<RtmpServer>,
+}
+
+/// A virtual RTMP server.
+#[derive(Debug)]
+pub struct RtmpServer {
+    /// Its names; empty if none are given.
+    pub names: Vec<ServerName>,
+    /// Its identity; `default` unless set.
+    pub serverid: BString,
+    /// Values that a session keeps.
+    pub held: rtmp::server_conf::ServerConf,
+    /// The application values as they stand before a session has chosen an application.
+    pub base: rtmp::conf::Conf,
+    /// Its applications in the order of the file.
+    pub applications: Vec<Arc<Application>>,
+    /// Where it begins.
+    pub pos: Pos,
+}
+
+/// An RTMP application. Fields named `*_current` or of a `Current` type are looked up at each use.
+#[derive(Debug)]
+pub struct Application {
+    /// Its name; `*` takes the names without a block of their own.
+    pub name: BString,
+    /// Transport.
+    pub rtmp: rtmp::conf::Conf,
+    /// Live publishing and playing.
+    pub live: live::conf::Conf,
+    /// The cache for new players.
+    pub gop: gop::conf::Conf,
+    /// Metadata.
+    pub codec: codec::conf::Conf,
+    /// Who may publish and play.
+    pub access: access::conf::Current,
+    /// Notifications.
+    pub notify: notify::conf::Current,
+    /// Where it begins.
+    pub pos: Pos,
+}
+
+/// `http { }`
+#[derive(Debug)]
+pub struct Http {
+    /// The sockets, each with the servers that share it.
+    pub listeners: Vec<HttpListener>,
+    /// All servers in the order of the file.
+    pub servers: Vec<Arc<HttpServer>>,
+}
+
+/// A socket for HTTP.
+#[derive(Debug)]
+pub struct HttpListener {
+    /// Where it listens.
+    pub addr: ListenAddr,
+    /// How it listens.
+    pub options: ListenOptions,
+    /// The first `listen` line of that address.
+    pub pos: Pos,
+    /// The servers that share the socket.
+    pub servers: NameTable<HttpServer>,
+}
+
+/// A virtual HTTP server.
+#[derive(Debug)]
+pub struct HttpServer {
+    /// Its names; empty if none are given.
+    pub names: Vec<ServerName>,
+    /// Values for the whole server.
+    pub held: http::server_conf::ServerConf,
+    /// `return` outside every location: answers every request.
+    pub answer: Option<Return>,
+    /// What is done with paths; paths no location takes go to [`HttpServer::fallback`].
+    pub locations: Locations,
+    /// The server's own values, for paths that no location takes.
+    pub fallback: Arc<Location>,
+    /// Where it begins.
+    pub pos: Pos,
+}
+
+/// What is done with some paths.
+#[derive(Debug)]
+pub struct Location {
+    /// Which paths.
+    pub name: LocationName,
+    /// What is done.
+    pub handler: Handler,
+    /// How responses look.
+    pub conf: http::conf::Conf,
+    /// Locations inside.
+    pub nested: Locations,
+    /// Where it begins.
+    pub pos: Pos,
+}
+
+/// Who answers in a location.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Handler {
+    /// Live FLV.
+    FlvLive(FlvLive),
+    /// HLS from memory.
+    Hls2Live(Hls2Live),
+    /// A fixed answer.
+    Return(Return),
+    /// Control requests.
+    RtmpControl(ControlParts),
+    /// Statistics as XML, with a stylesheet if one is named.
+    RtmpStat(StatParts, BString),
+    /// Files.
+    Static(Files),
+    /// Internal figures as JSON.
+    SysStat,
+    /// Live MPEG-TS.
+    TsLive(TsLive),
+    /// A directive whose feature does not exist yet: answered with 503.
+    Unsupported(&'static str),
+}
+
+/// Where files are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// In this directory, in place of the location's prefix.
+    Alias(PathBuf),
+    /// Below this directory, under the whole path.
+    Root(PathBuf),
+}
+
+impl RtmpListener {
+    /// The server for the host of a client's tcUrl.
+    pub fn server_for(&self, host: &[u8]) -> &Arc<RtmpServer> {
+        self.servers.find(host)
+    }
+}
+
+impl RtmpServer {
+    /// The application of that name, else the one named `*`.
+    pub fn application(&self, name: &[u8]) -> Option<&Arc<Application>> {
+        let find = |name: &[u8]| self.applications.iter().find(|a| a.name == BStr::new(name));
+        find(name).or_else(|| find(b"*"))
+    }
+}
+
+impl HttpListener {
+    /// The server for the host of a request.
+    pub fn server_for(&self, host: &[u8]) -> &Arc<HttpServer> {
+        self.servers.find(host)
+    }
+}
+
+impl HttpServer {
+    /// The location for a decoded path, nginx's way: exact, longest prefix (`^~` ends the search), first regular
+    /// expression, longest prefix.
+    pub fn location_for(&self, path: &[u8]) -> &Arc<Location> {
+        self.locations.find(path).unwrap_or(&self.fallback)
+    }
+}

@@ -1,0 +1,119 @@
+//! Which of several virtual servers answers to a host name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bstr::{BString, ByteSlice};
+
+use crate::conf::{Pattern, ServerName};
+
+/// The servers of one address by their names.
+///
+/// Searched in nginx's order: the exact name, the longest leading wildcard, the longest trailing wildcard, the first
+/// regular expression, the default.
+#[derive(Debug)]
+pub struct NameTable<T> {
+    default: Arc<T>,
+    servers: Vec<Arc<T>>,
+    exact: HashMap<BString, Arc<T>>,
+    leading: HashMap<BString, Arc<T>>,
+    trailing: HashMap<BString, Arc<T>>,
+    regexes: Vec<(Pattern, Arc<T>)>,
+}
+
+impl<T> NameTable<T> {
+    /// A table in which every name finds that server.
+    pub fn new(default: Arc<T>) -> NameTable<T> {
+        NameTable {
+            default,
+            servers: Vec::new(),
+            exact: HashMap::new(),
+            leading: HashMap::new(),
+            trailing: HashMap::new(),
+            regexes: Vec::new(),
+        }
+    }
+
+    /// Adds a server; false names those of its names that another server has already.
+    pub fn add(&mut self, server: &Arc<T>, names: &[ServerName]) -> Vec<BString> {
+        self.servers.push(Arc::clone(server));
+        let mut taken = Vec::new();
+        for name in names {
+            let (table, key) = match name {
+                ServerName::Exact(key) => (&mut self.exact, key),
+                ServerName::LeadingWildcard(key) => (&mut self.leading, key),
+                ServerName::TrailingWildcard(key) => (&mut self.trailing, key),
+                ServerName::Regex(pattern) => {
+                    self.regexes.push((pattern.clone(), Arc::clone(server)));
+                    continue;
+                }
+            };
+            if table.contains_key(key) {
+                taken.push(name.spelled());
+            } else {
+                table.insert(key.clone(), Arc::clone(server));
+            }
+        }
+        taken
+    }
+
+    /// The server for a host name, in any letter case; a final dot is ignored.
+    pub fn find(&self, host: &[u8]) -> &Arc<T> {
+        let host = host.strip_suffix(b".").unwrap_or(host).to_ascii_lowercase();
+        let host = host.as_slice();
+        if let Some(server) = self.exact.get(host.as_bstr()) {
+            return server;
+        }
+        // The first dot leaves the longest tail, the last dot the longest head.
+        let tails = host.find_iter(".").map(|dot| &host[dot..]);
+        if let Some(server) = tails.filter(|t| t.len() < host.len()).find_map(|t| self.leading.get(t.as_bstr())) {
+            return server;
+        }
+        let heads = host.rfind_iter(".").map(|dot| &host[..=dot]);
+        if let Some(server) = heads.filter(|h| h.len() < host.len()).find_map(|h| self.trailing.get(h.as_bstr())) {
+            return server;
+        }
+        let regex = self.regexes.iter().find(|(pattern, _)| pattern.is_match(host));
+        regex.map_or(&self.default, |(_, server)| server)
+    }
+
+    /// The server for names that nobody has.
+    pub fn default_server(&self) -> &Arc<T> {
+        &self.default
+    }
+
+    /// All servers of the address, in the order of the file.
+    pub fn servers(&self) -> &[Arc<T>] {
+        &self.servers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_searched_in_order() {
+        let mut table = NameTable::new(Arc::new("default"));
+        let mut add = |server: &'static str, name: ServerName| {
+            assert!(table.add(&Arc::new(server), &[name]).is_empty());
+        };
+        add("exact", ServerName::Exact("www.example.com".into()));
+        add("short tail", ServerName::LeadingWildcard(".com".into()));
+        add("long tail", ServerName::LeadingWildcard(".example.com".into()));
+        add("head", ServerName::TrailingWildcard("www.".into()));
+        for (host, want) in [
+            ("WWW.example.com", "exact"),
+            ("a.example.com", "long tail"),
+            ("a.b.example.com", "long tail"),
+            ("example.com", "short tail"),
+            ("www.example.org", "head"),
+            ("com", "default"),
+            ("", "default"),
+            (".", "default"),
+        ] {
+            assert_eq!(**table.find(host.as_bytes()), *want, "{host}");
+        }
+        assert_eq!(table.add(&Arc::new("again"), &[ServerName::Exact("www.example.com".into())]), ["www.example.com"]);
+    }
+}

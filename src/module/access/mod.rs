@@ -1,0 +1,4 @@
+//! Who may publish and play.
+
+pub mod conf;
+pub mod rule;

@@ -1,0 +1,3 @@
+//! Control requests.
+
+pub mod conf;

@@ -1,0 +1,43 @@
+//! Directives outside every block.
+
+use super::log::ErrorLog;
+use super::process::{EnvVar, UserGroup, WorkerProcesses};
+use crate::conf::context::MAIN;
+use crate::conf::directive::directives;
+use crate::conf::{Flag, Msec, Num, Offset, PrefixPath, RawPath};
+
+directives! {
+    /// The process: its user, workers, files and logs.
+    module "core";
+    held as Conf {
+        restart {
+            /// User and group of the process once its sockets are bound. The group defaults to the one named like the
+            /// user. Ignored unless started as root.
+            "user" => user: Option<UserGroup>, in MAIN;
+            /// Detaches from the terminal.
+            "daemon" => daemon: Flag = "on", in MAIN;
+            /// Kept for compatibility: there is one process, with or without a supervising parent.
+            "master_process" => master_process: Flag = "on", in MAIN;
+            /// Threads that move media; `auto` means one per processor.
+            "worker_processes" => worker_processes: WorkerProcesses = "1", in MAIN;
+            /// Limit of open files.
+            "worker_rlimit_nofile" => worker_rlimit_nofile: Option<Num>, in MAIN;
+            /// Limit of the size of a core file.
+            "worker_rlimit_core" => worker_rlimit_core: Option<Offset>, in MAIN;
+            /// Closes what is still open this long after a graceful shutdown began.
+            "worker_shutdown_timeout" => worker_shutdown_timeout: Option<Msec>, in MAIN;
+            /// Current directory of the process; relative recording paths start there.
+            "working_directory" => working_directory: Option<RawPath>, in MAIN;
+            /// File that holds the process id.
+            "pid" => pid: PrefixPath = "logs/nginx.pid", in MAIN;
+            /// Accepted for compatibility.
+            "lock_file" => lock_file: PrefixPath = "logs/nginx.lock", in MAIN;
+            /// Keeps or sets an environment variable of the process and its children.
+            "env" => env: Vec<EnvVar>, in MAIN;
+        }
+    }
+    live as Current {
+        /// Where the log goes, and from which level on. May be repeated.
+        "error_log" => error_log: Vec<ErrorLog>, in MAIN;
+    }
+}

@@ -1,0 +1,5 @@
+//! The process: user, workers, files, logs.
+
+pub mod conf;
+pub mod log;
+pub mod process;

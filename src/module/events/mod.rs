@@ -1,0 +1,3 @@
+//! Connection processing.
+
+pub mod conf;

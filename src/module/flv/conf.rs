@@ -1,0 +1,53 @@
+//! Directives of live FLV over HTTP.
+
+use bstr::BString;
+
+use crate::conf::context::LOCATION;
+use crate::conf::directive::directives;
+use crate::conf::{Args, Arity, ListenAddr, Own, Problem, Scene, Value};
+use crate::module::http::handler::{Relation, parameter, unsupported};
+
+/// A location that serves live FLV.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlvLive {
+    /// The rtmp address whose streams are served.
+    pub addr: ListenAddr,
+    /// The application, unless the request names one.
+    pub app: Option<BString>,
+    /// Whether the FLV header announces audio.
+    pub audio: bool,
+    /// Whether the FLV header announces video.
+    pub video: bool,
+}
+
+directives! {
+    /// Live FLV over HTTP.
+    module "flv";
+    live as Current {
+        /// Serves live FLV of the streams of the rtmp server that listens on that address.
+        "flv_live" => flv_live: Own<FlvLive>, in LOCATION;
+    }
+}
+
+impl Value for FlvLive {
+    const ARITY: Arity = Arity::between(1, 3);
+
+    fn syntax() -> String {
+        "address [app=name] [audio=0|1] [video=0|1]".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<FlvLive, Problem> {
+        let Relation(addr) = Relation::read(args.first(), scene)?;
+        let mut live = FlvLive { addr, app: None, audio: true, video: true };
+        for word in args.words.get(1..).unwrap_or_default() {
+            // The original takes any number but 0, and also what is no number, for yes.
+            match parameter(word) {
+                (b"app", Some(value)) => live.app = Some(value.into()),
+                (b"audio", Some(value)) => live.audio = value != b"0",
+                (b"video", Some(value)) => live.video = value != b"0",
+                _ => return Err(unsupported(word, "app=, audio=, video=")),
+            }
+        }
+        Ok(live)
+    }
+}

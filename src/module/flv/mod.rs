@@ -1,0 +1,3 @@
+//! Live FLV over HTTP.
+
+pub mod conf;

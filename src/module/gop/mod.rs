@@ -1,0 +1,3 @@
+//! The cache from which new players start.
+
+pub mod conf;

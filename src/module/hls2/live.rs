@@ -1,0 +1,49 @@
+//! `hls2_live`.
+
+use bstr::BString;
+
+use crate::conf::{Args, Arity, ListenAddr, Problem, Scene, Value};
+use crate::module::http::handler::{Relation, parameter, unsupported};
+
+/// A location that serves HLS from memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hls2Live {
+    /// The rtmp address whose streams are served.
+    pub addr: ListenAddr,
+    /// The application, unless the request names one.
+    pub app: Option<BString>,
+    /// What notifications see as flashVer.
+    pub flashver: Option<BString>,
+    /// What notifications see as swfUrl.
+    pub swf_url: Option<BString>,
+    /// What notifications see as tcUrl.
+    pub tc_url: Option<BString>,
+    /// What notifications see as pageUrl.
+    pub page_url: Option<BString>,
+}
+
+impl Value for Hls2Live {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "address [app=name] [flashver=text] [swf_url=text] [tc_url=text] [page_url=text]".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Hls2Live, Problem> {
+        let Relation(addr) = Relation::read(args.first(), scene)?;
+        let mut live = Hls2Live { addr, app: None, flashver: None, swf_url: None, tc_url: None, page_url: None };
+        for word in args.words.get(1..).unwrap_or_default() {
+            let field = match parameter(word) {
+                (b"app", Some(value)) => (&mut live.app, value),
+                (b"flashver", Some(value)) => (&mut live.flashver, value),
+                (b"swf_url", Some(value)) => (&mut live.swf_url, value),
+                (b"tc_url", Some(value)) => (&mut live.tc_url, value),
+                (b"page_url", Some(value)) => (&mut live.page_url, value),
+                _ => return Err(unsupported(word, "app=, flashver=, swf_url=, tc_url=, page_url=")),
+            };
+            let (field, value) = field;
+            *field = Some(value.into());
+        }
+        Ok(live)
+    }
+}

@@ -1,0 +1,4 @@
+//! HLS from memory.
+
+pub mod conf;
+pub mod live;

@@ -1,0 +1,3 @@
+//! Live publishing and playing.
+
+pub mod conf;

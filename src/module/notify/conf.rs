@@ -1,0 +1,48 @@
+//! Directives of notifications in applications.
+
+use super::hook::Hook;
+use crate::conf::context::{APPLICATION, RTMP_ALL, RTMP_SERVER};
+use crate::conf::directive::directives;
+use crate::conf::word::one_of;
+use crate::conf::{Arity, Flag};
+
+one_of! {
+    /// Which codec headers fire `on_meta`.
+    pub enum MetaType {
+        /// Video headers.
+        "video" => Video,
+        /// Audio headers.
+        "audio" => Audio,
+        /// Both.
+        "both" => Both,
+    }
+}
+
+directives! {
+    /// HTTP notifications of what happens to streams.
+    module "notify";
+    live as Current {
+        /// Lets a client in when the server that was asked gives no answer at all.
+        "ignore_invalid_notify" => ignore_invalid: Flag = "off", in RTMP_ALL;
+        /// Asked when a client connects.
+        "on_connect" | "oclp_connect" => on_connect: Option<Hook>, in RTMP_SERVER, no effect yet;
+        /// Asked when a client starts playing; anything but a 2xx answer refuses it.
+        "on_play" | "oclp_play" => on_play: Option<Hook>, in APPLICATION;
+        /// Asked when a client starts publishing; anything but a 2xx answer refuses it.
+        "on_publish" | "oclp_publish" => on_publish: Option<Hook>, in APPLICATION;
+        /// Asked when a played stream has no publisher: where to pull it from.
+        "on_pull" | "oclp_pull" => on_pull: Option<Hook>, in APPLICATION, no effect yet;
+        /// Asked when a stream is published: where to push it to. Up to eight lines, one relay each.
+        "on_push" | "oclp_push" => on_push: Vec<Hook>, in APPLICATION, no effect yet;
+        /// Told when a stream gets its first session and loses its last.
+        "on_stream" | "oclp_stream" => on_stream: Option<Hook>, in APPLICATION;
+        /// Told when a publisher's codec headers have come. Up to eight lines.
+        "on_meta" | "oclp_meta" => on_meta: Vec<Hook>, in APPLICATION;
+        /// Asked before a stream is recorded as MPEG-TS, told of its files.
+        "on_record" | "oclp_record" => on_record: Option<Hook>, in APPLICATION, no effect yet;
+        /// Fires `on_meta` only for the first header of a stream. Further words are ignored.
+        "on_meta_once" | "oclp_meta_once" => on_meta_once: Flag = "on", in RTMP_ALL, args Arity::SOME;
+        /// Which header fires `on_meta`. Further words are ignored.
+        "on_meta_type" | "oclp_meta_type" => on_meta_type: MetaType = "video", in RTMP_ALL, args Arity::SOME;
+    }
+}

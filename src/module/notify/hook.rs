@@ -1,0 +1,201 @@
+//! One notification: whom to ask, what to send, and what the answer may do.
+
+use bstr::{BString, ByteSlice};
+
+use super::url::{Url, UrlError};
+use super::variable::{Template, TemplateError};
+use crate::conf::{Args, Arity, Msec, Pos, Problem, Repeat, Scene, Value, Word, number, sentence};
+
+/// Lines of a repeatable notification in one application.
+pub const MAX_LINES: usize = 8;
+/// Time for the answer unless `timeout=` says otherwise.
+pub const DEFAULT_TIMEOUT: Msec = Msec(3_000);
+/// Time between updates unless `update=` says otherwise.
+pub const DEFAULT_UPDATE: Msec = Msec(60_000);
+
+/// Stages beside `start`, which is always on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stages {
+    /// Sent periodically while it lasts.
+    pub update: bool,
+    /// Sent at the end.
+    pub done: bool,
+}
+
+/// Stages whose answer may refuse or end a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Enforce {
+    /// The answer to `start` counts.
+    pub start: bool,
+    /// The answer to `update` counts.
+    pub update: bool,
+}
+
+/// One notification line.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// Whom to ask.
+    pub url: Url,
+    /// What is appended to the query.
+    pub args: Template,
+    /// Tells several lines apart; empty if not given.
+    pub groupid: BString,
+    /// Which stages are sent beside `start`.
+    pub stages: Stages,
+    /// How long to wait for an answer.
+    pub timeout: Msec,
+    /// How often `update` is sent.
+    pub update: Msec,
+    /// Which answers count.
+    pub enforce: Enforce,
+    /// Whether the old name (`oclp_*`) was used.
+    pub legacy: bool,
+    /// Where it is written.
+    pub pos: Pos,
+}
+
+impl Value for Hook {
+    const ARITY: Arity = Arity::SOME;
+    const LIMIT: Repeat = Repeat::AtMost(MAX_LINES);
+
+    fn syntax() -> String {
+        "url [args=text] [groupid=text] [stage=[start][,update][,done]] [timeout=time] [update=time] \
+         [enforce=start[,update]]"
+            .into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Hook, Problem> {
+        let legacy = args.name.bytes.starts_with(b"oclp_");
+        let mut url = None;
+        let mut hook = Parameters {
+            args: Template::default(),
+            groupid: BString::default(),
+            stages: Stages::default(),
+            timeout: DEFAULT_TIMEOUT,
+            update: DEFAULT_UPDATE,
+            enforce: Enforce { start: true, update: legacy },
+        };
+        for word in args.words {
+            if !hook.read(word, scene)? {
+                let parsed = read_url(word, scene)?;
+                if url.replace(parsed).is_some() {
+                    return Err(Problem::new("duplicate url").at(word.span).help("one line asks one server"));
+                }
+            }
+        }
+        let url = url.ok_or_else(|| args.refuse("has no url"))?;
+        let Parameters { args: template, groupid, stages, timeout, update, enforce } = hook;
+        let pos = scene.pos(args.terminator);
+        Ok(Hook { url, args: template, groupid, stages, timeout, update, enforce, legacy, pos })
+    }
+
+    fn duplicate(name: &Word) -> BString {
+        let event = name.bytes.strip_prefix(b"oclp_").or(name.bytes.strip_prefix(b"on_")).unwrap_or(&name.bytes);
+        match event {
+            b"master" | b"proc" => "duplicate url".into(),
+            b"meta" | b"push" => sentence(&[b"too much oclp_", event, b" events"]),
+            _ => sentence(&[b"duplicate on_", event]),
+        }
+    }
+}
+
+/// Everything on a line but the address.
+struct Parameters {
+    args: Template,
+    groupid: BString,
+    stages: Stages,
+    timeout: Msec,
+    update: Msec,
+    enforce: Enforce,
+}
+
+impl Parameters {
+    /// Reads `name=value`; false if the name is none of ours.
+    fn read(&mut self, word: &Word, scene: &mut Scene<'_>) -> Result<bool, Problem> {
+        let Some((name, value)) = word.bytes.split_once_str("=") else { return Ok(false) };
+        match name {
+            b"args" => self.args = template(value, word, scene)?,
+            b"groupid" => self.groupid = value.into(),
+            b"stage" => self.stages = stages(value, word)?,
+            b"timeout" => self.timeout = time(value, word, "timeout", DEFAULT_TIMEOUT)?,
+            b"update" => self.update = time(value, word, "update", DEFAULT_UPDATE)?,
+            b"enforce" => self.enforce = enforce(value, word)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+fn template(text: &[u8], word: &Word, scene: &mut Scene<'_>) -> Result<Template, Problem> {
+    match Template::compile(text) {
+        Ok(template) => Ok(template),
+        Err(TemplateError::NoName) => {
+            let help = "the whole args= is left out; a variable is written `$name`, without braces";
+            scene.report(Problem::warning("invalid variable name \"$\"").at(word.span).help(help));
+            Ok(Template::default())
+        }
+        Err(TemplateError::Unknown { name, nearest }) => {
+            let problem = Problem::new(sentence(&[b"unknown \"", &name, b"\" variable"])).at(word.span);
+            Err(match nearest {
+                Some(nearest) => problem.help(format!("did you mean `${nearest}`?")),
+                None => problem,
+            })
+        }
+    }
+}
+
+fn stages(value: &[u8], word: &Word) -> Result<Stages, Problem> {
+    let mut stages = Stages::default();
+    for stage in value.split(|b| *b == b',') {
+        match stage {
+            b"start" => {}
+            b"update" => stages.update = true,
+            b"done" => stages.done = true,
+            _ => return Err(unknown("stage", stage, word).help("accepted: start, update, done")),
+        }
+    }
+    Ok(stages)
+}
+
+fn enforce(value: &[u8], word: &Word) -> Result<Enforce, Problem> {
+    let mut enforce = Enforce::default();
+    for stage in value.split(|b| *b == b',') {
+        match stage {
+            b"start" => enforce.start = true,
+            b"update" => enforce.update = true,
+            _ => return Err(unknown("enforce", stage, word).help("accepted: start, update")),
+        }
+    }
+    Ok(enforce)
+}
+
+/// Zero means the default, as in the original.
+fn time(value: &[u8], word: &Word, name: &str, default: Msec) -> Result<Msec, Problem> {
+    let time = number::msec(value).ok_or_else(|| unknown(&format!("{name} timer format"), value, word))?;
+    Ok(if time == 0 { default } else { Msec(time) })
+}
+
+fn unknown(what: &str, value: &[u8], word: &Word) -> Problem {
+    let text = sentence(&[b"unknown ", what.as_bytes(), b" \"", value, b"\""]);
+    Problem::new(text).at(word.span)
+}
+
+fn read_url(word: &Word, scene: &mut Scene<'_>) -> Result<Url, Problem> {
+    match Url::parse(&word.bytes) {
+        Ok((url, false)) => Ok(url),
+        Ok((url, true)) => {
+            let text = format!("port out of range, {} is used", url.port);
+            scene.report(Problem::warning(text).at(word.span));
+            Ok(url)
+        }
+        Err(UrlError::Scheme) => {
+            let text = sentence(&[b"\"", &word.bytes, b"\" must be http url"]);
+            let help = "beside the url these are known: args=, groupid=, stage=, timeout=, update=, enforce=";
+            Err(Problem::new(text).at(word.span).help(help))
+        }
+        Err(UrlError::Format) => {
+            let text = sentence(&[b"request url format error \"", &word.bytes, b"\""]);
+            Err(Problem::new(text).at(word.span).help("written as http://host[:port][/path][?query]"))
+        }
+    }
+}

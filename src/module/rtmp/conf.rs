@@ -1,0 +1,59 @@
+//! Directives of RTMP applications.
+
+use crate::conf::context::{APPLICATION, RTMP, RTMP_ALL, RTMP_SERVER};
+use crate::conf::directive::directives;
+use crate::conf::{Args, Flag, Num, Problem, Scene, Text, Value};
+
+/// More frames than this are never merged into one write.
+const MAX_MERGE_FRAME: u64 = 64;
+
+/// How many frames are merged into one write, at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MergeFrame(pub u64);
+
+directives! {
+    /// RTMP applications.
+    module "rtmp";
+    blocks {
+        /// An application, chosen by the name in the client's connect command; `*` takes the names without a block.
+        /// The first block of a name counts.
+        "application" => Text, opens APPLICATION, in RTMP_SERVER;
+    }
+    held as Conf {
+        session {
+            /// Frames merged into one write, up to 64.
+            "merge_frame" => merge_frame: MergeFrame = "32", in RTMP_ALL;
+            /// Sends small packets at once (TCP_NODELAY).
+            "tcp_nodelay" => tcp_nodelay: Flag = "on", in RTMP_ALL;
+            /// Repeats the extended timestamp in every chunk of a message that is sent.
+            "play_time_fix" => play_time_fix: Flag = "on", in RTMP_ALL;
+            /// Expects the extended timestamp in every chunk of a message that is received.
+            "publish_time_fix" => publish_time_fix: Flag = "on", in RTMP_ALL;
+            /// FLV video codec id that means H.265.
+            "hevc_codecid" => hevc_codecid: Num = "12", in RTMP_ALL;
+        }
+    }
+    live as Current {
+        /// Refuses connections beyond so many RTMP connections of the whole server.
+        "max_connections" => max_connections: Option<Num>, in RTMP | RTMP_SERVER | APPLICATION, once everywhere;
+    }
+}
+
+impl Value for MergeFrame {
+    fn syntax() -> String {
+        "number".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<MergeFrame, Problem> {
+        let frames = Num::parse(args, scene)?;
+        if frames > MAX_MERGE_FRAME {
+            let text = format!("the merge_frame must be no larger than {MAX_MERGE_FRAME}");
+            return Err(Problem::new(text).at(args.span()));
+        }
+        if frames == 0 {
+            let text = "\"merge_frame\" 0 would send nothing, 1 is used";
+            scene.report(Problem::warning(text).at(args.span()));
+        }
+        Ok(MergeFrame(frames.max(1)))
+    }
+}

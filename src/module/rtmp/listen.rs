@@ -1,0 +1,25 @@
+//! `listen` of an RTMP server.
+
+use crate::conf::listen::{Family, Listen};
+use crate::conf::{Args, Arity, Problem, Scene, Value};
+
+/// The port of RTMP.
+pub const DEFAULT_PORT: u16 = 1935;
+
+/// One `listen` line of an RTMP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenRtmp(pub Listen);
+
+impl Value for ListenRtmp {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "port | host[:port] | [v6]:port | unix:path [default_server] [bind] [reuseport] [proxy_protocol] \
+         [backlog=number] [rcvbuf=size] [sndbuf=size] [ipv6only=on|off] [so_keepalive=on|off|idle:interval:probes]"
+            .into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ListenRtmp, Problem> {
+        Listen::read(args, Family::Rtmp, DEFAULT_PORT, scene).map(ListenRtmp)
+    }
+}

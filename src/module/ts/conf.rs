@@ -1,0 +1,46 @@
+//! Directives of live MPEG-TS over HTTP.
+
+use bstr::BString;
+
+use crate::conf::context::LOCATION;
+use crate::conf::directive::directives;
+use crate::conf::{Args, Arity, ListenAddr, Own, Problem, Scene, Value};
+use crate::module::http::handler::{Relation, parameter, unsupported};
+
+/// A location that serves live MPEG-TS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TsLive {
+    /// The rtmp address whose streams are served.
+    pub addr: ListenAddr,
+    /// The application, unless the request names one.
+    pub app: Option<BString>,
+}
+
+directives! {
+    /// Live MPEG-TS over HTTP.
+    module "ts";
+    live as Current {
+        /// Serves live MPEG-TS of the streams of the rtmp server that listens on that address.
+        "ts_live" => ts_live: Own<TsLive>, in LOCATION, no effect yet;
+    }
+}
+
+impl Value for TsLive {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "address [app=name]".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<TsLive, Problem> {
+        let Relation(addr) = Relation::read(args.first(), scene)?;
+        let mut live = TsLive { addr, app: None };
+        for word in args.words.get(1..).unwrap_or_default() {
+            match parameter(word) {
+                (b"app", Some(value)) => live.app = Some(value.into()),
+                _ => return Err(unsupported(word, "app=")),
+            }
+        }
+        Ok(live)
+    }
+}

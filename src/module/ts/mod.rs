@@ -1,0 +1,3 @@
+//! Live MPEG-TS over HTTP.
+
+pub mod conf;

@@ -1,0 +1,129 @@
+//! The socket as hyper sees it, and the moment when a live response leaves hyper's hands.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+
+use super::flv::Player;
+use crate::server::socket::Socket;
+
+/// Bytes read for hyper at once; requests are small.
+const READ: usize = 8 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
+}
+
+/// A live response: armed by the handler, ripe when hyper has written the head, then taken.
+///
+/// ```text
+/// Idle --arm (handler)--> Armed --hyper flushed the head--> Flushed --take (connection task)--> Idle
+/// ```
+#[derive(Default)]
+pub struct Takeover {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Idle,
+    Armed(Box<Player>),
+    Flushed(Box<Player>),
+}
+
+impl Takeover {
+    /// The response that the handler returns next is live: `player` goes on when its head is out.
+    pub fn arm(&self, player: Player) {
+        *self.lock() = State::Armed(Box::new(player));
+    }
+
+    /// Whether the head is out.
+    pub fn is_flushed(&self) -> bool {
+        matches!(*self.lock(), State::Flushed(_))
+    }
+
+    /// The player, once the head is out.
+    pub fn take(&self) -> Option<Box<Player>> {
+        let mut state = self.lock();
+        match std::mem::take(&mut *state) {
+            State::Flushed(player) => Some(player),
+            State::Idle | State::Armed(_) => None,
+        }
+    }
+
+    /// hyper has written everything it had: the head of a live response, if one is armed, since its body stays
+    /// silent.
+    fn flushed(&self) {
+        let mut state = self.lock();
+        *state = match std::mem::take(&mut *state) {
+            State::Armed(player) => State::Flushed(player),
+            other => other,
+        };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// See the module's documentation.
+pub struct HttpIo {
+    socket: Arc<Socket>,
+    takeover: Arc<Takeover>,
+}
+
+impl HttpIo {
+    /// Over `socket`, which others may go on using once the takeover is ripe.
+    pub fn new(socket: Arc<Socket>, takeover: Arc<Takeover>) -> Self {
+        HttpIo { socket, takeover }
+    }
+}
+
+impl Read for HttpIo {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.socket.poll_read_ready(cx))?;
+            let read = BUFFER.with_borrow_mut(|buffer| {
+                let want = buffer.len().min(buf.remaining());
+                let n = self.socket.try_read(&mut buffer[..want])?;
+                buf.put_slice(&buffer[..n]);
+                Ok(())
+            });
+            match read {
+                Err(e) if io::Error::kind(&e) == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+}
+
+impl Write for HttpIo {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.socket.poll_write_ready(cx))?;
+            match self.socket.try_write(buf) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.takeover.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.shutdown_write();
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,281 @@
+//! HTTP connections: hyper reads requests and writes answers; the media of a live response goes out through the
+//! worker's delivery loop.
+
+mod control;
+mod files;
+mod flv;
+mod io;
+mod stat;
+mod variables;
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, LazyLock};
+use std::task::Poll;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SERVER};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+
+use self::io::{HttpIo, Takeover};
+use self::variables::RequestVariables;
+use super::context::{Context, Worker};
+use super::event;
+use super::socket::{Peer, Socket};
+use crate::conf::ListenAddr;
+use crate::config::model::{Handler, HttpServer, Location};
+use crate::limits;
+use crate::module::http::conf::Conf;
+use crate::module::http::header::AddHeader;
+use crate::module::http::response::Return;
+use crate::module::http::types::Types;
+
+type Body = UnsyncBoxBody<Bytes, std::io::Error>;
+
+/// What all requests of a connection share.
+struct Connection {
+    context: Arc<Context>,
+    listen: ListenAddr,
+    id: u64,
+    peer: Peer,
+    started: Instant,
+    takeover: Arc<Takeover>,
+}
+
+/// A request on its way to a handler.
+struct Exchange<'a> {
+    connection: &'a Connection,
+    request: &'a Request<Incoming>,
+    server: &'a HttpServer,
+    location: &'a Location,
+    /// Percent-decoded, without `//`, `.` and `..`.
+    path: &'a [u8],
+}
+
+/// Serves one accepted connection to its end.
+pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, socket: Socket) {
+    let Ok(peer) = socket.peer() else { return };
+    let socket = Arc::new(socket);
+    socket.set_nodelay(true);
+    let takeover = Arc::new(Takeover::default());
+    let id = context.sessions.next_id();
+    let connection = Arc::new(Connection {
+        context: context.clone(),
+        listen: listen.clone(),
+        id,
+        peer,
+        started: Instant::now(),
+        takeover: takeover.clone(),
+    });
+    let outcome = {
+        let config = context.store.load();
+        let Some(listener) = config.http.as_ref().and_then(|h| h.listener(&listen)) else { return };
+        let held = &listener.server_for(b"").held;
+        let mut builder = hyper::server::conn::http1::Builder::new();
+        builder
+            .timer(hyper_util::rt::TokioTimer::new())
+            .keep_alive(listener.server_for(b"").fallback.conf.keepalive_timeout.timeout.0 > 0)
+            .max_buf_size(limits::HTTP_HEAD_BYTES);
+        if let Some(timeout) = held.client_header_timeout.nonzero() {
+            builder.header_read_timeout(timeout);
+        }
+        drop(config);
+        let service = service_fn(move |request| {
+            let connection = connection.clone();
+            async move { Ok::<_, Infallible>(answer(&connection, request).await) }
+        });
+        let mut http = pin!(builder.serve_connection(HttpIo::new(socket.clone(), takeover.clone()), service));
+        let mut shutdown = context.shutdown.subscribe();
+        let mut stop = pin!(shutdown.wait_for(|stop| *stop));
+        poll_fn(|cx| {
+            let polled = http.as_mut().poll(cx);
+            if takeover.is_flushed() {
+                return Poll::Ready(Ok(()));
+            }
+            if stop.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            polled
+        })
+        .await
+    };
+    if let Err(error) = outcome {
+        event::http_error(id, &error);
+    }
+    // hyper and its buffers are gone; what is left of a playing connection is this task.
+    if let Some(player) = takeover.take() {
+        player.run(&worker, socket).await;
+    }
+}
+
+/// Finds the location and lets its handler answer.
+async fn answer(connection: &Connection, request: Request<Incoming>) -> Response<Body> {
+    let config = connection.context.store.load();
+    let Some(listener) = config.http.as_ref().and_then(|h| h.listener(&connection.listen)) else {
+        return plain(StatusCode::NOT_FOUND);
+    };
+    let host = host_of(&request);
+    let server = listener.server_for(&host).clone();
+    drop(config);
+    let Some(path) = files::normalize(request.uri().path().as_bytes()) else {
+        return plain(StatusCode::BAD_REQUEST);
+    };
+    let location = server.location_for(&path).clone();
+    let exchange =
+        Exchange { connection, request: &request, server: &server, location: &location, path: &path };
+    let mut response = exchange.dispatch().await;
+    exchange.add_headers(response.status(), response.headers_mut());
+    response
+}
+
+impl Exchange<'_> {
+    async fn dispatch(&self) -> Response<Body> {
+        if let Some(fixed) = &self.server.answer {
+            return self.fixed(fixed);
+        }
+        match &self.location.handler {
+            Handler::Return(fixed) => self.fixed(fixed),
+            Handler::FlvLive(flv) => flv::answer(self, flv).await,
+            Handler::RtmpStat(parts, stylesheet) => stat::answer(self, *parts, stylesheet),
+            Handler::RtmpControl(parts) => control::answer(self, *parts),
+            Handler::Static(place) => files::answer(self, place).await,
+            Handler::SysStat | Handler::TsLive(_) | Handler::Hls2Live(_) | Handler::Unsupported(_) => {
+                plain(StatusCode::SERVICE_UNAVAILABLE)
+            }
+        }
+    }
+
+    /// `return`.
+    fn fixed(&self, fixed: &Return) -> Response<Body> {
+        let mut text = Vec::new();
+        if let Some(template) = &fixed.text {
+            template.expand(&RequestVariables::new(self), &mut text);
+        }
+        let Ok(status) = StatusCode::from_u16(fixed.status) else {
+            // 444: nginx closes without an answer. hyper always answers; the shortest is an empty one.
+            let mut response = plain(StatusCode::BAD_REQUEST);
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            return response;
+        };
+        if fixed.is_redirect() {
+            let mut response = plain(status);
+            // A header value with control bytes in it is no header value; the redirect then has no target.
+            if let Ok(value) = HeaderValue::from_bytes(&self.absolute(&text)) {
+                response.headers_mut().insert(LOCATION, value);
+            }
+            return response;
+        }
+        if fixed.text.is_none() {
+            return plain(status);
+        }
+        let mut response = Response::new(full(Bytes::from(text)));
+        *response.status_mut() = status;
+        self.set_type(response.headers_mut(), self.path);
+        response
+    }
+
+    /// A path becomes an absolute URL, as nginx's `absolute_redirect on` does.
+    fn absolute(&self, target: &[u8]) -> Vec<u8> {
+        if !target.starts_with(b"/") {
+            return target.to_vec();
+        }
+        let authority = match self.request.headers().get(http::header::HOST) {
+            Some(host) => host.as_bytes().to_vec(),
+            None => self.connection.peer.local_addr.clone().into_bytes(),
+        };
+        [b"http://", &authority[..], target].concat()
+    }
+
+    fn set_type(&self, headers: &mut HeaderMap, path: &[u8]) {
+        if let Ok(value) = HeaderValue::from_bytes(content_type(&self.location.conf, path)) {
+            headers.insert(CONTENT_TYPE, value);
+        }
+    }
+
+    /// `add_header`, on the statuses that nginx adds them to.
+    fn add_headers(&self, status: StatusCode, headers: &mut HeaderMap) {
+        for AddHeader { name, value, .. } in
+            self.location.conf.add_header.iter().filter(|header| header.applies_to(status.as_u16()))
+        {
+            let mut text = Vec::new();
+            value.expand(&RequestVariables::new(self), &mut text);
+            if text.is_empty() {
+                continue;
+            }
+            let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(&text)) else {
+                continue;
+            };
+            headers.append(name, value);
+        }
+        if !headers.contains_key(SERVER) {
+            headers.insert(SERVER, HeaderValue::from_static("pingosd"));
+        }
+    }
+
+    /// Query string, without the question mark.
+    fn query(&self) -> &[u8] {
+        self.request.uri().query().unwrap_or("").as_bytes()
+    }
+
+    /// A request header; empty if it is missing.
+    fn header(&self, name: HeaderName) -> &[u8] {
+        self.request.headers().get(name).map_or(b"", HeaderValue::as_bytes)
+    }
+}
+
+/// `types` by the path's extension, else `default_type`.
+fn content_type<'a>(conf: &'a Conf, path: &[u8]) -> &'a [u8] {
+    static USUAL: LazyLock<Types> = LazyLock::new(Types::default);
+    let types = conf.types.as_ref().unwrap_or(&USUAL);
+    types.of_path(path).map_or(conf.default_type.0.as_slice(), |found| found)
+}
+
+/// Host asked for: of an absolute request target, else the `Host` header; lower case, without port.
+fn host_of(request: &Request<Incoming>) -> Bytes {
+    let authority = match request.uri().authority() {
+        Some(authority) => Bytes::copy_from_slice(authority.as_str().as_bytes()),
+        None => match request.headers().get(http::header::HOST) {
+            Some(host) => Bytes::copy_from_slice(host.as_bytes()),
+            None => Bytes::new(),
+        },
+    };
+    Bytes::from(super::rtmp::identity::strip_port(&authority).to_ascii_lowercase())
+}
+
+fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
+}
+
+/// nginx's short page for a status.
+fn plain(status: StatusCode) -> Response<Body> {
+    let title = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or(""));
+    let page = format!(
+        "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
+         <hr><center>pingosd</center>\r\n</body>\r\n</html>\r\n"
+    );
+    let no_body = status.is_informational()
+        || status == StatusCode::NO_CONTENT
+        || status == StatusCode::NOT_MODIFIED;
+    let mut response = Response::new(full(if no_body { Bytes::new() } else { Bytes::from(page) }));
+    *response.status_mut() = status;
+    if !no_body {
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    }
+    response
+}
+
+/// Whether the response may be sent in HTTP/1.1 chunks.
+fn speaks_chunks(request: &Request<Incoming>) -> bool {
+    request.version() == Version::HTTP_11
+}
+
+/// Whether only the head is wanted.
+fn is_head(request: &Request<Incoming>) -> bool {
+    request.method() == Method::HEAD
+}

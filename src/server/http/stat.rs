@@ -1,0 +1,186 @@
+//! `rtmp_stat`: streams and sessions as XML, in the original's element order.
+
+use std::fmt::Display;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use bstr::{BStr, BString, ByteSlice};
+use bytes::Bytes;
+use http::Response;
+use http::header::{CONTENT_TYPE, HeaderValue};
+
+use super::{Body, Exchange, full};
+use crate::hub::registry::StreamKey;
+use crate::module::stat::conf::StatParts;
+use crate::server::session::{Role, Session};
+
+/// Answers with the statistics of this moment.
+pub(super) fn answer(exchange: &Exchange<'_>, parts: StatParts, stylesheet: &BString) -> Response<Body> {
+    let context = &exchange.connection.context;
+    let sessions = context.sessions.snapshot();
+    let mut xml = Xml::default();
+    xml.raw("<?xml version=\"1.0\" encoding=\"utf-8\" ?>\r\n");
+    if !stylesheet.is_empty() {
+        xml.raw("<?xml-stylesheet type=\"text/xsl\" href=\"");
+        xml.escaped(stylesheet);
+        xml.raw("\" ?>\r\n");
+    }
+    xml.open("rtmp");
+    let received: u64 = sessions.iter().map(|s| s.bytes_received.load(Ordering::Relaxed)).sum();
+    let sent: u64 = sessions.iter().map(|s| s.link.bytes_sent.load(Ordering::Relaxed)).sum();
+    xml.element("nginx_version", crate::NGINX_VERSION);
+    xml.element("nginx_rtmp_version", env!("CARGO_PKG_VERSION"));
+    xml.element("compiler", "rustc");
+    xml.element("built", env!("CARGO_PKG_VERSION"));
+    xml.element("pid", std::process::id());
+    xml.element("uptime", context.started.elapsed().as_secs());
+    xml.element("naccepted", context.sessions.accepted_total());
+    xml.element("bytes_in", received);
+    xml.element("bytes_out", sent);
+    if parts.has(StatParts::LIVE) || parts.has(StatParts::CLIENTS) {
+        write_servers(&mut xml, &sessions, exchange);
+    }
+    xml.close("rtmp");
+    let mut response = Response::new(full(Bytes::from(xml.text)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    response
+}
+
+fn write_servers(xml: &mut Xml, sessions: &[Arc<Session>], exchange: &Exchange<'_>) {
+    let mut keys: Vec<&StreamKey> = sessions.iter().map(|s| &s.key).collect();
+    keys.sort_by(|a, b| (&a.serverid, &a.app, &a.name).cmp(&(&b.serverid, &b.app, &b.name)));
+    keys.dedup();
+    for server in keys.chunk_by(|a, b| a.serverid == b.serverid) {
+        xml.open("server");
+        xml.element("serverid", BStr::new(&server[0].serverid));
+        xml.open("live");
+        for key in server {
+            write_stream(xml, key, sessions, exchange);
+        }
+        let clients = sessions.iter().filter(|s| s.key.serverid == server[0].serverid).count();
+        xml.element("nclients", clients);
+        xml.close("live");
+        xml.close("server");
+    }
+}
+
+fn write_stream(xml: &mut Xml, key: &StreamKey, sessions: &[Arc<Session>], exchange: &Exchange<'_>) {
+    let clients: Vec<&Arc<Session>> = sessions.iter().filter(|s| s.key == *key).collect();
+    let stream = exchange.connection.context.registry.find(key);
+    let publisher = stream.as_ref().and_then(|s| s.publisher());
+    xml.open("stream");
+    xml.element("name", BStr::new(&key.name));
+    xml.element("app", BStr::new(&key.app));
+    let started = clients.iter().map(|s| s.started).min().unwrap_or_else(Instant::now);
+    xml.element("time", started.elapsed().as_millis());
+    let received: u64 = clients.iter().map(|s| s.bytes_received.load(Ordering::Relaxed)).sum();
+    let sent: u64 = clients.iter().map(|s| s.link.bytes_sent.load(Ordering::Relaxed)).sum();
+    xml.element("bytes_in", received);
+    xml.element("bytes_out", sent);
+    for client in &clients {
+        write_client(xml, client, publisher);
+    }
+    if let Some(stream) = stream.filter(|_| publisher.is_some()) {
+        let info = stream.info();
+        xml.open("meta");
+        xml.open("video");
+        xml.element("width", info.width);
+        xml.element("height", info.height);
+        xml.element("frame_rate", format!("{:.3}", info.frame_rate));
+        xml.element("codec", info.video_codec);
+        xml.element("profile", info.profile_name());
+        xml.element("compat", info.video_compat);
+        xml.element("level", info.level_text());
+        xml.close("video");
+        xml.open("audio");
+        xml.element("codec", info.audio_codec);
+        xml.element("profile", info.audio_profile_name());
+        xml.element("channels", info.channels);
+        xml.element("sample_rate", info.sample_rate);
+        xml.close("audio");
+        xml.close("meta");
+    }
+    xml.element("nclients", clients.len());
+    if publisher.is_some() {
+        xml.element("publishing", "");
+        xml.element("active", "");
+    }
+    xml.close("stream");
+}
+
+fn write_client(xml: &mut Xml, client: &Session, publisher: Option<u64>) {
+    xml.open("client");
+    xml.element("id", client.id);
+    xml.element("address", &client.peer.addr);
+    xml.element("remote_address", format!("{}:{}", client.peer.addr, client.peer.port));
+    xml.element("time", client.started.elapsed().as_millis());
+    xml.element("flashver", BStr::new(&client.identity.flash_ver));
+    if !client.identity.page_url.is_empty() {
+        xml.element("pageurl", BStr::new(&client.identity.page_url));
+    }
+    if !client.identity.swf_url.is_empty() {
+        xml.element("swfurl", BStr::new(&client.identity.swf_url));
+    }
+    xml.element("dropped", client.link.dropped_total.load(Ordering::Relaxed));
+    if client.role == Role::Publisher {
+        xml.element("publishing", "");
+    }
+    if client.role == Role::Player || publisher == Some(client.id) {
+        xml.element("active", "");
+    }
+    xml.close("client");
+}
+
+/// Text in the making. Values are escaped, and bytes XML cannot hold are replaced.
+#[derive(Default)]
+struct Xml {
+    text: String,
+}
+
+impl Xml {
+    fn raw(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    fn open(&mut self, name: &str) {
+        self.raw(&format!("<{name}>"));
+    }
+
+    fn close(&mut self, name: &str) {
+        self.raw(&format!("</{name}>\r\n"));
+    }
+
+    fn element(&mut self, name: &str, value: impl Display) {
+        let value = value.to_string();
+        if value.is_empty() {
+            self.raw(&format!("<{name}/>"));
+            return;
+        }
+        self.open(name);
+        self.escaped(value.as_bytes());
+        self.raw(&format!("</{name}>"));
+    }
+
+    fn escaped(&mut self, value: &[u8]) {
+        let text = value.to_str_lossy();
+        // Characters below 0x20 other than tab and line breaks can't stand in XML 1.0, not even escaped.
+        let clean: String = text.chars().map(|c| if c < ' ' { '?' } else { c }).collect();
+        self.text.push_str(&quick_xml::escape::escape(clean.as_str()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_cannot_write_markup() {
+        let mut xml = Xml::default();
+        xml.element("name", BStr::new(b"<a>&\"'\x01\xff"));
+        assert_eq!(xml.text, "<name>&lt;a&gt;&amp;&quot;&apos;?\u{fffd}</name>");
+        let mut xml = Xml::default();
+        xml.element("active", "");
+        assert_eq!(xml.text, "<active/>");
+    }
+}

@@ -1,0 +1,83 @@
+//! Values of http variables for one request.
+
+use bstr::ByteSlice;
+use http::header::HeaderName;
+
+use super::{Exchange, host_of};
+use crate::conf::ServerName;
+use crate::module::http::variable::{Variable, Variables};
+use crate::module::notify::variable::{Variable as ProcessVariable, Variables as _};
+use crate::server::variables::{ProcessVariables, query_argument};
+
+/// See the module's documentation.
+pub struct RequestVariables<'a> {
+    exchange: &'a Exchange<'a>,
+}
+
+impl<'a> RequestVariables<'a> {
+    /// For this request.
+    pub fn new(exchange: &'a Exchange<'a>) -> Self {
+        RequestVariables { exchange }
+    }
+}
+
+impl Variables for RequestVariables<'_> {
+    fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
+        let exchange = self.exchange;
+        let (request, peer) = (exchange.request, &exchange.connection.peer);
+        let process = |variable: ProcessVariable, out: &mut Vec<u8>| ProcessVariables.value(&variable, out);
+        match variable {
+            Variable::Args => out.extend_from_slice(exchange.query()),
+            Variable::Host => match host_of(request) {
+                host if host.is_empty() => server_name(exchange, out),
+                host => out.extend_from_slice(&host),
+            },
+            Variable::Hostname => out.extend_from_slice(&crate::conf::server_name::host_name()),
+            Variable::IsArgs => {
+                if !exchange.query().is_empty() {
+                    out.push(b'?');
+                }
+            }
+            Variable::Msec => process(ProcessVariable::Msec, out),
+            Variable::NginxVersion => process(ProcessVariable::NginxVersion, out),
+            Variable::Pid => process(ProcessVariable::Pid, out),
+            Variable::RemoteAddr => out.extend_from_slice(peer.addr.as_bytes()),
+            Variable::RemotePort => out.extend_from_slice(peer.port.to_string().as_bytes()),
+            Variable::RequestMethod => out.extend_from_slice(request.method().as_str().as_bytes()),
+            Variable::RequestUri => {
+                let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+                out.extend_from_slice(target.as_bytes());
+            }
+            Variable::Scheme => out.extend_from_slice(b"http"),
+            Variable::ServerAddr => out.extend_from_slice(peer.local_addr.as_bytes()),
+            Variable::ServerName => server_name(exchange, out),
+            Variable::ServerPort => out.extend_from_slice(peer.local_port.to_string().as_bytes()),
+            Variable::ServerProtocol => out.extend_from_slice(format!("{:?}", request.version()).as_bytes()),
+            Variable::TimeIso8601 => process(ProcessVariable::TimeIso8601, out),
+            Variable::TimeLocal => process(ProcessVariable::TimeLocal, out),
+            Variable::Uri => out.extend_from_slice(exchange.path),
+            Variable::Arg(name) => out.extend_from_slice(query_argument(exchange.query(), name)),
+            Variable::Capture(group) => {
+                if let Some(captures) = exchange.location.name.captures(exchange.path)
+                    && let Some(text) = captures.get(usize::from(*group))
+                {
+                    out.extend_from_slice(text);
+                }
+            }
+            Variable::Header(name) => {
+                if let Ok(name) = HeaderName::from_bytes(&name.replace("_", "-")) {
+                    out.extend_from_slice(exchange.header(name));
+                }
+            }
+            // Defined by directives that `-t` warns about as without effect.
+            Variable::User(_) | Variable::Other(_) => {}
+        }
+    }
+}
+
+fn server_name(exchange: &Exchange<'_>, out: &mut Vec<u8>) {
+    if let Some(name) = exchange.server.names.first() {
+        let name: &ServerName = name;
+        out.extend_from_slice(&name.spelled());
+    }
+}

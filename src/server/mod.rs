@@ -1,0 +1,346 @@
+//! Sockets, threads, timers, files, signals: the only layer that waits.
+//!
+//! One process. The control thread accepts connections, sends callbacks and handles signals; each worker thread
+//! runs sessions and one delivery loop ([`delivery`]) over its players' sockets.
+
+pub mod admission;
+pub mod context;
+pub mod delivery;
+pub mod event;
+mod http;
+pub mod listener;
+pub mod log;
+pub mod notify;
+pub mod process;
+pub mod reload;
+pub mod rtmp;
+pub mod session;
+pub mod socket;
+pub mod variables;
+pub mod view;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Handle};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use self::admission::StreamEvents;
+use self::context::{Connections, Context, Worker};
+use self::delivery::Delivery;
+use self::listener::{Bound, Listeners, Speaks};
+use self::log::{ErrorLog, Logs};
+use self::notify::Notifier;
+use self::process::PidFile;
+use self::session::Sessions;
+use crate::conf::{ListenAddr, ListenOptions};
+use crate::config::model::Config;
+use crate::config::store::Store;
+use crate::config::{LoadOptions, Report};
+use crate::limits;
+
+/// Random bytes for a handshake.
+fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    for chunk in seed.chunks_mut(8) {
+        // Each state is keyed by the system's randomness; handshake bytes need be unpredictable, not secret.
+        let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
+        chunk.copy_from_slice(&random.to_ne_bytes());
+    }
+    seed
+}
+
+/// Why the server could not start; the text is for people, in nginx's words.
+#[derive(Debug)]
+pub struct StartError(pub String);
+
+/// A server whose sockets are bound and whose logs are open. Nothing runs yet, so the process may still fork.
+pub struct Prepared {
+    config: Config,
+    load: LoadOptions,
+    bound: Vec<((Speaks, ListenAddr), ListenOptions, Bound)>,
+    logs: Logs,
+    log_files: Vec<PathBuf>,
+}
+
+/// Binds sockets and opens logs.
+pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError> {
+    let specs = config.log_specs();
+    let logs = Logs::open(&specs).map_err(|(path, error)| {
+        StartError(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
+    })?;
+    let bound = bind_all(listener::wanted(&config).into_iter())?;
+    let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();
+    Ok(Prepared { config, load, bound, logs, log_files })
+}
+
+fn bind_all(
+    wanted: impl Iterator<Item = ((Speaks, ListenAddr), ListenOptions)>,
+) -> Result<Vec<((Speaks, ListenAddr), ListenOptions, Bound)>, StartError> {
+    wanted
+        .map(|(key, options)| match listener::bind(&key.1, &options) {
+            Ok(bound) => Ok((key, options, bound)),
+            Err(error) => Err(StartError(format!("bind() to {} failed ({})", key.1, os_text(&error)))),
+        })
+        .collect()
+}
+
+/// nginx's form of a system error: `98: Address already in use`.
+fn os_text(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => {
+            let text = nix::errno::Errno::from_raw(number).desc();
+            format!("{number}: {text}")
+        }
+        None => error.to_string(),
+    }
+}
+
+impl Prepared {
+    /// The configuration that was prepared.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Runs until a signal ends it.
+    pub fn run(self) -> Result<(), StartError> {
+        let Prepared { config, load, bound, logs, log_files } = self;
+        let log = ErrorLog::install(logs);
+        process::apply_limits(&config);
+        let _pid = match config.pid_path() {
+            Some(path) => Some(PidFile::create(&path).map_err(|error| {
+                StartError(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
+            })?),
+            None => None,
+        };
+        process::drop_privileges(&config, &log_files).map_err(StartError)?;
+        let workers = config.workers();
+        let store = Arc::new(Store::new(config));
+        let control = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| StartError(format!("no runtime ({})", os_text(&error))))?;
+        let workers = start_workers(workers)?;
+        control.block_on(async {
+            let notifier = Notifier::new(Handle::current(), store.clone())
+                .map_err(|error| StartError(format!("no HTTP client ({error})")))?;
+            let context = Arc::new(Context {
+                store,
+                registry: Arc::default(),
+                sessions: Arc::new(Sessions::default()),
+                notifier,
+                stream_events: StreamEvents::default(),
+                workers,
+                shutdown: watch::Sender::new(false),
+                connections: Arc::new(Connections::default()),
+                started: Instant::now(),
+            });
+            Server { context, load, log, listeners: Listeners::default() }.serve(bound).await
+        })
+    }
+}
+
+/// One thread per worker, each with a runtime of its own: a player's socket, its session and its delivery loop
+/// stay on one core.
+fn start_workers(count: usize) -> Result<Vec<Worker>, StartError> {
+    (0..count)
+        .map(|number| {
+            let (delivery, serving) = Delivery::new(number);
+            let fail = |error: io::Error| StartError(format!("no worker thread ({})", os_text(&error)));
+            let runtime = Builder::new_current_thread().enable_all().build().map_err(fail)?;
+            let handle = runtime.handle().clone();
+            std::thread::Builder::new()
+                .name(format!("worker{number}"))
+                .spawn(move || runtime.block_on(serving.run()))
+                .map_err(fail)?;
+            Ok(Worker { runtime: handle, delivery })
+        })
+        .collect()
+}
+
+struct Server {
+    context: Arc<Context>,
+    load: LoadOptions,
+    log: ErrorLog,
+    listeners: Listeners,
+}
+
+struct Signals {
+    term: Signal,
+    int: Signal,
+    quit: Signal,
+    hup: Signal,
+    usr1: Signal,
+    winch: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Signals {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            hup: signal(SignalKind::hangup())?,
+            usr1: signal(SignalKind::user_defined1())?,
+            winch: signal(SignalKind::window_change())?,
+        })
+    }
+}
+
+impl Server {
+    async fn serve(
+        mut self,
+        bound: Vec<((Speaks, ListenAddr), ListenOptions, Bound)>,
+    ) -> Result<(), StartError> {
+        let mut signals =
+            Signals::new().map_err(|error| StartError(format!("no signals ({})", os_text(&error))))?;
+        self.accept(bound)?;
+        event::started(self.context.workers.len());
+        self.context.notifier.announce(self.context.workers.len());
+        tokio::spawn(self.context.notifier.clone().keep_master());
+        loop {
+            tokio::select! {
+                _ = signals.term.recv() => {
+                    event::signal("15 (SIGTERM)", "exiting");
+                    break self.stop().await;
+                }
+                _ = signals.int.recv() => {
+                    event::signal("2 (SIGINT)", "exiting");
+                    break self.stop().await;
+                }
+                _ = signals.quit.recv() => {
+                    event::signal("3 (SIGQUIT)", "shutting down");
+                    self.listeners.retain(|_| false);
+                    self.drain(&mut signals).await;
+                    break self.stop().await;
+                }
+                _ = signals.hup.recv() => {
+                    event::signal("1 (SIGHUP)", "reconfiguring");
+                    self.reload().await;
+                }
+                _ = signals.usr1.recv() => {
+                    event::signal("10 (SIGUSR1)", "reopening logs");
+                    self.reopen();
+                }
+                _ = signals.winch.recv() => {
+                    event::signal("28 (SIGWINCH)", "no new connections until SIGHUP");
+                    self.listeners.retain(|_| false);
+                }
+            }
+        }
+        event::stopped();
+        Ok(())
+    }
+
+    fn accept(
+        &mut self,
+        bound: Vec<((Speaks, ListenAddr), ListenOptions, Bound)>,
+    ) -> Result<(), StartError> {
+        for (key, options, bound) in bound {
+            let name = key.1.to_string();
+            self.listeners
+                .add(&self.context, key, bound, &options)
+                .map_err(|error| StartError(format!("listen() on {name} failed ({})", os_text(&error))))?;
+        }
+        Ok(())
+    }
+
+    /// Ends all sessions and waits, within bounds, until their `done` callbacks are out.
+    async fn stop(&mut self) {
+        self.listeners.retain(|_| false);
+        self.context.shutdown.send_replace(true);
+        let finish = async {
+            self.context.connections.drained().await;
+            self.context.notifier.drained().await;
+        };
+        let _ = tokio::time::timeout(limits::STOP_CALLBACK_GRACE, finish).await;
+    }
+
+    /// Waits until sessions have ended by themselves, `worker_shutdown_timeout` has passed, or a signal asks for
+    /// a quick stop.
+    async fn drain(&mut self, signals: &mut Signals) {
+        let limit = self.context.store.load().core.worker_shutdown_timeout.map(|t| t.duration());
+        let connections = self.context.connections.clone();
+        tokio::select! {
+            () = connections.drained() => {}
+            () = tokio::time::sleep(limit.unwrap_or(Duration::MAX)) => {}
+            _ = signals.term.recv() => event::signal("15 (SIGTERM)", "exiting"),
+            _ = signals.int.recv() => event::signal("2 (SIGINT)", "exiting"),
+        }
+    }
+
+    fn reopen(&self) {
+        match self.log.reopen() {
+            Ok(()) => event::reopened(),
+            Err((path, error)) => event::reopen_failed(&path, &error),
+        }
+    }
+
+    /// Prepare, commit, release. Any error leaves everything as it was.
+    async fn reload(&mut self) {
+        let generation = self.context.store.generation();
+        let load = self.load.clone();
+        // Reading and parsing may take a while; callbacks go on in the meantime.
+        let read = tokio::task::spawn_blocking(move || crate::config::load(&load)).await;
+        let prepared = match read {
+            Ok(Ok(config)) => self.prepare_reload(config),
+            Ok(Err(report)) => Err(report_lines(&report)),
+            Err(_) => Err(vec!["reading the configuration failed".to_string()]),
+        };
+        match prepared {
+            Ok(prepared) => self.commit(prepared),
+            Err(lines) => {
+                for line in lines {
+                    event::reload_error(&line);
+                }
+                event::reload_refused(generation);
+            }
+        }
+    }
+
+    fn prepare_reload(&self, config: Config) -> Result<Reload, Vec<String>> {
+        let wanted = listener::wanted(&config);
+        let missing = wanted.into_iter().filter(|(key, _)| !self.listeners.has(key));
+        let bound = bind_all(missing).map_err(|StartError(text)| vec![text])?;
+        let logs = Logs::open(&config.log_specs()).map_err(|(path, error)| {
+            vec![format!("open() \"{}\" failed ({})", path.display(), os_text(&error))]
+        })?;
+        Ok(Reload { config, bound, logs })
+    }
+
+    fn commit(&mut self, prepared: Reload) {
+        let Reload { config, bound, logs } = prepared;
+        let before = self.context.store.load();
+        for warning in config.warnings.iter() {
+            event::configuration_warning(&warning.first_line());
+        }
+        for name in reload::needs_restart(&before, &config) {
+            event::reload_needs_restart(name);
+        }
+        let wanted = listener::wanted(&config);
+        let path = config.paths.conf_file.clone();
+        let generation = self.context.store.commit(config);
+        self.log.replace(logs);
+        self.listeners.retain(|key| wanted.contains_key(key));
+        // The sockets are bound and the runtime is ours: registering them cannot fail for want of anything but
+        // memory, and then the log says so.
+        if let Err(StartError(text)) = self.accept(bound) {
+            event::reload_error(&text);
+        }
+        event::reloaded(generation, &path);
+        self.context.notifier.announce(self.context.workers.len());
+    }
+}
+
+struct Reload {
+    config: Config,
+    bound: Vec<((Speaks, ListenAddr), ListenOptions, Bound)>,
+    logs: Logs,
+}
+
+fn report_lines(report: &Report) -> Vec<String> {
+    report.first_lines()
+}
