@@ -1,2 +1,137 @@
-//! pingosd.
-fn main() {}
+//! The program: reads the command line and does what it says.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
+use pingosd::cli::{self, Command, Signal};
+use pingosd::config::{Config, LoadOptions, load};
+use pingosd::server::{self, StartError, process};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("nginx: [emerg] {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<ExitCode> {
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let command = match Command::parse(std::env::args_os().skip(1)) {
+        Ok(command) => command,
+        Err(text) => {
+            writeln!(err, "nginx: {text}")?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    match command {
+        Command::Directives(name) => cli::directives(name.as_deref(), &mut out, &mut err),
+        Command::Help => {
+            write!(err, "nginx version: {}\n{}", cli::VERSION, cli::HELP)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Run(options) => serve(options, &mut err),
+        Command::Signal(signal, options) => tell(signal, &options, &mut err),
+        Command::Test(test) => {
+            let code = test.run(cli::style(), &mut out, &mut err)?;
+            Ok(code)
+        }
+        Command::Version => {
+            writeln!(err, "nginx version: {}", cli::VERSION)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::VersionVerbose => {
+            writeln!(err, "nginx version: {}", cli::VERSION)?;
+            writeln!(err, "configuration language of nginx/{} with PingOS", pingosd::NGINX_VERSION)?;
+            writeln!(err, "configure arguments: --prefix={}", pingosd::config::load::DEFAULT_PREFIX)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Loads the configuration and serves until a signal ends it.
+fn serve(options: LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
+    let Some(config) = load_or_say_why(&options, err)? else { return Ok(ExitCode::FAILURE) };
+    err.write_all(&config.render_warnings(cli::style()))?;
+    let embedded = options.conf_file.is_none();
+    let daemon = config.core.daemon;
+    let prepared = match server::prepare(config, options) {
+        Ok(prepared) => prepared,
+        Err(StartError(text)) => {
+            writeln!(err, "nginx: [emerg] {text}")?;
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    if embedded {
+        write!(err, "{}", welcome())?;
+    }
+    if daemon {
+        process::daemonize()?;
+    }
+    match prepared.run() {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(StartError(text)) => {
+            writeln!(err, "nginx: [emerg] {text}")?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn load_or_say_why(options: &LoadOptions, err: &mut dyn Write) -> io::Result<Option<Config>> {
+    match load(options) {
+        Ok(config) => Ok(Some(config)),
+        Err(report) => {
+            err.write_all(&report.render(cli::style()))?;
+            Ok(None)
+        }
+    }
+}
+
+/// What to type next, for a server that runs on the embedded configuration.
+fn welcome() -> &'static str {
+    "pingosd runs on its built-in configuration: RTMP on port 1935, HTTP on port 8080.
+
+  publish   ffmpeg -re -i FILE -c copy -f flv rtmp://localhost/live/demo
+            (OBS: server rtmp://localhost/live, stream key demo)
+  watch     ffplay rtmp://localhost/live/demo
+            ffplay http://localhost:8080/live/demo.flv
+  status    curl http://localhost:8080/stat
+
+Stop it with Ctrl-C. Give it a configuration of yours with -c FILE.
+"
+}
+
+/// `-s`: finds the running server by its pid file and signals it.
+fn tell(signal: Signal, options: &LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
+    let Some(config) = load_or_say_why(options, err)? else { return Ok(ExitCode::FAILURE) };
+    let Some(path) = config.pid_path() else {
+        writeln!(err, "nginx: [error] the built-in configuration has no pid file")?;
+        return Ok(ExitCode::FAILURE);
+    };
+    match send(signal, &path) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(text) => {
+            writeln!(err, "nginx: [error] {text}")?;
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn send(signal: Signal, pid_file: &Path) -> Result<(), String> {
+    use nix::sys::signal::Signal as Sys;
+    let pid = process::PidFile::read(pid_file)
+        .map_err(|error| format!("open() \"{}\" failed ({})", pid_file.display(), server::os_text(&error)))?;
+    let number = match signal {
+        Signal::Quit => Sys::SIGQUIT,
+        Signal::Reload => Sys::SIGHUP,
+        Signal::Reopen => Sys::SIGUSR1,
+        Signal::Stop => Sys::SIGTERM,
+    };
+    kill(Pid::from_raw(pid), number)
+        .map_err(|error| format!("kill({pid}, {}) failed ({})", number as i32, server::os_text(&error.into())))
+}

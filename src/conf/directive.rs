@@ -146,7 +146,7 @@ pub fn keep<F: super::field::Field>(
     use super::value::Value;
     let value = F::Value::parse(args, scene)?;
     let may_repeat = value.may_repeat();
-    F::say(said, Spanned { value, span });
+    F::say(said, Spanned { value, span, place: args.terminator });
     Ok(may_repeat)
 }
 

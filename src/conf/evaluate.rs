@@ -107,6 +107,7 @@ impl Evaluator<'_> {
             sources: self.sources,
             bases: self.bases,
             context: block.context,
+            head: block.head.as_ref(),
             block: facts,
             notes: &mut self.notes,
             place: Some(node.terminator()),
@@ -115,7 +116,7 @@ impl Evaluator<'_> {
         };
         let applied = match row.apply {
             Apply::Keep(keep) => {
-                let scope = block.scope_mut((module.scope_type)(), module.scope);
+                let scope = scope_mut(&mut block.scopes, (module.scope_type)(), module.scope);
                 keep(scope, &args, node.span(), &mut scene)
             }
             Apply::Check(check) => check(&args, &mut scene),
@@ -237,17 +238,6 @@ impl Block {
         }
     }
 
-    fn scope_mut(&mut self, id: TypeId, make: fn() -> Held) -> &mut dyn Any {
-        let at = match self.scopes.iter().position(|(known, _)| *known == id) {
-            Some(at) => at,
-            None => {
-                self.scopes.push((id, make()));
-                self.scopes.len() - 1
-            }
-        };
-        &mut *self.scopes[at].1
-    }
-
     /// What the block says about a module's directives, if anything.
     pub fn scope<S: 'static>(&self) -> Option<&S> {
         let id = TypeId::of::<S>();
@@ -268,6 +258,18 @@ impl Block {
     pub fn inner(&self, context: Contexts) -> impl Iterator<Item = &Block> {
         self.children.iter().filter(move |b| b.context == context)
     }
+}
+
+/// A module's scope, made on first use.
+fn scope_mut(scopes: &mut Vec<(TypeId, Held)>, id: TypeId, make: fn() -> Held) -> &mut dyn Any {
+    let at = match scopes.iter().position(|(known, _)| *known == id) {
+        Some(at) => at,
+        None => {
+            scopes.push((id, make()));
+            scopes.len() - 1
+        }
+    };
+    &mut *scopes[at].1
 }
 
 /// Resolves a module's values from blocks, the innermost first.

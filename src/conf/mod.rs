@@ -12,6 +12,7 @@ pub mod field;
 pub mod include;
 pub mod lexer;
 pub mod listen;
+pub mod manual;
 pub mod number;
 pub mod parser;
 pub mod pattern;
@@ -37,7 +38,8 @@ pub use scene::{Bases, Notes, Scene};
 pub use server_name::{ServerName, ServerNames};
 pub use source::{FileId, Pos, SourceFile, Sources, Span, Spanned};
 pub use tree::{Tree, Word};
+pub use word::{AnyOf, OneOf};
 pub use value::{
-    Args, Arity, ConfPath, Flag, Msec, MsecOrOff, Num, Offset, PrefixPath, Present, RawPath, Repeat, Sec, Size,
+    Args, Arity, ConfPath, Flag, Msec, MsecFrom, MsecOrOff, Num, Offset, PrefixPath, Present, RawPath, Repeat, Sec, Size,
     Text, Value, Words, sentence,
 };

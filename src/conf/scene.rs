@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::context::Contexts;
 use super::diagnostic::Problem;
+use super::directive::Held;
 use super::report::Reports;
 use super::source::{Pos, Sources, Span};
 use super::tree::{End, Node, Word};
@@ -36,6 +37,8 @@ pub struct Scene<'a> {
     pub bases: &'a Bases,
     /// The block around the statement.
     pub context: Contexts,
+    /// The value of the surrounding block's own words.
+    pub head: Option<&'a Held>,
     /// Facts of this block.
     pub block: &'a mut Notes,
     /// Facts of the whole reading.
@@ -43,6 +46,41 @@ pub struct Scene<'a> {
     pub(super) place: Option<Span>,
     pub(super) order: u32,
     pub(super) reports: &'a mut Reports,
+}
+
+/// A scene without a statement, for defaults.
+pub struct Backstage {
+    block: Notes,
+    notes: Notes,
+    reports: Reports,
+}
+
+impl Backstage {
+    /// A scene of its own facts.
+    pub fn new() -> Backstage {
+        Backstage { block: Notes::default(), notes: Notes::default(), reports: Reports::default() }
+    }
+
+    /// The scene.
+    pub fn scene<'a>(&'a mut self, sources: &'a Sources, bases: &'a Bases) -> Scene<'a> {
+        Scene {
+            sources,
+            bases,
+            context: 0,
+            head: None,
+            block: &mut self.block,
+            notes: &mut self.notes,
+            place: None,
+            order: 0,
+            reports: &mut self.reports,
+        }
+    }
+}
+
+impl Default for Backstage {
+    fn default() -> Backstage {
+        Backstage::new()
+    }
 }
 
 impl Notes {
@@ -86,6 +124,11 @@ impl Scene<'_> {
             return None;
         }
         Some(entry.words())
+    }
+
+    /// The value of the surrounding block's own words, if it is of that type.
+    pub fn head<T: 'static>(&self) -> Option<&T> {
+        self.head.and_then(|head| head.downcast_ref())
     }
 
     /// The file and line of a span.

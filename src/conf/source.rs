@@ -61,8 +61,10 @@ pub struct Span {
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
-    /// The statement that gave it.
+    /// The words that gave it.
     pub span: Span,
+    /// The end of the statement; its line is the one nginx names.
+    pub place: Span,
 }
 
 /// A file and a line, for messages that outlive the reading.

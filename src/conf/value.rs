@@ -101,6 +101,10 @@ pub struct MsecOrOff {
     spelled_off: bool,
 }
 
+/// A time of at least `MIN` milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MsecFrom<const MIN: u64>(pub u64);
+
 /// Any one word.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text(pub BString);
@@ -269,6 +273,20 @@ impl Value for MsecOrOff {
 
     fn may_repeat(&self) -> bool {
         self.spelled_off
+    }
+}
+
+impl<const MIN: u64> Value for MsecFrom<MIN> {
+    fn syntax() -> String {
+        "time".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<MsecFrom<MIN>, Problem> {
+        let Msec(time) = Msec::parse(args, scene)?;
+        if time < MIN {
+            return Err(args.refuse("invalid value").caption(format!("at least {MIN}ms")));
+        }
+        Ok(MsecFrom(time))
     }
 }
 

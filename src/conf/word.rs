@@ -1,9 +1,12 @@
 //! Values that are one or several of a list of words.
 
+use std::marker::PhantomData;
+
 use super::diagnostic::Problem;
+use super::scene::Scene;
 use super::suggest::nearest;
 use super::tree::Word;
-use super::value::sentence;
+use super::value::{Args, Arity, Value, sentence};
 
 /// Declares a value that is one of several words, in any letter case.
 macro_rules! one_of {
@@ -74,7 +77,66 @@ macro_rules! any_of {
     };
 }
 
-pub(crate) use {any_of, one_of};
+/// Declares lists of words for [`OneOf`] and [`AnyOf`].
+macro_rules! word_lists {
+    ($( $(#[doc = $doc:literal])+ pub $List:ident: $($word:literal)|+; )+) => { $(
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub struct $List;
+
+        impl $crate::conf::word::WordList for $List {
+            const WORDS: &'static [&'static str] = &[$($word),+];
+        }
+    )+ };
+}
+
+pub(crate) use {any_of, one_of, word_lists};
+
+/// Words that a directive knows, where no enum has been made of them.
+pub trait WordList: Copy + Send + Sync + 'static {
+    /// The words.
+    const WORDS: &'static [&'static str];
+}
+
+/// One word of a list, in any letter case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OneOf<L> {
+    /// Its place in the list.
+    pub index: usize,
+    list: PhantomData<L>,
+}
+
+/// Any words of a list, in any letter case; uses of the directive add up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AnyOf<L> {
+    /// A bit for each word of the list.
+    pub bits: u32,
+    list: PhantomData<L>,
+}
+
+impl<L: WordList> Value for OneOf<L> {
+    fn syntax() -> String {
+        L::WORDS.join(" | ")
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<OneOf<L>, Problem> {
+        let words: Vec<(&str, usize)> = L::WORDS.iter().enumerate().map(|(index, word)| (*word, index)).collect();
+        choose(args.first(), &words).map(|index| OneOf { index, list: PhantomData })
+    }
+}
+
+impl<L: WordList> Value for AnyOf<L> {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        format!("{} ...", L::WORDS.join(" | "))
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<AnyOf<L>, Problem> {
+        let words: Vec<(&str, u32)> = L::WORDS.iter().zip(0..).map(|(word, bit)| (*word, 1 << bit)).collect();
+        collect(args.words, &words, scene).map(|bits| AnyOf { bits, list: PhantomData })
+    }
+}
 
 /// Finds the variant of a word.
 pub fn choose<T: Copy>(word: &Word, words: &[(&str, T)]) -> Result<T, Problem> {
@@ -85,7 +147,7 @@ pub fn choose<T: Copy>(word: &Word, words: &[(&str, T)]) -> Result<T, Problem> {
 }
 
 /// Adds up the bits of words; a word that adds nothing warns.
-pub fn collect(words: &[Word], known: &[(&str, u32)], scene: &mut super::Scene<'_>) -> Result<u32, Problem> {
+pub fn collect(words: &[Word], known: &[(&str, u32)], scene: &mut Scene<'_>) -> Result<u32, Problem> {
     let mut mask = 0;
     for word in words {
         let bits = choose(word, known)?;

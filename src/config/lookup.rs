@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use bstr::BString;
 
+use super::load::render_all;
 use super::model::{Config, Http, HttpListener, Rtmp, RtmpListener};
-use crate::conf::{ListenAddr, Pattern};
+use crate::conf::render::Style;
+use crate::conf::{Level, ListenAddr, Pattern};
 use super::log_spec::LogSpec;
 use crate::module::core::log::{LogLevel, LogTarget};
 use crate::module::core::process::WorkerProcesses;
@@ -26,6 +28,11 @@ impl Http {
 }
 
 impl Config {
+    /// What `-t` warns of, as text.
+    pub fn render_warnings(&self, style: Style) -> Vec<u8> {
+        render_all(&self.warnings, &self.sources, style, Level::Warn)
+    }
+
     /// Threads that move media.
     pub fn workers(&self) -> usize {
         match self.core.worker_processes {

@@ -1,5 +1,6 @@
 //! The configuration as the server reads it: immutable, shared, complete.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use bstr::{BStr, BString};
 
 use super::locations::Locations;
 use super::names::NameTable;
-use crate::conf::{Diagnostic, ListenAddr, ListenOptions, Pos, ServerName, SourceFile};
+use crate::conf::{Diagnostic, ListenAddr, ListenOptions, Pos, ServerName, Sources};
 use crate::module::control::conf::ControlParts;
 use crate::module::flv::conf::FlvLive;
 use crate::module::hls2::live::Hls2Live;
@@ -30,8 +31,8 @@ pub struct Config {
     pub rtmp: Option<Rtmp>,
     /// `http { }`
     pub http: Option<Http>,
-    /// The texts it was read from, in the order of their first use.
-    pub files: Vec<SourceFile>,
+    /// The texts it was read from; positions are explained with them.
+    pub sources: Sources,
     /// Where relative paths start.
     pub paths: Paths,
     /// What is accepted but probably not meant.
@@ -73,6 +74,8 @@ pub struct RtmpListener {
     pub pos: Pos,
     /// The servers that share the socket.
     pub servers: NameTable<RtmpServer>,
+    /// Servers of single addresses that a wildcard socket accepts for.
+    pub specific: Vec<(ListenAddr, NameTable<RtmpServer>)>,
 }
 
 /// A virtual RTMP server.
@@ -133,6 +136,8 @@ pub struct HttpListener {
     pub pos: Pos,
     /// The servers that share the socket.
     pub servers: NameTable<HttpServer>,
+    /// Servers of single addresses that a wildcard socket accepts for.
+    pub specific: Vec<(ListenAddr, NameTable<HttpServer>)>,
 }
 
 /// A virtual HTTP server.
@@ -204,6 +209,13 @@ impl RtmpListener {
     pub fn server_for(&self, host: &[u8]) -> &Arc<RtmpServer> {
         self.servers.find(host)
     }
+
+    /// The server for the host and the local address of a connection.
+    pub fn server_at(&self, local: SocketAddr, host: &[u8]) -> &Arc<RtmpServer> {
+        let local = ListenAddr::Tcp(local);
+        let specific = self.specific.iter().find(|(addr, _)| *addr == local);
+        specific.map_or(&self.servers, |(_, servers)| servers).find(host)
+    }
 }
 
 impl RtmpServer {
@@ -218,6 +230,13 @@ impl HttpListener {
     /// The server for the host of a request.
     pub fn server_for(&self, host: &[u8]) -> &Arc<HttpServer> {
         self.servers.find(host)
+    }
+
+    /// The server for the host and the local address of a connection.
+    pub fn server_at(&self, local: SocketAddr, host: &[u8]) -> &Arc<HttpServer> {
+        let local = ListenAddr::Tcp(local);
+        let specific = self.specific.iter().find(|(addr, _)| *addr == local);
+        specific.map_or(&self.servers, |(_, servers)| servers).find(host)
     }
 }
 

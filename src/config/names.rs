@@ -112,7 +112,7 @@ mod tests {
             ("", "default"),
             (".", "default"),
         ] {
-            assert_eq!(**table.find(host.as_bytes()), *want, "{host}");
+            assert_eq!(**table.find(host.as_bytes()), want, "{host}");
         }
         assert_eq!(table.add(&Arc::new("again"), &[ServerName::Exact("www.example.com".into())]), ["www.example.com"]);
     }

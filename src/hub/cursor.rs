@@ -125,7 +125,10 @@ impl Cursor {
             && self.settings.cork == 0
             && self.synced & kinds == kinds
             && kinds & bit(MediaKind::Data) == 0
-            && (self.settings.container == Container::Rtmp || self.offset == Some(0))
+            && match self.settings.container {
+                Container::Rtmp => true,
+                container => self.offset == Some(0) || !container.has_timestamps(),
+            }
     }
 
     /// A steady player was sent `written` bytes of `slices`, which end at packet number `end`.
@@ -256,6 +259,7 @@ impl Cursor {
             // Data messages are few; their timestamps need not form a chain of deltas.
             Container::Rtmp => self.synced & kind != 0 && packet.kind() != MediaKind::Data,
             Container::Flv | Container::FlvChunked => self.offset == Some(0),
+            Container::Raw | Container::RawChunked => true,
         };
         if plain {
             self.pending.push_back(packet.shared(self.settings.container).clone());

@@ -36,6 +36,20 @@ pub enum Container {
     Flv,
     /// FLV tags, each in an HTTP/1.1 chunk.
     FlvChunked,
+    /// The payload as it is: a stream that was packaged before, such as MPEG-TS.
+    Raw,
+    /// The payload in an HTTP/1.1 chunk.
+    RawChunked,
+}
+
+impl Container {
+    /// Containers there are, for tables by container.
+    pub const COUNT: usize = 5;
+
+    /// Whether the bytes carry timestamps that can be moved for one player.
+    pub fn has_timestamps(self) -> bool {
+        !matches!(self, Container::Raw | Container::RawChunked)
+    }
 }
 
 /// Length of the chunk header that [`Packet::shared`] starts with in the RTMP container (type 1, one-byte
@@ -63,6 +77,7 @@ pub struct Packet {
     rtmp: OnceLock<Bytes>,
     flv: OnceLock<Bytes>,
     flv_chunked: OnceLock<Bytes>,
+    raw_chunked: OnceLock<Bytes>,
 }
 
 impl Packet {
@@ -87,6 +102,7 @@ impl Packet {
             rtmp: OnceLock::new(),
             flv: OnceLock::new(),
             flv_chunked: OnceLock::new(),
+            raw_chunked: OnceLock::new(),
         }
     }
 
@@ -138,6 +154,8 @@ impl Packet {
                 out.put_slice(b"\r\n");
                 out.freeze()
             }),
+            Container::Raw => &self.payload,
+            Container::RawChunked => self.raw_chunked.get_or_init(|| http_chunk(&self.payload)),
         }
     }
 
@@ -173,6 +191,7 @@ impl Packet {
                 );
                 (out.freeze(), Bytes::new())
             }
+            Container::Raw | Container::RawChunked => (shared.clone(), Bytes::new()),
             Container::Flv | Container::FlvChunked => {
                 let lead = shared.len() - self.flv_body_len(container);
                 let mut head = BytesMut::with_capacity(lead);
@@ -191,6 +210,15 @@ impl Packet {
     fn rtmp_capacity(&self) -> usize {
         self.payload.len() + RTMP_HEAD + self.payload.len() / self.chunk_size.max(1) + 1
     }
+}
+
+/// Bytes as one chunk of an HTTP/1.1 body (RFC 9112 §7.1).
+pub fn http_chunk(bytes: &[u8]) -> Bytes {
+    let mut out = BytesMut::with_capacity(bytes.len() + 20);
+    out.put_slice(format!("{:x}\r\n", bytes.len()).as_bytes());
+    out.put_slice(bytes);
+    out.put_slice(b"\r\n");
+    out.freeze()
 }
 
 fn csid(kind: MediaKind) -> u32 {

@@ -317,7 +317,7 @@ impl LocalStream {
         let first = start.max(self.backlog.base());
         let kinds = kinds_of(self.backlog.from(first));
         let end = self.backlog.end();
-        let mut batches: [Option<Shared>; 3] = [None, None, None];
+        let mut batches: [Option<Shared>; Container::COUNT] = Default::default();
         let mut keep = end;
         let mut index = 0;
         self.blocked = 0;

@@ -39,7 +39,8 @@ use self::session::Sessions;
 use crate::conf::{ListenAddr, ListenOptions};
 use crate::config::model::Config;
 use crate::config::store::Store;
-use crate::config::{LoadOptions, Report};
+use crate::conf::render::Style;
+use crate::config::LoadOptions;
 use crate::limits;
 
 /// Random bytes for a handshake.
@@ -89,7 +90,7 @@ fn bind_all(
 }
 
 /// nginx's form of a system error: `98: Address already in use`.
-fn os_text(error: &io::Error) -> String {
+pub fn os_text(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => {
             let text = nix::errno::Errno::from_raw(number).desc();
@@ -287,7 +288,7 @@ impl Server {
         let read = tokio::task::spawn_blocking(move || crate::config::load(&load)).await;
         let prepared = match read {
             Ok(Ok(config)) => self.prepare_reload(config),
-            Ok(Err(report)) => Err(report_lines(&report)),
+            Ok(Err(report)) => Err(brief_lines(&report.render(BRIEF))),
             Err(_) => Err(vec!["reading the configuration failed".to_string()]),
         };
         match prepared {
@@ -314,8 +315,8 @@ impl Server {
     fn commit(&mut self, prepared: Reload) {
         let Reload { config, bound, logs } = prepared;
         let before = self.context.store.load();
-        for warning in config.warnings.iter() {
-            event::configuration_warning(&warning.first_line());
+        for line in brief_lines(&config.render_warnings(BRIEF)) {
+            event::configuration_warning(&line);
         }
         for name in reload::needs_restart(&before, &config) {
             event::reload_needs_restart(name);
@@ -341,6 +342,9 @@ struct Reload {
     logs: Logs,
 }
 
-fn report_lines(report: &Report) -> Vec<String> {
-    report.first_lines()
+/// One line per complaint, for the log.
+const BRIEF: Style = Style { colour: false, brief: true };
+
+fn brief_lines(text: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(text).lines().map(|line| line.trim_start_matches("nginx: ").to_string()).collect()
 }

@@ -37,7 +37,7 @@ impl Value for FlvLive {
     }
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<FlvLive, Problem> {
-        let Relation(addr) = Relation::read(args.first(), scene)?;
+        let Relation { addr, .. } = Relation::read(args, scene)?;
         let mut live = FlvLive { addr, app: None, audio: true, video: true };
         for word in args.words.get(1..).unwrap_or_default() {
             // The original takes any number but 0, and also what is no number, for yes.

@@ -1,14 +1,19 @@
 //! What the live handlers of locations have in common.
 
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
 
 use crate::conf::address::literal_addr;
-use crate::conf::{ListenAddr, Problem, Spanned, Word, sentence};
+use crate::conf::{Args, ListenAddr, Problem, Scene, Spanned, Word, sentence};
 use crate::module::rtmp::listen::DEFAULT_PORT;
 
 /// An RTMP address that a location serves the streams of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Relation(pub ListenAddr);
+pub struct Relation {
+    /// The address.
+    pub addr: ListenAddr,
+    /// The word it was read from.
+    pub spelled: BString,
+}
 
 /// Addresses that must turn out to be RTMP addresses once everything is read.
 #[derive(Default)]
@@ -16,13 +21,15 @@ pub struct Relations(pub Vec<Spanned<Relation>>);
 
 impl Relation {
     /// Reads the address after `flv_live` and its relatives.
-    pub fn read(word: &Word, scene: &mut crate::conf::Scene<'_>) -> Result<Relation, Problem> {
+    pub fn read(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Relation, Problem> {
+        let word = args.first();
         let addr = literal_addr(&word.bytes, DEFAULT_PORT).map_err(|_| {
             let text = sentence(&[b"Relation port err: ", &word.bytes]);
             Problem::new(text).at(word.span).help("the `listen` address of an rtmp server, such as 1935")
         })?;
-        let relation = Relation(addr);
-        scene.notes.of::<Relations>().0.push(Spanned { value: relation.clone(), span: word.span });
+        let relation = Relation { addr, spelled: word.text().to_owned() };
+        let noted = Spanned { value: relation.clone(), span: word.span, place: args.terminator };
+        scene.notes.of::<Relations>().0.push(noted);
         Ok(relation)
     }
 }

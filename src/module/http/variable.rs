@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use bstr::{BString, ByteSlice};
 
-use crate::conf::{Diagnostic, Problem, Scene, Span, Word, sentence, suggest};
+use crate::conf::{Problem, Scene, Span, Word, sentence, suggest};
 
 /// Declares the variables that have values here.
 macro_rules! variables {
@@ -184,18 +184,17 @@ impl VariableNames {
     }
 
     /// Complaints about names that are used but defined nowhere.
-    pub fn unknown(&self) -> Vec<Diagnostic> {
+    pub fn unknown(&self) -> Vec<Problem> {
         let unknown = self.used.iter().filter(|(name, _)| !self.defined.contains(name));
         unknown
             .map(|(name, span)| {
                 let known = FIXED.iter().map(|(fixed, _)| *fixed).chain(OTHERS);
                 let text = sentence(&[b"unknown \"", name, b"\" variable"]);
                 let problem = Problem::new(text).at(*span).place(*span);
-                let problem = match suggest::nearest(name, known) {
+                match suggest::nearest(name, known) {
                     Some(name) => problem.help(format!("did you mean `${name}`?")),
                     None => problem.help("it is neither built in nor defined by set, map, geo or a named group"),
-                };
-                problem.into_diagnostic()
+                }
             })
             .collect()
     }

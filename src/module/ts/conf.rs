@@ -33,7 +33,7 @@ impl Value for TsLive {
     }
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<TsLive, Problem> {
-        let Relation(addr) = Relation::read(args.first(), scene)?;
+        let Relation { addr, .. } = Relation::read(args, scene)?;
         let mut live = TsLive { addr, app: None };
         for word in args.words.get(1..).unwrap_or_default() {
             match parameter(word) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
 
 use bstr::ByteSlice;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, REFERER};
 use http::{HeaderMap, Response, StatusCode, Version};
 use http_body_util::BodyExt;
@@ -13,7 +13,7 @@ use hyper::body::{Body as HttpBody, Frame};
 use tokio::sync::watch;
 
 use super::{Body, Exchange, host_of, is_head, plain, speaks_chunks};
-use crate::hub::packet::Container;
+use crate::hub::packet::{Container, http_chunk};
 use crate::hub::stream::Phase;
 use crate::module::flv::conf::FlvLive;
 use crate::server::admission::{Entered, Refused};
@@ -239,11 +239,7 @@ impl Player {
         if self.container != Container::FlvChunked {
             return file.freeze();
         }
-        let mut out = BytesMut::with_capacity(file.len() + 8);
-        out.put_slice(format!("{:x}\r\n", file.len()).as_bytes());
-        out.put_slice(&file);
-        out.put_slice(b"\r\n");
-        out.freeze()
+        http_chunk(&file)
     }
 
     /// Ends the body properly, as far as the player takes it.

@@ -1,0 +1,280 @@
+//! The command line: nginx's options, and commands of our own as words.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::conf::Level;
+use crate::conf::manual;
+use crate::conf::render::Style;
+use crate::conf::source::Origin;
+use crate::config::load::render_all;
+use crate::config::{Config, LoadOptions, load};
+use crate::modules::REGISTRY;
+
+/// The version of the program.
+pub const VERSION: &str = concat!("pingosd/", env!("CARGO_PKG_VERSION"));
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `directives [NAME]`: print the manual of all directives, or of one.
+    Directives(Option<OsString>),
+    /// `-h`
+    Help,
+    /// No option that says otherwise: serve.
+    Run(LoadOptions),
+    /// `-s`: tell the running server.
+    Signal(Signal, LoadOptions),
+    /// `-t` and `-T`
+    Test(Test),
+    /// `-v`
+    Version,
+    /// `-V`
+    VersionVerbose,
+}
+
+/// What `-s` tells the running server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Let sessions end, then exit.
+    Quit,
+    /// Use the configuration anew.
+    Reload,
+    /// Open log files anew.
+    Reopen,
+    /// Exit at once.
+    Stop,
+}
+
+/// How a configuration is tested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// What to load.
+    pub load: LoadOptions,
+    /// `-T`: print every file that was read.
+    pub dump: bool,
+    /// `-q`: say nothing of success.
+    pub quiet: bool,
+    /// `-v` beside `-t`: also tell of what does not matter.
+    pub verbose: bool,
+}
+
+/// Help on the options.
+pub const HELP: &str = "\
+Usage: pingosd [-?hvVtTq] [-s signal] [-p prefix] [-e filename] [-c filename] [-g directives]
+       pingosd directives [name]
+
+Options:
+  -?,-h         : this help
+  -v            : show version and exit
+  -V            : show version and configure options then exit
+  -t            : test configuration and exit; with -v, tell also of directives that do not matter
+  -T            : test configuration, dump it and exit
+  -q            : suppress non-error messages during configuration testing
+  -s signal     : send signal to a master process: stop, quit, reopen, reload
+  -p prefix     : set prefix path (default: /usr/local/pingos/)
+  -e filename   : set error log file (default: logs/error.log)
+  -c filename   : set configuration file (default: conf/nginx.conf)
+  -g directives : set global directives out of configuration file
+
+Commands:
+  directives    : print the manual of all directives, or of one
+";
+
+impl Command {
+    /// Reads the words after the program's name; the error is nginx's sentence.
+    pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+        let mut words = words.into_iter();
+        let mut options = Options::default();
+        let mut first = true;
+        while let Some(word) = words.next() {
+            if std::mem::take(&mut first) && word == "directives" {
+                return Ok(Command::Directives(words.next()));
+            }
+            options.word(&word, &mut words)?;
+        }
+        Ok(options.command())
+    }
+}
+
+/// The options as they were given.
+#[derive(Default)]
+struct Options {
+    help: bool,
+    version: bool,
+    verbose_version: bool,
+    test: bool,
+    dump: bool,
+    quiet: bool,
+    signal: Option<Signal>,
+    prefix: Option<PathBuf>,
+    conf: Option<PathBuf>,
+    error_log: Option<PathBuf>,
+    globals: Vec<u8>,
+}
+
+impl Options {
+    /// Reads one word of options; an option's value is the rest of its word or the next word.
+    fn word(&mut self, word: &OsStr, words: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
+        let invalid = || format!("invalid option: \"{}\"", word.display());
+        let mut rest = word.as_bytes().strip_prefix(b"-").ok_or_else(invalid)?;
+        while let [letter, tail @ ..] = rest {
+            rest = tail;
+            let mut value = |what: &str| match std::mem::take(&mut rest) {
+                [] => {
+                    let missing = || format!("option \"-{}\" requires {what}", char::from(*letter));
+                    words.next().ok_or_else(missing)
+                }
+                tail => Ok(OsStr::from_bytes(tail).to_owned()),
+            };
+            match letter {
+                b'?' | b'h' => self.help = true,
+                b'v' => self.version = true,
+                b'V' => self.verbose_version = true,
+                b't' => self.test = true,
+                b'T' => (self.test, self.dump) = (true, true),
+                b'q' => self.quiet = true,
+                b'p' => self.prefix = Some(value("directory name")?.into()),
+                b'c' => self.conf = Some(value("file name")?.into()),
+                b'e' => self.error_log = Some(value("file name")?.into()),
+                b'g' => self.globals = value("parameter")?.as_bytes().to_owned(),
+                b's' => self.signal = Some(signal(&value("parameter")?)?),
+                other => return Err(format!("invalid option: \"{}\"", char::from(*other))),
+            }
+        }
+        Ok(())
+    }
+
+    fn command(self) -> Command {
+        let load = LoadOptions::choose(self.prefix, self.conf, self.globals, self.error_log);
+        match self {
+            Options { help: true, .. } => Command::Help,
+            Options { test: true, dump, quiet, version: verbose, .. } => {
+                Command::Test(Test { load, dump, quiet, verbose })
+            }
+            Options { verbose_version: true, .. } => Command::VersionVerbose,
+            Options { version: true, .. } => Command::Version,
+            Options { signal: Some(signal), .. } => Command::Signal(signal, load),
+            _ => Command::Run(load),
+        }
+    }
+}
+
+fn signal(word: &OsStr) -> Result<Signal, String> {
+    match word.as_bytes() {
+        b"stop" => Ok(Signal::Stop),
+        b"quit" => Ok(Signal::Quit),
+        b"reopen" => Ok(Signal::Reopen),
+        b"reload" => Ok(Signal::Reload),
+        _ => Err(format!("invalid option: \"-s {}\"", word.display())),
+    }
+}
+
+impl Test {
+    /// Tests the configuration: messages go to `err`, the dump to `out`.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    pub fn run(&self, style: Style, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
+        let name = self.load.conf_name().display();
+        match load(&self.load) {
+            Ok(config) => {
+                let least = if self.verbose { Level::Notice } else { Level::Warn };
+                err.write_all(&render_all(&config.warnings, &config.sources, style, least))?;
+                if !self.quiet {
+                    writeln!(err, "nginx: the configuration file {name} syntax is ok")?;
+                    writeln!(err, "nginx: configuration file {name} test is successful")?;
+                }
+                if self.dump {
+                    dump(&config, out)?;
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(report) => {
+                err.write_all(&report.render(style))?;
+                writeln!(err, "nginx: configuration file {name} test failed")?;
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    }
+}
+
+/// Prints every file that was read, each after a line with its name.
+fn dump(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    for file in config.sources.files().iter().filter(|f| f.origin != Origin::CommandLine) {
+        writeln!(out, "# configuration file {}:", file.name.display())?;
+        out.write_all(&file.bytes)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// How diagnostics look on standard error: with colours if it is a terminal that wants them.
+pub fn style() -> Style {
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    Style { colour, brief: false }
+}
+
+/// Prints the manual of all directives, or of one.
+///
+/// # Errors
+///
+/// When the output cannot be written.
+pub fn directives(name: Option<&OsStr>, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
+    let Some(name) = name else {
+        out.write_all(manual::all(&REGISTRY).as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    if let Some(text) = manual::one(&REGISTRY, name.as_bytes()) {
+        out.write_all(text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(err, "pingosd: no directive \"{}\"", name.display())?;
+    if let Some(advice) = REGISTRY.advice(name.as_bytes(), crate::conf::Contexts::MAX) {
+        writeln!(err, "pingosd: {advice}")?;
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Command, String> {
+        Command::parse(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn options_combine_as_in_nginx() {
+        let Ok(Command::Test(test)) = parse(&["-tq", "-p/x/", "-c", "a.conf", "-g", "daemon off;"]) else { panic!() };
+        assert!(test.quiet && !test.dump);
+        assert_eq!(test.load.conf_file.unwrap(), PathBuf::from("/x/a.conf"));
+        assert_eq!(test.load.globals, b"daemon off;");
+        assert!(matches!(parse(&["-T"]), Ok(Command::Test(Test { dump: true, .. }))));
+        assert!(matches!(parse(&["-tv"]), Ok(Command::Test(Test { verbose: true, .. }))));
+        assert!(matches!(parse(&["-s", "reload"]), Ok(Command::Signal(Signal::Reload, _))));
+        assert_eq!(parse(&["-V"]), Ok(Command::VersionVerbose));
+        assert_eq!(parse(&["-?"]), Ok(Command::Help));
+        assert!(matches!(parse(&[]), Ok(Command::Run(_))));
+        assert_eq!(parse(&["directives", "listen"]), Ok(Command::Directives(Some("listen".into()))));
+    }
+
+    #[test]
+    fn mistakes_are_named_as_in_nginx() {
+        for (words, want) in [
+            (&["-x"][..], "invalid option: \"x\""),
+            (&["x"], "invalid option: \"x\""),
+            (&["-t", "directives"], "invalid option: \"directives\""),
+            (&["-s", "kill"], "invalid option: \"-s kill\""),
+            (&["-c"], "option \"-c\" requires file name"),
+            (&["-p"], "option \"-p\" requires directory name"),
+            (&["-tg"], "option \"-g\" requires parameter"),
+        ] {
+            assert_eq!(parse(words), Err(want.into()));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Blocks become the model.
+
+use super::http::build_http;
+use super::model::{Config, Paths};
+use super::rtmp::build_rtmp;
+use super::load::Report;
+use crate::conf::context::{EVENTS, HTTP, RTMP};
+use crate::conf::evaluate::{Block, Evaluated, resolve};
+use crate::conf::report::Reports;
+use crate::conf::scene::{Backstage, Notes};
+use crate::conf::{Bases, Pos, Problem, Resolve, Sources, Span};
+use crate::module::http::handler::Relations;
+use crate::module::http::variable::VariableNames;
+
+/// What the builders of the parts share.
+pub(super) struct Builder<'a> {
+    sources: &'a Sources,
+    bases: &'a Bases,
+    backstage: Backstage,
+    pub(super) reports: Reports,
+}
+
+/// Builds the model of an evaluated configuration.
+pub(super) fn build(evaluated: Evaluated, bases: &Bases, paths: Paths) -> Result<Config, Report> {
+    let Evaluated { main, sources, mut notes, reports } = evaluated;
+    let mut builder = Builder { sources: &sources, bases, backstage: Backstage::new(), reports };
+    // Broken blocks would only give misleading complaints about what is missing in them.
+    let parts = (!builder.reports.has_errors()).then(|| builder.parts(&main, &mut notes));
+
+    let Builder { reports, .. } = builder;
+    let has_errors = reports.has_errors();
+    let (more_errors, _) = reports.left_out();
+    let diagnostics = reports.into_sorted();
+    match parts {
+        Some(parts) if !has_errors => {
+            let Parts { core, core_current, events, rtmp, http } = parts;
+            Ok(Config { core, core_current, events, rtmp, http, sources, paths, warnings: diagnostics })
+        }
+        _ => Err(Report { diagnostics, sources, more_errors }),
+    }
+}
+
+/// The model without what is known beforehand.
+struct Parts {
+    core: crate::module::core::conf::Conf,
+    core_current: crate::module::core::conf::Current,
+    events: crate::module::events::conf::Conf,
+    rtmp: Option<super::model::Rtmp>,
+    http: Option<super::model::Http>,
+}
+
+impl Builder<'_> {
+    fn parts(&mut self, main: &Block, notes: &mut Notes) -> Parts {
+        let events = main.inner(EVENTS).next();
+        if events.is_none() {
+            let problem = Problem::new("no \"events\" section in configuration");
+            self.reports.add(u32::MAX, problem.help("add `events { }`"));
+        }
+        let rtmp_blocks: Vec<&Block> = main.inner(RTMP).collect();
+        let rtmp = (!rtmp_blocks.is_empty()).then(|| build_rtmp(self, &rtmp_blocks));
+        let http = main.inner(HTTP).next().map(|block| build_http(self, block));
+        self.check_relations(&notes.take::<Relations>(), rtmp.as_ref());
+        for problem in notes.take::<VariableNames>().unknown() {
+            self.reports.add(u32::MAX, problem);
+        }
+        let events_conf: crate::module::events::conf::Conf = self.resolve(&[events.unwrap_or(main)]);
+        let sockets = rtmp.as_ref().map_or(0, |r| r.listeners.len()) + http.as_ref().map_or(0, |h| h.listeners.len());
+        let connections = events_conf.worker_connections.0;
+        if connections < sockets as u64 {
+            let text = format!("{connections} worker_connections are not enough for {sockets} listening sockets");
+            self.reports.add(u32::MAX, Problem::new(text));
+        }
+        Parts { core: self.resolve(&[main]), core_current: self.resolve(&[main]), events: events_conf, rtmp, http }
+    }
+
+    /// Checks that the addresses of live locations are rtmp addresses.
+    fn check_relations(&mut self, relations: &Relations, rtmp: Option<&super::model::Rtmp>) {
+        for relation in &relations.0 {
+            let listeners = rtmp.iter().flat_map(|r| &r.listeners);
+            if listeners.clone().any(|l| l.addr == relation.value.addr) {
+                continue;
+            }
+            let text = [b"Can not find relation port: ", &relation.value.spelled[..]].concat();
+            let problem = Problem::new(text).at(relation.span).place(relation.place);
+            let known: Vec<String> = listeners.map(|l| l.addr.to_string()).collect();
+            let help = match known.as_slice() {
+                [] => "there is no rtmp server".into(),
+                known => format!("rtmp servers listen on: {}", known.join(", ")),
+            };
+            self.reports.add(u32::MAX, problem.help(help));
+        }
+    }
+
+    /// Resolves a module's values, the innermost block first.
+    pub(super) fn resolve<C: Resolve>(&mut self, blocks: &[&Block]) -> C {
+        resolve(blocks, &mut self.backstage.scene(self.sources, self.bases))
+    }
+
+    /// The file and line of a span.
+    pub(super) fn pos(&self, span: Span) -> Pos {
+        self.sources.pos(span)
+    }
+
+    /// Reports a problem about a block.
+    pub(super) fn refuse(&mut self, block: &Block, problem: Problem) {
+        self.reports.add(block.order, problem.at(block.span).place(block.place));
+    }
+}

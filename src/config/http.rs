@@ -1,0 +1,223 @@
+//! `http { }` of the model.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use bstr::{BString, ByteSlice};
+use nix::unistd::geteuid;
+
+use super::build::Builder;
+use super::locations::Locations;
+use super::model::{Files, Handler, Http, HttpListener, HttpServer, Location};
+use super::socket::{Candidate, Socket, sockets};
+use crate::conf::context::{HTTP_SERVER, LOCATION, UPSTREAM};
+use crate::conf::evaluate::Block;
+use crate::conf::listen::Listen;
+use crate::conf::{ListenAddr, ListenOptions, Problem, ServerName, Span, Spanned, sentence};
+use crate::module::http::location::LocationName;
+use crate::module::http::response::Return;
+use crate::module::http::{conf, listen as http_listen, server_conf};
+use crate::module::{control, flv, hls2, stat, ts};
+
+/// The port of a server without `listen` that may not use port 80.
+const UNPRIVILEGED_PORT: u16 = 8000;
+/// Directives that decide who answers in a location, or who may ask, and do nothing yet. Serving files in their place
+/// would hand out what they protect.
+const UNSUPPORTED: [&str; 5] =
+    ["proxy_pass", "broadcast", "empty_gif", "auth_basic", "limit_except"];
+
+/// Builds the model of `http { }`.
+pub(super) fn build_http(builder: &mut Builder<'_>, http: &Block) -> Http {
+    for upstream in http.inner(UPSTREAM).filter(|u| u.uses("server").is_none()) {
+        builder.refuse(upstream, Problem::new("no servers are inside upstream"));
+    }
+    let servers: Vec<(&Block, Vec<Spanned<ServerName>>, Arc<HttpServer>)> = http
+        .inner(HTTP_SERVER)
+        .map(|block| {
+            let names = names(block);
+            let server = server(builder, http, block, &names);
+            (block, names, Arc::new(server))
+        })
+        .collect();
+    let candidates: Vec<Candidate<'_, HttpServer>> = servers
+        .iter()
+        .map(|(block, names, server)| Candidate {
+            server: Arc::clone(server),
+            block,
+            names,
+            listen: listen(block),
+        })
+        .collect();
+    let listeners = sockets(builder, &candidates).into_iter().map(listener).collect();
+    Http { listeners, servers: servers.into_iter().map(|(_, _, server)| server).collect() }
+}
+
+fn server(
+    builder: &mut Builder<'_>,
+    http: &Block,
+    block: &Block,
+    names: &[Spanned<ServerName>],
+) -> HttpServer {
+    let held: server_conf::ServerConf = builder.resolve(&[block, http]);
+    let encrypted = held.listen.iter().any(|l| l.0.options.ssl);
+    let certified = block.uses("ssl_certificate").or(http.uses("ssl_certificate")).is_some();
+    if encrypted && !certified {
+        let text = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
+        builder.refuse(block, Problem::new(text));
+    }
+    let chain = [block, http];
+    let conf: conf::Conf = builder.resolve(&chain);
+    let fallback = Location {
+        name: LocationName::Prefix { prefix: BString::default(), stops_regex: false },
+        handler: guard(&chain).unwrap_or_else(|| Handler::Static(Files::Root(conf.root.0.clone()))),
+        conf,
+        nested: Locations::default(),
+        pos: builder.pos(block.place),
+    };
+    HttpServer {
+        names: names.iter().map(|n| n.value.clone()).collect(),
+        held,
+        answer: fallback.conf.answer.0.clone(),
+        locations: locations(builder, None, &chain),
+        fallback: Arc::new(fallback),
+        pos: builder.pos(block.place),
+    }
+}
+
+/// The locations of a level; `chain` is the block that holds them and those around it.
+fn locations(builder: &mut Builder<'_>, outer: Option<&LocationName>, chain: &[&Block]) -> Locations {
+    let mut locations = Locations::default();
+    let mut seen: HashMap<(u8, BString), Span> = HashMap::new();
+    let Some(holder) = chain.first() else { return locations };
+    for block in holder.inner(LOCATION) {
+        let Some(name) = block.head::<LocationName>() else { continue };
+        if let Some(problem) = outer.and_then(|outer| misplaced(name, outer)) {
+            builder.refuse(block, problem);
+            continue;
+        }
+        let kind = match name {
+            LocationName::Exact(_) => 0,
+            LocationName::Prefix { .. } => 1,
+            LocationName::Named(_) => 2,
+            LocationName::Regex(_) => 3,
+        };
+        let first = seen.insert((kind, name.spelled().to_owned()), block.span);
+        if let Some(first) = first.filter(|_| kind != 3) {
+            let text = sentence(&[b"duplicate location \"", name.spelled(), b"\""]);
+            builder.refuse(block, Problem::new(text).label(first, "first given here"));
+            continue;
+        }
+        let mut inner = vec![block];
+        inner.extend_from_slice(chain);
+        locations.add(Arc::new(location(builder, name, &inner)));
+    }
+    locations
+}
+
+fn location(builder: &mut Builder<'_>, name: &LocationName, chain: &[&Block]) -> Location {
+    let conf: conf::Conf = builder.resolve(chain);
+    Location {
+        name: name.clone(),
+        handler: handler(builder, &conf, chain),
+        conf,
+        nested: locations(builder, Some(name), chain),
+        pos: builder.pos(chain[0].place),
+    }
+}
+
+/// Who answers in a location.
+fn handler(builder: &mut Builder<'_>, conf: &conf::Conf, chain: &[&Block]) -> Handler {
+    let block = chain[0];
+    if conf.internal.0.is_some() {
+        return Handler::Return(Return { status: 404, text: None });
+    }
+    if let Some(answer) = &conf.answer.0 {
+        return Handler::Return(answer.clone());
+    }
+    if let Some(handler) = guard(chain) {
+        return handler;
+    }
+    let flv: flv::conf::Current = builder.resolve(chain);
+    let ts: ts::conf::Current = builder.resolve(chain);
+    let hls2: hls2::conf::Current = builder.resolve(chain);
+    let stat: stat::conf::Current = builder.resolve(chain);
+    let control: control::conf::Current = builder.resolve(chain);
+    if let Some(live) = flv.flv_live.0 {
+        return Handler::FlvLive(live);
+    }
+    if let Some(live) = ts.ts_live.0 {
+        return Handler::TsLive(live);
+    }
+    if let Some(live) = hls2.hls2_live.0 {
+        return Handler::Hls2Live(live);
+    }
+    // Outside a location these directives only choose what the handlers inside show.
+    if let Some(parts) = stat.rtmp_stat.0.filter(|_| block.uses("rtmp_stat").is_some()) {
+        return Handler::RtmpStat(parts, stat.stylesheet.0);
+    }
+    if let Some(parts) = control.rtmp_control.0.filter(|_| block.uses("rtmp_control").is_some()) {
+        return Handler::RtmpControl(parts);
+    }
+    if stat.sys_stat.0.is_some() {
+        return Handler::SysStat;
+    }
+    let files = match &conf.alias.0 {
+        Some(directory) => Files::Alias(directory.0.clone()),
+        None => Files::Root(conf.root.0.clone()),
+    };
+    Handler::Static(files)
+}
+
+/// The handler of a location that a directive without effect yet should answer or protect.
+fn guard(chain: &[&Block]) -> Option<Handler> {
+    let block = chain.first()?;
+    let unsupported = UNSUPPORTED.iter().find(|name| block.uses(name).is_some())?;
+    Some(Handler::Unsupported(unsupported))
+}
+
+/// Why a location may not stand inside another.
+fn misplaced(name: &LocationName, outer: &LocationName) -> Option<Problem> {
+    let (inner_uri, outer_uri) = (name.spelled(), outer.spelled());
+    let text = match (name, outer) {
+        (_, LocationName::Exact(_)) => {
+            sentence(&[b"location \"", inner_uri, b"\" cannot be inside the exact location \"", outer_uri, b"\""])
+        }
+        (_, LocationName::Named(_)) => {
+            sentence(&[b"location \"", inner_uri, b"\" cannot be inside the named location \"", outer_uri, b"\""])
+        }
+        (LocationName::Named(_), _) => {
+            sentence(&[b"named location \"", inner_uri, b"\" can be on the server level only"])
+        }
+        (LocationName::Exact(_) | LocationName::Prefix { .. }, _)
+            if !inner_uri.as_bytes().starts_with(outer_uri.as_bytes()) =>
+        {
+            sentence(&[b"location \"", inner_uri, b"\" is outside location \"", outer_uri, b"\""])
+        }
+        _ => return None,
+    };
+    Some(Problem::new(text))
+}
+
+fn listener(socket: Socket<HttpServer>) -> HttpListener {
+    let Socket { addr, options, pos, servers, specific } = socket;
+    HttpListener { addr, options, pos, servers, specific }
+}
+
+/// The names of a server, one by one.
+fn names(block: &Block) -> Vec<Spanned<ServerName>> {
+    let said = block.scope::<server_conf::Scope>().map(|s| &s.server_name[..]).unwrap_or_default();
+    said.iter().flat_map(|s| s.value.0.iter().map(|n| Spanned { value: n.clone(), span: s.span, place: s.place })).collect()
+}
+
+/// The `listen` lines of a server; port 80 if there are none, or 8000 unless root.
+fn listen(block: &Block) -> Vec<Spanned<Listen>> {
+    let said = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
+    if said.is_empty() {
+        let port = if geteuid().is_root() { http_listen::DEFAULT_PORT } else { UNPRIVILEGED_PORT };
+        let addrs = vec![ListenAddr::Tcp((Ipv4Addr::UNSPECIFIED, port).into())];
+        let value = Listen { addrs, options: ListenOptions::default() };
+        return vec![Spanned { value, span: block.span, place: block.place }];
+    }
+    said.iter().map(|s| Spanned { value: s.value.0.clone(), span: s.span, place: s.place }).collect()
+}

@@ -1,0 +1,132 @@
+//! From a file to a [`Config`], or to the reasons why not.
+
+use std::path::{Path, PathBuf};
+
+use super::build::build;
+use super::model::{Config, Paths};
+use crate::conf::evaluate::evaluate;
+use crate::conf::parser::Parser;
+use crate::conf::render::{Style, render};
+use crate::conf::{Bases, Diagnostic, Level, Sources};
+use crate::modules::REGISTRY;
+
+/// The configuration compiled into the program: one application, no privileges needed.
+pub const EMBEDDED: &[u8] = include_bytes!("../../conf/pingosd.conf");
+/// How the embedded configuration is called in messages.
+pub const EMBEDDED_NAME: &str = "built-in pingosd.conf";
+/// The prefix unless the build or the command line says otherwise.
+pub const DEFAULT_PREFIX: &str = match option_env!("PINGOSD_PREFIX") {
+    Some(prefix) => prefix,
+    None => "/usr/local/pingos/",
+};
+/// The main file, relative to the prefix.
+pub const DEFAULT_CONF: &str = "conf/nginx.conf";
+/// The error log, relative to the prefix.
+pub const DEFAULT_ERROR_LOG: &str = "logs/error.log";
+
+/// What to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Where relative paths start.
+    pub prefix: PathBuf,
+    /// The main file; `None` is the embedded configuration.
+    pub conf_file: Option<PathBuf>,
+    /// Directives that stand before the file (`-g`).
+    pub globals: Vec<u8>,
+    /// The error log used while the configuration says nothing of its own.
+    pub error_log: PathBuf,
+}
+
+/// Why there is no configuration.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Errors, and what was noticed beside them, in reading order.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The texts they speak of.
+    pub sources: Sources,
+    /// Errors that were counted but not kept.
+    pub more_errors: usize,
+}
+
+impl LoadOptions {
+    /// Chooses: the file named, else PREFIX/conf/nginx.conf if it exists, else the embedded configuration.
+    ///
+    /// Relative names start at the prefix, the prefix itself at the current directory.
+    pub fn choose(
+        prefix: Option<PathBuf>,
+        conf_file: Option<PathBuf>,
+        globals: Vec<u8>,
+        error_log: Option<PathBuf>,
+    ) -> LoadOptions {
+        let prefix = prefix.unwrap_or_else(|| DEFAULT_PREFIX.into());
+        let conf_file = match conf_file {
+            Some(named) => Some(prefix.join(named)),
+            None => Some(prefix.join(DEFAULT_CONF)).filter(|path| path.exists()),
+        };
+        let error_log = prefix.join(error_log.unwrap_or_else(|| DEFAULT_ERROR_LOG.into()));
+        LoadOptions { prefix, conf_file, globals, error_log }
+    }
+
+    /// The main file's name for messages.
+    pub fn conf_name(&self) -> &Path {
+        self.conf_file.as_deref().unwrap_or(Path::new(EMBEDDED_NAME))
+    }
+}
+
+impl Config {
+    /// The embedded configuration.
+    pub fn embedded_default() -> Config {
+        let mut options = LoadOptions::choose(None, None, Vec::new(), None);
+        options.conf_file = None;
+        load(&options).expect("the embedded configuration is tested")
+    }
+}
+
+/// Reads a configuration; nothing but the files it is made of is touched.
+///
+/// # Errors
+///
+/// A [`Report`] with everything that is wrong.
+pub fn load(options: &LoadOptions) -> Result<Config, Report> {
+    let conf_dir = match &options.conf_file {
+        Some(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
+        None => options.prefix.join("conf"),
+    };
+    let bases = Bases { prefix: options.prefix.clone(), conf: conf_dir };
+
+    let mut parser = Parser::new(bases.conf.clone());
+    if !options.globals.is_empty() {
+        parser.command_line(&options.globals);
+    }
+    match &options.conf_file {
+        Some(file) => parser.main_file(file),
+        None => parser.embedded(EMBEDDED_NAME, EMBEDDED),
+    }
+    let evaluated = evaluate(parser.finish(), &REGISTRY, &bases);
+    let paths = Paths {
+        prefix: options.prefix.clone(),
+        conf_file: options.conf_file.clone().unwrap_or_default(),
+        error_log: options.error_log.clone(),
+    };
+    build(evaluated, &bases, paths)
+}
+
+impl Report {
+    /// The report as text, worst news included.
+    pub fn render(&self, style: Style) -> Vec<u8> {
+        let mut out = render_all(&self.diagnostics, &self.sources, style, Level::Warn);
+        if self.more_errors > 0 {
+            out.extend_from_slice(format!("nginx: {} more errors\n", self.more_errors).as_bytes());
+        }
+        out
+    }
+}
+
+/// Diagnostics down to a level as text.
+pub fn render_all(diagnostics: &[Diagnostic], sources: &Sources, style: Style, least: Level) -> Vec<u8> {
+    let mut out = Vec::new();
+    for diagnostic in diagnostics.iter().filter(|d| d.level <= least) {
+        render(diagnostic, sources, style, &mut out);
+    }
+    out
+}

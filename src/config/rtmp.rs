@@ -1,0 +1,104 @@
+//! `rtmp { }` of the model.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::build::Builder;
+use super::model::{Application, Rtmp, RtmpListener, RtmpServer};
+use super::socket::{Candidate, Socket, sockets};
+use crate::conf::context::{APPLICATION, RTMP_SERVER};
+use crate::conf::evaluate::Block;
+use crate::conf::listen::Listen;
+use crate::conf::{ListenAddr, ListenOptions, ServerName, Spanned, Text};
+use crate::module::rtmp::listen::DEFAULT_PORT;
+use crate::module::rtmp::{conf, server_conf};
+
+/// Builds the model of one or several `rtmp { }` blocks.
+pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
+    let servers: Vec<(&Block, Vec<Spanned<ServerName>>, Arc<RtmpServer>)> = blocks
+        .iter()
+        .flat_map(|rtmp| rtmp.inner(RTMP_SERVER).map(move |server| (*rtmp, server)))
+        .map(|(rtmp, block)| {
+            let names = names(block);
+            let server = server(builder, rtmp, block, &names);
+            (block, names, Arc::new(server))
+        })
+        .collect();
+    let candidates: Vec<Candidate<'_, RtmpServer>> = servers
+        .iter()
+        .map(|(block, names, server)| Candidate {
+            server: Arc::clone(server),
+            block,
+            names,
+            listen: listen(block),
+        })
+        .collect();
+    let listeners = sockets(builder, &candidates).into_iter().map(listener).collect();
+    // Settings of the process are those of the last block.
+    let last: Vec<&Block> = blocks.last().copied().into_iter().collect();
+    Rtmp {
+        listeners,
+        servers: servers.into_iter().map(|(_, _, server)| server).collect(),
+        notify: builder.resolve(&last),
+        max_connections: blocks.iter().find_map(|block| max_connections(block)),
+    }
+}
+
+fn server(
+    builder: &mut Builder<'_>,
+    rtmp: &Block,
+    block: &Block,
+    names: &[Spanned<ServerName>],
+) -> RtmpServer {
+    let held: server_conf::ServerConf = builder.resolve(&[block, rtmp]);
+    let applications = block.inner(APPLICATION).map(|app| Arc::new(application(builder, &[app, block, rtmp])));
+    RtmpServer {
+        applications: applications.collect(),
+        names: names.iter().map(|n| n.value.clone()).collect(),
+        serverid: held.serverid.0.clone(),
+        held,
+        base: builder.resolve(&[block, rtmp]),
+        pos: builder.pos(block.place),
+    }
+}
+
+fn application(builder: &mut Builder<'_>, blocks: &[&Block; 3]) -> Application {
+    Application {
+        name: blocks[0].head::<Text>().map(|name| name.0.clone()).unwrap_or_default(),
+        rtmp: builder.resolve(blocks),
+        live: builder.resolve(blocks),
+        gop: builder.resolve(blocks),
+        codec: builder.resolve(blocks),
+        access: builder.resolve(blocks),
+        notify: builder.resolve(blocks),
+        pos: builder.pos(blocks[0].place),
+    }
+}
+
+fn listener(socket: Socket<RtmpServer>) -> RtmpListener {
+    let Socket { addr, options, pos, servers, specific } = socket;
+    RtmpListener { addr, options, pos, servers, specific }
+}
+
+/// The names of a server, one by one.
+fn names(block: &Block) -> Vec<Spanned<ServerName>> {
+    let said = block.scope::<server_conf::Scope>().map(|s| &s.server_name[..]).unwrap_or_default();
+    said.iter().flat_map(|s| s.value.0.iter().map(|n| Spanned { value: n.clone(), span: s.span, place: s.place })).collect()
+}
+
+/// The `listen` lines of a server; the default port if there are none.
+fn listen(block: &Block) -> Vec<Spanned<Listen>> {
+    let said = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
+    if said.is_empty() {
+        let addrs = vec![ListenAddr::Tcp((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT).into())];
+        let value = Listen { addrs, options: ListenOptions::default() };
+        return vec![Spanned { value, span: block.span, place: block.place }];
+    }
+    said.iter().map(|s| Spanned { value: s.value.0.clone(), span: s.span, place: s.place }).collect()
+}
+
+/// The limit of connections, at whatever level it stands.
+fn max_connections(block: &Block) -> Option<u64> {
+    let here = block.scope::<conf::Scope>().and_then(|s| s.max_connections.as_ref()).map(|s| s.value);
+    here.or_else(|| block.children.iter().find_map(max_connections))
+}

@@ -1,0 +1,164 @@
+//! Servers share sockets: which server answers on which address.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::build::Builder;
+use super::names::NameTable;
+use crate::conf::evaluate::Block;
+use crate::conf::listen::Listen;
+use crate::conf::{ListenAddr, ListenOptions, Pos, Problem, ServerName, Span, Spanned};
+
+/// A server on its way to its sockets.
+pub(super) struct Candidate<'b, T> {
+    /// The server.
+    pub server: Arc<T>,
+    /// Its block, for complaints.
+    pub block: &'b Block,
+    /// Its names.
+    pub names: &'b [Spanned<ServerName>],
+    /// Its `listen` lines.
+    pub listen: Vec<Spanned<Listen>>,
+}
+
+/// A socket and the servers that share it.
+pub(super) struct Socket<T> {
+    pub addr: ListenAddr,
+    pub options: ListenOptions,
+    pub pos: Pos,
+    pub servers: NameTable<T>,
+    pub specific: Vec<(ListenAddr, NameTable<T>)>,
+}
+
+/// An address while its servers are gathered.
+struct Address<T> {
+    addr: ListenAddr,
+    options: ListenOptions,
+    pos: Pos,
+    default: Option<Arc<T>>,
+    servers: Vec<usize>,
+}
+
+/// Groups servers by address.
+///
+/// A single address whose port a wildcard listens on as well shares the wildcard's socket, as in nginx: the system
+/// would not allow both.
+pub(super) fn sockets<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<Socket<T>> {
+    let addresses = gather(builder, candidates);
+    let mut sockets: Vec<Socket<T>> = Vec::new();
+    let mut shared: Vec<(ListenAddr, NameTable<T>)> = Vec::new();
+    let wildcards: Vec<ListenAddr> =
+        addresses.iter().filter(|a| a.addr.is_wildcard()).map(|a| a.addr.clone()).collect();
+    for address in addresses {
+        let Address { addr, options, pos, default, servers } = address;
+        let first = servers.first().copied().unwrap_or_default();
+        let mut table = NameTable::new(default.unwrap_or_else(|| Arc::clone(&candidates[first].server)));
+        for index in servers {
+            add_names(builder, &mut table, &candidates[index], &addr);
+        }
+        let covered = !options.bind && wildcards.iter().any(|w| *w != addr && covers(w, &addr));
+        if covered {
+            shared.push((addr, table));
+        } else {
+            sockets.push(Socket { addr, options, pos, servers: table, specific: Vec::new() });
+        }
+    }
+    for (addr, table) in shared {
+        if let Some(socket) = sockets.iter_mut().find(|s| covers(&s.addr, &addr)) {
+            socket.specific.push((addr, table));
+        }
+    }
+    sockets
+}
+
+fn gather<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<Address<T>> {
+    let mut addresses: Vec<Address<T>> = Vec::new();
+    let mut known: HashMap<ListenAddr, usize> = HashMap::new();
+    for (index, candidate) in candidates.iter().enumerate() {
+        for listen in &candidate.listen {
+            for addr in &listen.value.addrs {
+                let options = &listen.value.options;
+                let at = *known.entry(addr.clone()).or_insert(addresses.len());
+                if at == addresses.len() {
+                    addresses.push(Address {
+                        addr: addr.clone(),
+                        options: options.clone(),
+                        pos: builder.pos(listen.place),
+                        default: None,
+                        servers: Vec::new(),
+                    });
+                }
+                let address = &mut addresses[at];
+                if address.servers.last() == Some(&index) {
+                    let first = candidate.listen.iter().find(|l| l.value.addrs.contains(addr)).map(|l| l.span);
+                    let text = format!("a duplicate listen {addr}");
+                    refuse(builder, candidate, listen.span, listen.place, text, first);
+                    continue;
+                }
+                address.servers.push(index);
+                if options.default_server {
+                    if address.default.is_some() {
+                        let text = format!("a duplicate default server for {addr}");
+                        refuse(builder, candidate, listen.span, listen.place, text, None);
+                        continue;
+                    }
+                    address.default = Some(Arc::clone(&candidate.server));
+                }
+                merge(&mut address.options, options);
+            }
+        }
+    }
+    addresses
+}
+
+/// Options may stand at any of the lines that name an address.
+fn merge(all: &mut ListenOptions, one: &ListenOptions) {
+    all.bind |= one.bind;
+    all.backlog = all.backlog.or(one.backlog);
+    all.rcvbuf = all.rcvbuf.or(one.rcvbuf);
+    all.sndbuf = all.sndbuf.or(one.sndbuf);
+    all.reuseport |= one.reuseport;
+    all.ipv6only = all.ipv6only.or(one.ipv6only);
+    all.keepalive = all.keepalive.or(one.keepalive);
+    all.proxy_protocol |= one.proxy_protocol;
+    all.ssl |= one.ssl;
+    all.http2 |= one.http2;
+}
+
+fn add_names<T>(
+    builder: &mut Builder<'_>,
+    table: &mut NameTable<T>,
+    candidate: &Candidate<'_, T>,
+    addr: &ListenAddr,
+) {
+    let names: Vec<ServerName> = candidate.names.iter().map(|n| n.value.clone()).collect();
+    // A server without names has the empty one, as in nginx; that two of them share it is no conflict.
+    for name in table.add(&candidate.server, &names) {
+        let span = candidate.names.iter().find(|n| n.value.spelled() == name).map(|n| (n.span, n.place));
+        let (span, place) = span.unwrap_or((candidate.block.span, candidate.block.place));
+        let text = format!("conflicting server name \"{name}\" on {addr}, ignored");
+        builder.reports.add(candidate.block.order, Problem::warning(text).at(span).place(place));
+    }
+}
+
+fn refuse<T>(
+    builder: &mut Builder<'_>,
+    candidate: &Candidate<'_, T>,
+    span: Span,
+    place: Span,
+    text: String,
+    first: Option<Span>,
+) {
+    let problem = Problem::new(text).at(span).place(place);
+    let problem = match first {
+        Some(first) => problem.label(first, "first given here"),
+        None => problem,
+    };
+    builder.reports.add(candidate.block.order, problem);
+}
+
+/// Whether a wildcard accepts the connections of an address.
+fn covers(wildcard: &ListenAddr, addr: &ListenAddr) -> bool {
+    let (ListenAddr::Tcp(wildcard), ListenAddr::Tcp(addr)) = (wildcard, addr) else { return false };
+    wildcard.ip().is_unspecified() && wildcard.port() == addr.port() && wildcard.is_ipv4() == addr.is_ipv4()
+}
