@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 
 use bytes::{Buf, Bytes};
 
@@ -66,6 +67,9 @@ pub struct Cursor {
     synced: u8,
     need_key: bool,
     hold_audio: bool,
+    /// Codec headers and metadata that go out with the first media: until then a player that waits for a key
+    /// frame is sent nothing, as recorded.
+    headers: Option<Box<Headers>>,
     /// Subtracted from the stream's timestamps.
     offset: Option<u32>,
 }
@@ -81,12 +85,10 @@ impl Cursor {
             synced: 0,
             need_key: settings.wait_key || cached,
             hold_audio: settings.wait_video && !cached && joined.headers.video.is_some(),
+            headers: Some(Box::new(joined.headers.clone())),
             offset: if settings.zero_start { None } else { Some(0) },
         };
         let _ = cursor.push_control(lead);
-        // The original stamps headers with 0 for a player that starts from the cache, with the current time
-        // for one that does not.
-        cursor.push_headers(&joined.headers, if cached || settings.zero_start { 0 } else { joined.newest });
         cursor
     }
 
@@ -122,6 +124,7 @@ impl Cursor {
             && self.pending.is_empty()
             && !self.need_key
             && !self.hold_audio
+            && self.headers.is_none()
             && self.settings.cork == 0
             && self.synced & kinds == kinds
             && kinds & bit(MediaKind::Data) == 0
@@ -205,7 +208,7 @@ impl Cursor {
         self.next = target;
         self.synced = 0;
         self.need_key = true;
-        if self.settings.sync > 0 && span > self.settings.sync {
+        if self.headers.is_none() && self.settings.sync > 0 && span > self.settings.sync {
             let timestamp = backlog.get(target).map_or(0, |p| self.player_time(p.timestamp()));
             self.push_headers(&stream.headers(), timestamp);
         }
@@ -228,6 +231,9 @@ impl Cursor {
             let Some(packet) = backlog.get(self.next) else { return };
             self.next += 1;
             if self.admits(packet) {
+                if self.is_withheld(packet) {
+                    continue;
+                }
                 self.push_packet(packet);
             } else {
                 self.synced &= !bit(packet.kind());
@@ -251,6 +257,28 @@ impl Cursor {
             Class::Audio => !self.hold_audio,
             Class::VideoHeader | Class::AudioHeader | Class::Metadata | Class::Other => true,
         }
+    }
+
+    /// Before the first media headers are only collected; the first media sends them ahead of itself.
+    fn is_withheld(&mut self, packet: &Arc<Packet>) -> bool {
+        let Some(headers) = &mut self.headers else { return false };
+        let slot = match packet.class() {
+            Class::Metadata => &mut headers.metadata,
+            Class::AudioHeader => &mut headers.audio,
+            Class::VideoHeader => &mut headers.video,
+            Class::Audio | Class::Key | Class::Inter | Class::Other => {
+                let headers = std::mem::take(headers);
+                self.headers = None;
+                // The original stamps headers with 0 for a player that starts from the cache, with the current
+                // time for one that does not.
+                let from_zero = self.settings.start.cache_time > 0 || self.settings.zero_start;
+                let timestamp = if from_zero { 0 } else { packet.timestamp() };
+                self.push_headers(&headers, timestamp);
+                return false;
+            }
+        };
+        *slot = Some(packet.clone());
+        true
     }
 
     fn push_packet(&mut self, packet: &Packet) {
@@ -299,7 +327,7 @@ impl Cursor {
 }
 
 /// The kinds among `packets`, as [`Cursor::is_steady`] takes them.
-pub fn kinds_of<'a>(packets: impl Iterator<Item = &'a std::sync::Arc<Packet>>) -> u8 {
+pub fn kinds_of<'a>(packets: impl Iterator<Item = &'a Arc<Packet>>) -> u8 {
     packets.fold(0, |kinds, packet| kinds | bit(packet.kind()))
 }
 
@@ -350,7 +378,7 @@ mod tests {
             let stream = Stream::new(1, StreamKey::new("d", "a", "n"), 128);
             let cache = CacheSettings { cache_time: 0, out_queue: 2048 };
             stream.start_publish(1, PublishSettings { cache, fix_timestamp: 0 }).unwrap();
-            stream.attach(0, std::sync::Arc::new(NoWake));
+            stream.attach(0, Arc::new(NoWake));
             Rig { stream, backlog: Backlog::default() }
         }
 
@@ -426,7 +454,7 @@ mod tests {
             incoming(MediaKind::Audio, Class::Audio, 50),
         ]);
         let sent = rtmp_messages(&drain(&mut cursor, &rig.backlog, 1000));
-        assert_eq!(sent, [(9, 0), (9, 40), (8, 50)]);
+        assert_eq!(sent, [(9, 40), (9, 40), (8, 50)]); // the header goes out with the frame
     }
 
     #[test]

@@ -119,8 +119,6 @@ pub struct Joined {
     pub older: Vec<Arc<Packet>>,
     /// Headers to send before.
     pub headers: Headers,
-    /// Newest timestamp of the stream, in milliseconds.
-    pub newest: u32,
 }
 
 impl Stream {
@@ -291,7 +289,6 @@ impl Stream {
             start: first,
             older: older.cloned().collect(),
             headers: state.headers.clone(),
-            newest: state.timeline.newest(),
         }
     }
 

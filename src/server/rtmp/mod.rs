@@ -164,6 +164,7 @@ impl Connection {
                 Wake::Readable => self.read()?,
                 Wake::Timer => self.handle_timer()?,
                 Wake::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
+                Wake::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
                 Wake::Close(reason) => return Err(End::Because(reason)),
                 Wake::Delivery => self.delivery_ended().await?,
                 Wake::Phase => self.phase_changed()?,
@@ -425,6 +426,14 @@ impl Connection {
             session.set_reason(Reason::NormalClose);
         }
         self.part = Part::None;
+    }
+
+    /// The answer to an update ends the session: a publisher is told so first, as when it stops itself.
+    fn refuse_publisher(&mut self) -> End {
+        let Part::Publishing(publishing) = &self.part else { return End::Because(Reason::NotifyRefused) };
+        let stream_id = publishing.stream_id();
+        self.core.send_status(stream_id, "status", "NetStream.Unpublish.Success", "Stop publishing");
+        End::Told(Reason::NotifyRefused)
     }
 
     /// The delivery loop no longer sends for this connection.
