@@ -250,7 +250,9 @@ mod tests {
 
     #[test]
     fn options_combine_as_in_nginx() {
-        let Ok(Command::Test(test)) = parse(&["-tq", "-p/x/", "-c", "a.conf", "-g", "daemon off;"]) else { panic!() };
+        let Ok(Command::Test(test)) = parse(&["-tq", "-p/x/", "-c", "a.conf", "-g", "daemon off;"]) else {
+            panic!()
+        };
         assert!(test.quiet && !test.dump);
         assert_eq!(test.load.conf_file.unwrap(), PathBuf::from("/x/a.conf"));
         assert_eq!(test.load.globals, b"daemon off;");

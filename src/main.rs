@@ -132,6 +132,7 @@ fn send(signal: Signal, pid_file: &Path) -> Result<(), String> {
         Signal::Reopen => Sys::SIGUSR1,
         Signal::Stop => Sys::SIGTERM,
     };
-    kill(Pid::from_raw(pid), number)
-        .map_err(|error| format!("kill({pid}, {}) failed ({})", number as i32, server::os_text(&error.into())))
+    kill(Pid::from_raw(pid), number).map_err(|error| {
+        format!("kill({pid}, {}) failed ({})", number as i32, server::os_text(&error.into()))
+    })
 }

@@ -7,13 +7,44 @@ use std::path::{Path, PathBuf};
 const FORBIDDEN: [(&str, &[&str]); 5] = [
     (
         "src/wire",
-        &["tokio", "hyper", "reqwest", "crate::hub", "crate::conf", "crate::module", "crate::config", "crate::server"],
+        &[
+            "tokio",
+            "hyper",
+            "reqwest",
+            "crate::hub",
+            "crate::conf",
+            "crate::module",
+            "crate::config",
+            "crate::server",
+        ],
     ),
     (
         "src/conf",
-        &["tokio", "hyper", "reqwest", "crate::wire", "crate::hub", "crate::module", "crate::config", "crate::server"],
+        &[
+            "tokio",
+            "hyper",
+            "reqwest",
+            "crate::wire",
+            "crate::hub",
+            "crate::module",
+            "crate::config",
+            "crate::server",
+        ],
     ),
-    ("src/hub", &["hyper", "reqwest", "tokio::net", "tokio::spawn", "tokio::time", "crate::conf", "crate::module", "crate::config", "crate::server"]),
+    (
+        "src/hub",
+        &[
+            "hyper",
+            "reqwest",
+            "tokio::net",
+            "tokio::spawn",
+            "tokio::time",
+            "crate::conf",
+            "crate::module",
+            "crate::config",
+            "crate::server",
+        ],
+    ),
     ("src/module", &["tokio", "hyper", "reqwest", "crate::config", "crate::server"]),
     ("src/config", &["tokio::net", "tokio::spawn", "hyper", "reqwest", "crate::server", "crate::hub"]),
 ];

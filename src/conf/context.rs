@@ -56,9 +56,5 @@ const NAMES: [&str; 13] = [
 
 /// The names of a set of contexts.
 pub fn names(contexts: Contexts) -> impl Iterator<Item = &'static str> {
-    NAMES
-        .iter()
-        .enumerate()
-        .filter(move |(bit, _)| contexts & (1 << bit) != 0)
-        .map(|(_, name)| *name)
+    NAMES.iter().enumerate().filter(move |(bit, _)| contexts & (1 << bit) != 0).map(|(_, name)| *name)
 }

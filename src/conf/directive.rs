@@ -409,6 +409,4 @@ macro_rules! block_repeat {
     };
 }
 
-pub(crate) use {
-    arity, block_repeat, checked, directives, kept, optional, present,
-};
+pub(crate) use {arity, block_repeat, checked, directives, kept, optional, present};

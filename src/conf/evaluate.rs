@@ -166,7 +166,9 @@ impl Evaluator<'_> {
         match node.end() {
             End::Block { .. } if simple => {
                 let text = sentence(&[b"directive \"", &name.bytes, b"\" is not terminated by \";\""]);
-                Err(Problem::new(text).at(node.terminator()).label(name.span, "this directive opens no block"))
+                Err(Problem::new(text)
+                    .at(node.terminator())
+                    .label(name.span, "this directive opens no block"))
             }
             End::Semicolon if !simple => {
                 let text = sentence(&[b"directive \"", &name.bytes, b"\" has no opening \"{\""]);
@@ -207,7 +209,8 @@ impl Evaluator<'_> {
             return Ok(());
         }
         let problem = Problem::new((row.duplicate)(name)).at(name.span);
-        let text = if limit == 1 { "first given here".into() } else { format!("the first of {limit} at most") };
+        let text =
+            if limit == 1 { "first given here".into() } else { format!("the first of {limit} at most") };
         Err(problem.label(seen.first, text))
     }
 

@@ -169,7 +169,8 @@ impl<T: Value + Sum> Field for Summed<T> {
 
 /// Reads a default as if a user had written it.
 pub fn read_default<T: Value>(text: &'static str, scene: &mut Scene<'_>) -> Result<T, Problem> {
-    let word = |text: &'static str| Word { bytes: Bytes::from_static(text.as_bytes()), span: Span::default() };
+    let word =
+        |text: &'static str| Word { bytes: Bytes::from_static(text.as_bytes()), span: Span::default() };
     let name = word("default");
     // A default is one word unless the directive takes several.
     let words: Vec<Word> = match T::ARITY {

@@ -38,8 +38,8 @@ pub use scene::{Bases, Notes, Scene};
 pub use server_name::{ServerName, ServerNames};
 pub use source::{FileId, Pos, SourceFile, Sources, Span, Spanned};
 pub use tree::{Tree, Word};
-pub use word::{AnyOf, OneOf};
 pub use value::{
-    Args, Arity, ConfPath, Flag, Msec, MsecFrom, MsecOrOff, Num, Offset, PrefixPath, Present, RawPath, Repeat, Sec, Size,
-    Text, Value, Words, sentence,
+    Args, Arity, ConfPath, Flag, Msec, MsecFrom, MsecOrOff, Num, Offset, PrefixPath, Present, RawPath,
+    Repeat, Sec, Size, Text, Value, Words, sentence,
 };
+pub use word::{AnyOf, OneOf};

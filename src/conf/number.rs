@@ -122,7 +122,8 @@ mod tests {
         assert_eq!(msec(b"1h 30m"), Some(5_400_000));
         assert_eq!(msec(b"1w2d"), Some(777_600_000));
         assert_eq!(sec(b"1y2M"), Some(36_720_000));
-        for bad in [&b""[..], b"30m1h", b"1m1m", b"1M", b"1y", b"10S", b"1.5s", b"-1s", b"s", b"off", b" 1h"] {
+        for bad in [&b""[..], b"30m1h", b"1m1m", b"1M", b"1y", b"10S", b"1.5s", b"-1s", b"s", b"off", b" 1h"]
+        {
             assert_eq!(msec(bad), None, "{bad:?}");
         }
         assert_eq!(msec(b"100ms1s"), None);

@@ -175,7 +175,8 @@ impl Parser {
 
     fn unclosed(&mut self, text: &mut Text, token: Token) {
         let quote = text.bytes[token.start];
-        let opened = Span { end: text.span(token.start, token.end).start + 1, ..text.span(token.start, token.end) };
+        let opened =
+            Span { end: text.span(token.start, token.end).start + 1, ..text.span(token.start, token.end) };
         let content = token.start + 1..token.end;
         text.damaged = true;
         if content.len() > MAX_QUOTED + 2 {
@@ -336,7 +337,9 @@ impl Parser {
         let span = words.first().map_or(terminator, |w| w.span);
         let [_, pattern] = words else {
             let reason = "invalid number of arguments in \"include\" directive";
-            self.report(Problem::new(reason).at(span).place(terminator).help("syntax: include file | pattern;"));
+            self.report(
+                Problem::new(reason).at(span).place(terminator).help("syntax: include file | pattern;"),
+            );
             self.reading.tree.truncate_words(text.words);
             return;
         };
@@ -365,7 +368,8 @@ impl Parser {
         }
         if self.stack.len() > include::MAX_DEPTH {
             let limit = include::MAX_DEPTH.to_string();
-            let text = sentence(&[b"\"", name, b"\" is included more than ", limit.as_bytes(), b" files deep"]);
+            let text =
+                sentence(&[b"\"", name, b"\" is included more than ", limit.as_bytes(), b" files deep"]);
             return Err(Problem::new(text));
         }
         let bytes = match self.reading.sources.find(path).and_then(|id| self.reading.sources.file(id)) {

@@ -57,7 +57,9 @@ impl Registry {
         }
         if let Some(rest) = name.strip_prefix(b"\xef\xbb\xbf") {
             let rest = String::from_utf8_lossy(rest);
-            return Some(format!("the file begins with a byte order mark; remove it and `{rest}` is read as such"));
+            return Some(format!(
+                "the file begins with a byte order mark; remove it and `{rest}` is read as such"
+            ));
         }
         let fits = |contexts: Contexts| {
             let rows = self.modules.iter().flat_map(|m| m.rows).filter(move |r| r.contexts & contexts != 0);

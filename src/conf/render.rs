@@ -109,9 +109,7 @@ fn excerpts(diagnostic: &Diagnostic, sources: &Sources) -> Vec<Excerpt> {
     let mut groups: Vec<(FileId, Vec<Place<'_>>)> = Vec::new();
     for place in places {
         let near = |group: &(FileId, Vec<Place<'_>>)| {
-            let far = |other: &Place<'_>| {
-                other.span.start.abs_diff(place.span.start) as usize > MAX_DISTANCE
-            };
+            let far = |other: &Place<'_>| other.span.start.abs_diff(place.span.start) as usize > MAX_DISTANCE;
             group.0 == place.span.file && !group.1.iter().any(far)
         };
         match groups.iter_mut().find(|g| near(g)) {

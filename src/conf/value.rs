@@ -234,7 +234,8 @@ impl Value for Num {
     }
 
     fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Num, Problem> {
-        number::digits(&args.first().bytes).ok_or_else(|| args.refuse("invalid number").caption("digits only"))
+        number::digits(&args.first().bytes)
+            .ok_or_else(|| args.refuse("invalid number").caption("digits only"))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 
 use super::diagnostic::Problem;
+use super::field::Sum;
 use super::scene::Scene;
 use super::suggest::nearest;
 use super::tree::Word;
@@ -120,7 +121,8 @@ impl<L: WordList> Value for OneOf<L> {
     }
 
     fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<OneOf<L>, Problem> {
-        let words: Vec<(&str, usize)> = L::WORDS.iter().enumerate().map(|(index, word)| (*word, index)).collect();
+        let words: Vec<(&str, usize)> =
+            L::WORDS.iter().enumerate().map(|(index, word)| (*word, index)).collect();
         choose(args.first(), &words).map(|index| OneOf { index, list: PhantomData })
     }
 }
@@ -167,5 +169,14 @@ fn invalid<'w>(word: &Word, known: impl Iterator<Item = &'w str> + Clone) -> Pro
     match nearest(&word.bytes, known) {
         Some(name) => problem.help(format!("did you mean `{name}`?")),
         None => problem,
+    }
+}
+
+impl<L> Sum for AnyOf<L>
+where
+    L: WordList,
+{
+    fn sum(self, other: AnyOf<L>) -> AnyOf<L> {
+        AnyOf { bits: self.bits | other.bits, list: PhantomData }
     }
 }

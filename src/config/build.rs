@@ -1,9 +1,9 @@
 //! Blocks become the model.
 
 use super::http::build_http;
+use super::load::Report;
 use super::model::{Config, Paths};
 use super::rtmp::build_rtmp;
-use super::load::Report;
 use crate::conf::context::{EVENTS, HTTP, RTMP};
 use crate::conf::evaluate::{Block, Evaluated, resolve};
 use crate::conf::report::Reports;
@@ -64,13 +64,21 @@ impl Builder<'_> {
             self.reports.add(u32::MAX, problem);
         }
         let events_conf: crate::module::events::conf::Conf = self.resolve(&[events.unwrap_or(main)]);
-        let sockets = rtmp.as_ref().map_or(0, |r| r.listeners.len()) + http.as_ref().map_or(0, |h| h.listeners.len());
+        let sockets =
+            rtmp.as_ref().map_or(0, |r| r.listeners.len()) + http.as_ref().map_or(0, |h| h.listeners.len());
         let connections = events_conf.worker_connections.0;
         if connections < sockets as u64 {
-            let text = format!("{connections} worker_connections are not enough for {sockets} listening sockets");
+            let text =
+                format!("{connections} worker_connections are not enough for {sockets} listening sockets");
             self.reports.add(u32::MAX, Problem::new(text));
         }
-        Parts { core: self.resolve(&[main]), core_current: self.resolve(&[main]), events: events_conf, rtmp, http }
+        Parts {
+            core: self.resolve(&[main]),
+            core_current: self.resolve(&[main]),
+            events: events_conf,
+            rtmp,
+            http,
+        }
     }
 
     /// Checks that the addresses of live locations are rtmp addresses.

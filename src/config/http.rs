@@ -24,8 +24,7 @@ use crate::module::{control, flv, hls2, stat, ts};
 const UNPRIVILEGED_PORT: u16 = 8000;
 /// Directives that decide who answers in a location, or who may ask, and do nothing yet. Serving files in their place
 /// would hand out what they protect.
-const UNSUPPORTED: [&str; 5] =
-    ["proxy_pass", "broadcast", "empty_gif", "auth_basic", "limit_except"];
+const UNSUPPORTED: [&str; 3] = ["proxy_pass", "broadcast", "empty_gif"];
 
 /// Builds the model of `http { }`.
 pub(super) fn build_http(builder: &mut Builder<'_>, http: &Block) -> Http {
@@ -180,12 +179,20 @@ fn guard(chain: &[&Block]) -> Option<Handler> {
 fn misplaced(name: &LocationName, outer: &LocationName) -> Option<Problem> {
     let (inner_uri, outer_uri) = (name.spelled(), outer.spelled());
     let text = match (name, outer) {
-        (_, LocationName::Exact(_)) => {
-            sentence(&[b"location \"", inner_uri, b"\" cannot be inside the exact location \"", outer_uri, b"\""])
-        }
-        (_, LocationName::Named(_)) => {
-            sentence(&[b"location \"", inner_uri, b"\" cannot be inside the named location \"", outer_uri, b"\""])
-        }
+        (_, LocationName::Exact(_)) => sentence(&[
+            b"location \"",
+            inner_uri,
+            b"\" cannot be inside the exact location \"",
+            outer_uri,
+            b"\"",
+        ]),
+        (_, LocationName::Named(_)) => sentence(&[
+            b"location \"",
+            inner_uri,
+            b"\" cannot be inside the named location \"",
+            outer_uri,
+            b"\"",
+        ]),
         (LocationName::Named(_), _) => {
             sentence(&[b"named location \"", inner_uri, b"\" can be on the server level only"])
         }
@@ -207,7 +214,9 @@ fn listener(socket: Socket<HttpServer>) -> HttpListener {
 /// The names of a server, one by one.
 fn names(block: &Block) -> Vec<Spanned<ServerName>> {
     let said = block.scope::<server_conf::Scope>().map(|s| &s.server_name[..]).unwrap_or_default();
-    said.iter().flat_map(|s| s.value.0.iter().map(|n| Spanned { value: n.clone(), span: s.span, place: s.place })).collect()
+    said.iter()
+        .flat_map(|s| s.value.0.iter().map(|n| Spanned { value: n.clone(), span: s.span, place: s.place }))
+        .collect()
 }
 
 /// The `listen` lines of a server; port 80 if there are none, or 8000 unless root.

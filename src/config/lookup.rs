@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use bstr::BString;
 
 use super::load::render_all;
+use super::log_spec::LogSpec;
 use super::model::{Config, Http, HttpListener, Rtmp, RtmpListener};
 use crate::conf::render::Style;
 use crate::conf::{Level, ListenAddr, Pattern};
-use super::log_spec::LogSpec;
 use crate::module::core::log::{LogLevel, LogTarget};
 use crate::module::core::process::WorkerProcesses;
 use crate::module::http::location::LocationName;

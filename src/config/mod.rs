@@ -2,15 +2,15 @@
 
 mod build;
 mod http;
-pub mod log_spec;
-pub mod lookup;
-pub mod store;
 pub mod load;
 pub mod locations;
+pub mod log_spec;
+pub mod lookup;
 pub mod model;
 pub mod names;
 mod rtmp;
 mod socket;
+pub mod store;
 
 pub use load::{LoadOptions, Report, load};
 pub use model::Config;

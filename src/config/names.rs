@@ -66,11 +66,15 @@ impl<T> NameTable<T> {
         }
         // The first dot leaves the longest tail, the last dot the longest head.
         let tails = host.find_iter(".").map(|dot| &host[dot..]);
-        if let Some(server) = tails.filter(|t| t.len() < host.len()).find_map(|t| self.leading.get(t.as_bstr())) {
+        if let Some(server) =
+            tails.filter(|t| t.len() < host.len()).find_map(|t| self.leading.get(t.as_bstr()))
+        {
             return server;
         }
         let heads = host.rfind_iter(".").map(|dot| &host[..=dot]);
-        if let Some(server) = heads.filter(|h| h.len() < host.len()).find_map(|h| self.trailing.get(h.as_bstr())) {
+        if let Some(server) =
+            heads.filter(|h| h.len() < host.len()).find_map(|h| self.trailing.get(h.as_bstr()))
+        {
             return server;
         }
         let regex = self.regexes.iter().find(|(pattern, _)| pattern.is_match(host));
@@ -114,6 +118,9 @@ mod tests {
         ] {
             assert_eq!(**table.find(host.as_bytes()), want, "{host}");
         }
-        assert_eq!(table.add(&Arc::new("again"), &[ServerName::Exact("www.example.com".into())]), ["www.example.com"]);
+        assert_eq!(
+            table.add(&Arc::new("again"), &[ServerName::Exact("www.example.com".into())]),
+            ["www.example.com"]
+        );
     }
 }

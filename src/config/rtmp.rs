@@ -51,7 +51,8 @@ fn server(
     names: &[Spanned<ServerName>],
 ) -> RtmpServer {
     let held: server_conf::ServerConf = builder.resolve(&[block, rtmp]);
-    let applications = block.inner(APPLICATION).map(|app| Arc::new(application(builder, &[app, block, rtmp])));
+    let applications =
+        block.inner(APPLICATION).map(|app| Arc::new(application(builder, &[app, block, rtmp])));
     RtmpServer {
         applications: applications.collect(),
         names: names.iter().map(|n| n.value.clone()).collect(),
@@ -83,7 +84,9 @@ fn listener(socket: Socket<RtmpServer>) -> RtmpListener {
 /// The names of a server, one by one.
 fn names(block: &Block) -> Vec<Spanned<ServerName>> {
     let said = block.scope::<server_conf::Scope>().map(|s| &s.server_name[..]).unwrap_or_default();
-    said.iter().flat_map(|s| s.value.0.iter().map(|n| Spanned { value: n.clone(), span: s.span, place: s.place })).collect()
+    said.iter()
+        .flat_map(|s| s.value.0.iter().map(|n| Spanned { value: n.clone(), span: s.span, place: s.place }))
+        .collect()
 }
 
 /// The `listen` lines of a server; the default port if there are none.

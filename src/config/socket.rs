@@ -90,7 +90,8 @@ fn gather<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<
                 }
                 let address = &mut addresses[at];
                 if address.servers.last() == Some(&index) {
-                    let first = candidate.listen.iter().find(|l| l.value.addrs.contains(addr)).map(|l| l.span);
+                    let first =
+                        candidate.listen.iter().find(|l| l.value.addrs.contains(addr)).map(|l| l.span);
                     let text = format!("a duplicate listen {addr}");
                     refuse(builder, candidate, listen.span, listen.place, text, first);
                     continue;

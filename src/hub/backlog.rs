@@ -75,7 +75,8 @@ impl Backlog {
 
     /// Number of the newest key frame at or above `from`.
     pub fn newest_key(&self, from: u64) -> Option<u64> {
-        let skip = usize::try_from(from.saturating_sub(self.base)).unwrap_or(usize::MAX).min(self.packets.len());
+        let skip =
+            usize::try_from(from.saturating_sub(self.base)).unwrap_or(usize::MAX).min(self.packets.len());
         self.packets
             .range(skip..)
             .rposition(|p| p.class() == Class::Key)

@@ -527,7 +527,10 @@ mod tests {
         }
         assert_eq!(cursor.skip_if_behind(&rig.backlog, &rig.stream).map(|s| s.packets), Some(40));
         assert_eq!(cursor.skip_if_behind(&rig.backlog, &rig.stream), None);
-        rig.push([incoming(MediaKind::Video, Class::Inter, 1600), incoming(MediaKind::Video, Class::Key, 1640)]);
+        rig.push([
+            incoming(MediaKind::Video, Class::Inter, 1600),
+            incoming(MediaKind::Video, Class::Key, 1640),
+        ]);
         assert_eq!(flv_tags(&drain(&mut cursor, &rig.backlog, 1000)), [(9, 1640)]);
     }
 
@@ -538,10 +541,12 @@ mod tests {
         rig.push([incoming(MediaKind::Video, Class::Key, 0), incoming(MediaKind::Audio, Class::Audio, 0)]);
         let mut all = drain(&mut cursor, &rig.backlog, 1000);
         let seq = rig.backlog.end();
-        rig.push([incoming(MediaKind::Video, Class::Inter, 40), incoming(MediaKind::Audio, Class::Audio, 41)]);
+        rig.push([
+            incoming(MediaKind::Video, Class::Inter, 40),
+            incoming(MediaKind::Audio, Class::Audio, 41),
+        ]);
         assert!(cursor.is_steady(seq, kinds_of(rig.backlog.from(seq))));
-        let slices: Vec<Bytes> =
-            rig.backlog.from(seq).map(|p| p.shared(Container::Rtmp).clone()).collect();
+        let slices: Vec<Bytes> = rig.backlog.from(seq).map(|p| p.shared(Container::Rtmp).clone()).collect();
         let whole: Vec<u8> = slices.iter().flat_map(|s| s.to_vec()).collect();
         all.extend_from_slice(&whole[..50]);
         cursor.advance_steady(&slices, 50, rig.backlog.end());

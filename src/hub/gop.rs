@@ -41,7 +41,14 @@ pub struct Ring {
 impl Ring {
     /// An empty ring.
     pub fn new(settings: CacheSettings) -> Self {
-        Ring { settings, base: 0, packets: VecDeque::new(), keys: VecDeque::new(), bytes: 0, has_video: false }
+        Ring {
+            settings,
+            base: 0,
+            packets: VecDeque::new(),
+            keys: VecDeque::new(),
+            bytes: 0,
+            has_video: false,
+        }
     }
 
     /// A new publisher begins: what its predecessor left can no longer start a player.
@@ -226,7 +233,14 @@ mod tests {
     fn audio_only_starts_cache_time_ago() {
         let mut ring = Ring::new(CACHE);
         for i in 0..100 {
-            ring.push(Arc::new(Packet::new(MediaKind::Audio, Class::Audio, i * 100, 100, Bytes::new(), 4096)));
+            ring.push(Arc::new(Packet::new(
+                MediaKind::Audio,
+                Class::Audio,
+                i * 100,
+                100,
+                Bytes::new(),
+                4096,
+            )));
             ring.prune(u64::MAX);
         }
         assert_eq!(ring.start_for(start(1000, false, false)), 89);

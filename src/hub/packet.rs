@@ -4,9 +4,9 @@ use std::sync::OnceLock;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::wire::MediaKind;
 use crate::wire::flv;
 use crate::wire::rtmp::chunk;
-use crate::wire::MediaKind;
 
 /// What a packet means to a subscriber that has to choose where to start or what to skip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

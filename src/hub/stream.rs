@@ -124,10 +124,8 @@ pub struct Joined {
 impl Stream {
     /// `chunk_size` is the RTMP chunk size that all players of the stream are served with, in bytes.
     pub fn new(id: u64, key: StreamKey, chunk_size: usize) -> Self {
-        let settings = PublishSettings {
-            cache: CacheSettings { cache_time: 0, out_queue: 1 },
-            fix_timestamp: 0,
-        };
+        let settings =
+            PublishSettings { cache: CacheSettings { cache_time: 0, out_queue: 1 }, fix_timestamp: 0 };
         Stream {
             id,
             key,
@@ -285,11 +283,7 @@ impl Stream {
         let wanted = state.ring.start_for(start);
         let (first, packets) = state.ring.from(wanted);
         let older = packets.take(usize::try_from(backlog_base.saturating_sub(first)).unwrap_or(0));
-        Joined {
-            start: first,
-            older: older.cloned().collect(),
-            headers: state.headers.clone(),
-        }
+        Joined { start: first, older: older.cloned().collect(), headers: state.headers.clone() }
     }
 
     /// The headers in force.

@@ -1,21 +1,46 @@
 //! Features, one folder each: `conf.rs` declares its directives, the rest is its behaviour.
 
 pub mod access;
+pub mod charset;
+pub mod client;
 pub mod codec;
 pub mod control;
 pub mod core;
+pub mod dash;
+pub mod dynamic;
+pub mod elsewhere;
 pub mod events;
+pub mod exec;
 pub mod flv;
 pub mod gop;
+pub mod gzip;
+pub mod headers;
+pub mod hls;
 pub mod hls2;
 pub mod http;
+pub mod http_auth;
+pub mod http_core;
+pub mod http_log;
+pub mod http_static;
+pub mod limit;
 pub mod live;
+pub mod live_record;
+pub mod map;
+pub mod mirror;
+pub mod monitor;
+pub mod mpegts;
+pub mod multiport;
 pub mod notify;
+pub mod proxy;
+pub mod record;
+pub mod referer;
+pub mod relay;
+pub mod resolver;
+pub mod rewrite;
 pub mod rtmp;
+pub mod rtmp_log;
+pub mod ssl;
 pub mod stat;
+pub mod trace;
 pub mod ts;
-
-use crate::conf::registry::Advice;
-
-/// Names that other servers know, or that documents misspell, and what to write here.
-pub static NAMES_ELSEWHERE: &[Advice] = &[];
+pub mod upstream;

@@ -34,7 +34,7 @@ pub struct Refused(pub Reason);
 
 impl Entered {
     /// Holds the stream and sends `start` where a callback is configured.
-    pub fn enter(context: &Arc<Context>, view: &AppView, session: &Arc<Session>) -> Self {
+    pub fn enter(context: &Arc<Context>, view: &AppView, session: &Arc<Session>) -> Box<Self> {
         let chunk_size = view.server().held.chunk_size.0 as usize;
         let stream_use = context.registry.enter(&session.key, chunk_size);
         session.set_stream(stream_use.stream().clone());
@@ -47,14 +47,14 @@ impl Entered {
             Role::Player => Slot::Play,
         };
         let event = Event::begin(&context.notifier, view, slot, session, order);
-        Entered {
+        Box::new(Entered {
             context: context.clone(),
             view: view.clone(),
             session: session.clone(),
             stream_use: Some(stream_use),
             event,
             _listed: context.sessions.list(session.clone()),
-        }
+        })
     }
 
     /// Waits for the verdict.

@@ -65,7 +65,9 @@ pub fn bind(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bound> {
                 socket.set_send_buffer_size(usize::try_from(size).unwrap_or(usize::MAX))?;
             }
             socket.bind(&SockAddr::from(*addr))?;
-            socket.listen(options.backlog.map_or(limits::LISTEN_BACKLOG, |n| i32::try_from(n).unwrap_or(i32::MAX)))?;
+            socket.listen(
+                options.backlog.map_or(limits::LISTEN_BACKLOG, |n| i32::try_from(n).unwrap_or(i32::MAX)),
+            )?;
             socket.set_nonblocking(true)?;
             Ok(Bound::Tcp(socket.into()))
         }

@@ -36,11 +36,11 @@ use self::log::{ErrorLog, Logs};
 use self::notify::Notifier;
 use self::process::PidFile;
 use self::session::Sessions;
+use crate::conf::render::Style;
 use crate::conf::{ListenAddr, ListenOptions};
+use crate::config::LoadOptions;
 use crate::config::model::Config;
 use crate::config::store::Store;
-use crate::conf::render::Style;
-use crate::config::LoadOptions;
 use crate::limits;
 
 /// Random bytes for a handshake.
@@ -62,7 +62,7 @@ pub struct StartError(pub String);
 pub struct Prepared {
     config: Config,
     load: LoadOptions,
-    bound: Vec<((Speaks, ListenAddr), ListenOptions, Bound)>,
+    bound: Sockets,
     logs: Logs,
     log_files: Vec<PathBuf>,
 }
@@ -78,9 +78,12 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     Ok(Prepared { config, load, bound, logs, log_files })
 }
 
+/// Sockets that are bound and do not accept yet.
+type Sockets = Vec<((Speaks, ListenAddr), ListenOptions, Bound)>;
+
 fn bind_all(
     wanted: impl Iterator<Item = ((Speaks, ListenAddr), ListenOptions)>,
-) -> Result<Vec<((Speaks, ListenAddr), ListenOptions, Bound)>, StartError> {
+) -> Result<Sockets, StartError> {
     wanted
         .map(|(key, options)| match listener::bind(&key.1, &options) {
             Ok(bound) => Ok((key, options, bound)),
@@ -192,10 +195,7 @@ impl Signals {
 }
 
 impl Server {
-    async fn serve(
-        mut self,
-        bound: Vec<((Speaks, ListenAddr), ListenOptions, Bound)>,
-    ) -> Result<(), StartError> {
+    async fn serve(mut self, bound: Sockets) -> Result<(), StartError> {
         let mut signals =
             Signals::new().map_err(|error| StartError(format!("no signals ({})", os_text(&error))))?;
         self.accept(bound)?;
@@ -236,10 +236,7 @@ impl Server {
         Ok(())
     }
 
-    fn accept(
-        &mut self,
-        bound: Vec<((Speaks, ListenAddr), ListenOptions, Bound)>,
-    ) -> Result<(), StartError> {
+    fn accept(&mut self, bound: Vec<((Speaks, ListenAddr), ListenOptions, Bound)>) -> Result<(), StartError> {
         for (key, options, bound) in bound {
             let name = key.1.to_string();
             self.listeners
@@ -338,7 +335,7 @@ impl Server {
 
 struct Reload {
     config: Config,
-    bound: Vec<((Speaks, ListenAddr), ListenOptions, Bound)>,
+    bound: Sockets,
     logs: Logs,
 }
 

@@ -110,7 +110,8 @@ impl Notifier {
     /// One request. `target` is path and query.
     pub async fn call(&self, hook: &Hook, target: &str) -> Answer {
         let url = format!("{}://{}:{}{target}", hook.url.scheme.name(), hook.url.host, hook.url.port);
-        let request = self.client.get(url).header(reqwest::header::ACCEPT, "*/*").timeout(hook.timeout.duration());
+        let request =
+            self.client.get(url).header(reqwest::header::ACCEPT, "*/*").timeout(hook.timeout.duration());
         match request.send().await {
             Ok(response) => {
                 let status = response.status().as_u16();
@@ -311,7 +312,8 @@ impl Event {
                 }
                 let Some(hook) = hook.map(Arc::new) else { continue };
                 let enforced = hook.enforce.update;
-                let answer = send(notifier.clone(), slot.call(), session.clone(), hook.clone(), Act::Update).await;
+                let answer =
+                    send(notifier.clone(), slot.call(), session.clone(), hook.clone(), Act::Update).await;
                 if enforced && answer.is_client_error() {
                     event::update_refused(&session, slot.call(), &hook, answer);
                     session.close(Reason::NotifyRefused);
@@ -375,12 +377,8 @@ async fn in_order(after: Option<oneshot::Receiver<()>>) {
 
 async fn send(notifier: Notifier, call: Call, session: Arc<Session>, hook: Arc<Hook>, act: Act) -> Answer {
     let identity = &session.identity;
-    let subject = Subject {
-        domain: &identity.domain,
-        app: &identity.app,
-        name: &identity.name,
-        clientid: session.id,
-    };
+    let subject =
+        Subject { domain: &identity.domain, app: &identity.app, name: &identity.name, clientid: session.id };
     let mut args = Vec::new();
     hook.args.expand(&SessionVariables::new(&session, &hook.groupid), &mut args);
     let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());

@@ -192,7 +192,10 @@ pub struct Session {
 
 impl Session {
     /// A session at its publish, play or HTTP request.
-    #[allow(clippy::too_many_arguments, reason = "one call site per protocol; a builder would hide what is set")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one call site per protocol; a builder would hide what is set"
+    )]
     pub fn new(
         id: u64,
         peer: Peer,

@@ -28,7 +28,8 @@ pub struct Rule {
 impl Current {
     /// Whether a peer may do that; `None` is a peer on a unix socket.
     pub fn permits(&self, action: Action, peer: Option<IpAddr>) -> bool {
-        let rule = self.rules.0.iter().find(|r| r.action.is_none_or(|a| a == action) && r.network.contains(peer));
+        let rule =
+            self.rules.0.iter().find(|r| r.action.is_none_or(|a| a == action) && r.network.contains(peer));
         rule.is_none_or(|r| r.allow)
     }
 }
@@ -71,8 +72,15 @@ mod tests {
 
     #[test]
     fn the_first_rule_that_fits_decides() {
-        let rule = |allow, action, network: &[u8]| Rule { allow, action, network: Network::parse(network).unwrap().0 };
-        let rules = Joined(vec![rule(true, Some(Action::Publish), b"10.0.0.0/8"), rule(false, Some(Action::Publish), b"all")]);
+        let rule = |allow, action, network: &[u8]| Rule {
+            allow,
+            action,
+            network: Network::parse(network).unwrap().0,
+        };
+        let rules = Joined(vec![
+            rule(true, Some(Action::Publish), b"10.0.0.0/8"),
+            rule(false, Some(Action::Publish), b"all"),
+        ]);
         let access = Current { rules };
         let peer = |ip: &str| Some(ip.parse().unwrap());
         assert!(access.permits(Action::Publish, peer("10.1.1.1")));

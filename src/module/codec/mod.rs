@@ -1,4 +1,4 @@
 //! Metadata of streams.
 
-pub mod track;
 pub mod conf;
+pub mod track;

@@ -1,10 +1,16 @@
 //! Directives outside every block.
 
 use super::log::ErrorLog;
-use super::process::{EnvVar, UserGroup, WorkerProcesses};
+use super::process::{EnvVar, Priority, UserGroup, WorkerProcesses};
 use crate::conf::context::MAIN;
 use crate::conf::directive::directives;
-use crate::conf::{Flag, Msec, Num, Offset, PrefixPath, RawPath};
+use crate::conf::word::word_lists;
+use crate::conf::{Flag, Msec, Num, Offset, OneOf, PrefixPath, RawPath, Size, Text, Words};
+
+word_lists! {
+    /// Words of `debug_points`.
+    pub DebugPoints: "stop" | "abort";
+}
 
 directives! {
     /// The process: its user, workers, files and logs.
@@ -39,5 +45,29 @@ directives! {
     live as Current {
         /// Where the log goes, and from which level on. May be repeated.
         "error_log" => error_log: Vec<ErrorLog>, in MAIN;
+    }
+    later {
+        /// Uses a changed configuration by itself, without a signal.
+        "conf_watch" => Flag = "off", in MAIN;
+        /// Nice value of the process, may be negative.
+        "worker_priority" => Priority = "0", in MAIN;
+        /// Loads a module of nginx, which is not possible here; what the module does is built in or missing.
+        "load_module" => Vec<Text>, in MAIN;
+    }
+    needless {
+        /// Binds workers to processors.
+        "worker_cpu_affinity" => Words, in MAIN;
+        /// Precision of cached times; no times are cached.
+        "timer_resolution" => Msec, in MAIN;
+        /// What an internal error does; it ends the process.
+        "debug_points" => OneOf<DebugPoints>, in MAIN;
+        /// Compilation of regular expressions.
+        "pcre_jit" => Flag = "off", in MAIN;
+        /// TLS in hardware.
+        "ssl_engine" => Text, in MAIN;
+        /// Size of a table that grows by itself here.
+        "stream_buckets" => Size = "50", in MAIN;
+        /// Size of a table that grows by itself here.
+        "server_buckets" => Size = "2", in MAIN;
     }
 }

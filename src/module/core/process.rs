@@ -25,6 +25,10 @@ pub enum WorkerProcesses {
     Count(u64),
 }
 
+/// A nice value; negative is more urgent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Priority(pub i64);
+
 /// An environment variable that is kept, or set when a value is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvVar {
@@ -89,6 +93,21 @@ impl WorkerProcesses {
             WorkerProcesses::Auto => std::thread::available_parallelism().map_or(1, usize::from),
             WorkerProcesses::Count(count) => usize::try_from(count).unwrap_or(usize::MAX).max(1),
         }
+    }
+}
+
+impl Value for Priority {
+    fn syntax() -> String {
+        "[-]number".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Priority, Problem> {
+        let (sign, digits) = match args.first().bytes.strip_prefix(b"-") {
+            Some(digits) => (-1, digits),
+            None => (1, &args.first().bytes[..]),
+        };
+        let number = number::digits(digits).and_then(|n| i64::try_from(n).ok());
+        number.map(|n| Priority(n * sign)).ok_or_else(|| args.refuse("invalid number"))
     }
 }
 

@@ -2,11 +2,18 @@
 
 use crate::conf::context::{EVENTS, MAIN};
 use crate::conf::directive::directives;
-use crate::conf::{Args, Present, Problem, Scene, Value, number, sentence};
+use crate::conf::{Args, Arity, Flag, Msec, Num, Present, Problem, Scene, Value, Words, number, sentence};
 
 /// How many connections each worker may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections(pub u64);
+
+/// A way in which a system reports events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventMethod(pub &'static str);
+
+/// The ways of Linux.
+const EVENT_METHODS: [&str; 3] = ["epoll", "poll", "select"];
 
 directives! {
     /// Connection processing.
@@ -20,6 +27,37 @@ directives! {
             /// Connections per worker; together with `worker_processes` it bounds the whole server.
             "worker_connections" => worker_connections: Connections = "512", in EVENTS;
         }
+    }
+    needless {
+        /// How the system reports events; always epoll here.
+        "use" => EventMethod, in EVENTS;
+        /// Accepts all waiting connections at once.
+        "multi_accept" => Flag = "off", in EVENTS;
+        /// Lets worker processes take turns in accepting; there is only one process.
+        "accept_mutex" => Flag = "off", in EVENTS;
+        /// How long a worker process waits for its turn.
+        "accept_mutex_delay" => Msec = "500ms", in EVENTS;
+        /// Events fetched at once.
+        "epoll_events" => Num = "512", in EVENTS;
+        /// Requests for asynchronous reading.
+        "worker_aio_requests" => Num = "32", in EVENTS;
+        /// Logs some clients in detail, in debug builds of the original.
+        "debug_connection" => Vec<Words>, in EVENTS, args Arity::ONE;
+    }
+}
+
+impl Value for EventMethod {
+    fn syntax() -> String {
+        EVENT_METHODS.join(" | ")
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<EventMethod, Problem> {
+        let word = args.first();
+        let known = EVENT_METHODS.iter().find(|method| word.bytes == method.as_bytes());
+        known.map(|method| EventMethod(method)).ok_or_else(|| {
+            let text = sentence(&[b"invalid event type \"", &word.bytes, b"\""]);
+            Problem::new(text).at(word.span).help(format!("accepted: {}", EVENT_METHODS.join(", ")))
+        })
     }
 }
 

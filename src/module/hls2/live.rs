@@ -31,7 +31,8 @@ impl Value for Hls2Live {
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Hls2Live, Problem> {
         let Relation { addr, .. } = Relation::read(args, scene)?;
-        let mut live = Hls2Live { addr, app: None, flashver: None, swf_url: None, tc_url: None, page_url: None };
+        let mut live =
+            Hls2Live { addr, app: None, flashver: None, swf_url: None, tc_url: None, page_url: None };
         for word in args.words.get(1..).unwrap_or_default() {
             let field = match parameter(word) {
                 (b"app", Some(value)) => (&mut live.app, value),

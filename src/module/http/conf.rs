@@ -7,8 +7,8 @@ use crate::conf::context::{HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_
 use crate::conf::directive::directives;
 use crate::conf::word::one_of;
 use crate::conf::{
-    Args, Arity, Flag, Msec, Network, Num, Offset, Own, PrefixPath, Present, Problem, Scene, Text, Value, number,
-    sentence,
+    Args, Arity, Flag, Msec, Network, Num, Offset, Own, PrefixPath, Present, Problem, Scene, Text, Value,
+    number, sentence,
 };
 
 one_of! {
@@ -89,8 +89,10 @@ impl Value for KeepaliveTimeout {
     }
 
     fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<KeepaliveTimeout, Problem> {
-        let timeout = number::msec(&args.first().bytes).map(Msec).ok_or_else(|| args.refuse("invalid value"))?;
-        let header = args.words.get(1).map(|w| number::sec(&w.bytes).ok_or_else(|| args.refuse("invalid value")));
+        let timeout =
+            number::msec(&args.first().bytes).map(Msec).ok_or_else(|| args.refuse("invalid value"))?;
+        let header =
+            args.words.get(1).map(|w| number::sec(&w.bytes).ok_or_else(|| args.refuse("invalid value")));
         Ok(KeepaliveTimeout { timeout, header_seconds: header.transpose()? })
     }
 }

@@ -60,7 +60,9 @@ impl Value for LocationName {
         Ok(match text {
             [b'=', uri @ ..] => LocationName::Exact(uri.into()),
             [b'^', b'~', uri @ ..] => prefix(uri, true),
-            [b'~', b'*', regex @ ..] => LocationName::Regex(Pattern::compile(word, regex, true)?.define(scene)),
+            [b'~', b'*', regex @ ..] => {
+                LocationName::Regex(Pattern::compile(word, regex, true)?.define(scene))
+            }
             [b'~', regex @ ..] => LocationName::Regex(Pattern::compile(word, regex, false)?.define(scene)),
             [b'@', ..] => LocationName::Named(text.into()),
             uri => prefix(uri, false),

@@ -43,7 +43,9 @@ impl Value for Types {
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Types, Problem> {
         let mut types = HashMap::new();
         for entry in args.body.into_iter().flatten() {
-            let Some((mime, extensions)) = scene.free_entry(entry).and_then(<[_]>::split_first) else { continue };
+            let Some((mime, extensions)) = scene.free_entry(entry).and_then(<[_]>::split_first) else {
+                continue;
+            };
             for extension in extensions {
                 let name: BString = extension.bytes.to_ascii_lowercase().into();
                 let Some(previous) = types.insert(name, mime.text().to_owned()) else { continue };

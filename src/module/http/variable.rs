@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use bstr::{BString, ByteSlice};
 
-use crate::conf::{Problem, Scene, Span, Word, sentence, suggest};
+use crate::conf::{Args, Arity, Problem, Scene, Span, Value, Word, sentence, suggest};
 
 /// Declares the variables that have values here.
 macro_rules! variables {
@@ -75,20 +75,86 @@ variables! {
 
 /// Names that are known but have no value here yet.
 const OTHERS: [&str; 81] = [
-    "ancient_browser", "binary_remote_addr", "body_bytes_sent", "bytes_sent", "connection", "connection_requests",
-    "content_length", "content_type", "date_gmt", "date_local", "document_root", "geoip_city",
-    "gzip_ratio", "https", "invalid_referer", "limit_rate", "modern_browser", "msie", "ntm_currentid", "ntm_debug",
-    "ntm_newid", "ntm_parentid", "ntm_traceid", "pipe", "proxy_add_x_forwarded_for", "proxy_host", "proxy_port",
-    "proxy_protocol_addr", "proxy_protocol_port", "proxy_protocol_server_addr", "proxy_protocol_server_port",
-    "proxy_internal_body_length", "proxy_internal_chunked", "realpath_root", "remote_user", "request", "request_body",
-    "request_body_file", "request_completion", "request_filename", "request_id", "request_length", "request_time",
-    "secure_link", "secure_link_expires", "slice_range", "ssl_cipher", "ssl_ciphers", "ssl_client_cert",
-    "ssl_client_escaped_cert", "ssl_client_fingerprint", "ssl_client_i_dn", "ssl_client_raw_cert",
-    "ssl_client_s_dn", "ssl_client_serial", "ssl_client_v_end", "ssl_client_v_remain", "ssl_client_v_start",
-    "ssl_client_verify", "ssl_curves", "ssl_early_data", "ssl_protocol", "ssl_server_name", "ssl_session_id",
-    "ssl_session_reused", "status", "tcpinfo_rcv_space", "tcpinfo_rtt", "tcpinfo_rttvar", "tcpinfo_snd_cwnd",
-    "uid_got", "uid_reset", "uid_set", "upstream_addr", "upstream_bytes_received", "upstream_bytes_sent",
-    "upstream_cache_status", "upstream_connect_time", "upstream_header_time", "upstream_response_length",
+    "ancient_browser",
+    "binary_remote_addr",
+    "body_bytes_sent",
+    "bytes_sent",
+    "connection",
+    "connection_requests",
+    "content_length",
+    "content_type",
+    "date_gmt",
+    "date_local",
+    "document_root",
+    "geoip_city",
+    "gzip_ratio",
+    "https",
+    "invalid_referer",
+    "limit_rate",
+    "modern_browser",
+    "msie",
+    "ntm_currentid",
+    "ntm_debug",
+    "ntm_newid",
+    "ntm_parentid",
+    "ntm_traceid",
+    "pipe",
+    "proxy_add_x_forwarded_for",
+    "proxy_host",
+    "proxy_port",
+    "proxy_protocol_addr",
+    "proxy_protocol_port",
+    "proxy_protocol_server_addr",
+    "proxy_protocol_server_port",
+    "proxy_internal_body_length",
+    "proxy_internal_chunked",
+    "realpath_root",
+    "remote_user",
+    "request",
+    "request_body",
+    "request_body_file",
+    "request_completion",
+    "request_filename",
+    "request_id",
+    "request_length",
+    "request_time",
+    "secure_link",
+    "secure_link_expires",
+    "slice_range",
+    "ssl_cipher",
+    "ssl_ciphers",
+    "ssl_client_cert",
+    "ssl_client_escaped_cert",
+    "ssl_client_fingerprint",
+    "ssl_client_i_dn",
+    "ssl_client_raw_cert",
+    "ssl_client_s_dn",
+    "ssl_client_serial",
+    "ssl_client_v_end",
+    "ssl_client_v_remain",
+    "ssl_client_v_start",
+    "ssl_client_verify",
+    "ssl_curves",
+    "ssl_early_data",
+    "ssl_protocol",
+    "ssl_server_name",
+    "ssl_session_id",
+    "ssl_session_reused",
+    "status",
+    "tcpinfo_rcv_space",
+    "tcpinfo_rtt",
+    "tcpinfo_rttvar",
+    "tcpinfo_snd_cwnd",
+    "uid_got",
+    "uid_reset",
+    "uid_set",
+    "upstream_addr",
+    "upstream_bytes_received",
+    "upstream_bytes_sent",
+    "upstream_cache_status",
+    "upstream_connect_time",
+    "upstream_header_time",
+    "upstream_response_length",
     "upstream_response_time",
 ];
 
@@ -107,6 +173,10 @@ enum Part {
     Literal(BString),
     Variable(Variable),
 }
+
+/// Several words with variables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Templates(pub Vec<Template>);
 
 /// Where the values come from.
 pub trait Variables {
@@ -169,7 +239,43 @@ impl Template {
     }
 }
 
+impl Value for Template {
+    fn syntax() -> String {
+        "text".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Template, Problem> {
+        Template::compile(args.first(), &args.first().bytes, scene)
+    }
+}
+
+impl Value for Templates {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "text ...".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Templates, Problem> {
+        args.words
+            .iter()
+            .map(|w| Template::compile(w, &w.bytes, scene))
+            .collect::<Result<_, _>>()
+            .map(Templates)
+    }
+}
+
 impl VariableNames {
+    /// Notes the variable that a word such as `$name` defines, and returns its name in lower case.
+    pub fn definition(word: &Word, scene: &mut Scene<'_>) -> Result<BString, Problem> {
+        let name = word.bytes.strip_prefix(b"$").filter(|name| !name.is_empty()).ok_or_else(|| {
+            let text = sentence(&[b"invalid variable name \"", &word.bytes, b"\""]);
+            Problem::new(text).at(word.span).help("a variable begins with `$`")
+        })?;
+        scene.notes.of::<VariableNames>().define(name);
+        Ok(name.to_ascii_lowercase().into())
+    }
+
     /// Notes a name that the configuration defines.
     pub fn define(&mut self, name: &[u8]) {
         self.defined.insert(name.to_ascii_lowercase().into());
@@ -193,7 +299,9 @@ impl VariableNames {
                 let problem = Problem::new(text).at(*span).place(*span);
                 match suggest::nearest(name, known) {
                     Some(name) => problem.help(format!("did you mean `${name}`?")),
-                    None => problem.help("it is neither built in nor defined by set, map, geo or a named group"),
+                    None => {
+                        problem.help("it is neither built in nor defined by set, map, geo or a named group")
+                    }
                 }
             })
             .collect()

@@ -90,7 +90,8 @@ impl Value for Hook {
     }
 
     fn duplicate(name: &Word) -> BString {
-        let event = name.bytes.strip_prefix(b"oclp_").or(name.bytes.strip_prefix(b"on_")).unwrap_or(&name.bytes);
+        let event =
+            name.bytes.strip_prefix(b"oclp_").or(name.bytes.strip_prefix(b"on_")).unwrap_or(&name.bytes);
         match event {
             b"master" | b"proc" => "duplicate url".into(),
             b"meta" | b"push" => sentence(&[b"too much oclp_", event, b" events"]),

@@ -90,7 +90,11 @@ impl Wanted {
         let path = exchange.path;
         let (before, name) = path.rsplit_once_str("/")?;
         let name = &name[..name.find(".flv").unwrap_or(name.len())];
-        let bare = exchange.location.name.prefix().is_some_and(|p| path.trim_end_with(|c| c == '/') == p.trim_end_with(|c| c == '/'));
+        let bare = exchange
+            .location
+            .name
+            .prefix()
+            .is_some_and(|p| path.trim_end_with(|c| c == '/') == p.trim_end_with(|c| c == '/'));
         if name.is_empty() || bare {
             return None;
         }
@@ -137,7 +141,11 @@ fn session(exchange: &Exchange<'_>, view: &AppView, wanted: Wanted, host: Bytes)
 }
 
 /// Waits for media, as the original: nothing is answered before.
-async fn first_media(session: &Session, phase: &mut watch::Receiver<Phase>, idle: bool) -> Result<(), Reason> {
+async fn first_media(
+    session: &Session,
+    phase: &mut watch::Receiver<Phase>,
+    idle: bool,
+) -> Result<(), Reason> {
     let flowing = phase.wait_for(|p| p.flowing || (!idle && !p.publishing));
     let seen = tokio::select! {
         seen = flowing => *seen.map_err(|_| Reason::StreamEnd)?,
@@ -188,7 +196,7 @@ impl HttpBody for Silent {
 /// A player whose response head is out.
 pub struct Player {
     view: AppView,
-    entered: Entered,
+    entered: Box<Entered>,
     phase: watch::Receiver<Phase>,
     container: Container,
     audio: bool,

@@ -259,9 +259,8 @@ fn plain(status: StatusCode) -> Response<Body> {
         "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n\
          <hr><center>pingosd</center>\r\n</body>\r\n</html>\r\n"
     );
-    let no_body = status.is_informational()
-        || status == StatusCode::NO_CONTENT
-        || status == StatusCode::NOT_MODIFIED;
+    let no_body =
+        status.is_informational() || status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     let mut response = Response::new(full(if no_body { Bytes::new() } else { Bytes::from(page) }));
     *response.status_mut() = status;
     if !no_body {

@@ -32,8 +32,8 @@ impl Target {
         let full = if connect.app.is_empty() { path } else { connect.app.clone() };
         let (app, args) = split_query(&full);
         let app = trim_slashes(&app);
-        let address = std::str::from_utf8(&host)
-            .is_ok_and(|h| h.trim_matches(['[', ']']).parse::<IpAddr>().is_ok());
+        let address =
+            std::str::from_utf8(&host).is_ok_and(|h| h.trim_matches(['[', ']']).parse::<IpAddr>().is_ok());
         if let (true, Some(slash)) = (address, app.iter().position(|&b| b == b'/')) {
             let (domain, app) = (app.slice(..slash), app.slice(slash + 1..));
             let tc_url = [b"rtmp://", &domain[..], b"/", &app[..]].concat().into();
@@ -81,8 +81,7 @@ mod tests {
     use super::*;
 
     fn target(tc_url: &'static str, app: &'static str) -> (String, String, String, String) {
-        let connect =
-            Connect { tc_url: Bytes::from(tc_url), app: Bytes::from(app), ..Connect::default() };
+        let connect = Connect { tc_url: Bytes::from(tc_url), app: Bytes::from(app), ..Connect::default() };
         let t = Target::of(&connect);
         let text = |b: &Bytes| String::from_utf8(b.to_vec()).expect("ASCII in tests");
         (text(&t.domain), text(&t.app), text(&t.args), text(&t.tc_url))

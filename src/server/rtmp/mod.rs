@@ -35,7 +35,8 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
     let id = context.sessions.next_id();
     let Ok(peer) = socket.peer() else { return };
     let config = context.store.load();
-    let Some(server) = config.rtmp.as_ref().and_then(|r| r.listener(&listen)).map(|l| l.server_for(b"").clone())
+    let Some(server) =
+        config.rtmp.as_ref().and_then(|r| r.listener(&listen)).map(|l| l.server_for(b"").clone())
     else {
         return;
     };
@@ -127,23 +128,29 @@ enum Part {
     /// Callbacks are being asked.
     Pending(Box<Pending>),
     /// Let in, but nothing flows: the name is taken, or the application is not live.
-    Discarding { stream_id: u32, entered: Entered },
+    Discarding {
+        stream_id: u32,
+        entered: Box<Entered>,
+    },
     Publishing(Box<Publishing>),
     Playing(Box<Playing>),
 }
+
+/// Resolves when callbacks and access rules have spoken.
+type Verdict = Pin<Box<dyn Future<Output = (Box<Entered>, Result<(), Refused>)> + Send>>;
 
 struct Pending {
     request: RequestId,
     stream_id: u32,
     session: Arc<Session>,
-    verdict: Pin<Box<dyn Future<Output = (Entered, Result<(), Refused>)> + Send>>,
+    verdict: Verdict,
 }
 
 /// What ended a wait.
 enum Wake {
     Readable,
     Timer,
-    Verdict(Entered, Result<(), Refused>),
+    Verdict(Box<Entered>, Result<(), Refused>),
     Close(Reason),
     Delivery,
     Phase,
@@ -348,7 +355,7 @@ impl Connection {
     }
 
     /// The verdict on a publish or play request is there.
-    fn admitted(&mut self, entered: Entered, verdict: Result<(), Refused>) -> Result<(), End> {
+    fn admitted(&mut self, entered: Box<Entered>, verdict: Result<(), Refused>) -> Result<(), End> {
         let (Part::Pending(pending), Some(connected)) =
             (std::mem::replace(&mut self.part, Part::None), &self.connected)
         else {
@@ -474,7 +481,7 @@ impl Connection {
 
     async fn write(&mut self, bytes: &[u8]) -> Result<(), End> {
         match self.socket.try_write(bytes) {
-            Ok(n) if n == bytes.len() => return Ok(()),
+            Ok(n) if n == bytes.len() => Ok(()),
             Ok(n) => self.write_rest(&bytes[n..]).await,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.write_rest(bytes).await,
             Err(e) => Err(End::Io(e)),

@@ -23,14 +23,14 @@ use crate::wire::rtmp::server_session::ServerSession;
 pub struct Playing {
     view: AppView,
     stream_id: u32,
-    entered: Entered,
+    entered: Box<Entered>,
     phase: watch::Receiver<Phase>,
     seen: Phase,
 }
 
 impl Playing {
     /// A player that was let in.
-    pub fn new(view: AppView, stream_id: u32, entered: Entered) -> Self {
+    pub fn new(view: AppView, stream_id: u32, entered: Box<Entered>) -> Self {
         let mut phase = entered.stream().watch();
         let seen = *phase.borrow_and_update();
         Playing { view, stream_id, entered, phase, seen }
@@ -147,7 +147,11 @@ pub fn player_settings(view: &AppView, container: Container, stream_id: u32) -> 
         sync: millis(live.sync.msec),
         out_queue: server.out_queue.0,
         merge_frame: application.rtmp.merge_frame.0 as usize,
-        cork: if live.buffer.0 > 0 { server.out_cork.map_or(server.out_queue.0 / 8, |size| size.0) } else { 0 },
+        cork: if live.buffer.0 > 0 {
+            server.out_cork.map_or(server.out_queue.0 / 8, |size| size.0)
+        } else {
+            0
+        },
     }
 }
 

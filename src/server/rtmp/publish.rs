@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::play::millis;
 use crate::hub::gop::CacheSettings;
 use crate::hub::packet::Class;
 use crate::hub::stream::{Incoming, PublishSettings};
 use crate::module::codec::track::Tracks;
 use crate::module::notify::conf::MetaType;
-use super::play::millis;
 use crate::server::admission::Entered;
 use crate::server::context::Context;
 use crate::server::event;
@@ -25,7 +25,7 @@ pub struct Publishing {
     context: Arc<Context>,
     view: AppView,
     stream_id: u32,
-    entered: Entered,
+    entered: Box<Entered>,
     tracks: Tracks,
     /// What this turn has brought; pushed as one batch.
     batch: Vec<Incoming>,
@@ -42,8 +42,8 @@ impl Publishing {
         context: &Arc<Context>,
         view: AppView,
         stream_id: u32,
-        entered: Entered,
-    ) -> Result<Self, Entered> {
+        entered: Box<Entered>,
+    ) -> Result<Self, Box<Entered>> {
         let (server, application) = (&view.server().held, view.held());
         let settings = PublishSettings {
             cache: CacheSettings {
@@ -59,7 +59,10 @@ impl Publishing {
         if entered.stream().start_publish(entered.session().id, settings).is_err() {
             return Err(entered);
         }
-        let tracks = Tracks::new(application.codec.meta, u8::try_from(application.rtmp.hevc_codecid).unwrap_or(u8::MAX));
+        let tracks = Tracks::new(
+            application.codec.meta,
+            u8::try_from(application.rtmp.hevc_codecid).unwrap_or(u8::MAX),
+        );
         let idle = application.live.drop_idle_publisher.nonzero();
         event::publishing(entered.session());
         Ok(Publishing {

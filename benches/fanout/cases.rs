@@ -1,0 +1,248 @@
+//! Runs the cases: who is started when, and what is read off whom.
+
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use nix::unistd::Pid;
+
+use crate::Result;
+use crate::args::{Args, Case, Protocol};
+use crate::media::{self, Media};
+use crate::process;
+use crate::report::{Idle, Live, Report};
+use crate::role::{self, Options, Role};
+use crate::server::{Server, Target};
+
+/// From the publisher's start until memory is read: longer than a GOP, so that a server's cache is full.
+const PUBLISHING: Duration = Duration::from_secs(2);
+
+/// From the last player's join until the window: what a join costs is over.
+const SETTLING: Duration = Duration::from_millis(1500);
+
+const ANSWER: Duration = Duration::from_secs(10);
+const JOINING: Duration = Duration::from_secs(60);
+
+/// Ports, logs and standard streams of one process, on top of its connections.
+const SPARE_FILES: u64 = 64;
+
+pub fn run(args: &Args) -> Result<()> {
+    let files = role::raise_file_limit()?;
+    let targets = Target::all(args);
+    let mut report = Report::new(args, &targets);
+    for (words, case) in &args.cases {
+        if files < 2 * case.connections() + SPARE_FILES {
+            return Err(format!("{words}: at most {files} files may be open here").into());
+        }
+        for run in 1..=args.runs {
+            eprintln!("fanout: {words}, run {run} of {}", args.runs);
+            run_case(args, &targets, words, case, &mut report)?;
+        }
+    }
+    report.print();
+    Ok(())
+}
+
+impl Case {
+    fn connections(&self) -> u64 {
+        match self {
+            Case::Live { streams, players, .. } => (streams + players) as u64,
+            Case::Idle { connections } => *connections as u64,
+            Case::Start { .. } => 1,
+        }
+    }
+}
+
+fn run_case(args: &Args, targets: &[Target], words: &str, case: &Case, report: &mut Report) -> Result<()> {
+    match case {
+        Case::Live { protocol, streams, players, bits_per_second } => {
+            let path = media::file(&args.media_dir, *bits_per_second)?;
+            let media = Media::read(&path)?;
+            let crowd = Crowd {
+                protocol: *protocol,
+                streams: *streams,
+                players: *players,
+                path: &path,
+                media: &media,
+            };
+            report.add_live(words, "floor", crowd.on_floor(args)?);
+            for target in targets.iter().filter(|target| *protocol == Protocol::Rtmp || target.speaks_flv()) {
+                report.add_live(words, target.name(), crowd.on_server(target, args)?);
+            }
+        }
+        Case::Idle { connections } => {
+            for target in targets {
+                report.add_idle(words, target.name(), idle(target, args, *connections)?);
+            }
+        }
+        Case::Start { times } => {
+            for target in targets {
+                for _ in 0..*times {
+                    let server = Server::start(target, args)?;
+                    report.add_start(words, target.name(), server.start_time.as_secs_f64() * 1000.0);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The players and streams of one live case.
+struct Crowd<'a> {
+    protocol: Protocol,
+    streams: usize,
+    players: usize,
+    path: &'a Path,
+    media: &'a Media,
+}
+
+impl Crowd<'_> {
+    fn on_floor(&self, args: &Args) -> Result<Live> {
+        let mut floor = Role::start(
+            "floor",
+            args.server_cores(),
+            &[
+                ("protocol", self.protocol.word().to_owned()),
+                ("streams", self.streams.to_string()),
+                ("delay_ms", args.floor_delay.as_millis().to_string()),
+                ("media", self.path.display().to_string()),
+            ],
+        )?;
+        let port = floor.answer("listening", ANSWER)?.number("port")?;
+        self.measure(port, &[floor.pid()], args)
+    }
+
+    fn on_server(&self, target: &Target, args: &Args) -> Result<Live> {
+        let server = Server::start(target, args)?;
+        let measured = self.publish_and_measure(&server, args);
+        measured.map_err(|error| format!("{}: {}", target.name(), server.explain(&error)).into())
+    }
+
+    fn publish_and_measure(&self, server: &Server, args: &Args) -> Result<Live> {
+        let mut publisher = Role::start(
+            "publisher",
+            args.client_cores(),
+            &[
+                ("port", server.rtmp_port.to_string()),
+                ("streams", self.streams.to_string()),
+                ("media", self.path.display().to_string()),
+            ],
+        )?;
+        publisher.answer("publishing", ANSWER)?;
+        sleep(PUBLISHING);
+        let port = match self.protocol {
+            Protocol::Rtmp => server.rtmp_port,
+            Protocol::Flv => server.http_port,
+        };
+        self.measure(port, &server.tree()?, args)
+    }
+
+    fn measure(&self, port: u16, server: &[Pid], args: &Args) -> Result<Live> {
+        let resident_before = process::resident_kib(server)?;
+        let mut players = self.start_players("play", port, args)?;
+        players.answer("ready", JOINING)?;
+        sleep(SETTLING);
+        players.ask("begin", "begun", ANSWER)?;
+        let player = [players.pid()];
+        let ours = process::tree(Pid::this())?;
+        let (machine_before, ours_before) = (process::machine_cpu()?, process::cpu(&ours)?);
+        let (server_before, players_before) = (process::cpu(server)?, process::cpu(&player)?);
+        let began = Instant::now();
+        sleep(args.window);
+        let server_cpu = process::cpu(server)? - server_before;
+        let players_cpu = process::cpu(&player)? - players_before;
+        let elapsed = began.elapsed();
+        let others =
+            (process::machine_cpu()? - machine_before).saturating_sub(process::cpu(&ours)? - ours_before);
+        let result = players.ask("end", "result", ANSWER)?;
+        let resident = process::resident_kib(server)?;
+        let grown = resident as f64 - resident_before as f64;
+        let kib_per_player = grown / self.players as f64;
+        self.live(&result, Cost { server: server_cpu, players: players_cpu, others, elapsed, kib_per_player })
+    }
+
+    fn start_players(&self, goal: &str, port: u16, args: &Args) -> Result<Role> {
+        Role::start(
+            "players",
+            args.client_cores(),
+            &[
+                ("protocol", self.protocol.word().to_owned()),
+                ("goal", goal.to_owned()),
+                ("port", port.to_string()),
+                ("streams", self.streams.to_string()),
+                ("players", self.players.to_string()),
+                ("rate", self.media.bytes_per_second().to_string()),
+            ],
+        )
+    }
+
+    fn live(&self, result: &Options, cost: Cost) -> Result<Live> {
+        let gigabytes = result.number::<f64>("bytes")? / 1e9;
+        let sampled: f64 = result.number("sampled")?;
+        let samples: f64 = result.number("samples")?;
+        let expected = self.media.pictures_per_second() * result.number::<f64>("seconds")? * sampled;
+        if gigabytes <= 0.0 {
+            return Err("nothing was delivered".into());
+        }
+        Ok(Live {
+            server_per_gb: cost.server.as_secs_f64() / gigabytes,
+            players_per_gb: cost.players.as_secs_f64() / gigabytes,
+            server_percent: cost.percent(cost.server),
+            others_percent: cost.percent(cost.others),
+            p50_ms: result.number::<f64>("p50_us")? / 1000.0,
+            p99_ms: result.number::<f64>("p99_us")? / 1000.0,
+            gaps: result.number("gaps")?,
+            short: result.number("short")?,
+            closed: result.number("closed")?,
+            seen_percent: 100.0 * samples / expected,
+            kib_per_player: cost.kib_per_player,
+        })
+    }
+}
+
+/// What a window took, read from outside the processes.
+struct Cost {
+    server: Duration,
+    players: Duration,
+    others: Duration,
+    elapsed: Duration,
+    kib_per_player: f64,
+}
+
+impl Cost {
+    /// Of one core.
+    fn percent(&self, time: Duration) -> f64 {
+        100.0 * time.as_secs_f64() / self.elapsed.as_secs_f64()
+    }
+}
+
+fn idle(target: &Target, args: &Args, connections: usize) -> Result<Idle> {
+    let server = Server::start(target, args)?;
+    sleep(SETTLING);
+    let tree = server.tree()?;
+    let resident_before = process::resident_kib(&tree)?;
+    let nothing = Media { heads: Vec::new(), body: Vec::new(), body_size: 0 };
+    let crowd = Crowd {
+        protocol: Protocol::Rtmp,
+        streams: 1,
+        players: connections,
+        path: Path::new(""),
+        media: &nothing,
+    };
+    let mut players = crowd.start_players("idle", server.rtmp_port, args)?;
+    players.answer("ready", JOINING).map_err(|error| server.explain(&error))?;
+    sleep(SETTLING);
+    players.ask("begin", "begun", ANSWER)?;
+    let before = process::cpu(&tree)?;
+    let began = Instant::now();
+    sleep(args.window);
+    let cpu = process::cpu(&tree)? - before;
+    let elapsed = began.elapsed();
+    let grown = process::resident_kib(&tree)? as f64 - resident_before as f64;
+    let result = players.ask("end", "result", ANSWER)?;
+    Ok(Idle {
+        server_percent: 100.0 * cpu.as_secs_f64() / elapsed.as_secs_f64(),
+        kib_per_connection: grown / connections as f64,
+        closed: result.number("closed")?,
+    })
+}

@@ -1,0 +1,3 @@
+//! Charsets of responses.
+
+pub mod conf;

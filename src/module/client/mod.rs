@@ -1,0 +1,3 @@
+//! Outgoing connections: notifications and pulls.
+
+pub mod conf;

@@ -1,0 +1,24 @@
+//! Directives of the dash module.
+
+use crate::conf::context::RTMP_ALL;
+use crate::conf::directive::directives;
+use crate::conf::{Flag, Msec, MsecFrom, RawPath};
+
+directives! {
+    /// DASH files.
+    module "dash";
+    later {
+        /// Writes MPEG-DASH files for published streams.
+        "dash" => Flag = "off", in RTMP_ALL;
+        /// Target segment length.
+        "dash_fragment" => MsecFrom<1> = "5s", in RTMP_ALL;
+        /// Directory of manifests and segments.
+        "dash_path" => RawPath, in RTMP_ALL;
+        /// Manifest window.
+        "dash_playlist_length" => Msec = "30s", in RTMP_ALL;
+        /// Removes old DASH files (cache-manager process).
+        "dash_cleanup" => Flag = "on", in RTMP_ALL;
+        /// PATH/NAME/index.mpd instead of PATH/NAME.mpd.
+        "dash_nested" => Flag = "off", in RTMP_ALL;
+    }
+}

@@ -1,0 +1,3 @@
+//! DASH files.
+
+pub mod conf;

@@ -1,0 +1,28 @@
+//! `dynamic_conf`.
+
+use std::path::PathBuf;
+
+use crate::conf::{Args, Arity, Msec, Problem, Scene, Value, number};
+
+/// A file that is read again when it has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DynamicConf {
+    /// The file.
+    pub path: PathBuf,
+    /// How often it is looked at.
+    pub refresh: Msec,
+}
+
+impl Value for DynamicConf {
+    const ARITY: Arity = Arity::TWO;
+
+    fn syntax() -> String {
+        "file time".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<DynamicConf, Problem> {
+        let refresh = args.words.get(1).and_then(|word| number::msec(&word.bytes)).map(Msec);
+        let refresh = refresh.ok_or_else(|| args.refuse("invalid refresh"))?;
+        Ok(DynamicConf { path: scene.under_prefix(&args.first().bytes), refresh })
+    }
+}

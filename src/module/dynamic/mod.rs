@@ -1,0 +1,4 @@
+//! Settings that are read again while running.
+
+pub mod conf;
+pub mod file;

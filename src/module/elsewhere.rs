@@ -1,0 +1,80 @@
+//! Names that other servers know, or that documents misspell.
+
+use crate::conf::registry::Advice;
+
+/// Names that are no directive here, and what to write instead.
+pub static NAMES: &[Advice] = &[
+    ("auth_request", "the nginx module that has it is not part of PingOS"),
+    ("dash_clock_compensation", "it belongs to another DASH module"),
+    ("dash_clock_helper_uri", "it belongs to another DASH module"),
+    ("dash_repetition", "it belongs to another DASH module"),
+    ("dav_methods", "the nginx module that has it is not part of PingOS"),
+    ("fase_reload", "it is a misspelling of `fast_reload`"),
+    ("flv", "the nginx module that has it is not part of PingOS"),
+    ("gop_cache", "it belongs to nginx-http-flv-module; here `cache_time` keeps the last group of pictures"),
+    ("gzip_static", "the nginx module that has it is not part of PingOS"),
+    ("hls2_mixfrags", "it is a misspelling of `hls2_minfrags`"),
+    ("hls_datetime", "it belongs to another HLS module"),
+    ("mail", "the nginx module that has it is not part of PingOS"),
+    ("mp4", "the nginx module that has it is not part of PingOS"),
+    ("netcall_buffer", "it belongs to nginx-rtmp; here `timeout=` of each notification does it"),
+    ("netcall_timeout", "it belongs to nginx-rtmp; here `timeout=` of each notification does it"),
+    (
+        "notify_method",
+        "it belongs to nginx-rtmp; notifications here are GET requests, and only the answers to `on_pull` and `on_push` redirect",
+    ),
+    (
+        "notify_no_resolve",
+        "it belongs to nginx-rtmp; notifications here are GET requests, and only the answers to `on_pull` and `on_push` redirect",
+    ),
+    (
+        "notify_relay_redirect",
+        "it belongs to nginx-rtmp; notifications here are GET requests, and only the answers to `on_pull` and `on_push` redirect",
+    ),
+    (
+        "notify_update_strict",
+        "it belongs to nginx-rtmp; here `update=` and `enforce=` of each notification do it",
+    ),
+    (
+        "notify_update_timeout",
+        "it belongs to nginx-rtmp; here `update=` and `enforce=` of each notification do it",
+    ),
+    ("on_done", "it belongs to nginx-rtmp; here `on_play` or `on_publish ... stage=done` tells of the end"),
+    ("on_play_done", "it belongs to nginx-rtmp; here `on_play ... stage=done` tells of the end"),
+    ("on_publish_done", "it belongs to nginx-rtmp; here `on_publish ... stage=done` tells of the end"),
+    ("on_record_done", "it belongs to nginx-rtmp; here `on_record ... stage=done` tells of the end"),
+    ("on_record_started", "it belongs to nginx-rtmp; here `on_record` tells of the start"),
+    ("on_update", "it belongs to nginx-rtmp; here `stage=update` of `on_play` and `on_publish` does it"),
+    ("play", "it belongs to nginx-rtmp; playing of files is not supported"),
+    ("play_local_path", "it belongs to nginx-rtmp; playing of files is not supported"),
+    ("play_temp_path", "it belongs to nginx-rtmp; playing of files is not supported"),
+    ("publish_nofity", "it is a misspelling of `publish_notify`"),
+    (
+        "pull_reconnect",
+        "it belongs to nginx-rtmp; here `failed_reconnect` and `relay_reconnect` set the delays",
+    ),
+    (
+        "push_reconnect",
+        "it belongs to nginx-rtmp; here `failed_reconnect` and `relay_reconnect` set the delays",
+    ),
+    ("real_ip_header", "the nginx module that has it is not part of PingOS"),
+    ("reset_server_name", "it appears only in comments of example files"),
+    ("rtmp_auto_push", "it belongs to nginx-rtmp; here all workers share their streams without it"),
+    ("rtmp_auto_push_reconnect", "it belongs to nginx-rtmp; here all workers share their streams without it"),
+    ("rtmp_socket_dir", "it belongs to nginx-rtmp; here all workers share their streams without it"),
+    ("rtmp_stat_format", "it belongs to nginx-http-flv-module; statistics here are XML"),
+    ("secure_link", "the nginx module that has it is not part of PingOS"),
+    ("secure_link_md5", "the nginx module that has it is not part of PingOS"),
+    ("session_relay", "it belongs to nginx-rtmp; relays here always end with their session"),
+    ("set_real_ip_from", "the nginx module that has it is not part of PingOS"),
+    ("static_pull", "it stands only in the file that `dynamic_conf` names"),
+    ("stream", "the nginx module that has it is not part of PingOS"),
+    ("stub_status", "the nginx module that has it is not part of PingOS"),
+    ("sub_filter", "the nginx module that has it is not part of PingOS"),
+    ("thread_pool", "the nginx module that has it is not part of PingOS"),
+    ("ts", "the nginx module that has it is not part of PingOS"),
+    (
+        "worker_rlimit",
+        "it appears only in comments of example files; see `worker_rlimit_nofile` and `worker_rlimit_core`",
+    ),
+];

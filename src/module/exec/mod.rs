@@ -1,0 +1,4 @@
+//! Commands run at events of streams.
+
+pub mod conf;
+pub mod signal;

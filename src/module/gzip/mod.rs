@@ -1,0 +1,3 @@
+//! Compression of responses.
+
+pub mod conf;

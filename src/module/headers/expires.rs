@@ -1,0 +1,63 @@
+//! `expires`.
+
+use crate::conf::{Args, Arity, Problem, Scene, Value, number};
+use crate::module::http::variable::Template;
+
+/// How long responses may be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expires {
+    /// Nothing is said.
+    Off,
+    /// Not at all, with a date long past.
+    Epoch,
+    /// As long as can be said.
+    Max,
+    /// So many seconds from now; negative forbids keeping.
+    Access(i64),
+    /// So many seconds from the file's last change.
+    Modified(i64),
+    /// Until that second of the day.
+    Daily(i64),
+    /// What the variables say at each request.
+    Variable(Template),
+}
+
+impl Value for Expires {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "[modified] time | @time | epoch | max | off | $variable".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Expires, Problem> {
+        let invalid = || args.refuse("invalid value");
+        let (modified, word) = match args.words {
+            [modified, time] if &modified.bytes[..] == b"modified" => (true, time),
+            [only] => (false, only),
+            _ => return Err(invalid()),
+        };
+        if word.bytes.contains(&b'$') {
+            return Template::compile(word, &word.bytes, scene).map(Expires::Variable);
+        }
+        if !modified {
+            match &word.bytes[..] {
+                b"epoch" => return Ok(Expires::Epoch),
+                b"max" => return Ok(Expires::Max),
+                b"off" => return Ok(Expires::Off),
+                [b'@', time @ ..] => return seconds(time).map(Expires::Daily).ok_or_else(invalid),
+                _ => {}
+            }
+        }
+        let (sign, time) = match &word.bytes[..] {
+            [b'-', time @ ..] => (-1, time),
+            [b'+', time @ ..] => (1, time),
+            time => (1, time),
+        };
+        let seconds = seconds(time).ok_or_else(invalid)? * sign;
+        Ok(if modified { Expires::Modified(seconds) } else { Expires::Access(seconds) })
+    }
+}
+
+fn seconds(time: &[u8]) -> Option<i64> {
+    number::sec(time).and_then(|seconds| i64::try_from(seconds).ok())
+}

@@ -1,0 +1,4 @@
+//! Headers of responses.
+
+pub mod conf;
+pub mod expires;

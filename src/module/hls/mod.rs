@@ -1,0 +1,3 @@
+//! HLS files.
+
+pub mod conf;

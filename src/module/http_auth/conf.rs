@@ -1,0 +1,18 @@
+//! Directives of the http auth module.
+
+use crate::conf::context::{HTTP_ALL, LIMIT_EXCEPT};
+use crate::conf::directive::directives;
+use crate::conf::{ConfPath, Text};
+
+directives! {
+    /// Passwords.
+    module "http auth";
+    live as Current {
+        /// Asks for a password, unless `off`. Until passwords are checked, nothing is served where it is asked.
+        "auth_basic" => auth_basic: Text = "off", in HTTP_ALL | LIMIT_EXCEPT, no effect yet;
+    }
+    later {
+        /// htpasswd file; relative to the conf directory.
+        "auth_basic_user_file" => ConfPath, in HTTP_ALL | LIMIT_EXCEPT;
+    }
+}

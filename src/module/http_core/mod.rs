@@ -1,0 +1,5 @@
+//! HTTP serving: what is checked only.
+
+pub mod buffers;
+pub mod conf;
+pub mod error_page;

@@ -1,0 +1,83 @@
+//! `access_log` of http.
+
+use bstr::{BString, ByteSlice};
+
+use super::format::Formats;
+use crate::conf::{Args, Arity, Problem, Scene, Value, Word, number, sentence};
+use crate::module::http::variable::Template;
+
+/// One log of requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLog {
+    /// `off`
+    Off,
+    /// Lines go somewhere.
+    To {
+        /// A path relative to the prefix, or `syslog:...`.
+        path: Template,
+        /// The format's name, `combined` if none is given.
+        format: BString,
+        /// A line is written only when this is neither empty nor `0`.
+        condition: Option<Template>,
+    },
+}
+
+impl Value for AccessLog {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "off | path [format [buffer=size] [gzip[=level]] [flush=time] [if=condition]]".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<AccessLog, Problem> {
+        let path = args.first();
+        if &path.bytes[..] == b"off" {
+            return Ok(AccessLog::Off);
+        }
+        let path = if path.bytes.starts_with(b"syslog:") {
+            Template::default()
+        } else {
+            Template::compile(path, &path.bytes, scene)?
+        };
+        let mut format: BString = "combined".into();
+        let mut condition = None;
+        for (index, word) in args.words.iter().enumerate().skip(1) {
+            match word.bytes.split_once_str("=") {
+                Some((b"buffer", size)) => {
+                    check(number::size(size).is_some_and(|n| n > 0), "buffer size", size, word)?
+                }
+                Some((b"flush", time)) => {
+                    check(number::msec(time).is_some_and(|n| n > 0), "flush time", time, word)?
+                }
+                Some((b"gzip", level)) => {
+                    let known = number::digits(level).is_some_and(|n| (1..=9).contains(&n));
+                    check(known, "compression level", level, word)?;
+                }
+                Some((b"if", text)) => condition = Some(Template::compile(word, text, scene)?),
+                None if &word.bytes[..] == b"gzip" => {}
+                _ if index == 1 && scene.notes.of::<Formats>().has(&word.bytes) => {
+                    format = word.text().to_owned()
+                }
+                _ if index == 1 => {
+                    let text = sentence(&[b"unknown log format \"", &word.bytes, b"\""]);
+                    let help = "formats are defined by `log_format` in http, before they are used";
+                    return Err(Problem::new(text).at(word.span).help(help));
+                }
+                _ => {
+                    let text = sentence(&[b"invalid parameter \"", &word.bytes, b"\""]);
+                    return Err(Problem::new(text)
+                        .at(word.span)
+                        .help("accepted: buffer=, gzip, flush=, if="));
+                }
+            }
+        }
+        Ok(AccessLog::To { path, format, condition })
+    }
+}
+
+fn check(valid: bool, what: &str, value: &[u8], word: &Word) -> Result<(), Problem> {
+    if valid {
+        return Ok(());
+    }
+    Err(Problem::new(sentence(&[b"invalid ", what.as_bytes(), b" \"", value, b"\""])).at(word.span))
+}

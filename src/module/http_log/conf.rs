@@ -1,0 +1,22 @@
+//! Directives of the http log module.
+
+use super::access_log::AccessLog;
+use super::format::LogFormat;
+use crate::conf::context::{HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION_IF};
+use crate::conf::directive::directives;
+use crate::conf::{Arity, Words};
+
+directives! {
+    /// Logs of HTTP requests.
+    module "http log";
+    later {
+        /// NAME [escape=default|json|none] STRING...: joined without separators.
+        "log_format" => Vec<LogFormat>, in HTTP;
+        /// PATH [FORMAT [buffer=SIZE [flush=TIME]] [gzip[=N]] [if=COND]] or off; syslog: allowed.
+        "access_log" => Vec<AccessLog>, in HTTP_ALL | LOCATION_IF | LIMIT_EXCEPT;
+    }
+    needless {
+        /// Cache for log paths with variables.
+        "open_log_file_cache" => Words, in HTTP_ALL, args Arity::between(1, 4);
+    }
+}

@@ -1,0 +1,77 @@
+//! `log_format` of http.
+
+use std::collections::HashSet;
+
+use bstr::{BString, ByteSlice};
+
+use crate::conf::{Args, Arity, Problem, Scene, Value, sentence};
+use crate::module::http::variable::Template;
+
+/// How values are written into a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Escape {
+    /// `\xHH` for quotes, backslashes and control bytes.
+    Default,
+    /// As in JSON strings.
+    Json,
+    /// As they are.
+    None,
+}
+
+/// A named template of log lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFormat {
+    /// Its name.
+    pub name: BString,
+    /// How values are written.
+    pub escape: Escape,
+    /// The template's words, to be joined without blanks.
+    pub parts: Vec<Template>,
+}
+
+/// The formats defined so far.
+#[derive(Default)]
+pub struct Formats(HashSet<BString>);
+
+impl Formats {
+    /// Whether a format of that name can be used.
+    pub fn has(&self, name: &[u8]) -> bool {
+        name == b"combined" || self.0.contains(name.as_bstr())
+    }
+}
+
+impl Value for LogFormat {
+    const ARITY: Arity = Arity::from(2);
+
+    fn syntax() -> String {
+        "name [escape=default|json|none] text ...".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<LogFormat, Problem> {
+        let name = args.first();
+        let formats = scene.notes.of::<Formats>();
+        if formats.has(&name.bytes) {
+            let text = sentence(&[b"duplicate \"log_format\" name \"", &name.bytes, b"\""]);
+            return Err(Problem::new(text).at(name.span));
+        }
+        formats.0.insert(name.text().to_owned());
+        let mut words = args.words.get(1..).unwrap_or_default();
+        let mut escape = Escape::Default;
+        if let Some((first, rest)) = words.split_first() {
+            if let Some(kind) = first.bytes.strip_prefix(b"escape=") {
+                words = rest;
+                escape = match kind {
+                    b"default" => Escape::Default,
+                    b"json" => Escape::Json,
+                    b"none" => Escape::None,
+                    _ => {
+                        let text = sentence(&[b"unknown log format escaping \"", kind, b"\""]);
+                        return Err(Problem::new(text).at(first.span).help("accepted: default, json, none"));
+                    }
+                };
+            }
+        }
+        let parts = words.iter().map(|w| Template::compile(w, &w.bytes, scene)).collect::<Result<_, _>>()?;
+        Ok(LogFormat { name: name.text().to_owned(), escape, parts })
+    }
+}

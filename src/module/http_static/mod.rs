@@ -1,0 +1,3 @@
+//! Files: indexes and fallbacks.
+
+pub mod conf;

@@ -1,0 +1,4 @@
+//! Limits of connections and requests.
+
+pub mod conf;
+pub mod status;

@@ -1,0 +1,22 @@
+//! Statuses of refusals.
+
+use crate::conf::{Args, Num, Problem, Scene, Value};
+
+/// The status of a refusal, from 400 to 599.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitStatus(pub u16);
+
+impl Value for LimitStatus {
+    fn syntax() -> String {
+        "status".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<LimitStatus, Problem> {
+        let status = Num::parse(args, scene)?;
+        if status < 400 {
+            return Err(Problem::new("value must be equal to or greater than 400").at(args.span()));
+        }
+        let status = u16::try_from(status).ok().filter(|s| *s <= 599).map(LimitStatus);
+        status.ok_or_else(|| Problem::new("value must be equal to or less than 599").at(args.span()))
+    }
+}

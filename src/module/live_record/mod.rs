@@ -1,0 +1,3 @@
+//! Recording of streams as MPEG-TS with an index.
+
+pub mod conf;

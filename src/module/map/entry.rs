@@ -1,0 +1,197 @@
+//! Blocks that define variables: `map`, `geo`, `split_clients`.
+
+use std::collections::HashMap;
+
+use bstr::{BString, ByteSlice};
+
+use crate::conf::tree::Node;
+use crate::conf::{Args, Arity, Network, Pattern, Problem, Scene, Span, Value, Word, sentence};
+use crate::module::http::variable::{Template, VariableNames};
+
+/// A variable that depends on others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Map {
+    /// What is looked up.
+    pub source: Template,
+    /// The variable, in lower case.
+    pub name: BString,
+    /// Keys and values in order; the key `default` is for what has none.
+    pub entries: Vec<(BString, Template)>,
+    /// Whether keys may have wildcards of host names.
+    pub hostnames: bool,
+}
+
+/// A variable that depends on the peer's address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Geo {
+    /// The variable, in lower case.
+    pub name: BString,
+    /// Keys and values in order.
+    pub entries: Vec<(BString, BString)>,
+}
+
+/// A variable that splits requests by a hash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SplitClients {
+    /// What is hashed.
+    pub source: Template,
+    /// The variable, in lower case.
+    pub name: BString,
+    /// Shares in hundredths of a percent, and values; no share takes the rest.
+    pub entries: Vec<(Option<u32>, BString)>,
+}
+
+impl Value for Map {
+    const ARITY: Arity = Arity::TWO;
+    const BLOCK: bool = true;
+
+    fn syntax() -> String {
+        "text $variable { key value; ... }".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Map, Problem> {
+        let [source, name] = args.words else { return Err(args.refuse("is incomplete")) };
+        let mut map = Map {
+            source: Template::compile(source, &source.bytes, scene)?,
+            name: VariableNames::definition(name, scene)?,
+            entries: Vec::new(),
+            hostnames: false,
+        };
+        let mut seen: HashMap<BString, Span> = HashMap::new();
+        for entry in args.body.into_iter().flatten() {
+            if let Err(problem) = map.entry(entry, &mut seen, scene) {
+                scene.report(problem.place(entry.terminator()));
+            }
+        }
+        Ok(map)
+    }
+}
+
+impl Map {
+    fn entry(
+        &mut self,
+        entry: Node<'_>,
+        seen: &mut HashMap<BString, Span>,
+        scene: &mut Scene<'_>,
+    ) -> Result<(), Problem> {
+        let Some(words) = scene.free_entry(entry) else { return Ok(()) };
+        let (key, value) = match words {
+            [word] if &word.bytes[..] == b"hostnames" => {
+                self.hostnames = true;
+                return Ok(());
+            }
+            [word] if &word.bytes[..] == b"volatile" => return Ok(()),
+            [key, value] => (key, value),
+            _ => {
+                let text = "invalid number of the map parameters";
+                return Err(Problem::new(text).at(entry.span()).help("an entry is a key and a value"));
+            }
+        };
+        if let Some(first) = seen.insert(key.text().to_owned(), key.span) {
+            let text = match &key.bytes[..] {
+                b"default" => "duplicate default map parameter".into(),
+                key => sentence(&[b"conflicting parameter \"", key, b"\""]),
+            };
+            return Err(Problem::new(text).at(key.span).label(first, "first given here"));
+        }
+        if let Some(regex) = key.bytes.strip_prefix(b"~") {
+            let (regex, caseless) = match regex.strip_prefix(b"*") {
+                Some(regex) => (regex, true),
+                None => (regex, false),
+            };
+            for group in Pattern::compile(key, regex, caseless)?.group_names() {
+                scene.notes.of::<VariableNames>().define(&group);
+            }
+        }
+        let value = Template::compile(value, &value.bytes, scene)?;
+        self.entries.push((key.text().to_owned(), value));
+        Ok(())
+    }
+}
+
+impl Value for Geo {
+    const ARITY: Arity = Arity::between(1, 2);
+    const BLOCK: bool = true;
+
+    fn syntax() -> String {
+        "[$address] $variable { network value; ... }".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Geo, Problem> {
+        let name = VariableNames::definition(args.words.last().unwrap_or(args.name), scene)?;
+        let mut geo = Geo { name, entries: Vec::new() };
+        let mut ranges = false;
+        for entry in args.body.into_iter().flatten() {
+            let Some(words) = scene.free_entry(entry) else { continue };
+            let problem = match words {
+                [word] if &word.bytes[..] == b"ranges" => {
+                    ranges = true;
+                    continue;
+                }
+                [word] if &word.bytes[..] == b"proxy_recursive" => continue,
+                [key, value] if ranges || is_network(key) => {
+                    geo.entries.push((key.text().to_owned(), value.text().to_owned()));
+                    continue;
+                }
+                [key, _] => Problem::new(sentence(&[b"invalid network \"", &key.bytes, b"\""])).at(key.span),
+                _ => Problem::new("invalid number of the geo parameters").at(entry.span()),
+            };
+            scene.report(problem.place(entry.terminator()));
+        }
+        Ok(geo)
+    }
+}
+
+impl Value for SplitClients {
+    const ARITY: Arity = Arity::TWO;
+    const BLOCK: bool = true;
+
+    fn syntax() -> String {
+        "text $variable { share% | * value; ... }".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<SplitClients, Problem> {
+        let [source, name] = args.words else { return Err(args.refuse("is incomplete")) };
+        let source = Template::compile(source, &source.bytes, scene)?;
+        let mut split =
+            SplitClients { source, name: VariableNames::definition(name, scene)?, entries: Vec::new() };
+        for entry in args.body.into_iter().flatten() {
+            let Some(words) = scene.free_entry(entry) else { continue };
+            let problem = match words {
+                [share, value] => match read_share(&share.bytes) {
+                    Some(share) => {
+                        split.entries.push((share, value.text().to_owned()));
+                        continue;
+                    }
+                    None => Problem::new(sentence(&[b"invalid percent value \"", &share.bytes, b"\""]))
+                        .at(share.span),
+                },
+                _ => Problem::new("invalid number of the split_clients parameters").at(entry.span()),
+            };
+            scene.report(problem.place(entry.terminator()));
+        }
+        Ok(split)
+    }
+}
+
+fn is_network(key: &Word) -> bool {
+    matches!(&key.bytes[..], b"default" | b"delete" | b"proxy") || Network::parse(&key.bytes).is_some()
+}
+
+/// Reads `*`, or a percentage with up to two decimals.
+fn read_share(text: &[u8]) -> Option<Option<u32>> {
+    if text == b"*" {
+        return Some(None);
+    }
+    let number = text.strip_suffix(b"%")?;
+    let (whole, decimals) = number.split_once_str(".").unwrap_or((number, b""));
+    let digits = |text: &[u8]| crate::conf::number::digits(text).and_then(|n| u32::try_from(n).ok());
+    let decimals = match decimals.len() {
+        0 => 0,
+        1 => digits(decimals)? * 10,
+        2 => digits(decimals)?,
+        _ => return None,
+    };
+    let share = digits(whole)?.checked_mul(100)?.checked_add(decimals)?;
+    (1..=10_000).contains(&share).then_some(Some(share))
+}

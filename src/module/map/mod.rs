@@ -1,0 +1,4 @@
+//! Variables that depend on others.
+
+pub mod conf;
+pub mod entry;

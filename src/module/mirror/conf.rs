@@ -1,0 +1,16 @@
+//! Directives of the mirror module.
+
+use crate::conf::context::HTTP_ALL;
+use crate::conf::directive::directives;
+use crate::conf::{Arity, Flag, Words};
+
+directives! {
+    /// Copies of requests.
+    module "mirror";
+    later {
+        /// Copies requests to another URI.
+        "mirror" => Vec<Words>, in HTTP_ALL, args Arity::ONE;
+        /// Copy the body too.
+        "mirror_request_body" => Flag = "on", in HTTP_ALL;
+    }
+}

@@ -1,0 +1,3 @@
+//! Copies of requests.
+
+pub mod conf;

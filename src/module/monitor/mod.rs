@@ -1,0 +1,3 @@
+//! Watching for stalls.
+
+pub mod conf;

@@ -1,0 +1,3 @@
+//! The MPEG-TS cache for HTTP players and HLS from memory.
+
+pub mod conf;

@@ -1,0 +1,30 @@
+//! Directives of the multiport module.
+
+use super::zone::{MultiListen, StreamZone};
+use crate::conf::context::{EVENTS, HTTP_ALL, LOCATION, MAIN};
+use crate::conf::directive::directives;
+use crate::conf::{Arity, Text, Words};
+
+directives! {
+    /// Sockets and requests of single worker processes.
+    module "multiport";
+    later {
+        /// Sends the request to every worker (subrequests to URI/PORT built from the multi_listen base) and
+        /// concatenates the answers.
+        "broadcast" => Words, in LOCATION, args Arity::TWO;
+        /// Replaces a leading prefix of the first answer body by another of the same length.
+        "broadcast_rewrite_prefix" => Words, in LOCATION, args Arity::TWO;
+        /// Text appended after the last worker's answer.
+        "broadcast_suffix" => Text, in LOCATION;
+    }
+    needless {
+        /// In every worker opens an extra listening socket BASE+slot (unix:PATH.N or PORT+N) that behaves like
+        /// the listening socket RELATED.
+        "multi_listen" => Vec<MultiListen>, in EVENTS;
+        /// Names the multi_listen base and internal URI used to forward a request to the worker that owns a
+        /// stream/session.
+        "inner_proxy" => Words, in HTTP_ALL, args Arity::TWO;
+        /// Sizes the shared table stream -> owning worker.
+        "stream_zone" => Vec<StreamZone>, in MAIN;
+    }
+}

@@ -1,0 +1,4 @@
+//! Forwarding of requests.
+
+pub mod conf;
+pub mod target;

@@ -1,0 +1,3 @@
+//! Recording of streams as FLV.
+
+pub mod conf;

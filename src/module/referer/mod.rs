@@ -1,0 +1,3 @@
+//! Referers.
+
+pub mod conf;

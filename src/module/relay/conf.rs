@@ -1,0 +1,32 @@
+//! Directives of the relay module.
+
+use super::target::Relay;
+use crate::conf::context::{APPLICATION, RTMP, RTMP_ALL};
+use crate::conf::directive::directives;
+use crate::conf::{Flag, Msec, Text};
+
+directives! {
+    /// Relays to and from other servers.
+    module "relay";
+    later {
+        /// Relays every stream published in the application to the given rtmp:// address.
+        "push" => Vec<Relay>, in APPLICATION;
+        /// Pulls a stream from the given rtmp:// or http:// (FLV) origin when a player asks for one that is not
+        /// published here.
+        "pull" => Vec<Relay>, in APPLICATION;
+        /// First delay before retrying a failed relay; doubles up to relay_reconnect.
+        "failed_reconnect" => Msec = "50ms", in RTMP_ALL;
+        /// Upper bound of the retry delay and the connect timeout of a relay attempt.
+        "relay_reconnect" => Msec = "3s", in RTMP_ALL;
+        /// Buffer length announced to the upstream when pulling over RTMP.
+        "relay_buffer" => Msec = "5s", in RTMP_ALL;
+        /// Local rtmp listen address whose virtual server hosts static pulls from the dynamic conf.
+        "static_pull_port" => Text, in RTMP;
+    }
+    needless {
+        /// Shares streams between worker processes; here all workers share them anyway.
+        "rtmp_auto_pull" => Flag = "on", in RTMP_ALL;
+        /// Base address used between worker processes, of which there is only one here.
+        "rtmp_auto_pull_port" => Text, in RTMP_ALL;
+    }
+}

@@ -1,0 +1,4 @@
+//! Relays to and from other servers.
+
+pub mod conf;
+pub mod target;

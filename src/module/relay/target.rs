@@ -1,0 +1,106 @@
+//! One `push` or `pull` line.
+
+use bstr::{BString, ByteSlice};
+
+use crate::conf::address::strip_unix;
+use crate::conf::{Args, Arity, Problem, Scene, Value, Word, number};
+
+/// Where a stream is relayed to or from, and what is said there. What is not given is taken from the session.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Relay {
+    /// The addresses, the later ones in reserve.
+    pub urls: Vec<BString>,
+    /// `domain=`: host in the tcUrl.
+    pub domain: Option<BString>,
+    /// `app=`
+    pub app: Option<BString>,
+    /// `name=`
+    pub name: Option<BString>,
+    /// `pargs=`: query string of the stream.
+    pub pargs: Option<BString>,
+    /// `referer=`: pageUrl.
+    pub referer: Option<BString>,
+    /// `user_agent=`: flashVer.
+    pub user_agent: Option<BString>,
+}
+
+/// Whether the block has a `pull` with an address already.
+#[derive(Default)]
+struct Pulled(bool);
+
+impl Value for Relay {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "rtmp://host[:port] ... [domain=host] [app=name] [name=stream] [pargs=query] [referer=url] \
+         [user_agent=text]"
+            .into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Relay, Problem> {
+        let mut relay = Relay::default();
+        for word in args.words {
+            relay.read(word, args)?;
+        }
+        if &args.name.bytes[..] == b"pull" && !relay.urls.is_empty() {
+            let pulled = scene.block.of::<Pulled>();
+            if std::mem::replace(&mut pulled.0, true) {
+                return Err(args.refuse("is duplicate").help("an application pulls from one place"));
+            }
+        }
+        Ok(relay)
+    }
+}
+
+impl Relay {
+    fn read(&mut self, word: &Word, args: &Args<'_>) -> Result<(), Problem> {
+        let refuse = |text: &str| Problem::new(args.refuse(text).into_diagnostic().sentence).at(word.span);
+        if let Some((scheme, rest)) = word.bytes.split_once_str("://") {
+            if scheme.eq_ignore_ascii_case(b"rtmp") || scheme.eq_ignore_ascii_case(b"http") {
+                check_host(rest).map_err(refuse)?;
+                self.urls.push(word.text().to_owned());
+                return Ok(());
+            }
+        }
+        let field = word.bytes.split_once_str("=").and_then(|(name, value)| {
+            let field = match name.to_ascii_lowercase().as_slice() {
+                b"domain" => &mut self.domain,
+                b"app" => &mut self.app,
+                b"name" => &mut self.name,
+                b"pargs" => &mut self.pargs,
+                b"referer" => &mut self.referer,
+                b"user_agent" => &mut self.user_agent,
+                _ => return None,
+            };
+            Some((field, value))
+        });
+        let Some((field, value)) = field else {
+            return Err(refuse("unsupported parameter format").help(
+                "accepted: rtmp:// or http:// addresses, domain=, app=, name=, pargs=, referer=, user_agent=",
+            ));
+        };
+        *field = Some(value.into());
+        Ok(())
+    }
+}
+
+/// Checks host and port of an address.
+fn check_host(rest: &[u8]) -> Result<(), &'static str> {
+    if strip_unix(rest).is_some() {
+        return Err("unix addresses are not supported");
+    }
+    let authority = rest.split(|b| *b == b'/').next().unwrap_or_default();
+    let (host, port) = match (authority.first(), authority.rfind_byte(b':')) {
+        (Some(b'['), _) => match authority.find_byte(b']') {
+            Some(close) => (&authority[..=close], authority[close + 1..].strip_prefix(b":")),
+            None => return Err("invalid host"),
+        },
+        (_, Some(colon)) => (&authority[..colon], Some(&authority[colon + 1..])),
+        (_, None) => (authority, None),
+    };
+    let valid = |port: &[u8]| number::digits(port).is_some_and(|p| (1..=65535).contains(&p));
+    if port.is_some_and(|port| !valid(port)) {
+        return Err("invalid port");
+    }
+    if host.is_empty() { Err("no host") } else { Ok(()) }
+}

@@ -1,0 +1,118 @@
+//! Conditions of `if`.
+//!
+//! The parentheses are ordinary characters that cling to the first and the last word.
+
+use bstr::{BString, ByteSlice};
+
+use crate::conf::{Args, Arity, Pattern, Problem, Scene, Value, Word, sentence};
+use crate::module::http::variable::{Template, VariableNames};
+
+/// What a request must meet.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Condition {
+    /// `$variable`: neither empty nor `0`.
+    True(BString),
+    /// `$variable = text`, or `!=` when negated.
+    Equal(BString, Template, bool),
+    /// `$variable ~ regex`, or `!~` when negated.
+    Match(BString, Pattern, bool),
+    /// `-f`, `-d`, `-e` or `-x` and a path, with `!` when negated.
+    File(u8, Template, bool),
+}
+
+impl Value for Condition {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "( $variable | $variable = text | $variable != text | $variable [!]~[*] regex | [!]-f|-d|-e|-x path )"
+            .into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Condition, Problem> {
+        let words = bare(args)?;
+        let Some((first, rest)) = words.split_first() else { return Err(invalid(args.first())) };
+        let (text, word) = first;
+        if let [b'$', name @ ..] = text {
+            if !name.is_empty() {
+                return variable(name, word, rest, scene);
+            }
+        }
+        let (negated, test) = match text {
+            [b'!', test @ ..] => (true, test),
+            test => (false, *test),
+        };
+        let ([b'-', kind @ (b'f' | b'd' | b'e' | b'x')], Some((path, path_word))) = (test, rest.last())
+        else {
+            return Err(invalid(word));
+        };
+        Ok(Condition::File(*kind, Template::compile(path_word, path, scene)?, negated))
+    }
+}
+
+/// A word without the parenthesis that clings to it.
+type Bare<'a> = (&'a [u8], &'a Word);
+
+fn variable(
+    name: &[u8],
+    word: &Word,
+    rest: &[Bare<'_>],
+    scene: &mut Scene<'_>,
+) -> Result<Condition, Problem> {
+    scene.notes.of::<VariableNames>().used(name, word.span);
+    let name: BString = name.to_ascii_lowercase().into();
+    let Some(((operator, operator_word), operands)) = rest.split_first() else {
+        return Ok(Condition::True(name));
+    };
+    let Some((operand, operand_word)) = operands.last() else {
+        return Err(unexpected(operator, operator_word));
+    };
+    let (negated, caseless) = (operator.starts_with(b"!"), operator.ends_with(b"*"));
+    match *operator {
+        b"=" | b"!=" => Ok(Condition::Equal(name, Template::compile(operand_word, operand, scene)?, negated)),
+        b"~" | b"~*" | b"!~" | b"!~*" => {
+            let pattern = Pattern::compile(operand_word, operand, caseless)?;
+            for group in pattern.group_names() {
+                scene.notes.of::<VariableNames>().define(&group);
+            }
+            Ok(Condition::Match(name, pattern, negated))
+        }
+        _ => Err(unexpected(operator, operator_word)),
+    }
+}
+
+/// The words without their parentheses.
+fn bare<'a>(args: &Args<'a>) -> Result<Vec<Bare<'a>>, Problem> {
+    let mut words: Vec<Bare<'a>> = args.words.iter().map(|word| (&word.bytes[..], word)).collect();
+    let help = "a condition stands in parentheses";
+    match words.first_mut() {
+        Some((text, _)) if text.starts_with(b"(") => *text = &text[1..],
+        _ => return Err(invalid(args.first()).help(help)),
+    }
+    match words.last_mut() {
+        Some((text, _)) if text.ends_with(b")") => *text = &text[..text.len() - 1],
+        Some((_, word)) => return Err(invalid(word).help(help)),
+        None => {}
+    }
+    // A parenthesis may also stand by itself.
+    if words.first().is_some_and(|(text, _)| text.is_empty()) {
+        words.remove(0);
+    }
+    if words.len() > 1 && words.last().is_some_and(|(text, word)| text.is_empty() && &word.bytes[..] == b")")
+    {
+        words.pop();
+    }
+    Ok(words)
+}
+
+fn invalid(word: &Word) -> Problem {
+    Problem::new(sentence(&[b"invalid condition \"", &word.bytes, b"\""])).at(word.span)
+}
+
+fn unexpected(operator: &[u8], word: &Word) -> Problem {
+    let text = sentence(&[b"unexpected \"", operator, b"\" in condition"]);
+    let problem = Problem::new(text).at(word.span);
+    if operator.as_bstr() == "==" {
+        return problem.help("equality is written with one `=`");
+    }
+    problem.help("accepted: =, !=, ~, ~*, !~, !~*")
+}

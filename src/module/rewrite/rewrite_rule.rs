@@ -1,0 +1,89 @@
+//! `rewrite` and `set`.
+
+use bstr::BString;
+
+use crate::conf::{Args, Arity, Pattern, Problem, Scene, Value, sentence};
+use crate::module::http::variable::{Template, VariableNames};
+
+/// What follows a rewrite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The next rewrite.
+    Continue,
+    /// A new search for the location.
+    Last,
+    /// The location's handler.
+    Break,
+    /// A temporary redirect.
+    Redirect,
+    /// A permanent redirect.
+    Permanent,
+}
+
+/// One `rewrite` line.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rewrite {
+    /// Which paths are rewritten.
+    pub pattern: Pattern,
+    /// The new path.
+    pub replacement: Template,
+    /// What follows.
+    pub then: Then,
+}
+
+/// One `set` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Set {
+    /// The variable, in lower case.
+    pub name: BString,
+    /// Its value.
+    pub value: Template,
+}
+
+impl Value for Rewrite {
+    const ARITY: Arity = Arity::between(2, 3);
+
+    fn syntax() -> String {
+        "regex replacement [last | break | redirect | permanent]".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Rewrite, Problem> {
+        let [regex, replacement, rest @ ..] = args.words else { return Err(args.refuse("is incomplete")) };
+        let pattern = Pattern::compile(regex, &regex.bytes, false)?;
+        for group in pattern.group_names() {
+            scene.notes.of::<VariableNames>().define(&group);
+        }
+        let target: &[u8] = &replacement.bytes;
+        let away = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|scheme| target.starts_with(scheme));
+        let then = match rest.first() {
+            None if away => Then::Redirect,
+            None => Then::Continue,
+            Some(word) => match &word.bytes[..] {
+                b"last" => Then::Last,
+                b"break" => Then::Break,
+                b"redirect" => Then::Redirect,
+                b"permanent" => Then::Permanent,
+                other => {
+                    let text = sentence(&[b"invalid parameter \"", other, b"\""]);
+                    let help = "accepted: last, break, redirect, permanent";
+                    return Err(Problem::new(text).at(word.span).help(help));
+                }
+            },
+        };
+        Ok(Rewrite { pattern, replacement: Template::compile(replacement, target, scene)?, then })
+    }
+}
+
+impl Value for Set {
+    const ARITY: Arity = Arity::TWO;
+
+    fn syntax() -> String {
+        "$variable value".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Set, Problem> {
+        let [name, value] = args.words else { return Err(args.refuse("is incomplete")) };
+        let name = VariableNames::definition(name, scene)?;
+        Ok(Set { name, value: Template::compile(value, &value.bytes, scene)? })
+    }
+}

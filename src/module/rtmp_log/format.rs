@@ -1,0 +1,115 @@
+//! `log_format` of rtmp.
+//!
+//! A variable is `$name` or `${name}`; names are case-sensitive and not those of notifications.
+
+use std::collections::HashSet;
+
+use bstr::{BString, ByteSlice};
+
+use crate::conf::context::RTMP;
+use crate::conf::{Args, Arity, Problem, Scene, Value, Word, sentence, suggest};
+
+/// A named template of log lines.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFormat {
+    /// Its name.
+    pub name: BString,
+    /// The template.
+    pub template: BString,
+}
+
+/// The formats defined so far, in lower case: names are compared without regard to it.
+#[derive(Default)]
+pub struct Formats(HashSet<BString>);
+
+const VARIABLES: [&str; 22] = [
+    "app",
+    "args",
+    "be_audio",
+    "be_video",
+    "bitrate",
+    "bytes_received",
+    "bytes_sent",
+    "command",
+    "connection",
+    "domain",
+    "flashver",
+    "msec",
+    "name",
+    "ntp",
+    "pageurl",
+    "remote_addr",
+    "session_readable_time",
+    "session_time",
+    "stream",
+    "swfurl",
+    "tcurl",
+    "time_local",
+];
+const PREFIX: &[u8] = b"parg_";
+
+impl Formats {
+    /// Whether a format of that name can be used.
+    pub fn has(&self, name: &[u8]) -> bool {
+        name.eq_ignore_ascii_case(b"combined") || self.0.contains(name.to_ascii_lowercase().as_bstr())
+    }
+}
+
+impl Value for LogFormat {
+    const ARITY: Arity = Arity::from(2);
+
+    fn syntax() -> String {
+        "name text ...".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<LogFormat, Problem> {
+        let name = args.first();
+        if scene.context != RTMP {
+            let text = "the \"log_format\" directive may be used only on \"rtmp\" level";
+            scene.report(Problem::warning(text).at(args.name.span));
+        }
+        let formats = scene.notes.of::<Formats>();
+        if formats.has(&name.bytes) {
+            let text = sentence(&[b"duplicate \"log_format\" name \"", &name.bytes, b"\""]);
+            return Err(Problem::new(text).at(name.span));
+        }
+        formats.0.insert(name.bytes.to_ascii_lowercase().into());
+        let mut template = Vec::new();
+        for word in args.words.get(1..).unwrap_or_default() {
+            check(word)?;
+            template.extend_from_slice(&word.bytes);
+        }
+        Ok(LogFormat { name: name.text().to_owned(), template: template.into() })
+    }
+}
+
+/// Checks the variables of a word.
+fn check(word: &Word) -> Result<(), Problem> {
+    let mut rest: &[u8] = &word.bytes;
+    while let Some(dollar) = rest.find_byte(b'$') {
+        let whole = &rest[dollar..];
+        let tail = &whole[1..];
+        let (braced, tail) = match tail.strip_prefix(b"{") {
+            Some(tail) => (true, tail),
+            None => (false, tail),
+        };
+        let len = tail.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+        let (name, after) = tail.split_at(len);
+        if braced && after.first() != Some(&b'}') {
+            let text = sentence(&[b"missing closing bracket in \"", whole, b"\""]);
+            return Err(Problem::new(text).at(word.span));
+        }
+        if name.is_empty() {
+            return Err(Problem::new(sentence(&[b"invalid parameter \"", whole, b"\""])).at(word.span));
+        }
+        if !name.starts_with(PREFIX) && !VARIABLES.iter().any(|v| v.as_bytes() == name) {
+            let problem = Problem::new(sentence(&[b"unknown variable \"", name, b"\""])).at(word.span);
+            return Err(match suggest::nearest(name, VARIABLES.into_iter()) {
+                Some(near) => problem.help(format!("did you mean `${near}`?")),
+                None => problem.help(format!("accepted: {}, parg_NAME", VARIABLES.join(", "))),
+            });
+        }
+        rest = after;
+    }
+    Ok(())
+}

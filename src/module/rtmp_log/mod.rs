@@ -1,0 +1,5 @@
+//! Logs of RTMP sessions.
+
+pub mod access_log;
+pub mod conf;
+pub mod format;

@@ -1,0 +1,3 @@
+//! Trace ids of requests.
+
+pub mod conf;

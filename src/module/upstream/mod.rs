@@ -1,0 +1,4 @@
+//! Groups of servers to forward to.
+
+pub mod conf;
+pub mod server;

@@ -1,0 +1,94 @@
+//! Servers of a group.
+
+use bstr::{BString, ByteSlice};
+
+use crate::conf::{Args, Arity, Problem, Scene, Sec, Value, Word, number, sentence};
+use crate::module::http::variable::Template;
+
+/// One server of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// Its address as written.
+    pub address: BString,
+    /// Its share of the requests.
+    pub weight: u64,
+    /// Connections at the same time; zero is no limit.
+    pub max_conns: u64,
+    /// Failures within `fail_timeout` after which it is left alone for as long.
+    pub max_fails: u64,
+    /// See `max_fails`.
+    pub fail_timeout: Sec,
+    /// Used only when the others fail.
+    pub backup: bool,
+    /// Not used.
+    pub down: bool,
+}
+
+/// `hash`: requests with the same key go to the same server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hash {
+    /// The key.
+    pub key: Template,
+    /// Whether most keys keep their server when the group changes.
+    pub consistent: bool,
+}
+
+impl Value for Server {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "address [weight=number] [max_conns=number] [max_fails=number] [fail_timeout=time] [backup] [down]"
+            .into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Server, Problem> {
+        let mut server = Server {
+            address: args.first().text().to_owned(),
+            weight: 1,
+            max_conns: 0,
+            max_fails: 1,
+            fail_timeout: Sec(10),
+            backup: false,
+            down: false,
+        };
+        for word in args.words.get(1..).unwrap_or_default() {
+            let count = |value| number::digits(value).ok_or_else(|| invalid(word));
+            match word.bytes.split_once_str("=") {
+                Some((b"weight", value)) => server.weight = count(value)?,
+                Some((b"max_conns", value)) => server.max_conns = count(value)?,
+                Some((b"max_fails", value)) => server.max_fails = count(value)?,
+                Some((b"fail_timeout", value)) => {
+                    server.fail_timeout = number::sec(value).map(Sec).ok_or_else(|| invalid(word))?;
+                }
+                None if &word.bytes[..] == b"backup" => server.backup = true,
+                None if &word.bytes[..] == b"down" => server.down = true,
+                _ => return Err(invalid(word)),
+            }
+        }
+        if server.weight == 0 {
+            return Err(args.refuse("has an invalid weight"));
+        }
+        Ok(server)
+    }
+}
+
+impl Value for Hash {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "key [consistent]".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Hash, Problem> {
+        let key = Template::compile(args.first(), &args.first().bytes, scene)?;
+        match args.words.get(1) {
+            None => Ok(Hash { key, consistent: false }),
+            Some(word) if &word.bytes[..] == b"consistent" => Ok(Hash { key, consistent: true }),
+            Some(word) => Err(invalid(word)),
+        }
+    }
+}
+
+fn invalid(word: &Word) -> Problem {
+    Problem::new(sentence(&[b"invalid parameter \"", &word.bytes, b"\""])).at(word.span)
+}
