@@ -99,10 +99,9 @@ impl Tree {
         self.words.truncate(from as usize);
     }
 
-    /// Adds the statement of the words from `from` on and returns its index.
-    pub(super) fn push(&mut self, from: u32, terminator: Span, end: End, damaged: bool) -> u32 {
+    /// Adds a statement and returns its index.
+    pub(super) fn push(&mut self, words: Range<u32>, terminator: Span, end: End, damaged: bool) -> u32 {
         let at = self.len();
-        let words = from..self.word_count();
         self.statements.push(Statement { words, next: at + 1, terminator, end, damaged });
         at
     }
@@ -137,7 +136,7 @@ impl<'t> Node<'t> {
         &self.tree.statements[self.index as usize]
     }
 
-    /// The words; a statement has at least one.
+    /// The words; a statement that is not damaged has at least one.
     pub fn words(&self) -> &'t [Word] {
         let words = &self.statement().words;
         &self.tree.words[words.start as usize..words.end as usize]
