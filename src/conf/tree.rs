@@ -72,6 +72,21 @@ impl Word {
         BStr::new(&self.bytes)
     }
 
+    /// The place of a part of the word, or of the whole word where backslashes blur the parts.
+    pub fn span_of(&self, part: &[u8]) -> Span {
+        let offset = (part.as_ptr() as usize).checked_sub(self.bytes.as_ptr() as usize);
+        let inside = offset.filter(|at| at + part.len() <= self.bytes.len());
+        let written = (self.span.end - self.span.start) as usize;
+        let quotes = match written.checked_sub(self.bytes.len()) {
+            Some(0) => 0,
+            Some(2) => 1,
+            _ => return self.span,
+        };
+        let Some(offset) = inside else { return self.span };
+        let start = self.span.start + index(offset + quotes);
+        Span { start, end: start + index(part.len()), ..self.span }
+    }
+
     /// Whether the word is `text`, in any letter case.
     pub fn is(&self, text: &str) -> bool {
         self.bytes.eq_ignore_ascii_case(text.as_bytes())
