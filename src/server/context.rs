@@ -40,6 +40,8 @@ pub struct Context {
     pub workers: Vec<Worker>,
     /// True once all sessions have to end.
     pub shutdown: watch::Sender<bool>,
+    /// True once idle connections have to end, and busy ones when they become idle.
+    pub draining: watch::Sender<bool>,
     /// Open connections.
     pub connections: Arc<Connections>,
     /// Open RTMP connections, which `max_connections` bounds.

@@ -139,6 +139,7 @@ impl Prepared {
                 stream_events: StreamEvents::default(),
                 workers,
                 shutdown: watch::Sender::new(false),
+                draining: watch::Sender::new(false),
                 connections: Arc::new(Connections::default()),
                 rtmp_connections: Arc::default(),
                 started: Instant::now(),
@@ -216,6 +217,7 @@ impl Server {
                 _ = signals.quit.recv() => {
                     event::signal("3 (SIGQUIT)", "shutting down");
                     self.listeners.retain(|_| false);
+                    self.context.draining.send_replace(true);
                     self.drain(&mut signals).await;
                     break self.stop().await;
                 }

@@ -137,6 +137,9 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         let mut http = pin!(builder.serve_connection(io, service));
         let mut shutdown = context.shutdown.subscribe();
         let mut stop = pin!(shutdown.wait_for(|stop| *stop));
+        let mut draining = context.draining.subscribe();
+        let mut drain = pin!(draining.wait_for(|draining| *draining));
+        let mut drained = false;
         let mut timer = pin!(tokio::time::sleep(idle.duration()));
         poll_fn(|cx| {
             let polled = http.as_mut().poll(cx);
@@ -145,6 +148,11 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
                     Poll::Ready(outcome) => outcome,
                     Poll::Pending => Ok(()),
                 });
+            }
+            if !drained && drain.as_mut().poll(cx).is_ready() {
+                drained = true;
+                http.as_mut().graceful_shutdown();
+                cx.waker().wake_by_ref();
             }
             while timer.as_mut().poll(cx).is_ready() {
                 match served.idle_until(idle.duration()) {
