@@ -100,6 +100,9 @@ impl Value for VariantRule {
                 _ => Err(args.refuse("invalid value").caption("attributes are one line of UTF-8")),
             }
         });
-        Ok(VariantRule { suffix: args.first().bytes.to_vec(), attributes: attributes.collect::<Result<_, _>>()? })
+        Ok(VariantRule {
+            suffix: args.first().bytes.to_vec(),
+            attributes: attributes.collect::<Result<_, _>>()?,
+        })
     }
 }

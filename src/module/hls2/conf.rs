@@ -52,7 +52,8 @@ directives! {
 impl Conf {
     /// How fragments are made and kept.
     pub fn settings(&self) -> Settings {
-        let longest = self.max_fragment.map_or(self.fragment.0.saturating_mul(LONGEST_FRAGMENT), |length| length.0);
+        let longest =
+            self.max_fragment.map_or(self.fragment.0.saturating_mul(LONGEST_FRAGMENT), |length| length.0);
         Settings {
             cut: CutRule {
                 fragment_ms: self.fragment.0,

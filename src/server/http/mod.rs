@@ -2,9 +2,13 @@
 //! worker's delivery loop.
 
 mod control;
+mod cors;
 mod files;
-mod flv;
+mod hls2;
 mod io;
+mod live;
+mod origin;
+mod player;
 mod stat;
 mod variables;
 
@@ -226,13 +230,13 @@ impl Exchange<'_> {
         }
         match &self.location.handler {
             Handler::Return(fixed) => self.fixed(fixed),
-            Handler::FlvLive(flv) => flv::answer(self, flv).await,
+            Handler::FlvLive(flv) => live::answer(self, flv.into()).await,
+            Handler::TsLive(ts) => live::answer(self, ts.into()).await,
+            Handler::Hls2Live(hls2) => hls2::answer(self, hls2).await,
             Handler::RtmpStat(parts, stylesheet) => stat::answer(self, *parts, stylesheet),
             Handler::RtmpControl(parts) => control::answer(self, *parts),
             Handler::Static(place) => files::answer(self, place).await,
-            Handler::SysStat | Handler::TsLive(_) | Handler::Hls2Live(_) | Handler::Unsupported(_) => {
-                plain(StatusCode::SERVICE_UNAVAILABLE)
-            }
+            Handler::SysStat | Handler::Unsupported(_) => plain(StatusCode::SERVICE_UNAVAILABLE),
         }
     }
 

@@ -103,6 +103,14 @@ impl Packager {
         }
     }
 
+    /// Takes other settings for the next publisher; to be called before its first frame.
+    pub fn configure(&mut self, settings: Settings) {
+        if self.settings != settings {
+            let fresh = Self::new(settings);
+            (self.settings, self.collector) = (fresh.settings, fresh.collector);
+        }
+    }
+
     /// Takes one message of the publisher and appends the pieces it completes, at most three.
     ///
     /// An error means that this message is not in the output; the packager goes on with the next one.
