@@ -16,7 +16,7 @@ use crate::module::http::location::LocationName;
 use crate::module::http::response::Return;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
-use crate::module::{access, codec, core, events, gop, hls, hls2, http, live, mpegts, notify, rtmp};
+use crate::module::{access, codec, core, events, gop, headers, hls, hls2, http, live, mpegts, notify, rtmp};
 
 /// Everything a configuration says.
 #[derive(Debug)]
@@ -172,6 +172,8 @@ pub struct Location {
     pub handler: Handler,
     /// How responses look.
     pub conf: http::conf::Conf,
+    /// How long they may be kept.
+    pub headers: headers::conf::Current,
     /// Locations inside.
     pub nested: Locations,
     /// Where it begins.

@@ -176,6 +176,16 @@ pub fn too_many_viewers(limit: usize) {
     tracing::error!(target: "alert", "{limit} hls2 sessions are not enough");
 }
 
+/// `mpegts_cache_time` is 0: as the original, nothing is served, but here the log says why.
+pub fn no_mpegts_cache(session: &Session) {
+    warn!(
+        conn = session.id,
+        "no MPEG-TS of '{}': mpegts_cache_time is 0 in application '{}'",
+        BStr::new(&session.key.name),
+        BStr::new(&session.key.app)
+    );
+}
+
 /// The application has no `hls2 on`.
 pub fn hls2_off(conn: u64, app: &[u8]) {
     info!(conn, "hls2 is off in application '{}'", BStr::new(app));

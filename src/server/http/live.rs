@@ -125,6 +125,12 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
     let container = live.format.container(chunked);
     let (feed, settings) = match live.format {
         Format::Flv { .. } => (None, player_settings(&view, container, 0)),
+        Format::Ts if view.held().mpegts.cache_time.0 == 0 => {
+            event::no_mpegts_cache(&session);
+            let (waited, reason) = (view.server().held.timeout.duration(), session.closed());
+            let _ = tokio::time::timeout(waited, reason).await;
+            return plain(StatusCode::NOT_FOUND);
+        }
         Format::Ts => {
             let (context, settings) = (&connection.context, FeedSettings::of(&view));
             let feed = context.feeds.hold(&context.registry, entered.stream(), settings);

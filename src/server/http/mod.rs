@@ -3,6 +3,7 @@
 
 mod control;
 mod cors;
+mod expires;
 mod files;
 mod hls2;
 mod io;
@@ -287,8 +288,9 @@ impl Exchange<'_> {
         }
     }
 
-    /// `add_header`, on the statuses that nginx adds them to.
+    /// `expires` and `add_header`, on the statuses that nginx adds them to.
     fn add_headers(&self, status: StatusCode, headers: &mut HeaderMap) {
+        expires::add(self, status, headers);
         for AddHeader { name, value, .. } in
             self.location.conf.add_header.iter().filter(|header| header.applies_to(status.as_u16()))
         {
