@@ -7,11 +7,16 @@ pub mod admission;
 pub mod context;
 pub mod delivery;
 pub mod event;
+pub mod hls;
+pub mod hls2;
 mod http;
 pub mod listener;
 pub mod log;
+pub mod mpegts;
 pub mod notify;
+pub mod pending;
 pub mod process;
+pub mod reader;
 pub mod reload;
 pub mod rtmp;
 pub mod session;
@@ -138,6 +143,10 @@ impl Prepared {
                 notifier,
                 stream_events: StreamEvents::default(),
                 workers,
+                feeds: Default::default(),
+                viewers: Default::default(),
+                places: Arc::default(),
+                pending: Default::default(),
                 shutdown: watch::Sender::new(false),
                 draining: watch::Sender::new(false),
                 connections: Arc::new(Connections::default()),
@@ -204,6 +213,7 @@ impl Server {
         event::started(self.context.workers.len());
         self.context.notifier.announce(self.context.workers.len());
         tokio::spawn(self.context.notifier.clone().keep_master());
+        tokio::spawn(hls::sweeper::run(self.context.clone()));
         loop {
             tokio::select! {
                 _ = signals.term.recv() => {
@@ -255,6 +265,7 @@ impl Server {
         self.context.shutdown.send_replace(true);
         let finish = async {
             self.context.connections.drained().await;
+            self.context.pending.finished().await;
             self.context.notifier.drained().await;
         };
         let _ = tokio::time::timeout(limits::STOP_CALLBACK_GRACE, finish).await;

@@ -2,9 +2,14 @@
 //! worker's delivery loop.
 
 mod control;
+mod cors;
+mod expires;
 mod files;
-mod flv;
+mod hls2;
 mod io;
+mod live;
+mod origin;
+mod player;
 mod stat;
 mod variables;
 
@@ -234,13 +239,13 @@ impl Exchange<'_> {
         }
         match &self.location.handler {
             Handler::Return(fixed) => self.fixed(fixed),
-            Handler::FlvLive(flv) => flv::answer(self, flv).await,
+            Handler::FlvLive(flv) => live::answer(self, flv.into()).await,
+            Handler::TsLive(ts) => live::answer(self, ts.into()).await,
+            Handler::Hls2Live(hls2) => hls2::answer(self, hls2).await,
             Handler::RtmpStat(parts, stylesheet) => stat::answer(self, *parts, stylesheet),
             Handler::RtmpControl(parts) => control::answer(self, *parts),
             Handler::Static(place) => files::answer(self, place).await,
-            Handler::SysStat | Handler::TsLive(_) | Handler::Hls2Live(_) | Handler::Unsupported(_) => {
-                plain(StatusCode::SERVICE_UNAVAILABLE)
-            }
+            Handler::SysStat | Handler::Unsupported(_) => plain(StatusCode::SERVICE_UNAVAILABLE),
         }
     }
 
@@ -291,8 +296,9 @@ impl Exchange<'_> {
         }
     }
 
-    /// `add_header`, on the statuses that nginx adds them to.
+    /// `expires` and `add_header`, on the statuses that nginx adds them to.
     fn add_headers(&self, status: StatusCode, headers: &mut HeaderMap) {
+        expires::add(self, status, headers);
         for AddHeader { name, value, .. } in
             self.location.conf.add_header.iter().filter(|header| header.applies_to(status.as_u16()))
         {
