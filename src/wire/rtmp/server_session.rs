@@ -23,7 +23,7 @@
 //! ```
 //!
 //! Arrows to the right that start with `accept_` or `reject_` are the caller's, everything else the peer's. Input is
-//! never held up by a request that waits: media for a stream that is not publishing is dropped, and commands that
+//! never held up by a request that waits: media for a stream that neither publishes nor asks to is dropped, and commands that
 //! arrive before connect was answered are kept, within bounds, and handled right after it.
 //!
 //! Differing from PingOS: a connection may publish again after deleteStream.
