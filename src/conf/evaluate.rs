@@ -59,6 +59,9 @@ struct Evaluator<'a> {
     once: Vec<Seen>,
 }
 
+/// What is written under a word that most likely ends a statement.
+const MISSING_SEMICOLON: &str = "is a \";\" missing after this word?";
+
 /// Judges every statement of a reading.
 pub fn evaluate(reading: Reading, registry: &Registry, bases: &Bases) -> Evaluated {
     let Reading { sources, tree, reports } = reading;
@@ -82,8 +85,21 @@ impl Evaluator<'_> {
                 return;
             }
             block.order = node.order();
-            if let Err(problem) = self.statement(block, node, &mut facts) {
-                self.reports.add(node.order(), problem.at(node.span()).place(node.terminator()));
+            let swallowed = self.swallowed(node, block.context);
+            match (self.statement(block, node, &mut facts), swallowed) {
+                (Ok(()), None) => {}
+                (Ok(()), Some((last, lost))) => {
+                    let name = &node.words()[0].bytes;
+                    let text =
+                        sentence(&[b"\"", &lost.bytes, b"\" is read as an argument of \"", name, b"\""]);
+                    let problem = Problem::warning(text).at(lost.span).label(last.span, MISSING_SEMICOLON);
+                    self.reports.add(node.order(), problem.place(node.terminator()));
+                }
+                (Err(problem), None) => self.reports.add(node.order(), located(problem, node)),
+                (Err(problem), Some((last, _))) => {
+                    let problem = problem.label(last.span, MISSING_SEMICOLON);
+                    self.reports.add(node.order(), located(problem, node));
+                }
             }
         }
     }
@@ -91,9 +107,9 @@ impl Evaluator<'_> {
     fn statement(&mut self, block: &mut Block, node: Node<'_>, facts: &mut Notes) -> Result<(), Problem> {
         let Some((name, words)) = node.words().split_first() else { return Ok(()) };
         let Entry { module, row } = self.row(name, block.context)?;
-        self.check_shape(name, row, node)?;
+        Self::check_shape(name, row, node)?;
         if !row.arity.fits(words.len()) {
-            return Err(self.wrong_arity(name, row, node));
+            return Err(Self::wrong_arity(name, row, node));
         }
         let counted = self.count(block, name, row);
 
@@ -141,6 +157,21 @@ impl Evaluator<'_> {
         Ok(())
     }
 
+    /// A word that begins a line and is a directive of this context, and the word before it: most likely a `;` is
+    /// missing between them.
+    fn swallowed<'t>(&self, node: Node<'t>, context: Contexts) -> Option<(&'t Word, &'t Word)> {
+        let words = node.words();
+        let (first, last) = (words.first()?, words.last()?);
+        if first.span.line == last.span.line {
+            return None;
+        }
+        let lost = words.windows(2).find(|pair| {
+            let fits = |e: &Entry| e.row.contexts & context != 0;
+            pair[0].span.line < pair[1].span.line && self.registry.find(&pair[1].bytes).iter().any(fits)
+        })?;
+        Some((&lost[0], &lost[1]))
+    }
+
     /// The row of a name in a context.
     fn row(&self, name: &Word, context: Contexts) -> Result<Entry, Problem> {
         let entries = self.registry.find(&name.bytes);
@@ -158,17 +189,25 @@ impl Evaluator<'_> {
         }
         let text = sentence(&[b"\"", &name.bytes, b"\" directive is not allowed here"]);
         let place = self.registry.contexts_of(&name.text().to_string());
-        Err(Problem::new(text).at(name.span).help(format!("`{}` is allowed in: {place}", name.text())))
+        let problem = Problem::new(text).at(name.span);
+        if entries.iter().all(|e| e.row.contexts == MAIN && matches!(e.row.shape, Shape::Opens(_))) {
+            return Err(problem.help("it stands outside every block; is a \"}\" missing before it?"));
+        }
+        Err(problem.help(format!("`{}` is allowed in: {place}", name.text())))
     }
 
-    fn check_shape(&self, name: &Word, row: &Row, node: Node<'_>) -> Result<(), Problem> {
+    fn check_shape(name: &Word, row: &Row, node: Node<'_>) -> Result<(), Problem> {
         let simple = row.shape == Shape::Simple;
         match node.end() {
             End::Block { .. } if simple => {
                 let text = sentence(&[b"directive \"", &name.bytes, b"\" is not terminated by \";\""]);
-                Err(Problem::new(text)
-                    .at(node.terminator())
-                    .label(name.span, "this directive opens no block"))
+                let problem = Problem::new(text).at(node.terminator());
+                let last = node.words().last().unwrap_or(name);
+                if last.span.line < node.terminator().line {
+                    return Err(problem.label(last.span, MISSING_SEMICOLON));
+                }
+                let problem = problem.label(name.span, "this directive opens no block");
+                Err(problem.help("a value with braces in it must be quoted"))
             }
             End::Semicolon if !simple => {
                 let text = sentence(&[b"directive \"", &name.bytes, b"\" has no opening \"{\""]);
@@ -178,18 +217,10 @@ impl Evaluator<'_> {
         }
     }
 
-    fn wrong_arity(&self, name: &Word, row: &Row, node: Node<'_>) -> Problem {
+    fn wrong_arity(name: &Word, row: &Row, node: Node<'_>) -> Problem {
         let text = sentence(&[b"invalid number of arguments in \"", &name.bytes, b"\" directive"]);
         let problem = Problem::new(text).at(node.span()).caption(format!("takes {}", row.arity));
-        // A word on a new line that is a directive itself tells of a missing semicolon.
-        let pairs = node.words().windows(2);
-        let lost = pairs.into_iter().find(|pair| {
-            pair[0].span.line < pair[1].span.line && !self.registry.find(&pair[1].bytes).is_empty()
-        });
-        match lost {
-            Some(pair) => problem.label(pair[0].span, "is a \";\" missing after this word?"),
-            None => problem.help(usage(name, row)),
-        }
+        problem.help(usage(name, row))
     }
 
     /// Counts a use of a directive and refuses one too many.
@@ -279,6 +310,11 @@ fn scope_mut(scopes: &mut Vec<(TypeId, Held)>, id: TypeId, make: fn() -> Held) -
 pub fn resolve<C: Resolve>(blocks: &[&Block], scene: &mut Scene<'_>) -> C {
     let scopes: Vec<Option<&C::Scope>> = blocks.iter().map(|b| b.scope()).collect();
     C::resolve(&scopes, scene)
+}
+
+/// Gives an error the place of its statement.
+fn located(problem: Problem, node: Node<'_>) -> Problem {
+    problem.at(node.span()).place(node.terminator())
 }
 
 /// How a user writes a directive.

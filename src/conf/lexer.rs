@@ -66,7 +66,7 @@ impl<'t> Lexer<'t> {
         let mut window = WINDOW;
         while self.at < self.text.len() {
             let rest = &self.text[self.at..];
-            let end = rest.ceil_char_boundary(window);
+            let end = (window..rest.len()).find(|at| rest.is_char_boundary(*at)).unwrap_or(rest.len());
             let complete = end == rest.len();
             let mut tokens = tokens(&rest[..end], self.at);
             // A token that touches the window's end may go on behind it.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::diagnostic::Problem;
 use super::include;
 use super::lexer::{Kind, Lexer, Token};
+use super::registry::Registry;
 use super::report::Reports;
 use super::source::{FileId, Origin, SourceFile, Sources, Span};
 use super::tree::{End, Tree, Word};
@@ -35,7 +36,9 @@ pub struct Reading {
 }
 
 /// Reads texts into one tree.
-pub struct Parser {
+pub struct Parser<'r> {
+    /// Tells which names open blocks, for a better recovery from errors; it decides nothing.
+    registry: &'r Registry,
     reading: Reading,
     /// Where relative includes start.
     base: PathBuf,
@@ -54,22 +57,42 @@ struct Text {
     /// Lines are counted up to here.
     counted: usize,
     line: u32,
-    /// Blocks opened in this text, with their `{`.
-    open: Vec<(u32, Span)>,
+    /// Blocks opened in this text.
+    open: Vec<Opened>,
+    /// A block that ends further left than it begins, and its `}`: the likely one when a `}` is missing.
+    suspect: Option<(Span, Span)>,
     /// Where the current statement's words begin.
     words: u32,
     /// Whether a syntax error touched the current statement.
     damaged: bool,
+    /// A `{` glued to a word of a directive that opens no block: most likely a part of that word.
+    brace: Option<Span>,
     /// End of the last token if that was a quoted word.
     after_quote: Option<usize>,
     /// End of the last token.
     last: usize,
 }
 
-impl Parser {
+/// A block that is not closed yet.
+struct Opened {
+    block: u32,
+    brace: Span,
+    /// Columns in front of its first word, if that is the first of its line.
+    indent: Option<usize>,
+}
+
+impl<'r> Parser<'r> {
     /// Reads includes relative to `base`.
-    pub fn new(base: PathBuf) -> Parser {
-        Parser { reading: Reading::default(), base, stack: Vec::new(), files: 0, bytes: 0, nesting: 0 }
+    pub fn new(base: PathBuf, registry: &'r Registry) -> Parser<'r> {
+        Parser {
+            registry,
+            reading: Reading::default(),
+            base,
+            stack: Vec::new(),
+            files: 0,
+            bytes: 0,
+            nesting: 0,
+        }
     }
 
     /// Reads the words of the `-g` option.
@@ -120,8 +143,10 @@ impl Parser {
             counted: 0,
             line: 1,
             open: Vec::new(),
+            suspect: None,
             words,
             damaged: false,
+            brace: None,
             after_quote: None,
             last: 0,
         };
@@ -140,6 +165,7 @@ impl Parser {
     fn token(&mut self, text: &mut Text, token: Token) {
         self.check_gap(text, token.start);
         let touches = text.after_quote.take() == Some(token.start);
+        let glued = text.last == token.start;
         text.last = token.end;
         if touches && !follows_quote(text.bytes[token.start]) {
             self.unexpected(text, token.start, &[text.bytes[token.start]]);
@@ -149,7 +175,7 @@ impl Parser {
             Kind::Bare | Kind::Quoted => self.word(text, token),
             Kind::Unclosed => self.unclosed(text, token),
             Kind::Semicolon => self.semicolon(text, token),
-            Kind::Open => self.open(text, token),
+            Kind::Open => self.open(text, token, glued),
             Kind::Close => self.close(text, token),
         }
     }
@@ -189,7 +215,7 @@ impl Parser {
         }
         // What follows the quote is lost; complaints about it would mislead.
         text.words = self.reading.tree.word_count();
-        text.open.iter().for_each(|(block, _)| self.reading.tree.close(*block, None));
+        text.open.iter().for_each(|open| self.reading.tree.close(open.block, None));
         self.nesting -= text.open.len();
         text.open.clear();
     }
@@ -211,17 +237,22 @@ impl Parser {
         let words = self.reading.tree.words_from(text.words);
         let include = words.first().is_some_and(|w| &w.bytes[..] == b"include");
         let damaged = std::mem::take(&mut text.damaged);
-        if include && !damaged {
-            self.include(text, terminator);
-        } else {
-            self.reading.tree.push(text.words, terminator, End::Semicolon, damaged);
+        let range = text.words..self.reading.tree.word_count();
+        match text.brace.take() {
+            Some(brace) => {
+                self.reading.tree.push(range, brace, End::Block { close: None }, damaged);
+            }
+            None if include && !damaged => self.include(text, terminator),
+            None => {
+                self.reading.tree.push(range, terminator, End::Semicolon, damaged);
+            }
         }
         text.words = self.reading.tree.word_count();
     }
 
-    fn open(&mut self, text: &mut Text, token: Token) {
+    fn open(&mut self, text: &mut Text, token: Token, glued: bool) {
         let span = text.span(token.start, token.end);
-        let mut damaged = std::mem::take(&mut text.damaged);
+        let mut damaged = text.damaged;
         let words = self.reading.tree.words_from(text.words);
         let include = words.first().is_some_and(|w| &w.bytes[..] == b"include");
         if text.origin == Origin::CommandLine {
@@ -237,23 +268,52 @@ impl Parser {
             let text = "directive \"include\" is not terminated by \";\"";
             self.report(Problem::new(text).at(span).place(span));
             damaged = true;
+        } else if glued && self.is_simple(words) {
+            text.brace.get_or_insert(span);
+            return;
         } else if self.nesting == MAX_NESTING && !damaged {
             let text = format!("blocks are nested more than {MAX_NESTING} deep");
             self.report(Problem::new(text).at(span).place(span));
             damaged = true;
         }
-        let block = self.reading.tree.push(text.words, span, End::Block { close: None }, damaged);
+        self.split(text, span);
+        text.damaged = false;
+        text.brace = None;
+        let words = text.words..self.reading.tree.word_count();
+        let indent = self.reading.tree.words_from(text.words).first().and_then(|w| text.indent(w.span));
+        let block = self.reading.tree.push(words, span, End::Block { close: None }, damaged);
         text.words = self.reading.tree.word_count();
-        text.open.push((block, span));
+        text.open.push(Opened { block, brace: span, indent });
         self.nesting += 1;
+    }
+
+    /// When a block's name begins a line among the words of a directive that opens none, a `;` is missing before it:
+    /// what comes first becomes a statement of its own, to be refused later.
+    fn split(&mut self, text: &mut Text, brace: Span) {
+        let words = self.reading.tree.words_from(text.words);
+        if !self.is_simple(words) {
+            return;
+        }
+        let opens = |pair: &[Word]| {
+            pair[0].span.line < pair[1].span.line && self.registry.opens_block(&pair[1].bytes)
+        };
+        let Some(at) = words.windows(2).position(opens) else { return };
+        let from = text.words + u32::try_from(at + 1).expect("words are numbered with 32 bits");
+        let end = End::Block { close: None };
+        self.reading.tree.push(text.words..from, brace, end, text.damaged);
+        text.words = from;
+    }
+
+    /// Whether the first word is a directive, and one that opens no block.
+    fn is_simple(&self, words: &[Word]) -> bool {
+        words.first().is_some_and(|w| self.registry.is_simple(&w.bytes))
     }
 
     fn close(&mut self, text: &mut Text, token: Token) {
         let span = text.span(token.start, token.end);
         if self.reading.tree.word_count() > text.words {
-            let words = self.reading.tree.words_from(text.words);
-            let last = words.last().map(|w| w.span);
-            if !text.damaged {
+            let last = self.reading.tree.words_from(text.words).last().map(|w| w.span);
+            if !text.damaged && text.brace.is_none() {
                 let mut problem = Problem::new("unexpected \"}\"").at(span).place(span);
                 if let Some(last) = last {
                     problem = problem.label(last, "a \";\" is missing after this word");
@@ -263,10 +323,14 @@ impl Parser {
             self.statement(text, span);
         }
         text.damaged = false;
+        text.brace = None;
         match text.open.pop() {
-            Some((block, _)) => {
-                self.reading.tree.close(block, Some(span));
+            Some(open) => {
+                self.reading.tree.close(open.block, Some(span));
                 self.nesting -= 1;
+                if text.indent(span).zip(open.indent).is_some_and(|(close, open)| close < open) {
+                    text.suspect.get_or_insert((open.brace, span));
+                }
             }
             None => {
                 let help = "every block of this file is closed already";
@@ -289,18 +353,24 @@ impl Parser {
                 problem = problem.label(last, "a \";\" is missing after this word");
             }
             self.report(problem);
-        } else if let Some((_, opened)) = text.open.last().copied() {
+        } else if let Some(brace) = text.open.last().map(|o| o.brace) {
             let span = text.end_span();
             let problem = Problem::new(text.unexpected_end(false)).at(span).place(span);
-            self.report(problem.label(opened, "this block is never closed"));
+            let problem = match text.suspect {
+                Some((brace, close)) => problem
+                    .label(brace, "perhaps this block is never closed")
+                    .label(close, "the \"}\" that ends it stands further left"),
+                None => problem.label(brace, "this block is never closed"),
+            };
+            self.report(problem);
         }
     }
 
     /// Closes what a text left open.
     fn leave(&mut self, text: &mut Text) {
         self.reading.tree.truncate_words(text.words);
-        for (block, _) in text.open.drain(..).rev() {
-            self.reading.tree.close(block, None);
+        for open in text.open.drain(..).rev() {
+            self.reading.tree.close(open.block, None);
             self.nesting -= 1;
         }
     }
@@ -415,6 +485,14 @@ impl Text {
         }
         let small = |at: usize| u32::try_from(at).expect("a file is smaller than 4 GiB");
         Span { file: self.id, start: small(start), end: small(end), line: self.line }
+    }
+
+    /// Columns in front of a span, if nothing else is.
+    fn indent(&self, span: Span) -> Option<usize> {
+        let before = &self.bytes[..span.start as usize];
+        let line = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+        let lead = &before[line..];
+        lead.iter().all(|b| matches!(b, b' ' | b'\t')).then_some(lead.len())
     }
 
     fn end_span(&mut self) -> Span {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::context::{self, Contexts};
-use super::directive::{Module, Row};
+use super::directive::{Module, Row, Shape};
 use super::suggest;
 
 /// A name that is no directive here, and what to write instead.
@@ -48,6 +48,17 @@ impl Registry {
     /// The rows of a name, one for each set of contexts.
     pub fn find(&self, name: &[u8]) -> &[Entry] {
         self.by_name.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a name is a directive, and nowhere one with a block.
+    pub fn is_simple(&self, name: &[u8]) -> bool {
+        let entries = self.find(name);
+        !entries.is_empty() && entries.iter().all(|e| e.row.shape == Shape::Simple)
+    }
+
+    /// Whether a name is that of a block.
+    pub fn opens_block(&self, name: &[u8]) -> bool {
+        self.find(name).iter().any(|e| e.row.shape != Shape::Simple)
     }
 
     /// Advice about a name: one known elsewhere, one that looks like it and fits here, or one that fits nowhere near.

@@ -117,20 +117,27 @@ fn excerpts(diagnostic: &Diagnostic, sources: &Sources) -> Vec<Excerpt> {
             None => groups.push((place.span.file, vec![place])),
         }
     }
-    groups.into_iter().filter_map(|(file, places)| excerpt(file, &places, sources)).collect()
+    groups.into_iter().flat_map(|(file, places)| excerpts_of(file, &places, sources)).collect()
 }
 
-fn excerpt(file: FileId, places: &[Place<'_>], sources: &Sources) -> Option<Excerpt> {
+/// The excerpt of some places, or one for each when a long line is among them.
+fn excerpts_of(file: FileId, places: &[Place<'_>], sources: &Sources) -> Vec<Excerpt> {
+    let Some(bytes) = sources.file(file).map(|file| &file.bytes[..]) else { return Vec::new() };
+    let ranges = places.iter().map(|place| bounds(bytes, place.span));
+    let from = ranges.clone().map(|r| r.start).min().unwrap_or_default();
+    let to = ranges.map(|r| r.end).max().unwrap_or_default();
+    if bytes[from..to].lines().all(|line| line.len() <= MAX_LINE) {
+        return excerpt(file, places, from..to, sources).into_iter().collect();
+    }
+    let alone = |place| excerpt(file, std::slice::from_ref(place), cut(bytes, place.span), sources);
+    places.iter().filter_map(alone).collect()
+}
+
+fn excerpt(file: FileId, places: &[Place<'_>], range: Range<usize>, sources: &Sources) -> Option<Excerpt> {
     let file = sources.file(file)?;
     let bytes: &[u8] = &file.bytes;
-    let first = places.iter().min_by_key(|p| p.span.start)?;
-    let from = bounds(bytes, first.span).start;
-    let to = places.iter().map(|p| bounds(bytes, p.span).end).max()?;
-    // With a long line among them, each place is shown by itself; only the first fits.
-    let long = bytes[from..to].lines().any(|line| line.len() > MAX_LINE);
-    let (range, places) = if long { (cut(bytes, places[0].span), &places[..1]) } else { (from..to, places) };
-    let line = if long { places[0].span.line } else { first.span.line };
-
+    // The end of a text may stand on the empty line behind its last one.
+    let line = places.iter().map(|p| p.span.line).min()?;
     let mut marks: Vec<_> = places
         .iter()
         .map(|place| {

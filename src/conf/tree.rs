@@ -72,6 +72,21 @@ impl Word {
         BStr::new(&self.bytes)
     }
 
+    /// The place of a part of the word, or of the whole word where backslashes blur the parts.
+    pub fn span_of(&self, part: &[u8]) -> Span {
+        let offset = (part.as_ptr() as usize).checked_sub(self.bytes.as_ptr() as usize);
+        let inside = offset.filter(|at| at + part.len() <= self.bytes.len());
+        let written = (self.span.end - self.span.start) as usize;
+        let quotes = match written.checked_sub(self.bytes.len()) {
+            Some(0) => 0,
+            Some(2) => 1,
+            _ => return self.span,
+        };
+        let Some(offset) = inside else { return self.span };
+        let start = self.span.start + index(offset + quotes);
+        Span { start, end: start + index(part.len()), ..self.span }
+    }
+
     /// Whether the word is `text`, in any letter case.
     pub fn is(&self, text: &str) -> bool {
         self.bytes.eq_ignore_ascii_case(text.as_bytes())
@@ -99,10 +114,9 @@ impl Tree {
         self.words.truncate(from as usize);
     }
 
-    /// Adds the statement of the words from `from` on and returns its index.
-    pub(super) fn push(&mut self, from: u32, terminator: Span, end: End, damaged: bool) -> u32 {
+    /// Adds a statement and returns its index.
+    pub(super) fn push(&mut self, words: Range<u32>, terminator: Span, end: End, damaged: bool) -> u32 {
         let at = self.len();
-        let words = from..self.word_count();
         self.statements.push(Statement { words, next: at + 1, terminator, end, damaged });
         at
     }
@@ -137,7 +151,7 @@ impl<'t> Node<'t> {
         &self.tree.statements[self.index as usize]
     }
 
-    /// The words; a statement has at least one.
+    /// The words; a statement that is not damaged has at least one.
     pub fn words(&self) -> &'t [Word] {
         let words = &self.statement().words;
         &self.tree.words[words.start as usize..words.end as usize]

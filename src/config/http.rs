@@ -11,14 +11,15 @@ use super::build::Builder;
 use super::locations::Locations;
 use super::model::{Files, Handler, Http, HttpListener, HttpServer, Location};
 use super::socket::{Candidate, Socket, sockets};
-use crate::conf::context::{HTTP_SERVER, LOCATION, UPSTREAM};
+use crate::conf::context::{HTTP_SERVER, LIMIT_EXCEPT, LOCATION, UPSTREAM};
 use crate::conf::evaluate::Block;
 use crate::conf::listen::Listen;
 use crate::conf::{ListenAddr, ListenOptions, Problem, ServerName, Span, Spanned, sentence};
+use crate::module::http::directory::Directory;
 use crate::module::http::location::LocationName;
 use crate::module::http::response::Return;
 use crate::module::http::{conf, listen as http_listen, server_conf};
-use crate::module::{control, flv, hls2, stat, ts};
+use crate::module::{control, flv, hls2, http_auth, stat, ts};
 
 /// The port of a server without `listen` that may not use port 80.
 const UNPRIVILEGED_PORT: u16 = 8000;
@@ -31,25 +32,16 @@ pub(super) fn build_http(builder: &mut Builder<'_>, http: &Block) -> Http {
     for upstream in http.inner(UPSTREAM).filter(|u| u.uses("server").is_none()) {
         builder.refuse(upstream, Problem::new("no servers are inside upstream"));
     }
-    let servers: Vec<(&Block, Vec<Spanned<ServerName>>, Arc<HttpServer>)> = http
+    let candidates: Vec<Candidate<'_, HttpServer>> = http
         .inner(HTTP_SERVER)
         .map(|block| {
             let names = names(block);
-            let server = server(builder, http, block, &names);
-            (block, names, Arc::new(server))
-        })
-        .collect();
-    let candidates: Vec<Candidate<'_, HttpServer>> = servers
-        .iter()
-        .map(|(block, names, server)| Candidate {
-            server: Arc::clone(server),
-            block,
-            names,
-            listen: listen(block),
+            let server = Arc::new(server(builder, http, block, &names));
+            Candidate { server, block, names, listen: listen(block) }
         })
         .collect();
     let listeners = sockets(builder, &candidates).into_iter().map(listener).collect();
-    Http { listeners, servers: servers.into_iter().map(|(_, _, server)| server).collect() }
+    Http { listeners, servers: candidates.into_iter().map(|candidate| candidate.server).collect() }
 }
 
 fn server(
@@ -69,7 +61,7 @@ fn server(
     let conf: conf::Conf = builder.resolve(&chain);
     let fallback = Location {
         name: LocationName::Prefix { prefix: BString::default(), stops_regex: false },
-        handler: guard(&chain).unwrap_or_else(|| Handler::Static(Files::Root(conf.root.0.clone()))),
+        handler: guard(builder, &chain).unwrap_or_else(|| files(&conf)),
         conf,
         nested: Locations::default(),
         pos: builder.pos(block.place),
@@ -134,7 +126,7 @@ fn handler(builder: &mut Builder<'_>, conf: &conf::Conf, chain: &[&Block]) -> Ha
     if let Some(answer) = &conf.answer.0 {
         return Handler::Return(answer.clone());
     }
-    if let Some(handler) = guard(chain) {
+    if let Some(handler) = guard(builder, chain) {
         return handler;
     }
     let flv: flv::conf::Current = builder.resolve(chain);
@@ -161,18 +153,33 @@ fn handler(builder: &mut Builder<'_>, conf: &conf::Conf, chain: &[&Block]) -> Ha
     if stat.sys_stat.0.is_some() {
         return Handler::SysStat;
     }
-    let files = match &conf.alias.0 {
-        Some(directory) => Files::Alias(directory.0.clone()),
-        None => Files::Root(conf.root.0.clone()),
-    };
-    Handler::Static(files)
+    files(conf)
+}
+
+/// The handler that serves files.
+fn files(conf: &conf::Conf) -> Handler {
+    match &conf.alias.0 {
+        Some(Directory::Fixed(directory)) => Handler::Static(Files::Alias(directory.clone())),
+        Some(Directory::Variable(_)) => Handler::Unsupported("alias"),
+        None => match &conf.root {
+            Directory::Fixed(directory) => Handler::Static(Files::Root(directory.clone())),
+            Directory::Variable(_) => Handler::Unsupported("root"),
+        },
+    }
 }
 
 /// The handler of a location that a directive without effect yet should answer or protect.
-fn guard(chain: &[&Block]) -> Option<Handler> {
+fn guard(builder: &mut Builder<'_>, chain: &[&Block]) -> Option<Handler> {
     let block = chain.first()?;
-    let unsupported = UNSUPPORTED.iter().find(|name| block.uses(name).is_some())?;
-    Some(Handler::Unsupported(unsupported))
+    if let Some(name) = UNSUPPORTED.iter().find(|name| block.uses(name).is_some()) {
+        return Some(Handler::Unsupported(name));
+    }
+    if block.inner(LIMIT_EXCEPT).next().is_some() {
+        return Some(Handler::Unsupported("limit_except"));
+    }
+    let auth: http_auth::conf::Current = builder.resolve(chain);
+    (auth.auth_basic.literal().is_none_or(|realm| realm != "off"))
+        .then_some(Handler::Unsupported("auth_basic"))
 }
 
 /// Why a location may not stand inside another.

@@ -94,7 +94,7 @@ pub fn load(options: &LoadOptions) -> Result<Config, Report> {
     };
     let bases = Bases { prefix: options.prefix.clone(), conf: conf_dir };
 
-    let mut parser = Parser::new(bases.conf.clone());
+    let mut parser = Parser::new(bases.conf.clone(), &REGISTRY);
     if !options.globals.is_empty() {
         parser.command_line(&options.globals);
     }

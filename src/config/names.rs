@@ -116,7 +116,7 @@ mod tests {
             ("", "default"),
             (".", "default"),
         ] {
-            assert_eq!(**table.find(host.as_bytes()), want, "{host}");
+            assert_eq!(table.find(host.as_bytes()).as_ref(), &want, "{host}");
         }
         assert_eq!(
             table.add(&Arc::new("again"), &[ServerName::Exact("www.example.com".into())]),

@@ -15,22 +15,13 @@ use crate::module::rtmp::{conf, server_conf};
 
 /// Builds the model of one or several `rtmp { }` blocks.
 pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
-    let servers: Vec<(&Block, Vec<Spanned<ServerName>>, Arc<RtmpServer>)> = blocks
+    let candidates: Vec<Candidate<'_, RtmpServer>> = blocks
         .iter()
         .flat_map(|rtmp| rtmp.inner(RTMP_SERVER).map(move |server| (*rtmp, server)))
         .map(|(rtmp, block)| {
             let names = names(block);
-            let server = server(builder, rtmp, block, &names);
-            (block, names, Arc::new(server))
-        })
-        .collect();
-    let candidates: Vec<Candidate<'_, RtmpServer>> = servers
-        .iter()
-        .map(|(block, names, server)| Candidate {
-            server: Arc::clone(server),
-            block,
-            names,
-            listen: listen(block),
+            let server = Arc::new(server(builder, rtmp, block, &names));
+            Candidate { server, block, names, listen: listen(block) }
         })
         .collect();
     let listeners = sockets(builder, &candidates).into_iter().map(listener).collect();
@@ -38,7 +29,7 @@ pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
     let last: Vec<&Block> = blocks.last().copied().into_iter().collect();
     Rtmp {
         listeners,
-        servers: servers.into_iter().map(|(_, _, server)| server).collect(),
+        servers: candidates.into_iter().map(|candidate| candidate.server).collect(),
         notify: builder.resolve(&last),
         max_connections: blocks.iter().find_map(|block| max_connections(block)),
     }

@@ -16,7 +16,7 @@ pub(super) struct Candidate<'b, T> {
     /// Its block, for complaints.
     pub block: &'b Block,
     /// Its names.
-    pub names: &'b [Spanned<ServerName>],
+    pub names: Vec<Spanned<ServerName>>,
     /// Its `listen` lines.
     pub listen: Vec<Spanned<Listen>>,
 }

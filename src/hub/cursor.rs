@@ -36,6 +36,8 @@ pub struct PlayerSettings {
     pub merge_frame: usize,
     /// Hold back until this many packets are due; 0 sends at once.
     pub cork: u64,
+    /// Extended timestamps stand in continuation chunks too (`play_time_fix`).
+    pub repeat_extended: bool,
 }
 
 /// What a write came to.
@@ -299,7 +301,12 @@ impl Cursor {
     }
 
     fn push_private(&mut self, packet: &Packet, timestamp: u32) {
-        let (head, tail) = packet.private(self.settings.container, timestamp, self.settings.stream_id);
+        let (head, tail) = packet.private(
+            self.settings.container,
+            timestamp,
+            self.settings.stream_id,
+            self.settings.repeat_extended,
+        );
         self.pending.push_back(head);
         if !tail.is_empty() {
             self.pending.push_back(tail);
@@ -356,6 +363,7 @@ mod tests {
             out_queue: 16,
             merge_frame: 32,
             cork: 0,
+            repeat_extended: true,
         }
     }
 

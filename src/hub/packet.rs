@@ -162,21 +162,30 @@ impl Packet {
     /// The bytes for one player whose timestamps or chunk stream state differ from the shared form: a small
     /// head of its own and the shared rest.
     ///
-    /// `timestamp` is the player's own, in milliseconds. In the RTMP container the head carries it absolutely.
-    pub fn private(&self, container: Container, timestamp: u32, stream_id: u32) -> (Bytes, Bytes) {
+    /// `timestamp` is the player's own, in milliseconds. In the RTMP container the head carries it absolutely, and
+    /// with `repeat_extended` an extended one stands in every chunk (`play_time_fix`).
+    pub fn private(
+        &self,
+        container: Container,
+        timestamp: u32,
+        stream_id: u32,
+        repeat_extended: bool,
+    ) -> (Bytes, Bytes) {
         let shared = self.shared(container);
         match container {
-            Container::Rtmp if timestamp < 0xFF_FFFF => {
-                let head = chunk::absolute_header(
+            Container::Rtmp if timestamp < 0xFF_FFFF || !repeat_extended => {
+                let mut head = BytesMut::with_capacity(16);
+                chunk::write_absolute_header(
+                    &mut head,
                     csid(self.kind),
                     timestamp,
-                    self.payload.len(),
                     self.kind.type_id(),
                     stream_id,
+                    self.payload.len(),
                 );
-                (Bytes::copy_from_slice(&head), shared.slice(RTMP_HEAD..))
+                (head.freeze(), shared.slice(RTMP_HEAD..))
             }
-            // An extended timestamp is repeated in every chunk, so nothing of the message can be shared. It
+            // An extended timestamp stands in every chunk, so nothing of the message can be shared. It
             // happens once per start or skip and kind, never in the steady state.
             Container::Rtmp => {
                 let mut out = BytesMut::with_capacity(self.rtmp_capacity() + 16);
@@ -238,9 +247,9 @@ mod tests {
         for container in [Container::Flv, Container::FlvChunked] {
             let packet =
                 Packet::new(MediaKind::Video, Class::Key, 0x0102_0304, 40, vec![7u8; 5000].into(), 4096);
-            let (head, tail) = packet.private(container, 0x0102_0304, 1);
+            let (head, tail) = packet.private(container, 0x0102_0304, 1, true);
             assert_eq!([&head[..], &tail[..]].concat(), packet.shared(container).to_vec());
-            let (moved, rest) = packet.private(container, 9, 1);
+            let (moved, rest) = packet.private(container, 9, 1, true);
             assert_eq!(moved.len(), head.len());
             assert_eq!(rest, tail);
             assert_ne!(moved, head);
@@ -250,7 +259,7 @@ mod tests {
     #[test]
     fn rtmp_private_is_an_absolute_message_over_the_shared_chunks() {
         let packet = Packet::new(MediaKind::Audio, Class::Audio, 50, 23, vec![1u8; 9000].into(), 4096);
-        let (head, tail) = packet.private(Container::Rtmp, 77, 1);
+        let (head, tail) = packet.private(Container::Rtmp, 77, 1, true);
         let mut whole = BytesMut::new();
         chunk::write_absolute(&mut whole, AUDIO_CSID, 77, 8, 1, &[1u8; 9000], 4096);
         assert_eq!([&head[..], &tail[..]].concat(), whole.to_vec());
@@ -259,8 +268,10 @@ mod tests {
     #[test]
     fn rtmp_private_repeats_an_extended_timestamp() {
         let packet = Packet::new(MediaKind::Audio, Class::Audio, 50, 23, vec![1u8; 9000].into(), 4096);
-        let (head, tail) = packet.private(Container::Rtmp, 0x0200_0000, 1);
+        let (head, tail) = packet.private(Container::Rtmp, 0x0200_0000, 1, true);
         assert!(tail.is_empty());
         assert_eq!(head.len(), 12 + 4 + 9000 + 2 * (1 + 4));
+        let (head, tail) = packet.private(Container::Rtmp, 0x0200_0000, 1, false);
+        assert_eq!((head.len(), tail.len()), (12 + 4, 9000 + 2));
     }
 }

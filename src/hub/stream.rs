@@ -317,10 +317,13 @@ impl State {
         {
             return false;
         }
-        // Metadata often comes with timestamp 0 in mid-stream: it must not move the timeline.
-        let (timestamp, delta) = match kind {
-            MediaKind::Data => (self.timeline.newest(), 0),
-            _ => self.timeline.place(kind, timestamp, self.settings.fix_timestamp),
+        // Metadata and codec headers often come with timestamp 0, also in mid-stream and before frames that go on
+        // at a large one: only frames move the timeline.
+        let (timestamp, delta) = match class {
+            Class::Audio | Class::Key | Class::Inter => {
+                self.timeline.place(kind, timestamp, self.settings.fix_timestamp)
+            }
+            _ => (self.timeline.newest(), 0),
         };
         let packet = Arc::new(Packet::new(kind, class, timestamp, delta, payload, chunk_size));
         if let Some(slot) = slot {

@@ -42,6 +42,8 @@ pub struct Context {
     pub shutdown: watch::Sender<bool>,
     /// Open connections.
     pub connections: Arc<Connections>,
+    /// Open RTMP connections, which `max_connections` bounds.
+    pub rtmp_connections: Arc<AtomicU64>,
     /// When the process started.
     pub started: Instant,
 }

@@ -48,6 +48,11 @@ pub fn too_many_connections(limit: u64) {
     tracing::error!(target: "alert", "{limit} worker_connections are not enough");
 }
 
+/// `connect` over `max_connections`.
+pub fn over_max_connections(conn: u64, limit: u64) {
+    info!(conn, "connect: max_connections {limit} reached");
+}
+
 /// `connect` to an application that is not configured.
 pub fn unknown_application(conn: u64, app: &[u8], domain: &[u8]) {
     info!(conn, "connect: application not found: '{}', domain: '{}'", BStr::new(app), BStr::new(domain));
@@ -167,6 +172,11 @@ pub fn update_refused(session: &Session, call: Call, hook: &Hook, answer: Answer
         call.name(),
         hook.pos
     );
+}
+
+/// `deny` keeps a client out of a location.
+pub fn http_access_denied(conn: u64, peer: &Peer) {
+    info!(conn, "access forbidden by rule, client: {}", peer.addr);
 }
 
 /// An HTTP request that could not be read.

@@ -37,13 +37,14 @@ pub enum Bound {
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// Which addresses a configuration listens on.
+/// Which addresses a configuration listens on. Those that ask for TLS or the PROXY protocol are left out: to speak
+/// plainly there would be worse than not to listen, and `-t` warns of it.
 pub fn wanted(config: &Config) -> HashMap<(Speaks, ListenAddr), ListenOptions> {
     let rtmp = config.rtmp.iter().flat_map(|r| &r.listeners);
     let rtmp = rtmp.map(|l| ((Speaks::Rtmp, l.addr.clone()), l.options.clone()));
     let http = config.http.iter().flat_map(|h| &h.listeners);
     let http = http.map(|l| ((Speaks::Http, l.addr.clone()), l.options.clone()));
-    rtmp.chain(http).collect()
+    rtmp.chain(http).filter(|(_, options)| !options.ssl && !options.proxy_protocol).collect()
 }
 
 /// Binds one address.

@@ -140,6 +140,7 @@ impl Prepared {
                 workers,
                 shutdown: watch::Sender::new(false),
                 connections: Arc::new(Connections::default()),
+                rtmp_connections: Arc::default(),
                 started: Instant::now(),
             });
             Server { context, load, log, listeners: Listeners::default() }.serve(bound).await

@@ -131,11 +131,12 @@ impl Notifier {
         if let Some(hook) = rtmp.notify.on_proc.clone() {
             for worker in 0..workers {
                 let (notifier, hook) = (self.clone(), hook.clone());
-                self.runtime.spawn(async move {
+                // Counted, so that even a stop right after the start lets it out.
+                drop(self.spawn(async move {
                     let target = request::process_target(&hook.url.path_and_query, worker);
                     let answer = notifier.call(&hook, &target).await;
                     event::process_callback(&hook, "init_process", answer);
-                });
+                }));
             }
         }
     }

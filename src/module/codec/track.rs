@@ -153,13 +153,10 @@ impl Tracks {
     /// A clean metadata message with the original's fields.
     fn rebuilt(&self, fields: &Value) -> Bytes {
         let info = &self.info;
-        let codec = |name: &'static [u8], known: Option<u8>| {
-            fields.get(name).cloned().unwrap_or(Value::Number(f64::from(known.unwrap_or(0))))
-        };
         let number = |value: f64| Value::Number(value);
         let size = |value: u32| Value::Number(f64::from(value));
         let text = |value: String| Value::String(Bytes::from(value));
-        let members: Vec<(&'static [u8], Value)> = vec![
+        let mut members: Vec<(&'static [u8], Value)> = vec![
             (b"Server", text(format!("pingosd/{}", env!("CARGO_PKG_VERSION")))),
             (b"width", size(info.width)),
             (b"height", size(info.height)),
@@ -169,12 +166,19 @@ impl Tracks {
             (b"framerate", number(info.frame_rate)),
             (b"fps", number(info.frame_rate)),
             (b"videodatarate", number(info.video_data_rate)),
-            (b"videocodecid", codec(b"videocodecid", info.video_codec_id)),
             (b"audiodatarate", number(info.audio_data_rate)),
-            (b"audiocodecid", codec(b"audiocodecid", info.audio_codec_id)),
             (b"profile", text(info.profile_name().to_string())),
             (b"level", text(info.level_text())),
         ];
+        // A codec id of 0 would announce a track that may never come.
+        for (name, known) in
+            [(&b"videocodecid"[..], info.video_codec_id), (&b"audiocodecid"[..], info.audio_codec_id)]
+        {
+            let known = known.map(|id| Value::Number(f64::from(id)));
+            if let Some(id) = fields.get(name).cloned().or(known) {
+                members.push((name, id));
+            }
+        }
         let members = members.into_iter().map(|(name, value)| (Bytes::from_static(name), value)).collect();
         let mut out = BytesMut::new();
         amf0::encode(&Value::String(Bytes::from_static(b"onMetaData")), &mut out);

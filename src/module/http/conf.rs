@@ -1,5 +1,6 @@
 //! Directives of HTTP locations.
 
+use super::directory::Directory;
 use super::header::AddHeader;
 use super::response::Return;
 use super::types::Types;
@@ -7,8 +8,8 @@ use crate::conf::context::{HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_
 use crate::conf::directive::directives;
 use crate::conf::word::one_of;
 use crate::conf::{
-    Args, Arity, Flag, Msec, Network, Num, Offset, Own, PrefixPath, Present, Problem, Scene, Text, Value,
-    number, sentence,
+    Args, Arity, Flag, Msec, Network, Num, Offset, Own, Present, Problem, Scene, Text, Value, number,
+    sentence,
 };
 
 one_of! {
@@ -46,9 +47,9 @@ directives! {
     module "http";
     live as Conf {
         /// Directory of files.
-        "root" => root: PrefixPath = "html", in HTTP_ALL | LOCATION_IF;
+        "root" => root: Directory = "html", in HTTP_ALL | LOCATION_IF;
         /// Directory of files that replaces the location's prefix.
-        "alias" => alias: Own<PrefixPath>, in LOCATION;
+        "alias" => alias: Own<Directory>, in LOCATION;
         /// Content types by file extension. An inner block replaces the outer one.
         "types" => types: Option<Types>, in HTTP_ALL;
         /// Content type of files with another extension.

@@ -1,6 +1,7 @@
 //! HTTP servers and locations.
 
 pub mod conf;
+pub mod directory;
 pub mod handler;
 pub mod header;
 pub mod listen;

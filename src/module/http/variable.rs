@@ -201,11 +201,11 @@ impl Template {
             if !literal.is_empty() {
                 parts.push(Part::Literal(literal.into()));
             }
-            let (name, tail) = split_name(&tail[1..], word)?;
-            let name: BString = name.to_ascii_lowercase().into();
+            let (spelled, tail) = split_name(&tail[1..], word)?;
+            let name: BString = spelled.to_ascii_lowercase().into();
             let variable = Variable::find(&name);
             if let Variable::User(name) = &variable {
-                scene.notes.of::<VariableNames>().used.push((name.clone(), word.span));
+                scene.notes.of::<VariableNames>().used.push((name.clone(), word.span_of(spelled)));
             }
             parts.push(Part::Variable(variable));
             rest = tail;
@@ -333,8 +333,7 @@ impl Variable {
 /// Splits a name from what follows `$`.
 fn split_name<'t>(tail: &'t [u8], word: &Word) -> Result<(&'t [u8], &'t [u8]), Problem> {
     let is_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
-    if let [digit @ b'1'..=b'9', ..] = tail {
-        let _ = digit;
+    if let [b'1'..=b'9', ..] = tail {
         return Ok(tail.split_at(1));
     }
     let (braced, tail) = match tail.strip_prefix(b"{") {
@@ -344,7 +343,7 @@ fn split_name<'t>(tail: &'t [u8], word: &Word) -> Result<(&'t [u8], &'t [u8]), P
     let (name, tail) = tail.split_at(tail.iter().take_while(|b| is_name(b)).count());
     if braced && tail.first() != Some(&b'}') {
         let text = sentence(&[b"the closing bracket in \"", name, b"\" variable is missing"]);
-        return Err(Problem::new(text).at(word.span));
+        return Err(Problem::new(text).at(word.span_of(name)));
     }
     if name.is_empty() {
         let help = "a variable is written `$name` or `${name}`; a plain dollar sign cannot be written";

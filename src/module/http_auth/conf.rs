@@ -1,15 +1,16 @@
 //! Directives of the http auth module.
 
+use crate::conf::ConfPath;
 use crate::conf::context::{HTTP_ALL, LIMIT_EXCEPT};
 use crate::conf::directive::directives;
-use crate::conf::{ConfPath, Text};
+use crate::module::http::variable::Template;
 
 directives! {
     /// Passwords.
     module "http auth";
     live as Current {
         /// Asks for a password, unless `off`. Until passwords are checked, nothing is served where it is asked.
-        "auth_basic" => auth_basic: Text = "off", in HTTP_ALL | LIMIT_EXCEPT, no effect yet;
+        "auth_basic" => auth_basic: Template = "off", in HTTP_ALL | LIMIT_EXCEPT, no effect yet;
     }
     later {
         /// htpasswd file; relative to the conf directory.

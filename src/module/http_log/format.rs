@@ -57,19 +57,19 @@ impl Value for LogFormat {
         formats.0.insert(name.text().to_owned());
         let mut words = args.words.get(1..).unwrap_or_default();
         let mut escape = Escape::Default;
-        if let Some((first, rest)) = words.split_first() {
-            if let Some(kind) = first.bytes.strip_prefix(b"escape=") {
-                words = rest;
-                escape = match kind {
-                    b"default" => Escape::Default,
-                    b"json" => Escape::Json,
-                    b"none" => Escape::None,
-                    _ => {
-                        let text = sentence(&[b"unknown log format escaping \"", kind, b"\""]);
-                        return Err(Problem::new(text).at(first.span).help("accepted: default, json, none"));
-                    }
-                };
-            }
+        if let Some((first, rest)) = words.split_first()
+            && let Some(kind) = first.bytes.strip_prefix(b"escape=")
+        {
+            words = rest;
+            escape = match kind {
+                b"default" => Escape::Default,
+                b"json" => Escape::Json,
+                b"none" => Escape::None,
+                _ => {
+                    let text = sentence(&[b"unknown log format escaping \"", kind, b"\""]);
+                    return Err(Problem::new(text).at(first.span).help("accepted: default, json, none"));
+                }
+            };
         }
         let parts = words.iter().map(|w| Template::compile(w, &w.bytes, scene)).collect::<Result<_, _>>()?;
         Ok(LogFormat { name: name.text().to_owned(), escape, parts })

@@ -135,8 +135,9 @@ fn template(text: &[u8], word: &Word, scene: &mut Scene<'_>) -> Result<Template,
             scene.report(Problem::warning("invalid variable name \"$\"").at(word.span).help(help));
             Ok(Template::default())
         }
-        Err(TemplateError::Unknown { name, nearest }) => {
-            let problem = Problem::new(sentence(&[b"unknown \"", &name, b"\" variable"])).at(word.span);
+        Err(TemplateError::Unknown { name, at, nearest }) => {
+            let span = word.span_of(&text[at..=at + name.len()]);
+            let problem = Problem::new(sentence(&[b"unknown \"", &name, b"\" variable"])).at(span);
             Err(match nearest {
                 Some(nearest) => problem.help(format!("did you mean `${nearest}`?")),
                 None => problem,
@@ -178,7 +179,7 @@ fn time(value: &[u8], word: &Word, name: &str, default: Msec) -> Result<Msec, Pr
 
 fn unknown(what: &str, value: &[u8], word: &Word) -> Problem {
     let text = sentence(&[b"unknown ", what.as_bytes(), b" \"", value, b"\""]);
-    Problem::new(text).at(word.span)
+    Problem::new(text).at(word.span_of(value))
 }
 
 fn read_url(word: &Word, scene: &mut Scene<'_>) -> Result<Url, Problem> {

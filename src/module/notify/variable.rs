@@ -145,8 +145,10 @@ pub enum TemplateError {
     NoName,
     /// No variable of that name.
     Unknown {
-        /// The name as written, in lower case.
+        /// The name in lower case.
         name: BString,
+        /// Where its `$` stands in the text.
+        at: usize,
         /// A name that looks like it.
         nearest: Option<&'static str>,
     },
@@ -174,7 +176,8 @@ impl Template {
             if name.is_empty() {
                 return Err(TemplateError::NoName);
             }
-            parts.push(Part::Variable(Variable::find(&name.to_ascii_lowercase())?));
+            let at = text.len() - tail.len() - name.len() - 1;
+            parts.push(Part::Variable(Variable::find(&name.to_ascii_lowercase(), at)?));
             rest = tail;
         }
         if !rest.is_empty() {
@@ -208,7 +211,7 @@ impl Template {
 }
 
 impl Variable {
-    fn find(name: &[u8]) -> Result<Variable, TemplateError> {
+    fn find(name: &[u8], at: usize) -> Result<Variable, TemplateError> {
         if let Some((_, variable)) = FIXED.iter().find(|(fixed, _)| fixed.as_bytes() == name) {
             return Ok(variable.clone());
         }
@@ -219,7 +222,7 @@ impl Variable {
             return Ok(Variable::MetadataField(field.strip_prefix(b"_").unwrap_or(field).into()));
         }
         let nearest = suggest::nearest(name, FIXED.iter().map(|(fixed, _)| *fixed));
-        Err(TemplateError::Unknown { name: name.into(), nearest })
+        Err(TemplateError::Unknown { name: name.into(), at, nearest })
     }
 }
 

@@ -55,12 +55,12 @@ impl Value for Relay {
 impl Relay {
     fn read(&mut self, word: &Word, args: &Args<'_>) -> Result<(), Problem> {
         let refuse = |text: &str| Problem::new(args.refuse(text).into_diagnostic().sentence).at(word.span);
-        if let Some((scheme, rest)) = word.bytes.split_once_str("://") {
-            if scheme.eq_ignore_ascii_case(b"rtmp") || scheme.eq_ignore_ascii_case(b"http") {
-                check_host(rest).map_err(refuse)?;
-                self.urls.push(word.text().to_owned());
-                return Ok(());
-            }
+        if let Some((scheme, rest)) = word.bytes.split_once_str("://")
+            && (scheme.eq_ignore_ascii_case(b"rtmp") || scheme.eq_ignore_ascii_case(b"http"))
+        {
+            check_host(rest).map_err(refuse)?;
+            self.urls.push(word.text().to_owned());
+            return Ok(());
         }
         let field = word.bytes.split_once_str("=").and_then(|(name, value)| {
             let field = match name.to_ascii_lowercase().as_slice() {

@@ -32,10 +32,10 @@ impl Value for Condition {
         let words = bare(args)?;
         let Some((first, rest)) = words.split_first() else { return Err(invalid(args.first())) };
         let (text, word) = first;
-        if let [b'$', name @ ..] = text {
-            if !name.is_empty() {
-                return variable(name, word, rest, scene);
-            }
+        if let [b'$', name @ ..] = text
+            && !name.is_empty()
+        {
+            return variable(name, word, rest, scene);
         }
         let (negated, test) = match text {
             [b'!', test @ ..] => (true, test),

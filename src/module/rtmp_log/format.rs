@@ -103,7 +103,8 @@ fn check(word: &Word) -> Result<(), Problem> {
             return Err(Problem::new(sentence(&[b"invalid parameter \"", whole, b"\""])).at(word.span));
         }
         if !name.starts_with(PREFIX) && !VARIABLES.iter().any(|v| v.as_bytes() == name) {
-            let problem = Problem::new(sentence(&[b"unknown variable \"", name, b"\""])).at(word.span);
+            let problem =
+                Problem::new(sentence(&[b"unknown variable \"", name, b"\""])).at(word.span_of(name));
             return Err(match suggest::nearest(name, VARIABLES.into_iter()) {
                 Some(near) => problem.help(format!("did you mean `${near}`?")),
                 None => problem.help(format!("accepted: {}, parg_NAME", VARIABLES.join(", "))),

@@ -90,12 +90,22 @@ fn locate(exchange: &Exchange<'_>, place: &Files) -> Option<PathBuf> {
     let (base, rest) = match place {
         Files::Root(root) => (root, exchange.path),
         Files::Alias(directory) => {
-            (directory, exchange.path.strip_prefix(exchange.location.name.spelled().as_bytes())?)
+            let name: &[u8] = exchange.location.name.spelled();
+            (directory, exchange.path.strip_prefix(name)?)
         }
     };
-    // Joining an absolute path would leave the base.
-    let rest = rest.trim_start_with(|c| c == '/').to_path().ok()?;
-    Some(base.join(rest))
+    below(base, rest)
+}
+
+/// As nginx, the two are put together as they are: `alias /data` in `location /i` makes `/datax` of `/ix`.
+///
+/// What is left of `/name../x` below `location /name` is `../x`, which must not climb out.
+fn below(base: &Path, rest: &[u8]) -> Option<PathBuf> {
+    if rest.split(|b| *b == b'/').any(|part| part == b"..") {
+        return None;
+    }
+    let whole = [base.as_os_str().as_encoded_bytes(), rest].concat();
+    Some(whole.to_path().ok()?.to_path_buf())
 }
 
 async fn open(path: &Path) -> io::Result<(File, Metadata)> {
@@ -255,6 +265,16 @@ mod tests {
         ] {
             assert_eq!(normalize(path.as_bytes()).as_deref(), want.map(str::as_bytes), "{path}");
         }
+    }
+
+    #[test]
+    fn what_is_left_of_a_location_cannot_climb_out() {
+        let below = |base: &str, rest: &str| below(Path::new(base), rest.as_bytes());
+        assert_eq!(below("/srv/files", "../secret"), None);
+        assert_eq!(below("/srv/files", "/a/../../b"), None);
+        assert_eq!(below("/srv/files", "/a..b"), Some("/srv/files/a..b".into()));
+        assert_eq!(below("/srv/html/", "/x"), Some("/srv/html//x".into()));
+        assert_eq!(below("/data", "x"), Some("/datax".into()));
     }
 
     #[test]

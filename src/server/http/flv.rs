@@ -204,7 +204,8 @@ pub struct Player {
 }
 
 impl Player {
-    /// Lets the delivery loop send until one side ends it.
+    /// Lets the delivery loop send until one side ends it. As the original, the end is that of the connection: a
+    /// chunked body gets no last chunk, so that a player can tell a stream that broke off from a whole file.
     pub async fn run(mut self: Box<Self>, worker: &Worker, socket: Arc<Socket>) {
         let session = self.entered.session().clone();
         let context = self.entered.context().clone();
@@ -234,9 +235,6 @@ impl Player {
         };
         session.set_reason(reason);
         worker.delivery.leave(self.entered.stream().id(), session.id);
-        if matches!(reason, Reason::StreamEnd | Reason::ControlDrop | Reason::ProcessExit) {
-            self.finish(&session, &socket).await;
-        }
         event::played(&session, session.link.dropped_total.load(std::sync::atomic::Ordering::Relaxed));
     }
 
@@ -248,21 +246,6 @@ impl Player {
             return file.freeze();
         }
         http_chunk(&file)
-    }
-
-    /// Ends the body properly, as far as the player takes it.
-    async fn finish(&self, session: &Session, socket: &Socket) {
-        let end = async {
-            session.link.ended().await;
-            for rest in session.link.take_rest() {
-                socket.write_all(&rest).await?;
-            }
-            if self.container == Container::FlvChunked {
-                socket.write_all(b"0\r\n\r\n").await?;
-            }
-            Ok::<_, std::io::Error>(())
-        };
-        let _ = tokio::time::timeout(crate::limits::LINGER, end).await;
     }
 }
 

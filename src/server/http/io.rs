@@ -5,8 +5,10 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use hyper::rt::{Read, ReadBufCursor, Write};
+use tokio::time::Sleep;
 
 use super::flv::Player;
 use crate::server::socket::Socket;
@@ -75,12 +77,21 @@ impl Takeover {
 pub struct HttpIo {
     socket: Arc<Socket>,
     takeover: Arc<Takeover>,
+    send_timeout: Option<Duration>,
+    /// Runs while the peer takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl HttpIo {
     /// Over `socket`, which others may go on using once the takeover is ripe.
-    pub fn new(socket: Arc<Socket>, takeover: Arc<Takeover>) -> Self {
-        HttpIo { socket, takeover }
+    pub fn new(socket: Arc<Socket>, takeover: Arc<Takeover>, send_timeout: Option<Duration>) -> Self {
+        HttpIo { socket, takeover, send_timeout, stalled: None }
+    }
+
+    /// Resolves when the peer has taken nothing for too long.
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(timeout) = self.send_timeout else { return Poll::Pending };
+        self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout))).as_mut().poll(cx)
     }
 }
 
@@ -107,12 +118,20 @@ impl Read for HttpIo {
 }
 
 impl Write for HttpIo {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         loop {
-            ready!(self.socket.poll_write_ready(cx))?;
+            match self.socket.poll_write_ready(cx) {
+                Poll::Ready(ready) => ready?,
+                Poll::Pending => {
+                    return self.poll_stalled(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
             match self.socket.try_write(buf) {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
-                done => return Poll::Ready(done),
+                done => {
+                    self.stalled = None;
+                    return Poll::Ready(done);
+                }
             }
         }
     }

@@ -11,12 +11,13 @@ mod variables;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use bstr::ByteSlice;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SERVER};
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SERVER};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -31,7 +32,7 @@ use super::socket::{Peer, Socket};
 use crate::conf::ListenAddr;
 use crate::config::model::{Handler, HttpServer, Location};
 use crate::limits;
-use crate::module::http::conf::Conf;
+use crate::module::http::conf::{Conf, ServerTokens};
 use crate::module::http::header::AddHeader;
 use crate::module::http::response::Return;
 use crate::module::http::types::Types;
@@ -46,6 +47,43 @@ struct Connection {
     peer: Peer,
     started: Instant,
     takeover: Arc<Takeover>,
+    usage: Mutex<Usage>,
+}
+
+/// How a connection has been used.
+struct Usage {
+    requests: u64,
+    /// A request is being answered.
+    in_flight: bool,
+    /// Since when that is so, or not.
+    since: Instant,
+}
+
+impl Connection {
+    /// A request begins. Returns its number on the connection, from 1.
+    fn begin(&self) -> u64 {
+        let mut used = self.lock();
+        *used = Usage { requests: used.requests + 1, in_flight: true, since: Instant::now() };
+        used.requests
+    }
+
+    fn end(&self) {
+        let mut used = self.lock();
+        used.in_flight = false;
+        used.since = Instant::now();
+    }
+
+    /// When to look again whether the connection is idle for too long; `None`: it is.
+    fn idle_until(&self, timeout: Duration) -> Option<Instant> {
+        let used = self.lock();
+        let now = Instant::now();
+        let due = if used.in_flight { now + timeout } else { used.since + timeout };
+        (due > now).then_some(due)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
 }
 
 /// A request on its way to a handler.
@@ -62,7 +100,6 @@ struct Exchange<'a> {
 pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, socket: Socket) {
     let Ok(peer) = socket.peer() else { return };
     let socket = Arc::new(socket);
-    socket.set_nodelay(true);
     let takeover = Arc::new(Takeover::default());
     let id = context.sessions.next_id();
     let connection = Arc::new(Connection {
@@ -72,36 +109,50 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         peer,
         started: Instant::now(),
         takeover: takeover.clone(),
+        usage: Mutex::new(Usage { requests: 0, in_flight: false, since: Instant::now() }),
     });
     let outcome = {
         let config = context.store.load();
         let Some(listener) = config.http.as_ref().and_then(|h| h.listener(&listen)) else { return };
-        let held = &listener.server_for(b"").held;
+        // What holds before a request has chosen its server is that of the default server, as in nginx.
+        let server = listener.server_for(b"").clone();
+        drop(config);
+        let conf = &server.fallback.conf;
+        socket.set_nodelay(conf.tcp_nodelay);
+        let idle = conf.keepalive_timeout.timeout;
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder
             .timer(hyper_util::rt::TokioTimer::new())
-            .keep_alive(listener.server_for(b"").fallback.conf.keepalive_timeout.timeout.0 > 0)
+            .keep_alive(idle.0 > 0)
             .max_buf_size(limits::HTTP_HEAD_BYTES);
-        if let Some(timeout) = held.client_header_timeout.nonzero() {
+        if let Some(timeout) = server.held.client_header_timeout.nonzero() {
             builder.header_read_timeout(timeout);
         }
-        drop(config);
+        let served = connection.clone();
         let service = service_fn(move |request| {
             let connection = connection.clone();
             async move { Ok::<_, Infallible>(answer(&connection, request).await) }
         });
-        let mut http = pin!(builder.serve_connection(HttpIo::new(socket.clone(), takeover.clone()), service));
+        let io = HttpIo::new(socket.clone(), takeover.clone(), conf.send_timeout.nonzero());
+        let mut http = pin!(builder.serve_connection(io, service));
         let mut shutdown = context.shutdown.subscribe();
         let mut stop = pin!(shutdown.wait_for(|stop| *stop));
+        let mut timer = pin!(tokio::time::sleep(idle.duration()));
         poll_fn(|cx| {
             let polled = http.as_mut().poll(cx);
-            if takeover.is_flushed() {
-                return Poll::Ready(Ok(()));
+            if polled.is_ready() || takeover.is_flushed() || stop.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(match polled {
+                    Poll::Ready(outcome) => outcome,
+                    Poll::Pending => Ok(()),
+                });
             }
-            if stop.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Ok(()));
+            while timer.as_mut().poll(cx).is_ready() {
+                match served.idle_until(idle.duration()) {
+                    Some(due) => timer.as_mut().reset(due.into()),
+                    None => return Poll::Ready(Ok(())),
+                }
             }
-            polled
+            Poll::Pending
         })
         .await
     };
@@ -116,25 +167,59 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
 
 /// Finds the location and lets its handler answer.
 async fn answer(connection: &Connection, request: Request<Incoming>) -> Response<Body> {
+    let number = connection.begin();
+    let mut response = locate_and_answer(connection, &request, number).await;
+    connection.end();
+    if !response.headers().contains_key(SERVER) {
+        response.headers_mut().insert(SERVER, HeaderValue::from_static("pingosd"));
+    }
+    response
+}
+
+async fn locate_and_answer(
+    connection: &Connection,
+    request: &Request<Incoming>,
+    number: u64,
+) -> Response<Body> {
     let config = connection.context.store.load();
     let Some(listener) = config.http.as_ref().and_then(|h| h.listener(&connection.listen)) else {
         return plain(StatusCode::NOT_FOUND);
     };
-    let host = host_of(&request);
-    let server = listener.server_for(&host).clone();
+    let server = listener.server_for(&host_of(request)).clone();
     drop(config);
     let Some(path) = files::normalize(request.uri().path().as_bytes()) else {
         return plain(StatusCode::BAD_REQUEST);
     };
     let location = server.location_for(&path).clone();
-    let exchange =
-        Exchange { connection, request: &request, server: &server, location: &location, path: &path };
-    let mut response = exchange.dispatch().await;
+    let exchange = Exchange { connection, request, server: &server, location: &location, path: &path };
+    let mut response = match exchange.refusal() {
+        Some(status) => plain(status),
+        None => exchange.dispatch().await,
+    };
     exchange.add_headers(response.status(), response.headers_mut());
+    if number >= location.conf.keepalive_requests {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 
 impl Exchange<'_> {
+    /// What keeps a request from its handler: `internal`, `allow` and `deny`, `client_max_body_size`.
+    fn refusal(&self) -> Option<StatusCode> {
+        let conf = &self.location.conf;
+        if conf.internal.0.is_some() {
+            return Some(StatusCode::NOT_FOUND);
+        }
+        let rule = conf.access.iter().find(|rule| rule.network.contains(self.connection.peer.ip));
+        if rule.is_some_and(|rule| !rule.allow) {
+            event::http_access_denied(self.connection.id, &self.connection.peer);
+            return Some(StatusCode::FORBIDDEN);
+        }
+        let length = self.header(CONTENT_LENGTH).to_str().ok().and_then(|text| text.parse::<u64>().ok());
+        let limit = conf.client_max_body_size.0;
+        (limit > 0 && length.is_some_and(|length| length > limit)).then_some(StatusCode::PAYLOAD_TOO_LARGE)
+    }
+
     async fn dispatch(&self) -> Response<Body> {
         if let Some(fixed) = &self.server.answer {
             return self.fixed(fixed);
@@ -213,9 +298,11 @@ impl Exchange<'_> {
             };
             headers.append(name, value);
         }
-        if !headers.contains_key(SERVER) {
-            headers.insert(SERVER, HeaderValue::from_static("pingosd"));
-        }
+        let server = match self.location.conf.server_tokens {
+            ServerTokens::Off => "pingosd",
+            ServerTokens::On | ServerTokens::Build => crate::cli::VERSION,
+        };
+        headers.entry(SERVER).or_insert(HeaderValue::from_static(server));
     }
 
     /// Query string, without the question mark.

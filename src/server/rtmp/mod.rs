@@ -12,21 +12,25 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::sync::watch;
 
 use self::identity::{Target, split_query};
 use self::play::Playing;
 use self::publish::Publishing;
 use super::admission::{Entered, Refused};
 use super::context::{Context, Worker};
+use super::delivery::Link;
 use super::event;
 use super::session::{Identity, Moments, Protocol, Reason, Role, Session, mark};
 use super::socket::{Peer, Socket};
 use super::view::AppView;
 use crate::conf::ListenAddr;
 use crate::config::model::RtmpServer;
+use crate::hub::stream::Phase;
 use crate::limits;
 use crate::wire::rtmp::server_session::{Connect, Event, RequestId, ServerSession, Settings};
 
@@ -42,6 +46,7 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
     };
     drop(config);
     event::connected(id, &peer, &listen);
+    let _open = Open::count(&context.rtmp_connections);
     let now = Instant::now();
     let mut connection = Box::new(Connection {
         core: ServerSession::new(settings_of(&server), now, super::seed()),
@@ -158,6 +163,22 @@ enum Wake {
 
 enum Never {}
 
+/// One open RTMP connection.
+struct Open(Arc<AtomicU64>);
+
+impl Open {
+    fn count(open: &Arc<AtomicU64>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Open(open.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 thread_local! {
     /// One read buffer per worker: an idle connection holds none.
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BUFFER].into());
@@ -195,18 +216,16 @@ impl Connection {
             Some(playing) => (link, Some(playing.phase())),
             None => (None, None),
         };
+        // What ends the session is looked at first: a peer that sends without pause must not put it off.
         tokio::select! {
             biased;
-            ready = self.socket.readable() => ready.map(|()| Wake::Readable).map_err(End::Io),
+            _ = shutdown.wait_for(|stop| *stop) => Ok(Wake::Close(Reason::ProcessExit)),
+            reason = asked_to_close(session.as_deref()) => Ok(Wake::Close(reason)),
+            () = sending_ended(delivered.as_deref()) => Ok(Wake::Delivery),
             (entered, verdict) = maybe(pending) => Ok(Wake::Verdict(entered, verdict)),
             () = until(due) => Ok(Wake::Timer),
-            reason = async { match &session { Some(s) => s.closed().await, None => std::future::pending().await } }
-                => Ok(Wake::Close(reason)),
-            () = async { match &delivered { Some(l) => l.ended().await, None => std::future::pending().await } }
-                => Ok(Wake::Delivery),
-            () = async { match phase { Some(p) => { let _ = p.changed().await; } None => std::future::pending().await } }
-                => Ok(Wake::Phase),
-            _ = shutdown.wait_for(|stop| *stop) => Ok(Wake::Close(Reason::ProcessExit)),
+            () = changed(phase) => Ok(Wake::Phase),
+            ready = self.socket.readable() => ready.map(|()| Wake::Readable).map_err(End::Io),
         }
     }
 
@@ -296,6 +315,12 @@ impl Connection {
             event::unknown_application(self.id, &target.app, &target.domain);
             return Err(End::Because(Reason::NormalClose));
         };
+        let open = self.context.rtmp_connections.load(Ordering::Relaxed);
+        let limit = self.context.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.max_connections);
+        if let Some(limit) = limit.filter(|limit| open > *limit) {
+            event::over_max_connections(self.id, limit);
+            return Err(End::Because(Reason::NormalClose));
+        }
         let server = view.server();
         self.timeout = server.held.timeout.duration();
         self.core.accept_connect(request, settings_of(server));
@@ -568,6 +593,28 @@ impl Connection {
 async fn until(due: Option<Instant>) {
     match due {
         Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn asked_to_close(session: Option<&Session>) -> Reason {
+    match session {
+        Some(session) => session.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sending_ended(link: Option<&Link>) {
+    match link {
+        Some(link) => link.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn changed(phase: Option<&mut watch::Receiver<Phase>>) {
+    match phase {
+        // The sender lives in the stream, which the session holds.
+        Some(phase) => drop(phase.changed().await),
         None => std::future::pending().await,
     }
 }

@@ -147,6 +147,7 @@ pub fn player_settings(view: &AppView, container: Container, stream_id: u32) -> 
         sync: millis(live.sync.msec),
         out_queue: server.out_queue.0,
         merge_frame: application.rtmp.merge_frame.0 as usize,
+        repeat_extended: application.rtmp.play_time_fix,
         cork: if live.buffer.0 > 0 {
             server.out_cork.map_or(server.out_queue.0 / 8, |size| size.0)
         } else {

@@ -44,20 +44,26 @@ pub fn write_delta(
     write(out, &header, payload, chunk_size);
 }
 
-/// The header alone that [`write_absolute`] begins a message of `length` bytes with, for a chunk stream id below
-/// 64 and a timestamp that needs no extension. Bytes shared between players may follow it.
+/// Appends the header alone that [`write_absolute`] begins a message of `length` bytes with. Chunks that were made
+/// by [`write_delta`] may follow it, without its own header, where the peer expects no extended timestamp in
+/// continuation chunks (or there is none).
 ///
 /// # Panics
 ///
-/// If `csid` is not in 2..=63, `timestamp` needs an extension, or `length` does not fit into 24 bits.
-pub fn absolute_header(csid: u32, timestamp: u32, length: usize, type_id: u8, stream_id: u32) -> [u8; 12] {
-    assert!((2..64).contains(&csid), "a basic header of one byte");
-    assert!(timestamp < EXTENDED, "no extended timestamp");
-    assert!(length <= MESSAGE_LENGTH, "a message length has 24 bits");
-    let [_, t1, t2, t3] = timestamp.to_be_bytes();
-    let [_, l1, l2, l3] = (length as u32).to_be_bytes();
-    let [s1, s2, s3, s4] = stream_id.to_le_bytes();
-    [csid as u8, t1, t2, t3, l1, l2, l3, type_id, s1, s2, s3, s4]
+/// If `csid` is not in 2..=65,599, or `length` does not fit into 24 bits.
+pub fn write_absolute_header(
+    out: &mut BytesMut,
+    csid: u32,
+    timestamp: u32,
+    type_id: u8,
+    stream_id: u32,
+    length: usize,
+) {
+    write_header(
+        out,
+        &Header { format: 0, csid, time: timestamp, type_id, stream_id: Some(stream_id) },
+        length,
+    );
 }
 
 struct Header {
@@ -69,24 +75,33 @@ struct Header {
     stream_id: Option<u32>,
 }
 
-fn write(out: &mut BytesMut, header: &Header, payload: &[u8], chunk_size: usize) {
-    assert!(chunk_size > 0, "a chunk holds at least one byte");
-    assert!(payload.len() <= MESSAGE_LENGTH, "a message length has 24 bits");
-    let extended = (header.time >= EXTENDED).then_some(header.time);
+impl Header {
+    fn extended(&self) -> Option<u32> {
+        (self.time >= EXTENDED).then_some(self.time)
+    }
+}
 
-    let continuations = payload.len().saturating_sub(1) / chunk_size;
-    out.reserve(MAX_HEADER + payload.len() + continuations * (3 + 4));
-
+fn write_header(out: &mut BytesMut, header: &Header, length: usize) {
+    assert!(length <= MESSAGE_LENGTH, "a message length has 24 bits");
     put_basic_header(out, header.format, header.csid);
     out.put_uint(u64::from(header.time.min(EXTENDED)), 3);
-    out.put_uint(payload.len() as u64, 3);
+    out.put_uint(length as u64, 3);
     out.put_u8(header.type_id);
     if let Some(stream_id) = header.stream_id {
         // The only little-endian field of RTMP.
         out.put_u32_le(stream_id);
     }
-    put_extended(out, extended);
+    put_extended(out, header.extended());
+}
 
+fn write(out: &mut BytesMut, header: &Header, payload: &[u8], chunk_size: usize) {
+    assert!(chunk_size > 0, "a chunk holds at least one byte");
+    let extended = header.extended();
+
+    let continuations = payload.len().saturating_sub(1) / chunk_size;
+    out.reserve(MAX_HEADER + payload.len() + continuations * (3 + 4));
+
+    write_header(out, header, payload.len());
     let mut chunks = payload.chunks(chunk_size);
     out.put_slice(chunks.next().unwrap_or_default());
     for chunk in chunks {

@@ -1,0 +1,8 @@
+//! The configuration: its language, its directives, what becomes of them, what is said of mistakes.
+
+mod cases;
+mod diagnostics;
+mod hostile;
+mod model;
+mod support;
+mod table;

@@ -1,0 +1,270 @@
+//! What becomes of a configuration: inheritance, servers by name, locations by path.
+
+use std::path::{Path, PathBuf};
+
+use pingosd::config::load::EMBEDDED;
+use pingosd::config::model::{Files, Handler};
+use pingosd::config::{Config, LoadOptions, load};
+use pingosd::module::access::rule::Action;
+use pingosd::module::core::log::{LogLevel, LogTarget};
+use pingosd::module::notify::hook::Enforce;
+use pingosd::module::notify::url::Scheme;
+use pingosd::module::stat::conf::StatParts;
+
+use crate::support::Prefix;
+
+fn load_text(text: &str) -> Config {
+    let prefix = Prefix::new(text, &[]);
+    match prefix.load() {
+        Ok(config) => config,
+        Err(report) => panic!("{}", String::from_utf8_lossy(&report.render(Default::default()))),
+    }
+}
+
+#[test]
+fn the_embedded_configuration_serves_live_without_privileges() {
+    let config = Config::embedded_default();
+    assert!(config.warnings.is_empty());
+    assert!(!config.core.daemon && config.core.user.is_none());
+    assert_eq!(config.core_current.error_log[0].target, LogTarget::Stderr);
+    let rtmp = config.rtmp.unwrap();
+    assert_eq!(rtmp.listeners[0].addr.to_string(), "0.0.0.0:1935");
+    let app = rtmp.listeners[0].server_for(b"any").application(b"live").unwrap();
+    assert!(app.live.live);
+    assert_eq!(app.gop.cache_time.0, 3_000);
+    let http = config.http.unwrap();
+    let server = http.listeners[0].server_for(b"");
+    assert!(
+        matches!(&server.location_for(b"/live/a.flv").handler, Handler::FlvLive(f) if f.audio && f.video)
+    );
+    assert_eq!(
+        EMBEDDED,
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/pingosd.conf")).unwrap()
+    );
+}
+
+#[test]
+fn every_example_is_accepted_without_a_warning() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let config = load(&LoadOptions::choose(None, Some(path.clone()), Vec::new(), None));
+        let config = config.unwrap_or_else(|_| panic!("{} is refused", path.display()));
+        assert!(config.warnings.is_empty(), "{}", path.display());
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn the_nearest_level_decides() {
+    let config = load_text(
+        "events {} rtmp {
+            cache_time 1s; live on; ping 10s; merge_frame 8;
+            server { cache_time 2s; application a { cache_time 3s; } application b { } }
+            server { listen 1936; ping 20s; application c { live off; meta copy; } }
+        }",
+    );
+    let rtmp = config.rtmp.unwrap();
+    let app = |server: usize, name: &str| rtmp.servers[server].application(name.as_bytes()).unwrap();
+    assert_eq!(app(0, "a").gop.cache_time.0, 3_000);
+    assert_eq!(app(0, "b").gop.cache_time.0, 2_000);
+    assert_eq!(app(1, "c").gop.cache_time.0, 1_000);
+    assert!(app(0, "b").live.live && !app(1, "c").live.live);
+    assert_eq!(rtmp.servers[0].held.ping.0, 10_000);
+    assert_eq!(rtmp.servers[1].held.ping.0, 20_000);
+    assert_eq!(app(0, "a").rtmp.merge_frame.0, 8);
+    assert_eq!(rtmp.servers[0].serverid, "default");
+}
+
+#[test]
+fn access_rules_of_inner_levels_come_first() {
+    let config = load_text(
+        "events {} rtmp { deny publish all; server { application a { allow publish 10.0.0.0/8; } application b { } } }",
+    );
+    let rtmp = config.rtmp.unwrap();
+    let permits = |name: &str, ip: &str| {
+        let app = rtmp.servers[0].application(name.as_bytes()).unwrap();
+        app.access.permits(Action::Publish, Some(ip.parse().unwrap()))
+    };
+    assert!(permits("a", "10.1.1.1"));
+    assert!(!permits("a", "192.0.2.1"));
+    assert!(!permits("b", "10.1.1.1"));
+}
+
+#[test]
+fn applications_are_found_by_name_then_by_star() {
+    let config = load_text(
+        "events {} rtmp { server { application live { ping_x; } } }".replace("ping_x;", "").as_str(),
+    );
+    assert!(config.rtmp.unwrap().servers[0].application(b"other").is_none());
+    let config = load_text(
+        "events {} rtmp { server { application * { live off; } application a { live on; } application a { live off; } } }",
+    );
+    let rtmp = config.rtmp.unwrap();
+    assert!(rtmp.servers[0].application(b"a").unwrap().live.live);
+    assert_eq!(rtmp.servers[0].application(b"other").unwrap().name, "*");
+}
+
+#[test]
+fn servers_are_chosen_by_address_and_name() {
+    let config = load_text(
+        "events {} rtmp {
+            server { server_name a.example; serverid one; application x { } }
+            server { listen 1935 default_server; server_name *.b.example ~^c\\d+$; serverid two; }
+            server { listen 127.0.0.1:1935; serverid three; }
+            server { listen unix:/tmp/x.sock; serverid four; }
+        }",
+    );
+    let rtmp = config.rtmp.unwrap();
+    assert_eq!(rtmp.listeners.len(), 2);
+    let wild = &rtmp.listeners[0];
+    assert_eq!(wild.server_for(b"a.example").serverid, "one");
+    assert_eq!(wild.server_for(b"x.B.example").serverid, "two");
+    assert_eq!(wild.server_for(b"c12").serverid, "two");
+    assert_eq!(wild.server_for(b"nobody").serverid, "two");
+    assert_eq!(wild.server_at("127.0.0.1:1935".parse().unwrap(), b"a.example").serverid, "three");
+    assert_eq!(wild.server_at("192.0.2.1:1935".parse().unwrap(), b"a.example").serverid, "one");
+    assert_eq!(rtmp.listeners[1].addr.to_string(), "unix:/tmp/x.sock");
+}
+
+#[test]
+fn hooks_know_their_address_stages_and_rights() {
+    let config = load_text(
+        "events {} rtmp { on_proc http://m/p; server { application a {
+            on_publish http://h:6080/v1?x=1 stage=start,done timeout=8s args=n=$name;
+            oclp_play https://s stage=update update=30;
+            on_stream http://h enforce=start,update;
+            on_push http://h groupid=g1; on_push http://h groupid=g2;
+        } } }",
+    );
+    let rtmp = config.rtmp.unwrap();
+    assert!(rtmp.notify.on_proc.is_some() && rtmp.notify.on_master.is_none());
+    let notify = &rtmp.servers[0].applications[0].notify;
+    let publish = notify.on_publish.as_ref().unwrap();
+    assert_eq!((publish.url.host.to_string(), publish.url.port), ("h".into(), 6080));
+    assert_eq!(publish.url.path_and_query, "/v1?x=1");
+    assert!(publish.stages.done && !publish.stages.update && !publish.legacy);
+    assert_eq!((publish.timeout.0, publish.update.0), (8_000, 60_000));
+    assert_eq!(publish.enforce, Enforce { start: true, update: false });
+    assert_eq!(publish.pos.line, 2);
+    let play = notify.on_play.as_ref().unwrap();
+    assert_eq!((play.url.scheme, play.url.port), (Scheme::Https, 443));
+    assert_eq!(play.url.path_and_query, "/");
+    assert_eq!(play.enforce, Enforce { start: true, update: true });
+    assert!(play.legacy && play.stages.update);
+    assert!(notify.on_stream.as_ref().unwrap().enforce.update);
+    let groups: Vec<String> = notify.on_push.iter().map(|h| h.groupid.to_string()).collect();
+    assert_eq!(groups, ["g1", "g2"]);
+}
+
+#[test]
+fn locations_are_found_as_in_nginx() {
+    let config = load_text(
+        "events {} http { server { listen 8080;
+            location = / { return 201; }
+            location / { return 202; }
+            location /files/ { return 203; location /files/deep/ { return 204; } location ~ \\.txt$ { return 205; } }
+            location ^~ /raw/ { return 206; }
+            location ~* \\.(gif|jpg)$ { return 207; }
+            location @named { return 208; }
+            location flv { return 209; }
+        } }",
+    );
+    let http = config.http.unwrap();
+    let server = http.listeners[0].server_for(b"x");
+    let status = |path: &str| match &server.location_for(path.as_bytes()).handler {
+        Handler::Return(answer) => answer.status,
+        handler => panic!("{handler:?}"),
+    };
+    for (path, want) in [
+        ("/", 201),
+        ("/a", 202),
+        ("/files/a", 203),
+        ("/files/deep/a", 204),
+        ("/files/a.txt", 205),
+        ("/files/a.gif", 207),
+        ("/raw/a.gif", 206),
+        ("/A.JPG", 207),
+    ] {
+        assert_eq!(status(path), want, "{path}");
+    }
+    assert!(server.locations.named(b"@named").is_some());
+}
+
+#[test]
+fn handlers_are_told_apart() {
+    let config = load_text(
+        "events {} rtmp { server { listen 1935; } }
+         http { rtmp_stat live; auth_basic off; server { listen 8080; root /srv;
+            location /flv { flv_live 1935 app=live audio=0; }
+            location /stat { rtmp_stat global; rtmp_stat clients; rtmp_stat_stylesheet /s.xsl; }
+            location /control { rtmp_control drop; }
+            location /files { root html; }
+            location /alias { alias /data/; }
+            location /proxy { proxy_pass http://127.0.0.1:1; }
+            location /secret { auth_basic on; location /secret/in { } }
+            location /inner { internal; flv_live 1935; }
+            location /vars { root /srv/$host; }
+            location /go { return http://$host/; }
+        } }",
+    );
+    let prefix = config.paths.prefix.clone();
+    let http = config.http.unwrap();
+    let server = http.listeners[0].server_for(b"");
+    let handler = |path: &str| &server.location_for(path.as_bytes()).handler;
+    assert!(
+        matches!(handler("/flv/a"), Handler::FlvLive(f) if !f.audio && f.video && f.app.as_ref().unwrap() == "live")
+    );
+    let parts = StatParts(StatParts::GLOBAL.0 | StatParts::CLIENTS.0);
+    assert_eq!(handler("/stat"), &Handler::RtmpStat(parts, "/s.xsl".into()));
+    assert!(matches!(handler("/control"), Handler::RtmpControl(_)));
+    assert_eq!(handler("/files/a"), &Handler::Static(Files::Root(prefix.join("html"))));
+    assert_eq!(handler("/alias/a"), &Handler::Static(Files::Alias(PathBuf::from("/data/"))));
+    assert_eq!(handler("/proxy"), &Handler::Unsupported("proxy_pass"));
+    assert_eq!(handler("/secret"), &Handler::Unsupported("auth_basic"));
+    assert_eq!(handler("/secret/in"), &Handler::Unsupported("auth_basic"));
+    assert!(matches!(handler("/inner"), Handler::Return(answer) if answer.status == 404));
+    assert_eq!(handler("/vars"), &Handler::Unsupported("root"));
+    assert!(
+        matches!(handler("/go"), Handler::Return(answer) if answer.is_redirect() && answer.status == 302)
+    );
+    assert_eq!(handler("/else"), &Handler::Static(Files::Root(PathBuf::from("/srv"))));
+}
+
+#[test]
+fn lists_of_headers_and_types_are_replaced_by_inner_ones() {
+    let config = load_text(
+        "events {} http { add_header A 1; types { a/a a; } server { listen 8080;
+            location /one { add_header B 2 always; types { b/b b C; } }
+            location /two { }
+        } }",
+    );
+    let http = config.http.unwrap();
+    let server = http.listeners[0].server_for(b"");
+    let one = &server.location_for(b"/one").conf;
+    assert_eq!(one.add_header.len(), 1);
+    assert!(one.add_header[0].name == "B" && one.add_header[0].applies_to(500));
+    assert_eq!(one.types.as_ref().unwrap().of_path(b"/x/y.c"), Some("b/b".into()));
+    assert_eq!(one.types.as_ref().unwrap().of_path(b"/x/y.a"), None);
+    let two = &server.location_for(b"/two").conf;
+    assert!(two.add_header[0].name == "A" && !two.add_header[0].applies_to(500));
+}
+
+#[test]
+fn paths_start_at_the_prefix() {
+    let prefix = Prefix::new("pid run/p; error_log logs/e.log debug; events {} ", &[]);
+    let config = prefix.load().unwrap();
+    assert_eq!(config.core.pid.0, prefix.path().join("run/p"));
+    let log = &config.core_current.error_log[0];
+    assert_eq!(log.target, LogTarget::File(prefix.path().join("logs/e.log")));
+    assert_eq!(log.level, LogLevel::Debug);
+    assert_eq!(config.paths.error_log, prefix.path().join("logs/error.log"));
+}
+
+#[test]
+fn the_model_can_be_shared_between_threads() {
+    fn shared<T: Send + Sync + 'static>() {}
+    shared::<Config>();
+}

@@ -1,0 +1,106 @@
+//! The table of directives, tested as data.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use pingosd::conf::directive::{Row, Shape};
+use pingosd::conf::scene::Backstage;
+use pingosd::conf::{Bases, Contexts, Sources, context, manual};
+use pingosd::module::elsewhere;
+use pingosd::modules::{MODULES, REGISTRY};
+
+use crate::support;
+
+fn rows() -> impl Iterator<Item = &'static Row> {
+    MODULES.iter().flat_map(|module| module.rows)
+}
+
+#[test]
+fn a_name_has_one_meaning_in_a_context() {
+    let mut seen: BTreeSet<(&str, Contexts)> = BTreeSet::new();
+    for row in rows() {
+        for name in row.names {
+            for bit in (0..Contexts::BITS).map(|bit| 1 << bit).filter(|bit| row.contexts & bit != 0) {
+                assert!(seen.insert((name, bit)), "{name} twice in {:?}", context::names(bit).next());
+            }
+        }
+    }
+}
+
+#[test]
+fn every_row_is_described() {
+    for row in rows() {
+        assert!(!row.doc.is_empty(), "{}", row.name());
+        let text = row.doc.join(" ");
+        assert!(text.ends_with('.') || text.ends_with(')'), "{}: {text}", row.name());
+        assert!(context::names(row.contexts).next().is_some(), "{} stands nowhere", row.name());
+        assert!(row.arity.min <= row.arity.max, "{}", row.name());
+    }
+}
+
+#[test]
+fn every_default_passes_its_own_parser() {
+    let (sources, bases) = (Sources::default(), Bases::default());
+    for row in rows() {
+        let Some(default) = row.default else { continue };
+        let mut backstage = Backstage::new();
+        let result = (row.check_default)(default, &mut backstage.scene(&sources, &bases));
+        assert!(
+            result.is_ok(),
+            "{} {default}: {:?}",
+            row.name(),
+            result.unwrap_err().into_diagnostic().sentence
+        );
+    }
+}
+
+#[test]
+fn names_of_other_servers_are_not_ours() {
+    for (name, advice) in elsewhere::NAMES {
+        assert!(REGISTRY.find(name.as_bytes()).is_empty(), "{name}");
+        for named in advice.split('`').skip(1).step_by(2).filter_map(|n| n.split(' ').next()) {
+            let ours =
+                named.ends_with('=') || named.contains('=') || !REGISTRY.find(named.as_bytes()).is_empty();
+            assert!(ours, "the advice about {name} names {named}");
+        }
+    }
+}
+
+/// The list of directives without effect only shrinks: whoever adds a feature takes its lines out.
+#[test]
+fn directives_without_effect_are_listed() {
+    let mut missing: Vec<String> = rows()
+        .filter(|row| row.inert)
+        .map(|row| format!("{} ({})", row.name(), context::names(row.contexts).next().unwrap()))
+        .collect();
+    missing.sort();
+    compare(&support::data().join("later.txt"), &(missing.join("\n") + "\n"));
+}
+
+#[test]
+fn the_manual_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/directives.md");
+    compare(&path, &manual::all(&REGISTRY));
+}
+
+#[test]
+fn the_manual_has_an_entry_for_every_name() {
+    for row in rows() {
+        for name in row.names {
+            let entry = manual::one(&REGISTRY, name.as_bytes()).unwrap();
+            assert!(entry.contains(&format!("`{name}`")), "{name}");
+        }
+        let syntax = (row.syntax)();
+        assert!(row.arity.max == 0 || row.shape != Shape::Simple || !syntax.is_empty(), "{}", row.name());
+    }
+}
+
+/// Compares a file with what it should say, or writes it.
+fn compare(path: &Path, want: &str) {
+    if support::blessing() {
+        fs::write(path, want).unwrap();
+    }
+    let have = fs::read_to_string(path).unwrap_or_default();
+    assert!(have == want, "{} is out of date; PINGOSD_BLESS=1 writes it", path.display());
+}
