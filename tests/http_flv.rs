@@ -365,7 +365,6 @@ fn no_path_leaves_the_root() {
 }
 
 #[test]
-#[ignore = "`alias` without a slash at its location's end can be left by one level"]
 fn a_location_without_slash_is_no_way_out_of_its_alias() {
     let server = with_files("location /alias { alias {dir}/files; } location /other { alias {dir}/files/; }");
     assert_eq!(get(server.http, "/alias/a.txt").status(), 200);
