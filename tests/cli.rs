@@ -1,0 +1,231 @@
+//! The command line: testing a configuration, versions, mistakes, and a server in the background.
+
+mod support;
+
+use std::fs;
+use std::process::{Command, Output, Stdio};
+
+use support::server::{PROGRAM, Prefix, Signal, free_port};
+use support::wait::{until, until_true};
+use support::{Conf, RtmpClient, Server, process};
+
+/// Runs the program to its end.
+fn run(args: &[&str]) -> Output {
+    Command::new(PROGRAM).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+/// A prefix with this configuration.
+fn prefix(conf: &str) -> Prefix {
+    let prefix = Prefix::new();
+    fs::write(prefix.conf(), conf).unwrap();
+    prefix
+}
+
+/// Runs the program with `-p` and `-c` and further words.
+fn run_in(prefix: &Prefix, args: &[&str]) -> Output {
+    prefix.command().args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+const GOOD: &str = "events {} rtmp { server { listen 127.0.0.1:1935; application live { live on; } } }\n";
+
+#[test]
+fn a_good_file_is_said_to_be_good() {
+    let prefix = prefix(GOOD);
+    let output = run_in(&prefix, &["-t"]);
+    assert_eq!(output.status.code(), Some(0));
+    let conf = prefix.conf().display().to_string();
+    assert_eq!(
+        stderr(&output),
+        format!(
+            "nginx: the configuration file {conf} syntax is ok\nnginx: configuration file {conf} test is successful\n"
+        )
+    );
+    assert_eq!(stdout(&output), "");
+    let quiet = run_in(&prefix, &["-t", "-q"]);
+    assert_eq!((quiet.status.code(), stderr(&quiet).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn all_mistakes_of_a_bad_file_are_told_with_their_place() {
+    let prefix = prefix(
+        "events {}\nrtmp {\n  server {\n    lisen 1935;\n    application live { live maybe; }\n  }\n}\n",
+    );
+    for args in [&["-t"][..], &["-t", "-q"], &[]] {
+        let output = run_in(&prefix, args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        let said = stderr(&output);
+        let conf = prefix.conf().display().to_string();
+        assert!(said.contains(&format!("[emerg] unknown directive \"lisen\" in {conf}:4")), "{said}");
+        assert!(said.contains("listen"), "it says what was probably meant: {said}");
+        assert!(said.contains(&format!("{conf}:5")), "the second mistake is told as well: {said}");
+        assert_eq!(args.contains(&"-t"), said.contains(&format!("configuration file {conf} test failed")));
+    }
+}
+
+#[test]
+fn a_missing_file_is_an_error() {
+    let prefix = Prefix::new();
+    for args in [&["-t"][..], &[], &["-s", "stop"]] {
+        let output = run_in(&prefix, args);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains("[emerg] open() "), "{}", stderr(&output));
+        assert!(stderr(&output).contains("(2: No such file or directory)"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn the_configuration_is_printed_with_all_its_files() {
+    let prefix = prefix("events {}\ninclude more/*.conf; # everything else\n");
+    prefix.write("conf/more/a.conf", "rtmp { server { listen 127.0.0.1:1935; } }\n");
+    let output = run_in(&prefix, &["-T"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stderr(&output).contains("test is successful"));
+    let text = stdout(&output);
+    let main = format!(
+        "# configuration file {}:\nevents {{}}\ninclude more/*.conf; # everything else\n",
+        prefix.conf().display()
+    );
+    assert!(text.starts_with(&main), "{text}");
+    assert!(text.contains("/conf/more/a.conf:\nrtmp {"), "{text}");
+}
+
+#[test]
+fn global_directives_may_come_from_the_command_line() {
+    let prefix = prefix(GOOD);
+    let output = run_in(&prefix, &["-t", "-g", "worker_processes 3; no_such_directive;"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("unknown directive \"no_such_directive\""), "{}", stderr(&output));
+    let output = run_in(&prefix, &["-tq", "-g", "worker_processes 3;"]);
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn version_and_help_go_to_standard_error() {
+    let version = format!("nginx version: pingosd/{}\n", env!("CARGO_PKG_VERSION"));
+    let short = run(&["-v"]);
+    assert_eq!(
+        (short.status.code(), stderr(&short), stdout(&short)),
+        (Some(0), version.clone(), String::new())
+    );
+    let long = run(&["-V"]);
+    assert_eq!(long.status.code(), Some(0));
+    assert!(stderr(&long).starts_with(&version) && stderr(&long).contains("configure arguments:"));
+    for word in ["-h", "-?"] {
+        let help = run(&[word]);
+        assert_eq!(help.status.code(), Some(0));
+        for option in ["-t", "-T", "-q", "-s signal", "-p prefix", "-c filename", "-g directives"] {
+            assert!(stderr(&help).contains(option), "{option}");
+        }
+    }
+}
+
+#[test]
+fn mistakes_on_the_command_line_are_named() {
+    for (args, said) in [
+        (&["-x"][..], "invalid option: \"x\""),
+        (&["word"], "invalid option: \"word\""),
+        (&["-s", "kill"], "invalid option: \"-s kill\""),
+        (&["-c"], "option \"-c\" requires file name"),
+    ] {
+        let output = run(args);
+        assert_eq!((output.status.code(), stderr(&output)), (Some(1), format!("nginx: {said}\n")));
+    }
+}
+
+#[test]
+fn without_a_file_the_built_in_configuration_is_used() {
+    let empty = Prefix::new();
+    let place = format!("{}/", empty.path().display());
+    let output = run(&["-t", "-p", &place]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains("test is successful"), "{}", stderr(&output));
+    let dump = run(&["-T", "-p", &place]);
+    assert!(
+        stdout(&dump).contains("rtmp {") && stdout(&dump).contains("application live"),
+        "{}",
+        stdout(&dump)
+    );
+}
+
+#[test]
+fn an_address_in_use_ends_the_start() {
+    let server = Server::start(&Conf::live(""));
+    let prefix = prefix(&format!(
+        "daemon off; error_log logs/error.log; events {{}} rtmp {{ server {{ listen {}; }} }}",
+        server.rtmp
+    ));
+    let output = run_in(&prefix, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(
+        said.contains("[emerg] bind() to 0.0.0.0:") && said.contains("(98: Address already in use)"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_daemon_detaches_and_is_found_by_its_pid_file() {
+    let port = free_port();
+    let user = if nix::unistd::geteuid().is_root() { "user root;" } else { "" };
+    let prefix = prefix(&format!(
+        "{user} daemon on; pid logs/daemon.pid; error_log logs/error.log info; events {{}}
+         rtmp {{ server {{ listen {port}; application live {{ live on; }} }} }}"
+    ));
+    let output = run_in(&prefix, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let pid: i32 = until("the pid file", || prefix.read("logs/daemon.pid").trim().parse().ok());
+    let _killed = Killed(pid);
+    until_true("it serves", || prefix.read("logs/error.log").contains(" started, "));
+    assert_eq!(process::status(pid, "PPid:"), "1", "it belongs to nobody");
+    RtmpClient::publish(port, "live", "s").wait_started();
+    let again = run_in(&prefix, &[]);
+    assert_eq!(again.status.code(), Some(1), "a second one finds the address taken");
+    assert_eq!(prefix.read("logs/daemon.pid").trim(), pid.to_string(), "and leaves the pid file alone");
+    assert_eq!(run_in(&prefix, &["-s", "stop"]).status.code(), Some(0));
+    until_true("it has ended", || !process::is_running(pid));
+    assert!(!prefix.path().join("logs/daemon.pid").exists());
+}
+
+/// Ends a process that is nobody's child, whatever becomes of the test.
+struct Killed(i32);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        if process::is_running(self.0) {
+            process::signal(self.0, Signal::SIGKILL);
+        }
+    }
+}
+
+#[test]
+fn a_server_started_as_root_gives_its_privileges_up() {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    let prefix = Prefix::new();
+    let port = free_port();
+    let conf = format!(
+        "daemon off; pid logs/root.pid; error_log logs/error.log info; events {{}}
+         rtmp {{ server {{ listen {port}; application live {{ live on; }} }} }}"
+    );
+    fs::write(prefix.conf(), conf).unwrap();
+    let mut child = prefix.command().stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let pid = i32::try_from(child.id()).unwrap();
+    let _killed = Killed(pid);
+    until_true("it serves", || prefix.read("logs/error.log").contains(" started, "));
+    let users = process::status(pid, "Uid:");
+    assert!(users.split_whitespace().all(|user| user != "0"), "{users}");
+    RtmpClient::publish(port, "live", "s").wait_started();
+    process::signal(pid, Signal::SIGHUP);
+    until_true("it can still reload", || prefix.read("logs/error.log").contains(" reloaded, generation "));
+    process::signal(pid, Signal::SIGTERM);
+    assert!(child.wait().unwrap().success());
+}

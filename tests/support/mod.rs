@@ -1,0 +1,27 @@
+//! What the tests of the whole server share: the server itself as a process, a scripted callback server, and
+//! clients of RTMP and HTTP-FLV that keep what they were sent.
+//!
+//! Nothing here waits for a fixed time: every wait is for a condition and ends the test when it lasts longer
+//! than [`wait::PATIENCE`].
+
+#![allow(dead_code, unused_imports, reason = "every test file uses its own part")]
+
+pub mod conf;
+pub mod frame;
+pub mod http;
+pub mod notify;
+pub mod player;
+pub mod process;
+pub mod publisher;
+pub mod raw;
+pub mod rtmp;
+pub mod server;
+pub mod tool;
+pub mod wait;
+
+pub use conf::Conf;
+pub use notify::{Answer, NotifyServer};
+pub use player::Player;
+pub use publisher::{Feed, Publisher};
+pub use rtmp::{End, RtmpClient};
+pub use server::Server;
