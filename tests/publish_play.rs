@@ -144,7 +144,6 @@ fn players_stay_for_the_next_publisher() {
 
 /// A relay sends codec headers with time 0 and goes on at the time of its source.
 #[test]
-#[ignore = "the first codec header uses up the place where the timelines are joined"]
 fn the_time_of_a_relay_joins_that_of_the_publisher_before() {
     let server = Server::start(&Conf::live(""));
     let mut publisher = Publisher::start(server.rtmp, "s");

@@ -267,7 +267,6 @@ fn quit_has_a_limit_where_configured() {
 }
 
 #[test]
-#[ignore = "idle keep-alive connections hold up a graceful stop"]
 fn quit_ends_a_server_whose_only_connections_are_idle_http_ones() {
     let mut server = Server::start(&Conf::live("").http_server("return 200 x;"));
     let mut connection = http::Connection::open(server.http);

@@ -213,10 +213,9 @@ impl Connection {
             self.flush().await?;
             match self.wait().await? {
                 Wake::Readable => {
-                    if self.read()? {
-                        // Others of this worker get their turn, also while this peer keeps its socket full.
-                        tokio::task::yield_now().await;
-                    }
+                    self.read()?;
+                    // Others of this worker get their turn, also while this peer sends without pause.
+                    tokio::task::yield_now().await;
                 }
                 Wake::Timer => self.handle_timer()?,
                 Wake::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
@@ -283,27 +282,30 @@ impl Connection {
         self.core.handle_timeout(now).map_err(End::Protocol)
     }
 
-    /// Reads what is there, a bounded amount at a time, and handles what it says. Returns whether there may be more.
-    fn read(&mut self) -> Result<bool, End> {
+    /// Reads what is there, a bounded amount at a time, and handles what it says.
+    fn read(&mut self) -> Result<(), End> {
         READ_BUFFER.with_borrow_mut(|buffer| {
             for _ in 0..limits::READS_PER_TURN {
                 match self.socket.try_read(buffer) {
                     Ok(0) => return Err(End::Closed),
                     Ok(n) => {
-                        let outcome = self.core.handle_input(&buffer[..n], Instant::now());
-                        // What came before a protocol error still counts.
-                        self.handle_events()?;
-                        outcome.map_err(End::Protocol)?;
+                        let mut input = &buffer[..n];
+                        while !input.is_empty() {
+                            let outcome = self.core.handle_some_input(&mut input, Instant::now());
+                            // What came before a protocol error still counts.
+                            self.handle_events()?;
+                            outcome.map_err(End::Protocol)?;
+                        }
                         if n < buffer.len() {
-                            return Ok(false);
+                            return Ok(());
                         }
                     }
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     Err(e) => return Err(End::Io(e)),
                 }
             }
-            Ok(true)
+            Ok(())
         })
     }
 
