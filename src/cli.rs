@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::command;
 use crate::conf::Level;
 use crate::conf::manual;
 use crate::conf::render::Style;
@@ -34,6 +35,8 @@ pub enum Command {
     Version,
     /// `-V`
     VersionVerbose,
+    /// A command that is a word.
+    Word(command::Task),
 }
 
 /// What `-s` tells the running server.
@@ -94,6 +97,9 @@ impl Command {
             if std::mem::take(&mut first) && word == "directives" {
                 return Ok(Command::Directives(words.next()));
             }
+            if let Some(name) = command::Name::find(&word).filter(|_| options.only_choose()) {
+                return options.task(name, words);
+            }
             options.word(&word, &mut words)?;
         }
         Ok(options.command())
@@ -146,6 +152,25 @@ impl Options {
             }
         }
         Ok(())
+    }
+
+    /// Whether the options so far only say which configuration is meant.
+    fn only_choose(&self) -> bool {
+        let others = self.help || self.version || self.verbose_version || self.test || self.quiet;
+        !others && self.signal.is_none()
+    }
+
+    /// A command and its words; options may stand behind it as well as in front.
+    fn task(mut self, name: command::Name, mut words: impl Iterator<Item = OsString>) -> Result<Command, String> {
+        let mut rest = Vec::new();
+        while let Some(word) = words.next() {
+            match word.as_bytes() {
+                [b'-', b'c' | b'e' | b'g' | b'p', ..] => self.word(&word, &mut words)?,
+                _ => rest.push(word),
+            }
+        }
+        let load = LoadOptions::choose(self.prefix, self.conf, self.globals, self.error_log);
+        Ok(Command::Word(command::Task { name, words: rest, load }))
     }
 
     fn command(self) -> Command {

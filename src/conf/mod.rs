@@ -23,6 +23,7 @@ pub mod scene;
 pub mod server_name;
 pub mod source;
 pub mod suggest;
+pub mod text;
 pub mod tree;
 pub mod value;
 pub mod word;
