@@ -12,7 +12,7 @@ use crate::conf::manual;
 use crate::conf::render::Style;
 use crate::conf::source::Origin;
 use crate::config::load::render_all;
-use crate::config::{Config, LoadOptions, load};
+use crate::config::{Config, LoadOptions, lint, load};
 use crate::modules::REGISTRY;
 
 /// The version of the program.
@@ -210,6 +210,10 @@ impl Test {
             Ok(config) => {
                 let least = if self.verbose { Level::Notice } else { Level::Warn };
                 err.write_all(&render_all(&config.warnings, &config.sources, style, least))?;
+                if self.verbose {
+                    let (warnings, sources) = lint::host::unresolved(&self.load);
+                    err.write_all(&render_all(&warnings, &sources, style, least))?;
+                }
                 if !self.quiet {
                     writeln!(err, "nginx: the configuration file {name} syntax is ok")?;
                     writeln!(err, "nginx: configuration file {name} test is successful")?;

@@ -1,5 +1,6 @@
 //! The commands that are words: `fmt`, `json`.
 
+#[allow(dead_code, reason = "the commands need only some of it")]
 mod support;
 
 use std::fs;

@@ -14,14 +14,14 @@ use std::process::ExitCode;
 
 use bytes::Bytes;
 
+use crate::conf::Level;
 use crate::conf::include;
 use crate::conf::parser::{Parser, Reading};
 use crate::conf::registry::Registry;
 use crate::conf::render::Style;
 use crate::conf::source::MAX_FILE_BYTES;
-use crate::config::LoadOptions;
 use crate::config::load::{EMBEDDED, EMBEDDED_NAME, render_all};
-use crate::conf::Level;
+use crate::config::{LoadOptions, lint};
 
 /// Which command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub enum Name {
     Fmt,
     /// Prints a configuration as JSON, or JSON as a configuration.
     Json,
+    /// Prints the table of lints.
+    Lints,
 }
 
 /// A command and the words after it.
@@ -65,6 +67,7 @@ struct Subject {
 const COMMANDS: &[(Name, &str, &str)] = &[
     (Name::Fmt, "fmt", fmt::USAGE),
     (Name::Json, "json", json::USAGE),
+    (Name::Lints, "lints", "lints"),
 ];
 
 impl Name {
@@ -88,6 +91,7 @@ impl Task {
         let done = match self.name {
             Name::Fmt => fmt::run(self, streams),
             Name::Json => json::run(self, streams),
+            Name::Lints => self.lints(streams),
         };
         match done {
             Ok(code) => Ok(code),
@@ -104,6 +108,14 @@ impl Task {
             Err(Failure::Told) => Ok(ExitCode::FAILURE),
             Err(Failure::Output(error)) => Err(error),
         }
+    }
+
+    fn lints(&self, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+        if !self.words.is_empty() {
+            return Err(Failure::Usage);
+        }
+        streams.out.write_all(lint::manual().as_bytes())?;
+        Ok(ExitCode::SUCCESS)
     }
 
     /// Splits the words into switches and the rest; an unknown switch is an error.

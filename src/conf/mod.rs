@@ -14,6 +14,7 @@ pub mod lexer;
 pub mod listen;
 pub mod manual;
 pub mod number;
+pub mod outline;
 pub mod parser;
 pub mod pattern;
 pub mod registry;

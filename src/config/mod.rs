@@ -2,6 +2,10 @@
 
 mod build;
 mod http;
+pub mod log_spec;
+pub mod lookup;
+pub mod store;
+pub mod lint;
 pub mod load;
 pub mod locations;
 pub mod log_spec;
