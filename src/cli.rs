@@ -68,7 +68,7 @@ pub struct Test {
 /// Help on the options.
 pub const HELP: &str = "\
 Usage: pingosd [-?hvVtTq] [-s signal] [-p prefix] [-e filename] [-c filename] [-g directives]
-       pingosd directives [name]
+       pingosd command [words] [-p prefix] [-c filename] [-g directives]
 
 Options:
   -?,-h         : this help
@@ -84,7 +84,13 @@ Options:
   -g directives : set global directives out of configuration file
 
 Commands:
-  directives    : print the manual of all directives, or of one
+  directives [name]             : print the manual of all directives, or of one
+  explain server/app[/name]     : which server and application a client meets, every value and its origin
+  explain file:line             : what a line means
+  fmt [--check|--write] [file]  : lay a configuration out anew
+  json [--combine] [file]       : print a configuration as JSON; --to-conf turns it back
+  lints                         : print what -t warns of, by name
+  migrate-check [--json] [file] : tell what of a configuration works here
 ";
 
 impl Command {

@@ -2,8 +2,12 @@
 //!
 //! nginx knows only options; a word was always an error, so these take nothing away.
 
+mod explain;
 pub mod fmt;
 pub mod json;
+mod migrate;
+mod origin;
+mod sample;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -26,12 +30,16 @@ use crate::config::{LoadOptions, lint};
 /// Which command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
+    /// Tells which values count, and where they come from.
+    Explain,
     /// Lays a file out anew.
     Fmt,
     /// Prints a configuration as JSON, or JSON as a configuration.
     Json,
     /// Prints the table of lints.
     Lints,
+    /// Tells what of a configuration works here.
+    MigrateCheck,
 }
 
 /// A command and the words after it.
@@ -65,9 +73,11 @@ struct Subject {
 
 /// Every command with its word, the words it takes and one line of help.
 const COMMANDS: &[(Name, &str, &str)] = &[
+    (Name::Explain, "explain", explain::USAGE),
     (Name::Fmt, "fmt", fmt::USAGE),
     (Name::Json, "json", json::USAGE),
     (Name::Lints, "lints", "lints"),
+    (Name::MigrateCheck, "migrate-check", migrate::USAGE),
 ];
 
 impl Name {
@@ -89,9 +99,11 @@ impl Task {
     /// When the output cannot be written.
     pub fn run(&self, streams: &mut Streams<'_>) -> io::Result<ExitCode> {
         let done = match self.name {
+            Name::Explain => explain::run(self, streams),
             Name::Fmt => fmt::run(self, streams),
             Name::Json => json::run(self, streams),
             Name::Lints => self.lints(streams),
+            Name::MigrateCheck => migrate::run(self, streams),
         };
         match done {
             Ok(code) => Ok(code),
