@@ -1,4 +1,4 @@
-//! The commands that are words: `fmt`, `json`.
+//! The commands that are words: `explain`, `fmt`, `json`, `migrate-check`.
 
 #[allow(dead_code, reason = "the commands need only some of it")]
 mod support;
@@ -216,6 +216,176 @@ fn hostile_json_is_refused() {
         let answer = run(&prefix, &["json", "--to-conf"], text.as_bytes());
         assert!(!answer.ok && answer.err.starts_with("pingosd: "), "{}", answer.err);
     }
+}
+
+const SERVERS: &str = "\
+worker_processes 1;
+events { }
+rtmp {
+    timeout 10s;
+    server {
+        listen 1935;
+        server_name other.example.com;
+        application live { live on; }
+    }
+    server {
+        listen 1935;
+        server_name live.example.com *.cdn.example.com;
+        chunk_size 8192;
+        serverid s1;
+        include apps/*.conf;
+    }
+}
+http {
+    server {
+        listen 8080;
+        location / { root html; }
+        location /live {
+            flv_live 1935 app=live;
+            location /live/deep { etag off; }
+        }
+    }
+}
+";
+const APPS: &str = "\
+sync 1s;
+application live {
+    live on;
+    sync 500ms;
+    on_play http://127.0.0.1:99/cb groupid=g args=s=$stream&t=$parg_token;
+    allow publish 10.0.0.0/8;
+    deny publish all;
+    push rtmp://a.example.com;
+}
+application * {
+    live on;
+}
+";
+
+fn servers() -> Prefix {
+    Prefix::new(SERVERS, &[("apps/a.conf", APPS)])
+}
+
+/// An answer of `explain` without its runs of blanks and the prefix.
+fn explained(prefix: &Prefix, words: &[&str]) -> String {
+    let words: Vec<&str> = ["explain"].iter().chain(words).copied().collect();
+    let answer = run(prefix, &words, b"");
+    assert!(answer.ok, "{}", answer.err);
+    let text = answer.text().replace(prefix.path().to_str().unwrap(), "PREFIX");
+    text.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ") + "\n").collect()
+}
+
+#[test]
+fn explain_finds_server_application_and_origins() {
+    let prefix = servers();
+    let text = explained(&prefix, &["live.example.com/live/cam1"]);
+    let main = "PREFIX/conf/nginx.conf";
+    let app = "PREFIX/conf/apps/a.conf";
+    for line in [
+        format!("rtmp server (on 0.0.0.0:1935; named \"live.example.com\")\nat {main}:10"),
+        format!("application live (of that name)\nat {app}:2, included at {main}:15"),
+        format!("timeout 10s inherited from rtmp at {main}:4"),
+        format!("chunk_size 8192 inherited from rtmp server at {main}:13"),
+        format!("sync 500ms {app}:4, included at {main}:15\n(instead of 1s at {app}:1, included at {main}:15)"),
+        "buffer 0 default".into(),
+        format!("on_play http://127.0.0.1:99/cb groupid=g args=s=$stream&t=$parg_token {app}:5, included at {main}:15"),
+        "GET http://127.0.0.1:99/cb?call=play&act=start&domain=live.example.com&app=live&name=cam1&clientid=1\
+         &groupid=g&s=s1/live/cam1&t="
+            .into(),
+        format!("allow publish 10.0.0.0/8 {app}:6"),
+        format!("deny publish all {app}:7"),
+        format!("push rtmp://a.example.com {app}:8, included at {main}:15"),
+    ] {
+        assert!(text.contains(&line), "lacks {line} in\n{text}");
+    }
+    assert!(!text.contains("worker_processes"));
+    let order: Vec<usize> = ["\nlive\n", "\nnotify\n"].iter().map(|m| text.find(m).unwrap()).collect();
+    assert!(order.is_sorted());
+}
+
+#[test]
+fn explain_chooses_as_the_server_does() {
+    let prefix = servers();
+    let head = |words: &[&str]| explained(&prefix, words).lines().take(4).collect::<Vec<_>>().join("\n");
+    assert!(head(&["x.cdn.example.com/live"]).contains("nginx.conf:10"));
+    assert!(head(&["rtmp://192.0.2.1:1935/live/x"]).contains("the default there"));
+    assert!(head(&["unknown.example.com/live"]).contains("nginx.conf:5\n"));
+    assert!(head(&["live.example.com/vod"]).contains("takes every name without a block of its own"));
+    assert!(head(&["http://h:8080/live/x.flv"]).contains("location /live (takes that path)"));
+    assert!(head(&["http://h:8080/live/deep/x"]).contains("location /live/deep"));
+    let failed = |word: &str| run(&prefix, &["explain", word], b"").err;
+    assert!(failed("other.example.com/vod").contains("no application \"vod\" in this server; it has: live"));
+    assert!(failed("live.example.com:1936/live").contains("no rtmp server listens on that port"));
+    assert!(failed("live.example.com").starts_with("usage: pingosd explain"));
+}
+
+#[test]
+fn explain_tells_what_a_line_means() {
+    let prefix = servers();
+    let text = explained(&prefix, &["a.conf:1"]);
+    for line in [
+        "sync 1s;\nat PREFIX/conf/apps/a.conf:1, included at PREFIX/conf/nginx.conf:15\n",
+        "in rtmp server at PREFIX/conf/nginx.conf:10\nin rtmp at PREFIX/conf/nginx.conf:3\n",
+        "instead of the default 300ms\n",
+        "but 500ms in application live at PREFIX/conf/apps/a.conf:4",
+        "### `sync`",
+    ] {
+        assert!(text.contains(line), "lacks {line} in\n{text}");
+    }
+    assert!(explained(&prefix, &["apps/a.conf:4"]).contains("instead of 1s from rtmp server at"));
+    assert!(explained(&prefix, &["a.conf:5"]).contains("sends, for example: GET http://127.0.0.1:99/cb?call=play"));
+    assert!(explained(&prefix, &["a.conf:9"]).starts_with("application live { ... }\n"));
+    assert!(explained(&prefix, &["nginx.conf:8"]).contains("live on;"));
+    assert!(run(&prefix, &["explain", "none.conf:1"], b"").err.contains("is no file of"));
+    assert!(run(&prefix, &["explain", "a.conf:99"], b"").err.contains("nothing is said"));
+}
+
+#[test]
+fn options_stand_before_and_behind_a_command() {
+    let prefix = servers();
+    prefix.write("b.conf", "events { }\nrtmp { server { application a { } } }\n");
+    let after = run(&prefix, &["explain", "h/a", "-c", "conf/b.conf"], b"");
+    let before = run(&prefix, &["-c", "conf/b.conf", "explain", "h/a"], b"");
+    assert!(after.ok && before.ok && after.out == before.out);
+}
+
+#[test]
+fn migrate_check_judges_every_directive() {
+    let prefix = Prefix::new(
+        "events { multi_listen unix:/tmp/x 80; }\nrtmp {\n server {\n  application a {\n   live on;\n   pull rtmp://h;\n   \
+         hls off;\n   on_publish_done http://h;\n   sync 5x;\n   allow 10.0.0.1;\n  }\n }\n}\nmail { server { } }\n",
+        &[],
+    );
+    let answer = run(&prefix, &["migrate-check"], b"");
+    assert!(!answer.ok);
+    let path = prefix.path().join("conf/nginx.conf");
+    let text = answer.text().replace(path.to_str().unwrap(), "FILE");
+    for line in [
+        "FILE:1: needless: multi_listen: In every worker opens",
+        "FILE:6: no effect yet: pull: missing so far: Pulls a stream",
+        "FILE:8: unsupported: on_publish_done: unknown directive: it belongs to nginx-rtmp; here",
+        "FILE:9: unsupported: sync: \"sync\" directive invalid value",
+        "FILE:14: unsupported: mail: unknown directive",
+    ] {
+        assert!(text.contains(line), "lacks {line} in\n{text}");
+    }
+    assert!(!text.contains(": live"), "{text}");
+    assert!(text.ends_with("7 honoured, 1 without effect yet, 1 needless, 3 unsupported\n"), "{text}");
+
+    let json = run(&prefix, &["migrate-check", "--json", path.to_str().unwrap()], b"");
+    let json: serde_json::Value = serde_json::from_slice(&json.out).unwrap();
+    assert_eq!(json["summary"]["unsupported"], 3);
+    assert_eq!(json["directives"][4]["directive"], "application");
+    assert_eq!(json["directives"][4]["status"], "honoured");
+
+    let fine = run(&servers(), &["migrate-check", "--all"], b"");
+    assert!(fine.ok);
+    assert!(fine.text().contains(": honoured: chunk_size\n"));
+    let lint = Prefix::new("events { }\nrtmp { server { application a { live on;\nallow 10.0.0.1;\n} } }\n", &[]);
+    let text = run(&lint, &["migrate-check"], b"");
+    assert!(text.ok && text.text().contains(":3: honoured: allow: \"allow\" is not followed"), "{}", text.text());
+    let broken = run(&Prefix::new("events {\n", &[]), &["migrate-check"], b"");
+    assert!(!broken.ok && broken.text().contains(": unsupported: unexpected end of file"), "{}", broken.text());
 }
 
 fn piece() -> impl Strategy<Value = Vec<u8>> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::origin::{Origins, block, remark, spelled};
+use super::origin::{Origins, block, remark, spelled, value};
 use super::sample::Sample;
 use super::{Failure, Streams, Task};
 use crate::conf::context::{APPLICATION, HTTP_SERVER, LOCATION, MAIN, RTMP_SERVER};
@@ -252,21 +252,21 @@ impl Page<'_, '_> {
         }
         for said in counted {
             let name = said.name().text().to_string();
-            let value = spelled(said.words());
+            let shown = value(said);
             let from = self.origins.of(said.node);
             let origin = if said.section == section {
                 from
             } else {
                 format!("inherited from {} at {from}", block(self.outline, said.section))
             };
-            let _ = writeln!(out, "    {name:NAME_WIDTH$} {value:VALUE_WIDTH$} {origin}{}", remark(said));
+            let _ = writeln!(out, "    {name:NAME_WIDTH$} {shown:VALUE_WIDTH$} {origin}{}", remark(said));
             if let Some(request) = sample.and_then(|s| s.request(row.name(), said.words())) {
                 let _ = writeln!(out, "    {:NAME_WIDTH$} {request}", "");
             }
         }
         if let Some(hidden) = hidden(self.outline, row, &levels) {
-            let (value, from) = (spelled(hidden.words()), self.origins.of(hidden.node));
-            let _ = writeln!(out, "    {:NAME_WIDTH$} (instead of {value} at {from})", "");
+            let (other, from) = (value(hidden), self.origins.of(hidden.node));
+            let _ = writeln!(out, "    {:NAME_WIDTH$} (instead of {other} at {from})", "");
         }
     }
 }
@@ -368,8 +368,8 @@ fn explain_statement(outline: &Outline<'_>, origins: &Origins<'_>, said: &Said<'
         let levels = levels(outline, row, said.section);
         match hidden(outline, row, &levels) {
             Some(hidden) => {
-                let (value, from) = (spelled(hidden.words()), origins.of(hidden.node));
-                let _ = writeln!(out, "    instead of {value} from {} at {from}", block(outline, hidden.section));
+                let (other, from) = (value(hidden), origins.of(hidden.node));
+                let _ = writeln!(out, "    instead of {other} from {} at {from}", block(outline, hidden.section));
             }
             None => {
                 let default = row.default.filter(|_| row.inherit != Inherit::Joined);
@@ -377,8 +377,8 @@ fn explain_statement(outline: &Outline<'_>, origins: &Origins<'_>, said: &Said<'
             }
         }
         for inner in overriding(outline, row, said) {
-            let (value, from) = (spelled(inner.words()), origins.of(inner.node));
-            let _ = writeln!(out, "    but {value} in {} at {from}", block(outline, inner.section));
+            let (other, from) = (value(inner), origins.of(inner.node));
+            let _ = writeln!(out, "    but {other} in {} at {from}", block(outline, inner.section));
         }
         let sample = Sample {
             domain: b"example.com".into(),

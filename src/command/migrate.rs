@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::json::to_text;
+use super::origin::spelled;
 use super::{Failure, Streams, Task};
 use crate::conf::outline::{Outline, Said};
 use crate::conf::{Class, Diagnostic, Level, Row, Span};
@@ -134,7 +135,8 @@ fn judge(said: &Said<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Optio
     if row.class == Class::Needless {
         return (Status::Needless, Some(difference.unwrap_or_else(|| doc(row))));
     }
-    if row.inert {
+    let default = row.default.is_some_and(|d| spelled(said.words()).eq_ignore_ascii_case(d));
+    if row.inert && !default {
         return (Status::NoEffectYet, Some(difference.unwrap_or_else(|| format!("missing so far: {}", doc(row)))));
     }
     (Status::Honoured, difference)

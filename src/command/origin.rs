@@ -36,6 +36,15 @@ pub(super) fn spelled(words: &[Word]) -> String {
     words.join(" ")
 }
 
+/// What a directive is set to.
+pub(super) fn value(said: &Said<'_>) -> String {
+    match (said.words(), said.node.opens_block()) {
+        ([], true) => "{ ... }".into(),
+        (words, true) => format!("{} {{ ... }}", spelled(words)),
+        (words, false) => spelled(words),
+    }
+}
+
 /// The name of a block: its context, then its own words.
 pub(super) fn block(outline: &Outline<'_>, section: usize) -> String {
     let section = &outline.sections[section];

@@ -6,8 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
-use rustls::{Error, InconsistentKeys};
 
 use super::{Finding, Scope};
 use crate::conf::Problem;
@@ -20,7 +18,7 @@ use crate::conf::value::to_path;
 pub(super) fn certificate_expired(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     for said in scope.outline.statements.iter().filter(|s| s.is("ssl_certificate")) {
         let Some(certificate) = path(scope, said).and_then(|path| certificate(&path)) else { continue };
-        let Some((begin, end)) = validity(&certificate) else { continue };
+        let Some(Parts { begin, end, .. }) = parts(&certificate) else { continue };
         let now = SystemTime::now();
         let text = if now > end {
             format!("the certificate expired {} ago", shown(now.duration_since(end)))
@@ -73,13 +71,22 @@ fn certificate(path: &Path) -> Option<CertificateDer<'static>> {
 fn mismatch(certificate_path: &Path, key_path: &Path) -> Option<bool> {
     let key = PrivateKeyDer::from_pem_slice(&read_file(key_path).ok()?).ok()?;
     let signer = default_provider().key_provider.load_private_key(key).ok()?;
-    let matches = CertifiedKey::new(vec![certificate(certificate_path)?], signer).keys_match();
-    Some(matches!(matches, Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch))))
+    let certificate = certificate(certificate_path)?;
+    let parts = parts(&certificate)?;
+    Some(&*signer.public_key()? != parts.public_key)
 }
 
-/// The first and the last moment of a certificate (RFC 5280 §4.1): the fifth or, with a version, sixth part of its
-/// body.
-fn validity(certificate: &[u8]) -> Option<(SystemTime, SystemTime)> {
+/// What lints look at in a certificate.
+#[derive(Debug, PartialEq)]
+struct Parts<'c> {
+    begin: SystemTime,
+    end: SystemTime,
+    /// The whole SubjectPublicKeyInfo.
+    public_key: &'c [u8],
+}
+
+/// Takes a certificate apart (RFC 5280 §4.1). Certificates of version 1, which verifiers refuse, are read as well.
+fn parts(certificate: &[u8]) -> Option<Parts<'_>> {
     const SEQUENCE: u8 = 0x30;
     const VERSION: u8 = 0xA0;
     let (whole, _) = element(certificate, SEQUENCE)?;
@@ -91,10 +98,13 @@ fn validity(certificate: &[u8]) -> Option<(SystemTime, SystemTime)> {
     for _ in 0..3 {
         rest = element(rest, *rest.first()?)?.1;
     }
-    let (dates, _) = element(rest, SEQUENCE)?;
+    let (dates, rest) = element(rest, SEQUENCE)?;
     let (begin, end) = element(dates, *dates.first()?)?;
-    let (end_text, _) = element(end, *end.first()?)?;
-    Some((moment(begin)?, moment(end_text)?))
+    let (end, _) = element(end, *end.first()?)?;
+    let (_subject, key) = element(rest, SEQUENCE)?;
+    let (_, after) = element(key, SEQUENCE)?;
+    let public_key = key.get(..key.len() - after.len())?;
+    Some(Parts { begin: moment(begin)?, end: moment(end)?, public_key })
 }
 
 /// The content of a DER element of that tag, and what follows it.
@@ -102,7 +112,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (first, rest) = der.split_first()?;
     let (length, rest) = rest.split_first()?;
     let (length, rest) = match length {
-        0..0x80 => (usize::from(*length), rest),
+        0..=0x7F => (usize::from(*length), rest),
         0x81..=0x84 => {
             let (bytes, rest) = rest.split_at_checked(usize::from(length & 0x7F))?;
             (bytes.iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)), rest)
@@ -158,9 +168,9 @@ mod tests {
     }
 
     #[test]
-    fn broken_certificates_have_no_validity() {
+    fn broken_certificates_have_no_parts() {
         for bad in [&b""[..], b"\x30", b"\x30\x84\xff\xff\xff\xff", b"\x30\x80", b"\x30\x02\x30\x00"] {
-            assert_eq!(validity(bad), None);
+            assert_eq!(parts(bad), None);
         }
     }
 }
