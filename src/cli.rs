@@ -167,7 +167,11 @@ impl Options {
     }
 
     /// A command and its words; options may stand behind it as well as in front.
-    fn task(mut self, name: command::Name, mut words: impl Iterator<Item = OsString>) -> Result<Command, String> {
+    fn task(
+        mut self,
+        name: command::Name,
+        mut words: impl Iterator<Item = OsString>,
+    ) -> Result<Command, String> {
         let mut rest = Vec::new();
         while let Some(word) = words.next() {
             match word.as_bytes() {

@@ -1,5 +1,6 @@
 //! The commands that are words: `explain`, `fmt`, `json`, `migrate-check`.
 
+#[path = "conf/support.rs"]
 #[allow(dead_code, reason = "the commands need only some of it")]
 mod support;
 
@@ -53,7 +54,8 @@ fn read(text: &[u8]) -> Option<Reading> {
 }
 
 fn assert_same(before: &[u8], after: &[u8]) {
-    let shown = || (String::from_utf8_lossy(before).into_owned(), String::from_utf8_lossy(after).into_owned());
+    let shown =
+        || (String::from_utf8_lossy(before).into_owned(), String::from_utf8_lossy(after).into_owned());
     let Some(read_before) = read(before) else { return };
     let read_after = read(after).unwrap_or_else(|| panic!("refused: {:?}", shown()));
     assert!(text::same(read_before.tree.body(), read_after.tree.body()), "{:?}", shown());
@@ -121,7 +123,11 @@ fn fmt_refuses_what_the_reader_refuses() {
     let prefix = Prefix::new("events {\n", &[]);
     let answer = run(&prefix, &["fmt", "--write"], b"");
     assert!(!answer.ok);
-    assert!(answer.err.starts_with("nginx: [emerg] unexpected end of file, expecting \"}\" in PREFIX/conf/nginx.conf:2"));
+    assert!(
+        answer.err.starts_with(
+            "nginx: [emerg] unexpected end of file, expecting \"}\" in PREFIX/conf/nginx.conf:2"
+        )
+    );
     assert_eq!(fs::read(prefix.path().join("conf/nginx.conf")).unwrap(), b"events {\n");
     assert!(run(&prefix, &["fmt", "--what"], b"").err.starts_with("usage: pingosd fmt"));
     assert!(run(&prefix, &["fmt", "--write", "-"], b"a;").err.starts_with("usage: pingosd fmt"));
@@ -203,7 +209,9 @@ fn json_keeps_every_byte() {
     let back = round_trip(text);
     assert_same(text, &back);
     assert!(back.ends_with(b"; # \xff\n"));
-    for condition in ["if ($a) {}\n", "if ($a = \"b c\") {}\n", "if ($a ~* \"x{2}\") {}\n", "if ( $a = b ) {}\n"] {
+    for condition in
+        ["if ($a) {}\n", "if ($a = \"b c\") {}\n", "if ($a ~* \"x{2}\") {}\n", "if ( $a = b ) {}\n"]
+    {
         let back = String::from_utf8(round_trip(condition.as_bytes())).unwrap();
         assert_eq!(back, condition.replace("( ", "(").replace(" )", ")"));
     }
@@ -212,7 +220,13 @@ fn json_keeps_every_byte() {
 #[test]
 fn hostile_json_is_refused() {
     let prefix = Prefix::new("", &[]);
-    for text in ["", "{}", "[]", &"[".repeat(1_000_000), "{\"config\":[{\"parsed\":[{\"directive\":\"#\",\"comment\":\"a\\nb\"}]}]}"] {
+    for text in [
+        "",
+        "{}",
+        "[]",
+        &"[".repeat(1_000_000),
+        "{\"config\":[{\"parsed\":[{\"directive\":\"#\",\"comment\":\"a\\nb\"}]}]}",
+    ] {
         let answer = run(&prefix, &["json", "--to-conf"], text.as_bytes());
         assert!(!answer.ok && answer.err.starts_with("pingosd: "), "{}", answer.err);
     }
@@ -333,7 +347,10 @@ fn explain_tells_what_a_line_means() {
         assert!(text.contains(line), "lacks {line} in\n{text}");
     }
     assert!(explained(&prefix, &["apps/a.conf:4"]).contains("instead of 1s from rtmp server at"));
-    assert!(explained(&prefix, &["a.conf:5"]).contains("sends, for example: GET http://127.0.0.1:99/cb?call=play"));
+    assert!(
+        explained(&prefix, &["a.conf:5"])
+            .contains("sends, for example: GET http://127.0.0.1:99/cb?call=play")
+    );
     assert!(explained(&prefix, &["a.conf:9"]).starts_with("application live { ... }\n"));
     assert!(explained(&prefix, &["nginx.conf:8"]).contains("live on;"));
     assert!(run(&prefix, &["explain", "none.conf:1"], b"").err.contains("is no file of"));
@@ -381,11 +398,20 @@ fn migrate_check_judges_every_directive() {
     let fine = run(&servers(), &["migrate-check", "--all"], b"");
     assert!(fine.ok);
     assert!(fine.text().contains(": honoured: chunk_size\n"));
-    let lint = Prefix::new("events { }\nrtmp { server { application a { live on;\nallow 10.0.0.1;\n} } }\n", &[]);
+    let lint =
+        Prefix::new("events { }\nrtmp { server { application a { live on;\nallow 10.0.0.1;\n} } }\n", &[]);
     let text = run(&lint, &["migrate-check"], b"");
-    assert!(text.ok && text.text().contains(":3: honoured: allow: \"allow\" is not followed"), "{}", text.text());
+    assert!(
+        text.ok && text.text().contains(":3: honoured: allow: \"allow\" is not followed"),
+        "{}",
+        text.text()
+    );
     let broken = run(&Prefix::new("events {\n", &[]), &["migrate-check"], b"");
-    assert!(!broken.ok && broken.text().contains(": unsupported: unexpected end of file"), "{}", broken.text());
+    assert!(
+        !broken.ok && broken.text().contains(": unsupported: unexpected end of file"),
+        "{}",
+        broken.text()
+    );
 }
 
 fn piece() -> impl Strategy<Value = Vec<u8>> {

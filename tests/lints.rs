@@ -1,5 +1,6 @@
 //! Lints: each fires, holds its tongue, and can be silenced.
 
+#[path = "conf/support.rs"]
 #[allow(dead_code, reason = "the lints need only some of it")]
 mod support;
 
@@ -44,7 +45,8 @@ fn fires(name: &str, conf: &str, sentence: &str) {
     let allow = format!("# pingosd: allow other, {name}");
     let lines: Vec<&str> = conf.lines().collect();
     let with = |at: usize, change: &dyn Fn(&str) -> String| {
-        let changed = lines.iter().enumerate().map(|(n, l)| if n + 1 == at { change(l) } else { (*l).to_owned() });
+        let changed =
+            lines.iter().enumerate().map(|(n, l)| if n + 1 == at { change(l) } else { (*l).to_owned() });
         changed.collect::<Vec<_>>().join("\n")
     };
     let mut silenced = vec![
@@ -53,7 +55,7 @@ fn fires(name: &str, conf: &str, sentence: &str) {
         with(*line, &|l| format!("{allow}\n# more\n{l}")),
     ];
     if let Some(block) = lines[..line - 1].iter().rposition(|l| l.ends_with('{')) {
-        let inside = lines[block + 1..line - 1].iter().any(|l| *l == "}");
+        let inside = lines[block + 1..line - 1].contains(&"}");
         if !inside {
             silenced.push(with(block + 1, &|l| format!("{l}\n{allow}")));
         }
@@ -85,7 +87,11 @@ fn an_allow_needs_a_deny() {
 #[test]
 fn control_and_statistics_are_guarded() {
     let name = "open-control";
-    fires(name, &http("location /c {\nrtmp_control all;\n}"), "who reaches 0.0.0.0:8080 sends control requests");
+    fires(
+        name,
+        &http("location /c {\nrtmp_control all;\n}"),
+        "who reaches 0.0.0.0:8080 sends control requests",
+    );
     fires(name, &http("location /s {\nrtmp_stat all;\n}"), "sees the statistics");
     fires(name, &http("location /s {\nrtmp_stat all;\nallow all;\n}"), "sees the statistics");
     silent(name, &http("location /c { rtmp_control all; allow 127.0.0.1; deny all; }"));
@@ -100,7 +106,11 @@ fn control_and_statistics_are_guarded() {
 #[test]
 fn on_meta_gives_way_to_on_push() {
     let name = "on-meta-beside-on-push";
-    fires(name, &app("on_push http://127.0.0.1/a;\noclp_meta http://127.0.0.1/b;"), "\"on_meta\" is not used");
+    fires(
+        name,
+        &app("on_push http://127.0.0.1/a;\noclp_meta http://127.0.0.1/b;"),
+        "\"on_meta\" is not used",
+    );
     silent(name, &app("on_meta http://127.0.0.1/b;"));
     silent(name, &rtmp("application a { on_push http://h/; } application b { on_meta http://h/; }"));
 }
@@ -108,7 +118,11 @@ fn on_meta_gives_way_to_on_push() {
 #[test]
 fn commands_do_not_trust_clients() {
     let name = "exec-unquoted-name";
-    fires(name, &app("exec sh -c \"ffmpeg -i rtmp://h/$app/$name\";"), "\"$app\" becomes part of a shell's script");
+    fires(
+        name,
+        &app("exec sh -c \"ffmpeg -i rtmp://h/$app/$name\";"),
+        "\"$app\" becomes part of a shell's script",
+    );
     fires(name, &app("exec_publish /bin/bash -xc 'echo ${name}';"), "\"$name\" becomes part");
     fires(name, &app("exec_publish notify.sh $name;"), "\"$name\" can be an option");
     silent(name, &app("exec ffmpeg -i rtmp://localhost/$app/$name -c copy -f flv rtmp://h/x/$name;"));
@@ -122,12 +136,18 @@ fn relays_do_not_come_back() {
     let name = "pull-loop";
     fires(name, &app("pull rtmp://127.0.0.1/other;"), "\"pull\" leads to the application it stands in");
     fires(name, &app("push rtmp://localhost:1935;"), "\"push\" leads to");
-    fires(name, &app("push rtmp://live.example.com app=live;").replace("listen", "server_name live.example.com;\nlisten"), "\"push\"");
+    fires(
+        name,
+        &app("push rtmp://live.example.com app=live;")
+            .replace("listen", "server_name live.example.com;\nlisten"),
+        "\"push\"",
+    );
     silent(name, &app("pull rtmp://origin.example.com;"));
     silent(name, &app("pull rtmp://127.0.0.1:1936;"));
     silent(name, &app("push rtmp://127.0.0.1 app=hls;"));
     silent(name, &rtmp("application a { push rtmp://127.0.0.1 app=b; } application b { live on; }"));
-    let circle = "application a {\npush rtmp://127.0.0.1 app=b;\n}\napplication b {\npush rtmp://127.0.0.1 app=a;\n}";
+    let circle =
+        "application a {\npush rtmp://127.0.0.1 app=b;\n}\napplication b {\npush rtmp://127.0.0.1 app=a;\n}";
     let found = warnings(&Prefix::new(rtmp(circle), &[]), name);
     assert_eq!(found.len(), 2);
     assert!(found[0].1.contains("leads back"));
@@ -136,8 +156,14 @@ fn relays_do_not_come_back() {
 #[test]
 fn one_directory_has_one_writer() {
     let name = "hls-path-twice";
-    let two = |one: &str, other: &str| rtmp(&format!("application a {{\nhls on;\n{one}\n}}\napplication b {{\nhls on;\n{other}\n}}"));
-    fires(name, &two("hls_path /tmp/h;", "hls_path /tmp/h/;"), "applications \"a\" and \"b\" write to the same");
+    let two = |one: &str, other: &str| {
+        rtmp(&format!("application a {{\nhls on;\n{one}\n}}\napplication b {{\nhls on;\n{other}\n}}"))
+    };
+    fires(
+        name,
+        &two("hls_path /tmp/h;", "hls_path /tmp/h/;"),
+        "applications \"a\" and \"b\" write to the same",
+    );
     fires(name, &two("", "").replace("listen", "hls_path /tmp/h;\nlisten"), "write to the same");
     silent(name, &two("hls_path /tmp/h;", "hls_path /tmp/i;"));
     silent(name, &two("hls_path /tmp/h;", "hls_path /tmp/h;").replacen("hls on", "hls off", 1));
@@ -147,7 +173,11 @@ fn one_directory_has_one_writer() {
 fn playlists_hold_three_fragments() {
     let name = "short-playlist";
     let hls = |text: &str| app(&format!("hls on;\nhls_path /tmp/h;\n{text}"));
-    fires(name, &hls("hls_fragment 4s;\nhls_playlist_length 8s;"), "the playlist holds 2 fragments: 8s of 4s each");
+    fires(
+        name,
+        &hls("hls_fragment 4s;\nhls_playlist_length 8s;"),
+        "the playlist holds 2 fragments: 8s of 4s each",
+    );
     fires(name, &hls("hls_fragment 12s;"), "2 fragments: 30s of 12s");
     fires(name, &app("hls2 on;\nhls2_playlist_length 5s;"), "1 fragment: 5s of 5s");
     silent(name, &hls(""));
@@ -159,7 +189,11 @@ fn playlists_hold_three_fragments() {
 #[test]
 fn worker_processes_need_no_lines() {
     let name = "needless-multi-process";
-    fires(name, "events {\nmulti_listen unix:/tmp/http 80;\n}\nrtmp {\nrtmp_auto_pull on;\n}\n", "worker processes");
+    fires(
+        name,
+        "events {\nmulti_listen unix:/tmp/http 80;\n}\nrtmp {\nrtmp_auto_pull on;\n}\n",
+        "worker processes",
+    );
     fires(name, "stream_zone buckets=1024 streams=4096;\nevents {}\n", "worker processes");
     silent(name, &app(""));
     let conf = "events {\nmulti_listen unix:/tmp/http 80;\n}\nhttp {\nupstream w {\nserver unix:/tmp/http.0;\nserver unix:/tmp/http.1;\n}\n}\n";
@@ -187,7 +221,9 @@ fn certificates_fit_their_keys_and_the_calendar() {
     let mismatch = found(server("good", "old"), "certificate-mismatch");
     assert_eq!(mismatch, [(6, "the key is not that of the certificate".into())]);
     let expired = found(server("old", "old"), "certificate-expired");
-    assert!(matches!(&expired[..], [(5, text)] if text.starts_with("the certificate expired ") && text.ends_with(" days ago")));
+    assert!(
+        matches!(&expired[..], [(5, text)] if text.starts_with("the certificate expired ") && text.ends_with(" days ago"))
+    );
     let allowed = format!("# pingosd: allow certificate-expired\n{}", server("old", "old"));
     assert_eq!(found(allowed, "certificate-expired"), []);
 }

@@ -54,7 +54,12 @@ fn main() -> ExitCode {
     let ports = Ports::free();
     let ours = prepare(&directory.path().join("pingosd"), Dialect::Pingos, &ports);
     let bytes = std::fs::metadata(&ours).expect("just written").len();
-    println!("{} applications, {} locations, {:.2} MB", conf::APPLICATIONS, conf::LOCATIONS, bytes as f64 / 1e6);
+    println!(
+        "{} applications, {} locations, {:.2} MB",
+        conf::APPLICATIONS,
+        conf::LOCATIONS,
+        bytes as f64 / 1e6
+    );
 
     let (directives, parse, whole) = in_process(&ours, options.runs);
     let rate = directives as f64 / parse.as_secs_f64();
@@ -98,7 +103,8 @@ fn prepare(prefix: &Path, dialect: Dialect, ports: &Ports) -> PathBuf {
 /// Program and words that name a configuration.
 fn command(program: &Path, file: &Path) -> (PathBuf, Vec<String>) {
     let prefix = file.parent().and_then(Path::parent).expect("laid out so");
-    let words = ["-p", &format!("{}/", prefix.display()), "-c", &file.display().to_string()].map(str::to_owned);
+    let words =
+        ["-p", &format!("{}/", prefix.display()), "-c", &file.display().to_string()].map(str::to_owned);
     (program.into(), words.into())
 }
 
@@ -116,7 +122,11 @@ fn in_process(file: &Path, runs: usize) -> (u32, Duration, Duration) {
     let options = LoadOptions::choose(None, Some(file.into()), Vec::new(), None);
     let whole = median(runs, || {
         let loaded = load(&options);
-        assert!(loaded.is_ok(), "{}", String::from_utf8_lossy(&loaded.err().map(|r| r.render(Default::default())).unwrap_or_default()));
+        assert!(
+            loaded.is_ok(),
+            "{}",
+            String::from_utf8_lossy(&loaded.err().map(|r| r.render(Default::default())).unwrap_or_default())
+        );
     });
     (directives, parse, whole)
 }
@@ -177,7 +187,12 @@ fn median(runs: usize, mut run: impl FnMut()) -> Duration {
 
 fn print(name: &str, figures: &Figures) {
     let Figures { test, start, resident_kib } = figures;
-    println!("{name}: -t {} ms, start to listening {} ms, resident {:.1} MiB", ms(*test), ms(*start), *resident_kib as f64 / 1024.0);
+    println!(
+        "{name}: -t {} ms, start to listening {} ms, resident {:.1} MiB",
+        ms(*test),
+        ms(*start),
+        *resident_kib as f64 / 1024.0
+    );
 }
 
 fn ms(time: Duration) -> String {

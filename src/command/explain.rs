@@ -128,7 +128,11 @@ fn explain_client(task: &Task, config: &Config, text: &[u8]) -> Result<String, F
     let outline = Outline::new(&reading.tree, &REGISTRY);
     let origins = Origins { reading: &reading };
     let mut page = Page { origins: &origins, outline: &outline, out: String::new() };
-    if target.http { page.location(config, &target)? } else { page.application(config, &target)? }
+    if target.http {
+        page.location(config, &target)?
+    } else {
+        page.application(config, &target)?
+    }
     Ok(page.out)
 }
 
@@ -148,8 +152,8 @@ impl Page<'_, '_> {
             .iter()
             .map(|l| Socket { addr: &l.addr, names: &l.servers, specific: &l.specific })
             .collect();
-        let (server, how) =
-            meet(&sockets, target, DEFAULT_PORT).ok_or_else(|| none("no rtmp server listens on that port"))?;
+        let (server, how) = meet(&sockets, target, DEFAULT_PORT)
+            .ok_or_else(|| none("no rtmp server listens on that port"))?;
         let number = rtmp.servers.iter().position(|s| Arc::ptr_eq(s, server));
         let section = number.and_then(|number| self.outline.of(RTMP_SERVER).nth(number));
         let section = section.ok_or_else(|| none("the configuration has changed meanwhile"))?;
@@ -170,7 +174,10 @@ impl Page<'_, '_> {
             return Err(Failure::Text(text.into()));
         };
         let named = find(app).is_some();
-        self.head(application, if named { "of that name" } else { "takes every name without a block of its own" });
+        self.head(
+            application,
+            if named { "of that name" } else { "takes every name without a block of its own" },
+        );
         let sample = Sample {
             domain: target.host.into(),
             app: app.into(),
@@ -222,7 +229,8 @@ impl Page<'_, '_> {
 
     fn head(&mut self, section: usize, how: &str) {
         let Some(head) = self.outline.sections[section].head else { return };
-        let _ = writeln!(self.out, "{}  ({how})\n    at {}", block(self.outline, section), self.origins.of(head));
+        let _ =
+            writeln!(self.out, "{}  ({how})\n    at {}", block(self.outline, section), self.origins.of(head));
     }
 
     /// Every value that counts in a block, by module, in the order of the manual.
@@ -320,7 +328,11 @@ fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String, Failure> 
     let begins: Vec<&Said<'_>> = here.iter().filter(|s| s.name().span.line == line).copied().collect();
     let chosen = if begins.is_empty() {
         // The innermost one that reaches over the line.
-        here.into_iter().rev().find(|s| (s.name().span.line..=last_line(s)).contains(&line)).into_iter().collect()
+        here.into_iter()
+            .rev()
+            .find(|s| (s.name().span.line..=last_line(s)).contains(&line))
+            .into_iter()
+            .collect()
     } else {
         begins
     };
@@ -369,11 +381,14 @@ fn explain_statement(outline: &Outline<'_>, origins: &Origins<'_>, said: &Said<'
         match hidden(outline, row, &levels) {
             Some(hidden) => {
                 let (other, from) = (value(hidden), origins.of(hidden.node));
-                let _ = writeln!(out, "    instead of {other} from {} at {from}", block(outline, hidden.section));
+                let _ =
+                    writeln!(out, "    instead of {other} from {} at {from}", block(outline, hidden.section));
             }
             None => {
                 let default = row.default.filter(|_| row.inherit != Inherit::Joined);
-                let _ = default.map(|d| writeln!(out, "    instead of the default {}", if d.is_empty() { "\"\"" } else { d }));
+                let _ = default.map(|d| {
+                    writeln!(out, "    instead of the default {}", if d.is_empty() { "\"\"" } else { d })
+                });
             }
         }
         for inner in overriding(outline, row, said) {

@@ -24,7 +24,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
         Some(file) => file != "-",
         None => task.load.conf_file.is_some(),
     };
-    if check && write || write && !is_file {
+    if write && (check || !is_file) {
         return Err(Failure::Usage);
     }
     let formatted = formatted(&subject, streams)?;
@@ -54,5 +54,7 @@ fn formatted(subject: &Subject, streams: &mut Streams<'_>) -> Result<Vec<u8>, Fa
         return Ok(formatted);
     }
     let name = subject.name.display();
-    Err(Failure::Text(format!("\"{name}\" would mean something else after formatting; it was left alone").into()))
+    Err(Failure::Text(
+        format!("\"{name}\" would mean something else after formatting; it was left alone").into(),
+    ))
 }

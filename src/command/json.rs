@@ -135,16 +135,16 @@ fn payload(subject: &Subject, base: &Path, combine: bool) -> Payload {
     let mut payload = Payload { status: "ok".into(), config: gatherer.files, ..Payload::default() };
     for file in &payload.config {
         let errors = file.errors.iter().cloned();
-        payload.errors.extend(errors.map(|e| PayloadError { file: file.file.clone(), error: e.error, line: e.line }));
+        payload.errors.extend(errors.map(|e| PayloadError {
+            file: file.file.clone(),
+            error: e.error,
+            line: e.line,
+        }));
     }
     if !payload.errors.is_empty() {
         payload.status = "failed".into();
     }
-    if combine {
-        combined(payload)
-    } else {
-        payload
-    }
+    if combine { combined(payload) } else { payload }
 }
 
 /// Collects the files of a configuration.
@@ -164,7 +164,8 @@ impl Gatherer {
         let number = self.files.len();
         self.known.insert(path.to_owned(), number);
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);
-        self.files.push(ConfigFile { file: to_text(path.as_os_str().as_encoded_bytes()), ..ConfigFile::default() });
+        self.files
+            .push(ConfigFile { file: to_text(path.as_os_str().as_encoded_bytes()), ..ConfigFile::default() });
 
         let none = Registry::new(&[], &[]);
         let mut parser = Parser::new(PathBuf::new(), &none).apart();
@@ -173,7 +174,10 @@ impl Gatherer {
         let mut errors: Vec<FileError> = reports
             .into_sorted()
             .iter()
-            .map(|d| FileError { error: to_text(plain(&headline(d, &sources))), line: d.place.map(|p| p.line) })
+            .map(|d| FileError {
+                error: to_text(plain(&headline(d, &sources))),
+                line: d.place.map(|p| p.line),
+            })
             .collect();
         let parsed = if errors.is_empty() {
             let comments = text::comments(&bytes);
@@ -209,8 +213,12 @@ impl Gatherer {
                 out.push(comment(bytes, found));
             }
             let args = words.iter().map(|w| to_text(&w.bytes)).collect();
-            let mut directive =
-                Directive { directive: to_text(&name.bytes), line: name.span.line, args, ..Directive::default() };
+            let mut directive = Directive {
+                directive: to_text(&name.bytes),
+                line: name.span.line,
+                args,
+                ..Directive::default()
+            };
             if &name.bytes[..] == b"if" {
                 directive.args = without_parentheses(directive.args);
             }
@@ -400,7 +408,10 @@ fn word(text: &str, out: &mut Vec<u8>) -> Result<(), Failure> {
 /// The arguments of `if` with their parentheses.
 fn condition(args: &[String], out: &mut Vec<u8>) -> Result<(), Failure> {
     out.extend_from_slice(b" ");
-    let Some((last, first)) = args.split_last() else { return Ok(out.extend_from_slice(b"()")) };
+    let Some((last, first)) = args.split_last() else {
+        out.extend_from_slice(b"()");
+        return Ok(());
+    };
     let mut open = "(";
     for arg in first {
         word(&format!("{open}{arg}"), out)?;
@@ -419,7 +430,8 @@ fn condition(args: &[String], out: &mut Vec<u8>) -> Result<(), Failure> {
 
 /// The arguments of `if` as crossplane gives them.
 fn without_parentheses(mut args: Vec<String>) -> Vec<String> {
-    let enclosed = args.first().is_some_and(|a| a.starts_with('(')) && args.last().is_some_and(|a| a.ends_with(')'));
+    let enclosed =
+        args.first().is_some_and(|a| a.starts_with('(')) && args.last().is_some_and(|a| a.ends_with(')'));
     if !enclosed {
         return args;
     }

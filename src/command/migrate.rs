@@ -92,7 +92,9 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
         let (file, line) = position(said.name().span);
         directives.push(Entry { file, line, directive: to_text(&said.name().bytes), status, difference });
     }
-    for (diagnostic, _) in diagnostics.iter().zip(&used).filter(|(d, used)| !**used && d.level == Level::Emerg) {
+    for (diagnostic, _) in
+        diagnostics.iter().zip(&used).filter(|(d, used)| !**used && d.level == Level::Emerg)
+    {
         let (file, line) = diagnostic.place.map_or((name(options.conf_name()), 0), position);
         let (directive, difference) = (String::new(), Some(sentence(diagnostic)));
         directives.push(Entry { file, line, directive, status: Status::Unsupported, difference });
@@ -119,7 +121,8 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
 
 /// What becomes of a statement, and what an observer would notice.
 fn judge(said: &Said<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Option<String>) {
-    let told = about.iter().find(|d| d.level == Level::Emerg).or(about.iter().find(|d| d.level == Level::Warn));
+    let told =
+        about.iter().find(|d| d.level == Level::Emerg).or(about.iter().find(|d| d.level == Level::Warn));
     let Some(row) = said.row() else {
         let name = &said.name().bytes;
         let help = told.and_then(|d| d.help.first().cloned()).or_else(|| REGISTRY.advice(name, context));
@@ -137,7 +140,10 @@ fn judge(said: &Said<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Optio
     }
     let default = row.default.is_some_and(|d| spelled(said.words()).eq_ignore_ascii_case(d));
     if row.inert && !default {
-        return (Status::NoEffectYet, Some(difference.unwrap_or_else(|| format!("missing so far: {}", doc(row)))));
+        return (
+            Status::NoEffectYet,
+            Some(difference.unwrap_or_else(|| format!("missing so far: {}", doc(row)))),
+        );
     }
     (Status::Honoured, difference)
 }
@@ -147,7 +153,8 @@ fn speaks_of(diagnostic: &Diagnostic, said: &Said<'_>) -> bool {
     let Some(place) = diagnostic.span.or(diagnostic.place) else { return false };
     let (start, end) = (said.name().span, said.node.terminator());
     let last = said.words().last().map_or(start, |w| w.span);
-    let inside = place.file == start.file && start.start <= place.start && place.start <= end.start.max(last.end);
+    let inside =
+        place.file == start.file && start.start <= place.start && place.start <= end.start.max(last.end);
     inside && start.file == end.file
 }
 
@@ -170,7 +177,8 @@ fn name(path: &Path) -> String {
 }
 
 fn print(answer: &Answer, all: bool, streams: &mut Streams<'_>) -> std::io::Result<()> {
-    let shown = answer.directives.iter().filter(|e| all || e.status != Status::Honoured || e.difference.is_some());
+    let shown =
+        answer.directives.iter().filter(|e| all || e.status != Status::Honoured || e.difference.is_some());
     for Entry { file, line, directive, status, difference } in shown {
         let status = match status {
             Status::Honoured => "honoured",

@@ -34,7 +34,10 @@ impl Sample {
         let host = format!("{}://{}:{}", url.scheme.name(), url.host, url.port);
         let Some(call) = CALLS.into_iter().find(|call| call.name() == event) else {
             let args = args.as_bstr();
-            return Some(format!("GET {host}... with {}", if args.is_empty() { b"no args".as_bstr() } else { args }));
+            return Some(format!(
+                "GET {host}... with {}",
+                if args.is_empty() { b"no args".as_bstr() } else { args }
+            ));
         };
         let subject = Subject { domain: &self.domain, app: &self.app, name: &self.name, clientid: 1 };
         let target = session_target(&url.path_and_query, call, Act::Start, subject, groupid, &args);

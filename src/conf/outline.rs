@@ -46,7 +46,8 @@ impl<'t> Outline<'t> {
     /// Finds the rows of a tree.
     pub fn new(tree: &'t Tree, registry: &Registry) -> Outline<'t> {
         let main = Section { context: MAIN, head: None, parent: None, said: Vec::new(), inner: Vec::new() };
-        let mut outline = Outline { sections: vec![main], statements: Vec::with_capacity(tree.len() as usize) };
+        let mut outline =
+            Outline { sections: vec![main], statements: Vec::with_capacity(tree.len() as usize) };
         outline.body(0, tree.body(), registry);
         outline
     }
@@ -64,8 +65,13 @@ impl<'t> Outline<'t> {
                 _ => node.opens_block().then_some(0),
             };
             let opens = opens.map(|context| {
-                let inner =
-                    Section { context, head: Some(node), parent: Some(section), said: Vec::new(), inner: Vec::new() };
+                let inner = Section {
+                    context,
+                    head: Some(node),
+                    parent: Some(section),
+                    said: Vec::new(),
+                    inner: Vec::new(),
+                };
                 self.sections.push(inner);
                 let opened = self.sections.len() - 1;
                 self.sections[section].inner.push(opened);

@@ -314,7 +314,8 @@ mod tests {
 
     #[test]
     fn comments_keep_their_places() {
-        let text = "# head\n\na; # one \n  # two\nb # three\n c\n# four\n;\nd # five\n{ # six\n\n# seven\n}# eight";
+        let text =
+            "# head\n\na; # one \n  # two\nb # three\n c\n# four\n;\nd # five\n{ # six\n\n# seven\n}# eight";
         let want = "# head\n\na; # one\n# two\nb # three\n    c\n    # four\n    ;\nd # five\n{ # six\n\n    # seven\n} # eight\n";
         assert_eq!(laid_out(text), want);
         assert_eq!(laid_out(want), want);

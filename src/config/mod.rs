@@ -2,9 +2,6 @@
 
 mod build;
 mod http;
-pub mod log_spec;
-pub mod lookup;
-pub mod store;
 pub mod lint;
 pub mod load;
 pub mod locations;

@@ -30,7 +30,8 @@ pub(super) fn allow_without_deny_all(scope: &Scope<'_>, findings: &mut Vec<Findi
         let list: Vec<Rule<'_, '_>> = own.into_iter().chain(outer.flat_map(|at| rules(scope, at))).collect();
         let open = list.iter().take(count).enumerate().find(|(at, rule)| {
             let followed = |other: &Rule<'_, '_>| {
-                !other.allow && (rule.action.is_none() || other.action.is_none() || other.action == rule.action)
+                !other.allow
+                    && (rule.action.is_none() || other.action.is_none() || other.action == rule.action)
             };
             rule.allow && !rule.all && !list.iter().skip(at + 1).any(followed)
         });
@@ -62,14 +63,17 @@ pub(super) fn open_control(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     let outline = &scope.outline;
     for section in outline.of(LOCATION) {
         let handler = |name| outline.own(section, name).last();
-        let Some(said) = handler("rtmp_control").or(handler("rtmp_stat")).or(handler("sys_stat")) else { continue };
+        let Some(said) = handler("rtmp_control").or(handler("rtmp_stat")).or(handler("sys_stat")) else {
+            continue;
+        };
         if is_guarded(scope, section) {
             continue;
         }
         let Some(listener) = public_listener(scope, section) else { continue };
         let what = if said.is("rtmp_control") { "sends control requests" } else { "sees the statistics" };
         let name = &said.name().bytes;
-        let text = sentence(&[b"\"", name, b"\" is open: who reaches ", listener.as_bytes(), b" ", what.as_bytes()]);
+        let text =
+            sentence(&[b"\"", name, b"\" is open: who reaches ", listener.as_bytes(), b" ", what.as_bytes()]);
         let help = "add `allow 127.0.0.1; deny all;`, or listen on 127.0.0.1";
         findings.push(Finding::new(said, Problem::warning(text).help(help)));
     }

@@ -73,7 +73,9 @@ pub(super) fn unknown(scope: &Scope<'_>) -> Vec<(u32, Problem)> {
     let mut files: Vec<(FileId, u32)> = Vec::new();
     for said in &scope.outline.statements {
         let file = said.name().span.file;
-        if files.last().is_none_or(|(last, _)| *last != file) && !files.iter().any(|(known, _)| *known == file) {
+        if files.last().is_none_or(|(last, _)| *last != file)
+            && !files.iter().any(|(known, _)| *known == file)
+        {
             files.push((file, said.node.order()));
         }
     }
@@ -81,16 +83,21 @@ pub(super) fn unknown(scope: &Scope<'_>) -> Vec<(u32, Problem)> {
     for (id, order) in files {
         let Some(file) = scope.sources.file(id) else { continue };
         for allow in find(&file.bytes) {
-            let unknown = allow.names.iter().filter(|name| !LINTS.iter().any(|l| l.name.as_bytes() == **name));
+            let unknown =
+                allow.names.iter().filter(|name| !LINTS.iter().any(|l| l.name.as_bytes() == **name));
             for name in unknown {
                 let Comment { start, end, line, .. } = allow.comment;
                 let small = |at: usize| u32::try_from(at).expect("a file is smaller than 4 GiB");
                 let span = Span { file: id, start: small(start), end: small(end), line };
-                let problem = Problem::warning(sentence(&[b"no lint is called \"", name, b"\""])).at(span).place(span);
-                problems.push((order, match nearest(name, LINTS.iter().map(|l| l.name)) {
-                    Some(near) => problem.help(format!("did you mean `{near}`?")),
-                    None => problem.help("`pingosd lints` prints their names"),
-                }));
+                let problem =
+                    Problem::warning(sentence(&[b"no lint is called \"", name, b"\""])).at(span).place(span);
+                problems.push((
+                    order,
+                    match nearest(name, LINTS.iter().map(|l| l.name)) {
+                        Some(near) => problem.help(format!("did you mean `{near}`?")),
+                        None => problem.help("`pingosd lints` prints their names"),
+                    },
+                ));
             }
         }
     }

@@ -5,8 +5,18 @@ use crate::conf::{Problem, Word};
 
 /// Variables of the exec dialect whose values clients choose. Values of `path` and `dirname` begin with a directory
 /// of ours, but hold the stream's name.
-const CHOSEN: [&[u8]; 10] =
-    [b"name", b"args", b"app", b"flashver", b"swfurl", b"tcurl", b"pageurl", b"filename", b"basename", b"path"];
+const CHOSEN: [&[u8]; 10] = [
+    b"name",
+    b"args",
+    b"app",
+    b"flashver",
+    b"swfurl",
+    b"tcurl",
+    b"pageurl",
+    b"filename",
+    b"basename",
+    b"path",
+];
 /// Those that may stand at the beginning of a word: one is an application of ours, the other begins with `/`.
 const HARMLESS_FIRST: [&[u8]; 2] = [b"app", b"path"];
 /// Programs that take a script after `-c`.
@@ -30,14 +40,18 @@ pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
         }
         let first = |word: &&Word| word.bytes.first() == Some(&b'$');
         let Some(word) = words.iter().filter(first).find(|word| {
-            let chosen = variables(&word.bytes).next().is_some_and(|v| CHOSEN.contains(&v) && !HARMLESS_FIRST.contains(&v));
+            let chosen = variables(&word.bytes)
+                .next()
+                .is_some_and(|v| CHOSEN.contains(&v) && !HARMLESS_FIRST.contains(&v));
             chosen && !is_script_argument(words, word)
         }) else {
             continue;
         };
         let text = format!("a client's \"{}\" can be an option or a redirection of the command", word.text());
-        let problem = Problem::warning(text).at(word.span).caption("a stream may be called `>file` or `-option`");
-        findings.push(Finding::new(said, problem.help("put something in front of it, such as `./` or a URL")));
+        let problem =
+            Problem::warning(text).at(word.span).caption("a stream may be called `>file` or `-option`");
+        findings
+            .push(Finding::new(said, problem.help("put something in front of it, such as `./` or a URL")));
     }
 }
 

@@ -30,7 +30,13 @@ const KINDS: [Kind; 3] = [
         length: "hls_playlist_length",
         derived: false,
     },
-    Kind { switch: "hls2", path: None, fragment: "hls2_fragment", length: "hls2_playlist_length", derived: true },
+    Kind {
+        switch: "hls2",
+        path: None,
+        fragment: "hls2_fragment",
+        length: "hls2_playlist_length",
+        derived: true,
+    },
     Kind {
         switch: "dash",
         path: Some("dash_path"),
@@ -44,7 +50,8 @@ pub(super) fn short_playlist(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     let mut told: Vec<Span> = Vec::new();
     for (section, kind) in written(scope) {
         let outline = &scope.outline;
-        let (fragment, length) = (outline.nearest(section, kind.fragment), outline.nearest(section, kind.length));
+        let (fragment, length) =
+            (outline.nearest(section, kind.fragment), outline.nearest(section, kind.length));
         let fragment_msec = fragment.and_then(msec).unwrap_or(DEFAULT_FRAGMENT);
         let default = if kind.derived { fragment_msec.saturating_mul(FEWEST) } else { DEFAULT_LENGTH };
         let length_msec = length.and_then(msec).unwrap_or(default);
@@ -55,7 +62,9 @@ pub(super) fn short_playlist(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         told.push(said.name().span);
-        let shown = |msec: u64| if msec % 1_000 == 0 { format!("{}s", msec / 1_000) } else { format!("{msec}ms") };
+        let shown = |msec: u64| {
+            if msec.is_multiple_of(1_000) { format!("{}s", msec / 1_000) } else { format!("{msec}ms") }
+        };
         let text = format!(
             "the playlist holds {count} fragment{}: {} of {} each",
             if count == 1 { "" } else { "s" },
@@ -67,7 +76,10 @@ pub(super) fn short_playlist(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
             problem = problem.label(other.node.span(), "the length of a fragment");
         }
         let enough = shown(fragment_msec.saturating_mul(FEWEST));
-        findings.push(Finding::new(said, problem.help(format!("players need {FEWEST}: `{} {enough};`", kind.length))));
+        findings.push(Finding::new(
+            said,
+            problem.help(format!("players need {FEWEST}: `{} {enough};`", kind.length)),
+        ));
     }
 }
 
@@ -82,7 +94,9 @@ pub(super) fn path_twice(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
             known.push((directory, section));
             continue;
         };
-        let Some((here, there)) = outline.sections[section].head.zip(outline.sections[*first].head) else { continue };
+        let Some((here, there)) = outline.sections[section].head.zip(outline.sections[*first].head) else {
+            continue;
+        };
         let name = |node: crate::conf::tree::Node<'_>| node.words().get(1).map(|w| w.text().to_string());
         let (Some(here_name), Some(there_name)) = (name(here), name(there)) else { continue };
         let text = sentence(&[

@@ -130,7 +130,9 @@ pub fn lint(reading: &Reading, bases: &Bases) -> Vec<(u32, Problem)> {
         let found = findings.into_iter().filter(|f| !allowed.allows(lint.name, f, &scope));
         problems.extend(found.map(|f| f.tagged(lint.name)));
     }
-    problems.extend(allow::unknown(&scope).into_iter().map(|(order, problem)| (order, problem.tagged("unknown-lint"))));
+    problems.extend(
+        allow::unknown(&scope).into_iter().map(|(order, problem)| (order, problem.tagged("unknown-lint"))),
+    );
     problems
 }
 

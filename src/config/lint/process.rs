@@ -6,7 +6,8 @@ use crate::conf::outline::Said;
 use crate::conf::{Problem, number};
 
 /// Directives that only share streams between processes.
-const NEEDLESS: [&str; 5] = ["inner_proxy", "multi_listen", "rtmp_auto_pull", "rtmp_auto_pull_port", "stream_zone"];
+const NEEDLESS: [&str; 5] =
+    ["inner_proxy", "multi_listen", "rtmp_auto_pull", "rtmp_auto_pull_port", "stream_zone"];
 /// Further lines that are pointed at.
 const MAX_LABELS: usize = 8;
 

@@ -107,7 +107,9 @@ fn server(scope: &Scope<'_>, host: &[u8], port: u16, domain: &[u8]) -> Option<us
         let this_machine = ip.is_some_and(|ip| ip.is_loopback()) || own_name;
         let reached = |addr: ListenAddr| match addr {
             ListenAddr::Tcp(addr) if addr.port() == port => {
-                Some(addr.ip()) == ip || (addr.ip().is_unspecified() || addr.ip().is_loopback()) && this_machine || named()
+                Some(addr.ip()) == ip
+                    || (addr.ip().is_unspecified() || addr.ip().is_loopback()) && this_machine
+                    || named()
             }
             _ => false,
         };

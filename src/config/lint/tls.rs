@@ -44,7 +44,9 @@ pub(super) fn certificate_mismatch(scope: &Scope<'_>, findings: &mut Vec<Finding
             holder.into_iter().flat_map(move |at| outline.own(at, name))
         };
         for (certificate_line, key_line) in all("ssl_certificate").zip(all("ssl_certificate_key")) {
-            let (Some(certificate_path), Some(key_path)) = (path(scope, certificate_line), path(scope, key_line)) else {
+            let (Some(certificate_path), Some(key_path)) =
+                (path(scope, certificate_line), path(scope, key_line))
+            else {
                 continue;
             };
             if mismatch(&certificate_path, &key_path) == Some(true) {
@@ -159,7 +161,8 @@ mod tests {
 
     #[test]
     fn moments_are_read_in_both_forms() {
-        let second = |text: &str| moment(text.as_bytes()).map(|m| m.duration_since(UNIX_EPOCH).unwrap().as_secs());
+        let second =
+            |text: &str| moment(text.as_bytes()).map(|m| m.duration_since(UNIX_EPOCH).unwrap().as_secs());
         assert_eq!(second("700101000001Z"), Some(1));
         assert_eq!(second("20000101000000Z"), Some(946_684_800));
         for bad in ["", "Z", "991301000000Z", "99010100000aZ", "990101000000", "\u{e9}90101000000Z"] {
