@@ -8,8 +8,8 @@ directives! {
     /// The MPEG-TS cache for HTTP players and HLS from memory.
     module "mpegts";
     later {
-        /// TS cache length for http-ts and hls2 (whole GOPs, bounded by mpegts_out_queue/out_queue); 0 disables
-        /// the cache.
+        /// TS cache length for http-ts and hls2 (whole GOPs, bounded by mpegts_out_queue/out_queue); 0
+        /// disables the cache.
         "mpegts_cache_time" => Msec = "0", in RTMP_ALL;
         /// Extra history kept so that a player can start in the past.
         "mpegts_roll_back" => Msec, in RTMP_ALL;
