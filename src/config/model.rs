@@ -249,8 +249,8 @@ impl HttpListener {
 }
 
 impl HttpServer {
-    /// The location for a decoded path, nginx's way: exact, longest prefix (`^~` ends the search), first regular
-    /// expression, longest prefix.
+    /// The location for a decoded path, nginx's way: exact, longest prefix (`^~` ends the search), first
+    /// regular expression, longest prefix.
     pub fn location_for(&self, path: &[u8]) -> &Arc<Location> {
         self.locations.find(path).unwrap_or(&self.fallback)
     }

@@ -11,8 +11,8 @@ directives! {
     later {
         /// Relays every stream published in the application to the given rtmp:// address.
         "push" => Vec<Relay>, in APPLICATION;
-        /// Pulls a stream from the given rtmp:// or http:// (FLV) origin when a player asks for one that is not
-        /// published here.
+        /// Pulls a stream from the given rtmp:// or http:// (FLV) origin when a player asks for one that is
+        /// not published here.
         "pull" => Vec<Relay>, in APPLICATION;
         /// First delay before retrying a failed relay; doubles up to relay_reconnect.
         "failed_reconnect" => Msec = "50ms", in RTMP_ALL;
