@@ -401,7 +401,7 @@ impl Connection {
                 Role::Player => "NetStream.Play.Failed",
             };
             self.core.reject_request(request, code, "The relay leads back to where it came from.");
-            return;
+            return Ok(());
         }
         let moments = std::mem::take(&mut self.moments);
         let session = Arc::new(Session::new(
