@@ -19,6 +19,7 @@ use self::pull::Pulls;
 use super::context::Context;
 use super::session::{Identity, Moments, Protocol, Reason, Role, Session};
 use crate::hub::registry::StreamKey;
+use crate::hub::stream::Stream;
 use crate::limits;
 use crate::module::relay::destination::Asked;
 use crate::module::relay::trail::{self, Hop};
@@ -98,10 +99,10 @@ impl Relays {
 }
 
 /// A session for one attempt, caused by `cause`. Its trail is what it tells the other server.
-fn session_for(context: &Context, cause: &Session, role: Role) -> Arc<Session> {
+fn session_for(context: &Context, cause: &Session, stream: &Arc<Stream>, role: Role) -> Arc<Session> {
     let mut identity = cause.identity.clone();
     identity.trail = trail::extended(&identity.trail, &Hop::new(&context.relays.mark, &cause.key));
-    Arc::new(Session::new(
+    let session = Session::new(
         context.sessions.next_session_id(),
         cause.peer.clone(),
         Protocol::Rtmp,
@@ -109,7 +110,9 @@ fn session_for(context: &Context, cause: &Session, role: Role) -> Arc<Session> {
         identity,
         Instant::now(),
         Moments::default(),
-    ))
+    );
+    session.set_stream(stream.clone());
+    Arc::new(session)
 }
 
 /// What a destination takes from the session that caused it.

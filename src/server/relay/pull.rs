@@ -194,7 +194,7 @@ impl Pulled {
 
     /// One attempt: a session with events of its own.
     async fn attempt(&self, context: &Arc<Context>, cause: &Session) -> Outcome {
-        let session = session_for(context, cause, Role::Publisher);
+        let session = session_for(context, cause, &self.stream, Role::Publisher);
         let Some(mut pull) = Event::begin(&context.notifier, &self.view, Slot::Pull, &session, None) else {
             return self.fixed(context, &session).await;
         };

@@ -203,13 +203,14 @@ impl Push {
 
     /// One attempt: a session with events of its own.
     async fn attempt(&self, line: &Line, worker: &Worker) -> Outcome {
-        let session = session_for(&self.context, &self.publisher, Role::Player);
-        let slot = match line {
+        let session = session_for(&self.context, &self.publisher, &self.stream, Role::Player);
+        let (slot, subject) = match line {
             Line::Fixed(relay) => return self.fixed(&session, relay, worker).await,
-            Line::Asked { slot: SlotKind::Push, index, .. } => Slot::Push(*index),
-            Line::Asked { slot: SlotKind::Meta, index, .. } => Slot::Meta(*index),
+            Line::Asked { slot: SlotKind::Push, index, .. } => (Slot::Push(*index), &session),
+            // As recorded: what a meta callback tells of is the publisher.
+            Line::Asked { slot: SlotKind::Meta, index, .. } => (Slot::Meta(*index), &self.publisher),
         };
-        let Some(mut asking) = Event::begin(&self.context.notifier, &self.view, slot, &session, None) else {
+        let Some(mut asking) = Event::begin(&self.context.notifier, &self.view, slot, subject, None) else {
             return Outcome::Unwanted;
         };
         let reply = tokio::select! {
