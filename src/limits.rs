@@ -109,3 +109,24 @@ pub const STOP_CALLBACK_GRACE: Duration = Duration::from_secs(3);
 
 /// Bytes of an HTTP request head: nginx's `large_client_header_buffers` (4 x 8k).
 pub const HTTP_HEAD_BYTES: usize = 32 * 1024;
+
+/// Players of HLS from memory. Anybody can name a session, and each lasts for the timeout of its application.
+pub const HLS2_SESSIONS: usize = 65_536;
+
+/// Frames that wait to be written to HLS files: minutes of a stream, so that a disk may pause for a while.
+pub const HLS_QUEUE_FRAMES: usize = 8192;
+
+/// Bytes that wait to be written to HLS files, before those of the last frame.
+pub const HLS_QUEUE_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long a publish waits for the files of the one before to be complete.
+pub const HLS_PLACE_WAIT: Duration = Duration::from_secs(10);
+
+/// Bytes read of a playlist to go on with; an event of a day has less.
+pub const HLS_PLAYLIST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// Files looked at in one pass over a directory of HLS files.
+pub const HLS_SWEPT_FILES: usize = 1_000_000;
+
+/// Directories below `hls_path` that are swept: a stream name may open eight.
+pub const HLS_SWEPT_DEPTH: usize = 9;

@@ -6,14 +6,20 @@
 use std::borrow::Cow;
 
 use pest::Parser;
-use pest_derive::Parser;
+
+use self::grammar::{Grammar, Rule};
 
 /// How much text is parsed at once, in bytes; a window grows while a single token is longer.
 const WINDOW: usize = 64 << 10;
 
-#[derive(Parser)]
-#[grammar = "../grammar/conf.pest"]
-struct Grammar;
+/// What pest makes of the grammar.
+mod grammar {
+    use pest_derive::Parser;
+
+    #[derive(Parser)]
+    #[grammar = "../grammar/conf.pest"]
+    pub(super) struct Grammar;
+}
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +85,7 @@ impl<'t> Lexer<'t> {
             } else if let Some(last) = tokens.last() {
                 self.at = last.end;
             } else {
-                window *= 2;
+                window *= 4;
                 continue;
             }
             self.ready = tokens.into_iter();

@@ -24,6 +24,9 @@ const MAX_QUOTED: usize = 4094;
 /// Blocks inside one another; more are a mistake, and walking them would recurse.
 const MAX_NESTING: usize = 256;
 
+/// Columns beyond which nobody indents.
+const MAX_INDENT: usize = 256;
+
 /// What reading a configuration gives.
 #[derive(Debug, Default)]
 pub struct Reading {
@@ -489,9 +492,13 @@ impl Text {
 
     /// Columns in front of a span, if nothing else is.
     fn indent(&self, span: Span) -> Option<usize> {
-        let before = &self.bytes[..span.start as usize];
-        let line = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
-        let lead = &before[line..];
+        let start = span.start as usize;
+        let near = &self.bytes[start.saturating_sub(MAX_INDENT)..start];
+        let lead = match near.iter().rposition(|b| *b == b'\n') {
+            Some(at) => &near[at + 1..],
+            None if near.len() == start => near,
+            None => return None,
+        };
         lead.iter().all(|b| matches!(b, b' ' | b'\t')).then_some(lead.len())
     }
 

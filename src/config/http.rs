@@ -63,6 +63,7 @@ fn server(
         name: LocationName::Prefix { prefix: BString::default(), stops_regex: false },
         handler: guard(builder, &chain).unwrap_or_else(|| files(&conf)),
         conf,
+        headers: builder.resolve(&chain),
         nested: Locations::default(),
         pos: builder.pos(block.place),
     };
@@ -112,6 +113,7 @@ fn location(builder: &mut Builder<'_>, name: &LocationName, chain: &[&Block]) ->
         name: name.clone(),
         handler: handler(builder, &conf, chain),
         conf,
+        headers: builder.resolve(chain),
         nested: locations(builder, Some(name), chain),
         pos: builder.pos(chain[0].place),
     }

@@ -16,7 +16,7 @@ use crate::module::http::location::LocationName;
 use crate::module::http::response::Return;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
-use crate::module::{access, codec, core, events, gop, http, live, notify, rtmp};
+use crate::module::{access, codec, core, events, gop, headers, hls, hls2, http, live, mpegts, notify, rtmp};
 
 /// Everything a configuration says.
 #[derive(Debug)]
@@ -106,6 +106,12 @@ pub struct Application {
     pub live: live::conf::Conf,
     /// The cache for new players.
     pub gop: gop::conf::Conf,
+    /// Packaging as MPEG-TS, and its cache for new players.
+    pub mpegts: mpegts::conf::Conf,
+    /// HLS files.
+    pub hls: hls::conf::Conf,
+    /// HLS from memory.
+    pub hls2: hls2::conf::Conf,
     /// Metadata.
     pub codec: codec::conf::Conf,
     /// Who may publish and play.
@@ -166,6 +172,8 @@ pub struct Location {
     pub handler: Handler,
     /// How responses look.
     pub conf: http::conf::Conf,
+    /// How long they may be kept.
+    pub headers: headers::conf::Current,
     /// Locations inside.
     pub nested: Locations,
     /// Where it begins.

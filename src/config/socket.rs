@@ -105,6 +105,15 @@ fn gather<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<
                     }
                     address.default = Some(Arc::clone(&candidate.server));
                 }
+                for (asked, word) in [(options.ssl, "ssl"), (options.proxy_protocol, "proxy_protocol")] {
+                    if asked {
+                        let text = format!(
+                            "\"listen\" with \"{word}\" has no effect yet, nothing listens on {addr}"
+                        );
+                        let problem = Problem::warning(text).at(listen.span).place(listen.place);
+                        builder.reports.add(candidate.block.order, problem);
+                    }
+                }
                 merge(&mut address.options, options);
             }
         }

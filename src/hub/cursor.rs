@@ -80,13 +80,15 @@ impl Cursor {
     /// Takes a place in the stream. `lead` goes out first: command answers, or the head of an HTTP body.
     pub fn join(settings: PlayerSettings, joined: &Joined, lead: Bytes) -> Self {
         let cached = settings.start.cache_time > 0;
+        // What was packaged before begins with a key piece, or it has no tables.
+        let packaged = !settings.container.has_timestamps();
         let mut cursor = Cursor {
             settings,
             next: joined.start,
             pending: VecDeque::new(),
             synced: 0,
-            need_key: settings.wait_key || cached,
-            hold_audio: settings.wait_video && !cached && joined.headers.video.is_some(),
+            need_key: settings.wait_key || cached || packaged,
+            hold_audio: packaged || (settings.wait_video && !cached && joined.headers.video.is_some()),
             headers: Some(Box::new(joined.headers.clone())),
             offset: if settings.zero_start { None } else { Some(0) },
         };

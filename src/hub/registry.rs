@@ -65,6 +65,13 @@ impl Registry {
         }
     }
 
+    /// A stream that is made of another one, such as its MPEG-TS. It has a number of its own and is not listed:
+    /// it lasts as long as somebody holds it.
+    pub fn derive(&self, source: &Stream) -> Arc<Stream> {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Stream::new(id, source.key().clone(), source.chunk_size()))
+    }
+
     /// The stream, if some session uses it.
     pub fn find(&self, key: &StreamKey) -> Option<Arc<Stream>> {
         self.lock().get(key).map(|e| e.stream.clone())
@@ -135,6 +142,17 @@ mod tests {
         assert!(registry.find(&key).is_some());
         assert!(b.leave());
         assert!(registry.find(&key).is_none());
+    }
+
+    #[test]
+    fn a_derived_stream_is_another_one_and_is_not_listed() {
+        let registry = Arc::new(Registry::default());
+        let key = StreamKey::new("default", "live", "s");
+        let source = registry.enter(&key, 4096);
+        let derived = registry.derive(source.stream());
+        assert_ne!(derived.id(), source.stream().id());
+        assert_eq!(derived.key(), &key);
+        assert_eq!(registry.list().len(), 1);
     }
 
     #[test]

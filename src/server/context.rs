@@ -10,7 +10,11 @@ use tokio::sync::watch;
 use super::admission::StreamEvents;
 use super::delivery::Delivery;
 use super::event;
+use super::hls::Places;
+use super::hls2::Viewers;
+use super::mpegts::Feeds;
 use super::notify::Notifier;
+use super::pending::Pending;
 use super::session::Sessions;
 use crate::config::store::Store;
 use crate::hub::registry::Registry;
@@ -38,8 +42,18 @@ pub struct Context {
     pub stream_events: StreamEvents,
     /// Media threads.
     pub workers: Vec<Worker>,
+    /// Streams as MPEG-TS.
+    pub feeds: Feeds,
+    /// Players of HLS from memory.
+    pub viewers: Viewers,
+    /// HLS files being written.
+    pub places: Arc<Places>,
+    /// Work that a stop waits for.
+    pub pending: Pending,
     /// True once all sessions have to end.
     pub shutdown: watch::Sender<bool>,
+    /// True once idle connections have to end, and busy ones when they become idle.
+    pub draining: watch::Sender<bool>,
     /// Open connections.
     pub connections: Arc<Connections>,
     /// Open RTMP connections, which `max_connections` bounds.

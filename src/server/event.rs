@@ -127,6 +127,70 @@ pub fn packets_lost(stream: &Stream, lost: u64) {
     warn!("worker too slow: {lost} packets of '{}' were not delivered", BStr::new(&stream.key().name));
 }
 
+/// A stream has something that MPEG-TS cannot carry; said once per publish.
+pub fn not_packaged(stream: &Stream, error: &dyn Display) {
+    info!("'{}' is not all packaged as MPEG-TS: {error}", BStr::new(&stream.key().name));
+}
+
+/// A name that cannot become a file name.
+pub fn hls_name_refused(stream: &Stream) {
+    warn!("hls: no files are written of '{}': the name is not a file name", BStr::new(&stream.key().name));
+}
+
+/// `hls on` without `hls_path`.
+pub fn hls_without_path(stream: &Stream) {
+    error!("hls: no files are written of '{}': hls_path is not set", BStr::new(&stream.key().name));
+}
+
+/// Another stream writes the same files.
+pub fn hls_place_taken(stream: &Stream, playlist: &Path) {
+    error!(
+        "hls: no files are written of '{}': another stream writes \"{}\"",
+        BStr::new(&stream.key().name),
+        playlist.display()
+    );
+}
+
+/// A file of a stream could not be written; said once per publish.
+pub fn hls_not_written(stream: &Stream, call: &str, path: &Path, error: &io::Error) {
+    tracing::error!(
+        target: "crit",
+        "hls: {call}() \"{}\" failed ({error}), stream: '{}'",
+        path.display(),
+        BStr::new(&stream.key().name)
+    );
+}
+
+/// The disk is too slow.
+pub fn hls_too_slow(stream: &Stream, lost: u64) {
+    warn!("hls: disk too slow: {lost} frames of '{}' were not written", BStr::new(&stream.key().name));
+}
+
+/// An outlived file could not be removed.
+pub fn hls_not_removed(path: &Path, error: &io::Error) {
+    error!("hls: unlink() \"{}\" failed ({error})", path.display());
+}
+
+/// Too many players of HLS from memory.
+pub fn too_many_viewers(limit: usize) {
+    tracing::error!(target: "alert", "{limit} hls2 sessions are not enough");
+}
+
+/// `mpegts_cache_time` is 0: as the original, nothing is served, but here the log says why.
+pub fn no_mpegts_cache(session: &Session) {
+    warn!(
+        conn = session.id,
+        "no MPEG-TS of '{}': mpegts_cache_time is 0 in application '{}'",
+        BStr::new(&session.key.name),
+        BStr::new(&session.key.app)
+    );
+}
+
+/// The application has no `hls2 on`.
+pub fn hls2_off(conn: u64, app: &[u8]) {
+    info!(conn, "hls2 is off in application '{}'", BStr::new(app));
+}
+
 /// Access rules refuse.
 pub fn access_denied(session: &Session) {
     info!(conn = session.id, "access forbidden by rule, client: {}", session.peer.addr);

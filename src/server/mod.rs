@@ -7,11 +7,16 @@ pub mod admission;
 pub mod context;
 pub mod delivery;
 pub mod event;
+pub mod hls;
+pub mod hls2;
 mod http;
 pub mod listener;
 pub mod log;
+pub mod mpegts;
 pub mod notify;
+pub mod pending;
 pub mod process;
+pub mod reader;
 pub mod reload;
 pub mod rtmp;
 pub mod session;
@@ -138,7 +143,12 @@ impl Prepared {
                 notifier,
                 stream_events: StreamEvents::default(),
                 workers,
+                feeds: Default::default(),
+                viewers: Default::default(),
+                places: Arc::default(),
+                pending: Default::default(),
                 shutdown: watch::Sender::new(false),
+                draining: watch::Sender::new(false),
                 connections: Arc::new(Connections::default()),
                 rtmp_connections: Arc::default(),
                 started: Instant::now(),
@@ -203,6 +213,7 @@ impl Server {
         event::started(self.context.workers.len());
         self.context.notifier.announce(self.context.workers.len());
         tokio::spawn(self.context.notifier.clone().keep_master());
+        tokio::spawn(hls::sweeper::run(self.context.clone()));
         loop {
             tokio::select! {
                 _ = signals.term.recv() => {
@@ -216,6 +227,7 @@ impl Server {
                 _ = signals.quit.recv() => {
                     event::signal("3 (SIGQUIT)", "shutting down");
                     self.listeners.retain(|_| false);
+                    self.context.draining.send_replace(true);
                     self.drain(&mut signals).await;
                     break self.stop().await;
                 }
@@ -253,6 +265,7 @@ impl Server {
         self.context.shutdown.send_replace(true);
         let finish = async {
             self.context.connections.drained().await;
+            self.context.pending.finished().await;
             self.context.notifier.drained().await;
         };
         let _ = tokio::time::timeout(limits::STOP_CALLBACK_GRACE, finish).await;

@@ -18,6 +18,5 @@ pub fn needs_restart(before: &Config, after: &Config) -> Vec<&'static str> {
     check(a.worker_rlimit_core != b.worker_rlimit_core, "worker_rlimit_core");
     check(a.working_directory != b.working_directory, "working_directory");
     check(a.pid != b.pid, "pid");
-    check(a.env != b.env, "env");
     names
 }

@@ -100,6 +100,10 @@ pub enum Protocol {
     Rtmp,
     /// HTTP-FLV.
     HttpFlv,
+    /// MPEG-TS over HTTP.
+    HttpTs,
+    /// HLS from memory.
+    Hls2,
 }
 
 /// What a client said of itself, and what we made of it.
@@ -312,6 +316,11 @@ impl Sessions {
     /// Number for a new connection; counts it as accepted.
     pub fn next_id(&self) -> u64 {
         self.accepted_total.fetch_add(1, Ordering::Relaxed);
+        self.ids.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Number for a session without a connection of its own.
+    pub fn next_session_id(&self) -> u64 {
         self.ids.fetch_add(1, Ordering::Relaxed) + 1
     }
 

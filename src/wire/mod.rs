@@ -7,10 +7,14 @@
 //! - [`rtmp`]: handshake, chunks, messages, and the sessions of both sides.
 //! - [`flv`]: FLV tags, written and read.
 //! - [`codec`]: what is needed to know of AVC, HEVC and AAC.
+//! - [`mpegts`]: MPEG transport streams out of FLV-style frames.
+//! - [`hls`]: the text of HLS playlists.
 
 pub mod amf0;
 pub mod codec;
 pub mod flv;
+pub mod hls;
+pub mod mpegts;
 pub mod rtmp;
 
 /// What a media message or tag carries.

@@ -41,7 +41,7 @@ impl Tracks {
         if audio {
             return Frame { kind: MediaKind::Audio, timestamp, payload: body(&[0xAF, 1], n, size) };
         }
-        let first = if n % GOP == 0 { 0x17 } else { 0x27 };
+        let first = if n.is_multiple_of(GOP) { 0x17 } else { 0x27 };
         Frame { kind: MediaKind::Video, timestamp, payload: body(&[first, 1, 0, 0, 0], n, size) }
     }
 

@@ -22,8 +22,6 @@ directives! {
             "user" => user: Option<UserGroup>, in MAIN;
             /// Detaches from the terminal.
             "daemon" => daemon: Flag = "on", in MAIN;
-            /// Kept for compatibility: there is one process, with or without a supervising parent.
-            "master_process" => master_process: Flag = "on", in MAIN;
             /// Threads that move media; `auto` means one per processor.
             "worker_processes" => worker_processes: WorkerProcesses = "1", in MAIN;
             /// Limit of open files.
@@ -36,10 +34,6 @@ directives! {
             "working_directory" => working_directory: Option<RawPath>, in MAIN;
             /// File that holds the process id.
             "pid" => pid: PrefixPath = "logs/nginx.pid", in MAIN;
-            /// Accepted for compatibility.
-            "lock_file" => lock_file: PrefixPath = "logs/nginx.lock", in MAIN;
-            /// Keeps or sets an environment variable of the process and its children.
-            "env" => env: Vec<EnvVar>, in MAIN;
         }
     }
     live as Current {
@@ -49,12 +43,18 @@ directives! {
     later {
         /// Uses a changed configuration by itself, without a signal.
         "conf_watch" => Flag = "off", in MAIN;
+        /// Keeps or sets an environment variable of the process and its children.
+        "env" => Vec<EnvVar>, in MAIN;
         /// Nice value of the process, may be negative.
         "worker_priority" => Priority = "0", in MAIN;
         /// Loads a module of nginx, which is not possible here; what the module does is built in or missing.
         "load_module" => Vec<Text>, in MAIN;
     }
     needless {
+        /// A supervising parent beside the workers; there is one process, which needs none.
+        "master_process" => Flag = "on", in MAIN;
+        /// Lock files between processes.
+        "lock_file" => PrefixPath = "logs/nginx.lock", in MAIN;
         /// Binds workers to processors.
         "worker_cpu_affinity" => Words, in MAIN;
         /// Precision of cached times; no times are cached.

@@ -74,6 +74,16 @@ impl Value for ErrorLog {
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ErrorLog, Problem> {
         let target = target(args, scene)?;
+        if matches!(target, LogTarget::Memory(_) | LogTarget::Syslog(_)) {
+            let text = sentence(&[
+                b"\"",
+                &args.name.bytes,
+                b"\" to \"",
+                &args.first().bytes,
+                b"\" has no effect yet",
+            ]);
+            scene.report(Problem::warning(text).at(args.first().span));
+        }
         let level = match args.words.get(1..) {
             None | Some([]) => LogLevel::Error,
             Some([only]) => level(only)?,

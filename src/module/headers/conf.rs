@@ -8,9 +8,11 @@ use crate::module::http::header::AddHeader;
 directives! {
     /// Headers of responses.
     module "headers";
+    live as Current {
+        /// How long responses may be kept: sets `Expires` and `Cache-Control`.
+        "expires" => expires: Expires = "off", in HTTP_ALL | LOCATION_IF;
+    }
     later {
-        /// [modified] TIME|epoch|max|off or a variable: Expires and Cache-Control.
-        "expires" => Expires = "off", in HTTP_ALL | LOCATION_IF;
         /// Trailer field.
         "add_trailer" => Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
     }

@@ -30,31 +30,40 @@ impl Value for Expires {
     }
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Expires, Problem> {
-        let invalid = || args.refuse("invalid value");
-        let (modified, word) = match args.words {
-            [modified, time] if &modified.bytes[..] == b"modified" => (true, time),
-            [only] => (false, only),
-            _ => return Err(invalid()),
-        };
-        if word.bytes.contains(&b'$') {
+        if let [word] | [_, word] = args.words
+            && word.bytes.contains(&b'$')
+        {
             return Template::compile(word, &word.bytes, scene).map(Expires::Variable);
         }
+        let words: Vec<&[u8]> = args.words.iter().map(|word| &word.bytes[..]).collect();
+        Expires::of_words(&words).ok_or_else(|| args.refuse("invalid value"))
+    }
+}
+
+impl Expires {
+    /// What words without variables mean.
+    pub fn of_words(words: &[&[u8]]) -> Option<Expires> {
+        let (modified, word) = match *words {
+            [b"modified", time] => (true, time),
+            [only] => (false, only),
+            _ => return None,
+        };
         if !modified {
-            match &word.bytes[..] {
-                b"epoch" => return Ok(Expires::Epoch),
-                b"max" => return Ok(Expires::Max),
-                b"off" => return Ok(Expires::Off),
-                [b'@', time @ ..] => return seconds(time).map(Expires::Daily).ok_or_else(invalid),
+            match word {
+                b"epoch" => return Some(Expires::Epoch),
+                b"max" => return Some(Expires::Max),
+                b"off" => return Some(Expires::Off),
+                [b'@', time @ ..] => return seconds(time).map(Expires::Daily),
                 _ => {}
             }
         }
-        let (sign, time) = match &word.bytes[..] {
+        let (sign, time) = match word {
             [b'-', time @ ..] => (-1, time),
             [b'+', time @ ..] => (1, time),
             time => (1, time),
         };
-        let seconds = seconds(time).ok_or_else(invalid)? * sign;
-        Ok(if modified { Expires::Modified(seconds) } else { Expires::Access(seconds) })
+        let seconds = seconds(time)? * sign;
+        Some(if modified { Expires::Modified(seconds) } else { Expires::Access(seconds) })
     }
 }
 

@@ -1,68 +1,108 @@
-//! Directives of the hls module.
+//! Directives of HLS files.
 
+use super::{CutRule, Keys, Naming, PlaylistKind, Settings, Slicing, VariantRule};
 use crate::conf::context::RTMP_ALL;
 use crate::conf::directive::directives;
-use crate::conf::word::word_lists;
-use crate::conf::{Flag, Msec, MsecFrom, Num, OneOf, RawPath, Size, Text, Words};
+use crate::conf::{Args, Arity, Flag, Msec, MsecFrom, Num, Problem, RawPath, Scene, Size, Text, Value};
 
-word_lists! {
-    /// Words of `hls_fragment_naming`.
-    pub HlsFragmentNaming: "sequential" | "timestamp" | "system";
-    /// Words of `hls_fragment_slicing`.
-    pub HlsFragmentSlicing: "plain" | "aligned";
-    /// Words of `hls_type`.
-    pub HlsType: "live" | "event";
-}
+/// Where fragments end without a key frame, as a multiple of the wanted length.
+const LONGEST_FRAGMENT: u64 = 10;
 
 directives! {
     /// HLS files.
     module "hls";
-    later {
-        /// Writes HLS files for published streams.
-        "hls" => Flag = "off", in RTMP_ALL;
-        /// Target segment length.
-        "hls_fragment" => MsecFrom<1> = "5s", in RTMP_ALL;
-        /// Forced cut length.
-        "hls_max_fragment" => Msec, in RTMP_ALL;
-        /// Directory for playlists and segments.
-        "hls_path" => RawPath, in RTMP_ALL;
-        /// Playlist window; number of entries = length / fragment (integer division).
-        "hls_playlist_length" => Msec = "30s", in RTMP_ALL;
-        /// Audio timestamps drifting more than this from the computed ones are re-synchronised.
-        "hls_sync" => Msec = "2ms", in RTMP_ALL;
-        /// Continues the numbering of an existing playlist when a stream is published again.
-        "hls_continuous" => Flag = "on", in RTMP_ALL;
-        /// PATH/NAME/index.m3u8 and PATH/NAME/N.ts instead of PATH/NAME.m3u8 and PATH/NAME-N.ts.
-        "hls_nested" => Flag = "off", in RTMP_ALL;
-        /// How segments are numbered.
-        "hls_fragment_naming" => OneOf<HlsFragmentNaming> = "sequential", in RTMP_ALL;
-        /// plain: cut at the first key frame after hls_fragment; aligned: cut on multiples of hls_fragment.
-        "hls_fragment_slicing" => OneOf<HlsFragmentSlicing> = "plain", in RTMP_ALL;
-        /// live or event playlist; event never drops segments and disables cleanup.
-        "hls_type" => OneOf<HlsType> = "live", in RTMP_ALL;
-        /// Longest time audio is collected into one PES packet.
-        "hls_max_audio_delay" => Msec = "300ms", in RTMP_ALL;
-        /// Audio collection buffer.
-        "hls_audio_buffer_size" => Size = "1m", in RTMP_ALL;
-        /// Removes old segments, playlists and keys (cache-manager process).
-        "hls_cleanup" => Flag = "on", in RTMP_ALL;
-        /// Stream-name suffix plus attributes for a master playlist.
-        "hls_variant" => Vec<Words>, in RTMP_ALL;
-        /// Prefix for segment URIs in the playlist.
-        "hls_base_url" => Text, in RTMP_ALL;
-        /// Rounds segment ids down to a multiple.
-        "hls_fragment_naming_granularity" => Num = "0", in RTMP_ALL;
-        /// AES-128 encrypts segments and writes .key files.
-        "hls_keys" => Flag = "off", in RTMP_ALL;
-        /// Directory of the .key files.
-        "hls_key_path" => RawPath, in RTMP_ALL;
-        /// Prefix for key URIs.
-        "hls_key_url" => Text, in RTMP_ALL;
-        /// Segments per key; 0 = one key for the session.
-        "hls_fragments_per_key" => Num = "0", in RTMP_ALL;
+    held as Conf {
+        session {
+            /// Writes HLS files of published streams.
+            "hls" => hls: Flag = "off", in RTMP_ALL;
+            /// Wanted length of a segment.
+            "hls_fragment" => fragment: MsecFrom<1> = "5s", in RTMP_ALL;
+            /// Length at which a segment ends without a key frame; ten times `hls_fragment` if not given.
+            "hls_max_fragment" => max_fragment: Option<Msec>, in RTMP_ALL;
+            /// Directory of playlists and segments. A relative path starts at the current directory.
+            "hls_path" => path: RawPath = "", in RTMP_ALL;
+            /// Length of a playlist; it lists this many segments of `hls_fragment`.
+            "hls_playlist_length" => playlist_length: Msec = "30s", in RTMP_ALL;
+            /// Goes on with the playlist it finds when a stream is published again.
+            "hls_continuous" => continuous: Flag = "on", in RTMP_ALL;
+            /// Writes NAME/index.m3u8 and NAME/N.ts instead of NAME.m3u8 and NAME-N.ts.
+            "hls_nested" => nested: Flag = "off", in RTMP_ALL;
+            /// How segments are numbered.
+            "hls_fragment_naming" => fragment_naming: Naming = "sequential", in RTMP_ALL;
+            /// Cuts at the first key frame after `hls_fragment`, or behind each multiple of it.
+            "hls_fragment_slicing" => fragment_slicing: Slicing = "plain", in RTMP_ALL;
+            /// Whether old segments leave the playlist; those of an event stay for ever.
+            "hls_type" => kind: PlaylistKind = "live", in RTMP_ALL;
+            /// Removes segments, playlists and keys that are no longer needed.
+            "hls_cleanup" => cleanup: Flag = "on", in RTMP_ALL;
+            /// End of stream names that are variants of one stream, and their attributes in its master playlist.
+            "hls_variant" => variant: Vec<VariantRule>, in RTMP_ALL;
+            /// Put in front of segment URIs as it is.
+            "hls_base_url" => base_url: Text = "", in RTMP_ALL;
+            /// Numbers of segments are rounded down to multiples of this; 0 does not round.
+            "hls_fragment_naming_granularity" => fragment_naming_granularity: Num = "0", in RTMP_ALL;
+            /// Encrypts segments with AES-128 and writes key files.
+            "hls_keys" => keys: Flag = "off", in RTMP_ALL;
+            /// Directory of the keys; `hls_path` if not given.
+            "hls_key_path" => key_path: RawPath = "", in RTMP_ALL;
+            /// Put in front of key URIs as it is.
+            "hls_key_url" => key_url: Text = "", in RTMP_ALL;
+            /// Segments with the same key; 0 keeps one key for the whole publish.
+            "hls_fragments_per_key" => fragments_per_key: Num = "0", in RTMP_ALL;
+        }
     }
     needless {
+        /// `mpegts_sync` counts: a stream is packaged once for all.
+        "hls_sync" => Msec = "2ms", in RTMP_ALL;
+        /// `mpegts_audio_delay` counts: a stream is packaged once for all.
+        "hls_max_audio_delay" => Msec = "300ms", in RTMP_ALL;
+        /// `mpegts_audio_buffer_size` counts: a stream is packaged once for all.
+        "hls_audio_buffer_size" => Size = "1m", in RTMP_ALL;
         /// Without effect in the original as well.
         "hls_muxdelay" => Msec = "700ms", in RTMP_ALL;
+    }
+}
+
+impl Conf {
+    /// How a stream becomes files.
+    pub fn settings(&self) -> Settings {
+        Settings {
+            cut: CutRule {
+                fragment_ms: self.fragment.0,
+                max_fragment_ms: self
+                    .max_fragment
+                    .map_or(self.fragment.0.saturating_mul(LONGEST_FRAGMENT), |length| length.0),
+                slicing: self.fragment_slicing,
+            },
+            playlist_length_ms: self.playlist_length.0,
+            kind: self.kind,
+            naming: self.fragment_naming,
+            naming_granularity: self.fragment_naming_granularity,
+            keys: self.keys.then_some(Keys { fragments_per_key: self.fragments_per_key }),
+            cleanup: self.cleanup,
+            variants: self.variant.clone(),
+        }
+    }
+}
+
+impl Value for VariantRule {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "suffix [attribute=value ...]".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<VariantRule, Problem> {
+        let attributes = args.words.iter().skip(1).map(|word| {
+            let line_safe = !word.bytes.iter().any(u8::is_ascii_control);
+            match str::from_utf8(&word.bytes) {
+                Ok(text) if line_safe => Ok(text.to_owned()),
+                _ => Err(args.refuse("invalid value").caption("attributes are one line of UTF-8")),
+            }
+        });
+        Ok(VariantRule {
+            suffix: args.first().bytes.to_vec(),
+            attributes: attributes.collect::<Result<_, _>>()?,
+        })
     }
 }

@@ -1,3 +1,23 @@
-//! HLS files.
+//! HLS files on disk: segments, playlists and keys of every published stream.
+//!
+//! Nothing here touches a file. [`Segmenter`] says what is to be written, in order, and whoever drives it
+//! does that.
+//!
+//! - [`Cutter`] decides where one segment ends and the next begins; HLS from memory uses it too.
+//! - [`StreamName`] is a stream name that may become part of a path.
+//! - [`Layout`] names files and their URIs.
+//! - [`cleanup`] tells which files of a directory have outlived their playlist.
 
+pub mod cleanup;
 pub mod conf;
+mod cutter;
+mod layout;
+mod name;
+mod segmenter;
+mod variant;
+
+pub use cutter::{Cut, CutRule, Cutter, Slicing};
+pub use layout::Layout;
+pub use name::StreamName;
+pub use segmenter::{Action, Encryption, Keys, Naming, PlaylistKind, Segmenter, Settings};
+pub use variant::VariantRule;

@@ -1,45 +1,76 @@
-//! Directives of the hls2 module.
+//! Directives of HLS from memory.
 
+use super::Settings;
 use super::live::Hls2Live;
 use crate::conf::context::{LOCATION, RTMP_ALL};
 use crate::conf::directive::directives;
-use crate::conf::word::word_lists;
-use crate::conf::{Flag, Msec, MsecFrom, Num, OneOf, Own, Size, Text};
+use crate::conf::{Flag, Msec, MsecFrom, Num, Own, Size, Text};
+use crate::module::hls::{CutRule, Slicing};
 
-word_lists! {
-    /// Words of `hls2_fragment_slicing`.
-    pub Hls2FragmentSlicing: "plain" | "aligned";
-}
+/// Where fragments end without a key frame, as a multiple of the wanted length.
+const LONGEST_FRAGMENT: u64 = 10;
+/// Length of a playlist, as a multiple of the wanted length of a fragment.
+const PLAYLIST_FRAGMENTS: u64 = 3;
+/// How long a session lasts without requests, as a multiple of the playlist's length.
+const TIMEOUT_PLAYLISTS: u64 = 3;
 
 directives! {
     /// HLS from memory.
     module "hls2";
+    held as Conf {
+        session {
+            /// Keeps HLS fragments of published streams in memory.
+            "hls2" | "hls2memory" => hls2: Flag = "off", in RTMP_ALL;
+            /// Wanted length of a fragment.
+            "hls2_fragment" => fragment: MsecFrom<1> = "5s", in RTMP_ALL;
+            /// Length at which a fragment ends without a key frame; ten times `hls2_fragment` if not given.
+            "hls2_max_fragment" => max_fragment: Option<Msec>, in RTMP_ALL;
+            /// Length of a playlist; three times `hls2_fragment` if not given.
+            "hls2_playlist_length" => playlist_length: Option<Msec>, in RTMP_ALL;
+            /// Fragments there must be before a playlist is given out.
+            "hls2_minfrags" => minfrags: Num = "2", in RTMP_ALL;
+            /// Cuts at the first key frame after `hls2_fragment`, or behind each multiple of it.
+            "hls2_fragment_slicing" => fragment_slicing: Slicing = "plain", in RTMP_ALL;
+            /// Put in front of fragment URIs as it is.
+            "hls2_base_url" => base_url: Text = "", in RTMP_ALL;
+            /// Ends a session without requests; three times the playlist's length if not given.
+            "hls2_timeout" => timeout: Option<Msec>, in RTMP_ALL;
+        }
+    }
     live as Current {
         /// Serves HLS of the streams of the rtmp server that listens on that address.
-        "hls2_live" => hls2_live: Own<Hls2Live>, in LOCATION, no effect yet;
-    }
-    later {
-        /// Enables in-memory HLS (per-session playlists cut from the TS cache).
-        "hls2" | "hls2memory" => Flag = "off", in RTMP_ALL;
-        /// Target segment length.
-        "hls2_fragment" => MsecFrom<1> = "5s", in RTMP_ALL;
-        /// Forced cut length.
-        "hls2_max_fragment" => Msec, in RTMP_ALL;
-        /// Playlist window.
-        "hls2_playlist_length" => Msec, in RTMP_ALL;
-        /// Playlist is withheld until this many segments exist.
-        "hls2_minfrags" => Num = "2", in RTMP_ALL;
-        /// As hls_fragment_slicing.
-        "hls2_fragment_slicing" => OneOf<Hls2FragmentSlicing> = "plain", in RTMP_ALL;
-        /// Audio buffer size.
-        "hls2_audio_buffer_size" => Size, in RTMP_ALL;
-        /// Prefix for segment URIs.
-        "hls2_base_url" => Text, in RTMP_ALL;
-        /// Idle time after which a player session is dropped.
-        "hls2_timeout" => Msec, in RTMP_ALL;
+        "hls2_live" => hls2_live: Own<Hls2Live>, in LOCATION;
     }
     needless {
+        /// Without effect in the original as well; `mpegts_audio_buffer_size` counts.
+        "hls2_audio_buffer_size" => Size, in RTMP_ALL;
         /// There is nothing to clean up in memory.
         "hls2_cleanup" => Flag = "on", in RTMP_ALL;
+    }
+}
+
+impl Conf {
+    /// How fragments are made and kept.
+    pub fn settings(&self) -> Settings {
+        let longest =
+            self.max_fragment.map_or(self.fragment.0.saturating_mul(LONGEST_FRAGMENT), |length| length.0);
+        Settings {
+            cut: CutRule {
+                fragment_ms: self.fragment.0,
+                max_fragment_ms: longest,
+                slicing: self.fragment_slicing,
+            },
+            playlist_length_ms: self.playlist_length_ms(),
+            min_fragments: usize::try_from(self.minfrags).unwrap_or(usize::MAX),
+        }
+    }
+
+    /// How long a session lasts after its last request, in milliseconds.
+    pub fn timeout_ms(&self) -> u64 {
+        self.timeout.map_or(self.playlist_length_ms().saturating_mul(TIMEOUT_PLAYLISTS), |timeout| timeout.0)
+    }
+
+    fn playlist_length_ms(&self) -> u64 {
+        self.playlist_length.map_or(self.fragment.0.saturating_mul(PLAYLIST_FRAGMENTS), |length| length.0)
     }
 }

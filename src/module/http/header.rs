@@ -6,7 +6,7 @@ use super::variable::Template;
 use crate::conf::{Args, Arity, Problem, Scene, Value, sentence};
 
 /// Statuses that get added headers without `always`.
-const USUAL: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
+pub const USUAL: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
 
 /// One header of responses.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,37 +1,53 @@
-//! Directives of the mpegts module.
+//! Directives of the MPEG-TS cache for HTTP players and HLS.
 
 use crate::conf::context::RTMP_ALL;
 use crate::conf::directive::directives;
 use crate::conf::{Flag, Msec, Size};
+use crate::wire::mpegts::Settings;
 
 directives! {
-    /// The MPEG-TS cache for HTTP players and HLS from memory.
+    /// The MPEG-TS cache for HTTP players and HLS.
     module "mpegts";
+    held as Conf {
+        session {
+            /// Keeps at least this much MPEG-TS for new players, in whole groups of pictures; 0 keeps none.
+            "mpegts_cache_time" => cache_time: Msec = "0", in RTMP_ALL;
+            /// How much of the cache a new player gets at once.
+            "mpegts_one_off_send" => one_off_send: Msec = "3s", in RTMP_ALL;
+            /// A new player gets the whole cache at once.
+            "mpegts_send_all" => send_all: Flag = "off", in RTMP_ALL;
+            /// Moves a player to each new key frame, dropping what it still had to get.
+            "mpegts_low_latency" => low_latency: Flag = "off", in RTMP_ALL;
+            /// Most bytes of audio that are collected into one packet.
+            "mpegts_audio_buffer_size" => audio_buffer_size: Size = "1m", in RTMP_ALL;
+            /// Roundings of audio timestamps up to this are smoothed away.
+            "mpegts_sync" => sync: Msec = "2ms", in RTMP_ALL;
+            /// Longest time audio is collected into one packet.
+            "mpegts_audio_delay" => audio_delay: Msec = "300ms", in RTMP_ALL;
+            /// Frames that may wait for one player, and frames the cache may hold.
+            "mpegts_out_queue" => out_queue: Size = "4096", in RTMP_ALL;
+        }
+    }
     later {
-        /// TS cache length for http-ts and hls2 (whole GOPs, bounded by mpegts_out_queue/out_queue); 0 disables
-        /// the cache.
-        "mpegts_cache_time" => Msec = "0", in RTMP_ALL;
         /// Extra history kept so that a player can start in the past.
         "mpegts_roll_back" => Msec, in RTMP_ALL;
-        /// How much of the cache a new http-ts player gets in the first burst.
-        "mpegts_one_off_send" => Msec = "3s", in RTMP_ALL;
-        /// New http-ts player gets the whole cache.
-        "mpegts_send_all" => Flag = "off", in RTMP_ALL;
-        /// Audio PES collection buffer for the TS muxer.
-        "mpegts_audio_buffer_size" => Size = "1m", in RTMP_ALL;
-        /// As hls_sync for the TS muxer.
-        "mpegts_sync" | "hls2_sync" => Msec = "2ms", in RTMP_ALL;
-        /// Longest audio collection time per PES.
-        "mpegts_audio_delay" | "hls2_max_audio_delay" => Msec = "300ms", in RTMP_ALL;
-        /// TS frame ring length per publisher.
-        "mpegts_out_queue" => Size = "4096", in RTMP_ALL;
     }
     needless {
-        /// Without effect in the original as well.
-        "mpegts_low_latency" => Flag = "off", in RTMP_ALL;
         /// Without effect in the original as well.
         "mpegts_fix_timestamp" => Msec = "10s", in RTMP_ALL;
         /// Without effect in the original as well.
         "mpegts_zero_start" => Flag = "off", in RTMP_ALL;
+    }
+}
+
+impl Conf {
+    /// How a stream is packaged. `hevc_codec_id` is that of classic FLV video tags.
+    pub fn packager(&self, hevc_codec_id: u8) -> Settings {
+        Settings {
+            hevc_codec_id,
+            audio_delay_ms: self.audio_delay.0,
+            audio_sync_ms: self.sync.0,
+            audio_buffer_size: usize::try_from(self.audio_buffer_size.0).unwrap_or(usize::MAX),
+        }
     }
 }

@@ -55,8 +55,6 @@ directives! {
             "out_cork" => out_cork: Option<Size>, in RTMP | RTMP_SERVER;
             /// Closes a session without any traffic for a whole ping interval instead of pinging it.
             "busy" => busy: Flag = "off", in RTMP | RTMP_SERVER;
-            /// Buffer length assumed until the client names its own.
-            "buflen" => buflen: Msec = "1s", in RTMP | RTMP_SERVER;
         }
     }
     later {
@@ -64,6 +62,8 @@ directives! {
         "fast_reload" => Flag = "off", in RTMP;
     }
     needless {
+        /// Buffer length assumed until the client names its own; live media is sent as it comes, whatever it is.
+        "buflen" => Msec = "1s", in RTMP | RTMP_SERVER;
         /// Replaced by the `so_keepalive` parameter of `listen`.
         "so_keepalive" => OldKeepalive = "off", in RTMP | RTMP_SERVER;
         /// Size of a table that grows by itself here.

@@ -21,7 +21,7 @@ directives! {
     module "ts";
     live as Current {
         /// Serves live MPEG-TS of the streams of the rtmp server that listens on that address.
-        "ts_live" => ts_live: Own<TsLive>, in LOCATION, no effect yet;
+        "ts_live" => ts_live: Own<TsLive>, in LOCATION;
     }
 }
 

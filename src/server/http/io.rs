@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::Sleep;
 
-use super::flv::Player;
+use super::player::Player;
 use crate::server::socket::Socket;
 
 /// Bytes read for hyper at once; requests are small.

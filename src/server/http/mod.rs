@@ -2,9 +2,14 @@
 //! worker's delivery loop.
 
 mod control;
+mod cors;
+mod expires;
 mod files;
-mod flv;
+mod hls2;
 mod io;
+mod live;
+mod origin;
+mod player;
 mod stat;
 mod variables;
 
@@ -137,6 +142,9 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         let mut http = pin!(builder.serve_connection(io, service));
         let mut shutdown = context.shutdown.subscribe();
         let mut stop = pin!(shutdown.wait_for(|stop| *stop));
+        let mut draining = context.draining.subscribe();
+        let mut drain = pin!(draining.wait_for(|draining| *draining));
+        let mut drained = false;
         let mut timer = pin!(tokio::time::sleep(idle.duration()));
         poll_fn(|cx| {
             let polled = http.as_mut().poll(cx);
@@ -145,6 +153,11 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
                     Poll::Ready(outcome) => outcome,
                     Poll::Pending => Ok(()),
                 });
+            }
+            if !drained && drain.as_mut().poll(cx).is_ready() {
+                drained = true;
+                http.as_mut().graceful_shutdown();
+                cx.waker().wake_by_ref();
             }
             while timer.as_mut().poll(cx).is_ready() {
                 match served.idle_until(idle.duration()) {
@@ -226,13 +239,13 @@ impl Exchange<'_> {
         }
         match &self.location.handler {
             Handler::Return(fixed) => self.fixed(fixed),
-            Handler::FlvLive(flv) => flv::answer(self, flv).await,
+            Handler::FlvLive(flv) => live::answer(self, flv.into()).await,
+            Handler::TsLive(ts) => live::answer(self, ts.into()).await,
+            Handler::Hls2Live(hls2) => hls2::answer(self, hls2).await,
             Handler::RtmpStat(parts, stylesheet) => stat::answer(self, *parts, stylesheet),
             Handler::RtmpControl(parts) => control::answer(self, *parts),
             Handler::Static(place) => files::answer(self, place).await,
-            Handler::SysStat | Handler::TsLive(_) | Handler::Hls2Live(_) | Handler::Unsupported(_) => {
-                plain(StatusCode::SERVICE_UNAVAILABLE)
-            }
+            Handler::SysStat | Handler::Unsupported(_) => plain(StatusCode::SERVICE_UNAVAILABLE),
         }
     }
 
@@ -283,8 +296,9 @@ impl Exchange<'_> {
         }
     }
 
-    /// `add_header`, on the statuses that nginx adds them to.
+    /// `expires` and `add_header`, on the statuses that nginx adds them to.
     fn add_headers(&self, status: StatusCode, headers: &mut HeaderMap) {
+        expires::add(self, status, headers);
         for AddHeader { name, value, .. } in
             self.location.conf.add_header.iter().filter(|header| header.applies_to(status.as_u16()))
         {

@@ -15,6 +15,7 @@ use crate::module::notify::conf::MetaType;
 use crate::server::admission::Entered;
 use crate::server::context::Context;
 use crate::server::event;
+use crate::server::mpegts::Outputs;
 use crate::server::notify::{Answer, Event, Slot};
 use crate::server::session::{Reason, Session, mark};
 use crate::server::view::AppView;
@@ -26,6 +27,7 @@ pub struct Publishing {
     view: AppView,
     stream_id: u32,
     entered: Box<Entered>,
+    _outputs: Outputs,
     tracks: Tracks,
     /// What this turn has brought; pushed as one batch.
     batch: Vec<Incoming>,
@@ -56,9 +58,11 @@ impl Publishing {
                 _ => millis(application.gop.fix_timestamp),
             },
         };
+        let outputs = Outputs::prepare(context, &view, entered.stream());
         if entered.stream().start_publish(entered.session().id, settings).is_err() {
             return Err(entered);
         }
+        outputs.begin(context, &view, entered.stream());
         let tracks = Tracks::new(
             application.codec.meta,
             u8::try_from(application.rtmp.hevc_codecid).unwrap_or(u8::MAX),
@@ -70,6 +74,7 @@ impl Publishing {
             view,
             stream_id,
             entered,
+            _outputs: outputs,
             tracks,
             batch: Vec::new(),
             idle,

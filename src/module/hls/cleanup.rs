@@ -1,0 +1,35 @@
+//! Which files of an HLS directory have outlived their playlist, `hls_cleanup`.
+//!
+//! The segmenter removes what it wrote itself while its stream is published. This rule is for what it
+//! leaves behind: the last files of a publish, and those of a server that was stopped.
+
+/// How old, by its time of modification, a file must be to be removed; `None` for files that are not
+/// ours. `file_name` is the last part of its path.
+///
+/// A playlist lives as long as the media in it. Segments and keys live twice as long, as players may
+/// still be at the first entry of the last playlist.
+pub fn max_age_ms(file_name: &[u8], playlist_length_ms: u64) -> Option<u64> {
+    let is = |extension: &[u8]| file_name.len() > extension.len() && file_name.ends_with(extension);
+    if is(b".m3u8") {
+        Some(playlist_length_ms)
+    } else if is(b".ts") || is(b".key") {
+        Some(playlist_length_ms.saturating_mul(2))
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_outlive_their_playlist_and_strangers_stay() {
+        assert_eq!(max_age_ms(b"s1.m3u8", 30_000), Some(30_000));
+        assert_eq!(max_age_ms(b"s1-0.ts", 30_000), Some(60_000));
+        assert_eq!(max_age_ms(b"0.key", 30_000), Some(60_000));
+        for other in [&b"index.html"[..], b".ts", b"s1.m3u8.tmp", b"crossdomain.xml"] {
+            assert_eq!(max_age_ms(other, 30_000), None);
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Where one segment ends and the next begins.
+//!
+//! ```text
+//!           first key frame (aligned: first one behind a multiple)
+//! waiting ─────────────────────────────────────────────────────────► open ──┐ next segment
+//!    ▲                                                                │ ▲───┘
+//!    └─────────────────────────── finish ─────────────────────────────┘
+//! ```
+//!
+//! An open segment ends at the first key frame after the fragment length; at any piece when the longest
+//! length is reached; at once when timestamps jump; at the next key frame when codecs change.
+
+use crate::conf::word::one_of;
+use crate::wire::mpegts::TsFrame;
+
+one_of! {
+    /// `hls_fragment_slicing` and `hls2_fragment_slicing`.
+    pub enum Slicing {
+        /// At the first key frame after the fragment length.
+        "plain" => Plain,
+        /// At the first key frame behind each multiple of the fragment length, so that servers and variants
+        /// fed with the same timestamps cut at the same frames.
+        "aligned" => Aligned,
+    }
+}
+
+/// How long segments are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CutRule {
+    /// Wanted length.
+    pub fragment_ms: u64,
+    /// Length at which a segment ends without a key frame.
+    pub max_fragment_ms: u64,
+    /// How the wanted length is counted.
+    pub slicing: Slicing,
+}
+
+/// What to do with a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// No segment is open, and none can start here.
+    Skip,
+    /// It belongs to the open segment.
+    Append,
+    /// It starts a new segment. Its [`lead`](TsFrame::lead) has to come first.
+    Start {
+        /// How long the segment was that ends here, if one was open.
+        ended_ms: Option<u64>,
+        /// Whether it does not go on from that segment: other timestamps or other codecs.
+        discontinuity: bool,
+    },
+}
+
+/// Decides for the pieces of one stream, in their order.
+#[derive(Debug)]
+pub struct Cutter {
+    /// A segment of this size ends whatever its timestamps say: they might stand still.
+    max_bytes: usize,
+    open: Option<Open>,
+    /// Aligned slicing: the multiple in which the first key frame was seen.
+    waiting_since: Option<u64>,
+    /// The next segment is not a continuation, and the next key frame starts it.
+    discontinuity: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    start_ms: u64,
+    /// Where the latest piece ends, as far as it is known.
+    end_ms: u64,
+    /// Length of what the segment holds from before a jump inside it.
+    before_jump_ms: u64,
+    /// Latest time of video and of audio. Audio is collected, and may be older than the video before it.
+    latest_ms: [Option<u64>; 2],
+    pieces: usize,
+    bytes: usize,
+}
+
+impl Cutter {
+    /// A cutter that waits for a first key frame. No segment gets far above `max_bytes`.
+    pub fn new(max_bytes: usize) -> Self {
+        Self { max_bytes, open: None, waiting_since: None, discontinuity: false }
+    }
+
+    /// Decides for the next piece.
+    pub fn handle_frame(&mut self, rule: &CutRule, frame: &TsFrame) -> Cut {
+        self.discontinuity |= frame.program_change;
+        let Some(open) = &mut self.open else { return self.start_first(rule, frame) };
+
+        if open.jumps_to(frame, rule) {
+            self.discontinuity = true;
+            if open.pieces >= PIECES_BEFORE_JUMP {
+                let ended_ms = open.length_ms();
+                return self.start(frame, Some(ended_ms));
+            }
+            open.follow_jump(frame);
+        }
+
+        let length_ms = open.length_at(frame.dts_ms);
+        let boundary = match rule.slicing {
+            Slicing::Plain => length_ms + ROUNDING_MS >= rule.fragment_ms,
+            Slicing::Aligned => multiple(open.start_ms, rule) != multiple(frame.dts_ms, rule),
+        };
+        let cut = frame.key && (boundary || self.discontinuity);
+        let forced = length_ms >= rule.max_fragment_ms.max(1) || open.bytes >= self.max_bytes;
+        if cut || forced {
+            return self.start(frame, Some(length_ms));
+        }
+        open.append(frame);
+        Cut::Append
+    }
+
+    /// Ends the open segment, if there is one: how long it was. What comes next is no continuation.
+    pub fn finish(&mut self) -> Option<u64> {
+        let open = self.open.take()?;
+        self.waiting_since = None;
+        self.discontinuity = true;
+        Some(open.length_ms())
+    }
+
+    /// Makes the first segment a discontinuity, as after segments of an earlier publish.
+    pub fn follow_earlier(&mut self) {
+        self.discontinuity = true;
+    }
+
+    fn start_first(&mut self, rule: &CutRule, frame: &TsFrame) -> Cut {
+        if !frame.key {
+            return Cut::Skip;
+        }
+        if rule.slicing == Slicing::Aligned {
+            let now = multiple(frame.dts_ms, rule);
+            if *self.waiting_since.get_or_insert(now) == now {
+                return Cut::Skip;
+            }
+        }
+        self.start(frame, None)
+    }
+
+    fn start(&mut self, frame: &TsFrame, ended_ms: Option<u64>) -> Cut {
+        let mut open = Open {
+            start_ms: frame.dts_ms,
+            end_ms: frame.dts_ms,
+            before_jump_ms: 0,
+            latest_ms: [None; 2],
+            pieces: 0,
+            bytes: 0,
+        };
+        open.append(frame);
+        self.open = Some(open);
+        Cut::Start { ended_ms, discontinuity: std::mem::take(&mut self.discontinuity) }
+    }
+}
+
+impl Open {
+    fn append(&mut self, frame: &TsFrame) {
+        self.latest_ms[usize::from(frame.video)] = Some(frame.dts_ms);
+        self.end_ms = self.end_ms.max(frame.dts_ms.saturating_add(frame.duration_ms));
+        self.pieces += 1;
+        self.bytes = self.bytes.saturating_add(frame.bytes.len());
+    }
+
+    fn length_ms(&self) -> u64 {
+        self.length_at(self.end_ms)
+    }
+
+    fn length_at(&self, dts_ms: u64) -> u64 {
+        self.before_jump_ms.saturating_add(dts_ms.saturating_sub(self.start_ms))
+    }
+
+    /// Compared with the latest piece of the same kind, and if there is none with the segment's start.
+    fn jumps_to(&self, frame: &TsFrame, rule: &CutRule) -> bool {
+        let latest = self.latest_ms[usize::from(frame.video)].unwrap_or(self.start_ms);
+        let forward = frame.dts_ms.saturating_sub(latest);
+        let backward = latest.saturating_sub(frame.dts_ms);
+        forward > rule.max_fragment_ms.max(FORWARD_JUMP_MS) || backward > BACKWARD_JUMP_MS
+    }
+
+    fn follow_jump(&mut self, frame: &TsFrame) {
+        self.before_jump_ms = self.length_ms();
+        self.start_ms = frame.dts_ms;
+        self.end_ms = frame.dts_ms;
+        self.latest_ms = [None; 2];
+    }
+}
+
+fn multiple(dts_ms: u64, rule: &CutRule) -> u64 {
+    dts_ms / rule.fragment_ms.max(1)
+}
+
+/// Key frames one fragment apart may be stated a millisecond closer.
+const ROUNDING_MS: u64 = 1;
+
+/// Timestamps that go back by more are a jump, as in the original. Less is bad interleaving.
+const BACKWARD_JUMP_MS: u64 = 1_000;
+
+/// Timestamps that go forward by more than this, and than the longest segment, are a jump.
+const FORWARD_JUMP_MS: u64 = 10_000;
+
+/// A segment with fewer pieces is not ended by a jump but by the next key frame, or a publisher could
+/// have a file made for every message.
+const PIECES_BEFORE_JUMP: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    const RULE: CutRule = CutRule { fragment_ms: 1_000, max_fragment_ms: 5_000, slicing: Slicing::Plain };
+
+    fn frame(dts_ms: u64, video: bool, key: bool) -> TsFrame {
+        TsFrame {
+            bytes: Bytes::from_static(&[0x47]),
+            tables: Bytes::new(),
+            starts_with_tables: key,
+            dts_ms,
+            duration_ms: 40,
+            video,
+            key,
+            program_change: false,
+        }
+    }
+
+    /// Feeds 25 pictures a second from `from` to `to`, a key frame at each of `keys`, and lists the cuts.
+    fn feed(cutter: &mut Cutter, rule: &CutRule, from: u64, to: u64, keys: &[u64]) -> Vec<(u64, Cut)> {
+        (from..to)
+            .step_by(40)
+            .map(|dts_ms| (dts_ms, cutter.handle_frame(rule, &frame(dts_ms, true, keys.contains(&dts_ms)))))
+            .filter(|(_, cut)| *cut != Cut::Append)
+            .collect()
+    }
+
+    fn cutter() -> Cutter {
+        Cutter::new(1_000)
+    }
+
+    fn start(ended_ms: impl Into<Option<u64>>, discontinuity: bool) -> Cut {
+        Cut::Start { ended_ms: ended_ms.into(), discontinuity }
+    }
+
+    #[test]
+    fn cuts_at_the_first_key_frame_after_the_fragment() {
+        let mut cutter = cutter();
+        let cuts = feed(&mut cutter, &RULE, 0, 4_000, &[80, 600, 1_200, 1_800, 2_400]);
+        let want = [
+            (0, Cut::Skip),
+            (40, Cut::Skip),
+            (80, start(None, false)),
+            (1_200, start(1_120, false)),
+            (2_400, start(1_200, false)),
+        ];
+        assert_eq!(cuts, want);
+        assert_eq!(cutter.finish(), Some(1_600));
+        assert_eq!(cutter.finish(), None);
+    }
+
+    #[test]
+    fn longest_length_cuts_without_a_key_frame() {
+        let mut cutter = cutter();
+        let cuts = feed(&mut cutter, &RULE, 0, 11_000, &[0]);
+        assert_eq!(
+            cuts,
+            [(0, start(None, false)), (5_000, start(5_000, false)), (10_000, start(5_000, false))]
+        );
+    }
+
+    #[test]
+    fn timestamps_that_stand_still_do_not_make_endless_segments() {
+        let mut cutter = cutter();
+        cutter.handle_frame(&RULE, &frame(0, true, true));
+        let cuts: Vec<_> = (1..2_500)
+            .filter(|_| cutter.handle_frame(&RULE, &frame(0, true, false)) != Cut::Append)
+            .collect();
+        assert_eq!(cuts, [1_000, 2_000]);
+    }
+
+    #[test]
+    fn key_frame_a_millisecond_early_is_late_enough() {
+        let mut cutter = cutter();
+        cutter.handle_frame(&RULE, &frame(1, true, true));
+        assert_eq!(cutter.handle_frame(&RULE, &frame(1_000, true, true)), start(999, false));
+    }
+
+    #[test]
+    fn aligned_slicing_depends_on_timestamps_alone() {
+        let rule = CutRule { slicing: Slicing::Aligned, ..RULE };
+        let keys: Vec<u64> = (0..20).map(|n| n * 400).collect();
+        let at = |from| {
+            let cuts = feed(&mut cutter(), &rule, from, 6_000, &keys);
+            cuts.into_iter().filter(|(_, cut)| *cut != Cut::Skip).map(|(at, _)| at).collect::<Vec<_>>()
+        };
+        assert_eq!(at(400), [1_200, 2_000, 3_200, 4_000, 5_200]);
+        assert_eq!(at(1_600), [2_000, 3_200, 4_000, 5_200]);
+    }
+
+    #[test]
+    fn jump_of_timestamps_is_a_discontinuity() {
+        let mut cutter = cutter();
+        feed(&mut cutter, &RULE, 50_000, 50_800, &[50_000]);
+        assert_eq!(cutter.handle_frame(&RULE, &frame(0, true, true)), start(800, true));
+        feed(&mut cutter, &RULE, 40, 400, &[]);
+        assert_eq!(cutter.handle_frame(&RULE, &frame(90_000, true, false)), start(400, true));
+    }
+
+    #[test]
+    fn audio_behind_the_video_is_no_jump() {
+        let mut cutter = cutter();
+        feed(&mut cutter, &RULE, 50_000, 50_800, &[50_000]);
+        assert_eq!(cutter.handle_frame(&RULE, &frame(49_200, false, false)), Cut::Append);
+        assert_eq!(cutter.handle_frame(&RULE, &frame(50_800, true, false)), Cut::Append);
+    }
+
+    #[test]
+    fn jumping_with_every_message_does_not_cut_with_every_message() {
+        let mut cutter = cutter();
+        cutter.handle_frame(&RULE, &frame(0, true, true));
+        let cuts = (0..800)
+            .map(|n| cutter.handle_frame(&RULE, &frame(n % 2 * 100_000, true, false)))
+            .filter(|cut| *cut != Cut::Append)
+            .count();
+        assert_eq!(cuts, 100);
+    }
+
+    #[test]
+    fn new_codecs_wait_for_a_key_frame_only() {
+        let mut cutter = cutter();
+        feed(&mut cutter, &RULE, 0, 200, &[0]);
+        let changed = TsFrame { program_change: true, ..frame(200, false, false) };
+        assert_eq!(cutter.handle_frame(&RULE, &changed), Cut::Append);
+        assert_eq!(cutter.handle_frame(&RULE, &frame(240, true, true)), start(240, true));
+        assert_eq!(cutter.handle_frame(&RULE, &frame(280, true, true)), Cut::Append);
+    }
+}

@@ -1,0 +1,95 @@
+//! Where the files of a stream are, and how a playlist points at them.
+
+use std::path::PathBuf;
+
+use super::StreamName;
+
+/// The names of one stream's files. Paths are relative to `hls_path`, those of keys to `hls_key_path`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The stream.
+    pub name: StreamName,
+    /// `hls_nested`: a directory for every stream.
+    pub nested: bool,
+    /// `hls_base_url`, put in front of segment URIs as it is.
+    pub base_url: String,
+    /// `hls_key_url`, put in front of key URIs as it is.
+    pub key_url: String,
+}
+
+impl Layout {
+    /// The media playlist.
+    pub fn playlist_file(&self) -> PathBuf {
+        self.name.file(if self.nested { "/index.m3u8" } else { ".m3u8" })
+    }
+
+    /// The segment with this number.
+    pub fn segment_file(&self, id: u64) -> PathBuf {
+        self.name.file(&format!("{}{id}.ts", self.separator()))
+    }
+
+    /// What the playlist calls the segment with this number.
+    pub fn segment_uri(&self, id: u64) -> String {
+        format!("{}{id}.ts", self.uri_prefix(&self.base_url))
+    }
+
+    /// The key that was made for the segment with this number.
+    pub fn key_file(&self, id: u64) -> PathBuf {
+        self.name.file(&format!("{}{id}.key", self.separator()))
+    }
+
+    /// What the playlist calls that key.
+    pub fn key_uri(&self, id: u64) -> String {
+        format!("{}{id}.key", self.uri_prefix(&self.key_url))
+    }
+
+    /// The number in a segment URI of this layout.
+    pub fn segment_id(&self, uri: &str) -> Option<u64> {
+        let id = uri.strip_prefix(&self.uri_prefix(&self.base_url))?.strip_suffix(".ts")?;
+        id.bytes().all(|byte| byte.is_ascii_digit()).then(|| id.parse().ok())?
+    }
+
+    /// Without a base URL the reference is relative to the playlist, and names only what is beside it.
+    fn uri_prefix(&self, base_url: &str) -> String {
+        match (self.nested, base_url.is_empty()) {
+            (true, true) => String::new(),
+            (false, true) => format!("{}-", self.name.last_uri()),
+            (_, false) => format!("{base_url}{}{}", self.name.uri(), self.separator()),
+        }
+    }
+
+    fn separator(&self) -> &'static str {
+        if self.nested { "/" } else { "-" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_both_layouts() {
+        let mut layout = Layout {
+            name: StreamName::new(b"inst/s1").unwrap(),
+            nested: false,
+            base_url: String::new(),
+            key_url: "https://k/".to_owned(),
+        };
+        assert_eq!(layout.playlist_file(), PathBuf::from("inst/s1.m3u8"));
+        assert_eq!(layout.segment_file(7), PathBuf::from("inst/s1-7.ts"));
+        assert_eq!(layout.segment_uri(7), "s1-7.ts");
+        assert_eq!(layout.key_uri(7), "https://k/inst/s1-7.key");
+
+        layout.nested = true;
+        assert_eq!(layout.playlist_file(), PathBuf::from("inst/s1/index.m3u8"));
+        assert_eq!(layout.segment_file(7), PathBuf::from("inst/s1/7.ts"));
+        assert_eq!(layout.segment_uri(7), "7.ts");
+
+        layout.base_url = "/cdn/".to_owned();
+        assert_eq!(layout.segment_uri(7), "/cdn/inst/s1/7.ts");
+        assert_eq!(layout.segment_id("/cdn/inst/s1/7.ts"), Some(7));
+        assert_eq!(layout.segment_id("/cdn/inst/s2/7.ts"), None);
+        assert_eq!(layout.segment_id("/cdn/inst/s1/+7.ts"), None);
+        assert_eq!(layout.segment_id("/cdn/inst/s1/.ts"), None);
+    }
+}

@@ -1,0 +1,370 @@
+//! Pieces of transport stream in, things to do with files out.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use super::variant::master_playlist;
+use super::{Cut, CutRule, Cutter, Layout, VariantRule};
+use crate::conf::word::one_of;
+use crate::wire::hls::{Key, MediaPlaylist, MediaSegment, SEGMENTS_MAX, target_duration};
+use crate::wire::mpegts::{TICKS_PER_MS, TsFrame};
+
+one_of! {
+    /// How segments are numbered, `hls_fragment_naming`.
+    pub enum Naming {
+        /// One after the other.
+        "sequential" => Sequential,
+        /// By the 90 kHz timestamp of their first piece.
+        "timestamp" => Timestamp,
+        /// By the milliseconds of the system clock at their start.
+        "system" => System,
+    }
+}
+
+one_of! {
+    /// `hls_type`.
+    pub enum PlaylistKind {
+        /// A window over the latest segments.
+        "live" => Live,
+        /// All segments since the start.
+        "event" => Event,
+    }
+}
+
+/// Encryption of segments, `hls_keys on`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keys {
+    /// Segments encrypted with the same key; 0 for all of a publish.
+    pub fragments_per_key: u64,
+}
+
+/// How a stream becomes files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where segments end.
+    pub cut: CutRule,
+    /// Length of a live playlist.
+    pub playlist_length_ms: u64,
+    /// Live or event.
+    pub kind: PlaylistKind,
+    /// How segments are numbered.
+    pub naming: Naming,
+    /// Numbers are rounded down to multiples of this, if it is above 0.
+    pub naming_granularity: u64,
+    /// Encryption, if wanted.
+    pub keys: Option<Keys>,
+    /// Whether segments that left the playlist are removed. An event playlist never loses any.
+    pub cleanup: bool,
+    /// Master playlists this stream may take part in.
+    pub variants: Vec<VariantRule>,
+}
+
+/// Something to do, in the order given. Paths are relative to `hls_path`, those of keys to
+/// `hls_key_path`, and hold no `..`; missing directories are to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Make 16 random bytes, write them, and keep them for the segments that name this key.
+    WriteKey {
+        /// File below the key path.
+        file: PathBuf,
+        /// Which key it is.
+        key_id: u64,
+    },
+    /// Create a file, or truncate one from an earlier time. One segment is open at a time.
+    OpenSegment {
+        /// File to create.
+        file: PathBuf,
+        /// How to encrypt it.
+        encryption: Option<Encryption>,
+    },
+    /// Append to the open segment.
+    Append(Bytes),
+    /// Close the open segment.
+    CloseSegment {
+        /// The file, complete now.
+        file: PathBuf,
+        /// How long it lasts.
+        duration_ms: u64,
+    },
+    /// Replace a playlist in one step: write another file, then rename it.
+    WritePlaylist {
+        /// File to replace.
+        file: PathBuf,
+        /// Its content.
+        text: String,
+    },
+    /// Remove a segment.
+    Remove {
+        /// File to remove.
+        file: PathBuf,
+    },
+    /// Remove a key.
+    RemoveKey {
+        /// File below the key path.
+        file: PathBuf,
+    },
+}
+
+/// AES-128-CBC with PKCS #7 padding over the whole segment (RFC 8216 §4.3.2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encryption {
+    /// The key announced by [`Action::WriteKey`].
+    pub key_id: u64,
+    /// Initialisation vector of every segment with this key.
+    pub iv: [u8; 16],
+}
+
+/// Makes segments and playlists of one publish.
+///
+/// Where the numbering is to go on (`hls_continuous`), hand over the text found in
+/// [`Layout::playlist_file`] with [`resume`](Self::resume). Then feed [`handle_frame`](Self::handle_frame),
+/// and at the end call [`finish`](Self::finish).
+#[derive(Debug)]
+pub struct Segmenter {
+    layout: Layout,
+    settings: Settings,
+    cutter: Cutter,
+    /// Segments in the playlist.
+    listed: VecDeque<Segment>,
+    /// Segments that left the playlist and are still on disk, oldest first.
+    retired: VecDeque<Segment>,
+    open: Option<Segment>,
+    /// Media sequence number of the first listed segment.
+    media_sequence: u64,
+    /// Discontinuities that left the playlist.
+    discontinuity_sequence: u64,
+    /// Never falls while the playlist lives (RFC 8216 §6.2.1).
+    target_duration: u64,
+    key: Option<CurrentKey>,
+}
+
+#[derive(Clone, Debug)]
+struct Segment {
+    id: u64,
+    duration_ms: u64,
+    discontinuity: bool,
+    key_id: Option<u64>,
+}
+
+#[derive(Debug)]
+struct CurrentKey {
+    id: u64,
+    segments: u64,
+}
+
+impl Segmenter {
+    /// A segmenter whose playlist is empty.
+    pub fn new(layout: Layout, settings: Settings) -> Self {
+        Self {
+            layout,
+            settings,
+            cutter: Cutter::new(SEGMENT_BYTES_MAX),
+            listed: VecDeque::new(),
+            retired: VecDeque::new(),
+            open: None,
+            media_sequence: 0,
+            discontinuity_sequence: 0,
+            target_duration: 0,
+            key: None,
+        }
+    }
+
+    /// Goes on from the playlist of an earlier publish. A text that is none of ours is ignored; if only its
+    /// URIs are not, as after a change of `hls_base_url`, the numbering goes on without them.
+    pub fn resume(&mut self, playlist: &[u8]) {
+        let Some(playlist) = MediaPlaylist::parse(playlist) else { return };
+        let segments: Option<VecDeque<_>> = playlist.segments.iter().map(|found| self.adopt(found)).collect();
+        self.media_sequence = playlist.media_sequence;
+        self.discontinuity_sequence = playlist.discontinuity_sequence;
+        match segments {
+            Some(segments) => {
+                self.target_duration = playlist.target_duration.min(TARGET_DURATION_MAX);
+                self.listed = segments;
+                self.shorten();
+            }
+            None => self.media_sequence = self.media_sequence.saturating_add(playlist.segments.len() as u64),
+        }
+        self.cutter.follow_earlier();
+    }
+
+    /// Takes the next piece; `unix_ms` is the time of the system clock.
+    pub fn handle_frame(&mut self, frame: &TsFrame, unix_ms: u64, actions: &mut Vec<Action>) {
+        match self.cutter.handle_frame(&self.settings.cut, frame) {
+            Cut::Skip => return,
+            Cut::Append => {}
+            Cut::Start { ended_ms, discontinuity } => {
+                if let Some(ended_ms) = ended_ms {
+                    self.close(ended_ms, actions);
+                }
+                self.open(frame, unix_ms, discontinuity, actions);
+                actions.extend(frame.lead().map(|tables| Action::Append(tables.clone())));
+            }
+        }
+        actions.push(Action::Append(frame.bytes.clone()));
+    }
+
+    /// Ends the last segment. There is no end tag: players wait for the next publish, as they are used to.
+    pub fn finish(&mut self, actions: &mut Vec<Action>) {
+        if let Some(ended_ms) = self.cutter.finish() {
+            self.close(ended_ms, actions);
+        }
+    }
+
+    /// Takes other settings for what comes next.
+    pub fn configure(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Names of the stream's files.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn open(&mut self, frame: &TsFrame, unix_ms: u64, discontinuity: bool, actions: &mut Vec<Action>) {
+        let id = self.next_id(frame, unix_ms);
+        let key_id = self.settings.keys.map(|keys| self.key_for(id, keys, actions));
+        let encryption = key_id.map(|key_id| Encryption { key_id, iv: u128::from(key_id).to_be_bytes() });
+        actions.push(Action::OpenSegment { file: self.layout.segment_file(id), encryption });
+        self.open = Some(Segment { id, duration_ms: 0, discontinuity, key_id });
+    }
+
+    fn close(&mut self, duration_ms: u64, actions: &mut Vec<Action>) {
+        let Some(mut segment) = self.open.take() else { return };
+        segment.duration_ms = duration_ms;
+        actions.push(Action::CloseSegment { file: self.layout.segment_file(segment.id), duration_ms });
+        self.listed.push_back(segment);
+        self.shorten();
+
+        let playlist = self.playlist();
+        self.target_duration = playlist.target_duration;
+        let text = playlist.to_string();
+        actions.push(Action::WritePlaylist { file: self.layout.playlist_file(), text });
+        // Written again with each segment, so that it never looks older than the media it points at.
+        if let Some((file, text)) = master_playlist(&self.layout, &self.settings.variants) {
+            actions.push(Action::WritePlaylist { file, text });
+        }
+        self.remove_outlived(actions);
+    }
+
+    /// Takes what no longer fits off the playlist.
+    fn shorten(&mut self) {
+        while self.listed.len() > self.most_listed() {
+            let Some(segment) = self.listed.pop_front() else { return };
+            self.media_sequence = self.media_sequence.saturating_add(1);
+            self.discontinuity_sequence += u64::from(segment.discontinuity);
+            self.retired.push_back(segment);
+        }
+    }
+
+    fn most_listed(&self) -> usize {
+        let most = match self.settings.kind {
+            PlaylistKind::Live => self.settings.playlist_length_ms / self.settings.cut.fragment_ms.max(1),
+            PlaylistKind::Event => u64::MAX,
+        };
+        usize::try_from(most).unwrap_or(usize::MAX).clamp(1, SEGMENTS_MAX)
+    }
+
+    /// A player that read the last playlist with a segment may ask for it for one playlist length more
+    /// (RFC 8216 §6.2.2).
+    fn remove_outlived(&mut self, actions: &mut Vec<Action>) {
+        let mut retired_ms: u64 = self.retired.iter().map(|segment| segment.duration_ms).sum();
+        let most = 2 * self.most_listed() + RETIRED_SPARE;
+        while retired_ms > self.settings.playlist_length_ms || self.retired.len() > most {
+            let Some(segment) = self.retired.pop_front() else { return };
+            retired_ms -= segment.duration_ms;
+            if !self.settings.cleanup || self.settings.kind == PlaylistKind::Event {
+                continue;
+            }
+            // Numbers by timestamp may come again; the file is then a newer one.
+            if !self.on_disk().any(|other| other.id == segment.id) {
+                actions.push(Action::Remove { file: self.layout.segment_file(segment.id) });
+            }
+            if let Some(key_id) = segment.key_id
+                && !self.on_disk().any(|other| other.key_id == Some(key_id))
+                && self.key.as_ref().is_none_or(|key| key.id != key_id)
+            {
+                actions.push(Action::RemoveKey { file: self.layout.key_file(key_id) });
+            }
+        }
+    }
+
+    fn on_disk(&self) -> impl Iterator<Item = &Segment> {
+        self.retired.iter().chain(&self.listed).chain(&self.open)
+    }
+
+    /// The number of a segment that starts with this piece.
+    fn next_id(&self, frame: &TsFrame, unix_ms: u64) -> u64 {
+        let id = match self.settings.naming {
+            Naming::Sequential => self.media_sequence.saturating_add(self.listed.len() as u64),
+            Naming::Timestamp => frame.dts_ms.saturating_mul(TICKS_PER_MS),
+            Naming::System => unix_ms,
+        };
+        let step = self.settings.naming_granularity.max(1);
+        let mut id = id - id % step;
+        // Rounding makes equal numbers of different segments, and a playlist must not name a file twice.
+        while self.listed.iter().any(|segment| segment.id == id) {
+            let Some(next) = id.checked_add(step) else { break };
+            id = next;
+        }
+        id
+    }
+
+    fn key_for(&mut self, id: u64, keys: Keys, actions: &mut Vec<Action>) -> u64 {
+        if let Some(key) = &mut self.key
+            && (keys.fragments_per_key == 0 || key.segments < keys.fragments_per_key)
+        {
+            key.segments += 1;
+            return key.id;
+        }
+        self.key = Some(CurrentKey { id, segments: 1 });
+        actions.push(Action::WriteKey { file: self.layout.key_file(id), key_id: id });
+        id
+    }
+
+    fn playlist(&self) -> MediaPlaylist {
+        let longest_ms = self.listed.iter().map(|segment| segment.duration_ms).max().unwrap_or(0);
+        let segments = self.listed.iter().map(|segment| MediaSegment {
+            uri: self.layout.segment_uri(segment.id),
+            duration_ms: segment.duration_ms,
+            discontinuity: segment.discontinuity,
+            key: segment.key_id.map(|id| Key { uri: self.layout.key_uri(id), iv: id.into() }),
+        });
+        MediaPlaylist {
+            media_sequence: self.media_sequence,
+            discontinuity_sequence: self.discontinuity_sequence,
+            target_duration: target_duration(self.settings.cut.fragment_ms, longest_ms)
+                .max(self.target_duration),
+            event: self.settings.kind == PlaylistKind::Event,
+            segments: segments.collect(),
+        }
+    }
+
+    /// A segment found in a playlist, if its names are ones we would give.
+    fn adopt(&self, found: &MediaSegment) -> Option<Segment> {
+        let key_id = match &found.key {
+            Some(key) => {
+                let id = u64::try_from(key.iv).ok()?;
+                (self.layout.key_uri(id) == key.uri).then_some(Some(id))?
+            }
+            None => None,
+        };
+        Some(Segment {
+            id: self.layout.segment_id(&found.uri)?,
+            duration_ms: found.duration_ms,
+            discontinuity: found.discontinuity,
+            key_id,
+        })
+    }
+}
+
+/// Largest segment on disk, apart from its last piece.
+const SEGMENT_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Longest target duration believed of a playlist found on disk, in seconds.
+const TARGET_DURATION_MAX: u64 = 3_600;
+
+/// Retired segments kept beyond twice the playlist, where segments are shorter than the playlist was made
+/// for.
+const RETIRED_SPARE: usize = 16;

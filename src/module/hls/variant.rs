@@ -1,0 +1,68 @@
+//! Master playlists over the variants of a stream, `hls_variant`.
+
+use std::path::PathBuf;
+
+use super::{Layout, StreamName};
+use crate::wire::hls::{MasterPlaylist, VariantStream};
+
+/// One `hls_variant` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariantRule {
+    /// End of the stream name that marks this variant.
+    pub suffix: Vec<u8>,
+    /// Attributes of the variant, such as `BANDWIDTH=160000`.
+    pub attributes: Vec<String>,
+}
+
+/// The master playlist a stream takes part in, if its name has one of the suffixes: its file, relative to
+/// `hls_path`, and its text. All variants are listed, published or not.
+pub(super) fn master_playlist(layout: &Layout, rules: &[VariantRule]) -> Option<(PathBuf, String)> {
+    let base = rules.iter().find_map(|rule| layout.name.strip_suffix(&rule.suffix))?;
+    let variants = rules
+        .iter()
+        .filter_map(|rule| {
+            let uri = media_playlist_uri(layout, &base.with_suffix(&rule.suffix)?);
+            let program = std::iter::once("PROGRAM-ID=1".to_owned());
+            Some(VariantStream { attributes: program.chain(rule.attributes.iter().cloned()).collect(), uri })
+        })
+        .collect();
+    let playlist = MasterPlaylist { version: Some(3), variants };
+    Some((base.file(".m3u8"), playlist.to_string()))
+}
+
+fn media_playlist_uri(layout: &Layout, name: &StreamName) -> String {
+    let name = if layout.base_url.is_empty() { name.last_uri() } else { name.uri() };
+    let index = if layout.nested { "/index" } else { "" };
+    format!("{}{name}{index}.m3u8", layout.base_url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_variant_is_listed_under_the_common_name() {
+        let rules = [("_low", "BANDWIDTH=160000"), ("_hi", "BANDWIDTH=640000")].map(|(suffix, attribute)| {
+            VariantRule { suffix: suffix.into(), attributes: vec![attribute.to_owned()] }
+        });
+        let mut layout = Layout {
+            name: StreamName::new(b"s1_hi").unwrap(),
+            nested: false,
+            base_url: String::new(),
+            key_url: String::new(),
+        };
+        let want = "#EXTM3U\n#EXT-X-VERSION:3\n\
+                    #EXT-X-STREAM-INF:PROGRAM-ID=1,BANDWIDTH=160000\ns1_low.m3u8\n\
+                    #EXT-X-STREAM-INF:PROGRAM-ID=1,BANDWIDTH=640000\ns1_hi.m3u8\n";
+        assert_eq!(master_playlist(&layout, &rules), Some(("s1.m3u8".into(), want.to_owned())));
+
+        layout.nested = true;
+        let (file, text) = master_playlist(&layout, &rules).unwrap();
+        assert_eq!((file, text.contains("\ns1_low/index.m3u8\n")), ("s1.m3u8".into(), true));
+
+        for other in [&b"s1"[..], b"_hi"] {
+            layout.name = StreamName::new(other).unwrap();
+            assert_eq!(master_playlist(&layout, &rules), None);
+        }
+    }
+}

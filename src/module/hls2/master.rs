@@ -1,0 +1,82 @@
+//! The playlist a player without a session gets.
+
+use super::SessionId;
+use crate::wire::hls::{MasterPlaylist, VariantStream};
+
+/// The request for a master playlist, as it came.
+#[derive(Clone, Copy, Debug)]
+pub struct MasterRequest<'a> {
+    /// `http` or `https`.
+    pub scheme: &'a str,
+    /// The Host header.
+    pub host: &'a str,
+    /// The path.
+    pub path: &'a str,
+    /// The query without `?`, empty if there is none.
+    pub query: &'a str,
+}
+
+impl MasterRequest<'_> {
+    /// The answer: one variant, whose media playlist is that of the session. It is the same whether the
+    /// stream exists or not.
+    ///
+    /// `scheme=` and `location=` in the query stand for the scheme and for the first part of the path, where
+    /// a proxy in front of the server has others. They stay in the query, like all of it.
+    pub fn playlist(&self, id: &SessionId) -> String {
+        let scheme = self.argument("scheme").unwrap_or(self.scheme);
+        let (location, path) = match self.argument("location") {
+            Some(location) => (location, behind_first_part(self.path)),
+            None => ("", self.path),
+        };
+        let separator = if self.query.is_empty() { "" } else { "&" };
+        let uri = format!("{scheme}://{}{location}{path}?session={id}{separator}{}", self.host, self.query);
+        // What a player sent must not add lines to the playlist.
+        let uri = uri.chars().filter(|character: &char| character.is_ascii_graphic()).collect();
+        let attributes = vec!["BANDWIDTH=1".to_owned(), "AVERAGE-BANDWIDTH=1".to_owned()];
+        MasterPlaylist { version: None, variants: vec![VariantStream { attributes, uri }] }.to_string()
+    }
+
+    fn argument(&self, name: &str) -> Option<&str> {
+        let arguments = self.query.split('&').filter_map(|argument| argument.split_once('='));
+        arguments.filter(|(key, value)| *key == name && !value.is_empty()).map(|(_, value)| value).next()
+    }
+}
+
+/// `/s1.m3u8` of `/hls2/s1.m3u8`, and all of a path with one part.
+fn behind_first_part(path: &str) -> &str {
+    let second = path.char_indices().skip(1).find(|(_, character)| *character == '/');
+    second.map_or(path, |(at, _)| &path[at..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn playlist(path: &str, query: &str) -> String {
+        let id = SessionId::parse(b"a").unwrap();
+        MasterRequest { scheme: "http", host: "h:80", path, query }.playlist(&id)
+    }
+
+    #[test]
+    fn lines_of_the_original() {
+        assert_eq!(
+            playlist("/hls2/s1.m3u8", "tk=1"),
+            "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,AVERAGE-BANDWIDTH=1\n\
+             http://h:80/hls2/s1.m3u8?session=a&tk=1\n"
+        );
+    }
+
+    #[test]
+    fn proxies_may_have_another_scheme_and_place() {
+        let text = playlist("/hls2/s1.m3u8", "scheme=https&location=/cdn/x");
+        let want = "https://h:80/cdn/x/s1.m3u8?session=a&scheme=https&location=/cdn/x";
+        assert_eq!(text.lines().nth(2), Some(want));
+    }
+
+    #[test]
+    fn no_request_adds_lines() {
+        for (path, query) in [("/a\r\n#EXTINF:1,\nb", ""), ("/a.m3u8", "location=\n#x"), ("/\u{e4}", "\0")] {
+            assert_eq!(playlist(path, query).lines().count(), 3);
+        }
+    }
+}

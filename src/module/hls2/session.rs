@@ -1,0 +1,223 @@
+//! One player of HLS from memory.
+
+use std::fmt;
+
+use super::Window;
+use crate::wire::hls::{MediaPlaylist, MediaSegment, push_path_segment, target_duration};
+
+/// What a player's requests have in common, the value of `session=`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// A new one in the form of the original, whose parts say where and when it was made. It names a
+    /// session and protects nothing.
+    pub fn new(unix_seconds: u64, counter: u64, slot: u32, connection: u64) -> Self {
+        Self(format!("{unix_seconds}t-{counter}i-{slot}p-{connection}c"))
+    }
+
+    /// One chosen by a player, which may choose what it likes, as long as it can stand in a playlist.
+    pub fn parse(value: &[u8]) -> Option<Self> {
+        let harmless = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!*()%+:@,".contains(&byte);
+        if value.is_empty() || value.len() > SESSION_ID_MAX || !value.iter().all(harmless) {
+            return None;
+        }
+        Some(Self(value.iter().copied().map(char::from).collect()))
+    }
+
+    /// The value as it stands in a query.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A player between its requests.
+#[derive(Debug)]
+pub struct Session {
+    id: SessionId,
+    /// `slot=` of fragment URIs: which process holds the session.
+    slot: u32,
+    /// Number of the first fragment it was told of.
+    first: Option<u64>,
+    /// Never falls while the session lives (RFC 8216 §6.2.1).
+    target_duration: u64,
+    last_request_ms: u64,
+}
+
+impl Session {
+    /// A session that begins with a request at `now_ms`.
+    pub fn new(id: SessionId, slot: u32, now_ms: u64) -> Self {
+        Self { id, slot, first: None, target_duration: 0, last_request_ms: now_ms }
+    }
+
+    /// Notes a request, for a playlist or for a fragment.
+    pub fn touch(&mut self, now_ms: u64) {
+        self.last_request_ms = now_ms;
+    }
+
+    /// When the session is over unless another request comes. `timeout_ms` as in `hls2_timeout`.
+    pub fn expires_at_ms(&self, timeout_ms: u64) -> u64 {
+        self.last_request_ms.saturating_add(timeout_ms)
+    }
+
+    /// What it is called.
+    pub fn id(&self) -> &SessionId {
+        &self.id
+    }
+
+    /// The media playlist, or `None` while the window has too few fragments to begin with: the player
+    /// waits, and asking again after the next fragment is complete is up to the caller.
+    ///
+    /// A player begins with the latest `hls2_minfrags` fragments, the first of which is marked as a
+    /// discontinuity, as in the original. `base_url` as in `hls2_base_url`.
+    pub fn playlist(&mut self, window: &Window, name: &[u8], base_url: &str) -> Option<String> {
+        let begins_anew = self.first.is_none_or(|first| !self.can_go_on(first, window));
+        let first = if begins_anew {
+            if !window.is_ready() {
+                return None;
+            }
+            window.latest(window.min_fragments()).next()?.id
+        } else {
+            self.first?
+        };
+        self.first = Some(first);
+
+        let mut stem = base_url.to_owned();
+        push_path_segment(name, &mut stem);
+        let listed: Vec<_> =
+            window.latest(window.most_listed()).filter(|fragment| fragment.id >= first).collect();
+        let oldest = listed.first()?;
+        let longest_ms = listed.iter().map(|fragment| fragment.duration_ms).max().unwrap_or(0);
+        self.target_duration =
+            self.target_duration.max(target_duration(window.settings().cut.fragment_ms, longest_ms));
+        let segments = listed.iter().map(|fragment| MediaSegment {
+            uri: format!("{stem}-{}.ts?session={}&slot={}", fragment.id, self.id, self.slot),
+            duration_ms: fragment.duration_ms,
+            discontinuity: fragment.discontinuity || fragment.id == first,
+            key: None,
+        });
+        let playlist = MediaPlaylist {
+            media_sequence: oldest.id,
+            discontinuity_sequence: oldest.discontinuity_sequence,
+            target_duration: self.target_duration,
+            event: false,
+            segments: segments.collect(),
+        };
+        Some(playlist.to_string())
+    }
+
+    /// Whether the numbers this session knows are still those of the window. They are not when the stream
+    /// was forgotten and came back.
+    fn can_go_on(&self, first: u64, window: &Window) -> bool {
+        window.latest(1).next().is_some_and(|latest| latest.id >= first)
+    }
+}
+
+/// Longest session id a player may choose.
+const SESSION_ID_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::Settings;
+    use super::*;
+    use crate::module::hls::{CutRule, Slicing};
+    use crate::wire::mpegts::TsFrame;
+
+    #[test]
+    fn playlist_is_withheld_until_there_are_enough_fragments() {
+        let (mut window, mut session) = (window(), session());
+        publish(&mut window, 0, 1_800);
+        assert_eq!(session.playlist(&window, b"s1", ""), None);
+        publish(&mut window, 1_800, 2_200);
+        assert_eq!(
+            session.playlist(&window, b"s1", "").unwrap(),
+            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-TARGETDURATION:1\n\
+             #EXT-X-DISCONTINUITY\n#EXTINF:1.000,\ns1-0.ts?session=a&slot=0\n\
+             #EXTINF:1.000,\ns1-1.ts?session=a&slot=0\n"
+        );
+    }
+
+    #[test]
+    fn playlist_grows_to_its_length_and_then_slides() {
+        let (mut window, mut session) = (window(), session());
+        publish(&mut window, 0, 5_200);
+        let sequence =
+            |text: &str| text.split("SEQUENCE:").nth(1).unwrap().split('\n').next().unwrap().to_owned();
+        let mut seen = Vec::new();
+        for second in 5..9 {
+            let text = session.playlist(&window, b"s1", "").unwrap();
+            let mark = text.contains("#EXT-X-DISCONTINUITY\n");
+            seen.push((sequence(&text), text.matches(".ts?").count(), mark));
+            publish(&mut window, second * 1_000 + 200, second * 1_000 + 1_200);
+        }
+        let want = [("3", 2, true), ("3", 3, true), ("3", 4, true), ("4", 4, false)];
+        assert_eq!(seen, want.map(|(sequence, count, mark)| (sequence.to_owned(), count, mark)));
+    }
+
+    #[test]
+    fn base_url_and_odd_names_make_valid_references() {
+        let (mut window, mut session) = (window(), session());
+        publish(&mut window, 0, 3_000);
+        let text = session.playlist(&window, b"#\n1", "https://cdn/").unwrap();
+        assert!(text.contains("\nhttps://cdn/%23%0A1-0.ts?session=a&slot=0\n"), "{text}");
+    }
+
+    #[test]
+    fn stream_that_came_back_begins_anew() {
+        let (mut window, mut session) = (self::window(), session());
+        publish(&mut window, 0, 9_200);
+        session.playlist(&window, b"s1", "").unwrap();
+        let mut window = self::window();
+        assert_eq!(session.playlist(&window, b"s1", ""), None);
+        publish(&mut window, 0, 2_200);
+        assert!(session.playlist(&window, b"s1", "").unwrap().contains("MEDIA-SEQUENCE:0\n"));
+    }
+
+    #[test]
+    fn session_ids_of_players_cannot_break_a_playlist() {
+        assert_eq!(SessionId::new(1_700_000_000, 5, 0, 42).as_str(), "1700000000t-5i-0p-42c");
+        assert_eq!(SessionId::parse(b"abc").map(|id| id.0), Some("abc".to_owned()));
+        for bad in [&b""[..], b"a\nb", b"a&b", b"a b", b"a#b", b"\xff", &[b'a'; 129]] {
+            assert_eq!(SessionId::parse(bad), None, "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn session_lives_from_request_to_request() {
+        let mut session = Session::new(SessionId::parse(b"a").unwrap(), 0, 1_000);
+        session.touch(5_000);
+        assert_eq!(session.expires_at_ms(12_000), 17_000);
+    }
+
+    fn session() -> Session {
+        Session::new(SessionId::parse(b"a").unwrap(), 0, 0)
+    }
+
+    fn window() -> Window {
+        let cut = CutRule { fragment_ms: 1_000, max_fragment_ms: 2_000, slicing: Slicing::Plain };
+        Window::new(Settings { cut, playlist_length_ms: 4_000, min_fragments: 2 })
+    }
+
+    fn publish(window: &mut Window, from_ms: u64, to_ms: u64) {
+        for dts_ms in (from_ms..to_ms).step_by(200) {
+            window.handle_frame(&TsFrame {
+                bytes: Bytes::from_static(b"packets"),
+                tables: Bytes::from_static(b"tables"),
+                starts_with_tables: true,
+                dts_ms,
+                duration_ms: 200,
+                video: true,
+                key: dts_ms % 1_000 == 0,
+                program_change: false,
+            });
+        }
+    }
+}

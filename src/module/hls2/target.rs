@@ -1,0 +1,60 @@
+//! What a request asks for, by the last part of its path.
+
+/// A request for HLS from memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target<'a> {
+    /// `name.m3u8`: the media playlist of the session in the query, or without one a master playlist.
+    Playlist {
+        /// The stream.
+        name: &'a [u8],
+    },
+    /// `name-<id>.ts`.
+    Fragment {
+        /// The stream.
+        name: &'a [u8],
+        /// Number of the fragment.
+        id: u64,
+    },
+}
+
+impl<'a> Target<'a> {
+    /// Reads the decoded path behind the application. `None` is answered with 404.
+    pub fn parse(path: &'a [u8]) -> Option<Self> {
+        if let Some(name) = path.strip_suffix(b".m3u8") {
+            return (!name.is_empty()).then_some(Self::Playlist { name });
+        }
+        // The name may have hyphens of its own.
+        let stem = path.strip_suffix(b".ts")?;
+        let hyphen = stem.iter().rposition(|&byte| byte == b'-')?;
+        let (name, digits) = (&stem[..hyphen], &stem[hyphen + 1..]);
+        if name.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        let id = str::from_utf8(digits).ok()?.parse().ok()?;
+        Some(Self::Fragment { name, id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn playlists_fragments_and_the_rest() {
+        assert_eq!(Target::parse(b"s1.m3u8"), Some(Target::Playlist { name: b"s1" }));
+        assert_eq!(Target::parse(b"cam-1-12.ts"), Some(Target::Fragment { name: b"cam-1", id: 12 }));
+        for other in [
+            &b"s1.txt"[..],
+            b"s1",
+            b".m3u8",
+            b"-1.ts",
+            b"s1.ts",
+            b"s1-.ts",
+            b"s1-+1.ts",
+            b"s1-99999999999999999999.ts",
+            b"",
+        ] {
+            assert_eq!(Target::parse(other), None, "{}", other.escape_ascii());
+        }
+    }
+}

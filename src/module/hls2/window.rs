@@ -1,0 +1,244 @@
+//! The latest fragments of a stream.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::module::hls::{Cut, CutRule, Cutter};
+use crate::wire::mpegts::TsFrame;
+
+/// How fragments are made and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Where fragments end. The original ends them at the longest length only (`hls2_max_fragment`), and
+    /// never where that is not set; here the wanted length counts, as documented.
+    pub cut: CutRule,
+    /// Length of a playlist, `hls2_playlist_length`.
+    pub playlist_length_ms: u64,
+    /// Fragments there must be before a first playlist is given out, `hls2_minfrags`.
+    pub min_fragments: usize,
+}
+
+/// One complete fragment, a transport stream by itself.
+#[derive(Debug)]
+pub struct Fragment {
+    /// Its number, which is also its media sequence number.
+    pub id: u64,
+    /// How long it lasts.
+    pub duration_ms: u64,
+    /// Whether it does not go on from the fragment before.
+    pub discontinuity: bool,
+    /// Number of discontinuities before this fragment.
+    pub discontinuity_sequence: u64,
+    /// Bytes of all its chunks, a multiple of 188.
+    pub len: usize,
+    /// The content, shared with everyone else who reads the stream.
+    pub chunks: Vec<Bytes>,
+}
+
+/// Fragments of one stream. It lasts as long as the stream has players, whoever publishes.
+///
+/// Feed [`handle_frame`](Self::handle_frame) and wake those who wait for a playlist whenever it returns
+/// `true`.
+#[derive(Debug)]
+pub struct Window {
+    settings: Settings,
+    cutter: Cutter,
+    /// Complete fragments, oldest first. Their numbers have no gaps.
+    fragments: VecDeque<Arc<Fragment>>,
+    open: Option<Fragment>,
+    next_id: u64,
+    discontinuities: u64,
+    /// Bytes of the complete fragments.
+    bytes: usize,
+}
+
+impl Window {
+    /// A window with nothing in it.
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            cutter: Cutter::new(FRAGMENT_BYTES_MAX),
+            fragments: VecDeque::new(),
+            open: None,
+            next_id: 0,
+            discontinuities: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Takes the next piece; tells whether it completed a fragment.
+    pub fn handle_frame(&mut self, frame: &TsFrame) -> bool {
+        let mut completed = false;
+        match self.cutter.handle_frame(&self.settings.cut, frame) {
+            Cut::Skip => return false,
+            Cut::Append => {}
+            Cut::Start { ended_ms, discontinuity } => {
+                completed = ended_ms.is_some_and(|ended_ms| self.complete(ended_ms));
+                self.start(discontinuity);
+                if let Some(tables) = frame.lead() {
+                    self.append(tables);
+                }
+            }
+        }
+        self.append(&frame.bytes);
+        completed
+    }
+
+    /// Completes the fragment at hand, as its publisher left; tells whether there was one. Players keep
+    /// what is there, and the next publisher follows behind a discontinuity.
+    pub fn finish(&mut self) -> bool {
+        self.cutter.finish().is_some_and(|ended_ms| self.complete(ended_ms))
+    }
+
+    /// Takes other settings for what comes next.
+    pub fn configure(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
+    /// Whether a first playlist can be given out.
+    pub fn is_ready(&self) -> bool {
+        self.fragments.len() >= self.min_fragments()
+    }
+
+    /// The fragment with this number, listed or lately listed.
+    pub fn fragment(&self, id: u64) -> Option<&Arc<Fragment>> {
+        let first = self.fragments.front()?.id;
+        self.fragments.get(usize::try_from(id.checked_sub(first)?).ok()?)
+    }
+
+    /// The fragments a playlist shows, oldest first, at most `most` of them.
+    pub(super) fn latest(&self, most: usize) -> impl Iterator<Item = &Arc<Fragment>> {
+        self.fragments.range(self.fragments.len().saturating_sub(most)..)
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Fragments a first playlist shows.
+    pub(super) fn min_fragments(&self) -> usize {
+        self.settings.min_fragments.clamp(1, FRAGMENTS_MAX)
+    }
+
+    /// Fragments any playlist shows at most.
+    pub(super) fn most_listed(&self) -> usize {
+        let most = self.settings.playlist_length_ms / self.settings.cut.fragment_ms.max(1);
+        usize::try_from(most).unwrap_or(usize::MAX).clamp(self.min_fragments(), FRAGMENTS_MAX)
+    }
+
+    fn start(&mut self, discontinuity: bool) {
+        let discontinuity_sequence = self.discontinuities;
+        self.discontinuities += u64::from(discontinuity);
+        self.open = Some(Fragment {
+            id: self.next_id,
+            duration_ms: 0,
+            discontinuity,
+            discontinuity_sequence,
+            len: 0,
+            chunks: Vec::new(),
+        });
+        self.next_id += 1;
+    }
+
+    fn append(&mut self, bytes: &Bytes) {
+        if let Some(open) = &mut self.open {
+            open.len += bytes.len();
+            open.chunks.push(bytes.clone());
+        }
+    }
+
+    fn complete(&mut self, duration_ms: u64) -> bool {
+        let Some(open) = self.open.take() else { return false };
+        self.bytes += open.len;
+        self.fragments.push_back(Arc::new(Fragment { duration_ms, ..open }));
+        // A fragment stays for one more playlist after it left the playlist, for players that are late
+        // (RFC 8216 §6.2.2).
+        let most = 2 * self.most_listed();
+        while self.fragments.len() > most || self.bytes > WINDOW_BYTES_MAX && self.fragments.len() > 1 {
+            let Some(gone) = self.fragments.pop_front() else { break };
+            self.bytes -= gone.len;
+        }
+        true
+    }
+}
+
+/// Most fragments in a playlist.
+const FRAGMENTS_MAX: usize = 1_000;
+
+/// Largest fragment, apart from its last piece.
+const FRAGMENT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Bytes after which fragments go early. A playlist of 30 s at 20 Mbit/s has 75 MB, twice that is kept.
+const WINDOW_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+const _: () = assert!(FRAGMENT_BYTES_MAX * 2 <= WINDOW_BYTES_MAX, "a playlist needs more than one fragment");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::module::hls::Slicing;
+
+    #[test]
+    fn fragments_end_at_the_wanted_length() {
+        let mut window = Window::new(settings());
+        let completed = publish(&mut window, 0, 10_000);
+        assert_eq!(completed, 9);
+        let durations: Vec<_> = window.latest(100).map(|fragment| fragment.duration_ms).collect();
+        assert_eq!(durations, [1_000; 8]);
+    }
+
+    #[test]
+    fn fragment_starts_with_tables_and_knows_its_length() {
+        let mut window = Window::new(settings());
+        publish(&mut window, 0, 1_200);
+        let fragment = window.fragment(0).unwrap();
+        assert_eq!(fragment.chunks.len(), 6);
+        assert_eq!(fragment.chunks[0], "tables");
+        assert_eq!(fragment.len, 6 + 5 * 7);
+    }
+
+    #[test]
+    fn late_players_find_fragments_that_left_the_playlist() {
+        let mut window = Window::new(settings());
+        publish(&mut window, 0, 10_000);
+        assert!(window.fragment(0).is_none());
+        assert_eq!(window.fragment(1).map(|fragment| fragment.id), Some(1));
+        assert_eq!(window.fragment(8).map(|fragment| fragment.id), Some(8));
+        assert!(window.fragment(9).is_none(), "it is not complete");
+        assert!(window.fragment(u64::MAX).is_none());
+    }
+
+    #[test]
+    fn next_publisher_follows_behind_a_discontinuity() {
+        let mut window = Window::new(settings());
+        publish(&mut window, 0, 1_600);
+        assert!(window.finish() && !window.finish());
+        publish(&mut window, 90_000, 91_200);
+        let seen: Vec<_> = window
+            .latest(9)
+            .map(|fragment| (fragment.id, fragment.duration_ms, fragment.discontinuity))
+            .collect();
+        assert_eq!(seen, [(0, 1_000, false), (1, 600, false), (2, 1_000, true)]);
+    }
+
+    fn settings() -> Settings {
+        let cut = CutRule { fragment_ms: 1_000, max_fragment_ms: 50_000, slicing: Slicing::Plain };
+        Settings { cut, playlist_length_ms: 4_000, min_fragments: 2 }
+    }
+
+    fn publish(window: &mut Window, from_ms: u64, to_ms: u64) -> usize {
+        let frames = (from_ms..to_ms).step_by(200).map(|dts_ms| TsFrame {
+            bytes: Bytes::from_static(b"packets"),
+            tables: Bytes::from_static(b"tables"),
+            starts_with_tables: false,
+            dts_ms,
+            duration_ms: 200,
+            video: true,
+            key: dts_ms % 1_000 == 0,
+            program_change: false,
+        });
+        frames.filter(|frame| window.handle_frame(frame)).count()
+    }
+}

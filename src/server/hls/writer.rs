@@ -1,0 +1,150 @@
+//! Does with files what the segmenter says. Runs on threads that may wait for a disk.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use super::crypt::{BLOCK, Encryptor};
+use super::place::Place;
+use crate::module::hls::{Action, Encryption};
+
+/// The files of one publish.
+pub struct Writer {
+    path: PathBuf,
+    key_path: PathBuf,
+    place: Place,
+    /// The key in use, by its number.
+    key: Option<(u64, [u8; BLOCK])>,
+    open: Option<Open>,
+}
+
+struct Open {
+    path: PathBuf,
+    file: File,
+    encryptor: Option<Encryptor>,
+}
+
+/// What could not be done, and with which file.
+#[derive(Debug)]
+pub struct WriteError {
+    /// What was tried, as the system call is called.
+    pub call: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub error: io::Error,
+}
+
+impl Writer {
+    /// Files below `path`, keys below `key_path`.
+    pub fn new(path: PathBuf, key_path: PathBuf, place: Place) -> Self {
+        Writer { path, key_path, place, key: None, open: None }
+    }
+
+    /// Does everything in order; what fails is reported and the rest goes on.
+    pub fn perform(&mut self, actions: Vec<Action>, errors: &mut Vec<WriteError>) {
+        for action in actions {
+            if let Err(error) = self.act(action) {
+                errors.push(error);
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Result<(), WriteError> {
+        match action {
+            Action::WriteKey { file, key_id } => self.write_key(&file, key_id),
+            Action::OpenSegment { file, encryption } => self.open_segment(&file, encryption),
+            Action::Append(bytes) => self.append(&bytes),
+            Action::CloseSegment { .. } => self.close_segment(),
+            Action::WritePlaylist { file, text } => {
+                let path = self.path.join(file);
+                self.place.hold(&path);
+                replace(&path, text.as_bytes())
+            }
+            Action::Remove { file } => remove(self.path.join(file)),
+            Action::RemoveKey { file } => remove(self.key_path.join(file)),
+        }
+    }
+
+    fn write_key(&mut self, file: &Path, key_id: u64) -> Result<(), WriteError> {
+        let path = self.key_path.join(file);
+        let mut key = [0; BLOCK];
+        // Without a key of its own a segment must not be written at all.
+        self.key = None;
+        getrandom::getrandom(&mut key).map_err(|error| failed("getrandom", &path)(error.into()))?;
+        replace(&path, &key)?;
+        self.key = Some((key_id, key));
+        Ok(())
+    }
+
+    fn open_segment(&mut self, file: &Path, encryption: Option<Encryption>) -> Result<(), WriteError> {
+        let path = self.path.join(file);
+        self.open = None;
+        let encryptor = match encryption {
+            None => None,
+            Some(Encryption { key_id, iv }) => match &self.key {
+                Some((id, key)) if *id == key_id => Some(Encryptor::new(key, &iv)),
+                _ => return Err(failed("encrypt", &path)(io::Error::other("its key was not written"))),
+            },
+        };
+        let file = create(&path)?;
+        self.open = Some(Open { path, file, encryptor });
+        Ok(())
+    }
+
+    /// Without an open segment there is nothing to do: the failure to open it was reported.
+    fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let written = match &mut open.encryptor {
+            None => open.file.write_all(bytes),
+            Some(encryptor) => open.file.write_all(&encryptor.update(bytes)),
+        };
+        let done = written.map_err(failed("write", &open.path));
+        if done.is_err() {
+            // The segment stays as it is; one report is enough.
+            self.open = None;
+        }
+        done
+    }
+
+    fn close_segment(&mut self) -> Result<(), WriteError> {
+        let Some(Open { path, mut file, encryptor }) = self.open.take() else { return Ok(()) };
+        match encryptor {
+            None => Ok(()),
+            Some(encryptor) => file.write_all(&encryptor.finish()).map_err(failed("write", &path)),
+        }
+    }
+}
+
+fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WriteError {
+    move |error| WriteError { call, path: path.to_owned(), error }
+}
+
+/// Creates a file, and the directories to it where they are missing.
+fn create(path: &Path) -> Result<File, WriteError> {
+    match File::create(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let parent = path.parent().unwrap_or(Path::new(""));
+            fs::create_dir_all(parent).map_err(failed("mkdir", parent))?;
+            File::create(path).map_err(failed("open", path))
+        }
+        done => done.map_err(failed("open", path)),
+    }
+}
+
+/// Replaces a file in one step: readers see the old or the new one.
+fn replace(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".tmp");
+    let beside = PathBuf::from(name);
+    create(&beside)?.write_all(content).map_err(failed("write", &beside))?;
+    fs::rename(&beside, path).map_err(failed("rename", path))
+}
+
+/// Removes a file; one that is gone already is no failure.
+fn remove(path: PathBuf) -> Result<(), WriteError> {
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("unlink", &path)(error)),
+        _ => Ok(()),
+    }
+}

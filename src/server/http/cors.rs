@@ -1,0 +1,23 @@
+//! Headers the original gives every live response, for players in a browser.
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::Exchange;
+
+const CORS: [(&str, &str); 5] = [
+    ("access-control-allow-origin", "*"),
+    ("access-control-allow-credentials", "true"),
+    ("access-control-allow-methods", "*"),
+    ("access-control-allow-headers", "Content-Type,Access-Token"),
+    ("access-control-expose-headers", "*"),
+];
+
+/// Adds the headers that `add_header` does not set itself: browsers refuse a second value.
+pub(super) fn add(exchange: &Exchange<'_>, headers: &mut HeaderMap) {
+    for (name, value) in CORS {
+        let own = &exchange.location.conf.add_header;
+        if !own.iter().any(|header| header.name.eq_ignore_ascii_case(name.as_bytes())) {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A live response whose head is out: its media goes from the delivery loop to the socket.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context as TaskContext, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame};
+use tokio::sync::watch;
+
+use crate::hub::cursor::PlayerSettings;
+use crate::hub::packet::{Container, http_chunk};
+use crate::hub::stream::{Phase, Stream};
+use crate::server::admission::Entered;
+use crate::server::context::Worker;
+use crate::server::delivery::{Gone, Join};
+use crate::server::event;
+use crate::server::mpegts::Feed;
+use crate::server::session::{Reason, mark};
+use crate::server::socket::Socket;
+use crate::server::view::AppView;
+
+/// The body hyper believes in: it never says anything, since the media does not pass through hyper.
+pub(super) struct Silent;
+
+impl HttpBody for Silent {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        Poll::Pending
+    }
+}
+
+/// A player whose response head is out.
+pub struct Player {
+    pub(super) view: AppView,
+    pub(super) entered: Box<Entered>,
+    /// What is sent: the session's stream, or what is made of it.
+    pub(super) stream: Arc<Stream>,
+    /// That of `stream`.
+    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) settings: PlayerSettings,
+    /// First bytes of the file.
+    pub(super) lead: Bytes,
+    /// What makes `stream`, if it is not the session's own.
+    pub(super) _feed: Option<Arc<Feed>>,
+}
+
+impl Player {
+    /// Lets the delivery loop send until one side ends it. As the original, the end is that of the connection: a
+    /// chunked body gets no last chunk, so that a player can tell a stream that broke off from a whole file.
+    pub async fn run(mut self: Box<Self>, worker: &Worker, socket: Arc<Socket>) {
+        let session = self.entered.session().clone();
+        let context = self.entered.context().clone();
+        socket.set_nodelay(self.view.held().rtmp.tcp_nodelay);
+        mark(&session.moments.first_data);
+        worker.delivery.join(Join {
+            session: session.id,
+            stream: self.stream.clone(),
+            socket: socket.clone(),
+            settings: self.settings,
+            lead: self.lead(),
+            link: session.link.clone(),
+            send_timeout: self.view.server().held.timeout.duration(),
+        });
+        event::playing(&session);
+        let idle = self.view.held().live.idle_streams;
+        let mut shutdown = context.shutdown.subscribe();
+        let reason = tokio::select! {
+            () = hung_up(&socket) => Reason::NormalClose,
+            reason = session.closed() => reason,
+            () = session.link.ended() => match session.link.gone() {
+                Some(Gone::WriteError) | None => Reason::FlvSendErr,
+                Some(Gone::SendTimeout | Gone::Stalled) => Reason::FlvSendTimeout,
+            },
+            _ = self.phase.wait_for(|p| !idle && !p.publishing) => Reason::StreamEnd,
+            _ = shutdown.wait_for(|stop| *stop) => Reason::ProcessExit,
+        };
+        session.set_reason(reason);
+        worker.delivery.leave(self.stream.id(), session.id);
+        event::played(&session, session.link.dropped_total.load(Ordering::Relaxed));
+    }
+
+    fn is_chunked(&self) -> bool {
+        matches!(self.settings.container, Container::FlvChunked | Container::RawChunked)
+    }
+
+    /// The first bytes of the body. An empty chunk would be its end.
+    fn lead(&self) -> Bytes {
+        if self.is_chunked() && !self.lead.is_empty() { http_chunk(&self.lead) } else { self.lead.clone() }
+    }
+}
+
+/// Waits until the peer closes. What it still sends is of no interest.
+async fn hung_up(socket: &Socket) {
+    let mut ignored = [0; 512];
+    while socket.readable().await.is_ok() {
+        match socket.try_read(&mut ignored) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}

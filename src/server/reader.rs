@@ -1,0 +1,74 @@
+//! A task that takes everything a stream brings, as delivery workers do: packagers, recorders, relays.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+use crate::hub::gop::StartSettings;
+use crate::hub::packet::Packet;
+use crate::hub::stream::{Joined, Stream, Wake};
+
+/// Numbers of delivery workers stay far below.
+const FIRST: usize = usize::MAX / 2;
+
+/// A place in a stream's packets. The stream bounds what waits here; what is not fetched in time is lost.
+pub struct Reader {
+    stream: Arc<Stream>,
+    id: usize,
+    ready: Arc<Ready>,
+    /// Number of the packet that comes next.
+    next: u64,
+}
+
+struct Ready(Notify);
+
+impl Wake for Ready {
+    fn wake(&self, _: u64) {
+        self.0.notify_one();
+    }
+}
+
+impl Reader {
+    /// Reads from now on.
+    pub fn attach(stream: &Arc<Stream>) -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(FIRST);
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let ready = Arc::new(Ready(Notify::new()));
+        let next = stream.attach(id, ready.clone());
+        Reader { stream: stream.clone(), id, ready, next }
+    }
+
+    /// The stream.
+    pub fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// What the stream's cache holds of the time before: the headers in force, and packets from the oldest key
+    /// frame up to where fetching begins. To be asked before the first fetch.
+    pub fn before(&self) -> Joined {
+        // Any time but 0 asks for the cache; how much of it is decided by `send_all`.
+        let start = StartSettings { cache_time: 1, send_all: true, low_latency: false };
+        self.stream.join(start, self.next)
+    }
+
+    /// Waits until there may be something to fetch.
+    pub async fn ready(&self) {
+        self.ready.0.notified().await;
+    }
+
+    /// Appends what is new. Returns the packets that were lost before it.
+    pub fn fetch(&mut self, out: &mut Vec<Arc<Packet>>) -> u64 {
+        let before = out.len();
+        let start = self.stream.fetch(self.id, out);
+        let lost = start.saturating_sub(self.next);
+        self.next = start + (out.len() - before) as u64;
+        lost
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.stream.detach(self.id);
+    }
+}

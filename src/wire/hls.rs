@@ -1,0 +1,278 @@
+//! The text of HLS playlists (RFC 8216), written and read.
+//!
+//! Tags, their order and their form are those of the original server, as players and scripts have come to
+//! know them; tags it lacks are added only where the RFC demands them.
+
+use std::fmt::{self, Write};
+
+/// A media playlist (RFC 8216 §4.3.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MediaPlaylist {
+    /// Number of the first segment.
+    pub media_sequence: u64,
+    /// Discontinuities that have left the playlist; the tag is left out while there are none.
+    pub discontinuity_sequence: u64,
+    /// Upper bound of the segments' rounded durations, in seconds.
+    pub target_duration: u64,
+    /// Whether segments are only ever added.
+    pub event: bool,
+    /// The segments, oldest first.
+    pub segments: Vec<MediaSegment>,
+}
+
+/// A media segment and the tags in front of it (RFC 8216 §4.3.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MediaSegment {
+    /// Where it is, already a valid URI reference.
+    pub uri: String,
+    /// How long it lasts.
+    pub duration_ms: u64,
+    /// Whether timestamps or codecs do not go on from the segment before.
+    pub discontinuity: bool,
+    /// What it is encrypted with.
+    pub key: Option<Key>,
+}
+
+/// An AES-128 key (RFC 8216 §4.3.2.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Where its 16 bytes are, already a valid URI reference.
+    pub uri: String,
+    /// The initialisation vector.
+    pub iv: u128,
+}
+
+impl fmt::Display for MediaPlaylist {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "#EXTM3U\n#EXT-X-VERSION:3")?;
+        writeln!(f, "#EXT-X-MEDIA-SEQUENCE:{}", self.media_sequence)?;
+        writeln!(f, "#EXT-X-TARGETDURATION:{}", self.target_duration)?;
+        if self.discontinuity_sequence > 0 {
+            writeln!(f, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)?;
+        }
+        if self.event {
+            // The blank is the original's.
+            writeln!(f, "#EXT-X-PLAYLIST-TYPE: EVENT")?;
+        }
+        let mut key = None;
+        for segment in &self.segments {
+            if segment.discontinuity {
+                writeln!(f, "#EXT-X-DISCONTINUITY")?;
+            }
+            if segment.key.as_ref() != key {
+                key = segment.key.as_ref();
+                match key {
+                    Some(key) => {
+                        writeln!(f, "#EXT-X-KEY:METHOD=AES-128,URI=\"{}\",IV=0x{:032X}", key.uri, key.iv)?;
+                    }
+                    None => writeln!(f, "#EXT-X-KEY:METHOD=NONE")?,
+                }
+            }
+            let (seconds, millis) = (segment.duration_ms / 1000, segment.duration_ms % 1000);
+            writeln!(f, "#EXTINF:{seconds}.{millis:03},\n{}", segment.uri)?;
+        }
+        Ok(())
+    }
+}
+
+impl MediaPlaylist {
+    /// Reads a playlist, as a server does that goes on with the one it finds. Unknown tags are passed over,
+    /// and so are lines that make no sense; only a text that is no playlist at all is refused.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        let mut lines = text.lines().map(str::trim_end);
+        if lines.next() != Some("#EXTM3U") {
+            return None;
+        }
+        let mut playlist = Self::default();
+        let mut next = MediaSegment { uri: String::new(), duration_ms: 0, discontinuity: false, key: None };
+        for line in lines {
+            if let Some(tag) = line.strip_prefix("#EXT") {
+                playlist.read_tag(tag, &mut next);
+            } else if !line.is_empty() && !line.starts_with('#') && playlist.segments.len() < SEGMENTS_MAX {
+                playlist.segments.push(MediaSegment { uri: line.to_owned(), ..next.clone() });
+                next.discontinuity = false;
+            }
+        }
+        Some(playlist)
+    }
+
+    fn read_tag(&mut self, tag: &str, next: &mut MediaSegment) {
+        let (name, value) = tag.split_once(':').unwrap_or((tag, ""));
+        let value = value.trim_start();
+        match name {
+            "INF" => next.duration_ms = parse_seconds(value.split(',').next().unwrap_or(value)),
+            "-X-MEDIA-SEQUENCE" => self.media_sequence = value.parse().unwrap_or(0),
+            "-X-DISCONTINUITY-SEQUENCE" => self.discontinuity_sequence = value.parse().unwrap_or(0),
+            "-X-TARGETDURATION" => self.target_duration = value.parse().unwrap_or(0),
+            "-X-PLAYLIST-TYPE" => self.event = value == "EVENT",
+            "-X-DISCONTINUITY" => next.discontinuity = true,
+            "-X-KEY" => next.key = parse_key(value),
+            _ => {}
+        }
+    }
+}
+
+/// A master playlist (RFC 8216 §4.3.4).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MasterPlaylist {
+    /// Value of the version tag, if it has one.
+    pub version: Option<u8>,
+    /// The variant streams.
+    pub variants: Vec<VariantStream>,
+}
+
+/// One variant stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariantStream {
+    /// The attributes, written as they are, between commas.
+    pub attributes: Vec<String>,
+    /// Where its media playlist is, already a valid URI reference.
+    pub uri: String,
+}
+
+impl fmt::Display for MasterPlaylist {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "#EXTM3U")?;
+        if let Some(version) = self.version {
+            writeln!(f, "#EXT-X-VERSION:{version}")?;
+        }
+        for variant in &self.variants {
+            writeln!(f, "#EXT-X-STREAM-INF:{}\n{}", variant.attributes.join(","), variant.uri)?;
+        }
+        Ok(())
+    }
+}
+
+/// The target duration of segments that should last `fragment_ms` and last at most `longest_ms`: no
+/// segment, rounded to seconds, may be longer (RFC 8216 §4.3.3.1).
+pub fn target_duration(fragment_ms: u64, longest_ms: u64) -> u64 {
+    (fragment_ms / 1000).max(longest_ms.saturating_add(500) / 1000).max(1)
+}
+
+/// Appends one path segment of a URI reference, percent-encoded where RFC 3986 §3.3 asks for it. A colon is
+/// encoded as well: in a relative reference it would end a scheme.
+pub fn push_path_segment(bytes: &[u8], uri: &mut String) {
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=@".contains(&byte) {
+            uri.push(byte.into());
+        } else {
+            write!(uri, "%{byte:02X}").expect("writing to a string cannot fail");
+        }
+    }
+}
+
+/// A decimal number of seconds in milliseconds; 0 for what is none.
+fn parse_seconds(value: &str) -> u64 {
+    let seconds = value.trim().parse::<f64>().unwrap_or(0.0);
+    // Not a number stays one, and is cast to 0.
+    (seconds.clamp(0.0, DURATION_MAX_SECONDS) * 1000.0).round() as u64
+}
+
+fn parse_key(attributes: &str) -> Option<Key> {
+    let uri = attributes.split_once("URI=\"")?.1.split('"').next()?;
+    let iv = attributes.split_once("IV=0x")?.1.split(',').next()?;
+    let iv = u128::from_str_radix(iv, 16).ok()?;
+    attributes.starts_with("METHOD=AES-128").then(|| Key { uri: uri.to_owned(), iv })
+}
+
+/// Most segments read from a playlist, as many as the longest event playlist is given.
+pub const SEGMENTS_MAX: usize = 100_000;
+
+/// Longest duration believed of a segment found in a playlist.
+const DURATION_MAX_SECONDS: f64 = 86_400.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segment(uri: &str, duration_ms: u64) -> MediaSegment {
+        MediaSegment { uri: uri.to_owned(), duration_ms, discontinuity: false, key: None }
+    }
+
+    #[test]
+    fn live_playlist_as_the_original_writes_it() {
+        let playlist = MediaPlaylist {
+            media_sequence: 7,
+            target_duration: 1,
+            segments: vec![segment("s1-7.ts", 1000), segment("s1-8.ts", 1040)],
+            ..MediaPlaylist::default()
+        };
+        let want = "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-TARGETDURATION:1\n\
+                    #EXTINF:1.000,\ns1-7.ts\n#EXTINF:1.040,\ns1-8.ts\n";
+        assert_eq!(playlist.to_string(), want);
+    }
+
+    #[test]
+    fn key_is_written_where_it_changes() {
+        let key = |n: u128| Some(Key { uri: format!("k/s1-{n}.key"), iv: n });
+        let mut segments: Vec<_> = (0..4).map(|n| segment(&format!("s1-{n}.ts"), 2000)).collect();
+        segments[0].key = key(0);
+        segments[1].key = key(0);
+        segments[2].key = key(2);
+        segments[2].discontinuity = true;
+        let playlist =
+            MediaPlaylist { event: true, target_duration: 2, segments, ..MediaPlaylist::default() };
+        let text = playlist.to_string();
+        let want = "#EXT-X-PLAYLIST-TYPE: EVENT\n\
+                    #EXT-X-KEY:METHOD=AES-128,URI=\"k/s1-0.key\",IV=0x00000000000000000000000000000000\n\
+                    #EXTINF:2.000,\ns1-0.ts\n#EXTINF:2.000,\ns1-1.ts\n#EXT-X-DISCONTINUITY\n\
+                    #EXT-X-KEY:METHOD=AES-128,URI=\"k/s1-2.key\",IV=0x00000000000000000000000000000002\n\
+                    #EXTINF:2.000,\ns1-2.ts\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:2.000,\ns1-3.ts\n";
+        assert_eq!(text.split_once("TARGETDURATION:2\n").unwrap().1, want);
+        assert_eq!(MediaPlaylist::parse(text.as_bytes()), Some(playlist));
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut playlist = MediaPlaylist {
+            media_sequence: u64::MAX,
+            discontinuity_sequence: 3,
+            target_duration: 12,
+            ..MediaPlaylist::default()
+        };
+        playlist.segments = (0..3).map(|n| segment(&format!("{n}.ts"), 999 + n)).collect();
+        playlist.segments[1].discontinuity = true;
+        assert_eq!(MediaPlaylist::parse(playlist.to_string().as_bytes()), Some(playlist));
+    }
+
+    #[test]
+    fn damaged_playlists_are_read_as_far_as_they_go() {
+        assert_eq!(MediaPlaylist::parse(b""), None);
+        assert_eq!(MediaPlaylist::parse(b"<html>"), None);
+        assert_eq!(MediaPlaylist::parse(b"#EXTM3U\n\xff"), None);
+        let text =
+            b"#EXTM3U\r\n#EXT-X-MEDIA-SEQUENCE:-1\r\n#EXTINF:nan,\r\na.ts\r\n#EXTINF:1e99\n\nb.ts\n#EXTINF";
+        let playlist = MediaPlaylist::parse(text).unwrap();
+        assert_eq!(playlist.segments, [segment("a.ts", 0), segment("b.ts", 86_400_000)]);
+    }
+
+    #[test]
+    fn master_playlist_with_variants() {
+        let playlist = MasterPlaylist {
+            version: Some(3),
+            variants: vec![VariantStream {
+                attributes: vec!["PROGRAM-ID=1".to_owned(), "BANDWIDTH=160000".to_owned()],
+                uri: "s1_low.m3u8".to_owned(),
+            }],
+        };
+        let want =
+            "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:PROGRAM-ID=1,BANDWIDTH=160000\ns1_low.m3u8\n";
+        assert_eq!(playlist.to_string(), want);
+    }
+
+    #[test]
+    fn target_duration_covers_every_segment() {
+        assert_eq!(target_duration(1_000, 1_040), 1);
+        assert_eq!(target_duration(1_000, 1_500), 2);
+        assert_eq!(target_duration(5_000, 3_000), 5);
+        assert_eq!(target_duration(300, 0), 1);
+    }
+
+    #[test]
+    fn names_cannot_leave_their_path_segment() {
+        let mut uri = String::new();
+        push_path_segment(b"#a b/c?d%:\n\xff\"", &mut uri);
+        assert_eq!(uri, "%23a%20b%2Fc%3Fd%25%3A%0A%FF%22");
+    }
+}

@@ -1,0 +1,144 @@
+//! AAC in a transport stream: AudioSpecificConfig (ISO 14496-3 §1.6.2.1) in, ADTS headers
+//! (ISO 13818-7 §6.2) out.
+
+use super::Error;
+use super::audio_collector::FrameLength;
+
+/// Bytes of an ADTS header without checksum.
+pub(super) const HEADER_SIZE: usize = 7;
+
+/// What an ADTS header repeats of the decoder configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AacConfig {
+    /// Audio object type minus one: main, LC, SSR, LTP.
+    profile: u8,
+    frequency_index: u8,
+    channels: u8,
+    /// How long one frame lasts.
+    pub frame_length: FrameLength,
+}
+
+impl AacConfig {
+    pub fn from_asc(asc: &[u8]) -> Result<Self, Error> {
+        let mut bits = Bits { bytes: asc, position: 0 };
+        let object_type = bits.object_type()?;
+        let frequency = bits.frequency()?;
+        let channels = bits.take(4)?;
+        // HE-AAC names its extension first. ADTS announces the AAC-LC core at its own rate, and decoders
+        // find the extension in the frames.
+        let object_type = match object_type {
+            SBR | PARAMETRIC_STEREO => {
+                bits.frequency()?;
+                bits.object_type()?
+            }
+            plain => plain,
+        };
+        // ADTS has two bits for the object type and three for the channels.
+        if !(1..=4).contains(&object_type) || channels > 7 {
+            return Err(Error::Unsupported);
+        }
+        // A configuration that ends here means frames of 1024 samples, like most that go on.
+        let short_frames = bits.take(1) == Ok(1);
+        let frequency_index =
+            FREQUENCIES.iter().position(|&known| known == frequency).ok_or(Error::Unsupported)?;
+        Ok(Self {
+            profile: (object_type - 1) as u8,
+            frequency_index: frequency_index as u8,
+            channels: channels as u8,
+            frame_length: FrameLength { samples: if short_frames { 960 } else { 1024 }, rate: frequency },
+        })
+    }
+
+    /// The header of a frame with `len` bytes of raw data.
+    pub fn header(self, len: usize) -> Result<[u8; HEADER_SIZE], Error> {
+        let length = len + HEADER_SIZE;
+        if length > FRAME_MAX {
+            return Err(Error::TooLarge);
+        }
+        let length = length as u16;
+        Ok([
+            0xff,
+            0xf1,
+            self.profile << 6 | self.frequency_index << 2 | self.channels >> 2,
+            (self.channels & 3) << 6 | (length >> 11) as u8,
+            (length >> 3) as u8,
+            (length << 5) as u8 | 0x1f,
+            // The rest of "buffer fullness unknown", and one raw block.
+            0xfc,
+        ])
+    }
+}
+
+/// Reads bits from the most significant on.
+struct Bits<'a> {
+    bytes: &'a [u8],
+    position: usize,
+}
+
+impl Bits<'_> {
+    fn take(&mut self, count: usize) -> Result<u32, Error> {
+        let mut value = 0;
+        for _ in 0..count {
+            let byte = self.bytes.get(self.position / 8).ok_or(Error::Truncated)?;
+            value = value << 1 | u32::from(byte >> (7 - self.position % 8) & 1);
+            self.position += 1;
+        }
+        Ok(value)
+    }
+
+    fn object_type(&mut self) -> Result<u32, Error> {
+        match self.take(5)? {
+            31 => Ok(32 + self.take(6)?),
+            plain => Ok(plain),
+        }
+    }
+
+    fn frequency(&mut self) -> Result<u32, Error> {
+        match self.take(4)? {
+            15 => self.take(24),
+            index => FREQUENCIES.get(index as usize).copied().ok_or(Error::BadConfig),
+        }
+    }
+}
+
+/// Audio object types (ISO 14496-3 table 1.17) that wrap another one.
+const SBR: u32 = 5;
+const PARAMETRIC_STEREO: u32 = 29;
+
+/// The length field has 13 bits.
+const FRAME_MAX: usize = 0x1fff;
+
+/// `samplingFrequencyIndex` (ISO 14496-3 table 1.18).
+const FREQUENCIES: [u32; 13] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn low_complexity_stereo() {
+        let config = AacConfig::from_asc(&[0x12, 0x10]).unwrap();
+        assert_eq!(config.frame_length, FrameLength { samples: 1024, rate: 44_100 });
+        assert_eq!(config.header(100).unwrap(), [0xff, 0xf1, 0x50, 0x80, 0x0d, 0x7f, 0xfc]);
+    }
+
+    #[test]
+    fn high_efficiency_is_announced_as_its_core() {
+        // Object type 5, 24 kHz, stereo, extension 48 kHz, core object type 2.
+        let config = AacConfig::from_asc(&[0x2b, 0x11, 0x88, 0x00]).unwrap();
+        assert_eq!((config.profile, config.frequency_index, config.channels), (1, 6, 2));
+        assert_eq!(config.frame_length.rate, 24_000);
+    }
+
+    #[test]
+    fn what_adts_cannot_say_is_refused() {
+        // xHE-AAC, object type 42.
+        assert_eq!(AacConfig::from_asc(&[0xf9, 0x46, 0x40, 0x00]), Err(Error::Unsupported));
+        assert_eq!(AacConfig::from_asc(&[]), Err(Error::Truncated));
+        assert_eq!(AacConfig::from_asc(&[0x16, 0x90]), Err(Error::BadConfig));
+        let config = AacConfig::from_asc(&[0x12, 0x10]).unwrap();
+        assert_eq!(config.header(8_185), Err(Error::TooLarge));
+        assert!(config.header(8_184).is_ok());
+    }
+}

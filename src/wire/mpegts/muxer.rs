@@ -1,0 +1,276 @@
+//! Tables and PES packets of one program.
+
+use bytes::BytesMut;
+
+use super::adts::AacConfig;
+use super::annexb::{VideoCodec, VideoConfig};
+use super::audio_collector::FrameLength;
+use super::packet::{Adaptation, Continuity, write_pes, write_section};
+use super::table::{self, StreamType};
+use super::{Error, PACKET_SIZE, PID_AUDIO, PID_PAT, PID_PMT, PID_VIDEO, TICKS_PER_MS, adts, mp3, pes};
+
+/// Size of both tables, each in a packet of its own.
+pub const TABLES_SIZE: usize = 2 * PACKET_SIZE;
+
+/// How far presentation runs behind the clock reference.
+///
+/// Audio is written when its last frame is collected, up to its delay after the first one's time, and
+/// video may be presented before its decoding time by a broken encoder. The clock of the stream must not
+/// be past either when they arrive. 700 ms is what the original server uses.
+pub(super) const PRESENTATION_DELAY: u64 = 700 * TICKS_PER_MS;
+
+/// One access unit of video. Times are ticks of 90 kHz and need not be wrapped.
+#[derive(Clone, Copy, Debug)]
+pub struct VideoFrame<'a> {
+    /// Decoding time.
+    pub dts: u64,
+    /// Presentation time minus decoding time.
+    pub cts: i64,
+    /// Whether decoding may start here.
+    pub key: bool,
+    /// NAL units, each behind its length.
+    pub nal_units: &'a [u8],
+}
+
+/// One or more audio frames, ready for the container. Times as in [`VideoFrame`].
+#[derive(Clone, Copy, Debug)]
+pub struct AudioFrames<'a> {
+    /// When the first of them is heard.
+    pub pts: u64,
+    /// Whether the program has no video now: the clock is then in the audio, and anyone may start here.
+    pub alone: bool,
+    /// The frames, each behind the header [`Muxer::frame_audio`] made for it.
+    pub data: &'a [u8],
+}
+
+/// Writes one program.
+///
+/// Call the `set_*` methods when a configuration comes, then [`write_video`](Self::write_video) and
+/// [`write_audio`](Self::write_audio). These write the tables first when asked to, or when the program is
+/// no longer the one in the tables written last.
+#[derive(Debug)]
+pub struct Muxer {
+    video: Option<VideoConfig>,
+    audio: Option<AudioCodec>,
+    pcr_source: PcrSource,
+    pat: Continuity,
+    pmt: Continuity,
+    video_continuity: Continuity,
+    audio_continuity: Continuity,
+    pmt_version: u8,
+    /// The map as last written.
+    written_map: Option<ProgramMap>,
+    last_pcr: Option<u64>,
+    /// The PES packet under construction, kept for its allocation.
+    scratch: Vec<u8>,
+}
+
+/// The stream whose packets carry the program clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum PcrSource {
+    Video,
+    Audio,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum AudioCodec {
+    Aac(AacConfig),
+    Mp3,
+}
+
+/// All that decides the content of the PMT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ProgramMap {
+    video: Option<StreamType>,
+    audio: Option<StreamType>,
+    pcr_source: PcrSource,
+}
+
+impl Default for Muxer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Muxer {
+    /// A program without streams.
+    pub fn new() -> Self {
+        Self {
+            video: None,
+            audio: None,
+            pcr_source: PcrSource::Audio,
+            pat: Continuity::default(),
+            pmt: Continuity::default(),
+            video_continuity: Continuity::default(),
+            audio_continuity: Continuity::default(),
+            pmt_version: 0,
+            written_map: None,
+            last_pcr: None,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Takes an AVCDecoderConfigurationRecord; tells whether it is another than before.
+    pub fn set_avc_config(&mut self, avcc: &[u8]) -> Result<bool, Error> {
+        let config = VideoConfig::from_avcc(avcc)?;
+        Ok(replace(&mut self.video, config))
+    }
+
+    /// Takes an HEVCDecoderConfigurationRecord; tells whether it is another than before.
+    pub fn set_hevc_config(&mut self, hvcc: &[u8]) -> Result<bool, Error> {
+        let config = VideoConfig::from_hvcc(hvcc)?;
+        Ok(replace(&mut self.video, config))
+    }
+
+    /// Takes an AudioSpecificConfig; tells whether it is another than before.
+    pub fn set_aac_config(&mut self, asc: &[u8]) -> Result<bool, Error> {
+        let config = AacConfig::from_asc(asc)?;
+        Ok(replace(&mut self.audio, AudioCodec::Aac(config)))
+    }
+
+    /// Says that the audio is MP3; tells whether it was something else before.
+    pub fn set_mp3(&mut self) -> bool {
+        replace(&mut self.audio, AudioCodec::Mp3)
+    }
+
+    /// Forgets all codecs, as the next publisher announces its own. Counters go on.
+    pub fn clear(&mut self) {
+        self.video = None;
+        self.audio = None;
+    }
+
+    /// In which codec there is video, if there is.
+    pub(super) fn video_codec(&self) -> Option<VideoCodec> {
+        self.video.as_ref().map(|config| config.codec)
+    }
+
+    /// Whether the audio is known to be MP3.
+    pub(super) fn is_mp3(&self) -> bool {
+        self.audio == Some(AudioCodec::Mp3)
+    }
+
+    /// Writes the program association table and the program map table, [`TABLES_SIZE`] bytes.
+    pub fn write_tables(&mut self, out: &mut BytesMut) {
+        let map = self.map();
+        if self.written_map.is_some_and(|written| written != map) {
+            self.pmt_version = (self.pmt_version + 1) & 0x1f;
+        }
+        self.written_map = Some(map);
+
+        let video = map.video.map(|stream_type| (stream_type, PID_VIDEO));
+        let audio = map.audio.map(|stream_type| (stream_type, PID_AUDIO));
+        let streams: Vec<_> = video.into_iter().chain(audio).collect();
+        let pcr_pid = match map.pcr_source {
+            PcrSource::Video => PID_VIDEO,
+            PcrSource::Audio => PID_AUDIO,
+        };
+        write_section(PID_PAT, &mut self.pat, &table::pat(PID_PMT), out);
+        write_section(PID_PMT, &mut self.pmt, &table::pmt(self.pmt_version, pcr_pid, &streams), out);
+    }
+
+    /// Writes one access unit; tells whether tables were written before it.
+    pub fn write_video(
+        &mut self,
+        frame: VideoFrame<'_>,
+        tables: bool,
+        out: &mut BytesMut,
+    ) -> Result<bool, Error> {
+        let config = self.video.as_ref().ok_or(Error::MissingConfig)?;
+        self.scratch.clear();
+        self.scratch.resize(pes::HEADER_MAX, 0);
+        config.convert(frame.key, frame.nal_units, &mut self.scratch)?;
+
+        self.pcr_source = PcrSource::Video;
+        let tables = self.write_tables_if(tables, out);
+        let adaptation = self.adaptation(PcrSource::Video, frame.dts, frame.key);
+        // Clocks are modulo 2^33, so a sum below zero is as right as any other.
+        let dts = frame.dts.wrapping_add(PRESENTATION_DELAY);
+        let pts = dts.wrapping_add_signed(frame.cts);
+        let start = pes::write_header(pes::STREAM_ID_VIDEO, pts, dts, &mut self.scratch);
+        write_pes(PID_VIDEO, &mut self.video_continuity, adaptation, &self.scratch[start..], out);
+        self.scratch.shrink_to(SCRATCH_KEPT);
+        Ok(tables)
+    }
+
+    /// Prepares one audio frame for [`write_audio`](Self::write_audio): the header to put in front of it,
+    /// empty for MP3, and how long it lasts.
+    pub fn frame_audio(&self, data: &[u8]) -> Result<([u8; adts::HEADER_SIZE], usize, FrameLength), Error> {
+        match self.audio.ok_or(Error::MissingConfig)? {
+            _ if data.is_empty() => Err(Error::Empty),
+            AudioCodec::Aac(config) => {
+                Ok((config.header(data.len())?, adts::HEADER_SIZE, config.frame_length))
+            }
+            AudioCodec::Mp3 if data.len() > MP3_MAX => Err(Error::TooLarge),
+            AudioCodec::Mp3 => Ok(([0; adts::HEADER_SIZE], 0, mp3::frame_length(data)?)),
+        }
+    }
+
+    /// Writes framed audio as one PES packet; tells whether tables were written before it.
+    pub fn write_audio(
+        &mut self,
+        frames: AudioFrames<'_>,
+        tables: bool,
+        out: &mut BytesMut,
+    ) -> Result<bool, Error> {
+        if frames.data.len() > pes::AUDIO_MAX {
+            return Err(Error::TooLarge);
+        }
+        self.pcr_source = if frames.alone { PcrSource::Audio } else { PcrSource::Video };
+        let tables = self.write_tables_if(tables, out);
+        let adaptation = self.adaptation(PcrSource::Audio, frames.pts, frames.alone);
+        self.scratch.clear();
+        self.scratch.resize(pes::HEADER_MAX, 0);
+        self.scratch.extend_from_slice(frames.data);
+        let pts = frames.pts.wrapping_add(PRESENTATION_DELAY);
+        let start = pes::write_header(pes::STREAM_ID_AUDIO, pts, pts, &mut self.scratch);
+        write_pes(PID_AUDIO, &mut self.audio_continuity, adaptation, &self.scratch[start..], out);
+        Ok(tables)
+    }
+
+    fn write_tables_if(&mut self, wanted: bool, out: &mut BytesMut) -> bool {
+        let stale = self.written_map != Some(self.map());
+        if wanted || stale {
+            self.write_tables(out);
+        }
+        wanted || stale
+    }
+
+    fn adaptation(&mut self, stream: PcrSource, time: u64, random_access: bool) -> Adaptation {
+        if stream != self.pcr_source {
+            return Adaptation { random_access, ..Adaptation::default() };
+        }
+        let last = self.last_pcr.replace(time).unwrap_or(time);
+        // A clock that jumps without saying so makes receivers wait or throw packets away (§2.4.3.4).
+        let discontinuity = time < last || time - last > CLOCK_GAP;
+        Adaptation { pcr: Some(time), random_access, discontinuity }
+    }
+
+    fn map(&self) -> ProgramMap {
+        let video = self.video.as_ref().map(|config| match config.codec {
+            VideoCodec::Avc => StreamType::Avc,
+            VideoCodec::Hevc => StreamType::Hevc,
+        });
+        let audio = self.audio.map(|codec| match codec {
+            AudioCodec::Aac(_) => StreamType::Aac,
+            AudioCodec::Mp3 => StreamType::Mp3,
+        });
+        ProgramMap { video, audio, pcr_source: self.pcr_source }
+    }
+}
+
+fn replace<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
+    if slot.as_ref() == Some(&value) {
+        return false;
+    }
+    *slot = Some(value);
+    true
+}
+
+/// Longest step of the clock that may still be a pause of the encoder.
+const CLOCK_GAP: u64 = 10_000 * TICKS_PER_MS;
+
+/// Memory kept between frames; one large picture does not hold its size for ever.
+const SCRATCH_KEPT: usize = 512 * 1024;
+
+/// The longest MP3 frame: layer 2 at 384 kbit/s and 32 kHz has 1728 bytes, free format may have more.
+const MP3_MAX: usize = 8 * 1024;

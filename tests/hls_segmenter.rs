@@ -1,0 +1,268 @@
+//! HLS files: what is done with which file, in which order.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use pingosd::module::hls::{
+    Action, CutRule, Keys, Layout, Naming, PlaylistKind, Segmenter, Settings, Slicing, StreamName,
+};
+use pingosd::wire::mpegts::TsFrame;
+use proptest::prelude::*;
+
+#[test]
+fn live_playlist_slides_and_old_files_go() {
+    let mut stream = Stream::new(settings());
+    let mut actions = stream.publish(0, 12_000);
+    stream.segmenter.finish(&mut actions);
+
+    let removed: Vec<_> = actions.iter().filter(|action| matches!(action, Action::Remove { .. })).collect();
+    assert_eq!(removed.len(), 12 - 4 - 4);
+    assert_eq!(*removed[0], Action::Remove { file: "s1-0.ts".into() });
+    assert_eq!(
+        last_playlist(&actions),
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:8\n#EXT-X-TARGETDURATION:1\n\
+         #EXTINF:1.000,\ns1-8.ts\n#EXTINF:1.000,\ns1-9.ts\n\
+         #EXTINF:1.000,\ns1-10.ts\n#EXTINF:1.000,\ns1-11.ts\n"
+    );
+}
+
+#[test]
+fn files_are_opened_filled_closed_and_then_listed() {
+    let mut stream = Stream::new(settings());
+    let actions = stream.publish(0, 1_200);
+    let steps: Vec<_> = actions.iter().map(step).collect();
+    let mut want = vec!["open s1-0.ts".to_owned()];
+    want.extend(vec!["append".to_owned(); 5]);
+    want.extend(["close s1-0.ts 1000", "playlist s1.m3u8", "open s1-1.ts", "append"].map(str::to_owned));
+    assert_eq!(steps, want);
+}
+
+#[test]
+fn forced_segment_starts_with_tables_too() {
+    let mut stream = Stream::new(settings());
+    let mut actions = Vec::new();
+    for dts_ms in (0..3_000).step_by(200) {
+        stream.feed(&frame(dts_ms, dts_ms == 0), &mut actions);
+    }
+    let opened = actions.iter().position(|action| step(action) == "open s1-1.ts").unwrap();
+    assert_eq!(actions[opened + 1], Action::Append(Bytes::from_static(b"tables")));
+}
+
+#[test]
+fn next_publish_goes_on_where_the_playlist_ends() {
+    let mut first = Stream::new(settings());
+    let mut actions = first.publish(0, 3_000);
+    first.segmenter.finish(&mut actions);
+    let text = last_playlist(&actions);
+
+    let mut second = Stream::new(settings());
+    second.segmenter.resume(text.as_bytes());
+    let actions = second.publish(0, 4_200);
+    assert_eq!(
+        last_playlist(&actions),
+        "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:3\n#EXT-X-TARGETDURATION:1\n\
+         #EXT-X-DISCONTINUITY\n#EXTINF:1.000,\ns1-3.ts\n#EXTINF:1.000,\ns1-4.ts\n\
+         #EXTINF:1.000,\ns1-5.ts\n#EXTINF:1.000,\ns1-6.ts\n"
+    );
+    let actions = second.publish(4_200, 5_200);
+    let text = last_playlist(&actions);
+    assert!(text.contains("#EXT-X-DISCONTINUITY-SEQUENCE:1\n"));
+    assert!(!text.contains("#EXT-X-DISCONTINUITY\n"));
+}
+
+#[test]
+fn strange_playlists_do_not_stop_a_publish() {
+    for (text, sequence) in [
+        (&b"\xff\xfe"[..], 0),
+        (b"<html></html>", 0),
+        (b"#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:5\n#EXTINF:1,\n../../etc/passwd\n", 6),
+        (b"#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:18446744073709551615\n#EXTINF:1,\ns1-1.ts\n", u64::MAX),
+    ] {
+        let mut stream = Stream::new(settings());
+        stream.segmenter.resume(text);
+        let actions = stream.publish(0, 1_000);
+        let file = PathBuf::from(format!("s1-{sequence}.ts"));
+        assert_eq!(actions[0], Action::OpenSegment { file, encryption: None });
+        stream.publish(1_000, 9_000);
+    }
+}
+
+#[test]
+fn event_playlist_keeps_everything() {
+    let mut stream = Stream::new(Settings { kind: PlaylistKind::Event, ..settings() });
+    let actions = stream.publish(0, 20_200);
+    let text = last_playlist(&actions);
+    assert!(text.contains("#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-TARGETDURATION:1\n#EXT-X-PLAYLIST-TYPE: EVENT\n"));
+    assert_eq!(text.matches(".ts\n").count(), 20);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Remove { .. })));
+}
+
+#[test]
+fn keys_serve_as_many_segments_as_configured() {
+    let mut stream = Stream::new(Settings { keys: Some(Keys { fragments_per_key: 2 }), ..settings() });
+    let actions = stream.publish(0, 12_200);
+    let opened: Vec<_> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::OpenSegment { encryption, .. } => encryption.map(|encryption| encryption.key_id),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(opened[..6], [0, 0, 2, 2, 4, 4]);
+    assert_eq!(actions[0], Action::WriteKey { file: "s1-0.key".into(), key_id: 0 });
+    let removed: Vec<_> = actions.iter().map(step).filter(|step| step.starts_with("remove")).collect();
+    assert_eq!(
+        removed[..5],
+        ["remove s1-0.ts", "remove s1-1.ts", "remove key s1-0.key", "remove s1-2.ts", "remove s1-3.ts"]
+    );
+    let text = last_playlist(&actions);
+    assert_eq!(text.matches("#EXT-X-KEY:METHOD=AES-128,URI=\"s1-").count(), 2, "{text}");
+}
+
+#[test]
+fn one_key_lasts_for_the_publish_and_is_never_removed() {
+    let mut stream = Stream::new(Settings { keys: Some(Keys { fragments_per_key: 0 }), ..settings() });
+    let actions = stream.publish(0, 30_000);
+    let keys = actions.iter().map(step).filter(|step| step.contains("key")).collect::<Vec<_>>();
+    assert_eq!(keys, ["key s1-0.key"]);
+}
+
+#[test]
+fn numbers_by_clock_are_rounded_and_never_repeat_in_a_playlist() {
+    let by = |naming, naming_granularity| {
+        let mut stream = Stream::new(Settings { naming, naming_granularity, ..settings() });
+        let actions = stream.publish(10_000, 13_000);
+        let opened = actions.iter().map(step).filter(|step| step.starts_with("open"));
+        opened.map(|step| step.replace("open ", "")).collect::<Vec<_>>()
+    };
+    assert_eq!(by(Naming::Timestamp, 0), ["s1-900000.ts", "s1-990000.ts", "s1-1080000.ts"]);
+    assert_eq!(by(Naming::System, 0), ["s1-1700000010000.ts", "s1-1700000011000.ts", "s1-1700000012000.ts"]);
+    assert_eq!(by(Naming::Timestamp, 400_000)[..2], ["s1-800000.ts", "s1-1200000.ts"]);
+}
+
+fn settings() -> Settings {
+    Settings {
+        cut: CutRule { fragment_ms: 1_000, max_fragment_ms: 2_000, slicing: Slicing::Plain },
+        playlist_length_ms: 4_000,
+        kind: PlaylistKind::Live,
+        naming: Naming::Sequential,
+        naming_granularity: 0,
+        keys: None,
+        cleanup: true,
+        variants: Vec::new(),
+    }
+}
+
+struct Stream {
+    segmenter: Segmenter,
+}
+
+impl Stream {
+    fn new(settings: Settings) -> Self {
+        let layout = Layout {
+            name: StreamName::new(b"s1").unwrap(),
+            nested: false,
+            base_url: String::new(),
+            key_url: String::new(),
+        };
+        Self { segmenter: Segmenter::new(layout, settings) }
+    }
+
+    fn feed(&mut self, frame: &TsFrame, actions: &mut Vec<Action>) {
+        self.segmenter.handle_frame(frame, 1_700_000_000_000 + frame.dts_ms, actions);
+    }
+
+    /// Five pictures a second, each second a key frame.
+    fn publish(&mut self, from_ms: u64, to_ms: u64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        for dts_ms in (from_ms..to_ms).step_by(200) {
+            self.feed(&frame(dts_ms, dts_ms % 1_000 == 0), &mut actions);
+        }
+        actions
+    }
+}
+
+fn frame(dts_ms: u64, key: bool) -> TsFrame {
+    TsFrame {
+        bytes: Bytes::from_static(b"packets"),
+        tables: Bytes::from_static(b"tables"),
+        starts_with_tables: key,
+        dts_ms,
+        duration_ms: 200,
+        video: true,
+        key,
+        program_change: false,
+    }
+}
+
+fn last_playlist(actions: &[Action]) -> String {
+    let text = actions.iter().rev().find_map(|action| match action {
+        Action::WritePlaylist { text, .. } => Some(text.clone()),
+        _ => None,
+    });
+    text.expect("a playlist was written")
+}
+
+fn step(action: &Action) -> String {
+    match action {
+        Action::WriteKey { file, .. } => format!("key {}", file.display()),
+        Action::OpenSegment { file, .. } => format!("open {}", file.display()),
+        Action::Append(_) => "append".to_owned(),
+        Action::CloseSegment { file, duration_ms } => format!("close {} {duration_ms}", file.display()),
+        Action::WritePlaylist { file, .. } => format!("playlist {}", file.display()),
+        Action::Remove { file } => format!("remove {}", file.display()),
+        Action::RemoveKey { file } => format!("remove key {}", file.display()),
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_comes_files_are_opened_closed_listed_and_removed_in_order(
+        frames in proptest::collection::vec((any_dts(), any::<bool>(), any::<bool>(), any::<bool>()), 0..300),
+        naming in prop_oneof![Just(Naming::Sequential), Just(Naming::Timestamp), Just(Naming::System)],
+        granularity in 0..2_000u64,
+        fragments_per_key in proptest::option::of(0..4u64),
+        playlist_length_ms in 0..9_000u64,
+    ) {
+        let keys = fragments_per_key.map(|fragments_per_key| Keys { fragments_per_key });
+        let settings =
+            Settings { naming, naming_granularity: granularity, keys, playlist_length_ms, ..settings() };
+        let mut stream = Stream::new(settings);
+        let mut actions = Vec::new();
+        for (dts_ms, key, video, program_change) in frames {
+            stream.feed(&TsFrame { video, program_change, ..frame(dts_ms, key) }, &mut actions);
+        }
+        stream.segmenter.finish(&mut actions);
+
+        let mut open = None;
+        let mut on_disk = BTreeSet::new();
+        for action in actions {
+            match action {
+                Action::OpenSegment { file, .. } => {
+                    prop_assert!(open.is_none());
+                    open = Some(file);
+                }
+                Action::Append(_) => prop_assert!(open.is_some()),
+                Action::CloseSegment { file, .. } => {
+                    prop_assert_eq!(open.take(), Some(file.clone()));
+                    on_disk.insert(file);
+                }
+                Action::WritePlaylist { text, .. } => {
+                    let listed: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
+                    prop_assert!(listed.iter().all(|uri| on_disk.contains(Path::new(uri))), "{}", text);
+                    let different: BTreeSet<_> = listed.iter().collect();
+                    prop_assert_eq!(different.len(), listed.len());
+                }
+                Action::Remove { file } => prop_assert!(on_disk.remove(&file)),
+                Action::WriteKey { .. } | Action::RemoveKey { .. } => prop_assert!(keys.is_some()),
+            }
+        }
+        prop_assert!(open.is_none());
+    }
+}
+
+/// Mostly timestamps near each other, so that segments live for a while, and some from anywhere.
+fn any_dts() -> impl Strategy<Value = u64> {
+    prop_oneof![8 => 0..6_000u64, 1 => 0..1u64 << 50]
+}
