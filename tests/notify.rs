@@ -294,6 +294,52 @@ fn done_is_sent_when_the_connection_is_reset() {
 }
 
 #[test]
+fn done_is_sent_when_a_client_leaves_before_the_answer() {
+    let notify = NotifyServer::start();
+    notify.answer("act=start", Answer::Late(Duration::from_millis(300), 200));
+    let server = start(&notify, "on_publish {callback}/ stage=done; on_play {callback}/ stage=done;");
+    let publisher = shake_hands(publish(&server, "s"));
+    let player = shake_hands(play(&server, "s"));
+    let web = Player::http(server.http, "/flv/s.flv");
+    notify.wait_count("act=start", 3);
+    publisher.reset();
+    player.leave();
+    drop(web);
+    notify.wait_count("act=done", 3);
+    // A player over HTTP who leaves while there is nothing to see yet.
+    let web = Player::http(server.http, "/flv/none.flv");
+    server.wait_log("play: name='none'");
+    drop(web);
+    notify.wait_count("act=done name=none", 1);
+    let acts = |act: &str| {
+        let requests = notify.requests_of(&format!("act={act}"));
+        let mut ids: Vec<String> =
+            requests.iter().map(|request| request.value("clientid").to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(acts("start"), acts("done"));
+}
+
+#[test]
+fn no_update_follows_the_done() {
+    let notify = NotifyServer::start();
+    let server = start(&notify, "on_play {callback}/ stage=update,done update=20ms;");
+    for _ in 0..10 {
+        let player = play(&server, "s").wait_started();
+        let updates = notify.requests_of("act=update").len();
+        notify.wait_count("act=update", updates + 2);
+        player.leave();
+    }
+    notify.wait_count("act=done", 10);
+    let requests = notify.requests();
+    for done in requests.iter().enumerate().filter(|(_, request)| request.value("act") == "done") {
+        let (at, id) = (done.0, done.1.value("clientid"));
+        assert!(requests[at + 1..].iter().all(|later| later.value("clientid") != id), "connection {id}");
+    }
+}
+
+#[test]
 fn done_is_sent_when_the_server_is_stopped() {
     let notify = NotifyServer::start();
     // Late answers: the process has to wait for them.
