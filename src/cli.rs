@@ -6,12 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use crate::command;
 use crate::conf::Level;
 use crate::conf::manual;
 use crate::conf::render::Style;
 use crate::conf::source::Origin;
 use crate::config::load::render_all;
-use crate::config::{Config, LoadOptions, load};
+use crate::config::{Config, LoadOptions, lint, load};
 use crate::modules::REGISTRY;
 
 /// The version of the program.
@@ -34,6 +35,8 @@ pub enum Command {
     Version,
     /// `-V`
     VersionVerbose,
+    /// A command that is a word.
+    Word(command::Task),
 }
 
 /// What `-s` tells the running server.
@@ -65,7 +68,7 @@ pub struct Test {
 /// Help on the options.
 pub const HELP: &str = "\
 Usage: pingosd [-?hvVtTq] [-s signal] [-p prefix] [-e filename] [-c filename] [-g directives]
-       pingosd directives [name]
+       pingosd command [words] [-p prefix] [-c filename] [-g directives]
 
 Options:
   -?,-h         : this help
@@ -81,7 +84,13 @@ Options:
   -g directives : set global directives out of configuration file
 
 Commands:
-  directives    : print the manual of all directives, or of one
+  directives [name]             : print the manual of all directives, or of one
+  explain server/app[/name]     : which server and application a client meets, every value and its origin
+  explain file:line             : what a line means
+  fmt [--check|--write] [file]  : lay a configuration out anew
+  json [--combine] [file]       : print a configuration as JSON; --to-conf turns it back
+  lints                         : print what -t warns of, by name
+  migrate-check [--json] [file] : tell what of a configuration works here
 ";
 
 impl Command {
@@ -93,6 +102,9 @@ impl Command {
         while let Some(word) = words.next() {
             if std::mem::take(&mut first) && word == "directives" {
                 return Ok(Command::Directives(words.next()));
+            }
+            if let Some(name) = command::Name::find(&word).filter(|_| options.only_choose()) {
+                return options.task(name, words);
             }
             options.word(&word, &mut words)?;
         }
@@ -148,6 +160,29 @@ impl Options {
         Ok(())
     }
 
+    /// Whether the options so far only say which configuration is meant.
+    fn only_choose(&self) -> bool {
+        let others = self.help || self.version || self.verbose_version || self.test || self.quiet;
+        !others && self.signal.is_none()
+    }
+
+    /// A command and its words; options may stand behind it as well as in front.
+    fn task(
+        mut self,
+        name: command::Name,
+        mut words: impl Iterator<Item = OsString>,
+    ) -> Result<Command, String> {
+        let mut rest = Vec::new();
+        while let Some(word) = words.next() {
+            match word.as_bytes() {
+                [b'-', b'c' | b'e' | b'g' | b'p', ..] => self.word(&word, &mut words)?,
+                _ => rest.push(word),
+            }
+        }
+        let load = LoadOptions::choose(self.prefix, self.conf, self.globals, self.error_log);
+        Ok(Command::Word(command::Task { name, words: rest, load }))
+    }
+
     fn command(self) -> Command {
         let load = LoadOptions::choose(self.prefix, self.conf, self.globals, self.error_log);
         match self {
@@ -185,6 +220,10 @@ impl Test {
             Ok(config) => {
                 let least = if self.verbose { Level::Notice } else { Level::Warn };
                 err.write_all(&render_all(&config.warnings, &config.sources, style, least))?;
+                if self.verbose {
+                    let (warnings, sources) = lint::host::unresolved(&self.load);
+                    err.write_all(&render_all(&warnings, &sources, style, least))?;
+                }
                 if !self.quiet {
                     writeln!(err, "nginx: the configuration file {name} syntax is ok")?;
                     writeln!(err, "nginx: configuration file {name} test is successful")?;

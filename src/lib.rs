@@ -3,7 +3,7 @@
 //!
 //! Six layers, arrows only downwards:
 //!
-//! - [`cli`]: the command line, in nginx's words.
+//! - [`cli`]: the command line, in nginx's words; [`command`]: its commands that are words.
 //! - [`server`]: sockets, threads, timers, files, HTTP, signals; the only layer that waits.
 //! - [`config`]: all modules' values in one immutable configuration, and the store that swaps it.
 //! - [`module`]: one folder per feature: its directives and its behaviour; [`modules`] lists them.
@@ -14,6 +14,7 @@
 //! Bounds on everything a peer can make grow are named in [`limits`].
 
 pub mod cli;
+pub mod command;
 pub mod conf;
 pub mod config;
 pub mod hub;

@@ -76,6 +76,9 @@ pub const WRITE_SLICES: usize = 64;
 /// messages. A peer that makes us answer more than that without reading is given up.
 pub const PLAYER_PENDING_SLICES: usize = 256;
 
+/// Bytes of such messages that may wait.
+pub const PLAYER_CONTROL_BYTES: usize = 1024 * 1024;
+
 /// Milliseconds of media a player may be behind, beside `out_queue` and on top of `cache_time`. Older media
 /// is of no use to somebody who watches live.
 pub const PLAYER_LAG_MS: u32 = 15_000;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use pingosd::cli::{self, Command, Signal};
+use pingosd::command::Streams;
 use pingosd::config::{Config, LoadOptions, load};
 use pingosd::server::{self, StartError, process};
 
@@ -50,6 +51,10 @@ fn run() -> io::Result<ExitCode> {
             writeln!(err, "configuration language of nginx/{} with PingOS", pingosd::NGINX_VERSION)?;
             writeln!(err, "configure arguments: --prefix={}", pingosd::config::load::DEFAULT_PREFIX)?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Word(task) => {
+            let (input, style) = (&mut io::stdin(), cli::style());
+            task.run(&mut Streams { input, out: &mut out, err: &mut err, style })
         }
     }
 }

@@ -169,7 +169,6 @@ fn a_session_may_come_byte_by_byte() {
 }
 
 #[test]
-#[ignore = "media that comes right behind publish is thrown away"]
 fn an_encoder_need_not_wait_for_the_answer_to_publish() {
     let server = Server::start(&Conf::live(""));
     let player = Player::start(server.rtmp, "hasty");
@@ -268,7 +267,6 @@ fn wild_timestamps_leave_the_chunk_stream_in_order() {
 }
 
 #[test]
-#[ignore = "a peer that sends without pause starves its worker"]
 fn a_peer_that_asks_without_reading_is_given_up() {
     let victim = Victim::start(&Conf::live("").rtmp("timeout 1s;"));
     let ping = [0, 6, 0, 0, 0, 1];
@@ -353,7 +351,7 @@ fn streams_and_commands_of_a_connection_are_counted() {
         (0..1000).fold(script, |script, _| script.command(0, "createStream", &[Value::Null]))
     };
     many(Script::connected("live")).send(victim.server.rtmp).wait_closed();
-    victim.server.wait_log("too many commands before connect was answered");
+    victim.server.wait_log("message streams");
     let mut client = RtmpClient::play(victim.server.rtmp, "live", "s").wait_started();
     client.socket.write_all(&many(Script::default()).finish()).unwrap();
     client.wait_end();

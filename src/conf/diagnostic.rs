@@ -92,6 +92,12 @@ impl Problem {
         self
     }
 
+    /// Ends the sentence with a name that never changes, in brackets.
+    pub fn tagged(mut self, name: &str) -> Problem {
+        self.0.sentence.extend_from_slice(format!(" [{name}]").as_bytes());
+        self
+    }
+
     /// Adds another place.
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Problem {
         self.0.labels.push(Label { span, text: text.into() });

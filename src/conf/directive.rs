@@ -28,6 +28,7 @@ use std::any::{Any, TypeId};
 
 use super::context::Contexts;
 use super::diagnostic::Problem;
+use super::field::Inherit;
 use super::scene::Scene;
 use super::source::{Span, Spanned};
 use super::value::{Args, Arity, Repeat};
@@ -94,6 +95,8 @@ pub struct Row {
     pub shape: Shape,
     /// How often it may stand in one block.
     pub repeat: Repeat,
+    /// What an inner block gets of an outer one's value.
+    pub inherit: Inherit,
     /// Whether it may stand only once in the whole configuration.
     pub once: bool,
     /// Whether the feature is still missing.
@@ -275,6 +278,7 @@ macro_rules! directives {
                         syntax: <$Head as $crate::conf::Value>::syntax,
                         shape: $crate::conf::Shape::Opens($opens),
                         repeat: $crate::conf::directive::block_repeat!($($block_repeat)?),
+                        inherit: $crate::conf::Inherit::Never,
                         once: false,
                         inert: false,
                         duplicate: <$Head as $crate::conf::Value>::duplicate,
@@ -354,6 +358,7 @@ macro_rules! checked {
                 $crate::conf::Shape::Simple
             },
             repeat: <$T as $crate::conf::Field>::REPEAT,
+            inherit: <$T as $crate::conf::Field>::INHERIT,
             once: $crate::conf::directive::present!($($once)?),
             inert: $crate::conf::directive::present!($($effect)?)
                 || matches!($crate::conf::Class::$class, $crate::conf::Class::Later),

@@ -64,7 +64,7 @@ const MISSING_SEMICOLON: &str = "is a \";\" missing after this word?";
 
 /// Judges every statement of a reading.
 pub fn evaluate(reading: Reading, registry: &Registry, bases: &Bases) -> Evaluated {
-    let Reading { sources, tree, reports } = reading;
+    let Reading { sources, tree, reports, .. } = reading;
     let mut evaluator =
         Evaluator { registry, sources: &sources, bases, notes: Notes::default(), reports, once: Vec::new() };
     let mut main = Block::new(MAIN, Span::default(), Span::default());

@@ -19,6 +19,8 @@ pub trait Field: Sized {
     type Said: Default + Send + Sync;
     /// How often the directive may stand in one block.
     const REPEAT: Repeat;
+    /// What an inner block gets of an outer one's value.
+    const INHERIT: Inherit = Inherit::Nearest;
 
     /// Notes a value in a block.
     fn say(said: &mut Self::Said, value: Spanned<Self::Value>);
@@ -31,6 +33,17 @@ pub trait Field: Sized {
     ) -> Self
     where
         Self::Said: 's;
+}
+
+/// What an inner block gets of an outer one's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inherit {
+    /// The outer values follow the inner ones.
+    Joined,
+    /// All of it, unless it has one of its own.
+    Nearest,
+    /// Nothing.
+    Never,
 }
 
 /// A list to which every level adds: the inner blocks' values come first.
@@ -114,6 +127,7 @@ impl<T: Value + Clone> Field for Joined<T> {
     type Value = T;
     type Said = Vec<Spanned<T>>;
     const REPEAT: Repeat = T::LIMIT;
+    const INHERIT: Inherit = Inherit::Joined;
 
     fn say(said: &mut Self::Said, value: Spanned<T>) {
         said.push(value);
@@ -132,6 +146,7 @@ impl<T: Value + Clone> Field for Own<T> {
     type Value = T;
     type Said = Option<Spanned<T>>;
     const REPEAT: Repeat = Repeat::Never;
+    const INHERIT: Inherit = Inherit::Never;
 
     fn say(said: &mut Self::Said, value: Spanned<T>) {
         *said = Some(value);

@@ -29,6 +29,13 @@ pub fn one(registry: &Registry, name: &[u8]) -> Option<String> {
     (!out.is_empty()).then(|| out.trim_start().to_owned())
 }
 
+/// The entry of a row.
+pub fn of(row: &Row) -> String {
+    let mut out = String::new();
+    describe(row, &mut out);
+    out.trim_start().to_owned()
+}
+
 fn describe(row: &Row, out: &mut String) {
     let names: Vec<String> = row.names.iter().map(|name| format!("`{name}`")).collect();
     let _ = write!(out, "\n### {}\n\n", names.join(", "));

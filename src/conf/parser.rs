@@ -3,6 +3,7 @@
 //! Reading goes on after an error, so that all of them are seen; statements that an error has touched are marked
 //! and not judged again.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,6 +37,17 @@ pub struct Reading {
     pub tree: Tree,
     /// What was wrong with them.
     pub reports: Reports,
+    /// The includes that were followed, the inner before the outer.
+    pub includes: Vec<Included>,
+}
+
+/// An include, and the statements that stand in its place.
+#[derive(Clone, Debug)]
+pub struct Included {
+    /// Their numbers in reading order.
+    pub statements: Range<u32>,
+    /// The include statement's argument.
+    pub span: Span,
 }
 
 /// Reads texts into one tree.
@@ -50,6 +62,8 @@ pub struct Parser<'r> {
     files: usize,
     bytes: u64,
     nesting: usize,
+    /// Whether includes are read; else they are statements like others.
+    follow: bool,
 }
 
 /// One text while it is read.
@@ -95,7 +109,19 @@ impl<'r> Parser<'r> {
             files: 0,
             bytes: 0,
             nesting: 0,
+            follow: true,
         }
+    }
+
+    /// Takes each text by itself: an include becomes a statement like others.
+    pub fn apart(mut self) -> Parser<'r> {
+        self.follow = false;
+        self
+    }
+
+    /// Reads a text that is at hand already.
+    pub fn given(&mut self, name: &Path, bytes: Bytes) {
+        self.add(name, bytes, Origin::File);
     }
 
     /// Reads the words of the `-g` option.
@@ -245,7 +271,7 @@ impl<'r> Parser<'r> {
             Some(brace) => {
                 self.reading.tree.push(range, brace, End::Block { close: None }, damaged);
             }
-            None if include && !damaged => self.include(text, terminator),
+            None if include && !damaged && self.follow => self.include(text, terminator),
             None => {
                 self.reading.tree.push(range, terminator, End::Semicolon, damaged);
             }
@@ -422,6 +448,7 @@ impl<'r> Parser<'r> {
             Ok(paths) => paths,
             Err(reason) => return self.report(Problem::new(reason).at(span).place(terminator)),
         };
+        let first = self.reading.tree.len();
         for path in paths {
             if let Err(problem) = self.included(&path) {
                 self.report(problem.at(span).place(terminator));
@@ -430,6 +457,8 @@ impl<'r> Parser<'r> {
                 return;
             }
         }
+        let statements = first..self.reading.tree.len();
+        self.reading.includes.push(Included { statements, span });
     }
 
     fn included(&mut self, path: &Path) -> Result<(), Problem> {

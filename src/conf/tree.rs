@@ -172,6 +172,11 @@ impl<'t> Node<'t> {
         self.statement().end
     }
 
+    /// Whether it ended with `{`.
+    pub fn opens_block(&self) -> bool {
+        matches!(self.end(), End::Block { .. })
+    }
+
     /// Whether a syntax error was already reported for it.
     pub fn is_damaged(&self) -> bool {
         self.statement().damaged

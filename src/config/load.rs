@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::build::build;
+use super::lint::lint;
 use super::model::{Config, Paths};
 use crate::conf::evaluate::evaluate;
-use crate::conf::parser::Parser;
+use crate::conf::parser::{Parser, Reading};
 use crate::conf::render::{Style, render};
 use crate::conf::{Bases, Diagnostic, Level, Sources};
 use crate::modules::REGISTRY;
@@ -88,6 +89,23 @@ impl Config {
 ///
 /// A [`Report`] with everything that is wrong.
 pub fn load(options: &LoadOptions) -> Result<Config, Report> {
+    let (reading, bases) = read(options);
+    let found = if reading.reports.has_errors() { Vec::new() } else { lint(&reading, &bases) };
+    let mut evaluated = evaluate(reading, &REGISTRY, &bases);
+    // What is wrong comes before what is unwise.
+    if !evaluated.reports.has_errors() {
+        found.into_iter().for_each(|(order, problem)| evaluated.reports.add(order, problem));
+    }
+    let paths = Paths {
+        prefix: options.prefix.clone(),
+        conf_file: options.conf_file.clone().unwrap_or_default(),
+        error_log: options.error_log.clone(),
+    };
+    build(evaluated, &bases, paths)
+}
+
+/// Reads the texts of a configuration into one tree.
+pub fn read(options: &LoadOptions) -> (Reading, Bases) {
     let conf_dir = match &options.conf_file {
         Some(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
         None => options.prefix.join("conf"),
@@ -102,13 +120,7 @@ pub fn load(options: &LoadOptions) -> Result<Config, Report> {
         Some(file) => parser.main_file(file),
         None => parser.embedded(EMBEDDED_NAME, EMBEDDED),
     }
-    let evaluated = evaluate(parser.finish(), &REGISTRY, &bases);
-    let paths = Paths {
-        prefix: options.prefix.clone(),
-        conf_file: options.conf_file.clone().unwrap_or_default(),
-        error_log: options.error_log.clone(),
-    };
-    build(evaluated, &bases, paths)
+    (parser.finish(), bases)
 }
 
 impl Report {

@@ -2,6 +2,7 @@
 
 mod build;
 mod http;
+pub mod lint;
 pub mod load;
 pub mod locations;
 pub mod log_spec;

@@ -65,6 +65,8 @@ pub struct Cursor {
     next: u64,
     /// Bytes on their way, cut at message boundaries except for the first.
     pending: VecDeque<Bytes>,
+    /// Bytes of the session itself queued since everything was last sent.
+    control_bytes: usize,
     /// Kinds (bits by [`MediaKind`]) whose previous timestamp the player knows.
     synced: u8,
     need_key: bool,
@@ -86,6 +88,7 @@ impl Cursor {
             settings,
             next: joined.start,
             pending: VecDeque::new(),
+            control_bytes: 0,
             synced: 0,
             need_key: settings.wait_key || cached || packaged,
             hold_audio: packaged || (settings.wait_video && !cached && joined.headers.video.is_some()),
@@ -101,9 +104,11 @@ impl Cursor {
     #[must_use = "a player that does not take its control messages has to be closed"]
     pub fn push_control(&mut self, bytes: Bytes) -> bool {
         if !bytes.is_empty() {
+            self.control_bytes += bytes.len();
             self.pending.push_back(bytes);
         }
         self.pending.len() <= limits::PLAYER_PENDING_SLICES
+            && self.control_bytes <= limits::PLAYER_CONTROL_BYTES
     }
 
     /// What is still on its way: the rest of a message, and what was queued behind it.
@@ -328,6 +333,7 @@ impl Cursor {
             written -= front.len();
             self.pending.pop_front();
         }
+        self.control_bytes = 0;
         // A burst at the start must not leave its queue behind for the rest of the session.
         if self.pending.capacity() > 8 {
             self.pending.shrink_to(0);

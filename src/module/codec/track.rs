@@ -187,6 +187,18 @@ impl Tracks {
     }
 }
 
+/// Whether a message may be a codec header, whatever the configured HEVC codec id is.
+pub fn is_header(kind: MediaKind, payload: &[u8]) -> bool {
+    match kind {
+        MediaKind::Audio => AudioTag::parse(payload).is_ok_and(|tag| tag.is_sequence_header()),
+        MediaKind::Video => {
+            let legacy = payload.first().map_or(0, |first| first & 15);
+            VideoTag::parse(payload, legacy).is_ok_and(|tag| tag.is_sequence_header())
+        }
+        MediaKind::Data => false,
+    }
+}
+
 fn audio_name(codec: AudioCodec) -> &'static str {
     match codec {
         AudioCodec::Adpcm => "ADPCM",

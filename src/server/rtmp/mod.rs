@@ -13,6 +13,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -32,6 +33,8 @@ use crate::conf::ListenAddr;
 use crate::config::model::RtmpServer;
 use crate::hub::stream::Phase;
 use crate::limits;
+use crate::module::codec::track;
+use crate::wire::MediaKind;
 use crate::wire::rtmp::server_session::{Connect, Event, RequestId, ServerSession, Settings};
 
 /// Serves one accepted connection to its end.
@@ -145,10 +148,30 @@ enum Part {
 type Verdict = Pin<Box<dyn Future<Output = (Box<Entered>, Result<(), Refused>)> + Send>>;
 
 struct Pending {
+    /// What an encoder sends without waiting for the answer.
+    early: Early,
     request: RequestId,
     stream_id: u32,
     session: Arc<Session>,
     verdict: Verdict,
+}
+
+/// Metadata and codec headers that came before a publisher was let in: the newest of each. Without them its stream
+/// could not be played; frames are worth nothing by then.
+#[derive(Default)]
+struct Early([Option<(MediaKind, u32, Bytes)>; 3]);
+
+impl Early {
+    fn keep(&mut self, kind: MediaKind, timestamp: u32, payload: Bytes) {
+        if kind == MediaKind::Data || track::is_header(kind, &payload) {
+            self.0[kind as usize] = Some((kind, timestamp, payload));
+        }
+    }
+
+    /// Metadata first, as encoders send it.
+    fn into_iter(self) -> impl Iterator<Item = (MediaKind, u32, Bytes)> {
+        self.0.into_iter().rev().flatten()
+    }
 }
 
 /// What ended a wait.
@@ -189,7 +212,11 @@ impl Connection {
         loop {
             self.flush().await?;
             match self.wait().await? {
-                Wake::Readable => self.read()?,
+                Wake::Readable => {
+                    self.read()?;
+                    // Others of this worker get their turn, also while this peer sends without pause.
+                    tokio::task::yield_now().await;
+                }
                 Wake::Timer => self.handle_timer()?,
                 Wake::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
                 Wake::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
@@ -262,10 +289,13 @@ impl Connection {
                 match self.socket.try_read(buffer) {
                     Ok(0) => return Err(End::Closed),
                     Ok(n) => {
-                        let outcome = self.core.handle_input(&buffer[..n], Instant::now());
-                        // What came before a protocol error still counts.
-                        self.handle_events()?;
-                        outcome.map_err(End::Protocol)?;
+                        let mut input = &buffer[..n];
+                        while !input.is_empty() {
+                            let outcome = self.core.handle_some_input(&mut input, Instant::now());
+                            // What came before a protocol error still counts.
+                            self.handle_events()?;
+                            outcome.map_err(End::Protocol)?;
+                        }
                         if n < buffer.len() {
                             return Ok(());
                         }
@@ -286,18 +316,20 @@ impl Connection {
                 Event::Connect { request, connect } => self.connect(request, &connect)?,
                 Event::CreateStream { .. } => mark(&self.moments.create_stream),
                 Event::Publish { request, stream_id, name, .. } => {
-                    self.begin(request, stream_id, &name, Role::Publisher);
+                    self.begin(request, stream_id, &name, Role::Publisher)?;
                 }
                 Event::Play { request, stream_id, name, .. } => {
-                    self.begin(request, stream_id, &name, Role::Player);
+                    self.begin(request, stream_id, &name, Role::Player)?;
                 }
-                Event::Media { stream_id, kind, timestamp, payload } => {
-                    if let Part::Publishing(publishing) = &mut self.part
-                        && publishing.stream_id() == stream_id
-                    {
+                Event::Media { stream_id, kind, timestamp, payload } => match &mut self.part {
+                    Part::Publishing(publishing) if publishing.stream_id() == stream_id => {
                         publishing.media(kind, timestamp, payload);
                     }
-                }
+                    Part::Pending(pending) if pending.stream_id == stream_id => {
+                        pending.early.keep(kind, timestamp, payload);
+                    }
+                    _ => {}
+                },
                 Event::CloseStream { stream_id } => self.close_stream(stream_id),
                 Event::Pause { .. } | Event::Seek { .. } | Event::BufferLength { .. } => {}
             }
@@ -344,8 +376,8 @@ impl Connection {
     }
 
     /// `publish` or `play`: asks who has a say.
-    fn begin(&mut self, request: RequestId, stream_id: u32, name: &Bytes, role: Role) {
-        let Some(connected) = &self.connected else { return };
+    fn begin(&mut self, request: RequestId, stream_id: u32, name: &Bytes, role: Role) -> Result<(), End> {
+        let Some(connected) = &self.connected else { return Ok(()) };
         if !matches!(self.part, Part::None) {
             // One stream per connection and direction at a time, as the original.
             let code = match role {
@@ -353,7 +385,7 @@ impl Connection {
                 Role::Player => "NetStream.Play.Failed",
             };
             self.core.reject_request(request, code, "Another stream is active on this connection.");
-            return;
+            return Ok(());
         }
         mark(&self.moments.ptime);
         let (name, pargs) = split_query(name);
@@ -375,8 +407,15 @@ impl Connection {
             let verdict = entered.admit().await;
             (entered, verdict)
         };
-        self.part =
-            Part::Pending(Box::new(Pending { request, stream_id, session, verdict: Box::pin(verdict) }));
+        let mut verdict: Verdict = Box::pin(verdict);
+        // Where nobody is asked the verdict is there at once: media may stand right behind `publish`.
+        let polled = verdict.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+        let early = Early::default();
+        self.part = Part::Pending(Box::new(Pending { request, stream_id, session, verdict, early }));
+        match polled {
+            Poll::Ready((entered, verdict)) => self.admitted(entered, verdict),
+            Poll::Pending => Ok(()),
+        }
     }
 
     /// The verdict on a publish or play request is there.
@@ -386,7 +425,7 @@ impl Connection {
         else {
             return Ok(());
         };
-        let Pending { request, stream_id, session, .. } = *pending;
+        let Pending { request, stream_id, session, early, .. } = *pending;
         if let Err(Refused(reason)) = verdict {
             session.set_reason(reason);
             if reason == Reason::NormalClose {
@@ -407,8 +446,12 @@ impl Connection {
         let view = connected.view.clone();
         match session.role {
             Role::Publisher => match Publishing::start(&self.context, view, stream_id, entered) {
-                Ok(publishing) => {
+                Ok(mut publishing) => {
                     self.core.accept_publish(request);
+                    for (kind, timestamp, payload) in early.into_iter() {
+                        publishing.media(kind, timestamp, payload);
+                    }
+                    publishing.push(self.core.bytes_received());
                     self.part = Part::Publishing(Box::new(publishing));
                 }
                 Err(entered) => {

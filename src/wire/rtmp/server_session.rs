@@ -23,7 +23,7 @@
 //! ```
 //!
 //! Arrows to the right that start with `accept_` or `reject_` are the caller's, everything else the peer's. Input is
-//! never held up by a request that waits: media for a stream that is not publishing is dropped, and commands that
+//! never held up by a request that waits: media for a stream that neither publishes nor asks to is dropped, and commands that
 //! arrive before connect was answered are kept, within bounds, and handled right after it.
 //!
 //! Differing from PingOS: a connection may publish again after deleteStream.
@@ -109,26 +109,48 @@ impl ServerSession {
 
     /// Takes all of `input`.
     pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), Error> {
+        loop {
+            self.handle_some_input(&mut input, now)?;
+            if input.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// As [`ServerSession::handle_input`], but stops behind a connect, publish or play: encoders that do not wait
+    /// for the answer may be answered before what follows is looked at. Takes what it handled off `input`.
+    pub fn handle_some_input(&mut self, input: &mut &[u8], now: Instant) -> Result<(), Error> {
         self.raise_failure()?;
         if input.is_empty() {
             return Ok(());
         }
-        self.link.count(input);
+        let before = *input;
+        let outcome = self.handle_until_asked(input, now);
+        self.link.count(&before[..before.len() - input.len()]);
+        outcome?;
+        self.link.finish_input()
+    }
+
+    fn handle_until_asked(&mut self, input: &mut &[u8], now: Instant) -> Result<(), Error> {
         self.last_input = now;
         self.pinged = None;
         if let Some(handshake) = &mut self.handshake {
             let time = millis(now, self.start);
-            if !handshake.handle_input(&mut input, time, self.link.out())? {
+            if !handshake.handle_input(input, time, self.link.out())? {
                 return Ok(());
             }
             self.handshake = None;
             self.phase = Phase::Connecting;
             self.events.push_back(Event::HandshakeDone);
         }
-        while let Some(message) = self.link.read(&mut input)? {
+        let asked = self.next_request;
+        while let Some(message) = self.link.read(input)? {
             self.handle_message(message)?;
+            if self.next_request != asked {
+                break;
+            }
         }
-        self.link.finish_input()
+        Ok(())
     }
 
     /// To be called when [`ServerSession::poll_timeout`] has come; harmless earlier.

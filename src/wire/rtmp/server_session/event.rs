@@ -66,7 +66,7 @@ pub enum Event {
         /// Whether to drop a playlist so far.
         reset: bool,
     },
-    /// Media on a publishing stream. Payloads are never empty.
+    /// Media on a stream that publishes, or still waits for leave to. Payloads are never empty.
     Media {
         /// The message stream.
         stream_id: u32,

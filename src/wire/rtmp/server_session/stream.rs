@@ -68,12 +68,13 @@ impl Streams {
         (stream.id == id || stream.id == 0 || id == 0).then_some(stream)
     }
 
-    /// The id of the publishing stream that media on stream `id` belongs to: with an unknown id, to the only one,
+    /// The id of the stream that publishes, or asks to, that media on stream `id` belongs to: with an unknown id, to the only one,
     /// because some encoders send media on stream 0.
     pub(super) fn publishing(&self, id: u32) -> Option<u32> {
-        let index = self.index_or_only(id, |role| role == Role::Publishing)?;
+        let publishes = |role| matches!(role, Role::Publishing | Role::PublishPending(_));
+        let index = self.index_or_only(id, publishes)?;
         let stream = &self.0[index];
-        (stream.role == Role::Publishing).then_some(stream.id)
+        publishes(stream.role).then_some(stream.id)
     }
 
     /// The streams that publish or ask to publish under this name, with or without its query.

@@ -1,0 +1,109 @@
+//! Who may ask what.
+
+use super::{Finding, Scope};
+use crate::conf::address::{Network, literal_addr};
+use crate::conf::context::{HTTP_SERVER, LOCATION, RTMP_ALL};
+use crate::conf::outline::Said;
+use crate::conf::{ListenAddr, Problem, sentence};
+use crate::module::http::listen::DEFAULT_PORT;
+
+/// One `allow` or `deny` line.
+struct Rule<'o, 't> {
+    said: &'o Said<'t>,
+    allow: bool,
+    /// `publish` or `play`; `None` is both, and everything in http.
+    action: Option<&'t [u8]>,
+    all: bool,
+}
+
+pub(super) fn allow_without_deny_all(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    let outline = &scope.outline;
+    for section in 0..outline.sections.len() {
+        let own: Vec<Rule<'_, '_>> = rules(scope, section).collect();
+        if !own.iter().any(|rule| rule.allow) {
+            continue;
+        }
+        let count = own.len();
+        // In rtmp the outer rules come after the inner ones; in http the inner ones stand alone.
+        let joined = outline.sections[section].context & RTMP_ALL != 0;
+        let outer = outline.around(section).skip(1).filter(|_| joined);
+        let list: Vec<Rule<'_, '_>> = own.into_iter().chain(outer.flat_map(|at| rules(scope, at))).collect();
+        let open = list.iter().take(count).enumerate().find(|(at, rule)| {
+            let followed = |other: &Rule<'_, '_>| {
+                !other.allow
+                    && (rule.action.is_none() || other.action.is_none() || other.action == rule.action)
+            };
+            rule.allow && !rule.all && !list.iter().skip(at + 1).any(followed)
+        });
+        if let Some((_, Rule { said, action, .. })) = open {
+            let problem = Problem::warning("\"allow\" is not followed by a \"deny\", so everybody is let in");
+            let deny = match action {
+                Some(action) => format!("deny {} all;", String::from_utf8_lossy(action)),
+                None => "deny all;".into(),
+            };
+            findings.push(Finding::new(said, problem.help(format!("add `{deny}` after it"))));
+        }
+    }
+}
+
+/// The rules of a block.
+fn rules<'o, 't>(scope: &'o Scope<'t>, section: usize) -> impl Iterator<Item = Rule<'o, 't>> {
+    scope.outline.own(section, "allow").filter_map(|said| {
+        let (action, network) = match said.words() {
+            [network] => (None, network),
+            [action, network] => (Some(&action.bytes[..]), network),
+            _ => return None,
+        };
+        let all = matches!(Network::parse(&network.bytes), Some((Network::All, _)));
+        Some(Rule { said, allow: &said.name().bytes[..] == b"allow", action, all })
+    })
+}
+
+pub(super) fn open_control(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    let outline = &scope.outline;
+    for section in outline.of(LOCATION) {
+        let handler = |name| outline.own(section, name).last();
+        let Some(said) = handler("rtmp_control").or(handler("rtmp_stat")).or(handler("sys_stat")) else {
+            continue;
+        };
+        if is_guarded(scope, section) {
+            continue;
+        }
+        let Some(listener) = public_listener(scope, section) else { continue };
+        let what = if said.is("rtmp_control") { "sends control requests" } else { "sees the statistics" };
+        let name = &said.name().bytes;
+        let text =
+            sentence(&[b"\"", name, b"\" is open: who reaches ", listener.as_bytes(), b" ", what.as_bytes()]);
+        let help = "add `allow 127.0.0.1; deny all;`, or listen on 127.0.0.1";
+        findings.push(Finding::new(said, Problem::warning(text).help(help)));
+    }
+}
+
+/// Whether a location refuses anybody at all.
+fn is_guarded(scope: &Scope<'_>, section: usize) -> bool {
+    let outline = &scope.outline;
+    let has = |name| outline.own(section, name).next().is_some();
+    let ruled = outline.around(section).find(|at| outline.own(*at, "allow").next().is_some());
+    let denies = ruled.is_some_and(|at| rules(scope, at).any(|rule| !rule.allow));
+    let password = outline.nearest(section, "auth_basic");
+    let asks = password.is_some_and(|said| said.words().first().is_some_and(|w| &w.bytes[..] != b"off"));
+    denies || asks || has("internal") || has("return")
+}
+
+/// An address of a location's server that others than this machine can reach.
+fn public_listener(scope: &Scope<'_>, section: usize) -> Option<String> {
+    let outline = &scope.outline;
+    let server = outline.up_to(section, HTTP_SERVER)?;
+    let mut listens = outline.own(server, "listen").peekable();
+    if listens.peek().is_none() {
+        return Some(format!("port {DEFAULT_PORT}"));
+    }
+    listens.find_map(|said| {
+        let word = said.words().first()?;
+        match literal_addr(&word.bytes, DEFAULT_PORT) {
+            Ok(ListenAddr::Tcp(addr)) if !addr.ip().to_canonical().is_loopback() => Some(addr.to_string()),
+            Err(_) if !word.bytes.starts_with(b"localhost") => Some(word.text().to_string()),
+            _ => None,
+        }
+    })
+}

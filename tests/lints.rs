@@ -1,0 +1,297 @@
+//! Lints: each fires, holds its tongue, and can be silenced.
+
+#[path = "conf/support.rs"]
+#[allow(dead_code, reason = "the lints need only some of it")]
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use pingosd::cli::Test;
+use pingosd::conf::render::Style;
+use pingosd::config::lint;
+use support::Prefix;
+
+/// The warnings of a lint: their lines and sentences.
+fn warnings(prefix: &Prefix, name: &str) -> Vec<(usize, String)> {
+    let (ok, out) = prefix.test("");
+    assert!(ok, "{out}");
+    let tag = format!(" [{name}] in PREFIX/conf/nginx.conf:");
+    let split = out.lines().filter_map(|line| line.split_once(&tag));
+    split.map(|(text, line)| (line.parse().unwrap(), text.replace("nginx: [warn] ", ""))).collect()
+}
+
+fn whole(text: &str) -> String {
+    format!("events {{}}\n{text}")
+}
+
+fn rtmp(text: &str) -> String {
+    whole(&format!("rtmp {{\nserver {{\nlisten 1935;\n{text}\n}}\n}}\n"))
+}
+
+fn app(text: &str) -> String {
+    rtmp(&format!("application live {{\nlive on;\n{text}\n}}"))
+}
+
+fn http(text: &str) -> String {
+    whole(&format!("http {{\nserver {{\nlisten 8080;\n{text}\n}}\n}}\n"))
+}
+
+/// Whether the lint fires, with that in its sentence; if so, that every kind of comment silences it.
+fn fires(name: &str, conf: &str, sentence: &str) {
+    let found = warnings(&Prefix::new(conf, &[]), name);
+    let [(line, text)] = &found[..] else { panic!("{name} found {found:?} in\n{conf}") };
+    assert!(text.contains(sentence), "{text}");
+    let allow = format!("# pingosd: allow other, {name}");
+    let lines: Vec<&str> = conf.lines().collect();
+    let with = |at: usize, change: &dyn Fn(&str) -> String| {
+        let changed =
+            lines.iter().enumerate().map(|(n, l)| if n + 1 == at { change(l) } else { (*l).to_owned() });
+        changed.collect::<Vec<_>>().join("\n")
+    };
+    let mut silenced = vec![
+        format!("{allow}\n{conf}"),
+        with(*line, &|l| format!("{l} {allow}")),
+        with(*line, &|l| format!("{allow}\n# more\n{l}")),
+    ];
+    if let Some(block) = lines[..line - 1].iter().rposition(|l| l.ends_with('{')) {
+        let inside = lines[block + 1..line - 1].contains(&"}");
+        if !inside {
+            silenced.push(with(block + 1, &|l| format!("{l}\n{allow}")));
+        }
+    }
+    for conf in silenced {
+        assert_eq!(warnings(&Prefix::new(&conf, &[]), name), [], "not silenced in\n{conf}");
+    }
+    let other = format!("# pingosd: allow other\n{conf}");
+    assert_eq!(warnings(&Prefix::new(other, &[]), name).len(), 1);
+}
+
+fn silent(name: &str, conf: &str) {
+    assert_eq!(warnings(&Prefix::new(conf, &[]), name), [], "in\n{conf}");
+}
+
+#[test]
+fn an_allow_needs_a_deny() {
+    let name = "allow-without-deny-all";
+    fires(name, &app("allow publish 10.0.0.0/8;"), "everybody is let in");
+    fires(name, &app("allow publish 10.0.0.0/8;\ndeny play all;"), "everybody");
+    fires(name, &app("deny 10.1.1.1;\nallow 10.0.0.0/8;"), "everybody");
+    fires(name, &http("location / {\nallow 10.0.0.1;\n}"), "everybody");
+    silent(name, &app("allow publish 10.0.0.0/8; deny publish all;"));
+    silent(name, &app("allow publish 10.0.0.0/8; deny all;"));
+    silent(name, &app("deny 10.1.1.1; allow all;"));
+    silent(name, &rtmp("application live { allow 10.0.0.1; }").replace("rtmp {", "rtmp { deny all;"));
+}
+
+#[test]
+fn control_and_statistics_are_guarded() {
+    let name = "open-control";
+    fires(
+        name,
+        &http("location /c {\nrtmp_control all;\n}"),
+        "who reaches 0.0.0.0:8080 sends control requests",
+    );
+    fires(name, &http("location /s {\nrtmp_stat all;\n}"), "sees the statistics");
+    fires(name, &http("location /s {\nrtmp_stat all;\nallow all;\n}"), "sees the statistics");
+    silent(name, &http("location /c { rtmp_control all; allow 127.0.0.1; deny all; }"));
+    silent(name, &http("deny all; location /c { rtmp_control all; }"));
+    silent(name, &http("location /c { rtmp_control all; auth_basic x; }"));
+    silent(name, &http("location /c { rtmp_control all; internal; }"));
+    silent(name, &http("location /c { rtmp_control all; }").replace("8080", "127.0.0.1:8080"));
+    silent(name, &http("location /c { rtmp_control all; }").replace("8080", "unix:/tmp/x.sock"));
+    silent(name, &http("rtmp_stat all; location / { root html; }"));
+}
+
+#[test]
+fn on_meta_gives_way_to_on_push() {
+    let name = "on-meta-beside-on-push";
+    fires(
+        name,
+        &app("on_push http://127.0.0.1/a;\noclp_meta http://127.0.0.1/b;"),
+        "\"on_meta\" is not used",
+    );
+    silent(name, &app("on_meta http://127.0.0.1/b;"));
+    silent(name, &rtmp("application a { on_push http://h/; } application b { on_meta http://h/; }"));
+}
+
+#[test]
+fn commands_do_not_trust_clients() {
+    let name = "exec-unquoted-name";
+    fires(
+        name,
+        &app("exec sh -c \"ffmpeg -i rtmp://h/$app/$name\";"),
+        "\"$app\" becomes part of a shell's script",
+    );
+    fires(name, &app("exec_publish /bin/bash -xc 'echo ${name}';"), "\"$name\" becomes part");
+    fires(name, &app("exec_publish notify.sh $name;"), "\"$name\" can be an option");
+    silent(name, &app("exec ffmpeg -i rtmp://localhost/$app/$name -c copy -f flv rtmp://h/x/$name;"));
+    silent(name, &app("exec_publish sh -c 'echo \"$0\"' $name;"));
+    silent(name, &app("exec_record_done ffmpeg -i $path $dirname/$basename.mp4;"));
+    silent(name, &app("exec_static sh -c 'echo $name';"));
+}
+
+#[test]
+fn relays_do_not_come_back() {
+    let name = "pull-loop";
+    fires(name, &app("pull rtmp://127.0.0.1/other;"), "\"pull\" leads to the application it stands in");
+    fires(name, &app("push rtmp://localhost:1935;"), "\"push\" leads to");
+    fires(
+        name,
+        &app("push rtmp://live.example.com app=live;")
+            .replace("listen", "server_name live.example.com;\nlisten"),
+        "\"push\"",
+    );
+    silent(name, &app("pull rtmp://origin.example.com;"));
+    silent(name, &app("pull rtmp://127.0.0.1:1936;"));
+    silent(name, &app("push rtmp://127.0.0.1 app=hls;"));
+    silent(name, &rtmp("application a { push rtmp://127.0.0.1 app=b; } application b { live on; }"));
+    let circle =
+        "application a {\npush rtmp://127.0.0.1 app=b;\n}\napplication b {\npush rtmp://127.0.0.1 app=a;\n}";
+    let found = warnings(&Prefix::new(rtmp(circle), &[]), name);
+    assert_eq!(found.len(), 2);
+    assert!(found[0].1.contains("leads back"));
+}
+
+#[test]
+fn one_directory_has_one_writer() {
+    let name = "hls-path-twice";
+    let two = |one: &str, other: &str| {
+        rtmp(&format!("application a {{\nhls on;\n{one}\n}}\napplication b {{\nhls on;\n{other}\n}}"))
+    };
+    fires(
+        name,
+        &two("hls_path /tmp/h;", "hls_path /tmp/h/;"),
+        "applications \"a\" and \"b\" write to the same",
+    );
+    fires(name, &two("", "").replace("listen", "hls_path /tmp/h;\nlisten"), "write to the same");
+    silent(name, &two("hls_path /tmp/h;", "hls_path /tmp/i;"));
+    silent(name, &two("hls_path /tmp/h;", "hls_path /tmp/h;").replacen("hls on", "hls off", 1));
+}
+
+#[test]
+fn playlists_hold_three_fragments() {
+    let name = "short-playlist";
+    let hls = |text: &str| app(&format!("hls on;\nhls_path /tmp/h;\n{text}"));
+    fires(
+        name,
+        &hls("hls_fragment 4s;\nhls_playlist_length 8s;"),
+        "the playlist holds 2 fragments: 8s of 4s each",
+    );
+    fires(name, &hls("hls_fragment 12s;"), "2 fragments: 30s of 12s");
+    fires(name, &app("hls2 on;\nhls2_playlist_length 5s;"), "1 fragment: 5s of 5s");
+    silent(name, &hls(""));
+    silent(name, &hls("hls_fragment 2s; hls_playlist_length 6s;"));
+    silent(name, &app("hls2 on; hls2_fragment 20s;"));
+    silent(name, &app("hls_playlist_length 5s;"));
+}
+
+#[test]
+fn worker_processes_need_no_lines() {
+    let name = "needless-multi-process";
+    fires(
+        name,
+        "events {\nmulti_listen unix:/tmp/http 80;\n}\nrtmp {\nrtmp_auto_pull on;\n}\n",
+        "worker processes",
+    );
+    fires(name, "stream_zone buckets=1024 streams=4096;\nevents {}\n", "worker processes");
+    silent(name, &app(""));
+    let conf = "events {\nmulti_listen unix:/tmp/http 80;\n}\nhttp {\nupstream w {\nserver unix:/tmp/http.0;\nserver unix:/tmp/http.1;\n}\n}\n";
+    let (_, out) = Prefix::new(conf, &[]).test("");
+    assert!(out.contains("this line and 1 more"), "{out}");
+}
+
+#[test]
+fn certificates_fit_their_keys_and_the_calendar() {
+    let prefix = Prefix::new("", &[]);
+    let conf = prefix.path().join("conf");
+    // `good` is valid until 2099, `old` was until 2021; each has a key of its own.
+    for name in ["good.crt", "good.key", "old.crt", "old.key"] {
+        fs::copy(support::data().join("tls").join(name), conf.join(name)).unwrap();
+    }
+    let server = |certificate: &str, key: &str| {
+        http(&format!("ssl_certificate {certificate}.crt;\nssl_certificate_key {key}.key;"))
+    };
+    let found = |conf: String, name: &str| {
+        prefix.write("nginx.conf", conf);
+        warnings(&prefix, name)
+    };
+    assert_eq!(found(server("good", "good"), "certificate-mismatch"), []);
+    assert_eq!(found(server("good", "good"), "certificate-expired"), []);
+    let mismatch = found(server("good", "old"), "certificate-mismatch");
+    assert_eq!(mismatch, [(6, "the key is not that of the certificate".into())]);
+    let expired = found(server("old", "old"), "certificate-expired");
+    assert!(
+        matches!(&expired[..], [(5, text)] if text.starts_with("the certificate expired ") && text.ends_with(" days ago"))
+    );
+    let allowed = format!("# pingosd: allow certificate-expired\n{}", server("old", "old"));
+    assert_eq!(found(allowed, "certificate-expired"), []);
+}
+
+#[test]
+fn hosts_are_looked_up_only_when_asked() {
+    let conf = app("on_play http://nowhere.invalid:8080/a;\non_publish http://127.0.0.1/b;");
+    let prefix = Prefix::new(&conf, &[]);
+    assert_eq!(warnings(&prefix, "unresolved-host"), []);
+    let verbose = |prefix: &Prefix| {
+        let test = Test { load: prefix.options(""), dump: false, quiet: false, verbose: true };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        test.run(Style::default(), &mut out, &mut err).unwrap();
+        String::from_utf8(err).unwrap()
+    };
+    let out = verbose(&prefix);
+    assert_eq!(out.matches("[unresolved-host]").count(), 1, "{out}");
+    assert!(out.contains("host \"nowhere.invalid\" is not found [unresolved-host]"), "{out}");
+    assert!(out.contains("test is successful"));
+    let allowed = Prefix::new(format!("# pingosd: allow unresolved-host\n{conf}"), &[]);
+    assert!(!verbose(&allowed).contains("[unresolved-host]"));
+}
+
+#[test]
+fn a_comment_names_lints_that_exist() {
+    let conf = "events {}\n# pingosd: allow open-contrl\nuser root;\n";
+    let found = warnings(&Prefix::new(conf, &[]), "unknown-lint");
+    assert_eq!(found, [(2, "no lint is called \"open-contrl\"".into())]);
+    let (_, out) = Prefix::new(conf, &[]).test("");
+    assert!(out.contains("did you mean `open-control`?"), "{out}");
+    silent("unknown-lint", "# pingosd: allow open-control\nevents {}\n");
+    silent("unknown-lint", "events {}\nerror_log 'x # pingosd: allow nothing';\n");
+}
+
+#[test]
+fn a_file_speaks_for_itself() {
+    let conf = http("include c.conf;");
+    let location = "location /c {\n    rtmp_control all;\n}\n";
+    let (_, out) = Prefix::new(&conf, &[("c.conf", location)]).test("");
+    assert!(out.contains("[open-control] in PREFIX/conf/c.conf:2"), "{out}");
+    let allow = format!("# pingosd: allow open-control\n{location}");
+    assert!(!Prefix::new(&conf, &[("c.conf", &allow)]).test("").1.contains("[open-control]"));
+    let around = conf.replace("server {", "server { # pingosd: allow open-control");
+    assert!(!Prefix::new(around, &[("c.conf", location)]).test("").1.contains("[open-control]"));
+}
+
+#[test]
+fn errors_come_without_lints() {
+    let (ok, out) = Prefix::new(http("location /c {\nrtmp_control all;\n}\nnonsense;"), &[]).test("");
+    assert!(!ok && !out.contains("[open-control]"), "{out}");
+}
+
+#[test]
+fn names_are_stable_and_documented() {
+    let names: Vec<&str> = lint::LINTS.iter().map(|l| l.name).collect();
+    assert!(names.is_sorted());
+    for name in names {
+        assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'), "{name}");
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/lints.md");
+    if support::blessing() {
+        fs::write(&path, lint::manual()).unwrap();
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), lint::manual(), "run the tests with PINGOSD_BLESS=1");
+}
+
+#[test]
+fn the_built_in_configuration_has_no_warning() {
+    let config = pingosd::config::Config::embedded_default();
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
