@@ -89,6 +89,13 @@ fn what_cannot_be_played_has_a_status() {
 }
 
 #[test]
+fn access_rules_hold_for_http_players() {
+    let server = Server::start(&Conf::live("deny play all;").with_flv());
+    let _feed = Publisher::start(server.rtmp, "s").keep_sending();
+    assert_eq!(get(server.http, "/flv/s").status(), 403);
+}
+
+#[test]
 fn nothing_is_answered_before_the_first_media() {
     let server = start("location /flv { flv_live {rtmp_port} app=live; }");
     let player = Player::http(server.http, "/flv/s");
@@ -392,6 +399,22 @@ fn requests_share_a_connection() {
     let answers = [(); 3].map(|()| connection.response(false).status());
     assert_eq!(answers, [200, 404, 200]);
     assert_eq!(connection.rest(), b"");
+}
+
+#[test]
+fn a_large_file_is_read_as_it_is_taken() {
+    let server = with_files("root {dir}/files;");
+    let contents = b"0123456789abcdefg".repeat(1_500_000);
+    server.prefix().write("files/large", &contents);
+    let before = server.resident();
+    let mut slow: Vec<Connection> = (0..10).map(|_| Connection::open(server.http)).collect();
+    for connection in &mut slow {
+        connection.send(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+    }
+    // One that takes everything bounds the time in which the others could have made the server hold it.
+    assert!(get(server.http, "/large").body == contents);
+    assert!(server.resident() < before + 16 * 1024, "{before} -> {} KiB", server.resident());
+    assert!(slow[0].response(false).body == contents);
 }
 
 #[test]

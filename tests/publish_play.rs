@@ -345,6 +345,102 @@ fn fifty_players_get_every_frame() {
 }
 
 #[test]
+fn low_latency_begins_with_the_newest_key_frame() {
+    let server = Server::start(&Conf::live("cache_time 1s; low_latency on;"));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let early = Player::start(server.rtmp, "s");
+    let last = publisher.send(5 * GOP + 7);
+    early.wait_frame(last);
+    let player = Player::start(server.rtmp, "s");
+    player.assert_whole(Tracks::Both, last);
+    assert_eq!(player.frames()[0], 5 * GOP);
+}
+
+#[test]
+fn the_digest_handshake_is_spoken() {
+    let server = Server::start(&Conf::live(""));
+    let open = |purpose| {
+        let settings = ClientSettings { digest_handshake: true, ..settings(server.rtmp, "live", purpose) };
+        RtmpClient::open(server.rtmp, settings)
+    };
+    let name = Bytes::from_static(b"s");
+    let mut publisher = Publisher::with(open(Purpose::Publish { name: name.clone() }), Tracks::Both);
+    let player = Player::rtmp(open(Purpose::Play { name }));
+    player.wait("play was accepted", |got| got.started.then_some(()));
+    let last = publisher.send(2 * GOP);
+    player.assert_whole(Tracks::Both, last);
+}
+
+#[test]
+fn virtual_servers_are_told_apart_by_host() {
+    let server = Server::start(
+        &Conf::new("server_name a.example; serverid first; application live { live on; }").rtmp(
+            "server { listen {rtmp_port}; server_name b.example; serverid second; application live { live on; } }",
+        ),
+    );
+    let open = |host: &str, purpose| {
+        let settings = ClientSettings::new("live", format!("rtmp://{host}:{}/live", server.rtmp), purpose);
+        RtmpClient::open(server.rtmp, settings)
+    };
+    let name = Bytes::from_static(b"s");
+    let publish = |host| {
+        let purpose = Purpose::Publish { name: name.clone() };
+        Publisher::with(open(host, purpose), Tracks::Both)
+    };
+    // The same name twice: these are two streams.
+    let (mut a, mut b) = (publish("a.example"), publish("b.example"));
+    b.skip_to(1000 * GOP);
+    let [a_player, b_player] = ["a.example", "b.example"].map(|host| {
+        let player = Player::rtmp(open(host, Purpose::Play { name: name.clone() }));
+        player.wait("play was accepted", |got| got.started.then_some(()));
+        player
+    });
+    let (a_last, b_last) = (a.send(GOP), b.send(GOP));
+    a_player.assert_whole(Tracks::Both, a_last);
+    b_player.assert_whole(Tracks::Both, b_last);
+    assert_eq!((a_player.frames()[0], b_player.frames()[0]), (0, 1000 * GOP));
+}
+
+#[test]
+fn a_publisher_without_media_is_dropped_where_configured() {
+    let server = Server::start(&Conf::live("drop_idle_publisher 300ms;"));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    publisher.send(1);
+    publisher.client.wait_end();
+    assert_eq!(server.log_lines("reason: drop_idle").len(), 1);
+}
+
+#[test]
+fn who_answers_pings_stays() {
+    let server = Server::start(&Conf::live("").rtmp("ping 100ms; ping_timeout 200ms;"));
+    let mut silent = Script::playing("s").send(server.rtmp);
+    let player = Player::start(server.rtmp, "s");
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    silent.wait_closed();
+    server.wait_log("ping request was not answered");
+    let last = publisher.send(2 * GOP);
+    player.assert_whole(Tracks::Both, last);
+}
+
+#[test]
+fn a_player_that_takes_nothing_is_given_up_in_the_end() {
+    let server = Server::start(&Conf::live("").rtmp("timeout 1s; out_queue 64;"));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    publisher.set_size(20_000);
+    let fast = Player::start(server.rtmp, "s");
+    let slow = Player::start(server.rtmp, "s");
+    slow.hold();
+    until_true("the slow player is given up", || {
+        let last = publisher.send(GOP);
+        fast.wait_frame(last);
+        server.log_lines("reason: rtmp_send_timeout").len() == 1
+    });
+    slow.resume();
+    slow.wait_end();
+    fast.assert_whole(Tracks::Both, publisher.next() - 1);
+}
+
+#[test]
 fn an_unknown_application_closes_the_connection() {
     let server = Server::start(&Conf::live(""));
     let mut client = RtmpClient::play(server.rtmp, "nowhere", "s");
