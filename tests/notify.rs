@@ -199,6 +199,37 @@ fn answers_to_updates_count_for_oclp_names_and_where_enforced() {
 }
 
 #[test]
+fn an_enforced_update_ends_a_player_over_http() {
+    let notify = NotifyServer::start();
+    let server = start(&notify, "oclp_play {callback}/ stage=update,done update=100ms;");
+    let feed = Publisher::start(server.rtmp, "s").keep_sending();
+    let player = Player::http(server.http, "/flv/s");
+    player.wait_key();
+    notify.answer("act=update", Answer::Status(403));
+    player.wait_end();
+    notify.wait("act=done");
+    feed.stop();
+}
+
+#[test]
+fn who_finds_the_name_taken_is_told_of_as_well() {
+    let notify = NotifyServer::start();
+    let server = start(&notify, "on_publish {callback}/ stage=done;");
+    let first = Publisher::start(server.rtmp, "s");
+    let mut second = publish(&server, "s");
+    second.wait_status("NetStream.Publish.BadName");
+    let ids: Vec<String> = notify
+        .wait_count("act=start", 2)
+        .iter()
+        .map(|request| request.value("clientid").to_owned())
+        .collect();
+    second.leave();
+    assert_eq!(notify.wait("act=done").value("clientid"), ids[1]);
+    first.leave();
+    assert_eq!(notify.wait_count("act=done", 2)[1].value("clientid"), ids[0]);
+}
+
+#[test]
 fn a_failing_update_never_disconnects() {
     let notify = NotifyServer::start();
     let server = start(&notify, "oclp_publish {callback}/ stage=update update=50ms timeout=100ms;");
