@@ -95,6 +95,29 @@ pub const DEFAULT_SEND_TIMEOUT: Duration = Duration::from_secs(60);
 /// Pending connections of a listening socket, as nginx.
 pub const LISTEN_BACKLOG: i32 = 511;
 
+/// Longest `Location` that a relay follows. Longer ones are no address.
+pub const RELAY_ADDRESS_BYTES: usize = 4096;
+
+/// Servers a stream may pass through, one relay to the next. Clusters have two or three levels.
+pub const RELAY_HOPS: usize = 16;
+
+/// Addresses of one host that a relay tries.
+pub const RELAY_ADDRESSES: usize = 16;
+
+/// How long another server may take from the connection to `Play.Start` or `Publish.Start`: its callbacks may
+/// take their usual three seconds each.
+pub const RELAY_SETUP: Duration = Duration::from_secs(10);
+
+/// Silence after which a relay's connection is probed.
+pub const RELAY_KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// How long a relay that ends waits for the last bytes to go out.
+pub const RELAY_LINGER: Duration = Duration::from_millis(500);
+
+/// How long a relay must have worked for its next try to come at once: one that ends sooner than that is taken
+/// for a failure, so that a broken origin is not asked in a tight loop.
+pub const RELAY_WORKED: Duration = Duration::from_millis(300);
+
 /// Connections kept open to one callback server while idle.
 pub const CALLBACK_IDLE_CONNECTIONS: usize = 64;
 

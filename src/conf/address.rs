@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
+use super::args::to_path;
 use super::number;
-use super::value::to_path;
 
 /// The longest path of a unix socket, in bytes (`sun_path` without its final NUL).
 const MAX_UNIX_PATH: usize = 107;
@@ -40,8 +40,8 @@ enum Host<'t> {
 
 /// Reads an address to listen on; the error is nginx's short text, such as `invalid port`.
 ///
-/// Accepted are `PORT`, `HOST`, `HOST:PORT`, `*:PORT`, `[V6]`, `[V6]:PORT` and `unix:PATH`. A host name is looked up
-/// and may stand for several addresses.
+/// Accepted are `PORT`, `HOST`, `HOST:PORT`, `*:PORT`, `[V6]`, `[V6]:PORT` and `unix:PATH`. A host name is
+/// looked up and may stand for several addresses.
 pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &'static str> {
     match read(text, default_port)? {
         Host::Addr(addr) => Ok(vec![addr]),
@@ -140,7 +140,8 @@ impl fmt::Display for ListenAddr {
 }
 
 impl Network {
-    /// Reads `all`, an address or a CIDR; the flag tells that bits beyond the mask were set (and are ignored).
+    /// Reads `all`, an address or a CIDR; the flag tells that bits beyond the mask were set (and are
+    /// ignored).
     pub fn parse(text: &[u8]) -> Option<(Network, bool)> {
         if text == b"all" {
             return Some((Network::All, false));

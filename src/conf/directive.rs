@@ -26,12 +26,12 @@
 
 use std::any::{Any, TypeId};
 
+use super::args::{Args, Arity, Repeat};
 use super::context::Contexts;
 use super::diagnostic::Problem;
 use super::field::Inherit;
 use super::scene::Scene;
 use super::source::{Span, Spanned};
-use super::value::{Args, Arity, Repeat};
 
 /// When a changed value takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -241,7 +241,8 @@ macro_rules! directives {
         )?
 
         $(
-            /// This module's values that are looked up at each use, so that a reload changes running sessions.
+            /// This module's values that are looked up at each use, so that a reload changes running
+            /// sessions.
             #[derive(Clone, Debug)]
             pub struct $Current {
                 $( $(#[doc = $live_doc])+ pub $live_field: $Live, )+

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 
+use super::args::{Args, Repeat, sentence};
 use super::context::{Contexts, MAIN};
 use super::diagnostic::{Level, Problem};
 use super::directive::{Apply, Class, Held, Resolve, Row, Shape};
@@ -11,7 +12,6 @@ use super::report::Reports;
 use super::scene::{Bases, Notes, Scene};
 use super::source::{Sources, Span};
 use super::tree::{Body, End, Node, Word};
-use super::value::{Args, Repeat, sentence};
 
 /// A block and what its statements say.
 pub struct Block {

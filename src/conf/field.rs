@@ -5,11 +5,12 @@
 
 use bytes::Bytes;
 
+use super::args::{Args, Arity, Repeat};
 use super::diagnostic::Problem;
 use super::scene::Scene;
 use super::source::{Span, Spanned};
 use super::tree::Word;
-use super::value::{Args, Arity, Repeat, Value};
+use super::value::Value;
 
 /// The type of a row's field.
 pub trait Field: Sized {

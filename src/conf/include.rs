@@ -1,14 +1,18 @@
-//! Reading of files.
+//! The parser's files: the main one, included ones, and texts that are no files.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bstr::BString;
 use bytes::Bytes;
 
-use super::source::MAX_FILE_BYTES;
-use super::value::{sentence, to_path};
+use super::args::{sentence, to_path};
+use super::diagnostic::Problem;
+use super::open_text::Text;
+use super::parser::{Included, Parser};
+use super::source::{MAX_FILE_BYTES, Origin, SourceFile, Span};
 
 /// Files that may be open inside one another.
 pub const MAX_DEPTH: usize = 64;
@@ -16,6 +20,102 @@ pub const MAX_DEPTH: usize = 64;
 pub const MAX_FILES: usize = 100_000;
 /// Bytes read for one configuration, counting each use of the same file.
 pub const MAX_BYTES: u64 = 512 << 20;
+
+impl Parser<'_> {
+    /// Reads the words of the `-g` option.
+    pub fn command_line(&mut self, words: &[u8]) {
+        let bytes = Bytes::copy_from_slice(words);
+        self.add(Path::new("command line"), bytes, Origin::CommandLine);
+    }
+
+    /// Reads a text that is compiled into the program.
+    pub fn embedded(&mut self, name: &str, text: &'static [u8]) {
+        self.add(Path::new(name), Bytes::from_static(text), Origin::Embedded);
+    }
+
+    /// Reads the main file.
+    pub fn main_file(&mut self, path: &Path) {
+        match read_file(path) {
+            Ok(bytes) => {
+                self.stack.push(path.to_owned());
+                self.add(path, bytes, Origin::File);
+                self.stack.pop();
+            }
+            Err(text) => self.report(Problem::new(text)),
+        }
+    }
+
+    pub(super) fn add(&mut self, name: &Path, bytes: Bytes, origin: Origin) {
+        let id = match self.reading.sources.find(name) {
+            Some(known) if origin == Origin::File => known,
+            _ => {
+                let file = SourceFile { name: Arc::from(name), bytes: bytes.clone(), origin };
+                self.reading.sources.add(file)
+            }
+        };
+        self.text(id, bytes, origin);
+    }
+
+    /// Reads the files that an include statement means, in its place.
+    pub(super) fn include(&mut self, text: &mut Text, terminator: Span) {
+        let words = self.reading.tree.words_from(text.words);
+        let span = words.first().map_or(terminator, |w| w.span);
+        let [_, pattern] = words else {
+            let reason = "invalid number of arguments in \"include\" directive";
+            self.report(
+                Problem::new(reason).at(span).place(terminator).help("syntax: include file | pattern;"),
+            );
+            self.reading.tree.truncate_words(text.words);
+            return;
+        };
+        let (pattern, span) = (pattern.bytes.clone(), pattern.span);
+        self.reading.tree.truncate_words(text.words);
+        let paths = match expand(&pattern, &self.base) {
+            Ok(paths) => paths,
+            Err(reason) => return self.report(Problem::new(reason).at(span).place(terminator)),
+        };
+        let first = self.reading.tree.len();
+        for path in paths {
+            if let Err(problem) = self.included(&path) {
+                self.report(problem.at(span).place(terminator));
+            }
+            if self.reading.reports.is_full() {
+                return;
+            }
+        }
+        let statements = first..self.reading.tree.len();
+        self.reading.includes.push(Included { statements, span });
+    }
+
+    fn included(&mut self, path: &Path) -> Result<(), Problem> {
+        let name = path.as_os_str().as_encoded_bytes();
+        if self.stack.iter().any(|open| open == path) {
+            let chain: Vec<String> = self.stack.iter().map(|p| p.display().to_string()).collect();
+            let text = sentence(&[b"\"", name, b"\" includes itself"]);
+            return Err(Problem::new(text).help(format!("included by {}", chain.join(", which includes "))));
+        }
+        if self.stack.len() > MAX_DEPTH {
+            let limit = MAX_DEPTH.to_string();
+            let text =
+                sentence(&[b"\"", name, b"\" is included more than ", limit.as_bytes(), b" files deep"]);
+            return Err(Problem::new(text));
+        }
+        let bytes = match self.reading.sources.find(path).and_then(|id| self.reading.sources.file(id)) {
+            Some(known) => known.bytes.clone(),
+            None => read_file(path).map_err(Problem::new)?,
+        };
+        self.files += 1;
+        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
+        if self.files > MAX_FILES || self.bytes > MAX_BYTES {
+            return Err(Problem::new("too many or too large included files")
+                .help("a file that includes others several times multiplies them"));
+        }
+        self.stack.push(path.to_owned());
+        self.add(path, bytes, Origin::File);
+        self.stack.pop();
+        Ok(())
+    }
+}
 
 /// Reads a whole file; the error is nginx's sentence.
 pub fn read_file(path: &Path) -> Result<Bytes, BString> {
@@ -29,7 +129,8 @@ pub fn read_file(path: &Path) -> Result<Bytes, BString> {
         return Err(too_large(path));
     }
     let mut bytes = Vec::new();
-    // One byte more than allowed shows that the file is too large, also where its size is not known beforehand.
+    // One byte more than allowed shows that the file is too large, also where its size is not known
+    // beforehand.
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| failed("pread()", &e))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(too_large(path));

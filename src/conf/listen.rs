@@ -1,11 +1,11 @@
 //! What `listen` directives have in common.
 
 use super::address::{ListenAddr, listen_addrs};
+use super::args::{Args, sentence};
 use super::diagnostic::Problem;
 use super::number;
 use super::scene::Scene;
 use super::tree::Word;
-use super::value::{Args, sentence};
 
 /// TCP keep-alive of accepted connections; a part that is not given keeps the system's setting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

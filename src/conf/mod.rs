@@ -1,9 +1,10 @@
 //! The configuration language: bytes become words, words a tree, the tree typed values.
 //!
-//! The engine knows nginx's lexer, blocks, includes and messages, but not one directive; those are declared by
-//! the modules with [`directive::directives`].
+//! The engine knows nginx's lexer, blocks, includes and messages, but not one directive; those are declared
+//! by the modules with the macro of [`directive`].
 
 pub mod address;
+pub mod args;
 pub mod context;
 pub mod diagnostic;
 pub mod directive;
@@ -14,6 +15,7 @@ pub mod lexer;
 pub mod listen;
 pub mod manual;
 pub mod number;
+mod open_text;
 pub mod outline;
 pub mod parser;
 pub mod pattern;
@@ -30,6 +32,7 @@ pub mod value;
 pub mod word;
 
 pub use address::{ListenAddr, Network};
+pub use args::{Args, Arity, Repeat, sentence};
 pub use context::Contexts;
 pub use diagnostic::{Diagnostic, Level, Problem};
 pub use directive::{Apply, Class, Held, Module, Resolve, Row, Shape};
@@ -41,7 +44,7 @@ pub use server_name::{ServerName, ServerNames};
 pub use source::{FileId, Pos, SourceFile, Sources, Span, Spanned};
 pub use tree::{Tree, Word};
 pub use value::{
-    Args, Arity, ConfPath, Flag, Msec, MsecFrom, MsecOrOff, Num, Offset, PrefixPath, Present, RawPath,
-    Repeat, Sec, Size, Text, Value, Words, sentence,
+    ConfPath, Flag, Msec, MsecFrom, MsecOrOff, Num, Offset, PrefixPath, Present, RawPath, Sec, Size, Text,
+    Value, Words,
 };
 pub use word::{AnyOf, OneOf};

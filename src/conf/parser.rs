@@ -1,22 +1,21 @@
 //! Tokens become a tree: nginx's rules of order, its limits, its includes, its sentences.
 //!
-//! Reading goes on after an error, so that all of them are seen; statements that an error has touched are marked
-//! and not judged again.
+//! Reading goes on after an error, so that all of them are seen; statements that an error has touched are
+//! marked and not judged again.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::args::sentence;
 use super::diagnostic::Problem;
-use super::include;
 use super::lexer::{Kind, Lexer, Token};
+use super::open_text::{Opened, Text, decode, follows_quote, too_long};
 use super::registry::Registry;
 use super::report::Reports;
-use super::source::{FileId, Origin, SourceFile, Sources, Span};
+use super::source::{FileId, Origin, Sources, Span};
 use super::tree::{End, Tree, Word};
-use super::value::sentence;
 
 /// The longest unquoted word, in bytes as written; the longest comment, with its `#`.
 const MAX_BARE: usize = 4095;
@@ -24,9 +23,6 @@ const MAX_BARE: usize = 4095;
 const MAX_QUOTED: usize = 4094;
 /// Blocks inside one another; more are a mistake, and walking them would recurse.
 const MAX_NESTING: usize = 256;
-
-/// Columns beyond which nobody indents.
-const MAX_INDENT: usize = 256;
 
 /// What reading a configuration gives.
 #[derive(Debug, Default)]
@@ -54,48 +50,16 @@ pub struct Included {
 pub struct Parser<'r> {
     /// Tells which names open blocks, for a better recovery from errors; it decides nothing.
     registry: &'r Registry,
-    reading: Reading,
+    pub(super) reading: Reading,
     /// Where relative includes start.
-    base: PathBuf,
+    pub(super) base: PathBuf,
     /// The files open inside one another.
-    stack: Vec<PathBuf>,
-    files: usize,
-    bytes: u64,
+    pub(super) stack: Vec<PathBuf>,
+    pub(super) files: usize,
+    pub(super) bytes: u64,
     nesting: usize,
     /// Whether includes are read; else they are statements like others.
     follow: bool,
-}
-
-/// One text while it is read.
-struct Text {
-    id: FileId,
-    bytes: Bytes,
-    origin: Origin,
-    /// Lines are counted up to here.
-    counted: usize,
-    line: u32,
-    /// Blocks opened in this text.
-    open: Vec<Opened>,
-    /// A block that ends further left than it begins, and its `}`: the likely one when a `}` is missing.
-    suspect: Option<(Span, Span)>,
-    /// Where the current statement's words begin.
-    words: u32,
-    /// Whether a syntax error touched the current statement.
-    damaged: bool,
-    /// A `{` glued to a word of a directive that opens no block: most likely a part of that word.
-    brace: Option<Span>,
-    /// End of the last token if that was a quoted word.
-    after_quote: Option<usize>,
-    /// End of the last token.
-    last: usize,
-}
-
-/// A block that is not closed yet.
-struct Opened {
-    block: u32,
-    brace: Span,
-    /// Columns in front of its first word, if that is the first of its line.
-    indent: Option<usize>,
 }
 
 impl<'r> Parser<'r> {
@@ -124,61 +88,14 @@ impl<'r> Parser<'r> {
         self.add(name, bytes, Origin::File);
     }
 
-    /// Reads the words of the `-g` option.
-    pub fn command_line(&mut self, words: &[u8]) {
-        let bytes = Bytes::copy_from_slice(words);
-        self.add(Path::new("command line"), bytes, Origin::CommandLine);
-    }
-
-    /// Reads a text that is compiled into the program.
-    pub fn embedded(&mut self, name: &str, text: &'static [u8]) {
-        self.add(Path::new(name), Bytes::from_static(text), Origin::Embedded);
-    }
-
-    /// Reads the main file.
-    pub fn main_file(&mut self, path: &Path) {
-        match include::read_file(path) {
-            Ok(bytes) => {
-                self.stack.push(path.to_owned());
-                self.add(path, bytes, Origin::File);
-                self.stack.pop();
-            }
-            Err(text) => self.report(Problem::new(text)),
-        }
-    }
-
     /// Hands out what was read.
     pub fn finish(self) -> Reading {
         self.reading
     }
 
-    fn add(&mut self, name: &Path, bytes: Bytes, origin: Origin) {
-        let id = match self.reading.sources.find(name) {
-            Some(known) if origin == Origin::File => known,
-            _ => {
-                let file = SourceFile { name: Arc::from(name), bytes: bytes.clone(), origin };
-                self.reading.sources.add(file)
-            }
-        };
-        self.text(id, bytes, origin);
-    }
-
-    fn text(&mut self, id: FileId, bytes: Bytes, origin: Origin) {
+    pub(super) fn text(&mut self, id: FileId, bytes: Bytes, origin: Origin) {
         let words = self.reading.tree.word_count();
-        let mut text = Text {
-            id,
-            bytes: bytes.clone(),
-            origin,
-            counted: 0,
-            line: 1,
-            open: Vec::new(),
-            suspect: None,
-            words,
-            damaged: false,
-            brace: None,
-            after_quote: None,
-            last: 0,
-        };
+        let mut text = Text::new(id, bytes.clone(), origin, words);
         for token in Lexer::new(&bytes) {
             if self.reading.reports.is_full() {
                 break;
@@ -316,8 +233,8 @@ impl<'r> Parser<'r> {
         self.nesting += 1;
     }
 
-    /// When a block's name begins a line among the words of a directive that opens none, a `;` is missing before it:
-    /// what comes first becomes a statement of its own, to be refused later.
+    /// When a block's name begins a line among the words of a directive that opens none, a `;` is missing
+    /// before it: what comes first becomes a statement of its own, to be refused later.
     fn split(&mut self, text: &mut Text, brace: Span) {
         let words = self.reading.tree.words_from(text.words);
         if !self.is_simple(words) {
@@ -430,66 +347,6 @@ impl<'r> Parser<'r> {
         }
     }
 
-    /// Reads the files that an include statement means, in its place.
-    fn include(&mut self, text: &mut Text, terminator: Span) {
-        let words = self.reading.tree.words_from(text.words);
-        let span = words.first().map_or(terminator, |w| w.span);
-        let [_, pattern] = words else {
-            let reason = "invalid number of arguments in \"include\" directive";
-            self.report(
-                Problem::new(reason).at(span).place(terminator).help("syntax: include file | pattern;"),
-            );
-            self.reading.tree.truncate_words(text.words);
-            return;
-        };
-        let (pattern, span) = (pattern.bytes.clone(), pattern.span);
-        self.reading.tree.truncate_words(text.words);
-        let paths = match include::expand(&pattern, &self.base) {
-            Ok(paths) => paths,
-            Err(reason) => return self.report(Problem::new(reason).at(span).place(terminator)),
-        };
-        let first = self.reading.tree.len();
-        for path in paths {
-            if let Err(problem) = self.included(&path) {
-                self.report(problem.at(span).place(terminator));
-            }
-            if self.reading.reports.is_full() {
-                return;
-            }
-        }
-        let statements = first..self.reading.tree.len();
-        self.reading.includes.push(Included { statements, span });
-    }
-
-    fn included(&mut self, path: &Path) -> Result<(), Problem> {
-        let name = path.as_os_str().as_encoded_bytes();
-        if self.stack.iter().any(|open| open == path) {
-            let chain: Vec<String> = self.stack.iter().map(|p| p.display().to_string()).collect();
-            let text = sentence(&[b"\"", name, b"\" includes itself"]);
-            return Err(Problem::new(text).help(format!("included by {}", chain.join(", which includes "))));
-        }
-        if self.stack.len() > include::MAX_DEPTH {
-            let limit = include::MAX_DEPTH.to_string();
-            let text =
-                sentence(&[b"\"", name, b"\" is included more than ", limit.as_bytes(), b" files deep"]);
-            return Err(Problem::new(text));
-        }
-        let bytes = match self.reading.sources.find(path).and_then(|id| self.reading.sources.file(id)) {
-            Some(known) => known.bytes.clone(),
-            None => include::read_file(path).map_err(Problem::new)?,
-        };
-        self.files += 1;
-        self.bytes = self.bytes.saturating_add(bytes.len() as u64);
-        if self.files > include::MAX_FILES || self.bytes > include::MAX_BYTES {
-            return Err(Problem::new("too many or too large included files")
-                .help("a file that includes others several times multiplies them"));
-        }
-        self.stack.push(path.to_owned());
-        self.add(path, bytes, Origin::File);
-        self.stack.pop();
-        Ok(())
-    }
-
     fn unexpected(&mut self, text: &mut Text, at: usize, what: &[u8]) {
         let span = text.span(at, at + 1);
         let problem = Problem::new(sentence(&[b"unexpected \"", what, b"\""])).at(span).place(span);
@@ -501,87 +358,8 @@ impl<'r> Parser<'r> {
         self.report(problem);
     }
 
-    fn report(&mut self, problem: Problem) {
+    pub(super) fn report(&mut self, problem: Problem) {
         let order = self.reading.tree.len();
         self.reading.reports.add(order, problem);
     }
-}
-
-impl Text {
-    /// A span; calls must go forward in the text.
-    fn span(&mut self, start: usize, end: usize) -> Span {
-        if start > self.counted {
-            let lines = self.bytes[self.counted..start].iter().filter(|b| **b == b'\n').count();
-            self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
-            self.counted = start;
-        }
-        let small = |at: usize| u32::try_from(at).expect("a file is smaller than 4 GiB");
-        Span { file: self.id, start: small(start), end: small(end), line: self.line }
-    }
-
-    /// Columns in front of a span, if nothing else is.
-    fn indent(&self, span: Span) -> Option<usize> {
-        let start = span.start as usize;
-        let near = &self.bytes[start.saturating_sub(MAX_INDENT)..start];
-        let lead = match near.iter().rposition(|b| *b == b'\n') {
-            Some(at) => &near[at + 1..],
-            None if near.len() == start => near,
-            None => return None,
-        };
-        lead.iter().all(|b| matches!(b, b' ' | b'\t')).then_some(lead.len())
-    }
-
-    fn end_span(&mut self) -> Span {
-        let end = self.bytes.len();
-        self.span(end, end)
-    }
-
-    fn unexpected_end(&self, pending: bool) -> &'static str {
-        match (self.origin, pending) {
-            (Origin::CommandLine, _) => "unexpected end of parameter, expecting \";\"",
-            (_, true) => "unexpected end of file, expecting \";\" or \"}\"",
-            (_, false) => "unexpected end of file, expecting \"}\"",
-        }
-    }
-}
-
-fn follows_quote(byte: u8) -> bool {
-    matches!(byte, b';' | b'{' | b')')
-}
-
-fn too_long(word: &[u8], quote: Option<u8>) -> Problem {
-    match quote {
-        Some(quote) => Problem::new(sentence(&[
-            b"too long parameter, probably missing terminating \"",
-            &[quote],
-            b"\" character",
-        ])),
-        None => {
-            let head = &word[..word.len().min(10)];
-            Problem::new(sentence(&[b"too long parameter \"", head, b"...\" started"]))
-        }
-    }
-}
-
-/// Takes the backslashes out of a word: `\"` `\'` `\\` lose theirs, `\t` `\r` `\n` become control characters, every
-/// other backslash stays.
-fn decode(text: &Bytes, raw: std::ops::Range<usize>) -> Bytes {
-    let word = text.slice(raw);
-    if !word.contains(&b'\\') {
-        return word;
-    }
-    let mut decoded = Vec::with_capacity(word.len());
-    let mut rest = &word[..];
-    while let [first, tail @ ..] = rest {
-        let (byte, taken) = match (first, tail.first()) {
-            (b'\\', Some(b'"' | b'\'' | b'\\')) => (tail[0], 2),
-            (b'\\', Some(b't')) => (b'\t', 2),
-            (b'\\', Some(b'r')) => (b'\r', 2),
-            (b'\\', Some(b'n')) => (b'\n', 2),
-            _ => (*first, 1),
-        };
-        decoded.push(byte);
-        rest = &rest[taken..];
-    }
-    decoded.into()
 }

@@ -4,17 +4,17 @@ use std::fmt;
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::args::sentence;
 use super::diagnostic::Problem;
 use super::tree::Word;
-use super::value::sentence;
 
 /// Steps after which a pattern with look-around or back-references gives up on one text.
 const MAX_BACKTRACKING: usize = 100_000;
 
 /// A compiled regular expression over bytes.
 ///
-/// Patterns run in linear time; only those with look-around or back-references use a backtracking engine, which is
-/// bounded and sees text that is not UTF-8 as not matching.
+/// Patterns run in linear time; only those with look-around or back-references use a backtracking engine,
+/// which is bounded and sees text that is not UTF-8 as not matching.
 #[derive(Clone)]
 pub struct Pattern {
     engine: Engine,

@@ -61,7 +61,8 @@ impl Registry {
         self.find(name).iter().any(|e| e.row.shape != Shape::Simple)
     }
 
-    /// Advice about a name: one known elsewhere, one that looks like it and fits here, or one that fits nowhere near.
+    /// Advice about a name: one known elsewhere, one that looks like it and fits here, or one that fits
+    /// nowhere near.
     pub fn advice(&self, name: &[u8], here: Contexts) -> Option<String> {
         if let Some(advice) = self.advice.get(name) {
             return Some((*advice).into());

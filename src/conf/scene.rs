@@ -3,13 +3,13 @@
 use std::any::{Any, TypeId};
 use std::path::{Path, PathBuf};
 
+use super::args::to_path;
 use super::context::Contexts;
 use super::diagnostic::Problem;
 use super::directive::Held;
 use super::report::Reports;
 use super::source::{Pos, Sources, Span};
 use super::tree::{End, Node, Word};
-use super::value::to_path;
 
 /// Where relative paths start.
 #[derive(Clone, Debug, Default)]

@@ -2,11 +2,12 @@
 
 use bstr::{BString, ByteSlice};
 
+use super::args::{Args, Arity, sentence};
 use super::diagnostic::Problem;
 use super::pattern::Pattern;
 use super::scene::Scene;
 use super::tree::Word;
-use super::value::{Args, Arity, Value, sentence};
+use super::value::Value;
 
 /// One name of a virtual server.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,12 +2,13 @@
 
 use std::marker::PhantomData;
 
+use super::args::{Args, Arity, sentence};
 use super::diagnostic::Problem;
 use super::field::Sum;
 use super::scene::Scene;
 use super::suggest::nearest;
 use super::tree::Word;
-use super::value::{Args, Arity, Value, sentence};
+use super::value::Value;
 
 /// Declares a value that is one of several words, in any letter case.
 macro_rules! one_of {

@@ -8,7 +8,7 @@ use crate::conf::context::{EVENTS, HTTP, RTMP};
 use crate::conf::evaluate::{Block, Evaluated, resolve};
 use crate::conf::report::Reports;
 use crate::conf::scene::{Backstage, Notes};
-use crate::conf::{Bases, Pos, Problem, Resolve, Sources, Span};
+use crate::conf::{Bases, Pos, Problem, Resolve, ServerName, Sources, Span};
 use crate::module::http::handler::Relations;
 use crate::module::http::variable::VariableNames;
 
@@ -60,7 +60,13 @@ impl Builder<'_> {
         let rtmp = (!rtmp_blocks.is_empty()).then(|| build_rtmp(self, &rtmp_blocks));
         let http = main.inner(HTTP).next().map(|block| build_http(self, block));
         self.check_relations(&notes.take::<Relations>(), rtmp.as_ref());
-        for problem in notes.take::<VariableNames>().unknown() {
+        let mut variables = notes.take::<VariableNames>();
+        for name in http.iter().flat_map(|h| &h.servers).flat_map(|s| &s.names) {
+            if let ServerName::Regex(pattern) = name {
+                pattern.group_names().iter().for_each(|group| variables.define(group));
+            }
+        }
+        for problem in variables.unknown() {
             self.reports.add(u32::MAX, problem);
         }
         let events_conf: crate::module::events::conf::Conf = self.resolve(&[events.unwrap_or(main)]);

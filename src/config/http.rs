@@ -23,8 +23,8 @@ use crate::module::{control, flv, hls2, http_auth, stat, ts};
 
 /// The port of a server without `listen` that may not use port 80.
 const UNPRIVILEGED_PORT: u16 = 8000;
-/// Directives that decide who answers in a location, or who may ask, and do nothing yet. Serving files in their place
-/// would hand out what they protect.
+/// Directives that decide who answers in a location, or who may ask, and do nothing yet. Serving files in
+/// their place would hand out what they protect.
 const UNSUPPORTED: [&str; 3] = ["proxy_pass", "broadcast", "empty_gif"];
 
 /// Builds the model of `http { }`.

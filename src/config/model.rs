@@ -16,7 +16,9 @@ use crate::module::http::location::LocationName;
 use crate::module::http::response::Return;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
-use crate::module::{access, codec, core, events, gop, headers, hls, hls2, http, live, mpegts, notify, rtmp};
+use crate::module::{
+    access, codec, core, events, gop, headers, hls, hls2, http, live, mpegts, notify, relay, rtmp,
+};
 
 /// Everything a configuration says.
 #[derive(Debug)]
@@ -118,6 +120,8 @@ pub struct Application {
     pub access: access::conf::Current,
     /// Notifications.
     pub notify: notify::conf::Current,
+    /// Relays.
+    pub relay: relay::conf::Current,
     /// Where it begins.
     pub pos: Pos,
 }
@@ -249,8 +253,8 @@ impl HttpListener {
 }
 
 impl HttpServer {
-    /// The location for a decoded path, nginx's way: exact, longest prefix (`^~` ends the search), first regular
-    /// expression, longest prefix.
+    /// The location for a decoded path, nginx's way: exact, longest prefix (`^~` ends the search), first
+    /// regular expression, longest prefix.
     pub fn location_for(&self, path: &[u8]) -> &Arc<Location> {
         self.locations.find(path).unwrap_or(&self.fallback)
     }

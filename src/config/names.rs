@@ -9,8 +9,8 @@ use crate::conf::{Pattern, ServerName};
 
 /// The servers of one address by their names.
 ///
-/// Searched in nginx's order: the exact name, the longest leading wildcard, the longest trailing wildcard, the first
-/// regular expression, the default.
+/// Searched in nginx's order: the exact name, the longest leading wildcard, the longest trailing wildcard,
+/// the first regular expression, the default.
 #[derive(Debug)]
 pub struct NameTable<T> {
     default: Arc<T>,
@@ -34,7 +34,7 @@ impl<T> NameTable<T> {
         }
     }
 
-    /// Adds a server; false names those of its names that another server has already.
+    /// Adds a server and returns those of its names that another server has already.
     pub fn add(&mut self, server: &Arc<T>, names: &[ServerName]) -> Vec<BString> {
         self.servers.push(Arc::clone(server));
         let mut taken = Vec::new();

@@ -66,6 +66,7 @@ fn application(builder: &mut Builder<'_>, blocks: &[&Block; 3]) -> Application {
         codec: builder.resolve(blocks),
         access: builder.resolve(blocks),
         notify: builder.resolve(blocks),
+        relay: builder.resolve(blocks),
         pos: builder.pos(blocks[0].place),
     }
 }

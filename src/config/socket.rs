@@ -41,8 +41,8 @@ struct Address<T> {
 
 /// Groups servers by address.
 ///
-/// A single address whose port a wildcard listens on as well shares the wildcard's socket, as in nginx: the system
-/// would not allow both.
+/// A single address whose port a wildcard listens on as well shares the wildcard's socket, as in nginx: the
+/// system would not allow both.
 pub(super) fn sockets<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<Socket<T>> {
     let addresses = gather(builder, candidates);
     let mut sockets: Vec<Socket<T>> = Vec::new();

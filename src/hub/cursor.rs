@@ -20,6 +20,8 @@ pub struct PlayerSettings {
     pub container: Container,
     /// RTMP message stream id.
     pub stream_id: u32,
+    /// It is a server that we publish to: metadata goes as `@setDataFrame`.
+    pub publishes: bool,
     /// Where it starts.
     pub start: StartSettings,
     /// Skip inter frames until the first key frame.
@@ -308,12 +310,12 @@ impl Cursor {
     }
 
     fn push_private(&mut self, packet: &Packet, timestamp: u32) {
-        let (head, tail) = packet.private(
-            self.settings.container,
-            timestamp,
-            self.settings.stream_id,
-            self.settings.repeat_extended,
-        );
+        let stream_id = self.settings.stream_id;
+        let (head, tail) = if self.settings.publishes && packet.class() == Class::Metadata {
+            (packet.set_data_frame(timestamp, stream_id), Bytes::new())
+        } else {
+            packet.private(self.settings.container, timestamp, stream_id, self.settings.repeat_extended)
+        };
         self.pending.push_back(head);
         if !tail.is_empty() {
             self.pending.push_back(tail);
@@ -363,6 +365,7 @@ mod tests {
         PlayerSettings {
             container,
             stream_id: 1,
+            publishes: false,
             start: StartSettings { cache_time: 0, send_all: false, low_latency: false },
             wait_key: true,
             wait_video: false,
@@ -393,7 +396,7 @@ mod tests {
         fn new() -> Self {
             let stream = Stream::new(1, StreamKey::new("d", "a", "n"), 128);
             let cache = CacheSettings { cache_time: 0, out_queue: 2048 };
-            stream.start_publish(1, PublishSettings { cache, fix_timestamp: 0 }).unwrap();
+            stream.start_publish(1, PublishSettings { cache, fix_timestamp: 0, relay: false }).unwrap();
             stream.attach(0, Arc::new(NoWake));
             Rig { stream, backlog: Backlog::default() }
         }

@@ -7,6 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::wire::MediaKind;
 use crate::wire::flv;
 use crate::wire::rtmp::chunk;
+use crate::wire::rtmp::message::SET_DATA_FRAME;
 
 /// What a packet means to a subscriber that has to choose where to start or what to skip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,6 +210,22 @@ impl Packet {
                 (head.freeze(), shared.slice(lead..))
             }
         }
+    }
+
+    /// Metadata as a publisher sends it: an RTMP message with `@setDataFrame` in front.
+    pub fn set_data_frame(&self, timestamp: u32, stream_id: u32) -> Bytes {
+        let payload = [SET_DATA_FRAME, &self.payload[..]].concat();
+        let mut out = BytesMut::with_capacity(payload.len() + 32);
+        chunk::write_absolute(
+            &mut out,
+            csid(self.kind),
+            timestamp,
+            self.kind.type_id(),
+            stream_id,
+            &payload,
+            self.chunk_size,
+        );
+        out.freeze()
     }
 
     /// Bytes behind the tag header in an FLV container.

@@ -50,6 +50,8 @@ pub struct PublishSettings {
     pub cache: CacheSettings,
     /// Forward jumps above this many milliseconds are flattened; 0 keeps them.
     pub fix_timestamp: u32,
+    /// It is a relay from another server: somebody who publishes here may stand by behind it.
+    pub relay: bool,
 }
 
 /// The newest codec headers and metadata, which every new player gets first.
@@ -88,6 +90,8 @@ pub struct Stream {
 struct State {
     publisher: Option<u64>,
     settings: PublishSettings,
+    /// Takes over when the publisher, a relay, ends.
+    standby: Option<(u64, PublishSettings)>,
     timeline: Timeline,
     ring: Ring,
     headers: Headers,
@@ -124,8 +128,11 @@ pub struct Joined {
 impl Stream {
     /// `chunk_size` is the RTMP chunk size that all players of the stream are served with, in bytes.
     pub fn new(id: u64, key: StreamKey, chunk_size: usize) -> Self {
-        let settings =
-            PublishSettings { cache: CacheSettings { cache_time: 0, out_queue: 1 }, fix_timestamp: 0 };
+        let settings = PublishSettings {
+            cache: CacheSettings { cache_time: 0, out_queue: 1 },
+            fix_timestamp: 0,
+            relay: false,
+        };
         Stream {
             id,
             key,
@@ -133,6 +140,7 @@ impl Stream {
             state: Mutex::new(State {
                 publisher: None,
                 settings,
+                standby: None,
                 timeline: Timeline::default(),
                 ring: Ring::new(settings.cache),
                 headers: Headers::default(),
@@ -175,22 +183,35 @@ impl Stream {
         if state.publisher.is_some() {
             return Err(Busy);
         }
-        state.publisher = Some(publisher);
-        state.settings = settings;
-        state.timeline.start_publisher();
-        state.ring.start_publisher(settings.cache);
-        state.headers = Headers::default();
+        state.begin(publisher, settings);
         drop(state);
-        self.phase.send_modify(|p| {
-            *p = Phase { publishing: true, flowing: false, epoch: p.epoch + 1 };
-        });
+        self.publisher_began();
+        Ok(())
+    }
+
+    /// Makes session `publisher` the next publisher, once the relay that publishes now has ended.
+    pub fn stand_by(&self, publisher: u64, settings: PublishSettings) -> Result<(), Busy> {
+        let mut state = self.lock();
+        if state.publisher.is_none() || !state.settings.relay || state.standby.is_some() {
+            return Err(Busy);
+        }
+        state.standby = Some((publisher, settings));
         Ok(())
     }
 
     /// The publisher is gone. Its cache can start no more players.
     pub fn end_publish(&self, publisher: u64) {
         let mut state = self.lock();
+        if state.standby.is_some_and(|(standby, _)| standby == publisher) {
+            state.standby = None;
+        }
         if state.publisher != Some(publisher) {
+            return;
+        }
+        if let Some((next, settings)) = state.standby.take() {
+            state.begin(next, settings);
+            drop(state);
+            self.publisher_began();
             return;
         }
         state.publisher = None;
@@ -200,6 +221,12 @@ impl Stream {
         state.ring.prune(fetched);
         drop(state);
         self.phase.send_modify(|p| *p = Phase { publishing: false, flowing: false, epoch: p.epoch });
+    }
+
+    fn publisher_began(&self) {
+        self.phase.send_modify(|p| {
+            *p = Phase { publishing: true, flowing: false, epoch: p.epoch + 1 };
+        });
     }
 
     /// What is known of the media.
@@ -303,6 +330,14 @@ impl Stream {
 }
 
 impl State {
+    fn begin(&mut self, publisher: u64, settings: PublishSettings) {
+        self.publisher = Some(publisher);
+        self.settings = settings;
+        self.timeline.start_publisher();
+        self.ring.start_publisher(settings.cache);
+        self.headers = Headers::default();
+    }
+
     /// Returns whether the packet is media that a waiting player can be answered with.
     fn add(&mut self, incoming: Incoming, chunk_size: usize) -> bool {
         let Incoming { kind, class, timestamp, payload } = incoming;
@@ -352,7 +387,11 @@ mod tests {
     }
 
     fn settings(cache_time: u32) -> PublishSettings {
-        PublishSettings { cache: CacheSettings { cache_time, out_queue: 2048 }, fix_timestamp: 0 }
+        PublishSettings {
+            cache: CacheSettings { cache_time, out_queue: 2048 },
+            fix_timestamp: 0,
+            relay: false,
+        }
     }
 
     fn stream() -> Stream {
@@ -375,6 +414,30 @@ mod tests {
         s.end_publish(1);
         assert_eq!(s.start_publish(2, settings(0)), Ok(()));
         assert_eq!(s.phase(), Phase { publishing: true, flowing: false, epoch: 2 });
+    }
+
+    #[test]
+    fn behind_a_relay_one_publisher_stands_by_and_takes_over() {
+        let s = stream();
+        assert_eq!(s.stand_by(2, settings(0)), Err(Busy));
+        s.start_publish(1, PublishSettings { relay: true, ..settings(0) }).unwrap();
+        assert_eq!(s.stand_by(2, settings(0)), Ok(()));
+        assert_eq!(s.stand_by(3, settings(0)), Err(Busy));
+        s.end_publish(1);
+        assert_eq!(s.publisher(), Some(2));
+        assert_eq!(s.phase(), Phase { publishing: true, flowing: false, epoch: 2 });
+        assert_eq!(s.stand_by(3, settings(0)), Err(Busy));
+    }
+
+    #[test]
+    fn a_publisher_on_standby_may_leave() {
+        let s = stream();
+        s.start_publish(1, PublishSettings { relay: true, ..settings(0) }).unwrap();
+        s.stand_by(2, settings(0)).unwrap();
+        s.end_publish(2);
+        s.end_publish(1);
+        assert_eq!(s.publisher(), None);
+        assert!(!s.phase().publishing);
     }
 
     #[test]

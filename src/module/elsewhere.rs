@@ -19,17 +19,11 @@ pub static NAMES: &[Advice] = &[
     ("mp4", "the nginx module that has it is not part of PingOS"),
     ("netcall_buffer", "it belongs to nginx-rtmp; here `timeout=` of each notification does it"),
     ("netcall_timeout", "it belongs to nginx-rtmp; here `timeout=` of each notification does it"),
-    (
-        "notify_method",
-        "it belongs to nginx-rtmp; notifications here are GET requests, and only the answers to `on_pull` and `on_push` redirect",
-    ),
-    (
-        "notify_no_resolve",
-        "it belongs to nginx-rtmp; notifications here are GET requests, and only the answers to `on_pull` and `on_push` redirect",
-    ),
+    ("notify_method", "it belongs to nginx-rtmp; notifications here are GET requests"),
+    ("notify_no_resolve", "it belongs to nginx-rtmp; here names are always looked up"),
     (
         "notify_relay_redirect",
-        "it belongs to nginx-rtmp; notifications here are GET requests, and only the answers to `on_pull` and `on_push` redirect",
+        "it belongs to nginx-rtmp; here only the answers to `on_pull` and `on_push` redirect",
     ),
     (
         "notify_update_strict",

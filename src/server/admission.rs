@@ -11,6 +11,8 @@ use tokio::sync::oneshot;
 use super::context::Context;
 use super::event;
 use super::notify::{Answer, Event, Notifier, Slot};
+use super::relay;
+use super::relay::pull::PullUse;
 use super::session::{Listed, Reason, Role, Session};
 use super::view::AppView;
 use crate::hub::registry::StreamUse;
@@ -25,6 +27,8 @@ pub struct Entered {
     session: Arc<Session>,
     stream_use: Option<StreamUse>,
     event: Option<Event>,
+    /// A player's part in pulling the stream from elsewhere.
+    pull: Option<PullUse>,
     _listed: Listed,
 }
 
@@ -53,6 +57,7 @@ impl Entered {
             session: session.clone(),
             stream_use: Some(stream_use),
             event,
+            pull: None,
             _listed: context.sessions.list(session.clone()),
         })
     }
@@ -87,7 +92,15 @@ impl Entered {
             event::access_denied(&self.session);
             return Err(Refused(Reason::NormalClose));
         }
+        if self.session.role == Role::Player && self.view.held().live.live {
+            self.pull = Some(PullUse::enter(&self.context, &self.view, &self.session, self.stream()));
+        }
         Ok(())
+    }
+
+    /// Whether the stream is pulled from elsewhere when nobody publishes it.
+    pub fn is_pulled(&self) -> bool {
+        self.pull.is_some() && relay::pull::is_configured(&self.view)
     }
 
     /// The stream.
@@ -109,6 +122,7 @@ impl Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         let Some(stream_use) = self.stream_use.take() else { return };
+        self.pull = None;
         let id = stream_use.stream().id();
         let order = if stream_use.leave() { self.context.stream_events.end(id) } else { None };
         if let Some(event) = self.event.take() {

@@ -15,6 +15,7 @@ use super::hls2::Viewers;
 use super::mpegts::Feeds;
 use super::notify::Notifier;
 use super::pending::Pending;
+use super::relay::Relays;
 use super::session::Sessions;
 use crate::config::store::Store;
 use crate::hub::registry::Registry;
@@ -40,6 +41,8 @@ pub struct Context {
     pub notifier: Notifier,
     /// `stream` events under way.
     pub stream_events: StreamEvents,
+    /// Relays from other servers, and what marks ours.
+    pub relays: Relays,
     /// Media threads.
     pub workers: Vec<Worker>,
     /// Streams as MPEG-TS.

@@ -10,13 +10,14 @@ use bstr::BStr;
 use tracing::{error, info, warn};
 
 use super::notify::Answer;
-use super::session::{Reason, Role, Session};
+use super::session::{Identity, Reason, Role, Session};
 use super::socket::Peer;
 use crate::conf::ListenAddr;
 use crate::hub::cursor::Skipped;
 use crate::hub::stream::Stream;
 use crate::module::notify::hook::Hook;
 use crate::module::notify::request::{Act, Call};
+use crate::module::relay::destination::Destination;
 
 /// A connection was accepted.
 pub fn connected(conn: u64, peer: &Peer, listen: &ListenAddr) {
@@ -241,6 +242,56 @@ pub fn update_refused(session: &Session, call: Call, hook: &Hook, answer: Answer
 /// `deny` keeps a client out of a location.
 pub fn http_access_denied(conn: u64, peer: &Peer) {
     info!(conn, "access forbidden by rule, client: {}", peer.addr);
+}
+
+/// A session would feed its stream with itself.
+pub fn relay_loop(conn: u64, identity: &Identity) {
+    warn!(
+        conn,
+        "relay loop refused: app='{}' name='{}' has come through this stream already",
+        BStr::new(&identity.app),
+        BStr::new(&identity.name),
+    );
+}
+
+/// A relay is about to connect.
+pub fn relay_starting(session: &Session, what: &str, destination: &Destination) {
+    let Destination { address, domain, app, name, .. } = destination;
+    info!(
+        conn = session.id,
+        "relay {what}: '{}' by {}:{}, domain='{}' app='{}' name='{}'",
+        BStr::new(&session.key.name),
+        address.host,
+        address.port,
+        BStr::new(domain),
+        BStr::new(app),
+        BStr::new(name),
+    );
+}
+
+/// Media flows through a relay.
+pub fn relay_started(session: &Session, what: &str) {
+    info!(conn = session.id, "relay {what} started: '{}'", BStr::new(&session.key.name));
+}
+
+/// A relay has ended, for the time being at least.
+pub fn relay_ended(session: &Session, what: &str, why: &dyn Display) {
+    info!(conn = session.id, "relay {what} ended: '{}', {why}", BStr::new(&session.key.name));
+}
+
+/// A relay came to nothing.
+pub fn relay_failed(session: &Session, what: &str, why: &dyn Display) {
+    error!(conn = session.id, "relay {what} failed: '{}', {why}", BStr::new(&session.key.name));
+}
+
+/// An answer that asks for a relay cannot be followed.
+pub fn relay_unusable(session: &Session, what: &str, why: &dyn Display, hook: &Hook) {
+    error!(
+        conn = session.id,
+        "relay {what} failed: '{}', {why}, callback in {}",
+        BStr::new(&session.key.name),
+        hook.pos
+    );
 }
 
 /// An HTTP request that could not be read.

@@ -10,6 +10,7 @@ pub mod event;
 pub mod hls;
 pub mod hls2;
 mod http;
+mod ingest;
 pub mod listener;
 pub mod log;
 pub mod mpegts;
@@ -17,6 +18,7 @@ pub mod notify;
 pub mod pending;
 pub mod process;
 pub mod reader;
+pub mod relay;
 pub mod reload;
 pub mod rtmp;
 pub mod session;
@@ -40,6 +42,7 @@ use self::listener::{Bound, Listeners, Speaks};
 use self::log::{ErrorLog, Logs};
 use self::notify::Notifier;
 use self::process::PidFile;
+use self::relay::Relays;
 use self::session::Sessions;
 use crate::conf::render::Style;
 use crate::conf::{ListenAddr, ListenOptions};
@@ -142,6 +145,7 @@ impl Prepared {
                 sessions: Arc::new(Sessions::default()),
                 notifier,
                 stream_events: StreamEvents::default(),
+                relays: Relays::new(seed()),
                 workers,
                 feeds: Default::default(),
                 viewers: Default::default(),
@@ -214,6 +218,7 @@ impl Server {
         self.context.notifier.announce(self.context.workers.len());
         tokio::spawn(self.context.notifier.clone().keep_master());
         tokio::spawn(hls::sweeper::run(self.context.clone()));
+        tokio::spawn(relay::pull::follow_reloads(self.context.clone()));
         loop {
             tokio::select! {
                 _ = signals.term.recv() => {

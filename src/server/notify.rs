@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -53,6 +54,23 @@ impl fmt::Display for Answer {
             Answer::Failed => f.write_str("no answer"),
             Answer::TimedOut => f.write_str("timed out"),
         }
+    }
+}
+
+/// What came back, with what an answer to `pull`, `push` or `meta` may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Whether and what.
+    pub answer: Answer,
+    /// The `Location` header.
+    pub location: Option<Bytes>,
+    /// The `Domain` header.
+    pub domain: Option<Bytes>,
+}
+
+impl Reply {
+    fn without(answer: Answer) -> Self {
+        Reply { answer, location: None, domain: None }
     }
 }
 
@@ -108,19 +126,23 @@ impl Notifier {
     }
 
     /// One request. `target` is path and query.
-    pub async fn call(&self, hook: &Hook, target: &str) -> Answer {
+    pub async fn call(&self, hook: &Hook, target: &str) -> Reply {
         let url = format!("{}://{}:{}{target}", hook.url.scheme.name(), hook.url.host, hook.url.port);
         let request =
             self.client.get(url).header(reqwest::header::ACCEPT, "*/*").timeout(hook.timeout.duration());
         match request.send().await {
             Ok(response) => {
-                let status = response.status().as_u16();
+                let header = |name: &str| {
+                    response.headers().get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()))
+                };
+                let answer = Answer::Status(response.status().as_u16());
+                let reply = Reply { answer, location: header("location"), domain: header("domain") };
                 // Read to the end, within bounds, so that the connection can be used again.
                 self.runtime.spawn(discard(response));
-                Answer::Status(status)
+                reply
             }
-            Err(error) if error.is_timeout() => Answer::TimedOut,
-            Err(_) => Answer::Failed,
+            Err(error) if error.is_timeout() => Reply::without(Answer::TimedOut),
+            Err(_) => Reply::without(Answer::Failed),
         }
     }
 
@@ -134,7 +156,7 @@ impl Notifier {
                 // Counted, so that even a stop right after the start lets it out.
                 drop(self.spawn(async move {
                     let target = request::process_target(&hook.url.path_and_query, worker);
-                    let answer = notifier.call(&hook, &target).await;
+                    let answer = notifier.call(&hook, &target).await.answer;
                     event::process_callback(&hook, "init_process", answer);
                 }));
             }
@@ -166,7 +188,7 @@ impl Notifier {
             let mut args = Vec::new();
             hook.args.expand(&super::variables::ProcessVariables, &mut args);
             let target = request::master_target(&hook.url.path_and_query, act, &args);
-            let answer = self.call(&hook, &target).await;
+            let answer = self.call(&hook, &target).await.answer;
             event::process_callback(&hook, "init_master", answer);
             started = true;
         }
@@ -209,6 +231,10 @@ pub enum Slot {
     Publish,
     /// `on_stream`.
     Stream,
+    /// `on_pull`.
+    Pull,
+    /// The n-th `on_push` line.
+    Push(usize),
     /// The n-th `on_meta` line.
     Meta(usize),
 }
@@ -220,8 +246,21 @@ impl Slot {
             Slot::Play => hooks.on_play.as_ref(),
             Slot::Publish => hooks.on_publish.as_ref(),
             Slot::Stream => hooks.on_stream.as_ref(),
+            Slot::Pull => hooks.on_pull.as_ref(),
+            Slot::Push(index) => hooks.on_push.get(index),
             Slot::Meta(index) => hooks.on_meta.get(index),
         }
+    }
+
+    /// The hook in force of an event whose `start` went to `started`. Among several lines it is the one for the
+    /// same group at the same address, wherever a reload has put it.
+    fn successor<'h>(self, hooks: &'h notify::conf::Current, started: &Hook) -> Option<&'h Hook> {
+        let lines = match self {
+            Slot::Push(_) => &hooks.on_push,
+            Slot::Meta(_) => &hooks.on_meta,
+            Slot::Play | Slot::Publish | Slot::Stream | Slot::Pull => return self.hook(hooks),
+        };
+        lines.iter().find(|hook| hook.groupid == started.groupid && hook.url == started.url)
     }
 
     fn call(self) -> Call {
@@ -229,6 +268,8 @@ impl Slot {
             Slot::Play => Call::Play,
             Slot::Publish => Call::Publish,
             Slot::Stream => Call::Stream,
+            Slot::Pull => Call::Pull,
+            Slot::Push(_) => Call::Push,
             Slot::Meta(_) => Call::Meta,
         }
     }
@@ -242,7 +283,7 @@ pub struct Event {
     session: Arc<Session>,
     /// The hook that `start` went to: `done` is owed even where a reload has removed it since.
     hook: Arc<Hook>,
-    start: Option<JoinHandle<Answer>>,
+    start: Option<JoinHandle<Reply>>,
     keeper: Option<AbortHandle>,
     finished: bool,
 }
@@ -278,14 +319,24 @@ impl Event {
 
     /// Waits for the answer to `start`.
     pub async fn answer(&mut self) -> Answer {
+        self.reply().await.answer
+    }
+
+    /// Waits for the answer to `start`, with its headers.
+    pub async fn reply(&mut self) -> Reply {
         match &mut self.start {
             Some(start) => {
-                let answer = start.await.unwrap_or(Answer::Failed);
+                let reply = start.await.unwrap_or_else(|_| Reply::without(Answer::Failed));
                 self.start = None;
-                answer
+                reply
             }
-            None => Answer::Failed,
+            None => Reply::without(Answer::Failed),
         }
+    }
+
+    /// Ends the event without `done`: nothing has begun (a 200 to `pull` or `push`).
+    pub fn forget(mut self) {
+        self.finished = true;
     }
 
     /// The hook that `start` went to.
@@ -296,13 +347,14 @@ impl Event {
     /// Sends updates from now on, as the hook in force says.
     pub fn keep(&mut self) {
         let (notifier, view, session) = (self.notifier.clone(), self.view.clone(), self.session.clone());
-        let slot = self.slot;
+        let (slot, started) = (self.slot, self.hook.clone());
         let mut last = Instant::now();
         let keeper = self.notifier.runtime.spawn(async move {
             let mut changed = notifier.store.watch();
             loop {
                 let application = view.current();
-                let hook = slot.hook(&application.notify).filter(|hook| hook.stages.update).cloned();
+                let hook = slot.successor(&application.notify, &started);
+                let hook = hook.filter(|hook| hook.stages.update).cloned();
                 let due = hook.as_ref().and_then(|hook| last.checked_add(hook.update.duration()));
                 tokio::select! {
                     () = sleep_until(due) => {}
@@ -313,8 +365,8 @@ impl Event {
                 }
                 let Some(hook) = hook.map(Arc::new) else { continue };
                 let enforced = hook.enforce.update;
-                let answer =
-                    send(notifier.clone(), slot.call(), session.clone(), hook.clone(), Act::Update).await;
+                let update = send(notifier.clone(), slot.call(), session.clone(), hook.clone(), Act::Update);
+                let answer = update.await.answer;
                 if enforced && answer.is_client_error() {
                     event::update_refused(&session, slot.call(), &hook, answer);
                     session.close(Reason::NotifyRefused);
@@ -338,7 +390,7 @@ impl Event {
         if let Some(keeper) = self.keeper.take() {
             keeper.abort();
         }
-        let hook = match self.slot.hook(&self.view.current().notify) {
+        let hook = match self.slot.successor(&self.view.current().notify, &self.hook) {
             Some(hook) => Arc::new(hook.clone()),
             None => self.hook.clone(),
         };
@@ -359,7 +411,7 @@ impl Event {
         Some(order)
     }
 
-    fn sending(&self, hook: Arc<Hook>, act: Act) -> impl Future<Output = Answer> + Send + use<> {
+    fn sending(&self, hook: Arc<Hook>, act: Act) -> impl Future<Output = Reply> + Send + use<> {
         send(self.notifier.clone(), self.slot.call(), self.session.clone(), hook, act)
     }
 }
@@ -376,7 +428,7 @@ async fn in_order(after: Option<oneshot::Receiver<()>>) {
     }
 }
 
-async fn send(notifier: Notifier, call: Call, session: Arc<Session>, hook: Arc<Hook>, act: Act) -> Answer {
+async fn send(notifier: Notifier, call: Call, session: Arc<Session>, hook: Arc<Hook>, act: Act) -> Reply {
     let identity = &session.identity;
     let subject =
         Subject { domain: &identity.domain, app: &identity.app, name: &identity.name, clientid: session.id };
@@ -384,12 +436,13 @@ async fn send(notifier: Notifier, call: Call, session: Arc<Session>, hook: Arc<H
     hook.args.expand(&SessionVariables::new(&session, &hook.groupid), &mut args);
     let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
     let target = request::session_target(&hook.url.path_and_query, call, act, subject, groupid, &args);
-    let answer = notifier.call(&hook, &target).await;
+    let reply = notifier.call(&hook, &target).await;
+    let answer = reply.answer;
     let status = match answer {
         Answer::Status(status) => u64::from(status),
         Answer::Failed | Answer::TimedOut => u64::MAX,
     };
     session.notify_status.store(status, Ordering::Relaxed);
     event::callback(&session, call, act, &hook, answer);
-    answer
+    reply
 }

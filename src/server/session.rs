@@ -14,6 +14,7 @@ use super::socket::Peer;
 use crate::hub::info::MediaInfo;
 use crate::hub::registry::StreamKey;
 use crate::hub::stream::Stream;
+use crate::module::relay::destination::Destination;
 
 /// Why a session ends (`$finalize_reason`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,10 +46,14 @@ pub enum Reason {
     StreamEnd,
     /// The server stops.
     ProcessExit,
+    /// The answer to a pull, push or meta callback ends those who depend on the relay.
+    RelayRefused,
+    /// The session would feed its stream with itself.
+    RelayLoop,
 }
 
 impl Reason {
-    const ALL: [Reason; 13] = [
+    const ALL: [Reason; 15] = [
         Reason::InternalErr,
         Reason::NormalClose,
         Reason::RtmpSendErr,
@@ -62,6 +67,8 @@ impl Reason {
         Reason::NotifyRefused,
         Reason::StreamEnd,
         Reason::ProcessExit,
+        Reason::RelayRefused,
+        Reason::RelayLoop,
     ];
 
     /// The original's word.
@@ -77,9 +84,10 @@ impl Reason {
             Reason::ControlDrop => "control_drop",
             Reason::DropIdle => "drop_idle",
             Reason::NotifyErr => "notify_notify_err",
-            Reason::NotifyRefused => "notify_relay_err",
+            Reason::NotifyRefused | Reason::RelayRefused => "notify_relay_err",
             Reason::StreamEnd => "relay_close",
             Reason::ProcessExit => "process_exit",
+            Reason::RelayLoop => "relay_loop",
         }
     }
 }
@@ -135,6 +143,8 @@ pub struct Identity {
     pub serverid: Bytes,
     /// `rtmp`, `http` or `https`.
     pub scheme: &'static str,
+    /// Through which servers a relay of ours has come; empty for everybody else.
+    pub trail: Bytes,
 }
 
 /// Moments of a session that callbacks can name, in milliseconds of the server's clock; 0: not reached.
@@ -191,6 +201,8 @@ pub struct Session {
     close: Notify,
     closing: OnceLock<Reason>,
     stream: OnceLock<Arc<Stream>>,
+    /// Where a relay goes, once it is known.
+    pub destination: OnceLock<Destination>,
     over: watch::Sender<bool>,
 }
 
@@ -227,6 +239,7 @@ impl Session {
             close: Notify::new(),
             closing: OnceLock::new(),
             stream: OnceLock::new(),
+            destination: OnceLock::new(),
             over: watch::Sender::new(false),
         }
     }

@@ -6,9 +6,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bstr::ByteSlice;
+use bytes::Bytes;
 
 use super::session::{Protocol, Role, Session};
 use crate::module::notify::variable::{Variable, Variables};
+use crate::module::relay::destination::Destination;
 
 /// Variables of a session.
 #[derive(Clone, Copy, Debug)]
@@ -73,17 +75,16 @@ impl Variables for SessionVariables<'_> {
             Variable::Parg(name) => out.extend_from_slice(query_argument(&identity.pargs, name)),
             Variable::Metadata => session.stream_info().write_query(out),
             Variable::MetadataField(field) => session.stream_info().write_field(field, out),
-            // Only sessions of relays have these.
-            Variable::RelayDomain
-            | Variable::RelayApp
-            | Variable::RelayName
-            | Variable::RelayArgs
-            | Variable::RelayPargs
-            | Variable::RelayReferer
-            | Variable::RelayUserAgent
-            | Variable::RelaySwfUrl
-            | Variable::RelayAcodecs
-            | Variable::RelayVcodecs => {}
+            // Only sessions of relays have these, and only from the moment on when it is known where they go.
+            Variable::RelayDomain => relay(session, out, |d| &d.domain),
+            Variable::RelayApp => relay(session, out, |d| &d.app),
+            Variable::RelayName => relay(session, out, |d| &d.name),
+            Variable::RelayPargs => relay(session, out, |d| &d.pargs),
+            Variable::RelayReferer => relay(session, out, |d| &d.page_url),
+            Variable::RelayUserAgent => relay(session, out, |d| &d.flash_ver),
+            Variable::RelaySwfUrl => relay(session, out, |d| &d.swf_url),
+            // A relay tells no connect arguments and no codecs.
+            Variable::RelayArgs | Variable::RelayAcodecs | Variable::RelayVcodecs => {}
             Variable::NginxVersion
             | Variable::Pid
             | Variable::Msec
@@ -124,6 +125,12 @@ impl Variables for ProcessVariables {
 
 fn number(out: &mut Vec<u8>, value: impl std::fmt::Display) {
     out.extend_from_slice(value.to_string().as_bytes());
+}
+
+fn relay(session: &Session, out: &mut Vec<u8>, field: fn(&Destination) -> &Bytes) {
+    if let Some(destination) = session.destination.get() {
+        out.extend_from_slice(field(destination));
+    }
 }
 
 fn moment(out: &mut Vec<u8>, moment: &AtomicU64) {

@@ -1,7 +1,7 @@
 //! What people see when a configuration is wrong.
 //!
-//! Each `tests/conf/NAME.conf.txt` holds a configuration, a ruler, and the output of `-t`. Further files begin with a
-//! line `==> NAME <==`. `PINGOSD_BLESS=1` writes the outputs.
+//! Each `tests/conf/NAME.conf.txt` holds a configuration, a ruler, and the output of `-t`. Further files
+//! begin with a line `==> NAME <==`. `PINGOSD_BLESS=1` writes the outputs.
 
 use std::fs;
 

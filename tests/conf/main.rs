@@ -1,6 +1,7 @@
 //! The configuration: its language, its directives, what becomes of them, what is said of mistakes.
 
 mod cases;
+mod commands;
 mod diagnostics;
 mod hostile;
 mod model;

@@ -253,6 +253,17 @@ fn lists_of_headers_and_types_are_replaced_by_inner_ones() {
 }
 
 #[test]
+fn named_groups_and_blocks_define_variables() {
+    load_text(
+        "events {} http { map $uri $m { ~^/(?<inmap>a) $inmap; } geo $g { default 0; } server { listen 8080;
+            server_name ~^(?<sub>.+)\\.example$;
+            set $mine 1;
+            location ~ ^/(?<path>.*)$ { return 200 \"$m$g$sub$mine$path$1${http_host}$arg_x\"; }
+        } }",
+    );
+}
+
+#[test]
 fn paths_start_at_the_prefix() {
     let prefix = Prefix::new("pid run/p; error_log logs/e.log debug; events {} ", &[]);
     let config = prefix.load().unwrap();

@@ -9,10 +9,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{Finding, Scope};
 use crate::conf::Problem;
+use crate::conf::args::to_path;
 use crate::conf::context::{HTTP, HTTP_SERVER};
 use crate::conf::include::read_file;
 use crate::conf::outline::Said;
-use crate::conf::value::to_path;
 
 /// A certificate's file that cannot be read, or holds none, is no business of lints.
 pub(super) fn certificate_expired(scope: &Scope<'_>, findings: &mut Vec<Finding>) {

@@ -9,8 +9,8 @@ directives! {
     /// Access by address.
     module "access";
     live as Current {
-        /// Permits or refuses publishing, playing or both. Rules are searched in order, those of inner blocks first;
-        /// the first that fits decides, and without one everything is permitted.
+        /// Permits or refuses publishing, playing or both. Rules are searched in order, those of inner blocks
+        /// first; the first that fits decides, and without one everything is permitted.
         "allow" | "deny" => rules: Joined<Rule>, in RTMP_ALL;
     }
 }

@@ -10,7 +10,7 @@ directives! {
     module "charset";
     later {
         /// charset in Content-Type.
-        "charset" => Template, in HTTP_ALL | LOCATION_IF;
+        "charset" => Template = "off", in HTTP_ALL | LOCATION_IF;
         /// Types that get the charset.
         "charset_types" => Words, in HTTP_ALL;
     }

@@ -17,8 +17,8 @@ directives! {
     module "core";
     held as Conf {
         restart {
-            /// User and group of the process once its sockets are bound. The group defaults to the one named like the
-            /// user. Ignored unless started as root.
+            /// User and group of the process once its sockets are bound. The group defaults to the one named
+            /// like the user. Ignored unless started as root.
             "user" => user: Option<UserGroup>, in MAIN;
             /// Detaches from the terminal.
             "daemon" => daemon: Flag = "on", in MAIN;

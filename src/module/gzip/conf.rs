@@ -10,7 +10,9 @@ word_lists! {
     /// Words of `gzip_http_version`.
     pub GzipHttpVersion: "1.0" | "1.1";
     /// Words of `gzip_proxied`.
-    pub GzipProxied: "off" | "expired" | "no-cache" | "no-store" | "private" | "no_last_modified" | "no_etag" | "auth" | "any";
+    pub GzipProxied:
+        "off" | "expired" | "no-cache" | "no-store" | "private" | "no_last_modified" | "no_etag" | "auth" |
+        "any";
 }
 
 directives! {

@@ -76,8 +76,8 @@ directives! {
         "client_max_body_size" => client_max_body_size: Offset = "1m", in HTTP_ALL;
         /// Location that requests from outside cannot reach.
         "internal" => internal: Own<Present>, in LOCATION;
-        /// Lets peers in or not, by address. The first rule that fits decides; a level with any rule of its own does not
-        /// inherit the outer ones.
+        /// Lets peers in or not, by address. The first rule that fits decides; a level with any rule of its
+        /// own does not inherit the outer ones.
         "allow" | "deny" => access: Vec<AccessRule>, in HTTP_ALL | crate::conf::context::LIMIT_EXCEPT;
     }
 }

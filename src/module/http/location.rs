@@ -2,6 +2,7 @@
 
 use bstr::{BStr, BString, ByteSlice};
 
+use super::variable::VariableNames;
 use crate::conf::{Args, Arity, Pattern, Problem, Scene, Value, sentence};
 
 /// The words of a location's head.
@@ -46,8 +47,8 @@ impl Value for LocationName {
             return Ok(match &modifier.bytes[..] {
                 b"=" => LocationName::Exact(uri.text().to_owned()),
                 b"^~" => prefix(&uri.bytes, true),
-                b"~" => LocationName::Regex(Pattern::compile(uri, &uri.bytes, false)?.define(scene)),
-                b"~*" => LocationName::Regex(Pattern::compile(uri, &uri.bytes, true)?.define(scene)),
+                b"~" => LocationName::Regex(defining(Pattern::compile(uri, &uri.bytes, false)?, scene)),
+                b"~*" => LocationName::Regex(defining(Pattern::compile(uri, &uri.bytes, true)?, scene)),
                 other => {
                     let text = sentence(&[b"invalid location modifier \"", other, b"\""]);
                     return Err(Problem::new(text).at(modifier.span).help("accepted: =, ^~, ~, ~*"));
@@ -61,22 +62,20 @@ impl Value for LocationName {
             [b'=', uri @ ..] => LocationName::Exact(uri.into()),
             [b'^', b'~', uri @ ..] => prefix(uri, true),
             [b'~', b'*', regex @ ..] => {
-                LocationName::Regex(Pattern::compile(word, regex, true)?.define(scene))
+                LocationName::Regex(defining(Pattern::compile(word, regex, true)?, scene))
             }
-            [b'~', regex @ ..] => LocationName::Regex(Pattern::compile(word, regex, false)?.define(scene)),
+            [b'~', regex @ ..] => LocationName::Regex(defining(Pattern::compile(word, regex, false)?, scene)),
             [b'@', ..] => LocationName::Named(text.into()),
             uri => prefix(uri, false),
         })
     }
 }
 
-impl Pattern {
-    /// Notes the named groups as variables.
-    fn define(self, scene: &mut Scene<'_>) -> Pattern {
-        let names = scene.notes.of::<super::variable::VariableNames>();
-        for group in self.group_names() {
-            names.define(&group);
-        }
-        self
+/// Notes a pattern's named groups as variables.
+fn defining(pattern: Pattern, scene: &mut Scene<'_>) -> Pattern {
+    let names = scene.notes.of::<VariableNames>();
+    for group in pattern.group_names() {
+        names.define(&group);
     }
+    pattern
 }

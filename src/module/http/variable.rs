@@ -1,7 +1,7 @@
 //! Variables of `http { }`.
 //!
-//! `$name` or `${name}`, a name being a run of letters, digits and `_` in any letter case; `$1` to `$9` are captures.
-//! Names may be defined by the user anywhere in `http { }`, so unknown ones show only at its end.
+//! `$name` or `${name}`, a name being a run of letters, digits and `_` in any letter case; `$1` to `$9` are
+//! captures. Names may be defined by the user anywhere in `http { }`, so unknown ones show only at its end.
 
 use std::collections::HashSet;
 
@@ -74,7 +74,7 @@ variables! {
 }
 
 /// Names that are known but have no value here yet.
-const OTHERS: [&str; 81] = [
+const OTHERS: [&str; 79] = [
     "ancient_browser",
     "binary_remote_addr",
     "body_bytes_sent",
@@ -86,7 +86,6 @@ const OTHERS: [&str; 81] = [
     "date_gmt",
     "date_local",
     "document_root",
-    "geoip_city",
     "gzip_ratio",
     "https",
     "invalid_referer",
@@ -118,8 +117,6 @@ const OTHERS: [&str; 81] = [
     "request_id",
     "request_length",
     "request_time",
-    "secure_link",
-    "secure_link_expires",
     "slice_range",
     "ssl_cipher",
     "ssl_ciphers",
@@ -156,6 +153,7 @@ const OTHERS: [&str; 81] = [
     "upstream_header_time",
     "upstream_response_length",
     "upstream_response_time",
+    "upstream_status",
 ];
 
 /// Names that begin like this are known whatever follows.

@@ -9,7 +9,8 @@ directives! {
     /// Passwords.
     module "http auth";
     live as Current {
-        /// Asks for a password, unless `off`. Until passwords are checked, nothing is served where it is asked.
+        /// Asks for a password, unless `off`. Until passwords are checked, nothing is served where it is
+        /// asked.
         "auth_basic" => auth_basic: Template = "off", in HTTP_ALL | LIMIT_EXCEPT, no effect yet;
     }
     later {

@@ -31,7 +31,7 @@ directives! {
     }
     later {
         /// Number and size of larger header buffers (limits line length: 414/400).
-        "large_client_header_buffers" => Buffers, in HTTP | HTTP_SERVER;
+        "large_client_header_buffers" => Buffers = "4 8k", in HTTP | HTTP_SERVER;
         /// Drop headers with odd names.
         "ignore_invalid_headers" => Flag = "on", in HTTP | HTTP_SERVER;
         /// Collapse // in URIs before location matching.
@@ -85,7 +85,7 @@ directives! {
         /// DNS timeout.
         "resolver_timeout" => Msec = "30s", in HTTP_ALL;
         /// Symlink policy.
-        "disable_symlinks" => Words, in HTTP_ALL, args Arity::between(1, 2);
+        "disable_symlinks" => Words = "off", in HTTP_ALL, args Arity::between(1, 2);
     }
     needless {
         /// Tuning.
@@ -125,11 +125,11 @@ directives! {
         /// Directory for large bodies.
         "client_body_temp_path" => RawPath, in HTTP_ALL;
         /// Asynchronous file I/O: on|off|threads[=pool].
-        "aio" => Words, in HTTP_ALL, args Arity::ONE;
+        "aio" => Words = "off", in HTTP_ALL, args Arity::ONE;
         /// O_DIRECT above this size.
         "directio" => SizeOrOff = "off", in HTTP_ALL;
         /// Cache of open files.
-        "open_file_cache" => Words, in HTTP_ALL, args Arity::between(1, 2);
+        "open_file_cache" => Words = "off", in HTTP_ALL, args Arity::between(1, 2);
         /// Re-check time (seconds slot).
         "open_file_cache_valid" => Sec = "60", in HTTP_ALL;
         /// Uses before staying cached.

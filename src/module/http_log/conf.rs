@@ -17,6 +17,6 @@ directives! {
     }
     needless {
         /// Cache for log paths with variables.
-        "open_log_file_cache" => Words, in HTTP_ALL, args Arity::between(1, 4);
+        "open_log_file_cache" => Words = "off", in HTTP_ALL, args Arity::between(1, 4);
     }
 }

@@ -9,7 +9,7 @@ directives! {
     module "mirror";
     later {
         /// Copies requests to another URI.
-        "mirror" => Vec<Words>, in HTTP_ALL, args Arity::ONE;
+        "mirror" => Vec<Words> = "off", in HTTP_ALL, args Arity::ONE;
         /// Copy the body too.
         "mirror_request_body" => Flag = "on", in HTTP_ALL;
     }

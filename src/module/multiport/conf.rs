@@ -18,8 +18,8 @@ directives! {
         "broadcast_suffix" => Text, in LOCATION;
     }
     needless {
-        /// In every worker opens an extra listening socket BASE+slot (unix:PATH.N or PORT+N) that behaves like
-        /// the listening socket RELATED.
+        /// In every worker opens an extra listening socket BASE+slot (unix:PATH.N or PORT+N) that behaves
+        /// like the listening socket RELATED.
         "multi_listen" => Vec<MultiListen>, in EVENTS;
         /// Names the multi_listen base and internal URI used to forward a request to the worker that owns a
         /// stream/session.

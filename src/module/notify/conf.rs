@@ -31,9 +31,9 @@ directives! {
         /// Asked when a client starts publishing; anything but a 2xx answer refuses it.
         "on_publish" | "oclp_publish" => on_publish: Option<Hook>, in APPLICATION;
         /// Asked when a played stream has no publisher: where to pull it from.
-        "on_pull" | "oclp_pull" => on_pull: Option<Hook>, in APPLICATION, no effect yet;
+        "on_pull" | "oclp_pull" => on_pull: Option<Hook>, in APPLICATION;
         /// Asked when a stream is published: where to push it to. Up to eight lines, one relay each.
-        "on_push" | "oclp_push" => on_push: Vec<Hook>, in APPLICATION, no effect yet;
+        "on_push" | "oclp_push" => on_push: Vec<Hook>, in APPLICATION;
         /// Told when a stream gets its first session and loses its last.
         "on_stream" | "oclp_stream" => on_stream: Option<Hook>, in APPLICATION;
         /// Told when a publisher's codec headers have come. Up to eight lines.

@@ -9,6 +9,10 @@ pub enum Call {
     Publish,
     /// A stream: from its first session to its last.
     Stream,
+    /// A relay from another server.
+    Pull,
+    /// A relay to another server.
+    Push,
     /// Codec headers of a publisher.
     Meta,
 }
@@ -20,6 +24,8 @@ impl Call {
             Call::Play => "play",
             Call::Publish => "publish",
             Call::Stream => "stream",
+            Call::Pull => "pull",
+            Call::Push => "push",
             Call::Meta => "meta",
         }
     }
@@ -131,7 +137,7 @@ fn push_args(out: &mut String, args: &[u8]) {
 /// The original sends them raw, and so do we, except for what would break the request line or a strict
 /// server's parser: control bytes, blank, `#`, quotes, angle brackets and the like and all bytes from 0x80 up
 /// are percent-encoded. Percent signs are left alone: `%20` stays `%20`.
-fn push_value(out: &mut String, bytes: &[u8]) {
+pub(crate) fn push_value(out: &mut String, bytes: &[u8]) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for &b in bytes {
         match b {

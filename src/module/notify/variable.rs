@@ -1,7 +1,7 @@
 //! Variables in `args=` of notifications.
 //!
-//! A name is the longest run of letters, digits and `_` after `$`, in any letter case; there is no `${name}`. A
-//! missing value expands to nothing.
+//! A name is the longest run of letters, digits and `_` after `$`, in any letter case; there is no `${name}`.
+//! A missing value expands to nothing.
 
 use bstr::{BString, ByteSlice};
 

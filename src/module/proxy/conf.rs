@@ -10,15 +10,21 @@ use crate::module::http_core::buffers::Buffers;
 
 word_lists! {
     /// Words of `proxy_ignore_headers`.
-    pub ProxyIgnoreHeaders: "X-Accel-Redirect" | "X-Accel-Expires" | "X-Accel-Limit-Rate" | "X-Accel-Buffering" | "X-Accel-Charset" | "Expires" | "Cache-Control" | "Set-Cookie" | "Vary";
+    pub ProxyIgnoreHeaders:
+        "X-Accel-Redirect" | "X-Accel-Expires" | "X-Accel-Limit-Rate" | "X-Accel-Buffering" |
+        "X-Accel-Charset" | "Expires" | "Cache-Control" | "Set-Cookie" | "Vary";
     /// Words of `proxy_http_version`.
     pub ProxyHttpVersion: "1.0" | "1.1";
     /// Words of `proxy_next_upstream`.
-    pub ProxyNextUpstream: "error" | "timeout" | "invalid_header" | "non_idempotent" | "http_500" | "http_502" | "http_503" | "http_504" | "http_403" | "http_404" | "http_429" | "updating" | "off";
+    pub ProxyNextUpstream:
+        "error" | "timeout" | "invalid_header" | "non_idempotent" | "http_500" | "http_502" | "http_503" |
+        "http_504" | "http_403" | "http_404" | "http_429" | "updating" | "off";
     /// Words of `proxy_cache_methods`.
     pub ProxyCacheMethods: "GET" | "HEAD" | "POST";
     /// Words of `proxy_cache_use_stale`.
-    pub ProxyCacheUseStale: "error" | "timeout" | "invalid_header" | "http_500" | "http_502" | "http_503" | "http_504" | "http_403" | "http_404" | "http_429" | "updating" | "off";
+    pub ProxyCacheUseStale:
+        "error" | "timeout" | "invalid_header" | "http_500" | "http_502" | "http_503" | "http_504" |
+        "http_403" | "http_404" | "http_429" | "updating" | "off";
     /// Words of `proxy_ssl_protocols`.
     pub ProxySslProtocols: "SSLv2" | "SSLv3" | "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
 }
@@ -31,13 +37,13 @@ directives! {
         /// is taken as is.
         "proxy_pass" => ProxyPass, in LOCATION | LOCATION_IF | LIMIT_EXCEPT;
         /// Rewrites Location/Refresh of the upstream.
-        "proxy_redirect" => Vec<Words>, in HTTP_ALL, args Arity::between(1, 2);
+        "proxy_redirect" => Vec<Words> = "default", in HTTP_ALL, args Arity::between(1, 2);
         /// Rewrites cookie domains.
-        "proxy_cookie_domain" => Vec<Words>, in HTTP_ALL, args Arity::between(1, 2);
+        "proxy_cookie_domain" => Vec<Words> = "off", in HTTP_ALL, args Arity::between(1, 2);
         /// Rewrites cookie paths.
-        "proxy_cookie_path" => Vec<Words>, in HTTP_ALL, args Arity::between(1, 2);
+        "proxy_cookie_path" => Vec<Words> = "off", in HTTP_ALL, args Arity::between(1, 2);
         /// Saves responses to files.
-        "proxy_store" => Template, in HTTP_ALL;
+        "proxy_store" => Template = "off", in HTTP_ALL;
         /// File mode for proxy_store.
         "proxy_store_access" => Words, in HTTP_ALL, args Arity::between(1, 3);
         /// Buffer upstream responses.
@@ -99,7 +105,7 @@ directives! {
         /// TCP keep-alive to the upstream.
         "proxy_socket_keepalive" => Flag = "off", in HTTP_ALL;
         /// Cache zone.
-        "proxy_cache" => Template, in HTTP_ALL;
+        "proxy_cache" => Template = "off", in HTTP_ALL;
         /// Cache store and zone.
         "proxy_cache_path" => Vec<Words>, in HTTP, args Arity::from(2);
         /// Cache key.

@@ -23,7 +23,7 @@ directives! {
         /// Directory of the FLV files.
         "record_path" => RawPath, in RTMP_ALL | RECORDER;
         /// Appended to the stream name; with a % it is passed through strftime (local time).
-        "record_suffix" => Text, in RTMP_ALL | RECORDER;
+        "record_suffix" => Text = ".flv", in RTMP_ALL | RECORDER;
         /// Adds -UNIXTIME to the file name.
         "record_unique" => Flag = "off", in RTMP_ALL | RECORDER;
         /// Appends to an existing file, continuing its timestamps.

@@ -8,18 +8,20 @@ use crate::conf::{Flag, Msec, Text};
 directives! {
     /// Relays to and from other servers.
     module "relay";
-    later {
+    live as Current {
         /// Relays every stream published in the application to the given rtmp:// address.
-        "push" => Vec<Relay>, in APPLICATION;
+        "push" => push: Vec<Relay>, in APPLICATION;
         /// Pulls a stream from the given rtmp:// or http:// (FLV) origin when a player asks for one that is not
         /// published here.
-        "pull" => Vec<Relay>, in APPLICATION;
+        "pull" => pull: Vec<Relay>, in APPLICATION;
         /// First delay before retrying a failed relay; doubles up to relay_reconnect.
-        "failed_reconnect" => Msec = "50ms", in RTMP_ALL;
+        "failed_reconnect" => failed_reconnect: Msec = "50ms", in RTMP_ALL;
         /// Upper bound of the retry delay and the connect timeout of a relay attempt.
-        "relay_reconnect" => Msec = "3s", in RTMP_ALL;
+        "relay_reconnect" => relay_reconnect: Msec = "3s", in RTMP_ALL;
         /// Buffer length announced to the upstream when pulling over RTMP.
-        "relay_buffer" => Msec = "5s", in RTMP_ALL;
+        "relay_buffer" => relay_buffer: Msec = "5s", in RTMP_ALL;
+    }
+    later {
         /// Local rtmp listen address whose virtual server hosts static pulls from the dynamic conf.
         "static_pull_port" => Text, in RTMP;
     }

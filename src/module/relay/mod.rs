@@ -1,4 +1,8 @@
 //! Relays to and from other servers.
 
+pub mod address;
+pub mod backoff;
 pub mod conf;
+pub mod destination;
 pub mod target;
+pub mod trail;

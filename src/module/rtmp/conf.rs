@@ -15,8 +15,8 @@ directives! {
     /// RTMP applications.
     module "rtmp";
     blocks {
-        /// An application, chosen by the name in the client's connect command; `*` takes the names without a block.
-        /// The first block of a name counts.
+        /// An application, chosen by the name in the client's connect command; `*` takes the names without a
+        /// block. The first block of a name counts.
         "application" => Text, opens APPLICATION, in RTMP_SERVER;
     }
     held as Conf {
@@ -35,7 +35,8 @@ directives! {
     }
     live as Current {
         /// Refuses connections beyond so many RTMP connections of the whole server.
-        "max_connections" => max_connections: Option<Num>, in RTMP | RTMP_SERVER | APPLICATION, once everywhere;
+        "max_connections" => max_connections: Option<Num>,
+            in RTMP | RTMP_SERVER | APPLICATION, once everywhere;
     }
 }
 

@@ -15,7 +15,8 @@ impl Value for ListenRtmp {
 
     fn syntax() -> String {
         "port | host[:port] | [v6]:port | unix:path [default_server] [bind] [reuseport] [proxy_protocol] \
-         [backlog=number] [rcvbuf=size] [sndbuf=size] [ipv6only=on|off] [so_keepalive=on|off|idle:interval:probes]"
+         [backlog=number] [rcvbuf=size] [sndbuf=size] [ipv6only=on|off] \
+         [so_keepalive=on|off|idle:interval:probes]"
             .into()
     }
 

@@ -29,9 +29,11 @@ directives! {
     }
     held as ServerConf {
         session {
-            /// Address on which RTMP is accepted; the port defaults to 1935. A server without any listens on 1935.
+            /// Address on which RTMP is accepted; the port defaults to 1935. A server without any listens on
+            /// 1935.
             "listen" => listen: Vec<ListenRtmp>, in RTMP_SERVER;
-            /// Names that choose this server among those of an address, compared with the host of the client's tcUrl.
+            /// Names that choose this server among those of an address, compared with the host of the
+            /// client's tcUrl.
             "server_name" => server_name: Vec<ServerNames>, in RTMP_SERVER;
             /// Identity of the server: servers with the same serverid share their streams.
             "serverid" => serverid: Text = "default", in RTMP_SERVER;

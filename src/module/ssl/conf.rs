@@ -37,7 +37,7 @@ directives! {
         /// Key passphrases.
         "ssl_password_file" => ConfPath, in HTTP | HTTP_SERVER;
         /// Curves.
-        "ssl_ecdh_curve" => Text, in HTTP | HTTP_SERVER;
+        "ssl_ecdh_curve" => Text = "auto", in HTTP | HTTP_SERVER;
         /// Cipher list.
         "ssl_ciphers" => Text, in HTTP | HTTP_SERVER;
         /// Server order wins.

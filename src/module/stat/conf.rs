@@ -23,7 +23,8 @@ directives! {
     /// Statistics.
     module "stat";
     live as Current {
-        /// Answers with statistics as XML. In http and server it sets the parts for locations that have the handler.
+        /// Answers with statistics as XML. In http and server it sets the parts for locations that have the
+        /// handler.
         "rtmp_stat" => rtmp_stat: Summed<StatParts>, in HTTP_ALL;
         /// Names a stylesheet in the XML.
         "rtmp_stat_stylesheet" => stylesheet: Text = "", in HTTP_ALL;

@@ -258,7 +258,7 @@ impl Stay {
             return Err((Reason::NormalClose, Denied::NoStream));
         }
         let stream = self.entered.stream();
-        if !live.idle_streams && !stream.phase().publishing {
+        if !live.idle_streams && !stream.phase().publishing && !self.entered.is_pulled() {
             event::no_stream(&session);
             return Err((Reason::StreamEnd, Denied::NoStream));
         }

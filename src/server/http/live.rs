@@ -107,6 +107,10 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
     let connection = exchange.connection;
     let protocol = live.format.protocol();
     let session = Arc::new(origin.session(exchange, connection.id, protocol, &Overrides::default()));
+    if connection.context.relays.is_loop(&session.identity) {
+        event::relay_loop(session.id, &session.identity);
+        return plain(StatusCode::LOOP_DETECTED);
+    }
     event::stream_requested(&session);
     let view = origin.view;
     let mut entered = Entered::enter(&connection.context, &view, &session);
@@ -140,7 +144,8 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
     let stream = feed.as_deref().map_or(entered.stream(), Feed::stream).clone();
     let mut source = entered.stream().watch();
     let mut phase = stream.watch();
-    if let Err(reason) = first_media(&session, &mut source, &mut phase, view.held().live.idle_streams).await {
+    let may_wait = view.held().live.idle_streams || entered.is_pulled();
+    if let Err(reason) = first_media(&session, &mut source, &mut phase, may_wait).await {
         session.set_reason(reason);
         event::no_stream(&session);
         return plain(StatusCode::NOT_FOUND);

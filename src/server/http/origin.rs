@@ -2,11 +2,12 @@
 
 use bstr::{BString, ByteSlice};
 use bytes::Bytes;
-use http::header::REFERER;
+use http::header::{HeaderName, REFERER};
 
 use super::{Exchange, host_of};
 use crate::conf::ListenAddr;
 use crate::hub::registry::StreamKey;
+use crate::module::relay::trail;
 use crate::server::event;
 use crate::server::session::{Identity, Moments, Protocol, Role, Session, mark};
 use crate::server::variables::query_argument;
@@ -119,6 +120,7 @@ impl Origin {
             video_codecs: VIDEO_CODECS,
             serverid: Bytes::copy_from_slice(&self.view.server().serverid),
             scheme: "http",
+            trail: trail::checked(exchange.header(HeaderName::from_static(trail::HEADER))),
         };
         let moments = Moments::default();
         mark(&moments.ptime);

@@ -94,7 +94,7 @@ impl Packaging {
         self.seen = Phase { publishing: true, ..phase };
         self.complained = false;
         self.packager.configure(settings.packager);
-        let settings = PublishSettings { cache: settings.cache, fix_timestamp: 0 };
+        let settings = PublishSettings { cache: settings.cache, fix_timestamp: 0, relay: false };
         // The packaging task is the only one to publish here, and ends before it begins again.
         let _ = self.stream.start_publish(PUBLISHER, settings);
     }

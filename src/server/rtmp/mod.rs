@@ -34,6 +34,7 @@ use crate::config::model::RtmpServer;
 use crate::hub::stream::Phase;
 use crate::limits;
 use crate::module::codec::track;
+use crate::module::relay::trail::{self, CONNECT_MEMBER};
 use crate::wire::MediaKind;
 use crate::wire::rtmp::server_session::{Connect, Event, RequestId, ServerSession, Settings};
 
@@ -220,6 +221,8 @@ impl Connection {
                 Wake::Timer => self.handle_timer()?,
                 Wake::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
                 Wake::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
+                // As recorded: without a further status.
+                Wake::Close(reason @ Reason::RelayRefused) => return Err(End::Told(reason)),
                 Wake::Close(reason) => return Err(End::Because(reason)),
                 Wake::Delivery => self.delivery_ended().await?,
                 Wake::Phase => self.phase_changed()?,
@@ -369,6 +372,7 @@ impl Connection {
             video_codecs: connect.video_codecs,
             serverid: Bytes::copy_from_slice(&server.serverid),
             scheme: "rtmp",
+            trail: trail_of(connect),
             ..Identity::default()
         };
         self.connected = Some(Connected { view, identity });
@@ -390,6 +394,15 @@ impl Connection {
         mark(&self.moments.ptime);
         let (name, pargs) = split_query(name);
         let identity = Identity { name, pargs, ..connected.identity.clone() };
+        if self.context.relays.is_loop(&identity) {
+            event::relay_loop(self.id, &identity);
+            let code = match role {
+                Role::Publisher => "NetStream.Publish.BadName",
+                Role::Player => "NetStream.Play.Failed",
+            };
+            self.core.reject_request(request, code, "The relay leads back to where it came from.");
+            return Ok(());
+        }
         let moments = std::mem::take(&mut self.moments);
         let session = Arc::new(Session::new(
             self.id,
@@ -631,6 +644,12 @@ impl Connection {
         };
         let _ = tokio::time::timeout(limits::LINGER, linger).await;
     }
+}
+
+/// What a relay of ours tells in connect.
+fn trail_of(connect: &Connect) -> Bytes {
+    let member = connect.extra.iter().find(|(name, _)| name == CONNECT_MEMBER);
+    member.and_then(|(_, value)| value.as_str()).map_or_else(Bytes::new, trail::checked)
 }
 
 async fn until(due: Option<Instant>) {

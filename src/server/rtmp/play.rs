@@ -38,7 +38,7 @@ impl Playing {
 
     /// Whether the player may stay although nobody publishes (`idle_streams`).
     pub fn may_wait(&self) -> bool {
-        self.seen.publishing || self.view.held().live.idle_streams
+        self.seen.publishing || self.view.held().live.idle_streams || self.entered.is_pulled()
     }
 
     /// Hands the sending side to the delivery loop; `lead` goes out first.
@@ -139,6 +139,7 @@ pub fn player_settings(view: &AppView, container: Container, stream_id: u32) -> 
     PlayerSettings {
         container,
         stream_id,
+        publishes: false,
         start: StartSettings { cache_time, send_all: gop.send_all, low_latency: gop.low_latency },
         wait_key: live.wait_key,
         wait_video: live.wait_video || live.interleave,

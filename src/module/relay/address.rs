@@ -1,0 +1,217 @@
+//! Where a relay goes: the `Location` of a callback's answer, or the address of a `push` or `pull` line.
+
+use std::fmt;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use crate::conf::number;
+use crate::limits;
+
+/// How a relay speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// RTMP.
+    Rtmp,
+    /// HTTP-FLV; only to pull from.
+    HttpFlv,
+}
+
+impl Protocol {
+    fn default_port(self) -> u16 {
+        match self {
+            Protocol::Rtmp => 1935,
+            Protocol::HttpFlv => 80,
+        }
+    }
+}
+
+/// `rtmp://host[:port][/app[/name]][?args]` or `http://host[:port][/location[/...][/name]][?args]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// How to speak.
+    pub protocol: Protocol,
+    /// Host name or address; an IPv6 address keeps its brackets.
+    pub host: BString,
+    /// The port, the protocol's own if none was given.
+    pub port: u16,
+    /// What follows the authority, with its slash and without the query; may be empty.
+    pub path: BString,
+    /// What follows the first `?`; may be empty.
+    pub query: BString,
+}
+
+/// Why an address cannot be used. The text goes to the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AddressError {
+    /// Longer than [`limits::RELAY_ADDRESS_BYTES`].
+    TooLong(usize),
+    /// Neither `rtmp://` nor `http://`.
+    Scheme,
+    /// A name and password before the host: nothing would be done with them.
+    Userinfo,
+    /// No host, or a malformed one.
+    Host,
+    /// Not between 1 and 65535.
+    Port(BString),
+    /// A control byte or a blank.
+    Byte(u8),
+}
+
+impl fmt::Display for AddressError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AddressError::TooLong(length) => write!(f, "it is {length} bytes long"),
+            AddressError::Scheme => f.write_str("it is neither rtmp:// nor http://"),
+            AddressError::Userinfo => f.write_str("it has a user before the host"),
+            AddressError::Host => f.write_str("it has no valid host"),
+            AddressError::Port(port) => write!(f, "\"{port}\" is no port"),
+            AddressError::Byte(byte) => write!(f, "it holds the byte 0x{byte:02x}"),
+        }
+    }
+}
+
+impl Address {
+    /// Takes an address apart.
+    pub fn parse(text: &[u8]) -> Result<Address, AddressError> {
+        if text.len() > limits::RELAY_ADDRESS_BYTES {
+            return Err(AddressError::TooLong(text.len()));
+        }
+        if let Some(&byte) = text.iter().find(|b| **b <= b' ' || **b == 0x7F) {
+            return Err(AddressError::Byte(byte));
+        }
+        let (scheme, rest) = text.split_once_str("://").ok_or(AddressError::Scheme)?;
+        let protocol = match scheme.to_ascii_lowercase().as_slice() {
+            b"rtmp" => Protocol::Rtmp,
+            b"http" => Protocol::HttpFlv,
+            _ => return Err(AddressError::Scheme),
+        };
+        let (authority, target) = rest.split_at(rest.find_byteset("/?").unwrap_or(rest.len()));
+        if authority.contains(&b'@') {
+            return Err(AddressError::Userinfo);
+        }
+        let (host, port) = split_port(authority)?;
+        let port = match port {
+            None => protocol.default_port(),
+            Some(digits) => number::digits(digits)
+                .and_then(|port| u16::try_from(port).ok())
+                .filter(|port| *port > 0)
+                .ok_or_else(|| AddressError::Port(shortened(digits)))?,
+        };
+        let (path, query) = target.split_once_str("?").unwrap_or((target, b""));
+        Ok(Address { protocol, host: host.into(), port, path: path.into(), query: query.into() })
+    }
+
+    /// First element of the path: the application of an RTMP address. `None` if there is none.
+    pub fn first(&self) -> Option<&BStr> {
+        let path = self.path.strip_prefix(b"/")?;
+        let first = path.find_byte(b'/').map_or(path, |slash| &path[..slash]);
+        (!first.is_empty()).then(|| first.as_bstr())
+    }
+
+    /// What follows the first element of the path: the name of an RTMP address, which may hold slashes.
+    pub fn rest(&self) -> Option<&BStr> {
+        let path = self.path.strip_prefix(b"/")?;
+        let (_, rest) = path.split_once_str("/")?;
+        (!rest.is_empty()).then(|| rest.as_bstr())
+    }
+
+    /// Host as a resolver takes it: an IPv6 address without brackets.
+    pub fn lookup_host(&self) -> &BStr {
+        let host: &[u8] = &self.host;
+        let bare = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]"));
+        bare.unwrap_or(host).as_bstr()
+    }
+}
+
+fn split_port(authority: &[u8]) -> Result<(&[u8], Option<&[u8]>), AddressError> {
+    let end = match authority.first() {
+        Some(b'[') => authority.find_byte(b']').map(|at| at + 1).ok_or(AddressError::Host)?,
+        _ => authority.find_byte(b':').unwrap_or(authority.len()),
+    };
+    let (host, port) = authority.split_at(end);
+    let valid = match host {
+        [b'[', inside @ .., b']'] => {
+            std::str::from_utf8(inside).is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok())
+        }
+        _ => !host.is_empty() && !host.contains(&b'%'),
+    };
+    match port {
+        _ if !valid => Err(AddressError::Host),
+        [] => Ok((host, None)),
+        [b':', port @ ..] => Ok((host, Some(port))),
+        _ => Err(AddressError::Host),
+    }
+}
+
+/// A log line shows the beginning of what a peer has sent.
+fn shortened(text: &[u8]) -> BString {
+    text[..text.len().min(16)].into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> Result<(String, u16, String, String), AddressError> {
+        let a = Address::parse(text.as_bytes())?;
+        Ok((a.host.to_string(), a.port, a.path.to_string(), a.query.to_string()))
+    }
+
+    fn want(
+        host: &str,
+        port: u16,
+        path: &str,
+        query: &str,
+    ) -> Result<(String, u16, String, String), AddressError> {
+        Ok((host.into(), port, path.into(), query.into()))
+    }
+
+    #[test]
+    fn addresses_are_taken_apart() {
+        assert_eq!(parts("rtmp://h/live/s?a=1?b"), want("h", 1935, "/live/s", "a=1?b"));
+        assert_eq!(parts("RTMP://h:1936"), want("h", 1936, "", ""));
+        assert_eq!(parts("http://h?x"), want("h", 80, "", "x"));
+        assert_eq!(parts("http://[::1]:8080/flv/s"), want("[::1]", 8080, "/flv/s", ""));
+        assert_eq!(parts("rtmp://h/live/a%0d%0ab"), want("h", 1935, "/live/a%0d%0ab", ""));
+    }
+
+    #[test]
+    fn path_elements_are_application_and_name() {
+        let names = |text: &str| {
+            let a = Address::parse(text.as_bytes()).unwrap();
+            (a.first().map(ToString::to_string), a.rest().map(ToString::to_string))
+        };
+        assert_eq!(names("rtmp://h/live/a/b"), (Some("live".into()), Some("a/b".into())));
+        assert_eq!(names("rtmp://h/live/"), (Some("live".into()), None));
+        assert_eq!(names("rtmp://h/live"), (Some("live".into()), None));
+        assert_eq!(names("rtmp://h/"), (None, None));
+        assert_eq!(names("rtmp://h"), (None, None));
+        assert_eq!(names("rtmp://h//s"), (None, Some("s".into())));
+    }
+
+    #[test]
+    fn an_ipv6_address_is_looked_up_without_brackets() {
+        let address = Address::parse(b"rtmp://[2001:db8::1]/live").unwrap();
+        assert_eq!(address.lookup_host(), "2001:db8::1");
+        assert_eq!(address.host, "[2001:db8::1]");
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_why() {
+        let reason = |text: &[u8]| Address::parse(text).unwrap_err();
+        assert_eq!(reason(b""), AddressError::Scheme);
+        assert_eq!(reason(b"rtsp://h/live"), AddressError::Scheme);
+        assert_eq!(reason(b"/live/s"), AddressError::Scheme);
+        assert_eq!(reason(b"rtmp://user:pw@h/live"), AddressError::Userinfo);
+        assert_eq!(reason(b"rtmp:///live"), AddressError::Host);
+        assert_eq!(reason(b"rtmp://[::1/live"), AddressError::Host);
+        assert_eq!(reason(b"rtmp://[live]/x"), AddressError::Host);
+        assert_eq!(reason(b"rtmp://h:0/live"), AddressError::Port("0".into()));
+        assert_eq!(reason(b"rtmp://h:99999/live"), AddressError::Port("99999".into()));
+        assert_eq!(reason(b"rtmp://h:/live"), AddressError::Port("".into()));
+        assert_eq!(reason(b"rtmp://h/a b"), AddressError::Byte(b' '));
+        assert_eq!(reason(b"rtmp://h/a\r\nb"), AddressError::Byte(b'\r'));
+        let long = [b"rtmp://h/".as_slice(), &vec![b'a'; 64 * 1024]].concat();
+        assert!(matches!(reason(&long), AddressError::TooLong(_)));
+    }
+}

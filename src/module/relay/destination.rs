@@ -1,0 +1,189 @@
+//! A relay's address with everything that is said there: what the line or the answer gives, the rest from the
+//! session that caused the relay.
+
+use bytes::Bytes;
+
+use super::address::{Address, Protocol};
+use super::target::Relay;
+
+/// What the session that caused a relay said of itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// Application.
+    pub app: &'a [u8],
+    /// Stream name.
+    pub name: &'a [u8],
+    /// Query of the stream name.
+    pub pargs: &'a [u8],
+    /// flashVer.
+    pub flash_ver: &'a [u8],
+    /// pageUrl.
+    pub page_url: &'a [u8],
+    /// swfUrl.
+    pub swf_url: &'a [u8],
+}
+
+/// Where a relay goes and what it says there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Destination {
+    /// Where to connect.
+    pub address: Address,
+    /// Host in tcUrl, or the `Host` header.
+    pub domain: Bytes,
+    /// Application; for HTTP the location.
+    pub app: Bytes,
+    /// Stream name.
+    pub name: Bytes,
+    /// Query of the stream name.
+    pub pargs: Bytes,
+    /// flashVer, or the `User-Agent`.
+    pub flash_ver: Bytes,
+    /// pageUrl, or the `Referer`.
+    pub page_url: Bytes,
+    /// swfUrl.
+    pub swf_url: Bytes,
+    /// Path of the HTTP request.
+    pub path: Bytes,
+}
+
+impl Destination {
+    /// For the `Location` of an answer; `domain` is its `Domain` header.
+    pub fn redirected(address: Address, domain: Option<&[u8]>, asked: Asked<'_>) -> Destination {
+        Destination::new(address, domain, None, asked)
+    }
+
+    /// For a `push` or `pull` line and one of its addresses.
+    pub fn fixed(address: Address, line: &Relay, asked: Asked<'_>) -> Destination {
+        Destination::new(address, line.domain.as_ref().map(|d| d.as_slice()), Some(line), asked)
+    }
+
+    fn new(address: Address, domain: Option<&[u8]>, line: Option<&Relay>, asked: Asked<'_>) -> Destination {
+        let given = |field: fn(&Relay) -> Option<&[u8]>| line.and_then(field);
+        let copy = Bytes::copy_from_slice;
+        let (url_app, url_name) = match address.protocol {
+            Protocol::Rtmp => (address.first(), address.rest()),
+            // The first element is the location, the last the name.
+            Protocol::HttpFlv => {
+                (address.first(), address.rest().map(|r| r.rsplit(|b| *b == b'/').next().unwrap_or(r).into()))
+            }
+        };
+        let app = given(|l| l.app.as_ref().map(|a| a.as_slice()))
+            .or(url_app.map(|a| a.as_ref()))
+            .unwrap_or(asked.app);
+        let name = given(|l| l.name.as_ref().map(|n| n.as_slice()))
+            .or(url_name.map(|n| n.as_ref()))
+            .unwrap_or(asked.name);
+        let pargs = given(|l| l.pargs.as_ref().map(|p| p.as_slice()))
+            .or(Some(address.query.as_slice()).filter(|query| !query.is_empty()))
+            .unwrap_or(asked.pargs);
+        let flash_ver = given(|l| l.user_agent.as_ref().map(|u| u.as_slice())).unwrap_or(asked.flash_ver);
+        let page_url = given(|l| l.referer.as_ref().map(|r| r.as_slice())).unwrap_or(asked.page_url);
+        let named = given(|l| l.app.as_ref().or(l.name.as_ref()).map(|n| n.as_slice())).is_some();
+        let path = if named || url_name.is_none() {
+            Bytes::from([b"/", app, b"/", name].concat())
+        } else {
+            copy(&address.path)
+        };
+        let domain = match (domain, address.protocol) {
+            (Some(domain), _) => copy(domain),
+            (None, Protocol::HttpFlv) if address.port != 80 => {
+                Bytes::from(format!("{}:{}", address.host, address.port))
+            }
+            (None, _) => copy(&address.host),
+        };
+        Destination {
+            domain,
+            app: copy(app),
+            name: copy(name),
+            pargs: copy(pargs),
+            flash_ver: copy(flash_ver),
+            page_url: copy(page_url),
+            swf_url: copy(asked.swf_url),
+            path,
+            address,
+        }
+    }
+
+    /// tcUrl: as recorded, without a port.
+    pub fn tc_url(&self) -> Bytes {
+        Bytes::from([b"rtmp://", &self.domain[..], b"/", &self.app[..]].concat())
+    }
+
+    /// The name as `publish` and `play` take it.
+    pub fn name_and_query(&self) -> Bytes {
+        if self.pargs.is_empty() {
+            return self.name.clone();
+        }
+        Bytes::from([&self.name[..], b"?", &self.pargs[..]].concat())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASKED: Asked<'_> = Asked {
+        app: b"edge",
+        name: b"s1",
+        pargs: b"tk=1",
+        flash_ver: b"fv",
+        page_url: b"http://page/",
+        swf_url: b"swf",
+    };
+
+    fn redirected(location: &str, domain: Option<&[u8]>) -> Destination {
+        Destination::redirected(Address::parse(location.as_bytes()).unwrap(), domain, ASKED)
+    }
+
+    fn line() -> Relay {
+        Relay {
+            domain: Some("d.example".into()),
+            app: Some("live".into()),
+            name: Some("fixed".into()),
+            pargs: Some("k=v".into()),
+            referer: Some("http://ref/".into()),
+            user_agent: Some("ua1".into()),
+            ..Relay::default()
+        }
+    }
+
+    #[test]
+    fn what_a_location_leaves_out_is_the_session_s() {
+        let d = redirected("rtmp://h:1936", None);
+        assert_eq!((&d.app[..], &d.name[..], &d.pargs[..]), (&b"edge"[..], &b"s1"[..], &b"tk=1"[..]));
+        assert_eq!(d.tc_url(), "rtmp://h/edge");
+        assert_eq!((&d.flash_ver[..], &d.page_url[..]), (&b"fv"[..], &b"http://page/"[..]));
+        let d = redirected("rtmp://h/live/o?from=edge", None);
+        assert_eq!(d.tc_url(), "rtmp://h/live");
+        assert_eq!(d.name_and_query(), "o?from=edge");
+    }
+
+    #[test]
+    fn the_domain_header_names_the_host() {
+        assert_eq!(redirected("rtmp://h/live/o", Some(b"cdn.example")).tc_url(), "rtmp://cdn.example/live");
+        assert_eq!(redirected("http://h:8080/flv/o", Some(b"cdn.example")).domain, "cdn.example");
+        assert_eq!(redirected("http://h:8080/flv/o", None).domain, "h:8080");
+        assert_eq!(redirected("http://h/flv/o", None).domain, "h");
+    }
+
+    #[test]
+    fn an_http_location_is_asked_for_as_it_is() {
+        let d = redirected("http://h/a/b/o.flv?x=1", None);
+        assert_eq!(
+            (&d.path[..], &d.pargs[..], &d.name[..]),
+            (&b"/a/b/o.flv"[..], &b"x=1"[..], &b"o.flv"[..])
+        );
+        assert_eq!(redirected("http://h/flv", None).path, "/flv/s1");
+        assert_eq!(redirected("http://h", None).path, "/edge/s1");
+    }
+
+    #[test]
+    fn a_line_s_parameters_win_over_its_address() {
+        let d = Destination::fixed(Address::parse(b"rtmp://h/x/y").unwrap(), &line(), ASKED);
+        assert_eq!(d.tc_url(), "rtmp://d.example/live");
+        assert_eq!(d.name_and_query(), "fixed?k=v");
+        assert_eq!((&d.flash_ver[..], &d.page_url[..]), (&b"ua1"[..], &b"http://ref/"[..]));
+        let d = Destination::fixed(Address::parse(b"http://h/flv/o").unwrap(), &line(), ASKED);
+        assert_eq!(d.path, "/live/fixed");
+    }
+}

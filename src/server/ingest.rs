@@ -1,0 +1,179 @@
+//! Media on its way into a stream: what every publisher does, whether it is a client or a relay.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::context::Context;
+use super::mpegts::Outputs;
+use super::rtmp::play::millis;
+use super::session::{Session, mark};
+use super::view::AppView;
+use crate::hub::gop::CacheSettings;
+use crate::hub::packet::Class;
+use crate::hub::stream::{Busy, Incoming, PublishSettings, Stream};
+use crate::module::codec::track::Tracks;
+use crate::wire::MediaKind;
+
+/// Who feeds a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A client of this server.
+    Client,
+    /// A relay from another server.
+    Relay,
+}
+
+/// The publisher's place in a stream, given up when it is dropped.
+pub struct Ingest {
+    context: Arc<Context>,
+    view: AppView,
+    session: Arc<Session>,
+    stream: Arc<Stream>,
+    tracks: Tracks,
+    /// What this turn has brought; pushed as one batch.
+    batch: Vec<Incoming>,
+    /// A relay publishes; what comes meanwhile goes nowhere but into `headers`.
+    waiting: bool,
+    /// The newest headers while waiting: whoever takes over has to begin with them.
+    headers: Vec<Incoming>,
+    last_media: Option<Instant>,
+    /// Dropped after the publisher has left the stream.
+    outputs: Outputs,
+}
+
+/// Which codec headers a batch has brought.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Brought {
+    /// Times an audio header came.
+    pub audio_headers: usize,
+    /// Times a video header came.
+    pub video_headers: usize,
+}
+
+impl Ingest {
+    /// Takes the stream, or the place behind a relay that feeds it now.
+    pub fn start(
+        context: &Arc<Context>,
+        view: &AppView,
+        session: &Arc<Session>,
+        stream: &Arc<Stream>,
+        source: Source,
+    ) -> Result<Ingest, Busy> {
+        let (server, application) = (&view.server().held, view.held());
+        let settings = PublishSettings {
+            cache: CacheSettings {
+                cache_time: millis(application.gop.cache_time),
+                out_queue: usize::try_from(server.out_queue.0).unwrap_or(usize::MAX),
+            },
+            // As the original: without a cache timestamps are left as they come.
+            fix_timestamp: match millis(application.gop.cache_time) {
+                0 => 0,
+                _ => millis(application.gop.fix_timestamp),
+            },
+            relay: source == Source::Relay,
+        };
+        let outputs = Outputs::prepare(context, view, stream);
+        let waiting = match (stream.start_publish(session.id, settings), source) {
+            (Ok(()), _) => false,
+            (Err(Busy), Source::Client) => {
+                stream.stand_by(session.id, settings)?;
+                true
+            }
+            (Err(Busy), Source::Relay) => return Err(Busy),
+        };
+        if !waiting {
+            outputs.begin(context, view, stream);
+        }
+        let tracks = Tracks::new(
+            application.codec.meta,
+            u8::try_from(application.rtmp.hevc_codecid).unwrap_or(u8::MAX),
+        );
+        Ok(Ingest {
+            context: context.clone(),
+            view: view.clone(),
+            session: session.clone(),
+            stream: stream.clone(),
+            tracks,
+            batch: Vec::new(),
+            waiting,
+            headers: Vec::new(),
+            last_media: None,
+            outputs,
+        })
+    }
+
+    /// Takes one media message; [`Ingest::push`] sends it on.
+    pub fn media(&mut self, kind: MediaKind, timestamp: u32, payload: Bytes) {
+        let moments = &self.session.moments;
+        mark(&moments.first_data);
+        match kind {
+            MediaKind::Audio => mark(&moments.first_audio),
+            MediaKind::Video => mark(&moments.first_video),
+            MediaKind::Data => mark(&moments.first_metadata),
+        }
+        let Some((class, payload)) = self.tracks.take(kind, payload) else { return };
+        self.batch.push(Incoming { kind, class, timestamp, payload });
+    }
+
+    /// Sends on what has come since the last call. `bytes_received` is the connection's count.
+    pub fn push(&mut self, bytes_received: u64) -> Brought {
+        self.session.bytes_received.store(bytes_received, Ordering::Relaxed);
+        let mut brought = Brought::default();
+        if self.batch.is_empty() {
+            return brought;
+        }
+        if self.batch.iter().any(|m| m.kind != MediaKind::Data) {
+            self.last_media = Some(Instant::now());
+        }
+        for message in &self.batch {
+            match message.class {
+                Class::AudioHeader => brought.audio_headers += 1,
+                Class::VideoHeader => brought.video_headers += 1,
+                _ => {}
+            }
+        }
+        if self.waiting && !self.take_over() {
+            return brought;
+        }
+        if self.tracks.take_changed() {
+            self.stream.set_info(self.tracks.info().clone());
+        }
+        self.stream.push(self.session.id, self.headers.drain(..).chain(self.batch.drain(..)));
+        brought
+    }
+
+    /// When audio or video last came.
+    pub fn last_media(&self) -> Option<Instant> {
+        self.last_media
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// Whether the relay in front has ended. While it has not, only headers are kept.
+    fn take_over(&mut self) -> bool {
+        if self.stream.publisher() == Some(self.session.id) {
+            self.waiting = false;
+            self.outputs.begin(&self.context, &self.view, &self.stream);
+            return true;
+        }
+        for message in self.batch.drain(..) {
+            if matches!(message.class, Class::Metadata | Class::AudioHeader | Class::VideoHeader) {
+                self.headers.retain(|header| header.class != message.class);
+                self.headers.push(message);
+            }
+        }
+        false
+    }
+}
+
+impl Drop for Ingest {
+    fn drop(&mut self) {
+        self.stream.end_publish(self.session.id);
+    }
+}

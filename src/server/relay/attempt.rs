@@ -1,0 +1,117 @@
+//! What the answer to a pull, push or meta callback asks for.
+
+use bytes::Bytes;
+
+use crate::module::notify::hook::Hook;
+use crate::module::relay::address::{Address, Protocol};
+use crate::server::notify::{Answer, Reply};
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Relay, with this host in tcUrl or `Host`.
+    Follow(Address, Option<Bytes>),
+    /// Nothing.
+    Unwanted,
+    /// End who depends on the relay.
+    Refused,
+    /// Ask again later; the text says why.
+    Again(String),
+}
+
+/// Reads an answer (second seed; spec of behaviour, sections 5 and 6).
+pub(super) fn decide(reply: &Reply, hook: &Hook, is_pull: bool) -> Decision {
+    match reply.answer {
+        Answer::Status(200..=299) => Decision::Unwanted,
+        Answer::Status(status @ 300..=399) => follow(reply, status, is_pull),
+        Answer::Status(400..=599) if hook.enforce.start => Decision::Refused,
+        Answer::Status(400..=599) => Decision::Unwanted,
+        Answer::Status(status) => Decision::Again(format!("status {status}")),
+        answer @ (Answer::Failed | Answer::TimedOut) => Decision::Again(answer.to_string()),
+    }
+}
+
+fn follow(reply: &Reply, status: u16, is_pull: bool) -> Decision {
+    let Some(location) = &reply.location else {
+        return Decision::Again(format!("status {status} without Location"));
+    };
+    match Address::parse(location) {
+        Ok(address) if address.protocol == Protocol::HttpFlv && !is_pull => {
+            Decision::Again("unusable Location: only rtmp:// can be pushed to".into())
+        }
+        Ok(address) => Decision::Follow(address, reply.domain.clone().filter(|d| is_domain(d))),
+        Err(error) => Decision::Again(format!("unusable Location: {error}")),
+    }
+}
+
+/// Whether a `Domain` header can stand in a URL. What cannot is left out.
+fn is_domain(text: &[u8]) -> bool {
+    (1..=255).contains(&text.len()) && text.iter().all(|b| b.is_ascii_graphic() && *b != b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conf::Pos;
+    use crate::module::notify::hook::{DEFAULT_TIMEOUT, DEFAULT_UPDATE, Enforce, Stages};
+    use crate::module::notify::url::Url;
+    use crate::module::notify::variable::Template;
+
+    fn hook(start: bool) -> Hook {
+        Hook {
+            url: Url::parse(b"http://h/").unwrap().0,
+            args: Template::default(),
+            groupid: "".into(),
+            stages: Stages::default(),
+            timeout: DEFAULT_TIMEOUT,
+            update: DEFAULT_UPDATE,
+            enforce: Enforce { start, update: false },
+            legacy: false,
+            pos: Pos { file: std::path::Path::new("test").into(), line: 1 },
+        }
+    }
+
+    fn decided(status: u16, location: Option<&'static str>, is_pull: bool) -> Decision {
+        let reply = Reply {
+            answer: Answer::Status(status),
+            location: location.map(Bytes::from),
+            domain: Some(Bytes::from_static(b"cdn.example")),
+        };
+        decide(&reply, &hook(true), is_pull)
+    }
+
+    #[test]
+    fn a_location_is_followed() {
+        let Decision::Follow(address, domain) = decided(302, Some("rtmp://h/live/s"), false) else {
+            panic!("a usable location")
+        };
+        assert_eq!((address.host.to_string(), domain), ("h".to_string(), Some(Bytes::from("cdn.example"))));
+        assert!(matches!(decided(301, Some("http://h/flv/s"), true), Decision::Follow(..)));
+    }
+
+    #[test]
+    fn what_cannot_be_followed_is_asked_again() {
+        for location in [None, Some("ftp://h/"), Some("rtmp://h:0/"), Some("http://h/flv/s")] {
+            assert!(matches!(decided(301, location, false), Decision::Again(_)), "{location:?}");
+        }
+        let silent = Reply { answer: Answer::TimedOut, location: None, domain: None };
+        assert_eq!(decide(&silent, &hook(true), true), Decision::Again("timed out".into()));
+    }
+
+    #[test]
+    fn a_refusal_counts_unless_the_line_says_otherwise() {
+        assert_eq!(decided(200, Some("rtmp://h/"), true), Decision::Unwanted);
+        assert_eq!(decided(404, None, true), Decision::Refused);
+        let refusal = Reply { answer: Answer::Status(500), location: None, domain: None };
+        assert_eq!(decide(&refusal, &hook(true), true), Decision::Refused);
+        assert_eq!(decide(&refusal, &hook(false), true), Decision::Unwanted);
+    }
+
+    #[test]
+    fn a_domain_must_fit_into_a_url() {
+        assert!(is_domain(b"cdn.example"));
+        for domain in [b"".as_slice(), b"a b", b"a/b", b"\xff"] {
+            assert!(!is_domain(domain), "{domain:?}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Pulling over HTTP-FLV.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{HOST, HeaderName, HeaderValue, REFERER, USER_AGENT};
+use reqwest::{Client, RequestBuilder, Response, redirect};
+
+use super::End;
+use crate::limits;
+use crate::module::notify::request::push_value;
+use crate::module::relay::destination::Destination;
+use crate::module::relay::trail;
+use crate::wire::flv;
+
+/// A response whose body is a stream.
+pub(super) struct Download {
+    response: Response,
+    reader: flv::Reader,
+    received: u64,
+}
+
+impl Download {
+    /// Asks for the stream. An origin answers when it has media, so only connecting is bounded in time.
+    pub(super) async fn start(
+        destination: &Destination,
+        connect: Duration,
+        max_message: usize,
+        trail: &Bytes,
+    ) -> Result<Download, End> {
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .http1_only()
+            .tcp_nodelay(true)
+            .tls_built_in_root_certs(false)
+            .connect_timeout(connect)
+            .tcp_keepalive(limits::RELAY_KEEPALIVE)
+            .pool_max_idle_per_host(0)
+            .build()
+            .map_err(End::error)?;
+        let response = request(&client, destination, trail).send().await.map_err(causes)?;
+        match response.status().as_u16() {
+            200 => {}
+            status @ 400..=499 => return Err(End::Refused(format!("status {status}"))),
+            status => return Err(End::Error(format!("the origin answered with status {status}"))),
+        }
+        Ok(Download { response, reader: flv::Reader::new(max_message), received: 0 })
+    }
+
+    /// Waits for more of the body and gives its tags to `take`.
+    pub(super) async fn read(&mut self, mut take: impl FnMut(flv::Tag)) -> Result<(), End> {
+        let Some(chunk) = self.response.chunk().await.map_err(causes)? else { return Err(End::Closed) };
+        self.received += chunk.len() as u64;
+        let mut input = &chunk[..];
+        while let Some(tag) = self.reader.read(&mut input).map_err(End::error)? {
+            take(tag);
+        }
+        Ok(())
+    }
+
+    /// Bytes of the body so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+}
+
+fn request(client: &Client, destination: &Destination, trail: &Bytes) -> RequestBuilder {
+    let mut url = format!("http://{}:{}", destination.address.host, destination.address.port);
+    push_value(&mut url, &destination.path);
+    if !destination.pargs.is_empty() {
+        url.push('?');
+        push_value(&mut url, &destination.pargs);
+    }
+    let fields = [
+        (HOST, &destination.domain),
+        (USER_AGENT, &destination.flash_ver),
+        (REFERER, &destination.page_url),
+        (HeaderName::from_static(trail::HEADER), trail),
+    ];
+    fields.into_iter().filter(|(_, value)| !value.is_empty()).fold(
+        client.get(url),
+        |request, (name, value)| {
+            // What a player has said of itself may hold bytes that no header can; it is left out then.
+            match HeaderValue::from_bytes(value) {
+                Ok(value) => request.header(name, value),
+                Err(_) => request,
+            }
+        },
+    )
+}
+
+/// reqwest names the operation; what failed is said by the errors below.
+fn causes(error: reqwest::Error) -> End {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut below = std::error::Error::source(&error);
+    while let Some(cause) = below {
+        text = cause.to_string();
+        below = cause.source();
+    }
+    End::Error(text)
+}

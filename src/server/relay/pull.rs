@@ -1,0 +1,400 @@
+//! Streams pulled from other servers for as long as somebody plays them here.
+//!
+//! ```text
+//! first player ---> asked ---> relaying ---> asked again ...
+//!   |                 | 200       | a publisher of our own comes: idle until it leaves
+//!   |                 v           v
+//!   |              idle until another player comes, or a publisher came and left
+//!   +--- last player leaves: all of it ends
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::attempt::{Decision, decide};
+use super::http::Download;
+use super::rtmp::{Terms, Upstream, check};
+use super::{End, Never, Outcome, asked, has_worked, next_worker, random, session_for};
+use crate::hub::stream::{Phase, Stream};
+use crate::module::relay::address::{Address, Protocol};
+use crate::module::relay::backoff::Backoff;
+use crate::module::relay::destination::Destination;
+use crate::server::context::Context;
+use crate::server::event;
+use crate::server::ingest::{Ingest, Source};
+use crate::server::notify::{Event, Slot};
+use crate::server::session::{Reason, Role, Session};
+use crate::server::view::AppView;
+use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
+
+const WHAT: &str = "pull";
+
+/// All streams with players, by stream number.
+#[derive(Default)]
+pub struct Pulls {
+    streams: Mutex<HashMap<u64, Arc<Pulled>>>,
+}
+
+/// A stream that somebody plays.
+struct Pulled {
+    view: AppView,
+    stream: Arc<Stream>,
+    players: Mutex<Players>,
+    /// How many players are there, and how many have come.
+    counts: watch::Sender<Counts>,
+}
+
+#[derive(Default)]
+struct Players {
+    sessions: BTreeMap<u64, Arc<Session>>,
+    /// Whether a task looks after the stream.
+    tended: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    present: usize,
+    arrived: u64,
+}
+
+/// A player's part in it.
+pub struct PullUse {
+    context: Arc<Context>,
+    pulled: Arc<Pulled>,
+    session: u64,
+}
+
+impl PullUse {
+    /// A player has been let in.
+    pub fn enter(
+        context: &Arc<Context>,
+        view: &AppView,
+        session: &Arc<Session>,
+        stream: &Arc<Stream>,
+    ) -> Self {
+        let mut streams = context.relays.pulls.lock();
+        let pulled = streams.entry(stream.id()).or_insert_with(|| {
+            Arc::new(Pulled {
+                view: view.clone(),
+                stream: stream.clone(),
+                players: Mutex::default(),
+                counts: watch::Sender::new(Counts::default()),
+            })
+        });
+        pulled.lock().sessions.insert(session.id, session.clone());
+        pulled.counts.send_modify(|c| *c = Counts { present: c.present + 1, arrived: c.arrived + 1 });
+        tend(context, pulled);
+        PullUse { context: context.clone(), pulled: pulled.clone(), session: session.id }
+    }
+}
+
+impl Drop for PullUse {
+    fn drop(&mut self) {
+        let mut streams = self.context.relays.pulls.lock();
+        self.pulled.lock().sessions.remove(&self.session);
+        self.pulled.counts.send_modify(|c| c.present -= 1);
+        if self.pulled.counts.borrow().present == 0 {
+            streams.remove(&self.pulled.stream.id());
+        }
+    }
+}
+
+impl Pulls {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Pulled>>> {
+        self.streams.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Whether the application pulls what is not published here.
+pub fn is_configured(view: &AppView) -> bool {
+    let application = view.current();
+    application.notify.on_pull.is_some() || !application.relay.pull.is_empty()
+}
+
+/// A reload may configure pulling for streams that have players already.
+pub async fn follow_reloads(context: Arc<Context>) {
+    let mut changed = context.store.watch();
+    while changed.changed().await.is_ok() {
+        let streams: Vec<_> = context.relays.pulls.lock().values().cloned().collect();
+        for pulled in streams {
+            tend(&context, &pulled);
+        }
+    }
+}
+
+/// Makes sure that a task looks after the stream, if anything is to be done.
+fn tend(context: &Arc<Context>, pulled: &Arc<Pulled>) {
+    if !is_configured(&pulled.view) || std::mem::replace(&mut pulled.lock().tended, true) {
+        return;
+    }
+    let (context, pulled) = (context.clone(), pulled.clone());
+    let unfinished = context.pending.begin();
+    next_worker(&context).runtime.spawn(async move {
+        let _unfinished = unfinished;
+        let mut shutdown = context.shutdown.subscribe();
+        let mut counts = pulled.counts.subscribe();
+        tokio::select! {
+            biased;
+            _ = counts.wait_for(|c| c.present == 0) => {}
+            _ = shutdown.wait_for(|stop| *stop) => {}
+            () = pulled.run(&context) => {}
+        }
+        pulled.lock().tended = false;
+    });
+}
+
+impl Pulled {
+    /// Until the configuration pulls no more; whoever calls this ends it when the last player has left.
+    async fn run(&self, context: &Arc<Context>) {
+        let mut backoff = Backoff::default();
+        let mut phase = self.stream.watch();
+        let mut counts = self.counts.subscribe();
+        loop {
+            let _ = phase.wait_for(|p| !p.publishing).await;
+            let arrived = counts.borrow_and_update().arrived;
+            let epoch = phase.borrow().epoch;
+            let Some(cause) = self.cause() else { return };
+            if !is_configured(&self.view) {
+                return;
+            }
+            let outcome = self.attempt(context, &cause).await;
+            match outcome {
+                Outcome::Worked => backoff.reset(),
+                Outcome::Unwanted | Outcome::Refused => {
+                    if matches!(outcome, Outcome::Refused) {
+                        self.close_players();
+                    }
+                    backoff.reset();
+                    // Asked again for the next player, or when a publisher of our own has come and left.
+                    tokio::select! {
+                        _ = counts.wait_for(|c| c.arrived > arrived) => {}
+                        _ = phase.wait_for(|p| p.epoch > epoch) => {}
+                    }
+                }
+                Outcome::Failed => self.pause(&mut backoff, &mut phase).await,
+                // The callback server has ended a relay that worked; it is asked anew, but not at once.
+                Outcome::Closed => {
+                    let most = self.view.current().relay.relay_reconnect.duration();
+                    wait_unless_published(most, &mut phase).await;
+                }
+            }
+        }
+    }
+
+    async fn pause(&self, backoff: &mut Backoff, phase: &mut watch::Receiver<Phase>) {
+        let application = self.view.current();
+        let relay = &application.relay;
+        let delay =
+            backoff.next(relay.failed_reconnect.duration(), relay.relay_reconnect.duration(), random());
+        wait_unless_published(delay, phase).await;
+    }
+
+    /// One attempt: a session with events of its own.
+    async fn attempt(&self, context: &Arc<Context>, cause: &Session) -> Outcome {
+        let session = session_for(context, cause, Role::Publisher);
+        let Some(mut pull) = Event::begin(&context.notifier, &self.view, Slot::Pull, &session, None) else {
+            return self.fixed(context, &session).await;
+        };
+        let reply = pull.reply().await;
+        match decide(&reply, pull.hook(), true) {
+            Decision::Unwanted => {
+                pull.forget();
+                Outcome::Unwanted
+            }
+            Decision::Refused => {
+                event::start_refused(&session, pull.hook(), reply.answer);
+                Outcome::Refused
+            }
+            Decision::Again(why) => {
+                event::relay_unusable(&session, WHAT, &why, pull.hook());
+                Outcome::Failed
+            }
+            Decision::Follow(address, domain) => {
+                pull.keep();
+                let destination =
+                    Destination::redirected(address, domain.as_deref(), asked(&session.identity));
+                self.relay(context, &session, destination).await
+            }
+        }
+    }
+
+    /// A `pull` line: its addresses, one after the other.
+    async fn fixed(&self, context: &Arc<Context>, session: &Arc<Session>) -> Outcome {
+        let application = self.view.current();
+        for line in &application.relay.pull {
+            for url in &line.urls {
+                let address = match Address::parse(url) {
+                    Ok(address) => address,
+                    Err(error) => {
+                        event::relay_failed(session, WHAT, &error);
+                        continue;
+                    }
+                };
+                let destination = Destination::fixed(address, line, asked(&session.identity));
+                match self.relay(context, session, destination).await {
+                    Outcome::Failed => {}
+                    outcome => return outcome,
+                }
+            }
+        }
+        Outcome::Failed
+    }
+
+    async fn relay(
+        &self,
+        context: &Arc<Context>,
+        session: &Arc<Session>,
+        destination: Destination,
+    ) -> Outcome {
+        event::relay_starting(session, WHAT, &destination);
+        let _listed = context.sessions.list(session.clone());
+        let mut fetch = Fetch {
+            context,
+            pulled: self,
+            session,
+            connect: self.view.current().relay.relay_reconnect.duration(),
+            ingest: None,
+            started: None,
+        };
+        let end = tokio::select! {
+            end = async {
+                let outcome = match destination.address.protocol {
+                    Protocol::Rtmp => fetch.rtmp(&destination).await,
+                    Protocol::HttpFlv => fetch.http(&destination).await,
+                };
+                match outcome {
+                    Ok(never) => match never {},
+                    Err(end) => end,
+                }
+            } => end,
+            reason = session.closed() => End::Asked(reason),
+        };
+        // `$relay_*` of a later attempt on the same session would differ; the first destination stays.
+        let worked = has_worked(fetch.started);
+        drop(fetch);
+        session.set_reason(match end {
+            End::Asked(reason) => reason,
+            _ => Reason::StreamEnd,
+        });
+        match end {
+            End::Refused(_) => {
+                event::relay_failed(session, WHAT, &end);
+                Outcome::Refused
+            }
+            End::Asked(_) => {
+                event::relay_ended(session, WHAT, &end);
+                Outcome::Closed
+            }
+            End::Published => {
+                event::relay_ended(session, WHAT, &end);
+                Outcome::Worked
+            }
+            End::Error(_) | End::Closed if worked => {
+                event::relay_ended(session, WHAT, &end);
+                Outcome::Worked
+            }
+            End::Error(_) | End::Closed => {
+                event::relay_failed(session, WHAT, &end);
+                Outcome::Failed
+            }
+        }
+    }
+
+    /// The player whose words the next attempt uses: the one that has been here longest.
+    fn cause(&self) -> Option<Arc<Session>> {
+        self.lock().sessions.first_key_value().map(|(_, session)| session.clone())
+    }
+
+    fn close_players(&self) {
+        for session in self.lock().sessions.values() {
+            session.close(Reason::RelayRefused);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Players> {
+        self.players.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+async fn wait_unless_published(delay: Duration, phase: &mut watch::Receiver<Phase>) {
+    let _ = tokio::time::timeout(delay, phase.wait_for(|p| p.publishing)).await;
+}
+
+/// A relay under way.
+struct Fetch<'a> {
+    context: &'a Arc<Context>,
+    pulled: &'a Pulled,
+    session: &'a Arc<Session>,
+    connect: Duration,
+    /// From the first media on; until then a publisher of our own may still take the stream.
+    ingest: Option<Ingest>,
+    started: Option<Instant>,
+}
+
+impl Fetch<'_> {
+    async fn rtmp(&mut self, destination: &Destination) -> Result<Never, End> {
+        self.name(destination);
+        let server = &self.pulled.view.server().held;
+        let terms = Terms {
+            connect: self.connect,
+            chunk_size: server.chunk_size.0,
+            max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),
+            buffer: self.pulled.view.current().relay.relay_buffer.duration(),
+            trail: self.session.identity.trail.clone(),
+        };
+        let mut upstream = Upstream::start(destination, |name| Purpose::Play { name }, terms).await?;
+        loop {
+            upstream.flush().await?;
+            while let Some(event) = upstream.core.poll_event() {
+                match event {
+                    UpstreamEvent::Media { kind, timestamp, payload } => {
+                        self.ingest()?.media(kind, timestamp, payload);
+                    }
+                    event => check(event)?,
+                }
+            }
+            if let Some(ingest) = &mut self.ingest {
+                ingest.push(upstream.core.bytes_received());
+            }
+            upstream.read().await?;
+        }
+    }
+
+    async fn http(&mut self, destination: &Destination) -> Result<Never, End> {
+        self.name(destination);
+        let max_message = usize::try_from(self.pulled.view.server().held.max_message.0).unwrap_or(usize::MAX);
+        let trail = &self.session.identity.trail;
+        let mut download = Download::start(destination, self.connect, max_message, trail).await?;
+        loop {
+            let mut tags = Vec::new();
+            let read = download.read(|tag| tags.push(tag)).await;
+            for tag in tags {
+                self.ingest()?.media(tag.kind, tag.timestamp, tag.payload);
+            }
+            if let Some(ingest) = &mut self.ingest {
+                ingest.push(download.received());
+            }
+            read?;
+        }
+    }
+
+    /// For `$relay_*`; a line's second address says nothing new there.
+    fn name(&self, destination: &Destination) {
+        let _ = self.session.destination.set(destination.clone());
+    }
+
+    fn ingest(&mut self) -> Result<&mut Ingest, End> {
+        if self.ingest.is_none() {
+            let Pulled { view, stream, .. } = self.pulled;
+            let ingest = Ingest::start(self.context, view, self.session, stream, Source::Relay)
+                .map_err(|_| End::Published)?;
+            self.started = Some(Instant::now());
+            event::relay_started(self.session, WHAT);
+            self.ingest = Some(ingest);
+        }
+        Ok(self.ingest.as_mut().expect("set above"))
+    }
+}
