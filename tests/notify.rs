@@ -199,6 +199,37 @@ fn answers_to_updates_count_for_oclp_names_and_where_enforced() {
 }
 
 #[test]
+fn an_enforced_update_ends_a_player_over_http() {
+    let notify = NotifyServer::start();
+    let server = start(&notify, "oclp_play {callback}/ stage=update,done update=100ms;");
+    let feed = Publisher::start(server.rtmp, "s").keep_sending();
+    let player = Player::http(server.http, "/flv/s");
+    player.wait_key();
+    notify.answer("act=update", Answer::Status(403));
+    player.wait_end();
+    notify.wait("act=done");
+    feed.stop();
+}
+
+#[test]
+fn who_finds_the_name_taken_is_told_of_as_well() {
+    let notify = NotifyServer::start();
+    let server = start(&notify, "on_publish {callback}/ stage=done;");
+    let first = Publisher::start(server.rtmp, "s");
+    let mut second = publish(&server, "s");
+    second.wait_status("NetStream.Publish.BadName");
+    let ids: Vec<String> = notify
+        .wait_count("act=start", 2)
+        .iter()
+        .map(|request| request.value("clientid").to_owned())
+        .collect();
+    second.leave();
+    assert_eq!(notify.wait("act=done").value("clientid"), ids[1]);
+    first.leave();
+    assert_eq!(notify.wait_count("act=done", 2)[1].value("clientid"), ids[0]);
+}
+
+#[test]
 fn a_failing_update_never_disconnects() {
     let notify = NotifyServer::start();
     let server = start(&notify, "oclp_publish {callback}/ stage=update update=50ms timeout=100ms;");
@@ -291,6 +322,52 @@ fn done_is_sent_when_the_connection_is_reset() {
     notify.wait_count("call=play act=done", 2);
     notify.wait("call=publish act=done");
     notify.wait("call=stream act=done");
+}
+
+#[test]
+fn done_is_sent_when_a_client_leaves_before_the_answer() {
+    let notify = NotifyServer::start();
+    notify.answer("act=start", Answer::Late(Duration::from_millis(300), 200));
+    let server = start(&notify, "on_publish {callback}/ stage=done; on_play {callback}/ stage=done;");
+    let publisher = shake_hands(publish(&server, "s"));
+    let player = shake_hands(play(&server, "s"));
+    let web = Player::http(server.http, "/flv/s.flv");
+    notify.wait_count("act=start", 3);
+    publisher.reset();
+    player.leave();
+    drop(web);
+    notify.wait_count("act=done", 3);
+    // A player over HTTP who leaves while there is nothing to see yet.
+    let web = Player::http(server.http, "/flv/none.flv");
+    server.wait_log("play: name='none'");
+    drop(web);
+    notify.wait_count("act=done name=none", 1);
+    let acts = |act: &str| {
+        let requests = notify.requests_of(&format!("act={act}"));
+        let mut ids: Vec<String> =
+            requests.iter().map(|request| request.value("clientid").to_owned()).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(acts("start"), acts("done"));
+}
+
+#[test]
+fn no_update_follows_the_done() {
+    let notify = NotifyServer::start();
+    let server = start(&notify, "on_play {callback}/ stage=update,done update=20ms;");
+    for _ in 0..10 {
+        let player = play(&server, "s").wait_started();
+        let updates = notify.requests_of("act=update").len();
+        notify.wait_count("act=update", updates + 2);
+        player.leave();
+    }
+    notify.wait_count("act=done", 10);
+    let requests = notify.requests();
+    for done in requests.iter().enumerate().filter(|(_, request)| request.value("act") == "done") {
+        let (at, id) = (done.0, done.1.value("clientid"));
+        assert!(requests[at + 1..].iter().all(|later| later.value("clientid") != id), "connection {id}");
+    }
 }
 
 #[test]

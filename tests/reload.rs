@@ -5,11 +5,12 @@ mod support;
 use std::fs;
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use support::frame::{GOP, Tracks};
 use support::server::{Signal, free_port};
 use support::wait::until_true;
-use support::{Conf, NotifyServer, Player, Publisher, RtmpClient, Server, http};
+use support::{Answer, Conf, NotifyServer, Player, Publisher, RtmpClient, Server, http};
 
 /// Whether somebody accepts connections there.
 fn listens(port: u16) -> bool {
@@ -76,6 +77,25 @@ fn a_broken_file_changes_nothing_and_is_explained() {
     Player::start(server.rtmp, "s");
     server.reload(&conf);
     assert!(server.is_running());
+}
+
+#[test]
+fn a_reload_changes_nothing_for_who_waits_for_an_answer() {
+    let notify = NotifyServer::start();
+    notify.answer("name=waits act=start", Answer::Late(Duration::from_millis(500), 200));
+    let conf = Conf::live("on_publish {callback}/ stage=done;").var("callback", notify.url(""));
+    let server = Server::start(&conf);
+    let client = std::thread::spawn({
+        let port = server.rtmp;
+        move || RtmpClient::publish(port, "live", "waits").wait_started()
+    });
+    notify.wait("name=waits act=start");
+    server.reload(&Conf::live(""));
+    let client = client.join().unwrap();
+    server.wait_log("publishing 'waits'");
+    client.leave();
+    // The line is gone, but the done is owed to it.
+    notify.wait("name=waits act=done");
 }
 
 #[test]

@@ -78,7 +78,11 @@ impl Player {
 
     /// Plays HTTP-FLV with a request of its own.
     pub fn http_request(port: u16, request: &str) -> Self {
-        let mut socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        Player::http_over(TcpStream::connect(("127.0.0.1", port)).unwrap(), request)
+    }
+
+    /// As [`Player::http_request`], over a socket that was prepared.
+    pub fn http_over(mut socket: TcpStream, request: &str) -> Self {
         socket.write_all(request.as_bytes()).unwrap();
         Player::spawn(socket, Source::Http(Box::new(HttpFlv::new())))
     }
