@@ -325,7 +325,6 @@ fn flood(server: &Server) -> JoinHandle<()> {
 }
 
 #[test]
-#[ignore = "a session that waits for its peer to take an answer does not hear that the server stops"]
 fn a_publisher_that_reads_nothing_gets_its_done_when_the_server_stops() {
     let notify = NotifyServer::start();
     let conf = Conf::live("on_publish {callback}/ stage=done;").var("callback", notify.url(""));

@@ -280,7 +280,6 @@ fn slow_player(join: impl FnOnce(&Server) -> Player) {
 }
 
 #[test]
-#[ignore = "what comes right before deleteStream is thrown away"]
 fn a_connection_may_publish_one_stream_after_the_other() {
     let server = Server::start(&Conf::live(""));
     let players = ["one", "two"].map(|name| Player::start(server.rtmp, name));
@@ -299,7 +298,6 @@ fn a_connection_may_publish_one_stream_after_the_other() {
 }
 
 #[test]
-#[ignore = "answers right behind closeStream are lost"]
 fn a_connection_may_play_one_stream_after_the_other() {
     let server = Server::start(&Conf::live(""));
     let mut publishers = ["one", "two"].map(|name| Publisher::start(server.rtmp, name));

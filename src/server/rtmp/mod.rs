@@ -65,6 +65,7 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         moments: Moments::default(),
         connected: None,
         part: Part::None,
+        leaving: false,
     });
     let reason = match connection.run().await {
         Ok(never) => match never {},
@@ -123,6 +124,8 @@ struct Connection {
     timeout: Duration,
     connected: Option<Connected>,
     part: Part,
+    /// The delivery loop is asked for the sending side: nothing is sent and no event handled until it is back.
+    leaving: bool,
 }
 
 /// What `connect` settled.
@@ -255,7 +258,7 @@ impl Connection {
             (entered, verdict) = maybe(pending) => Ok(Wake::Verdict(entered, verdict)),
             () = until(due) => Ok(Wake::Timer),
             () = changed(phase) => Ok(Wake::Phase),
-            ready = self.socket.readable() => ready.map(|()| Wake::Readable).map_err(End::Io),
+            ready = self.socket.readable(), if !self.leaving => ready.map(|()| Wake::Readable).map_err(End::Io),
         }
     }
 
@@ -313,7 +316,9 @@ impl Connection {
     }
 
     fn handle_events(&mut self) -> Result<(), End> {
-        while let Some(event) = self.core.poll_event() {
+        while !self.leaving
+            && let Some(event) = self.core.poll_event()
+        {
             match event {
                 Event::HandshakeDone => mark(&self.moments.handshake_done),
                 Event::Connect { request, connect } => self.connect(request, &connect)?,
@@ -504,10 +509,16 @@ impl Connection {
         if stream_id != closed {
             return;
         }
-        if let Part::Playing(playing) = &self.part {
+        match &mut self.part {
             // The sending side comes back first; `delivery_ended` goes on from there.
-            playing.leave(&self.worker.delivery);
-            return;
+            Part::Playing(playing) => {
+                playing.leave(&self.worker.delivery);
+                self.leaving = true;
+                return;
+            }
+            // What came just before the end is part of the stream.
+            Part::Publishing(publishing) => publishing.push(self.core.bytes_received()),
+            _ => {}
         }
         if let Some(session) = self.session() {
             mark(&session.moments.close_stream);
@@ -539,7 +550,8 @@ impl Connection {
         for rest in session.link.take_rest() {
             self.write(&rest).await?;
         }
-        Ok(())
+        self.leaving = false;
+        self.handle_events()
     }
 
     /// A publisher came or went.
@@ -552,6 +564,9 @@ impl Connection {
 
     /// Sends what the core has to say: directly, or between two messages of a player's media.
     async fn flush(&mut self) -> Result<(), End> {
+        if self.leaving {
+            return Ok(());
+        }
         let Some(bytes) = self.core.poll_transmit() else { return Ok(()) };
         if let Part::Playing(playing) = &self.part {
             playing.control(&self.worker.delivery, bytes);
@@ -569,11 +584,17 @@ impl Connection {
         }
     }
 
+    /// Waits for the peer to take the rest, but not for a session that is asked to end in the meantime.
     async fn write_rest(&mut self, bytes: &[u8]) -> Result<(), End> {
         let timeout = if self.timeout.is_zero() { limits::DEFAULT_SEND_TIMEOUT } else { self.timeout };
-        match tokio::time::timeout(timeout, self.socket.write_all(bytes)).await {
-            Ok(written) => Ok(written?),
-            Err(_) => Err(End::TimedOut),
+        let session = self.session().cloned();
+        let mut shutdown = self.context.shutdown.subscribe();
+        tokio::select! {
+            biased;
+            written = self.socket.write_all(bytes) => Ok(written?),
+            reason = asked_to_close(session.as_deref()) => Err(End::Because(reason)),
+            _ = shutdown.wait_for(|stop| *stop) => Err(End::Because(Reason::ProcessExit)),
+            () = tokio::time::sleep(timeout) => Err(End::TimedOut),
         }
     }
 
