@@ -509,6 +509,10 @@ impl Connection {
             playing.leave(&self.worker.delivery);
             return;
         }
+        if let Part::Publishing(publishing) = &mut self.part {
+            // What came in the same turn belongs to the stream still.
+            publishing.push(self.core.bytes_received());
+        }
         if let Some(session) = self.session() {
             mark(&session.moments.close_stream);
             session.set_reason(Reason::NormalClose);
