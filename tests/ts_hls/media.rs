@@ -49,10 +49,10 @@ impl Source {
     #[track_caller]
     pub fn send_to(&mut self, ms: u32) {
         for at in self.at..ms {
-            if self.video && at % PICTURE == 0 {
+            if self.video && at.is_multiple_of(PICTURE) {
                 self.send_frame(&picture(at));
             }
-            if at % SOUND == 0 {
+            if at.is_multiple_of(SOUND) {
                 let payload = Bytes::from_static(b"\xAF\x01\x21\x10\x04\x60\x8C\x1C");
                 self.send_frame(&Frame { kind: MediaKind::Audio, timestamp: at, payload });
             }
@@ -74,7 +74,7 @@ impl Source {
 }
 
 fn picture(at: u32) -> Frame {
-    let (first, nal) = if at % GOP == 0 { (0x17, 0x65) } else { (0x27, 0x41) };
+    let (first, nal) = if at.is_multiple_of(GOP) { (0x17, 0x65) } else { (0x27, 0x41) };
     let mut payload = BytesMut::new();
     payload.put_slice(&[first, 1, 0, 0, 0]);
     payload.put_u32(300);
@@ -86,7 +86,7 @@ fn picture(at: u32) -> Frame {
 /// Checks that `ts` is whole packets which begin with the tables, and returns the PIDs in order of appearance.
 #[track_caller]
 pub fn pids(ts: &[u8]) -> Vec<u16> {
-    assert!(!ts.is_empty() && ts.len() % 188 == 0, "{} bytes", ts.len());
+    assert!(!ts.is_empty() && ts.len().is_multiple_of(188), "{} bytes", ts.len());
     let mut pids = Vec::new();
     for packet in ts.chunks(188) {
         assert_eq!(packet[0], 0x47);
