@@ -1,4 +1,4 @@
-//! pingosd: a live-media server. RTMP in, RTMP and HTTP-FLV out, configured as nginx is, asking a business server
+//! pingosd: a live-media server. RTMP in, RTMP, HTTP-FLV, MPEG-TS and HLS out, configured as nginx is, asking a business server
 //! over HTTP callbacks, reloaded without losing a frame.
 //!
 //! Six layers, arrows only downwards:
@@ -9,7 +9,7 @@
 //! - [`module`]: one folder per feature: its directives and its behaviour; [`modules`] lists them.
 //! - [`hub`]: one publisher, many subscribers.
 //! - [`conf`]: the configuration language: bytes, words, tree, typed values. Knows no directive.
-//! - [`wire`]: protocols without I/O: AMF0, RTMP, FLV, codecs.
+//! - [`wire`]: protocols without I/O: AMF0, RTMP, FLV, MPEG-TS, HLS, codecs.
 //!
 //! Bounds on everything a peer can make grow are named in [`limits`].
 
