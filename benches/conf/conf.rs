@@ -75,12 +75,12 @@ fn application(dialect: Dialect, number: usize, out: &mut String) {
         Dialect::Pingos => ["on_publish", "on_play", "on_stream", "on_meta"],
     };
     for event in events {
-        let url = format!("http://127.0.0.1:6080/v1/customers/{number:04}/live/notify/{event}");
+        let url = format!("http://127.0.0.1:6080/v1/customers/{number:04}/{event}");
         let _ = match dialect {
             Dialect::NginxRtmp => writeln!(out, "            {event} {url}?domain=example.com&node=edge-1;"),
             Dialect::Pingos => writeln!(
                 out,
-                "            {event} {url} stage=start,update,done update=30s args=serverid=$serverid&ip=$remote_addr&$pargs;"
+                "            {event} {url} stage=start,update,done args=ip=$remote_addr&$pargs;"
             ),
         };
     }

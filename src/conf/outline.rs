@@ -23,7 +23,7 @@ pub struct Section<'t> {
     pub head: Option<Node<'t>>,
     /// The block around it.
     pub parent: Option<usize>,
-    /// Its statements.
+    /// Its statements, except those that open a block of statements.
     pub said: Vec<usize>,
     /// The blocks inside.
     pub inner: Vec<usize>,
@@ -77,7 +77,9 @@ impl<'t> Outline<'t> {
                 self.sections[section].inner.push(opened);
                 opened
             });
-            self.sections[section].said.push(at);
+            if opens.is_none() {
+                self.sections[section].said.push(at);
+            }
             self.statements.push(Said { node, section, entry, opens });
             if let Some(opened) = opens {
                 self.body(opened, node.body(), registry);
@@ -110,7 +112,7 @@ impl<'t> Outline<'t> {
         self.around(section).find_map(|at| self.own(at, name).last())
     }
 
-    /// Every statement of a block.
+    /// Every statement of a block that opens none itself.
     pub fn said(&self, section: usize) -> impl Iterator<Item = &Said<'t>> {
         self.sections[section].said.iter().map(|at| &self.statements[*at])
     }

@@ -9,7 +9,7 @@ use super::socket::{Candidate, Socket, sockets};
 use crate::conf::context::{APPLICATION, RTMP_SERVER};
 use crate::conf::evaluate::Block;
 use crate::conf::listen::Listen;
-use crate::conf::{ListenAddr, ListenOptions, ServerName, Spanned, Text};
+use crate::conf::{ListenAddr, ListenOptions, Problem, ServerName, Spanned, Text};
 use crate::module::rtmp::listen::DEFAULT_PORT;
 use crate::module::rtmp::{conf, server_conf};
 
@@ -55,6 +55,15 @@ fn server(
 }
 
 fn application(builder: &mut Builder<'_>, blocks: &[&Block; 3]) -> Application {
+    let application = resolve_application(builder, blocks);
+    if application.hls.hls && application.hls.path.0.as_os_str().is_empty() {
+        let text = "\"hls\" is on without \"hls_path\": no files are written";
+        builder.refuse(blocks[0], Problem::warning(text));
+    }
+    application
+}
+
+fn resolve_application(builder: &mut Builder<'_>, blocks: &[&Block; 3]) -> Application {
     Application {
         name: blocks[0].head::<Text>().map(|name| name.0.clone()).unwrap_or_default(),
         rtmp: builder.resolve(blocks),

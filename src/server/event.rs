@@ -152,6 +152,11 @@ pub fn hls_place_taken(stream: &Stream, playlist: &Path) {
     );
 }
 
+/// A directory could not be made at the start.
+pub fn hls_not_made(path: &Path, error: &io::Error) {
+    error!("hls: mkdir() \"{}\" failed ({error})", path.display());
+}
+
 /// A file of a stream could not be written; said once per publish.
 pub fn hls_not_written(stream: &Stream, call: &str, path: &Path, error: &io::Error) {
     tracing::error!(

@@ -119,7 +119,7 @@ impl Prepared {
 
     /// Runs until a signal ends it.
     pub fn run(self) -> Result<(), StartError> {
-        let Prepared { config, load, bound, logs, log_files } = self;
+        let Prepared { config, load, bound, logs, log_files: mut owned } = self;
         let log = ErrorLog::install(logs);
         process::apply_limits(&config);
         let _pid = match config.pid_path() {
@@ -128,7 +128,8 @@ impl Prepared {
             })?),
             None => None,
         };
-        process::drop_privileges(&config, &log_files).map_err(StartError)?;
+        owned.extend(hls::make_directories(&config));
+        process::drop_privileges(&config, &owned).map_err(StartError)?;
         let workers = config.workers();
         let store = Arc::new(Store::new(config));
         let control = Builder::new_current_thread()

@@ -348,7 +348,7 @@ impl Event {
     pub fn keep(&mut self) {
         let (notifier, view, session) = (self.notifier.clone(), self.view.clone(), self.session.clone());
         let (slot, started) = (self.slot, self.hook.clone());
-        let mut last = Instant::now();
+        let mut last = Instant::now() + phase(session.id, self.hook.update.duration());
         let keeper = self.notifier.runtime.spawn(async move {
             let mut changed = notifier.store.watch();
             loop {
@@ -422,6 +422,14 @@ impl Drop for Event {
     }
 }
 
+/// How much later than its interval a session's first update goes out: up to an eighth of it, evenly over sessions,
+/// so that thousands that started together do not ask together for ever after.
+fn phase(session: u64, interval: Duration) -> Duration {
+    // Multiples of the golden ratio, modulo 1, fill an interval evenly however many there are.
+    let turn = (session.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32;
+    (interval / 8).mul_f64(f64::from(turn) / f64::from(u32::MAX))
+}
+
 async fn in_order(after: Option<oneshot::Receiver<()>>) {
     if let Some(after) = after {
         let _ = tokio::time::timeout(limits::CALLBACK_ORDER_GRACE, after).await;
@@ -445,4 +453,21 @@ async fn send(notifier: Notifier, call: Call, session: Arc<Session>, hook: Arc<H
     session.notify_status.store(status, Ordering::Relaxed);
     event::callback(&session, call, act, &hook, answer);
     reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_updates_are_spread_evenly_over_an_eighth_of_the_interval() {
+        let interval = Duration::from_secs(8);
+        let mut slots = [0; 10];
+        for session in 1..=1000 {
+            let phase = phase(session, interval);
+            assert!(phase <= interval / 8);
+            slots[(phase.as_millis() / 100).min(9) as usize] += 1;
+        }
+        assert!(slots.iter().all(|n| (90..=110).contains(n)), "{slots:?}");
+    }
 }

@@ -40,8 +40,8 @@ fn set_limit(what: &str, resource: Resource, value: u64) {
     }
 }
 
-/// Gives up root for the configured user, with all supplementary groups. Logs in `owned` are handed over first,
-/// so that they can be opened anew later.
+/// Gives up root for the configured user, with all supplementary groups. Files and directories in `owned` are
+/// handed over first, so that logs can be opened anew later and media files written.
 ///
 /// A server that was not started as root stays who it is.
 pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), String> {

@@ -28,12 +28,18 @@ pub(super) fn allow_without_deny_all(scope: &Scope<'_>, findings: &mut Vec<Findi
         let joined = outline.sections[section].context & RTMP_ALL != 0;
         let outer = outline.around(section).skip(1).filter(|_| joined);
         let list: Vec<Rule<'_, '_>> = own.into_iter().chain(outer.flat_map(|at| rules(scope, at))).collect();
+        // Where the last `deny` for publishing and for playing is.
+        let last_deny = |action: &[u8]| {
+            list.iter().rposition(|rule| !rule.allow && rule.action.is_none_or(|a| a == action)).unwrap_or(0)
+        };
+        let (publish, play) = (last_deny(b"publish"), last_deny(b"play"));
         let open = list.iter().take(count).enumerate().find(|(at, rule)| {
-            let followed = |other: &Rule<'_, '_>| {
-                !other.allow
-                    && (rule.action.is_none() || other.action.is_none() || other.action == rule.action)
+            let last = match rule.action {
+                Some(b"publish") => publish,
+                Some(_) => play,
+                None => publish.max(play),
             };
-            rule.allow && !rule.all && !list.iter().skip(at + 1).any(followed)
+            rule.allow && !rule.all && last < *at + 1
         });
         if let Some((_, Rule { said, action, .. })) = open {
             let problem = Problem::warning("\"allow\" is not followed by a \"deny\", so everybody is let in");

@@ -3,7 +3,7 @@
 //! A comment speaks for the statement on whose lines it stands, or which follows on the next line; directly after
 //! a `{` for the whole block; before the first statement of a file for the whole file.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bstr::ByteSlice;
 
@@ -71,12 +71,10 @@ impl Allow<'_> {
 /// Warnings about names that no lint has, each with the number of a statement of its file.
 pub(super) fn unknown(scope: &Scope<'_>) -> Vec<(u32, Problem)> {
     let mut files: Vec<(FileId, u32)> = Vec::new();
+    let mut seen = HashSet::new();
     for said in &scope.outline.statements {
-        let file = said.name().span.file;
-        if files.last().is_none_or(|(last, _)| *last != file)
-            && !files.iter().any(|(known, _)| *known == file)
-        {
-            files.push((file, said.node.order()));
+        if seen.insert(said.name().span.file) {
+            files.push((said.name().span.file, said.node.order()));
         }
     }
     let mut problems = Vec::new();

@@ -1,9 +1,11 @@
 //! Playlists and where they are written.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Finding, Scope};
 use crate::conf::context::APPLICATION;
 use crate::conf::outline::Said;
-use crate::conf::{Problem, Span, number, sentence};
+use crate::conf::{Problem, number, sentence};
 
 /// Fragments from its end at which players begin (RFC 8216 §6.3.3).
 const FEWEST: u64 = 3;
@@ -47,7 +49,7 @@ const KINDS: [Kind; 3] = [
 ];
 
 pub(super) fn short_playlist(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
-    let mut told: Vec<Span> = Vec::new();
+    let mut told: HashSet<u32> = HashSet::new();
     for (section, kind) in written(scope) {
         let outline = &scope.outline;
         let (fragment, length) =
@@ -58,10 +60,9 @@ pub(super) fn short_playlist(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
         let count = length_msec.checked_div(fragment_msec).unwrap_or(FEWEST);
         let Some(said) = length.or(fragment).filter(|_| count < FEWEST) else { continue };
         // One line may count for many applications.
-        if told.contains(&said.name().span) {
+        if !told.insert(said.node.order()) {
             continue;
         }
-        told.push(said.name().span);
         let shown = |msec: u64| {
             if msec.is_multiple_of(1_000) { format!("{}s", msec / 1_000) } else { format!("{msec}ms") }
         };
@@ -85,16 +86,16 @@ pub(super) fn short_playlist(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
 
 pub(super) fn path_twice(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     let outline = &scope.outline;
-    let mut known: Vec<(&[u8], usize)> = Vec::new();
+    let mut known: HashMap<&[u8], usize> = HashMap::new();
     for (section, kind) in written(scope) {
         let Some(path) = kind.path.and_then(|path| outline.nearest(section, path)) else { continue };
         let Some(word) = path.words().first() else { continue };
         let directory = trimmed(&word.bytes);
-        let Some((_, first)) = known.iter().find(|(other, at)| *other == directory && *at != section) else {
-            known.push((directory, section));
+        let first = *known.entry(directory).or_insert(section);
+        if first == section {
             continue;
-        };
-        let Some((here, there)) = outline.sections[section].head.zip(outline.sections[*first].head) else {
+        }
+        let Some((here, there)) = outline.sections[section].head.zip(outline.sections[first].head) else {
             continue;
         };
         let name = |node: crate::conf::tree::Node<'_>| node.words().get(1).map(|w| w.text().to_string());

@@ -17,7 +17,7 @@ use std::fmt::Write;
 
 use crate::conf::outline::{Outline, Said};
 use crate::conf::parser::Reading;
-use crate::conf::{Bases, Problem, Sources, Span};
+use crate::conf::{Bases, Level, Problem, Sources, Span};
 use crate::modules::REGISTRY;
 use allow::Allowed;
 
@@ -51,6 +51,9 @@ pub struct Finding {
     start: Span,
     problem: Problem,
 }
+
+/// A configuration with more statements is written by a program; lints compare statements with one another.
+const MAX_STATEMENTS: u32 = 200_000;
 
 /// Every lint, in the order of the manual.
 pub const LINTS: &[Lint] = &[
@@ -121,6 +124,10 @@ pub const LINTS: &[Lint] = &[
 
 /// Everything the lints find in a reading, except what comments allow; each with the number of its statement.
 pub fn lint(reading: &Reading, bases: &Bases) -> Vec<(u32, Problem)> {
+    if reading.tree.len() > MAX_STATEMENTS {
+        let text = format!("more than {MAX_STATEMENTS} statements: nothing was linted");
+        return vec![(0, Problem::new(text).level(Level::Notice))];
+    }
     let scope = Scope::new(reading, bases);
     let mut allowed = Allowed::new(&reading.sources);
     let mut problems = Vec::new();

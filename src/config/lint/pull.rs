@@ -12,6 +12,9 @@ use crate::conf::server_name::host_name;
 use crate::conf::{ListenAddr, Problem};
 use crate::module::rtmp::listen::DEFAULT_PORT;
 
+/// Relays looked at; every way back may pass through all of them. More are written by a program.
+const MAX_EDGES: usize = 1_000;
+
 /// A relay line that ends in an application of ours.
 struct Edge<'o, 't> {
     said: &'o Said<'t>,
@@ -58,7 +61,11 @@ fn way_back<'e, 'o, 't>(edges: &'e [Edge<'o, 't>], first: &'e Edge<'o, 't>) -> O
 
 fn edges<'o, 't>(scope: &'o Scope<'t>, kind: &str) -> Vec<Edge<'o, 't>> {
     let mut edges = Vec::new();
+    let servers: Vec<usize> = scope.outline.of(RTMP_SERVER).collect();
     for said in scope.outline.statements.iter().filter(|s| s.is(kind)) {
+        if edges.len() >= MAX_EDGES {
+            break;
+        }
         let from = said.section;
         let parameter = |name: &[u8]| {
             said.words().iter().find_map(|w| {
@@ -71,7 +78,7 @@ fn edges<'o, 't>(scope: &'o Scope<'t>, kind: &str) -> Vec<Edge<'o, 't>> {
         for word in said.words() {
             let Some((host, port)) = rtmp_host(&word.bytes) else { continue };
             let domain = parameter(b"domain").unwrap_or(host);
-            let server = server(scope, host, port, domain);
+            let server = server(scope, &servers, host, port, domain);
             let to = server.and_then(|server| application(scope, server, app));
             edges.extend(to.map(|to| Edge { said, from, to }));
         }
@@ -95,15 +102,15 @@ fn rtmp_host(url: &[u8]) -> Option<(&[u8], u16)> {
 }
 
 /// The server of ours that answers there, if the address is certainly ours.
-fn server(scope: &Scope<'_>, host: &[u8], port: u16, domain: &[u8]) -> Option<usize> {
+fn server(scope: &Scope<'_>, servers: &[usize], host: &[u8], port: u16, domain: &[u8]) -> Option<usize> {
     let outline = &scope.outline;
     let ip = host.to_str().ok().and_then(|h| h.parse::<IpAddr>().ok());
     let own_name = host.eq_ignore_ascii_case(b"localhost") || host.to_ascii_lowercase() == host_name();
-    let here = |section: &usize| {
-        let mut listens = outline.own(*section, "listen").peekable();
+    let here = |section: &&usize| {
+        let mut listens = outline.own(**section, "listen").peekable();
         let default = listens.peek().is_none() && port == DEFAULT_PORT;
         let mut listens = listens.filter_map(|s| literal_addr(&s.words().first()?.bytes, DEFAULT_PORT).ok());
-        let named = || names(scope, *section).any(|name| name.eq_ignore_ascii_case(host));
+        let named = || names(scope, **section).any(|name| name.eq_ignore_ascii_case(host));
         let this_machine = ip.is_some_and(|ip| ip.is_loopback()) || own_name;
         let reached = |addr: ListenAddr| match addr {
             ListenAddr::Tcp(addr) if addr.port() == port => {
@@ -115,7 +122,7 @@ fn server(scope: &Scope<'_>, host: &[u8], port: u16, domain: &[u8]) -> Option<us
         };
         listens.any(reached) || default && (this_machine || named())
     };
-    let candidates: Vec<usize> = outline.of(RTMP_SERVER).filter(here).collect();
+    let candidates: Vec<usize> = servers.iter().filter(here).copied().collect();
     let named = candidates.iter().find(|at| names(scope, **at).any(|name| name.eq_ignore_ascii_case(domain)));
     named.or(candidates.first()).copied()
 }

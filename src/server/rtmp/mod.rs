@@ -520,6 +520,10 @@ impl Connection {
             Part::Publishing(publishing) => publishing.push(self.core.bytes_received()),
             _ => {}
         }
+        if let Part::Publishing(publishing) = &mut self.part {
+            // What came in the same turn belongs to the stream still.
+            publishing.push(self.core.bytes_received());
+        }
         if let Some(session) = self.session() {
             mark(&session.moments.close_stream);
             session.set_reason(Reason::NormalClose);

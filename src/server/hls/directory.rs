@@ -1,0 +1,29 @@
+//! Directories of HLS files, made while the server may still make them anywhere.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::config::model::Config;
+use crate::server::event;
+
+/// Makes the directories that are missing and returns them, so that they can be handed over to the user whom the
+/// server is going to be. What cannot be made is reported and tried again when a stream is published.
+pub fn make_directories(config: &Config) -> Vec<PathBuf> {
+    let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
+    let applications = servers.flat_map(|server| &server.applications);
+    let wanted: BTreeSet<&PathBuf> = applications
+        .map(|application| &application.hls)
+        .filter(|hls| hls.hls)
+        .flat_map(|hls| [&hls.path.0, &hls.key_path.0])
+        .filter(|path| !path.as_os_str().is_empty() && !path.is_dir())
+        .collect();
+    let mut made = Vec::new();
+    for path in wanted {
+        match fs::create_dir_all(path) {
+            Ok(()) => made.push(path.clone()),
+            Err(error) => event::hls_not_made(path, &error),
+        }
+    }
+    made
+}

@@ -1,0 +1,201 @@
+//! HLS files.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use crate::media::{Source, pids};
+use crate::support::wait::until_true;
+use crate::support::{Conf, Server};
+
+/// Segments of a second, four in a playlist.
+const HLS: &str = "hls on; hls_path {dir}/hls; hls_fragment 1s; hls_playlist_length 4s;";
+
+fn start(more: &str) -> Server {
+    Server::start(&Conf::live(&format!("{HLS} {more}")))
+}
+
+fn dir(server: &Server) -> PathBuf {
+    server.prefix().path().join("hls")
+}
+
+/// Names of all files below a directory, sorted.
+fn files(dir: &Path) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut dirs = vec![dir.to_owned()];
+    while let Some(next) = dirs.pop() {
+        for entry in fs::read_dir(next).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                dirs.push(path);
+            } else {
+                out.push(path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned());
+            }
+        }
+    }
+    out.sort();
+    out
+}
+
+/// Waits until the playlist names `last`, and returns its lines.
+#[track_caller]
+fn playlist(server: &Server, file: &str, last: &str) -> Vec<String> {
+    let path = dir(server).join(file);
+    let read = || fs::read_to_string(&path).unwrap_or_default();
+    until_true(&format!("{last} in {file}"), || read().lines().any(|line| line == last));
+    read().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn playlist_slides_and_old_segments_go() {
+    let server = start("");
+    let mut source = Source::start(&server, "s");
+    source.send_to(10_500);
+    let lines = playlist(&server, "s.m3u8", "s-9.ts");
+    assert_eq!(
+        lines[..4],
+        ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-MEDIA-SEQUENCE:6", "#EXT-X-TARGETDURATION:1"]
+    );
+    assert_eq!(lines[4..6], ["#EXTINF:1.000,", "s-6.ts"]);
+    assert!(!lines.iter().any(|line| line.starts_with("#EXT-X-DISCONTINUITY") || line == "#EXT-X-ENDLIST"));
+    until_true("old segments are gone", || !files(&dir(&server)).contains(&"s-1.ts".to_owned()));
+    let kept = files(&dir(&server));
+    assert_eq!(
+        kept,
+        ["s-10.ts", "s-2.ts", "s-3.ts", "s-4.ts", "s-5.ts", "s-6.ts", "s-7.ts", "s-8.ts", "s-9.ts", "s.m3u8"]
+    );
+    let ts = fs::read(dir(&server).join("s-9.ts")).unwrap();
+    assert_eq!(pids(&ts).len(), 4);
+    source.leave();
+    let lines = playlist(&server, "s.m3u8", "s-10.ts");
+    assert_eq!(lines.last().unwrap(), "s-10.ts");
+    assert!(fs::metadata(dir(&server).join("s-10.ts")).unwrap().len() > 0);
+}
+
+#[test]
+fn a_second_publish_goes_on_with_the_numbers() {
+    let server = start("hls_nested on;");
+    let mut source = Source::start(&server, "s");
+    source.send_to(2_500);
+    source.leave();
+    playlist(&server, "s/index.m3u8", "2.ts");
+    let mut source = Source::start(&server, "s");
+    source.send_to(1_500);
+    let lines = playlist(&server, "s/index.m3u8", "3.ts");
+    assert!(lines.contains(&"#EXT-X-MEDIA-SEQUENCE:0".to_owned()));
+    let at = lines.iter().position(|line| line == "3.ts").unwrap();
+    assert_eq!(lines[at - 2], "#EXT-X-DISCONTINUITY");
+}
+
+#[test]
+fn an_audio_stream_has_segments_too() {
+    let server = start("");
+    let mut source = Source::audio(&server, "s");
+    source.send_to(3_500);
+    playlist(&server, "s.m3u8", "s-1.ts");
+    assert_eq!(pids(&fs::read(dir(&server).join("s-0.ts")).unwrap()), [0, 0x1001, 0x101]);
+}
+
+#[test]
+fn a_stop_completes_the_last_segment() {
+    let mut server = start("");
+    let mut source = Source::start(&server, "s");
+    source.send_to(1_500);
+    playlist(&server, "s.m3u8", "s-0.ts");
+    source.send_to(1_700);
+    until_true("the second segment is open", || dir(&server).join("s-1.ts").exists());
+    assert!(server.stop().success());
+    playlist(&server, "s.m3u8", "s-1.ts");
+    assert!(fs::read_to_string(dir(&server).join("s.m3u8")).unwrap().contains("EXTINF:0."));
+}
+
+#[test]
+fn names_that_lead_elsewhere_write_nothing() {
+    let server = start("");
+    for name in ["../up", "a/../../up", "/etc/up"] {
+        let mut source = Source::start(&server, name);
+        source.send_to(2_500);
+        source.leave();
+    }
+    until_true("all are refused", || server.log_lines("the name is not a file name").len() == 3);
+    assert_eq!(files(&dir(&server)), Vec::<String>::new());
+    assert!(!files(server.prefix().path()).iter().any(|file| file.contains("up")));
+    let mut source = Source::start(&server, "inst/s");
+    source.send_to(1_500);
+    playlist(&server, "inst/s.m3u8", "s-0.ts");
+}
+
+#[test]
+fn what_cannot_be_written_is_said_once_and_the_stream_goes_on() {
+    let server = Server::start(&Conf::live(
+        "hls on; hls_path {dir}/conf/pingosd.conf/hls; hls_fragment 1s; cache_time 1s;",
+    ));
+    let mut source = Source::start(&server, "s");
+    source.send_to(5_500);
+    server.wait_log("hls: open() \"");
+    source.send_to(9_500);
+    let player = crate::support::Player::start(server.rtmp, "s");
+    player.wait("media", |got| (!got.media.is_empty()).then_some(()));
+    source.leave();
+    server.wait_log("stopped publishing 's'");
+    assert_eq!(
+        server.log_lines("failed (Not a directory").len(),
+        2,
+        "at the start, and once for the publish"
+    );
+}
+
+#[test]
+fn variants_share_a_master_playlist() {
+    let server =
+        start("hls_variant _low BANDWIDTH=160000; hls_variant _hi BANDWIDTH=640000 CODECS=\"avc1\";");
+    let mut source = Source::start(&server, "s_low");
+    source.send_to(2_500);
+    let lines = playlist(&server, "s.m3u8", "s_hi.m3u8");
+    assert!(lines.contains(&"#EXT-X-STREAM-INF:PROGRAM-ID=1,BANDWIDTH=160000".to_owned()), "{lines:?}");
+    playlist(&server, "s_low.m3u8", "s_low-0.ts");
+}
+
+/// Makes a file that looks old.
+fn old(path: &Path) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, "old").unwrap();
+    let file = File::options().write(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(3600)).unwrap();
+}
+
+#[test]
+fn what_an_earlier_server_left_is_removed_and_nothing_else() {
+    let server = start("hls_continuous off; hls_keys on; hls_key_path {dir}/keys;");
+    let (hls, keys) = (dir(&server), server.prefix().path().join("keys"));
+    let mut source = Source::start(&server, "s");
+    source.send_to(2_500);
+    playlist(&server, "s.m3u8", "s-1.ts");
+    for file in ["gone-1.ts", "gone.m3u8", "nested/7.ts", "nested/index.m3u8"] {
+        old(&hls.join(file));
+    }
+    for file in ["app.ts", "index.html", "s-99.ts"] {
+        old(&hls.join(file));
+    }
+    old(&keys.join("gone-1.key"));
+    old(&keys.join("server.key"));
+    until_true("leftovers are gone", || {
+        let left = [files(&hls), files(&keys)].concat();
+        !left.iter().any(|file| file.starts_with("gone") || file.starts_with("nested"))
+    });
+    // `s-99.ts` is the name of a file of a stream that is being written: its own task looks after those.
+    let left = files(&hls);
+    for file in ["app.ts", "index.html", "s-99.ts", "s-0.ts", "s.m3u8"] {
+        assert!(left.contains(&file.to_owned()), "{left:?}");
+    }
+    assert_eq!(files(&keys), ["s-0.key", "server.key"]);
+}
+
+#[test]
+fn a_server_without_a_place_for_files_says_so() {
+    let server = Server::start(&Conf::live("hls on;"));
+    assert!(server.prefix().read("stderr").contains("\"hls\" is on without \"hls_path\""));
+    let mut source = Source::start(&server, "s");
+    source.send_to(100);
+    server.wait_log("hls_path is not set");
+}

@@ -1,0 +1,10 @@
+//! What the server makes of a stream as MPEG-TS: HTTP-TS, HLS files, HLS from memory.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod ffmpeg;
+mod files;
+mod media;
+mod memory;
+mod ts;

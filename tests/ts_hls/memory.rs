@@ -1,0 +1,163 @@
+//! `hls2_live`.
+
+use std::time::{Duration, Instant};
+
+use crate::media::{Source, pids};
+use crate::support::http::{self, Connection, Response};
+use crate::support::wait::until_true;
+use crate::support::{Answer, Conf, NotifyServer, Server};
+
+const HLS2: &str = "hls2 on; hls2_fragment 1s; hls2_playlist_length 4s;";
+
+fn start(more: &str) -> Server {
+    let location = "location /hls2 { hls2_live {rtmp_port} app=live; }";
+    Server::start(&Conf::live(&format!("{HLS2} {more}")).http_server(location))
+}
+
+#[track_caller]
+fn get(server: &Server, target: &str) -> Response {
+    http::get(server.http, target)
+}
+
+/// Lines of a playlist that are no tags.
+fn uris(playlist: &Response) -> Vec<String> {
+    playlist.text().lines().filter(|line| !line.starts_with('#')).map(str::to_owned).collect()
+}
+
+#[test]
+fn master_playlist_names_a_session_whose_playlist_names_fragments() {
+    let server = start("");
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    let master = get(&server, "/hls2/s.m3u8?k=v");
+    assert_eq!(master.header("content-type"), Some("application/vnd.apple.mpegurl"));
+    let media = uris(&master)[0].strip_prefix("http://localhost").unwrap().to_owned();
+    assert!(media.starts_with("/hls2/s.m3u8?session=") && media.ends_with("&k=v"), "{media}");
+    assert_ne!(uris(&get(&server, "/hls2/s.m3u8?k=v")), uris(&master), "each player has its own");
+
+    let playlist = get(&server, &media);
+    assert_eq!(
+        (playlist.status(), playlist.header("content-type")),
+        (200, Some("application/vnd.apple.mpegurl"))
+    );
+    let fragments = uris(&playlist);
+    assert_eq!(fragments.len(), 2, "{}", playlist.text());
+    let fragment = get(&server, &format!("/hls2/{}", fragments[0]));
+    assert_eq!((fragment.status(), fragment.header("content-type")), (200, Some("video/mp2t")));
+    assert_eq!(fragment.header("content-length"), Some(fragment.body.len().to_string().as_str()));
+    assert_eq!(pids(&fragment.body).len(), 4);
+
+    source.send_to(6_500);
+    until_true("the playlist grows", || uris(&get(&server, &media)).len() == 4);
+    let head = http::request(server.http, "HEAD", &format!("/hls2/{}", fragments[0]), "");
+    assert_eq!(head.header("content-length"), fragment.header("content-length"));
+}
+
+#[test]
+fn playlist_waits_for_fragments_of_a_publisher_to_come() {
+    let server = start("");
+    let mut connection = Connection::open(server.http);
+    connection.send(b"GET /hls2/s.m3u8?session=a HTTP/1.1\r\nHost: h\r\n\r\n");
+    server.wait_log("playing 's'");
+    let mut source = Source::start(&server, "s");
+    source.send_to(2_050);
+    let playlist = connection.response(false);
+    assert_eq!(uris(&playlist), ["s-0.ts?session=a&slot=0", "s-1.ts?session=a&slot=0"]);
+}
+
+#[test]
+fn a_session_is_one_player_to_callbacks_and_ends_when_it_is_silent() {
+    let notify = NotifyServer::start();
+    let hook = format!("hls2_timeout 700ms; on_play {} stage=start,done args=$pargs;", notify.url("/cb"));
+    let server = start(&hook);
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    get(&server, "/hls2/s.m3u8");
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_millis(1500) {
+        assert_eq!(get(&server, "/hls2/s.m3u8?session=a&k=v").status(), 200);
+    }
+    assert_eq!(notify.sequence(), ["play start s"]);
+    let silent = Instant::now();
+    let done = notify.wait("call=play act=done");
+    assert!(silent.elapsed() > Duration::from_millis(600));
+    assert!(done.query.ends_with("&session=a&k=v"), "{}", done.query);
+    assert_eq!(get(&server, "/hls2/s-1.ts?session=a").status(), 404, "the session is gone");
+}
+
+#[test]
+fn a_refused_session_gets_403_and_its_done() {
+    let notify = NotifyServer::start();
+    notify.answer("call=play act=start", Answer::Status(404));
+    let server = start(&format!("on_play {} stage=start,done;", notify.url("/cb")));
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    assert_eq!(get(&server, "/hls2/s.m3u8?session=a").status(), 403);
+    notify.wait("call=play act=done");
+    assert_eq!(get(&server, "/hls2/s-0.ts?session=a").status(), 404);
+}
+
+#[test]
+fn requests_at_once_ask_once() {
+    let notify = NotifyServer::start();
+    notify.answer("call=play act=start", Answer::Late(Duration::from_millis(300), 200));
+    let server = start(&format!("on_play {};", notify.url("/cb")));
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    std::thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| assert_eq!(get(&server, "/hls2/s.m3u8?session=a").status(), 200));
+        }
+    });
+    assert_eq!(notify.requests_of("call=play act=start").len(), 1);
+}
+
+#[test]
+fn a_stop_sends_the_done_of_sessions() {
+    let notify = NotifyServer::start();
+    let mut server = start(&format!("on_play {} stage=start,done;", notify.url("/cb")));
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    assert_eq!(get(&server, "/hls2/s.m3u8?session=a").status(), 200);
+    assert!(server.stop().success());
+    assert_eq!(notify.sequence(), ["play start s", "play done s"]);
+}
+
+#[test]
+fn the_next_publisher_follows_behind_a_discontinuity() {
+    let server = start("");
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    let media = "/hls2/s.m3u8?session=a";
+    assert_eq!(uris(&get(&server, media)).len(), 2);
+    source.leave();
+    server.wait_log("stopped publishing 's'");
+    let mut source = Source::start(&server, "s");
+    source.send_to(2_100);
+    until_true("a fragment of the next one", || get(&server, media).text().contains("s-5.ts"));
+    let text = get(&server, media).text();
+    let (before, _) = text.split_once("s-5.ts").unwrap();
+    assert_eq!(before.lines().rev().nth(1), Some("#EXT-X-DISCONTINUITY"), "{text}");
+}
+
+#[test]
+fn odd_requests_are_refused() {
+    let server = start("");
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    for (target, status) in [
+        ("/hls2/s.txt", 404),
+        ("/hls2/", 400),
+        ("/hls2/s-0.ts", 404),
+        ("/hls2/s-0.ts?session=unknown", 404),
+        ("/hls2/s.m3u8?session=%0d%0aX", 200),
+        (&format!("/hls2/s.m3u8?session={}", "a".repeat(129)), 404),
+        ("/hls2/s.m3u8?session=a&app=nowhere", 404),
+    ] {
+        assert_eq!(get(&server, target).status(), status, "{target}");
+    }
+    let off =
+        Server::start(&Conf::live("").http_server("location /hls2 { hls2_live {rtmp_port} app=live; }"));
+    assert_eq!(get(&off, "/hls2/s.m3u8?session=a").status(), 404);
+    off.wait_log("hls2 is off in application 'live'");
+}
