@@ -118,6 +118,27 @@ pub const RELAY_LINGER: Duration = Duration::from_millis(500);
 /// for a failure, so that a broken origin is not asked in a tight loop.
 pub const RELAY_WORKED: Duration = Duration::from_millis(300);
 
+/// Callbacks under way at once to one server whose answers decide about sessions. Others wait their turn.
+pub const CALLBACK_VERDICTS: usize = 512;
+
+/// Callbacks under way at once to one server that only tell: updates and ends.
+pub const CALLBACK_NEWS: usize = 128;
+
+/// Ends that wait to be told again to a callback server that is away. More than that are lost, with a log line.
+pub const DONE_WAITING: usize = 20_000;
+
+/// First delay before an end is told again; doubles up to the second.
+pub const DONE_RETRY_FIRST: Duration = Duration::from_millis(200);
+
+/// See [`DONE_RETRY_FIRST`].
+pub const DONE_RETRY_MOST: Duration = Duration::from_secs(5);
+
+/// Callback lines in the ledger. Lines of former configurations count too.
+pub const LEDGER_LINES: usize = 256;
+
+/// Calls kept of each of them.
+pub const LEDGER_CALLS: usize = 32;
+
 /// Connections kept open to one callback server while idle.
 pub const CALLBACK_IDLE_CONNECTIONS: usize = 64;
 

@@ -215,6 +215,16 @@ pub fn callback(session: &Session, call: Call, act: Act, hook: &Hook, answer: An
     }
 }
 
+/// An end could not be told.
+pub fn done_lost(session: &Session, call: Call, hook: &Hook, total: u64) {
+    error!(
+        conn = session.id,
+        "notify {} done: given up, lost: {total}, callback in {}",
+        call.name(),
+        hook.pos
+    );
+}
+
 /// A process callback was answered, or not.
 pub fn process_callback(hook: &Hook, call: &str, answer: Answer) {
     match answer {

@@ -41,6 +41,7 @@ use self::delivery::Delivery;
 use self::listener::{Bound, Listeners, Speaks};
 use self::log::{ErrorLog, Logs};
 use self::notify::Notifier;
+use self::notify::transport::Transport;
 use self::process::PidFile;
 use self::relay::Relays;
 use self::session::Sessions;
@@ -56,10 +57,14 @@ fn seed() -> [u8; 32] {
     let mut seed = [0; 32];
     for chunk in seed.chunks_mut(8) {
         // Each state is keyed by the system's randomness; handshake bytes need be unpredictable, not secret.
-        let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8);
-        chunk.copy_from_slice(&random.to_ne_bytes());
+        chunk.copy_from_slice(&random().to_ne_bytes());
     }
     seed
+}
+
+/// A number nobody can guess well, for spreading things in time.
+fn random() -> u64 {
+    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8)
 }
 
 /// Why the server could not start; the text is for people, in nginx's words.
@@ -73,6 +78,7 @@ pub struct Prepared {
     bound: Sockets,
     logs: Logs,
     log_files: Vec<PathBuf>,
+    transport: Transport,
 }
 
 /// Binds sockets and opens logs.
@@ -81,9 +87,10 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let logs = Logs::open(&specs).map_err(|(path, error)| {
         StartError(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
     })?;
+    let transport = Transport::load(&config, None).map_err(StartError)?;
     let bound = bind_all(listener::wanted(&config).into_iter())?;
     let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();
-    Ok(Prepared { config, load, bound, logs, log_files })
+    Ok(Prepared { config, load, bound, logs, log_files, transport })
 }
 
 /// Sockets that are bound and do not accept yet.
@@ -119,7 +126,7 @@ impl Prepared {
 
     /// Runs until a signal ends it.
     pub fn run(self) -> Result<(), StartError> {
-        let Prepared { config, load, bound, logs, log_files: mut owned } = self;
+        let Prepared { config, load, bound, logs, log_files: mut owned, transport } = self;
         let log = ErrorLog::install(logs);
         process::apply_limits(&config);
         let _pid = match config.pid_path() {
@@ -138,8 +145,7 @@ impl Prepared {
             .map_err(|error| StartError(format!("no runtime ({})", os_text(&error))))?;
         let workers = start_workers(workers)?;
         control.block_on(async {
-            let notifier = Notifier::new(Handle::current(), store.clone())
-                .map_err(|error| StartError(format!("no HTTP client ({error})")))?;
+            let notifier = Notifier::new(Handle::current(), store.clone(), transport);
             let context = Arc::new(Context {
                 store,
                 registry: Arc::default(),
@@ -277,13 +283,20 @@ impl Server {
         let _ = tokio::time::timeout(limits::STOP_CALLBACK_GRACE, finish).await;
     }
 
-    /// Waits until sessions have ended by themselves, `worker_shutdown_timeout` has passed, or a signal asks for
+    /// Waits until sessions have ended by themselves and their ends are told, `worker_shutdown_timeout` has passed, or a signal asks for
     /// a quick stop.
     async fn drain(&mut self, signals: &mut Signals) {
         let limit = self.context.store.load().core.worker_shutdown_timeout.map(|t| t.duration());
-        let connections = self.context.connections.clone();
+        let context = self.context.clone();
+        // Ends that a callback server has not taken notice of are waited for as well: `notify_done_retry` bounds
+        // that.
+        let ended = async {
+            context.connections.drained().await;
+            context.pending.finished().await;
+            context.notifier.drained().await;
+        };
         tokio::select! {
-            () = connections.drained() => {}
+            () = ended => {}
             () = tokio::time::sleep(limit.unwrap_or(Duration::MAX)) => {}
             _ = signals.term.recv() => event::signal("15 (SIGTERM)", "exiting"),
             _ = signals.int.recv() => event::signal("2 (SIGINT)", "exiting"),
@@ -326,11 +339,13 @@ impl Server {
         let logs = Logs::open(&config.log_specs()).map_err(|(path, error)| {
             vec![format!("open() \"{}\" failed ({})", path.display(), os_text(&error))]
         })?;
-        Ok(Reload { config, bound, logs })
+        let before = self.context.notifier.transport();
+        let transport = Transport::load(&config, Some(&before)).map_err(|text| vec![text])?;
+        Ok(Reload { config, bound, logs, transport })
     }
 
     fn commit(&mut self, prepared: Reload) {
-        let Reload { config, bound, logs } = prepared;
+        let Reload { config, bound, logs, transport } = prepared;
         let before = self.context.store.load();
         for line in brief_lines(&config.render_warnings(BRIEF)) {
             event::configuration_warning(&line);
@@ -341,6 +356,7 @@ impl Server {
         let wanted = listener::wanted(&config);
         let path = config.paths.conf_file.clone();
         let generation = self.context.store.commit(config);
+        self.context.notifier.set_transport(transport);
         self.log.replace(logs);
         self.listeners.retain(|key| wanted.contains_key(key));
         // The sockets are bound and the runtime is ours: registering them cannot fail for want of anything but
@@ -357,6 +373,7 @@ struct Reload {
     config: Config,
     bound: Sockets,
     logs: Logs,
+    transport: Transport,
 }
 
 /// One line per complaint, for the log.

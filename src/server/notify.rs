@@ -3,17 +3,23 @@
 //! Requests run on the control thread's runtime, so a callback server that hangs holds up nobody but the
 //! sessions that wait for its answer.
 
+pub mod ledger;
+pub mod transport;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::{AbortHandle, JoinHandle};
 
+use self::ledger::Ledger;
+use self::transport::{Exchange, Transport};
 use super::event;
 use super::session::{Reason, Session};
 use super::variables::SessionVariables;
@@ -23,6 +29,7 @@ use crate::limits;
 use crate::module::notify;
 use crate::module::notify::hook::Hook;
 use crate::module::notify::request::{self, Act, Call, Subject};
+use crate::module::relay::backoff::Backoff;
 
 /// What came back from a callback server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,10 +84,13 @@ impl Reply {
 /// Sends callbacks. Cheap to clone.
 #[derive(Clone)]
 pub struct Notifier {
-    client: reqwest::Client,
+    transport: Arc<ArcSwap<Transport>>,
+    ledger: Arc<Ledger>,
     runtime: Handle,
     store: Arc<Store>,
     outstanding: Arc<Outstanding>,
+    done_waiting: Arc<AtomicUsize>,
+    done_lost_total: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -91,17 +101,36 @@ struct Outstanding {
 
 impl Notifier {
     /// `runtime` is where requests run.
-    pub fn new(runtime: Handle, store: Arc<Store>) -> Result<Self, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .http1_only()
-            .tcp_nodelay(true)
-            .pool_max_idle_per_host(limits::CALLBACK_IDLE_CONNECTIONS)
-            .pool_idle_timeout(limits::CALLBACK_IDLE_TIME)
-            .user_agent(concat!("pingosd/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Notifier { client, runtime, store, outstanding: Arc::default() })
+    pub fn new(runtime: Handle, store: Arc<Store>, transport: Transport) -> Self {
+        Notifier {
+            transport: Arc::new(ArcSwap::from_pointee(transport)),
+            ledger: Arc::default(),
+            runtime,
+            store,
+            outstanding: Arc::default(),
+            done_waiting: Arc::default(),
+            done_lost_total: Arc::default(),
+        }
+    }
+
+    /// The way of callbacks in force.
+    pub fn transport(&self) -> Arc<Transport> {
+        self.transport.load_full()
+    }
+
+    /// Puts another way in force, after a reload.
+    pub fn set_transport(&self, transport: Transport) {
+        self.transport.store(Arc::new(transport));
+    }
+
+    /// What became of callbacks.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Ends that wait to be told again, and those that were lost for good.
+    pub fn done_counts(&self) -> (usize, u64) {
+        (self.done_waiting.load(Ordering::Relaxed), self.done_lost_total.load(Ordering::Relaxed))
     }
 
     /// Runs a request of ours to its end, whatever happens to the caller; [`Notifier::drained`] waits for it.
@@ -125,25 +154,45 @@ impl Notifier {
         }
     }
 
-    /// One request. `target` is path and query.
-    pub async fn call(&self, hook: &Hook, target: &str) -> Reply {
-        let url = format!("{}://{}:{}{target}", hook.url.scheme.name(), hook.url.host, hook.url.port);
-        let request =
-            self.client.get(url).header(reqwest::header::ACCEPT, "*/*").timeout(hook.timeout.duration());
-        match request.send().await {
-            Ok(response) => {
-                let header = |name: &str| {
-                    response.headers().get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()))
-                };
-                let answer = Answer::Status(response.status().as_u16());
-                let reply = Reply { answer, location: header("location"), domain: header("domain") };
-                // Read to the end, within bounds, so that the connection can be used again.
-                self.runtime.spawn(discard(response));
-                reply
-            }
-            Err(error) if error.is_timeout() => Reply::without(Answer::TimedOut),
-            Err(_) => Reply::without(Answer::Failed),
+    /// One request of `session` about `event`. `target` is path and query.
+    pub async fn call(
+        &self,
+        hook: &Hook,
+        event: &str,
+        act: Act,
+        session: Option<u64>,
+        target: &str,
+    ) -> Reply {
+        let began = Instant::now();
+        let Exchange { reply, address, response } =
+            self.transport.load_full().send(hook, act, target, false).await;
+        let took = began.elapsed();
+        self.ledger.record(hook, event, ledger::Call { act, session, answer: reply.answer, took, address });
+        if let Some(response) = response {
+            // Read to the end, within bounds, so that the connection can be used again.
+            self.runtime.spawn(discard(response));
         }
+        reply
+    }
+
+    /// Repeats a `done` that nobody has taken notice of, for as long as `patience`.
+    async fn tell_again(&self, call: Call, session: Arc<Session>, hook: Arc<Hook>, patience: Duration) {
+        let before = self.done_waiting.fetch_add(1, Ordering::AcqRel);
+        let _waiting = Waiting(self.done_waiting.clone());
+        let began = Instant::now();
+        let mut backoff = Backoff::default();
+        let mut hope = before < limits::DONE_WAITING;
+        while hope {
+            let delay = backoff.next(limits::DONE_RETRY_FIRST, limits::DONE_RETRY_MOST, super::random());
+            tokio::time::sleep(delay).await;
+            hope = began.elapsed() < patience;
+            let sending = send(self.clone(), call, session.clone(), hook.clone(), Act::Done);
+            if !is_away(sending.await.answer) {
+                return;
+            }
+        }
+        let lost = self.done_lost_total.fetch_add(1, Ordering::Relaxed) + 1;
+        event::done_lost(&session, call, &hook, lost);
     }
 
     /// Tells that worker threads have started (`on_proc`, once each) and that the server has (`on_master`).
@@ -156,7 +205,7 @@ impl Notifier {
                 // Counted, so that even a stop right after the start lets it out.
                 drop(self.spawn(async move {
                     let target = request::process_target(&hook.url.path_and_query, worker);
-                    let answer = notifier.call(&hook, &target).await.answer;
+                    let answer = notifier.call(&hook, "proc", Act::Start, None, &target).await.answer;
                     event::process_callback(&hook, "init_process", answer);
                 }));
             }
@@ -188,11 +237,25 @@ impl Notifier {
             let mut args = Vec::new();
             hook.args.expand(&super::variables::ProcessVariables, &mut args);
             let target = request::master_target(&hook.url.path_and_query, act, &args);
-            let answer = self.call(&hook, &target).await.answer;
+            let answer = self.call(&hook, "master", act, None, &target).await.answer;
             event::process_callback(&hook, "init_master", answer);
             started = true;
         }
     }
+}
+
+/// Counts an end that waits to be told again.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Whether nobody has taken notice: no answer, or one of a proxy before a callback server that is away.
+fn is_away(answer: Answer) -> bool {
+    matches!(answer, Answer::Failed | Answer::TimedOut | Answer::Status(502..=504))
 }
 
 struct Finished(Arc<Outstanding>);
@@ -398,15 +461,19 @@ impl Event {
             return None;
         }
         let start = self.start.take();
-        let sending = self.sending(hook, Act::Done);
+        let (notifier, call, session) = (self.notifier.clone(), self.slot.call(), self.session.clone());
+        let patience = self.view.current().notify.done_retry.duration();
         let (done, order) = oneshot::channel();
         drop(self.notifier.spawn(async move {
             if let Some(start) = start {
                 let _ = start.await;
             }
             in_order(after).await;
-            sending.await;
+            let reply = send(notifier.clone(), call, session.clone(), hook.clone(), Act::Done).await;
             let _ = done.send(());
+            if is_away(reply.answer) && !patience.is_zero() {
+                notifier.tell_again(call, session, hook, patience).await;
+            }
         }));
         Some(order)
     }
@@ -444,7 +511,7 @@ async fn send(notifier: Notifier, call: Call, session: Arc<Session>, hook: Arc<H
     hook.args.expand(&SessionVariables::new(&session, &hook.groupid), &mut args);
     let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
     let target = request::session_target(&hook.url.path_and_query, call, act, subject, groupid, &args);
-    let reply = notifier.call(&hook, &target).await;
+    let reply = notifier.call(&hook, call.name(), act, Some(session.id), &target).await;
     let answer = reply.answer;
     let status = match answer {
         Answer::Status(status) => u64::from(status),

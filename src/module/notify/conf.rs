@@ -4,7 +4,7 @@ use super::hook::Hook;
 use crate::conf::context::{APPLICATION, RTMP_ALL, RTMP_SERVER};
 use crate::conf::directive::directives;
 use crate::conf::word::one_of;
-use crate::conf::{Arity, Flag};
+use crate::conf::{Arity, Flag, Msec};
 
 one_of! {
     /// Which codec headers fire `on_meta`.
@@ -24,6 +24,8 @@ directives! {
     live as Current {
         /// Lets a client in when the server that was asked gives no answer at all.
         "ignore_invalid_notify" => ignore_invalid: Flag = "off", in RTMP_ALL;
+        /// How long an end (`stage=done`) is told again while the callback server is away; 0 tells it once.
+        "notify_done_retry" => done_retry: Msec = "30s", in RTMP_ALL;
         /// Asked when a client connects.
         "on_connect" | "oclp_connect" => on_connect: Option<Hook>, in RTMP_SERVER, no effect yet;
         /// Asked when a client starts playing; anything but a 2xx answer refuses it.

@@ -3,11 +3,19 @@
 use super::hook::Hook;
 use crate::conf::context::RTMP;
 use crate::conf::directive::directives;
+use crate::conf::{ConfPath, Flag};
 
 directives! {
     /// HTTP notifications about the process.
     module "notify main";
     live as MainCurrent {
+        /// Signs callbacks with the secret in this file: HMAC-SHA256 over `GET`, the target as sent and the time in
+        /// seconds, separated by line feeds, in the headers X-Pingosd-Signature and X-Pingosd-Time.
+        "notify_secret" => secret: Option<ConfPath>, in RTMP;
+        /// Whether the certificates of https:// callback servers are verified.
+        "notify_ssl_verify" => ssl_verify: Flag = "on", in RTMP;
+        /// The certificates that https:// callback servers are verified by, instead of the system's.
+        "notify_ssl_trusted_certificate" => ssl_trusted_certificate: Option<ConfPath>, in RTMP;
         /// Told once at the start, and then periodically when `stage` has `update`.
         "on_master" => on_master: Option<Hook>, in RTMP;
         /// Told at the start, once per worker.

@@ -137,10 +137,6 @@ fn has_worked(started: Option<Instant>) -> bool {
     started.is_some_and(|started| started.elapsed() >= limits::RELAY_WORKED)
 }
 
-fn random() -> u64 {
-    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8)
-}
-
 /// How long the other server may take from the connection to the first media command.
 fn setup_time(connect: Duration) -> Duration {
     connect.max(limits::RELAY_SETUP)

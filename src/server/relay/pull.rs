@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use super::attempt::{Decision, decide};
 use super::http::Download;
 use super::rtmp::{Terms, Upstream, check};
-use super::{End, Never, Outcome, asked, has_worked, next_worker, random, session_for};
+use super::{End, Never, Outcome, asked, has_worked, next_worker, session_for};
 use crate::hub::stream::{Phase, Stream};
 use crate::module::relay::address::{Address, Protocol};
 use crate::module::relay::backoff::Backoff;
@@ -187,8 +187,11 @@ impl Pulled {
     async fn pause(&self, backoff: &mut Backoff, phase: &mut watch::Receiver<Phase>) {
         let application = self.view.current();
         let relay = &application.relay;
-        let delay =
-            backoff.next(relay.failed_reconnect.duration(), relay.relay_reconnect.duration(), random());
+        let delay = backoff.next(
+            relay.failed_reconnect.duration(),
+            relay.relay_reconnect.duration(),
+            crate::server::random(),
+        );
         wait_unless_published(delay, phase).await;
     }
 

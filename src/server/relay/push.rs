@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 
 use super::attempt::{Decision, decide};
 use super::rtmp::{Terms, Upstream, check};
-use super::{End, Never, Outcome, asked, has_worked, next_worker, random, session_for};
+use super::{End, Never, Outcome, asked, has_worked, next_worker, session_for};
 use crate::config::model::Application;
 use crate::hub::packet::Container;
 use crate::hub::stream::Stream;
@@ -181,7 +181,7 @@ impl Push {
                 }
                 Outcome::Failed => {
                     let (first, most) = (relay.failed_reconnect.duration(), relay.relay_reconnect.duration());
-                    backoff.next(first, most, random())
+                    backoff.next(first, most, crate::server::random())
                 }
             };
             tokio::select! {

@@ -1,0 +1,206 @@
+//! How callbacks travel: the HTTP client with its pool, TLS, signatures and a bound per callback server.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use hmac::{Hmac, Mac};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Client, Response, redirect};
+use sha2::Sha256;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{Answer, Reply};
+use crate::config::model::Config;
+use crate::limits;
+use crate::module::notify::hook::Hook;
+use crate::module::notify::request::Act;
+use crate::server::os_text;
+
+/// Seconds since 1970, as signed.
+const TIME: HeaderName = HeaderName::from_static("x-pingosd-time");
+/// `sha256=` and the signature in hexadecimal.
+const SIGNATURE: HeaderName = HeaderName::from_static("x-pingosd-signature");
+/// Marks a request that only tests the way to the callback server.
+const PROBE: HeaderName = HeaderName::from_static("x-pingosd-probe");
+
+/// Everything that a reload may change about the way of callbacks.
+pub struct Transport {
+    client: Client,
+    tls: Tls,
+    secret: Option<Vec<u8>>,
+    lanes: Mutex<HashMap<(String, u16), Arc<Lanes>>>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Tls {
+    verify: bool,
+    trusted: Option<Vec<u8>>,
+}
+
+/// Places of one callback server. What decides about a session does not wait behind what only tells.
+struct Lanes {
+    verdicts: Arc<Semaphore>,
+    news: Arc<Semaphore>,
+}
+
+/// What came back, and from where.
+pub struct Exchange {
+    /// The answer.
+    pub reply: Reply,
+    /// Address of the callback server, if it answered.
+    pub address: Option<std::net::SocketAddr>,
+    /// What is left of the answer.
+    pub response: Option<Response>,
+}
+
+impl Transport {
+    /// Reads the files that `config` names. The client of `before` is kept, with its connections, where nothing of
+    /// it has changed. The error is nginx's sentence.
+    pub fn load(config: &Config, before: Option<&Transport>) -> Result<Transport, String> {
+        let notify = config.rtmp.as_ref().map(|rtmp| &rtmp.notify);
+        let read = |path: &PathBuf| {
+            fs::read(path)
+                .map_err(|error| format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
+        };
+        let secret = match notify.and_then(|notify| notify.secret.as_ref()) {
+            Some(path) => Some(checked_secret(read(&path.0)?, &path.0)?),
+            None => None,
+        };
+        let trusted = match notify.and_then(|notify| notify.ssl_trusted_certificate.as_ref()) {
+            Some(path) => Some(read(&path.0)?),
+            None => None,
+        };
+        let tls = Tls { verify: notify.is_none_or(|notify| notify.ssl_verify), trusted };
+        let client = match before {
+            Some(before) if before.tls == tls => before.client.clone(),
+            _ => client(&tls)?,
+        };
+        Ok(Transport { client, tls, secret, lanes: Mutex::default() })
+    }
+
+    /// One request. `target` is path and query. The time for the answer counts from here, so a callback server
+    /// without a free place costs its own sessions only.
+    pub async fn send(&self, hook: &Hook, act: Act, target: &str, probe: bool) -> Exchange {
+        let outcome = tokio::time::timeout(hook.timeout.duration(), async {
+            let _place = self.place(hook, act).await;
+            let url = format!("{}://{}:{}{target}", hook.url.scheme.name(), hook.url.host, hook.url.port);
+            let mut headers = self.signature(target);
+            headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+            if probe {
+                headers.insert(PROBE, HeaderValue::from_static("1"));
+            }
+            self.client.get(url).headers(headers).send().await
+        });
+        match outcome.await {
+            Ok(Ok(response)) => {
+                let header = |name: &str| {
+                    response.headers().get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()))
+                };
+                let answer = Answer::Status(response.status().as_u16());
+                let reply = Reply { answer, location: header("location"), domain: header("domain") };
+                Exchange { reply, address: response.remote_addr(), response: Some(response) }
+            }
+            Ok(Err(_)) => Exchange { reply: Reply::without(Answer::Failed), address: None, response: None },
+            Err(_) => Exchange { reply: Reply::without(Answer::TimedOut), address: None, response: None },
+        }
+    }
+
+    async fn place(&self, hook: &Hook, act: Act) -> Option<OwnedSemaphorePermit> {
+        let lanes = {
+            let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            lanes.entry((hook.url.host.to_string(), hook.url.port)).or_default().clone()
+        };
+        let lane = match act {
+            Act::Start => lanes.verdicts.clone(),
+            Act::Update | Act::Done => lanes.news.clone(),
+        };
+        // Never closed.
+        lane.acquire_owned().await.ok()
+    }
+
+    /// `HMAC-SHA256(secret, "GET\n" target "\n" time)`.
+    fn signature(&self, target: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Some(secret) = &self.secret {
+            let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            headers.insert(TIME, HeaderValue::from(time));
+            let signature = HeaderValue::from_str(&sign(secret, target, time));
+            headers.insert(SIGNATURE, signature.expect("hexadecimal is ASCII"));
+        }
+        headers
+    }
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Lanes {
+            verdicts: Arc::new(Semaphore::new(limits::CALLBACK_VERDICTS)),
+            news: Arc::new(Semaphore::new(limits::CALLBACK_NEWS)),
+        }
+    }
+}
+
+fn client(tls: &Tls) -> Result<Client, String> {
+    let mut builder = Client::builder()
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .http1_only()
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(limits::CALLBACK_IDLE_CONNECTIONS)
+        .pool_idle_timeout(limits::CALLBACK_IDLE_TIME)
+        .danger_accept_invalid_certs(!tls.verify)
+        .user_agent(concat!("pingosd/", env!("CARGO_PKG_VERSION")));
+    if let Some(pem) = &tls.trusted {
+        let certificates = Certificate::from_pem_bundle(pem)
+            .map_err(|error| format!("\"notify_ssl_trusted_certificate\" is no PEM file ({error})"))?;
+        // As for nginx: what is named is trusted, and nothing else.
+        builder = builder.tls_built_in_root_certs(false);
+        for certificate in certificates {
+            builder = builder.add_root_certificate(certificate);
+        }
+    }
+    builder.build().map_err(|error| format!("no HTTP client ({error})"))
+}
+
+/// The secret without the line end that editors leave behind it.
+fn checked_secret(mut text: Vec<u8>, path: &std::path::Path) -> Result<Vec<u8>, String> {
+    while text.last().is_some_and(u8::is_ascii_whitespace) {
+        text.pop();
+    }
+    if text.is_empty() {
+        return Err(format!("\"notify_secret\" file \"{}\" is empty", path.display()));
+    }
+    Ok(text)
+}
+
+fn sign(secret: &[u8], target: &str, time: u64) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
+    mac.update(format!("GET\n{target}\n{time}").as_bytes());
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_over_method_target_and_time() {
+        // printf 'GET\n/cb?a=1\n1700000000' | openssl dgst -sha256 -hmac key
+        let want = "sha256=5d782a105a4c42d00e444048c60bd53d3666d8d6c9d1c4e446cd9f54e1c6a740";
+        assert_eq!(sign(b"key", "/cb?a=1", 1_700_000_000), want);
+        assert_ne!(sign(b"key", "/cb?a=2", 1_700_000_000), want);
+        assert_ne!(sign(b"other", "/cb?a=1", 1_700_000_000), want);
+    }
+
+    #[test]
+    fn a_secret_ends_before_its_line_end() {
+        let path = std::path::Path::new("secret");
+        assert_eq!(checked_secret(b"abc \n".to_vec(), path), Ok(b"abc".to_vec()));
+        assert!(checked_secret(b"\n".to_vec(), path).is_err());
+    }
+}
