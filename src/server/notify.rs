@@ -254,8 +254,10 @@ impl Drop for Waiting {
 }
 
 /// Whether nobody has taken notice: no answer, or one of a proxy before a callback server that is away.
+///
+/// A server that took the request and is slow to answer has been told; to tell it again would only slow it further.
 fn is_away(answer: Answer) -> bool {
-    matches!(answer, Answer::Failed | Answer::TimedOut | Answer::Status(502..=504))
+    matches!(answer, Answer::Failed | Answer::Status(502..=504))
 }
 
 struct Finished(Arc<Outstanding>);
