@@ -17,11 +17,14 @@ use std::time::{Duration, Instant};
 
 use self::pull::Pulls;
 use super::context::Context;
+use super::event;
 use super::session::{Identity, Moments, Protocol, Reason, Role, Session};
 use crate::hub::registry::StreamKey;
 use crate::hub::stream::Stream;
 use crate::limits;
-use crate::module::relay::destination::Asked;
+use crate::module::relay::address::Address;
+use crate::module::relay::destination::{Asked, Destination};
+use crate::module::relay::target::Relay;
 use crate::module::relay::trail::{self, Hop};
 
 /// What all relays share.
@@ -113,6 +116,21 @@ fn session_for(context: &Context, cause: &Session, stream: &Arc<Stream>, role: R
     );
     session.set_stream(stream.clone());
     Arc::new(session)
+}
+
+/// The destinations of a `push` or `pull` line, in order; an address that cannot be used is logged and left out.
+fn destinations<'a>(
+    line: &'a Relay,
+    session: &'a Session,
+    what: &'a str,
+) -> impl Iterator<Item = Destination> + 'a {
+    line.urls.iter().filter_map(move |url| match Address::parse(url) {
+        Ok(address) => Some(Destination::fixed(address, line, asked(&session.identity))),
+        Err(error) => {
+            event::relay_failed(session, what, &error);
+            None
+        }
+    })
 }
 
 /// What a destination takes from the session that caused it.

@@ -17,9 +17,9 @@ use tokio::sync::watch;
 use super::attempt::{Decision, decide};
 use super::http::Download;
 use super::rtmp::{Terms, Upstream, check};
-use super::{End, Never, Outcome, asked, has_worked, next_worker, session_for};
+use super::{End, Never, Outcome, asked, destinations, has_worked, next_worker, session_for};
 use crate::hub::stream::{Phase, Stream};
-use crate::module::relay::address::{Address, Protocol};
+use crate::module::relay::address::Protocol;
 use crate::module::relay::backoff::Backoff;
 use crate::module::relay::destination::Destination;
 use crate::server::context::Context;
@@ -228,15 +228,7 @@ impl Pulled {
     async fn fixed(&self, context: &Arc<Context>, session: &Arc<Session>) -> Outcome {
         let application = self.view.current();
         for line in &application.relay.pull {
-            for url in &line.urls {
-                let address = match Address::parse(url) {
-                    Ok(address) => address,
-                    Err(error) => {
-                        event::relay_failed(session, WHAT, &error);
-                        continue;
-                    }
-                };
-                let destination = Destination::fixed(address, line, asked(&session.identity));
+            for destination in destinations(line, session, WHAT) {
                 match self.relay(context, session, destination).await {
                     Outcome::Failed => {}
                     outcome => return outcome,

@@ -11,13 +11,12 @@ use tokio::task::AbortHandle;
 
 use super::attempt::{Decision, decide};
 use super::rtmp::{Terms, Upstream, check};
-use super::{End, Never, Outcome, asked, has_worked, next_worker, session_for};
+use super::{End, Never, Outcome, asked, destinations, has_worked, next_worker, session_for};
 use crate::config::model::Application;
 use crate::hub::packet::Container;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::module::notify::conf::MetaType;
-use crate::module::relay::address::Address;
 use crate::module::relay::backoff::Backoff;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::target::Relay;
@@ -248,15 +247,7 @@ impl Push {
 
     /// A `push` line: its addresses, one after the other.
     async fn fixed(&self, session: &Arc<Session>, line: &Relay, worker: &Worker) -> Outcome {
-        for url in &line.urls {
-            let address = match Address::parse(url) {
-                Ok(address) => address,
-                Err(error) => {
-                    event::relay_failed(session, WHAT, &error);
-                    continue;
-                }
-            };
-            let destination = Destination::fixed(address, line, asked(&session.identity));
+        for destination in destinations(line, session, WHAT) {
             match self.relay(session, destination, worker).await {
                 Outcome::Failed => {}
                 outcome => return outcome,
