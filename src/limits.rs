@@ -177,3 +177,13 @@ pub const HLS_SWEPT_FILES: usize = 1_000_000;
 
 /// Directories below `hls_path` that are swept: a stream name may open eight.
 pub const HLS_SWEPT_DEPTH: usize = 9;
+
+/// Quiet time after the last change of a configuration file before it is read: writers save in several steps.
+pub const CONF_QUIET: Duration = Duration::from_millis(200);
+
+/// How long changes may go on before the configuration is read nevertheless.
+pub const CONF_SETTLE: Duration = Duration::from_secs(5);
+
+/// How often `conf_watch on` looks where the system does not tell of changes: network file systems, or no watches
+/// left.
+pub const CONF_POLL: Duration = Duration::from_secs(5);

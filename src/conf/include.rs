@@ -84,7 +84,8 @@ impl Parser<'_> {
             }
         }
         let statements = first..self.reading.tree.len();
-        self.reading.includes.push(Included { statements, span });
+        let path = self.base.join(to_path(&pattern));
+        self.reading.includes.push(Included { statements, span, path });
     }
 
     fn included(&mut self, path: &Path) -> Result<(), Problem> {
@@ -141,7 +142,7 @@ pub fn read_file(path: &Path) -> Result<Bytes, BString> {
 /// The files that an include means, in the order in which they are read.
 pub fn expand(pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
     let path = base.join(to_path(pattern));
-    if !pattern.iter().any(|b| matches!(b, b'*' | b'?' | b'[')) {
+    if !is_pattern(pattern) {
         return Ok(vec![path]);
     }
     let Some(text) = path.to_str() else {
@@ -151,6 +152,11 @@ pub fn expand(pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
         .map_err(|e| sentence(&[b"glob() \"", text.as_bytes(), b"\" failed: ", e.msg.as_bytes()]))?;
     // A directory that cannot be read holds no match, as for the C library.
     Ok(found.filter_map(Result::ok).take(MAX_FILES).collect())
+}
+
+/// Whether an include's argument may mean any number of files.
+pub fn is_pattern(text: &[u8]) -> bool {
+    text.iter().any(|b| matches!(b, b'*' | b'?' | b'['))
 }
 
 /// An error of the system as nginx prints it: `(2: No such file or directory)`.

@@ -44,6 +44,8 @@ pub struct Included {
     pub statements: Range<u32>,
     /// The include statement's argument.
     pub span: Span,
+    /// The path or pattern it means, with the directory where relative ones start.
+    pub path: PathBuf,
 }
 
 /// Reads texts into one tree.

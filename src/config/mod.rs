@@ -12,6 +12,7 @@ pub mod names;
 mod rtmp;
 mod socket;
 pub mod store;
+pub mod watch;
 
 pub use load::{LoadOptions, Report, load};
 pub use model::Config;

@@ -2,6 +2,8 @@
 //!
 //! Peer mistakes are `info`, our failures `error`, what an operator should look at `warn` or graver.
 
+pub mod process;
+
 use std::fmt::Display;
 use std::io;
 use std::path::Path;

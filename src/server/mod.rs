@@ -25,6 +25,7 @@ pub mod session;
 pub mod socket;
 pub mod variables;
 pub mod view;
+pub mod watching;
 
 use std::io;
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use self::admission::StreamEvents;
 use self::context::{Connections, Context, Worker};
@@ -226,6 +227,8 @@ impl Server {
         tokio::spawn(self.context.notifier.clone().keep_master());
         tokio::spawn(hls::sweeper::run(self.context.clone()));
         tokio::spawn(relay::pull::follow_reloads(self.context.clone()));
+        let (changed, mut changes) = mpsc::channel(1);
+        tokio::spawn(watching::run(self.context.clone(), self.load.clone(), changed));
         loop {
             tokio::select! {
                 _ = signals.term.recv() => {
@@ -247,6 +250,7 @@ impl Server {
                     event::signal("1 (SIGHUP)", "reconfiguring");
                     self.reload().await;
                 }
+                Some(()) = changes.recv() => self.reload().await,
                 _ = signals.usr1.recv() => {
                     event::signal("10 (SIGUSR1)", "reopening logs");
                     self.reopen();

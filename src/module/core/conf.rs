@@ -2,6 +2,7 @@
 
 use super::log::ErrorLog;
 use super::process::{EnvVar, Priority, UserGroup, WorkerProcesses};
+use super::watch::ConfWatch;
 use crate::conf::context::MAIN;
 use crate::conf::directive::directives;
 use crate::conf::word::word_lists;
@@ -39,10 +40,12 @@ directives! {
     live as Current {
         /// Where the log goes, and from which level on. May be repeated.
         "error_log" => error_log: Vec<ErrorLog>, in MAIN;
+        /// Uses changed files by themselves, without a signal: `on` follows what the system tells of their
+        /// directories, a time looks that often, which also works where other machines write the files. What
+        /// counts is the contents. A file that is wrong is refused as by any reload.
+        "conf_watch" => conf_watch: ConfWatch = "off", in MAIN;
     }
     later {
-        /// Uses a changed configuration by itself, without a signal.
-        "conf_watch" => Flag = "off", in MAIN;
         /// Keeps or sets an environment variable of the process and its children.
         "env" => Vec<EnvVar>, in MAIN;
         /// Nice value of the process, may be negative.

@@ -1,0 +1,258 @@
+//! Which files a configuration is made of, what they hold, and being told when that changes.
+//!
+//! Directories are watched, not files: editors and deployment tools replace files by renaming others over them,
+//! Kubernetes swaps a link to a directory, and a pattern may match a new file. Being told only means that it is
+//! time to look; what counts is the [`Fingerprint`] of the contents.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use nix::sys::statfs::statfs;
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use sha2::{Digest, Sha256};
+
+use super::LoadOptions;
+use super::load::read;
+use crate::conf::Sources;
+use crate::conf::include::is_pattern;
+
+/// Identifies the names and contents of all files of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint([u8; 32]);
+
+/// What a configuration is made of at the moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// Of the files as they are now.
+    pub fingerprint: Fingerprint,
+    /// Directories whose entries decide which files are read, and what they hold. All of them exist.
+    pub directories: BTreeSet<PathBuf>,
+}
+
+impl Fingerprint {
+    /// Of texts that were read.
+    pub fn of(sources: &Sources) -> Fingerprint {
+        let mut hash = Sha256::new();
+        for file in sources.files() {
+            for part in [file.name.as_os_str().as_bytes(), &file.bytes] {
+                // The length keeps a name and its contents apart.
+                hash.update((part.len() as u64).to_le_bytes());
+                hash.update(part);
+            }
+        }
+        Fingerprint(hash.finalize().into())
+    }
+}
+
+impl Footprint {
+    /// Reads the files. Mistakes in them do not matter here: what cannot be read is left out.
+    pub fn read(options: &LoadOptions) -> Footprint {
+        let (reading, _) = read(options);
+        let mut directories = BTreeSet::new();
+        for file in options.conf_file.iter().map(PathBuf::as_path).chain(
+            reading
+                .sources
+                .files()
+                .iter()
+                .filter(|file| file.origin == crate::conf::source::Origin::File)
+                .map(|file| &*file.name),
+        ) {
+            add_deciding(file, &mut directories);
+        }
+        for include in &reading.includes {
+            for path in places(&include.path) {
+                add_deciding(&path, &mut directories);
+            }
+        }
+        let directories = directories.into_iter().filter_map(existing).collect();
+        Footprint { fingerprint: Fingerprint::of(&reading.sources), directories }
+    }
+
+    /// Whether other machines may write the files: the system does not tell of that.
+    pub fn is_remote(&self) -> bool {
+        self.directories.iter().any(|directory| {
+            statfs(directory).is_ok_and(|fs| REMOTE.contains(&(fs.filesystem_type().0 as u32)))
+        })
+    }
+}
+
+/// Tells of changes in directories until it is dropped.
+pub struct Watch {
+    _watcher: RecommendedWatcher,
+}
+
+impl Watch {
+    /// Calls `changed` from a thread of its own whenever something has changed, once or several times.
+    ///
+    /// # Errors
+    ///
+    /// What the system says, mostly that there are too many watches.
+    pub fn new(
+        directories: &BTreeSet<PathBuf>,
+        changed: impl Fn() + Send + 'static,
+    ) -> Result<Watch, String> {
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // An error means that events were lost.
+            if event.map_or(true, |event| is_change(&event.kind)) {
+                changed();
+            }
+        })
+        .map_err(|error| error.to_string())?;
+        for directory in directories {
+            watcher.watch(directory, RecursiveMode::NonRecursive).map_err(|error| error.to_string())?;
+        }
+        Ok(Watch { _watcher: watcher })
+    }
+}
+
+/// Reading is no change; we do it ourselves.
+fn is_change(kind: &EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => *access == AccessKind::Close(AccessMode::Write),
+        _ => true,
+    }
+}
+
+/// A path for each directory that an include looks into: of `sites/*/a.conf` those are `sites` and all
+/// directories in it.
+fn places(include: &Path) -> Vec<PathBuf> {
+    let components: Vec<Component<'_>> = include.components().collect();
+    let first = components.iter().position(|c| is_pattern(c.as_os_str().as_bytes()));
+    let Some(first) = first else { return vec![include.to_owned()] };
+    let mut found = Vec::new();
+    for end in first..components.len() {
+        let parent: PathBuf = components[..end].iter().collect();
+        if end == first {
+            found.push(parent.join("entry"));
+        } else if let Some(Ok(directories)) = parent.to_str().map(glob::glob) {
+            let directories = directories.filter_map(Result::ok).filter(|path| path.is_dir());
+            found.extend(directories.take(MOST_DIRECTORIES).map(|directory| directory.join("entry")));
+        }
+    }
+    found
+}
+
+/// Adds the directories in which an entry decides what a path means: of every link on the way, and of its end.
+fn add_deciding(path: &Path, directories: &mut BTreeSet<PathBuf>) {
+    let Ok(path) = std::path::absolute(path) else { return };
+    let owned = |path: &Path| path.components().map(|c| c.as_os_str().to_owned()).collect::<Vec<_>>();
+    let mut rest: VecDeque<OsString> = owned(&path).into();
+    let mut at = PathBuf::from("/");
+    let mut links = 0;
+    while let Some(name) = rest.pop_front() {
+        match Path::new(&name).components().next() {
+            Some(Component::RootDir) => at = PathBuf::from("/"),
+            Some(Component::ParentDir) => drop(at.pop()),
+            Some(Component::Normal(name)) => {
+                let next = at.join(name);
+                let Ok(target) = std::fs::read_link(&next) else {
+                    at = next;
+                    continue;
+                };
+                directories.insert(at.clone());
+                links += 1;
+                if links > MOST_LINKS {
+                    return;
+                }
+                owned(&target).into_iter().rev().for_each(|name| rest.push_front(name));
+            }
+            _ => {}
+        }
+    }
+    if let Some(parent) = at.parent() {
+        directories.insert(parent.to_owned());
+    }
+}
+
+/// The directory, or the nearest above it that exists: that is where it would be made.
+fn existing(directory: PathBuf) -> Option<PathBuf> {
+    directory.ancestors().find(|d| d.is_dir()).map(Path::to_owned)
+}
+
+/// Links followed on the way to one file, as in the kernel.
+const MOST_LINKS: usize = 40;
+
+/// Directories that one pattern may add.
+const MOST_DIRECTORIES: usize = 1000;
+
+/// File systems that other machines write to: NFS, SMB, CIFS, SMB2, 9P, Ceph, AFS, Coda, FUSE, Lustre, GFS2, OCFS2.
+const REMOTE: [u32; 12] = [
+    0x6969,
+    0x517B,
+    0xFF53_4D42,
+    0xFE53_4D42,
+    0x0102_1997,
+    0x00C3_6400,
+    0x5346_414F,
+    0x7375_7245,
+    0x6573_5546,
+    0x0BD0_0BD0,
+    0x0116_1970,
+    0x7461_636F,
+];
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn footprint(conf: &Path) -> Footprint {
+        Footprint::read(&LoadOptions::choose(None, Some(conf.to_owned()), Vec::new(), None))
+    }
+
+    #[test]
+    fn every_directory_that_decides_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        for name in ["kube/..2024", "sites/a", "sites/b", "real"] {
+            fs::create_dir_all(root.join(name)).unwrap();
+        }
+        symlink("..2024", root.join("kube/..data")).unwrap();
+        symlink("..data/main.conf", root.join("kube/main.conf")).unwrap();
+        fs::write(
+            root.join("kube/..2024/main.conf"),
+            format!(
+                "include {0}/sites/*/x.conf; include {0}/link.conf; include {0}/none/yet/*.conf;",
+                root.display()
+            ),
+        )
+        .unwrap();
+        fs::write(root.join("real/target.conf"), "").unwrap();
+        symlink(root.join("real/target.conf"), root.join("link.conf")).unwrap();
+        let found = footprint(&root.join("kube/main.conf")).directories;
+        let want = ["", "kube", "kube/..2024", "real", "sites", "sites/a", "sites/b"];
+        let want: BTreeSet<PathBuf> =
+            want.iter().map(|name| root.join(name).components().collect()).collect();
+        assert_eq!(found, want);
+    }
+
+    #[test]
+    fn a_circle_of_links_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        symlink("b", dir.path().join("a")).unwrap();
+        symlink("a", dir.path().join("b")).unwrap();
+        assert!(!footprint(&dir.path().join("a/main.conf")).directories.is_empty());
+    }
+
+    #[test]
+    fn the_fingerprint_is_of_names_and_contents() {
+        let dir = tempfile::tempdir().unwrap();
+        let conf = dir.path().join("main.conf");
+        let look = |main: &str| {
+            fs::write(&conf, main).unwrap();
+            footprint(&conf).fingerprint
+        };
+        let first = look("include d/*.conf;");
+        assert_eq!(first, look("include d/*.conf;"));
+        fs::create_dir(dir.path().join("d")).unwrap();
+        fs::write(dir.path().join("d/x.txt"), "no part of it").unwrap();
+        assert_eq!(first, look("include d/*.conf;"));
+        fs::write(dir.path().join("d/x.conf"), "").unwrap();
+        assert_ne!(first, look("include d/*.conf;"));
+    }
+}

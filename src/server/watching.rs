@@ -1,0 +1,103 @@
+//! `conf_watch`: asks for a reload when the files of the configuration have changed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::context::Context;
+use super::event;
+use crate::config::LoadOptions;
+use crate::config::watch::{Fingerprint, Footprint, Watch};
+use crate::limits;
+use crate::module::core::watch::ConfWatch;
+
+/// What there is to see, and who tells when it changes.
+struct Sight {
+    footprint: Footprint,
+    /// Of the configuration in force.
+    in_force: Fingerprint,
+    /// Kept alive until the next look.
+    watch: Option<Watch>,
+    /// How often to look without being told.
+    poll: Option<Duration>,
+}
+
+/// Sends to `changed` whenever the files hold something else than the configuration in force, once for each new
+/// contents: a file that was refused is not tried again until it changes.
+pub async fn run(context: Arc<Context>, load: LoadOptions, changed: mpsc::Sender<()>) {
+    let wake = Arc::new(Notify::new());
+    let mut generation = context.store.watch();
+    let mut tried = None;
+    loop {
+        let mode = context.store.load().core_current.conf_watch;
+        if mode == ConfWatch::Off || load.conf_file.is_none() {
+            if generation.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        generation.mark_unchanged();
+        let (looking, waking, told) = (context.clone(), wake.clone(), load.clone());
+        let seen = tokio::task::spawn_blocking(move || look(&looking, &told, mode, &waking)).await;
+        let Ok(Sight { footprint, in_force, watch, poll }) = seen else { return };
+        if footprint.fingerprint == in_force {
+            tried = None;
+        } else if tried.replace(footprint.fingerprint) != Some(footprint.fingerprint) {
+            event::process::configuration_changed();
+            if changed.send(()).await.is_err() {
+                return;
+            }
+        }
+        tokio::select! {
+            more = generation.changed() => if more.is_err() { return },
+            () = wake.notified() => settle(&wake).await,
+            () = sleep(poll.unwrap_or(Duration::MAX)) => {}
+        }
+        // Watched anew each time: a directory may have been replaced by another of the same name.
+        drop(watch);
+    }
+}
+
+/// Waits until nothing more happens; a directory that is never quiet is looked at now and then.
+async fn settle(wake: &Notify) {
+    let end = Instant::now() + limits::CONF_SETTLE;
+    while Instant::now() < end && timeout(limits::CONF_QUIET, wake.notified()).await.is_ok() {}
+}
+
+fn look(context: &Context, load: &LoadOptions, mode: ConfWatch, wake: &Arc<Notify>) -> Sight {
+    let mut footprint = Footprint::read(load);
+    let mut watch = None;
+    let mut poll = match mode {
+        ConfWatch::Every(time) => Some(time),
+        ConfWatch::On | ConfWatch::Off => None,
+    };
+    // What changes between the look and the watch would go unnoticed, so a look follows the watch.
+    for _ in 0..LOOKS {
+        if mode != ConfWatch::On {
+            break;
+        }
+        let wake = wake.clone();
+        watch = match Watch::new(&footprint.directories, move || wake.notify_one()) {
+            Ok(watch) => Some(watch),
+            Err(error) => {
+                event::process::configuration_not_watched(&error, limits::CONF_POLL);
+                poll = Some(limits::CONF_POLL);
+                break;
+            }
+        };
+        let before = std::mem::replace(&mut footprint, Footprint::read(load));
+        if before.directories == footprint.directories {
+            break;
+        }
+    }
+    if mode == ConfWatch::On && footprint.is_remote() {
+        poll = Some(limits::CONF_POLL);
+    }
+    let in_force = Fingerprint::of(&context.store.load().sources);
+    Sight { footprint, in_force, watch, poll }
+}
+
+/// How often the directories may turn out to be others while they are looked at.
+const LOOKS: usize = 5;
