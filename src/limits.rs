@@ -101,9 +101,6 @@ pub const RELAY_ADDRESS_BYTES: usize = 4096;
 /// Servers a stream may pass through, one relay to the next. Clusters have two or three levels.
 pub const RELAY_HOPS: usize = 16;
 
-/// Addresses of one host that a relay tries.
-pub const RELAY_ADDRESSES: usize = 16;
-
 /// How long another server may take from the connection to `Play.Start` or `Publish.Start`: its callbacks may
 /// take their usual three seconds each.
 pub const RELAY_SETUP: Duration = Duration::from_secs(10);
@@ -187,3 +184,36 @@ pub const CONF_SETTLE: Duration = Duration::from_secs(5);
 /// How often `conf_watch on` looks where the system does not tell of changes: network file systems, or no watches
 /// left.
 pub const CONF_POLL: Duration = Duration::from_secs(5);
+
+/// Host names whose addresses are kept. Callback servers name hosts as they like.
+pub const DNS_NAMES: usize = 4096;
+
+/// Addresses used of one name.
+pub const DNS_ADDRESSES: usize = 16;
+
+/// Name servers used of those that `resolver` gives.
+pub const DNS_SERVERS: usize = 8;
+
+/// A DNS answer counts at least this long, so that a TTL of 0 does not mean a question per connection.
+pub const DNS_TTL_LEAST: Duration = Duration::from_secs(1);
+
+/// A DNS answer counts at most this long, whatever it says.
+pub const DNS_TTL_MOST: Duration = Duration::from_secs(3600);
+
+/// How long one question may stay without an answer before it is asked again, or elsewhere.
+pub const DNS_ANSWER: Duration = Duration::from_secs(2);
+
+/// How long a name that has an address of one family waits for the other's.
+pub const DNS_OTHER_FAMILY: Duration = Duration::from_millis(200);
+
+/// How long nobody asks again after a question that came to nothing.
+pub const DNS_RETRY: Duration = Duration::from_secs(1);
+
+/// How long a connection waits for an answer when there is a former one.
+pub const DNS_PATIENCE: Duration = Duration::from_millis(500);
+
+/// How often the system's settings about names are looked at when answers are not kept.
+pub const DNS_REFRESH: Duration = Duration::from_secs(5);
+
+/// Names that nobody has wanted for this long are not looked up ahead of time.
+pub const DNS_IN_USE: Duration = Duration::from_secs(600);

@@ -33,8 +33,19 @@ pub(super) fn build(evaluated: Evaluated, bases: &Bases, paths: Paths) -> Result
     let diagnostics = reports.into_sorted();
     match parts {
         Some(parts) if !has_errors => {
-            let Parts { core, core_current, events, rtmp, http } = parts;
-            Ok(Config { core, core_current, events, rtmp, http, sources, paths, warnings: diagnostics })
+            let Parts { core, core_current, events, resolver, client, rtmp, http } = parts;
+            Ok(Config {
+                core,
+                core_current,
+                events,
+                resolver,
+                client,
+                rtmp,
+                http,
+                sources,
+                paths,
+                warnings: diagnostics,
+            })
         }
         _ => Err(Report { diagnostics, sources, more_errors }),
     }
@@ -45,6 +56,8 @@ struct Parts {
     core: crate::module::core::conf::Conf,
     core_current: crate::module::core::conf::Current,
     events: crate::module::events::conf::Conf,
+    resolver: crate::module::resolver::conf::Current,
+    client: crate::module::client::conf::Current,
     rtmp: Option<super::model::Rtmp>,
     http: Option<super::model::Http>,
 }
@@ -82,6 +95,8 @@ impl Builder<'_> {
             core: self.resolve(&[main]),
             core_current: self.resolve(&[main]),
             events: events_conf,
+            resolver: self.resolve(&[events.unwrap_or(main)]),
+            client: self.resolve(&[main]),
             rtmp,
             http,
         }

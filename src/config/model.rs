@@ -17,7 +17,8 @@ use crate::module::http::response::Return;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
 use crate::module::{
-    access, codec, core, events, gop, headers, hls, hls2, http, live, mpegts, notify, relay, rtmp,
+    access, client, codec, core, events, gop, headers, hls, hls2, http, live, mpegts, notify, relay,
+    resolver, rtmp,
 };
 
 /// Everything a configuration says.
@@ -29,6 +30,10 @@ pub struct Config {
     pub core_current: core::conf::Current,
     /// `events { }`
     pub events: events::conf::Conf,
+    /// Looking up of host names.
+    pub resolver: resolver::conf::Current,
+    /// Outgoing connections.
+    pub client: client::conf::Current,
     /// `rtmp { }`, several blocks taken together.
     pub rtmp: Option<Rtmp>,
     /// `http { }`

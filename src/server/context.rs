@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::admission::StreamEvents;
 use super::delivery::Delivery;
+use super::dns::Dns;
 use super::event;
 use super::hls::Places;
 use super::hls2::Viewers;
@@ -39,6 +40,8 @@ pub struct Context {
     pub sessions: Arc<Sessions>,
     /// Callbacks.
     pub notifier: Notifier,
+    /// Host names.
+    pub dns: Dns,
     /// `stream` events under way.
     pub stream_events: StreamEvents,
     /// Relays from other servers, and what marks ours.

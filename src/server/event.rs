@@ -311,6 +311,16 @@ pub fn relay_unusable(session: &Session, what: &str, why: &dyn Display, hook: &H
     );
 }
 
+/// Name servers do not answer; what they said last is used.
+pub fn host_kept(host: &str, why: &dyn Display) {
+    warn!("{why}; the last known addresses of \"{}\" are used", host.escape_debug());
+}
+
+/// Name servers answer again.
+pub fn host_found_again(host: &str) {
+    info!(target: "notice", "host \"{}\" is found again", host.escape_debug());
+}
+
 /// An HTTP request that could not be read.
 pub fn http_error(conn: u64, error: &dyn Display) {
     info!(conn, "http: {error}");

@@ -6,6 +6,7 @@
 pub mod admission;
 pub mod context;
 pub mod delivery;
+pub mod dns;
 pub mod event;
 pub mod hls;
 pub mod hls2;
@@ -39,6 +40,7 @@ use tokio::sync::{mpsc, watch};
 use self::admission::StreamEvents;
 use self::context::{Connections, Context, Worker};
 use self::delivery::Delivery;
+use self::dns::Dns;
 use self::listener::{Bound, Listeners, Speaks};
 use self::log::{ErrorLog, Logs};
 use self::notify::Notifier;
@@ -79,6 +81,7 @@ pub struct Prepared {
     bound: Sockets,
     logs: Logs,
     log_files: Vec<PathBuf>,
+    dns: Dns,
     transport: Transport,
 }
 
@@ -88,10 +91,11 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let logs = Logs::open(&specs).map_err(|(path, error)| {
         StartError(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
     })?;
-    let transport = Transport::load(&config, None).map_err(StartError)?;
+    let dns = Dns::new(&config);
+    let transport = Transport::load(&config, &dns, None).map_err(StartError)?;
     let bound = bind_all(listener::wanted(&config).into_iter())?;
     let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();
-    Ok(Prepared { config, load, bound, logs, log_files, transport })
+    Ok(Prepared { config, load, bound, logs, log_files, dns, transport })
 }
 
 /// Sockets that are bound and do not accept yet.
@@ -127,7 +131,7 @@ impl Prepared {
 
     /// Runs until a signal ends it.
     pub fn run(self) -> Result<(), StartError> {
-        let Prepared { config, load, bound, logs, log_files: mut owned, transport } = self;
+        let Prepared { config, load, bound, logs, log_files: mut owned, dns, transport } = self;
         let log = ErrorLog::install(logs);
         process::apply_limits(&config);
         let _pid = match config.pid_path() {
@@ -152,6 +156,7 @@ impl Prepared {
                 registry: Arc::default(),
                 sessions: Arc::new(Sessions::default()),
                 notifier,
+                dns,
                 stream_events: StreamEvents::default(),
                 relays: Relays::new(seed()),
                 workers,
@@ -225,6 +230,7 @@ impl Server {
         event::started(self.context.workers.len());
         self.context.notifier.announce(self.context.workers.len());
         tokio::spawn(self.context.notifier.clone().keep_master());
+        tokio::spawn(self.context.dns.clone().keep_fresh());
         tokio::spawn(hls::sweeper::run(self.context.clone()));
         tokio::spawn(relay::pull::follow_reloads(self.context.clone()));
         let (changed, mut changes) = mpsc::channel(1);
@@ -344,7 +350,8 @@ impl Server {
             vec![format!("open() \"{}\" failed ({})", path.display(), os_text(&error))]
         })?;
         let before = self.context.notifier.transport();
-        let transport = Transport::load(&config, Some(&before)).map_err(|text| vec![text])?;
+        let transport =
+            Transport::load(&config, &self.context.dns, Some(&before)).map_err(|text| vec![text])?;
         Ok(Reload { config, bound, logs, transport })
     }
 
@@ -359,6 +366,7 @@ impl Server {
         }
         let wanted = listener::wanted(&config);
         let path = config.paths.conf_file.clone();
+        self.context.dns.apply(&config);
         let generation = self.context.store.commit(config);
         self.context.notifier.set_transport(transport);
         self.log.replace(logs);

@@ -7,6 +7,7 @@
 #![allow(dead_code, unused_imports, reason = "every test file uses its own part")]
 
 pub mod conf;
+pub mod dns;
 pub mod frame;
 pub mod http;
 pub mod notify;
@@ -20,6 +21,7 @@ pub mod tool;
 pub mod wait;
 
 pub use conf::Conf;
+pub use dns::{DnsServer, Records};
 pub use notify::{Answer, NotifyServer};
 pub use player::Player;
 pub use publisher::{Feed, Publisher};

@@ -40,6 +40,12 @@ impl RtmpClient {
         )
     }
 
+    /// Connects to `address`, with its port, and begins to publish `name`.
+    pub fn publish_at(address: &str, app: &str, name: &str) -> Self {
+        let purpose = Purpose::Publish { name: Bytes::copy_from_slice(name.as_bytes()) };
+        RtmpClient::over(TcpStream::connect(address).unwrap(), settings(0, app, purpose))
+    }
+
     /// Connects to `port` and begins to play `name`.
     pub fn play(port: u16, app: &str, name: &str) -> Self {
         RtmpClient::open(

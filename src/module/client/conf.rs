@@ -7,6 +7,10 @@ use crate::conf::{Flag, Msec, Num, Size};
 directives! {
     /// Outgoing connections: notifications and pulls.
     module "client";
+    live as Current {
+        /// Keep DNS answers for outgoing connections; off: each connection asks.
+        "dynamic_resolver" => dynamic_resolver: Flag = "on", in MAIN;
+    }
     later {
         /// Idle time of pooled outgoing connections (notify, http-flv pull).
         "keepalive" => Msec = "60s", in MAIN;
@@ -20,8 +24,6 @@ directives! {
         "tcp_nodelay" => Flag = "on", in MAIN;
         /// TCP_CORK on outgoing connections.
         "tcp_nopush" => Flag = "off", in MAIN;
-        /// Use the background resolver cache for outgoing connections.
-        "dynamic_resolver" => Flag = "on", in MAIN;
     }
     needless {
         /// Idle outgoing connections kept.

@@ -18,6 +18,7 @@ use crate::config::model::Config;
 use crate::limits;
 use crate::module::notify::hook::Hook;
 use crate::module::notify::request::Act;
+use crate::server::dns::Dns;
 use crate::server::os_text;
 
 /// Seconds since 1970, as signed.
@@ -60,7 +61,7 @@ pub struct Exchange {
 impl Transport {
     /// Reads the files that `config` names. The client of `before` is kept, with its connections, where nothing of
     /// it has changed. The error is nginx's sentence.
-    pub fn load(config: &Config, before: Option<&Transport>) -> Result<Transport, String> {
+    pub fn load(config: &Config, dns: &Dns, before: Option<&Transport>) -> Result<Transport, String> {
         let notify = config.rtmp.as_ref().map(|rtmp| &rtmp.notify);
         let read = |path: &PathBuf| {
             fs::read(path)
@@ -77,7 +78,7 @@ impl Transport {
         let tls = Tls { verify: notify.is_none_or(|notify| notify.ssl_verify), trusted };
         let client = match before {
             Some(before) if before.tls == tls => before.client.clone(),
-            _ => client(&tls)?,
+            _ => client(&tls, dns)?,
         };
         Ok(Transport { client, tls, secret, lanes: Mutex::default() })
     }
@@ -144,10 +145,11 @@ impl Default for Lanes {
     }
 }
 
-fn client(tls: &Tls) -> Result<Client, String> {
+fn client(tls: &Tls, dns: &Dns) -> Result<Client, String> {
     let mut builder = Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()
+        .dns_resolver(Arc::new(dns.clone()))
         .http1_only()
         .tcp_nodelay(true)
         .pool_max_idle_per_host(limits::CALLBACK_IDLE_CONNECTIONS)

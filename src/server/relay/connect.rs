@@ -1,40 +1,47 @@
 //! Reaching another server: all its addresses, one after the other.
 
 use std::io;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::End;
 use crate::limits;
 use crate::module::relay::address::Address;
-use crate::server::socket::Socket;
+use crate::server::dns::Dns;
 
-/// Connects within `limit`, which counts for all addresses together.
-pub(super) async fn connect(address: &Address, limit: Duration) -> Result<Socket, End> {
-    match timeout(limit, try_all(address)).await {
+/// Connects within `limit`, which counts for the look-up and all addresses together.
+pub(super) async fn connect(dns: &Dns, address: &Address, limit: Duration) -> Result<TcpStream, End> {
+    match timeout(limit, try_all(dns, address, limit)).await {
         Ok(Ok(stream)) => {
             keep_alive(&stream);
-            Ok(Socket::Tcp(stream))
+            Ok(stream)
         }
         Ok(Err(error)) => Err(End::Error(format!("connect failed: {error}"))),
         Err(_) => Err(End::Error(format!("no connection within {} ms", limit.as_millis()))),
     }
 }
 
-async fn try_all(address: &Address) -> io::Result<TcpStream> {
-    let host = std::str::from_utf8(address.lookup_host())
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "the host is no name"))?;
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for addr in lookup_host((host, address.port)).await?.take(limits::RELAY_ADDRESSES) {
-        match TcpStream::connect(addr).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
+async fn try_all(dns: &Dns, address: &Address, limit: Duration) -> Result<TcpStream, String> {
+    let begun = Instant::now();
+    let host = std::str::from_utf8(address.lookup_host()).map_err(|_| "the host is no name")?;
+    let found = dns.lookup(host).await.map_err(|error| error.to_string())?;
+    let count = found.len().min(limits::DNS_ADDRESSES);
+    let mut failures = Vec::new();
+    for (tried, ip) in found.iter().take(count).enumerate() {
+        let addr = SocketAddr::new(*ip, address.port);
+        // An address that says nothing leaves time for the others.
+        let share = limit.saturating_sub(begun.elapsed()) / u32::try_from(count - tried).unwrap_or(1);
+        match timeout(share, TcpStream::connect(addr)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failures.push(format!("{addr}: {error}")),
+            Err(_) => failures.push(format!("{addr}: {}", io::Error::from(io::ErrorKind::TimedOut))),
         }
     }
-    Err(last)
+    Err(failures.join(", "))
 }
 
 /// A relay may be silent for as long as its stream is; this tells a silent server from one that is gone.

@@ -1,5 +1,6 @@
 //! Pulling over HTTP-FLV.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,6 +12,7 @@ use crate::limits;
 use crate::module::notify::request::push_value;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::trail;
+use crate::server::dns::Dns;
 use crate::wire::flv;
 
 /// A response whose body is a stream.
@@ -23,6 +25,7 @@ pub(super) struct Download {
 impl Download {
     /// Asks for the stream. An origin answers when it has media, so only connecting is bounded in time.
     pub(super) async fn start(
+        dns: &Dns,
         destination: &Destination,
         connect: Duration,
         max_message: usize,
@@ -31,6 +34,7 @@ impl Download {
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
+            .dns_resolver(Arc::new(dns.clone()))
             .http1_only()
             .tcp_nodelay(true)
             .tls_built_in_root_certs(false)

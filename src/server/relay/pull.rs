@@ -334,6 +334,7 @@ impl Fetch<'_> {
         self.name(destination);
         let server = &self.pulled.view.server().held;
         let terms = Terms {
+            dns: self.context.dns.clone(),
             connect: self.connect,
             chunk_size: server.chunk_size.0,
             max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),
@@ -362,7 +363,8 @@ impl Fetch<'_> {
         self.name(destination);
         let max_message = usize::try_from(self.pulled.view.server().held.max_message.0).unwrap_or(usize::MAX);
         let trail = &self.session.identity.trail;
-        let mut download = Download::start(destination, self.connect, max_message, trail).await?;
+        let mut download =
+            Download::start(&self.context.dns, destination, self.connect, max_message, trail).await?;
         loop {
             let mut tags = Vec::new();
             let read = download.read(|tag| tags.push(tag)).await;

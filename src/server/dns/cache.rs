@@ -1,0 +1,188 @@
+//! What is known of names.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use super::{Addresses, LookupError};
+use crate::limits;
+
+/// Names by their spelling in lower case.
+#[derive(Default)]
+pub(super) struct Cache(HashMap<Box<str>, Arc<Entry>>);
+
+/// A name.
+pub(super) struct Entry {
+    /// Its spelling in lower case.
+    pub(super) host: Box<str>,
+    /// Held by the one who asks.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    known: Mutex<Known>,
+}
+
+struct Known {
+    /// The last answer and until when it counts.
+    answer: Option<(Addresses, Instant)>,
+    /// Why the last question came to nothing, and until when nobody asks again.
+    failure: Option<(LookupError, Instant)>,
+    /// When somebody wanted it last.
+    used: Instant,
+}
+
+impl Cache {
+    /// The entry of a name. When there are too many, the one that nobody has wanted for longest goes.
+    pub(super) fn entry(&mut self, host: &str, now: Instant) -> Arc<Entry> {
+        let host: Box<str> = host.to_ascii_lowercase().into();
+        if let Some(entry) = self.0.get(&host) {
+            entry.lock().used = now;
+            return entry.clone();
+        }
+        if self.0.len() >= limits::DNS_NAMES {
+            let oldest = self.0.values().min_by_key(|entry| entry.lock().used).map(|e| e.host.clone());
+            oldest.map(|host| self.0.remove(&host));
+        }
+        let known = Known { answer: None, failure: None, used: now };
+        let entry =
+            Arc::new(Entry { host: host.clone(), turn: Default::default(), known: Mutex::new(known) });
+        self.0.insert(host, entry.clone());
+        entry
+    }
+
+    /// Names in use whose answers do not count until `next`. Those that nobody has wanted for long are left alone.
+    pub(super) fn due(&self, now: Instant, next: Instant) -> Vec<Arc<Entry>> {
+        let wanted = |known: &Known| now.duration_since(known.used) < limits::DNS_IN_USE;
+        let ends = |known: &Known| known.answer.as_ref().is_some_and(|(_, until)| *until < next);
+        let is_due = |entry: &&Arc<Entry>| {
+            let known = entry.lock();
+            wanted(&known) && ends(&known)
+        };
+        self.0.values().filter(is_due).cloned().collect()
+    }
+
+    /// Nothing counts any more; what is known stays for failures.
+    pub(super) fn expire(&self) {
+        let now = Instant::now();
+        for entry in self.0.values() {
+            let mut known = entry.lock();
+            known.failure = None;
+            if let Some((_, until)) = &mut known.answer {
+                *until = now;
+            }
+        }
+    }
+}
+
+impl Entry {
+    /// What need not be asked for at `now`.
+    pub(super) fn known(&self, now: Instant) -> Option<Result<Addresses, LookupError>> {
+        let known = self.lock();
+        match (&known.answer, &known.failure) {
+            (Some((addresses, until)), _) if now < *until => Some(Ok(addresses.clone())),
+            (answer, Some((error, until))) if now < *until => Some(match answer {
+                Some((addresses, _)) => Ok(addresses.clone()),
+                None => Err(error.clone()),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The last answer, however old.
+    pub(super) fn last(&self) -> Option<Addresses> {
+        self.lock().answer.as_ref().map(|(addresses, _)| addresses.clone())
+    }
+
+    /// An answer has come. Tells whether it ends a failure during which the last answer was used.
+    pub(super) fn learned(&self, addresses: Addresses, lasts: Duration) -> bool {
+        let mut known = self.lock();
+        let again = known.failure.take().is_some() && known.answer.is_some();
+        known.answer = Some((addresses, Instant::now() + lasts));
+        again
+    }
+
+    /// No answer has come. Gives the last one, if it still is of use, and tells whether the failure has just begun.
+    pub(super) fn failed(&self, error: &LookupError) -> (Option<Addresses>, bool) {
+        let mut known = self.lock();
+        // Who says that there is no such name has answered (RFC 8767 §4).
+        if matches!(error, LookupError::NotFound(_)) {
+            known.answer = None;
+        }
+        let is_first = known.failure.is_none();
+        known.failure = Some((error.clone(), Instant::now() + limits::DNS_RETRY));
+        (known.answer.as_ref().map(|(addresses, _)| addresses.clone()), is_first)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(last: u8) -> Addresses {
+        [std::net::IpAddr::from([192, 0, 2, last])].into()
+    }
+
+    fn failure() -> LookupError {
+        LookupError::Failed("away".into())
+    }
+
+    #[test]
+    fn an_answer_counts_for_its_time() {
+        let now = Instant::now();
+        let entry = Cache::default().entry("Host.Example", now);
+        assert_eq!(&*entry.host, "host.example");
+        assert!(entry.known(now).is_none());
+        assert!(!entry.learned(addresses(1), Duration::from_secs(60)));
+        assert_eq!(entry.known(now), Some(Ok(addresses(1))));
+        assert_eq!(entry.known(now + Duration::from_secs(61)), None);
+        assert_eq!(entry.last(), Some(addresses(1)));
+    }
+
+    #[test]
+    fn a_failure_leaves_the_last_answer_but_a_denial_does_not() {
+        let now = Instant::now();
+        let entry = Cache::default().entry("h", now);
+        assert_eq!(entry.failed(&failure()), (None, true));
+        assert_eq!(entry.known(now), Some(Err(failure())), "nobody is asked again at once");
+        assert!(!entry.learned(addresses(1), Duration::ZERO));
+        assert_eq!(entry.failed(&failure()), (Some(addresses(1)), true));
+        assert_eq!(entry.failed(&failure()), (Some(addresses(1)), false));
+        assert_eq!(entry.known(Instant::now()), Some(Ok(addresses(1))));
+        assert!(entry.learned(addresses(2), Duration::ZERO));
+        let denial = LookupError::NotFound("h".into());
+        assert_eq!(entry.failed(&denial), (None, true));
+        assert_eq!(entry.last(), None);
+    }
+
+    #[test]
+    fn the_name_that_nobody_wants_goes_first() {
+        let (mut cache, start) = (Cache::default(), Instant::now());
+        let at = |n: usize| start + Duration::from_millis(n as u64);
+        for n in 0..limits::DNS_NAMES {
+            cache.entry(&format!("h{n}"), at(n));
+        }
+        cache.entry("h0", at(limits::DNS_NAMES));
+        cache.entry("one-more", at(limits::DNS_NAMES + 1));
+        assert_eq!(cache.0.len(), limits::DNS_NAMES);
+        assert!(cache.0.contains_key("h0") && !cache.0.contains_key("h1"));
+    }
+
+    #[test]
+    fn names_in_use_are_due_before_their_time_ends() {
+        let (mut cache, now) = (Cache::default(), Instant::now());
+        for (host, seconds) in [("soon", 1), ("late", 100)] {
+            cache.entry(host, now).learned(addresses(1), Duration::from_secs(seconds));
+        }
+        cache.entry("unknown", now);
+        let due = |at: Instant| {
+            let due = cache.due(at, at + Duration::from_secs(5));
+            due.iter().map(|entry| entry.host.to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(due(now), ["soon"]);
+        assert!(due(now + limits::DNS_IN_USE).is_empty());
+        cache.expire();
+        assert_eq!(cache.due(now, now + Duration::from_secs(5)).len(), 2);
+    }
+}

@@ -1,0 +1,180 @@
+//! A scripted name server over UDP.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use super::wait::until_true;
+
+/// What is answered to questions for the addresses of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Records {
+    /// These addresses, for so many seconds.
+    Addresses(Vec<IpAddr>, u32),
+    /// The name stands for another one, whose addresses are these.
+    Alias(&'static str, Vec<IpAddr>, u32),
+    /// A response code without records.
+    Code(u8),
+    /// Bytes that are no DNS message.
+    Garbage,
+    /// Nothing.
+    Silent,
+}
+
+/// No error.
+const NO_ERROR: u8 = 0;
+/// SERVFAIL.
+pub const SERVER_FAILURE: u8 = 2;
+/// NXDOMAIN.
+pub const NAME_ERROR: u8 = 3;
+
+const A: u16 = 1;
+const CNAME: u16 = 5;
+const AAAA: u16 = 28;
+
+/// Answers NXDOMAIN unless told otherwise. It serves until it is dropped.
+pub struct DnsServer {
+    pub port: u16,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    names: Mutex<HashMap<String, Records>>,
+    questions: Mutex<Vec<String>>,
+    stop: AtomicBool,
+}
+
+impl DnsServer {
+    /// On a port of the system's choice.
+    pub fn start() -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+        let port = socket.local_addr().unwrap().port();
+        let shared = Arc::new(Shared::default());
+        let serving = shared.clone();
+        thread::spawn(move || serving.serve(&socket));
+        DnsServer { port, shared }
+    }
+
+    /// A `resolver` line that asks this server, with these parameters.
+    pub fn line(&self, parameters: &str) -> String {
+        format!("resolver 127.0.0.1:{} {parameters}; resolver_timeout 5s;", self.port)
+    }
+
+    /// From now on questions for `name` are answered so.
+    pub fn set(&self, name: &str, records: Records) {
+        self.shared.names.lock().unwrap().insert(name.to_owned(), records);
+    }
+
+    /// How often the IPv4 addresses of `name` were asked for.
+    pub fn questions(&self, name: &str) -> usize {
+        let wanted = format!("{name} {A}");
+        self.shared.questions.lock().unwrap().iter().filter(|question| **question == wanted).count()
+    }
+
+    /// Whether IPv6 addresses of `name` were asked for.
+    pub fn asked_for_v6(&self, name: &str) -> bool {
+        self.shared.questions.lock().unwrap().contains(&format!("{name} {AAAA}"))
+    }
+
+    /// Waits until `name` was asked for more than `before` times.
+    #[track_caller]
+    pub fn wait_questions(&self, name: &str, before: usize) {
+        until_true(&format!("a question for {name}"), || self.questions(name) > before);
+    }
+}
+
+impl Drop for DnsServer {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    fn serve(&self, socket: &UdpSocket) {
+        let mut packet = [0; 1500];
+        while !self.stop.load(Ordering::Relaxed) {
+            let Ok((length, peer)) = socket.recv_from(&mut packet) else { continue };
+            let Some((name, kind, end)) = question(&packet[..length]) else { continue };
+            self.questions.lock().unwrap().push(format!("{name} {kind}"));
+            let records = self.names.lock().unwrap().get(&name).cloned();
+            let response = match records.unwrap_or(Records::Code(NAME_ERROR)) {
+                Records::Silent => continue,
+                Records::Garbage => vec![0xFF; 40],
+                Records::Code(code) => message(&packet[..end], code, &[]),
+                Records::Addresses(addresses, ttl) => {
+                    let answers: Vec<_> =
+                        of_kind(&addresses, kind).map(|data| record(&name, kind, ttl, &data)).collect();
+                    message(&packet[..end], NO_ERROR, &answers)
+                }
+                Records::Alias(target, addresses, ttl) => {
+                    let mut answers = vec![record(&name, CNAME, ttl, &labels(target))];
+                    answers.extend(of_kind(&addresses, kind).map(|data| record(target, kind, ttl, &data)));
+                    message(&packet[..end], NO_ERROR, &answers)
+                }
+            };
+            let _ = socket.send_to(&response, peer);
+        }
+    }
+}
+
+/// Name and type of the question, and where it ends.
+fn question(packet: &[u8]) -> Option<(String, u16, usize)> {
+    let mut at = 12;
+    let mut parts = Vec::new();
+    loop {
+        let length = usize::from(*packet.get(at)?);
+        at += 1;
+        if length == 0 {
+            break;
+        }
+        parts.push(String::from_utf8_lossy(packet.get(at..at + length)?).to_ascii_lowercase());
+        at += length;
+    }
+    let kind = u16::from_be_bytes(packet.get(at..at + 2)?.try_into().ok()?);
+    Some((parts.join("."), kind, at + 4))
+}
+
+/// A response to `query`, which ends with its question.
+fn message(query: &[u8], code: u8, answers: &[Vec<u8>]) -> Vec<u8> {
+    let mut out = query[..2].to_vec();
+    // A response; recursion was desired and is available.
+    out.extend([0x81, 0x80 | code, 0, 1]);
+    out.extend((answers.len() as u16).to_be_bytes());
+    out.extend([0, 0, 0, 0]);
+    out.extend(&query[12..]);
+    out.extend(answers.concat());
+    out
+}
+
+fn record(name: &str, kind: u16, ttl: u32, data: &[u8]) -> Vec<u8> {
+    let mut out = labels(name);
+    out.extend(kind.to_be_bytes());
+    out.extend([0, 1]);
+    out.extend(ttl.to_be_bytes());
+    out.extend((data.len() as u16).to_be_bytes());
+    out.extend(data);
+    out
+}
+
+fn labels(name: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    for label in name.split('.') {
+        out.push(label.len() as u8);
+        out.extend(label.as_bytes());
+    }
+    out.push(0);
+    out
+}
+
+fn of_kind(addresses: &[IpAddr], kind: u16) -> impl Iterator<Item = Vec<u8>> + '_ {
+    addresses.iter().filter_map(move |address| match (address, kind) {
+        (IpAddr::V4(v4), A) => Some(v4.octets().to_vec()),
+        (IpAddr::V6(v6), AAAA) => Some(v6.octets().to_vec()),
+        _ => None,
+    })
+}
