@@ -140,6 +140,16 @@ impl fmt::Display for ListenAddr {
 }
 
 impl Network {
+    /// Whether it holds nothing but addresses of this machine's own.
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Network::All => false,
+            Network::Unix => true,
+            Network::V4(addr, bits) => addr.is_loopback() && *bits >= 8,
+            Network::V6(addr, bits) => addr.is_loopback() && *bits == 128,
+        }
+    }
+
     /// Reads `all`, an address or a CIDR; the flag tells that bits beyond the mask were set (and are
     /// ignored).
     pub fn parse(text: &[u8]) -> Option<(Network, bool)> {

@@ -60,7 +60,12 @@ struct Evaluator<'a> {
 }
 
 /// What is written under a word that most likely ends a statement.
-const MISSING_SEMICOLON: &str = "is a \";\" missing after this word?";
+fn missing_semicolon(last: &Word) -> &'static str {
+    match &last.bytes[..] {
+        [_, .., b'}'] => "the \"}\" is a part of this word; is a \";\" missing before it?",
+        _ => "is a \";\" missing after this word?",
+    }
+}
 
 /// Judges every statement of a reading.
 pub fn evaluate(reading: Reading, registry: &Registry, bases: &Bases) -> Evaluated {
@@ -92,12 +97,13 @@ impl Evaluator<'_> {
                     let name = &node.words()[0].bytes;
                     let text =
                         sentence(&[b"\"", &lost.bytes, b"\" is read as an argument of \"", name, b"\""]);
-                    let problem = Problem::warning(text).at(lost.span).label(last.span, MISSING_SEMICOLON);
+                    let problem =
+                        Problem::warning(text).at(lost.span).label(last.span, missing_semicolon(last));
                     self.reports.add(node.order(), problem.place(node.terminator()));
                 }
                 (Err(problem), None) => self.reports.add(node.order(), located(problem, node)),
                 (Err(problem), Some((last, _))) => {
-                    let problem = problem.label(last.span, MISSING_SEMICOLON);
+                    let problem = problem.label(last.span, missing_semicolon(last));
                     self.reports.add(node.order(), located(problem, node));
                 }
             }
@@ -106,7 +112,7 @@ impl Evaluator<'_> {
 
     fn statement(&mut self, block: &mut Block, node: Node<'_>, facts: &mut Notes) -> Result<(), Problem> {
         let Some((name, words)) = node.words().split_first() else { return Ok(()) };
-        let Entry { module, row } = self.row(name, block.context)?;
+        let Entry { module, row } = self.row(name, block)?;
         Self::check_shape(name, row, node)?;
         if !row.arity.fits(words.len()) {
             return Err(Self::wrong_arity(name, row, node));
@@ -167,13 +173,16 @@ impl Evaluator<'_> {
         }
         let lost = words.windows(2).find(|pair| {
             let fits = |e: &Entry| e.row.contexts & context != 0;
-            pair[0].span.line < pair[1].span.line && self.registry.find(&pair[1].bytes).iter().any(fits)
+            let include = &pair[1].bytes[..] == b"include";
+            let directive = || self.registry.find(&pair[1].bytes).iter().any(fits);
+            pair[0].span.line < pair[1].span.line && (include || directive())
         })?;
         Some((&lost[0], &lost[1]))
     }
 
-    /// The row of a name in a context.
-    fn row(&self, name: &Word, context: Contexts) -> Result<Entry, Problem> {
+    /// The row of a name in a block.
+    fn row(&self, name: &Word, block: &Block) -> Result<Entry, Problem> {
+        let context = block.context;
         let entries = self.registry.find(&name.bytes);
         if let Some(entry) = entries.iter().find(|e| e.row.contexts & context != 0) {
             return Ok(*entry);
@@ -189,7 +198,10 @@ impl Evaluator<'_> {
         }
         let text = sentence(&[b"\"", &name.bytes, b"\" directive is not allowed here"]);
         let place = self.registry.contexts_of(&name.text().to_string());
-        let problem = Problem::new(text).at(name.span);
+        let mut problem = Problem::new(text).at(name.span);
+        if context != MAIN {
+            problem = problem.label(block.span, "inside this block");
+        }
         if entries.iter().all(|e| e.row.contexts == MAIN && matches!(e.row.shape, Shape::Opens(_))) {
             return Err(problem.help("it stands outside every block; is a \"}\" missing before it?"));
         }
@@ -204,7 +216,7 @@ impl Evaluator<'_> {
                 let problem = Problem::new(text).at(node.terminator());
                 let last = node.words().last().unwrap_or(name);
                 if last.span.line < node.terminator().line {
-                    return Err(problem.label(last.span, MISSING_SEMICOLON));
+                    return Err(problem.label(last.span, missing_semicolon(last)));
                 }
                 let problem = problem.label(name.span, "this directive opens no block");
                 Err(problem.help("a value with braces in it must be quoted"))

@@ -12,7 +12,8 @@ use super::args::{sentence, to_path};
 use super::diagnostic::Problem;
 use super::open_text::Text;
 use super::parser::{Included, Parser};
-use super::source::{MAX_FILE_BYTES, Origin, SourceFile, Span};
+use super::report::{Entered, MAX_INCLUDES};
+use super::source::{FileId, MAX_FILE_BYTES, Origin, SourceFile, Span};
 
 /// Files that may be open inside one another.
 pub const MAX_DEPTH: usize = 64;
@@ -45,7 +46,7 @@ impl Parser<'_> {
         }
     }
 
-    pub(super) fn add(&mut self, name: &Path, bytes: Bytes, origin: Origin) {
+    pub(super) fn add(&mut self, name: &Path, bytes: Bytes, origin: Origin) -> FileId {
         let id = match self.reading.sources.find(name) {
             Some(known) if origin == Origin::File => known,
             _ => {
@@ -54,6 +55,7 @@ impl Parser<'_> {
             }
         };
         self.text(id, bytes, origin);
+        id
     }
 
     /// Reads the files that an include statement means, in its place.
@@ -76,7 +78,7 @@ impl Parser<'_> {
         };
         let first = self.reading.tree.len();
         for path in paths {
-            if let Err(problem) = self.included(&path) {
+            if let Err(problem) = self.included(&path, span) {
                 self.report(problem.at(span).place(terminator));
             }
             if self.reading.reports.is_full() {
@@ -88,12 +90,16 @@ impl Parser<'_> {
         self.reading.includes.push(Included { statements, span, path });
     }
 
-    fn included(&mut self, path: &Path) -> Result<(), Problem> {
+    fn included(&mut self, path: &Path, from: Span) -> Result<(), Problem> {
         let name = path.as_os_str().as_encoded_bytes();
         if self.stack.iter().any(|open| open == path) {
+            let problem = Problem::new(sentence(&[b"\"", name, b"\" includes itself"]));
+            if self.stack.len() <= MAX_INCLUDES + 1 {
+                return Err(problem);
+            }
+            // More than the excerpts show.
             let chain: Vec<String> = self.stack.iter().map(|p| p.display().to_string()).collect();
-            let text = sentence(&[b"\"", name, b"\" includes itself"]);
-            return Err(Problem::new(text).help(format!("included by {}", chain.join(", which includes "))));
+            return Err(problem.help(format!("included by {}", chain.join(", which includes "))));
         }
         if self.stack.len() > MAX_DEPTH {
             let limit = MAX_DEPTH.to_string();
@@ -112,7 +118,9 @@ impl Parser<'_> {
                 .help("a file that includes others several times multiplies them"));
         }
         self.stack.push(path.to_owned());
-        self.add(path, bytes, Origin::File);
+        let first = self.reading.tree.len();
+        let file = self.add(path, bytes, Origin::File);
+        self.reading.reports.entered(Entered { file, statements: first..self.reading.tree.len(), from });
         self.stack.pop();
         Ok(())
     }

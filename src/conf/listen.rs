@@ -5,6 +5,7 @@ use super::args::{Args, sentence};
 use super::diagnostic::Problem;
 use super::number;
 use super::scene::Scene;
+use super::suggest;
 use super::tree::Word;
 
 /// TCP keep-alive of accepted connections; a part that is not given keeps the system's setting.
@@ -165,7 +166,16 @@ fn unknown(word: &Word, family: Family) -> Problem {
     if word.bytes.starts_with(b"ssl") {
         return problem.help("RTMP over TLS is not supported");
     }
-    problem.help(format!("accepted: {}", family.words()))
+    let typed: &[u8] = &word.bytes;
+    let (name, value) = match typed.iter().position(|b| *b == b'=') {
+        Some(at) => typed.split_at(at),
+        None => (typed, &[][..]),
+    };
+    let known = family.words().split(", ").filter(|known| known.ends_with('=') != value.is_empty());
+    match suggest::nearest(name, known.map(|known| known.trim_end_matches('='))) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem.help(format!("accepted: {}", family.words())),
+    }
 }
 
 fn positive(value: &[u8], word: &Word, name: &str) -> Result<u64, Problem> {

@@ -27,8 +27,8 @@ pub(super) struct Text {
     pub damaged: bool,
     /// A `{` glued to a word of a directive that opens no block: most likely a part of that word.
     pub brace: Option<Span>,
-    /// End of the last token if that was a quoted word.
-    pub after_quote: Option<usize>,
+    /// The last token if that was a quoted word.
+    pub after_quote: Option<Span>,
     /// End of the last token.
     pub last: usize,
 }

@@ -112,11 +112,12 @@ impl<'r> Parser<'r> {
 
     fn token(&mut self, text: &mut Text, token: Token) {
         self.check_gap(text, token.start);
-        let touches = text.after_quote.take() == Some(token.start);
+        let quoted = text.after_quote.take();
+        let touches = quoted.is_some_and(|quoted| quoted.end as usize == token.start);
         let glued = text.last == token.start;
         text.last = token.end;
         if touches && !follows_quote(text.bytes[token.start]) {
-            self.unexpected(text, token.start, &[text.bytes[token.start]]);
+            self.after_quote(text, token.start, quoted.unwrap_or_default());
             text.damaged = true;
         }
         match token.kind {
@@ -133,7 +134,7 @@ impl<'r> Parser<'r> {
         let quoted = token.kind == Kind::Quoted;
         let raw = if quoted { token.start + 1..token.end - 1 } else { token.start..token.end };
         if quoted {
-            text.after_quote = Some(token.end);
+            text.after_quote = Some(span);
         }
         if raw.len() > if quoted { MAX_QUOTED } else { MAX_BARE } {
             // nginx's buffer is one byte larger than what fits, which gives this odd border.
@@ -246,10 +247,16 @@ impl<'r> Parser<'r> {
             pair[0].span.line < pair[1].span.line && self.registry.opens_block(&pair[1].bytes)
         };
         let Some(at) = words.windows(2).position(opens) else { return };
+        let swallowed = words[at].bytes.ends_with(b"}");
         let from = text.words + u32::try_from(at + 1).expect("words are numbered with 32 bits");
         let end = End::Block { close: None };
         self.reading.tree.push(text.words..from, brace, end, text.damaged);
         text.words = from;
+        // `64}` is one word, but its writer meant to end the block.
+        if let Some(open) = text.open.pop_if(|_| swallowed) {
+            self.reading.tree.close(open.block, Some(brace));
+            self.nesting -= 1;
+        }
     }
 
     /// Whether the first word is a directive, and one that opens no block.
@@ -259,6 +266,7 @@ impl<'r> Parser<'r> {
 
     fn close(&mut self, text: &mut Text, token: Token) {
         let span = text.span(token.start, token.end);
+        let mut reported = false;
         if self.reading.tree.word_count() > text.words {
             let last = self.reading.tree.words_from(text.words).last().map(|w| w.span);
             if !text.damaged && text.brace.is_none() {
@@ -267,6 +275,7 @@ impl<'r> Parser<'r> {
                     problem = problem.label(last, "a \";\" is missing after this word");
                 }
                 self.report(problem);
+                reported = true;
             }
             self.statement(text, span);
         }
@@ -280,6 +289,7 @@ impl<'r> Parser<'r> {
                     text.suspect.get_or_insert((open.brace, span));
                 }
             }
+            None if reported => {}
             None => {
                 let help = "every block of this file is closed already";
                 self.report(Problem::new("unexpected \"}\"").at(span).place(span).help(help));
@@ -326,12 +336,11 @@ impl<'r> Parser<'r> {
     /// Looks for comments that are too long in the gap before `to`.
     fn check_gap(&mut self, text: &mut Text, to: usize) {
         let gap = text.last..to;
-        if text.after_quote.is_some_and(|end| end < to) {
-            let next = text.bytes[gap.start];
-            if next == b'#' {
-                self.unexpected(text, gap.start, b"#");
-                text.damaged = true;
-            }
+        if let Some(quoted) = text.after_quote.filter(|quoted| (quoted.end as usize) < to)
+            && text.bytes[gap.start] == b'#'
+        {
+            self.after_quote(text, gap.start, quoted);
+            text.damaged = true;
         }
         if gap.len() <= MAX_BARE {
             return;
@@ -352,12 +361,23 @@ impl<'r> Parser<'r> {
     fn unexpected(&mut self, text: &mut Text, at: usize, what: &[u8]) {
         let span = text.span(at, at + 1);
         let problem = Problem::new(sentence(&[b"unexpected \"", what, b"\""])).at(span).place(span);
-        let problem = match what {
-            b";" => problem.help("a statement has at least one word; a block needs no \";\""),
-            b"{" => problem.help("a block begins with its name"),
-            _ => problem.help("after a closing quote comes a blank, \";\", \"{\" or \")\""),
+        let help = match what {
+            b";" => "a statement has at least one word; a block needs no \";\"",
+            _ => "a block begins with its name",
         };
-        self.report(problem);
+        self.report(problem.help(help));
+    }
+
+    /// Complains of what touches the end of a quoted word.
+    fn after_quote(&mut self, text: &mut Text, at: usize, quoted: Span) {
+        let span = text.span(at, at + 1);
+        let what = [text.bytes[at]];
+        let mut problem = Problem::new(sentence(&[b"unexpected \"", &what, b"\""])).at(span).place(span);
+        if quoted.line < span.line {
+            let opening = Span { end: quoted.start + 1, ..quoted };
+            problem = problem.label(opening, "the quote that ends just before it was opened here");
+        }
+        self.report(problem.help("after a closing quote comes a blank, \";\", \"{\" or \")\""));
     }
 
     pub(super) fn report(&mut self, problem: Problem) {

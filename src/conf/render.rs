@@ -48,7 +48,11 @@ pub fn headline(diagnostic: &Diagnostic, sources: &Sources) -> Vec<u8> {
 
 /// The whole diagnostic, ending with a line feed.
 pub fn render(diagnostic: &Diagnostic, sources: &Sources, style: Style, out: &mut Vec<u8>) {
-    out.extend_from_slice(&headline(diagnostic, sources));
+    let line = headline(diagnostic, sources);
+    match style.colour {
+        true => shown(&line, out),
+        false => out.extend_from_slice(&line),
+    }
     out.push(b'\n');
     if style.brief {
         return;
@@ -64,10 +68,8 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, style: Style, out: &mu
     };
     let mut group = Group::with_level(mark);
     for excerpt in &excerpts {
-        let mut snippet = Snippet::source(excerpt.text.as_str()).line_start(excerpt.line).fold(true);
-        if let Some(path) = &excerpt.path {
-            snippet = snippet.path(path.as_str());
-        }
+        let snippet = Snippet::source(excerpt.text.as_str()).line_start(excerpt.line).fold(true);
+        let mut snippet = snippet.path(excerpt.path.as_str());
         for (range, kind, label) in &excerpt.marks {
             let label = (!label.is_empty()).then_some(label.as_str());
             snippet = snippet.annotation(kind.span(range.clone()).label(label));
@@ -82,9 +84,20 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, style: Style, out: &mu
     out.push(b'\n');
 }
 
+/// Bytes for a terminal: what would command it is written as `^X`.
+fn shown(bytes: &[u8], out: &mut Vec<u8>) {
+    for byte in bytes {
+        match byte {
+            b'\t' | b'\n' => out.push(*byte),
+            0..0x20 | 0x7f => out.extend_from_slice(&[b'^', byte ^ 0x40]),
+            _ => out.push(*byte),
+        }
+    }
+}
+
 /// Some lines of a file with marks on them.
 struct Excerpt {
-    path: Option<String>,
+    path: String,
     line: usize,
     text: String,
     marks: Vec<(Range<usize>, AnnotationKind, String)>,
@@ -148,11 +161,7 @@ fn excerpt(file: FileId, places: &[Place<'_>], range: Range<usize>, sources: &So
         })
         .collect();
     let text = to_text(&bytes[range.clone()], range.start, &mut marks);
-    let path = match file.origin {
-        Origin::CommandLine => None,
-        _ => Some(file.name.display().to_string()),
-    };
-    Some(Excerpt { path, line: line as usize, text, marks })
+    Some(Excerpt { path: file.name.display().to_string(), line: line as usize, text, marks })
 }
 
 /// The line around a span's beginning.
@@ -175,7 +184,15 @@ fn to_text(bytes: &[u8], base: usize, marks: &mut [(Range<usize>, AnnotationKind
     let mut text = String::with_capacity(bytes.len());
     let mut starts: Vec<Option<usize>> = vec![None; marks.len()];
     let mut ends: Vec<Option<usize>> = vec![None; marks.len()];
-    for (start, _, character) in bytes.char_indices() {
+    // Letters of another encoding may look like UTF-8 by chance; a line is taken as the one or the other.
+    let utf8 = bytes.to_str().is_ok();
+    let of_byte =
+        |(at, byte): (usize, &u8)| (at, if byte.is_ascii() { char::from(*byte) } else { '\u{fffd}' });
+    let characters: Vec<(usize, char)> = match utf8 {
+        true => bytes.char_indices().map(|(start, _, character)| (start, character)).collect(),
+        false => bytes.iter().enumerate().map(of_byte).collect(),
+    };
+    for (start, character) in characters {
         for (index, (range, _, _)) in marks.iter().enumerate() {
             if starts[index].is_none() && base + start >= range.start {
                 starts[index] = Some(text.len());

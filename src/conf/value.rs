@@ -125,8 +125,16 @@ impl Value for Num {
     }
 
     fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Num, Problem> {
-        number::digits(&args.first().bytes)
-            .ok_or_else(|| args.refuse("invalid number").caption("digits only"))
+        let text = &args.first().bytes;
+        number::digits(text).ok_or_else(|| args.refuse("invalid number").caption(not_digits(text)))
+    }
+}
+
+/// What is wrong with a word that should be a plain number.
+pub fn not_digits(word: &[u8]) -> &'static str {
+    match word {
+        [b'0'..=b'9', ..] if word.iter().all(u8::is_ascii_digit) => "too large",
+        _ => "digits only",
     }
 }
 

@@ -51,11 +51,13 @@ fn server(
     names: &[Spanned<ServerName>],
 ) -> HttpServer {
     let held: server_conf::ServerConf = builder.resolve(&[block, http]);
-    let encrypted = held.listen.iter().any(|l| l.0.options.ssl);
+    let said = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
+    let encrypted = said.iter().find(|listen| listen.value.0.options.ssl);
     let certified = block.uses("ssl_certificate").or(http.uses("ssl_certificate")).is_some();
-    if encrypted && !certified {
+    if let Some(listen) = encrypted.filter(|_| !certified) {
         let text = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
-        builder.refuse(block, Problem::new(text));
+        let help = "`ssl_certificate` and `ssl_certificate_key` name the files, here or in http";
+        builder.refuse(block, Problem::new(text).label(listen.span, "asked for here").help(help));
     }
     let chain = [block, http];
     let conf: conf::Conf = builder.resolve(&chain);
@@ -85,7 +87,7 @@ fn locations(builder: &mut Builder<'_>, outer: Option<&LocationName>, chain: &[&
     for block in holder.inner(LOCATION) {
         let Some(name) = block.head::<LocationName>() else { continue };
         if let Some(problem) = outer.and_then(|outer| misplaced(name, outer)) {
-            builder.refuse(block, problem);
+            builder.refuse(block, problem.label(holder.span, "inside this location"));
             continue;
         }
         let kind = match name {

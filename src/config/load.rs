@@ -8,6 +8,7 @@ use super::model::{Config, Paths};
 use crate::conf::evaluate::evaluate;
 use crate::conf::parser::{Parser, Reading};
 use crate::conf::render::{Style, render};
+use crate::conf::report::MAX_ERRORS;
 use crate::conf::{Bases, Diagnostic, Level, Sources};
 use crate::modules::REGISTRY;
 
@@ -127,6 +128,9 @@ impl Report {
     /// The report as text, worst news included.
     pub fn render(&self, style: Style) -> Vec<u8> {
         let mut out = render_all(&self.diagnostics, &self.sources, style, Level::Warn);
+        if self.diagnostics.iter().filter(|d| d.level == Level::Emerg).count() >= MAX_ERRORS {
+            out.extend_from_slice(b"nginx: too many errors: what follows was not looked at\n");
+        }
         if self.more_errors > 0 {
             out.extend_from_slice(format!("nginx: {} more errors\n", self.more_errors).as_bytes());
         }

@@ -35,7 +35,8 @@ struct Address<T> {
     addr: ListenAddr,
     options: ListenOptions,
     pos: Pos,
-    default: Option<Arc<T>>,
+    /// The default server, and the line that says so.
+    default: Option<(Arc<T>, Span)>,
     servers: Vec<usize>,
 }
 
@@ -52,9 +53,12 @@ pub(super) fn sockets<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, 
     for address in addresses {
         let Address { addr, options, pos, default, servers } = address;
         let first = servers.first().copied().unwrap_or_default();
+        let default = default.map(|(server, _)| server);
         let mut table = NameTable::new(default.unwrap_or_else(|| Arc::clone(&candidates[first].server)));
+        let mut sharing: Vec<&Candidate<'_, T>> = Vec::with_capacity(servers.len());
         for index in servers {
-            add_names(builder, &mut table, &candidates[index], &addr);
+            sharing.push(&candidates[index]);
+            add_names(builder, &mut table, &sharing, &addr);
         }
         let covered = !options.bind && wildcards.iter().any(|w| *w != addr && covers(w, &addr));
         if covered {
@@ -98,12 +102,13 @@ fn gather<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<
                 }
                 address.servers.push(index);
                 if options.default_server {
-                    if address.default.is_some() {
+                    if let Some((_, first)) = &address.default {
                         let text = format!("a duplicate default server for {addr}");
-                        refuse(builder, candidate, listen.span, listen.place, text, None);
+                        let first = Some(*first);
+                        refuse(builder, candidate, listen.span, listen.place, text, first);
                         continue;
                     }
-                    address.default = Some(Arc::clone(&candidate.server));
+                    address.default = Some((Arc::clone(&candidate.server), listen.span));
                 }
                 for (asked, word) in [(options.ssl, "ssl"), (options.proxy_protocol, "proxy_protocol")] {
                     if asked {
@@ -135,19 +140,28 @@ fn merge(all: &mut ListenOptions, one: &ListenOptions) {
     all.http2 |= one.http2;
 }
 
+/// Adds the names of the last of the servers that share an address.
 fn add_names<T>(
     builder: &mut Builder<'_>,
     table: &mut NameTable<T>,
-    candidate: &Candidate<'_, T>,
+    sharing: &[&Candidate<'_, T>],
     addr: &ListenAddr,
 ) {
+    let Some(candidate) = sharing.last() else { return };
     let names: Vec<ServerName> = candidate.names.iter().map(|n| n.value.clone()).collect();
     // A server without names has the empty one, as in nginx; that two of them share it is no conflict.
     for name in table.add(&candidate.server, &names) {
-        let span = candidate.names.iter().find(|n| n.value.spelled() == name).map(|n| (n.span, n.place));
-        let (span, place) = span.unwrap_or((candidate.block.span, candidate.block.place));
+        let mut uses = sharing.iter().flat_map(|c| &c.names).filter(|n| n.value.spelled() == name);
+        let first = uses.next().map(|n| n.span);
+        let own = candidate.names.iter().rfind(|n| n.value.spelled() == name);
+        let (span, place) =
+            own.map_or((candidate.block.span, candidate.block.place), |own| (own.span, own.place));
         let text = format!("conflicting server name \"{name}\" on {addr}, ignored");
-        builder.reports.add(candidate.block.order, Problem::warning(text).at(span).place(place));
+        let mut problem = Problem::warning(text).at(span).place(place);
+        if let Some(first) = first.filter(|first| *first != span) {
+            problem = problem.label(first, "first given here");
+        }
+        builder.reports.add(candidate.block.order, problem);
     }
 }
 

@@ -52,7 +52,12 @@ impl Prefix {
 
     /// What `-t` says: whether it succeeds, and its output with the prefix's path replaced by `PREFIX`.
     pub fn test(&self, globals: &str) -> (bool, String) {
-        let test = Test { load: self.options(globals), dump: false, quiet: false, verbose: false };
+        self.said(self.options(globals))
+    }
+
+    /// What `-t` says of these options, as [`Prefix::test`].
+    pub fn said(&self, load: LoadOptions) -> (bool, String) {
+        let test = Test { load, dump: false, quiet: false, verbose: false };
         let (mut out, mut err) = (Vec::new(), Vec::new());
         test.run(Style::default(), &mut out, &mut err).unwrap();
         let text = String::from_utf8_lossy(&err).replace(self.path().to_str().unwrap(), "PREFIX");

@@ -14,6 +14,8 @@ struct Rule<'o, 't> {
     /// `publish` or `play`; `None` is both, and everything in http.
     action: Option<&'t [u8]>,
     all: bool,
+    /// Whether it means this machine only.
+    local: bool,
 }
 
 pub(super) fn allow_without_deny_all(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
@@ -60,8 +62,10 @@ fn rules<'o, 't>(scope: &'o Scope<'t>, section: usize) -> impl Iterator<Item = R
             [action, network] => (Some(&action.bytes[..]), network),
             _ => return None,
         };
-        let all = matches!(Network::parse(&network.bytes), Some((Network::All, _)));
-        Some(Rule { said, allow: &said.name().bytes[..] == b"allow", action, all })
+        let parsed = Network::parse(&network.bytes).map(|(network, _)| network);
+        let all = parsed == Some(Network::All);
+        let local = &network.bytes[..] == b"unix:" || parsed.as_ref().is_some_and(Network::is_loopback);
+        Some(Rule { said, allow: &said.name().bytes[..] == b"allow", action, all, local })
     })
 }
 
@@ -82,6 +86,49 @@ pub(super) fn open_control(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
             sentence(&[b"\"", name, b"\" is open: who reaches ", listener.as_bytes(), b" ", what.as_bytes()]);
         let help = "add `allow 127.0.0.1; deny all;`, or listen on 127.0.0.1";
         findings.push(Finding::new(said, Problem::warning(text).help(help)));
+    }
+}
+
+pub(super) fn control_on_all_addresses(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    let outline = &scope.outline;
+    for section in outline.of(LOCATION) {
+        let Some(said) = outline.own(section, "rtmp_control").last() else { continue };
+        // Open ones are told of by the lint above.
+        if !is_guarded(scope, section) || is_local(scope, section) {
+            continue;
+        }
+        let listen = outline.up_to(section, HTTP_SERVER).and_then(|server| {
+            let mut listens = outline.own(server, "listen");
+            listens.find(|listen| listen.words().first().is_some_and(|word| is_wildcard(&word.bytes)))
+        });
+        let Some(listen) = listen else { continue };
+        let problem = Problem::warning("control requests are taken on all addresses of this machine")
+            .label(listen.node.span(), "it listens here");
+        let help =
+            "a server of its own, such as one with `listen 127.0.0.1:8081;`, keeps them off public addresses";
+        findings.push(Finding::new(said, problem.help(help)));
+    }
+}
+
+/// Whether a location lets only this machine in, or nobody.
+fn is_local(scope: &Scope<'_>, section: usize) -> bool {
+    let outline = &scope.outline;
+    if outline.own(section, "internal").next().is_some() || outline.own(section, "return").next().is_some() {
+        return true;
+    }
+    let Some(ruled) = outline.around(section).find(|at| outline.own(*at, "allow").next().is_some()) else {
+        return false;
+    };
+    let mut rules = rules(scope, ruled);
+    // The first rule about everybody decides; those before it must be about this machine or refuse.
+    rules.find(|rule| rule.all || (rule.allow && !rule.local)).is_some_and(|rule| !rule.allow)
+}
+
+/// Whether an address to listen on is every address.
+fn is_wildcard(address: &[u8]) -> bool {
+    match literal_addr(address, DEFAULT_PORT) {
+        Ok(ListenAddr::Tcp(addr)) => addr.ip().is_unspecified(),
+        _ => false,
     }
 }
 

@@ -73,6 +73,16 @@ pub const LINTS: &[Lint] = &[
         check: tls::certificate_mismatch,
     },
     Lint {
+        name: "certificate-unreadable",
+        about: "A file of `ssl_certificate` or `ssl_certificate_key` is not there, or holds no certificate or key.",
+        check: tls::certificate_unreadable,
+    },
+    Lint {
+        name: "control-on-all-addresses",
+        about: "Control requests are taken by a listener bound to all addresses, and not only from this machine.",
+        check: access::control_on_all_addresses,
+    },
+    Lint {
         name: "exec-unquoted-name",
         about: "What a client chooses, such as the stream's name, becomes part of a shell's script, or begins a word of \
                 a command, where it can be an option or a redirection.",

@@ -9,12 +9,39 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{Finding, Scope};
 use crate::conf::Problem;
-use crate::conf::args::to_path;
+use crate::conf::args::{sentence, to_path};
 use crate::conf::context::{HTTP, HTTP_SERVER};
 use crate::conf::include::read_file;
 use crate::conf::outline::Said;
 
-/// A certificate's file that cannot be read, or holds none, is no business of lints.
+pub(super) fn certificate_unreadable(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    for said in scope.outline.statements.iter() {
+        let what = match () {
+            () if said.is("ssl_certificate") => "certificate",
+            () if said.is("ssl_certificate_key") => "key",
+            () => continue,
+        };
+        let Some(path) = path(scope, said) else { continue };
+        let reason = match read_file(&path) {
+            Ok(text) => {
+                let found = match what {
+                    "key" => PrivateKeyDer::from_pem_slice(&text).is_ok(),
+                    _ => CertificateDer::from_pem_slice(&text).is_ok(),
+                };
+                if found {
+                    continue;
+                }
+                sentence(&[b"it holds no ", what.as_bytes(), b" in PEM form"])
+            }
+            Err(reason) => reason,
+        };
+        let name = path.as_os_str().as_encoded_bytes();
+        let text = sentence(&[b"cannot load ", what.as_bytes(), b" \"", name, b"\": ", &reason]);
+        findings.push(Finding::new(said, Problem::warning(text)));
+    }
+}
+
+/// A certificate that cannot be read is told of by [`certificate_unreadable`].
 pub(super) fn certificate_expired(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     for said in scope.outline.statements.iter().filter(|s| s.is("ssl_certificate")) {
         let Some(certificate) = path(scope, said).and_then(|path| certificate(&path)) else { continue };

@@ -21,8 +21,11 @@ impl Value for DynamicConf {
     }
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<DynamicConf, Problem> {
-        let refresh = args.words.get(1).and_then(|word| number::msec(&word.bytes)).map(Msec);
-        let refresh = refresh.ok_or_else(|| args.refuse("invalid refresh"))?;
+        let word = args.words.get(1).unwrap_or(args.name);
+        let refresh = number::msec(&word.bytes).map(Msec).ok_or_else(|| {
+            let problem = Problem::new(args.refuse("invalid refresh").into_diagnostic().sentence);
+            problem.at(word.span).caption("how often to look, a time such as 5s")
+        })?;
         Ok(DynamicConf { path: scene.under_prefix(&args.first().bytes), refresh })
     }
 }

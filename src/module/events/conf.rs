@@ -2,6 +2,7 @@
 
 use crate::conf::context::{EVENTS, MAIN};
 use crate::conf::directive::directives;
+use crate::conf::value::not_digits;
 use crate::conf::{Args, Arity, Flag, Msec, Num, Present, Problem, Scene, Value, Words, number, sentence};
 
 /// How many connections each worker may hold.
@@ -76,7 +77,7 @@ impl Value for Connections {
                 &args.name.bytes,
                 b"\" directive",
             ]);
-            Problem::new(text).at(word.span)
+            Problem::new(text).at(word.span).caption(not_digits(&word.bytes))
         })
     }
 }

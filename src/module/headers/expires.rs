@@ -36,7 +36,9 @@ impl Value for Expires {
             return Template::compile(word, &word.bytes, scene).map(Expires::Variable);
         }
         let words: Vec<&[u8]> = args.words.iter().map(|word| &word.bytes[..]).collect();
-        Expires::of_words(&words).ok_or_else(|| args.refuse("invalid value"))
+        Expires::of_words(&words).ok_or_else(|| {
+            args.refuse("invalid value").caption("such as 30d, -1, @15h30m, modified 1h, epoch, max, off")
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use crate::conf::context::{HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_
 use crate::conf::directive::directives;
 use crate::conf::word::one_of;
 use crate::conf::{
-    Args, Arity, Flag, Msec, Network, Num, Offset, Own, Present, Problem, Scene, Text, Value, number,
+    Args, Arity, Flag, Msec, Network, Num, Offset, Own, Present, Problem, Scene, Text, Value, Word, number,
     sentence,
 };
 
@@ -90,10 +90,13 @@ impl Value for KeepaliveTimeout {
     }
 
     fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<KeepaliveTimeout, Problem> {
-        let timeout =
-            number::msec(&args.first().bytes).map(Msec).ok_or_else(|| args.refuse("invalid value"))?;
-        let header =
-            args.words.get(1).map(|w| number::sec(&w.bytes).ok_or_else(|| args.refuse("invalid value")));
+        let invalid = |word: &Word| {
+            let problem = Problem::new(args.refuse("invalid value").into_diagnostic().sentence);
+            problem.at(word.span).caption("a time such as 5s, 1m30s; a bare number is seconds")
+        };
+        let word = args.first();
+        let timeout = number::msec(&word.bytes).map(Msec).ok_or_else(|| invalid(word))?;
+        let header = args.words.get(1).map(|w| number::sec(&w.bytes).ok_or_else(|| invalid(w)));
         Ok(KeepaliveTimeout { timeout, header_seconds: header.transpose()? })
     }
 }
@@ -110,7 +113,9 @@ impl Value for AccessRule {
             return Ok(AccessRule { allow, network: Network::Unix });
         }
         let Some((network, low_bits)) = Network::parse(&word.bytes) else {
-            return Err(Problem::new(sentence(&[b"invalid parameter \"", &word.bytes, b"\""])).at(word.span));
+            let text = sentence(&[b"invalid parameter \"", &word.bytes, b"\""]);
+            let caption = "an address, a network, `unix:` or `all`";
+            return Err(Problem::new(text).at(word.span).caption(caption));
         };
         if low_bits {
             let text = sentence(&[b"low address bits of ", &word.bytes, b" are meaningless"]);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::conf::{Args, Arity, Problem, Scene, Value, sentence};
+use crate::conf::{Args, Arity, Problem, Scene, Span, Value, sentence};
 
 /// Content types by file extension, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +42,14 @@ impl Value for Types {
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Types, Problem> {
         let mut types = HashMap::new();
+        let mut first: HashMap<BString, Span> = HashMap::new();
         for entry in args.body.into_iter().flatten() {
             let Some((mime, extensions)) = scene.free_entry(entry).and_then(<[_]>::split_first) else {
                 continue;
             };
             for extension in extensions {
                 let name: BString = extension.bytes.to_ascii_lowercase().into();
+                let before = first.insert(name.clone(), extension.span);
                 let Some(previous) = types.insert(name, mime.text().to_owned()) else { continue };
                 let text = sentence(&[
                     b"duplicate extension \"",
@@ -58,7 +60,11 @@ impl Value for Types {
                     &previous,
                     b"\"",
                 ]);
-                scene.report(Problem::warning(text).at(extension.span).place(entry.terminator()));
+                let mut problem = Problem::warning(text).at(extension.span).place(entry.terminator());
+                if let Some(before) = before {
+                    problem = problem.label(before, "first given here");
+                }
+                scene.report(problem);
             }
         }
         Ok(Types(types))

@@ -292,7 +292,8 @@ impl VariableNames {
         let unknown = self.used.iter().filter(|(name, _)| !self.defined.contains(name));
         unknown
             .map(|(name, span)| {
-                let known = FIXED.iter().map(|(fixed, _)| *fixed).chain(OTHERS);
+                let defined = self.defined.iter().filter_map(|name| name.to_str().ok());
+                let known = FIXED.iter().map(|(fixed, _)| *fixed).chain(OTHERS).chain(defined);
                 let text = sentence(&[b"unknown \"", name, b"\" variable"]);
                 let problem = Problem::new(text).at(*span).place(*span);
                 match suggest::nearest(name, known) {

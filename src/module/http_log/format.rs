@@ -1,10 +1,10 @@
 //! `log_format` of http.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
-use crate::conf::{Args, Arity, Problem, Scene, Value, sentence};
+use crate::conf::{Args, Arity, Problem, Scene, Span, Value, sentence};
 use crate::module::http::variable::Template;
 
 /// How values are written into a line.
@@ -31,12 +31,17 @@ pub struct LogFormat {
 
 /// The formats defined so far.
 #[derive(Default)]
-pub struct Formats(HashSet<BString>);
+pub struct Formats(HashMap<BString, Span>);
 
 impl Formats {
     /// Whether a format of that name can be used.
     pub fn has(&self, name: &[u8]) -> bool {
-        name == b"combined" || self.0.contains(name.as_bstr())
+        name == b"combined" || self.0.contains_key(name.as_bstr())
+    }
+
+    /// Where the configuration defines it.
+    fn first(&self, name: &[u8]) -> Option<Span> {
+        self.0.get(name.as_bstr()).copied()
     }
 }
 
@@ -52,9 +57,13 @@ impl Value for LogFormat {
         let formats = scene.notes.of::<Formats>();
         if formats.has(&name.bytes) {
             let text = sentence(&[b"duplicate \"log_format\" name \"", &name.bytes, b"\""]);
-            return Err(Problem::new(text).at(name.span));
+            let problem = Problem::new(text).at(name.span);
+            return Err(match formats.first(&name.bytes) {
+                Some(first) => problem.label(first, "first given here"),
+                None => problem.help("`combined` is built in"),
+            });
         }
-        formats.0.insert(name.text().to_owned());
+        formats.0.insert(name.text().to_owned(), args.span());
         let mut words = args.words.get(1..).unwrap_or_default();
         let mut escape = Escape::Default;
         if let Some((first, rest)) = words.split_first()

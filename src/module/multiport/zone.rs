@@ -60,7 +60,7 @@ impl Value for StreamZone {
             let count = number::digits(value).filter(|n| *n > 0);
             *field = count.ok_or_else(|| {
                 let text = sentence(&[b"invalid ", name.as_bytes(), b" \"", &word.bytes, b"\""]);
-                Problem::new(text).at(word.span)
+                Problem::new(text).at(word.span_of(value)).caption("a number from 1")
             })?;
         }
         Ok(zone)
@@ -77,6 +77,6 @@ fn address(word: &Word, role: &str) -> Result<ListenAddr, Problem> {
             role.as_bytes(),
             b"\" directive",
         ]);
-        Problem::new(text).at(word.span)
+        Problem::new(text).at(word.span).help("an address as `listen` takes it: port, host:port or unix:path")
     })
 }

@@ -4,8 +4,12 @@ use bstr::{BString, ByteSlice};
 
 use super::url::{Url, UrlError};
 use super::variable::{Template, TemplateError};
-use crate::conf::{Args, Arity, Msec, Pos, Problem, Repeat, Scene, Value, Word, number, sentence};
+use crate::conf::{Args, Arity, Msec, Pos, Problem, Repeat, Scene, Value, Word, number, sentence, suggest};
 
+/// How the address is written.
+const URL: &str = "the url is written as http://host[:port][/path][?query]";
+/// What may stand beside the address.
+const PARAMETERS: [&str; 6] = ["args", "groupid", "stage", "timeout", "update", "enforce"];
 /// Lines of a repeatable notification in one application.
 pub const MAX_LINES: usize = 8;
 /// Time for the answer unless `timeout=` says otherwise.
@@ -83,7 +87,7 @@ impl Value for Hook {
                 }
             }
         }
-        let url = url.ok_or_else(|| args.refuse("has no url"))?;
+        let url = url.ok_or_else(|| args.refuse("has no url").help(URL))?;
         let Parameters { args: template, groupid, stages, timeout, update, enforce } = hook;
         let pos = scene.pos(args.terminator);
         Ok(Hook { url, args: template, groupid, stages, timeout, update, enforce, legacy, pos })
@@ -140,7 +144,7 @@ fn template(text: &[u8], word: &Word, scene: &mut Scene<'_>) -> Result<Template,
             let problem = Problem::new(sentence(&[b"unknown \"", &name, b"\" variable"])).at(span);
             Err(match nearest {
                 Some(nearest) => problem.help(format!("did you mean `${nearest}`?")),
-                None => problem,
+                None => problem.help("conf/variables.md lists what `args=` knows"),
             })
         }
     }
@@ -173,7 +177,10 @@ fn enforce(value: &[u8], word: &Word) -> Result<Enforce, Problem> {
 
 /// Zero means the default, as in the original.
 fn time(value: &[u8], word: &Word, name: &str, default: Msec) -> Result<Msec, Problem> {
-    let time = number::msec(value).ok_or_else(|| unknown(&format!("{name} timer format"), value, word))?;
+    let time = number::msec(value).ok_or_else(|| {
+        let problem = unknown(&format!("{name} timer format"), value, word);
+        problem.caption("a time such as 500ms, 5s, 1m30s; a bare number is seconds")
+    })?;
     Ok(if time == 0 { default } else { Msec(time) })
 }
 
@@ -192,12 +199,16 @@ fn read_url(word: &Word, scene: &mut Scene<'_>) -> Result<Url, Problem> {
         }
         Err(UrlError::Scheme) => {
             let text = sentence(&[b"\"", &word.bytes, b"\" must be http url"]);
-            let help = "beside the url these are known: args=, groupid=, stage=, timeout=, update=, enforce=";
-            Err(Problem::new(text).at(word.span).help(help))
+            let problem = Problem::new(text).at(word.span);
+            let name = word.bytes.split_once_str("=").map(|(name, _)| name);
+            Err(match name.and_then(|name| suggest::nearest(name, PARAMETERS.into_iter())) {
+                Some(near) => problem.help(format!("did you mean `{near}=`?")),
+                None => problem.help(format!("{URL}; beside it: {}=", PARAMETERS.join("=, "))),
+            })
         }
         Err(UrlError::Format) => {
             let text = sentence(&[b"request url format error \"", &word.bytes, b"\""]);
-            Err(Problem::new(text).at(word.span).help("written as http://host[:port][/path][?query]"))
+            Err(Problem::new(text).at(word.span).help(URL))
         }
     }
 }

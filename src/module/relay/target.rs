@@ -3,7 +3,7 @@
 use bstr::{BString, ByteSlice};
 
 use crate::conf::address::strip_unix;
-use crate::conf::{Args, Arity, Problem, Scene, Value, Word, number};
+use crate::conf::{Args, Arity, Problem, Scene, Span, Value, Word, number};
 
 /// Where a stream is relayed to or from, and what is said there. What is not given is taken from the session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,9 +24,9 @@ pub struct Relay {
     pub user_agent: Option<BString>,
 }
 
-/// Whether the block has a `pull` with an address already.
+/// The first `pull` with an address of the block.
 #[derive(Default)]
-struct Pulled(bool);
+struct Pulled(Option<Span>);
 
 impl Value for Relay {
     const ARITY: Arity = Arity::SOME;
@@ -43,10 +43,12 @@ impl Value for Relay {
             relay.read(word, args)?;
         }
         if &args.name.bytes[..] == b"pull" && !relay.urls.is_empty() {
-            let pulled = scene.block.of::<Pulled>();
-            if std::mem::replace(&mut pulled.0, true) {
-                return Err(args.refuse("is duplicate").help("an application pulls from one place"));
+            let Pulled(pulled) = scene.block.of::<Pulled>();
+            if let Some(first) = *pulled {
+                let problem = args.refuse("is duplicate").label(first, "first given here");
+                return Err(problem.help("an application pulls from one place"));
             }
+            *pulled = Some(args.span());
         }
         Ok(relay)
     }

@@ -2,12 +2,12 @@
 //!
 //! A variable is `$name` or `${name}`; names are case-sensitive and not those of notifications.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
 use crate::conf::context::RTMP;
-use crate::conf::{Args, Arity, Problem, Scene, Value, Word, sentence, suggest};
+use crate::conf::{Args, Arity, Problem, Scene, Span, Value, Word, sentence, suggest};
 
 /// A named template of log lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub struct LogFormat {
 
 /// The formats defined so far, in lower case: names are compared without regard to it.
 #[derive(Default)]
-pub struct Formats(HashSet<BString>);
+pub struct Formats(HashMap<BString, Span>);
 
 const VARIABLES: [&str; 22] = [
     "app",
@@ -51,7 +51,12 @@ const PREFIX: &[u8] = b"parg_";
 impl Formats {
     /// Whether a format of that name can be used.
     pub fn has(&self, name: &[u8]) -> bool {
-        name.eq_ignore_ascii_case(b"combined") || self.0.contains(name.to_ascii_lowercase().as_bstr())
+        name.eq_ignore_ascii_case(b"combined") || self.0.contains_key(name.to_ascii_lowercase().as_bstr())
+    }
+
+    /// Where the configuration defines it.
+    fn first(&self, name: &[u8]) -> Option<Span> {
+        self.0.get(name.to_ascii_lowercase().as_bstr()).copied()
     }
 }
 
@@ -71,9 +76,13 @@ impl Value for LogFormat {
         let formats = scene.notes.of::<Formats>();
         if formats.has(&name.bytes) {
             let text = sentence(&[b"duplicate \"log_format\" name \"", &name.bytes, b"\""]);
-            return Err(Problem::new(text).at(name.span));
+            let problem = Problem::new(text).at(name.span);
+            return Err(match formats.first(&name.bytes) {
+                Some(first) => problem.label(first, "first given here"),
+                None => problem.help("`combined` is built in"),
+            });
         }
-        formats.0.insert(name.bytes.to_ascii_lowercase().into());
+        formats.0.insert(name.bytes.to_ascii_lowercase().into(), args.span());
         let mut template = Vec::new();
         for word in args.words.get(1..).unwrap_or_default() {
             check(word)?;
@@ -97,10 +106,12 @@ fn check(word: &Word) -> Result<(), Problem> {
         let (name, after) = tail.split_at(len);
         if braced && after.first() != Some(&b'}') {
             let text = sentence(&[b"missing closing bracket in \"", whole, b"\""]);
-            return Err(Problem::new(text).at(word.span));
+            return Err(Problem::new(text).at(word.span_of(&whole[..2 + len])));
         }
         if name.is_empty() {
-            return Err(Problem::new(sentence(&[b"invalid parameter \"", whole, b"\""])).at(word.span));
+            let text = sentence(&[b"invalid parameter \"", whole, b"\""]);
+            let help = "a variable is written `$name` or `${name}`";
+            return Err(Problem::new(text).at(word.span_of(&whole[..1])).help(help));
         }
         if !name.starts_with(PREFIX) && !VARIABLES.iter().any(|v| v.as_bytes() == name) {
             let problem =

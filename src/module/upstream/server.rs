@@ -2,8 +2,11 @@
 
 use bstr::{BString, ByteSlice};
 
-use crate::conf::{Args, Arity, Problem, Scene, Sec, Value, Word, number, sentence};
+use crate::conf::{Args, Arity, Problem, Scene, Sec, Value, Word, number, sentence, suggest};
 use crate::module::http::variable::Template;
+
+/// What may stand beside an address.
+const PARAMETERS: [&str; 6] = ["weight", "max_conns", "max_fails", "fail_timeout", "backup", "down"];
 
 /// One server of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,8 +55,9 @@ impl Value for Server {
             down: false,
         };
         for word in args.words.get(1..).unwrap_or_default() {
-            let count = |value| number::digits(value).ok_or_else(|| invalid(word));
+            let count = |value| number::digits(value).ok_or_else(|| invalid(word).caption("a number"));
             match word.bytes.split_once_str("=") {
+                Some((b"weight", b"0")) => return Err(invalid(word).caption("at least 1")),
                 Some((b"weight", value)) => server.weight = count(value)?,
                 Some((b"max_conns", value)) => server.max_conns = count(value)?,
                 Some((b"max_fails", value)) => server.max_fails = count(value)?,
@@ -62,11 +66,8 @@ impl Value for Server {
                 }
                 None if &word.bytes[..] == b"backup" => server.backup = true,
                 None if &word.bytes[..] == b"down" => server.down = true,
-                _ => return Err(invalid(word)),
+                _ => return Err(unknown(word)),
             }
-        }
-        if server.weight == 0 {
-            return Err(args.refuse("has an invalid weight"));
         }
         Ok(server)
     }
@@ -84,8 +85,17 @@ impl Value for Hash {
         match args.words.get(1) {
             None => Ok(Hash { key, consistent: false }),
             Some(word) if &word.bytes[..] == b"consistent" => Ok(Hash { key, consistent: true }),
-            Some(word) => Err(invalid(word)),
+            Some(word) => Err(invalid(word).help("accepted: consistent")),
         }
+    }
+}
+
+/// A word that is no parameter of a server.
+fn unknown(word: &Word) -> Problem {
+    let name = word.bytes.split_once_str("=").map_or(&word.bytes[..], |(name, _)| name);
+    match suggest::nearest(name, PARAMETERS.into_iter()) {
+        Some(near) => invalid(word).help(format!("did you mean `{near}`?")),
+        None => invalid(word).help(format!("accepted: {}", PARAMETERS.join(", "))),
     }
 }
 
