@@ -9,6 +9,7 @@ use nix::unistd::Pid;
 use pingosd::cli::{self, Command, Signal};
 use pingosd::command::Streams;
 use pingosd::config::{Config, LoadOptions, load};
+use pingosd::server::pid_file::PidFile;
 use pingosd::server::{self, StartError, process};
 
 fn main() -> ExitCode {
@@ -75,7 +76,8 @@ fn serve(options: LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
     if embedded {
         write!(err, "{}", welcome())?;
     }
-    if daemon {
+    // Who replaces a running process has no terminal to leave, and that process waits for its end.
+    if daemon && !prepared.replaces() {
         process::daemonize()?;
     }
     match prepared.run() {
@@ -129,7 +131,7 @@ fn tell(signal: Signal, options: &LoadOptions, err: &mut dyn Write) -> io::Resul
 
 fn send(signal: Signal, pid_file: &Path) -> Result<(), String> {
     use nix::sys::signal::Signal as Sys;
-    let pid = process::PidFile::read(pid_file)
+    let pid = PidFile::read(pid_file)
         .map_err(|error| format!("open() \"{}\" failed ({})", pid_file.display(), server::os_text(&error)))?;
     let number = match signal {
         Signal::Quit => Sys::SIGQUIT,

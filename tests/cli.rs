@@ -187,7 +187,12 @@ fn a_daemon_detaches_and_is_found_by_its_pid_file() {
     assert_eq!(process::status(pid, "PPid:"), "1", "it belongs to nobody");
     RtmpClient::publish(port, "live", "s").wait_started();
     let again = run_in(&prefix, &[]);
-    assert_eq!(again.status.code(), Some(1), "a second one finds the address taken");
+    assert_eq!(again.status.code(), Some(1), "a second one finds the pid file taken");
+    assert!(
+        stderr(&again).contains(&format!("belongs to process {pid}, which is running")),
+        "{}",
+        stderr(&again)
+    );
     assert_eq!(prefix.read("logs/daemon.pid").trim(), pid.to_string(), "and leaves the pid file alone");
     assert_eq!(run_in(&prefix, &["-s", "stop"]).status.code(), Some(0));
     until_true("it has ended", || !process::is_running(pid));

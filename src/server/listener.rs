@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -90,10 +91,35 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+impl Bound {
+    fn try_clone(&self) -> io::Result<Bound> {
+        Ok(match self {
+            Bound::Tcp(listener) => Bound::Tcp(listener.try_clone()?),
+            Bound::Unix(listener) => Bound::Unix(listener.try_clone()?),
+        })
+    }
+}
+
+impl From<Bound> for OwnedFd {
+    fn from(bound: Bound) -> OwnedFd {
+        match bound {
+            Bound::Tcp(listener) => listener.into(),
+            Bound::Unix(listener) => listener.into(),
+        }
+    }
+}
+
 /// The sockets that accept now.
 #[derive(Default)]
 pub struct Listeners {
-    accepting: HashMap<(Speaks, ListenAddr), AbortHandle>,
+    accepting: HashMap<(Speaks, ListenAddr), Accepting>,
+}
+
+/// A socket, which can be handed to another process, and the task that accepts on it.
+struct Accepting {
+    socket: Bound,
+    options: ListenOptions,
+    task: Option<AbortHandle>,
 }
 
 impl Listeners {
@@ -110,27 +136,58 @@ impl Listeners {
         bound: Bound,
         options: &ListenOptions,
     ) -> io::Result<()> {
-        let (context, (speaks, addr), options) = (context.clone(), key.clone(), options.clone());
-        let task = match bound {
-            Bound::Tcp(listener) => {
-                let listener = TcpListener::from_std(listener)?;
-                tokio::spawn(accept_tcp(context, speaks, addr, listener, options)).abort_handle()
-            }
-            Bound::Unix(listener) => {
-                let listener = UnixListener::from_std(listener)?;
-                tokio::spawn(accept_unix(context, speaks, addr, listener)).abort_handle()
-            }
-        };
-        self.accepting.insert(key, task);
+        let socket = bound.try_clone()?;
+        let task = Some(accept(context, &key, bound, options)?);
+        self.accepting.insert(key, Accepting { socket, options: options.clone(), task });
         Ok(())
+    }
+
+    /// Copies of all sockets, for another process.
+    ///
+    /// # Errors
+    ///
+    /// No descriptors are left.
+    pub fn sockets(&self) -> io::Result<Vec<OwnedFd>> {
+        self.accepting.values().map(|accepting| accepting.socket.try_clone().map(OwnedFd::from)).collect()
+    }
+
+    /// Stops accepting; the sockets stay open, for another process that has them too.
+    pub fn pause(&mut self) {
+        for task in self.accepting.values_mut().filter_map(|accepting| accepting.task.take()) {
+            task.abort();
+        }
+    }
+
+    /// Accepts again after [`Listeners::pause`].
+    ///
+    /// # Errors
+    ///
+    /// No descriptors are left.
+    pub fn resume(&mut self, context: &Arc<Context>) -> io::Result<()> {
+        for (key, accepting) in &mut self.accepting {
+            if accepting.task.is_none() {
+                accepting.task =
+                    Some(accept(context, key, accepting.socket.try_clone()?, &accepting.options)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops accepting and closes all sockets, without a trace in the file system if `remove`.
+    pub fn close(&mut self, remove: bool) {
+        if remove {
+            return self.retain(|_| false);
+        }
+        self.pause();
+        self.accepting.clear();
     }
 
     /// Stops accepting on addresses that are no longer wanted; connections go on.
     pub fn retain(&mut self, wanted: impl Fn(&(Speaks, ListenAddr)) -> bool) {
-        self.accepting.retain(|key, task| {
+        self.accepting.retain(|key, accepting| {
             let keep = wanted(key);
             if !keep {
-                task.abort();
+                accepting.task.take().inspect(AbortHandle::abort);
                 if let ListenAddr::Unix(path) = &key.1 {
                     // The file would make the next start believe that somebody listens.
                     let _ = std::fs::remove_file(path);
@@ -139,6 +196,26 @@ impl Listeners {
             keep
         });
     }
+}
+
+/// Accepts on a socket until the task is aborted.
+fn accept(
+    context: &Arc<Context>,
+    key: &(Speaks, ListenAddr),
+    bound: Bound,
+    options: &ListenOptions,
+) -> io::Result<AbortHandle> {
+    let (context, (speaks, addr), options) = (context.clone(), key.clone(), options.clone());
+    Ok(match bound {
+        Bound::Tcp(listener) => {
+            let listener = TcpListener::from_std(listener)?;
+            tokio::spawn(accept_tcp(context, speaks, addr, listener, options)).abort_handle()
+        }
+        Bound::Unix(listener) => {
+            let listener = UnixListener::from_std(listener)?;
+            tokio::spawn(accept_unix(context, speaks, addr, listener)).abort_handle()
+        }
+    })
 }
 
 async fn accept_tcp(

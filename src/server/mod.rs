@@ -12,18 +12,23 @@ pub mod hls;
 pub mod hls2;
 mod http;
 mod ingest;
+mod inherited;
+mod life;
 pub mod listener;
 pub mod log;
 pub mod mpegts;
 pub mod notify;
 pub mod pending;
+pub mod pid_file;
 pub mod process;
 pub mod reader;
 pub mod relay;
 pub mod reload;
 pub mod rtmp;
+mod service;
 pub mod session;
 pub mod socket;
+mod upgrade;
 pub mod variables;
 pub mod view;
 pub mod watching;
@@ -41,13 +46,17 @@ use self::admission::StreamEvents;
 use self::context::{Connections, Context, Worker};
 use self::delivery::Delivery;
 use self::dns::Dns;
+use self::inherited::Inherited;
+use self::life::Life;
 use self::listener::{Bound, Listeners, Speaks};
 use self::log::{ErrorLog, Logs};
 use self::notify::Notifier;
 use self::notify::transport::Transport;
-use self::process::PidFile;
+use self::pid_file::PidFile;
 use self::relay::Relays;
+use self::service::Service;
 use self::session::Sessions;
+use self::upgrade::Launch;
 use crate::conf::render::Style;
 use crate::conf::{ListenAddr, ListenOptions};
 use crate::config::LoadOptions;
@@ -83,6 +92,9 @@ pub struct Prepared {
     log_files: Vec<PathBuf>,
     dns: Dns,
     transport: Transport,
+    pid_file: Option<PidFile>,
+    inherited: Inherited,
+    launch: Launch,
 }
 
 /// Binds sockets and opens logs.
@@ -93,9 +105,13 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     })?;
     let dns = Dns::new(&config);
     let transport = Transport::load(&config, &dns, None).map_err(StartError)?;
-    let bound = bind_all(listener::wanted(&config).into_iter())?;
+    let pid_file = config.pid_path().map(|path| PidFile::claim(&path)).transpose().map_err(StartError)?;
+    let mut inherited = Inherited::from_env();
+    let launch = Launch::current(inherited.replaces())
+        .map_err(|error| StartError(format!("getcwd() failed ({})", os_text(&error))))?;
+    let bound = bind_all(listener::wanted(&config).into_iter(), &mut inherited)?;
     let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();
-    Ok(Prepared { config, load, bound, logs, log_files, dns, transport })
+    Ok(Prepared { config, load, bound, logs, log_files, dns, transport, pid_file, inherited, launch })
 }
 
 /// Sockets that are bound and do not accept yet.
@@ -103,11 +119,14 @@ type Sockets = Vec<((Speaks, ListenAddr), ListenOptions, Bound)>;
 
 fn bind_all(
     wanted: impl Iterator<Item = ((Speaks, ListenAddr), ListenOptions)>,
+    inherited: &mut Inherited,
 ) -> Result<Sockets, StartError> {
     wanted
-        .map(|(key, options)| match listener::bind(&key.1, &options) {
-            Ok(bound) => Ok((key, options, bound)),
-            Err(error) => Err(StartError(format!("bind() to {} failed ({})", key.1, os_text(&error)))),
+        .map(|(key, options)| {
+            match inherited.take(&key.1).map_or_else(|| listener::bind(&key.1, &options), Ok) {
+                Ok(bound) => Ok((key, options, bound)),
+                Err(error) => Err(StartError(format!("bind() to {} failed ({})", key.1, os_text(&error)))),
+            }
         })
         .collect()
 }
@@ -124,6 +143,11 @@ pub fn os_text(error: &io::Error) -> String {
 }
 
 impl Prepared {
+    /// Whether it was started by the process that it is to replace.
+    pub fn replaces(&self) -> bool {
+        self.launch.has_predecessor()
+    }
+
     /// The configuration that was prepared.
     pub fn config(&self) -> &Config {
         &self.config
@@ -131,15 +155,26 @@ impl Prepared {
 
     /// Runs until a signal ends it.
     pub fn run(self) -> Result<(), StartError> {
-        let Prepared { config, load, bound, logs, log_files: mut owned, dns, transport } = self;
+        let Prepared {
+            config,
+            load,
+            bound,
+            logs,
+            log_files: mut owned,
+            dns,
+            transport,
+            mut pid_file,
+            inherited,
+            launch,
+        } = self;
         let log = ErrorLog::install(logs);
+        inherited.close_rest();
         process::apply_limits(&config);
-        let _pid = match config.pid_path() {
-            Some(path) => Some(PidFile::create(&path).map_err(|error| {
-                StartError(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
-            })?),
-            None => None,
-        };
+        if let Some(pid_file) = &mut pid_file {
+            pid_file.write().map_err(|error| {
+                StartError(format!("write() of the pid file failed ({})", os_text(&error)))
+            })?;
+        }
         owned.extend(hls::make_directories(&config));
         process::drop_privileges(&config, &owned).map_err(StartError)?;
         let workers = config.workers();
@@ -170,7 +205,10 @@ impl Prepared {
                 rtmp_connections: Arc::default(),
                 started: Instant::now(),
             });
-            Server { context, load, log, listeners: Listeners::default() }.serve(bound).await
+            let listeners = Listeners::default();
+            let service = Service::from_env();
+            let life = Life { pid_file, launch, service, successor: None };
+            Server { context, load, log, listeners, life }.serve(bound).await
         })
     }
 }
@@ -198,6 +236,7 @@ struct Server {
     load: LoadOptions,
     log: ErrorLog,
     listeners: Listeners,
+    life: Life,
 }
 
 struct Signals {
@@ -206,6 +245,7 @@ struct Signals {
     quit: Signal,
     hup: Signal,
     usr1: Signal,
+    usr2: Signal,
     winch: Signal,
 }
 
@@ -217,6 +257,7 @@ impl Signals {
             quit: signal(SignalKind::quit())?,
             hup: signal(SignalKind::hangup())?,
             usr1: signal(SignalKind::user_defined1())?,
+            usr2: signal(SignalKind::user_defined2())?,
             winch: signal(SignalKind::window_change())?,
         })
     }
@@ -235,6 +276,7 @@ impl Server {
         tokio::spawn(relay::pull::follow_reloads(self.context.clone()));
         let (changed, mut changes) = mpsc::channel(1);
         tokio::spawn(watching::run(self.context.clone(), self.load.clone(), changed));
+        self.life.ready(&self.context);
         loop {
             tokio::select! {
                 _ = signals.term.recv() => {
@@ -247,12 +289,16 @@ impl Server {
                 }
                 _ = signals.quit.recv() => {
                     event::signal("3 (SIGQUIT)", "shutting down");
-                    self.listeners.retain(|_| false);
+                    self.life.service.stopping("Waiting for the sessions to end");
+                    self.listeners.close(!self.life.shares_sockets());
                     self.context.draining.send_replace(true);
                     self.drain(&mut signals).await;
                     break self.stop().await;
                 }
                 _ = signals.hup.recv() => {
+                    if self.resume() {
+                        continue;
+                    }
                     event::signal("1 (SIGHUP)", "reconfiguring");
                     self.reload().await;
                 }
@@ -261,10 +307,15 @@ impl Server {
                     event::signal("10 (SIGUSR1)", "reopening logs");
                     self.reopen();
                 }
+                _ = signals.usr2.recv() => {
+                    event::signal("12 (SIGUSR2)", "changing binary");
+                    self.life.upgrade(&self.listeners);
+                }
                 _ = signals.winch.recv() => {
                     event::signal("28 (SIGWINCH)", "no new connections until SIGHUP");
-                    self.listeners.retain(|_| false);
+                    self.stop_accepting();
                 }
+                () = self.life.successor_ended(&self.context) => self.resume_alone(),
             }
         }
         event::stopped();
@@ -283,7 +334,8 @@ impl Server {
 
     /// Ends all sessions and waits, within bounds, until their `done` callbacks are out.
     async fn stop(&mut self) {
-        self.listeners.retain(|_| false);
+        self.life.service.stopping("Ending all sessions");
+        self.listeners.close(!self.life.shares_sockets());
         self.context.shutdown.send_replace(true);
         let finish = async {
             self.context.connections.drained().await;
@@ -307,6 +359,7 @@ impl Server {
         };
         tokio::select! {
             () = ended => {}
+            () = self.life.keep_alive(&self.context) => {}
             () = tokio::time::sleep(limit.unwrap_or(Duration::MAX)) => {}
             _ = signals.term.recv() => event::signal("15 (SIGTERM)", "exiting"),
             _ = signals.int.recv() => event::signal("2 (SIGINT)", "exiting"),
@@ -322,6 +375,13 @@ impl Server {
 
     /// Prepare, commit, release. Any error leaves everything as it was.
     async fn reload(&mut self) {
+        self.life.service.reloading();
+        let refused = !self.apply().await;
+        self.life.reload_over(&self.context, refused);
+    }
+
+    /// Says whether the configuration was taken.
+    async fn apply(&mut self) -> bool {
         let generation = self.context.store.generation();
         let load = self.load.clone();
         // Reading and parsing may take a while; callbacks go on in the meantime.
@@ -332,12 +392,16 @@ impl Server {
             Err(_) => Err(vec!["reading the configuration failed".to_string()]),
         };
         match prepared {
-            Ok(prepared) => self.commit(prepared),
+            Ok(prepared) => {
+                self.commit(prepared);
+                true
+            }
             Err(lines) => {
                 for line in lines {
                     event::reload_error(&line);
                 }
                 event::reload_refused(generation);
+                false
             }
         }
     }
@@ -345,7 +409,7 @@ impl Server {
     fn prepare_reload(&self, config: Config) -> Result<Reload, Vec<String>> {
         let wanted = listener::wanted(&config);
         let missing = wanted.into_iter().filter(|(key, _)| !self.listeners.has(key));
-        let bound = bind_all(missing).map_err(|StartError(text)| vec![text])?;
+        let bound = bind_all(missing, &mut Inherited::default()).map_err(|StartError(text)| vec![text])?;
         let logs = Logs::open(&config.log_specs()).map_err(|(path, error)| {
             vec![format!("open() \"{}\" failed ({})", path.display(), os_text(&error))]
         })?;

@@ -1,7 +1,6 @@
-//! The process around the server: limits, user, working directory, pid file, going to the background.
+//! The process around the server: limits, user, working directory, going to the background.
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{Gid, Uid, User, chdir, geteuid, initgroups, setgid, setuid};
@@ -31,13 +30,11 @@ pub fn apply_limits(config: &Config) {
 }
 
 fn set_limit(what: &str, resource: Resource, value: u64) {
-    let hard = getrlimit(resource).map_or(value, |(_, hard)| hard.max(value));
+    let hard = getrlimit(resource).map_or(value, |(_, hard)| hard);
+    let Err(error) = setrlimit(resource, value, hard.max(value)) else { return };
     // Raising the hard limit takes privileges; without them the soft limit goes as far as it can.
-    if setrlimit(resource, value, hard).is_err()
-        && let Err(error) = setrlimit(resource, value.min(hard), hard.min(value))
-    {
-        event::limit_not_set(what, &error);
-    }
+    event::limit_not_set(what, &error);
+    let _ = setrlimit(resource, value.min(hard), hard);
 }
 
 /// Gives up root for the configured user, with all supplementary groups. Files and directories in `owned` are
@@ -64,38 +61,11 @@ pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), String>
     setgid(gid).map_err(|e| format!("setgid({gid}) failed ({e})"))?;
     initgroups(&name, gid).map_err(|e| format!("initgroups({gid}) failed ({e})"))?;
     setuid(uid).map_err(|e| format!("setuid({uid}) failed ({e})"))?;
+    // The kernel writes no core of a process that has changed its user, unless it is told to.
+    if let Err(error) = nix::sys::prctl::set_dumpable(true) {
+        event::limit_not_set("prctl(PR_SET_DUMPABLE)", &error);
+    }
     Ok(())
-}
-
-/// The pid file, removed when it goes.
-#[derive(Debug)]
-pub struct PidFile {
-    path: PathBuf,
-}
-
-impl PidFile {
-    /// Writes our number. An error is the path and why.
-    pub fn create(path: &Path) -> io::Result<Self> {
-        let mut file = std::fs::File::create(path)?;
-        writeln!(file, "{}", std::process::id())?;
-        Ok(PidFile { path: path.to_owned() })
-    }
-
-    /// The process number in a pid file.
-    pub fn read(path: &Path) -> io::Result<i32> {
-        let text = std::fs::read_to_string(path)?;
-        let pid = text.trim().parse().ok().filter(|pid| *pid > 0);
-        pid.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "invalid PID number"))
-    }
-}
-
-impl Drop for PidFile {
-    fn drop(&mut self) {
-        // Another instance may have written its own in the meantime.
-        if PidFile::read(&self.path).is_ok_and(|pid| pid as u32 == std::process::id()) {
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
 }
 
 /// The account that a server started as root gives up its privileges for where none is configured.

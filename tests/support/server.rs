@@ -88,16 +88,18 @@ impl Server {
 
     /// As [`Server::start`], in a prefix that was prepared.
     pub fn start_in(prefix: Prefix, conf: &Conf) -> Self {
+        Server::start_with(prefix, conf, |_, _, _| {})
+    }
+
+    /// As [`Server::start_in`]; `prepare` gets the command and the ports of RTMP and HTTP.
+    pub fn start_with(prefix: Prefix, conf: &Conf, prepare: impl FnOnce(&mut Command, u16, u16)) -> Self {
         let (rtmp, http) = (free_port(), free_port());
         fs::write(prefix.conf(), conf.text(rtmp, http, prefix.path())).unwrap();
         let output = |name: &str| Stdio::from(fs::File::create(prefix.path().join(name)).unwrap());
-        let child = prefix
-            .command()
-            .stdin(Stdio::null())
-            .stdout(output("stdout"))
-            .stderr(output("stderr"))
-            .spawn()
-            .unwrap();
+        let mut command = prefix.command();
+        prepare(&mut command, rtmp, http);
+        let child =
+            command.stdin(Stdio::null()).stdout(output("stdout")).stderr(output("stderr")).spawn().unwrap();
         let mut server = Server { rtmp, http, prefix, child };
         until_true("the server says that it has started", || {
             if let Some(status) = server.child.try_wait().unwrap() {

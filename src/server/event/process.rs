@@ -1,5 +1,7 @@
 //! What the server logs about its own life: files that are watched, upgrades, the service manager.
 
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use tracing::{info, warn};
@@ -12,4 +14,55 @@ pub fn configuration_changed() {
 /// The system cannot tell of changes.
 pub fn configuration_not_watched(error: &str, poll: Duration) {
     warn!("conf_watch: {error}; looking every {}s instead", poll.as_secs());
+}
+
+/// A descriptor that the process was started with is no listening socket.
+pub fn socket_not_inherited(index: usize, error: &io::Error) {
+    warn!("inherited socket number {index} cannot be used: {error}");
+}
+
+/// The configuration has no `listen` for a socket that the process was started with.
+pub fn inherited_socket_unused(name: &str) {
+    warn!("inherited socket {name} is closed, no \"listen\" has its address");
+}
+
+/// A new binary was started.
+pub fn upgrade_started(program: &Path, pid: Option<u32>) {
+    let pid = pid.unwrap_or_default();
+    info!(target: "notice", "start new binary process {pid}, program: {}", program.display());
+}
+
+/// A new binary could not be started.
+pub fn upgrade_failed(error: &str) {
+    tracing::error!(target: "alert", "changing binary failed: {error}");
+}
+
+/// An upgrade is under way already.
+pub fn upgrade_ignored(why: &str) {
+    info!(target: "notice", "changing binary signal is ignored: {why}");
+}
+
+/// The process that had taken over has ended.
+pub fn successor_ended(status: &str) {
+    tracing::error!(target: "alert", "new binary process has ended ({status}), this process goes on in its place");
+}
+
+/// The pid file could not be renamed back.
+pub fn pid_file_lost(error: &str) {
+    tracing::error!(target: "alert", "{error}");
+}
+
+/// Connections are accepted again, or no more, on sockets that stay.
+pub fn accepting(on: bool) {
+    info!(target: "notice", "{}", if on { "accepting connections again" } else { "accepting no more connections" });
+}
+
+/// The service manager does not listen.
+pub fn service_not_told(error: &io::Error) {
+    warn!("the service manager was not told: {error}");
+}
+
+/// Worker threads that have not answered: the watchdog is not told that all is well.
+pub fn workers_stuck(count: usize) {
+    tracing::error!("{count} worker threads do not answer, the watchdog is not told that they are alive");
 }

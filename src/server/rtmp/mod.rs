@@ -3,6 +3,7 @@
 //! Media of a player does not pass through here: after `play` is accepted the sending side of the socket
 //! belongs to the worker's delivery loop, and the task only reads, answers pings and waits for the end.
 
+mod farewell;
 pub mod identity;
 pub mod play;
 mod publish;
@@ -66,6 +67,7 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         connected: None,
         part: Part::None,
         leaving: false,
+        farewell: false,
     });
     let reason = match connection.run().await {
         Ok(never) => match never {},
@@ -126,12 +128,16 @@ struct Connection {
     part: Part,
     /// The delivery loop is asked for the sending side: nothing is sent and no event handled until it is back.
     leaving: bool,
+    /// The peer was told that the server drains.
+    farewell: bool,
 }
 
 /// What `connect` settled.
 struct Connected {
     view: AppView,
     identity: Identity,
+    /// The peer understands a request to connect again.
+    reconnects: bool,
 }
 
 /// The connection's part in a stream.
@@ -185,6 +191,7 @@ enum Wake {
     Verdict(Box<Entered>, Result<(), Refused>),
     Close(Reason),
     Delivery,
+    Draining,
     Phase,
 }
 
@@ -226,7 +233,13 @@ impl Connection {
                 Wake::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
                 // As recorded: without a further status.
                 Wake::Close(reason @ Reason::RelayRefused) => return Err(End::Told(reason)),
-                Wake::Close(reason) => return Err(End::Because(reason)),
+                Wake::Close(reason) => {
+                    if reason == Reason::ProcessExit {
+                        self.say_exit();
+                    }
+                    return Err(End::Because(reason));
+                }
+                Wake::Draining => self.say_draining(),
                 Wake::Delivery => self.delivery_ended().await?,
                 Wake::Phase => self.phase_changed()?,
             }
@@ -244,6 +257,7 @@ impl Connection {
             Part::Playing(playing) => (Some(playing.session().clone()), None, Some(playing)),
         };
         let mut shutdown = self.context.shutdown.subscribe();
+        let mut draining = self.context.draining.subscribe();
         let link = session.as_ref().map(|s| s.link.clone());
         let (delivered, phase) = match playing {
             Some(playing) => (link, Some(playing.phase())),
@@ -256,6 +270,9 @@ impl Connection {
             reason = asked_to_close(session.as_deref()) => Ok(Wake::Close(reason)),
             () = sending_ended(delivered.as_deref()) => Ok(Wake::Delivery),
             (entered, verdict) = maybe(pending) => Ok(Wake::Verdict(entered, verdict)),
+            _ = draining.wait_for(|drain| *drain), if !self.farewell && self.connected.is_some() => {
+                Ok(Wake::Draining)
+            }
             () = until(due) => Ok(Wake::Timer),
             () = changed(phase) => Ok(Wake::Phase),
             ready = self.socket.readable(), if !self.leaving => ready.map(|()| Wake::Readable).map_err(End::Io),
@@ -380,7 +397,7 @@ impl Connection {
             trail: trail_of(connect),
             ..Identity::default()
         };
-        self.connected = Some(Connected { view, identity });
+        self.connected = Some(Connected { view, identity, reconnects: farewell::reconnects(connect) });
         Ok(())
     }
 

@@ -1,0 +1,167 @@
+//! The server among processes: its pid file, the service manager, and another process that takes over or that it
+//! replaces.
+
+use super::Server;
+use super::context::Context;
+use super::event;
+use super::listener::Listeners;
+use super::pid_file::PidFile;
+use super::service::Service;
+use super::upgrade::{Launch, Successor};
+
+/// What a server has to do with other processes.
+pub(super) struct Life {
+    pub(super) pid_file: Option<PidFile>,
+    pub(super) launch: Launch,
+    pub(super) service: Service,
+    pub(super) successor: Option<Successor>,
+}
+
+/// Why the wait of [`Life::changed`] has ended.
+enum Change {
+    Alive,
+    SuccessorEnded(String),
+}
+
+impl Life {
+    /// Tells the service manager that we serve.
+    pub(super) fn ready(&self, context: &Context) {
+        self.service.ready(&status(context), self.launch.has_predecessor());
+    }
+
+    /// Tells the service manager what has come of a reload: the service runs either way.
+    pub(super) fn reload_over(&self, context: &Context, refused: bool) {
+        let mut status = status(context);
+        if refused {
+            status.push_str("; the last reload was refused, the log says why");
+        }
+        self.service.ready(&status, false);
+    }
+
+    /// Whether another process accepts on our sockets: their files are its too.
+    pub(super) fn shares_sockets(&self) -> bool {
+        self.successor.is_some() || self.launch.has_predecessor()
+    }
+
+    /// Starts a process that takes over our sockets.
+    pub(super) fn upgrade(&mut self, listeners: &Listeners) {
+        if self.successor.is_some() {
+            return event::process::upgrade_ignored("the new binary runs already");
+        }
+        if self.launch.has_predecessor() {
+            return event::process::upgrade_ignored("the old binary still runs");
+        }
+        if let Err(error) = self.start_successor(listeners) {
+            event::process::upgrade_failed(&error);
+        }
+    }
+
+    fn start_successor(&mut self, listeners: &Listeners) -> Result<(), String> {
+        let sockets = listeners.sockets().map_err(|error| error.to_string())?;
+        if let Some(pid_file) = &mut self.pid_file {
+            pid_file.step_aside()?;
+        }
+        match self.launch.start(sockets) {
+            Ok(successor) => {
+                event::process::upgrade_started(self.launch.program(), successor.pid());
+                self.successor = Some(successor);
+                self.service.step_aside();
+                Ok(())
+            }
+            Err(error) => {
+                self.take_pid_file_back();
+                Err(format!(
+                    "execve() \"{}\" failed ({})",
+                    self.launch.program().display(),
+                    super::os_text(&error)
+                ))
+            }
+        }
+    }
+
+    fn take_pid_file_back(&mut self) {
+        if let Some(Err(error)) = self.pid_file.as_mut().map(PidFile::step_back) {
+            event::process::pid_file_lost(&error);
+        }
+    }
+
+    /// Waits until the process that has taken over ends, and goes on in its place. The service manager is told in
+    /// the meantime that we are alive.
+    pub(super) async fn successor_ended(&mut self, context: &Context) {
+        loop {
+            match self.changed(context).await {
+                Change::Alive => {}
+                Change::SuccessorEnded(how) => {
+                    event::process::successor_ended(&how);
+                    self.successor = None;
+                    self.take_pid_file_back();
+                    self.service.step_back(&status(context));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Tells the service manager that we are alive, for ever.
+    pub(super) async fn keep_alive(&mut self, context: &Context) {
+        loop {
+            self.service.alive(&context.workers).await;
+        }
+    }
+
+    async fn changed(&mut self, context: &Context) -> Change {
+        let ended = async {
+            match &mut self.successor {
+                Some(successor) => match successor.ended().await {
+                    Ok(status) => status.to_string(),
+                    Err(error) => error.to_string(),
+                },
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            how = ended => Change::SuccessorEnded(how),
+            () = self.service.alive(&context.workers) => Change::Alive,
+        }
+    }
+}
+
+impl Server {
+    /// SIGWINCH. While another process has our sockets, they stay open here as well, so that we can go on.
+    pub(super) fn stop_accepting(&mut self) {
+        if self.life.successor.is_some() {
+            self.listeners.pause();
+            event::process::accepting(false);
+        } else {
+            self.listeners.close(!self.life.shares_sockets());
+        }
+    }
+
+    /// SIGHUP while another process has taken over: we accept again, with the configuration as it was, as in nginx.
+    /// Says whether that is so.
+    pub(super) fn resume(&mut self) -> bool {
+        if self.life.successor.is_none() {
+            return false;
+        }
+        self.accept_again();
+        true
+    }
+
+    /// The process that had taken over is gone.
+    pub(super) fn resume_alone(&mut self) {
+        self.accept_again();
+    }
+
+    fn accept_again(&mut self) {
+        match self.listeners.resume(&self.context) {
+            Ok(()) => event::process::accepting(true),
+            Err(error) => event::process::upgrade_failed(&error.to_string()),
+        }
+    }
+}
+
+/// One line about the server for the service manager.
+fn status(context: &Context) -> String {
+    let generation = context.store.generation();
+    format!("Serving, configuration generation {generation}")
+}

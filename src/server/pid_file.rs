@@ -1,0 +1,188 @@
+//! The pid file: tells which process serves, and keeps a second one from serving with the same file.
+//!
+//! A lock on the file says whether its process lives. A number alone would not: numbers are used again, and a
+//! process that was killed leaves its file behind.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::os_text;
+
+/// What a process that is being replaced appends to the name of its pid file, as in nginx.
+const OLD: &str = ".oldbin";
+
+/// A pid file that is ours; removed when dropped.
+#[derive(Debug)]
+pub struct PidFile {
+    path: PathBuf,
+    file: File,
+}
+
+impl PidFile {
+    /// Takes hold of the file, so that no other process can. It is written by [`PidFile::write`], once the process
+    /// has the number that it keeps.
+    ///
+    /// # Errors
+    ///
+    /// A running process has it, or it cannot be opened; the text is for people.
+    pub fn claim(path: &Path) -> Result<PidFile, String> {
+        let failed = |call: &str, error: &io::Error| {
+            format!("{call} \"{}\" failed ({})", path.display(), os_text(error))
+        };
+        for _ in 0..ATTEMPTS {
+            let mut options = OpenOptions::new();
+            let file = options.read(true).write(true).create(true).truncate(false).open(path);
+            let file = file.map_err(|error| failed("open()", &error))?;
+            if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+                // `/dev/null`, say: everybody may have it, and nobody may remove it.
+                return Ok(PidFile { path: path.to_owned(), file });
+            }
+            match file.try_lock() {
+                // A file system without locks: then the sockets have to tell that another one runs.
+                Ok(()) | Err(TryLockError::Error(_)) => {}
+                Err(TryLockError::WouldBlock) => return Err(taken(path)),
+            }
+            let claimed = PidFile { path: path.to_owned(), file };
+            // Its last owner may have removed it in the meantime.
+            if claimed.is_there() {
+                return Ok(claimed);
+            }
+        }
+        Err(taken(path))
+    }
+
+    /// Writes our number.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn write(&mut self) -> io::Result<()> {
+        if self.file.metadata()?.is_file() {
+            self.file.set_len(0)?;
+            self.file.rewind()?;
+        }
+        writeln!(self.file, "{}", std::process::id())
+    }
+
+    /// The process number in a pid file.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file, or no number in it.
+    pub fn read(path: &Path) -> io::Result<i32> {
+        let mut text = String::new();
+        // A number is short; whatever is longer is none.
+        File::open(path)?.take(64).read_to_string(&mut text)?;
+        let pid = text.trim().parse().ok().filter(|pid| *pid > 0);
+        pid.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "invalid PID number"))
+    }
+
+    /// Makes way for the process that takes over.
+    ///
+    /// # Errors
+    ///
+    /// Mostly that we may not write to the directory.
+    pub fn step_aside(&mut self) -> Result<(), String> {
+        let mut old = self.path.clone().into_os_string();
+        old.push(OLD);
+        self.rename(old.into())
+    }
+
+    /// Takes the place again that the other process had.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn step_back(&mut self) -> Result<(), String> {
+        match self.path.to_str().and_then(|path| path.strip_suffix(OLD)) {
+            Some(path) => self.rename(path.into()),
+            None => Ok(()),
+        }
+    }
+
+    fn rename(&mut self, to: PathBuf) -> Result<(), String> {
+        std::fs::rename(&self.path, &to).map_err(|error| {
+            let (from, to) = (self.path.display(), to.display());
+            format!("rename() \"{from}\" to \"{to}\" failed ({})", os_text(&error))
+        })?;
+        self.path = to;
+        Ok(())
+    }
+
+    /// Whether the name still means our file, and it is a file.
+    fn is_there(&self) -> bool {
+        let (Ok(ours), Ok(there)) = (self.file.metadata(), std::fs::metadata(&self.path)) else {
+            return false;
+        };
+        ours.is_file() && (ours.dev(), ours.ino()) == (there.dev(), there.ino())
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // Who has given up root may not remove it; an empty file does not lead to a stranger at least.
+        if self.is_there() && std::fs::remove_file(&self.path).is_err() {
+            let _ = self.file.set_len(0);
+        }
+    }
+}
+
+fn taken(path: &Path) -> String {
+    match PidFile::read(path) {
+        Ok(pid) => format!("\"{}\" belongs to process {pid}, which is running", path.display()),
+        Err(_) => format!("\"{}\" belongs to a process that is starting", path.display()),
+    }
+}
+
+/// How often the file may vanish while we take hold of it.
+const ATTEMPTS: usize = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_process_at_a_time_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pid");
+        // Left behind by somebody who was killed.
+        std::fs::write(&path, "1\n").unwrap();
+        let mut first = PidFile::claim(&path).unwrap();
+        first.write().unwrap();
+        let pid = i32::try_from(std::process::id()).unwrap();
+        assert_eq!(PidFile::read(&path).unwrap(), pid);
+        let refused = PidFile::claim(&path).unwrap_err();
+        assert!(refused.contains(&format!("belongs to process {pid}")), "{refused}");
+        first.step_aside().unwrap();
+        let second = PidFile::claim(&path).unwrap();
+        drop(second);
+        assert!(!path.exists());
+        first.step_back().unwrap();
+        assert_eq!(PidFile::read(&path).unwrap(), pid);
+        drop(first);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_file_of_somebody_else_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pid");
+        let ours = PidFile::claim(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "77\n").unwrap();
+        drop(ours);
+        assert_eq!(PidFile::read(&path).unwrap(), 77);
+    }
+
+    #[test]
+    fn what_is_no_number_is_said_to_be_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pid");
+        for text in ["", "-1", "0", "abc", "99999999999999"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(PidFile::read(&path).is_err(), "{text}");
+        }
+    }
+}

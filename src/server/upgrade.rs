@@ -1,0 +1,104 @@
+//! SIGUSR2: another binary takes over the sockets while this one goes on, as in nginx.
+//!
+//! ```text
+//! USR2 -> the pid file becomes PID.oldbin, the new process starts with the listening sockets; both accept
+//!           | it ends, at its start or later: the pid file is ours again, and we accept if we had stopped
+//!           v
+//! WINCH -> we accept no more; HUP: we accept again, with the configuration as it was
+//! QUIT  -> our sessions end by themselves, then we
+//! ```
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+
+use command_fds::{CommandFdExt, FdMapping};
+use nix::unistd::{Pid, getppid};
+use tokio::process::{Child, Command};
+
+use super::inherited::NGINX;
+
+/// The first descriptor behind the standard ones, where `LISTEN_FDS` begins.
+const FIRST_FD: i32 = 3;
+
+/// How this process was started, so that its successor is started the same way.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    program: PathBuf,
+    args: Vec<OsString>,
+    dir: PathBuf,
+    /// The process that we replace, while it lives.
+    predecessor: Option<Pid>,
+}
+
+/// The process that takes over.
+#[derive(Debug)]
+pub struct Successor {
+    child: Child,
+}
+
+impl Launch {
+    /// Looks at this process; `replaces` tells whether its parent is the process that it replaces. To be called
+    /// before the current directory changes and before the program's file is replaced.
+    ///
+    /// # Errors
+    ///
+    /// Those of the system.
+    pub fn current(replaces: bool) -> io::Result<Launch> {
+        let mut words = std::env::args_os();
+        let dir = std::env::current_dir()?;
+        // A path is kept, not what it links to: an upgrade may change the link.
+        let program = match words.next().map(PathBuf::from) {
+            Some(path) if path.components().count() > 1 || path.is_absolute() => dir.join(path),
+            _ => std::env::current_exe()?,
+        };
+        let predecessor = replaces.then(getppid);
+        Ok(Launch { program, args: words.collect(), dir, predecessor })
+    }
+
+    /// Whether the process that we replace still runs.
+    pub fn has_predecessor(&self) -> bool {
+        // An orphan is given another parent.
+        self.predecessor == Some(getppid())
+    }
+
+    /// Starts the successor with these sockets.
+    ///
+    /// # Errors
+    ///
+    /// The program cannot be started.
+    pub fn start(&self, sockets: Vec<OwnedFd>) -> io::Result<Successor> {
+        let numbers: Vec<i32> = (FIRST_FD..).take(sockets.len()).collect();
+        let mut command = std::process::Command::new(&self.program);
+        command.args(&self.args).current_dir(&self.dir);
+        command.env(NGINX, numbers.iter().map(|fd| format!("{fd};")).collect::<String>());
+        command.env("LISTEN_FDS", sockets.len().to_string());
+        // These name the process that they are meant for, which was us.
+        for name in ["LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID"] {
+            command.env_remove(name);
+        }
+        let mappings = sockets.into_iter().zip(numbers);
+        let mappings = mappings.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
+        command.fd_mappings(mappings).map_err(io::Error::other)?;
+        Ok(Successor { child: Command::from(command).spawn()? })
+    }
+
+    /// The program that an upgrade starts.
+    pub fn program(&self) -> &std::path::Path {
+        &self.program
+    }
+}
+
+impl Successor {
+    /// Its process number.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+}

@@ -1,0 +1,248 @@
+//! SIGUSR2: a new process takes over the sockets, sessions go on in the old one.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::frame::{GOP, Tracks};
+use support::server::{PROGRAM, Prefix, Signal};
+use support::wait::{until, until_true};
+use support::{Conf, Player, Publisher, Server, http, process};
+
+/// A server whose program is a link, which an upgrade can point elsewhere.
+fn start(conf: &Conf) -> (Server, PathBuf) {
+    let prefix = Prefix::new();
+    let program = prefix.path().join("pingosd");
+    symlink(PROGRAM, &program).unwrap();
+    let server = Server::start_with(prefix, conf, |command, _, _| {
+        let args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+        *command = Command::new(&program);
+        command.args(args);
+    });
+    (server, program)
+}
+
+fn pid_file(server: &Server) -> PathBuf {
+    server.prefix().path().join("logs/pingosd.pid")
+}
+
+fn old_pid_file(server: &Server) -> PathBuf {
+    server.prefix().path().join("logs/pingosd.pid.oldbin")
+}
+
+fn number(path: &Path) -> Option<i32> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// A process that nobody else would end.
+struct Successor(i32);
+
+impl Successor {
+    /// The one that the upgrade of `server` has started, once it serves.
+    fn of(server: &Server) -> Self {
+        let successor = Successor(until("the new pid file", || {
+            number(&pid_file(server)).filter(|pid| *pid != server.pid())
+        }));
+        successor.wait_log(server, " started, ");
+        successor
+    }
+
+    fn log(&self, server: &Server) -> Vec<String> {
+        server.log_lines(&format!(" {}#", self.0))
+    }
+
+    #[track_caller]
+    fn wait_log(&self, server: &Server, text: &str) {
+        until_true(&format!("`{text}` of the new process"), || {
+            self.log(server).iter().any(|line| line.contains(text))
+        });
+    }
+}
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        if process::is_running(self.0) {
+            process::signal(self.0, Signal::SIGKILL);
+        }
+    }
+}
+
+#[test]
+fn the_binary_is_replaced_and_no_frame_is_lost() {
+    let conf = Conf::live("cache_time 1s;").with_flv();
+    let (mut server, _) = start(&conf);
+    let feed = Publisher::start(server.rtmp, "old").keep_sending();
+    let players: Vec<Player> = (0..6)
+        .map(|n| match n % 2 {
+            0 => Player::http(server.http, "/flv/old"),
+            _ => Player::start(server.rtmp, "old"),
+        })
+        .collect();
+    players.iter().for_each(Player::wait_key);
+    server.signal(Signal::SIGUSR2);
+    let successor = Successor::of(&server);
+    assert_eq!(number(&old_pid_file(&server)), Some(server.pid()));
+    // Somebody accepts at any time.
+    server.signal(Signal::SIGQUIT);
+    until_true("the old process has stopped accepting", || {
+        server.log_lines("SIGQUIT").iter().any(|line| line.contains(&format!(" {}#", server.pid())))
+    });
+    let mut publisher = Publisher::start(server.rtmp, "new");
+    successor.wait_log(&server, "publishing 'new'");
+    let player = Player::start(server.rtmp, "new");
+    let web = Player::http(server.http, "/flv/new");
+    let last = publisher.send(2 * GOP);
+    player.assert_whole(Tracks::Both, last);
+    web.assert_whole(Tracks::Both, last);
+    assert!(server.is_running(), "its sessions go on");
+    let last = feed.stop().next() - 1;
+    for player in &players {
+        player.assert_whole(Tracks::Both, last);
+    }
+    drop(players);
+    assert!(server.wait_exit().success());
+    assert!(!old_pid_file(&server).exists());
+    assert_eq!(number(&pid_file(&server)), Some(successor.0));
+    // The command line speaks to the new one.
+    let told = server.prefix().command().args(["-s", "reload"]).output().unwrap();
+    assert!(told.status.success(), "{told:?}");
+    successor.wait_log(&server, " reloaded, generation ");
+    let last = publisher.send(GOP);
+    player.assert_whole(Tracks::Both, last);
+    process::signal(successor.0, Signal::SIGTERM);
+    until_true("the new process ends", || !pid_file(&server).exists());
+}
+
+#[test]
+fn new_connections_are_served_at_any_moment_of_an_upgrade() {
+    let conf = Conf::live("").http_server("return 200 here;");
+    let (mut server, _) = start(&conf);
+    let port = server.http;
+    let asking = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let asked = std::thread::spawn({
+        let asking = asking.clone();
+        move || {
+            let mut count = 0;
+            while asking.load(std::sync::atomic::Ordering::Relaxed) {
+                assert_eq!(http::get(port, "/").text(), "here");
+                count += 1;
+            }
+            count
+        }
+    });
+    server.signal(Signal::SIGUSR2);
+    let _successor = Successor::of(&server);
+    server.signal(Signal::SIGQUIT);
+    assert!(server.wait_exit().success());
+    assert_eq!(http::get(port, "/").text(), "here");
+    asking.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert!(asked.join().unwrap() > 0);
+}
+
+#[test]
+fn a_binary_that_does_not_start_changes_nothing() {
+    let conf = Conf::live("");
+    let (mut server, program) = start(&conf);
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let player = Player::start(server.rtmp, "s");
+    for broken in ["/bin/false", "/no/such/program", "/etc/passwd"] {
+        let before = server.log_lines("[alert]").len();
+        fs::remove_file(&program).unwrap();
+        symlink(broken, &program).unwrap();
+        server.signal(Signal::SIGUSR2);
+        until_true("it is told", || server.log_lines("[alert]").len() > before);
+        until_true("the pid file is back", || number(&pid_file(&server)) == Some(server.pid()));
+        assert!(!old_pid_file(&server).exists());
+    }
+    // Nor does one that finds a mistake in the configuration.
+    fs::remove_file(&program).unwrap();
+    symlink(PROGRAM, &program).unwrap();
+    server.rewrite(&Conf::new("no_such_directive;"));
+    let before = server.log_lines("[alert]").len();
+    server.signal(Signal::SIGUSR2);
+    until_true("it is told", || server.log_lines("[alert]").len() > before);
+    until_true("the pid file is back", || number(&pid_file(&server)) == Some(server.pid()));
+    server.reload(&conf);
+    let last = publisher.send(2 * GOP);
+    player.assert_whole(Tracks::Both, last);
+    Player::start(server.rtmp, "s");
+    // And then it works.
+    server.signal(Signal::SIGUSR2);
+    let _successor = Successor::of(&server);
+    assert!(server.is_running());
+}
+
+#[test]
+fn an_upgrade_can_be_taken_back() {
+    let conf = Conf::live("");
+    let (server, _) = start(&conf);
+    server.signal(Signal::SIGUSR2);
+    let successor = Successor::of(&server);
+    server.signal(Signal::SIGUSR2);
+    server.wait_log("the new binary runs already");
+    process::signal(successor.0, Signal::SIGUSR2);
+    successor.wait_log(&server, "the old binary still runs");
+    server.signal(Signal::SIGWINCH);
+    server.wait_log("accepting no more connections");
+    Publisher::start(server.rtmp, "new").leave();
+    successor.wait_log(&server, "publishing 'new'");
+    // Back: the old one accepts again, the new one goes.
+    server.signal(Signal::SIGHUP);
+    server.wait_log("accepting connections again");
+    process::signal(successor.0, Signal::SIGQUIT);
+    server.wait_log("new binary process has ended");
+    until_true("the pid file is back", || number(&pid_file(&server)) == Some(server.pid()));
+    Publisher::start(server.rtmp, "again").leave();
+    until_true("the old process serves", || {
+        let old = format!(" {}#", server.pid());
+        server.log_lines("publishing 'again'").iter().any(|line| line.contains(&old))
+    });
+    server.reload(&conf);
+}
+
+#[test]
+fn a_successor_that_dies_leaves_the_sockets_to_the_old_process() {
+    let (server, _) = start(&Conf::live("").http_server("listen unix:{dir}/web; return 200 here;"));
+    server.signal(Signal::SIGUSR2);
+    let successor = Successor::of(&server);
+    server.signal(Signal::SIGWINCH);
+    server.wait_log("accepting no more connections");
+    process::signal(successor.0, Signal::SIGKILL);
+    server.wait_log("this process goes on in its place");
+    until_true("the pid file is back", || number(&pid_file(&server)) == Some(server.pid()));
+    Publisher::start(server.rtmp, "s").leave();
+    assert!(std::os::unix::net::UnixStream::connect(server.prefix().path().join("web")).is_ok());
+}
+
+#[test]
+fn unix_sockets_move_to_the_new_process() {
+    let (mut server, _) = start(&Conf::live("").http_server("listen unix:{dir}/web; return 200 here;"));
+    let path = server.prefix().path().join("web");
+    server.signal(Signal::SIGUSR2);
+    let successor = Successor::of(&server);
+    assert!(server.stop().success());
+    assert!(std::os::unix::net::UnixStream::connect(&path).is_ok());
+    process::signal(successor.0, Signal::SIGTERM);
+    until_true("the socket is removed by who has it", || !path.exists());
+}
+
+#[test]
+fn an_upgraded_server_can_be_upgraded() {
+    let (mut server, _) = start(&Conf::live(""));
+    server.signal(Signal::SIGUSR2);
+    let second = Successor::of(&server);
+    assert!(server.stop().success());
+    until_true("the second is alone", || !old_pid_file(&server).exists());
+    process::signal(second.0, Signal::SIGUSR2);
+    let third = Successor(until("the third's pid file", || {
+        number(&pid_file(&server)).filter(|pid| *pid != second.0)
+    }));
+    third.wait_log(&server, " started, ");
+    process::signal(second.0, Signal::SIGTERM);
+    until_true("the third is alone", || !old_pid_file(&server).exists());
+    Publisher::start(server.rtmp, "s").leave();
+    third.wait_log(&server, "publishing 's'");
+}
