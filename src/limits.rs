@@ -72,6 +72,22 @@ pub const READS_PER_TURN: usize = 4;
 /// Slices in one vectored write. Above some dozens nothing is gained; the system's bound is 1,024.
 pub const WRITE_SLICES: usize = 64;
 
+/// Payload bytes after which a batch of `send_delay` is sent, however young it is. More than this does not make a send
+/// cheaper, and a player's socket buffer would have to hold it.
+pub const BATCH_BYTES: usize = 64 * 1024;
+
+/// Longest `send_delay`. Above some hundred milliseconds nothing is gained.
+pub const SEND_DELAY: Duration = Duration::from_secs(10);
+
+/// Slices in the first write of a player: answer, headers and the cached group of pictures leave together.
+pub const START_SLICES: usize = 192;
+
+/// Players served before other tasks of their worker get their turn.
+pub const PLAYERS_PER_TURN: usize = 128;
+
+/// How long a player that has to leave may take for what it was to be sent.
+pub const LEAVE_GRACE: Duration = Duration::from_secs(1);
+
 /// Byte strings that may wait for a player at a message boundary: headers and a burst of control
 /// messages. A peer that makes us answer more than that without reading is given up.
 pub const PLAYER_PENDING_SLICES: usize = 256;
@@ -82,6 +98,10 @@ pub const PLAYER_CONTROL_BYTES: usize = 1024 * 1024;
 /// Milliseconds of media a player may be behind, beside `out_queue` and on top of `cache_time`. Older media
 /// is of no use to somebody who watches live.
 pub const PLAYER_LAG_MS: u32 = 15_000;
+
+// What waits by `send_delay` must not count as being behind.
+const _: () = assert!(SEND_DELAY.as_millis() < PLAYER_LAG_MS as u128);
+const _: () = assert!(WRITE_SLICES <= START_SLICES && START_SLICES + 32 <= PLAYER_PENDING_SLICES);
 
 /// Payload bytes one stream keeps, whatever `cache_time` and `out_queue` say.
 pub const STREAM_CACHE_BYTES: usize = 128 * 1024 * 1024;

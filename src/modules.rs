@@ -18,6 +18,7 @@ pub static MODULES: &[&Module] = &[
     &module::rtmp::conf::MODULE,
     &module::live::conf::MODULE,
     &module::gop::conf::MODULE,
+    &module::delivery::conf::MODULE,
     &module::codec::conf::MODULE,
     &module::access::conf::MODULE,
     &module::notify::main_conf::MODULE,

@@ -17,8 +17,8 @@ use crate::module::http::response::Return;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
 use crate::module::{
-    access, client, codec, core, events, gop, headers, hls, hls2, http, live, mpegts, notify, relay,
-    resolver, rtmp,
+    access, client, codec, core, delivery, events, gop, headers, hls, hls2, http, live, mpegts, notify,
+    relay, resolver, rtmp,
 };
 
 /// Everything a configuration says.
@@ -121,6 +121,8 @@ pub struct Application {
     pub hls2: hls2::conf::Conf,
     /// Metadata.
     pub codec: codec::conf::Conf,
+    /// How media leaves for players.
+    pub delivery: delivery::conf::Current,
     /// Who may publish and play.
     pub access: access::conf::Current,
     /// Notifications.

@@ -73,6 +73,7 @@ fn resolve_application(builder: &mut Builder<'_>, blocks: &[&Block; 3]) -> Appli
         hls: builder.resolve(blocks),
         hls2: builder.resolve(blocks),
         codec: builder.resolve(blocks),
+        delivery: builder.resolve(blocks),
         access: builder.resolve(blocks),
         notify: builder.resolve(blocks),
         relay: builder.resolve(blocks),

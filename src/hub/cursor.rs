@@ -51,9 +51,37 @@ pub enum Progress {
     Blocked,
 }
 
+/// Why a player was moved forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Behind {
+    /// More packets than `out_queue` waited for it.
+    Queue = 1,
+    /// What waited for it was too old.
+    Time,
+    /// The worker itself came too late for what the player was to be sent.
+    Lost,
+    /// `low_latency` wants the newest key frame.
+    Latency,
+}
+
+impl Behind {
+    /// As logs and statistics say it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Behind::Queue => "out_queue",
+            Behind::Time => "too old",
+            Behind::Lost => "worker too slow",
+            Behind::Latency => "low_latency",
+        }
+    }
+}
+
 /// A player that fell too far behind was moved forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skipped {
+    /// Why.
+    pub why: Behind,
     /// Packets left out.
     pub packets: u64,
     /// Milliseconds of media left out.
@@ -113,6 +141,12 @@ impl Cursor {
             && self.control_bytes <= limits::PLAYER_CONTROL_BYTES
     }
 
+    /// Takes up what is due below `limit`, so that what is queued next goes behind it; a player that is far behind
+    /// gets it sooner.
+    pub fn take_up(&mut self, backlog: &Backlog, limit: u64) {
+        self.refill(backlog, limit);
+    }
+
     /// What is still on its way: the rest of a message, and what was queued behind it.
     pub fn into_pending(self) -> VecDeque<Bytes> {
         self.pending
@@ -128,12 +162,23 @@ impl Cursor {
         &self.settings
     }
 
+    /// No longer holds packets back: no more will come for it.
+    pub fn uncork(&mut self) {
+        self.settings.cork = 0;
+    }
+
+    /// Whether the player has had its first frame: of a stream with video, a key frame.
+    pub fn has_begun(&self, has_video: bool) -> bool {
+        self.headers.is_none() && !(self.need_key && has_video)
+    }
+
     /// Whether the player takes the very bytes that all others of its container take, starting at `seq`.
     /// `kinds` are the kinds among them ([`kinds_of`]).
     pub fn is_steady(&self, seq: u64, kinds: u8) -> bool {
         self.next == seq
             && self.pending.is_empty()
-            && !self.need_key
+            // Who waits for a key frame is steady as long as there is no video.
+            && !(self.need_key && kinds & bit(MediaKind::Video) != 0)
             && !self.hold_audio
             && self.headers.is_none()
             && self.settings.cork == 0
@@ -158,28 +203,23 @@ impl Cursor {
         }
     }
 
-    /// Sends what is due until the socket is full.
+    /// Sends what is due below `limit` until the socket is full.
     ///
     /// `sink` is a vectored write; `WouldBlock` means full, any other error ends the player.
     pub fn write(
         &mut self,
         backlog: &Backlog,
+        limit: u64,
         sink: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
     ) -> io::Result<(Progress, usize)> {
         let mut total = 0;
         loop {
-            self.refill(backlog);
+            self.refill(backlog, limit);
             if self.pending.is_empty() {
                 return Ok((Progress::CaughtUp, total));
             }
-            let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES];
-            let mut offered = 0;
-            let count = self.pending.len().min(slices.len());
-            for (slot, bytes) in slices.iter_mut().zip(&self.pending) {
-                *slot = IoSlice::new(bytes);
-                offered += bytes.len();
-            }
-            let written = match sink(&slices[..count]) {
+            let offered: usize = self.pending.iter().take(limits::START_SLICES).map(Bytes::len).sum();
+            let written = match self.offer(sink) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => written,
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok((Progress::Blocked, total)),
@@ -194,28 +234,48 @@ impl Cursor {
         }
     }
 
+    /// One write of what is on its way.
+    fn offer(&self, sink: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
+        let all = self.pending.iter().take(limits::START_SLICES).map(|bytes| IoSlice::new(bytes));
+        if self.pending.len() > limits::WRITE_SLICES {
+            return sink(&all.collect::<Vec<_>>());
+        }
+        let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES];
+        let mut count = 0;
+        for (slot, slice) in slices.iter_mut().zip(all) {
+            *slot = slice;
+            count += 1;
+        }
+        sink(&slices[..count])
+    }
+
     /// Moves a player forward that is too far behind: to the newest key frame in the backlog, else to the end,
     /// where it waits for one. `latest` moves it to a new key frame whenever it is behind (`low_latency`).
     pub fn skip_if_behind(&mut self, backlog: &Backlog, stream: &Stream) -> Option<Skipped> {
         let behind = backlog.end().saturating_sub(self.next);
         let lost = backlog.base().saturating_sub(self.next);
-        let over = behind > self.settings.out_queue
-            || backlog.span_from(self.next) > limits::PLAYER_LAG_MS + self.settings.start.cache_time
-            || lost > 0;
-        let latest = self.settings.start.low_latency && self.settings.start.cache_time > 0;
-        if !over && !latest {
+        let most = limits::PLAYER_LAG_MS.saturating_add(self.settings.start.cache_time);
+        let why = if lost > 0 {
+            Behind::Lost
+        } else if behind > self.settings.out_queue {
+            Behind::Queue
+        } else if backlog.span_from(self.next) > most {
+            Behind::Time
+        } else if self.settings.start.low_latency && self.settings.start.cache_time > 0 {
+            Behind::Latency
+        } else {
             return None;
-        }
+        };
         let key = backlog.newest_key(self.next + 1);
         let target = match key {
             Some(key) => key,
-            None if over => backlog.end(),
+            None if why != Behind::Latency => backlog.end(),
             None => return None,
         };
         // With a key frame at hand but still too much behind it, only the end helps.
         let target = if backlog.end() - target > self.settings.out_queue { backlog.end() } else { target };
         let span = backlog.span_from(self.next).saturating_sub(backlog.span_from(target));
-        let skipped = Skipped { packets: target - self.next, span };
+        let skipped = Skipped { why, packets: target - self.next, span };
         self.next = target;
         self.synced = 0;
         self.need_key = true;
@@ -233,12 +293,13 @@ impl Cursor {
         self.synced = 0;
     }
 
-    /// Queues up to `merge_frame` packets.
-    fn refill(&mut self, backlog: &Backlog) {
+    /// Queues up to `merge_frame` packets below `limit`; at the start as many as one write takes.
+    fn refill(&mut self, backlog: &Backlog, limit: u64) {
         if self.settings.cork > 0 && backlog.end().saturating_sub(self.next) < self.settings.cork {
             return;
         }
-        while self.pending.len() < self.settings.merge_frame {
+        let most = if self.headers.is_some() { limits::START_SLICES } else { self.settings.merge_frame };
+        while self.pending.len() < most && self.next < limit {
             let Some(packet) = backlog.get(self.next) else { return };
             self.next += 1;
             if self.admits(packet) {
@@ -424,7 +485,7 @@ mod tests {
             Ok(n)
         };
         loop {
-            let (progress, _) = cursor.write(backlog, &mut sink).unwrap();
+            let (progress, _) = cursor.write(backlog, u64::MAX, &mut sink).unwrap();
             if progress == Progress::CaughtUp {
                 return out;
             }
@@ -515,7 +576,7 @@ mod tests {
         rig.push([incoming(MediaKind::Video, Class::Key, 0)]);
         let mut first = Vec::new();
         let (progress, _) = cursor
-            .write(&rig.backlog, &mut |slices| {
+            .write(&rig.backlog, u64::MAX, &mut |slices| {
                 if !first.is_empty() {
                     return Err(io::ErrorKind::WouldBlock.into());
                 }
@@ -529,7 +590,7 @@ mod tests {
             rig.push([incoming(MediaKind::Video, class, i * 40)]);
         }
         let skipped = cursor.skip_if_behind(&rig.backlog, &rig.stream).unwrap();
-        assert_eq!(skipped.packets, 19);
+        assert_eq!((skipped.packets, skipped.why), (19, Behind::Queue));
         let mut all = first;
         all.extend(drain(&mut cursor, &rig.backlog, 9));
         let sent = rtmp_messages(&all);

@@ -7,6 +7,7 @@ pub mod codec;
 pub mod control;
 pub mod core;
 pub mod dash;
+pub mod delivery;
 pub mod dynamic;
 pub mod elsewhere;
 pub mod events;

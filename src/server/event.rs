@@ -118,10 +118,11 @@ pub fn published(session: &Session) {
 pub fn player_skipped(conn: u64, stream: &Stream, skipped: Skipped, total: u64) {
     info!(
         conn,
-        "slow player of '{}' skipped {} packets ({} ms), dropped: {total}",
+        "slow player of '{}' skipped {} packets ({} ms), reason: {}, dropped: {total}",
         BStr::new(&stream.key().name),
         skipped.packets,
         skipped.span,
+        skipped.why.name(),
     );
 }
 

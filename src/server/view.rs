@@ -49,6 +49,11 @@ impl AppView {
         &self.held
     }
 
+    /// Number of the configuration in force: what [`AppView::current`] says may be kept until it changes.
+    pub fn generation(&self) -> u64 {
+        self.store.generation()
+    }
+
     /// The application as it is now.
     pub fn current(&self) -> Arc<Application> {
         match AppView::choose(&self.store, &self.listen, &self.host, &self.app) {

@@ -67,6 +67,7 @@ impl Player {
             lead: self.lead(),
             link: session.link.clone(),
             send_timeout: self.view.server().held.timeout.duration(),
+            view: self.view.clone(),
         });
         event::playing(&session);
         let idle = self.view.held().live.idle_streams;
@@ -82,7 +83,13 @@ impl Player {
             _ = shutdown.wait_for(|stop| *stop) => Reason::ProcessExit,
         };
         session.set_reason(reason);
-        worker.delivery.leave(self.stream.id(), session.id);
+        match reason {
+            Reason::StreamEnd | Reason::ProcessExit => {
+                worker.delivery.finish(self.stream.id(), session.id);
+                session.link.ended().await;
+            }
+            _ => worker.delivery.leave(self.stream.id(), session.id),
+        }
         event::played(&session, session.link.dropped_total.load(Ordering::Relaxed));
     }
 

@@ -123,6 +123,10 @@ fn write_client(xml: &mut Xml, client: &Session, publisher: Option<u64>) {
         xml.element("swfurl", BStr::new(&client.identity.swf_url));
     }
     xml.element("dropped", client.link.dropped_total.load(Ordering::Relaxed));
+    if let Some(why) = client.link.skip_reason() {
+        // Not in the original, which does not tell why; only there when packets were left out.
+        xml.element("dropped_reason", why.name());
+    }
     if client.role == Role::Publisher {
         xml.element("publishing", "");
     }

@@ -347,6 +347,7 @@ impl Sending<'_> {
             lead: self.upstream.core.poll_transmit().unwrap_or_default(),
             link: self.session.link.clone(),
             send_timeout: view.server().held.timeout.duration(),
+            view: view.clone(),
         });
         self.upstream.is_lent = true;
     }
@@ -370,10 +371,10 @@ impl Sending<'_> {
         }
     }
 
-    /// Takes the sending side back, so that the stream can be ended behind its last message.
+    /// Takes the sending side back, so that the stream can be ended behind its last message, sent in full.
     async fn finish(mut self) {
         let link = self.session.link.clone();
-        self.worker.delivery.leave(self.push.stream.id(), self.session.id);
+        self.worker.delivery.finish(self.push.stream.id(), self.session.id);
         let finish = async {
             link.ended().await;
             if link.gone().is_some() {

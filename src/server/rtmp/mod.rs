@@ -653,7 +653,10 @@ impl Connection {
         }
         let playing = match std::mem::replace(&mut self.part, Part::None) {
             Part::Playing(playing) => {
-                playing.leave(&self.worker.delivery);
+                match reason {
+                    Reason::StreamEnd | Reason::ProcessExit => playing.finish(&self.worker.delivery).await,
+                    _ => playing.leave(&self.worker.delivery),
+                }
                 true
             }
             _ => false,

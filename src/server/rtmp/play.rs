@@ -53,6 +53,7 @@ impl Playing {
             lead,
             link: session.link.clone(),
             send_timeout: self.view.server().held.timeout.duration(),
+            view: self.view.clone(),
         });
         event::playing(session);
     }
@@ -60,6 +61,12 @@ impl Playing {
     /// Takes the sending side back.
     pub fn leave(&self, delivery: &Delivery) {
         delivery.leave(self.entered.stream().id(), self.session().id);
+    }
+
+    /// Takes the sending side back once the player has what the stream has brought, and waits for it.
+    pub async fn finish(&self, delivery: &Delivery) {
+        delivery.finish(self.entered.stream().id(), self.session().id);
+        self.session().link.ended().await;
     }
 
     /// Sends bytes of the session between two messages of media.

@@ -1,0 +1,244 @@
+//! When media leaves: at once, or collected for a while so that many packets cost one send.
+//!
+//! What fan-out costs is the number of sends. A player that waits is sent everything at fixed moments, one
+//! `delay` apart. Its phase shifts these moments, and players are spread over [`PHASES`] of them, so that a
+//! worker does not stand still first and then sends to all players in a row.
+//!
+//! ```text
+//! phase 0  |---------------|---------------|      delay: from | to |
+//! phase 1    |---------------|---------------|
+//! phase 2      |---------------|---------------|
+//! ```
+//!
+//! Times are handed in, so that tests need no clock.
+
+use std::time::{Duration, Instant};
+
+use crate::limits;
+
+/// Moments within one delay at which some of the players are served.
+pub const PHASES: usize = 8;
+
+/// What some players have not been sent yet, as far as it decides whether they can go on waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    packets: usize,
+    bytes: usize,
+    /// Codec headers or metadata are among it.
+    header: bool,
+}
+
+/// The moments at which one worker sends to waiting players.
+#[derive(Clone, Copy, Debug)]
+pub struct Grid {
+    origin: Instant,
+}
+
+/// Measures how busy a worker is.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadMeter {
+    since: Instant,
+    busy: Duration,
+}
+
+/// The delay of `send_delay auto`: longer while the worker is busy, shorter while it is not.
+///
+/// A longer delay makes fewer sends and therefore less load, so the two bounds are further apart than one step
+/// can move the load: between them the delay stays as it is and does not swing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AutoDelay {
+    delay: Duration,
+}
+
+impl Waiting {
+    /// Adds a packet of that many payload bytes.
+    pub fn add(&mut self, bytes: usize, header: bool) {
+        self.packets += 1;
+        self.bytes += bytes;
+        self.header |= header;
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.packets == 0
+    }
+
+    /// Whether it has to go now, whatever the delay.
+    pub fn is_due(&self) -> bool {
+        self.header || self.bytes >= limits::BATCH_BYTES || self.packets >= limits::WRITE_SLICES
+    }
+}
+
+impl Grid {
+    /// `origin` is any moment that is not later than those asked about.
+    pub fn new(origin: Instant) -> Self {
+        Grid { origin }
+    }
+
+    /// When a player of `phase` is sent what came at `now`: later than `now`, at most `delay` later. At once without
+    /// a delay.
+    pub fn due(&self, phase: usize, delay: Duration, now: Instant) -> Instant {
+        let step = delay.as_nanos();
+        if step == 0 {
+            return now;
+        }
+        let elapsed = now.saturating_duration_since(self.origin).as_nanos();
+        let shift = step * (phase % PHASES) as u128 / PHASES as u128;
+        // Counted from one delay before the origin, so that nothing is negative.
+        let past = (elapsed + step - shift) % step;
+        now + Duration::from_nanos(u64::try_from(step - past).unwrap_or(u64::MAX))
+    }
+}
+
+impl LoadMeter {
+    /// Time over which load is measured.
+    const WINDOW: Duration = Duration::from_millis(100);
+
+    /// Begins at `now`, when the worker has been busy for `busy` altogether.
+    pub fn new(now: Instant, busy: Duration) -> Self {
+        LoadMeter { since: now, busy }
+    }
+
+    /// Once per window: the share of its time that the worker was busy, 0 to 1. `busy` is counted as in
+    /// [`LoadMeter::new`].
+    pub fn sample(&mut self, now: Instant, busy: Duration) -> Option<f64> {
+        let window = now.saturating_duration_since(self.since);
+        if window < Self::WINDOW {
+            return None;
+        }
+        let share = busy.saturating_sub(self.busy).as_secs_f64() / window.as_secs_f64();
+        *self = LoadMeter { since: now, busy };
+        Some(share.min(1.0))
+    }
+}
+
+impl AutoDelay {
+    /// Load above which the delay grows.
+    const BUSY: f64 = 0.6;
+    /// Load below which it shrinks. A step changes load by [`AutoDelay::GROWTH`] at most, which must not lead from one
+    /// bound to the other.
+    const IDLE: f64 = 0.3;
+    /// What the delay is multiplied with to grow, and divided by to shrink.
+    const GROWTH: f64 = 1.5;
+    /// The first delay, and the one below which there is none.
+    const LEAST: Duration = Duration::from_millis(5);
+
+    /// Adapts to the load of a window. `max` is the longest delay that anybody allows.
+    pub fn adapt(&mut self, load: f64, max: Duration) {
+        if load > Self::BUSY {
+            self.delay = self.delay.mul_f64(Self::GROWTH).max(Self::LEAST);
+        } else if load < Self::IDLE {
+            self.delay = self.delay.div_f64(Self::GROWTH);
+            if self.delay < Self::LEAST {
+                self.delay = Duration::ZERO;
+            }
+        }
+        self.delay = self.delay.min(max);
+    }
+
+    /// The delay now.
+    pub fn delay(&self) -> Duration {
+        self.delay
+    }
+}
+
+const _: () = assert!(AutoDelay::IDLE * AutoDelay::GROWTH < AutoDelay::BUSY);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn what_comes_waits_for_the_next_moment_of_its_phase() {
+        let origin = Instant::now();
+        let grid = Grid::new(origin);
+        let due = |phase, at: u32| (grid.due(phase, 40 * MS, origin + at * MS) - origin).as_millis();
+        assert_eq!([due(0, 0), due(0, 1), due(0, 39), due(0, 40)], [40, 40, 40, 80]);
+        assert_eq!([due(3, 0), due(3, 14), due(3, 15), due(3, 16)], [15, 15, 55, 55]);
+    }
+
+    #[test]
+    fn nothing_waits_longer_than_the_delay_and_phases_are_apart() {
+        let origin = Instant::now();
+        let grid = Grid::new(origin);
+        for delay in [MS, 5 * MS, 40 * MS, 333 * MS] {
+            for at in (0..5000).step_by(7) {
+                let now = origin + Duration::from_micros(at * 100);
+                let dues: std::collections::BTreeSet<Instant> =
+                    (0..PHASES).map(|phase| grid.due(phase, delay, now)).collect();
+                assert_eq!(dues.len(), PHASES);
+                assert!(dues.iter().all(|due| *due > now && *due <= now + delay));
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_delay_everything_goes_at_once() {
+        let now = Instant::now();
+        assert_eq!(Grid::new(now).due(5, Duration::ZERO, now + MS), now + MS);
+    }
+
+    #[test]
+    fn headers_and_full_batches_do_not_wait() {
+        let mut waiting = Waiting::default();
+        assert!(waiting.is_empty() && !waiting.is_due());
+        waiting.add(1000, false);
+        assert!(!waiting.is_empty() && !waiting.is_due());
+        let mut with_header = waiting;
+        with_header.add(40, true);
+        assert!(with_header.is_due());
+        let mut large = waiting;
+        large.add(limits::BATCH_BYTES - 1000, false);
+        assert!(large.is_due());
+        for _ in 1..limits::WRITE_SLICES {
+            waiting.add(1, false);
+        }
+        assert!(waiting.is_due());
+    }
+
+    #[test]
+    fn load_is_the_busy_share_of_a_window() {
+        let start = Instant::now();
+        let mut meter = LoadMeter::new(start, 3 * MS);
+        assert_eq!(meter.sample(start + 99 * MS, 50 * MS), None);
+        assert_eq!(meter.sample(start + 100 * MS, 53 * MS), Some(0.5));
+        assert_eq!(meter.sample(start + 300 * MS, 53 * MS), Some(0.0));
+    }
+
+    #[test]
+    fn the_delay_grows_under_load_up_to_its_bound_and_goes_again() {
+        let mut auto = AutoDelay::default();
+        auto.adapt(0.2, 100 * MS);
+        assert_eq!(auto.delay(), Duration::ZERO);
+        let mut grown = Vec::new();
+        for _ in 0..12 {
+            auto.adapt(0.9, 100 * MS);
+            grown.push(auto.delay());
+        }
+        assert!(grown.is_sorted() && grown[0] == 5 * MS);
+        assert_eq!(grown.last(), Some(&(100 * MS)));
+        auto.adapt(0.45, 100 * MS);
+        assert_eq!(auto.delay(), 100 * MS);
+        for _ in 0..12 {
+            auto.adapt(0.1, 100 * MS);
+        }
+        assert_eq!(auto.delay(), Duration::ZERO);
+    }
+
+    /// A worker whose load is half fixed and half by the number of sends, as a batch every `delay` makes them.
+    #[test]
+    fn the_delay_settles_under_steady_load() {
+        let mut auto = AutoDelay::default();
+        let mut delays = Vec::new();
+        for _ in 0..100 {
+            let gap = auto.delay().max(15 * MS);
+            auto.adapt(0.2 + 0.7 * 0.015 / gap.as_secs_f64(), Duration::from_secs(1));
+            delays.push(auto.delay());
+        }
+        let settled = &delays[50..];
+        assert!(settled.iter().all(|delay| delay == &settled[0]), "{settled:?}");
+        assert!(settled[0] > 15 * MS && settled[0] < 100 * MS, "{settled:?}");
+    }
+}

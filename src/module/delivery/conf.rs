@@ -1,0 +1,71 @@
+//! Directives of delivery.
+
+use std::time::Duration;
+
+use crate::conf::context::RTMP_ALL;
+use crate::conf::directive::directives;
+use crate::conf::{Args, Arity, Msec, Problem, Scene, Value, number};
+use crate::limits;
+
+/// `max=` where it is not given: a third of the delay of servers that always collect, at their cost.
+const AUTO_MAX: Duration = Duration::from_millis(100);
+
+const CAPTION: &str = "a time, or auto and perhaps max=time";
+
+/// How long media may wait so that more of it leaves in one write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendDelay {
+    /// Always so long; zero sends at once.
+    Fixed(Duration),
+    /// Grows with the load of the worker, up to `max`.
+    Auto {
+        /// Never longer.
+        max: Duration,
+    },
+}
+
+directives! {
+    /// How media leaves for players.
+    module "delivery";
+    live as Current {
+        /// Collects media for players up to this long, so that it leaves in fewer, larger writes; 0 sends at once.
+        /// `auto` waits the longer the busier the worker is, not at all on an idle one, at most `max` (100ms).
+        /// A new player's first key frame, codec headers and metadata never wait.
+        "send_delay" => send_delay: SendDelay = "0", in RTMP_ALL;
+    }
+}
+
+impl Value for SendDelay {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "time | auto [max=time]".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<SendDelay, Problem> {
+        let (first, rest) = (args.first(), args.words.get(1));
+        if !first.is("auto") {
+            if rest.is_some() {
+                return Err(args.refuse("invalid value").caption(CAPTION));
+            }
+            return bounded(args, Msec::parse(args, scene)?).map(SendDelay::Fixed);
+        }
+        let max = match rest {
+            None => AUTO_MAX,
+            Some(word) => {
+                let time = word.bytes.strip_prefix(b"max=").and_then(number::msec);
+                let refused = || args.refuse("invalid value").caption(CAPTION);
+                bounded(args, Msec(time.ok_or_else(refused)?))?
+            }
+        };
+        Ok(SendDelay::Auto { max })
+    }
+}
+
+fn bounded(args: &Args<'_>, time: Msec) -> Result<Duration, Problem> {
+    if time.duration() <= limits::SEND_DELAY {
+        return Ok(time.duration());
+    }
+    let caption = format!("at most {}s", limits::SEND_DELAY.as_secs());
+    Err(args.refuse("invalid value").caption(caption))
+}

@@ -1,0 +1,3 @@
+//! How media leaves for players.
+
+pub mod conf;

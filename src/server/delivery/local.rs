@@ -1,0 +1,375 @@
+//! A stream and its players, as one worker serves them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::Join;
+use super::link::Gone;
+use super::player::{Player, Shared};
+use crate::hub::backlog::Backlog;
+use crate::hub::cursor::{Cursor, Progress, kinds_of};
+use crate::hub::pace::{Grid, PHASES, Waiting};
+use crate::hub::packet::{Class, Packet};
+use crate::hub::stream::{Stream, Wake};
+use crate::limits;
+use crate::module::delivery::conf::SendDelay;
+use crate::server::event;
+use crate::server::view::AppView;
+use crate::wire::MediaKind;
+
+/// See the module's documentation.
+pub(super) struct LocalStream {
+    stream: Arc<Stream>,
+    /// Through which the configuration is seen; the newest player's.
+    view: AppView,
+    /// Of which `send_delay` was read.
+    generation: u64,
+    send_delay: SendDelay,
+    backlog: Backlog,
+    /// Players in the order of service: those served at once, then a group per phase.
+    groups: [Group; GROUPS],
+    has_video: bool,
+    /// Scratch for fetching.
+    fetched: Vec<Arc<Packet>>,
+}
+
+/// Players that are served together.
+#[derive(Default)]
+pub(super) struct Group {
+    players: Vec<Player>,
+    /// Steady players have been sent everything below this number.
+    sent: u64,
+    /// Lowest number that a player has yet to be sent.
+    keep: u64,
+    /// Of what came since `sent`.
+    waiting: Waiting,
+    /// When it is served next; `None` while nothing waits.
+    due: Option<Instant>,
+    /// Players whose socket was full when last tried.
+    blocked: usize,
+}
+
+/// Players that have not begun, relays and whoever is to leave: served as soon as something comes.
+const PROMPT: usize = 0;
+const GROUPS: usize = 1 + PHASES;
+
+/// What a worker counts over all of its streams.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    /// Players whose socket was full when last tried.
+    pub(super) blocked: usize,
+    /// Players that have got a phase, to spread them.
+    phased: usize,
+}
+
+/// What is done with a group's players.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Everything that has come.
+    Batch,
+    /// Those whose socket was full are sent what the others have been sent already.
+    Retry,
+}
+
+/// A group of a stream whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Round {
+    group: usize,
+    turn: Turn,
+    now: Instant,
+    /// The player that comes next.
+    index: usize,
+}
+
+impl Group {
+    /// Returns the player's place.
+    fn push(&mut self, player: Player) -> usize {
+        let next = player.cursor.next();
+        self.keep = if self.players.is_empty() { next } else { self.keep.min(next) };
+        self.players.push(player);
+        self.players.len() - 1
+    }
+}
+
+impl LocalStream {
+    /// Serves `stream` from now on.
+    pub(super) fn attach(stream: &Arc<Stream>, view: &AppView, worker: usize, wake: Arc<dyn Wake>) -> Self {
+        let base = stream.attach(worker, wake);
+        LocalStream {
+            stream: stream.clone(),
+            view: view.clone(),
+            generation: 0,
+            send_delay: SendDelay::Fixed(Duration::ZERO),
+            backlog: Backlog::starting_at(base),
+            groups: Default::default(),
+            has_video: false,
+            fetched: Vec::new(),
+        }
+    }
+
+    /// Takes a player.
+    pub(super) fn join(&mut self, join: Join, now: Instant) {
+        let Join { session, stream, socket, settings, lead, link, send_timeout, view } = join;
+        let joined = stream.join(settings.start, self.backlog.base());
+        self.has_video |= joined.headers.video.is_some();
+        self.backlog.prepend(joined.older.iter().cloned());
+        self.view = view;
+        self.generation = 0;
+        self.groups[PROMPT].push(Player {
+            session,
+            socket,
+            cursor: Cursor::join(settings, &joined, lead),
+            link,
+            bytes_sent: 0,
+            send_timeout,
+            blocked_since: None,
+            leaving: None,
+        });
+        self.groups[PROMPT].due = Some(now);
+    }
+
+    /// Queues bytes of the session itself behind what has come, and sends both.
+    pub(super) fn control(&mut self, session: u64, bytes: Bytes, now: Instant, totals: &mut Totals) {
+        let Some((group, index)) = self.find(session) else { return };
+        let end = self.backlog.end();
+        let player = &mut self.groups[group].players[index];
+        player.cursor.take_up(&self.backlog, end);
+        if !player.cursor.push_control(bytes) {
+            self.groups[group].players.swap_remove(index).link.give_up(Gone::Stalled);
+            return;
+        }
+        self.serve_player(group, index, now, totals);
+    }
+
+    /// Gives a player's sending side back; with `flush` once it has been sent what has come, within
+    /// [`limits::LEAVE_GRACE`].
+    pub(super) fn leave(&mut self, session: u64, flush: bool, now: Instant, totals: &mut Totals) {
+        let Some((group, index)) = self.find(session) else { return };
+        let mut player = self.groups[group].players.swap_remove(index);
+        if flush && player.leaving.is_none() {
+            player.leaving = Some(now + limits::LEAVE_GRACE);
+            player.cursor.uncork();
+            let last = self.groups[PROMPT].push(player);
+            self.serve_player(PROMPT, last, now, totals);
+            return;
+        }
+        player.link.let_go(player.cursor.into_pending());
+    }
+
+    /// Takes what is new of the stream, and decides who is served when: at once or with the others of its phase.
+    /// Returns the moments that are to come.
+    pub(super) fn take_in(
+        &mut self,
+        worker: usize,
+        grid: &Grid,
+        auto: Duration,
+        now: Instant,
+    ) -> impl Iterator<Item = Instant> {
+        self.fetch(worker);
+        let delay = self.delay(auto);
+        let mut dues = [None; GROUPS];
+        for (number, group) in self.groups.iter_mut().enumerate() {
+            if group.players.is_empty() || group.waiting.is_empty() {
+                continue;
+            }
+            if number == PROMPT || delay.is_zero() || group.waiting.is_due() {
+                group.due = Some(now);
+            } else if group.due.is_none() {
+                let due = grid.due(number - 1, delay, now);
+                group.due = Some(due);
+                dues[number] = Some(due);
+            }
+        }
+        dues.into_iter().flatten()
+    }
+
+    /// The next group to be served now.
+    pub(super) fn next_round(&mut self, now: Instant) -> Option<Round> {
+        let group = self.groups.iter().position(|group| group.due.is_some_and(|due| due <= now))?;
+        Some(Round { group, turn: Turn::Batch, now, index: 0 })
+    }
+
+    /// The groups with players whose socket was full.
+    pub(super) fn retries(&self, now: Instant) -> impl Iterator<Item = Round> {
+        let blocked: [bool; GROUPS] = std::array::from_fn(|group| self.groups[group].blocked > 0);
+        (0..GROUPS).filter(move |group| blocked[*group]).map(move |group| Round {
+            group,
+            turn: Turn::Retry,
+            now,
+            index: 0,
+        })
+    }
+
+    /// Serves some players of a group. Returns how many, and what is left of the round.
+    pub(super) fn serve(&mut self, round: Round, totals: &mut Totals) -> (usize, Option<Round>) {
+        let Round { group: number, turn, now, mut index } = round;
+        let end = self.backlog.end();
+        let group = &mut self.groups[number];
+        let first = group.sent.max(self.backlog.base());
+        let kinds = kinds_of(self.backlog.from(first));
+        let limit = if turn == Turn::Batch || number == PROMPT { end } else { group.sent };
+        if index == 0 {
+            group.keep = end;
+            totals.blocked -= std::mem::take(&mut group.blocked);
+        }
+        let mut served = 0;
+        let mut batches: Vec<Shared> = Vec::new();
+        while served < limits::PLAYERS_PER_TURN
+            && let Some(player) = self.groups[number].players.get_mut(index)
+        {
+            let steady = turn == Turn::Batch && first < end && player.cursor.is_steady(first, kinds);
+            let outcome = if steady {
+                let container = player.cursor.settings().container;
+                let at = batches.iter().position(|b| b.is_for(container, first)).unwrap_or_else(|| {
+                    batches.push(Shared::new(container, &self.backlog, first));
+                    batches.len() - 1
+                });
+                player.write_shared(&batches[at])
+            } else if turn == Turn::Batch || player.blocked_since.is_some() {
+                player.catch_up(&self.backlog, limit, &self.stream)
+            } else {
+                Ok(Progress::CaughtUp)
+            };
+            let outcome = outcome.and_then(|progress| player.settle(progress, now));
+            served += 1;
+            index += usize::from(self.settled(number, index, outcome, now, totals));
+        }
+        if index < self.groups[number].players.len() {
+            return (served, Some(Round { index, ..round }));
+        }
+        if turn == Turn::Batch {
+            let group = &mut self.groups[number];
+            (group.sent, group.waiting, group.due) = (end, Waiting::default(), None);
+        }
+        self.release();
+        (served, None)
+    }
+
+    /// Whether nobody is left; the stream is then no longer served.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.groups.iter().all(|group| group.players.is_empty())
+    }
+
+    /// Stops being told of the stream.
+    pub(super) fn detach(self, worker: usize, totals: &mut Totals) {
+        totals.blocked -= self.blocked();
+        self.stream.detach(worker);
+    }
+
+    /// Players whose socket was full when last tried.
+    pub(super) fn blocked(&self) -> usize {
+        self.groups.iter().map(|group| group.blocked).sum()
+    }
+
+    /// The longest delay that `send_delay auto` may come to here.
+    pub(super) fn auto_max(&self) -> Option<Duration> {
+        match self.send_delay {
+            SendDelay::Auto { max } => Some(max),
+            SendDelay::Fixed(_) => None,
+        }
+    }
+
+    fn find(&self, session: u64) -> Option<(usize, usize)> {
+        self.groups.iter().enumerate().find_map(|(number, group)| {
+            Some((number, group.players.iter().position(|player| player.session == session)?))
+        })
+    }
+
+    pub(super) fn fetch(&mut self, worker: usize) {
+        let start = self.stream.fetch(worker, &mut self.fetched);
+        if self.fetched.is_empty() {
+            return;
+        }
+        for packet in &self.fetched {
+            let header = matches!(packet.class(), Class::Metadata | Class::AudioHeader | Class::VideoHeader);
+            self.has_video |= packet.kind() == MediaKind::Video;
+            for group in &mut self.groups {
+                group.waiting.add(packet.payload().len(), header);
+            }
+        }
+        let lost = self.backlog.append(start, self.fetched.drain(..));
+        if lost > 0 {
+            event::packets_lost(&self.stream, lost);
+        }
+    }
+
+    /// `send_delay` as it is now.
+    fn delay(&mut self, auto: Duration) -> Duration {
+        let generation = self.view.generation();
+        if self.generation != generation {
+            self.generation = generation;
+            self.send_delay = self.view.current().delivery.send_delay;
+        }
+        match self.send_delay {
+            SendDelay::Fixed(delay) => delay,
+            SendDelay::Auto { max } => auto.min(max),
+        }
+    }
+
+    /// Serves one player outside of a round.
+    fn serve_player(&mut self, number: usize, index: usize, now: Instant, totals: &mut Totals) {
+        let limit = self.backlog.end();
+        let player = &mut self.groups[number].players[index];
+        let outcome = player.catch_up(&self.backlog, limit, &self.stream);
+        let outcome = outcome.and_then(|progress| player.settle(progress, now));
+        self.settled(number, index, outcome, now, totals);
+    }
+
+    /// Draws the conclusions for one player; returns whether it is still in its place.
+    fn settled(
+        &mut self,
+        number: usize,
+        index: usize,
+        outcome: Result<Progress, Gone>,
+        now: Instant,
+        totals: &mut Totals,
+    ) -> bool {
+        let group = &mut self.groups[number];
+        let player = &group.players[index];
+        let progress = match outcome {
+            Ok(progress)
+                if player.leaving.is_some_and(|due| progress == Progress::CaughtUp || now >= due) =>
+            {
+                let player = group.players.swap_remove(index);
+                player.link.let_go(player.cursor.into_pending());
+                return false;
+            }
+            Ok(progress) => progress,
+            Err(why) => {
+                group.players.swap_remove(index).link.give_up(why);
+                return false;
+            }
+        };
+        let relay = player.cursor.settings().publishes;
+        let begun = progress == Progress::CaughtUp && player.cursor.has_begun(self.has_video);
+        if number == PROMPT && begun && !relay && player.leaving.is_none() {
+            let player = group.players.swap_remove(index);
+            self.admit(player, totals);
+            return false;
+        }
+        // Counted twice if served outside of a round: the next one sets it right.
+        group.blocked += usize::from(progress == Progress::Blocked);
+        totals.blocked += usize::from(progress == Progress::Blocked);
+        group.keep = group.keep.min(player.cursor.next());
+        true
+    }
+
+    /// Gives a player that has begun its phase.
+    fn admit(&mut self, player: Player, totals: &mut Totals) {
+        let group = &mut self.groups[1 + totals.phased % PHASES];
+        totals.phased += 1;
+        if group.players.is_empty() {
+            (group.sent, group.waiting, group.due) = (self.backlog.end(), Waiting::default(), None);
+        }
+        group.push(player);
+    }
+
+    /// Forgets packets that everybody has.
+    fn release(&mut self) {
+        let used = self.groups.iter().filter(|group| !group.players.is_empty());
+        let keep = used.map(|group| group.keep).min().unwrap_or(self.backlog.end());
+        self.backlog.release(keep);
+    }
+}

@@ -1,0 +1,280 @@
+//! The delivery loop: each worker thread owns the sending side of its players and walks them once per batch.
+//!
+//! Publishers wake a worker once per batch and stream; the loop fetches what is new, frames it once per
+//! container and hands the same bytes to every player that is up to date. No task is woken per player and
+//! frame, and no lock is held while sending. A player whose socket is full keeps its place in the stream
+//! ([`Cursor`](crate::hub::cursor::Cursor)); it is tried again with the next batch and by a tick, which costs no
+//! system call until the reactor has seen the socket writable.
+//!
+//! With `send_delay` a batch is what has come since the last moment of a player's phase ([`pace`](crate::hub::pace)).
+//! Not for everybody: a player is served at once until it has had its first key frame, and so is a relay, whose
+//! players wait at their own server.
+
+mod link;
+mod local;
+mod player;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::runtime::{Handle, RuntimeMetrics};
+use tokio::sync::mpsc;
+
+pub use self::link::{Gone, Link};
+use self::local::{LocalStream, Round, Totals};
+use super::socket::Socket;
+use super::view::AppView;
+use crate::hub::cursor::PlayerSettings;
+use crate::hub::pace::{AutoDelay, Grid, LoadMeter};
+use crate::hub::stream::{Stream, Wake};
+use crate::limits;
+
+/// How often blocked players are tried when no media comes.
+const BLOCKED_TICK: Duration = Duration::from_millis(10);
+/// Commands taken at once.
+const COMMANDS: usize = 1024;
+
+/// A session's request to be sent a stream.
+#[derive(Debug)]
+pub struct Join {
+    /// Number of the session.
+    pub session: u64,
+    /// What to send.
+    pub stream: Arc<Stream>,
+    /// Where to.
+    pub socket: Arc<Socket>,
+    /// How.
+    pub settings: PlayerSettings,
+    /// Bytes that go before the media, in the same write where the socket takes them.
+    pub lead: Bytes,
+    /// Counters and the end.
+    pub link: Arc<Link>,
+    /// A player that takes nothing for this long is given up; zero never.
+    pub send_timeout: Duration,
+    /// Its application, for `send_delay`.
+    pub view: AppView,
+}
+
+enum Command {
+    Dirty(u64),
+    Join(Box<Join>),
+    Control { stream: u64, session: u64, bytes: Bytes },
+    Leave { stream: u64, session: u64, flush: bool },
+}
+
+/// The way to a worker's delivery loop.
+#[derive(Clone)]
+pub struct Delivery {
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+impl Delivery {
+    /// A loop for worker `worker`; run the second part on that worker.
+    pub fn new(worker: usize) -> (Delivery, DeliveryLoop) {
+        // Unbounded, yet bounded by its users: a stream is dirty at most once per worker, a session joins and
+        // leaves once, and control messages answer what a session received.
+        let (commands, inbox) = mpsc::unbounded_channel();
+        let delivery = Delivery { commands };
+        let wake = Arc::new(Waker { commands: delivery.commands.clone() });
+        let now = Instant::now();
+        let serving = DeliveryLoop {
+            worker,
+            inbox,
+            wake,
+            streams: HashMap::new(),
+            tick: now,
+            grid: Grid::new(now),
+            due: BinaryHeap::new(),
+            totals: Totals::default(),
+            served: 0,
+            auto: AutoDelay::default(),
+        };
+        (delivery, serving)
+    }
+
+    /// Hands the sending side of a session to the loop.
+    pub fn join(&self, join: Join) {
+        self.send(Command::Join(Box::new(join)));
+    }
+
+    /// Sends bytes of the session itself between two messages.
+    pub fn control(&self, stream: u64, session: u64, bytes: Bytes) {
+        self.send(Command::Control { stream, session, bytes });
+    }
+
+    /// Takes the sending side back in the middle of the stream; [`Link::ended`] tells when, [`Link::take_rest`] what is
+    /// still to be sent of the last message.
+    pub fn leave(&self, stream: u64, session: u64) {
+        self.send(Command::Leave { stream, session, flush: false });
+    }
+
+    /// As [`Delivery::leave`], but first sends what the stream has brought so far, if the player takes it within
+    /// [`limits::LEAVE_GRACE`](crate::limits::LEAVE_GRACE).
+    pub fn finish(&self, stream: u64, session: u64) {
+        self.send(Command::Leave { stream, session, flush: true });
+    }
+
+    fn send(&self, command: Command) {
+        // The loop ends with its worker; so do the sessions that could send this.
+        let _ = self.commands.send(command);
+    }
+}
+
+struct Waker {
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+impl Wake for Waker {
+    fn wake(&self, stream: u64) {
+        let _ = self.commands.send(Command::Dirty(stream));
+    }
+}
+
+/// One worker's players. See the module's documentation.
+pub struct DeliveryLoop {
+    worker: usize,
+    inbox: mpsc::UnboundedReceiver<Command>,
+    wake: Arc<Waker>,
+    streams: HashMap<u64, LocalStream>,
+    /// When blocked players are tried next.
+    tick: Instant,
+    /// Moments of `send_delay`.
+    grid: Grid,
+    /// Streams with a group that is due then; a stream that is gone may still stand here.
+    due: BinaryHeap<Reverse<(Instant, u64)>>,
+    totals: Totals,
+    /// Players served since others of this worker had their turn.
+    served: usize,
+    auto: AutoDelay,
+}
+
+impl DeliveryLoop {
+    /// Serves until every [`Delivery`] is dropped.
+    pub async fn run(mut self) {
+        let metrics = Handle::current().metrics();
+        let mut meter = LoadMeter::new(Instant::now(), busy(&metrics));
+        let mut commands = Vec::new();
+        let mut dirty = Vec::new();
+        loop {
+            let timer = self.next_timer();
+            tokio::select! {
+                biased;
+                taken = self.inbox.recv_many(&mut commands, COMMANDS) => if taken == 0 { return },
+                () = tokio::time::sleep_until(timer.unwrap_or(self.tick).into()), if timer.is_some() => {}
+            }
+            let now = Instant::now();
+            if let Some(load) = meter.sample(now, busy(&metrics)) {
+                self.adapt(load);
+            }
+            for command in commands.drain(..) {
+                self.handle(command, &mut dirty, now);
+            }
+            while let Some(Reverse((due, id))) = self.due.peek().copied()
+                && due <= now
+            {
+                self.due.pop();
+                dirty.push(id);
+            }
+            if self.totals.blocked > 0 && now >= self.tick {
+                self.tick = now + BLOCKED_TICK;
+                let blocked = self.streams.iter().filter(|(_, stream)| stream.blocked() > 0);
+                for id in blocked.map(|(id, _)| *id).collect::<Vec<_>>() {
+                    self.retry(id, now).await;
+                }
+            }
+            for id in dirty.drain(..) {
+                self.serve(id, now).await;
+            }
+        }
+    }
+
+    /// When something has to be done although no command comes.
+    fn next_timer(&self) -> Option<Instant> {
+        let tick = (self.totals.blocked > 0).then_some(self.tick);
+        let due = self.due.peek().map(|Reverse((due, _))| *due);
+        tick.into_iter().chain(due).min()
+    }
+
+    fn adapt(&mut self, load: f64) {
+        match self.streams.values().filter_map(LocalStream::auto_max).max() {
+            Some(max) => self.auto.adapt(load, max),
+            None => self.auto = AutoDelay::default(),
+        }
+    }
+
+    fn handle(&mut self, command: Command, dirty: &mut Vec<u64>, now: Instant) {
+        let stream = match command {
+            Command::Dirty(id) => id,
+            Command::Join(join) => {
+                let id = join.stream.id();
+                let local = self.streams.entry(id).or_insert_with(|| {
+                    LocalStream::attach(&join.stream, &join.view, self.worker, self.wake.clone())
+                });
+                local.join(*join, now);
+                id
+            }
+            Command::Control { stream, session, bytes } => {
+                if let Some(local) = self.streams.get_mut(&stream) {
+                    local.fetch(self.worker);
+                    local.control(session, bytes, now, &mut self.totals);
+                }
+                stream
+            }
+            Command::Leave { stream, session, flush } => {
+                if let Some(local) = self.streams.get_mut(&stream) {
+                    local.fetch(self.worker);
+                    local.leave(session, flush, now, &mut self.totals);
+                }
+                stream
+            }
+        };
+        dirty.push(stream);
+    }
+
+    /// Fetches what is new of a stream and serves those of its players whose turn it is.
+    async fn serve(&mut self, id: u64, now: Instant) {
+        let Some(local) = self.streams.get_mut(&id) else { return };
+        let dues = local.take_in(self.worker, &self.grid, self.auto.delay(), now);
+        self.due.extend(dues.map(|due| Reverse((due, id))));
+        while let Some(round) = self.streams.get_mut(&id).and_then(|local| local.next_round(now)) {
+            self.play(id, round).await;
+        }
+        if self.streams.get(&id).is_some_and(LocalStream::is_deserted)
+            && let Some(local) = self.streams.remove(&id)
+        {
+            local.detach(self.worker, &mut self.totals);
+        }
+    }
+
+    /// Tries the players of a stream whose socket was full.
+    async fn retry(&mut self, id: u64, now: Instant) {
+        let rounds: Vec<Round> = self.streams.get(&id).map_or_else(Vec::new, |s| s.retries(now).collect());
+        for round in rounds {
+            self.play(id, round).await;
+        }
+    }
+
+    /// Walks a group of players. Thousands are not walked without a pause: sessions of this worker come in between.
+    async fn play(&mut self, id: u64, round: Round) {
+        let mut left = Some(round);
+        while let Some(round) = left
+            && let Some(local) = self.streams.get_mut(&id)
+        {
+            let players;
+            (players, left) = local.serve(round, &mut self.totals);
+            self.served += players;
+            if self.served >= limits::PLAYERS_PER_TURN {
+                self.served = 0;
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+/// How long the worker's thread has worked so far.
+fn busy(metrics: &RuntimeMetrics) -> Duration {
+    metrics.worker_total_busy_duration(0)
+}

@@ -1,0 +1,127 @@
+//! A player's sending side.
+
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::link::{Gone, Link};
+use crate::hub::backlog::Backlog;
+use crate::hub::cursor::{Cursor, Progress};
+use crate::hub::packet::Container;
+use crate::hub::stream::Stream;
+use crate::limits;
+use crate::server::event;
+use crate::server::socket::Socket;
+
+/// One player of a worker.
+pub(super) struct Player {
+    pub(super) session: u64,
+    pub(super) socket: Arc<Socket>,
+    pub(super) cursor: Cursor,
+    pub(super) link: Arc<Link>,
+    pub(super) bytes_sent: u64,
+    pub(super) send_timeout: Duration,
+    /// Since when the socket takes nothing.
+    pub(super) blocked_since: Option<Instant>,
+    /// It is to leave once everything has been sent, at the latest then.
+    pub(super) leaving: Option<Instant>,
+}
+
+/// The bytes of one batch that all steady players of a container share.
+pub(super) struct Shared {
+    container: Container,
+    first: u64,
+    end: u64,
+    slices: Vec<Bytes>,
+    len: usize,
+}
+
+impl Shared {
+    /// The packets of `backlog` from number `first` on.
+    pub(super) fn new(container: Container, backlog: &Backlog, first: u64) -> Self {
+        let slices: Vec<Bytes> = backlog.from(first).map(|p| p.shared(container).clone()).collect();
+        let len = slices.iter().map(Bytes::len).sum();
+        Shared { container, first, end: backlog.end(), slices, len }
+    }
+
+    /// Whether it is what a player of `container` needs who has been sent everything below `first`.
+    pub(super) fn is_for(&self, container: Container, first: u64) -> bool {
+        self.container == container && self.first == first
+    }
+}
+
+impl Player {
+    /// Sends a steady player a shared batch.
+    pub(super) fn write_shared(&mut self, batch: &Shared) -> Result<Progress, Gone> {
+        debug_assert_eq!(batch.container, self.cursor.settings().container);
+        let mut written = 0;
+        for part in batch.slices.chunks(limits::WRITE_SLICES) {
+            let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES];
+            for (slot, bytes) in slices.iter_mut().zip(part) {
+                *slot = IoSlice::new(bytes);
+            }
+            let took = match self.socket.try_write_vectored(&slices[..part.len()]) {
+                Ok(took) => took,
+                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
+                Err(_) => return Err(Gone::WriteError),
+            };
+            written += took;
+            if took < part.iter().map(Bytes::len).sum() {
+                break;
+            }
+        }
+        self.bytes_sent += written as u64;
+        self.cursor.advance_steady(&batch.slices, written, batch.end);
+        Ok(if written == batch.len { Progress::CaughtUp } else { Progress::Blocked })
+    }
+
+    /// Sends any other player what it is due below `limit`, after moving it forward if it is too far behind.
+    pub(super) fn catch_up(
+        &mut self,
+        backlog: &Backlog,
+        limit: u64,
+        stream: &Stream,
+    ) -> Result<Progress, Gone> {
+        let gap = self.cursor.next() < backlog.base();
+        let mut progress = if gap { Progress::Blocked } else { self.write(backlog, limit)? };
+        if progress == Progress::Blocked
+            && let Some(skipped) = self.cursor.skip_if_behind(backlog, stream)
+        {
+            let total = self.link.skipped(skipped);
+            event::player_skipped(self.session, stream, skipped, total);
+            progress = self.write(backlog, limit)?;
+        }
+        Ok(progress)
+    }
+
+    /// Publishes counters and applies the send timeout.
+    pub(super) fn settle(&mut self, progress: Progress, now: Instant) -> Result<Progress, Gone> {
+        let before = self.link.bytes_sent.load(Ordering::Relaxed);
+        if before != self.bytes_sent {
+            self.link.bytes_sent.store(self.bytes_sent, Ordering::Relaxed);
+            self.blocked_since = None;
+        }
+        if progress == Progress::CaughtUp {
+            self.blocked_since = None;
+            return Ok(progress);
+        }
+        let since = *self.blocked_since.get_or_insert(now);
+        if !self.send_timeout.is_zero() && now.duration_since(since) > self.send_timeout {
+            return Err(Gone::SendTimeout);
+        }
+        Ok(progress)
+    }
+
+    fn write(&mut self, backlog: &Backlog, limit: u64) -> Result<Progress, Gone> {
+        let socket = &self.socket;
+        let (progress, written) = self
+            .cursor
+            .write(backlog, limit, &mut |slices| socket.try_write_vectored(slices))
+            .map_err(|_| Gone::WriteError)?;
+        self.bytes_sent += written as u64;
+        Ok(progress)
+    }
+}

@@ -1,0 +1,204 @@
+//! How media leaves: `send_delay`, what never waits, and what is sent when a stream ends.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::frame::{self, GOP, Tracks};
+use support::player::numbered;
+use support::wait::until_true;
+use support::{Conf, End, Player, Publisher, Server};
+
+/// The longest `send_delay`. Players are spread over its phases, so without an exception some of them would wait for
+/// most of it.
+const LONG: &str = "10s";
+
+/// Long for a machine at work, but less than half of [`LONG`].
+const AT_ONCE: Duration = Duration::from_secs(4);
+
+/// As many players as there are phases, and some more of HTTP.
+fn players(server: &Server) -> Vec<Player> {
+    let rtmp = (0..8).map(|_| Player::start(server.rtmp, "s"));
+    let http = (0..8).map(|_| Player::http(server.http, "/flv/s"));
+    rtmp.chain(http).collect()
+}
+
+/// Waits until all players have been sent something, which must take less than the delay.
+#[track_caller]
+fn all_at_once(what: &str, players: &[Player], has: impl Fn(&Player) -> bool) {
+    let began = Instant::now();
+    until_true(what, || players.iter().all(&has));
+    assert!(began.elapsed() < AT_ONCE, "{what} has waited for {:?}", began.elapsed());
+}
+
+fn has_frame(player: &Player, n: u64) -> bool {
+    player.frames().last().is_some_and(|last| *last >= n)
+}
+
+fn delayed(send_delay: &str, more: &str) -> Conf {
+    Conf::live(&format!("send_delay {send_delay}; {more}")).with_flv()
+}
+
+/// Frames from the first key frame on, without gap, repetition or change, up to `last`.
+#[track_caller]
+fn assert_has_all(player: &Player, last: u64) {
+    let frames = numbered(&player.got());
+    let key = frames.iter().position(|(_, media)| frame::is_key(&media.payload));
+    let numbers: Vec<u64> = frames[key.expect("a key frame")..].iter().map(|(n, _)| *n).collect();
+    assert_eq!(numbers, (numbers[0]..=last).collect::<Vec<_>>());
+}
+
+#[test]
+fn nothing_is_lost_or_reordered_whatever_the_delay() {
+    for send_delay in ["0", "1ms", "40ms", "300ms", "auto", "auto max=20ms"] {
+        let server = Server::start(&delayed(send_delay, "cache_time 1s;"));
+        let mut publisher = Publisher::start(server.rtmp, "s");
+        let last = publisher.send(2 * GOP);
+        let early = players(&server);
+        for player in &early {
+            player.wait_frame(last);
+        }
+        let feed = publisher.keep_sending();
+        let late = players(&server);
+        for player in &late {
+            player.wait_key();
+        }
+        let last = feed.stop().next() - 1;
+        for player in early.iter().chain(&late) {
+            player.assert_whole(Tracks::Both, last);
+        }
+    }
+}
+
+#[test]
+fn first_key_frames_headers_and_large_batches_do_not_wait() {
+    let server = Server::start(&delayed(LONG, "cache_time 0;"));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    publisher.send(1);
+    let players = players(&server);
+    until_true("all players have joined", || server.log_lines(" playing 's'").len() == players.len());
+    publisher.skip_to(GOP);
+    publisher.send(1);
+    all_at_once("the next key frame", &players, |player| has_frame(player, GOP));
+
+    let mut header = frame::video_header();
+    let mut changed = header.payload.to_vec();
+    *changed.last_mut().unwrap() ^= 1;
+    header.payload = changed.into();
+    let before = publisher.send(3);
+    publisher.send_frame(&header);
+    all_at_once("a codec header and what came before it", &players, |player| {
+        has_frame(player, before) && player.got().media.iter().any(|m| m.payload == header.payload)
+    });
+
+    publisher.set_size(20_000);
+    let last = publisher.send(4);
+    all_at_once("a batch of 64 KiB", &players, |player| has_frame(player, last));
+    for player in &players {
+        player.assert_whole(Tracks::Both, last);
+    }
+}
+
+#[test]
+fn a_late_player_is_sent_the_cached_group_at_once() {
+    let server = Server::start(&delayed(LONG, "cache_time 1s;"));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let last = publisher.send(GOP + 5);
+    let players = players(&server);
+    all_at_once("the cached frames", &players, |player| has_frame(player, last));
+}
+
+#[test]
+fn media_waits_for_the_delay_and_a_reload_ends_that() {
+    let conf = |delay: &str| {
+        Conf::new(&format!(
+            "application live {{ live on; send_delay {delay}; cache_time 1s; }} application now {{ live on; cache_time 1s; }}"
+        ))
+        .with_flv()
+    };
+    let server = Server::start(&conf(LONG));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let last = publisher.send(GOP + 1);
+    let players = players(&server);
+    all_at_once("the cached frames", &players, |player| has_frame(player, last));
+    let mut other = Publisher::with(support::RtmpClient::publish(server.rtmp, "now", "s"), Tracks::Both);
+    let prompt = Player::rtmp(support::RtmpClient::play(server.rtmp, "now", "s"));
+    // What is sent before to those who wait reaches some of them after what is sent later to one who does not.
+    let waited = (0..GOP).any(|_| {
+        let last = publisher.send(1);
+        prompt.wait_frame(other.send(1));
+        players.iter().any(|player| !has_frame(player, last))
+    });
+    assert!(waited, "nothing was held back");
+
+    server.reload(&conf("0"));
+    let last = publisher.send(1);
+    all_at_once("media without a delay", &players, |player| has_frame(player, last));
+    for player in &players {
+        player.assert_whole(Tracks::Both, last);
+    }
+}
+
+#[test]
+fn a_status_message_does_not_overtake_media_that_waits() {
+    let server = Server::start(&delayed(LONG, "cache_time 1s; publish_notify on;"));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    publisher.send(GOP + 1);
+    let player = Player::start(server.rtmp, "s");
+    player.wait_frame(GOP);
+    let last = publisher.send(5);
+    publisher.leave();
+    let began = Instant::now();
+    player.wait_status("NetStream.Play.UnpublishNotify");
+    assert!(began.elapsed() < AT_ONCE);
+    assert_has_all(&player, last);
+}
+
+/// With `idle_streams off` players end with their publisher; what it sent last is theirs still.
+#[test]
+fn the_last_batch_arrives_when_players_leave_with_their_publisher() {
+    for send_delay in ["0", "40ms", LONG] {
+        let server = Server::start(&delayed(send_delay, "cache_time 1s; idle_streams off;"));
+        for round in 0..10 {
+            let mut publisher = Publisher::start(server.rtmp, "s");
+            let first = publisher.send(GOP);
+            let players = players(&server);
+            for player in &players {
+                player.wait_frame(first);
+            }
+            // One write, so that media and end are handled in one go.
+            let last = publisher.send(7);
+            if round % 2 == 0 {
+                publisher.leave()
+            } else {
+                publisher.reset()
+            }
+            for player in &players {
+                assert_ne!(player.wait_end(), End::Complete);
+                assert_has_all(player, last);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_last_batch_arrives_when_the_server_stops() {
+    let mut server = Server::start(&delayed(LONG, "cache_time 1s;"));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let first = publisher.send(GOP);
+    let players = players(&server);
+    for player in &players {
+        player.wait_frame(first);
+    }
+    let witness = Player::start(server.rtmp, "s");
+    witness.wait_frame(first);
+    let last = publisher.send(7);
+    // A new player is sent what has come, so the server has it.
+    let new = Player::start(server.rtmp, "s");
+    new.wait_frame(last);
+    server.stop();
+    for player in &players {
+        player.wait_end();
+        assert_has_all(player, last);
+    }
+}
