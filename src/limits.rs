@@ -237,3 +237,12 @@ pub const DNS_REFRESH: Duration = Duration::from_secs(5);
 
 /// Names that nobody has wanted for this long are not looked up ahead of time.
 pub const DNS_IN_USE: Duration = Duration::from_secs(600);
+
+/// Plaintext that one write gives to TLS; as much ciphertext may wait for the socket.
+pub const TLS_WRITE: usize = 256 * 1024;
+
+/// Times a TLS socket is read for one call: records without content must not keep a worker busy.
+pub const TLS_READS: usize = 16;
+
+/// How long a client may take for its TLS handshake.
+pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);

@@ -23,6 +23,7 @@ pub static MODULES: &[&Module] = &[
     &module::access::conf::MODULE,
     &module::notify::main_conf::MODULE,
     &module::notify::conf::MODULE,
+    &module::relay::main_conf::MODULE,
     &module::relay::conf::MODULE,
     &module::exec::conf::MODULE,
     &module::record::conf::MODULE,

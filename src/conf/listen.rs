@@ -109,7 +109,7 @@ impl Listen {
             (b"bind", None) => options.bind = true,
             (b"reuseport", None) => options.reuseport = true,
             (b"proxy_protocol", None) => options.proxy_protocol = true,
-            (b"ssl", None) if family == Family::Http => options.ssl = true,
+            (b"ssl", None) => options.ssl = true,
             (b"http2", None) if family == Family::Http => options.http2 = true,
             (b"deferred", None) if family == Family::Http => {}
             (b"setfib" | b"fastopen" | b"accept_filter", Some(_)) if family == Family::Http => {}
@@ -151,7 +151,7 @@ impl Family {
                  so_keepalive=, deferred, fastopen=, setfib=, accept_filter="
             }
             Family::Rtmp => {
-                "default_server, bind, reuseport, proxy_protocol, backlog=, rcvbuf=, sndbuf=, ipv6only=, so_keepalive="
+                "default_server, ssl, bind, reuseport, proxy_protocol, backlog=, rcvbuf=, sndbuf=, ipv6only=, so_keepalive="
             }
         }
     }
@@ -163,9 +163,6 @@ fn unknown(word: &Word, family: Family) -> Problem {
         Family::Rtmp => sentence(&[b"the invalid \"", &word.bytes, b"\" parameter"]),
     };
     let problem = Problem::new(text).at(word.span);
-    if word.bytes.starts_with(b"ssl") {
-        return problem.help("RTMP over TLS is not supported");
-    }
     let typed: &[u8] = &word.bytes;
     let (name, value) = match typed.iter().position(|b| *b == b'=') {
         Some(at) => typed.split_at(at),

@@ -10,7 +10,7 @@ use nix::unistd::geteuid;
 use super::build::Builder;
 use super::locations::Locations;
 use super::model::{Files, Handler, Http, HttpListener, HttpServer, Location};
-use super::socket::{Candidate, Socket, sockets};
+use super::socket::{Candidate, Socket, check_certificates, sockets};
 use crate::conf::context::{HTTP_SERVER, LIMIT_EXCEPT, LOCATION, UPSTREAM};
 use crate::conf::evaluate::Block;
 use crate::conf::listen::Listen;
@@ -19,7 +19,7 @@ use crate::module::http::directory::Directory;
 use crate::module::http::location::LocationName;
 use crate::module::http::response::Return;
 use crate::module::http::{conf, listen as http_listen, server_conf};
-use crate::module::{control, flv, hls2, http_auth, stat, ts};
+use crate::module::{control, flv, hls2, http_auth, ssl, stat, ts};
 
 /// The port of a server without `listen` that may not use port 80.
 const UNPRIVILEGED_PORT: u16 = 8000;
@@ -51,14 +51,10 @@ fn server(
     names: &[Spanned<ServerName>],
 ) -> HttpServer {
     let held: server_conf::ServerConf = builder.resolve(&[block, http]);
+    let ssl: ssl::conf::Conf = builder.resolve(&[block, http]);
     let said = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
     let encrypted = said.iter().find(|listen| listen.value.0.options.ssl);
-    let certified = block.uses("ssl_certificate").or(http.uses("ssl_certificate")).is_some();
-    if let Some(listen) = encrypted.filter(|_| !certified) {
-        let text = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
-        let help = "`ssl_certificate` and `ssl_certificate_key` name the files, here or in http";
-        builder.refuse(block, Problem::new(text).label(listen.span, "asked for here").help(help));
-    }
+    check_certificates(builder, block, encrypted.map(|listen| listen.span), &ssl);
     let chain = [block, http];
     let conf: conf::Conf = builder.resolve(&chain);
     let fallback = Location {
@@ -72,6 +68,7 @@ fn server(
     HttpServer {
         names: names.iter().map(|n| n.value.clone()).collect(),
         held,
+        ssl,
         answer: fallback.conf.answer.0.clone(),
         locations: locations(builder, None, &chain),
         fallback: Arc::new(fallback),

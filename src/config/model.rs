@@ -18,7 +18,7 @@ use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
 use crate::module::{
     access, client, codec, core, delivery, events, gop, headers, hls, hls2, http, live, mpegts, notify,
-    relay, resolver, rtmp,
+    relay, resolver, rtmp, ssl,
 };
 
 /// Everything a configuration says.
@@ -66,6 +66,8 @@ pub struct Rtmp {
     pub servers: Vec<Arc<RtmpServer>>,
     /// Notifications about the process.
     pub notify: notify::main_conf::MainCurrent,
+    /// Relays over TLS.
+    pub relay: relay::main_conf::MainCurrent,
     /// RTMP connections of the whole server; `None` is no limit.
     pub max_connections: Option<u64>,
 }
@@ -94,6 +96,8 @@ pub struct RtmpServer {
     pub serverid: BString,
     /// Values that a session keeps.
     pub held: rtmp::server_conf::ServerConf,
+    /// Certificates of its encrypted sockets.
+    pub ssl: ssl::conf::Conf,
     /// The application values as they stand before a session has chosen an application.
     pub base: rtmp::conf::Conf,
     /// Its applications in the order of the file.
@@ -164,6 +168,8 @@ pub struct HttpServer {
     pub names: Vec<ServerName>,
     /// Values for the whole server.
     pub held: http::server_conf::ServerConf,
+    /// Certificates of its encrypted sockets.
+    pub ssl: ssl::conf::Conf,
     /// `return` outside every location: answers every request.
     pub answer: Option<Return>,
     /// What is done with paths; paths no location takes go to [`HttpServer::fallback`].

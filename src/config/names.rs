@@ -21,6 +21,19 @@ pub struct NameTable<T> {
     regexes: Vec<(Pattern, Arc<T>)>,
 }
 
+impl<T> Clone for NameTable<T> {
+    fn clone(&self) -> Self {
+        NameTable {
+            default: self.default.clone(),
+            servers: self.servers.clone(),
+            exact: self.exact.clone(),
+            leading: self.leading.clone(),
+            trailing: self.trailing.clone(),
+            regexes: self.regexes.clone(),
+        }
+    }
+}
+
 impl<T> NameTable<T> {
     /// A table in which every name finds that server.
     pub fn new(default: Arc<T>) -> NameTable<T> {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::build::Builder;
 use super::model::{Application, Rtmp, RtmpListener, RtmpServer};
-use super::socket::{Candidate, Socket, sockets};
+use super::socket::{Candidate, Socket, check_certificates, sockets};
 use crate::conf::context::{APPLICATION, RTMP_SERVER};
 use crate::conf::evaluate::Block;
 use crate::conf::listen::Listen;
 use crate::conf::{ListenAddr, ListenOptions, Problem, ServerName, Spanned, Text};
 use crate::module::rtmp::listen::DEFAULT_PORT;
 use crate::module::rtmp::{conf, server_conf};
+use crate::module::ssl;
 
 /// Builds the model of one or several `rtmp { }` blocks.
 pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
@@ -31,6 +32,7 @@ pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
         listeners,
         servers: candidates.into_iter().map(|candidate| candidate.server).collect(),
         notify: builder.resolve(&last),
+        relay: builder.resolve(&last),
         max_connections: blocks.iter().find_map(|block| max_connections(block)),
     }
 }
@@ -42,6 +44,17 @@ fn server(
     names: &[Spanned<ServerName>],
 ) -> RtmpServer {
     let held: server_conf::ServerConf = builder.resolve(&[block, rtmp]);
+    let ssl: ssl::conf::Conf = builder.resolve(&[block, rtmp]);
+    let encrypted = listen(block).into_iter().find(|listen| listen.value.options.ssl);
+    match encrypted {
+        // In the original's words, which knows no RTMP over TLS.
+        Some(listen) if ssl.certificate.is_empty() => {
+            let problem = Problem::new("the invalid \"ssl\" parameter").at(listen.span).place(listen.place);
+            let help = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
+            builder.reports.add(block.order, problem.help(help));
+        }
+        encrypted => check_certificates(builder, block, encrypted.map(|listen| listen.span), &ssl),
+    }
     let applications =
         block.inner(APPLICATION).map(|app| Arc::new(application(builder, &[app, block, rtmp])));
     RtmpServer {
@@ -49,6 +62,7 @@ fn server(
         names: names.iter().map(|n| n.value.clone()).collect(),
         serverid: held.serverid.0.clone(),
         held,
+        ssl,
         base: builder.resolve(&[block, rtmp]),
         pos: builder.pos(block.place),
     }

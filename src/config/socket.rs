@@ -8,6 +8,7 @@ use super::names::NameTable;
 use crate::conf::evaluate::Block;
 use crate::conf::listen::Listen;
 use crate::conf::{ListenAddr, ListenOptions, Pos, Problem, ServerName, Span, Spanned};
+use crate::module::ssl::conf::Conf;
 
 /// A server on its way to its sockets.
 pub(super) struct Candidate<'b, T> {
@@ -110,20 +111,37 @@ fn gather<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<
                     }
                     address.default = Some((Arc::clone(&candidate.server), listen.span));
                 }
-                for (asked, word) in [(options.ssl, "ssl"), (options.proxy_protocol, "proxy_protocol")] {
-                    if asked {
-                        let text = format!(
-                            "\"listen\" with \"{word}\" has no effect yet, nothing listens on {addr}"
-                        );
-                        let problem = Problem::warning(text).at(listen.span).place(listen.place);
-                        builder.reports.add(candidate.block.order, problem);
-                    }
+                if options.proxy_protocol {
+                    let text = format!(
+                        "\"listen\" with \"proxy_protocol\" has no effect yet, nothing listens on {addr}"
+                    );
+                    let problem = Problem::warning(text).at(listen.span).place(listen.place);
+                    builder.reports.add(candidate.block.order, problem);
                 }
                 merge(&mut address.options, options);
             }
         }
     }
     addresses
+}
+
+/// A server of an encrypted socket needs a certificate, and each certificate its key.
+pub(super) fn check_certificates(
+    builder: &mut Builder<'_>,
+    block: &Block,
+    encrypted: Option<Span>,
+    ssl: &Conf,
+) {
+    let Some(encrypted) = encrypted else { return };
+    if ssl.certificate.is_empty() {
+        let text = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
+        let help = "`ssl_certificate` and `ssl_certificate_key` name the files, here or around the server";
+        builder.refuse(block, Problem::new(text).label(encrypted, "asked for here").help(help));
+    } else if let Some(without) = ssl.certificate.get(ssl.certificate_key.len()) {
+        let text =
+            format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", without.0.display());
+        builder.refuse(block, Problem::new(text));
+    }
 }
 
 /// Options may stand at any of the lines that name an address.

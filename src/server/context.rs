@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 
@@ -18,6 +19,8 @@ use super::notify::Notifier;
 use super::pending::Pending;
 use super::relay::Relays;
 use super::session::Sessions;
+use super::tls::client::ClientTls;
+use super::tls::server::ServerTls;
 use crate::config::store::Store;
 use crate::hub::registry::Registry;
 
@@ -42,6 +45,10 @@ pub struct Context {
     pub notifier: Notifier,
     /// Host names.
     pub dns: Dns,
+    /// TLS to other servers.
+    pub client_tls: ArcSwap<ClientTls>,
+    /// TLS of our own sockets.
+    pub server_tls: ArcSwap<ServerTls>,
     /// `stream` events under way.
     pub stream_events: StreamEvents,
     /// Relays from other servers, and what marks ours.

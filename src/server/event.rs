@@ -31,6 +31,11 @@ pub fn disconnected(conn: u64, peer: &Peer, reason: Reason, received: u64) {
     info!(conn, "client disconnected '{}', reason: {}, received: {received}", peer.addr, reason.name());
 }
 
+/// The handshake of an encrypted connection came to nothing.
+pub fn tls_failed(listen: &ListenAddr, error: &dyn Display) {
+    info!("TLS handshake failed: {error}, server: {listen}");
+}
+
 /// Reading or writing failed.
 pub fn connection_failed(conn: u64, error: &io::Error) {
     info!(conn, "connection failed: {error}");

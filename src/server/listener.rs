@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use super::context::Context;
 use super::event;
 use super::socket::Socket;
-use super::{http, rtmp};
+use super::{http, rtmp, tls};
 use crate::conf::{Keepalive, ListenAddr, ListenOptions};
 use crate::config::model::Config;
 use crate::limits;
@@ -38,14 +38,14 @@ pub enum Bound {
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// Which addresses a configuration listens on. Those that ask for TLS or the PROXY protocol are left out: to speak
-/// plainly there would be worse than not to listen, and `-t` warns of it.
+/// Which addresses a configuration listens on. Those that ask for the PROXY protocol are left out: to take its header
+/// for something else would be worse than not to listen, and `-t` warns of it.
 pub fn wanted(config: &Config) -> HashMap<(Speaks, ListenAddr), ListenOptions> {
     let rtmp = config.rtmp.iter().flat_map(|r| &r.listeners);
     let rtmp = rtmp.map(|l| ((Speaks::Rtmp, l.addr.clone()), l.options.clone()));
     let http = config.http.iter().flat_map(|h| &h.listeners);
     let http = http.map(|l| ((Speaks::Http, l.addr.clone()), l.options.clone()));
-    rtmp.chain(http).filter(|(_, options)| !options.ssl && !options.proxy_protocol).collect()
+    rtmp.chain(http).filter(|(_, options)| !options.proxy_protocol).collect()
 }
 
 /// Binds one address.
@@ -265,7 +265,14 @@ fn dispatch(
     let (context, addr, runtime) = (context.clone(), addr.clone(), worker.runtime.clone());
     runtime.spawn(async move {
         let _counted = counted;
-        let Ok(socket) = socket() else { return };
+        let Ok(mut socket) = socket() else { return };
+        let tls = context.server_tls.load().of(&(speaks, addr.clone()));
+        if let Some(config) = tls {
+            match tls::server::accept(socket, config).await {
+                Ok(encrypted) => socket = encrypted,
+                Err(error) => return event::tls_failed(&addr, &error),
+            }
+        }
         match speaks {
             Speaks::Rtmp => rtmp::serve(context, worker, addr, socket).await,
             Speaks::Http => http::serve(context, worker, addr, socket).await,

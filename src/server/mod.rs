@@ -28,6 +28,7 @@ pub mod rtmp;
 mod service;
 pub mod session;
 pub mod socket;
+pub mod tls;
 mod upgrade;
 pub mod variables;
 pub mod view;
@@ -38,6 +39,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -56,6 +58,8 @@ use self::pid_file::PidFile;
 use self::relay::Relays;
 use self::service::Service;
 use self::session::Sessions;
+use self::tls::client::ClientTls;
+use self::tls::server::ServerTls;
 use self::upgrade::Launch;
 use crate::conf::render::Style;
 use crate::conf::{ListenAddr, ListenOptions};
@@ -95,6 +99,8 @@ pub struct Prepared {
     pid_file: Option<PidFile>,
     inherited: Inherited,
     launch: Launch,
+    client_tls: ClientTls,
+    server_tls: ServerTls,
 }
 
 /// Binds sockets and opens logs.
@@ -109,9 +115,24 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let mut inherited = Inherited::from_env();
     let launch = Launch::current(inherited.replaces())
         .map_err(|error| StartError(format!("getcwd() failed ({})", os_text(&error))))?;
+    let client_tls = ClientTls::load(&config).map_err(StartError)?;
+    let server_tls = ServerTls::load(&config).map_err(StartError)?;
     let bound = bind_all(listener::wanted(&config).into_iter(), &mut inherited)?;
     let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();
-    Ok(Prepared { config, load, bound, logs, log_files, dns, transport, pid_file, inherited, launch })
+    Ok(Prepared {
+        config,
+        load,
+        bound,
+        logs,
+        log_files,
+        dns,
+        transport,
+        client_tls,
+        server_tls,
+        pid_file,
+        inherited,
+        launch,
+    })
 }
 
 /// Sockets that are bound and do not accept yet.
@@ -166,6 +187,8 @@ impl Prepared {
             mut pid_file,
             inherited,
             launch,
+            client_tls,
+            server_tls,
         } = self;
         let log = ErrorLog::install(logs);
         inherited.close_rest();
@@ -192,6 +215,8 @@ impl Prepared {
                 sessions: Arc::new(Sessions::default()),
                 notifier,
                 dns,
+                client_tls: ArcSwap::from_pointee(client_tls),
+                server_tls: ArcSwap::from_pointee(server_tls),
                 stream_events: StreamEvents::default(),
                 relays: Relays::new(seed()),
                 workers,
@@ -416,11 +441,13 @@ impl Server {
         let before = self.context.notifier.transport();
         let transport =
             Transport::load(&config, &self.context.dns, Some(&before)).map_err(|text| vec![text])?;
-        Ok(Reload { config, bound, logs, transport })
+        let client_tls = ClientTls::load(&config).map_err(|text| vec![text])?;
+        let server_tls = ServerTls::load(&config).map_err(|text| vec![text])?;
+        Ok(Reload { config, bound, logs, transport, client_tls, server_tls })
     }
 
     fn commit(&mut self, prepared: Reload) {
-        let Reload { config, bound, logs, transport } = prepared;
+        let Reload { config, bound, logs, transport, client_tls, server_tls } = prepared;
         let before = self.context.store.load();
         for line in brief_lines(&config.render_warnings(BRIEF)) {
             event::configuration_warning(&line);
@@ -433,6 +460,8 @@ impl Server {
         self.context.dns.apply(&config);
         let generation = self.context.store.commit(config);
         self.context.notifier.set_transport(transport);
+        self.context.client_tls.store(Arc::new(client_tls));
+        self.context.server_tls.store(Arc::new(server_tls));
         self.log.replace(logs);
         self.listeners.retain(|key| wanted.contains_key(key));
         // The sockets are bound and the runtime is ours: registering them cannot fail for want of anything but
@@ -450,6 +479,8 @@ struct Reload {
     bound: Sockets,
     logs: Logs,
     transport: Transport,
+    client_tls: ClientTls,
+    server_tls: ServerTls,
 }
 
 /// One line per complaint, for the log.

@@ -141,7 +141,7 @@ pub struct Identity {
     pub video_codecs: u32,
     /// `serverid` of the virtual server.
     pub serverid: Bytes,
-    /// `rtmp`, `http` or `https`.
+    /// `rtmp`, `rtmps`, `http` or `https`.
     pub scheme: &'static str,
     /// Through which servers a relay of ours has come; empty for everybody else.
     pub trail: Bytes,

@@ -6,13 +6,17 @@ use std::task::{Context, Poll};
 
 use tokio::net::{TcpStream, UnixStream};
 
-/// TCP or unix. All calls are non-blocking and take `&self`.
+use super::tls::TlsStream;
+
+/// TCP or unix, plain or over TLS. All calls are non-blocking and take `&self`.
 #[derive(Debug)]
 pub enum Socket {
     /// TCP.
     Tcp(TcpStream),
     /// Unix domain.
     Unix(UnixStream),
+    /// Either of them, encrypted.
+    Tls(Box<TlsStream>),
 }
 
 /// Addresses of a connection as logs and callbacks show them.
@@ -52,21 +56,33 @@ impl Socket {
                 local_addr: "unix:".into(),
                 local_port: 0,
             }),
+            Socket::Tls(s) => s.socket().peer(),
         }
+    }
+
+    /// Whether its bytes are encrypted.
+    pub fn is_tls(&self) -> bool {
+        matches!(self, Socket::Tls(_))
     }
 
     /// Sets `TCP_NODELAY`; nothing to do on a unix socket.
     pub fn set_nodelay(&self, on: bool) {
-        if let Socket::Tcp(s) = self {
+        match self {
             // A peer that is gone already makes this fail; reading will tell.
-            let _ = s.set_nodelay(on);
+            Socket::Tcp(s) => drop(s.set_nodelay(on)),
+            Socket::Unix(_) => {}
+            Socket::Tls(s) => s.socket().set_nodelay(on),
         }
     }
 
     /// Makes the close that follows a reset, so that nothing lingers for a peer that no longer reads.
     pub fn abort_on_close(&self) {
-        if let Socket::Tcp(s) = self {
-            let _ = socket2::SockRef::from(s).set_linger(Some(std::time::Duration::ZERO));
+        match self {
+            Socket::Tcp(s) => {
+                drop(socket2::SockRef::from(s).set_linger(Some(std::time::Duration::ZERO)));
+            }
+            Socket::Unix(_) => {}
+            Socket::Tls(s) => s.socket().abort_on_close(),
         }
     }
 
@@ -75,6 +91,7 @@ impl Socket {
         match self {
             Socket::Tcp(s) => s.readable().await,
             Socket::Unix(s) => s.readable().await,
+            Socket::Tls(s) => s.readable().await,
         }
     }
 
@@ -83,6 +100,7 @@ impl Socket {
         match self {
             Socket::Tcp(s) => s.writable().await,
             Socket::Unix(s) => s.writable().await,
+            Socket::Tls(s) => s.writable().await,
         }
     }
 
@@ -91,6 +109,7 @@ impl Socket {
         match self {
             Socket::Tcp(s) => s.try_read(buf),
             Socket::Unix(s) => s.try_read(buf),
+            Socket::Tls(s) => s.try_read(buf),
         }
     }
 
@@ -99,6 +118,7 @@ impl Socket {
         match self {
             Socket::Tcp(s) => s.try_write(buf),
             Socket::Unix(s) => s.try_write(buf),
+            Socket::Tls(s) => s.try_write_vectored(&[IoSlice::new(buf)]),
         }
     }
 
@@ -107,6 +127,7 @@ impl Socket {
         match self {
             Socket::Tcp(s) => s.try_write_vectored(bufs),
             Socket::Unix(s) => s.try_write_vectored(bufs),
+            Socket::Tls(s) => s.try_write_vectored(bufs),
         }
     }
 
@@ -115,6 +136,7 @@ impl Socket {
         match self {
             Socket::Tcp(s) => s.poll_read_ready(cx),
             Socket::Unix(s) => s.poll_read_ready(cx),
+            Socket::Tls(s) => s.poll_read_ready(cx),
         }
     }
 
@@ -123,6 +145,7 @@ impl Socket {
         match self {
             Socket::Tcp(s) => s.poll_write_ready(cx),
             Socket::Unix(s) => s.poll_write_ready(cx),
+            Socket::Tls(s) => s.poll_write_ready(cx),
         }
     }
 
@@ -137,15 +160,27 @@ impl Socket {
                 Err(e) => return Err(e),
             }
         }
-        Ok(())
+        match self {
+            Socket::Tls(s) => s.flush().await,
+            Socket::Tcp(_) | Socket::Unix(_) => Ok(()),
+        }
+    }
+
+    /// Resolves when the system has taken all that was written.
+    pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Socket::Tls(s) => s.poll_flush(cx),
+            Socket::Tcp(_) | Socket::Unix(_) => Poll::Ready(Ok(())),
+        }
     }
 
     /// Tells the peer that no more will be sent.
     pub fn shutdown_write(&self) {
         let how = std::net::Shutdown::Write;
-        let _ = match self {
-            Socket::Tcp(s) => socket2::SockRef::from(s).shutdown(how),
-            Socket::Unix(s) => socket2::SockRef::from(s).shutdown(how),
-        };
+        match self {
+            Socket::Tcp(s) => drop(socket2::SockRef::from(s).shutdown(how)),
+            Socket::Unix(s) => drop(socket2::SockRef::from(s).shutdown(how)),
+            Socket::Tls(s) => s.shutdown_write(),
+        }
     }
 }

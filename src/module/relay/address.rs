@@ -16,20 +16,13 @@ pub enum Protocol {
     HttpFlv,
 }
 
-impl Protocol {
-    fn default_port(self) -> u16 {
-        match self {
-            Protocol::Rtmp => 1935,
-            Protocol::HttpFlv => 80,
-        }
-    }
-}
-
-/// `rtmp://host[:port][/app[/name]][?args]` or `http://host[:port][/location[/...][/name]][?args]`.
+/// `rtmp[s]://host[:port][/app[/name]][?args]` or `http[s]://host[:port][/location[/...][/name]][?args]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
     /// How to speak.
     pub protocol: Protocol,
+    /// Whether it is spoken over TLS.
+    pub is_tls: bool,
     /// Host name or address; an IPv6 address keeps its brackets.
     pub host: BString,
     /// The port, the protocol's own if none was given.
@@ -45,7 +38,7 @@ pub struct Address {
 pub enum AddressError {
     /// Longer than [`limits::RELAY_ADDRESS_BYTES`].
     TooLong(usize),
-    /// Neither `rtmp://` nor `http://`.
+    /// Neither `rtmp://` nor `http://`, nor one of these over TLS.
     Scheme,
     /// A name and password before the host: nothing would be done with them.
     Userinfo,
@@ -61,7 +54,9 @@ impl fmt::Display for AddressError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AddressError::TooLong(length) => write!(f, "it is {length} bytes long"),
-            AddressError::Scheme => f.write_str("it is neither rtmp:// nor http://"),
+            AddressError::Scheme => {
+                f.write_str("it is neither rtmp:// nor http://, nor rtmps:// or https://")
+            }
             AddressError::Userinfo => f.write_str("it has a user before the host"),
             AddressError::Host => f.write_str("it has no valid host"),
             AddressError::Port(port) => write!(f, "\"{port}\" is no port"),
@@ -80,9 +75,11 @@ impl Address {
             return Err(AddressError::Byte(byte));
         }
         let (scheme, rest) = text.split_once_str("://").ok_or(AddressError::Scheme)?;
-        let protocol = match scheme.to_ascii_lowercase().as_slice() {
-            b"rtmp" => Protocol::Rtmp,
-            b"http" => Protocol::HttpFlv,
+        let (protocol, is_tls) = match scheme.to_ascii_lowercase().as_slice() {
+            b"rtmp" => (Protocol::Rtmp, false),
+            b"rtmps" => (Protocol::Rtmp, true),
+            b"http" => (Protocol::HttpFlv, false),
+            b"https" => (Protocol::HttpFlv, true),
             _ => return Err(AddressError::Scheme),
         };
         let (authority, target) = rest.split_at(rest.find_byteset("/?").unwrap_or(rest.len()));
@@ -91,14 +88,29 @@ impl Address {
         }
         let (host, port) = split_port(authority)?;
         let port = match port {
-            None => protocol.default_port(),
+            None => default_port(protocol, is_tls),
             Some(digits) => number::digits(digits)
                 .and_then(|port| u16::try_from(port).ok())
                 .filter(|port| *port > 0)
                 .ok_or_else(|| AddressError::Port(shortened(digits)))?,
         };
         let (path, query) = target.split_once_str("?").unwrap_or((target, b""));
-        Ok(Address { protocol, host: host.into(), port, path: path.into(), query: query.into() })
+        Ok(Address { protocol, is_tls, host: host.into(), port, path: path.into(), query: query.into() })
+    }
+
+    /// The word before `://`.
+    pub fn scheme(&self) -> &'static str {
+        match (self.protocol, self.is_tls) {
+            (Protocol::Rtmp, false) => "rtmp",
+            (Protocol::Rtmp, true) => "rtmps",
+            (Protocol::HttpFlv, false) => "http",
+            (Protocol::HttpFlv, true) => "https",
+        }
+    }
+
+    /// Whether the port is the one that the scheme implies.
+    pub fn has_default_port(&self) -> bool {
+        self.port == default_port(self.protocol, self.is_tls)
     }
 
     /// First element of the path: the application of an RTMP address. `None` if there is none.
@@ -120,6 +132,14 @@ impl Address {
         let host: &[u8] = &self.host;
         let bare = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]"));
         bare.unwrap_or(host).as_bstr()
+    }
+}
+
+fn default_port(protocol: Protocol, is_tls: bool) -> u16 {
+    match (protocol, is_tls) {
+        (Protocol::Rtmp, false) => 1935,
+        (Protocol::HttpFlv, false) => 80,
+        (_, true) => 443,
     }
 }
 
@@ -173,6 +193,19 @@ mod tests {
         assert_eq!(parts("http://h?x"), want("h", 80, "", "x"));
         assert_eq!(parts("http://[::1]:8080/flv/s"), want("[::1]", 8080, "/flv/s", ""));
         assert_eq!(parts("rtmp://h/live/a%0d%0ab"), want("h", 1935, "/live/a%0d%0ab", ""));
+    }
+
+    #[test]
+    fn tls_is_said_by_the_scheme() {
+        for (text, scheme, port) in [
+            ("rtmps://h/live", "rtmps", 443),
+            ("RTMPS://h:1936/live", "rtmps", 1936),
+            ("https://h/flv/s", "https", 443),
+        ] {
+            let address = Address::parse(text.as_bytes()).unwrap();
+            assert_eq!((address.scheme(), address.port), (scheme, port));
+            assert_eq!(address.has_default_port(), port == 443);
+        }
     }
 
     #[test]

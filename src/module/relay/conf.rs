@@ -9,10 +9,10 @@ directives! {
     /// Relays to and from other servers.
     module "relay";
     live as Current {
-        /// Relays every stream published in the application to the given rtmp:// address.
+        /// Relays every stream published in the application to the given rtmp:// or rtmps:// address.
         "push" => push: Vec<Relay>, in APPLICATION;
-        /// Pulls a stream from the given rtmp:// or http:// (FLV) origin when a player asks for one that is not
-        /// published here.
+        /// Pulls a stream from the given rtmp://, rtmps://, http:// or https:// (FLV) origin when a player asks for
+        /// one that is not published here.
         "pull" => pull: Vec<Relay>, in APPLICATION;
         /// First delay before retrying a failed relay; doubles up to relay_reconnect.
         "failed_reconnect" => failed_reconnect: Msec = "50ms", in RTMP_ALL;

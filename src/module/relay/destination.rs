@@ -86,7 +86,7 @@ impl Destination {
         };
         let domain = match (domain, address.protocol) {
             (Some(domain), _) => copy(domain),
-            (None, Protocol::HttpFlv) if address.port != 80 => {
+            (None, Protocol::HttpFlv) if !address.has_default_port() => {
                 Bytes::from(format!("{}:{}", address.host, address.port))
             }
             (None, _) => copy(&address.host),
@@ -106,7 +106,8 @@ impl Destination {
 
     /// tcUrl: as recorded, without a port.
     pub fn tc_url(&self) -> Bytes {
-        Bytes::from([b"rtmp://", &self.domain[..], b"/", &self.app[..]].concat())
+        let scheme = self.address.scheme().as_bytes();
+        Bytes::from([scheme, b"://", &self.domain[..], b"/", &self.app[..]].concat())
     }
 
     /// The name as `publish` and `play` take it.
@@ -156,6 +157,13 @@ mod tests {
         let d = redirected("rtmp://h/live/o?from=edge", None);
         assert_eq!(d.tc_url(), "rtmp://h/live");
         assert_eq!(d.name_and_query(), "o?from=edge");
+    }
+
+    #[test]
+    fn tls_shows_in_tc_url_and_host() {
+        assert_eq!(redirected("rtmps://h:1936/live/o", None).tc_url(), "rtmps://h/live");
+        assert_eq!(redirected("https://h/flv/o", None).domain, "h");
+        assert_eq!(redirected("https://h:8443/flv/o", None).domain, "h:8443");
     }
 
     #[test]

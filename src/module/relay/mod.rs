@@ -4,5 +4,6 @@ pub mod address;
 pub mod backoff;
 pub mod conf;
 pub mod destination;
+pub mod main_conf;
 pub mod target;
 pub mod trail;

@@ -5,6 +5,9 @@ use bstr::{BString, ByteSlice};
 use crate::conf::address::strip_unix;
 use crate::conf::{Args, Arity, Problem, Scene, Span, Value, Word, number};
 
+/// How relays speak; pushing over HTTP is accepted as by the original, and comes to nothing.
+const SCHEMES: [&str; 4] = ["rtmp", "rtmps", "http", "https"];
+
 /// Where a stream is relayed to or from, and what is said there. What is not given is taken from the session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Relay {
@@ -32,7 +35,7 @@ impl Value for Relay {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
-        "rtmp://host[:port] ... [domain=host] [app=name] [name=stream] [pargs=query] [referer=url] \
+        "rtmp[s]://host[:port] | http[s]://host[:port] ... [domain=host] [app=name] [name=stream] [pargs=query] [referer=url] \
          [user_agent=text]"
             .into()
     }
@@ -58,7 +61,7 @@ impl Relay {
     fn read(&mut self, word: &Word, args: &Args<'_>) -> Result<(), Problem> {
         let refuse = |text: &str| Problem::new(args.refuse(text).into_diagnostic().sentence).at(word.span);
         if let Some((scheme, rest)) = word.bytes.split_once_str("://")
-            && (scheme.eq_ignore_ascii_case(b"rtmp") || scheme.eq_ignore_ascii_case(b"http"))
+            && SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))
         {
             check_host(rest).map_err(refuse)?;
             self.urls.push(word.text().to_owned());
@@ -78,7 +81,7 @@ impl Relay {
         });
         let Some((field, value)) = field else {
             return Err(refuse("unsupported parameter format").help(
-                "accepted: rtmp:// or http:// addresses, domain=, app=, name=, pargs=, referer=, user_agent=",
+                "accepted: rtmp://, rtmps://, http:// or https:// addresses, domain=, app=, name=, pargs=, referer=, user_agent=",
             ));
         };
         *field = Some(value.into());

@@ -1,8 +1,9 @@
 //! Directives of the ssl module.
 
-use crate::conf::context::{HTTP, HTTP_SERVER};
+use super::cipher::Ciphers;
+use crate::conf::context::{Contexts, HTTP, HTTP_SERVER, RTMP, RTMP_SERVER};
 use crate::conf::directive::directives;
-use crate::conf::word::word_lists;
+use crate::conf::word::{WordList, word_lists};
 use crate::conf::{
     AnyOf, Args, Arity, ConfPath, Flag, Num, OneOf, Problem, Scene, Sec, Size, Summed, Text, Value, Words,
 };
@@ -14,56 +15,81 @@ word_lists! {
     pub SslVerifyClient: "off" | "on" | "optional" | "optional_no_ca";
 }
 
+/// Servers of either kind.
+const SERVERS: Contexts = HTTP | HTTP_SERVER | RTMP | RTMP_SERVER;
+
 directives! {
-    /// TLS.
+    /// TLS of servers that `listen ... ssl`, HTTP and RTMP alike.
     module "ssl";
+    held as Conf {
+        session {
+            /// Certificate chain file. Several, such as one with an RSA and one with an EC key, pair up with as many keys.
+            "ssl_certificate" => certificate: Vec<ConfPath>, in SERVERS;
+            /// Private key. It cannot be encrypted.
+            "ssl_certificate_key" => certificate_key: Vec<ConfPath>, in SERVERS;
+            /// Cipher list of TLS 1.2. Names of suites choose among those with forward secrecy and authenticated encryption;
+            /// the others do not exist here. Words such as HIGH stand for all of them.
+            "ssl_ciphers" => ciphers: Ciphers = "HIGH:!aNULL:!MD5", in SERVERS;
+            /// Server order wins.
+            "ssl_prefer_server_ciphers" => prefer_server_ciphers: Flag = "off", in SERVERS;
+            /// Enabled protocols. Those before TLSv1.2 do not exist here; without the directive TLSv1.2 and TLSv1.3.
+            "ssl_protocols" => protocols: Summed<AnyOf<SslProtocols>>, in SERVERS;
+            /// Session tickets.
+            "ssl_session_tickets" => session_tickets: Flag = "on", in SERVERS;
+        }
+    }
     later {
-        /// Certificate chain file(s).
-        "ssl_certificate" => ConfPath, in HTTP | HTTP_SERVER;
-        /// Private key.
-        "ssl_certificate_key" => ConfPath, in HTTP | HTTP_SERVER;
         /// DH parameters.
-        "ssl_dhparam" => ConfPath, in HTTP | HTTP_SERVER;
+        "ssl_dhparam" => ConfPath, in SERVERS;
         /// CA for OCSP etc.
-        "ssl_trusted_certificate" => ConfPath, in HTTP | HTTP_SERVER;
+        "ssl_trusted_certificate" => ConfPath, in SERVERS;
         /// CA for client certificates.
-        "ssl_client_certificate" => ConfPath, in HTTP | HTTP_SERVER;
+        "ssl_client_certificate" => ConfPath, in SERVERS;
         /// Revocation list.
-        "ssl_crl" => ConfPath, in HTTP | HTTP_SERVER;
+        "ssl_crl" => ConfPath, in SERVERS;
         /// Ticket key files.
-        "ssl_session_ticket_key" => ConfPath, in HTTP | HTTP_SERVER;
+        "ssl_session_ticket_key" => ConfPath, in SERVERS;
         /// Old switch.
         "ssl" => OldSsl, in HTTP | HTTP_SERVER;
         /// Key passphrases.
-        "ssl_password_file" => ConfPath, in HTTP | HTTP_SERVER;
+        "ssl_password_file" => ConfPath, in SERVERS;
         /// Curves.
-        "ssl_ecdh_curve" => Text = "auto", in HTTP | HTTP_SERVER;
-        /// Cipher list.
-        "ssl_ciphers" => Text, in HTTP | HTTP_SERVER;
-        /// Server order wins.
-        "ssl_prefer_server_ciphers" => Flag = "off", in HTTP | HTTP_SERVER;
-        /// Enabled protocols.
-        "ssl_protocols" => Summed<AnyOf<SslProtocols>> = "TLSv1 TLSv1.1 TLSv1.2", in HTTP | HTTP_SERVER;
+        "ssl_ecdh_curve" => Text = "auto", in SERVERS;
         /// off|none|builtin[:N]|shared:NAME:SIZE.
-        "ssl_session_cache" => Words, in HTTP | HTTP_SERVER, args Arity::between(1, 2);
-        /// Session tickets.
-        "ssl_session_tickets" => Flag = "on", in HTTP | HTTP_SERVER;
+        "ssl_session_cache" => Words, in SERVERS, args Arity::between(1, 2);
         /// Session life (seconds slot: y and M allowed, ms refused).
-        "ssl_session_timeout" => Sec = "5m", in HTTP | HTTP_SERVER;
+        "ssl_session_timeout" => Sec = "5m", in SERVERS;
         /// TLS record buffer.
-        "ssl_buffer_size" => Size = "16k", in HTTP | HTTP_SERVER;
+        "ssl_buffer_size" => Size = "16k", in SERVERS;
         /// Client certificates.
-        "ssl_verify_client" => OneOf<SslVerifyClient> = "off", in HTTP | HTTP_SERVER;
+        "ssl_verify_client" => OneOf<SslVerifyClient> = "off", in SERVERS;
         /// Chain depth.
-        "ssl_verify_depth" => Num = "1", in HTTP | HTTP_SERVER;
+        "ssl_verify_depth" => Num = "1", in SERVERS;
         /// OCSP stapling.
-        "ssl_stapling" => Flag = "off", in HTTP | HTTP_SERVER;
+        "ssl_stapling" => Flag = "off", in SERVERS;
         /// Verify stapled responses.
-        "ssl_stapling_verify" => Flag = "off", in HTTP | HTTP_SERVER;
+        "ssl_stapling_verify" => Flag = "off", in SERVERS;
         /// TLS 1.3 early data.
-        "ssl_early_data" => Flag = "off", in HTTP | HTTP_SERVER;
+        "ssl_early_data" => Flag = "off", in SERVERS;
     }
 }
+
+impl Conf {
+    /// Whether a protocol is enabled, by its word.
+    pub fn speaks(&self, word: &str) -> bool {
+        let bit = SslProtocols::WORDS.iter().position(|known| *known == word).map_or(0, |at| 1 << at);
+        let chosen = self.protocols.0.map(|protocols| protocols.bits & USABLE);
+        // A list of protocols that nobody should speak any more leaves the oldest that one may.
+        match chosen {
+            None => bit & USABLE != 0,
+            Some(0) => word == "TLSv1.2",
+            Some(bits) => bits & bit != 0,
+        }
+    }
+}
+
+/// Bits of the protocols that exist here, the last two.
+const USABLE: u32 = 0b11 << 4;
 
 /// The switch that the `ssl` parameter of `listen` replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,3 +1,4 @@
 //! TLS.
 
+pub mod cipher;
 pub mod conf;

@@ -53,7 +53,7 @@ fn master(exchange: &Exchange<'_>) -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     let id = SessionId::new(seconds, viewers.next_id(), 0, exchange.connection.id);
     let request = MasterRequest {
-        scheme: "http",
+        scheme: exchange.connection.scheme,
         host: &exchange.header(HOST).to_str_lossy(),
         path: exchange.request.uri().path(),
         query: exchange.request.uri().query().unwrap_or(""),

@@ -136,12 +136,20 @@ impl Write for HttpIo {
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.socket.poll_flush(cx) {
+            Poll::Ready(flushed) => flushed?,
+            Poll::Pending => return self.poll_stalled(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+        }
+        self.stalled = None;
         self.takeover.flushed();
         Poll::Ready(Ok(()))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.socket.poll_flush(cx).is_pending() {
+            return self.poll_stalled(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
+        }
         self.socket.shutdown_write();
         Poll::Ready(Ok(()))
     }

@@ -50,6 +50,8 @@ struct Connection {
     listen: ListenAddr,
     id: u64,
     peer: Peer,
+    /// `http` or `https`.
+    scheme: &'static str,
     started: Instant,
     takeover: Arc<Takeover>,
     usage: Mutex<Usage>,
@@ -104,6 +106,7 @@ struct Exchange<'a> {
 /// Serves one accepted connection to its end.
 pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, socket: Socket) {
     let Ok(peer) = socket.peer() else { return };
+    let scheme = if socket.is_tls() { "https" } else { "http" };
     let socket = Arc::new(socket);
     let takeover = Arc::new(Takeover::default());
     let id = context.sessions.next_id();
@@ -112,6 +115,7 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         listen: listen.clone(),
         id,
         peer,
+        scheme,
         started: Instant::now(),
         takeover: takeover.clone(),
         usage: Mutex::new(Usage { requests: 0, in_flight: false, since: Instant::now() }),
@@ -287,7 +291,7 @@ impl Exchange<'_> {
             Some(host) => host.as_bytes().to_vec(),
             None => self.connection.peer.local_addr.clone().into_bytes(),
         };
-        [b"http://", &authority[..], target].concat()
+        [self.connection.scheme.as_bytes(), b"://", &authority[..], target].concat()
     }
 
     fn set_type(&self, headers: &mut HeaderMap, path: &[u8]) {

@@ -105,7 +105,7 @@ impl Origin {
         let pick = |own: Option<&BString>, else_: &[u8]| {
             Bytes::copy_from_slice(own.map_or(else_, |own| own.as_slice()))
         };
-        let tc_url = [b"http://", &self.host[..], b"/", &self.app[..]].concat();
+        let tc_url = [connection.scheme.as_bytes(), b"://", &self.host[..], b"/", &self.app[..]].concat();
         let identity = Identity {
             domain: self.host.clone(),
             app: self.app.clone(),
@@ -119,7 +119,7 @@ impl Origin {
             audio_codecs: AUDIO_CODECS,
             video_codecs: VIDEO_CODECS,
             serverid: Bytes::copy_from_slice(&self.view.server().serverid),
-            scheme: "http",
+            scheme: connection.scheme,
             trail: trail::checked(exchange.header(HeaderName::from_static(trail::HEADER))),
         };
         let moments = Moments::default();

@@ -48,7 +48,7 @@ impl Variables for RequestVariables<'_> {
                 let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
                 out.extend_from_slice(target.as_bytes());
             }
-            Variable::Scheme => out.extend_from_slice(b"http"),
+            Variable::Scheme => out.extend_from_slice(exchange.connection.scheme.as_bytes()),
             Variable::ServerAddr => out.extend_from_slice(peer.local_addr.as_bytes()),
             Variable::ServerName => server_name(exchange, out),
             Variable::ServerPort => out.extend_from_slice(peer.local_port.to_string().as_bytes()),

@@ -37,7 +37,7 @@ fn follow(reply: &Reply, status: u16, is_pull: bool) -> Decision {
     };
     match Address::parse(location) {
         Ok(address) if address.protocol == Protocol::HttpFlv && !is_pull => {
-            Decision::Again("unusable Location: only rtmp:// can be pushed to".into())
+            Decision::Again("unusable Location: only rtmp:// and rtmps:// can be pushed to".into())
         }
         Ok(address) => Decision::Follow(address, reply.domain.clone().filter(|d| is_domain(d))),
         Err(error) => Decision::Again(format!("unusable Location: {error}")),

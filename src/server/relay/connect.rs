@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -11,18 +12,33 @@ use tokio::time::timeout;
 use super::End;
 use crate::limits;
 use crate::module::relay::address::Address;
+use crate::server::context::Context;
 use crate::server::dns::Dns;
+use crate::server::socket::Socket;
+use crate::server::tls::TlsStream;
 
-/// Connects within `limit`, which counts for the look-up and all addresses together.
-pub(super) async fn connect(dns: &Dns, address: &Address, limit: Duration) -> Result<TcpStream, End> {
-    match timeout(limit, try_all(dns, address, limit)).await {
-        Ok(Ok(stream)) => {
-            keep_alive(&stream);
-            Ok(stream)
-        }
+/// Connects within `limit`, which counts for the look-up, all addresses and TLS together.
+pub(super) async fn connect(context: &Context, address: &Address, limit: Duration) -> Result<Socket, End> {
+    let connecting = async {
+        let tcp = try_all(&context.dns, address, limit).await?;
+        keep_alive(&tcp);
+        if address.is_tls { encrypt(context, address, tcp).await } else { Ok(Socket::Tcp(tcp)) }
+    };
+    match timeout(limit, connecting).await {
+        Ok(Ok(socket)) => Ok(socket),
         Ok(Err(error)) => Err(End::Error(format!("connect failed: {error}"))),
         Err(_) => Err(End::Error(format!("no connection within {} ms", limit.as_millis()))),
     }
+}
+
+/// The certificate must be that of the address's host: a domain beside it names a virtual server only, as the
+/// `Host` header beside `proxy_pass` does.
+async fn encrypt(context: &Context, address: &Address, tcp: TcpStream) -> Result<Socket, String> {
+    let config = context.client_tls.load().config()?;
+    let host = address.lookup_host().to_string();
+    let name = ServerName::try_from(host).map_err(|_| "the host is no name that TLS knows")?;
+    let stream = TlsStream::connect(tcp, config, name).await.map_err(|error| format!("TLS: {error}"))?;
+    Ok(Socket::Tls(Box::new(stream)))
 }
 
 async fn try_all(dns: &Dns, address: &Address, limit: Duration) -> Result<TcpStream, String> {

@@ -12,7 +12,7 @@ use crate::limits;
 use crate::module::notify::request::push_value;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::trail;
-use crate::server::dns::Dns;
+use crate::server::context::Context;
 use crate::wire::flv;
 
 /// A response whose body is a stream.
@@ -25,24 +25,27 @@ pub(super) struct Download {
 impl Download {
     /// Asks for the stream. An origin answers when it has media, so only connecting is bounded in time.
     pub(super) async fn start(
-        dns: &Dns,
+        context: &Context,
         destination: &Destination,
         connect: Duration,
         max_message: usize,
         trail: &Bytes,
     ) -> Result<Download, End> {
-        let client = Client::builder()
+        let mut builder = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(dns.clone()))
+            .dns_resolver(Arc::new(context.dns.clone()))
             .http1_only()
             .tcp_nodelay(true)
             .tls_built_in_root_certs(false)
             .connect_timeout(connect)
             .tcp_keepalive(limits::RELAY_KEEPALIVE)
-            .pool_max_idle_per_host(0)
-            .build()
-            .map_err(End::error)?;
+            .pool_max_idle_per_host(0);
+        if destination.address.is_tls {
+            let config = context.client_tls.load().config().map_err(End::Error)?;
+            builder = builder.use_preconfigured_tls((*config).clone());
+        }
+        let client = builder.build().map_err(End::error)?;
         let response = request(&client, destination, trail).send().await.map_err(causes)?;
         match response.status().as_u16() {
             200 => {}
@@ -70,7 +73,8 @@ impl Download {
 }
 
 fn request(client: &Client, destination: &Destination, trail: &Bytes) -> RequestBuilder {
-    let mut url = format!("http://{}:{}", destination.address.host, destination.address.port);
+    let address = &destination.address;
+    let mut url = format!("{}://{}:{}", address.scheme(), address.host, address.port);
     push_value(&mut url, &destination.path);
     if !destination.pargs.is_empty() {
         url.push('?');

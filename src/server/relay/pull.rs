@@ -334,7 +334,7 @@ impl Fetch<'_> {
         self.name(destination);
         let server = &self.pulled.view.server().held;
         let terms = Terms {
-            dns: self.context.dns.clone(),
+            context: self.context,
             connect: self.connect,
             chunk_size: server.chunk_size.0,
             max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),
@@ -364,7 +364,7 @@ impl Fetch<'_> {
         let max_message = usize::try_from(self.pulled.view.server().held.max_message.0).unwrap_or(usize::MAX);
         let trail = &self.session.identity.trail;
         let mut download =
-            Download::start(&self.context.dns, destination, self.connect, max_message, trail).await?;
+            Download::start(self.context, destination, self.connect, max_message, trail).await?;
         loop {
             let mut tags = Vec::new();
             let read = download.read(|tag| tags.push(tag)).await;

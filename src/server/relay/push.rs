@@ -292,7 +292,7 @@ impl Push {
     ) -> Result<End, End> {
         let server = &self.view.server().held;
         let terms = Terms {
-            dns: self.context.dns.clone(),
+            context: &self.context,
             connect: self.view.current().relay.relay_reconnect.duration(),
             chunk_size: u32::try_from(self.stream.chunk_size()).unwrap_or(u32::MAX),
             max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),

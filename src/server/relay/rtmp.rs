@@ -13,7 +13,7 @@ use super::{End, setup_time};
 use crate::limits;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::trail::CONNECT_MEMBER;
-use crate::server::dns::Dns;
+use crate::server::context::Context;
 use crate::server::socket::Socket;
 use crate::wire::rtmp::ClientSession;
 use crate::wire::rtmp::client_session::{ClientSettings, Event, Purpose};
@@ -27,9 +27,9 @@ pub(super) struct Upstream {
 }
 
 /// How to connect.
-pub(super) struct Terms {
-    /// Finds the other server.
-    pub(super) dns: Dns,
+pub(super) struct Terms<'a> {
+    /// Finds the other server, and trusts it.
+    pub(super) context: &'a Context,
     /// Time for the connection.
     pub(super) connect: Duration,
     /// Chunk size of what we send.
@@ -52,10 +52,10 @@ impl Upstream {
     pub(super) async fn start(
         destination: &Destination,
         purpose: fn(Bytes) -> Purpose,
-        terms: Terms,
+        terms: Terms<'_>,
     ) -> Result<Upstream, End> {
         let limit = setup_time(terms.connect);
-        let socket = connect(&terms.dns, &destination.address, terms.connect).await?;
+        let socket = connect(terms.context, &destination.address, terms.connect).await?;
         let purpose = purpose(destination.name_and_query());
         let settings = ClientSettings {
             flash_ver: destination.flash_ver.clone(),
@@ -68,7 +68,7 @@ impl Upstream {
             ..ClientSettings::new(destination.app.clone(), destination.tc_url(), purpose)
         };
         let core = ClientSession::new(settings, Instant::now(), crate::server::seed());
-        let mut upstream = Upstream { socket: Arc::new(Socket::Tcp(socket)), core, is_lent: false };
+        let mut upstream = Upstream { socket: Arc::new(socket), core, is_lent: false };
         match timeout(limit, upstream.until_started()).await {
             Ok(Ok(())) => Ok(upstream),
             Ok(Err(end)) => Err(end),

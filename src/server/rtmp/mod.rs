@@ -393,7 +393,7 @@ impl Connection {
             audio_codecs: connect.audio_codecs,
             video_codecs: connect.video_codecs,
             serverid: Bytes::copy_from_slice(&server.serverid),
-            scheme: "rtmp",
+            scheme: if self.socket.is_tls() { "rtmps" } else { "rtmp" },
             trail: trail_of(connect),
             ..Identity::default()
         };

@@ -1,0 +1,214 @@
+//! Encrypted connections: relays to rtmps:// and from https://, and sockets of our own.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use support::frame::{GOP, Tracks};
+use support::server::free_port;
+use support::tool::{codecs, publish_clip, run};
+use support::wait::{PATIENCE, until_true};
+use support::{Conf, DnsServer, Player, Publisher, Records, Server};
+
+const QUICK: &str = "failed_reconnect 20ms; relay_reconnect 1s;";
+
+/// A file of `tests/tls`: `origin` and `other` are certificates of `NAME.test`, `localhost` and the loopback addresses,
+/// signed by themselves.
+fn file(name: &str) -> String {
+    format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Directives that show this certificate.
+fn shows(name: &str) -> String {
+    format!(
+        "ssl_certificate {}; ssl_certificate_key {};",
+        file(&format!("{name}.crt")),
+        file(&format!("{name}.key"))
+    )
+}
+
+/// Directives that trust this certificate and no other.
+fn trusts(name: &str) -> String {
+    format!("relay_ssl_trusted_certificate {};", file(&format!("{name}.crt")))
+}
+
+/// A server whose ports `rtmps` and `https` are encrypted with this certificate, beside its plain ones.
+struct Encrypted {
+    rtmps: u16,
+    https: u16,
+    server: Server,
+}
+
+impl Encrypted {
+    fn start(certificate: &str) -> Self {
+        let (rtmps, https) = (free_port(), free_port());
+        let server = Server::start(&Encrypted::conf(rtmps, https, certificate));
+        Encrypted { rtmps, https, server }
+    }
+
+    fn conf(rtmps: u16, https: u16, certificate: &str) -> Conf {
+        let shows = shows(certificate);
+        Conf::new(&format!("listen {rtmps} ssl; {shows} application live {{ live on; cache_time 2s; }}"))
+            .http_server(&format!(
+                "listen {https} ssl; {shows} location /flv {{ flv_live {{rtmp_port}} app=live; }}"
+            ))
+    }
+
+    /// Waits until the certificate shown on the HTTP port is this one.
+    fn assert_shows(&self, certificate: &str) {
+        assert!(self.curl(certificate, "localhost").contains("404 Not Found"));
+    }
+
+    /// What curl gets that trusts this certificate.
+    fn curl(&self, certificate: &str, host: &str) -> String {
+        let url = format!("https://{host}:{}/nothing", self.https);
+        let resolve = format!("{host}:{}:127.0.0.1", self.https);
+        let trusted = file(&format!("{certificate}.crt"));
+        let output = run("curl", &["-sS", "--cacert", &trusted, "--resolve", &resolve, &url]);
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    }
+}
+
+#[test]
+fn a_stream_is_pushed_to_and_pulled_from_an_encrypted_server() {
+    let middle = Encrypted::start("origin");
+    let first = Server::start(
+        &Conf::live(&format!("{QUICK} push rtmps://127.0.0.1:{} name=copy;", middle.rtmps))
+            .rtmp(&trusts("origin")),
+    );
+    let pulling = |url: String| {
+        Server::start(&Conf::live(&format!("{QUICK} pull {url} name=copy app=live;")).rtmp(&trusts("origin")))
+    };
+    let by_rtmps = pulling(format!("rtmps://localhost:{}", middle.rtmps));
+    let mut publisher = Publisher::start(first.rtmp, "s");
+    first.wait_log("relay push started: 's'");
+    let player = Player::start(by_rtmps.rtmp, "any");
+    by_rtmps.wait_log("relay pull:");
+    // Frames larger than what TLS takes at once, and than a socket holds.
+    publisher.set_size(600_000);
+    publisher.send(GOP + 1);
+    player.wait_key();
+    let began = player.frames()[0];
+    let last = publisher.send(2 * GOP);
+    player.wait_frame(last);
+    let whole: Vec<u64> = (began..=last).collect();
+    assert_eq!(player.frames(), whole, "nothing is lost on the way");
+    drop(player);
+    publisher.leave();
+    middle.server.wait_log("stopped publishing 'copy'");
+}
+
+#[test]
+fn an_encrypted_http_origin_is_pulled_from() {
+    let origin = Encrypted::start("origin");
+    let edge = Server::start(
+        &Conf::live(&format!("{QUICK} pull https://localhost:{}/flv app=flv;", origin.https))
+            .rtmp(&trusts("origin")),
+    );
+    let publisher = Publisher::start(origin.server.rtmp, "s").keep_sending();
+    Player::start(edge.rtmp, "s").wait_key();
+    publisher.stop().leave();
+}
+
+#[test]
+fn a_certificate_that_nobody_vouches_for_is_refused_unless_told_otherwise() {
+    let target = Encrypted::start("origin");
+    let dns = DnsServer::start();
+    dns.set("wrong.test", Records::Addresses(vec!["127.0.0.1".parse().unwrap()], 60));
+    let conf = |host: &str, rtmp: &str| {
+        Conf::live(&format!("{QUICK} push rtmps://{host}:{};", target.rtmps)).rtmp(rtmp).events(&dns.line(""))
+    };
+    let server = Server::start(&conf("127.0.0.1", ""));
+    let publisher = Publisher::start(server.rtmp, "s").keep_sending();
+    server.wait_log("relay push failed: 's', connect failed: TLS: invalid peer certificate: UnknownIssuer");
+    server.reload(&conf("wrong.test", &trusts("origin")));
+    server.wait_log("relay push failed: 's', connect failed: TLS: invalid peer certificate: certificate not valid for name");
+    server.reload(&conf("wrong.test", "relay_ssl_verify off;"));
+    server.wait_log("relay push started: 's'");
+    Player::start(target.server.rtmp, "s").wait_key();
+    publisher.stop().leave();
+}
+
+#[test]
+fn a_reload_changes_certificates_and_refuses_unusable_ones() {
+    let server = Encrypted::start("origin");
+    server.assert_shows("origin");
+    let playing = support::tool::Background::start(
+        "curl",
+        &["-sk", "-o", "/dev/null", &format!("https://127.0.0.1:{}/flv/s", server.https)],
+    );
+    server.server.wait_log("play: name='s'");
+    server.server.reload(&Encrypted::conf(server.rtmps, server.https, "other"));
+    server.assert_shows("other");
+    assert!(server.curl("origin", "localhost").contains("certificate"), "the former one is gone");
+    let unusable = shows("other").replace("other.key", "origin.key");
+    let https = server.https;
+    for (shows, why) in [
+        (unusable.as_str(), "origin.key\": it is not that of the certificate"),
+        ("ssl_certificate missing.crt; ssl_certificate_key missing.key;", "missing.crt\": 2: No such file"),
+    ] {
+        server.server.rewrite(&Conf::live("").http_server(&format!("listen {https} ssl; {shows}")));
+        server.server.signal(support::server::Signal::SIGHUP);
+        server.server.wait_log(why);
+    }
+    until_true("both reloads are refused", || server.server.log_lines("reload refused").len() == 2);
+    server.assert_shows("other");
+    assert!(server.server.log_lines("stopped playing").is_empty());
+    drop(playing);
+}
+
+#[test]
+fn the_name_that_a_client_asks_for_chooses_the_certificate() {
+    let https = free_port();
+    let named =
+        |name: &str| format!("server {{ listen {https} ssl; server_name {name}.test; {} }}", shows(name));
+    let server = Server::start(&Conf::live("").http(&format!("{} {}", named("origin"), named("other"))));
+    let server = Encrypted { rtmps: 0, https, server };
+    for (certificate, host, fits) in [
+        ("origin", "origin.test", true),
+        ("other", "other.test", true),
+        ("origin", "other.test", false),
+        ("origin", "localhost", true),
+    ] {
+        let got = server.curl(certificate, host);
+        assert_eq!(got.contains("404 Not Found"), fits, "{certificate} {host}: {got}");
+    }
+}
+
+#[test]
+fn other_programs_publish_and_play_over_tls() {
+    let server = Encrypted::start("origin");
+    let _publisher = publish_clip(&format!("rtmps://127.0.0.1:{}/live/clip", server.rtmps));
+    server.server.wait_log("publishing 'clip'");
+    assert_eq!(codecs(&format!("rtmps://127.0.0.1:{}/live/clip", server.rtmps)), ["aac", "h264"]);
+    assert_eq!(codecs(&format!("https://127.0.0.1:{}/flv/clip.flv", server.https)), ["aac", "h264"]);
+}
+
+#[test]
+fn what_is_no_handshake_ends_its_own_connection_only() {
+    let server = Encrypted::start("origin");
+    let silent = TcpStream::connect(("127.0.0.1", server.https)).unwrap();
+    let mut half = TcpStream::connect(("127.0.0.1", server.rtmps)).unwrap();
+    // A record that promises more than it brings.
+    half.write_all(b"\x16\x03\x01\x02\x00\x01\x00").unwrap();
+    for port in [server.rtmps, server.https] {
+        for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[3; 1537], &[0; 4096]] {
+            let mut plain = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            plain.set_read_timeout(Some(PATIENCE)).unwrap();
+            plain.write_all(bytes).unwrap();
+            let mut answer = Vec::new();
+            // Closed or reset, after an alert at most.
+            let _ = plain.read_to_end(&mut answer);
+            assert!(answer.len() < 16, "{answer:?}");
+        }
+    }
+    server.server.wait_log("TLS handshake failed: ");
+    server.assert_shows("origin");
+    let mut publisher = Publisher::start(server.server.rtmp, "s");
+    let player = Player::start(server.server.rtmp, "s");
+    let last = publisher.send(3 * GOP);
+    player.wait_frame(last);
+    player.assert_whole(Tracks::Both, last);
+    drop((silent, half));
+}
