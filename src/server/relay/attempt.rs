@@ -1,14 +1,19 @@
-//! What the answer to a pull, push or meta callback asks for.
+//! What pulling and pushing have in common: what the answer to a callback asks for, and what an attempt came to.
 
 use bytes::Bytes;
 
+use super::{End, Outcome, asked};
+
 use crate::module::notify::hook::Hook;
 use crate::module::relay::address::{Address, Protocol};
-use crate::server::notify::{Answer, Reply};
+use crate::module::relay::destination::Destination;
+use crate::server::event;
+use crate::server::notify::{Answer, Event, Reply};
+use crate::server::session::{Reason, Session};
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Decision {
+enum Decision {
     /// Relay, with this host in tcUrl or `Host`.
     Follow(Address, Option<Bytes>),
     /// Nothing.
@@ -19,8 +24,54 @@ pub(super) enum Decision {
     Again(String),
 }
 
+/// Where the answer to `asking` sends the relay of `session`, or what else it comes to. The event goes on where there
+/// is a relay; whoever asks decides what becomes of it where none is wanted.
+pub(super) fn destination(
+    session: &Session,
+    asking: &mut Event,
+    reply: &Reply,
+    what: &str,
+    is_pull: bool,
+) -> Result<Destination, Outcome> {
+    match decide(reply, asking.hook(), is_pull) {
+        Decision::Follow(address, domain) => {
+            asking.keep();
+            Ok(Destination::redirected(address, domain.as_deref(), asked(&session.identity)))
+        }
+        Decision::Unwanted => Err(Outcome::Unwanted),
+        Decision::Refused => {
+            event::start_refused(session, asking.hook(), reply.answer);
+            Err(Outcome::Refused)
+        }
+        Decision::Again(why) => {
+            event::relay_unusable(session, what, &why, asking.hook());
+            Err(Outcome::Failed)
+        }
+    }
+}
+
+/// What an attempt that ended this way came to. `reason` is that of the session where the end is the other side's.
+pub(super) fn outcome(session: &Session, what: &str, end: &End, worked: bool, reason: Reason) -> Outcome {
+    session.set_reason(match end {
+        End::Asked(asked) => *asked,
+        _ => reason,
+    });
+    let outcome = match end {
+        End::Refused(_) => Outcome::Refused,
+        End::Asked(_) => Outcome::Closed,
+        End::Published => Outcome::Worked,
+        End::Error(_) | End::Closed if worked => Outcome::Worked,
+        End::Error(_) | End::Closed => Outcome::Failed,
+    };
+    match outcome {
+        Outcome::Refused | Outcome::Failed => event::relay_failed(session, what, end),
+        _ => event::relay_ended(session, what, end),
+    }
+    outcome
+}
+
 /// Reads an answer (second seed; spec of behaviour, sections 5 and 6).
-pub(super) fn decide(reply: &Reply, hook: &Hook, is_pull: bool) -> Decision {
+fn decide(reply: &Reply, hook: &Hook, is_pull: bool) -> Decision {
     match reply.answer {
         Answer::Status(200..=299) => Decision::Unwanted,
         Answer::Status(status @ 300..=399) => follow(reply, status, is_pull),

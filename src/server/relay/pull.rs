@@ -14,10 +14,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::attempt::{Decision, decide};
 use super::http::Download;
 use super::rtmp::{Terms, Upstream, check};
-use super::{End, Never, Outcome, asked, destinations, has_worked, next_worker, session_for};
+use super::{End, Never, Outcome, attempt, destinations, has_worked, next_worker, session_for};
 use crate::hub::stream::{Phase, Stream};
 use crate::module::relay::address::Protocol;
 use crate::module::relay::backoff::Backoff;
@@ -202,24 +201,13 @@ impl Pulled {
             return self.fixed(context, &session).await;
         };
         let reply = pull.reply().await;
-        match decide(&reply, pull.hook(), true) {
-            Decision::Unwanted => {
-                pull.forget();
-                Outcome::Unwanted
-            }
-            Decision::Refused => {
-                event::start_refused(&session, pull.hook(), reply.answer);
-                Outcome::Refused
-            }
-            Decision::Again(why) => {
-                event::relay_unusable(&session, WHAT, &why, pull.hook());
-                Outcome::Failed
-            }
-            Decision::Follow(address, domain) => {
-                pull.keep();
-                let destination =
-                    Destination::redirected(address, domain.as_deref(), asked(&session.identity));
-                self.relay(context, &session, destination).await
+        match attempt::destination(&session, &mut pull, &reply, WHAT, true) {
+            Ok(destination) => self.relay(context, &session, destination).await,
+            Err(outcome) => {
+                if let Outcome::Unwanted = outcome {
+                    pull.forget();
+                }
+                outcome
             }
         }
     }
@@ -267,35 +255,9 @@ impl Pulled {
             } => end,
             reason = session.closed() => End::Asked(reason),
         };
-        // `$relay_*` of a later attempt on the same session would differ; the first destination stays.
         let worked = has_worked(fetch.started);
         drop(fetch);
-        session.set_reason(match end {
-            End::Asked(reason) => reason,
-            _ => Reason::StreamEnd,
-        });
-        match end {
-            End::Refused(_) => {
-                event::relay_failed(session, WHAT, &end);
-                Outcome::Refused
-            }
-            End::Asked(_) => {
-                event::relay_ended(session, WHAT, &end);
-                Outcome::Closed
-            }
-            End::Published => {
-                event::relay_ended(session, WHAT, &end);
-                Outcome::Worked
-            }
-            End::Error(_) | End::Closed if worked => {
-                event::relay_ended(session, WHAT, &end);
-                Outcome::Worked
-            }
-            End::Error(_) | End::Closed => {
-                event::relay_failed(session, WHAT, &end);
-                Outcome::Failed
-            }
-        }
+        attempt::outcome(session, WHAT, &end, worked, Reason::StreamEnd)
     }
 
     /// The player whose words the next attempt uses: the one that has been here longest.

@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
-use super::attempt::{Decision, decide};
 use super::rtmp::{Terms, Upstream, check};
-use super::{End, Never, Outcome, asked, destinations, has_worked, next_worker, session_for};
+use super::{End, Never, Outcome, attempt, destinations, has_worked, next_worker, session_for};
 use crate::config::model::Application;
 use crate::hub::packet::Container;
 use crate::hub::stream::Stream;
@@ -216,31 +215,19 @@ impl Push {
             reply = asking.reply() => reply,
             () = self.over() => return Outcome::Closed,
         };
-        match decide(&reply, asking.hook(), false) {
-            Decision::Unwanted => {
-                match slot {
+        match attempt::destination(&session, &mut asking, &reply, WHAT, false) {
+            Ok(destination) => self.relay(&session, destination, worker).await,
+            Err(outcome) => {
+                match (&outcome, slot) {
                     // What a meta callback begins is no relay alone: it goes on being told of the stream.
-                    Slot::Meta(_) => {
+                    (Outcome::Unwanted, Slot::Meta(_)) => {
                         asking.keep();
                         self.over().await;
                     }
-                    _ => asking.forget(),
+                    (Outcome::Unwanted, _) => asking.forget(),
+                    _ => {}
                 }
-                Outcome::Unwanted
-            }
-            Decision::Refused => {
-                event::start_refused(&session, asking.hook(), reply.answer);
-                Outcome::Refused
-            }
-            Decision::Again(why) => {
-                event::relay_unusable(&session, WHAT, &why, asking.hook());
-                Outcome::Failed
-            }
-            Decision::Follow(address, domain) => {
-                asking.keep();
-                let destination =
-                    Destination::redirected(address, domain.as_deref(), asked(&session.identity));
-                self.relay(&session, destination, worker).await
+                outcome
             }
         }
     }
@@ -262,24 +249,7 @@ impl Push {
         let _listed = self.context.sessions.list(session.clone());
         let mut started = None;
         let (Ok(end) | Err(end)) = self.send(session, &destination, worker, &mut started).await;
-        session.set_reason(match end {
-            End::Asked(reason) => reason,
-            _ => Reason::NormalClose,
-        });
-        match end {
-            End::Asked(_) => {
-                event::relay_ended(session, WHAT, &end);
-                Outcome::Closed
-            }
-            _ if has_worked(started) => {
-                event::relay_ended(session, WHAT, &end);
-                Outcome::Worked
-            }
-            _ => {
-                event::relay_failed(session, WHAT, &end);
-                Outcome::Failed
-            }
-        }
+        attempt::outcome(session, WHAT, &end, has_worked(started), Reason::NormalClose)
     }
 
     /// Publishes at the other server until one side ends.
