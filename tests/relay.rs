@@ -220,6 +220,44 @@ fn odd_locations_are_named_in_the_log_and_hurt_nobody() {
 }
 
 #[test]
+fn a_location_may_hold_an_address_of_version_6() {
+    let notify = NotifyServer::start();
+    let port = free_port();
+    let _origin = Server::start(&Conf::new(&format!("listen [::1]:{port}; application live {{ live on; }}")));
+    let edge = asking(&notify, "on_pull {callback}/; on_push {callback}/;");
+    notify.answer("act=start", redirect(&format!("rtmp://[::1]:{port}/live/copy")));
+    let publisher = Publisher::start(edge.rtmp, "s").keep_sending();
+    edge.wait_log("relay push started: 's'");
+    let player = Player::start(edge.rtmp, "other");
+    player.wait_key();
+    publisher.stop().leave();
+}
+
+#[test]
+fn a_push_that_cannot_be_followed_is_asked_again_and_leaves_the_publisher_alone() {
+    let notify = NotifyServer::start();
+    let server = asking(&notify, "on_push {callback}/ stage=start,done;");
+    for location in
+        ["http://127.0.0.1/live/s", "rtmp://user@127.0.0.1/", "rtmp://127.0.0.1:99999/", "nonsense"]
+    {
+        notify.answer("call=push act=start", redirect(location));
+        let before = notify.requests_of("call=push act=start").len();
+        let mut publisher = Publisher::start(server.rtmp, "s");
+        notify.wait_count("call=push act=start", before + 3);
+        publisher.send(2);
+        publisher.leave();
+        server.wait_log("stopped publishing 's'");
+    }
+    let lines = server.log_lines("relay push failed: 's', unusable Location: ");
+    assert!(lines.iter().all(|line| line.contains("callback in ")), "{lines:?}");
+    for why in
+        ["only rtmp:// and rtmps:// can be pushed to", "a user before the host", "\"99999\" is no port"]
+    {
+        assert!(lines.iter().any(|line| line.contains(why)), "{why}");
+    }
+}
+
+#[test]
 fn a_push_sends_everything_and_ends_with_its_publisher() {
     let notify = NotifyServer::start();
     let target = asking(&notify, "on_publish {callback}/target stage=start,done;");
