@@ -14,6 +14,7 @@ use crate::conf::source::Origin;
 use crate::config::load::render_all;
 use crate::config::{Config, LoadOptions, lint, load};
 use crate::modules::REGISTRY;
+use crate::server::{self, StartError};
 
 /// The version of the program.
 pub const VERSION: &str = concat!("pingosd/", env!("CARGO_PKG_VERSION"));
@@ -226,6 +227,14 @@ impl Test {
                 }
                 if !self.quiet {
                     writeln!(err, "nginx: the configuration file {name} syntax is ok")?;
+                }
+                // As nginx: what a start would stumble over is no good configuration.
+                if let Err(StartError(text)) = server::check_certificates(&config) {
+                    writeln!(err, "nginx: [emerg] {text}")?;
+                    writeln!(err, "nginx: configuration file {name} test failed")?;
+                    return Ok(ExitCode::FAILURE);
+                }
+                if !self.quiet {
                     writeln!(err, "nginx: configuration file {name} test is successful")?;
                 }
                 if self.dump {

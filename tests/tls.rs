@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use support::frame::{GOP, Tracks};
-use support::server::free_port;
+use support::server::{Prefix, free_port};
 use support::tool::{codecs, publish_clip, run};
 use support::wait::{PATIENCE, until_true};
 use support::{Conf, DnsServer, Player, Publisher, Records, Server};
@@ -211,4 +211,57 @@ fn what_is_no_handshake_ends_its_own_connection_only() {
     player.wait_frame(last);
     player.assert_whole(Tracks::Both, last);
     drop((silent, half));
+}
+
+#[test]
+fn a_file_arrives_in_full_over_one_connection_after_another() {
+    let prefix = Prefix::new();
+    let content: Vec<u8> = (0..3_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    prefix.write("html/large", &content);
+    let https = free_port();
+    let conf = Conf::live("").http_server(&format!("listen {https} ssl; {}", shows("origin")));
+    let _server = Server::start_in(prefix, &conf);
+    let url = format!("https://localhost:{https}/large");
+    let output = run("curl", &["-sS", "--limit-rate", "20M", "--cacert", &file("origin.crt"), &url, &url]);
+    assert!(output.stdout == [&content[..], &content[..]].concat(), "{} bytes", output.stdout.len());
+}
+
+#[test]
+fn what_a_start_would_refuse_fails_the_test_of_a_configuration() {
+    let prefix = Prefix::new();
+    let test = |rtmp: &str, shows: &str| {
+        let conf = Conf::new(&format!("listen 21000 ssl; {shows}")).rtmp(rtmp);
+        std::fs::write(prefix.conf(), conf.text(21_001, 21_002, prefix.path())).unwrap();
+        let output = prefix.command().arg("-t").output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    assert!(test("", &shows("origin")).0);
+    let (ok, said) = test("", &shows("origin").replace("origin.key", "other.key"));
+    assert!(!ok && said.contains("other.key\": it is not that of the certificate"), "{said}");
+    let (ok, said) = test("relay_ssl_trusted_certificate nowhere.pem;", &shows("origin"));
+    assert!(!ok && said.contains("nowhere.pem\" failed (2: No such file or directory)"), "{said}");
+    let (ok, said) = test("", &format!("{} ssl_protocols TLSv1; ssl_ciphers AES128-SHA;", shows("origin")));
+    assert!(ok && said.contains("TLSv1.2 is spoken instead"), "{said}");
+    assert!(said.contains("cipher suite \"AES128-SHA\" does not exist here"), "{said}");
+}
+
+#[test]
+fn protocols_and_ciphers_are_chosen() {
+    let https = free_port();
+    let listen = format!("listen {https} ssl; {}", shows("origin"));
+    let connect = |options: &[&str]| {
+        let url = format!("https://localhost:{https}/");
+        let trusted = file("origin.crt");
+        let arguments = [&["-sS", "-o", "/dev/null", "--cacert", &trusted], options, &[&url]].concat();
+        run("curl", &arguments).status.success()
+    };
+    let conf = |more: &str| Conf::live("").http_server(&format!("{listen} {more}"));
+    let server = Server::start(&conf(""));
+    assert!(connect(&["--tlsv1.3"]) && connect(&["--tls-max", "1.2"]));
+    server.reload(&conf("ssl_protocols TLSv1.2; ssl_ciphers ECDHE-ECDSA-CHACHA20-POLY1305;"));
+    assert!(!connect(&["--tlsv1.3"]));
+    assert!(connect(&["--ciphers", "ECDHE-ECDSA-CHACHA20-POLY1305"]));
+    assert!(!connect(&["--ciphers", "ECDHE-ECDSA-AES128-GCM-SHA256"]));
+    server.reload(&conf("ssl_protocols TLSv1.3; ssl_session_tickets off;"));
+    assert!(connect(&[]) && !connect(&["--tls-max", "1.2"]));
 }

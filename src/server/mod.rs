@@ -135,6 +135,12 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     })
 }
 
+/// Reads the certificates that a start would read.
+pub fn check_certificates(config: &Config) -> Result<(), StartError> {
+    ClientTls::load(config).map_err(StartError)?;
+    ServerTls::load(config).map(drop).map_err(StartError)
+}
+
 /// Sockets that are bound and do not accept yet.
 type Sockets = Vec<((Speaks, ListenAddr), ListenOptions, Bound)>;
 

@@ -56,7 +56,8 @@ fn hosts<'o, 't>(said: &'o Said<'t>) -> Vec<(&'o Said<'t>, String)> {
     let ours = said.entry.is_some_and(|e| matches!(e.module.name, "notify" | "notify main" | "relay"));
     let host = |word: &[u8]| {
         let (scheme, rest) = word.split_once_str("://")?;
-        let known = [&b"http"[..], b"https", b"rtmp"].iter().any(|s| scheme.eq_ignore_ascii_case(s));
+        let known =
+            [&b"http"[..], b"https", b"rtmp", b"rtmps"].iter().any(|s| scheme.eq_ignore_ascii_case(s));
         let authority = rest.split(|b| matches!(b, b'/' | b'?')).next()?;
         let host = authority.split(|b| *b == b':').next()?.to_str().ok()?;
         let name = known && !host.is_empty() && !host.starts_with('[') && host.parse::<IpAddr>().is_err();

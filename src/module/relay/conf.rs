@@ -14,7 +14,10 @@ directives! {
         /// Pulls a stream from the given rtmp://, rtmps://, http:// or https:// (FLV) origin when a player asks for
         /// one that is not published here.
         "pull" => pull: Vec<Relay>, in APPLICATION;
-        /// First delay before retrying a failed relay; doubles up to relay_reconnect.
+        /// First delay before retrying a failed relay; doubles up to relay_reconnect. Each delay is shortened by up to a
+        /// tenth at random. An answer of a callback that cannot be followed (no Location, or one that is longer than
+        /// 4096 bytes, has a user, no valid host or port, or another scheme) is a failure: the log names the callback
+        /// and the reason, players wait and publishers go on.
         "failed_reconnect" => failed_reconnect: Msec = "50ms", in RTMP_ALL;
         /// Upper bound of the retry delay and the connect timeout of a relay attempt.
         "relay_reconnect" => relay_reconnect: Msec = "3s", in RTMP_ALL;

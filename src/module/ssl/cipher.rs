@@ -48,7 +48,7 @@ impl Value for Ciphers {
             }
         }
         if suites.is_empty() && unknown.is_empty() {
-            return Err(args.refuse("has no cipher suite"));
+            return Err(args.refuse("names no cipher suite"));
         }
         // A list of suites that nobody should use any more leaves those that one may.
         Ok(Ciphers(if suites.is_empty() { SUITES.to_vec() } else { suites }))

@@ -5,7 +5,8 @@ use crate::conf::context::{Contexts, HTTP, HTTP_SERVER, RTMP, RTMP_SERVER};
 use crate::conf::directive::directives;
 use crate::conf::word::{WordList, word_lists};
 use crate::conf::{
-    AnyOf, Args, Arity, ConfPath, Flag, Num, OneOf, Problem, Scene, Sec, Size, Summed, Text, Value, Words,
+    AnyOf, Args, Arity, ConfPath, Flag, Num, OneOf, Problem, Scene, Sec, Size, Sum, Summed, Text, Value,
+    Words,
 };
 
 word_lists! {
@@ -33,7 +34,7 @@ directives! {
             /// Server order wins.
             "ssl_prefer_server_ciphers" => prefer_server_ciphers: Flag = "off", in SERVERS;
             /// Enabled protocols. Those before TLSv1.2 do not exist here; without the directive TLSv1.2 and TLSv1.3.
-            "ssl_protocols" => protocols: Summed<AnyOf<SslProtocols>>, in SERVERS;
+            "ssl_protocols" => protocols: Summed<Protocols>, in SERVERS;
             /// Session tickets.
             "ssl_session_tickets" => session_tickets: Flag = "on", in SERVERS;
         }
@@ -78,13 +79,40 @@ impl Conf {
     /// Whether a protocol is enabled, by its word.
     pub fn speaks(&self, word: &str) -> bool {
         let bit = SslProtocols::WORDS.iter().position(|known| *known == word).map_or(0, |at| 1 << at);
-        let chosen = self.protocols.0.map(|protocols| protocols.bits & USABLE);
+        let chosen = self.protocols.0.map(|protocols| protocols.0 & USABLE);
         // A list of protocols that nobody should speak any more leaves the oldest that one may.
         match chosen {
             None => bit & USABLE != 0,
             Some(0) => word == "TLSv1.2",
             Some(bits) => bits & bit != 0,
         }
+    }
+}
+
+/// Protocols, of which those that exist here count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protocols(u32);
+
+impl Value for Protocols {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        AnyOf::<SslProtocols>::syntax()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Protocols, Problem> {
+        let bits = AnyOf::<SslProtocols>::parse(args, scene)?.bits;
+        if bits & USABLE == 0 {
+            let text = "none of these protocols exists here, TLSv1.2 is spoken instead";
+            scene.report(Problem::warning(text).at(args.span()));
+        }
+        Ok(Protocols(bits))
+    }
+}
+
+impl Sum for Protocols {
+    fn sum(self, other: Protocols) -> Protocols {
+        Protocols(self.0 | other.0)
     }
 }
 
