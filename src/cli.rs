@@ -6,6 +6,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+pub mod completion;
+pub mod help;
+pub mod man;
+
 use crate::command;
 use crate::conf::Level;
 use crate::conf::manual;
@@ -65,34 +69,6 @@ pub struct Test {
     /// `-v` beside `-t`: also tell of what does not matter.
     pub verbose: bool,
 }
-
-/// Help on the options.
-pub const HELP: &str = "\
-Usage: pingosd [-?hvVtTq] [-s signal] [-p prefix] [-e filename] [-c filename] [-g directives]
-       pingosd command [words] [-p prefix] [-c filename] [-g directives]
-
-Options:
-  -?,-h         : this help
-  -v            : show version and exit
-  -V            : show version and configure options then exit
-  -t            : test configuration and exit; with -v, tell also of directives that do not matter
-  -T            : test configuration, dump it and exit
-  -q            : suppress non-error messages during configuration testing
-  -s signal     : send signal to a master process: stop, quit, reopen, reload
-  -p prefix     : set prefix path (default: /usr/local/pingos/)
-  -e filename   : set error log file (default: logs/error.log)
-  -c filename   : set configuration file (default: conf/nginx.conf)
-  -g directives : set global directives out of configuration file
-
-Commands:
-  directives [name]             : print the manual of all directives, or of one
-  explain server/app[/name]     : which server and application a client meets, every value and its origin
-  explain file:line             : what a line means
-  fmt [--check|--write] [file]  : lay a configuration out anew
-  json [--combine] [file]       : print a configuration as JSON; --to-conf turns it back
-  lints                         : print what -t warns of, by name
-  migrate-check [--json] [file] : tell what of a configuration works here
-";
 
 impl Command {
     /// Reads the words after the program's name; the error is nginx's sentence.
@@ -267,12 +243,16 @@ pub fn style() -> Style {
     Style { colour, brief: false }
 }
 
-/// Prints the manual of all directives, or of one.
+/// Prints the manual of all directives, or of one; `--man` prints it as the page pingosd.conf(5).
 ///
 /// # Errors
 ///
 /// When the output cannot be written.
 pub fn directives(name: Option<&OsStr>, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
+    if name.is_some_and(|name| name == "--man") {
+        out.write_all(man::directives(&REGISTRY).as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let Some(name) = name else {
         out.write_all(manual::all(&REGISTRY).as_bytes())?;
         return Ok(ExitCode::SUCCESS);

@@ -34,7 +34,7 @@ fn run() -> io::Result<ExitCode> {
     match command {
         Command::Directives(name) => cli::directives(name.as_deref(), &mut out, &mut err),
         Command::Help => {
-            write!(err, "nginx version: {}\n{}", cli::VERSION, cli::HELP)?;
+            write!(err, "nginx version: {}\n{}", cli::VERSION, cli::help::text())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Run(options) => serve(options, &mut err),
@@ -77,7 +77,7 @@ fn serve(options: LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
         write!(err, "{}", welcome())?;
     }
     // Who replaces a running process has no terminal to leave, and that process waits for its end.
-    if daemon && !prepared.replaces() {
+    if daemon && !prepared.replaces() && !process::is_supervised() {
         process::daemonize()?;
     }
     match prepared.run() {

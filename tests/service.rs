@@ -80,6 +80,20 @@ fn the_manager_follows_the_life_of_the_server() {
 }
 
 #[test]
+fn a_server_that_is_followed_does_not_detach() {
+    let prefix = Prefix::new();
+    let manager = Manager::new(&prefix);
+    let (rtmp, http) = (support::server::free_port(), support::server::free_port());
+    let text = Conf::live("").text(rtmp, http, prefix.path()).replace("daemon off;", "daemon on;");
+    std::fs::write(prefix.conf(), text).unwrap();
+    let mut child = prefix.command().env("NOTIFY_SOCKET", &manager.path).spawn().unwrap();
+    manager.wait("READY=1");
+    assert_eq!(prefix.read("logs/pingosd.pid").trim(), child.id().to_string());
+    support::process::signal(i32::try_from(child.id()).unwrap(), Signal::SIGTERM);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn the_watchdog_is_told_also_while_the_server_drains() {
     let (mut server, manager) = start(&Conf::live(""), Some(Duration::from_millis(60)));
     for _ in 0..3 {

@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use bytes::Bytes;
 
+use crate::cli::{completion, help, man};
 use crate::conf::Level;
 use crate::conf::include;
 use crate::conf::parser::{Parser, Reading};
@@ -30,10 +31,14 @@ use crate::config::{LoadOptions, lint};
 /// Which command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
+    /// Prints what makes a shell complete our words.
+    Completion,
     /// Tells which values count, and where they come from.
     Explain,
     /// Lays a file out anew.
     Fmt,
+    /// Prints the help, or the page of the manual.
+    Help,
     /// Prints a configuration as JSON, or JSON as a configuration.
     Json,
     /// Prints the table of lints.
@@ -73,14 +78,21 @@ struct Subject {
 
 /// Every command with its word, the words it takes and one line of help.
 const COMMANDS: &[(Name, &str, &str)] = &[
+    (Name::Completion, "completion", "completion bash | fish | zsh"),
     (Name::Explain, "explain", explain::USAGE),
     (Name::Fmt, "fmt", fmt::USAGE),
+    (Name::Help, "help", "help [--man]"),
     (Name::Json, "json", json::USAGE),
     (Name::Lints, "lints", "lints"),
     (Name::MigrateCheck, "migrate-check", migrate::USAGE),
 ];
 
 impl Name {
+    /// The words of all commands.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        COMMANDS.iter().map(|(_, word, _)| *word)
+    }
+
     /// The command of that word.
     pub fn find(word: &OsStr) -> Option<Name> {
         COMMANDS.iter().find(|(_, known, _)| word == *known).map(|(name, _, _)| *name)
@@ -99,8 +111,10 @@ impl Task {
     /// When the output cannot be written.
     pub fn run(&self, streams: &mut Streams<'_>) -> io::Result<ExitCode> {
         let done = match self.name {
+            Name::Completion => self.completion(streams),
             Name::Explain => explain::run(self, streams),
             Name::Fmt => fmt::run(self, streams),
+            Name::Help => self.help(streams),
             Name::Json => json::run(self, streams),
             Name::Lints => self.lints(streams),
             Name::MigrateCheck => migrate::run(self, streams),
@@ -120,6 +134,23 @@ impl Task {
             Err(Failure::Told) => Ok(ExitCode::FAILURE),
             Err(Failure::Output(error)) => Err(error),
         }
+    }
+
+    fn completion(&self, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+        let [shell] = self.words.as_slice() else { return Err(Failure::Usage) };
+        let script = shell.to_str().and_then(completion::script).ok_or(Failure::Usage)?;
+        streams.out.write_all(script.as_bytes())?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn help(&self, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+        let text = match self.words.as_slice() {
+            [] => help::text(),
+            [word] if word == "--man" => man::program(),
+            _ => return Err(Failure::Usage),
+        };
+        streams.out.write_all(text.as_bytes())?;
+        Ok(ExitCode::SUCCESS)
     }
 
     fn lints(&self, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {

@@ -23,6 +23,10 @@ pub const DEFAULT_PREFIX: &str = match option_env!("PINGOSD_PREFIX") {
 };
 /// The main file, relative to the prefix.
 pub const DEFAULT_CONF: &str = "conf/nginx.conf";
+/// The main file of an installed package, where there is none below the prefix.
+pub const PACKAGED_CONF: &str = "/etc/pingosd/pingosd.conf";
+/// The prefix that goes with it.
+pub const PACKAGED_PREFIX: &str = "/var/lib/pingosd/";
 /// The error log, relative to the prefix.
 pub const DEFAULT_ERROR_LOG: &str = "logs/error.log";
 
@@ -51,7 +55,8 @@ pub struct Report {
 }
 
 impl LoadOptions {
-    /// Chooses: the file named, else PREFIX/conf/nginx.conf if it exists, else the embedded configuration.
+    /// Chooses: the file named, else PREFIX/conf/nginx.conf if it exists, else that of an installed package if no
+    /// prefix was named, else the embedded configuration.
     ///
     /// Relative names start at the prefix, the prefix itself at the current directory.
     pub fn choose(
@@ -60,10 +65,16 @@ impl LoadOptions {
         globals: Vec<u8>,
         error_log: Option<PathBuf>,
     ) -> LoadOptions {
-        let prefix = prefix.unwrap_or_else(|| DEFAULT_PREFIX.into());
+        let packaged = prefix.is_none()
+            && conf_file.is_none()
+            && !Path::new(DEFAULT_PREFIX).join(DEFAULT_CONF).exists()
+            && Path::new(PACKAGED_CONF).exists();
+        let (default_prefix, default_conf) =
+            if packaged { (PACKAGED_PREFIX, PACKAGED_CONF) } else { (DEFAULT_PREFIX, DEFAULT_CONF) };
+        let prefix = prefix.unwrap_or_else(|| default_prefix.into());
         let conf_file = match conf_file {
             Some(named) => Some(prefix.join(named)),
-            None => Some(prefix.join(DEFAULT_CONF)).filter(|path| path.exists()),
+            None => Some(prefix.join(default_conf)).filter(|path| path.exists()),
         };
         let error_log = prefix.join(error_log.unwrap_or_else(|| DEFAULT_ERROR_LOG.into()));
         LoadOptions { prefix, conf_file, globals, error_log }

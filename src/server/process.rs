@@ -14,6 +14,11 @@ pub fn daemonize() -> nix::Result<()> {
     nix::unistd::daemon(true, false)
 }
 
+/// Whether a service manager follows this process: one that left it behind would look like a failed start.
+pub fn is_supervised() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty())
+}
+
 /// Applies `worker_rlimit_nofile`, `worker_rlimit_core` and `working_directory`.
 pub fn apply_limits(config: &Config) {
     if let Some(files) = config.core.worker_rlimit_nofile {

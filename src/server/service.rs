@@ -8,6 +8,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::context::Worker;
 use super::event;
+use super::process::is_supervised;
 
 /// The service manager, if there is one.
 pub struct Service {
@@ -27,7 +28,7 @@ struct Watchdog {
 impl Service {
     /// Looks at the environment. To be called within the control runtime.
     pub fn from_env() -> Service {
-        let listens = std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty());
+        let listens = is_supervised();
         let allowed = sd_notify::watchdog_enabled().filter(|_| listens);
         // The interval must not be zero.
         let half = allowed.map(|time| (time / 2).max(Duration::from_millis(1)));

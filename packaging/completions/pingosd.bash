@@ -1,0 +1,31 @@
+# bash completion of pingosd; printed by `pingosd completion bash`.
+_pingosd() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]} words="" word
+    COMPREPLY=()
+    case $previous in
+        -s) COMPREPLY=($(compgen -W "stop quit reopen reload" -- "$current")); return ;;
+        -p) COMPREPLY=($(compgen -d -- "$current")); return ;;
+        -c|-e) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        -g) return ;;
+        completion) COMPREPLY=($(compgen -W "bash fish zsh" -- "$current")); return ;;
+        directives) COMPREPLY=($(compgen -W "--man $(pingosd directives 2>/dev/null | sed -n 's/^### `\([^`]*\)`.*/\1/p')" -- "$current")); return ;;
+    esac
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        COMPREPLY=($(compgen -W "-h -v -V -t -T -q -s -p -e -c -g completion directives explain fmt help json lints migrate-check" -- "$current"))
+        return
+    fi
+    for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+        case $word in
+        directives) words="--man" ;;
+        fmt) words="--check --write" ;;
+        help) words="--man" ;;
+        json) words="--combine --to-conf" ;;
+        migrate-check) words="--json --all" ;;
+        esac
+    done
+    case $current in
+        -*) COMPREPLY=($(compgen -W "-h -v -V -t -T -q -s -p -e -c -g $words" -- "$current")) ;;
+        *) COMPREPLY=($(compgen -f -- "$current")) ;;
+    esac
+}
+complete -o filenames -F _pingosd pingosd

@@ -1,0 +1,230 @@
+//! What is shipped beside the program: manual pages, completions, the unit, the image, the package's files.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use pingosd::cli::help::COMMANDS;
+use pingosd::cli::{completion, man};
+use pingosd::config::{LoadOptions, load};
+use pingosd::modules::REGISTRY;
+
+fn packaging(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name)
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(packaging(name)).unwrap()
+}
+
+/// Runs a program, if this machine has it; `tests/run` installs what is missing.
+fn run(program: &str, args: &[&str]) -> Option<Output> {
+    match Command::new(program).args(args).output() {
+        Ok(output) => Some(output),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("{program} is not installed");
+            None
+        }
+        Err(error) => panic!("{program}: {error}"),
+    }
+}
+
+/// Compares a file with what the program prints, or writes it.
+fn compare(name: &str, want: &str) {
+    if std::env::var_os("PINGOSD_BLESS").is_some() {
+        fs::write(packaging(name), want).unwrap();
+    }
+    assert!(read(name) == want, "packaging/{name} is out of date; PINGOSD_BLESS=1 writes it");
+}
+
+#[test]
+fn the_manual_pages_are_up_to_date_and_sound() {
+    compare("man/pingosd.8", &man::program());
+    compare("man/pingosd.conf.5", &man::directives(&REGISTRY));
+    for page in ["man/pingosd.8", "man/pingosd.conf.5"] {
+        let path = packaging(page);
+        let Some(output) = run("groff", &["-ww", "-man", "-Tutf8", path.to_str().unwrap()]) else { continue };
+        let complaints = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && complaints.is_empty(), "{page}: {complaints}");
+        // What is shown is what was meant: no request or escape is left.
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            !text.lines().any(|line| line.trim_start().starts_with(".TP") || line.contains("\\f")),
+            "{page}"
+        );
+    }
+}
+
+#[test]
+fn the_manual_page_has_every_directive() {
+    let page = man::directives(&REGISTRY);
+    for row in REGISTRY.modules().iter().flat_map(|module| module.rows) {
+        let name = row.name().replace('-', "\\-");
+        assert!(page.contains(&format!("\\fB{name}\\fR")), "{name}");
+    }
+}
+
+#[test]
+fn the_program_prints_what_is_shipped() {
+    for (args, file) in [
+        (&["help", "--man"][..], "man/pingosd.8"),
+        (&["directives", "--man"], "man/pingosd.conf.5"),
+        (&["completion", "zsh"], "completions/pingosd.zsh"),
+    ] {
+        let output = run(support::server::PROGRAM, args).unwrap();
+        assert!(output.status.success());
+        assert_eq!(String::from_utf8_lossy(&output.stdout), read(file));
+    }
+    let unknown = run(support::server::PROGRAM, &["completion", "tcsh"]).unwrap();
+    assert!(!unknown.status.success());
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("usage: pingosd completion"), "{unknown:?}");
+}
+
+#[test]
+fn completions_are_up_to_date_and_sound() {
+    for shell in ["bash", "fish", "zsh"] {
+        let name = format!("completions/pingosd.{shell}");
+        compare(&name, &completion::script(shell).unwrap());
+        let Some(output) = run(shell, &["-n", packaging(&name).to_str().unwrap()]) else { continue };
+        assert!(output.status.success() && output.stderr.is_empty(), "{shell}: {output:?}");
+    }
+}
+
+/// What bash offers for these words, the last of which is being typed.
+fn offered(words: &[&str]) -> Vec<String> {
+    let script = format!(
+        "source {}; COMP_WORDS=({}); COMP_CWORD={}; _pingosd; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        packaging("completions/pingosd.bash").display(),
+        words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" "),
+        words.len() - 1,
+    );
+    let output = run("bash", &["--norc", "-c", &script]).expect("bash");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_commands_switches_and_signals() {
+    let first = offered(&["pingosd", ""]);
+    for command in COMMANDS {
+        assert!(first.iter().any(|word| word == command.word), "{}: {first:?}", command.word);
+    }
+    assert_eq!(offered(&["pingosd", "mig"]), ["migrate-check"]);
+    assert_eq!(offered(&["pingosd", "-s", "re"]), ["reopen", "reload"]);
+    assert_eq!(offered(&["pingosd", "fmt", "--"]), ["--check", "--write"]);
+}
+
+#[test]
+fn fish_completes_commands() {
+    let file = packaging("completions/pingosd.fish");
+    let script = format!("source {}; complete -C 'pingosd mig'", file.display());
+    let Some(output) = run("fish", &["--no-config", "-c", &script]) else { return };
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("migrate-check"), "{output:?}");
+}
+
+#[test]
+fn the_shipped_configurations_are_accepted_without_a_warning() {
+    for name in ["pingosd.conf", "docker.conf"] {
+        let config = load(&LoadOptions::choose(None, Some(packaging(name)), Vec::new(), None));
+        let config = config.unwrap_or_else(|report| panic!("{name}: {:?}", report.diagnostics));
+        assert!(config.warnings.is_empty(), "{name}: {:?}", config.warnings);
+    }
+}
+
+/// The lines `Name=value` of a unit.
+fn unit() -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for line in read("pingosd.service").lines().filter(|line| !line.starts_with(['#', '['])) {
+        if let Some((name, value)) = line.split_once('=') {
+            found.entry(name.into()).or_default().push(value.into());
+        }
+    }
+    found
+}
+
+#[test]
+fn the_unit_has_no_privileges_but_low_ports() {
+    let unit = unit();
+    let one = |name: &str| unit.get(name).and_then(|values| values.first()).map_or("", String::as_str);
+    for (name, value) in [
+        ("Type", "notify"),
+        ("NoNewPrivileges", "yes"),
+        ("ProtectSystem", "strict"),
+        ("ProtectHome", "yes"),
+        ("AmbientCapabilities", "CAP_NET_BIND_SERVICE"),
+        ("CapabilityBoundingSet", "CAP_NET_BIND_SERVICE"),
+    ] {
+        assert_eq!(one(name), value, "{name}");
+    }
+    assert!(one("User") != "root" && !one("User").is_empty());
+    assert!(one("ExecReload").contains(" -s reload "), "a reload that is refused fails");
+    // What the unit makes is what its configuration writes to.
+    let conf = read("pingosd.conf");
+    assert!(conf.contains(&format!("pid /run/{}/", one("RuntimeDirectory"))));
+    assert!(conf.contains(&format!("error_log /var/log/{}/", one("LogsDirectory"))));
+}
+
+#[test]
+fn systemd_accepts_the_unit() {
+    let dir = tempfile::tempdir().unwrap();
+    // The program and the pages are not installed here; all else is checked.
+    let text = read("pingosd.service")
+        .replace("/usr/sbin/pingosd", support::server::PROGRAM)
+        .replace("Documentation=", "#Documentation=");
+    let path = dir.path().join("pingosd.service");
+    fs::write(&path, text).unwrap();
+    let Some(output) = run("systemd-analyze", &["verify", "--man=no", path.to_str().unwrap()]) else {
+        return;
+    };
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success() && !said.contains("pingosd.service:"), "{said}");
+}
+
+#[test]
+fn the_image_runs_the_program_without_root() {
+    let file = read("Dockerfile").replace("\\\n", " ");
+    let lines: Vec<(&str, &str)> =
+        file.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(' ')).collect();
+    let of = |name: &str| lines.iter().filter(|(n, _)| *n == name).map(|(_, rest)| *rest).collect::<Vec<_>>();
+    let known = [
+        "FROM",
+        "WORKDIR",
+        "COPY",
+        "RUN",
+        "USER",
+        "EXPOSE",
+        "STOPSIGNAL",
+        "HEALTHCHECK",
+        "ENTRYPOINT",
+        "CMD",
+    ];
+    assert!(lines.iter().all(|(name, _)| known.contains(name)), "{lines:?}");
+    let images = of("FROM");
+    assert!(
+        images.iter().all(|image| image.contains(':') && !image.contains(":latest")),
+        "pinned: {images:?}"
+    );
+    assert!(images.last().unwrap().contains("distroless"));
+    assert!(of("USER").last().is_some_and(|user| !user.starts_with('0') && *user != "root"));
+    // There is no shell: every command is a list, of the program that the image has.
+    for list in [of("ENTRYPOINT")[0], of("CMD")[0]] {
+        let words: Vec<String> = serde_json::from_str(list).unwrap();
+        assert!(!words.is_empty());
+    }
+    for source in file.split_whitespace().filter(|word| word.starts_with("packaging/")) {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(source).exists(), "{source}");
+    }
+}
+
+#[test]
+fn scripts_are_sound() {
+    for name in ["upgrade", "deb/postinst", "deb/prerm", "deb/postrm"] {
+        let output = run("sh", &["-n", packaging(name).to_str().unwrap()]).expect("sh");
+        assert!(output.status.success() && output.stderr.is_empty(), "{name}: {output:?}");
+    }
+    let output = run("bash", &["-n", packaging("deb/build").to_str().unwrap()]).expect("bash");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+}
