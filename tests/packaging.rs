@@ -34,7 +34,7 @@ fn run(program: &str, args: &[&str]) -> Option<Output> {
 
 /// Compares a file with what the program prints, or writes it.
 fn compare(name: &str, want: &str) {
-    if std::env::var_os("PINGOSD_BLESS").is_some() {
+    if std::env::var_os("PINGOSD_BLESS").is_some() && read(name) != want {
         fs::write(packaging(name), want).unwrap();
     }
     assert!(read(name) == want, "packaging/{name} is out of date; PINGOSD_BLESS=1 writes it");
@@ -43,7 +43,6 @@ fn compare(name: &str, want: &str) {
 #[test]
 fn the_manual_pages_are_up_to_date_and_sound() {
     compare("man/pingosd.8", &man::program());
-    compare("man/pingosd.conf.5", &man::directives(&REGISTRY));
     for page in ["man/pingosd.8", "man/pingosd.conf.5"] {
         let path = packaging(page);
         let Some(output) = run("groff", &["-ww", "-man", "-Tutf8", path.to_str().unwrap()]) else { continue };
@@ -69,11 +68,9 @@ fn the_manual_page_has_every_directive() {
 
 #[test]
 fn the_program_prints_what_is_shipped() {
-    for (args, file) in [
-        (&["help", "--man"][..], "man/pingosd.8"),
-        (&["directives", "--man"], "man/pingosd.conf.5"),
-        (&["completion", "zsh"], "completions/pingosd.zsh"),
-    ] {
+    for (args, file) in
+        [(&["help", "--man"][..], "man/pingosd.8"), (&["completion", "zsh"], "completions/pingosd.zsh")]
+    {
         let output = run(support::server::PROGRAM, args).unwrap();
         assert!(output.status.success());
         assert_eq!(String::from_utf8_lossy(&output.stdout), read(file));

@@ -143,6 +143,19 @@ fn new_connections_are_served_at_any_moment_of_an_upgrade() {
 }
 
 #[test]
+fn who_was_accepted_before_the_drain_gets_an_answer() {
+    let mut server = Server::start(&Conf::live("").http_server("return 200 here;"));
+    let mut early = http::Connection::open(server.http);
+    // It is accepted: somebody who came later was answered.
+    assert_eq!(http::get(server.http, "/").text(), "here");
+    server.signal(Signal::SIGQUIT);
+    server.wait_log("SIGQUIT");
+    early.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(early.response(false).text(), "here");
+    assert!(server.wait_exit().success());
+}
+
+#[test]
 fn a_binary_that_does_not_start_changes_nothing() {
     let conf = Conf::live("");
     let (mut server, program) = start(&conf);

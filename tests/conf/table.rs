@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use pingosd::cli::man;
 use pingosd::conf::directive::{Row, Shape};
 use pingosd::conf::scene::Backstage;
 use pingosd::conf::{Bases, Contexts, Sources, context, manual};
@@ -82,6 +83,8 @@ fn directives_without_effect_are_listed() {
 fn the_manual_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/directives.md");
     compare(&path, &manual::all(&REGISTRY));
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man/pingosd.conf.5");
+    compare(&page, &man::directives(&REGISTRY));
 }
 
 #[test]

@@ -80,6 +80,11 @@ impl Connection {
         used.since = Instant::now();
     }
 
+    /// Whether a request has come. Somebody who was accepted just before the server drains still has an answer to get.
+    fn is_used(&self) -> bool {
+        self.lock().requests > 0
+    }
+
     /// When to look again whether the connection is idle for too long; `None`: it is.
     fn idle_until(&self, timeout: Duration) -> Option<Instant> {
         let used = self.lock();
@@ -146,9 +151,9 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         let mut http = pin!(builder.serve_connection(io, service));
         let mut shutdown = context.shutdown.subscribe();
         let mut stop = pin!(shutdown.wait_for(|stop| *stop));
-        let mut draining = context.draining.subscribe();
-        let mut drain = pin!(draining.wait_for(|draining| *draining));
-        let mut drained = false;
+        let mut drains = context.draining.subscribe();
+        let mut drain = pin!(drains.wait_for(|draining| *draining));
+        let (mut draining, mut drained) = (false, false);
         let mut timer = pin!(tokio::time::sleep(idle.duration()));
         poll_fn(|cx| {
             let polled = http.as_mut().poll(cx);
@@ -158,7 +163,8 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
                     Poll::Pending => Ok(()),
                 });
             }
-            if !drained && drain.as_mut().poll(cx).is_ready() {
+            draining = draining || drain.as_mut().poll(cx).is_ready();
+            if draining && !drained && served.is_used() {
                 drained = true;
                 http.as_mut().graceful_shutdown();
                 cx.waker().wake_by_ref();
