@@ -162,6 +162,9 @@ pub const CALLBACK_IDLE_CONNECTIONS: usize = 64;
 /// How long they are kept. Below the 60 s after which many servers close, so that we rarely meet a closed one.
 pub const CALLBACK_IDLE_TIME: Duration = Duration::from_secs(50);
 
+/// The longest time that a callback may take, where `timeout=` names one the clock cannot count.
+pub const CALLBACK_LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// Bytes of an answer's body read so that its connection can be used again; a longer one costs the connection.
 pub const CALLBACK_BODY_BYTES: usize = 64 * 1024;
 

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::context::Context;
 use super::event;
+use super::notify::ledger::Decision;
 use super::notify::{Answer, Event, Notifier, Slot};
 use super::relay;
 use super::relay::pull::PullUse;
@@ -66,20 +67,17 @@ impl Entered {
     pub async fn admit(&mut self) -> Result<(), Refused> {
         if let Some(event) = &mut self.event {
             let answer = event.answer().await;
-            let verdict = match answer {
-                _ if !event.hook().enforce.start => Ok(()),
-                answer if answer.is_success() => Ok(()),
-                Answer::Status(_) => Err(Reason::NotifyRefused),
-                Answer::Failed | Answer::TimedOut => {
-                    if self.view.current().notify.ignore_invalid {
-                        Ok(())
-                    } else {
-                        Err(Reason::NotifyErr)
-                    }
+            let (verdict, decision) = match answer {
+                Answer::Failed(_) | Answer::TimedOut if self.view.current().notify.ignore_invalid => {
+                    (Ok(()), Decision::AllowUnanswered)
                 }
+                _ if !event.hook().enforce.start || answer.is_success() => (Ok(()), Decision::Allow),
+                Answer::Status(_) => (Err(Reason::NotifyRefused), Decision::Refuse),
+                Answer::Failed(_) | Answer::TimedOut => (Err(Reason::NotifyErr), Decision::Refuse),
             };
+            event.decided(decision);
             if let Err(reason) = verdict {
-                event::start_refused(&self.session, event.hook(), answer);
+                event::start_refused(&self.session, event.hook(), &answer);
                 return Err(Refused(reason));
             }
             event.keep();
@@ -166,7 +164,8 @@ impl StreamEvents {
             if answer == Answer::Status(200) {
                 event.keep();
             } else if event.hook().enforce.update && answer.is_client_error() {
-                event::start_refused(&session, event.hook(), answer);
+                event.decided(Decision::Refuse);
+                event::start_refused(&session, event.hook(), &answer);
                 session.close(Reason::NotifyRefused);
             }
             let _ = stopped.await;

@@ -211,13 +211,13 @@ pub fn access_denied(session: &Session) {
 }
 
 /// A session callback was answered, or not.
-pub fn callback(session: &Session, call: Call, act: Act, hook: &Hook, answer: Answer) {
+pub fn callback(session: &Session, call: Call, act: Act, hook: &Hook, answer: &Answer) {
     let (call, act, pos) = (call.name(), act.name(), &hook.pos);
     match answer {
         Answer::Status(status) => {
             tracing::debug!(conn = session.id, "notify {call} {act}: status {status}, callback in {pos}");
         }
-        Answer::Failed | Answer::TimedOut => {
+        Answer::Failed(_) | Answer::TimedOut => {
             error!(conn = session.id, "notify {call} {act}: {answer}, callback in {pos}");
         }
     }
@@ -234,15 +234,15 @@ pub fn done_lost(session: &Session, call: Call, hook: &Hook, total: u64) {
 }
 
 /// A process callback was answered, or not.
-pub fn process_callback(hook: &Hook, call: &str, answer: Answer) {
+pub fn process_callback(hook: &Hook, call: &str, answer: &Answer) {
     match answer {
         Answer::Status(status) => tracing::debug!("notify {call}: status {status}, callback in {}", hook.pos),
-        Answer::Failed | Answer::TimedOut => error!("notify {call}: {answer}, callback in {}", hook.pos),
+        Answer::Failed(_) | Answer::TimedOut => error!("notify {call}: {answer}, callback in {}", hook.pos),
     }
 }
 
 /// The answer to `start` refuses the session.
-pub fn start_refused(session: &Session, hook: &Hook, answer: Answer) {
+pub fn start_refused(session: &Session, hook: &Hook, answer: &Answer) {
     info!(
         conn = session.id,
         "'{}' refused by callback ({answer}), callback in {}",
@@ -252,7 +252,7 @@ pub fn start_refused(session: &Session, hook: &Hook, answer: Answer) {
 }
 
 /// The answer to an enforced update ends the session.
-pub fn update_refused(session: &Session, call: Call, hook: &Hook, answer: Answer) {
+pub fn update_refused(session: &Session, call: Call, hook: &Hook, answer: &Answer) {
     info!(
         conn = session.id,
         "'{}' ended by the answer to {} update ({answer}), callback in {}",

@@ -54,6 +54,15 @@ impl Scheme {
 }
 
 impl Url {
+    /// `scheme://host:port`, the port left out where it is the scheme's own.
+    pub fn server(&self) -> String {
+        let (scheme, host) = (self.scheme.name(), &self.host);
+        match self.port {
+            port if port == self.scheme.default_port() => format!("{scheme}://{host}"),
+            port => format!("{scheme}://{host}:{port}"),
+        }
+    }
+
     /// Takes an address apart; the flag tells that the port was out of range.
     ///
     /// Such a port is accepted and cut to 16 bits, as the original does.

@@ -1,39 +1,61 @@
 //! What became of callbacks: for each line its counters, how long answers took, and its last calls.
+//!
+//! [`snapshot`] is what is shown of it.
+
+pub mod snapshot;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Write;
 use std::net::SocketAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use self::snapshot::{Class, Snapshot};
 use super::Answer;
 use crate::limits;
 use crate::module::notify::hook::Hook;
 use crate::module::notify::request::Act;
+use crate::module::notify::url::Url;
 
 /// Upper ends of the histogram's classes, in milliseconds; one more class holds the rest.
 const CLASSES: [u64; 9] = [1, 2, 5, 10, 50, 100, 500, 1_000, 3_000];
 
 /// All callback lines that have been used.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Ledger {
-    lines: Mutex<BTreeMap<(String, u32), Line>>,
+    book: Mutex<Book>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    lines: BTreeMap<(Arc<Path>, u32), Line>,
+    unlisted_total: u64,
 }
 
 /// One callback line.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Line {
-    event: String,
+    event: &'static str,
+    url: Option<Url>,
     answered_total: u64,
     refused_total: u64,
     failed_total: u64,
     timed_out_total: u64,
+    took: Duration,
     classes: [u64; CLASSES.len() + 1],
-    last: VecDeque<(Instant, Call)>,
+    last: VecDeque<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: SystemTime,
+    call: Call,
+    receipt: Receipt,
 }
 
 /// A call that has come to its end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Call {
     /// Stage of the event.
     pub act: Act,
@@ -47,74 +69,160 @@ pub struct Call {
     pub address: Option<SocketAddr>,
 }
 
+/// What followed from a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Decision {
+    /// Nothing: the answer decides nothing, or nobody waits for it any more.
+    None = 0,
+    /// The session is let in.
+    Allow,
+    /// The session is let in although there was no answer (`ignore_invalid_notify`).
+    AllowUnanswered,
+    /// The session is refused, or those who depend on a relay end.
+    Refuse,
+    /// An update ends its session.
+    End,
+    /// A relay begins.
+    Relay,
+    /// No relay is wanted.
+    NoRelay,
+    /// The question is asked again.
+    AskAgain,
+    /// An end is told again.
+    TellAgain,
+    /// An end is told no more.
+    GiveUp,
+}
+
+/// Where the decision about a call is entered, once it is made.
+#[derive(Clone, Debug, Default)]
+pub struct Receipt(Arc<AtomicU8>);
+
+impl Decision {
+    const ALL: [Decision; 10] = [
+        Decision::None,
+        Decision::Allow,
+        Decision::AllowUnanswered,
+        Decision::Refuse,
+        Decision::End,
+        Decision::Relay,
+        Decision::NoRelay,
+        Decision::AskAgain,
+        Decision::TellAgain,
+        Decision::GiveUp,
+    ];
+
+    /// The word that is shown; `-` for [`Decision::None`].
+    pub fn name(self) -> &'static str {
+        match self {
+            Decision::None => "-",
+            Decision::Allow => "allow",
+            Decision::AllowUnanswered => "allow-unanswered",
+            Decision::Refuse => "refuse",
+            Decision::End => "end",
+            Decision::Relay => "relay",
+            Decision::NoRelay => "no-relay",
+            Decision::AskAgain => "ask-again",
+            Decision::TellAgain => "tell-again",
+            Decision::GiveUp => "give-up",
+        }
+    }
+}
+
+impl Receipt {
+    /// Enters what followed.
+    pub fn decided(&self, decision: Decision) {
+        self.0.store(decision as u8, Ordering::Relaxed);
+    }
+
+    fn decision(&self) -> Decision {
+        Decision::ALL[usize::from(self.0.load(Ordering::Relaxed)) % Decision::ALL.len()]
+    }
+}
+
 impl Ledger {
     /// Enters a call.
-    pub fn record(&self, hook: &Hook, event: &str, call: Call) {
-        let key = (hook.pos.file.display().to_string(), hook.pos.line);
-        let mut lines = self.lock();
-        if lines.len() >= limits::LEDGER_LINES && !lines.contains_key(&key) {
-            return;
+    pub fn record(&self, hook: &Hook, event: &'static str, call: Call) -> Receipt {
+        let receipt = Receipt::default();
+        let mut book = self.lock();
+        let key = (hook.pos.file.clone(), hook.pos.line);
+        if book.lines.len() >= limits::LEDGER_LINES && !book.lines.contains_key(&key) {
+            book.unlisted_total += 1;
+            return receipt;
         }
-        let line = lines.entry(key).or_default();
-        if line.event != event {
-            line.event = event.to_owned();
+        let line = book.lines.entry(key).or_default();
+        // A reload may have put another callback on the line.
+        line.event = event;
+        if line.url.as_ref() != Some(&hook.url) {
+            line.url = Some(hook.url.clone());
         }
         match call.answer {
             Answer::Status(400..) => line.refused_total += 1,
             Answer::Status(_) => line.answered_total += 1,
-            Answer::Failed => line.failed_total += 1,
+            Answer::Failed(_) => line.failed_total += 1,
             Answer::TimedOut => line.timed_out_total += 1,
         }
-        let millis = call.took.as_millis();
+        line.took += call.took;
+        let millis = call.took.as_micros().div_ceil(1000);
         let class = CLASSES.iter().position(|end| millis <= u128::from(*end)).unwrap_or(CLASSES.len());
         line.classes[class] += 1;
         if line.last.len() >= limits::LEDGER_CALLS {
             line.last.pop_front();
         }
-        line.last.push_back((Instant::now(), call));
+        line.last.push_back(Entry { at: SystemTime::now(), call, receipt: receipt.clone() });
+        receipt
     }
 
-    /// The ledger as text: a paragraph per line, its counters, its histogram, its last calls.
-    pub fn text(&self) -> String {
-        let mut out = String::new();
-        for ((file, number), line) in self.lock().iter() {
-            // Writing to a string cannot fail.
-            let _ = writeln!(
-                out,
-                "{} {file}:{number}\n  answered {} refused {} failed {} timed out {}",
-                line.event, line.answered_total, line.refused_total, line.failed_total, line.timed_out_total
-            );
-            out.push_str("  latency");
-            for (class, count) in line.classes.iter().enumerate().filter(|(_, count)| **count > 0) {
-                let _ = match CLASSES.get(class) {
-                    Some(end) => write!(out, " <={end}ms:{count}"),
-                    None => write!(out, " more:{count}"),
-                };
-            }
-            out.push('\n');
-            for (at, call) in line.last.iter().rev() {
-                let _ = write!(
-                    out,
-                    "  {:.1}s ago {} {} {:.1}ms",
-                    at.elapsed().as_secs_f64(),
-                    call.act.name(),
-                    call.answer,
-                    call.took.as_secs_f64() * 1000.0
-                );
-                if let Some(address) = call.address {
-                    let _ = write!(out, " {address}");
-                }
-                if let Some(session) = call.session {
-                    let _ = write!(out, " *{session}");
-                }
-                out.push('\n');
-            }
+    /// The ledger at this moment.
+    pub(super) fn snapshot(&self, done_waiting: usize, done_lost_total: u64) -> Snapshot {
+        let book = self.lock();
+        let lines = book.lines.iter().map(|((file, number), line)| line.snapshot(file, *number)).collect();
+        Snapshot { lines, unlisted_total: book.unlisted_total, done_waiting, done_lost_total }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    fn snapshot(&self, file: &Path, line: u32) -> snapshot::Line {
+        let ends = CLASSES.iter().copied().map(Some).chain([None]);
+        snapshot::Line {
+            file: file.display().to_string(),
+            line,
+            event: self.event.to_owned(),
+            server: self.url.as_ref().map(Url::server).unwrap_or_default(),
+            answered_total: self.answered_total,
+            refused_total: self.refused_total,
+            failed_total: self.failed_total,
+            timed_out_total: self.timed_out_total,
+            took_ms_total: self.took.as_secs_f64() * 1000.0,
+            latency: ends.zip(self.classes).map(|(most_ms, count)| Class { most_ms, count }).collect(),
+            calls: self.last.iter().rev().map(Entry::snapshot).collect(),
         }
-        out
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, u32), Line>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+impl Entry {
+    fn snapshot(&self) -> snapshot::Call {
+        let Call { act, session, answer, took, address } = &self.call;
+        let (status, failure) = match answer {
+            Answer::Status(status) => (Some(*status), None),
+            answer => (None, Some(answer.to_string())),
+        };
+        let at = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        snapshot::Call {
+            at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            act: act.name().to_owned(),
+            status,
+            failure,
+            took_ms: took.as_secs_f64() * 1000.0,
+            address: address.map(|address| address.to_string()),
+            decision: self.receipt.decision().name().to_owned(),
+            session: *session,
+        }
     }
 }
 
@@ -123,12 +231,12 @@ mod tests {
     use super::*;
     use crate::conf::{Msec, Pos};
     use crate::module::notify::hook::{Enforce, Stages};
-    use crate::module::notify::url::Url;
     use crate::module::notify::variable::Template;
+    use crate::server::notify::Failure;
 
     fn hook(line: u32) -> Hook {
         Hook {
-            url: Url::parse(b"http://h/").unwrap().0,
+            url: Url::parse(b"http://h:81/cb").unwrap().0,
             args: Template::default(),
             groupid: "".into(),
             stages: Stages::default(),
@@ -136,31 +244,41 @@ mod tests {
             update: Msec(1),
             enforce: Enforce::default(),
             legacy: false,
-            pos: Pos { file: std::path::Path::new("nginx.conf").into(), line },
+            pos: Pos { file: Path::new("nginx.conf").into(), line },
         }
     }
 
-    fn record(ledger: &Ledger, line: u32, answer: Answer, millis: u64) {
+    fn record(ledger: &Ledger, line: u32, answer: Answer, millis: u64) -> Receipt {
         let took = Duration::from_millis(millis);
         let call = Call { act: Act::Start, session: Some(7), answer, took, address: None };
-        ledger.record(&hook(line), "publish", call);
+        ledger.record(&hook(line), "publish", call)
     }
 
     #[test]
     fn calls_are_counted_by_line_outcome_and_latency() {
         let ledger = Ledger::default();
-        record(&ledger, 5, Answer::Status(200), 1);
-        record(&ledger, 5, Answer::Status(403), 7);
+        record(&ledger, 5, Answer::Status(200), 1).decided(Decision::Allow);
+        record(&ledger, 5, Answer::Status(403), 7).decided(Decision::Refuse);
         record(&ledger, 5, Answer::TimedOut, 5_000);
-        record(&ledger, 9, Answer::Failed, 0);
-        let text = ledger.text();
-        assert!(
-            text.contains("publish nginx.conf:5\n  answered 1 refused 1 failed 0 timed out 1\n"),
-            "{text}"
-        );
+        record(&ledger, 9, Answer::Failed(Failure::Closed), 0);
+        let text = ledger.snapshot(2, 1).to_string();
+        assert!(text.starts_with("ends: 2 waiting, 1 lost\n"), "{text}");
+        let line = "publish nginx.conf:5 http://h:81\n  answered 1 refused 1 failed 0 timed out 1\n";
+        assert!(text.contains(line), "{text}");
         assert!(text.contains("  latency <=1ms:1 <=10ms:1 more:1\n"), "{text}");
-        assert!(text.contains("publish nginx.conf:9\n  answered 0 refused 0 failed 1"), "{text}");
-        assert!(text.contains("start timed out 5000.0ms *7\n"), "{text}");
+        assert!(text.contains(" start 403 7.0ms refuse *7\n"), "{text}");
+        assert!(text.contains(" start timed out 5000.0ms - *7\n"), "{text}");
+        assert!(text.contains(" start no answer (the connection was closed) 0.0ms - *7\n"), "{text}");
+    }
+
+    #[test]
+    fn a_snapshot_survives_json() {
+        let ledger = Ledger::default();
+        record(&ledger, 5, Answer::Status(200), 3).decided(Decision::Allow);
+        let snapshot = ledger.snapshot(0, 0);
+        let json = serde_json::to_string(&snapshot).unwrap();
+        assert!(json.contains(r#""status":200,"failure":null,"took_ms":3.0"#), "{json}");
+        assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap(), snapshot);
     }
 
     #[test]
@@ -169,10 +287,12 @@ mod tests {
         for _ in 0..10 * limits::LEDGER_CALLS {
             record(&ledger, 1, Answer::Status(200), 1);
         }
-        assert_eq!(ledger.text().lines().count(), 3 + limits::LEDGER_CALLS);
+        assert_eq!(ledger.snapshot(0, 0).lines[0].calls.len(), limits::LEDGER_CALLS);
         for line in 0..2 * limits::LEDGER_LINES as u32 {
             record(&ledger, line, Answer::Status(200), 1);
         }
-        assert_eq!(ledger.lock().len(), limits::LEDGER_LINES);
+        let snapshot = ledger.snapshot(0, 0);
+        assert_eq!(snapshot.lines.len(), limits::LEDGER_LINES);
+        assert_eq!(snapshot.unlisted_total, limits::LEDGER_LINES as u64);
     }
 }

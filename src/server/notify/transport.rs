@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
@@ -13,7 +13,7 @@ use reqwest::{Certificate, Client, Response, redirect};
 use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Answer, Reply};
+use super::answer::{Answer, Failure, Reply};
 use crate::config::model::Config;
 use crate::limits;
 use crate::module::notify::hook::Hook;
@@ -55,7 +55,37 @@ pub struct Exchange {
     /// Address of the callback server, if it answered.
     pub address: Option<std::net::SocketAddr>,
     /// What is left of the answer.
-    pub response: Option<Response>,
+    pub rest: Option<Rest>,
+}
+
+/// The body of an answer. It says nothing to us, and is read only so that the connection can be used again.
+pub struct Rest {
+    response: Response,
+    due: Instant,
+    /// A body that comes slowly keeps its place at the server.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Rest {
+    /// Reads it, unless it takes longer than the call may, or more than [`limits::CALLBACK_BODY_BYTES`].
+    pub async fn discard(mut self) {
+        let mut left = limits::CALLBACK_BODY_BYTES;
+        let read = async {
+            while let Ok(Some(chunk)) = self.response.chunk().await {
+                match left.checked_sub(chunk.len()) {
+                    Some(rest) => left = rest,
+                    None => return,
+                }
+            }
+        };
+        let _ = tokio::time::timeout_at(self.due.into(), read).await;
+    }
+}
+
+impl Exchange {
+    fn without(answer: Answer) -> Self {
+        Exchange { reply: Reply::without(answer), address: None, rest: None }
+    }
 }
 
 impl Transport {
@@ -86,27 +116,32 @@ impl Transport {
     /// One request. `target` is path and query. The time for the answer counts from here, so a callback server
     /// without a free place costs its own sessions only.
     pub async fn send(&self, hook: &Hook, act: Act, target: &str, probe: bool) -> Exchange {
-        let outcome = tokio::time::timeout(hook.timeout.duration(), async {
-            let _place = self.place(hook, act).await;
+        let now = Instant::now();
+        let due = now.checked_add(hook.timeout.duration()).unwrap_or(now + limits::CALLBACK_LONGEST);
+        let outcome = tokio::time::timeout_at(due.into(), async {
+            let place = self.place(hook, act).await;
             let url = format!("{}://{}:{}{target}", hook.url.scheme.name(), hook.url.host, hook.url.port);
             let mut headers = self.signature(target);
             headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
             if probe {
                 headers.insert(PROBE, HeaderValue::from_static("1"));
             }
-            self.client.get(url).headers(headers).send().await
+            (self.client.get(url).headers(headers).send().await, place)
         });
         match outcome.await {
-            Ok(Ok(response)) => {
+            Ok((Ok(response), _place)) => {
                 let header = |name: &str| {
                     response.headers().get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()))
                 };
                 let answer = Answer::Status(response.status().as_u16());
                 let reply = Reply { answer, location: header("location"), domain: header("domain") };
-                Exchange { reply, address: response.remote_addr(), response: Some(response) }
+                let address = response.remote_addr();
+                let has_body = response.content_length() != Some(0);
+                let rest = has_body.then_some(Rest { response, due, _place });
+                Exchange { reply, address, rest }
             }
-            Ok(Err(_)) => Exchange { reply: Reply::without(Answer::Failed), address: None, response: None },
-            Err(_) => Exchange { reply: Reply::without(Answer::TimedOut), address: None, response: None },
+            Ok((Err(error), _)) => Exchange::without(Answer::Failed(Failure::of(&error))),
+            Err(_) => Exchange::without(Answer::TimedOut),
         }
     }
 

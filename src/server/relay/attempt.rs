@@ -8,7 +8,7 @@ use crate::module::notify::hook::Hook;
 use crate::module::relay::address::{Address, Protocol};
 use crate::module::relay::destination::Destination;
 use crate::server::event;
-use crate::server::notify::{Answer, Event, Reply};
+use crate::server::notify::{Answer, Event, Reply, ledger};
 use crate::server::session::{Reason, Session};
 
 /// What to do.
@@ -24,6 +24,18 @@ enum Decision {
     Again(String),
 }
 
+impl Decision {
+    /// The decision as the ledger of callbacks has it.
+    fn entry(&self) -> ledger::Decision {
+        match self {
+            Decision::Follow(..) => ledger::Decision::Relay,
+            Decision::Unwanted => ledger::Decision::NoRelay,
+            Decision::Refused => ledger::Decision::Refuse,
+            Decision::Again(_) => ledger::Decision::AskAgain,
+        }
+    }
+}
+
 /// Where the answer to `asking` sends the relay of `session`, or what else it comes to. The event goes on where there
 /// is a relay; whoever asks decides what becomes of it where none is wanted.
 pub(super) fn destination(
@@ -33,14 +45,16 @@ pub(super) fn destination(
     what: &str,
     is_pull: bool,
 ) -> Result<Destination, Outcome> {
-    match decide(reply, asking.hook(), is_pull) {
+    let decision = decide(reply, asking.hook(), is_pull);
+    asking.decided(decision.entry());
+    match decision {
         Decision::Follow(address, domain) => {
             asking.keep();
             Ok(Destination::redirected(address, domain.as_deref(), asked(&session.identity)))
         }
         Decision::Unwanted => Err(Outcome::Unwanted),
         Decision::Refused => {
-            event::start_refused(session, asking.hook(), reply.answer);
+            event::start_refused(session, asking.hook(), &reply.answer);
             Err(Outcome::Refused)
         }
         Decision::Again(why) => {
@@ -78,7 +92,7 @@ fn decide(reply: &Reply, hook: &Hook, is_pull: bool) -> Decision {
         Answer::Status(400..=599) if hook.enforce.start => Decision::Refused,
         Answer::Status(400..=599) => Decision::Unwanted,
         Answer::Status(status) => Decision::Again(format!("status {status}")),
-        answer @ (Answer::Failed | Answer::TimedOut) => Decision::Again(answer.to_string()),
+        ref answer @ (Answer::Failed(_) | Answer::TimedOut) => Decision::Again(answer.to_string()),
     }
 }
 

@@ -1,0 +1,216 @@
+//! One event of one session, from its `start` to its `done`.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, JoinHandle};
+
+use super::answer::{Answer, Failure, Reply};
+use super::done::tell_again;
+use super::ledger::{Decision, Receipt};
+use super::slot::Slot;
+use super::{Notifier, send, sleep_until};
+use crate::limits;
+use crate::module::notify::hook::Hook;
+use crate::module::notify::request::Act;
+use crate::server::event;
+use crate::server::session::{Reason, Session};
+use crate::server::view::AppView;
+
+/// One event of one session: `start`, then updates, then `done` when it is dropped.
+pub struct Event {
+    notifier: Notifier,
+    slot: Slot,
+    view: AppView,
+    session: Arc<Session>,
+    /// The hook that `start` went to: `done` is owed even where a reload has removed it since.
+    hook: Arc<Hook>,
+    start: Option<JoinHandle<(Reply, Receipt)>>,
+    /// Of the `start`, once it was answered.
+    receipt: Receipt,
+    keeper: Option<AbortHandle>,
+    finished: bool,
+}
+
+impl Event {
+    /// Sends `start` if the application has a hook for this event. `after` is waited for, within
+    /// [`limits::CALLBACK_ORDER_GRACE`], so that a stream event goes out before the session event.
+    pub fn begin(
+        notifier: &Notifier,
+        view: &AppView,
+        slot: Slot,
+        session: &Arc<Session>,
+        after: Option<oneshot::Receiver<()>>,
+    ) -> Option<Event> {
+        let hook = Arc::new(slot.hook(&view.current().notify)?.clone());
+        let mut event = Event {
+            notifier: notifier.clone(),
+            slot,
+            view: view.clone(),
+            session: session.clone(),
+            hook: hook.clone(),
+            start: None,
+            receipt: Receipt::default(),
+            keeper: None,
+            finished: false,
+        };
+        let sending = event.sending(hook, Act::Start);
+        event.start = Some(notifier.spawn(async move {
+            in_order(after).await;
+            sending.await
+        }));
+        Some(event)
+    }
+
+    /// Waits for the answer to `start`.
+    pub async fn answer(&mut self) -> Answer {
+        self.reply().await.answer
+    }
+
+    /// Waits for the answer to `start`, with its headers.
+    pub async fn reply(&mut self) -> Reply {
+        let abandoned = || Reply::without(Answer::Failed(Failure::Abandoned));
+        let Some(start) = &mut self.start else { return abandoned() };
+        let outcome = start.await;
+        self.start = None;
+        match outcome {
+            Ok((reply, receipt)) => {
+                self.receipt = receipt;
+                reply
+            }
+            Err(_) => abandoned(),
+        }
+    }
+
+    /// Enters in the ledger what followed from the answer to `start`.
+    pub fn decided(&self, decision: Decision) {
+        self.receipt.decided(decision);
+    }
+
+    /// Ends the event without `done`: nothing has begun (a 200 to `pull` or `push`).
+    pub fn forget(mut self) {
+        self.finished = true;
+    }
+
+    /// The hook that `start` went to.
+    pub fn hook(&self) -> &Hook {
+        &self.hook
+    }
+
+    /// Sends updates from now on, as the hook in force says.
+    pub fn keep(&mut self) {
+        let (notifier, view, session) = (self.notifier.clone(), self.view.clone(), self.session.clone());
+        let (slot, started) = (self.slot, self.hook.clone());
+        let mut last = Instant::now() + phase(session.id, self.hook.update.duration());
+        let keeper = self.notifier.runtime.spawn(async move {
+            let mut changed = notifier.store.watch();
+            loop {
+                let application = view.current();
+                let hook = slot.successor(&application.notify, &started);
+                let hook = hook.filter(|hook| hook.stages.update).cloned();
+                let due = hook.as_ref().and_then(|hook| last.checked_add(hook.update.duration()));
+                tokio::select! {
+                    () = sleep_until(due) => {}
+                    change = changed.changed() => match change {
+                        Ok(()) => continue,
+                        Err(_) => return,
+                    },
+                }
+                let Some(hook) = hook.map(Arc::new) else { continue };
+                let enforced = hook.enforce.update;
+                let update = send(notifier.clone(), slot.call(), session.clone(), hook.clone(), Act::Update);
+                let (Reply { answer, .. }, receipt) = update.await;
+                if enforced && answer.is_client_error() {
+                    receipt.decided(Decision::End);
+                    event::update_refused(&session, slot.call(), &hook, &answer);
+                    session.close(Reason::NotifyRefused);
+                    return;
+                }
+                last = Instant::now();
+            }
+        });
+        self.keeper = Some(keeper.abort_handle());
+    }
+
+    /// Sends `done` where the hook asks for it. The result resolves when it was answered.
+    pub fn finish(mut self, after: Option<oneshot::Receiver<()>>) -> Option<oneshot::Receiver<()>> {
+        self.finish_now(after)
+    }
+
+    fn finish_now(&mut self, after: Option<oneshot::Receiver<()>>) -> Option<oneshot::Receiver<()>> {
+        if std::mem::replace(&mut self.finished, true) {
+            return None;
+        }
+        if let Some(keeper) = self.keeper.take() {
+            keeper.abort();
+        }
+        let hook = match self.slot.successor(&self.view.current().notify, &self.hook) {
+            Some(hook) => Arc::new(hook.clone()),
+            None => self.hook.clone(),
+        };
+        if !hook.stages.done {
+            return None;
+        }
+        let start = self.start.take();
+        let (notifier, call, session) = (self.notifier.clone(), self.slot.call(), self.session.clone());
+        let patience = self.view.current().notify.done_retry.duration();
+        let (done, order) = oneshot::channel();
+        drop(self.notifier.spawn(async move {
+            if let Some(start) = start {
+                let _ = start.await;
+            }
+            in_order(after).await;
+            let sending = send(notifier.clone(), call, session.clone(), hook.clone(), Act::Done);
+            let (reply, receipt) = sending.await;
+            let _ = done.send(());
+            if reply.answer.is_away() && !patience.is_zero() {
+                receipt.decided(Decision::TellAgain);
+                tell_again(notifier, call, session, hook, patience).await;
+            }
+        }));
+        Some(order)
+    }
+
+    fn sending(&self, hook: Arc<Hook>, act: Act) -> impl Future<Output = (Reply, Receipt)> + Send + use<> {
+        send(self.notifier.clone(), self.slot.call(), self.session.clone(), hook, act)
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        self.finish_now(None);
+    }
+}
+
+/// How much later than its interval a session's first update goes out: up to an eighth of it, evenly over sessions,
+/// so that thousands that started together do not ask together for ever after.
+fn phase(session: u64, interval: Duration) -> Duration {
+    // Multiples of the golden ratio, modulo 1, fill an interval evenly however many there are.
+    let turn = (session.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32;
+    (interval / 8).mul_f64(f64::from(turn) / f64::from(u32::MAX))
+}
+
+async fn in_order(after: Option<oneshot::Receiver<()>>) {
+    if let Some(after) = after {
+        let _ = tokio::time::timeout(limits::CALLBACK_ORDER_GRACE, after).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_updates_are_spread_evenly_over_an_eighth_of_the_interval() {
+        let interval = Duration::from_secs(8);
+        let mut slots = [0; 10];
+        for session in 1..=1000 {
+            let phase = phase(session, interval);
+            assert!(phase <= interval / 8);
+            slots[(phase.as_millis() / 100).min(9) as usize] += 1;
+        }
+        assert!(slots.iter().all(|n| (90..=110).contains(n)), "{slots:?}");
+    }
+}

@@ -1,0 +1,129 @@
+//! The ledger as a value: for `pingosd status callbacks`, for statistics, and as JSON.
+//!
+//! Fields are only ever added: who reads the JSON may rely on the names that are there.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Every callback line that has been used, as it stood at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// By file and line.
+    pub lines: Vec<Line>,
+    /// Calls of lines that found no room in the ledger.
+    pub unlisted_total: u64,
+    /// Ends that wait to be told again.
+    pub done_waiting: usize,
+    /// Ends that were given up.
+    pub done_lost_total: u64,
+}
+
+/// One callback line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    /// File of the configuration, as it was opened.
+    pub file: String,
+    /// Line in it, from 1.
+    pub line: u32,
+    /// The word in `call=`; `proc` and `master` for callbacks about the process.
+    pub event: String,
+    /// Whom it asks: scheme, host and port, without path and query.
+    pub server: String,
+    /// Calls that were answered with a status below 400.
+    pub answered_total: u64,
+    /// Calls that were answered with a status of 400 and above.
+    pub refused_total: u64,
+    /// Calls without an answer.
+    pub failed_total: u64,
+    /// Calls whose time ran out.
+    pub timed_out_total: u64,
+    /// Sum of the times that calls took, in milliseconds.
+    pub took_ms_total: f64,
+    /// How long calls took: a class each, in ascending order.
+    pub latency: Vec<Class>,
+    /// The last calls, the newest first.
+    pub calls: Vec<Call>,
+}
+
+/// A class of the latency histogram; it does not count the calls of the class before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Class {
+    /// Its upper end in milliseconds, inclusive; `None` for the last one, which has none.
+    pub most_ms: Option<u64>,
+    /// Calls in it.
+    pub count: u64,
+}
+
+/// A call that has come to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// When it ended, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The word in `act=`.
+    pub act: String,
+    /// HTTP status; `None` without an answer.
+    pub status: Option<u16>,
+    /// Why there was no answer.
+    pub failure: Option<String>,
+    /// How long it took, in milliseconds.
+    pub took_ms: f64,
+    /// Address and port of who answered.
+    pub address: Option<String>,
+    /// What followed from it: see [`super::Decision::name`].
+    pub decision: String,
+    /// `clientid`, the `*N` of the error log.
+    pub session: Option<u64>,
+}
+
+/// A paragraph per line: its counters, its histogram, its last calls.
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "ends: {} waiting, {} lost", self.done_waiting, self.done_lost_total)?;
+        self.lines.iter().try_for_each(|line| write!(f, "{line}"))
+    }
+}
+
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {}:{} {}", self.event, self.file, self.line, self.server)?;
+        writeln!(
+            f,
+            "  answered {} refused {} failed {} timed out {}",
+            self.answered_total, self.refused_total, self.failed_total, self.timed_out_total
+        )?;
+        f.write_str("  latency")?;
+        for class in self.latency.iter().filter(|class| class.count > 0) {
+            match class.most_ms {
+                Some(most) => write!(f, " <={most}ms:{}", class.count)?,
+                None => write!(f, " more:{}", class.count)?,
+            }
+        }
+        writeln!(f)?;
+        self.calls.iter().try_for_each(|call| writeln!(f, "  {call}"))
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = i64::try_from(self.at_ms).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
+        if let Some(at) = at {
+            write!(f, "{at:.3} ")?;
+        }
+        f.write_str(&self.act)?;
+        match (&self.status, &self.failure) {
+            (Some(status), _) => write!(f, " {status}")?,
+            (None, Some(failure)) => write!(f, " {failure}")?,
+            (None, None) => {}
+        }
+        write!(f, " {:.1}ms", self.took_ms)?;
+        if let Some(address) = &self.address {
+            write!(f, " {address}")?;
+        }
+        write!(f, " {}", self.decision)?;
+        match self.session {
+            Some(session) => write!(f, " *{session}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Callbacks about the process: `on_proc` and `on_master`.
+
+use std::time::{Duration, Instant};
+
+use super::{Notifier, sleep_until};
+use crate::module::notify::request::{self, Act};
+use crate::server::event;
+use crate::server::variables::ProcessVariables;
+
+impl Notifier {
+    /// Tells that worker threads have started (`on_proc`, once each) and that the server has (`on_master`).
+    pub fn announce(&self, workers: usize) {
+        let config = self.store.load();
+        let Some(rtmp) = &config.rtmp else { return };
+        if let Some(hook) = rtmp.notify.on_proc.clone() {
+            for worker in 0..workers {
+                let (notifier, hook) = (self.clone(), hook.clone());
+                // Counted, so that even a stop right after the start lets it out.
+                drop(self.spawn(async move {
+                    let target = request::process_target(&hook.url.path_and_query, worker);
+                    let answer = notifier.call(&hook, "proc", Act::Start, None, &target).await.0.answer;
+                    event::process_callback(&hook, "init_process", &answer);
+                }));
+            }
+        }
+    }
+
+    /// `on_master`: start now, then updates for as long as the server runs. They follow reloads.
+    pub async fn keep_master(self) {
+        let mut started = false;
+        let mut changed = self.store.watch();
+        loop {
+            let hook = self.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.notify.on_master.clone());
+            let Some(hook) = hook else {
+                started = false;
+                if changed.changed().await.is_err() {
+                    return;
+                }
+                continue;
+            };
+            if started {
+                let update = if hook.stages.update { hook.update.duration() } else { Duration::MAX };
+                let due = Instant::now().checked_add(update);
+                tokio::select! {
+                    () = sleep_until(due) => {}
+                    _ = changed.changed() => continue,
+                }
+            }
+            let act = if started { Act::Update } else { Act::Start };
+            let mut args = Vec::new();
+            hook.args.expand(&ProcessVariables, &mut args);
+            let target = request::master_target(&hook.url.path_and_query, act, &args);
+            let answer = self.call(&hook, "master", act, None, &target).await.0.answer;
+            event::process_callback(&hook, "init_master", &answer);
+            started = true;
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Which callback lines an event uses.
+
+use crate::module::notify;
+use crate::module::notify::hook::Hook;
+use crate::module::notify::request::Call;
+
+/// Which hook of an application an event uses; looked up anew at each use, so that a reload takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// `on_play`.
+    Play,
+    /// `on_publish`.
+    Publish,
+    /// `on_stream`.
+    Stream,
+    /// `on_pull`.
+    Pull,
+    /// The n-th `on_push` line.
+    Push(usize),
+    /// The n-th `on_meta` line.
+    Meta(usize),
+}
+
+impl Slot {
+    /// The hook in force.
+    pub fn hook(self, hooks: &notify::conf::Current) -> Option<&Hook> {
+        match self {
+            Slot::Play => hooks.on_play.as_ref(),
+            Slot::Publish => hooks.on_publish.as_ref(),
+            Slot::Stream => hooks.on_stream.as_ref(),
+            Slot::Pull => hooks.on_pull.as_ref(),
+            Slot::Push(index) => hooks.on_push.get(index),
+            Slot::Meta(index) => hooks.on_meta.get(index),
+        }
+    }
+
+    /// The hook in force of an event whose `start` went to `started`. Among several lines it is the one for the
+    /// same group at the same address, wherever a reload has put it.
+    pub(super) fn successor<'h>(self, hooks: &'h notify::conf::Current, started: &Hook) -> Option<&'h Hook> {
+        let lines = match self {
+            Slot::Push(_) => &hooks.on_push,
+            Slot::Meta(_) => &hooks.on_meta,
+            Slot::Play | Slot::Publish | Slot::Stream | Slot::Pull => return self.hook(hooks),
+        };
+        lines.iter().find(|hook| hook.groupid == started.groupid && hook.url == started.url)
+    }
+
+    /// The word in `call=`.
+    pub(super) fn call(self) -> Call {
+        match self {
+            Slot::Play => Call::Play,
+            Slot::Publish => Call::Publish,
+            Slot::Stream => Call::Stream,
+            Slot::Pull => Call::Pull,
+            Slot::Push(_) => Call::Push,
+            Slot::Meta(_) => Call::Meta,
+        }
+    }
+}
