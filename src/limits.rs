@@ -69,6 +69,10 @@ pub const READ_BUFFER: usize = 64 * 1024;
 /// Reads of one connection before others of its worker get their turn.
 pub const READS_PER_TURN: usize = 4;
 
+/// Least time between two looks at the sockets of a worker that is woken for single packets thousands of times a second:
+/// what a packet may wait there. A timer of the kernel is hardly finer.
+pub const POLL_INTERVAL: Duration = Duration::from_millis(1);
+
 /// Slices in one vectored write. Above some dozens nothing is gained; the system's bound is 1,024.
 pub const WRITE_SLICES: usize = 64;
 

@@ -16,6 +16,7 @@ mod inherited;
 mod life;
 pub mod listener;
 pub mod log;
+mod moderation;
 pub mod mpegts;
 pub mod notify;
 pub mod pending;
@@ -251,7 +252,11 @@ fn start_workers(count: usize) -> Result<Vec<Worker>, StartError> {
         .map(|number| {
             let (delivery, serving) = Delivery::new(number);
             let fail = |error: io::Error| StartError(format!("no worker thread ({})", os_text(&error)));
-            let runtime = Builder::new_current_thread().enable_all().build().map_err(fail)?;
+            let runtime = Builder::new_current_thread()
+                .enable_all()
+                .on_thread_park(moderation::before_park)
+                .build()
+                .map_err(fail)?;
             let handle = runtime.handle().clone();
             std::thread::Builder::new()
                 .name(format!("worker{number}"))

@@ -2,10 +2,13 @@
 
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
+use std::os::fd::AsFd;
 use std::task::{Context, Poll};
 
+use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
+use super::moderation;
 use super::tls::TlsStream;
 
 /// TCP or unix, plain or over TLS. All calls are non-blocking and take `&self`.
@@ -106,9 +109,16 @@ impl Socket {
 
     /// Reads what is there; 0 means that the peer closed.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        moderation::count_read();
         match self {
-            Socket::Tcp(s) => s.try_read(buf),
-            Socket::Unix(s) => s.try_read(buf),
+            Socket::Tcp(s) => {
+                let mut got = 0;
+                or_got(s.try_io(Interest::READABLE, || read_dry(s, buf, &mut got)), got)
+            }
+            Socket::Unix(s) => {
+                let mut got = 0;
+                or_got(s.try_io(Interest::READABLE, || read_dry(s, buf, &mut got)), got)
+            }
             Socket::Tls(s) => s.try_read(buf),
         }
     }
@@ -183,4 +193,20 @@ impl Socket {
             Socket::Tls(s) => s.shutdown_write(),
         }
     }
+}
+
+/// Reads once. A buffer that is not filled means that there is no more, so the socket counts as no longer readable: the
+/// system is not asked in vain after each message. The end of the stream stays readable.
+fn read_dry(socket: &impl AsFd, buf: &mut [u8], got: &mut usize) -> io::Result<usize> {
+    let n = nix::unistd::read(socket, buf)?;
+    if n == 0 || n == buf.len() {
+        return Ok(n);
+    }
+    *got = n;
+    Err(io::ErrorKind::WouldBlock.into())
+}
+
+/// What was read before the socket ran dry.
+fn or_got(outcome: io::Result<usize>, got: usize) -> io::Result<usize> {
+    if got > 0 { Ok(got) } else { outcome }
 }

@@ -16,6 +16,9 @@ use crate::limits;
 use crate::server::event;
 use crate::server::socket::Socket;
 
+/// Packets of a small batch.
+const FEW: usize = 4;
+
 /// One player of a worker.
 pub(super) struct Player {
     pub(super) session: u64,
@@ -59,11 +62,13 @@ impl Player {
         debug_assert_eq!(batch.container, self.cursor.settings().container);
         let mut written = 0;
         for part in batch.slices.chunks(limits::WRITE_SLICES) {
-            let mut slices = [IoSlice::new(&[]); limits::WRITE_SLICES];
-            for (slot, bytes) in slices.iter_mut().zip(part) {
-                *slot = IoSlice::new(bytes);
-            }
-            let took = match self.socket.try_write_vectored(&slices[..part.len()]) {
+            // Few packets are the usual case; preparing slots for many costs more than they do.
+            let outcome = if part.len() <= FEW {
+                self.offer::<FEW>(part)
+            } else {
+                self.offer::<{ limits::WRITE_SLICES }>(part)
+            };
+            let took = match outcome {
                 Ok(took) => took,
                 Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
                 Err(_) => return Err(Gone::WriteError),
@@ -113,6 +118,14 @@ impl Player {
             return Err(Gone::SendTimeout);
         }
         Ok(progress)
+    }
+
+    fn offer<const N: usize>(&self, part: &[Bytes]) -> io::Result<usize> {
+        let mut slices = [IoSlice::new(&[]); N];
+        for (slot, bytes) in slices.iter_mut().zip(part) {
+            *slot = IoSlice::new(bytes);
+        }
+        self.socket.try_write_vectored(&slices[..part.len().min(N)])
     }
 
     fn write(&mut self, backlog: &Backlog, limit: u64) -> Result<Progress, Gone> {

@@ -9,7 +9,7 @@ pub mod play;
 mod publish;
 
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -187,6 +187,8 @@ impl Early {
 /// What ended a wait.
 enum Wake {
     Readable,
+    /// What was waited for is no longer what has to be waited for.
+    Changed,
     Timer,
     Verdict(Box<Entered>, Result<(), Refused>),
     Close(Reason),
@@ -222,12 +224,13 @@ impl Connection {
     async fn run(&mut self) -> Result<Never, End> {
         loop {
             self.flush().await?;
-            match self.wait().await? {
-                Wake::Readable => {
-                    self.read()?;
-                    // Others of this worker get their turn, also while this peer sends without pause.
-                    tokio::task::yield_now().await;
-                }
+            let wake = match self.part {
+                Part::Publishing(_) => self.wait_for_media().await?,
+                _ => self.wait().await?,
+            };
+            match wake {
+                Wake::Readable => self.read_turn().await?,
+                Wake::Changed => {}
                 Wake::Timer => self.handle_timer()?,
                 Wake::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
                 Wake::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
@@ -279,6 +282,43 @@ impl Connection {
         }
     }
 
+    /// As [`Connection::wait`], for a publisher, who is read all the time: what else may happen is looked at each
+    /// time, but set up only once.
+    async fn wait_for_media(&mut self) -> Result<Wake, End> {
+        let Part::Publishing(publishing) = &self.part else { return Ok(Wake::Changed) };
+        let session = publishing.session().clone();
+        let armed = self.due();
+        let socket = self.socket.clone();
+        let may_drain = !self.farewell && self.connected.is_some();
+        let mut shutdown = self.context.shutdown.subscribe();
+        let mut draining = self.context.draining.subscribe();
+        let other = async {
+            tokio::select! {
+                biased;
+                _ = shutdown.wait_for(|stop| *stop) => Wake::Close(Reason::ProcessExit),
+                reason = session.closed() => Wake::Close(reason),
+                _ = draining.wait_for(|drain| *drain), if may_drain => Wake::Draining,
+                () = until(armed) => Wake::Timer,
+            }
+        };
+        let mut other = std::pin::pin!(other);
+        loop {
+            tokio::select! {
+                biased;
+                wake = &mut other => return Ok(wake),
+                ready = poll_fn(|cx| socket.poll_read_ready(cx)) => ready?,
+            }
+            self.read_turn().await?;
+            let same = matches!(&self.part, Part::Publishing(p) if Arc::ptr_eq(p.session(), &session));
+            // A timer that runs out too soon finds nothing to do; one that has to run out sooner is set anew.
+            let sooner = self.due().is_some_and(|due| armed.is_none_or(|armed| due < armed));
+            if !same || sooner {
+                return Ok(Wake::Changed);
+            }
+            self.flush().await?;
+        }
+    }
+
     /// When the next timer runs out: the core's, the one for `connect`, or the one of an idle publisher.
     fn due(&self) -> Option<Instant> {
         let connect = match self.connected {
@@ -305,8 +345,17 @@ impl Connection {
         self.core.handle_timeout(now).map_err(End::Protocol)
     }
 
-    /// Reads what is there, a bounded amount at a time, and handles what it says.
-    fn read(&mut self) -> Result<(), End> {
+    /// Reads what is there, a bounded amount at a time.
+    async fn read_turn(&mut self) -> Result<(), End> {
+        if self.read()? {
+            // Others of this worker get their turn, also while this peer sends without pause.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Reads and handles what it says; returns whether there may be more.
+    fn read(&mut self) -> Result<bool, End> {
         READ_BUFFER.with_borrow_mut(|buffer| {
             for _ in 0..limits::READS_PER_TURN {
                 match self.socket.try_read(buffer) {
@@ -320,15 +369,15 @@ impl Connection {
                             outcome.map_err(End::Protocol)?;
                         }
                         if n < buffer.len() {
-                            return Ok(());
+                            return Ok(false);
                         }
                     }
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                     Err(e) => return Err(End::Io(e)),
                 }
             }
-            Ok(())
+            Ok(true)
         })
     }
 
