@@ -95,6 +95,8 @@ struct State {
     timeline: Timeline,
     ring: Ring,
     headers: Headers,
+    /// The publisher has sent media.
+    flows: bool,
     workers: Vec<Attached>,
     /// Packets that left the ring before a worker fetched them.
     lost_total: u64,
@@ -144,6 +146,7 @@ impl Stream {
                 timeline: Timeline::default(),
                 ring: Ring::new(settings.cache),
                 headers: Headers::default(),
+                flows: false,
                 workers: Vec::new(),
                 lost_total: 0,
             }),
@@ -184,7 +187,6 @@ impl Stream {
             return Err(Busy);
         }
         state.begin(publisher, settings);
-        drop(state);
         self.publisher_began();
         Ok(())
     }
@@ -210,7 +212,6 @@ impl Stream {
         }
         if let Some((next, settings)) = state.standby.take() {
             state.begin(next, settings);
-            drop(state);
             self.publisher_began();
             return;
         }
@@ -256,6 +257,10 @@ impl Stream {
         for incoming in batch {
             flows |= state.add(incoming, self.chunk_size);
         }
+        // Said once per publisher, and under the lock: in the order of publishers.
+        if flows && !std::mem::replace(&mut state.flows, true) {
+            self.phase.send_if_modified(|p| !std::mem::replace(&mut p.flowing, true));
+        }
         let fetched = state.lowest_fetched();
         state.ring.prune(fetched);
         let mut wakes: [Option<Arc<dyn Wake>>; 4] = Default::default();
@@ -268,9 +273,6 @@ impl Stream {
             }
         }
         drop(state);
-        if flows {
-            self.phase.send_if_modified(|p| !std::mem::replace(&mut p.flowing, true));
-        }
         for wake in wakes.into_iter().flatten().chain(more) {
             wake.wake(self.id);
         }
@@ -336,6 +338,7 @@ impl State {
         self.timeline.start_publisher();
         self.ring.start_publisher(settings.cache);
         self.headers = Headers::default();
+        self.flows = false;
     }
 
     /// Returns whether the packet is media that a waiting player can be answered with.

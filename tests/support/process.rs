@@ -27,3 +27,8 @@ pub fn status(pid: i32, name: &str) -> String {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.unwrap_or_else(|| panic!("no {name} in {status}")).trim().to_owned()
 }
+
+/// Open file descriptors.
+pub fn descriptors(pid: i32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}

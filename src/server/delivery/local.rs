@@ -62,6 +62,19 @@ pub(super) struct Totals {
     pub(super) blocked: usize,
     /// Players that have got a phase, to spread them.
     phased: usize,
+    /// Players served since others of this worker had their turn.
+    served: usize,
+}
+
+impl Totals {
+    /// Whether it is the others' turn.
+    pub(super) fn take_turn(&mut self) -> bool {
+        let due = self.served >= limits::PLAYERS_PER_TURN;
+        if due {
+            self.served = 0;
+        }
+        due
+    }
 }
 
 /// What is done with a group's players.
@@ -192,7 +205,7 @@ impl LocalStream {
     }
 
     /// The groups with players whose socket was full.
-    pub(super) fn retries(&self, now: Instant) -> impl Iterator<Item = Round> {
+    pub(super) fn retries(&self, now: Instant) -> impl Iterator<Item = Round> + use<> {
         let blocked: [bool; GROUPS] = std::array::from_fn(|group| self.groups[group].blocked > 0);
         (0..GROUPS).filter(move |group| blocked[*group]).map(move |group| Round {
             group,
@@ -202,8 +215,8 @@ impl LocalStream {
         })
     }
 
-    /// Serves some players of a group. Returns how many, and what is left of the round.
-    pub(super) fn serve(&mut self, round: Round, totals: &mut Totals) -> (usize, Option<Round>) {
+    /// Serves some players of a group. Returns what is left of the round.
+    pub(super) fn serve(&mut self, round: Round, totals: &mut Totals) -> Option<Round> {
         let Round { group: number, turn, now, mut index } = round;
         let end = self.backlog.end();
         let group = &mut self.groups[number];
@@ -214,9 +227,8 @@ impl LocalStream {
             group.keep = end;
             totals.blocked -= std::mem::take(&mut group.blocked);
         }
-        let mut served = 0;
         let mut batches: Vec<Shared> = Vec::new();
-        while served < limits::PLAYERS_PER_TURN
+        while totals.served < limits::PLAYERS_PER_TURN
             && let Some(player) = self.groups[number].players.get_mut(index)
         {
             let steady = turn == Turn::Batch && first < end && player.cursor.is_steady(first, kinds);
@@ -233,18 +245,18 @@ impl LocalStream {
                 Ok(Progress::CaughtUp)
             };
             let outcome = outcome.and_then(|progress| player.settle(progress, now));
-            served += 1;
+            totals.served += 1;
             index += usize::from(self.settled(number, index, outcome, now, totals));
         }
         if index < self.groups[number].players.len() {
-            return (served, Some(Round { index, ..round }));
+            return Some(Round { index, ..round });
         }
         if turn == Turn::Batch {
             let group = &mut self.groups[number];
             (group.sent, group.waiting, group.due) = (end, Waiting::default(), None);
         }
         self.release();
-        (served, None)
+        None
     }
 
     /// Whether nobody is left; the stream is then no longer served.

@@ -30,7 +30,6 @@ use super::view::AppView;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::pace::{AutoDelay, Grid, LoadMeter};
 use crate::hub::stream::{Stream, Wake};
-use crate::limits;
 
 /// How often blocked players are tried when no media comes.
 const BLOCKED_TICK: Duration = Duration::from_millis(10);
@@ -89,7 +88,6 @@ impl Delivery {
             grid: Grid::new(now),
             due: BinaryHeap::new(),
             totals: Totals::default(),
-            served: 0,
             auto: AutoDelay::default(),
         };
         (delivery, serving)
@@ -146,8 +144,6 @@ pub struct DeliveryLoop {
     /// Streams with a group that is due then; a stream that is gone may still stand here.
     due: BinaryHeap<Reverse<(Instant, u64)>>,
     totals: Totals,
-    /// Players served since others of this worker had their turn.
-    served: usize,
     auto: AutoDelay,
 }
 
@@ -239,10 +235,10 @@ impl DeliveryLoop {
         let Some(local) = self.streams.get_mut(&id) else { return };
         let dues = local.take_in(self.worker, &self.grid, self.auto.delay(), now);
         self.due.extend(dues.map(|due| Reverse((due, id))));
-        while let Some(round) = self.streams.get_mut(&id).and_then(|local| local.next_round(now)) {
-            self.play(id, round).await;
+        while let Some(round) = local.next_round(now) {
+            walk(local, round, &mut self.totals).await;
         }
-        if self.streams.get(&id).is_some_and(LocalStream::is_deserted)
+        if local.is_deserted()
             && let Some(local) = self.streams.remove(&id)
         {
             local.detach(self.worker, &mut self.totals);
@@ -251,25 +247,20 @@ impl DeliveryLoop {
 
     /// Tries the players of a stream whose socket was full.
     async fn retry(&mut self, id: u64, now: Instant) {
-        let rounds: Vec<Round> = self.streams.get(&id).map_or_else(Vec::new, |s| s.retries(now).collect());
-        for round in rounds {
-            self.play(id, round).await;
+        let Some(local) = self.streams.get_mut(&id) else { return };
+        for round in local.retries(now) {
+            walk(local, round, &mut self.totals).await;
         }
     }
+}
 
-    /// Walks a group of players. Thousands are not walked without a pause: sessions of this worker come in between.
-    async fn play(&mut self, id: u64, round: Round) {
-        let mut left = Some(round);
-        while let Some(round) = left
-            && let Some(local) = self.streams.get_mut(&id)
-        {
-            let players;
-            (players, left) = local.serve(round, &mut self.totals);
-            self.served += players;
-            if self.served >= limits::PLAYERS_PER_TURN {
-                self.served = 0;
-                tokio::task::yield_now().await;
-            }
+/// Walks a group of players. Thousands are not walked without a pause: sessions of this worker come in between.
+async fn walk(local: &mut LocalStream, round: Round, totals: &mut Totals) {
+    let mut left = Some(round);
+    while let Some(round) = left {
+        left = local.serve(round, totals);
+        if totals.take_turn() {
+            tokio::task::yield_now().await;
         }
     }
 }

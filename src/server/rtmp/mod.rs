@@ -52,6 +52,8 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
     drop(config);
     event::connected(id, &peer, &listen);
     let _open = Open::count(&context.rtmp_connections);
+    // Until an application says otherwise: an answer that waits for the acknowledgement of the one before takes 40 ms.
+    socket.set_nodelay(true);
     let now = Instant::now();
     let mut connection = Box::new(Connection {
         core: ServerSession::new(settings_of(&server), now, super::seed()),
@@ -430,7 +432,9 @@ impl Connection {
         let server = view.server();
         self.timeout = server.held.timeout.duration();
         self.core.accept_connect(request, settings_of(server));
-        self.socket.set_nodelay(view.held().rtmp.tcp_nodelay);
+        if !view.held().rtmp.tcp_nodelay {
+            self.socket.set_nodelay(false);
+        }
         let identity = Identity {
             domain: target.domain,
             app: target.app,
