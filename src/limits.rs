@@ -221,6 +221,9 @@ pub const DNS_ADDRESSES: usize = 16;
 /// Name servers used of those that `resolver` gives.
 pub const DNS_SERVERS: usize = 8;
 
+/// Names asked for at once; others wait their turn.
+pub const DNS_QUESTIONS: usize = 32;
+
 /// A DNS answer counts at least this long, so that a TTL of 0 does not mean a question per connection.
 pub const DNS_TTL_LEAST: Duration = Duration::from_secs(1);
 

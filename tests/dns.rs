@@ -158,6 +158,18 @@ fn addresses_of_version_6_are_asked_for_unless_switched_off() {
 }
 
 #[test]
+fn a_name_server_that_says_nothing_of_one_family_holds_up_nobody() {
+    let (dns, port) = (DnsServer::start(), free_port());
+    let address = format!("127.0.0.1:{port}");
+    let _origin = listening(&address);
+    dns.set("origin.test", Records::OneFamily(ips(&["127.0.0.1"]), 60));
+    let edge = edge(port, &dns.line(""));
+    plays(&edge, &address, "s");
+    assert!(dns.asked_for_v6("origin.test"));
+    assert!(edge.log_lines("relay pull failed").is_empty(), "it is one attempt");
+}
+
+#[test]
 fn an_alias_is_followed() {
     let (dns, port) = (DnsServer::start(), free_port());
     let address = format!("127.0.0.1:{port}");
@@ -173,6 +185,8 @@ fn a_callback_server_without_an_address_is_found_as_soon_as_it_has_one() {
         &Conf::live(&format!("on_publish http://callback.test:{}/;", notify.port)).events(&dns.line("")),
     );
     let refused = Player::rtmp(RtmpClient::publish(server.rtmp, "live", "s"));
+    server.wait_log("[error] ");
+    server.wait_log("host \"callback.test\" not found");
     server.wait_log("'s' refused by callback");
     assert!(dns.questions("callback.test") > 0);
     drop(refused);

@@ -258,6 +258,20 @@ fn a_push_that_cannot_be_followed_is_asked_again_and_leaves_the_publisher_alone(
 }
 
 #[test]
+fn nothing_is_pushed_to_an_http_address() {
+    let target = origin();
+    let server = Server::start(&Conf::live(&format!(
+        "{QUICK} push http://127.0.0.1:{}; push http://127.0.0.1:{} rtmp://127.0.0.1:{} name=copy;",
+        target.http, target.http, target.rtmp
+    )));
+    let publisher = Publisher::start(server.rtmp, "s").keep_sending();
+    server.wait_log("relay push failed: 's', only rtmp:// and rtmps:// can be pushed to");
+    server.wait_log("relay push started: 's'");
+    Player::start(target.rtmp, "copy").wait_key();
+    publisher.stop().leave();
+}
+
+#[test]
 fn a_push_sends_everything_and_ends_with_its_publisher() {
     let notify = NotifyServer::start();
     let target = asking(&notify, "on_publish {callback}/target stage=start,done;");

@@ -177,6 +177,15 @@ fn the_name_that_a_client_asks_for_chooses_the_certificate() {
 }
 
 #[test]
+fn the_old_switch_encrypts_all_sockets_of_a_server() {
+    let https = free_port();
+    let conf =
+        Conf::live("").http(&format!("server {{ listen 127.0.0.1:{https}; ssl on; {} }}", shows("origin")));
+    let server = Encrypted { rtmps: 0, https, server: Server::start(&conf) };
+    server.assert_shows("origin");
+}
+
+#[test]
 fn other_programs_publish_and_play_over_tls() {
     let server = Encrypted::start("origin");
     let _publisher = publish_clip(&format!("rtmps://127.0.0.1:{}/live/clip", server.rtmps));

@@ -37,7 +37,8 @@ pub(super) fn build_http(builder: &mut Builder<'_>, http: &Block) -> Http {
         .map(|block| {
             let names = names(block);
             let server = Arc::new(server(builder, http, block, &names));
-            Candidate { server, block, names, listen: listen(block) }
+            let listen = listen(block, server.ssl.on.is_some_and(|on| on.0));
+            Candidate { server, block, names, listen }
         })
         .collect();
     let listeners = sockets(builder, &candidates).into_iter().map(listener).collect();
@@ -54,7 +55,8 @@ fn server(
     let ssl: ssl::conf::Conf = builder.resolve(&[block, http]);
     let said = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
     let encrypted = said.iter().find(|listen| listen.value.0.options.ssl);
-    check_certificates(builder, block, encrypted.map(|listen| listen.span), &ssl);
+    let encrypted = encrypted.map(|listen| listen.span).or(ssl.on.filter(|on| on.0).map(|_| block.span));
+    check_certificates(builder, block, encrypted, &ssl);
     let chain = [block, http];
     let conf: conf::Conf = builder.resolve(&chain);
     let fallback = Location {
@@ -227,14 +229,19 @@ fn names(block: &Block) -> Vec<Spanned<ServerName>> {
         .collect()
 }
 
-/// The `listen` lines of a server; port 80 if there are none, or 8000 unless root.
-fn listen(block: &Block) -> Vec<Spanned<Listen>> {
+/// The `listen` lines of a server; port 80 if there are none, or 8000 unless root. `ssl` encrypts them all.
+fn listen(block: &Block, ssl: bool) -> Vec<Spanned<Listen>> {
     let said = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
-    if said.is_empty() {
+    let mut lines: Vec<Spanned<Listen>> =
+        said.iter().map(|s| Spanned { value: s.value.0.clone(), span: s.span, place: s.place }).collect();
+    if lines.is_empty() {
         let port = if geteuid().is_root() { http_listen::DEFAULT_PORT } else { UNPRIVILEGED_PORT };
         let addrs = vec![ListenAddr::Tcp((Ipv4Addr::UNSPECIFIED, port).into())];
         let value = Listen { addrs, options: ListenOptions::default() };
-        return vec![Spanned { value, span: block.span, place: block.place }];
+        lines.push(Spanned { value, span: block.span, place: block.place });
     }
-    said.iter().map(|s| Spanned { value: s.value.0.clone(), span: s.span, place: s.place }).collect()
+    for line in &mut lines {
+        line.value.options.ssl |= ssl;
+    }
+    lines
 }

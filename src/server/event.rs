@@ -317,6 +317,11 @@ pub fn relay_unusable(session: &Session, what: &str, why: &dyn Display, hook: &H
     );
 }
 
+/// A name has no address; said once until it has one.
+pub fn host_not_found(why: &dyn Display) {
+    error!("{why}");
+}
+
 /// Name servers do not answer; what they said last is used.
 pub fn host_kept(host: &str, why: &dyn Display) {
     warn!("{why}; the last known addresses of \"{}\" are used", host.escape_debug());

@@ -16,6 +16,8 @@ pub enum Records {
     Addresses(Vec<IpAddr>, u32),
     /// The name stands for another one, whose addresses are these.
     Alias(&'static str, Vec<IpAddr>, u32),
+    /// These addresses; nothing to questions for IPv6 addresses.
+    OneFamily(Vec<IpAddr>, u32),
     /// A response code without records.
     Code(u8),
     /// Bytes that are no DNS message.
@@ -104,9 +106,10 @@ impl Shared {
             let records = self.names.lock().unwrap().get(&name).cloned();
             let response = match records.unwrap_or(Records::Code(NAME_ERROR)) {
                 Records::Silent => continue,
+                Records::OneFamily(..) if kind == AAAA => continue,
                 Records::Garbage => vec![0xFF; 40],
                 Records::Code(code) => message(&packet[..end], code, &[]),
-                Records::Addresses(addresses, ttl) => {
+                Records::Addresses(addresses, ttl) | Records::OneFamily(addresses, ttl) => {
                     let answers: Vec<_> =
                         of_kind(&addresses, kind).map(|data| record(&name, kind, ttl, &data)).collect();
                     message(&packet[..end], NO_ERROR, &answers)

@@ -2,7 +2,11 @@
 
 use bstr::BString;
 
-use crate::conf::{Args, Arity, Problem, Scene, Sec, Value, number, sentence};
+use crate::conf::address::literal_addr;
+use crate::conf::{Args, Arity, ListenAddr, Problem, Scene, Sec, Value, number, sentence};
+
+/// The port of name servers.
+pub const PORT: u16 = 53;
 
 /// Name servers and how long their answers count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +42,15 @@ impl Value for Resolver {
                     _ => return Err(invalid().help("accepted: ipv6=on, ipv6=off")),
                 };
             } else {
+                match literal_addr(&word.bytes, PORT) {
+                    // A name is looked up when it is needed.
+                    Ok(ListenAddr::Tcp(_)) | Err("host not found") => {}
+                    Ok(ListenAddr::Unix(_)) => return Err(invalid()),
+                    Err(reason) => {
+                        let text = sentence(&[reason.as_bytes(), b" in resolver \"", &word.bytes, b"\""]);
+                        return Err(Problem::new(text).at(word.span));
+                    }
+                }
                 resolver.servers.push(word.text().to_owned());
             }
         }

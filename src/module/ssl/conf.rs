@@ -24,6 +24,8 @@ directives! {
     module "ssl";
     held as Conf {
         session {
+            /// Encrypts all sockets of a server, as `ssl` at each `listen` does.
+            "ssl" => on: Option<OldSsl>, in HTTP | HTTP_SERVER;
             /// Certificate chain file. Several, such as one with an RSA and one with an EC key, pair up with as many keys.
             "ssl_certificate" => certificate: Vec<ConfPath>, in SERVERS;
             /// Private key. It cannot be encrypted.
@@ -50,8 +52,6 @@ directives! {
         "ssl_crl" => ConfPath, in SERVERS;
         /// Ticket key files.
         "ssl_session_ticket_key" => ConfPath, in SERVERS;
-        /// Old switch.
-        "ssl" => OldSsl, in HTTP | HTTP_SERVER;
         /// Key passphrases.
         "ssl_password_file" => ConfPath, in SERVERS;
         /// Curves.

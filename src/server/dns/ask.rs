@@ -19,10 +19,7 @@ use super::{Addresses, LookupError};
 use crate::conf::ListenAddr;
 use crate::conf::address::listen_addrs;
 use crate::limits;
-use crate::module::resolver::server::Resolver;
-
-/// The port of name servers.
-const PORT: u16 = 53;
+use crate::module::resolver::server::{PORT, Resolver};
 
 /// Who is asked, and how.
 pub(super) struct Ask {

@@ -91,10 +91,10 @@ impl Entry {
         self.lock().answer.as_ref().map(|(addresses, _)| addresses.clone())
     }
 
-    /// An answer has come. Tells whether it ends a failure during which the last answer was used.
+    /// An answer has come. Tells whether it ends a failure.
     pub(super) fn learned(&self, addresses: Addresses, lasts: Duration) -> bool {
         let mut known = self.lock();
-        let again = known.failure.take().is_some() && known.answer.is_some();
+        let again = known.failure.take().is_some();
         known.answer = Some((addresses, Instant::now() + lasts));
         again
     }
@@ -146,7 +146,7 @@ mod tests {
         let entry = Cache::default().entry("h", now);
         assert_eq!(entry.failed(&failure()), (None, true));
         assert_eq!(entry.known(now), Some(Err(failure())), "nobody is asked again at once");
-        assert!(!entry.learned(addresses(1), Duration::ZERO));
+        assert!(entry.learned(addresses(1), Duration::ZERO));
         assert_eq!(entry.failed(&failure()), (Some(addresses(1)), true));
         assert_eq!(entry.failed(&failure()), (Some(addresses(1)), false));
         assert_eq!(entry.known(Instant::now()), Some(Ok(addresses(1))));

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
 use self::ask::Ask;
 use self::cache::{Cache, Entry};
@@ -32,6 +32,8 @@ struct Inner {
     terms: ArcSwap<Terms>,
     names: Mutex<Cache>,
     changed: Notify,
+    /// Places of names that are being asked for.
+    places: Semaphore,
 }
 
 /// What the configuration and the system say, and what follows from it.
@@ -82,6 +84,7 @@ impl Dns {
             terms: ArcSwap::from_pointee(terms),
             names: Mutex::default(),
             changed: Notify::new(),
+            places: Semaphore::new(limits::DNS_QUESTIONS),
         }))
     }
 
@@ -165,6 +168,8 @@ impl Dns {
         if let Some(known) = entry.known(due.max(Instant::now())) {
             return known;
         }
+        // Never closed.
+        let _place = self.0.places.acquire().await;
         let terms = self.0.terms.load_full();
         let asked = terms.ask.addresses(&entry.host);
         let answer = match tokio::time::timeout(terms.settings.timeout, asked).await {
@@ -188,8 +193,10 @@ impl Dns {
             }
             Err(error) => {
                 let (kept, is_first) = entry.failed(&error);
-                if is_first && kept.is_some() {
-                    event::host_kept(&entry.host, &error);
+                match &kept {
+                    Some(_) if is_first => event::host_kept(&entry.host, &error),
+                    None if is_first => event::host_not_found(&error),
+                    _ => {}
                 }
                 kept.ok_or(error)
             }

@@ -11,6 +11,9 @@ use crate::server::event;
 use crate::server::notify::{Answer, Event, Reply, ledger};
 use crate::server::session::{Reason, Session};
 
+/// Why nothing is pushed to an HTTP address.
+pub(super) const NO_TARGET: &str = "only rtmp:// and rtmps:// can be pushed to";
+
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
 enum Decision {
@@ -102,7 +105,7 @@ fn follow(reply: &Reply, status: u16, is_pull: bool) -> Decision {
     };
     match Address::parse(location) {
         Ok(address) if address.protocol == Protocol::HttpFlv && !is_pull => {
-            Decision::Again("unusable Location: only rtmp:// and rtmps:// can be pushed to".into())
+            Decision::Again(format!("unusable Location: {NO_TARGET}"))
         }
         Ok(address) => Decision::Follow(address, reply.domain.clone().filter(|d| is_domain(d))),
         Err(error) => Decision::Again(format!("unusable Location: {error}")),

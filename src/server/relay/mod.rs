@@ -22,7 +22,7 @@ use super::session::{Identity, Moments, Protocol, Reason, Role, Session};
 use crate::hub::registry::StreamKey;
 use crate::hub::stream::Stream;
 use crate::limits;
-use crate::module::relay::address::Address;
+use crate::module::relay::address::{self, Address};
 use crate::module::relay::destination::{Asked, Destination};
 use crate::module::relay::target::Relay;
 use crate::module::relay::trail::{self, Hop};
@@ -125,6 +125,10 @@ fn destinations<'a>(
     what: &'a str,
 ) -> impl Iterator<Item = Destination> + 'a {
     line.urls.iter().filter_map(move |url| match Address::parse(url) {
+        Ok(address) if address.protocol == address::Protocol::HttpFlv && what == push::WHAT => {
+            event::relay_failed(session, what, &attempt::NO_TARGET);
+            None
+        }
         Ok(address) => Some(Destination::fixed(address, line, asked(&session.identity))),
         Err(error) => {
             event::relay_failed(session, what, &error);

@@ -29,7 +29,7 @@ use crate::server::session::{Reason, Role, Session};
 use crate::server::view::AppView;
 use crate::wire::rtmp::client_session::Purpose;
 
-const WHAT: &str = "push";
+pub(super) const WHAT: &str = "push";
 
 /// What a publisher is pushed by.
 pub struct Pushes {
