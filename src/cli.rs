@@ -17,6 +17,7 @@ use crate::conf::render::Style;
 use crate::conf::source::Origin;
 use crate::config::load::render_all;
 use crate::config::{Config, LoadOptions, lint, load};
+use crate::module::dynamic;
 use crate::modules::REGISTRY;
 use crate::server::{self, StartError};
 
@@ -243,6 +244,11 @@ pub fn style() -> Style {
     Style { colour, brief: false }
 }
 
+/// The manual of all directives, those of the dynamic file at its end.
+pub fn manual() -> String {
+    manual::all(&REGISTRY) + &manual::modules(&dynamic::table::REGISTRY)
+}
+
 /// Prints the manual of all directives, or of one; `--man` prints it as the page pingosd.conf(5).
 ///
 /// # Errors
@@ -254,10 +260,11 @@ pub fn directives(name: Option<&OsStr>, out: &mut dyn Write, err: &mut dyn Write
         return Ok(ExitCode::SUCCESS);
     }
     let Some(name) = name else {
-        out.write_all(manual::all(&REGISTRY).as_bytes())?;
+        out.write_all(manual().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     };
-    if let Some(text) = manual::one(&REGISTRY, name.as_bytes()) {
+    let entry = |registry| manual::one(registry, name.as_bytes());
+    if let Some(text) = entry(&REGISTRY).or_else(|| entry(&dynamic::table::REGISTRY)) {
         out.write_all(text.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }

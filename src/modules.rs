@@ -31,6 +31,7 @@ pub static MODULES: &[&Module] = &[
     &module::hls::conf::MODULE,
     &module::hls2::conf::MODULE,
     &module::mpegts::conf::MODULE,
+    &module::earlier::conf::MODULE,
     &module::dash::conf::MODULE,
     &module::rtmp_log::conf::MODULE,
     &module::monitor::conf::MODULE,

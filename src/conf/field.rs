@@ -55,6 +55,10 @@ pub struct Joined<T>(pub Vec<T>);
 #[derive(Clone, Debug, Default)]
 pub struct Own<T>(pub Option<T>);
 
+/// A list that is not inherited.
+#[derive(Clone, Debug, Default)]
+pub struct OwnAll<T>(pub Vec<T>);
+
 /// A value to which each use in a block adds its bits; the nearest block that says anything wins.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Summed<T>(pub Option<T>);
@@ -159,6 +163,26 @@ impl<T: Value + Clone> Field for Own<T> {
         _: &mut Scene<'_>,
     ) -> Own<T> {
         Own(said.next().flatten().and_then(Option::as_ref).map(|s| s.value.clone()))
+    }
+}
+
+impl<T: Value + Clone> Field for OwnAll<T> {
+    type Value = T;
+    type Said = Vec<Spanned<T>>;
+    const REPEAT: Repeat = T::LIMIT;
+    const INHERIT: Inherit = Inherit::Never;
+
+    fn say(said: &mut Self::Said, value: Spanned<T>) {
+        said.push(value);
+    }
+
+    fn resolve<'s>(
+        mut said: impl Iterator<Item = Option<&'s Self::Said>>,
+        _: Option<&'static str>,
+        _: &mut Scene<'_>,
+    ) -> OwnAll<T> {
+        let own = said.next().flatten();
+        OwnAll(own.map(|said| said.iter().map(|s| s.value.clone()).collect()).unwrap_or_default())
     }
 }
 

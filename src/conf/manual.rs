@@ -8,7 +8,12 @@ use super::registry::Registry;
 
 /// The whole manual as Markdown.
 pub fn all(registry: &Registry) -> String {
-    let mut out = String::from("# Directives\n");
+    format!("# Directives\n{}", modules(registry))
+}
+
+/// The entries of all modules.
+pub fn modules(registry: &Registry) -> String {
+    let mut out = String::new();
     for module in registry.modules() {
         let _ = write!(out, "\n## {}\n\n{}\n", module.name, lines(module.about));
         for row in module.rows {

@@ -12,7 +12,7 @@ use crate::conf::listen::Listen;
 use crate::conf::{ListenAddr, ListenOptions, Problem, ServerName, Spanned, Text};
 use crate::module::rtmp::listen::DEFAULT_PORT;
 use crate::module::rtmp::{conf, server_conf};
-use crate::module::ssl;
+use crate::module::{hls, hls2, ssl};
 
 /// Builds the model of one or several `rtmp { }` blocks.
 pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
@@ -55,8 +55,10 @@ fn server(
         }
         encrypted => check_certificates(builder, block, encrypted.map(|listen| listen.span), &ssl),
     }
+    let outer = [block, rtmp];
+    let defaults = Defaults { hls: builder.resolve(&outer), hls2: builder.resolve(&outer) };
     let applications =
-        block.inner(APPLICATION).map(|app| Arc::new(application(builder, &[app, block, rtmp])));
+        block.inner(APPLICATION).map(|app| Arc::new(application(builder, &[app, block, rtmp], &defaults)));
     RtmpServer {
         applications: applications.collect(),
         names: names.iter().map(|n| n.value.clone()).collect(),
@@ -68,8 +70,14 @@ fn server(
     }
 }
 
-fn application(builder: &mut Builder<'_>, blocks: &[&Block; 3]) -> Application {
-    let application = resolve_application(builder, blocks);
+/// Values of a server from which its applications derive defaults.
+struct Defaults {
+    hls: hls::conf::Conf,
+    hls2: hls2::conf::Conf,
+}
+
+fn application(builder: &mut Builder<'_>, blocks: &[&Block; 3], defaults: &Defaults) -> Application {
+    let application = resolve_application(builder, blocks, defaults);
     if application.hls.hls && application.hls.path.0.as_os_str().is_empty() {
         let text = "\"hls\" is on without \"hls_path\": no files are written";
         builder.refuse(blocks[0], Problem::warning(text));
@@ -77,15 +85,17 @@ fn application(builder: &mut Builder<'_>, blocks: &[&Block; 3]) -> Application {
     application
 }
 
-fn resolve_application(builder: &mut Builder<'_>, blocks: &[&Block; 3]) -> Application {
+fn resolve_application(builder: &mut Builder<'_>, blocks: &[&Block; 3], defaults: &Defaults) -> Application {
+    let hls: hls::conf::Conf = builder.resolve(blocks);
+    let hls2: hls2::conf::Conf = builder.resolve(blocks);
     Application {
         name: blocks[0].head::<Text>().map(|name| name.0.clone()).unwrap_or_default(),
         rtmp: builder.resolve(blocks),
         live: builder.resolve(blocks),
         gop: builder.resolve(blocks),
         mpegts: builder.resolve(blocks),
-        hls: builder.resolve(blocks),
-        hls2: builder.resolve(blocks),
+        hls: hls.derived_from(&defaults.hls),
+        hls2: hls2.derived_from(&defaults.hls2),
         codec: builder.resolve(blocks),
         delivery: builder.resolve(blocks),
         access: builder.resolve(blocks),

@@ -9,6 +9,7 @@ pub mod core;
 pub mod dash;
 pub mod delivery;
 pub mod dynamic;
+pub mod earlier;
 pub mod elsewhere;
 pub mod events;
 pub mod exec;

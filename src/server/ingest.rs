@@ -65,7 +65,7 @@ impl Ingest {
         let (server, application) = (&view.server().held, view.held());
         let settings = PublishSettings {
             cache: CacheSettings {
-                cache_time: millis(application.gop.cache_time),
+                cache_time: millis(application.gop.kept()),
                 out_queue: usize::try_from(server.out_queue.0).unwrap_or(usize::MAX),
             },
             // As the original: without a cache timestamps are left as they come.

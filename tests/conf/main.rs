@@ -5,5 +5,6 @@ mod commands;
 mod diagnostics;
 mod hostile;
 mod model;
+mod original;
 mod support;
 mod table;

@@ -79,6 +79,31 @@ fn the_nearest_level_decides() {
 }
 
 #[test]
+fn derived_defaults_are_those_of_the_server() {
+    let config = load_text(
+        "events {} rtmp { server {
+            application a { hls_fragment 2s; hls2_fragment 2s; }
+            application b { hls_fragment 2s; hls_max_fragment 4s; hls2_fragment 20s; hls2_max_fragment 25s; }
+            application c { hls2_fragment 60s; }
+        } server { listen 1936; hls_fragment 1s; hls2_fragment 1s; hls_variant _low; application d { hls_variant _hi; } } }",
+    );
+    let rtmp = config.rtmp.unwrap();
+    let app = |server: usize, name: &str| rtmp.servers[server].application(name.as_bytes()).unwrap();
+    let lengths = |server, name| {
+        let (hls, hls2) = (app(server, name).hls.settings(), app(server, name).hls2.settings());
+        (hls.cut.max_fragment_ms, hls2.cut.max_fragment_ms, hls2.playlist_length_ms)
+    };
+    assert_eq!(lengths(0, "a"), (50_000, 50_000, 15_000));
+    assert_eq!(lengths(0, "b"), (4_000, 25_000, 60_000));
+    assert_eq!(lengths(0, "c"), (50_000, 60_000, 180_000));
+    assert_eq!(lengths(1, "d"), (10_000, 10_000, 3_000));
+    assert_eq!(app(0, "a").hls2.timeout_ms(), 45_000);
+    let variants = app(1, "d").hls.settings().variants;
+    assert_eq!(variants.len(), 1);
+    assert_eq!(variants[0].suffix, b"_hi");
+}
+
+#[test]
 fn access_rules_of_inner_levels_come_first() {
     let config = load_text(
         "events {} rtmp { deny publish all; server { application a { allow publish 10.0.0.0/8; } application b { } } }",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use pingosd::cli::man;
+use pingosd::cli::{self, man};
 use pingosd::conf::directive::{Row, Shape};
 use pingosd::conf::scene::Backstage;
 use pingosd::conf::{Bases, Contexts, Sources, context, manual};
@@ -82,7 +82,7 @@ fn directives_without_effect_are_listed() {
 #[test]
 fn the_manual_is_up_to_date() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/directives.md");
-    compare(&path, &manual::all(&REGISTRY));
+    compare(&path, &cli::manual());
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man/pingosd.conf.5");
     compare(&page, &man::directives(&REGISTRY));
 }

@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::conf::{Args, Arity, Msec, Problem, Scene, Value, number};
+use super::table;
+use crate::conf::{Args, Arity, Msec, Problem, Scene, Value, number, sentence};
+
+/// Errors shown of a dynamic configuration; the first ones explain the others.
+const MAX_SHOWN: usize = 10;
 
 /// A file that is read again when it has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,16 @@ impl Value for DynamicConf {
             let problem = Problem::new(args.refuse("invalid refresh").into_diagnostic().sentence);
             problem.at(word.span).caption("how often to look, a time such as 5s")
         })?;
-        Ok(DynamicConf { path: scene.under_prefix(&args.first().bytes), refresh })
+        let word = args.first();
+        let path = scene.under_prefix(&word.bytes);
+        let wrong = table::check(&path).map_err(|reason| Problem::new(reason).at(word.span))?;
+        if !wrong.is_empty() {
+            // The original looks at the file only when it serves, logs what is wrong, and goes on without it.
+            let name = path.as_os_str().as_encoded_bytes();
+            let text = sentence(&[b"the dynamic configuration \"", name, b"\" cannot be used"]);
+            let problem = Problem::warning(text).at(word.span);
+            scene.report(wrong.into_iter().take(MAX_SHOWN).fold(problem, Problem::help));
+        }
+        Ok(DynamicConf { path, refresh })
     }
 }

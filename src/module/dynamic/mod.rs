@@ -2,3 +2,5 @@
 
 pub mod conf;
 pub mod file;
+pub mod static_pull;
+pub mod table;

@@ -1,9 +1,11 @@
 //! Directives of HLS files.
 
 use super::{CutRule, Keys, Naming, PlaylistKind, Settings, Slicing, VariantRule};
-use crate::conf::context::RTMP_ALL;
+use crate::conf::context::{APPLICATION, RTMP_ALL};
 use crate::conf::directive::directives;
-use crate::conf::{Args, Arity, Flag, Msec, MsecFrom, Num, Problem, RawPath, Scene, Size, Text, Value};
+use crate::conf::{
+    Args, Arity, Flag, Msec, MsecFrom, Num, OwnAll, Problem, RawPath, Scene, Size, Text, Value,
+};
 
 /// Where fragments end without a key frame, as a multiple of the wanted length.
 const LONGEST_FRAGMENT: u64 = 10;
@@ -17,7 +19,7 @@ directives! {
             "hls" => hls: Flag = "off", in RTMP_ALL;
             /// Wanted length of a segment.
             "hls_fragment" => fragment: MsecFrom<1> = "5s", in RTMP_ALL;
-            /// Length at which a segment ends without a key frame; ten times `hls_fragment` if not given.
+            /// Length at which a segment ends without a key frame; ten times the server's `hls_fragment` if not given.
             "hls_max_fragment" => max_fragment: Option<Msec>, in RTMP_ALL;
             /// Directory of playlists and segments. A relative path starts at the current directory.
             "hls_path" => path: RawPath = "", in RTMP_ALL;
@@ -36,7 +38,7 @@ directives! {
             /// Removes segments, playlists and keys that are no longer needed.
             "hls_cleanup" => cleanup: Flag = "on", in RTMP_ALL;
             /// End of stream names that are variants of one stream, and their attributes in its master playlist.
-            "hls_variant" => variant: Vec<VariantRule>, in RTMP_ALL;
+            "hls_variant" => variant: OwnAll<VariantRule>, in RTMP_ALL;
             /// Put in front of segment URIs as it is.
             "hls_base_url" => base_url: Text = "", in RTMP_ALL;
             /// Numbers of segments are rounded down to multiples of this; 0 does not round.
@@ -64,14 +66,25 @@ directives! {
 }
 
 impl Conf {
+    /// Takes the derived default from the values of the surrounding server, as the original does: an application
+    /// that sets `hls_fragment` alone keeps the server's longest segment.
+    pub fn derived_from(mut self, server: &Conf) -> Conf {
+        let longest = server.longest_ms().max(self.fragment.0);
+        self.max_fragment.get_or_insert(Msec(longest));
+        self
+    }
+
+    /// The length at which a segment ends without a key frame, in milliseconds.
+    fn longest_ms(&self) -> u64 {
+        self.max_fragment.map_or(self.fragment.0.saturating_mul(LONGEST_FRAGMENT), |length| length.0)
+    }
+
     /// How a stream becomes files.
     pub fn settings(&self) -> Settings {
         Settings {
             cut: CutRule {
                 fragment_ms: self.fragment.0,
-                max_fragment_ms: self
-                    .max_fragment
-                    .map_or(self.fragment.0.saturating_mul(LONGEST_FRAGMENT), |length| length.0),
+                max_fragment_ms: self.longest_ms(),
                 slicing: self.fragment_slicing,
             },
             playlist_length_ms: self.playlist_length.0,
@@ -80,7 +93,7 @@ impl Conf {
             naming_granularity: self.fragment_naming_granularity,
             keys: self.keys.then_some(Keys { fragments_per_key: self.fragments_per_key }),
             cleanup: self.cleanup,
-            variants: self.variant.clone(),
+            variants: self.variant.0.clone(),
         }
     }
 }
@@ -92,7 +105,11 @@ impl Value for VariantRule {
         "suffix [attribute=value ...]".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<VariantRule, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<VariantRule, Problem> {
+        if scene.context != APPLICATION {
+            let text = "\"hls_variant\" counts only in an application, it is not inherited";
+            scene.report(Problem::warning(text).at(args.span()));
+        }
         let attributes = args.words.iter().skip(1).map(|word| {
             let line_safe = !word.bytes.iter().any(u8::is_ascii_control);
             match str::from_utf8(&word.bytes) {

@@ -23,9 +23,9 @@ directives! {
             "hls2" | "hls2memory" => hls2: Flag = "off", in RTMP_ALL;
             /// Wanted length of a fragment.
             "hls2_fragment" => fragment: MsecFrom<1> = "5s", in RTMP_ALL;
-            /// Length at which a fragment ends without a key frame; ten times `hls2_fragment` if not given.
+            /// Length at which a fragment ends without a key frame; ten times the server's `hls2_fragment` if not given.
             "hls2_max_fragment" => max_fragment: Option<Msec>, in RTMP_ALL;
-            /// Length of a playlist; three times `hls2_fragment` if not given.
+            /// Length of a playlist; three times the server's `hls2_fragment` if not given.
             "hls2_playlist_length" => playlist_length: Option<Msec>, in RTMP_ALL;
             /// Fragments there must be before a playlist is given out.
             "hls2_minfrags" => minfrags: Num = "2", in RTMP_ALL;
@@ -50,14 +50,28 @@ directives! {
 }
 
 impl Conf {
+    /// Takes derived defaults from the values of the surrounding server, as the original does: an application that
+    /// sets `hls2_fragment` alone keeps the server's lengths. Unlike there, a playlist holds at least three of its
+    /// own fragments.
+    pub fn derived_from(mut self, server: &Conf) -> Conf {
+        let longest = server.longest_ms().max(self.fragment.0);
+        let playlist = server.playlist_length_ms().max(self.playlist_length_ms());
+        self.max_fragment.get_or_insert(Msec(longest));
+        self.playlist_length.get_or_insert(Msec(playlist));
+        self
+    }
+
+    /// The length at which a fragment ends without a key frame, in milliseconds.
+    fn longest_ms(&self) -> u64 {
+        self.max_fragment.map_or(self.fragment.0.saturating_mul(LONGEST_FRAGMENT), |length| length.0)
+    }
+
     /// How fragments are made and kept.
     pub fn settings(&self) -> Settings {
-        let longest =
-            self.max_fragment.map_or(self.fragment.0.saturating_mul(LONGEST_FRAGMENT), |length| length.0);
         Settings {
             cut: CutRule {
                 fragment_ms: self.fragment.0,
-                max_fragment_ms: longest,
+                max_fragment_ms: self.longest_ms(),
                 slicing: self.fragment_slicing,
             },
             playlist_length_ms: self.playlist_length_ms(),

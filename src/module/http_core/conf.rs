@@ -5,7 +5,7 @@ use super::error_page::ErrorPage;
 use crate::conf::context::{HTTP, HTTP_ALL, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::conf::directive::directives;
 use crate::conf::word::word_lists;
-use crate::conf::{AnyOf, Arity, Flag, Msec, Num, OneOf, RawPath, Sec, Size, Summed, Text, Words};
+use crate::conf::{AnyOf, Arity, Flag, Msec, Num, OneOf, Sec, Size, Summed, Text, Words};
 use crate::module::core::log::ErrorLog;
 use crate::module::resolver::server::Resolver;
 
@@ -53,7 +53,7 @@ directives! {
         /// All or any of access and auth checks must pass.
         "satisfy" => OneOf<Satisfy> = "all", in HTTP_ALL;
         /// Browsers without keep-alive.
-        "keepalive_disable" => Summed<AnyOf<KeepaliveDisable>> = "msie6", in HTTP_ALL;
+        "keepalive_disable" => Summed<AnyOf<KeepaliveDisable>> = "msie6", in HTTP_ALL, args Arity::between(1, 2);
         /// Read and discard remaining client data.
         "lingering_close" => OneOf<LingeringClose> = "on", in HTTP_ALL;
         /// Upper bound of lingering.
@@ -123,7 +123,7 @@ directives! {
         /// Minimum bytes before sending.
         "postpone_output" => Size = "1460", in HTTP_ALL;
         /// Directory for large bodies.
-        "client_body_temp_path" => RawPath, in HTTP_ALL;
+        "client_body_temp_path" => Words = "client_body_temp", in HTTP_ALL, args Arity::between(1, 4);
         /// Asynchronous file I/O: on|off|threads[=pool].
         "aio" => Words = "off", in HTTP_ALL, args Arity::ONE;
         /// O_DIRECT above this size.

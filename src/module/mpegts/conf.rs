@@ -3,6 +3,8 @@
 use crate::conf::context::RTMP_ALL;
 use crate::conf::directive::directives;
 use crate::conf::{Flag, Msec, Size};
+use crate::hub::gop::StartSettings;
+use crate::module::gop::shift;
 use crate::wire::mpegts::Settings;
 
 directives! {
@@ -14,6 +16,8 @@ directives! {
             "mpegts_cache_time" => cache_time: Msec = "0", in RTMP_ALL;
             /// How much of the cache a new player gets at once.
             "mpegts_one_off_send" => one_off_send: Msec = "3s", in RTMP_ALL;
+            /// As `roll_back`, for MPEG-TS over HTTP.
+            "mpegts_roll_back" => roll_back: Msec = "0", in RTMP_ALL;
             /// A new player gets the whole cache at once.
             "mpegts_send_all" => send_all: Flag = "off", in RTMP_ALL;
             /// Moves a player to each new key frame, dropping what it still had to get.
@@ -28,10 +32,6 @@ directives! {
             "mpegts_out_queue" => out_queue: Size = "4096", in RTMP_ALL;
         }
     }
-    later {
-        /// Extra history kept so that a player can start in the past.
-        "mpegts_roll_back" => Msec, in RTMP_ALL;
-    }
     needless {
         /// Without effect in the original as well.
         "mpegts_fix_timestamp" => Msec = "10s", in RTMP_ALL;
@@ -41,6 +41,19 @@ directives! {
 }
 
 impl Conf {
+    /// How much MPEG-TS is kept for new players.
+    pub fn kept(&self) -> Msec {
+        shift::kept(self.cache_time, self.roll_back)
+    }
+
+    /// Where a player with this query string starts.
+    pub fn start(&self, pargs: &[u8]) -> StartSettings {
+        let once = if self.send_all { self.cache_time } else { self.one_off_send.min(self.cache_time) };
+        let cache_time = u32::try_from(once.0).unwrap_or(u32::MAX);
+        let usual = StartSettings { cache_time, send_all: self.send_all, low_latency: self.low_latency };
+        shift::start(usual, self.kept(), self.roll_back, pargs)
+    }
+
     /// How a stream is packaged. `hevc_codec_id` is that of classic FLV video tags.
     pub fn packager(&self, hevc_codec_id: u8) -> Settings {
         Settings {

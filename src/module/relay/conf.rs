@@ -21,6 +21,10 @@ directives! {
         "failed_reconnect" => failed_reconnect: Msec = "50ms", in RTMP_ALL;
         /// Upper bound of the retry delay and the connect timeout of a relay attempt.
         "relay_reconnect" => relay_reconnect: Msec = "3s", in RTMP_ALL;
+        /// As `relay_reconnect`, for pushes alone. A name of nginx-rtmp.
+        "push_reconnect" => push_reconnect: Option<Msec>, in RTMP_ALL;
+        /// As `relay_reconnect`, for pulls alone. A name of nginx-rtmp.
+        "pull_reconnect" => pull_reconnect: Option<Msec>, in RTMP_ALL;
         /// Buffer length announced to the upstream when pulling over RTMP.
         "relay_buffer" => relay_buffer: Msec = "5s", in RTMP_ALL;
     }
@@ -32,6 +36,18 @@ directives! {
         /// Shares streams between worker processes; here all workers share them anyway.
         "rtmp_auto_pull" => Flag = "on", in RTMP_ALL;
         /// Base address used between worker processes, of which there is only one here.
-        "rtmp_auto_pull_port" => Text, in RTMP_ALL;
+        "rtmp_auto_pull_port" => Text = "unix:/tmp/inner.sock", in RTMP_ALL;
+    }
+}
+
+impl Current {
+    /// Upper bound of the delay before a push is tried again; never below the first delay.
+    pub fn most_push_delay(&self) -> Msec {
+        self.push_reconnect.unwrap_or(self.relay_reconnect).max(self.failed_reconnect)
+    }
+
+    /// Upper bound of the delay before a pull is tried again; never below the first delay.
+    pub fn most_pull_delay(&self) -> Msec {
+        self.pull_reconnect.unwrap_or(self.relay_reconnect).max(self.failed_reconnect)
     }
 }

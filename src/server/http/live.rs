@@ -128,7 +128,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
     }
     let container = live.format.container(chunked);
     let (feed, settings) = match live.format {
-        Format::Flv { .. } => (None, player_settings(&view, container, 0)),
+        Format::Flv { .. } => (None, player_settings(&view, container, 0, &session.identity.pargs)),
         Format::Ts if view.held().mpegts.cache_time.0 == 0 => {
             event::no_mpegts_cache(&session);
             let (waited, reason) = (view.server().held.timeout.duration(), session.closed());
@@ -138,7 +138,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
         Format::Ts => {
             let (context, settings) = (&connection.context, FeedSettings::of(&view));
             let feed = context.feeds.hold(&context.registry, entered.stream(), settings);
-            (Some(feed), mpegts::player_settings(&view, container))
+            (Some(feed), mpegts::player_settings(&view, container, &session.identity.pargs))
         }
     };
     let stream = feed.as_deref().map_or(entered.stream(), Feed::stream).clone();

@@ -42,7 +42,7 @@ impl FeedSettings {
         FeedSettings {
             packager: application.mpegts.packager(hevc),
             cache: CacheSettings {
-                cache_time: millis(application.mpegts.cache_time),
+                cache_time: millis(application.mpegts.kept()),
                 out_queue: usize::try_from(application.mpegts.out_queue.0).unwrap_or(usize::MAX),
             },
         }

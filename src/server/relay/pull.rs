@@ -176,7 +176,7 @@ impl Pulled {
                 Outcome::Failed => self.pause(&mut backoff, &mut phase).await,
                 // The callback server has ended a relay that worked; it is asked anew, but not at once.
                 Outcome::Closed => {
-                    let most = self.view.current().relay.relay_reconnect.duration();
+                    let most = self.view.current().relay.most_pull_delay().duration();
                     wait_unless_published(most, &mut phase).await;
                 }
             }
@@ -188,7 +188,7 @@ impl Pulled {
         let relay = &application.relay;
         let delay = backoff.next(
             relay.failed_reconnect.duration(),
-            relay.relay_reconnect.duration(),
+            relay.most_pull_delay().duration(),
             crate::server::random(),
         );
         wait_unless_published(delay, phase).await;

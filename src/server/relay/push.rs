@@ -178,7 +178,8 @@ impl Push {
                     Duration::ZERO
                 }
                 Outcome::Failed => {
-                    let (first, most) = (relay.failed_reconnect.duration(), relay.relay_reconnect.duration());
+                    let (first, most) =
+                        (relay.failed_reconnect.duration(), relay.most_push_delay().duration());
                     backoff.next(first, most, crate::server::random())
                 }
             };
@@ -308,7 +309,7 @@ struct Sending<'a> {
 impl Sending<'_> {
     fn join(&mut self) {
         let Push { view, stream, .. } = self.push;
-        let settings = player_settings(view, Container::Rtmp, self.upstream.core.stream_id());
+        let settings = player_settings(view, Container::Rtmp, self.upstream.core.stream_id(), b"");
         self.worker.delivery.join(Join {
             session: self.session.id,
             stream: stream.clone(),

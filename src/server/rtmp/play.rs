@@ -8,7 +8,6 @@ use tokio::sync::watch;
 
 use crate::conf::Msec;
 use crate::hub::cursor::PlayerSettings;
-use crate::hub::gop::StartSettings;
 use crate::hub::packet::Container;
 use crate::hub::stream::Phase;
 use crate::server::admission::Entered;
@@ -49,7 +48,7 @@ impl Playing {
             session: session.id,
             stream: self.entered.stream().clone(),
             socket,
-            settings: player_settings(&self.view, Container::Rtmp, self.stream_id),
+            settings: player_settings(&self.view, Container::Rtmp, self.stream_id, &session.identity.pargs),
             lead,
             link: session.link.clone(),
             send_timeout: self.view.server().held.timeout.duration(),
@@ -137,8 +136,8 @@ impl Drop for Playing {
     }
 }
 
-/// How the delivery loop serves a player of this application.
-pub fn player_settings(view: &AppView, container: Container, stream_id: u32) -> PlayerSettings {
+/// How the delivery loop serves a player of this application; `pargs` is its query string.
+pub fn player_settings(view: &AppView, container: Container, stream_id: u32, pargs: &[u8]) -> PlayerSettings {
     let server = &view.server().held;
     let application = view.held();
     let (live, gop) = (&application.live, &application.gop);
@@ -147,7 +146,7 @@ pub fn player_settings(view: &AppView, container: Container, stream_id: u32) -> 
         container,
         stream_id,
         publishes: false,
-        start: StartSettings { cache_time, send_all: gop.send_all, low_latency: gop.low_latency },
+        start: gop.start(pargs),
         wait_key: live.wait_key,
         wait_video: live.wait_video || live.interleave,
         // As the original: only players that start from the cache are re-stamped.

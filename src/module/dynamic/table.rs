@@ -1,0 +1,90 @@
+//! Directives of the file that `dynamic_conf` names.
+//!
+//! It has a language of its own: the same words and blocks, but few directives, and no include.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use super::static_pull::StaticPull;
+use crate::conf::context::{APPLICATION, HTTP, HTTP_SERVER, LOCATION, MAIN, RTMP, RTMP_SERVER};
+use crate::conf::directive::directives;
+use crate::conf::evaluate::evaluate;
+use crate::conf::include::read_file;
+use crate::conf::parser::Parser;
+use crate::conf::registry::Registry;
+use crate::conf::render::headline;
+use crate::conf::{Arity, Bases, Level, Module, Num, Present, Text, Words};
+use crate::module::http::location::LocationName;
+
+directives! {
+    /// The file of `dynamic_conf`. Only `static_pull` and `serverid` meant anything in the original.
+    module "dynamic file";
+    blocks {
+        /// RTMP settings.
+        "rtmp" => Present, opens RTMP, in MAIN;
+        /// Settings of one virtual server; the first is that of all others.
+        "server" => Present, opens RTMP_SERVER, in RTMP;
+        /// Settings of one application.
+        "application" => ApplicationWords, opens APPLICATION, in RTMP_SERVER;
+        /// HTTP settings.
+        "http" => Present, opens HTTP, in MAIN;
+        /// Settings of one virtual server.
+        "server" => Present, opens HTTP_SERVER, in HTTP;
+        /// Settings of one location.
+        "location" => LocationName, opens LOCATION, in HTTP_SERVER;
+    }
+    later {
+        /// Pulls a stream all the time, whether or not somebody plays it.
+        "static_pull" => Vec<StaticPull>, in RTMP;
+        /// Identity of the virtual server, while the file says so.
+        "serverid" => Text, in RTMP_SERVER;
+        /// Host names of the server that the settings are for.
+        "server_name" => Words = "", in RTMP_SERVER | HTTP_SERVER;
+    }
+    needless {
+        /// Size of a table of names; tables grow by themselves here.
+        "server_names_hash_max_size" => Num = "512", in RTMP | HTTP;
+        /// Size of a table's entry.
+        "server_names_hash_bucket_size" => Num = "64", in RTMP | HTTP;
+    }
+}
+
+/// An application's name, and a word that is ignored.
+pub struct ApplicationWords;
+
+impl crate::conf::Value for ApplicationWords {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "name".into()
+    }
+
+    fn parse(
+        _: &crate::conf::Args<'_>,
+        _: &mut crate::conf::Scene<'_>,
+    ) -> Result<ApplicationWords, crate::conf::Problem> {
+        Ok(ApplicationWords)
+    }
+}
+
+/// The modules of the dynamic file.
+pub static MODULES: &[&Module] = &[&MODULE];
+
+/// Their directives by name.
+pub static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::new(MODULES, &[]));
+
+/// What is wrong with such a file, a line each.
+///
+/// # Errors
+///
+/// nginx's sentence, when the file cannot be read.
+pub fn check(path: &Path) -> Result<Vec<String>, bstr::BString> {
+    let bytes = read_file(path)?;
+    let bases = Bases::default();
+    let mut parser = Parser::new(bases.conf.clone(), &REGISTRY).apart();
+    parser.given(path, bytes);
+    let evaluated = evaluate(parser.finish(), &REGISTRY, &bases);
+    let errors = evaluated.reports.into_sorted().into_iter().filter(|d| d.level == Level::Emerg);
+    let line = |d| String::from_utf8_lossy(&headline(&d, &evaluated.sources)).into_owned();
+    Ok(errors.map(line).map(|line| line.trim_start_matches("nginx: [emerg] ").to_owned()).collect())
+}

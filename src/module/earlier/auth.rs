@@ -1,0 +1,20 @@
+//! `auth_uri`.
+
+use crate::conf::{Args, Problem, Scene, Value};
+
+/// Whom an earlier release asked before it let a client in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuthUri;
+
+impl Value for AuthUri {
+    fn syntax() -> String {
+        "url".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<AuthUri, Problem> {
+        let problem = Problem::warning("\"auth_uri\" is not asked, everybody is let in").at(args.span());
+        let help = "`on_publish` and `on_play` ask a server before a client is let in";
+        scene.report(problem.help(help));
+        Ok(AuthUri)
+    }
+}

@@ -1,0 +1,270 @@
+//! The table of directives against the original's: `directives.tsv` lists every directive that the original registers,
+//! and names that its documents or neighbouring servers have.
+
+use std::fs;
+
+use pingosd::conf::directive::{Row, Shape};
+use pingosd::conf::{Arity, Contexts, Inherit, Module, context};
+use pingosd::module::dynamic;
+use pingosd::modules::{MODULES, REGISTRY};
+
+use crate::support::{self, Prefix};
+
+/// One line of the list.
+struct Line {
+    name: String,
+    contexts: String,
+    args: String,
+    default: String,
+    inherit: String,
+    /// Not registered by the original: a misspelling, or another server's.
+    foreign: bool,
+}
+
+/// Names of other servers that files in use have, so that they are known here.
+const ADOPTED: [&str; 5] =
+    ["pull_reconnect", "push_reconnect", "rtmp_auto_push", "rtmp_auto_push_reconnect", "rtmp_socket_dir"];
+
+/// Where more or fewer words are taken than by the original.
+const OTHER_ARITY: [(&str, &str); 1] = [
+    // Several options on one line, as the documents show it.
+    ("listen", "rtmp.server"),
+];
+
+/// Defaults that the list describes, and that no row can have: nothing, something derived, or a list.
+const DESCRIBED: [&str; 36] = [
+    "10 x hls2_fragment",
+    "10 x hls_fragment",
+    "3 x hls2_fragment",
+    "3 x hls2_playlist_length",
+    "CPU cache line",
+    "Date Server X-Pad X-Accel-*",
+    "Host $proxy_host; Connection close",
+    "$proxy_host",
+    "$scheme$proxy_host$request_uri",
+    "*:80",
+    "0.0.0.0:1935",
+    "8k|16k",
+    "HIGH:!aNULL:!MD5",
+    "TZ kept",
+    "\"\"",
+    "best available",
+    "buckets=512 streams=40960",
+    "combined built in",
+    "compiled-in user",
+    "error log",
+    "everything allowed",
+    "inherit",
+    "kill",
+    "logs/access.log combined",
+    "logs/error.log error",
+    "none",
+    "nothing denied",
+    "out_queue/8",
+    "page size",
+    "proxy_temp",
+    "text/html html; image/gif gif; image/jpeg jpg",
+    "text/html text/xml text/plain ...",
+    "two pages",
+    "unlimited",
+    "unset",
+    "user:rw",
+];
+
+fn lines() -> Vec<Line> {
+    let text = fs::read_to_string(support::data().join("directives.tsv")).unwrap();
+    let lines = text.lines().skip(1).map(|line| {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [name, family, contexts, args, _, default, inherit] = fields[..] else { panic!("{line}") };
+        Line {
+            name: name.into(),
+            contexts: contexts.into(),
+            args: args.into(),
+            default: default.into(),
+            inherit: inherit.into(),
+            foreign: inherit == "-" || family == "nginx-extra",
+        }
+    });
+    lines.collect()
+}
+
+/// The context of that name, in the registry it belongs to.
+fn contexts(line: &Line) -> (Contexts, &'static [&'static Module]) {
+    let dynamic = line.contexts.starts_with("dyn.");
+    let bits = line.contexts.split(',').map(|name| match name.trim_start_matches("dyn.") {
+        "main" => context::MAIN,
+        "events" => context::EVENTS,
+        "rtmp" => context::RTMP,
+        "rtmp.server" => context::RTMP_SERVER,
+        "rtmp.application" => context::APPLICATION,
+        "rtmp.recorder" => context::RECORDER,
+        "http" => context::HTTP,
+        "http.server" => context::HTTP_SERVER,
+        "http.location" => context::LOCATION,
+        "http.server.if" => context::SERVER_IF,
+        "http.if" => context::LOCATION_IF,
+        "http.limit_except" => context::LIMIT_EXCEPT,
+        "http.upstream" => context::UPSTREAM,
+        other => panic!("{}: {other}", line.name),
+    });
+    (bits.fold(0, |all, bit| all | bit), if dynamic { dynamic::table::MODULES } else { MODULES })
+}
+
+/// The rows that a line is about; together they have its contexts.
+fn rows(line: &Line) -> (Vec<&'static Row>, Contexts) {
+    let (want, modules) = contexts(line);
+    let fits = |row: &&Row| row.names.contains(&line.name.as_str()) && row.contexts & want != 0;
+    (modules.iter().flat_map(|module| module.rows).filter(fits).collect(), want)
+}
+
+fn arity(args: &str) -> Arity {
+    let args = args.strip_prefix("block").unwrap_or(args);
+    if args == "flag" {
+        return Arity::ONE;
+    }
+    if let Some(least) = args.strip_suffix('+') {
+        return Arity::from(least.parse().unwrap());
+    }
+    let mut counts = args.split('|').map(|count| count.parse().unwrap());
+    let least = counts.next().unwrap();
+    Arity::between(least, counts.next_back().unwrap_or(least))
+}
+
+/// Whether the row's default is the one described.
+fn same_default(row: &Row, line: &Line) -> bool {
+    // What stands in parentheses explains.
+    let described = line.default.split(" (").next().unwrap();
+    let described = described.strip_prefix("PREFIX/").unwrap_or(described);
+    match row.default {
+        None => described == "-" || described == "off" || DESCRIBED.contains(&described),
+        Some("") => matches!(described, "\"\"" | "-" | "hls_path"),
+        Some("off") if described == "0" => true,
+        Some("0") if described == "mpegts_cache_time" => true,
+        Some(default) => {
+            default == described
+                || (described == "CPU cache line" && default == "64")
+                || described.split(' ').eq(default.split(' '))
+        }
+    }
+}
+
+#[test]
+fn every_directive_of_the_original_stands_where_it_did() {
+    let mut wrong = Vec::new();
+    let mut known = 0;
+    for line in lines().iter().filter(|line| !line.foreign && !line.name.starts_with('(')) {
+        if line.name == "include" {
+            continue;
+        }
+        let (rows, want) = rows(line);
+        let have = rows.iter().fold(0, |all, row| all | row.contexts);
+        known += 1;
+        // Rows of the dynamic file stand in several of its blocks.
+        let dynamic = line.contexts.starts_with("dyn.");
+        if have & want != want || (have != want && !dynamic) {
+            wrong.push(format!("{} ({}) stands elsewhere", line.name, line.contexts));
+        }
+        for row in rows {
+            let name = format!("{} ({})", line.name, line.contexts);
+            let other = OTHER_ARITY.contains(&(line.name.as_str(), line.contexts.as_str()));
+            if row.arity != arity(&line.args) && !other {
+                wrong.push(format!("{name} takes {}, not {}", row.arity, line.args));
+            }
+            if (row.shape != Shape::Simple) != line.args.starts_with("block") {
+                wrong.push(format!("{name}: a block or none"));
+            }
+            if !same_default(row, line) {
+                let ours = row.default.unwrap_or("none");
+                wrong.push(format!("{name}: default {ours}, not {}", line.default));
+            }
+        }
+    }
+    assert!(known > 390, "{known}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn levels_inherit_as_in_the_original() {
+    const RTMP_LEVELS: Contexts = context::RTMP | context::RTMP_SERVER | context::APPLICATION;
+    let mut wrong = Vec::new();
+    for line in lines().iter().filter(|line| !line.foreign && !line.name.starts_with('(')) {
+        if line.name == "include" {
+            continue;
+        }
+        for row in rows(line).0 {
+            // What has no effect yet is told by its own feature's tests.
+            if row.inert || matches!(row.class, pingosd::conf::Class::Needless | pingosd::conf::Class::Block)
+            {
+                continue;
+            }
+            let levels =
+                (row.contexts & RTMP_LEVELS).count_ones().max((row.contexts & !RTMP_LEVELS).count_ones());
+            let inherits = row.inherit != Inherit::Never;
+            let right = match line.inherit.as_str() {
+                "yes" => inherits,
+                // One level has nothing to inherit; hls2_timeout is overwritten there, and works here.
+                "no" => levels == 1 || !inherits || line.name == "hls2_timeout",
+                _ => true,
+            };
+            if !right {
+                wrong.push(format!("{} ({}): {}", line.name, line.contexts, line.inherit));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn names_of_neighbours_are_known_or_explained() {
+    for line in lines().iter().filter(|line| line.foreign && !line.name.starts_with('(')) {
+        if line.name == "ssl_engine" {
+            continue;
+        }
+        let known = !REGISTRY.find(line.name.as_bytes()).is_empty();
+        assert_eq!(known, ADOPTED.contains(&line.name.as_str()), "{}", line.name);
+        let advice = REGISTRY.advice(line.name.as_bytes(), Contexts::MAX);
+        assert!(known || advice.is_some(), "nothing is said of {}", line.name);
+    }
+}
+
+/// Names of earlier releases in each block in which files have them: never unknown.
+#[test]
+fn names_of_earlier_releases_are_accepted_and_named() {
+    // The words, and what `-t` says of them; nothing where they are honoured.
+    let rtmp = [
+        ("roll_back 30s", None),
+        ("one_off_send 3s", None),
+        ("latency_time 1s", Some("\"latency_time\" directive has no effect yet")),
+        ("hls2memory on", None),
+        ("hls2_nested on", Some("\"hls2_nested\" directive has no effect yet")),
+        ("hls2_type event", Some("\"hls2_type\" directive has no effect yet")),
+        ("reset_vhost a.example.com", Some("\"reset_vhost\" directive has no effect yet")),
+        ("push_reconnect 1s", None),
+        ("pull_reconnect 500ms", None),
+        ("auth_uri http://127.0.0.1/auth", Some("\"auth_uri\" is not asked, everybody is let in")),
+    ];
+    let main = ["rtmp_auto_push on", "rtmp_auto_push_reconnect 1s", "rtmp_socket_dir /tmp"];
+    for (words, remark) in rtmp {
+        for level in ["rtmp { server { application a { X } } }", "rtmp { server { X } }", "rtmp { X }"] {
+            said(&level.replace('X', &format!("{words};")), remark);
+        }
+    }
+    for words in main {
+        said(&format!("{words};"), None);
+    }
+    let reset = "\"reset_vhost\" directive has no effect yet";
+    for level in ["http { X }", "http { server { X } }", "http { server { location / { X } } }"] {
+        said(&level.replace('X', "reset_vhost a b;"), Some(reset));
+    }
+}
+
+/// Checks that a configuration is taken, and what is remarked.
+#[track_caller]
+fn said(conf: &str, remark: Option<&str>) {
+    let (ok, out) = Prefix::new(format!("events {{ }}\n{conf}\n"), &[]).test("");
+    assert!(ok, "{conf}\n{out}");
+    match remark {
+        Some(remark) => assert!(out.contains(remark), "{conf}\n{out}"),
+        None => assert!(!out.contains("[warn]"), "{conf}\n{out}"),
+    }
+}
