@@ -136,7 +136,11 @@ impl<'r> Parser<'r> {
         if quoted {
             text.after_quote = Some(span);
         }
-        if raw.len() > if quoted { MAX_QUOTED } else { MAX_BARE } {
+        let limit = if quoted { MAX_QUOTED } else { MAX_BARE };
+        // nginx fills its buffer again between such a word and what follows the blank behind it.
+        let blank = text.bytes.get(token.end).is_some_and(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'));
+        let refilled = raw.len() == limit && blank && token.end + 1 < text.bytes.len();
+        if raw.len() > limit || refilled {
             // nginx's buffer is one byte larger than what fits, which gives this odd border.
             let endless = quoted && raw.len() > MAX_QUOTED + 1;
             let quote = endless.then_some(text.bytes[token.start]);
@@ -302,7 +306,11 @@ impl<'r> Parser<'r> {
         let end = text.bytes.len();
         self.check_gap(text, end);
         let pending = self.reading.tree.word_count() > text.words;
-        if pending {
+        if pending && text.brace.is_some() {
+            // The brace was taken for a part of its word; it is what nginx complains of.
+            let end = text.end_span();
+            self.statement(text, end);
+        } else if pending {
             let words = self.reading.tree.words_from(text.words);
             let last = words.last().map(|w| w.span);
             let span = text.end_span();

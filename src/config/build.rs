@@ -86,7 +86,8 @@ impl Builder<'_> {
         let sockets =
             rtmp.as_ref().map_or(0, |r| r.listeners.len()) + http.as_ref().map_or(0, |h| h.listeners.len());
         let connections = events_conf.worker_connections.0;
-        if connections < sockets as u64 {
+        // One for each of them, and one more.
+        if connections <= sockets as u64 {
             let text =
                 format!("{connections} worker_connections are not enough for {sockets} listening sockets");
             self.reports.add(u32::MAX, Problem::new(text));

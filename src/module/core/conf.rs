@@ -1,12 +1,13 @@
 //! Directives outside every block.
 
+use super::load::{Affinity, LoadModule};
 use super::log::ErrorLog;
 use super::process::{EnvVar, Priority, UserGroup, WorkerProcesses};
 use super::watch::ConfWatch;
 use crate::conf::context::MAIN;
 use crate::conf::directive::directives;
 use crate::conf::word::word_lists;
-use crate::conf::{Flag, Msec, Num, Offset, OneOf, PrefixPath, RawPath, Size, Text, Words};
+use crate::conf::{Flag, Msec, Num, Offset, OneOf, PrefixPath, RawPath, Size, Text};
 
 word_lists! {
     /// Words of `debug_points`.
@@ -51,7 +52,7 @@ directives! {
         /// Nice value of the process, may be negative.
         "worker_priority" => Priority = "0", in MAIN;
         /// Loads a module of nginx, which is not possible here; what the module does is built in or missing.
-        "load_module" => Vec<Text>, in MAIN;
+        "load_module" => Vec<LoadModule>, in MAIN;
     }
     needless {
         /// A supervising parent beside the workers; there is one process, which needs none.
@@ -59,7 +60,7 @@ directives! {
         /// Lock files between processes.
         "lock_file" => PrefixPath = "logs/nginx.lock", in MAIN;
         /// Binds workers to processors.
-        "worker_cpu_affinity" => Words, in MAIN;
+        "worker_cpu_affinity" => Affinity, in MAIN;
         /// Precision of cached times; no times are cached.
         "timer_resolution" => Msec, in MAIN;
         /// What an internal error does; it ends the process.

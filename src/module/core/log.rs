@@ -90,10 +90,14 @@ impl Value for ErrorLog {
             Some([first, rest @ ..]) => {
                 let found = level(first)?;
                 for word in rest {
-                    if !DEBUG_PARTS.iter().any(|part| word.bytes == part.as_bytes()) {
-                        level(word)?;
+                    level(word)?;
+                    if !is_debug_part(word) {
                         let text = sentence(&[b"duplicate log level \"", &word.bytes, b"\""]);
                         return Err(Problem::new(text).at(word.span));
+                    }
+                    if !is_debug_part(first) {
+                        let help = "parts of debug stand without a level, or with other parts";
+                        return Err(invalid(word).help(help));
                     }
                 }
                 found
@@ -115,15 +119,23 @@ pub fn level(word: &Word) -> Result<LogLevel, Problem> {
     if let Some((_, level)) = LEVELS.iter().find(|(name, _)| word.bytes == name.as_bytes()) {
         return Ok(*level);
     }
-    if DEBUG_PARTS.iter().any(|part| word.bytes == part.as_bytes()) {
+    if is_debug_part(word) {
         return Ok(LogLevel::Debug);
     }
     let names = LEVELS.iter().map(|(name, _)| *name);
-    let problem = Problem::new(sentence(&[b"invalid log level \"", &word.bytes, b"\""])).at(word.span);
+    let problem = invalid(word);
     match suggest::nearest(&word.bytes, names.clone()) {
         Some(name) => Err(problem.help(format!("did you mean `{name}`?"))),
         None => Err(problem.help(format!("accepted: {}", names.collect::<Vec<_>>().join(", ")))),
     }
+}
+
+fn is_debug_part(word: &Word) -> bool {
+    DEBUG_PARTS.iter().any(|part| word.bytes == part.as_bytes())
+}
+
+fn invalid(word: &Word) -> Problem {
+    Problem::new(sentence(&[b"invalid log level \"", &word.bytes, b"\""])).at(word.span)
 }
 
 fn target(args: &Args<'_>, scene: &Scene<'_>) -> Result<LogTarget, Problem> {

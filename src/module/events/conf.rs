@@ -3,7 +3,8 @@
 use crate::conf::context::{EVENTS, MAIN};
 use crate::conf::directive::directives;
 use crate::conf::value::not_digits;
-use crate::conf::{Args, Arity, Flag, Msec, Num, Present, Problem, Scene, Value, Words, number, sentence};
+use crate::conf::{Args, Arity, Flag, Msec, Num, Problem, Scene, Value, Words, number, sentence};
+use crate::module::core::load::UsesModules;
 
 /// How many connections each worker may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +22,7 @@ directives! {
     module "events";
     blocks {
         /// Connection processing; every configuration has this block.
-        "events" => Present as single, opens EVENTS, in MAIN;
+        "events" => UsesModules as single, opens EVENTS, in MAIN;
     }
     held as Conf {
         restart {
@@ -70,13 +71,7 @@ impl Value for Connections {
     fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Connections, Problem> {
         let word = args.first();
         number::digits(&word.bytes).map(Connections).ok_or_else(|| {
-            let text = sentence(&[
-                b"invalid number \"",
-                &word.bytes,
-                b"\" in \"",
-                &args.name.bytes,
-                b"\" directive",
-            ]);
+            let text = sentence(&[b"invalid number \"", &word.bytes, b"\""]);
             Problem::new(text).at(word.span).caption(not_digits(&word.bytes))
         })
     }

@@ -5,13 +5,14 @@ use super::location::LocationName;
 use crate::conf::context::{HTTP, HTTP_SERVER, LOCATION, MAIN};
 use crate::conf::directive::directives;
 use crate::conf::{Msec, Present, ServerNames};
+use crate::module::core::load::UsesModules;
 
 directives! {
     /// HTTP servers.
     module "http server";
     blocks {
         /// Everything about HTTP.
-        "http" => Present as single, opens HTTP, in MAIN;
+        "http" => UsesModules as single, opens HTTP, in MAIN;
         /// A virtual server: addresses, names and locations.
         "server" => Present, opens HTTP_SERVER, in HTTP;
         /// What is done with paths. An exact location wins, then the longest prefix if it has `^~`, then the

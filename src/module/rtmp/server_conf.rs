@@ -4,6 +4,7 @@ use super::listen::ListenRtmp;
 use crate::conf::context::{MAIN, RTMP, RTMP_SERVER};
 use crate::conf::directive::directives;
 use crate::conf::{Args, Flag, Msec, Num, Present, Problem, Scene, ServerNames, Size, Text, Value};
+use crate::module::core::load::UsesModules;
 
 /// The smallest chunk size that peers must support (RTMP 1.0 section 5.4.1).
 const MIN_CHUNK_SIZE: u64 = 128;
@@ -23,7 +24,7 @@ directives! {
     module "rtmp server";
     blocks {
         /// Everything about RTMP: ingest, playing, relaying, recording.
-        "rtmp" => Present, opens RTMP, in MAIN;
+        "rtmp" => UsesModules, opens RTMP, in MAIN;
         /// A virtual server: addresses, names and applications.
         "server" => Present, opens RTMP_SERVER, in RTMP;
     }
