@@ -3,13 +3,20 @@
 expected failures: anything that fails and is not listed is a regression, anything listed that passes has to leave
 its list.
 
-    conformance.py SUITE-DIRECTORY SERVER-BINARY
+    conformance.py SUITE-DIRECTORY SERVER-BINARY [--all-delays]
+
+All scenarios run as they are; then those that show media on its way run again with each `send_delay` of DELAYS, or
+all of them with --all-delays.
 """
 import json
 import os
 import subprocess
 import sys
 import tempfile
+
+# What a delay could spoil: live media, HTTP, callbacks.
+DELAYED = ["l*", "h*", "n*"]
+DELAYS = ["40ms", "auto"]
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -39,10 +46,14 @@ def judge(what, total, failed, listed):
     return len(regressions) + len(surprises)
 
 
-def scenarios(suite, server):
+def scenarios(suite, server, names=(), send_delay=None):
     command = os.path.abspath(server) + " -p {prefix} -c {conf}"
+    if send_delay:
+        wrapper = os.path.join(HERE, "with_send_delay.py")
+        command = " ".join([sys.executable, wrapper, send_delay, command])
     listed = expected("expected-scenarios.txt")
-    results = run_scenarios(suite, command, [])
+    results = run_scenarios(suite, command, list(names))
+    listed = {name: reason for name, reason in listed.items() if not names or name in results}
     failed = {n: "\n".join(r.get("failed") or []) for n, r in results.items() if r.get("failed")}
     # The scenarios watch clocks; on a busy machine one may miss its moment. A failure counts when it repeats.
     again = [n for n in failed if n not in listed]
@@ -76,8 +87,11 @@ def cases(suite, server):
 
 def main():
     suite, server = sys.argv[1:3]
+    delayed = () if "--all-delays" in sys.argv[3:] else DELAYED
     wrong = judge("configuration cases", *cases(suite, server))
     wrong += judge("scenarios", *scenarios(suite, server))
+    for delay in DELAYS:
+        wrong += judge("scenarios with send_delay %s" % delay, *scenarios(suite, server, delayed, delay))
     return 1 if wrong else 0
 
 

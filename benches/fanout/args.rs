@@ -18,10 +18,14 @@ usage: cargo bench --bench fanout -- [options]
                        rtmp:N:RATE   one stream, N RTMP players
                        flv:N:RATE    one stream, N HTTP-FLV players
                        many:N:RATE   N streams, one RTMP player each
+                       stalled:N:S:RATE  as rtmp:N:RATE, but S of the players read nothing once they play
+                       join:N:RATE   while N RTMP players play: how long a new one takes to its first key frame
                        idle:N        N connections that only connect
                        start:N       N starts, from exec to listening
-                     RATE is in bit/s: 500k, 1M, 4M
+                     RATE is in bit/s: 500k, 1M, 4M. A case of players may end in a delay (rtmp:500:1M:40ms):
+                     pingosd then has that send_delay, and no other server is measured; the floor sends at once
                      (default: rtmp:100:1M,rtmp:500:1M,flv:500:1M,many:200:500k,idle:2000,start:10)
+  --bars             every case that has a bar, 5 runs, beside nginx: half an hour
   --seconds S        length of the measured window, 1 to 120 (default 5)
   --runs R           runs of each case; medians are shown, with min..max (default 3)
   --workers W        worker_processes of pingosd (default 1)
@@ -31,6 +35,10 @@ usage: cargo bench --bench fanout -- [options]
   --pin              server (or floor) on the first core alone, players and publisher on the others
   --media-dir DIR    where the replayed files are kept (made with ffmpeg when missing)
 ";
+
+/// The cases of the table in README.md.
+const BARS: &str = "rtmp:500:1M,rtmp:1000:1M,flv:500:1M,flv:1000:1M,rtmp:500:4M,rtmp:500:1M:40ms,rtmp:500:1M:100ms,\
+                    rtmp:500:1M:350ms,rtmp:500:1M:auto,many:200:500k,join:500:1M,stalled:1000:100:1M";
 
 const DEFAULT_CASES: &str = "rtmp:100:1M,rtmp:500:1M,flv:500:1M,many:200:500k,idle:2000,start:10";
 
@@ -60,11 +68,26 @@ impl Protocol {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Case {
     /// `streams` streams, `players` players spread evenly over them.
-    Live { protocol: Protocol, streams: usize, players: usize, bits_per_second: u64 },
+    Live(Live),
+    /// New players, one after the other, beside those that play.
+    Join(Live),
     /// Connections that do nothing after `connect`.
     Idle { connections: usize },
     /// Starts of the server.
     Start { times: usize },
+}
+
+/// Who plays what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Live {
+    pub protocol: Protocol,
+    pub streams: usize,
+    pub players: usize,
+    /// Players that read nothing.
+    pub stalled: usize,
+    pub bits_per_second: u64,
+    /// pingosd's `send_delay` in this case.
+    pub send_delay: Option<String>,
 }
 
 #[derive(Debug)]
@@ -113,6 +136,11 @@ impl Args {
                 "--server-cmd" => args.server_cmd = Some(value()?),
                 "--floor-only" => args.server = None,
                 "--cases" => cases = value()?,
+                "--bars" => {
+                    cases = BARS.to_owned();
+                    args.runs = 5;
+                    args.nginx = Some(args.nginx.unwrap_or_else(|| PathBuf::from("nginx")));
+                }
                 "--seconds" => args.window = Duration::from_secs(in_range(&value()?, 1, MAX_SECONDS)?),
                 "--runs" => args.runs = in_range(&value()?, 1, MAX_RUNS as u64)? as usize,
                 "--workers" => args.workers = in_range(&value()?, 1, 256)? as usize,
@@ -144,28 +172,39 @@ impl Args {
 fn parse_case(text: &str) -> Result<Case> {
     let parts: Vec<&str> = text.split(':').collect();
     let number = |part: &str| in_range(part, 1, MAX_CONNECTIONS as u64).map(|n| n as usize);
-    let case = match parts.as_slice() {
-        ["rtmp", players, rate] => Case::Live {
-            protocol: Protocol::Rtmp,
-            streams: 1,
-            players: number(players)?,
-            bits_per_second: bits(rate)?,
-        },
-        ["flv", players, rate] => Case::Live {
-            protocol: Protocol::Flv,
-            streams: 1,
-            players: number(players)?,
-            bits_per_second: bits(rate)?,
-        },
+    let live = |protocol, streams, players: usize, stalled, rate: &str| -> Result<Live> {
+        let bits_per_second = bits(rate)?;
+        Ok(Live { protocol, streams, players, stalled, bits_per_second, send_delay: None })
+    };
+    let (parts, send_delay) = match parts.split_last() {
+        Some((last, rest)) if last.ends_with("ms") || *last == "auto" => (rest, Some((*last).to_owned())),
+        _ => (&parts[..], None),
+    };
+    let case = match parts {
+        ["rtmp", players, rate] => Case::Live(live(Protocol::Rtmp, 1, number(players)?, 0, rate)?),
+        ["flv", players, rate] => Case::Live(live(Protocol::Flv, 1, number(players)?, 0, rate)?),
         ["many", players, rate] => {
             let players = number(players)?;
-            Case::Live { protocol: Protocol::Rtmp, streams: players, players, bits_per_second: bits(rate)? }
+            Case::Live(live(Protocol::Rtmp, players, players, 0, rate)?)
         }
+        ["stalled", players, stalled, rate] => {
+            let (players, stalled) = (number(players)?, number(stalled)?);
+            if 2 * stalled > players {
+                return Err("at most half of the players may be stalled".into());
+            }
+            Case::Live(live(Protocol::Rtmp, 1, players, stalled, rate)?)
+        }
+        ["join", players, rate] => Case::Join(live(Protocol::Rtmp, 1, number(players)?, 0, rate)?),
         ["idle", connections] => Case::Idle { connections: number(connections)? },
         ["start", times] => Case::Start { times: number(times)? },
         _ => return Err(format!("unknown case {text}, see --help").into()),
     };
-    Ok(case)
+    match case {
+        Case::Live(live) => Ok(Case::Live(Live { send_delay, ..live })),
+        Case::Join(live) => Ok(Case::Join(Live { send_delay, ..live })),
+        _ if send_delay.is_some() => Err(format!("{text}: a delay is for players").into()),
+        case => Ok(case),
+    }
 }
 
 fn in_range(text: &str, low: u64, high: u64) -> Result<u64> {

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use nix::unistd::Pid;
 
 use crate::Result;
-use crate::args::{Args, Case, Protocol};
+use crate::args::{self, Args, Case, Protocol};
 use crate::media::{self, Media};
 use crate::process;
-use crate::report::{Idle, Live, Report};
+use crate::report::{Idle, Join, Live, Report};
 use crate::role::{self, Options, Role};
 use crate::server::{Server, Target};
 
@@ -46,7 +46,7 @@ pub fn run(args: &Args) -> Result<()> {
 impl Case {
     fn connections(&self) -> u64 {
         match self {
-            Case::Live { streams, players, .. } => (streams + players) as u64,
+            Case::Live(live) | Case::Join(live) => (live.streams + live.players) as u64,
             Case::Idle { connections } => *connections as u64,
             Case::Start { .. } => 1,
         }
@@ -55,19 +55,21 @@ impl Case {
 
 fn run_case(args: &Args, targets: &[Target], words: &str, case: &Case, report: &mut Report) -> Result<()> {
     match case {
-        Case::Live { protocol, streams, players, bits_per_second } => {
-            let path = media::file(&args.media_dir, *bits_per_second)?;
+        Case::Live(live) => {
+            let path = media::file(&args.media_dir, live.bits_per_second)?;
             let media = Media::read(&path)?;
-            let crowd = Crowd {
-                protocol: *protocol,
-                streams: *streams,
-                players: *players,
-                path: &path,
-                media: &media,
-            };
+            let crowd = Crowd { live, path: &path, media: &media };
             report.add_live(words, "floor", crowd.on_floor(args)?);
-            for target in targets.iter().filter(|target| *protocol == Protocol::Rtmp || target.speaks_flv()) {
+            for target in targets.iter().filter(|target| crowd.is_for(target)) {
                 report.add_live(words, target.name(), crowd.on_server(target, args)?);
+            }
+        }
+        Case::Join(live) => {
+            let path = media::file(&args.media_dir, live.bits_per_second)?;
+            let media = Media::read(&path)?;
+            let crowd = Crowd { live, path: &path, media: &media };
+            for target in targets.iter().filter(|target| target.caches()) {
+                report.add_join(words, target.name(), crowd.join(target, args)?);
             }
         }
         Case::Idle { connections } => {
@@ -78,7 +80,7 @@ fn run_case(args: &Args, targets: &[Target], words: &str, case: &Case, report: &
         Case::Start { times } => {
             for target in targets {
                 for _ in 0..*times {
-                    let server = Server::start(target, args)?;
+                    let server = Server::start(target, args, &args.app_conf)?;
                     report.add_start(words, target.name(), server.start_time.as_secs_f64() * 1000.0);
                 }
             }
@@ -89,21 +91,30 @@ fn run_case(args: &Args, targets: &[Target], words: &str, case: &Case, report: &
 
 /// The players and streams of one live case.
 struct Crowd<'a> {
-    protocol: Protocol,
-    streams: usize,
-    players: usize,
+    live: &'a args::Live,
     path: &'a Path,
     media: &'a Media,
 }
 
 impl Crowd<'_> {
+    fn is_for(&self, target: &Target) -> bool {
+        (self.live.protocol == Protocol::Rtmp || target.speaks_flv())
+            && (self.live.send_delay.is_none() || matches!(target, Target::Pingosd(_)))
+    }
+
+    /// pingosd's configuration of the application in this case.
+    fn app_conf(&self, args: &Args) -> String {
+        let delay = self.live.send_delay.as_ref().map(|delay| format!("send_delay {delay}; "));
+        args.app_conf.clone() + &delay.unwrap_or_default()
+    }
+
     fn on_floor(&self, args: &Args) -> Result<Live> {
         let mut floor = Role::start(
             "floor",
             args.server_cores(),
             &[
-                ("protocol", self.protocol.word().to_owned()),
-                ("streams", self.streams.to_string()),
+                ("protocol", self.live.protocol.word().to_owned()),
+                ("streams", self.live.streams.to_string()),
                 ("delay_ms", args.floor_delay.as_millis().to_string()),
                 ("media", self.path.display().to_string()),
             ],
@@ -113,24 +124,51 @@ impl Crowd<'_> {
     }
 
     fn on_server(&self, target: &Target, args: &Args) -> Result<Live> {
-        let server = Server::start(target, args)?;
+        let server = Server::start(target, args, &self.app_conf(args))?;
         let measured = self.publish_and_measure(&server, args);
         measured.map_err(|error| format!("{}: {}", target.name(), server.explain(&error)).into())
     }
 
-    fn publish_and_measure(&self, server: &Server, args: &Args) -> Result<Live> {
+    /// New players, one at a time for the length of a window, while the others play.
+    fn join(&self, target: &Target, args: &Args) -> Result<Join> {
+        let conf = format!("{}cache_time 1s; ", self.app_conf(args));
+        let server = Server::start(target, args, &conf)?;
+        let _publisher = self.publish(&server, args)?;
+        let mut players = self.start_players("play", server.rtmp_port, args)?;
+        players.answer("ready", JOINING)?;
+        sleep(SETTLING);
+        let options =
+            [("port", server.rtmp_port.to_string()), ("millis", args.window.as_millis().to_string())];
+        let mut joiner = Role::start("joiner", args.client_cores(), &options)?;
+        let result = joiner.answer("result", args.window + JOINING)?;
+        let ms = |key: &str| result.number::<f64>(key).map(|us| us / 1000.0);
+        Ok(Join {
+            joins: result.number("joins")?,
+            connect_p50_ms: ms("connect_p50_us")?,
+            connect_p99_ms: ms("connect_p99_us")?,
+            play_p50_ms: ms("play_p50_us")?,
+            play_p99_ms: ms("play_p99_us")?,
+        })
+    }
+
+    fn publish(&self, server: &Server, args: &Args) -> Result<Role> {
         let mut publisher = Role::start(
             "publisher",
             args.client_cores(),
             &[
                 ("port", server.rtmp_port.to_string()),
-                ("streams", self.streams.to_string()),
+                ("streams", self.live.streams.to_string()),
                 ("media", self.path.display().to_string()),
             ],
         )?;
         publisher.answer("publishing", ANSWER)?;
         sleep(PUBLISHING);
-        let port = match self.protocol {
+        Ok(publisher)
+    }
+
+    fn publish_and_measure(&self, server: &Server, args: &Args) -> Result<Live> {
+        let _publisher = self.publish(server, args)?;
+        let port = match self.live.protocol {
             Protocol::Rtmp => server.rtmp_port,
             Protocol::Flv => server.http_port,
         };
@@ -157,7 +195,7 @@ impl Crowd<'_> {
         let result = players.ask("end", "result", ANSWER)?;
         let resident = process::resident_kib(server)?;
         let grown = resident as f64 - resident_before as f64;
-        let kib_per_player = grown / self.players as f64;
+        let kib_per_player = grown / self.live.players as f64;
         self.live(&result, Cost { server: server_cpu, players: players_cpu, others, elapsed, kib_per_player })
     }
 
@@ -166,11 +204,12 @@ impl Crowd<'_> {
             "players",
             args.client_cores(),
             &[
-                ("protocol", self.protocol.word().to_owned()),
+                ("protocol", self.live.protocol.word().to_owned()),
                 ("goal", goal.to_owned()),
                 ("port", port.to_string()),
-                ("streams", self.streams.to_string()),
-                ("players", self.players.to_string()),
+                ("streams", self.live.streams.to_string()),
+                ("players", self.live.players.to_string()),
+                ("stalled", self.live.stalled.to_string()),
                 ("rate", self.media.bytes_per_second().to_string()),
             ],
         )
@@ -217,18 +256,20 @@ impl Cost {
 }
 
 fn idle(target: &Target, args: &Args, connections: usize) -> Result<Idle> {
-    let server = Server::start(target, args)?;
+    let server = Server::start(target, args, &args.app_conf)?;
     sleep(SETTLING);
     let tree = server.tree()?;
     let resident_before = process::resident_kib(&tree)?;
     let nothing = Media { heads: Vec::new(), body: Vec::new(), body_size: 0 };
-    let crowd = Crowd {
+    let live = args::Live {
         protocol: Protocol::Rtmp,
         streams: 1,
         players: connections,
-        path: Path::new(""),
-        media: &nothing,
+        stalled: 0,
+        bits_per_second: 0,
+        send_delay: None,
     };
+    let crowd = Crowd { live: &live, path: Path::new(""), media: &nothing };
     let mut players = crowd.start_players("idle", server.rtmp_port, args)?;
     players.answer("ready", JOINING).map_err(|error| server.explain(&error))?;
     sleep(SETTLING);

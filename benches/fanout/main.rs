@@ -11,6 +11,7 @@
 //! - [`players`]: all players on one thread; some are sampled for latency and gaps, the rest read and discard.
 //! - [`publisher`]: replays the media in real time, with a stamp in every video frame.
 //! - [`floor`]: the bare loop.
+//! - [`joiner`]: new players, one after the other.
 //! - [`launch`]: becomes the server under test, after noting the time.
 
 #![forbid(unsafe_code)]
@@ -19,6 +20,7 @@ mod args;
 mod cases;
 mod floor;
 mod flv;
+mod joiner;
 mod launch;
 mod media;
 mod pacer;
@@ -77,7 +79,7 @@ fn run_role(words: &[String]) -> Result<()> {
         "players" => players::run(&options),
         "publisher" => publisher::run(&options),
         "floor" => floor::run(&options),
-
+        "joiner" => joiner::run(&options),
         other => Err(format!("unknown role {other}").into()),
     }
 }

@@ -35,6 +35,8 @@ struct Player {
     /// `None` once an unsampled player is live: it discards.
     session: Option<Session>,
     sampled: bool,
+    /// Reads nothing once it is live.
+    stalls: bool,
     /// The server agreed. Media may take until the next key frame.
     joined: bool,
     live: bool,
@@ -60,6 +62,7 @@ struct Players {
     port: u16,
     streams: usize,
     count: usize,
+    stalled: usize,
     bytes_per_second: f64,
     epoll: Epoll,
     players: Vec<Player>,
@@ -75,6 +78,7 @@ pub fn run(options: &Options) -> Result<()> {
         port: options.number("port")?,
         streams: options.number("streams")?,
         count: options.number("players")?,
+        stalled: options.number("stalled")?,
         bytes_per_second: options.number("rate")?,
         epoll: Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?,
         players: Vec::new(),
@@ -131,6 +135,8 @@ impl Players {
             socket,
             session: Some(session),
             sampled: self.goal == Goal::Play && index.is_multiple_of(every),
+            // Beside the sampled ones, which are those of the multiples.
+            stalls: self.stalled > 0 && index % (self.count / self.stalled) == 1,
             joined: false,
             live: false,
             open: true,
@@ -167,7 +173,11 @@ impl Players {
             session.push(&buffer[..size])?;
             self.handle_events(index)?;
         }
-        self.players[index].acknowledge();
+        let player = &mut self.players[index];
+        player.acknowledge();
+        if player.live && player.stalls {
+            self.epoll.delete(&player.socket)?;
+        }
         Ok(())
     }
 
@@ -260,7 +270,7 @@ impl Player {
     }
 }
 
-fn percentile(sorted: &[u32], percent: usize) -> u32 {
+pub fn percentile(sorted: &[u32], percent: usize) -> u32 {
     let index = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(index).copied().unwrap_or(0)
 }

@@ -26,6 +26,17 @@ pub struct Idle {
     pub closed: f64,
 }
 
+/// New players beside many others.
+pub struct Join {
+    pub joins: f64,
+    /// From connecting until the first key frame is read.
+    pub connect_p50_ms: f64,
+    pub connect_p99_ms: f64,
+    /// From `play` until then.
+    pub play_p50_ms: f64,
+    pub play_p99_ms: f64,
+}
+
 /// All runs of one case on one server.
 struct Row<T> {
     case: String,
@@ -36,6 +47,7 @@ struct Row<T> {
 pub struct Report {
     head: String,
     live: Vec<Row<Live>>,
+    join: Vec<Row<Join>>,
     idle: Vec<Row<Idle>>,
     start: Vec<Row<f64>>,
 }
@@ -66,7 +78,7 @@ impl Report {
             if args.app_conf.is_empty() { String::new() } else { format!(", `{}`", args.app_conf.trim()) },
             if args.pin { " Server on the first core alone." } else { "" },
         );
-        Report { head, live: Vec::new(), idle: Vec::new(), start: Vec::new() }
+        Report { head, live: Vec::new(), join: Vec::new(), idle: Vec::new(), start: Vec::new() }
     }
 
     pub fn add_live(&mut self, case: &str, server: &str, run: Live) {
@@ -76,6 +88,12 @@ impl Report {
             "  {server}: {per_gb:.3} CPU s/GB, p50 {p50:.2} ms, p99 {p99:.2} ms (others {others:.0} % of a core)"
         );
         add(&mut self.live, case, server, run);
+    }
+
+    pub fn add_join(&mut self, case: &str, server: &str, run: Join) {
+        let (joins, p99) = (run.joins, run.connect_p99_ms);
+        eprintln!("  {server}: {joins} joins, first key frame p99 {p99:.2} ms after connecting");
+        add(&mut self.join, case, server, run);
     }
 
     pub fn add_idle(&mut self, case: &str, server: &str, run: Idle) {
@@ -92,6 +110,25 @@ impl Report {
         let others = self.live.iter().flat_map(|row| &row.runs).map(|run| run.others_percent);
         if let Some(most) = others.max_by(f64::total_cmp).filter(|most| *most > QUIET_PERCENT) {
             println!("\nThe machine was not idle: other processes used up to {most:.0} % of a core.");
+        }
+        if !self.join.is_empty() {
+            println!(
+                "\n| case | server | joins | connect to key frame p50 ms | p99 ms | play to key frame p50 ms | p99 ms |"
+            );
+            println!("|---|---|{}", "--:|".repeat(5));
+        }
+        for row in &self.join {
+            let cell = |value: fn(&Join) -> f64, digits| spread(row.runs.iter().map(value), digits);
+            println!(
+                "| {} | {} | {} | {} | {} | {} | {} |",
+                row.case,
+                row.server,
+                cell(|run| run.joins, 0),
+                cell(|run| run.connect_p50_ms, 2),
+                cell(|run| run.connect_p99_ms, 2),
+                cell(|run| run.play_p50_ms, 2),
+                cell(|run| run.play_p99_ms, 2),
+            );
         }
         if !self.idle.is_empty() {
             println!("\n| case | server | CPU % | KiB/connection | closed |");

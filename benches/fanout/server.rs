@@ -49,6 +49,11 @@ impl Target {
         }
     }
 
+    /// Whether new players start from a cached key frame.
+    pub fn caches(&self) -> bool {
+        !matches!(self, Target::Nginx(_))
+    }
+
     pub fn speaks_flv(&self) -> bool {
         !matches!(self, Target::Nginx(_))
     }
@@ -82,11 +87,12 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn start(target: &Target, args: &Args) -> Result<Server> {
+    /// `app_conf` stands in pingosd's application.
+    pub fn start(target: &Target, args: &Args, app_conf: &str) -> Result<Server> {
         let scratch = Scratch::new()?;
         let dir = &scratch.0;
         let (rtmp_port, http_port) = free_ports()?;
-        let command = command_line(target, args, dir, rtmp_port, http_port)?;
+        let command = command_line(target, args.workers, app_conf, dir, (rtmp_port, http_port))?;
         let output = std::fs::File::create(dir.join("output.log"))?;
         let note = dir.join("exec-time");
         let child = role::command("launch", args.server_cores())?
@@ -162,13 +168,19 @@ fn free_ports() -> Result<(u16, u16)> {
     Ok((first.local_addr()?.port(), second.local_addr()?.port()))
 }
 
-fn command_line(target: &Target, args: &Args, dir: &Path, rtmp: u16, http: u16) -> Result<Vec<String>> {
+fn command_line(
+    target: &Target,
+    workers: usize,
+    app_conf: &str,
+    dir: &Path,
+    (rtmp, http): (u16, u16),
+) -> Result<Vec<String>> {
     let conf = dir.join("server.conf");
     let conf_path = conf.display().to_string();
     let dir_path = dir.display().to_string();
     match target {
         Target::Pingosd(program) => {
-            std::fs::write(&conf, pingosd_conf(args, &dir_path, rtmp, http))?;
+            std::fs::write(&conf, pingosd_conf(workers, app_conf, &dir_path, (rtmp, http)))?;
             let program =
                 program.canonicalize().map_err(|error| format!("{}: {error}", program.display()))?;
             let prefix = format!("{dir_path}/");
@@ -189,8 +201,7 @@ fn command_line(target: &Target, args: &Args, dir: &Path, rtmp: u16, http: u16) 
     }
 }
 
-fn pingosd_conf(args: &Args, dir: &str, rtmp: u16, http: u16) -> String {
-    let Args { workers, app_conf, .. } = args;
+fn pingosd_conf(workers: usize, app_conf: &str, dir: &str, (rtmp, http): (u16, u16)) -> String {
     format!(
         "daemon off;
 worker_processes {workers};
