@@ -217,6 +217,8 @@ impl Test {
                 if self.dump {
                     dump(&config, out)?;
                 }
+                // The process ends now; taking a large configuration apart would only cost time.
+                std::mem::forget(config);
                 Ok(ExitCode::SUCCESS)
             }
             Err(report) => {

@@ -81,7 +81,7 @@ impl Parser<'_> {
             if let Err(problem) = self.included(&path, span) {
                 self.report(problem.at(span).place(terminator));
             }
-            if self.reading.reports.is_full() {
+            if self.is_full() {
                 return;
             }
         }

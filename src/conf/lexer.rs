@@ -10,7 +10,7 @@ use pest::Parser;
 use self::grammar::{Grammar, Rule};
 
 /// How much text is parsed at once, in bytes; a window grows while a single token is longer.
-const WINDOW: usize = 64 << 10;
+const WINDOW: usize = 16 << 10;
 
 /// What pest makes of the grammar.
 mod grammar {

@@ -24,6 +24,9 @@ const MAX_QUOTED: usize = 4094;
 /// Blocks inside one another; more are a mistake, and walking them would recurse.
 const MAX_NESTING: usize = 256;
 
+/// Words of one configuration, files used several times counted each time: some 50 bytes are kept for each.
+const MAX_WORDS: u32 = 4 << 20;
+
 /// What reading a configuration gives.
 #[derive(Debug, Default)]
 pub struct Reading {
@@ -60,6 +63,7 @@ pub struct Parser<'r> {
     pub(super) files: usize,
     pub(super) bytes: u64,
     nesting: usize,
+    max_words: u32,
     /// Whether includes are read; else they are statements like others.
     follow: bool,
 }
@@ -75,6 +79,7 @@ impl<'r> Parser<'r> {
             files: 0,
             bytes: 0,
             nesting: 0,
+            max_words: MAX_WORDS,
             follow: true,
         }
     }
@@ -99,12 +104,12 @@ impl<'r> Parser<'r> {
         let words = self.reading.tree.word_count();
         let mut text = Text::new(id, bytes.clone(), origin, words);
         for token in Lexer::new(&bytes) {
-            if self.reading.reports.is_full() {
+            if self.is_full() {
                 break;
             }
             self.token(&mut text, token);
         }
-        if !self.reading.reports.is_full() {
+        if !self.is_full() {
             self.end(&mut text);
         }
         self.leave(&mut text);
@@ -129,8 +134,19 @@ impl<'r> Parser<'r> {
         }
     }
 
+    /// Whether nothing more is read: enough mistakes, or more words than anybody writes.
+    pub(super) fn is_full(&self) -> bool {
+        self.reading.reports.is_full() || self.reading.tree.word_count() > self.max_words
+    }
+
     fn word(&mut self, text: &mut Text, token: Token) {
         let span = text.span(token.start, token.end);
+        if self.reading.tree.word_count() == self.max_words {
+            let problem = Problem::new(format!("more than {} words in all files", self.max_words));
+            self.report(
+                problem.at(span).place(span).help("a file that is included several times counts each time"),
+            );
+        }
         let quoted = token.kind == Kind::Quoted;
         let raw = if quoted { token.start + 1..token.end - 1 } else { token.start..token.end };
         if quoted {
@@ -391,5 +407,30 @@ impl<'r> Parser<'r> {
     pub(super) fn report(&mut self, problem: Problem) {
         let order = self.reading.tree.len();
         self.reading.reports.add(order, problem);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_counted_over_all_texts() {
+        let none = Registry::new(&[], &[]);
+        let read = |max_words, texts: &[&'static [u8]]| {
+            let mut parser = Parser::new(PathBuf::new(), &none);
+            parser.max_words = max_words;
+            for text in texts {
+                parser.given(Path::new("a.conf"), Bytes::from_static(text));
+            }
+            let Reading { tree, reports, .. } = parser.finish();
+            let said: Vec<String> = reports.into_sorted().iter().map(|d| d.sentence.to_string()).collect();
+            (tree.len(), said)
+        };
+        assert_eq!(read(4, &[b"a b; c d;"]), (2, vec![]));
+        let (_, said) = read(3, &[b"a b; c d; e f g;"]);
+        assert_eq!(said, ["more than 3 words in all files"]);
+        let (_, said) = read(3, &[b"a b;", b"c d; {{{", b"}"]);
+        assert_eq!(said, ["more than 3 words in all files"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Kinds of values: each parses, describes and refuses.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bstr::{BStr, BString, ByteSlice};
@@ -34,6 +35,29 @@ pub trait Value: Sized + Send + Sync + 'static {
     /// The complaint about a second use in the same block.
     fn duplicate(name: &Word) -> BString {
         sentence(&[b"\"", &name.bytes, b"\" directive is duplicate"])
+    }
+}
+
+/// A large value that blocks and their resolved form share.
+impl<T: Value> Value for Arc<T> {
+    const ARITY: Arity = T::ARITY;
+    const BLOCK: bool = T::BLOCK;
+    const LIMIT: Repeat = T::LIMIT;
+
+    fn syntax() -> String {
+        T::syntax()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Arc<T>, Problem> {
+        T::parse(args, scene).map(Arc::new)
+    }
+
+    fn may_repeat(&self) -> bool {
+        T::may_repeat(self)
+    }
+
+    fn duplicate(name: &Word) -> BString {
+        T::duplicate(name)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+
 use super::build::build;
 use super::lint::lint;
 use super::model::{Config, Paths};
@@ -102,8 +104,25 @@ impl Config {
 /// A [`Report`] with everything that is wrong.
 pub fn load(options: &LoadOptions) -> Result<Config, Report> {
     let (reading, bases) = read(options);
-    let found = if reading.reports.has_errors() { Vec::new() } else { lint(&reading, &bases) };
-    let mut evaluated = evaluate(reading, &REGISTRY, &bases);
+    judge(reading, &bases, options)
+}
+
+/// Loads a text that is at hand, as if it were the main file. Nothing is included: `include` is an unknown directive.
+///
+/// # Errors
+///
+/// A [`Report`] with everything that is wrong.
+pub fn load_text(name: &Path, text: Bytes, options: &LoadOptions) -> Result<Config, Report> {
+    let bases = bases(options);
+    let mut parser = Parser::new(bases.conf.clone(), &REGISTRY).apart();
+    parser.given(name, text);
+    judge(parser.finish(), &bases, options)
+}
+
+/// What the statements of a reading mean.
+fn judge(reading: Reading, bases: &Bases, options: &LoadOptions) -> Result<Config, Report> {
+    let found = if reading.reports.has_errors() { Vec::new() } else { lint(&reading, bases) };
+    let mut evaluated = evaluate(reading, &REGISTRY, bases);
     // What is wrong comes before what is unwise.
     if !evaluated.reports.has_errors() {
         found.into_iter().for_each(|(order, problem)| evaluated.reports.add(order, problem));
@@ -113,17 +132,12 @@ pub fn load(options: &LoadOptions) -> Result<Config, Report> {
         conf_file: options.conf_file.clone().unwrap_or_default(),
         error_log: options.error_log.clone(),
     };
-    build(evaluated, &bases, paths)
+    build(evaluated, bases, paths)
 }
 
 /// Reads the texts of a configuration into one tree.
 pub fn read(options: &LoadOptions) -> (Reading, Bases) {
-    let conf_dir = match &options.conf_file {
-        Some(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
-        None => options.prefix.join("conf"),
-    };
-    let bases = Bases { prefix: options.prefix.clone(), conf: conf_dir };
-
+    let bases = bases(options);
     let mut parser = Parser::new(bases.conf.clone(), &REGISTRY);
     if !options.globals.is_empty() {
         parser.command_line(&options.globals);
@@ -133,6 +147,14 @@ pub fn read(options: &LoadOptions) -> (Reading, Bases) {
         None => parser.embedded(EMBEDDED_NAME, EMBEDDED),
     }
     (parser.finish(), bases)
+}
+
+fn bases(options: &LoadOptions) -> Bases {
+    let conf = match &options.conf_file {
+        Some(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
+        None => options.prefix.join("conf"),
+    };
+    Bases { prefix: options.prefix.clone(), conf }
 }
 
 impl Report {

@@ -107,32 +107,34 @@ pub struct RtmpServer {
 }
 
 /// An RTMP application. Fields named `*_current` or of a `Current` type are looked up at each use.
+///
+/// Values are shared with the other applications of the server that say nothing about them.
 #[derive(Debug)]
 pub struct Application {
     /// Its name; `*` takes the names without a block of their own.
     pub name: BString,
     /// Transport.
-    pub rtmp: rtmp::conf::Conf,
+    pub rtmp: Arc<rtmp::conf::Conf>,
     /// Live publishing and playing.
-    pub live: live::conf::Conf,
+    pub live: Arc<live::conf::Conf>,
     /// The cache for new players.
-    pub gop: gop::conf::Conf,
+    pub gop: Arc<gop::conf::Conf>,
     /// Packaging as MPEG-TS, and its cache for new players.
-    pub mpegts: mpegts::conf::Conf,
+    pub mpegts: Arc<mpegts::conf::Conf>,
     /// HLS files.
-    pub hls: hls::conf::Conf,
+    pub hls: Arc<hls::conf::Conf>,
     /// HLS from memory.
-    pub hls2: hls2::conf::Conf,
+    pub hls2: Arc<hls2::conf::Conf>,
     /// Metadata.
-    pub codec: codec::conf::Conf,
+    pub codec: Arc<codec::conf::Conf>,
     /// How media leaves for players.
-    pub delivery: delivery::conf::Current,
+    pub delivery: Arc<delivery::conf::Current>,
     /// Who may publish and play.
-    pub access: access::conf::Current,
+    pub access: Arc<access::conf::Current>,
     /// Notifications.
-    pub notify: notify::conf::Current,
+    pub notify: Arc<notify::conf::Current>,
     /// Relays.
-    pub relay: relay::conf::Current,
+    pub relay: Arc<relay::conf::Current>,
     /// Where it begins.
     pub pos: Pos,
 }

@@ -1,5 +1,7 @@
 //! `rtmp { }` of the model.
 
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -9,7 +11,7 @@ use super::socket::{Candidate, Socket, check_certificates, sockets};
 use crate::conf::context::{APPLICATION, RTMP_SERVER};
 use crate::conf::evaluate::Block;
 use crate::conf::listen::Listen;
-use crate::conf::{ListenAddr, ListenOptions, Problem, ServerName, Spanned, Text};
+use crate::conf::{ListenAddr, ListenOptions, Problem, Resolve, ServerName, Spanned, Text};
 use crate::module::rtmp::listen::DEFAULT_PORT;
 use crate::module::rtmp::{conf, server_conf};
 use crate::module::{hls, hls2, ssl};
@@ -57,8 +59,10 @@ fn server(
     }
     let outer = [block, rtmp];
     let defaults = Defaults { hls: builder.resolve(&outer), hls2: builder.resolve(&outer) };
-    let applications =
-        block.inner(APPLICATION).map(|app| Arc::new(application(builder, &[app, block, rtmp], &defaults)));
+    let mut unsaid = Unsaid::default();
+    let applications = block
+        .inner(APPLICATION)
+        .map(|app| Arc::new(application(builder, &[app, block, rtmp], &defaults, &mut unsaid)));
     RtmpServer {
         applications: applications.collect(),
         names: names.iter().map(|n| n.value.clone()).collect(),
@@ -76,8 +80,13 @@ struct Defaults {
     hls2: hls2::conf::Conf,
 }
 
-fn application(builder: &mut Builder<'_>, blocks: &[&Block; 3], defaults: &Defaults) -> Application {
-    let application = resolve_application(builder, blocks, defaults);
+fn application(
+    builder: &mut Builder<'_>,
+    blocks: &[&Block; 3],
+    defaults: &Defaults,
+    unsaid: &mut Unsaid,
+) -> Application {
+    let application = resolve_application(builder, blocks, defaults, unsaid);
     if application.hls.hls && application.hls.path.0.as_os_str().is_empty() {
         let text = "\"hls\" is on without \"hls_path\": no files are written";
         builder.refuse(blocks[0], Problem::warning(text));
@@ -85,23 +94,55 @@ fn application(builder: &mut Builder<'_>, blocks: &[&Block; 3], defaults: &Defau
     application
 }
 
-fn resolve_application(builder: &mut Builder<'_>, blocks: &[&Block; 3], defaults: &Defaults) -> Application {
-    let hls: hls::conf::Conf = builder.resolve(blocks);
-    let hls2: hls2::conf::Conf = builder.resolve(blocks);
+fn resolve_application(
+    builder: &mut Builder<'_>,
+    blocks: &[&Block; 3],
+    defaults: &Defaults,
+    unsaid: &mut Unsaid,
+) -> Application {
     Application {
         name: blocks[0].head::<Text>().map(|name| name.0.clone()).unwrap_or_default(),
-        rtmp: builder.resolve(blocks),
-        live: builder.resolve(blocks),
-        gop: builder.resolve(blocks),
-        mpegts: builder.resolve(blocks),
-        hls: hls.derived_from(&defaults.hls),
-        hls2: hls2.derived_from(&defaults.hls2),
-        codec: builder.resolve(blocks),
-        delivery: builder.resolve(blocks),
-        access: builder.resolve(blocks),
-        notify: builder.resolve(blocks),
-        relay: builder.resolve(blocks),
+        rtmp: unsaid.resolve(builder, blocks),
+        live: unsaid.resolve(builder, blocks),
+        gop: unsaid.resolve(builder, blocks),
+        mpegts: unsaid.resolve(builder, blocks),
+        hls: unsaid.derive(builder, blocks, |hls: hls::conf::Conf| hls.derived_from(&defaults.hls)),
+        hls2: unsaid.derive(builder, blocks, |hls2: hls2::conf::Conf| hls2.derived_from(&defaults.hls2)),
+        codec: unsaid.resolve(builder, blocks),
+        delivery: unsaid.resolve(builder, blocks),
+        access: unsaid.resolve(builder, blocks),
+        notify: unsaid.resolve(builder, blocks),
+        relay: unsaid.resolve(builder, blocks),
         pos: builder.pos(blocks[0].place),
+    }
+}
+
+/// Values of a server's applications that say nothing about a module: the same for all of them.
+#[derive(Default)]
+struct Unsaid(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
+
+impl Unsaid {
+    fn resolve<C: Resolve + Send + Sync + 'static>(
+        &mut self,
+        builder: &mut Builder<'_>,
+        blocks: &[&Block; 3],
+    ) -> Arc<C> {
+        self.derive(builder, blocks, |values| values)
+    }
+
+    /// As [`Unsaid::resolve`]; `finish` may depend on values of the server.
+    fn derive<C: Resolve + Send + Sync + 'static>(
+        &mut self,
+        builder: &mut Builder<'_>,
+        blocks: &[&Block; 3],
+        finish: impl FnOnce(C) -> C,
+    ) -> Arc<C> {
+        if blocks[0].scope::<C::Scope>().is_some() {
+            return Arc::new(finish(builder.resolve(blocks)));
+        }
+        let make = || Arc::new(finish(builder.resolve::<C>(blocks))) as Arc<dyn Any + Send + Sync>;
+        let values = self.0.entry(TypeId::of::<C>()).or_insert_with(make);
+        values.clone().downcast().expect("values are stored under their own type")
     }
 }
 

@@ -397,6 +397,11 @@ pub fn limit_not_set(what: &str, error: &dyn Display) {
     tracing::error!(target: "alert", "{what} failed ({error})");
 }
 
+/// There is no HTTP client, so callbacks get no answer.
+pub fn callbacks_impossible(text: &str) {
+    tracing::error!(target: "crit", "callbacks cannot be sent: {text}");
+}
+
 /// A control request ended sessions.
 pub fn control_dropped(count: usize, what: &str) {
     info!("control: dropped {count} sessions, request: {what}");

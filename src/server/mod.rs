@@ -304,6 +304,7 @@ impl Server {
         let mut signals =
             Signals::new().map_err(|error| StartError(format!("no signals ({})", os_text(&error))))?;
         self.accept(bound)?;
+        self.context.notifier.warm();
         event::started(self.context.workers.len());
         self.context.notifier.announce(self.context.workers.len());
         tokio::spawn(self.context.notifier.clone().keep_master());

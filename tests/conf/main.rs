@@ -3,6 +3,7 @@
 mod cases;
 mod commands;
 mod diagnostics;
+mod fuzz;
 mod hostile;
 mod model;
 mod original;

@@ -1,5 +1,7 @@
 //! Directives of notifications in applications.
 
+use std::sync::Arc;
+
 use super::hook::Hook;
 use crate::conf::context::{APPLICATION, RTMP_ALL, RTMP_SERVER};
 use crate::conf::directive::directives;
@@ -27,21 +29,21 @@ directives! {
         /// How long an end (`stage=done`) is told again while the callback server is away; 0 tells it once.
         "notify_done_retry" => done_retry: Msec = "30s", in RTMP_ALL;
         /// Asked when a client connects.
-        "on_connect" | "oclp_connect" => on_connect: Option<Hook>, in RTMP_SERVER, no effect yet;
+        "on_connect" | "oclp_connect" => on_connect: Option<Arc<Hook>>, in RTMP_SERVER, no effect yet;
         /// Asked when a client starts playing; anything but a 2xx answer refuses it.
-        "on_play" | "oclp_play" => on_play: Option<Hook>, in APPLICATION;
+        "on_play" | "oclp_play" => on_play: Option<Arc<Hook>>, in APPLICATION;
         /// Asked when a client starts publishing; anything but a 2xx answer refuses it.
-        "on_publish" | "oclp_publish" => on_publish: Option<Hook>, in APPLICATION;
+        "on_publish" | "oclp_publish" => on_publish: Option<Arc<Hook>>, in APPLICATION;
         /// Asked when a played stream has no publisher: where to pull it from.
-        "on_pull" | "oclp_pull" => on_pull: Option<Hook>, in APPLICATION;
+        "on_pull" | "oclp_pull" => on_pull: Option<Arc<Hook>>, in APPLICATION;
         /// Asked when a stream is published: where to push it to. Up to eight lines, one relay each.
-        "on_push" | "oclp_push" => on_push: Vec<Hook>, in APPLICATION;
+        "on_push" | "oclp_push" => on_push: Vec<Arc<Hook>>, in APPLICATION;
         /// Told when a stream gets its first session and loses its last.
-        "on_stream" | "oclp_stream" => on_stream: Option<Hook>, in APPLICATION;
+        "on_stream" | "oclp_stream" => on_stream: Option<Arc<Hook>>, in APPLICATION;
         /// Told when a publisher's codec headers have come. Up to eight lines.
-        "on_meta" | "oclp_meta" => on_meta: Vec<Hook>, in APPLICATION;
+        "on_meta" | "oclp_meta" => on_meta: Vec<Arc<Hook>>, in APPLICATION;
         /// Asked before a stream is recorded as MPEG-TS, told of its files.
-        "on_record" | "oclp_record" => on_record: Option<Hook>, in APPLICATION, no effect yet;
+        "on_record" | "oclp_record" => on_record: Option<Arc<Hook>>, in APPLICATION, no effect yet;
         /// Fires `on_meta` only for the first header of a stream. Further words are ignored.
         "on_meta_once" | "oclp_meta_once" => on_meta_once: Flag = "on", in RTMP_ALL, args Arity::SOME;
         /// Which header fires `on_meta`. Further words are ignored.

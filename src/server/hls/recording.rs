@@ -68,7 +68,7 @@ struct Recording {
     segmenter: Segmenter,
     stream: Arc<Stream>,
     queue: Arc<Queue>,
-    conf: Conf,
+    conf: Arc<Conf>,
     /// Whether a failure was reported: a full disk fails with every write.
     complained: bool,
 }

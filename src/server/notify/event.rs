@@ -44,7 +44,7 @@ impl Event {
         session: &Arc<Session>,
         after: Option<oneshot::Receiver<()>>,
     ) -> Option<Event> {
-        let hook = Arc::new(slot.hook(&view.current().notify)?.clone());
+        let hook = slot.hook(&view.current().notify)?.clone();
         let mut event = Event {
             notifier: notifier.clone(),
             slot,
@@ -118,7 +118,7 @@ impl Event {
                         Err(_) => return,
                     },
                 }
-                let Some(hook) = hook.map(Arc::new) else { continue };
+                let Some(hook) = hook else { continue };
                 let enforced = hook.enforce.update;
                 let update = send(notifier.clone(), slot.call(), session.clone(), hook.clone(), Act::Update);
                 let (Reply { answer, .. }, receipt) = update.await;
@@ -147,7 +147,7 @@ impl Event {
             keeper.abort();
         }
         let hook = match self.slot.successor(&self.view.current().notify, &self.hook) {
-            Some(hook) => Arc::new(hook.clone()),
+            Some(hook) => hook.clone(),
             None => self.hook.clone(),
         };
         if !hook.stages.done {

@@ -73,6 +73,13 @@ impl Notifier {
     /// Puts another way in force, after a reload.
     pub fn set_transport(&self, transport: Transport) {
         self.transport.store(Arc::new(transport));
+        self.warm();
+    }
+
+    /// Makes the HTTP client ready while nobody waits for it.
+    pub fn warm(&self) {
+        let transport = self.transport();
+        self.runtime.spawn_blocking(move || transport.warm());
     }
 
     /// What became of callbacks, at this moment.

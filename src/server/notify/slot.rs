@@ -1,5 +1,7 @@
 //! Which callback lines an event uses.
 
+use std::sync::Arc;
+
 use crate::module::notify;
 use crate::module::notify::hook::Hook;
 use crate::module::notify::request::Call;
@@ -23,7 +25,7 @@ pub enum Slot {
 
 impl Slot {
     /// The hook in force.
-    pub fn hook(self, hooks: &notify::conf::Current) -> Option<&Hook> {
+    pub fn hook(self, hooks: &notify::conf::Current) -> Option<&Arc<Hook>> {
         match self {
             Slot::Play => hooks.on_play.as_ref(),
             Slot::Publish => hooks.on_publish.as_ref(),
@@ -36,7 +38,11 @@ impl Slot {
 
     /// The hook in force of an event whose `start` went to `started`. Among several lines it is the one for the
     /// same group at the same address, wherever a reload has put it.
-    pub(super) fn successor<'h>(self, hooks: &'h notify::conf::Current, started: &Hook) -> Option<&'h Hook> {
+    pub(super) fn successor<'h>(
+        self,
+        hooks: &'h notify::conf::Current,
+        started: &Hook,
+    ) -> Option<&'h Arc<Hook>> {
         let lines = match self {
             Slot::Push(_) => &hooks.on_push,
             Slot::Meta(_) => &hooks.on_meta,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -19,6 +19,7 @@ use crate::limits;
 use crate::module::notify::hook::Hook;
 use crate::module::notify::request::Act;
 use crate::server::dns::Dns;
+use crate::server::event;
 use crate::server::os_text;
 
 /// Seconds since 1970, as signed.
@@ -30,8 +31,7 @@ const PROBE: HeaderName = HeaderName::from_static("x-pingosd-probe");
 
 /// Everything that a reload may change about the way of callbacks.
 pub struct Transport {
-    client: Client,
-    tls: Tls,
+    http: Arc<Http>,
     secret: Option<Vec<u8>>,
     lanes: Mutex<HashMap<(String, u16), Arc<Lanes>>>,
 }
@@ -40,6 +40,14 @@ pub struct Transport {
 struct Tls {
     verify: bool,
     trusted: Option<Vec<u8>>,
+}
+
+/// The HTTP client. Reading the system's certificates takes longer than binding all sockets, so it is made on first
+/// use, or by [`Transport::warm`].
+struct Http {
+    tls: Tls,
+    dns: Dns,
+    client: OnceLock<Option<Client>>,
 }
 
 /// Places of one callback server. What decides about a session does not wait behind what only tells.
@@ -106,11 +114,16 @@ impl Transport {
             None => None,
         };
         let tls = Tls { verify: notify.is_none_or(|notify| notify.ssl_verify), trusted };
-        let client = match before {
-            Some(before) if before.tls == tls => before.client.clone(),
-            _ => client(&tls, dns)?,
+        let http = match before {
+            Some(before) if before.http.tls == tls => before.http.clone(),
+            _ => Arc::new(Http::new(tls, dns)?),
         };
-        Ok(Transport { client, tls, secret, lanes: Mutex::default() })
+        Ok(Transport { http, secret, lanes: Mutex::default() })
+    }
+
+    /// Makes the client now; may block for some milliseconds.
+    pub fn warm(&self) {
+        self.http.client();
     }
 
     /// One request. `target` is path and query. The time for the answer counts from here, so a callback server
@@ -126,10 +139,11 @@ impl Transport {
             if probe {
                 headers.insert(PROBE, HeaderValue::from_static("1"));
             }
-            (self.client.get(url).headers(headers).send().await, place)
+            let Some(client) = self.http.client() else { return (None, place) };
+            (Some(client.get(url).headers(headers).send().await), place)
         });
         match outcome.await {
-            Ok((Ok(response), _place)) => {
+            Ok((Some(Ok(response)), _place)) => {
                 let header = |name: &str| {
                     response.headers().get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()))
                 };
@@ -140,7 +154,8 @@ impl Transport {
                 let rest = has_body.then_some(Rest { response, due, _place });
                 Exchange { reply, address, rest }
             }
-            Ok((Err(error), _)) => Exchange::without(Answer::Failed(Failure::of(&error))),
+            Ok((Some(Err(error)), _)) => Exchange::without(Answer::Failed(Failure::of(&error))),
+            Ok((None, _)) => Exchange::without(Answer::Failed(Failure::Other("no HTTP client".into()))),
             Err(_) => Exchange::without(Answer::TimedOut),
         }
     }
@@ -168,6 +183,23 @@ impl Transport {
             headers.insert(SIGNATURE, signature.expect("hexadecimal is ASCII"));
         }
         headers
+    }
+}
+
+impl Http {
+    /// With certificates of its own the client is made at once: what is wrong with them belongs to the start.
+    fn new(tls: Tls, dns: &Dns) -> Result<Http, String> {
+        let client = match tls.trusted {
+            Some(_) => OnceLock::from(Some(client(&tls, dns)?)),
+            None => OnceLock::new(),
+        };
+        Ok(Http { tls, dns: dns.clone(), client })
+    }
+
+    /// `None` if there can be no client, which was logged.
+    fn client(&self) -> Option<&Client> {
+        let make = || client(&self.tls, &self.dns).inspect_err(|text| event::callbacks_impossible(text)).ok();
+        self.client.get_or_init(make).as_ref()
     }
 }
 
