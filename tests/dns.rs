@@ -170,6 +170,15 @@ fn a_name_server_that_says_nothing_of_one_family_holds_up_nobody() {
 }
 
 #[test]
+fn an_answer_that_is_cut_off_is_asked_for_over_tcp() {
+    let (dns, port) = (DnsServer::start(), free_port());
+    let address = format!("127.0.0.1:{port}");
+    let _origin = listening(&address);
+    dns.set("origin.test", Records::OverTcp(ips(&["127.0.0.1"]), 60));
+    plays(&edge(port, &dns.line("")), &address, "s");
+}
+
+#[test]
 fn an_alias_is_followed() {
     let (dns, port) = (DnsServer::start(), free_port());
     let address = format!("127.0.0.1:{port}");

@@ -5,6 +5,7 @@ mod support;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use pingosd::wire::flv;
 use support::frame::{GOP, Tracks};
 use support::server::{Prefix, free_port};
 use support::tool::{codecs, publish_clip, run};
@@ -192,6 +193,27 @@ fn other_programs_publish_and_play_over_tls() {
     server.server.wait_log("publishing 'clip'");
     assert_eq!(codecs(&format!("rtmps://127.0.0.1:{}/live/clip", server.rtmps)), ["aac", "h264"]);
     assert_eq!(codecs(&format!("https://127.0.0.1:{}/flv/clip.flv", server.https)), ["aac", "h264"]);
+}
+
+#[test]
+fn a_slow_player_gets_the_end_of_a_burst_though_nothing_follows() {
+    let server = Encrypted::start("origin");
+    let mut publisher = Publisher::start(server.server.rtmp, "s");
+    publisher.set_size(100_000);
+    publisher.send(1);
+    let output = server.server.prefix().path().join("out.flv");
+    let url = format!("https://127.0.0.1:{}/flv/s", server.https);
+    let arguments = ["-sk", "--no-buffer", "--limit-rate", "4M", "-o", output.to_str().unwrap(), &url];
+    let _player = support::tool::Background::start("curl", &arguments);
+    server.server.wait_log("playing 's'");
+    let last = publisher.send(2 * GOP);
+    until_true("the last frame", || {
+        let file = std::fs::read(&output).unwrap_or_default();
+        let (mut reader, mut input) = (flv::Reader::new(1 << 24), &file[..]);
+        let tags = std::iter::from_fn(|| reader.read(&mut input).expect("nothing is torn"));
+        tags.filter_map(|tag| support::frame::number(&tag.payload)).last() == Some(last)
+    });
+    publisher.leave();
 }
 
 #[test]

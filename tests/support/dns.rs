@@ -1,7 +1,8 @@
-//! A scripted name server over UDP.
+//! A scripted name server over UDP and TCP.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -18,6 +19,8 @@ pub enum Records {
     Alias(&'static str, Vec<IpAddr>, u32),
     /// These addresses; nothing to questions for IPv6 addresses.
     OneFamily(Vec<IpAddr>, u32),
+    /// These addresses over TCP only: over UDP the answer is cut off.
+    OverTcp(Vec<IpAddr>, u32),
     /// A response code without records.
     Code(u8),
     /// Bytes that are no DNS message.
@@ -32,6 +35,9 @@ const NO_ERROR: u8 = 0;
 pub const SERVER_FAILURE: u8 = 2;
 /// NXDOMAIN.
 pub const NAME_ERROR: u8 = 3;
+
+/// The answer did not fit.
+const TRUNCATED: u8 = 0x02;
 
 const A: u16 = 1;
 const CNAME: u16 = 5;
@@ -53,12 +59,21 @@ struct Shared {
 impl DnsServer {
     /// On a port of the system's choice.
     pub fn start() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let (socket, listener) = sockets();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         let port = socket.local_addr().unwrap().port();
         let shared = Arc::new(Shared::default());
-        let serving = shared.clone();
-        thread::spawn(move || serving.serve(&socket));
+        let (over_udp, over_tcp) = (shared.clone(), shared.clone());
+        thread::spawn(move || over_udp.serve(&socket));
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if over_tcp.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (Ok(stream), shared) = (stream, over_tcp.clone()) else { continue };
+                thread::spawn(move || shared.serve_stream(stream));
+            }
+        });
         DnsServer { port, shared }
     }
 
@@ -93,6 +108,7 @@ impl DnsServer {
 impl Drop for DnsServer {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
     }
 }
 
@@ -101,26 +117,60 @@ impl Shared {
         let mut packet = [0; 1500];
         while !self.stop.load(Ordering::Relaxed) {
             let Ok((length, peer)) = socket.recv_from(&mut packet) else { continue };
-            let Some((name, kind, end)) = question(&packet[..length]) else { continue };
-            self.questions.lock().unwrap().push(format!("{name} {kind}"));
-            let records = self.names.lock().unwrap().get(&name).cloned();
-            let response = match records.unwrap_or(Records::Code(NAME_ERROR)) {
-                Records::Silent => continue,
-                Records::OneFamily(..) if kind == AAAA => continue,
-                Records::Garbage => vec![0xFF; 40],
-                Records::Code(code) => message(&packet[..end], code, &[]),
-                Records::Addresses(addresses, ttl) | Records::OneFamily(addresses, ttl) => {
-                    let answers: Vec<_> =
-                        of_kind(&addresses, kind).map(|data| record(&name, kind, ttl, &data)).collect();
-                    message(&packet[..end], NO_ERROR, &answers)
-                }
-                Records::Alias(target, addresses, ttl) => {
-                    let mut answers = vec![record(&name, CNAME, ttl, &labels(target))];
-                    answers.extend(of_kind(&addresses, kind).map(|data| record(target, kind, ttl, &data)));
-                    message(&packet[..end], NO_ERROR, &answers)
-                }
-            };
+            let Some(response) = self.response(&packet[..length], true) else { continue };
             let _ = socket.send_to(&response, peer);
+        }
+    }
+
+    /// Messages with their length before them, until the client leaves.
+    fn serve_stream(&self, mut stream: TcpStream) {
+        let mut length = [0; 2];
+        while stream.read_exact(&mut length).is_ok() {
+            let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
+            let Ok(()) = stream.read_exact(&mut query) else { return };
+            let Some(response) = self.response(&query, false) else { continue };
+            let framed = [&(response.len() as u16).to_be_bytes()[..], &response].concat();
+            let Ok(()) = stream.write_all(&framed) else { return };
+        }
+    }
+
+    fn response(&self, query: &[u8], over_udp: bool) -> Option<Vec<u8>> {
+        let (name, kind, end) = question(query)?;
+        self.questions.lock().unwrap().push(format!("{name} {kind}"));
+        let records = self.names.lock().unwrap().get(&name).cloned();
+        let query = &query[..end];
+        Some(match records.unwrap_or(Records::Code(NAME_ERROR)) {
+            Records::Silent => return None,
+            Records::OneFamily(..) if kind == AAAA => return None,
+            Records::Garbage => vec![0xFF; 40],
+            Records::Code(code) => message(query, code, &[]),
+            Records::OverTcp(..) if over_udp => {
+                let mut cut = message(query, NO_ERROR, &[]);
+                cut[2] |= TRUNCATED;
+                cut
+            }
+            Records::Addresses(addresses, ttl)
+            | Records::OneFamily(addresses, ttl)
+            | Records::OverTcp(addresses, ttl) => {
+                let answers: Vec<_> =
+                    of_kind(&addresses, kind).map(|data| record(&name, kind, ttl, &data)).collect();
+                message(query, NO_ERROR, &answers)
+            }
+            Records::Alias(target, addresses, ttl) => {
+                let mut answers = vec![record(&name, CNAME, ttl, &labels(target))];
+                answers.extend(of_kind(&addresses, kind).map(|data| record(target, kind, ttl, &data)));
+                message(query, NO_ERROR, &answers)
+            }
+        })
+    }
+}
+
+/// The same port for both protocols.
+fn sockets() -> (UdpSocket, TcpListener) {
+    loop {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        if let Ok(listener) = TcpListener::bind(socket.local_addr().unwrap()) {
+            return (socket, listener);
         }
     }
 }
