@@ -19,8 +19,7 @@ use super::notify::Notifier;
 use super::pending::Pending;
 use super::relay::Relays;
 use super::session::Sessions;
-use super::tls::client::ClientTls;
-use super::tls::server::ServerTls;
+use super::tls::Tls;
 use crate::config::store::Store;
 use crate::hub::registry::Registry;
 
@@ -45,10 +44,8 @@ pub struct Context {
     pub notifier: Notifier,
     /// Host names.
     pub dns: Dns,
-    /// TLS to other servers.
-    pub client_tls: ArcSwap<ClientTls>,
-    /// TLS of our own sockets.
-    pub server_tls: ArcSwap<ServerTls>,
+    /// TLS of our own sockets, and to other servers.
+    pub tls: ArcSwap<Tls>,
     /// `stream` events under way.
     pub stream_events: StreamEvents,
     /// Relays from other servers, and what marks ours.

@@ -266,7 +266,7 @@ fn dispatch(
     runtime.spawn(async move {
         let _counted = counted;
         let Ok(mut socket) = socket() else { return };
-        let tls = context.server_tls.load().of(&(speaks, addr.clone()));
+        let tls = context.tls.load().server.of(&(speaks, addr.clone()));
         if let Some(config) = tls {
             match tls::server::accept(socket, config).await {
                 Ok(encrypted) => socket = encrypted,

@@ -59,8 +59,7 @@ use self::pid_file::PidFile;
 use self::relay::Relays;
 use self::service::Service;
 use self::session::Sessions;
-use self::tls::client::ClientTls;
-use self::tls::server::ServerTls;
+use self::tls::Tls;
 use self::upgrade::Launch;
 use crate::conf::render::Style;
 use crate::conf::{ListenAddr, ListenOptions};
@@ -100,8 +99,7 @@ pub struct Prepared {
     pid_file: Option<PidFile>,
     inherited: Inherited,
     launch: Launch,
-    client_tls: ClientTls,
-    server_tls: ServerTls,
+    tls: Tls,
 }
 
 /// Binds sockets and opens logs.
@@ -116,30 +114,15 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let mut inherited = Inherited::from_env();
     let launch = Launch::current(inherited.replaces())
         .map_err(|error| StartError(format!("getcwd() failed ({})", os_text(&error))))?;
-    let client_tls = ClientTls::load(&config).map_err(StartError)?;
-    let server_tls = ServerTls::load(&config).map_err(StartError)?;
+    let tls = Tls::load(&config).map_err(StartError)?;
     let bound = bind_all(listener::wanted(&config).into_iter(), &mut inherited)?;
     let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();
-    Ok(Prepared {
-        config,
-        load,
-        bound,
-        logs,
-        log_files,
-        dns,
-        transport,
-        client_tls,
-        server_tls,
-        pid_file,
-        inherited,
-        launch,
-    })
+    Ok(Prepared { config, load, bound, logs, log_files, dns, transport, tls, pid_file, inherited, launch })
 }
 
 /// Reads the certificates that a start would read.
 pub fn check_certificates(config: &Config) -> Result<(), StartError> {
-    ClientTls::load(config).map_err(StartError)?;
-    ServerTls::load(config).map(drop).map_err(StartError)
+    Tls::load(config).map(drop).map_err(StartError)
 }
 
 /// Sockets that are bound and do not accept yet.
@@ -194,8 +177,7 @@ impl Prepared {
             mut pid_file,
             inherited,
             launch,
-            client_tls,
-            server_tls,
+            tls,
         } = self;
         let log = ErrorLog::install(logs);
         inherited.close_rest();
@@ -222,8 +204,7 @@ impl Prepared {
                 sessions: Arc::new(Sessions::default()),
                 notifier,
                 dns,
-                client_tls: ArcSwap::from_pointee(client_tls),
-                server_tls: ArcSwap::from_pointee(server_tls),
+                tls: ArcSwap::from_pointee(tls),
                 stream_events: StreamEvents::default(),
                 relays: Relays::new(seed()),
                 workers,
@@ -453,13 +434,12 @@ impl Server {
         let before = self.context.notifier.transport();
         let transport =
             Transport::load(&config, &self.context.dns, Some(&before)).map_err(|text| vec![text])?;
-        let client_tls = ClientTls::load(&config).map_err(|text| vec![text])?;
-        let server_tls = ServerTls::load(&config).map_err(|text| vec![text])?;
-        Ok(Reload { config, bound, logs, transport, client_tls, server_tls })
+        let tls = Tls::load(&config).map_err(|text| vec![text])?;
+        Ok(Reload { config, bound, logs, transport, tls })
     }
 
     fn commit(&mut self, prepared: Reload) {
-        let Reload { config, bound, logs, transport, client_tls, server_tls } = prepared;
+        let Reload { config, bound, logs, transport, tls } = prepared;
         let before = self.context.store.load();
         for line in brief_lines(&config.render_warnings(BRIEF)) {
             event::configuration_warning(&line);
@@ -472,8 +452,7 @@ impl Server {
         self.context.dns.apply(&config);
         let generation = self.context.store.commit(config);
         self.context.notifier.set_transport(transport);
-        self.context.client_tls.store(Arc::new(client_tls));
-        self.context.server_tls.store(Arc::new(server_tls));
+        self.context.tls.store(Arc::new(tls));
         self.log.replace(logs);
         self.listeners.retain(|key| wanted.contains_key(key));
         // The sockets are bound and the runtime is ours: registering them cannot fail for want of anything but
@@ -491,8 +470,7 @@ struct Reload {
     bound: Sockets,
     logs: Logs,
     transport: Transport,
-    client_tls: ClientTls,
-    server_tls: ServerTls,
+    tls: Tls,
 }
 
 /// One line per complaint, for the log.

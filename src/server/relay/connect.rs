@@ -34,7 +34,7 @@ pub(super) async fn connect(context: &Context, address: &Address, limit: Duratio
 /// The certificate must be that of the address's host: a domain beside it names a virtual server only, as the
 /// `Host` header beside `proxy_pass` does.
 async fn encrypt(context: &Context, address: &Address, tcp: TcpStream) -> Result<Socket, String> {
-    let config = context.client_tls.load().config()?;
+    let config = context.tls.load().client.config()?;
     let host = address.lookup_host().to_string();
     let name = ServerName::try_from(host).map_err(|_| "the host is no name that TLS knows")?;
     let stream = TlsStream::connect(tcp, config, name).await.map_err(|error| format!("TLS: {error}"))?;

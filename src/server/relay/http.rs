@@ -42,7 +42,7 @@ impl Download {
             .tcp_keepalive(limits::RELAY_KEEPALIVE)
             .pool_max_idle_per_host(0);
         if destination.address.is_tls {
-            let config = context.client_tls.load().config().map_err(End::Error)?;
+            let config = context.tls.load().client.config().map_err(End::Error)?;
             builder = builder.use_preconfigured_tls((*config).clone());
         }
         let client = builder.build().map_err(End::error)?;

@@ -5,3 +5,22 @@ pub mod server;
 mod stream;
 
 pub use stream::TlsStream;
+
+use self::client::ClientTls;
+use self::server::ServerTls;
+use crate::config::model::Config;
+
+/// What a configuration says of TLS. A reload replaces it.
+pub struct Tls {
+    /// Connections to other servers.
+    pub client: ClientTls,
+    /// Our own sockets.
+    pub server: ServerTls,
+}
+
+impl Tls {
+    /// Reads the files that `config` names. The error is nginx's sentence.
+    pub fn load(config: &Config) -> Result<Self, String> {
+        Ok(Tls { client: ClientTls::load(config)?, server: ServerTls::load(config)? })
+    }
+}
