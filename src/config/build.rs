@@ -33,10 +33,11 @@ pub(super) fn build(evaluated: Evaluated, bases: &Bases, paths: Paths) -> Result
     let diagnostics = reports.into_sorted();
     match parts {
         Some(parts) if !has_errors => {
-            let Parts { core, core_current, events, resolver, client, rtmp, http } = parts;
+            let Parts { core, core_current, dynamic, events, resolver, client, rtmp, http } = parts;
             Ok(Config {
                 core,
                 core_current,
+                dynamic,
                 events,
                 resolver,
                 client,
@@ -55,6 +56,7 @@ pub(super) fn build(evaluated: Evaluated, bases: &Bases, paths: Paths) -> Result
 struct Parts {
     core: crate::module::core::conf::Conf,
     core_current: crate::module::core::conf::Current,
+    dynamic: crate::module::dynamic::conf::Current,
     events: crate::module::events::conf::Conf,
     resolver: crate::module::resolver::conf::Current,
     client: crate::module::client::conf::Current,
@@ -95,6 +97,7 @@ impl Builder<'_> {
         Parts {
             core: self.resolve(&[main]),
             core_current: self.resolve(&[main]),
+            dynamic: self.resolve(&[main]),
             events: events_conf,
             resolver: self.resolve(&[events.unwrap_or(main)]),
             client: self.resolve(&[main]),

@@ -1,6 +1,7 @@
 //! All modules' values in one immutable value, and how it comes about.
 
 mod build;
+pub mod dynamic;
 mod http;
 pub mod lint;
 pub mod load;

@@ -17,8 +17,8 @@ use crate::module::http::response::Return;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
 use crate::module::{
-    access, client, codec, core, delivery, events, gop, headers, hls, hls2, http, live, mpegts, notify,
-    relay, resolver, rtmp, ssl,
+    access, client, codec, core, delivery, dynamic, events, gop, headers, hls, hls2, http, live, mpegts,
+    notify, relay, resolver, rtmp, ssl,
 };
 
 /// Everything a configuration says.
@@ -28,6 +28,8 @@ pub struct Config {
     pub core: core::conf::Conf,
     /// Values of the process that change at once: logs.
     pub core_current: core::conf::Current,
+    /// The file that is read again while running.
+    pub dynamic: dynamic::conf::Current,
     /// `events { }`
     pub events: events::conf::Conf,
     /// Looking up of host names.

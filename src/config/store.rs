@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use super::dynamic::Dynamic;
 use super::model::Config;
 
 /// Holds the current [`Config`]. Readers keep an `Arc` for as long as they need one consistent view and never
@@ -12,18 +13,33 @@ use super::model::Config;
 #[derive(Debug)]
 pub struct Store {
     current: ArcSwap<Config>,
+    dynamic: ArcSwap<Dynamic>,
     generation: watch::Sender<u64>,
 }
 
 impl Store {
     /// The first generation.
     pub fn new(config: Config) -> Self {
-        Store { current: ArcSwap::from_pointee(config), generation: watch::Sender::new(1) }
+        Store {
+            current: ArcSwap::from_pointee(config),
+            dynamic: ArcSwap::default(),
+            generation: watch::Sender::new(1),
+        }
     }
 
     /// The configuration in force.
     pub fn load(&self) -> Arc<Config> {
         self.current.load_full()
+    }
+
+    /// What the file of `dynamic_conf` says.
+    pub fn dynamic(&self) -> Arc<Dynamic> {
+        self.dynamic.load_full()
+    }
+
+    /// Puts what that file says now in force.
+    pub fn set_dynamic(&self, dynamic: Dynamic) {
+        self.dynamic.store(Arc::new(dynamic));
     }
 
     /// Puts another configuration in force and tells who watches. Returns the number of the new generation.

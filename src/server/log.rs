@@ -125,6 +125,11 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
     }
 }
 
+/// A line of a log of its own.
+pub fn line(severity: LogLevel, message: &str) -> String {
+    format_line(severity, &LineVisitor { message: message.to_owned(), ..LineVisitor::default() })
+}
+
 fn format_line(severity: LogLevel, visitor: &LineVisitor) -> String {
     thread_local! {
         static CLOCK: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };

@@ -7,6 +7,7 @@ pub mod admission;
 pub mod context;
 pub mod delivery;
 pub mod dns;
+mod dynamic;
 pub mod event;
 pub mod hls;
 pub mod hls2;
@@ -292,6 +293,7 @@ impl Server {
         tokio::spawn(self.context.dns.clone().keep_fresh());
         tokio::spawn(hls::sweeper::run(self.context.clone()));
         tokio::spawn(relay::pull::follow_reloads(self.context.clone()));
+        tokio::spawn(dynamic::run(self.context.clone()));
         let (changed, mut changes) = mpsc::channel(1);
         tokio::spawn(watching::run(self.context.clone(), self.load.clone(), changed));
         self.life.ready(&self.context);

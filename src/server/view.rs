@@ -44,6 +44,12 @@ impl AppView {
         &self.server
     }
 
+    /// The virtual server's identity, which the file of `dynamic_conf` may change.
+    pub fn serverid(&self) -> Bytes {
+        let changed = self.store.dynamic().serverid(&self.host);
+        changed.unwrap_or_else(|| Bytes::copy_from_slice(&self.server.serverid))
+    }
+
     /// The application as it was when the session began.
     pub fn held(&self) -> &Application {
         &self.held

@@ -1,4 +1,4 @@
-//! `static_pull`.
+//! `static_pull`: a stream that is pulled whether somebody plays it or not.
 
 use std::collections::HashMap;
 
@@ -7,13 +7,18 @@ use bstr::BString;
 use crate::conf::{Args, Arity, Problem, Scene, Span, Value};
 use crate::module::relay::target::Relay;
 
-/// A stream that is pulled all the time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StaticPull(pub Relay);
-
-/// The streams pulled so far: domain, application, name.
-#[derive(Default)]
-struct Pulled(HashMap<[BString; 3], Span>);
+/// One `static_pull` line.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct StaticPull {
+    /// Host name of the virtual server that gets the stream.
+    pub domain: BString,
+    /// Its application.
+    pub app: BString,
+    /// The stream's name.
+    pub name: BString,
+    /// Where it is pulled from, and what is said there. What the addresses do not name is as here.
+    pub line: Relay,
+}
 
 impl Value for StaticPull {
     const ARITY: Arity = Arity::SOME;
@@ -23,14 +28,23 @@ impl Value for StaticPull {
     }
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<StaticPull, Problem> {
-        let relay = Relay::parse(args, scene)?;
-        let (Some(domain), Some(app), Some(name)) = (&relay.domain, &relay.app, &relay.name) else {
+        let mut line = Relay::parse(args, scene)?;
+        // The last two name the stream here; an address without a path asks for the same there.
+        let (Some(domain), Some(app), Some(name)) = (line.domain.clone(), line.app.take(), line.name.take())
+        else {
             return Err(args.refuse("needs domain=, app= and name="));
         };
+        if line.urls.is_empty() {
+            return Err(args.refuse("needs an address"));
+        }
         let key = [domain.clone(), app.clone(), name.clone()];
         if let Some(first) = scene.notes.of::<Pulled>().0.insert(key, args.span()) {
             return Err(args.refuse("is duplicate").label(first, "first given here"));
         }
-        Ok(StaticPull(relay))
+        Ok(StaticPull { domain, app, name, line })
     }
 }
+
+/// The streams pulled so far: domain, application, name.
+#[derive(Default)]
+struct Pulled(HashMap<[BString; 3], Span>);

@@ -5,19 +5,23 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
+use bytes::Bytes;
+
 use super::static_pull::StaticPull;
 use crate::conf::context::{APPLICATION, HTTP, HTTP_SERVER, LOCATION, MAIN, RTMP, RTMP_SERVER};
 use crate::conf::directive::directives;
-use crate::conf::evaluate::evaluate;
+use crate::conf::evaluate::{Evaluated, evaluate};
 use crate::conf::include::read_file;
 use crate::conf::parser::Parser;
 use crate::conf::registry::Registry;
 use crate::conf::render::headline;
-use crate::conf::{Arity, Bases, Level, Module, Num, Present, Text, Words};
+use crate::conf::{
+    Args, Arity, Bases, Level, Module, Num, Present, Problem, Scene, ServerNames, Text, Value,
+};
 use crate::module::http::location::LocationName;
 
 directives! {
-    /// The file of `dynamic_conf`. Only `static_pull` and `serverid` meant anything in the original.
+    /// The file of `dynamic_conf`. Only `static_pull` and `serverid` mean anything, as in the original.
     module "dynamic file";
     blocks {
         /// RTMP settings.
@@ -33,13 +37,14 @@ directives! {
         /// Settings of one location.
         "location" => LocationName, opens LOCATION, in HTTP_SERVER;
     }
-    later {
-        /// Pulls a stream all the time, whether or not somebody plays it.
-        "static_pull" => Vec<StaticPull>, in RTMP;
+    live as Current {
+        /// Pulls a stream all the time, whether or not somebody plays it. `app` and `name` are its names here; what the
+        /// address leaves out is the same there.
+        "static_pull" => static_pull: Vec<StaticPull>, in RTMP;
         /// Identity of the virtual server, while the file says so.
-        "serverid" => Text, in RTMP_SERVER;
+        "serverid" => serverid: Option<Text>, in RTMP_SERVER;
         /// Host names of the server that the settings are for.
-        "server_name" => Words = "", in RTMP_SERVER | HTTP_SERVER;
+        "server_name" => server_name: Vec<ServerNames>, in RTMP_SERVER | HTTP_SERVER;
     }
     needless {
         /// Size of a table of names; tables grow by themselves here.
@@ -52,17 +57,14 @@ directives! {
 /// An application's name, and a word that is ignored.
 pub struct ApplicationWords;
 
-impl crate::conf::Value for ApplicationWords {
+impl Value for ApplicationWords {
     const ARITY: Arity = Arity::between(1, 2);
 
     fn syntax() -> String {
         "name".into()
     }
 
-    fn parse(
-        _: &crate::conf::Args<'_>,
-        _: &mut crate::conf::Scene<'_>,
-    ) -> Result<ApplicationWords, crate::conf::Problem> {
+    fn parse(_: &Args<'_>, _: &mut Scene<'_>) -> Result<ApplicationWords, Problem> {
         Ok(ApplicationWords)
     }
 }
@@ -73,18 +75,26 @@ pub static MODULES: &[&Module] = &[&MODULE];
 /// Their directives by name.
 pub static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::new(MODULES, &[]));
 
-/// What is wrong with such a file, a line each.
+/// Reads the text of such a file. Includes are not followed.
+pub fn read(path: &Path, bytes: Bytes) -> Evaluated {
+    let bases = Bases::default();
+    let mut parser = Parser::new(bases.conf.clone(), &REGISTRY).apart();
+    parser.given(path, bytes);
+    evaluate(parser.finish(), &REGISTRY, &bases)
+}
+
+/// What is wrong with it, a line each.
+pub fn errors(evaluated: Evaluated) -> Vec<String> {
+    let errors = evaluated.reports.into_sorted().into_iter().filter(|d| d.level == Level::Emerg);
+    let line = |d| String::from_utf8_lossy(&headline(&d, &evaluated.sources)).into_owned();
+    errors.map(line).map(|line| line.trim_start_matches("nginx: [emerg] ").trim_end().to_owned()).collect()
+}
+
+/// What is wrong with a file, a line each.
 ///
 /// # Errors
 ///
 /// nginx's sentence, when the file cannot be read.
 pub fn check(path: &Path) -> Result<Vec<String>, bstr::BString> {
-    let bytes = read_file(path)?;
-    let bases = Bases::default();
-    let mut parser = Parser::new(bases.conf.clone(), &REGISTRY).apart();
-    parser.given(path, bytes);
-    let evaluated = evaluate(parser.finish(), &REGISTRY, &bases);
-    let errors = evaluated.reports.into_sorted().into_iter().filter(|d| d.level == Level::Emerg);
-    let line = |d| String::from_utf8_lossy(&headline(&d, &evaluated.sources)).into_owned();
-    Ok(errors.map(line).map(|line| line.trim_start_matches("nginx: [emerg] ").to_owned()).collect())
+    Ok(errors(read(path, read_file(path)?)))
 }

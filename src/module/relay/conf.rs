@@ -14,6 +14,8 @@ directives! {
         /// Pulls a stream from the given rtmp://, rtmps://, http:// or https:// (FLV) origin when a player asks for
         /// one that is not published here.
         "pull" => pull: Vec<Relay>, in APPLICATION;
+        /// Rtmp listen address whose virtual servers get the streams of `static_pull`; the first one if not given.
+        "static_pull_port" => static_pull_port: Option<Text>, in RTMP;
         /// First delay before retrying a failed relay; doubles up to relay_reconnect. Each delay is shortened by up to a
         /// tenth at random. An answer of a callback that cannot be followed (no Location, or one that is longer than
         /// 4096 bytes, has a user, no valid host or port, or another scheme) is a failure: the log names the callback
@@ -27,10 +29,6 @@ directives! {
         "pull_reconnect" => pull_reconnect: Option<Msec>, in RTMP_ALL;
         /// Buffer length announced to the upstream when pulling over RTMP.
         "relay_buffer" => relay_buffer: Msec = "5s", in RTMP_ALL;
-    }
-    later {
-        /// Local rtmp listen address whose virtual server hosts static pulls from the dynamic conf.
-        "static_pull_port" => Text, in RTMP;
     }
     needless {
         /// Shares streams between worker processes; here all workers share them anyway.

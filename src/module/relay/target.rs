@@ -9,7 +9,7 @@ use crate::conf::{Args, Arity, Problem, Scene, Span, Value, Word, number};
 const SCHEMES: [&str; 4] = ["rtmp", "rtmps", "http", "https"];
 
 /// Where a stream is relayed to or from, and what is said there. What is not given is taken from the session.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Relay {
     /// The addresses, the later ones in reserve.
     pub urls: Vec<BString>,

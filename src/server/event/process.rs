@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use crate::module::core::log::LogLevel;
+
 /// `conf_watch` has found other contents.
 pub fn configuration_changed() {
     info!(target: "notice", "configuration files have changed, reconfiguring");
@@ -65,4 +67,13 @@ pub fn service_not_told(error: &io::Error) {
 /// Worker threads that have not answered: the watchdog is not told that all is well.
 pub fn workers_stuck(count: usize) {
     tracing::error!("{count} worker threads do not answer, the watchdog is not told that they are alive");
+}
+
+/// About the file of `dynamic_conf`, where it has no log of its own.
+pub fn dynamic_conf(level: LogLevel, message: &str) {
+    if level <= LogLevel::Error {
+        tracing::error!("{message}");
+    } else {
+        info!(target: "notice", "{message}");
+    }
 }

@@ -85,11 +85,7 @@ impl Origin {
 
     /// The stream.
     pub(super) fn key(&self) -> StreamKey {
-        StreamKey::new(
-            Bytes::copy_from_slice(&self.view.server().serverid),
-            self.app.clone(),
-            self.name.clone(),
-        )
+        StreamKey::new(self.view.serverid(), self.app.clone(), self.name.clone())
     }
 
     /// A player's session.
@@ -118,7 +114,7 @@ impl Origin {
             flash_ver: pick(overrides.flash_ver, query_argument(query, b"flashver")),
             audio_codecs: AUDIO_CODECS,
             video_codecs: VIDEO_CODECS,
-            serverid: Bytes::copy_from_slice(&self.view.server().serverid),
+            serverid: self.view.serverid(),
             scheme: connection.scheme,
             trail: trail::checked(exchange.header(HeaderName::from_static(trail::HEADER))),
         };

@@ -10,6 +10,7 @@ mod http;
 pub mod pull;
 pub mod push;
 mod rtmp;
+pub mod standing;
 
 use std::fmt;
 use std::sync::Arc;

@@ -21,6 +21,7 @@ use crate::hub::stream::{Phase, Stream};
 use crate::module::relay::address::Protocol;
 use crate::module::relay::backoff::Backoff;
 use crate::module::relay::destination::Destination;
+use crate::module::relay::target::Relay;
 use crate::server::context::Context;
 use crate::server::event;
 use crate::server::ingest::{Ingest, Source};
@@ -51,6 +52,8 @@ struct Players {
     sessions: BTreeMap<u64, Arc<Session>>,
     /// Whether a task looks after the stream.
     tended: bool,
+    /// A line of its own (`static_pull`), in place of those of the application and its callback.
+    standing: Option<Relay>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +67,8 @@ pub struct PullUse {
     context: Arc<Context>,
     pulled: Arc<Pulled>,
     session: u64,
+    /// It has brought the stream's own line.
+    stands: bool,
 }
 
 impl PullUse {
@@ -74,6 +79,28 @@ impl PullUse {
         session: &Arc<Session>,
         stream: &Arc<Stream>,
     ) -> Self {
+        PullUse::with(context, view, session, stream, None)
+    }
+
+    /// As if somebody played the stream all the time, and the application had this `pull` line. `session` says what
+    /// a player would.
+    pub fn stand(
+        context: &Arc<Context>,
+        view: &AppView,
+        session: &Arc<Session>,
+        stream: &Arc<Stream>,
+        line: Relay,
+    ) -> Self {
+        PullUse::with(context, view, session, stream, Some(line))
+    }
+
+    fn with(
+        context: &Arc<Context>,
+        view: &AppView,
+        session: &Arc<Session>,
+        stream: &Arc<Stream>,
+        standing: Option<Relay>,
+    ) -> Self {
         let mut streams = context.relays.pulls.lock();
         let pulled = streams.entry(stream.id()).or_insert_with(|| {
             Arc::new(Pulled {
@@ -83,17 +110,29 @@ impl PullUse {
                 counts: watch::Sender::new(Counts::default()),
             })
         });
-        pulled.lock().sessions.insert(session.id, session.clone());
+        let mut players = pulled.lock();
+        players.sessions.insert(session.id, session.clone());
+        let mut stands = false;
+        if let Some(line) = standing {
+            players.standing = Some(line);
+            stands = true;
+        }
+        drop(players);
         pulled.counts.send_modify(|c| *c = Counts { present: c.present + 1, arrived: c.arrived + 1 });
         tend(context, pulled);
-        PullUse { context: context.clone(), pulled: pulled.clone(), session: session.id }
+        PullUse { context: context.clone(), pulled: pulled.clone(), session: session.id, stands }
     }
 }
 
 impl Drop for PullUse {
     fn drop(&mut self) {
         let mut streams = self.context.relays.pulls.lock();
-        self.pulled.lock().sessions.remove(&self.session);
+        let mut players = self.pulled.lock();
+        players.sessions.remove(&self.session);
+        if self.stands {
+            players.standing = None;
+        }
+        drop(players);
         self.pulled.counts.send_modify(|c| c.present -= 1);
         if self.pulled.counts.borrow().present == 0 {
             streams.remove(&self.pulled.stream.id());
@@ -126,7 +165,7 @@ pub async fn follow_reloads(context: Arc<Context>) {
 
 /// Makes sure that a task looks after the stream, if anything is to be done.
 fn tend(context: &Arc<Context>, pulled: &Arc<Pulled>) {
-    if !is_configured(&pulled.view) || std::mem::replace(&mut pulled.lock().tended, true) {
+    if !pulled.is_configured() || std::mem::replace(&mut pulled.lock().tended, true) {
         return;
     }
     let (context, pulled) = (context.clone(), pulled.clone());
@@ -156,11 +195,17 @@ impl Pulled {
             let arrived = counts.borrow_and_update().arrived;
             let epoch = phase.borrow().epoch;
             let Some(cause) = self.cause() else { return };
-            if !is_configured(&self.view) {
+            if !self.is_configured() {
                 return;
             }
-            let outcome = self.attempt(context, &cause).await;
+            let standing = self.lock().standing.clone();
+            let outcome = match &standing {
+                Some(line) => self.one(context, &cause, line).await,
+                None => self.attempt(context, &cause).await,
+            };
             match outcome {
+                // Who stands by does not give up; players that came along go on to wait.
+                Outcome::Refused if standing.is_some() => self.pause(&mut backoff, &mut phase).await,
                 Outcome::Worked => backoff.reset(),
                 Outcome::Unwanted | Outcome::Refused => {
                     if matches!(outcome, Outcome::Refused) {
@@ -212,15 +257,30 @@ impl Pulled {
         }
     }
 
+    /// The stream's own line.
+    async fn one(&self, context: &Arc<Context>, cause: &Session, line: &Relay) -> Outcome {
+        let session = session_for(context, cause, &self.stream, Role::Publisher);
+        self.line(context, &session, line).await
+    }
+
     /// A `pull` line: its addresses, one after the other.
+    async fn line(&self, context: &Arc<Context>, session: &Arc<Session>, line: &Relay) -> Outcome {
+        for destination in destinations(line, session, WHAT) {
+            match self.relay(context, session, destination).await {
+                Outcome::Failed => {}
+                outcome => return outcome,
+            }
+        }
+        Outcome::Failed
+    }
+
+    /// The application's `pull` lines, one after the other.
     async fn fixed(&self, context: &Arc<Context>, session: &Arc<Session>) -> Outcome {
         let application = self.view.current();
         for line in &application.relay.pull {
-            for destination in destinations(line, session, WHAT) {
-                match self.relay(context, session, destination).await {
-                    Outcome::Failed => {}
-                    outcome => return outcome,
-                }
+            match self.line(context, session, line).await {
+                Outcome::Failed => {}
+                outcome => return outcome,
             }
         }
         Outcome::Failed
@@ -258,6 +318,11 @@ impl Pulled {
         let worked = has_worked(fetch.started);
         drop(fetch);
         attempt::outcome(session, WHAT, &end, worked, Reason::StreamEnd)
+    }
+
+    /// Whether there is anything to pull from.
+    fn is_configured(&self) -> bool {
+        self.lock().standing.is_some() || is_configured(&self.view)
     }
 
     /// The player whose words the next attempt uses: the one that has been here longest.

@@ -445,7 +445,7 @@ impl Connection {
             flash_ver: connect.flash_ver.clone(),
             audio_codecs: connect.audio_codecs,
             video_codecs: connect.video_codecs,
-            serverid: Bytes::copy_from_slice(&server.serverid),
+            serverid: view.serverid(),
             scheme: if self.socket.is_tls() { "rtmps" } else { "rtmp" },
             trail: trail_of(connect),
             ..Identity::default()
