@@ -54,6 +54,8 @@ pub(super) struct Group {
 /// Players that have not begun, relays and whoever is to leave: served as soon as something comes.
 const PROMPT: usize = 0;
 const GROUPS: usize = 1 + PHASES;
+/// Players that a group keeps room for.
+const SPARE_PLAYERS: usize = 16;
 
 /// What a worker counts over all of its streams.
 #[derive(Debug, Default)]
@@ -254,6 +256,10 @@ impl LocalStream {
         if turn == Turn::Batch {
             let group = &mut self.groups[number];
             (group.sent, group.waiting, group.due) = (end, Waiting::default(), None);
+            // Hundreds may wait for a key frame together; their room goes with them.
+            if group.players.capacity() > SPARE_PLAYERS.max(4 * group.players.len()) {
+                group.players.shrink_to(SPARE_PLAYERS.max(2 * group.players.len()));
+            }
         }
         self.release();
         None

@@ -227,7 +227,8 @@ impl Connection {
         loop {
             self.flush().await?;
             let wake = match self.part {
-                Part::Publishing(_) => self.wait_for_media().await?,
+                // Apart, so that players do not have to have room for it.
+                Part::Publishing(_) => Box::pin(self.wait_for_media()).await?,
                 _ => self.wait().await?,
             };
             match wake {
