@@ -8,6 +8,7 @@ pub mod json;
 mod migrate;
 mod origin;
 mod sample;
+pub mod variables;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

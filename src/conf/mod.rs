@@ -44,7 +44,7 @@ pub use server_name::{ServerName, ServerNames};
 pub use source::{FileId, Pos, SourceFile, Sources, Span, Spanned};
 pub use tree::{Tree, Word};
 pub use value::{
-    ConfPath, Flag, Msec, MsecFrom, MsecOrOff, Num, Offset, PrefixPath, Present, RawPath, Sec, Size, Text,
-    Value, Words,
+    ConfPath, Flag, Msec, MsecFrom, MsecOrOff, Num, NumBetween, Offset, PrefixPath, Present, RawPath, Sec,
+    Size, Text, Value, Words,
 };
 pub use word::{AnyOf, OneOf};

@@ -91,6 +91,10 @@ pub struct MsecOrOff {
     spelled_off: bool,
 }
 
+/// A plain number in a range, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NumBetween<const MIN: u64, const MAX: u64>(pub u64);
+
 /// A time of at least `MIN` milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MsecFrom<const MIN: u64>(pub u64);
@@ -151,6 +155,21 @@ impl Value for Num {
     fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Num, Problem> {
         let text = &args.first().bytes;
         number::digits(text).ok_or_else(|| args.refuse("invalid number").caption(not_digits(text)))
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> Value for NumBetween<MIN, MAX> {
+    fn syntax() -> String {
+        format!("number from {MIN} to {MAX}")
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<NumBetween<MIN, MAX>, Problem> {
+        let number = Num::parse(args, scene)?;
+        if !(MIN..=MAX).contains(&number) {
+            let text = format!("value must be between {MIN} and {MAX}");
+            return Err(Problem::new(text).at(args.first().span));
+        }
+        Ok(NumBetween(number))
     }
 }
 

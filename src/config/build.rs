@@ -11,6 +11,7 @@ use crate::conf::scene::{Backstage, Notes};
 use crate::conf::{Bases, Pos, Problem, Resolve, ServerName, Sources, Span};
 use crate::module::http::handler::Relations;
 use crate::module::http::variable::VariableNames;
+use crate::module::limit::zone::Zones;
 
 /// What the builders of the parts share.
 pub(super) struct Builder<'a> {
@@ -82,6 +83,9 @@ impl Builder<'_> {
             }
         }
         for problem in variables.unknown() {
+            self.reports.add(u32::MAX, problem);
+        }
+        for problem in notes.take::<Zones>().unknown() {
             self.reports.add(u32::MAX, problem);
         }
         let events_conf: crate::module::events::conf::Conf = self.resolve(&[events.unwrap_or(main)]);

@@ -32,6 +32,13 @@ pub(super) fn build_http(builder: &mut Builder<'_>, http: &Block) -> Http {
     for upstream in http.inner(UPSTREAM).filter(|u| u.uses("server").is_none()) {
         builder.refuse(upstream, Problem::new("no servers are inside upstream"));
     }
+    let mut groups: HashMap<BString, Span> = HashMap::new();
+    for upstream in http.inner(UPSTREAM) {
+        let Some(name) = upstream.head::<crate::conf::Text>() else { continue };
+        let Some(first) = groups.insert(name.0.to_ascii_lowercase().into(), upstream.span) else { continue };
+        let text = sentence(&[b"duplicate upstream \"", &name.0, b"\""]);
+        builder.refuse(upstream, Problem::new(text).label(first, "first given here"));
+    }
     let candidates: Vec<Candidate<'_, HttpServer>> = http
         .inner(HTTP_SERVER)
         .map(|block| {

@@ -9,3 +9,4 @@ mod model;
 mod original;
 mod support;
 mod table;
+mod variables;

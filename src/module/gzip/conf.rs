@@ -3,7 +3,7 @@
 use crate::conf::context::{HTTP_ALL, LOCATION_IF};
 use crate::conf::directive::directives;
 use crate::conf::word::word_lists;
-use crate::conf::{AnyOf, Flag, Num, OneOf, Size, Summed, Words};
+use crate::conf::{AnyOf, Flag, NumBetween, OneOf, Size, Summed, Words};
 use crate::module::http_core::buffers::Buffers;
 
 word_lists! {
@@ -24,7 +24,7 @@ directives! {
         /// MIME types ("*" = all).
         "gzip_types" => Words = "text/html", in HTTP_ALL;
         /// 1-9.
-        "gzip_comp_level" => Num = "1", in HTTP_ALL;
+        "gzip_comp_level" => NumBetween<1, 9> = "1", in HTTP_ALL;
         /// Shortest response to compress.
         "gzip_min_length" => Size = "20", in HTTP_ALL;
         /// Vary: Accept-Encoding.

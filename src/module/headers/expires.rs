@@ -22,6 +22,9 @@ pub enum Expires {
     Variable(Template),
 }
 
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
 impl Value for Expires {
     const ARITY: Arity = Arity::between(1, 2);
 
@@ -36,6 +39,16 @@ impl Value for Expires {
             return Template::compile(word, &word.bytes, scene).map(Expires::Variable);
         }
         let words: Vec<&[u8]> = args.words.iter().map(|word| &word.bytes[..]).collect();
+        let daily = words.last().and_then(|word| word.strip_prefix(b"@")).and_then(seconds);
+        match daily {
+            Some(_) if words.len() > 1 => {
+                return Err(args.refuse("daily time cannot be used with \"modified\" parameter"));
+            }
+            Some(time) if time >= DAY => {
+                return Err(args.refuse("daily time value must be less than 24 hours"));
+            }
+            _ => {}
+        }
         Expires::of_words(&words).ok_or_else(|| {
             args.refuse("invalid value").caption("such as 30d, -1, @15h30m, modified 1h, epoch, max, off")
         })

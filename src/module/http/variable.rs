@@ -28,6 +28,9 @@ macro_rules! variables {
             Other(BString),
         }
 
+        /// Every fixed name that has a value, with what it means; several names may have one meaning.
+        pub const MEANINGS: &[(&[&str], &[&str])] = &[$((&[$($name),+], &[$($doc),+])),+];
+
         const FIXED: &[(&str, Variable)] = &[$($(($name, Variable::$Variant)),+),+];
     };
 }
@@ -74,7 +77,7 @@ variables! {
 }
 
 /// Names that are known but have no value here yet.
-const OTHERS: [&str; 79] = [
+pub const OTHERS: [&str; 79] = [
     "ancient_browser",
     "binary_remote_addr",
     "body_bytes_sent",
@@ -157,7 +160,7 @@ const OTHERS: [&str; 79] = [
 ];
 
 /// Names that begin like this are known whatever follows.
-const OTHER_PREFIXES: [&str; 6] =
+pub const OTHER_PREFIXES: [&str; 6] =
     ["cookie_", "sent_http_", "sent_trailer_", "upstream_http_", "upstream_cookie_", "upstream_trailer_"];
 
 /// Text with variables, ready to be expanded at each request.

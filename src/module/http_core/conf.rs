@@ -2,6 +2,7 @@
 
 use super::buffers::{Buffers, SizeOrOff, SizeOrVariable};
 use super::error_page::ErrorPage;
+use super::file_access::{Aio, DisableSymlinks, OpenFileCache};
 use crate::conf::context::{HTTP, HTTP_ALL, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::conf::directive::directives;
 use crate::conf::word::word_lists;
@@ -85,7 +86,7 @@ directives! {
         /// DNS timeout.
         "resolver_timeout" => Msec = "30s", in HTTP_ALL;
         /// Symlink policy.
-        "disable_symlinks" => Words = "off", in HTTP_ALL, args Arity::between(1, 2);
+        "disable_symlinks" => DisableSymlinks = "off", in HTTP_ALL;
     }
     needless {
         /// Tuning.
@@ -125,11 +126,11 @@ directives! {
         /// Directory for large bodies.
         "client_body_temp_path" => Words = "client_body_temp", in HTTP_ALL, args Arity::between(1, 4);
         /// Asynchronous file I/O: on|off|threads[=pool].
-        "aio" => Words = "off", in HTTP_ALL, args Arity::ONE;
+        "aio" => Aio = "off", in HTTP_ALL;
         /// O_DIRECT above this size.
         "directio" => SizeOrOff = "off", in HTTP_ALL;
         /// Cache of open files.
-        "open_file_cache" => Words = "off", in HTTP_ALL, args Arity::between(1, 2);
+        "open_file_cache" => OpenFileCache = "off", in HTTP_ALL;
         /// Re-check time (seconds slot).
         "open_file_cache_valid" => Sec = "60", in HTTP_ALL;
         /// Uses before staying cached.

@@ -45,7 +45,11 @@ fn status(word: &Word) -> Result<u16, Problem> {
     let Some(status) = number::digits(&word.bytes) else {
         return Err(Problem::new(sentence(&[b"invalid value \"", &word.bytes, b"\""])).at(word.span));
     };
-    let usable = (300..=599).contains(&status) && status != 499;
+    if status == 499 {
+        let text = sentence(&[b"invalid value \"", &word.bytes, b"\""]);
+        return Err(Problem::new(text).at(word.span).caption("a client that has gone sees no page"));
+    }
+    let usable = (300..=599).contains(&status);
     u16::try_from(status).ok().filter(|_| usable).ok_or_else(|| {
         let text = sentence(&[b"value \"", &word.bytes, b"\" must be between 300 and 599"]);
         Problem::new(text).at(word.span)

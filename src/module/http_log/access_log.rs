@@ -32,8 +32,17 @@ impl Value for AccessLog {
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<AccessLog, Problem> {
         let path = args.first();
         if &path.bytes[..] == b"off" {
-            return Ok(AccessLog::Off);
+            return match args.words.get(1) {
+                None => Ok(AccessLog::Off),
+                Some(word) => {
+                    let text = sentence(&[b"invalid parameter \"", &word.bytes, b"\""]);
+                    Err(Problem::new(text).at(word.span).caption("nothing follows `off`"))
+                }
+            };
         }
+        let variable = path.bytes.contains(&b'$');
+        let parameter = |name: &[u8]| args.words.iter().skip(2).find(|word| word.bytes.starts_with(name));
+        let buffered = parameter(b"buffer=").or(parameter(b"gzip"));
         let path = if path.bytes.starts_with(b"syslog:") {
             Template::default()
         } else {
@@ -42,7 +51,7 @@ impl Value for AccessLog {
         let mut format: BString = "combined".into();
         let mut condition = None;
         for (index, word) in args.words.iter().enumerate().skip(1) {
-            match word.bytes.split_once_str("=") {
+            match word.bytes.split_once_str("=").filter(|_| index > 1) {
                 Some((b"buffer", size)) => {
                     check(number::size(size).is_some_and(|n| n > 0), "buffer size", size, word)?
                 }
@@ -70,6 +79,14 @@ impl Value for AccessLog {
                         .help("accepted: buffer=, gzip, flush=, if="));
                 }
             }
+        }
+        if let Some(word) = buffered.filter(|_| variable) {
+            return Err(Problem::new("buffered logs cannot have variables in name").at(word.span));
+        }
+        if let Some(word) = parameter(b"flush=").filter(|_| buffered.is_none()) {
+            let name = &args.first().bytes;
+            let text = sentence(&[b"no buffer is defined for access_log \"", name, b"\""]);
+            return Err(Problem::new(text).at(word.span).help("`buffer=` comes with `flush=`"));
         }
         Ok(AccessLog::To { path, format, condition })
     }

@@ -1,11 +1,11 @@
 //! Directives of the limit module.
 
 use super::status::LimitStatus;
+use super::zone::{LimitConn, LimitReq, Zone};
+use crate::conf::OneOf;
 use crate::conf::context::{HTTP, HTTP_ALL};
 use crate::conf::directive::directives;
 use crate::conf::word::word_lists;
-use crate::conf::{Arity, OneOf, Words};
-use crate::module::http::variable::Templates;
 
 word_lists! {
     /// Words of `limit_conn_log_level`.
@@ -19,17 +19,17 @@ directives! {
     module "limit";
     later {
         /// KEY zone=NAME:SIZE.
-        "limit_conn_zone" => Vec<Templates>, in HTTP, args Arity::TWO;
+        "limit_conn_zone" => Vec<Zone<2>>, in HTTP;
         /// ZONE N: concurrent connections per key.
-        "limit_conn" => Vec<Words>, in HTTP_ALL, args Arity::TWO;
+        "limit_conn" => Vec<LimitConn>, in HTTP_ALL;
         /// Refusal status.
         "limit_conn_status" => LimitStatus = "503", in HTTP_ALL;
         /// Log level of refusals.
         "limit_conn_log_level" => OneOf<LimitConnLogLevel> = "error", in HTTP_ALL;
         /// KEY zone=NAME:SIZE rate=N r/s|r/m.
-        "limit_req_zone" => Vec<Templates>, in HTTP, args Arity::between(3, 3);
+        "limit_req_zone" => Vec<Zone<3>>, in HTTP;
         /// zone=NAME [burst=N] [nodelay|delay=N].
-        "limit_req" => Vec<Words>, in HTTP_ALL, args Arity::between(1, 3);
+        "limit_req" => Vec<LimitReq>, in HTTP_ALL;
         /// Refusal status.
         "limit_req_status" => LimitStatus = "503", in HTTP_ALL;
         /// Log level.

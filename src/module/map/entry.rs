@@ -1,6 +1,7 @@
 //! Blocks that define variables: `map`, `geo`, `split_clients`.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
 use bstr::{BString, ByteSlice};
 
@@ -119,6 +120,9 @@ impl Value for Geo {
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Geo, Problem> {
         let name = VariableNames::definition(args.words.last().unwrap_or(args.name), scene)?;
+        if let [source, _] = args.words {
+            Template::compile(source, &source.bytes, scene)?;
+        }
         let mut geo = Geo { name, entries: Vec::new() };
         let mut ranges = false;
         for entry in args.body.into_iter().flatten() {
@@ -129,6 +133,11 @@ impl Value for Geo {
                     continue;
                 }
                 [word] if &word.bytes[..] == b"proxy_recursive" => continue,
+                [key, _] if ranges && !is_range(&key.bytes) => {
+                    Problem::new(sentence(&[b"invalid range \"", &key.bytes, b"\""]))
+                        .at(key.span)
+                        .help("written as 10.0.0.1-10.0.0.9, the lower address first")
+                }
                 [key, value] if ranges || is_network(key) => {
                     geo.entries.push((key.text().to_owned(), value.text().to_owned()));
                     continue;
@@ -155,11 +164,13 @@ impl Value for SplitClients {
         let source = Template::compile(source, &source.bytes, scene)?;
         let mut split =
             SplitClients { source, name: VariableNames::definition(name, scene)?, entries: Vec::new() };
+        let mut total: u32 = 0;
         for entry in args.body.into_iter().flatten() {
             let Some(words) = scene.free_entry(entry) else { continue };
             let problem = match words {
                 [share, value] => match read_share(&share.bytes) {
                     Some(share) => {
+                        total = total.saturating_add(share.unwrap_or(0));
                         split.entries.push((share, value.text().to_owned()));
                         continue;
                     }
@@ -170,8 +181,21 @@ impl Value for SplitClients {
             };
             scene.report(problem.place(entry.terminator()));
         }
+        if total > 10_000 {
+            return Err(Problem::new("percent total is greater than 100%").at(args.span()));
+        }
         Ok(split)
     }
+}
+
+/// Whether a key is a range of IPv4 addresses, or one of the words that stand in its place.
+fn is_range(key: &[u8]) -> bool {
+    if matches!(key, b"default" | b"delete" | b"proxy") {
+        return true;
+    }
+    let address = |text: &[u8]| text.to_str().ok()?.parse::<Ipv4Addr>().ok();
+    let ends = key.split_once_str("-").and_then(|(from, to)| Some((address(from)?, address(to)?)));
+    ends.is_some_and(|(from, to)| from <= to)
 }
 
 fn is_network(key: &Word) -> bool {

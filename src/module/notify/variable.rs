@@ -20,6 +20,9 @@ macro_rules! variables {
             MetadataField(BString),
         }
 
+        /// Every fixed name with what it means.
+        pub const MEANINGS: &[(&str, &[&str])] = &[$(($name, &[$($doc),+])),+];
+
         /// Every fixed name.
         const FIXED: &[(&str, Variable)] = &[$(($name, Variable::$Variant)),+];
     };

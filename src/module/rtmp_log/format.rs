@@ -22,29 +22,30 @@ pub struct LogFormat {
 #[derive(Default)]
 pub struct Formats(HashMap<BString, Span>);
 
-const VARIABLES: [&str; 22] = [
-    "app",
-    "args",
-    "be_audio",
-    "be_video",
-    "bitrate",
-    "bytes_received",
-    "bytes_sent",
-    "command",
-    "connection",
-    "domain",
-    "flashver",
-    "msec",
-    "name",
-    "ntp",
-    "pageurl",
-    "remote_addr",
-    "session_readable_time",
-    "session_time",
-    "stream",
-    "swfurl",
-    "tcurl",
-    "time_local",
+/// Every fixed name with what it means.
+pub const MEANINGS: [(&str, &str); 22] = [
+    ("app", "Application."),
+    ("args", "Query string of publish or play (in notifications that is `$pargs`)."),
+    ("be_audio", "1 if the session has audio."),
+    ("be_video", "1 if the session has video."),
+    ("bitrate", "Bits moved since the last line of this session."),
+    ("bytes_received", "Bytes received."),
+    ("bytes_sent", "Bytes sent."),
+    ("command", "NONE, PLAY, PUBLISH or PLAY+PUBLISH."),
+    ("connection", "Number of the session."),
+    ("domain", "Host of the session."),
+    ("flashver", "flashVer of connect."),
+    ("msec", "Time in seconds with three decimals."),
+    ("name", "Stream name."),
+    ("ntp", "Time in whole seconds."),
+    ("pageurl", "pageUrl of connect."),
+    ("remote_addr", "Peer address."),
+    ("session_readable_time", "Length of the session, such as 1d 2h 3m 4s."),
+    ("session_time", "Length of the session in seconds."),
+    ("stream", "serverid/app/name."),
+    ("swfurl", "swfUrl of connect."),
+    ("tcurl", "tcUrl of connect."),
+    ("time_local", "Local time, common log format."),
 ];
 const PREFIX: &[u8] = b"parg_";
 
@@ -92,6 +93,11 @@ impl Value for LogFormat {
     }
 }
 
+/// Every fixed name.
+fn names() -> impl Iterator<Item = &'static str> {
+    MEANINGS.iter().map(|(name, _)| *name)
+}
+
 /// Checks the variables of a word.
 fn check(word: &Word) -> Result<(), Problem> {
     let mut rest: &[u8] = &word.bytes;
@@ -113,12 +119,14 @@ fn check(word: &Word) -> Result<(), Problem> {
             let help = "a variable is written `$name` or `${name}`";
             return Err(Problem::new(text).at(word.span_of(&whole[..1])).help(help));
         }
-        if !name.starts_with(PREFIX) && !VARIABLES.iter().any(|v| v.as_bytes() == name) {
+        if !name.starts_with(PREFIX) && !names().any(|known| known.as_bytes() == name) {
             let problem =
                 Problem::new(sentence(&[b"unknown variable \"", name, b"\""])).at(word.span_of(name));
-            return Err(match suggest::nearest(name, VARIABLES.into_iter()) {
+            return Err(match suggest::nearest(name, names()) {
                 Some(near) => problem.help(format!("did you mean `${near}`?")),
-                None => problem.help(format!("accepted: {}, parg_NAME", VARIABLES.join(", "))),
+                None => {
+                    problem.help(format!("accepted: {}, parg_NAME", names().collect::<Vec<_>>().join(", ")))
+                }
             });
         }
         rest = after;

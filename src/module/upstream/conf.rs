@@ -1,9 +1,10 @@
 //! Directives of the upstream module.
 
+use super::balance::{Kept, Method, Random};
 use super::server::{Hash, Server};
 use crate::conf::context::{HTTP, UPSTREAM};
 use crate::conf::directive::directives;
-use crate::conf::{Arity, Msec, Num, Present, Text, Words};
+use crate::conf::{Arity, Msec, Num, Text, Words};
 
 directives! {
     /// Groups of servers to forward to.
@@ -18,13 +19,13 @@ directives! {
         /// KEY [consistent]: pick by hash of KEY.
         "hash" => Hash, in UPSTREAM;
         /// Pick by client address.
-        "ip_hash" => Present, in UPSTREAM;
+        "ip_hash" => Method, in UPSTREAM;
         /// Pick the least busy server.
-        "least_conn" => Present, in UPSTREAM;
+        "least_conn" => Method, in UPSTREAM;
         /// Pick at random [two [least_conn]].
-        "random" => Words, in UPSTREAM, args Arity::between(0, 2);
+        "random" => Random, in UPSTREAM;
         /// Idle upstream connections kept per worker.
-        "keepalive" => Num, in UPSTREAM;
+        "keepalive" => Kept, in UPSTREAM;
         /// Requests per upstream connection.
         "keepalive_requests" => Num = "100", in UPSTREAM;
         /// Idle time of upstream connections.

@@ -1,4 +1,5 @@
 //! Groups of servers to forward to.
 
+pub mod balance;
 pub mod conf;
 pub mod server;

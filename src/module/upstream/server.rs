@@ -2,6 +2,8 @@
 
 use bstr::{BString, ByteSlice};
 
+use super::balance::{self, Group};
+use crate::conf::address::strip_unix;
 use crate::conf::{Args, Arity, Problem, Scene, Sec, Value, Word, number, sentence, suggest};
 use crate::module::http::variable::Template;
 
@@ -44,7 +46,8 @@ impl Value for Server {
             .into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Server, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Server, Problem> {
+        check_address(args.first())?;
         let mut server = Server {
             address: args.first().text().to_owned(),
             weight: 1,
@@ -64,7 +67,13 @@ impl Value for Server {
                 Some((b"fail_timeout", value)) => {
                     server.fail_timeout = number::sec(value).map(Sec).ok_or_else(|| invalid(word))?;
                 }
-                None if &word.bytes[..] == b"backup" => server.backup = true,
+                None if &word.bytes[..] == b"backup" => {
+                    if scene.block.of::<Group>().without_backup {
+                        let text = "balancing method does not support parameter \"backup\"";
+                        return Err(Problem::new(text).at(word.span));
+                    }
+                    server.backup = true;
+                }
                 None if &word.bytes[..] == b"down" => server.down = true,
                 _ => return Err(unknown(word)),
             }
@@ -82,11 +91,32 @@ impl Value for Hash {
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Hash, Problem> {
         let key = Template::compile(args.first(), &args.first().bytes, scene)?;
+        balance::note(args, scene, false);
         match args.words.get(1) {
             None => Ok(Hash { key, consistent: false }),
             Some(word) if &word.bytes[..] == b"consistent" => Ok(Hash { key, consistent: true }),
             Some(word) => Err(invalid(word).help("accepted: consistent")),
         }
+    }
+}
+
+/// Refuses what can be no address; names are looked up when they are needed.
+fn check_address(word: &Word) -> Result<(), Problem> {
+    let refuse = |reason: &[u8]| {
+        let text = sentence(&[reason, b" in upstream \"", &word.bytes, b"\""]);
+        Problem::new(text).at(word.span)
+    };
+    if let Some(path) = strip_unix(&word.bytes) {
+        return if path.is_empty() { Err(refuse(b"no path in the unix domain socket")) } else { Ok(()) };
+    }
+    let port = match word.bytes.strip_prefix(b"[") {
+        Some(rest) => rest.split_once_str("]:").map(|(_, port)| port),
+        None => word.bytes.split_once_str(":").map(|(_, port)| port),
+    };
+    let valid = |port: &[u8]| number::digits(port).is_some_and(|p| (1..=65_535).contains(&p));
+    match port {
+        Some(port) if !valid(port) => Err(refuse(b"invalid port")),
+        _ => Ok(()),
     }
 }
 

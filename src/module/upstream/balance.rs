@@ -1,0 +1,83 @@
+//! How a server of a group is picked.
+
+use crate::conf::{Args, Arity, Problem, Scene, Value, number, sentence};
+
+/// What the lines of a group have said so far.
+#[derive(Default)]
+pub struct Group {
+    /// Whether a method, or connections to keep, were named.
+    named: bool,
+    /// Whether the method knows no reserve.
+    pub without_backup: bool,
+}
+
+/// A method without words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Method;
+
+/// `random`, or `random two [least_conn]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Random;
+
+/// How many idle connections are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kept(pub u64);
+
+/// Notes a method; warns when it takes another's place.
+pub fn note(args: &Args<'_>, scene: &mut Scene<'_>, backup: bool) {
+    let group = scene.block.of::<Group>();
+    group.without_backup = !backup;
+    if std::mem::replace(&mut group.named, true) {
+        scene.report(Problem::warning("load balancing method redefined").at(args.name.span));
+    }
+}
+
+impl Value for Method {
+    const ARITY: Arity = Arity::NONE;
+
+    fn syntax() -> String {
+        String::new()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Method, Problem> {
+        note(args, scene, &args.name.bytes[..] != b"ip_hash");
+        Ok(Method)
+    }
+}
+
+impl Value for Random {
+    const ARITY: Arity = Arity::between(0, 2);
+
+    fn syntax() -> String {
+        "[two [least_conn]]".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Random, Problem> {
+        for (word, known) in args.words.iter().zip([&b"two"[..], b"least_conn"]) {
+            if &word.bytes[..] != known {
+                let text = sentence(&[b"invalid parameter \"", &word.bytes, b"\""]);
+                let help = format!("accepted: {}", String::from_utf8_lossy(known));
+                return Err(Problem::new(text).at(word.span).help(help));
+            }
+        }
+        note(args, scene, false);
+        Ok(Random)
+    }
+}
+
+impl Value for Kept {
+    fn syntax() -> String {
+        "number".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Kept, Problem> {
+        let word = args.first();
+        let count = number::digits(&word.bytes).filter(|n| *n > 0).ok_or_else(|| {
+            let text =
+                sentence(&[b"invalid value \"", &word.bytes, b"\" in \"", &args.name.bytes, b"\" directive"]);
+            Problem::new(text).at(word.span).caption("a number from 1")
+        })?;
+        scene.block.of::<Group>().named = true;
+        Ok(Kept(count))
+    }
+}
