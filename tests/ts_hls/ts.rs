@@ -129,6 +129,26 @@ fn without_idle_streams_the_connection_ends_with_the_publisher() {
     assert!(!watching.until(|_| false));
 }
 
+/// The first pieces come at once and the last ones with the end, so neither waits for the delay.
+#[test]
+fn a_send_delay_changes_nothing_of_what_is_sent() {
+    let tail = |send_delay: &str| {
+        let server = start(&format!("mpegts_cache_time 1s; idle_streams off; send_delay {send_delay};"));
+        let mut source = Source::start(&server, "s");
+        source.send_to(2_500);
+        let mut watching = Watching::begin(Watching::request(&server, "/ts/s"));
+        assert!(watching.until(|ts| !ts.is_empty()));
+        source.send_to(4_000);
+        source.leave();
+        assert!(!watching.until(|_| false));
+        watching.ts.split_off(watching.ts.len() - 100 * 188)
+    };
+    let prompt = tail("0");
+    for send_delay in ["40ms", "10s"] {
+        assert!(tail(send_delay) == prompt, "send_delay {send_delay}");
+    }
+}
+
 #[test]
 fn a_refused_player_gets_403() {
     let notify = NotifyServer::start();
