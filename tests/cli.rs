@@ -98,6 +98,74 @@ fn the_configuration_is_printed_with_all_its_files() {
 }
 
 #[test]
+fn files_are_dumped_once_each_in_the_order_of_their_first_use() {
+    let prefix = prefix("events {}\ninclude d/*.conf;\ninclude d/b.conf; include d/none*.conf;\n");
+    prefix.write("conf/d/c.conf", "# c \u{e7}\n");
+    prefix.write("conf/d/b.conf", "# b without end");
+    prefix.write("conf/d/a.conf", "");
+    let conf = prefix.conf().display().to_string();
+    let here = prefix.conf().parent().unwrap().display().to_string();
+    let output = run_in(&prefix, &["-T", "-g", "timer_resolution 1s;"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let want = format!(
+        "# configuration file {conf}:\nevents {{}}\ninclude d/*.conf;\ninclude d/b.conf; include d/none*.conf;\n\n\
+         # configuration file {here}/d/a.conf:\n\n# configuration file {here}/d/b.conf:\n# b without end\n\
+         # configuration file {here}/d/c.conf:\n# c \u{e7}\n\n"
+    );
+    assert_eq!(stdout(&output), want);
+    // Where nginx itself is at hand, it has the last word.
+    let place = format!("{}/", prefix.path().display());
+    if let Ok(nginx) = Command::new("/usr/sbin/nginx").args(["-T", "-p", &place, "-c", &conf]).output()
+        && nginx.status.success()
+    {
+        assert_eq!(stdout(&output), stdout(&nginx));
+    }
+    let broken = run_in(&prefix, &["-T", "-g", "no_such;"]);
+    assert_eq!((broken.status.code(), stdout(&broken)), (Some(1), String::new()));
+}
+
+#[test]
+fn relative_paths_start_where_nginx_starts_them() {
+    let prefix = prefix("events {} include more.conf;\n");
+    prefix.write("conf/sub/more.conf", "error_log logs/own.log;\n");
+    prefix.write("conf/sub/own.conf", "events {} include more.conf;\n");
+    let parent = prefix.path().parent().unwrap();
+    let name = prefix.path().file_name().unwrap().to_str().unwrap();
+    let run = |words: &[&str]| Command::new(PROGRAM).current_dir(parent).args(words).output().unwrap();
+    // The conf file starts at the prefix, includes at the conf file's directory.
+    let good = run(&["-t", "-p", name, "-c", "conf/sub/own.conf"]);
+    assert_eq!(good.status.code(), Some(0), "{}", stderr(&good));
+    assert!(
+        stderr(&good).contains(&format!("configuration file {name}/conf/sub/own.conf test is successful"))
+    );
+    let main = prefix.conf().strip_prefix(prefix.path()).unwrap().display().to_string();
+    let bad = run(&["-t", "-p", name, "-c", &main]);
+    assert_eq!(bad.status.code(), Some(1));
+    let sentence = format!("open() \"{name}/conf/more.conf\" failed (2: No such file or directory)");
+    assert!(stderr(&bad).contains(&sentence), "{}", stderr(&bad));
+}
+
+/// Tests a file of that many MiB with 512 MiB of address space.
+fn test_huge(line: &str, mebibytes: usize) -> Output {
+    let prefix = prefix("");
+    let mut file = std::io::BufWriter::new(fs::File::create(prefix.conf()).unwrap());
+    for _ in 0..(mebibytes << 20) / line.len() {
+        std::io::Write::write_all(&mut file, line.as_bytes()).unwrap();
+    }
+    drop(file);
+    let (conf, script) = (prefix.conf(), "ulimit -v 524288 && exec \"$@\"");
+    Command::new("sh").args(["-c", script, "sh", PROGRAM, "-t", "-c"]).arg(conf).output().unwrap()
+}
+
+#[test]
+fn a_file_of_100_mebibytes_is_refused_by_its_size() {
+    let output = test_huge("user root; # 0123456789\n", 100);
+    assert_eq!(output.status.code(), Some(1));
+    let said = stderr(&output);
+    assert!(said.starts_with("nginx: [emerg] \"") && said.contains("is larger than 64 MiB"), "{said}");
+}
+
+#[test]
 fn global_directives_may_come_from_the_command_line() {
     let prefix = prefix(GOOD);
     let output = run_in(&prefix, &["-t", "-g", "worker_processes 3; no_such_directive;"]);
