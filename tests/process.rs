@@ -133,10 +133,12 @@ fn term_tells_the_publisher_and_all_ends() {
     let conf = Conf::live("on_publish {callback}/ stage=done; on_play {callback}/ stage=done;")
         .var("callback", notify.url(""));
     let mut server = Server::start(&conf);
-    let mut publisher = Publisher::start(server.rtmp, "s");
+    let mut settings = rtmp::settings(server.rtmp, "live", Purpose::Publish { name: "s".into() });
+    settings.extra.push(("capsEx".into(), 1.0.into()));
+    let mut publisher = RtmpClient::open(server.rtmp, settings).wait_started();
     let player = Player::start(server.rtmp, "s");
     server.signal(Signal::SIGTERM);
-    publisher.client.wait_status("NetConnection.Connect.AppShutdown");
+    publisher.wait_status("NetConnection.Connect.AppShutdown");
     player.wait_end();
     assert!(server.wait_exit().success());
     notify.wait("call=publish act=done");

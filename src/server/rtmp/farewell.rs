@@ -31,8 +31,11 @@ impl Connection {
     }
 
     /// The server ends the session now. Whoever publishes should know that it was not its fault; it gets what the
-    /// socket takes at once, as nobody waits for it.
+    /// socket takes at once, as nobody waits for it. Clients without the capability hear nothing, as from PingOS.
     pub(super) fn say_exit(&mut self) {
+        if !matches!(self.connected, Some(Connected { reconnects: true, .. })) {
+            return;
+        }
         let stream_id = match &self.part {
             Part::Publishing(publishing) => publishing.stream_id(),
             Part::Discarding { stream_id, .. } => *stream_id,
