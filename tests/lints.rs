@@ -104,6 +104,22 @@ fn control_and_statistics_are_guarded() {
 }
 
 #[test]
+fn control_has_a_listener_of_its_own() {
+    let name = "control-on-all-addresses";
+    let control = |rules: &str| http(&format!("location /c {{\nrtmp_control all;\n{rules}\n}}"));
+    fires(name, &control("allow 10.0.0.0/8;\ndeny all;"), "on all addresses");
+    fires(name, &control("auth_basic x;"), "on all addresses");
+    fires(name, &control("deny 10.0.0.1;"), "on all addresses");
+    fires(name, &control("allow 127.0.0.1;\nallow 10.0.0.1;\ndeny all;"), "on all addresses");
+    silent(name, &control("allow 127.0.0.1; allow ::1; allow unix:; deny all;"));
+    silent(name, &control("internal;"));
+    silent(name, &control("allow 10.0.0.0/8; deny all;").replace("8080", "10.0.0.1:8080"));
+    silent(name, &control("allow 10.0.0.0/8; deny all;").replace("rtmp_control", "rtmp_stat"));
+    // Open ones are told of by another lint.
+    silent(name, &control(""));
+}
+
+#[test]
 fn on_meta_gives_way_to_on_push() {
     let name = "on-meta-beside-on-push";
     fires(
@@ -226,6 +242,19 @@ fn certificates_fit_their_keys_and_the_calendar() {
     );
     let allowed = format!("# pingosd: allow certificate-expired\n{}", server("old", "old"));
     assert_eq!(found(allowed, "certificate-expired"), []);
+}
+
+#[test]
+fn files_of_certificates_are_there() {
+    let name = "certificate-unreadable";
+    let conf = http("ssl_certificate_key nowhere.key;\nssl_certificate nowhere.crt;");
+    let prefix = Prefix::new(&conf, &[]);
+    let (_, out) = prefix.test("");
+    assert_eq!(out.matches(&format!("[{name}]")).count(), 2, "{out}");
+    assert!(out.contains("cannot load certificate \"PREFIX/conf/nowhere.crt\""), "{out}");
+    assert!(out.contains("cannot load key \"PREFIX/conf/nowhere.key\""), "{out}");
+    let allowed = Prefix::new(format!("# pingosd: allow {name}\n{conf}"), &[]);
+    assert!(!allowed.test("").1.contains(name));
 }
 
 #[test]
