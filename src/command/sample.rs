@@ -39,7 +39,8 @@ impl Sample {
                 if args.is_empty() { b"no args".as_bstr() } else { args }
             ));
         };
-        let subject = Subject { domain: &self.domain, app: &self.app, name: &self.name, clientid: 1 };
+        let subject =
+            Subject { domain: &self.domain, app: &self.app, name: &self.name, clientid: 1, fields: "" };
         let target = session_target(&url.path_and_query, call, Act::Start, subject, groupid, &args);
         Some(format!("GET {host}{target}"))
     }

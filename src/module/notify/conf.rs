@@ -43,7 +43,7 @@ directives! {
         /// Told when a publisher's codec headers have come. Up to eight lines.
         "on_meta" | "oclp_meta" => on_meta: Vec<Arc<Hook>>, in APPLICATION;
         /// Asked before a stream is recorded as MPEG-TS, told of its files.
-        "on_record" | "oclp_record" => on_record: Option<Arc<Hook>>, in APPLICATION, no effect yet;
+        "on_record" | "oclp_record" => on_record: Option<Arc<Hook>>, in APPLICATION;
         /// Fires `on_meta` only for the first header of a stream. Further words are ignored.
         "on_meta_once" | "oclp_meta_once" => on_meta_once: Flag = "on", in RTMP_ALL, args Arity::SOME;
         /// Which header fires `on_meta`. Further words are ignored.

@@ -15,6 +15,8 @@ pub enum Call {
     Push,
     /// Codec headers of a publisher.
     Meta,
+    /// The recording of a stream as MPEG-TS.
+    Record,
 }
 
 impl Call {
@@ -27,6 +29,7 @@ impl Call {
             Call::Pull => "pull",
             Call::Push => "push",
             Call::Meta => "meta",
+            Call::Record => "record",
         }
     }
 }
@@ -64,6 +67,8 @@ pub struct Subject<'a> {
     pub name: &'a [u8],
     /// `clientid=`.
     pub clientid: u64,
+    /// What `record` tells beside, such as [`record_fields`]; empty for other events.
+    pub fields: &'a str,
 }
 
 /// Writes path and query of a session event: `call, act, domain, app, name, clientid`, then `groupid`, then the
@@ -91,11 +96,24 @@ pub fn session_target(
         push_value(&mut out, value);
     }
     out.push_str(&format!("&clientid={}", subject.clientid));
+    if !subject.fields.is_empty() {
+        out.push('&');
+        out.push_str(subject.fields);
+    }
     if let Some(groupid) = groupid {
         out.push_str("&groupid=");
         push_value(&mut out, groupid);
     }
     push_args(&mut out, args);
+    out
+}
+
+/// The fields of a recording: when it began and ended, in milliseconds since 1970, and its files.
+pub fn record_fields(begin_ms: u64, end_ms: u64, index: &[u8], file: &[u8]) -> String {
+    let mut out = format!("begintime={begin_ms}&endtime={end_ms}&index=");
+    push_value(&mut out, index);
+    out.push_str("&file=");
+    push_value(&mut out, file);
     out
 }
 
@@ -155,7 +173,7 @@ pub(crate) fn push_value(out: &mut String, bytes: &[u8]) {
 mod tests {
     use super::*;
 
-    const SUBJECT: Subject<'_> = Subject { domain: b"h", app: b"live", name: b"s1", clientid: 7 };
+    const SUBJECT: Subject<'_> = Subject { domain: b"h", app: b"live", name: b"s1", clientid: 7, fields: "" };
 
     #[test]
     fn parameters_stand_in_the_original_order() {
@@ -164,6 +182,16 @@ mod tests {
             target,
             "/cb?call=publish&act=start&domain=h&app=live&name=s1&clientid=7&groupid=g&a=1&b=2"
         );
+    }
+
+    #[test]
+    fn fields_of_a_recording_stand_before_the_group() {
+        let fields = record_fields(1, 2, b"/r/i x.m3u8", b"/r/f.ts");
+        let subject = Subject { fields: &fields, ..SUBJECT };
+        let target = session_target(b"/cb", Call::Record, Act::Done, subject, Some(b"g"), b"a=1");
+        let want = "/cb?call=record&act=done&domain=h&app=live&name=s1&clientid=7\
+                    &begintime=1&endtime=2&index=/r/i%20x.m3u8&file=/r/f.ts&groupid=g&a=1";
+        assert_eq!(target, want);
     }
 
     #[test]

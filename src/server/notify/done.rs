@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::ledger::Decision;
-use super::{Notifier, send};
+use super::{About, Notifier, send};
 use crate::limits;
 use crate::module::notify::hook::Hook;
-use crate::module::notify::request::{Act, Call};
+use crate::module::notify::request::Act;
 use crate::module::relay::backoff::Backoff;
 use crate::server::event;
 use crate::server::session::Session;
@@ -34,7 +34,7 @@ impl Ends {
 /// [`limits::DONE_WAITING`] wait; one more is given up at once.
 pub(super) async fn tell_again(
     notifier: Notifier,
-    call: Call,
+    about: About,
     session: Arc<Session>,
     hook: Arc<Hook>,
     patience: Duration,
@@ -47,7 +47,7 @@ pub(super) async fn tell_again(
         let delay = backoff.next(limits::DONE_RETRY_FIRST, limits::DONE_RETRY_MOST, crate::server::random());
         tokio::time::sleep(delay).await;
         hope = began.elapsed() < patience;
-        let sending = send(notifier.clone(), call, session.clone(), hook.clone(), Act::Done);
+        let sending = send(notifier.clone(), about.clone(), session.clone(), hook.clone(), Act::Done);
         let (reply, receipt) = sending.await;
         if !reply.answer.is_away() {
             return;
@@ -55,7 +55,7 @@ pub(super) async fn tell_again(
         receipt.decided(if hope { Decision::TellAgain } else { Decision::GiveUp });
     }
     let lost = notifier.ends.lost_total.fetch_add(1, Ordering::Relaxed) + 1;
-    event::done_lost(&session, call, &hook, lost);
+    event::done_lost(&session, about.call, &hook, lost);
 }
 
 /// A place among the ends that wait.

@@ -11,7 +11,7 @@ use super::answer::{Answer, Failure, Reply};
 use super::done::tell_again;
 use super::ledger::{Decision, Receipt};
 use super::slot::Slot;
-use super::{Notifier, send, sleep_until};
+use super::{About, Notifier, send, sleep_until};
 use crate::limits;
 use crate::module::notify::hook::Hook;
 use crate::module::notify::request::Act;
@@ -31,6 +31,8 @@ pub struct Event {
     /// Of the `start`, once it was answered.
     receipt: Receipt,
     keeper: Option<AbortHandle>,
+    /// What `update` and `done` of a recording tell beside.
+    fields: Arc<str>,
     finished: bool,
 }
 
@@ -54,6 +56,7 @@ impl Event {
             start: None,
             receipt: Receipt::default(),
             keeper: None,
+            fields: Arc::default(),
             finished: false,
         };
         let sending = event.sending(hook, Act::Start);
@@ -120,7 +123,8 @@ impl Event {
                 }
                 let Some(hook) = hook else { continue };
                 let enforced = hook.enforce.update;
-                let update = send(notifier.clone(), slot.call(), session.clone(), hook.clone(), Act::Update);
+                let about = slot.call().into();
+                let update = send(notifier.clone(), about, session.clone(), hook.clone(), Act::Update);
                 let (Reply { answer, .. }, receipt) = update.await;
                 if enforced && answer.is_client_error() {
                     receipt.decided(Decision::End);
@@ -132,6 +136,25 @@ impl Event {
             }
         });
         self.keeper = Some(keeper.abort_handle());
+    }
+
+    /// What `update` and `done` tell from now on, as the original's servers expect it of a recording.
+    pub fn set_fields(&mut self, fields: &str) {
+        self.fields = fields.into();
+    }
+
+    /// Sends one `update` now, where the hook in force asks for it. `Err`: its answer ends what the event is about.
+    pub async fn update(&self) -> Result<(), Answer> {
+        let application = self.view.current();
+        let hook = self.slot.successor(&application.notify, &self.hook);
+        let Some(hook) = hook.filter(|hook| hook.stages.update).cloned() else { return Ok(()) };
+        let enforced = hook.enforce.update;
+        let (reply, receipt) = self.sending(hook, Act::Update).await;
+        if enforced && reply.answer.is_client_error() {
+            receipt.decided(Decision::End);
+            return Err(reply.answer);
+        }
+        Ok(())
     }
 
     /// Sends `done` where the hook asks for it. The result resolves when it was answered.
@@ -154,7 +177,7 @@ impl Event {
             return None;
         }
         let start = self.start.take();
-        let (notifier, call, session) = (self.notifier.clone(), self.slot.call(), self.session.clone());
+        let (notifier, about, session) = (self.notifier.clone(), self.about(), self.session.clone());
         let patience = self.view.current().notify.done_retry.duration();
         let (done, order) = oneshot::channel();
         drop(self.notifier.spawn(async move {
@@ -162,19 +185,23 @@ impl Event {
                 let _ = start.await;
             }
             in_order(after).await;
-            let sending = send(notifier.clone(), call, session.clone(), hook.clone(), Act::Done);
+            let sending = send(notifier.clone(), about.clone(), session.clone(), hook.clone(), Act::Done);
             let (reply, receipt) = sending.await;
             let _ = done.send(());
             if reply.answer.is_away() && !patience.is_zero() {
                 receipt.decided(Decision::TellAgain);
-                tell_again(notifier, call, session, hook, patience).await;
+                tell_again(notifier, about, session, hook, patience).await;
             }
         }));
         Some(order)
     }
 
     fn sending(&self, hook: Arc<Hook>, act: Act) -> impl Future<Output = (Reply, Receipt)> + Send + use<> {
-        send(self.notifier.clone(), self.slot.call(), self.session.clone(), hook, act)
+        send(self.notifier.clone(), self.about(), self.session.clone(), hook, act)
+    }
+
+    fn about(&self) -> About {
+        About { call: self.slot.call(), fields: self.fields.clone() }
     }
 }
 

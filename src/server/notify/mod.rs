@@ -147,17 +147,37 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
+/// What a request is about.
+#[derive(Clone)]
+struct About {
+    call: Call,
+    /// What a recording tells beside; empty for other events.
+    fields: Arc<str>,
+}
+
+impl From<Call> for About {
+    fn from(call: Call) -> Self {
+        About { call, fields: Arc::default() }
+    }
+}
+
 /// One request of a session's event, as the ledger and the log want it.
 async fn send(
     notifier: Notifier,
-    call: Call,
+    about: About,
     session: Arc<Session>,
     hook: Arc<Hook>,
     act: Act,
 ) -> (Reply, Receipt) {
     let identity = &session.identity;
-    let subject =
-        Subject { domain: &identity.domain, app: &identity.app, name: &identity.name, clientid: session.id };
+    let About { call, fields } = about;
+    let subject = Subject {
+        domain: &identity.domain,
+        app: &identity.app,
+        name: &identity.name,
+        clientid: session.id,
+        fields: &fields,
+    };
     let mut args = Vec::new();
     hook.args.expand(&SessionVariables::new(&session, &hook.groupid), &mut args);
     let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());

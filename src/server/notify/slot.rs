@@ -21,6 +21,8 @@ pub enum Slot {
     Push(usize),
     /// The n-th `on_meta` line.
     Meta(usize),
+    /// `on_record`.
+    Record,
 }
 
 impl Slot {
@@ -33,6 +35,7 @@ impl Slot {
             Slot::Pull => hooks.on_pull.as_ref(),
             Slot::Push(index) => hooks.on_push.get(index),
             Slot::Meta(index) => hooks.on_meta.get(index),
+            Slot::Record => hooks.on_record.as_ref(),
         }
     }
 
@@ -46,7 +49,9 @@ impl Slot {
         let lines = match self {
             Slot::Push(_) => &hooks.on_push,
             Slot::Meta(_) => &hooks.on_meta,
-            Slot::Play | Slot::Publish | Slot::Stream | Slot::Pull => return self.hook(hooks),
+            Slot::Play | Slot::Publish | Slot::Stream | Slot::Pull | Slot::Record => {
+                return self.hook(hooks);
+            }
         };
         lines.iter().find(|hook| hook.groupid == started.groupid && hook.url == started.url)
     }
@@ -60,6 +65,7 @@ impl Slot {
             Slot::Pull => Call::Pull,
             Slot::Push(_) => Call::Push,
             Slot::Meta(_) => Call::Meta,
+            Slot::Record => Call::Record,
         }
     }
 }
