@@ -315,6 +315,11 @@ impl Stream {
         Joined { start: first, older: older.cloned().collect(), headers: state.headers.clone() }
     }
 
+    /// Number that follows the newest packet.
+    pub fn end(&self) -> u64 {
+        self.lock().ring.end()
+    }
+
     /// The headers in force.
     pub fn headers(&self) -> Headers {
         self.lock().headers.clone()

@@ -52,6 +52,11 @@ impl Reader {
         self.stream.join(start, self.next)
     }
 
+    /// Number of the packet that comes next.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Waits until there may be something to fetch.
     pub async fn ready(&self) {
         self.ready.0.notified().await;

@@ -1,7 +1,7 @@
 //! What every session - RTMP or HTTP, publisher or player - has: a number, addresses, a role, counters and a
 //! way to be closed from outside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
@@ -14,6 +14,7 @@ use super::socket::Peer;
 use crate::hub::info::MediaInfo;
 use crate::hub::registry::StreamKey;
 use crate::hub::stream::Stream;
+use crate::limits;
 use crate::module::relay::destination::Destination;
 
 /// Why a session ends (`$finalize_reason`).
@@ -204,6 +205,19 @@ pub struct Session {
     /// Where a relay goes, once it is known.
     pub destination: OnceLock<Destination>,
     over: watch::Sender<bool>,
+    statuses: Mutex<VecDeque<Status>>,
+    status_ready: Notify,
+}
+
+/// A status message for the peer that nothing of its own has caused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// `status` or `error`.
+    pub level: &'static str,
+    /// Such as `NetStream.Record.Start`.
+    pub code: &'static str,
+    /// For people.
+    pub description: String,
 }
 
 impl Session {
@@ -241,6 +255,31 @@ impl Session {
             stream: OnceLock::new(),
             destination: OnceLock::new(),
             over: watch::Sender::new(false),
+            statuses: Mutex::default(),
+            status_ready: Notify::new(),
+        }
+    }
+
+    /// Has its connection send a status message. Beyond [`limits::SESSION_STATUSES`] the oldest is left out.
+    pub fn tell(&self, level: &'static str, code: &'static str, description: String) {
+        let mut statuses = self.statuses.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if statuses.len() >= limits::SESSION_STATUSES {
+            statuses.pop_front();
+        }
+        statuses.push_back(Status { level, code, description });
+        drop(statuses);
+        self.status_ready.notify_one();
+    }
+
+    /// Waits for a status message to send.
+    pub async fn told(&self) -> Status {
+        loop {
+            let ready = self.status_ready.notified();
+            let next = self.statuses.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop_front();
+            if let Some(status) = next {
+                return status;
+            }
+            ready.await;
         }
     }
 

@@ -27,7 +27,7 @@ use super::admission::{Entered, Refused};
 use super::context::{Context, Worker};
 use super::delivery::Link;
 use super::event;
-use super::session::{Identity, Moments, Protocol, Reason, Role, Session, mark};
+use super::session::{Identity, Moments, Protocol, Reason, Role, Session, Status, mark};
 use super::socket::{Peer, Socket};
 use super::view::AppView;
 use crate::conf::ListenAddr;
@@ -197,6 +197,7 @@ enum Wake {
     Delivery,
     Draining,
     Phase,
+    Status(Status),
 }
 
 enum Never {}
@@ -248,6 +249,11 @@ impl Connection {
                 Wake::Draining => self.say_draining(),
                 Wake::Delivery => self.delivery_ended().await?,
                 Wake::Phase => self.phase_changed()?,
+                Wake::Status(Status { level, code, description }) => {
+                    if let Part::Publishing(publishing) = &self.part {
+                        self.core.send_status(publishing.stream_id(), level, code, &description);
+                    }
+                }
             }
         }
     }
@@ -302,6 +308,7 @@ impl Connection {
                 reason = session.closed() => Wake::Close(reason),
                 _ = draining.wait_for(|drain| *drain), if may_drain => Wake::Draining,
                 () = until(armed) => Wake::Timer,
+                status = session.told() => Wake::Status(status),
             }
         };
         let mut other = std::pin::pin!(other);
