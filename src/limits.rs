@@ -256,3 +256,35 @@ pub const TLS_READS: usize = 16;
 
 /// How long a client may take for its TLS handshake.
 pub const TLS_HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// Commands of single events (`exec_publish` and the like) that run at once. Clients cause them.
+pub const EXEC_CHILDREN: usize = 1024;
+
+/// Least time between two starts of a command that is kept running, whatever `respawn_timeout` says.
+pub const EXEC_RESPAWN_LEAST: Duration = Duration::from_millis(100);
+
+/// How long a command may take to end after `exec_kill_signal` before it is killed.
+pub const EXEC_KILL_GRACE: Duration = Duration::from_secs(2);
+
+const _: () = assert!(EXEC_KILL_GRACE.as_secs() < STOP_CALLBACK_GRACE.as_secs());
+
+/// Packets that wait to be written by the recorders of one publish: minutes of a stream, so that a disk may pause.
+pub const RECORD_QUEUE_PACKETS: usize = 8192;
+
+/// Bytes that wait, before those of the last packet.
+pub const RECORD_QUEUE_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long packets are gathered before a disk is troubled.
+pub const RECORD_WRITE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long after a failure a recorder tries again.
+pub const RECORD_RETRY: Duration = Duration::from_secs(10);
+
+/// How long a recorder waits for another one that still completes the same file.
+pub const RECORD_PLACE_WAIT: Duration = Duration::from_secs(1);
+
+/// Status messages of ours that wait for a publisher's connection.
+pub const SESSION_STATUSES: usize = 16;
+
+/// Largest write buffer of a recording, whatever `live_record_buffer` says.
+pub const RECORD_BUFFER: usize = 16 * 1024 * 1024;

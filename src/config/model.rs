@@ -17,8 +17,8 @@ use crate::module::http::response::Return;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
 use crate::module::{
-    access, client, codec, core, delivery, dynamic, events, gop, headers, hls, hls2, http, live, mpegts,
-    notify, relay, resolver, rtmp, ssl,
+    access, client, codec, core, delivery, dynamic, events, exec, gop, headers, hls, hls2, http, live,
+    live_record, mpegts, notify, record, relay, resolver, rtmp, ssl,
 };
 
 /// Everything a configuration says.
@@ -70,6 +70,8 @@ pub struct Rtmp {
     pub notify: notify::main_conf::MainCurrent,
     /// Relays over TLS.
     pub relay: relay::main_conf::MainCurrent,
+    /// Commands of the whole server.
+    pub exec: exec::Process,
     /// RTMP connections of the whole server; `None` is no limit.
     pub max_connections: Option<u64>,
 }
@@ -137,8 +139,25 @@ pub struct Application {
     pub notify: Arc<notify::conf::Current>,
     /// Relays.
     pub relay: Arc<relay::conf::Current>,
+    /// FLV recorders: the named ones, then the application's own if it has one.
+    pub recorders: Vec<Arc<Recorder>>,
+    /// Recording as MPEG-TS.
+    pub live_record: Arc<live_record::conf::Current>,
+    /// Commands run at events.
+    pub exec: Arc<exec::Commands>,
     /// Where it begins.
     pub pos: Pos,
+}
+
+/// `recorder NAME { }`, or the recorder of an application itself.
+#[derive(Debug)]
+pub struct Recorder {
+    /// Its name; empty for the application's own.
+    pub name: BString,
+    /// What it writes and where.
+    pub conf: record::conf::Current,
+    /// Commands run when a file is complete.
+    pub record_done: Vec<exec::command::Command>,
 }
 
 /// `http { }`

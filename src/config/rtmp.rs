@@ -5,16 +5,19 @@ use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use bstr::BString;
+
 use super::build::Builder;
-use super::model::{Application, Rtmp, RtmpListener, RtmpServer};
+use super::model::{Application, Recorder, Rtmp, RtmpListener, RtmpServer};
 use super::socket::{Candidate, Socket, check_certificates, sockets};
-use crate::conf::context::{APPLICATION, RTMP_SERVER};
+use crate::conf::context::{APPLICATION, RECORDER, RTMP_SERVER};
 use crate::conf::evaluate::Block;
 use crate::conf::listen::Listen;
 use crate::conf::{ListenAddr, ListenOptions, Problem, Resolve, ServerName, Spanned, Text};
+use crate::module::record::conf::RecordParts;
 use crate::module::rtmp::listen::DEFAULT_PORT;
 use crate::module::rtmp::{conf, server_conf};
-use crate::module::{hls, hls2, ssl};
+use crate::module::{exec, hls, hls2, record, ssl};
 
 /// Builds the model of one or several `rtmp { }` blocks.
 pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
@@ -35,6 +38,7 @@ pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
         servers: candidates.into_iter().map(|candidate| candidate.server).collect(),
         notify: builder.resolve(&last),
         relay: builder.resolve(&last),
+        exec: exec::Process::new(&exec_scopes(blocks)),
         max_connections: blocks.iter().find_map(|block| max_connections(block)),
     }
 }
@@ -113,6 +117,9 @@ fn resolve_application(
         access: unsaid.resolve(builder, blocks),
         notify: unsaid.resolve(builder, blocks),
         relay: unsaid.resolve(builder, blocks),
+        recorders: recorders(builder, blocks),
+        live_record: unsaid.resolve(builder, blocks),
+        exec: Arc::new(commands(builder, blocks)),
         pos: builder.pos(blocks[0].place),
     }
 }
@@ -144,6 +151,49 @@ impl Unsaid {
         let values = self.0.entry(TypeId::of::<C>()).or_insert_with(make);
         values.clone().downcast().expect("values are stored under their own type")
     }
+}
+
+/// The named recorders of an application, then its own.
+fn recorders(builder: &mut Builder<'_>, blocks: &[&Block; 3]) -> Vec<Arc<Recorder>> {
+    let [application, server, rtmp] = *blocks;
+    let says = |block: &&Block| block.scope::<record::conf::Scope>().is_some();
+    if !blocks.iter().any(says) && application.inner(RECORDER).next().is_none() {
+        return Vec::new();
+    }
+    let mut recorders = Vec::new();
+    for block in application.inner(RECORDER) {
+        let name = block.head::<Text>().map(|name| name.0.clone()).unwrap_or_default();
+        recorders.push(recorder(builder, name, &[block, application, server, rtmp]));
+    }
+    recorders.push(recorder(builder, Default::default(), blocks));
+    let writes = |recorder: &Recorder| {
+        recorder.conf.parts.0.is_some_and(|parts| parts.0 != 0 && !parts.has(RecordParts::OFF))
+    };
+    recorders.into_iter().filter(writes).map(Arc::new).collect()
+}
+
+fn recorder(builder: &mut Builder<'_>, name: BString, blocks: &[&Block]) -> Recorder {
+    let record_done = commands(builder, blocks).record_done;
+    Recorder { name, conf: builder.resolve(blocks), record_done }
+}
+
+fn commands(builder: &mut Builder<'_>, blocks: &[&Block]) -> exec::Commands {
+    let scopes: Vec<_> = blocks.iter().map(|block| block.scope::<exec::conf::Scope>()).collect();
+    match scopes.iter().any(Option::is_some) {
+        true => exec::Commands::new(&scopes, &builder.resolve(blocks)),
+        false => exec::Commands::default(),
+    }
+}
+
+/// What blocks and all those inside say of commands.
+fn exec_scopes<'b>(blocks: &[&'b Block]) -> Vec<&'b exec::conf::Scope> {
+    let mut scopes = Vec::new();
+    let mut open: Vec<&Block> = blocks.iter().rev().copied().collect();
+    while let Some(block) = open.pop() {
+        scopes.extend(block.scope::<exec::conf::Scope>());
+        open.extend(block.children.iter().rev());
+    }
+    scopes
 }
 
 fn listener(socket: Socket<RtmpServer>) -> RtmpListener {

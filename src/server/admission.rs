@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::context::Context;
 use super::event;
+use super::exec;
 use super::notify::ledger::Decision;
 use super::notify::{Answer, Event, Notifier, Slot};
 use super::relay;
@@ -30,6 +31,8 @@ pub struct Entered {
     event: Option<Event>,
     /// A player's part in pulling the stream from elsewhere.
     pull: Option<PullUse>,
+    /// A player's commands.
+    exec: Option<exec::Player>,
     _listed: Listed,
 }
 
@@ -59,6 +62,7 @@ impl Entered {
             stream_use: Some(stream_use),
             event,
             pull: None,
+            exec: None,
             _listed: context.sessions.list(session.clone()),
         })
     }
@@ -91,6 +95,8 @@ impl Entered {
             return Err(Refused(Reason::NormalClose));
         }
         if self.session.role == Role::Player && self.view.held().live.live {
+            let stream = self.stream().id();
+            self.exec = Some(self.context.execs.play(&self.view, &self.session, stream));
             self.pull = Some(PullUse::enter(&self.context, &self.view, &self.session, self.stream()));
         }
         Ok(())
@@ -121,6 +127,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         let Some(stream_use) = self.stream_use.take() else { return };
         self.pull = None;
+        self.exec = None;
         let id = stream_use.stream().id();
         let order = if stream_use.leave() { self.context.stream_events.end(id) } else { None };
         if let Some(event) = self.event.take() {

@@ -12,11 +12,13 @@ use super::admission::StreamEvents;
 use super::delivery::Delivery;
 use super::dns::Dns;
 use super::event;
+use super::exec::Execs;
 use super::hls::Places;
 use super::hls2::Viewers;
 use super::mpegts::Feeds;
 use super::notify::Notifier;
 use super::pending::Pending;
+use super::record::{Files, Recordings};
 use super::relay::Relays;
 use super::session::Sessions;
 use super::tls::Tls;
@@ -58,6 +60,12 @@ pub struct Context {
     pub viewers: Viewers,
     /// HLS files being written.
     pub places: Arc<Places>,
+    /// Publishes that can be recorded.
+    pub recordings: Arc<Recordings>,
+    /// Files being recorded.
+    pub record_files: Arc<Files>,
+    /// Commands run at events.
+    pub execs: Execs,
     /// Work that a stop waits for.
     pub pending: Pending,
     /// True once all sessions have to end.

@@ -17,6 +17,7 @@ use super::socket::Peer;
 use crate::conf::ListenAddr;
 use crate::hub::cursor::Skipped;
 use crate::hub::stream::Stream;
+use crate::module::exec::command::Launch;
 use crate::module::notify::hook::Hook;
 use crate::module::notify::request::{Act, Call};
 use crate::module::relay::destination::Destination;
@@ -405,4 +406,78 @@ pub fn callbacks_impossible(text: &str) {
 /// A control request ended sessions.
 pub fn control_dropped(count: usize, what: &str) {
     info!("control: dropped {count} sessions, request: {what}");
+}
+
+/// Too many commands run.
+pub fn exec_too_many(launch: &Launch, limit: usize) {
+    error!("exec: \"{}\" not run: {limit} commands run already, in {}", launch.program, launch.pos);
+}
+
+/// A command could not be run.
+pub fn exec_failed(launch: &Launch, error: &io::Error) {
+    error!("exec: \"{}\" failed ({error}), in {}", launch.program, launch.pos);
+}
+
+/// A command that is kept running has started.
+pub fn exec_started(launch: &Launch, pid: Option<u32>) {
+    info!(target: "notice", "exec: \"{}\" started, pid: {}, in {}", launch.program, pid.unwrap_or(0), launch.pos);
+}
+
+/// A command that is kept running has exited by itself.
+pub fn exec_exited(launch: &Launch, status: &io::Result<std::process::ExitStatus>) {
+    match status {
+        Ok(status) => {
+            info!(target: "notice", "exec: \"{}\" exited ({status}), in {}", launch.program, launch.pos);
+        }
+        Err(error) => error!("exec: wait for \"{}\" failed ({error}), in {}", launch.program, launch.pos),
+    }
+}
+
+/// A command that is kept running was ended.
+pub fn exec_ended(launch: &Launch) {
+    info!(target: "notice", "exec: \"{}\" ended, in {}", launch.program, launch.pos);
+}
+
+/// A recorder writes a file.
+pub fn record_opened(stream: &Stream, path: &Path) {
+    info!("record: recording '{}' to \"{}\"", BStr::new(&stream.key().name), path.display());
+}
+
+/// A recording is complete.
+pub fn record_closed(stream: &Stream, path: &Path) {
+    info!("record: recorded '{}' to \"{}\"", BStr::new(&stream.key().name), path.display());
+}
+
+/// A recording cannot be written.
+pub fn record_failed(stream: &Stream, call: &str, path: &Path, error: &io::Error) {
+    tracing::error!(
+        target: "crit",
+        "record: {call}() \"{}\" failed ({error}), stream: '{}'",
+        path.display(),
+        BStr::new(&stream.key().name)
+    );
+}
+
+/// The disk is too slow for recorders.
+pub fn record_too_slow(stream: &Stream, lost: u64) {
+    warn!("record: disk too slow: {lost} packets of '{}' were not recorded", BStr::new(&stream.key().name));
+}
+
+/// A name that cannot become a file name.
+pub fn record_name_refused(stream: &Stream) {
+    let key = stream.key();
+    warn!(
+        "live_record: '{}' of '{}' is not recorded: not a file name",
+        BStr::new(&key.name),
+        BStr::new(&key.app)
+    );
+}
+
+/// The answer to an enforced update ends a recording.
+pub fn record_refused(session: &Session, answer: &Answer) {
+    info!(
+        conn = session.id,
+        "recording of '{}' ended by the answer to record update ({answer})",
+        BStr::new(&session.key.name)
+    );
 }

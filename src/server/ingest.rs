@@ -7,7 +7,10 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::context::Context;
+use super::exec;
+use super::live_record::LiveRecording;
 use super::mpegts::Outputs;
+use super::record::Recording;
 use super::rtmp::play::millis;
 use super::session::{Session, mark};
 use super::view::AppView;
@@ -40,8 +43,27 @@ pub struct Ingest {
     /// The newest headers while waiting: whoever takes over has to begin with them.
     headers: Vec<Incoming>,
     last_media: Option<Instant>,
+    /// What runs while this publisher has the stream.
+    beside: Option<Beside>,
     /// Dropped after the publisher has left the stream.
     outputs: Outputs,
+}
+
+/// What runs beside a publish. Dropped before the publisher leaves the stream.
+struct Beside {
+    _recording: Recording,
+    _live: LiveRecording,
+    _exec: exec::Publisher,
+}
+
+impl Beside {
+    fn start(context: &Arc<Context>, view: &AppView, session: &Arc<Session>, stream: &Arc<Stream>) -> Self {
+        Beside {
+            _recording: Recording::start(context, view, session, stream),
+            _live: LiveRecording::start(context, view, session, stream),
+            _exec: context.execs.publish(view, session),
+        }
+    }
 }
 
 /// Which codec headers a batch has brought.
@@ -84,9 +106,10 @@ impl Ingest {
             }
             (Err(Busy), Source::Relay) => return Err(Busy),
         };
-        if !waiting {
+        let beside = (!waiting).then(|| {
             outputs.begin(context, view, stream);
-        }
+            Beside::start(context, view, session, stream)
+        });
         let tracks = Tracks::new(
             application.codec.meta,
             u8::try_from(application.rtmp.hevc_codecid).unwrap_or(u8::MAX),
@@ -101,6 +124,7 @@ impl Ingest {
             waiting,
             headers: Vec::new(),
             last_media: None,
+            beside,
             outputs,
         })
     }
@@ -160,6 +184,7 @@ impl Ingest {
         if self.stream.publisher() == Some(self.session.id) {
             self.waiting = false;
             self.outputs.begin(&self.context, &self.view, &self.stream);
+            self.beside = Some(Beside::start(&self.context, &self.view, &self.session, &self.stream));
             return true;
         }
         for message in self.batch.drain(..) {
@@ -174,6 +199,7 @@ impl Ingest {
 
 impl Drop for Ingest {
     fn drop(&mut self) {
+        self.beside = None;
         self.stream.end_publish(self.session.id);
     }
 }

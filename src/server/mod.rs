@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod dns;
 mod dynamic;
 pub mod event;
+pub mod exec;
 pub mod hls;
 pub mod hls2;
 mod http;
@@ -16,6 +17,7 @@ mod ingest;
 mod inherited;
 mod life;
 pub mod listener;
+pub mod live_record;
 pub mod log;
 mod moderation;
 pub mod mpegts;
@@ -24,6 +26,7 @@ pub mod pending;
 pub mod pid_file;
 pub mod process;
 pub mod reader;
+pub mod record;
 pub mod relay;
 pub mod reload;
 pub mod rtmp;
@@ -50,12 +53,14 @@ use self::admission::StreamEvents;
 use self::context::{Connections, Context, Worker};
 use self::delivery::Delivery;
 use self::dns::Dns;
+use self::exec::Execs;
 use self::inherited::Inherited;
 use self::life::Life;
 use self::listener::{Bound, Listeners, Speaks};
 use self::log::{ErrorLog, Logs};
 use self::notify::Notifier;
 use self::notify::transport::Transport;
+use self::pending::Pending;
 use self::pid_file::PidFile;
 use self::relay::Relays;
 use self::service::Service;
@@ -198,6 +203,8 @@ impl Prepared {
             .map_err(|error| StartError(format!("no runtime ({})", os_text(&error))))?;
         let workers = start_workers(workers)?;
         control.block_on(async {
+            let pending = Pending::default();
+            let execs = Execs::new(Handle::current(), store.clone(), pending.clone());
             let notifier = Notifier::new(Handle::current(), store.clone(), transport);
             let context = Arc::new(Context {
                 store,
@@ -212,7 +219,10 @@ impl Prepared {
                 feeds: Default::default(),
                 viewers: Default::default(),
                 places: Arc::default(),
-                pending: Default::default(),
+                recordings: Arc::default(),
+                record_files: Arc::default(),
+                pending,
+                execs,
                 shutdown: watch::Sender::new(false),
                 draining: watch::Sender::new(false),
                 connections: Arc::new(Connections::default()),
@@ -291,6 +301,7 @@ impl Server {
         self.context.notifier.announce(self.context.workers.len());
         tokio::spawn(self.context.notifier.clone().keep_master());
         tokio::spawn(self.context.dns.clone().keep_fresh());
+        self.context.execs.start();
         tokio::spawn(hls::sweeper::run(self.context.clone()));
         tokio::spawn(relay::pull::follow_reloads(self.context.clone()));
         tokio::spawn(dynamic::run(self.context.clone()));
@@ -357,6 +368,7 @@ impl Server {
         self.life.service.stopping("Ending all sessions");
         self.listeners.close(!self.life.shares_sockets());
         self.context.shutdown.send_replace(true);
+        self.context.execs.stop();
         let finish = async {
             self.context.connections.drained().await;
             self.context.pending.finished().await;

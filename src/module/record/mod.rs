@@ -1,3 +1,10 @@
 //! Recording of streams as FLV.
 
 pub mod conf;
+mod file_name;
+mod metadata;
+mod selection;
+
+pub use file_name::{escape, file_path};
+pub use metadata::{DURATION_AT, FILE_SIZE_AT, opens_with_ours, tag_body};
+pub use selection::{Selection, Step};

@@ -1,4 +1,4 @@
-//! Directories of HLS files, made while the server may still make them anywhere.
+//! Directories of HLS files and recordings, made while the server may still make them anywhere.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,10 +12,11 @@ use crate::server::event;
 pub fn make_directories(config: &Config) -> Vec<PathBuf> {
     let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
     let applications = servers.flat_map(|server| &server.applications);
-    let wanted: BTreeSet<&PathBuf> = applications
-        .map(|application| &application.hls)
-        .filter(|hls| hls.hls)
+    let hls = applications.clone().map(|application| &application.hls).filter(|hls| hls.hls);
+    let records = applications.filter(|application| application.live_record.live_record);
+    let wanted: BTreeSet<&PathBuf> = hls
         .flat_map(|hls| [&hls.path.0, &hls.key_path.0])
+        .chain(records.map(|application| &application.live_record.path.0))
         .filter(|path| !path.as_os_str().is_empty() && !path.is_dir())
         .collect();
     let mut made = Vec::new();

@@ -10,4 +10,6 @@ mod writer;
 
 pub use directory::make_directories;
 pub use place::Places;
+pub(super) use queue::Queue;
 pub use recording::record;
+pub(super) use writer::{WriteError, create, failed};

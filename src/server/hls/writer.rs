@@ -116,12 +116,12 @@ impl Writer {
     }
 }
 
-fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WriteError {
+pub(in crate::server) fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WriteError {
     move |error| WriteError { call, path: path.to_owned(), error }
 }
 
 /// Creates a file, and the directories to it where they are missing.
-fn create(path: &Path) -> Result<File, WriteError> {
+pub(in crate::server) fn create(path: &Path) -> Result<File, WriteError> {
     match File::create(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let parent = path.parent().unwrap_or(Path::new(""));

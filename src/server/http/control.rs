@@ -1,6 +1,6 @@
 //! `rtmp_control`: `/LOCATION/SECTION/METHOD?srv=&app=&name=&clientid=&addr=`.
 //!
-//! `drop` is served; the other sections answer 404 until they exist.
+//! `drop` and `record` are served; the other sections answer 404 until they exist.
 
 use bstr::{BStr, ByteSlice};
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use http::{Response, StatusCode};
 use super::{Body, Exchange, full, plain};
 use crate::module::control::conf::ControlParts;
 use crate::server::event;
+use crate::server::record::Command;
 use crate::server::session::{Reason, Role, Session};
 use crate::server::variables::query_argument;
 
@@ -26,6 +27,9 @@ struct Selection<'a> {
 pub(super) fn answer(exchange: &Exchange<'_>, parts: ControlParts) -> Response<Body> {
     let mut words = exchange.path.rsplit_str("/");
     let (method, section) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    if section == b"record" && parts.has(ControlParts::RECORD) {
+        return record(exchange, method);
+    }
     if section != b"drop" || !parts.has(ControlParts::DROP) {
         return plain(StatusCode::NOT_FOUND);
     }
@@ -55,6 +59,31 @@ pub(super) fn answer(exchange: &Exchange<'_>, parts: ControlParts) -> Response<B
     event::control_dropped(chosen.len(), &BStr::new(query).to_string());
     // As recorded: the number alone, without a type.
     Response::new(full(Bytes::from(chosen.len().to_string())))
+}
+
+/// `record/start` and `record/stop`: `rec=` names a recorder, without it the application's own is meant.
+fn record(exchange: &Exchange<'_>, method: &[u8]) -> Response<Body> {
+    let query = exchange.query();
+    let wanted = |name: &[u8], value: &[u8]| {
+        let wanted = query_argument(query, name);
+        wanted.is_empty() || wanted == value
+    };
+    let on = match method {
+        b"start" => true,
+        b"stop" => false,
+        _ => return plain(StatusCode::INTERNAL_SERVER_ERROR),
+    };
+    let serverid = query_argument(query, b"srv");
+    let command = Command { recorder: query_argument(query, b"rec").into(), on };
+    let recordings = &exchange.connection.context.recordings;
+    let count = recordings.command(&command, |key| {
+        serverid == &key.serverid[..] && wanted(b"app", &key.app) && wanted(b"name", &key.name)
+    });
+    if serverid.is_empty() || count == 0 {
+        // As recorded, also where nobody publishes.
+        return plain(StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    Response::new(full(Bytes::from_static(b"ok\n")))
 }
 
 impl Selection<'_> {

@@ -7,7 +7,7 @@ use crate::hub::stream::Stream;
 use crate::server::context::Context;
 use crate::server::hls2::Fragments;
 use crate::server::view::AppView;
-use crate::server::{hls, rtmp};
+use crate::server::{hls, live_record, rtmp};
 
 /// A publisher's hold on what is made of its stream as MPEG-TS. Dropped with the publisher, after it has left
 /// the stream.
@@ -22,7 +22,11 @@ impl Outputs {
     pub fn prepare(context: &Context, view: &AppView, stream: &Arc<Stream>) -> Self {
         let application = view.held();
         let (mpegts, hls, hls2) = (&application.mpegts, &application.hls, &application.hls2);
-        if rtmp::play::millis(mpegts.cache_time) == 0 && !hls.hls && !hls2.hls2 {
+        if rtmp::play::millis(mpegts.cache_time) == 0
+            && !hls.hls
+            && !hls2.hls2
+            && !live_record::is_configured(view)
+        {
             return Outputs { feed: None, _fragments: None };
         }
         let settings = FeedSettings::of(view);

@@ -1,0 +1,211 @@
+//! Command lines as configured, and what is run in the end.
+
+use bstr::BString;
+
+use super::script;
+use super::template::{Taming, Template, Values};
+use crate::conf::{Args, Arity, Pos, Problem, Scene, Value};
+
+/// An exec line as it stands in the configuration.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// Its words.
+    pub words: Vec<BString>,
+    /// Where it is written.
+    pub pos: Pos,
+}
+
+/// A command to run at an event.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// Streams it is for; empty means all.
+    pub names: Vec<BString>,
+    program: BString,
+    args: Vec<(Template, Taming)>,
+    redirections: Vec<(Redirection, Template)>,
+    /// Where it is written.
+    pub pos: Pos,
+}
+
+/// How a descriptor of the command is redirected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redirection {
+    /// The command's descriptor.
+    pub fd: i32,
+    /// Where it leads.
+    pub mode: Mode,
+}
+
+/// What a redirection does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// `<FILE`
+    Read,
+    /// `>FILE`
+    Write,
+    /// `>>FILE`
+    Append,
+    /// `>&M`: as another descriptor.
+    Same(i32),
+}
+
+/// A command with its values: what is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// The program, looked for as a shell does.
+    pub program: BString,
+    /// Its arguments.
+    pub args: Vec<BString>,
+    /// In the order of the line, with the file.
+    pub redirections: Vec<(Redirection, BString)>,
+    /// Where it is written.
+    pub pos: Pos,
+}
+
+impl Value for Line {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "command [argument ...]".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Line, Problem> {
+        Ok(Line {
+            words: args.words.iter().map(|w| w.text().to_owned()).collect(),
+            pos: scene.pos(args.terminator),
+        })
+    }
+}
+
+impl Command {
+    /// Reads a line. With `options` (`exec_options on`) it may begin with filters. `None`: nothing but filters.
+    pub fn new(line: &Line, options: bool) -> Option<Command> {
+        let is_option = |word: &BString| options && word.starts_with(b"name=");
+        let names: Vec<BString> =
+            line.words.iter().take_while(|w| is_option(w)).map(|w| w[5..].into()).collect();
+        let (program, words) = line.words[names.len()..].split_first()?;
+        let mut redirections = Vec::new();
+        let mut plain: Vec<&[u8]> = Vec::new();
+        // Told from the line as written: no value of a client can become a redirection.
+        for word in words {
+            match redirection(word) {
+                Some((redirection, file)) => redirections.push((redirection, Template::compile(file))),
+                None => plain.push(word),
+            }
+        }
+        let script = script::script_at(program, &plain);
+        let args = plain.iter().enumerate().map(|(n, word)| {
+            let taming = if Some(n) == script { Taming::Script } else { Taming::Argument };
+            (Template::compile(word), taming)
+        });
+        let args = args.collect();
+        Some(Command { names, program: program.clone(), args, redirections, pos: line.pos.clone() })
+    }
+
+    /// Whether it is for this stream.
+    pub fn is_for(&self, name: &[u8]) -> bool {
+        self.names.is_empty() || self.names.iter().any(|wanted| *wanted == name)
+    }
+
+    /// The command for one event.
+    pub fn launch(&self, values: &dyn Values) -> Launch {
+        let file = |template: &Template| template.expand(values, Taming::FileName).into();
+        Launch {
+            program: self.program.clone(),
+            args: self.args.iter().map(|(word, taming)| word.expand(values, *taming).into()).collect(),
+            redirections: self.redirections.iter().map(|(how, word)| (*how, file(word))).collect(),
+            pos: self.pos.clone(),
+        }
+    }
+}
+
+impl Line {
+    /// The command of a line without variables (`exec_static`).
+    pub fn launch(&self) -> Option<Launch> {
+        let (program, words) = self.words.split_first()?;
+        let mut launch = Launch {
+            program: program.clone(),
+            args: Vec::new(),
+            redirections: Vec::new(),
+            pos: self.pos.clone(),
+        };
+        for word in words {
+            match redirection(word) {
+                Some((how, file)) => launch.redirections.push((how, file.into())),
+                None => launch.args.push(word.clone()),
+            }
+        }
+        Some(launch)
+    }
+}
+
+/// `[N]>FILE`, `[N]>>FILE`, `[N]<FILE` or `[N]>&M`.
+fn redirection(word: &[u8]) -> Option<(Redirection, &[u8])> {
+    let digits = word.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (number, rest) = word.split_at(digits);
+    let (default, mode, file) = match rest {
+        [b'>', b'>', file @ ..] => (1, Mode::Append, file),
+        [b'>', b'&', other @ ..] => (1, Mode::Same(descriptor(other)?), &b""[..]),
+        [b'>', file @ ..] => (1, Mode::Write, file),
+        [b'<', file @ ..] => (0, Mode::Read, file),
+        _ => return None,
+    };
+    let fd = if number.is_empty() { default } else { descriptor(number)? };
+    if file.is_empty() && !matches!(mode, Mode::Same(_)) {
+        return None;
+    }
+    Some((Redirection { fd, mode }, file))
+}
+
+/// A descriptor's number; a command gets few.
+fn descriptor(text: &[u8]) -> Option<i32> {
+    const MOST: i32 = 255;
+    std::str::from_utf8(text).ok()?.parse().ok().filter(|fd| (0..=MOST).contains(fd))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::module::exec::Variable;
+
+    struct Named(&'static [u8]);
+
+    impl Values for Named {
+        fn value(&self, variable: Variable) -> Vec<u8> {
+            if variable == Variable::Name { self.0.to_vec() } else { Vec::new() }
+        }
+    }
+
+    fn line(words: &[&str]) -> Line {
+        let pos = Pos { file: Arc::from(Path::new("x")), line: 1 };
+        Line { words: words.iter().map(|w| BString::from(*w)).collect(), pos }
+    }
+
+    #[test]
+    fn a_value_is_neither_a_word_nor_a_redirection() {
+        let command = Command::new(&line(&["cmd", "$name", "2>&1", ">/log/$name"]), false).unwrap();
+        let launch = command.launch(&Named(b">/etc/x y"));
+        assert_eq!(launch.args, [">/etc/x y"]);
+        let file = BString::from("/log/%3E%2Fetc%2Fx%20y");
+        let want = [
+            (Redirection { fd: 2, mode: Mode::Same(1) }, BString::default()),
+            (Redirection { fd: 1, mode: Mode::Write }, file),
+        ];
+        assert_eq!(launch.redirections, want);
+        let launch = Command::new(&line(&["sh", "-c", "echo $name", "$name"]), false).unwrap();
+        assert_eq!(launch.launch(&Named(b"a;b")).args, ["-c", "echo a%3Bb", "a;b"]);
+    }
+
+    #[test]
+    fn filters_stand_in_front_and_need_the_option() {
+        let words = line(&["name=a", "name=b", "cmd", "name=c"]);
+        let command = Command::new(&words, true).unwrap();
+        assert!(command.is_for(b"a") && command.is_for(b"b") && !command.is_for(b"c"));
+        assert_eq!(command.launch(&Named(b"")).program, "cmd");
+        assert_eq!(Command::new(&words, false).unwrap().launch(&Named(b"")).program, "name=a");
+        assert!(Command::new(&line(&["name=a"]), true).is_none());
+    }
+}

@@ -1,0 +1,184 @@
+//! Words with variables, by the rule of the exec dialect.
+//!
+//! A name is a run of letters after `$`, or what `${` and `}` enclose; it is case-sensitive. A backslash makes the
+//! next character literal. Unknown names expand to nothing, `${name` without `}` swallows the rest. A `$` before
+//! anything else stays, so that a script can have `$0`; the original drops it.
+
+use super::script;
+
+/// Declares the variables of the dialect.
+macro_rules! variables {
+    ($( $(#[doc = $doc:literal])+ $name:literal => $Variant:ident, )+) => {
+        /// A variable of the dialect.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Variable { $( $(#[doc = $doc])+ $Variant, )+ }
+
+        /// Every name.
+        const NAMES: &[(&[u8], Variable)] = &[$(($name, Variable::$Variant)),+];
+    };
+}
+
+variables! {
+    /// Client address.
+    b"addr" => Addr,
+    /// Application name.
+    b"app" => App,
+    /// Query string of publish or play.
+    b"args" => Args,
+    /// File name of the recording without extension.
+    b"basename" => Basename,
+    /// Directory of the recording.
+    b"dirname" => Dirname,
+    /// File name of the recording.
+    b"filename" => Filename,
+    /// flashVer of connect.
+    b"flashver" => Flashver,
+    /// Stream name.
+    b"name" => Name,
+    /// pageUrl of connect.
+    b"pageurl" => Pageurl,
+    /// Full path of the closed recording.
+    b"path" => Path,
+    /// Recorder name.
+    b"recorder" => Recorder,
+    /// Local time of the event as YYYYmmddHHMMSS.
+    b"starttime" => Starttime,
+    /// swfUrl of connect.
+    b"swfurl" => Swfurl,
+    /// tcUrl of connect.
+    b"tcurl" => Tcurl,
+}
+
+/// Where values come from.
+pub trait Values {
+    /// The value; nothing if there is none.
+    fn value(&self, variable: Variable) -> Vec<u8>;
+}
+
+/// A word ready to be expanded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template(Vec<Part>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Literal(Vec<u8>),
+    Variable(Variable),
+}
+
+/// What becomes of the bytes of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taming {
+    /// They stay as they are: an argument.
+    Argument,
+    /// Part of a path: it stays one file name.
+    FileName,
+    /// Part of a shell's script: it stays one plain word, however the script quotes it.
+    Script,
+}
+
+impl Template {
+    /// Takes a word apart.
+    pub fn compile(word: &[u8]) -> Template {
+        let mut parts = Vec::new();
+        let mut literal = Vec::new();
+        let mut rest = word;
+        loop {
+            let name;
+            match rest {
+                [] => break,
+                [b'\\', escaped, tail @ ..] => {
+                    literal.push(*escaped);
+                    rest = tail;
+                    continue;
+                }
+                [b'$', b'{', tail @ ..] => {
+                    let end = tail.iter().position(|b| *b == b'}');
+                    name = end.map_or(&b""[..], |end| &tail[..end]);
+                    rest = end.map_or(&b""[..], |end| &tail[end + 1..]);
+                }
+                [b'$', tail @ ..] if tail.first().is_some_and(u8::is_ascii_alphabetic) => {
+                    let end = tail.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+                    (name, rest) = tail.split_at(end);
+                }
+                [byte, tail @ ..] => {
+                    literal.push(*byte);
+                    rest = tail;
+                    continue;
+                }
+            }
+            if let Some((_, variable)) = NAMES.iter().find(|(known, _)| *known == name) {
+                if !literal.is_empty() {
+                    parts.push(Part::Literal(std::mem::take(&mut literal)));
+                }
+                parts.push(Part::Variable(*variable));
+            }
+        }
+        if !literal.is_empty() {
+            parts.push(Part::Literal(literal));
+        }
+        Template(parts)
+    }
+
+    /// The word with its values. A NUL byte, which no argument can hold, is left out.
+    pub fn expand(&self, values: &dyn Values, taming: Taming) -> Vec<u8> {
+        let mut out = Vec::new();
+        for part in &self.0 {
+            match part {
+                Part::Literal(text) => out.extend_from_slice(text),
+                Part::Variable(variable) => {
+                    let value = values.value(*variable);
+                    match taming {
+                        Taming::Argument => out.extend_from_slice(&value),
+                        // A path of ours begins with a directory of ours.
+                        Taming::FileName if matches!(variable, Variable::Path | Variable::Dirname) => {
+                            out.extend_from_slice(&value);
+                        }
+                        Taming::FileName => {
+                            out.extend_from_slice(crate::module::record::escape(&value).as_bytes());
+                        }
+                        Taming::Script => script::push_plain(&mut out, &value),
+                    }
+                }
+            }
+        }
+        out.retain(|byte| *byte != 0);
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Session;
+
+    impl Values for Session {
+        fn value(&self, variable: Variable) -> Vec<u8> {
+            match variable {
+                Variable::Name => b"cam 1;/x".to_vec(),
+                Variable::App => b"live".to_vec(),
+                _ => Vec::new(),
+            }
+        }
+    }
+
+    fn expanded(word: &str, taming: Taming) -> String {
+        String::from_utf8(Template::compile(word.as_bytes()).expand(&Session, taming)).unwrap()
+    }
+
+    #[test]
+    fn names_are_letters_and_unknown_ones_vanish() {
+        let word = |text| expanded(text, Taming::Argument);
+        assert_eq!(word("$app_low $app2 ${app}x $nosuch|$APP|"), "live_low live2 livex ||");
+        assert_eq!(word("a${app"), "a");
+        assert_eq!(word(r"\$app\\"), r"$app\");
+        assert_eq!(word("$0 $$ $(x)$"), "$0 $$ $(x)$");
+        assert_eq!(word("$name"), "cam 1;/x");
+    }
+
+    #[test]
+    fn values_are_tamed_by_where_they_go() {
+        assert_eq!(expanded("/log/$name.txt", Taming::FileName), "/log/cam%201%3B%2Fx.txt");
+        assert_eq!(expanded("echo '$name'", Taming::Script), "echo 'cam%201%3B/x'");
+    }
+}

@@ -1,0 +1,85 @@
+//! Where recordings go.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::module::hls::StreamName;
+
+/// The directory of a stream's recordings: `PATH/SERVERID/APP/NAME`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    serverid: Vec<u8>,
+    app: Vec<u8>,
+    name: Vec<u8>,
+}
+
+/// A file and its index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// `.../YYYYMMDD/NAME_UNIXTIME.ts`
+    pub file: PathBuf,
+    /// `.../index/YYYYMMDD/NAME-UNIXTIME.m3u8`
+    pub index: PathBuf,
+    /// How the index calls the file. As in the original it has a hyphen where the file has an underscore.
+    pub uri: String,
+}
+
+impl Place {
+    /// The place of a stream; `None` if its name or application cannot be part of a path.
+    pub fn new(serverid: &[u8], app: &[u8], name: &[u8]) -> Option<Place> {
+        StreamName::new(name)?;
+        StreamName::new(app)?;
+        Some(Place { serverid: serverid.to_vec(), app: app.to_vec(), name: name.to_vec() })
+    }
+
+    /// The files of a recording that begins at `unix` seconds; the day is that of the local time.
+    pub fn pair(&self, root: &Path, unix: i64) -> Pair {
+        let now = Timestamp::from_second(unix).unwrap_or(Timestamp::UNIX_EPOCH);
+        let day = now.to_zoned(TimeZone::system()).strftime("%Y%m%d").to_string();
+        let mut directory = root.as_os_str().as_bytes().to_vec();
+        while directory.ends_with(b"/") {
+            directory.pop();
+        }
+        for part in [&self.serverid, &self.app, &self.name] {
+            directory.push(b'/');
+            directory.extend_from_slice(part);
+        }
+        let last = self.name.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        let path = |between: &str, dash: &str, extension: &str| {
+            let mut path = directory.clone();
+            path.extend_from_slice(format!("{between}/{day}/").as_bytes());
+            path.extend_from_slice(last);
+            path.extend_from_slice(format!("{dash}{unix}.{extension}").as_bytes());
+            PathBuf::from(OsString::from_vec(path))
+        };
+        let mut uri = String::new();
+        crate::wire::hls::push_path_segment(last, &mut uri);
+        uri.push_str(&format!("-{unix}.ts"));
+        Pair { file: path("", "_", "ts"), index: path("/index", "-", "m3u8"), uri }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_sorted_by_stream_and_day() {
+        let place = Place::new(b"srv1", b"live", b"in/s1").unwrap();
+        let pair = place.pair(Path::new("/rec/"), 86_400 * 365);
+        let text = |path: &Path| path.to_string_lossy().replace("19710101", "DAY").replace("19701231", "DAY");
+        assert_eq!(text(&pair.file), "/rec/srv1/live/in/s1/DAY/s1_31536000.ts");
+        assert_eq!(text(&pair.index), "/rec/srv1/live/in/s1/index/DAY/s1-31536000.m3u8");
+        assert_eq!(pair.uri, "s1-31536000.ts");
+    }
+
+    #[test]
+    fn names_that_would_leave_the_directory_are_refused() {
+        assert_eq!(Place::new(b"s", b"live", b"../x"), None);
+        assert_eq!(Place::new(b"s", b"..", b"x"), None);
+    }
+}

@@ -1,0 +1,67 @@
+//! `onMetaData` of a file, with room for what is known only when the file is complete.
+//!
+//! `duration` and `filesize` stand in front of everything else, so that their places are known. The original
+//! writes no metadata at all; players then know neither length nor picture size.
+
+use bytes::{Bytes, BytesMut};
+
+use crate::wire::amf0::{self, Value};
+
+/// Bytes of a file before the body of its first tag: file header, PreviousTagSize0, tag header.
+const BODY_AT: u64 = 9 + 4 + 11;
+/// `onMetaData` as a string, and the head of an ECMA array.
+const NAME: &[u8] = b"\x02\x00\x0AonMetaData";
+const DURATION: &[u8] = b"\x00\x08duration\x00";
+const FILE_SIZE: &[u8] = b"\x00\x08filesize\x00";
+const ARRAY_HEAD: usize = 5;
+
+/// Where in a file of ours the number of seconds stands.
+pub const DURATION_AT: u64 = BODY_AT + (NAME.len() + ARRAY_HEAD + DURATION.len()) as u64;
+/// Where in a file of ours the number of bytes stands.
+pub const FILE_SIZE_AT: u64 = DURATION_AT + 8 + FILE_SIZE.len() as u64;
+
+/// The body of a file's first tag: what the publisher tells of its media, with a duration and a size of 0.
+pub fn tag_body(published: Option<&Bytes>) -> Bytes {
+    let mut members =
+        vec![(Bytes::from_static(b"duration"), 0.0.into()), (Bytes::from_static(b"filesize"), 0.0.into())];
+    let values = published.and_then(|body| amf0::decode_all(body.clone()).ok()).unwrap_or_default();
+    let told = values.get(1).and_then(Value::members).unwrap_or_default();
+    members.extend(told.iter().filter(|(name, _)| name != "duration" && name != "filesize").cloned());
+    let mut out = BytesMut::new();
+    amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(members)], &mut out);
+    out.freeze()
+}
+
+/// Whether a file that begins with `head` has places for duration and size. `head` should hold everything up to
+/// [`FILE_SIZE_AT`].
+pub fn opens_with_ours(head: &[u8]) -> bool {
+    let at = |end: u64, want: &[u8]| {
+        let end = end as usize;
+        head.get(end - want.len()..end) == Some(want)
+    };
+    at(BODY_AT + NAME.len() as u64, NAME) && at(DURATION_AT, DURATION) && at(FILE_SIZE_AT, FILE_SIZE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_places_are_where_they_are_said_to_be() {
+        let mut published = BytesMut::new();
+        let told = Value::object([("width", 640.0.into()), ("duration", 7.0.into())]);
+        amf0::encode_all(&["onMetaData".into(), told], &mut published);
+        let body = tag_body(Some(&published.freeze()));
+        let mut file = vec![0; BODY_AT as usize];
+        file.extend_from_slice(&body);
+        assert!(opens_with_ours(&file));
+        assert!(!opens_with_ours(&file[1..]));
+        file[DURATION_AT as usize..][..8].copy_from_slice(&2.5f64.to_be_bytes());
+        file[FILE_SIZE_AT as usize..][..8].copy_from_slice(&99f64.to_be_bytes());
+        let values = amf0::decode_all(Bytes::copy_from_slice(&file[BODY_AT as usize..])).unwrap();
+        let number = |name: &[u8]| values[1].get(name).and_then(Value::as_number);
+        assert_eq!((number(b"duration"), number(b"filesize")), (Some(2.5), Some(99.0)));
+        assert_eq!(number(b"width"), Some(640.0));
+        assert_eq!(values[1].members().unwrap().len(), 3);
+    }
+}

@@ -1,0 +1,247 @@
+//! One recorder of one publish: which file a packet goes into. Runs on threads that may wait for a disk.
+//!
+//! ```text
+//! closed --key frame--> open --end, `record off`, limit--> closed
+//!   ^                    |
+//!   +--- RECORD_RETRY ---+ a failure; the same file is gone on with, not begun anew
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::flv_file::FlvFile;
+use super::taken::Files;
+use crate::config::model;
+use crate::hub::packet::Packet;
+use crate::hub::stream::Headers;
+use crate::limits;
+use crate::module::record::conf::RecordParts;
+use crate::module::record::{Selection, Step, file_path};
+use crate::server::hls::{WriteError, failed};
+use crate::wire::MediaKind;
+
+/// What became of a recording, for those who want to know.
+pub(super) enum News {
+    /// A file was begun or gone on with.
+    Opened(Arc<model::Recorder>, PathBuf),
+    /// A file is complete.
+    Closed(Arc<model::Recorder>, PathBuf),
+    /// Something could not be done. The flag says whether nothing is written for the time being.
+    Failed(Arc<model::Recorder>, WriteError, bool),
+}
+
+/// See the module's documentation.
+pub(super) struct Recorder {
+    conf: Arc<model::Recorder>,
+    stream: Vec<u8>,
+    files: Arc<Files>,
+    selection: Selection,
+    open: Option<Open>,
+    /// What control requests have asked for.
+    asked: Option<bool>,
+    /// The file before: it is not begun anew by chance.
+    before: Option<(PathBuf, After)>,
+    retry_at: Option<Instant>,
+}
+
+struct Open {
+    flv: FlvFile,
+    since: Instant,
+    /// Timestamp of the packet before, and where it stands in the file.
+    last: (u32, i64),
+    /// Whether the first packet set `last`.
+    placed: bool,
+    frames: u64,
+    has_video: bool,
+}
+
+/// What ended a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// `record_interval`, or the end of a recording: the next one may begin the file anew, as the original.
+    Complete,
+    /// A limit: the file is kept, the next one needs another name.
+    Limit,
+    /// A failure: the next one goes on with it.
+    Failure,
+}
+
+impl Recorder {
+    pub(super) fn new(conf: Arc<model::Recorder>, stream: &[u8], files: &Arc<Files>) -> Self {
+        Recorder {
+            conf,
+            stream: stream.to_vec(),
+            files: files.clone(),
+            selection: Selection::default(),
+            open: None,
+            asked: None,
+            before: None,
+            retry_at: None,
+        }
+    }
+
+    /// What it does.
+    pub(super) fn conf(&self) -> &Arc<model::Recorder> {
+        &self.conf
+    }
+
+    /// Takes other values. What names a file counts from the next one on.
+    pub(super) fn configure(&mut self, conf: &Arc<model::Recorder>) {
+        self.conf = conf.clone();
+    }
+
+    /// A control request starts or stops it.
+    pub(super) fn ask(&mut self, on: bool, news: &mut Vec<News>) {
+        self.asked = Some(on);
+        if !on {
+            self.close(After::Complete, news);
+        }
+    }
+
+    /// Packets were lost.
+    pub(super) fn lost(&mut self) {
+        self.selection.lost();
+    }
+
+    /// The next packet. `headers` are those in force with it.
+    pub(super) fn handle(&mut self, packet: &Packet, headers: &Headers, now: Instant, news: &mut Vec<News>) {
+        let parts = self.conf.conf.parts.0.unwrap_or_default();
+        let step = self.selection.step(parts, packet.class(), packet.timestamp());
+        let wanted = self.asked.unwrap_or(!parts.has(RecordParts::MANUAL));
+        if step == Step::Skip || !wanted {
+            return;
+        }
+        if step == Step::Begin {
+            self.turn(headers, now, news);
+        }
+        let Some(open) = &mut self.open else { return };
+        let written = open.write(packet, headers, parts);
+        let conf = &self.conf.conf;
+        match written {
+            Err(error) => self.fail(error, news),
+            Ok(()) if open.is_full(conf.max_size.0, conf.max_frames.0) => self.close(After::Limit, news),
+            Ok(()) => {}
+        }
+    }
+
+    /// Hands everything to the system.
+    pub(super) fn flush(&mut self, news: &mut Vec<News>) {
+        if let Some(Err(error)) = self.open.as_mut().map(|open| open.flv.flush()) {
+            self.fail(error, news);
+        }
+    }
+
+    /// The publish, or the recorder, has ended.
+    pub(super) fn finish(&mut self, news: &mut Vec<News>) {
+        self.close(After::Complete, news);
+    }
+
+    /// A file may begin here.
+    fn turn(&mut self, headers: &Headers, now: Instant, news: &mut Vec<News>) {
+        if let Some(open) = &self.open {
+            let interval = self.conf.conf.interval;
+            if interval.is_none_or(|interval| now.duration_since(open.since) < interval.duration()) {
+                return;
+            }
+            self.close(After::Complete, news);
+        }
+        if self.retry_at.is_some_and(|at| now < at) {
+            return;
+        }
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let path = file_path(&self.conf.conf, &self.stream, unix.cast_signed());
+        let after = self.before.as_ref().filter(|(before, _)| *before == path).map(|(_, after)| *after);
+        if after == Some(After::Limit) {
+            return;
+        }
+        let append = self.conf.conf.append || after == Some(After::Failure);
+        match self.begin(&path, append, headers, now, news) {
+            Ok(open) => {
+                self.open = Some(open);
+                self.retry_at = None;
+                news.push(News::Opened(self.conf.clone(), path));
+            }
+            Err(error) => self.fail(error, news),
+        }
+    }
+
+    fn begin(
+        &self,
+        path: &Path,
+        append: bool,
+        headers: &Headers,
+        now: Instant,
+        news: &mut Vec<News>,
+    ) -> Result<Open, WriteError> {
+        let in_use = || std::io::Error::other("another recorder writes it");
+        let taken = self.files.take(path).ok_or_else(|| failed("open", path)(in_use()))?;
+        let published = headers.metadata.as_ref().map(|packet| packet.payload());
+        let flv = match append {
+            true => FlvFile::append(path, published, taken)?,
+            false => FlvFile::create(path, published, taken)?,
+        };
+        if self.conf.conf.lock
+            && let Err(error) = flv.lock()
+        {
+            news.push(News::Failed(self.conf.clone(), error, false));
+        }
+        let last = (0, i64::from(flv.end()));
+        Ok(Open { flv, since: now, last, placed: false, frames: 0, has_video: false })
+    }
+
+    fn close(&mut self, after: After, news: &mut Vec<News>) {
+        let Some(open) = self.open.take() else { return };
+        let path = open.flv.path().to_owned();
+        self.before = Some((path.clone(), after));
+        match open.flv.finish() {
+            Ok(()) => news.push(News::Closed(self.conf.clone(), path)),
+            Err(error) => news.push(News::Failed(self.conf.clone(), error, true)),
+        }
+    }
+
+    fn fail(&mut self, error: WriteError, news: &mut Vec<News>) {
+        if let Some(open) = self.open.take() {
+            self.before = Some((open.flv.path().to_owned(), After::Failure));
+            // What is there may be worth something all the same.
+            let _ = open.flv.finish();
+        }
+        self.retry_at = Instant::now().checked_add(limits::RECORD_RETRY);
+        news.push(News::Failed(self.conf.clone(), error, true));
+    }
+}
+
+impl Open {
+    fn write(&mut self, packet: &Packet, headers: &Headers, parts: RecordParts) -> Result<(), WriteError> {
+        if !self.placed {
+            self.placed = true;
+            self.last.0 = packet.timestamp();
+            let wants_video = parts.has(RecordParts::VIDEO) || parts.has(RecordParts::KEYFRAMES);
+            let video = headers.video.as_ref().filter(|_| wants_video);
+            let audio = headers.audio.as_ref().filter(|_| parts.has(RecordParts::AUDIO));
+            let at = self.place(packet);
+            for header in [audio, video].into_iter().flatten() {
+                self.flv.write_tag(header.kind(), at, header.payload())?;
+            }
+        }
+        let at = self.place(packet);
+        if packet.kind() == MediaKind::Video {
+            self.has_video = true;
+        }
+        // Video frames count; of a recording without video audio frames do.
+        self.frames += u64::from((packet.kind() == MediaKind::Video) == self.has_video);
+        self.flv.write_tag(packet.kind(), at, packet.payload())
+    }
+
+    /// Where a packet stands in the file: the first one where the file before it ends.
+    fn place(&mut self, packet: &Packet) -> u32 {
+        let step = packet.timestamp().wrapping_sub(self.last.0).cast_signed();
+        self.last = (packet.timestamp(), self.last.1 + i64::from(step));
+        // Beyond 32 bits, after 49 days, timestamps of FLV begin anew.
+        self.last.1.max(0) as u32
+    }
+
+    fn is_full(&self, max_size: u64, max_frames: u64) -> bool {
+        (max_size > 0 && self.flv.len() >= max_size) || (max_frames > 0 && self.frames >= max_frames)
+    }
+}
