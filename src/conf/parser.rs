@@ -64,6 +64,8 @@ pub struct Parser<'r> {
     pub(super) bytes: u64,
     nesting: usize,
     max_words: u32,
+    /// Whether there were more words than that.
+    spent: bool,
     /// Whether includes are read; else they are statements like others.
     follow: bool,
 }
@@ -80,6 +82,7 @@ impl<'r> Parser<'r> {
             bytes: 0,
             nesting: 0,
             max_words: MAX_WORDS,
+            spent: false,
             follow: true,
         }
     }
@@ -136,12 +139,13 @@ impl<'r> Parser<'r> {
 
     /// Whether nothing more is read: enough mistakes, or more words than anybody writes.
     pub(super) fn is_full(&self) -> bool {
-        self.reading.reports.is_full() || self.reading.tree.word_count() > self.max_words
+        self.reading.reports.is_full() || self.spent
     }
 
     fn word(&mut self, text: &mut Text, token: Token) {
         let span = text.span(token.start, token.end);
         if self.reading.tree.word_count() == self.max_words {
+            self.spent = true;
             let problem = Problem::new(format!("more than {} words in all files", self.max_words));
             self.report(
                 problem.at(span).place(span).help("a file that is included several times counts each time"),
