@@ -131,7 +131,8 @@ fn churn(send_delay: &str, length: Duration, random: &mut Random) {
     assert!(joined > 50, "only {joined} players have come");
 
     until_true("all sessions have ended", || clients(&server) == sessions);
-    until_true("all descriptors are closed", || descriptors(server.pid()) == open);
+    // What the start needed may have been open still when they were counted first.
+    until_true("all descriptors are closed", || descriptors(server.pid()) <= open);
     until_true("everybody who came has been seen off", || {
         let count = |text| server.log_lines(text).len();
         count(" playing 's', client") - count("stopped playing 's'") == staying.len()
