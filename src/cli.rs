@@ -51,7 +51,10 @@ pub enum Signal {
     /// Let sessions end, then exit.
     Quit,
     /// Use the configuration anew.
-    Reload,
+    Reload {
+        /// Wait for the outcome, and tell it.
+        wait: bool,
+    },
     /// Open log files anew.
     Reopen,
     /// Exit at once.
@@ -83,6 +86,12 @@ impl Command {
             }
             if let Some(name) = command::Name::find(&word).filter(|_| options.only_choose()) {
                 return options.task(name, words);
+            }
+            if word == "--no-wait" && options.signal.is_some() {
+                if let Some(Signal::Reload { wait }) = &mut options.signal {
+                    *wait = false;
+                }
+                continue;
             }
             options.word(&word, &mut words)?;
         }
@@ -181,7 +190,7 @@ fn signal(word: &OsStr) -> Result<Signal, String> {
         b"stop" => Ok(Signal::Stop),
         b"quit" => Ok(Signal::Quit),
         b"reopen" => Ok(Signal::Reopen),
-        b"reload" => Ok(Signal::Reload),
+        b"reload" => Ok(Signal::Reload { wait: true }),
         _ => Err(format!("invalid option: \"-s {}\"", word.display())),
     }
 }
@@ -295,7 +304,9 @@ mod tests {
         assert_eq!(test.load.globals, b"daemon off;");
         assert!(matches!(parse(&["-T"]), Ok(Command::Test(Test { dump: true, .. }))));
         assert!(matches!(parse(&["-tv"]), Ok(Command::Test(Test { verbose: true, .. }))));
-        assert!(matches!(parse(&["-s", "reload"]), Ok(Command::Signal(Signal::Reload, _))));
+        assert!(matches!(parse(&["-s", "reload"]), Ok(Command::Signal(Signal::Reload { wait: true }, _))));
+        let hasty = parse(&["-s", "reload", "--no-wait"]);
+        assert!(matches!(hasty, Ok(Command::Signal(Signal::Reload { wait: false }, _))));
         assert_eq!(parse(&["-V"]), Ok(Command::VersionVerbose));
         assert_eq!(parse(&["-?"]), Ok(Command::Help));
         assert!(matches!(parse(&[]), Ok(Command::Run(_))));

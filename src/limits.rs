@@ -288,3 +288,21 @@ pub const SESSION_STATUSES: usize = 16;
 
 /// Largest write buffer of a recording, whatever `live_record_buffer` says.
 pub const RECORD_BUFFER: usize = 16 * 1024 * 1024;
+
+/// Connections to the control socket at once; people and scripts of one machine use it.
+pub const CONTROL_CONNECTIONS: usize = 8;
+
+/// Longest request on the control socket, in bytes; the longest holds the name of a file.
+pub const CONTROL_REQUEST: u64 = 16 * 1024;
+
+/// How long a connection to the control socket may stay silent.
+pub const CONTROL_IDLE: Duration = Duration::from_secs(10);
+
+/// Longest answer of a server that a command reads, in bytes.
+pub const CONTROL_ANSWER: u64 = 64 << 20;
+
+/// How long a command waits for the answer of a server. A reload may look for files on a slow disk.
+pub const CONTROL_PATIENCE: Duration = Duration::from_secs(60);
+
+/// Configurations that are kept to go back to.
+pub const GENERATIONS: usize = 10;

@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use pingosd::cli::{self, Command, Signal};
-use pingosd::command::Streams;
+use pingosd::command::{self, Streams, Task};
 use pingosd::config::{Config, LoadOptions, load};
+use pingosd::server::control::socket;
 use pingosd::server::pid_file::PidFile;
 use pingosd::server::{self, StartError, process};
 
@@ -38,6 +39,12 @@ fn run() -> io::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Run(options) => serve(options, &mut err),
+        Command::Signal(Signal::Reload { wait: true }, options) if reachable(&options) => {
+            let load = options;
+            let task = Task { name: command::Name::Reload, words: Vec::new(), load };
+            let (input, style) = (&mut io::stdin(), cli::style());
+            task.run(&mut Streams { input, out: &mut out, err: &mut err, style })
+        }
         Command::Signal(signal, options) => tell(signal, &options, &mut err),
         Command::Test(test) => {
             let code = test.run(cli::style(), &mut out, &mut err)?;
@@ -113,6 +120,11 @@ Stop it with Ctrl-C. Give it a configuration of yours with -c FILE.
 "
 }
 
+/// Whether a server can be asked on its control socket, so that it need not be signalled.
+fn reachable(options: &LoadOptions) -> bool {
+    options.control_path().is_some_and(|path| socket::connect(&path).is_ok())
+}
+
 /// `-s`: finds the running server by its pid file and signals it.
 fn tell(signal: Signal, options: &LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
     let Some(config) = load_or_say_why(options, err)? else { return Ok(ExitCode::FAILURE) };
@@ -135,7 +147,7 @@ fn send(signal: Signal, pid_file: &Path) -> Result<(), String> {
         .map_err(|error| format!("open() \"{}\" failed ({})", pid_file.display(), server::os_text(&error)))?;
     let number = match signal {
         Signal::Quit => Sys::SIGQUIT,
-        Signal::Reload => Sys::SIGHUP,
+        Signal::Reload { .. } => Sys::SIGHUP,
         Signal::Reopen => Sys::SIGUSR1,
         Signal::Stop => Sys::SIGTERM,
     };

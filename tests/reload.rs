@@ -184,6 +184,7 @@ fn access_rules_change_for_newcomers_at_once() {
 fn what_needs_a_restart_is_said() {
     let server = Server::start(&Conf::live(""));
     server.reload(&Conf::live("").main("working_directory /;"));
+    server.wait_log("after a restart only");
     let said = server.log_lines("[warn]");
     assert!(
         said.iter().any(|line| line.contains("\"working_directory\"") && line.contains("restart")),

@@ -3,7 +3,9 @@
 _pingosd() {
     local -a commands
     commands=(
+        'callback:send a marked request of that callback line'
         'completion:print what makes a shell complete these words'
+        'confirm:keep what a reload with --confirm has brought'
         'directives:print the manual of all directives, or of one'
         'explain:which values count for a client and why, or what a line means'
         'fmt:lay a configuration out anew'
@@ -11,6 +13,10 @@ _pingosd() {
         'json:print a configuration as JSON, or turn JSON back'
         'lints:print what -t warns of, by name'
         'migrate-check:tell what of a configuration works here'
+        'plan:tell what a reload would change'
+        'reload:reload and tell what has changed; go back unless confirmed in time'
+        'rollback:go back to the configuration before the one in force'
+        'status:tell how the running server is'
     )
     _arguments \
         '-h[this help]' \
@@ -19,7 +25,7 @@ _pingosd() {
         '-t[test configuration and exit; with -v, tell also of directives that do not matter]' \
         '-T[test configuration, dump it and exit]' \
         '-q[suppress non-error messages during configuration testing]' \
-        '-s[send signal to a master process stop, quit, reopen, reload]:signal:(stop quit reopen reload)' \
+        '-s[send signal to a master process stop, quit, reopen, reload --no-wait]:signal:(stop quit reopen reload)' \
         '-p[set prefix path (default /usr/local/pingos/)]:prefix:_directories' \
         '-e[set error log file (default logs/error.log)]:filename:_files' \
         '-c[set configuration file (default conf/nginx.conf)]:filename:_files' \
@@ -36,6 +42,8 @@ _pingosd() {
                 help) compadd -- --man ;;
                 json) compadd -- --combine --to-conf ;;
                 migrate-check) compadd -- --json --all ;;
+                reload) compadd -- --confirm ;;
+                status) compadd -- --json ;;
             esac
             _files
             ;;

@@ -25,7 +25,7 @@ pub const OPTIONS: &[Entry] = &[
     entry("t", "", "test configuration and exit; with -v, tell also of directives that do not matter"),
     entry("T", "", "test configuration, dump it and exit"),
     entry("q", "", "suppress non-error messages during configuration testing"),
-    entry("s", "signal", "send signal to a master process: stop, quit, reopen, reload"),
+    entry("s", "signal", "send signal to a master process: stop, quit, reopen, reload [--no-wait]"),
     entry("p", "prefix", "set prefix path (default: /usr/local/pingos/)"),
     entry("e", "filename", "set error log file (default: logs/error.log)"),
     entry("c", "filename", "set configuration file (default: conf/nginx.conf)"),
@@ -37,7 +37,9 @@ pub const SIGNALS: &[&str] = &["stop", "quit", "reopen", "reload"];
 
 /// Commands that are words.
 pub const COMMANDS: &[Entry] = &[
+    entry("callback", "test file:line", "send a marked request of that callback line"),
     entry("completion", "bash|fish|zsh", "print what makes a shell complete these words"),
+    entry("confirm", "", "keep what a reload with --confirm has brought"),
     entry("directives", "[--man|name]", "print the manual of all directives, or of one"),
     entry(
         "explain",
@@ -49,6 +51,10 @@ pub const COMMANDS: &[Entry] = &[
     entry("json", "[--combine|--to-conf] [file]", "print a configuration as JSON, or turn JSON back"),
     entry("lints", "", "print what -t warns of, by name"),
     entry("migrate-check", "[--json] [--all] [file]", "tell what of a configuration works here"),
+    entry("plan", "", "tell what a reload would change"),
+    entry("reload", "[--confirm time]", "reload and tell what has changed; go back unless confirmed in time"),
+    entry("rollback", "", "go back to the configuration before the one in force"),
+    entry("status", "[callbacks] [--json]", "tell how the running server is"),
 ];
 
 /// The help as people read it.

@@ -2,6 +2,7 @@
 //!
 //! nginx knows only options; a word was always an error, so these take nothing away.
 
+mod control;
 mod explain;
 pub mod fmt;
 pub mod json;
@@ -32,6 +33,10 @@ use crate::config::{LoadOptions, lint};
 /// Which command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
+    /// Sends a marked callback.
+    Callback,
+    /// Keeps what a reload has brought that waits to be confirmed.
+    Confirm,
     /// Prints what makes a shell complete our words.
     Completion,
     /// Tells which values count, and where they come from.
@@ -46,6 +51,14 @@ pub enum Name {
     Lints,
     /// Tells what of a configuration works here.
     MigrateCheck,
+    /// Tells what a reload would do.
+    Plan,
+    /// Makes the server use its files anew, and tells what came of it.
+    Reload,
+    /// Makes the server use the configuration before the one in force.
+    Rollback,
+    /// Tells how the server is.
+    Status,
 }
 
 /// A command and the words after it.
@@ -79,6 +92,8 @@ struct Subject {
 
 /// Every command with its word, the words it takes and one line of help.
 const COMMANDS: &[(Name, &str, &str)] = &[
+    (Name::Callback, "callback", control::CALLBACK),
+    (Name::Confirm, "confirm", control::CONFIRM),
     (Name::Completion, "completion", "completion bash | fish | zsh"),
     (Name::Explain, "explain", explain::USAGE),
     (Name::Fmt, "fmt", fmt::USAGE),
@@ -86,6 +101,10 @@ const COMMANDS: &[(Name, &str, &str)] = &[
     (Name::Json, "json", json::USAGE),
     (Name::Lints, "lints", "lints"),
     (Name::MigrateCheck, "migrate-check", migrate::USAGE),
+    (Name::Plan, "plan", control::PLAN),
+    (Name::Reload, "reload", control::RELOAD),
+    (Name::Rollback, "rollback", control::ROLLBACK),
+    (Name::Status, "status", control::STATUS),
 ];
 
 impl Name {
@@ -119,6 +138,9 @@ impl Task {
             Name::Json => json::run(self, streams),
             Name::Lints => self.lints(streams),
             Name::MigrateCheck => migrate::run(self, streams),
+            Name::Callback | Name::Confirm | Name::Plan | Name::Reload | Name::Rollback | Name::Status => {
+                control::run(self, streams)
+            }
         };
         match done {
             Ok(code) => Ok(code),

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+pub(super) use crate::conf::outline::spelled;
 use crate::conf::outline::{Outline, Said};
 use crate::conf::parser::Reading;
-use crate::conf::tree::{Node, Word};
-use crate::conf::{Span, context, text};
+use crate::conf::tree::Node;
+use crate::conf::{Span, context};
 
 /// Positions of a reading.
 pub(super) struct Origins<'r> {
@@ -27,13 +28,6 @@ impl Origins<'_> {
     pub(super) fn pos(&self, span: Span) -> String {
         self.reading.sources.pos(span).to_string()
     }
-}
-
-/// Words as somebody would write them.
-pub(super) fn spelled(words: &[Word]) -> String {
-    let words: Vec<String> =
-        words.iter().map(|w| String::from_utf8_lossy(&text::spell(&w.bytes)).into_owned()).collect();
-    words.join(" ")
 }
 
 /// What a directive is set to.

@@ -36,7 +36,7 @@ impl Parser<'_> {
 
     /// Reads the main file.
     pub fn main_file(&mut self, path: &Path) {
-        match read_file(path) {
+        match self.read_text(path) {
             Ok(bytes) => {
                 self.stack.push(path.to_owned());
                 self.add(path, bytes, Origin::File);
@@ -72,7 +72,7 @@ impl Parser<'_> {
         };
         let (pattern, span) = (pattern.bytes.clone(), pattern.span);
         self.reading.tree.truncate_words(text.words);
-        let paths = match expand(&pattern, &self.base) {
+        let paths = match self.expand_text(&pattern) {
             Ok(paths) => paths,
             Err(reason) => return self.report(Problem::new(reason).at(span).place(terminator)),
         };
@@ -88,6 +88,29 @@ impl Parser<'_> {
         let statements = first..self.reading.tree.len();
         let path = self.base.join(to_path(&pattern));
         self.reading.includes.push(Included { statements, span, path });
+    }
+
+    fn read_text(&self, path: &Path) -> Result<Bytes, BString> {
+        let Some(texts) = &self.texts else { return read_file(path) };
+        let text = texts.find(path).and_then(|id| texts.file(id)).map(|file| file.bytes.clone());
+        let missing = || sentence(&[b"\"", path.as_os_str().as_encoded_bytes(), b"\" was not kept"]);
+        text.ok_or_else(missing)
+    }
+
+    fn expand_text(&self, pattern: &[u8]) -> Result<Vec<PathBuf>, BString> {
+        let Some(texts) = self.texts.as_ref().filter(|_| is_pattern(pattern)) else {
+            return expand(pattern, &self.base);
+        };
+        let path = self.base.join(to_path(pattern));
+        let Some(Ok(pattern)) = path.to_str().map(glob::Pattern::new) else { return Ok(Vec::new()) };
+        let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
+        let files = texts.files().iter().filter(|file| file.origin == Origin::File);
+        let mut found: Vec<PathBuf> = files
+            .map(|file| file.name.to_path_buf())
+            .filter(|path| pattern.matches_path_with(path, options))
+            .collect();
+        found.sort();
+        Ok(found)
     }
 
     fn included(&mut self, path: &Path, from: Span) -> Result<(), Problem> {
@@ -109,7 +132,7 @@ impl Parser<'_> {
         }
         let bytes = match self.reading.sources.find(path).and_then(|id| self.reading.sources.file(id)) {
             Some(known) => known.bytes.clone(),
-            None => read_file(path).map_err(Problem::new)?,
+            None => self.read_text(path).map_err(Problem::new)?,
         };
         self.files += 1;
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);

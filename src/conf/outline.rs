@@ -5,6 +5,7 @@
 use super::context::{Contexts, MAIN};
 use super::directive::{Row, Shape};
 use super::registry::{Entry, Registry};
+use super::text;
 use super::tree::{Body, Node, Tree, Word};
 
 /// All blocks and statements of a tree, in reading order.
@@ -145,4 +146,11 @@ impl<'t> Said<'t> {
     pub fn is(&self, name: &str) -> bool {
         self.row().is_some_and(|row| row.name() == name)
     }
+}
+
+/// Words as somebody would write them.
+pub fn spelled(words: &[Word]) -> String {
+    let words: Vec<String> =
+        words.iter().map(|w| String::from_utf8_lossy(&text::spell(&w.bytes)).into_owned()).collect();
+    words.join(" ")
 }

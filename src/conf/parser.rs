@@ -68,6 +68,8 @@ pub struct Parser<'r> {
     spent: bool,
     /// Whether includes are read; else they are statements like others.
     follow: bool,
+    /// What stands for the files on disk.
+    pub(super) texts: Option<Sources>,
 }
 
 impl<'r> Parser<'r> {
@@ -84,7 +86,14 @@ impl<'r> Parser<'r> {
             max_words: MAX_WORDS,
             spent: false,
             follow: true,
+            texts: None,
         }
+    }
+
+    /// Takes files from texts that were read before, as if there were no others.
+    pub fn with_texts(mut self, texts: Sources) -> Parser<'r> {
+        self.texts = Some(texts);
+        self
     }
 
     /// Takes each text by itself: an include becomes a statement like others.

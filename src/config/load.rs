@@ -107,6 +107,16 @@ pub fn load(options: &LoadOptions) -> Result<Config, Report> {
     judge(reading, &bases, options)
 }
 
+/// As [`load`], with texts that were read before in place of the files.
+///
+/// # Errors
+///
+/// As for [`load`]: what passed before may fail, since other files that it names may be gone.
+pub fn load_texts(options: &LoadOptions, texts: &Sources) -> Result<Config, Report> {
+    let (reading, bases) = read_texts(options, texts);
+    judge(reading, &bases, options)
+}
+
 /// Loads a text that is at hand, as if it were the main file. Nothing is included: `include` is an unknown directive.
 ///
 /// # Errors
@@ -137,8 +147,20 @@ fn judge(reading: Reading, bases: &Bases, options: &LoadOptions) -> Result<Confi
 
 /// Reads the texts of a configuration into one tree.
 pub fn read(options: &LoadOptions) -> (Reading, Bases) {
+    read_with(options, None)
+}
+
+/// As [`read`], with texts that were read before in place of the files.
+pub fn read_texts(options: &LoadOptions, texts: &Sources) -> (Reading, Bases) {
+    read_with(options, Some(texts))
+}
+
+fn read_with(options: &LoadOptions, texts: Option<&Sources>) -> (Reading, Bases) {
     let bases = bases(options);
     let mut parser = Parser::new(bases.conf.clone(), &REGISTRY);
+    if let Some(texts) = texts {
+        parser = parser.with_texts(texts.clone());
+    }
     if !options.globals.is_empty() {
         parser.command_line(&options.globals);
     }

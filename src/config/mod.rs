@@ -1,7 +1,10 @@
 //! All modules' values in one immutable value, and how it comes about.
 
 mod build;
+mod control_path;
+pub mod diff;
 pub mod dynamic;
+pub mod history;
 mod http;
 pub mod lint;
 pub mod load;

@@ -1,7 +1,7 @@
 //! What all tasks share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -22,6 +22,7 @@ use super::record::{Files, Recordings};
 use super::relay::Relays;
 use super::session::Sessions;
 use super::tls::Tls;
+use crate::config::history::History;
 use crate::config::store::Store;
 use crate::hub::registry::Registry;
 
@@ -38,6 +39,8 @@ pub struct Worker {
 pub struct Context {
     /// The configuration in force.
     pub store: Arc<Store>,
+    /// What has become of configurations.
+    pub history: Mutex<History>,
     /// All streams.
     pub registry: Arc<Registry>,
     /// All sessions.
@@ -78,6 +81,13 @@ pub struct Context {
     pub rtmp_connections: Arc<AtomicU64>,
     /// When the process started.
     pub started: Instant,
+}
+
+impl Context {
+    /// What has become of configurations. Not to be held over an `.await`.
+    pub fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Counts open connections and says when there are enough.

@@ -2,6 +2,7 @@
 //!
 //! Peer mistakes are `info`, our failures `error`, what an operator should look at `warn` or graver.
 
+pub mod control;
 pub mod process;
 
 use std::fmt::Display;
@@ -363,9 +364,18 @@ pub fn reloaded(generation: u64, conf: &Path) {
     info!(target: "notice", "configuration {} reloaded, generation {generation}", conf.display());
 }
 
+/// The files hold what is in force already; certificates and logs were opened anew.
+pub fn reloaded_unchanged(generation: u64, conf: &Path) {
+    info!(
+        target: "notice",
+        "configuration {} reloaded, generation {generation} goes on: nothing has changed",
+        conf.display()
+    );
+}
+
 /// Part of a change that needs a restart.
-pub fn reload_needs_restart(what: &str) {
-    warn!("\"{what}\" has changed, the change takes effect after a restart only");
+pub fn reload_needs_restart(directive: &str, place: &str) {
+    warn!("\"{directive}\" has changed, the change takes effect after a restart only, in {place}");
 }
 
 /// What the configuration says is accepted, but probably not meant.

@@ -1,17 +1,25 @@
 //! The server among processes: its pid file, the service manager, and another process that takes over or that it
 //! replaces.
 
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
 use super::Server;
 use super::context::Context;
+use super::control::socket::ControlSocket;
+use super::control::{self, Order};
 use super::event;
 use super::listener::Listeners;
 use super::pid_file::PidFile;
 use super::service::Service;
 use super::upgrade::{Launch, Successor};
+use crate::config::LoadOptions;
 
 /// What a server has to do with other processes.
 pub(super) struct Life {
     pub(super) pid_file: Option<PidFile>,
+    pub(super) control: Option<ControlSocket>,
     pub(super) launch: Launch,
     pub(super) service: Service,
     pub(super) successor: Option<Successor>,
@@ -24,6 +32,17 @@ enum Change {
 }
 
 impl Life {
+    /// Answers on the control socket from now on.
+    pub(super) fn answer(&self, context: &Arc<Context>, load: &LoadOptions, orders: mpsc::Sender<Order>) {
+        let Some(socket) = &self.control else { return };
+        match socket.listener() {
+            Ok(listener) => {
+                tokio::spawn(control::run(context.clone(), load.clone(), listener, orders));
+            }
+            Err(error) => event::control::not_listening(&error.to_string()),
+        }
+    }
+
     /// Tells the service manager that we serve.
     pub(super) fn ready(&self, context: &Context) {
         self.service.ready(&status(context), self.launch.has_predecessor());
@@ -61,6 +80,9 @@ impl Life {
         if let Some(pid_file) = &mut self.pid_file {
             pid_file.step_aside()?;
         }
+        if let Some(Err(error)) = self.control.as_mut().map(ControlSocket::step_aside) {
+            event::control::not_listening(&error);
+        }
         match self.launch.start(sockets) {
             Ok(successor) => {
                 event::process::upgrade_started(self.launch.program(), successor.pid());
@@ -82,6 +104,9 @@ impl Life {
     fn take_pid_file_back(&mut self) {
         if let Some(Err(error)) = self.pid_file.as_mut().map(PidFile::step_back) {
             event::process::pid_file_lost(&error);
+        }
+        if let Some(Err(error)) = self.control.as_mut().map(ControlSocket::step_back) {
+            event::control::not_listening(&error);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Listening sockets: bound before anything else changes, accepted on the control thread, served by workers.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
@@ -27,6 +28,15 @@ pub enum Speaks {
     Rtmp,
     /// HTTP.
     Http,
+}
+
+impl fmt::Display for Speaks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Speaks::Rtmp => "rtmp",
+            Speaks::Http => "http",
+        })
+    }
 }
 
 /// A bound socket that does not accept yet.

@@ -5,6 +5,7 @@
 
 pub mod admission;
 pub mod context;
+pub mod control;
 pub mod delivery;
 pub mod dns;
 mod dynamic;
@@ -28,7 +29,7 @@ pub mod process;
 pub mod reader;
 pub mod record;
 pub mod relay;
-pub mod reload;
+mod reload;
 pub mod rtmp;
 mod service;
 pub mod session;
@@ -41,7 +42,7 @@ pub mod watching;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -51,6 +52,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::admission::StreamEvents;
 use self::context::{Connections, Context, Worker};
+use self::control::socket::ControlSocket;
 use self::delivery::Delivery;
 use self::dns::Dns;
 use self::exec::Execs;
@@ -67,9 +69,9 @@ use self::service::Service;
 use self::session::Sessions;
 use self::tls::Tls;
 use self::upgrade::Launch;
-use crate::conf::render::Style;
 use crate::conf::{ListenAddr, ListenOptions};
 use crate::config::LoadOptions;
+use crate::config::history::{Generation, History};
 use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::limits;
@@ -103,6 +105,7 @@ pub struct Prepared {
     dns: Dns,
     transport: Transport,
     pid_file: Option<PidFile>,
+    control: Option<Result<ControlSocket, String>>,
     inherited: Inherited,
     launch: Launch,
     tls: Tls,
@@ -117,13 +120,27 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let dns = Dns::new(&config);
     let transport = Transport::load(&config, &dns, None).map_err(StartError)?;
     let pid_file = config.pid_path().map(|path| PidFile::claim(&path)).transpose().map_err(StartError)?;
+    let control = control::open(&config).map_err(StartError)?;
     let mut inherited = Inherited::from_env();
     let launch = Launch::current(inherited.replaces())
         .map_err(|error| StartError(format!("getcwd() failed ({})", os_text(&error))))?;
     let tls = Tls::load(&config).map_err(StartError)?;
     let bound = bind_all(listener::wanted(&config).into_iter(), &mut inherited)?;
     let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();
-    Ok(Prepared { config, load, bound, logs, log_files, dns, transport, tls, pid_file, inherited, launch })
+    Ok(Prepared {
+        config,
+        load,
+        bound,
+        logs,
+        log_files,
+        dns,
+        transport,
+        tls,
+        pid_file,
+        control,
+        inherited,
+        launch,
+    })
 }
 
 /// Reads the certificates that a start would read.
@@ -181,11 +198,14 @@ impl Prepared {
             dns,
             transport,
             mut pid_file,
+            control,
             inherited,
             launch,
             tls,
         } = self;
         let log = ErrorLog::install(logs);
+        let control_socket =
+            control.and_then(|bound| bound.inspect_err(|error| event::control::not_listening(error)).ok());
         inherited.close_rest();
         process::apply_limits(&config);
         if let Some(pid_file) = &mut pid_file {
@@ -194,8 +214,14 @@ impl Prepared {
             })?;
         }
         owned.extend(hls::make_directories(&config));
+        owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
         process::drop_privileges(&config, &owned).map_err(StartError)?;
         let workers = config.workers();
+        let history = Mutex::new(History::default());
+        history
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .taken(Generation::new(1, config.sources.clone()));
         let store = Arc::new(Store::new(config));
         let control = Builder::new_current_thread()
             .enable_all()
@@ -208,6 +234,7 @@ impl Prepared {
             let notifier = Notifier::new(Handle::current(), store.clone(), transport);
             let context = Arc::new(Context {
                 store,
+                history,
                 registry: Arc::default(),
                 sessions: Arc::new(Sessions::default()),
                 notifier,
@@ -231,7 +258,7 @@ impl Prepared {
             });
             let listeners = Listeners::default();
             let service = Service::from_env();
-            let life = Life { pid_file, launch, service, successor: None };
+            let life = Life { pid_file, control: control_socket, launch, service, successor: None };
             Server { context, load, log, listeners, life }.serve(bound).await
         })
     }
@@ -307,8 +334,11 @@ impl Server {
         tokio::spawn(dynamic::run(self.context.clone()));
         let (changed, mut changes) = mpsc::channel(1);
         tokio::spawn(watching::run(self.context.clone(), self.load.clone(), changed));
+        let (ordering, mut orders) = mpsc::channel(1);
+        self.life.answer(&self.context, &self.load, ordering);
         self.life.ready(&self.context);
         loop {
+            let confirm_by = self.confirm_by();
             tokio::select! {
                 _ = signals.term.recv() => {
                     event::signal("15 (SIGTERM)", "exiting");
@@ -334,6 +364,8 @@ impl Server {
                     self.reload().await;
                 }
                 Some(()) = changes.recv() => self.reload().await,
+                Some(order) = orders.recv() => self.order(order).await,
+                () = sleep_until(confirm_by) => self.not_confirmed().await,
                 _ = signals.usr1.recv() => {
                     event::signal("10 (SIGUSR1)", "reopening logs");
                     self.reopen();
@@ -404,92 +436,12 @@ impl Server {
             Err((path, error)) => event::reopen_failed(&path, &error),
         }
     }
-
-    /// Prepare, commit, release. Any error leaves everything as it was.
-    async fn reload(&mut self) {
-        self.life.service.reloading();
-        let refused = !self.apply().await;
-        self.life.reload_over(&self.context, refused);
-    }
-
-    /// Says whether the configuration was taken.
-    async fn apply(&mut self) -> bool {
-        let generation = self.context.store.generation();
-        let load = self.load.clone();
-        // Reading and parsing may take a while; callbacks go on in the meantime.
-        let read = tokio::task::spawn_blocking(move || crate::config::load(&load)).await;
-        let prepared = match read {
-            Ok(Ok(config)) => self.prepare_reload(config),
-            Ok(Err(report)) => Err(brief_lines(&report.render(BRIEF))),
-            Err(_) => Err(vec!["reading the configuration failed".to_string()]),
-        };
-        match prepared {
-            Ok(prepared) => {
-                self.commit(prepared);
-                true
-            }
-            Err(lines) => {
-                for line in lines {
-                    event::reload_error(&line);
-                }
-                event::reload_refused(generation);
-                false
-            }
-        }
-    }
-
-    fn prepare_reload(&self, config: Config) -> Result<Reload, Vec<String>> {
-        let wanted = listener::wanted(&config);
-        let missing = wanted.into_iter().filter(|(key, _)| !self.listeners.has(key));
-        let bound = bind_all(missing, &mut Inherited::default()).map_err(|StartError(text)| vec![text])?;
-        let logs = Logs::open(&config.log_specs()).map_err(|(path, error)| {
-            vec![format!("open() \"{}\" failed ({})", path.display(), os_text(&error))]
-        })?;
-        let before = self.context.notifier.transport();
-        let transport =
-            Transport::load(&config, &self.context.dns, Some(&before)).map_err(|text| vec![text])?;
-        let tls = Tls::load(&config).map_err(|text| vec![text])?;
-        Ok(Reload { config, bound, logs, transport, tls })
-    }
-
-    fn commit(&mut self, prepared: Reload) {
-        let Reload { config, bound, logs, transport, tls } = prepared;
-        let before = self.context.store.load();
-        for line in brief_lines(&config.render_warnings(BRIEF)) {
-            event::configuration_warning(&line);
-        }
-        for name in reload::needs_restart(&before, &config) {
-            event::reload_needs_restart(name);
-        }
-        let wanted = listener::wanted(&config);
-        let path = config.paths.conf_file.clone();
-        self.context.dns.apply(&config);
-        let generation = self.context.store.commit(config);
-        self.context.notifier.set_transport(transport);
-        self.context.tls.store(Arc::new(tls));
-        self.log.replace(logs);
-        self.listeners.retain(|key| wanted.contains_key(key));
-        // The sockets are bound and the runtime is ours: registering them cannot fail for want of anything but
-        // memory, and then the log says so.
-        if let Err(StartError(text)) = self.accept(bound) {
-            event::reload_error(&text);
-        }
-        event::reloaded(generation, &path);
-        self.context.notifier.announce(self.context.workers.len());
-    }
 }
 
-struct Reload {
-    config: Config,
-    bound: Sockets,
-    logs: Logs,
-    transport: Transport,
-    tls: Tls,
-}
-
-/// One line per complaint, for the log.
-const BRIEF: Style = Style { colour: false, brief: true };
-
-fn brief_lines(text: &[u8]) -> Vec<String> {
-    String::from_utf8_lossy(text).lines().map(|line| line.trim_start_matches("nginx: ").to_string()).collect()
+/// Waits until then; for ever if there is no such time.
+async fn sleep_until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
 }

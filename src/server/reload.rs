@@ -1,22 +1,338 @@
-//! What a reload cannot change.
+//! Reload: prepare, commit, release. Any error leaves everything as it was.
 
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::control::protocol::{Answer, Request};
+use super::control::{Order, refused};
+use super::inherited::Inherited;
+use super::log::Logs;
+use super::notify::transport::Transport;
+use super::session::{Protocol, Session};
+use super::tls::Tls;
+use super::{Server, Sockets, StartError, bind_all, event, listener, os_text};
+use crate::conf::Sources;
+use crate::conf::render::Style;
+use crate::config::diff::{self, Change, Effect, Who};
+use crate::config::history::Generation;
 use crate::config::model::Config;
+use crate::config::watch::Fingerprint;
+use crate::config::{LoadOptions, load};
 
-/// Directives of class *restart* whose value differs. They keep their value until the next start.
-pub fn needs_restart(before: &Config, after: &Config) -> Vec<&'static str> {
-    let (a, b) = (&before.core, &after.core);
-    let mut names = Vec::new();
-    let mut check = |changed: bool, name: &'static str| {
-        if changed {
-            names.push(name);
+/// Everything that a configuration needs, at hand. Dropping it lets go of it.
+struct Ready {
+    config: Config,
+    fingerprint: Fingerprint,
+    bound: Sockets,
+    logs: Logs,
+    transport: Transport,
+    tls: Tls,
+}
+
+/// Why a configuration is not used.
+struct Refused {
+    /// The texts, if they were read.
+    fingerprint: Option<Fingerprint>,
+    /// A line per complaint, for the log.
+    lines: Vec<String>,
+    /// With excerpts, for people.
+    text: String,
+}
+
+/// What a reload has done, or would do.
+struct Outcome {
+    /// Number of the generation in force afterwards.
+    generation: u64,
+    fingerprint: Fingerprint,
+    /// The texts are those in force already.
+    unchanged: bool,
+    changes: Vec<Change>,
+    /// What the configuration says that is probably not meant, for people.
+    warnings: String,
+}
+
+/// Where a configuration comes from.
+enum From {
+    /// The files.
+    Disk,
+    /// Texts that were in force before.
+    Kept(Box<Generation>),
+}
+
+/// One line per complaint, for the log.
+const BRIEF: Style = Style { colour: false, brief: true };
+
+impl Server {
+    /// Uses the files as they are now; the log tells what came of it.
+    pub(super) async fn reload(&mut self) {
+        // A lone outcome would have no reader.
+        let _ = self.apply(From::Disk, Style { colour: false, brief: false }).await;
+    }
+
+    /// Does what is asked over the control socket.
+    pub(super) async fn order(&mut self, Order { request, reply }: Order) {
+        let plain = Style { colour: false, brief: false };
+        let answer = match request {
+            Request::Reload { confirm_ms, colour } => {
+                event::signal("reload over the control socket", "reconfiguring");
+                let outcome = self.apply(From::Disk, Style { colour, ..plain }).await;
+                let answer = told(outcome, &format!("{}", self.load.conf_name().display()), false);
+                self.ask_to_confirm(confirm_ms, answer)
+            }
+            Request::Plan { colour } => told(
+                self.plan(Style { colour, ..plain }).await,
+                &self.load.conf_name().display().to_string(),
+                true,
+            ),
+            Request::Rollback => self.roll_back(plain).await,
+            Request::Confirm => self.confirm(),
+            // Answered without us.
+            Request::Status | Request::Callbacks | Request::Probe { .. } => refused("not an order"),
+        };
+        // Who asked may have left; what was done is in the log.
+        let _ = reply.send(answer);
+    }
+
+    /// Puts another configuration in force.
+    async fn apply(&mut self, from: From, style: Style) -> Result<Outcome, Refused> {
+        self.life.service.reloading();
+        let done = match self.prepare(&from, style).await {
+            Ok(ready) => Ok(self.commit(ready, from, style).await),
+            Err(refused) => {
+                for line in &refused.lines {
+                    event::reload_error(line);
+                }
+                event::reload_refused(self.context.store.generation());
+                self.context.history().refused(refused.fingerprint, refused.lines.clone());
+                Err(refused)
+            }
+        };
+        self.life.reload_over(&self.context, done.is_err());
+        done
+    }
+
+    /// What a reload would do.
+    async fn plan(&mut self, style: Style) -> Result<Outcome, Refused> {
+        let ready = self.prepare(&From::Disk, style).await?;
+        let unchanged = self.is_in_force(ready.fingerprint);
+        let warnings = text(&ready.config.render_warnings(style));
+        let (fingerprint, generation) = (ready.fingerprint, self.context.store.generation());
+        let before = self.context.store.load();
+        let changes = self.changes(before, Arc::new(ready.config)).await;
+        Ok(Outcome { generation, fingerprint, unchanged, changes, warnings })
+    }
+
+    fn is_in_force(&self, fingerprint: Fingerprint) -> bool {
+        self.context.history().current().is_some_and(|current| current.fingerprint == fingerprint)
+    }
+
+    async fn prepare(&self, from: &From, style: Style) -> Result<Ready, Refused> {
+        let load = self.load.clone();
+        let texts = match from {
+            From::Disk => None,
+            From::Kept(generation) => Some(generation.sources.clone()),
+        };
+        // Reading and parsing may take a while; callbacks go on in the meantime.
+        let reading = tokio::task::spawn_blocking(move || read(&load, texts.as_ref(), style));
+        let (config, fingerprint) = match reading.await {
+            Ok(read) => read?,
+            Err(_) => return Err(Refused::simply(None, "reading the configuration failed".into())),
+        };
+        self.ready(config, fingerprint).map_err(|line| Refused::simply(Some(fingerprint), line))
+    }
+
+    fn ready(&self, config: Config, fingerprint: Fingerprint) -> Result<Ready, String> {
+        let wanted = listener::wanted(&config);
+        let missing = wanted.into_iter().filter(|(key, _)| !self.listeners.has(key));
+        let bound = bind_all(missing, &mut Inherited::default()).map_err(|StartError(text)| text)?;
+        let logs = Logs::open(&config.log_specs())
+            .map_err(|(path, error)| format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))?;
+        let before = self.context.notifier.transport();
+        let transport = Transport::load(&config, &self.context.dns, Some(&before))?;
+        let tls = Tls::load(&config)?;
+        Ok(Ready { config, fingerprint, bound, logs, transport, tls })
+    }
+
+    async fn commit(&mut self, ready: Ready, from: From, style: Style) -> Outcome {
+        let Ready { mut config, fingerprint, bound, logs, transport, tls } = ready;
+        let before = self.context.store.load();
+        let unchanged = self.is_in_force(fingerprint);
+        for line in lines(&config.render_warnings(BRIEF)) {
+            event::configuration_warning(&line);
+        }
+        let warnings = text(&config.render_warnings(style));
+        // Values of class *restart* stay as they are.
+        config.core = before.core.clone();
+        let wanted = listener::wanted(&config);
+        let path = config.paths.conf_file.clone();
+        self.context.notifier.set_transport(transport);
+        self.context.tls.store(Arc::new(tls));
+        self.log.replace(logs);
+        let mut generation = self.context.store.generation();
+        if !unchanged {
+            self.context.dns.apply(&config);
+            generation = self.context.store.commit(config);
+        }
+        self.listeners.retain(|key| wanted.contains_key(key));
+        // The sockets are bound and the runtime is ours: registering them cannot fail for want of anything but
+        // memory, and then the log says so.
+        if let Err(StartError(text)) = self.accept(bound) {
+            event::reload_error(&text);
+        }
+        if unchanged {
+            event::reloaded_unchanged(generation, &path);
+            return Outcome { generation, fingerprint, unchanged, changes: Vec::new(), warnings };
+        }
+        let after = self.context.store.load();
+        {
+            let mut history = self.context.history();
+            history.confirm_within(None);
+            match from {
+                From::Disk => history.taken(Generation::new(generation, after.sources.clone())),
+                From::Kept(kept) => {
+                    let since = jiff::Timestamp::now();
+                    history.rolled_back(Generation { number: Some(generation), since, ..*kept });
+                }
+            }
+        }
+        self.context.notifier.announce(self.context.workers.len());
+        event::reloaded(generation, &path);
+        let changes = self.changes(before, after).await;
+        for change in &changes {
+            match change.effect {
+                Effect::Restart => event::reload_needs_restart(&change.directive, &change.place),
+                _ => event::control::change(change),
+            }
+        }
+        Outcome { generation, fingerprint, unchanged, changes, warnings }
+    }
+
+    async fn changes(&self, before: Arc<Config>, after: Arc<Config>) -> Vec<Change> {
+        let (load, sessions) = (self.load.clone(), self.context.sessions.snapshot());
+        let compare = move || {
+            let sessions: Vec<Who> = sessions.iter().map(|session| who(session)).collect();
+            diff::changes(&load, &before, &after, &sessions)
+        };
+        tokio::task::spawn_blocking(compare).await.unwrap_or_default()
+    }
+
+    async fn roll_back(&mut self, style: Style) -> Answer {
+        let Some(target) = self.context.history().previous().cloned() else {
+            return refused("there is no earlier configuration to go back to");
+        };
+        event::signal("rollback over the control socket", "going back");
+        let since = target.since;
+        let outcome = self.apply(From::Kept(Box::new(target)), style).await;
+        told(outcome, &format!("the configuration of {since}"), false)
+    }
+
+    fn ask_to_confirm(&self, confirm_ms: Option<u64>, answer: Answer) -> Answer {
+        let (Some(time), Answer::Done { mut text }) = (confirm_ms, answer.clone()) else { return answer };
+        let mut history = self.context.history();
+        if history.previous().is_none() {
+            return answer;
+        }
+        let time = Duration::from_millis(time);
+        history.confirm_within(Some(time));
+        text.push_str(&format!(
+            "going back in {}s unless \"pingosd confirm\" comes first\n",
+            time.as_secs_f64()
+        ));
+        Answer::Done { text }
+    }
+
+    fn confirm(&self) -> Answer {
+        let mut history = self.context.history();
+        if history.confirm_by().is_none() {
+            return refused("there is nothing to confirm");
+        }
+        history.confirm_within(None);
+        let text = format!("generation {} is confirmed\n", self.context.store.generation());
+        Answer::Done { text }
+    }
+
+    /// Goes back: nobody has confirmed in time.
+    pub(super) async fn not_confirmed(&mut self) {
+        self.context.history().confirm_within(None);
+        event::control::not_confirmed();
+        // What came of it is in the log.
+        drop(self.roll_back(Style { colour: false, brief: false }).await);
+    }
+
+    /// When the server goes back by itself.
+    pub(super) fn confirm_by(&self) -> Option<Instant> {
+        self.context.history().confirm_by()
+    }
+}
+
+impl Refused {
+    fn simply(fingerprint: Option<Fingerprint>, line: String) -> Refused {
+        let text = format!("nginx: [emerg] {line}\n");
+        Refused { fingerprint, lines: vec![line], text }
+    }
+}
+
+fn read(load: &LoadOptions, texts: Option<&Sources>, style: Style) -> Result<(Config, Fingerprint), Refused> {
+    let read = match texts {
+        Some(texts) => load::load_texts(load, texts),
+        None => crate::config::load(load),
+    };
+    match read {
+        Ok(config) => {
+            let fingerprint = Fingerprint::of(&config.sources);
+            Ok((config, fingerprint))
+        }
+        Err(report) => Err(Refused {
+            fingerprint: Some(Fingerprint::of(&report.sources)),
+            lines: lines(&report.render(BRIEF)),
+            text: text(&report.render(style)),
+        }),
+    }
+}
+
+/// What the configuration knows a session by.
+fn who(session: &Session) -> Who {
+    let is_client = session.protocol == Protocol::Rtmp;
+    Who {
+        serverid: session.identity.serverid.to_vec(),
+        app: session.identity.app.to_vec(),
+        port: if is_client { session.peer.local_port } else { 0 },
+    }
+}
+
+/// The outcome for people.
+fn told(outcome: Result<Outcome, Refused>, what: &str, planned: bool) -> Answer {
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(refused) => {
+            let verdict = "nothing has changed, the configuration in force goes on";
+            return Answer::Refused { text: format!("{}{verdict}", refused.text) };
         }
     };
-    check(a.user != b.user, "user");
-    check(a.daemon != b.daemon, "daemon");
-    check(a.worker_processes != b.worker_processes, "worker_processes");
-    check(a.worker_rlimit_nofile != b.worker_rlimit_nofile, "worker_rlimit_nofile");
-    check(a.worker_rlimit_core != b.worker_rlimit_core, "worker_rlimit_core");
-    check(a.working_directory != b.working_directory, "working_directory");
-    check(a.pid != b.pid, "pid");
-    names
+    let Outcome { generation, fingerprint, unchanged, changes, mut warnings } = outcome;
+    let hash: String = fingerprint.to_string().chars().take(12).collect();
+    let head = match (unchanged, planned) {
+        (true, true) => format!("{what} holds what is in force: a reload would change nothing\n"),
+        (true, false) => {
+            format!("{what} holds what is in force, generation {generation}: nothing has changed\n")
+        }
+        (false, true) => format!("a reload would change, to {hash}:\n"),
+        (false, false) => format!("{what} is in force, generation {generation}, {hash}:\n"),
+    };
+    warnings.push_str(&head);
+    for change in &changes {
+        warnings.push_str(&format!("  {change}\n"));
+    }
+    if !unchanged && changes.is_empty() {
+        warnings.push_str("  no directive differs\n");
+    }
+    Answer::Done { text: warnings }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn lines(bytes: &[u8]) -> Vec<String> {
+    text(bytes).lines().map(|line| line.trim_start_matches("nginx: ").to_owned()).collect()
 }

@@ -44,6 +44,8 @@ pub async fn run(context: Arc<Context>, load: LoadOptions, changed: mpsc::Sender
         let Ok(Sight { footprint, in_force, watch, poll }) = seen else { return };
         if footprint.fingerprint == in_force {
             tried = None;
+        } else if context.history().is_set_aside(footprint.fingerprint) {
+            tried = Some(footprint.fingerprint);
         } else if tried.replace(footprint.fingerprint) != Some(footprint.fingerprint) {
             event::process::configuration_changed();
             if changed.send(()).await.is_err() {

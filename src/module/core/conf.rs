@@ -1,5 +1,6 @@
 //! Directives outside every block.
 
+use super::control_socket::ControlSocket;
 use super::load::{Affinity, LoadModule};
 use super::log::ErrorLog;
 use super::process::{EnvVar, Priority, UserGroup, WorkerProcesses};
@@ -36,6 +37,10 @@ directives! {
             "working_directory" => working_directory: Option<RawPath>, in MAIN;
             /// File that holds the process id.
             "pid" => pid: PrefixPath = "logs/nginx.pid", in MAIN;
+            /// Socket for commands such as `pingosd status` and for `-s reload`, which waits for the outcome. `on`
+            /// is the name of the pid file with `.sock` in place of `.pid`. Only root and the server's own user
+            /// may use it.
+            "control_socket" => control_socket: ControlSocket = "on", in MAIN;
         }
     }
     live as Current {

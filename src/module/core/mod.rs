@@ -1,6 +1,7 @@
 //! The process: user, workers, files, logs.
 
 pub mod conf;
+pub mod control_socket;
 pub mod load;
 pub mod log;
 pub mod process;

@@ -1,0 +1,390 @@
+//! What differs between two configurations: each directive with its place, both values, and how the table says
+//! that the change takes effect.
+//!
+//! What was written is compared, not what it means, so that every line of the report is a line of a file: a
+//! change at one level is told once, not for each of the thousand applications below it.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::load::read_texts;
+use super::{Config, LoadOptions};
+use crate::conf::context::{APPLICATION, RTMP_SERVER};
+use crate::conf::outline::{Outline, Said, Section, spelled};
+use crate::conf::parser::Reading;
+use crate::conf::tree::{Body, Word};
+use crate::conf::{Class, Inherit, Row, context};
+use crate::modules::REGISTRY;
+
+/// One difference.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// The directive; for a block, its first word.
+    pub directive: String,
+    /// The block it stands in; empty outside of every block.
+    pub scope: String,
+    /// File and line: of the new text, of the old one where it is gone.
+    pub place: String,
+    /// The old value, if there was one; several lines' are separated by `; `.
+    pub old: Option<String>,
+    /// The new value, if there is one.
+    pub new: Option<String>,
+    /// When it takes effect.
+    pub effect: Effect,
+    /// Running sessions that it concerns.
+    pub sessions: usize,
+}
+
+/// When a change takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// At the next use, also for running sessions.
+    Live,
+    /// For new sessions; running ones keep the old value.
+    Session,
+    /// After a restart; the old value is kept until then.
+    Restart,
+    /// Never: the directive does nothing here.
+    None,
+}
+
+/// What is known of a running session, to tell which changes concern it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Who {
+    /// `serverid` of its virtual server.
+    pub serverid: Vec<u8>,
+    /// Its application.
+    pub app: Vec<u8>,
+    /// The port it came to; 0 if unknown, or not one of RTMP.
+    pub port: u16,
+}
+
+impl Effect {
+    fn of(row: Option<&Row>) -> Effect {
+        match row {
+            Some(row) if row.inert => Effect::None,
+            Some(row) => match row.class {
+                Class::Live => Effect::Live,
+                // A block is met by who comes to it.
+                Class::Session | Class::Block => Effect::Session,
+                Class::Restart => Effect::Restart,
+                Class::Later | Class::Needless => Effect::None,
+            },
+            None => Effect::None,
+        }
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.directive)?;
+        match (&self.old, &self.new) {
+            (Some(old), Some(new)) => write!(f, " {old} -> {new}")?,
+            (None, Some(new)) => write!(f, " added: {new}")?,
+            (Some(old), None) => write!(f, " removed: {old}")?,
+            (None, None) => {}
+        }
+        if !self.scope.is_empty() {
+            write!(f, " [{}]", self.scope)?;
+        }
+        let many =
+            |count: usize| if count == 1 { "1 session".to_owned() } else { format!("{count} sessions") };
+        match self.effect {
+            Effect::Live => write!(f, " (live, {})", many(self.sessions)),
+            Effect::Session => write!(f, " (new sessions; {} as before)", many(self.sessions)),
+            Effect::Restart => write!(f, " (after a restart; the old value is kept)"),
+            Effect::None => write!(f, " (no effect)"),
+        }
+    }
+}
+
+/// Everything that differs, in the order of the new text; what is gone follows in the order of the old.
+pub fn changes(options: &LoadOptions, old: &Config, new: &Config, sessions: &[Who]) -> Vec<Change> {
+    let (before, _) = read_texts(options, &old.sources);
+    let (after, _) = read_texts(options, &new.sources);
+    let (before, after) = (Side::new(&before), Side::new(&after));
+    let crowd = [before.crowd(sessions), after.crowd(sessions)];
+    let mut difference = Difference { old: &before, new: &after, crowd, found: Vec::new() };
+    difference.sections(0, 0);
+    difference.found
+}
+
+/// One of the two configurations.
+struct Side<'r> {
+    reading: &'r Reading,
+    outline: Outline<'r>,
+}
+
+impl<'r> Side<'r> {
+    fn new(reading: &'r Reading) -> Side<'r> {
+        Side { reading, outline: Outline::new(&reading.tree, &REGISTRY) }
+    }
+
+    /// How many sessions there are in each application's block.
+    fn crowd(&self, sessions: &[Who]) -> HashMap<usize, usize> {
+        let mut counts: HashMap<&Who, usize> = HashMap::new();
+        for who in sessions {
+            *counts.entry(who).or_default() += 1;
+        }
+        let mut crowd = HashMap::new();
+        for (who, count) in counts {
+            if let Some(block) = self.application(who) {
+                *crowd.entry(block).or_default() += count;
+            }
+        }
+        crowd
+    }
+
+    fn application(&self, who: &Who) -> Option<usize> {
+        let sections = &self.outline.sections;
+        let servers = || self.outline.of(RTMP_SERVER).filter(|server| self.has_id(*server, &who.serverid));
+        let find = |server: usize, name: &[u8]| {
+            let mut inner = sections[server].inner.iter();
+            inner
+                .find(|at| {
+                    let section = &sections[**at];
+                    section.context == APPLICATION
+                        && section.words().first().is_some_and(|word| &word.bytes[..] == name)
+                })
+                .copied()
+        };
+        let app = |server: usize| find(server, &who.app).or_else(|| find(server, b"*"));
+        let there = servers().filter(|server| self.listens(*server, who.port)).find_map(app);
+        there.or_else(|| servers().find_map(app))
+    }
+
+    fn has_id(&self, server: usize, id: &[u8]) -> bool {
+        let said = self.outline.nearest(server, "serverid").and_then(|said| said.words().first());
+        said.map_or(id == b"default", |word| &word.bytes[..] == id)
+    }
+
+    fn listens(&self, server: usize, port: u16) -> bool {
+        let port = port.to_string();
+        let ends = |word: &Word| word.bytes.rsplit(|b| *b == b':').next() == Some(port.as_bytes());
+        self.outline.own(server, "listen").any(|said| said.words().first().is_some_and(ends))
+    }
+
+    /// How a block is called in the report, with what is around it.
+    fn scope(&self, section: usize) -> String {
+        let outline = &self.outline;
+        let around: Vec<usize> = outline.around(section).filter(|at| *at != 0).collect();
+        let names: Vec<String> = around.iter().rev().map(|at| self.name(&outline.sections[*at])).collect();
+        names.join(" > ")
+    }
+
+    fn name(&self, section: &Section<'_>) -> String {
+        let Some(head) = section.head.and_then(|head| head.words().first()) else { return String::new() };
+        let kind = head.text();
+        let words = match section.words() {
+            [] => identity(&self.outline, section).first().cloned().unwrap_or_default(),
+            words => spelled(words),
+        };
+        if words.is_empty() { kind.to_string() } else { format!("{kind} {words}") }
+    }
+
+    fn place(&self, said: &Said<'_>) -> String {
+        self.reading.sources.pos(said.name().span).to_string()
+    }
+}
+
+/// What tells blocks without words apart: their addresses and names.
+fn identity(outline: &Outline<'_>, section: &Section<'_>) -> Vec<String> {
+    let said = section.said.iter().map(|at| &outline.statements[*at]);
+    said.filter(|said| said.is("listen") || said.is("server_name"))
+        .map(|said| spelled(said.words()))
+        .collect()
+}
+
+struct Difference<'d, 'r> {
+    old: &'d Side<'r>,
+    new: &'d Side<'r>,
+    /// Sessions by the application's block, in the old and in the new outline.
+    crowd: [HashMap<usize, usize>; 2],
+    found: Vec<Change>,
+}
+
+/// The lines of one directive in one block.
+struct Lines<'o, 'r> {
+    /// The row's name; aliases such as `deny` count as the same directive, since their order matters.
+    name: String,
+    row: Option<&'static Row>,
+    first: &'o Said<'r>,
+    /// The name as written, and the words.
+    values: Vec<(String, String)>,
+}
+
+/// The lines of one directive as the report shows them: the name that they share, and the rest.
+fn shown(name: &str, lines: &[&[(String, String)]]) -> (String, Vec<String>) {
+    let mut written = lines.iter().flat_map(|lines| lines.iter()).map(|(written, _)| written);
+    let first = written.next().map_or(name, |first| first);
+    let alike = written.all(|other| other == first);
+    let values = lines.iter().map(|lines| {
+        let words = lines.iter().map(|(written, words)| match alike {
+            true => words.clone(),
+            false => format!("{written} {words}"),
+        });
+        words.collect::<Vec<_>>().join("; ")
+    });
+    (if alike { first } else { name }.to_owned(), values.collect())
+}
+
+impl Difference<'_, '_> {
+    fn sections(&mut self, old: usize, new: usize) {
+        self.statements(old, new);
+        let pairs = self.pair(old, new);
+        for (old, new) in pairs {
+            match (old, new) {
+                (Some(old), Some(new)) => self.sections(old, new),
+                (None, Some(new)) => self.block(new, true),
+                (Some(old), None) => self.block(old, false),
+                (None, None) => {}
+            }
+        }
+    }
+
+    fn statements(&mut self, old: usize, new: usize) {
+        let mut before = lines(&self.old.outline, old);
+        for after in lines(&self.new.outline, new) {
+            let at = before.iter().position(|lines| lines.name == after.name);
+            let was = at.map(|at| before.remove(at).values);
+            if was.as_ref() == Some(&after.values) {
+                continue;
+            }
+            let (directive, mut values) = match &was {
+                Some(was) => shown(&after.name, &[was, &after.values]),
+                None => shown(&after.name, &[&after.values]),
+            };
+            let is = values.pop();
+            self.found.push(Change {
+                directive,
+                scope: self.new.scope(new),
+                place: self.new.place(after.first),
+                old: values.pop(),
+                new: is,
+                effect: Effect::of(after.row),
+                sessions: self.concerned(1, new, after.row),
+            });
+        }
+        for gone in before {
+            let (directive, mut values) = shown(&gone.name, &[&gone.values]);
+            self.found.push(Change {
+                directive,
+                scope: self.old.scope(old),
+                place: self.old.place(gone.first),
+                old: values.pop(),
+                new: None,
+                effect: Effect::of(gone.row),
+                sessions: self.concerned(1, new, gone.row),
+            });
+        }
+    }
+
+    /// A whole block has come or gone.
+    fn block(&mut self, section: usize, added: bool) {
+        let (side, which) = if added { (self.new, 1) } else { (self.old, 0) };
+        let block = &side.outline.sections[section];
+        let Some(words) = block.head.map(|head| head.words()).filter(|words| !words.is_empty()) else {
+            return;
+        };
+        let statements = block.said.len();
+        let name = side.name(block);
+        let (directive, rest) = name.split_once(' ').unwrap_or((&name, ""));
+        let value = format!("{rest} {{ {statements} directives }}").trim().to_owned();
+        let parent = block.parent.unwrap_or_default();
+        let (old, new) = if added { (None, Some(value)) } else { (Some(value), None) };
+        let sessions = self.concerned(which, section, None);
+        let http = side.outline.around(section).any(|at| side.outline.sections[at].context == context::HTTP);
+        self.found.push(Change {
+            directive: directive.to_owned(),
+            scope: side.scope(parent),
+            place: side.reading.sources.pos(words[0].span).to_string(),
+            old,
+            new,
+            effect: if http { Effect::Live } else { Effect::Session },
+            sessions,
+        });
+    }
+
+    /// Sessions below a block for which nothing nearer says the same directive.
+    fn concerned(&self, which: usize, section: usize, row: Option<&'static Row>) -> usize {
+        let outline = if which == 0 { &self.old.outline } else { &self.new.outline };
+        let hidden = |at: usize| {
+            at != section
+                && row.is_some_and(|row| {
+                    row.inherit == Inherit::Nearest && outline.own(at, row.name()).next().is_some()
+                })
+        };
+        let below = |application: usize| {
+            let mut way = outline.around(application).take_while(|at| !hidden(*at));
+            way.any(|at| at == section)
+        };
+        self.crowd[which].iter().filter(|(block, _)| below(**block)).map(|(_, count)| count).sum()
+    }
+
+    /// The blocks of two blocks that mean the same, and those without a counterpart.
+    fn pair(&self, old: usize, new: usize) -> Vec<(Option<usize>, Option<usize>)> {
+        let mut waiting: HashMap<(u32, Vec<String>), Vec<usize>> = HashMap::new();
+        let olds = &self.old.outline.sections[old].inner;
+        for at in olds.iter().rev() {
+            waiting.entry(key(&self.old.outline, *at)).or_default().push(*at);
+        }
+        let news = &self.new.outline.sections[new].inner;
+        let mut pairs: Vec<(Option<usize>, Option<usize>)> = news
+            .iter()
+            .map(|at| (waiting.get_mut(&key(&self.new.outline, *at)).and_then(Vec::pop), Some(*at)))
+            .collect();
+        let mut left: Vec<usize> = waiting.into_values().flatten().collect();
+        left.sort_unstable();
+        // A server whose addresses have changed is still the same server where it stands alone.
+        for (was, is) in &mut pairs {
+            let (None, Some(is)) = (&was, &is) else { continue };
+            let alike = |at: &usize| {
+                let (old, new) = (&self.old.outline.sections[*at], &self.new.outline.sections[*is]);
+                old.context == new.context && old.words().is_empty() && new.words().is_empty()
+            };
+            if let Some(position) = left.iter().position(alike) {
+                *was = Some(left.remove(position));
+            }
+        }
+        pairs.extend(left.into_iter().map(|gone| (Some(gone), None)));
+        pairs
+    }
+}
+
+fn key(outline: &Outline<'_>, section: usize) -> (u32, Vec<String>) {
+    let section = &outline.sections[section];
+    let words = match section.words() {
+        [] => identity(outline, section),
+        words => vec![spelled(words)],
+    };
+    (section.context, words)
+}
+
+/// What a block says, the lines of one directive together.
+fn lines<'o, 'r>(outline: &'o Outline<'r>, section: usize) -> Vec<Lines<'o, 'r>> {
+    let mut found: Vec<Lines<'o, 'r>> = Vec::new();
+    for said in outline.said(section) {
+        let name = said.row().map_or_else(|| said.name().text().to_string(), |row| row.name().to_owned());
+        let value = (said.name().text().to_string(), value(said));
+        match found.iter_mut().find(|lines| lines.name == name) {
+            Some(lines) => lines.values.push(value),
+            None => found.push(Lines { name, row: said.row(), first: said, values: vec![value] }),
+        }
+    }
+    found
+}
+
+fn value(said: &Said<'_>) -> String {
+    let words = spelled(said.words());
+    if !said.node.opens_block() {
+        return words;
+    }
+    format!("{words} {{ {}}}", body(said.node.body())).trim_start().to_owned()
+}
+
+fn body(statements: Body<'_>) -> String {
+    statements.map(|node| format!("{}; ", spelled(node.words()))).collect()
+}

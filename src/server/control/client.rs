@@ -1,0 +1,44 @@
+//! The other side of the control socket: one request, one answer.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+
+use super::protocol::{Answer, Request};
+use super::socket;
+use crate::limits;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum NoAnswer {
+    /// Nobody listens there, or we may not ask.
+    Unreachable(io::Error),
+    /// It broke off, or is not understood.
+    Broken(String),
+}
+
+/// Asks the server whose control socket that is.
+///
+/// # Errors
+///
+/// There is none, or it gives no answer within [`limits::CONTROL_PATIENCE`].
+pub fn ask(path: &Path, request: &Request) -> Result<Answer, NoAnswer> {
+    let mut stream = socket::connect(path).map_err(NoAnswer::Unreachable)?;
+    let broken = |error: io::Error| {
+        let timed_out = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
+        NoAnswer::Broken(match timed_out {
+            true => format!("the server gave no answer within {}s", limits::CONTROL_PATIENCE.as_secs()),
+            false => error.to_string(),
+        })
+    };
+    stream.set_read_timeout(Some(limits::CONTROL_PATIENCE)).map_err(broken)?;
+    stream.set_write_timeout(Some(limits::CONTROL_PATIENCE)).map_err(broken)?;
+    let mut line = serde_json::to_vec(request).map_err(|error| NoAnswer::Broken(error.to_string()))?;
+    line.push(b'\n');
+    stream.write_all(&line).map_err(broken)?;
+    let mut answer = Vec::new();
+    BufReader::new(stream.take(limits::CONTROL_ANSWER)).read_until(b'\n', &mut answer).map_err(broken)?;
+    if answer.is_empty() {
+        return Err(NoAnswer::Broken("the server has closed the connection".into()));
+    }
+    serde_json::from_slice(&answer).map_err(|error| NoAnswer::Broken(error.to_string()))
+}

@@ -1,0 +1,166 @@
+//! The control socket: how commands reach the running server.
+
+pub mod client;
+pub mod probe;
+pub mod protocol;
+pub mod socket;
+mod status;
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
+
+use self::protocol::{Answer, Request};
+use self::socket::ControlSocket;
+use super::context::Context;
+use super::event;
+use crate::config::{Config, LoadOptions};
+use crate::limits;
+use crate::module::core::control_socket::ControlSocket as Wanted;
+
+/// A request that changes the server, and where its answer goes.
+pub struct Order {
+    /// What is asked.
+    pub request: Request,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Answer>,
+}
+
+/// Makes the socket that the configuration wants. Where the configuration does not name one, the inner error is to be
+/// logged, and the server does without.
+///
+/// # Errors
+///
+/// Why the socket that is named cannot be made.
+pub fn open(config: &Config) -> Result<Option<Result<ControlSocket, String>>, String> {
+    let Some(path) = config.control_path() else { return Ok(None) };
+    let bound = ControlSocket::bind(&path);
+    match config.core.control_socket {
+        Wanted::Path(_) => bound.map(Ok).map(Some),
+        Wanted::On | Wanted::Off => Ok(Some(bound)),
+    }
+}
+
+/// What answering takes.
+struct Desk {
+    context: Arc<Context>,
+    load: LoadOptions,
+    orders: mpsc::Sender<Order>,
+}
+
+/// Answers on a control socket for as long as the server runs. What only looks is answered here, the rest goes
+/// through `orders`, one at a time.
+pub async fn run(
+    context: Arc<Context>,
+    load: LoadOptions,
+    listener: std::os::unix::net::UnixListener,
+    orders: mpsc::Sender<Order>,
+) {
+    let listener = match UnixListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return event::control::not_listening(&error.to_string()),
+    };
+    let desk = Arc::new(Desk { context, load, orders });
+    let places = Arc::new(Semaphore::new(limits::CONTROL_CONNECTIONS));
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let (desk, place) = (desk.clone(), places.clone().try_acquire_owned());
+                tokio::spawn(async move {
+                    let place = place.ok();
+                    // Who leaves before the answer does not want it.
+                    let _ = desk.serve(stream, place.is_some()).await;
+                });
+            }
+            Err(error) => {
+                event::control::not_listening(&error.to_string());
+                tokio::time::sleep(limits::CONTROL_IDLE).await;
+            }
+        }
+    }
+}
+
+impl Desk {
+    async fn serve(&self, mut stream: UnixStream, is_free: bool) -> io::Result<()> {
+        let user = stream.peer_cred()?.uid();
+        if user != 0 && user != nix::unistd::geteuid().as_raw() {
+            event::control::stranger(user);
+            return tell(
+                &mut stream,
+                &refused("only root and the server's own user may use the control socket"),
+            )
+            .await;
+        }
+        if !is_free {
+            return tell(&mut stream, &refused("too many commands at once")).await;
+        }
+        let (reader, mut writer) = stream.split();
+        let mut reader = BufReader::new(reader);
+        loop {
+            let mut line = Vec::new();
+            let mut bounded = (&mut reader).take(limits::CONTROL_REQUEST);
+            let length = timeout(limits::CONTROL_IDLE, bounded.read_until(b'\n', &mut line)).await??;
+            if length == 0 {
+                return Ok(());
+            }
+            let answer = match line.last() {
+                Some(b'\n') => match serde_json::from_slice(&line) {
+                    Ok(request) => self.answer(request).await,
+                    Err(error) => refused(&format!("the request is not understood ({error})")),
+                },
+                _ => {
+                    // What follows would be taken for the next request.
+                    return tell(&mut writer, &refused("the request is too long")).await;
+                }
+            };
+            tell(&mut writer, &answer).await?;
+        }
+    }
+
+    async fn answer(&self, request: Request) -> Answer {
+        match request {
+            Request::Status => Answer::Status(Box::new(status::of(&self.context, &self.load).await)),
+            Request::Callbacks => Answer::Callbacks(Box::new(self.context.notifier.snapshot())),
+            Request::Probe { place } => {
+                let (config, transport) = (self.context.store.load(), self.context.notifier.transport());
+                match probe::run(&config, &transport, &place).await {
+                    Ok(text) => Answer::Done { text },
+                    Err(text) => Answer::Refused { text },
+                }
+            }
+            request => self.order(request).await,
+        }
+    }
+
+    async fn order(&self, request: Request) -> Answer {
+        if *self.context.draining.borrow() || *self.context.shutdown.borrow() {
+            return refused("the server is shutting down");
+        }
+        let (reply, answer) = oneshot::channel();
+        // The one that shuts down lets go of what is still asked.
+        let stopping = "the server is shutting down";
+        if self.orders.send(Order { request, reply }).await.is_err() {
+            return refused(stopping);
+        }
+        let mut draining = self.context.draining.subscribe();
+        tokio::select! {
+            answer = answer => answer.unwrap_or_else(|_| refused(stopping)),
+            _ = draining.wait_for(|draining| *draining) => refused(stopping),
+        }
+    }
+}
+
+/// Nothing was done.
+pub fn refused(text: &str) -> Answer {
+    Answer::Refused { text: text.to_owned() }
+}
+
+async fn tell(to: &mut (impl AsyncWriteExt + Unpin), answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    timeout(limits::CONTROL_IDLE, to.write_all(&line)).await?
+}

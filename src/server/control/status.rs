@@ -1,0 +1,68 @@
+//! How the server is.
+
+use std::time::Instant;
+
+use super::protocol::{Configuration, OnDisk, Refusal, SessionCounts, Status};
+use crate::config::LoadOptions;
+use crate::config::load::read;
+use crate::config::watch::Fingerprint;
+use crate::server::context::Context;
+use crate::server::listener;
+use crate::server::session::Role;
+
+/// The status at this moment. Reads the files of the configuration, on a thread that may wait.
+pub async fn of(context: &Context, load: &LoadOptions) -> Status {
+    let options = load.clone();
+    let look = move || Fingerprint::of(&read(&options).0.sources);
+    let on_disk = tokio::task::spawn_blocking(look).await.ok();
+    let config = context.store.load();
+    let mut sessions = SessionCounts::default();
+    for session in context.sessions.snapshot() {
+        match session.role {
+            Role::Publisher => sessions.publishers += 1,
+            Role::Player => sessions.players += 1,
+        }
+    }
+    let mut listeners: Vec<String> =
+        listener::wanted(&config).into_keys().map(|(speaks, addr)| format!("{speaks} {addr}")).collect();
+    listeners.sort();
+    let callbacks = context.notifier.snapshot();
+    Status {
+        version: env!("CARGO_PKG_VERSION").into(),
+        pid: std::process::id(),
+        uptime_seconds: context.started.elapsed().as_secs(),
+        draining: *context.draining.borrow(),
+        configuration: configuration(context, load, on_disk),
+        listeners,
+        streams: context.registry.list().len(),
+        sessions,
+        connections: context.connections.count(),
+        connections_limit: config.connection_limit(),
+        accepted_total: context.sessions.accepted_total(),
+        done_waiting: callbacks.done_waiting,
+        done_lost_total: callbacks.done_lost_total,
+    }
+}
+
+fn configuration(context: &Context, load: &LoadOptions, found: Option<Fingerprint>) -> Configuration {
+    let history = context.history();
+    let current = history.current();
+    let in_force = current.map(|generation| generation.fingerprint);
+    let refusal = history.refusal();
+    let on_disk = match found {
+        Some(found) if Some(found) == in_force => OnDisk::Same,
+        Some(found) if refusal.is_some_and(|refusal| refusal.fingerprint == Some(found)) => OnDisk::Rejected,
+        _ => OnDisk::Newer,
+    };
+    let left = history.confirm_by().map(|by| by.saturating_duration_since(Instant::now()).as_secs());
+    Configuration {
+        file: load.conf_name().display().to_string(),
+        generation: context.store.generation(),
+        hash: in_force.map(|hash| hash.to_string()).unwrap_or_default(),
+        since: current.map(|generation| generation.since.to_string()).unwrap_or_default(),
+        on_disk,
+        refused: refusal
+            .map(|refusal| Refusal { at: refusal.at.to_string(), reasons: refusal.reasons.clone() }),
+        confirm_seconds_left: left,
+    }
+}

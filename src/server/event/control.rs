@@ -1,0 +1,25 @@
+//! What happens to the control socket and the generations of the configuration.
+
+use std::fmt::Display;
+
+use tracing::{info, warn};
+
+/// Commands cannot reach the server.
+pub fn not_listening(error: &str) {
+    warn!("control socket: {error}");
+}
+
+/// Somebody who may not.
+pub fn stranger(user: u32) {
+    warn!("control socket: refused user {user}");
+}
+
+/// What a reload has changed, one line of it.
+pub fn change(line: &dyn Display) {
+    info!(target: "notice", "reload: {line}");
+}
+
+/// A reload that had to be confirmed was not.
+pub fn not_confirmed() {
+    warn!("the reload was not confirmed in time, going back");
+}
