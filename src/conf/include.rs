@@ -1,7 +1,8 @@
 //! The parser's files: the main one, included ones, and texts that are no files.
 
-use std::fs::{File, Metadata};
+use std::fs::{Metadata, OpenOptions};
 use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -155,8 +156,15 @@ pub fn read_file(path: &Path) -> Result<Bytes, BString> {
         let name = path.as_os_str().as_encoded_bytes();
         sentence(&[call.as_bytes(), b" \"", name, b"\" failed ", system_error(error).as_bytes()])
     };
-    let file = File::open(path).map_err(|e| failed("open()", &e))?;
-    let size = file.metadata().as_ref().map_or(0, Metadata::len);
+    // Opening a FIFO would wait for somebody who writes to it, maybe for ever.
+    let nonblocking = nix::fcntl::OFlag::O_NONBLOCK.bits();
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
+    let file = file.map_err(|e| failed("open()", &e))?;
+    let metadata = file.metadata();
+    if metadata.as_ref().is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        return Err(failed("pread()", &io::Error::from_raw_os_error(nix::errno::Errno::ESPIPE as i32)));
+    }
+    let size = metadata.as_ref().map_or(0, Metadata::len);
     if size > MAX_FILE_BYTES {
         return Err(too_large(path));
     }
