@@ -70,21 +70,7 @@ impl Entered {
     /// Waits for the verdict.
     pub async fn admit(&mut self) -> Result<(), Refused> {
         if let Some(event) = &mut self.event {
-            let answer = event.answer().await;
-            let (verdict, decision) = match answer {
-                Answer::Failed(_) | Answer::TimedOut if self.view.current().notify.ignore_invalid => {
-                    (Ok(()), Decision::AllowUnanswered)
-                }
-                _ if !event.hook().enforce.start || answer.is_success() => (Ok(()), Decision::Allow),
-                Answer::Status(_) => (Err(Reason::NotifyRefused), Decision::Refuse),
-                Answer::Failed(_) | Answer::TimedOut => (Err(Reason::NotifyErr), Decision::Refuse),
-            };
-            event.decided(decision);
-            if let Err(reason) = verdict {
-                event::start_refused(&self.session, event.hook(), &answer);
-                return Err(Refused(reason));
-            }
-            event.keep();
+            verdict(event, &self.view, &self.session).await?;
         }
         let action = match self.session.role {
             Role::Publisher => Action::Publish,
@@ -121,6 +107,25 @@ impl Entered {
     pub fn session(&self) -> &Arc<Session> {
         &self.session
     }
+}
+
+/// Waits for the answer to `start`; updates follow where it lets `session` in.
+pub async fn verdict(event: &mut Event, view: &AppView, session: &Session) -> Result<(), Refused> {
+    let answer = event.answer().await;
+    let (verdict, decision) = match answer {
+        Answer::Failed(_) | Answer::TimedOut if view.current().notify.ignore_invalid => {
+            (Ok(()), Decision::AllowUnanswered)
+        }
+        _ if !event.hook().enforce.start || answer.is_success() => (Ok(()), Decision::Allow),
+        Answer::Status(_) => (Err(Refused(Reason::NotifyRefused)), Decision::Refuse),
+        Answer::Failed(_) | Answer::TimedOut => (Err(Refused(Reason::NotifyErr)), Decision::Refuse),
+    };
+    event.decided(decision);
+    match verdict {
+        Ok(()) => event.keep(),
+        Err(_) => event::start_refused(session, event.hook(), &answer),
+    }
+    verdict
 }
 
 impl Drop for Entered {

@@ -144,6 +144,9 @@ fn stage(session: &Session) -> &'static [u8] {
     if reached(&moments.close_stream) {
         return b"close_stream";
     }
+    if reached(&moments.connect) && !reached(&moments.ptime) {
+        return b"connect";
+    }
     let media = reached(&moments.first_audio) || reached(&moments.first_video);
     if session.protocol == Protocol::Rtmp && session.role == Role::Publisher && media {
         return b"audio_video";

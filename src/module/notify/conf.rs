@@ -28,8 +28,9 @@ directives! {
         "ignore_invalid_notify" => ignore_invalid: Flag = "off", in RTMP_ALL;
         /// How long an end (`stage=done`) is told again while the callback server is away; 0 tells it once.
         "notify_done_retry" => done_retry: Msec = "30s", in RTMP_ALL;
-        /// Asked when a client connects.
-        "on_connect" | "oclp_connect" => on_connect: Option<Arc<Hook>>, in RTMP_SERVER, no effect yet;
+        /// Asked when an RTMP client connects; anything but a 2xx answer refuses it. The original accepts the line and
+        /// never asks.
+        "on_connect" | "oclp_connect" => on_connect: Option<Arc<Hook>>, in RTMP_SERVER;
         /// Asked when a client starts playing; anything but a 2xx answer refuses it.
         "on_play" | "oclp_play" => on_play: Option<Arc<Hook>>, in APPLICATION;
         /// Asked when a client starts publishing; anything but a 2xx answer refuses it.

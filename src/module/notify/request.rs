@@ -3,6 +3,8 @@
 /// Which event a callback is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
+    /// An RTMP connection.
+    Connect,
     /// A player.
     Play,
     /// A publisher.
@@ -23,6 +25,7 @@ impl Call {
     /// The word in `call=`.
     pub fn name(self) -> &'static str {
         match self {
+            Call::Connect => "connect",
             Call::Play => "play",
             Call::Publish => "publish",
             Call::Stream => "stream",

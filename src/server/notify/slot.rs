@@ -9,6 +9,8 @@ use crate::module::notify::request::Call;
 /// Which hook of an application an event uses; looked up anew at each use, so that a reload takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
+    /// `on_connect`.
+    Connect,
     /// `on_play`.
     Play,
     /// `on_publish`.
@@ -29,6 +31,7 @@ impl Slot {
     /// The hook in force.
     pub fn hook(self, hooks: &notify::conf::Current) -> Option<&Arc<Hook>> {
         match self {
+            Slot::Connect => hooks.on_connect.as_ref(),
             Slot::Play => hooks.on_play.as_ref(),
             Slot::Publish => hooks.on_publish.as_ref(),
             Slot::Stream => hooks.on_stream.as_ref(),
@@ -49,7 +52,7 @@ impl Slot {
         let lines = match self {
             Slot::Push(_) => &hooks.on_push,
             Slot::Meta(_) => &hooks.on_meta,
-            Slot::Play | Slot::Publish | Slot::Stream | Slot::Pull | Slot::Record => {
+            Slot::Connect | Slot::Play | Slot::Publish | Slot::Stream | Slot::Pull | Slot::Record => {
                 return self.hook(hooks);
             }
         };
@@ -59,6 +62,7 @@ impl Slot {
     /// The word in `call=`.
     pub(super) fn call(self) -> Call {
         match self {
+            Slot::Connect => Call::Connect,
             Slot::Play => Call::Play,
             Slot::Publish => Call::Publish,
             Slot::Stream => Call::Stream,

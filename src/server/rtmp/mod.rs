@@ -3,6 +3,7 @@
 //! Media of a player does not pass through here: after `play` is accepted the sending side of the socket
 //! belongs to the worker's delivery loop, and the task only reads, answers pings and waits for the end.
 
+mod connecting;
 mod farewell;
 pub mod identity;
 pub mod play;
@@ -20,13 +21,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use self::identity::{Target, split_query};
+use self::connecting::{Connecting, Told};
+use self::identity::split_query;
 use self::play::Playing;
 use self::publish::Publishing;
 use super::admission::{Entered, Refused};
 use super::context::{Context, Worker};
 use super::delivery::Link;
 use super::event;
+use super::notify::Event as NotifyEvent;
 use super::session::{Identity, Moments, Protocol, Reason, Role, Session, Status, mark};
 use super::socket::{Peer, Socket};
 use super::view::AppView;
@@ -67,6 +70,8 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         started: now,
         moments: Moments::default(),
         connected: None,
+        connecting: None,
+        told: None,
         part: Part::None,
         leaving: false,
         farewell: false,
@@ -127,6 +132,10 @@ struct Connection {
     moments: Moments,
     timeout: Duration,
     connected: Option<Connected>,
+    /// `connect` waits for its verdict.
+    connecting: Option<Box<Connecting>>,
+    /// `on_connect` was asked.
+    told: Option<Told>,
     part: Part,
     /// The delivery loop is asked for the sending side: nothing is sent and no event handled until it is back.
     leaving: bool,
@@ -193,6 +202,7 @@ enum Wake {
     Changed,
     Timer,
     Verdict(Box<Entered>, Result<(), Refused>),
+    ConnectVerdict(NotifyEvent, Result<(), Refused>),
     Close(Reason),
     Delivery,
     Draining,
@@ -237,6 +247,7 @@ impl Connection {
                 Wake::Changed => {}
                 Wake::Timer => self.handle_timer()?,
                 Wake::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
+                Wake::ConnectVerdict(event, verdict) => self.connect_decided(event, verdict)?,
                 Wake::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
                 // As recorded: without a further status.
                 Wake::Close(reason @ Reason::RelayRefused) => return Err(End::Told(reason)),
@@ -261,6 +272,8 @@ impl Connection {
     /// Waits for the next thing to do.
     async fn wait(&mut self) -> Result<Wake, End> {
         let due = self.due();
+        let connecting = self.connecting.as_mut().map(|connecting| &mut connecting.verdict);
+        let told = self.told.as_ref().map(|told| &*told.session);
         let (session, pending, playing) = match &mut self.part {
             Part::None => (None, None, None),
             Part::Pending(pending) => (Some(pending.session.clone()), Some(&mut pending.verdict), None),
@@ -280,8 +293,10 @@ impl Connection {
             biased;
             _ = shutdown.wait_for(|stop| *stop) => Ok(Wake::Close(Reason::ProcessExit)),
             reason = asked_to_close(session.as_deref()) => Ok(Wake::Close(reason)),
+            reason = asked_to_close(told) => Ok(Wake::Close(reason)),
             () = sending_ended(delivered.as_deref()) => Ok(Wake::Delivery),
             (entered, verdict) = maybe(pending) => Ok(Wake::Verdict(entered, verdict)),
+            (event, verdict) = maybe(connecting) => Ok(Wake::ConnectVerdict(event, verdict)),
             _ = draining.wait_for(|drain| *drain), if !self.farewell && self.connected.is_some() => {
                 Ok(Wake::Draining)
             }
@@ -296,6 +311,7 @@ impl Connection {
     async fn wait_for_media(&mut self) -> Result<Wake, End> {
         let Part::Publishing(publishing) = &self.part else { return Ok(Wake::Changed) };
         let session = publishing.session().clone();
+        let told = self.told.as_ref().map(|told| told.session.clone());
         let armed = self.due();
         let socket = self.socket.clone();
         let may_drain = !self.farewell && self.connected.is_some();
@@ -306,6 +322,7 @@ impl Connection {
                 biased;
                 _ = shutdown.wait_for(|stop| *stop) => Wake::Close(Reason::ProcessExit),
                 reason = session.closed() => Wake::Close(reason),
+                reason = asked_to_close(told.as_deref()) => Wake::Close(reason),
                 _ = draining.wait_for(|drain| *drain), if may_drain => Wake::Draining,
                 () = until(armed) => Wake::Timer,
                 status = session.told() => Wake::Status(status),
@@ -332,7 +349,9 @@ impl Connection {
     /// When the next timer runs out: the core's, the one for `connect`, or the one of an idle publisher.
     fn due(&self) -> Option<Instant> {
         let connect = match self.connected {
-            None if !self.timeout.is_zero() => self.started.checked_add(self.timeout),
+            None if self.connecting.is_none() && !self.timeout.is_zero() => {
+                self.started.checked_add(self.timeout)
+            }
             _ => None,
         };
         let idle = match &self.part {
@@ -344,7 +363,7 @@ impl Connection {
 
     fn handle_timer(&mut self) -> Result<(), End> {
         let now = Instant::now();
-        if self.connected.is_none() && now >= self.started + self.timeout {
+        if self.connected.is_none() && self.connecting.is_none() && now >= self.started + self.timeout {
             return Err(End::TimedOut);
         }
         if let Part::Publishing(publishing) = &self.part
@@ -421,44 +440,6 @@ impl Connection {
         if let Part::Publishing(publishing) = &mut self.part {
             publishing.push(self.core.bytes_received());
         }
-        Ok(())
-    }
-
-    fn connect(&mut self, request: RequestId, connect: &Connect) -> Result<(), End> {
-        mark(&self.moments.connect);
-        let target = Target::of(connect);
-        let Some(view) = AppView::choose(&self.context.store, &self.listen, &target.host, &target.app) else {
-            event::unknown_application(self.id, &target.app, &target.domain);
-            return Err(End::Because(Reason::NormalClose));
-        };
-        let open = self.context.rtmp_connections.load(Ordering::Relaxed);
-        let limit = self.context.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.max_connections);
-        if let Some(limit) = limit.filter(|limit| open > *limit) {
-            event::over_max_connections(self.id, limit);
-            return Err(End::Because(Reason::NormalClose));
-        }
-        let server = view.server();
-        self.timeout = server.held.timeout.duration();
-        self.core.accept_connect(request, settings_of(server));
-        if !view.held().rtmp.tcp_nodelay {
-            self.socket.set_nodelay(false);
-        }
-        let identity = Identity {
-            domain: target.domain,
-            app: target.app,
-            args: target.args,
-            tc_url: target.tc_url,
-            page_url: connect.page_url.clone(),
-            swf_url: connect.swf_url.clone(),
-            flash_ver: connect.flash_ver.clone(),
-            audio_codecs: connect.audio_codecs,
-            video_codecs: connect.video_codecs,
-            serverid: view.serverid(),
-            scheme: if self.socket.is_tls() { "rtmps" } else { "rtmp" },
-            trail: trail_of(connect),
-            ..Identity::default()
-        };
-        self.connected = Some(Connected { view, identity, reconnects: farewell::reconnects(connect) });
         Ok(())
     }
 
@@ -712,6 +693,9 @@ impl Connection {
         if let Some(session) = self.session() {
             session.set_reason(reason);
         }
+        if let Some(told) = &self.told {
+            told.session.set_reason(reason);
+        }
         let playing = match std::mem::replace(&mut self.part, Part::None) {
             Part::Playing(playing) => {
                 match reason {
@@ -722,6 +706,8 @@ impl Connection {
             }
             _ => false,
         };
+        // The session's end goes out before the connection's.
+        self.told = None;
         if told && !playing {
             self.close_gently().await;
         }
