@@ -277,6 +277,20 @@ fn what_a_start_would_refuse_fails_the_test_of_a_configuration() {
 }
 
 #[test]
+fn a_socket_whose_certificate_is_not_there_yet_stays_closed() {
+    let https = free_port();
+    let conf = |shows: &str| Conf::live("").http_server(&format!("listen {https} ssl; {shows}"));
+    let missing = "ssl_certificate missing.crt; ssl_certificate_key missing.key;";
+    let server = Server::start(&conf(missing));
+    server.wait_log(&format!("nothing listens on 0.0.0.0:{https}"));
+    assert!(TcpStream::connect(("127.0.0.1", https)).is_err());
+    Publisher::start(server.rtmp, "s").leave();
+    server.reload(&conf(missing));
+    server.reload(&conf(&shows("origin")));
+    until_true("it is opened", || TcpStream::connect(("127.0.0.1", https)).is_ok());
+}
+
+#[test]
 fn protocols_and_ciphers_are_chosen() {
     let https = free_port();
     let listen = format!("listen {https} ssl; {}", shows("origin"));

@@ -38,6 +38,11 @@ pub fn tls_failed(listen: &ListenAddr, error: &dyn Display) {
     info!("TLS handshake failed: {error}, server: {listen}");
 }
 
+/// An encrypted socket cannot be opened yet.
+pub fn socket_closed(listen: &ListenAddr, why: &str) {
+    error!("{why}, nothing listens on {listen}");
+}
+
 /// Reading or writing failed.
 pub fn connection_failed(conn: u64, error: &io::Error) {
     info!(conn, "connection failed: {error}");

@@ -16,6 +16,7 @@ use tokio::task::AbortHandle;
 use super::context::Context;
 use super::event;
 use super::socket::Socket;
+use super::tls::server::ServerTls;
 use super::{http, rtmp, tls};
 use crate::conf::{Keepalive, ListenAddr, ListenOptions};
 use crate::config::model::Config;
@@ -49,13 +50,14 @@ pub enum Bound {
 }
 
 /// Which addresses a configuration listens on. Those that ask for the PROXY protocol are left out: to take its header
-/// for something else would be worse than not to listen, and `-t` warns of it.
-pub fn wanted(config: &Config) -> HashMap<(Speaks, ListenAddr), ListenOptions> {
+/// for something else would be worse than not to listen, and `-t` warns of it. So are those whose certificate is not
+/// there.
+pub fn wanted(config: &Config, tls: &ServerTls) -> HashMap<(Speaks, ListenAddr), ListenOptions> {
     let rtmp = config.rtmp.iter().flat_map(|r| &r.listeners);
     let rtmp = rtmp.map(|l| ((Speaks::Rtmp, l.addr.clone()), l.options.clone()));
     let http = config.http.iter().flat_map(|h| &h.listeners);
     let http = http.map(|l| ((Speaks::Http, l.addr.clone()), l.options.clone()));
-    rtmp.chain(http).filter(|(_, options)| !options.proxy_protocol).collect()
+    rtmp.chain(http).filter(|(key, options)| !options.proxy_protocol && !tls.is_closed(key)).collect()
 }
 
 /// Binds one address.

@@ -124,8 +124,8 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let mut inherited = Inherited::from_env();
     let launch = Launch::current(inherited.replaces())
         .map_err(|error| StartError(format!("getcwd() failed ({})", os_text(&error))))?;
-    let tls = Tls::load(&config).map_err(StartError)?;
-    let bound = bind_all(listener::wanted(&config).into_iter(), &mut inherited)?;
+    let tls = Tls::load(&config, None).map_err(StartError)?;
+    let bound = bind_all(listener::wanted(&config, &tls.server).into_iter(), &mut inherited)?;
     let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();
     Ok(Prepared {
         config,
@@ -143,9 +143,9 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     })
 }
 
-/// Reads the certificates that a start would read.
+/// Reads the certificates that a start would read, and refuses what it would refuse.
 pub fn check_certificates(config: &Config) -> Result<(), StartError> {
-    Tls::load(config).map(drop).map_err(StartError)
+    Tls::load(config, None).map(drop).map_err(StartError)
 }
 
 /// Sockets that are bound and do not accept yet.
@@ -323,6 +323,7 @@ impl Server {
         let mut signals =
             Signals::new().map_err(|error| StartError(format!("no signals ({})", os_text(&error))))?;
         self.accept(bound)?;
+        self.context.tls.load().server.log_closed();
         self.context.notifier.warm();
         event::started(self.context.workers.len());
         self.context.notifier.announce(self.context.workers.len());

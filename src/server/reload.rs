@@ -142,14 +142,14 @@ impl Server {
     }
 
     fn ready(&self, config: Config, fingerprint: Fingerprint) -> Result<Ready, String> {
-        let wanted = listener::wanted(&config);
+        let tls = Tls::load(&config, Some(&self.context.tls.load()))?;
+        let wanted = listener::wanted(&config, &tls.server);
         let missing = wanted.into_iter().filter(|(key, _)| !self.listeners.has(key));
         let bound = bind_all(missing, &mut Inherited::default()).map_err(|StartError(text)| text)?;
         let logs = Logs::open(&config.log_specs())
             .map_err(|(path, error)| format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))?;
         let before = self.context.notifier.transport();
         let transport = Transport::load(&config, &self.context.dns, Some(&before))?;
-        let tls = Tls::load(&config)?;
         Ok(Ready { config, fingerprint, bound, logs, transport, tls })
     }
 
@@ -163,9 +163,10 @@ impl Server {
         let warnings = text(&config.render_warnings(style));
         // Values of class *restart* stay as they are.
         config.core = before.core.clone();
-        let wanted = listener::wanted(&config);
+        let wanted = listener::wanted(&config, &tls.server);
         let path = config.paths.conf_file.clone();
         self.context.notifier.set_transport(transport);
+        tls.server.log_closed();
         self.context.tls.store(Arc::new(tls));
         self.log.replace(logs);
         let mut generation = self.context.store.generation();

@@ -23,8 +23,8 @@ pub async fn of(context: &Context, load: &LoadOptions) -> Status {
             Role::Player => sessions.players += 1,
         }
     }
-    let mut listeners: Vec<String> =
-        listener::wanted(&config).into_keys().map(|(speaks, addr)| format!("{speaks} {addr}")).collect();
+    let open = listener::wanted(&config, &context.tls.load().server).into_keys();
+    let mut listeners: Vec<String> = open.map(|(speaks, addr)| format!("{speaks} {addr}")).collect();
     listeners.sort();
     let callbacks = context.notifier.snapshot();
     Status {

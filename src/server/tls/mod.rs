@@ -19,8 +19,9 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the files that `config` names. The error is nginx's sentence.
-    pub fn load(config: &Config) -> Result<Self, String> {
-        Ok(Tls { client: ClientTls::load(config)?, server: ServerTls::load(config)? })
+    /// Reads the files that `config` names. `before` is what is in force. The error is nginx's sentence.
+    pub fn load(config: &Config, before: Option<&Tls>) -> Result<Self, String> {
+        let server = ServerTls::load(config, before.map(|before| &before.server))?;
+        Ok(Tls { client: ClientTls::load(config)?, server })
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use crate::config::names::NameTable;
 use crate::limits;
 use crate::module::ssl::cipher::SUITES;
 use crate::module::ssl::conf::Conf;
+use crate::server::event;
 use crate::server::listener::Speaks;
 use crate::server::os_text;
 use crate::server::socket::Socket;
@@ -48,27 +50,70 @@ const ALWAYS: [SupportedCipherSuite; 3] = [
 
 /// Settings of the sockets that are encrypted.
 #[derive(Debug, Default)]
-pub struct ServerTls(HashMap<(Speaks, ListenAddr), Arc<ServerConfig>>);
+pub struct ServerTls {
+    settings: HashMap<(Speaks, ListenAddr), Arc<ServerConfig>>,
+    /// Sockets whose certificate is not there, and why they stay closed.
+    closed: HashMap<(Speaks, ListenAddr), String>,
+}
+
+/// Why there are no settings for a socket.
+enum Unusable {
+    /// A file does not exist.
+    Missing(String),
+    /// Something is wrong with what is there.
+    Wrong(String),
+}
 
 impl ServerTls {
     /// Reads the files that `config` names. The error is nginx's sentence.
-    pub fn load(config: &Config) -> Result<Self, String> {
+    ///
+    /// A socket whose certificate does not exist yet stays closed, and the rest is served: the original's files name
+    /// certificates that only their containers have. One that `before` speaks on is not given up for that.
+    pub fn load(config: &Config, before: Option<&ServerTls>) -> Result<Self, String> {
         let mut keys = Keys::default();
-        let mut sockets = HashMap::new();
+        let mut loaded = ServerTls::default();
         for listener in config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).filter(|l| l.options.ssl) {
-            let settings = settings(&mut keys, &listener.servers, |server: &RtmpServer| &server.ssl)?;
-            sockets.insert((Speaks::Rtmp, listener.addr.clone()), settings);
+            let settings = settings(&mut keys, &listener.servers, |server: &RtmpServer| &server.ssl);
+            loaded.add((Speaks::Rtmp, listener.addr.clone()), settings, before)?;
         }
         for listener in config.http.iter().flat_map(|http| &http.listeners).filter(|l| l.options.ssl) {
-            let settings = settings(&mut keys, &listener.servers, |server: &HttpServer| &server.ssl)?;
-            sockets.insert((Speaks::Http, listener.addr.clone()), settings);
+            let settings = settings(&mut keys, &listener.servers, |server: &HttpServer| &server.ssl);
+            loaded.add((Speaks::Http, listener.addr.clone()), settings, before)?;
         }
-        Ok(ServerTls(sockets))
+        Ok(loaded)
+    }
+
+    fn add(
+        &mut self,
+        key: (Speaks, ListenAddr),
+        settings: Result<Arc<ServerConfig>, Unusable>,
+        before: Option<&ServerTls>,
+    ) -> Result<(), String> {
+        match settings {
+            Ok(settings) => drop(self.settings.insert(key, settings)),
+            Err(Unusable::Missing(why)) if before.is_none_or(|before| before.of(&key).is_none()) => {
+                self.closed.insert(key, why);
+            }
+            Err(Unusable::Missing(why) | Unusable::Wrong(why)) => return Err(why),
+        }
+        Ok(())
     }
 
     /// The settings of a socket; `None`: it is not encrypted.
     pub fn of(&self, key: &(Speaks, ListenAddr)) -> Option<Arc<ServerConfig>> {
-        self.0.get(key).cloned()
+        self.settings.get(key).cloned()
+    }
+
+    /// Whether a socket stays closed because its certificate is not there.
+    pub fn is_closed(&self, key: &(Speaks, ListenAddr)) -> bool {
+        self.closed.contains_key(key)
+    }
+
+    /// Puts into the log which sockets stay closed, and why.
+    pub fn log_closed(&self) {
+        for ((_, listen), why) in &self.closed {
+            event::socket_closed(listen, why);
+        }
     }
 }
 
@@ -86,8 +131,9 @@ fn settings<T: Send + Sync + 'static>(
     keys: &mut Keys,
     servers: &NameTable<T>,
     ssl: fn(&T) -> &Conf,
-) -> Result<Arc<ServerConfig>, String> {
+) -> Result<Arc<ServerConfig>, Unusable> {
     let conf = ssl(servers.default_server());
+    let wrong = |error: rustls::Error| Unusable::Wrong(error.to_string());
     let mut by_server = HashMap::new();
     for server in servers.servers() {
         by_server.insert(Arc::as_ptr(server) as usize, keys.of(ssl(server))?);
@@ -100,12 +146,12 @@ fn settings<T: Send + Sync + 'static>(
         .collect();
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider(conf)))
         .with_protocol_versions(&versions)
-        .map_err(|error| error.to_string())?
+        .map_err(wrong)?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(certificates));
     config.ignore_client_order = conf.prefer_server_ciphers;
     if conf.session_tickets {
-        config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(|error| error.to_string())?;
+        config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(wrong)?;
     } else {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
@@ -124,20 +170,24 @@ fn provider(conf: &Conf) -> CryptoProvider {
 struct Keys(HashMap<(PathBuf, PathBuf), Arc<CertifiedKey>>);
 
 impl Keys {
-    fn of(&mut self, conf: &Conf) -> Result<Vec<Arc<CertifiedKey>>, String> {
+    fn of(&mut self, conf: &Conf) -> Result<Vec<Arc<CertifiedKey>>, Unusable> {
         conf.certificate.iter().zip(&conf.certificate_key).map(|(c, k)| self.pair(c, k)).collect()
     }
 
-    fn pair(&mut self, certificate: &ConfPath, key: &ConfPath) -> Result<Arc<CertifiedKey>, String> {
+    fn pair(&mut self, certificate: &ConfPath, key: &ConfPath) -> Result<Arc<CertifiedKey>, Unusable> {
         let (certificate, key) = (&certificate.0, &key.0);
         if let Some(pair) = self.0.get(&(certificate.clone(), key.clone())) {
             return Ok(pair.clone());
         }
         let cannot = |what: &str, path: &Path, why: &dyn fmt::Display| {
-            format!("cannot load {what} \"{}\": {why}", path.display())
+            Unusable::Wrong(format!("cannot load {what} \"{}\": {why}", path.display()))
         };
-        let read =
-            |what: &str, path: &Path| fs::read(path).map_err(|error| cannot(what, path, &os_text(&error)));
+        let read = |what: &str, path: &Path| {
+            fs::read(path).map_err(|error| match (error.kind(), cannot(what, path, &os_text(&error))) {
+                (io::ErrorKind::NotFound, Unusable::Wrong(why)) => Unusable::Missing(why),
+                (_, other) => other,
+            })
+        };
         let chain = CertificateDer::pem_slice_iter(&read("certificate", certificate)?)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| cannot("certificate", certificate, &error))?;
