@@ -15,6 +15,7 @@ pub static MODULES: &[&Module] = &[
     &module::dynamic::conf::MODULE,
     &module::multiport::conf::MODULE,
     &module::rtmp::server_conf::MODULE,
+    &module::rtmp::reload_conf::MODULE,
     &module::rtmp::conf::MODULE,
     &module::live::conf::MODULE,
     &module::gop::conf::MODULE,

@@ -46,8 +46,7 @@ pub struct History {
 
 impl Generation {
     /// One that begins now.
-    pub fn new(number: u64, sources: Sources) -> Generation {
-        let fingerprint = Fingerprint::of(&sources);
+    pub fn new(number: u64, fingerprint: Fingerprint, sources: Sources) -> Generation {
         Generation { number: Some(number), since: Timestamp::now(), fingerprint, sources }
     }
 }
@@ -136,7 +135,7 @@ mod tests {
         let mut sources = Sources::default();
         let name = Arc::from(Path::new("a.conf"));
         sources.add(SourceFile { name, bytes: text.into(), origin: Origin::File });
-        Generation::new(number, sources)
+        Generation::new(number, Fingerprint::of(&sources), sources)
     }
 
     #[test]

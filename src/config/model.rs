@@ -72,6 +72,8 @@ pub struct Rtmp {
     pub relay: relay::main_conf::MainCurrent,
     /// Commands of the whole server.
     pub exec: exec::Process,
+    /// What a reload does to running sessions.
+    pub reload: rtmp::reload_conf::Current,
     /// RTMP connections of the whole server; `None` is no limit.
     pub max_connections: Option<u64>,
 }

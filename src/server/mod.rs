@@ -23,6 +23,7 @@ pub mod log;
 mod moderation;
 pub mod mpegts;
 pub mod notify;
+mod orphans;
 pub mod pending;
 pub mod pid_file;
 pub mod process;
@@ -74,6 +75,7 @@ use crate::config::LoadOptions;
 use crate::config::history::{Generation, History};
 use crate::config::model::Config;
 use crate::config::store::Store;
+use crate::config::watch::Fingerprint;
 use crate::limits;
 
 /// Random bytes for a handshake.
@@ -218,10 +220,11 @@ impl Prepared {
         process::drop_privileges(&config, &owned).map_err(StartError)?;
         let workers = config.workers();
         let history = Mutex::new(History::default());
-        history
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .taken(Generation::new(1, config.sources.clone()));
+        history.lock().unwrap_or_else(PoisonError::into_inner).taken(Generation::new(
+            1,
+            Fingerprint::of(&config.sources),
+            config.sources.clone(),
+        ));
         let store = Arc::new(Store::new(config));
         let control = Builder::new_current_thread()
             .enable_all()

@@ -10,7 +10,7 @@ use super::log::Logs;
 use super::notify::transport::Transport;
 use super::session::{Protocol, Session};
 use super::tls::Tls;
-use super::{Server, Sockets, StartError, bind_all, event, listener, os_text};
+use super::{Server, Sockets, StartError, bind_all, event, listener, orphans, os_text};
 use crate::conf::Sources;
 use crate::conf::render::Style;
 use crate::config::diff::{self, Change, Effect, Who};
@@ -189,7 +189,9 @@ impl Server {
             let mut history = self.context.history();
             history.confirm_within(None);
             match from {
-                From::Disk => history.taken(Generation::new(generation, after.sources.clone())),
+                From::Disk => {
+                    history.taken(Generation::new(generation, fingerprint, after.sources.clone()));
+                }
                 From::Kept(kept) => {
                     let since = jiff::Timestamp::now();
                     history.rolled_back(Generation { number: Some(generation), since, ..*kept });
@@ -198,6 +200,7 @@ impl Server {
         }
         self.context.notifier.announce(self.context.workers.len());
         event::reloaded(generation, &path);
+        orphans::release(&self.context, &after);
         let changes = self.changes(before, after).await;
         for change in &changes {
             match change.effect {

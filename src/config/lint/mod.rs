@@ -89,6 +89,11 @@ pub const LINTS: &[Lint] = &[
         check: exec::unquoted_name,
     },
     Lint {
+        name: "fast-reload",
+        about: "`fast_reload` ends every session at each reload that changes anything; nothing here needs that.",
+        check: process::fast_reload,
+    },
+    Lint {
         name: "hls-path-twice",
         about: "Two applications write HLS or DASH to the same directory; streams of the same name overwrite each other.",
         check: hls::path_twice,

@@ -39,6 +39,17 @@ pub(super) fn needless_multi_process(scope: &Scope<'_>, findings: &mut Vec<Findi
     findings.push(Finding::new(first, problem.help(help)));
 }
 
+pub(super) fn fast_reload(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    for said in scope.outline.statements.iter().filter(|said| said.is("fast_reload")) {
+        if said.words().first().is_some_and(|word| word.is("on")) {
+            let problem =
+                Problem::warning("\"fast_reload\" ends every publisher and every player at each reload");
+            let help = "without it they go on, and follow what has changed";
+            findings.push(Finding::new(said, problem.help(help)));
+        }
+    }
+}
+
 /// Whether an upstream's server is the socket of one worker.
 fn is_worker(said: &Said<'_>, bases: &[&[u8]]) -> bool {
     let Some(address) = said.words().first() else { return false };

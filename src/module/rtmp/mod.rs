@@ -2,4 +2,5 @@
 
 pub mod conf;
 pub mod listen;
+pub mod reload_conf;
 pub mod server_conf;

@@ -60,10 +60,6 @@ directives! {
             "busy" => busy: Flag = "off", in RTMP | RTMP_SERVER;
         }
     }
-    later {
-        /// A reload ends the sessions of the old configuration.
-        "fast_reload" => Flag = "off", in RTMP;
-    }
     needless {
         /// Buffer length assumed until the client names its own; live media is sent as it comes, whatever it is.
         "buflen" => Msec = "1s", in RTMP | RTMP_SERVER;

@@ -23,3 +23,8 @@ pub fn change(line: &dyn Display) {
 pub fn not_confirmed() {
     warn!("the reload was not confirmed in time, going back");
 }
+
+/// A reload has ended sessions, as the configuration wants it.
+pub fn released(directive: &str, count: usize) {
+    warn!("reload: {directive} ends {count} sessions");
+}
