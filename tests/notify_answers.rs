@@ -164,7 +164,7 @@ fn a_location_that_cannot_be_followed_is_named_and_asked_for_again() {
         publisher.leave();
         server.wait_log("stopped publishing 's'");
     }
-    assert!(server.log().lines().chain(pulling.log().lines().map(|line| line)).all(|line| line.len() < 8192));
+    assert!(server.log().lines().chain(pulling.log().lines()).all(|line| line.len() < 8192));
 }
 
 #[test]

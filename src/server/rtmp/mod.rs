@@ -202,7 +202,7 @@ enum Wake {
     Changed,
     Timer,
     Verdict(Box<Entered>, Result<(), Refused>),
-    ConnectVerdict(NotifyEvent, Result<(), Refused>),
+    ConnectVerdict(Box<NotifyEvent>, Result<(), Refused>),
     Close(Reason),
     Delivery,
     Draining,
@@ -247,7 +247,7 @@ impl Connection {
                 Wake::Changed => {}
                 Wake::Timer => self.handle_timer()?,
                 Wake::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
-                Wake::ConnectVerdict(event, verdict) => self.connect_decided(event, verdict)?,
+                Wake::ConnectVerdict(event, verdict) => self.connect_decided(*event, verdict)?,
                 Wake::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
                 // As recorded: without a further status.
                 Wake::Close(reason @ Reason::RelayRefused) => return Err(End::Told(reason)),
@@ -296,7 +296,7 @@ impl Connection {
             reason = asked_to_close(told) => Ok(Wake::Close(reason)),
             () = sending_ended(delivered.as_deref()) => Ok(Wake::Delivery),
             (entered, verdict) = maybe(pending) => Ok(Wake::Verdict(entered, verdict)),
-            (event, verdict) = maybe(connecting) => Ok(Wake::ConnectVerdict(event, verdict)),
+            (event, verdict) = maybe(connecting) => Ok(Wake::ConnectVerdict(Box::new(event), verdict)),
             _ = draining.wait_for(|drain| *drain), if !self.farewell && self.connected.is_some() => {
                 Ok(Wake::Draining)
             }
