@@ -29,14 +29,14 @@ pub struct Ledger {
 
 #[derive(Debug, Default)]
 struct Book {
-    lines: BTreeMap<(Arc<Path>, u32), Line>,
+    /// By file, line, and event: a line of the file may hold several callbacks.
+    lines: BTreeMap<(Arc<Path>, u32, &'static str), Line>,
     unlisted_total: u64,
 }
 
 /// One callback line.
 #[derive(Debug, Default)]
 struct Line {
-    event: &'static str,
     url: Option<Url>,
     answered_total: u64,
     refused_total: u64,
@@ -146,14 +146,13 @@ impl Ledger {
     pub fn record(&self, hook: &Hook, event: &'static str, call: Call) -> Receipt {
         let receipt = Receipt::default();
         let mut book = self.lock();
-        let key = (hook.pos.file.clone(), hook.pos.line);
+        let key = (hook.pos.file.clone(), hook.pos.line, event);
         if book.lines.len() >= limits::LEDGER_LINES && !book.lines.contains_key(&key) {
             book.unlisted_total += 1;
             return receipt;
         }
         let line = book.lines.entry(key).or_default();
-        // A reload may have put another callback on the line.
-        line.event = event;
+        // A reload may have given the line another address.
         if line.url.as_ref() != Some(&hook.url) {
             line.url = Some(hook.url.clone());
         }
@@ -177,7 +176,8 @@ impl Ledger {
     /// The ledger at this moment.
     pub(super) fn snapshot(&self, done_waiting: usize, done_lost_total: u64) -> Snapshot {
         let book = self.lock();
-        let lines = book.lines.iter().map(|((file, number), line)| line.snapshot(file, *number)).collect();
+        let lines = book.lines.iter();
+        let lines = lines.map(|((file, number, event), line)| line.snapshot(file, *number, event)).collect();
         Snapshot { lines, unlisted_total: book.unlisted_total, done_waiting, done_lost_total }
     }
 
@@ -187,12 +187,12 @@ impl Ledger {
 }
 
 impl Line {
-    fn snapshot(&self, file: &Path, line: u32) -> snapshot::Line {
+    fn snapshot(&self, file: &Path, line: u32, event: &str) -> snapshot::Line {
         let ends = CLASSES.iter().copied().map(Some).chain([None]);
         snapshot::Line {
             file: file.display().to_string(),
             line,
-            event: self.event.to_owned(),
+            event: event.to_owned(),
             server: self.url.as_ref().map(Url::server).unwrap_or_default(),
             answered_total: self.answered_total,
             refused_total: self.refused_total,
@@ -269,6 +269,24 @@ mod tests {
         assert!(text.contains(" start 403 7.0ms refuse *7\n"), "{text}");
         assert!(text.contains(" start timed out 5000.0ms - *7\n"), "{text}");
         assert!(text.contains(" start no answer (the connection was closed) 0.0ms - *7\n"), "{text}");
+    }
+
+    #[test]
+    fn callbacks_on_one_line_are_kept_apart() {
+        let ledger = Ledger::default();
+        record(&ledger, 5, Answer::Status(200), 1);
+        let call = Call {
+            act: Act::Start,
+            session: Some(8),
+            answer: Answer::TimedOut,
+            took: Duration::ZERO,
+            address: None,
+        };
+        ledger.record(&hook(5), "play", call);
+        let lines = ledger.snapshot(0, 0).lines;
+        let events: Vec<&str> = lines.iter().map(|line| line.event.as_str()).collect();
+        assert_eq!(events, ["play", "publish"]);
+        assert_eq!((lines[0].timed_out_total, lines[1].answered_total), (1, 1));
     }
 
     #[test]
