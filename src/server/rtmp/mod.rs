@@ -8,34 +8,31 @@ mod farewell;
 pub mod identity;
 pub mod play;
 mod publish;
+mod streams;
+mod waiting;
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::watch;
 
 use self::connecting::{Connecting, Told};
-use self::identity::split_query;
 use self::play::Playing;
 use self::publish::Publishing;
+use self::waiting::{Wake, asked_to_close};
 use super::admission::{Entered, Refused};
 use super::context::{Context, Worker};
-use super::delivery::Link;
 use super::event;
-use super::notify::Event as NotifyEvent;
-use super::session::{Identity, Moments, Protocol, Reason, Role, Session, Status, mark};
+use super::session::{Identity, Moments, Reason, Role, Session, Status, mark};
 use super::socket::{Peer, Socket};
 use super::view::AppView;
 use crate::conf::ListenAddr;
 use crate::config::model::RtmpServer;
-use crate::hub::stream::Phase;
 use crate::limits;
 use crate::module::codec::track;
 use crate::module::relay::trail::{self, CONNECT_MEMBER};
@@ -195,21 +192,6 @@ impl Early {
     }
 }
 
-/// What ended a wait.
-enum Wake {
-    Readable,
-    /// What was waited for is no longer what has to be waited for.
-    Changed,
-    Timer,
-    Verdict(Box<Entered>, Result<(), Refused>),
-    ConnectVerdict(Box<NotifyEvent>, Result<(), Refused>),
-    Close(Reason),
-    Delivery,
-    Draining,
-    Phase,
-    Status(Status),
-}
-
 enum Never {}
 
 /// One open RTMP connection.
@@ -267,98 +249,6 @@ impl Connection {
                 }
             }
         }
-    }
-
-    /// Waits for the next thing to do.
-    async fn wait(&mut self) -> Result<Wake, End> {
-        let due = self.due();
-        let connecting = self.connecting.as_mut().map(|connecting| &mut connecting.verdict);
-        let told = self.told.as_ref().map(|told| &*told.session);
-        let (session, pending, playing) = match &mut self.part {
-            Part::None => (None, None, None),
-            Part::Pending(pending) => (Some(pending.session.clone()), Some(&mut pending.verdict), None),
-            Part::Discarding { entered, .. } => (Some(entered.session().clone()), None, None),
-            Part::Publishing(publishing) => (Some(publishing.session().clone()), None, None),
-            Part::Playing(playing) => (Some(playing.session().clone()), None, Some(playing)),
-        };
-        let mut shutdown = self.context.shutdown.subscribe();
-        let mut draining = self.context.draining.subscribe();
-        let link = session.as_ref().map(|s| s.link.clone());
-        let (delivered, phase) = match playing {
-            Some(playing) => (link, Some(playing.phase())),
-            None => (None, None),
-        };
-        // What ends the session is looked at first: a peer that sends without pause must not put it off.
-        tokio::select! {
-            biased;
-            _ = shutdown.wait_for(|stop| *stop) => Ok(Wake::Close(Reason::ProcessExit)),
-            reason = asked_to_close(session.as_deref()) => Ok(Wake::Close(reason)),
-            reason = asked_to_close(told) => Ok(Wake::Close(reason)),
-            () = sending_ended(delivered.as_deref()) => Ok(Wake::Delivery),
-            (entered, verdict) = maybe(pending) => Ok(Wake::Verdict(entered, verdict)),
-            (event, verdict) = maybe(connecting) => Ok(Wake::ConnectVerdict(Box::new(event), verdict)),
-            _ = draining.wait_for(|drain| *drain), if !self.farewell && self.connected.is_some() => {
-                Ok(Wake::Draining)
-            }
-            () = until(due) => Ok(Wake::Timer),
-            () = changed(phase) => Ok(Wake::Phase),
-            ready = self.socket.readable(), if !self.leaving => ready.map(|()| Wake::Readable).map_err(End::Io),
-        }
-    }
-
-    /// As [`Connection::wait`], for a publisher, who is read all the time: what else may happen is looked at each
-    /// time, but set up only once.
-    async fn wait_for_media(&mut self) -> Result<Wake, End> {
-        let Part::Publishing(publishing) = &self.part else { return Ok(Wake::Changed) };
-        let session = publishing.session().clone();
-        let told = self.told.as_ref().map(|told| told.session.clone());
-        let armed = self.due();
-        let socket = self.socket.clone();
-        let may_drain = !self.farewell && self.connected.is_some();
-        let mut shutdown = self.context.shutdown.subscribe();
-        let mut draining = self.context.draining.subscribe();
-        let other = async {
-            tokio::select! {
-                biased;
-                _ = shutdown.wait_for(|stop| *stop) => Wake::Close(Reason::ProcessExit),
-                reason = session.closed() => Wake::Close(reason),
-                reason = asked_to_close(told.as_deref()) => Wake::Close(reason),
-                _ = draining.wait_for(|drain| *drain), if may_drain => Wake::Draining,
-                () = until(armed) => Wake::Timer,
-                status = session.told() => Wake::Status(status),
-            }
-        };
-        let mut other = std::pin::pin!(other);
-        loop {
-            tokio::select! {
-                biased;
-                wake = &mut other => return Ok(wake),
-                ready = poll_fn(|cx| socket.poll_read_ready(cx)) => ready?,
-            }
-            self.read_turn().await?;
-            let same = matches!(&self.part, Part::Publishing(p) if Arc::ptr_eq(p.session(), &session));
-            // A timer that runs out too soon finds nothing to do; one that has to run out sooner is set anew.
-            let sooner = self.due().is_some_and(|due| armed.is_none_or(|armed| due < armed));
-            if !same || sooner {
-                return Ok(Wake::Changed);
-            }
-            self.flush().await?;
-        }
-    }
-
-    /// When the next timer runs out: the core's, the one for `connect`, or the one of an idle publisher.
-    fn due(&self) -> Option<Instant> {
-        let connect = match self.connected {
-            None if self.connecting.is_none() && !self.timeout.is_zero() => {
-                self.started.checked_add(self.timeout)
-            }
-            _ => None,
-        };
-        let idle = match &self.part {
-            Part::Publishing(publishing) => publishing.idle_due(),
-            _ => None,
-        };
-        [self.core.poll_timeout(), connect, idle].into_iter().flatten().min()
     }
 
     fn handle_timer(&mut self) -> Result<(), End> {
@@ -439,188 +329,6 @@ impl Connection {
         }
         if let Part::Publishing(publishing) = &mut self.part {
             publishing.push(self.core.bytes_received());
-        }
-        Ok(())
-    }
-
-    /// `publish` or `play`: asks who has a say.
-    fn begin(&mut self, request: RequestId, stream_id: u32, name: &Bytes, role: Role) -> Result<(), End> {
-        let Some(connected) = &self.connected else { return Ok(()) };
-        if !matches!(self.part, Part::None) {
-            // One stream per connection and direction at a time, as the original.
-            let code = match role {
-                Role::Publisher => "NetStream.Publish.BadName",
-                Role::Player => "NetStream.Play.Failed",
-            };
-            self.core.reject_request(request, code, "Another stream is active on this connection.");
-            return Ok(());
-        }
-        mark(&self.moments.ptime);
-        let (name, pargs) = split_query(name);
-        let identity = Identity { name, pargs, ..connected.identity.clone() };
-        if self.context.relays.is_loop(&identity) {
-            event::relay_loop(self.id, &identity);
-            let code = match role {
-                Role::Publisher => "NetStream.Publish.BadName",
-                Role::Player => "NetStream.Play.Failed",
-            };
-            self.core.reject_request(request, code, "The relay leads back to where it came from.");
-            return Ok(());
-        }
-        let moments = std::mem::take(&mut self.moments);
-        let session = Arc::new(Session::new(
-            self.id,
-            self.peer.clone(),
-            Protocol::Rtmp,
-            role,
-            identity,
-            self.started,
-            moments,
-        ));
-        event::stream_requested(&session);
-        let entered = Entered::enter(&self.context, &connected.view, &session);
-        let verdict = async move {
-            let mut entered = entered;
-            let verdict = entered.admit().await;
-            (entered, verdict)
-        };
-        let mut verdict: Verdict = Box::pin(verdict);
-        // Where nobody is asked the verdict is there at once: media may stand right behind `publish`.
-        let polled = verdict.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
-        let early = Early::default();
-        self.part = Part::Pending(Box::new(Pending { request, stream_id, session, verdict, early }));
-        match polled {
-            Poll::Ready((entered, verdict)) => self.admitted(entered, verdict),
-            Poll::Pending => Ok(()),
-        }
-    }
-
-    /// The verdict on a publish or play request is there.
-    fn admitted(&mut self, entered: Box<Entered>, verdict: Result<(), Refused>) -> Result<(), End> {
-        let (Part::Pending(pending), Some(connected)) =
-            (std::mem::replace(&mut self.part, Part::None), &self.connected)
-        else {
-            return Ok(());
-        };
-        let Pending { request, stream_id, session, early, .. } = *pending;
-        if let Err(Refused(reason)) = verdict {
-            session.set_reason(reason);
-            if reason == Reason::NormalClose {
-                return Err(End::Because(reason));
-            }
-            let code = match session.role {
-                Role::Publisher => "NetStream.Publish.Forbidden",
-                Role::Player => "NetStream.Play.Forbidden",
-            };
-            self.core.reject_request(request, code, "Refused.");
-            return Err(End::Told(reason));
-        }
-        if !connected.view.held().live.live {
-            event::not_live(&session);
-            self.part = Part::Discarding { stream_id, entered };
-            return Ok(());
-        }
-        let view = connected.view.clone();
-        match session.role {
-            Role::Publisher => match Publishing::start(&self.context, view, stream_id, entered) {
-                Ok(mut publishing) => {
-                    self.core.accept_publish(request);
-                    for (kind, timestamp, payload) in early.into_iter() {
-                        publishing.media(kind, timestamp, payload);
-                    }
-                    publishing.push(self.core.bytes_received());
-                    self.part = Part::Publishing(Box::new(publishing));
-                }
-                Err(entered) => {
-                    event::name_taken(&session);
-                    self.core.reject_request(request, "NetStream.Publish.BadName", "Already publishing");
-                    self.part = Part::Discarding { stream_id, entered };
-                }
-            },
-            Role::Player => {
-                let playing = Playing::new(view, stream_id, entered);
-                if !playing.may_wait() {
-                    session.set_reason(Reason::StreamEnd);
-                    event::no_stream(&session);
-                    return Err(End::Because(Reason::StreamEnd));
-                }
-                // All players of a stream share its chunks, also those who connected under another chunk_size.
-                if self.core.chunk_size() != playing.chunk_size() {
-                    self.core.set_chunk_size(playing.chunk_size());
-                }
-                self.core.accept_play(request);
-                let lead = self.core.poll_transmit().unwrap_or_default();
-                playing.join(&self.worker.delivery, self.socket.clone(), lead);
-                self.part = Part::Playing(Box::new(playing));
-            }
-        }
-        Ok(())
-    }
-
-    fn close_stream(&mut self, closed: u32) {
-        let stream_id = match &self.part {
-            Part::None => return,
-            Part::Pending(pending) => pending.stream_id,
-            Part::Discarding { stream_id, .. } => *stream_id,
-            Part::Publishing(publishing) => publishing.stream_id(),
-            Part::Playing(playing) => playing.stream_id(),
-        };
-        if stream_id != closed {
-            return;
-        }
-        match &mut self.part {
-            // The sending side comes back first; `delivery_ended` goes on from there.
-            Part::Playing(playing) => {
-                playing.leave(&self.worker.delivery);
-                self.leaving = true;
-                return;
-            }
-            // What came just before the end is part of the stream.
-            Part::Publishing(publishing) => publishing.push(self.core.bytes_received()),
-            _ => {}
-        }
-        if let Part::Publishing(publishing) = &mut self.part {
-            // What came in the same turn belongs to the stream still.
-            publishing.push(self.core.bytes_received());
-        }
-        if let Some(session) = self.session() {
-            mark(&session.moments.close_stream);
-            session.set_reason(Reason::NormalClose);
-        }
-        self.part = Part::None;
-    }
-
-    /// The answer to an update ends the session: a publisher is told so first, as when it stops itself.
-    fn refuse_publisher(&mut self) -> End {
-        let Part::Publishing(publishing) = &self.part else { return End::Because(Reason::NotifyRefused) };
-        let stream_id = publishing.stream_id();
-        self.core.send_status(stream_id, "status", "NetStream.Unpublish.Success", "Stop publishing");
-        End::Told(Reason::NotifyRefused)
-    }
-
-    /// The delivery loop no longer sends for this connection.
-    async fn delivery_ended(&mut self) -> Result<(), End> {
-        let Part::Playing(playing) = std::mem::replace(&mut self.part, Part::None) else { return Ok(()) };
-        let session = playing.session().clone();
-        if let Some(gone) = session.link.gone() {
-            let reason = play::reason_of(gone);
-            session.set_reason(reason);
-            return Err(End::Because(reason));
-        }
-        session.set_reason(Reason::NormalClose);
-        mark(&session.moments.close_stream);
-        drop(playing);
-        for rest in session.link.take_rest() {
-            self.write(&rest).await?;
-        }
-        self.leaving = false;
-        self.handle_events()
-    }
-
-    /// A publisher came or went.
-    fn phase_changed(&mut self) -> Result<(), End> {
-        if let Part::Playing(playing) = &mut self.part {
-            playing.phase_changed(&mut self.core).map_err(End::Because)?;
         }
         Ok(())
     }
@@ -742,40 +450,4 @@ impl Connection {
 fn trail_of(connect: &Connect) -> Bytes {
     let member = connect.extra.iter().find(|(name, _)| name == CONNECT_MEMBER);
     member.and_then(|(_, value)| value.as_str()).map_or_else(Bytes::new, trail::checked)
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn asked_to_close(session: Option<&Session>) -> Reason {
-    match session {
-        Some(session) => session.closed().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn sending_ended(link: Option<&Link>) {
-    match link {
-        Some(link) => link.ended().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn changed(phase: Option<&mut watch::Receiver<Phase>>) {
-    match phase {
-        // The sender lives in the stream, which the session holds.
-        Some(phase) => drop(phase.changed().await),
-        None => std::future::pending().await,
-    }
-}
-
-async fn maybe<F: Future + Unpin>(future: Option<F>) -> F::Output {
-    match future {
-        Some(future) => future.await,
-        None => std::future::pending().await,
-    }
 }

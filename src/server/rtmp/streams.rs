@@ -1,0 +1,209 @@
+//! A connection's part in a stream: asked for, admitted, carried on and given up.
+
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use bytes::Bytes;
+
+use super::identity::split_query;
+use super::play::{self, Playing};
+use super::publish::Publishing;
+use super::{Connection, Early, End, Part, Pending, Verdict};
+use crate::server::admission::{Entered, Refused};
+use crate::server::event;
+use crate::server::session::{Identity, Protocol, Reason, Role, Session, mark};
+use crate::wire::rtmp::server_session::RequestId;
+
+impl Connection {
+    /// `publish` or `play`: asks who has a say.
+    pub(super) fn begin(
+        &mut self,
+        request: RequestId,
+        stream_id: u32,
+        name: &Bytes,
+        role: Role,
+    ) -> Result<(), End> {
+        let Some(connected) = &self.connected else { return Ok(()) };
+        if !matches!(self.part, Part::None) {
+            // One stream per connection and direction at a time, as the original.
+            let code = match role {
+                Role::Publisher => "NetStream.Publish.BadName",
+                Role::Player => "NetStream.Play.Failed",
+            };
+            self.core.reject_request(request, code, "Another stream is active on this connection.");
+            return Ok(());
+        }
+        mark(&self.moments.ptime);
+        let (name, pargs) = split_query(name);
+        let identity = Identity { name, pargs, ..connected.identity.clone() };
+        if self.context.relays.is_loop(&identity) {
+            event::relay_loop(self.id, &identity);
+            let code = match role {
+                Role::Publisher => "NetStream.Publish.BadName",
+                Role::Player => "NetStream.Play.Failed",
+            };
+            self.core.reject_request(request, code, "The relay leads back to where it came from.");
+            return Ok(());
+        }
+        let moments = std::mem::take(&mut self.moments);
+        let session = Arc::new(Session::new(
+            self.id,
+            self.peer.clone(),
+            Protocol::Rtmp,
+            role,
+            identity,
+            self.started,
+            moments,
+        ));
+        event::stream_requested(&session);
+        let entered = Entered::enter(&self.context, &connected.view, &session);
+        let verdict = async move {
+            let mut entered = entered;
+            let verdict = entered.admit().await;
+            (entered, verdict)
+        };
+        let mut verdict: Verdict = Box::pin(verdict);
+        // Where nobody is asked the verdict is there at once: media may stand right behind `publish`.
+        let polled = verdict.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+        let early = Early::default();
+        self.part = Part::Pending(Box::new(Pending { request, stream_id, session, verdict, early }));
+        match polled {
+            Poll::Ready((entered, verdict)) => self.admitted(entered, verdict),
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// The verdict on a publish or play request is there.
+    pub(super) fn admitted(
+        &mut self,
+        entered: Box<Entered>,
+        verdict: Result<(), Refused>,
+    ) -> Result<(), End> {
+        let (Part::Pending(pending), Some(connected)) =
+            (std::mem::replace(&mut self.part, Part::None), &self.connected)
+        else {
+            return Ok(());
+        };
+        let Pending { request, stream_id, session, early, .. } = *pending;
+        if let Err(Refused(reason)) = verdict {
+            session.set_reason(reason);
+            if reason == Reason::NormalClose {
+                return Err(End::Because(reason));
+            }
+            let code = match session.role {
+                Role::Publisher => "NetStream.Publish.Forbidden",
+                Role::Player => "NetStream.Play.Forbidden",
+            };
+            self.core.reject_request(request, code, "Refused.");
+            return Err(End::Told(reason));
+        }
+        if !connected.view.held().live.live {
+            event::not_live(&session);
+            self.part = Part::Discarding { stream_id, entered };
+            return Ok(());
+        }
+        let view = connected.view.clone();
+        match session.role {
+            Role::Publisher => match Publishing::start(&self.context, view, stream_id, entered) {
+                Ok(mut publishing) => {
+                    self.core.accept_publish(request);
+                    for (kind, timestamp, payload) in early.into_iter() {
+                        publishing.media(kind, timestamp, payload);
+                    }
+                    publishing.push(self.core.bytes_received());
+                    self.part = Part::Publishing(Box::new(publishing));
+                }
+                Err(entered) => {
+                    event::name_taken(&session);
+                    self.core.reject_request(request, "NetStream.Publish.BadName", "Already publishing");
+                    self.part = Part::Discarding { stream_id, entered };
+                }
+            },
+            Role::Player => {
+                let playing = Playing::new(view, stream_id, entered);
+                if !playing.may_wait() {
+                    session.set_reason(Reason::StreamEnd);
+                    event::no_stream(&session);
+                    return Err(End::Because(Reason::StreamEnd));
+                }
+                // All players of a stream share its chunks, also those who connected under another chunk_size.
+                if self.core.chunk_size() != playing.chunk_size() {
+                    self.core.set_chunk_size(playing.chunk_size());
+                }
+                self.core.accept_play(request);
+                let lead = self.core.poll_transmit().unwrap_or_default();
+                playing.join(&self.worker.delivery, self.socket.clone(), lead);
+                self.part = Part::Playing(Box::new(playing));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn close_stream(&mut self, closed: u32) {
+        let stream_id = match &self.part {
+            Part::None => return,
+            Part::Pending(pending) => pending.stream_id,
+            Part::Discarding { stream_id, .. } => *stream_id,
+            Part::Publishing(publishing) => publishing.stream_id(),
+            Part::Playing(playing) => playing.stream_id(),
+        };
+        if stream_id != closed {
+            return;
+        }
+        match &mut self.part {
+            // The sending side comes back first; `delivery_ended` goes on from there.
+            Part::Playing(playing) => {
+                playing.leave(&self.worker.delivery);
+                self.leaving = true;
+                return;
+            }
+            // What came just before the end is part of the stream.
+            Part::Publishing(publishing) => publishing.push(self.core.bytes_received()),
+            _ => {}
+        }
+        if let Part::Publishing(publishing) = &mut self.part {
+            // What came in the same turn belongs to the stream still.
+            publishing.push(self.core.bytes_received());
+        }
+        if let Some(session) = self.session() {
+            mark(&session.moments.close_stream);
+            session.set_reason(Reason::NormalClose);
+        }
+        self.part = Part::None;
+    }
+
+    /// The answer to an update ends the session: a publisher is told so first, as when it stops itself.
+    pub(super) fn refuse_publisher(&mut self) -> End {
+        let Part::Publishing(publishing) = &self.part else { return End::Because(Reason::NotifyRefused) };
+        let stream_id = publishing.stream_id();
+        self.core.send_status(stream_id, "status", "NetStream.Unpublish.Success", "Stop publishing");
+        End::Told(Reason::NotifyRefused)
+    }
+
+    /// The delivery loop no longer sends for this connection.
+    pub(super) async fn delivery_ended(&mut self) -> Result<(), End> {
+        let Part::Playing(playing) = std::mem::replace(&mut self.part, Part::None) else { return Ok(()) };
+        let session = playing.session().clone();
+        if let Some(gone) = session.link.gone() {
+            let reason = play::reason_of(gone);
+            session.set_reason(reason);
+            return Err(End::Because(reason));
+        }
+        session.set_reason(Reason::NormalClose);
+        mark(&session.moments.close_stream);
+        drop(playing);
+        for rest in session.link.take_rest() {
+            self.write(&rest).await?;
+        }
+        self.leaving = false;
+        self.handle_events()
+    }
+
+    /// A publisher came or went.
+    pub(super) fn phase_changed(&mut self) -> Result<(), End> {
+        if let Part::Playing(playing) = &mut self.part {
+            playing.phase_changed(&mut self.core).map_err(End::Because)?;
+        }
+        Ok(())
+    }
+}
