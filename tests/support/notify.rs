@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::wait::PATIENCE;
@@ -61,6 +61,7 @@ impl Request {
 pub struct NotifyServer {
     pub port: u16,
     shared: Arc<Shared>,
+    accepting: Mutex<Option<JoinHandle<()>>>,
 }
 
 #[derive(Default)]
@@ -89,20 +90,27 @@ impl NotifyServer {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared::default());
-        thread::spawn({
-            let shared = shared.clone();
-            move || {
-                for stream in listener.incoming() {
-                    if shared.stop.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    let (Ok(stream), shared) = (stream, shared.clone()) else { continue };
-                    shared.log.lock().unwrap().open.push(stream.try_clone().unwrap());
-                    thread::spawn(move || shared.serve(stream));
-                }
-            }
-        });
-        NotifyServer { port, shared }
+        let accepting = Mutex::new(Some(shared.accept(listener)));
+        NotifyServer { port, shared, accepting }
+    }
+
+    /// Nobody listens any more, and all connections are cut. What has come is kept.
+    pub fn kill(&self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        if let Some(accepting) = self.accepting.lock().unwrap().take() {
+            accepting.join().unwrap();
+        }
+        for stream in self.shared.log.lock().unwrap().open.drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+
+    /// Listens again, on the same port, after [`NotifyServer::kill`].
+    pub fn restart(&self) {
+        self.shared.stop.store(false, Ordering::Relaxed);
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).unwrap();
+        *self.accepting.lock().unwrap() = Some(self.shared.accept(listener));
     }
 
     /// Address of a path on this server.
@@ -162,12 +170,8 @@ impl NotifyServer {
 
 impl Drop for NotifyServer {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Relaxed);
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
-        if let Ok(log) = self.shared.log.lock() {
-            for stream in &log.open {
-                let _ = stream.shutdown(Shutdown::Both);
-            }
+        if !thread::panicking() {
+            self.kill();
         }
     }
 }
@@ -185,6 +189,21 @@ fn request_fits(request: &Request, fits: &[(String, String)]) -> bool {
 }
 
 impl Shared {
+    /// Serves whoever connects, in threads of their own, until it is told to stop.
+    fn accept(self: &Arc<Self>, listener: TcpListener) -> JoinHandle<()> {
+        let shared = self.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                if shared.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let (Ok(stream), shared) = (stream, shared.clone()) else { continue };
+                shared.log.lock().unwrap().open.push(stream.try_clone().unwrap());
+                thread::spawn(move || shared.serve(stream));
+            }
+        })
+    }
+
     fn serve(&self, mut stream: TcpStream) {
         let mut held = Vec::new();
         let mut buffer = [0; 4096];
