@@ -207,8 +207,8 @@ impl Test {
             Ok(config) => {
                 let least = if self.verbose { Level::Notice } else { Level::Warn };
                 err.write_all(&render_all(&config.warnings, &config.sources, style, least))?;
-                if self.verbose {
-                    let (warnings, sources) = lint::host::unresolved(&self.load);
+                if !self.quiet {
+                    let (warnings, sources) = lint::host::unresolved(&self.load, &config.sources);
                     err.write_all(&render_all(&warnings, &sources, style, least))?;
                 }
                 if !self.quiet {

@@ -1,6 +1,7 @@
 //! Hosts of callbacks and relays that have no address.
 //!
-//! Looked up only when asked (`-t -v`): a test must be quick, and must not depend on the network.
+//! Looked up by `-t` alone: a start and a reload do not wait for name servers. A configuration that names no host but
+//! by its address costs a look at its text.
 
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::mpsc;
@@ -18,14 +19,17 @@ use crate::config::LoadOptions;
 use crate::config::load::read;
 
 /// How long all names together may take.
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Names looked up; more would be a flood.
 const MAX_NAMES: usize = 64;
 /// The name of this lint.
 const NAME: &str = "unresolved-host";
 
-/// Looks up the hosts of a configuration that loads.
-pub fn unresolved(options: &LoadOptions) -> (Vec<Diagnostic>, Sources) {
+/// Looks up the hosts of a configuration that loads; `sources` are its texts.
+pub fn unresolved(options: &LoadOptions, sources: &Sources) -> (Vec<Diagnostic>, Sources) {
+    if !sources.files().iter().any(|file| may_name(&file.bytes)) {
+        return (Vec::new(), sources.clone());
+    }
     let (reading, bases) = read(options);
     let scope = Scope::new(&reading, &bases);
     let named: Vec<(&Said<'_>, String)> = scope.outline.statements.iter().flat_map(hosts).collect();
@@ -49,6 +53,14 @@ pub fn unresolved(options: &LoadOptions) -> (Vec<Diagnostic>, Sources) {
         }
     }
     (reports.into_sorted(), reading.sources.clone())
+}
+
+/// Whether a text may hold a URL whose host is not an address.
+fn may_name(text: &[u8]) -> bool {
+    text.find_iter("://").any(|at| {
+        let authority = text[at + 3..].split(|b| b"/?; \t\r\n".contains(b)).next().unwrap_or_default();
+        authority.iter().any(|b| !b.is_ascii_digit() && !matches!(b, b'.' | b':'))
+    })
 }
 
 /// The hosts that a statement of callbacks or relays names.

@@ -131,8 +131,8 @@ pub const LINTS: &[Lint] = &[
     },
     Lint {
         name: "unresolved-host",
-        about: "The host of a callback or relay has no address now. Looked up only by `-t -v`, since names may be slow; \
-                it is never an error, and the server asks anew each time.",
+        about: "The host of a callback or relay has no address now. Looked up by `-t` (not with `-q`), for two seconds at \
+                most; it is never an error, and the server asks anew each time.",
         check: |_, _| {},
     },
 ];
