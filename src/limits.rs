@@ -57,6 +57,13 @@ pub const PARAMETER_SETS: usize = 64;
 /// Longest run of zeros of an Exp-Golomb code that still fits 32 bits (H.264 §9.1).
 pub const EXP_GOLOMB_ZEROS: u32 = 31;
 
+/// How long `-t` waits for the addresses of all hosts together. Name servers answer within some tens of
+/// milliseconds; whoever tests a configuration waits for the result.
+pub const LINTED_HOSTS_WAIT: Duration = Duration::from_secs(2);
+
+/// Hosts whose addresses `-t` looks up, each on a thread of its own. Callbacks and relays name a few.
+pub const LINTED_HOSTS: usize = 64;
+
 const _: () = assert!(UNADMITTED_MESSAGE <= UNADMITTED_PARTIAL);
 const _: () = assert!(UNADMITTED_MESSAGE <= MESSAGE_LENGTH);
 const _: () = assert!(PAYLOAD_RESERVE <= UNADMITTED_PARTIAL);

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bstr::ByteSlice;
 
@@ -16,12 +16,9 @@ use crate::conf::outline::Said;
 use crate::conf::report::Reports;
 use crate::conf::{Diagnostic, Problem, Sources};
 use crate::config::LoadOptions;
-use crate::config::load::read;
+use crate::config::load::read_texts;
+use crate::limits::{LINTED_HOSTS, LINTED_HOSTS_WAIT};
 
-/// How long all names together may take.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// Names looked up; more would be a flood.
-const MAX_NAMES: usize = 64;
 /// The name of this lint.
 const NAME: &str = "unresolved-host";
 
@@ -30,12 +27,12 @@ pub fn unresolved(options: &LoadOptions, sources: &Sources) -> (Vec<Diagnostic>,
     if !sources.files().iter().any(|file| may_name(&file.bytes)) {
         return (Vec::new(), sources.clone());
     }
-    let (reading, bases) = read(options);
+    let (reading, bases) = read_texts(options, sources);
     let scope = Scope::new(&reading, &bases);
     let named: Vec<(&Said<'_>, String)> = scope.outline.statements.iter().flat_map(hosts).collect();
     let mut names: Vec<String> = Vec::new();
     for (_, name) in &named {
-        if names.len() < MAX_NAMES && !names.contains(name) {
+        if names.len() < LINTED_HOSTS && !names.contains(name) {
             names.push(name.clone());
         }
     }
@@ -92,7 +89,7 @@ fn look_up(names: Vec<String>) -> Vec<(String, String)> {
         });
     }
     drop(sender);
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + LINTED_HOSTS_WAIT;
     let mut failed = Vec::new();
     while let Ok((name, found)) = answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         waiting.retain(|w| *w != name);
@@ -102,7 +99,7 @@ fn look_up(names: Vec<String>) -> Vec<(String, String)> {
             Err(error) => failed.push((name, error.to_string())),
         }
     }
-    let late = format!("no answer for {}s", PATIENCE.as_secs());
+    let late = format!("no answer for {}s", LINTED_HOSTS_WAIT.as_secs());
     failed.extend(waiting.into_iter().map(|name| (name, late.clone())));
     failed
 }
