@@ -313,3 +313,13 @@ pub const CONTROL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Configurations that are kept to go back to.
 pub const GENERATIONS: usize = 10;
+
+/// Largest configuration that is kept on disk, all its files together. Configurations of thousands of applications take a
+/// megabyte.
+pub const GENERATION_BYTES: u64 = 64 << 20;
+
+/// Names looked at in the directory of kept configurations. Servers that share it have ten each.
+pub const GENERATION_ENTRIES: usize = 10_000;
+
+/// Configurations that wait to be written to disk. They come one at a time, as fast as reloads.
+pub const GENERATIONS_WAITING: usize = 16;

@@ -122,7 +122,7 @@ Stop it with Ctrl-C. Give it a configuration of yours with -c FILE.
 
 /// Whether a server can be asked on its control socket, so that it need not be signalled.
 fn reachable(options: &LoadOptions) -> bool {
-    options.control_path().is_some_and(|path| socket::connect(&path).is_ok())
+    socket::find_alive(options.control_paths()).is_some()
 }
 
 /// `-s`: finds the running server by its pid file and signals it.

@@ -12,25 +12,12 @@ use support::server::Signal;
 use support::wait::until_true;
 use support::{Answer, Conf, NotifyServer, Player, Publisher, Server};
 
-/// Runs a command for this server.
-fn run(server: &Server, words: &[&str]) -> Output {
-    let mut command = std::process::Command::new(support::server::PROGRAM);
-    command.args(words).arg("-p").arg(server.prefix().path()).arg("-c").arg(server.prefix().conf());
-    command.output().unwrap()
-}
-
 fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn err(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-fn status(server: &Server) -> serde_json::Value {
-    let output = run(server, &["status", "--json"]);
-    assert!(output.status.success(), "{output:?}");
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Writes the line and reads one.
@@ -48,8 +35,8 @@ fn status_tells_what_runs() {
     let server = Server::start(&Conf::live(""));
     let _publisher = Publisher::start(server.rtmp, "s");
     let _player = Player::start(server.rtmp, "s");
-    until_true("both are counted", || status(&server)["sessions"]["players"] == 1);
-    let status = status(&server);
+    until_true("both are counted", || server.status()["sessions"]["players"] == 1);
+    let status = server.status();
     assert_eq!(status["pid"], server.pid());
     assert_eq!(status["sessions"]["publishers"], 1);
     assert_eq!(status["streams"], 1);
@@ -57,7 +44,7 @@ fn status_tells_what_runs() {
     assert_eq!(status["configuration"]["on_disk"], "same");
     let listeners = status["listeners"].to_string();
     assert!(listeners.contains(&format!("rtmp 0.0.0.0:{}", server.rtmp)), "{listeners}");
-    let page = out(&run(&server, &["status"]));
+    let page = out(&server.run(&["status"]));
     assert!(page.contains("generation     1 since "), "{page}");
     let mode = fs::metadata(server.prefix().path().join("logs/pingosd.sock")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -69,7 +56,7 @@ fn without_a_server_commands_say_so() {
     assert!(server.stop().success());
     assert!(!server.prefix().path().join("logs/pingosd.sock").exists());
     for words in [&["status"][..], &["plan"], &["reload"], &["rollback"], &["confirm"]] {
-        let output = run(&server, words);
+        let output = server.run(words);
         assert!(!output.status.success());
         assert!(err(&output).contains("no server answers on"), "{output:?}");
     }
@@ -88,9 +75,9 @@ fn bad_requests_get_answers_and_do_no_harm() {
     // Connections that say nothing hold their places for a while, and no more.
     let path = server.prefix().path().join("logs/pingosd.sock");
     let silent: Vec<UnixStream> = (0..20).map(|_| UnixStream::connect(&path).unwrap()).collect();
-    until_true("places are free again", || out(&run(&server, &["status"])).contains("generation"));
+    until_true("places are free again", || out(&server.run(&["status"])).contains("generation"));
     drop(silent);
-    assert_eq!(status(&server)["configuration"]["generation"], 1);
+    assert_eq!(server.status()["configuration"]["generation"], 1);
 }
 
 #[test]
@@ -98,7 +85,7 @@ fn a_stale_socket_is_replaced_and_a_foreign_file_is_not() {
     let prefix = support::server::Prefix::new();
     drop(std::os::unix::net::UnixListener::bind(prefix.path().join("logs/pingosd.sock")).unwrap());
     let server = Server::start_in(prefix, &Conf::live(""));
-    assert_eq!(status(&server)["configuration"]["generation"], 1);
+    assert_eq!(server.status()["configuration"]["generation"], 1);
     let prefix = support::server::Prefix::new();
     prefix.write("logs/pingosd.sock", "mine");
     let other = Server::start_in(prefix, &Conf::live(""));
@@ -122,17 +109,17 @@ fn reload_tells_what_has_changed_and_how_it_takes_effect() {
     let server = Server::start(&Conf::live("cache_time 1s;"));
     let _publisher = Publisher::start(server.rtmp, "s");
     let _player = Player::start(server.rtmp, "s");
-    until_true("both are counted", || status(&server)["sessions"]["players"] == 1);
+    until_true("both are counted", || server.status()["sessions"]["players"] == 1);
     let conf = Conf::new(
         "application live { live on; cache_time 2s; deny play 10.0.0.0/8; } application more { live on; }",
     )
     .main("working_directory /;");
     server.rewrite(&conf);
-    let planned = run(&server, &["plan"]);
+    let planned = server.run(&["plan"]);
     assert!(planned.status.success(), "{planned:?}");
-    assert_eq!(status(&server)["configuration"]["generation"], 1, "a plan changes nothing");
-    assert_eq!(status(&server)["configuration"]["on_disk"], "newer");
-    let output = run(&server, &["-s", "reload"]);
+    assert_eq!(server.status()["configuration"]["generation"], 1, "a plan changes nothing");
+    assert_eq!(server.status()["configuration"]["on_disk"], "newer");
+    let output = server.run(&["-s", "reload"]);
     assert!(output.status.success(), "{output:?}");
     for text in [out(&planned), out(&output)] {
         assert!(text.contains("cache_time 1s -> 2s [rtmp > server"), "{text}");
@@ -143,10 +130,10 @@ fn reload_tells_what_has_changed_and_how_it_takes_effect() {
         assert!(text.contains("application added: more { 1 directives }"), "{text}");
     }
     assert!(out(&output).contains("generation 2"), "{output:?}");
-    let again = run(&server, &["-s", "reload"]);
+    let again = server.run(&["-s", "reload"]);
     assert!(out(&again).contains("nothing has changed"), "{again:?}");
-    assert_eq!(status(&server)["configuration"]["generation"], 2);
-    assert!(out(&run(&server, &["plan"])).contains("would change nothing"));
+    assert_eq!(server.status()["configuration"]["generation"], 2);
+    assert!(out(&server.run(&["plan"])).contains("would change nothing"));
 }
 
 #[test]
@@ -154,7 +141,7 @@ fn a_refused_reload_is_explained_everywhere() {
     let server = Server::start(&Conf::live(""));
     server.rewrite(&Conf::live("hls_pathh /tmp;"));
     for words in [&["-s", "reload"][..], &["reload"]] {
-        let output = run(&server, words);
+        let output = server.run(words);
         assert_eq!(output.status.code(), Some(1));
         let text = err(&output);
         assert!(
@@ -162,11 +149,11 @@ fn a_refused_reload_is_explained_everywhere() {
             "{text}"
         );
     }
-    let configuration = &status(&server)["configuration"];
+    let configuration = &server.status()["configuration"];
     assert_eq!(configuration["on_disk"], "rejected");
     assert!(configuration["refused"]["reasons"].to_string().contains("hls_pathh"), "{configuration}");
     server.reload(&Conf::live("cache_time 1s;"));
-    let configuration = &status(&server)["configuration"];
+    let configuration = &server.status()["configuration"];
     assert_eq!(configuration["on_disk"], "same");
     assert!(configuration["refused"].is_null());
 }
@@ -174,17 +161,17 @@ fn a_refused_reload_is_explained_everywhere() {
 #[test]
 fn rollback_goes_back_and_the_files_stay() {
     let server = Server::start(&Conf::live(""));
-    assert!(err(&run(&server, &["rollback"])).contains("no earlier configuration"));
+    assert!(err(&server.run(&["rollback"])).contains("no earlier configuration"));
     let mut publisher = Publisher::start(server.rtmp, "s");
     let player = Player::start(server.rtmp, "s");
     server.reload(&Conf::live("deny play all;").main("conf_watch on;"));
     let text = server.prefix().read("conf/pingosd.conf");
-    let output = run(&server, &["rollback"]);
+    let output = server.run(&["rollback"]);
     assert!(output.status.success(), "{output:?}");
     assert!(out(&output).contains("deny removed: play all"), "{output:?}");
     assert_eq!(server.prefix().read("conf/pingosd.conf"), text);
-    assert_eq!(status(&server)["configuration"]["generation"], 3);
-    assert_eq!(status(&server)["configuration"]["on_disk"], "newer");
+    assert_eq!(server.status()["configuration"]["generation"], 3);
+    assert_eq!(server.status()["configuration"]["on_disk"], "newer");
     Player::start(server.rtmp, "s");
     let last = publisher.send(support::frame::GOP);
     player.assert_whole(support::frame::Tracks::Both, last);
@@ -198,7 +185,7 @@ fn an_included_file_that_is_gone_does_not_hinder_going_back() {
     let server = Server::start_in(prefix, &include);
     fs::remove_dir_all(server.prefix().path().join("conf/apps")).unwrap();
     server.reload(&Conf::new("application other { live on; }"));
-    let output = run(&server, &["rollback"]);
+    let output = server.run(&["rollback"]);
     assert!(output.status.success(), "{output:?}");
     Publisher::start(server.rtmp, "s");
 }
@@ -207,16 +194,16 @@ fn an_included_file_that_is_gone_does_not_hinder_going_back() {
 fn a_reload_that_nobody_confirms_is_taken_back() {
     let server = Server::start(&Conf::live("cache_time 1s;"));
     server.rewrite(&Conf::live("cache_time 2s;"));
-    let output = run(&server, &["reload", "--confirm", "300ms"]);
+    let output = server.run(&["reload", "--confirm", "300ms"]);
     assert!(output.status.success(), "{output:?}");
     server.wait_log("not confirmed in time");
-    until_true("the old one is in force", || status(&server)["configuration"]["generation"] == 3);
-    assert!(err(&run(&server, &["confirm"])).contains("nothing to confirm"));
-    let output = run(&server, &["reload", "--confirm", "60s"]);
+    until_true("the old one is in force", || server.status()["configuration"]["generation"] == 3);
+    assert!(err(&server.run(&["confirm"])).contains("nothing to confirm"));
+    let output = server.run(&["reload", "--confirm", "60s"]);
     assert!(out(&output).contains("cache_time 1s -> 2s"), "{output:?}");
-    assert!(status(&server)["configuration"]["confirm_seconds_left"].is_number());
-    assert!(out(&run(&server, &["confirm"])).contains("generation 4 is confirmed"));
-    assert!(status(&server)["configuration"]["confirm_seconds_left"].is_null());
+    assert!(server.status()["configuration"]["confirm_seconds_left"].is_number());
+    assert!(out(&server.run(&["confirm"])).contains("generation 4 is confirmed"));
+    assert!(server.status()["configuration"]["confirm_seconds_left"].is_null());
 }
 
 #[test]
@@ -224,8 +211,8 @@ fn a_server_that_drains_says_so() {
     let server = Server::start(&Conf::live(""));
     let _publisher = Publisher::start(server.rtmp, "s");
     server.signal(Signal::SIGQUIT);
-    until_true("it drains", || status(&server)["draining"] == true);
-    assert!(err(&run(&server, &["reload"])).contains("shutting down"));
+    until_true("it drains", || server.status()["draining"] == true);
+    assert!(err(&server.run(&["reload"])).contains("shutting down"));
 }
 
 #[test]
@@ -235,21 +222,21 @@ fn callbacks_are_listed_and_tested() {
         .var("callback", notify.url(""));
     let mut server = Server::start(&conf);
     let _publisher = Publisher::start(server.rtmp, "s");
-    let page = out(&run(&server, &["status", "callbacks"]));
+    let page = out(&server.run(&["status", "callbacks"]));
     assert!(page.contains("publish ") && page.contains("start 200") && page.contains("p99 <="), "{page}");
-    let json = run(&server, &["status", "callbacks", "--json"]);
+    let json = server.run(&["status", "callbacks", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(json["lines"][0]["answered_total"], 1);
     let text = server.prefix().read("conf/pingosd.conf");
     let line = 1 + text.lines().position(|line| line.contains("on_play")).unwrap();
     notify.answer("name=pingosd-probe", Answer::Status(403));
     let place = format!("pingosd.conf:{line}");
-    let tested = run(&server, &["callback", "test", &place]);
+    let tested = server.run(&["callback", "test", &place]);
     assert!(out(&tested).contains("decision   refused") && out(&tested).contains("403"), "{tested:?}");
     notify.wait("call=play act=start name=pingosd-probe");
-    let nowhere = run(&server, &["callback", "test", "pingosd.conf:1"]);
+    let nowhere = server.run(&["callback", "test", "pingosd.conf:1"]);
     assert!(err(&nowhere).contains("there are: "), "{nowhere:?}");
     server.stop();
-    let alone = run(&server, &["callback", "test", &place]);
+    let alone = server.run(&["callback", "test", &place]);
     assert!(out(&alone).contains("decision   refused"), "{alone:?}");
 }

@@ -185,6 +185,15 @@ The configuration, if there is one.
 .I /etc/pingosd/pingosd.conf
 The configuration else, with the prefix
 .IR /var/lib/pingosd/ .
+.TP
+.I PREFIX/generations/
+The last ten configurations that were in force, with all included files, for
+.B pingosd rollback
+also after a restart; see
+.B conf_generations
+in
+.BR pingosd.conf (5).
+The numbers of generations go on over restarts.
 .SH EXIT STATUS
 0 on success, 1 on any error.
 .SH EXAMPLES

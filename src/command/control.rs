@@ -10,8 +10,8 @@ use super::{Failure, Name, Streams, Task};
 use crate::conf::number;
 use crate::server::control::client::{NoAnswer, ask};
 use crate::server::control::probe;
-use crate::server::control::protocol::{Answer, OnDisk, Request, Status};
-use crate::server::control::socket::{connect, old_name};
+use crate::server::control::protocol::{Answer, Count, OnDisk, Queues, Request, SessionCounts, Status};
+use crate::server::control::socket::{find_alive, old_name};
 use crate::server::notify::ledger::snapshot::Line;
 
 /// What they take.
@@ -28,8 +28,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
         Name::Callback => {
             let [test, place] = &task.words[..] else { return Err(Failure::Usage) };
             let place = place.to_str().filter(|_| test == "test").ok_or(Failure::Usage)?;
-            let running = socket(task).is_ok_and(|path| connect(&path).is_ok());
-            if running {
+            if find_alive(task.load.control_paths()).is_some() {
                 return tell(task, streams, Request::Probe { place: place.to_owned() });
             }
             writeln!(streams.err, "pingosd: no server is running; asking from here")?;
@@ -62,8 +61,11 @@ fn time_of(word: &OsStr) -> Result<u64, Failure> {
     number::msec(word.as_bytes()).filter(|time| *time > 0).ok_or_else(|| Failure::Text(text()))
 }
 
+/// The control socket on which a server answers, else the likeliest one.
 fn socket(task: &Task) -> Result<PathBuf, Failure> {
-    task.load.control_path().ok_or_else(|| {
+    let alive = find_alive(task.load.control_paths());
+    let likely = || task.load.conf_file.as_ref().and_then(|_| task.load.control_paths().next());
+    alive.or_else(likely).ok_or_else(|| {
         let text =
             "the configuration has no control socket (\"control_socket off\", or it is the built-in one)";
         Failure::Text(text.into())
@@ -145,9 +147,12 @@ fn status(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
         [word] if word == "callbacks" => return callbacks(task, streams, json),
         _ => return Err(Failure::Usage),
     }
-    let mut found = vec![question(task, &Request::Status)?];
-    // A process that is being replaced answers beside the one that has taken over.
-    found.extend(ask(&old_name(&socket(task)?), &Request::Status));
+    // A process that is being replaced answers beside the one that has taken over, and before that one is ready.
+    let old = ask(&old_name(&socket(task)?), &Request::Status).ok();
+    let found = match (question(task, &Request::Status), old) {
+        (Err(failure), None) => return Err(failure),
+        (new, old) => new.into_iter().chain(old),
+    };
     for answer in found {
         match answer {
             Answer::Status(status) if json => {
@@ -175,6 +180,16 @@ fn page(status: &Status) -> String {
     line("configuration", conf.file.clone());
     line("generation", format!("{} since {}", conf.generation, conf.since));
     line("hash", conf.hash.clone());
+    let mut name = "kept";
+    for kept in &conf.kept {
+        line(name, format!("{} {} of {}", kept.generation, kept.hash, kept.since));
+        name = "";
+    }
+    match (&conf.kept_in, &conf.not_kept) {
+        (Some(directory), None) => line("kept in", directory.clone()),
+        (Some(_), Some(why)) => line("kept in", format!("memory only: {why}")),
+        (None, _) => line("kept in", "memory".into()),
+    }
     let on_disk = match conf.on_disk {
         OnDisk::Same => "holds what is in force",
         OnDisk::Newer => "holds something else, which is not in force",
@@ -190,11 +205,21 @@ fn page(status: &Status) -> String {
     }
     line("listeners", status.listeners.join(", "));
     line("streams", status.streams.to_string());
-    line("publishers", status.sessions.publishers.to_string());
-    line("players", status.sessions.players.to_string());
+    let SessionCounts { publishers, players, .. } = &status.sessions;
+    line("publishers", publishers.to_string());
+    line("players", players.to_string());
+    for (protocol, Count { publishers, players }) in &status.sessions.by_protocol {
+        line("", format!("{protocol}: {publishers} publishers, {players} players"));
+    }
     let (open, limit, total) = (status.connections, status.connections_limit, status.accepted_total);
     line("connections", format!("{open} of {limit}, {total} accepted so far"));
+    let Queues { callbacks, unfinished, log_lines_lost_total } = &status.queues;
+    line("callbacks", format!("{callbacks} under way"));
     line("done events", format!("{} waiting, {} lost", status.done_waiting, status.done_lost_total));
+    line("unfinished", format!("{unfinished} files and commands"));
+    if *log_lines_lost_total > 0 {
+        line("log", format!("{log_lines_lost_total} lines could not be written"));
+    }
     out
 }
 

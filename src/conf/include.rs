@@ -16,6 +16,8 @@ use super::parser::{Included, Parser};
 use super::report::{Entered, MAX_INCLUDES};
 use super::source::{FileId, MAX_FILE_BYTES, Origin, SourceFile, Span};
 
+/// How the words of the `-g` option are called in messages.
+pub const COMMAND_LINE: &str = "command line";
 /// Files that may be open inside one another.
 pub const MAX_DEPTH: usize = 64;
 /// Files read for one configuration, counting each use of the same file.
@@ -27,7 +29,7 @@ impl Parser<'_> {
     /// Reads the words of the `-g` option.
     pub fn command_line(&mut self, words: &[u8]) {
         let bytes = Bytes::copy_from_slice(words);
-        self.add(Path::new("command line"), bytes, Origin::CommandLine);
+        self.add(Path::new(COMMAND_LINE), bytes, Origin::CommandLine);
     }
 
     /// Reads a text that is compiled into the program.

@@ -2,50 +2,103 @@
 
 use std::path::{Path, PathBuf};
 
-use super::load::read;
+use super::archive::{Archive, DIRECTORY};
+use super::history::Generation;
+use super::load::{DEFAULT_CONF, DEFAULT_PREFIX, PACKAGED_CONF, PACKAGED_PREFIX, read, read_texts};
 use super::{Config, LoadOptions};
+use crate::conf::args::to_path;
 use crate::conf::outline::Outline;
-use crate::module::core::control_socket::ControlSocket;
+use crate::conf::parser::Reading;
+use crate::module::core::place::Place;
 use crate::modules::REGISTRY;
 
 /// The pid file unless the configuration says otherwise.
 const PID: &str = "logs/nginx.pid";
+
+/// What texts say about the server's own files, whatever else is wrong with them.
+struct Said {
+    control: Option<PathBuf>,
+    archive: Option<Archive>,
+}
 
 impl Config {
     /// The control socket, if there is to be one. The embedded configuration has none, as it has no pid file.
     pub fn control_path(&self) -> Option<PathBuf> {
         let pid = self.pid_path()?;
         match &self.core.control_socket {
-            ControlSocket::On => beside(&pid),
-            ControlSocket::Off => None,
-            ControlSocket::Path(path) => Some(path.clone()),
+            Place::On => beside(&pid),
+            Place::Off => None,
+            Place::Path(path) => Some(path.clone()),
         }
     }
 }
 
 impl LoadOptions {
-    /// The control socket by what the files say, whatever else is wrong with them: that is when a running server
-    /// has to be reached most.
-    pub fn control_path(&self) -> Option<PathBuf> {
-        let (reading, bases) = read(self);
+    /// Where a running server may answer, the likeliest first: as the files say, whatever else is wrong with them, then as
+    /// the generations on disk say, which are read only if they are asked for. A file that is broken or gone is when a
+    /// running server has to be reached most, and a change of `pid` or `control_socket` counts only after a restart.
+    pub fn control_paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.meant().into_iter().flat_map(|options| {
+            let Said { control, archive } = Said::by(&read(&options).0, &options);
+            let earlier = std::iter::once_with(move || kept_paths(archive, &options)).flatten();
+            control.into_iter().chain(earlier)
+        })
+    }
+
+    /// These, and where no file is named and there is none by now, those of a server that was started with one.
+    fn meant(&self) -> Vec<LoadOptions> {
+        if self.conf_file.is_some() {
+            return vec![self.clone()];
+        }
+        let with = |prefix: &Path, conf: &str| LoadOptions {
+            prefix: prefix.to_owned(),
+            conf_file: Some(prefix.join(conf)),
+            ..self.clone()
+        };
+        let mut meant = vec![with(&self.prefix, DEFAULT_CONF)];
+        if self.prefix == Path::new(DEFAULT_PREFIX) {
+            meant.push(with(Path::new(PACKAGED_PREFIX), PACKAGED_CONF));
+        }
+        meant
+    }
+}
+
+impl Said {
+    fn by(reading: &Reading, options: &LoadOptions) -> Said {
         let outline = Outline::new(&reading.tree, &REGISTRY);
         let said = |name| {
             let word = outline.nearest(0, name).and_then(|said| said.words().first());
             word.map(|word| word.bytes.clone())
         };
-        let pid = match (said("pid"), &self.conf_file) {
-            (Some(pid), _) => bases.prefix.join(crate::conf::args::to_path(&pid)),
-            (None, Some(_)) => bases.prefix.join(PID),
-            (None, None) => return None,
-        };
-        match said("control_socket") {
-            Some(word) if word.eq_ignore_ascii_case(b"off") => None,
+        let place = |name| match said(name) {
+            Some(word) if word.eq_ignore_ascii_case(b"off") => Place::Off,
             Some(word) if !word.eq_ignore_ascii_case(b"on") => {
-                Some(bases.prefix.join(crate::conf::args::to_path(&word)))
+                Place::Path(options.prefix.join(to_path(&word)))
             }
-            _ => beside(&pid),
-        }
+            _ => Place::On,
+        };
+        let pid = options.prefix.join(said("pid").map_or(PID.into(), |word| to_path(&word)));
+        let control = match place("control_socket") {
+            Place::On => beside(&pid),
+            Place::Off => None,
+            Place::Path(path) => Some(path),
+        };
+        let directory = match place("conf_generations") {
+            Place::On => Some(options.prefix.join(DIRECTORY)),
+            Place::Off => None,
+            Place::Path(path) => Some(path),
+        };
+        let archive = directory.zip(options.conf_file.as_deref());
+        Said { control, archive: archive.map(|(directory, main)| Archive::new(directory, main)) }
     }
+}
+
+/// Where servers with the generations of an archive answered, the newest first.
+fn kept_paths(archive: Option<Archive>, options: &LoadOptions) -> Vec<PathBuf> {
+    // What is wrong with some of them does not matter here.
+    let found = archive.map(|archive| archive.read(options)).unwrap_or_default();
+    let said = |generation: &Generation| Said::by(&read_texts(options, &generation.sources).0, options);
+    found.generations.iter().rev().filter_map(|generation| said(generation).control).collect()
 }
 
 /// The pid file's name with another ending. A pid file that is no file, such as `/dev/null`, has nothing beside it.

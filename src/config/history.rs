@@ -1,4 +1,8 @@
 //! The generations that were in force, what was refused last, and what waits to be confirmed.
+//!
+//! Generations are numbered from 1 in the order in which they came into force. The numbers go on over restarts, as far as
+//! earlier generations are kept on disk: a server that starts with what was in force last has the same number again, else
+//! the next one.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -12,9 +16,9 @@ use crate::limits;
 /// A configuration that is or was in force.
 #[derive(Clone, Debug)]
 pub struct Generation {
-    /// Its number in this process; `None` for one that an earlier process has left on disk.
-    pub number: Option<u64>,
-    /// Since when.
+    /// Its number, see above.
+    pub number: u64,
+    /// When it came into force first.
     pub since: Timestamp,
     /// Identifies its texts.
     pub fingerprint: Fingerprint,
@@ -42,17 +46,19 @@ pub struct History {
     /// Texts that were given up for older ones: they are not tried again by themselves.
     set_aside: Option<Fingerprint>,
     confirm_by: Option<Instant>,
+    /// Why the one in force is not on disk, if it was to be.
+    unkept: Option<String>,
 }
 
 impl Generation {
     /// One that begins now.
     pub fn new(number: u64, fingerprint: Fingerprint, sources: Sources) -> Generation {
-        Generation { number: Some(number), since: Timestamp::now(), fingerprint, sources }
+        Generation { number, since: Timestamp::now(), fingerprint, sources }
     }
 }
 
 impl History {
-    /// Begins with what an earlier process has left.
+    /// Begins with what an earlier process has left, the oldest first.
     pub fn preceded_by(&mut self, earlier: Vec<Generation>) {
         for generation in earlier.into_iter().rev() {
             self.kept.push_front(generation);
@@ -84,16 +90,31 @@ impl History {
         self.kept.iter().rev().find(|generation| generation.fingerprint != current)
     }
 
-    /// An older one is about to be in force again: it and all that came after it are forgotten, and the texts that
-    /// are in force now are not tried again by themselves.
-    pub fn rolled_back(&mut self, to: Generation) {
+    /// An older one is about to be in force again, under a number of its own: it and all that came after it are forgotten
+    /// and returned, and the texts that are in force now are not tried again by themselves.
+    pub fn rolled_back(&mut self, to: Generation) -> Vec<Generation> {
         let given_up = self.current().map(|current| current.fingerprint);
         let target = to.fingerprint;
-        if let Some(at) = self.kept.iter().rposition(|generation| generation.fingerprint == target) {
-            self.kept.truncate(at);
-        }
+        let at = self.kept.iter().rposition(|generation| generation.fingerprint == target);
+        let forgotten = self.kept.split_off(at.unwrap_or(self.kept.len()));
         self.taken(to);
         self.set_aside = given_up;
+        forgotten.into()
+    }
+
+    /// All that are kept, the newest first.
+    pub fn kept(&self) -> impl Iterator<Item = &Generation> {
+        self.kept.iter().rev()
+    }
+
+    /// Whether the one in force is on disk, or why not.
+    pub fn set_unkept(&mut self, why: Option<String>) {
+        self.unkept = why;
+    }
+
+    /// Why the one in force is not on disk.
+    pub fn unkept(&self) -> Option<&str> {
+        self.unkept.as_deref()
     }
 
     /// The last refusal, unless a reload has succeeded since.
@@ -146,12 +167,13 @@ mod tests {
             history.taken(generation(number, text));
         }
         let two = history.previous().unwrap().clone();
-        assert_eq!(two.number, Some(2));
+        assert_eq!(two.number, 2);
         let three = history.current().unwrap().fingerprint;
-        history.rolled_back(Generation { number: Some(4), ..two });
+        let forgotten = history.rolled_back(Generation { number: 4, ..two });
+        assert_eq!(forgotten.iter().map(|generation| generation.number).collect::<Vec<_>>(), [2, 3]);
         assert!(history.is_set_aside(three));
-        assert_eq!(history.current().unwrap().number, Some(4));
-        assert_eq!(history.previous().unwrap().number, Some(1));
+        assert_eq!(history.current().unwrap().number, 4);
+        assert_eq!(history.previous().unwrap().number, 1);
     }
 
     #[test]

@@ -20,10 +20,15 @@ pub struct Store {
 impl Store {
     /// The first generation.
     pub fn new(config: Config) -> Self {
+        Store::beginning(config, 1)
+    }
+
+    /// As [`Store::new`], with the number that the history gives it.
+    pub fn beginning(config: Config, generation: u64) -> Self {
         Store {
             current: ArcSwap::from_pointee(config),
             dynamic: ArcSwap::default(),
-            generation: watch::Sender::new(1),
+            generation: watch::Sender::new(generation),
         }
     }
 
@@ -58,7 +63,7 @@ impl Store {
         self.generation.subscribe()
     }
 
-    /// Number of the generation in force, counted from 1.
+    /// Number of the generation in force, see [`super::history`].
     pub fn generation(&self) -> u64 {
         *self.generation.borrow()
     }

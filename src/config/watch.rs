@@ -17,8 +17,9 @@ use sha2::{Digest, Sha256};
 
 use super::LoadOptions;
 use super::load::read;
-use crate::conf::Sources;
 use crate::conf::include::is_pattern;
+use crate::conf::source::Origin;
+use crate::conf::{SourceFile, Sources};
 
 /// Identifies the names and contents of all files of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +37,22 @@ pub struct Footprint {
 impl Fingerprint {
     /// Of texts that were read.
     pub fn of(sources: &Sources) -> Fingerprint {
+        Fingerprint::over(sources.files().iter())
+    }
+
+    /// Of the files among them, whatever the command line says.
+    pub fn of_files(sources: &Sources) -> Fingerprint {
+        Fingerprint::over(sources.files().iter().filter(|file| file.origin == Origin::File))
+    }
+
+    /// The first digits, which are enough for people.
+    pub fn short(&self) -> String {
+        self.0.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn over<'a>(files: impl Iterator<Item = &'a SourceFile>) -> Fingerprint {
         let mut hash = Sha256::new();
-        for file in sources.files() {
+        for file in files {
             for part in [file.name.as_os_str().as_bytes(), &file.bytes] {
                 // The length keeps a name and its contents apart.
                 hash.update((part.len() as u64).to_le_bytes());
@@ -60,12 +75,7 @@ impl Footprint {
         let (reading, _) = read(options);
         let mut directories = BTreeSet::new();
         for file in options.conf_file.iter().map(PathBuf::as_path).chain(
-            reading
-                .sources
-                .files()
-                .iter()
-                .filter(|file| file.origin == crate::conf::source::Origin::File)
-                .map(|file| &*file.name),
+            reading.sources.files().iter().filter(|file| file.origin == Origin::File).map(|file| &*file.name),
         ) {
             add_deciding(file, &mut directories);
         }

@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use tracing::field::{Field, Visit};
@@ -19,6 +20,14 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::log_spec::LogSpec;
 use crate::module::core::log::LogLevel;
+
+/// Lines that a log could not take, as when the disk is full.
+static LINES_LOST: AtomicU64 = AtomicU64::new(0);
+
+/// How many lines a log could not take since the start.
+pub fn lines_lost_total() -> u64 {
+    LINES_LOST.load(Ordering::Relaxed)
+}
 
 /// The level of an event.
 fn severity_of(metadata: &tracing::Metadata<'_>) -> LogLevel {
@@ -61,11 +70,14 @@ impl Logs {
 
     fn write(&self, severity: LogLevel, line: &[u8]) {
         for (_, file) in self.targets.iter().filter(|(spec, _)| severity <= spec.level) {
-            // A log that cannot be written must not stop the server; there is nowhere left to say so.
-            let _ = match file {
+            // A log that cannot be written must not stop the server; `pingosd status` tells of what is lost.
+            let written = match file {
                 Some(file) => (&*file).write_all(line),
                 None => io::stderr().write_all(line),
             };
+            if written.is_err() {
+                LINES_LOST.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod dns;
 mod dynamic;
 pub mod event;
 pub mod exec;
+mod generations;
 pub mod hls;
 pub mod hls2;
 mod http;
@@ -43,7 +44,7 @@ pub mod watching;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -57,6 +58,7 @@ use self::control::socket::ControlSocket;
 use self::delivery::Delivery;
 use self::dns::Dns;
 use self::exec::Execs;
+use self::generations::{Beginning, Keeper};
 use self::inherited::Inherited;
 use self::life::Life;
 use self::listener::{Bound, Listeners, Speaks};
@@ -72,10 +74,8 @@ use self::tls::Tls;
 use self::upgrade::Launch;
 use crate::conf::{ListenAddr, ListenOptions};
 use crate::config::LoadOptions;
-use crate::config::history::{Generation, History};
 use crate::config::model::Config;
 use crate::config::store::Store;
-use crate::config::watch::Fingerprint;
 use crate::limits;
 
 /// Random bytes for a handshake.
@@ -217,15 +217,10 @@ impl Prepared {
         }
         owned.extend(hls::make_directories(&config));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
+        let Beginning { history, number, archive, is_new } = Beginning::look(&config, &load);
         process::drop_privileges(&config, &owned).map_err(StartError)?;
         let workers = config.workers();
-        let history = Mutex::new(History::default());
-        history.lock().unwrap_or_else(PoisonError::into_inner).taken(Generation::new(
-            1,
-            Fingerprint::of(&config.sources),
-            config.sources.clone(),
-        ));
-        let store = Arc::new(Store::new(config));
+        let store = Arc::new(Store::beginning(config, number));
         let control = Builder::new_current_thread()
             .enable_all()
             .build()
@@ -237,7 +232,7 @@ impl Prepared {
             let notifier = Notifier::new(Handle::current(), store.clone(), transport);
             let context = Arc::new(Context {
                 store,
-                history,
+                history: Mutex::new(history),
                 registry: Arc::default(),
                 sessions: Arc::new(Sessions::default()),
                 notifier,
@@ -262,7 +257,8 @@ impl Prepared {
             let listeners = Listeners::default();
             let service = Service::from_env();
             let life = Life { pid_file, control: control_socket, launch, service, successor: None };
-            Server { context, load, log, listeners, life }.serve(bound).await
+            let generations = Keeper::start(archive, is_new, &context);
+            Server { context, load, log, listeners, life, generations }.serve(bound).await
         })
     }
 }
@@ -295,6 +291,7 @@ struct Server {
     log: ErrorLog,
     listeners: Listeners,
     life: Life,
+    generations: Keeper,
 }
 
 struct Signals {

@@ -26,6 +26,11 @@ impl Pending {
         Unfinished(self.0.clone())
     }
 
+    /// Pieces of work that are unfinished.
+    pub fn count(&self) -> usize {
+        self.0.unfinished.load(Ordering::Acquire)
+    }
+
     /// Waits until nothing is unfinished.
     pub async fn finished(&self) {
         loop {

@@ -47,17 +47,7 @@ fn set_limit(what: &str, resource: Resource, value: u64) {
 ///
 /// A server that was not started as root stays who it is.
 pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), String> {
-    if !geteuid().is_root() {
-        return Ok(());
-    }
-    let (uid, gid, name) = match (&config.core.user, default_user()) {
-        (Some(user), _) => (Uid::from_raw(user.uid), Gid::from_raw(user.gid), user.name.clone()),
-        (None, Some(nobody)) => (nobody.uid, nobody.gid, nobody.name),
-        (None, None) => return Ok(()),
-    };
-    if uid.is_root() {
-        return Ok(());
-    }
+    let Some((uid, gid, name)) = user(config) else { return Ok(()) };
     for path in owned {
         // A log on a file system without owners stays as it is.
         let _ = nix::unistd::chown(path, Some(uid), None);
@@ -71,6 +61,23 @@ pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), String>
         event::limit_not_set("prctl(PR_SET_DUMPABLE)", &error);
     }
     Ok(())
+}
+
+/// The user that [`drop_privileges`] will make of the process, if it will be another one.
+pub fn becomes(config: &Config) -> Option<u32> {
+    user(config).map(|(uid, ..)| uid.as_raw())
+}
+
+fn user(config: &Config) -> Option<(Uid, Gid, String)> {
+    if !geteuid().is_root() {
+        return None;
+    }
+    let (uid, gid, name) = match (&config.core.user, default_user()) {
+        (Some(user), _) => (Uid::from_raw(user.uid), Gid::from_raw(user.gid), user.name.clone()),
+        (None, Some(nobody)) => (nobody.uid, nobody.gid, nobody.name),
+        (None, None) => return None,
+    };
+    (!uid.is_root()).then_some((uid, gid, name))
 }
 
 /// The account that a server started as root gives up its privileges for where none is configured.

@@ -185,18 +185,23 @@ impl Server {
             return Outcome { generation, fingerprint, unchanged, changes: Vec::new(), warnings };
         }
         let after = self.context.store.load();
-        {
+        let kept = {
             let mut history = self.context.history();
             history.confirm_within(None);
-            match from {
+            let forgotten = match from {
                 From::Disk => {
                     history.taken(Generation::new(generation, fingerprint, after.sources.clone()));
+                    Vec::new()
                 }
                 From::Kept(kept) => {
                     let since = jiff::Timestamp::now();
-                    history.rolled_back(Generation { number: Some(generation), since, ..*kept });
+                    history.rolled_back(Generation { number: generation, since, ..*kept })
                 }
-            }
+            };
+            history.current().cloned().map(|current| (current, forgotten))
+        };
+        if let Some((current, forgotten)) = kept {
+            self.generations.keep(&self.context, current, forgotten);
         }
         self.context.notifier.announce(self.context.workers.len());
         event::reloaded(generation, &path);
@@ -314,7 +319,7 @@ fn told(outcome: Result<Outcome, Refused>, what: &str, planned: bool) -> Answer 
         }
     };
     let Outcome { generation, fingerprint, unchanged, changes, mut warnings } = outcome;
-    let hash: String = fingerprint.to_string().chars().take(12).collect();
+    let hash = fingerprint.short();
     let head = match (unchanged, planned) {
         (true, true) => format!("{what} holds what is in force: a reload would change nothing\n"),
         (true, false) => {

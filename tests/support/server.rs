@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::thread;
 
@@ -76,6 +76,7 @@ impl Prefix {
 
 impl Drop for Prefix {
     fn drop(&mut self) {
+        // Empty: it has been handed on.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
@@ -95,6 +96,19 @@ impl Server {
     pub fn start_with(prefix: Prefix, conf: &Conf, prepare: impl FnOnce(&mut Command, u16, u16)) -> Self {
         let (rtmp, http) = (free_port(), free_port());
         fs::write(prefix.conf(), conf.text(rtmp, http, prefix.path())).unwrap();
+        Server::launch(prefix, rtmp, http, prepare)
+    }
+
+    /// Stops it, and starts it anew with the files as they are and a new error log.
+    #[track_caller]
+    pub fn again(mut self) -> Self {
+        assert!(self.stop().success());
+        fs::remove_file(self.prefix.path().join("logs/error.log")).unwrap();
+        let prefix = Prefix(std::mem::take(&mut self.prefix.0));
+        Server::launch(prefix, self.rtmp, self.http, |_, _, _| {})
+    }
+
+    fn launch(prefix: Prefix, rtmp: u16, http: u16, prepare: impl FnOnce(&mut Command, u16, u16)) -> Self {
         let output = |name: &str| Stdio::from(fs::File::create(prefix.path().join(name)).unwrap());
         let mut command = prefix.command();
         prepare(&mut command, rtmp, http);
@@ -149,6 +163,21 @@ impl Server {
         self.rewrite(conf);
         self.signal(Signal::SIGHUP);
         until_true("the reload is through", || self.log_lines(" reloaded, generation ").len() > before);
+    }
+
+    /// Runs a command of the program for this server.
+    pub fn run(&self, words: &[&str]) -> Output {
+        let mut command = Command::new(PROGRAM);
+        command.args(words).arg("-p").arg(self.prefix.path()).arg("-c").arg(self.prefix.conf());
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// What `pingosd status` tells.
+    #[track_caller]
+    pub fn status(&self) -> serde_json::Value {
+        let output = self.run(&["status", "--json"]);
+        assert!(output.status.success(), "{output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
     }
 
     /// Sends a signal.

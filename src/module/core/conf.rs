@@ -1,8 +1,8 @@
 //! Directives outside every block.
 
-use super::control_socket::ControlSocket;
 use super::load::{Affinity, LoadModule};
 use super::log::ErrorLog;
+use super::place::Place;
 use super::process::{EnvVar, Priority, UserGroup, WorkerProcesses};
 use super::watch::ConfWatch;
 use crate::conf::context::MAIN;
@@ -40,7 +40,11 @@ directives! {
             /// Socket for commands such as `pingosd status` and for `-s reload`, which waits for the outcome. `on`
             /// is the name of the pid file with `.sock` in place of `.pid`. Only root and the server's own user
             /// may use it.
-            "control_socket" => control_socket: ControlSocket = "on", in MAIN;
+            "control_socket" => control_socket: Place = "on", in MAIN;
+            /// Directory for the last ten configurations that were in force, with all included files: `pingosd rollback`
+            /// goes back to them, also after a restart. `on` is `generations` below the prefix. Only the server's user may
+            /// read the files. Where they cannot be written, a warning says so.
+            "conf_generations" => conf_generations: Place = "on", in MAIN;
         }
     }
     live as Current {

@@ -20,7 +20,7 @@ use super::context::Context;
 use super::event;
 use crate::config::{Config, LoadOptions};
 use crate::limits;
-use crate::module::core::control_socket::ControlSocket as Wanted;
+use crate::module::core::place::Place;
 
 /// A request that changes the server, and where its answer goes.
 pub struct Order {
@@ -40,8 +40,8 @@ pub fn open(config: &Config) -> Result<Option<Result<ControlSocket, String>>, St
     let Some(path) = config.control_path() else { return Ok(None) };
     let bound = ControlSocket::bind(&path);
     match config.core.control_socket {
-        Wanted::Path(_) => bound.map(Ok).map(Some),
-        Wanted::On | Wanted::Off => Ok(Some(bound)),
+        Place::Path(_) => bound.map(Ok).map(Some),
+        Place::On | Place::Off => Ok(Some(bound)),
     }
 }
 

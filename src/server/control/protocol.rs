@@ -1,5 +1,7 @@
 //! What is said over the control socket: one JSON object per line, a request and its answer.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::server::notify::ledger::snapshot::Snapshot;
@@ -74,6 +76,9 @@ pub struct Status {
     pub streams: usize,
     /// Sessions by what they do.
     pub sessions: SessionCounts,
+    /// What is under way or waits.
+    #[serde(default)]
+    pub queues: Queues,
     /// Connections open now.
     pub connections: u64,
     /// Connections that may be open.
@@ -86,13 +91,37 @@ pub struct Status {
     pub done_lost_total: u64,
 }
 
-/// Sessions by what they do.
+/// Sessions by what they do, relays among them. Who loads HLS files has none: each request is by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionCounts {
     /// Send a stream.
     pub publishers: usize,
     /// Are sent a stream.
     pub players: usize,
+    /// The same by how they speak: `rtmp`, `http-flv`, `http-ts`, `hls` (from memory), `relay` (publishers: streams that
+    /// are pulled; players: pushes).
+    #[serde(default)]
+    pub by_protocol: BTreeMap<String, Count>,
+}
+
+/// Sessions of one protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// Send a stream.
+    pub publishers: usize,
+    /// Are sent a stream.
+    pub players: usize,
+}
+
+/// What is under way or waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Queues {
+    /// Callbacks under way.
+    pub callbacks: usize,
+    /// Files being completed, and other work that a stop waits for.
+    pub unfinished: usize,
+    /// Lines that an error log could not take.
+    pub log_lines_lost_total: u64,
 }
 
 /// The configuration of a running server.
@@ -100,18 +129,38 @@ pub struct SessionCounts {
 pub struct Configuration {
     /// The main file.
     pub file: String,
-    /// Number of the generation in force, counted from 1.
+    /// Number of the generation in force. Numbers go on over restarts where generations are kept on disk.
     pub generation: u64,
     /// Hash over names and contents of all its files.
     pub hash: String,
-    /// Since when it is in force (RFC 3339).
+    /// When it came into force (RFC 3339).
     pub since: String,
+    /// The generations that a rollback can go back to and the one in force, the newest first.
+    #[serde(default)]
+    pub kept: Vec<Kept>,
+    /// The directory in which they are also kept over restarts.
+    #[serde(default)]
+    pub kept_in: Option<String>,
+    /// Why the one in force is not in that directory.
+    #[serde(default)]
+    pub not_kept: Option<String>,
     /// The files as they are now.
     pub on_disk: OnDisk,
     /// The last reload that was refused, unless one has succeeded since.
     pub refused: Option<Refusal>,
     /// Seconds until the server goes back by itself, while a reload waits to be confirmed.
     pub confirm_seconds_left: Option<u64>,
+}
+
+/// A generation that is or was in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Its number.
+    pub generation: u64,
+    /// First digits of its hash.
+    pub hash: String,
+    /// When it came into force (RFC 3339).
+    pub since: String,
 }
 
 /// The files as they are now, beside the configuration in force.

@@ -121,6 +121,11 @@ pub fn old_name(path: &Path) -> PathBuf {
     old.into()
 }
 
+/// The first of these names behind which somebody listens.
+pub fn find_alive(paths: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
+    paths.into_iter().find(|path| connect(path).is_ok())
+}
+
 /// Connects without waiting.
 ///
 /// # Errors

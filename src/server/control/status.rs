@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
-use super::protocol::{Configuration, OnDisk, Refusal, SessionCounts, Status};
+use super::protocol::{Configuration, Kept, OnDisk, Queues, Refusal, SessionCounts, Status};
 use crate::config::LoadOptions;
+use crate::config::history::Generation;
 use crate::config::load::read;
 use crate::config::watch::Fingerprint;
 use crate::server::context::Context;
-use crate::server::listener;
-use crate::server::session::Role;
+use crate::server::session::{Protocol, Role};
+use crate::server::{listener, log};
 
 /// The status at this moment. Reads the files of the configuration, on a thread that may wait.
 pub async fn of(context: &Context, load: &LoadOptions) -> Status {
@@ -16,13 +17,11 @@ pub async fn of(context: &Context, load: &LoadOptions) -> Status {
     let look = move || Fingerprint::of(&read(&options).0.sources);
     let on_disk = tokio::task::spawn_blocking(look).await.ok();
     let config = context.store.load();
-    let mut sessions = SessionCounts::default();
-    for session in context.sessions.snapshot() {
-        match session.role {
-            Role::Publisher => sessions.publishers += 1,
-            Role::Player => sessions.players += 1,
-        }
-    }
+    let queues = Queues {
+        callbacks: context.notifier.under_way(),
+        unfinished: context.pending.count(),
+        log_lines_lost_total: log::lines_lost_total(),
+    };
     let open = listener::wanted(&config, &context.tls.load().server).into_keys();
     let mut listeners: Vec<String> = open.map(|(speaks, addr)| format!("{speaks} {addr}")).collect();
     listeners.sort();
@@ -35,13 +34,39 @@ pub async fn of(context: &Context, load: &LoadOptions) -> Status {
         configuration: configuration(context, load, on_disk),
         listeners,
         streams: context.registry.list().len(),
-        sessions,
+        sessions: sessions(context),
+        queues,
         connections: context.connections.count(),
         connections_limit: config.connection_limit(),
         accepted_total: context.sessions.accepted_total(),
         done_waiting: callbacks.done_waiting,
         done_lost_total: callbacks.done_lost_total,
     }
+}
+
+fn sessions(context: &Context) -> SessionCounts {
+    let mut counts = SessionCounts::default();
+    for session in context.sessions.snapshot() {
+        let protocol = match session.protocol {
+            _ if session.destination.get().is_some() => "relay",
+            Protocol::Rtmp => "rtmp",
+            Protocol::HttpFlv => "http-flv",
+            Protocol::HttpTs => "http-ts",
+            Protocol::Hls2 => "hls",
+        };
+        let count = counts.by_protocol.entry(protocol.to_owned()).or_default();
+        match session.role {
+            Role::Publisher => {
+                counts.publishers += 1;
+                count.publishers += 1;
+            }
+            Role::Player => {
+                counts.players += 1;
+                count.players += 1;
+            }
+        }
+    }
+    counts
 }
 
 fn configuration(context: &Context, load: &LoadOptions, found: Option<Fingerprint>) -> Configuration {
@@ -54,12 +79,21 @@ fn configuration(context: &Context, load: &LoadOptions, found: Option<Fingerprin
         Some(found) if refusal.is_some_and(|refusal| refusal.fingerprint == Some(found)) => OnDisk::Rejected,
         _ => OnDisk::Newer,
     };
+    let kept = |generation: &Generation| Kept {
+        generation: generation.number,
+        hash: generation.fingerprint.short(),
+        since: generation.since.to_string(),
+    };
+    let archive = context.store.load().archive();
     let left = history.confirm_by().map(|by| by.saturating_duration_since(Instant::now()).as_secs());
     Configuration {
         file: load.conf_name().display().to_string(),
         generation: context.store.generation(),
         hash: in_force.map(|hash| hash.to_string()).unwrap_or_default(),
         since: current.map(|generation| generation.since.to_string()).unwrap_or_default(),
+        kept: history.kept().map(kept).collect(),
+        kept_in: archive.map(|archive| archive.directory().display().to_string()),
+        not_kept: history.unkept().map(str::to_owned),
         on_disk,
         refused: refusal
             .map(|refusal| Refusal { at: refusal.at.to_string(), reasons: refusal.reasons.clone() }),

@@ -24,6 +24,21 @@ pub fn not_confirmed() {
     warn!("the reload was not confirmed in time, going back");
 }
 
+/// Generations cannot be kept on disk.
+pub fn generations_unusable(error: &str) {
+    warn!("conf_generations: {error}; a rollback is not possible after a restart");
+}
+
+/// Something in the directory of generations is left out.
+pub fn generation_skipped(what: &str) {
+    warn!("conf_generations: {what}, it is left out");
+}
+
+/// A generation is not on disk.
+pub fn generation_not_kept(why: &str) {
+    warn!("conf_generations: {why}; a rollback to it is not possible after a restart");
+}
+
 /// A reload has ended sessions, as the configuration wants it.
 pub fn released(directive: &str, count: usize) {
     warn!("reload: {directive} ends {count} sessions");

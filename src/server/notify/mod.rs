@@ -97,6 +97,11 @@ impl Notifier {
         })
     }
 
+    /// Requests on their way.
+    pub fn under_way(&self) -> usize {
+        self.outstanding.count.load(Ordering::Acquire)
+    }
+
     /// Waits until no request is on its way.
     pub async fn drained(&self) {
         loop {

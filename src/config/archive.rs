@@ -1,0 +1,310 @@
+//! Generations on disk, so that `pingosd rollback` also works after a restart.
+//!
+//! One directory, one file per generation, named `CONF-PLACE.NUMBER-HASH`: the main file's name and a hash of its path, as
+//! servers with other files may share the directory; the generation's number; a hash of its texts. Files hold secrets, so
+//! only their owner may read them. They are written beside their place and renamed, and carry a hash of their own: what
+//! is no file of ours or has been damaged is left out. Links are never followed.
+
+mod format;
+
+use std::ffi::OsStr;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::signal::kill;
+use nix::unistd::{Pid, geteuid};
+use sha2::{Digest, Sha256};
+
+use super::history::Generation;
+use super::watch::Fingerprint;
+use super::{Config, LoadOptions};
+use crate::conf::include::system_error;
+use crate::limits;
+use crate::module::core::place::Place;
+
+/// The directory unless the configuration says otherwise, below the prefix.
+pub const DIRECTORY: &str = "generations";
+
+/// Where the generations of one main file are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Archive {
+    directory: PathBuf,
+    /// The main file as it is opened.
+    main: PathBuf,
+    /// What the names of its generations begin with.
+    stem: String,
+}
+
+/// What an archive holds.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The oldest first.
+    pub generations: Vec<Generation>,
+    /// What is left out, and why.
+    pub skipped: Vec<String>,
+    /// The highest number in use, also by what is left out; 0 if there is none.
+    pub last_number: u64,
+}
+
+/// A file's name taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Entry<'n> {
+    /// A generation of that number.
+    Kept(u64),
+    /// One that was being written by that process.
+    Unfinished(i32),
+    /// None of ours.
+    Foreign(&'n OsStr),
+}
+
+impl Archive {
+    /// Of a main file, in that directory.
+    pub fn new(directory: PathBuf, main: &Path) -> Archive {
+        let place = std::path::absolute(main).unwrap_or_else(|_| main.to_owned());
+        let hash = Sha256::digest(place.as_os_str().as_bytes());
+        let name = main.file_name().unwrap_or_default().to_string_lossy();
+        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '_' };
+        let name: String = name.chars().take(NAME).map(plain).collect();
+        let stem = format!("{name}-{:02x}{:02x}{:02x}{:02x}", hash[0], hash[1], hash[2], hash[3]);
+        Archive { directory, main: main.to_owned(), stem }
+    }
+
+    /// The directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Makes the directory, or makes it private, and hands it to the user that the server is going to be. To be called while it
+    /// is still who it was started by.
+    ///
+    /// # Errors
+    ///
+    /// The text is for people.
+    pub fn prepare(&self, user: Option<u32>) -> Result<File, String> {
+        match DirBuilder::new().mode(0o700).create(&self.directory) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed("mkdir()", &self.directory, &error));
+            }
+            _ => {}
+        }
+        let directory = open_directory(&self.directory)?;
+        let metadata = directory.metadata().map_err(|error| failed("fstat()", &self.directory, &error))?;
+        if metadata.mode() & 0o077 != 0 {
+            let private = fs::Permissions::from_mode(0o700);
+            directory.set_permissions(private).map_err(|error| failed("chmod()", &self.directory, &error))?;
+        }
+        if user.is_some_and(|user| user != metadata.uid()) {
+            fchown(&directory, user, None).map_err(|error| failed("chown()", &self.directory, &error))?;
+        }
+        Ok(directory)
+    }
+
+    /// Reads what is there; `load` gives the words of the command line, which are no part of what is kept. Leftovers of
+    /// processes that are gone are removed.
+    pub fn read(&self, load: &LoadOptions) -> Found {
+        let mut found = Found::default();
+        let entries = match self.entries() {
+            Ok(entries) => entries,
+            Err(text) => {
+                found.skipped.push(text);
+                return found;
+            }
+        };
+        let mut kept = Vec::new();
+        for name in &entries {
+            match self.entry(name) {
+                Entry::Kept(number) => kept.push((number, name)),
+                Entry::Unfinished(pid) if is_gone(pid) => drop(fs::remove_file(self.directory.join(name))),
+                Entry::Unfinished(_) => {}
+                Entry::Foreign(name) => {
+                    let path = self.directory.join(name);
+                    found.skipped.push(format!("\"{}\" is no generation", path.display()));
+                }
+            }
+        }
+        kept.sort_unstable();
+        found.last_number = kept.last().map_or(0, |(number, _)| *number);
+        // More than these would be forgotten at once.
+        let surplus = kept.len().saturating_sub(limits::GENERATIONS);
+        for (number, name) in kept.into_iter().skip(surplus) {
+            let path = self.directory.join(name);
+            match self.read_one(&path, load) {
+                Ok(generation) if generation.number == number => found.generations.push(generation),
+                Ok(_) => found.skipped.push(format!("\"{}\" has another number", path.display())),
+                Err(text) => found.skipped.push(text),
+            }
+        }
+        found
+    }
+
+    /// Writes a generation, removes those that are `forgotten`, and the oldest beyond [`limits::GENERATIONS`].
+    ///
+    /// # Errors
+    ///
+    /// It could not be written, or is larger than [`limits::GENERATION_BYTES`]; the text is for people. What was there
+    /// stays.
+    pub fn keep(&self, generation: &Generation, forgotten: &[Generation]) -> Result<(), String> {
+        let text = format::encode(generation);
+        if text.len() as u64 > limits::GENERATION_BYTES {
+            let most = limits::GENERATION_BYTES >> 20;
+            return Err(format!("its texts are larger than {most} MiB"));
+        }
+        // Somebody may have removed it.
+        let directory = self.prepare(None)?;
+        let unfinished = self.directory.join(format!("{}.new-{}", self.stem, std::process::id()));
+        let place = self.directory.join(self.name(generation));
+        let written = write(&unfinished, &text)
+            .and_then(|()| fs::rename(&unfinished, &place))
+            .and_then(|()| directory.sync_all());
+        if let Err(error) = written {
+            // Ours alone; that it may not exist is no further failure.
+            let _ = fs::remove_file(&unfinished);
+            return Err(failed("writing", &place, &error));
+        }
+        for forgotten in forgotten.iter().filter(|forgotten| forgotten.number != generation.number) {
+            self.remove(OsStr::new(&self.name(forgotten)));
+        }
+        let entries = self.entries()?;
+        let number = |name: &OsStr| match self.entry(name) {
+            Entry::Kept(number) => Some(number),
+            _ => None,
+        };
+        let mut kept: Vec<_> = entries.iter().filter_map(|name| Some((number(name)?, name))).collect();
+        kept.sort_unstable();
+        let surplus = kept.len().saturating_sub(limits::GENERATIONS);
+        kept.into_iter().take(surplus).for_each(|(_, name)| self.remove(name));
+        Ok(())
+    }
+
+    fn remove(&self, name: &OsStr) {
+        // Another process may have been faster; what stays is removed the next time.
+        let _ = fs::remove_file(self.directory.join(name));
+    }
+
+    fn name(&self, generation: &Generation) -> String {
+        let hash = Fingerprint::of_files(&generation.sources).short();
+        format!("{}.{}-{hash}", self.stem, generation.number)
+    }
+
+    /// What a name says. Names of other main files are left out before.
+    fn entry<'n>(&self, name: &'n OsStr) -> Entry<'n> {
+        let rest = name.to_str().and_then(|name| name.strip_prefix(&self.stem)?.strip_prefix('.'));
+        let parts = rest.and_then(|rest| rest.split_once('-'));
+        let entry = match parts {
+            Some(("new", pid)) => pid.parse().ok().filter(|pid| *pid > 0).map(Entry::Unfinished),
+            Some((number, hash)) if hash.len() == HASH && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                // More digits than a server lives to see could leave no next number.
+                number.parse().ok().filter(|_| number.len() <= DIGITS).map(Entry::Kept)
+            }
+            _ => None,
+        };
+        entry.unwrap_or(Entry::Foreign(name))
+    }
+
+    /// The names that begin as ours do.
+    fn entries(&self) -> Result<Vec<std::ffi::OsString>, String> {
+        let fail = |error: &io::Error| failed("reading", &self.directory, error);
+        match fs::symlink_metadata(&self.directory) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Ok(_) => return Err(format!("\"{}\" is no directory", self.directory.display())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(fail(&error)),
+        }
+        let listed = fs::read_dir(&self.directory).map_err(|error| fail(&error))?;
+        let start = format!("{}.", self.stem);
+        let mut names = Vec::new();
+        for entry in listed.take(limits::GENERATION_ENTRIES) {
+            let name = entry.map_err(|error| fail(&error))?.file_name();
+            if name.as_bytes().starts_with(start.as_bytes()) {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn read_one(&self, path: &Path, load: &LoadOptions) -> Result<Generation, String> {
+        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+        let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
+        let file = file.map_err(|error| failed("open()", path, &error))?;
+        let metadata = file.metadata().map_err(|error| failed("fstat()", path, &error))?;
+        if !metadata.is_file() {
+            return Err(format!("\"{}\" is no file", path.display()));
+        }
+        // Whoever may write to the directory only by accident must not decide what is put in force.
+        let owners = [0, geteuid().as_raw(), fs::metadata(&self.directory).map_or(0, |d| d.uid())];
+        if !owners.contains(&metadata.uid()) {
+            return Err(format!("\"{}\" belongs to user {}", path.display(), metadata.uid()));
+        }
+        let mut text = Vec::new();
+        file.take(limits::GENERATION_BYTES + 1)
+            .read_to_end(&mut text)
+            .map_err(|error| failed("read()", path, &error))?;
+        if text.len() as u64 > limits::GENERATION_BYTES {
+            return Err(format!("\"{}\" is too large", path.display()));
+        }
+        let generation = format::decode(text.into(), &load.globals);
+        let generation = generation.map_err(|why| format!("\"{}\" is damaged: {why}", path.display()))?;
+        match generation.sources.find(&self.main) {
+            Some(_) => Ok(generation),
+            // As when the server was started with another spelling of its prefix.
+            None => Err(format!("\"{}\" does not hold \"{}\"", path.display(), self.main.display())),
+        }
+    }
+}
+
+impl Config {
+    /// Where its generations are kept, if they are to be. The embedded configuration has none.
+    pub fn archive(&self) -> Option<Archive> {
+        let main = &self.paths.conf_file;
+        let directory = match &self.core.conf_generations {
+            _ if main.as_os_str().is_empty() => return None,
+            Place::On => self.paths.prefix.join(DIRECTORY),
+            Place::Off => return None,
+            Place::Path(path) => path.clone(),
+        };
+        Some(Archive::new(directory, main))
+    }
+}
+
+fn open_directory(path: &Path) -> Result<File, String> {
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
+    let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
+    file.map_err(|error| failed("open()", path, &error))
+}
+
+fn write(path: &Path, text: &[u8]) -> io::Result<()> {
+    // A leftover of an earlier process with our number.
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text)?;
+    file.sync_all()
+}
+
+/// Whether the process that was writing is no more, or its number is ours now.
+fn is_gone(pid: i32) -> bool {
+    Pid::from_raw(pid) == Pid::this() || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
+}
+
+fn failed(call: &str, path: &Path, error: &io::Error) -> String {
+    format!("{call} \"{}\" failed {}", path.display(), system_error(error))
+}
+
+/// Characters of the main file's name in the names of its generations.
+const NAME: usize = 64;
+
+/// Digits of the hash in a name.
+const HASH: usize = 12;
+
+/// Digits of a number in a name.
+const DIGITS: usize = 15;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! The file of a generation.
+//!
+//! ```text
+//! pingosd generation 1 HASH        SHA-256 of all that follows
+//! number 7
+//! since 2026-11-25T04:03:00Z
+//! file 27 1024                     lengths of name and text in bytes
+//! /etc/pingosd/pingosd.conf
+//! ...
+//! ```
+//!
+//! Texts stand as they were read, so that a file can be looked at.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use sha2::{Digest, Sha256};
+
+use crate::conf::include::COMMAND_LINE;
+use crate::conf::source::Origin;
+use crate::conf::{SourceFile, Sources};
+use crate::config::history::Generation;
+use crate::config::watch::Fingerprint;
+
+/// What a file begins with.
+const MAGIC: &str = "pingosd generation 1 ";
+
+/// The longest line before a text: of `since`, with all its digits.
+const LINE: usize = 128;
+
+/// The generation as bytes, without the words of the command line.
+pub fn encode(generation: &Generation) -> Vec<u8> {
+    let mut body = format!("number {}\nsince {}\n", generation.number, generation.since).into_bytes();
+    let files = generation.sources.files().iter().filter(|file| file.origin == Origin::File);
+    for SourceFile { name, bytes, .. } in files {
+        let name = name.as_os_str().as_bytes();
+        body.extend_from_slice(format!("file {} {}\n", name.len(), bytes.len()).as_bytes());
+        for part in [name, b"\n", bytes, b"\n"] {
+            body.extend_from_slice(part);
+        }
+    }
+    with_head(&body)
+}
+
+/// The first line and what follows it.
+pub(super) fn with_head(body: &[u8]) -> Vec<u8> {
+    [head(body).as_bytes(), body].concat()
+}
+
+/// The generation in a file; `globals` are the words of the command line that stand before its texts.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn decode(text: Bytes, globals: &[u8]) -> Result<Generation, &'static str> {
+    let mut body = text.clone();
+    let first =
+        line(&mut body).filter(|line| line.starts_with(MAGIC.as_bytes())).ok_or("it begins otherwise")?;
+    if first.len() + 1 != head(&body).len() || head(&body).as_bytes() != &text[..=first.len()] {
+        return Err("its hash differs");
+    }
+    let number = word(&mut body, "number ").and_then(|text| text.parse().ok()).ok_or("it has no number")?;
+    let since = word(&mut body, "since ").and_then(|text| text.parse().ok()).ok_or("it has no time")?;
+    let mut sources = Sources::default();
+    if !globals.is_empty() {
+        let name = Arc::from(Path::new(COMMAND_LINE));
+        let bytes = Bytes::copy_from_slice(globals);
+        sources.add(SourceFile { name, bytes, origin: Origin::CommandLine });
+    }
+    while body.has_remaining() {
+        let lengths = word(&mut body, "file ").ok_or("a file has no lengths")?;
+        let (name, length) = lengths.split_once(' ').ok_or("a file has no lengths")?;
+        let name = take(&mut body, name).ok_or("a name is incomplete")?;
+        let bytes = take(&mut body, length).ok_or("a text is incomplete")?;
+        let name = Arc::from(Path::new(OsStr::from_bytes(&name)));
+        sources.add(SourceFile { name, bytes, origin: Origin::File });
+    }
+    Ok(Generation { number, since, fingerprint: Fingerprint::of(&sources), sources })
+}
+
+/// The first line, for what follows it.
+fn head(body: &[u8]) -> String {
+    let mut head = MAGIC.to_owned();
+    for byte in Sha256::digest(body) {
+        // Writing to a string cannot fail.
+        let _ = write!(head, "{byte:02x}");
+    }
+    head.push('\n');
+    head
+}
+
+/// A short line, without its end.
+fn line(from: &mut Bytes) -> Option<Bytes> {
+    let length = from.iter().take(LINE).position(|byte| *byte == b'\n')?;
+    let line = from.split_to(length);
+    from.advance(1);
+    Some(line)
+}
+
+/// What follows `name` in the next line.
+fn word(from: &mut Bytes, name: &str) -> Option<String> {
+    let line = line(from)?;
+    let rest = line.strip_prefix(name.as_bytes())?;
+    String::from_utf8(rest.to_vec()).ok()
+}
+
+/// That many bytes and the line feed behind them.
+fn take(from: &mut Bytes, length: &str) -> Option<Bytes> {
+    let length = length.parse::<usize>().ok().filter(|length| *length < from.len())?;
+    let taken = from.split_to(length);
+    (from.get_u8() == b'\n').then_some(taken)
+}

@@ -1,0 +1,104 @@
+//! Keeps the generations of the configuration on disk: read at the start, written behind the back of reloads.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::context::Context;
+use super::event;
+use super::pending::Unfinished;
+use super::process;
+use crate::config::archive::Archive;
+use crate::config::history::{Generation, History};
+use crate::config::watch::Fingerprint;
+use crate::config::{Config, LoadOptions};
+use crate::limits;
+
+/// What earlier processes have left, and what begins now.
+pub(super) struct Beginning {
+    /// The history, with the generation of this start in force.
+    pub(super) history: History,
+    /// Its number.
+    pub(super) number: u64,
+    /// Where generations are kept.
+    pub(super) archive: Option<Archive>,
+    /// Whether this one is not there yet.
+    pub(super) is_new: bool,
+}
+
+/// Where generations are sent to be written, one after the other.
+pub(super) struct Keeper(Option<mpsc::Sender<Work>>);
+
+struct Work {
+    generation: Generation,
+    /// Those that it takes the place of.
+    forgotten: Vec<Generation>,
+    _unfinished: Unfinished,
+}
+
+impl Beginning {
+    /// Looks at the disk. To be called while the process is still who it was started by, with the log open.
+    pub(super) fn look(config: &Config, load: &LoadOptions) -> Beginning {
+        let mut history = History::default();
+        let archive = config.archive();
+        if let Some(archive) = &archive
+            && let Err(error) = archive.prepare(process::becomes(config))
+        {
+            event::control::generations_unusable(&error);
+            history.set_unkept(Some(error));
+        }
+        let found = archive.as_ref().map(|archive| archive.read(load)).unwrap_or_default();
+        found.skipped.iter().for_each(|text| event::control::generation_skipped(text));
+        let mut earlier = found.generations;
+        let fingerprint = Fingerprint::of(&config.sources);
+        let same = earlier.pop_if(|last| last.fingerprint == fingerprint);
+        let is_new = same.is_none();
+        let number = found.last_number.saturating_add(1);
+        let current = same.unwrap_or_else(|| Generation::new(number, fingerprint, config.sources.clone()));
+        let number = current.number;
+        history.preceded_by(earlier);
+        history.taken(current);
+        Beginning { history, number, archive, is_new }
+    }
+}
+
+impl Keeper {
+    /// Writes to `archive` from now on, the generation in force first if it is new.
+    pub(super) fn start(archive: Option<Archive>, is_new: bool, context: &Arc<Context>) -> Keeper {
+        let Some(archive) = archive else { return Keeper(None) };
+        let (sender, work) = mpsc::channel(limits::GENERATIONS_WAITING);
+        tokio::spawn(run(context.clone(), archive, work));
+        let keeper = Keeper(Some(sender));
+        let first = context.history().current().filter(|_| is_new).cloned();
+        if let Some(first) = first {
+            keeper.keep(context, first, Vec::new());
+        }
+        keeper
+    }
+
+    /// Has a generation written that has come into force in place of those that are `forgotten`.
+    pub(super) fn keep(&self, context: &Context, generation: Generation, forgotten: Vec<Generation>) {
+        let Some(sender) = &self.0 else { return };
+        let _unfinished = context.pending.begin();
+        if sender.try_send(Work { generation, forgotten, _unfinished }).is_err() {
+            not_kept(context, "the disk is too slow".into());
+        }
+    }
+}
+
+async fn run(context: Arc<Context>, archive: Archive, mut work: mpsc::Receiver<Work>) {
+    while let Some(Work { generation, forgotten, _unfinished }) = work.recv().await {
+        let archive = archive.clone();
+        let number = generation.number;
+        let written = tokio::task::spawn_blocking(move || archive.keep(&generation, &forgotten)).await;
+        match written.unwrap_or_else(|_| Err("writing it has failed".into())) {
+            Ok(()) => context.history().set_unkept(None),
+            Err(why) => not_kept(&context, format!("generation {number}: {why}")),
+        }
+    }
+}
+
+fn not_kept(context: &Context, why: String) {
+    event::control::generation_not_kept(&why);
+    context.history().set_unkept(Some(why));
+}
