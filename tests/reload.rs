@@ -193,6 +193,16 @@ fn what_needs_a_restart_is_said() {
 }
 
 #[test]
+fn the_number_of_connections_stays_until_a_restart() {
+    let conf = |number| Conf::live("").events(&format!("worker_connections {number};"));
+    let server = Server::start(&conf(100));
+    server.reload(&conf(300));
+    server.wait_log("\"worker_connections\"");
+    assert_eq!(server.status()["connections_limit"], 200, "two workers");
+    assert_eq!(server.again().status()["connections_limit"], 600);
+}
+
+#[test]
 fn many_reloads_lose_nothing() {
     let server = Server::start(&Conf::live("").with_flv());
     let feed = Publisher::start(server.rtmp, "s").keep_sending();

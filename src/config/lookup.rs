@@ -71,6 +71,14 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Takes the values of class *restart* from the configuration in force: they count until the next start.
+    pub fn keep_restart_values(&mut self, in_force: &Config) {
+        self.core = in_force.core.clone();
+        self.events = in_force.events.clone();
+    }
+}
+
 impl LocationName {
     /// How paths begin, for a location by prefix.
     pub fn prefix(&self) -> Option<&BString> {
@@ -91,3 +99,17 @@ impl LocationName {
 
 /// More threads than this only cost memory; the original's slot table ends at 128 too.
 const MAX_WORKERS: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use crate::conf::Class;
+    use crate::modules::MODULES;
+
+    #[test]
+    fn every_module_with_restart_values_is_kept() {
+        let has =
+            |class| MODULES.iter().filter(move |m| m.rows.iter().any(|row| row.class == class && !row.inert));
+        let names: Vec<&str> = has(Class::Restart).map(|module| module.name).collect();
+        assert_eq!(names, ["core", "events"], "see Config::keep_restart_values");
+    }
+}

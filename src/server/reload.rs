@@ -161,8 +161,7 @@ impl Server {
             event::configuration_warning(&line);
         }
         let warnings = text(&config.render_warnings(style));
-        // Values of class *restart* stay as they are.
-        config.core = before.core.clone();
+        config.keep_restart_values(&before);
         let wanted = listener::wanted(&config, &tls.server);
         let path = config.paths.conf_file.clone();
         self.context.notifier.set_transport(transport);
