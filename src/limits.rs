@@ -311,6 +311,10 @@ pub const CONTROL_ANSWER: u64 = 64 << 20;
 /// How long a command waits for the answer of a server. A reload may look for files on a slow disk.
 pub const CONTROL_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How long a thread waits to be the last one that has a configuration which is no longer in force; readers have it
+/// for moments.
+pub const RETIRED_CONFIG_WAIT: Duration = Duration::from_secs(1);
+
 /// Configurations that are kept to go back to.
 pub const GENERATIONS: usize = 10;
 

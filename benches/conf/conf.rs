@@ -1,4 +1,4 @@
-//! A large configuration, in two dialects of the same size.
+//! A large configuration, in two dialects of the same size; shared with the measurement of reloads.
 
 use std::fmt::Write;
 use std::net::TcpListener;
@@ -35,25 +35,53 @@ impl Ports {
     }
 }
 
+/// How large it is, and what else it says.
+pub struct Shape {
+    /// Applications, each with four callbacks.
+    pub applications: usize,
+    /// HTTP locations.
+    pub locations: usize,
+    /// `worker_connections`.
+    pub connections: usize,
+    /// Whether nginx has a master process: it is what can reload.
+    pub master: bool,
+    /// Lines of the RTMP server.
+    pub server: String,
+}
+
+impl Default for Shape {
+    fn default() -> Shape {
+        Shape {
+            applications: APPLICATIONS,
+            locations: LOCATIONS,
+            connections: 1024,
+            master: false,
+            server: String::new(),
+        }
+    }
+}
+
 /// The text.
-pub fn text(dialect: Dialect, ports: &Ports) -> String {
+pub fn text(dialect: Dialect, ports: &Ports, shape: &Shape) -> String {
     let mut out = String::new();
     if dialect == Dialect::NginxRtmp {
         out.push_str("load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;\n");
     }
     let Ports { rtmp, http } = ports;
+    let Shape { applications, locations, connections, master, server } = shape;
+    let master = if *master { "on" } else { "off" };
     let _ = write!(
         out,
-        "daemon off;\nmaster_process off;\nworker_processes 1;\nerror_log logs/error.log error;\npid logs/nginx.pid;\n\
-         events {{\n    worker_connections 1024;\n}}\n\nrtmp {{\n    server {{\n        listen {rtmp};\n        \
-         chunk_size 4096;\n\n"
+        "daemon off;\nmaster_process {master};\nworker_processes 1;\nerror_log logs/error.log error;\npid logs/nginx.pid;\n\
+         events {{\n    worker_connections {connections};\n}}\n\nrtmp {{\n    server {{\n        listen {rtmp};\n        \
+         chunk_size 4096;\n\n{server}"
     );
-    (0..APPLICATIONS).for_each(|number| application(dialect, number, &mut out));
+    (0..*applications).for_each(|number| application(dialect, number, &mut out));
     let _ = write!(
         out,
         "    }}\n}}\n\nhttp {{\n    access_log off;\n    server {{\n        listen {http};\n        server_name _;\n\n"
     );
-    for number in 0..LOCATIONS {
+    for number in 0..*locations {
         let _ = write!(
             out,
             "        location /live{number:04}/ {{\n            root /var/www/live{number:04};\n            \

@@ -10,7 +10,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use conf::{Dialect, Ports};
+use conf::{Dialect, Ports, Shape};
 use pingosd::conf::parser::Parser;
 use pingosd::config::{LoadOptions, load};
 use pingosd::modules::REGISTRY;
@@ -96,7 +96,8 @@ fn prepare(prefix: &Path, dialect: Dialect, ports: &Ports) -> PathBuf {
         std::fs::create_dir_all(prefix.join(name)).expect("a directory in a temporary directory");
     }
     let file = prefix.join("conf/nginx.conf");
-    std::fs::write(&file, conf::text(dialect, ports)).expect("a file in a temporary directory");
+    std::fs::write(&file, conf::text(dialect, ports, &Shape::default()))
+        .expect("a file in a temporary directory");
     file
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::Result;
+use crate::protocol::Protocol;
 use crate::role::Cores;
 
 pub const HELP: &str = "\
@@ -49,21 +50,6 @@ const MAX_CONNECTIONS: usize = 6_000;
 const MAX_SECONDS: u64 = 120;
 
 const MAX_RUNS: usize = 50;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    Rtmp,
-    Flv,
-}
-
-impl Protocol {
-    pub fn word(self) -> &'static str {
-        match self {
-            Protocol::Rtmp => "rtmp",
-            Protocol::Flv => "flv",
-        }
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Case {

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use nix::unistd::Pid;
 
 use crate::Result;
-use crate::args::{self, Args, Case, Protocol};
+use crate::args::{self, Args, Case};
 use crate::media::{self, Media};
 use crate::process;
+use crate::protocol::Protocol;
 use crate::report::{Idle, Join, Live, Report};
 use crate::role::{self, Options, Role};
-use crate::server::{Server, Target};
+use crate::running::Server;
+use crate::server::{self, Target};
 
 /// From the publisher's start until memory is read: longer than a GOP, so that a server's cache is full.
 const PUBLISHING: Duration = Duration::from_secs(2);
@@ -80,7 +82,7 @@ fn run_case(args: &Args, targets: &[Target], words: &str, case: &Case, report: &
         Case::Start { times } => {
             for target in targets {
                 for _ in 0..*times {
-                    let server = Server::start(target, args, &args.app_conf)?;
+                    let server = server::start(target, args, &args.app_conf)?;
                     report.add_start(words, target.name(), server.start_time.as_secs_f64() * 1000.0);
                 }
             }
@@ -124,7 +126,7 @@ impl Crowd<'_> {
     }
 
     fn on_server(&self, target: &Target, args: &Args) -> Result<Live> {
-        let server = Server::start(target, args, &self.app_conf(args))?;
+        let server = server::start(target, args, &self.app_conf(args))?;
         let measured = self.publish_and_measure(&server, args);
         measured.map_err(|error| format!("{}: {}", target.name(), server.explain(&error)).into())
     }
@@ -132,7 +134,7 @@ impl Crowd<'_> {
     /// New players, one at a time for the length of a window, while the others play.
     fn join(&self, target: &Target, args: &Args) -> Result<Join> {
         let conf = format!("{}cache_time 1s; ", self.app_conf(args));
-        let server = Server::start(target, args, &conf)?;
+        let server = server::start(target, args, &conf)?;
         let _publisher = self.publish(&server, args)?;
         let mut players = self.start_players("play", server.rtmp_port, args)?;
         players.answer("ready", JOINING)?;
@@ -256,7 +258,7 @@ impl Cost {
 }
 
 fn idle(target: &Target, args: &Args, connections: usize) -> Result<Idle> {
-    let server = Server::start(target, args, &args.app_conf)?;
+    let server = server::start(target, args, &args.app_conf)?;
     sleep(SETTLING);
     let tree = server.tree()?;
     let resident_before = process::resident_kib(&tree)?;

@@ -13,10 +13,10 @@ use std::time::Instant;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::Result;
-use crate::args::Protocol;
 use crate::flv;
 use crate::media::Media;
 use crate::pacer::{Alarm, Pacer};
+use crate::protocol::Protocol;
 use crate::role::{self, MAX_LIFE, Options};
 use crate::rtmp::{self, Amf, ChunkReader, HANDSHAKE, Received};
 use crate::stamp::{self, Stamp};

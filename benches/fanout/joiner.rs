@@ -6,8 +6,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::Result;
-use crate::args::Protocol;
 use crate::players::percentile;
+use crate::protocol::Protocol;
 use crate::role::{self, Options};
 use crate::session::{Event, Goal, Session};
 use crate::stamp;

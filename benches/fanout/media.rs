@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Result;
-use crate::args::Protocol;
 use crate::flv;
+use crate::protocol::Protocol;
 use crate::rtmp;
 use crate::stamp::{self, Stamp};
 

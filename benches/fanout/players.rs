@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::Result;
-use crate::args::Protocol;
+use crate::protocol::Protocol;
 use crate::role::{self, MAX_LIFE, Options};
 use crate::rtmp;
 use crate::session::{Event, Goal, Session};

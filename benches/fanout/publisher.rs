@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use crate::Result;
-use crate::args::Protocol;
 use crate::media::Media;
 use crate::pacer::{Alarm, Pacer};
+use crate::protocol::Protocol;
 use crate::role::{self, MAX_LIFE, Options};
 use crate::session::{Event, Goal, Session};
 use crate::stamp::{self, Stamp};

@@ -7,8 +7,8 @@
 //! ```
 
 use crate::Result;
-use crate::args::Protocol;
 use crate::flv::{self, HttpBody};
+use crate::protocol::Protocol;
 use crate::rtmp::{self, Amf, ChunkReader, HANDSHAKE, Message, Received};
 
 pub const APP: &str = "live";
@@ -39,9 +39,14 @@ pub enum Session {
 impl Session {
     pub fn new(protocol: Protocol, goal: Goal, port: u16, stream: usize) -> Session {
         match protocol {
-            Protocol::Rtmp => Session::Rtmp(RtmpClient::new(goal, port, stream)),
+            Protocol::Rtmp => Session::rtmp(goal, port, APP, stream_name(stream)),
             Protocol::Flv => Session::Flv(FlvClient::new(port, stream)),
         }
+    }
+
+    /// For a stream of any name in any application.
+    pub fn rtmp(goal: Goal, port: u16, app: &str, name: String) -> Session {
+        Session::Rtmp(RtmpClient::new(goal, port, app, name))
     }
 
     pub fn push(&mut self, data: &[u8]) -> Result<()> {
@@ -87,6 +92,7 @@ enum Stage {
 pub struct RtmpClient {
     goal: Goal,
     stage: Stage,
+    app: String,
     name: String,
     tc_url: String,
     /// S0, S1 and S2 while they are incomplete.
@@ -97,15 +103,16 @@ pub struct RtmpClient {
 }
 
 impl RtmpClient {
-    fn new(goal: Goal, port: u16, stream: usize) -> RtmpClient {
+    fn new(goal: Goal, port: u16, app: &str, name: String) -> RtmpClient {
         // Version 3, then C1: a zero time and zero version select the plain handshake.
         let mut output = vec![3];
         output.resize(1 + HANDSHAKE, 0);
         RtmpClient {
             goal,
             stage: Stage::Handshake,
-            name: stream_name(stream),
-            tc_url: format!("rtmp://127.0.0.1:{port}/{APP}"),
+            app: app.to_owned(),
+            name,
+            tc_url: format!("rtmp://127.0.0.1:{port}/{app}"),
             handshake: Vec::new(),
             reader: ChunkReader::new(),
             output,
@@ -129,7 +136,7 @@ impl RtmpClient {
         self.handshake = Vec::new();
         self.output.extend(rtmp::control(rtmp::SET_CHUNK_SIZE, &(rtmp::CHUNK_SIZE as u32).to_be_bytes()));
         let object = [
-            ("app", Amf::String(APP)),
+            ("app", Amf::String(&self.app)),
             ("flashVer", Amf::String("LNX 9,0,124,2")),
             ("tcUrl", Amf::String(&self.tc_url)),
         ];

@@ -213,6 +213,7 @@ fn page(status: &Status) -> String {
     }
     let (open, limit, total) = (status.connections, status.connections_limit, status.accepted_total);
     line("connections", format!("{open} of {limit}, {total} accepted so far"));
+    line("tasks", status.tasks.to_string());
     let Queues { callbacks, unfinished, log_lines_lost_total } = &status.queues;
     line("callbacks", format!("{callbacks} under way"));
     line("done events", format!("{} waiting, {} lost", status.done_waiting, status.done_lost_total));

@@ -1,5 +1,6 @@
 //! All modules' values in one immutable value, and how it comes about.
 
+pub mod applications;
 pub mod archive;
 mod build;
 mod control_path;

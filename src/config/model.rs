@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bstr::{BStr, BString};
+use bstr::BString;
 
+use super::applications::Applications;
 use super::locations::Locations;
 use super::names::NameTable;
 use crate::conf::{Diagnostic, ListenAddr, ListenOptions, Pos, ServerName, Sources};
@@ -100,14 +101,14 @@ pub struct RtmpServer {
     pub names: Vec<ServerName>,
     /// Its identity; `default` unless set.
     pub serverid: BString,
-    /// Values that a session keeps.
-    pub held: rtmp::server_conf::ServerConf,
+    /// Values that a session keeps, without the rest of the server.
+    pub held: Arc<rtmp::server_conf::ServerConf>,
     /// Certificates of its encrypted sockets.
     pub ssl: ssl::conf::Conf,
     /// The application values as they stand before a session has chosen an application.
-    pub base: rtmp::conf::Conf,
+    pub base: Arc<rtmp::conf::Conf>,
     /// Its applications in the order of the file.
-    pub applications: Vec<Arc<Application>>,
+    pub applications: Applications,
     /// Where it begins.
     pub pos: Pos,
 }
@@ -271,8 +272,7 @@ impl RtmpListener {
 impl RtmpServer {
     /// The application of that name, else the one named `*`.
     pub fn application(&self, name: &[u8]) -> Option<&Arc<Application>> {
-        let find = |name: &[u8]| self.applications.iter().find(|a| a.name == BStr::new(name));
-        find(name).or_else(|| find(b"*"))
+        self.applications.find(name)
     }
 }
 

@@ -50,7 +50,7 @@ fn server(
     block: &Block,
     names: &[Spanned<ServerName>],
 ) -> RtmpServer {
-    let held: server_conf::ServerConf = builder.resolve(&[block, rtmp]);
+    let held: Arc<server_conf::ServerConf> = Arc::new(builder.resolve(&[block, rtmp]));
     let ssl: ssl::conf::Conf = builder.resolve(&[block, rtmp]);
     let encrypted = listen(block).into_iter().find(|listen| listen.value.options.ssl);
     match encrypted {
@@ -74,7 +74,7 @@ fn server(
         serverid: held.serverid.0.clone(),
         held,
         ssl,
-        base: builder.resolve(&[block, rtmp]),
+        base: Arc::new(builder.resolve(&[block, rtmp])),
         pos: builder.pos(block.place),
     }
 }

@@ -43,7 +43,7 @@ pub struct Refused(pub Reason);
 impl Entered {
     /// Holds the stream and sends `start` where a callback is configured.
     pub fn enter(context: &Arc<Context>, view: &AppView, session: &Arc<Session>) -> Box<Self> {
-        let chunk_size = view.server().held.chunk_size.0 as usize;
+        let chunk_size = view.server().chunk_size.0 as usize;
         let stream_use = context.registry.enter(&session.key, chunk_size);
         session.set_stream(stream_use.stream().clone());
         let mut order = None;

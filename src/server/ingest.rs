@@ -84,7 +84,7 @@ impl Ingest {
         stream: &Arc<Stream>,
         source: Source,
     ) -> Result<Ingest, Busy> {
-        let (server, application) = (&view.server().held, view.held());
+        let (server, application) = (view.server(), view.held());
         let settings = PublishSettings {
             cache: CacheSettings {
                 cache_time: millis(application.gop.kept()),

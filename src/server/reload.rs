@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::control::protocol::{Answer, Request};
 use super::control::{Order, refused};
+use super::dns::Dns;
 use super::inherited::Inherited;
 use super::log::Logs;
 use super::notify::transport::Transport;
@@ -18,15 +19,32 @@ use crate::config::history::Generation;
 use crate::config::model::Config;
 use crate::config::watch::Fingerprint;
 use crate::config::{LoadOptions, load};
+use crate::limits;
 
 /// Everything that a configuration needs, at hand. Dropping it lets go of it.
 struct Ready {
+    read: Read,
+    bound: Sockets,
+}
+
+/// A configuration with the files that it names, as they come out of a thread that may wait.
+struct Read {
     config: Config,
     fingerprint: Fingerprint,
-    bound: Sockets,
+    /// What is probably not meant, for the log.
+    warnings: Vec<String>,
+    /// The same for people.
+    told: String,
     logs: Logs,
     transport: Transport,
     tls: Tls,
+}
+
+/// What is in force beside the configuration; parts of it may be kept.
+struct InForce {
+    tls: Arc<Tls>,
+    transport: Arc<Transport>,
+    dns: Dns,
 }
 
 /// Why a configuration is not used.
@@ -97,7 +115,7 @@ impl Server {
     async fn apply(&mut self, from: From, style: Style) -> Result<Outcome, Refused> {
         self.life.service.reloading();
         let done = match self.prepare(&from, style).await {
-            Ok(ready) => Ok(self.commit(ready, from, style).await),
+            Ok(ready) => Ok(self.commit(ready, from).await),
             Err(refused) => {
                 for line in &refused.lines {
                     event::reload_error(line);
@@ -114,11 +132,9 @@ impl Server {
     /// What a reload would do.
     async fn plan(&mut self, style: Style) -> Result<Outcome, Refused> {
         let ready = self.prepare(&From::Disk, style).await?;
-        let unchanged = self.is_in_force(ready.fingerprint);
-        let warnings = text(&ready.config.render_warnings(style));
-        let (fingerprint, generation) = (ready.fingerprint, self.context.store.generation());
-        let before = self.context.store.load();
-        let changes = self.changes(before, Arc::new(ready.config)).await;
+        let Read { config, fingerprint, told: warnings, .. } = ready.read;
+        let (unchanged, generation) = (self.is_in_force(fingerprint), self.context.store.generation());
+        let changes = self.changes(self.context.store.load(), Arc::new(config)).await;
         Ok(Outcome { generation, fingerprint, unchanged, changes, warnings })
     }
 
@@ -132,35 +148,32 @@ impl Server {
             From::Disk => None,
             From::Kept(generation) => Some(generation.sources.clone()),
         };
+        let before = InForce {
+            tls: self.context.tls.load_full(),
+            transport: self.context.notifier.transport(),
+            dns: self.context.dns.clone(),
+        };
         // Reading and parsing may take a while; callbacks go on in the meantime.
-        let reading = tokio::task::spawn_blocking(move || read(&load, texts.as_ref(), style));
-        let (config, fingerprint) = match reading.await {
+        let reading = tokio::task::spawn_blocking(move || read(&load, texts.as_ref(), style, &before));
+        let read = match reading.await {
             Ok(read) => read?,
             Err(_) => return Err(Refused::simply(None, "reading the configuration failed".into())),
         };
-        self.ready(config, fingerprint).map_err(|line| Refused::simply(Some(fingerprint), line))
-    }
-
-    fn ready(&self, config: Config, fingerprint: Fingerprint) -> Result<Ready, String> {
-        let tls = Tls::load(&config, Some(&self.context.tls.load()))?;
-        let wanted = listener::wanted(&config, &tls.server);
+        let wanted = listener::wanted(&read.config, &read.tls.server);
         let missing = wanted.into_iter().filter(|(key, _)| !self.listeners.has(key));
-        let bound = bind_all(missing, &mut Inherited::default()).map_err(|StartError(text)| text)?;
-        let logs = Logs::open(&config.log_specs())
-            .map_err(|(path, error)| format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))?;
-        let before = self.context.notifier.transport();
-        let transport = Transport::load(&config, &self.context.dns, Some(&before))?;
-        Ok(Ready { config, fingerprint, bound, logs, transport, tls })
+        match bind_all(missing, &mut Inherited::default()) {
+            Ok(bound) => Ok(Ready { read, bound }),
+            Err(StartError(line)) => Err(Refused::simply(Some(read.fingerprint), line)),
+        }
     }
 
-    async fn commit(&mut self, ready: Ready, from: From, style: Style) -> Outcome {
-        let Ready { mut config, fingerprint, bound, logs, transport, tls } = ready;
+    async fn commit(&mut self, ready: Ready, from: From) -> Outcome {
+        let Ready { read, bound } = ready;
+        let Read { mut config, fingerprint, warnings, told, logs, transport, tls } = read;
         let before = self.context.store.load();
         let unchanged = self.is_in_force(fingerprint);
-        for line in lines(&config.render_warnings(BRIEF)) {
-            event::configuration_warning(&line);
-        }
-        let warnings = text(&config.render_warnings(style));
+        warnings.iter().for_each(|line| event::configuration_warning(line));
+        let warnings = told;
         config.keep_restart_values(&before);
         let wanted = listener::wanted(&config, &tls.server);
         let path = config.paths.conf_file.clone();
@@ -168,11 +181,13 @@ impl Server {
         tls.server.log_closed();
         self.context.tls.store(Arc::new(tls));
         self.log.replace(logs);
-        let mut generation = self.context.store.generation();
-        if !unchanged {
+        let generation = if unchanged {
+            retire(Arc::new(config));
+            self.context.store.generation()
+        } else {
             self.context.dns.apply(&config);
-            generation = self.context.store.commit(config);
-        }
+            self.context.store.commit(config)
+        };
         self.listeners.retain(|key| wanted.contains_key(key));
         // The sockets are bound and the runtime is ours: registering them cannot fail for want of anything but
         // memory, and then the log says so.
@@ -205,7 +220,8 @@ impl Server {
         self.context.notifier.announce(self.context.workers.len());
         event::reloaded(generation, &path);
         orphans::release(&self.context, &after);
-        let changes = self.changes(before, after).await;
+        let changes = self.changes(before.clone(), after).await;
+        retire(before);
         for change in &changes {
             match change.effect {
                 Effect::Restart => event::reload_needs_restart(&change.directive, &change.place),
@@ -280,22 +296,42 @@ impl Refused {
     }
 }
 
-fn read(load: &LoadOptions, texts: Option<&Sources>, style: Style) -> Result<(Config, Fingerprint), Refused> {
-    let read = match texts {
+fn read(
+    load: &LoadOptions,
+    texts: Option<&Sources>,
+    style: Style,
+    before: &InForce,
+) -> Result<Read, Refused> {
+    let loaded = match texts {
         Some(texts) => load::load_texts(load, texts),
         None => crate::config::load(load),
     };
-    match read {
-        Ok(config) => {
-            let fingerprint = Fingerprint::of(&config.sources);
-            Ok((config, fingerprint))
+    let config = loaded.map_err(|report| Refused {
+        fingerprint: Some(Fingerprint::of(&report.sources)),
+        lines: lines(&report.render(BRIEF)),
+        text: text(&report.render(style)),
+    })?;
+    let fingerprint = Fingerprint::of(&config.sources);
+    let refused = |line: String| Refused::simply(Some(fingerprint), line);
+    let tls = Tls::load(&config, Some(&before.tls)).map_err(refused)?;
+    let logs = Logs::open(&config.log_specs()).map_err(|(path, error)| {
+        refused(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
+    })?;
+    let transport = Transport::load(&config, &before.dns, Some(&before.transport)).map_err(refused)?;
+    let warnings = lines(&config.render_warnings(BRIEF));
+    let told = text(&config.render_warnings(style));
+    Ok(Read { config, fingerprint, warnings, told, logs, transport, tls })
+}
+
+/// Lets go of a configuration on a thread that may wait: a large one takes milliseconds, which frames must not wait
+/// for. Others have it for moments only; whoever is last frees it, so we are.
+fn retire(config: Arc<Config>) {
+    drop(tokio::task::spawn_blocking(move || {
+        let end = Instant::now() + limits::RETIRED_CONFIG_WAIT;
+        while Arc::strong_count(&config) > 1 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
         }
-        Err(report) => Err(Refused {
-            fingerprint: Some(Fingerprint::of(&report.sources)),
-            lines: lines(&report.render(BRIEF)),
-            text: text(&report.render(style)),
-        }),
-    }
+    }));
 }
 
 /// What the configuration knows a session by.

@@ -5,20 +5,24 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::conf::ListenAddr;
-use crate::config::model::{Application, RtmpServer};
+use crate::config::model::Application;
 use crate::config::store::Store;
+use crate::module::rtmp::conf::Conf;
+use crate::module::rtmp::server_conf::ServerConf;
 
 /// The application of a session: as it was when the session began, and as it is now.
 ///
 /// Values of class *session* are read from [`AppView::held`], values of class *live* from
-/// [`AppView::current`]. A session whose application was removed keeps what it had.
+/// [`AppView::current`]. A session whose application was removed keeps what it had. Nothing here keeps the other
+/// applications of an old configuration in memory.
 #[derive(Clone, Debug)]
 pub struct AppView {
     store: Arc<Store>,
     listen: ListenAddr,
     host: Bytes,
     app: Bytes,
-    server: Arc<RtmpServer>,
+    server: Arc<ServerConf>,
+    base: Arc<Conf>,
     held: Arc<Application>,
 }
 
@@ -34,20 +38,26 @@ impl AppView {
             listen: listen.clone(),
             host: host.clone(),
             app: app.clone(),
-            server: server.clone(),
+            server: server.held.clone(),
+            base: server.base.clone(),
             held,
         })
     }
 
-    /// The virtual server as it was when the session began.
-    pub fn server(&self) -> &RtmpServer {
+    /// The virtual server's own values as they were when the session began.
+    pub fn server(&self) -> &ServerConf {
         &self.server
+    }
+
+    /// The values of applications as they stand for the whole server.
+    pub fn base(&self) -> &Conf {
+        &self.base
     }
 
     /// The virtual server's identity, which the file of `dynamic_conf` may change.
     pub fn serverid(&self) -> Bytes {
         let changed = self.store.dynamic().serverid(&self.host);
-        changed.unwrap_or_else(|| Bytes::copy_from_slice(&self.server.serverid))
+        changed.unwrap_or_else(|| Bytes::copy_from_slice(&self.server.serverid.0))
     }
 
     /// The application as it was when the session began.
@@ -66,5 +76,26 @@ impl AppView {
             Some(view) => view.held,
             None => self.held.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_session_keeps_its_own_values_and_not_the_configuration_they_came_with() {
+        let config = Config::embedded_default();
+        let rtmp = config.rtmp.as_ref().unwrap();
+        let listen = rtmp.listeners[0].addr.clone();
+        let old = Arc::downgrade(&rtmp.servers[0]);
+        let app = Bytes::copy_from_slice(&rtmp.servers[0].applications[0].name);
+        let store = Arc::new(Store::new(config));
+        let view = AppView::choose(&store, &listen, &Bytes::new(), &app).unwrap();
+        store.commit(Config::embedded_default());
+        assert!(old.upgrade().is_none());
+        assert_eq!(view.held().name, view.current().name);
+        assert!(!std::ptr::eq(view.held(), &*view.current()));
     }
 }

@@ -101,7 +101,7 @@ fn find(config: &Config, place: &str) -> Result<Line, String> {
 fn lines(config: &Config) -> Vec<Line> {
     let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
     let mut lines = Vec::new();
-    for application in servers.flat_map(|server| &server.applications) {
+    for application in servers.flat_map(|server| server.applications.iter()) {
         let notify = &application.notify;
         let single = [
             (Call::Play, &notify.on_play),

@@ -85,6 +85,9 @@ pub struct Status {
     pub connections_limit: u64,
     /// Connections accepted so far.
     pub accepted_total: u64,
+    /// Tasks of all threads: they grow with sessions, not with reloads.
+    #[serde(default)]
+    pub tasks: usize,
     /// Ends (`done`) that wait to be told to a callback server that is away.
     pub done_waiting: usize,
     /// Ends that nobody could be told of.

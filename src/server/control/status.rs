@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use tokio::runtime::Handle;
+
 use super::protocol::{Configuration, Kept, OnDisk, Queues, Refusal, SessionCounts, Status};
 use crate::config::LoadOptions;
 use crate::config::history::Generation;
@@ -38,6 +40,7 @@ pub async fn of(context: &Context, load: &LoadOptions) -> Status {
         queues,
         connections: context.connections.count(),
         connections_limit: config.connection_limit(),
+        tasks: tasks(context),
         accepted_total: context.sessions.accepted_total(),
         done_waiting: callbacks.done_waiting,
         done_lost_total: callbacks.done_lost_total,
@@ -67,6 +70,12 @@ fn sessions(context: &Context) -> SessionCounts {
         }
     }
     counts
+}
+
+/// Tasks of the control thread, which is where this runs, and of the workers.
+fn tasks(context: &Context) -> usize {
+    let workers = context.workers.iter().map(|worker| worker.runtime.metrics().num_alive_tasks());
+    Handle::current().metrics().num_alive_tasks() + workers.sum::<usize>()
 }
 
 fn configuration(context: &Context, load: &LoadOptions, found: Option<Fingerprint>) -> Configuration {

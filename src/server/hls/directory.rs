@@ -11,7 +11,7 @@ use crate::server::event;
 /// server is going to be. What cannot be made is reported and tried again when a stream is published.
 pub fn make_directories(config: &Config) -> Vec<PathBuf> {
     let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
-    let applications = servers.flat_map(|server| &server.applications);
+    let applications = servers.flat_map(|server| server.applications.iter());
     let hls = applications.clone().map(|application| &application.hls).filter(|hls| hls.hls);
     let records = applications.filter(|application| application.live_record.live_record);
     let wanted: BTreeSet<&PathBuf> = hls

@@ -59,7 +59,7 @@ pub async fn run(context: Arc<Context>) {
 fn roots(config: &Config) -> Roots {
     let mut roots = Roots::new();
     let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
-    for hls in servers.flat_map(|server| &server.applications).map(|application| &application.hls) {
+    for hls in servers.flat_map(|server| server.applications.iter()).map(|application| &application.hls) {
         let path = &hls.path.0;
         let sweeps = hls.hls && hls.cleanup && hls.kind == PlaylistKind::Live;
         if !sweeps || path.as_os_str().is_empty() {

@@ -131,7 +131,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
         Format::Flv { .. } => (None, player_settings(&view, container, 0, &session.identity.pargs)),
         Format::Ts if view.held().mpegts.cache_time.0 == 0 => {
             event::no_mpegts_cache(&session);
-            let (waited, reason) = (view.server().held.timeout.duration(), session.closed());
+            let (waited, reason) = (view.server().timeout.duration(), session.closed());
             let _ = tokio::time::timeout(waited, reason).await;
             return plain(StatusCode::NOT_FOUND);
         }

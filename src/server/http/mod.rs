@@ -129,8 +129,7 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         let config = context.store.load();
         let Some(listener) = config.http.as_ref().and_then(|h| h.listener(&listen)) else { return };
         // What holds before a request has chosen its server is that of the default server, as in nginx.
-        let server = listener.server_for(b"").clone();
-        drop(config);
+        let server = listener.server_for(b"");
         let conf = &server.fallback.conf;
         socket.set_nodelay(conf.tcp_nodelay);
         let idle = conf.keepalive_timeout.timeout;
@@ -142,12 +141,15 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         if let Some(timeout) = server.held.client_header_timeout.nonzero() {
             builder.header_read_timeout(timeout);
         }
+        let send_timeout = conf.send_timeout.nonzero();
+        // Whatever is kept of it here would live as long as the connection.
+        drop(config);
         let served = connection.clone();
         let service = service_fn(move |request| {
             let connection = connection.clone();
             async move { Ok::<_, Infallible>(answer(&connection, request).await) }
         });
-        let io = HttpIo::new(socket.clone(), takeover.clone(), conf.send_timeout.nonzero());
+        let io = HttpIo::new(socket.clone(), takeover.clone(), send_timeout);
         let mut http = pin!(builder.serve_connection(io, service));
         let mut shutdown = context.shutdown.subscribe();
         let mut stop = pin!(shutdown.wait_for(|stop| *stop));

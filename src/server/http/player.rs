@@ -66,7 +66,7 @@ impl Player {
             settings: self.settings,
             lead: self.lead(),
             link: session.link.clone(),
-            send_timeout: self.view.server().held.timeout.duration(),
+            send_timeout: self.view.server().timeout.duration(),
             view: self.view.clone(),
         });
         event::playing(&session);

@@ -359,7 +359,7 @@ struct Fetch<'a> {
 impl Fetch<'_> {
     async fn rtmp(&mut self, destination: &Destination) -> Result<Never, End> {
         self.name(destination);
-        let server = &self.pulled.view.server().held;
+        let server = self.pulled.view.server();
         let terms = Terms {
             context: self.context,
             connect: self.connect,
@@ -388,7 +388,7 @@ impl Fetch<'_> {
 
     async fn http(&mut self, destination: &Destination) -> Result<Never, End> {
         self.name(destination);
-        let max_message = usize::try_from(self.pulled.view.server().held.max_message.0).unwrap_or(usize::MAX);
+        let max_message = usize::try_from(self.pulled.view.server().max_message.0).unwrap_or(usize::MAX);
         let trail = &self.session.identity.trail;
         let mut download =
             Download::start(self.context, destination, self.connect, max_message, trail).await?;

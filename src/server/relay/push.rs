@@ -261,7 +261,7 @@ impl Push {
         worker: &Worker,
         started: &mut Option<Instant>,
     ) -> Result<End, End> {
-        let server = &self.view.server().held;
+        let server = self.view.server();
         let terms = Terms {
             context: &self.context,
             connect: self.view.current().relay.relay_reconnect.duration(),
@@ -317,7 +317,7 @@ impl Sending<'_> {
             settings: crate::hub::cursor::PlayerSettings { publishes: true, cork: 0, ..settings },
             lead: self.upstream.core.poll_transmit().unwrap_or_default(),
             link: self.session.link.clone(),
-            send_timeout: view.server().held.timeout.duration(),
+            send_timeout: view.server().timeout.duration(),
             view: view.clone(),
         });
         self.upstream.is_lent = true;

@@ -99,7 +99,7 @@ fn hold(context: &Arc<Context>, view: &AppView, listen: ListenAddr, line: &Stati
         Instant::now(),
         Moments::default(),
     ));
-    let stream = context.registry.enter(&session.key, view.server().held.chunk_size.0 as usize);
+    let stream = context.registry.enter(&session.key, view.server().chunk_size.0 as usize);
     session.set_stream(stream.stream().clone());
     let serverid = session.identity.serverid.clone();
     let pull = PullUse::stand(context, view, &session, stream.stream(), line.line.clone());

@@ -121,9 +121,9 @@ impl Connection {
     }
 
     fn accept_connect(&mut self, request: RequestId, connected: Connected) {
-        let server = connected.view.server();
-        self.timeout = server.held.timeout.duration();
-        self.core.accept_connect(request, settings_of(server));
+        let view = &connected.view;
+        self.timeout = view.server().timeout.duration();
+        self.core.accept_connect(request, settings_of(view.server(), view.base()));
         if !connected.view.held().rtmp.tcp_nodelay {
             self.socket.set_nodelay(false);
         }

@@ -32,10 +32,11 @@ use super::session::{Identity, Moments, Reason, Role, Session, Status, mark};
 use super::socket::{Peer, Socket};
 use super::view::AppView;
 use crate::conf::ListenAddr;
-use crate::config::model::RtmpServer;
 use crate::limits;
 use crate::module::codec::track;
 use crate::module::relay::trail::{self, CONNECT_MEMBER};
+use crate::module::rtmp::conf::Conf;
+use crate::module::rtmp::server_conf::ServerConf;
 use crate::wire::MediaKind;
 use crate::wire::rtmp::server_session::{Connect, Event, RequestId, ServerSession, Settings};
 
@@ -44,11 +45,10 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
     let id = context.sessions.next_id();
     let Ok(peer) = socket.peer() else { return };
     let config = context.store.load();
-    let Some(server) =
-        config.rtmp.as_ref().and_then(|r| r.listener(&listen)).map(|l| l.server_for(b"").clone())
-    else {
-        return;
-    };
+    let Some(listener) = config.rtmp.as_ref().and_then(|rtmp| rtmp.listener(&listen)) else { return };
+    let server = listener.server_for(b"");
+    let (settings, timeout) = (settings_of(&server.held, &server.base), server.held.timeout.duration());
+    // Whatever is kept of it here would live as long as the connection.
     drop(config);
     event::connected(id, &peer, &listen);
     let _open = Open::count(&context.rtmp_connections);
@@ -56,8 +56,8 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
     socket.set_nodelay(true);
     let now = Instant::now();
     let mut connection = Box::new(Connection {
-        core: ServerSession::new(settings_of(&server), now, super::seed()),
-        timeout: server.held.timeout.duration(),
+        core: ServerSession::new(settings, now, super::seed()),
+        timeout,
         context,
         worker,
         listen,
@@ -81,8 +81,7 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
 }
 
 /// Settings of the protocol core from those of a virtual server.
-fn settings_of(server: &RtmpServer) -> Settings {
-    let held = &server.held;
+fn settings_of(held: &ServerConf, base: &Conf) -> Settings {
     Settings {
         chunk_size: held.chunk_size.0,
         window_ack_size: u32::try_from(held.ack_window).unwrap_or(u32::MAX),
@@ -91,7 +90,7 @@ fn settings_of(server: &RtmpServer) -> Settings {
         ping: held.ping.nonzero(),
         ping_timeout: held.ping_timeout.duration(),
         busy: held.busy,
-        publish_time_fix: server.base.publish_time_fix,
+        publish_time_fix: base.publish_time_fix,
     }
 }
 

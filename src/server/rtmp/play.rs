@@ -51,7 +51,7 @@ impl Playing {
             settings: player_settings(&self.view, Container::Rtmp, self.stream_id, &session.identity.pargs),
             lead,
             link: session.link.clone(),
-            send_timeout: self.view.server().held.timeout.duration(),
+            send_timeout: self.view.server().timeout.duration(),
             view: self.view.clone(),
         });
         event::playing(session);
@@ -138,7 +138,7 @@ impl Drop for Playing {
 
 /// How the delivery loop serves a player of this application; `pargs` is its query string.
 pub fn player_settings(view: &AppView, container: Container, stream_id: u32, pargs: &[u8]) -> PlayerSettings {
-    let server = &view.server().held;
+    let server = view.server();
     let application = view.held();
     let (live, gop) = (&application.live, &application.gop);
     let cache_time = millis(gop.cache_time);

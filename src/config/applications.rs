@@ -1,0 +1,46 @@
+//! The applications of a server, found by name.
+
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use bstr::{BStr, BString};
+
+use super::model::Application;
+
+/// Applications in the order of the file.
+///
+/// Running sessions look theirs up again whenever they read a live value, so thousands of them do after a reload.
+#[derive(Debug, Default)]
+pub struct Applications {
+    all: Vec<Arc<Application>>,
+    by_name: HashMap<BString, usize>,
+}
+
+impl Applications {
+    /// The application of that name, else the one named `*`.
+    pub fn find(&self, name: &[u8]) -> Option<&Arc<Application>> {
+        let at = self.by_name.get(BStr::new(name)).or_else(|| self.by_name.get(BStr::new(b"*")));
+        at.map(|at| &self.all[*at])
+    }
+}
+
+impl FromIterator<Arc<Application>> for Applications {
+    fn from_iter<I: IntoIterator<Item = Arc<Application>>>(applications: I) -> Self {
+        let all: Vec<Arc<Application>> = applications.into_iter().collect();
+        let mut by_name = HashMap::with_capacity(all.len());
+        for (at, application) in all.iter().enumerate() {
+            // Of several with one name the first counts, as in the original.
+            by_name.entry(application.name.clone()).or_insert(at);
+        }
+        Applications { all, by_name }
+    }
+}
+
+impl Deref for Applications {
+    type Target = [Arc<Application>];
+
+    fn deref(&self) -> &Self::Target {
+        &self.all
+    }
+}
