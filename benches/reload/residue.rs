@@ -82,7 +82,7 @@ fn measure(applications: usize, reloads: usize, args: &Args) -> Result<Vec<Strin
         if guests.len() > GUESTS {
             guests.pop_front();
         }
-        if reload >= warm && (reload - warm) % step == 0 {
+        if reload >= warm && (reload - warm).is_multiple_of(step) {
             memory.push(process::resident_kib(&[site.server.pid()])? as f64);
         }
     }
