@@ -6,11 +6,12 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::process::Output;
 
 use support::server::Signal;
 use support::wait::until_true;
-use support::{Answer, Conf, NotifyServer, Player, Publisher, Server};
+use support::{Answer, Conf, NotifyServer, Player, Publisher, RtmpClient, Server};
 
 fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -239,4 +240,109 @@ fn callbacks_are_listed_and_tested() {
     server.stop();
     let alone = server.run(&["callback", "test", &place]);
     assert!(out(&alone).contains("decision   refused"), "{alone:?}");
+}
+
+#[test]
+fn callback_lines_outside_of_applications_are_tested() {
+    let notify = NotifyServer::start();
+    let conf = Conf::new("\non_connect {callback}/c;\napplication live { live on; on_record {callback}/r; }")
+        .rtmp("\non_proc {callback}/p;\non_master {callback}/m args=a=1;")
+        .var("callback", notify.url(""));
+    let server = Server::start(&conf);
+    notify.wait("call=init_process");
+    notify.wait("call=init_master");
+    let text = server.prefix().read("conf/pingosd.conf");
+    let place = |word: &str| {
+        format!("pingosd.conf:{}", 1 + text.lines().position(|line| line.contains(word)).unwrap())
+    };
+    for (line, event, request, decision) in [
+        ("on_connect", "connect", "call=connect act=start app=live", "allowed"),
+        ("on_record", "record", "call=record act=start app=live name=pingosd-probe", "allowed"),
+        ("on_proc", "proc", "call=init_process worker_id=0", "no effect"),
+        ("on_master", "master", "call=init_master act=start a=1", "no effect"),
+    ] {
+        let seen = notify.requests_of(request).len();
+        let tested = server.run(&["callback", "test", &place(line)]);
+        let said = out(&tested);
+        assert!(said.contains(&format!("callback   {event} ")), "{tested:?}");
+        assert!(
+            said.contains("answer     status 200") && said.contains(&format!("decision   {decision}")),
+            "{said}"
+        );
+        assert_eq!(notify.requests_of(request).len(), seen + 1, "{line}");
+    }
+    let nowhere = server.run(&["callback", "test", "pingosd.conf:1"]);
+    let known = err(&nowhere);
+    assert_eq!(known.matches("pingosd.conf:").count(), 5, "each line once, and the one asked for: {known}");
+}
+
+/// Root may use every socket, and modes keep all others out: here they do not, and who connects is looked at.
+#[test]
+fn another_user_is_refused() {
+    if !nix::unistd::geteuid().is_root() {
+        return eprintln!("skipped: only root can become another user");
+    }
+    let server = Server::start(&Conf::live(""));
+    let socket = server.prefix().path().join("logs/pingosd.sock");
+    let ask = |user: u32| {
+        let mut command = std::process::Command::new("curl");
+        command.args(["--silent", "--http0.9", "--max-time", "20", "--unix-socket"]).arg(&socket);
+        command.arg("http://pingosd/").uid(user).gid(user).output().unwrap()
+    };
+    const NOBODY: u32 = 65_534;
+    assert_eq!(ask(NOBODY).status.code(), Some(7), "the mode keeps it out");
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o666)).unwrap();
+    let refused = out(&ask(NOBODY));
+    assert!(refused.contains("only root and the server's own user"), "{refused}");
+    server.wait_log(&format!("control socket: refused user {NOBODY}"));
+    assert!(out(&ask(0)).contains("not understood"), "root is heard");
+    assert_eq!(server.status()["pid"], server.pid());
+}
+
+#[test]
+fn sessions_are_counted_by_protocol() {
+    let origin = Server::start(&Conf::live(""));
+    let conf = Conf::new(
+        "application live { live on; hls2 on; mpegts_cache_time 1s; } \
+         application far { live on; push rtmp://127.0.0.1:{origin}/live; }",
+    )
+    .http_server(
+        "location /flv { flv_live {rtmp_port} app=live; } location /ts { ts_live {rtmp_port} app=live; }",
+    )
+    .var("origin", origin.rtmp);
+    let server = Server::start(&conf);
+    let _live = Publisher::start(server.rtmp, "s").keep_sending();
+    let _far = Publisher::with(RtmpClient::publish(server.rtmp, "far", "p"), support::frame::Tracks::Both);
+    let _player = Player::start(server.rtmp, "s");
+    let _flv = Player::http(server.http, "/flv/s");
+    let mut ts = support::http::Connection::open(server.http);
+    ts.send(b"GET /ts/s HTTP/1.1\r\nHost: h\r\n\r\n");
+    let want = serde_json::json!({
+        "http-flv": { "publishers": 0, "players": 1 },
+        "http-ts": { "publishers": 0, "players": 1 },
+        "relay": { "publishers": 0, "players": 1 },
+        "rtmp": { "publishers": 2, "players": 1 },
+    });
+    until_true("all are counted", || server.status()["sessions"]["by_protocol"] == want);
+    let sessions = &server.status()["sessions"];
+    assert_eq!((&sessions["publishers"], &sessions["players"]), (&2.into(), &4.into()));
+    let page = out(&server.run(&["status"]));
+    assert!(page.contains("http-flv: 0 publishers, 1 players") && page.contains("relay: "), "{page}");
+    until_true("the relay is counted at the other end, as who publishes", || {
+        origin.status()["sessions"]["by_protocol"]["rtmp"]["publishers"] == 1
+    });
+}
+
+#[test]
+fn callbacks_under_way_are_counted() {
+    let notify = NotifyServer::start();
+    notify.answer("name=late", Answer::Late(std::time::Duration::from_secs(5), 200));
+    let conf = Conf::live("on_publish {callback}/ timeout=10s;").var("callback", notify.url(""));
+    let server = Server::start(&conf);
+    assert_eq!(server.status()["queues"]["callbacks"], 0);
+    let port = server.rtmp;
+    let client = std::thread::spawn(move || RtmpClient::publish(port, "live", "late").wait_started());
+    until_true("it is under way", || server.status()["queues"]["callbacks"] == 1);
+    drop(client.join().unwrap());
+    until_true("it is over", || server.status()["queues"]["callbacks"] == 0);
 }

@@ -207,10 +207,14 @@ fn the_image_runs_the_program_without_root() {
     assert!(images.last().unwrap().contains("distroless"));
     assert!(of("USER").last().is_some_and(|user| !user.starts_with('0') && *user != "root"));
     // There is no shell: every command is a list, of the program that the image has.
-    for list in [of("ENTRYPOINT")[0], of("CMD")[0]] {
-        let words: Vec<String> = serde_json::from_str(list).unwrap();
-        assert!(!words.is_empty());
-    }
+    let (_, health) = of("HEALTHCHECK")[0].split_once(" CMD ").unwrap();
+    let [program, run, health] = [of("ENTRYPOINT")[0], of("CMD")[0], health]
+        .map(|list| serde_json::from_str::<Vec<String>>(list.trim()).unwrap());
+    assert!(program.len() == 1 && file.contains(&format!("/image{} ", program[0])), "{program:?}");
+    // It asks the server that is run, with the same prefix and file.
+    assert_eq!(health[..2], [program[0].as_str(), "status"]);
+    assert_eq!(health[2..], run);
+    assert!(file.contains(&format!("/image{} ", run[3])), "{run:?}");
     for source in file.split_whitespace().filter(|word| word.starts_with("packaging/")) {
         assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(source).exists(), "{source}");
     }

@@ -70,6 +70,14 @@ impl Drop for Successor {
     }
 }
 
+/// What each process says of itself.
+fn statuses(server: &Server) -> Vec<serde_json::Value> {
+    let output = server.run(&["status", "--json"]);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 #[test]
 fn the_binary_is_replaced_and_no_frame_is_lost() {
     let conf = Conf::live("cache_time 1s;").with_flv();
@@ -114,6 +122,58 @@ fn the_binary_is_replaced_and_no_frame_is_lost() {
     player.assert_whole(Tracks::Both, last);
     process::signal(successor.0, Signal::SIGTERM);
     until_true("the new process ends", || !pid_file(&server).exists());
+}
+
+#[test]
+fn both_processes_answer_one_status() {
+    let conf = Conf::live("").with_flv();
+    let (mut server, _) = start(&conf);
+    server.reload(&Conf::live("cache_time 1s;").with_flv());
+    let mut old = Publisher::start(server.rtmp, "old");
+    let old_player = Player::http(server.http, "/flv/old");
+    until_true("both are counted", || server.status()["sessions"]["players"] == 1);
+    server.rewrite(&Conf::live("cache_time 2s;").with_flv());
+    server.signal(Signal::SIGUSR2);
+    let successor = Successor::of(&server);
+    server.signal(Signal::SIGWINCH);
+    server.wait_log("accepting no more connections");
+    let mut new = Publisher::start(server.rtmp, "new");
+    let new_players = [Player::start(server.rtmp, "new"), Player::http(server.http, "/flv/new")];
+    let players = |status: &serde_json::Value| status["sessions"]["players"].as_u64();
+    until_true(
+        "all are counted",
+        || matches!(&statuses(&server)[..], [after, before] if players(after) == Some(2) && players(before) == Some(1)),
+    );
+    let [after, before] = &statuses(&server)[..] else { panic!() };
+    assert_eq!((&after["pid"], &before["pid"]), (&successor.0.into(), &server.pid().into()));
+    assert_eq!(after["sessions"]["by_protocol"]["rtmp"]["publishers"], 1);
+    assert_eq!(before["sessions"]["by_protocol"]["http-flv"]["players"], 1);
+    let generation = |status: &serde_json::Value| status["configuration"]["generation"].as_u64();
+    assert_eq!(
+        (generation(after), generation(before)),
+        (Some(3), Some(2)),
+        "each says what is in force in it"
+    );
+    assert_eq!((&after["draining"], &before["draining"]), (&false.into(), &false.into()));
+    let page = String::from_utf8(server.run(&["status"]).stdout).unwrap();
+    assert_eq!(page.matches("server  ").count(), 2, "{page}");
+    server.signal(Signal::SIGQUIT);
+    until_true(
+        "the old one says that it waits for its sessions",
+        || matches!(&statuses(&server)[..], [_, before] if before["draining"] == true),
+    );
+    // A rollback is the new one's; the old one's sessions are none of its business.
+    let output = server.run(&["rollback"]);
+    assert!(String::from_utf8_lossy(&output.stdout).contains("cache_time 2s -> 1s"), "{output:?}");
+    let last = old.send(GOP);
+    old_player.assert_whole(Tracks::Both, last);
+    let last = new.send(GOP);
+    new_players.iter().for_each(|player| player.assert_whole(Tracks::Both, last));
+    old.leave();
+    drop(old_player);
+    assert!(server.wait_exit().success());
+    let [alone] = &statuses(&server)[..] else { panic!() };
+    assert_eq!(alone["pid"], successor.0);
 }
 
 #[test]

@@ -385,12 +385,13 @@ pub fn reload_needs_restart(directive: &str, place: &str) {
 
 /// What the configuration says is accepted, but probably not meant.
 pub fn configuration_warning(line: &str) {
-    warn!("{line}");
+    warn!("{}", line.trim_start_matches("[warn] "));
 }
 
 /// A reload was refused; one line of the reason.
 pub fn reload_error(line: &str) {
-    tracing::error!(target: "emerg", "{line}");
+    // The log says the level itself.
+    tracing::error!(target: "emerg", "{}", line.trim_start_matches("[emerg] "));
 }
 
 /// A reload was refused.

@@ -89,14 +89,10 @@ impl Desk {
         let user = stream.peer_cred()?.uid();
         if user != 0 && user != nix::unistd::geteuid().as_raw() {
             event::control::stranger(user);
-            return tell(
-                &mut stream,
-                &refused("only root and the server's own user may use the control socket"),
-            )
-            .await;
+            return turn_away(stream, "only root and the server's own user may use the control socket").await;
         }
         if !is_free {
-            return tell(&mut stream, &refused("too many commands at once")).await;
+            return turn_away(stream, "too many commands at once").await;
         }
         let (reader, mut writer) = stream.split();
         let mut reader = BufReader::new(reader);
@@ -157,6 +153,16 @@ impl Desk {
 /// Nothing was done.
 pub fn refused(text: &str) -> Answer {
     Answer::Refused { text: text.to_owned() }
+}
+
+/// Refuses a connection as a whole. What it asks is read first, within bounds: closed before that, it would be reset, and
+/// the answer lost.
+async fn turn_away(mut stream: UnixStream, text: &str) -> io::Result<()> {
+    tell(&mut stream, &refused(text)).await?;
+    stream.shutdown().await?;
+    let mut asked = stream.take(limits::CONTROL_REQUEST);
+    timeout(limits::LINGER, tokio::io::copy(&mut asked, &mut tokio::io::sink())).await??;
+    Ok(())
 }
 
 async fn tell(to: &mut (impl AsyncWriteExt + Unpin), answer: &Answer) -> io::Result<()> {

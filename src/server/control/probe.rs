@@ -5,19 +5,30 @@ use std::time::Instant;
 
 use crate::config::{Config, LoadOptions};
 use crate::module::notify::hook::Hook;
-use crate::module::notify::request::{Act, Call, Subject, session_target};
+use crate::module::notify::request::{Act, Call, Subject, master_target, process_target, session_target};
 use crate::server::dns::Dns;
 use crate::server::notify::answer::Answer;
 use crate::server::notify::transport::Transport;
+use crate::server::variables::ProcessVariables;
 
-/// The stream of a probe. The request also carries the header `X-Pingosd-Probe: 1`, which is the mark proper.
+/// The stream of a probe. Every request also carries the header `X-Pingosd-Probe: 1`, which is the mark proper.
 const NAME: &[u8] = b"pingosd-probe";
 
 /// A callback line.
 struct Line {
-    event: Call,
-    app: Vec<u8>,
+    about: About,
     hook: Hook,
+}
+
+/// What a callback line is about.
+#[derive(Clone)]
+enum About {
+    /// A session or stream of that application; for `on_connect`, one of those of its server.
+    Session(Call, Vec<u8>),
+    /// A worker: `on_proc`.
+    Worker,
+    /// The server: `on_master`.
+    Server,
 }
 
 /// Asks the callback server of the line at `place` (`FILE:LINE`; the end of the file's name is enough).
@@ -26,23 +37,23 @@ struct Line {
 ///
 /// There is no such line; the text is for people.
 pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<String, String> {
-    let Line { event, app, hook } = find(config, place)?;
-    let host = hook.url.host.to_string();
-    let subject = Subject { domain: host.as_bytes(), app: &app, name: NAME, clientid: 0, fields: "" };
-    let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
-    let target = session_target(&hook.url.path_and_query, event, Act::Start, subject, groupid, b"");
+    let Line { about, hook } = find(config, place)?;
+    let target = target(&about, &hook);
     let began = Instant::now();
     let exchange = transport.send(&hook, Act::Start, &target, true).await;
     let took = began.elapsed().as_secs_f64() * 1000.0;
     let answer = exchange.reply.answer;
     let address = exchange.address.map_or_else(|| "none".into(), |address| address.to_string());
-    let decision = decision(event, &answer, &hook);
+    let decision = match &about {
+        About::Session(event, _) => decision(*event, &answer, &hook),
+        About::Worker | About::Server => "no effect",
+    };
     if let Some(rest) = exchange.rest {
         rest.discard().await;
     }
     Ok(format!(
         "callback   {} at {}\nserver     {}://{}:{}\nanswer     {answer}\nlatency    {took:.1}ms\naddress    {address}\ndecision   {decision}\n",
-        event.name(),
+        about.name(),
         hook.pos,
         hook.url.scheme.name(),
         hook.url.host,
@@ -66,6 +77,37 @@ pub fn run_alone(load: &LoadOptions, place: &str) -> Result<String, String> {
     })
 }
 
+/// The request of a start, with a stream that nobody has.
+fn target(about: &About, hook: &Hook) -> String {
+    let path = &hook.url.path_and_query;
+    match about {
+        About::Session(event, app) => {
+            let host = hook.url.host.to_string();
+            // Who connects has named no stream yet.
+            let name = if *event == Call::Connect { b"" } else { NAME };
+            let subject = Subject { domain: host.as_bytes(), app, name, clientid: 0, fields: "" };
+            let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
+            session_target(path, *event, Act::Start, subject, groupid, b"")
+        }
+        About::Worker => process_target(path, 0),
+        About::Server => {
+            let mut args = Vec::new();
+            hook.args.expand(&ProcessVariables, &mut args);
+            master_target(path, Act::Start, &args)
+        }
+    }
+}
+
+impl About {
+    fn name(&self) -> &'static str {
+        match self {
+            About::Session(event, _) => event.name(),
+            About::Worker => "proc",
+            About::Server => "master",
+        }
+    }
+}
+
 /// What the answer to a start would decide.
 fn decision(event: Call, answer: &Answer, hook: &Hook) -> &'static str {
     let relays = matches!(event, Call::Pull | Call::Push | Call::Meta);
@@ -87,36 +129,44 @@ fn find(config: &Config, place: &str) -> Result<Line, String> {
     let lines = lines(config);
     let fits = |line: &&Line| line.hook.pos.line == number && line.hook.pos.file.ends_with(Path::new(file));
     if let Some(line) = lines.iter().find(fits) {
-        return Ok(Line { event: line.event, app: line.app.clone(), hook: line.hook.clone() });
+        return Ok(Line { about: line.about.clone(), hook: line.hook.clone() });
     }
-    let mut known: Vec<String> = lines.iter().map(|line| line.hook.pos.to_string()).collect();
-    known.dedup();
+    let mut places: Vec<_> = lines.iter().map(|line| &line.hook.pos).collect();
+    places.sort_by_key(|pos| (&pos.file, pos.line));
+    places.dedup();
+    let known: Vec<String> = places.into_iter().map(|pos| pos.to_string()).collect();
     Err(match known.as_slice() {
-        [] => "the configuration has no callback line of an application".into(),
+        [] => "the configuration has no callback line".into(),
         known => format!("there is no callback line at {place}; there are: {}", known.join(", ")),
     })
 }
 
-/// All callback lines of applications.
+/// All callback lines; a line that several applications share counts for the first of them.
 fn lines(config: &Config) -> Vec<Line> {
-    let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
     let mut lines = Vec::new();
-    for application in servers.flat_map(|server| server.applications.iter()) {
-        let notify = &application.notify;
-        let single = [
-            (Call::Play, &notify.on_play),
-            (Call::Publish, &notify.on_publish),
-            (Call::Stream, &notify.on_stream),
-            (Call::Pull, &notify.on_pull),
-        ];
-        let single = single.into_iter().flat_map(|(event, hook)| hook.iter().map(move |hook| (event, hook)));
-        let several = notify.on_push.iter().map(|hook| (Call::Push, hook));
-        let several = several.chain(notify.on_meta.iter().map(|hook| (Call::Meta, hook)));
-        lines.extend(single.chain(several).map(|(event, hook)| Line {
-            event,
-            app: application.name.to_vec(),
-            hook: Hook::clone(hook),
-        }));
+    if let Some(rtmp) = &config.rtmp {
+        let process = [(About::Worker, &rtmp.notify.on_proc), (About::Server, &rtmp.notify.on_master)];
+        let said = |(about, hook): (About, &Option<Hook>)| Some(Line { about, hook: hook.clone()? });
+        lines.extend(process.into_iter().filter_map(said));
+        for application in rtmp.servers.iter().flat_map(|server| server.applications.iter()) {
+            let notify = &application.notify;
+            let single = [
+                (Call::Connect, &notify.on_connect),
+                (Call::Play, &notify.on_play),
+                (Call::Publish, &notify.on_publish),
+                (Call::Stream, &notify.on_stream),
+                (Call::Pull, &notify.on_pull),
+                (Call::Record, &notify.on_record),
+            ];
+            let single =
+                single.into_iter().flat_map(|(event, hook)| hook.iter().map(move |hook| (event, hook)));
+            let several = notify.on_push.iter().map(|hook| (Call::Push, hook));
+            let several = several.chain(notify.on_meta.iter().map(|hook| (Call::Meta, hook)));
+            lines.extend(single.chain(several).map(|(event, hook)| Line {
+                about: About::Session(event, application.name.to_vec()),
+                hook: Hook::clone(hook),
+            }));
+        }
     }
     lines
 }
