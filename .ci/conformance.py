@@ -5,8 +5,8 @@ its list.
 
     conformance.py SUITE-DIRECTORY SERVER-BINARY [--all-delays]
 
-All scenarios run as they are; then those that show media on its way run again with each `send_delay` of DELAYS, or
-all of them with --all-delays.
+All scenarios run as they are; then those that show media on its way run again with each directive of MORE, or all of
+them with --all-delays.
 """
 import json
 import os
@@ -14,9 +14,10 @@ import subprocess
 import sys
 import tempfile
 
-# What a delay could spoil: live media, HTTP, callbacks.
-DELAYED = ["l*", "h*", "n*"]
-DELAYS = ["40ms", "auto"]
+# What another way of sending could spoil: live media, HTTP, callbacks.
+SENDING = ["l*", "h*", "n*"]
+# Blocks and what is added to them; without it media leaves at once and, where the system allows it, through io_uring.
+MORE = [("rtmp", "send_delay,40ms"), ("rtmp", "send_delay,auto"), ("events", "delivery,writev")]
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -46,11 +47,11 @@ def judge(what, total, failed, listed):
     return len(regressions) + len(surprises)
 
 
-def scenarios(suite, server, names=(), send_delay=None):
+def scenarios(suite, server, names=(), more=None):
     command = os.path.abspath(server) + " -p {prefix} -c {conf}"
-    if send_delay:
-        wrapper = os.path.join(HERE, "with_send_delay.py")
-        command = " ".join([sys.executable, wrapper, send_delay, command])
+    if more:
+        wrapper = os.path.join(HERE, "with_directive.py")
+        command = " ".join([sys.executable, wrapper, *more, command])
     listed = expected("expected-scenarios.txt")
     results = run_scenarios(suite, command, list(names))
     listed = {name: reason for name, reason in listed.items() if not names or name in results}
@@ -87,11 +88,11 @@ def cases(suite, server):
 
 def main():
     suite, server = sys.argv[1:3]
-    delayed = () if "--all-delays" in sys.argv[3:] else DELAYED
+    repeated = () if "--all-delays" in sys.argv[3:] else SENDING
     wrong = judge("configuration cases", *cases(suite, server))
     wrong += judge("scenarios", *scenarios(suite, server))
-    for delay in DELAYS:
-        wrong += judge("scenarios with send_delay %s" % delay, *scenarios(suite, server, delayed, delay))
+    for more in MORE:
+        wrong += judge("scenarios with %s" % more[1].replace(",", " "), *scenarios(suite, server, repeated, more))
     return 1 if wrong else 0
 
 

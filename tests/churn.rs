@@ -65,7 +65,7 @@ fn small(raw: Raw) -> Raw {
 
 fn seconds() -> Duration {
     let asked = std::env::var("PINGOSD_CHURN_SECONDS").ok().and_then(|text| text.parse().ok());
-    Duration::from_secs(asked.unwrap_or(10))
+    Duration::from_secs(asked.unwrap_or(20))
 }
 
 /// Sessions by the statistics.
@@ -73,9 +73,10 @@ fn clients(server: &Server) -> usize {
     http::get(server.http, "/stat").text().matches("<client>").count()
 }
 
-fn churn(send_delay: &str, length: Duration, random: &mut Random) {
+fn churn(delivery: &str, send_delay: &str, length: Duration, random: &mut Random) {
     let server = Server::start(
         &Conf::live(&format!("cache_time 500ms; send_delay {send_delay};"))
+            .events(&format!("delivery {delivery};"))
             .rtmp("out_queue 128; timeout 3s;")
             .http_server(
                 "location /flv { flv_live {rtmp_port} app=live; } location /stat { rtmp_stat all; }",
@@ -140,7 +141,9 @@ fn churn(send_delay: &str, length: Duration, random: &mut Random) {
             && count("client connected") - count("client disconnected") == 1 + STAYING
     });
     let skipped = server.log_lines("slow player").len();
-    println!("send_delay {send_delay}: {joined} players have come, {skipped} times one was moved forward");
+    println!(
+        "{delivery}, send_delay {send_delay}: {joined} players have come, {skipped} times one was moved forward"
+    );
     let last = feed.stop().next() - 1;
     for player in &staying {
         player.assert_whole(Tracks::Both, last);
@@ -152,7 +155,7 @@ fn churn(send_delay: &str, length: Duration, random: &mut Random) {
 #[test]
 fn nothing_stays_of_players_that_misbehave_and_the_others_miss_nothing() {
     let mut random = Random::new(SEED);
-    for send_delay in ["0", "40ms"] {
-        churn(send_delay, seconds() / 2, &mut random);
+    for (delivery, send_delay) in [("uring", "0"), ("uring", "40ms"), ("writev", "0"), ("writev", "40ms")] {
+        churn(delivery, send_delay, seconds() / 4, &mut random);
     }
 }

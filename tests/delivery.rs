@@ -50,8 +50,10 @@ fn assert_has_all(player: &Player, last: u64) {
 
 #[test]
 fn nothing_is_lost_or_reordered_whatever_the_delay() {
-    for send_delay in ["0", "1ms", "40ms", "300ms", "auto", "auto max=20ms"] {
-        let server = Server::start(&delayed(send_delay, "cache_time 1s;"));
+    let all = ["0", "1ms", "40ms", "300ms", "auto", "auto max=20ms"].map(|send_delay| ("uring", send_delay));
+    for (delivery, send_delay) in all.into_iter().chain([("writev", "0"), ("writev", "40ms")]) {
+        let conf = delayed(send_delay, "cache_time 1s;").events(&format!("delivery {delivery};"));
+        let server = Server::start(&conf);
         let mut publisher = Publisher::start(server.rtmp, "s");
         let last = publisher.send(2 * GOP);
         let early = players(&server);

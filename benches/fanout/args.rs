@@ -33,6 +33,8 @@ usage: cargo bench --bench fanout -- [options]
   --send-delay TIME  write `send_delay TIME;` into pingosd's application
   --app-conf TEXT    write TEXT into the application block of pingosd
   --floor-delay TIME let the floor collect frames this long and send them in one writev (default 0ms)
+  --floor-uring      also measure a floor that sends through io_uring
+  --back-ends        measure pingosd once with each of its ways to send (`delivery`)
   --pin              server (or floor) on the first core alone, players and publisher on the others
   --media-dir DIR    where the replayed files are kept (made with ffmpeg when missing)
 ";
@@ -50,6 +52,23 @@ const MAX_CONNECTIONS: usize = 6_000;
 const MAX_SECONDS: u64 = 120;
 
 const MAX_RUNS: usize = 50;
+
+/// A way in which pingosd sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackEnd {
+    Writev,
+    Uring,
+}
+
+impl BackEnd {
+    /// Within `events { }`.
+    pub fn conf(self) -> &'static str {
+        match self {
+            BackEnd::Writev => "delivery writev; ",
+            BackEnd::Uring => "delivery uring; ",
+        }
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Case {
@@ -88,6 +107,9 @@ pub struct Args {
     pub workers: usize,
     pub app_conf: String,
     pub floor_delay: Duration,
+    pub floor_uring: bool,
+    /// What pingosd sends with, one measurement each; `None` leaves it to pingosd.
+    pub back_ends: Vec<Option<BackEnd>>,
     pub pin: bool,
     pub media_dir: PathBuf,
 }
@@ -105,6 +127,8 @@ impl Args {
             workers: 1,
             app_conf: String::new(),
             floor_delay: Duration::ZERO,
+            floor_uring: false,
+            back_ends: vec![None],
             pin: false,
             media_dir: PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("fanout"),
         };
@@ -133,6 +157,8 @@ impl Args {
                 "--send-delay" => args.app_conf.push_str(&format!("send_delay {}; ", value()?)),
                 "--app-conf" => args.app_conf.push_str(&value()?),
                 "--floor-delay" => args.floor_delay = millis(&value()?)?,
+                "--floor-uring" => args.floor_uring = true,
+                "--back-ends" => args.back_ends = vec![Some(BackEnd::Writev), Some(BackEnd::Uring)],
                 "--pin" => args.pin = true,
                 "--media-dir" => args.media_dir = PathBuf::from(value()?),
                 other => return Err(format!("unknown option {other}, see --help").into()),

@@ -61,7 +61,10 @@ fn run_case(args: &Args, targets: &[Target], words: &str, case: &Case, report: &
             let path = media::file(&args.media_dir, live.bits_per_second)?;
             let media = Media::read(&path)?;
             let crowd = Crowd { live, path: &path, media: &media };
-            report.add_live(words, "floor", crowd.on_floor(args)?);
+            report.add_live(words, "floor", crowd.on_floor(args, false)?);
+            if args.floor_uring {
+                report.add_live(words, "floor, uring", crowd.on_floor(args, true)?);
+            }
             for target in targets.iter().filter(|target| crowd.is_for(target)) {
                 report.add_live(words, target.name(), crowd.on_server(target, args)?);
             }
@@ -101,7 +104,7 @@ struct Crowd<'a> {
 impl Crowd<'_> {
     fn is_for(&self, target: &Target) -> bool {
         (self.live.protocol == Protocol::Rtmp || target.speaks_flv())
-            && (self.live.send_delay.is_none() || matches!(target, Target::Pingosd(_)))
+            && (self.live.send_delay.is_none() || matches!(target, Target::Pingosd { .. }))
     }
 
     /// pingosd's configuration of the application in this case.
@@ -110,13 +113,14 @@ impl Crowd<'_> {
         args.app_conf.clone() + &delay.unwrap_or_default()
     }
 
-    fn on_floor(&self, args: &Args) -> Result<Live> {
+    fn on_floor(&self, args: &Args, uring: bool) -> Result<Live> {
         let mut floor = Role::start(
             "floor",
             args.server_cores(),
             &[
                 ("protocol", self.live.protocol.word().to_owned()),
                 ("streams", self.live.streams.to_string()),
+                ("uring", u8::from(uring).to_string()),
                 ("delay_ms", args.floor_delay.as_millis().to_string()),
                 ("media", self.path.display().to_string()),
             ],

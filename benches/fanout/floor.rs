@@ -6,11 +6,16 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
 use std::path::Path;
-use std::rc::Rc;
 use std::time::Instant;
 
+use bytes::Bytes;
+use nix::libc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+use pingosd::limits;
+use pingosd::server::delivery::Ring;
 
 use crate::Result;
 use crate::flv;
@@ -38,10 +43,12 @@ const LISTENER: u64 = u64::MAX - 2;
 struct Connection {
     socket: TcpStream,
     stage: Stage,
-    waiting: VecDeque<Rc<[u8]>>,
+    waiting: VecDeque<Bytes>,
     /// Bytes of the first waiting message that are already sent.
     sent: usize,
     open: bool,
+    /// The ring has sent it the batch of this turn.
+    served: bool,
 }
 
 enum Stage {
@@ -59,6 +66,7 @@ struct Floor {
     /// The connections that play each stream.
     players: Vec<Vec<usize>>,
     heads: Vec<u8>,
+    ring: Option<Ring>,
 }
 
 pub fn run(options: &Options) -> Result<()> {
@@ -78,6 +86,7 @@ pub fn run(options: &Options) -> Result<()> {
         connections: Vec::new(),
         players: vec![Vec::new(); streams],
         heads,
+        ring: if options.number::<u8>("uring")? == 1 { Some(Ring::new()?) } else { None },
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
@@ -92,7 +101,7 @@ pub fn run(options: &Options) -> Result<()> {
     let mut pacer = Pacer::new(&media, streams, start_ns);
     let mut sequences = vec![0; streams];
     let mut events = vec![EpollEvent::empty(); 256];
-    let mut batches: Vec<Vec<Rc<[u8]>>> = vec![Vec::new(); streams];
+    let mut batches: Vec<Vec<Bytes>> = vec![Vec::new(); streams];
     while Instant::now() < end {
         // What is due is looked at only at whole multiples of the tick.
         let alarm_ns = start_ns + (pacer.next_ns() - start_ns).div_ceil(tick_ns) * tick_ns;
@@ -155,17 +164,45 @@ impl Floor {
                 waiting: VecDeque::new(),
                 sent: 0,
                 open: true,
+                served: false,
             });
         }
     }
 
-    fn send(&mut self, stream: usize, batch: &[Rc<[u8]>]) {
+    fn send(&mut self, stream: usize, batch: &[Bytes]) {
+        if self.ring.is_some() && batch.len() <= limits::WRITE_SLICES {
+            self.send_ahead(stream, batch);
+        }
         for &index in &self.players[stream] {
             let connection = &mut self.connections[index];
-            let was_waiting = !connection.waiting.is_empty();
-            connection.send(batch);
+            let served = std::mem::take(&mut connection.served);
+            let was_waiting = !served && !connection.waiting.is_empty();
+            if !served {
+                connection.send(batch);
+            }
             if connection.open && !was_waiting && !connection.waiting.is_empty() {
                 self.watch(index, EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT);
+            }
+        }
+    }
+
+    /// Sends to everybody at once who has nothing waiting.
+    fn send_ahead(&mut self, stream: usize, batch: &[Bytes]) {
+        let Some(ring) = &mut self.ring else { return };
+        for players in self.players[stream].chunks(limits::PLAYERS_PER_TURN) {
+            let free = players.iter().map(|&index| (index, &self.connections[index]));
+            let free = free.filter(|(_, player)| player.open && player.waiting.is_empty());
+            let sockets = free.map(|(index, player)| (index, player.socket.as_fd()));
+            for outcome in ring.send(batch, sockets) {
+                let player = &mut self.connections[outcome.place];
+                match outcome.result {
+                    Ok(sent) => {
+                        player.keep_rest(batch, sent);
+                        player.served = true;
+                    }
+                    Err(libc::EAGAIN) => {}
+                    Err(_) => player.open = false,
+                }
             }
         }
     }
@@ -201,7 +238,7 @@ impl Floor {
         }
         if let Some(name) = connection.answer(&buffer[..size])? {
             let stream: usize = name.trim_start_matches('s').parse().map_err(|_| "unknown stream")?;
-            let heads: Rc<[u8]> = self.heads.as_slice().into();
+            let heads = Bytes::copy_from_slice(&self.heads);
             connection.send(&[heads]);
             self.players.get_mut(stream).ok_or("no such stream")?.push(index);
         }
@@ -210,14 +247,18 @@ impl Floor {
 }
 
 impl Connection {
-    fn send(&mut self, batch: &[Rc<[u8]>]) {
+    fn send(&mut self, batch: &[Bytes]) {
         if !self.open {
             return;
         }
-        let mut sent = 0;
+        let sent = if self.waiting.is_empty() { self.write(batch.iter().map(|bytes| &bytes[..])) } else { 0 };
+        self.keep_rest(batch, sent);
+    }
+
+    /// The socket took `sent` bytes of `batch`, which is 0 while others wait.
+    fn keep_rest(&mut self, batch: &[Bytes], mut sent: usize) {
         let mut first = 0;
         if self.waiting.is_empty() {
-            sent = self.write(batch.iter().map(|bytes| &bytes[..]));
             while first < batch.len() && sent >= batch[first].len() {
                 sent -= batch[first].len();
                 first += 1;

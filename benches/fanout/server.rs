@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::Result;
-use crate::args::Args;
+use crate::args::{Args, BackEnd};
 use crate::running::{Scratch, Server, free_ports};
 use crate::session::APP;
 
@@ -12,7 +12,11 @@ pub const PING: &str = "10m";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    Pingosd(PathBuf),
+    Pingosd {
+        program: PathBuf,
+        /// Its `delivery`, if it is asked for by name.
+        delivery: Option<BackEnd>,
+    },
     /// Debian's nginx with libnginx-mod-rtmp.
     Nginx(PathBuf),
     /// A command line with `{rtmp}`, `{http}` and `{dir}`.
@@ -21,15 +25,23 @@ pub enum Target {
 
 impl Target {
     pub fn all(args: &Args) -> Vec<Target> {
-        let pingosd = args.server.clone().map(Target::Pingosd);
+        let pingosd = args.server.iter().flat_map(|program| {
+            args.back_ends
+                .iter()
+                .map(|delivery| Target::Pingosd { program: program.clone(), delivery: *delivery })
+        });
         let nginx = args.nginx.clone().map(Target::Nginx);
         let other = args.server_cmd.clone().map(Target::Other);
-        [pingosd, nginx, other].into_iter().flatten().collect()
+        pingosd.chain(nginx).chain(other).collect()
     }
 
     pub fn name(&self) -> &str {
         match self {
-            Target::Pingosd(_) => "pingosd",
+            Target::Pingosd { delivery, .. } => match delivery {
+                None => "pingosd",
+                Some(BackEnd::Uring) => "pingosd, uring",
+                Some(BackEnd::Writev) => "pingosd, writev",
+            },
             Target::Nginx(_) => "nginx-rtmp",
             Target::Other(_) => "other",
         }
@@ -64,8 +76,9 @@ fn command_line(
     let conf_path = conf.display().to_string();
     let dir_path = dir.display().to_string();
     match target {
-        Target::Pingosd(program) => {
-            std::fs::write(&conf, pingosd_conf(workers, app_conf, &dir_path, (rtmp, http)))?;
+        Target::Pingosd { program, delivery } => {
+            let events = delivery.map_or("", |delivery| delivery.conf());
+            std::fs::write(&conf, pingosd_conf(workers, events, app_conf, &dir_path, (rtmp, http)))?;
             let program =
                 program.canonicalize().map_err(|error| format!("{}: {error}", program.display()))?;
             let prefix = format!("{dir_path}/");
@@ -86,13 +99,13 @@ fn command_line(
     }
 }
 
-fn pingosd_conf(workers: usize, app_conf: &str, dir: &str, (rtmp, http): (u16, u16)) -> String {
+fn pingosd_conf(workers: usize, events: &str, app_conf: &str, dir: &str, (rtmp, http): (u16, u16)) -> String {
     format!(
         "daemon off;
 worker_processes {workers};
 pid {dir}/server.pid;
 error_log {dir}/error.log warn;
-events {{ worker_connections 8192; }}
+events {{ worker_connections 8192; {events}}}
 rtmp {{
     ping {PING};
     server {{

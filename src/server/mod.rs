@@ -55,7 +55,7 @@ use tokio::sync::{mpsc, watch};
 use self::admission::StreamEvents;
 use self::context::{Connections, Context, Worker};
 use self::control::socket::ControlSocket;
-use self::delivery::Delivery;
+use self::delivery::{Delivery, Ring};
 use self::dns::Dns;
 use self::exec::Execs;
 use self::generations::{Beginning, Keeper};
@@ -77,6 +77,7 @@ use crate::config::LoadOptions;
 use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::limits;
+use crate::module::delivery::conf::BackEnd;
 
 /// Random bytes for a handshake.
 fn seed() -> [u8; 32] {
@@ -220,12 +221,13 @@ impl Prepared {
         let Beginning { history, number, archive, is_new } = Beginning::look(&config, &load);
         process::drop_privileges(&config, &owned).map_err(StartError)?;
         let workers = config.workers();
+        let back_end = config.events.delivery;
         let store = Arc::new(Store::beginning(config, number));
         let control = Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(|error| StartError(format!("no runtime ({})", os_text(&error))))?;
-        let workers = start_workers(workers)?;
+        let workers = start_workers(workers, back_end)?;
         control.block_on(async {
             let pending = Pending::default();
             let execs = Execs::new(Handle::current(), store.clone(), pending.clone());
@@ -265,10 +267,11 @@ impl Prepared {
 
 /// One thread per worker, each with a runtime of its own: a player's socket, its session and its delivery loop
 /// stay on one core.
-fn start_workers(count: usize) -> Result<Vec<Worker>, StartError> {
+fn start_workers(count: usize, how: BackEnd) -> Result<Vec<Worker>, StartError> {
+    let mut rings = Ring::for_workers(count, how);
     (0..count)
         .map(|number| {
-            let (delivery, serving) = Delivery::new(number);
+            let (delivery, serving) = Delivery::new(number, rings.pop());
             let fail = |error: io::Error| StartError(format!("no worker thread ({})", os_text(&error)));
             let runtime = Builder::new_current_thread()
                 .enable_all()

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::net::IpAddr;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
 use tokio::io::Interest;
@@ -66,6 +66,15 @@ impl Socket {
     /// Whether its bytes are encrypted.
     pub fn is_tls(&self) -> bool {
         matches!(self, Socket::Tls(_))
+    }
+
+    /// The descriptor, if what is written to it goes out as it is.
+    pub fn plain(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            Socket::Tcp(s) => Some(s.as_fd()),
+            Socket::Unix(s) => Some(s.as_fd()),
+            Socket::Tls(_) => None,
+        }
     }
 
     /// Sets `TCP_NODELAY`; nothing to do on a unix socket.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::conf::context::RTMP_ALL;
 use crate::conf::directive::directives;
+use crate::conf::word::one_of;
 use crate::conf::{Args, Arity, Msec, Problem, Scene, Value, number};
 use crate::limits;
 
@@ -22,6 +23,18 @@ pub enum SendDelay {
         /// Never longer.
         max: Duration,
     },
+}
+
+one_of! {
+    /// How media is handed to the system.
+    pub enum BackEnd {
+        /// Many players' with one call where the system allows it.
+        "auto" => Auto,
+        /// Many players' with one call; a warning where the system does not allow it.
+        "uring" => Uring,
+        /// A call per player.
+        "writev" => Writev,
+    }
 }
 
 directives! {

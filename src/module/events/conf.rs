@@ -5,6 +5,7 @@ use crate::conf::directive::directives;
 use crate::conf::value::not_digits;
 use crate::conf::{Args, Arity, Flag, Msec, Num, Problem, Scene, Value, Words, number, sentence};
 use crate::module::core::load::UsesModules;
+use crate::module::delivery::conf::BackEnd;
 
 /// How many connections each worker may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,9 @@ directives! {
         restart {
             /// Connections per worker; together with `worker_processes` it bounds the whole server.
             "worker_connections" => worker_connections: Connections = "512", in EVENTS;
+            /// How media leaves for players that are up to date: `uring` hands the same bytes for many of them to Linux in one
+            /// system call, `writev` makes a call for each; `auto` is `uring` where the system allows io_uring.
+            "delivery" => delivery: BackEnd = "auto", in EVENTS;
         }
     }
     needless {

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::Join;
 use super::link::Gone;
 use super::player::{Player, Shared};
+use super::uring::Ring;
+use super::{Join, ahead};
 use crate::hub::backlog::Backlog;
 use crate::hub::cursor::{Cursor, Progress, kinds_of};
 use crate::hub::pace::{Grid, PHASES, Waiting};
@@ -141,6 +142,7 @@ impl LocalStream {
             send_timeout,
             blocked_since: None,
             leaving: None,
+            ahead: None,
         });
         self.groups[PROMPT].due = Some(now);
     }
@@ -218,7 +220,12 @@ impl LocalStream {
     }
 
     /// Serves some players of a group. Returns what is left of the round.
-    pub(super) fn serve(&mut self, round: Round, totals: &mut Totals) -> Option<Round> {
+    pub(super) fn serve(
+        &mut self,
+        round: Round,
+        totals: &mut Totals,
+        ring: Option<&mut Ring>,
+    ) -> Option<Round> {
         let Round { group: number, turn, now, mut index } = round;
         let end = self.backlog.end();
         let group = &mut self.groups[number];
@@ -230,17 +237,20 @@ impl LocalStream {
             totals.blocked -= std::mem::take(&mut group.blocked);
         }
         let mut batches: Vec<Shared> = Vec::new();
+        if let Some(ring) = ring.filter(|_| turn == Turn::Batch && first < end) {
+            let players = &mut self.groups[number].players[index..];
+            let most = players.len().min(limits::PLAYERS_PER_TURN.saturating_sub(totals.served));
+            ahead::send(ring, &mut players[..most], &self.backlog, (first, kinds), &mut batches);
+        }
         while totals.served < limits::PLAYERS_PER_TURN
             && let Some(player) = self.groups[number].players.get_mut(index)
         {
             let steady = turn == Turn::Batch && first < end && player.cursor.is_steady(first, kinds);
-            let outcome = if steady {
+            let outcome = if let Some(outcome) = player.ahead.take() {
+                outcome
+            } else if steady {
                 let container = player.cursor.settings().container;
-                let at = batches.iter().position(|b| b.is_for(container, first)).unwrap_or_else(|| {
-                    batches.push(Shared::new(container, &self.backlog, first));
-                    batches.len() - 1
-                });
-                player.write_shared(&batches[at])
+                player.write_shared(Shared::find(&mut batches, container, &self.backlog, first))
             } else if turn == Turn::Batch || player.blocked_since.is_some() {
                 player.catch_up(&self.backlog, limit, &self.stream)
             } else {

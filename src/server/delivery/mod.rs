@@ -6,13 +6,19 @@
 //! ([`Cursor`](crate::hub::cursor::Cursor)); it is tried again with the next batch and by a tick, which costs no
 //! system call until the reactor has seen the socket writable.
 //!
+//! Where the system allows io_uring ([`Ring`]), players that are up to date and share their bytes are sent them by one
+//! system call before they are walked; the walk then finds what came of it. Nothing is under way between two steps of the
+//! loop, so a player that leaves or is closed has nothing to be cancelled.
+//!
 //! With `send_delay` a batch is what has come since the last moment of a player's phase ([`pace`](crate::hub::pace)).
 //! Not for everybody: a player is served at once until it has had its first key frame, and so is a relay, whose
 //! players wait at their own server.
 
+mod ahead;
 mod link;
 mod local;
 mod player;
+mod uring;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -25,6 +31,8 @@ use tokio::sync::mpsc;
 
 pub use self::link::{Gone, Link};
 use self::local::{LocalStream, Round, Totals};
+pub use self::uring::Ring;
+use super::event;
 use super::socket::Socket;
 use super::view::AppView;
 use crate::hub::cursor::PlayerSettings;
@@ -71,8 +79,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// A loop for worker `worker`; run the second part on that worker.
-    pub fn new(worker: usize) -> (Delivery, DeliveryLoop) {
+    /// A loop for worker `worker`; run the second part on that worker. Without a ring each player is sent its own write.
+    pub fn new(worker: usize, ring: Option<Ring>) -> (Delivery, DeliveryLoop) {
         // Unbounded, yet bounded by its users: a stream is dirty at most once per worker, a session joins and
         // leaves once, and control messages answer what a session received.
         let (commands, inbox) = mpsc::unbounded_channel();
@@ -89,6 +97,7 @@ impl Delivery {
             due: BinaryHeap::new(),
             totals: Totals::default(),
             auto: AutoDelay::default(),
+            ring,
         };
         (delivery, serving)
     }
@@ -145,6 +154,7 @@ pub struct DeliveryLoop {
     due: BinaryHeap<Reverse<(Instant, u64)>>,
     totals: Totals,
     auto: AutoDelay,
+    ring: Option<Ring>,
 }
 
 impl DeliveryLoop {
@@ -236,7 +246,7 @@ impl DeliveryLoop {
         let dues = local.take_in(self.worker, &self.grid, self.auto.delay(), now);
         self.due.extend(dues.map(|due| Reverse((due, id))));
         while let Some(round) = local.next_round(now) {
-            walk(local, round, &mut self.totals).await;
+            walk(local, round, &mut self.totals, &mut self.ring).await;
         }
         if local.is_deserted()
             && let Some(local) = self.streams.remove(&id)
@@ -249,16 +259,20 @@ impl DeliveryLoop {
     async fn retry(&mut self, id: u64, now: Instant) {
         let Some(local) = self.streams.get_mut(&id) else { return };
         for round in local.retries(now) {
-            walk(local, round, &mut self.totals).await;
+            walk(local, round, &mut self.totals, &mut self.ring).await;
         }
     }
 }
 
 /// Walks a group of players. Thousands are not walked without a pause: sessions of this worker come in between.
-async fn walk(local: &mut LocalStream, round: Round, totals: &mut Totals) {
+async fn walk(local: &mut LocalStream, round: Round, totals: &mut Totals, ring: &mut Option<Ring>) {
     let mut left = Some(round);
     while let Some(round) = left {
-        left = local.serve(round, totals);
+        left = local.serve(round, totals, ring.as_mut());
+        if let Some(error) = ring.as_ref().and_then(Ring::error) {
+            event::process::uring_lost(error);
+            *ring = None;
+        }
         if totals.take_turn() {
             tokio::task::yield_now().await;
         }

@@ -31,6 +31,8 @@ pub(super) struct Player {
     pub(super) blocked_since: Option<Instant>,
     /// It is to leave once everything has been sent, at the latest then.
     pub(super) leaving: Option<Instant>,
+    /// It was sent its batch before its turn, and this came of it.
+    pub(super) ahead: Option<Result<Progress, Gone>>,
 }
 
 /// The bytes of one batch that all steady players of a container share.
@@ -48,6 +50,25 @@ impl Shared {
         let slices: Vec<Bytes> = backlog.from(first).map(|p| p.shared(container).clone()).collect();
         let len = slices.iter().map(Bytes::len).sum();
         Shared { container, first, end: backlog.end(), slices, len }
+    }
+
+    /// The one among `batches` for `container`, which is made if it is missing.
+    pub(super) fn find<'a>(
+        batches: &'a mut Vec<Shared>,
+        container: Container,
+        backlog: &Backlog,
+        first: u64,
+    ) -> &'a Shared {
+        let at = batches.iter().position(|batch| batch.is_for(container, first)).unwrap_or_else(|| {
+            batches.push(Shared::new(container, backlog, first));
+            batches.len() - 1
+        });
+        &batches[at]
+    }
+
+    /// Its bytes, cut between packets.
+    pub(super) fn slices(&self) -> &[Bytes] {
+        &self.slices
     }
 
     /// Whether it is what a player of `container` needs who has been sent everything below `first`.
@@ -78,9 +99,14 @@ impl Player {
                 break;
             }
         }
+        Ok(self.took(batch, written))
+    }
+
+    /// A steady player was sent so much of a shared batch.
+    pub(super) fn took(&mut self, batch: &Shared, written: usize) -> Progress {
         self.bytes_sent += written as u64;
         self.cursor.advance_steady(&batch.slices, written, batch.end);
-        Ok(if written == batch.len { Progress::CaughtUp } else { Progress::Blocked })
+        if written == batch.len { Progress::CaughtUp } else { Progress::Blocked }
     }
 
     /// Sends any other player what it is due below `limit`, after moving it forward if it is too far behind.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::module::core::log::LogLevel;
+use crate::server::os_text;
 
 /// `conf_watch` has found other contents.
 pub fn configuration_changed() {
@@ -76,4 +77,19 @@ pub fn dynamic_conf(level: LogLevel, message: &str) {
     } else {
         info!(target: "notice", "{message}");
     }
+}
+
+/// io_uring is not to be had; `wanted`: the configuration asks for it.
+pub fn no_uring(wanted: bool, error: &io::Error) {
+    let error = os_text(error);
+    if wanted {
+        warn!("\"delivery uring\": io_uring is not available ({error}), sending with writev");
+    } else {
+        info!(target: "notice", "io_uring is not available ({error}), sending with writev");
+    }
+}
+
+/// io_uring does no longer what it did.
+pub fn uring_lost(error: &io::Error) {
+    warn!("io_uring has failed ({}), sending with writev from now on", os_text(error));
 }

@@ -1,0 +1,45 @@
+//! Sends what the steady players of a round share to all of them at once, before they are walked.
+
+use std::os::fd::BorrowedFd;
+
+use nix::libc;
+
+use super::link::Gone;
+use super::player::{Player, Shared};
+use super::uring::Ring;
+use crate::hub::backlog::Backlog;
+use crate::limits;
+
+/// Leaves with each player what came of it. Players that are not steady, that have TLS, or whose socket was full are left
+/// to the walk: only a write of their own tells the runtime that a socket is full.
+pub(super) fn send(
+    ring: &mut Ring,
+    players: &mut [Player],
+    backlog: &Backlog,
+    (first, kinds): (u64, u8),
+    batches: &mut Vec<Shared>,
+) {
+    for player in players.iter().filter(|player| player.cursor.is_steady(first, kinds)) {
+        Shared::find(batches, player.cursor.settings().container, backlog, first);
+    }
+    for batch in batches.iter().filter(|batch| batch.slices().len() <= limits::WRITE_SLICES) {
+        let sockets = players.iter().enumerate().filter_map(|(place, player)| {
+            let wants = player.cursor.is_steady(first, kinds)
+                && batch.is_for(player.cursor.settings().container, first);
+            let socket: BorrowedFd<'_> = player.socket.plain().filter(|_| wants)?;
+            Some((place, socket))
+        });
+        // For a single one an ordinary write is cheaper.
+        if sockets.clone().nth(1).is_none() {
+            continue;
+        }
+        for outcome in ring.send(batch.slices(), sockets) {
+            let player = &mut players[outcome.place];
+            player.ahead = match outcome.result {
+                Ok(written) => Some(Ok(player.took(batch, written))),
+                Err(libc::EAGAIN | libc::EINTR) => None,
+                Err(_) => Some(Err(Gone::WriteError)),
+            };
+        }
+    }
+}
