@@ -1,5 +1,7 @@
 //! Generated media that can be packaged: frames hold whole NAL units.
 
+#![allow(dead_code, reason = "every test uses its own part")]
+
 use bytes::{BufMut, Bytes, BytesMut};
 use pingosd::wire::MediaKind;
 
@@ -36,7 +38,13 @@ impl Source {
 
     #[track_caller]
     fn with(server: &Server, name: &str, video: bool) -> Self {
-        let client = RtmpClient::publish(server.rtmp, "live", name).wait_started();
+        Source::over(RtmpClient::publish(server.rtmp, "live", name), video)
+    }
+
+    /// Over a client that was opened; waits until it may publish.
+    #[track_caller]
+    pub fn over(client: RtmpClient, video: bool) -> Self {
+        let client = client.wait_started();
         let mut source = Source { client, at: 0, video };
         source.send_frame(&audio_header());
         if video {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::{Execs, child};
 use crate::limits;
@@ -24,7 +24,8 @@ struct Stop {
 /// A command that is kept running.
 struct Kept {
     launch: Launch,
-    respawns: bool,
+    /// Whether it is run again when it exits. A reload may change its mind; the command runs on meanwhile.
+    respawns: watch::Sender<bool>,
     _stop: Stop,
 }
 
@@ -59,11 +60,13 @@ fn adjust(execs: &Execs, mut before: Vec<Kept>, launches: Vec<Launch>, respawns:
     let mut kept = Vec::with_capacity(launches.len());
     for launch in launches {
         // A line that has only moved is the same command.
-        let same = |old: &Kept| {
-            old.respawns == respawns && Launch { pos: launch.pos.clone(), ..old.launch.clone() } == launch
-        };
+        let same = |old: &Kept| Launch { pos: launch.pos.clone(), ..old.launch.clone() } == launch;
         match before.iter().position(same) {
-            Some(at) => kept.push(before.swap_remove(at)),
+            Some(at) => {
+                let old = before.swap_remove(at);
+                old.respawns.send_replace(respawns);
+                kept.push(old);
+            }
             None => kept.push(Kept::start(execs, launch, respawns)),
         }
     }
@@ -74,12 +77,18 @@ impl Kept {
     fn start(execs: &Execs, launch: Launch, respawns: bool) -> Self {
         let (stop, stopped) = Stop::new(&execs.0.pending);
         let runtime = execs.0.runtime.clone();
-        runtime.spawn(keep(execs.clone(), launch.clone(), respawns, stopped));
+        let (respawns, respawned) = watch::channel(respawns);
+        runtime.spawn(keep(execs.clone(), launch.clone(), respawned, stopped));
         Kept { launch, respawns, _stop: stop }
     }
 }
 
-async fn keep(execs: Execs, launch: Launch, respawns: bool, mut stopped: oneshot::Receiver<Unfinished>) {
+async fn keep(
+    execs: Execs,
+    launch: Launch,
+    mut respawns: watch::Receiver<bool>,
+    mut stopped: oneshot::Receiver<Unfinished>,
+) {
     loop {
         match child::spawn(&launch).await {
             Ok(mut child) => {
@@ -95,8 +104,9 @@ async fn keep(execs: Execs, launch: Launch, respawns: bool, mut stopped: oneshot
             }
             Err(error) => event::exec_failed(&launch, &error),
         }
-        if !respawns {
-            return;
+        tokio::select! {
+            wanted = respawns.wait_for(|respawns| *respawns) => if wanted.is_err() { return },
+            _ = &mut stopped => return,
         }
         tokio::select! {
             () = tokio::time::sleep(settings(&execs).0) => {}

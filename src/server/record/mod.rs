@@ -203,7 +203,7 @@ impl Task {
             let recorder = match before.iter().position(|old| old.conf().name == conf.name) {
                 Some(at) => {
                     let mut recorder = before.remove(at);
-                    recorder.configure(conf);
+                    recorder.configure(conf, &mut self.set.news);
                     recorder
                 }
                 None => Recorder::new(conf.clone(), &self.stream.key().name, &self.context.record_files),

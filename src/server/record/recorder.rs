@@ -86,9 +86,20 @@ impl Recorder {
         &self.conf
     }
 
-    /// Takes other values. What names a file counts from the next one on.
-    pub(super) fn configure(&mut self, conf: &Arc<model::Recorder>) {
+    /// Takes other values. What names a file counts from the next one on; where nothing is to be written any more, the
+    /// file ends.
+    pub(super) fn configure(&mut self, conf: &Arc<model::Recorder>, news: &mut Vec<News>) {
         self.conf = conf.clone();
+        if !self.is_wanted() {
+            self.close(After::Complete, news);
+        }
+    }
+
+    /// Whether anything is to be written.
+    fn is_wanted(&self) -> bool {
+        let parts = self.conf.conf.parts.0.unwrap_or_default();
+        let any = [RecordParts::AUDIO, RecordParts::VIDEO, RecordParts::KEYFRAMES];
+        self.asked.unwrap_or(!parts.has(RecordParts::MANUAL)) && any.into_iter().any(|part| parts.has(part))
     }
 
     /// A control request starts or stops it.
@@ -108,8 +119,7 @@ impl Recorder {
     pub(super) fn handle(&mut self, packet: &Packet, headers: &Headers, now: Instant, news: &mut Vec<News>) {
         let parts = self.conf.conf.parts.0.unwrap_or_default();
         let step = self.selection.step(parts, packet.class(), packet.timestamp());
-        let wanted = self.asked.unwrap_or(!parts.has(RecordParts::MANUAL));
-        if step == Step::Skip || !wanted {
+        if step == Step::Skip || !self.is_wanted() {
             return;
         }
         if step == Step::Begin {

@@ -1,0 +1,22 @@
+//! A walk through the table of directives, row by row: each is changed while sessions run, and what becomes of it is
+//! looked at from outside.
+//!
+//! A *live* row counts for the running session or listener at its next event, a *session* row only for newcomers, and a
+//! *restart* row is named in a warning while the old value goes on.
+
+mod access;
+mod exec;
+mod gop;
+mod hls;
+mod live;
+#[path = "../ts_hls/media.rs"]
+mod media;
+mod notify;
+mod record;
+mod relay;
+mod rtmp;
+mod table;
+mod walk;
+
+#[path = "../support/mod.rs"]
+mod support;

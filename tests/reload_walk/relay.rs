@@ -1,0 +1,225 @@
+//! Relays of streams that are published and played all the time.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use pingosd::wire::rtmp::server_session::{Event, ServerSession, Settings};
+
+use crate::support::frame::Tracks;
+use crate::support::wait::until_true;
+use crate::support::{Player, Publisher, RtmpClient};
+use crate::walk::{After, Case, Place, Walk, walk};
+
+/// A server with a certificate, and one that pushes to it.
+macro_rules! encrypted {
+    () => {
+        "server { listen 127.0.0.1:{port} ssl; serverid encrypted; ssl_certificate {tls}/origin.crt; \
+         ssl_certificate_key {tls}/origin.key; application live { live on; } } \
+         server { listen 127.0.0.1:{web}; serverid pushing; application live { live on; failed_reconnect 20ms; \
+         relay_reconnect 200ms; push rtmps://127.0.0.1:{port}; } }"
+    };
+}
+
+pub const CASES: &[Case] = &[
+    Case {
+        row: "relay/push",
+        place: Place::Application,
+        before: "",
+        after: "push rtmp://127.0.0.1:{rtmp_port} app=live name={app};",
+        look: |walk| {
+            let (target, mut publisher) = (play_live(walk), walk.publish("s"));
+            Box::new(move || {
+                until_true("frames at the new target", || {
+                    publisher.send(1);
+                    !target.frames().is_empty()
+                });
+            })
+        },
+    },
+    Case {
+        row: "relay/pull",
+        place: Place::Application,
+        before: "",
+        after: "pull rtmp://127.0.0.1:{rtmp_port} app=live name={app};",
+        look: |walk| {
+            let (player, origin) = (walk.play("s"), publish_live(walk));
+            let feed = origin.keep_sending();
+            Box::new(move || {
+                player.wait_key();
+                feed.stop().leave();
+            })
+        },
+    },
+    Case {
+        row: "relay/failed_reconnect",
+        place: Place::Application,
+        before: "failed_reconnect 3s; push_reconnect 20ms; push rtmp://127.0.0.1:1;",
+        after: "failed_reconnect 10ms; push_reconnect 20ms; push rtmp://127.0.0.1:1;",
+        look: |walk| tries_more_often(walk, walk.publish("s"), "push"),
+    },
+    Case {
+        row: "relay/push_reconnect",
+        place: Place::Application,
+        before: "failed_reconnect 10ms; push_reconnect 3s; push rtmp://127.0.0.1:1;",
+        after: "failed_reconnect 10ms; push_reconnect 20ms; push rtmp://127.0.0.1:1;",
+        look: |walk| tries_more_often(walk, walk.publish("s"), "push"),
+    },
+    Case {
+        row: "relay/relay_reconnect",
+        place: Place::Application,
+        before: "failed_reconnect 10ms; relay_reconnect 3s; push rtmp://127.0.0.1:1;",
+        after: "failed_reconnect 10ms; relay_reconnect 20ms; push rtmp://127.0.0.1:1;",
+        look: |walk| tries_more_often(walk, walk.publish("s"), "push"),
+    },
+    Case {
+        row: "relay/pull_reconnect",
+        place: Place::Application,
+        before: "failed_reconnect 10ms; pull_reconnect 3s; pull rtmp://127.0.0.1:1;",
+        after: "failed_reconnect 10ms; pull_reconnect 20ms; pull rtmp://127.0.0.1:1;",
+        look: |walk| tries_more_often(walk, walk.play("s"), "pull"),
+    },
+];
+
+/// Rows of the whole server, each in a run of its own.
+pub const ALONE: &[Case] = &[
+    Case {
+        row: "relay/relay_buffer",
+        place: Place::Application,
+        before: "failed_reconnect 20ms; relay_reconnect 20ms; relay_buffer 5s; pull rtmp://127.0.0.1:{port};",
+        after: "failed_reconnect 20ms; relay_reconnect 20ms; relay_buffer 7s; pull rtmp://127.0.0.1:{port};",
+        look: |walk| {
+            let (origin, player) = (Origin::start(walk.own_port), walk.play("s"));
+            until_true("a buffer of 5 s", || origin.newest() == 5_000);
+            Box::new(move || {
+                until_true("a buffer of 7 s", || origin.newest() == 7_000);
+                origin.stop();
+                drop(player);
+            })
+        },
+    },
+    Case {
+        row: "relay main/relay_ssl_verify",
+        place: Place::Rtmp,
+        before: concat!("relay_ssl_verify on; ", encrypted!()),
+        after: concat!("relay_ssl_verify off; ", encrypted!()),
+        look: reaches_an_encrypted_server,
+    },
+    Case {
+        row: "relay main/relay_ssl_trusted_certificate",
+        place: Place::Rtmp,
+        before: concat!("relay_ssl_trusted_certificate {tls}/other.crt; ", encrypted!()),
+        after: concat!("relay_ssl_trusted_certificate {tls}/origin.crt; ", encrypted!()),
+        look: reaches_an_encrypted_server,
+    },
+];
+
+fn play_live(walk: &Walk<'_>) -> Player {
+    let player = Player::rtmp(RtmpClient::play(walk.server.rtmp, "live", &walk.app));
+    player.wait("play was accepted", |got| got.started.then_some(()));
+    player
+}
+
+fn publish_live(walk: &Walk<'_>) -> Publisher {
+    Publisher::start(walk.server.rtmp, &walk.app)
+}
+
+/// Attempts that fail come so quickly after the reload as they could not before.
+fn tries_more_often<'w, S: 'w>(walk: &'w Walk<'w>, session: S, what: &'static str) -> After<'w> {
+    let attempts = {
+        let starting = format!("relay {what}: ");
+        let app = format!("app='{}'", walk.app);
+        move || walk.server.log_lines(&starting).iter().filter(|line| line.contains(&app)).count()
+    };
+    until_true("a first attempt", || attempts() > 0);
+    Box::new(move || {
+        // Within the patience of 20 s there is room for six of them every 3 s.
+        let before = attempts();
+        until_true("many attempts", || attempts() > before + 20);
+        drop(session);
+    })
+}
+
+/// The publisher was there when the certificate was not trusted yet.
+fn reaches_an_encrypted_server<'w>(walk: &'w Walk<'w>) -> After<'w> {
+    let mut publisher = Publisher::with(RtmpClient::publish(walk.own_web, "live", "s"), Tracks::Both);
+    let target = Player::start(walk.own_port, "s");
+    walk.server.wait_log("relay push failed");
+    Box::new(move || {
+        until_true("frames at the target", || {
+            publisher.send(1);
+            !target.frames().is_empty()
+        });
+    })
+}
+
+/// Another server, which closes the connection as soon as it knows the buffer's length.
+struct Origin {
+    port: u16,
+    newest: Arc<AtomicU32>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Origin {
+    fn start(port: u16) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).unwrap();
+        let (newest, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+        let (heard, stopped) = (newest.clone(), stop.clone());
+        thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                if stopped.load(Ordering::Relaxed) {
+                    return;
+                }
+                if let Some(length) = buffer_length(socket) {
+                    heard.store(length, Ordering::Relaxed);
+                }
+            }
+        });
+        Origin { port, newest, stop }
+    }
+
+    fn newest(&self) -> u32 {
+        self.newest.load(Ordering::Relaxed)
+    }
+
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = TcpStream::connect(("127.0.0.1", self.port));
+    }
+}
+
+/// What the peer of this connection says of its buffer.
+fn buffer_length(mut socket: TcpStream) -> Option<u32> {
+    let mut core = ServerSession::new(Settings::default(), Instant::now(), [7; 32]);
+    let mut buffer = [0; 4096];
+    loop {
+        let count = socket.read(&mut buffer).ok().filter(|count| *count > 0)?;
+        core.handle_input(&buffer[..count], Instant::now()).ok()?;
+        while let Some(event) = core.poll_event() {
+            match event {
+                Event::Connect { request, .. } => drop(core.accept_connect(request, Settings::default())),
+                Event::Play { request, .. } => drop(core.accept_play(request)),
+                Event::BufferLength { millis, .. } => return Some(millis),
+                _ => {}
+            }
+        }
+        if let Some(bytes) = core.poll_transmit() {
+            socket.write_all(&bytes).ok()?;
+        }
+    }
+}
+
+#[test]
+fn relays() {
+    walk(CASES);
+}
+
+#[test]
+fn relays_of_the_whole_server() {
+    for case in ALONE {
+        walk(std::slice::from_ref(case));
+    }
+}

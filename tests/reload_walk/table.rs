@@ -1,0 +1,48 @@
+//! No row of the table without a proof.
+
+use std::collections::BTreeSet;
+
+use pingosd::conf::Class;
+use pingosd::modules::MODULES;
+
+use crate::walk::{Case, name};
+
+/// All cases, by family.
+const FAMILIES: &[&[Case]] = &[
+    crate::access::CASES,
+    crate::exec::CASES,
+    crate::gop::CASES,
+    crate::hls::CASES,
+    crate::live::CASES,
+    crate::notify::CASES,
+    crate::record::CASES,
+    crate::relay::CASES,
+    crate::relay::ALONE,
+    crate::rtmp::CASES,
+];
+
+/// Rows that are still to be walked. The list only gets shorter.
+const UNWALKED: &str = include_str!("unwalked.txt");
+
+/// Rows whose effect shows nowhere outside of the process, and why.
+const UNSEEN: &[(&str, &str)] = &[];
+
+/// Never more of them.
+const MOST_UNSEEN: usize = 8;
+
+#[test]
+fn every_row_with_an_effect_is_walked_once() {
+    let rows = MODULES.iter().flat_map(|module| module.rows.iter().map(|row| (module.name, row)));
+    let effective = rows
+        .filter(|(_, row)| !row.inert && matches!(row.class, Class::Live | Class::Session | Class::Restart));
+    let wanted: BTreeSet<String> = effective.map(|(module, row)| name(module, row)).collect();
+    let walked: Vec<&str> = FAMILIES.iter().copied().flatten().map(|case| case.row).collect();
+    let unseen = UNSEEN.iter().map(|(row, _)| *row);
+    let found: BTreeSet<String> = walked.iter().copied().chain(unseen).map(str::to_owned).collect();
+    assert_eq!(found.len(), walked.len() + UNSEEN.len(), "a row is there twice");
+    let missing: Vec<&str> = wanted.difference(&found).map(String::as_str).collect();
+    let needless: Vec<_> = found.difference(&wanted).collect();
+    assert!(needless.is_empty(), "no such rows, or without effect: {needless:?}");
+    assert_eq!(missing, UNWALKED.lines().collect::<Vec<_>>(), "rows without a case");
+    assert!(UNSEEN.len() <= MOST_UNSEEN && UNSEEN.iter().all(|(_, why)| !why.is_empty()));
+}
