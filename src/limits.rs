@@ -185,6 +185,9 @@ pub const CALLBACK_ORDER_GRACE: Duration = Duration::from_millis(20);
 /// How long a stop waits for `done` callbacks that are on their way.
 pub const STOP_CALLBACK_GRACE: Duration = Duration::from_secs(3);
 
+/// When an HTTP connection that answers a request is looked at again, whether it is idle by then.
+pub const HTTP_IDLE_LOOK: Duration = Duration::from_secs(5);
+
 /// Bytes of an HTTP request head: nginx's `large_client_header_buffers` (4 x 8k).
 pub const HTTP_HEAD_BYTES: usize = 32 * 1024;
 

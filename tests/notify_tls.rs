@@ -2,58 +2,8 @@
 
 mod support;
 
-use std::io::{self, Read, Write};
-use std::net::TcpListener;
-use std::sync::Arc;
-
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use support::tls::{callback_server, file};
 use support::{Conf, Publisher, RtmpClient, Server};
-
-/// A file of `tests/tls`. `callback` is signed by `ca` and names `localhost` and 127.0.0.1, `expired` too, but ended in
-/// 2021; `elsewhere` names another host.
-fn file(name: &str) -> String {
-    format!("{}/tests/tls/{name}", env!("CARGO_MANIFEST_DIR"))
-}
-
-/// A callback server that shows this certificate and says 200.
-fn callback_server(certificate: &str) -> u16 {
-    let chain = CertificateDer::pem_file_iter(file(&format!("{certificate}.crt"))).unwrap();
-    let key = PrivateKeyDer::from_pem_file(file(&format!("{certificate}.key"))).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(chain.map(Result::unwrap).collect(), key)
-        .unwrap();
-    let config = Arc::new(config);
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let session = ServerConnection::new(config.clone()).unwrap();
-            std::thread::spawn(move || answer(StreamOwned::new(session, stream)));
-        }
-    });
-    port
-}
-
-fn answer(mut stream: impl Read + Write) -> io::Result<()> {
-    let mut held = Vec::new();
-    let mut buffer = [0; 1024];
-    loop {
-        let n = stream.read(&mut buffer)?;
-        if n == 0 {
-            return Ok(());
-        }
-        held.extend_from_slice(&buffer[..n]);
-        if held.ends_with(b"\r\n\r\n") {
-            held.clear();
-            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")?;
-        }
-    }
-}
 
 fn start(port: u16, settings: &str) -> Server {
     let conf = Conf::live(&format!("on_publish https://localhost:{port}/cb stage=done;"));

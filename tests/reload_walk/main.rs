@@ -5,16 +5,21 @@
 //! *restart* row is named in a warning while the old value goes on.
 
 mod access;
+mod core;
 mod exec;
 mod gop;
 mod hls;
+mod http;
 mod live;
 #[path = "../ts_hls/media.rs"]
 mod media;
+mod memory;
+mod mpegts;
 mod notify;
 mod record;
 mod relay;
 mod rtmp;
+mod ssl;
 mod table;
 mod walk;
 

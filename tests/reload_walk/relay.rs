@@ -17,7 +17,7 @@ use crate::walk::{After, Case, Place, Walk, walk};
 /// A server with a certificate, and one that pushes to it.
 macro_rules! encrypted {
     () => {
-        "server { listen 127.0.0.1:{port} ssl; serverid encrypted; ssl_certificate {tls}/origin.crt; \
+        "server { listen 127.0.0.1:{port} ssl; ssl_certificate {tls}/origin.crt; \
          ssl_certificate_key {tls}/origin.key; application live { live on; } } \
          server { listen 127.0.0.1:{web}; serverid pushing; application live { live on; failed_reconnect 20ms; \
          relay_reconnect 200ms; push rtmps://127.0.0.1:{port}; } }"
@@ -146,7 +146,7 @@ fn tries_more_often<'w, S: 'w>(walk: &'w Walk<'w>, session: S, what: &'static st
 /// The publisher was there when the certificate was not trusted yet.
 fn reaches_an_encrypted_server<'w>(walk: &'w Walk<'w>) -> After<'w> {
     let mut publisher = Publisher::with(RtmpClient::publish(walk.own_web, "live", "s"), Tracks::Both);
-    let target = Player::start(walk.own_port, "s");
+    let target = Player::start(walk.server.rtmp, "s");
     walk.server.wait_log("relay push failed");
     Box::new(move || {
         until_true("frames at the target", || {

@@ -10,25 +10,35 @@ use crate::walk::{Case, name};
 /// All cases, by family.
 const FAMILIES: &[&[Case]] = &[
     crate::access::CASES,
+    crate::core::CASES,
     crate::exec::CASES,
     crate::gop::CASES,
     crate::hls::CASES,
+    crate::http::CASES,
     crate::live::CASES,
+    crate::memory::CASES,
+    crate::mpegts::CASES,
     crate::notify::CASES,
     crate::record::CASES,
     crate::relay::CASES,
     crate::relay::ALONE,
     crate::rtmp::CASES,
+    crate::ssl::CASES,
 ];
 
 /// Rows that are still to be walked. The list only gets shorter.
 const UNWALKED: &str = include_str!("unwalked.txt");
 
 /// Rows whose effect shows nowhere outside of the process, and why.
-const UNSEEN: &[(&str, &str)] = &[];
+const UNSEEN: &[(&str, &str)] = &[
+    ("http/tcp_nodelay", "an option of the socket inside the kernel: it shows in packet timing alone"),
+    ("live record/live_record_buffer", "how much is written at once; the file is the same"),
+    ("rtmp/merge_frame", "how much is written at once; what arrives is the same"),
+    ("rtmp/tcp_nodelay", "an option of the socket inside the kernel: it shows in packet timing alone"),
+];
 
 /// Never more of them.
-const MOST_UNSEEN: usize = 8;
+const MOST_UNSEEN: usize = 4;
 
 #[test]
 fn every_row_with_an_effect_is_walked_once() {
@@ -36,7 +46,8 @@ fn every_row_with_an_effect_is_walked_once() {
     let effective = rows
         .filter(|(_, row)| !row.inert && matches!(row.class, Class::Live | Class::Session | Class::Restart));
     let wanted: BTreeSet<String> = effective.map(|(module, row)| name(module, row)).collect();
-    let walked: Vec<&str> = FAMILIES.iter().copied().flatten().map(|case| case.row).collect();
+    let cases = FAMILIES.iter().copied().flatten().map(|case| case.row);
+    let walked: Vec<&str> = cases.chain(crate::core::KEPT.iter().map(|(row, ..)| *row)).collect();
     let unseen = UNSEEN.iter().map(|(row, _)| *row);
     let found: BTreeSet<String> = walked.iter().copied().chain(unseen).map(str::to_owned).collect();
     assert_eq!(found.len(), walked.len() + UNSEEN.len(), "a row is there twice");

@@ -49,7 +49,7 @@ pub enum Place {
     BareApplication,
     /// In `http`.
     Http,
-    /// In a `server` of `http` of its own.
+    /// In a `server` of `http` of its own, which says where it listens.
     HttpServer,
     /// In the `server` of `http` that all share: locations named like the case's application.
     Locations,
@@ -98,9 +98,18 @@ pub fn walk(cases: &[Case]) {
 /// As [`walk`]; `prepare` fills the prefix.
 #[track_caller]
 pub fn walk_with(cases: &[Case], prepare: impl FnOnce(&Prefix)) {
+    walk_in(cases, &[], prepare);
+}
+
+/// As [`walk_with`]; `vars` are what further names in the texts stand for.
+#[track_caller]
+pub fn walk_in(cases: &[Case], vars: &[(&str, String)], prepare: impl FnOnce(&Prefix)) {
     let (old, new) = (NotifyServer::start(), NotifyServer::start());
     let places: Vec<Own> = cases.iter().enumerate().map(|(index, case)| Own::new(index, case)).collect();
-    let text = |which: fn(&Case) -> &'static str| conf(cases, &places, which, &old, &new);
+    let text = |which: fn(&Case) -> &'static str| {
+        let conf = conf(cases, &places, which, &old, &new);
+        vars.iter().fold(conf, |conf, (name, value)| conf.var(name, value))
+    };
     let prefix = Prefix::new();
     prepare(&prefix);
     let server = Server::start_in(prefix, &text(|case| case.before));
@@ -109,7 +118,7 @@ pub fn walk_with(cases: &[Case], prepare: impl FnOnce(&Prefix)) {
         .zip(&places)
         .map(|(case, own)| Walk {
             server: &server,
-            app: if case.place.has_port() { "live".into() } else { own.app.clone() },
+            app: if case.place.has_application() { own.app.clone() } else { "live".into() },
             port: if case.place.has_port() { own.port } else { server.rtmp },
             web: if case.place == Place::HttpServer { own.web } else { server.http },
             own_app: own.app.clone(),
@@ -150,6 +159,10 @@ impl Own {
 }
 
 impl Place {
+    fn has_application(self) -> bool {
+        matches!(self, Place::Application | Place::BareApplication)
+    }
+
     fn has_port(self) -> bool {
         matches!(self, Place::Server | Place::BareServer)
     }
@@ -185,15 +198,14 @@ fn conf(
         let live = if place == Place::Application { "live on; " } else { "" };
         format!("application {{app}} {{ {live}{text} }}\n")
     });
-    let web =
-        at(&[Place::HttpServer], |_, text, _| format!("server {{ listen 127.0.0.1:{{web}}; {text} }}\n"));
+    let web = at(&[Place::HttpServer], |_, text, _| format!("server {{ {text} }}\n"));
     Conf::new(&format!("{applications} application live {{ live on; }}"))
         .main(&at(&[Place::Main], plain))
         .events(&at(&[Place::Events], plain))
         .rtmp(&format!("{}{servers}", at(&[Place::Rtmp], plain)))
         .http(&format!("{}{web}", at(&[Place::Http], plain)))
         .http_server(&format!(
-            "location /flv {{ flv_live {{rtmp_port}}; }} location /stat {{ rtmp_stat all; }}\n{}",
+            "location /ts {{ ts_live {{rtmp_port}}; }} location /hls2 {{ hls2_live {{rtmp_port}}; }}\n{}",
             at(&[Place::Locations], plain)
         ))
         .var("old", old.url(""))

@@ -23,6 +23,8 @@ use crate::server::view::AppView;
 /// A player between and during its requests.
 pub struct Viewer {
     session: Arc<Session>,
+    /// What its application said when it came.
+    conf: Arc<hls2::conf::Conf>,
     place: Mutex<Place>,
     state: watch::Sender<State>,
 }
@@ -105,6 +107,7 @@ impl Viewers {
         event::stream_requested(&session);
         let viewer = Arc::new(Viewer {
             session: session.clone(),
+            conf: view.held().hls2.clone(),
             place: Mutex::new(Place { playlist: hls2::Session::new(id, SLOT, now()), requests: 0 }),
             state: watch::Sender::new(State::Asking),
         });
@@ -161,6 +164,11 @@ impl Viewer {
 }
 
 impl Visit {
+    /// What the viewer's application said when it came.
+    pub fn conf(&self) -> &Arc<hls2::conf::Conf> {
+        &self.viewer.conf
+    }
+
     /// Waits for the verdict.
     pub async fn admitted(&self) -> Result<Arc<Fragments>, Denied> {
         let mut state = self.viewer.state.subscribe();

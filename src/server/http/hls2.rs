@@ -69,22 +69,29 @@ async fn send_playlist(
     name: &[u8],
 ) -> Response<Body> {
     let context = &exchange.connection.context;
-    let conf = &origin.view.held().hls2;
     let key = origin.key();
-    if !conf.hls2 {
-        event::hls2_off(exchange.connection.id, &key.app);
-        return plain(StatusCode::NOT_FOUND);
-    }
-    let entering = context.viewers.visit_or_enter(context, &origin.view, session, &key, || {
-        let overrides = Overrides {
-            flash_ver: live.flashver.as_ref(),
-            swf_url: live.swf_url.as_ref(),
-            tc_url: live.tc_url.as_ref(),
-            page_url: live.page_url.as_ref(),
-        };
-        origin.session(exchange, context.sessions.next_session_id(), Protocol::Hls2, &overrides)
-    });
-    let Some(visit) = entering else { return plain(StatusCode::SERVICE_UNAVAILABLE) };
+    // A session that is there goes on as it began, whatever has become of its application since.
+    let visit = match context.viewers.visit(&key, &session) {
+        Some(visit) => visit,
+        None if !origin.view.held().hls2.hls2 => {
+            event::hls2_off(exchange.connection.id, &key.app);
+            return plain(StatusCode::NOT_FOUND);
+        }
+        None => {
+            let entering = context.viewers.visit_or_enter(context, &origin.view, session, &key, || {
+                let overrides = Overrides {
+                    flash_ver: live.flashver.as_ref(),
+                    swf_url: live.swf_url.as_ref(),
+                    tc_url: live.tc_url.as_ref(),
+                    page_url: live.page_url.as_ref(),
+                };
+                origin.session(exchange, context.sessions.next_session_id(), Protocol::Hls2, &overrides)
+            });
+            let Some(visit) = entering else { return plain(StatusCode::SERVICE_UNAVAILABLE) };
+            visit
+        }
+    };
+    let conf = visit.conf().clone();
     let base_url = conf.base_url.0.to_str_lossy();
     let made = visit.playlist(name, &base_url);
     // A stream that does not come keeps no request for ever; the original answers nothing at all.

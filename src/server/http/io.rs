@@ -3,14 +3,16 @@
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::Sleep;
 
 use super::player::Player;
+use crate::conf::Msec;
 use crate::server::socket::Socket;
 
 /// Bytes read for hyper at once; requests are small.
@@ -28,6 +30,10 @@ thread_local! {
 #[derive(Default)]
 pub struct Takeover {
     state: Mutex<State>,
+    /// Milliseconds for which the peer may take nothing (`send_timeout`); 0: for ever.
+    send_timeout: AtomicU64,
+    /// When the peer last took something.
+    written: Mutex<Option<Instant>>,
 }
 
 #[derive(Default)]
@@ -42,6 +48,16 @@ impl Takeover {
     /// The response that the handler returns next is live: `player` goes on when its head is out.
     pub fn arm(&self, player: Player) {
         *self.lock() = State::Armed(Box::new(player));
+    }
+
+    /// For how long the peer may take nothing, from the next wait on; zero: for ever.
+    pub fn set_send_timeout(&self, timeout: Msec) {
+        self.send_timeout.store(timeout.0, Ordering::Relaxed);
+    }
+
+    /// When the peer last took something.
+    pub fn written(&self) -> Option<Instant> {
+        *self.written.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Whether the head is out.
@@ -77,20 +93,22 @@ impl Takeover {
 pub struct HttpIo {
     socket: Arc<Socket>,
     takeover: Arc<Takeover>,
-    send_timeout: Option<Duration>,
     /// Runs while the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl HttpIo {
     /// Over `socket`, which others may go on using once the takeover is ripe.
-    pub fn new(socket: Arc<Socket>, takeover: Arc<Takeover>, send_timeout: Option<Duration>) -> Self {
-        HttpIo { socket, takeover, send_timeout, stalled: None }
+    pub fn new(socket: Arc<Socket>, takeover: Arc<Takeover>) -> Self {
+        HttpIo { socket, takeover, stalled: None }
     }
 
     /// Resolves when the peer has taken nothing for too long.
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(timeout) = self.send_timeout else { return Poll::Pending };
+        let timeout = match self.takeover.send_timeout.load(Ordering::Relaxed) {
+            0 => return Poll::Pending,
+            millis => Duration::from_millis(millis),
+        };
         self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout))).as_mut().poll(cx)
     }
 }
@@ -130,6 +148,8 @@ impl Write for HttpIo {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                 done => {
                     self.stalled = None;
+                    *self.takeover.written.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) =
+                        Some(Instant::now());
                     return Poll::Ready(done);
                 }
             }

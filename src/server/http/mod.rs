@@ -53,6 +53,7 @@ struct Connection {
     /// `http` or `https`.
     scheme: &'static str,
     started: Instant,
+    socket: Arc<Socket>,
     takeover: Arc<Takeover>,
     usage: Mutex<Usage>,
 }
@@ -64,14 +65,28 @@ struct Usage {
     in_flight: bool,
     /// Since when that is so, or not.
     since: Instant,
+    /// How long it may be idle.
+    idle: Duration,
+    nodelay: bool,
 }
 
 impl Connection {
     /// A request begins. Returns its number on the connection, from 1.
     fn begin(&self) -> u64 {
         let mut used = self.lock();
-        *used = Usage { requests: used.requests + 1, in_flight: true, since: Instant::now() };
+        used.requests += 1;
+        (used.in_flight, used.since) = (true, Instant::now());
         used.requests
+    }
+
+    /// What the location of a request says of its connection, from now on.
+    fn adopt(&self, conf: &Conf) {
+        self.takeover.set_send_timeout(conf.send_timeout);
+        let mut used = self.lock();
+        used.idle = conf.keepalive_timeout.timeout.duration();
+        if std::mem::replace(&mut used.nodelay, conf.tcp_nodelay) != conf.tcp_nodelay {
+            self.socket.set_nodelay(conf.tcp_nodelay);
+        }
     }
 
     fn end(&self) {
@@ -86,10 +101,16 @@ impl Connection {
     }
 
     /// When to look again whether the connection is idle for too long; `None`: it is.
-    fn idle_until(&self, timeout: Duration) -> Option<Instant> {
+    fn idle_until(&self) -> Option<Instant> {
         let used = self.lock();
         let now = Instant::now();
-        let due = if used.in_flight { now + timeout } else { used.since + timeout };
+        // A request takes as long as it takes; at its end the time begins anew. Without keep-alive the answer ends the
+        // connection.
+        if used.in_flight || used.idle.is_zero() {
+            return Some(now + limits::HTTP_IDLE_LOOK);
+        }
+        let since = self.takeover.written().map_or(used.since, |written| written.max(used.since));
+        let due = since.checked_add(used.idle).unwrap_or(now + limits::HTTP_IDLE_LOOK);
         (due > now).then_some(due)
     }
 
@@ -122,26 +143,27 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         peer,
         scheme,
         started: Instant::now(),
+        socket: socket.clone(),
         takeover: takeover.clone(),
-        usage: Mutex::new(Usage { requests: 0, in_flight: false, since: Instant::now() }),
+        usage: Mutex::new(Usage {
+            requests: 0,
+            in_flight: false,
+            since: Instant::now(),
+            idle: Duration::ZERO,
+            nodelay: false,
+        }),
     });
     let outcome = {
         let config = context.store.load();
         let Some(listener) = config.http.as_ref().and_then(|h| h.listener(&listen)) else { return };
         // What holds before a request has chosen its server is that of the default server, as in nginx.
         let server = listener.server_for(b"");
-        let conf = &server.fallback.conf;
-        socket.set_nodelay(conf.tcp_nodelay);
-        let idle = conf.keepalive_timeout.timeout;
+        connection.adopt(&server.fallback.conf);
         let mut builder = hyper::server::conn::http1::Builder::new();
-        builder
-            .timer(hyper_util::rt::TokioTimer::new())
-            .keep_alive(idle.0 > 0)
-            .max_buf_size(limits::HTTP_HEAD_BYTES);
+        builder.timer(hyper_util::rt::TokioTimer::new()).max_buf_size(limits::HTTP_HEAD_BYTES);
         if let Some(timeout) = server.held.client_header_timeout.nonzero() {
             builder.header_read_timeout(timeout);
         }
-        let send_timeout = conf.send_timeout.nonzero();
         // Whatever is kept of it here would live as long as the connection.
         drop(config);
         let served = connection.clone();
@@ -149,14 +171,14 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
             let connection = connection.clone();
             async move { Ok::<_, Infallible>(answer(&connection, request).await) }
         });
-        let io = HttpIo::new(socket.clone(), takeover.clone(), send_timeout);
+        let io = HttpIo::new(socket.clone(), takeover.clone());
         let mut http = pin!(builder.serve_connection(io, service));
         let mut shutdown = context.shutdown.subscribe();
         let mut stop = pin!(shutdown.wait_for(|stop| *stop));
         let mut drains = context.draining.subscribe();
         let mut drain = pin!(drains.wait_for(|draining| *draining));
         let (mut draining, mut drained) = (false, false);
-        let mut timer = pin!(tokio::time::sleep(idle.duration()));
+        let mut timer = pin!(tokio::time::sleep(limits::HTTP_IDLE_LOOK));
         poll_fn(|cx| {
             let polled = http.as_mut().poll(cx);
             if polled.is_ready() || takeover.is_flushed() || stop.as_mut().poll(cx).is_ready() {
@@ -171,13 +193,16 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
                 http.as_mut().graceful_shutdown();
                 cx.waker().wake_by_ref();
             }
-            while timer.as_mut().poll(cx).is_ready() {
-                match served.idle_until(idle.duration()) {
-                    Some(due) => timer.as_mut().reset(due.into()),
-                    None => return Poll::Ready(Ok(())),
+            loop {
+                // A request may have brought another, shorter time.
+                let Some(due) = served.idle_until() else { return Poll::Ready(Ok(())) };
+                if timer.is_elapsed() || timer.deadline().into_std() > due {
+                    timer.as_mut().reset(due.into());
+                }
+                if timer.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
                 }
             }
-            Poll::Pending
         })
         .await
     };
@@ -216,13 +241,15 @@ async fn locate_and_answer(
         return plain(StatusCode::BAD_REQUEST);
     };
     let location = server.location_for(&path).clone();
+    connection.adopt(&location.conf);
     let exchange = Exchange { connection, request, server: &server, location: &location, path: &path };
     let mut response = match exchange.refusal() {
         Some(status) => plain(status),
         None => exchange.dispatch().await,
     };
     exchange.add_headers(response.status(), response.headers_mut());
-    if number >= location.conf.keepalive_requests {
+    let keepalive = &location.conf;
+    if number >= keepalive.keepalive_requests || keepalive.keepalive_timeout.timeout.0 == 0 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
