@@ -89,6 +89,9 @@ fn numbers_go_on_over_restarts() {
     assert_eq!(server.status()["configuration"]["generation"], 3);
     server.reload(&conf(4));
     server.wait_log(" reloaded, generation 4");
+    let hash = server.status()["configuration"]["hash"].as_str().unwrap()[..12].to_owned();
+    assert_eq!(server.log_lines(&format!(" reloaded, generation 4, {hash}")).len(), 1);
+    assert_eq!(server.log_lines(" in force, generation 3, ").len(), 1);
     assert_eq!(kept(&server), [4, 3, 2, 1]);
 }
 

@@ -365,8 +365,8 @@ pub fn stopped() {
 }
 
 /// A new configuration is in force.
-pub fn reloaded(generation: u64, conf: &Path) {
-    info!(target: "notice", "configuration {} reloaded, generation {generation}", conf.display());
+pub fn reloaded(generation: u64, hash: &str, conf: &Path) {
+    info!(target: "notice", "configuration {} reloaded, generation {generation}, {hash}", conf.display());
 }
 
 /// The files hold what is in force already; certificates and logs were opened anew.

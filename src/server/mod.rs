@@ -329,6 +329,9 @@ impl Server {
         self.context.tls.load().server.log_closed();
         self.context.notifier.warm();
         event::started(self.context.workers.len());
+        if let Some(generation) = self.context.history().current() {
+            event::control::in_force(generation, self.load.conf_name());
+        }
         self.context.notifier.announce(self.context.workers.len());
         tokio::spawn(self.context.notifier.clone().keep_master());
         tokio::spawn(self.context.dns.clone().keep_fresh());

@@ -218,7 +218,7 @@ impl Server {
             self.generations.keep(&self.context, current, forgotten);
         }
         self.context.notifier.announce(self.context.workers.len());
-        event::reloaded(generation, &path);
+        event::reloaded(generation, &fingerprint.short(), &path);
         orphans::release(&self.context, &after);
         let changes = self.changes(before.clone(), after).await;
         retire(before);

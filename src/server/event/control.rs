@@ -1,8 +1,11 @@
 //! What happens to the control socket and the generations of the configuration.
 
 use std::fmt::Display;
+use std::path::Path;
 
 use tracing::{info, warn};
+
+use crate::config::history::Generation;
 
 /// Commands cannot reach the server.
 pub fn not_listening(error: &str) {
@@ -22,6 +25,12 @@ pub fn change(line: &dyn Display) {
 /// A reload that had to be confirmed was not.
 pub fn not_confirmed() {
     warn!("the reload was not confirmed in time, going back");
+}
+
+/// What the server has begun with.
+pub fn in_force(generation: &Generation, conf: &Path) {
+    let Generation { number, fingerprint, .. } = generation;
+    info!(target: "notice", "configuration {} in force, generation {number}, {}", conf.display(), fingerprint.short());
 }
 
 /// Generations cannot be kept on disk.
