@@ -94,8 +94,10 @@ fn first_key_frames_headers_and_large_batches_do_not_wait() {
     });
 
     publisher.set_size(20_000);
+    // Whose moment is near is sent what has come by then; 64 KiB later it is its turn again.
+    let full = publisher.send(4);
     let last = publisher.send(4);
-    all_at_once("a batch of 64 KiB", &players, |player| has_frame(player, last));
+    all_at_once("a batch of 64 KiB", &players, |player| has_frame(player, full));
     for player in &players {
         player.assert_whole(Tracks::Both, last);
     }

@@ -193,6 +193,10 @@ impl Cursor {
     /// A steady player was sent `written` bytes of `slices`, which end at packet number `end`.
     pub fn advance_steady(&mut self, slices: &[Bytes], mut written: usize, end: u64) {
         self.next = end;
+        // Who keeps up has nothing on its way; the room that its start took goes.
+        if self.pending.capacity() > 0 && self.pending.is_empty() {
+            self.pending = VecDeque::new();
+        }
         for slice in slices {
             if written >= slice.len() {
                 written -= slice.len();

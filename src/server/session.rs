@@ -2,12 +2,12 @@
 //! way to be closed from outside.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, watch};
+use tokio::sync::Notify;
 
 use super::delivery::Link;
 use super::socket::Peer;
@@ -204,7 +204,8 @@ pub struct Session {
     stream: OnceLock<Arc<Stream>>,
     /// Where a relay goes, once it is known.
     pub destination: OnceLock<Destination>,
-    over: watch::Sender<bool>,
+    over: AtomicBool,
+    ending: Notify,
     statuses: Mutex<VecDeque<Status>>,
     status_ready: Notify,
 }
@@ -254,7 +255,8 @@ impl Session {
             closing: OnceLock::new(),
             stream: OnceLock::new(),
             destination: OnceLock::new(),
-            over: watch::Sender::new(false),
+            over: AtomicBool::new(false),
+            ending: Notify::new(),
             statuses: Mutex::default(),
             status_ready: Notify::new(),
         }
@@ -314,13 +316,17 @@ impl Session {
 
     /// Marks it as over, for what goes on only as long as it lasts.
     pub fn end(&self) {
-        self.over.send_replace(true);
+        self.over.store(true, Ordering::Release);
+        self.ending.notify_waiters();
     }
 
     /// Waits until it is over.
     pub async fn ended(&self) {
-        // The sender lives in the session, so the wait ends by the value.
-        let _ = self.over.subscribe().wait_for(|over| *over).await;
+        // Made before the look at the value, it misses no end.
+        let ending = self.ending.notified();
+        if !self.over.load(Ordering::Acquire) {
+            ending.await;
+        }
     }
 
     /// Records why it ended, for `$finalize_reason` and the logs.

@@ -20,9 +20,9 @@ pub(super) fn send(
     batches: &mut Vec<Shared>,
 ) {
     for player in players.iter().filter(|player| player.cursor.is_steady(first, kinds)) {
-        Shared::find(batches, player.cursor.settings().container, backlog, first);
+        Shared::find(batches, player.cursor.settings().container, backlog, first, players.len());
     }
-    for batch in batches.iter().filter(|batch| batch.slices().len() <= limits::WRITE_SLICES) {
+    for batch in batches.iter().filter(|batch| batch.parts().len() <= limits::WRITE_SLICES) {
         let sockets = players.iter().enumerate().filter_map(|(place, player)| {
             let wants = player.cursor.is_steady(first, kinds)
                 && batch.is_for(player.cursor.settings().container, first);
@@ -33,7 +33,7 @@ pub(super) fn send(
         if sockets.clone().nth(1).is_none() {
             continue;
         }
-        for outcome in ring.send(batch.slices(), sockets) {
+        for outcome in ring.send(batch.parts(), sockets) {
             let player = &mut players[outcome.place];
             player.ahead = match outcome.result {
                 Ok(written) => Some(Ok(player.took(batch, written))),

@@ -11,7 +11,7 @@ use super::uring::Ring;
 use super::{Join, ahead};
 use crate::hub::backlog::Backlog;
 use crate::hub::cursor::{Cursor, Progress, kinds_of};
-use crate::hub::pace::{Grid, PHASES, Waiting};
+use crate::hub::pace::{Grid, PHASES, Schedule, Waiting};
 use crate::hub::packet::{Class, Packet};
 use crate::hub::stream::{Stream, Wake};
 use crate::limits;
@@ -46,8 +46,8 @@ pub(super) struct Group {
     keep: u64,
     /// Of what came since `sent`.
     waiting: Waiting,
-    /// When it is served next; `None` while nothing waits.
-    due: Option<Instant>,
+    /// When it is served next.
+    schedule: Schedule,
     /// Players whose socket was full when last tried.
     blocked: usize,
 }
@@ -144,7 +144,7 @@ impl LocalStream {
             leaving: None,
             ahead: None,
         });
-        self.groups[PROMPT].due = Some(now);
+        self.groups[PROMPT].schedule.hurry(now);
     }
 
     /// Queues bytes of the session itself behind what has come, and sends both.
@@ -184,7 +184,7 @@ impl LocalStream {
         auto: Duration,
         now: Instant,
     ) -> impl Iterator<Item = Instant> {
-        self.fetch(worker);
+        let arrived = self.fetch(worker);
         let delay = self.delay(auto);
         let mut dues = [None; GROUPS];
         for (number, group) in self.groups.iter_mut().enumerate() {
@@ -192,11 +192,9 @@ impl LocalStream {
                 continue;
             }
             if number == PROMPT || delay.is_zero() || group.waiting.is_due() {
-                group.due = Some(now);
-            } else if group.due.is_none() {
-                let due = grid.due(number - 1, delay, now);
-                group.due = Some(due);
-                dues[number] = Some(due);
+                group.schedule.hurry(now);
+            } else {
+                dues[number] = group.schedule.wait(grid, number - 1, delay, now, arrived);
             }
         }
         dues.into_iter().flatten()
@@ -204,7 +202,7 @@ impl LocalStream {
 
     /// The next group to be served now.
     pub(super) fn next_round(&mut self, now: Instant) -> Option<Round> {
-        let group = self.groups.iter().position(|group| group.due.is_some_and(|due| due <= now))?;
+        let group = self.groups.iter().position(|group| group.schedule.is_due(now))?;
         Some(Round { group, turn: Turn::Batch, now, index: 0 })
     }
 
@@ -237,9 +235,10 @@ impl LocalStream {
             totals.blocked -= std::mem::take(&mut group.blocked);
         }
         let mut batches: Vec<Shared> = Vec::new();
+        let alike = self.groups[number].players.len() - index;
         if let Some(ring) = ring.filter(|_| turn == Turn::Batch && first < end) {
             let players = &mut self.groups[number].players[index..];
-            let most = players.len().min(limits::PLAYERS_PER_TURN.saturating_sub(totals.served));
+            let most = alike.min(limits::PLAYERS_PER_TURN.saturating_sub(totals.served));
             ahead::send(ring, &mut players[..most], &self.backlog, (first, kinds), &mut batches);
         }
         while totals.served < limits::PLAYERS_PER_TURN
@@ -250,7 +249,7 @@ impl LocalStream {
                 outcome
             } else if steady {
                 let container = player.cursor.settings().container;
-                player.write_shared(Shared::find(&mut batches, container, &self.backlog, first))
+                player.write_shared(Shared::find(&mut batches, container, &self.backlog, first, alike))
             } else if turn == Turn::Batch || player.blocked_since.is_some() {
                 player.catch_up(&self.backlog, limit, &self.stream)
             } else {
@@ -265,7 +264,8 @@ impl LocalStream {
         }
         if turn == Turn::Batch {
             let group = &mut self.groups[number];
-            (group.sent, group.waiting, group.due) = (end, Waiting::default(), None);
+            (group.sent, group.waiting) = (end, Waiting::default());
+            group.schedule.served();
             // Hundreds may wait for a key frame together; their room goes with them.
             if group.players.capacity() > SPARE_PLAYERS.max(4 * group.players.len()) {
                 group.players.shrink_to(SPARE_PLAYERS.max(2 * group.players.len()));
@@ -305,10 +305,11 @@ impl LocalStream {
         })
     }
 
-    pub(super) fn fetch(&mut self, worker: usize) {
+    /// Takes what has come of the stream; returns whether anything has.
+    pub(super) fn fetch(&mut self, worker: usize) -> bool {
         let start = self.stream.fetch(worker, &mut self.fetched);
         if self.fetched.is_empty() {
-            return;
+            return false;
         }
         for packet in &self.fetched {
             let header = matches!(packet.class(), Class::Metadata | Class::AudioHeader | Class::VideoHeader);
@@ -321,6 +322,12 @@ impl LocalStream {
         if lost > 0 {
             event::packets_lost(&self.stream, lost);
         }
+        true
+    }
+
+    /// Whether a group waits for that moment.
+    pub(super) fn waits_for(&self, due: Instant) -> bool {
+        self.groups.iter().any(|group| group.schedule.is_at(due))
     }
 
     /// `send_delay` as it is now.
@@ -389,7 +396,8 @@ impl LocalStream {
         let group = &mut self.groups[1 + totals.phased % PHASES];
         totals.phased += 1;
         if group.players.is_empty() {
-            (group.sent, group.waiting, group.due) = (self.backlog.end(), Waiting::default(), None);
+            (group.sent, group.waiting) = (self.backlog.end(), Waiting::default());
+            group.schedule.served();
         }
         group.push(player);
     }

@@ -150,7 +150,7 @@ pub struct DeliveryLoop {
     tick: Instant,
     /// Moments of `send_delay`.
     grid: Grid,
-    /// Streams with a group that is due then; a stream that is gone may still stand here.
+    /// Streams with a group that is due then; who has been served sooner, or is gone, may still stand here.
     due: BinaryHeap<Reverse<(Instant, u64)>>,
     totals: Totals,
     auto: AutoDelay,
@@ -198,7 +198,12 @@ impl DeliveryLoop {
     }
 
     /// When something has to be done although no command comes.
-    fn next_timer(&self) -> Option<Instant> {
+    fn next_timer(&mut self) -> Option<Instant> {
+        while let Some(Reverse((due, id))) = self.due.peek()
+            && !self.streams.get(id).is_some_and(|stream| stream.waits_for(*due))
+        {
+            self.due.pop();
+        }
         let tick = (self.totals.blocked > 0).then_some(self.tick);
         let due = self.due.peek().map(|Reverse((due, _))| *due);
         tick.into_iter().chain(due).min()

@@ -18,6 +18,8 @@ use crate::server::socket::Socket;
 
 /// Packets of a small batch.
 const FEW: usize = 4;
+/// Players from which on a batch is put into one piece.
+const MANY: usize = 8;
 
 /// One player of a worker.
 pub(super) struct Player {
@@ -41,34 +43,40 @@ pub(super) struct Shared {
     first: u64,
     end: u64,
     slices: Vec<Bytes>,
+    /// The slices in one piece, where that pays.
+    whole: Option<Bytes>,
     len: usize,
 }
 
 impl Shared {
-    /// The packets of `backlog` from number `first` on.
-    pub(super) fn new(container: Container, backlog: &Backlog, first: u64) -> Self {
+    /// The packets of `backlog` from number `first` on, for about so many players.
+    pub(super) fn new(container: Container, backlog: &Backlog, first: u64, players: usize) -> Self {
         let slices: Vec<Bytes> = backlog.from(first).map(|p| p.shared(container).clone()).collect();
         let len = slices.iter().map(Bytes::len).sum();
-        Shared { container, first, end: backlog.end(), slices, len }
+        // For each player the kernel walks the slices; copied once, there is one to walk.
+        let joins = slices.len() > 1 && players >= MANY && len <= 2 * limits::BATCH_BYTES;
+        let whole = joins.then(|| slices.concat().into());
+        Shared { container, first, end: backlog.end(), slices, whole, len }
     }
 
-    /// The one among `batches` for `container`, which is made if it is missing.
+    /// The one among `batches` for `container`, which is made for about `players` if it is missing.
     pub(super) fn find<'a>(
         batches: &'a mut Vec<Shared>,
         container: Container,
         backlog: &Backlog,
         first: u64,
+        players: usize,
     ) -> &'a Shared {
         let at = batches.iter().position(|batch| batch.is_for(container, first)).unwrap_or_else(|| {
-            batches.push(Shared::new(container, backlog, first));
+            batches.push(Shared::new(container, backlog, first, players));
             batches.len() - 1
         });
         &batches[at]
     }
 
-    /// Its bytes, cut between packets.
-    pub(super) fn slices(&self) -> &[Bytes] {
-        &self.slices
+    /// Its bytes, in as many pieces as they are sent in.
+    pub(super) fn parts(&self) -> &[Bytes] {
+        if self.whole.is_some() { self.whole.as_slice() } else { &self.slices }
     }
 
     /// Whether it is what a player of `container` needs who has been sent everything below `first`.
@@ -82,21 +90,20 @@ impl Player {
     pub(super) fn write_shared(&mut self, batch: &Shared) -> Result<Progress, Gone> {
         debug_assert_eq!(batch.container, self.cursor.settings().container);
         let mut written = 0;
-        for part in batch.slices.chunks(limits::WRITE_SLICES) {
-            // Few packets are the usual case; preparing slots for many costs more than they do.
-            let outcome = if part.len() <= FEW {
-                self.offer::<FEW>(part)
-            } else {
-                self.offer::<{ limits::WRITE_SLICES }>(part)
-            };
-            let took = match outcome {
-                Ok(took) => took,
-                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => 0,
-                Err(_) => return Err(Gone::WriteError),
-            };
-            written += took;
-            if took < part.iter().map(Bytes::len).sum() {
-                break;
+        if let [whole] = batch.parts() {
+            written = took(self.socket.try_write(whole))?;
+        } else {
+            for part in batch.parts().chunks(limits::WRITE_SLICES) {
+                // Few packets are the usual case; preparing slots for many costs more than they do.
+                let part_written = took(if part.len() <= FEW {
+                    self.offer::<FEW>(part)
+                } else {
+                    self.offer::<{ limits::WRITE_SLICES }>(part)
+                })?;
+                written += part_written;
+                if part_written < part.iter().map(Bytes::len).sum() {
+                    break;
+                }
             }
         }
         Ok(self.took(batch, written))
@@ -162,5 +169,14 @@ impl Player {
             .map_err(|_| Gone::WriteError)?;
         self.bytes_sent += written as u64;
         Ok(progress)
+    }
+}
+
+/// Bytes that the socket took; none when it was full.
+fn took(outcome: io::Result<usize>) -> Result<usize, Gone> {
+    match outcome {
+        Ok(took) => Ok(took),
+        Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
+        Err(_) => Err(Gone::WriteError),
     }
 }

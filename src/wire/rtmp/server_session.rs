@@ -83,7 +83,7 @@ pub struct ServerSession {
     pinged: Option<Instant>,
 }
 
-/// Events kept allocated on a session that has none.
+/// Room for events that a publisher keeps while it has none; who plays has them only at the beginning.
 const IDLE_EVENTS: usize = 16;
 
 impl ServerSession {
@@ -192,7 +192,8 @@ impl ServerSession {
     /// The next event. There are at most as many as the input since had bytes.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
-        if self.events.is_empty() && self.events.capacity() > IDLE_EVENTS {
+        let keep = if self.streams.has_publisher() { IDLE_EVENTS } else { 0 };
+        if self.events.is_empty() && self.events.capacity() > keep {
             self.events = VecDeque::new();
         }
         event

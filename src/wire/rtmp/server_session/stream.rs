@@ -49,11 +49,17 @@ impl Streams {
                 return Err(Error::MessageStreams { limit: MESSAGE_STREAMS });
             }
             None => {
+                // Nearly every connection has one.
+                self.0.reserve_exact(1);
                 self.0.push(Stream { id, role: Role::Idle, name: Bytes::new() });
                 self.0.len() - 1
             }
         };
         Ok(&mut self.0[index])
+    }
+
+    pub(super) fn has_publisher(&self) -> bool {
+        self.0.iter().any(|stream| stream.role == Role::Publishing)
     }
 
     pub(super) fn remove(&mut self, id: u32) {
