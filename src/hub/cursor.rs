@@ -240,6 +240,11 @@ impl Cursor {
 
     /// One write of what is on its way.
     fn offer(&self, sink: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
+        if let [slice] = self.pending.as_slices().0
+            && self.pending.len() == 1
+        {
+            return sink(&[IoSlice::new(slice)]);
+        }
         let all = self.pending.iter().take(limits::START_SLICES).map(|bytes| IoSlice::new(bytes));
         if self.pending.len() > limits::WRITE_SLICES {
             return sink(&all.collect::<Vec<_>>());

@@ -41,6 +41,7 @@ mod upgrade;
 pub mod variables;
 pub mod view;
 pub mod watching;
+pub mod woken;
 
 use std::io;
 use std::path::PathBuf;

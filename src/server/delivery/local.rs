@@ -236,7 +236,9 @@ impl LocalStream {
         }
         let mut batches: Vec<Shared> = Vec::new();
         let alike = self.groups[number].players.len() - index;
-        if let Some(ring) = ring.filter(|_| turn == Turn::Batch && first < end) {
+        // A batch of its own for one player is not worth the trouble.
+        let shares = turn == Turn::Batch && first < end && self.groups[number].players.len() > 1;
+        if let Some(ring) = ring.filter(|_| shares) {
             let players = &mut self.groups[number].players[index..];
             let most = alike.min(limits::PLAYERS_PER_TURN.saturating_sub(totals.served));
             ahead::send(ring, &mut players[..most], &self.backlog, (first, kinds), &mut batches);
@@ -244,10 +246,9 @@ impl LocalStream {
         while totals.served < limits::PLAYERS_PER_TURN
             && let Some(player) = self.groups[number].players.get_mut(index)
         {
-            let steady = turn == Turn::Batch && first < end && player.cursor.is_steady(first, kinds);
             let outcome = if let Some(outcome) = player.ahead.take() {
                 outcome
-            } else if steady {
+            } else if shares && player.cursor.is_steady(first, kinds) {
                 let container = player.cursor.settings().container;
                 player.write_shared(Shared::find(&mut batches, container, &self.backlog, first, alike))
             } else if turn == Turn::Batch || player.blocked_since.is_some() {

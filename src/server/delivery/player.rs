@@ -165,7 +165,10 @@ impl Player {
         let socket = &self.socket;
         let (progress, written) = self
             .cursor
-            .write(backlog, limit, &mut |slices| socket.try_write_vectored(slices))
+            .write(backlog, limit, &mut |slices| match slices {
+                [slice] => socket.try_write(slice),
+                _ => socket.try_write_vectored(slices),
+            })
             .map_err(|_| Gone::WriteError)?;
         self.bytes_sent += written as u64;
         Ok(progress)

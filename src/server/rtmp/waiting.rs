@@ -12,6 +12,7 @@ use crate::server::admission::{Entered, Refused};
 use crate::server::delivery::Link;
 use crate::server::notify::Event as NotifyEvent;
 use crate::server::session::{Reason, Session, Status};
+use crate::server::woken::WhenWoken;
 
 /// What ended a wait.
 pub(super) enum Wake {
@@ -77,7 +78,7 @@ impl Connection {
         let may_drain = !self.farewell && self.connected.is_some();
         let mut shutdown = self.context.shutdown.subscribe();
         let mut draining = self.context.draining.subscribe();
-        let other = async {
+        let mut other = WhenWoken::new(async {
             tokio::select! {
                 biased;
                 _ = shutdown.wait_for(|stop| *stop) => Wake::Close(Reason::ProcessExit),
@@ -87,8 +88,7 @@ impl Connection {
                 () = until(armed) => Wake::Timer,
                 status = session.told() => Wake::Status(status),
             }
-        };
-        let mut other = std::pin::pin!(other);
+        });
         loop {
             tokio::select! {
                 biased;
