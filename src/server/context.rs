@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::admission::StreamEvents;
+use super::control::on_disk::ConfFiles;
 use super::delivery::Delivery;
 use super::dns::Dns;
 use super::event;
@@ -39,6 +40,8 @@ pub struct Worker {
 pub struct Context {
     /// The configuration in force.
     pub store: Arc<Store>,
+    /// The files of the configuration.
+    pub conf_files: ConfFiles,
     /// What has become of configurations.
     pub history: Mutex<History>,
     /// All streams.

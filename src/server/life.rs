@@ -14,7 +14,6 @@ use super::listener::Listeners;
 use super::pid_file::PidFile;
 use super::service::Service;
 use super::upgrade::{Launch, Successor};
-use crate::config::LoadOptions;
 
 /// What a server has to do with other processes.
 pub(super) struct Life {
@@ -33,11 +32,11 @@ enum Change {
 
 impl Life {
     /// Answers on the control socket from now on.
-    pub(super) fn answer(&self, context: &Arc<Context>, load: &LoadOptions, orders: mpsc::Sender<Order>) {
+    pub(super) fn answer(&self, context: &Arc<Context>, orders: mpsc::Sender<Order>) {
         let Some(socket) = &self.control else { return };
         match socket.listener() {
             Ok(listener) => {
-                tokio::spawn(control::run(context.clone(), load.clone(), listener, orders));
+                tokio::spawn(control::run(context.clone(), listener, orders));
             }
             Err(error) => event::control::not_listening(&error.to_string()),
         }

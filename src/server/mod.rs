@@ -235,6 +235,7 @@ impl Prepared {
             let notifier = Notifier::new(Handle::current(), store.clone(), transport);
             let context = Arc::new(Context {
                 store,
+                conf_files: ConfFiles::new(load.clone()),
                 history: Mutex::new(history),
                 registry: Arc::default(),
                 sessions: Arc::new(Sessions::default()),
@@ -343,7 +344,7 @@ impl Server {
         let (changed, mut changes) = mpsc::channel(1);
         tokio::spawn(watching::run(self.context.clone(), self.load.clone(), changed));
         let (ordering, mut orders) = mpsc::channel(1);
-        self.life.answer(&self.context, &self.load, ordering);
+        self.life.answer(&self.context, ordering);
         self.life.ready(&self.context);
         loop {
             let confirm_by = self.confirm_by();

@@ -1,6 +1,7 @@
 //! The control socket: how commands reach the running server.
 
 pub mod client;
+pub mod on_disk;
 pub mod probe;
 pub mod protocol;
 pub mod socket;
@@ -18,7 +19,7 @@ use self::protocol::{Answer, Request};
 use self::socket::ControlSocket;
 use super::context::Context;
 use super::event;
-use crate::config::{Config, LoadOptions};
+use crate::config::Config;
 use crate::limits;
 use crate::module::core::place::Place;
 
@@ -48,7 +49,6 @@ pub fn open(config: &Config) -> Result<Option<Result<ControlSocket, String>>, St
 /// What answering takes.
 struct Desk {
     context: Arc<Context>,
-    load: LoadOptions,
     orders: mpsc::Sender<Order>,
 }
 
@@ -56,7 +56,6 @@ struct Desk {
 /// through `orders`, one at a time.
 pub async fn run(
     context: Arc<Context>,
-    load: LoadOptions,
     listener: std::os::unix::net::UnixListener,
     orders: mpsc::Sender<Order>,
 ) {
@@ -64,7 +63,7 @@ pub async fn run(
         Ok(listener) => listener,
         Err(error) => return event::control::not_listening(&error.to_string()),
     };
-    let desk = Arc::new(Desk { context, load, orders });
+    let desk = Arc::new(Desk { context, orders });
     let places = Arc::new(Semaphore::new(limits::CONTROL_CONNECTIONS));
     loop {
         match listener.accept().await {
@@ -119,7 +118,7 @@ impl Desk {
 
     async fn answer(&self, request: Request) -> Answer {
         match request {
-            Request::Status => Answer::Status(Box::new(status::of(&self.context, &self.load).await)),
+            Request::Status => Answer::Status(Box::new(status::of(&self.context).await)),
             Request::Callbacks => Answer::Callbacks(Box::new(self.context.notifier.snapshot())),
             Request::Probe { place } => {
                 let (config, transport) = (self.context.store.load(), self.context.notifier.transport());

@@ -178,6 +178,17 @@ pub enum OnDisk {
     Rejected,
 }
 
+impl OnDisk {
+    /// As JSON has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            OnDisk::Same => "same",
+            OnDisk::Newer => "newer",
+            OnDisk::Rejected => "rejected",
+        }
+    }
+}
+
 /// A reload that was refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Refusal {

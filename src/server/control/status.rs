@@ -4,20 +4,17 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 
-use super::protocol::{Configuration, Kept, OnDisk, Queues, Refusal, SessionCounts, Status};
-use crate::config::LoadOptions;
+use super::on_disk;
+use super::protocol::{Configuration, Kept, Queues, Refusal, SessionCounts, Status};
 use crate::config::history::Generation;
-use crate::config::load::read;
 use crate::config::watch::Fingerprint;
 use crate::server::context::Context;
 use crate::server::session::{Protocol, Role};
 use crate::server::{listener, log};
 
 /// The status at this moment. Reads the files of the configuration, on a thread that may wait.
-pub async fn of(context: &Context, load: &LoadOptions) -> Status {
-    let options = load.clone();
-    let look = move || Fingerprint::of(&read(&options).0.sources);
-    let on_disk = tokio::task::spawn_blocking(look).await.ok();
+pub async fn of(context: &Context) -> Status {
+    let found = context.conf_files.look().await;
     let config = context.store.load();
     let queues = Queues {
         callbacks: context.notifier.under_way(),
@@ -33,7 +30,7 @@ pub async fn of(context: &Context, load: &LoadOptions) -> Status {
         pid: std::process::id(),
         uptime_seconds: context.started.elapsed().as_secs(),
         draining: *context.draining.borrow(),
-        configuration: configuration(context, load, on_disk),
+        configuration: configuration(context, found),
         listeners,
         streams: context.registry.list().len(),
         sessions: sessions(context),
@@ -78,16 +75,10 @@ fn tasks(context: &Context) -> usize {
     Handle::current().metrics().num_alive_tasks() + workers.sum::<usize>()
 }
 
-fn configuration(context: &Context, load: &LoadOptions, found: Option<Fingerprint>) -> Configuration {
+fn configuration(context: &Context, found: Option<Fingerprint>) -> Configuration {
     let history = context.history();
     let current = history.current();
     let in_force = current.map(|generation| generation.fingerprint);
-    let refusal = history.refusal();
-    let on_disk = match found {
-        Some(found) if Some(found) == in_force => OnDisk::Same,
-        Some(found) if refusal.is_some_and(|refusal| refusal.fingerprint == Some(found)) => OnDisk::Rejected,
-        _ => OnDisk::Newer,
-    };
     let kept = |generation: &Generation| Kept {
         generation: generation.number,
         hash: generation.fingerprint.short(),
@@ -96,15 +87,16 @@ fn configuration(context: &Context, load: &LoadOptions, found: Option<Fingerprin
     let archive = context.store.load().archive();
     let left = history.confirm_by().map(|by| by.saturating_duration_since(Instant::now()).as_secs());
     Configuration {
-        file: load.conf_name().display().to_string(),
+        file: context.conf_files.load().conf_name().display().to_string(),
         generation: context.store.generation(),
         hash: in_force.map(|hash| hash.to_string()).unwrap_or_default(),
         since: current.map(|generation| generation.since.to_string()).unwrap_or_default(),
         kept: history.kept().map(kept).collect(),
         kept_in: archive.map(|archive| archive.directory().display().to_string()),
         not_kept: history.unkept().map(str::to_owned),
-        on_disk,
-        refused: refusal
+        on_disk: on_disk::verdict(&history, found),
+        refused: history
+            .refusal()
             .map(|refusal| Refusal { at: refusal.at.to_string(), reasons: refusal.reasons.clone() }),
         confirm_seconds_left: left,
     }

@@ -281,7 +281,7 @@ impl Exchange<'_> {
             Handler::FlvLive(flv) => live::answer(self, flv.into()).await,
             Handler::TsLive(ts) => live::answer(self, ts.into()).await,
             Handler::Hls2Live(hls2) => hls2::answer(self, hls2).await,
-            Handler::RtmpStat(parts, stylesheet) => stat::answer(self, *parts, stylesheet),
+            Handler::RtmpStat(parts, stylesheet) => stat::answer(self, *parts, stylesheet).await,
             Handler::RtmpControl(parts) => control::answer(self, *parts),
             Handler::Static(place) => files::answer(self, place).await,
             Handler::SysStat | Handler::Unsupported(_) => plain(StatusCode::SERVICE_UNAVAILABLE),

@@ -11,13 +11,21 @@ use http::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
 
 use super::{Body, Exchange, full};
+use crate::config::watch::Fingerprint;
 use crate::hub::registry::StreamKey;
 use crate::module::stat::conf::StatParts;
+use crate::server::context::Context;
+use crate::server::control::on_disk;
 use crate::server::session::{Role, Session};
 
 /// Answers with the statistics of this moment.
-pub(super) fn answer(exchange: &Exchange<'_>, parts: StatParts, stylesheet: &BString) -> Response<Body> {
+pub(super) async fn answer(
+    exchange: &Exchange<'_>,
+    parts: StatParts,
+    stylesheet: &BString,
+) -> Response<Body> {
     let context = &exchange.connection.context;
+    let found = context.conf_files.glance(context.store.generation()).await;
     let sessions = context.sessions.snapshot();
     let mut xml = Xml::default();
     xml.raw("<?xml version=\"1.0\" encoding=\"utf-8\" ?>\r\n");
@@ -26,7 +34,7 @@ pub(super) fn answer(exchange: &Exchange<'_>, parts: StatParts, stylesheet: &BSt
         xml.escaped(stylesheet);
         xml.raw("\" ?>\r\n");
     }
-    xml.open("rtmp");
+    write_root(&mut xml, context, found);
     let received: u64 = sessions.iter().map(|s| s.bytes_received.load(Ordering::Relaxed)).sum();
     let sent: u64 = sessions.iter().map(|s| s.link.bytes_sent.load(Ordering::Relaxed)).sum();
     xml.element("nginx_version", crate::NGINX_VERSION);
@@ -45,6 +53,22 @@ pub(super) fn answer(exchange: &Exchange<'_>, parts: StatParts, stylesheet: &BSt
     let mut response = Response::new(full(Bytes::from(xml.text)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     response
+}
+
+/// Opens the root. What the configuration in force is stands in its attributes: the elements are the original's.
+fn write_root(xml: &mut Xml, context: &Context, found: Option<Fingerprint>) {
+    let history = context.history();
+    xml.raw("<rtmp");
+    xml.attribute("generation", context.store.generation());
+    if let Some(current) = history.current() {
+        xml.attribute("conf_hash", current.fingerprint);
+        xml.attribute("conf_since", current.since);
+    }
+    xml.attribute("conf_on_disk", on_disk::verdict(&history, found).word());
+    if let Some(refusal) = history.refusal() {
+        xml.attribute("conf_refused", refusal.at);
+    }
+    xml.raw(">");
 }
 
 fn write_servers(xml: &mut Xml, sessions: &[Arc<Session>], exchange: &Exchange<'_>) {
@@ -164,6 +188,12 @@ impl Xml {
         self.open(name);
         self.escaped(value.as_bytes());
         self.raw(&format!("</{name}>"));
+    }
+
+    fn attribute(&mut self, name: &str, value: impl Display) {
+        self.raw(&format!(" {name}=\""));
+        self.escaped(value.to_string().as_bytes());
+        self.raw("\"");
     }
 
     fn escaped(&mut self, value: &[u8]) {
