@@ -11,7 +11,7 @@ use std::process::Output;
 
 use support::server::Signal;
 use support::wait::until_true;
-use support::{Answer, Conf, NotifyServer, Player, Publisher, RtmpClient, Server};
+use support::{Answer, Conf, NotifyServer, Player, Publisher, RtmpClient, Server, http};
 
 fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -157,6 +157,35 @@ fn a_refused_reload_is_explained_everywhere() {
     let configuration = &server.status()["configuration"];
     assert_eq!(configuration["on_disk"], "same");
     assert!(configuration["refused"].is_null());
+}
+
+#[test]
+fn statistics_tell_what_is_in_force_and_what_is_on_disk() {
+    let conf = |text: &str| Conf::live(text).http_server("location /stat { rtmp_stat all; }");
+    let server = Server::start(&conf(""));
+    let root = || {
+        let text = http::get(server.http, "/stat").text();
+        text.lines().find(|line| line.starts_with("<rtmp ")).expect("a root").to_owned()
+    };
+    let hash = |status: &serde_json::Value| {
+        format!(" conf_hash=\"{}\"", status["configuration"]["hash"].as_str().expect("a hash"))
+    };
+    let first = root();
+    assert!(
+        first.starts_with("<rtmp generation=\"1\" ") && first.contains(" conf_on_disk=\"same\""),
+        "{first}"
+    );
+    assert!(first.contains(&hash(&server.status())) && !first.contains("conf_refused"), "{first}");
+
+    server.rewrite(&conf("no_such_directive;"));
+    until_true("the files are another", || root().contains(" conf_on_disk=\"newer\""));
+    assert!(!server.run(&["-s", "reload"]).status.success());
+    until_true("the files are refused", || root().contains(" conf_on_disk=\"rejected\" conf_refused=\""));
+
+    server.reload(&conf("cache_time 1s;"));
+    let last = root();
+    assert!(last.starts_with("<rtmp generation=\"2\" ") && last.contains(" conf_on_disk=\"same\""), "{last}");
+    assert!(last.contains(&hash(&server.status())) && !last.contains("conf_refused"), "{last}");
 }
 
 #[test]

@@ -4,21 +4,21 @@
 mod support;
 
 use std::fs;
-use std::process::Command;
 
 use pingosd::conf::{Class, Shape, context};
 use pingosd::config::diff::{self, Effect};
 use pingosd::config::{LoadOptions, load};
 use pingosd::modules::MODULES;
 use support::frame::Tracks;
-use support::{Conf, Player, Publisher, Server};
+use support::wait::until_true;
+use support::{Conf, End, NotifyServer, Player, Publisher, RtmpClient, Server, http};
 
-/// Edits of one run, and who is there: more with PINGOSD_RELOAD_FULL set, as the longer run does.
-fn sizes() -> (usize, usize, usize) {
-    match std::env::var_os("PINGOSD_RELOAD_FULL") {
-        Some(_) => (1000, 20, 200),
-        None => (100, 4, 20),
-    }
+const PUBLISHERS: usize = 20;
+const PLAYERS: usize = 200;
+
+/// Edits of one run: more with PINGOSD_RELOAD_FULL set, as the longer run does.
+fn edits() -> usize {
+    if std::env::var_os("PINGOSD_RELOAD_FULL").is_some() { 1000 } else { 100 }
 }
 
 /// The same numbers on every run (a linear congruential generator, Knuth's constants).
@@ -31,18 +31,23 @@ impl Numbers {
     }
 }
 
-const GOOD: [&str; 11] = [
-    "cache_time 1s;",
-    "cache_time 3s;",
-    "deny play 10.1.2.3;",
-    "deny publish 10.1.2.3; allow publish all;",
-    "on_play http://127.0.0.1:1/ stage=update update=50ms;",
-    "send_delay 20ms;",
-    "send_delay auto;",
-    "zero_start on;",
-    "idle_streams off;",
-    "notify_done_retry 0;",
-    "} application more { live on;",
+/// What is added to the application, and how it shows.
+type Edit = (&'static str, fn(&Server));
+
+const GOOD: [Edit; 13] = [
+    ("cache_time 1s;", newcomer_plays),
+    ("cache_time 3s;", newcomer_plays),
+    ("deny play 10.1.2.3;", newcomer_plays),
+    ("deny publish 10.1.2.3; allow publish all;", newcomer_publishes),
+    ("deny play all;", newcomer_may_not_play),
+    ("deny publish all;", newcomer_may_not_publish),
+    ("on_play http://127.0.0.1:1/ stage=update update=50ms;", newcomer_may_not_play),
+    ("send_delay 20ms;", newcomer_plays),
+    ("send_delay auto;", newcomer_plays),
+    ("zero_start on;", newcomer_plays),
+    ("idle_streams off;", newcomer_plays),
+    ("push rtmp://127.0.0.1:{rtmp_port}/copy;", running_streams_are_pushed),
+    ("} application more { live on;", application_is_there),
 ];
 
 const BAD: [(&str, &str); 8] = [
@@ -56,15 +61,50 @@ const BAD: [(&str, &str); 8] = [
     ("cache_time 1s", "cache_time"),
 ];
 
+fn newcomer_plays(server: &Server) {
+    Player::start(server.rtmp, "s0").wait_key();
+}
+
+fn newcomer_publishes(server: &Server) {
+    RtmpClient::publish(server.rtmp, "live", "new").wait_started();
+}
+
+fn newcomer_may_not_play(server: &Server) {
+    assert_eq!(RtmpClient::play(server.rtmp, "live", "s0").wait_end(), End::Closed);
+}
+
+fn newcomer_may_not_publish(server: &Server) {
+    assert_eq!(RtmpClient::publish(server.rtmp, "live", "new").wait_end(), End::Closed);
+}
+
+fn running_streams_are_pushed(server: &Server) {
+    Player::rtmp(RtmpClient::play(server.rtmp, "copy", "s7")).wait_key();
+}
+
+fn application_is_there(server: &Server) {
+    RtmpClient::publish(server.rtmp, "more", "new").wait_started();
+}
+
 #[test]
 fn a_hundred_edits_lose_no_session_and_no_frame() {
-    let (edits, publishers, players) = sizes();
-    let server = Server::start(&Conf::live("").with_flv());
+    let notify = NotifyServer::start();
+    // Each edit has its number in what running publishers tell, and in an answer of HTTP.
+    let conf = |edit: usize, text: &str| {
+        Conf::new(&format!(
+            "application copy {{ live on; }}
+             application live {{ live on; on_publish {{callback}}/{edit} stage=update update=500ms; {text} }}"
+        ))
+        .http_server(&format!(
+            "location /flv {{ flv_live {{rtmp_port}} app=live; }} location /edit {{ return 200 {edit}; }}"
+        ))
+        .var("callback", notify.url(""))
+    };
+    let server = Server::start(&conf(0, ""));
     let feeds: Vec<_> =
-        (0..publishers).map(|n| Publisher::start(server.rtmp, &format!("s{n}")).keep_sending()).collect();
-    let players: Vec<(usize, Player)> = (0..players)
+        (0..PUBLISHERS).map(|n| Publisher::start(server.rtmp, &format!("s{n}")).keep_sending()).collect();
+    let players: Vec<(usize, Player)> = (0..PLAYERS)
         .map(|n| {
-            let stream = n % publishers;
+            let stream = n % PUBLISHERS;
             let player = match n % 5 {
                 0 => Player::http(server.http, &format!("/flv/s{stream}")),
                 _ => Player::start(server.rtmp, &format!("s{stream}")),
@@ -73,29 +113,34 @@ fn a_hundred_edits_lose_no_session_and_no_frame() {
         })
         .collect();
     let mut numbers = Numbers(5);
-    let (mut taken, mut refused) = (0, 0);
-    for edit in 0..edits {
+    let (mut in_force, mut refused) = (0, 0);
+    for edit in 1..=edits() {
         let bad = numbers.below(3) == 0;
-        let (text, reason) =
-            if bad { BAD[numbers.below(BAD.len())] } else { (GOOD[numbers.below(GOOD.len())], "") };
-        server.rewrite(&Conf::live(text).with_flv());
-        let mut command = Command::new(support::server::PROGRAM);
-        let place = server.prefix();
-        command.args(["-s", "reload"]).arg("-p").arg(place.path()).arg("-c").arg(place.conf());
-        let output = command.output().unwrap();
-        assert_eq!(output.status.success(), !bad, "edit {edit}, {text}: {output:?}");
         if bad {
-            refused += 1;
+            let (text, reason) = BAD[numbers.below(BAD.len())];
+            server.rewrite(&conf(edit, text));
+            let output = server.run(&["-s", "reload"]);
+            assert!(!output.status.success(), "edit {edit}, {text}: {output:?}");
             assert!(String::from_utf8_lossy(&output.stderr).contains(reason), "{text}: {output:?}");
+            refused += 1;
         } else {
-            taken += 1;
+            let (text, shows) = GOOD[numbers.below(GOOD.len())];
+            server.rewrite(&conf(edit, text));
+            let output = server.run(&["-s", "reload"]);
+            assert!(output.status.success(), "edit {edit}, {text}: {output:?}");
+            shows(&server);
+            notify.wait(&format!("path=/{edit} call=publish act=update"));
+            in_force = edit;
         }
+        assert_eq!(http::get(server.http, "/edit").text(), in_force.to_string());
     }
-    assert!(taken > edits / 3 && refused > edits / 10, "{taken} taken, {refused} refused");
+    assert!(refused > edits() / 10 && edits() - refused > edits() / 3, "{refused} refused");
     let last: Vec<u64> = feeds.into_iter().map(|feed| feed.stop().next() - 1).collect();
     for (stream, player) in &players {
         player.assert_whole(Tracks::Both, last[*stream]);
     }
+    drop(players);
+    until_true("all players have left", || server.status()["sessions"]["players"] == 0);
 }
 
 /// Every row that takes one value and has a default, put into its block and taken out again: the report names it,

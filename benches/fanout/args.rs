@@ -237,7 +237,7 @@ fn bits(text: &str) -> Result<u64> {
     in_range(&rate.to_string(), 200_000, 20_000_000)
 }
 
-fn millis(text: &str) -> Result<Duration> {
+pub fn millis(text: &str) -> Result<Duration> {
     let digits = text.strip_suffix("ms").ok_or(format!("{text}: a delay ends in ms"))?;
     Ok(Duration::from_millis(in_range(digits, 0, 1_000)?))
 }

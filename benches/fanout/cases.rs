@@ -38,7 +38,7 @@ pub fn run(args: &Args) -> Result<()> {
         }
         for run in 1..=args.runs {
             eprintln!("fanout: {words}, run {run} of {}", args.runs);
-            run_case(args, &targets, words, case, &mut report)?;
+            run_case(args, &targets, words, case, run, &mut report)?;
         }
     }
     report.print();
@@ -55,18 +55,30 @@ impl Case {
     }
 }
 
-fn run_case(args: &Args, targets: &[Target], words: &str, case: &Case, report: &mut Report) -> Result<()> {
+fn run_case(
+    args: &Args,
+    targets: &[Target],
+    words: &str,
+    case: &Case,
+    run: usize,
+    report: &mut Report,
+) -> Result<()> {
     match case {
         Case::Live(live) => {
             let path = media::file(&args.media_dir, live.bits_per_second)?;
             let media = Media::read(&path)?;
             let crowd = Crowd { live, path: &path, media: &media };
-            report.add_live(words, "floor", crowd.on_floor(args, false)?);
-            if args.floor_uring {
-                report.add_live(words, "floor, uring", crowd.on_floor(args, true)?);
+            let mut subjects = crowd.subjects(args, targets);
+            // A machine that others make slower from minute to minute would favour whoever comes first.
+            if run.is_multiple_of(2) {
+                subjects.reverse();
             }
-            for target in targets.iter().filter(|target| crowd.is_for(target)) {
-                report.add_live(words, target.name(), crowd.on_server(target, args)?);
+            for subject in subjects {
+                let measured = match &subject {
+                    Subject::Floor(floor) => crowd.on_floor(args, floor)?,
+                    Subject::Server(target) => crowd.on_server(target, args)?,
+                };
+                report.add_live(words, &subject.name(), measured);
             }
         }
         Case::Join(live) => {
@@ -94,6 +106,32 @@ fn run_case(args: &Args, targets: &[Target], words: &str, case: &Case, report: &
     Ok(())
 }
 
+/// Who delivers in a live case.
+enum Subject<'t> {
+    Floor(Floor),
+    Server(&'t Target),
+}
+
+/// A bare loop.
+struct Floor {
+    delay: Duration,
+    uring: bool,
+    /// Beside that of `--floor-delay`, with the delay of the case.
+    delayed: bool,
+}
+
+impl Subject<'_> {
+    fn name(&self) -> String {
+        match self {
+            Subject::Floor(floor) => {
+                let delay = if floor.delayed { ", same delay" } else { "" };
+                format!("floor{delay}{}", if floor.uring { ", uring" } else { "" })
+            }
+            Subject::Server(target) => target.name().to_owned(),
+        }
+    }
+}
+
 /// The players and streams of one live case.
 struct Crowd<'a> {
     live: &'a args::Live,
@@ -107,21 +145,32 @@ impl Crowd<'_> {
             && (self.live.send_delay.is_none() || matches!(target, Target::Pingosd { .. }))
     }
 
+    fn subjects<'t>(&self, args: &Args, targets: &'t [Target]) -> Vec<Subject<'t>> {
+        let same = self.live.send_delay.as_deref().and_then(|delay| args::millis(delay).ok());
+        let delays = [Some((args.floor_delay, false)), same.map(|delay| (delay, true))];
+        let floors = delays.into_iter().flatten().flat_map(|(delay, delayed)| {
+            let backs: &[bool] = if args.floor_uring { &[false, true] } else { &[false] };
+            backs.iter().map(move |&uring| Subject::Floor(Floor { delay, uring, delayed }))
+        });
+        let servers = targets.iter().filter(|target| self.is_for(target)).map(Subject::Server);
+        floors.chain(servers).collect()
+    }
+
     /// pingosd's configuration of the application in this case.
     fn app_conf(&self, args: &Args) -> String {
         let delay = self.live.send_delay.as_ref().map(|delay| format!("send_delay {delay}; "));
         args.app_conf.clone() + &delay.unwrap_or_default()
     }
 
-    fn on_floor(&self, args: &Args, uring: bool) -> Result<Live> {
+    fn on_floor(&self, args: &Args, how: &Floor) -> Result<Live> {
         let mut floor = Role::start(
             "floor",
             args.server_cores(),
             &[
                 ("protocol", self.live.protocol.word().to_owned()),
                 ("streams", self.live.streams.to_string()),
-                ("uring", u8::from(uring).to_string()),
-                ("delay_ms", args.floor_delay.as_millis().to_string()),
+                ("uring", u8::from(how.uring).to_string()),
+                ("delay_ms", how.delay.as_millis().to_string()),
                 ("media", self.path.display().to_string()),
             ],
         )?;

@@ -55,6 +55,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::admission::StreamEvents;
 use self::context::{Connections, Context, Worker};
+use self::control::on_disk::ConfFiles;
 use self::control::socket::ControlSocket;
 use self::delivery::{Delivery, Ring};
 use self::dns::Dns;

@@ -47,9 +47,8 @@ impl ConfFiles {
     /// per [`limits::CONF_LOOK_INTERVAL`] at most, however many ask.
     pub async fn glance(&self, generation: u64) -> Option<Fingerprint> {
         let mut seen = self.seen.lock().await;
-        let recent = |seen: &Seen| {
-            seen.generation == generation && seen.at.elapsed() < limits::CONF_LOOK_INTERVAL
-        };
+        let recent =
+            |seen: &Seen| seen.generation == generation && seen.at.elapsed() < limits::CONF_LOOK_INTERVAL;
         if let Some(seen) = (*seen).filter(recent) {
             return seen.found;
         }
