@@ -45,7 +45,7 @@ fn players_are_told_of_and_a_pull_command_runs_while_they_are_there() {
            exec_play name=other sh -c "echo never >>{dir}/log";
            exec_play name=s sh -c "echo play $name >>{dir}/log";
            exec_play_done sh -c "echo done $name >>{dir}/log";
-           exec_pull sh -c 'echo "$$" "$0" >>{dir}/pull; exec sleep 1000' $name/$app/$addr;"#,
+           exec_pull sh -c 'echo "$$" "$0" >>{dir}/pull; exec sleep 60' $name/$app/$addr;"#,
     ));
     let publisher = Publisher::start(server.rtmp, "s").keep_sending();
     let first = Player::start(server.rtmp, "s");
@@ -68,7 +68,7 @@ fn players_are_told_of_and_a_pull_command_runs_while_they_are_there() {
 fn a_push_command_is_run_again_and_ended_with_its_whole_group() {
     let server = Server::start(
         &Conf::live(
-            r#"exec_push sh -c 'sleep 1000 & echo "$!" >>{dir}/group; echo "$$" >>{dir}/push; wait' 2>&1;"#,
+            r#"exec_push sh -c 'sleep 60 & echo "$!" >>{dir}/group; echo "$$" >>{dir}/push; wait' 2>&1;"#,
         )
         .rtmp("respawn_timeout 100ms;"),
     );
@@ -90,7 +90,7 @@ fn a_push_command_is_run_again_and_ended_with_its_whole_group() {
 fn static_commands_follow_reloads_and_end_with_the_server() {
     let conf = |word: &str| {
         Conf::live("").rtmp(&format!(
-            r#"exec_static sh -c 'echo "$$" >>{{dir}}/{word}; exec sleep 1000'; exec_kill_signal int;"#
+            r#"exec_static sh -c 'echo "$$" >>{{dir}}/{word}; exec sleep 60'; exec_kill_signal int;"#
         ))
     };
     let mut server = Server::start(&conf("one"));

@@ -27,7 +27,7 @@ fn reloads_leave_no_descriptor_no_thread_and_no_task_behind() {
     let more = free_port();
     let conf = |text: &str| {
         // Updates that come at the same time would open connections that stay.
-        Conf::live(&format!("on_play {{callback}}/ stage=update update=1h; exec sleep 1000; {text}"))
+        Conf::live(&format!("on_play {{callback}}/ stage=update update=1h; exec sleep 60; {text}"))
             .with_flv()
             .var("callback", notify.url(""))
             .var("more", more)

@@ -21,14 +21,14 @@ macro_rules! case {
 pub const CASES: &[Case] = &[
     case!(
         "exec_push",
-        r#"exec_push sh -c "echo old >>{dir}/{app}; exec sleep 1000";"#,
-        r#"exec_push sh -c "echo new >>{dir}/{app}; exec sleep 1000";"#,
+        r#"exec_push sh -c "echo old >>{dir}/{app}; exec sleep 60";"#,
+        r#"exec_push sh -c "echo new >>{dir}/{app}; exec sleep 60";"#,
         |walk| for_the_running(walk, walk.publish("s"))
     ),
     case!(
         "exec_pull",
-        r#"exec_pull sh -c "echo old >>{dir}/{app}; exec sleep 1000";"#,
-        r#"exec_pull sh -c "echo new >>{dir}/{app}; exec sleep 1000";"#,
+        r#"exec_pull sh -c "echo old >>{dir}/{app}; exec sleep 60";"#,
+        r#"exec_pull sh -c "echo new >>{dir}/{app}; exec sleep 60";"#,
         |walk| for_the_running(walk, walk.play("s"))
     ),
     case!(
@@ -87,8 +87,8 @@ pub const CASES: &[Case] = &[
     ),
     case!(
         "exec_static",
-        r#"exec_static sh -c "echo old >>{dir}/{app}; exec sleep 1000";"#,
-        r#"exec_static sh -c "echo new >>{dir}/{app}; exec sleep 1000";"#,
+        r#"exec_static sh -c "echo old >>{dir}/{app}; exec sleep 60";"#,
+        r#"exec_static sh -c "echo new >>{dir}/{app}; exec sleep 60";"#,
         |walk| for_the_running(walk, ())
     ),
     case!(
@@ -106,8 +106,8 @@ pub const CASES: &[Case] = &[
     ),
     case!(
         "respawn",
-        r#"respawn off; exec_push sh -c 'echo "$$" >>{dir}/{app}; exec sleep 1000';"#,
-        r#"respawn on; exec_push sh -c 'echo "$$" >>{dir}/{app}; exec sleep 1000';"#,
+        r#"respawn off; exec_push sh -c 'echo "$$" >>{dir}/{app}; exec sleep 60';"#,
+        r#"respawn on; exec_push sh -c 'echo "$$" >>{dir}/{app}; exec sleep 60';"#,
         |walk| {
             let publisher = walk.publish("s");
             let pid = pid(walk, 0);
@@ -122,8 +122,8 @@ pub const CASES: &[Case] = &[
     ),
     case!(
         "respawn_timeout",
-        r#"respawn_timeout 1h; exec_push sh -c 'echo "$$" >>{dir}/{app}; exec sleep 1000';"#,
-        r#"respawn_timeout 100ms; exec_push sh -c 'echo "$$" >>{dir}/{app}; exec sleep 1000';"#,
+        r#"respawn_timeout 1h; exec_push sh -c 'echo "$$" >>{dir}/{app}; exec sleep 60';"#,
+        r#"respawn_timeout 100ms; exec_push sh -c 'echo "$$" >>{dir}/{app}; exec sleep 60';"#,
         |walk| {
             let publisher = walk.publish("s");
             let pid = pid(walk, 0);
