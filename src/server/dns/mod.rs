@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Semaphore, watch};
 
 use self::ask::Ask;
 use self::cache::{Cache, Entry};
@@ -31,7 +31,7 @@ pub struct Dns(Arc<Inner>);
 struct Inner {
     terms: ArcSwap<Terms>,
     names: Mutex<Cache>,
-    changed: Notify,
+    changed: watch::Sender<()>,
     /// Places of names that are being asked for.
     places: Semaphore,
 }
@@ -83,13 +83,13 @@ impl Dns {
         Dns(Arc::new(Inner {
             terms: ArcSwap::from_pointee(terms),
             names: Mutex::default(),
-            changed: Notify::new(),
+            changed: watch::Sender::new(()),
             places: Semaphore::new(limits::DNS_QUESTIONS),
         }))
     }
 
-    /// Follows a reload. Where name servers have changed all names are asked for again; what is known of them stays
-    /// for the time that nobody answers.
+    /// Follows a reload. Where name servers have changed all names are asked for again, those too that are being asked
+    /// for; what is known of them stays for the time that nobody answers.
     pub fn apply(&self, config: &Config) {
         let settings = Settings::of(config);
         if self.0.terms.load().settings != settings {
@@ -124,12 +124,13 @@ impl Dns {
 
     /// Looks up names in use again before their time is over. Runs as long as the process.
     pub async fn keep_fresh(self) {
+        let mut changed = self.0.changed.subscribe();
         loop {
             let refresh = self.0.terms.load().settings.refresh;
             let interval = refresh.unwrap_or(limits::DNS_REFRESH);
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
-                () = self.0.changed.notified() => continue,
+                _ = changed.changed() => continue,
             }
             self.look_at_system();
             if refresh.is_none() {
@@ -158,7 +159,7 @@ impl Dns {
     fn replace(&self, settings: Settings) {
         self.0.terms.store(Arc::new(Terms::new(settings)));
         self.lock().expire();
-        self.0.changed.notify_one();
+        self.0.changed.send_replace(());
     }
 
     /// Asks for a name unless what is known of it counts until `due`. Whoever comes meanwhile waits for the same
@@ -170,35 +171,50 @@ impl Dns {
         }
         // Never closed.
         let _place = self.0.places.acquire().await;
-        let terms = self.0.terms.load_full();
-        let asked = terms.ask.addresses(&entry.host);
-        let answer = match tokio::time::timeout(terms.settings.timeout, asked).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                let limit = terms.settings.timeout.as_millis();
-                Err(LookupError::Failed(format!("host \"{}\" not looked up within {limit} ms", entry.host)))
+        let mut changed = self.0.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            let terms = self.0.terms.load_full();
+            let answer = tokio::select! {
+                answer = terms.ask(&entry.host) => answer,
+                _ = changed.changed() => continue,
+            };
+            if let Some(outcome) = self.remember(entry, &terms, answer) {
+                return outcome;
             }
-        };
+        }
+    }
+
+    /// Keeps what was answered. `None`: others are to be asked by now, and this would count as if it were theirs.
+    fn remember(
+        &self,
+        entry: &Entry,
+        terms: &Arc<Terms>,
+        answer: Result<(Addresses, Duration), LookupError>,
+    ) -> Option<Result<Addresses, LookupError>> {
+        // A change of terms comes before, and then this is not kept, or it ends what is kept.
+        let names = self.lock();
+        if !Arc::ptr_eq(terms, &self.0.terms.load()) {
+            return None;
+        }
         match answer {
             Ok((addresses, ttl)) => {
-                let lasts = match (&terms.settings.refresh, terms.settings.valid()) {
-                    (None, _) => Duration::ZERO,
-                    (Some(_), Some(valid)) => valid,
-                    (Some(_), None) => ttl.clamp(limits::DNS_TTL_LEAST, limits::DNS_TTL_MOST),
-                };
-                if entry.learned(addresses.clone(), lasts) {
+                let again = entry.learned(addresses.clone(), terms.settings.lasts(ttl));
+                drop(names);
+                if again {
                     event::host_found_again(&entry.host);
                 }
-                Ok(addresses)
+                Some(Ok(addresses))
             }
             Err(error) => {
                 let (kept, is_first) = entry.failed(&error);
+                drop(names);
                 match &kept {
                     Some(_) if is_first => event::host_kept(&entry.host, &error),
                     None if is_first => event::host_not_found(&error),
                     _ => {}
                 }
-                kept.ok_or(error)
+                Some(kept.ok_or(error))
             }
         }
     }
@@ -230,8 +246,14 @@ impl Settings {
         }
     }
 
-    fn valid(&self) -> Option<Duration> {
-        self.resolver.as_ref().and_then(|resolver| resolver.valid).map(|valid| valid.duration())
+    /// How long an answer counts that says this of itself.
+    fn lasts(&self, ttl: Duration) -> Duration {
+        let valid = self.resolver.as_ref().and_then(|resolver| resolver.valid);
+        match (self.refresh, valid) {
+            (None, _) => Duration::ZERO,
+            (Some(_), Some(valid)) => valid.duration(),
+            (Some(_), None) => ttl.clamp(limits::DNS_TTL_LEAST, limits::DNS_TTL_MOST),
+        }
     }
 }
 
@@ -240,5 +262,14 @@ impl Terms {
         let system = system::Stamp::now();
         let ask = Ask::new(settings.resolver.as_ref(), settings.timeout);
         Terms { settings, system, ask }
+    }
+
+    /// The addresses of a name and how long they count.
+    async fn ask(&self, host: &str) -> Result<(Addresses, Duration), LookupError> {
+        let timeout = self.settings.timeout;
+        tokio::time::timeout(timeout, self.ask.addresses(host)).await.unwrap_or_else(|_| {
+            let limit = timeout.as_millis();
+            Err(LookupError::Failed(format!("host \"{host}\" not looked up within {limit} ms")))
+        })
     }
 }
