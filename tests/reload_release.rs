@@ -8,7 +8,7 @@ use std::process::Command;
 use support::frame::{GOP, Tracks};
 use support::server::Signal;
 use support::wait::until_true;
-use support::{Conf, Player, Publisher, Server};
+use support::{Conf, NotifyServer, Player, Publisher, Server};
 
 fn status(server: &Server) -> String {
     let mut command = Command::new(support::server::PROGRAM);
@@ -32,6 +32,28 @@ fn sessions_of_a_removed_application_go_on_or_end_as_configured() {
     server.wait_log("reload_orphans ends 2 sessions");
     other.send(GOP);
     assert!(status(&server).contains("publishers     1"), "{}", status(&server));
+}
+
+#[test]
+fn who_waits_for_the_end_follows_the_next_reload() {
+    let told = NotifyServer::start();
+    let without = |orphans: &str| {
+        let update = format!("on_master {} stage=update update=5s;", told.url("/"));
+        Conf::new("application other { live on; }").rtmp(&format!("{update} reload_orphans {orphans};"))
+    };
+    let server = Server::start(&Conf::live(""));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let player = Player::start(server.rtmp, "s");
+    server.reload(&without("close 5s"));
+    server.reload(&without("keep"));
+    // The server's clock has gone on by more than that since the first reload.
+    told.wait("act=update");
+    player.assert_whole(Tracks::Both, publisher.send(2 * GOP));
+    // And shorter than before.
+    server.reload(&without("close 1h"));
+    server.reload(&without("close 10ms"));
+    player.wait_end();
+    assert_eq!(server.log_lines("reload_orphans ends").len(), 1);
 }
 
 #[test]

@@ -3,41 +3,69 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use bstr::BStr;
+use tokio::sync::watch;
 
 use super::context::Context;
 use super::event;
-use super::session::{Protocol, Reason, Session};
+use super::session::{Protocol, Reason, Session, millis};
 use crate::conf::ListenAddr;
 use crate::config::model::{Config, Rtmp};
 use crate::module::rtmp::reload_conf::Orphans;
 
-/// Treats running sessions as the configuration, which has just come into force, wants it.
+/// Treats running sessions as the configuration, which has just come into force, wants it; what an earlier one wanted
+/// of them is over.
 pub fn release(context: &Arc<Context>, config: &Config) {
-    let Some(rtmp) = &config.rtmp else { return };
-    if rtmp.reload.fast_reload {
-        let sessions = context.sessions.snapshot();
+    let mut sessions = context.sessions.snapshot();
+    let rtmp = config.rtmp.as_ref();
+    if rtmp.is_some_and(|rtmp| rtmp.reload.fast_reload) {
         sessions.iter().for_each(|session| session.close(Reason::ProcessExit));
         return event::control::released("fast_reload", sessions.len());
     }
-    if let Orphans::Close(time) = rtmp.reload.orphans
-        && context.sessions.snapshot().iter().any(|session| is_orphan(session, rtmp))
+    if let Some(rtmp) = rtmp
+        && let Orphans::Close(time) = rtmp.reload.orphans
     {
-        tokio::spawn(close(context.clone(), time));
+        // Who has been waiting for the end goes on to wait.
+        sessions.retain(|session| !is_orphan(session, rtmp));
+        tokio::spawn(close(context.clone(), context.store.watch(), time));
+    }
+    sessions.iter().for_each(|session| session.orphaned.store(0, Ordering::Relaxed));
+}
+
+/// Ends each that has been without an application for that time. The next reload puts another in the place of this.
+async fn close(context: Arc<Context>, mut reloaded: watch::Receiver<u64>, time: Duration) {
+    while let Some(left) = close_due(&context, time) {
+        tokio::select! {
+            biased;
+            _ = reloaded.changed() => return,
+            () = tokio::time::sleep(left) => {}
+        }
     }
 }
 
-/// Ends those that are still without an application after that time.
-async fn close(context: Arc<Context>, after: Duration) {
-    tokio::time::sleep(after).await;
+/// Ends those whose time is over, and tells how long the next one has.
+fn close_due(context: &Context, time: Duration) -> Option<Duration> {
     let config = context.store.load();
-    let Some(rtmp) = &config.rtmp else { return };
-    let mut sessions = context.sessions.snapshot();
-    sessions.retain(|session| is_orphan(session, rtmp));
-    sessions.iter().for_each(|session| session.close(Reason::ProcessExit));
-    event::control::released("reload_orphans", sessions.len());
+    let rtmp = config.rtmp.as_ref()?;
+    let mut orphans = context.sessions.snapshot();
+    orphans.retain(|session| is_orphan(session, rtmp));
+    let now = millis(Instant::now());
+    for session in &orphans {
+        // Some had not begun when their application went; the others are marked already.
+        let _ = session.orphaned.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+    }
+    let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let end = |session: &Session| session.orphaned.load(Ordering::Relaxed).saturating_add(time);
+    let (over, waiting): (Vec<_>, Vec<_>) = orphans.iter().partition(|session| end(session) <= now);
+    over.iter().for_each(|session| session.close(Reason::ProcessExit));
+    if !over.is_empty() {
+        event::control::released("reload_orphans", over.len());
+    }
+    let next = waiting.iter().map(|session| end(session)).min()?;
+    Some(Duration::from_millis(next - now))
 }
 
 /// Whether no server that its listener leads to, or that has its id, has its application.

@@ -192,6 +192,8 @@ pub struct Session {
     pub init: u64,
     /// When things happened.
     pub moments: Moments,
+    /// Since when a reload has left it without an application, if that is to end it; 0: it is not.
+    pub orphaned: AtomicU64,
     /// Bytes received from a publisher.
     pub bytes_received: AtomicU64,
     /// A player's counters.
@@ -247,6 +249,7 @@ impl Session {
             started,
             init: millis(started),
             moments,
+            orphaned: AtomicU64::new(0),
             bytes_received: AtomicU64::new(0),
             link: Arc::new(Link::default()),
             notify_status: AtomicU64::new(0),
