@@ -2,8 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{End, RtmpClient};
-use crate::walk::{Case, Place, walk};
+use bytes::Bytes;
+use pingosd::wire::amf0::Value;
+
+use crate::support::raw::Script;
+use crate::support::wait::until_true;
+use crate::support::{End, Player, RtmpClient};
+use crate::walk::{Around, Case, Place, walk, walk_each};
 
 pub const CASES: &[Case] = &[
     Case {
@@ -46,6 +51,40 @@ pub const CASES: &[Case] = &[
     },
 ];
 
+/// Rows of the whole server.
+pub const ALONE: &[Case] = &[Case {
+    row: "rtmp/max_connections",
+    place: Place::Rtmp,
+    before: "max_connections 100;",
+    after: "max_connections 2;",
+    look: |walk| {
+        let (player, mut publisher) = (walk.play("s"), walk.publish("s"));
+        let mut waiting = Script::handshake().send(walk.port);
+        until_true("it is counted", || walk.server.log_lines("client connected").len() == 3);
+        Box::new(move || {
+            // It was let in, but has yet to say what it wants.
+            waiting.send(&connect());
+            waiting.wait_closed();
+            refused(walk.player("s"));
+            until_true("the log says why", || {
+                walk.server.log_lines("connect: max_connections 2 reached").len() == 2
+            });
+            player.wait_frame(publisher.send(40));
+            publisher.leave();
+            until_true("there is a place again", || {
+                let client = Player::rtmp(walk.player("s"));
+                client.wait("an answer", |got| (got.started || got.end.is_some()).then_some(got.started))
+            });
+        })
+    },
+}];
+
+/// `connect` of a client whose handshake is over.
+fn connect() -> Bytes {
+    let object = Value::object([("app", "live".into()), ("tcUrl", "rtmp://localhost/live".into())]);
+    Script::default().command(0, "connect", &[object]).finish()
+}
+
 #[track_caller]
 fn refused(mut client: RtmpClient) {
     assert_eq!(client.wait_end(), End::Closed);
@@ -54,4 +93,9 @@ fn refused(mut client: RtmpClient) {
 #[test]
 fn access_and_delivery() {
     walk(CASES);
+}
+
+#[test]
+fn connections() {
+    walk_each(ALONE, Around::default());
 }

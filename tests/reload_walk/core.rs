@@ -58,6 +58,7 @@ pub const KEPT: &[(&str, &str, &str)] = &[
     ("core/pid", "pid logs/pingosd.pid;", "pid logs/other.pid;"),
     ("core/control_socket", "control_socket logs/one.sock;", "control_socket logs/two.sock;"),
     ("core/conf_generations", "conf_generations {dir}/one;", "conf_generations {dir}/two;"),
+    ("events/delivery", "delivery uring;", "delivery writev;"),
     ("events/worker_connections", "worker_connections 5;", "worker_connections 100;"),
 ];
 
@@ -98,7 +99,13 @@ fn what_a_restart_changes_is_kept_and_warned_of() {
         let limits = fs::read_to_string(format!("/proc/{}/limits", server.pid())).unwrap();
         let limit = |name: &str| limits.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
         let cwd = fs::read_link(format!("/proc/{}/cwd", server.pid())).unwrap();
-        (status(server.pid(), "Uid:"), limit("Max open files"), limit("Max core file size"), cwd)
+        (
+            status(server.pid(), "Uid:"),
+            limit("Max open files"),
+            limit("Max core file size"),
+            cwd,
+            rings(server),
+        )
     };
     let before = process(&server);
     assert!(before.1.contains("4000") && before.2.contains("1048576"), "{before:?}");
@@ -130,6 +137,13 @@ fn what_a_restart_changes_is_kept_and_warned_of() {
     // The player stays, but not for an hour.
     server.wait_exit();
     drop((player, newcomer, told));
+}
+
+/// Rings of io_uring that the server has open; none where the system has not.
+fn rings(server: &Server) -> usize {
+    let open = fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
+    let targets = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    targets.filter(|target| target.to_string_lossy().contains("io_uring")).count()
 }
 
 fn files(directory: &Path) -> usize {

@@ -6,6 +6,8 @@
 
 mod access;
 mod core;
+mod dns;
+mod dynamic;
 mod exec;
 mod gop;
 mod hls;
@@ -16,8 +18,10 @@ mod media;
 mod memory;
 mod mpegts;
 mod notify;
+mod notify_main;
 mod record;
 mod relay;
+mod release;
 mod rtmp;
 mod ssl;
 mod table;

@@ -145,15 +145,34 @@ pub const CASES: &[Case] = &[
             Box::new(move || drop(walk.go_on(waiting)))
         },
     },
+    Case {
+        row: "notify/notify_done_retry",
+        place: Place::Application,
+        before: "on_publish {old}/{app} stage=done; notify_done_retry 0;",
+        after: "on_publish {old}/{app} stage=done; notify_done_retry 1h;",
+        look: |walk| {
+            walk.old.answer(&format!("path=/{} act=done", walk.app), Answer::Status(503));
+            let (one, two) = (walk.publish("one"), walk.publish("two"));
+            let ends = |walk: &Walk<'_>, name: &str| format!("path=/{} act=done name={name}", walk.app);
+            one.leave();
+            walk.old.wait(&ends(walk, "one"));
+            Box::new(move || {
+                two.leave();
+                walk.old.wait_count(&ends(walk, "two"), 2);
+                assert_eq!(walk.old.requests_of(&ends(walk, "one")).len(), 1, "told once");
+            })
+        },
+    },
 ];
 
 /// Callbacks of the case's own application.
-fn told(walk: &Walk<'_>, server: &NotifyServer, call: &str, act: &str) -> usize {
+pub fn told(walk: &Walk<'_>, server: &NotifyServer, call: &str, act: &str) -> usize {
     server.requests_of(&format!("path=/{} call={call} act={act}", walk.own_app)).len()
 }
 
+/// Waits for one of them.
 #[track_caller]
-fn wait(walk: &Walk<'_>, server: &NotifyServer, call: &str, act: &str) {
+pub fn wait(walk: &Walk<'_>, server: &NotifyServer, call: &str, act: &str) {
     server.wait(&format!("path=/{} call={call} act={act}", walk.own_app));
 }
 

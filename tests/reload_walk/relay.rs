@@ -12,7 +12,7 @@ use pingosd::wire::rtmp::server_session::{Event, ServerSession, Settings};
 use crate::support::frame::Tracks;
 use crate::support::wait::until_true;
 use crate::support::{Player, Publisher, RtmpClient};
-use crate::walk::{After, Case, Place, Walk, walk};
+use crate::walk::{After, Around, Case, Place, Walk, walk, walk_each};
 
 /// A server with a certificate, and one that pushes to it.
 macro_rules! encrypted {
@@ -219,7 +219,5 @@ fn relays() {
 
 #[test]
 fn relays_of_the_whole_server() {
-    for case in ALONE {
-        walk(std::slice::from_ref(case));
-    }
+    walk_each(ALONE, Around::default());
 }

@@ -10,7 +10,12 @@ use crate::walk::{Case, name};
 /// All cases, by family.
 const FAMILIES: &[&[Case]] = &[
     crate::access::CASES,
+    crate::access::ALONE,
     crate::core::CASES,
+    crate::dns::CASES,
+    crate::dns::KEEPING,
+    crate::dynamic::CASES,
+    crate::dynamic::PORT,
     crate::exec::CASES,
     crate::gop::CASES,
     crate::hls::CASES,
@@ -19,15 +24,16 @@ const FAMILIES: &[&[Case]] = &[
     crate::memory::CASES,
     crate::mpegts::CASES,
     crate::notify::CASES,
+    crate::notify_main::CASES,
+    crate::notify_main::SIGNED,
+    crate::notify_main::ENCRYPTED,
     crate::record::CASES,
     crate::relay::CASES,
     crate::relay::ALONE,
+    crate::release::CASES,
     crate::rtmp::CASES,
     crate::ssl::CASES,
 ];
-
-/// Rows that are still to be walked. The list only gets shorter.
-const UNWALKED: &str = include_str!("unwalked.txt");
 
 /// Rows whose effect shows nowhere outside of the process, and why.
 const UNSEEN: &[(&str, &str)] = &[
@@ -51,9 +57,9 @@ fn every_row_with_an_effect_is_walked_once() {
     let unseen = UNSEEN.iter().map(|(row, _)| *row);
     let found: BTreeSet<String> = walked.iter().copied().chain(unseen).map(str::to_owned).collect();
     assert_eq!(found.len(), walked.len() + UNSEEN.len(), "a row is there twice");
-    let missing: Vec<&str> = wanted.difference(&found).map(String::as_str).collect();
+    let missing: Vec<_> = wanted.difference(&found).collect();
     let needless: Vec<_> = found.difference(&wanted).collect();
     assert!(needless.is_empty(), "no such rows, or without effect: {needless:?}");
-    assert_eq!(missing, UNWALKED.lines().collect::<Vec<_>>(), "rows without a case");
+    assert!(missing.is_empty(), "rows without a case: {missing:?}");
     assert!(UNSEEN.len() <= MOST_UNSEEN && UNSEEN.iter().all(|(_, why)| !why.is_empty()));
 }

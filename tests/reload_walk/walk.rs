@@ -10,7 +10,7 @@ use crate::media::Source;
 use crate::support::frame::Tracks;
 use crate::support::server::{Prefix, free_port};
 use crate::support::wait::until_true;
-use crate::support::{Conf, NotifyServer, Player, Publisher, RtmpClient, Server};
+use crate::support::{Conf, DnsServer, NotifyServer, Player, Publisher, RtmpClient, Server};
 
 /// What is looked at once the reload is through.
 pub type After<'w> = Box<dyn FnOnce() + 'w>;
@@ -22,7 +22,8 @@ pub struct Case {
     /// Where it stands.
     pub place: Place,
     /// What stands there before the reload. `{app}` is the case's own application, `{port}` its own RTMP port, `{web}`
-    /// its own HTTP port, `{old}` and `{new}` are callback servers, `{tls}` is the directory of certificates.
+    /// its own HTTP port, `{old}` and `{new}` are callback servers, `{dns}` is a name server, `{tls}` is the directory of
+    /// certificates.
     pub before: &'static str,
     /// What stands there afterwards.
     pub after: &'static str,
@@ -75,6 +76,28 @@ pub struct Walk<'w> {
     pub old: &'w NotifyServer,
     /// The callback server `{new}`.
     pub new: &'w NotifyServer,
+    /// The name server `{dns}`.
+    pub dns: &'w DnsServer,
+}
+
+/// What stands around the cases, the same before and afterwards.
+#[derive(Clone, Copy, Default)]
+pub struct Around<'a> {
+    /// Outside of every block.
+    pub main: &'a str,
+    /// In `events`.
+    pub events: &'a str,
+    /// In the `server` of `rtmp` that all share.
+    pub server: &'a str,
+    /// What further names in the texts stand for.
+    pub vars: &'a [(&'a str, String)],
+}
+
+/// Who is asked by the server that is reloaded.
+struct Asked {
+    old: NotifyServer,
+    new: NotifyServer,
+    dns: DnsServer,
 }
 
 /// `module/directive` of a row.
@@ -98,18 +121,23 @@ pub fn walk(cases: &[Case]) {
 /// As [`walk`]; `prepare` fills the prefix.
 #[track_caller]
 pub fn walk_with(cases: &[Case], prepare: impl FnOnce(&Prefix)) {
-    walk_in(cases, &[], prepare);
+    walk_in(cases, Around::default(), prepare);
 }
 
-/// As [`walk_with`]; `vars` are what further names in the texts stand for.
+/// Walks each of these rows in a run of its own: they are about the whole server.
 #[track_caller]
-pub fn walk_in(cases: &[Case], vars: &[(&str, String)], prepare: impl FnOnce(&Prefix)) {
-    let (old, new) = (NotifyServer::start(), NotifyServer::start());
+pub fn walk_each(cases: &[Case], around: Around<'_>) {
+    for case in cases {
+        walk_in(std::slice::from_ref(case), around, |_| {});
+    }
+}
+
+/// As [`walk_with`], with more around the cases.
+#[track_caller]
+pub fn walk_in(cases: &[Case], around: Around<'_>, prepare: impl FnOnce(&Prefix)) {
+    let asked = Asked { old: NotifyServer::start(), new: NotifyServer::start(), dns: DnsServer::start() };
     let places: Vec<Own> = cases.iter().enumerate().map(|(index, case)| Own::new(index, case)).collect();
-    let text = |which: fn(&Case) -> &'static str| {
-        let conf = conf(cases, &places, which, &old, &new);
-        vars.iter().fold(conf, |conf, (name, value)| conf.var(name, value))
-    };
+    let text = |which: fn(&Case) -> &'static str| conf(cases, &places, which, around, &asked);
     let prefix = Prefix::new();
     prepare(&prefix);
     let server = Server::start_in(prefix, &text(|case| case.before));
@@ -124,8 +152,9 @@ pub fn walk_in(cases: &[Case], vars: &[(&str, String)], prepare: impl FnOnce(&Pr
             own_app: own.app.clone(),
             own_port: own.port,
             own_web: own.web,
-            old: &old,
-            new: &new,
+            old: &asked.old,
+            new: &asked.new,
+            dns: &asked.dns,
         })
         .collect();
     let mut looks = Vec::new();
@@ -172,8 +201,8 @@ fn conf(
     cases: &[Case],
     places: &[Own],
     which: fn(&Case) -> &'static str,
-    old: &NotifyServer,
-    new: &NotifyServer,
+    around: Around<'_>,
+    asked: &Asked,
 ) -> Conf {
     let at = |wanted: &[Place], wrap: fn(&Own, &str, Place) -> String| -> String {
         let cases = cases.iter().zip(places).filter(|(case, _)| wanted.contains(&case.place));
@@ -199,17 +228,20 @@ fn conf(
         format!("application {{app}} {{ {live}{text} }}\n")
     });
     let web = at(&[Place::HttpServer], |_, text, _| format!("server {{ {text} }}\n"));
-    Conf::new(&format!("{applications} application live {{ live on; }}"))
-        .main(&at(&[Place::Main], plain))
-        .events(&at(&[Place::Events], plain))
+    let Around { main, events, server, vars } = around;
+    let conf = Conf::new(&format!("{applications} {server} application live {{ live on; }}"))
+        .main(&format!("{main}\n{}", at(&[Place::Main], plain)))
+        .events(&format!("{events}\n{}", at(&[Place::Events], plain)))
         .rtmp(&format!("{}{servers}", at(&[Place::Rtmp], plain)))
         .http(&format!("{}{web}", at(&[Place::Http], plain)))
         .http_server(&format!(
             "location /ts {{ ts_live {{rtmp_port}}; }} location /hls2 {{ hls2_live {{rtmp_port}}; }}\n{}",
             at(&[Place::Locations], plain)
         ))
-        .var("old", old.url(""))
-        .var("new", new.url(""))
+        .var("old", asked.old.url(""))
+        .var("new", asked.new.url(""))
+        .var("dns", format!("127.0.0.1:{}", asked.dns.port));
+    vars.iter().fold(conf, |conf, (name, value)| conf.var(name, value))
 }
 
 /// `pingosd -s reload`, which says what has changed.

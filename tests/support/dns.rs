@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
-use std::net::{IpAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -27,6 +27,8 @@ pub enum Records {
     Garbage,
     /// Nothing.
     Silent,
+    /// As [`Records::Addresses`] over UDP, but not before [`DnsServer::release`].
+    Withheld(Vec<IpAddr>, u32),
 }
 
 /// No error.
@@ -46,6 +48,7 @@ const AAAA: u16 = 28;
 /// Answers NXDOMAIN unless told otherwise. It serves until it is dropped.
 pub struct DnsServer {
     pub port: u16,
+    socket: UdpSocket,
     shared: Arc<Shared>,
 }
 
@@ -53,6 +56,8 @@ pub struct DnsServer {
 struct Shared {
     names: Mutex<HashMap<String, Records>>,
     questions: Mutex<Vec<String>>,
+    /// Answers, and for whom.
+    withheld: Mutex<Vec<(SocketAddr, Vec<u8>)>>,
     stop: AtomicBool,
 }
 
@@ -62,6 +67,7 @@ impl DnsServer {
         let (socket, listener) = sockets();
         socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
         let port = socket.local_addr().unwrap().port();
+        let released = socket.try_clone().unwrap();
         let shared = Arc::new(Shared::default());
         let (over_udp, over_tcp) = (shared.clone(), shared.clone());
         thread::spawn(move || over_udp.serve(&socket));
@@ -74,7 +80,7 @@ impl DnsServer {
                 thread::spawn(move || shared.serve_stream(stream));
             }
         });
-        DnsServer { port, shared }
+        DnsServer { port, socket: released, shared }
     }
 
     /// A `resolver` line that asks this server, with these parameters.
@@ -85,6 +91,13 @@ impl DnsServer {
     /// From now on questions for `name` are answered so.
     pub fn set(&self, name: &str, records: Records) {
         self.shared.names.lock().unwrap().insert(name.to_owned(), records);
+    }
+
+    /// Sends the answers that were withheld.
+    pub fn release(&self) {
+        for (peer, answer) in self.shared.withheld.lock().unwrap().drain(..) {
+            let _ = self.socket.send_to(&answer, peer);
+        }
     }
 
     /// How often the IPv4 addresses of `name` were asked for.
@@ -117,7 +130,12 @@ impl Shared {
         let mut packet = [0; 1500];
         while !self.stop.load(Ordering::Relaxed) {
             let Ok((length, peer)) = socket.recv_from(&mut packet) else { continue };
-            let Some(response) = self.response(&packet[..length], true) else { continue };
+            let query = &packet[..length];
+            let Some(response) = self.response(query, true) else { continue };
+            if self.withholds(query) {
+                self.withheld.lock().unwrap().push((peer, response));
+                continue;
+            }
             let _ = socket.send_to(&response, peer);
         }
     }
@@ -134,6 +152,11 @@ impl Shared {
         }
     }
 
+    fn withholds(&self, query: &[u8]) -> bool {
+        let Some((name, ..)) = question(query) else { return false };
+        matches!(self.names.lock().unwrap().get(&name), Some(Records::Withheld(..)))
+    }
+
     fn response(&self, query: &[u8], over_udp: bool) -> Option<Vec<u8>> {
         let (name, kind, end) = question(query)?;
         self.questions.lock().unwrap().push(format!("{name} {kind}"));
@@ -142,6 +165,7 @@ impl Shared {
         Some(match records.unwrap_or(Records::Code(NAME_ERROR)) {
             Records::Silent => return None,
             Records::OneFamily(..) if kind == AAAA => return None,
+            Records::Withheld(..) if !over_udp => return None,
             Records::Garbage => vec![0xFF; 40],
             Records::Code(code) => message(query, code, &[]),
             Records::OverTcp(..) if over_udp => {
@@ -151,7 +175,8 @@ impl Shared {
             }
             Records::Addresses(addresses, ttl)
             | Records::OneFamily(addresses, ttl)
-            | Records::OverTcp(addresses, ttl) => {
+            | Records::OverTcp(addresses, ttl)
+            | Records::Withheld(addresses, ttl) => {
                 let answers: Vec<_> =
                     of_kind(&addresses, kind).map(|data| record(&name, kind, ttl, &data)).collect();
                 message(query, NO_ERROR, &answers)
