@@ -224,7 +224,7 @@ pub const CONF_POLL: Duration = Duration::from_secs(5);
 
 /// Statistics tell whether the files hold what is in force; anybody may ask for them, so the files are read this often at
 /// most.
-pub const CONF_LOOK_INTERVAL: Duration = Duration::from_secs(1);
+pub const CONF_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Host names whose addresses are kept. Callback servers name hosts as they like.
 pub const DNS_NAMES: usize = 4096;

@@ -16,6 +16,7 @@ use super::event;
 use super::exec::Execs;
 use super::hls::Places;
 use super::hls2::Viewers;
+use super::loader::Loader;
 use super::mpegts::Feeds;
 use super::notify::Notifier;
 use super::pending::Pending;
@@ -42,6 +43,8 @@ pub struct Context {
     pub store: Arc<Store>,
     /// The files of the configuration.
     pub conf_files: ConfFiles,
+    /// Reads them.
+    pub loader: Loader,
     /// What has become of configurations.
     pub history: Mutex<History>,
     /// All streams.

@@ -20,6 +20,7 @@ mod inherited;
 mod life;
 pub mod listener;
 pub mod live_record;
+mod loader;
 pub mod log;
 mod moderation;
 pub mod mpegts;
@@ -64,6 +65,7 @@ use self::generations::{Beginning, Keeper};
 use self::inherited::Inherited;
 use self::life::Life;
 use self::listener::{Bound, Listeners, Speaks};
+use self::loader::Loader;
 use self::log::{ErrorLog, Logs};
 use self::notify::Notifier;
 use self::notify::transport::Transport;
@@ -229,6 +231,8 @@ impl Prepared {
             .enable_all()
             .build()
             .map_err(|error| StartError(format!("no runtime ({})", os_text(&error))))?;
+        let fail = |error: io::Error| StartError(format!("no loader thread ({})", os_text(&error)));
+        let loader = Loader::start().map_err(fail)?;
         let workers = start_workers(workers, back_end)?;
         control.block_on(async {
             let pending = Pending::default();
@@ -236,7 +240,8 @@ impl Prepared {
             let notifier = Notifier::new(Handle::current(), store.clone(), transport);
             let context = Arc::new(Context {
                 store,
-                conf_files: ConfFiles::new(load.clone()),
+                conf_files: ConfFiles::new(load.clone(), loader.clone()),
+                loader,
                 history: Mutex::new(history),
                 registry: Arc::default(),
                 sessions: Arc::new(Sessions::default()),

@@ -154,10 +154,10 @@ impl Server {
             dns: self.context.dns.clone(),
         };
         // Reading and parsing may take a while; callbacks go on in the meantime.
-        let reading = tokio::task::spawn_blocking(move || read(&load, texts.as_ref(), style, &before));
+        let reading = self.context.loader.run(move || read(&load, texts.as_ref(), style, &before));
         let read = match reading.await {
-            Ok(read) => read?,
-            Err(_) => return Err(Refused::simply(None, "reading the configuration failed".into())),
+            Some(read) => read?,
+            None => return Err(Refused::simply(None, "reading the configuration failed".into())),
         };
         let wanted = listener::wanted(&read.config, &read.tls.server);
         let missing = wanted.into_iter().filter(|(key, _)| !self.listeners.has(key));
@@ -237,7 +237,7 @@ impl Server {
             let sessions: Vec<Who> = sessions.iter().map(|session| who(session)).collect();
             diff::changes(&load, &before, &after, &sessions)
         };
-        tokio::task::spawn_blocking(compare).await.unwrap_or_default()
+        self.context.loader.run(compare).await.unwrap_or_default()
     }
 
     async fn roll_back(&mut self, style: Style) -> Answer {

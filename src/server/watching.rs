@@ -40,8 +40,8 @@ pub async fn run(context: Arc<Context>, load: LoadOptions, changed: mpsc::Sender
         }
         generation.mark_unchanged();
         let (looking, waking, told) = (context.clone(), wake.clone(), load.clone());
-        let seen = tokio::task::spawn_blocking(move || look(&looking, &told, mode, &waking)).await;
-        let Ok(Sight { footprint, in_force, watch, poll }) = seen else { return };
+        let seen = context.loader.run(move || look(&looking, &told, mode, &waking)).await;
+        let Some(Sight { footprint, in_force, watch, poll }) = seen else { return };
         if footprint.fingerprint == in_force {
             tried = None;
         } else if context.history().is_set_aside(footprint.fingerprint) {

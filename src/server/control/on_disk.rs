@@ -10,10 +10,12 @@ use crate::config::history::History;
 use crate::config::load::read;
 use crate::config::watch::Fingerprint;
 use crate::limits;
+use crate::server::loader::Loader;
 
 /// The files of the configuration, as they are now.
 pub struct ConfFiles {
     load: LoadOptions,
+    loader: Loader,
     seen: Mutex<Option<Seen>>,
 }
 
@@ -28,8 +30,8 @@ struct Seen {
 
 impl ConfFiles {
     /// Those that `load` names.
-    pub fn new(load: LoadOptions) -> ConfFiles {
-        ConfFiles { load, seen: Mutex::default() }
+    pub fn new(load: LoadOptions, loader: Loader) -> ConfFiles {
+        ConfFiles { load, loader, seen: Mutex::default() }
     }
 
     /// What they are named.
@@ -37,10 +39,10 @@ impl ConfFiles {
         &self.load
     }
 
-    /// Reads them, on a thread that may wait. `None` if that thread has failed.
+    /// Reads them. `None` if that has failed.
     pub async fn look(&self) -> Option<Fingerprint> {
         let load = self.load.clone();
-        tokio::task::spawn_blocking(move || Fingerprint::of(&read(&load).0.sources)).await.ok()
+        self.loader.run(move || Fingerprint::of(&read(&load).0.sources)).await
     }
 
     /// As [`ConfFiles::look`], for callers that anybody may make ask: while `generation` is in force the files are read once
