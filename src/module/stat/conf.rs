@@ -25,6 +25,9 @@ directives! {
     live as Current {
         /// Answers with statistics as XML. In http and server it sets the parts for locations that have the
         /// handler.
+        /// Attributes of the root tell the configuration in force (`generation`, `conf_hash`,
+        /// `conf_since`), whether the files hold it (`conf_on_disk`: same, newer or rejected) and when one was refused since
+        /// (`conf_refused`).
         "rtmp_stat" => rtmp_stat: Summed<StatParts>, in HTTP_ALL;
         /// Names a stylesheet in the XML.
         "rtmp_stat_stylesheet" => stylesheet: Text = "", in HTTP_ALL;
