@@ -23,6 +23,19 @@ fn players(server: &Server) -> Vec<Player> {
     rtmp.chain(http).collect()
 }
 
+/// A server with a stream whose headers and frames so far it has taken in, and the longest delay in force since: what
+/// comes to players from now on does not depend on who was faster.
+fn underway(conf: impl Fn(&str) -> Conf) -> (Server, Publisher) {
+    let server = Server::start(&conf("0"));
+    let witness = Player::start(server.rtmp, "s");
+    let feed = Publisher::start(server.rtmp, "s").keep_sending();
+    witness.wait_key();
+    let publisher = feed.stop();
+    witness.wait_frame(publisher.next() - 1);
+    server.reload(&conf(LONG));
+    (server, publisher)
+}
+
 /// Waits until all players have been sent something, which must take less than the delay.
 #[track_caller]
 fn all_at_once(what: &str, players: &[Player], has: impl Fn(&Player) -> bool) {
@@ -74,14 +87,15 @@ fn nothing_is_lost_or_reordered_whatever_the_delay() {
 
 #[test]
 fn first_key_frames_headers_and_large_batches_do_not_wait() {
-    let server = Server::start(&delayed(LONG, "cache_time 0;"));
-    let mut publisher = Publisher::start(server.rtmp, "s");
-    publisher.send(1);
+    let (server, mut publisher) = underway(|delay| delayed(delay, "cache_time 0;"));
+    let before = server.log_lines(" playing 's', client").len();
     let players = players(&server);
-    until_true("all players have joined", || server.log_lines(" playing 's'").len() == players.len());
-    publisher.skip_to(GOP);
-    publisher.send(1);
-    all_at_once("the next key frame", &players, |player| has_frame(player, GOP));
+    until_true("all players have joined", || {
+        server.log_lines(" playing 's', client").len() == before + players.len()
+    });
+    publisher.skip_to(publisher.next().next_multiple_of(GOP));
+    let key = publisher.send(1);
+    all_at_once("the next key frame", &players, |player| has_frame(player, key));
 
     let mut header = frame::video_header();
     let mut changed = header.payload.to_vec();
@@ -105,9 +119,8 @@ fn first_key_frames_headers_and_large_batches_do_not_wait() {
 
 #[test]
 fn a_late_player_is_sent_the_cached_group_at_once() {
-    let server = Server::start(&delayed(LONG, "cache_time 1s;"));
-    let mut publisher = Publisher::start(server.rtmp, "s");
-    let last = publisher.send(GOP + 5);
+    let (server, publisher) = underway(|delay| delayed(delay, "cache_time 1s;"));
+    let last = publisher.next() - 1;
     let players = players(&server);
     all_at_once("the cached frames", &players, |player| has_frame(player, last));
 }
@@ -120,9 +133,8 @@ fn media_waits_for_the_delay_and_a_reload_ends_that() {
         ))
         .with_flv()
     };
-    let server = Server::start(&conf(LONG));
-    let mut publisher = Publisher::start(server.rtmp, "s");
-    let last = publisher.send(GOP + 1);
+    let (server, mut publisher) = underway(conf);
+    let last = publisher.next() - 1;
     let players = players(&server);
     all_at_once("the cached frames", &players, |player| has_frame(player, last));
     let mut other = Publisher::with(support::RtmpClient::publish(server.rtmp, "now", "s"), Tracks::Both);
