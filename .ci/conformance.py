@@ -56,13 +56,16 @@ def scenarios(suite, server, names=(), more=None):
     results = run_scenarios(suite, command, list(names))
     listed = {name: reason for name, reason in listed.items() if not names or name in results}
     failed = {n: "\n".join(r.get("failed") or []) for n, r in results.items() if r.get("failed")}
-    # The scenarios watch clocks; on a busy machine one may miss its moment. A failure counts when it repeats.
-    again = [n for n in failed if n not in listed]
-    if again:
+    # The scenarios watch clocks, and some let two clients race (h05 expects their callbacks in the order in which they
+    # were started): on a busy machine one may miss its moment. A failure counts when it repeats twice.
+    for attempt in "second", "third":
+        again = [n for n in failed if n not in listed]
+        if not again:
+            break
         repeated = run_scenarios(suite, command, again, jobs=1)
         for name in again:
             if not repeated[name].get("failed"):
-                print("passed at the second try: %s" % name)
+                print("passed at the %s try: %s" % (attempt, name))
                 del failed[name]
     return len(results), failed, listed
 
