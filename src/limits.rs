@@ -226,6 +226,9 @@ pub const CONF_POLL: Duration = Duration::from_secs(5);
 /// most.
 pub const CONF_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// How long statistics and status wait for the files to be read: a file system may hang.
+pub const CONF_LOOK_WAIT: Duration = Duration::from_secs(1);
+
 /// Host names whose addresses are kept. Callback servers name hosts as they like.
 pub const DNS_NAMES: usize = 4096;
 

@@ -194,6 +194,7 @@ fn page(status: &Status) -> String {
         OnDisk::Same => "holds what is in force",
         OnDisk::Newer => "holds something else, which is not in force",
         OnDisk::Rejected => "holds what was refused",
+        OnDisk::Unknown => "could not be read in time",
     };
     line("on disk", on_disk.into());
     if let Some(seconds) = conf.confirm_seconds_left {

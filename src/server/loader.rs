@@ -37,13 +37,22 @@ impl Loader {
 
     /// Does `work` there and waits for what comes of it. `None` if it panics.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        self.begin(work).await.ok()
+    }
+
+    /// Has `work` done there. What comes of it is sent; nothing if it panics.
+    pub fn begin<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> oneshot::Receiver<T> {
         let (done, outcome) = oneshot::channel();
         let work = move || {
             // Who asked may have left.
             let _ = done.send(work());
         };
-        self.0.send(Box::new(work)).ok()?;
-        outcome.await.ok()
+        // Without the thread the sending end goes with the work.
+        let _ = self.0.send(Box::new(work));
+        outcome
     }
 }
 

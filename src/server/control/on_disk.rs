@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
+use tokio::time::timeout;
 
 use super::protocol::OnDisk;
 use crate::config::LoadOptions;
@@ -16,14 +17,22 @@ use crate::server::loader::Loader;
 pub struct ConfFiles {
     load: LoadOptions,
     loader: Loader,
-    seen: Mutex<Option<Seen>>,
+    glances: Mutex<Glances>,
+}
+
+/// What those have found who may be many.
+#[derive(Default)]
+struct Glances {
+    last: Option<Seen>,
+    /// A look under way, and the generation that was in force when it began.
+    running: Option<(u64, oneshot::Receiver<Fingerprint>)>,
 }
 
 /// What was found at the last look.
 #[derive(Clone, Copy)]
 struct Seen {
     at: Instant,
-    /// In force at that moment.
+    /// In force when the look began.
     generation: u64,
     found: Option<Fingerprint>,
 }
@@ -31,7 +40,7 @@ struct Seen {
 impl ConfFiles {
     /// Those that `load` names.
     pub fn new(load: LoadOptions, loader: Loader) -> ConfFiles {
-        ConfFiles { load, loader, seen: Mutex::default() }
+        ConfFiles { load, loader, glances: Mutex::default() }
     }
 
     /// What they are named.
@@ -39,24 +48,35 @@ impl ConfFiles {
         &self.load
     }
 
-    /// Reads them. `None` if that has failed.
+    /// Reads them. `None` if that has failed, or takes longer than [`limits::CONF_LOOK_WAIT`].
     pub async fn look(&self) -> Option<Fingerprint> {
-        let load = self.load.clone();
-        self.loader.run(move || Fingerprint::of(&read(&load).0.sources)).await
+        timeout(limits::CONF_LOOK_WAIT, self.begin()).await.ok()?.ok()
     }
 
     /// As [`ConfFiles::look`], for callers that anybody may make ask: while `generation` is in force the files are read once
-    /// per [`limits::CONF_LOOK_INTERVAL`] at most, however many ask.
+    /// per [`limits::CONF_LOOK_INTERVAL`] at most, however many ask, and never twice at a time.
     pub async fn glance(&self, generation: u64) -> Option<Fingerprint> {
-        let mut seen = self.seen.lock().await;
+        let mut glances = self.glances.lock().await;
         let recent =
             |seen: &Seen| seen.generation == generation && seen.at.elapsed() < limits::CONF_LOOK_INTERVAL;
-        if let Some(seen) = (*seen).filter(recent) {
+        if let Some(seen) = glances.last.filter(recent) {
             return seen.found;
         }
-        let found = self.look().await;
-        *seen = Some(Seen { at: Instant::now(), generation, found });
+        // It stays there while it is waited for: who asked may go away meanwhile.
+        let (began, look) = glances.running.get_or_insert_with(|| (generation, self.begin()));
+        let (began, found) = (*began, timeout(limits::CONF_LOOK_WAIT, look).await);
+        let generation = if found.is_ok() { began } else { generation };
+        if found.is_ok() {
+            glances.running = None;
+        }
+        let found = found.ok().and_then(Result::ok);
+        glances.last = Some(Seen { at: Instant::now(), generation, found });
         found
+    }
+
+    fn begin(&self) -> oneshot::Receiver<Fingerprint> {
+        let load = self.load.clone();
+        self.loader.begin(move || Fingerprint::of(&read(&load).0.sources))
     }
 }
 
@@ -68,6 +88,42 @@ pub fn verdict(history: &History, found: Option<Fingerprint>) -> OnDisk {
         Some(found) if history.refusal().is_some_and(|refusal| refusal.fingerprint == Some(found)) => {
             OnDisk::Rejected
         }
-        _ => OnDisk::Newer,
+        Some(_) => OnDisk::Newer,
+        None => OnDisk::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn files_that_cannot_be_read_in_time_are_unknown_and_read_once_however_many_ask() {
+        let loader = Loader::start().unwrap();
+        let (release, hung) = mpsc::channel::<()>();
+        // As a file system that hangs: whatever is read now waits.
+        let hanging = loader.begin(move || hung.recv().is_err());
+        let files = ConfFiles::new(LoadOptions::choose(None, None, Vec::new(), None), loader);
+        let asked = Instant::now();
+        for _ in 0..100 {
+            assert_eq!(files.glance(1).await, None);
+        }
+        assert!(asked.elapsed() < limits::CONF_LOOK_INTERVAL, "each of them waited");
+        // One for each of the two generations would have been begun if the first were forgotten.
+        let first = files.glances.lock().await.running.as_ref().map(|(began, _)| *began);
+        assert_eq!((files.glance(2).await, first), (None, Some(1)));
+        assert_eq!(files.glances.lock().await.running.as_ref().map(|(began, _)| *began), Some(1));
+        drop(release);
+        assert_eq!(hanging.await, Ok(true));
+        assert!(files.look().await.is_some());
+        // What was begun under the first says nothing of the second, and is asked for anew.
+        for _ in 0..2 {
+            files.glances.lock().await.last = None;
+            assert!(files.glance(2).await.is_some());
+            assert!(files.glances.lock().await.running.is_none());
+        }
+        assert_eq!(files.glances.lock().await.last.map(|seen| seen.generation), Some(2));
     }
 }

@@ -176,6 +176,8 @@ pub enum OnDisk {
     Newer,
     /// They hold what was refused.
     Rejected,
+    /// They could not be read in time.
+    Unknown,
 }
 
 impl OnDisk {
@@ -185,6 +187,7 @@ impl OnDisk {
             OnDisk::Same => "same",
             OnDisk::Newer => "newer",
             OnDisk::Rejected => "rejected",
+            OnDisk::Unknown => "unknown",
         }
     }
 }
