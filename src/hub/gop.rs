@@ -32,10 +32,18 @@ pub struct Ring {
     settings: CacheSettings,
     base: u64,
     packets: VecDeque<Arc<Packet>>,
-    /// Numbers of the key frames held, oldest first.
-    keys: VecDeque<u64>,
+    /// The key frames held, oldest first.
+    keys: VecDeque<KeyFrame>,
     bytes: usize,
     has_video: bool,
+}
+
+/// What is asked of a key frame for each packet that comes: without a look at the packet itself, which has left the
+/// processor's cache long ago.
+#[derive(Clone, Copy, Debug)]
+struct KeyFrame {
+    seq: u64,
+    timestamp: u32,
 }
 
 impl Ring {
@@ -62,7 +70,7 @@ impl Ring {
     pub fn push(&mut self, packet: Arc<Packet>) {
         match packet.class() {
             Class::Key => {
-                self.keys.push_back(self.end());
+                self.keys.push_back(KeyFrame { seq: self.end(), timestamp: packet.timestamp() });
                 self.has_video = true;
             }
             Class::Inter => self.has_video = true,
@@ -97,9 +105,9 @@ impl Ring {
             return self.first_within(start.cache_time).unwrap_or(self.end());
         }
         let chosen = if start.low_latency {
-            self.keys.back().copied()
+            self.keys.back().map(|key| key.seq)
         } else if start.send_all {
-            self.keys.front().copied()
+            self.keys.front().map(|key| key.seq)
         } else {
             self.key_covering(start.cache_time)
         };
@@ -138,11 +146,8 @@ impl Ring {
     /// The newest key frame that is at least `time` old, else the oldest.
     fn key_covering(&self, time: u32) -> Option<u64> {
         let newest = self.packets.back()?.timestamp();
-        let old_enough = |seq: &&u64| {
-            let key = &self.packets[(**seq - self.base) as usize];
-            newest.saturating_sub(key.timestamp()) >= time
-        };
-        self.keys.iter().rev().find(old_enough).or(self.keys.front()).copied()
+        let old_enough = |key: &&KeyFrame| newest.saturating_sub(key.timestamp) >= time;
+        self.keys.iter().rev().find(old_enough).or(self.keys.front()).map(|key| key.seq)
     }
 
     /// The oldest packet not older than `time`.
@@ -158,7 +163,7 @@ impl Ring {
             self.bytes -= packet.payload().len();
             self.base += 1;
         }
-        while self.keys.front().is_some_and(|&k| k < self.base) {
+        while self.keys.front().is_some_and(|key| key.seq < self.base) {
             self.keys.pop_front();
         }
     }

@@ -131,7 +131,7 @@ impl Packet {
     pub fn shared(&self, container: Container) -> &Bytes {
         match container {
             Container::Rtmp => self.rtmp.get_or_init(|| {
-                let mut out = BytesMut::with_capacity(self.rtmp_capacity());
+                let mut out = BytesMut::new();
                 chunk::write_delta(
                     &mut out,
                     csid(self.kind),
@@ -148,12 +148,9 @@ impl Packet {
                 out.freeze()
             }),
             Container::FlvChunked => self.flv_chunked.get_or_init(|| {
-                let tag = self.payload.len() + FLV_HEAD + 4;
-                let mut out = BytesMut::with_capacity(tag + 16);
-                out.put_slice(format!("{tag:x}\r\n").as_bytes());
-                flv::write_tag(&mut out, self.kind, self.timestamp, &self.payload);
-                out.put_slice(b"\r\n");
-                out.freeze()
+                in_http_chunk(self.payload.len() + FLV_HEAD + 4, |out| {
+                    flv::write_tag(out, self.kind, self.timestamp, &self.payload);
+                })
             }),
             Container::Raw => &self.payload,
             Container::RawChunked => self.raw_chunked.get_or_init(|| http_chunk(&self.payload)),
@@ -189,7 +186,7 @@ impl Packet {
             // An extended timestamp stands in every chunk, so nothing of the message can be shared. It
             // happens once per start or skip and kind, never in the steady state.
             Container::Rtmp => {
-                let mut out = BytesMut::with_capacity(self.rtmp_capacity() + 16);
+                let mut out = BytesMut::new();
                 chunk::write_absolute(
                     &mut out,
                     csid(self.kind),
@@ -215,7 +212,7 @@ impl Packet {
     /// Metadata as a publisher sends it: an RTMP message with `@setDataFrame` in front.
     pub fn set_data_frame(&self, timestamp: u32, stream_id: u32) -> Bytes {
         let payload = [SET_DATA_FRAME, &self.payload[..]].concat();
-        let mut out = BytesMut::with_capacity(payload.len() + 32);
+        let mut out = BytesMut::new();
         chunk::write_absolute(
             &mut out,
             csid(self.kind),
@@ -232,17 +229,19 @@ impl Packet {
     fn flv_body_len(&self, container: Container) -> usize {
         self.payload.len() + 4 + if container == Container::FlvChunked { 2 } else { 0 }
     }
-
-    fn rtmp_capacity(&self) -> usize {
-        self.payload.len() + RTMP_HEAD + self.payload.len() / self.chunk_size.max(1) + 1
-    }
 }
 
 /// Bytes as one chunk of an HTTP/1.1 body (RFC 9112 §7.1).
 pub fn http_chunk(bytes: &[u8]) -> Bytes {
-    let mut out = BytesMut::with_capacity(bytes.len() + 20);
-    out.put_slice(format!("{:x}\r\n", bytes.len()).as_bytes());
-    out.put_slice(bytes);
+    in_http_chunk(bytes.len(), |out| out.put_slice(bytes))
+}
+
+/// An HTTP/1.1 chunk around the `length` bytes that `fill` appends.
+fn in_http_chunk(length: usize, fill: impl FnOnce(&mut BytesMut)) -> Bytes {
+    let head = format!("{length:x}\r\n");
+    let mut out = BytesMut::with_capacity(head.len() + length + 2);
+    out.put_slice(head.as_bytes());
+    fill(&mut out);
     out.put_slice(b"\r\n");
     out.freeze()
 }

@@ -5,7 +5,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::{EXTENDED, MAX_HEADER};
+use super::EXTENDED;
 use crate::limits::MESSAGE_LENGTH;
 
 /// Appends a message with a complete header (type 0) and an absolute timestamp in milliseconds.
@@ -79,6 +79,19 @@ impl Header {
     fn extended(&self) -> Option<u32> {
         (self.time >= EXTENDED).then_some(self.time)
     }
+
+    /// Bytes of a message of `length` bytes with all its headers.
+    fn message_len(&self, length: usize, chunk_size: usize) -> usize {
+        let basic = match self.csid {
+            ..64 => 1,
+            64..320 => 2,
+            320.. => 3,
+        };
+        let extended = if self.extended().is_some() { 4 } else { 0 };
+        let message_header = if self.stream_id.is_some() { 11 } else { 7 };
+        let continuations = length.saturating_sub(1) / chunk_size;
+        message_header + length + (1 + continuations) * (basic + extended)
+    }
 }
 
 fn write_header(out: &mut BytesMut, header: &Header, length: usize) {
@@ -98,8 +111,7 @@ fn write(out: &mut BytesMut, header: &Header, payload: &[u8], chunk_size: usize)
     assert!(chunk_size > 0, "a chunk holds at least one byte");
     let extended = header.extended();
 
-    let continuations = payload.len().saturating_sub(1) / chunk_size;
-    out.reserve(MAX_HEADER + payload.len() + continuations * (3 + 4));
+    out.reserve(header.message_len(payload.len(), chunk_size));
 
     write_header(out, header, payload.len());
     let mut chunks = payload.chunks(chunk_size);
@@ -164,6 +176,22 @@ mod tests {
         );
         assert_eq!(absolute(4, 0xFF_FFFE, b"abcd", 3).len(), 12 + 3 + 1 + 1);
         assert_eq!(absolute(4, 0xFF_FFFF, b"abcd", 3).len(), 12 + 4 + 3 + 1 + 4 + 1);
+    }
+
+    #[test]
+    fn room_is_made_for_the_message_and_no_more() {
+        for csid in [3, 63, 64, 319, 320, 65_599] {
+            for timestamp in [0, 0xFF_FFFE, 0xFF_FFFF, u32::MAX] {
+                for length in [0, 1, 127, 128, 129, 256, 1000] {
+                    let header = Header { format: 0, csid, time: timestamp, type_id: 9, stream_id: Some(1) };
+                    let written = absolute(csid, timestamp, &vec![7; length], 128).len();
+                    assert_eq!(header.message_len(length, 128), written, "{csid} {timestamp} {length}");
+                }
+            }
+        }
+        let mut out = BytesMut::new();
+        write_delta(&mut out, 6, 23, 8, &[7; 300], 4096);
+        assert_eq!(out.len(), out.capacity());
     }
 
     #[test]
