@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -42,7 +41,6 @@ pub struct Ingest {
     waiting: bool,
     /// The newest headers while waiting: whoever takes over has to begin with them.
     headers: Vec<Incoming>,
-    last_media: Option<Instant>,
     /// What runs while this publisher has the stream.
     beside: Option<Beside>,
     /// Dropped after the publisher has left the stream.
@@ -66,9 +64,11 @@ impl Beside {
     }
 }
 
-/// Which codec headers a batch has brought.
+/// What a batch has brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Brought {
+    /// Audio or video came.
+    pub media: bool,
     /// Times an audio header came.
     pub audio_headers: usize,
     /// Times a video header came.
@@ -123,7 +123,6 @@ impl Ingest {
             batch: Vec::new(),
             waiting,
             headers: Vec::new(),
-            last_media: None,
             beside,
             outputs,
         })
@@ -149,10 +148,8 @@ impl Ingest {
         if self.batch.is_empty() {
             return brought;
         }
-        if self.batch.iter().any(|m| m.kind != MediaKind::Data) {
-            self.last_media = Some(Instant::now());
-        }
         for message in &self.batch {
+            brought.media |= message.kind != MediaKind::Data;
             match message.class {
                 Class::AudioHeader => brought.audio_headers += 1,
                 Class::VideoHeader => brought.video_headers += 1,
@@ -167,11 +164,6 @@ impl Ingest {
         }
         self.stream.push(self.session.id, self.headers.drain(..).chain(self.batch.drain(..)));
         brought
-    }
-
-    /// When audio or video last came.
-    pub fn last_media(&self) -> Option<Instant> {
-        self.last_media
     }
 
     /// The session.

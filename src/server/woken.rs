@@ -53,8 +53,9 @@ impl<F: Future> Future for WhenWoken<F> {
             this.task = Some(cx.waker().clone());
             *this.bell.task.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = this.task.clone();
         }
-        // A ring from here on wakes the task of this poll.
-        if !this.bell.rung.swap(false, Ordering::AcqRel) {
+        // A ring from here on wakes the task of this poll. Nearly always there was none, and looking is cheaper than
+        // taking.
+        if !this.bell.rung.load(Ordering::Acquire) || !this.bell.rung.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
         }
         this.future.as_mut().poll(&mut Context::from_waker(&this.waker))

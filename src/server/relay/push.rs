@@ -80,7 +80,7 @@ impl Pushes {
 
     /// Codec headers have come: asks the `on_meta` callbacks where they count, each by its own line.
     pub fn headers(&mut self, brought: Brought) {
-        if brought == Brought::default() {
+        if brought.audio_headers + brought.video_headers == 0 {
             return;
         }
         let application = self.push.view.current();

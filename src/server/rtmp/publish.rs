@@ -20,6 +20,8 @@ pub struct Publishing {
     ingest: Ingest,
     pushes: Pushes,
     idle: Option<Duration>,
+    /// When audio or video last came; kept with `idle` only.
+    last_media: Option<Instant>,
     _entered: Box<Entered>,
 }
 
@@ -38,7 +40,7 @@ impl Publishing {
         let idle = view.held().live.drop_idle_publisher.nonzero();
         event::publishing(&session);
         let pushes = Pushes::start(context, view, &session, entered.stream());
-        Ok(Publishing { stream_id, ingest, pushes, idle, _entered: entered })
+        Ok(Publishing { stream_id, ingest, pushes, idle, last_media: None, _entered: entered })
     }
 
     /// Takes one media message; [`Publishing::push`] sends it on.
@@ -49,12 +51,15 @@ impl Publishing {
     /// Sends on what has come since the last call. `bytes_received` is the connection's count.
     pub fn push(&mut self, bytes_received: u64) {
         let brought = self.ingest.push(bytes_received);
+        if brought.media && self.idle.is_some() {
+            self.last_media = Some(Instant::now());
+        }
         self.pushes.headers(brought);
     }
 
     /// When a publisher that sends nothing is closed.
     pub fn idle_due(&self) -> Option<Instant> {
-        self.ingest.last_media()?.checked_add(self.idle?)
+        self.last_media?.checked_add(self.idle?)
     }
 
     /// Message stream id.

@@ -157,13 +157,9 @@ impl Connection {
                 self.leaving = true;
                 return;
             }
-            // What came just before the end is part of the stream.
+            // What came in the same turn belongs to the stream still.
             Part::Publishing(publishing) => publishing.push(self.core.bytes_received()),
             _ => {}
-        }
-        if let Part::Publishing(publishing) = &mut self.part {
-            // What came in the same turn belongs to the stream still.
-            publishing.push(self.core.bytes_received());
         }
         if let Some(session) = self.session() {
             mark(&session.moments.close_stream);
