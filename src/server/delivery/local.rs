@@ -29,16 +29,19 @@ pub(super) struct LocalStream {
     generation: u64,
     send_delay: SendDelay,
     backlog: Backlog,
-    /// Players in the order of service: those served at once, then a group per phase.
-    groups: [Group; GROUPS],
+    /// In the order of service: whoever is served at once, then a group per phase. Most streams have few players; a group
+    /// without any is dropped before the next batch.
+    groups: Vec<Group>,
     has_video: bool,
     /// Scratch for fetching.
     fetched: Vec<Arc<Packet>>,
 }
 
 /// Players that are served together.
-#[derive(Default)]
 pub(super) struct Group {
+    /// Their phase; without one they are served as soon as something comes: players that have not begun, relays and
+    /// whoever is to leave.
+    phase: Option<usize>,
     players: Vec<Player>,
     /// Steady players have been sent everything below this number.
     sent: u64,
@@ -52,9 +55,6 @@ pub(super) struct Group {
     blocked: usize,
 }
 
-/// Players that have not begun, relays and whoever is to leave: served as soon as something comes.
-const PROMPT: usize = 0;
-const GROUPS: usize = 1 + PHASES;
 /// Players that a group keeps room for.
 const SPARE_PLAYERS: usize = 16;
 
@@ -100,6 +100,18 @@ pub(super) struct Round {
 }
 
 impl Group {
+    fn new(phase: Option<usize>, sent: u64) -> Self {
+        Group {
+            phase,
+            players: Vec::new(),
+            sent,
+            keep: sent,
+            waiting: Waiting::default(),
+            schedule: Schedule::default(),
+            blocked: 0,
+        }
+    }
+
     /// Returns the player's place.
     fn push(&mut self, player: Player) -> usize {
         let next = player.cursor.next();
@@ -119,7 +131,7 @@ impl LocalStream {
             generation: 0,
             send_delay: SendDelay::Fixed(Duration::ZERO),
             backlog: Backlog::starting_at(base),
-            groups: Default::default(),
+            groups: Vec::new(),
             has_video: false,
             fetched: Vec::new(),
         }
@@ -133,7 +145,8 @@ impl LocalStream {
         self.backlog.prepend(joined.older.iter().cloned());
         self.view = view;
         self.generation = 0;
-        self.groups[PROMPT].push(Player {
+        let prompt = self.prompt();
+        prompt.push(Player {
             session,
             socket,
             cursor: Cursor::join(settings, &joined, lead),
@@ -144,7 +157,23 @@ impl LocalStream {
             leaving: None,
             ahead: None,
         });
-        self.groups[PROMPT].schedule.hurry(now);
+        prompt.schedule.hurry(now);
+    }
+
+    /// The group that is served as soon as something comes. Not to be called in a round: it may move the others.
+    fn prompt(&mut self) -> &mut Group {
+        if self.groups.first().is_none_or(|group| group.phase.is_some()) {
+            self.groups.insert(0, Group::new(None, self.backlog.end()));
+        }
+        &mut self.groups[0]
+    }
+
+    /// The place of a phase's group.
+    fn of_phase(&mut self, phase: usize) -> usize {
+        self.groups.iter().position(|group| group.phase == Some(phase)).unwrap_or_else(|| {
+            self.groups.push(Group::new(Some(phase), self.backlog.end()));
+            self.groups.len() - 1
+        })
     }
 
     /// Queues bytes of the session itself behind what has come, and sends both.
@@ -168,8 +197,8 @@ impl LocalStream {
         if flush && player.leaving.is_none() {
             player.leaving = Some(now + limits::LEAVE_GRACE);
             player.cursor.uncork();
-            let last = self.groups[PROMPT].push(player);
-            self.serve_player(PROMPT, last, now, totals);
+            let last = self.prompt().push(player);
+            self.serve_player(0, last, now, totals);
             return;
         }
         player.link.let_go(player.cursor.into_pending());
@@ -184,17 +213,17 @@ impl LocalStream {
         auto: Duration,
         now: Instant,
     ) -> impl Iterator<Item = Instant> {
+        // Who has left may still be counted as blocked, until the next retry.
+        self.groups.retain(|group| !group.players.is_empty() || group.blocked > 0);
         let arrived = self.fetch(worker);
         let delay = self.delay(auto);
-        let mut dues = [None; GROUPS];
-        for (number, group) in self.groups.iter_mut().enumerate() {
-            if group.players.is_empty() || group.waiting.is_empty() {
-                continue;
-            }
-            if number == PROMPT || delay.is_zero() || group.waiting.is_due() {
-                group.schedule.hurry(now);
-            } else {
-                dues[number] = group.schedule.wait(grid, number - 1, delay, now, arrived);
+        let mut dues = [None; PHASES];
+        for group in self.groups.iter_mut().filter(|group| !group.waiting.is_empty()) {
+            match group.phase {
+                Some(phase) if !delay.is_zero() && !group.waiting.is_due() => {
+                    dues[phase] = group.schedule.wait(grid, phase, delay, now, arrived);
+                }
+                _ => group.schedule.hurry(now),
             }
         }
         dues.into_iter().flatten()
@@ -208,13 +237,9 @@ impl LocalStream {
 
     /// The groups with players whose socket was full.
     pub(super) fn retries(&self, now: Instant) -> impl Iterator<Item = Round> + use<> {
-        let blocked: [bool; GROUPS] = std::array::from_fn(|group| self.groups[group].blocked > 0);
-        (0..GROUPS).filter(move |group| blocked[*group]).map(move |group| Round {
-            group,
-            turn: Turn::Retry,
-            now,
-            index: 0,
-        })
+        let blocked: Vec<bool> = self.groups.iter().map(|group| group.blocked > 0).collect();
+        let places = blocked.into_iter().enumerate().filter(|(_, blocked)| *blocked);
+        places.map(move |(group, _)| Round { group, turn: Turn::Retry, now, index: 0 })
     }
 
     /// Serves some players of a group. Returns what is left of the round.
@@ -229,15 +254,17 @@ impl LocalStream {
         let group = &mut self.groups[number];
         let first = group.sent.max(self.backlog.base());
         let kinds = kinds_of(self.backlog.from(first));
-        let limit = if turn == Turn::Batch || number == PROMPT { end } else { group.sent };
+        let limit = if turn == Turn::Batch || group.phase.is_none() { end } else { group.sent };
         if index == 0 {
             group.keep = end;
             totals.blocked -= std::mem::take(&mut group.blocked);
         }
         let mut batches: Vec<Shared> = Vec::new();
         let alike = self.groups[number].players.len() - index;
-        // A batch of its own for one player is not worth the trouble.
-        let shares = turn == Turn::Batch && first < end && self.groups[number].players.len() > 1;
+        // A batch of its own for one player is not worth the trouble; a single packet needs none.
+        let batch = turn == Turn::Batch && first < end;
+        let shares = batch && self.groups[number].players.len() > 1;
+        let single = batch && !shares && first + 1 == end;
         if let Some(ring) = ring.filter(|_| shares) {
             let players = &mut self.groups[number].players[index..];
             let most = alike.min(limits::PLAYERS_PER_TURN.saturating_sub(totals.served));
@@ -251,6 +278,11 @@ impl LocalStream {
             } else if shares && player.cursor.is_steady(first, kinds) {
                 let container = player.cursor.settings().container;
                 player.write_shared(Shared::find(&mut batches, container, &self.backlog, first, alike))
+            } else if single
+                && player.cursor.is_steady(first, kinds)
+                && let Some(packet) = self.backlog.get(first)
+            {
+                player.write_packet(packet, end)
             } else if turn == Turn::Batch || player.blocked_since.is_some() {
                 player.catch_up(&self.backlog, limit, &self.stream)
             } else {
@@ -380,7 +412,7 @@ impl LocalStream {
         };
         let relay = player.cursor.settings().publishes;
         let begun = progress == Progress::CaughtUp && player.cursor.has_begun(self.has_video);
-        if number == PROMPT && begun && !relay && player.leaving.is_none() {
+        if group.phase.is_none() && begun && !relay && player.leaving.is_none() {
             let player = group.players.swap_remove(index);
             self.admit(player, totals);
             return false;
@@ -394,8 +426,9 @@ impl LocalStream {
 
     /// Gives a player that has begun its phase.
     fn admit(&mut self, player: Player, totals: &mut Totals) {
-        let group = &mut self.groups[1 + totals.phased % PHASES];
+        let place = self.of_phase(totals.phased % PHASES);
         totals.phased += 1;
+        let group = &mut self.groups[place];
         if group.players.is_empty() {
             (group.sent, group.waiting) = (self.backlog.end(), Waiting::default());
             group.schedule.served();

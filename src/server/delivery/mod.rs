@@ -21,11 +21,12 @@ mod player;
 mod uring;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rustc_hash::FxHashMap;
 use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::sync::mpsc;
 
@@ -91,7 +92,7 @@ impl Delivery {
             worker,
             inbox,
             wake,
-            streams: HashMap::new(),
+            streams: FxHashMap::default(),
             tick: now,
             grid: Grid::new(now),
             due: BinaryHeap::new(),
@@ -145,7 +146,7 @@ pub struct DeliveryLoop {
     worker: usize,
     inbox: mpsc::UnboundedReceiver<Command>,
     wake: Arc<Waker>,
-    streams: HashMap<u64, LocalStream>,
+    streams: FxHashMap<u64, LocalStream>,
     /// When blocked players are tried next.
     tick: Instant,
     /// Moments of `send_delay`.

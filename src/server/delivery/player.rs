@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::link::{Gone, Link};
 use crate::hub::backlog::Backlog;
 use crate::hub::cursor::{Cursor, Progress};
-use crate::hub::packet::Container;
+use crate::hub::packet::{Container, Packet};
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::server::event;
@@ -109,11 +109,22 @@ impl Player {
         Ok(self.took(batch, written))
     }
 
+    /// Sends a steady player `packet`, after which number `end` comes.
+    pub(super) fn write_packet(&mut self, packet: &Packet, end: u64) -> Result<Progress, Gone> {
+        let bytes = packet.shared(self.cursor.settings().container);
+        let written = took(self.socket.try_write(bytes))?;
+        Ok(self.advance(std::slice::from_ref(bytes), written, bytes.len(), end))
+    }
+
     /// A steady player was sent so much of a shared batch.
     pub(super) fn took(&mut self, batch: &Shared, written: usize) -> Progress {
+        self.advance(&batch.slices, written, batch.len, batch.end)
+    }
+
+    fn advance(&mut self, slices: &[Bytes], written: usize, len: usize, end: u64) -> Progress {
         self.bytes_sent += written as u64;
-        self.cursor.advance_steady(&batch.slices, written, batch.end);
-        if written == batch.len { Progress::CaughtUp } else { Progress::Blocked }
+        self.cursor.advance_steady(slices, written, end);
+        if written == len { Progress::CaughtUp } else { Progress::Blocked }
     }
 
     /// Sends any other player what it is due below `limit`, after moving it forward if it is too far behind.
