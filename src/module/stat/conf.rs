@@ -26,8 +26,8 @@ directives! {
         /// Answers with statistics as XML. In http and server it sets the parts for locations that have the
         /// handler.
         /// Attributes of the root tell the configuration in force (`generation`, `conf_hash`,
-        /// `conf_since`), whether the files hold it (`conf_on_disk`: same, newer, rejected, or unknown if they could not be read in time) and when one was refused since
-        /// (`conf_refused`).
+        /// `conf_since`), whether the files hold it (`conf_on_disk`: same, newer, rejected, or unknown if they could not
+        /// be read in time) and when one was refused since (`conf_refused`).
         "rtmp_stat" => rtmp_stat: Summed<StatParts>, in HTTP_ALL;
         /// Names a stylesheet in the XML.
         "rtmp_stat_stylesheet" => stylesheet: Text = "", in HTTP_ALL;

@@ -64,12 +64,14 @@ impl ConfFiles {
         }
         // It stays there while it is waited for: who asked may go away meanwhile.
         let (began, look) = glances.running.get_or_insert_with(|| (generation, self.begin()));
-        let (began, found) = (*began, timeout(limits::CONF_LOOK_WAIT, look).await);
-        let generation = if found.is_ok() { began } else { generation };
-        if found.is_ok() {
-            glances.running = None;
-        }
-        let found = found.ok().and_then(Result::ok);
+        let began = *began;
+        let (generation, found) = match timeout(limits::CONF_LOOK_WAIT, look).await {
+            Ok(found) => {
+                glances.running = None;
+                (began, found.ok())
+            }
+            Err(_) => (generation, None),
+        };
         glances.last = Some(Seen { at: Instant::now(), generation, found });
         found
     }
