@@ -80,6 +80,16 @@ pub const READS_PER_TURN: usize = 4;
 /// what a packet may wait there. A timer of the kernel is hardly finer.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
+/// Longest time for which the socket of a publisher is left alone whose players all wait for a moment of `send_delay`.
+pub const READ_REST: Duration = Duration::from_millis(50);
+
+/// Moments of `send_delay` closer than this are no reason to leave a publisher's socket alone: seldom would two messages
+/// be read together.
+pub const LEAST_READ_REST: Duration = Duration::from_millis(10);
+
+/// Bytes that end such a rest. Half of what a publisher may send before the first of it is read.
+pub const READ_REST_BYTES: usize = 32 * 1024;
+
 /// Slices in one vectored write. Above some dozens nothing is gained; the system's bound is 1,024.
 pub const WRITE_SLICES: usize = 64;
 

@@ -37,7 +37,7 @@ pub struct Schedule {
     moment: Option<Instant>,
 }
 
-/// The moments at which one worker sends to waiting players.
+/// The moments at which workers send to waiting players.
 #[derive(Clone, Copy, Debug)]
 pub struct Grid {
     origin: Instant,
@@ -78,6 +78,11 @@ impl Waiting {
     }
 }
 
+/// How far apart the moments of `delay` are, all phases taken together.
+pub fn step(delay: Duration) -> Duration {
+    delay / PHASES as u32
+}
+
 impl Schedule {
     /// Whether it is time.
     pub fn is_due(&self, now: Instant) -> bool {
@@ -110,7 +115,7 @@ impl Schedule {
         now: Instant,
         arrived: bool,
     ) -> Option<Instant> {
-        let step = delay / PHASES as u32;
+        let step = step(delay);
         let known = self.due;
         let due = known.unwrap_or_else(|| {
             let after = self.moment.map_or(now, |moment| moment.max(now));
@@ -131,6 +136,14 @@ impl Grid {
     /// `origin` is any moment that is not later than those asked about.
     pub fn new(origin: Instant) -> Self {
         Grid { origin }
+    }
+
+    /// The next of the moments that are [`step`] apart, at most `limit` away. All of them are among these.
+    pub fn next(&self, mut step: Duration, limit: Duration, now: Instant) -> Instant {
+        while step > limit {
+            step /= 2;
+        }
+        self.due(0, step, now)
     }
 
     /// When a player of `phase` is sent what came at `now`: later than `now`, at most `delay` later. At once without
@@ -230,6 +243,23 @@ mod tests {
                 assert!(dues.iter().all(|due| *due > now && *due <= now + delay));
             }
         }
+    }
+
+    #[test]
+    fn moments_to_read_at_are_those_of_all_phases() {
+        let origin = Instant::now();
+        let grid = Grid::new(origin);
+        let now = origin + 1001 * MS;
+        for (delay, limit, apart) in [(400 * MS, 50 * MS, 50 * MS), (1600 * MS, 150 * MS, 100 * MS)] {
+            let mut moments = vec![grid.next(step(delay), limit, now)];
+            while moments.len() < 32 {
+                moments.push(grid.next(step(delay), limit, moments[moments.len() - 1]));
+            }
+            assert!(moments[0] > now && moments[0] <= now + apart);
+            assert!(moments.windows(2).all(|pair| pair[1] - pair[0] == apart));
+            assert!((0..PHASES).all(|phase| moments.contains(&grid.due(phase, delay, now))), "{delay:?}");
+        }
+        assert_eq!(grid.next(Duration::ZERO, MS, now), now);
     }
 
     /// 68 packets a second, as 25 pictures and 43 pieces of audio make, at `delay`: how often was sent, how often

@@ -1,6 +1,7 @@
 //! A named stream: its publisher, its packets and the delivery workers that fetch them.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -106,6 +107,8 @@ struct Attached {
     wake: Arc<dyn Wake>,
     worker: usize,
     fetched: u64,
+    /// See [`Stream::set_patience`].
+    patience: Duration,
     /// Woken and not yet come to fetch.
     woken: bool,
 }
@@ -245,13 +248,14 @@ impl Stream {
         self.lock().publisher
     }
 
-    /// Adds one batch from the publisher and wakes each worker once.
+    /// Adds one batch from the publisher and wakes each worker once. Returns the patience of the least patient one, zero
+    /// if there is none: what comes next is wanted no sooner than at the next moment of that distance.
     ///
     /// A codec header equal to the one in force is dropped: it would only force players to reset decoders.
-    pub fn push(&self, publisher: u64, batch: impl IntoIterator<Item = Incoming>) {
+    pub fn push(&self, publisher: u64, batch: impl IntoIterator<Item = Incoming>) -> Duration {
         let mut state = self.lock();
         if state.publisher != Some(publisher) {
-            return;
+            return Duration::ZERO;
         }
         let mut flows = false;
         for incoming in batch {
@@ -265,6 +269,7 @@ impl Stream {
         state.ring.prune(fetched);
         let mut wakes: [Option<Arc<dyn Wake>>; 4] = Default::default();
         let mut more = Vec::new();
+        let patience = state.workers.iter().map(|w| w.patience).min().unwrap_or_default();
         for (n, attached) in state.workers.iter_mut().filter(|w| !w.woken).enumerate() {
             attached.woken = true;
             match wakes.get_mut(n) {
@@ -276,14 +281,23 @@ impl Stream {
         for wake in wakes.into_iter().flatten().chain(more) {
             wake.wake(self.id);
         }
+        patience
     }
 
     /// Starts serving a worker. Its first fetch begins at the returned number.
     pub fn attach(&self, worker: usize, wake: Arc<dyn Wake>) -> u64 {
         let mut state = self.lock();
         let end = state.ring.end();
-        state.workers.push(Attached { wake, worker, fetched: end, woken: false });
+        state.workers.push(Attached { wake, worker, fetched: end, patience: Duration::ZERO, woken: false });
         end
+    }
+
+    /// How far apart the moments are at which a worker wants what has come; zero, as after [`Stream::attach`], at once.
+    pub fn set_patience(&self, worker: usize, patience: Duration) {
+        let mut state = self.lock();
+        for attached in state.workers.iter_mut().filter(|w| w.worker == worker) {
+            attached.patience = patience;
+        }
     }
 
     /// Stops serving a worker.

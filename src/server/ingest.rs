@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -43,6 +44,8 @@ pub struct Ingest {
     headers: Vec<Incoming>,
     /// What runs while this publisher has the stream.
     beside: Option<Beside>,
+    /// Of those that the stream goes to; see [`Stream::set_patience`].
+    patience: Duration,
     /// Dropped after the publisher has left the stream.
     outputs: Outputs,
 }
@@ -124,6 +127,7 @@ impl Ingest {
             waiting,
             headers: Vec::new(),
             beside,
+            patience: Duration::ZERO,
             outputs,
         })
     }
@@ -162,8 +166,14 @@ impl Ingest {
         if self.tracks.take_changed() {
             self.stream.set_info(self.tracks.info().clone());
         }
-        self.stream.push(self.session.id, self.headers.drain(..).chain(self.batch.drain(..)));
+        let batch = self.headers.drain(..).chain(self.batch.drain(..));
+        self.patience = self.stream.push(self.session.id, batch);
         brought
+    }
+
+    /// How far apart the moments are at which anybody wants what comes; zero at once.
+    pub fn patience(&self) -> Duration {
+        self.patience
     }
 
     /// The session.

@@ -80,6 +80,7 @@ use crate::conf::{ListenAddr, ListenOptions};
 use crate::config::LoadOptions;
 use crate::config::model::Config;
 use crate::config::store::Store;
+use crate::hub::pace::Grid;
 use crate::limits;
 use crate::module::delivery::conf::BackEnd;
 
@@ -277,9 +278,10 @@ impl Prepared {
 /// stay on one core.
 fn start_workers(count: usize, how: BackEnd) -> Result<Vec<Worker>, StartError> {
     let mut rings = Ring::for_workers(count, how);
+    let grid = Grid::new(Instant::now());
     (0..count)
         .map(|number| {
-            let (delivery, serving) = Delivery::new(number, rings.pop());
+            let (delivery, serving) = Delivery::new(number, rings.pop(), grid);
             let fail = |error: io::Error| StartError(format!("no worker thread ({})", os_text(&error)));
             let runtime = Builder::new_current_thread()
                 .enable_all()

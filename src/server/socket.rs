@@ -5,6 +5,8 @@ use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
+use nix::sys::socket::SetSockOpt;
+use nix::{libc, setsockopt_impl, sockopt_impl};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
@@ -132,6 +134,19 @@ impl Socket {
         }
     }
 
+    /// As [`Socket::try_read`], and asks the system though it has not said that there is anything.
+    pub fn read_unasked(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let Some(socket) = self.plain() else { return self.try_read(buf) };
+        moderation::count_read();
+        Ok(nix::unistd::read(socket, buf)?)
+    }
+
+    /// From how many bytes on the system says that there is something to read. Fails with TLS, which has bytes of its own.
+    pub fn set_low_water(&self, bytes: usize) -> io::Result<()> {
+        let socket = self.plain().ok_or(io::ErrorKind::Unsupported)?;
+        Ok(LowWater.set(&socket, &bytes)?)
+    }
+
     /// Writes what the socket takes.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         match self {
@@ -203,6 +218,15 @@ impl Socket {
         }
     }
 }
+
+sockopt_impl!(
+    /// Bytes from which on a socket is readable.
+    LowWater,
+    SetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_RCVLOWAT,
+    usize
+);
 
 /// Reads once. A buffer that is not filled means that there is no more, so the socket counts as no longer readable: the
 /// system is not asked in vain after each message. The end of the stream stays readable.

@@ -11,7 +11,7 @@ use super::uring::Ring;
 use super::{Join, ahead};
 use crate::hub::backlog::Backlog;
 use crate::hub::cursor::{Cursor, Progress, kinds_of};
-use crate::hub::pace::{Grid, PHASES, Schedule, Waiting};
+use crate::hub::pace::{Grid, PHASES, Schedule, Waiting, step};
 use crate::hub::packet::{Class, Packet};
 use crate::hub::stream::{Stream, Wake};
 use crate::limits;
@@ -28,6 +28,8 @@ pub(super) struct LocalStream {
     /// Of which `send_delay` was read.
     generation: u64,
     send_delay: SendDelay,
+    /// As the stream was told; see [`Stream::set_patience`].
+    patience: Duration,
     backlog: Backlog,
     /// In the order of service: whoever is served at once, then a group per phase. Most streams have few players; a group
     /// without any is dropped before the next batch.
@@ -130,6 +132,7 @@ impl LocalStream {
             view: view.clone(),
             generation: 0,
             send_delay: SendDelay::Fixed(Duration::ZERO),
+            patience: Duration::ZERO,
             backlog: Backlog::starting_at(base),
             groups: Vec::new(),
             has_video: false,
@@ -217,6 +220,7 @@ impl LocalStream {
         self.groups.retain(|group| !group.players.is_empty() || group.blocked > 0);
         let arrived = self.fetch(worker);
         let delay = self.delay(auto);
+        self.tell_patience(worker, delay);
         let mut dues = [None; PHASES];
         for group in self.groups.iter_mut().filter(|group| !group.waiting.is_empty()) {
             match group.phase {
@@ -227,6 +231,16 @@ impl LocalStream {
             }
         }
         dues.into_iter().flatten()
+    }
+
+    /// Tells the stream whether everybody here waits for moments.
+    fn tell_patience(&mut self, worker: usize, delay: Duration) {
+        let hurried = self.groups.iter().any(|group| group.phase.is_none());
+        let patience = if hurried { Duration::ZERO } else { step(delay) };
+        if self.patience != patience {
+            self.patience = patience;
+            self.stream.set_patience(worker, patience);
+        }
     }
 
     /// The next group to be served now.

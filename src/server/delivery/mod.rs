@@ -39,6 +39,7 @@ use super::view::AppView;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::pace::{AutoDelay, Grid, LoadMeter};
 use crate::hub::stream::{Stream, Wake};
+use crate::limits;
 
 /// How often blocked players are tried when no media comes.
 const BLOCKED_TICK: Duration = Duration::from_millis(10);
@@ -77,15 +78,17 @@ enum Command {
 #[derive(Clone)]
 pub struct Delivery {
     commands: mpsc::UnboundedSender<Command>,
+    grid: Grid,
 }
 
 impl Delivery {
     /// A loop for worker `worker`; run the second part on that worker. Without a ring each player is sent its own write.
-    pub fn new(worker: usize, ring: Option<Ring>) -> (Delivery, DeliveryLoop) {
+    /// `grid` is the same for all workers.
+    pub fn new(worker: usize, ring: Option<Ring>, grid: Grid) -> (Delivery, DeliveryLoop) {
         // Unbounded, yet bounded by its users: a stream is dirty at most once per worker, a session joins and
         // leaves once, and control messages answer what a session received.
         let (commands, inbox) = mpsc::unbounded_channel();
-        let delivery = Delivery { commands };
+        let delivery = Delivery { commands, grid };
         let wake = Arc::new(Waker { commands: delivery.commands.clone() });
         let now = Instant::now();
         let serving = DeliveryLoop {
@@ -94,7 +97,7 @@ impl Delivery {
             wake,
             streams: FxHashMap::default(),
             tick: now,
-            grid: Grid::new(now),
+            grid,
             due: BinaryHeap::new(),
             totals: Totals::default(),
             auto: AutoDelay::default(),
@@ -123,6 +126,11 @@ impl Delivery {
     /// [`limits::LEAVE_GRACE`](crate::limits::LEAVE_GRACE).
     pub fn finish(&self, stream: u64, session: u64) {
         self.send(Command::Leave { stream, session, flush: true });
+    }
+
+    /// The next moment at which somebody may want what a stream of that [`patience`](Stream::set_patience) brings.
+    pub fn next_moment(&self, patience: Duration, now: Instant) -> Instant {
+        self.grid.next(patience, limits::READ_REST, now)
     }
 
     fn send(&self, command: Command) {

@@ -40,6 +40,9 @@ use crate::module::rtmp::server_conf::ServerConf;
 use crate::wire::MediaKind;
 use crate::wire::rtmp::server_session::{Connect, Event, RequestId, ServerSession, Settings};
 
+/// Reads what there is.
+type Read = fn(&Socket, &mut [u8]) -> io::Result<usize>;
+
 /// Serves one accepted connection to its end.
 pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, socket: Socket) {
     let id = context.sessions.next_id();
@@ -224,7 +227,7 @@ impl Connection {
                 _ => self.wait().await?,
             };
             match wake {
-                Wake::Readable => self.read_turn().await?,
+                Wake::Readable => self.read_turn(Socket::try_read).await?,
                 Wake::Changed => {}
                 Wake::Timer => self.handle_timer()?,
                 Wake::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
@@ -263,20 +266,20 @@ impl Connection {
         self.core.handle_timeout(now).map_err(End::Protocol)
     }
 
-    /// Reads what is there, a bounded amount at a time.
-    async fn read_turn(&mut self) -> Result<(), End> {
-        if self.read()? {
+    /// Reads with `how` what is there, a bounded amount at a time.
+    async fn read_turn(&mut self, how: Read) -> Result<(), End> {
+        if self.read(how)? {
             // Others of this worker get their turn, also while this peer sends without pause.
             tokio::task::yield_now().await;
         }
         Ok(())
     }
 
-    /// Reads and handles what it says; returns whether there may be more.
-    fn read(&mut self) -> Result<bool, End> {
+    /// Reads with `how` and handles what it says; returns whether there may be more.
+    fn read(&mut self, how: Read) -> Result<bool, End> {
         READ_BUFFER.with_borrow_mut(|buffer| {
             for _ in 0..limits::READS_PER_TURN {
-                match self.socket.try_read(buffer) {
+                match how(&self.socket, buffer) {
                     Ok(0) => return Err(End::Closed),
                     Ok(n) => {
                         let mut input = &buffer[..n];

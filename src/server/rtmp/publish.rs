@@ -62,6 +62,11 @@ impl Publishing {
         self.last_media?.checked_add(self.idle?)
     }
 
+    /// How far apart the moments are at which anybody wants what comes; zero at once.
+    pub fn patience(&self) -> Duration {
+        self.ingest.patience()
+    }
+
     /// Message stream id.
     pub fn stream_id(&self) -> u32 {
         self.stream_id
