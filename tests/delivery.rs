@@ -2,12 +2,14 @@
 
 mod support;
 
+use std::fs;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use support::frame::{self, GOP, Tracks};
 use support::player::numbered;
 use support::wait::until_true;
-use support::{Conf, End, Player, Publisher, Server};
+use support::{Conf, End, Feed, Player, Publisher, Server};
 
 /// The longest `send_delay`. Players are spread over its phases, so without an exception some of them would wait for
 /// most of it.
@@ -152,6 +154,88 @@ fn media_waits_for_the_delay_and_a_reload_ends_that() {
     all_at_once("media without a delay", &players, |player| has_frame(player, last));
     for player in &players {
         player.assert_whole(Tracks::Both, last);
+    }
+}
+
+/// How often the only worker has gone to sleep.
+fn sleeps(server: &Server) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
+    let statuses = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap());
+    let worker = statuses.into_iter().find(|status| status.starts_with("Name:\tworker0\n")).unwrap();
+    let count = worker.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    count.unwrap().trim().parse().unwrap()
+}
+
+/// The worker wakes up less often than frames come.
+#[track_caller]
+fn assert_rests(server: &Server, feed: &Feed, player: &Player) {
+    let (slept, sent) = (sleeps(server), feed.next());
+    player.wait_frame(sent + 400);
+    let (slept, sent) = (sleeps(server) - slept, feed.next() - sent);
+    assert!(slept < sent / 2, "{slept} wake-ups for {sent} frames");
+}
+
+#[test]
+fn a_relay_is_read_when_somebody_wants_what_it_brings() {
+    let origin = Server::start(&Conf::live("cache_time 1s;"));
+    let feed = Publisher::start(origin.rtmp, "s").keep_sending();
+    let pull = format!("cache_time 1s; pull rtmp://127.0.0.1:{};", origin.rtmp);
+    let edge = Server::start(&delayed("400ms", &pull));
+    let player = Player::start(edge.rtmp, "s");
+    player.wait_key();
+    player.wait_frame(feed.next() + 100);
+    assert_rests(&edge, &feed, &player);
+    player.assert_whole(Tracks::Both, feed.stop().next() - 1);
+}
+
+#[test]
+fn a_publisher_is_read_when_somebody_wants_what_it_sends() {
+    let conf = |delay: &str| delayed(delay, "cache_time 1s;");
+    let server = Server::start(&conf("400ms"));
+    let feed = Publisher::start(server.rtmp, "s").keep_sending();
+    let player = Player::start(server.rtmp, "s");
+    player.wait_key();
+    // What follows its first key frame waits, and so does the publisher's socket.
+    player.wait_frame(feed.next() + 100);
+    assert_rests(&server, &feed, &player);
+
+    // Not for somebody who has just come, and no longer without a delay.
+    let late = Player::start(server.rtmp, "s");
+    late.wait_key();
+    server.reload(&conf("0"));
+    player.wait_frame(feed.next() + 10);
+    let mut publisher = feed.stop();
+    let last = publisher.next() - 1;
+    player.assert_whole(Tracks::Both, last);
+    late.assert_whole(Tracks::Both, last);
+    let last = publisher.send(1);
+    all_at_once("a frame by itself", &[player, late], |player| has_frame(player, last));
+}
+
+#[test]
+fn a_publisher_that_is_left_alone_may_send_much_and_end_at_once() {
+    let server = Server::start(&delayed("400ms", "cache_time 1s;"));
+    for round in 0..4 {
+        let mut publisher = Publisher::start(server.rtmp, "s");
+        publisher.send(GOP + 1);
+        let player = Player::start(server.rtmp, "s");
+        player.wait_frame(GOP);
+        // Small messages first, so that the socket is being left alone when the large ones come.
+        for _ in 0..20 {
+            publisher.send(1);
+            thread::sleep(Duration::from_millis(5));
+        }
+        publisher.set_size(60_000);
+        let last = publisher.send(40);
+        let ends = server.log_lines("stopped publishing").len();
+        if round % 2 == 0 {
+            publisher.leave()
+        } else {
+            drop(publisher)
+        }
+        until_true("the end of the stream", || server.log_lines("stopped publishing").len() > ends);
+        player.wait_frame(last);
+        assert_has_all(&player, last);
     }
 }
 

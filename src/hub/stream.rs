@@ -425,6 +425,24 @@ mod tests {
     }
 
     #[test]
+    fn a_publisher_is_told_of_the_least_patient_worker() {
+        let ms = Duration::from_millis;
+        let s = stream();
+        s.start_publish(1, settings(0)).unwrap();
+        let push = || s.push(1, [video(Class::Key, 0)]);
+        assert_eq!(push(), Duration::ZERO);
+        s.attach(0, Arc::new(Counter::default()));
+        s.set_patience(0, ms(50));
+        assert_eq!(push(), ms(50));
+        s.attach(1, Arc::new(Counter::default()));
+        assert_eq!(push(), Duration::ZERO);
+        s.set_patience(1, ms(20));
+        assert_eq!((push(), s.push(2, [])), (ms(20), Duration::ZERO));
+        s.detach(1);
+        assert_eq!(push(), ms(50));
+    }
+
+    #[test]
     fn a_second_publisher_is_refused_until_the_first_leaves() {
         let s = stream();
         assert_eq!(s.start_publish(1, settings(0)), Ok(()));

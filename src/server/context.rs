@@ -26,6 +26,7 @@ use super::session::Sessions;
 use super::tls::Tls;
 use crate::config::history::History;
 use crate::config::store::Store;
+use crate::hub::pace::Grid;
 use crate::hub::registry::Registry;
 
 /// A thread that moves media.
@@ -63,6 +64,8 @@ pub struct Context {
     pub relays: Relays,
     /// Media threads.
     pub workers: Vec<Worker>,
+    /// Moments of `send_delay`.
+    pub grid: Grid,
     /// Streams as MPEG-TS.
     pub feeds: Feeds,
     /// Players of HLS from memory.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -17,6 +17,7 @@ use super::view::AppView;
 use crate::hub::gop::CacheSettings;
 use crate::hub::packet::Class;
 use crate::hub::stream::{Busy, Incoming, PublishSettings, Stream};
+use crate::limits;
 use crate::module::codec::track::Tracks;
 use crate::wire::MediaKind;
 
@@ -171,9 +172,10 @@ impl Ingest {
         brought
     }
 
-    /// How far apart the moments are at which anybody wants what comes; zero at once.
-    pub fn patience(&self) -> Duration {
-        self.patience
+    /// When anybody next wants what comes, unless that is at once.
+    pub fn next_wanted(&self) -> Option<Instant> {
+        let waits = self.patience >= limits::LEAST_READ_REST;
+        waits.then(|| self.context.grid.next(self.patience, limits::READ_REST, Instant::now()))
     }
 
     /// The session.

@@ -33,6 +33,7 @@ pub mod reader;
 pub mod record;
 pub mod relay;
 mod reload;
+pub mod rest;
 pub mod rtmp;
 mod service;
 pub mod session;
@@ -234,7 +235,8 @@ impl Prepared {
             .map_err(|error| StartError(format!("no runtime ({})", os_text(&error))))?;
         let fail = |error: io::Error| StartError(format!("no loader thread ({})", os_text(&error)));
         let loader = Loader::start().map_err(fail)?;
-        let workers = start_workers(workers, back_end)?;
+        let grid = Grid::new(Instant::now());
+        let workers = start_workers(workers, back_end, grid)?;
         control.block_on(async {
             let pending = Pending::default();
             let execs = Execs::new(Handle::current(), store.clone(), pending.clone());
@@ -252,6 +254,7 @@ impl Prepared {
                 stream_events: StreamEvents::default(),
                 relays: Relays::new(seed()),
                 workers,
+                grid,
                 feeds: Default::default(),
                 viewers: Default::default(),
                 places: Arc::default(),
@@ -276,9 +279,8 @@ impl Prepared {
 
 /// One thread per worker, each with a runtime of its own: a player's socket, its session and its delivery loop
 /// stay on one core.
-fn start_workers(count: usize, how: BackEnd) -> Result<Vec<Worker>, StartError> {
+fn start_workers(count: usize, how: BackEnd, grid: Grid) -> Result<Vec<Worker>, StartError> {
     let mut rings = Ring::for_workers(count, how);
-    let grid = Grid::new(Instant::now());
     (0..count)
         .map(|number| {
             let (delivery, serving) = Delivery::new(number, rings.pop(), grid);

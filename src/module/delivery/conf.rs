@@ -44,6 +44,8 @@ directives! {
         /// Collects media for players up to this long, so that it leaves in fewer, larger writes; 0 sends at once.
         /// `auto` waits the longer the busier the worker is, not at all on an idle one, at most `max` (100ms).
         /// A new player's first key frame, codec headers and metadata never wait.
+        /// From 80ms on, while all players of a stream wait, its publisher is read only when some of them are due: eight
+        /// times within the delay, and at least every 50ms.
         "send_delay" => send_delay: SendDelay = "0", in RTMP_ALL;
     }
 }

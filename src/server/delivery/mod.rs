@@ -39,7 +39,6 @@ use super::view::AppView;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::pace::{AutoDelay, Grid, LoadMeter};
 use crate::hub::stream::{Stream, Wake};
-use crate::limits;
 
 /// How often blocked players are tried when no media comes.
 const BLOCKED_TICK: Duration = Duration::from_millis(10);
@@ -78,7 +77,6 @@ enum Command {
 #[derive(Clone)]
 pub struct Delivery {
     commands: mpsc::UnboundedSender<Command>,
-    grid: Grid,
 }
 
 impl Delivery {
@@ -88,7 +86,7 @@ impl Delivery {
         // Unbounded, yet bounded by its users: a stream is dirty at most once per worker, a session joins and
         // leaves once, and control messages answer what a session received.
         let (commands, inbox) = mpsc::unbounded_channel();
-        let delivery = Delivery { commands, grid };
+        let delivery = Delivery { commands };
         let wake = Arc::new(Waker { commands: delivery.commands.clone() });
         let now = Instant::now();
         let serving = DeliveryLoop {
@@ -126,11 +124,6 @@ impl Delivery {
     /// [`limits::LEAVE_GRACE`](crate::limits::LEAVE_GRACE).
     pub fn finish(&self, stream: u64, session: u64) {
         self.send(Command::Leave { stream, session, flush: true });
-    }
-
-    /// The next moment at which somebody may want what a stream of that [`patience`](Stream::set_patience) brings.
-    pub fn next_moment(&self, patience: Duration, now: Instant) -> Instant {
-        self.grid.next(patience, limits::READ_REST, now)
     }
 
     fn send(&self, command: Command) {

@@ -26,6 +26,7 @@ use crate::server::context::Context;
 use crate::server::event;
 use crate::server::ingest::{Ingest, Source};
 use crate::server::notify::{Event, Slot};
+use crate::server::rest::Rest;
 use crate::server::session::{Reason, Role, Session};
 use crate::server::view::AppView;
 use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
@@ -369,6 +370,7 @@ impl Fetch<'_> {
             trail: self.session.identity.trail.clone(),
         };
         let mut upstream = Upstream::start(destination, |name| Purpose::Play { name }, terms).await?;
+        let (mut rest, mut received) = (Rest::new(&upstream.socket), 0);
         loop {
             upstream.flush().await?;
             while let Some(event) = upstream.core.poll_event() {
@@ -379,10 +381,13 @@ impl Fetch<'_> {
                     event => check(event)?,
                 }
             }
+            let before = std::mem::replace(&mut received, upstream.core.bytes_received());
             if let Some(ingest) = &mut self.ingest {
-                ingest.push(upstream.core.bytes_received());
+                ingest.push(received);
+                rest.until(ingest.next_wanted().filter(|_| received != before));
             }
-            upstream.read().await?;
+            let read = rest.ready().await.map_err(End::error)?;
+            upstream.read_with(read)?;
         }
     }
 

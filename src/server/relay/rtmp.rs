@@ -14,6 +14,7 @@ use crate::limits;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::trail::CONNECT_MEMBER;
 use crate::server::context::Context;
+use crate::server::rest::Read;
 use crate::server::socket::Socket;
 use crate::wire::rtmp::ClientSession;
 use crate::wire::rtmp::client_session::{ClientSettings, Event, Purpose};
@@ -101,7 +102,12 @@ impl Upstream {
     /// Waits for input and handles a bounded amount of it.
     pub(super) async fn read(&mut self) -> Result<(), End> {
         self.socket.readable().await.map_err(End::error)?;
-        READ_BUFFER.with_borrow_mut(|buffer| match self.socket.try_read(buffer) {
+        self.read_with(Socket::try_read)
+    }
+
+    /// Handles a bounded amount of input.
+    pub(super) fn read_with(&mut self, read: Read) -> Result<(), End> {
+        READ_BUFFER.with_borrow_mut(|buffer| match read(&self.socket, buffer) {
             Ok(0) => Err(End::Closed),
             Ok(n) => self.core.handle_input(&buffer[..n], Instant::now()).map_err(End::error),
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(()),

@@ -28,6 +28,7 @@ use self::waiting::{Wake, asked_to_close};
 use super::admission::{Entered, Refused};
 use super::context::{Context, Worker};
 use super::event;
+use super::rest::Read;
 use super::session::{Identity, Moments, Reason, Role, Session, Status, mark};
 use super::socket::{Peer, Socket};
 use super::view::AppView;
@@ -39,9 +40,6 @@ use crate::module::rtmp::conf::Conf;
 use crate::module::rtmp::server_conf::ServerConf;
 use crate::wire::MediaKind;
 use crate::wire::rtmp::server_session::{Connect, Event, RequestId, ServerSession, Settings};
-
-/// Reads what there is.
-type Read = fn(&Socket, &mut [u8]) -> io::Result<usize>;
 
 /// Serves one accepted connection to its end.
 pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, socket: Socket) {

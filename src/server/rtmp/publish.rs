@@ -62,9 +62,9 @@ impl Publishing {
         self.last_media?.checked_add(self.idle?)
     }
 
-    /// How far apart the moments are at which anybody wants what comes; zero at once.
-    pub fn patience(&self) -> Duration {
-        self.ingest.patience()
+    /// When anybody next wants what it sends, unless that is at once.
+    pub fn next_wanted(&self) -> Option<Instant> {
+        self.ingest.next_wanted()
     }
 
     /// Message stream id.

@@ -1,19 +1,18 @@
 //! What a connection waits for.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::watch;
 
-use super::{Connection, End, Part, Read};
+use super::{Connection, End, Part};
 use crate::hub::stream::Phase;
-use crate::limits;
 use crate::server::admission::{Entered, Refused};
 use crate::server::delivery::Link;
 use crate::server::notify::Event as NotifyEvent;
+use crate::server::rest::Rest;
 use crate::server::session::{Reason, Session, Status};
-use crate::server::socket::Socket;
 use crate::server::woken::WhenWoken;
 
 /// What ended a wait.
@@ -76,7 +75,6 @@ impl Connection {
         let session = publishing.session().clone();
         let told = self.told.as_ref().map(|told| told.session.clone());
         let armed = self.due();
-        let socket = self.socket.clone();
         let may_drain = !self.farewell && self.connected.is_some();
         let mut shutdown = self.context.shutdown.subscribe();
         let mut draining = self.context.draining.subscribe();
@@ -91,14 +89,12 @@ impl Connection {
                 status = session.told() => Wake::Status(status),
             }
         });
-        let mut rest = Rest::new(&socket);
-        let mut until_moment = None;
+        let mut rest = Rest::new(&self.socket);
         loop {
-            let read: Read = tokio::select! {
+            let read = tokio::select! {
                 biased;
                 wake = &mut other => return Ok(wake),
-                ready = poll_fn(|cx| socket.poll_read_ready(cx)) => ready.map(|()| Socket::try_read as Read)?,
-                () = until(until_moment) => Socket::read_unasked,
+                read = rest.ready() => read?,
             };
             let before = self.core.bytes_received();
             self.read_turn(read).await?;
@@ -109,20 +105,12 @@ impl Connection {
                 return Ok(Wake::Changed);
             }
             self.flush().await?;
-            // While nothing comes there is nothing to hold back.
             let came = self.core.bytes_received() != before;
-            let moment = self.next_moment().filter(|_| came);
-            let holds = rest.hold(moment.is_some());
-            until_moment = moment.filter(|_| holds);
+            rest.until(match &self.part {
+                Part::Publishing(publishing) if came => publishing.next_wanted(),
+                _ => None,
+            });
         }
-    }
-
-    /// When somebody next wants what the publisher sends, if that is not at once.
-    fn next_moment(&self) -> Option<Instant> {
-        let Part::Publishing(publishing) = &self.part else { return None };
-        let patience = publishing.patience();
-        let waits = patience >= limits::LEAST_READ_REST;
-        waits.then(|| self.worker.delivery.next_moment(patience, Instant::now()))
     }
 
     /// When the next timer runs out: the core's, the one for `connect`, or the one of an idle publisher.
@@ -138,34 +126,6 @@ impl Connection {
             _ => None,
         };
         [self.core.poll_timeout(), connect, idle].into_iter().flatten().min()
-    }
-}
-
-/// Leaves a publisher's socket alone until a moment of `send_delay`: nobody wants sooner what it sends, and to wake up
-/// for each message costs more than the message. The end of the connection and [`limits::READ_REST_BYTES`] still wake.
-struct Rest<'s> {
-    socket: &'s Socket,
-    held: bool,
-}
-
-impl<'s> Rest<'s> {
-    fn new(socket: &'s Socket) -> Self {
-        Rest { socket, held: false }
-    }
-
-    /// Holds the wake-ups of the socket back or no longer; returns whether they are.
-    fn hold(&mut self, hold: bool) -> bool {
-        let bytes = if hold { limits::READ_REST_BYTES } else { 1 };
-        if self.held != hold {
-            self.held = self.socket.set_low_water(bytes).map_or(self.held, |()| hold);
-        }
-        self.held
-    }
-}
-
-impl Drop for Rest<'_> {
-    fn drop(&mut self) {
-        self.hold(false);
     }
 }
 

@@ -1,0 +1,161 @@
+//! When the socket of a publisher is read.
+//!
+//! As soon as something comes, except while everybody who follows the stream waits for moments of `send_delay`: nobody
+//! wants sooner what comes, and to wake up for each message costs more than the message. The system then holds its
+//! wake-ups back, and the socket is read at those moments.
+
+use std::future::poll_fn;
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::socket::Socket;
+use crate::limits;
+
+/// A way to read a socket.
+pub type Read = fn(&Socket, &mut [u8]) -> io::Result<usize>;
+
+/// One publisher's socket. The end of the connection and [`limits::READ_REST_BYTES`] end its rest.
+pub struct Rest {
+    socket: Arc<Socket>,
+    until: Option<Instant>,
+}
+
+impl Rest {
+    /// Not resting yet.
+    pub fn new(socket: &Arc<Socket>) -> Self {
+        Rest { socket: socket.clone(), until: None }
+    }
+
+    /// Waits until it is time to read; returns how.
+    pub async fn ready(&self) -> io::Result<Read> {
+        let readable = poll_fn(|cx| self.socket.poll_read_ready(cx));
+        let Some(until) = self.until else {
+            readable.await?;
+            return Ok(Socket::try_read);
+        };
+        tokio::select! {
+            biased;
+            ready = readable => ready.map(|()| Socket::try_read as Read),
+            () = tokio::time::sleep_until(until.into()) => Ok(Socket::read_unasked),
+        }
+    }
+
+    /// Something has been read: leaves the socket alone until then. `None` for when nothing came, or more is wanted at
+    /// once.
+    pub fn until(&mut self, moment: Option<Instant>) {
+        let before = std::mem::replace(&mut self.until, moment);
+        if before.is_some() == moment.is_some() {
+            return;
+        }
+        let bytes = if moment.is_some() { limits::READ_REST_BYTES } else { 1 };
+        // Not every socket can. Only one whose wake-ups are held back needs to be read without them.
+        if self.socket.set_low_water(bytes).is_err() {
+            self.until = None;
+        }
+    }
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        self.until(None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::pin::pin;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Far away, and soon.
+    const NEVER: Duration = Duration::from_secs(3600);
+    const SOON: Duration = Duration::from_millis(20);
+
+    fn pair() -> (TcpStream, Arc<Socket>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        far.set_nodelay(true).unwrap();
+        let (near, _) = listener.accept().unwrap();
+        near.set_nonblocking(true).unwrap();
+        (far, Arc::new(Socket::Tcp(tokio::net::TcpStream::from_std(near).unwrap())))
+    }
+
+    /// Reads when it is time until so many bytes have come.
+    async fn read(rest: &Rest, bytes: usize) {
+        let (mut got, mut buffer) = (0, vec![0; 2 * limits::READ_REST_BYTES]);
+        while got < bytes {
+            let how = rest.ready().await.unwrap();
+            match how(&rest.socket, &mut buffer) {
+                Ok(0) => panic!("the end"),
+                Ok(n) => got += n,
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+        }
+        assert_eq!(got, bytes);
+    }
+
+    async fn is_ready(rest: &Rest) -> bool {
+        let ready = pin!(rest.ready());
+        tokio::time::timeout(5 * SOON, ready).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn a_little_waits_for_its_moment_and_much_does_not() {
+        let (mut far, socket) = pair();
+        let mut rest = Rest::new(&socket);
+        far.write_all(b"before").unwrap();
+        read(&rest, 6).await;
+        rest.until(Some(Instant::now() + NEVER));
+        far.write_all(b"a little").unwrap();
+        assert!(!is_ready(&rest).await);
+        rest.until(Some(Instant::now() + SOON));
+        read(&rest, 8).await;
+        rest.until(Some(Instant::now() + NEVER));
+        far.write_all(&vec![0; limits::READ_REST_BYTES]).unwrap();
+        read(&rest, limits::READ_REST_BYTES).await;
+    }
+
+    #[tokio::test]
+    async fn what_came_during_a_rest_is_seen_when_it_ends() {
+        let (mut far, socket) = pair();
+        let mut rest = Rest::new(&socket);
+        rest.until(Some(Instant::now() + NEVER));
+        far.write_all(b"a little").unwrap();
+        assert!(!is_ready(&rest).await);
+        rest.until(None);
+        read(&rest, 8).await;
+        rest.until(Some(Instant::now() + NEVER));
+        far.write_all(b"more").unwrap();
+        drop(rest);
+        read(&Rest::new(&socket), 4).await;
+    }
+
+    #[tokio::test]
+    async fn the_end_of_the_connection_ends_a_rest() {
+        let (mut far, socket) = pair();
+        let mut rest = Rest::new(&socket);
+        rest.until(Some(Instant::now() + NEVER));
+        far.write_all(b"the last").unwrap();
+        drop(far);
+        let mut buffer = [0; 100];
+        let how = rest.ready().await.unwrap();
+        assert_eq!(how(&socket, &mut buffer).unwrap(), 8);
+        let how = rest.ready().await.unwrap();
+        assert_eq!(how(&socket, &mut buffer).unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_cannot_rest_is_read_as_it_comes() {
+        let (near, mut far) = std::os::unix::net::UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let socket = Arc::new(Socket::Unix(tokio::net::UnixStream::from_std(near).unwrap()));
+        let mut rest = Rest::new(&socket);
+        rest.until(Some(Instant::now() + NEVER));
+        far.write_all(b"a little").unwrap();
+        read(&rest, 8).await;
+    }
+}
