@@ -3,13 +3,19 @@
 mod support;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use pingosd::wire::rtmp::client_session::Purpose;
+use socket2::{Domain, Socket, Type};
 use support::frame::{self, GOP, Tracks};
 use support::player::numbered;
+use support::rtmp::settings;
+use support::server::free_port;
 use support::wait::until_true;
-use support::{Conf, End, Feed, Player, Publisher, Server};
+use support::{Conf, End, Feed, Player, Publisher, RtmpClient, Server};
 
 /// The longest `send_delay`. Players are spread over its phases, so without an exception some of them would wait for
 /// most of it.
@@ -139,8 +145,8 @@ fn media_waits_for_the_delay_and_a_reload_ends_that() {
     let last = publisher.next() - 1;
     let players = players(&server);
     all_at_once("the cached frames", &players, |player| has_frame(player, last));
-    let mut other = Publisher::with(support::RtmpClient::publish(server.rtmp, "now", "s"), Tracks::Both);
-    let prompt = Player::rtmp(support::RtmpClient::play(server.rtmp, "now", "s"));
+    let mut other = Publisher::with(RtmpClient::publish(server.rtmp, "now", "s"), Tracks::Both);
+    let prompt = Player::rtmp(RtmpClient::play(server.rtmp, "now", "s"));
     // What is sent before to those who wait reaches some of them after what is sent later to one who does not.
     let waited = (0..GOP).any(|_| {
         let last = publisher.send(1);
@@ -157,16 +163,47 @@ fn media_waits_for_the_delay_and_a_reload_ends_that() {
     }
 }
 
-/// How often the only worker has gone to sleep.
+/// The only player of a stream is sent each frame without a copy, by itself or, where its socket is full, in parts.
+#[test]
+fn a_single_player_whose_socket_is_small_gets_every_byte() {
+    let port = free_port();
+    let conf = Conf::new("listen 127.0.0.1:{small} sndbuf=4k; application live { live on; cache_time 1s; }");
+    let server = Server::start(&conf.var("small", port));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    publisher.send(1);
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.connect(&SocketAddr::from(([127, 0, 0, 1], port)).into()).unwrap();
+    let play = settings(port, "live", Purpose::Play { name: Bytes::from_static(b"s") });
+    let client = RtmpClient::over(socket.into(), play).wait_started();
+    until_true("the player has begun", || server.log_lines(" playing 's', client").len() == 1);
+    // One by one, and more than the sockets of both sides take while nobody reads.
+    for size in [100, 1000, 4000, 4096, 4097] {
+        publisher.set_size(size);
+        for _ in 0..30 {
+            publisher.send(1);
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+    let player = Player::rtmp(client);
+    let last = publisher.send(1);
+    player.wait_frame(last);
+    player.assert_whole(Tracks::Both, last);
+}
+
+/// How often the workers have gone to sleep.
 fn sleeps(server: &Server) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
     let statuses = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap());
-    let worker = statuses.into_iter().find(|status| status.starts_with("Name:\tworker0\n")).unwrap();
-    let count = worker.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-    count.unwrap().trim().parse().unwrap()
+    let workers = statuses.filter(|status| status.starts_with("Name:\tworker"));
+    let count = |status: String| {
+        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        count.unwrap().trim().parse::<u64>().unwrap()
+    };
+    workers.map(count).sum()
 }
 
-/// The worker wakes up less often than frames come.
+/// Workers wake up less often than frames come.
 #[track_caller]
 fn assert_rests(server: &Server, feed: &Feed, player: &Player) {
     let (slept, sent) = (sleeps(server), feed.next());

@@ -53,9 +53,9 @@ impl Container {
     }
 }
 
-/// Length of the chunk header that [`Packet::shared`] starts with in the RTMP container (type 1, one-byte
-/// basic header). A cursor replaces it by an absolute header where a player has no previous timestamp.
-const RTMP_HEAD: usize = 8;
+/// Length of the chunk header that [`Packet::shared`] starts with in the RTMP container. A cursor replaces it by an
+/// absolute header where a player has no previous timestamp.
+const RTMP_HEAD: usize = chunk::DELTA_HEADER;
 /// Length of an FLV tag header.
 const FLV_HEAD: usize = flv::TAG_HEADER;
 
@@ -155,6 +155,15 @@ impl Packet {
             Container::Raw => &self.payload,
             Container::RawChunked => self.raw_chunked.get_or_init(|| http_chunk(&self.payload)),
         }
+    }
+
+    /// The bytes of [`Packet::shared`] in two pieces, where that saves putting them together for a single player.
+    pub fn apart(&self, container: Container) -> Option<([u8; RTMP_HEAD], &Bytes)> {
+        let one_chunk = self.payload.len() <= self.chunk_size;
+        let apart = container == Container::Rtmp && one_chunk && self.rtmp.get().is_none();
+        let head =
+            || chunk::delta_header(csid(self.kind), self.delta, self.kind.type_id(), self.payload.len());
+        apart.then(|| (head(), &self.payload))
     }
 
     /// The bytes for one player whose timestamps or chunk stream state differ from the shared form: a small
@@ -270,6 +279,21 @@ mod tests {
             assert_eq!(rest, tail);
             assert_ne!(moved, head);
         }
+    }
+
+    #[test]
+    fn a_message_of_one_chunk_can_be_sent_in_pieces_until_somebody_shares_it() {
+        let packet = |length: usize| {
+            Packet::new(MediaKind::Audio, Class::Audio, 50, 0xFF_FFFE, vec![1u8; length].into(), 4096)
+        };
+        for length in [0, 1, 4096] {
+            let packet = packet(length);
+            let pieces = packet.apart(Container::Rtmp).map(|(head, payload)| [&head, &payload[..]].concat());
+            assert!(packet.apart(Container::FlvChunked).is_none());
+            assert_eq!(pieces.unwrap(), packet.shared(Container::Rtmp)[..]);
+            assert!(packet.apart(Container::Rtmp).is_none());
+        }
+        assert!(packet(4097).apart(Container::Rtmp).is_none());
     }
 
     #[test]

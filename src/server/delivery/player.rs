@@ -111,9 +111,21 @@ impl Player {
 
     /// Sends a steady player `packet`, after which number `end` comes.
     pub(super) fn write_packet(&mut self, packet: &Packet, end: u64) -> Result<Progress, Gone> {
-        let bytes = packet.shared(self.cursor.settings().container);
-        let written = took(self.socket.try_write(bytes))?;
-        Ok(self.advance(std::slice::from_ref(bytes), written, bytes.len(), end))
+        let container = self.cursor.settings().container;
+        let (written, len) = match packet.apart(container) {
+            Some((head, payload)) => {
+                let parts = [IoSlice::new(&head), IoSlice::new(payload)];
+                (self.socket.try_write_vectored(&parts), head.len() + payload.len())
+            }
+            None => {
+                let bytes = packet.shared(container);
+                (self.socket.try_write(bytes), bytes.len())
+            }
+        };
+        let written = took(written)?;
+        // Only what is left is put together.
+        let slices = if written < len { std::slice::from_ref(packet.shared(container)) } else { &[] };
+        Ok(self.advance(slices, written, len, end))
     }
 
     /// A steady player was sent so much of a shared batch.

@@ -8,7 +8,7 @@ mod reader;
 mod writer;
 
 pub use reader::{Limits, Reader};
-pub use writer::{write_absolute, write_absolute_header, write_delta};
+pub use writer::{DELTA_HEADER, delta_header, write_absolute, write_absolute_header, write_delta};
 
 /// Chunk size of both directions until Set Chunk Size changes it (RTMP 1.0 §5.4.1).
 pub const DEFAULT_CHUNK_SIZE: u32 = 128;

@@ -8,6 +8,9 @@ use bytes::{BufMut, BytesMut};
 use super::EXTENDED;
 use crate::limits::MESSAGE_LENGTH;
 
+/// Length of a header of type 1 with a basic header of one byte and no extended timestamp.
+pub const DELTA_HEADER: usize = 8;
+
 /// Appends a message with a complete header (type 0) and an absolute timestamp in milliseconds.
 ///
 /// # Panics
@@ -42,6 +45,20 @@ pub fn write_delta(
 ) {
     let header = Header { format: 1, csid, time: delta, type_id, stream_id: None };
     write(out, &header, payload, chunk_size);
+}
+
+/// The header that [`write_delta`] begins a message of `length` bytes with.
+///
+/// # Panics
+///
+/// If `csid` is not in 2..=63, `delta` needs an extended timestamp, or `length` does not fit into 24 bits.
+pub fn delta_header(csid: u32, delta: u32, type_id: u8, length: usize) -> [u8; DELTA_HEADER] {
+    let header = Header { format: 1, csid, time: delta, type_id, stream_id: None };
+    let mut bytes = [0; DELTA_HEADER];
+    let mut out = &mut bytes[..];
+    write_header(&mut out, &header, length);
+    assert!(out.is_empty(), "shorter with a chunk stream id that takes a byte");
+    bytes
 }
 
 /// Appends the header alone that [`write_absolute`] begins a message of `length` bytes with. Chunks that were made
@@ -94,7 +111,7 @@ impl Header {
     }
 }
 
-fn write_header(out: &mut BytesMut, header: &Header, length: usize) {
+fn write_header(out: &mut impl BufMut, header: &Header, length: usize) {
     assert!(length <= MESSAGE_LENGTH, "a message length has 24 bits");
     put_basic_header(out, header.format, header.csid);
     out.put_uint(u64::from(header.time.min(EXTENDED)), 3);
@@ -124,7 +141,7 @@ fn write(out: &mut BytesMut, header: &Header, payload: &[u8], chunk_size: usize)
 }
 
 /// RTMP 1.0 §5.3.1.1: ids below 64 in one byte, below 320 in two, the rest in three.
-fn put_basic_header(out: &mut BytesMut, format: u8, csid: u32) {
+fn put_basic_header(out: &mut impl BufMut, format: u8, csid: u32) {
     let format = format << 6;
     match csid {
         2..=63 => out.put_u8(format | csid as u8),
@@ -140,7 +157,7 @@ fn put_basic_header(out: &mut BytesMut, format: u8, csid: u32) {
     }
 }
 
-fn put_extended(out: &mut BytesMut, extended: Option<u32>) {
+fn put_extended(out: &mut impl BufMut, extended: Option<u32>) {
     if let Some(time) = extended {
         out.put_u32(time);
     }
