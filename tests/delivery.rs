@@ -12,6 +12,7 @@ use pingosd::wire::rtmp::client_session::Purpose;
 use socket2::{Domain, Socket, Type};
 use support::frame::{self, GOP, Tracks};
 use support::player::numbered;
+use support::process::status;
 use support::rtmp::settings;
 use support::server::free_port;
 use support::wait::until_true;
@@ -194,13 +195,11 @@ fn a_single_player_whose_socket_is_small_gets_every_byte() {
 /// How often the workers have gone to sleep.
 fn sleeps(server: &Server) -> u64 {
     let tasks = fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap();
-    let statuses = tasks.map(|task| fs::read_to_string(task.unwrap().path().join("status")).unwrap());
-    let workers = statuses.filter(|status| status.starts_with("Name:\tworker"));
-    let count = |status: String| {
-        let count = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        count.unwrap().trim().parse::<u64>().unwrap()
-    };
-    workers.map(count).sum()
+    tasks
+        .map(|task| task.unwrap().file_name().to_str().unwrap().parse().unwrap())
+        .filter(|task| status(*task, "Name:").starts_with("worker"))
+        .map(|task| status(task, "voluntary_ctxt_switches:").parse::<u64>().unwrap())
+        .sum()
 }
 
 /// Workers wake up less often than frames come.

@@ -84,6 +84,15 @@ mod tests {
         (far, Arc::new(Socket::Tcp(tokio::net::TcpStream::from_std(near).unwrap())))
     }
 
+    /// A socket at rest to which a little has come.
+    fn resting() -> (TcpStream, Arc<Socket>, Rest) {
+        let (mut far, socket) = pair();
+        let mut rest = Rest::new(&socket);
+        rest.until(Some(Instant::now() + NEVER));
+        far.write_all(b"a little").unwrap();
+        (far, socket, rest)
+    }
+
     /// Reads when it is time until so many bytes have come.
     async fn read(rest: &Rest, bytes: usize) {
         let (mut got, mut buffer) = (0, vec![0; 2 * limits::READ_REST_BYTES]);
@@ -121,10 +130,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_came_during_a_rest_is_seen_when_it_ends() {
-        let (mut far, socket) = pair();
-        let mut rest = Rest::new(&socket);
-        rest.until(Some(Instant::now() + NEVER));
-        far.write_all(b"a little").unwrap();
+        let (mut far, socket, mut rest) = resting();
         assert!(!is_ready(&rest).await);
         rest.until(None);
         read(&rest, 8).await;
@@ -136,10 +142,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_end_of_the_connection_ends_a_rest() {
-        let (mut far, socket) = pair();
-        let mut rest = Rest::new(&socket);
-        rest.until(Some(Instant::now() + NEVER));
-        far.write_all(b"the last").unwrap();
+        let (far, socket, rest) = resting();
         drop(far);
         let mut buffer = [0; 100];
         let how = rest.ready().await.unwrap();
