@@ -116,6 +116,10 @@ pub const PLAYER_PENDING_SLICES: usize = 256;
 /// Bytes of such messages that may wait.
 pub const PLAYER_CONTROL_BYTES: usize = 1024 * 1024;
 
+/// Bytes of media that a player takes out of its stream for the writes to come; with the packet that goes beyond, they stay
+/// in memory for as long as its socket is full.
+pub const PLAYER_PENDING_BYTES: usize = 1024 * 1024;
+
 /// Milliseconds of media a player may be behind, beside `out_queue` and on top of `cache_time`. Older media
 /// is of no use to somebody who watches live.
 pub const PLAYER_LAG_MS: u32 = 15_000;
@@ -123,9 +127,6 @@ pub const PLAYER_LAG_MS: u32 = 15_000;
 // What waits by `send_delay` must not count as being behind.
 const _: () = assert!(SEND_DELAY.as_millis() < PLAYER_LAG_MS as u128);
 const _: () = assert!(WRITE_SLICES <= START_SLICES && START_SLICES + 32 <= PLAYER_PENDING_SLICES);
-
-/// Payload bytes one stream keeps, whatever `cache_time` and `out_queue` say.
-pub const STREAM_CACHE_BYTES: usize = 128 * 1024 * 1024;
 
 /// How long a connection may linger so that the peer reads why it was refused.
 pub const LINGER: Duration = Duration::from_secs(1);

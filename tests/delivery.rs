@@ -338,3 +338,29 @@ fn the_last_batch_arrives_when_the_server_stops() {
         assert_has_all(player, last);
     }
 }
+
+#[test]
+fn what_waits_for_slow_players_is_bounded_in_bytes() {
+    let server = Server::start(&Conf::live("cache_time 1h; stream_backlog 8m;").with_flv());
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let first = publisher.send(1);
+    let players = [Player::start(server.rtmp, "s"), Player::http(server.http, "/flv/s")];
+    for player in &players {
+        player.wait_frame(first);
+        player.hold();
+    }
+    let before = server.resident();
+    publisher.set_size(1_000_000);
+    publisher.send(300);
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 64 * 1024, "{grown} KiB more");
+    for player in &players {
+        player.resume();
+    }
+    publisher.set_size(100);
+    let last = publisher.send(2 * GOP);
+    for player in &players {
+        player.wait_frame(last);
+    }
+    server.wait_log("reason: stream_backlog");
+}

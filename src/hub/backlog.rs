@@ -10,12 +10,16 @@ use super::packet::{Class, Packet};
 pub struct Backlog {
     base: u64,
     packets: VecDeque<Arc<Packet>>,
+    /// Sum of the payloads held.
+    bytes: usize,
+    /// Packets below this number were forgotten although a player had yet to be sent them.
+    trimmed: u64,
 }
 
 impl Backlog {
     /// An empty backlog whose first packet will have the number `base`.
     pub fn starting_at(base: u64) -> Self {
-        Backlog { base, packets: VecDeque::new() }
+        Backlog { base, ..Backlog::default() }
     }
 
     /// Number of the first packet held (or of the next one to come, when empty).
@@ -48,9 +52,11 @@ impl Backlog {
         let lost = start.saturating_sub(self.end());
         if lost > 0 {
             self.packets.clear();
+            self.bytes = 0;
             self.base = start;
         }
-        self.packets.extend(packets);
+        let bytes = &mut self.bytes;
+        self.packets.extend(packets.into_iter().inspect(|packet| *bytes += packet.payload().len()));
         lost
     }
 
@@ -58,6 +64,7 @@ impl Backlog {
     /// backlog begins.
     pub fn prepend(&mut self, packets: impl DoubleEndedIterator<Item = Arc<Packet>>) {
         for packet in packets.rev() {
+            self.bytes += packet.payload().len();
             self.packets.push_front(packet);
             self.base -= 1;
         }
@@ -66,11 +73,32 @@ impl Backlog {
     /// Forgets everything below `seq`.
     pub fn release(&mut self, seq: u64) {
         let n = usize::try_from(seq.saturating_sub(self.base)).unwrap_or(usize::MAX).min(self.packets.len());
-        self.packets.drain(..n);
+        self.bytes -= self.packets.drain(..n).map(|packet| packet.payload().len()).sum::<usize>();
         self.base += n as u64;
         if self.packets.is_empty() && self.packets.capacity() > 256 {
             self.packets.shrink_to(64);
         }
+    }
+
+    /// Forgets the oldest packets until the payloads come to no more than `most`; the newest packet stays.
+    pub fn trim(&mut self, most: usize) {
+        if self.bytes <= most {
+            return;
+        }
+        let mut left = self.bytes;
+        let over = |packet: &&Arc<Packet>| {
+            let over = left > most;
+            left -= packet.payload().len();
+            over
+        };
+        let n = self.packets.iter().take_while(over).count().min(self.packets.len() - 1);
+        self.release(self.base + n as u64);
+        self.trimmed = self.base;
+    }
+
+    /// Whether the packet with this number was forgotten by [`Backlog::trim`].
+    pub fn was_trimmed(&self, seq: u64) -> bool {
+        seq < self.trimmed
     }
 
     /// Number of the newest key frame at or above `from`.
@@ -114,6 +142,24 @@ mod tests {
         assert_eq!(backlog.newest_key(0), Some(11));
         assert_eq!(backlog.newest_key(12), None);
         assert_eq!(backlog.span_from(11), 3);
+    }
+
+    #[test]
+    fn the_oldest_packets_go_when_there_are_too_many_bytes() {
+        let mut backlog = Backlog::starting_at(0);
+        backlog.append(0, (0..10).map(|i| packet(Class::Inter, i)));
+        backlog.trim(10);
+        assert_eq!((backlog.base(), backlog.was_trimmed(0)), (0, false));
+        backlog.trim(4);
+        assert_eq!((backlog.base(), backlog.end()), (6, 10));
+        assert_eq!((backlog.was_trimmed(5), backlog.was_trimmed(6)), (true, false));
+        backlog.prepend([packet(Class::Key, 5)].into_iter());
+        backlog.release(7);
+        backlog.trim(0);
+        assert_eq!((backlog.base(), backlog.end()), (9, 10));
+        backlog.append(20, [packet(Class::Key, 20)]);
+        backlog.trim(1);
+        assert_eq!(backlog.base(), 20);
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub enum Behind {
     Lost,
     /// `low_latency` wants the newest key frame.
     Latency,
+    /// More bytes than `stream_backlog` allows waited for it.
+    Bytes,
 }
 
 impl Behind {
@@ -73,6 +75,7 @@ impl Behind {
             Behind::Time => "too old",
             Behind::Lost => "worker too slow",
             Behind::Latency => "low_latency",
+            Behind::Bytes => "stream_backlog",
         }
     }
 }
@@ -264,7 +267,9 @@ impl Cursor {
         let behind = backlog.end().saturating_sub(self.next);
         let lost = backlog.base().saturating_sub(self.next);
         let most = limits::PLAYER_LAG_MS.saturating_add(self.settings.start.cache_time);
-        let why = if lost > 0 {
+        let why = if backlog.was_trimmed(self.next) {
+            Behind::Bytes
+        } else if lost > 0 {
             Behind::Lost
         } else if behind > self.settings.out_queue {
             Behind::Queue
@@ -308,8 +313,10 @@ impl Cursor {
             return;
         }
         let most = if self.headers.is_some() { limits::START_SLICES } else { self.settings.merge_frame };
-        while self.pending.len() < most && self.next < limit {
+        let mut bytes: usize = self.pending.iter().map(Bytes::len).sum();
+        while self.pending.len() < most && bytes < limits::PLAYER_PENDING_BYTES && self.next < limit {
             let Some(packet) = backlog.get(self.next) else { return };
+            bytes += packet.payload().len();
             self.next += 1;
             if self.admits(packet) {
                 if self.is_withheld(packet) {
@@ -605,6 +612,24 @@ mod tests {
         let sent = rtmp_messages(&all);
         assert_eq!(sent[..3], [(9, 0), (9, 800), (9, 840)]);
         assert_eq!(sent.len(), 1 + 10);
+    }
+
+    #[test]
+    fn a_player_holds_few_large_packets_and_is_moved_on_when_they_are_forgotten() {
+        let mut rig = Rig::new();
+        let mut cursor = rig.join(settings(Container::Rtmp));
+        let large = |class, timestamp| Incoming {
+            payload: vec![0; limits::PLAYER_PENDING_BYTES].into(),
+            ..incoming(MediaKind::Video, class, timestamp)
+        };
+        rig.push((0..8).map(|i| large(if i == 6 { Class::Key } else { Class::Inter }, i * 40)));
+        cursor.need_key = false;
+        let mut full = |_: &[IoSlice<'_>]| Err(io::ErrorKind::WouldBlock.into());
+        cursor.write(&rig.backlog, u64::MAX, &mut full).unwrap();
+        assert_eq!(cursor.next(), 1);
+        rig.backlog.trim(3 * limits::PLAYER_PENDING_BYTES);
+        let skipped = cursor.skip_if_behind(&rig.backlog, &rig.stream).unwrap();
+        assert_eq!((skipped.packets, skipped.why), (5, Behind::Bytes));
     }
 
     #[test]

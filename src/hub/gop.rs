@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::packet::{Class, Packet};
-use crate::limits;
 
 /// How much media a publisher's stream keeps for new players (`cache_time`, `out_queue`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,13 +84,14 @@ impl Ring {
         self.packets.push_back(packet);
     }
 
-    /// Drops what neither the cache nor a worker needs. `fetched` is the lowest number a worker still wants.
-    pub fn prune(&mut self, fetched: u64) {
+    /// Drops what neither the cache nor a worker needs, and the oldest packets while the payloads come to more than `most`
+    /// bytes. `fetched` is the lowest number a worker still wants.
+    pub fn prune(&mut self, fetched: u64, most: usize) {
         let mut floor = self.cache_start().unwrap_or(self.end()).min(fetched);
         let limit = self.settings.out_queue.max(1) as u64;
         floor = floor.max(self.end().saturating_sub(limit));
         self.drop_below(floor);
-        while self.bytes > limits::STREAM_CACHE_BYTES && self.packets.len() > 1 {
+        while self.bytes > most && self.packets.len() > 1 {
             self.drop_below(self.base + 1);
         }
     }
@@ -194,7 +194,7 @@ mod tests {
                 Bytes::from_static(b"x"),
                 4096,
             )));
-            ring.prune(u64::MAX);
+            ring.prune(u64::MAX, usize::MAX);
         }
         ring
     }
@@ -223,11 +223,21 @@ mod tests {
     }
 
     #[test]
+    fn bytes_bound_the_cache_whatever_else_allows() {
+        let mut ring = filled(CacheSettings { cache_time: 60_000, out_queue: 2048 }, 58);
+        ring.prune(0, 25);
+        assert_eq!(ring.len(), 25);
+        assert_eq!(ring.start_for(start(60_000, true, false)), 40);
+        ring.prune(0, 0);
+        assert_eq!(ring.len(), 1);
+    }
+
+    #[test]
     fn packets_wait_for_the_slowest_worker_up_to_the_bound() {
         let mut ring = filled(CacheSettings { cache_time: 0, out_queue: 10 }, 5);
         for i in 0..30 {
             ring.push(Arc::new(Packet::new(MediaKind::Audio, Class::Audio, i, 1, Bytes::new(), 4096)));
-            ring.prune(5);
+            ring.prune(5, usize::MAX);
         }
         assert_eq!(ring.len(), 10);
         let (first, packets) = ring.from(5);
@@ -246,7 +256,7 @@ mod tests {
                 Bytes::new(),
                 4096,
             )));
-            ring.prune(u64::MAX);
+            ring.prune(u64::MAX, usize::MAX);
         }
         assert_eq!(ring.start_for(start(1000, false, false)), 89);
         assert_eq!(ring.len(), 21);

@@ -69,7 +69,7 @@ impl Registry {
     /// it lasts as long as somebody holds it.
     pub fn derive(&self, source: &Stream) -> Arc<Stream> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
-        Arc::new(Stream::new(id, source.key().clone(), source.chunk_size()))
+        Arc::new(source.derived(id))
     }
 
     /// The stream, if some session uses it.

@@ -1,5 +1,6 @@
 //! A named stream: its publisher, its packets and the delivery workers that fetch them.
 
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::sync::watch;
 
 use super::gop::{CacheSettings, Ring, StartSettings};
 use super::info::MediaInfo;
-use super::packet::{Class, Packet};
+use super::packet::{Class, Container, Packet};
 use super::registry::StreamKey;
 use super::timeline::Timeline;
 use crate::wire::MediaKind;
@@ -84,8 +85,13 @@ pub struct Stream {
     key: StreamKey,
     chunk_size: usize,
     state: Mutex<State>,
+    /// Changed under the lock of `state`, in the order of what it tells of.
     phase: watch::Sender<Phase>,
     info: Mutex<MediaInfo>,
+    /// See [`Stream::set_backlog`].
+    backlog: Arc<AtomicUsize>,
+    /// Containers that its packets were asked for in, a bit each: each is a copy.
+    containers: AtomicU8,
 }
 
 struct State {
@@ -155,7 +161,35 @@ impl Stream {
             }),
             phase: watch::Sender::new(Phase::default()),
             info: Mutex::default(),
+            backlog: Arc::new(AtomicUsize::new(usize::MAX)),
+            containers: AtomicU8::new(0),
         }
+    }
+
+    /// A stream that is made of this one: it may keep as many bytes again.
+    pub fn derived(&self, id: u64) -> Self {
+        let backlog = self.backlog.clone();
+        Stream { backlog, ..Stream::new(id, self.key.clone(), self.chunk_size) }
+    }
+
+    /// Most bytes of media that the stream keeps for its players, framed copies included (`stream_backlog`).
+    pub fn set_backlog(&self, bytes: usize) {
+        self.backlog.store(bytes, Ordering::Relaxed);
+    }
+
+    /// A player has come that wants this container.
+    pub fn uses(&self, container: Container) {
+        // The payload itself is no copy.
+        if container != Container::Raw {
+            self.containers.fetch_or(1 << container as u8, Ordering::Relaxed);
+        }
+    }
+
+    /// Most payload bytes that its cache and each backlog hold. All of them end with the newest packet and share what they
+    /// hold, so that this bounds their sum too.
+    pub fn window(&self) -> usize {
+        let copies = self.containers.load(Ordering::Relaxed).count_ones() as usize;
+        self.backlog.load(Ordering::Relaxed) / (1 + copies)
     }
 
     /// Process-wide number.
@@ -194,14 +228,22 @@ impl Stream {
         Ok(())
     }
 
-    /// Makes session `publisher` the next publisher, once the relay that publishes now has ended.
-    pub fn stand_by(&self, publisher: u64, settings: PublishSettings) -> Result<(), Busy> {
+    /// Makes session `publisher` the publisher, or the next one once the relay that publishes now has ended. Returns whether
+    /// it has to wait for that.
+    ///
+    /// One look for both: the relay may end at any moment.
+    pub fn publish_or_stand_by(&self, publisher: u64, settings: PublishSettings) -> Result<bool, Busy> {
         let mut state = self.lock();
-        if state.publisher.is_none() || !state.settings.relay || state.standby.is_some() {
+        if state.publisher.is_none() {
+            state.begin(publisher, settings);
+            self.publisher_began();
+            return Ok(false);
+        }
+        if !state.settings.relay || state.standby.is_some() {
             return Err(Busy);
         }
         state.standby = Some((publisher, settings));
-        Ok(())
+        Ok(true)
     }
 
     /// The publisher is gone. Its cache can start no more players.
@@ -222,8 +264,8 @@ impl Stream {
         let cache = CacheSettings { cache_time: 0, ..state.settings.cache };
         state.ring.start_publisher(cache);
         let fetched = state.lowest_fetched();
-        state.ring.prune(fetched);
-        drop(state);
+        state.ring.prune(fetched, self.window());
+        // Under the lock: the next publisher, on another worker, must not be told of before this.
         self.phase.send_modify(|p| *p = Phase { publishing: false, flowing: false, epoch: p.epoch });
     }
 
@@ -266,7 +308,7 @@ impl Stream {
             self.phase.send_if_modified(|p| !std::mem::replace(&mut p.flowing, true));
         }
         let fetched = state.lowest_fetched();
-        state.ring.prune(fetched);
+        state.ring.prune(fetched, self.window());
         let mut wakes: [Option<Arc<dyn Wake>>; 4] = Default::default();
         let mut more = Vec::new();
         let patience = state.workers.iter().map(|w| w.patience).min().unwrap_or_default();
@@ -316,7 +358,7 @@ impl Stream {
         attached.fetched = state.ring.end();
         attached.woken = false;
         let fetched = state.lowest_fetched();
-        state.ring.prune(fetched);
+        state.ring.prune(fetched, self.window());
         start
     }
 
@@ -459,21 +501,48 @@ mod tests {
     #[test]
     fn behind_a_relay_one_publisher_stands_by_and_takes_over() {
         let s = stream();
-        assert_eq!(s.stand_by(2, settings(0)), Err(Busy));
         s.start_publish(1, PublishSettings { relay: true, ..settings(0) }).unwrap();
-        assert_eq!(s.stand_by(2, settings(0)), Ok(()));
-        assert_eq!(s.stand_by(3, settings(0)), Err(Busy));
+        assert_eq!(s.publish_or_stand_by(2, settings(0)), Ok(true));
+        assert_eq!(s.publish_or_stand_by(3, settings(0)), Err(Busy));
         s.end_publish(1);
         assert_eq!(s.publisher(), Some(2));
         assert_eq!(s.phase(), Phase { publishing: true, flowing: false, epoch: 2 });
-        assert_eq!(s.stand_by(3, settings(0)), Err(Busy));
+        assert_eq!(s.publish_or_stand_by(3, settings(0)), Err(Busy));
+        s.end_publish(2);
+        assert_eq!(s.publish_or_stand_by(3, settings(0)), Ok(false));
+    }
+
+    /// Publishers on several threads that take the stream as soon as another one has left it.
+    #[test]
+    fn a_publisher_that_reconnects_elsewhere_is_never_marked_as_absent() {
+        let s = stream();
+        std::thread::scope(|scope| {
+            for publisher in 1..=3 {
+                let s = &s;
+                scope.spawn(move || {
+                    let mut turns = 0;
+                    while turns < 5000 {
+                        if s.start_publish(publisher, settings(0)).is_err() {
+                            std::hint::spin_loop();
+                            continue;
+                        }
+                        for _ in 0..20 {
+                            assert!(s.phase().publishing);
+                        }
+                        s.end_publish(publisher);
+                        turns += 1;
+                    }
+                });
+            }
+        });
+        assert_eq!(s.phase(), Phase { publishing: false, flowing: false, epoch: 15_000 });
     }
 
     #[test]
     fn a_publisher_on_standby_may_leave() {
         let s = stream();
         s.start_publish(1, PublishSettings { relay: true, ..settings(0) }).unwrap();
-        s.stand_by(2, settings(0)).unwrap();
+        s.publish_or_stand_by(2, settings(0)).unwrap();
         s.end_publish(2);
         s.end_publish(1);
         assert_eq!(s.publisher(), None);

@@ -47,6 +47,8 @@ pub struct Ingest {
     beside: Option<Beside>,
     /// Of those that the stream goes to; see [`Stream::set_patience`].
     patience: Duration,
+    /// Of which `stream_backlog` was read.
+    generation: u64,
     /// Dropped after the publisher has left the stream.
     outputs: Outputs,
 }
@@ -102,13 +104,12 @@ impl Ingest {
             relay: source == Source::Relay,
         };
         let outputs = Outputs::prepare(context, view, stream);
-        let waiting = match (stream.start_publish(session.id, settings), source) {
-            (Ok(()), _) => false,
-            (Err(Busy), Source::Client) => {
-                stream.stand_by(session.id, settings)?;
-                true
+        let waiting = match source {
+            Source::Client => stream.publish_or_stand_by(session.id, settings)?,
+            Source::Relay => {
+                stream.start_publish(session.id, settings)?;
+                false
             }
-            (Err(Busy), Source::Relay) => return Err(Busy),
         };
         let beside = (!waiting).then(|| {
             outputs.begin(context, view, stream);
@@ -129,6 +130,7 @@ impl Ingest {
             headers: Vec::new(),
             beside,
             patience: Duration::ZERO,
+            generation: 0,
             outputs,
         })
     }
@@ -166,6 +168,11 @@ impl Ingest {
         }
         if self.tracks.take_changed() {
             self.stream.set_info(self.tracks.info().clone());
+        }
+        let generation = self.view.generation();
+        if self.generation != generation {
+            self.generation = generation;
+            self.stream.set_backlog(self.view.current().delivery.backlog());
         }
         let batch = self.headers.drain(..).chain(self.batch.drain(..));
         self.patience = self.stream.push(self.session.id, batch);

@@ -152,6 +152,27 @@ pub const CASES: &[Case] = &[
         },
     },
     Case {
+        row: "delivery/stream_backlog",
+        place: Place::Application,
+        before: "stream_backlog 1000m;",
+        after: "stream_backlog 1m;",
+        look: |walk| {
+            let (player, mut publisher) = (walk.play("s"), walk.publish("s"));
+            player.wait_frame(publisher.send(1));
+            Box::new(move || {
+                player.hold();
+                // More than sockets hold, fewer frames than `out_queue`.
+                publisher.set_size(100_000);
+                publisher.send(250);
+                player.resume();
+                publisher.set_size(100);
+                player.wait_frame(publisher.send(2 * GOP));
+                assert!(skipped(&player));
+                walk.server.wait_log("reason: stream_backlog");
+            })
+        },
+    },
+    Case {
         row: "codec/meta",
         place: Place::Application,
         before: "meta copy;",

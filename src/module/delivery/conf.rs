@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::conf::context::RTMP_ALL;
 use crate::conf::directive::directives;
 use crate::conf::word::one_of;
-use crate::conf::{Args, Arity, Msec, Problem, Scene, Value, number};
+use crate::conf::{Args, Arity, Msec, Problem, Scene, Size, Value, number};
 use crate::limits;
 
 /// `max=` where it is not given: a third of the delay of servers that always collect, at their cost.
@@ -47,6 +47,17 @@ directives! {
         /// From 80ms on, while all players of a stream wait, its publisher is read only when some of them are due: eight
         /// times within the delay, and at least every 50ms.
         "send_delay" => send_delay: SendDelay = "0", in RTMP_ALL;
+        /// Bytes of media that a stream keeps in memory for new and slow players, whatever `cache_time`, `out_queue` and
+        /// `max_message` allow; copies made for RTMP, FLV and chunked HTTP count. At the bound a player that is behind goes
+        /// on with the newest key frame, or waits for the next one. Its MPEG-TS may take as much again.
+        "stream_backlog" => stream_backlog: Size = "32m", in RTMP_ALL;
+    }
+}
+
+impl Current {
+    /// `stream_backlog` in bytes.
+    pub fn backlog(&self) -> usize {
+        usize::try_from(self.stream_backlog.0).unwrap_or(usize::MAX)
     }
 }
 

@@ -63,7 +63,7 @@ impl Link {
 
     /// Why packets were last left out, if any were.
     pub fn skip_reason(&self) -> Option<Behind> {
-        [Behind::Queue, Behind::Time, Behind::Lost, Behind::Latency]
+        [Behind::Queue, Behind::Time, Behind::Lost, Behind::Latency, Behind::Bytes]
             .into_iter()
             .find(|why| *why as u8 == self.skip_reason.load(Ordering::Relaxed))
     }

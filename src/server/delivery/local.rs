@@ -143,6 +143,7 @@ impl LocalStream {
     /// Takes a player.
     pub(super) fn join(&mut self, join: Join, now: Instant) {
         let Join { session, stream, socket, settings, lead, link, send_timeout, view } = join;
+        stream.uses(settings.container);
         let joined = stream.join(settings.start, self.backlog.base());
         self.has_video |= joined.headers.video.is_some();
         self.backlog.prepend(joined.older.iter().cloned());
@@ -366,6 +367,7 @@ impl LocalStream {
             }
         }
         let lost = self.backlog.append(start, self.fetched.drain(..));
+        self.backlog.trim(self.stream.window());
         if lost > 0 {
             event::packets_lost(&self.stream, lost);
         }

@@ -24,13 +24,21 @@ impl Places {
     pub async fn take(self: &Arc<Self>, playlist: PathBuf) -> Place {
         loop {
             let freed = self.freed.notified();
-            if !self.is_taken(&playlist) {
-                let mut place = Place { places: self.clone(), held: Vec::new() };
-                place.hold(&playlist);
+            if let Some(place) = self.try_take(&playlist) {
                 return place;
             }
             freed.await;
         }
+    }
+
+    /// Looks and holds in one step: of two publishes that find it free, one gets it.
+    fn try_take(self: &Arc<Self>, playlist: &Path) -> Option<Place> {
+        let mut taken = self.lock();
+        if taken.contains_key(playlist) {
+            return None;
+        }
+        taken.insert(playlist.to_owned(), 1);
+        Some(Place { places: self.clone(), held: vec![playlist.to_owned()] })
     }
 
     /// Whether somebody writes this playlist.
@@ -66,5 +74,20 @@ impl Drop for Place {
         }
         drop(taken);
         self.places.freed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_playlist_that_is_found_free_is_held_at_once() {
+        let places = Arc::new(Places::default());
+        let first = places.try_take(Path::new("a.m3u8"));
+        assert!(first.is_some() && places.try_take(Path::new("a.m3u8")).is_none());
+        assert!(places.try_take(Path::new("b.m3u8")).is_some());
+        drop(first);
+        assert!(!places.is_taken(Path::new("a.m3u8")) && places.try_take(Path::new("a.m3u8")).is_some());
     }
 }
