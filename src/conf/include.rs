@@ -105,12 +105,12 @@ impl Parser<'_> {
             return expand(pattern, &self.base);
         };
         let path = self.base.join(to_path(pattern));
-        let Some(Ok(pattern)) = path.to_str().map(glob::Pattern::new) else { return Ok(Vec::new()) };
-        let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
+        let pattern = path.to_str().map(|text| glob::Pattern::new(&as_glob(text)));
+        let Some(Ok(pattern)) = pattern else { return Ok(Vec::new()) };
         let files = texts.files().iter().filter(|file| file.origin == Origin::File);
         let mut found: Vec<PathBuf> = files
             .map(|file| file.name.to_path_buf())
-            .filter(|path| pattern.matches_path_with(path, options))
+            .filter(|path| pattern.matches_path_with(path, GLOB))
             .collect();
         found.sort();
         Ok(found)
@@ -189,10 +189,37 @@ pub fn expand(pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
     let Some(text) = path.to_str() else {
         return Err(sentence(&[b"glob() \"", path.as_os_str().as_encoded_bytes(), b"\" failed"]));
     };
-    let found = glob::glob(text)
-        .map_err(|e| sentence(&[b"glob() \"", text.as_bytes(), b"\" failed: ", e.msg.as_bytes()]))?;
+    let text = as_glob(text);
+    let failed =
+        |e: glob::PatternError| sentence(&[b"glob() \"", text.as_bytes(), b"\" failed: ", e.msg.as_bytes()]);
+    let pattern = glob::Pattern::new(&text).map_err(failed)?;
+    // The walk leaves out every hidden file where it is told of the dot, those that are asked for by their dot too.
+    let walk = glob::MatchOptions { require_literal_leading_dot: false, ..GLOB };
+    let found = glob::glob_with(&text, walk).map_err(failed)?;
     // A directory that cannot be read holds no match, as for the C library.
-    Ok(found.filter_map(Result::ok).take(MAX_FILES).collect())
+    let found = found.filter_map(Result::ok).filter(|path| pattern.matches_path_with(path, GLOB));
+    Ok(found.take(MAX_FILES).collect())
+}
+
+/// As glob(3): neither a star nor a question mark stands for a slash or for the dot of a hidden file.
+const GLOB: glob::MatchOptions = glob::MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: true,
+    require_literal_leading_dot: true,
+};
+
+/// A pattern of glob(3) in the words of the library: `[^ab]` negates too, and several stars are one.
+fn as_glob(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut letters = pattern.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '*' if out.ends_with('*') && !out.ends_with("[*") => {}
+            '[' if letters.next_if_eq(&'^').is_some() => out.push_str("[!"),
+            letter => out.push(letter),
+        }
+    }
+    out
 }
 
 /// Whether an include's argument may mean any number of files.
@@ -213,4 +240,30 @@ pub fn system_error(error: &io::Error) -> String {
 fn too_large(path: &Path) -> BString {
     let name = path.as_os_str().as_encoded_bytes();
     sentence(&[b"\"", name, b"\" is larger than ", (MAX_FILE_BYTES >> 20).to_string().as_bytes(), b" MiB"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_follow_the_rules_of_the_c_library() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.conf", "b.conf", "c.conf", ".hidden.conf", "sub/d.conf"] {
+            let path = dir.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "").unwrap();
+        }
+        std::os::unix::fs::symlink("user@host.1", dir.path().join(".#a.conf")).unwrap();
+        let found = |pattern: &str| {
+            let paths = expand(pattern.as_bytes(), dir.path()).unwrap();
+            let names = paths.iter().map(|path| path.strip_prefix(dir.path()).unwrap().display().to_string());
+            names.collect::<Vec<_>>()
+        };
+        assert_eq!(found("*.conf"), ["a.conf", "b.conf", "c.conf"]);
+        assert_eq!(found("[^ab].conf"), ["c.conf"]);
+        assert_eq!(found("[!ab].conf"), ["c.conf"]);
+        assert_eq!(found("**/*.conf"), ["sub/d.conf"]);
+        assert_eq!(found(".h*.conf"), [".hidden.conf"]);
+    }
 }
