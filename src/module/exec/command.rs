@@ -78,12 +78,13 @@ impl Value for Line {
 }
 
 impl Command {
-    /// Reads a line. With `options` (`exec_options on`) it may begin with filters. `None`: nothing but filters.
+    /// Reads a line. With `options` (`exec_options on`) each word `name=...` is a filter, wherever it stands, as in the
+    /// original. `None`: nothing but filters.
     pub fn new(line: &Line, options: bool) -> Option<Command> {
         let is_option = |word: &BString| options && word.starts_with(b"name=");
-        let names: Vec<BString> =
-            line.words.iter().take_while(|w| is_option(w)).map(|w| w[5..].into()).collect();
-        let (program, words) = line.words[names.len()..].split_first()?;
+        let (filters, words): (Vec<&BString>, Vec<&BString>) = line.words.iter().partition(|w| is_option(w));
+        let names = filters.into_iter().map(|w| w[5..].into()).collect();
+        let (program, words) = words.split_first()?;
         let mut redirections = Vec::new();
         let mut plain: Vec<&[u8]> = Vec::new();
         // Told from the line as written: no value of a client can become a redirection.
@@ -99,7 +100,7 @@ impl Command {
             (Template::compile(word), taming)
         });
         let args = args.collect();
-        Some(Command { names, program: program.clone(), args, redirections, pos: line.pos.clone() })
+        Some(Command { names, program: (*program).clone(), args, redirections, pos: line.pos.clone() })
     }
 
     /// Whether it is for this stream.
@@ -200,11 +201,14 @@ mod tests {
     }
 
     #[test]
-    fn filters_stand_in_front_and_need_the_option() {
+    fn filters_count_wherever_they_stand_and_need_the_option() {
         let words = line(&["name=a", "name=b", "cmd", "name=c"]);
         let command = Command::new(&words, true).unwrap();
-        assert!(command.is_for(b"a") && command.is_for(b"b") && !command.is_for(b"c"));
-        assert_eq!(command.launch(&Named(b"")).program, "cmd");
+        assert!(
+            command.is_for(b"a") && command.is_for(b"b") && command.is_for(b"c") && !command.is_for(b"d")
+        );
+        let launch = command.launch(&Named(b""));
+        assert_eq!((launch.program, launch.args.len()), ("cmd".into(), 0));
         assert_eq!(Command::new(&words, false).unwrap().launch(&Named(b"")).program, "name=a");
         assert!(Command::new(&line(&["name=a"]), true).is_none());
     }
