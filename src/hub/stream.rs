@@ -217,10 +217,11 @@ impl Stream {
         *self.phase.borrow()
     }
 
-    /// Makes session `publisher` the publisher.
+    /// Makes session `publisher` the publisher. A relay that has brought no media gives way to what is none.
     pub fn start_publish(&self, publisher: u64, settings: PublishSettings) -> Result<(), Busy> {
         let mut state = self.lock();
-        if state.publisher.is_some() {
+        let gives_way = state.settings.relay && !state.flows && state.standby.is_none() && !settings.relay;
+        if state.publisher.is_some() && !gives_way {
             return Err(Busy);
         }
         state.begin(publisher, settings);
@@ -536,6 +537,17 @@ mod tests {
             }
         });
         assert_eq!(s.phase(), Phase { publishing: false, flowing: false, epoch: 15_000 });
+    }
+
+    #[test]
+    fn a_relay_without_media_gives_way_to_a_publisher() {
+        let s = stream();
+        let relay = PublishSettings { relay: true, ..settings(0) };
+        s.start_publish(1, relay).unwrap();
+        assert_eq!(s.start_publish(2, relay), Err(Busy));
+        assert_eq!(s.start_publish(3, settings(0)), Ok(()));
+        s.end_publish(1);
+        assert_eq!((s.publisher(), s.phase().epoch), (Some(3), 2));
     }
 
     #[test]
