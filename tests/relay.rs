@@ -3,6 +3,7 @@
 mod support;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use support::frame::{GOP, Tracks};
@@ -367,5 +368,58 @@ fn a_stop_tells_the_end_of_relays() {
     assert!(edge.wait_exit().success());
     notify.wait("call=pull act=done");
     drop(player);
+    publisher.stop().leave();
+}
+
+#[test]
+fn a_pull_that_is_refused_is_asked_once_for_all_waiting_players() {
+    let notify = NotifyServer::start();
+    let server = asking(&notify, "on_pull {callback}/ stage=start,done;");
+    notify.answer("call=pull act=start", Answer::Late(Duration::from_millis(500), 403));
+    let players: Vec<Player> = (0..3).map(|_| Player::start(server.rtmp, "s")).collect();
+    for player in &players {
+        player.wait_end();
+    }
+    let count = || notify.requests_of("call=pull act=start name=s").len();
+    assert_eq!(count(), 1);
+    // A new player is a reason to ask again.
+    Player::start(server.rtmp, "s").wait_end();
+    assert_eq!(count(), 2);
+}
+
+#[test]
+fn a_publisher_s_password_does_not_go_to_a_target_that_names_its_stream() {
+    let notify = NotifyServer::start();
+    let target = asking(&notify, "on_publish {callback}/ args=q=$pargs;");
+    let server = Server::start(&Conf::live(&format!(
+        "{QUICK} push rtmp://127.0.0.1:{0}/live/one; push rtmp://127.0.0.1:{0} name=two;",
+        target.rtmp
+    )));
+    let client = RtmpClient::publish(server.rtmp, "live", "s?user=me&pass=SECRET");
+    let publisher = Publisher::with(client, Tracks::Both).keep_sending();
+    for name in ["one", "two"] {
+        let told = notify.wait(&format!("call=publish act=start name={name}"));
+        assert!(!told.line.contains("SECRET"), "{}", told.line);
+    }
+    publisher.stop().leave();
+}
+
+#[test]
+fn two_viewers_of_a_name_without_publisher_do_not_keep_a_ring_of_pulls_from_a_publisher() {
+    let (a, b) = (free_port(), free_port());
+    let conf = |own: u16, other: u16| {
+        Conf::new(&format!(
+            "listen 127.0.0.1:{own}; application live {{ live on; {QUICK} pull rtmp://127.0.0.1:{other}; }}"
+        ))
+    };
+    let first = Server::start(&conf(a, b));
+    let second = Server::start(&conf(b, a));
+    let (here, there) = (Player::start(a, "s"), Player::start(b, "s"));
+    first.wait_log("relay pull: 's'");
+    second.wait_log("relay pull: 's'");
+    let publisher = Publisher::start(a, "s").keep_sending();
+    here.wait_key();
+    there.wait_key();
+    assert!(first.log_lines("relay pull started").is_empty(), "there was no media to relay");
     publisher.stop().leave();
 }

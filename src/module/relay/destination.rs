@@ -47,6 +47,17 @@ pub struct Destination {
 }
 
 impl Destination {
+    /// What a player asks for is asked for of the origin with all its arguments. What a publisher says to this server,
+    /// a password maybe, is not for others: its arguments go to a target that gets the publisher's own name, and not to one
+    /// that names its stream itself.
+    pub fn of_push(self, asked: Asked<'_>, line: Option<&Relay>) -> Destination {
+        let names_stream = self.address.rest().is_some() || line.is_some_and(|line| line.name.is_some());
+        let says = !self.address.query.is_empty() || line.is_some_and(|line| line.pargs.is_some());
+        let pargs =
+            if names_stream && !says && self.pargs == asked.pargs { Bytes::new() } else { self.pargs };
+        Destination { pargs, ..self }
+    }
+
     /// For the `Location` of an answer; `domain` is its `Domain` header.
     pub fn redirected(address: Address, domain: Option<&[u8]>, asked: Asked<'_>) -> Destination {
         Destination::new(address, domain, None, asked)
@@ -157,6 +168,26 @@ mod tests {
         let d = redirected("rtmp://h/live/o?from=edge", None);
         assert_eq!(d.tc_url(), "rtmp://h/live");
         assert_eq!(d.name_and_query(), "o?from=edge");
+    }
+
+    #[test]
+    fn a_publisher_s_arguments_do_not_go_to_a_target_that_names_its_stream() {
+        let pushed = |location: &str, line: Option<&Relay>| {
+            let address = Address::parse(location.as_bytes()).unwrap();
+            let destination = match line {
+                Some(line) => Destination::fixed(address, line, ASKED),
+                None => Destination::redirected(address, None, ASKED),
+            };
+            destination.of_push(ASKED, line).name_and_query()
+        };
+        assert_eq!(pushed("rtmp://h/live/o", None), "o");
+        assert_eq!(pushed("rtmp://h/live", None), "s1?tk=1");
+        assert_eq!(pushed("rtmp://h/live/o?k=v", None), "o?k=v");
+        let named = Relay { name: Some("n".into()), ..Relay::default() };
+        assert_eq!(pushed("rtmp://h/live", Some(&named)), "n");
+        assert_eq!(pushed("rtmp://h/live", Some(&Relay::default())), "s1?tk=1");
+        let with_args = Relay { pargs: Some("tk=1".into()), ..named };
+        assert_eq!(pushed("rtmp://h/live", Some(&with_args)), "n?tk=1");
     }
 
     #[test]

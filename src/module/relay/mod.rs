@@ -3,6 +3,7 @@
 pub mod address;
 pub mod backoff;
 pub mod conf;
+pub mod control;
 pub mod destination;
 pub mod main_conf;
 pub mod target;

@@ -53,7 +53,9 @@ pub(super) fn destination(
     match decision {
         Decision::Follow(address, domain) => {
             asking.keep();
-            Ok(Destination::redirected(address, domain.as_deref(), asked(&session.identity)))
+            let asked = asked(&session.identity);
+            let destination = Destination::redirected(address, domain.as_deref(), asked);
+            Ok(if is_pull { destination } else { destination.of_push(asked, None) })
         }
         Decision::Unwanted => Err(Outcome::Unwanted),
         Decision::Refused => {

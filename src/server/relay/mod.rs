@@ -130,7 +130,11 @@ fn destinations<'a>(
             event::relay_failed(session, what, &attempt::NO_TARGET);
             None
         }
-        Ok(address) => Some(Destination::fixed(address, line, asked(&session.identity))),
+        Ok(address) => {
+            let asked = asked(&session.identity);
+            let destination = Destination::fixed(address, line, asked);
+            Some(if what == push::WHAT { destination.of_push(asked, Some(line)) } else { destination })
+        }
         Err(error) => {
             event::relay_failed(session, what, &error);
             None
@@ -155,9 +159,10 @@ fn next_worker(context: &Context) -> super::context::Worker {
     context.workers[context.connections.next_worker(context.workers.len())].clone()
 }
 
-/// Whether a relay that began at `started` has worked, so that the next attempt may follow at once.
-fn has_worked(started: Option<Instant>) -> bool {
-    started.is_some_and(|started| started.elapsed() >= limits::RELAY_WORKED)
+/// Whether a relay that began at `started` has worked, so that the next attempt may follow at once: it has run for
+/// the longest delay between two attempts, `most`. A target that accepts and drops at once is a failure each time.
+fn has_worked(started: Option<Instant>, most: Duration) -> bool {
+    started.is_some_and(|started| started.elapsed() >= most.max(limits::RELAY_WORKED))
 }
 
 /// How long the other server may take from the connection to the first media command.

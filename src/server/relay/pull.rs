@@ -20,6 +20,7 @@ use super::{End, Never, Outcome, attempt, destinations, has_worked, next_worker,
 use crate::hub::stream::{Phase, Stream};
 use crate::module::relay::address::Protocol;
 use crate::module::relay::backoff::Backoff;
+use crate::module::relay::control;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::target::Relay;
 use crate::server::context::Context;
@@ -118,8 +119,9 @@ impl PullUse {
             players.standing = Some(line);
             stands = true;
         }
-        drop(players);
+        // Under the same lock, so that `close_players` counts exactly those that it ends.
         pulled.counts.send_modify(|c| *c = Counts { present: c.present + 1, arrived: c.arrived + 1 });
+        drop(players);
         tend(context, pulled);
         PullUse { context: context.clone(), pulled: pulled.clone(), session: session.id, stands }
     }
@@ -209,9 +211,10 @@ impl Pulled {
                 Outcome::Refused if standing.is_some() => self.pause(&mut backoff, &mut phase).await,
                 Outcome::Worked => backoff.reset(),
                 Outcome::Unwanted | Outcome::Refused => {
-                    if matches!(outcome, Outcome::Refused) {
-                        self.close_players();
-                    }
+                    let arrived = match outcome {
+                        Outcome::Refused => self.close_players(),
+                        _ => arrived,
+                    };
                     backoff.reset();
                     // Asked again for the next player, or when a publisher of our own has come and left.
                     tokio::select! {
@@ -314,11 +317,26 @@ impl Pulled {
                     Err(end) => end,
                 }
             } => end,
+            () = self.published_by_another(session) => End::Published,
             reason = session.closed() => End::Asked(reason),
         };
-        let worked = has_worked(fetch.started);
+        let most = self.view.current().relay.most_pull_delay().duration();
+        let worked = has_worked(fetch.started, most);
         drop(fetch);
         attempt::outcome(session, WHAT, &end, worked, Reason::StreamEnd)
+    }
+
+    /// Waits until the stream is published by another session than that of the relay.
+    async fn published_by_another(&self, session: &Session) {
+        let mut phase = self.stream.watch();
+        loop {
+            if self.stream.publisher().is_some_and(|publisher| publisher != session.id) {
+                return;
+            }
+            if phase.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     /// Whether there is anything to pull from.
@@ -331,10 +349,13 @@ impl Pulled {
         self.lock().sessions.first_key_value().map(|(_, session)| session.clone())
     }
 
-    fn close_players(&self) {
-        for session in self.lock().sessions.values() {
+    /// Ends all players, and returns how many have come so far: the refusal was the answer to all of these.
+    fn close_players(&self) -> u64 {
+        let players = self.lock();
+        for session in players.sessions.values() {
             session.close(Reason::RelayRefused);
         }
+        self.counts.borrow().arrived
     }
 
     fn lock(&self) -> MutexGuard<'_, Players> {
@@ -375,6 +396,7 @@ impl Fetch<'_> {
             upstream.flush().await?;
             while let Some(event) = upstream.core.poll_event() {
                 match event {
+                    UpstreamEvent::Media { kind, payload, .. } if control::is_control(kind, &payload) => {}
                     UpstreamEvent::Media { kind, timestamp, payload } => {
                         self.ingest()?.media(kind, timestamp, payload);
                     }
@@ -400,7 +422,7 @@ impl Fetch<'_> {
         loop {
             let mut tags = Vec::new();
             let read = download.read(|tag| tags.push(tag)).await;
-            for tag in tags {
+            for tag in tags.into_iter().filter(|tag| !control::is_control(tag.kind, &tag.payload)) {
                 self.ingest()?.media(tag.kind, tag.timestamp, tag.payload);
             }
             if let Some(ingest) = &mut self.ingest {

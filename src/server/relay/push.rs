@@ -250,7 +250,8 @@ impl Push {
         let _listed = self.context.sessions.list(session.clone());
         let mut started = None;
         let (Ok(end) | Err(end)) = self.send(session, &destination, worker, &mut started).await;
-        attempt::outcome(session, WHAT, &end, has_worked(started), Reason::NormalClose)
+        let most = self.view.current().relay.most_push_delay().duration();
+        attempt::outcome(session, WHAT, &end, has_worked(started, most), Reason::NormalClose)
     }
 
     /// Publishes at the other server until one side ends.
