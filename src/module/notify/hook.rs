@@ -94,12 +94,12 @@ impl Value for Hook {
     }
 
     fn duplicate(name: &Word) -> BString {
-        let event =
-            name.bytes.strip_prefix(b"oclp_").or(name.bytes.strip_prefix(b"on_")).unwrap_or(&name.bytes);
-        match event {
-            b"master" | b"proc" => "duplicate url".into(),
-            b"meta" | b"push" => sentence(&[b"too much oclp_", event, b" events"]),
-            _ => sentence(&[b"duplicate on_", event]),
+        // The original names the first one "oclp_push" and speaks of a "duplicate url" at `on_proc`, whatever is written.
+        match &name.bytes[..] {
+            b"on_meta" | b"on_push" | b"oclp_meta" | b"oclp_push" => {
+                sentence(&[b"too much ", &name.bytes, b" events"])
+            }
+            written => sentence(&[b"duplicate ", written]),
         }
     }
 }
