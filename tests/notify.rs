@@ -451,6 +451,34 @@ fn a_name_cannot_break_the_request_line() {
     assert!(server.log().lines().all(|line| line.starts_with("20")), "nobody can forge a line of the log");
 }
 
+/// The target of the first publish start of a stream whose encoder was told `name`.
+fn target_of(escape: &str, name: &str) -> String {
+    let notify = NotifyServer::start();
+    let lines = "on_publish {callback}/ groupid=g args=s=$stream&n=$name&t=$parg_t&$pargs;";
+    let server = Server::start(&conf(&notify, lines).rtmp(escape));
+    let _publisher = publish(&server, name).wait_started();
+    notify.wait("act=start").query
+}
+
+#[test]
+fn a_name_cannot_add_parameters() {
+    let query = target_of("", "a&name=vip#1+%20%zz?t=50%&x=a&b");
+    let name = "a%26name=vip%231+%20%25zz";
+    let head = format!("call=publish&act=start&domain=127.0.0.1&app=live&name={name}&clientid=");
+    assert!(query.starts_with(&head), "{query}");
+    // What the encoder sent as a query is one, byte for byte.
+    let tail = format!("/live/{name}&n={name}&t=50%25&t=50%&x=a&b");
+    assert!(query.ends_with(&tail), "{query}");
+}
+
+#[test]
+fn notify_escape_strict_encodes_single_values_whole() {
+    let query = target_of("notify_escape strict;", "a/b+c%20d?t=1%202&x=/");
+    let name = "a%2Fb%2Bc%2520d";
+    assert!(query.contains(&format!("&app=live&name={name}&clientid=")), "{query}");
+    assert!(query.ends_with(&format!("%2Flive%2F{name}&n={name}&t=1%25202&t=1%202&x=/")), "{query}");
+}
+
 #[test]
 fn nothing_flows_before_the_answer() {
     let notify = NotifyServer::start();

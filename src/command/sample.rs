@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice};
 
 use crate::NGINX_VERSION;
 use crate::conf::Word;
-use crate::module::notify::request::{Act, Call, Subject, session_target};
+use crate::module::notify::request::{Act, Call, Escape, Subject, session_target};
 use crate::module::notify::url::Url;
 use crate::module::notify::variable::{Template, Variable, Variables};
 
@@ -29,7 +29,7 @@ impl Sample {
         let groupid = parameter(b"groupid=").filter(|groupid| !groupid.is_empty());
         let mut args = Vec::new();
         if let Some(template) = parameter(b"args=").and_then(|text| Template::compile(text).ok()) {
-            template.expand(&View { sample: self, groupid }, &mut args);
+            template.expand(&View { sample: self, groupid }, Escape::Minimal, &mut args);
         }
         let host = format!("{}://{}:{}", url.scheme.name(), url.host, url.port);
         let Some(call) = CALLS.into_iter().find(|call| call.name() == event) else {
@@ -40,8 +40,8 @@ impl Sample {
             ));
         };
         let subject =
-            Subject { domain: &self.domain, app: &self.app, name: &self.name, clientid: 1, fields: "" };
-        let target = session_target(&url.path_and_query, call, Act::Start, subject, groupid, &args);
+            Subject { domain: &self.domain, app: &self.app, name: &self.name, clientid: 1, fields: None };
+        let target = session_target(&url.path_and_query, call, Act::Start, subject, groupid, &args, Escape::Minimal);
         Some(format!("GET {host}{target}"))
     }
 }

@@ -69,6 +69,21 @@ pub const CASES: &[Case] = &[
             })
         },
     },
+    Case {
+        row: "notify main/notify_escape",
+        place: Place::Rtmp,
+        before: concat!("notify_escape minimal; ", told_of!()),
+        after: concat!("notify_escape strict; ", told_of!()),
+        look: |walk| {
+            let publisher = Publisher::with(client(walk, "a+b"), Tracks::Both);
+            let update = |name: &str| format!("path=/{} act=update name={name}", walk.own_app);
+            walk.old.wait(&update("a+b"));
+            Box::new(move || {
+                walk.old.wait(&update("a%2Bb"));
+                drop(publisher);
+            })
+        },
+    },
 ];
 
 /// The secrets are files.

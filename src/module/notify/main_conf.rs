@@ -1,6 +1,7 @@
 //! Directives of notifications about the process.
 
 use super::hook::Hook;
+use super::request::Escape;
 use crate::conf::context::RTMP;
 use crate::conf::directive::directives;
 use crate::conf::{ConfPath, Flag};
@@ -12,6 +13,10 @@ directives! {
         /// Signs callbacks with the secret in this file: HMAC-SHA256 over `GET`, the target as sent and the time in
         /// seconds, separated by line feeds, in the headers X-Pingosd-Signature and X-Pingosd-Time.
         "notify_secret" => secret: Option<ConfPath>, in RTMP;
+        /// What is percent-encoded in single values of callbacks (`name=`, `$stream`, ...): `minimal` encodes `&`, `#`, a `%`
+        /// that begins no escape, and what cannot stand in a request target; `strict` encodes everything but letters,
+        /// digits, `-`, `.`, `_` and `~`. `$args`, `$pargs` and `$metadata` are whole query strings and stay as they are.
+        "notify_escape" => escape: Escape = "minimal", in RTMP;
         /// Whether the certificates of https:// callback servers are verified.
         "notify_ssl_verify" => ssl_verify: Flag = "on", in RTMP;
         /// The certificates that https:// callback servers are verified by, instead of the system's.

@@ -1,5 +1,17 @@
 //! The request target of a callback, as the original's servers expect it.
 
+use crate::conf::word::one_of;
+
+one_of! {
+    /// How much of a single value is percent-encoded.
+    pub enum Escape {
+        /// What would end the value or cannot stand in a request target; everything else stays as the client sent it.
+        "minimal" => Minimal,
+        /// Everything but letters, digits, `-`, `.`, `_` and `~`: decoding gives the value back byte for byte.
+        "strict" => Strict,
+    }
+}
+
 /// Which event a callback is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
@@ -70,15 +82,28 @@ pub struct Subject<'a> {
     pub name: &'a [u8],
     /// `clientid=`.
     pub clientid: u64,
-    /// What `record` tells beside, such as [`record_fields`]; empty for other events.
-    pub fields: &'a str,
+    /// What `record` tells beside.
+    pub fields: Option<&'a RecordFields>,
+}
+
+/// The fields of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordFields {
+    /// When the file was begun, in milliseconds since 1970.
+    pub begin_ms: u64,
+    /// When it ended.
+    pub end_ms: u64,
+    /// Path of the index.
+    pub index: Vec<u8>,
+    /// Path of the file.
+    pub file: Vec<u8>,
 }
 
 /// Writes path and query of a session event: `call, act, domain, app, name, clientid`, then `groupid`, then the
 /// expanded `args`, in the original's order (first seed; behaviour as recorded).
 ///
-/// `path` may have a query of its own. Values go out as they are, except for bytes that cannot stand in a
-/// request target: see [`push_value`].
+/// `path` may have a query of its own, and `args` is a query: of these only bytes that cannot stand in a request target
+/// are encoded, see [`push_value`]. All other values are single ones: see [`push_single`].
 pub fn session_target(
     path: &[u8],
     call: Call,
@@ -86,6 +111,7 @@ pub fn session_target(
     subject: Subject<'_>,
     groupid: Option<&[u8]>,
     args: &[u8],
+    escape: Escape,
 ) -> String {
     let mut out = begin(path);
     out.push_str("call=");
@@ -96,27 +122,20 @@ pub fn session_target(
         out.push('&');
         out.push_str(key);
         out.push('=');
-        push_value(&mut out, value);
+        push_single(&mut out, value, escape);
     }
     out.push_str(&format!("&clientid={}", subject.clientid));
-    if !subject.fields.is_empty() {
-        out.push('&');
-        out.push_str(subject.fields);
+    if let Some(RecordFields { begin_ms, end_ms, index, file }) = subject.fields {
+        out.push_str(&format!("&begintime={begin_ms}&endtime={end_ms}&index="));
+        push_single(&mut out, index, escape);
+        out.push_str("&file=");
+        push_single(&mut out, file, escape);
     }
     if let Some(groupid) = groupid {
         out.push_str("&groupid=");
-        push_value(&mut out, groupid);
+        push_single(&mut out, groupid, escape);
     }
     push_args(&mut out, args);
-    out
-}
-
-/// The fields of a recording: when it began and ended, in milliseconds since 1970, and its files.
-pub fn record_fields(begin_ms: u64, end_ms: u64, index: &[u8], file: &[u8]) -> String {
-    let mut out = format!("begintime={begin_ms}&endtime={end_ms}&index=");
-    push_value(&mut out, index);
-    out.push_str("&file=");
-    push_value(&mut out, file);
     out
 }
 
@@ -153,34 +172,59 @@ fn push_args(out: &mut String, args: &[u8]) {
     }
 }
 
-/// Appends bytes of a peer or of the configuration to a request target.
+/// Appends one value to a query: nothing in it may begin another parameter, end the query, or read as an escape that the
+/// client did not write. What is left stays byte for byte as the original sends it, `+` and escapes included.
+pub(crate) fn push_single(out: &mut String, bytes: &[u8], escape: Escape) {
+    for (at, &b) in bytes.iter().enumerate() {
+        let encoded = match escape {
+            Escape::Strict => !b.is_ascii_alphanumeric() && !b"-._~".contains(&b),
+            Escape::Minimal => match b {
+                b'&' => true,
+                b'%' => !begins_escape(&bytes[at..]),
+                b => cannot_stand(b),
+            },
+        };
+        push_byte(out, b, encoded);
+    }
+}
+
+/// Appends a query or a path.
 ///
 /// The original sends them raw, and so do we, except for what would break the request line or a strict
 /// server's parser: control bytes, blank, `#`, quotes, angle brackets and the like and all bytes from 0x80 up
 /// are percent-encoded. Percent signs are left alone: `%20` stays `%20`.
 pub(crate) fn push_value(out: &mut String, bytes: &[u8]) {
+    bytes.iter().for_each(|&b| push_byte(out, b, cannot_stand(b)));
+}
+
+fn push_byte(out: &mut String, b: u8, encoded: bool) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for &b in bytes {
-        match b {
-            0..=b' ' | b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7F.. => {
-                out.push('%');
-                out.push(char::from(HEX[usize::from(b >> 4)]));
-                out.push(char::from(HEX[usize::from(b & 15)]));
-            }
-            _ => out.push(char::from(b)),
-        }
+    if !encoded {
+        return out.push(char::from(b));
     }
+    out.push('%');
+    out.push(char::from(HEX[usize::from(b >> 4)]));
+    out.push(char::from(HEX[usize::from(b & 15)]));
+}
+
+/// Whether a byte would break the request line, or the parser of a strict server.
+fn cannot_stand(b: u8) -> bool {
+    matches!(b, 0..=b' ' | b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7F..)
+}
+
+fn begins_escape(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const SUBJECT: Subject<'_> = Subject { domain: b"h", app: b"live", name: b"s1", clientid: 7, fields: "" };
+    const SUBJECT: Subject<'_> = Subject { domain: b"h", app: b"live", name: b"s1", clientid: 7, fields: None };
 
     #[test]
     fn parameters_stand_in_the_original_order() {
-        let target = session_target(b"/cb", Call::Publish, Act::Start, SUBJECT, Some(b"g"), b"a=1&b=2");
+        let target = session_target(b"/cb", Call::Publish, Act::Start, SUBJECT, Some(b"g"), b"a=1&b=2", Escape::Minimal);
         assert_eq!(
             target,
             "/cb?call=publish&act=start&domain=h&app=live&name=s1&clientid=7&groupid=g&a=1&b=2"
@@ -189,9 +233,10 @@ mod tests {
 
     #[test]
     fn fields_of_a_recording_stand_before_the_group() {
-        let fields = record_fields(1, 2, b"/r/i x.m3u8", b"/r/f.ts");
-        let subject = Subject { fields: &fields, ..SUBJECT };
-        let target = session_target(b"/cb", Call::Record, Act::Done, subject, Some(b"g"), b"a=1");
+        let (index, file) = (b"/r/i x.m3u8".to_vec(), b"/r/f.ts".to_vec());
+        let fields = RecordFields { begin_ms: 1, end_ms: 2, index, file };
+        let subject = Subject { fields: Some(&fields), ..SUBJECT };
+        let target = session_target(b"/cb", Call::Record, Act::Done, subject, Some(b"g"), b"a=1", Escape::Minimal);
         let want = "/cb?call=record&act=done&domain=h&app=live&name=s1&clientid=7\
                     &begintime=1&endtime=2&index=/r/i%20x.m3u8&file=/r/f.ts&groupid=g&a=1";
         assert_eq!(target, want);
@@ -206,10 +251,33 @@ mod tests {
     #[test]
     fn a_peer_cannot_break_the_request_line() {
         let subject = Subject { name: b"a b\r\nX: y#z%20\xE9", ..SUBJECT };
-        let target = session_target(b"", Call::Play, Act::Done, subject, None, b"");
+        let target = session_target(b"", Call::Play, Act::Done, subject, None, b"", Escape::Minimal);
         assert_eq!(
             target,
             "/?call=play&act=done&domain=h&app=live&name=a%20b%0D%0AX:%20y%23z%20%E9&clientid=7"
         );
+    }
+
+    #[test]
+    fn a_single_value_stays_single_and_a_query_stays_a_query() {
+        let single = |text: &[u8], escape| {
+            let mut out = String::new();
+            push_single(&mut out, text, escape);
+            out
+        };
+        let minimal = |text: &[u8]| single(text, Escape::Minimal);
+        assert_eq!(minimal(b"a&name=vip#x"), "a%26name=vip%23x");
+        assert_eq!(minimal(b"a%20b%26+c/:@?=;,"), "a%20b%26+c/:@?=;,");
+        for (raw, want) in
+            [("%", "%25"), ("%4", "%254"), ("%4g", "%254g"), ("%%41", "%25%41"), ("100%&", "100%25%26")]
+        {
+            assert_eq!(minimal(raw.as_bytes()), want);
+        }
+        assert_eq!(single(b"a+b%20c/d-._~&\xE9", Escape::Strict), "a%2Bb%2520c%2Fd-._~%26%E9");
+        let subject = Subject { domain: b"h&1", app: b"l&2", name: b"n&3", ..SUBJECT };
+        let target =
+            session_target(b"/?a&b", Call::Play, Act::Start, subject, Some(b"g&4"), b"x=%&y=1", Escape::Minimal);
+        let want = "/?a&b&call=play&act=start&domain=h%261&app=l%262&name=n%263&clientid=7&groupid=g%264&x=%&y=1";
+        assert_eq!(target, want);
     }
 }

@@ -5,6 +5,7 @@
 
 use bstr::{BString, ByteSlice};
 
+use super::request::{Escape, push_single};
 use crate::conf::suggest;
 
 /// Declares the fixed variables of the dialect.
@@ -189,12 +190,19 @@ impl Template {
         Ok(Template { parts })
     }
 
-    /// Appends the text with every variable replaced by its value, as it is.
-    pub fn expand(&self, source: &dyn Variables, out: &mut Vec<u8>) {
+    /// Appends the text with every variable replaced by its value: a whole query string as it is, a single value so
+    /// that it stays one.
+    pub fn expand(&self, source: &dyn Variables, escape: Escape, out: &mut Vec<u8>) {
         for part in &self.parts {
             match part {
                 Part::Literal(text) => out.extend_from_slice(text),
-                Part::Variable(variable) => source.value(variable, out),
+                Part::Variable(variable) if variable.is_query() => source.value(variable, out),
+                Part::Variable(variable) => {
+                    let (mut value, mut encoded) = (Vec::new(), String::new());
+                    source.value(variable, &mut value);
+                    push_single(&mut encoded, &value, escape);
+                    out.extend_from_slice(encoded.as_bytes());
+                }
             }
         }
     }
@@ -214,6 +222,18 @@ impl Template {
 }
 
 impl Variable {
+    /// Whether its value is a whole query string, not a single value.
+    pub fn is_query(&self) -> bool {
+        matches!(
+            self,
+            Variable::Args
+                | Variable::Pargs
+                | Variable::Metadata
+                | Variable::RelayArgs
+                | Variable::RelayPargs
+        )
+    }
+
     fn find(name: &[u8], at: usize) -> Result<Variable, TemplateError> {
         if let Some((_, variable)) = FIXED.iter().find(|(fixed, _)| fixed.as_bytes() == name) {
             return Ok(variable.clone());
@@ -239,6 +259,8 @@ mod tests {
         fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
             match variable {
                 Variable::Name => out.extend_from_slice(b"cam1"),
+                Variable::App => out.extend_from_slice(b"a&b=%"),
+                Variable::Pargs => out.extend_from_slice(b"c=1&d=%"),
                 Variable::Parg(name) if name == "token" => out.extend_from_slice(b"a%20b"),
                 _ => {}
             }
@@ -247,13 +269,14 @@ mod tests {
 
     fn expanded(text: &str) -> String {
         let mut out = Vec::new();
-        Template::compile(text.as_bytes()).unwrap().expand(&Session, &mut out);
+        Template::compile(text.as_bytes()).unwrap().expand(&Session, Escape::Minimal, &mut out);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
     fn variables_are_replaced_and_missing_ones_vanish() {
-        assert_eq!(expanded("a=$NAME&b=$parg_token&c=$pargs&d"), "a=cam1&b=a%20b&c=&d");
+        assert_eq!(expanded("a=$NAME&b=$parg_token&c=$args&d"), "a=cam1&b=a%20b&c=&d");
+        assert_eq!(expanded("$app&$pargs"), "a%26b=%25&c=1&d=%");
         assert_eq!(expanded("$metadata_width$metadatafoo-$name-"), "-cam1-");
         assert_eq!(expanded(""), "");
     }

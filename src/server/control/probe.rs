@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use crate::config::{Config, LoadOptions};
 use crate::module::notify::hook::Hook;
-use crate::module::notify::request::{Act, Call, Subject, master_target, process_target, session_target};
+use crate::module::notify::request::{
+    Act, Call, Escape, Subject, master_target, process_target, session_target,
+};
 use crate::server::dns::Dns;
 use crate::server::notify::answer::Answer;
 use crate::server::notify::transport::Transport;
@@ -38,7 +40,8 @@ enum About {
 /// There is no such line; the text is for people.
 pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<String, String> {
     let Line { about, hook } = find(config, place)?;
-    let target = target(&about, &hook);
+    let escape = config.rtmp.as_ref().map_or(Escape::Minimal, |rtmp| rtmp.notify.escape);
+    let target = target(&about, &hook, escape);
     let began = Instant::now();
     let exchange = transport.send(&hook, Act::Start, &target, true).await;
     let took = began.elapsed().as_secs_f64() * 1000.0;
@@ -78,21 +81,21 @@ pub fn run_alone(load: &LoadOptions, place: &str) -> Result<String, String> {
 }
 
 /// The request of a start, with a stream that nobody has.
-fn target(about: &About, hook: &Hook) -> String {
+fn target(about: &About, hook: &Hook, escape: Escape) -> String {
     let path = &hook.url.path_and_query;
     match about {
         About::Session(event, app) => {
             let host = hook.url.host.to_string();
             // Who connects has named no stream yet.
             let name = if *event == Call::Connect { b"" } else { NAME };
-            let subject = Subject { domain: host.as_bytes(), app, name, clientid: 0, fields: "" };
+            let subject = Subject { domain: host.as_bytes(), app, name, clientid: 0, fields: None };
             let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
-            session_target(path, *event, Act::Start, subject, groupid, b"")
+            session_target(path, *event, Act::Start, subject, groupid, b"", escape)
         }
         About::Worker => process_target(path, 0),
         About::Server => {
             let mut args = Vec::new();
-            hook.args.expand(&ProcessVariables, &mut args);
+            hook.args.expand(&ProcessVariables, escape, &mut args);
             master_target(path, Act::Start, &args)
         }
     }

@@ -9,18 +9,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::limits;
 use crate::module::live_record::conf::Current;
 use crate::module::live_record::{Index, Pair, Place};
-use crate::module::notify::request::record_fields;
+use crate::module::notify::request::RecordFields;
 use crate::server::hls::{WriteError, create, failed};
 use crate::wire::mpegts::{TABLES_SIZE, TsFrame};
 
-/// What became of a recording. The text holds the fields that callbacks tell.
+/// What became of a recording. The fields are what callbacks tell.
 pub(super) enum News {
     /// A file was begun.
     Opened(PathBuf),
     /// A file is complete, and another one follows.
-    Turned(String),
+    Turned(RecordFields),
     /// A file is complete.
-    Closed(String),
+    Closed(RecordFields),
     /// Something could not be written.
     Failed(WriteError),
 }
@@ -98,7 +98,7 @@ impl Files {
         }
     }
 
-    fn close(&mut self) -> Result<Option<String>, WriteError> {
+    fn close(&mut self) -> Result<Option<RecordFields>, WriteError> {
         match self.open.take() {
             Some(open) => open.finish().map(Some),
             None => Ok(None),
@@ -162,7 +162,7 @@ impl Open {
         self.list.write_all(line.as_bytes()).map_err(failed("write", &self.pair.index))
     }
 
-    fn finish(mut self) -> Result<String, WriteError> {
+    fn finish(mut self) -> Result<RecordFields, WriteError> {
         match self.index.take() {
             Some(entry) => self.list(&entry.line(&self.pair.uri.clone()))?,
             None => self.out.flush().map_err(failed("write", &self.pair.file))?,
@@ -170,9 +170,14 @@ impl Open {
         Ok(self.fields())
     }
 
-    fn fields(&self) -> String {
+    fn fields(&self) -> RecordFields {
         let bytes = |path: &Path| path.as_os_str().as_bytes().to_vec();
-        record_fields(self.begin_ms, now_ms(), &bytes(&self.pair.index), &bytes(&self.pair.file))
+        RecordFields {
+            begin_ms: self.begin_ms,
+            end_ms: now_ms(),
+            index: bytes(&self.pair.index),
+            file: bytes(&self.pair.file),
+        }
     }
 }
 

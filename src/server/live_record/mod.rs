@@ -227,7 +227,7 @@ impl Task {
             }
             News::Turned(fields) => {
                 let Some(event) = &mut self.event else { return Ok(()) };
-                event.set_fields(&fields);
+                event.set_fields(fields);
                 if let Err(answer) = event.update().await {
                     event::record_refused(&self.session, &answer);
                     return Err(());
@@ -235,7 +235,7 @@ impl Task {
             }
             News::Closed(fields) => {
                 if let Some(event) = &mut self.event {
-                    event.set_fields(&fields);
+                    event.set_fields(fields);
                 }
             }
             News::Failed(error) => {

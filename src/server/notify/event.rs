@@ -14,7 +14,7 @@ use super::slot::Slot;
 use super::{About, Notifier, send, sleep_until};
 use crate::limits;
 use crate::module::notify::hook::Hook;
-use crate::module::notify::request::Act;
+use crate::module::notify::request::{Act, RecordFields};
 use crate::server::event;
 use crate::server::session::{Reason, Session};
 use crate::server::view::AppView;
@@ -32,7 +32,7 @@ pub struct Event {
     receipt: Receipt,
     keeper: Option<AbortHandle>,
     /// What `update` and `done` of a recording tell beside.
-    fields: Arc<str>,
+    fields: Option<Arc<RecordFields>>,
     finished: bool,
 }
 
@@ -56,7 +56,7 @@ impl Event {
             start: None,
             receipt: Receipt::default(),
             keeper: None,
-            fields: Arc::default(),
+            fields: None,
             finished: false,
         };
         let sending = event.sending(hook, Act::Start);
@@ -139,8 +139,8 @@ impl Event {
     }
 
     /// What `update` and `done` tell from now on, as the original's servers expect it of a recording.
-    pub fn set_fields(&mut self, fields: &str) {
-        self.fields = fields.into();
+    pub fn set_fields(&mut self, fields: RecordFields) {
+        self.fields = Some(Arc::new(fields));
     }
 
     /// Sends one `update` now, where the hook in force asks for it. `Err`: its answer ends what the event is about.

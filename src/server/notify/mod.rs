@@ -29,7 +29,7 @@ use super::session::Session;
 use super::variables::SessionVariables;
 use crate::config::store::Store;
 use crate::module::notify::hook::Hook;
-use crate::module::notify::request::{self, Act, Call, Subject};
+use crate::module::notify::request::{self, Act, Call, Escape, RecordFields, Subject};
 
 pub use self::answer::{Answer, Failure, Reply};
 pub use self::event::Event;
@@ -97,6 +97,11 @@ impl Notifier {
         })
     }
 
+    /// What the configuration in force encodes in single values.
+    fn escape(&self) -> Escape {
+        self.store.load().rtmp.as_ref().map_or(Escape::Minimal, |rtmp| rtmp.notify.escape)
+    }
+
     /// Requests on their way.
     pub fn under_way(&self) -> usize {
         self.outstanding.count.load(Ordering::Acquire)
@@ -156,13 +161,13 @@ async fn sleep_until(due: Option<Instant>) {
 #[derive(Clone)]
 struct About {
     call: Call,
-    /// What a recording tells beside; empty for other events.
-    fields: Arc<str>,
+    /// What a recording tells beside.
+    fields: Option<Arc<RecordFields>>,
 }
 
 impl From<Call> for About {
     fn from(call: Call) -> Self {
-        About { call, fields: Arc::default() }
+        About { call, fields: None }
     }
 }
 
@@ -181,12 +186,12 @@ async fn send(
         app: &identity.app,
         name: &identity.name,
         clientid: session.id,
-        fields: &fields,
+        fields: fields.as_deref(),
     };
-    let mut args = Vec::new();
-    hook.args.expand(&SessionVariables::new(&session, &hook.groupid), &mut args);
+    let (escape, mut args) = (notifier.escape(), Vec::new());
+    hook.args.expand(&SessionVariables::new(&session, &hook.groupid), escape, &mut args);
     let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
-    let target = request::session_target(&hook.url.path_and_query, call, act, subject, groupid, &args);
+    let target = request::session_target(&hook.url.path_and_query, call, act, subject, groupid, &args, escape);
     let (reply, receipt) = notifier.call(&hook, call.name(), act, Some(session.id), &target).await;
     let status = match reply.answer {
         Answer::Status(status) => u64::from(status),

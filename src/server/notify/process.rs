@@ -48,7 +48,7 @@ impl Notifier {
             }
             let act = if started { Act::Update } else { Act::Start };
             let mut args = Vec::new();
-            hook.args.expand(&ProcessVariables, &mut args);
+            hook.args.expand(&ProcessVariables, self.escape(), &mut args);
             let target = request::master_target(&hook.url.path_and_query, act, &args);
             let answer = self.call(&hook, "master", act, None, &target).await.0.answer;
             event::process_callback(&hook, "init_master", &answer);
