@@ -41,7 +41,8 @@ impl Sample {
         };
         let subject =
             Subject { domain: &self.domain, app: &self.app, name: &self.name, clientid: 1, fields: None };
-        let target = session_target(&url.path_and_query, call, Act::Start, subject, groupid, &args, Escape::Minimal);
+        let target =
+            session_target(&url.path_and_query, call, Act::Start, subject, groupid, &args, Escape::Minimal);
         Some(format!("GET {host}{target}"))
     }
 }

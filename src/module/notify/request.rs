@@ -220,11 +220,20 @@ fn begins_escape(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    const SUBJECT: Subject<'_> = Subject { domain: b"h", app: b"live", name: b"s1", clientid: 7, fields: None };
+    const SUBJECT: Subject<'_> =
+        Subject { domain: b"h", app: b"live", name: b"s1", clientid: 7, fields: None };
 
     #[test]
     fn parameters_stand_in_the_original_order() {
-        let target = session_target(b"/cb", Call::Publish, Act::Start, SUBJECT, Some(b"g"), b"a=1&b=2", Escape::Minimal);
+        let target = session_target(
+            b"/cb",
+            Call::Publish,
+            Act::Start,
+            SUBJECT,
+            Some(b"g"),
+            b"a=1&b=2",
+            Escape::Minimal,
+        );
         assert_eq!(
             target,
             "/cb?call=publish&act=start&domain=h&app=live&name=s1&clientid=7&groupid=g&a=1&b=2"
@@ -236,7 +245,8 @@ mod tests {
         let (index, file) = (b"/r/i x.m3u8".to_vec(), b"/r/f.ts".to_vec());
         let fields = RecordFields { begin_ms: 1, end_ms: 2, index, file };
         let subject = Subject { fields: Some(&fields), ..SUBJECT };
-        let target = session_target(b"/cb", Call::Record, Act::Done, subject, Some(b"g"), b"a=1", Escape::Minimal);
+        let target =
+            session_target(b"/cb", Call::Record, Act::Done, subject, Some(b"g"), b"a=1", Escape::Minimal);
         let want = "/cb?call=record&act=done&domain=h&app=live&name=s1&clientid=7\
                     &begintime=1&endtime=2&index=/r/i%20x.m3u8&file=/r/f.ts&groupid=g&a=1";
         assert_eq!(target, want);
@@ -275,9 +285,17 @@ mod tests {
         }
         assert_eq!(single(b"a+b%20c/d-._~&\xE9", Escape::Strict), "a%2Bb%2520c%2Fd-._~%26%E9");
         let subject = Subject { domain: b"h&1", app: b"l&2", name: b"n&3", ..SUBJECT };
-        let target =
-            session_target(b"/?a&b", Call::Play, Act::Start, subject, Some(b"g&4"), b"x=%&y=1", Escape::Minimal);
-        let want = "/?a&b&call=play&act=start&domain=h%261&app=l%262&name=n%263&clientid=7&groupid=g%264&x=%&y=1";
+        let target = session_target(
+            b"/?a&b",
+            Call::Play,
+            Act::Start,
+            subject,
+            Some(b"g&4"),
+            b"x=%&y=1",
+            Escape::Minimal,
+        );
+        let want =
+            "/?a&b&call=play&act=start&domain=h%261&app=l%262&name=n%263&clientid=7&groupid=g%264&x=%&y=1";
         assert_eq!(target, want);
     }
 }

@@ -191,7 +191,8 @@ async fn send(
     let (escape, mut args) = (notifier.escape(), Vec::new());
     hook.args.expand(&SessionVariables::new(&session, &hook.groupid), escape, &mut args);
     let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
-    let target = request::session_target(&hook.url.path_and_query, call, act, subject, groupid, &args, escape);
+    let target =
+        request::session_target(&hook.url.path_and_query, call, act, subject, groupid, &args, escape);
     let (reply, receipt) = notifier.call(&hook, call.name(), act, Some(session.id), &target).await;
     let status = match reply.answer {
         Answer::Status(status) => u64::from(status),
