@@ -423,3 +423,59 @@ fn two_viewers_of_a_name_without_publisher_do_not_keep_a_ring_of_pulls_from_a_pu
     assert!(first.log_lines("relay pull started").is_empty(), "there was no media to relay");
     publisher.stop().leave();
 }
+
+/// Servers, each pulling from the next; the last from the first.
+struct Ring(Vec<Server>);
+
+impl Ring {
+    fn start(count: usize, http: bool) -> Self {
+        let ports: Vec<(u16, u16)> = (0..count).map(|_| (free_port(), free_port())).collect();
+        let server = |n: usize| {
+            let ((rtmp, web), (next, next_web)) = (ports[n], ports[(n + 1) % count]);
+            let pull = if http {
+                format!("pull http://127.0.0.1:{next_web} app=flv;")
+            } else {
+                format!("pull rtmp://127.0.0.1:{next};")
+            };
+            let flv = format!(
+                "server {{ listen 127.0.0.1:{web}; location /flv {{ flv_live 127.0.0.1:{rtmp} app=live; }} }}"
+            );
+            let directives = format!("live on; cache_time 1s; {QUICK} {pull}");
+            Server::start(
+                &Conf::new(&format!("listen 127.0.0.1:{rtmp}; application live {{ {directives} }}"))
+                    .http(&flv),
+            )
+        };
+        Ring((0..count).map(server).collect())
+    }
+
+    /// A publisher that drops and returns to the first server is seen by a viewer at each.
+    fn outlives_a_publisher(&self) {
+        let publisher = Publisher::start(self.0[0].rtmp, "s").keep_sending();
+        let players: Vec<Player> = self.0.iter().map(|server| Player::start(server.rtmp, "s")).collect();
+        players.iter().for_each(Player::wait_key);
+        publisher.stop().leave();
+        self.0[0].wait_log("stopped publishing 's'");
+        // The first server asks around meanwhile, and comes upon its own stream.
+        until_true("a loop is seen", || self.0.iter().any(|s| !s.log_lines("relay loop").is_empty()));
+        let mut publisher = Publisher::start(self.0[0].rtmp, "s");
+        publisher.skip_to(100_000);
+        let publisher = publisher.keep_sending();
+        for player in &players {
+            until_true("frames of the second publisher", || player.frames().iter().any(|n| *n >= 100_000));
+        }
+        publisher.stop().leave();
+    }
+}
+
+#[test]
+fn a_pair_and_a_ring_of_pulls_outlive_a_publisher_that_returns() {
+    Ring::start(2, false).outlives_a_publisher();
+    Ring::start(3, false).outlives_a_publisher();
+}
+
+#[test]
+fn a_ring_of_pulls_over_http_outlives_a_publisher_that_returns() {
+    Ring::start(2, true).outlives_a_publisher();
+    Ring::start(3, true).outlives_a_publisher();
+}

@@ -6,7 +6,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::oneshot;
+use bytes::Bytes;
+use tokio::sync::{oneshot, watch};
 
 use super::context::Context;
 use super::event;
@@ -91,6 +92,12 @@ impl Entered {
     /// Whether the stream is pulled from elsewhere when nobody publishes it.
     pub fn is_pulled(&self) -> bool {
         self.pull.is_some() && relay::pull::is_configured(&self.view)
+    }
+
+    /// For a relay of ours that plays: follows the way by which the stream's media comes until here.
+    pub fn way(&self) -> Option<watch::Receiver<Bytes>> {
+        let is_relay = !self.session.identity.trail.is_empty();
+        self.pull.as_ref().filter(|_| is_relay).map(PullUse::way)
     }
 
     /// The stream.

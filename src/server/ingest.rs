@@ -19,6 +19,7 @@ use crate::hub::packet::Class;
 use crate::hub::stream::{Busy, Incoming, PublishSettings, Stream};
 use crate::limits;
 use crate::module::codec::track::Tracks;
+use crate::module::relay::control;
 use crate::wire::MediaKind;
 
 /// Who feeds a stream.
@@ -143,6 +144,10 @@ impl Ingest {
             MediaKind::Audio => mark(&moments.first_audio),
             MediaKind::Video => mark(&moments.first_video),
             MediaKind::Data => mark(&moments.first_metadata),
+        }
+        // Relays would take a publisher's word for ours.
+        if control::way_of(kind, &payload).is_some() {
+            return;
         }
         let Some((class, payload)) = self.tracks.take(kind, payload) else { return };
         self.batch.push(Incoming { kind, class, timestamp, payload });

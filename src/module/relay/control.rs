@@ -3,13 +3,17 @@
 //! Each server says them to its own players. One that were passed on would be heard twice, and would go round for ever
 //! where servers pull from each other.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+
+use super::trail;
 
 use crate::wire::MediaKind;
 use crate::wire::amf0::{self, Value};
 
+/// The message that tells a relay of ours by way of which streams of which servers its media comes; see [`way_of`].
+pub const WAY: &str = "pingosdWay";
 /// Names of such messages.
-const NAMES: [&[u8]; 3] = [b"|RtmpSampleAccess", b"onStatus", b"onPlayStatus"];
+const NAMES: [&[u8]; 4] = [b"|RtmpSampleAccess", b"onStatus", b"onPlayStatus", WAY.as_bytes()];
 
 /// Whether a message is one of these.
 pub fn is_control(kind: MediaKind, payload: &Bytes) -> bool {
@@ -20,11 +24,38 @@ pub fn is_control(kind: MediaKind, payload: &Bytes) -> bool {
     values.first().and_then(Value::as_str).is_some_and(|name| NAMES.contains(&name))
 }
 
+/// The message that tells `way`, hops as in a trail. A server tells it to relays before their first media and whenever it
+/// changes: one that finds itself on the way of its own source would feed itself, and ends. Only who sends the media can
+/// say it, so that no player can claim it for others.
+pub fn way(way: &[u8]) -> Bytes {
+    let mut out = BytesMut::new();
+    amf0::encode(&Value::String(Bytes::from_static(WAY.as_bytes())), &mut out);
+    amf0::encode(&Value::String(Bytes::copy_from_slice(way)), &mut out);
+    out.freeze()
+}
+
+/// The way that a message tells, if it tells one.
+pub fn way_of(kind: MediaKind, payload: &Bytes) -> Option<Bytes> {
+    if kind != MediaKind::Data {
+        return None;
+    }
+    let values = amf0::decode_all(payload.clone()).ok()?;
+    let [name, way, ..] = &values[..] else { return None };
+    (name.as_str()? == WAY.as_bytes()).then(|| way.as_str().map(trail::checked)).flatten()
+}
+
 #[cfg(test)]
 mod tests {
-    use bytes::BytesMut;
-
     use super::*;
+
+    #[test]
+    fn a_way_is_told_and_read() {
+        let message = way(b"0123456789abcdef");
+        assert_eq!(way_of(MediaKind::Data, &message).unwrap(), "0123456789abcdef");
+        assert!(is_control(MediaKind::Data, &message));
+        assert_eq!(way_of(MediaKind::Data, &way(b"no hop\r\n")).unwrap(), "");
+        assert_eq!(way_of(MediaKind::Video, &message), None);
+    }
 
     #[test]
     fn what_speaks_of_the_connection_is_told_from_what_speaks_of_the_media() {

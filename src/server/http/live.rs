@@ -16,6 +16,7 @@ use crate::conf::ListenAddr;
 use crate::hub::packet::Container;
 use crate::hub::stream::Phase;
 use crate::module::flv::conf::FlvLive;
+use crate::module::relay::control;
 use crate::module::ts::conf::TsLive;
 use crate::server::admission::Entered;
 use crate::server::admission::Refused;
@@ -23,7 +24,7 @@ use crate::server::event;
 use crate::server::mpegts::{self, Feed, FeedSettings};
 use crate::server::rtmp::play::player_settings;
 use crate::server::session::{Protocol, Reason, Session};
-use crate::wire::flv;
+use crate::wire::{MediaKind, flv};
 
 /// A live location.
 pub(super) struct Live<'a> {
@@ -150,7 +151,14 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
         event::no_stream(&session);
         return plain(StatusCode::NOT_FOUND);
     }
-    let player = Player { view, entered, stream, phase, settings, lead: live.format.lead(), _feed: feed };
+    let mut lead = live.format.lead();
+    if let (Some(way), Format::Flv { .. }) = (entered.way(), live.format) {
+        let told = connection.context.relays.way(&way.borrow(), &session.key);
+        let mut file = BytesMut::from(&lead[..]);
+        flv::write_tag(&mut file, MediaKind::Data, 0, &control::way(&told));
+        lead = file.freeze();
+    }
+    let player = Player { view, entered, stream, phase, settings, lead, _feed: feed };
     connection.takeover.arm(player);
     head(exchange, live.format, chunked, Silent.boxed_unsync())
 }

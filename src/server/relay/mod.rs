@@ -16,6 +16,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use self::pull::Pulls;
 use super::context::Context;
 use super::event;
@@ -90,6 +92,16 @@ impl Relays {
     /// `mark` is random.
     pub fn new(mark: [u8; 32]) -> Self {
         Relays { mark, pulls: Pulls::default() }
+    }
+
+    /// By way of which streams the media of `stream` comes that came by `upstream` until here; told to relays.
+    pub fn way(&self, upstream: &[u8], stream: &StreamKey) -> Bytes {
+        trail::extended(upstream, &Hop::new(&self.mark, stream))
+    }
+
+    /// Whether a stream would be fed with itself by what has come this way.
+    fn leads_back(&self, way: &[u8], stream: &StreamKey) -> bool {
+        trail::is_loop(way, &Hop::new(&self.mark, stream))
     }
 
     /// Whether a session would feed its stream with itself, by way of relays.

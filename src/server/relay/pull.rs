@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::http::Download;
@@ -30,6 +31,7 @@ use crate::server::notify::{Event, Slot};
 use crate::server::rest::Rest;
 use crate::server::session::{Reason, Role, Session};
 use crate::server::view::AppView;
+use crate::wire::MediaKind;
 use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
 
 const WHAT: &str = "pull";
@@ -47,6 +49,8 @@ struct Pulled {
     players: Mutex<Players>,
     /// How many players are there, and how many have come.
     counts: watch::Sender<Counts>,
+    /// By way of which streams the relay's media comes, as its source tells it; empty without a relay.
+    way: watch::Sender<Bytes>,
 }
 
 #[derive(Default)]
@@ -110,6 +114,7 @@ impl PullUse {
                 stream: stream.clone(),
                 players: Mutex::default(),
                 counts: watch::Sender::new(Counts::default()),
+                way: watch::Sender::default(),
             })
         });
         let mut players = pulled.lock();
@@ -124,6 +129,11 @@ impl PullUse {
         drop(players);
         tend(context, pulled);
         PullUse { context: context.clone(), pulled: pulled.clone(), session: session.id, stands }
+    }
+
+    /// Follows the way by which the stream's media comes until here.
+    pub fn way(&self) -> watch::Receiver<Bytes> {
+        self.pulled.way.subscribe()
     }
 }
 
@@ -344,9 +354,13 @@ impl Pulled {
         self.lock().standing.is_some() || is_configured(&self.view)
     }
 
-    /// The player whose words the next attempt uses: the one that has been here longest.
+    /// The player whose words the next attempt uses: the one that has been here longest. A trail, which any client can
+    /// claim to have, is told only where nothing else asks for the stream: it must not decide for others.
     fn cause(&self) -> Option<Arc<Session>> {
-        self.lock().sessions.first_key_value().map(|(_, session)| session.clone())
+        let players = self.lock();
+        let mut sessions = players.sessions.values();
+        let plain = sessions.clone().find(|session| session.identity.trail.is_empty());
+        plain.or_else(|| sessions.next()).cloned()
     }
 
     /// Ends all players, and returns how many have come so far: the refusal was the answer to all of these.
@@ -365,6 +379,12 @@ impl Pulled {
 
 async fn wait_unless_published(delay: Duration, phase: &mut watch::Receiver<Phase>) {
     let _ = tokio::time::timeout(delay, phase.wait_for(|p| p.publishing)).await;
+}
+
+impl Drop for Fetch<'_> {
+    fn drop(&mut self) {
+        self.pulled.way.send_if_modified(|way| !std::mem::take(way).is_empty());
+    }
 }
 
 /// A relay under way.
@@ -396,7 +416,9 @@ impl Fetch<'_> {
             upstream.flush().await?;
             while let Some(event) = upstream.core.poll_event() {
                 match event {
-                    UpstreamEvent::Media { kind, payload, .. } if control::is_control(kind, &payload) => {}
+                    UpstreamEvent::Media { kind, payload, .. } if control::is_control(kind, &payload) => {
+                        self.told(kind, &payload)?;
+                    }
                     UpstreamEvent::Media { kind, timestamp, payload } => {
                         self.ingest()?.media(kind, timestamp, payload);
                     }
@@ -422,7 +444,11 @@ impl Fetch<'_> {
         loop {
             let mut tags = Vec::new();
             let read = download.read(|tag| tags.push(tag)).await;
-            for tag in tags.into_iter().filter(|tag| !control::is_control(tag.kind, &tag.payload)) {
+            for tag in tags {
+                if control::is_control(tag.kind, &tag.payload) {
+                    self.told(tag.kind, &tag.payload)?;
+                    continue;
+                }
                 self.ingest()?.media(tag.kind, tag.timestamp, tag.payload);
             }
             if let Some(ingest) = &mut self.ingest {
@@ -435,6 +461,17 @@ impl Fetch<'_> {
     /// For `$relay_*`; a line's second address says nothing new there.
     fn name(&self, destination: &Destination) {
         let _ = self.session.destination.set(destination.clone());
+    }
+
+    /// The source has told something of the connection: where its media comes by way of the stream that is pulled, the
+    /// relay would feed itself.
+    fn told(&self, kind: MediaKind, payload: &Bytes) -> Result<(), End> {
+        let Some(way) = control::way_of(kind, payload) else { return Ok(()) };
+        if self.context.relays.leads_back(&way, self.pulled.stream.key()) {
+            return Err(End::Error("relay loop: the source is fed by this stream".into()));
+        }
+        self.pulled.way.send_if_modified(|known| std::mem::replace(known, way.clone()) != way);
+        Ok(())
     }
 
     fn ingest(&mut self) -> Result<&mut Ingest, End> {

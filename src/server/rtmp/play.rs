@@ -10,12 +10,14 @@ use crate::conf::Msec;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::Container;
 use crate::hub::stream::Phase;
+use crate::module::relay::control;
 use crate::server::admission::Entered;
 use crate::server::delivery::{Delivery, Gone, Join};
 use crate::server::event;
 use crate::server::session::{Reason, Session, mark};
 use crate::server::socket::Socket;
 use crate::server::view::AppView;
+use crate::wire::amf0::Value;
 use crate::wire::rtmp::server_session::ServerSession;
 
 /// A player whose media is in the hands of the delivery loop.
@@ -25,6 +27,10 @@ pub struct Playing {
     entered: Box<Entered>,
     phase: watch::Receiver<Phase>,
     seen: Phase,
+    /// What a relay is told has changed.
+    untold: bool,
+    /// Of a relay: what it is told.
+    way: Option<watch::Receiver<Bytes>>,
 }
 
 impl Playing {
@@ -32,7 +38,8 @@ impl Playing {
     pub fn new(view: AppView, stream_id: u32, entered: Box<Entered>) -> Self {
         let mut phase = entered.stream().watch();
         let seen = *phase.borrow_and_update();
-        Playing { view, stream_id, entered, phase, seen }
+        let way = entered.way();
+        Playing { view, stream_id, entered, phase, seen, untold: false, way }
     }
 
     /// Whether the player may stay although nobody publishes (`idle_streams`).
@@ -75,6 +82,9 @@ impl Playing {
 
     /// A publisher came or went: tells the player where configured, or ends it.
     pub fn phase_changed(&mut self, core: &mut ServerSession) -> Result<(), Reason> {
+        if self.untold {
+            self.tell_way(core);
+        }
         let before = self.seen;
         let now = *self.phase.borrow_and_update();
         self.seen = now;
@@ -104,9 +114,27 @@ impl Playing {
         Ok(())
     }
 
-    /// Follows the stream's publishers.
-    pub fn phase(&mut self) -> &mut watch::Receiver<Phase> {
-        &mut self.phase
+    /// Waits for a change of the stream's publishers, or of what a relay is told.
+    pub async fn changed(&mut self) {
+        let way = async {
+            match &mut self.way {
+                Some(way) => way.changed().await.is_ok(),
+                None => std::future::pending().await,
+            }
+        };
+        // Both senders live as long as the session, which holds stream and pull.
+        tokio::select! {
+            _ = self.phase.changed() => {}
+            _ = way => self.untold = true,
+        }
+    }
+
+    /// Tells a relay by way of which streams its media comes.
+    pub fn tell_way(&mut self, core: &mut ServerSession) {
+        let Some(way) = &mut self.way else { return };
+        self.untold = false;
+        let told = self.entered.context().relays.way(&way.borrow_and_update(), self.entered.stream().key());
+        core.send_data(self.stream_id, &[control::WAY.into(), Value::String(told)]);
     }
 
     /// RTMP chunk size of the stream's shared bytes.

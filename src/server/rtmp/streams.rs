@@ -120,7 +120,7 @@ impl Connection {
                 }
             },
             Role::Player => {
-                let playing = Playing::new(view, stream_id, entered);
+                let mut playing = Playing::new(view, stream_id, entered);
                 if !playing.may_wait() {
                     session.set_reason(Reason::StreamEnd);
                     event::no_stream(&session);
@@ -131,6 +131,7 @@ impl Connection {
                     self.core.set_chunk_size(playing.chunk_size());
                 }
                 self.core.accept_play(request);
+                playing.tell_way(&mut self.core);
                 let lead = self.core.poll_transmit().unwrap_or_default();
                 playing.join(&self.worker.delivery, self.socket.clone(), lead);
                 self.part = Part::Playing(Box::new(playing));

@@ -4,10 +4,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::watch;
-
+use super::play::Playing;
 use super::{Connection, End, Part};
-use crate::hub::stream::Phase;
 use crate::server::admission::{Entered, Refused};
 use crate::server::delivery::Link;
 use crate::server::notify::Event as NotifyEvent;
@@ -46,10 +44,7 @@ impl Connection {
         let mut shutdown = self.context.shutdown.subscribe();
         let mut draining = self.context.draining.subscribe();
         let link = session.as_ref().map(|s| s.link.clone());
-        let (delivered, phase) = match playing {
-            Some(playing) => (link, Some(playing.phase())),
-            None => (None, None),
-        };
+        let delivered = link.filter(|_| playing.is_some());
         // What ends the session is looked at first: a peer that sends without pause must not put it off.
         tokio::select! {
             biased;
@@ -63,7 +58,7 @@ impl Connection {
                 Ok(Wake::Draining)
             }
             () = until(due) => Ok(Wake::Timer),
-            () = changed(phase) => Ok(Wake::Phase),
+            () = changed(playing) => Ok(Wake::Phase),
             ready = self.socket.readable(), if !self.leaving => ready.map(|()| Wake::Readable).map_err(End::Io),
         }
     }
@@ -151,10 +146,9 @@ async fn sending_ended(link: Option<&Link>) {
     }
 }
 
-async fn changed(phase: Option<&mut watch::Receiver<Phase>>) {
-    match phase {
-        // The sender lives in the stream, which the session holds.
-        Some(phase) => drop(phase.changed().await),
+async fn changed(playing: Option<&mut Box<Playing>>) {
+    match playing {
+        Some(playing) => playing.changed().await,
         None => std::future::pending().await,
     }
 }

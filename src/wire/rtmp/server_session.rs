@@ -284,6 +284,11 @@ impl ServerSession {
         );
     }
 
+    /// Sends a data message to a player.
+    pub fn send_data(&mut self, stream_id: u32, values: &[Value]) {
+        self.link.send_data(stream_id, values);
+    }
+
     /// Sends a user control event.
     pub fn send_user_control(&mut self, event: UserControl) {
         self.link.send(&event.to_message());
