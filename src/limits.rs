@@ -223,6 +223,9 @@ pub const HLS_SWEPT_FILES: usize = 1_000_000;
 /// Directories below `hls_path` that are swept: a stream name may open eight.
 pub const HLS_SWEPT_DEPTH: usize = 9;
 
+/// Bytes of a line of the error log, as in nginx. Names and arguments that a peer sends may have 64 KiB each.
+pub const LOG_LINE: usize = 2048;
+
 /// Quiet time after the last change of a configuration file before it is read: writers save in several steps.
 pub const CONF_QUIET: Duration = Duration::from_millis(200);
 

@@ -229,3 +229,27 @@ fn scripts_are_sound() {
     let output = run("bash", &["-n", packaging("deb/build").to_str().unwrap()]).expect("bash");
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
+
+#[test]
+fn a_purge_leaves_recordings_below_the_state_directory() {
+    let root = tempfile::tempdir().unwrap();
+    let state = root.path().join("var/lib/pingosd");
+    for name in ["generations", "logs", "html", "recordings"] {
+        std::fs::create_dir_all(state.join(name)).unwrap();
+    }
+    for name in ["generations/1", "logs/error.log", "recordings/show.flv"] {
+        std::fs::write(state.join(name), "").unwrap();
+    }
+    let script = std::fs::read_to_string(packaging("deb/postrm")).unwrap();
+    // No path of this machine is left in it, nor a program that could change the machine.
+    let rooted = ["/var/", "/run/", "/etc/"].iter().fold(script, |text, path| {
+        text.replace(&format!(" {path}"), &format!(" {}{path}", root.path().display()))
+    });
+    let rooted = rooted.replace("deb-systemd-helper", "no-such-program");
+    let output = run("sh", &["-c", &rooted, "postrm", "purge"]).expect("sh");
+    assert!(output.status.success(), "{output:?}");
+    assert!(state.join("recordings/show.flv").exists());
+    assert!(
+        !state.join("generations").exists() && !state.join("logs").exists() && !state.join("html").exists()
+    );
+}

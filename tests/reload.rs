@@ -334,3 +334,57 @@ fn term_ends_everything_at_once() {
     web.wait_end();
     assert!(!server.prefix().path().join("logs/pingosd.pid").exists());
 }
+
+#[test]
+fn the_level_of_the_log_is_raised_and_lowered_at_once() {
+    let conf = Conf::live("").main("error_log logs/level.log {level};");
+    let server = Server::start(&conf.clone().var("level", "warn"));
+    // Nothing but the log at hand wants lines of sessions.
+    let quiet = |level: &str| {
+        let text = conf.clone().var("level", level).text(server.rtmp, server.http, server.prefix().path());
+        text.replace("error_log logs/error.log info;", "error_log logs/error.log notice;")
+    };
+    let put = |level: &str, generation: usize| {
+        std::fs::write(server.prefix().conf(), quiet(level)).unwrap();
+        server.signal(Signal::SIGHUP);
+        server.wait_log(&format!(" reloaded, generation {generation}"));
+    };
+    let log = || server.prefix().read("logs/level.log");
+    let mut generation = 2;
+    put("warn", generation);
+    for round in 0..2 {
+        Publisher::start(server.rtmp, &format!("unseen{round}")).leave();
+        generation += 1;
+        put("info", generation);
+        Publisher::start(server.rtmp, &format!("seen{round}")).leave();
+        until_true("what is of that level", || log().contains(&format!("stopped publishing 'seen{round}'")));
+        generation += 1;
+        put("error", generation);
+    }
+    assert!(!log().contains("publishing 'unseen"), "{}", log());
+}
+
+#[test]
+fn a_plan_and_a_refused_reload_leave_no_sockets_behind() {
+    let server = Server::start(&Conf::live(""));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let unix = server.prefix().path().join("new.sock");
+    let with =
+        |more: &str| Conf::live("").http(&format!("server {{ listen unix:{{dir}}/new.sock; }} {more}"));
+    server.rewrite(&with(""));
+    let planned = server.run(&["plan"]);
+    assert!(planned.status.success(), "{planned:?}");
+    assert!(!unix.exists());
+    server.rewrite(&with(&format!("server {{ listen 127.0.0.1:{port}; }}")));
+    for words in [&["plan"][..], &["reload"]] {
+        for _ in 0..4 {
+            // Which one is bound first is left to chance.
+            let refused = server.run(words);
+            assert!(!refused.status.success(), "{refused:?}");
+            assert!(!unix.exists(), "{words:?}");
+        }
+    }
+    server.reload(&with(""));
+    assert!(std::os::unix::net::UnixStream::connect(&unix).is_ok());
+}

@@ -3,17 +3,20 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::unistd::AccessFlags;
 use socket2::{Domain, SockAddr, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::AbortHandle;
 
 use super::context::Context;
+use super::control::socket::connect;
 use super::event;
 use super::socket::Socket;
 use super::tls::server::ServerTls;
@@ -64,21 +67,7 @@ pub fn wanted(config: &Config, tls: &ServerTls) -> HashMap<(Speaks, ListenAddr),
 pub fn bind(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bound> {
     match addr {
         ListenAddr::Tcp(addr) => {
-            let socket = socket2::Socket::new(Domain::for_address(*addr), Type::STREAM, None)?;
-            socket.set_reuse_address(true)?;
-            if options.reuseport {
-                socket.set_reuse_port(true)?;
-            }
-            if addr.is_ipv6() {
-                socket.set_only_v6(options.ipv6only.unwrap_or(true))?;
-            }
-            if let Some(size) = options.rcvbuf {
-                socket.set_recv_buffer_size(usize::try_from(size).unwrap_or(usize::MAX))?;
-            }
-            if let Some(size) = options.sndbuf {
-                socket.set_send_buffer_size(usize::try_from(size).unwrap_or(usize::MAX))?;
-            }
-            socket.bind(&SockAddr::from(*addr))?;
+            let socket = bind_tcp(*addr, options)?;
             socket.listen(
                 options.backlog.map_or(limits::LISTEN_BACKLOG, |n| i32::try_from(n).unwrap_or(i32::MAX)),
             )?;
@@ -94,13 +83,50 @@ pub fn bind(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bound> {
     }
 }
 
-/// Removes a socket file that nobody listens on any more: a server that was killed leaves it behind.
+/// Removes a socket file on which nothing listens any more: a server that was killed leaves it behind.
 fn remove_stale(path: &Path) -> io::Result<()> {
+    if is_stale(path) { std::fs::remove_file(path) } else { Ok(()) }
+}
+
+/// Whether this is a socket that refuses connections. Any other error, such as a full queue or a missing permission, may
+/// come of a socket that is in use.
+fn is_stale(path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
-    if is_socket && std::os::unix::net::UnixStream::connect(path).is_err() {
-        std::fs::remove_file(path)?;
+    is_socket && connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// Whether [`bind`] would find the address free. Nothing of it can be seen from outside: no connection is accepted and no
+/// file is made.
+pub fn check(addr: &ListenAddr, options: &ListenOptions) -> io::Result<()> {
+    match addr {
+        ListenAddr::Tcp(addr) => bind_tcp(*addr, options).map(drop),
+        ListenAddr::Unix(path) => {
+            if std::fs::symlink_metadata(path).is_ok() && !is_stale(path) {
+                return Err(nix::errno::Errno::EADDRINUSE.into());
+            }
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            Ok(nix::unistd::access(parent.unwrap_or(Path::new(".")), AccessFlags::W_OK | AccessFlags::X_OK)?)
+        }
     }
-    Ok(())
+}
+
+fn bind_tcp(addr: SocketAddr, options: &ListenOptions) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if options.reuseport {
+        socket.set_reuse_port(true)?;
+    }
+    if addr.is_ipv6() {
+        socket.set_only_v6(options.ipv6only.unwrap_or(true))?;
+    }
+    if let Some(size) = options.rcvbuf {
+        socket.set_recv_buffer_size(usize::try_from(size).unwrap_or(usize::MAX))?;
+    }
+    if let Some(size) = options.sndbuf {
+        socket.set_send_buffer_size(usize::try_from(size).unwrap_or(usize::MAX))?;
+    }
+    socket.bind(&SockAddr::from(addr))?;
+    Ok(socket)
 }
 
 impl Bound {
@@ -310,4 +336,28 @@ fn keepalive_of(keepalive: Keepalive) -> TcpKeepalive {
 async fn pause(addr: &ListenAddr, error: &io::Error) {
     event::accept_failed(addr, error);
     tokio::time::sleep(Duration::from_millis(500)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_socket_that_refuses_is_stale() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.sock");
+        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        socket.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        socket.listen(0).unwrap();
+        // The queue fills; the next connect would wait for ever.
+        let queued: Vec<_> = (0..4).map_while(|_| connect(&path).ok()).collect();
+        assert!(connect(&path).is_err(), "{} in the queue", queued.len());
+        assert!(!is_stale(&path));
+        let (addr, options) = (ListenAddr::Unix(path.clone()), ListenOptions::default());
+        assert!(check(&addr, &options).is_err() && bind(&addr, &options).is_err() && path.exists());
+        drop((queued, socket));
+        assert!(is_stale(&path));
+        assert!(check(&addr, &options).is_ok() && path.exists());
+        assert!(bind(&addr, &options).is_ok());
+    }
 }

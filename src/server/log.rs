@@ -2,7 +2,8 @@
 //!
 //! `YYYY/MM/DD hh:mm:ss [level] pid#tid: *conn message, field: value`. Eight levels come out of tracing's five:
 //! an event whose target is `emerg`, `alert`, `crit` or `notice` has that level, any other the one of its
-//! tracing level. Control bytes are escaped here, so that nothing a peer sent can forge a line.
+//! tracing level. Control bytes and those from 0x80 on are escaped here, so that nothing a peer sent can forge a line, and
+//! long lines are cut.
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -19,6 +20,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::config::log_spec::LogSpec;
+use crate::limits;
 use crate::module::core::log::LogLevel;
 
 /// Lines that a log could not take, as when the disk is full.
@@ -106,6 +108,8 @@ impl ErrorLog {
     /// Uses other logs (reload).
     pub fn replace(&self, logs: Logs) {
         self.logs.store(Arc::new(logs));
+        // Call sites remember whether anything wants them; one that was not wanted may be now.
+        tracing::callsite::rebuild_interest_cache();
     }
 
     /// Opens the same files anew (log rotation). On failure the old ones stay.
@@ -166,16 +170,28 @@ fn format_line(severity: LogLevel, visitor: &LineVisitor) -> String {
     line
 }
 
-/// Keeps a line a line: control characters become `\xHH`.
+/// Keeps a line a line, of ASCII and of [`limits::LOG_LINE`] bytes at most: control bytes and those from 0x80 on become
+/// `\xHH`, and what is longer ends in `...`.
 fn escape_into(line: &mut String, text: &str) {
-    for c in text.chars() {
-        if c.is_control() {
-            let _ = write!(line, "\\x{:02X}", u32::from(c));
+    for byte in text.bytes() {
+        if line.len() + ESCAPED > limits::LOG_LINE - CUT.len() - 1 {
+            if !line.ends_with(CUT) {
+                line.push_str(CUT);
+            }
+            return;
+        }
+        if byte.is_ascii_control() || !byte.is_ascii() {
+            let _ = write!(line, "\\x{byte:02X}");
         } else {
-            line.push(c);
+            line.push(char::from(byte));
         }
     }
 }
+
+/// Bytes of `\xHH`.
+const ESCAPED: usize = 4;
+/// What a line ends in that was cut.
+const CUT: &str = "...";
 
 #[derive(Default)]
 struct LineVisitor {
@@ -225,5 +241,17 @@ mod tests {
         assert!(line.ends_with(": *7 bad name \"x\\x0Ay\\x1B[0m\", app: \"a\\x0Db\"\n"), "{line}");
         assert_eq!(line.matches('\n').count(), 1);
         assert_eq!(&line[4..5], "/");
+    }
+
+    #[test]
+    fn a_line_is_ascii_and_bounded_whatever_a_peer_sends() {
+        for name in ["x".repeat(60_000), "\u{e9}".repeat(60_000), "\n".repeat(60_000)] {
+            let visitor =
+                LineVisitor { message: format!("publish: name='{name}'"), ..LineVisitor::default() };
+            let line = format_line(LogLevel::Info, &visitor);
+            assert!(line.is_ascii() && line.ends_with("...\n"), "{line}");
+            assert!((limits::LOG_LINE - 10..=limits::LOG_LINE).contains(&line.len()), "{}", line.len());
+        }
+        assert!(super::line(LogLevel::Info, "caf\u{e9}").ends_with("caf\\xC3\\xA9\n"));
     }
 }

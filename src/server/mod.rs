@@ -160,18 +160,34 @@ pub fn check_certificates(config: &Config) -> Result<(), StartError> {
 /// Sockets that are bound and do not accept yet.
 type Sockets = Vec<((Speaks, ListenAddr), ListenOptions, Bound)>;
 
+/// Binds all of them, or none: what was bound before one fails leaves no file behind.
 fn bind_all(
     wanted: impl Iterator<Item = ((Speaks, ListenAddr), ListenOptions)>,
     inherited: &mut Inherited,
 ) -> Result<Sockets, StartError> {
-    wanted
-        .map(|(key, options)| {
-            match inherited.take(&key.1).map_or_else(|| listener::bind(&key.1, &options), Ok) {
-                Ok(bound) => Ok((key, options, bound)),
-                Err(error) => Err(StartError(format!("bind() to {} failed ({})", key.1, os_text(&error)))),
+    let (mut bound, mut made) = (Sockets::new(), Vec::new());
+    for (key, options) in wanted {
+        let given = inherited.take(&key.1);
+        if given.is_none()
+            && let ListenAddr::Unix(path) = &key.1
+        {
+            made.push(path.clone());
+        }
+        match given.map_or_else(|| listener::bind(&key.1, &options), Ok) {
+            Ok(socket) => bound.push((key, options, socket)),
+            Err(error) => {
+                // The last one is not ours.
+                made.truncate(made.len() - usize::from(matches!(key.1, ListenAddr::Unix(_))));
+                made.iter().for_each(|path| drop(std::fs::remove_file(path)));
+                return Err(not_bound(&key.1, &error));
             }
-        })
-        .collect()
+        }
+    }
+    Ok(bound)
+}
+
+fn not_bound(addr: &ListenAddr, error: &io::Error) -> StartError {
+    StartError(format!("bind() to {addr} failed ({})", os_text(error)))
 }
 
 /// nginx's form of a system error: `98: Address already in use`.

@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::os_text;
@@ -33,7 +33,12 @@ impl PidFile {
         };
         for _ in 0..ATTEMPTS {
             let mut options = OpenOptions::new();
-            let file = options.read(true).write(true).create(true).truncate(false).open(path);
+            options.read(true).write(true).create(true).truncate(false);
+            if nix::unistd::geteuid().is_root() {
+                // The directory may belong to the user whom the server becomes, which could make root write anywhere.
+                options.custom_flags(nix::libc::O_NOFOLLOW);
+            }
+            let file = options.open(path);
             let file = file.map_err(|error| failed("open()", &error))?;
             if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
                 // `/dev/null`, say: everybody may have it, and nobody may remove it.
@@ -174,6 +179,20 @@ mod tests {
         std::fs::write(&path, "77\n").unwrap();
         drop(ours);
         assert_eq!(PidFile::read(&path).unwrap(), 77);
+    }
+
+    #[test]
+    fn root_follows_no_link() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (path, target) = (dir.path().join("pid"), dir.path().join("precious"));
+        std::fs::write(&target, "precious").unwrap();
+        std::os::unix::fs::symlink(&target, &path).unwrap();
+        let refused = PidFile::claim(&path).unwrap_err();
+        assert!(refused.contains("open()"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
     }
 
     #[test]

@@ -7,13 +7,14 @@ use super::control::protocol::{Answer, Request};
 use super::control::{Order, refused};
 use super::dns::Dns;
 use super::inherited::Inherited;
+use super::listener::Speaks;
 use super::log::Logs;
 use super::notify::transport::Transport;
 use super::session::{Protocol, Session};
 use super::tls::Tls;
-use super::{Server, Sockets, StartError, bind_all, event, listener, orphans, os_text};
-use crate::conf::Sources;
+use super::{Server, Sockets, StartError, bind_all, event, listener, not_bound, orphans, os_text};
 use crate::conf::render::Style;
+use crate::conf::{ListenAddr, ListenOptions, Sources};
 use crate::config::diff::{self, Change, Effect, Who};
 use crate::config::history::Generation;
 use crate::config::model::Config;
@@ -131,8 +132,15 @@ impl Server {
 
     /// What a reload would do.
     async fn plan(&mut self, style: Style) -> Result<Outcome, Refused> {
-        let ready = self.prepare(&From::Disk, style).await?;
-        let Read { config, fingerprint, told: warnings, .. } = ready.read;
+        let read = self.read(&From::Disk, style).await?;
+        for (key, options) in self.missing(&read) {
+            // As a look: what is bound could be connected to.
+            if let Err(error) = listener::check(&key.1, &options) {
+                let StartError(line) = not_bound(&key.1, &error);
+                return Err(Refused::simply(Some(read.fingerprint), line));
+            }
+        }
+        let Read { config, fingerprint, told: warnings, .. } = read;
         let (unchanged, generation) = (self.is_in_force(fingerprint), self.context.store.generation());
         let changes = self.changes(self.context.store.load(), Arc::new(config)).await;
         Ok(Outcome { generation, fingerprint, unchanged, changes, warnings })
@@ -143,6 +151,20 @@ impl Server {
     }
 
     async fn prepare(&self, from: &From, style: Style) -> Result<Ready, Refused> {
+        let read = self.read(from, style).await?;
+        match bind_all(self.missing(&read).into_iter(), &mut Inherited::default()) {
+            Ok(bound) => Ok(Ready { read, bound }),
+            Err(StartError(line)) => Err(Refused::simply(Some(read.fingerprint), line)),
+        }
+    }
+
+    /// What it listens on and we do not.
+    fn missing(&self, read: &Read) -> Vec<((Speaks, ListenAddr), ListenOptions)> {
+        let wanted = listener::wanted(&read.config, &read.tls.server);
+        wanted.into_iter().filter(|(key, _)| !self.listeners.has(key)).collect()
+    }
+
+    async fn read(&self, from: &From, style: Style) -> Result<Read, Refused> {
         let load = self.load.clone();
         let texts = match from {
             From::Disk => None,
@@ -155,15 +177,9 @@ impl Server {
         };
         // Reading and parsing may take a while; callbacks go on in the meantime.
         let reading = self.context.loader.run(move || read(&load, texts.as_ref(), style, &before));
-        let read = match reading.await {
-            Some(read) => read?,
-            None => return Err(Refused::simply(None, "reading the configuration failed".into())),
-        };
-        let wanted = listener::wanted(&read.config, &read.tls.server);
-        let missing = wanted.into_iter().filter(|(key, _)| !self.listeners.has(key));
-        match bind_all(missing, &mut Inherited::default()) {
-            Ok(bound) => Ok(Ready { read, bound }),
-            Err(StartError(line)) => Err(Refused::simply(Some(read.fingerprint), line)),
+        match reading.await {
+            Some(read) => read,
+            None => Err(Refused::simply(None, "reading the configuration failed".into())),
         }
     }
 
