@@ -308,6 +308,9 @@ pub const RECORD_QUEUE_BYTES: usize = 64 * 1024 * 1024;
 /// How long packets are gathered before a disk is troubled.
 pub const RECORD_WRITE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Control commands that wait for the recorders of one publish, which obey none while a disk hangs.
+pub const RECORD_COMMANDS: usize = 64;
+
 /// How long after a failure a recorder tries again.
 pub const RECORD_RETRY: Duration = Duration::from_secs(10);
 

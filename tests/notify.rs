@@ -285,6 +285,52 @@ fn the_stream_event_lasts_from_the_first_session_to_the_last() {
 }
 
 #[test]
+fn a_refused_stream_update_cuts_the_session_that_it_names_and_goes_on_in_another_name() {
+    let notify = NotifyServer::start();
+    let server = start(&notify, "oclp_stream {callback}/ stage=update,done update=50ms;");
+    let mut player = play(&server, "s").wait_started();
+    let opener = notify.wait("call=stream act=update").value("clientid").to_owned();
+    let mut publisher = publish(&server, "s").wait_started();
+    let mut last = play(&server, "s").wait_started();
+    notify.answer(&format!("act=update clientid={opener}"), Answer::Status(403));
+    player.wait_end();
+    // The publisher goes before the player that came later.
+    let named = |but: &[&str]| {
+        let mut named = String::new();
+        until_true("an update in another name", || {
+            let updates = notify.requests_of("call=stream act=update");
+            named = updates.last().unwrap().value("clientid").to_owned();
+            !but.contains(&named.as_str())
+        });
+        named
+    };
+    let second = named(&[&opener]);
+    publisher.read(Duration::from_millis(10));
+    assert_eq!(publisher.end(), None);
+    notify.answer(&format!("act=update clientid={second}"), Answer::Status(404));
+    publisher.wait_end();
+    let third = named(&[&opener, &second]);
+    let seen = notify.requests_of(&format!("act=update clientid={third}")).len();
+    notify.wait_count(&format!("act=update clientid={third}"), seen + 2);
+    last.read(Duration::from_millis(10));
+    assert_eq!(last.end(), None);
+    notify.answer("act=update", Answer::Status(403));
+    last.wait_end();
+    assert_eq!(notify.wait("call=stream act=done").value("clientid"), third);
+    assert_eq!(notify.requests_of("call=stream act=start").len(), 1);
+    assert_eq!(notify.requests_of("call=stream act=done").len(), 1);
+}
+
+#[test]
+fn updates_of_a_stream_follow_any_success() {
+    let notify = NotifyServer::start();
+    notify.answer("act=start", Answer::Status(204));
+    let server = start(&notify, "on_stream {callback}/ stage=update update=50ms;");
+    let _publisher = publish(&server, "s").wait_started();
+    notify.wait_count("call=stream act=update", 2);
+}
+
+#[test]
 fn a_refused_stream_event_ends_the_session_under_its_old_name_only() {
     let notify = NotifyServer::start();
     notify.answer("call=stream act=start", Answer::Status(404));

@@ -13,7 +13,7 @@ use super::context::Context;
 use super::event;
 use super::exec;
 use super::notify::ledger::Decision;
-use super::notify::{Answer, Event, Notifier, Slot};
+use super::notify::{Answer, Event, Members, Notifier, Slot};
 use super::relay;
 use super::relay::pull::PullUse;
 use super::session::{Listed, Reason, Role, Session};
@@ -48,6 +48,9 @@ impl Entered {
         let stream_use = context.registry.enter(&session.key, chunk_size);
         session.set_stream(stream_use.stream().clone());
         let mut order = None;
+        if view.current().notify.on_stream.is_some() {
+            context.stream_events.join(stream_use.stream().id(), session);
+        }
         if stream_use.is_first() {
             order = context.stream_events.begin(&context.notifier, view, session, stream_use.stream());
         }
@@ -141,6 +144,7 @@ impl Drop for Entered {
         self.pull = None;
         self.exec = None;
         let id = stream_use.stream().id();
+        self.context.stream_events.leave(id, &self.session);
         let order = if stream_use.leave() { self.context.stream_events.end(id) } else { None };
         if let Some(event) = self.event.take() {
             event.finish(order);
@@ -151,7 +155,15 @@ impl Drop for Entered {
 /// The `stream` events under way, by stream number.
 #[derive(Default)]
 pub struct StreamEvents {
-    running: Mutex<HashMap<u64, Running>>,
+    streams: Mutex<HashMap<u64, Streamed>>,
+}
+
+/// A stream whose application has a line for it.
+#[derive(Default)]
+struct Streamed {
+    /// A session may come before the event of the one that made the stream has begun.
+    members: Arc<Members>,
+    running: Option<Running>,
 }
 
 struct Running {
@@ -171,6 +183,10 @@ impl StreamEvents {
         stream: &Stream,
     ) -> Option<oneshot::Receiver<()>> {
         let mut event = Event::begin(notifier, view, Slot::Stream, session, None)?;
+        let mut streams = self.lock();
+        let streamed = streams.entry(stream.id()).or_default();
+        streamed.members.set_named(session);
+        event.belongs_to(streamed.members.clone());
         let (answered, order) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
         let (finished, done) = oneshot::channel();
@@ -178,9 +194,9 @@ impl StreamEvents {
         drop(notifier.spawn(async move {
             let answer = event.answer().await;
             let _ = answered.send(());
-            // Only an exact 200 makes updates follow. A 4xx ends the session where the hook is of the old kind
+            // Only a success makes updates follow. A 4xx ends the session where the hook is of the old kind
             // (first seed): `enforce=update` is what sets `oclp_stream` apart from `on_stream`.
-            if answer == Answer::Status(200) {
+            if answer.is_success() {
                 event.keep();
             } else if event.hook().enforce.update && answer.is_client_error() {
                 event.decided(Decision::Refuse);
@@ -193,16 +209,28 @@ impl StreamEvents {
             }
             let _ = finished.send(());
         }));
-        self.lock().insert(stream.id(), Running { _stop: stop, done });
+        streamed.running = Some(Running { _stop: stop, done });
         Some(order)
+    }
+
+    /// A session is on the stream.
+    fn join(&self, stream: u64, session: &Arc<Session>) {
+        self.lock().entry(stream).or_default().members.add(session);
+    }
+
+    /// It is not any more.
+    fn leave(&self, stream: u64, session: &Session) {
+        if let Some(streamed) = self.lock().get(&stream) {
+            streamed.members.remove(session);
+        }
     }
 
     /// The last session has left.
     fn end(&self, stream: u64) -> Option<oneshot::Receiver<()>> {
-        self.lock().remove(&stream).map(|running| running.done)
+        self.lock().remove(&stream)?.running.map(|running| running.done)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Running>> {
-        self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Streamed>> {
+        self.streams.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

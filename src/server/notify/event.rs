@@ -10,6 +10,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use super::answer::{Answer, Failure, Reply};
 use super::done::tell_again;
 use super::ledger::{Decision, Receipt};
+use super::members::Members;
 use super::slot::Slot;
 use super::{About, Notifier, send, sleep_until};
 use crate::limits;
@@ -25,6 +26,8 @@ pub struct Event {
     slot: Slot,
     view: AppView,
     session: Arc<Session>,
+    /// Of a stream's event: whom it names.
+    members: Option<Arc<Members>>,
     /// The hook that `start` went to: `done` is owed even where a reload has removed it since.
     hook: Arc<Hook>,
     start: Option<JoinHandle<(Reply, Receipt)>>,
@@ -52,6 +55,7 @@ impl Event {
             slot,
             view: view.clone(),
             session: session.clone(),
+            members: None,
             hook: hook.clone(),
             start: None,
             receipt: Receipt::default(),
@@ -102,11 +106,18 @@ impl Event {
         &self.hook
     }
 
+    /// Makes it the event of all these sessions. A refused update cuts the session that it names, and the event goes on
+    /// in the name of another one.
+    pub fn belongs_to(&mut self, members: Arc<Members>) {
+        self.members = Some(members);
+    }
+
     /// Sends updates from now on, as the hook in force says.
     pub fn keep(&mut self) {
-        let (notifier, view, session) = (self.notifier.clone(), self.view.clone(), self.session.clone());
+        let (notifier, view, opener) = (self.notifier.clone(), self.view.clone(), self.session.clone());
+        let members = self.members.clone();
         let (slot, started) = (self.slot, self.hook.clone());
-        let mut last = Instant::now() + phase(session.id, self.hook.update.duration());
+        let mut last = Instant::now() + phase(opener.id, self.hook.update.duration());
         let keeper = self.notifier.runtime.spawn(async move {
             let mut changed = notifier.store.watch();
             loop {
@@ -124,13 +135,17 @@ impl Event {
                 let Some(hook) = hook else { continue };
                 let enforced = hook.enforce.update;
                 let about = slot.call().into();
+                let session = named(members.as_deref(), &opener);
                 let update = send(notifier.clone(), about, session.clone(), hook.clone(), Act::Update);
                 let (Reply { answer, .. }, receipt) = update.await;
                 if enforced && answer.is_client_error() {
                     receipt.decided(Decision::End);
                     event::update_refused(&session, slot.call(), &hook, &answer);
                     session.close(Reason::NotifyRefused);
-                    return;
+                    match &members {
+                        Some(members) => members.cut(),
+                        None => return,
+                    }
                 }
                 last = Instant::now();
             }
@@ -177,7 +192,8 @@ impl Event {
             return None;
         }
         let start = self.start.take();
-        let (notifier, about, session) = (self.notifier.clone(), self.about(), self.session.clone());
+        let (notifier, about) = (self.notifier.clone(), self.about());
+        let session = named(self.members.as_deref(), &self.session);
         let patience = self.view.current().notify.done_retry.duration();
         let (done, order) = oneshot::channel();
         drop(self.notifier.spawn(async move {
@@ -209,6 +225,11 @@ impl Drop for Event {
     fn drop(&mut self) {
         self.finish_now(None);
     }
+}
+
+/// The session that a request names.
+fn named(members: Option<&Members>, opener: &Arc<Session>) -> Arc<Session> {
+    members.and_then(Members::named).unwrap_or_else(|| opener.clone())
 }
 
 /// How much later than its interval a session's first update goes out: up to an eighth of it, evenly over sessions,

@@ -7,6 +7,7 @@ pub mod answer;
 mod done;
 mod event;
 pub mod ledger;
+mod members;
 mod process;
 pub mod slot;
 pub mod transport;
@@ -33,6 +34,7 @@ use crate::module::notify::request::{self, Act, Call, Escape, RecordFields, Subj
 
 pub use self::answer::{Answer, Failure, Reply};
 pub use self::event::Event;
+pub use self::members::Members;
 pub use self::slot::Slot;
 
 /// Sends callbacks. Cheap to clone.

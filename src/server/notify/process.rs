@@ -25,19 +25,22 @@ impl Notifier {
         }
     }
 
-    /// `on_master`: start now, then updates for as long as the server runs. They follow reloads.
+    /// `on_master`: start now, then updates for as long as the server runs. They follow reloads; a line that asks another
+    /// server, or with other arguments, is told from its start.
     pub async fn keep_master(self) {
-        let mut started = false;
+        let mut told = None;
         let mut changed = self.store.watch();
         loop {
             let hook = self.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.notify.on_master.clone());
             let Some(hook) = hook else {
-                started = false;
+                told = None;
                 if changed.changed().await.is_err() {
                     return;
                 }
                 continue;
             };
+            let line = Some((hook.url.clone(), hook.args.clone()));
+            let started = told == line;
             if started {
                 let update = if hook.stages.update { hook.update.duration() } else { Duration::MAX };
                 let due = Instant::now().checked_add(update);
@@ -52,7 +55,7 @@ impl Notifier {
             let target = request::master_target(&hook.url.path_and_query, act, &args);
             let answer = self.call(&hook, "master", act, None, &target).await.0.answer;
             event::process_callback(&hook, "init_master", &answer);
-            started = true;
+            told = line;
         }
     }
 }

@@ -44,7 +44,7 @@ impl Recording {
         stream: &Arc<Stream>,
     ) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let (commands, asked) = mpsc::unbounded_channel();
+        let (commands, asked) = mpsc::channel(limits::RECORD_COMMANDS);
         let task = Task {
             context: context.clone(),
             view: view.clone(),
@@ -103,7 +103,7 @@ impl Task {
         self
     }
 
-    async fn run(mut self, mut asked: mpsc::UnboundedReceiver<Command>, mut stopped: oneshot::Receiver<u64>) {
+    async fn run(mut self, mut asked: mpsc::Receiver<Command>, mut stopped: oneshot::Receiver<u64>) {
         let mut changed = self.context.store.watch();
         loop {
             let waits = !self.queue.packets.is_empty();

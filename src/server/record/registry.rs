@@ -27,14 +27,14 @@ pub struct Recordings {
 struct Entry {
     view: AppView,
     key: StreamKey,
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::Sender<Command>,
 }
 
 /// Takes its publish out again when dropped.
 pub(super) struct Listed {
     recordings: Arc<Recordings>,
     stream: u64,
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::Sender<Command>,
 }
 
 impl Recordings {
@@ -43,20 +43,21 @@ impl Recordings {
         stream: u64,
         view: AppView,
         key: StreamKey,
-        commands: mpsc::UnboundedSender<Command>,
+        commands: mpsc::Sender<Command>,
     ) -> Listed {
         self.lock().insert(stream, Entry { view, key, commands: commands.clone() });
         Listed { recordings: self.clone(), stream, commands }
     }
 
-    /// Starts or stops a recorder of every publish that `chosen` takes. Returns how many have such a recorder.
+    /// Starts or stops a recorder of every publish that `chosen` takes. Returns how many have such a recorder and took the
+    /// command: one whose disk hangs takes no more than [`crate::limits::RECORD_COMMANDS`].
     pub fn command(&self, command: &Command, chosen: impl Fn(&StreamKey) -> bool) -> usize {
         let running = self.lock();
         let has = |entry: &&Entry| {
             let application = entry.view.current();
             chosen(&entry.key) && application.recorders.iter().any(|r| r.name == command.recorder)
         };
-        running.values().filter(has).filter(|entry| entry.commands.send(command.clone()).is_ok()).count()
+        running.values().filter(has).filter(|entry| entry.commands.try_send(command.clone()).is_ok()).count()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
