@@ -70,6 +70,32 @@ fn without_retry_an_end_is_told_once() {
 }
 
 #[test]
+fn a_repeated_end_keeps_its_number_and_no_other_request_has_it() {
+    let notify = NotifyServer::start();
+    let lines = "on_publish {callback}/ stage=start,update,done update=50ms args=id=$notify_id;";
+    let server = Server::start(&conf(&notify.url(""), lines).rtmp("notify_request_id on;"));
+    let publisher = Publisher::start(server.rtmp, "s");
+    notify.wait_count("act=update", 2);
+    notify.answer("act=done", Answer::Drop);
+    publisher.leave();
+    let ends = notify.wait_count("act=done", 3);
+    let requests = notify.requests();
+    for request in &requests {
+        let header = request
+            .headers
+            .iter()
+            .find_map(|line| line.to_lowercase().strip_prefix("x-request-id: ").map(str::to_owned));
+        assert_eq!(header.as_deref(), Some(request.value("id")), "{request:?}");
+        assert_eq!(request.value("id").len(), 32);
+    }
+    assert!(ends.iter().all(|end| end.value("id") == ends[0].value("id")));
+    let others: Vec<&str> =
+        requests.iter().filter(|r| r.value("act") != "done").map(|r| r.value("id")).collect();
+    let distinct: HashSet<&str> = others.iter().copied().chain([ends[0].value("id")]).collect();
+    assert_eq!(distinct.len(), others.len() + 1);
+}
+
+#[test]
 fn an_end_that_nobody_takes_notice_of_is_counted_as_lost() {
     let port = free_port();
     let server = Server::start(&conf(

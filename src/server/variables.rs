@@ -83,6 +83,8 @@ impl Variables for SessionVariables<'_> {
             Variable::RelayReferer => relay(session, out, |d| &d.page_url),
             Variable::RelayUserAgent => relay(session, out, |d| &d.flash_ver),
             Variable::RelaySwfUrl => relay(session, out, |d| &d.swf_url),
+            // Only a request has one.
+            Variable::NotifyId => {}
             // A relay tells no connect arguments and no codecs.
             Variable::RelayArgs | Variable::RelayAcodecs | Variable::RelayVcodecs => {}
             Variable::NginxVersion

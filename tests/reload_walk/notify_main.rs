@@ -68,6 +68,26 @@ pub const CASES: &[Case] = &[
         },
     },
     Case {
+        row: "notify main/notify_request_id",
+        place: Place::Rtmp,
+        before: concat!("notify_request_id off; ", told_of!()),
+        after: concat!("notify_request_id on; ", told_of!()),
+        look: |walk| {
+            let publisher = Publisher::with(client(walk, "s"), Tracks::Both);
+            let updates =
+                |walk: &Walk<'_>| walk.old.requests_of(&format!("path=/{} act=update", walk.own_app));
+            let has_id = |update: &Request| {
+                update.headers.iter().any(|line| line.to_lowercase().starts_with("x-request-id: "))
+            };
+            wait(walk, walk.old, "publish", "update");
+            assert!(!updates(walk).iter().any(has_id));
+            Box::new(move || {
+                until_true("an update with a number", || updates(walk).iter().any(has_id));
+                drop(publisher);
+            })
+        },
+    },
+    Case {
         row: "notify main/notify_escape",
         place: Place::Rtmp,
         before: concat!("notify_escape minimal; ", told_of!()),

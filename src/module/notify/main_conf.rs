@@ -13,6 +13,10 @@ directives! {
         /// Signs callbacks with the secret in this file: HMAC-SHA256 over `GET`, the target as sent and the time in
         /// seconds, separated by line feeds, in the headers X-Pingosd-Signature and X-Pingosd-Time.
         "notify_secret" => secret: Option<ConfPath>, in RTMP;
+        /// Sends with each callback, in the header X-Request-Id, 32 hexadecimal digits that are told again only where the same
+        /// request is repeated: an end (`stage=done`) that a callback server may have heard without answering.
+        /// `$notify_id` in `args=` is the same.
+        "notify_request_id" => request_id: Flag = "off", in RTMP;
         /// What is percent-encoded in single values of callbacks (`name=`, `$stream`, ...): `minimal` encodes `&`, `#`, a `%`
         /// that begins no escape, and what cannot stand in a request target; `strict` encodes everything but letters,
         /// digits, `-`, `.`, `_` and `~`. `$args`, `$pargs` and `$metadata` are whole query strings and stay as they are.

@@ -62,6 +62,8 @@ variables! {
     "groupid" => Groupid,
     /// HTTP status of the session's last notification, -1 without an answer.
     "notify_status" => NotifyStatus,
+    /// Number of the request, the same over its retries; see notify_request_id.
+    "notify_id" => NotifyId,
     /// Why the session ends.
     "finalize_reason" => FinalizeReason,
     /// Phase of the session.

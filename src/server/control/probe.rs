@@ -9,6 +9,7 @@ use crate::module::notify::request::{
     Act, Call, Escape, Subject, master_target, process_target, session_target,
 };
 use crate::server::dns::Dns;
+use crate::server::notify::RequestId;
 use crate::server::notify::answer::Answer;
 use crate::server::notify::transport::Transport;
 use crate::server::variables::ProcessVariables;
@@ -43,7 +44,7 @@ pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<
     let escape = config.rtmp.as_ref().map_or(Escape::Minimal, |rtmp| rtmp.notify.escape);
     let target = target(&about, &hook, escape);
     let began = Instant::now();
-    let exchange = transport.send(&hook, Act::Start, &target, true).await;
+    let exchange = transport.send(&hook, Act::Start, &target, &RequestId::new(), true).await;
     let took = began.elapsed().as_secs_f64() * 1000.0;
     let answer = exchange.reply.answer;
     let address = exchange.address.map_or_else(|| "none".into(), |address| address.to_string());

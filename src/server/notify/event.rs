@@ -217,7 +217,7 @@ impl Event {
     }
 
     fn about(&self) -> About {
-        About { call: self.slot.call(), fields: self.fields.clone() }
+        About { fields: self.fields.clone(), ..About::from(self.slot.call()) }
     }
 }
 

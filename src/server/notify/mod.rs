@@ -6,6 +6,7 @@
 pub mod answer;
 mod done;
 mod event;
+mod id;
 pub mod ledger;
 mod members;
 mod process;
@@ -34,6 +35,8 @@ use crate::module::notify::request::{self, Act, Call, Escape, RecordFields, Subj
 
 pub use self::answer::{Answer, Failure, Reply};
 pub use self::event::Event;
+use self::id::Numbered;
+pub use self::id::RequestId;
 pub use self::members::Members;
 pub use self::slot::Slot;
 
@@ -128,10 +131,11 @@ impl Notifier {
         act: Act,
         session: Option<u64>,
         target: &str,
+        id: &RequestId,
     ) -> (Reply, Receipt) {
         let began = Instant::now();
         let Exchange { reply, address, rest } =
-            self.transport.load_full().send(hook, act, target, false).await;
+            self.transport.load_full().send(hook, act, target, id, false).await;
         let took = began.elapsed();
         let call = ledger::Call { act, session, answer: reply.answer.clone(), took, address };
         let receipt = self.ledger.record(hook, event, call);
@@ -165,11 +169,13 @@ struct About {
     call: Call,
     /// What a recording tells beside.
     fields: Option<Arc<RecordFields>>,
+    /// The same where the request is repeated.
+    id: RequestId,
 }
 
 impl From<Call> for About {
     fn from(call: Call) -> Self {
-        About { call, fields: None }
+        About { call, fields: None, id: RequestId::new() }
     }
 }
 
@@ -182,7 +188,7 @@ async fn send(
     act: Act,
 ) -> (Reply, Receipt) {
     let identity = &session.identity;
-    let About { call, fields } = about;
+    let About { call, fields, id } = about;
     let subject = Subject {
         domain: &identity.domain,
         app: &identity.app,
@@ -191,11 +197,12 @@ async fn send(
         fields: fields.as_deref(),
     };
     let (escape, mut args) = (notifier.escape(), Vec::new());
-    hook.args.expand(&SessionVariables::new(&session, &hook.groupid), escape, &mut args);
+    let rest = &SessionVariables::new(&session, &hook.groupid);
+    hook.args.expand(&Numbered { id: &id, rest }, escape, &mut args);
     let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
     let target =
         request::session_target(&hook.url.path_and_query, call, act, subject, groupid, &args, escape);
-    let (reply, receipt) = notifier.call(&hook, call.name(), act, Some(session.id), &target).await;
+    let (reply, receipt) = notifier.call(&hook, call.name(), act, Some(session.id), &target, &id).await;
     let status = match reply.answer {
         Answer::Status(status) => u64::from(status),
         Answer::Failed(_) | Answer::TimedOut => u64::MAX,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Notifier, sleep_until};
+use super::{Notifier, Numbered, RequestId, sleep_until};
 use crate::module::notify::request::{self, Act};
 use crate::server::event;
 use crate::server::variables::ProcessVariables;
@@ -18,7 +18,8 @@ impl Notifier {
                 // Counted, so that even a stop right after the start lets it out.
                 drop(self.spawn(async move {
                     let target = request::process_target(&hook.url.path_and_query, worker);
-                    let answer = notifier.call(&hook, "proc", Act::Start, None, &target).await.0.answer;
+                    let id = RequestId::new();
+                    let answer = notifier.call(&hook, "proc", Act::Start, None, &target, &id).await.0.answer;
                     event::process_callback(&hook, "init_process", &answer);
                 }));
             }
@@ -50,10 +51,10 @@ impl Notifier {
                 }
             }
             let act = if started { Act::Update } else { Act::Start };
-            let mut args = Vec::new();
-            hook.args.expand(&ProcessVariables, self.escape(), &mut args);
+            let (id, mut args) = (RequestId::new(), Vec::new());
+            hook.args.expand(&Numbered { id: &id, rest: &ProcessVariables }, self.escape(), &mut args);
             let target = request::master_target(&hook.url.path_and_query, act, &args);
-            let answer = self.call(&hook, "master", act, None, &target).await.0.answer;
+            let answer = self.call(&hook, "master", act, None, &target, &id).await.0.answer;
             event::process_callback(&hook, "init_master", &answer);
             told = line;
         }

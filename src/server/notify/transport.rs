@@ -14,6 +14,7 @@ use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::{Answer, Failure, Reply};
+use super::id::RequestId;
 use crate::config::model::Config;
 use crate::limits;
 use crate::module::notify::hook::Hook;
@@ -26,6 +27,8 @@ use crate::server::os_text;
 const TIME: HeaderName = HeaderName::from_static("x-pingosd-time");
 /// `sha256=` and the signature in hexadecimal.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-pingosd-signature");
+/// The same over the retries of a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Marks a request that only tests the way to the callback server.
 const PROBE: HeaderName = HeaderName::from_static("x-pingosd-probe");
 
@@ -33,6 +36,8 @@ const PROBE: HeaderName = HeaderName::from_static("x-pingosd-probe");
 pub struct Transport {
     http: Arc<Http>,
     secret: Option<Vec<u8>>,
+    /// `notify_request_id`.
+    numbers: bool,
     lanes: Mutex<HashMap<(String, u16), Arc<Lanes>>>,
 }
 
@@ -118,7 +123,8 @@ impl Transport {
             Some(before) if before.http.tls == tls => before.http.clone(),
             _ => Arc::new(Http::new(tls, dns)?),
         };
-        Ok(Transport { http, secret, lanes: Mutex::default() })
+        let numbers = notify.is_some_and(|notify| notify.request_id);
+        Ok(Transport { http, secret, numbers, lanes: Mutex::default() })
     }
 
     /// Makes the client now; may block for some milliseconds.
@@ -128,7 +134,7 @@ impl Transport {
 
     /// One request. `target` is path and query. The time for the answer counts from here, so a callback server
     /// without a free place costs its own sessions only.
-    pub async fn send(&self, hook: &Hook, act: Act, target: &str, probe: bool) -> Exchange {
+    pub async fn send(&self, hook: &Hook, act: Act, target: &str, id: &RequestId, probe: bool) -> Exchange {
         let now = Instant::now();
         let due = now.checked_add(hook.timeout.duration()).unwrap_or(now + limits::CALLBACK_LONGEST);
         let outcome = tokio::time::timeout_at(due.into(), async {
@@ -136,6 +142,9 @@ impl Transport {
             let url = format!("{}://{}:{}{target}", hook.url.scheme.name(), hook.url.host, hook.url.port);
             let mut headers = self.signature(target);
             headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+            if self.numbers {
+                headers.insert(REQUEST_ID, HeaderValue::from_str(id.as_str()).expect("hexadecimal is ASCII"));
+            }
             if probe {
                 headers.insert(PROBE, HeaderValue::from_static("1"));
             }
