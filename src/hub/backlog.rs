@@ -111,12 +111,13 @@ impl Backlog {
             .map(|i| self.base + (skip + i) as u64)
     }
 
-    /// Milliseconds of media between `seq` and the end.
+    /// Milliseconds of media between `seq` and the end, measured within one track: tracks may be on different clocks.
     pub fn span_from(&self, seq: u64) -> u32 {
-        match (self.get(seq), self.packets.back()) {
-            (Some(first), Some(last)) => last.timestamp().saturating_sub(first.timestamp()),
-            _ => 0,
-        }
+        let Some(first) = self.get(seq) else { return 0 };
+        // The end is near the back: tracks are interleaved.
+        let last = self.packets.iter().rev().find(|last| last.kind() == first.kind());
+        let span = last.map_or(0, |last| last.timestamp().wrapping_sub(first.timestamp()));
+        u32::try_from(span.cast_signed()).unwrap_or(0)
     }
 }
 
@@ -160,6 +161,19 @@ mod tests {
         backlog.append(20, [packet(Class::Key, 20)]);
         backlog.trim(1);
         assert_eq!(backlog.base(), 20);
+    }
+
+    #[test]
+    fn a_span_is_measured_within_a_track_and_across_the_wrap() {
+        let mut backlog = Backlog::starting_at(0);
+        let audio = |at| Arc::new(Packet::new(MediaKind::Audio, Class::Audio, at, 0, Bytes::new(), 4096));
+        let begin = u32::MAX - 10;
+        backlog.append(
+            0,
+            [packet(Class::Key, begin), audio(9_000), packet(Class::Inter, begin.wrapping_add(40))],
+        );
+        backlog.append(3, [audio(9_030)]);
+        assert_eq!((backlog.span_from(0), backlog.span_from(1)), (40, 30));
     }
 
     #[test]

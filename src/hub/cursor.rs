@@ -400,7 +400,14 @@ impl Cursor {
     }
 
     fn player_time(&mut self, timestamp: u32) -> u32 {
-        timestamp.wrapping_sub(*self.offset.get_or_insert(timestamp))
+        let time = timestamp.wrapping_sub(*self.offset.get_or_insert(timestamp));
+        // Before the first packet there is nothing: a track that is a little behind it begins with it, where a wrapped
+        // timestamp would be weeks ahead.
+        if self.offset != Some(0) && time.cast_signed() < 0 && time > u32::MAX - BEFORE_START {
+            0
+        } else {
+            time
+        }
     }
 
     fn consume(&mut self, mut written: usize) {
@@ -419,6 +426,9 @@ impl Cursor {
         }
     }
 }
+
+/// Tracks are at most this far apart, in milliseconds; a timestamp this far before the first one is not after it.
+const BEFORE_START: u32 = 3_600_000;
 
 /// The kinds among `packets`, as [`Cursor::is_steady`] takes them.
 pub fn kinds_of<'a>(packets: impl Iterator<Item = &'a Arc<Packet>>) -> u8 {

@@ -35,6 +35,8 @@ pub struct Ring {
     keys: VecDeque<KeyFrame>,
     bytes: usize,
     has_video: bool,
+    /// Timestamp of the newest frame of video.
+    newest_frame: Option<u32>,
 }
 
 /// What is asked of a key frame for each packet that comes: without a look at the packet itself, which has left the
@@ -55,6 +57,7 @@ impl Ring {
             keys: VecDeque::new(),
             bytes: 0,
             has_video: false,
+            newest_frame: None,
         }
     }
 
@@ -70,9 +73,13 @@ impl Ring {
         match packet.class() {
             Class::Key => {
                 self.keys.push_back(KeyFrame { seq: self.end(), timestamp: packet.timestamp() });
+                self.newest_frame = Some(packet.timestamp());
                 self.has_video = true;
             }
-            Class::Inter => self.has_video = true,
+            Class::Inter => {
+                self.newest_frame = Some(packet.timestamp());
+                self.has_video = true;
+            }
             // New parameters: older frames can't be decoded after the headers a new player gets.
             Class::VideoHeader => {
                 self.keys.clear();
@@ -145,15 +152,16 @@ impl Ring {
 
     /// The newest key frame that is at least `time` old, else the oldest.
     fn key_covering(&self, time: u32) -> Option<u64> {
-        let newest = self.packets.back()?.timestamp();
-        let old_enough = |key: &&KeyFrame| newest.saturating_sub(key.timestamp) >= time;
+        // Audio may be on another clock, and 32 bits wrap after 49.7 days.
+        let newest = self.newest_frame?;
+        let old_enough = |key: &&KeyFrame| since(newest, key.timestamp) >= time;
         self.keys.iter().rev().find(old_enough).or(self.keys.front()).map(|key| key.seq)
     }
 
     /// The oldest packet not older than `time`.
     fn first_within(&self, time: u32) -> Option<u64> {
         let newest = self.packets.back()?.timestamp();
-        let index = self.packets.partition_point(|p| newest.saturating_sub(p.timestamp()) > time);
+        let index = self.packets.partition_point(|p| since(newest, p.timestamp()) > time);
         Some(self.base + index as u64)
     }
 
@@ -167,6 +175,11 @@ impl Ring {
             self.keys.pop_front();
         }
     }
+}
+
+/// How long before `newest` it was, modulo 2^32; nothing when it is later.
+fn since(newest: u32, timestamp: u32) -> u32 {
+    u32::try_from(newest.wrapping_sub(timestamp).cast_signed()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -206,6 +219,23 @@ mod tests {
         assert_eq!(ring.start_for(start(1000, false, false)), 40);
         assert_eq!(ring.start_for(start(2000, false, true)), 50);
         assert_eq!(ring.len(), 28);
+    }
+
+    #[test]
+    fn audio_on_another_clock_and_the_wrap_change_nothing() {
+        let mut ring = Ring::new(CACHE);
+        let begin = u32::MAX - 3_000;
+        for i in 0..58 {
+            let at = begin.wrapping_add(i * 100);
+            let class = if i % 10 == 0 { Class::Key } else { Class::Inter };
+            let bytes = Bytes::from_static(b"x");
+            ring.push(Arc::new(Packet::new(MediaKind::Video, class, at, 100, bytes, 4096)));
+            let late = at.wrapping_sub(16_860);
+            ring.push(Arc::new(Packet::new(MediaKind::Audio, Class::Audio, late, 100, Bytes::new(), 4096)));
+            ring.prune(u64::MAX, usize::MAX);
+        }
+        assert_eq!(ring.start_for(start(2000, true, false)), 60);
+        assert_eq!(ring.start_for(start(1000, false, false)), 80);
     }
 
     #[test]

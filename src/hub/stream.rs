@@ -423,7 +423,7 @@ impl State {
             Class::Audio | Class::Key | Class::Inter => {
                 self.timeline.place(kind, timestamp, self.settings.fix_timestamp)
             }
-            _ => (self.timeline.newest(), 0),
+            _ => (self.timeline.newest_of(kind), 0),
         };
         let packet = Arc::new(Packet::new(kind, class, timestamp, delta, payload, chunk_size));
         if let Some(slot) = slot {

@@ -1,4 +1,21 @@
 //! Turns the timestamps of one publisher after the other into one timeline per stream.
+//!
+//! The rule, for each of the two tracks (audio, video) by itself:
+//!
+//! - A timestamp is compared with the newest one of the **same** track. How far the tracks are from each other is kept
+//!   as sent, whatever it is, and however they are interleaved.
+//! - Up to [`DISORDER`] (2 s) below that, the packet takes the newest timestamp of its track: within a track time does
+//!   not run backwards. Further below is a jump.
+//! - Above it by more than `fix_timestamp`, where that is set, is a jump, and so is what no shared chunk header can say
+//!   ([`MAX_DELTA`], 4.6 hours). A track that was silent is only catching up as far as the other one went on meanwhile;
+//!   that is no jump.
+//! - A track that jumps goes on [`STEP`] (40 ms) behind its newest timestamp. Where the other track has jumped before
+//!   and the same correction brings this one within [`TOGETHER`] (10 s) of where it was, it takes that correction, so
+//!   that both stay as far apart as sent. If it would run backwards with it, both move forward by what is missing.
+//! - A new publisher goes on [`STEP`] behind the newest timestamp of the stream, with both tracks as far apart as it
+//!   sends them.
+//!
+//! Steps are counted modulo 2^32: the wrap after 49.7 days is none of these.
 
 use crate::wire::MediaKind;
 
@@ -7,71 +24,166 @@ const MAX_DELTA: u32 = 0xFF_FFFE;
 /// Step that is put between the last packet of one publisher and the first of the next, and in place of a
 /// jump that is flattened.
 const STEP: u32 = 40;
-/// A timestamp this far below its predecessor counts as disorder between tracks, not as a jump.
+/// A timestamp this far below the newest of its track counts as disorder, not as a jump.
 const DISORDER: u32 = 2_000;
+/// How far from its last place the correction of the other track may bring a track that jumps as well.
+const TOGETHER: u32 = 10_000;
 
-/// Monotonic per kind, in milliseconds.
-///
-/// Timestamps of a publisher are kept as they are, except that backward jumps and, where `fix` is set,
-/// forward jumps above it are flattened (the original's `fix_timestamp`), and that a new publisher continues
-/// where the last one ended.
+/// Monotonic per kind, in milliseconds. See the module's documentation.
 #[derive(Debug, Default)]
 pub struct Timeline {
-    /// Added (wrapping) to a publisher's timestamp.
-    shift: u32,
+    /// By [`MediaKind`].
+    tracks: [Track; 3],
     /// Newest timestamp over all kinds; `None` before the first packet.
     newest: Option<u32>,
-    /// Newest timestamp per kind.
-    last: [u32; 3],
-    /// The next packet is the first of a new publisher.
-    joint: bool,
+    /// The correction that the latest jump, or the latest publisher, has led to.
+    shift: u32,
+    /// Counts the changes of `shift`.
+    turn: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Track {
+    /// Newest timestamp as sent by this publisher.
+    sent: Option<u32>,
+    /// Newest timestamp on the timeline.
+    placed: Option<u32>,
+    /// Added (wrapping) to what is sent.
+    shift: u32,
+    /// The `turn` its correction is of.
+    turn: u64,
+    /// Where the other track was when this one was last heard of.
+    other: Option<u32>,
 }
 
 impl Timeline {
     /// The next packet comes from another publisher.
     pub fn start_publisher(&mut self) {
-        self.joint = true;
+        for track in &mut self.tracks {
+            track.sent = None;
+        }
     }
 
     /// Places a packet. Returns its timestamp on the timeline and the distance from the packet before of the
     /// same kind.
     pub fn place(&mut self, kind: MediaKind, timestamp: u32, fix: u32) -> (u32, u32) {
-        let slot = &mut self.last[kind as usize];
-        let Some(newest) = self.newest else {
-            self.newest = Some(timestamp);
-            self.last = [timestamp; 3];
-            self.joint = false;
-            return (timestamp, 0);
+        let own = kind as usize;
+        let other = match kind {
+            MediaKind::Audio => MediaKind::Video as usize,
+            MediaKind::Video | MediaKind::Data => MediaKind::Audio as usize,
         };
-        let mut placed = timestamp.wrapping_add(self.shift);
-        let ahead = placed.wrapping_sub(newest);
-        let behind = newest.wrapping_sub(placed);
-        let forward = ahead < u32::MAX / 2;
-        let jump = if forward { ahead >= MAX_DELTA || (fix > 0 && ahead > fix) } else { behind > DISORDER };
-        if self.joint || jump {
-            placed = newest.wrapping_add(STEP);
-            self.shift = placed.wrapping_sub(timestamp);
-            self.joint = false;
+        let beside = self.tracks[other];
+        let Track { sent, placed, .. } = self.tracks[own];
+        match sent {
+            None => self.begin(own, &beside, timestamp),
+            Some(before) => {
+                let step = ahead(timestamp, before);
+                let meanwhile = match (beside.placed, self.tracks[own].other) {
+                    (Some(now), Some(then)) => ahead(now, then).max(0),
+                    _ => 0,
+                };
+                // What the other track has bridged is no jump.
+                let step = if step > 0 { (step - meanwhile).max(0) } else { step };
+                let too_far = step >= i64::from(MAX_DELTA) || (fix > 0 && step > i64::from(fix));
+                if too_far || step < -i64::from(DISORDER) {
+                    self.jump(own, other, timestamp);
+                } else if step <= 0 && ahead(timestamp, before) < 0 {
+                    // Disorder: the newest one stays the measure.
+                    let track = &mut self.tracks[own];
+                    track.other = beside.placed;
+                    return (track.placed.unwrap_or(timestamp), 0);
+                }
+            }
         }
-        // Within a track time never runs backwards: a delta header cannot say so.
-        let delta = placed.wrapping_sub(*slot);
-        let delta = if delta > u32::MAX / 2 { 0 } else { delta.min(MAX_DELTA) };
-        *slot = slot.wrapping_add(delta);
-        let placed = *slot;
-        if placed.wrapping_sub(newest) < u32::MAX / 2 {
-            self.newest = Some(placed);
+        let track = &mut self.tracks[own];
+        let wanted = timestamp.wrapping_add(track.shift);
+        let (place, delta) = match placed {
+            None => (wanted, 0),
+            Some(last) => {
+                // A delta header cannot say that time runs backwards, nor a step beyond 24 bits.
+                let delta = u32::try_from(ahead(wanted, last).max(0)).unwrap_or(0).min(MAX_DELTA);
+                (last.wrapping_add(delta), delta)
+            }
+        };
+        (track.sent, track.placed, track.other) = (Some(timestamp), Some(place), beside.placed);
+        // What the other one has heard of this track is counted from here on.
+        self.tracks[other].other.get_or_insert(place);
+        if self.newest.is_none_or(|newest| ahead(place, newest) > 0) {
+            self.newest = Some(place);
         }
-        (placed, delta)
+        (place, delta)
     }
 
     /// Newest timestamp placed so far.
     pub fn newest(&self) -> u32 {
         self.newest.unwrap_or(0)
     }
+
+    /// Where a codec header of this kind stands: with the newest frame of its own track.
+    pub fn newest_of(&self, kind: MediaKind) -> u32 {
+        self.tracks[kind as usize].placed.unwrap_or(self.newest())
+    }
+
+    /// The first packet of a track of this publisher.
+    fn begin(&mut self, own: usize, beside: &Track, timestamp: u32) {
+        let last = self.tracks[own].placed;
+        match (self.newest, beside.sent) {
+            // The first of all.
+            (None, _) => {}
+            // The other track has come already; this one stands beside it as sent, if it can.
+            (Some(_), Some(_)) => self.join(own, beside.shift, beside.turn, timestamp, last),
+            // The first of a publisher that follows another.
+            (Some(newest), None) => {
+                self.turn += 1;
+                self.shift = newest.wrapping_add(STEP).wrapping_sub(timestamp);
+                (self.tracks[own].shift, self.tracks[own].turn) = (self.shift, self.turn);
+            }
+        }
+    }
+
+    fn jump(&mut self, own: usize, other: usize, timestamp: u32) {
+        let Track { placed, turn, .. } = self.tracks[own];
+        let beside = self.tracks[other];
+        let last = placed.unwrap_or(timestamp);
+        let with_other = ahead(timestamp.wrapping_add(beside.shift), last);
+        if beside.turn > turn && with_other.abs() <= i64::from(TOGETHER) {
+            return self.join(own, beside.shift, beside.turn, timestamp, placed);
+        }
+        self.turn += 1;
+        self.shift = last.wrapping_add(STEP).wrapping_sub(timestamp);
+        (self.tracks[own].shift, self.tracks[own].turn) = (self.shift, self.turn);
+    }
+
+    /// Takes the correction of the other track. Where the track would run backwards with it, both move forward.
+    fn join(&mut self, own: usize, shift: u32, turn: u64, timestamp: u32, last: Option<u32>) {
+        let track = &mut self.tracks[own];
+        (track.shift, track.turn) = (shift, turn);
+        let Some(last) = last else { return };
+        let lack = ahead(last, timestamp.wrapping_add(shift));
+        if lack <= 0 {
+            return;
+        }
+        if lack > i64::from(TOGETHER) {
+            // Too far apart to be one clock: this track goes on where it was.
+            track.shift = last.wrapping_add(STEP).wrapping_sub(timestamp);
+            return;
+        }
+        let shift = shift.wrapping_add(u32::try_from(lack).unwrap_or(0)).wrapping_add(STEP);
+        for track in self.tracks.iter_mut().filter(|track| track.turn == turn) {
+            track.shift = shift;
+        }
+    }
+}
+
+/// How far `a` is ahead of `b`, modulo 2^32; negative when it is behind.
+fn ahead(a: u32, b: u32) -> i64 {
+    i64::from(a.wrapping_sub(b).cast_signed())
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use MediaKind::{Audio, Video};
 
@@ -79,18 +191,90 @@ mod tests {
     fn ordinary_timestamps_are_kept() {
         let mut t = Timeline::default();
         assert_eq!(t.place(Video, 1000, 0), (1000, 0));
-        assert_eq!(t.place(Audio, 1010, 0), (1010, 10));
+        assert_eq!(t.place(Audio, 1010, 0).0, 1010);
         assert_eq!(t.place(Video, 1040, 0), (1040, 40));
         assert_eq!(t.place(Audio, 1033, 0), (1033, 23));
+    }
+
+    proptest! {
+        #[test]
+        fn any_interleaving_of_monotone_tracks_passes_unchanged(
+            starts in any::<(u32, u32)>(),
+            steps in prop::collection::vec((any::<bool>(), 0..10_000u32), 1..200),
+            fix in prop::sample::select(vec![0, 10_000]),
+        ) {
+            let mut t = Timeline::default();
+            let mut next = [starts.0, starts.1];
+            for (video, step) in steps {
+                let kind = if video { Video } else { Audio };
+                let timestamp = &mut next[usize::from(video)];
+                *timestamp = timestamp.wrapping_add(step);
+                prop_assert_eq!(t.place(kind, *timestamp, fix).0, *timestamp);
+            }
+        }
+    }
+
+    #[test]
+    fn tracks_on_different_clocks_keep_their_distance_and_their_length() {
+        for apart in [3_000, 16_860, 5_000_000] {
+            let mut t = Timeline::default();
+            let (mut audio, mut video) = (Vec::new(), Vec::new());
+            for n in 0..150u32 {
+                video.push(t.place(Video, 3_000 + apart + n * 40, 10_000).0);
+                audio.push(t.place(Audio, 3_000 + n * 40, 10_000).0);
+            }
+            assert_eq!(video.last().unwrap() - video[0], 149 * 40);
+            assert!(audio.iter().zip(&video).all(|(a, v)| v - a == apart));
+        }
+    }
+
+    #[test]
+    fn a_burst_of_late_video_is_no_jump() {
+        let mut t = Timeline::default();
+        t.place(Video, 0, 10_000);
+        for n in 0..150 {
+            assert_eq!(t.place(Audio, n * 20, 10_000).0, n * 20);
+        }
+        for n in 1..75 {
+            assert_eq!(t.place(Video, n * 40, 10_000).0, n * 40);
+        }
+    }
+
+    #[test]
+    fn a_silent_track_catches_up_with_the_other() {
+        let mut t = Timeline::default();
+        t.place(Video, 0, 10_000);
+        for n in 0..600 {
+            t.place(Audio, n * 100, 10_000);
+        }
+        assert_eq!(t.place(Video, 60_000, 10_000).0, 60_000);
+    }
+
+    #[test]
+    fn both_tracks_move_together_when_both_jump() {
+        let mut t = Timeline::default();
+        t.place(Video, 106_000, 0);
+        t.place(Audio, 103_000, 0);
+        assert_eq!(t.place(Video, 3_000, 0), (106_040, 40));
+        assert_eq!(t.place(Audio, 23, 0).0, 103_063);
+        assert_eq!(t.place(Video, 3_040, 0), (106_080, 40));
+        // One that jumps alone leaves the other where it is.
+        t.place(Audio, 90_000, 10_000);
+        assert_eq!(t.place(Video, 3_080, 10_000), (106_120, 40));
     }
 
     #[test]
     fn a_new_publisher_continues_the_timeline() {
         let mut t = Timeline::default();
         t.place(Video, 90_000, 0);
+        t.place(Audio, 90_010, 0);
         t.start_publisher();
-        assert_eq!(t.place(Video, 0, 0), (90_040, 40));
-        assert_eq!(t.place(Video, 40, 0), (90_080, 40));
+        assert_eq!(t.place(Video, 6_000, 0).0, 90_050);
+        // The audio is three seconds below: both make room for it.
+        let audio = t.place(Audio, 3_000, 0).0;
+        let video = t.place(Video, 6_040, 0).0;
+        assert!(audio > 90_010);
+        assert_eq!(video - audio, 3_040);
     }
 
     #[test]
@@ -100,6 +284,13 @@ mod tests {
         assert_eq!(t.place(Video, 5, 0), (100_040, 40));
         assert_eq!(t.place(Video, 60_005, 0), (160_040, 60_000));
         assert_eq!(t.place(Video, 90_005, 10_000), (160_080, 40));
+    }
+
+    #[test]
+    fn creeping_backwards_does_not_hold_a_track_for_ever() {
+        let mut t = Timeline::default();
+        let placed: Vec<_> = (0..20).map(|n| t.place(Video, 100_000 - n * 500, 0).0).collect();
+        assert!(placed.last().unwrap() - placed[0] >= 3 * STEP);
     }
 
     #[test]

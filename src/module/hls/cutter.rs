@@ -57,21 +57,30 @@ pub struct Cutter {
     /// A segment of this size ends whatever its timestamps say: they might stand still.
     max_bytes: usize,
     open: Option<Open>,
+    /// Audio and video, across segments.
+    tracks: [Track; 2],
     /// Aligned slicing: the multiple in which the first key frame was seen.
     waiting_since: Option<u64>,
     /// The next segment is not a continuation, and the next key frame starts it.
     discontinuity: bool,
 }
 
+/// Time of one track. Each track is measured by itself: audio may come later than the video of its time, and tracks
+/// may be on different clocks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Track {
+    /// Where its part of the open segment begins: where its part of the segment before has ended.
+    start_ms: Option<u64>,
+    /// Start of its latest piece.
+    latest_ms: Option<u64>,
+    /// Where that piece ends, as far as it is known.
+    end_ms: Option<u64>,
+}
+
 #[derive(Debug)]
 struct Open {
-    start_ms: u64,
-    /// Where the latest piece ends, as far as it is known.
-    end_ms: u64,
     /// Length of what the segment holds from before a jump inside it.
     before_jump_ms: u64,
-    /// Latest time of video and of audio. Audio is collected, and may be older than the video before it.
-    latest_ms: [Option<u64>; 2],
     pieces: usize,
     bytes: usize,
 }
@@ -79,27 +88,39 @@ struct Open {
 impl Cutter {
     /// A cutter that waits for a first key frame. No segment gets far above `max_bytes`.
     pub fn new(max_bytes: usize) -> Self {
-        Self { max_bytes, open: None, waiting_since: None, discontinuity: false }
+        Self {
+            max_bytes,
+            open: None,
+            tracks: [Track::default(); 2],
+            waiting_since: None,
+            discontinuity: false,
+        }
     }
 
     /// Decides for the next piece.
     pub fn handle_frame(&mut self, rule: &CutRule, frame: &TsFrame) -> Cut {
         self.discontinuity |= frame.program_change;
-        let Some(open) = &mut self.open else { return self.start_first(rule, frame) };
+        let Some(open) = &self.open else { return self.start_first(rule, frame) };
 
-        if open.jumps_to(frame, rule) {
+        if self.tracks[usize::from(frame.video)].jumps_to(frame, rule) {
             self.discontinuity = true;
-            if open.pieces >= PIECES_BEFORE_JUMP {
-                let ended_ms = open.length_ms();
-                return self.start(frame, Some(ended_ms));
+            let (pieces, length_ms) = (open.pieces, self.length_ms());
+            self.tracks = [Track::default(); 2];
+            if pieces >= PIECES_BEFORE_JUMP {
+                return self.start(frame, Some(length_ms));
             }
-            open.follow_jump(frame);
+            if let Some(open) = &mut self.open {
+                open.before_jump_ms = length_ms;
+            }
         }
+        let Some(open) = &mut self.open else { return Cut::Skip };
 
-        let length_ms = open.length_at(frame.dts_ms);
+        let track = &mut self.tracks[usize::from(frame.video)];
+        let start_ms = *track.start_ms.get_or_insert(frame.dts_ms);
+        let length_ms = open.before_jump_ms.saturating_add(frame.dts_ms.saturating_sub(start_ms));
         let boundary = match rule.slicing {
             Slicing::Plain => length_ms + ROUNDING_MS >= rule.fragment_ms,
-            Slicing::Aligned => multiple(open.start_ms, rule) != multiple(frame.dts_ms, rule),
+            Slicing::Aligned => multiple(start_ms, rule) != multiple(frame.dts_ms, rule),
         };
         let cut = frame.key && (boundary || self.discontinuity);
         let forced = length_ms >= rule.max_fragment_ms.max(1) || open.bytes >= self.max_bytes;
@@ -107,20 +128,31 @@ impl Cutter {
             return self.start(frame, Some(length_ms));
         }
         open.append(frame);
+        track.append(frame);
         Cut::Append
     }
 
     /// Ends the open segment, if there is one: how long it was. What comes next is no continuation.
     pub fn finish(&mut self) -> Option<u64> {
-        let open = self.open.take()?;
+        self.open.as_ref()?;
+        let length_ms = self.length_ms();
+        self.open = None;
+        self.tracks = [Track::default(); 2];
         self.waiting_since = None;
         self.discontinuity = true;
-        Some(open.length_ms())
+        Some(length_ms)
     }
 
     /// Makes the first segment a discontinuity, as after segments of an earlier publish.
     pub fn follow_earlier(&mut self) {
         self.discontinuity = true;
+    }
+
+    /// Length of the open segment: that of its longer track.
+    fn length_ms(&self) -> u64 {
+        let before_ms = self.open.as_ref().map_or(0, |open| open.before_jump_ms);
+        let longest_ms = self.tracks.iter().map(Track::length_ms).max().unwrap_or(0);
+        before_ms.saturating_add(longest_ms)
     }
 
     fn start_first(&mut self, rule: &CutRule, frame: &TsFrame) -> Cut {
@@ -137,49 +169,46 @@ impl Cutter {
     }
 
     fn start(&mut self, frame: &TsFrame, ended_ms: Option<u64>) -> Cut {
-        let mut open = Open {
-            start_ms: frame.dts_ms,
-            end_ms: frame.dts_ms,
-            before_jump_ms: 0,
-            latest_ms: [None; 2],
-            pieces: 0,
-            bytes: 0,
-        };
+        let mut open = Open { before_jump_ms: 0, pieces: 0, bytes: 0 };
         open.append(frame);
         self.open = Some(open);
+        for track in &mut self.tracks {
+            track.start_ms = track.end_ms;
+        }
+        let track = &mut self.tracks[usize::from(frame.video)];
+        track.start_ms = Some(frame.dts_ms);
+        track.append(frame);
         Cut::Start { ended_ms, discontinuity: std::mem::take(&mut self.discontinuity) }
     }
 }
 
 impl Open {
     fn append(&mut self, frame: &TsFrame) {
-        self.latest_ms[usize::from(frame.video)] = Some(frame.dts_ms);
-        self.end_ms = self.end_ms.max(frame.dts_ms.saturating_add(frame.duration_ms));
         self.pieces += 1;
         self.bytes = self.bytes.saturating_add(frame.bytes.len());
     }
+}
+
+impl Track {
+    fn append(&mut self, frame: &TsFrame) {
+        let end_ms = frame.dts_ms.saturating_add(frame.duration_ms);
+        self.latest_ms = Some(frame.dts_ms);
+        self.end_ms = Some(self.end_ms.map_or(end_ms, |before| before.max(end_ms)));
+    }
 
     fn length_ms(&self) -> u64 {
-        self.length_at(self.end_ms)
+        match (self.start_ms, self.end_ms) {
+            (Some(start_ms), Some(end_ms)) => end_ms.saturating_sub(start_ms),
+            _ => 0,
+        }
     }
 
-    fn length_at(&self, dts_ms: u64) -> u64 {
-        self.before_jump_ms.saturating_add(dts_ms.saturating_sub(self.start_ms))
-    }
-
-    /// Compared with the latest piece of the same kind, and if there is none with the segment's start.
+    /// Compared with the latest piece of the same track, in this segment or before.
     fn jumps_to(&self, frame: &TsFrame, rule: &CutRule) -> bool {
-        let latest = self.latest_ms[usize::from(frame.video)].unwrap_or(self.start_ms);
+        let Some(latest) = self.latest_ms else { return false };
         let forward = frame.dts_ms.saturating_sub(latest);
         let backward = latest.saturating_sub(frame.dts_ms);
         forward > rule.max_fragment_ms.max(FORWARD_JUMP_MS) || backward > BACKWARD_JUMP_MS
-    }
-
-    fn follow_jump(&mut self, frame: &TsFrame) {
-        self.before_jump_ms = self.length_ms();
-        self.start_ms = frame.dts_ms;
-        self.end_ms = frame.dts_ms;
-        self.latest_ms = [None; 2];
     }
 }
 
@@ -231,6 +260,10 @@ mod tests {
 
     fn cutter() -> Cutter {
         Cutter::new(1_000)
+    }
+
+    fn cutter_of(max_bytes: usize) -> Cutter {
+        Cutter::new(max_bytes)
     }
 
     fn start(ended_ms: impl Into<Option<u64>>, discontinuity: bool) -> Cut {
@@ -307,6 +340,29 @@ mod tests {
         feed(&mut cutter, &RULE, 50_000, 50_800, &[50_000]);
         assert_eq!(cutter.handle_frame(&RULE, &frame(49_200, false, false)), Cut::Append);
         assert_eq!(cutter.handle_frame(&RULE, &frame(50_800, true, false)), Cut::Append);
+    }
+
+    #[test]
+    fn lengths_add_up_to_the_media_when_audio_is_late_or_on_another_clock() {
+        for (late_ms, offset_ms) in [(0, 0), (1_500, 0), (2_000, 0), (0, 3_000), (0, 16_860)] {
+            let mut cutter = cutter_of(1 << 20);
+            let (mut sum, mut broken) = (0, 0);
+            for at in (20_000..32_000).step_by(40) {
+                let mut cuts = vec![cutter.handle_frame(&RULE, &frame(at, true, at % 1_000 == 0))];
+                // What was heard `late_ms` ago arrives now.
+                if at >= 20_000 + late_ms {
+                    cuts.push(cutter.handle_frame(&RULE, &frame(at - late_ms - offset_ms, false, false)));
+                }
+                for cut in cuts {
+                    if let Cut::Start { ended_ms, discontinuity } = cut {
+                        sum += ended_ms.unwrap_or(0);
+                        broken += u32::from(discontinuity);
+                    }
+                }
+            }
+            sum += cutter.finish().unwrap();
+            assert_eq!((sum, broken), (12_000, 0), "{late_ms} ms late, {offset_ms} ms apart");
+        }
     }
 
     #[test]

@@ -10,10 +10,10 @@ use crate::wire::hls::{MediaPlaylist, MediaSegment, push_path_segment, target_du
 pub struct SessionId(String);
 
 impl SessionId {
-    /// A new one in the form of the original, whose parts say where and when it was made. It names a
-    /// session and protects nothing.
-    pub fn new(unix_seconds: u64, counter: u64, slot: u32, connection: u64) -> Self {
-        Self(format!("{unix_seconds}t-{counter}i-{slot}p-{connection}c"))
+    /// A new one, of 128 random bits: a request that names it passes with the verdict of its session, so that it must
+    /// not be guessed. The original's says where and when it was made.
+    pub fn new(random: u128) -> Self {
+        Self(format!("{random:032x}"))
     }
 
     /// One chosen by a player, which may choose what it likes, as long as it can stand in a playlist.
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn session_ids_of_players_cannot_break_a_playlist() {
-        assert_eq!(SessionId::new(1_700_000_000, 5, 0, 42).as_str(), "1700000000t-5i-0p-42c");
+        assert_eq!(SessionId::new(0x2a).as_str(), "0000000000000000000000000000002a");
         assert_eq!(SessionId::parse(b"abc").map(|id| id.0), Some("abc".to_owned()));
         for bad in [&b""[..], b"a\nb", b"a&b", b"a b", b"a#b", b"\xff", &[b'a'; 129]] {
             assert_eq!(SessionId::parse(bad), None, "{}", bad.escape_ascii());

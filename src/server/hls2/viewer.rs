@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,6 @@ pub enum Denied {
 #[derive(Default)]
 pub struct Viewers {
     live: Mutex<HashMap<(StreamKey, SessionId), Arc<Viewer>>>,
-    ids: AtomicU64,
 }
 
 /// A request of a viewer. The viewer's time of leave counts from the drop.
@@ -71,11 +70,6 @@ pub struct Visit {
 }
 
 impl Viewers {
-    /// A number that tells sessions made in the same second apart.
-    pub fn next_id(&self) -> u64 {
-        self.ids.fetch_add(1, Ordering::Relaxed)
-    }
-
     /// The request of a viewer that is there.
     pub fn visit(&self, key: &StreamKey, id: &SessionId) -> Option<Visit> {
         let live = self.lock();

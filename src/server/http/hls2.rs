@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bstr::ByteSlice;
 use bytes::Bytes;
@@ -35,7 +35,8 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: &Hls2Live) -> Response
         Target::Fragment { name, id } => (name, Some(id)),
     };
     if session.is_empty() && fragment.is_none() {
-        return ok(exchange, PLAYLIST_TYPE, full(master(exchange).into()));
+        let Some(text) = master(exchange) else { return plain(StatusCode::SERVICE_UNAVAILABLE) };
+        return ok(exchange, PLAYLIST_TYPE, full(text.into()));
     }
     let Some(session) = SessionId::parse(session) else { return plain(StatusCode::NOT_FOUND) };
     let Some(origin) = Origin::choose(exchange, &live.addr, live.app.as_ref(), &place, name) else {
@@ -48,17 +49,18 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: &Hls2Live) -> Response
 }
 
 /// The playlist that names a new session. There need not be a stream, and nobody is asked yet.
-fn master(exchange: &Exchange<'_>) -> String {
-    let viewers = &exchange.connection.context.viewers;
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-    let id = SessionId::new(seconds, viewers.next_id(), 0, exchange.connection.id);
+/// `None`: the system has no random numbers.
+fn master(exchange: &Exchange<'_>) -> Option<String> {
+    let mut random = [0; 16];
+    getrandom::getrandom(&mut random).ok()?;
+    let id = SessionId::new(u128::from_be_bytes(random));
     let request = MasterRequest {
         scheme: exchange.connection.scheme,
         host: &exchange.header(HOST).to_str_lossy(),
         path: exchange.request.uri().path(),
         query: exchange.request.uri().query().unwrap_or(""),
     };
-    request.playlist(&id)
+    Some(request.playlist(&id))
 }
 
 async fn send_playlist(

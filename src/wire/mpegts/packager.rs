@@ -73,12 +73,13 @@ pub struct Packager {
     muxer: Muxer,
     collector: AudioCollector,
     timeline: Timeline,
-    /// Time of the first frame since the publisher came.
-    first_ms: Option<u64>,
+    /// Time of the first audio frame since the latest video frame.
+    heard_ms: Option<u64>,
     /// Decoding time of its latest video frame.
     last_video_ms: Option<u64>,
     tables: Bytes,
-    tables_ms: Option<u64>,
+    /// Time of audio and of video when the tables were written.
+    tables_ms: [Option<u64>; 2],
     /// Something was configured since the last piece.
     program_change: bool,
     /// Whether any piece was made yet: the first one changes nothing.
@@ -94,10 +95,10 @@ impl Packager {
             muxer: Muxer::new(),
             collector: AudioCollector::new(delay, settings.audio_sync_ms, settings.audio_buffer_size),
             timeline: Timeline::default(),
-            first_ms: None,
+            heard_ms: None,
             last_video_ms: None,
             tables: Bytes::new(),
-            tables_ms: None,
+            tables_ms: [None; 2],
             program_change: false,
             started: false,
         }
@@ -167,7 +168,7 @@ impl Packager {
         self.flush_audio(out);
         self.collector.restart();
         self.muxer.clear();
-        self.first_ms = None;
+        self.heard_ms = None;
         self.last_video_ms = None;
     }
 
@@ -188,10 +189,12 @@ impl Packager {
         let mut bytes = BytesMut::new();
         let cts = i64::from(cts_ms) * TICKS_PER_MS as i64;
         let frame = VideoFrame { dts, cts, key, nal_units };
-        let tables = self.muxer.write_video(frame, key || self.tables_are_due(dts_ms), &mut bytes)?;
+        let tables = key || self.tables_are_due(dts_ms, true);
+        let tables = self.muxer.write_video(frame, tables, &mut bytes)?;
 
         let duration_ms = self.last_video_ms.map_or(0, |last| dts_ms.saturating_sub(last));
         self.last_video_ms = Some(dts_ms);
+        self.heard_ms = None;
         out.push(self.piece(Piece { bytes, tables, dts_ms, duration_ms, video: true, key }));
         Ok(())
     }
@@ -199,6 +202,7 @@ impl Packager {
     fn handle_audio(&mut self, dts_ms: u64, data: &[u8], out: &mut Vec<TsFrame>) -> Result<(), Error> {
         let (header, header_size, length) = self.muxer.frame_audio(data)?;
         let timestamp = dts_ms * TICKS_PER_MS;
+        self.heard_ms.get_or_insert(dts_ms);
         if self.collector.must_take_before(timestamp, header_size + data.len()) {
             self.flush_audio(out);
         }
@@ -217,29 +221,34 @@ impl Packager {
         let alone = !self.has_video_at(dts_ms);
         let mut bytes = BytesMut::new();
         let frames = AudioFrames { pts, alone, data: &data };
+        let tables = self.tables_are_due(dts_ms, false);
         let tables = self
             .muxer
-            .write_audio(frames, self.tables_are_due(dts_ms), &mut bytes)
+            .write_audio(frames, tables, &mut bytes)
             .expect("the collector keeps below one PES packet");
         let duration_ms = duration / TICKS_PER_MS;
         out.push(self.piece(Piece { bytes, tables, dts_ms, duration_ms, video: false, key: alone }));
     }
 
-    /// Whether the stream has video that is still coming. A camera switched off leaves its configuration
-    /// behind; the clock and the starting points then pass to the audio.
+    /// Whether the stream has video that is still coming, asked at the time of audio. A camera switched off leaves its
+    /// configuration behind; the clock and the starting points then pass to the audio. The audio since the latest
+    /// video frame is the measure: the two may be on different clocks.
     fn has_video_at(&self, dts_ms: u64) -> bool {
-        let last = self.last_video_ms.or(self.first_ms).unwrap_or(dts_ms);
-        self.muxer.video_codec().is_some() && dts_ms.abs_diff(last) < VIDEO_IDLE_MS
+        let since = self.heard_ms.unwrap_or(dts_ms);
+        self.muxer.video_codec().is_some() && dts_ms.abs_diff(since) < VIDEO_IDLE_MS
     }
 
-    fn tables_are_due(&self, dts_ms: u64) -> bool {
-        self.tables_ms.is_none_or(|last| dts_ms.abs_diff(last) >= TABLES_INTERVAL_MS)
+    /// Measured within a track, for the same reason.
+    fn tables_are_due(&mut self, dts_ms: u64, video: bool) -> bool {
+        if self.tables.is_empty() {
+            return true;
+        }
+        let since = *self.tables_ms[usize::from(video)].get_or_insert(dts_ms);
+        dts_ms.abs_diff(since) >= TABLES_INTERVAL_MS
     }
 
     fn extend(&mut self, timestamp: u32) -> u64 {
-        let dts_ms = self.timeline.extend(timestamp);
-        self.first_ms.get_or_insert(dts_ms);
-        dts_ms
+        self.timeline.extend(timestamp)
     }
 
     fn piece(&mut self, piece: Piece) -> TsFrame {
@@ -247,7 +256,8 @@ impl Packager {
         self.started = true;
         if piece.tables {
             self.tables = Bytes::copy_from_slice(&piece.bytes[..TABLES_SIZE]);
-            self.tables_ms = Some(piece.dts_ms);
+            self.tables_ms = [None; 2];
+            self.tables_ms[usize::from(piece.video)] = Some(piece.dts_ms);
         }
         TsFrame {
             bytes: piece.bytes.freeze(),
