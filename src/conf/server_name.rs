@@ -3,6 +3,7 @@
 use bstr::{BString, ByteSlice};
 
 use super::args::{Args, Arity, sentence};
+use super::context::RTMP_SERVER;
 use super::diagnostic::Problem;
 use super::pattern::Pattern;
 use super::scene::Scene;
@@ -88,6 +89,13 @@ fn read(word: &Word, names: &mut Vec<ServerName>, scene: &mut Scene<'_>) -> Resu
         }
         [head @ .., b'.', b'*'] if !head.is_empty() && !head.contains(&b'*') && head[0] != b'.' => {
             names.push(ServerName::TrailingWildcard(name[..name.len() - 1].into()));
+        }
+        // The original checks names only at their ends.
+        plain if plain.contains(&b'*') && scene.context & RTMP_SERVER != 0 => {
+            let text =
+                sentence(&[b"server name \"", text, b"\" never matches, a star stands at one end only"]);
+            scene.report(Problem::warning(text).at(word.span));
+            names.push(ServerName::Exact(plain.into()));
         }
         plain if plain.contains(&b'*') => return Err(invalid()),
         plain => names.push(ServerName::Exact(plain.into())),

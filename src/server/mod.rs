@@ -95,6 +95,13 @@ fn seed() -> [u8; 32] {
     seed
 }
 
+/// A key from the system's randomness.
+fn secret() -> Result<[u8; 32], StartError> {
+    let mut secret = [0; 32];
+    getrandom::getrandom(&mut secret).map_err(|error| StartError(format!("getrandom() failed ({error})")))?;
+    Ok(secret)
+}
+
 /// A number nobody can guess well, for spreading things in time.
 fn random() -> u64 {
     std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8)
@@ -272,7 +279,7 @@ impl Prepared {
                 workers,
                 grid,
                 feeds: Default::default(),
-                viewers: Default::default(),
+                viewers: hls2::Viewers::new(secret()?),
                 places: Arc::default(),
                 recordings: Arc::default(),
                 record_files: Arc::default(),

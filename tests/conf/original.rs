@@ -131,11 +131,17 @@ fn arity(args: &str) -> Arity {
     Arity::between(least, counts.next_back().unwrap_or(least))
 }
 
+/// Rows with another default than the original's: a first playlist of two fragments does not start in Chromium.
+const OTHER_DEFAULT: [&str; 1] = ["hls2_minfrags"];
+
 /// Whether the row's default is the one described.
 fn same_default(row: &Row, line: &Line) -> bool {
     // What stands in parentheses explains.
     let described = line.default.split(" (").next().unwrap();
     let described = described.strip_prefix("PREFIX/").unwrap_or(described);
+    if OTHER_DEFAULT.contains(&line.name.as_str()) {
+        return row.default != Some(described);
+    }
     match row.default {
         None => described == "-" || described == "off" || DESCRIBED.contains(&described),
         Some("") => matches!(described, "\"\"" | "-" | "hls_path"),

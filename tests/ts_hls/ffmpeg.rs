@@ -7,7 +7,7 @@ use crate::support::{Conf, Server};
 #[test]
 fn ffprobe_finds_both_tracks_in_every_output() {
     let conf = Conf::live(
-        "mpegts_cache_time 5s; hls2 on; hls2_fragment 1s; hls2_playlist_length 4s;
+        "mpegts_cache_time 5s; hls2 on; hls2_fragment 1s; hls2_playlist_length 4s; hls2_minfrags 2;
          hls on; hls_path {dir}/html/hls; hls_fragment 1s; hls_playlist_length 4s;
          hls_keys on; hls_fragments_per_key 2;",
     );

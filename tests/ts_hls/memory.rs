@@ -7,7 +7,7 @@ use crate::support::http::{self, Connection, Response};
 use crate::support::wait::until_true;
 use crate::support::{Answer, Conf, NotifyServer, Server};
 
-const HLS2: &str = "hls2 on; hls2_fragment 1s; hls2_playlist_length 4s;";
+const HLS2: &str = "hls2 on; hls2_fragment 1s; hls2_playlist_length 4s; hls2_minfrags 2;";
 
 fn start(more: &str) -> Server {
     let location = "location /hls2 { hls2_live {rtmp_port} app=live; }";
@@ -34,6 +34,12 @@ fn master_playlist_names_a_session_whose_playlist_names_fragments() {
     let media = uris(&master)[0].strip_prefix("http://localhost").unwrap().to_owned();
     assert!(media.starts_with("/hls2/s.m3u8?session=") && media.ends_with("&k=v"), "{media}");
     assert_ne!(uris(&get(&server, "/hls2/s.m3u8?k=v")), uris(&master), "each player has its own");
+    let id = media.split(['=', '&']).nth(1).unwrap();
+    let tag = id.rsplit('-').next().unwrap();
+    assert!(
+        tag.len() == 32 && tag.bytes().all(|b| b.is_ascii_hexdigit()),
+        "128 bits that nobody can guess: {id}"
+    );
 
     let playlist = get(&server, &media);
     assert_eq!(
@@ -63,6 +69,18 @@ fn playlist_waits_for_fragments_of_a_publisher_to_come() {
     source.send_to(2_050);
     let playlist = connection.response(false);
     assert_eq!(uris(&playlist), ["s-0.ts?session=a&slot=0", "s-1.ts?session=a&slot=0"]);
+}
+
+#[test]
+fn a_first_playlist_has_three_fragments_unless_a_playlist_holds_fewer() {
+    for (more, want) in [("", 3), ("hls2_playlist_length 2s;", 2), ("hls2_minfrags 1;", 1)] {
+        let app = format!("hls2 on; hls2_fragment 1s; {more}");
+        let location = "location /hls2 { hls2_live {rtmp_port} app=live; }";
+        let server = Server::start(&Conf::live(&app).http_server(location));
+        let mut source = Source::start(&server, "s");
+        source.send_to(6_500);
+        assert_eq!(uris(&get(&server, "/hls2/s.m3u8?session=a")).len(), want, "{more}");
+    }
 }
 
 #[test]

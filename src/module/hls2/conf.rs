@@ -27,8 +27,8 @@ directives! {
             "hls2_max_fragment" => max_fragment: Option<Msec>, in RTMP_ALL;
             /// Length of a playlist; three times the server's `hls2_fragment` if not given.
             "hls2_playlist_length" => playlist_length: Option<Msec>, in RTMP_ALL;
-            /// Fragments there must be before a playlist is given out.
-            "hls2_minfrags" => minfrags: Num = "2", in RTMP_ALL;
+            /// Fragments there must be before a playlist is given out; at most those that `hls2_playlist_length` holds.
+            "hls2_minfrags" => minfrags: Num = "3", in RTMP_ALL;
             /// Cuts at the first key frame after `hls2_fragment`, or behind each multiple of it.
             "hls2_fragment_slicing" => fragment_slicing: Slicing = "plain", in RTMP_ALL;
             /// Put in front of fragment URIs as it is.

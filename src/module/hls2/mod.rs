@@ -15,6 +15,6 @@ mod target;
 mod window;
 
 pub use master::MasterRequest;
-pub use session::{Session, SessionId};
+pub use session::{Session, SessionId, SessionIds};
 pub use target::Target;
 pub use window::{Fragment, Settings, Window};

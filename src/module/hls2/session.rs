@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
 use super::Window;
 use crate::wire::hls::{MediaPlaylist, MediaSegment, push_path_segment, target_duration};
 
@@ -9,13 +12,55 @@ use crate::wire::hls::{MediaPlaylist, MediaSegment, push_path_segment, target_du
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(String);
 
-impl SessionId {
-    /// A new one, of 128 random bits: a request that names it passes with the verdict of its session, so that it must
-    /// not be guessed. The original's says where and when it was made.
-    pub fn new(random: u128) -> Self {
-        Self(format!("{random:032x}"))
+/// Makes ids that cannot be guessed and knows them again.
+///
+/// The id of a session passes the verdict that its first request got. So ids carry a tag of 128 bits that only the
+/// holder of the secret can compute.
+pub struct SessionIds {
+    secret: [u8; 32],
+}
+
+impl SessionIds {
+    /// `secret` has to come from the system's randomness.
+    pub fn new(secret: [u8; 32]) -> Self {
+        Self { secret }
     }
 
+    /// A new id: the parts of the original's, which say where and when it was made, and a tag.
+    pub fn issue(&self, unix_seconds: u64, counter: u64, slot: u32, connection: u64) -> SessionId {
+        let text = format!("{unix_seconds}t-{counter}i-{slot}p-{connection}c");
+        let tag = self.tag(&text).finalize().into_bytes();
+        SessionId(format!("{text}-{:032x}", u128::from_be_bytes(first_bytes(&tag))))
+    }
+
+    /// Whether this id was issued here.
+    pub fn has_issued(&self, id: &SessionId) -> bool {
+        let Some((text, tag)) = id.0.rsplit_once('-') else { return false };
+        let Ok(tag) = u128::from_str_radix(tag, 16) else { return false };
+        // Takes as long for each wrong tag.
+        self.tag(text).verify_truncated_left(&tag.to_be_bytes()).is_ok()
+    }
+
+    fn tag(&self, text: &str) -> Hmac<Sha256> {
+        let mut tag = Hmac::<Sha256>::new_from_slice(&self.secret).expect("a key may have any length");
+        tag.update(text.as_bytes());
+        tag
+    }
+}
+
+fn first_bytes(tag: &[u8]) -> [u8; 16] {
+    let mut first = [0; 16];
+    first.iter_mut().zip(tag).for_each(|(to, from)| *to = *from);
+    first
+}
+
+impl fmt::Debug for SessionIds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionIds").finish_non_exhaustive()
+    }
+}
+
+impl SessionId {
     /// One chosen by a player, which may choose what it likes, as long as it can stand in a playlist.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let harmless = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!*()%+:@,".contains(&byte);
@@ -183,10 +228,29 @@ mod tests {
 
     #[test]
     fn session_ids_of_players_cannot_break_a_playlist() {
-        assert_eq!(SessionId::new(0x2a).as_str(), "0000000000000000000000000000002a");
         assert_eq!(SessionId::parse(b"abc").map(|id| id.0), Some("abc".to_owned()));
         for bad in [&b""[..], b"a\nb", b"a&b", b"a b", b"a#b", b"\xff", &[b'a'; 129]] {
             assert_eq!(SessionId::parse(bad), None, "{}", bad.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn issued_ids_are_known_again_and_cannot_be_made_by_others() {
+        let ids = SessionIds::new([7; 32]);
+        let id = ids.issue(1_700_000_000, 5, 0, 42);
+        assert!(id.as_str().starts_with("1700000000t-5i-0p-42c-") && id.as_str().len() == 22 + 32, "{id}");
+        assert_eq!(SessionId::parse(id.as_str().as_bytes()), Some(id.clone()));
+        assert!(ids.has_issued(&id));
+        assert!(!SessionIds::new([8; 32]).has_issued(&id));
+        let tag = id.as_str().rsplit_once('-').unwrap().1;
+        for made in [
+            "a",
+            "-",
+            "1700000000t-5i-0p-42c",
+            "1700000000t-5i-0p-42c-0",
+            &format!("1700000000t-6i-0p-42c-{tag}"),
+        ] {
+            assert!(!ids.has_issued(&SessionId(made.to_owned())), "{made}");
         }
     }
 

@@ -117,15 +117,20 @@ impl Window {
         &self.settings
     }
 
-    /// Fragments a first playlist shows.
+    /// Fragments a first playlist shows: no more than fit into a playlist.
     pub(super) fn min_fragments(&self) -> usize {
-        self.settings.min_fragments.clamp(1, FRAGMENTS_MAX)
+        self.settings.min_fragments.clamp(1, self.fitting().clamp(1, FRAGMENTS_MAX))
+    }
+
+    /// Fragments that a playlist has the length for.
+    fn fitting(&self) -> usize {
+        let fitting = self.settings.playlist_length_ms / self.settings.cut.fragment_ms.max(1);
+        usize::try_from(fitting).unwrap_or(usize::MAX)
     }
 
     /// Fragments any playlist shows at most.
     pub(super) fn most_listed(&self) -> usize {
-        let most = self.settings.playlist_length_ms / self.settings.cut.fragment_ms.max(1);
-        usize::try_from(most).unwrap_or(usize::MAX).clamp(self.min_fragments(), FRAGMENTS_MAX)
+        self.fitting().clamp(1, FRAGMENTS_MAX)
     }
 
     fn start(&mut self, discontinuity: bool) {

@@ -3,9 +3,9 @@
 use bstr::{BString, ByteSlice};
 
 use crate::conf::address::strip_unix;
-use crate::conf::{Args, Arity, Problem, Scene, Span, Value, Word, number};
+use crate::conf::{Args, Arity, Problem, Scene, Span, Value, Word, number, sentence};
 
-/// How relays speak; pushing over HTTP is accepted as by the original, and comes to nothing.
+/// How relays speak.
 const SCHEMES: [&str; 4] = ["rtmp", "rtmps", "http", "https"];
 
 /// Where a stream is relayed to or from, and what is said there. What is not given is taken from the session.
@@ -43,7 +43,7 @@ impl Value for Relay {
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Relay, Problem> {
         let mut relay = Relay::default();
         for word in args.words {
-            relay.read(word, args)?;
+            relay.read(word, args, scene)?;
         }
         if &args.name.bytes[..] == b"pull" && !relay.urls.is_empty() {
             let Pulled(pulled) = scene.block.of::<Pulled>();
@@ -58,12 +58,29 @@ impl Value for Relay {
 }
 
 impl Relay {
-    fn read(&mut self, word: &Word, args: &Args<'_>) -> Result<(), Problem> {
+    fn read(&mut self, word: &Word, args: &Args<'_>, scene: &mut Scene<'_>) -> Result<(), Problem> {
         let refuse = |text: &str| Problem::new(args.refuse(text).into_diagnostic().sentence).at(word.span);
         if let Some((scheme, rest)) = word.bytes.split_once_str("://")
             && SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))
         {
             check_host(rest).map_err(refuse)?;
+            // Apart from host and port this is what a relay's address is checked for before it is used.
+            if rest.iter().any(|b| *b <= b' ' || *b == 0x7F) {
+                return Err(refuse("a blank or control byte in the address").help("write it as %20"));
+            }
+            if &args.name.bytes[..] == b"push" && scheme.eq_ignore_ascii_case(b"https") {
+                return Err(
+                    refuse("only RTMP can be pushed to").help("accepted: rtmp:// and rtmps:// addresses")
+                );
+            }
+            if &args.name.bytes[..] == b"push" && scheme.eq_ignore_ascii_case(b"http") {
+                let text = sentence(&[
+                    b"\"push\" to \"",
+                    word.text(),
+                    b"\" never works, only RTMP can be pushed to",
+                ]);
+                scene.report(Problem::warning(text).at(word.span));
+            }
             self.urls.push(word.text().to_owned());
             return Ok(());
         }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::atomic::Ordering;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 use super::Fragments;
 use crate::hub::registry::StreamKey;
 use crate::limits;
-use crate::module::hls2::{self, SessionId};
+use crate::module::hls2::{self, SessionId, SessionIds};
 use crate::server::admission::{Entered, Refused};
 use crate::server::context::Context;
 use crate::server::event;
@@ -22,6 +23,7 @@ use crate::server::view::AppView;
 
 /// A player between and during its requests.
 pub struct Viewer {
+    key: ViewerKey,
     session: Arc<Session>,
     /// What its application said when it came.
     conf: Arc<hls2::conf::Conf>,
@@ -58,10 +60,21 @@ pub enum Denied {
     Over,
 }
 
-/// All viewers by stream and session.
-#[derive(Default)]
+/// All viewers.
 pub struct Viewers {
-    live: Mutex<HashMap<(StreamKey, SessionId), Arc<Viewer>>>,
+    live: Mutex<HashMap<ViewerKey, Arc<Viewer>>>,
+    ids: SessionIds,
+    count: AtomicU64,
+}
+
+/// What requests of one viewer have in common.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct ViewerKey {
+    stream: StreamKey,
+    id: SessionId,
+    /// Where the viewer is, for an id that the player chose itself: others may choose the same, and must not pass by the
+    /// verdict on this one.
+    addr: Option<IpAddr>,
 }
 
 /// A request of a viewer. The viewer's time of leave counts from the drop.
@@ -70,10 +83,26 @@ pub struct Visit {
 }
 
 impl Viewers {
+    /// None yet. `secret` has to come from the system's randomness.
+    pub fn new(secret: [u8; 32]) -> Self {
+        Viewers { live: Mutex::default(), ids: SessionIds::new(secret), count: AtomicU64::new(0) }
+    }
+
+    /// An id for a new viewer that asks on this connection.
+    pub fn issue(&self, unix_seconds: u64, connection: u64) -> SessionId {
+        self.ids.issue(unix_seconds, self.count.fetch_add(1, Ordering::Relaxed), SLOT, connection)
+    }
+
     /// The request of a viewer that is there.
-    pub fn visit(&self, key: &StreamKey, id: &SessionId) -> Option<Visit> {
+    pub fn visit(&self, stream: &StreamKey, id: &SessionId, addr: Option<IpAddr>) -> Option<Visit> {
+        let key = self.key(stream, id.clone(), addr);
         let live = self.lock();
-        live.get(&(key.clone(), id.clone())).map(|viewer| viewer.visit())
+        live.get(&key).map(|viewer| viewer.visit())
+    }
+
+    fn key(&self, stream: &StreamKey, id: SessionId, addr: Option<IpAddr>) -> ViewerKey {
+        let addr = addr.filter(|_| !self.ids.has_issued(&id));
+        ViewerKey { stream: stream.clone(), id, addr }
     }
 
     /// The request of a viewer that is there or comes with it. `None`: there are too many.
@@ -84,12 +113,14 @@ impl Viewers {
         context: &Arc<Context>,
         view: &AppView,
         id: SessionId,
-        key: &StreamKey,
+        stream: &StreamKey,
+        addr: Option<IpAddr>,
         session: impl FnOnce() -> Session,
     ) -> Option<Visit> {
+        let key = self.key(stream, id.clone(), addr);
         let mut live = self.lock();
         let count = live.len();
-        let vacant = match live.entry((key.clone(), id.clone())) {
+        let vacant = match live.entry(key.clone()) {
             Entry::Occupied(there) => return Some(there.get().visit()),
             Entry::Vacant(_) if count >= limits::HLS2_SESSIONS => {
                 event::too_many_viewers(limits::HLS2_SESSIONS);
@@ -100,6 +131,7 @@ impl Viewers {
         let session = Arc::new(session());
         event::stream_requested(&session);
         let viewer = Arc::new(Viewer {
+            key,
             session: session.clone(),
             conf: view.held().hls2.clone(),
             place: Mutex::new(Place { playlist: hls2::Session::new(id, SLOT, now()), requests: 0 }),
@@ -126,16 +158,16 @@ impl Viewers {
             place.requests == 0 && place.playlist.expires_at_ms(timeout) <= now
         };
         if over {
-            live.remove(&viewer.key());
+            live.remove(&viewer.key);
         }
         over
     }
 
     fn remove(&self, viewer: &Viewer) {
-        self.lock().remove(&viewer.key());
+        self.lock().remove(&viewer.key);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(StreamKey, SessionId), Arc<Viewer>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ViewerKey, Arc<Viewer>>> {
         self.live.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
@@ -146,10 +178,6 @@ impl Viewer {
         place.requests += 1;
         place.playlist.touch(now());
         Visit { viewer: self.clone() }
-    }
-
-    fn key(&self) -> (StreamKey, SessionId) {
-        (self.session.key.clone(), self.place().playlist.id().clone())
     }
 
     fn place(&self) -> MutexGuard<'_, Place> {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bstr::ByteSlice;
 use bytes::Bytes;
@@ -35,8 +35,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: &Hls2Live) -> Response
         Target::Fragment { name, id } => (name, Some(id)),
     };
     if session.is_empty() && fragment.is_none() {
-        let Some(text) = master(exchange) else { return plain(StatusCode::SERVICE_UNAVAILABLE) };
-        return ok(exchange, PLAYLIST_TYPE, full(text.into()));
+        return ok(exchange, PLAYLIST_TYPE, full(master(exchange).into()));
     }
     let Some(session) = SessionId::parse(session) else { return plain(StatusCode::NOT_FOUND) };
     let Some(origin) = Origin::choose(exchange, &live.addr, live.app.as_ref(), &place, name) else {
@@ -49,18 +48,17 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: &Hls2Live) -> Response
 }
 
 /// The playlist that names a new session. There need not be a stream, and nobody is asked yet.
-/// `None`: the system has no random numbers.
-fn master(exchange: &Exchange<'_>) -> Option<String> {
-    let mut random = [0; 16];
-    getrandom::getrandom(&mut random).ok()?;
-    let id = SessionId::new(u128::from_be_bytes(random));
+fn master(exchange: &Exchange<'_>) -> String {
+    let viewers = &exchange.connection.context.viewers;
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let id = viewers.issue(seconds, exchange.connection.id);
     let request = MasterRequest {
         scheme: exchange.connection.scheme,
         host: &exchange.header(HOST).to_str_lossy(),
         path: exchange.request.uri().path(),
         query: exchange.request.uri().query().unwrap_or(""),
     };
-    Some(request.playlist(&id))
+    request.playlist(&id)
 }
 
 async fn send_playlist(
@@ -71,16 +69,16 @@ async fn send_playlist(
     name: &[u8],
 ) -> Response<Body> {
     let context = &exchange.connection.context;
-    let key = origin.key();
+    let (key, addr) = (origin.key(), exchange.connection.peer.ip);
     // A session that is there goes on as it began, whatever has become of its application since.
-    let visit = match context.viewers.visit(&key, &session) {
+    let visit = match context.viewers.visit(&key, &session, addr) {
         Some(visit) => visit,
         None if !origin.view.held().hls2.hls2 => {
             event::hls2_off(exchange.connection.id, &key.app);
             return plain(StatusCode::NOT_FOUND);
         }
         None => {
-            let entering = context.viewers.visit_or_enter(context, &origin.view, session, &key, || {
+            let entering = context.viewers.visit_or_enter(context, &origin.view, session, &key, addr, || {
                 let overrides = Overrides {
                     flash_ver: live.flashver.as_ref(),
                     swf_url: live.swf_url.as_ref(),
@@ -114,7 +112,10 @@ async fn send_fragment(
     id: u64,
 ) -> Response<Body> {
     let viewers = &exchange.connection.context.viewers;
-    let Some(visit) = viewers.visit(&origin.key(), session) else { return plain(StatusCode::NOT_FOUND) };
+    let addr = exchange.connection.peer.ip;
+    let Some(visit) = viewers.visit(&origin.key(), session, addr) else {
+        return plain(StatusCode::NOT_FOUND);
+    };
     let fragments = match visit.admitted().await {
         Ok(fragments) => fragments,
         Err(denied) => return plain(status(denied)),
