@@ -91,7 +91,13 @@ fn read(word: &Word, names: &mut Vec<ServerName>, scene: &mut Scene<'_>) -> Resu
             names.push(ServerName::TrailingWildcard(name[..name.len() - 1].into()));
         }
         // The original checks names only at their ends.
-        plain if plain.contains(&b'*') && scene.context & RTMP_SERVER != 0 => {
+        plain
+            if scene.context & RTMP_SERVER != 0
+                && plain.contains(&b'*')
+                && !plain.starts_with(b"*")
+                && !plain.starts_with(b".")
+                && !plain.ends_with(b"*") =>
+        {
             let text =
                 sentence(&[b"server name \"", text, b"\" never matches, a star stands at one end only"]);
             scene.report(Problem::warning(text).at(word.span));
