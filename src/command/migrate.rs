@@ -108,7 +108,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
             Status::Unsupported => &mut summary.unsupported,
         } += 1;
     }
-    let failed = summary.unsupported > 0;
+    let failed = summary.unsupported > 0 || summary.no_effect_yet > 0;
     let answer = Answer { file: name(options.conf_name()), summary, directives };
     if json {
         serde_json::to_writer_pretty(&mut *streams.out, &answer).map_err(std::io::Error::from)?;

@@ -35,6 +35,8 @@ struct Seen {
     row: &'static Row,
     first: Span,
     count: usize,
+    /// Whether a use says something else than the default.
+    differs: bool,
 }
 
 /// What is left of a reading when its statements are judged.
@@ -118,6 +120,13 @@ impl Evaluator<'_> {
             return Err(Self::wrong_arity(name, row, node));
         }
         let counted = self.count(block, name, row);
+        if row
+            .default
+            .is_none_or(|default| bstr::join(" ", words.iter().map(|w| &w.bytes)) != default.as_bytes())
+            && let Some(seen) = block.seen.iter_mut().find(|s| std::ptr::eq(s.row, row))
+        {
+            seen.differs = true;
+        }
 
         let args = Args {
             name,
@@ -244,7 +253,7 @@ impl Evaluator<'_> {
             (false, Repeat::Free) => (&mut block.seen, usize::MAX),
         };
         let Some(seen) = seen.iter_mut().find(|s| std::ptr::eq(s.row, row)) else {
-            seen.push(Seen { row, first: name.span, count: 1 });
+            seen.push(Seen { row, first: name.span, count: 1, differs: false });
             return Ok(());
         };
         seen.count += 1;
@@ -298,6 +307,17 @@ impl Block {
     /// Where the block uses a directive, by its canonical name.
     pub fn uses(&self, name: &str) -> Option<Span> {
         self.seen.iter().find(|s| s.row.name() == name).map(|s| s.first)
+    }
+
+    /// Whether the block uses a directive, and if so, whether it says something else than the default.
+    pub fn differs(&self, name: &str) -> Option<bool> {
+        self.seen.iter().find(|s| s.row.name() == name).map(|s| s.differs)
+    }
+
+    /// The first directive of the block whose feature does not exist yet and that says something else than its
+    /// default.
+    pub fn inert(&self) -> Option<&'static str> {
+        self.seen.iter().find(|s| s.row.inert && s.differs).map(|s| s.row.name())
     }
 
     /// The blocks of a context inside.

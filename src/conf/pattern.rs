@@ -70,6 +70,17 @@ impl Pattern {
         }
     }
 
+    /// The names and texts of the named groups; empty without a match.
+    pub fn named_captures(&self, text: &[u8]) -> Vec<(BString, BString)> {
+        let Some(captures) = self.captures(text) else { return Vec::new() };
+        let names: Vec<Option<&str>> = match &self.engine {
+            Engine::Linear(regex) => regex.capture_names().collect(),
+            Engine::Backtracking(regex) => regex.capture_names().collect(),
+        };
+        let named = names.into_iter().zip(captures);
+        named.filter_map(|(name, text)| Some((name?.to_ascii_lowercase().into(), text))).collect()
+    }
+
     /// The names of the named groups.
     pub fn group_names(&self) -> Vec<BString> {
         match &self.engine {

@@ -44,7 +44,9 @@ pub struct Scene<'a> {
     /// Facts of the whole reading.
     pub notes: &'a mut Notes,
     pub(super) place: Option<Span>,
-    pub(super) order: u32,
+    /// The number of the statement in reading order.
+    /// The number of the statement in reading order.
+    pub order: u32,
     pub(super) reports: &'a mut Reports,
 }
 

@@ -11,10 +11,11 @@ use super::build::Builder;
 use super::locations::Locations;
 use super::model::{Files, Handler, Http, HttpListener, HttpServer, Location};
 use super::socket::{Candidate, Socket, check_certificates, sockets};
+use super::steps::{steps, without_value};
 use crate::conf::context::{HTTP_SERVER, LIMIT_EXCEPT, LOCATION, UPSTREAM};
 use crate::conf::evaluate::Block;
 use crate::conf::listen::Listen;
-use crate::conf::{ListenAddr, ListenOptions, Problem, ServerName, Span, Spanned, sentence};
+use crate::conf::{ListenAddr, ListenOptions, Problem, ServerName, Span, Spanned, Words, sentence};
 use crate::module::http::directory::Directory;
 use crate::module::http::location::LocationName;
 use crate::module::http::response::Return;
@@ -26,6 +27,9 @@ const UNPRIVILEGED_PORT: u16 = 8000;
 /// Directives that decide who answers in a location, or who may ask, and do nothing yet. Serving files in
 /// their place would hand out what they protect.
 const UNSUPPORTED: [&str; 3] = ["proxy_pass", "broadcast", "empty_gif"];
+
+/// Directives that restrict requests and are not there yet: what they guard is not served.
+const RESTRICTING: [&str; 4] = ["disable_symlinks", "limit_conn", "limit_req", "ssl_verify_client"];
 
 /// Builds the model of `http { }`.
 pub(super) fn build_http(builder: &mut Builder<'_>, http: &Block) -> Http {
@@ -69,6 +73,8 @@ fn server(
     let fallback = Location {
         name: LocationName::Prefix { prefix: BString::default(), stops_regex: false },
         handler: guard(builder, &chain).unwrap_or_else(|| files(&conf)),
+        steps: Vec::new(),
+        limited: None,
         conf,
         headers: builder.resolve(&chain),
         nested: Locations::default(),
@@ -78,7 +84,12 @@ fn server(
         names: names.iter().map(|n| n.value.clone()).collect(),
         held,
         ssl,
-        answer: fallback.conf.answer.0.clone(),
+        steps: if fallback.handler == Handler::Unsupported("ssl_verify_client") {
+            Vec::new()
+        } else {
+            steps(builder, block, &mut |_, _| None)
+        },
+        without_value: without_value(http),
         locations: locations(builder, None, &chain),
         fallback: Arc::new(fallback),
         pos: builder.pos(block.place),
@@ -117,9 +128,26 @@ fn locations(builder: &mut Builder<'_>, outer: Option<&LocationName>, chain: &[&
 
 fn location(builder: &mut Builder<'_>, name: &LocationName, chain: &[&Block]) -> Location {
     let conf: conf::Conf = builder.resolve(chain);
+    let handler = handler(builder, &conf, chain);
+    let mut inner = |builder: &mut Builder<'_>, block: &Block| {
+        Some(Arc::new(part(builder, name, &handler, block, chain)))
+    };
+    // Without a client's certificate nothing is answered at all.
+    let closed = handler == Handler::Unsupported("ssl_verify_client");
+    let steps = if closed { Vec::new() } else { steps(builder, chain[0], &mut inner) };
+    let limit = chain[0].inner(LIMIT_EXCEPT).next();
+    let limited = limit.and_then(|block| {
+        let mut methods = block.head::<Words>()?.0.clone();
+        if methods.iter().any(|method| method == "GET") {
+            methods.push("HEAD".into());
+        }
+        Some((methods, Arc::new(part(builder, name, &handler, block, chain))))
+    });
     Location {
         name: name.clone(),
-        handler: handler(builder, &conf, chain),
+        handler,
+        steps,
+        limited,
         conf,
         headers: builder.resolve(chain),
         nested: locations(builder, Some(name), chain),
@@ -127,17 +155,48 @@ fn location(builder: &mut Builder<'_>, name: &LocationName, chain: &[&Block]) ->
     }
 }
 
+/// What counts in place of a location while an `if` or `limit_except` in it is met.
+///
+/// Other than in the original, who answers is the location's handler all the same.
+fn part(
+    builder: &mut Builder<'_>,
+    name: &LocationName,
+    handler: &Handler,
+    block: &Block,
+    outer: &[&Block],
+) -> Location {
+    let mut chain = vec![block];
+    chain.extend_from_slice(outer);
+    let conf: conf::Conf = builder.resolve(&chain);
+    let handler = match guard(builder, &chain).or_else(|| block.inert().map(Handler::Unsupported)) {
+        Some(refusing) => refusing,
+        None if block.uses("root").is_some() && matches!(handler, Handler::Static(_)) => files(&conf),
+        None => handler.clone(),
+    };
+    Location {
+        name: name.clone(),
+        handler,
+        steps: Vec::new(),
+        limited: None,
+        conf,
+        headers: builder.resolve(&chain),
+        nested: Locations::default(),
+        pos: builder.pos(block.place),
+    }
+}
+
 /// Who answers in a location.
 fn handler(builder: &mut Builder<'_>, conf: &conf::Conf, chain: &[&Block]) -> Handler {
     let block = chain[0];
     if conf.internal.0.is_some() {
-        return Handler::Return(Return { status: 404, text: None });
-    }
-    if let Some(answer) = &conf.answer.0 {
-        return Handler::Return(answer.clone());
+        return Handler::Return(Return { status: 404, text: None, order: 0 });
     }
     if let Some(handler) = guard(builder, chain) {
         return handler;
+    }
+    // Behind a `break` it is not reached.
+    if let Some(answer) = conf.answer.0.as_ref().filter(|_| block.uses("break").is_none()) {
+        return Handler::Return(answer.clone());
     }
     let flv: flv::conf::Current = builder.resolve(chain);
     let ts: ts::conf::Current = builder.resolve(chain);
@@ -184,8 +243,9 @@ fn guard(builder: &mut Builder<'_>, chain: &[&Block]) -> Option<Handler> {
     if let Some(name) = UNSUPPORTED.iter().find(|name| block.uses(name).is_some()) {
         return Some(Handler::Unsupported(name));
     }
-    if block.inner(LIMIT_EXCEPT).next().is_some() {
-        return Some(Handler::Unsupported("limit_except"));
+    let nearest = |name: &&&str| chain.iter().find_map(|block| block.differs(name)) == Some(true);
+    if let Some(name) = RESTRICTING.iter().find(nearest) {
+        return Some(Handler::Unsupported(name));
     }
     let auth: http_auth::conf::Current = builder.resolve(chain);
     (auth.auth_basic.literal().is_none_or(|realm| realm != "off"))

@@ -88,6 +88,14 @@ impl LocationName {
         }
     }
 
+    /// Named groups of a path, for a location by regular expression.
+    pub fn named_captures(&self, path: &[u8]) -> Vec<(BString, BString)> {
+        match self {
+            LocationName::Regex(pattern) => pattern.named_captures(path),
+            _ => Vec::new(),
+        }
+    }
+
     /// Groups of a path, for a location by regular expression.
     pub fn captures(&self, path: &[u8]) -> Option<Vec<BString>> {
         match self {

@@ -17,6 +17,7 @@ pub mod model;
 pub mod names;
 mod rtmp;
 mod socket;
+pub mod steps;
 pub mod store;
 pub mod watch;
 

@@ -1,5 +1,6 @@
 //! The configuration as the server reads it: immutable, shared, complete.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use bstr::BString;
 use super::applications::Applications;
 use super::locations::Locations;
 use super::names::NameTable;
+use super::steps::Step;
 use crate::conf::{Diagnostic, ListenAddr, ListenOptions, Pos, ServerName, Sources};
 use crate::module::control::conf::ControlParts;
 use crate::module::flv::conf::FlvLive;
@@ -196,8 +198,10 @@ pub struct HttpServer {
     pub held: http::server_conf::ServerConf,
     /// Certificates of its encrypted sockets.
     pub ssl: ssl::conf::Conf,
-    /// `return` outside every location: answers every request.
-    pub answer: Option<Return>,
+    /// `return`, `if`, `set` and `break` outside every location: met before a location is looked for.
+    pub steps: Vec<Step>,
+    /// Variables that are defined but have no value yet.
+    pub without_value: HashSet<BString>,
     /// What is done with paths; paths no location takes go to [`HttpServer::fallback`].
     pub locations: Locations,
     /// The server's own values, for paths that no location takes.
@@ -213,6 +217,10 @@ pub struct Location {
     pub name: LocationName,
     /// What is done.
     pub handler: Handler,
+    /// `return`, `if`, `set` and `break`: met before access is looked at.
+    pub steps: Vec<Step>,
+    /// `limit_except`: what counts in place of the location for other methods than these.
+    pub limited: Option<(Vec<BString>, Arc<Location>)>,
     /// How responses look.
     pub conf: http::conf::Conf,
     /// How long they may be kept.

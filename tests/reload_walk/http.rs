@@ -119,6 +119,24 @@ pub const CASES: &[Case] = &[
             changes(walk, "", |response| response.text() == "old", |response| response.text() == "new")
         },
     },
+    Case {
+        row: "rewrite/set",
+        place: Place::Locations,
+        before: "location /{app} { set $walked old; return 200 $walked; }",
+        after: "location /{app} { set $walked new; return 200 $walked; }",
+        look: |walk| {
+            changes(walk, "", |response| response.text() == "old", |response| response.text() == "new")
+        },
+    },
+    Case {
+        row: "rewrite/break",
+        place: Place::Locations,
+        before: "location /{app} { alias {dir}/html; break; return 404; }",
+        after: "location /{app} { alias {dir}/html; return 404; break; }",
+        look: |walk| {
+            changes(walk, "f.txt", |response| response.status() == 200, |response| response.status() == 404)
+        },
+    },
     location!("http/add_header", "add_header x-a old;", "add_header x-a new;", |walk| {
         has_header(walk, "f.txt", "x-a", Some("old"), Some("new"))
     }),

@@ -15,6 +15,8 @@ pub struct Return {
     pub status: u16,
     /// Body, or the `Location` of a redirect.
     pub text: Option<Template>,
+    /// The number of its statement in reading order.
+    pub order: u32,
 }
 
 impl Return {
@@ -36,12 +38,14 @@ impl Value for Return {
         let code = number::digits(&first.bytes);
         let url = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|p| first.bytes.starts_with(p));
         match (code, args.words.get(1)) {
-            (None, None) if url => {
-                Ok(Return { status: 302, text: Some(Template::compile(first, &first.bytes, scene)?) })
-            }
+            (None, None) if url => Ok(Return {
+                status: 302,
+                text: Some(Template::compile(first, &first.bytes, scene)?),
+                order: scene.order,
+            }),
             (Some(code @ 0..=MAX_STATUS), text) => {
                 let text = text.map(|t| Template::compile(t, &t.bytes, scene)).transpose()?;
-                Ok(Return { status: u16::try_from(code).unwrap_or(0), text })
+                Ok(Return { status: u16::try_from(code).unwrap_or(0), text, order: scene.order })
             }
             _ => {
                 let text = sentence(&[b"invalid return code \"", &first.bytes, b"\""]);

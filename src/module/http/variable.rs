@@ -227,6 +227,14 @@ impl Template {
         }
     }
 
+    /// The variables in it.
+    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Variable(variable) => Some(variable),
+        })
+    }
+
     /// The text, if there is no variable in it.
     pub fn literal(&self) -> Option<BString> {
         let mut text = Vec::new();
@@ -311,7 +319,8 @@ impl VariableNames {
 }
 
 impl Variable {
-    fn find(name: &BString) -> Variable {
+    /// The variable of a name in lower case.
+    pub fn find(name: &BString) -> Variable {
         if let Some((_, variable)) = FIXED.iter().find(|(fixed, _)| name == fixed.as_bytes()) {
             return variable.clone();
         }

@@ -8,13 +8,13 @@ use crate::conf::directive::directives;
 directives! {
     /// Variables that depend on others.
     module "map";
-    later {
+    live as Current {
         /// Defines a variable from others.
-        "map" => Vec<Map>, in HTTP;
+        "map" => maps: Vec<Map>, in HTTP, no effect yet;
         /// Defines a variable from the peer's address.
-        "geo" => Vec<Geo>, in HTTP;
+        "geo" => geos: Vec<Geo>, in HTTP, no effect yet;
         /// Defines a variable that splits requests by a hash.
-        "split_clients" => Vec<SplitClients>, in HTTP;
+        "split_clients" => splits: Vec<SplitClients>, in HTTP, no effect yet;
     }
     needless {
         /// Tuning.

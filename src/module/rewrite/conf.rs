@@ -1,10 +1,10 @@
 //! Directives of the rewrite module.
 
 use super::condition::Condition;
-use super::rewrite_rule::{Rewrite, Set};
+use super::rewrite_rule::{Break, Rewrite, Set};
 use crate::conf::context::{HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_IF};
 use crate::conf::directive::directives;
-use crate::conf::{Flag, Present};
+use crate::conf::{Flag, OwnAll};
 
 directives! {
     /// Conditions and rewriting of paths.
@@ -15,13 +15,15 @@ directives! {
         /// Statements for requests that meet a condition.
         "if" => Condition, opens LOCATION_IF, in LOCATION;
     }
-    later {
-        /// REGEX REPLACEMENT [last|break|redirect|permanent].
-        "rewrite" => Vec<Rewrite>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
-        /// Stop rewrite-phase directives.
-        "break" => Vec<Present>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
+    live as Current {
+        /// Rewrites paths: regex replacement [last|break|redirect|permanent]. Until that is done, what it matches is refused.
+        "rewrite" => rewrites: OwnAll<Rewrite>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF, no effect yet;
+        /// Ends the statements of the rewrite module in that server or location.
+        "break" => breaks: OwnAll<Break>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
         /// Assigns a variable.
-        "set" => Vec<Set>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
+        "set" => sets: OwnAll<Set>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
+    }
+    later {
         /// Log rewrites at notice.
         "rewrite_log" => Flag = "off", in HTTP_ALL | SERVER_IF | LOCATION_IF;
         /// Warn about unset variables.

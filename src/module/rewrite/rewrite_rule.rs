@@ -29,6 +29,8 @@ pub struct Rewrite {
     pub replacement: Template,
     /// What follows.
     pub then: Then,
+    /// The number of its statement in reading order.
+    pub order: u32,
 }
 
 /// One `set` line.
@@ -38,6 +40,15 @@ pub struct Set {
     pub name: BString,
     /// Its value.
     pub value: Template,
+    /// The number of its statement in reading order.
+    pub order: u32,
+}
+
+/// One `break` line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Break {
+    /// The number of its statement in reading order.
+    pub order: u32,
 }
 
 impl Value for Rewrite {
@@ -70,7 +81,12 @@ impl Value for Rewrite {
                 }
             },
         };
-        Ok(Rewrite { pattern, replacement: Template::compile(replacement, target, scene)?, then })
+        Ok(Rewrite {
+            pattern,
+            replacement: Template::compile(replacement, target, scene)?,
+            then,
+            order: scene.order,
+        })
     }
 }
 
@@ -84,6 +100,18 @@ impl Value for Set {
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Set, Problem> {
         let [name, value] = args.words else { return Err(args.refuse("is incomplete")) };
         let name = VariableNames::definition(name, scene)?;
-        Ok(Set { name, value: Template::compile(value, &value.bytes, scene)? })
+        Ok(Set { name, value: Template::compile(value, &value.bytes, scene)?, order: scene.order })
+    }
+}
+
+impl Value for Break {
+    const ARITY: Arity = Arity::between(0, 0);
+
+    fn syntax() -> String {
+        String::new()
+    }
+
+    fn parse(_: &Args<'_>, scene: &mut Scene<'_>) -> Result<Break, Problem> {
+        Ok(Break { order: scene.order })
     }
 }

@@ -1,6 +1,7 @@
 //! HTTP connections: hyper reads requests and writes answers; the media of a live response goes out through the
 //! worker's delivery loop.
 
+mod condition;
 mod control;
 mod cors;
 mod expires;
@@ -29,6 +30,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 
+use self::condition::{Assigned, End};
 use self::io::{HttpIo, Takeover};
 use self::variables::RequestVariables;
 use super::context::{Context, Worker};
@@ -41,6 +43,9 @@ use crate::module::http::conf::{Conf, ServerTokens};
 use crate::module::http::header::AddHeader;
 use crate::module::http::response::Return;
 use crate::module::http::types::Types;
+
+/// The status of `return` that ends the connection without an answer.
+const CLOSES: u16 = 444;
 
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
@@ -119,6 +124,18 @@ impl Connection {
     }
 }
 
+/// `return 444`: the connection ends without an answer.
+#[derive(Debug)]
+struct Closed;
+
+impl std::fmt::Display for Closed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("closed by \"return 444\"")
+    }
+}
+
+impl std::error::Error for Closed {}
+
 /// A request on its way to a handler.
 struct Exchange<'a> {
     connection: &'a Connection,
@@ -127,6 +144,8 @@ struct Exchange<'a> {
     location: &'a Location,
     /// Percent-decoded, without `//`, `.` and `..`.
     path: &'a [u8],
+    /// What `set` and regular expressions have noted.
+    assigned: Assigned,
 }
 
 /// Serves one accepted connection to its end.
@@ -169,7 +188,7 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         let served = connection.clone();
         let service = service_fn(move |request| {
             let connection = connection.clone();
-            async move { Ok::<_, Infallible>(answer(&connection, request).await) }
+            async move { answer(&connection, request).await }
         });
         let io = HttpIo::new(socket.clone(), takeover.clone());
         let mut http = pin!(builder.serve_connection(io, service));
@@ -216,68 +235,107 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
 }
 
 /// Finds the location and lets its handler answer.
-async fn answer(connection: &Connection, request: Request<Incoming>) -> Response<Body> {
+async fn answer(connection: &Connection, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
     let number = connection.begin();
-    let mut response = locate_and_answer(connection, &request, number).await;
+    let answered = locate_and_answer(connection, &request, number).await;
     connection.end();
+    let mut response = answered.ok_or(Closed)?;
     if !response.headers().contains_key(SERVER) {
         response.headers_mut().insert(SERVER, HeaderValue::from_static("pingosd"));
     }
-    response
+    Ok(response)
 }
 
+/// `None`: the connection ends without an answer.
 async fn locate_and_answer(
     connection: &Connection,
     request: &Request<Incoming>,
     number: u64,
-) -> Response<Body> {
+) -> Option<Response<Body>> {
     let config = connection.context.store.load();
     let Some(listener) = config.http.as_ref().and_then(|h| h.listener(&connection.listen)) else {
-        return plain(StatusCode::NOT_FOUND);
+        return Some(plain(StatusCode::NOT_FOUND));
     };
     let server = listener.server_for(&host_of(request)).clone();
     drop(config);
     let Some(path) = files::normalize(request.uri().path().as_bytes()) else {
-        return plain(StatusCode::BAD_REQUEST);
+        return Some(plain(StatusCode::BAD_REQUEST));
     };
-    let location = server.location_for(&path).clone();
-    connection.adopt(&location.conf);
-    let exchange = Exchange { connection, request, server: &server, location: &location, path: &path };
-    let mut response = match exchange.refusal() {
-        Some(status) => plain(status),
-        None => exchange.dispatch().await,
+    let mut exchange = Exchange {
+        connection,
+        request,
+        server: &server,
+        location: &server.fallback,
+        path: &path,
+        assigned: Assigned::default(),
     };
+    let mut response = exchange.pass().await?;
+    connection.adopt(&exchange.location.conf);
     exchange.add_headers(response.status(), response.headers_mut());
-    let keepalive = &location.conf;
+    let keepalive = &exchange.location.conf;
     if number >= keepalive.keepalive_requests || keepalive.keepalive_timeout.timeout.0 == 0 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    response
+    Some(response)
 }
 
 impl Exchange<'_> {
-    /// What keeps a request from its handler: `internal`, `allow` and `deny`, `client_max_body_size`.
-    fn refusal(&self) -> Option<StatusCode> {
+    /// nginx's phases: the server's statements, the location, its statements, access, the handler.
+    async fn pass(&mut self) -> Option<Response<Body>> {
+        if let Some(end) = self.follow(&self.server.steps) {
+            match end {
+                End::Return(answer) => return self.fixed(answer),
+                End::Refuse(status) => return Some(plain(status)),
+                End::Break => {}
+            }
+        }
+        self.location = self.server.location_for(self.path);
+        self.connection.adopt(&self.location.conf);
+        if let Some(status) = self.misfit() {
+            return Some(plain(status));
+        }
+        let method = self.request.method().as_str().as_bytes();
+        match &self.location.limited {
+            Some((methods, limited)) if !methods.iter().any(|known| known == method) => {
+                self.location = limited;
+            }
+            _ => match self.follow(&self.location.steps) {
+                Some(End::Return(answer)) => return self.fixed(answer),
+                Some(End::Refuse(status)) => return Some(plain(status)),
+                Some(End::Break) | None => {}
+            },
+        }
+        if self.is_denied() {
+            return Some(plain(StatusCode::FORBIDDEN));
+        }
+        self.dispatch().await
+    }
+
+    /// What a location does not take at all: `internal`, `client_max_body_size`.
+    fn misfit(&self) -> Option<StatusCode> {
         let conf = &self.location.conf;
         if conf.internal.0.is_some() {
             return Some(StatusCode::NOT_FOUND);
-        }
-        let rule = conf.access.iter().find(|rule| rule.network.contains(self.connection.peer.ip));
-        if rule.is_some_and(|rule| !rule.allow) {
-            event::http_access_denied(self.connection.id, &self.connection.peer);
-            return Some(StatusCode::FORBIDDEN);
         }
         let length = self.header(CONTENT_LENGTH).to_str().ok().and_then(|text| text.parse::<u64>().ok());
         let limit = conf.client_max_body_size.0;
         (limit > 0 && length.is_some_and(|length| length > limit)).then_some(StatusCode::PAYLOAD_TOO_LARGE)
     }
 
-    async fn dispatch(&self) -> Response<Body> {
-        if let Some(fixed) = &self.server.answer {
-            return self.fixed(fixed);
+    /// `allow` and `deny`.
+    fn is_denied(&self) -> bool {
+        let mut rules = self.location.conf.access.iter();
+        let rule = rules.find(|rule| rule.network.contains(self.connection.peer.ip));
+        let denied = rule.is_some_and(|rule| !rule.allow);
+        if denied {
+            event::http_access_denied(self.connection.id, &self.connection.peer);
         }
-        match &self.location.handler {
-            Handler::Return(fixed) => self.fixed(fixed),
+        denied
+    }
+
+    async fn dispatch(&self) -> Option<Response<Body>> {
+        Some(match &self.location.handler {
+            Handler::Return(fixed) => return self.fixed(fixed),
             Handler::FlvLive(flv) => live::answer(self, flv.into()).await,
             Handler::TsLive(ts) => live::answer(self, ts.into()).await,
             Handler::Hls2Live(hls2) => hls2::answer(self, hls2).await,
@@ -285,36 +343,37 @@ impl Exchange<'_> {
             Handler::RtmpControl(parts) => control::answer(self, *parts),
             Handler::Static(place) => files::answer(self, place).await,
             Handler::SysStat | Handler::Unsupported(_) => plain(StatusCode::SERVICE_UNAVAILABLE),
-        }
+        })
     }
 
-    /// `return`.
-    fn fixed(&self, fixed: &Return) -> Response<Body> {
+    /// `return`; `None`: the connection ends without an answer.
+    fn fixed(&self, fixed: &Return) -> Option<Response<Body>> {
         let mut text = Vec::new();
         if let Some(template) = &fixed.text {
             template.expand(&RequestVariables::new(self), &mut text);
         }
-        let Ok(status) = StatusCode::from_u16(fixed.status) else {
-            // 444: nginx closes without an answer. hyper always answers; the shortest is an empty one.
-            let mut response = plain(StatusCode::BAD_REQUEST);
-            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            return response;
-        };
+        if fixed.status == CLOSES {
+            return None;
+        }
+        let status = StatusCode::from_u16(fixed.status).unwrap_or(StatusCode::BAD_REQUEST);
         if fixed.is_redirect() {
             let mut response = plain(status);
             // A header value with control bytes in it is no header value; the redirect then has no target.
             if let Ok(value) = HeaderValue::from_bytes(&self.absolute(&text)) {
                 response.headers_mut().insert(LOCATION, value);
             }
-            return response;
+            return Some(response);
         }
-        if fixed.text.is_none() {
-            return plain(status);
+        // Only what is told of as a failure has a page of its own.
+        if fixed.text.is_none() && !status.is_success() {
+            return Some(plain(status));
         }
         let mut response = Response::new(full(Bytes::from(text)));
         *response.status_mut() = status;
-        self.set_type(response.headers_mut(), self.path);
-        response
+        if status != StatusCode::NO_CONTENT {
+            self.set_type(response.headers_mut(), self.path);
+        }
+        Some(response)
     }
 
     /// A path becomes an absolute URL, as nginx's `absolute_redirect on` does.

@@ -58,7 +58,9 @@ impl Variables for RequestVariables<'_> {
             Variable::Uri => out.extend_from_slice(exchange.path),
             Variable::Arg(name) => out.extend_from_slice(query_argument(exchange.query(), name)),
             Variable::Capture(group) => {
-                if let Some(captures) = exchange.location.name.captures(exchange.path)
+                let own = || exchange.location.name.captures(exchange.path);
+                let captures = exchange.assigned.captures().cloned().or_else(own);
+                if let Some(captures) = captures
                     && let Some(text) = captures.get(usize::from(*group))
                 {
                     out.extend_from_slice(text);
@@ -69,8 +71,17 @@ impl Variables for RequestVariables<'_> {
                     out.extend_from_slice(exchange.header(name));
                 }
             }
-            // Defined by directives that `-t` warns about as without effect.
-            Variable::User(_) | Variable::Other(_) => {}
+            Variable::User(name) => match exchange.assigned.value(name) {
+                Some(value) => out.extend_from_slice(value),
+                None => {
+                    let groups = exchange.location.name.named_captures(exchange.path);
+                    if let Some((_, text)) = groups.iter().find(|(group, _)| group == name) {
+                        out.extend_from_slice(text);
+                    }
+                }
+            },
+            // Known, but without a value so far; `-t` warns of the directives that define them.
+            Variable::Other(_) => {}
         }
     }
 }

@@ -1,0 +1,102 @@
+//! HTTP: what restricts is met before every handler, and what cannot be told refuses.
+
+mod support;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use support::http::{get, get_with, request};
+use support::server::Prefix;
+use support::{Conf, Server};
+
+fn start(http: &str, http_server: &str) -> Server {
+    let prefix = Prefix::new();
+    prefix.write("html/f.txt", "text");
+    Server::start_in(prefix, &Conf::live("").http(http).http_server(http_server))
+}
+
+#[test]
+fn conditions_are_met_at_both_levels() {
+    let server = start(
+        "",
+        r#"if ($http_user_agent ~* "bad(?<kind>bot)") { return 403 $kind; }
+           location /f.txt { if ($arg_token != sesame) { return 403; } root html; }
+           location /flv { if ($arg_token != sesame) { return 403; } flv_live {rtmp_port} app=live; }
+           location /control { if ($request_method = POST) { return 403; } rtmp_control all; }
+           location /peer { if ($remote_addr ~ ^127\.) { return 403; } return 200 in; }
+           location /options {
+               set $seen none;
+               if ($request_method = 'OPTIONS') { set $seen yes; add_header X-Seen $seen; return 204; }
+               return 200 $seen;
+           }
+           location /after { if ($args) { add_header X-Args $args; } return 200 x; }"#,
+    );
+    assert_eq!(get(server.http, "/f.txt?token=no").status(), 403);
+    assert_eq!(get(server.http, "/f.txt?token=sesame").text(), "text");
+    assert_eq!(get(server.http, "/flv/s?token=no").status(), 403);
+    assert_eq!(request(server.http, "POST", "/control/x", "").status(), 403);
+    assert_eq!(get(server.http, "/peer").status(), 403);
+    let agent = get_with(server.http, "/f.txt?token=sesame", "User-Agent: a BadBot\r\n");
+    assert_eq!((agent.status(), agent.text()), (403, "Bot".into()));
+    let options = request(server.http, "OPTIONS", "/options", "");
+    assert_eq!((options.status(), options.header("x-seen")), (204, Some("yes")));
+    let got = get(server.http, "/options");
+    assert_eq!((got.text(), got.header("x-seen")), ("none".into(), None));
+    assert_eq!(get(server.http, "/after?a=1").header("x-args"), Some("a=1"));
+}
+
+#[test]
+fn what_cannot_be_told_refuses() {
+    let server = start(
+        "map $uri $mapped { default 0; } limit_req_zone $binary_remote_addr zone=z:1m rate=1r/s;",
+        r#"root html;
+           location /mapped { if ($mapped) { return 403; } return 200 in; }
+           location /referer { valid_referers none; if ($invalid_referer) { return 403; } return 200 in; }
+           location /kept { set $kept $mapped; if ($kept) { return 403; } return 200 in; }
+           location /file { if (-f $uri) { return 403; } return 200 in; }
+           location /limit { limit_req zone=z; alias html; }
+           location /links { disable_symlinks on; alias html; }
+           location /plain { disable_symlinks off; alias html; }
+           location /moved { rewrite ^/moved/a /f.txt last; alias html; }
+           location /password { auth_basic realm; alias html; }"#,
+    );
+    for target in [
+        "/mapped",
+        "/referer",
+        "/kept",
+        "/file",
+        "/limit/f.txt",
+        "/links/f.txt",
+        "/moved/a",
+        "/password/f.txt",
+    ] {
+        assert_eq!(get(server.http, target).status(), 503, "{target}");
+    }
+    assert_eq!(get(server.http, "/plain/f.txt").status(), 200);
+    assert_eq!(get(server.http, "/moved/f.txt").status(), 200);
+}
+
+#[test]
+fn other_methods_have_rules_of_their_own() {
+    let server = start("", "location /f.txt { limit_except GET { deny all; } root html; }");
+    assert_eq!(get(server.http, "/f.txt").text(), "text");
+    assert_eq!(request(server.http, "HEAD", "/f.txt", "").status(), 200);
+    assert_eq!(request(server.http, "DELETE", "/f.txt", "").status(), 403);
+}
+
+#[test]
+fn return_comes_before_access_and_444_closes() {
+    let server = start(
+        "",
+        "location /first { deny all; return 200 in; } location /empty { return 200; }
+         location /close { return 444; }",
+    );
+    assert_eq!(get(server.http, "/first").text(), "in");
+    let empty = get(server.http, "/empty");
+    assert_eq!((empty.status(), empty.text()), (200, String::new()));
+    let mut socket = TcpStream::connect(("127.0.0.1", server.http)).unwrap();
+    socket.write_all(b"GET /close HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).unwrap();
+    assert!(answer.is_empty(), "{answer:?}");
+}
