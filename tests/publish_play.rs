@@ -479,3 +479,38 @@ fn payload_name(payload: &[u8]) -> String {
     let values = pingosd::wire::amf0::decode_all(Bytes::copy_from_slice(payload)).unwrap();
     String::from_utf8_lossy(values[0].as_str().unwrap()).into_owned()
 }
+
+/// A server of a single address shares the wildcard's socket, and is the one that is met there.
+#[test]
+fn a_server_of_a_single_address_beside_a_wildcard_is_met_there() {
+    let server = Server::start(
+        &Conf::new("serverid wild; application live { live on; } application wide { live on; }")
+            .rtmp(
+                "server { listen 127.0.0.1:{rtmp_port}; serverid own; application live { live on; } \
+                 application narrow { live on; } }",
+            )
+            .http_server(
+                "location /own { flv_live 127.0.0.1:{rtmp_port} app=live; } \
+                 location /wild { flv_live {rtmp_port} app=live; }",
+            ),
+    );
+    let at =
+        |address: &str, app: &str| RtmpClient::publish_at(&format!("{address}:{}", server.rtmp), app, "s");
+    let mut own = Publisher::with(at("127.0.0.1", "live"), Tracks::Both);
+    let mut wild = Publisher::with(at("127.0.0.2", "live"), Tracks::Both);
+    wild.skip_to(1000 * GOP);
+    let players = ["/own/s", "/wild/s"].map(|target| Player::http(server.http, target));
+    for (n, player) in players.iter().enumerate() {
+        until_true("the player is sent media", || {
+            own.send(1);
+            wild.send(1);
+            !player.frames().is_empty()
+        });
+        assert_eq!(player.frames()[0] >= 1000 * GOP, n == 1, "each location serves its own server's stream");
+    }
+    Publisher::with(at("127.0.0.1", "narrow"), Tracks::Both);
+    Publisher::with(at("127.0.0.2", "wide"), Tracks::Both);
+    for (address, app) in [("127.0.0.1", "wide"), ("127.0.0.2", "narrow")] {
+        at(address, app).wait_end();
+    }
+}

@@ -113,13 +113,15 @@ impl Builder<'_> {
     /// Checks that the addresses of live locations are rtmp addresses.
     fn check_relations(&mut self, relations: &Relations, rtmp: Option<&super::model::Rtmp>) {
         for relation in &relations.0 {
-            let listeners = rtmp.iter().flat_map(|r| &r.listeners);
-            if listeners.clone().any(|l| l.addr == relation.value.addr) {
+            if rtmp.is_some_and(|rtmp| rtmp.servers_on(&relation.value.addr).is_some()) {
                 continue;
             }
             let text = [b"Can not find relation port: ", &relation.value.spelled[..]].concat();
             let problem = Problem::new(text).at(relation.span).place(relation.place);
-            let known: Vec<String> = listeners.map(|l| l.addr.to_string()).collect();
+            let sockets = rtmp.iter().flat_map(|rtmp| &rtmp.listeners);
+            let addresses =
+                sockets.flat_map(|l| [&l.addr].into_iter().chain(l.specific.iter().map(|(addr, _)| addr)));
+            let known: Vec<String> = addresses.map(ToString::to_string).collect();
             let help = match known.as_slice() {
                 [] => "there is no rtmp server".into(),
                 known => format!("rtmp servers listen on: {}", known.join(", ")),

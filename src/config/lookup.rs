@@ -6,7 +6,9 @@ use bstr::BString;
 
 use super::load::render_all;
 use super::log_spec::LogSpec;
-use super::model::{Config, Http, HttpListener, Rtmp, RtmpListener};
+use super::model::{Config, Http, HttpServer, Rtmp, RtmpServer};
+use super::names::NameTable;
+use super::socket::covers;
 use crate::conf::render::Style;
 use crate::conf::{Level, ListenAddr, Pattern};
 use crate::module::core::log::{LogLevel, LogTarget};
@@ -14,17 +16,47 @@ use crate::module::core::process::WorkerProcesses;
 use crate::module::http::location::LocationName;
 
 impl Rtmp {
-    /// The listener on an address.
-    pub fn listener(&self, addr: &ListenAddr) -> Option<&RtmpListener> {
-        self.listeners.iter().find(|l| l.addr == *addr)
+    /// The servers that a connection to an address meets: those that listen on it, by a socket of its own or by that of
+    /// a wildcard, else those of the wildcard.
+    pub fn servers_at(&self, addr: &ListenAddr) -> Option<&NameTable<RtmpServer>> {
+        servers_at(self.listeners.iter().map(|l| (&l.addr, &l.servers, &l.specific[..])), addr)
+    }
+
+    /// As [`Rtmp::servers_at`], but only where a `listen` line names the very address.
+    pub fn servers_on(&self, addr: &ListenAddr) -> Option<&NameTable<RtmpServer>> {
+        servers_on(self.listeners.iter().map(|l| (&l.addr, &l.servers, &l.specific[..])), addr)
     }
 }
 
 impl Http {
-    /// The listener on an address.
-    pub fn listener(&self, addr: &ListenAddr) -> Option<&HttpListener> {
-        self.listeners.iter().find(|l| l.addr == *addr)
+    /// As [`Rtmp::servers_at`].
+    pub fn servers_at(&self, addr: &ListenAddr) -> Option<&NameTable<HttpServer>> {
+        servers_at(self.listeners.iter().map(|l| (&l.addr, &l.servers, &l.specific[..])), addr)
     }
+}
+
+/// A socket: its address, its servers, and those of single addresses that it accepts for.
+type Shared<'a, T> = (&'a ListenAddr, &'a NameTable<T>, &'a [(ListenAddr, NameTable<T>)]);
+
+fn servers_at<'a, T: 'a>(
+    sockets: impl Iterator<Item = Shared<'a, T>> + Clone,
+    addr: &ListenAddr,
+) -> Option<&'a NameTable<T>> {
+    let covering =
+        || sockets.clone().find(|(wildcard, _, _)| covers(wildcard, addr)).map(|(_, servers, _)| servers);
+    servers_on(sockets.clone(), addr).or_else(covering)
+}
+
+fn servers_on<'a, T: 'a>(
+    mut sockets: impl Iterator<Item = Shared<'a, T>>,
+    addr: &ListenAddr,
+) -> Option<&'a NameTable<T>> {
+    sockets.find_map(|(own, servers, specific)| {
+        if own == addr {
+            return Some(servers);
+        }
+        specific.iter().find(|(specific, _)| specific == addr).map(|(_, servers)| servers)
+    })
 }
 
 impl Config {

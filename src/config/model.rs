@@ -1,7 +1,6 @@
 //! The configuration as the server reads it: immutable, shared, complete.
 
 use std::collections::HashSet;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -263,38 +262,10 @@ pub enum Files {
     Root(PathBuf),
 }
 
-impl RtmpListener {
-    /// The server for the host of a client's tcUrl.
-    pub fn server_for(&self, host: &[u8]) -> &Arc<RtmpServer> {
-        self.servers.find(host)
-    }
-
-    /// The server for the host and the local address of a connection.
-    pub fn server_at(&self, local: SocketAddr, host: &[u8]) -> &Arc<RtmpServer> {
-        let local = ListenAddr::Tcp(local);
-        let specific = self.specific.iter().find(|(addr, _)| *addr == local);
-        specific.map_or(&self.servers, |(_, servers)| servers).find(host)
-    }
-}
-
 impl RtmpServer {
     /// The application of that name, else the one named `*`.
     pub fn application(&self, name: &[u8]) -> Option<&Arc<Application>> {
         self.applications.find(name)
-    }
-}
-
-impl HttpListener {
-    /// The server for the host of a request.
-    pub fn server_for(&self, host: &[u8]) -> &Arc<HttpServer> {
-        self.servers.find(host)
-    }
-
-    /// The server for the host and the local address of a connection.
-    pub fn server_at(&self, local: SocketAddr, host: &[u8]) -> &Arc<HttpServer> {
-        let local = ListenAddr::Tcp(local);
-        let specific = self.specific.iter().find(|(addr, _)| *addr == local);
-        specific.map_or(&self.servers, |(_, servers)| servers).find(host)
     }
 }
 

@@ -200,7 +200,7 @@ fn refuse<T>(
 }
 
 /// Whether a wildcard accepts the connections of an address.
-fn covers(wildcard: &ListenAddr, addr: &ListenAddr) -> bool {
+pub(super) fn covers(wildcard: &ListenAddr, addr: &ListenAddr) -> bool {
     let (ListenAddr::Tcp(wildcard), ListenAddr::Tcp(addr)) = (wildcard, addr) else { return false };
     wildcard.ip().is_unspecified() && wildcard.port() == addr.port() && wildcard.is_ipv4() == addr.is_ipv4()
 }

@@ -74,6 +74,10 @@ fn is_orphan(session: &Session, rtmp: &Rtmp) -> bool {
     let app = &identity.app[..];
     if session.protocol == Protocol::Rtmp && peer.local_port != 0 {
         let ip = peer.local_addr.parse::<IpAddr>().ok();
+        let own = ip.and_then(|ip| rtmp.servers_on(&ListenAddr::Tcp((ip, peer.local_port).into())));
+        if let Some(servers) = own {
+            return servers.find(&identity.domain).application(app).is_none();
+        }
         let at = |addr: &ListenAddr| match addr {
             ListenAddr::Tcp(addr) => {
                 addr.port() == peer.local_port && (addr.ip().is_unspecified() || Some(addr.ip()) == ip)
@@ -82,7 +86,7 @@ fn is_orphan(session: &Session, rtmp: &Rtmp) -> bool {
         };
         let mut there = rtmp.listeners.iter().filter(|listener| at(&listener.addr)).peekable();
         if there.peek().is_some() {
-            return !there.any(|listener| listener.server_for(&identity.domain).application(app).is_some());
+            return !there.any(|listener| listener.servers.find(&identity.domain).application(app).is_some());
         }
         return true;
     }

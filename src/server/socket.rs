@@ -1,7 +1,7 @@
 //! A connected stream socket, shared by the session that reads it and the delivery loop that writes media.
 
 use std::io::{self, IoSlice};
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
@@ -12,6 +12,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::moderation;
 use super::tls::TlsStream;
+use crate::conf::ListenAddr;
 
 /// TCP or unix, plain or over TLS. All calls are non-blocking and take `&self`.
 #[derive(Debug)]
@@ -63,6 +64,22 @@ impl Socket {
             }),
             Socket::Tls(s) => s.socket().peer(),
         }
+    }
+
+    /// The address that the peer has connected to, on a socket that listens on `listen`; `listen` itself where that is
+    /// no wildcard, or where the connection was led here from another port.
+    pub fn local(&self, listen: ListenAddr) -> ListenAddr {
+        let ListenAddr::Tcp(wildcard) = listen else { return listen };
+        let local = match self {
+            Socket::Tcp(s) => s.local_addr().ok(),
+            Socket::Unix(_) => None,
+            Socket::Tls(s) => return s.socket().local(listen),
+        };
+        let here = local.filter(|local| {
+            let same = local.port() == wildcard.port() && local.is_ipv4() == wildcard.is_ipv4();
+            wildcard.ip().is_unspecified() && same
+        });
+        here.map_or(listen, |local| ListenAddr::Tcp(SocketAddr::new(local.ip(), local.port())))
     }
 
     /// Whether its bytes are encrypted.

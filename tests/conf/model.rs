@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pingosd::conf::ListenAddr;
 use pingosd::config::load::EMBEDDED;
 use pingosd::config::model::{Files, Handler};
 use pingosd::config::{Config, LoadOptions, load};
@@ -29,11 +30,11 @@ fn the_embedded_configuration_serves_live_without_privileges() {
     assert_eq!(config.core_current.error_log[0].target, LogTarget::Stderr);
     let rtmp = config.rtmp.unwrap();
     assert_eq!(rtmp.listeners[0].addr.to_string(), "0.0.0.0:1935");
-    let app = rtmp.listeners[0].server_for(b"any").application(b"live").unwrap();
+    let app = rtmp.listeners[0].servers.find(b"any").application(b"live").unwrap();
     assert!(app.live.live);
     assert_eq!(app.gop.cache_time.0, 3_000);
     let http = config.http.unwrap();
-    let server = http.listeners[0].server_for(b"");
+    let server = http.listeners[0].servers.find(b"");
     assert!(
         matches!(&server.location_for(b"/live/a.flv").handler, Handler::FlvLive(f) if f.audio && f.video)
     );
@@ -145,12 +146,17 @@ fn servers_are_chosen_by_address_and_name() {
     let rtmp = config.rtmp.unwrap();
     assert_eq!(rtmp.listeners.len(), 2);
     let wild = &rtmp.listeners[0];
-    assert_eq!(wild.server_for(b"a.example").serverid, "one");
-    assert_eq!(wild.server_for(b"x.B.example").serverid, "two");
-    assert_eq!(wild.server_for(b"c12").serverid, "two");
-    assert_eq!(wild.server_for(b"nobody").serverid, "two");
-    assert_eq!(wild.server_at("127.0.0.1:1935".parse().unwrap(), b"a.example").serverid, "three");
-    assert_eq!(wild.server_at("192.0.2.1:1935".parse().unwrap(), b"a.example").serverid, "one");
+    assert_eq!(wild.servers.find(b"a.example").serverid, "one");
+    assert_eq!(wild.servers.find(b"x.B.example").serverid, "two");
+    assert_eq!(wild.servers.find(b"c12").serverid, "two");
+    assert_eq!(wild.servers.find(b"nobody").serverid, "two");
+    let at = |addr: &str| {
+        let addr = ListenAddr::Tcp(addr.parse().unwrap());
+        rtmp.servers_at(&addr).map(|servers| servers.find(b"a.example").serverid.clone())
+    };
+    assert_eq!(at("127.0.0.1:1935").unwrap(), "three");
+    assert_eq!(at("192.0.2.1:1935").unwrap(), "one");
+    assert_eq!((at("192.0.2.1:1936"), at("[::1]:1935")), (None, None));
     assert_eq!(rtmp.listeners[1].addr.to_string(), "unix:/tmp/x.sock");
 }
 
@@ -198,7 +204,7 @@ fn locations_are_found_as_in_nginx() {
         } }",
     );
     let http = config.http.unwrap();
-    let server = http.listeners[0].server_for(b"x");
+    let server = http.listeners[0].servers.find(b"x");
     let status = |path: &str| match &server.location_for(path.as_bytes()).handler {
         Handler::Return(answer) => answer.status,
         handler => panic!("{handler:?}"),
@@ -237,7 +243,7 @@ fn handlers_are_told_apart() {
     );
     let prefix = config.paths.prefix.clone();
     let http = config.http.unwrap();
-    let server = http.listeners[0].server_for(b"");
+    let server = http.listeners[0].servers.find(b"");
     let handler = |path: &str| &server.location_for(path.as_bytes()).handler;
     assert!(
         matches!(handler("/flv/a"), Handler::FlvLive(f) if !f.audio && f.video && f.app.as_ref().unwrap() == "live")
@@ -267,7 +273,7 @@ fn lists_of_headers_and_types_are_replaced_by_inner_ones() {
         } }",
     );
     let http = config.http.unwrap();
-    let server = http.listeners[0].server_for(b"");
+    let server = http.listeners[0].servers.find(b"");
     let one = &server.location_for(b"/one").conf;
     assert_eq!(one.add_header.len(), 1);
     assert!(one.add_header[0].name == "B" && one.add_header[0].applies_to(500));

@@ -151,6 +151,8 @@ struct Exchange<'a> {
 /// Serves one accepted connection to its end.
 pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, socket: Socket) {
     let Ok(peer) = socket.peer() else { return };
+    // Servers of this very address may share the wildcard's socket.
+    let listen = socket.local(listen);
     let scheme = if socket.is_tls() { "https" } else { "http" };
     let socket = Arc::new(socket);
     let takeover = Arc::new(Takeover::default());
@@ -174,9 +176,9 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
     });
     let outcome = {
         let config = context.store.load();
-        let Some(listener) = config.http.as_ref().and_then(|h| h.listener(&listen)) else { return };
+        let Some(servers) = config.http.as_ref().and_then(|h| h.servers_at(&listen)) else { return };
         // What holds before a request has chosen its server is that of the default server, as in nginx.
-        let server = listener.server_for(b"");
+        let server = servers.default_server();
         connection.adopt(&server.fallback.conf);
         let mut builder = hyper::server::conn::http1::Builder::new();
         builder.timer(hyper_util::rt::TokioTimer::new()).max_buf_size(limits::HTTP_HEAD_BYTES);
@@ -253,10 +255,10 @@ async fn locate_and_answer(
     number: u64,
 ) -> Option<Response<Body>> {
     let config = connection.context.store.load();
-    let Some(listener) = config.http.as_ref().and_then(|h| h.listener(&connection.listen)) else {
+    let Some(servers) = config.http.as_ref().and_then(|h| h.servers_at(&connection.listen)) else {
         return Some(plain(StatusCode::NOT_FOUND));
     };
-    let server = listener.server_for(&host_of(request)).clone();
+    let server = servers.find(&host_of(request)).clone();
     drop(config);
     let Some(path) = files::normalize(request.uri().path().as_bytes()) else {
         return Some(plain(StatusCode::BAD_REQUEST));

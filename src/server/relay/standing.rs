@@ -66,14 +66,17 @@ impl Standing {
 /// The application that gets the stream: on the address that `static_pull_port` names, else on the first that has it.
 fn choose(context: &Context, config: &Config, line: &StaticPull) -> Option<(ListenAddr, AppView)> {
     let (host, app) = (Bytes::copy_from_slice(&line.domain), Bytes::copy_from_slice(&line.app));
-    config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).find_map(|listener| {
-        let view = AppView::choose(&context.store, &listener.addr, &host, &app)?;
+    let sockets = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners);
+    let mut addresses =
+        sockets.flat_map(|l| [&l.addr].into_iter().chain(l.specific.iter().map(|(addr, _)| addr)));
+    addresses.find_map(|listen| {
+        let view = AppView::choose(&context.store, listen, &host, &app)?;
         let port = &view.held().relay.static_pull_port;
         let here = match port.as_ref().filter(|port| !port.is_empty()) {
-            Some(port) => literal_addr(port.as_bstr(), DEFAULT_PORT).is_ok_and(|addr| addr == listener.addr),
+            Some(port) => literal_addr(port.as_bstr(), DEFAULT_PORT).is_ok_and(|addr| addr == *listen),
             None => true,
         };
-        here.then(|| (listener.addr.clone(), view))
+        here.then(|| (listen.clone(), view))
     })
 }
 

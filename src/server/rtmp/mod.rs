@@ -46,12 +46,14 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
     let id = context.sessions.next_id();
     let Ok(peer) = socket.peer() else { return };
     let config = context.store.load();
-    let Some(listener) = config.rtmp.as_ref().and_then(|rtmp| rtmp.listener(&listen)) else { return };
-    let server = listener.server_for(b"");
+    event::connected(id, &peer, &listen);
+    // Servers of this very address may share the wildcard's socket.
+    let listen = socket.local(listen);
+    let Some(servers) = config.rtmp.as_ref().and_then(|rtmp| rtmp.servers_at(&listen)) else { return };
+    let server = servers.default_server();
     let (settings, timeout) = (settings_of(&server.held, &server.base), server.held.timeout.duration());
     // Whatever is kept of it here would live as long as the connection.
     drop(config);
-    event::connected(id, &peer, &listen);
     let _open = Open::count(&context.rtmp_connections);
     // Until an application says otherwise: an answer that waits for the acknowledgement of the one before takes 40 ms.
     socket.set_nodelay(true);
