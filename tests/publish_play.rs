@@ -168,7 +168,8 @@ fn the_time_of_a_relay_joins_that_of_the_publisher_before() {
 fn without_idle_streams_players_leave_with_the_publisher() {
     let server = Server::start(&Conf::live("idle_streams off;"));
     let mut nobody = RtmpClient::play(server.rtmp, "live", "s");
-    assert_eq!(nobody.wait_end(), End::Closed);
+    nobody.wait_status("NetStream.Play.StreamNotFound");
+    nobody.wait_end();
     let mut publisher = Publisher::start(server.rtmp, "s");
     let player = Player::start(server.rtmp, "s");
     let last = publisher.send(2 * GOP);
@@ -445,8 +446,23 @@ fn a_player_that_takes_nothing_is_given_up_in_the_end() {
 fn an_unknown_application_closes_the_connection() {
     let server = Server::start(&Conf::live(""));
     let mut client = RtmpClient::play(server.rtmp, "nowhere", "s");
-    assert_eq!(client.wait_end(), End::Closed);
+    let End::Protocol(why) = client.wait_end() else { panic!("the connect is refused by an answer") };
+    assert!(why.contains("NetConnection.Connect.InvalidApp"), "{why}");
     server.wait_log("application not found: 'nowhere'");
+    assert!(server.log_lines("[notice]").iter().any(|line| line.contains("application not found")));
+}
+
+#[test]
+fn an_application_that_is_not_live_says_so() {
+    let server = Server::start(&Conf::new("application off { live off; }"));
+    let mut publisher = RtmpClient::publish(server.rtmp, "off", "s");
+    publisher.wait_status("NetStream.Publish.Forbidden");
+    publisher.wait_end();
+    let mut player = RtmpClient::play(server.rtmp, "off", "s");
+    player.wait_status("NetStream.Play.Forbidden");
+    player.wait_end();
+    let said = server.log_lines("live is off in application 'off'");
+    assert!(said.len() == 2 && said.iter().all(|line| line.contains("[notice]")), "{said:?}");
 }
 
 #[test]
@@ -468,8 +484,12 @@ fn access_rules_refuse_publishers_and_players() {
     let server = Server::start(&Conf::new(
         "application nopub { live on; deny publish all; } application noplay { live on; deny play 127.0.0.0/8; }",
     ));
-    RtmpClient::publish(server.rtmp, "nopub", "s").wait_end();
-    RtmpClient::play(server.rtmp, "noplay", "s").wait_end();
+    let mut refused = RtmpClient::publish(server.rtmp, "nopub", "s");
+    refused.wait_status("NetStream.Publish.Forbidden");
+    refused.wait_end();
+    let mut refused = RtmpClient::play(server.rtmp, "noplay", "s");
+    refused.wait_status("NetStream.Play.Forbidden");
+    refused.wait_end();
     Publisher::with(RtmpClient::publish(server.rtmp, "noplay", "s"), Tracks::Both);
     assert_eq!(server.log_lines("access forbidden by rule").len(), 2);
 }

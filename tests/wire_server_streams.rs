@@ -20,7 +20,14 @@ fn publisher_from_start_to_end() {
     let mut peer = Peer::connected(settings());
     peer.command(0, "releaseStream", 2.0, &[Value::Null, "s1".into()]).unwrap();
     peer.command(0, "FCPublish", 3.0, &[Value::Null, "s1".into()]).unwrap();
-    assert_eq!(peer.replies(), [""; 0]);
+    assert_eq!(
+        peer.replies(),
+        [
+            "20#0 _result 2 null undefined",
+            "20#0 _result 3 null undefined",
+            "20#0 onFCPublish 0 null {level: status, code: NetStream.Publish.Start, description: s1}",
+        ]
+    );
     peer.command(0, "createStream", 4.0, &[Value::Null]).unwrap();
     assert_eq!(peer.replies(), ["20#0 _result 4 null 1"]);
     assert_eq!(peer.events(), ["CreateStream { stream_id: 1 }"]);
@@ -60,7 +67,14 @@ fn publisher_from_start_to_end() {
     peer.command(0, "deleteStream", 7.0, &[Value::Null, 1.0.into()]).unwrap();
     peer.message(type_id::VIDEO, 1, b"late").unwrap();
     assert_eq!(peer.events(), ["CloseStream { stream_id: 1 }"]);
-    assert_eq!(peer.replies(), [UNPUBLISHED]);
+    assert_eq!(
+        peer.replies(),
+        [
+            "20#0 onFCUnpublish 0 null {level: status, code: NetStream.Unpublish.Success, description: s1}",
+            UNPUBLISHED,
+            "20#0 _result 6 null undefined",
+        ]
+    );
 }
 
 #[test]

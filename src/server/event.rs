@@ -65,12 +65,12 @@ pub fn too_many_connections(limit: u64) {
 
 /// `connect` over `max_connections`.
 pub fn over_max_connections(conn: u64, limit: u64) {
-    info!(conn, "connect: max_connections {limit} reached");
+    info!(target: "notice", conn, "connect: max_connections {limit} reached");
 }
 
 /// `connect` to an application that is not configured.
 pub fn unknown_application(conn: u64, app: &[u8], domain: &[u8]) {
-    info!(conn, "connect: application not found: '{}', domain: '{}'", BStr::new(app), BStr::new(domain));
+    info!(target: "notice", conn, "connect: application not found: '{}', domain: '{}'", BStr::new(app), BStr::new(domain));
 }
 
 /// publish or play, before callbacks are asked.
@@ -93,17 +93,17 @@ pub fn stream_requested(session: &Session) {
 
 /// The application has no `live on`.
 pub fn not_live(session: &Session) {
-    info!(conn = session.id, "live is off in application '{}'", BStr::new(&session.key.app));
+    info!(target: "notice", conn = session.id, "live is off in application '{}'", BStr::new(&session.key.app));
 }
 
 /// Somebody else publishes under this name.
 pub fn name_taken(session: &Session) {
-    info!(conn = session.id, "stream is already publishing: '{}'", BStr::new(&session.key.name));
+    info!(target: "notice", conn = session.id, "stream is already publishing: '{}'", BStr::new(&session.key.name));
 }
 
 /// Nobody publishes and `idle_streams` is off.
 pub fn no_stream(session: &Session) {
-    info!(conn = session.id, "no such stream: '{}'", BStr::new(&session.key.name));
+    info!(target: "notice", conn = session.id, "no such stream: '{}'", BStr::new(&session.key.name));
 }
 
 /// A player was let in.
@@ -214,7 +214,7 @@ pub fn hls2_off(conn: u64, app: &[u8]) {
 
 /// Access rules refuse.
 pub fn access_denied(session: &Session) {
-    info!(conn = session.id, "access forbidden by rule, client: {}", session.peer.addr);
+    info!(target: "notice", conn = session.id, "access forbidden by rule, client: {}", session.peer.addr);
 }
 
 /// A session callback was answered, or not.
@@ -251,6 +251,7 @@ pub fn process_callback(hook: &Hook, call: &str, answer: &Answer) {
 /// The answer to `start` refuses the session.
 pub fn start_refused(session: &Session, hook: &Hook, answer: &Answer) {
     info!(
+        target: "notice",
         conn = session.id,
         "'{}' refused by callback ({answer}), callback in {}",
         BStr::new(&session.key.name),

@@ -42,13 +42,21 @@ impl Connection {
         let target = Target::of(connect);
         let Some(view) = AppView::choose(&self.context.store, &self.listen, &target.host, &target.app) else {
             event::unknown_application(self.id, &target.app, &target.domain);
-            return Err(End::Because(Reason::NormalClose));
+            return Err(self.refuse_connect(
+                request,
+                "NetConnection.Connect.InvalidApp",
+                "No such application.",
+            ));
         };
         let open = self.context.rtmp_connections.load(Ordering::Relaxed);
         let limit = self.context.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.max_connections);
         if let Some(limit) = limit.filter(|limit| open > *limit) {
             event::over_max_connections(self.id, limit);
-            return Err(End::Because(Reason::NormalClose));
+            return Err(self.refuse_connect(
+                request,
+                "NetConnection.Connect.Rejected",
+                "Too many connections.",
+            ));
         }
         let identity = Identity {
             domain: target.domain,
@@ -72,6 +80,11 @@ impl Connection {
             self.accept_connect(request, connected);
         }
         Ok(())
+    }
+
+    fn refuse_connect(&mut self, request: RequestId, code: &str, why: &str) -> End {
+        self.core.reject_connect(request, code, why);
+        End::Told(Reason::NormalClose)
     }
 
     fn ask_connect(&mut self, request: RequestId, connected: Connected) {

@@ -87,9 +87,6 @@ impl Connection {
         let Pending { request, stream_id, session, early, .. } = *pending;
         if let Err(Refused(reason)) = verdict {
             session.set_reason(reason);
-            if reason == Reason::NormalClose {
-                return Err(End::Because(reason));
-            }
             let code = match session.role {
                 Role::Publisher => "NetStream.Publish.Forbidden",
                 Role::Player => "NetStream.Play.Forbidden",
@@ -99,8 +96,13 @@ impl Connection {
         }
         if !connected.view.held().live.live {
             event::not_live(&session);
-            self.part = Part::Discarding { stream_id, entered };
-            return Ok(());
+            session.set_reason(Reason::NormalClose);
+            let code = match session.role {
+                Role::Publisher => "NetStream.Publish.Forbidden",
+                Role::Player => "NetStream.Play.Forbidden",
+            };
+            self.core.reject_request(request, code, "The application is not live.");
+            return Err(End::Told(Reason::NormalClose));
         }
         let view = connected.view.clone();
         match session.role {
@@ -124,7 +126,8 @@ impl Connection {
                 if !playing.may_wait() {
                     session.set_reason(Reason::StreamEnd);
                     event::no_stream(&session);
-                    return Err(End::Because(Reason::StreamEnd));
+                    self.core.reject_request(request, "NetStream.Play.StreamNotFound", "No such stream.");
+                    return Err(End::Told(Reason::StreamEnd));
                 }
                 // All players of a stream share its chunks, also those who connected under another chunk_size.
                 if self.core.chunk_size() != playing.chunk_size() {

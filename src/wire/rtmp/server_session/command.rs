@@ -2,8 +2,8 @@
 //!
 //! Which unknown commands get an answer follows from what clients wait for:
 //! - NetStream commands and everything with transaction id 0 expect none.
-//! - releaseStream, FCPublish and FCUnpublish carry a transaction id, but no encoder waits for their answer, and PingOS
-//!   sends none.
+//! - releaseStream, FCPublish and FCUnpublish get a `_result`, and the latter two `onFCPublish` and `onFCUnpublish`: most
+//!   encoders go on without, some hardware ones wait. PingOS answers none of them.
 //! - `_checkbw`, `checkBandwidth` and getStreamLength are probes: FMLE and Flash players go on after any `_result`, ffmpeg
 //!   and librtmp do not wait. getStreamLength is told zero, which means live.
 //! - FCSubscribe is answered by `onFCSubscribe`, which players of content networks wait for before they play.
@@ -44,7 +44,15 @@ impl ServerSession {
             b"pause" | b"pauseRaw" => self.handle_pause(stream_id, &mut command),
             b"seek" => self.handle_seek(stream_id, &mut command),
             b"FCSubscribe" => self.handle_subscribe(&mut command),
-            b"releaseStream" | b"FCPublish" | b"_result" | b"_error" => Ok(()),
+            b"releaseStream" => {
+                self.answer(&command, "_result", Value::Undefined);
+                Ok(())
+            }
+            b"FCPublish" => {
+                self.answer(&command, "_result", Value::Undefined);
+                self.tell("onFCPublish", "NetStream.Publish.Start", &mut command)
+            }
+            b"_result" | b"_error" => Ok(()),
             b"getStreamLength" => {
                 self.answer(&command, "_result", 0.0.into());
                 Ok(())
@@ -167,13 +175,17 @@ impl ServerSession {
     }
 
     fn handle_unpublish(&mut self, command: &mut Command) -> Result<(), Error> {
+        let mut told = command.clone();
         // The command object.
         command.argument()?;
-        if let Some(name) = command.argument()?.as_str()
+        let name = command.argument()?;
+        self.tell("onFCUnpublish", "NetStream.Unpublish.Success", &mut told)?;
+        if let Some(name) = name.as_str()
             && let Some(stream_id) = self.streams.published_as(name)
         {
             self.close_stream(stream_id);
         }
+        self.answer(command, "_result", Value::Undefined);
         Ok(())
     }
 
@@ -207,16 +219,21 @@ impl ServerSession {
     }
 
     fn handle_subscribe(&mut self, command: &mut Command) -> Result<(), Error> {
+        self.tell("onFCSubscribe", "NetStream.Play.Start", command)
+    }
+
+    /// Calls the peer back about the stream that its command names.
+    fn tell(&mut self, name: &'static str, code: &'static str, command: &mut Command) -> Result<(), Error> {
         // The command object.
         command.argument()?;
-        let name = command.argument()?;
-        let mut information = status("status", "NetStream.Play.Start", "");
+        let stream = command.argument()?;
+        let mut information = status("status", code, "");
         if let Value::Object(members) = &mut information
             && let Some((_, description)) = members.last_mut()
         {
-            *description = name;
+            *description = stream;
         }
-        self.link.send_command(0, &["onFCSubscribe".into(), 0.0.into(), Value::Null, information]);
+        self.link.send_command(0, &[name.into(), 0.0.into(), Value::Null, information]);
         Ok(())
     }
 
