@@ -132,7 +132,7 @@ pub const CASES: &[Case] = &[
         row: "rewrite/break",
         place: Place::Locations,
         before: "location /{app} { alias {dir}/html; break; return 404; }",
-        after: "location /{app} { alias {dir}/html; return 404; break; }",
+        after: "location /{app} { alias {dir}/html; return 404; }",
         look: |walk| {
             changes(walk, "f.txt", |response| response.status() == 200, |response| response.status() == 404)
         },
