@@ -291,6 +291,21 @@ fn a_socket_whose_certificate_is_not_there_yet_stays_closed() {
 }
 
 #[test]
+fn a_socket_whose_clients_are_to_be_verified_stays_closed() {
+    let (rtmps, https) = (free_port(), free_port());
+    let server = |port: u16| format!("listen {port} ssl; {} ssl_verify_client on;", shows("origin"));
+    let rtmp = format!("server {{ {} application live {{ live on; }} }}", server(rtmps));
+    let location = "location / { return 200 secret; }";
+    let conf = Conf::live("").rtmp(&rtmp).http_server(&format!("{} {location}", server(https)));
+    let server = Server::start(&conf);
+    server.wait_log(&format!("nothing listens on 0.0.0.0:{rtmps}"));
+    assert!(TcpStream::connect(("127.0.0.1", rtmps)).is_err());
+    let answer = run("curl", &["-sk", "-w", "%{http_code}", &format!("https://localhost:{https}/")]);
+    assert!(!String::from_utf8_lossy(&answer.stdout).contains("secret"));
+    Publisher::start(server.rtmp, "s").leave();
+}
+
+#[test]
 fn protocols_and_ciphers_are_chosen() {
     let https = free_port();
     let listen = format!("listen {https} ssl; {}", shows("origin"));

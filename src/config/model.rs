@@ -106,6 +106,8 @@ pub struct RtmpServer {
     pub held: Arc<rtmp::server_conf::ServerConf>,
     /// Certificates of its encrypted sockets.
     pub ssl: ssl::conf::Conf,
+    /// `ssl_verify_client` asks for certificates of clients. Nothing checks them yet, so its encrypted sockets stay closed.
+    pub verifies_clients: bool,
     /// The application values as they stand before a session has chosen an application.
     pub base: Arc<rtmp::conf::Conf>,
     /// Its applications in the order of the file.

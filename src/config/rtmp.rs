@@ -74,6 +74,7 @@ fn server(
         serverid: held.serverid.0.clone(),
         held,
         ssl,
+        verifies_clients: outer.iter().find_map(|block| block.differs("ssl_verify_client")) == Some(true),
         base: Arc::new(builder.resolve(&[block, rtmp])),
         pos: builder.pos(block.place),
     }

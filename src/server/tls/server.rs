@@ -52,13 +52,13 @@ const ALWAYS: [SupportedCipherSuite; 3] = [
 #[derive(Debug, Default)]
 pub struct ServerTls {
     settings: HashMap<(Speaks, ListenAddr), Arc<ServerConfig>>,
-    /// Sockets whose certificate is not there, and why they stay closed.
+    /// Sockets whose certificate, or the check of their clients' certificates, is not there, and why they stay closed.
     closed: HashMap<(Speaks, ListenAddr), String>,
 }
 
 /// Why there are no settings for a socket.
 enum Unusable {
-    /// A file does not exist.
+    /// A file or feature does not exist yet.
     Missing(String),
     /// Something is wrong with what is there.
     Wrong(String),
@@ -73,7 +73,11 @@ impl ServerTls {
         let mut keys = Keys::default();
         let mut loaded = ServerTls::default();
         for listener in config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).filter(|l| l.options.ssl) {
-            let settings = settings(&mut keys, &listener.servers, |server: &RtmpServer| &server.ssl);
+            let verifies = listener.servers.servers().iter().any(|server| server.verifies_clients);
+            let settings = match verifies {
+                true => Err(Unusable::Missing("\"ssl_verify_client\" is not there yet".into())),
+                false => settings(&mut keys, &listener.servers, |server: &RtmpServer| &server.ssl),
+            };
             loaded.add((Speaks::Rtmp, listener.addr.clone()), settings, before)?;
         }
         for listener in config.http.iter().flat_map(|http| &http.listeners).filter(|l| l.options.ssl) {
