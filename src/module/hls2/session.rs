@@ -135,8 +135,11 @@ impl Session {
 
         let mut stem = base_url.to_owned();
         push_path_segment(name, &mut stem);
-        let listed: Vec<_> =
-            window.latest(window.most_listed()).filter(|fragment| fragment.id >= first).collect();
+        // The mark of its first fragment stays until the player has had time to see it, also where the playlist is short.
+        let newest = window.latest(1).next()?.id;
+        let begins = newest - first < (window.min_fragments() + FRAGMENTS_SEEN) as u64;
+        let most = window.most_listed().max(if begins { window.min_fragments() + FRAGMENTS_SEEN } else { 0 });
+        let listed: Vec<_> = window.latest(most).filter(|fragment| fragment.id >= first).collect();
         let oldest = listed.first()?;
         let longest_ms = listed.iter().map(|fragment| fragment.duration_ms).max().unwrap_or(0);
         self.target_duration =
@@ -163,6 +166,9 @@ impl Session {
         window.latest(1).next().is_some_and(|latest| latest.id >= first)
     }
 }
+
+/// Fragments that follow the first playlist before its first fragment may leave.
+const FRAGMENTS_SEEN: usize = 2;
 
 /// Longest session id a player may choose.
 const SESSION_ID_MAX: usize = 128;
@@ -205,6 +211,21 @@ mod tests {
         }
         let want = [("3", 2, true), ("3", 3, true), ("3", 4, true), ("4", 4, false)];
         assert_eq!(seen, want.map(|(sequence, count, mark)| (sequence.to_owned(), count, mark)));
+    }
+
+    #[test]
+    fn a_short_playlist_shows_its_mark_for_two_more_fragments() {
+        let cut = CutRule { fragment_ms: 1_000, max_fragment_ms: 2_000, slicing: Slicing::Plain };
+        let mut window = Window::new(Settings { cut, playlist_length_ms: 3_000, min_fragments: 3 });
+        let mut session = session();
+        publish(&mut window, 0, 5_200);
+        let mut seen = Vec::new();
+        for second in 5..9 {
+            let text = session.playlist(&window, b"s1", "").unwrap();
+            seen.push((text.matches(".ts?").count(), text.contains("#EXT-X-DISCONTINUITY\n")));
+            publish(&mut window, second * 1_000 + 200, second * 1_000 + 1_200);
+        }
+        assert_eq!(seen, [(3, true), (4, true), (5, true), (3, false)]);
     }
 
     #[test]
