@@ -23,8 +23,8 @@ fn publisher_from_start_to_end() {
     assert_eq!(
         peer.replies(),
         [
-            "20#0 _result 2 null undefined",
-            "20#0 _result 3 null undefined",
+            "20#0 _result 2 null Undefined",
+            "20#0 _result 3 null Undefined",
             "20#0 onFCPublish 0 null {level: status, code: NetStream.Publish.Start, description: s1}",
         ]
     );
@@ -72,7 +72,7 @@ fn publisher_from_start_to_end() {
         [
             "20#0 onFCUnpublish 0 null {level: status, code: NetStream.Unpublish.Success, description: s1}",
             UNPUBLISHED,
-            "20#0 _result 6 null undefined",
+            "20#0 _result 6 null Undefined",
         ]
     );
 }

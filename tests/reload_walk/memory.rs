@@ -52,8 +52,8 @@ pub const CASES: &[Case] = &[
     ),
     case!(
         "hls2_fragment_slicing",
-        "hls2_fragment 1500ms; hls2_fragment_slicing plain;",
-        "hls2_fragment 1500ms; hls2_fragment_slicing aligned;",
+        "hls2_fragment 1500ms; hls2_minfrags 2; hls2_fragment_slicing plain;",
+        "hls2_fragment 1500ms; hls2_minfrags 2; hls2_fragment_slicing aligned;",
         |walk| { differ(walk, |text| !text.contains("INF:1.000"), |text| text.contains("INF:1.000")) }
     ),
     case!(
