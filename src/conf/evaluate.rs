@@ -35,7 +35,7 @@ struct Seen {
     row: &'static Row,
     first: Span,
     count: usize,
-    /// Whether a use says something else than the default.
+    /// Whether a use of a row without effect says something else than the default.
     differs: bool,
 }
 
@@ -120,20 +120,18 @@ impl Evaluator<'_> {
             return Err(Self::wrong_arity(name, row, node));
         }
         let counted = self.count(block, name, row);
-        if row
-            .default
-            .is_none_or(|default| bstr::join(" ", words.iter().map(|w| &w.bytes)) != default.as_bytes())
-            && let Some(seen) = block.seen.iter_mut().find(|s| std::ptr::eq(s.row, row))
-        {
-            seen.differs = true;
-        }
-
         let args = Args {
             name,
             words,
             body: (row.shape == Shape::Free).then(|| node.body()),
             terminator: node.terminator(),
         };
+        if row.inert
+            && !says_default(row, &args)
+            && let Some(seen) = block.seen.iter_mut().find(|s| std::ptr::eq(s.row, row))
+        {
+            seen.differs = true;
+        }
         let mut scene = Scene {
             sources: self.sources,
             bases: self.bases,
@@ -268,15 +266,19 @@ impl Evaluator<'_> {
 
     /// Tells of directives without effect.
     fn remark(&mut self, row: &'static Row, node: Node<'_>, args: &Args<'_>) {
-        let default = row.default.is_some_and(|d| args.joined().eq_ignore_ascii_case(d.as_bytes()));
         let (level, text) = match row.class {
             Class::Needless => (Level::Notice, "\" directive does not matter here"),
-            _ if row.inert && !default => (Level::Warn, "\" directive has no effect yet"),
+            _ if row.inert && !says_default(row, args) => (Level::Warn, "\" directive has no effect yet"),
             _ => return,
         };
         let text = sentence(&[b"\"", &args.name.bytes, text.as_bytes()]);
         self.reports.add(node.order(), Problem::new(text).level(level).place(node.terminator()));
     }
+}
+
+/// Whether a statement says what holds without it.
+fn says_default(row: &Row, args: &Args<'_>) -> bool {
+    row.default.is_some_and(|default| args.joined().eq_ignore_ascii_case(default.as_bytes()))
 }
 
 impl Block {
@@ -309,7 +311,8 @@ impl Block {
         self.seen.iter().find(|s| s.row.name() == name).map(|s| s.first)
     }
 
-    /// Whether the block uses a directive, and if so, whether it says something else than the default.
+    /// Whether the block uses a directive whose feature does not exist yet, and if so, whether it says something else than
+    /// the default.
     pub fn differs(&self, name: &str) -> Option<bool> {
         self.seen.iter().find(|s| s.row.name() == name).map(|s| s.differs)
     }
@@ -317,7 +320,7 @@ impl Block {
     /// The first directive of the block whose feature does not exist yet and that says something else than its
     /// default.
     pub fn inert(&self) -> Option<&'static str> {
-        self.seen.iter().find(|s| s.row.inert && s.differs).map(|s| s.row.name())
+        self.seen.iter().find(|s| s.differs).map(|s| s.row.name())
     }
 
     /// The blocks of a context inside.

@@ -45,7 +45,6 @@ pub struct Scene<'a> {
     pub notes: &'a mut Notes,
     pub(super) place: Option<Span>,
     /// The number of the statement in reading order.
-    /// The number of the statement in reading order.
     pub order: u32,
     pub(super) reports: &'a mut Reports,
 }

@@ -118,10 +118,8 @@ impl Builder<'_> {
             }
             let text = [b"Can not find relation port: ", &relation.value.spelled[..]].concat();
             let problem = Problem::new(text).at(relation.span).place(relation.place);
-            let sockets = rtmp.iter().flat_map(|rtmp| &rtmp.listeners);
-            let addresses =
-                sockets.flat_map(|l| [&l.addr].into_iter().chain(l.specific.iter().map(|(addr, _)| addr)));
-            let known: Vec<String> = addresses.map(ToString::to_string).collect();
+            let known: Vec<String> =
+                rtmp.iter().flat_map(|rtmp| rtmp.addresses()).map(ToString::to_string).collect();
             let help = match known.as_slice() {
                 [] => "there is no rtmp server".into(),
                 known => format!("rtmp servers listen on: {}", known.join(", ")),

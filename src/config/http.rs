@@ -70,25 +70,15 @@ fn server(
     check_certificates(builder, block, encrypted, &ssl);
     let chain = [block, http];
     let conf: conf::Conf = builder.resolve(&chain);
-    let fallback = Location {
-        name: LocationName::Prefix { prefix: BString::default(), stops_regex: false },
-        handler: guard(builder, &chain).unwrap_or_else(|| files(&conf)),
-        steps: Vec::new(),
-        limited: None,
-        conf,
-        headers: builder.resolve(&chain),
-        nested: Locations::default(),
-        pos: builder.pos(block.place),
-    };
+    let name = LocationName::Prefix { prefix: BString::default(), stops_regex: false };
+    let handler = guard(builder, &chain).unwrap_or_else(|| files(&conf));
+    let steps = if is_closed(&handler) { Vec::new() } else { steps(builder, block, &mut |_, _| None) };
+    let fallback = bare(builder, name, handler, conf, &chain);
     HttpServer {
         names: names.iter().map(|n| n.value.clone()).collect(),
         held,
         ssl,
-        steps: if fallback.handler == Handler::Unsupported("ssl_verify_client") {
-            Vec::new()
-        } else {
-            steps(builder, block, &mut |_, _| None)
-        },
+        steps,
         without_value: without_value(http),
         locations: locations(builder, None, &chain),
         fallback: Arc::new(fallback),
@@ -132,9 +122,7 @@ fn location(builder: &mut Builder<'_>, name: &LocationName, chain: &[&Block]) ->
     let mut inner = |builder: &mut Builder<'_>, block: &Block| {
         Some(Arc::new(part(builder, name, &handler, block, chain)))
     };
-    // Without a client's certificate nothing is answered at all.
-    let closed = handler == Handler::Unsupported("ssl_verify_client");
-    let steps = if closed { Vec::new() } else { steps(builder, chain[0], &mut inner) };
+    let steps = if is_closed(&handler) { Vec::new() } else { steps(builder, chain[0], &mut inner) };
     let limit = chain[0].inner(LIMIT_EXCEPT).next();
     let limited = limit.and_then(|block| {
         let mut methods = block.head::<Words>()?.0.clone();
@@ -143,16 +131,33 @@ fn location(builder: &mut Builder<'_>, name: &LocationName, chain: &[&Block]) ->
         }
         Some((methods, Arc::new(part(builder, name, &handler, block, chain))))
     });
+    let nested = locations(builder, Some(name), chain);
+    Location { steps, limited, nested, ..bare(builder, name.clone(), handler, conf, chain) }
+}
+
+/// A location without statements and locations of its own. `chain` is its block and those around it.
+fn bare(
+    builder: &mut Builder<'_>,
+    name: LocationName,
+    handler: Handler,
+    conf: conf::Conf,
+    chain: &[&Block],
+) -> Location {
     Location {
-        name: name.clone(),
+        name,
         handler,
-        steps,
-        limited,
+        steps: Vec::new(),
+        limited: None,
         conf,
         headers: builder.resolve(chain),
-        nested: locations(builder, Some(name), chain),
+        nested: Locations::default(),
         pos: builder.pos(chain[0].place),
     }
+}
+
+/// Whether nothing at all is answered, also by statements: the certificate of the client is to be checked first.
+fn is_closed(handler: &Handler) -> bool {
+    *handler == Handler::Unsupported("ssl_verify_client")
 }
 
 /// What counts in place of a location while an `if` or `limit_except` in it is met.
@@ -173,16 +178,7 @@ fn part(
         None if block.uses("root").is_some() && matches!(handler, Handler::Static(_)) => files(&conf),
         None => handler.clone(),
     };
-    Location {
-        name: name.clone(),
-        handler,
-        steps: Vec::new(),
-        limited: None,
-        conf,
-        headers: builder.resolve(&chain),
-        nested: Locations::default(),
-        pos: builder.pos(block.place),
-    }
+    bare(builder, name.clone(), handler, conf, &chain)
 }
 
 /// Who answers in a location.

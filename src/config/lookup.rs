@@ -22,6 +22,13 @@ impl Rtmp {
         servers_at(self.listeners.iter().map(|l| (&l.addr, &l.servers, &l.specific[..])), addr)
     }
 
+    /// The addresses that `listen` lines name, also those that a wildcard's socket accepts for.
+    pub fn addresses(&self) -> impl Iterator<Item = &ListenAddr> {
+        self.listeners
+            .iter()
+            .flat_map(|l| std::iter::once(&l.addr).chain(l.specific.iter().map(|(addr, _)| addr)))
+    }
+
     /// As [`Rtmp::servers_at`], but only where a `listen` line names the very address.
     pub fn servers_on(&self, addr: &ListenAddr) -> Option<&NameTable<RtmpServer>> {
         servers_on(self.listeners.iter().map(|l| (&l.addr, &l.servers, &l.specific[..])), addr)

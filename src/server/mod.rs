@@ -174,17 +174,18 @@ fn bind_all(
 ) -> Result<Sockets, StartError> {
     let (mut bound, mut made) = (Sockets::new(), Vec::new());
     for (key, options) in wanted {
-        let given = inherited.take(&key.1);
-        if given.is_none()
-            && let ListenAddr::Unix(path) = &key.1
-        {
-            made.push(path.clone());
+        if let Some(given) = inherited.take(&key.1) {
+            bound.push((key, options, given));
+            continue;
         }
-        match given.map_or_else(|| listener::bind(&key.1, &options), Ok) {
-            Ok(socket) => bound.push((key, options, socket)),
+        match listener::bind(&key.1, &options) {
+            Ok(socket) => {
+                if let ListenAddr::Unix(path) = &key.1 {
+                    made.push(path.clone());
+                }
+                bound.push((key, options, socket));
+            }
             Err(error) => {
-                // The last one is not ours.
-                made.truncate(made.len() - usize::from(matches!(key.1, ListenAddr::Unix(_))));
                 made.iter().for_each(|path| drop(std::fs::remove_file(path)));
                 return Err(not_bound(&key.1, &error));
             }

@@ -262,10 +262,6 @@ mod tests {
         Cutter::new(1_000)
     }
 
-    fn cutter_of(max_bytes: usize) -> Cutter {
-        Cutter::new(max_bytes)
-    }
-
     fn start(ended_ms: impl Into<Option<u64>>, discontinuity: bool) -> Cut {
         Cut::Start { ended_ms: ended_ms.into(), discontinuity }
     }
@@ -345,7 +341,7 @@ mod tests {
     #[test]
     fn lengths_add_up_to_the_media_when_audio_is_late_or_on_another_clock() {
         for (late_ms, offset_ms) in [(0, 0), (1_500, 0), (2_000, 0), (0, 3_000), (0, 16_860)] {
-            let mut cutter = cutter_of(1 << 20);
+            let mut cutter = Cutter::new(1 << 20);
             let (mut sum, mut broken) = (0, 0);
             for at in (20_000..32_000).step_by(40) {
                 let mut cuts = vec![cutter.handle_frame(&RULE, &frame(at, true, at % 1_000 == 0))];

@@ -30,7 +30,8 @@ impl SessionIds {
     pub fn issue(&self, unix_seconds: u64, counter: u64, slot: u32, connection: u64) -> SessionId {
         let text = format!("{unix_seconds}t-{counter}i-{slot}p-{connection}c");
         let tag = self.tag(&text).finalize().into_bytes();
-        SessionId(format!("{text}-{:032x}", u128::from_be_bytes(first_bytes(&tag))))
+        let (first, _) = tag.split_first_chunk().expect("SHA-256 has 32 bytes");
+        SessionId(format!("{text}-{:032x}", u128::from_be_bytes(*first)))
     }
 
     /// Whether this id was issued here.
@@ -46,12 +47,6 @@ impl SessionIds {
         tag.update(text.as_bytes());
         tag
     }
-}
-
-fn first_bytes(tag: &[u8]) -> [u8; 16] {
-    let mut first = [0; 16];
-    first.iter_mut().zip(tag).for_each(|(to, from)| *to = *from);
-    first
 }
 
 impl fmt::Debug for SessionIds {

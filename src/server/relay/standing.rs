@@ -66,10 +66,7 @@ impl Standing {
 /// The application that gets the stream: on the address that `static_pull_port` names, else on the first that has it.
 fn choose(context: &Context, config: &Config, line: &StaticPull) -> Option<(ListenAddr, AppView)> {
     let (host, app) = (Bytes::copy_from_slice(&line.domain), Bytes::copy_from_slice(&line.app));
-    let sockets = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners);
-    let mut addresses =
-        sockets.flat_map(|l| [&l.addr].into_iter().chain(l.specific.iter().map(|(addr, _)| addr)));
-    addresses.find_map(|listen| {
+    config.rtmp.iter().flat_map(|rtmp| rtmp.addresses()).find_map(|listen| {
         let view = AppView::choose(&context.store, listen, &host, &app)?;
         let port = &view.held().relay.static_pull_port;
         let here = match port.as_ref().filter(|port| !port.is_empty()) {
