@@ -215,7 +215,7 @@ impl Test {
                     writeln!(err, "nginx: the configuration file {name} syntax is ok")?;
                 }
                 // As nginx: what a start would stumble over is no good configuration.
-                if let Err(StartError(text)) = server::check_certificates(&config) {
+                if let Err(StartError(text)) = server::check(&config) {
                     writeln!(err, "nginx: [emerg] {text}")?;
                     writeln!(err, "nginx: configuration file {name} test failed")?;
                     return Ok(ExitCode::FAILURE);

@@ -54,6 +54,34 @@ fn a_good_file_is_said_to_be_good() {
 }
 
 #[test]
+fn what_a_start_could_not_open_is_no_good_file() {
+    let nowhere = ["error_log none/error.log;", "pid none/pid;", "control_socket none/control;"];
+    for line in nowhere {
+        let prefix = prefix(&format!("{line}\n{GOOD}"));
+        let output = run_in(&prefix, &["-t"]);
+        assert_eq!(output.status.code(), Some(1), "{line}");
+        let said = stderr(&output);
+        assert!(said.contains("failed (2: No such file or directory)"), "{said}");
+        assert!(said.ends_with("test failed\n"), "{said}");
+    }
+    let prefix = prefix(&format!("error_log made.log; pid made.pid;\n{GOOD}"));
+    assert_eq!(run_in(&prefix, &["-t"]).status.code(), Some(0));
+    let made: Vec<bool> = ["made.log", "made.pid"].map(|name| prefix.path().join(name).exists()).into();
+    assert_eq!(made, [true, false], "as by nginx the log is made; the pid file is not");
+}
+
+#[test]
+fn a_test_leaves_a_running_server_alone() {
+    let server = Server::start(&Conf::live(""));
+    let pid = fs::read(server.prefix().path().join("logs/pingosd.pid")).unwrap();
+    let output = server.prefix().command().arg("-t").stdin(Stdio::null()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(fs::read(server.prefix().path().join("logs/pingosd.pid")).unwrap(), pid);
+    let status = server.prefix().command().arg("status").stdin(Stdio::null()).output().unwrap();
+    assert_eq!(status.status.code(), Some(0), "{}", stderr(&status));
+}
+
+#[test]
 fn all_mistakes_of_a_bad_file_are_told_with_their_place() {
     let prefix = prefix(
         "events {}\nrtmp {\n  server {\n    lisen 1935;\n    application live { live maybe; }\n  }\n}\n",

@@ -3,11 +3,11 @@
 mod support;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use support::http::{get, get_with, request};
 use support::server::Prefix;
-use support::{Conf, Server};
+use support::{Conf, Publisher, Server};
 
 fn start(http: &str, http_server: &str) -> Server {
     let prefix = Prefix::new();
@@ -99,4 +99,83 @@ fn return_comes_before_access_and_444_closes() {
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).unwrap();
     assert!(answer.is_empty(), "{answer:?}");
+}
+
+/// Targets and answers as nginx 1.22 gives them for the same lines.
+#[test]
+fn alias_is_inherited_and_replaces_the_prefix_of_its_location() {
+    let prefix = Prefix::new();
+    for (file, text) in
+        [("html/f.txt", "html"), ("data/f.txt", "data"), ("data/in/f.txt", "in"), ("data/d/f.txt", "d")]
+    {
+        prefix.write(file, text);
+    }
+    let root = prefix.path().display().to_string();
+    let server = Server::start_in(
+        prefix,
+        &Conf::live("").http_server(&format!(
+            "root {root}/html;
+             location /a/ {{
+                 alias {root}/data/;
+                 location /a/in/ {{ add_header X-In yes; }}
+                 location /a/root/ {{ root {root}/data; }}
+                 location ~ /d/ {{ add_header X-In regex; }}
+                 if ($arg_x) {{ add_header X-In if; }}
+             }}
+             location ~ ^/one/ {{ alias {root}/data/in/f.txt; }}"
+        )),
+    );
+    let got = |target: &str| {
+        let response = get(server.http, target);
+        let text = if response.status() == 200 { response.text() } else { String::new() };
+        (response.status(), text, response.header("x-in").unwrap_or("").to_owned())
+    };
+    let want = |status, text: &str, header: &str| (status, text.to_owned(), header.to_owned());
+    assert_eq!(got("/a/f.txt"), want(200, "data", ""));
+    assert_eq!(got("/a/in/f.txt"), want(200, "in", "yes"));
+    assert_eq!(got("/a/root/f.txt"), want(404, "", ""));
+    assert_eq!(got("/a/d/f.txt"), want(200, "d", "regex"));
+    assert_eq!(got("/a/f.txt?x=1"), want(200, "data", "if"));
+    assert_eq!(got("/one/any"), want(200, "in", ""));
+}
+
+#[test]
+fn control_says_why_it_fails_and_decodes_what_it_is_told() {
+    let server = Server::start(&Conf::live("").http_server("location /control { rtmp_control all; }"));
+    let mut publisher = Publisher::start(server.rtmp, "a b%20c");
+    for (target, why) in [
+        ("/control/drop/publisher?app=live", "srv= is missing"),
+        ("/control/record/start?app=live", "srv= is missing"),
+        ("/control/drop/all?srv=default", "drop knows publisher, subscriber and client"),
+        ("/control/record/start?srv=default&name=none", "no stream that is published"),
+    ] {
+        let answer = get(server.http, target);
+        assert_eq!(answer.status(), 500, "{target}");
+        assert!(answer.text().starts_with(why), "{}", answer.text());
+        server.wait_log(&format!("control: {why}"));
+    }
+    let drop =
+        |name: &str| get(server.http, &format!("/control/drop/publisher?srv=default&name={name}")).text();
+    assert_eq!(drop("a%20b%20c"), "0");
+    assert_eq!(drop("a%20b%2520c"), "1");
+    publisher.client.wait_end();
+}
+
+#[test]
+fn the_built_in_configuration_shows_statistics_to_this_machine_only() {
+    let conf = include_str!("../conf/pingosd.conf");
+    let location = &conf[conf.find("location /stat").unwrap()..];
+    let location = &location[..=location.find('}').unwrap()];
+    let server = Server::start(&Conf::live("").http_server(location));
+    assert_eq!(get(server.http, "/stat").status(), 200);
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let other: SocketAddr = ([127, 0, 0, 2], 0).into();
+    socket.bind(&other.into()).unwrap();
+    let here: SocketAddr = ([127, 0, 0, 1], server.http).into();
+    socket.connect(&here.into()).unwrap();
+    let mut socket = TcpStream::from(socket);
+    socket.write_all(b"GET /stat HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
 }

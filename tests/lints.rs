@@ -145,6 +145,10 @@ fn commands_do_not_trust_clients() {
     silent(name, &app("exec_publish sh -c 'echo \"$0\"' $name;"));
     silent(name, &app("exec_record_done ffmpeg -i $path $dirname/$basename.mp4;"));
     silent(name, &app("exec_static sh -c 'echo $name';"));
+    // Filters are not the program.
+    let shell = "exec_publish name=s sh -c 'echo $name';";
+    fires(name, &app(&format!("exec_options on; {shell}")), "\"$name\" becomes part");
+    silent(name, &app(shell));
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn server(
     let chain = [block, http];
     let conf: conf::Conf = builder.resolve(&chain);
     let name = LocationName::Prefix { prefix: BString::default(), stops_regex: false };
-    let handler = guard(builder, &chain).unwrap_or_else(|| files(&conf));
+    let handler = guard(builder, &chain).unwrap_or_else(|| files(builder, &conf, &chain));
     let steps = if is_closed(&handler) { Vec::new() } else { steps(builder, block, &mut |_, _| None) };
     let fallback = bare(builder, name, handler, conf, &chain);
     HttpServer {
@@ -175,7 +175,7 @@ fn part(
     let conf: conf::Conf = builder.resolve(&chain);
     let handler = match guard(builder, &chain).or_else(|| block.inert().map(Handler::Unsupported)) {
         Some(refusing) => refusing,
-        None if block.uses("root").is_some() && matches!(handler, Handler::Static(_)) => files(&conf),
+        None if matches!(handler, Handler::Static(_)) => files(builder, &conf, &chain),
         None => handler.clone(),
     };
     bare(builder, name.clone(), handler, conf, &chain)
@@ -218,18 +218,28 @@ fn handler(builder: &mut Builder<'_>, conf: &conf::Conf, chain: &[&Block]) -> Ha
     if stat.sys_stat.0.is_some() {
         return Handler::SysStat;
     }
-    files(conf)
+    files(builder, conf, chain)
 }
 
-/// The handler that serves files.
-fn files(conf: &conf::Conf) -> Handler {
-    match &conf.alias.0 {
-        Some(Directory::Fixed(directory)) => Handler::Static(Files::Alias(directory.clone())),
-        Some(Directory::Variable(_)) => Handler::Unsupported("alias"),
-        None => match &conf.root {
-            Directory::Fixed(directory) => Handler::Static(Files::Root(directory.clone())),
-            Directory::Variable(_) => Handler::Unsupported("root"),
-        },
+/// The handler that serves files: of `root` and `alias` the nearest counts. As in nginx, an inherited `alias` replaces
+/// the prefix of the location that holds it.
+fn files(builder: &mut Builder<'_>, conf: &conf::Conf, chain: &[&Block]) -> Handler {
+    let says = |block: &&Block| block.uses("root").is_some() || block.uses("alias").is_some();
+    if let Some(holder) = chain.iter().position(says) {
+        let held: conf::Conf = builder.resolve(&chain[holder..]);
+        let replaces = match chain[holder].head::<LocationName>() {
+            Some(LocationName::Regex(_)) => None,
+            name => Some(name.map_or(0, |name| name.spelled().len())),
+        };
+        match held.alias.0 {
+            Some(Directory::Fixed(target)) => return Handler::Static(Files::Alias { target, replaces }),
+            Some(Directory::Variable(_)) => return Handler::Unsupported("alias"),
+            None => {}
+        }
+    }
+    match &conf.root {
+        Directory::Fixed(directory) => Handler::Static(Files::Root(directory.clone())),
+        Directory::Variable(_) => Handler::Unsupported("root"),
     }
 }
 

@@ -258,8 +258,14 @@ pub enum Handler {
 /// Where files are found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Files {
-    /// In this directory, in place of the location's prefix.
-    Alias(PathBuf),
+    /// At this path, in place of the beginning of the request's path.
+    Alias {
+        /// The file or directory.
+        target: PathBuf,
+        /// How many bytes of the request's path it replaces: the prefix of the location that holds the line. `None` for
+        /// a regular expression: the whole path.
+        replaces: Option<usize>,
+    },
     /// Below this directory, under the whole path.
     Root(PathBuf),
 }

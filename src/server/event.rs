@@ -425,6 +425,11 @@ pub fn control_dropped(count: usize, what: &str) {
     info!("control: dropped {count} sessions, request: {what}");
 }
 
+/// A control request could not be carried out.
+pub fn control_failed(why: &str, path: &dyn Display, query: &dyn Display) {
+    info!(target: "notice", "control: {why}, request: {path}?{query}");
+}
+
 /// Too many commands run.
 pub fn exec_too_many(launch: &Launch, limit: usize) {
     error!("exec: \"{}\" not run: {limit} commands run already, in {}", launch.program, launch.pos);

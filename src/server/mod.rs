@@ -130,9 +130,7 @@ pub struct Prepared {
 /// Binds sockets and opens logs.
 pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError> {
     let specs = config.log_specs();
-    let logs = Logs::open(&specs).map_err(|(path, error)| {
-        StartError(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
-    })?;
+    let logs = Logs::open(&specs).map_err(not_opened)?;
     let dns = Dns::new(&config);
     let transport = Transport::load(&config, &dns, None).map_err(StartError)?;
     let pid_file = config.pid_path().map(|path| PidFile::claim(&path)).transpose().map_err(StartError)?;
@@ -159,9 +157,19 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     })
 }
 
-/// Reads the certificates that a start would read, and refuses what it would refuse.
-pub fn check_certificates(config: &Config) -> Result<(), StartError> {
-    Tls::load(config, None).map(drop).map_err(StartError)
+/// Opens what a start would open besides its sockets, and refuses what it would refuse: logs, which are made where they
+/// are missing, as by nginx; certificates; the places of the pid file and the control socket, which stay as they are.
+pub fn check(config: &Config) -> Result<(), StartError> {
+    Logs::open(&config.log_specs()).map_err(not_opened)?;
+    Tls::load(config, None).map_err(StartError)?;
+    if let Some(path) = config.pid_path() {
+        PidFile::check(&path).map_err(StartError)?;
+    }
+    control::check(config).map_err(StartError)
+}
+
+fn not_opened((path, error): (PathBuf, io::Error)) -> StartError {
+    StartError(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
 }
 
 /// Sockets that are bound and do not accept yet.

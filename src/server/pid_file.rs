@@ -9,6 +9,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::os_text;
+use super::process::can_make;
 
 /// What a process that is being replaced appends to the name of its pid file, as in nginx.
 const OLD: &str = ".oldbin";
@@ -28,18 +29,8 @@ impl PidFile {
     ///
     /// A running process has it, or it cannot be opened; the text is for people.
     pub fn claim(path: &Path) -> Result<PidFile, String> {
-        let failed = |call: &str, error: &io::Error| {
-            format!("{call} \"{}\" failed ({})", path.display(), os_text(error))
-        };
         for _ in 0..ATTEMPTS {
-            let mut options = OpenOptions::new();
-            options.read(true).write(true).create(true).truncate(false);
-            if nix::unistd::geteuid().is_root() {
-                // The directory may belong to the user whom the server becomes, which could make root write anywhere.
-                options.custom_flags(nix::libc::O_NOFOLLOW);
-            }
-            let file = options.open(path);
-            let file = file.map_err(|error| failed("open()", &error))?;
+            let file = options().open(path).map_err(|error| failed(path, &error))?;
             if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
                 // `/dev/null`, say: everybody may have it, and nobody may remove it.
                 return Ok(PidFile { path: path.to_owned(), file });
@@ -56,6 +47,19 @@ impl PidFile {
             }
         }
         Err(taken(path))
+    }
+
+    /// Whether a process could claim the file, if none had it. Nothing is made.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be opened, or not be made; the text is for people.
+    pub fn check(path: &Path) -> Result<(), String> {
+        let open = || match options().create(false).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => can_make(path),
+            opened => opened.map(drop),
+        };
+        open().map_err(|error| failed(path, &error))
     }
 
     /// Writes our number.
@@ -132,6 +136,21 @@ impl Drop for PidFile {
             let _ = self.file.set_len(0);
         }
     }
+}
+
+/// How the file is opened.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    if nix::unistd::geteuid().is_root() {
+        // The directory may belong to the user whom the server becomes, which could make root write anywhere.
+        options.custom_flags(nix::libc::O_NOFOLLOW);
+    }
+    options
+}
+
+fn failed(path: &Path, error: &io::Error) -> String {
+    format!("open() \"{}\" failed ({})", path.display(), os_text(error))
 }
 
 fn taken(path: &Path) -> String {

@@ -1,9 +1,10 @@
 //! The process around the server: limits, user, working directory, going to the background.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{Gid, Uid, User, chdir, geteuid, initgroups, setgid, setuid};
+use nix::unistd::{AccessFlags, Gid, Uid, User, chdir, eaccess, geteuid, initgroups, setgid, setuid};
 
 use super::event;
 use crate::config::model::Config;
@@ -17,6 +18,12 @@ pub fn daemonize() -> nix::Result<()> {
 /// Whether a service manager follows this process: one that left it behind would look like a failed start.
 pub fn is_supervised() -> bool {
     std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty())
+}
+
+/// Whether a file of that name could be made.
+pub fn can_make(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(eaccess(directory, AccessFlags::W_OK | AccessFlags::X_OK)?)
 }
 
 /// Applies `worker_rlimit_nofile`, `worker_rlimit_core` and `working_directory`.
@@ -49,8 +56,9 @@ fn set_limit(what: &str, resource: Resource, value: u64) {
 pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), String> {
     let Some((uid, gid, name)) = user(config) else { return Ok(()) };
     for path in owned {
-        // A log on a file system without owners stays as it is.
-        let _ = nix::unistd::chown(path, Some(uid), None);
+        // Links are not followed: their directory may belong to that user, who could have any file handed over by one.
+        // What is on a file system without owners stays as it is.
+        let _ = std::os::unix::fs::lchown(path, Some(uid.as_raw()), None);
     }
     let name = std::ffi::CString::new(name).map_err(|_| "user name holds a NUL byte".to_string())?;
     setgid(gid).map_err(|e| format!("setgid({gid}) failed ({e})"))?;

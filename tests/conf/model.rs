@@ -252,7 +252,10 @@ fn handlers_are_told_apart() {
     assert_eq!(handler("/stat"), &Handler::RtmpStat(parts, "/s.xsl".into()));
     assert!(matches!(handler("/control"), Handler::RtmpControl(_)));
     assert_eq!(handler("/files/a"), &Handler::Static(Files::Root(prefix.join("html"))));
-    assert_eq!(handler("/alias/a"), &Handler::Static(Files::Alias(PathBuf::from("/data/"))));
+    assert_eq!(
+        handler("/alias/a"),
+        &Handler::Static(Files::Alias { target: PathBuf::from("/data/"), replaces: Some(7) })
+    );
     assert_eq!(handler("/proxy"), &Handler::Unsupported("proxy_pass"));
     assert_eq!(handler("/secret"), &Handler::Unsupported("auth_basic"));
     assert_eq!(handler("/secret/in"), &Handler::Unsupported("auth_basic"));

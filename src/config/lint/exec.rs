@@ -1,6 +1,7 @@
 //! Commands that trust what clients choose.
 
 use super::{Finding, Scope};
+use crate::conf::outline::Said;
 use crate::conf::{Problem, Word};
 
 /// Variables of the exec dialect whose values clients choose. Values of `path` and `dirname` begin with a directory
@@ -27,7 +28,8 @@ pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
         let Some(row) = said.row() else { continue };
         let expands = row.name().starts_with("exec_")
             && !matches!(row.name(), "exec_static" | "exec_kill_signal" | "exec_options");
-        let Some((program, words)) = said.words().split_first().filter(|_| expands) else { continue };
+        let words: Vec<&Word> = said.words().iter().filter(|word| !is_filter(scope, said, word)).collect();
+        let Some((program, words)) = words.split_first().filter(|_| expands) else { continue };
         if let Some((script, variable)) = script(program, words) {
             let name = String::from_utf8_lossy(variable).into_owned();
             let text = format!("a client's \"${name}\" becomes part of a shell's script");
@@ -38,7 +40,7 @@ pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(said, problem));
             continue;
         }
-        let first = |word: &&Word| word.bytes.first() == Some(&b'$');
+        let first = |word: &&&Word| word.bytes.first() == Some(&b'$');
         let Some(word) = words.iter().filter(first).find(|word| {
             let chosen = variables(&word.bytes)
                 .next()
@@ -55,25 +57,33 @@ pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Whether a word only says which streams the line is for: `name=...` behind `exec_options on` of the same block.
+fn is_filter(scope: &Scope<'_>, said: &Said<'_>, word: &Word) -> bool {
+    let options =
+        scope.outline.own(said.section, "exec_options").take_while(|o| o.node.order() < said.node.order());
+    word.bytes.starts_with(b"name=")
+        && options.last().is_some_and(|options| options.words().first().is_some_and(|word| word.is("on")))
+}
+
 /// The script of a shell, and the first variable in it that a client chooses.
-fn script<'t>(program: &Word, words: &'t [Word]) -> Option<(&'t Word, &'t [u8])> {
+fn script<'t>(program: &Word, words: &[&'t Word]) -> Option<(&'t Word, &'t [u8])> {
     let base = program.bytes.rsplit(|b| *b == b'/').next()?;
     if !SHELLS.contains(&base) {
         return None;
     }
-    let script = words.get(script_at(words)?)?;
+    let script = *words.get(script_at(words)?)?;
     let variable = variables(&script.bytes).find(|name| CHOSEN.contains(name))?;
     Some((script, variable))
 }
 
 /// Where the word after `-c` (or `-ec` and the like) is.
-fn script_at(words: &[Word]) -> Option<usize> {
+fn script_at(words: &[&Word]) -> Option<usize> {
     let option = words.iter().position(|w| w.bytes.starts_with(b"-") && w.bytes.ends_with(b"c"))?;
     Some(option + 1)
 }
 
 /// Whether a word is an argument of a shell's script, which is what the advice says.
-fn is_script_argument(words: &[Word], word: &Word) -> bool {
+fn is_script_argument(words: &[&Word], word: &Word) -> bool {
     let script = script_at(words).and_then(|at| words.get(at));
     script.is_some_and(|script| script.span.start < word.span.start)
 }

@@ -46,6 +46,14 @@ pub fn open(config: &Config) -> Result<Option<Result<ControlSocket, String>>, St
     }
 }
 
+/// Whether [`open`] would refuse a start, apart from a process that runs there: it is the one that is to be reloaded.
+pub fn check(config: &Config) -> Result<(), String> {
+    match (config.control_path(), &config.core.control_socket) {
+        (Some(path), Place::Path(_)) => socket::check(&path),
+        _ => Ok(()),
+    }
+}
+
 /// What answering takes.
 struct Desk {
     context: Arc<Context>,

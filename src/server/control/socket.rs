@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::server::os_text;
+use crate::server::process::can_make;
 
 /// What a process that is being replaced appends to the name of its socket, as with the pid file.
 pub const OLD: &str = ".oldbin";
@@ -32,16 +33,8 @@ impl ControlSocket {
     /// A running process has it, its name is too long, or what the system says; the text is for people.
     pub fn bind(path: &Path) -> Result<ControlSocket, String> {
         check_length(path)?;
-        let failed = |call: &str, error: &io::Error| {
-            format!("{call} of control socket \"{}\" failed ({})", path.display(), os_text(error))
-        };
-        if let Ok(metadata) = fs::symlink_metadata(path) {
-            if !metadata.file_type().is_socket() {
-                return Err(format!(
-                    "\"{}\" is no socket, and in the place of the control socket",
-                    path.display()
-                ));
-            }
+        let failed = |call: &str, error: &io::Error| failed(path, call, error);
+        if is_there(path)? {
             if is_alive(path) {
                 return Err(format!(
                     "control socket \"{}\" belongs to a process that is running",
@@ -137,6 +130,32 @@ pub fn connect(path: &Path) -> io::Result<std::os::unix::net::UnixStream> {
     socket.connect(&SockAddr::unix(path)?)?;
     socket.set_nonblocking(false)?;
     Ok(socket.into())
+}
+
+/// Whether a control socket could be made here by a process that has nothing to replace. Nothing is changed.
+///
+/// # Errors
+///
+/// Why not; the text is for people.
+pub fn check(path: &Path) -> Result<(), String> {
+    check_length(path)?;
+    if is_there(path)? {
+        return Ok(());
+    }
+    can_make(path).map_err(|error| failed(path, "bind()", &error))
+}
+
+/// Whether a socket stands in the place.
+fn is_there(path: &Path) -> Result<bool, String> {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(false) };
+    if metadata.file_type().is_socket() {
+        return Ok(true);
+    }
+    Err(format!("\"{}\" is no socket, and in the place of the control socket", path.display()))
+}
+
+fn failed(path: &Path, call: &str, error: &io::Error) -> String {
+    format!("{call} of control socket \"{}\" failed ({})", path.display(), os_text(error))
 }
 
 fn is_alive(path: &Path) -> bool {

@@ -2,8 +2,11 @@
 //!
 //! `drop` and `record` are served; the other sections answer 404 until they exist.
 
+use std::borrow::Cow;
+
 use bstr::{BStr, ByteSlice};
 use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
 use super::{Body, Exchange, full, plain};
@@ -13,13 +16,16 @@ use crate::server::record::Command;
 use crate::server::session::{Reason, Role, Session};
 use crate::server::variables::query_argument;
 
+/// Why a request without `srv=` fails.
+const NO_SERVER: &str = "srv= is missing: it names the serverid of the rtmp server that is meant";
+
 /// Whom a request means.
 struct Selection<'a> {
-    serverid: &'a [u8],
-    app: &'a [u8],
-    name: &'a [u8],
-    clientid: &'a [u8],
-    addr: &'a [u8],
+    serverid: Wanted<'a>,
+    app: Wanted<'a>,
+    name: Wanted<'a>,
+    clientid: Wanted<'a>,
+    addr: Wanted<'a>,
     role: Option<Role>,
 }
 
@@ -35,21 +41,20 @@ pub(super) fn answer(exchange: &Exchange<'_>, parts: ControlParts) -> Response<B
     }
     let query = exchange.query();
     let selection = Selection {
-        serverid: query_argument(query, b"srv"),
-        app: query_argument(query, b"app"),
-        name: query_argument(query, b"name"),
-        clientid: query_argument(query, b"clientid"),
-        addr: query_argument(query, b"addr"),
+        serverid: Wanted::of(query, b"srv"),
+        app: Wanted::of(query, b"app"),
+        name: Wanted::of(query, b"name"),
+        clientid: Wanted::of(query, b"clientid"),
+        addr: Wanted::of(query, b"addr"),
         role: match method {
             b"publisher" => Some(Role::Publisher),
             b"subscriber" => Some(Role::Player),
             b"client" => None,
-            // As recorded: an unknown method and a missing server are errors of the server.
-            _ => return plain(StatusCode::INTERNAL_SERVER_ERROR),
+            _ => return failed(exchange, "drop knows publisher, subscriber and client"),
         },
     };
     if selection.serverid.is_empty() {
-        return plain(StatusCode::INTERNAL_SERVER_ERROR);
+        return failed(exchange, NO_SERVER);
     }
     let sessions = exchange.connection.context.sessions.snapshot();
     let chosen: Vec<_> = sessions.iter().filter(|session| selection.has(session)).collect();
@@ -64,36 +69,74 @@ pub(super) fn answer(exchange: &Exchange<'_>, parts: ControlParts) -> Response<B
 /// `record/start` and `record/stop`: `rec=` names a recorder, without it the application's own is meant.
 fn record(exchange: &Exchange<'_>, method: &[u8]) -> Response<Body> {
     let query = exchange.query();
-    let wanted = |name: &[u8], value: &[u8]| {
-        let wanted = query_argument(query, name);
-        wanted.is_empty() || wanted == value
-    };
     let on = match method {
         b"start" => true,
         b"stop" => false,
-        _ => return plain(StatusCode::INTERNAL_SERVER_ERROR),
+        _ => return failed(exchange, "record knows start and stop"),
     };
-    let serverid = query_argument(query, b"srv");
-    let command = Command { recorder: query_argument(query, b"rec").into(), on };
+    let serverid = Wanted::of(query, b"srv");
+    if serverid.is_empty() {
+        return failed(exchange, NO_SERVER);
+    }
+    let (app, name) = (Wanted::of(query, b"app"), Wanted::of(query, b"name"));
+    let command = Command { recorder: decoded(query_argument(query, b"rec")).into_owned().into(), on };
     let recordings = &exchange.connection.context.recordings;
-    let count = recordings.command(&command, |key| {
-        serverid == &key.serverid[..] && wanted(b"app", &key.app) && wanted(b"name", &key.name)
-    });
-    if serverid.is_empty() || count == 0 {
+    let count = recordings
+        .command(&command, |key| serverid.is(&key.serverid) && app.fits(&key.app) && name.fits(&key.name));
+    if count == 0 {
         // As recorded, also where nobody publishes.
-        return plain(StatusCode::INTERNAL_SERVER_ERROR);
+        return failed(exchange, "no stream that is published has such a recorder");
     }
     Response::new(full(Bytes::from_static(b"ok\n")))
 }
 
+/// As recorded, a request that cannot be carried out is an error of the server. The reason is ours.
+fn failed(exchange: &Exchange<'_>, why: &'static str) -> Response<Body> {
+    event::control_failed(why, &BStr::new(exchange.path), &BStr::new(exchange.query()));
+    let mut response = Response::new(full(Bytes::from(format!("{why}\n"))));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+/// The value of an argument. It means what it spells and what it decodes to: scripts written for PingOS, which decodes
+/// nothing, send names as they are.
+struct Wanted<'a> {
+    raw: &'a [u8],
+    decoded: Cow<'a, [u8]>,
+}
+
+impl<'a> Wanted<'a> {
+    fn of(query: &'a [u8], name: &[u8]) -> Wanted<'a> {
+        let raw = query_argument(query, name);
+        Wanted { raw, decoded: decoded(raw) }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+
+    fn is(&self, value: &[u8]) -> bool {
+        value == self.raw || value == &self.decoded[..]
+    }
+
+    /// As [`Wanted::is`]; without the argument every value fits.
+    fn fits(&self, value: &[u8]) -> bool {
+        self.is_empty() || self.is(value)
+    }
+}
+
+fn decoded(value: &[u8]) -> Cow<'_, [u8]> {
+    percent_encoding::percent_decode(value).into()
+}
+
 impl Selection<'_> {
     fn has(&self, session: &Session) -> bool {
-        let fits = |wanted: &[u8], value: &[u8]| wanted.is_empty() || wanted == value;
-        self.serverid == session.key.serverid
-            && fits(self.app, &session.key.app)
-            && fits(self.name, &session.key.name)
-            && fits(self.clientid, session.id.to_string().as_bytes())
-            && fits(self.addr, session.peer.addr.as_bytes())
+        self.serverid.is(&session.key.serverid)
+            && self.app.fits(&session.key.app)
+            && self.name.fits(&session.key.name)
+            && self.clientid.fits(session.id.to_string().as_bytes())
+            && self.addr.fits(session.peer.addr.as_bytes())
             && self.role.is_none_or(|role| role == session.role)
     }
 }

@@ -89,10 +89,8 @@ pub(super) async fn answer(exchange: &Exchange<'_>, place: &Files) -> Response<B
 fn locate(exchange: &Exchange<'_>, place: &Files) -> Option<PathBuf> {
     let (base, rest) = match place {
         Files::Root(root) => (root, exchange.path),
-        Files::Alias(directory) => {
-            let name: &[u8] = exchange.location.name.spelled();
-            (directory, exchange.path.strip_prefix(name)?)
-        }
+        Files::Alias { target, replaces: Some(len) } => (target, exchange.path.get(*len..)?),
+        Files::Alias { target, replaces: None } => (target, &b""[..]),
     };
     below(base, rest)
 }
