@@ -54,6 +54,20 @@ pub const FLV_HEADER: usize = 1024;
 /// Parameter sets kept of one decoder configuration record. AVC allows 31 sequence sets.
 pub const PARAMETER_SETS: usize = 64;
 
+/// Tracks read of one audio or video message: as many as its ids of one byte can tell apart.
+pub const MESSAGE_TRACKS: usize = 256;
+
+/// Modifiers read in front of one audio or video message. The specification knows one.
+pub const MODIFIERS: usize = 16;
+
+/// Tracks of a kind whose headers are kept for late players and recordings. Encoders that send several qualities or
+/// languages send less than ten; what is beyond goes only to players that are there.
+pub const TRACKS: usize = 16;
+
+/// Longest header that is kept of a track beside the main one, and longest colour metadata and channel configuration. They
+/// take some dozens of bytes, decoder configurations a few hundred.
+pub const TRACK_HEADER_BYTES: usize = 64 * 1024;
+
 /// Longest run of zeros of an Exp-Golomb code that still fits 32 bits (H.264 §9.1).
 pub const EXP_GOLOMB_ZEROS: u32 = 31;
 
@@ -111,7 +125,7 @@ pub const LEAVE_GRACE: Duration = Duration::from_secs(1);
 
 /// Byte strings that may wait for a player at a message boundary: headers and a burst of control
 /// messages. A peer that makes us answer more than that without reading is given up.
-pub const PLAYER_PENDING_SLICES: usize = 256;
+pub const PLAYER_PENDING_SLICES: usize = 384;
 
 /// Bytes of such messages that may wait.
 pub const PLAYER_CONTROL_BYTES: usize = 1024 * 1024;
@@ -126,7 +140,9 @@ pub const PLAYER_LAG_MS: u32 = 15_000;
 
 // What waits by `send_delay` must not count as being behind.
 const _: () = assert!(SEND_DELAY.as_millis() < PLAYER_LAG_MS as u128);
-const _: () = assert!(WRITE_SLICES <= START_SLICES && START_SLICES + 32 <= PLAYER_PENDING_SLICES);
+const _: () = assert!(WRITE_SLICES <= START_SLICES);
+// Metadata, then of audio and video the codec headers and what belongs to them, each in two parts.
+const _: () = assert!(START_SLICES + 2 * (1 + 4 * TRACKS) + 32 <= PLAYER_PENDING_SLICES);
 
 /// How long a connection may linger so that the peer reads why it was refused.
 pub const LINGER: Duration = Duration::from_secs(1);

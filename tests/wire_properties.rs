@@ -6,7 +6,7 @@ use pingosd::wire::amf0::{self, Decoder, Value};
 use pingosd::wire::codec::aac::AudioSpecificConfig;
 use pingosd::wire::codec::avc::{AvcConfig, AvcSps};
 use pingosd::wire::codec::hevc::{HevcConfig, HevcSps};
-use pingosd::wire::codec::{AudioTag, VideoTag};
+use pingosd::wire::codec::{AudioTag, ChannelLayout, VideoTag};
 use pingosd::wire::flv;
 use pingosd::wire::rtmp::chunk::{Limits, Reader, write_absolute, write_delta};
 use pingosd::wire::rtmp::message::{Command, Message, set_chunk_size, split_aggregate};
@@ -301,8 +301,19 @@ proptest! {
         let _ = AudioSpecificConfig::parse(&random);
         let _ = AvcSps::parse(&random);
         let _ = HevcSps::parse(&random);
-        if let Ok(tag) = VideoTag::parse(&random, id) {
-            prop_assert!(tag.data_offset <= random.len());
+        // Also with a first byte that announces modifiers or several tracks.
+        for first in [None, Some(0x95), Some(0x96), Some(0x97)] {
+            let mut random = random.clone();
+            if let (Some(first), Some(slot)) = (first, random.first_mut()) {
+                *slot = first;
+            }
+            for tag in VideoTag::all(&random, id).map_while(Result::ok) {
+                prop_assert!(tag.data_offset <= tag.data_end && tag.data_end <= random.len());
+            }
+            for tag in AudioTag::all(&random).map_while(Result::ok) {
+                prop_assert!(tag.data_offset <= tag.data_end && tag.data_end <= random.len());
+                let _ = ChannelLayout::parse(&random[tag.data_offset..tag.data_end]);
+            }
         }
         let random = Bytes::from(random);
         let _ = AvcConfig::parse(&random);

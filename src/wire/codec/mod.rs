@@ -14,7 +14,8 @@ use std::fmt;
 
 pub use bits::BitReader;
 pub use flv_tag::{
-    AudioCodec, AudioPacket, AudioTag, DEFAULT_HEVC_CODEC_ID, FrameType, VideoCodec, VideoPacket, VideoTag,
+    AudioCodec, AudioPacket, AudioTag, ChannelLayout, ChannelOrder, DEFAULT_HEVC_CODEC_ID, FrameType,
+    MainTrack, TrackSet, VideoCodec, VideoPacket, VideoTag,
 };
 
 /// Why a payload says nothing about its codec.

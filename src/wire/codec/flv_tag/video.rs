@@ -1,5 +1,6 @@
 //! The head of a video message (FLV specification E.4.3, Enhanced RTMP).
 
+use super::enhanced::{Head, Part, Parts};
 use crate::wire::codec::Error;
 
 /// What a player may do with a frame.
@@ -49,6 +50,10 @@ pub enum VideoPacket {
     EndOfSequence,
     /// Colour information, as AMF0.
     Metadata,
+    /// The decoder's configuration as the descriptor of a transport stream; a track has this or a sequence header.
+    Mpeg2TsSequenceStart,
+    /// A command of the server to the player; no codec is named.
+    Command,
     /// Any other packet type.
     Other(u8),
 }
@@ -64,45 +69,71 @@ pub struct VideoTag {
     pub packet: VideoPacket,
     /// Milliseconds by which the frame is shown after it is decoded.
     pub composition_time: i32,
+    /// Which track it is of; 0 where the message names none.
+    pub track: u8,
+    /// Nanoseconds by which it is later than its timestamp.
+    pub nanoseconds: u32,
     /// Where the codec's own bytes start.
     pub data_offset: usize,
+    /// Where they end: those of the next track may follow.
+    pub data_end: usize,
 }
 
 /// Legacy codec id of HEVC that most of those encoders use which know none of FourCC.
 pub const DEFAULT_HEVC_CODEC_ID: u8 = 12;
 
 const AVC_CODEC_ID: u8 = 7;
+/// Packet type of colour information, which has a FourCC whatever the frame type says.
+const METADATA: u8 = 4;
+/// Packet type of a message with several tracks.
+const MULTITRACK: u8 = 6;
 
 impl VideoTag {
-    /// Reads the head of a video message's payload. `hevc_codec_id` is the legacy codec id taken for HEVC.
+    /// Reads the head of a video message's payload: of its first track, where it has several. `hevc_codec_id` is the
+    /// legacy codec id taken for HEVC.
     pub fn parse(payload: &[u8], hevc_codec_id: u8) -> Result<Self, Error> {
+        Self::all(payload, hevc_codec_id).next().unwrap_or(Err(Error::Truncated))
+    }
+
+    /// Reads what a message says of each of its tracks. An error ends the list.
+    pub fn all(payload: &[u8], hevc_codec_id: u8) -> impl Iterator<Item = Result<Self, Error>> {
+        let first = payload.first().copied().unwrap_or(0);
+        let enhanced = match first & 0x80 {
+            0 => Err(Self::classic(payload, hevc_codec_id)),
+            _ => Self::enhanced(first, payload),
+        };
+        let (one, several) = match enhanced {
+            Ok(several) => (None, Some(several)),
+            Err(one) => (Some(one), None),
+        };
+        let several = several.into_iter().flat_map(move |(head, parts)| {
+            let frame = FrameType::from(first >> 4 & 0x07);
+            parts.map(move |part| Self::of_part(frame, head, part?, payload))
+        });
+        one.into_iter().chain(several)
+    }
+
+    fn classic(payload: &[u8], hevc_codec_id: u8) -> Result<Self, Error> {
         let first = *payload.first().ok_or(Error::Truncated)?;
-        if first & 0x80 != 0 {
-            return Self::parse_enhanced(first, payload);
-        }
         let frame = FrameType::from(first >> 4);
+        let alone = |codec, packet| Self {
+            frame,
+            codec,
+            packet,
+            composition_time: 0,
+            track: 0,
+            nanoseconds: 0,
+            data_offset: 1,
+            data_end: payload.len(),
+        };
         let codec = match first & 0x0F {
             AVC_CODEC_ID => VideoCodec::Avc,
             id if id == hevc_codec_id => VideoCodec::Hevc,
-            id => {
-                return Ok(Self {
-                    frame,
-                    codec: VideoCodec::Other(id),
-                    packet: VideoPacket::Coded,
-                    composition_time: 0,
-                    data_offset: 1,
-                });
-            }
+            id => return Ok(alone(VideoCodec::Other(id), VideoPacket::Coded)),
         };
         // A server's command: one byte follows, and no packet type (E.4.3.1).
         if frame == FrameType::Command {
-            return Ok(Self {
-                frame,
-                codec,
-                packet: VideoPacket::Other(0),
-                composition_time: 0,
-                data_offset: 1,
-            });
+            return Ok(alone(codec, VideoPacket::Command));
         }
         let packet = match *payload.get(1).ok_or(Error::Truncated)? {
             0 => VideoPacket::SequenceHeader,
@@ -115,12 +146,13 @@ impl VideoTag {
             Err(_) if packet == VideoPacket::EndOfSequence => 0,
             time => time?,
         };
-        Ok(Self { frame, codec, packet, composition_time, data_offset: payload.len().min(5) })
+        let data_offset = payload.len().min(5);
+        Ok(Self { packet, composition_time, data_offset, ..alone(codec, packet) })
     }
 
-    /// Whether it is a decoder configuration record.
+    /// Whether it is a decoder's configuration.
     pub fn is_sequence_header(&self) -> bool {
-        self.packet == VideoPacket::SequenceHeader
+        matches!(self.packet, VideoPacket::SequenceHeader | VideoPacket::Mpeg2TsSequenceStart)
     }
 
     /// Whether decoding can start with it.
@@ -128,21 +160,50 @@ impl VideoTag {
         self.frame == FrameType::Key && self.packet == VideoPacket::Coded
     }
 
-    /// ExVideoTagHeader: frame type and packet type share the first byte, and a FourCC follows.
-    fn parse_enhanced(first: u8, payload: &[u8]) -> Result<Self, Error> {
-        let fourcc = payload.get(1..).and_then(|rest| rest.first_chunk()).ok_or(Error::Truncated)?;
-        let codec = VideoCodec::from_fourcc(*fourcc);
+    /// ExVideoTagHeader: frame type and packet type share the first byte. A command, or an error, is all that a message
+    /// says.
+    fn enhanced(first: u8, payload: &[u8]) -> Result<(Head, Parts<'_>), Result<Self, Error>> {
+        let head = Head::read(payload, first & 0x0F).map_err(Err)?;
+        let frame = FrameType::from(first >> 4 & 0x07);
+        if frame == FrameType::Command && head.packet != METADATA {
+            return Err(Ok(Self {
+                frame,
+                codec: VideoCodec::OtherFourCc([0; 4]),
+                packet: VideoPacket::Command,
+                composition_time: 0,
+                track: 0,
+                nanoseconds: head.nanoseconds,
+                data_offset: payload.len(),
+                data_end: payload.len(),
+            }));
+        }
+        head.parts(payload, MULTITRACK).map_err(Err)
+    }
+
+    fn of_part(frame: FrameType, head: Head, part: Part, payload: &[u8]) -> Result<Self, Error> {
+        let codec = VideoCodec::from_fourcc(part.fourcc);
         let with_composition_time = matches!(codec, VideoCodec::Avc | VideoCodec::Hevc);
-        let (packet, composition_time, data_offset) = match first & 0x0F {
-            0 => (VideoPacket::SequenceHeader, 0, 5),
-            1 if with_composition_time => (VideoPacket::Coded, composition_time(payload, 5)?, 8),
+        let body = payload.get(..part.end).unwrap_or(payload);
+        let (packet, composition_time, head_length) = match head.packet {
+            0 => (VideoPacket::SequenceHeader, 0, 0),
+            1 if with_composition_time => (VideoPacket::Coded, composition_time(body, part.start)?, 3),
             // 3 is CodedFramesX: no composition time, because it is zero.
-            1 | 3 => (VideoPacket::Coded, 0, 5),
-            2 => (VideoPacket::EndOfSequence, 0, 5),
-            4 => (VideoPacket::Metadata, 0, 5),
-            other => (VideoPacket::Other(other), 0, 5),
+            1 | 3 => (VideoPacket::Coded, 0, 0),
+            2 => (VideoPacket::EndOfSequence, 0, 0),
+            METADATA => (VideoPacket::Metadata, 0, 0),
+            5 => (VideoPacket::Mpeg2TsSequenceStart, 0, 0),
+            other => (VideoPacket::Other(other), 0, 0),
         };
-        Ok(Self { frame: FrameType::from(first >> 4 & 0x07), codec, packet, composition_time, data_offset })
+        Ok(Self {
+            frame,
+            codec,
+            packet,
+            composition_time,
+            track: part.track,
+            nanoseconds: head.nanoseconds,
+            data_offset: part.start + head_length,
+            data_end: part.end,
+        })
     }
 }
 
@@ -226,7 +287,8 @@ mod tests {
         assert!(tag.is_key_frame());
         assert!(parse(b"\x90vp09").is_sequence_header());
         assert_eq!(parse(b"\x94av01").packet, VideoPacket::Metadata);
-        assert_eq!(parse(b"\x95hvc1").packet, VideoPacket::Other(5));
+        assert_eq!(parse(b"\x95hvc1").packet, VideoPacket::Mpeg2TsSequenceStart);
+        assert_eq!(parse(b"\x98hvc1").packet, VideoPacket::Other(8));
         assert_eq!(parse(b"\x91vvc1").codec, VideoCodec::OtherFourCc(*b"vvc1"));
     }
 
@@ -242,11 +304,40 @@ mod tests {
         let tag = parse(b"\x57\x00");
         assert_eq!(tag.frame, FrameType::Command);
         assert!(!tag.is_sequence_header() && !tag.is_key_frame());
+        assert_eq!(parse(b"\xD1\x00").packet, VideoPacket::Command);
+        // Colour information has the frame type of a command, in the clip of the specification's authors.
+        let tag = parse(b"\xD4av01\x02\x00\x09colorInfo");
+        assert_eq!((tag.packet, tag.codec, tag.data_offset), (VideoPacket::Metadata, VideoCodec::Av1, 5));
+    }
+
+    #[test]
+    fn tracks_and_modifiers_stand_before_the_codec_s_bytes() {
+        let tag = parse(b"\x96\x00avc1\x01\x09");
+        assert_eq!((tag.codec, tag.track, tag.data_offset, tag.data_end), (VideoCodec::Avc, 1, 7, 8));
+        assert!(tag.is_sequence_header());
+        let tag = parse(b"\x97\x02\x00\x00\x09\x01hvc1\x00\x00\x28\x09");
+        assert_eq!((tag.codec, tag.nanoseconds, tag.composition_time), (VideoCodec::Hevc, 9, 40));
+        assert!(tag.is_key_frame());
+        let many = b"\xA6\x11avc1\x00\0\0\x04\x00\x00\x28\x01\x02\0\0\x04\x00\x00\x50\x02";
+        let tags: Vec<VideoTag> = VideoTag::all(many, 12).map(Result::unwrap).collect();
+        let told: Vec<_> = tags.iter().map(|t| (t.track, t.composition_time, many[t.data_offset])).collect();
+        assert_eq!(told, [(0, 40, 1), (2, 80, 2)]);
+        // A track without room for its composition time, although the next one has more.
+        let short = b"\xA6\x11avc1\x00\0\0\x01\x00\x02\0\0\x04\x00\x00\x50\x02";
+        assert_eq!(VideoTag::parse(short, 12), Err(Error::Truncated));
     }
 
     #[test]
     fn every_shortened_head_is_truncated() {
-        for head in [&b"\x17\x00\0\0\0"[..], b"\x91hvc1\0\0\0", b"\x90av01"] {
+        for head in [
+            &b"\x17\x00\0\0\0"[..],
+            b"\x91hvc1\0\0\0",
+            b"\x90av01",
+            b"\x96\x01avc1\x01\0\0\0",
+            b"\x96\x10avc1\x01\0\0\0",
+            b"\x96\x21avc1\x01\0\0\x03\0\0\0",
+            b"\x97\x00\x00\x00av01",
+        ] {
             assert!(VideoTag::parse(head, 12).is_ok());
             for length in 0..head.len() {
                 assert_eq!(VideoTag::parse(&head[..length], 12), Err(Error::Truncated));

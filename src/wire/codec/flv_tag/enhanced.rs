@@ -1,0 +1,236 @@
+//! What enhanced audio and video messages have in common (Enhanced RTMP version 2, "Enhanced Audio", "Enhanced Video").
+//!
+//! ```text
+//! one track:             first byte, ModEx*,                  FourCC, body
+//! OneTrack:              first byte, ModEx*, multitrack byte, FourCC, track id, body
+//! ManyTracks:            first byte, ModEx*, multitrack byte, FourCC, (track id, size, body)+
+//! ManyTracksManyCodecs:  first byte, ModEx*, multitrack byte, (FourCC, track id, size, body)+
+//! ```
+//!
+//! The low bits of the first byte, of the last byte of a ModEx and of the multitrack byte say which packet type follows.
+
+use crate::limits::{MESSAGE_TRACKS, MODIFIERS};
+use crate::wire::codec::Error;
+
+/// Packet type that stands for a modifier, of audio and video alike.
+const MODIFIER: u8 = 7;
+/// Type of the modifier that says by how many nanoseconds the message is later than its timestamp.
+const TIMESTAMP_OFFSET_NANO: u8 = 0;
+/// Size of modifier data for which a longer size field follows.
+const LONG_SIZE: usize = 256;
+
+/// What stands behind the modifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Packet type.
+    pub packet: u8,
+    /// Sum of the timestamp offsets.
+    pub nanoseconds: u32,
+    /// Where reading goes on.
+    at: usize,
+}
+
+impl Head {
+    /// Skips the modifiers. `packet` is the packet type in the first byte.
+    pub(super) fn read(payload: &[u8], packet: u8) -> Result<Self, Error> {
+        let mut head = Head { packet, nanoseconds: 0, at: 1 };
+        for _ in 0..MODIFIERS {
+            if head.packet != MODIFIER {
+                return Ok(head);
+            }
+            let mut size = usize::from(head.byte(payload)?) + 1;
+            if size == LONG_SIZE {
+                size = usize::from(u16::from_be_bytes(head.take(payload)?)) + 1;
+            }
+            let data = payload.get(head.at..head.at + size).ok_or(Error::Truncated)?;
+            head.at += size;
+            let types = head.byte(payload)?;
+            if types >> 4 == TIMESTAMP_OFFSET_NANO
+                && let Some(&[high, middle, low]) = data.first_chunk()
+            {
+                let offset = u32::from_be_bytes([0, high, middle, low]);
+                head.nanoseconds = head.nanoseconds.saturating_add(offset);
+            }
+            head.packet = types & 0x0F;
+        }
+        if head.packet == MODIFIER { Err(Error::Invalid("number of modifiers")) } else { Ok(head) }
+    }
+
+    /// Goes on to the tracks. `multitrack` is the packet type that announces several.
+    pub(super) fn parts(mut self, payload: &[u8], multitrack: u8) -> Result<(Self, Parts<'_>), Error> {
+        let layout = if self.packet == multitrack {
+            let types = self.byte(payload)?;
+            self.packet = types & 0x0F;
+            if self.packet == multitrack {
+                return Err(Error::Invalid("packet type"));
+            }
+            match types >> 4 {
+                0 => Layout::OneTrack,
+                1 => Layout::ManyTracks,
+                2 => Layout::ManyTracksManyCodecs,
+                _ => return Err(Error::Invalid("multitrack type")),
+            }
+        } else {
+            Layout::Plain
+        };
+        let fourcc = match layout {
+            Layout::ManyTracksManyCodecs => [0; 4],
+            _ => self.take(payload)?,
+        };
+        Ok((self, Parts { payload, head: self, layout, fourcc, left: MESSAGE_TRACKS }))
+    }
+
+    fn byte(&mut self, payload: &[u8]) -> Result<u8, Error> {
+        let [byte] = self.take(payload)?;
+        Ok(byte)
+    }
+
+    fn take<const N: usize>(&mut self, payload: &[u8]) -> Result<[u8; N], Error> {
+        let taken = payload.get(self.at..).and_then(|rest| rest.first_chunk()).ok_or(Error::Truncated)?;
+        self.at += N;
+        Ok(*taken)
+    }
+}
+
+/// How tracks are laid out (AvMultitrackType).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    Plain,
+    OneTrack,
+    ManyTracks,
+    ManyTracksManyCodecs,
+}
+
+/// One track's part of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    /// Its id; 0 where the message has none.
+    pub track: u8,
+    /// Its codec.
+    pub fourcc: [u8; 4],
+    /// Where its body begins.
+    pub start: usize,
+    /// Where its body ends.
+    pub end: usize,
+}
+
+/// The parts of a message, in their order; an error ends them.
+#[derive(Clone, Debug)]
+pub(super) struct Parts<'a> {
+    payload: &'a [u8],
+    head: Head,
+    layout: Layout,
+    fourcc: [u8; 4],
+    /// Parts that may follow.
+    left: usize,
+}
+
+impl Parts<'_> {
+    fn read(&mut self) -> Result<Part, Error> {
+        let (payload, head) = (self.payload, &mut self.head);
+        if self.layout == Layout::ManyTracksManyCodecs {
+            self.fourcc = head.take(payload)?;
+        }
+        let track = match self.layout {
+            Layout::Plain => 0,
+            _ => head.byte(payload)?,
+        };
+        let end = match self.layout {
+            Layout::Plain | Layout::OneTrack => payload.len(),
+            Layout::ManyTracks | Layout::ManyTracksManyCodecs => {
+                let [high, middle, low] = head.take(payload)?;
+                head.at + u32::from_be_bytes([0, high, middle, low]) as usize
+            }
+        };
+        if end > payload.len() {
+            return Err(Error::Truncated);
+        }
+        let start = std::mem::replace(&mut head.at, end);
+        Ok(Part { track, fourcc: self.fourcc, start, end })
+    }
+}
+
+impl Iterator for Parts<'_> {
+    type Item = Result<Part, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let many = matches!(self.layout, Layout::ManyTracks | Layout::ManyTracksManyCodecs);
+        if self.left == 0 || many && self.left < MESSAGE_TRACKS && self.head.at >= self.payload.len() {
+            return None;
+        }
+        self.left = if many { self.left - 1 } else { 0 };
+        let part = self.read();
+        if part.is_err() {
+            self.left = 0;
+        }
+        Some(part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The packet type that announces several tracks in these tests.
+    const MULTITRACK: u8 = 6;
+
+    /// Track, codec, body.
+    type Read<'a> = (u8, [u8; 4], &'a [u8]);
+
+    fn read(payload: &[u8]) -> Result<(Head, Vec<Read<'_>>), Error> {
+        let (head, parts) = Head::read(payload, payload[0] & 0x0F)?.parts(payload, MULTITRACK)?;
+        let parts: Result<Vec<Part>, Error> = parts.collect();
+        let bodies = parts?.into_iter().map(|p| (p.track, p.fourcc, &payload[p.start..p.end]));
+        Ok((head, bodies.collect()))
+    }
+
+    #[test]
+    fn the_layouts_of_several_tracks() {
+        let (avc, hevc) = (*b"avc1", *b"hvc1");
+        let cases: [(&[u8], &[Read<'_>]); 4] = [
+            (b"\x90avc1\x09\x08", &[(0, avc, &[9, 8])]),
+            (b"\x96\x00avc1\x01\x09", &[(1, avc, &[9])]),
+            (b"\x96\x10avc1\x00\0\0\x01\x09\x01\0\0\x02\x08\x07", &[(0, avc, &[9]), (1, avc, &[8, 7])]),
+            (b"\x96\x20avc1\x05\0\0\0hvc1\x02\0\0\x01\x07", &[(5, avc, &[]), (2, hevc, &[7])]),
+        ];
+        for (payload, want) in cases {
+            let (head, parts) = read(payload).unwrap();
+            assert_eq!(head.packet, 0, "{payload:02x?}");
+            assert_eq!(parts, want, "{payload:02x?}");
+        }
+    }
+
+    #[test]
+    fn modifiers_stand_before_the_codec_and_may_be_nested() {
+        // 0x0F4240 nanoseconds twice, with an unknown modifier between them.
+        let payload = b"\x97\x02\x0F\x42\x40\x07\x00\xAA\x57\x02\x00\x00\x01\x01avc1\x09";
+        let (head, parts) = read(payload).unwrap();
+        assert_eq!((head.packet, head.nanoseconds), (1, 1_000_001));
+        assert_eq!(parts, [(0, *b"avc1", &[9][..])]);
+        // A size of 256 says that the size follows in two bytes.
+        let mut long = b"\x97\xFF\x01\x00".to_vec();
+        long.extend_from_slice(&[0; 0x101]);
+        long.extend_from_slice(b"\x06\x01avc1\x03\x09");
+        let (head, parts) = read(&long).unwrap();
+        assert_eq!((head.packet, parts), (1, vec![(3, *b"avc1", &[9][..])]));
+    }
+
+    #[test]
+    fn what_the_text_forbids_is_an_error() {
+        for payload in [&b"\x96\x06avc1\x01"[..], b"\x96\x30avc1\x01"] {
+            assert!(matches!(read(payload), Err(Error::Invalid(_))), "{payload:02x?}");
+        }
+        let mut endless = vec![0x97];
+        endless.extend([0, 0, 7].repeat(MODIFIERS + 1));
+        assert_eq!(read(&endless).map(drop), Err(Error::Invalid("number of modifiers")));
+        assert_eq!(read(b"\x96\x10avc1\x00\0\0\x09\x01"), Err(Error::Truncated));
+        assert_eq!(read(b"\x96\x10avc1"), Err(Error::Truncated));
+    }
+
+    #[test]
+    fn parts_of_a_message_are_bounded() {
+        let mut payload = b"\x96\x10avc1".to_vec();
+        payload.extend([1, 0, 0, 0].repeat(MESSAGE_TRACKS + 10));
+        assert_eq!(read(&payload).unwrap().1.len(), MESSAGE_TRACKS);
+    }
+}
