@@ -8,8 +8,9 @@ use bytes::{Buf, Bytes};
 
 use super::backlog::Backlog;
 use super::gop::StartSettings;
+use super::headers::Headers;
 use super::packet::{Class, Container, Packet};
-use super::stream::{Headers, Joined, Stream};
+use super::stream::{Joined, Stream};
 use crate::limits;
 use crate::wire::MediaKind;
 
@@ -124,7 +125,7 @@ impl Cursor {
             control_bytes: 0,
             synced: 0,
             need_key: settings.wait_key || cached || packaged,
-            hold_audio: packaged || (settings.wait_video && !cached && joined.headers.video.is_some()),
+            hold_audio: packaged || (settings.wait_video && !cached && joined.headers.has_video()),
             headers: Some(Box::new(joined.headers.clone())),
             offset: if settings.zero_start { None } else { Some(0) },
         };
@@ -343,30 +344,30 @@ impl Cursor {
                 true
             }
             Class::Audio => !self.hold_audio,
-            Class::VideoHeader | Class::AudioHeader | Class::Metadata | Class::Other => true,
+            Class::VideoHeader
+            | Class::VideoExtra
+            | Class::AudioHeader
+            | Class::AudioExtra
+            | Class::Metadata
+            | Class::Other => true,
         }
     }
 
     /// Before the first media headers are only collected; the first media sends them ahead of itself.
     fn is_withheld(&mut self, packet: &Arc<Packet>) -> bool {
         let Some(headers) = &mut self.headers else { return false };
-        let slot = match packet.class() {
-            Class::Metadata => &mut headers.metadata,
-            Class::AudioHeader => &mut headers.audio,
-            Class::VideoHeader => &mut headers.video,
-            Class::Audio | Class::Key | Class::Inter | Class::Other => {
-                let headers = std::mem::take(headers);
-                self.headers = None;
-                // The original stamps headers with 0 for a player that starts from the cache, with the current
-                // time for one that does not.
-                let from_zero = self.settings.start.cache_time > 0 || self.settings.zero_start;
-                let timestamp = if from_zero { 0 } else { packet.timestamp() };
-                self.push_headers(&headers, timestamp);
-                return false;
-            }
-        };
-        *slot = Some(packet.clone());
-        true
+        if packet.header().is_some() {
+            headers.keep_packet(packet);
+            return true;
+        }
+        let headers = std::mem::take(headers);
+        self.headers = None;
+        // The original stamps headers with 0 for a player that starts from the cache, with the current time for one that
+        // does not.
+        let from_zero = self.settings.start.cache_time > 0 || self.settings.zero_start;
+        let timestamp = if from_zero { 0 } else { packet.timestamp() };
+        self.push_headers(&headers, timestamp);
+        false
     }
 
     fn push_packet(&mut self, packet: &Packet) {

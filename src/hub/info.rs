@@ -35,9 +35,20 @@ pub struct MediaInfo {
     pub channels: u8,
     /// Hertz.
     pub sample_rate: u32,
+    /// The metadata tells of audio.
+    pub announces_audio: bool,
+    /// The metadata tells of video.
+    pub announces_video: bool,
 }
 
 impl MediaInfo {
+    /// Whether there is audio and video, from what has come and what was announced; both while nothing is known.
+    pub fn tracks(&self) -> (bool, bool) {
+        let audio = self.announces_audio || self.audio_codec_id.is_some();
+        let video = self.announces_video || self.video_codec_id.is_some();
+        if audio || video { (audio, video) } else { (true, true) }
+    }
+
     /// `width=&height=&duration=&framerate=&fps=&videodatarate=&videocodec=&audiocodec=&audiodatarate=`, the
     /// original's order. Its `fps` is an uninitialised number; ours is the frame rate.
     pub fn write_query(&self, out: &mut Vec<u8>) {

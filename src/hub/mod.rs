@@ -11,6 +11,7 @@
 pub mod backlog;
 pub mod cursor;
 pub mod gop;
+pub mod headers;
 pub mod info;
 pub mod pace;
 pub mod packet;

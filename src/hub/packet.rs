@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::headers::HeaderKey;
 use crate::wire::MediaKind;
 use crate::wire::flv;
 use crate::wire::rtmp::chunk;
@@ -14,15 +15,19 @@ use crate::wire::rtmp::message::SET_DATA_FRAME;
 pub enum Class {
     /// `onMetaData`.
     Metadata,
-    /// Codec configuration of the audio track.
+    /// Codec configuration of the main audio track.
     AudioHeader,
-    /// Codec configuration of the video track.
+    /// Codec configuration of the main video track.
     VideoHeader,
+    /// What else has to be known of audio: codec configurations of further tracks, channel configurations.
+    AudioExtra,
+    /// What else has to be known of video: codec configurations of further tracks, colour metadata.
+    VideoExtra,
     /// Audio frame.
     Audio,
-    /// Video frame that can be decoded by itself.
+    /// Video frame of the main track that can be decoded by itself.
     Key,
-    /// Video frame that needs earlier ones.
+    /// Video frame that needs earlier ones, or of another track.
     Inter,
     /// Anything else (other data messages).
     Other,
@@ -74,6 +79,8 @@ pub struct Packet {
     timestamp: u32,
     delta: u32,
     payload: Bytes,
+    /// Boxed, because few packets have one.
+    header: Option<Box<HeaderKey>>,
     chunk_size: usize,
     rtmp: OnceLock<Bytes>,
     flv: OnceLock<Bytes>,
@@ -98,6 +105,7 @@ impl Packet {
             class,
             timestamp,
             delta,
+            header: HeaderKey::of(kind, class, &payload).map(Box::new),
             payload,
             chunk_size,
             rtmp: OnceLock::new(),
@@ -115,6 +123,11 @@ impl Packet {
     /// What the packet means to a subscriber.
     pub fn class(&self) -> Class {
         self.class
+    }
+
+    /// What it is about, if late players need it: metadata, codec headers and what belongs to them.
+    pub fn header(&self) -> Option<&HeaderKey> {
+        self.header.as_deref()
     }
 
     /// Milliseconds on the stream's timeline.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::gop::{CacheSettings, Ring, StartSettings};
+use super::headers::Headers;
 use super::info::MediaInfo;
 use super::packet::{Class, Container, Packet};
 use super::registry::StreamKey;
@@ -56,24 +57,6 @@ pub struct PublishSettings {
     pub relay: bool,
 }
 
-/// The newest codec headers and metadata, which every new player gets first.
-#[derive(Clone, Debug, Default)]
-pub struct Headers {
-    /// `onMetaData`.
-    pub metadata: Option<Arc<Packet>>,
-    /// AAC configuration.
-    pub audio: Option<Arc<Packet>>,
-    /// AVC or HEVC configuration.
-    pub video: Option<Arc<Packet>>,
-}
-
-impl Headers {
-    /// Metadata first, then audio, then video, as the original sends them.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Packet>> {
-        [&self.metadata, &self.audio, &self.video].into_iter().flatten()
-    }
-}
-
 /// Somebody else publishes already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
@@ -102,6 +85,8 @@ struct State {
     timeline: Timeline,
     ring: Ring,
     headers: Headers,
+    /// A header of this publisher is not among them; see [`Stream::take_left_out`].
+    left_out: bool,
     /// The publisher has sent media.
     flows: bool,
     workers: Vec<Attached>,
@@ -155,6 +140,7 @@ impl Stream {
                 timeline: Timeline::default(),
                 ring: Ring::new(settings.cache),
                 headers: Headers::default(),
+                left_out: false,
                 flows: false,
                 workers: Vec::new(),
                 lost_total: 0,
@@ -382,6 +368,11 @@ impl Stream {
         self.lock().headers.clone()
     }
 
+    /// Whether a header was not kept for late players since the last call: it was one too many, or too long.
+    pub fn take_left_out(&self) -> bool {
+        std::mem::take(&mut self.lock().left_out)
+    }
+
     /// Packets that left the ring before a worker fetched them.
     pub fn lost_total(&self) -> u64 {
         self.lock().lost_total
@@ -400,23 +391,13 @@ impl State {
         self.timeline.start_publisher();
         self.ring.start_publisher(settings.cache);
         self.headers = Headers::default();
+        self.left_out = false;
         self.flows = false;
     }
 
     /// Returns whether the packet is media that a waiting player can be answered with.
     fn add(&mut self, incoming: Incoming, chunk_size: usize) -> bool {
         let Incoming { kind, class, timestamp, payload } = incoming;
-        let slot = match class {
-            Class::Metadata => Some(&mut self.headers.metadata),
-            Class::AudioHeader => Some(&mut self.headers.audio),
-            Class::VideoHeader => Some(&mut self.headers.video),
-            _ => None,
-        };
-        if let Some(slot) = &slot
-            && slot.as_ref().is_some_and(|old| *old.payload() == payload)
-        {
-            return false;
-        }
         // Metadata and codec headers often come with timestamp 0, also in mid-stream and before frames that go on
         // at a large one: only frames move the timeline.
         let (timestamp, delta) = match class {
@@ -426,8 +407,11 @@ impl State {
             _ => (self.timeline.newest_of(kind), 0),
         };
         let packet = Arc::new(Packet::new(kind, class, timestamp, delta, payload, chunk_size));
-        if let Some(slot) = slot {
-            *slot = Some(packet.clone());
+        if packet.header().is_some() {
+            if self.headers.repeats(&packet) {
+                return false;
+            }
+            self.left_out |= !self.headers.keep_packet(&packet);
         }
         self.ring.push(packet);
         matches!(class, Class::Audio | Class::Key | Class::Inter)
@@ -587,7 +571,7 @@ mod tests {
         let joined = s.join(start, 3);
         assert_eq!(joined.start, 1);
         assert_eq!(joined.older.len(), 2);
-        assert!(joined.headers.video.is_some());
+        assert!(joined.headers.has_video());
     }
 
     #[test]

@@ -18,10 +18,12 @@ use super::socket::Peer;
 use crate::conf::ListenAddr;
 use crate::hub::cursor::Skipped;
 use crate::hub::stream::Stream;
+use crate::limits;
 use crate::module::exec::command::Launch;
 use crate::module::notify::hook::Hook;
 use crate::module::notify::request::{Act, Call};
 use crate::module::relay::destination::Destination;
+use crate::wire::MediaKind;
 
 /// A connection was accepted.
 pub fn connected(conn: u64, peer: &Peer, listen: &ListenAddr) {
@@ -144,8 +146,27 @@ pub fn packets_lost(stream: &Stream, lost: u64) {
 }
 
 /// A stream has something that MPEG-TS cannot carry; said once per publish.
-pub fn not_packaged(stream: &Stream, error: &dyn Display) {
-    info!("'{}' is not all packaged as MPEG-TS: {error}", BStr::new(&stream.key().name));
+pub fn not_packaged(stream: &Stream, kind: MediaKind, error: &dyn Display) {
+    let what = match kind {
+        MediaKind::Audio => "audio",
+        MediaKind::Video => "video",
+        MediaKind::Data => "data",
+    };
+    warn!(
+        "'{}': {what} is missing, wholly or in part, in HLS, MPEG-TS over HTTP and live_record: {error}",
+        BStr::new(&stream.key().name)
+    );
+}
+
+/// A publisher's header is not kept for late players.
+pub fn headers_left_out(stream: &Stream) {
+    warn!(
+        "'{}' sends more headers of tracks than are kept ({} tracks of a kind, {} bytes each): late players and recordings \
+         get none of the others",
+        BStr::new(&stream.key().name),
+        limits::TRACKS,
+        limits::TRACK_HEADER_BYTES
+    );
 }
 
 /// A name that cannot become a file name.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::context::Context;
+use super::event;
 use super::exec;
 use super::live_record::LiveRecording;
 use super::mpegts::Outputs;
@@ -15,6 +16,7 @@ use super::rtmp::play::millis;
 use super::session::{Session, mark};
 use super::view::AppView;
 use crate::hub::gop::CacheSettings;
+use crate::hub::headers::{HeaderKey, HeaderList};
 use crate::hub::packet::Class;
 use crate::hub::stream::{Busy, Incoming, PublishSettings, Stream};
 use crate::limits;
@@ -43,7 +45,9 @@ pub struct Ingest {
     /// A relay publishes; what comes meanwhile goes nowhere but into `headers`.
     waiting: bool,
     /// The newest headers while waiting: whoever takes over has to begin with them.
-    headers: Vec<Incoming>,
+    headers: HeaderList<Incoming>,
+    /// Whether it was said that a header is not kept.
+    complained: bool,
     /// What runs while this publisher has the stream.
     beside: Option<Beside>,
     /// Of those that the stream goes to; see [`Stream::set_patience`].
@@ -128,7 +132,8 @@ impl Ingest {
             tracks,
             batch: Vec::new(),
             waiting,
-            headers: Vec::new(),
+            headers: HeaderList::default(),
+            complained: false,
             beside,
             patience: Duration::ZERO,
             generation: 0,
@@ -157,6 +162,7 @@ impl Ingest {
     pub fn push(&mut self, bytes_received: u64) -> Brought {
         self.session.bytes_received.store(bytes_received, Ordering::Relaxed);
         let mut brought = Brought::default();
+        let mut extras = false;
         if self.batch.is_empty() {
             return brought;
         }
@@ -165,6 +171,7 @@ impl Ingest {
             match message.class {
                 Class::AudioHeader => brought.audio_headers += 1,
                 Class::VideoHeader => brought.video_headers += 1,
+                Class::AudioExtra | Class::VideoExtra => extras = true,
                 _ => {}
             }
         }
@@ -179,8 +186,11 @@ impl Ingest {
             self.generation = generation;
             self.stream.set_backlog(self.view.current().delivery.backlog());
         }
-        let batch = self.headers.drain(..).chain(self.batch.drain(..));
+        let batch = self.headers.take().chain(self.batch.drain(..));
         self.patience = self.stream.push(self.session.id, batch);
+        if extras && self.stream.take_left_out() && !std::mem::replace(&mut self.complained, true) {
+            event::headers_left_out(&self.stream);
+        }
         brought
     }
 
@@ -204,9 +214,8 @@ impl Ingest {
             return true;
         }
         for message in self.batch.drain(..) {
-            if matches!(message.class, Class::Metadata | Class::AudioHeader | Class::VideoHeader) {
-                self.headers.retain(|header| header.class != message.class);
-                self.headers.push(message);
+            if let Some(key) = HeaderKey::of(message.kind, message.class, &message.payload) {
+                self.headers.keep(key, message.payload.len(), message);
             }
         }
         false

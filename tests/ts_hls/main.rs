@@ -7,4 +7,5 @@ mod ffmpeg;
 mod files;
 mod media;
 mod memory;
+mod odd;
 mod ts;

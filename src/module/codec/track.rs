@@ -7,13 +7,22 @@ use crate::hub::info::MediaInfo;
 use crate::hub::packet::Class;
 use crate::wire::MediaKind;
 use crate::wire::amf0::{self, Value};
-use crate::wire::codec::{AudioCodec, AudioTag, VideoCodec, VideoTag, aac, avc, hevc};
+use crate::wire::codec::{
+    AudioCodec, AudioPacket, AudioTag, ChannelLayout, MainTrack, VideoCodec, VideoPacket, VideoTag, aac, avc,
+    hevc,
+};
+
+/// FLV's number of H.264.
+const AVC_CODEC_ID: u8 = 7;
 
 /// The tracks of one publisher.
 #[derive(Debug)]
 pub struct Tracks {
     meta: MetaMode,
     hevc_codec_id: u8,
+    /// What is known is known of these.
+    main_audio: MainTrack,
+    main_video: MainTrack,
     info: MediaInfo,
     changed: bool,
 }
@@ -21,7 +30,14 @@ pub struct Tracks {
 impl Tracks {
     /// `hevc_codec_id` is the FLV codec id that means HEVC.
     pub fn new(meta: MetaMode, hevc_codec_id: u8) -> Self {
-        Tracks { meta, hevc_codec_id, info: MediaInfo::default(), changed: false }
+        Tracks {
+            meta,
+            hevc_codec_id,
+            main_audio: MainTrack::default(),
+            main_video: MainTrack::default(),
+            info: MediaInfo::default(),
+            changed: false,
+        }
     }
 
     /// What a message means, and what of it goes to subscribers. `None`: nothing.
@@ -44,8 +60,20 @@ impl Tracks {
     }
 
     fn audio(&mut self, payload: &[u8]) -> Class {
-        // What cannot be parsed is passed on as it came: players may know more than we do.
-        let Ok(tag) = AudioTag::parse(payload) else { return Class::Audio };
+        let (mut first, mut chosen) = (None, None);
+        for tag in AudioTag::all(payload).map_while(Result::ok) {
+            first.get_or_insert(tag.packet);
+            if self.main_audio.is(tag.track) {
+                chosen = Some(tag);
+            }
+        }
+        let Some(tag) = chosen else {
+            // What cannot be parsed is passed on as it came: players may know more than we do.
+            return match first {
+                Some(AudioPacket::SequenceHeader | AudioPacket::MultichannelConfig) => Class::AudioExtra,
+                _ => Class::Audio,
+            };
+        };
         if self.info.audio_codec_id.is_none() {
             self.info.audio_codec_id = payload.first().map(|b| b >> 4);
             self.info.audio_codec = audio_name(tag.codec);
@@ -53,39 +81,71 @@ impl Tracks {
             self.info.channels = tag.channels;
             self.changed = true;
         }
-        if !tag.is_sequence_header() {
-            return Class::Audio;
+        let body = payload.get(tag.data_offset..tag.data_end).unwrap_or_default();
+        match tag.packet {
+            AudioPacket::SequenceHeader => {
+                if tag.codec == AudioCodec::Aac
+                    && let Ok(config) = aac::AudioSpecificConfig::parse(body)
+                {
+                    self.info.audio_profile = config.object_type;
+                    self.info.sample_rate = config.extension_sample_rate.unwrap_or(config.sample_rate);
+                    self.info.channels = config.channels;
+                    self.changed = true;
+                }
+                Class::AudioHeader
+            }
+            AudioPacket::MultichannelConfig => {
+                if let Ok(layout) = ChannelLayout::parse(body) {
+                    self.info.channels = layout.channels;
+                    self.changed = true;
+                }
+                Class::AudioExtra
+            }
+            _ => Class::Audio,
         }
-        if tag.codec == AudioCodec::Aac
-            && let Some(bytes) = payload.get(tag.data_offset..)
-            && let Ok(config) = aac::AudioSpecificConfig::parse(bytes)
-        {
-            self.info.audio_profile = config.object_type;
-            self.info.sample_rate = config.extension_sample_rate.unwrap_or(config.sample_rate);
-            self.info.channels = config.channels;
-            self.changed = true;
-        }
-        Class::AudioHeader
     }
 
     fn video(&mut self, payload: &Bytes) -> Class {
-        let Ok(tag) = VideoTag::parse(payload, self.hevc_codec_id) else { return Class::Other };
+        let (mut first, mut chosen) = (None, None);
+        for tag in VideoTag::all(payload, self.hevc_codec_id).map_while(Result::ok) {
+            first.get_or_insert(tag);
+            // A command is about no track.
+            if tag.packet != VideoPacket::Command && self.main_video.is(tag.track) {
+                chosen = Some(tag);
+            }
+        }
+        let Some(tag) = chosen else {
+            return match first {
+                Some(tag) if tag.is_sequence_header() || tag.packet == VideoPacket::Metadata => {
+                    Class::VideoExtra
+                }
+                // Of another track: it starts nobody, also where it is a key frame.
+                Some(tag) if tag.packet == VideoPacket::Coded => Class::Inter,
+                _ => Class::Other,
+            };
+        };
         if self.info.video_codec_id.is_none() {
-            self.info.video_codec_id = payload.first().map(|b| b & 15);
+            self.info.video_codec_id = Some(match (payload.first(), tag.codec) {
+                // The enhanced form names no number; those that have one are known by it.
+                (Some(0x80..), VideoCodec::Avc) => AVC_CODEC_ID,
+                (Some(0x80..), VideoCodec::Hevc) => self.hevc_codec_id,
+                (Some(0x80..), _) | (None, _) => 0,
+                (Some(first), _) => first & 15,
+            });
             self.info.video_codec = video_name(tag.codec);
             self.changed = true;
         }
-        if tag.is_sequence_header() {
-            if tag.data_offset <= payload.len() {
-                self.video_config(tag.codec, &payload.slice(tag.data_offset..));
-            }
-            return Class::VideoHeader;
-        }
-        if tag.is_key_frame() {
-            return Class::Key;
-        }
         match tag.packet {
-            crate::wire::codec::VideoPacket::Coded => Class::Inter,
+            VideoPacket::SequenceHeader => {
+                if tag.data_offset <= tag.data_end && tag.data_end <= payload.len() {
+                    self.video_config(tag.codec, &payload.slice(tag.data_offset..tag.data_end));
+                }
+                Class::VideoHeader
+            }
+            VideoPacket::Mpeg2TsSequenceStart => Class::VideoHeader,
+            VideoPacket::Metadata => Class::VideoExtra,
+            VideoPacket::Coded if tag.is_key_frame() => Class::Key,
+            VideoPacket::Coded => Class::Inter,
             _ => Class::Other,
         }
     }
@@ -147,6 +207,8 @@ impl Tracks {
         if let (Some(width), Some(height)) = (number(b"width"), number(b"height")) {
             (info.width, info.height) = (width as u32, height as u32);
         }
+        info.announces_audio = announces(fields, AUDIO_FIELDS);
+        info.announces_video = announces(fields, VIDEO_FIELDS);
         self.changed = true;
     }
 
@@ -187,15 +249,39 @@ impl Tracks {
     }
 }
 
-/// Whether a message may be a codec header, whatever the configured HEVC codec id is.
-pub fn is_header(kind: MediaKind, payload: &[u8]) -> bool {
+/// Fields of metadata that only tell of something.
+const AUDIO_FIELDS: &[&str] =
+    &["audiocodecid", "audiodatarate", "audiosamplerate", "audiochannels", "stereo", "hasAudio"];
+const VIDEO_FIELDS: &[&str] = &["videocodecid", "videodatarate", "width", "height", "hasVideo"];
+
+/// Whether one of these fields says anything. Encoders write 0 for what they do not send.
+fn announces(fields: &Value, names: &[&str]) -> bool {
+    names.iter().filter_map(|name| fields.get(name.as_bytes())).any(|value| match value {
+        Value::Number(number) => *number != 0.0,
+        Value::Boolean(yes) => *yes,
+        Value::String(text) => !text.is_empty(),
+        _ => false,
+    })
+}
+
+/// What a message is that came before its publisher was let in, if it has to be kept: whatever the configured HEVC codec id
+/// is, and whichever track turns out to be the main one.
+pub fn early_class(kind: MediaKind, payload: &[u8]) -> Option<Class> {
     match kind {
-        MediaKind::Audio => AudioTag::parse(payload).is_ok_and(|tag| tag.is_sequence_header()),
+        MediaKind::Audio => match AudioTag::parse(payload).ok()?.packet {
+            AudioPacket::SequenceHeader => Some(Class::AudioHeader),
+            AudioPacket::MultichannelConfig => Some(Class::AudioExtra),
+            _ => None,
+        },
         MediaKind::Video => {
             let legacy = payload.first().map_or(0, |first| first & 15);
-            VideoTag::parse(payload, legacy).is_ok_and(|tag| tag.is_sequence_header())
+            let tag = VideoTag::parse(payload, legacy).ok()?;
+            match tag.packet {
+                VideoPacket::Metadata => Some(Class::VideoExtra),
+                _ => tag.is_sequence_header().then_some(Class::VideoHeader),
+            }
         }
-        MediaKind::Data => false,
+        MediaKind::Data => Some(Class::Metadata),
     }
 }
 
@@ -275,11 +361,40 @@ mod tests {
     }
 
     #[test]
+    fn further_tracks_begin_nothing_and_what_describes_them_is_told_from_frames() {
+        let cases: [(MediaKind, &'static [u8], Class); 14] = [
+            // Track 1 is the main one until track 0 comes.
+            (MediaKind::Video, b"\x96\x00avc1\x01", Class::VideoHeader),
+            (MediaKind::Video, b"\x96\x03avc1\x01x", Class::Key),
+            (MediaKind::Video, b"\x17\x00\x00\x00\x00", Class::VideoHeader),
+            (MediaKind::Video, b"\x96\x00avc1\x01", Class::VideoExtra),
+            (MediaKind::Video, b"\x96\x03avc1\x01x", Class::Inter),
+            (MediaKind::Video, b"\x96\x13avc1\x01\0\0\x01x\x00\0\0\x01y", Class::Key),
+            (MediaKind::Video, b"\xD4avc1colour", Class::VideoExtra),
+            (MediaKind::Video, b"\x97\x02\0\0\x09\x03avc1x", Class::Key),
+            (MediaKind::Video, b"\xD1\x00", Class::Other),
+            (MediaKind::Video, b"\x95hvc1", Class::VideoHeader),
+            (MediaKind::Audio, b"\xAF\x00\x12\x10", Class::AudioHeader),
+            (MediaKind::Audio, b"\x95\x00mp4a\x01\x11\x88", Class::AudioExtra),
+            (MediaKind::Audio, b"\x95\x01mp4a\x01\x21", Class::Audio),
+            (MediaKind::Audio, b"\x94mp4a\x00\x06", Class::AudioExtra),
+        ];
+        let mut t = tracks();
+        for (kind, payload, want) in cases {
+            let class = t.take(kind, Bytes::from_static(payload)).map(|(class, _)| class);
+            assert_eq!(class, Some(want), "{payload:02x?}");
+        }
+        // Of track 0, but for the channels told beside it.
+        assert_eq!((t.info().sample_rate, t.info().channels), (44_100, 6));
+        assert_eq!((t.info().video_codec_id, t.info().audio_codec_id), (Some(7), Some(10)));
+    }
+
+    #[test]
     fn broken_media_is_sorted_without_panic() {
         let mut t = tracks();
         for kind in [MediaKind::Audio, MediaKind::Video, MediaKind::Data] {
             for len in 0..8 {
-                for byte in [0u8, 0x17, 0x1c, 0x80, 0x90, 0xaf, 0xff] {
+                for byte in [0u8, 0x17, 0x1c, 0x80, 0x90, 0x95, 0x96, 0x97, 0xaf, 0xff] {
                     let _ = t.take(kind, Bytes::from(vec![byte; len]));
                 }
             }

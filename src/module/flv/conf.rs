@@ -24,7 +24,9 @@ directives! {
     /// Live FLV over HTTP.
     module "flv";
     live as Current {
-        /// Serves live FLV of the streams of the rtmp server that listens on that address.
+        /// Serves live FLV of the streams of the rtmp server that listens on that address. The head of the file announces the
+        /// tracks that codec headers, frames and metadata have told of by then, both while nothing is known; `audio=0` and
+        /// `video=0` leave one out.
         "flv_live" => flv_live: Own<FlvLive>, in LOCATION;
     }
 }

@@ -47,7 +47,7 @@ impl Selection {
                 self.has_video = true;
                 if wants_video && self.decodable { Step::Write } else { Step::Skip }
             }
-            Class::VideoHeader => {
+            Class::VideoHeader | Class::VideoExtra => {
                 self.has_video = true;
                 if wants_keys { Step::Write } else { Step::Skip }
             }
@@ -56,8 +56,10 @@ impl Selection {
                 let alone = !self.has_video && timestamp.wrapping_sub(first) >= VIDEO_WAIT_MS;
                 if !wants_keys || alone { Step::Begin } else { Step::Write }
             }
-            Class::AudioHeader if parts.has(RecordParts::AUDIO) => Step::Write,
-            Class::Audio | Class::AudioHeader | Class::Metadata | Class::Other => Step::Skip,
+            Class::AudioHeader | Class::AudioExtra if parts.has(RecordParts::AUDIO) => Step::Write,
+            Class::Audio | Class::AudioHeader | Class::AudioExtra | Class::Metadata | Class::Other => {
+                Step::Skip
+            }
         }
     }
 }

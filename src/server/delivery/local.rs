@@ -12,7 +12,7 @@ use super::{Join, ahead};
 use crate::hub::backlog::Backlog;
 use crate::hub::cursor::{Cursor, Progress, kinds_of};
 use crate::hub::pace::{Grid, PHASES, Schedule, Waiting, step};
-use crate::hub::packet::{Class, Packet};
+use crate::hub::packet::Packet;
 use crate::hub::stream::{Stream, Wake};
 use crate::limits;
 use crate::module::delivery::conf::SendDelay;
@@ -145,7 +145,7 @@ impl LocalStream {
         let Join { session, stream, socket, settings, lead, link, send_timeout, view } = join;
         stream.uses(settings.container);
         let joined = stream.join(settings.start, self.backlog.base());
-        self.has_video |= joined.headers.video.is_some();
+        self.has_video |= joined.headers.has_video();
         self.backlog.prepend(joined.older.iter().cloned());
         self.view = view;
         self.generation = 0;
@@ -360,7 +360,7 @@ impl LocalStream {
             return false;
         }
         for packet in &self.fetched {
-            let header = matches!(packet.class(), Class::Metadata | Class::AudioHeader | Class::VideoHeader);
+            let header = packet.header().is_some();
             self.has_video |= packet.kind() == MediaKind::Video;
             for group in &mut self.groups {
                 group.waiting.add(packet.payload().len(), header);

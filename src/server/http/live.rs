@@ -85,11 +85,12 @@ impl Format {
         }
     }
 
-    /// The first bytes of the file; a transport stream needs none, as its tables are repeated.
-    fn lead(self) -> Bytes {
+    /// The first bytes of the file; a transport stream needs none, as its tables are repeated. `tracks` says whether there
+    /// is audio and video.
+    fn lead(self, tracks: (bool, bool)) -> Bytes {
         let mut file = BytesMut::new();
         if let Format::Flv { audio, video } = self {
-            flv::write_header(&mut file, audio, video);
+            flv::write_header(&mut file, audio && tracks.0, video && tracks.1);
         }
         file.freeze()
     }
@@ -151,7 +152,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
         event::no_stream(&session);
         return plain(StatusCode::NOT_FOUND);
     }
-    let mut lead = live.format.lead();
+    let mut lead = live.format.lead(entered.stream().info().tracks());
     if let (Some(way), Format::Flv { .. }) = (entered.way(), live.format) {
         let told = connection.context.relays.way(&way.borrow(), &session.key);
         let mut file = BytesMut::from(&lead[..]);

@@ -10,7 +10,7 @@ use crate::hub::stream::{Incoming, Phase, PublishSettings, Stream};
 use crate::server::event;
 use crate::server::reader::Reader;
 use crate::wire::MediaKind;
-use crate::wire::mpegts::{Packager, TsFrame};
+use crate::wire::mpegts::{Error, Packager, TsFrame};
 
 /// The packaged stream has one publisher: the packaging task.
 const PUBLISHER: u64 = 0;
@@ -23,8 +23,8 @@ pub(super) struct Packaging {
     packager: Packager,
     /// The source's publisher whose media is being packaged.
     seen: Phase,
-    /// Whether a frame of this publisher was left out already, and said so.
-    complained: bool,
+    /// Whether something of this publisher was left out already, and said so, by [`MediaKind`].
+    complained: [bool; 3],
     packets: Vec<Arc<Packet>>,
     frames: Vec<TsFrame>,
 }
@@ -40,7 +40,7 @@ impl Packaging {
             packager: Packager::new(shared.settings().packager),
             shared,
             seen: Phase { epoch: source.phase().epoch, ..Phase::default() },
-            complained: false,
+            complained: [false; 3],
             packets: before.headers.iter().cloned().collect(),
             frames: Vec::new(),
         };
@@ -92,7 +92,7 @@ impl Packaging {
     fn begin(&mut self, phase: Phase) {
         let settings = self.shared.settings();
         self.seen = Phase { publishing: true, ..phase };
-        self.complained = false;
+        self.complained = [false; 3];
         self.packager.configure(settings.packager);
         let settings = PublishSettings { cache: settings.cache, fix_timestamp: 0, relay: false };
         // The packaging task is the only one to publish here, and ends before it begins again.
@@ -118,10 +118,12 @@ impl Packaging {
                 packet.payload(),
                 &mut self.frames,
             );
+            // Of a frame that carries nothing, nothing is missing.
             if let Err(error) = done
-                && !std::mem::replace(&mut self.complained, true)
+                && error != Error::Empty
+                && !std::mem::replace(&mut self.complained[packet.kind() as usize], true)
             {
-                event::not_packaged(self.reader.stream(), &error);
+                event::not_packaged(self.reader.stream(), packet.kind(), &error);
             }
         }
         self.publish();

@@ -21,6 +21,17 @@ const FIRST_TAG: u64 = 13;
 const FLAGS_AT: u64 = 4;
 const BUFFER: usize = 64 * 1024;
 
+/// What is known of a stream when a file of it begins.
+#[derive(Default)]
+pub(super) struct Known<'a> {
+    /// The publisher's metadata.
+    pub(super) published: Option<&'a Bytes>,
+    /// There will be audio.
+    pub(super) audio: bool,
+    /// There will be video.
+    pub(super) video: bool,
+}
+
 /// See the module's documentation. What is written in between is a valid file too: only its length is not told.
 pub(super) struct FlvFile {
     path: PathBuf,
@@ -35,23 +46,23 @@ pub(super) struct FlvFile {
 }
 
 impl FlvFile {
-    /// Begins a file anew. `published` is the publisher's metadata.
-    pub(super) fn create(path: &Path, published: Option<&Bytes>, taken: Taken) -> Result<Self, WriteError> {
+    /// Begins a file anew.
+    pub(super) fn create(path: &Path, known: &Known<'_>, taken: Taken) -> Result<Self, WriteError> {
         let file = OpenOptions::new().write(true).create(true).truncate(true).open(path);
         let mut flv = FlvFile::new(path, file.map_err(failed("open", path))?, taken);
-        flv.begin(published)?;
+        flv.begin(known)?;
         Ok(flv)
     }
 
     /// Goes on with a file behind its last whole tag; what a crash has left of a tag is cut off. A file that is
     /// not there, or empty, is begun.
-    pub(super) fn append(path: &Path, published: Option<&Bytes>, taken: Taken) -> Result<Self, WriteError> {
+    pub(super) fn append(path: &Path, known: &Known<'_>, taken: Taken) -> Result<Self, WriteError> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = file.map_err(failed("open", path))?;
         let found = survey(&mut file).map_err(failed("read", path))?;
         let mut flv = FlvFile::new(path, file, taken);
         let Some(found) = found else {
-            flv.begin(published)?;
+            flv.begin(known)?;
             return Ok(flv);
         };
         let done = flv.out.get_ref().set_len(found.len).and_then(|()| flv.out.seek(SeekFrom::End(0)));
@@ -65,13 +76,13 @@ impl FlvFile {
         FlvFile { path: path.to_owned(), out, len: 0, end: 0, flags: 0, ours: false, _taken: taken }
     }
 
-    fn begin(&mut self, published: Option<&Bytes>) -> Result<(), WriteError> {
+    fn begin(&mut self, known: &Known<'_>) -> Result<(), WriteError> {
         let mut head = BytesMut::new();
-        // Which tracks there are is known at the end; until then players look.
-        write_header(&mut head, true, true);
+        // Which tracks there really are is known at the end.
+        write_header(&mut head, known.audio, known.video);
         self.put(&head)?;
         self.ours = true;
-        self.write_tag(MediaKind::Data, 0, &tag_body(published))?;
+        self.write_tag(MediaKind::Data, 0, &tag_body(known.published))?;
         self.flags = 0;
         Ok(())
     }
@@ -217,7 +228,7 @@ mod tests {
     fn a_complete_file_tells_its_length_and_tracks() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.flv");
-        let mut file = FlvFile::create(&path, None, taken(&path)).unwrap();
+        let mut file = FlvFile::create(&path, &Known::default(), taken(&path)).unwrap();
         file.write_tag(MediaKind::Video, 0, b"abc").unwrap();
         file.write_tag(MediaKind::Video, 1500, b"abc").unwrap();
         file.finish().unwrap();
@@ -234,14 +245,14 @@ mod tests {
     fn appending_cuts_off_what_a_crash_has_left() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.flv");
-        let mut file = FlvFile::create(&path, None, taken(&path)).unwrap();
+        let mut file = FlvFile::create(&path, &Known::default(), taken(&path)).unwrap();
         file.write_tag(MediaKind::Audio, 700, b"abc").unwrap();
         let whole = file.len();
         file.finish().unwrap();
         let mut bytes = fs::read(&path).unwrap();
         bytes.extend_from_slice(&[9, 0xFF, 0xFF, 0xFF, 0, 0, 1, 2, 3]);
         fs::write(&path, &bytes).unwrap();
-        let file = FlvFile::append(&path, None, taken(&path)).unwrap();
+        let file = FlvFile::append(&path, &Known::default(), taken(&path)).unwrap();
         assert_eq!((file.len(), file.end(), file.flags), (whole, 700, 4));
         file.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap().len() as u64, whole);
@@ -252,7 +263,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.flv");
         fs::write(&path, "precious text, not FLV").unwrap();
-        assert!(FlvFile::append(&path, None, taken(&path)).is_err());
+        assert!(FlvFile::append(&path, &Known::default(), taken(&path)).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"precious text, not FLV");
     }
 }

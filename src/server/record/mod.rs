@@ -23,8 +23,9 @@ use super::pending::Unfinished;
 use super::reader::Reader;
 use super::session::Session;
 use super::view::AppView;
-use crate::hub::packet::{Class, Packet};
-use crate::hub::stream::{Headers, Stream};
+use crate::hub::headers::Headers;
+use crate::hub::packet::Packet;
+use crate::hub::stream::Stream;
 use crate::limits;
 
 /// The recorders of one publish. Dropping it ends them with what has come so far.
@@ -144,7 +145,7 @@ impl Task {
         queue.bytes += queue.packets.iter().skip(before).map(|p| p.payload().len()).sum::<usize>();
         if queue.bytes > limits::RECORD_QUEUE_BYTES || queue.packets.len() > limits::RECORD_QUEUE_PACKETS {
             // The headers among them count all the same.
-            queue.packets.iter().for_each(|packet| self.set.headers_of(packet));
+            self.set.take_newer(queue.packets.iter());
             queue.lost += queue.packets.len() as u64;
             queue.packets.clear();
             queue.bytes = 0;
@@ -161,7 +162,9 @@ impl Task {
             event::record_too_slow(&self.stream, lost);
         }
         let mut set = std::mem::take(&mut self.set);
+        let tracks = self.stream.info().tracks();
         let work = tokio::task::spawn_blocking(move || {
+            set.recorders.iter_mut().for_each(|recorder| recorder.learn(tracks));
             set.write(&packets, lost);
             set
         });
@@ -186,7 +189,7 @@ impl Task {
                     // A job that panicked takes its recorders with it; a reload or the next publish makes new ones.
                     let headers = std::mem::take(&mut self.set.headers);
                     self.set = done.unwrap_or_default();
-                    self.set.take_newer(headers);
+                    self.set.take_newer(headers.iter());
                     self.tell();
                     return;
                 }
@@ -265,7 +268,7 @@ impl Set {
             self.recorders.iter_mut().for_each(Recorder::lost);
         }
         for packet in packets {
-            self.headers_of(packet);
+            self.headers.keep_packet(packet);
             let Set { recorders, headers, news } = self;
             for recorder in recorders {
                 recorder.handle(packet, headers, now, news);
@@ -275,20 +278,9 @@ impl Set {
         recorders.iter_mut().for_each(|recorder| recorder.flush(news));
     }
 
-    fn headers_of(&mut self, packet: &Arc<Packet>) {
-        let slot = match packet.class() {
-            Class::Metadata => &mut self.headers.metadata,
-            Class::AudioHeader => &mut self.headers.audio,
-            Class::VideoHeader => &mut self.headers.video,
-            _ => return,
-        };
-        *slot = Some(packet.clone());
-    }
-
-    fn take_newer(&mut self, headers: Headers) {
-        let Headers { metadata, audio, video } = headers;
-        for packet in [metadata, audio, video].into_iter().flatten() {
-            self.headers_of(&packet);
+    fn take_newer<'a>(&mut self, packets: impl Iterator<Item = &'a Arc<Packet>>) {
+        for packet in packets {
+            self.headers.keep_packet(packet);
         }
     }
 }

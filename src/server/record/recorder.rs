@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use super::flv_file::FlvFile;
+use super::flv_file::{FlvFile, Known};
 use super::taken::Files;
 use crate::config::model;
+use crate::hub::headers::Headers;
 use crate::hub::packet::Packet;
-use crate::hub::stream::Headers;
 use crate::limits;
 use crate::module::record::conf::RecordParts;
 use crate::module::record::{Selection, Step, file_path};
@@ -36,6 +36,8 @@ pub(super) struct Recorder {
     conf: Arc<model::Recorder>,
     stream: Vec<u8>,
     files: Arc<Files>,
+    /// Whether the stream has audio and video, as far as that is known.
+    tracks: (bool, bool),
     selection: Selection,
     open: Option<Open>,
     /// What control requests have asked for.
@@ -73,6 +75,7 @@ impl Recorder {
             conf,
             stream: stream.to_vec(),
             files: files.clone(),
+            tracks: (true, true),
             selection: Selection::default(),
             open: None,
             asked: None,
@@ -108,6 +111,11 @@ impl Recorder {
         if !on {
             self.close(After::Complete, news);
         }
+    }
+
+    /// Learns whether the stream has audio and video.
+    pub(super) fn learn(&mut self, tracks: (bool, bool)) {
+        self.tracks = tracks;
     }
 
     /// Packets were lost.
@@ -186,10 +194,15 @@ impl Recorder {
     ) -> Result<Open, WriteError> {
         let in_use = || std::io::Error::other("another recorder writes it");
         let taken = self.files.take(path).ok_or_else(|| failed("open", path)(in_use()))?;
-        let published = headers.metadata.as_ref().map(|packet| packet.payload());
+        let parts = self.conf.conf.parts.0.unwrap_or_default();
+        let known = Known {
+            published: headers.metadata().map(|packet| packet.payload()),
+            audio: self.tracks.0 && parts.has(RecordParts::AUDIO),
+            video: self.tracks.1 && wants_video(parts),
+        };
         let flv = match append {
-            true => FlvFile::append(path, published, taken)?,
-            false => FlvFile::create(path, published, taken)?,
+            true => FlvFile::append(path, &known, taken)?,
+            false => FlvFile::create(path, &known, taken)?,
         };
         if self.conf.conf.lock
             && let Err(error) = flv.lock()
@@ -226,12 +239,16 @@ impl Open {
         if !self.placed {
             self.placed = true;
             self.last.0 = packet.timestamp();
-            let wants_video = parts.has(RecordParts::VIDEO) || parts.has(RecordParts::KEYFRAMES);
-            let video = headers.video.as_ref().filter(|_| wants_video);
-            let audio = headers.audio.as_ref().filter(|_| parts.has(RecordParts::AUDIO));
             let at = self.place(packet);
-            for header in [audio, video].into_iter().flatten() {
-                self.flv.write_tag(header.kind(), at, header.payload())?;
+            for header in headers.iter() {
+                let wanted = match header.kind() {
+                    MediaKind::Audio => parts.has(RecordParts::AUDIO),
+                    MediaKind::Video => wants_video(parts),
+                    MediaKind::Data => false,
+                };
+                if wanted {
+                    self.flv.write_tag(header.kind(), at, header.payload())?;
+                }
             }
         }
         let at = self.place(packet);
@@ -254,4 +271,8 @@ impl Open {
     fn is_full(&self, max_size: u64, max_frames: u64) -> bool {
         (max_size > 0 && self.flv.len() >= max_size) || (max_frames > 0 && self.frames >= max_frames)
     }
+}
+
+fn wants_video(parts: RecordParts) -> bool {
+    parts.has(RecordParts::VIDEO) || parts.has(RecordParts::KEYFRAMES)
 }

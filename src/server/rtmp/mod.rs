@@ -33,6 +33,7 @@ use super::session::{Identity, Moments, Reason, Role, Session, Status, mark};
 use super::socket::{Peer, Socket};
 use super::view::AppView;
 use crate::conf::ListenAddr;
+use crate::hub::headers::{HeaderKey, HeaderList};
 use crate::limits;
 use crate::module::codec::track;
 use crate::module::relay::trail::{self, CONNECT_MEMBER};
@@ -179,18 +180,19 @@ struct Pending {
 /// Metadata and codec headers that came before a publisher was let in: the newest of each. Without them its stream
 /// could not be played; frames are worth nothing by then.
 #[derive(Default)]
-struct Early([Option<(MediaKind, u32, Bytes)>; 3]);
+struct Early(HeaderList<(MediaKind, u32, Bytes)>);
 
 impl Early {
     fn keep(&mut self, kind: MediaKind, timestamp: u32, payload: Bytes) {
-        if kind == MediaKind::Data || track::is_header(kind, &payload) {
-            self.0[kind as usize] = Some((kind, timestamp, payload));
+        let class = track::early_class(kind, &payload);
+        if let Some(key) = class.and_then(|class| HeaderKey::of(kind, class, &payload)) {
+            self.0.keep(key, payload.len(), (kind, timestamp, payload));
         }
     }
 
     /// Metadata first, as encoders send it.
-    fn into_iter(self) -> impl Iterator<Item = (MediaKind, u32, Bytes)> {
-        self.0.into_iter().rev().flatten()
+    fn into_iter(mut self) -> impl Iterator<Item = (MediaKind, u32, Bytes)> {
+        self.0.take()
     }
 }
 

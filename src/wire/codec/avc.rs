@@ -31,15 +31,22 @@ impl AvcConfig {
         let mut head = [0; 6];
         input.try_copy_to_slice(&mut head).map_err(|_| Error::Truncated)?;
         let [version, profile, compatibility, level, length_size, sps_count] = head;
-        if version != 1 {
+        if version > 1 {
             return Err(Error::Version(version));
         }
         let sps = parameter_sets(&mut input, usize::from(sps_count & 0x1F))?;
+        // Some encoders leave the version at 0; a record it is only with a sequence parameter set in its place.
+        if version == 0 && sps.first().and_then(|nal| nal.first()).is_none_or(|head| head & 0x1F != SPS) {
+            return Err(Error::Version(version));
+        }
         let pps_count = input.try_get_u8().map_err(|_| Error::Truncated)?;
         let pps = parameter_sets(&mut input, usize::from(pps_count))?;
         Ok(Self { profile, compatibility, level, nal_length_size: (length_size & 3) + 1, sps, pps })
     }
 }
+
+/// NAL unit type of a sequence parameter set (H.264 table 7-1).
+const SPS: u8 = 7;
 
 /// Reads NAL units that have two bytes of length each.
 pub(super) fn parameter_sets(input: &mut Bytes, count: usize) -> Result<Vec<Bytes>, Error> {
@@ -259,10 +266,15 @@ mod tests {
     }
 
     #[test]
-    fn other_record_version_is_refused() {
-        let mut record = record();
-        record[0] = 0;
-        assert_eq!(AvcConfig::parse(&record.into()), Err(Error::Version(0)));
+    fn other_record_version_is_refused_but_for_a_whole_record_of_version_0() {
+        let mut other = record();
+        other[0] = 2;
+        assert_eq!(AvcConfig::parse(&other.into()), Err(Error::Version(2)));
+        let mut zero = record();
+        zero[0] = 0;
+        assert!(AvcConfig::parse(&zero.clone().into()).is_ok());
+        zero[8] = 0x41;
+        assert_eq!(AvcConfig::parse(&zero.into()), Err(Error::Version(0)));
     }
 
     #[test]

@@ -3,6 +3,10 @@
 //!
 //! FLV keeps parameter sets in the decoder configuration record (ISO 14496-15), a transport stream needs
 //! them before every key frame, or nobody could start there.
+//!
+//! Some encoders send FLV as it must not be. Where what they mean cannot be mistaken, it is understood: NAL units behind
+//! start codes instead of lengths, also as configuration record and as the only place of parameter sets; a record whose
+//! version is 0; a rest behind the last NAL unit that is shorter than a length.
 
 use super::Error;
 
@@ -26,20 +30,31 @@ pub(super) struct VideoConfig {
 impl VideoConfig {
     /// Reads an AVCDecoderConfigurationRecord (ISO 14496-15 §5.3.3.1.2).
     pub fn from_avcc(avcc: &[u8]) -> Result<Self, Error> {
+        if let Some(config) = Self::from_start_codes(VideoCodec::Avc, avcc) {
+            return Ok(config);
+        }
         let mut reader = Reader(avcc);
         let head = reader.take(6)?;
-        if head[0] != 1 {
+        if head[0] > 1 {
             return Err(Error::BadConfig);
         }
         let mut parameter_sets = ParameterSets::default();
         parameter_sets.read(&mut reader, usize::from(head[5] & 0x1f))?;
         let pps_count = reader.u8()?;
         parameter_sets.read(&mut reader, usize::from(pps_count))?;
+        // Version 0 does not exist; what else the record says must prove that it is one.
+        let first = parameter_sets.sets.first().map(|set| VideoCodec::Avc.nal_type(set));
+        if head[0] == 0 && first != Some(avc::SPS) {
+            return Err(Error::BadConfig);
+        }
         parameter_sets.finish(VideoCodec::Avc, head[4])
     }
 
     /// Reads an HEVCDecoderConfigurationRecord (ISO 14496-15 §8.3.3.1.2).
     pub fn from_hvcc(hvcc: &[u8]) -> Result<Self, Error> {
+        if let Some(config) = Self::from_start_codes(VideoCodec::Hevc, hvcc) {
+            return Ok(config);
+        }
         let mut reader = Reader(hvcc);
         let head = reader.take(23)?;
         // Some encoders write version 0 of the drafts, with the same layout.
@@ -63,6 +78,28 @@ impl VideoConfig {
         parameter_sets.finish(VideoCodec::Hevc, head[21])
     }
 
+    /// Takes the parameter sets among NAL units behind start codes. `None`: they are not, or not all needed ones are there.
+    pub fn from_start_codes(codec: VideoCodec, bytes: &[u8]) -> Option<Self> {
+        if !starts_with_code(bytes) {
+            return None;
+        }
+        let wanted: &[u8] = match codec {
+            VideoCodec::Avc => &[avc::SPS, avc::PPS],
+            VideoCodec::Hevc => &[hevc::VPS, hevc::SPS, hevc::PPS],
+        };
+        let mut found = ParameterSets::default();
+        for kind in wanted {
+            let before = found.sets.len();
+            for nal in behind_codes(bytes).filter(|nal| codec.nal_type(nal) == *kind && !nal.is_empty()) {
+                found.add(nal).ok()?;
+            }
+            if found.sets.len() == before {
+                return None;
+            }
+        }
+        found.finish(codec, LONG_LENGTH).ok()
+    }
+
     /// Appends one access unit to `out`: a delimiter, the parameter sets if it is a key frame, and its NAL
     /// units behind start codes. On an error `out` holds a part of it, for the caller to throw away.
     pub fn convert(&self, key: bool, nal_units: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
@@ -76,28 +113,123 @@ impl VideoConfig {
             }
         }
         let mut empty = true;
-        let mut reader = Reader(nal_units);
-        while !reader.0.is_empty() {
-            let length = reader.length(self.length_size)?;
-            let nal = reader.take(length)?;
-            if self.is_superfluous(nal, key) {
-                continue;
+        let mut push = |nal: &[u8]| {
+            if !self.is_superfluous(nal, key) {
+                empty = false;
+                push_nal(nal, out);
             }
-            empty = false;
-            push_nal(nal, out);
+        };
+        match self.framing(nal_units)? {
+            Framing::Lengths(whole) => {
+                let mut reader = Reader(whole);
+                while !reader.0.is_empty() {
+                    let length = reader.length(self.length_size)?;
+                    push(reader.take(length)?);
+                }
+            }
+            Framing::StartCodes => behind_codes(nal_units).for_each(push),
         }
         if empty { Err(Error::Empty) } else { Ok(()) }
     }
 
+    /// How the NAL units of a frame are told apart. Lengths that end with the frame are taken for what they are, whatever the
+    /// frame begins with.
+    fn framing<'a>(&self, frame: &'a [u8]) -> Result<Framing<'a>, Error> {
+        let mut reader = Reader(frame);
+        let mut whole = 0;
+        while !reader.0.is_empty() {
+            let left = reader.0.len();
+            let unit = reader.length(self.length_size).and_then(|length| reader.take(length));
+            if unit.is_ok() {
+                whole = frame.len() - reader.0.len();
+                continue;
+            }
+            let stray = whole > 0 && left < self.length_size;
+            // As a length the long code means 1, the short one 256 to 511, which small frames really have.
+            if frame.starts_with(&[0, 0, 0, 1]) || !stray && starts_with_code(frame) {
+                let first = behind_codes(frame).next();
+                if first.is_some_and(|nal| self.codec.can_begin(nal)) {
+                    return Ok(Framing::StartCodes);
+                }
+            }
+            return if stray { Ok(Framing::Lengths(&frame[..whole])) } else { Err(Error::Truncated) };
+        }
+        Ok(Framing::Lengths(frame))
+    }
+
     /// A delimiter of its own would be a second one, and a parameter set just written needs no repetition.
     fn is_superfluous(&self, nal: &[u8], key: bool) -> bool {
-        let Some(&first) = nal.first() else { return true };
         let delimiter = match self.codec {
-            VideoCodec::Avc => first & 0x1f == avc::ACCESS_UNIT_DELIMITER,
-            VideoCodec::Hevc => first >> 1 & 0x3f == hevc::ACCESS_UNIT_DELIMITER,
+            VideoCodec::Avc => avc::ACCESS_UNIT_DELIMITER,
+            VideoCodec::Hevc => hevc::ACCESS_UNIT_DELIMITER,
         };
-        delimiter || key && self.parameter_sets.iter().any(|set| **set == *nal)
+        nal.is_empty()
+            || self.codec.nal_type(nal) == delimiter
+            || key && self.parameter_sets.iter().any(|set| **set == *nal)
     }
+}
+
+impl VideoCodec {
+    /// `nal_unit_type`; 0 of nothing.
+    fn nal_type(self, nal: &[u8]) -> u8 {
+        let first = nal.first().copied().unwrap_or(0);
+        match self {
+            Self::Avc => first & 0x1f,
+            Self::Hevc => first >> 1 & 0x3f,
+        }
+    }
+
+    /// Whether bytes can be the first NAL unit of a frame: its header has no forbidden bit and a type that comes first,
+    /// AVC's says that it is needed by others where it must or must not, and HEVC's says the base layer.
+    fn can_begin(self, nal: &[u8]) -> bool {
+        let kind = self.nal_type(nal);
+        match (self, nal) {
+            (Self::Avc, [first, ..]) => {
+                let needed = first & 0x60 != 0;
+                let fits = match kind {
+                    avc::SLICE => true,
+                    avc::IDR_SLICE | avc::SPS | avc::PPS => needed,
+                    avc::SEI | avc::ACCESS_UNIT_DELIMITER => !needed,
+                    _ => false,
+                };
+                first & 0x80 == 0 && fits
+            }
+            (Self::Hevc, [first, second, ..]) => {
+                first & 0x81 == 0
+                    && second >> 3 == 0
+                    && second & 7 != 0
+                    && matches!(kind, 0..=9 | 16..=21 | hevc::VPS..=hevc::ACCESS_UNIT_DELIMITER | hevc::PREFIX_SEI)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// How NAL units are told apart.
+enum Framing<'a> {
+    /// Each behind its length, in this part of the frame.
+    Lengths(&'a [u8]),
+    /// Each behind a start code.
+    StartCodes,
+}
+
+/// Whether bytes begin with a start code.
+fn starts_with_code(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0, 0, 1]) || bytes.starts_with(&[0, 0, 0, 1])
+}
+
+/// The NAL units behind start codes. Zeros in front of a code belong to none: no unit ends with one.
+fn behind_codes(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let code = |bytes: &[u8]| bytes.windows(3).position(|window| window == [0, 0, 1]);
+    let mut left = code(bytes).map(|at| &bytes[at + 3..]);
+    std::iter::from_fn(move || {
+        let rest = left?;
+        let end = code(rest);
+        left = end.map(|at| &rest[at + 3..]);
+        let nal = &rest[..end.unwrap_or(rest.len())];
+        let length = nal.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        Some(&nal[..length])
+    })
 }
 
 /// Parameter sets read so far, within their bounds.
@@ -112,14 +244,17 @@ impl ParameterSets {
         for _ in 0..count {
             let length = usize::from(reader.u16()?);
             let set = reader.take(length)?;
-            if set.is_empty() {
-                continue;
+            if !set.is_empty() {
+                self.add(set)?;
             }
-            self.bytes += set.len();
-            self.sets.push(set.into());
-            self.check()?;
         }
         Ok(())
+    }
+
+    fn add(&mut self, set: &[u8]) -> Result<(), Error> {
+        self.bytes += set.len();
+        self.sets.push(set.into());
+        self.check()
     }
 
     fn append(&mut self, other: &mut Self) -> Result<(), Error> {
@@ -178,8 +313,16 @@ const PARAMETER_SET_BYTES_MAX: usize = 16 * 1024;
 /// two or three.
 const PARAMETER_SETS_MAX: usize = 64;
 
+/// `lengthSizeMinusOne` where no record says one.
+const LONG_LENGTH: u8 = 3;
+
 mod avc {
-    /// `nal_unit_type` (ISO 14496-10 table 7-1).
+    // `nal_unit_type` (ISO 14496-10 table 7-1).
+    pub(super) const SLICE: u8 = 1;
+    pub(super) const IDR_SLICE: u8 = 5;
+    pub(super) const SEI: u8 = 6;
+    pub(super) const SPS: u8 = 7;
+    pub(super) const PPS: u8 = 8;
     pub(super) const ACCESS_UNIT_DELIMITER: u8 = 9;
 }
 
@@ -189,6 +332,7 @@ mod hevc {
     pub(super) const SPS: u8 = 33;
     pub(super) const PPS: u8 = 34;
     pub(super) const ACCESS_UNIT_DELIMITER: u8 = 35;
+    pub(super) const PREFIX_SEI: u8 = 39;
 }
 
 #[cfg(test)]
@@ -231,6 +375,63 @@ mod tests {
             assert_eq!(config.convert(false, nal_units, &mut Vec::new()), Err(Error::Truncated));
         }
         assert_eq!(config.convert(false, &[0, 0, 0, 0], &mut Vec::new()), Err(Error::Empty));
+    }
+
+    /// What a key frame of `AVCC` comes to whose only other NAL unit is this.
+    fn converted(nal: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        let frame = [&(nal.len() as u32).to_be_bytes()[..], nal].concat();
+        VideoConfig::from_avcc(AVCC).unwrap().convert(true, &frame, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn start_codes_are_understood_where_lengths_make_no_sense() {
+        let config = VideoConfig::from_avcc(AVCC).unwrap();
+        let slice = [0x65, 0xaa, 0xbb];
+        let frames: [&[u8]; 4] = [
+            &[0, 0, 0, 1, 9, 0xf0, 0, 0, 0, 1, 0x67, 0x42, 0, 0x1e, 0, 0, 1, 0x65, 0xaa, 0xbb],
+            &[0, 0, 0, 1, 0x65, 0xaa, 0xbb],
+            &[0, 0, 1, 0x65, 0xaa, 0xbb, 0],
+            &[0, 0, 0, 3, 0x65, 0xaa, 0xbb],
+        ];
+        for frame in frames {
+            let mut out = Vec::new();
+            assert_eq!(config.convert(true, frame, &mut out), Ok(()), "{frame:02x?}");
+            assert_eq!(out, converted(&slice), "{frame:02x?}");
+        }
+    }
+
+    #[test]
+    fn a_rest_shorter_than_a_length_is_left_out() {
+        let config = VideoConfig::from_avcc(AVCC).unwrap();
+        // As a start code, the second length would begin the frame with a NAL unit of type 12.
+        let small = [&[0x65][..], &[7; 0x12B]].concat();
+        for (nal, stray) in [(vec![0x65, 0xaa], &[0xde, 0xad][..]), (small, &[0xde, 0xad, 1])] {
+            let frame = [&(nal.len() as u32).to_be_bytes()[..], &nal, stray].concat();
+            let mut out = Vec::new();
+            config.convert(true, &frame, &mut out).unwrap();
+            assert_eq!(out, converted(&nal));
+        }
+        for cut in [&[0, 0, 0, 2, 0x65, 0xaa, 0, 0, 0, 9, 0x41][..], &[0, 0, 1, 0x2c, 0x65, 0xaa]] {
+            assert_eq!(config.convert(true, cut, &mut Vec::new()), Err(Error::Truncated));
+        }
+    }
+
+    #[test]
+    fn configurations_of_version_0_and_behind_start_codes_are_understood() {
+        let right = VideoConfig::from_avcc(AVCC).unwrap();
+        let mut zero = AVCC.to_vec();
+        zero[0] = 0;
+        assert_eq!(VideoConfig::from_avcc(&zero).unwrap(), right);
+        zero[8] = 0x41;
+        assert_eq!(VideoConfig::from_avcc(&zero), Err(Error::BadConfig));
+        let codes = [&[0, 0, 0, 1][..], &AVCC[8..12], &[0, 0, 1], &AVCC[15..]].concat();
+        assert_eq!(VideoConfig::from_avcc(&codes).unwrap(), right);
+        assert_eq!(VideoConfig::from_start_codes(VideoCodec::Avc, &codes[..8]), None);
+        let hevc = [0, 0, 0, 1, 0x44, 1, 7, 0, 0, 1, 0x42, 1, 8, 0, 0, 1, 0x40, 1, 9];
+        let config = VideoConfig::from_hvcc(&hevc).unwrap();
+        assert_eq!(config.parameter_sets.iter().map(|set| set[2]).collect::<Vec<_>>(), [9, 8, 7]);
     }
 
     #[test]

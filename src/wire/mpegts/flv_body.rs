@@ -1,9 +1,12 @@
-//! The head of FLV/RTMP message bodies, as far as a transport stream is concerned: the classic codec ids
-//! (FLV 10.1 §E.4.2, §E.4.3) and the same codecs under their FourCC (enhanced RTMP v1).
+//! FLV/RTMP message bodies, as far as a transport stream is concerned: of each kind the main track, in the codecs that can
+//! be carried.
 
 use super::Error;
 use super::annexb::VideoCodec;
 use crate::wire::MediaKind;
+use crate::wire::codec::{
+    self, AudioCodec, AudioPacket, AudioTag, FrameType, MainTrack, VideoPacket, VideoTag,
+};
 
 /// What a message body carries.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,110 +21,97 @@ pub(super) enum Body<'a> {
     Aac(&'a [u8]),
     /// One MP3 frame with its header.
     Mp3(&'a [u8]),
-    /// Nothing a transport stream would carry: metadata, end of sequence, video commands.
+    /// Nothing a transport stream would carry: metadata, end of sequence, video commands, other tracks.
     Other,
+}
+
+/// The tracks that are carried.
+#[derive(Debug, Default)]
+pub(super) struct Carried {
+    audio: MainTrack,
+    video: MainTrack,
 }
 
 impl<'a> Body<'a> {
     /// `hevc_codec_id` is the number under which HEVC comes in the classic form.
-    pub fn parse(kind: MediaKind, payload: &'a [u8], hevc_codec_id: u8) -> Result<Self, Error> {
-        let Some((&head, rest)) = payload.split_first() else { return Err(Error::Empty) };
+    pub fn parse(
+        kind: MediaKind,
+        payload: &'a [u8],
+        hevc_codec_id: u8,
+        carried: &mut Carried,
+    ) -> Result<Self, Error> {
         match kind {
-            MediaKind::Video if head & 0x80 != 0 => Self::enhanced_video(head, rest),
-            MediaKind::Video => Self::video(head, rest, hevc_codec_id),
-            MediaKind::Audio if head >> 4 == AUDIO_ENHANCED => Self::enhanced_audio(head, rest),
-            MediaKind::Audio => Self::audio(head, rest),
             MediaKind::Data => Ok(Self::Other),
+            _ if payload.is_empty() => Err(Error::Empty),
+            MediaKind::Audio => Self::audio(payload, &mut carried.audio),
+            MediaKind::Video => Self::video(payload, hevc_codec_id, &mut carried.video),
         }
     }
 
-    fn video(head: u8, rest: &'a [u8], hevc_codec_id: u8) -> Result<Self, Error> {
-        if head >> 4 == FRAME_COMMAND {
+    fn video(payload: &'a [u8], hevc_codec_id: u8, carried: &mut MainTrack) -> Result<Self, Error> {
+        let mut chosen = None;
+        for tag in VideoTag::all(payload, hevc_codec_id) {
+            let tag = match tag {
+                Ok(tag) => tag,
+                Err(_) if chosen.is_some() => break,
+                Err(error) => return Err(error.into()),
+            };
+            if tag.packet != VideoPacket::Command && carried.is(tag.track) {
+                chosen = Some(tag);
+            }
+        }
+        let Some(tag) = chosen else { return Ok(Self::Other) };
+        if !matches!(tag.packet, VideoPacket::SequenceHeader | VideoPacket::Coded) {
             return Ok(Self::Other);
         }
-        let codec = match head & 0x0f {
-            VIDEO_AVC => VideoCodec::Avc,
-            id if id == hevc_codec_id => VideoCodec::Hevc,
+        let codec = match tag.codec {
+            codec::VideoCodec::Avc => VideoCodec::Avc,
+            codec::VideoCodec::Hevc => VideoCodec::Hevc,
             _ => return Err(Error::Unsupported),
         };
-        let (&[packet_type, cts @ ..], data) = rest.split_first_chunk::<4>().ok_or(Error::Truncated)?;
-        Ok(match packet_type {
-            0 => Self::VideoConfig { codec, record: data },
-            1 => Self::Video { codec, key: is_key(head >> 4), cts: signed_24(cts), nal_units: data },
-            _ => Self::Other,
+        let data = payload.get(tag.data_offset..tag.data_end).ok_or(Error::Truncated)?;
+        Ok(match tag.packet {
+            VideoPacket::SequenceHeader => Self::VideoConfig { codec, record: data },
+            _ => {
+                // Key frame, or key frame made by a server.
+                let key = matches!(tag.frame, FrameType::Key | FrameType::GeneratedKey);
+                Self::Video { codec, key, cts: tag.composition_time, nal_units: data }
+            }
         })
     }
 
-    fn enhanced_video(head: u8, rest: &'a [u8]) -> Result<Self, Error> {
-        let frame_type = head >> 4 & 7;
-        if frame_type == FRAME_COMMAND {
-            return Ok(Self::Other);
+    fn audio(payload: &'a [u8], carried: &mut MainTrack) -> Result<Self, Error> {
+        let mut chosen = None;
+        for tag in AudioTag::all(payload) {
+            let tag = match tag {
+                Ok(tag) => tag,
+                Err(_) if chosen.is_some() => break,
+                Err(error) => return Err(error.into()),
+            };
+            if carried.is(tag.track) {
+                chosen = Some(tag);
+            }
         }
-        let (four_cc, data) = rest.split_first_chunk::<4>().ok_or(Error::Truncated)?;
-        let codec = match four_cc {
-            b"avc1" => VideoCodec::Avc,
-            b"hvc1" => VideoCodec::Hevc,
-            _ => return Err(Error::Unsupported),
-        };
-        let key = is_key(frame_type);
-        Ok(match head & 0x0f {
-            0 => Self::VideoConfig { codec, record: data },
-            1 => {
-                let (&cts, data) = data.split_first_chunk::<3>().ok_or(Error::Truncated)?;
-                Self::Video { codec, key, cts: signed_24(cts), nal_units: data }
-            }
-            3 => Self::Video { codec, key, cts: 0, nal_units: data },
-            _ => Self::Other,
-        })
-    }
-
-    fn audio(head: u8, rest: &'a [u8]) -> Result<Self, Error> {
-        match head >> 4 {
-            AUDIO_AAC => {
-                let (&packet_type, data) = rest.split_first().ok_or(Error::Truncated)?;
-                Ok(Self::aac(packet_type, data))
-            }
-            AUDIO_MP3 | AUDIO_MP3_8_KHZ => Ok(Self::Mp3(rest)),
+        let Some(tag) = chosen else { return Ok(Self::Other) };
+        let data = payload.get(tag.data_offset..tag.data_end).ok_or(Error::Truncated)?;
+        match (tag.codec, tag.packet) {
+            (AudioCodec::Aac, AudioPacket::SequenceHeader) => Ok(Self::AacConfig(data)),
+            (AudioCodec::Aac, AudioPacket::Coded) => Ok(Self::Aac(data)),
+            (AudioCodec::Mp3, AudioPacket::Coded) => Ok(Self::Mp3(data)),
+            (AudioCodec::Aac | AudioCodec::Mp3, _) => Ok(Self::Other),
             _ => Err(Error::Unsupported),
         }
     }
+}
 
-    fn enhanced_audio(head: u8, rest: &'a [u8]) -> Result<Self, Error> {
-        let (four_cc, data) = rest.split_first_chunk::<4>().ok_or(Error::Truncated)?;
-        match (four_cc, head & 0x0f) {
-            (b"mp4a", packet_type) => Ok(Self::aac(packet_type, data)),
-            (b".mp3", 1) => Ok(Self::Mp3(data)),
-            (b".mp3", _) => Ok(Self::Other),
-            _ => Err(Error::Unsupported),
-        }
-    }
-
-    fn aac(packet_type: u8, data: &'a [u8]) -> Self {
-        match packet_type {
-            0 => Self::AacConfig(data),
-            1 => Self::Aac(data),
-            _ => Self::Other,
+impl From<codec::Error> for Error {
+    fn from(error: codec::Error) -> Self {
+        match error {
+            codec::Error::Truncated => Self::Truncated,
+            codec::Error::Version(_) | codec::Error::Invalid(_) => Self::Unsupported,
         }
     }
 }
-
-/// Key frame, or key frame made by a server.
-fn is_key(frame_type: u8) -> bool {
-    matches!(frame_type, 1 | 4)
-}
-
-fn signed_24([high, middle, low]: [u8; 3]) -> i32 {
-    i32::from_be_bytes([high, middle, low, 0]) >> 8
-}
-
-/// Video frame type of messages for the player, not for the decoder.
-const FRAME_COMMAND: u8 = 5;
-const VIDEO_AVC: u8 = 7;
-const AUDIO_MP3: u8 = 2;
-/// Sound format whose place enhanced RTMP took for its own header.
-const AUDIO_ENHANCED: u8 = 9;
-const AUDIO_AAC: u8 = 10;
-const AUDIO_MP3_8_KHZ: u8 = 14;
 
 #[cfg(test)]
 mod tests {
@@ -155,7 +145,8 @@ mod tests {
             (MediaKind::Data, &[2], Body::Other),
         ];
         for (kind, payload, want) in cases {
-            assert_eq!(Body::parse(kind, payload, 12), Ok(want), "{payload:02x?}");
+            let body = Body::parse(kind, payload, 12, &mut Carried::default());
+            assert_eq!(body, Ok(want), "{payload:02x?}");
         }
     }
 
@@ -169,7 +160,26 @@ mod tests {
             (MediaKind::Video, &[0x1d, 0, 0, 0, 0]),
         ];
         for (kind, payload) in cases {
-            assert_eq!(Body::parse(kind, payload, 12), Err(Error::Unsupported), "{payload:02x?}");
+            let body = Body::parse(kind, payload, 12, &mut Carried::default());
+            assert_eq!(body, Err(Error::Unsupported), "{payload:02x?}");
         }
+    }
+
+    #[test]
+    fn one_track_of_a_kind_is_carried() {
+        let mut carried = Carried::default();
+        let mut parse = |kind, payload: &'static [u8]| Body::parse(kind, payload, 12, &mut carried).unwrap();
+        let (audio, video) = (MediaKind::Audio, MediaKind::Video);
+        assert_eq!(parse(audio, b"\x95\x00mp4a\x02\x12\x10"), Body::AacConfig(&[0x12, 0x10]));
+        assert_eq!(parse(audio, b"\x95\x00mp4a\x01\x12\x10"), Body::Other);
+        assert_eq!(parse(audio, b"\x95\x01mp4a\x02\x21"), Body::Aac(&[0x21]));
+        // Track 0 takes over; what is in a message beside it does no harm.
+        assert_eq!(parse(audio, b"\x95\x20Opus\x02\0\0\x01xmp4a\x00\0\0\x01\x09"), Body::AacConfig(&[9]));
+        assert_eq!(parse(audio, b"\x95\x01mp4a\x02\x21"), Body::Other);
+        assert_eq!(parse(audio, b"\x97\x02\0\0\x09\x01mp4a\x21"), Body::Aac(&[0x21]));
+        let record = Body::VideoConfig { codec: VideoCodec::Avc, record: &[9] };
+        assert_eq!(parse(video, b"\x96\x10avc1\x01\0\0\x01\x08\x00\0\0\x01\x09"), record);
+        assert_eq!(parse(video, b"\x96\x00avc1\x01\x09"), Body::Other);
+        assert_eq!(parse(video, b"\xD4avc1colour"), Body::Other);
     }
 }

@@ -122,6 +122,17 @@ impl Muxer {
         Ok(replace(&mut self.video, config))
     }
 
+    /// Takes the parameter sets that a frame behind start codes brings with it; tells whether it has what is needed.
+    pub(super) fn set_config_in_band(&mut self, codec: VideoCodec, frame: &[u8]) -> bool {
+        match VideoConfig::from_start_codes(codec, frame) {
+            Some(config) => {
+                self.video = Some(config);
+                true
+            }
+            None => false,
+        }
+    }
+
     /// Takes an AudioSpecificConfig; tells whether it is another than before.
     pub fn set_aac_config(&mut self, asc: &[u8]) -> Result<bool, Error> {
         let config = AacConfig::from_asc(asc)?;

@@ -4,7 +4,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::annexb::VideoCodec;
 use super::audio_collector::{AudioCollector, Collected};
-use super::flv_body::Body;
+use super::flv_body::{Body, Carried};
 use super::muxer::{AudioFrames, Muxer, TABLES_SIZE, VideoFrame};
 use super::{Error, TICKS_PER_MS};
 use crate::wire::MediaKind;
@@ -70,6 +70,7 @@ impl TsFrame {
 #[derive(Debug)]
 pub struct Packager {
     settings: Settings,
+    carried: Carried,
     muxer: Muxer,
     collector: AudioCollector,
     timeline: Timeline,
@@ -92,6 +93,7 @@ impl Packager {
         let delay = settings.audio_delay_ms.min(AUDIO_DELAY_MAX_MS);
         Self {
             settings,
+            carried: Carried::default(),
             muxer: Muxer::new(),
             collector: AudioCollector::new(delay, settings.audio_sync_ms, settings.audio_buffer_size),
             timeline: Timeline::default(),
@@ -122,7 +124,7 @@ impl Packager {
         payload: &[u8],
         out: &mut Vec<TsFrame>,
     ) -> Result<(), Error> {
-        match Body::parse(kind, payload, self.settings.hevc_codec_id)? {
+        match Body::parse(kind, payload, self.settings.hevc_codec_id, &mut self.carried)? {
             Body::VideoConfig { codec, record } => {
                 let changed = match codec {
                     VideoCodec::Avc => self.muxer.set_avc_config(record)?,
@@ -140,7 +142,10 @@ impl Packager {
             }
             Body::Video { codec, key, cts, nal_units } => {
                 if self.muxer.video_codec() != Some(codec) {
-                    return Err(Error::MissingConfig);
+                    if !key || !self.muxer.set_config_in_band(codec, nal_units) {
+                        return Err(Error::MissingConfig);
+                    }
+                    self.program_change = true;
                 }
                 let dts_ms = self.extend(timestamp);
                 self.handle_video(dts_ms, cts, key, nal_units, out)?;
@@ -168,6 +173,7 @@ impl Packager {
         self.flush_audio(out);
         self.collector.restart();
         self.muxer.clear();
+        self.carried = Carried::default();
         self.heard_ms = None;
         self.last_video_ms = None;
     }

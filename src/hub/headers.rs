@@ -1,0 +1,234 @@
+//! What a player or a file needs before the first frame: the newest metadata, and of each track the newest codec header,
+//! colour metadata and channel configuration.
+
+use std::sync::Arc;
+
+use super::packet::{Class, Packet};
+use crate::limits;
+use crate::wire::MediaKind;
+use crate::wire::codec::{AudioPacket, AudioTag, DEFAULT_HEVC_CODEC_ID, TrackSet, VideoPacket, VideoTag};
+
+/// What a header is about: one that comes later about the same takes its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeaderKey {
+    place: Place,
+    /// None for metadata.
+    tracks: TrackSet,
+}
+
+/// In the order in which headers are sent: metadata, audio, video, as the original does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Metadata,
+    AudioHeader,
+    MultichannelConfig,
+    VideoHeader,
+    VideoMetadata,
+}
+
+impl HeaderKey {
+    /// `None` for what is no header by its class.
+    pub fn of(kind: MediaKind, class: Class, payload: &[u8]) -> Option<Self> {
+        if class == Class::Metadata {
+            return Some(HeaderKey { place: Place::Metadata, tracks: TrackSet::default() });
+        }
+        if !matches!(class, Class::AudioHeader | Class::AudioExtra | Class::VideoHeader | Class::VideoExtra) {
+            return None;
+        }
+        let (mut place, mut tracks) = (None, TrackSet::default());
+        let mut add = |track: u8, is: Place| {
+            place = Some(is);
+            tracks = tracks.with(track);
+        };
+        if kind == MediaKind::Audio {
+            for tag in AudioTag::all(payload).flatten() {
+                let configures = tag.packet == AudioPacket::MultichannelConfig;
+                add(tag.track, if configures { Place::MultichannelConfig } else { Place::AudioHeader });
+            }
+        } else {
+            // Which codec a legacy codec id means does not matter here.
+            for tag in VideoTag::all(payload, DEFAULT_HEVC_CODEC_ID).flatten() {
+                let colours = tag.packet == VideoPacket::Metadata;
+                add(tag.track, if colours { Place::VideoMetadata } else { Place::VideoHeader });
+            }
+        }
+        let unread = match kind {
+            MediaKind::Audio => Place::AudioHeader,
+            MediaKind::Video | MediaKind::Data => Place::VideoHeader,
+        };
+        match place {
+            Some(place) => Some(HeaderKey { place, tracks }),
+            None => Some(HeaderKey { place: unread, tracks: TrackSet::default().with(0) }),
+        }
+    }
+
+    /// Whether it is the decoder configuration of track 0, the only one most streams have.
+    fn is_plain(self) -> bool {
+        matches!(self.place, Place::AudioHeader | Place::VideoHeader)
+            && self.tracks.covers(TrackSet::default().with(0))
+    }
+}
+
+/// The newest headers by what they are about, in the order in which they are sent.
+///
+/// A message may be about several tracks; it goes once newer ones are there about all of them.
+#[derive(Clone, Debug)]
+pub struct HeaderList<T>(Vec<(HeaderKey, T)>);
+
+impl<T> Default for HeaderList<T> {
+    fn default() -> Self {
+        HeaderList(Vec::new())
+    }
+}
+
+impl<T> HeaderList<T> {
+    /// Keeps a header of so many bytes. Returns false if it is left out: above [`limits::TRACKS`] or
+    /// [`limits::TRACK_HEADER_BYTES`].
+    pub fn keep(&mut self, key: HeaderKey, bytes: usize, item: T) -> bool {
+        if key.place == Place::Metadata {
+            self.0.retain(|(kept, _)| kept.place != Place::Metadata);
+            self.0.insert(0, (key, item));
+            return true;
+        }
+        let of_place = self.0.iter().filter(|(kept, _)| kept.place == key.place);
+        let tracks = of_place.fold(key.tracks, |tracks, (kept, _)| tracks.union(kept.tracks));
+        if tracks.count() > limits::TRACKS || !key.is_plain() && bytes > limits::TRACK_HEADER_BYTES {
+            return false;
+        }
+        let mut newer = key.tracks;
+        for at in (0..self.0.len()).rev() {
+            let kept = self.0[at].0;
+            if kept.place != key.place {
+                continue;
+            }
+            if newer.covers(kept.tracks) {
+                self.0.remove(at);
+            }
+            newer = newer.union(kept.tracks);
+        }
+        let at = self.0.partition_point(|(kept, _)| kept.place <= key.place);
+        self.0.insert(at, (key, item));
+        true
+    }
+
+    /// All of them, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.0.iter().map(|(_, item)| item)
+    }
+
+    /// Gives all of them away, in their order.
+    pub fn take(&mut self) -> impl Iterator<Item = T> + use<T> {
+        std::mem::take(&mut self.0).into_iter().map(|(_, item)| item)
+    }
+
+    fn of(&self, place: Place) -> impl DoubleEndedIterator<Item = &(HeaderKey, T)> {
+        self.0.iter().filter(move |(kept, _)| kept.place == place)
+    }
+}
+
+/// The headers of a stream, which every new player gets first.
+pub type Headers = HeaderList<Arc<Packet>>;
+
+impl Headers {
+    /// Keeps a packet, if it is a header. Returns false if it is one and is left out.
+    pub fn keep_packet(&mut self, packet: &Arc<Packet>) -> bool {
+        packet.header().is_none_or(|key| self.keep(*key, packet.payload().len(), packet.clone()))
+    }
+
+    /// Whether a header says what is in force already.
+    pub fn repeats(&self, packet: &Packet) -> bool {
+        let Some(key) = packet.header() else { return false };
+        let about = |kept: &HeaderKey| kept.tracks.meets(key.tracks) || key.place == Place::Metadata;
+        let newest = self.of(key.place).rev().find(|(kept, _)| about(kept));
+        newest.is_some_and(|(_, kept)| kept.payload() == packet.payload())
+    }
+
+    /// `onMetaData`.
+    pub fn metadata(&self) -> Option<&Arc<Packet>> {
+        self.of(Place::Metadata).map(|(_, packet)| packet).next()
+    }
+
+    /// Whether there is a codec header of video.
+    pub fn has_video(&self) -> bool {
+        self.of(Place::VideoHeader).next().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn packet(class: Class, payload: &[u8]) -> Arc<Packet> {
+        let kind = match class {
+            Class::Metadata => MediaKind::Data,
+            Class::AudioHeader | Class::AudioExtra => MediaKind::Audio,
+            _ => MediaKind::Video,
+        };
+        Arc::new(Packet::new(kind, class, 0, 0, Bytes::copy_from_slice(payload), 4096))
+    }
+
+    fn kept(packets: &[(Class, &[u8])]) -> Vec<Vec<u8>> {
+        let mut headers = Headers::default();
+        for (class, payload) in packets {
+            assert!(headers.keep_packet(&packet(*class, payload)), "{payload:02x?}");
+        }
+        headers.iter().map(|packet| packet.payload().to_vec()).collect()
+    }
+
+    #[test]
+    fn each_track_keeps_its_newest_header_in_the_order_of_sending() {
+        let told: [(Class, &[u8]); 9] = [
+            (Class::VideoHeader, b"\x17\0\0\0\0old"),
+            (Class::VideoExtra, b"\x96\x00avc1\x01one"),
+            (Class::VideoExtra, b"\xD4avc1colour"),
+            (Class::AudioExtra, b"\x94mp4a\x01\x01\0\0\0\x04"),
+            (Class::AudioHeader, b"\xAF\x00\x12\x10"),
+            (Class::AudioExtra, b"\x95\x00mp4a\x01\x11\x90"),
+            (Class::Metadata, b"meta"),
+            (Class::VideoHeader, b"\x90avc1new"),
+            (Class::Metadata, b"newer"),
+        ];
+        let want: [&[u8]; 7] = [
+            b"newer",
+            b"\xAF\x00\x12\x10",
+            b"\x95\x00mp4a\x01\x11\x90",
+            b"\x94mp4a\x01\x01\0\0\0\x04",
+            b"\x96\x00avc1\x01one",
+            b"\x90avc1new",
+            b"\xD4avc1colour",
+        ];
+        assert_eq!(kept(&told), want);
+    }
+
+    #[test]
+    fn a_message_about_several_tracks_stays_until_all_of_them_have_newer_ones() {
+        let both: &[u8] = b"\x96\x10avc1\x00\0\0\x01a\x01\0\0\x01b";
+        let (one, zero): (&[u8], &[u8]) = (b"\x96\x00avc1\x01c", b"\x90avc1d");
+        assert_eq!(kept(&[(Class::VideoHeader, both), (Class::VideoExtra, one)]), [both, one]);
+        let all = [(Class::VideoHeader, both), (Class::VideoExtra, one), (Class::VideoHeader, zero)];
+        assert_eq!(kept(&all), [one, zero]);
+        let mut headers = Headers::default();
+        headers.keep_packet(&packet(Class::VideoHeader, both));
+        assert!(headers.repeats(&packet(Class::VideoHeader, both)));
+        headers.keep_packet(&packet(Class::VideoExtra, one));
+        assert!(!headers.repeats(&packet(Class::VideoHeader, both)), "track 1 has another one by now");
+        assert!(headers.repeats(&packet(Class::VideoExtra, one)));
+    }
+
+    #[test]
+    fn tracks_above_the_bound_are_left_out_and_those_below_still_change() {
+        let mut headers = Headers::default();
+        let track =
+            |id: u8, body: u8| packet(Class::AudioExtra, &[b"\x95\x00Opus", &[id, body][..]].concat());
+        for id in 0..limits::TRACKS as u8 {
+            assert!(headers.keep_packet(&track(id, 1)));
+        }
+        assert!(!headers.keep_packet(&track(200, 1)));
+        assert!(headers.keep_packet(&track(3, 2)));
+        assert_eq!(headers.iter().count(), limits::TRACKS);
+        let long = vec![7; limits::TRACK_HEADER_BYTES];
+        assert!(!headers.keep_packet(&packet(Class::VideoExtra, &[b"\x96\x00avc1\x01", &long[..]].concat())));
+        assert!(headers.keep_packet(&packet(Class::VideoHeader, &[b"\x90avc1", &long[..]].concat())));
+    }
+}
