@@ -336,6 +336,16 @@ pub fn relay_failed(session: &Session, what: &str, why: &dyn Display) {
     error!(conn = session.id, "relay {what} failed: '{}', {why}", BStr::new(&session.key.name));
 }
 
+/// Codec headers came faster than `on_meta` callbacks were answered.
+pub fn meta_coalesced(session: &Session, count: u64) {
+    info!(
+        target: "notice",
+        conn = session.id,
+        "on_meta: '{}', {count} codec headers came while a callback was under way and were told together",
+        BStr::new(&session.key.name)
+    );
+}
+
 /// An answer that asks for a relay cannot be followed.
 pub fn relay_unusable(session: &Session, what: &str, why: &dyn Display, hook: &Hook) {
     error!(

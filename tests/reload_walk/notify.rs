@@ -63,11 +63,11 @@ pub const CASES: &[Case] = &[
             let publisher = walk.publish("s");
             wait(walk, walk.old, "push", "update");
             Box::new(move || {
-                // Where to is another line's answer: the old relay ends, a new one begins.
-                wait(walk, walk.old, "push", "done");
+                // The changed line keeps its relay.
                 wait(walk, walk.new, "push", "update");
                 publisher.leave();
                 wait(walk, walk.new, "push", "done");
+                assert_eq!(told(walk, walk.old, "push", "done") + told(walk, walk.new, "push", "start"), 0);
             })
         },
     },

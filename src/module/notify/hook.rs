@@ -1,5 +1,7 @@
 //! One notification: whom to ask, what to send, and what the answer may do.
 
+use std::sync::Arc;
+
 use bstr::{BString, ByteSlice};
 
 use super::url::{Url, UrlError};
@@ -56,6 +58,26 @@ pub struct Hook {
     pub legacy: bool,
     /// Where it is written.
     pub pos: Pos,
+}
+
+/// Which of the `new` lines of an event carries on each of the `old` ones, by place: the line with the same address and
+/// group, else the one of the same group, else the one in the same place.
+pub fn carried_on(old: &[Arc<Hook>], new: &[Arc<Hook>]) -> Vec<Option<usize>> {
+    let mut heirs = vec![None; old.len()];
+    let mut taken = vec![false; new.len()];
+    let mut pair = |fits: &dyn Fn(usize, usize) -> bool| {
+        for (place, heir) in heirs.iter_mut().enumerate().filter(|(_, heir)| heir.is_none()) {
+            let found = (0..new.len()).find(|candidate| !taken[*candidate] && fits(place, *candidate));
+            if let Some(found) = found {
+                taken[found] = true;
+                *heir = Some(found);
+            }
+        }
+    };
+    pair(&|a, b| old[a].url == new[b].url && old[a].groupid == new[b].groupid);
+    pair(&|a, b| !old[a].groupid.is_empty() && old[a].groupid == new[b].groupid);
+    pair(&|a, b| a == b);
+    heirs
 }
 
 impl Value for Hook {
@@ -210,5 +232,42 @@ fn read_url(word: &Word, scene: &mut Scene<'_>) -> Result<Url, Problem> {
             let text = sentence(&[b"request url format error \"", &word.bytes, b"\""]);
             Err(Problem::new(text).at(word.span).help(URL))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(text: &str) -> Arc<Hook> {
+        let (address, group) = text.split_once(' ').unwrap_or((text, ""));
+        Arc::new(Hook {
+            url: Url::parse(format!("http://{address}/").as_bytes()).unwrap().0,
+            args: Template::default(),
+            groupid: group.into(),
+            stages: Stages::default(),
+            timeout: DEFAULT_TIMEOUT,
+            update: DEFAULT_UPDATE,
+            enforce: Enforce::default(),
+            legacy: false,
+            pos: Pos { file: std::path::Path::new("test").into(), line: 1 },
+        })
+    }
+
+    #[test]
+    fn a_line_is_known_by_address_then_group_then_place() {
+        let heirs = |old: &[&str], new: &[&str]| {
+            let lines = |texts: &[&str]| texts.iter().map(|text| line(text)).collect::<Vec<_>>();
+            carried_on(&lines(old), &lines(new))
+        };
+        assert_eq!(heirs(&["a"], &["b"]), [Some(0)]);
+        assert_eq!(heirs(&["a", "b"], &["b"]), [None, Some(0)], "the other one was removed");
+        assert_eq!(heirs(&["a", "b"], &["b", "a"]), [Some(1), Some(0)]);
+        assert_eq!(heirs(&["a", "b"], &["new", "a", "b"]), [Some(1), Some(2)], "one was added in front");
+        assert_eq!(heirs(&["a g", "b h"], &["c h", "d g"]), [Some(1), Some(0)]);
+        assert_eq!(heirs(&["a g"], &["a h"]), [Some(0)], "neither, so the place counts");
+        assert_eq!(heirs(&["a", "a"], &["a", "a"]), [Some(0), Some(1)]);
+        assert_eq!(heirs(&["a", "a"], &["a"]), [Some(0), None]);
+        assert_eq!(heirs(&["a"], &[]), [None]);
     }
 }

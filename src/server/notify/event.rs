@@ -10,6 +10,7 @@ use tokio::task::{AbortHandle, JoinHandle};
 use super::answer::{Answer, Failure, Reply};
 use super::done::tell_again;
 use super::ledger::{Decision, Receipt};
+use super::line::CallbackLine;
 use super::members::Members;
 use super::slot::Slot;
 use super::{About, Notifier, send, sleep_until};
@@ -28,7 +29,8 @@ pub struct Event {
     session: Arc<Session>,
     /// Of a stream's event: whom it names.
     members: Option<Arc<Members>>,
-    /// The hook that `start` went to: `done` is owed even where a reload has removed it since.
+    line: Arc<CallbackLine>,
+    /// The hook that the last `start` went to.
     hook: Arc<Hook>,
     start: Option<JoinHandle<(Reply, Receipt)>>,
     /// Of the `start`, once it was answered.
@@ -49,13 +51,28 @@ impl Event {
         session: &Arc<Session>,
         after: Option<oneshot::Receiver<()>>,
     ) -> Option<Event> {
-        let hook = slot.hook(&view.current().notify)?.clone();
+        let line = Arc::new(CallbackLine::new(slot, &view.current().notify)?);
+        Event::begin_by(notifier, view, &line, session, after)
+    }
+
+    /// As [`Event::begin`], by a line that is followed through reloads; `None` if one has removed it.
+    pub fn begin_by(
+        notifier: &Notifier,
+        view: &AppView,
+        line: &Arc<CallbackLine>,
+        session: &Arc<Session>,
+        after: Option<oneshot::Receiver<()>>,
+    ) -> Option<Event> {
+        let application = view.current();
+        let slot = line.slot(&application.notify)?;
+        let hook = line.hook(&application.notify)?;
         let mut event = Event {
             notifier: notifier.clone(),
             slot,
             view: view.clone(),
             session: session.clone(),
             members: None,
+            line: line.clone(),
             hook: hook.clone(),
             start: None,
             receipt: Receipt::default(),
@@ -69,6 +86,16 @@ impl Event {
             sending.await
         }));
         Some(event)
+    }
+
+    /// Sends `start` once more, as for what has come to the session since, and waits for the answer.
+    pub async fn again(&mut self) -> Reply {
+        if let Some(hook) = self.line.hook(&self.view.current().notify) {
+            self.hook = hook;
+        }
+        let sending = self.sending(self.hook.clone(), Act::Start);
+        self.start = Some(self.notifier.spawn(sending));
+        self.reply().await
     }
 
     /// Waits for the answer to `start`.
@@ -101,7 +128,7 @@ impl Event {
         self.finished = true;
     }
 
-    /// The hook that `start` went to.
+    /// The hook that the last `start` went to.
     pub fn hook(&self) -> &Hook {
         &self.hook
     }
@@ -112,18 +139,20 @@ impl Event {
         self.members = Some(members);
     }
 
-    /// Sends updates from now on, as the hook in force says.
+    /// Sends updates from now on, as the line in force says.
     pub fn keep(&mut self) {
+        if self.keeper.is_some() {
+            return;
+        }
         let (notifier, view, opener) = (self.notifier.clone(), self.view.clone(), self.session.clone());
         let members = self.members.clone();
-        let (slot, started) = (self.slot, self.hook.clone());
+        let (slot, line) = (self.slot, self.line.clone());
         let mut last = Instant::now() + phase(opener.id, self.hook.update.duration());
         let keeper = self.notifier.runtime.spawn(async move {
             let mut changed = notifier.store.watch();
             loop {
                 let application = view.current();
-                let hook = slot.successor(&application.notify, &started);
-                let hook = hook.filter(|hook| hook.stages.update).cloned();
+                let hook = line.hook(&application.notify).filter(|hook| hook.stages.update);
                 let due = hook.as_ref().and_then(|hook| last.checked_add(hook.update.duration()));
                 tokio::select! {
                     () = sleep_until(due) => {}
@@ -161,8 +190,8 @@ impl Event {
     /// Sends one `update` now, where the hook in force asks for it. `Err`: its answer ends what the event is about.
     pub async fn update(&self) -> Result<(), Answer> {
         let application = self.view.current();
-        let hook = self.slot.successor(&application.notify, &self.hook);
-        let Some(hook) = hook.filter(|hook| hook.stages.update).cloned() else { return Ok(()) };
+        let hook = self.line.hook(&application.notify).filter(|hook| hook.stages.update);
+        let Some(hook) = hook else { return Ok(()) };
         let enforced = hook.enforce.update;
         let (reply, receipt) = self.sending(hook, Act::Update).await;
         if enforced && reply.answer.is_client_error() {
@@ -184,10 +213,8 @@ impl Event {
         if let Some(keeper) = self.keeper.take() {
             keeper.abort();
         }
-        let hook = match self.slot.successor(&self.view.current().notify, &self.hook) {
-            Some(hook) => hook.clone(),
-            None => self.hook.clone(),
-        };
+        // Owed also where a reload has removed the line since.
+        let hook = self.line.last_hook(&self.view.current().notify);
         if !hook.stages.done {
             return None;
         }

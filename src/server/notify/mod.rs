@@ -8,6 +8,7 @@ mod done;
 mod event;
 mod id;
 pub mod ledger;
+mod line;
 mod members;
 mod process;
 pub mod slot;
@@ -37,6 +38,7 @@ pub use self::answer::{Answer, Failure, Reply};
 pub use self::event::Event;
 use self::id::Numbered;
 pub use self::id::RequestId;
+pub use self::line::CallbackLine;
 pub use self::members::Members;
 pub use self::slot::Slot;
 

@@ -42,21 +42,30 @@ impl Slot {
         }
     }
 
-    /// The hook in force of an event whose `start` went to `started`. Among several lines it is the one for the
-    /// same group at the same address, wherever a reload has put it.
-    pub(super) fn successor<'h>(
-        self,
-        hooks: &'h notify::conf::Current,
-        started: &Hook,
-    ) -> Option<&'h Arc<Hook>> {
-        let lines = match self {
-            Slot::Push(_) => &hooks.on_push,
-            Slot::Meta(_) => &hooks.on_meta,
-            Slot::Connect | Slot::Play | Slot::Publish | Slot::Stream | Slot::Pull | Slot::Record => {
-                return self.hook(hooks);
-            }
-        };
-        lines.iter().find(|hook| hook.groupid == started.groupid && hook.url == started.url)
+    /// All lines, of an event that may have several.
+    pub(super) fn list(self, hooks: &notify::conf::Current) -> Option<&[Arc<Hook>]> {
+        match self {
+            Slot::Push(_) => Some(&hooks.on_push),
+            Slot::Meta(_) => Some(&hooks.on_meta),
+            Slot::Connect | Slot::Play | Slot::Publish | Slot::Stream | Slot::Pull | Slot::Record => None,
+        }
+    }
+
+    /// Which of several lines it is.
+    pub fn index(self) -> Option<usize> {
+        match self {
+            Slot::Push(index) | Slot::Meta(index) => Some(index),
+            Slot::Connect | Slot::Play | Slot::Publish | Slot::Stream | Slot::Pull | Slot::Record => None,
+        }
+    }
+
+    /// The line at another place of its event.
+    pub(super) fn at(self, index: usize) -> Slot {
+        match self {
+            Slot::Push(_) => Slot::Push(index),
+            Slot::Meta(_) => Slot::Meta(index),
+            other => other,
+        }
     }
 
     /// The word in `call=`.

@@ -7,8 +7,9 @@
 mod attempt;
 mod connect;
 mod http;
+pub mod lines;
 pub mod pull;
-pub mod push;
+mod push;
 mod rtmp;
 pub mod standing;
 

@@ -261,7 +261,10 @@ impl Pulled {
         };
         let reply = pull.reply().await;
         match attempt::destination(&session, &mut pull, &reply, WHAT, true) {
-            Ok(destination) => self.relay(context, &session, destination).await,
+            Ok(destination) => tokio::select! {
+                outcome = self.relay(context, &session, destination) => outcome,
+                never = self.line_removed(context, &session) => match never {},
+            },
             Err(outcome) => {
                 if let Outcome::Unwanted = outcome {
                     pull.forget();
@@ -269,6 +272,14 @@ impl Pulled {
                 outcome
             }
         }
+    }
+
+    /// Ends the relay of a session once a reload has removed the line that asked for it.
+    async fn line_removed(&self, context: &Context, session: &Session) -> Never {
+        let mut changed = context.store.watch();
+        while self.view.current().notify.on_pull.is_some() && changed.changed().await.is_ok() {}
+        session.close(Reason::StreamEnd);
+        std::future::pending().await
     }
 
     /// The stream's own line.

@@ -1,29 +1,25 @@
 //! A published stream pushed to other servers: by callbacks at its start (`on_push`) or at its codec headers
 //! (`on_meta`), and by `push` lines.
 //!
-//! Each line has a task of its own. Media goes to the other server as to any player: through the worker's
+//! Each line has a task of its own ([`super::lines`]). Media goes to the other server as to any player: through the worker's
 //! delivery loop, which skips to a key frame when the other server is too slow and holds up nobody.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::AbortHandle;
-
+use super::lines::{Headers, Line};
 use super::rtmp::{Terms, Upstream, check};
-use super::{End, Never, Outcome, attempt, destinations, has_worked, next_worker, session_for};
-use crate::config::model::Application;
+use super::{End, Never, Outcome, attempt, destinations, has_worked, session_for};
 use crate::hub::packet::Container;
 use crate::hub::stream::Stream;
 use crate::limits;
-use crate::module::notify::conf::MetaType;
 use crate::module::relay::backoff::Backoff;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::target::Relay;
 use crate::server::context::{Context, Worker};
 use crate::server::delivery::Join;
 use crate::server::event;
-use crate::server::ingest::Brought;
-use crate::server::notify::{Event, Slot};
+use crate::server::notify::{CallbackLine, Event, Slot};
 use crate::server::rtmp::play::{player_settings, reason_of};
 use crate::server::session::{Reason, Role, Session};
 use crate::server::view::AppView;
@@ -31,143 +27,24 @@ use crate::wire::rtmp::client_session::Purpose;
 
 pub(super) const WHAT: &str = "push";
 
-/// What a publisher is pushed by.
-pub struct Pushes {
-    push: Push,
-    /// Follows reloads, and starts what is to be started.
-    keeper: AbortHandle,
-    /// Counts codec headers that fire `on_meta`.
-    fired: u64,
-}
-
 /// What the tasks of a publisher share.
 #[derive(Clone)]
-struct Push {
-    context: Arc<Context>,
-    view: AppView,
-    publisher: Arc<Session>,
-    stream: Arc<Stream>,
-}
-
-/// One line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Line {
-    /// A callback says where to. Two lines with the same address and group are told apart by their order.
-    Asked { slot: SlotKind, index: usize, url: Vec<u8>, groupid: Vec<u8> },
-    /// `push`.
-    Fixed(Relay),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum SlotKind {
-    Push,
-    Meta,
-}
-
-impl Pushes {
-    /// A publisher has been let in.
-    pub fn start(
-        context: &Arc<Context>,
-        view: AppView,
-        publisher: &Arc<Session>,
-        stream: &Arc<Stream>,
-    ) -> Self {
-        let push =
-            Push { context: context.clone(), view, publisher: publisher.clone(), stream: stream.clone() };
-        let keeper = tokio::spawn(push.clone().keep()).abort_handle();
-        Pushes { push, keeper, fired: 0 }
-    }
-
-    /// Codec headers have come: asks the `on_meta` callbacks where they count, each by its own line.
-    pub fn headers(&mut self, brought: Brought) {
-        if brought.audio_headers + brought.video_headers == 0 {
-            return;
-        }
-        let application = self.push.view.current();
-        let hooks = &application.notify;
-        let wanted = match hooks.on_meta_type {
-            MetaType::Video => brought.video_headers,
-            MetaType::Audio => brought.audio_headers,
-            MetaType::Both => brought.video_headers + brought.audio_headers,
-        };
-        // Push and meta exclude each other (second seed).
-        if hooks.on_meta.is_empty() || !hooks.on_push.is_empty() {
-            return;
-        }
-        for _ in 0..wanted {
-            if hooks.on_meta_once && self.fired > 0 {
-                return;
-            }
-            self.fired += 1;
-            for line in lines(&application, SlotKind::Meta) {
-                drop(self.push.spawn(line));
-            }
-        }
-    }
-}
-
-impl Drop for Pushes {
-    fn drop(&mut self) {
-        // The lines end by themselves: they watch the publisher.
-        self.keeper.abort();
-    }
-}
-
-/// The lines in force.
-fn lines(application: &Application, kind: SlotKind) -> Vec<Line> {
-    let hooks = match kind {
-        SlotKind::Push => &application.notify.on_push,
-        SlotKind::Meta => &application.notify.on_meta,
-    };
-    let asked = hooks.iter().enumerate().map(|(index, hook)| {
-        let url = format!("{:?}", hook.url).into_bytes();
-        Line::Asked { slot: kind, index, url, groupid: hook.groupid.to_vec() }
-    });
-    let fixed = application.relay.push.iter().filter(|_| kind == SlotKind::Push);
-    asked.chain(fixed.cloned().map(Line::Fixed)).collect()
+pub(super) struct Push {
+    pub(super) context: Arc<Context>,
+    pub(super) view: AppView,
+    pub(super) publisher: Arc<Session>,
+    pub(super) stream: Arc<Stream>,
 }
 
 impl Push {
-    /// Starts the application's lines, then follows reloads: new lines start, removed ones end.
-    async fn keep(self) {
-        let mut changed = self.context.store.watch();
-        let mut running: Vec<(Line, AbortHandle)> = Vec::new();
-        loop {
-            let wanted = lines(&self.view.current(), SlotKind::Push);
-            running.retain(|(line, task)| {
-                let keep = wanted.contains(line);
-                if !keep {
-                    task.abort();
-                }
-                keep
-            });
-            for line in wanted {
-                if !running.iter().any(|(other, _)| *other == line) {
-                    running.push((line.clone(), self.spawn(line)));
-                }
-            }
-            if changed.changed().await.is_err() {
-                return;
-            }
-        }
-    }
-
-    fn spawn(&self, line: Line) -> AbortHandle {
-        let (push, worker) = (self.clone(), next_worker(&self.context));
-        let unfinished = self.context.pending.begin();
-        let runtime = worker.runtime.clone();
-        let task = runtime.spawn(async move {
-            let _unfinished = unfinished;
-            push.run(line, worker).await;
-        });
-        task.abort_handle()
-    }
-
     /// Attempts, one after the other, until the publisher leaves.
-    async fn run(self, line: Line, worker: Worker) {
+    pub(super) async fn run(self, line: Line, mut headers: Headers, worker: Worker) {
         let mut backoff = Backoff::default();
         loop {
-            let outcome = self.attempt(&line, &worker).await;
+            let outcome = match &line {
+                Line::Asked(line) => self.asked(line, &mut headers, &worker).await,
+                Line::Fixed(relay) => self.fixed(relay, &worker).await,
+            };
             let application = self.view.current();
             let relay = &application.relay;
             let delay = match outcome {
@@ -200,43 +77,79 @@ impl Push {
         }
     }
 
-    /// One attempt: a session with events of its own.
-    async fn attempt(&self, line: &Line, worker: &Worker) -> Outcome {
-        let session = session_for(&self.context, &self.publisher, &self.stream, Role::Player);
-        let (slot, subject) = match line {
-            Line::Fixed(relay) => return self.fixed(&session, relay, worker).await,
-            Line::Asked { slot: SlotKind::Push, index, .. } => (Slot::Push(*index), &session),
-            // As recorded: what a meta callback tells of is the publisher.
-            Line::Asked { slot: SlotKind::Meta, index, .. } => (Slot::Meta(*index), &self.publisher),
-        };
-        let Some(mut asking) = Event::begin(&self.context.notifier, &self.view, slot, subject, None) else {
-            return Outcome::Unwanted;
-        };
+    fn session(&self) -> Arc<Session> {
+        session_for(&self.context, &self.publisher, &self.stream, Role::Player)
+    }
+
+    /// One attempt by a callback line: a session with events of its own.
+    async fn asked(&self, line: &Arc<CallbackLine>, headers: &mut Headers, worker: &Worker) -> Outcome {
+        let session = self.session();
+        match line.slot(&self.view.current().notify) {
+            None => Outcome::Unwanted,
+            Some(Slot::Meta(_)) => tokio::select! {
+                biased;
+                () = self.over() => Outcome::Closed,
+                outcome = self.meta(line, &session, headers, worker) => outcome,
+            },
+            Some(_) => self.push(line, &session, worker).await,
+        }
+    }
+
+    async fn push(&self, line: &Arc<CallbackLine>, session: &Arc<Session>, worker: &Worker) -> Outcome {
+        let begun = Event::begin_by(&self.context.notifier, &self.view, line, session, None);
+        let Some(mut asking) = begun else { return Outcome::Unwanted };
         let reply = tokio::select! {
             reply = asking.reply() => reply,
             () = self.over() => return Outcome::Closed,
         };
-        match attempt::destination(&session, &mut asking, &reply, WHAT, false) {
-            Ok(destination) => self.relay(&session, destination, worker).await,
+        match attempt::destination(session, &mut asking, &reply, WHAT, false) {
+            Ok(destination) => self.relay(session, destination, worker).await,
             Err(outcome) => {
-                match (&outcome, slot) {
-                    // What a meta callback begins is no relay alone: it goes on being told of the stream.
-                    (Outcome::Unwanted, Slot::Meta(_)) => {
-                        asking.keep();
-                        self.over().await;
-                    }
-                    (Outcome::Unwanted, _) => asking.forget(),
-                    _ => {}
+                if let Outcome::Unwanted = outcome {
+                    asking.forget();
                 }
                 outcome
             }
         }
     }
 
-    /// A `push` line: its addresses, one after the other.
-    async fn fixed(&self, session: &Arc<Session>, line: &Relay, worker: &Worker) -> Outcome {
-        for destination in destinations(line, session, WHAT) {
-            match self.relay(session, destination, worker).await {
+    /// What a meta callback begins is no relay alone: it is told of the publisher (as recorded, it is the session that
+    /// requests name) for as long as that is there, and of further headers.
+    async fn meta(
+        &self,
+        line: &Arc<CallbackLine>,
+        session: &Arc<Session>,
+        headers: &mut Headers,
+        worker: &Worker,
+    ) -> Outcome {
+        // An attempt that failed is repeated without another header.
+        if !headers.has_asked() {
+            headers.next().await;
+        }
+        let begun = Event::begin_by(&self.context.notifier, &self.view, line, &self.publisher, None);
+        let Some(mut asking) = begun else { return Outcome::Unwanted };
+        let mut reply = asking.reply().await;
+        loop {
+            match attempt::destination(session, &mut asking, &reply, WHAT, false) {
+                Ok(destination) => tokio::select! {
+                    outcome = self.relay(session, destination, worker) => return outcome,
+                    outcome = refused(session, &mut asking, headers) => return outcome,
+                },
+                Err(Outcome::Unwanted) => {
+                    asking.keep();
+                    headers.next().await;
+                    reply = asking.again().await;
+                }
+                Err(outcome) => return outcome,
+            }
+        }
+    }
+
+    /// One attempt by a `push` line: its addresses, one after the other.
+    async fn fixed(&self, line: &Relay, worker: &Worker) -> Outcome {
+        let session = self.session();
+        for destination in destinations(line, &session, WHAT) {
+            match self.relay(&session, destination, worker).await {
                 Outcome::Failed => {}
                 outcome => return outcome,
             }
@@ -295,6 +208,17 @@ impl Push {
         tokio::select! {
             () = self.over() => End::Asked(Reason::StreamEnd),
             reason = session.closed() => End::Asked(reason),
+        }
+    }
+}
+
+/// Tells of further headers while a relay runs, until an answer refuses.
+async fn refused(session: &Session, asking: &mut Event, headers: &mut Headers) -> Outcome {
+    loop {
+        headers.next().await;
+        let reply = asking.again().await;
+        if let Err(outcome @ Outcome::Refused) = attempt::destination(session, asking, &reply, WHAT, false) {
+            return outcome;
         }
     }
 }

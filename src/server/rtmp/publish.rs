@@ -9,7 +9,7 @@ use crate::server::admission::Entered;
 use crate::server::context::Context;
 use crate::server::event;
 use crate::server::ingest::{Ingest, Source};
-use crate::server::relay::push::Pushes;
+use crate::server::relay::lines::Pushes;
 use crate::server::session::Session;
 use crate::server::view::AppView;
 use crate::wire::MediaKind;
