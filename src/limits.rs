@@ -64,6 +64,10 @@ pub const MODIFIERS: usize = 16;
 /// languages send less than ten; what is beyond goes only to players that are there.
 pub const TRACKS: usize = 16;
 
+/// Further tracks of a kind whose timestamps may run apart from those of the others. Each takes a chunk stream of its own
+/// towards players, of which some servers allow 32; tracks beyond share the last one.
+pub const FURTHER_LANES: usize = 8;
+
 /// Longest header that is kept of a track beside the main one, and longest colour metadata and channel configuration. They
 /// take some dozens of bytes, decoder configurations a few hundred.
 pub const TRACK_HEADER_BYTES: usize = 64 * 1024;

@@ -108,6 +108,53 @@ fn late_players_and_recordings_get_what_describes_every_track() {
     }
 }
 
+/// A second language three seconds behind, and a second picture that comes in an order of its own.
+#[test]
+fn further_tracks_keep_their_timestamps() {
+    let server = start("cache_time 2s;");
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    for head in [&b"\x95\x00mp4a\x01\x12\x10"[..], b"\x95\x00mp4a\x02\x12\x10"] {
+        publisher.send_frame(&frame(MediaKind::Audio, 0, head));
+    }
+    publisher.send_frame(&with_record(b"\x96\x00avc1\x01"));
+    let players = [Player::start(server.rtmp, "s"), Player::http(server.http, "/flv/s")];
+    let mut sent = Vec::new();
+    for n in 300..400u32 {
+        publisher.skip_to(n.into());
+        publisher.send(1);
+        if n < 320 {
+            continue;
+        }
+        players.iter().for_each(Player::wait_key);
+        let at = n * 20;
+        let kinds = [
+            (MediaKind::Audio, &b"\x95\x01mp4a\x01"[..], at - 3_000),
+            (MediaKind::Audio, b"\x95\x01mp4a\x02", at + 900),
+            (MediaKind::Video, b"\xA6\x03avc1\x01", at - 100),
+        ];
+        for (kind, head, timestamp) in kinds {
+            let further = frame(kind, timestamp, &[head, &n.to_be_bytes()].concat());
+            publisher.send_frame(&further);
+            sent.push(further);
+        }
+    }
+    for player in players {
+        player.assert_whole(Tracks::Both, 399);
+        let last = &sent[sent.len() - 1].payload;
+        player.wait("the last frame of a further track", |got| {
+            got.media.iter().any(|media| media.payload == *last).then_some(())
+        });
+        let got = player.got();
+        let main: Vec<_> =
+            got.media.iter().filter_map(|m| Some((number(&m.payload)?, m.timestamp))).collect();
+        assert!(main.iter().all(|(n, timestamp)| *timestamp == *n as u32 * 20), "{main:?}");
+        let frames = got.media.iter().filter(|media| matches!(media.payload[..2], [0x95, 1] | [0xA6, 3]));
+        let frames =
+            frames.map(|m| Frame { kind: m.kind, timestamp: m.timestamp, payload: m.payload.clone() });
+        assert_eq!(frames.collect::<Vec<_>>(), sent);
+    }
+}
+
 #[test]
 fn a_newer_description_takes_the_place_of_the_older_one_of_its_track() {
     let server = start("");

@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes};
 use super::backlog::Backlog;
 use super::gop::StartSettings;
 use super::headers::Headers;
-use super::packet::{Class, Container, Packet};
+use super::packet::{Class, Container, Lane, Packet};
 use super::stream::{Joined, Stream};
 use crate::limits;
 use crate::wire::MediaKind;
@@ -101,8 +101,8 @@ pub struct Cursor {
     pending: VecDeque<Bytes>,
     /// Bytes of the session itself queued since everything was last sent.
     control_bytes: usize,
-    /// Kinds (bits by [`MediaKind`]) whose previous timestamp the player knows.
-    synced: u8,
+    /// Lanes (by [`Lane::bit`]) whose previous timestamp the player knows.
+    synced: u32,
     need_key: bool,
     hold_audio: bool,
     /// Codec headers and metadata that go out with the first media: until then a player that waits for a key
@@ -177,17 +177,17 @@ impl Cursor {
     }
 
     /// Whether the player takes the very bytes that all others of its container take, starting at `seq`.
-    /// `kinds` are the kinds among them ([`kinds_of`]).
-    pub fn is_steady(&self, seq: u64, kinds: u8) -> bool {
+    /// `lanes` are the lanes among them ([`lanes_of`]).
+    pub fn is_steady(&self, seq: u64, lanes: u32) -> bool {
         self.next == seq
             && self.pending.is_empty()
             // Who waits for a key frame is steady as long as there is no video.
-            && !(self.need_key && kinds & bit(MediaKind::Video) != 0)
+            && !(self.need_key && lanes & Lane::VIDEO != 0)
             && !self.hold_audio
             && self.headers.is_none()
             && self.settings.cork == 0
-            && self.synced & kinds == kinds
-            && kinds & bit(MediaKind::Data) == 0
+            && self.synced & lanes == lanes
+            && lanes & Lane::main(MediaKind::Data).bit() == 0
             && match self.settings.container {
                 Container::Rtmp => true,
                 container => self.offset == Some(0) || !container.has_timestamps(),
@@ -325,7 +325,7 @@ impl Cursor {
                 }
                 self.push_packet(packet);
             } else {
-                self.synced &= !bit(packet.kind());
+                self.synced &= !packet.lane().bit();
             }
         }
     }
@@ -371,10 +371,10 @@ impl Cursor {
     }
 
     fn push_packet(&mut self, packet: &Packet) {
-        let kind = bit(packet.kind());
+        let lane = packet.lane().bit();
         let plain = match self.settings.container {
             // Data messages are few; their timestamps need not form a chain of deltas.
-            Container::Rtmp => self.synced & kind != 0 && packet.kind() != MediaKind::Data,
+            Container::Rtmp => self.synced & lane != 0 && packet.kind() != MediaKind::Data,
             Container::Flv | Container::FlvChunked => self.offset == Some(0),
             Container::Raw | Container::RawChunked => true,
         };
@@ -384,7 +384,7 @@ impl Cursor {
             let timestamp = self.player_time(packet.timestamp());
             self.push_private(packet, timestamp);
         }
-        self.synced |= kind;
+        self.synced |= lane;
     }
 
     fn push_private(&mut self, packet: &Packet, timestamp: u32) {
@@ -431,13 +431,9 @@ impl Cursor {
 /// Tracks are at most this far apart, in milliseconds; a timestamp this far before the first one is not after it.
 const BEFORE_START: u32 = 3_600_000;
 
-/// The kinds among `packets`, as [`Cursor::is_steady`] takes them.
-pub fn kinds_of<'a>(packets: impl Iterator<Item = &'a Arc<Packet>>) -> u8 {
-    packets.fold(0, |kinds, packet| kinds | bit(packet.kind()))
-}
-
-fn bit(kind: MediaKind) -> u8 {
-    1 << kind as u8
+/// The lanes among `packets`, as [`Cursor::is_steady`] takes them.
+pub fn lanes_of<'a>(packets: impl Iterator<Item = &'a Arc<Packet>>) -> u32 {
+    packets.fold(0, |lanes, packet| lanes | packet.lane().bit())
 }
 
 #[cfg(test)]
@@ -467,7 +463,7 @@ mod tests {
     }
 
     fn incoming(kind: MediaKind, class: Class, timestamp: u32) -> Incoming {
-        Incoming { kind, class, timestamp, payload: Bytes::from(vec![timestamp as u8; 40]) }
+        Incoming { kind, class, timestamp, beside: None, payload: Bytes::from(vec![timestamp as u8; 40]) }
     }
 
     struct Rig {
@@ -597,6 +593,28 @@ mod tests {
     }
 
     #[test]
+    fn a_further_track_keeps_its_own_timestamps() {
+        for container in [Container::Rtmp, Container::Flv] {
+            let mut rig = Rig::new();
+            let mut cursor = rig.join(settings(container));
+            let mut sent = Vec::new();
+            for n in 0..4 {
+                let beside =
+                    Incoming { beside: Some(1), ..incoming(MediaKind::Audio, Class::Audio, 3_000 + n * 20) };
+                rig.push([incoming(MediaKind::Audio, Class::Audio, 6_000 + n * 20), beside]);
+                let bytes = drain(&mut cursor, &rig.backlog, 13);
+                sent.push(bytes);
+            }
+            let sent = match container {
+                Container::Rtmp => rtmp_messages(&sent.concat()),
+                _ => flv_tags(&sent.concat()),
+            };
+            let want = (0..4).flat_map(|n| [(8, 6_000 + n * 20), (8, 3_000 + n * 20)]);
+            assert_eq!(sent, want.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
     fn slow_player_skips_to_key_frame_after_finishing_its_message() {
         let mut rig = Rig::new();
         let mut cursor = rig.join(settings(Container::Rtmp));
@@ -670,7 +688,7 @@ mod tests {
             incoming(MediaKind::Video, Class::Inter, 40),
             incoming(MediaKind::Audio, Class::Audio, 41),
         ]);
-        assert!(cursor.is_steady(seq, kinds_of(rig.backlog.from(seq))));
+        assert!(cursor.is_steady(seq, lanes_of(rig.backlog.from(seq))));
         let slices: Vec<Bytes> = rig.backlog.from(seq).map(|p| p.shared(Container::Rtmp).clone()).collect();
         let whole: Vec<u8> = slices.iter().flat_map(|s| s.to_vec()).collect();
         all.extend_from_slice(&whole[..50]);

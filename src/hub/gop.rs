@@ -76,6 +76,8 @@ impl Ring {
                 self.newest_frame = Some(packet.timestamp());
                 self.has_video = true;
             }
+            // Another track may be on another clock.
+            Class::Inter if packet.lane().place().is_some() => self.has_video = true,
             Class::Inter => {
                 self.newest_frame = Some(packet.timestamp());
                 self.has_video = true;

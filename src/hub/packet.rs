@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::headers::HeaderKey;
+use crate::limits::FURTHER_LANES;
 use crate::wire::MediaKind;
 use crate::wire::flv;
 use crate::wire::rtmp::chunk;
@@ -64,17 +65,75 @@ const RTMP_HEAD: usize = chunk::DELTA_HEADER;
 /// Length of an FLV tag header.
 const FLV_HEAD: usize = flv::TAG_HEADER;
 
-/// Chunk stream ids of media to players; the session itself uses 2 and 3 only.
+/// Chunk stream ids of media to players; the session itself uses 2 and 3 only. Further tracks have those from 8 on, below
+/// the 32 that nginx-rtmp takes.
 pub const AUDIO_CSID: u32 = 6;
 /// Chunk stream id of video to players.
 pub const VIDEO_CSID: u32 = 7;
 /// Chunk stream id of data messages to players.
 pub const DATA_CSID: u32 = 5;
 
+/// First chunk stream id of further tracks.
+const FURTHER_CSID: u32 = 8;
+const _: () = assert!(FURTHER_CSID as usize + 2 * FURTHER_LANES <= 32);
+// A bit each for the main and the further lanes of three kinds.
+const _: () = assert!(3 * (1 + FURTHER_LANES) <= u32::BITS as usize);
+
+/// Messages of a kind whose timestamps form a chain of their own: those of its main track, or of a further one. Without it
+/// tracks of a kind would have to be in step, as a chain cannot run backwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lane {
+    kind: MediaKind,
+    /// 0 is the main track's.
+    number: u8,
+}
+
+impl Lane {
+    /// The main track's lane, and that of data.
+    pub fn main(kind: MediaKind) -> Self {
+        Lane { kind, number: 0 }
+    }
+
+    /// The lane of the further audio or video track that came as number `at`, counted from 0. Those beyond
+    /// [`FURTHER_LANES`] share the last one.
+    pub fn further(kind: MediaKind, at: usize) -> Self {
+        Lane { kind, number: 1 + at.min(FURTHER_LANES - 1) as u8 }
+    }
+
+    /// Its place among the further lanes of its kind, if it is one.
+    pub fn place(self) -> Option<usize> {
+        usize::from(self.number).checked_sub(1)
+    }
+
+    /// Its bit in a set of lanes.
+    pub fn bit(self) -> u32 {
+        1 << (3 * self.number + self.kind as u8)
+    }
+
+    /// All lanes of video, as a set.
+    pub const VIDEO: u32 = {
+        let (mut set, mut number) = (0, 0);
+        while number <= FURTHER_LANES {
+            set |= 1 << (3 * number + MediaKind::Video as usize);
+            number += 1;
+        }
+        set
+    };
+
+    fn csid(self) -> u32 {
+        match (self.place(), self.kind) {
+            (Some(at), kind) => FURTHER_CSID + 2 * at as u32 + u32::from(kind == MediaKind::Video),
+            (None, MediaKind::Audio) => AUDIO_CSID,
+            (None, MediaKind::Video) => VIDEO_CSID,
+            (None, MediaKind::Data) => DATA_CSID,
+        }
+    }
+}
+
 /// A media message of a stream, on the stream's own timeline.
 #[derive(Debug)]
 pub struct Packet {
-    kind: MediaKind,
+    lane: Lane,
     class: Class,
     timestamp: u32,
     delta: u32,
@@ -89,7 +148,7 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// `timestamp` and `delta` are milliseconds; `delta` is counted from the packet before of the same kind
+    /// `timestamp` and `delta` are milliseconds; `delta` is counted from the packet before of the same lane
     /// and must stay below `0xFFFFFF`, so that shared bytes never need an extended timestamp.
     pub fn new(
         kind: MediaKind,
@@ -101,7 +160,7 @@ impl Packet {
     ) -> Self {
         debug_assert!(delta < 0xFF_FFFF);
         Packet {
-            kind,
+            lane: Lane::main(kind),
             class,
             timestamp,
             delta,
@@ -115,9 +174,21 @@ impl Packet {
         }
     }
 
+    /// The same packet in another lane of its kind; to be called before it is framed.
+    #[must_use]
+    pub fn in_lane(self, lane: Lane) -> Self {
+        debug_assert!(lane.kind == self.lane.kind && self.rtmp.get().is_none());
+        Packet { lane, ..self }
+    }
+
     /// Audio, video or data.
     pub fn kind(&self) -> MediaKind {
-        self.kind
+        self.lane.kind
+    }
+
+    /// The chain that its `delta` belongs to.
+    pub fn lane(&self) -> Lane {
+        self.lane
     }
 
     /// What the packet means to a subscriber.
@@ -147,9 +218,9 @@ impl Packet {
                 let mut out = BytesMut::new();
                 chunk::write_delta(
                     &mut out,
-                    csid(self.kind),
+                    self.lane.csid(),
                     self.delta,
-                    self.kind.type_id(),
+                    self.kind().type_id(),
                     &self.payload,
                     self.chunk_size,
                 );
@@ -157,12 +228,12 @@ impl Packet {
             }),
             Container::Flv => self.flv.get_or_init(|| {
                 let mut out = BytesMut::with_capacity(self.payload.len() + FLV_HEAD + 4);
-                flv::write_tag(&mut out, self.kind, self.timestamp, &self.payload);
+                flv::write_tag(&mut out, self.kind(), self.timestamp, &self.payload);
                 out.freeze()
             }),
             Container::FlvChunked => self.flv_chunked.get_or_init(|| {
                 in_http_chunk(self.payload.len() + FLV_HEAD + 4, |out| {
-                    flv::write_tag(out, self.kind, self.timestamp, &self.payload);
+                    flv::write_tag(out, self.kind(), self.timestamp, &self.payload);
                 })
             }),
             Container::Raw => &self.payload,
@@ -175,7 +246,7 @@ impl Packet {
         let one_chunk = self.payload.len() <= self.chunk_size;
         let apart = container == Container::Rtmp && one_chunk && self.rtmp.get().is_none();
         let head =
-            || chunk::delta_header(csid(self.kind), self.delta, self.kind.type_id(), self.payload.len());
+            || chunk::delta_header(self.lane.csid(), self.delta, self.kind().type_id(), self.payload.len());
         apart.then(|| (head(), &self.payload))
     }
 
@@ -197,9 +268,9 @@ impl Packet {
                 let mut head = BytesMut::with_capacity(16);
                 chunk::write_absolute_header(
                     &mut head,
-                    csid(self.kind),
+                    self.lane.csid(),
                     timestamp,
-                    self.kind.type_id(),
+                    self.kind().type_id(),
                     stream_id,
                     self.payload.len(),
                 );
@@ -211,9 +282,9 @@ impl Packet {
                 let mut out = BytesMut::new();
                 chunk::write_absolute(
                     &mut out,
-                    csid(self.kind),
+                    self.lane.csid(),
                     timestamp,
-                    self.kind.type_id(),
+                    self.kind().type_id(),
                     stream_id,
                     &self.payload,
                     self.chunk_size,
@@ -225,7 +296,7 @@ impl Packet {
                 let lead = shared.len() - self.flv_body_len(container);
                 let mut head = BytesMut::with_capacity(lead);
                 head.put_slice(&shared[..lead - FLV_HEAD]);
-                head.put_slice(&flv::tag_header(self.kind, timestamp, self.payload.len()));
+                head.put_slice(&flv::tag_header(self.kind(), timestamp, self.payload.len()));
                 (head.freeze(), shared.slice(lead..))
             }
         }
@@ -237,9 +308,9 @@ impl Packet {
         let mut out = BytesMut::new();
         chunk::write_absolute(
             &mut out,
-            csid(self.kind),
+            self.lane.csid(),
             timestamp,
-            self.kind.type_id(),
+            self.kind().type_id(),
             stream_id,
             &payload,
             self.chunk_size,
@@ -268,17 +339,26 @@ fn in_http_chunk(length: usize, fill: impl FnOnce(&mut BytesMut)) -> Bytes {
     out.freeze()
 }
 
-fn csid(kind: MediaKind) -> u32 {
-    match kind {
-        MediaKind::Audio => AUDIO_CSID,
-        MediaKind::Video => VIDEO_CSID,
-        MediaKind::Data => DATA_CSID,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_lane_has_a_chunk_stream_and_a_bit_of_its_own() {
+        let kinds = [MediaKind::Audio, MediaKind::Video];
+        let further =
+            kinds.into_iter().flat_map(|kind| (0..FURTHER_LANES).map(move |at| Lane::further(kind, at)));
+        let lanes: Vec<Lane> =
+            further.chain([MediaKind::Audio, MediaKind::Video, MediaKind::Data].map(Lane::main)).collect();
+        let bits = lanes.iter().fold(0, |bits, lane| bits | lane.bit());
+        assert_eq!(bits.count_ones() as usize, lanes.len());
+        let mut ids: Vec<u32> = lanes.iter().map(|lane| lane.csid()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!((ids.len(), ids[0], ids[ids.len() - 1] < 32), (lanes.len(), DATA_CSID, true));
+        assert!(lanes.iter().all(|lane| (lane.bit() & Lane::VIDEO != 0) == (lane.kind == MediaKind::Video)));
+        assert_eq!(Lane::further(MediaKind::Audio, 99), Lane::further(MediaKind::Audio, FURTHER_LANES - 1));
+    }
 
     #[test]
     fn flv_private_differs_from_shared_in_the_timestamp_only() {

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::gop::{CacheSettings, Ring, StartSettings};
 use super::headers::Headers;
 use super::info::MediaInfo;
-use super::packet::{Class, Container, Packet};
+use super::packet::{Class, Container, Lane, Packet};
 use super::registry::StreamKey;
 use super::timeline::Timeline;
 use crate::wire::MediaKind;
@@ -31,6 +31,8 @@ pub struct Incoming {
     pub class: Class,
     /// The publisher's timestamp in milliseconds.
     pub timestamp: u32,
+    /// Its track, if that is not the main one of its kind.
+    pub beside: Option<u8>,
     /// FLV tag body.
     pub payload: Bytes,
 }
@@ -85,6 +87,8 @@ struct State {
     timeline: Timeline,
     ring: Ring,
     headers: Headers,
+    /// Further tracks of this publisher, in the order in which their frames came.
+    further: Vec<(MediaKind, u8)>,
     /// A header of this publisher is not among them; see [`Stream::take_left_out`].
     left_out: bool,
     /// The publisher has sent media.
@@ -140,6 +144,7 @@ impl Stream {
                 timeline: Timeline::default(),
                 ring: Ring::new(settings.cache),
                 headers: Headers::default(),
+                further: Vec::new(),
                 left_out: false,
                 flows: false,
                 workers: Vec::new(),
@@ -391,22 +396,27 @@ impl State {
         self.timeline.start_publisher();
         self.ring.start_publisher(settings.cache);
         self.headers = Headers::default();
+        self.further.clear();
         self.left_out = false;
         self.flows = false;
     }
 
     /// Returns whether the packet is media that a waiting player can be answered with.
     fn add(&mut self, incoming: Incoming, chunk_size: usize) -> bool {
-        let Incoming { kind, class, timestamp, payload } = incoming;
+        let Incoming { kind, class, timestamp, beside, payload } = incoming;
+        let is_frame = matches!(class, Class::Audio | Class::Key | Class::Inter);
+        let lane = match beside {
+            Some(track) if is_frame => self.further_lane(kind, track),
+            _ => Lane::main(kind),
+        };
         // Metadata and codec headers often come with timestamp 0, also in mid-stream and before frames that go on
         // at a large one: only frames move the timeline.
-        let (timestamp, delta) = match class {
-            Class::Audio | Class::Key | Class::Inter => {
-                self.timeline.place(kind, timestamp, self.settings.fix_timestamp)
-            }
-            _ => (self.timeline.newest_of(kind), 0),
+        let (timestamp, delta) = match lane.place() {
+            Some(at) => self.timeline.place_beside(kind, at, timestamp),
+            None if is_frame => self.timeline.place(kind, timestamp, self.settings.fix_timestamp),
+            None => (self.timeline.newest_of(kind), 0),
         };
-        let packet = Arc::new(Packet::new(kind, class, timestamp, delta, payload, chunk_size));
+        let packet = Arc::new(Packet::new(kind, class, timestamp, delta, payload, chunk_size).in_lane(lane));
         if packet.header().is_some() {
             if self.headers.repeats(&packet) {
                 return false;
@@ -414,7 +424,21 @@ impl State {
             self.left_out |= !self.headers.keep_packet(&packet);
         }
         self.ring.push(packet);
-        matches!(class, Class::Audio | Class::Key | Class::Inter)
+        is_frame
+    }
+
+    fn further_lane(&mut self, kind: MediaKind, track: u8) -> Lane {
+        let of_kind = self.further.iter().filter(|(of, _)| *of == kind);
+        let at = match of_kind.clone().position(|(_, known)| *known == track) {
+            Some(at) => at,
+            None => {
+                let at = of_kind.count();
+                // Ids are of one byte, which bounds the list.
+                self.further.push((kind, track));
+                at
+            }
+        };
+        Lane::further(kind, at)
     }
 
     fn lowest_fetched(&self) -> u64 {
@@ -448,7 +472,13 @@ mod tests {
     }
 
     fn video(class: Class, timestamp: u32) -> Incoming {
-        Incoming { kind: MediaKind::Video, class, timestamp, payload: Bytes::from(timestamp.to_string()) }
+        Incoming {
+            kind: MediaKind::Video,
+            class,
+            timestamp,
+            beside: None,
+            payload: Bytes::from(timestamp.to_string()),
+        }
     }
 
     #[test]

@@ -12,11 +12,14 @@
 //! - A track that jumps goes on [`STEP`] (40 ms) behind its newest timestamp. Where the other track has jumped before
 //!   and the same correction brings this one within [`TOGETHER`] (10 s) of where it was, it takes that correction, so
 //!   that both stay as far apart as sent. If it would run backwards with it, both move forward by what is missing.
+//! - Further tracks of a kind move with its main track and stay as far from it as sent, up to [`TOGETHER`]; one that is
+//!   further away stands with it.
 //! - A new publisher goes on [`STEP`] behind the newest timestamp of the stream, with both tracks as far apart as it
 //!   sends them.
 //!
 //! Steps are counted modulo 2^32: the wrap after 49.7 days is none of these.
 
+use crate::limits::FURTHER_LANES;
 use crate::wire::MediaKind;
 
 /// Largest step a shared chunk header can carry without an extended timestamp.
@@ -34,6 +37,8 @@ const TOGETHER: u32 = 10_000;
 pub struct Timeline {
     /// By [`MediaKind`].
     tracks: [Track; 3],
+    /// Newest timestamps of further tracks of audio and video, by the place of their lane.
+    further: [[Option<u32>; FURTHER_LANES]; 2],
     /// Newest timestamp over all kinds; `None` before the first packet.
     newest: Option<u32>,
     /// The correction that the latest jump, or the latest publisher, has led to.
@@ -108,10 +113,33 @@ impl Timeline {
         (track.sent, track.placed, track.other) = (Some(timestamp), Some(place), beside.placed);
         // What the other one has heard of this track is counted from here on.
         self.tracks[other].other.get_or_insert(place);
+        self.reach(place);
+        (place, delta)
+    }
+
+    /// Places a packet of a further track, whose lane has place `at`. Returns as [`Timeline::place`]; the distance is from
+    /// the packet before of the same lane.
+    pub fn place_beside(&mut self, kind: MediaKind, at: usize, timestamp: u32) -> (u32, u32) {
+        let main = self.tracks[kind as usize];
+        let near = main.placed.unwrap_or(self.newest());
+        // Of this publisher, or there is nothing to be apart from yet.
+        let apart = main.sent.map(|_| timestamp.wrapping_add(main.shift));
+        let close = |wanted: &u32| ahead(*wanted, near).abs() <= i64::from(TOGETHER);
+        let wanted = apart.filter(close).unwrap_or(near);
+        let lanes = &mut self.further[usize::from(kind == MediaKind::Video)];
+        let Some(lane) = lanes.get_mut(at) else { return (near, 0) };
+        let last = lane.unwrap_or(wanted);
+        let delta = u32::try_from(ahead(wanted, last).max(0)).unwrap_or(0).min(MAX_DELTA);
+        let place = last.wrapping_add(delta);
+        *lane = Some(place);
+        self.reach(place);
+        (place, delta)
+    }
+
+    fn reach(&mut self, place: u32) {
         if self.newest.is_none_or(|newest| ahead(place, newest) > 0) {
             self.newest = Some(place);
         }
-        (place, delta)
     }
 
     /// Newest timestamp placed so far.
@@ -212,6 +240,43 @@ mod tests {
                 prop_assert_eq!(t.place(kind, *timestamp, fix).0, *timestamp);
             }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn further_tracks_pass_unchanged_within_ten_seconds_and_never_move_the_main_one(
+            start in any::<u32>(),
+            offsets in prop::collection::vec(-9_000..9_000i32, FURTHER_LANES),
+            turns in prop::collection::vec(0..=FURTHER_LANES, 1..300),
+        ) {
+            let mut t = Timeline::default();
+            prop_assert_eq!(t.place(Video, start, 0).0, start);
+            for (n, lane) in turns.into_iter().enumerate() {
+                // All go on with the clock; whose turn it is differs.
+                let now = start.wrapping_add(n as u32 * 3);
+                match lane.checked_sub(1) {
+                    None => prop_assert_eq!(t.place(Video, now, 0).0, now),
+                    Some(at) => {
+                        let own = now.wrapping_add_signed(offsets[at]);
+                        prop_assert_eq!(t.place_beside(Video, at, own).0, own);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_further_track_far_away_stands_with_the_main_one_and_length_stays() {
+        let mut t = Timeline::default();
+        for n in 0..150u32 {
+            let main = t.place(Audio, 100_000 + n * 20, 0).0;
+            assert_eq!(main, 100_000 + n * 20);
+            assert_eq!(t.place_beside(Audio, 0, n * 20).0, main);
+            assert_eq!(t.place_beside(Audio, 1, 3_000_000 + n * 20).0, main);
+        }
+        // It moves with a main track that begins anew.
+        assert_eq!(t.place(Audio, 5_000, 0).0, 103_020);
+        assert_eq!(t.place_beside(Audio, 0, 5_001).0, 103_021);
     }
 
     #[test]

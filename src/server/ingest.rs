@@ -155,7 +155,8 @@ impl Ingest {
             return;
         }
         let Some((class, payload)) = self.tracks.take(kind, payload) else { return };
-        self.batch.push(Incoming { kind, class, timestamp, payload });
+        let beside = self.tracks.beside();
+        self.batch.push(Incoming { kind, class, timestamp, beside, payload });
     }
 
     /// Sends on what has come since the last call. `bytes_received` is the connection's count.

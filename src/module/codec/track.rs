@@ -23,6 +23,8 @@ pub struct Tracks {
     /// What is known is known of these.
     main_audio: MainTrack,
     main_video: MainTrack,
+    /// See [`Tracks::beside`].
+    beside: Option<u8>,
     info: MediaInfo,
     changed: bool,
 }
@@ -35,6 +37,7 @@ impl Tracks {
             hevc_codec_id,
             main_audio: MainTrack::default(),
             main_video: MainTrack::default(),
+            beside: None,
             info: MediaInfo::default(),
             changed: false,
         }
@@ -42,11 +45,17 @@ impl Tracks {
 
     /// What a message means, and what of it goes to subscribers. `None`: nothing.
     pub fn take(&mut self, kind: MediaKind, payload: Bytes) -> Option<(Class, Bytes)> {
+        self.beside = None;
         match kind {
             MediaKind::Audio => Some((self.audio(&payload), payload)),
             MediaKind::Video => Some((self.video(&payload), payload)),
             MediaKind::Data => self.data(payload),
         }
+    }
+
+    /// The track of the message taken last, if it is not the main one of its kind.
+    pub fn beside(&self) -> Option<u8> {
+        self.beside
     }
 
     /// What is known so far.
@@ -62,14 +71,15 @@ impl Tracks {
     fn audio(&mut self, payload: &[u8]) -> Class {
         let (mut first, mut chosen) = (None, None);
         for tag in AudioTag::all(payload).map_while(Result::ok) {
-            first.get_or_insert(tag.packet);
+            first.get_or_insert(tag);
             if self.main_audio.is(tag.track) {
                 chosen = Some(tag);
             }
         }
         let Some(tag) = chosen else {
+            self.beside = first.map(|tag| tag.track);
             // What cannot be parsed is passed on as it came: players may know more than we do.
-            return match first {
+            return match first.map(|tag| tag.packet) {
                 Some(AudioPacket::SequenceHeader | AudioPacket::MultichannelConfig) => Class::AudioExtra,
                 _ => Class::Audio,
             };
@@ -115,6 +125,7 @@ impl Tracks {
             }
         }
         let Some(tag) = chosen else {
+            self.beside = first.filter(|tag| tag.packet != VideoPacket::Command).map(|tag| tag.track);
             return match first {
                 Some(tag) if tag.is_sequence_header() || tag.packet == VideoPacket::Metadata => {
                     Class::VideoExtra

@@ -16,15 +16,15 @@ pub(super) fn send(
     ring: &mut Ring,
     players: &mut [Player],
     backlog: &Backlog,
-    (first, kinds): (u64, u8),
+    (first, lanes): (u64, u32),
     batches: &mut Vec<Shared>,
 ) {
-    for player in players.iter().filter(|player| player.cursor.is_steady(first, kinds)) {
+    for player in players.iter().filter(|player| player.cursor.is_steady(first, lanes)) {
         Shared::find(batches, player.cursor.settings().container, backlog, first, players.len());
     }
     for batch in batches.iter().filter(|batch| batch.parts().len() <= limits::WRITE_SLICES) {
         let sockets = players.iter().enumerate().filter_map(|(place, player)| {
-            let wants = player.cursor.is_steady(first, kinds)
+            let wants = player.cursor.is_steady(first, lanes)
                 && batch.is_for(player.cursor.settings().container, first);
             let socket: BorrowedFd<'_> = player.socket.plain().filter(|_| wants)?;
             Some((place, socket))

@@ -10,7 +10,7 @@ use super::player::{Player, Shared};
 use super::uring::Ring;
 use super::{Join, ahead};
 use crate::hub::backlog::Backlog;
-use crate::hub::cursor::{Cursor, Progress, kinds_of};
+use crate::hub::cursor::{Cursor, Progress, lanes_of};
 use crate::hub::pace::{Grid, PHASES, Schedule, Waiting, step};
 use crate::hub::packet::Packet;
 use crate::hub::stream::{Stream, Wake};
@@ -268,7 +268,7 @@ impl LocalStream {
         let end = self.backlog.end();
         let group = &mut self.groups[number];
         let first = group.sent.max(self.backlog.base());
-        let kinds = kinds_of(self.backlog.from(first));
+        let lanes = lanes_of(self.backlog.from(first));
         let limit = if turn == Turn::Batch || group.phase.is_none() { end } else { group.sent };
         if index == 0 {
             group.keep = end;
@@ -283,18 +283,18 @@ impl LocalStream {
         if let Some(ring) = ring.filter(|_| shares) {
             let players = &mut self.groups[number].players[index..];
             let most = alike.min(limits::PLAYERS_PER_TURN.saturating_sub(totals.served));
-            ahead::send(ring, &mut players[..most], &self.backlog, (first, kinds), &mut batches);
+            ahead::send(ring, &mut players[..most], &self.backlog, (first, lanes), &mut batches);
         }
         while totals.served < limits::PLAYERS_PER_TURN
             && let Some(player) = self.groups[number].players.get_mut(index)
         {
             let outcome = if let Some(outcome) = player.ahead.take() {
                 outcome
-            } else if shares && player.cursor.is_steady(first, kinds) {
+            } else if shares && player.cursor.is_steady(first, lanes) {
                 let container = player.cursor.settings().container;
                 player.write_shared(Shared::find(&mut batches, container, &self.backlog, first, alike))
             } else if single
-                && player.cursor.is_steady(first, kinds)
+                && player.cursor.is_steady(first, lanes)
                 && let Some(packet) = self.backlog.get(first)
             {
                 player.write_packet(packet, end)

@@ -152,6 +152,7 @@ fn incoming(frame: TsFrame) -> Incoming {
         class,
         // The low bits: the stream's timeline only measures the cache with it.
         timestamp: frame.dts_ms as u32,
+        beside: None,
         payload: frame.bytes,
     }
 }
