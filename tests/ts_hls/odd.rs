@@ -28,13 +28,23 @@ fn publish(
     header: Option<Vec<u8>>,
     picture: impl Fn(bool) -> Vec<u8>,
 ) -> RtmpClient {
+    publish_with(server, name, header, picture, b"\xAF\x01\x21\x10\x04\x60\x8C\x1C")
+}
+
+fn publish_with(
+    server: &Server,
+    name: &str,
+    header: Option<Vec<u8>>,
+    picture: impl Fn(bool) -> Vec<u8>,
+    sound: &[u8],
+) -> RtmpClient {
     let mut frames = vec![audio_header()];
     let video =
         |timestamp, payload: Vec<u8>| Frame { kind: MediaKind::Video, timestamp, payload: payload.into() };
     frames.extend(header.map(|header| video(0, header)));
     for timestamp in (0..4_000).step_by(40) {
         frames.push(video(timestamp, picture(timestamp % 1_000 == 0)));
-        let payload = Bytes::from_static(b"\xAF\x01\x21\x10\x04\x60\x8C\x1C");
+        let payload = Bytes::copy_from_slice(sound);
         frames.push(Frame { kind: MediaKind::Audio, timestamp, payload });
     }
     let mut client = RtmpClient::publish(server.rtmp, "live", name).wait_started();
@@ -98,6 +108,25 @@ fn video_that_can_be_understood_is_in_hls() {
     }
     assert_eq!(server.log_lines("is missing"), Vec::<String>::new());
     drop(clients);
+}
+
+/// Sound as such encoders send it that took it out of a transport stream.
+#[test]
+fn sound_with_headers_of_its_own_comes_out_as_without() {
+    let server = Server::start(&Conf::live(HLS));
+    let raw = [0x21, 0x10, 0x04, 0x60, 0x8C, 0x1C];
+    let framed = [&[0xFF, 0xF1, 0x50, 0x80, 0x01, 0xBF, 0xFC][..], &raw].concat();
+    let record = video_header().payload.to_vec();
+    let mut clients = Vec::new();
+    for (name, data) in [("plain", &raw[..]), ("framed", &framed)] {
+        let sound = [b"\xAF\x01", data].concat();
+        clients.push(publish_with(&server, name, Some(record.clone()), behind_lengths, &sound));
+    }
+    let bytes = |name: &str| {
+        assert!(segment(&server, name).contains(&PID_AUDIO));
+        fs::read(server.prefix().path().join(format!("hls/{name}-1.ts"))).unwrap()
+    };
+    assert_eq!(bytes("plain"), bytes("framed"));
 }
 
 #[test]

@@ -6,6 +6,8 @@ use super::audio_collector::FrameLength;
 
 /// Bytes of an ADTS header without checksum.
 pub(super) const HEADER_SIZE: usize = 7;
+/// Bytes of the checksum that may follow it.
+const CHECKSUM_SIZE: usize = 2;
 
 /// What an ADTS header repeats of the decoder configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,28 @@ impl AacConfig {
             channels: channels as u8,
             frame_length: FrameLength { samples: if short_frames { 960 } else { 1024 }, rate: frequency },
         })
+    }
+
+    /// Takes off the ADTS header that some encoders leave in front of a frame, which FLV does not want. It cannot be mistaken:
+    /// a raw frame that began like it would end with its first three bits.
+    pub fn split(frame: &[u8]) -> Option<(Self, &[u8])> {
+        let &[0xff, kind, format, high, middle, low, blocks] = frame.first_chunk()? else { return None };
+        // Layer 0, and one raw block that ends with the frame.
+        let length = usize::from(high & 3) << 11 | usize::from(middle) << 3 | usize::from(low >> 5);
+        if kind & 0xf6 != 0xf0 || blocks & 3 != 0 || length != frame.len() {
+            return None;
+        }
+        let checksum = if kind & 1 == 0 { CHECKSUM_SIZE } else { 0 };
+        let raw = frame.get(HEADER_SIZE + checksum..)?;
+        let frequency_index = format >> 2 & 0xf;
+        let rate = *FREQUENCIES.get(usize::from(frequency_index))?;
+        let config = Self {
+            profile: format >> 6,
+            frequency_index,
+            channels: (format & 1) << 2 | high >> 6,
+            frame_length: FrameLength { samples: 1024, rate },
+        };
+        Some((config, raw))
     }
 
     /// The header of a frame with `len` bytes of raw data.
@@ -121,6 +145,20 @@ mod tests {
         let config = AacConfig::from_asc(&[0x12, 0x10]).unwrap();
         assert_eq!(config.frame_length, FrameLength { samples: 1024, rate: 44_100 });
         assert_eq!(config.header(100).unwrap(), [0xff, 0xf1, 0x50, 0x80, 0x0d, 0x7f, 0xfc]);
+    }
+
+    #[test]
+    fn a_header_in_front_of_a_frame_is_taken_off_and_a_raw_frame_left_as_it_is() {
+        let config = AacConfig::from_asc(&[0x12, 0x10]).unwrap();
+        let frame = [&config.header(3).unwrap()[..], &[0x21, 0x10, 0x04]].concat();
+        assert_eq!(AacConfig::split(&frame), Some((config, &[0x21, 0x10, 0x04][..])));
+        let mut with_checksum = [&config.header(5).unwrap()[..], &[7, 7, 0x21, 0x10, 0x04]].concat();
+        with_checksum[1] = 0xf0;
+        assert_eq!(AacConfig::split(&with_checksum), Some((config, &[0x21, 0x10, 0x04][..])));
+        for length in 0..frame.len() {
+            assert_eq!(AacConfig::split(&frame[..length]), None, "{length} bytes");
+        }
+        assert_eq!(AacConfig::split(&[0x21, 0x10, 0x04, 0x60, 0x8c, 0x1c, 0, 0]), None);
     }
 
     #[test]

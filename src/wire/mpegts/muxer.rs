@@ -139,6 +139,15 @@ impl Muxer {
         Ok(replace(&mut self.audio, AudioCodec::Aac(config)))
     }
 
+    /// The raw AAC of a frame that has a header already. Where no configuration has come, that header is one: the flag tells
+    /// so.
+    pub(super) fn unframed<'a>(&mut self, data: &'a [u8]) -> (&'a [u8], bool) {
+        let Some((config, raw)) = AacConfig::split(data) else { return (data, false) };
+        let first = self.audio.is_none();
+        self.audio.get_or_insert(AudioCodec::Aac(config));
+        (raw, first)
+    }
+
     /// Says that the audio is MP3; tells whether it was something else before.
     pub fn set_mp3(&mut self) -> bool {
         replace(&mut self.audio, AudioCodec::Mp3)

@@ -151,6 +151,8 @@ impl Packager {
                 self.handle_video(dts_ms, cts, key, nal_units, out)?;
             }
             Body::Aac(data) => {
+                let (data, configured) = self.muxer.unframed(data);
+                self.program_change |= configured;
                 let dts_ms = self.extend(timestamp);
                 self.handle_audio(dts_ms, data, out)?;
             }
