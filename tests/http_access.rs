@@ -2,12 +2,14 @@
 
 mod support;
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
-use support::http::{get, get_with, request};
+use support::http::{Connection, get, get_with, request};
 use support::server::Prefix;
-use support::{Conf, Publisher, Server};
+use support::wait::until;
+use support::{Answer, Conf, NotifyServer, Publisher, Server};
 
 fn start(http: &str, http_server: &str) -> Server {
     let prefix = Prefix::new();
@@ -178,4 +180,138 @@ fn the_built_in_configuration_shows_statistics_to_this_machine_only() {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+}
+
+#[test]
+fn other_methods_start_no_stream() {
+    let notify = NotifyServer::start();
+    let conf =
+        Conf::live("on_play {callback}/; hls2 on; mpegts_cache_time 1s;").var("callback", notify.url(""));
+    let server = Server::start(&conf.http_server(
+        "add_header X-Own yes always;
+         location /flv { flv_live {rtmp_port} app=live; }
+         location /ts { ts_live {rtmp_port} app=live; }
+         location /hls { hls2_live {rtmp_port} app=live; }
+         location /stat { rtmp_stat all; }
+         location /control { rtmp_control all; }",
+    ));
+    let mut publisher = Publisher::start(server.rtmp, "s").keep_sending();
+    for target in ["/flv/s", "/ts/s.ts", "/hls/s.m3u8"] {
+        let options = request(server.http, "OPTIONS", target, "");
+        assert_eq!((options.status(), options.text()), (204, String::new()), "{target}");
+        assert_eq!(options.header("access-control-allow-origin"), Some("*"), "{target}");
+        assert_eq!(options.header("x-own"), Some("yes"), "{target}");
+        for method in ["POST", "PUT", "DELETE", "PATCH", "PROPFIND"] {
+            let refused = request(server.http, method, target, "Content-Length: 0\r\n");
+            assert_eq!(refused.status(), 405, "{method} {target}");
+            assert_eq!(refused.header("allow"), Some("GET, HEAD, OPTIONS"), "{method} {target}");
+        }
+    }
+    let drop = "/control/drop/publisher?srv=default&app=live&name=s";
+    assert_eq!(request(server.http, "OPTIONS", drop, "").status(), 204);
+    assert_eq!(request(server.http, "OPTIONS", "/stat", "").status(), 204);
+    assert_eq!(request(server.http, "POST", "/stat", "Content-Length: 0\r\n").status(), 200);
+    assert!(notify.requests_of("call=play").is_empty());
+    publisher = publisher.stop().keep_sending();
+    assert_eq!(request(server.http, "POST", drop, "Content-Length: 0\r\n").text(), "1");
+    publisher.stop().client.wait_end();
+}
+
+#[test]
+fn head_answers_as_get() {
+    let conf = Conf::live("idle_streams off; mpegts_cache_time 1s;").http_server(
+        "location /flv { flv_live {rtmp_port} app=live; } location /ts { ts_live {rtmp_port} app=live; }",
+    );
+    let server = Server::start(&conf);
+    for target in ["/flv/s", "/ts/s"] {
+        assert_eq!(request(server.http, "HEAD", target, "").status(), 404, "{target}");
+    }
+    let publisher = Publisher::start(server.rtmp, "s").keep_sending();
+    server.wait_log("publishing 's'");
+    for target in ["/flv/s", "/ts/s"] {
+        assert_eq!(request(server.http, "HEAD", target, "").status(), 200, "{target}");
+    }
+    publisher.stop().leave();
+}
+
+#[test]
+fn an_early_head_comes_with_the_admission_and_after_the_answer_to_a_pull() {
+    let notify = NotifyServer::start();
+    let conf = Conf::new(
+        "application live { live on; on_play {callback}/; }
+         application pulled { live on; on_pull {callback}/; relay_reconnect 200ms; }",
+    )
+    .var("callback", notify.url(""))
+    .http_server(
+        "http_early_head on;
+         location /live { flv_live {rtmp_port} app=live; }
+         location /pulled { flv_live {rtmp_port} app=pulled; }
+         location /late { http_early_head off; flv_live {rtmp_port} app=live; }",
+    );
+    let server = Server::start(&conf);
+    let ask = |target: &str| {
+        let mut connection = Connection::open(server.http);
+        connection.send(format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n").as_bytes());
+        connection
+    };
+    // Nothing comes before the stream does, and with the line the head.
+    let late = ask("/late/s");
+    let early = ask("/live/s");
+    assert_eq!(early.head().status, 200);
+    notify.answer("call=pull name=no", Answer::Status(404));
+    assert_eq!(ask("/pulled/no").head().status, 404);
+    notify.answer("call=pull name=slow", Answer::Late(Duration::from_millis(300), 404));
+    assert_eq!(ask("/pulled/slow").head().status, 404);
+    assert_eq!(ask("/pulled/yes").head().status, 200);
+    late.socket.set_nonblocking(true).unwrap();
+    let nothing = late.socket.peek(&mut [0]).unwrap_err();
+    assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
+    late.socket.set_nonblocking(false).unwrap();
+    // The file begins with the media.
+    let publisher = Publisher::start(server.rtmp, "s").keep_sending();
+    for mut connection in [late, early] {
+        until("the head and the first tag", || {
+            let mut bytes = [0; 4096];
+            let count = connection.socket.peek(&mut bytes).unwrap();
+            bytes[..count].windows(4).any(|window| window == b"FLV\x01").then_some(())
+        });
+        let _ = &mut connection;
+    }
+    publisher.stop().leave();
+}
+
+/// As nginx 1.22 answers the same bytes.
+#[test]
+fn requests_without_a_host_that_can_be_one_are_refused() {
+    let server = start("", "location / { return 200 in; }");
+    let answer = |text: &str| {
+        let mut socket = TcpStream::connect(("127.0.0.1", server.http)).unwrap();
+        socket.write_all(text.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        socket.read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        answer.split(' ').nth(1).unwrap_or_else(|| panic!("{text:?}: {answer}")).to_owned()
+    };
+    for (request, status) in [
+        ("GET / HTTP/1.1\r\n\r\n", "400"),
+        ("GET / HTTP/1.0\r\n\r\n", "200"),
+        ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "400"),
+        ("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "400"),
+        ("GET http://a/ HTTP/1.1\r\n\r\n", "400"),
+        ("GET http://a..b/ HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+        ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+        ("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", "400"),
+        ("TRACE / HTTP/1.1\r\nHost: a\r\n\r\n", "405"),
+        ("TRACE / HTTP/1.1\r\n\r\n", "400"),
+    ] {
+        assert_eq!(answer(request), status, "{request:?}");
+    }
+    for host in ["", ".", ":80", "a..b", "a/b", "a b", "a\tb"] {
+        assert_eq!(answer(&format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")), "400", "{host:?}");
+    }
+    for host in ["a.", "a:x", "[::1", "a@b", "a,b", "a\"b", "\u{fc}"] {
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        assert_eq!(answer(&request), "200", "{host:?}");
+    }
+    server.wait_log("request refused with 400: client sent HTTP/1.1 request without \"Host\" header");
 }

@@ -97,6 +97,13 @@ impl Entered {
         self.pull.is_some() && relay::pull::is_configured(&self.view)
     }
 
+    /// Waits until no answer to `on_pull` can refuse the player.
+    pub async fn pull_settled(&self) {
+        if let Some(pull) = &self.pull {
+            pull.settled().await;
+        }
+    }
+
     /// For a relay of ours that plays: follows the way by which the stream's media comes until here.
     pub fn way(&self) -> Option<watch::Receiver<Bytes>> {
         let is_relay = !self.session.identity.trail.is_empty();

@@ -218,19 +218,9 @@ pub fn too_many_viewers(limit: usize) {
     tracing::error!(target: "alert", "{limit} hls2 sessions are not enough");
 }
 
-/// `mpegts_cache_time` is 0: as the original, nothing is served, but here the log says why.
-pub fn no_mpegts_cache(session: &Session) {
-    warn!(
-        conn = session.id,
-        "no MPEG-TS of '{}': mpegts_cache_time is 0 in application '{}'",
-        BStr::new(&session.key.name),
-        BStr::new(&session.key.app)
-    );
-}
-
 /// The application has no `hls2 on`.
 pub fn hls2_off(conn: u64, app: &[u8]) {
-    info!(conn, "hls2 is off in application '{}'", BStr::new(app));
+    info!(target: "notice", conn, "hls2 is off in application '{}'", BStr::new(app));
 }
 
 /// Access rules refuse.
@@ -291,9 +281,14 @@ pub fn update_refused(session: &Session, call: Call, hook: &Hook, answer: &Answe
     );
 }
 
+/// A request that no location gets to see.
+pub fn http_refused(conn: u64, status: u16, why: &str, peer: &Peer) {
+    info!(target: "notice", conn, "request refused with {status}: {why}, client: {}", peer.addr);
+}
+
 /// `deny` keeps a client out of a location.
 pub fn http_access_denied(conn: u64, peer: &Peer) {
-    info!(conn, "access forbidden by rule, client: {}", peer.addr);
+    info!(target: "notice", conn, "access forbidden by rule, client: {}", peer.addr);
 }
 
 /// A session would feed its stream with itself.

@@ -254,7 +254,7 @@ fn handlers_are_told_apart() {
     assert_eq!(handler("/files/a"), &Handler::Static(Files::Root(prefix.join("html"))));
     assert_eq!(
         handler("/alias/a"),
-        &Handler::Static(Files::Alias { target: PathBuf::from("/data/"), replaces: Some(7) })
+        &Handler::Static(Files::Alias { target: PathBuf::from("/data/"), replaces: Some(6) })
     );
     assert_eq!(handler("/proxy"), &Handler::Unsupported("proxy_pass"));
     assert_eq!(handler("/secret"), &Handler::Unsupported("auth_basic"));

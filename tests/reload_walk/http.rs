@@ -230,6 +230,26 @@ pub const CASES: &[Case] = &[
         })
     }),
     Case {
+        row: "http/http_early_head",
+        place: Place::Locations,
+        before: "location /{app} { flv_live {rtmp_port} app=live; http_early_head off; }",
+        after: "location /{app} { flv_live {rtmp_port} app=live; http_early_head on; }",
+        look: |walk| {
+            let target = format!("/{}/nobody", walk.own_app);
+            let ask = move || {
+                let mut connection = Connection::open(walk.web);
+                connection.send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes());
+                connection
+            };
+            let old = ask();
+            Box::new(move || {
+                assert_eq!(ask().head().status, 200);
+                old.socket.set_nonblocking(true).unwrap();
+                assert!(old.socket.peek(&mut [0]).is_err(), "nothing has come");
+            })
+        },
+    },
+    Case {
         row: "flv/flv_live",
         place: Place::Locations,
         before: "location /{app} { flv_live {rtmp_port} app=live; }",

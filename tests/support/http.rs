@@ -103,6 +103,16 @@ impl Connection {
         self.socket.write_all(bytes).unwrap();
     }
 
+    /// Waits for the head of a response, and leaves it where it is.
+    #[track_caller]
+    pub fn head(&self) -> Head {
+        let mut bytes = vec![0; 4096];
+        super::wait::until("the head of a response", || {
+            let count = self.socket.peek(&mut bytes).unwrap();
+            Head::parse(&bytes[..count]).map(|(head, _)| head)
+        })
+    }
+
     /// Reads one response. `head_only`: it answers a HEAD request.
     #[track_caller]
     pub fn response(&mut self, head_only: bool) -> Response {

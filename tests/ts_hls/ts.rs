@@ -2,6 +2,7 @@
 
 use crate::media::{Source, pids};
 use crate::support::http::{Connection, Dechunker, Head};
+use crate::support::wait::until_true;
 use crate::support::{Answer, Conf, NotifyServer, Server};
 use std::io::Read;
 
@@ -159,11 +160,25 @@ fn a_refused_player_gets_403() {
 }
 
 #[test]
-fn without_a_cache_nothing_is_served_and_the_log_says_why() {
-    let server = start("");
+fn without_a_cache_a_player_starts_at_the_next_key_frame() {
+    let notify = NotifyServer::start();
+    let server = start(&format!("on_play {};", notify.url("/cb")));
     let mut source = Source::start(&server, "s");
     source.send_to(1_500);
     let connection = Watching::request(&server, "/ts/s");
-    server.wait_log("mpegts_cache_time is 0 in application 'live'");
-    drop(connection);
+    let mut now = 1_500;
+    until_true("the player plays", || {
+        now += 100;
+        source.send_to(now);
+        !server.log_lines("playing 's'").is_empty()
+    });
+    let mut watching = Watching::begin(connection);
+    assert_eq!(watching.head.status, 200);
+    source.send_to(now + 4_000);
+    assert!(watching.until(|ts| ts.len() > 30 * 188));
+    let whole = watching.ts.len() / 188 * 188;
+    pids(&watching.ts[..whole]);
+    let first = &watching.ts[2 * 188..3 * 188];
+    assert_eq!((first[1] & 0x5F, first[2], first[5] & 0x40), (0x41, 0, 0x40));
+    assert_eq!(notify.requests_of("call=play act=start").len(), 1);
 }

@@ -74,6 +74,10 @@ directives! {
         "tcp_nodelay" => tcp_nodelay: Flag = "on", in HTTP_ALL;
         /// Largest request body; 0 allows any.
         "client_max_body_size" => client_max_body_size: Offset = "1m", in HTTP_ALL;
+        /// Sends the head of a live response (`flv_live`, `ts_live`) as soon as its player is let in, and after the
+        /// answer to `on_pull`, for players behind proxies that give up on a server without an answer. Off, as in the
+        /// original, it comes with the first media.
+        "http_early_head" => http_early_head: Flag = "off", in HTTP_ALL;
         /// Location that requests from outside cannot reach.
         "internal" => internal: Own<Present>, in LOCATION;
         /// Lets peers in or not, by address. The first rule that fits decides; a level with any rule of its

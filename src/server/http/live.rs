@@ -2,19 +2,12 @@
 
 use std::sync::Arc;
 
-use bstr::{BString, ByteSlice};
-use bytes::{Bytes, BytesMut};
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
-use http::{Response, StatusCode, Version};
-use http_body_util::BodyExt;
-use tokio::sync::watch;
-
+use super::arrival::Arrival;
 use super::origin::{Origin, Overrides, Place};
 use super::player::{Player, Silent};
 use super::{Body, Exchange, cors, is_head, plain, speaks_chunks};
 use crate::conf::ListenAddr;
 use crate::hub::packet::Container;
-use crate::hub::stream::Phase;
 use crate::module::flv::conf::FlvLive;
 use crate::module::relay::control;
 use crate::module::ts::conf::TsLive;
@@ -23,8 +16,13 @@ use crate::server::admission::Refused;
 use crate::server::event;
 use crate::server::mpegts::{self, Feed, FeedSettings};
 use crate::server::rtmp::play::player_settings;
-use crate::server::session::{Protocol, Reason, Session};
+use crate::server::session::Protocol;
 use crate::wire::{MediaKind, flv};
+use bstr::{BString, ByteSlice};
+use bytes::{Bytes, BytesMut};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode, Version};
+use http_body_util::BodyExt;
 
 /// A live location.
 pub(super) struct Live<'a> {
@@ -35,7 +33,7 @@ pub(super) struct Live<'a> {
 
 /// What the file is.
 #[derive(Clone, Copy)]
-enum Format {
+pub(super) enum Format {
     Flv { audio: bool, video: bool },
     Ts,
 }
@@ -85,18 +83,23 @@ impl Format {
         }
     }
 
-    /// The first bytes of the file; a transport stream needs none, as its tables are repeated. `tracks` says whether there
-    /// is audio and video.
-    fn lead(self, tracks: (bool, bool)) -> Bytes {
+    /// The first bytes of a player's file, once its media is there; a transport stream needs none, as its tables are
+    /// repeated. A relay of ours is told by which way the media comes.
+    pub(super) fn lead(self, entered: &Entered) -> Bytes {
         let mut file = BytesMut::new();
         if let Format::Flv { audio, video } = self {
+            let tracks = entered.stream().info().tracks();
             flv::write_header(&mut file, audio && tracks.0, video && tracks.1);
+            if let Some(way) = entered.way() {
+                let told = entered.context().relays.way(&way.borrow(), &entered.session().key);
+                flv::write_tag(&mut file, MediaKind::Data, 0, &control::way(&told));
+            }
         }
         file.freeze()
     }
 }
 
-/// Answers with a live stream, as soon as its first media is there.
+/// Answers with a live stream, as soon as its first media is there, or earlier with `http_early_head`.
 pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<Body> {
     let Some(place) = Place::of(exchange) else { return plain(StatusCode::BAD_REQUEST) };
     let name = &place.last[..place.last.find(live.format.suffix()).unwrap_or(place.last.len())];
@@ -125,18 +128,9 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
         return plain(StatusCode::NOT_FOUND);
     }
     let chunked = speaks_chunks(exchange.request) && exchange.location.conf.chunked;
-    if is_head(exchange.request) {
-        return head(exchange, live.format, chunked, super::full(Bytes::new()));
-    }
     let container = live.format.container(chunked);
     let (feed, settings) = match live.format {
         Format::Flv { .. } => (None, player_settings(&view, container, 0, &session.identity.pargs)),
-        Format::Ts if view.held().mpegts.cache_time.0 == 0 => {
-            event::no_mpegts_cache(&session);
-            let (waited, reason) = (view.server().timeout.duration(), session.closed());
-            let _ = tokio::time::timeout(waited, reason).await;
-            return plain(StatusCode::NOT_FOUND);
-        }
         Format::Ts => {
             let (context, settings) = (&connection.context, FeedSettings::of(&view));
             let feed = context.feeds.hold(&context.registry, entered.stream(), settings);
@@ -144,39 +138,26 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
         }
     };
     let stream = feed.as_deref().map_or(entered.stream(), Feed::stream).clone();
-    let mut source = entered.stream().watch();
-    let mut phase = stream.watch();
     let may_wait = view.held().live.idle_streams || entered.is_pulled();
-    if let Err(reason) = first_media(&session, &mut source, &mut phase, may_wait).await {
+    let mut arrival = Arrival { source: entered.stream().watch(), phase: stream.watch(), may_wait };
+    let waited = if exchange.location.conf.http_early_head {
+        arrival.settled(&session, &entered).await
+    } else if is_head(exchange.request) {
+        arrival.publisher(&session).await
+    } else {
+        arrival.media(&session).await
+    };
+    if let Err(reason) = waited {
         session.set_reason(reason);
         event::no_stream(&session);
         return plain(StatusCode::NOT_FOUND);
     }
-    let mut lead = live.format.lead(entered.stream().info().tracks());
-    if let (Some(way), Format::Flv { .. }) = (entered.way(), live.format) {
-        let told = connection.context.relays.way(&way.borrow(), &session.key);
-        let mut file = BytesMut::from(&lead[..]);
-        flv::write_tag(&mut file, MediaKind::Data, 0, &control::way(&told));
-        lead = file.freeze();
+    if is_head(exchange.request) {
+        return head(exchange, live.format, chunked, super::full(Bytes::new()));
     }
-    let player = Player { view, entered, stream, phase, settings, lead, _feed: feed };
+    let player = Player { view, entered, stream, arrival, settings, format: live.format, _feed: feed };
     connection.takeover.arm(player);
     head(exchange, live.format, chunked, Silent.boxed_unsync())
-}
-
-/// Waits for media, as the original: nothing is answered before. `source` tells of the publisher, `phase` of what
-/// is made of its media.
-async fn first_media(
-    session: &Session,
-    source: &mut watch::Receiver<Phase>,
-    phase: &mut watch::Receiver<Phase>,
-    idle: bool,
-) -> Result<(), Reason> {
-    tokio::select! {
-        flowing = phase.wait_for(|p| p.flowing) => flowing.map(|_| ()).map_err(|_| Reason::StreamEnd),
-        _ = source.wait_for(|p| !idle && !p.publishing) => Err(Reason::StreamEnd),
-        reason = session.closed() => Err(reason),
-    }
 }
 
 fn head(exchange: &Exchange<'_>, format: Format, chunked: bool, body: Body) -> Response<Body> {

@@ -1,14 +1,17 @@
 //! HTTP connections: hyper reads requests and writes answers; the media of a live response goes out through the
 //! worker's delivery loop.
 
+mod arrival;
 mod condition;
 mod control;
 mod cors;
 mod expires;
 mod files;
+mod head;
 mod hls2;
 mod io;
 mod live;
+mod method;
 mod origin;
 mod player;
 mod stat;
@@ -239,7 +242,13 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
 /// Finds the location and lets its handler answer.
 async fn answer(connection: &Connection, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
     let number = connection.begin();
-    let answered = locate_and_answer(connection, &request, number).await;
+    let answered = match head::refusal(&request) {
+        Some((status, why)) => {
+            event::http_refused(connection.id, status.as_u16(), why, &connection.peer);
+            Some(head::refused(status))
+        }
+        None => locate_and_answer(connection, &request, number).await,
+    };
     connection.end();
     let mut response = answered.ok_or(Closed)?;
     if !response.headers().contains_key(SERVER) {
@@ -336,6 +345,9 @@ impl Exchange<'_> {
     }
 
     async fn dispatch(&self) -> Option<Response<Body>> {
+        if let Some(answer) = method::answer(self) {
+            return Some(answer);
+        }
         Some(match &self.location.handler {
             Handler::Return(fixed) => return self.fixed(fixed),
             Handler::FlvLive(flv) => live::answer(self, flv.into()).await,

@@ -7,11 +7,12 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame};
-use tokio::sync::watch;
 
+use super::arrival::Arrival;
+use super::live::Format;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::{Container, http_chunk};
-use crate::hub::stream::{Phase, Stream};
+use crate::hub::stream::Stream;
 use crate::server::admission::Entered;
 use crate::server::context::Worker;
 use crate::server::delivery::{Gone, Join};
@@ -42,11 +43,10 @@ pub struct Player {
     pub(super) entered: Box<Entered>,
     /// What is sent: the session's stream, or what is made of it.
     pub(super) stream: Arc<Stream>,
-    /// That of `stream`.
-    pub(super) phase: watch::Receiver<Phase>,
+    /// What is still to be waited for where the head was sent early.
+    pub(super) arrival: Arrival,
     pub(super) settings: PlayerSettings,
-    /// First bytes of the file.
-    pub(super) lead: Bytes,
+    pub(super) format: Format,
     /// What makes `stream`, if it is not the session's own.
     pub(super) _feed: Option<Arc<Feed>>,
 }
@@ -58,6 +58,16 @@ impl Player {
         let session = self.entered.session().clone();
         let context = self.entered.context().clone();
         socket.set_nodelay(self.view.held().rtmp.tcp_nodelay);
+        let mut shutdown = context.shutdown.subscribe();
+        let media = tokio::select! {
+            biased;
+            media = self.arrival.media(&session) => media,
+            () = hung_up(&socket) => Err(Reason::NormalClose),
+            _ = shutdown.wait_for(|stop| *stop) => Err(Reason::ProcessExit),
+        };
+        if let Err(reason) = media {
+            return session.set_reason(reason);
+        }
         mark(&session.moments.first_data);
         worker.delivery.join(Join {
             session: session.id,
@@ -71,7 +81,6 @@ impl Player {
         });
         event::playing(&session);
         let idle = self.view.held().live.idle_streams;
-        let mut shutdown = context.shutdown.subscribe();
         let reason = tokio::select! {
             () = hung_up(&socket) => Reason::NormalClose,
             reason = session.closed() => reason,
@@ -79,7 +88,7 @@ impl Player {
                 Some(Gone::WriteError) | None => Reason::FlvSendErr,
                 Some(Gone::SendTimeout | Gone::Stalled) => Reason::FlvSendTimeout,
             },
-            _ = self.phase.wait_for(|p| !idle && !p.publishing) => Reason::StreamEnd,
+            _ = self.arrival.phase.wait_for(|p| !idle && !p.publishing) => Reason::StreamEnd,
             _ = shutdown.wait_for(|stop| *stop) => Reason::ProcessExit,
         };
         session.set_reason(reason);
@@ -99,7 +108,8 @@ impl Player {
 
     /// The first bytes of the body. An empty chunk would be its end.
     fn lead(&self) -> Bytes {
-        if self.is_chunked() && !self.lead.is_empty() { http_chunk(&self.lead) } else { self.lead.clone() }
+        let lead = self.format.lead(&self.entered);
+        if self.is_chunked() && !lead.is_empty() { http_chunk(&lead) } else { lead }
     }
 }
 

@@ -51,6 +51,8 @@ struct Pulled {
     counts: watch::Sender<Counts>,
     /// By way of which streams the relay's media comes, as its source tells it; empty without a relay.
     way: watch::Sender<Bytes>,
+    /// How many players had come when the callback last did not refuse: the answer was for all of them.
+    settled: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -73,6 +75,8 @@ pub struct PullUse {
     context: Arc<Context>,
     pulled: Arc<Pulled>,
     session: u64,
+    /// How many players had come with it.
+    arrival: u64,
     /// It has brought the stream's own line.
     stands: bool,
 }
@@ -115,6 +119,7 @@ impl PullUse {
                 players: Mutex::default(),
                 counts: watch::Sender::new(Counts::default()),
                 way: watch::Sender::default(),
+                settled: watch::Sender::default(),
             })
         });
         let mut players = pulled.lock();
@@ -126,9 +131,18 @@ impl PullUse {
         }
         // Under the same lock, so that `close_players` counts exactly those that it ends.
         pulled.counts.send_modify(|c| *c = Counts { present: c.present + 1, arrived: c.arrived + 1 });
+        let arrival = pulled.counts.borrow().arrived;
         drop(players);
         tend(context, pulled);
-        PullUse { context: context.clone(), pulled: pulled.clone(), session: session.id, stands }
+        PullUse { context: context.clone(), pulled: pulled.clone(), session: session.id, arrival, stands }
+    }
+
+    /// Waits until the pull callback, if there is one, has let the players wait.
+    pub async fn settled(&self) {
+        if self.pulled.view.current().notify.on_pull.is_some() {
+            // Its sender lives as long as `pulled`.
+            let _ = self.pulled.settled.subscribe().wait_for(|settled| *settled >= self.arrival).await;
+        }
     }
 
     /// Follows the way by which the stream's media comes until here.
@@ -260,7 +274,11 @@ impl Pulled {
             return self.fixed(context, &session).await;
         };
         let reply = pull.reply().await;
-        match attempt::destination(&session, &mut pull, &reply, WHAT, true) {
+        let destination = attempt::destination(&session, &mut pull, &reply, WHAT, true);
+        if let Ok(_) | Err(Outcome::Unwanted) = destination {
+            self.settled.send_replace(self.counts.borrow().arrived);
+        }
+        match destination {
             Ok(destination) => tokio::select! {
                 outcome = self.relay(context, &session, destination) => outcome,
                 never = self.line_removed(context, &session) => match never {},
