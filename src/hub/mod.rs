@@ -4,7 +4,8 @@
 //! tail that delivery workers have not fetched yet. Each delivery worker keeps a [`backlog::Backlog`] for
 //! the streams it serves and one [`cursor::Cursor`] per player; a player costs a cursor, not a queue.
 //! When a batch of packets leaves is decided by [`pace`].
-//! Packets are framed once per container ([`packet::Packet`]) and shared by reference.
+//! Packets are framed once per container ([`packet::Packet`]) and shared by reference. What every track needs first is kept
+//! in [`headers`].
 //!
 //! Nothing here waits, reads a clock or touches a socket.
 
