@@ -17,6 +17,7 @@ use super::exec::Execs;
 use super::hls::Places;
 use super::hls2::Viewers;
 use super::loader::Loader;
+use super::moderation::Bell;
 use super::mpegts::Feeds;
 use super::notify::Notifier;
 use super::pending::Pending;
@@ -36,6 +37,8 @@ pub struct Worker {
     pub runtime: Handle,
     /// Its delivery loop.
     pub delivery: Delivery,
+    /// Makes it look at its sockets at once.
+    pub bell: Bell,
 }
 
 /// One per process.

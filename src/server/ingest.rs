@@ -10,6 +10,7 @@ use super::context::Context;
 use super::event;
 use super::exec;
 use super::live_record::LiveRecording;
+use super::moderation;
 use super::mpegts::Outputs;
 use super::record::Recording;
 use super::rtmp::play::millis;
@@ -161,6 +162,7 @@ impl Ingest {
 
     /// Sends on what has come since the last call. `bytes_received` is the connection's count.
     pub fn push(&mut self, bytes_received: u64) -> Brought {
+        moderation::count_read();
         self.session.bytes_received.store(bytes_received, Ordering::Relaxed);
         let mut brought = Brought::default();
         let mut extras = false;

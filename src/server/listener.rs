@@ -18,6 +18,7 @@ use tokio::task::AbortHandle;
 use super::context::Context;
 use super::control::socket::connect;
 use super::event;
+use super::moderation;
 use super::socket::Socket;
 use super::tls::server::ServerTls;
 use super::{http, rtmp, tls};
@@ -301,9 +302,11 @@ fn dispatch(
     let Some(counted) = context.connections.open(config.connection_limit()) else { return };
     let worker = context.workers[context.connections.next_worker(context.workers.len())].clone();
     let (context, addr, runtime) = (context.clone(), addr.clone(), worker.runtime.clone());
+    let bell = worker.bell.clone();
     runtime.spawn(async move {
         let _counted = counted;
         let Ok(mut socket) = socket() else { return };
+        moderation::is_prompt(socket.descriptor());
         let tls = context.tls.load().server.of(&(speaks, addr.clone()));
         if let Some(config) = tls {
             match tls::server::accept(socket, config).await {
@@ -316,6 +319,7 @@ fn dispatch(
             Speaks::Http => http::serve(context, worker, addr, socket).await,
         }
     });
+    bell.ring();
 }
 
 fn keepalive_of(keepalive: Keepalive) -> TcpKeepalive {

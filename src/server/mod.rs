@@ -68,6 +68,7 @@ use self::life::Life;
 use self::listener::{Bound, Listeners, Speaks};
 use self::loader::Loader;
 use self::log::{ErrorLog, Logs};
+use self::moderation::Bell;
 use self::notify::Notifier;
 use self::notify::transport::Transport;
 use self::pending::Pending;
@@ -322,12 +323,17 @@ fn start_workers(count: usize, how: BackEnd, grid: Grid) -> Result<Vec<Worker>, 
                 .on_thread_park(moderation::before_park)
                 .build()
                 .map_err(fail)?;
-            let handle = runtime.handle().clone();
+            let (handle, bell) = (runtime.handle().clone(), Bell::new().map_err(fail)?);
+            let heard = bell.clone();
             std::thread::Builder::new()
                 .name(format!("worker{number}"))
-                .spawn(move || runtime.block_on(serving.run()))
+                .spawn(move || {
+                    // A worker that cannot hear it looks at its sockets at once, always.
+                    let _ = moderation::begin(heard);
+                    runtime.block_on(serving.run());
+                })
                 .map_err(fail)?;
-            Ok(Worker { runtime: handle, delivery })
+            Ok(Worker { runtime: handle, delivery, bell })
         })
         .collect()
 }

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::moderation;
 use super::socket::Socket;
 use crate::limits;
 
@@ -22,8 +23,9 @@ pub struct Rest {
 }
 
 impl Rest {
-    /// Not resting yet.
+    /// Not resting yet. Until it is dropped the socket carries media, which may wait for others of their kind.
     pub fn new(socket: &Arc<Socket>) -> Self {
+        moderation::is_media(socket.descriptor());
         Rest { socket: socket.clone(), until: None }
     }
 
@@ -59,6 +61,7 @@ impl Rest {
 impl Drop for Rest {
     fn drop(&mut self) {
         self.until(None);
+        moderation::is_prompt(self.socket.descriptor());
     }
 }
 

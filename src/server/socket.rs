@@ -10,7 +10,6 @@ use nix::{libc, setsockopt_impl, sockopt_impl};
 use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
-use super::moderation;
 use super::tls::TlsStream;
 use crate::conf::ListenAddr;
 
@@ -96,6 +95,15 @@ impl Socket {
         }
     }
 
+    /// The descriptor, for those who only want to know when something comes.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        match self {
+            Socket::Tcp(s) => s.as_fd(),
+            Socket::Unix(s) => s.as_fd(),
+            Socket::Tls(s) => s.socket().descriptor(),
+        }
+    }
+
     /// Sets `TCP_NODELAY`; nothing to do on a unix socket.
     pub fn set_nodelay(&self, on: bool) {
         match self {
@@ -137,7 +145,6 @@ impl Socket {
 
     /// Reads what is there; 0 means that the peer closed.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        moderation::count_read();
         match self {
             Socket::Tcp(s) => {
                 let mut got = 0;
@@ -154,7 +161,6 @@ impl Socket {
     /// As [`Socket::try_read`], and asks the system though it has not said that there is anything.
     pub fn read_unasked(&self, buf: &mut [u8]) -> io::Result<usize> {
         let Some(socket) = self.plain() else { return self.try_read(buf) };
-        moderation::count_read();
         Ok(nix::unistd::read(socket, buf)?)
     }
 

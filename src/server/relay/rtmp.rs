@@ -14,6 +14,7 @@ use crate::limits;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::trail::CONNECT_MEMBER;
 use crate::server::context::Context;
+use crate::server::moderation;
 use crate::server::rest::Read;
 use crate::server::socket::Socket;
 use crate::wire::rtmp::ClientSession;
@@ -69,6 +70,7 @@ impl Upstream {
             ..ClientSettings::new(destination.app.clone(), destination.tc_url(), purpose)
         };
         let core = ClientSession::new(settings, Instant::now(), crate::server::seed());
+        moderation::is_prompt(socket.descriptor());
         let mut upstream = Upstream { socket: Arc::new(socket), core, is_lent: false };
         match timeout(limit, upstream.until_started()).await {
             Ok(Ok(())) => Ok(upstream),
