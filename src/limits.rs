@@ -246,6 +246,13 @@ pub const HLS_SWEPT_DEPTH: usize = 9;
 /// Bytes of a line of the error log, as in nginx. Names and arguments that a peer sends may have 64 KiB each.
 pub const LOG_LINE: usize = 2048;
 
+/// Bytes of log lines that wait for a log to take them: seconds of a flood. Lines beyond are lost and counted; those at crit and
+/// above have as much again.
+pub const LOG_QUEUE_BYTES: usize = 4 * 1024 * 1024;
+
+/// How long the end of the process waits for a log to take the last lines.
+pub const LOG_FLUSH: Duration = Duration::from_secs(2);
+
 /// Quiet time after the last change of a configuration file before it is read: writers save in several steps.
 pub const CONF_QUIET: Duration = Duration::from_millis(200);
 

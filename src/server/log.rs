@@ -3,7 +3,9 @@
 //! `YYYY/MM/DD hh:mm:ss [level] pid#tid: *conn message, field: value`. Eight levels come out of tracing's five:
 //! an event whose target is `emerg`, `alert`, `crit` or `notice` has that level, any other the one of its
 //! tracing level. Control bytes and those from 0x80 on are escaped here, so that nothing a peer sent can forge a line, and
-//! long lines are cut.
+//! long lines are cut. A thread of its own writes them ([`writer`]).
+
+mod writer;
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
@@ -19,16 +21,21 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
+use self::writer::Writer;
 use crate::config::log_spec::LogSpec;
 use crate::limits;
 use crate::module::core::log::LogLevel;
 
-/// Lines that a log could not take, as when the disk is full.
+/// Lines that a log could not take, as when the disk is full or a FIFO is not read.
 static LINES_LOST: AtomicU64 = AtomicU64::new(0);
 
 /// How many lines a log could not take since the start.
 pub fn lines_lost_total() -> u64 {
     LINES_LOST.load(Ordering::Relaxed)
+}
+
+fn count_lost() {
+    LINES_LOST.fetch_add(1, Ordering::Relaxed);
 }
 
 /// The level of an event.
@@ -78,7 +85,7 @@ impl Logs {
                 None => io::stderr().write_all(line),
             };
             if written.is_err() {
-                LINES_LOST.fetch_add(1, Ordering::Relaxed);
+                count_lost();
             }
         }
     }
@@ -93,13 +100,14 @@ pub fn open_log(path: &Path) -> io::Result<File> {
 #[derive(Clone, Debug)]
 pub struct ErrorLog {
     logs: Arc<ArcSwap<Logs>>,
+    writer: Writer,
 }
 
 impl ErrorLog {
     /// Makes the process log to `logs` from now on. Called once.
     pub fn install(logs: Logs) -> Self {
-        let log = ErrorLog { logs: Arc::new(ArcSwap::from_pointee(logs)) };
-        let subscriber = tracing_subscriber::registry().with(NginxLayer { logs: log.logs.clone() });
+        let log = ErrorLog { logs: Arc::new(ArcSwap::from_pointee(logs)), writer: Writer::default() };
+        let subscriber = tracing_subscriber::registry().with(NginxLayer(log.clone()));
         // A second call (tests) keeps the first subscriber.
         let _ = tracing::subscriber::set_global_default(subscriber);
         log
@@ -112,16 +120,45 @@ impl ErrorLog {
         tracing::callsite::rebuild_interest_cache();
     }
 
-    /// Opens the same files anew (log rotation). On failure the old ones stay.
-    pub fn reopen(&self) -> Result<(), (PathBuf, io::Error)> {
-        self.replace(Logs::open(&self.logs.load().specs())?);
-        Ok(())
+    /// From now on a thread of its own writes the lines. The process may not fork afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread.
+    pub fn start(&self) -> io::Result<()> {
+        self.writer.start()
+    }
+
+    /// Waits, within [`limits::LOG_FLUSH`], until what was logged is written.
+    pub fn flush(&self) {
+        self.writer.flush(limits::LOG_FLUSH);
+    }
+
+    /// Opens the same files anew (log rotation) and then calls `done`. On failure the old ones stay. What waits to be
+    /// written still goes to the old ones.
+    pub fn reopen(&self, done: impl FnOnce(Result<(), (PathBuf, io::Error)>) + Send + 'static) {
+        let log = self.clone();
+        self.writer.run(move || {
+            let before = log.logs.load_full();
+            done(Logs::open(&before.specs()).map(|logs| {
+                // A reload meanwhile has opened its logs anew already.
+                log.logs.compare_and_swap(&before, Arc::new(logs));
+            }));
+        });
     }
 }
 
-struct NginxLayer {
-    logs: Arc<ArcSwap<Logs>>,
+/// At the end of the process the last lines are waited for.
+#[derive(Debug)]
+pub struct FlushAtEnd(pub ErrorLog);
+
+impl Drop for FlushAtEnd {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
 }
+
+struct NginxLayer(ErrorLog);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
@@ -129,7 +166,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
         let target = metadata.target();
         let ours = target.starts_with("pingosd") || !target.contains("::");
         (ours || *metadata.level() <= Level::WARN)
-            && self.logs.load().targets.iter().any(|(spec, _)| severity_of(metadata) <= spec.level)
+            && self.0.logs.load().targets.iter().any(|(spec, _)| severity_of(metadata) <= spec.level)
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
@@ -137,7 +174,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
         let mut visitor = LineVisitor::default();
         event.record(&mut visitor);
         let line = format_line(severity, &visitor);
-        self.logs.load().write(severity, line.as_bytes());
+        self.0.writer.write(&self.0.logs.load_full(), severity, line);
     }
 }
 

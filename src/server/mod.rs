@@ -67,7 +67,7 @@ use self::inherited::Inherited;
 use self::life::Life;
 use self::listener::{Bound, Listeners, Speaks};
 use self::loader::Loader;
-use self::log::{ErrorLog, Logs};
+use self::log::{ErrorLog, FlushAtEnd, Logs};
 use self::moderation::Bell;
 use self::notify::Notifier;
 use self::notify::transport::Transport;
@@ -246,6 +246,7 @@ impl Prepared {
             tls,
         } = self;
         let log = ErrorLog::install(logs);
+        let _flush = FlushAtEnd(log.clone());
         let control_socket =
             control.and_then(|bound| bound.inspect_err(|error| event::control::not_listening(error)).ok());
         inherited.close_rest();
@@ -266,6 +267,7 @@ impl Prepared {
             .enable_all()
             .build()
             .map_err(|error| StartError(format!("no runtime ({})", os_text(&error))))?;
+        log.start().map_err(|error| StartError(format!("no log thread ({})", os_text(&error))))?;
         let fail = |error: io::Error| StartError(format!("no loader thread ({})", os_text(&error)));
         let loader = Loader::start().map_err(fail)?;
         let grid = Grid::new(Instant::now());
@@ -488,10 +490,10 @@ impl Server {
     }
 
     fn reopen(&self) {
-        match self.log.reopen() {
+        self.log.reopen(|opened| match opened {
             Ok(()) => event::reopened(),
             Err((path, error)) => event::reopen_failed(&path, &error),
-        }
+        });
     }
 }
 
