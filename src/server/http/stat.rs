@@ -1,18 +1,20 @@
 //! `rtmp_stat`: streams and sessions as XML, in the original's element order.
+//!
+//! The document is made of a snapshot, on a thread that moves no media, and in one walk over the sessions.
 
+use std::cmp::Ordering;
 use std::fmt::Display;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic};
 use std::time::Instant;
 
 use bstr::{BStr, BString, ByteSlice};
 use bytes::Bytes;
-use http::Response;
 use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
 
-use super::{Body, Exchange, full};
+use super::{Body, Exchange, full, plain};
 use crate::config::watch::Fingerprint;
-use crate::hub::registry::StreamKey;
+use crate::hub::registry::{Registry, StreamKey};
 use crate::module::stat::conf::StatParts;
 use crate::server::context::Context;
 use crate::server::control::on_disk;
@@ -24,8 +26,21 @@ pub(super) async fn answer(
     parts: StatParts,
     stylesheet: &BString,
 ) -> Response<Body> {
-    let context = &exchange.connection.context;
+    let (context, stylesheet) = (exchange.connection.context.clone(), stylesheet.clone());
     let found = context.conf_files.glance(context.store.generation()).await;
+    let work = tokio::task::spawn_blocking(move || document(&context, found, parts, &stylesheet));
+    let Ok(text) = work.await else { return plain(StatusCode::INTERNAL_SERVER_ERROR) };
+    let mut response = Response::new(full(Bytes::from(text)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    response
+}
+
+fn document(
+    context: &Arc<Context>,
+    found: Option<Fingerprint>,
+    parts: StatParts,
+    stylesheet: &BString,
+) -> String {
     let sessions = context.sessions.snapshot();
     let mut xml = Xml::default();
     xml.raw("<?xml version=\"1.0\" encoding=\"utf-8\" ?>\r\n");
@@ -35,8 +50,8 @@ pub(super) async fn answer(
         xml.raw("\" ?>\r\n");
     }
     write_root(&mut xml, context, found);
-    let received: u64 = sessions.iter().map(|s| s.bytes_received.load(Ordering::Relaxed)).sum();
-    let sent: u64 = sessions.iter().map(|s| s.link.bytes_sent.load(Ordering::Relaxed)).sum();
+    let received: u64 = sessions.iter().map(|s| s.bytes_received.load(atomic::Ordering::Relaxed)).sum();
+    let sent: u64 = sessions.iter().map(|s| s.link.bytes_sent.load(atomic::Ordering::Relaxed)).sum();
     xml.element("nginx_version", crate::NGINX_VERSION);
     xml.element("nginx_rtmp_version", env!("CARGO_PKG_VERSION"));
     xml.element("compiler", "rustc");
@@ -47,12 +62,10 @@ pub(super) async fn answer(
     xml.element("bytes_in", received);
     xml.element("bytes_out", sent);
     if parts.has(StatParts::LIVE) || parts.has(StatParts::CLIENTS) {
-        write_servers(&mut xml, &sessions, exchange);
+        write_servers(&mut xml, sessions, &context.registry);
     }
     xml.close("rtmp");
-    let mut response = Response::new(full(Bytes::from(xml.text)));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-    response
+    xml.text
 }
 
 /// Opens the root. What the configuration in force is stands in its attributes: the elements are the original's.
@@ -71,38 +84,41 @@ fn write_root(xml: &mut Xml, context: &Context, found: Option<Fingerprint>) {
     xml.raw(">");
 }
 
-fn write_servers(xml: &mut Xml, sessions: &[Arc<Session>], exchange: &Exchange<'_>) {
-    let mut keys: Vec<&StreamKey> = sessions.iter().map(|s| &s.key).collect();
-    keys.sort_by(|a, b| (&a.serverid, &a.app, &a.name).cmp(&(&b.serverid, &b.app, &b.name)));
-    keys.dedup();
-    for server in keys.chunk_by(|a, b| a.serverid == b.serverid) {
+fn write_servers(xml: &mut Xml, mut sessions: Vec<Arc<Session>>, registry: &Registry) {
+    // Those of a stream stay in their order.
+    sessions.sort_by(|a, b| by_name(&a.key, &b.key));
+    for server in sessions.chunk_by(|a, b| a.key.serverid == b.key.serverid) {
         xml.open("server");
-        xml.element("serverid", BStr::new(&server[0].serverid));
+        xml.element("serverid", BStr::new(&server[0].key.serverid));
         xml.open("live");
-        for key in server {
-            write_stream(xml, key, sessions, exchange);
+        for clients in server.chunk_by(|a, b| a.key == b.key) {
+            write_stream(xml, clients, registry);
         }
-        let clients = sessions.iter().filter(|s| s.key.serverid == server[0].serverid).count();
-        xml.element("nclients", clients);
+        xml.element("nclients", server.len());
         xml.close("live");
         xml.close("server");
     }
 }
 
-fn write_stream(xml: &mut Xml, key: &StreamKey, sessions: &[Arc<Session>], exchange: &Exchange<'_>) {
-    let clients: Vec<&Arc<Session>> = sessions.iter().filter(|s| s.key == *key).collect();
-    let stream = exchange.connection.context.registry.find(key);
+fn by_name(a: &StreamKey, b: &StreamKey) -> Ordering {
+    (&a.serverid, &a.app, &a.name).cmp(&(&b.serverid, &b.app, &b.name))
+}
+
+/// The stream of these sessions.
+fn write_stream(xml: &mut Xml, clients: &[Arc<Session>], registry: &Registry) {
+    let key = &clients[0].key;
+    let stream = registry.find(key);
     let publisher = stream.as_ref().and_then(|s| s.publisher());
     xml.open("stream");
     xml.element("name", BStr::new(&key.name));
     xml.element("app", BStr::new(&key.app));
     let started = clients.iter().map(|s| s.started).min().unwrap_or_else(Instant::now);
     xml.element("time", started.elapsed().as_millis());
-    let received: u64 = clients.iter().map(|s| s.bytes_received.load(Ordering::Relaxed)).sum();
-    let sent: u64 = clients.iter().map(|s| s.link.bytes_sent.load(Ordering::Relaxed)).sum();
+    let received: u64 = clients.iter().map(|s| s.bytes_received.load(atomic::Ordering::Relaxed)).sum();
+    let sent: u64 = clients.iter().map(|s| s.link.bytes_sent.load(atomic::Ordering::Relaxed)).sum();
     xml.element("bytes_in", received);
     xml.element("bytes_out", sent);
-    for client in &clients {
+    for client in clients {
         write_client(xml, client, publisher);
     }
     if let Some(stream) = stream.filter(|_| publisher.is_some()) {
@@ -146,7 +162,7 @@ fn write_client(xml: &mut Xml, client: &Session, publisher: Option<u64>) {
     if !client.identity.swf_url.is_empty() {
         xml.element("swfurl", BStr::new(&client.identity.swf_url));
     }
-    xml.element("dropped", client.link.dropped_total.load(Ordering::Relaxed));
+    xml.element("dropped", client.link.dropped_total.load(atomic::Ordering::Relaxed));
     if let Some(why) = client.link.skip_reason() {
         // Not in the original, which does not tell why; only there when packets were left out.
         xml.element("dropped_reason", why.name());
