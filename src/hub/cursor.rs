@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 
 use super::backlog::Backlog;
 use super::gop::StartSettings;
 use super::headers::Headers;
+use super::outgoing::Outgoing;
 use super::packet::{Class, Container, Lane, Packet};
 use super::stream::{Joined, Stream};
 use crate::limits;
@@ -98,7 +99,7 @@ pub struct Cursor {
     settings: PlayerSettings,
     next: u64,
     /// Bytes on their way, cut at message boundaries except for the first.
-    pending: VecDeque<Bytes>,
+    pending: Outgoing,
     /// Bytes of the session itself queued since everything was last sent.
     control_bytes: usize,
     /// Lanes (by [`Lane::bit`]) whose previous timestamp the player knows.
@@ -121,7 +122,7 @@ impl Cursor {
         let mut cursor = Cursor {
             settings,
             next: joined.start,
-            pending: VecDeque::new(),
+            pending: Outgoing::default(),
             control_bytes: 0,
             synced: 0,
             need_key: settings.wait_key || cached || packaged,
@@ -137,10 +138,8 @@ impl Cursor {
     /// boundary. Returns false when a stalled player has too much of that queued already.
     #[must_use = "a player that does not take its control messages has to be closed"]
     pub fn push_control(&mut self, bytes: Bytes) -> bool {
-        if !bytes.is_empty() {
-            self.control_bytes += bytes.len();
-            self.pending.push_back(bytes);
-        }
+        self.control_bytes += bytes.len();
+        self.pending.push(bytes);
         self.pending.len() <= limits::PLAYER_PENDING_SLICES
             && self.control_bytes <= limits::PLAYER_CONTROL_BYTES
     }
@@ -153,7 +152,7 @@ impl Cursor {
 
     /// What is still on its way: the rest of a message, and what was queued behind it.
     pub fn into_pending(self) -> VecDeque<Bytes> {
-        self.pending
+        self.pending.into()
     }
 
     /// Number of the next packet.
@@ -198,14 +197,12 @@ impl Cursor {
     pub fn advance_steady(&mut self, slices: &[Bytes], mut written: usize, end: u64) {
         self.next = end;
         // Who keeps up has nothing on its way; the room that its start took goes.
-        if self.pending.capacity() > 0 && self.pending.is_empty() {
-            self.pending = VecDeque::new();
-        }
+        self.pending.shrink();
         for slice in slices {
             if written >= slice.len() {
                 written -= slice.len();
             } else {
-                self.pending.push_back(slice.slice(written..));
+                self.pending.push(slice.slice(written..));
                 written = 0;
             }
         }
@@ -226,7 +223,7 @@ impl Cursor {
             if self.pending.is_empty() {
                 return Ok((Progress::CaughtUp, total));
             }
-            let offered: usize = self.pending.iter().take(limits::START_SLICES).map(Bytes::len).sum();
+            let offered = self.pending.bytes_of(limits::START_SLICES);
             let written = match self.offer(sink) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => written,
@@ -244,9 +241,7 @@ impl Cursor {
 
     /// One write of what is on its way.
     fn offer(&self, sink: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
-        if let [slice] = self.pending.as_slices().0
-            && self.pending.len() == 1
-        {
+        if let Some(slice) = self.pending.single() {
             return sink(&[IoSlice::new(slice)]);
         }
         let all = self.pending.iter().take(limits::START_SLICES).map(|bytes| IoSlice::new(bytes));
@@ -314,10 +309,11 @@ impl Cursor {
             return;
         }
         let most = if self.headers.is_some() { limits::START_SLICES } else { self.settings.merge_frame };
-        let mut bytes: usize = self.pending.iter().map(Bytes::len).sum();
-        while self.pending.len() < most && bytes < limits::PLAYER_PENDING_BYTES && self.next < limit {
+        while self.pending.len() < most
+            && self.pending.bytes() < limits::PLAYER_PENDING_BYTES
+            && self.next < limit
+        {
             let Some(packet) = backlog.get(self.next) else { return };
-            bytes += packet.payload().len();
             self.next += 1;
             if self.admits(packet) {
                 if self.is_withheld(packet) {
@@ -379,7 +375,7 @@ impl Cursor {
             Container::Raw | Container::RawChunked => true,
         };
         if plain {
-            self.pending.push_back(packet.shared(self.settings.container).clone());
+            self.pending.push(packet.shared(self.settings.container).clone());
         } else {
             let timestamp = self.player_time(packet.timestamp());
             self.push_private(packet, timestamp);
@@ -394,10 +390,8 @@ impl Cursor {
         } else {
             packet.private(self.settings.container, timestamp, stream_id, self.settings.repeat_extended)
         };
-        self.pending.push_back(head);
-        if !tail.is_empty() {
-            self.pending.push_back(tail);
-        }
+        self.pending.push(head);
+        self.pending.push(tail);
     }
 
     fn player_time(&mut self, timestamp: u32) -> u32 {
@@ -411,19 +405,9 @@ impl Cursor {
         }
     }
 
-    fn consume(&mut self, mut written: usize) {
-        while let Some(front) = self.pending.front_mut() {
-            if written < front.len() {
-                front.advance(written);
-                return;
-            }
-            written -= front.len();
-            self.pending.pop_front();
-        }
-        self.control_bytes = 0;
-        // A burst at the start must not leave its queue behind for the rest of the session.
-        if self.pending.capacity() > 8 {
-            self.pending.shrink_to(0);
+    fn consume(&mut self, written: usize) {
+        if self.pending.consume(written) {
+            self.control_bytes = 0;
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod cursor;
 pub mod gop;
 pub mod headers;
 pub mod info;
+pub mod outgoing;
 pub mod pace;
 pub mod packet;
 pub mod registry;
