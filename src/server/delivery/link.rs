@@ -20,6 +20,32 @@ pub enum Gone {
     Stalled = 3,
 }
 
+/// Where the loop keeps a player, so that it need not be searched for among thousands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Phase of its group.
+    pub(super) phase: Option<usize>,
+    /// Its number there.
+    pub(super) index: usize,
+}
+
+/// Bits of a place's index; the phase stands above.
+const INDEX_BITS: u32 = 48;
+
+impl Place {
+    /// Never 0.
+    fn pack(self) -> u64 {
+        let group = self.phase.map_or(1, |phase| phase as u64 + 2);
+        group << INDEX_BITS | self.index as u64
+    }
+
+    fn unpack(packed: u64) -> Option<Self> {
+        let phase = (packed >> INDEX_BITS).checked_sub(1)?.checked_sub(1);
+        let index = usize::try_from(packed & ((1 << INDEX_BITS) - 1)).ok()?;
+        Some(Place { phase: phase.and_then(|phase| usize::try_from(phase).ok()), index })
+    }
+}
+
 /// Counters of a player, and its end. Written by the loop, read by the session and by statistics.
 #[derive(Debug, Default)]
 pub struct Link {
@@ -30,6 +56,8 @@ pub struct Link {
     skip_reason: AtomicU8,
     gone: AtomicU8,
     left: AtomicBool,
+    /// See [`Place`]. Only the loop reads and writes it.
+    place: AtomicU64,
     rest: Mutex<VecDeque<Bytes>>,
     changed: Notify,
 }
@@ -74,6 +102,15 @@ impl Link {
         self.dropped_total.fetch_add(skipped.packets, Ordering::Relaxed) + skipped.packets
     }
 
+    /// Where the player is, if the loop has it.
+    pub(super) fn place(&self) -> Option<Place> {
+        Place::unpack(self.place.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_place(&self, place: Option<Place>) {
+        self.place.store(place.map_or(0, Place::pack), Ordering::Relaxed);
+    }
+
     pub(super) fn give_up(&self, why: Gone) {
         self.gone.store(why as u8, Ordering::Release);
         self.changed.notify_one();
@@ -83,5 +120,25 @@ impl Link {
         *self.rest.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = rest;
         self.left.store(true, Ordering::Release);
         self.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_kept_as_it_is() {
+        let link = Link::default();
+        assert_eq!(link.place(), None);
+        for phase in [None, Some(0), Some(7)] {
+            for index in [0, 1, 100_000] {
+                let place = Place { phase, index };
+                link.set_place(Some(place));
+                assert_eq!(link.place(), Some(place));
+            }
+        }
+        link.set_place(None);
+        assert_eq!(link.place(), None);
     }
 }

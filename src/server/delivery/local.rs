@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::link::Gone;
+use super::link::{Gone, Link, Place};
 use super::player::{Player, Shared};
 use super::uring::Ring;
 use super::{Join, ahead};
@@ -118,8 +118,20 @@ impl Group {
     fn push(&mut self, player: Player) -> usize {
         let next = player.cursor.next();
         self.keep = if self.players.is_empty() { next } else { self.keep.min(next) };
+        let index = self.players.len();
+        player.link.set_place(Some(Place { phase: self.phase, index }));
         self.players.push(player);
-        self.players.len() - 1
+        index
+    }
+
+    /// Takes a player out; the last one gets its place.
+    fn take(&mut self, index: usize) -> Player {
+        let player = self.players.swap_remove(index);
+        player.link.set_place(None);
+        if let Some(moved) = self.players.get(index) {
+            moved.link.set_place(Some(Place { phase: self.phase, index }));
+        }
+        player
     }
 }
 
@@ -181,13 +193,13 @@ impl LocalStream {
     }
 
     /// Queues bytes of the session itself behind what has come, and sends both.
-    pub(super) fn control(&mut self, session: u64, bytes: Bytes, now: Instant, totals: &mut Totals) {
-        let Some((group, index)) = self.find(session) else { return };
+    pub(super) fn control(&mut self, link: &Arc<Link>, bytes: Bytes, now: Instant, totals: &mut Totals) {
+        let Some((group, index)) = self.find(link) else { return };
         let end = self.backlog.end();
         let player = &mut self.groups[group].players[index];
         player.cursor.take_up(&self.backlog, end);
         if !player.cursor.push_control(bytes) {
-            self.groups[group].players.swap_remove(index).link.give_up(Gone::Stalled);
+            self.groups[group].take(index).link.give_up(Gone::Stalled);
             return;
         }
         self.serve_player(group, index, now, totals);
@@ -195,9 +207,9 @@ impl LocalStream {
 
     /// Gives a player's sending side back; with `flush` once it has been sent what has come, within
     /// [`limits::LEAVE_GRACE`].
-    pub(super) fn leave(&mut self, session: u64, flush: bool, now: Instant, totals: &mut Totals) {
-        let Some((group, index)) = self.find(session) else { return };
-        let mut player = self.groups[group].players.swap_remove(index);
+    pub(super) fn leave(&mut self, link: &Arc<Link>, flush: bool, now: Instant, totals: &mut Totals) {
+        let Some((group, index)) = self.find(link) else { return };
+        let mut player = self.groups[group].take(index);
         if flush && player.leaving.is_none() {
             player.leaving = Some(now + limits::LEAVE_GRACE);
             player.cursor.uncork();
@@ -347,10 +359,12 @@ impl LocalStream {
         }
     }
 
-    fn find(&self, session: u64) -> Option<(usize, usize)> {
-        self.groups.iter().enumerate().find_map(|(number, group)| {
-            Some((number, group.players.iter().position(|player| player.session == session)?))
-        })
+    /// Group and place of a player. Takes as long among ten thousand as among two.
+    fn find(&self, link: &Arc<Link>) -> Option<(usize, usize)> {
+        let Place { phase, index } = link.place()?;
+        let number = self.groups.iter().position(|group| group.phase == phase)?;
+        let player = self.groups[number].players.get(index)?;
+        Arc::ptr_eq(&player.link, link).then_some((number, index))
     }
 
     /// Takes what has come of the stream; returns whether anything has.
@@ -416,20 +430,20 @@ impl LocalStream {
             Ok(progress)
                 if player.leaving.is_some_and(|due| progress == Progress::CaughtUp || now >= due) =>
             {
-                let player = group.players.swap_remove(index);
+                let player = group.take(index);
                 player.link.let_go(player.cursor.into_pending());
                 return false;
             }
             Ok(progress) => progress,
             Err(why) => {
-                group.players.swap_remove(index).link.give_up(why);
+                group.take(index).link.give_up(why);
                 return false;
             }
         };
         let relay = player.cursor.settings().publishes;
         let begun = progress == Progress::CaughtUp && player.cursor.has_begun(self.has_video);
         if group.phase.is_none() && begun && !relay && player.leaving.is_none() {
-            let player = group.players.swap_remove(index);
+            let player = group.take(index);
             self.admit(player, totals);
             return false;
         }
@@ -457,5 +471,71 @@ impl LocalStream {
         let used = self.groups.iter().filter(|group| !group.players.is_empty());
         let keep = used.map(|group| group.keep).min().unwrap_or(self.backlog.end());
         self.backlog.release(keep);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::hub::cursor::PlayerSettings;
+    use crate::hub::gop::StartSettings;
+    use crate::hub::packet::Container;
+    use crate::hub::registry::StreamKey;
+    use crate::server::socket::Socket;
+
+    fn player(session: u64, stream: &Stream, socket: &Arc<Socket>) -> Player {
+        let start = StartSettings { cache_time: 0, send_all: false, low_latency: false };
+        let settings = PlayerSettings {
+            container: Container::Flv,
+            stream_id: 1,
+            publishes: false,
+            start,
+            wait_key: true,
+            wait_video: false,
+            zero_start: false,
+            sync: 0,
+            out_queue: 16,
+            merge_frame: 32,
+            cork: 0,
+            repeat_extended: false,
+        };
+        Player {
+            session,
+            socket: socket.clone(),
+            cursor: Cursor::join(settings, &stream.join(start, 0), Bytes::new()),
+            link: Arc::default(),
+            bytes_sent: 0,
+            send_timeout: Duration::ZERO,
+            blocked_since: None,
+            leaving: None,
+            ahead: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn each_player_knows_its_place_whoever_leaves() {
+        let stream = Stream::new(1, StreamKey::new("d", "a", "n"), 128);
+        let (near, _far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let socket = Arc::new(Socket::Unix(tokio::net::UnixStream::from_std(near).unwrap()));
+        let mut group = Group::new(Some(3), 0);
+        let mut gone = Vec::new();
+        for session in 0..50 {
+            group.push(player(session, &stream, &socket));
+        }
+        // The last one, the first one, and then all over.
+        for step in [49, 0].into_iter().chain((0..48).map(|step| step * 7)) {
+            let index = step % group.players.len();
+            let player = group.take(index);
+            assert_eq!(player.link.place(), None);
+            gone.push(player.session);
+            for (index, player) in group.players.iter().enumerate() {
+                assert_eq!(player.link.place(), Some(Place { phase: Some(3), index }));
+            }
+        }
+        gone.sort_unstable();
+        assert_eq!(gone, (0..50).collect::<Vec<_>>());
     }
 }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::sync::mpsc;
 
@@ -69,8 +69,8 @@ pub struct Join {
 enum Command {
     Dirty(u64),
     Join(Box<Join>),
-    Control { stream: u64, session: u64, bytes: Bytes },
-    Leave { stream: u64, session: u64, flush: bool },
+    Control { stream: u64, link: Arc<Link>, bytes: Bytes },
+    Leave { stream: u64, link: Arc<Link>, flush: bool },
 }
 
 /// The way to a worker's delivery loop.
@@ -94,6 +94,7 @@ impl Delivery {
             inbox,
             wake,
             streams: FxHashMap::default(),
+            blocked: FxHashSet::default(),
             tick: now,
             grid,
             due: BinaryHeap::new(),
@@ -110,20 +111,20 @@ impl Delivery {
     }
 
     /// Sends bytes of the session itself between two messages.
-    pub fn control(&self, stream: u64, session: u64, bytes: Bytes) {
-        self.send(Command::Control { stream, session, bytes });
+    pub fn control(&self, stream: u64, link: &Arc<Link>, bytes: Bytes) {
+        self.send(Command::Control { stream, link: link.clone(), bytes });
     }
 
     /// Takes the sending side back in the middle of the stream; [`Link::ended`] tells when, [`Link::take_rest`] what is
     /// still to be sent of the last message.
-    pub fn leave(&self, stream: u64, session: u64) {
-        self.send(Command::Leave { stream, session, flush: false });
+    pub fn leave(&self, stream: u64, link: &Arc<Link>) {
+        self.send(Command::Leave { stream, link: link.clone(), flush: false });
     }
 
     /// As [`Delivery::leave`], but first sends what the stream has brought so far, if the player takes it within
     /// [`limits::LEAVE_GRACE`](crate::limits::LEAVE_GRACE).
-    pub fn finish(&self, stream: u64, session: u64) {
-        self.send(Command::Leave { stream, session, flush: true });
+    pub fn finish(&self, stream: u64, link: &Arc<Link>) {
+        self.send(Command::Leave { stream, link: link.clone(), flush: true });
     }
 
     fn send(&self, command: Command) {
@@ -148,6 +149,8 @@ pub struct DeliveryLoop {
     inbox: mpsc::UnboundedReceiver<Command>,
     wake: Arc<Waker>,
     streams: FxHashMap<u64, LocalStream>,
+    /// Streams with players whose socket was full when they were last served.
+    blocked: FxHashSet<u64>,
     /// When blocked players are tried next.
     tick: Instant,
     /// Moments of `send_delay`.
@@ -188,8 +191,7 @@ impl DeliveryLoop {
             }
             if self.totals.blocked > 0 && now >= self.tick {
                 self.tick = now + BLOCKED_TICK;
-                let blocked = self.streams.iter().filter(|(_, stream)| stream.blocked() > 0);
-                for id in blocked.map(|(id, _)| *id).collect::<Vec<_>>() {
+                for id in std::mem::take(&mut self.blocked) {
                     self.retry(id, now).await;
                 }
             }
@@ -229,17 +231,17 @@ impl DeliveryLoop {
                 local.join(*join, now);
                 id
             }
-            Command::Control { stream, session, bytes } => {
+            Command::Control { stream, link, bytes } => {
                 if let Some(local) = self.streams.get_mut(&stream) {
                     local.fetch(self.worker);
-                    local.control(session, bytes, now, &mut self.totals);
+                    local.control(&link, bytes, now, &mut self.totals);
                 }
                 stream
             }
-            Command::Leave { stream, session, flush } => {
+            Command::Leave { stream, link, flush } => {
                 if let Some(local) = self.streams.get_mut(&stream) {
                     local.fetch(self.worker);
-                    local.leave(session, flush, now, &mut self.totals);
+                    local.leave(&link, flush, now, &mut self.totals);
                 }
                 stream
             }
@@ -255,6 +257,9 @@ impl DeliveryLoop {
         while let Some(round) = local.next_round(now) {
             walk(local, round, &mut self.totals, &mut self.ring).await;
         }
+        if local.blocked() > 0 {
+            self.blocked.insert(id);
+        }
         if local.is_deserted()
             && let Some(local) = self.streams.remove(&id)
         {
@@ -267,6 +272,9 @@ impl DeliveryLoop {
         let Some(local) = self.streams.get_mut(&id) else { return };
         for round in local.retries(now) {
             walk(local, round, &mut self.totals, &mut self.ring).await;
+        }
+        if local.blocked() > 0 {
+            self.blocked.insert(id);
         }
     }
 }

@@ -94,10 +94,10 @@ impl Player {
         session.set_reason(reason);
         match reason {
             Reason::StreamEnd | Reason::ProcessExit => {
-                worker.delivery.finish(self.stream.id(), session.id);
+                worker.delivery.finish(self.stream.id(), &session.link);
                 session.link.ended().await;
             }
-            _ => worker.delivery.leave(self.stream.id(), session.id),
+            _ => worker.delivery.leave(self.stream.id(), &session.link),
         }
         event::played(&session, session.link.dropped_total.load(Ordering::Relaxed));
     }

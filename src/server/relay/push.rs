@@ -255,7 +255,7 @@ impl Sending<'_> {
                 check(event)?;
             }
             if let Some(bytes) = self.upstream.core.poll_transmit() {
-                self.worker.delivery.control(self.push.stream.id(), self.session.id, bytes);
+                self.worker.delivery.control(self.push.stream.id(), &self.session.link, bytes);
             }
             tokio::select! {
                 read = self.upstream.read() => read?,
@@ -270,7 +270,7 @@ impl Sending<'_> {
     /// Takes the sending side back, so that the stream can be ended behind its last message, sent in full.
     async fn finish(mut self) {
         let link = self.session.link.clone();
-        self.worker.delivery.finish(self.push.stream.id(), self.session.id);
+        self.worker.delivery.finish(self.push.stream.id(), &self.session.link);
         let finish = async {
             link.ended().await;
             if link.gone().is_some() {
@@ -289,6 +289,6 @@ impl Sending<'_> {
 
 impl Drop for Sending<'_> {
     fn drop(&mut self) {
-        self.worker.delivery.leave(self.push.stream.id(), self.session.id);
+        self.worker.delivery.leave(self.push.stream.id(), &self.session.link);
     }
 }

@@ -66,18 +66,18 @@ impl Playing {
 
     /// Takes the sending side back.
     pub fn leave(&self, delivery: &Delivery) {
-        delivery.leave(self.entered.stream().id(), self.session().id);
+        delivery.leave(self.entered.stream().id(), &self.session().link);
     }
 
     /// Takes the sending side back once the player has what the stream has brought, and waits for it.
     pub async fn finish(&self, delivery: &Delivery) {
-        delivery.finish(self.entered.stream().id(), self.session().id);
+        delivery.finish(self.entered.stream().id(), &self.session().link);
         self.session().link.ended().await;
     }
 
     /// Sends bytes of the session between two messages of media.
     pub fn control(&self, delivery: &Delivery, bytes: Bytes) {
-        delivery.control(self.entered.stream().id(), self.session().id, bytes);
+        delivery.control(self.entered.stream().id(), &self.session().link, bytes);
     }
 
     /// A publisher came or went: tells the player where configured, or ends it.
