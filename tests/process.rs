@@ -166,3 +166,25 @@ fn quit_asks_clients_that_can_to_connect_again() {
     other.leave();
     assert!(server.wait_exit().success());
 }
+
+#[test]
+fn a_log_that_is_not_read_holds_nothing_up() {
+    let prefix = Prefix::new();
+    let path = prefix.path().join("logs/fifo");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let reader = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    let conf = Conf::live("").main("error_log logs/fifo info;").http_server("location / { deny all; }");
+    let mut server = Server::start_in(prefix, &conf);
+    // Far more than a FIFO holds.
+    for _ in 0..15 {
+        let mut client = support::http::Connection::open(server.http);
+        for _ in 0..100 {
+            client.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+            assert_eq!(client.response(false).status(), 403);
+        }
+    }
+    assert!(server.log_lines("access forbidden by rule").len() < 1500, "the FIFO is full by now");
+    // Nor the end, which waits for the log for a moment only.
+    assert!(server.stop().success());
+    drop(reader);
+}

@@ -135,8 +135,14 @@ impl Server {
         i32::try_from(self.child.id()).unwrap()
     }
 
-    /// Everything its error log says.
+    /// Everything its error log says. A thread of its own writes it: what was logged before this call is waited for.
+    #[track_caller]
     pub fn log(&self) -> String {
+        let mut waited = 0;
+        until_true("the log is written", || {
+            waited = if log_thread_waits(self.pid()) { waited + 1 } else { 0 };
+            waited == 2
+        });
         self.prefix.read("logs/error.log")
     }
 
@@ -216,7 +222,8 @@ impl Drop for Server {
         let stderr = self.prefix.read("stderr");
         if thread::panicking() {
             eprintln!("---- conf\n{}", self.prefix.read("conf/pingosd.conf"));
-            eprintln!("---- error log\n{}---- stderr\n{stderr}----", self.log());
+            let log = self.prefix.read("logs/error.log");
+            eprintln!("---- error log\n{log}---- stderr\n{stderr}----");
             return;
         }
         // A panic in one session leaves the others alive, so nothing else would show it.
@@ -238,4 +245,14 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// Whether the thread that writes the log sleeps, or is gone.
+fn log_thread_waits(pid: i32) -> bool {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    let read = |path: &Path, file| fs::read_to_string(path.join(file)).unwrap_or_default();
+    tasks.flatten().map(|task| task.path()).filter(|task| read(task, "comm") == "log\n").all(|task| {
+        let stat = read(&task, "stat");
+        stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('S'))
+    })
 }
