@@ -267,6 +267,12 @@ pub const CONF_POLL: Duration = Duration::from_secs(5);
 /// most.
 pub const CONF_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// A reload that takes longer than this is told of in the log; large configurations take a second.
+pub const RELOAD_SLOW: Duration = Duration::from_secs(10);
+
+/// At the end, how long is waited for threads that may hang, such as those that read files.
+pub const STOP_HANGING: Duration = Duration::from_secs(1);
+
 /// How long statistics and status wait for the files to be read: a file system may hang.
 pub const CONF_LOOK_WAIT: Duration = Duration::from_secs(1);
 
@@ -352,6 +358,9 @@ pub const RECORD_BUFFER: usize = 16 * 1024 * 1024;
 
 /// Connections to the control socket at once; people and scripts of one machine use it.
 pub const CONTROL_CONNECTIONS: usize = 8;
+
+/// Commands that may wait for a reload at once; the other connections stay free for those that only look.
+pub const CONTROL_ORDERS: usize = CONTROL_CONNECTIONS / 2;
 
 /// Longest request on the control socket, in bytes; the longest holds the name of a file.
 pub const CONTROL_REQUEST: u64 = 16 * 1024;

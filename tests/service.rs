@@ -126,6 +126,20 @@ fn a_server_that_hangs_does_not_say_that_it_is_alive() {
 }
 
 #[test]
+fn the_watchdog_is_told_while_a_reload_hangs() {
+    let (mut server, manager) = start(&Conf::live(""), Some(Duration::from_millis(60)));
+    let fifo = server.prefix().path().join("logs/hangs.log");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    server.rewrite(&Conf::live("").main("error_log logs/hangs.log;"));
+    server.signal(Signal::SIGHUP);
+    manager.wait("RELOADING=1");
+    for _ in 0..3 {
+        manager.wait("WATCHDOG=1");
+    }
+    assert!(server.stop().success());
+}
+
+#[test]
 fn a_manager_that_is_gone_is_no_obstacle() {
     let prefix = Prefix::new();
     let server = Server::start_with(prefix, &Conf::live(""), |command, _, _| {

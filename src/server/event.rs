@@ -426,6 +426,16 @@ pub fn reload_refused(generation: u64) {
     error!("reload refused, generation {generation} goes on");
 }
 
+/// A reload takes long: the files may be on a file system that hangs.
+pub fn reload_slow(time: std::time::Duration) {
+    warn!("the configuration is still being read after {}s, the one in force goes on", time.as_secs());
+}
+
+/// A new binary has taken over while a reload was under way.
+pub fn reload_given_up() {
+    info!(target: "notice", "the reload is given up: the new binary reads the files");
+}
+
 /// Logs were opened anew.
 pub fn reopened() {
     info!(target: "notice", "reopening logs");

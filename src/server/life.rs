@@ -14,6 +14,7 @@ use super::listener::Listeners;
 use super::pid_file::PidFile;
 use super::service::Service;
 use super::upgrade::{Launch, Successor};
+use super::watchdog::Watchdog;
 
 /// What a server has to do with other processes.
 pub(super) struct Life {
@@ -21,6 +22,7 @@ pub(super) struct Life {
     pub(super) control: Option<ControlSocket>,
     pub(super) launch: Launch,
     pub(super) service: Service,
+    pub(super) watchdog: Watchdog,
     pub(super) successor: Option<Successor>,
 }
 
@@ -45,15 +47,6 @@ impl Life {
     /// Tells the service manager that we serve.
     pub(super) fn ready(&self, context: &Context) {
         self.service.ready(&status(context), self.launch.has_predecessor());
-    }
-
-    /// Tells the service manager what has come of a reload: the service runs either way.
-    pub(super) fn reload_over(&self, context: &Context, refused: bool) {
-        let mut status = status(context);
-        if refused {
-            status.push_str("; the last reload was refused, the log says why");
-        }
-        self.service.ready(&status, false);
     }
 
     /// Whether another process accepts on our sockets: their files are its too.
@@ -111,9 +104,9 @@ impl Life {
 
     /// Waits until the process that has taken over ends, and goes on in its place. The service manager is told in
     /// the meantime that we are alive.
-    pub(super) async fn successor_ended(&mut self, context: &Context) {
+    pub(super) async fn successor_ended(&mut self, context: &Context, listeners: &Listeners) {
         loop {
-            match self.changed(context).await {
+            match self.changed(context, listeners).await {
                 Change::Alive => {}
                 Change::SuccessorEnded(how) => {
                     event::process::successor_ended(&how);
@@ -127,13 +120,13 @@ impl Life {
     }
 
     /// Tells the service manager that we are alive, for ever.
-    pub(super) async fn keep_alive(&mut self, context: &Context) {
+    pub(super) async fn keep_alive(&mut self, context: &Context, listeners: &Listeners) {
         loop {
-            self.service.alive(&context.workers).await;
+            self.watchdog.alive(context, listeners).await;
         }
     }
 
-    async fn changed(&mut self, context: &Context) -> Change {
+    async fn changed(&mut self, context: &Context, listeners: &Listeners) -> Change {
         let ended = async {
             match &mut self.successor {
                 Some(successor) => match successor.ended().await {
@@ -145,7 +138,7 @@ impl Life {
         };
         tokio::select! {
             how = ended => Change::SuccessorEnded(how),
-            () = self.service.alive(&context.workers) => Change::Alive,
+            () = self.watchdog.alive(context, listeners) => Change::Alive,
         }
     }
 }
@@ -158,6 +151,7 @@ impl Server {
             event::process::accepting(false);
         } else {
             self.listeners.close(!self.life.shares_sockets());
+            self.reloads.accept_no_more();
         }
     }
 
@@ -185,7 +179,7 @@ impl Server {
 }
 
 /// One line about the server for the service manager.
-fn status(context: &Context) -> String {
+pub(super) fn status(context: &Context) -> String {
     let generation = context.store.generation();
     format!("Serving, configuration generation {generation}")
 }

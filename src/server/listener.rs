@@ -7,12 +7,13 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use nix::unistd::AccessFlags;
 use socket2::{Domain, SockAddr, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::context::Context;
@@ -21,6 +22,7 @@ use super::event;
 use super::moderation;
 use super::socket::Socket;
 use super::tls::server::ServerTls;
+use super::watchdog::{Asked, Question, Questions, answering};
 use super::{http, rtmp, tls};
 use crate::conf::{Keepalive, ListenAddr, ListenOptions};
 use crate::config::model::Config;
@@ -148,28 +150,47 @@ impl From<Bound> for OwnedFd {
     }
 }
 
-/// The sockets that accept now.
-#[derive(Default)]
+/// The sockets that accept now. All that share this are on the control thread.
+#[derive(Clone, Default)]
 pub struct Listeners {
-    accepting: HashMap<(Speaks, ListenAddr), Accepting>,
+    accepting: Arc<Mutex<HashMap<(Speaks, ListenAddr), Accepting>>>,
 }
 
 /// A socket, which can be handed to another process, and the task that accepts on it.
 struct Accepting {
     socket: Bound,
     options: ListenOptions,
-    task: Option<AbortHandle>,
+    task: Option<Running>,
+}
+
+/// A task that accepts, and where it is asked whether it still does.
+struct Running {
+    handle: AbortHandle,
+    questions: mpsc::Sender<Question>,
 }
 
 impl Listeners {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Speaks, ListenAddr), Accepting>> {
+        self.accepting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks all tasks that accept whether they are alive.
+    pub fn ask(&self, asked: &mut Asked) {
+        for ((speaks, addr), accepting) in &*self.lock() {
+            let Some(task) = &accepting.task else { continue };
+            // A place is free: nothing is asked before the last answer is there.
+            let _ = task.questions.try_send(asked.question(format!("accepting {speaks} on {addr}")));
+        }
+    }
+
     /// Whether this address accepts already.
     pub fn has(&self, key: &(Speaks, ListenAddr)) -> bool {
-        self.accepting.contains_key(key)
+        self.lock().contains_key(key)
     }
 
     /// Starts accepting. Must be called within the control runtime.
     pub fn add(
-        &mut self,
+        &self,
         context: &Arc<Context>,
         key: (Speaks, ListenAddr),
         bound: Bound,
@@ -177,7 +198,7 @@ impl Listeners {
     ) -> io::Result<()> {
         let socket = bound.try_clone()?;
         let task = Some(accept(context, &key, bound, options)?);
-        self.accepting.insert(key, Accepting { socket, options: options.clone(), task });
+        self.lock().insert(key, Accepting { socket, options: options.clone(), task });
         Ok(())
     }
 
@@ -187,13 +208,13 @@ impl Listeners {
     ///
     /// No descriptors are left.
     pub fn sockets(&self) -> io::Result<Vec<OwnedFd>> {
-        self.accepting.values().map(|accepting| accepting.socket.try_clone().map(OwnedFd::from)).collect()
+        self.lock().values().map(|accepting| accepting.socket.try_clone().map(OwnedFd::from)).collect()
     }
 
     /// Stops accepting; the sockets stay open, for another process that has them too.
-    pub fn pause(&mut self) {
-        for task in self.accepting.values_mut().filter_map(|accepting| accepting.task.take()) {
-            task.abort();
+    pub fn pause(&self) {
+        for task in self.lock().values_mut().filter_map(|accepting| accepting.task.take()) {
+            task.handle.abort();
         }
     }
 
@@ -202,8 +223,8 @@ impl Listeners {
     /// # Errors
     ///
     /// No descriptors are left.
-    pub fn resume(&mut self, context: &Arc<Context>) -> io::Result<()> {
-        for (key, accepting) in &mut self.accepting {
+    pub fn resume(&self, context: &Arc<Context>) -> io::Result<()> {
+        for (key, accepting) in &mut *self.lock() {
             if accepting.task.is_none() {
                 accepting.task =
                     Some(accept(context, key, accepting.socket.try_clone()?, &accepting.options)?);
@@ -213,20 +234,20 @@ impl Listeners {
     }
 
     /// Stops accepting and closes all sockets, without a trace in the file system if `remove`.
-    pub fn close(&mut self, remove: bool) {
+    pub fn close(&self, remove: bool) {
         if remove {
             return self.retain(|_| false);
         }
         self.pause();
-        self.accepting.clear();
+        self.lock().clear();
     }
 
     /// Stops accepting on addresses that are no longer wanted; connections go on.
-    pub fn retain(&mut self, wanted: impl Fn(&(Speaks, ListenAddr)) -> bool) {
-        self.accepting.retain(|key, accepting| {
+    pub fn retain(&self, wanted: impl Fn(&(Speaks, ListenAddr)) -> bool) {
+        self.lock().retain(|key, accepting| {
             let keep = wanted(key);
             if !keep {
-                accepting.task.take().inspect(AbortHandle::abort);
+                accepting.task.take().inspect(|task| task.handle.abort());
                 if let ListenAddr::Unix(path) = &key.1 {
                     // The file would make the next start believe that somebody listens.
                     let _ = std::fs::remove_file(path);
@@ -243,18 +264,20 @@ fn accept(
     key: &(Speaks, ListenAddr),
     bound: Bound,
     options: &ListenOptions,
-) -> io::Result<AbortHandle> {
+) -> io::Result<Running> {
     let (context, (speaks, addr), options) = (context.clone(), key.clone(), options.clone());
-    Ok(match bound {
+    let (questions, asked) = mpsc::channel(1);
+    let handle = match bound {
         Bound::Tcp(listener) => {
             let listener = TcpListener::from_std(listener)?;
-            tokio::spawn(accept_tcp(context, speaks, addr, listener, options)).abort_handle()
+            tokio::spawn(accept_tcp(context, speaks, addr, listener, options, asked)).abort_handle()
         }
         Bound::Unix(listener) => {
             let listener = UnixListener::from_std(listener)?;
-            tokio::spawn(accept_unix(context, speaks, addr, listener)).abort_handle()
+            tokio::spawn(accept_unix(context, speaks, addr, listener, asked)).abort_handle()
         }
-    })
+    };
+    Ok(Running { handle, questions })
 }
 
 async fn accept_tcp(
@@ -263,9 +286,10 @@ async fn accept_tcp(
     addr: ListenAddr,
     listener: TcpListener,
     options: ListenOptions,
+    mut asked: Questions,
 ) {
     loop {
-        match listener.accept().await {
+        match answering(&mut asked, listener.accept()).await {
             Ok((stream, _)) => {
                 if let Some(keepalive) = options.keepalive.filter(|keepalive| keepalive.on) {
                     // A peer that is gone already makes this fail; reading will tell.
@@ -274,19 +298,25 @@ async fn accept_tcp(
                 let Ok(stream) = stream.into_std() else { continue };
                 dispatch(&context, speaks, &addr, move || TcpStream::from_std(stream).map(Socket::Tcp));
             }
-            Err(error) => pause(&addr, &error).await,
+            Err(error) => answering(&mut asked, pause(&addr, &error)).await,
         }
     }
 }
 
-async fn accept_unix(context: Arc<Context>, speaks: Speaks, addr: ListenAddr, listener: UnixListener) {
+async fn accept_unix(
+    context: Arc<Context>,
+    speaks: Speaks,
+    addr: ListenAddr,
+    listener: UnixListener,
+    mut asked: Questions,
+) {
     loop {
-        match listener.accept().await {
+        match answering(&mut asked, listener.accept()).await {
             Ok((stream, _)) => {
                 let Ok(stream) = stream.into_std() else { continue };
                 dispatch(&context, speaks, &addr, move || UnixStream::from_std(stream).map(Socket::Unix));
             }
-            Err(error) => pause(&addr, &error).await,
+            Err(error) => answering(&mut asked, pause(&addr, &error)).await,
         }
     }
 }

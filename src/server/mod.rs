@@ -33,6 +33,7 @@ pub mod reader;
 pub mod record;
 pub mod relay;
 mod reload;
+mod reloads;
 pub mod rest;
 pub mod rtmp;
 mod service;
@@ -42,9 +43,11 @@ pub mod tls;
 mod upgrade;
 pub mod variables;
 pub mod view;
+mod watchdog;
 pub mod watching;
 pub mod woken;
 
+use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -57,6 +60,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::admission::StreamEvents;
 use self::context::{Connections, Context, Worker};
+use self::control::Order;
 use self::control::on_disk::ConfFiles;
 use self::control::socket::ControlSocket;
 use self::delivery::{Delivery, Ring};
@@ -74,10 +78,12 @@ use self::notify::transport::Transport;
 use self::pending::Pending;
 use self::pid_file::PidFile;
 use self::relay::Relays;
+use self::reloads::{Reloader, Reloads};
 use self::service::Service;
 use self::session::Sessions;
 use self::tls::Tls;
 use self::upgrade::Launch;
+use self::watchdog::Watchdog;
 use crate::conf::{ListenAddr, ListenOptions};
 use crate::config::LoadOptions;
 use crate::config::model::Config;
@@ -272,7 +278,7 @@ impl Prepared {
         let loader = Loader::start().map_err(fail)?;
         let grid = Grid::new(Instant::now());
         let workers = start_workers(workers, back_end, grid)?;
-        control.block_on(async {
+        let outcome = control.block_on(async {
             let pending = Pending::default();
             let execs = Execs::new(Handle::current(), store.clone(), pending.clone());
             let notifier = Notifier::new(Handle::current(), store.clone(), transport);
@@ -305,10 +311,26 @@ impl Prepared {
             });
             let listeners = Listeners::default();
             let service = Service::from_env();
-            let life = Life { pid_file, control: control_socket, launch, service, successor: None };
-            let generations = Keeper::start(archive, is_new, &context);
-            Server { context, load, log, listeners, life, generations }.serve(bound).await
-        })
+            let watchdog = Watchdog::from_env(&service);
+            accept(&context, &listeners, bound)?;
+            let (changed, changes) = mpsc::channel(1);
+            let watching = watching::run(context.clone(), load.clone(), changed);
+            let (ordering, orders) = mpsc::channel(1);
+            let reloader = Reloader {
+                context: context.clone(),
+                load,
+                log: log.clone(),
+                listeners: listeners.clone(),
+                service: service.clone(),
+                generations: Keeper::start(archive, is_new, &context),
+            };
+            let reloads = Reloads::start(reloader, orders, changes);
+            let life = Life { pid_file, control: control_socket, launch, service, watchdog, successor: None };
+            Server { context, log, listeners, life, reloads }.serve(watching, ordering).await
+        });
+        // Files that hang do not keep the process.
+        control.shutdown_timeout(limits::STOP_HANGING);
+        outcome
     }
 }
 
@@ -342,11 +364,10 @@ fn start_workers(count: usize, how: BackEnd, grid: Grid) -> Result<Vec<Worker>, 
 
 struct Server {
     context: Arc<Context>,
-    load: LoadOptions,
     log: ErrorLog,
     listeners: Listeners,
     life: Life,
-    generations: Keeper,
+    reloads: Reloads,
 }
 
 struct Signals {
@@ -374,15 +395,18 @@ impl Signals {
 }
 
 impl Server {
-    async fn serve(mut self, bound: Sockets) -> Result<(), StartError> {
+    async fn serve(
+        mut self,
+        watching: impl Future<Output = ()> + Send + 'static,
+        ordering: mpsc::Sender<Order>,
+    ) -> Result<(), StartError> {
         let mut signals =
             Signals::new().map_err(|error| StartError(format!("no signals ({})", os_text(&error))))?;
-        self.accept(bound)?;
         self.context.tls.load().server.log_closed();
         self.context.notifier.warm();
         event::started(self.context.workers.len());
         if let Some(generation) = self.context.history().current() {
-            event::control::in_force(generation, self.load.conf_name());
+            event::control::in_force(generation, self.context.conf_files.load().conf_name());
         }
         self.context.notifier.announce(self.context.workers.len());
         tokio::spawn(self.context.notifier.clone().keep_master());
@@ -391,13 +415,10 @@ impl Server {
         tokio::spawn(hls::sweeper::run(self.context.clone()));
         tokio::spawn(relay::pull::follow_reloads(self.context.clone()));
         tokio::spawn(dynamic::run(self.context.clone()));
-        let (changed, mut changes) = mpsc::channel(1);
-        tokio::spawn(watching::run(self.context.clone(), self.load.clone(), changed));
-        let (ordering, mut orders) = mpsc::channel(1);
+        tokio::spawn(watching);
         self.life.answer(&self.context, ordering);
         self.life.ready(&self.context);
         loop {
-            let confirm_by = self.confirm_by();
             tokio::select! {
                 _ = signals.term.recv() => {
                     event::signal("15 (SIGTERM)", "exiting");
@@ -410,6 +431,7 @@ impl Server {
                 _ = signals.quit.recv() => {
                     event::signal("3 (SIGQUIT)", "shutting down");
                     self.life.service.stopping("Waiting for the sessions to end");
+                    self.reloads.stop();
                     self.listeners.close(!self.life.shares_sockets());
                     self.context.draining.send_replace(true);
                     self.drain(&mut signals).await;
@@ -420,11 +442,8 @@ impl Server {
                         continue;
                     }
                     event::signal("1 (SIGHUP)", "reconfiguring");
-                    self.reload().await;
+                    self.reloads.ask();
                 }
-                Some(()) = changes.recv() => self.reload().await,
-                Some(order) = orders.recv() => self.order(order).await,
-                () = sleep_until(confirm_by) => self.not_confirmed().await,
                 _ = signals.usr1.recv() => {
                     event::signal("10 (SIGUSR1)", "reopening logs");
                     self.reopen();
@@ -432,31 +451,25 @@ impl Server {
                 _ = signals.usr2.recv() => {
                     event::signal("12 (SIGUSR2)", "changing binary");
                     self.life.upgrade(&self.listeners);
+                    if self.life.successor.is_some() {
+                        self.reloads.give_up();
+                    }
                 }
                 _ = signals.winch.recv() => {
                     event::signal("28 (SIGWINCH)", "no new connections until SIGHUP");
                     self.stop_accepting();
                 }
-                () = self.life.successor_ended(&self.context) => self.resume_alone(),
+                () = self.life.successor_ended(&self.context, &self.listeners) => self.resume_alone(),
             }
         }
         event::stopped();
         Ok(())
     }
 
-    fn accept(&mut self, bound: Vec<((Speaks, ListenAddr), ListenOptions, Bound)>) -> Result<(), StartError> {
-        for (key, options, bound) in bound {
-            let name = key.1.to_string();
-            self.listeners
-                .add(&self.context, key, bound, &options)
-                .map_err(|error| StartError(format!("listen() on {name} failed ({})", os_text(&error))))?;
-        }
-        Ok(())
-    }
-
     /// Ends all sessions and waits, within bounds, until their `done` callbacks are out.
     async fn stop(&mut self) {
         self.life.service.stopping("Ending all sessions");
+        self.reloads.stop();
         self.listeners.close(!self.life.shares_sockets());
         self.context.shutdown.send_replace(true);
         self.context.execs.stop();
@@ -482,7 +495,7 @@ impl Server {
         };
         tokio::select! {
             () = ended => {}
-            () = self.life.keep_alive(&self.context) => {}
+            () = self.life.keep_alive(&self.context, &self.listeners) => {}
             () = tokio::time::sleep(limit.unwrap_or(Duration::MAX)) => {}
             _ = signals.term.recv() => event::signal("15 (SIGTERM)", "exiting"),
             _ = signals.int.recv() => event::signal("2 (SIGINT)", "exiting"),
@@ -495,6 +508,17 @@ impl Server {
             Err((path, error)) => event::reopen_failed(&path, &error),
         });
     }
+}
+
+/// Accepts on them from now on.
+fn accept(context: &Arc<Context>, listeners: &Listeners, bound: Sockets) -> Result<(), StartError> {
+    for (key, options, bound) in bound {
+        let name = key.1.to_string();
+        listeners
+            .add(context, key, bound, &options)
+            .map_err(|error| StartError(format!("listen() on {name} failed ({})", os_text(&error))))?;
+    }
+    Ok(())
 }
 
 /// Waits until then; for ever if there is no such time.

@@ -10,9 +10,10 @@ use super::inherited::Inherited;
 use super::listener::Speaks;
 use super::log::Logs;
 use super::notify::transport::Transport;
+use super::reloads::Reloader;
 use super::session::{Protocol, Session};
 use super::tls::Tls;
-use super::{Server, Sockets, StartError, bind_all, event, listener, not_bound, orphans, os_text};
+use super::{Sockets, StartError, accept, bind_all, event, life, listener, not_bound, orphans, os_text};
 use crate::conf::render::Style;
 use crate::conf::{ListenAddr, ListenOptions, Sources};
 use crate::config::diff::{self, Change, Effect, Who};
@@ -81,7 +82,7 @@ enum From {
 /// One line per complaint, for the log.
 const BRIEF: Style = Style { colour: false, brief: true };
 
-impl Server {
+impl Reloader {
     /// Uses the files as they are now; the log tells what came of it.
     pub(super) async fn reload(&mut self) {
         // A lone outcome would have no reader.
@@ -104,9 +105,10 @@ impl Server {
                 true,
             ),
             Request::Rollback => self.roll_back(plain).await,
-            Request::Confirm => self.confirm(),
             // Answered without us.
-            Request::Status | Request::Callbacks | Request::Probe { .. } => refused("not an order"),
+            Request::Confirm | Request::Status | Request::Callbacks | Request::Probe { .. } => {
+                refused("not an order")
+            }
         };
         // Who asked may have left; what was done is in the log.
         let _ = reply.send(answer);
@@ -114,7 +116,7 @@ impl Server {
 
     /// Puts another configuration in force.
     async fn apply(&mut self, from: From, style: Style) -> Result<Outcome, Refused> {
-        self.life.service.reloading();
+        self.service.reloading();
         let done = match self.prepare(&from, style).await {
             Ok(ready) => Ok(self.commit(ready, from).await),
             Err(refused) => {
@@ -126,8 +128,17 @@ impl Server {
                 Err(refused)
             }
         };
-        self.life.reload_over(&self.context, done.is_err());
+        self.over(done.is_err());
         done
+    }
+
+    /// Tells the service manager what has come of a reload: the service runs either way.
+    fn over(&self, refused: bool) {
+        let mut status = life::status(&self.context);
+        if refused {
+            status.push_str("; the last reload was refused, the log says why");
+        }
+        self.service.ready(&status, false);
     }
 
     /// What a reload would do.
@@ -207,7 +218,7 @@ impl Server {
         self.listeners.retain(|key| wanted.contains_key(key));
         // The sockets are bound and the runtime is ours: registering them cannot fail for want of anything but
         // memory, and then the log says so.
-        if let Err(StartError(text)) = self.accept(bound) {
+        if let Err(StartError(text)) = accept(&self.context, &self.listeners, bound) {
             event::reload_error(&text);
         }
         if unchanged {
@@ -278,16 +289,6 @@ impl Server {
             "going back in {}s unless \"pingosd confirm\" comes first\n",
             time.as_secs_f64()
         ));
-        Answer::Done { text }
-    }
-
-    fn confirm(&self) -> Answer {
-        let mut history = self.context.history();
-        if history.confirm_by().is_none() {
-            return refused("there is nothing to confirm");
-        }
-        history.confirm_within(None);
-        let text = format!("generation {} is confirmed\n", self.context.store.generation());
         Answer::Done { text }
     }
 

@@ -58,6 +58,8 @@ pub fn check(config: &Config) -> Result<(), String> {
 struct Desk {
     context: Arc<Context>,
     orders: mpsc::Sender<Order>,
+    /// Orders that wait or are being done.
+    waiting: Semaphore,
 }
 
 /// Answers on a control socket for as long as the server runs. What only looks is answered here, the rest goes
@@ -71,7 +73,7 @@ pub async fn run(
         Ok(listener) => listener,
         Err(error) => return event::control::not_listening(&error.to_string()),
     };
-    let desk = Arc::new(Desk { context, orders });
+    let desk = Arc::new(Desk { context, orders, waiting: Semaphore::new(limits::CONTROL_ORDERS) });
     let places = Arc::new(Semaphore::new(limits::CONTROL_CONNECTIONS));
     loop {
         match listener.accept().await {
@@ -135,14 +137,29 @@ impl Desk {
                     Err(text) => Answer::Refused { text },
                 }
             }
+            Request::Confirm => self.confirm(),
             request => self.order(request).await,
         }
+    }
+
+    /// A reload under way does not hold this up: the time to confirm goes on.
+    fn confirm(&self) -> Answer {
+        let mut history = self.context.history();
+        if history.confirm_by().is_none() {
+            return refused("there is nothing to confirm");
+        }
+        history.confirm_within(None);
+        let text = format!("generation {} is confirmed\n", self.context.store.generation());
+        Answer::Done { text }
     }
 
     async fn order(&self, request: Request) -> Answer {
         if *self.context.draining.borrow() || *self.context.shutdown.borrow() {
             return refused("the server is shutting down");
         }
+        let Ok(_place) = self.waiting.try_acquire() else {
+            return refused("other commands wait for a reload that is under way");
+        };
         let (reply, answer) = oneshot::channel();
         // The one that shuts down lets go of what is still asked.
         let stopping = "the server is shutting down";
@@ -150,9 +167,14 @@ impl Desk {
             return refused(stopping);
         }
         let mut draining = self.context.draining.subscribe();
+        let mut shutdown = self.context.shutdown.subscribe();
         tokio::select! {
-            answer = answer => answer.unwrap_or_else(|_| refused(stopping)),
+            answer = answer => answer.unwrap_or_else(|_| match *self.context.shutdown.borrow() {
+                true => refused(stopping),
+                false => refused("a new binary takes over and reads the files, the log tells"),
+            }),
             _ = draining.wait_for(|draining| *draining) => refused(stopping),
+            _ = shutdown.wait_for(|shutdown| *shutdown) => refused(stopping),
         }
     }
 }

@@ -48,9 +48,22 @@ impl ConfFiles {
         &self.load
     }
 
-    /// Reads them. `None` if that has failed, or takes longer than [`limits::CONF_LOOK_WAIT`].
-    pub async fn look(&self) -> Option<Fingerprint> {
-        timeout(limits::CONF_LOOK_WAIT, self.begin()).await.ok()?.ok()
+    /// Reads them. `None` if that has failed, or takes longer than [`limits::CONF_LOOK_WAIT`]. However many ask while
+    /// the files hang, one look waits for them.
+    pub async fn look(&self, generation: u64) -> Option<Fingerprint> {
+        let look = async {
+            let mut glances = self.glances.lock().await;
+            if let Some((_, earlier)) = &mut glances.running {
+                // It may have read what is no longer there.
+                let _ = earlier.await;
+                glances.running = None;
+            }
+            let (_, look) = glances.running.insert((generation, self.begin()));
+            let found = look.await;
+            glances.running = None;
+            found.ok()
+        };
+        timeout(limits::CONF_LOOK_WAIT, look).await.ok()?
     }
 
     /// As [`ConfFiles::look`], for callers that anybody may make ask: while `generation` is in force the files are read once
@@ -119,7 +132,8 @@ mod tests {
         assert_eq!(files.glances.lock().await.running.as_ref().map(|(began, _)| *began), Some(1));
         drop(release);
         assert_eq!(hanging.await, Ok(true));
-        assert!(files.look().await.is_some());
+        assert!(files.look(2).await.is_some());
+        files.glances.lock().await.running = Some((1, files.begin()));
         // What was begun under the first says nothing of the second, and is asked for anew.
         for _ in 0..2 {
             files.glances.lock().await.last = None;

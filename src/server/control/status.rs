@@ -14,7 +14,7 @@ use crate::server::{listener, log};
 
 /// The status at this moment. Reads the files of the configuration, on a thread that may wait.
 pub async fn of(context: &Context) -> Status {
-    let found = context.conf_files.look().await;
+    let found = context.conf_files.look(context.store.generation()).await;
     let config = context.store.load();
     let queues = Queues {
         callbacks: context.notifier.under_way(),

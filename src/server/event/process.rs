@@ -66,8 +66,8 @@ pub fn service_not_told(error: &io::Error) {
 }
 
 /// Worker threads that have not answered: the watchdog is not told that all is well.
-pub fn workers_stuck(count: usize) {
-    tracing::error!("{count} worker threads do not answer, the watchdog is not told that they are alive");
+pub fn no_answer(names: &str) {
+    tracing::error!("no answer from: {names}; the watchdog is not told that the server is alive");
 }
 
 /// About the file of `dynamic_conf`, where it has no log of its own.
