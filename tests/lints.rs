@@ -152,6 +152,21 @@ fn commands_do_not_trust_clients() {
 }
 
 #[test]
+fn variables_without_a_value_are_named() {
+    let name = "empty-variable";
+    fires(name, &http("location / {\nreturn 200 $request_id;\n}"), "\"$request_id\" is always empty");
+    fires(name, &http("location / {\nadd_header X \"a${cookie_id}\";\n}"), "\"$cookie_id\"");
+    fires(name, &http("location / {\nif ($ssl_protocol) { return 403; }\n}"), "\"$ssl_protocol\"");
+    fires(name, &http("location ~ ^/(a)/ {\nreturn 200 $2;\n}"), "\"$2\" is always empty");
+    fires(name, &http("location /b/ {\nreturn 200 $1;\n}\nlocation ~ ^/(a)/ { return 200 x; }"), "\"$1\"");
+    silent(name, &http("location ~ ^/(a)/ { return 200 $1; location ~ /b { return 200 $1; } }"));
+    silent(name, &http("if ($args ~* \"x=(.)\") { return 200 $1; }"));
+    silent(name, &http("location / { if ($args ~ \"x=(.)(.)\") { set $a $2; } return 200 $1$2; }"));
+    silent(name, &http("server_name ~^(.+)$; location / { return 200 $1; }"));
+    silent(name, &http("location / { return 200 $uri$arg_x$http_x; access_log off; }"));
+}
+
+#[test]
 fn relays_do_not_come_back() {
     let name = "pull-loop";
     fires(name, &app("pull rtmp://127.0.0.1/other;"), "\"pull\" leads to the application it stands in");

@@ -12,6 +12,7 @@ mod notify;
 mod process;
 mod pull;
 mod tls;
+mod variable;
 
 use std::fmt::Write;
 
@@ -81,6 +82,12 @@ pub const LINTS: &[Lint] = &[
         name: "control-on-all-addresses",
         about: "Control requests are taken by a listener bound to all addresses, and not only from this machine.",
         check: access::control_on_all_addresses,
+    },
+    Lint {
+        name: "empty-variable",
+        about: "A variable of `http { }` that has no value yet, or `$1` to `$9` where no regular expression has that many \
+                groups, is always empty.",
+        check: variable::empty_variable,
     },
     Lint {
         name: "exec-unquoted-name",

@@ -341,8 +341,38 @@ impl Variable {
     }
 }
 
+/// The names of the variables in a text, as written. A dollar sign without a name ends it.
+pub fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let dollar = rest.find_byte(b'$')?;
+        let (name, tail) = split(&rest[dollar + 1..]).ok()?;
+        rest = tail;
+        Some(name)
+    })
+}
+
+/// Why no name follows `$`.
+enum NoName<'t> {
+    Unclosed(&'t [u8]),
+    Empty,
+}
+
 /// Splits a name from what follows `$`.
 fn split_name<'t>(tail: &'t [u8], word: &Word) -> Result<(&'t [u8], &'t [u8]), Problem> {
+    split(tail).map_err(|reason| match reason {
+        NoName::Unclosed(name) => {
+            let text = sentence(&[b"the closing bracket in \"", name, b"\" variable is missing"]);
+            Problem::new(text).at(word.span_of(name))
+        }
+        NoName::Empty => {
+            let help = "a variable is written `$name` or `${name}`; a plain dollar sign cannot be written";
+            Problem::new("invalid variable name").at(word.span).help(help)
+        }
+    })
+}
+
+fn split(tail: &[u8]) -> Result<(&[u8], &[u8]), NoName<'_>> {
     let is_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
     if let [b'1'..=b'9', ..] = tail {
         return Ok(tail.split_at(1));
@@ -353,12 +383,10 @@ fn split_name<'t>(tail: &'t [u8], word: &Word) -> Result<(&'t [u8], &'t [u8]), P
     };
     let (name, tail) = tail.split_at(tail.iter().take_while(|b| is_name(b)).count());
     if braced && tail.first() != Some(&b'}') {
-        let text = sentence(&[b"the closing bracket in \"", name, b"\" variable is missing"]);
-        return Err(Problem::new(text).at(word.span_of(name)));
+        return Err(NoName::Unclosed(name));
     }
     if name.is_empty() {
-        let help = "a variable is written `$name` or `${name}`; a plain dollar sign cannot be written";
-        return Err(Problem::new("invalid variable name").at(word.span).help(help));
+        return Err(NoName::Empty);
     }
     Ok((name, if braced { &tail[1..] } else { tail }))
 }
