@@ -115,6 +115,9 @@ pub const WRITE_SLICES: usize = 64;
 /// cheaper, and a player's socket buffer would have to hold it.
 pub const BATCH_BYTES: usize = 64 * 1024;
 
+/// How often a worker adds up what waits for its players whose sockets are full: each of them is asked.
+pub const TOTAL_BACKLOG_LOOK: Duration = Duration::from_millis(250);
+
 /// Longest `send_delay`. Above some hundred milliseconds nothing is gained.
 pub const SEND_DELAY: Duration = Duration::from_secs(10);
 

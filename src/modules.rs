@@ -20,6 +20,7 @@ pub static MODULES: &[&Module] = &[
     &module::live::conf::MODULE,
     &module::gop::conf::MODULE,
     &module::delivery::conf::MODULE,
+    &module::delivery::main_conf::MODULE,
     &module::codec::conf::MODULE,
     &module::access::conf::MODULE,
     &module::notify::main_conf::MODULE,

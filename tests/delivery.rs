@@ -340,6 +340,34 @@ fn the_last_batch_arrives_when_the_server_stops() {
 }
 
 #[test]
+fn the_slowest_players_are_closed_when_too_much_waits_for_all_of_them() {
+    let conf = Conf::live("cache_time 1s; stream_backlog 1000m;")
+        .rtmp("total_backlog 8m; out_queue 100000;")
+        .with_flv();
+    let server = Server::start(&conf);
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let first = publisher.send(1);
+    let fast = Player::start(server.rtmp, "s");
+    let slow = [Player::start(server.rtmp, "s"), Player::http(server.http, "/flv/s")];
+    for player in slow.iter().chain([&fast]) {
+        player.wait_frame(first);
+    }
+    slow.iter().for_each(Player::hold);
+    publisher.set_size(500_000);
+    // Never more than one frame waits for the fast player.
+    until_true("too much waits", || {
+        fast.wait_frame(publisher.send(1));
+        server.log_lines("reason: total_backlog").len() == slow.len()
+    });
+    for player in &slow {
+        player.resume();
+        player.wait_end();
+    }
+    publisher.set_size(100);
+    fast.wait_frame(publisher.send(GOP));
+}
+
+#[test]
 fn what_waits_for_slow_players_is_bounded_in_bytes() {
     let server = Server::start(&Conf::live("cache_time 1h; stream_backlog 8m;").with_flv());
     let mut publisher = Publisher::start(server.rtmp, "s");

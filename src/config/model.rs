@@ -74,6 +74,8 @@ pub struct Rtmp {
     pub relay: relay::main_conf::MainCurrent,
     /// Commands of the whole server.
     pub exec: exec::Process,
+    /// Delivery to all players together.
+    pub delivery: delivery::main_conf::MainCurrent,
     /// What a reload does to running sessions.
     pub reload: rtmp::reload_conf::Current,
     /// RTMP connections of the whole server; `None` is no limit.

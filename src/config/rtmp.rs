@@ -38,6 +38,7 @@ pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
         servers: candidates.into_iter().map(|candidate| candidate.server).collect(),
         notify: builder.resolve(&last),
         relay: builder.resolve(&last),
+        delivery: builder.resolve(&last),
         reload: builder.resolve(&last),
         exec: exec::Process::new(&exec_scopes(blocks)),
         max_connections: blocks.iter().find_map(|block| max_connections(block)),

@@ -32,6 +32,11 @@ impl Backlog {
         self.base + self.packets.len() as u64
     }
 
+    /// Bytes of the payloads held.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The packet with this number, if it is held.
     pub fn get(&self, seq: u64) -> Option<&Arc<Packet>> {
         let index = usize::try_from(seq.checked_sub(self.base)?).ok()?;

@@ -155,6 +155,11 @@ impl Cursor {
         self.pending.into()
     }
 
+    /// What is on its way.
+    pub fn outgoing(&self) -> &Outgoing {
+        &self.pending
+    }
+
     /// Number of the next packet.
     pub fn next(&self) -> u64 {
         self.next

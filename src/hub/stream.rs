@@ -179,8 +179,12 @@ impl Stream {
     /// Most payload bytes that its cache and each backlog hold. All of them end with the newest packet and share what they
     /// hold, so that this bounds their sum too.
     pub fn window(&self) -> usize {
-        let copies = self.containers.load(Ordering::Relaxed).count_ones() as usize;
-        self.backlog.load(Ordering::Relaxed) / (1 + copies)
+        self.backlog.load(Ordering::Relaxed) / self.copies()
+    }
+
+    /// How often a payload is in memory: once by itself, and once for each container that its players want.
+    pub fn copies(&self) -> usize {
+        1 + self.containers.load(Ordering::Relaxed).count_ones() as usize
     }
 
     /// Process-wide number.

@@ -140,6 +140,15 @@ pub fn player_skipped(conn: u64, stream: &Stream, skipped: Skipped, total: u64) 
     );
 }
 
+/// A player is closed, since too much waits for all of them together.
+pub fn player_crowded(conn: u64, stream: &Stream, waits: usize) {
+    warn!(
+        conn,
+        "slow player of '{}' closed, {waits} bytes waited for it, reason: total_backlog",
+        BStr::new(&stream.key().name),
+    );
+}
+
 /// A delivery worker came too late for packets.
 pub fn packets_lost(stream: &Stream, lost: u64) {
     warn!("worker too slow: {lost} packets of '{}' were not delivered", BStr::new(&stream.key().name));

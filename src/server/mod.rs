@@ -22,6 +22,7 @@ pub mod listener;
 pub mod live_record;
 mod loader;
 pub mod log;
+mod memory;
 mod moderation;
 pub mod mpegts;
 pub mod notify;
@@ -63,7 +64,7 @@ use self::context::{Connections, Context, Worker};
 use self::control::Order;
 use self::control::on_disk::ConfFiles;
 use self::control::socket::ControlSocket;
-use self::delivery::{Delivery, Ring};
+use self::delivery::{Delivery, Ring, Total};
 use self::dns::Dns;
 use self::exec::Execs;
 use self::generations::{Beginning, Keeper};
@@ -338,9 +339,10 @@ impl Prepared {
 /// stay on one core.
 fn start_workers(count: usize, how: BackEnd, grid: Grid) -> Result<Vec<Worker>, StartError> {
     let mut rings = Ring::for_workers(count, how);
+    let total = Total::new(count);
     (0..count)
         .map(|number| {
-            let (delivery, serving) = Delivery::new(number, rings.pop(), grid);
+            let (delivery, serving) = Delivery::new(number, rings.pop(), grid, total.clone());
             let fail = |error: io::Error| StartError(format!("no worker thread ({})", os_text(&error)));
             let runtime = Builder::new_current_thread()
                 .enable_all()

@@ -65,6 +65,12 @@ impl AppView {
         &self.held
     }
 
+    /// `total_backlog` in bytes, where it is set.
+    pub fn total_backlog(&self) -> Option<usize> {
+        let bytes = self.store.load().rtmp.as_ref()?.delivery.total_backlog?;
+        Some(usize::try_from(bytes.0).unwrap_or(usize::MAX))
+    }
+
     /// Number of the configuration in force: what [`AppView::current`] says may be kept until it changes.
     pub fn generation(&self) -> u64 {
         self.store.generation()

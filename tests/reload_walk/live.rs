@@ -1,8 +1,8 @@
 //! Publishing and playing.
 
-use crate::support::frame::{GOP, is_key};
+use crate::support::frame::{GOP, Tracks, is_key};
 use crate::support::wait::until_true;
-use crate::support::{End, Player};
+use crate::support::{End, Player, Publisher, RtmpClient};
 use crate::walk::{Case, Place, Walk, walk};
 
 pub const CASES: &[Case] = &[
@@ -169,6 +169,30 @@ pub const CASES: &[Case] = &[
                 player.wait_frame(publisher.send(2 * GOP));
                 assert!(skipped(&player));
                 walk.server.wait_log("reason: stream_backlog");
+            })
+        },
+    },
+    Case {
+        row: "delivery main/total_backlog",
+        place: Place::Rtmp,
+        // Far above what other cases leave waiting.
+        before: "total_backlog 1000m; server { listen 127.0.0.1:{port}; serverid {app}; out_queue 100000; \
+                 application own { live on; stream_backlog 1000m; } }",
+        after: "total_backlog 64m; server { listen 127.0.0.1:{port}; serverid {app}; out_queue 100000; \
+                application own { live on; stream_backlog 1000m; } }",
+        look: |walk| {
+            let mut publisher = Publisher::with(RtmpClient::publish(walk.own_port, "own", "s"), Tracks::Both);
+            let player = Player::rtmp(RtmpClient::play(walk.own_port, "own", "s"));
+            player.wait("play was accepted", |got| got.started.then_some(()));
+            Box::new(move || {
+                player.hold();
+                publisher.set_size(1_000_000);
+                until_true("the slow player is closed", || {
+                    publisher.send(5);
+                    !walk.server.log_lines("reason: total_backlog").is_empty()
+                });
+                player.resume();
+                player.wait_end();
             })
         },
     },

@@ -1,3 +1,4 @@
 //! How media leaves for players.
 
 pub mod conf;
+pub mod main_conf;

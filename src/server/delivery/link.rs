@@ -18,6 +18,8 @@ pub enum Gone {
     SendTimeout = 2,
     /// Too many control messages were waiting.
     Stalled = 3,
+    /// More waited for all players together than `total_backlog` allows, and most of it for this one.
+    Crowded = 4,
 }
 
 /// Where the loop keeps a player, so that it need not be searched for among thousands.
@@ -80,6 +82,7 @@ impl Link {
             1 => Some(Gone::WriteError),
             2 => Some(Gone::SendTimeout),
             3 => Some(Gone::Stalled),
+            4 => Some(Gone::Crowded),
             _ => None,
         }
     }

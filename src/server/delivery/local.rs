@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rustc_hash::FxHashSet;
 
 use super::link::{Gone, Link, Place};
 use super::player::{Player, Shared};
@@ -349,6 +350,40 @@ impl LocalStream {
     /// Players whose socket was full when last tried.
     pub(super) fn blocked(&self) -> usize {
         self.groups.iter().map(|group| group.blocked).sum()
+    }
+
+    /// Bytes that wait for players whose sockets are full. Pieces that several of them wait for, those `seen`, count once.
+    pub(super) fn waiting(&self, seen: &mut FxHashSet<*const u8>) -> usize {
+        let pieces = self.slow().flat_map(|player| player.cursor.outgoing().iter());
+        let pieces: usize = pieces.filter(|piece| seen.insert(piece.as_ptr())).map(Bytes::len).sum();
+        pieces + self.backlog.bytes() * self.stream.copies()
+    }
+
+    /// Those players, and how many bytes wait for each.
+    pub(super) fn waiters(&self) -> impl Iterator<Item = (usize, Arc<Link>)> {
+        self.slow().map(|player| {
+            let behind: usize =
+                self.backlog.from(player.cursor.next()).map(|packet| packet.payload().len()).sum();
+            (player.cursor.outgoing().bytes() + behind, player.link.clone())
+        })
+    }
+
+    /// Closes one of them.
+    pub(super) fn close(&mut self, link: &Arc<Link>, waits: usize) {
+        let Some((group, index)) = self.find(link) else { return };
+        let player = self.groups[group].take(index);
+        event::player_crowded(player.session, &self.stream, waits);
+        player.link.give_up(Gone::Crowded);
+    }
+
+    /// `total_backlog`, where it is set.
+    pub(super) fn total_backlog(&self) -> Option<usize> {
+        self.view.total_backlog()
+    }
+
+    fn slow(&self) -> impl Iterator<Item = &Player> {
+        let players = self.groups.iter().flat_map(|group| &group.players);
+        players.filter(|player| player.blocked_since.is_some())
     }
 
     /// The longest delay that `send_delay auto` may come to here.

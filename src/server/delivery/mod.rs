@@ -18,6 +18,7 @@ mod ahead;
 mod link;
 mod local;
 mod player;
+mod total;
 mod uring;
 
 use std::cmp::Reverse;
@@ -32,6 +33,7 @@ use tokio::sync::mpsc;
 
 pub use self::link::{Gone, Link};
 use self::local::{LocalStream, Round, Totals};
+pub use self::total::Total;
 pub use self::uring::Ring;
 use super::event;
 use super::socket::Socket;
@@ -39,6 +41,7 @@ use super::view::AppView;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::pace::{AutoDelay, Grid, LoadMeter};
 use crate::hub::stream::{Stream, Wake};
+use crate::limits;
 
 /// How often blocked players are tried when no media comes.
 const BLOCKED_TICK: Duration = Duration::from_millis(10);
@@ -81,8 +84,8 @@ pub struct Delivery {
 
 impl Delivery {
     /// A loop for worker `worker`; run the second part on that worker. Without a ring each player is sent its own write.
-    /// `grid` is the same for all workers.
-    pub fn new(worker: usize, ring: Option<Ring>, grid: Grid) -> (Delivery, DeliveryLoop) {
+    /// `grid` and `total` are the same for all workers.
+    pub fn new(worker: usize, ring: Option<Ring>, grid: Grid, total: Arc<Total>) -> (Delivery, DeliveryLoop) {
         // Unbounded, yet bounded by its users: a stream is dirty at most once per worker, a session joins and
         // leaves once, and control messages answer what a session received.
         let (commands, inbox) = mpsc::unbounded_channel();
@@ -96,6 +99,8 @@ impl Delivery {
             streams: FxHashMap::default(),
             blocked: FxHashSet::default(),
             tick: now,
+            total,
+            look: now,
             grid,
             due: BinaryHeap::new(),
             totals: Totals::default(),
@@ -153,6 +158,9 @@ pub struct DeliveryLoop {
     blocked: FxHashSet<u64>,
     /// When blocked players are tried next.
     tick: Instant,
+    total: Arc<Total>,
+    /// When what waits for blocked players is added up next.
+    look: Instant,
     /// Moments of `send_delay`.
     grid: Grid,
     /// Streams with a group that is due then; who has been served sooner, or is gone, may still stand here.
@@ -193,6 +201,10 @@ impl DeliveryLoop {
                 self.tick = now + BLOCKED_TICK;
                 for id in std::mem::take(&mut self.blocked) {
                     self.retry(id, now).await;
+                }
+                if now >= self.look {
+                    self.look = now + limits::TOTAL_BACKLOG_LOOK;
+                    self.shed(&mut dirty);
                 }
             }
             for id in dirty.drain(..) {
@@ -264,6 +276,31 @@ impl DeliveryLoop {
             && let Some(local) = self.streams.remove(&id)
         {
             local.detach(self.worker, &mut self.totals);
+        }
+    }
+
+    /// Closes the players for which most waits, while too much waits for all players of the server together.
+    fn shed(&mut self, dirty: &mut Vec<u64>) {
+        let blocked = || self.blocked.iter().filter_map(|id| Some((*id, self.streams.get(id)?)));
+        let (mut seen, mut bytes, mut most) = (FxHashSet::default(), 0, None);
+        for (_, stream) in blocked() {
+            bytes += stream.waiting(&mut seen);
+            most = stream.total_backlog();
+        }
+        let mut over = self.total.tell(self.worker, bytes, most);
+        if over == 0 {
+            return;
+        }
+        let waiters =
+            blocked().flat_map(|(id, stream)| stream.waiters().map(move |(bytes, link)| (bytes, id, link)));
+        let mut waiters: Vec<_> = waiters.collect();
+        waiters.sort_unstable_by_key(|(bytes, ..)| Reverse(*bytes));
+        for (bytes, id, link) in waiters {
+            if let Some(stream) = self.streams.get_mut(&id).filter(|_| over > 0) {
+                stream.close(&link, bytes);
+                dirty.push(id);
+                over = over.saturating_sub(bytes);
+            }
         }
     }
 

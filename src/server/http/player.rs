@@ -86,7 +86,7 @@ impl Player {
             reason = session.closed() => reason,
             () = session.link.ended() => match session.link.gone() {
                 Some(Gone::WriteError) | None => Reason::FlvSendErr,
-                Some(Gone::SendTimeout | Gone::Stalled) => Reason::FlvSendTimeout,
+                Some(Gone::SendTimeout | Gone::Stalled | Gone::Crowded) => Reason::FlvSendTimeout,
             },
             _ = self.arrival.phase.wait_for(|p| !idle && !p.publishing) => Reason::StreamEnd,
             _ = shutdown.wait_for(|stop| *stop) => Reason::ProcessExit,

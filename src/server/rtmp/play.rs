@@ -200,6 +200,6 @@ pub fn millis(time: Msec) -> u32 {
 pub fn reason_of(gone: Gone) -> Reason {
     match gone {
         Gone::WriteError => Reason::RtmpSendErr,
-        Gone::SendTimeout | Gone::Stalled => Reason::RtmpSendTimeout,
+        Gone::SendTimeout | Gone::Stalled | Gone::Crowded => Reason::RtmpSendTimeout,
     }
 }
