@@ -208,6 +208,10 @@ fn tend(context: &Arc<Context>, pulled: &Arc<Pulled>) {
             () = pulled.run(&context) => {}
         }
         pulled.lock().tended = false;
+        // A player or a reload that came since the task has ended took it for one that goes on.
+        if !*shutdown.borrow() && pulled.counts.borrow().present > 0 {
+            tend(&context, &pulled);
+        }
     });
 }
 
