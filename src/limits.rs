@@ -240,6 +240,9 @@ pub const HLS_PLACE_WAIT: Duration = Duration::from_secs(10);
 /// Bytes read of a playlist to go on with; an event of a day has less.
 pub const HLS_PLAYLIST_BYTES: u64 = 16 * 1024 * 1024;
 
+/// Threads that may wait for a disk at once, for each of five kinds of work (`server::disk`). A worker's pool has 512.
+pub const DISK_WORK: usize = 80;
+
 /// Files looked at in one pass over a directory of HLS files.
 pub const HLS_SWEPT_FILES: usize = 1_000_000;
 

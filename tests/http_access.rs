@@ -315,3 +315,14 @@ fn requests_without_a_host_that_can_be_one_are_refused() {
     }
     server.wait_log("request refused with 400: client sent HTTP/1.1 request without \"Host\" header");
 }
+
+#[test]
+fn a_fifo_ends_no_file_work() {
+    let server = start("", "root html;");
+    let fifo = server.prefix().path().join("html/fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for _ in 0..1_100 {
+        assert_eq!(get(server.http, "/fifo").status(), 404);
+    }
+    assert_eq!(get(server.http, "/f.txt").text(), "text");
+}

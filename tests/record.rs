@@ -254,3 +254,46 @@ fn the_answer_to_on_record_decides_and_nothing_begun_is_not_ended() {
     assert!(notify.requests_of("call=record act=done name=no").is_empty());
     assert!(files(&server, "ts").iter().all(|file| file.to_string_lossy().contains("/yes/")));
 }
+
+/// A file system that is full after 64 KiB. `None`: mounting one is not allowed here.
+fn tiny(dir: &std::path::Path) -> Option<Tiny> {
+    fs::create_dir_all(dir).unwrap();
+    let mount =
+        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tiny"]).arg(dir).output();
+    mount.is_ok_and(|done| done.status.success()).then(|| Tiny(dir.to_owned()))
+}
+
+struct Tiny(std::path::PathBuf);
+
+impl Drop for Tiny {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_is_left_without_empty_and_temporary_files() {
+    let prefix = support::server::Prefix::new();
+    let Some(disk) = tiny(&prefix.path().join("full")) else { return };
+    fs::write(disk.0.join("rest"), vec![0; 64 * 1024]).unwrap();
+    let conf = Conf::live(
+        "record all; record_path {dir}/full; record_unique on; record_suffix -%S.flv;
+         live_record on; live_record_path {dir}/full;
+         hls on; hls_path {dir}/full; hls_fragment 1s;",
+    );
+    let server = Server::start_in(prefix, &conf);
+    let feed = Publisher::start(server.rtmp, "s").keep_sending();
+    server.wait_log("record: write() \"");
+    server.wait_log("hls: ");
+    feed.stop().leave();
+    server.wait_log("stopped publishing 's'");
+    let left = || -> Vec<String> {
+        let names =
+            fs::read_dir(&disk.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<String> =
+            names.filter(|name| name.ends_with(".flv") || name.ends_with(".tmp")).collect();
+        names.sort_unstable();
+        names
+    };
+    support::wait::until_true("neither empty recordings nor temporary files", || left().is_empty());
+}

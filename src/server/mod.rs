@@ -7,6 +7,7 @@ pub mod admission;
 pub mod context;
 pub mod control;
 pub mod delivery;
+mod disk;
 pub mod dns;
 mod dynamic;
 pub mod event;

@@ -126,6 +126,24 @@ fn names_that_lead_elsewhere_write_nothing() {
 }
 
 #[test]
+fn names_like_files_of_other_streams_are_in_nobodys_way() {
+    for (nested, first, names) in [
+        ("", ".m3u8", ["zed.m3u8/x", "zed-1.ts/y", "zed.m3u8.tmp/x", "zed"]),
+        ("hls_nested on;", "/index.m3u8", ["zed/index.m3u8/x", "zed/1.ts", "zed/index.m3u8.tmp", "zed"]),
+    ] {
+        let server = start(nested);
+        let mut sources: Vec<Source> = names.iter().map(|name| Source::start(&server, name)).collect();
+        for source in &mut sources {
+            source.send_to(4_500);
+        }
+        let playlists = || files(&dir(&server)).into_iter().filter(|file| file.ends_with(first)).count();
+        until_true("each has its playlist", || playlists() == names.len());
+        assert!(dir(&server).join(format!("zed{first}")).is_file());
+        assert!(server.log_lines("failed (").is_empty());
+    }
+}
+
+#[test]
 fn what_cannot_be_written_is_said_once_and_the_stream_goes_on() {
     let server = Server::start(&Conf::live(
         "hls on; hls_path {dir}/conf/pingosd.conf/hls; hls_fragment 1s; cache_time 1s;",

@@ -21,7 +21,8 @@ directives! {
             "hls_fragment" => fragment: MsecFrom<1> = "5s", in RTMP_ALL;
             /// Length at which a segment ends without a key frame; ten times the server's `hls_fragment` if not given.
             "hls_max_fragment" => max_fragment: Option<Msec>, in RTMP_ALL;
-            /// Directory of playlists and segments. A relative path starts at the current directory.
+            /// Directory of playlists and segments. A relative path starts at the current directory. A directory that a stream's
+            /// name opens never ends as files do: of `a.m3u8/b` it is called `a%2Em3u8`.
             "hls_path" => path: RawPath = "", in RTMP_ALL;
             /// Length of a playlist; it lists this many segments of `hls_fragment`.
             "hls_playlist_length" => playlist_length: Msec = "30s", in RTMP_ALL;

@@ -53,8 +53,8 @@ impl Layout {
     fn uri_prefix(&self, base_url: &str) -> String {
         match (self.nested, base_url.is_empty()) {
             (true, true) => String::new(),
-            (false, true) => format!("{}-", self.name.last_uri()),
-            (_, false) => format!("{base_url}{}{}", self.name.uri(), self.separator()),
+            (false, true) => format!("{}-", self.name.last_uri(false)),
+            (_, false) => format!("{base_url}{}{}", self.name.uri(self.nested), self.separator()),
         }
     }
 
@@ -65,6 +65,9 @@ impl Layout {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -91,5 +94,49 @@ mod tests {
         assert_eq!(layout.segment_id("/cdn/inst/s2/7.ts"), None);
         assert_eq!(layout.segment_id("/cdn/inst/s1/+7.ts"), None);
         assert_eq!(layout.segment_id("/cdn/inst/s1/.ts"), None);
+    }
+
+    /// Every stream's name against all names that its files suggest: no file of one is a file or a directory of another.
+    #[test]
+    fn no_stream_s_files_are_in_another_s_way() {
+        let layout = |name: &str, nested| Layout {
+            name: StreamName::new(name.as_bytes()).unwrap(),
+            nested,
+            base_url: String::new(),
+            key_url: String::new(),
+        };
+        let files = |layout: &Layout| {
+            let mut files = vec![layout.playlist_file()];
+            files.extend((0..3).flat_map(|id| [layout.segment_file(id), layout.key_file(id)]));
+            let temporary = files.iter().map(|file| PathBuf::from(format!("{}.tmp", file.display())));
+            files.iter().cloned().chain(temporary).collect::<Vec<PathBuf>>()
+        };
+        for nested in [false, true] {
+            let mut names: Vec<String> =
+                ["s", "s-1", "s1", "a/s", "1", "s%2Em3u8", "index"].map(Into::into).into();
+            let derived: Vec<String> = names
+                .iter()
+                .flat_map(|name| files(&layout(name, nested)))
+                .map(|file| file.to_str().unwrap().to_owned())
+                .collect();
+            names.extend(
+                derived.iter().flat_map(|name| [name.clone(), format!("{name}/x"), format!("{name}/1.ts")]),
+            );
+            names.sort_unstable();
+            names.dedup();
+            let all: Vec<(&String, Vec<PathBuf>)> =
+                names.iter().map(|name| (name, files(&layout(name, nested)))).collect();
+            let mut files: HashMap<&Path, &String> = HashMap::new();
+            for (name, own) in &all {
+                for file in own {
+                    assert_eq!(files.insert(file, name), None, "{name}: {}", file.display());
+                }
+            }
+            for (name, own) in &all {
+                for directory in own.iter().flat_map(|file| file.ancestors().skip(1)) {
+                    assert_eq!(files.get(directory), None, "{name}: {}", directory.display());
+                }
+            }
+        }
     }
 }

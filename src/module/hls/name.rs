@@ -1,5 +1,6 @@
 //! Stream names that may become part of a path.
 
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
@@ -22,31 +23,37 @@ impl StreamName {
         safe.then(|| Self(name.to_vec()))
     }
 
-    /// A file of this stream: the name with something appended.
+    /// A file of this stream: its path with something appended, in a directory of its own if that begins with a slash.
     pub fn file(&self, suffix: &str) -> PathBuf {
-        let mut bytes = self.0.clone();
+        let mut bytes = self.parts(suffix.starts_with('/')).collect::<Vec<_>>().join(&b'/');
         bytes.extend_from_slice(suffix.as_bytes());
         PathBuf::from(OsStr::from_bytes(&bytes))
     }
 
-    /// The whole name as part of a URI.
-    pub fn uri(&self) -> String {
+    /// The whole path as part of a URI; `nested`: the stream has a directory of its own.
+    pub fn uri(&self, nested: bool) -> String {
         let mut uri = String::with_capacity(self.0.len());
-        for (n, part) in self.0.split(|&byte| byte == b'/').enumerate() {
+        for (n, part) in self.parts(nested).enumerate() {
             if n > 0 {
                 uri.push('/');
             }
-            push_path_segment(part, &mut uri);
+            push_path_segment(&part, &mut uri);
         }
         uri
     }
 
-    /// The name as part of a URI relative to a file beside the stream's own.
-    pub fn last_uri(&self) -> String {
-        let last = self.0.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
-        let mut uri = String::with_capacity(last.len());
-        push_path_segment(last, &mut uri);
+    /// The path as part of a URI relative to a file beside the stream's own.
+    pub fn last_uri(&self, nested: bool) -> String {
+        let mut uri = String::new();
+        push_path_segment(&self.parts(nested).last().unwrap_or_default(), &mut uri);
         uri
+    }
+
+    /// The parts as they stand in paths; `nested`: the last one is a directory too.
+    fn parts(&self, nested: bool) -> impl Iterator<Item = Cow<'_, [u8]>> {
+        let last = self.0.iter().filter(|&&byte| byte == b'/').count();
+        let parts = self.0.split(|&byte| byte == b'/').enumerate();
+        parts.map(move |(n, part)| if n < last || nested { directory(part) } else { part.into() })
     }
 
     /// The name without this end, if it has it and something is left.
@@ -59,6 +66,29 @@ impl StreamName {
         Self::new(&[&self.0[..], suffix].concat())
     }
 }
+
+/// A part of a name as a directory. No directory has a name that a file of ours may have, or publishers of `s` and
+/// `s.m3u8/x` would be in each other's way: the dot of such an end becomes `%2E`. What looks like the outcome already has
+/// its percent sign encoded, so that two names never become one.
+pub fn directory(part: &[u8]) -> Cow<'_, [u8]> {
+    let Some(stem) = EXTENSIONS.iter().find_map(|extension| part.strip_suffix(extension.as_bytes())) else {
+        return part.into();
+    };
+    let dot = stem.strip_suffix(b".").map(<[u8]>::len);
+    let at = dot.or_else(|| {
+        let mut before = stem.strip_suffix(b"2E")?;
+        while let Some(shorter) = before.strip_suffix(b"25") {
+            before = shorter;
+        }
+        before.strip_suffix(b"%").map(<[u8]>::len)
+    });
+    let Some(at) = at else { return part.into() };
+    let encoded: &[u8] = if part[at] == b'.' { b"%2E" } else { b"%25" };
+    [&part[..at], encoded, &part[at + 1..]].concat().into()
+}
+
+/// How files of ours end, behind the dot.
+const EXTENSIONS: [&str; 4] = ["m3u8", "ts", "key", "tmp"];
 
 fn is_file_name(part: &[u8]) -> bool {
     !part.is_empty()
@@ -77,6 +107,8 @@ const NAME_MAX: usize = 1_000;
 
 #[cfg(test)]
 mod tests {
+    use bstr::ByteSlice;
+
     use super::*;
 
     #[test]
@@ -98,6 +130,30 @@ mod tests {
         }
         let name = StreamName::new(b"inst/#1").unwrap();
         assert_eq!(name.file("-0.ts"), PathBuf::from("inst/#1-0.ts"));
-        assert_eq!((name.uri(), name.last_uri()), ("inst/%231".to_owned(), "%231".to_owned()));
+        assert_eq!((name.uri(false), name.last_uri(false)), ("inst/%231".to_owned(), "%231".to_owned()));
+    }
+
+    #[test]
+    fn directories_are_never_called_as_files_are() {
+        for (part, want) in [
+            ("zed.m3u8", "zed%2Em3u8"),
+            ("7.ts", "7%2Ets"),
+            (".key", "%2Ekey"),
+            ("a.m3u8.tmp", "a.m3u8%2Etmp"),
+            ("zed%2Em3u8", "zed%252Em3u8"),
+            ("zed%252Em3u8", "zed%25252Em3u8"),
+            ("zed", "zed"),
+            ("ts", "ts"),
+            ("a.tsx", "a.tsx"),
+            ("2Ets", "2Ets"),
+            ("25252Ets", "25252Ets"),
+        ] {
+            assert_eq!(directory(part.as_bytes()).as_bstr(), want, "{part}");
+        }
+        let name = StreamName::new(b"zed.m3u8/x.ts").unwrap();
+        assert_eq!(name.file(".m3u8"), PathBuf::from("zed%2Em3u8/x.ts.m3u8"));
+        assert_eq!(name.file("/index.m3u8"), PathBuf::from("zed%2Em3u8/x%2Ets/index.m3u8"));
+        assert_eq!(name.uri(true), "zed%252Em3u8/x%252Ets");
+        assert_eq!(name.last_uri(false), "x.ts");
     }
 }

@@ -31,7 +31,8 @@ pub(super) fn master_playlist(layout: &Layout, rules: &[VariantRule]) -> Option<
 }
 
 fn media_playlist_uri(layout: &Layout, name: &StreamName) -> String {
-    let name = if layout.base_url.is_empty() { name.last_uri() } else { name.uri() };
+    let name =
+        if layout.base_url.is_empty() { name.last_uri(layout.nested) } else { name.uri(layout.nested) };
     let index = if layout.nested { "/index" } else { "" };
     format!("{}{name}{index}.m3u8", layout.base_url)
 }

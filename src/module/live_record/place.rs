@@ -14,7 +14,10 @@ use crate::module::hls::StreamName;
 pub struct Place {
     serverid: Vec<u8>,
     app: Vec<u8>,
-    name: Vec<u8>,
+    /// Those of the name, each ended by a slash.
+    directories: Vec<u8>,
+    /// The last part of the name.
+    last: Vec<u8>,
 }
 
 /// A file and its index.
@@ -31,9 +34,11 @@ pub struct Pair {
 impl Place {
     /// The place of a stream; `None` if its name or application cannot be part of a path.
     pub fn new(serverid: &[u8], app: &[u8], name: &[u8]) -> Option<Place> {
-        StreamName::new(name)?;
+        let directories = StreamName::new(name)?.file("/");
         StreamName::new(app)?;
-        Some(Place { serverid: serverid.to_vec(), app: app.to_vec(), name: name.to_vec() })
+        let last = name.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        let directories = directories.as_os_str().as_bytes().to_vec();
+        Some(Place { serverid: serverid.to_vec(), app: app.to_vec(), directories, last: last.to_vec() })
     }
 
     /// The files of a recording that begins at `unix` seconds; the day is that of the local time.
@@ -44,14 +49,14 @@ impl Place {
         while directory.ends_with(b"/") {
             directory.pop();
         }
-        for part in [&self.serverid, &self.app, &self.name] {
+        for part in [&self.serverid, &self.app, &self.directories] {
             directory.push(b'/');
             directory.extend_from_slice(part);
         }
-        let last = self.name.rsplit(|b| *b == b'/').next().unwrap_or_default();
+        let last = &self.last;
         let path = |between: &str, dash: &str, extension: &str| {
             let mut path = directory.clone();
-            path.extend_from_slice(format!("{between}/{day}/").as_bytes());
+            path.extend_from_slice(format!("{between}{day}/").as_bytes());
             path.extend_from_slice(last);
             path.extend_from_slice(format!("{dash}{unix}.{extension}").as_bytes());
             PathBuf::from(OsString::from_vec(path))
@@ -59,7 +64,7 @@ impl Place {
         let mut uri = String::new();
         crate::wire::hls::push_path_segment(last, &mut uri);
         uri.push_str(&format!("-{unix}.ts"));
-        Pair { file: path("", "_", "ts"), index: path("/index", "-", "m3u8"), uri }
+        Pair { file: path("", "_", "ts"), index: path("index/", "-", "m3u8"), uri }
     }
 }
 
@@ -75,6 +80,10 @@ mod tests {
         assert_eq!(text(&pair.file), "/rec/srv1/live/in/s1/DAY/s1_31536000.ts");
         assert_eq!(text(&pair.index), "/rec/srv1/live/in/s1/index/DAY/s1-31536000.m3u8");
         assert_eq!(pair.uri, "s1-31536000.ts");
+        // A name like a file of another stream opens another directory.
+        let place = Place::new(b"srv1", b"live", b"in/s1/DAY/s1_5.ts").unwrap();
+        let file = text(&place.pair(Path::new("/rec"), 86_400 * 365).file);
+        assert_eq!(file, "/rec/srv1/live/in/s1/DAY/s1_5%2Ets/DAY/s1_5.ts_31536000.ts");
     }
 
     #[test]

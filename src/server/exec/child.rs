@@ -17,6 +17,7 @@ use tokio::process::Child;
 
 use crate::limits;
 use crate::module::exec::command::{Launch, Mode};
+use crate::server::disk::{self, Work};
 
 /// What of the server's environment a command gets. The original passes on `TZ` alone, beside what `env` says;
 /// without the others programs are not found, or speak another language than at the prompt.
@@ -26,7 +27,7 @@ const ENVIRONMENT: [&str; 7] = ["HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ"
 pub(super) async fn spawn(launch: &Launch) -> io::Result<Child> {
     let launch = launch.clone();
     // Opening files and starting programs may wait for a disk.
-    let started = tokio::task::spawn_blocking(move || {
+    let started = disk::spawn(Work::Exec, move || {
         let mut command = prepare(&launch)?;
         command.process_group(0);
         tokio::process::Command::from(command).spawn()

@@ -1,11 +1,12 @@
 //! The task that writes the HLS files of one publish.
 
+use std::fs::OpenOptions;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bstr::ByteSlice;
-use tokio::io::AsyncReadExt;
 
 use super::place::Place;
 use super::queue::Queue;
@@ -15,6 +16,7 @@ use crate::limits;
 use crate::module::hls::conf::Conf;
 use crate::module::hls::{Action, Layout, Segmenter, StreamName};
 use crate::server::context::Context;
+use crate::server::disk::{self, Work};
 use crate::server::event;
 use crate::server::mpegts::{Feed, Tap};
 use crate::server::view::AppView;
@@ -117,7 +119,7 @@ impl Recording {
 
     /// `None`: the writer is lost.
     async fn write(&mut self, mut writer: Writer, actions: Vec<Action>) -> Option<Writer> {
-        let work = tokio::task::spawn_blocking(move || {
+        let work = disk::spawn(Work::Hls, move || {
             let mut errors = Vec::new();
             writer.perform(actions, &mut errors);
             (writer, errors)
@@ -138,8 +140,12 @@ impl Recording {
 
 /// The playlist of an earlier publish, if there is one.
 async fn read_playlist(path: &Path) -> Option<Vec<u8>> {
-    let file = tokio::fs::File::open(path).await.ok()?;
-    let mut text = Vec::new();
-    file.take(limits::HLS_PLAYLIST_BYTES).read_to_end(&mut text).await.ok()?;
-    Some(text)
+    let path = path.to_owned();
+    let reading = disk::spawn(Work::Hls, move || {
+        let file = disk::open(OpenOptions::new().read(true), &path, false).ok()?;
+        let mut text = Vec::new();
+        file.take(limits::HLS_PLAYLIST_BYTES).read_to_end(&mut text).ok()?;
+        Some(text)
+    });
+    reading.await.ok()?
 }

@@ -1,12 +1,14 @@
 //! Does with files what the segmenter says. Runs on threads that may wait for a disk.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::crypt::{BLOCK, Encryptor};
 use super::place::Place;
 use crate::module::hls::{Action, Encryption};
+use crate::server::disk;
 
 /// The files of one publish.
 pub struct Writer {
@@ -122,23 +124,32 @@ pub(in crate::server) fn failed(call: &'static str, path: &Path) -> impl FnOnce(
 
 /// Creates a file, and the directories to it where they are missing.
 pub(in crate::server) fn create(path: &Path) -> Result<File, WriteError> {
-    match File::create(path) {
+    let create = || disk::open(OpenOptions::new().write(true).create(true).truncate(true), path, true);
+    match create() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let parent = path.parent().unwrap_or(Path::new(""));
             fs::create_dir_all(parent).map_err(failed("mkdir", parent))?;
-            File::create(path).map_err(failed("open", path))
+            create().map_err(failed("open", path))
         }
         done => done.map_err(failed("open", path)),
     }
 }
 
-/// Replaces a file in one step: readers see the old or the new one.
+/// Replaces a file in one step: readers see the old or the new one. Variants of a stream write the same master playlist at
+/// the same time, so that each needs a file of its own until then. A failure, such as a full disk, leaves none behind.
 fn replace(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
     let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
+    name.push(format!(".{}.tmp", WRITTEN.fetch_add(1, Ordering::Relaxed)));
     let beside = PathBuf::from(name);
-    create(&beside)?.write_all(content).map_err(failed("write", &beside))?;
-    fs::rename(&beside, path).map_err(failed("rename", path))
+    let written = create(&beside).and_then(|mut file| {
+        file.write_all(content).map_err(failed("write", &beside))?;
+        fs::rename(&beside, path).map_err(failed("rename", path))
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
 }
 
 /// Removes a file; one that is gone already is no failure.

@@ -1,9 +1,11 @@
 //! Static files: `root` and `alias`, as nginx serves them.
 
-use std::fs::Metadata;
+use std::fs::{File, Metadata, OpenOptions};
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::UNIX_EPOCH;
 
@@ -16,11 +18,11 @@ use http::header::{
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
-use tokio::fs::File;
-use tokio::io::{AsyncRead, AsyncSeekExt, ReadBuf};
+use tokio::task::JoinHandle;
 
 use super::{Body, Exchange, full, is_head, plain};
 use crate::config::model::Files;
+use crate::server::disk::{self, Work};
 
 /// Bytes of a file in one piece of the body.
 const PIECE: usize = 64 * 1024;
@@ -72,18 +74,30 @@ pub(super) async fn answer(exchange: &Exchange<'_>, place: &Files) -> Response<B
     let Some(path) = locate(exchange, place) else { return plain(StatusCode::NOT_FOUND) };
     let directory = exchange.path.ends_with(b"/");
     let target = if directory { path.join("index.html") } else { path };
-    match open(&target).await {
-        Ok((_, metadata)) if metadata.is_dir() => to_directory(exchange),
-        Ok((file, metadata)) => send(exchange, &target, file, &metadata).await,
-        Err(error) => match error.kind() {
-            io::ErrorKind::PermissionDenied => plain(StatusCode::FORBIDDEN),
-            // nginx: a directory without index is forbidden, unless there is no such directory.
-            io::ErrorKind::NotFound if directory && target.parent().is_some_and(Path::is_dir) => {
-                plain(StatusCode::FORBIDDEN)
-            }
-            _ => plain(StatusCode::NOT_FOUND),
-        },
+    let looked = disk::spawn(Work::Served, {
+        let target = target.clone();
+        move || look(&target, directory)
+    });
+    match looked.await {
+        Ok(Ok((_, metadata))) if metadata.is_dir() => to_directory(exchange),
+        Ok(Ok((file, metadata))) => send(exchange, &target, file, &metadata),
+        Ok(Err(status)) => plain(status),
+        Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR),
     }
+}
+
+/// Opens a file, on a thread that may wait. `directory`: it is the index of one.
+fn look(target: &Path, directory: bool) -> Result<(File, Metadata), StatusCode> {
+    let opened = disk::open(OpenOptions::new().read(true), target, false);
+    let found = opened.and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+    found.map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
+        // nginx: a directory without index is forbidden, unless there is no such directory.
+        io::ErrorKind::NotFound if directory && target.parent().is_some_and(Path::is_dir) => {
+            StatusCode::FORBIDDEN
+        }
+        _ => StatusCode::NOT_FOUND,
+    })
 }
 
 fn locate(exchange: &Exchange<'_>, place: &Files) -> Option<PathBuf> {
@@ -106,16 +120,6 @@ fn below(base: &Path, rest: &[u8]) -> Option<PathBuf> {
     Some(whole.to_path().ok()?.to_path_buf())
 }
 
-async fn open(path: &Path) -> io::Result<(File, Metadata)> {
-    let file = File::open(path).await?;
-    let metadata = file.metadata().await?;
-    if !metadata.is_file() && !metadata.is_dir() {
-        // A FIFO or device would be read without end.
-        return Err(io::ErrorKind::NotFound.into());
-    }
-    Ok((file, metadata))
-}
-
 fn to_directory(exchange: &Exchange<'_>) -> Response<Body> {
     let mut response = plain(StatusCode::MOVED_PERMANENTLY);
     let path = exchange.request.uri().path().as_bytes();
@@ -125,7 +129,7 @@ fn to_directory(exchange: &Exchange<'_>) -> Response<Body> {
     response
 }
 
-async fn send(exchange: &Exchange<'_>, path: &Path, mut file: File, metadata: &Metadata) -> Response<Body> {
+fn send(exchange: &Exchange<'_>, path: &Path, file: File, metadata: &Metadata) -> Response<Body> {
     let modified = metadata.modified().unwrap_or(UNIX_EPOCH);
     let seconds = modified.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let etag = format!("\"{seconds:x}-{:x}\"", metadata.len());
@@ -162,11 +166,9 @@ async fn send(exchange: &Exchange<'_>, path: &Path, mut file: File, metadata: &M
         }
     };
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-    if start > 0 && file.seek(io::SeekFrom::Start(start)).await.is_err() {
-        return plain(StatusCode::INTERNAL_SERVER_ERROR);
-    }
     if !is_head(exchange.request) {
-        *response.body_mut() = FileBody { file, left: length }.boxed_unsync();
+        *response.body_mut() =
+            FileBody { file: Arc::new(file), at: start, left: length, reading: None }.boxed_unsync();
     }
     response
 }
@@ -207,8 +209,11 @@ fn range(header: &[u8], size: u64) -> Wanted {
 
 /// A file's bytes, read as the peer takes them.
 struct FileBody {
-    file: File,
+    file: Arc<File>,
+    /// Of the next piece.
+    at: u64,
     left: u64,
+    reading: Option<JoinHandle<io::Result<Vec<u8>>>>,
 }
 
 impl HttpBody for FileBody {
@@ -222,23 +227,32 @@ impl HttpBody for FileBody {
         if self.left == 0 {
             return Poll::Ready(None);
         }
+        let (file, at) = (self.file.clone(), self.at);
         let want = usize::try_from(self.left).unwrap_or(PIECE).min(PIECE);
-        let mut piece = vec![0; want];
-        let mut buf = ReadBuf::new(&mut piece);
-        ready!(Pin::new(&mut self.file).poll_read(cx, &mut buf))?;
-        let n = buf.filled().len();
-        if n == 0 {
+        let reading =
+            self.reading.get_or_insert_with(|| disk::spawn(Work::Served, move || read(&file, at, want)));
+        let done = ready!(Pin::new(reading).poll(cx));
+        self.reading = None;
+        let piece = done.unwrap_or_else(|error| Err(io::Error::other(error)))?;
+        if piece.is_empty() {
             // Shorter than when it was opened: the announced length cannot be kept.
             return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
         }
-        piece.truncate(n);
-        self.left -= n as u64;
+        self.at += piece.len() as u64;
+        self.left -= piece.len() as u64;
         Poll::Ready(Some(Ok(Frame::data(Bytes::from(piece)))))
     }
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
     }
+}
+
+fn read(file: &File, at: u64, want: usize) -> io::Result<Vec<u8>> {
+    let mut piece = vec![0; want];
+    let length = file.read_at(&mut piece, at)?;
+    piece.truncate(length);
+    Ok(piece)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::limits;
 use crate::module::live_record::conf::Current;
 use crate::module::live_record::{Index, Pair, Place};
 use crate::module::notify::request::RecordFields;
+use crate::server::disk;
 use crate::server::hls::{WriteError, create, failed};
 use crate::wire::mpegts::{TABLES_SIZE, TsFrame};
 
@@ -109,10 +110,15 @@ impl Files {
         self.failed_ms = Some(now_ms());
         news.push(News::Failed(error));
         if let Some(open) = self.open.take() {
-            // What is there may be worth something: its end is told, and no file follows for a while.
-            let fields = open.fields();
+            // What is there may be worth something: its end is told, and no file follows for a while. Nothing is left of a file
+            // that nothing could be written to.
+            let (fields, pair, file) = (open.fields(), open.pair.clone(), open.out.get_ref().try_clone());
             let _ = open.finish();
-            news.push(News::Closed(fields));
+            if disk::remove_if_empty(&pair.file, file) {
+                let _ = std::fs::remove_file(&pair.index);
+            } else {
+                news.push(News::Closed(fields));
+            }
         }
     }
 }
@@ -133,8 +139,11 @@ impl Open {
         let capacity = usize::try_from(conf.buffer.0).unwrap_or(usize::MAX);
         let capacity = capacity.clamp(TABLES_SIZE, limits::RECORD_BUFFER);
         let mut out = BufWriter::with_capacity(capacity, create(&pair.file)?);
-        create(&pair.index)?;
-        let list = OpenOptions::new().append(true).open(&pair.index).map_err(failed("open", &pair.index))?;
+        let index = create(&pair.index).and_then(|_| {
+            disk::open(OpenOptions::new().append(true), &pair.index, true)
+                .map_err(failed("open", &pair.index))
+        });
+        let list = index.inspect_err(|_| drop(std::fs::remove_file(&pair.file)))?;
         out.write_all(&frame.tables).map_err(failed("write", &pair.file))?;
         let index = Index::new(frame.tables.len() as u64);
         Ok(Open { pair, out, list, index, begin_ms: now_ms })

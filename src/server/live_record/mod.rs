@@ -20,6 +20,7 @@ use crate::hub::stream::Stream;
 use crate::limits;
 use crate::module::live_record::Place;
 use crate::module::live_record::conf::Current;
+use crate::server::disk::{self, Work};
 
 /// The recording of one publish. Dropped with the publisher; what has come is written still.
 pub struct LiveRecording {
@@ -180,7 +181,7 @@ impl Task {
                 (false, false) => Some(Over::Unwanted),
             };
             let ends = over.is_some();
-            let work = tokio::task::spawn_blocking(move || {
+            let work = disk::spawn(Work::LiveRecord, move || {
                 let mut news = Vec::new();
                 if batch.lost > 0 {
                     files.lost();
@@ -203,7 +204,7 @@ impl Task {
                 Some(over) if ends => return over,
                 // A callback server has put an end to it.
                 Some(over) => {
-                    let work = tokio::task::spawn_blocking(move || {
+                    let work = disk::spawn(Work::LiveRecord, move || {
                         let mut news = Vec::new();
                         files.finish(&mut news);
                         news

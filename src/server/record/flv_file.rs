@@ -11,6 +11,7 @@ use nix::libc;
 
 use super::taken::Taken;
 use crate::module::record::{DURATION_AT, FILE_SIZE_AT, opens_with_ours, tag_body};
+use crate::server::disk;
 use crate::server::hls::{WriteError, failed};
 use crate::wire::MediaKind;
 use crate::wire::flv::{TAG_HEADER, tag_header, write_header};
@@ -48,7 +49,7 @@ pub(super) struct FlvFile {
 impl FlvFile {
     /// Begins a file anew.
     pub(super) fn create(path: &Path, known: &Known<'_>, taken: Taken) -> Result<Self, WriteError> {
-        let file = OpenOptions::new().write(true).create(true).truncate(true).open(path);
+        let file = disk::open(OpenOptions::new().write(true).create(true).truncate(true), path, true);
         let mut flv = FlvFile::new(path, file.map_err(failed("open", path))?, taken);
         flv.begin(known)?;
         Ok(flv)
@@ -57,7 +58,7 @@ impl FlvFile {
     /// Goes on with a file behind its last whole tag; what a crash has left of a tag is cut off. A file that is
     /// not there, or empty, is begun.
     pub(super) fn append(path: &Path, known: &Known<'_>, taken: Taken) -> Result<Self, WriteError> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+        let file = disk::open(OpenOptions::new().read(true).write(true).create(true), path, true);
         let mut file = file.map_err(failed("open", path))?;
         let found = survey(&mut file).map_err(failed("read", path))?;
         let mut flv = FlvFile::new(path, file, taken);
@@ -142,6 +143,14 @@ impl FlvFile {
             done = done.and_then(|()| number(FILE_SIZE_AT, self.len as f64));
         }
         done.map_err(failed("write", &self.path))
+    }
+
+    /// Completes what can be completed after a failure: what is there may be worth something. A file that nothing could be
+    /// written to, as on a full disk, is removed.
+    pub(super) fn give_up(self) {
+        let (path, file) = (self.path.clone(), self.out.get_ref().try_clone());
+        let _ = self.finish();
+        disk::remove_if_empty(&path, file);
     }
 
     /// Bytes so far.

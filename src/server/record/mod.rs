@@ -27,6 +27,7 @@ use crate::hub::headers::Headers;
 use crate::hub::packet::Packet;
 use crate::hub::stream::Stream;
 use crate::limits;
+use crate::server::disk::{self, Work};
 
 /// The recorders of one publish. Dropping it ends them with what has come so far.
 pub struct Recording {
@@ -163,7 +164,7 @@ impl Task {
         }
         let mut set = std::mem::take(&mut self.set);
         let tracks = self.stream.info().tracks();
-        let work = tokio::task::spawn_blocking(move || {
+        let work = disk::spawn(Work::Record, move || {
             set.recorders.iter_mut().for_each(|recorder| recorder.learn(tracks));
             set.write(&packets, lost);
             set
@@ -173,7 +174,7 @@ impl Task {
 
     async fn finish(mut self) {
         let mut set = std::mem::take(&mut self.set);
-        let work = tokio::task::spawn_blocking(move || {
+        let work = disk::spawn(Work::Record, move || {
             let Set { recorders, news, .. } = &mut set;
             recorders.iter_mut().for_each(|recorder| recorder.finish(news));
             set

@@ -226,8 +226,7 @@ impl Recorder {
     fn fail(&mut self, error: WriteError, news: &mut Vec<News>) {
         if let Some(open) = self.open.take() {
             self.before = Some((open.flv.path().to_owned(), After::Failure));
-            // What is there may be worth something all the same.
-            let _ = open.flv.finish();
+            open.flv.give_up();
         }
         self.retry_at = Instant::now().checked_add(limits::RECORD_RETRY);
         news.push(News::Failed(self.conf.clone(), error, true));

@@ -1,0 +1,128 @@
+//! Work that may wait for a disk: on threads that move no media, and each kind with a bound of its own, so that one whose
+//! disk hangs leaves threads to the others.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use crate::limits;
+
+/// What the work is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Files that are served over HTTP.
+    Served,
+    /// HLS files being written.
+    Hls,
+    /// FLV recordings.
+    Record,
+    /// MPEG-TS recordings.
+    LiveRecord,
+    /// Starting of commands.
+    Exec,
+}
+
+static PLACES: [Semaphore; 5] = [const { Semaphore::const_new(limits::DISK_WORK) }; 5];
+
+/// Does the work on a thread that may wait. Work beyond the bound of its kind waits for its turn.
+pub fn spawn<T: Send + 'static>(work: Work, job: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let places = &PLACES[work as usize];
+    match places.try_acquire() {
+        Ok(place) => tokio::task::spawn_blocking(move || {
+            let _place = place;
+            job()
+        }),
+        Err(_) => tokio::spawn(async move {
+            let place = places.acquire().await;
+            let job = tokio::task::spawn_blocking(move || {
+                let _place = place;
+                job()
+            });
+            match job.await {
+                Ok(done) => done,
+                Err(error) => std::panic::resume_unwind(error.into_panic()),
+            }
+        }),
+    }
+}
+
+/// Opens a regular file. A FIFO would wait for its other side, a device be read without end: both are an error at once.
+/// As root, a file that is written is not one behind a link: whoever may write to its directory could choose any.
+///
+/// # Errors
+///
+/// Those of the system; [`io::ErrorKind::InvalidInput`] for what is neither a file nor a directory.
+pub fn open(options: &mut OpenOptions, path: &Path, writes: bool) -> io::Result<File> {
+    let link = if writes && nix::unistd::geteuid().is_root() { O_NOFOLLOW } else { 0 };
+    let file = options.custom_flags(O_NONBLOCK | link).open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() || (kind.is_dir() && !writes) {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+}
+
+/// Removes a file of ours in which there is nothing.
+pub fn remove_if_empty(path: &Path, file: io::Result<File>) -> bool {
+    let is_empty =
+        file.and_then(|file| file.metadata()).is_ok_and(|found| found.len() == 0 && found.nlink() == 1);
+    is_empty && std::fs::remove_file(path).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::sys::stat::Mode;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_file_is_an_error_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let fifo = dir.path().join("fifo");
+        nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+        assert!(open(OpenOptions::new().read(true), &fifo, false).is_err());
+        assert!(open(OpenOptions::new().write(true), &fifo, true).is_err());
+        // Also with somebody at the other end.
+        let _reader = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(&fifo).unwrap();
+        assert!(open(OpenOptions::new().write(true), &fifo, true).is_err());
+        assert!(open(OpenOptions::new().read(true), Path::new("/dev/zero"), false).is_err());
+    }
+
+    #[test]
+    fn root_writes_through_no_link() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let (target, link) = (dir.path().join("precious"), dir.path().join("link"));
+        std::fs::write(&target, "precious").unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        assert!(open(OpenOptions::new().write(true).truncate(true), &link, true).is_err());
+        assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
+        assert!(open(OpenOptions::new().read(true), &link, false).is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_kind_of_work_that_hangs_leaves_threads_to_the_others() {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let released = std::sync::Arc::new(std::sync::Mutex::new(released));
+        let hanging: Vec<_> = (0..2 * limits::DISK_WORK)
+            .map(|_| {
+                let released = released.clone();
+                spawn(Work::Served, move || {
+                    let _ = released.lock().unwrap().recv();
+                })
+            })
+            .collect();
+        assert_eq!(spawn(Work::Hls, || 7).await.unwrap(), 7);
+        drop(release);
+        for work in hanging {
+            work.await.unwrap();
+        }
+    }
+}
