@@ -14,6 +14,8 @@ pub mod cursor;
 pub mod gop;
 pub mod headers;
 pub mod info;
+#[cfg(test)]
+pub(crate) mod interleaving;
 pub mod outgoing;
 pub mod pace;
 pub mod packet;

@@ -80,6 +80,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hub::interleaving::orders;
 
     #[test]
     fn a_playlist_that_is_found_free_is_held_at_once() {
@@ -89,5 +90,33 @@ mod tests {
         assert!(places.try_take(Path::new("b.m3u8")).is_some());
         drop(first);
         assert!(!places.is_taken(Path::new("a.m3u8")) && places.try_take(Path::new("a.m3u8")).is_some());
+    }
+
+    #[test]
+    fn a_playlist_has_one_writer_in_every_order() {
+        let (own, master) = (Path::new("s.m3u8"), Path::new("master.m3u8"));
+        // Three publishes take the playlist, hold their master playlist, and end.
+        for order in orders(&[3, 3, 3]) {
+            let places = Arc::new(Places::default());
+            let (mut held, mut done) = ([None, None, None], [0; 3]);
+            for at in order.clone() {
+                match done[at] {
+                    0 => {
+                        let free = held.iter().all(Option::is_none);
+                        held[at] = places.try_take(own);
+                        assert_eq!(held[at].is_some(), free, "{order:?}");
+                    }
+                    1 => held[at].iter_mut().for_each(|place: &mut Place| place.hold(master)),
+                    _ => held[at] = None,
+                }
+                done[at] += 1;
+                let holds = |playlist| {
+                    held.iter().flatten().any(|place| place.held.iter().any(|held| held == playlist))
+                };
+                assert_eq!(places.is_taken(own), holds(own), "{order:?}");
+                assert_eq!(places.is_taken(master), holds(master), "{order:?}");
+            }
+            assert!(places.lock().is_empty());
+        }
     }
 }
