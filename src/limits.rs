@@ -276,6 +276,9 @@ pub const CONF_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// A reload that takes longer than this is told of in the log; large configurations take a second.
 pub const RELOAD_SLOW: Duration = Duration::from_secs(10);
 
+/// A task or thread that has died by a panic is begun anew after this: one that dies at once must not do so all the time.
+pub const REVIVE_AFTER: Duration = Duration::from_secs(1);
+
 /// At the end, how long is waited for threads that may hang, such as those that read files.
 pub const STOP_HANGING: Duration = Duration::from_secs(1);
 

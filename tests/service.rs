@@ -139,6 +139,31 @@ fn the_watchdog_is_told_while_a_reload_hangs() {
     assert!(server.stop().success());
 }
 
+#[cfg(debug_assertions)]
+#[test]
+fn the_watchdog_is_not_told_while_a_worker_hangs() {
+    let prefix = Prefix::new();
+    let manager = Manager::new(&prefix);
+    let fault = prefix.path().join("delivery_stalls");
+    let server = Server::start_with(prefix, &Conf::live(""), |command, _, _| {
+        command.env("NOTIFY_SOCKET", &manager.path).env("WATCHDOG_USEC", "60000");
+        command.env("PINGOSD_FAULTS", fault.parent().unwrap());
+    });
+    let feed = Publisher::start(server.rtmp, "s").keep_sending();
+    let player = Player::start(server.rtmp, "s");
+    player.wait_key();
+    std::fs::write(&fault, "").unwrap();
+    server.wait_log("no answer from: worker thread 1; the watchdog is not told");
+    while manager.receive().is_some() {}
+    // The timer goes on and says so, the watchdog hears nothing.
+    let said = server.log_lines("no answer from").len();
+    until_true("it is still looked at", || server.log_lines("no answer from").len() > said + 3);
+    assert_eq!(manager.receive(), None);
+    std::fs::remove_file(&fault).unwrap();
+    manager.wait("WATCHDOG=1");
+    drop((player, feed));
+}
+
 #[test]
 fn a_manager_that_is_gone_is_no_obstacle() {
     let prefix = Prefix::new();

@@ -58,7 +58,10 @@ fn a_reload_that_hangs_holds_up_nothing_else() {
     server.wait_log("(SIGHUP)");
     // More callers than the control socket has places wait for it; those that only look are answered.
     let mut callers: Vec<Child> = (0..9).map(|_| begin(&server, &["-s", "reload"])).collect();
-    until_true("some are refused", || callers.iter_mut().any(|caller| caller.try_wait().unwrap().is_some()));
+    // Half of the places are for those that wait.
+    until_true("five are refused", || {
+        callers.iter_mut().filter_map(|caller| caller.try_wait().unwrap()).count() == 5
+    });
     wait_hung(&server);
     assert!(http::get(server.http, "/stat").text().contains("unknown"));
     let late = Player::http(server.http, "/flv/s");
@@ -132,4 +135,152 @@ fn a_new_binary_takes_the_place_of_a_reload_that_hangs() {
     process::signal(successor, Signal::SIGTERM);
     server.wait_log("this process goes on in its place");
     server.reload(&live());
+}
+
+/// What the server survives of its own faults. They are asked for, which builds with debug assertions alone allow.
+#[cfg(debug_assertions)]
+mod faults {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use crate::support::frame::GOP;
+    use crate::support::server::Prefix;
+    use crate::support::wait::until_true;
+    use crate::support::{Conf, NotifyServer, Player, Publisher, Server};
+
+    /// Faults that a test asks for; see `server::fault`.
+    struct Faults(PathBuf);
+
+    impl Faults {
+        fn start(conf: &Conf) -> (Server, Faults) {
+            let prefix = Prefix::new();
+            let directory = prefix.path().join("faults");
+            fs::create_dir(&directory).unwrap();
+            let mut server = Server::start_with(prefix, conf, |command, _, _| {
+                command.env("PINGOSD_FAULTS", &directory);
+            });
+            server.may_panic();
+            (server, Faults(directory))
+        }
+
+        fn strike(&self, name: &str) {
+            fs::write(self.0.join(name), "").unwrap();
+        }
+    }
+
+    fn told(notify: &NotifyServer) -> Conf {
+        let url = notify.url("/");
+        Conf::live(&format!("on_publish {url} stage=start,done; on_play {url} stage=start,done;"))
+    }
+
+    /// Takes a turn of the workers, so that the next connection is for the next one.
+    fn take_turn(server: &Server) -> Publisher {
+        Publisher::start(server.rtmp, "takes_a_turn")
+    }
+
+    #[test]
+    fn a_worker_that_dies_ends_its_sessions_alone_and_is_replaced() {
+        let notify = NotifyServer::start();
+        let (server, faults) = Faults::start(&told(&notify));
+        let feed = Publisher::start(server.rtmp, "s").keep_sending();
+        let mut other = take_turn(&server);
+        let player = Player::start(server.rtmp, "s");
+        player.wait_key();
+        faults.strike("delivery");
+        player.wait_end();
+        for call in ["publish", "play"] {
+            notify.wait(&format!("call={call} act=done name=s"));
+        }
+        server.wait_log("[alert]");
+        let said = server.log_lines(" panicked at src/server/fault.rs:");
+        assert!(
+            said.len() == 1 && said[0].contains("[alert]") && said[0].contains("asked\\x0Afor"),
+            "{said:?}"
+        );
+        server.wait_log("worker thread 0 is replaced");
+        drop(feed);
+        until_true("the sessions are gone", || server.status()["sessions"]["publishers"] == 1);
+        // The other worker's session goes on, and both serve again, also the stream that the dead one had served.
+        for name in ["s", "s2", "s3"] {
+            let feed = Publisher::start(server.rtmp, name).keep_sending();
+            for _ in 0..2 {
+                Player::start(server.rtmp, name).wait_key();
+            }
+            feed.stop().leave();
+        }
+        let late = Player::start(server.rtmp, "takes_a_turn");
+        other.send(2 * GOP);
+        late.wait_key();
+        assert!(notify.requests_of("act=done name=takes_a_turn call=publish").is_empty());
+    }
+
+    #[test]
+    fn the_server_ends_by_itself_where_that_is_wanted() {
+        let notify = NotifyServer::start();
+        let (mut server, faults) = Faults::start(&told(&notify).main("worker_failure exit;"));
+        let _feed = Publisher::start(server.rtmp, "s").keep_sending();
+        let _other = take_turn(&server);
+        let player = Player::start(server.rtmp, "s");
+        player.wait_key();
+        faults.strike("delivery");
+        assert_eq!(server.wait_exit().code(), Some(1));
+        assert_eq!(
+            server.log_lines("has died by a panic, its sessions have ended; the server ends").len(),
+            1
+        );
+        for name in ["s", "takes_a_turn"] {
+            notify.wait(&format!("call=publish act=done name={name}"));
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_session_ends_that_session_alone() {
+        let notify = NotifyServer::start();
+        let (server, faults) = Faults::start(&told(&notify));
+        let feed = Publisher::start(server.rtmp, "s").keep_sending();
+        let _turn = take_turn(&server);
+        let player = Player::start(server.rtmp, "s");
+        player.wait_key();
+        faults.strike("session");
+        notify.wait("call=publish act=done name=s");
+        drop(feed);
+        assert_eq!(server.log_lines(" panicked at src/server/fault.rs:").len(), 1);
+        assert!(server.log_lines("has died").is_empty());
+        let before = player.frames().len();
+        let feed = Publisher::start(server.rtmp, "s").keep_sending();
+        until_true("the player goes on", || player.frames().len() > before + 10);
+        assert!(notify.requests_of("call=play act=done").is_empty());
+        feed.stop().leave();
+    }
+
+    #[test]
+    fn a_panic_while_accepting_loses_that_connection_alone() {
+        let (server, faults) = Faults::start(&Conf::live(""));
+        faults.strike("accept");
+        let _lost = std::net::TcpStream::connect(("127.0.0.1", server.rtmp)).unwrap();
+        server.wait_log(&format!(
+            "accepting rtmp on 0.0.0.0:{} has died by a panic and is begun anew",
+            server.rtmp
+        ));
+        let feed = Publisher::start(server.rtmp, "s").keep_sending();
+        Player::start(server.rtmp, "s").wait_key();
+        feed.stop().leave();
+    }
+
+    #[test]
+    fn a_relay_of_a_dead_worker_goes_on_on_another() {
+        let origin = Server::start(&Conf::live(""));
+        let (server, faults) =
+            Faults::start(&Conf::live(&format!("push rtmp://127.0.0.1:{} name=copy;", origin.rtmp)));
+        let feed = Publisher::start(server.rtmp, "s").keep_sending();
+        Player::start(origin.rtmp, "copy").wait_key();
+        // Nothing but the push is sent anything.
+        faults.strike("delivery");
+        server.wait_log(" is replaced");
+        until_true("it is pushed again", || {
+            origin.log_lines("publishing 'copy'").iter().filter(|line| !line.contains("stopped")).count() == 2
+        });
+        Player::start(origin.rtmp, "copy").wait_key();
+        feed.stop().leave();
+    }
 }

@@ -5,41 +5,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::admission::StreamEvents;
 use super::control::on_disk::ConfFiles;
-use super::delivery::Delivery;
 use super::dns::Dns;
 use super::event;
 use super::exec::Execs;
 use super::hls::Places;
 use super::hls2::Viewers;
 use super::loader::Loader;
-use super::moderation::Bell;
 use super::mpegts::Feeds;
 use super::notify::Notifier;
 use super::pending::Pending;
 use super::record::{Files, Recordings};
 use super::relay::Relays;
 use super::session::Sessions;
+use super::supervise::Deaths;
 use super::tls::Tls;
+use super::workers::Workers;
 use crate::config::history::History;
 use crate::config::store::Store;
 use crate::hub::pace::Grid;
 use crate::hub::registry::Registry;
-
-/// A thread that moves media.
-#[derive(Clone)]
-pub struct Worker {
-    /// Where its sessions run.
-    pub runtime: Handle,
-    /// Its delivery loop.
-    pub delivery: Delivery,
-    /// Makes it look at its sockets at once.
-    pub bell: Bell,
-}
 
 /// One per process.
 pub struct Context {
@@ -66,7 +54,9 @@ pub struct Context {
     /// Relays from other servers, and what marks ours.
     pub relays: Relays,
     /// Media threads.
-    pub workers: Vec<Worker>,
+    pub workers: Workers,
+    /// Tasks that have died and are to be begun anew.
+    pub deaths: Deaths,
     /// Moments of `send_delay`.
     pub grid: Grid,
     /// Streams as MPEG-TS.
@@ -106,7 +96,6 @@ impl Context {
 #[derive(Debug, Default)]
 pub struct Connections {
     open: AtomicU64,
-    next_worker: AtomicU64,
     none: tokio::sync::Notify,
 }
 
@@ -129,11 +118,6 @@ impl Connections {
     /// Connections open now.
     pub fn count(&self) -> u64 {
         self.open.load(Ordering::Acquire)
-    }
-
-    /// Spreads connections over workers, in turn.
-    pub fn next_worker(&self, workers: usize) -> usize {
-        (self.next_worker.fetch_add(1, Ordering::Relaxed) % workers.max(1) as u64) as usize
     }
 
     /// Waits until no connection is open.

@@ -13,6 +13,7 @@ use super::event;
 use super::listener::Listeners;
 use super::pid_file::PidFile;
 use super::service::Service;
+use super::supervise::keep;
 use super::upgrade::{Launch, Successor};
 use super::watchdog::Watchdog;
 
@@ -38,7 +39,16 @@ impl Life {
         let Some(socket) = &self.control else { return };
         match socket.listener() {
             Ok(listener) => {
-                tokio::spawn(control::run(context.clone(), listener, orders));
+                let context = context.clone();
+                keep("the control socket", move || {
+                    let (context, listener, orders) = (context.clone(), listener.try_clone(), orders.clone());
+                    async move {
+                        match listener {
+                            Ok(listener) => control::run(context, listener, orders).await,
+                            Err(error) => event::control::not_listening(&error.to_string()),
+                        }
+                    }
+                });
             }
             Err(error) => event::control::not_listening(&error.to_string()),
         }

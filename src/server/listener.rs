@@ -19,11 +19,12 @@ use tokio::task::AbortHandle;
 use super::context::Context;
 use super::control::socket::connect;
 use super::event;
+use super::fault;
 use super::moderation;
 use super::socket::Socket;
 use super::tls::server::ServerTls;
 use super::watchdog::{Asked, Question, Questions, answering};
-use super::{http, rtmp, tls};
+use super::{http, rtmp, supervise, tls};
 use crate::conf::{Keepalive, ListenAddr, ListenOptions};
 use crate::config::model::Config;
 use crate::limits;
@@ -267,27 +268,38 @@ fn accept(
 ) -> io::Result<Running> {
     let (context, (speaks, addr), options) = (context.clone(), key.clone(), options.clone());
     let (questions, asked) = mpsc::channel(1);
+    let name = format!("accepting {speaks} on {addr}");
+    let door = Door { context, speaks, addr, asked: tokio::sync::Mutex::new(asked) };
     let handle = match bound {
         Bound::Tcp(listener) => {
-            let listener = TcpListener::from_std(listener)?;
-            tokio::spawn(accept_tcp(context, speaks, addr, listener, options, asked)).abort_handle()
+            let shared = Arc::new((door, TcpListener::from_std(listener)?, options));
+            supervise::keep(name, move || {
+                let shared = shared.clone();
+                async move { accept_tcp(&shared.0, &shared.1, &shared.2).await }
+            })
         }
         Bound::Unix(listener) => {
-            let listener = UnixListener::from_std(listener)?;
-            tokio::spawn(accept_unix(context, speaks, addr, listener, asked)).abort_handle()
+            let shared = Arc::new((door, UnixListener::from_std(listener)?));
+            supervise::keep(name, move || {
+                let shared = shared.clone();
+                async move { accept_unix(&shared.0, &shared.1).await }
+            })
         }
     };
     Ok(Running { handle, questions })
 }
 
-async fn accept_tcp(
+/// What a task that accepts needs beside the socket.
+struct Door {
     context: Arc<Context>,
     speaks: Speaks,
     addr: ListenAddr,
-    listener: TcpListener,
-    options: ListenOptions,
-    mut asked: Questions,
-) {
+    /// Locked by the task alone.
+    asked: tokio::sync::Mutex<Questions>,
+}
+
+async fn accept_tcp(door: &Door, listener: &TcpListener, options: &ListenOptions) {
+    let mut asked = door.asked.lock().await;
     loop {
         match answering(&mut asked, listener.accept()).await {
             Ok((stream, _)) => {
@@ -296,41 +308,34 @@ async fn accept_tcp(
                     let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive_of(keepalive));
                 }
                 let Ok(stream) = stream.into_std() else { continue };
-                dispatch(&context, speaks, &addr, move || TcpStream::from_std(stream).map(Socket::Tcp));
+                dispatch(door, move || TcpStream::from_std(stream).map(Socket::Tcp));
             }
-            Err(error) => answering(&mut asked, pause(&addr, &error)).await,
+            Err(error) => answering(&mut asked, pause(&door.addr, &error)).await,
         }
     }
 }
 
-async fn accept_unix(
-    context: Arc<Context>,
-    speaks: Speaks,
-    addr: ListenAddr,
-    listener: UnixListener,
-    mut asked: Questions,
-) {
+async fn accept_unix(door: &Door, listener: &UnixListener) {
+    let mut asked = door.asked.lock().await;
     loop {
         match answering(&mut asked, listener.accept()).await {
             Ok((stream, _)) => {
                 let Ok(stream) = stream.into_std() else { continue };
-                dispatch(&context, speaks, &addr, move || UnixStream::from_std(stream).map(Socket::Unix));
+                dispatch(door, move || UnixStream::from_std(stream).map(Socket::Unix));
             }
-            Err(error) => answering(&mut asked, pause(&addr, &error)).await,
+            Err(error) => answering(&mut asked, pause(&door.addr, &error)).await,
         }
     }
 }
 
 /// Gives a connection to the next worker. `socket` registers it with that worker's reactor.
-fn dispatch(
-    context: &Arc<Context>,
-    speaks: Speaks,
-    addr: &ListenAddr,
-    socket: impl FnOnce() -> io::Result<Socket> + Send + 'static,
-) {
+fn dispatch(door: &Door, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
+    fault::panic_at("accept");
+    let Door { context, speaks, addr, .. } = door;
+    let speaks = *speaks;
     let config = context.store.load();
     let Some(counted) = context.connections.open(config.connection_limit()) else { return };
-    let worker = context.workers[context.connections.next_worker(context.workers.len())].clone();
+    let worker = context.workers.next();
     let (context, addr, runtime) = (context.clone(), addr.clone(), worker.runtime.clone());
     let bell = worker.bell.clone();
     runtime.spawn(async move {

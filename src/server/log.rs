@@ -188,14 +188,20 @@ fn format_line(severity: LogLevel, visitor: &LineVisitor) -> String {
         static CLOCK: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
     }
     let mut line = String::with_capacity(128);
-    CLOCK.with_borrow_mut(|(second, text)| {
+    // A panic is logged too, wherever it happens: also in here, and while the thread ends.
+    let clock = CLOCK.try_with(|clock| {
+        let (second, text) = &mut *clock.try_borrow_mut().ok()?;
         let now = jiff::Timestamp::now();
         if *second != now.as_second() {
             *second = now.as_second();
             *text = now.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y/%m/%d %H:%M:%S").to_string();
         }
         line.push_str(text);
+        Some(())
     });
+    if !matches!(clock, Ok(Some(()))) {
+        line.push_str("----/--/-- --:--:--");
+    }
     let (pid, tid) = (std::process::id(), nix::unistd::gettid());
     let _ = write!(line, " [{}] {pid}#{tid}: ", severity.name());
     if let Some(conn) = visitor.conn {

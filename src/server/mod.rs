@@ -12,6 +12,7 @@ pub mod dns;
 mod dynamic;
 pub mod event;
 pub mod exec;
+pub mod fault;
 mod generations;
 pub mod hls;
 pub mod hls2;
@@ -41,6 +42,7 @@ pub mod rtmp;
 mod service;
 pub mod session;
 pub mod socket;
+pub mod supervise;
 pub mod tls;
 mod upgrade;
 pub mod variables;
@@ -48,6 +50,7 @@ pub mod view;
 mod watchdog;
 pub mod watching;
 pub mod woken;
+pub mod workers;
 
 use std::future::Future;
 use std::io;
@@ -61,11 +64,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use self::admission::StreamEvents;
-use self::context::{Connections, Context, Worker};
+use self::context::{Connections, Context};
 use self::control::Order;
 use self::control::on_disk::ConfFiles;
 use self::control::socket::ControlSocket;
-use self::delivery::{Delivery, Ring, Total};
 use self::dns::Dns;
 use self::exec::Execs;
 use self::generations::{Beginning, Keeper};
@@ -74,7 +76,6 @@ use self::life::Life;
 use self::listener::{Bound, Listeners, Speaks};
 use self::loader::Loader;
 use self::log::{ErrorLog, FlushAtEnd, Logs};
-use self::moderation::Bell;
 use self::notify::Notifier;
 use self::notify::transport::Transport;
 use self::pending::Pending;
@@ -83,16 +84,18 @@ use self::relay::Relays;
 use self::reloads::{Reloader, Reloads};
 use self::service::Service;
 use self::session::Sessions;
+use self::supervise::keep;
 use self::tls::Tls;
 use self::upgrade::Launch;
 use self::watchdog::Watchdog;
+use self::workers::{Death, Workers};
 use crate::conf::{ListenAddr, ListenOptions};
 use crate::config::LoadOptions;
 use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::hub::pace::Grid;
 use crate::limits;
-use crate::module::delivery::conf::BackEnd;
+use crate::module::core::process::WorkerFailure;
 
 /// Random bytes for a handshake.
 fn seed() -> [u8; 32] {
@@ -254,6 +257,7 @@ impl Prepared {
             tls,
         } = self;
         let log = ErrorLog::install(logs);
+        supervise::log_panics();
         let _flush = FlushAtEnd(log.clone());
         let control_socket =
             control.and_then(|bound| bound.inspect_err(|error| event::control::not_listening(error)).ok());
@@ -279,7 +283,8 @@ impl Prepared {
         let fail = |error: io::Error| StartError(format!("no loader thread ({})", os_text(&error)));
         let loader = Loader::start().map_err(fail)?;
         let grid = Grid::new(Instant::now());
-        let workers = start_workers(workers, back_end, grid)?;
+        let fail = |error: io::Error| StartError(format!("no worker thread ({})", os_text(&error)));
+        let (workers, deaths) = Workers::start(workers, back_end, grid).map_err(fail)?;
         let outcome = control.block_on(async {
             let pending = Pending::default();
             let execs = Execs::new(Handle::current(), store.clone(), pending.clone());
@@ -297,6 +302,7 @@ impl Prepared {
                 stream_events: StreamEvents::default(),
                 relays: Relays::new(seed()),
                 workers,
+                deaths: Default::default(),
                 grid,
                 feeds: Default::default(),
                 viewers: hls2::Viewers::new(secret()?),
@@ -316,7 +322,8 @@ impl Prepared {
             let watchdog = Watchdog::from_env(&service);
             accept(&context, &listeners, bound)?;
             let (changed, changes) = mpsc::channel(1);
-            let watching = watching::run(context.clone(), load.clone(), changed);
+            let (watched, looked_for) = (context.clone(), load.clone());
+            let watching = move || watching::run(watched.clone(), looked_for.clone(), changed.clone());
             let (ordering, orders) = mpsc::channel(1);
             let reloader = Reloader {
                 context: context.clone(),
@@ -328,41 +335,12 @@ impl Prepared {
             };
             let reloads = Reloads::start(reloader, orders, changes);
             let life = Life { pid_file, control: control_socket, launch, service, watchdog, successor: None };
-            Server { context, log, listeners, life, reloads }.serve(watching, ordering).await
+            Server { context, log, listeners, life, reloads, deaths }.serve(watching, ordering).await
         });
         // Files that hang do not keep the process.
         control.shutdown_timeout(limits::STOP_HANGING);
         outcome
     }
-}
-
-/// One thread per worker, each with a runtime of its own: a player's socket, its session and its delivery loop
-/// stay on one core.
-fn start_workers(count: usize, how: BackEnd, grid: Grid) -> Result<Vec<Worker>, StartError> {
-    let mut rings = Ring::for_workers(count, how);
-    let total = Total::new(count);
-    (0..count)
-        .map(|number| {
-            let (delivery, serving) = Delivery::new(number, rings.pop(), grid, total.clone());
-            let fail = |error: io::Error| StartError(format!("no worker thread ({})", os_text(&error)));
-            let runtime = Builder::new_current_thread()
-                .enable_all()
-                .on_thread_park(moderation::before_park)
-                .build()
-                .map_err(fail)?;
-            let (handle, bell) = (runtime.handle().clone(), Bell::new().map_err(fail)?);
-            let heard = bell.clone();
-            std::thread::Builder::new()
-                .name(format!("worker{number}"))
-                .spawn(move || {
-                    // A worker that cannot hear it looks at its sockets at once, always.
-                    let _ = moderation::begin(heard);
-                    runtime.block_on(serving.run());
-                })
-                .map_err(fail)?;
-            Ok(Worker { runtime: handle, delivery, bell })
-        })
-        .collect()
 }
 
 struct Server {
@@ -371,6 +349,7 @@ struct Server {
     listeners: Listeners,
     life: Life,
     reloads: Reloads,
+    deaths: mpsc::UnboundedReceiver<Death>,
 }
 
 struct Signals {
@@ -398,27 +377,31 @@ impl Signals {
 }
 
 impl Server {
-    async fn serve(
+    async fn serve<W: FnMut() -> F + Send + 'static, F: Future<Output = ()> + Send + 'static>(
         mut self,
-        watching: impl Future<Output = ()> + Send + 'static,
+        watching: W,
         ordering: mpsc::Sender<Order>,
     ) -> Result<(), StartError> {
         let mut signals =
             Signals::new().map_err(|error| StartError(format!("no signals ({})", os_text(&error))))?;
         self.context.tls.load().server.log_closed();
         self.context.notifier.warm();
-        event::started(self.context.workers.len());
+        event::started(self.context.workers.count());
         if let Some(generation) = self.context.history().current() {
             event::control::in_force(generation, self.context.conf_files.load().conf_name());
         }
-        self.context.notifier.announce(self.context.workers.len());
-        tokio::spawn(self.context.notifier.clone().keep_master());
-        tokio::spawn(self.context.dns.clone().keep_fresh());
+        self.context.notifier.announce(self.context.workers.count());
+        let (notifier, dns) = (self.context.notifier.clone(), self.context.dns.clone());
+        keep("on_master", move || notifier.clone().keep_master());
+        keep("the resolver", move || dns.clone().keep_fresh());
         self.context.execs.start();
-        tokio::spawn(hls::sweeper::run(self.context.clone()));
-        tokio::spawn(relay::pull::follow_reloads(self.context.clone()));
-        tokio::spawn(dynamic::run(self.context.clone()));
-        tokio::spawn(watching);
+        let context = self.context.clone();
+        keep("the sweeper of HLS files", move || hls::sweeper::run(context.clone()));
+        let context = self.context.clone();
+        keep("looking after pulls", move || relay::pull::follow_reloads(context.clone()));
+        let context = self.context.clone();
+        keep("dynamic_conf", move || dynamic::run(context.clone()));
+        keep("conf_watch", watching);
         self.life.answer(&self.context, ordering);
         self.life.ready(&self.context);
         loop {
@@ -462,6 +445,10 @@ impl Server {
                     event::signal("28 (SIGWINCH)", "no new connections until SIGHUP");
                     self.stop_accepting();
                 }
+                Some(death) = self.deaths.recv() => if let Some(error) = self.worker_died(&death) {
+                    self.stop().await;
+                    return Err(error);
+                },
                 () = self.life.successor_ended(&self.context, &self.listeners) => self.resume_alone(),
             }
         }
@@ -505,12 +492,44 @@ impl Server {
         }
     }
 
+    /// A worker is replaced, or the server has to end for that reason.
+    fn worker_died(&self, death: &Death) -> Option<StartError> {
+        let number = death.number;
+        let last = || Some(StartError(format!("worker thread {number} has died by a panic")));
+        if self.context.store.load().core.worker_failure == WorkerFailure::Exit {
+            event::process::worker_died(number, "the server ends, as worker_failure says");
+            return last();
+        }
+        event::process::worker_died(number, "another takes its place");
+        if death.at_once {
+            let context = self.context.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(limits::REVIVE_AFTER).await;
+                let _ = replace(&context, number);
+            });
+            return None;
+        }
+        replace(&self.context, number).err().and_then(|_| last())
+    }
+
     fn reopen(&self) {
         self.log.reopen(|opened| match opened {
             Ok(()) => event::reopened(),
             Err((path, error)) => event::reopen_failed(&path, &error),
         });
     }
+}
+
+/// Puts another thread in the place of a worker that has died.
+fn replace(context: &Context, number: usize) -> io::Result<()> {
+    match context.workers.replace(number) {
+        Ok(()) => event::process::worker_replaced(number),
+        Err(error) => {
+            event::process::worker_not_replaced(number, &error);
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 /// Accepts on them from now on.

@@ -244,7 +244,7 @@ impl Reloader {
         if let Some((current, forgotten)) = kept {
             self.generations.keep(&self.context, current, forgotten);
         }
-        self.context.notifier.announce(self.context.workers.len());
+        self.context.notifier.announce(self.context.workers.count());
         event::reloaded(generation, &fingerprint.short(), &path);
         orphans::release(&self.context, &after);
         let changes = self.changes(before.clone(), after).await;

@@ -18,6 +18,7 @@ use super::generations::Keeper;
 use super::listener::Listeners;
 use super::log::ErrorLog;
 use super::service::Service;
+use super::supervise::caught;
 use super::{event, sleep_until};
 use crate::config::LoadOptions;
 use crate::limits;
@@ -116,7 +117,9 @@ async fn beside(wishes: &Wishes, work: impl Future<Output = ()>) {
         std::future::pending().await
     };
     tokio::select! {
-        () = work => {}
+        done = caught(work) => if done.is_err() {
+            event::reload_error("the reload has died by a panic, the configuration in force goes on");
+        },
         () = wishes.give_up.notified() => event::reload_given_up(),
         () = slow => {}
     }

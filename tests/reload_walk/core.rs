@@ -51,6 +51,7 @@ pub const KEPT: &[(&str, &str, &str)] = &[
     ("core/user", "user root;", "user daemon;"),
     ("core/daemon", "daemon off;", "daemon on;"),
     ("core/worker_processes", "worker_processes 2;", "worker_processes 4;"),
+    ("core/worker_failure", "worker_failure replace;", "worker_failure exit;"),
     ("core/worker_rlimit_nofile", "worker_rlimit_nofile 4000;", "worker_rlimit_nofile 5000;"),
     ("core/worker_rlimit_core", "worker_rlimit_core 1m;", "worker_rlimit_core 2m;"),
     ("core/worker_shutdown_timeout", "worker_shutdown_timeout 300ms;", "worker_shutdown_timeout 1h;"),

@@ -3,7 +3,7 @@
 use super::load::{Affinity, LoadModule};
 use super::log::ErrorLog;
 use super::place::Place;
-use super::process::{EnvVar, Priority, UserGroup, WorkerProcesses};
+use super::process::{EnvVar, Priority, UserGroup, WorkerFailure, WorkerProcesses};
 use super::watch::ConfWatch;
 use crate::conf::context::MAIN;
 use crate::conf::directive::directives;
@@ -27,6 +27,11 @@ directives! {
             "daemon" => daemon: Flag = "on", in MAIN;
             /// Threads that move media; `auto` means one per processor.
             "worker_processes" => worker_processes: WorkerProcesses = "1", in MAIN;
+            /// What becomes of a worker thread that dies by an internal error (a panic). `replace`: its sessions end, each with
+            /// its callbacks, and another thread takes its place. `exit`: all sessions end and so does the process, with an
+            /// exit code other than 0, so that a service manager starts it anew. An error in one session ends that
+            /// session alone. Either way the log has the text at alert.
+            "worker_failure" => worker_failure: WorkerFailure = "replace", in MAIN;
             /// Limit of open files.
             "worker_rlimit_nofile" => worker_rlimit_nofile: Option<Num>, in MAIN;
             /// Limit of the size of a core file.

@@ -3,6 +3,7 @@
 use bstr::{BString, ByteSlice};
 use nix::unistd::{Gid, Group, Uid, User, geteuid};
 
+use crate::conf::word::one_of;
 use crate::conf::{Args, Arity, Problem, Scene, Value, number, sentence};
 
 /// The user and group that the process becomes.
@@ -121,5 +122,15 @@ impl Value for EnvVar {
             Some((name, value)) => EnvVar { name: name.into(), value: Some(value.into()) },
             None => EnvVar { name: args.first().text().to_owned(), value: None },
         })
+    }
+}
+
+one_of! {
+    /// What becomes of a worker thread that has died.
+    pub enum WorkerFailure {
+        /// Another takes its place.
+        "replace" => Replace,
+        /// The process ends.
+        "exit" => Exit,
     }
 }

@@ -343,7 +343,7 @@ impl LocalStream {
 
     /// Stops being told of the stream.
     pub(super) fn detach(self, worker: usize, totals: &mut Totals) {
-        totals.blocked -= self.blocked();
+        totals.blocked = totals.blocked.saturating_sub(self.blocked());
         self.stream.detach(worker);
     }
 

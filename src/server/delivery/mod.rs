@@ -36,6 +36,7 @@ use self::local::{LocalStream, Round, Totals};
 pub use self::total::Total;
 pub use self::uring::Ring;
 use super::event;
+use super::fault;
 use super::socket::Socket;
 use super::view::AppView;
 use crate::hub::cursor::PlayerSettings;
@@ -184,6 +185,8 @@ impl DeliveryLoop {
                 taken = self.inbox.recv_many(&mut commands, COMMANDS) => if taken == 0 { return },
                 () = tokio::time::sleep_until(timer.unwrap_or(self.tick).into()), if timer.is_some() => {}
             }
+            fault::stall_at("delivery_stalls");
+            fault::panic_at("delivery");
             let now = Instant::now();
             if let Some(load) = meter.sample(now, busy(&metrics)) {
                 self.adapt(load);
@@ -313,6 +316,16 @@ impl DeliveryLoop {
         if local.blocked() > 0 {
             self.blocked.insert(id);
         }
+    }
+}
+
+impl Drop for DeliveryLoop {
+    fn drop(&mut self) {
+        // By a panic: streams must not wait for a loop that is gone, and the next one has the same number.
+        for (_, local) in self.streams.drain() {
+            local.detach(self.worker, &mut Totals::default());
+        }
+        self.total.tell(self.worker, 0, None);
     }
 }
 

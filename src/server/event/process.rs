@@ -65,6 +65,31 @@ pub fn service_not_told(error: &io::Error) {
     warn!("the service manager was not told: {error}");
 }
 
+/// A thread has panicked.
+pub fn panicked(thread: &str, text: &str, place: &str) {
+    tracing::error!(target: "alert", "thread {thread} panicked at {place}: {text}");
+}
+
+/// A task that has panicked goes on.
+pub fn begun_anew(name: &str) {
+    tracing::error!(target: "alert", "{name} has died by a panic and is begun anew");
+}
+
+/// A worker thread has panicked, and with it its sessions have ended.
+pub fn worker_died(number: usize, then: &str) {
+    tracing::error!(target: "alert", "worker thread {number} has died by a panic, its sessions have ended; {then}");
+}
+
+/// There is a thread again in the place of one that has died.
+pub fn worker_replaced(number: usize) {
+    info!(target: "notice", "worker thread {number} is replaced");
+}
+
+/// No thread could be started in the place of one that has died.
+pub fn worker_not_replaced(number: usize, error: &io::Error) {
+    tracing::error!(target: "alert", "worker thread {number} can't be replaced ({})", os_text(error));
+}
+
 /// Worker threads that have not answered: the watchdog is not told that all is well.
 pub fn no_answer(names: &str) {
     tracing::error!("no answer from: {names}; the watchdog is not told that the server is alive");

@@ -164,7 +164,11 @@ impl Viewers {
     }
 
     fn remove(&self, viewer: &Viewer) {
-        self.lock().remove(&viewer.key);
+        let mut live = self.lock();
+        // A later one of the same key may have its place already.
+        if live.get(&viewer.key).is_some_and(|other| std::ptr::eq(&**other, viewer)) {
+            live.remove(&viewer.key);
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ViewerKey, Arc<Viewer>>> {
@@ -318,6 +322,21 @@ impl Stay {
             reason = self.viewer.session.closed() => reason,
             _ = shutdown.wait_for(|stop| *stop) => Reason::ProcessExit,
         }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        // Also by a panic, or with the worker: requests that wait get an answer, and the next one begins anew.
+        self.context.viewers.remove(&self.viewer);
+        self.viewer.state.send_if_modified(|state| {
+            let is_open = !matches!(state, State::Denied(_));
+            if is_open {
+                *state = State::Denied(Denied::Over);
+            }
+            is_open
+        });
+        self.viewer.session.end();
     }
 }
 

@@ -14,13 +14,13 @@ use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::{Container, http_chunk};
 use crate::hub::stream::Stream;
 use crate::server::admission::Entered;
-use crate::server::context::Worker;
 use crate::server::delivery::{Gone, Join};
 use crate::server::event;
 use crate::server::mpegts::Feed;
-use crate::server::session::{Reason, mark};
+use crate::server::session::{Reason, Session, mark};
 use crate::server::socket::Socket;
 use crate::server::view::AppView;
+use crate::server::workers::Worker;
 
 /// The body hyper believes in: it never says anything, since the media does not pass through hyper.
 pub(super) struct Silent;
@@ -69,6 +69,7 @@ impl Player {
             return session.set_reason(reason);
         }
         mark(&session.moments.first_data);
+        let mut seat = Seat { worker, stream: self.stream.id(), session: session.clone(), left: false };
         worker.delivery.join(Join {
             session: session.id,
             stream: self.stream.clone(),
@@ -96,8 +97,9 @@ impl Player {
             Reason::StreamEnd | Reason::ProcessExit => {
                 worker.delivery.finish(self.stream.id(), &session.link);
                 session.link.ended().await;
+                seat.left = true;
             }
-            _ => worker.delivery.leave(self.stream.id(), &session.link),
+            _ => drop(seat),
         }
         event::played(&session, session.link.dropped_total.load(Ordering::Relaxed));
     }
@@ -110,6 +112,22 @@ impl Player {
     fn lead(&self) -> Bytes {
         let lead = self.format.lead(&self.entered);
         if self.is_chunked() && !lead.is_empty() { http_chunk(&lead) } else { lead }
+    }
+}
+
+/// A place in the delivery loop, given up however the session ends.
+struct Seat<'a> {
+    worker: &'a Worker,
+    stream: u64,
+    session: Arc<Session>,
+    left: bool,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        if !self.left {
+            self.worker.delivery.leave(self.stream, &self.session.link);
+        }
     }
 }
 

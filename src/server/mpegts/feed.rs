@@ -1,6 +1,7 @@
 //! Feeds by source stream.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use tokio::sync::oneshot;
@@ -12,6 +13,7 @@ use crate::hub::stream::Stream;
 use crate::module::hls2;
 use crate::server::hls2::Fragments;
 use crate::server::rtmp::play::millis;
+use crate::server::supervise::Deaths;
 use crate::server::view::AppView;
 use crate::wire::mpegts::{Settings, TsFrame};
 
@@ -57,6 +59,8 @@ pub struct Feed {
     fragments: Mutex<Weak<Fragments>>,
     by_source: Weak<Mutex<BySource>>,
     /// Dropping it ends the packaging task.
+    /// What packages has died, so this feed brings nothing any more.
+    died: Arc<AtomicBool>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -80,19 +84,27 @@ impl Feeds {
     /// Must be called within a runtime: the packaging task runs there.
     pub fn hold(&self, registry: &Registry, source: &Arc<Stream>, settings: FeedSettings) -> Arc<Feed> {
         let mut feeds = lock(&self.by_source);
-        if let Some(feed) = feeds.get(&source.id()).and_then(Weak::upgrade) {
+        if let Some(feed) =
+            feeds.get(&source.id()).and_then(Weak::upgrade).filter(|feed| !feed.died.load(Ordering::Acquire))
+        {
             return feed;
         }
         let stream = registry.derive(source);
         let shared = Arc::new(Shared { settings: Mutex::new(settings), taps: Mutex::default() });
         let (stop, stopped) = oneshot::channel();
-        tokio::spawn(Packaging::new(source, &stream, shared.clone()).run(stopped));
+        let packaging = Packaging::new(source, &stream, shared.clone());
+        let (alive, died) = Deaths::default().watch();
+        tokio::spawn(async move {
+            packaging.run(stopped).await;
+            alive.ended();
+        });
         let feed = Arc::new(Feed {
             source: source.clone(),
             stream,
             shared,
             fragments: Mutex::default(),
             by_source: Arc::downgrade(&self.by_source),
+            died,
             _stop: stop,
         });
         feeds.insert(source.id(), Arc::downgrade(&feed));

@@ -29,6 +29,13 @@ pub(super) struct Packaging {
     frames: Vec<TsFrame>,
 }
 
+impl Drop for Packaging {
+    fn drop(&mut self) {
+        // Also by a panic, or with the worker: those that are sent the pieces must not wait for more.
+        self.stream.end_publish(PUBLISHER);
+    }
+}
+
 impl Packaging {
     /// Begins with what the source's cache holds, so that the pieces of a stream under way are there at once.
     pub(super) fn new(source: &Arc<Stream>, stream: &Arc<Stream>, shared: Arc<Shared>) -> Self {

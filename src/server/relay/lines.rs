@@ -3,6 +3,7 @@
 //! A line that a reload changes keeps its task, and with it its relay. One that is added starts, one that is removed ends.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -46,6 +47,8 @@ struct Running {
     /// The address that a callback was asked at when the task began.
     url: Option<Url>,
     task: AbortHandle,
+    /// By a panic, or with its worker.
+    died: Arc<AtomicBool>,
 }
 
 impl Pushes {
@@ -103,6 +106,8 @@ async fn keep(push: Push, fired: watch::Receiver<u64>) {
     let mut changed = push.context.store.watch();
     let mut running: Vec<Running> = Vec::new();
     loop {
+        let death = push.context.deaths.follow();
+        running.retain(|line| !line.died.load(Ordering::Acquire));
         let application = push.view.current();
         let kept = retain(&mut running, &application);
         for slot in slots(&application.notify).filter(|slot| !kept.contains(slot)) {
@@ -116,8 +121,9 @@ async fn keep(push: Push, fired: watch::Receiver<u64>) {
                 running.push(start(&push, Line::Fixed(relay.clone()), None, &fired));
             }
         }
-        if changed.changed().await.is_err() {
-            return;
+        tokio::select! {
+            more = changed.changed() => if more.is_err() { return },
+            () = death => {}
         }
     }
 }
@@ -126,7 +132,7 @@ async fn keep(push: Push, fired: watch::Receiver<u64>) {
 fn retain(running: &mut Vec<Running>, application: &Application) -> Vec<Slot> {
     let hooks = &application.notify;
     let mut kept = Vec::new();
-    running.retain(|Running { line, url, task }| {
+    running.retain(|Running { line, url, task, .. }| {
         let slot = match line {
             Line::Fixed(relay) if application.relay.push.contains(relay) => return true,
             Line::Fixed(_) => None,
@@ -157,12 +163,14 @@ fn start(push: &Push, line: Line, url: Option<Url>, fired: &watch::Receiver<u64>
     let headers = Headers::new(&push.publisher, fired);
     let unfinished = push.context.pending.begin();
     let runtime = worker.runtime.clone();
+    let (alive, died) = push.context.deaths.watch();
     let (push, own) = (push.clone(), line.clone());
     let task = runtime.spawn(async move {
         let _unfinished = unfinished;
         push.run(own, headers, worker).await;
+        alive.ended();
     });
-    Running { line, url, task: task.abort_handle() }
+    Running { line, url, task: task.abort_handle(), died }
 }
 
 /// The codec headers that an `on_meta` line has to tell of. Those that come while it waits for an answer are told by one

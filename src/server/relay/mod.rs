@@ -168,8 +168,8 @@ fn asked(identity: &Identity) -> Asked<'_> {
 }
 
 /// The worker that the next relay runs on.
-fn next_worker(context: &Context) -> super::context::Worker {
-    context.workers[context.connections.next_worker(context.workers.len())].clone()
+fn next_worker(context: &Context) -> super::workers::Worker {
+    context.workers.next()
 }
 
 /// Whether a relay that began at `started` has worked, so that the next attempt may follow at once: it has run for

@@ -182,7 +182,12 @@ pub fn is_configured(view: &AppView) -> bool {
 /// A reload may configure pulling for streams that have players already.
 pub async fn follow_reloads(context: Arc<Context>) {
     let mut changed = context.store.watch();
-    while changed.changed().await.is_ok() {
+    loop {
+        let died = context.deaths.follow();
+        tokio::select! {
+            more = changed.changed() => if more.is_err() { return },
+            () = died => {}
+        }
         let streams: Vec<_> = context.relays.pulls.lock().values().cloned().collect();
         for pulled in streams {
             tend(&context, &pulled);
@@ -197,6 +202,8 @@ fn tend(context: &Arc<Context>, pulled: &Arc<Pulled>) {
     }
     let (context, pulled) = (context.clone(), pulled.clone());
     let unfinished = context.pending.begin();
+    let (alive, _) = context.deaths.watch();
+    let tended = Tended(pulled.clone());
     next_worker(&context).runtime.spawn(async move {
         let _unfinished = unfinished;
         let mut shutdown = context.shutdown.subscribe();
@@ -207,12 +214,22 @@ fn tend(context: &Arc<Context>, pulled: &Arc<Pulled>) {
             _ = shutdown.wait_for(|stop| *stop) => {}
             () = pulled.run(&context) => {}
         }
-        pulled.lock().tended = false;
+        drop(tended);
+        alive.ended();
         // A player or a reload that came since the task has ended took it for one that goes on.
         if !*shutdown.borrow() && pulled.counts.borrow().present > 0 {
             tend(&context, &pulled);
         }
     });
+}
+
+/// A task looks after the stream, for as long as this lives.
+struct Tended(Arc<Pulled>);
+
+impl Drop for Tended {
+    fn drop(&mut self) {
+        self.0.lock().tended = false;
+    }
 }
 
 impl Pulled {

@@ -16,13 +16,14 @@ use crate::limits;
 use crate::module::relay::backoff::Backoff;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::target::Relay;
-use crate::server::context::{Context, Worker};
+use crate::server::context::Context;
 use crate::server::delivery::Join;
 use crate::server::event;
 use crate::server::notify::{CallbackLine, Event, Slot};
 use crate::server::rtmp::play::{player_settings, reason_of};
 use crate::server::session::{Reason, Role, Session};
 use crate::server::view::AppView;
+use crate::server::workers::Worker;
 use crate::wire::rtmp::client_session::Purpose;
 
 pub(super) const WHAT: &str = "push";

@@ -26,12 +26,14 @@ use self::play::Playing;
 use self::publish::Publishing;
 use self::waiting::{Wake, asked_to_close};
 use super::admission::{Entered, Refused};
-use super::context::{Context, Worker};
+use super::context::Context;
 use super::event;
+use super::fault;
 use super::rest::Read;
 use super::session::{Identity, Moments, Reason, Role, Session, Status, mark};
 use super::socket::{Peer, Socket};
 use super::view::AppView;
+use super::workers::Worker;
 use crate::conf::ListenAddr;
 use crate::hub::headers::{HeaderKey, HeaderList};
 use crate::limits;
@@ -214,6 +216,16 @@ impl Drop for Open {
     }
 }
 
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Whoever has come to an end has left. A panic, or the end of the thread, must not leave a player behind in the
+        // delivery loop.
+        if let Part::Playing(playing) = &self.part {
+            playing.leave(&self.worker.delivery);
+        }
+    }
+}
+
 thread_local! {
     /// One read buffer per worker: an idle connection holds none.
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BUFFER].into());
@@ -305,6 +317,7 @@ impl Connection {
     }
 
     fn handle_events(&mut self) -> Result<(), End> {
+        fault::panic_at("session");
         while !self.leaving
             && let Some(event) = self.core.poll_event()
         {
