@@ -13,6 +13,10 @@ pub const AMF0_VALUES: usize = 4096;
 /// Largest payload of one message: its length field has 24 bits (RTMP 1.0 §5.3.1.2.1, FLV E.4.1).
 pub const MESSAGE_LENGTH: usize = 0xFF_FFFF;
 
+/// Chunk streams of one connection that are kept. The protocol has 65,598 ids; clients use a handful, ffmpeg's highest is one
+/// of the first hundred.
+pub const CHUNK_STREAMS: usize = 256;
+
 /// Largest chunk size: no message is longer, so a larger one means the same (RTMP 1.0 §5.4.1).
 pub const CHUNK_SIZE: u32 = 0xFF_FFFF;
 

@@ -534,3 +534,34 @@ fn a_server_of_a_single_address_beside_a_wildcard_is_met_there() {
         at(address, app).wait_end();
     }
 }
+
+#[test]
+fn a_player_that_pauses_gets_nothing_until_it_goes_on() {
+    for conf in ["", "cache_time 2s;", "send_delay 100ms;"] {
+        let server = Server::start(&Conf::live(conf));
+        let mut publisher = Publisher::start(server.rtmp, "s");
+        let client = RtmpClient::play(server.rtmp, "live", "s");
+        let mut socket = client.socket.try_clone().unwrap();
+        let (player, witness) = (Player::rtmp(client), Player::start(server.rtmp, "s"));
+        let mut pause = |on: bool| {
+            let command = Script::default().command(1, "pause", &[Value::Null, on.into(), 0.0.into()]);
+            std::io::Write::write_all(&mut socket, &command.finish()).unwrap();
+        };
+        let before = publisher.send(2 * GOP + 3);
+        player.wait_frame(before);
+        pause(true);
+        player.wait_status("NetStream.Pause.Notify");
+        let during = publisher.send(10 * GOP);
+        witness.wait_frame(during);
+        pause(false);
+        player.wait_status("NetStream.Unpause.Notify");
+        let after = publisher.send(3 * GOP);
+        player.wait_frame(after);
+        let got = player.got();
+        let numbered = numbered(&got);
+        let first = numbered.iter().find(|(n, _)| *n > before).expect("it goes on");
+        assert!(first.0 > during && frame::is_key(&first.1.payload), "{conf} goes on with {}", first.0);
+        let headers = got.media.iter().filter(|media| media.payload == frame::video_header().payload);
+        assert_eq!(headers.count(), 2, "{conf}");
+    }
+}

@@ -210,3 +210,21 @@ fn message_of_the_longest_allowed_length_is_read() {
     let longer = b"\x04\0\0\0\0\x03\xE9\x09\x01\0\0\0";
     assert_eq!(read(longer), Err(Error::MessageTooLong { type_id: 9, length: 1001, limit: 1000 }));
 }
+
+#[test]
+fn only_so_many_chunk_streams_are_kept() {
+    let wide = Limits { max_chunk_streams: 65_600, ..limits() };
+    let mut reader = Reader::new(wide);
+    // Type 0 headers of empty messages, each on a chunk stream of its own with an id of two bytes more.
+    let head = |csid: u16| {
+        let [low, high] = (csid - 64).to_le_bytes();
+        [&[0x01, low, high][..], &[0; 6], &[9], &[0; 4]].concat()
+    };
+    for csid in 0..256 {
+        reader.read(&mut &head(64 + csid * 200)[..]).unwrap();
+    }
+    // Known ones go on.
+    reader.read(&mut &head(64)[..]).unwrap();
+    let refused = reader.read(&mut &head(65)[..]);
+    assert_eq!(refused.unwrap_err(), Error::ChunkStreams { limit: 256 });
+}

@@ -109,6 +109,10 @@ pub struct Cursor {
     /// Codec headers and metadata that go out with the first media: until then a player that waits for a key
     /// frame is sent nothing, as recorded.
     headers: Option<Box<Headers>>,
+    /// The player wants nothing for now, and was told so.
+    paused: bool,
+    /// It was paused before: its headers have the time of what follows them.
+    resumed: bool,
     /// Subtracted from the stream's timestamps.
     offset: Option<u32>,
 }
@@ -128,6 +132,8 @@ impl Cursor {
             need_key: settings.wait_key || cached || packaged,
             hold_audio: packaged || (settings.wait_video && !cached && joined.headers.has_video()),
             headers: Some(Box::new(joined.headers.clone())),
+            paused: false,
+            resumed: false,
             offset: if settings.zero_start { None } else { Some(0) },
         };
         let _ = cursor.push_control(lead);
@@ -148,6 +154,22 @@ impl Cursor {
     /// gets it sooner.
     pub fn take_up(&mut self, backlog: &Backlog, limit: u64) {
         self.refill(backlog, limit);
+    }
+
+    /// Sends no media from now on. What comes meanwhile is passed over: it waits nowhere.
+    pub fn pause(&mut self) {
+        self.paused = true;
+        self.headers = Some(Box::default());
+    }
+
+    /// Goes on with the next key frame, behind the codec headers in force; of a stream without video, with what comes next.
+    pub fn resume(&mut self, headers: Headers) {
+        if !std::mem::replace(&mut self.paused, false) {
+            return;
+        }
+        (self.synced, self.need_key, self.hold_audio) = (0, true, headers.has_video());
+        self.resumed = true;
+        self.headers = Some(Box::new(headers));
     }
 
     /// What is still on its way: the rest of a message, and what was queued behind it.
@@ -310,6 +332,10 @@ impl Cursor {
 
     /// Queues up to `merge_frame` packets below `limit`; at the start as many as one write takes.
     fn refill(&mut self, backlog: &Backlog, limit: u64) {
+        if self.paused {
+            self.next = self.next.max(limit.min(backlog.end()));
+            return;
+        }
         if self.settings.cork > 0 && backlog.end().saturating_sub(self.next) < self.settings.cork {
             return;
         }
@@ -366,7 +392,11 @@ impl Cursor {
         // The original stamps headers with 0 for a player that starts from the cache, with the current time for one that
         // does not.
         let from_zero = self.settings.start.cache_time > 0 || self.settings.zero_start;
-        let timestamp = if from_zero { 0 } else { packet.timestamp() };
+        let timestamp = match (self.resumed, from_zero) {
+            (true, _) => self.player_time(packet.timestamp()),
+            (false, true) => 0,
+            (false, false) => packet.timestamp(),
+        };
         self.push_headers(&headers, timestamp);
         false
     }

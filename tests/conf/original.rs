@@ -132,7 +132,7 @@ fn arity(args: &str) -> Arity {
 }
 
 /// Rows with another default than the original's: a first playlist of two fragments does not start in Chromium.
-const OTHER_DEFAULT: [&str; 1] = ["hls2_minfrags"];
+const OTHER_DEFAULT: [&str; 2] = ["hls2_minfrags", "max_streams"];
 
 /// Whether the row's default is the one described.
 fn same_default(row: &Row, line: &Line) -> bool {

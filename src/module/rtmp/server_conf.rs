@@ -44,8 +44,9 @@ directives! {
             "ping" => ping: Msec = "60s", in RTMP | RTMP_SERVER;
             /// Closes a session that does not answer a ping request for this long.
             "ping_timeout" => ping_timeout: Msec = "30s", in RTMP | RTMP_SERVER;
-            /// Chunk stream ids from this one on close the session.
-            "max_streams" => max_streams: Num = "64", in RTMP | RTMP_SERVER;
+            /// Chunk stream ids from this one on close the session. By default all that the protocol knows are allowed, where the
+            /// original closes at 64; in any case a connection may use 256 of them.
+            "max_streams" => max_streams: Num = "65600", in RTMP | RTMP_SERVER;
             /// Window acknowledgement size announced to the peer, in bytes.
             "ack_window" => ack_window: Num = "5000000", in RTMP | RTMP_SERVER;
             /// Size of the chunks that are sent, in bytes, at least 128.

@@ -206,6 +206,18 @@ impl LocalStream {
         self.serve_player(group, index, now, totals);
     }
 
+    /// Has a player pause behind what has come, or go on.
+    pub(super) fn pause(&mut self, link: &Arc<Link>, paused: bool) {
+        let Some((group, index)) = self.find(link) else { return };
+        let end = self.backlog.end();
+        let cursor = &mut self.groups[group].players[index].cursor;
+        cursor.take_up(&self.backlog, end);
+        match paused {
+            true => cursor.pause(),
+            false => cursor.resume(self.stream.headers()),
+        }
+    }
+
     /// Gives a player's sending side back; with `flush` once it has been sent what has come, within
     /// [`limits::LEAVE_GRACE`].
     pub(super) fn leave(&mut self, link: &Arc<Link>, flush: bool, now: Instant, totals: &mut Totals) {

@@ -75,6 +75,7 @@ enum Command {
     Join(Box<Join>),
     Control { stream: u64, link: Arc<Link>, bytes: Bytes },
     Leave { stream: u64, link: Arc<Link>, flush: bool },
+    Pause { stream: u64, link: Arc<Link>, paused: bool },
 }
 
 /// The way to a worker's delivery loop.
@@ -131,6 +132,11 @@ impl Delivery {
     /// [`limits::LEAVE_GRACE`](crate::limits::LEAVE_GRACE).
     pub fn finish(&self, stream: u64, link: &Arc<Link>) {
         self.send(Command::Leave { stream, link: link.clone(), flush: true });
+    }
+
+    /// Sends a player no media, or media again from the next key frame on.
+    pub fn pause(&self, stream: u64, link: &Arc<Link>, paused: bool) {
+        self.send(Command::Pause { stream, link: link.clone(), paused });
     }
 
     fn send(&self, command: Command) {
@@ -257,6 +263,13 @@ impl DeliveryLoop {
                 if let Some(local) = self.streams.get_mut(&stream) {
                     local.fetch(self.worker);
                     local.leave(&link, flush, now, &mut self.totals);
+                }
+                stream
+            }
+            Command::Pause { stream, link, paused } => {
+                if let Some(local) = self.streams.get_mut(&stream) {
+                    local.fetch(self.worker);
+                    local.pause(&link, paused);
                 }
                 stream
             }

@@ -341,7 +341,14 @@ impl Connection {
                     _ => {}
                 },
                 Event::CloseStream { stream_id } => self.close_stream(stream_id),
-                Event::Pause { .. } | Event::Seek { .. } | Event::BufferLength { .. } => {}
+                Event::Pause { stream_id, paused } => {
+                    if let Part::Playing(playing) = &self.part
+                        && playing.stream_id() == stream_id
+                    {
+                        playing.pause(&self.worker.delivery, paused);
+                    }
+                }
+                Event::Seek { .. } | Event::BufferLength { .. } => {}
             }
         }
         if let Part::Publishing(publishing) = &mut self.part {

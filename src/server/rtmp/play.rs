@@ -80,6 +80,11 @@ impl Playing {
         delivery.control(self.entered.stream().id(), &self.session().link, bytes);
     }
 
+    /// The player has paused, or goes on; it was told so.
+    pub fn pause(&self, delivery: &Delivery, paused: bool) {
+        delivery.pause(self.entered.stream().id(), &self.session().link, paused);
+    }
+
     /// A publisher came or went: tells the player where configured, or ends it.
     pub fn phase_changed(&mut self, core: &mut ServerSession) -> Result<(), Reason> {
         if self.untold {

@@ -16,6 +16,11 @@ pub enum Error {
         /// Ids start at 2 and end before this one.
         limit: u32,
     },
+    /// More chunk streams were used than are kept.
+    ChunkStreams {
+        /// How many are kept.
+        limit: usize,
+    },
     /// Set Chunk Size with zero or with the reserved bit.
     ChunkSize(u32),
     /// A chunk that refers to a message header never sent on its chunk stream.
@@ -127,6 +132,7 @@ impl fmt::Display for Error {
             Self::ChunkStreamId { csid, limit } => {
                 write!(f, "chunk stream id {csid} is not below {limit}")
             }
+            Self::ChunkStreams { limit } => write!(f, "more than {limit} chunk streams"),
             Self::ChunkSize(size) => write!(f, "chunk size {size:#010x} is not allowed"),
             Self::HeaderWithoutPrevious { csid, format } => {
                 write!(f, "chunk of type {format} on chunk stream {csid} without a message header before it")

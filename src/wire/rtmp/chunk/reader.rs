@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::header::{self, Fields, Header};
 use super::{DEFAULT_CHUNK_SIZE, MAX_HEADER};
-use crate::limits::{CHUNK_SIZE, MESSAGE_LENGTH, PAYLOAD_RESERVE};
+use crate::limits::{CHUNK_SIZE, CHUNK_STREAMS, MESSAGE_LENGTH, PAYLOAD_RESERVE};
 use crate::wire::rtmp::Error;
 use crate::wire::rtmp::message::{Message, type_id};
 
@@ -211,6 +211,9 @@ impl Reader {
             Ok(index) => index,
             Err(_) if header.format > 1 => {
                 return Err(Error::HeaderWithoutPrevious { csid: header.csid, format: header.format });
+            }
+            Err(_) if self.streams.len() >= CHUNK_STREAMS => {
+                return Err(Error::ChunkStreams { limit: CHUNK_STREAMS });
             }
             Err(index) => {
                 self.streams.insert(index, ChunkStream { csid: header.csid, ..ChunkStream::default() });
