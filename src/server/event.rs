@@ -232,6 +232,11 @@ pub fn hls2_off(conn: u64, app: &[u8]) {
     info!(target: "notice", conn, "hls2 is off in application '{}'", BStr::new(app));
 }
 
+/// A request names a session that began with other arguments.
+pub fn other_arguments(session: &Session) {
+    info!(target: "notice", conn = session.id, "other arguments than at the start of HLS session, client: {}", session.peer.addr);
+}
+
 /// Access rules refuse.
 pub fn access_denied(session: &Session) {
     info!(target: "notice", conn = session.id, "access forbidden by rule, client: {}", session.peer.addr);

@@ -112,6 +112,22 @@ pub const CASES: &[Case] = &[
             })
         }
     ),
+    case!(
+        "hls2_session_bind",
+        "hls2_fragment 1s; hls2_session_bind off;",
+        "hls2_fragment 1s; hls2_session_bind args;",
+        |walk| {
+            let mut source = walk.source("s");
+            source.send_to(4_500);
+            assert_eq!(playlist(walk, "s", "first").status(), 200);
+            Box::new(move || {
+                assert_eq!(playlist(walk, "s", "first&k=v").status(), 200);
+                assert_eq!(playlist(walk, "s", "second").status(), 200);
+                assert_eq!(playlist(walk, "s", "second&k=v").status(), 403);
+                drop(source);
+            })
+        }
+    ),
     Case {
         row: "hls2/hls2_live",
         place: Place::Locations,

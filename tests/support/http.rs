@@ -98,6 +98,20 @@ impl Connection {
         Connection { socket, buffer: Vec::new() }
     }
 
+    /// Connects from another address of this host.
+    pub fn open_from(address: &str, port: u16) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().unwrap();
+        let socket = runtime.block_on(async {
+            let socket = tokio::net::TcpSocket::new_v4().unwrap();
+            socket.bind(format!("{address}:0").parse().unwrap()).unwrap();
+            let connected = socket.connect(([127, 0, 0, 1], port).into()).await.unwrap();
+            connected.into_std().unwrap()
+        });
+        socket.set_nonblocking(false).unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        Connection { socket, buffer: Vec::new() }
+    }
+
     /// Sends bytes.
     pub fn send(&mut self, bytes: &[u8]) {
         self.socket.write_all(bytes).unwrap();

@@ -115,6 +115,69 @@ fn a_refused_session_gets_403_and_its_done() {
     assert_eq!(get(&server, "/hls2/s-0.ts?session=a").status(), 404);
 }
 
+/// `GET target` from another address than [`get`] comes from.
+fn get_from_elsewhere(server: &Server, target: &str) -> Response {
+    let mut connection = Connection::open_from("127.0.0.2", server.http);
+    connection
+        .send(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes());
+    connection.response(false)
+}
+
+/// A media playlist with an id that the server issues.
+fn issued(server: &Server, query: &str) -> String {
+    let master = get(server, &format!("/hls2/s.m3u8{query}"));
+    uris(&master)[0].strip_prefix("http://localhost").unwrap().to_owned()
+}
+
+#[test]
+fn an_id_that_was_not_issued_counts_for_its_address_and_an_issued_one_everywhere() {
+    let notify = NotifyServer::start();
+    let server = start(&format!("on_play {} stage=start;", notify.url("/cb")));
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    let asked = || notify.requests_of("call=play act=start").len();
+    let media = issued(&server, "");
+    assert_eq!(get(&server, &media).status(), 200);
+    assert_eq!(get_from_elsewhere(&server, &media).status(), 200, "players may change their address");
+    assert_eq!(asked(), 1);
+    // Nearly the issued one, and one of a player's own: each has its own verdict at each address.
+    let forged = format!("{media}0");
+    for (own, count) in [(forged.as_str(), 2), ("/hls2/s.m3u8?session=a", 3)] {
+        assert_eq!(get(&server, own).status(), 200);
+        assert_eq!(asked(), count);
+    }
+    notify.answer("call=play act=start", Answer::Status(403));
+    for own in [forged.as_str(), "/hls2/s.m3u8?session=a"] {
+        assert_eq!(get_from_elsewhere(&server, own).status(), 403, "{own}");
+        assert_eq!(get(&server, own).status(), 200, "{own}");
+    }
+    assert_eq!(get_from_elsewhere(&server, "/hls2/s-1.ts?session=a").status(), 404);
+    assert_eq!(asked(), 5);
+}
+
+#[test]
+fn sessions_are_bound_to_address_and_arguments_where_that_is_wanted() {
+    let notify = NotifyServer::start();
+    let hook = notify.url("/cb");
+    let server = start(&format!("hls2_session_bind addr_args; on_play {hook} stage=start;"));
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    let media = issued(&server, "?token=t");
+    let playlist = get(&server, &media);
+    assert_eq!(playlist.status(), 200);
+    let fragment = format!("/hls2/{}", uris(&playlist)[0]);
+    assert_eq!(get(&server, &fragment).status(), 200);
+
+    assert_eq!(get(&server, &format!("{media}&more=1")).status(), 403);
+    assert_eq!(get(&server, media.strip_suffix("&token=t").unwrap()).status(), 403);
+    server.wait_log("other arguments");
+    notify.answer("call=play act=start", Answer::Status(403));
+    assert_eq!(get_from_elsewhere(&server, &fragment).status(), 404);
+    assert_eq!(get_from_elsewhere(&server, &media).status(), 403, "another session, with its own verdict");
+    assert_eq!(notify.requests_of("call=play act=start").len(), 2);
+    assert_eq!(get(&server, &media).status(), 200);
+}
+
 #[test]
 fn requests_at_once_ask_once() {
     let notify = NotifyServer::start();

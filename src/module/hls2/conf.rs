@@ -4,6 +4,7 @@ use super::Settings;
 use super::live::Hls2Live;
 use crate::conf::context::{LOCATION, RTMP_ALL};
 use crate::conf::directive::directives;
+use crate::conf::word::one_of;
 use crate::conf::{Flag, Msec, MsecFrom, Num, Own, Size, Text};
 use crate::module::hls::{CutRule, Slicing};
 
@@ -13,6 +14,32 @@ const LONGEST_FRAGMENT: u64 = 10;
 const PLAYLIST_FRAGMENTS: u64 = 3;
 /// How long a session lasts without requests, as a multiple of the playlist's length.
 const TIMEOUT_PLAYLISTS: u64 = 3;
+
+one_of! {
+    /// `hls2_session_bind`.
+    pub enum Bind {
+        /// Nothing: an id that the server issued counts wherever it comes from.
+        "off" => Off,
+        /// The address of its first request.
+        "addr" => Addr,
+        /// The arguments of its first request.
+        "args" => Args,
+        /// Both.
+        "addr_args" => AddrArgs,
+    }
+}
+
+impl Bind {
+    /// Whether an id counts for one address only.
+    pub fn to_addr(self) -> bool {
+        matches!(self, Bind::Addr | Bind::AddrArgs)
+    }
+
+    /// Whether an id counts for one query only.
+    pub fn to_args(self) -> bool {
+        matches!(self, Bind::Args | Bind::AddrArgs)
+    }
+}
 
 directives! {
     /// HLS from memory.
@@ -35,6 +62,11 @@ directives! {
             "hls2_base_url" => base_url: Text = "", in RTMP_ALL;
             /// Ends a session without requests; three times the playlist's length if not given.
             "hls2_timeout" => timeout: Option<Msec>, in RTMP_ALL;
+            /// What a session's id counts for, besides its stream: with `addr` only requests from the address of the first
+            /// one, with `args` only playlists with the same arguments, with `addr_args` both, with `off` all. Another
+            /// address is another session, which callbacks are asked about; other arguments get 403. Ids that players
+            /// chose themselves always count for their address only. With `off` players may change their address.
+            "hls2_session_bind" => session_bind: Bind = "off", in RTMP_ALL;
         }
     }
     live as Current {

@@ -72,8 +72,8 @@ pub struct Viewers {
 struct ViewerKey {
     stream: StreamKey,
     id: SessionId,
-    /// Where the viewer is, for an id that the player chose itself: others may choose the same, and must not pass by the
-    /// verdict on this one.
+    /// Where the viewer is, if the id counts there only: with `hls2_session_bind`, and where the player chose the id
+    /// itself. Others may choose the same, and must not pass by the verdict on this one.
     addr: Option<IpAddr>,
 }
 
@@ -95,14 +95,8 @@ impl Viewers {
 
     /// The request of a viewer that is there.
     pub fn visit(&self, stream: &StreamKey, id: &SessionId, addr: Option<IpAddr>) -> Option<Visit> {
-        let key = self.key(stream, id.clone(), addr);
-        let live = self.lock();
-        live.get(&key).map(|viewer| viewer.visit())
-    }
-
-    fn key(&self, stream: &StreamKey, id: SessionId, addr: Option<IpAddr>) -> ViewerKey {
-        let addr = addr.filter(|_| !self.ids.has_issued(&id));
-        ViewerKey { stream: stream.clone(), id, addr }
+        let issued = self.ids.has_issued(id);
+        find(&self.lock(), stream, id, addr, issued).map(|viewer| viewer.visit())
     }
 
     /// The request of a viewer that is there or comes with it. `None`: there are too many.
@@ -117,8 +111,13 @@ impl Viewers {
         addr: Option<IpAddr>,
         session: impl FnOnce() -> Session,
     ) -> Option<Visit> {
-        let key = self.key(stream, id.clone(), addr);
+        let issued = self.ids.has_issued(&id);
+        let bound = !issued || view.held().hls2.session_bind.to_addr();
+        let key = ViewerKey { stream: stream.clone(), id: id.clone(), addr: addr.filter(|_| bound) };
         let mut live = self.lock();
+        if let Some(there) = find(&live, stream, &id, addr, issued) {
+            return Some(there.visit());
+        }
         let count = live.len();
         let vacant = match live.entry(key.clone()) {
             Entry::Occupied(there) => return Some(there.get().visit()),
@@ -176,6 +175,21 @@ impl Viewers {
     }
 }
 
+/// The viewer with this id that is seen from this address. An id that was issued may be bound to none, as its application
+/// said when the viewer came.
+fn find<'a>(
+    live: &'a HashMap<ViewerKey, Arc<Viewer>>,
+    stream: &StreamKey,
+    id: &SessionId,
+    addr: Option<IpAddr>,
+    issued: bool,
+) -> Option<&'a Arc<Viewer>> {
+    let mut key = ViewerKey { stream: stream.clone(), id: id.clone(), addr };
+    let bound = live.get(&key);
+    key.addr = None;
+    bound.or_else(|| live.get(&key).filter(|_| issued))
+}
+
 impl Viewer {
     fn visit(self: &Arc<Self>) -> Visit {
         let mut place = self.place();
@@ -190,6 +204,15 @@ impl Viewer {
 }
 
 impl Visit {
+    /// Whether a playlist may be asked for with this query (`hls2_session_bind args`).
+    pub fn allows(&self, query: &[u8]) -> bool {
+        let allowed = !self.viewer.conf.session_bind.to_args() || self.viewer.session.identity.pargs == query;
+        if !allowed {
+            event::other_arguments(&self.viewer.session);
+        }
+        allowed
+    }
+
     /// What the viewer's application said when it came.
     pub fn conf(&self) -> &Arc<hls2::conf::Conf> {
         &self.viewer.conf

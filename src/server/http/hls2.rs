@@ -91,6 +91,9 @@ async fn send_playlist(
             visit
         }
     };
+    if !visit.allows(exchange.query()) {
+        return plain(StatusCode::FORBIDDEN);
+    }
     let conf = visit.conf().clone();
     let base_url = conf.base_url.0.to_str_lossy();
     let made = visit.playlist(name, &base_url);
