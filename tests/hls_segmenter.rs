@@ -99,6 +99,29 @@ fn event_playlist_keeps_everything() {
 }
 
 #[test]
+fn event_playlist_grows_by_what_is_new() {
+    let keys = Some(Keys { fragments_per_key: 3 });
+    let mut stream = Stream::new(Settings { kind: PlaylistKind::Event, keys, ..settings() });
+    let whole = |actions: &[Action]| {
+        actions.iter().filter(|action| matches!(action, Action::WritePlaylist { .. })).count()
+    };
+    let mut actions = stream.publish(0, 20_200);
+    assert_eq!(whole(&actions), 1, "{:?}", actions.iter().map(step).collect::<Vec<_>>());
+    // A segment of two seconds changes the first lines, and so the whole.
+    for dts_ms in [20_200, 22_000, 23_000, 24_000] {
+        stream.feed(&frame(dts_ms, true), &mut actions);
+    }
+    let grown = last_playlist(&actions);
+    assert_eq!(whole(&actions), 2);
+    assert!(grown.contains("#EXT-X-TARGETDURATION:2\n"), "{grown}");
+    // After a failure the playlist is written anew, and says the same.
+    stream.segmenter.rewrite();
+    let actions = stream.publish(24_200, 26_200);
+    assert_eq!(whole(&actions), 1);
+    assert!(last_playlist(&actions).starts_with(&grown));
+}
+
+#[test]
 fn keys_serve_as_many_segments_as_configured() {
     let mut stream = Stream::new(Settings { keys: Some(Keys { fragments_per_key: 2 }), ..settings() });
     let actions = stream.publish(0, 12_200);
@@ -197,11 +220,15 @@ fn frame(dts_ms: u64, key: bool) -> TsFrame {
 }
 
 fn last_playlist(actions: &[Action]) -> String {
-    let text = actions.iter().rev().find_map(|action| match action {
-        Action::WritePlaylist { text, .. } => Some(text.clone()),
-        _ => None,
-    });
-    text.expect("a playlist was written")
+    let mut last = String::new();
+    for action in actions {
+        match action {
+            Action::WritePlaylist { text, .. } => text.clone_into(&mut last),
+            Action::AppendPlaylist { text, .. } => last.push_str(text),
+            _ => {}
+        }
+    }
+    last
 }
 
 fn step(action: &Action) -> String {
@@ -211,6 +238,7 @@ fn step(action: &Action) -> String {
         Action::Append(_) => "append".to_owned(),
         Action::CloseSegment { file, duration_ms } => format!("close {} {duration_ms}", file.display()),
         Action::WritePlaylist { file, .. } => format!("playlist {}", file.display()),
+        Action::AppendPlaylist { file, .. } => format!("more of playlist {}", file.display()),
         Action::Remove { file } => format!("remove {}", file.display()),
         Action::RemoveKey { file } => format!("remove key {}", file.display()),
     }
@@ -248,7 +276,7 @@ proptest! {
                     prop_assert_eq!(open.take(), Some(file.clone()));
                     on_disk.insert(file);
                 }
-                Action::WritePlaylist { text, .. } => {
+                Action::WritePlaylist { text, .. } | Action::AppendPlaylist { text, .. } => {
                     let listed: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
                     prop_assert!(listed.iter().all(|uri| on_disk.contains(Path::new(uri))), "{}", text);
                     let different: BTreeSet<_> = listed.iter().collect();

@@ -56,22 +56,28 @@ impl fmt::Display for MediaPlaylist {
         }
         let mut key = None;
         for segment in &self.segments {
-            if segment.discontinuity {
-                writeln!(f, "#EXT-X-DISCONTINUITY")?;
-            }
-            if segment.key.as_ref() != key {
-                key = segment.key.as_ref();
-                match key {
-                    Some(key) => {
-                        writeln!(f, "#EXT-X-KEY:METHOD=AES-128,URI=\"{}\",IV=0x{:032X}", key.uri, key.iv)?;
-                    }
-                    None => writeln!(f, "#EXT-X-KEY:METHOD=NONE")?,
-                }
-            }
-            let (seconds, millis) = (segment.duration_ms / 1000, segment.duration_ms % 1000);
-            writeln!(f, "#EXTINF:{seconds}.{millis:03},\n{}", segment.uri)?;
+            f.write_str(&segment.lines_behind(key))?;
+            key = segment.key.as_ref();
         }
         Ok(())
+    }
+}
+
+impl MediaSegment {
+    /// The segment's lines in a playlist, behind a segment with this key.
+    pub fn lines_behind(&self, key: Option<&Key>) -> String {
+        let mut lines = String::new();
+        if self.discontinuity {
+            lines.push_str("#EXT-X-DISCONTINUITY\n");
+        }
+        if self.key.as_ref() != key {
+            lines.push_str(&match &self.key {
+                Some(key) => format!("#EXT-X-KEY:METHOD=AES-128,URI=\"{}\",IV=0x{:032X}\n", key.uri, key.iv),
+                None => "#EXT-X-KEY:METHOD=NONE\n".to_owned(),
+            });
+        }
+        let (seconds, millis) = (self.duration_ms / 1000, self.duration_ms % 1000);
+        lines + &format!("#EXTINF:{seconds}.{millis:03},\n{}\n", self.uri)
     }
 }
 

@@ -129,6 +129,7 @@ impl Directory {
                 Action::Append(bytes) => open.extend_from_slice(&bytes),
                 Action::CloseSegment { file, .. } => self.write(&file, &open),
                 Action::WritePlaylist { file, text } => self.write(&file, text.as_bytes()),
+                Action::AppendPlaylist { .. } => unreachable!("no event"),
                 Action::Remove { file } => fs::remove_file(self.0.join(file)).unwrap(),
                 Action::WriteKey { .. } | Action::RemoveKey { .. } => unreachable!("keys are off"),
             }

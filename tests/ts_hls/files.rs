@@ -1,6 +1,7 @@
 //! HLS files.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -172,6 +173,42 @@ fn variants_share_a_master_playlist() {
     let lines = playlist(&server, "s.m3u8", "s_hi.m3u8");
     assert!(lines.contains(&"#EXT-X-STREAM-INF:PROGRAM-ID=1,BANDWIDTH=160000".to_owned()), "{lines:?}");
     playlist(&server, "s_low.m3u8", "s_low-0.ts");
+}
+
+#[test]
+fn an_event_keeps_its_playlist_and_adds_to_it() {
+    let server = start("hls_type event;");
+    let mut source = Source::start(&server, "s");
+    source.send_to(2_500);
+    playlist(&server, "s.m3u8", "s-1.ts");
+    let path = dir(&server).join("s.m3u8");
+    let first = fs::metadata(&path).unwrap().ino();
+    source.send_to(6_500);
+    let lines = playlist(&server, "s.m3u8", "s-5.ts");
+    assert_eq!(fs::metadata(&path).unwrap().ino(), first, "another file has taken its place");
+    assert_eq!(lines.iter().filter(|line| line.ends_with(".ts")).count(), 6, "{lines:?}");
+    // A playlist that was removed is written as a whole again.
+    fs::remove_file(&path).unwrap();
+    source.send_to(7_500);
+    server.wait_log("hls: open() \"");
+    source.send_to(9_500);
+    let lines = playlist(&server, "s.m3u8", "s-8.ts");
+    assert_eq!(lines.iter().filter(|line| line.ends_with(".ts")).count(), 9, "{lines:?}");
+    assert!(!files(&dir(&server)).iter().any(|file| file.ends_with(".tmp")));
+}
+
+#[test]
+fn a_playlist_that_cannot_be_replaced_leaves_no_temporary_files() {
+    let server = start("");
+    fs::create_dir_all(dir(&server).join("s.m3u8/in_the_way")).unwrap();
+    let mut source = Source::start(&server, "s");
+    source.send_to(2_500);
+    server.wait_log("rename() \"");
+    source.leave();
+    server.wait_log("stopped publishing 's'");
+    until_true("no temporary file is left", || {
+        !files(&dir(&server)).iter().any(|file| file.ends_with(".tmp"))
+    });
 }
 
 /// Makes a file that looks old.

@@ -34,7 +34,7 @@ directives! {
             "hls_fragment_naming" => fragment_naming: Naming = "sequential", in RTMP_ALL;
             /// Cuts at the first key frame after `hls_fragment`, or behind each multiple of it.
             "hls_fragment_slicing" => fragment_slicing: Slicing = "plain", in RTMP_ALL;
-            /// Whether old segments leave the playlist; those of an event stay for ever.
+            /// Whether old segments leave the playlist; those of an event stay for ever, and its playlist grows in place.
             "hls_type" => kind: PlaylistKind = "live", in RTMP_ALL;
             /// Removes segments, playlists and keys that are no longer needed.
             "hls_cleanup" => cleanup: Flag = "on", in RTMP_ALL;

@@ -95,6 +95,13 @@ pub enum Action {
         /// Its content.
         text: String,
     },
+    /// Add lines to a playlist that was written before, where that succeeded. Readers must not see a part of a line.
+    AppendPlaylist {
+        /// File to add to.
+        file: PathBuf,
+        /// What is new.
+        text: String,
+    },
     /// Remove a segment.
     Remove {
         /// File to remove.
@@ -137,6 +144,8 @@ pub struct Segmenter {
     discontinuity_sequence: u64,
     /// Never falls while the playlist lives (RFC 8216 §6.2.1).
     target_duration: u64,
+    /// Media sequence, discontinuity sequence and target duration of the playlist as it was written; `None` before.
+    head: Option<(u64, u64, u64)>,
     key: Option<CurrentKey>,
 }
 
@@ -167,6 +176,7 @@ impl Segmenter {
             media_sequence: 0,
             discontinuity_sequence: 0,
             target_duration: 0,
+            head: None,
             key: None,
         }
     }
@@ -215,6 +225,12 @@ impl Segmenter {
     /// Takes other settings for what comes next.
     pub fn configure(&mut self, settings: Settings) {
         self.settings = settings;
+        self.rewrite();
+    }
+
+    /// The next playlist is written as a whole: something could not be written.
+    pub fn rewrite(&mut self) {
+        self.head = None;
     }
 
     /// Names of the stream's files.
@@ -237,10 +253,17 @@ impl Segmenter {
         self.listed.push_back(segment);
         self.shorten();
 
-        let playlist = self.playlist();
-        self.target_duration = playlist.target_duration;
-        let text = playlist.to_string();
-        actions.push(Action::WritePlaylist { file: self.layout.playlist_file(), text });
+        let longest_ms = self.listed.iter().map(|segment| segment.duration_ms).max().unwrap_or(0);
+        self.target_duration =
+            target_duration(self.settings.cut.fragment_ms, longest_ms).max(self.target_duration);
+        let file = self.layout.playlist_file();
+        let head = Some((self.media_sequence, self.discontinuity_sequence, self.target_duration));
+        // An event may last for a day: what is listed already is not written again with every segment.
+        actions.push(match self.added_lines() {
+            Some(text) if self.head == head => Action::AppendPlaylist { file, text },
+            _ => Action::WritePlaylist { file, text: self.playlist().to_string() },
+        });
+        self.head = head;
         // Written again with each segment, so that it never looks older than the media it points at.
         if let Some((file, text)) = master_playlist(&self.layout, &self.settings.variants) {
             actions.push(Action::WritePlaylist { file, text });
@@ -324,20 +347,28 @@ impl Segmenter {
     }
 
     fn playlist(&self) -> MediaPlaylist {
-        let longest_ms = self.listed.iter().map(|segment| segment.duration_ms).max().unwrap_or(0);
-        let segments = self.listed.iter().map(|segment| MediaSegment {
+        MediaPlaylist {
+            media_sequence: self.media_sequence,
+            discontinuity_sequence: self.discontinuity_sequence,
+            target_duration: self.target_duration,
+            event: self.settings.kind == PlaylistKind::Event,
+            segments: self.listed.iter().map(|segment| self.entry(segment)).collect(),
+        }
+    }
+
+    /// The lines of the newest segment of an event that has others before it.
+    fn added_lines(&self) -> Option<String> {
+        let last = self.listed.back().filter(|_| self.settings.kind == PlaylistKind::Event)?;
+        let before = self.listed.iter().nth_back(1)?;
+        Some(self.entry(last).lines_behind(self.entry(before).key.as_ref()))
+    }
+
+    fn entry(&self, segment: &Segment) -> MediaSegment {
+        MediaSegment {
             uri: self.layout.segment_uri(segment.id),
             duration_ms: segment.duration_ms,
             discontinuity: segment.discontinuity,
             key: segment.key_id.map(|id| Key { uri: self.layout.key_uri(id), iv: id.into() }),
-        });
-        MediaPlaylist {
-            media_sequence: self.media_sequence,
-            discontinuity_sequence: self.discontinuity_sequence,
-            target_duration: target_duration(self.settings.cut.fragment_ms, longest_ms)
-                .max(self.target_duration),
-            event: self.settings.kind == PlaylistKind::Event,
-            segments: segments.collect(),
         }
     }
 

@@ -125,6 +125,9 @@ impl Recording {
             (writer, errors)
         });
         let (writer, errors) = work.await.ok()?;
+        if !errors.is_empty() {
+            self.segmenter.rewrite();
+        }
         if let Some(error) = errors.first()
             && !std::mem::replace(&mut self.complained, true)
         {

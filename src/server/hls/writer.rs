@@ -18,6 +18,8 @@ pub struct Writer {
     /// The key in use, by its number.
     key: Option<(u64, [u8; BLOCK])>,
     open: Option<Open>,
+    /// Whether the playlist on disk is the one that lines may be added to.
+    whole: bool,
 }
 
 struct Open {
@@ -40,7 +42,7 @@ pub struct WriteError {
 impl Writer {
     /// Files below `path`, keys below `key_path`.
     pub fn new(path: PathBuf, key_path: PathBuf, place: Place) -> Self {
-        Writer { path, key_path, place, key: None, open: None }
+        Writer { path, key_path, place, key: None, open: None, whole: false }
     }
 
     /// Does everything in order; what fails is reported and the rest goes on.
@@ -61,8 +63,12 @@ impl Writer {
             Action::WritePlaylist { file, text } => {
                 let path = self.path.join(file);
                 self.place.hold(&path);
-                replace(&path, text.as_bytes())
+                self.whole = false;
+                replace(&path, text.as_bytes())?;
+                self.whole = true;
+                Ok(())
             }
+            Action::AppendPlaylist { file, text } => self.extend(&self.path.join(file), &text),
             Action::Remove { file } => remove(self.path.join(file)),
             Action::RemoveKey { file } => remove(self.key_path.join(file)),
         }
@@ -109,6 +115,24 @@ impl Writer {
         done
     }
 
+    /// Adds lines to a playlist. After a failure there is nothing to do until the playlist is written as a whole: a
+    /// segment would be missing.
+    fn extend(&mut self, path: &Path, text: &str) -> Result<(), WriteError> {
+        if !std::mem::replace(&mut self.whole, false) {
+            return Ok(());
+        }
+        let mut file =
+            disk::open(OpenOptions::new().append(true), path, true).map_err(failed("open", path))?;
+        let len = file.metadata().map_err(failed("fstat", path))?.len();
+        if let Err(error) = file.write_all(&within_a_page(len, text)) {
+            // A part of a line must not stay.
+            let _ = file.set_len(len);
+            return Err(failed("write", path)(error));
+        }
+        self.whole = true;
+        Ok(())
+    }
+
     fn close_segment(&mut self) -> Result<(), WriteError> {
         let Some(Open { path, mut file, encryptor }) = self.open.take() else { return Ok(()) };
         match encryptor {
@@ -121,6 +145,20 @@ impl Writer {
 pub(in crate::server) fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WriteError {
     move |error| WriteError { call, path: path.to_owned(), error }
 }
+
+/// What is added to a playlist of `len` bytes, so that a reader sees all of `text` or nothing of it: a file grows page
+/// by page while readers look. Where `text` would cross from one page into the next, empty lines fill the first one;
+/// players pass over them (RFC 8216 §4.1). A text longer than a page begins one, and can be seen in parts.
+fn within_a_page(len: u64, text: &str) -> Vec<u8> {
+    let left = PAGE - (len % PAGE as u64) as usize;
+    let filled = if text.len() > left { left } else { 0 };
+    let mut bytes = vec![b'\n'; filled];
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
+
+/// The smallest unit in which a file grows.
+const PAGE: usize = 4096;
 
 /// Creates a file, and the directories to it where they are missing.
 pub(in crate::server) fn create(path: &Path) -> Result<File, WriteError> {
@@ -157,5 +195,25 @@ fn remove(path: PathBuf) -> Result<(), WriteError> {
     match fs::remove_file(&path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("unlink", &path)(error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_added_text_crosses_a_page() {
+        let text = "#EXTINF:1.000,\ns-0.ts\n";
+        let mut playlist = Vec::new();
+        for _ in 0..1_000 {
+            let added = within_a_page(playlist.len() as u64, text);
+            let begin = playlist.len() + added.len() - text.len();
+            assert_eq!(begin / PAGE, (begin + text.len() - 1) / PAGE);
+            playlist.extend_from_slice(&added);
+        }
+        let lines: Vec<_> = playlist.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines.len(), 2_000);
+        assert!(lines.chunks(2).all(|pair| pair == [&b"#EXTINF:1.000,"[..], b"s-0.ts"]));
     }
 }
