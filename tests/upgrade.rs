@@ -319,3 +319,43 @@ fn an_upgraded_server_can_be_upgraded() {
     Publisher::start(server.rtmp, "s").leave();
     third.wait_log(&server, "publishing 's'");
 }
+
+/// `bytes_in` and `bytes_out` of the whole server, then of its only stream.
+fn traffic(server: &Server) -> Vec<[u64; 2]> {
+    let text = http::get(server.http, "/stat").text();
+    let values = |name: &str| -> Vec<u64> {
+        let begin = format!("<{name}>");
+        text.split(&begin).skip(1).map(|rest| rest.split('<').next().unwrap().parse().unwrap()).collect()
+    };
+    values("bytes_in").into_iter().zip(values("bytes_out")).map(|(received, sent)| [received, sent]).collect()
+}
+
+#[test]
+fn counters_never_fall() {
+    let conf = Conf::live("").http_server("location /stat { rtmp_stat all; }");
+    let (mut server, _) = start(&conf);
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let player = Player::start(server.rtmp, "s");
+    player.assert_whole(Tracks::Both, publisher.send(10 * GOP));
+    until_true("the player's bytes are counted", || traffic(&server)[0][1] > 10_000);
+    let before = traffic(&server);
+    assert_eq!((before.len(), before[0]), (2, before[1]));
+    player.reset();
+    server.wait_log("stopped playing 's'");
+    until_true("one session", || http::get(server.http, "/stat").text().contains("<nclients>1<"));
+    let without = traffic(&server);
+    assert!(without[0][1] >= before[0][1] && without[1][1] >= before[1][1], "{before:?} {without:?}");
+    server.reload(&conf.main("worker_shutdown_timeout 5s;"));
+    let received = traffic(&server)[0][0];
+    publisher.leave();
+    server.wait_log("stopped publishing 's'");
+    until_true("no session", || traffic(&server).len() == 1);
+    let ended = traffic(&server)[0];
+    assert!(ended[0] >= received && ended[1] >= without[0][1], "{ended:?}");
+    server.signal(Signal::SIGUSR2);
+    let _successor = Successor::of(&server);
+    assert!(server.stop().success());
+    until_true("the new process is alone", || !old_pid_file(&server).exists());
+    let after = traffic(&server)[0];
+    assert!(after[0] >= ended[0] && after[1] >= ended[1], "{ended:?} {after:?}");
+}

@@ -13,10 +13,13 @@ use socket2::SockRef;
 
 use super::event;
 use super::listener::Bound;
+use super::listing::Counted;
 use crate::conf::ListenAddr;
 
 /// The variable that names the descriptors of the process that is replaced.
 pub const NGINX: &str = "NGINX";
+/// The variable that tells what the process that is replaced has counted.
+pub const COUNTED: &str = "PINGOSD_COUNTED";
 
 /// Sockets that nobody has asked for yet.
 #[derive(Debug, Default)]
@@ -45,6 +48,12 @@ impl Inherited {
     /// Whether this process was started to replace another one.
     pub fn replaces(&self) -> bool {
         self.replaces
+    }
+
+    /// What the process that is replaced has counted so far.
+    pub fn carried(&self) -> Counted {
+        let told = std::env::var(COUNTED).ok().filter(|_| self.replaces);
+        told.and_then(|told| told.parse().ok()).unwrap_or_default()
     }
 
     /// The socket for an address, if it is there.

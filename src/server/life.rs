@@ -11,6 +11,7 @@ use super::control::socket::ControlSocket;
 use super::control::{self, Order};
 use super::event;
 use super::listener::Listeners;
+use super::listing::Counted;
 use super::pid_file::PidFile;
 use super::service::Service;
 use super::supervise::keep;
@@ -65,19 +66,19 @@ impl Life {
     }
 
     /// Starts a process that takes over our sockets.
-    pub(super) fn upgrade(&mut self, listeners: &Listeners) {
+    pub(super) fn upgrade(&mut self, listeners: &Listeners, carried: &Counted) {
         if self.successor.is_some() {
             return event::process::upgrade_ignored("the new binary runs already");
         }
         if self.launch.has_predecessor() {
             return event::process::upgrade_ignored("the old binary still runs");
         }
-        if let Err(error) = self.start_successor(listeners) {
+        if let Err(error) = self.start_successor(listeners, carried) {
             event::process::upgrade_failed(&error);
         }
     }
 
-    fn start_successor(&mut self, listeners: &Listeners) -> Result<(), String> {
+    fn start_successor(&mut self, listeners: &Listeners, carried: &Counted) -> Result<(), String> {
         let sockets = listeners.sockets().map_err(|error| error.to_string())?;
         if let Some(pid_file) = &mut self.pid_file {
             pid_file.step_aside()?;
@@ -85,7 +86,7 @@ impl Life {
         if let Some(Err(error)) = self.control.as_mut().map(ControlSocket::step_aside) {
             event::control::not_listening(&error);
         }
-        match self.launch.start(sockets) {
+        match self.launch.start(sockets, carried) {
             Ok(successor) => {
                 event::process::upgrade_started(self.launch.program(), successor.pid());
                 self.successor = Some(successor);

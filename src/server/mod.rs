@@ -21,6 +21,7 @@ mod ingest;
 mod inherited;
 mod life;
 pub mod listener;
+mod listing;
 pub mod live_record;
 mod loader;
 pub mod log;
@@ -261,6 +262,7 @@ impl Prepared {
         let _flush = FlushAtEnd(log.clone());
         let control_socket =
             control.and_then(|bound| bound.inspect_err(|error| event::control::not_listening(error)).ok());
+        let carried = inherited.carried();
         inherited.close_rest();
         process::apply_limits(&config);
         if let Some(pid_file) = &mut pid_file {
@@ -295,7 +297,7 @@ impl Prepared {
                 loader,
                 history: Mutex::new(history),
                 registry: Arc::default(),
-                sessions: Arc::new(Sessions::default()),
+                sessions: Arc::new(Sessions::beginning(carried)),
                 notifier,
                 dns,
                 tls: ArcSwap::from_pointee(tls),
@@ -436,7 +438,7 @@ impl Server {
                 }
                 _ = signals.usr2.recv() => {
                     event::signal("12 (SIGUSR2)", "changing binary");
-                    self.life.upgrade(&self.listeners);
+                    self.life.upgrade(&self.listeners, &self.context.sessions.carried());
                     if self.life.successor.is_some() {
                         self.reloads.give_up();
                     }

@@ -1,15 +1,16 @@
 //! What every session - RTMP or HTTP, publisher or player - has: a number, addresses, a role, counters and a
 //! way to be closed from outside.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::delivery::Link;
+pub use super::listing::{Listed, Sessions, Traffic};
 use super::socket::Peer;
 use crate::hub::info::MediaInfo;
 use crate::hub::registry::StreamKey;
@@ -312,6 +313,17 @@ impl Session {
         let _ = self.stream.set(stream);
     }
 
+    /// The number of its stream.
+    pub fn stream_id(&self) -> Option<u64> {
+        self.stream.get().map(|stream| stream.id())
+    }
+
+    /// What it has moved so far.
+    pub fn traffic(&self) -> Traffic {
+        let received = self.bytes_received.load(Ordering::Relaxed);
+        Traffic { received, sent: self.link.bytes_sent.load(Ordering::Relaxed) }
+    }
+
     /// What is known of its stream's media.
     pub fn stream_info(&self) -> MediaInfo {
         self.stream.get().map(|stream| stream.info()).unwrap_or_default()
@@ -355,60 +367,5 @@ pub fn millis(at: Instant) -> u64 {
 pub fn mark(moment: &AtomicU64) {
     if moment.load(Ordering::Relaxed) == 0 {
         moment.store(millis(Instant::now()), Ordering::Relaxed);
-    }
-}
-
-/// All media sessions, for statistics and control.
-#[derive(Debug, Default)]
-pub struct Sessions {
-    live: Mutex<BTreeMap<u64, Arc<Session>>>,
-    ids: AtomicU64,
-    accepted_total: AtomicU64,
-}
-
-/// Takes its session out of [`Sessions`] when it goes.
-#[derive(Debug)]
-pub struct Listed {
-    sessions: Arc<Sessions>,
-    id: u64,
-}
-
-impl Sessions {
-    /// Number for a new connection; counts it as accepted.
-    pub fn next_id(&self) -> u64 {
-        self.accepted_total.fetch_add(1, Ordering::Relaxed);
-        self.ids.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Number for a session without a connection of its own.
-    pub fn next_session_id(&self) -> u64 {
-        self.ids.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Connections accepted so far.
-    pub fn accepted_total(&self) -> u64 {
-        self.accepted_total.load(Ordering::Relaxed)
-    }
-
-    /// Lists a session until the result is dropped.
-    pub fn list(self: &Arc<Self>, session: Arc<Session>) -> Listed {
-        let id = session.id;
-        self.lock().insert(id, session);
-        Listed { sessions: self.clone(), id }
-    }
-
-    /// All sessions at this moment, by number.
-    pub fn snapshot(&self) -> Vec<Arc<Session>> {
-        self.lock().values().cloned().collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Arc<Session>>> {
-        self.live.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        self.sessions.lock().remove(&self.id);
     }
 }

@@ -18,7 +18,8 @@ use command_fds::{CommandFdExt, FdMapping};
 use nix::unistd::{Pid, getppid};
 use tokio::process::{Child, Command};
 
-use super::inherited::NGINX;
+use super::inherited::{COUNTED, NGINX};
+use super::listing::Counted;
 
 /// The first descriptor behind the standard ones, where `LISTEN_FDS` begins.
 const FIRST_FD: i32 = 3;
@@ -64,17 +65,18 @@ impl Launch {
         self.predecessor == Some(getppid())
     }
 
-    /// Starts the successor with these sockets.
+    /// Starts the successor with these sockets, and with what it counts on from.
     ///
     /// # Errors
     ///
     /// The program cannot be started.
-    pub fn start(&self, sockets: Vec<OwnedFd>) -> io::Result<Successor> {
+    pub fn start(&self, sockets: Vec<OwnedFd>, carried: &Counted) -> io::Result<Successor> {
         let numbers: Vec<i32> = (FIRST_FD..).take(sockets.len()).collect();
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.args).current_dir(&self.dir);
         command.env(NGINX, numbers.iter().map(|fd| format!("{fd};")).collect::<String>());
         command.env("LISTEN_FDS", sockets.len().to_string());
+        command.env(COUNTED, carried.to_string());
         // These name the process that they are meant for, which was us.
         for name in ["LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID"] {
             command.env_remove(name);

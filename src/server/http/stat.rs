@@ -3,6 +3,7 @@
 //! The document is made of a snapshot, on a thread that moves no media, and in one walk over the sessions.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::fmt::Display;
 use std::sync::{Arc, atomic};
 use std::time::Instant;
@@ -18,7 +19,8 @@ use crate::hub::registry::{Registry, StreamKey};
 use crate::module::stat::conf::StatParts;
 use crate::server::context::Context;
 use crate::server::control::on_disk;
-use crate::server::session::{Role, Session};
+use crate::server::listing::Snapshot;
+use crate::server::session::{Role, Session, Traffic};
 
 /// Answers with the statistics of this moment.
 pub(super) async fn answer(
@@ -41,7 +43,7 @@ fn document(
     parts: StatParts,
     stylesheet: &BString,
 ) -> String {
-    let sessions = context.sessions.snapshot();
+    let Snapshot { sessions, ended: mut traffic, of_streams } = context.sessions.at_once();
     let mut xml = Xml::default();
     xml.raw("<?xml version=\"1.0\" encoding=\"utf-8\" ?>\r\n");
     if !stylesheet.is_empty() {
@@ -50,8 +52,7 @@ fn document(
         xml.raw("\" ?>\r\n");
     }
     write_root(&mut xml, context, found);
-    let received: u64 = sessions.iter().map(|s| s.bytes_received.load(atomic::Ordering::Relaxed)).sum();
-    let sent: u64 = sessions.iter().map(|s| s.link.bytes_sent.load(atomic::Ordering::Relaxed)).sum();
+    sessions.iter().for_each(|session| traffic += session.traffic());
     xml.element("nginx_version", crate::NGINX_VERSION);
     xml.element("nginx_rtmp_version", env!("CARGO_PKG_VERSION"));
     xml.element("compiler", "rustc");
@@ -59,10 +60,9 @@ fn document(
     xml.element("pid", std::process::id());
     xml.element("uptime", context.started.elapsed().as_secs());
     xml.element("naccepted", context.sessions.accepted_total());
-    xml.element("bytes_in", received);
-    xml.element("bytes_out", sent);
+    write_traffic(&mut xml, traffic);
     if parts.has(StatParts::LIVE) || parts.has(StatParts::CLIENTS) {
-        write_servers(&mut xml, sessions, &context.registry);
+        write_servers(&mut xml, sessions, &of_streams, &context.registry);
     }
     xml.close("rtmp");
     xml.text
@@ -84,7 +84,17 @@ fn write_root(xml: &mut Xml, context: &Context, found: Option<Fingerprint>) {
     xml.raw(">");
 }
 
-fn write_servers(xml: &mut Xml, mut sessions: Vec<Arc<Session>>, registry: &Registry) {
+fn write_traffic(xml: &mut Xml, traffic: Traffic) {
+    xml.element("bytes_in", traffic.received);
+    xml.element("bytes_out", traffic.sent);
+}
+
+fn write_servers(
+    xml: &mut Xml,
+    mut sessions: Vec<Arc<Session>>,
+    ended: &HashMap<u64, Traffic>,
+    registry: &Registry,
+) {
     // Those of a stream stay in their order.
     sessions.sort_by(|a, b| by_name(&a.key, &b.key));
     for server in sessions.chunk_by(|a, b| a.key.serverid == b.key.serverid) {
@@ -92,7 +102,7 @@ fn write_servers(xml: &mut Xml, mut sessions: Vec<Arc<Session>>, registry: &Regi
         xml.element("serverid", BStr::new(&server[0].key.serverid));
         xml.open("live");
         for clients in server.chunk_by(|a, b| a.key == b.key) {
-            write_stream(xml, clients, registry);
+            write_stream(xml, clients, ended, registry);
         }
         xml.element("nclients", server.len());
         xml.close("live");
@@ -105,7 +115,7 @@ fn by_name(a: &StreamKey, b: &StreamKey) -> Ordering {
 }
 
 /// The stream of these sessions.
-fn write_stream(xml: &mut Xml, clients: &[Arc<Session>], registry: &Registry) {
+fn write_stream(xml: &mut Xml, clients: &[Arc<Session>], ended: &HashMap<u64, Traffic>, registry: &Registry) {
     let key = &clients[0].key;
     let stream = registry.find(key);
     let publisher = stream.as_ref().and_then(|s| s.publisher());
@@ -114,10 +124,9 @@ fn write_stream(xml: &mut Xml, clients: &[Arc<Session>], registry: &Registry) {
     xml.element("app", BStr::new(&key.app));
     let started = clients.iter().map(|s| s.started).min().unwrap_or_else(Instant::now);
     xml.element("time", started.elapsed().as_millis());
-    let received: u64 = clients.iter().map(|s| s.bytes_received.load(atomic::Ordering::Relaxed)).sum();
-    let sent: u64 = clients.iter().map(|s| s.link.bytes_sent.load(atomic::Ordering::Relaxed)).sum();
-    xml.element("bytes_in", received);
-    xml.element("bytes_out", sent);
+    let mut traffic = clients[0].stream_id().and_then(|id| ended.get(&id)).copied().unwrap_or_default();
+    clients.iter().for_each(|client| traffic += client.traffic());
+    write_traffic(xml, traffic);
     for client in clients {
         write_client(xml, client, publisher);
     }

@@ -1,0 +1,182 @@
+//! All media sessions, for statistics and control, and what they have moved.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::AddAssign;
+use std::str::FromStr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::session::Session;
+
+/// Bytes received and sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// From publishers.
+    pub received: u64,
+    /// To players.
+    pub sent: u64,
+}
+
+/// All media sessions.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    live: Mutex<Live>,
+    ids: AtomicU64,
+    accepted_total: AtomicU64,
+}
+
+/// What is changed and read in one step, so that no session is counted twice or not at all.
+#[derive(Debug, Default)]
+struct Live {
+    sessions: BTreeMap<u64, Arc<Session>>,
+    /// Of sessions that have ended.
+    ended: Traffic,
+    /// The same by stream, of streams that have a session.
+    streams: HashMap<u64, Past>,
+}
+
+#[derive(Debug, Default)]
+struct Past {
+    sessions: usize,
+    ended: Traffic,
+}
+
+/// The sessions at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// By number.
+    pub sessions: Vec<Arc<Session>>,
+    /// What sessions that have ended have moved: counters never fall.
+    pub ended: Traffic,
+    /// The same by stream number.
+    pub of_streams: HashMap<u64, Traffic>,
+}
+
+/// Takes its session out of [`Sessions`] when it goes.
+#[derive(Debug)]
+pub struct Listed {
+    sessions: Arc<Sessions>,
+    session: Arc<Session>,
+}
+
+/// What a process hands on to the one that replaces it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    traffic: Traffic,
+    accepted: u64,
+}
+
+impl Sessions {
+    /// Counts on where the process that is replaced was.
+    pub fn beginning(carried: Counted) -> Sessions {
+        let live = Live { ended: carried.traffic, ..Live::default() };
+        let accepted_total = AtomicU64::new(carried.accepted);
+        Sessions { live: Mutex::new(live), ids: AtomicU64::default(), accepted_total }
+    }
+
+    /// What the process that takes over counts on from.
+    pub fn carried(&self) -> Counted {
+        let Snapshot { sessions, ended: mut traffic, .. } = self.at_once();
+        sessions.iter().for_each(|session| traffic += session.traffic());
+        Counted { traffic, accepted: self.accepted_total() }
+    }
+
+    /// Number for a new connection; counts it as accepted.
+    pub fn next_id(&self) -> u64 {
+        self.accepted_total.fetch_add(1, Ordering::Relaxed);
+        self.ids.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Number for a session without a connection of its own.
+    pub fn next_session_id(&self) -> u64 {
+        self.ids.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Connections accepted so far.
+    pub fn accepted_total(&self) -> u64 {
+        self.accepted_total.load(Ordering::Relaxed)
+    }
+
+    /// Lists a session until the result is dropped.
+    pub fn list(self: &Arc<Self>, session: Arc<Session>) -> Listed {
+        let mut live = self.lock();
+        live.sessions.insert(session.id, session.clone());
+        if let Some(stream) = session.stream_id() {
+            live.streams.entry(stream).or_default().sessions += 1;
+        }
+        drop(live);
+        Listed { sessions: self.clone(), session }
+    }
+
+    /// All sessions at this moment, by number.
+    pub fn snapshot(&self) -> Vec<Arc<Session>> {
+        self.lock().sessions.values().cloned().collect()
+    }
+
+    /// All sessions with what those before them have moved.
+    pub fn at_once(&self) -> Snapshot {
+        let live = self.lock();
+        Snapshot {
+            sessions: live.sessions.values().cloned().collect(),
+            ended: live.ended,
+            of_streams: live.streams.iter().map(|(stream, past)| (*stream, past.ended)).collect(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Live> {
+        self.live.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let mut live = self.sessions.lock();
+        live.sessions.remove(&self.session.id);
+        let traffic = self.session.traffic();
+        live.ended += traffic;
+        let Some(stream) = self.session.stream_id() else { return };
+        if let Some(past) = live.streams.get_mut(&stream) {
+            past.ended += traffic;
+            past.sessions -= 1;
+            if past.sessions == 0 {
+                live.streams.remove(&stream);
+            }
+        }
+    }
+}
+
+impl AddAssign for Traffic {
+    fn add_assign(&mut self, other: Traffic) {
+        self.received = self.received.wrapping_add(other.received);
+        self.sent = self.sent.wrapping_add(other.sent);
+    }
+}
+
+impl std::fmt::Display for Counted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.traffic.received, self.traffic.sent, self.accepted)
+    }
+}
+
+impl FromStr for Counted {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Counted, ()> {
+        let mut numbers = text.split(' ').map(|word| word.parse().map_err(drop));
+        let mut next = || numbers.next().unwrap_or(Err(()));
+        Ok(Counted { traffic: Traffic { received: next()?, sent: next()? }, accepted: next()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_handed_on_is_read_back() {
+        let carried = Counted { traffic: Traffic { received: 1, sent: u64::MAX }, accepted: 3 };
+        assert_eq!(carried.to_string().parse(), Ok(carried));
+        assert_eq!("1 2".parse::<Counted>(), Err(()));
+        assert_eq!(Sessions::beginning(carried).carried(), carried);
+    }
+}
