@@ -357,8 +357,12 @@ pub const RECORD_WRITE_INTERVAL: Duration = Duration::from_millis(100);
 /// Control commands that wait for the recorders of one publish, which obey none while a disk hangs.
 pub const RECORD_COMMANDS: usize = 64;
 
-/// How long after a failure a recorder tries again.
+/// How long after a failure a recorder tries again; twice as long after each further one.
 pub const RECORD_RETRY: Duration = Duration::from_secs(10);
+
+/// The longest time between two tries of a recorder: a disk that stays full is asked seldom, and a recording goes on
+/// soon after there is room again.
+pub const RECORD_RETRY_MAX: Duration = Duration::from_secs(5 * 60);
 
 /// How long a recorder waits for another one that still completes the same file.
 pub const RECORD_PLACE_WAIT: Duration = Duration::from_secs(1);

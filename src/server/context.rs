@@ -12,13 +12,13 @@ use super::control::on_disk::ConfFiles;
 use super::dns::Dns;
 use super::event;
 use super::exec::Execs;
-use super::hls::Places;
 use super::hls2::Viewers;
 use super::loader::Loader;
 use super::mpegts::Feeds;
 use super::notify::Notifier;
 use super::pending::Pending;
-use super::record::{Files, Recordings};
+use super::places::Places;
+use super::record::Recordings;
 use super::relay::Relays;
 use super::session::Sessions;
 use super::supervise::Deaths;
@@ -63,12 +63,10 @@ pub struct Context {
     pub feeds: Feeds,
     /// Players of HLS from memory.
     pub viewers: Viewers,
-    /// HLS files being written.
+    /// Files being written: HLS playlists and recordings.
     pub places: Arc<Places>,
     /// Publishes that can be recorded.
     pub recordings: Arc<Recordings>,
-    /// Files being recorded.
-    pub record_files: Arc<Files>,
     /// Commands run at events.
     pub execs: Execs,
     /// Work that a stop waits for.

@@ -32,6 +32,7 @@ pub mod notify;
 mod orphans;
 pub mod pending;
 pub mod pid_file;
+pub mod places;
 pub mod process;
 pub mod reader;
 pub mod record;
@@ -310,7 +311,6 @@ impl Prepared {
                 viewers: hls2::Viewers::new(secret()?),
                 places: Arc::default(),
                 recordings: Arc::default(),
-                record_files: Arc::default(),
                 pending,
                 execs,
                 shutdown: watch::Sender::new(false),

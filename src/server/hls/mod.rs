@@ -2,14 +2,12 @@
 
 mod crypt;
 mod directory;
-mod place;
 mod queue;
 mod recording;
 pub mod sweeper;
 mod writer;
 
 pub use directory::make_directories;
-pub use place::Places;
 pub(super) use queue::Queue;
 pub use recording::record;
 pub(super) use writer::{WriteError, create, failed};

@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bstr::ByteSlice;
 
-use super::place::Place;
 use super::queue::Queue;
 use super::writer::Writer;
 use crate::hub::stream::Stream;
@@ -19,6 +18,7 @@ use crate::server::context::Context;
 use crate::server::disk::{self, Work};
 use crate::server::event;
 use crate::server::mpegts::{Feed, Tap};
+use crate::server::places::Place;
 use crate::server::view::AppView;
 
 /// How long pieces are gathered before a disk is troubled.

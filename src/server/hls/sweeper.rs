@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::Places;
 use crate::config::model::Config;
 use crate::limits;
 use crate::module::hls::{PlaylistKind, cleanup};
 use crate::server::context::Context;
 use crate::server::event;
+use crate::server::places::Places;
 
 /// Time between two passes, at most; shorter where playlists are.
 const INTERVAL_MAX: Duration = Duration::from_secs(10);

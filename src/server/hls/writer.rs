@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::crypt::{BLOCK, Encryptor};
-use super::place::Place;
 use crate::module::hls::{Action, Encryption};
 use crate::server::disk;
+use crate::server::places::Place;
 
 /// The files of one publish.
 pub struct Writer {

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::limits;
 use crate::module::live_record::conf::Current;
@@ -12,6 +12,7 @@ use crate::module::live_record::{Index, Pair, Place};
 use crate::module::notify::request::RecordFields;
 use crate::server::disk;
 use crate::server::hls::{WriteError, create, failed};
+use crate::server::record::Retry;
 use crate::wire::mpegts::{TABLES_SIZE, TsFrame};
 
 /// What became of a recording. The fields are what callbacks tell.
@@ -30,8 +31,9 @@ pub(super) enum News {
 pub(super) struct Files {
     place: Place,
     open: Option<Open>,
-    /// When something has failed, in milliseconds since 1970: the next try comes later.
-    failed_ms: Option<u64>,
+    /// When the next try comes after a failure, in milliseconds since 1970.
+    retry_ms: Option<u64>,
+    retry: Retry,
     /// Pieces were lost: the next one to write is a key frame.
     needs_key: bool,
 }
@@ -46,7 +48,7 @@ struct Open {
 
 impl Files {
     pub(super) fn new(place: Place) -> Self {
-        Files { place, open: None, failed_ms: None, needs_key: false }
+        Files { place, open: None, retry_ms: None, retry: Retry::default(), needs_key: false }
     }
 
     /// Pieces were lost.
@@ -81,16 +83,15 @@ impl Files {
         if frame.key {
             self.needs_key = false;
             let ends = |open: &Open| open.begin_ms / interval != now_ms / interval;
-            let retry = limits::RECORD_RETRY.as_millis() as u64;
             if self.open.as_ref().is_some_and(ends) {
                 let fields = self.close()?;
                 news.extend(fields.map(News::Turned));
             }
-            if self.open.is_none() && self.failed_ms.is_none_or(|at| now_ms >= at + retry) {
+            if self.open.is_none() && self.retry_ms.is_none_or(|at| now_ms >= at) {
                 let open = Open::create(&self.place, conf, frame, now_ms)?;
                 news.push(News::Opened(open.pair.file.clone()));
                 self.open = Some(open);
-                self.failed_ms = None;
+                self.retry_ms = None;
             }
         }
         match &mut self.open {
@@ -101,13 +102,20 @@ impl Files {
 
     fn close(&mut self) -> Result<Option<RecordFields>, WriteError> {
         match self.open.take() {
-            Some(open) => open.finish().map(Some),
+            Some(open) => {
+                let fields = open.finish()?;
+                self.retry.succeeded();
+                Ok(Some(fields))
+            }
             None => Ok(None),
         }
     }
 
     fn fail(&mut self, error: WriteError, news: &mut Vec<News>) {
-        self.failed_ms = Some(now_ms());
+        let now_ms = now_ms();
+        let lasted =
+            self.open.as_ref().map(|open| Duration::from_millis(now_ms.saturating_sub(open.begin_ms)));
+        self.retry_ms = Some(now_ms.saturating_add(self.retry.failed(lasted).as_millis() as u64));
         news.push(News::Failed(error));
         if let Some(open) = self.open.take() {
             // What is there may be worth something: its end is told, and no file follows for a while. Nothing is left of a file

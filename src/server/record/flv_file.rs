@@ -9,10 +9,10 @@ use bytes::{Bytes, BytesMut};
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-use super::taken::Taken;
 use crate::module::record::{DURATION_AT, FILE_SIZE_AT, opens_with_ours, tag_body};
 use crate::server::disk;
 use crate::server::hls::{WriteError, failed};
+use crate::server::places::Place;
 use crate::wire::MediaKind;
 use crate::wire::flv::{TAG_HEADER, tag_header, write_header};
 
@@ -43,25 +43,25 @@ pub(super) struct FlvFile {
     flags: u8,
     /// Whether there are places for duration and size.
     ours: bool,
-    _taken: Taken,
+    _place: Place,
 }
 
 impl FlvFile {
     /// Begins a file anew.
-    pub(super) fn create(path: &Path, known: &Known<'_>, taken: Taken) -> Result<Self, WriteError> {
+    pub(super) fn create(path: &Path, known: &Known<'_>, place: Place) -> Result<Self, WriteError> {
         let file = disk::open(OpenOptions::new().write(true).create(true).truncate(true), path, true);
-        let mut flv = FlvFile::new(path, file.map_err(failed("open", path))?, taken);
+        let mut flv = FlvFile::new(path, file.map_err(failed("open", path))?, place);
         flv.begin(known)?;
         Ok(flv)
     }
 
     /// Goes on with a file behind its last whole tag; what a crash has left of a tag is cut off. A file that is
     /// not there, or empty, is begun.
-    pub(super) fn append(path: &Path, known: &Known<'_>, taken: Taken) -> Result<Self, WriteError> {
+    pub(super) fn append(path: &Path, known: &Known<'_>, place: Place) -> Result<Self, WriteError> {
         let file = disk::open(OpenOptions::new().read(true).write(true).create(true), path, true);
         let mut file = file.map_err(failed("open", path))?;
         let found = survey(&mut file).map_err(failed("read", path))?;
-        let mut flv = FlvFile::new(path, file, taken);
+        let mut flv = FlvFile::new(path, file, place);
         let Some(found) = found else {
             flv.begin(known)?;
             return Ok(flv);
@@ -72,9 +72,9 @@ impl FlvFile {
         Ok(flv)
     }
 
-    fn new(path: &Path, file: File, taken: Taken) -> Self {
+    fn new(path: &Path, file: File, place: Place) -> Self {
         let out = BufWriter::with_capacity(BUFFER, file);
-        FlvFile { path: path.to_owned(), out, len: 0, end: 0, flags: 0, ours: false, _taken: taken }
+        FlvFile { path: path.to_owned(), out, len: 0, end: 0, flags: 0, ours: false, _place: place }
     }
 
     fn begin(&mut self, known: &Known<'_>) -> Result<(), WriteError> {
@@ -224,20 +224,21 @@ fn survey(file: &mut File) -> io::Result<Option<Found>> {
 mod tests {
     use std::fs;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
-    use crate::server::record::taken::Files;
+    use crate::server::places::Places;
     use crate::wire::amf0::{self, Value};
 
-    fn taken(path: &Path) -> Taken {
-        Arc::new(Files::default()).take(path).unwrap()
+    fn place(path: &Path) -> Place {
+        Arc::new(Places::default()).take_within(path, Duration::ZERO).unwrap()
     }
 
     #[test]
     fn a_complete_file_tells_its_length_and_tracks() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.flv");
-        let mut file = FlvFile::create(&path, &Known::default(), taken(&path)).unwrap();
+        let mut file = FlvFile::create(&path, &Known::default(), place(&path)).unwrap();
         file.write_tag(MediaKind::Video, 0, b"abc").unwrap();
         file.write_tag(MediaKind::Video, 1500, b"abc").unwrap();
         file.finish().unwrap();
@@ -254,14 +255,14 @@ mod tests {
     fn appending_cuts_off_what_a_crash_has_left() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.flv");
-        let mut file = FlvFile::create(&path, &Known::default(), taken(&path)).unwrap();
+        let mut file = FlvFile::create(&path, &Known::default(), place(&path)).unwrap();
         file.write_tag(MediaKind::Audio, 700, b"abc").unwrap();
         let whole = file.len();
         file.finish().unwrap();
         let mut bytes = fs::read(&path).unwrap();
         bytes.extend_from_slice(&[9, 0xFF, 0xFF, 0xFF, 0, 0, 1, 2, 3]);
         fs::write(&path, &bytes).unwrap();
-        let file = FlvFile::append(&path, &Known::default(), taken(&path)).unwrap();
+        let file = FlvFile::append(&path, &Known::default(), place(&path)).unwrap();
         assert_eq!((file.len(), file.end(), file.flags), (whole, 700, 4));
         file.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap().len() as u64, whole);
@@ -272,7 +273,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.flv");
         fs::write(&path, "precious text, not FLV").unwrap();
-        assert!(FlvFile::append(&path, &Known::default(), taken(&path)).is_err());
+        assert!(FlvFile::append(&path, &Known::default(), place(&path)).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"precious text, not FLV");
     }
 }

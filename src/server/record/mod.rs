@@ -6,7 +6,7 @@
 mod flv_file;
 mod recorder;
 mod registry;
-mod taken;
+mod retry;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 
 use self::recorder::{News, Recorder};
 pub use self::registry::{Command, Recordings};
-pub use self::taken::Files;
+pub(in crate::server) use self::retry::Retry;
 use super::context::Context;
 use super::event;
 use super::pending::Unfinished;
@@ -210,7 +210,7 @@ impl Task {
                     recorder.configure(conf, &mut self.set.news);
                     recorder
                 }
-                None => Recorder::new(conf.clone(), &self.stream.key().name, &self.context.record_files),
+                None => Recorder::new(conf.clone(), &self.stream.key().name, &self.context.places),
             };
             self.set.recorders.push(recorder);
         }

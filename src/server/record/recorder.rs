@@ -3,7 +3,7 @@
 //! ```text
 //! closed --key frame--> open --end, `record off`, limit--> closed
 //!   ^                    |
-//!   +--- RECORD_RETRY ---+ a failure; the same file is gone on with, not begun anew
+//!   +------- wait -------+ a failure; the same file is gone on with, not begun anew
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::flv_file::{FlvFile, Known};
-use super::taken::Files;
+use super::retry::Retry;
 use crate::config::model;
 use crate::hub::headers::Headers;
 use crate::hub::packet::Packet;
@@ -19,6 +19,7 @@ use crate::limits;
 use crate::module::record::conf::RecordParts;
 use crate::module::record::{Selection, Step, file_path};
 use crate::server::hls::{WriteError, failed};
+use crate::server::places::Places;
 use crate::wire::MediaKind;
 
 /// What became of a recording, for those who want to know.
@@ -35,7 +36,7 @@ pub(super) enum News {
 pub(super) struct Recorder {
     conf: Arc<model::Recorder>,
     stream: Vec<u8>,
-    files: Arc<Files>,
+    places: Arc<Places>,
     /// Whether the stream has audio and video, as far as that is known.
     tracks: (bool, bool),
     selection: Selection,
@@ -45,6 +46,7 @@ pub(super) struct Recorder {
     /// The file before: it is not begun anew by chance.
     before: Option<(PathBuf, After)>,
     retry_at: Option<Instant>,
+    retry: Retry,
 }
 
 struct Open {
@@ -70,17 +72,18 @@ enum After {
 }
 
 impl Recorder {
-    pub(super) fn new(conf: Arc<model::Recorder>, stream: &[u8], files: &Arc<Files>) -> Self {
+    pub(super) fn new(conf: Arc<model::Recorder>, stream: &[u8], places: &Arc<Places>) -> Self {
         Recorder {
             conf,
             stream: stream.to_vec(),
-            files: files.clone(),
+            places: places.clone(),
             tracks: (true, true),
             selection: Selection::default(),
             open: None,
             asked: None,
             before: None,
             retry_at: None,
+            retry: Retry::default(),
         }
     }
 
@@ -193,7 +196,8 @@ impl Recorder {
         news: &mut Vec<News>,
     ) -> Result<Open, WriteError> {
         let in_use = || std::io::Error::other("another recorder writes it");
-        let taken = self.files.take(path).ok_or_else(|| failed("open", path)(in_use()))?;
+        let place = self.places.take_within(path, limits::RECORD_PLACE_WAIT);
+        let place = place.ok_or_else(|| failed("open", path)(in_use()))?;
         let parts = self.conf.conf.parts.0.unwrap_or_default();
         let known = Known {
             published: headers.metadata().map(|packet| packet.payload()),
@@ -201,8 +205,8 @@ impl Recorder {
             video: self.tracks.1 && wants_video(parts),
         };
         let flv = match append {
-            true => FlvFile::append(path, &known, taken)?,
-            false => FlvFile::create(path, &known, taken)?,
+            true => FlvFile::append(path, &known, place)?,
+            false => FlvFile::create(path, &known, place)?,
         };
         if self.conf.conf.lock
             && let Err(error) = flv.lock()
@@ -218,17 +222,21 @@ impl Recorder {
         let path = open.flv.path().to_owned();
         self.before = Some((path.clone(), after));
         match open.flv.finish() {
-            Ok(()) => news.push(News::Closed(self.conf.clone(), path)),
+            Ok(()) => {
+                self.retry.succeeded();
+                news.push(News::Closed(self.conf.clone(), path));
+            }
             Err(error) => news.push(News::Failed(self.conf.clone(), error, true)),
         }
     }
 
     fn fail(&mut self, error: WriteError, news: &mut Vec<News>) {
+        let lasted = self.open.as_ref().map(|open| open.since.elapsed());
         if let Some(open) = self.open.take() {
             self.before = Some((open.flv.path().to_owned(), After::Failure));
             open.flv.give_up();
         }
-        self.retry_at = Instant::now().checked_add(limits::RECORD_RETRY);
+        self.retry_at = Instant::now().checked_add(self.retry.failed(lasted));
         news.push(News::Failed(self.conf.clone(), error, true));
     }
 }

@@ -1,0 +1,171 @@
+//! Which files are being written: one writer each, and nothing sweeps them away.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+/// The files in use: playlists of HLS, or recordings.
+#[derive(Default)]
+pub struct Places {
+    /// How often each is held: a master playlist belongs to several writers.
+    taken: Mutex<HashMap<PathBuf, usize>>,
+    /// For tasks that wait.
+    freed: Notify,
+    /// For threads that wait.
+    freed_for_threads: Condvar,
+}
+
+/// A writer's hold on its files.
+pub struct Place {
+    places: Arc<Places>,
+    held: Vec<PathBuf>,
+}
+
+impl Places {
+    /// Takes a file once nothing else writes it.
+    pub async fn take(self: &Arc<Self>, path: PathBuf) -> Place {
+        loop {
+            let freed = self.freed.notified();
+            if let Some(place) = self.try_take(&mut self.lock(), &path) {
+                return place;
+            }
+            freed.await;
+        }
+    }
+
+    /// Takes a file on a thread that may wait. A publish that comes right behind another finds its file being
+    /// completed, so this waits for `patience`; `None` if the file is in use still.
+    pub fn take_within(self: &Arc<Self>, path: &Path, patience: Duration) -> Option<Place> {
+        let is_taken = |taken: &mut HashMap<_, _>| taken.contains_key(path);
+        let wait = self.freed_for_threads.wait_timeout_while(self.lock(), patience, is_taken);
+        let (mut taken, _) = wait.unwrap_or_else(|poisoned| poisoned.into_inner());
+        self.try_take(&mut taken, path)
+    }
+
+    /// Looks and holds in one step: of two writers that find it free, one gets it.
+    fn try_take(self: &Arc<Self>, taken: &mut HashMap<PathBuf, usize>, path: &Path) -> Option<Place> {
+        if taken.contains_key(path) {
+            return None;
+        }
+        taken.insert(path.to_owned(), 1);
+        Some(Place { places: self.clone(), held: vec![path.to_owned()] })
+    }
+
+    /// Whether something writes this file.
+    pub fn is_taken(&self, path: &Path) -> bool {
+        self.lock().contains_key(path)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, usize>> {
+        self.taken.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Place {
+    /// Holds another file too: a master playlist, which the variants write in turn.
+    pub fn hold(&mut self, path: &Path) {
+        if !self.held.iter().any(|held| held == path) {
+            *self.places.lock().entry(path.to_owned()).or_default() += 1;
+            self.held.push(path.to_owned());
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.places.lock();
+        for path in self.held.drain(..) {
+            if let Some(count) = taken.get_mut(&path) {
+                *count -= 1;
+                if *count == 0 {
+                    taken.remove(&path);
+                }
+            }
+        }
+        drop(taken);
+        self.places.freed.notify_waiters();
+        self.places.freed_for_threads.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::interleaving::orders;
+
+    fn take(places: &Arc<Places>, path: &str) -> Option<Place> {
+        places.take_within(Path::new(path), Duration::ZERO)
+    }
+
+    #[test]
+    fn a_file_that_is_found_free_is_held_at_once() {
+        let places = Arc::new(Places::default());
+        let first = take(&places, "a");
+        assert!(first.is_some() && take(&places, "a").is_none());
+        assert!(take(&places, "b").is_some());
+        drop(first);
+        assert!(!places.is_taken(Path::new("a")) && take(&places, "a").is_some());
+    }
+
+    #[test]
+    fn a_file_of_several_writers_is_free_after_the_last_one() {
+        let places = Arc::new(Places::default());
+        let mut holders = ["low", "high"].map(|path| take(&places, path).unwrap());
+        for holder in &mut holders {
+            holder.hold(Path::new("master"));
+        }
+        let [low, high] = holders;
+        drop(low);
+        assert!(places.is_taken(Path::new("master")) && take(&places, "low").is_some());
+        drop(high);
+        assert!(take(&places, "master").is_some());
+    }
+
+    #[test]
+    fn threads_and_tasks_are_woken_by_a_release() {
+        let places = Arc::new(Places::default());
+        let held = take(&places, "a").unwrap();
+        std::thread::scope(|scope| {
+            let waiting =
+                scope.spawn(|| places.take_within(Path::new("a"), Duration::from_secs(60)).is_some());
+            drop(held);
+            assert!(waiting.join().unwrap());
+        });
+        let held = take(&places, "a").unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            tokio::join!(places.take("a".into()), async { drop(held) });
+        });
+        assert!(!places.is_taken(Path::new("a")));
+    }
+    #[test]
+    fn a_playlist_has_one_writer_in_every_order() {
+        let (own, master) = (Path::new("s.m3u8"), Path::new("master.m3u8"));
+        // Three publishes take the playlist, hold their master playlist, and end.
+        for order in orders(&[3, 3, 3]) {
+            let places = Arc::new(Places::default());
+            let (mut held, mut done) = ([None, None, None], [0; 3]);
+            for at in order.clone() {
+                match done[at] {
+                    0 => {
+                        let free = held.iter().all(Option::is_none);
+                        held[at] = take(&places, "s.m3u8");
+                        assert_eq!(held[at].is_some(), free, "{order:?}");
+                    }
+                    1 => held[at].iter_mut().for_each(|place: &mut Place| place.hold(master)),
+                    _ => held[at] = None,
+                }
+                done[at] += 1;
+                let holds = |playlist| {
+                    held.iter().flatten().any(|place| place.held.iter().any(|held| held == playlist))
+                };
+                assert_eq!(places.is_taken(own), holds(own), "{order:?}");
+                assert_eq!(places.is_taken(master), holds(master), "{order:?}");
+            }
+            assert!(places.lock().is_empty());
+        }
+    }
+}
