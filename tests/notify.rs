@@ -232,7 +232,7 @@ fn who_finds_the_name_taken_is_told_of_as_well() {
 #[test]
 fn a_failing_update_never_disconnects() {
     let notify = NotifyServer::start();
-    let server = start(&notify, "oclp_publish {callback}/ stage=update update=50ms timeout=100ms;");
+    let server = start(&notify, "oclp_publish {callback}/ stage=update update=50ms timeout=2s;");
     let mut publisher = Publisher::start(server.rtmp, "s");
     let player = Player::start(server.rtmp, "s");
     for answer in [Answer::Status(500), Answer::Drop, Answer::Silent] {

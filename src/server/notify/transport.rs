@@ -133,8 +133,10 @@ impl Transport {
     }
 
     /// One request. `target` is path and query. The time for the answer counts from here, so a callback server
-    /// without a free place costs its own sessions only.
+    /// without a free place costs its own sessions only. What the first request after a start waits for, the client,
+    /// is no fault of the callback server: a short timeout would refuse that session.
     pub async fn send(&self, hook: &Hook, act: Act, target: &str, id: &RequestId, probe: bool) -> Exchange {
+        let client = self.http.client();
         let now = Instant::now();
         let due = now.checked_add(hook.timeout.duration()).unwrap_or(now + limits::CALLBACK_LONGEST);
         let outcome = tokio::time::timeout_at(due.into(), async {
@@ -148,7 +150,7 @@ impl Transport {
             if probe {
                 headers.insert(PROBE, HeaderValue::from_static("1"));
             }
-            let Some(client) = self.http.client() else { return (None, place) };
+            let Some(client) = client else { return (None, place) };
             (Some(client.get(url).headers(headers).send().await), place)
         });
         match outcome.await {
