@@ -306,6 +306,34 @@ fn a_socket_whose_clients_are_to_be_verified_stays_closed() {
 }
 
 #[test]
+fn certificates_of_clients_matter_over_tls_only_and_where_they_are_required() {
+    let (plain, both, https) = (free_port(), free_port(), free_port());
+    let server = |listen: &str, verify: &str| {
+        format!(
+            "{listen} {} ssl_verify_client {verify}; location / {{ return 200 secret; }}",
+            shows("origin")
+        )
+    };
+    let conf = |verify: &str| {
+        Conf::live("")
+            .http_server(&server(&format!("listen {plain};"), "on"))
+            .http(&format!("server {{ {} }}", server(&format!("listen {both}; listen {https} ssl;"), verify)))
+    };
+    let code = |scheme: &str, port: u16| {
+        let url = format!("{scheme}://localhost:{port}/");
+        let answer = run("curl", &["-sk", "-o", "/dev/null", "-w", "%{http_code}", &url]);
+        String::from_utf8_lossy(&answer.stdout).into_owned()
+    };
+    let server = Server::start(&conf("on"));
+    assert_eq!(code("http", plain), "200");
+    assert_eq!((code("http", both), code("https", https)), ("503".into(), "503".into()));
+    for verify in ["optional", "optional_no_ca", "off"] {
+        server.reload(&conf(verify));
+        assert_eq!((code("http", both), code("https", https)), ("200".into(), "200".into()), "{verify}");
+    }
+}
+
+#[test]
 fn protocols_and_ciphers_are_chosen() {
     let https = free_port();
     let listen = format!("listen {https} ssl; {}", shows("origin"));

@@ -2,6 +2,8 @@
 
 use std::any::{Any, TypeId};
 
+use bstr::{BStr, BString, ByteSlice};
+
 use super::args::{Args, Repeat, sentence};
 use super::context::{Contexts, MAIN};
 use super::diagnostic::{Level, Problem};
@@ -37,6 +39,8 @@ struct Seen {
     count: usize,
     /// Whether a use of a row without effect says something else than the default.
     differs: bool,
+    /// The words of the last use of a row without effect.
+    said: BString,
 }
 
 /// What is left of a reading when its statements are judged.
@@ -127,10 +131,10 @@ impl Evaluator<'_> {
             terminator: node.terminator(),
         };
         if row.inert
-            && !says_default(row, &args)
             && let Some(seen) = block.seen.iter_mut().find(|s| std::ptr::eq(s.row, row))
         {
-            seen.differs = true;
+            seen.differs |= !says_default(row, &args);
+            seen.said = args.joined();
         }
         let mut scene = Scene {
             sources: self.sources,
@@ -251,7 +255,7 @@ impl Evaluator<'_> {
             (false, Repeat::Free) => (&mut block.seen, usize::MAX),
         };
         let Some(seen) = seen.iter_mut().find(|s| std::ptr::eq(s.row, row)) else {
-            seen.push(Seen { row, first: name.span, count: 1, differs: false });
+            seen.push(Seen { row, first: name.span, count: 1, differs: false, said: BString::default() });
             return Ok(());
         };
         seen.count += 1;
@@ -315,6 +319,11 @@ impl Block {
     /// the default.
     pub fn differs(&self, name: &str) -> Option<bool> {
         self.seen.iter().find(|s| s.row.name() == name).map(|s| s.differs)
+    }
+
+    /// The words that the block gives to a directive whose feature does not exist yet.
+    pub fn words(&self, name: &str) -> Option<&BStr> {
+        self.seen.iter().find(|s| s.row.name() == name).map(|s| s.said.as_bstr())
     }
 
     /// The first directive of the block whose feature does not exist yet and that says something else than its

@@ -10,6 +10,7 @@ use nix::unistd::geteuid;
 use super::build::Builder;
 use super::locations::Locations;
 use super::model::{Files, Handler, Http, HttpListener, HttpServer, Location};
+use super::rtmp::requires_certificates;
 use super::socket::{Candidate, Socket, check_certificates, sockets};
 use super::steps::{steps, without_value};
 use crate::conf::context::{HTTP_SERVER, LIMIT_EXCEPT, LOCATION, UPSTREAM};
@@ -29,7 +30,7 @@ const UNPRIVILEGED_PORT: u16 = 8000;
 const UNSUPPORTED: [&str; 3] = ["proxy_pass", "broadcast", "empty_gif"];
 
 /// Directives that restrict requests and are not there yet: what they guard is not served.
-const RESTRICTING: [&str; 4] = ["disable_symlinks", "limit_conn", "limit_req", "ssl_verify_client"];
+const RESTRICTING: [&str; 3] = ["disable_symlinks", "limit_conn", "limit_req"];
 
 /// Builds the model of `http { }`.
 pub(super) fn build_http(builder: &mut Builder<'_>, http: &Block) -> Http {
@@ -253,9 +254,34 @@ fn guard(builder: &mut Builder<'_>, chain: &[&Block]) -> Option<Handler> {
     if let Some(name) = RESTRICTING.iter().find(nearest) {
         return Some(Handler::Unsupported(name));
     }
+    if requires_certificates(chain) && is_encrypted(builder, chain) {
+        return Some(Handler::Unsupported("ssl_verify_client"));
+    }
     let auth: http_auth::conf::Current = builder.resolve(chain);
     (auth.auth_basic.literal().is_none_or(|realm| realm != "off"))
         .then_some(Handler::Unsupported("auth_basic"))
+}
+
+/// Whether requests may come to the server in a chain over TLS. A port is encrypted for all of its servers if one of
+/// them says so.
+fn is_encrypted(builder: &mut Builder<'_>, chain: &[&Block]) -> bool {
+    let Some(http) = chain.last() else { return false };
+    let Some(server) = chain.iter().find(|block| block.context == HTTP_SERVER) else { return false };
+    let lines: Vec<_> = http
+        .inner(HTTP_SERVER)
+        .flat_map(|block| {
+            let ssl: ssl::conf::Conf = builder.resolve(&[block, http]);
+            listen(block, ssl.on.is_some_and(|on| on.0))
+        })
+        .filter(|line| line.value.options.ssl)
+        .flat_map(|line| line.value.addrs)
+        .collect();
+    listen(server, false).iter().flat_map(|line| &line.value.addrs).any(|addr| {
+        lines.iter().any(|encrypted| match (addr, encrypted) {
+            (ListenAddr::Tcp(addr), ListenAddr::Tcp(encrypted)) => addr.port() == encrypted.port(),
+            _ => addr == encrypted,
+        })
+    })
 }
 
 /// Why a location may not stand inside another.

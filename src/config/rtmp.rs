@@ -75,10 +75,18 @@ fn server(
         serverid: held.serverid.0.clone(),
         held,
         ssl,
-        verifies_clients: outer.iter().find_map(|block| block.differs("ssl_verify_client")) == Some(true),
+        verifies_clients: requires_certificates(&outer),
         base: Arc::new(builder.resolve(&[block, rtmp])),
         pos: builder.pos(block.place),
     }
+}
+
+/// Whether clients without a certificate are refused: with `optional` they are served. `outer` is the server and what is
+/// around it.
+pub(super) fn requires_certificates(outer: &[&Block]) -> bool {
+    let said = outer.iter().find_map(|block| block.words("ssl_verify_client"));
+    let served = ["off", "optional", "optional_no_ca"];
+    said.is_some_and(|said| !served.iter().any(|word| said.eq_ignore_ascii_case(word.as_bytes())))
 }
 
 /// Values of a server from which its applications derive defaults.
