@@ -149,3 +149,26 @@ fn a_later_header_is_told_and_its_answer_counts() {
     let done = notify.requests_of("call=meta act=done").len();
     assert_eq!((notify.requests_of("call=meta act=start").len(), done), (3, 1));
 }
+
+#[test]
+fn a_target_that_accepts_and_drops_is_called_ever_more_rarely_and_said_to_fail_once() {
+    let target = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = target.local_addr().unwrap().port();
+    let calls = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let counted = calls.clone();
+    std::thread::spawn(move || {
+        for connection in target.incoming() {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            drop(connection);
+        }
+    });
+    let conf = format!("failed_reconnect 50ms; relay_reconnect 1h; push rtmp://127.0.0.1:{port};");
+    let server = Server::start(&Conf::live(&conf));
+    let publisher = Publisher::start(server.rtmp, "s").keep_sending();
+    support::wait::until_true("five calls", || calls.load(std::sync::atomic::Ordering::Relaxed) >= 5);
+    let lines = server.log_lines("relay push failed: 's'").len();
+    // Closed before or after the handshake began: two reasons at most.
+    assert!((1..=2).contains(&lines), "{lines} lines");
+    assert!(server.log_lines("relay push: 's' by").len() <= 1);
+    publisher.stop().leave();
+}

@@ -8,6 +8,7 @@ pub mod process;
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use bstr::BStr;
 use tracing::{error, info, warn};
@@ -343,6 +344,16 @@ pub fn relay_ended(session: &Session, what: &str, why: &dyn Display) {
 /// A relay came to nothing.
 pub fn relay_failed(session: &Session, what: &str, why: &dyn Display) {
     error!(conn = session.id, "relay {what} failed: '{}', {why}", BStr::new(&session.key.name));
+}
+
+/// A relay has failed again and again.
+pub fn relay_still_failing(session: &Session, what: &str, failures: u64, since: Duration) {
+    error!(
+        conn = session.id,
+        "relay {what} failed {failures} times in {} s: '{}'",
+        since.as_secs(),
+        BStr::new(&session.key.name)
+    );
 }
 
 /// Codec headers came faster than `on_meta` callbacks were answered.

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod backoff;
+pub mod complaints;
 pub mod conf;
 pub mod control;
 pub mod destination;

@@ -1,11 +1,16 @@
 //! What pulling and pushing have in common: what the answer to a callback asks for, and what an attempt came to.
 
+use std::fmt::Display;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
 use bytes::Bytes;
 
 use super::{End, Outcome, asked};
 
 use crate::module::notify::hook::Hook;
 use crate::module::relay::address::{Address, Protocol};
+use crate::module::relay::complaints::{Complaints, Say};
 use crate::module::relay::destination::Destination;
 use crate::server::event;
 use crate::server::notify::{Answer, Event, Reply, ledger};
@@ -47,6 +52,7 @@ pub(super) fn destination(
     reply: &Reply,
     what: &str,
     is_pull: bool,
+    complaints: &Mutex<Complaints>,
 ) -> Result<Destination, Outcome> {
     let decision = decide(reply, asking.hook(), is_pull);
     asking.decided(decision.entry());
@@ -63,14 +69,24 @@ pub(super) fn destination(
             Err(Outcome::Refused)
         }
         Decision::Again(why) => {
-            event::relay_unusable(session, what, &why, asking.hook());
+            match failed(complaints, &why) {
+                Say::Failure => event::relay_unusable(session, what, &why, asking.hook()),
+                say => told(session, what, say),
+            }
             Err(Outcome::Failed)
         }
     }
 }
 
 /// What an attempt that ended this way came to. `reason` is that of the session where the end is the other side's.
-pub(super) fn outcome(session: &Session, what: &str, end: &End, worked: bool, reason: Reason) -> Outcome {
+pub(super) fn outcome(
+    session: &Session,
+    what: &str,
+    end: &End,
+    worked: bool,
+    reason: Reason,
+    complaints: &Mutex<Complaints>,
+) -> Outcome {
     session.set_reason(match end {
         End::Asked(asked) => *asked,
         _ => reason,
@@ -83,10 +99,48 @@ pub(super) fn outcome(session: &Session, what: &str, end: &End, worked: bool, re
         End::Error(_) | End::Closed => Outcome::Failed,
     };
     match outcome {
-        Outcome::Refused | Outcome::Failed => event::relay_failed(session, what, end),
-        _ => event::relay_ended(session, what, end),
+        Outcome::Refused | Outcome::Failed => complain(session, what, end, complaints),
+        _ => {
+            lock(complaints).worked();
+            event::relay_ended(session, what, end);
+        }
     }
     outcome
+}
+
+/// Logs that a relay begins, unless that is known.
+pub(super) fn starting(
+    session: &Session,
+    what: &str,
+    destination: &Destination,
+    complaints: &Mutex<Complaints>,
+) {
+    let address = &destination.address;
+    if lock(complaints).tries(&format!("{}:{}", address.host, address.port)) {
+        event::relay_starting(session, what, destination);
+    }
+}
+
+/// Logs that a relay came to nothing, unless that is known.
+pub(super) fn complain(session: &Session, what: &str, why: &dyn Display, complaints: &Mutex<Complaints>) {
+    match failed(complaints, &why.to_string()) {
+        Say::Failure => event::relay_failed(session, what, why),
+        say => told(session, what, say),
+    }
+}
+
+fn failed(complaints: &Mutex<Complaints>, why: &str) -> Say {
+    lock(complaints).failed(why, Instant::now())
+}
+
+fn told(session: &Session, what: &str, say: Say) {
+    if let Say::Summary(failures, since) = say {
+        event::relay_still_failing(session, what, failures, since);
+    }
+}
+
+fn lock(complaints: &Mutex<Complaints>) -> MutexGuard<'_, Complaints> {
+    complaints.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Reads an answer (second seed; spec of behaviour, sections 5 and 6).

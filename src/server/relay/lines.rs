@@ -64,6 +64,7 @@ impl Pushes {
             view: view.clone(),
             publisher: publisher.clone(),
             stream: stream.clone(),
+            complaints: Arc::default(),
         };
         let fired = watch::Sender::new(0);
         let keeper = tokio::spawn(keep(push, fired.subscribe())).abort_handle();
@@ -164,7 +165,7 @@ fn start(push: &Push, line: Line, url: Option<Url>, fired: &watch::Receiver<u64>
     let unfinished = push.context.pending.begin();
     let runtime = worker.runtime.clone();
     let (alive, died) = push.context.deaths.watch();
-    let (push, own) = (push.clone(), line.clone());
+    let (push, own) = (Push { complaints: Arc::default(), ..push.clone() }, line.clone());
     let task = runtime.spawn(async move {
         let _unfinished = unfinished;
         push.run(own, headers, worker).await;

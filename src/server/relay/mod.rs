@@ -14,19 +14,19 @@ mod rtmp;
 pub mod standing;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use self::pull::Pulls;
 use super::context::Context;
-use super::event;
 use super::session::{Identity, Moments, Protocol, Reason, Role, Session};
 use crate::hub::registry::StreamKey;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::module::relay::address::{self, Address};
+use crate::module::relay::complaints::Complaints;
 use crate::module::relay::destination::{Asked, Destination};
 use crate::module::relay::target::Relay;
 use crate::module::relay::trail::{self, Hop};
@@ -137,10 +137,11 @@ fn destinations<'a>(
     line: &'a Relay,
     session: &'a Session,
     what: &'a str,
+    complaints: &'a Mutex<Complaints>,
 ) -> impl Iterator<Item = Destination> + 'a {
     line.urls.iter().filter_map(move |url| match Address::parse(url) {
         Ok(address) if address.protocol == address::Protocol::HttpFlv && what == push::WHAT => {
-            event::relay_failed(session, what, &attempt::NO_TARGET);
+            attempt::complain(session, what, &attempt::NO_TARGET, complaints);
             None
         }
         Ok(address) => {
@@ -149,7 +150,7 @@ fn destinations<'a>(
             Some(if what == push::WHAT { destination.of_push(asked, Some(line)) } else { destination })
         }
         Err(error) => {
-            event::relay_failed(session, what, &error);
+            attempt::complain(session, what, &error, complaints);
             None
         }
     })

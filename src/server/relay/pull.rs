@@ -21,6 +21,7 @@ use super::{End, Never, Outcome, attempt, destinations, has_worked, next_worker,
 use crate::hub::stream::{Phase, Stream};
 use crate::module::relay::address::Protocol;
 use crate::module::relay::backoff::Backoff;
+use crate::module::relay::complaints::Complaints;
 use crate::module::relay::control;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::target::Relay;
@@ -53,6 +54,7 @@ struct Pulled {
     way: watch::Sender<Bytes>,
     /// How many players had come when the callback last did not refuse: the answer was for all of them.
     settled: watch::Sender<u64>,
+    complaints: Mutex<Complaints>,
 }
 
 #[derive(Default)]
@@ -120,6 +122,7 @@ impl PullUse {
                 counts: watch::Sender::new(Counts::default()),
                 way: watch::Sender::default(),
                 settled: watch::Sender::default(),
+                complaints: Mutex::default(),
             })
         });
         let mut players = pulled.lock();
@@ -295,7 +298,7 @@ impl Pulled {
             return self.fixed(context, &session).await;
         };
         let reply = pull.reply().await;
-        let destination = attempt::destination(&session, &mut pull, &reply, WHAT, true);
+        let destination = attempt::destination(&session, &mut pull, &reply, WHAT, true, &self.complaints);
         if let Ok(_) | Err(Outcome::Unwanted) = destination {
             self.settled.send_replace(self.counts.borrow().arrived);
         }
@@ -329,7 +332,7 @@ impl Pulled {
 
     /// A `pull` line: its addresses, one after the other.
     async fn line(&self, context: &Arc<Context>, session: &Arc<Session>, line: &Relay) -> Outcome {
-        for destination in destinations(line, session, WHAT) {
+        for destination in destinations(line, session, WHAT, &self.complaints) {
             match self.relay(context, session, destination).await {
                 Outcome::Failed => {}
                 outcome => return outcome,
@@ -356,7 +359,7 @@ impl Pulled {
         session: &Arc<Session>,
         destination: Destination,
     ) -> Outcome {
-        event::relay_starting(session, WHAT, &destination);
+        attempt::starting(session, WHAT, &destination, &self.complaints);
         let _listed = context.sessions.list(session.clone());
         let mut fetch = Fetch {
             context,
@@ -383,7 +386,7 @@ impl Pulled {
         let most = self.view.current().relay.most_pull_delay().duration();
         let worked = has_worked(fetch.started, most);
         drop(fetch);
-        attempt::outcome(session, WHAT, &end, worked, Reason::StreamEnd)
+        attempt::outcome(session, WHAT, &end, worked, Reason::StreamEnd, &self.complaints)
     }
 
     /// Waits until the stream is published by another session than that of the relay.

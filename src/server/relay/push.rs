@@ -4,7 +4,7 @@
 //! Each line has a task of its own ([`super::lines`]). Media goes to the other server as to any player: through the worker's
 //! delivery loop, which skips to a key frame when the other server is too slow and holds up nobody.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::lines::{Headers, Line};
@@ -14,6 +14,7 @@ use crate::hub::packet::Container;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::module::relay::backoff::Backoff;
+use crate::module::relay::complaints::Complaints;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::target::Relay;
 use crate::server::context::Context;
@@ -35,6 +36,8 @@ pub(super) struct Push {
     pub(super) view: AppView,
     pub(super) publisher: Arc<Session>,
     pub(super) stream: Arc<Stream>,
+    /// Of the line.
+    pub(super) complaints: Arc<Mutex<Complaints>>,
 }
 
 impl Push {
@@ -103,7 +106,7 @@ impl Push {
             reply = asking.reply() => reply,
             () = self.over() => return Outcome::Closed,
         };
-        match attempt::destination(session, &mut asking, &reply, WHAT, false) {
+        match attempt::destination(session, &mut asking, &reply, WHAT, false, &self.complaints) {
             Ok(destination) => self.relay(session, destination, worker).await,
             Err(outcome) => {
                 if let Outcome::Unwanted = outcome {
@@ -131,10 +134,10 @@ impl Push {
         let Some(mut asking) = begun else { return Outcome::Unwanted };
         let mut reply = asking.reply().await;
         loop {
-            match attempt::destination(session, &mut asking, &reply, WHAT, false) {
+            match attempt::destination(session, &mut asking, &reply, WHAT, false, &self.complaints) {
                 Ok(destination) => tokio::select! {
                     outcome = self.relay(session, destination, worker) => return outcome,
-                    outcome = refused(session, &mut asking, headers) => return outcome,
+                    outcome = self.refused(session, &mut asking, headers) => return outcome,
                 },
                 Err(Outcome::Unwanted) => {
                     asking.keep();
@@ -146,10 +149,22 @@ impl Push {
         }
     }
 
+    /// Tells of further headers while a relay runs, until an answer refuses.
+    async fn refused(&self, session: &Session, asking: &mut Event, headers: &mut Headers) -> Outcome {
+        loop {
+            headers.next().await;
+            let reply = asking.again().await;
+            let decided = attempt::destination(session, asking, &reply, WHAT, false, &self.complaints);
+            if let Err(outcome @ Outcome::Refused) = decided {
+                return outcome;
+            }
+        }
+    }
+
     /// One attempt by a `push` line: its addresses, one after the other.
     async fn fixed(&self, line: &Relay, worker: &Worker) -> Outcome {
         let session = self.session();
-        for destination in destinations(line, &session, WHAT) {
+        for destination in destinations(line, &session, WHAT, &self.complaints) {
             match self.relay(&session, destination, worker).await {
                 Outcome::Failed => {}
                 outcome => return outcome,
@@ -159,13 +174,20 @@ impl Push {
     }
 
     async fn relay(&self, session: &Arc<Session>, destination: Destination, worker: &Worker) -> Outcome {
-        event::relay_starting(session, WHAT, &destination);
+        attempt::starting(session, WHAT, &destination, &self.complaints);
         let _ = session.destination.set(destination.clone());
         let _listed = self.context.sessions.list(session.clone());
         let mut started = None;
         let (Ok(end) | Err(end)) = self.send(session, &destination, worker, &mut started).await;
         let most = self.view.current().relay.most_push_delay().duration();
-        attempt::outcome(session, WHAT, &end, has_worked(started, most), Reason::NormalClose)
+        attempt::outcome(
+            session,
+            WHAT,
+            &end,
+            has_worked(started, most),
+            Reason::NormalClose,
+            &self.complaints,
+        )
     }
 
     /// Publishes at the other server until one side ends.
@@ -209,17 +231,6 @@ impl Push {
         tokio::select! {
             () = self.over() => End::Asked(Reason::StreamEnd),
             reason = session.closed() => End::Asked(reason),
-        }
-    }
-}
-
-/// Tells of further headers while a relay runs, until an answer refuses.
-async fn refused(session: &Session, asking: &mut Event, headers: &mut Headers) -> Outcome {
-    loop {
-        headers.next().await;
-        let reply = asking.again().await;
-        if let Err(outcome @ Outcome::Refused) = attempt::destination(session, asking, &reply, WHAT, false) {
-            return outcome;
         }
     }
 }

@@ -1,0 +1,122 @@
+//! What is logged of a relay that fails again and again.
+
+use std::time::{Duration, Instant};
+
+/// Reasons that are told apart.
+const REASONS: usize = 8;
+/// Time to the first summary; doubled with each, up to [`RAREST`].
+const FIRST: Duration = Duration::from_secs(60);
+const RAREST: Duration = Duration::from_secs(3600);
+
+/// The failures of one relay since it last worked. The first for each reason is logged, and then a summary now and then.
+#[derive(Debug, Default)]
+pub struct Complaints {
+    failing: Option<Failing>,
+    /// Of attempts before the first failure.
+    tried: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Failing {
+    since: Instant,
+    failures: u64,
+    reasons: Vec<String>,
+    /// Destinations of attempts.
+    tried: Vec<String>,
+    summary_at: Instant,
+    interval: Duration,
+}
+
+/// What to log of a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Say {
+    /// It: nothing was said of this reason yet.
+    Failure,
+    /// How often it has failed, and for how long.
+    Summary(u64, Duration),
+    /// Nothing.
+    Nothing,
+}
+
+impl Complaints {
+    /// One more failure.
+    pub fn failed(&mut self, why: &str, now: Instant) -> Say {
+        let failing = self.failing.get_or_insert_with(|| Failing {
+            since: now,
+            failures: 0,
+            reasons: Vec::new(),
+            tried: std::mem::take(&mut self.tried),
+            summary_at: now + FIRST,
+            interval: FIRST,
+        });
+        failing.failures += 1;
+        if failing.reasons.len() < REASONS && !failing.reasons.iter().any(|known| known == why) {
+            failing.reasons.push(why.to_owned());
+            return Say::Failure;
+        }
+        if now < failing.summary_at {
+            return Say::Nothing;
+        }
+        failing.interval = failing.interval.saturating_mul(2).min(RAREST);
+        failing.summary_at = now + failing.interval;
+        Say::Summary(failing.failures, now.duration_since(failing.since))
+    }
+
+    /// It works: the next failure is a change of its state again.
+    pub fn worked(&mut self) {
+        *self = Complaints::default();
+    }
+
+    /// An attempt begins. Returns whether that is worth a line: while the relay fails each destination is named once.
+    pub fn tries(&mut self, destination: &str) -> bool {
+        let tried = self.failing.as_mut().map_or(&mut self.tried, |failing| &mut failing.tried);
+        let is_new = tried.len() < REASONS && !tried.iter().any(|known| known == destination);
+        if is_new {
+            tried.push(destination.to_owned());
+        }
+        is_new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_reason_is_said_once_then_summaries_follow_ever_more_rarely() {
+        let begin = Instant::now();
+        let mut complaints = Complaints::default();
+        assert_eq!(complaints.failed("refused", begin), Say::Failure);
+        assert_eq!(complaints.failed("refused", begin), Say::Nothing);
+        assert_eq!(complaints.failed("timed out", begin), Say::Failure);
+        let mut summaries = Vec::new();
+        for second in 1..=20_000 {
+            let now = begin + Duration::from_secs(second);
+            if let Say::Summary(count, since) = complaints.failed("refused", now) {
+                assert_eq!((count, since.as_secs()), (second + 3, second));
+                summaries.push(second);
+            }
+        }
+        assert_eq!(summaries, [60, 180, 420, 900, 1860, 3780, 7380, 10980, 14580, 18180]);
+        complaints.worked();
+        assert_eq!(complaints.failed("refused", begin), Say::Failure);
+    }
+
+    #[test]
+    fn each_destination_is_named_once_while_it_fails() {
+        let mut complaints = Complaints::default();
+        assert!(complaints.tries("a"));
+        complaints.failed("refused", Instant::now());
+        assert!(!complaints.tries("a") && complaints.tries("b") && !complaints.tries("b"));
+        complaints.worked();
+        assert!(complaints.tries("a"));
+    }
+
+    #[test]
+    fn reasons_without_number_are_no_lines_without_number() {
+        let now = Instant::now();
+        let mut complaints = Complaints::default();
+        let said = (0..100).filter(|n| complaints.failed(&n.to_string(), now) == Say::Failure).count();
+        assert_eq!(said, REASONS);
+    }
+}
