@@ -540,7 +540,7 @@ fn a_player_that_pauses_gets_nothing_until_it_goes_on() {
     for conf in ["", "cache_time 2s;", "send_delay 100ms;"] {
         let server = Server::start(&Conf::live(conf));
         let mut publisher = Publisher::start(server.rtmp, "s");
-        let client = RtmpClient::play(server.rtmp, "live", "s");
+        let client = RtmpClient::play(server.rtmp, "live", "s").wait_started();
         let mut socket = client.socket.try_clone().unwrap();
         let (player, witness) = (Player::rtmp(client), Player::start(server.rtmp, "s"));
         let mut pause = |on: bool| {

@@ -2,6 +2,7 @@
 //!
 //! Peer mistakes are `info`, our failures `error`, what an operator should look at `warn` or graver.
 
+pub mod arguments;
 pub mod control;
 pub mod process;
 
@@ -13,6 +14,7 @@ use std::time::Duration;
 use bstr::BStr;
 use tracing::{error, info, warn};
 
+use self::arguments::{Arguments, Name};
 use super::notify::Answer;
 use super::session::{Identity, Reason, Role, Session};
 use super::socket::Peer;
@@ -87,7 +89,7 @@ pub fn stream_requested(session: &Session) {
         conn = session.id,
         "{verb}: name='{}' args='{}' app='{}' domain='{}', client: {}",
         BStr::new(&key.name),
-        BStr::new(&identity.pargs),
+        Arguments::of_client(&identity.pargs),
         BStr::new(&key.app),
         BStr::new(&identity.domain),
         session.peer.addr,
@@ -316,19 +318,23 @@ pub fn relay_loop(conn: u64, identity: &Identity) {
     );
 }
 
-/// A relay is about to connect.
-pub fn relay_starting(session: &Session, what: &str, destination: &Destination) {
+/// A relay is about to connect. `again`: it has failed there before, and goes on trying.
+pub fn relay_starting(session: &Session, what: &str, destination: &Destination, again: bool) {
     let Destination { address, domain, app, name, .. } = destination;
-    info!(
-        conn = session.id,
+    let text = format_args!(
         "relay {what}: '{}' by {}:{}, domain='{}' app='{}' name='{}'",
         BStr::new(&session.key.name),
         address.host,
         address.port,
         BStr::new(domain),
-        BStr::new(app),
-        BStr::new(name),
+        Name(app),
+        Name(name),
     );
+    if again {
+        tracing::debug!(conn = session.id, "{text}");
+    } else {
+        info!(conn = session.id, "{text}");
+    }
 }
 
 /// Media flows through a relay.
@@ -482,13 +488,13 @@ pub fn callbacks_impossible(text: &str) {
 }
 
 /// A control request ended sessions.
-pub fn control_dropped(count: usize, what: &str) {
-    info!("control: dropped {count} sessions, request: {what}");
+pub fn control_dropped(count: usize, query: &[u8]) {
+    info!("control: dropped {count} sessions, request: {}", Arguments::of_control(query));
 }
 
 /// A control request could not be carried out.
-pub fn control_failed(why: &str, path: &dyn Display, query: &dyn Display) {
-    info!(target: "notice", "control: {why}, request: {path}?{query}");
+pub fn control_failed(why: &str, path: &[u8], query: &[u8]) {
+    info!(target: "notice", "control: {why}, request: {}?{}", BStr::new(path), Arguments::of_control(query));
 }
 
 /// Too many commands run.

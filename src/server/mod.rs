@@ -259,6 +259,7 @@ impl Prepared {
             tls,
         } = self;
         let log = ErrorLog::install(logs);
+        event::arguments::show(config.core_current.log_args);
         supervise::log_panics();
         let _flush = FlushAtEnd(log.clone());
         let control_socket =

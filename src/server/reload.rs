@@ -208,6 +208,7 @@ impl Reloader {
         tls.server.log_closed();
         self.context.tls.store(Arc::new(tls));
         self.log.replace(logs);
+        event::arguments::show(config.core_current.log_args);
         let generation = if unchanged {
             retire(Arc::new(config));
             self.context.store.generation()

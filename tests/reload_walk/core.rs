@@ -28,6 +28,21 @@ pub const CASES: &[Case] = &[
         },
     },
     Case {
+        row: "core/log_args",
+        place: Place::Main,
+        before: "log_args off;",
+        after: "log_args on;",
+        look: |walk| {
+            walk.publish("t?token=secret").leave();
+            walk.server.wait_log("args='token=***'");
+            Box::new(move || {
+                walk.publish("t?token=secret").leave();
+                walk.server.wait_log("args='token=secret'");
+                assert_eq!(walk.server.log_lines("token=secret").len(), 1);
+            })
+        },
+    },
+    Case {
         row: "core/conf_watch",
         place: Place::Main,
         before: "conf_watch off;",
@@ -153,10 +168,10 @@ fn files(directory: &Path) -> usize {
 
 #[test]
 fn logs() {
-    walk(&CASES[..1]);
+    walk(&CASES[..2]);
 }
 
 #[test]
 fn watching() {
-    walk(&CASES[1..]);
+    walk(&CASES[2..]);
 }

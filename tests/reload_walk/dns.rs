@@ -77,7 +77,8 @@ pub const KEEPING: &[Case] = &[Case {
         // Nobody listens there, so the relay is tried again and again.
         walk.dns.set("origin.test", Records::Addresses(ips(&["127.0.0.2"]), 3600));
         let player = play(walk);
-        let attempts = |walk: &Walk<'_>| walk.server.log_lines("relay pull failed").len();
+        let attempts =
+            |walk: &Walk<'_>| walk.server.prefix().read("logs/debug.log").matches("relay pull: ").count();
         until_true("attempts", || attempts(walk) > 8);
         // A lost packet may have cost a second question.
         assert!(walk.dns.questions("origin.test") < 4);
@@ -115,7 +116,8 @@ fn walk_names(cases: &[Case], events: &str, reconnect: &str) {
         ("origin", free_port().to_string()),
         ("reconnect", reconnect.to_owned()),
     ];
-    walk_each(cases, Around { events, server: EDGE, vars: &vars, ..Around::default() });
+    let main = "error_log logs/debug.log debug;";
+    walk_each(cases, Around { main, events, server: EDGE, vars: &vars });
 }
 
 #[test]

@@ -12,7 +12,7 @@ use pingosd::wire::rtmp::server_session::{Event, ServerSession, Settings};
 use crate::support::frame::Tracks;
 use crate::support::wait::until_true;
 use crate::support::{Player, Publisher, RtmpClient};
-use crate::walk::{After, Around, Case, Place, Walk, walk, walk_each};
+use crate::walk::{After, Around, Case, Place, Walk, walk_each, walk_in};
 
 /// A server with a certificate, and one that pushes to it.
 macro_rules! encrypted {
@@ -127,12 +127,17 @@ fn publish_live(walk: &Walk<'_>) -> Publisher {
     Publisher::start(walk.server.rtmp, &walk.app)
 }
 
+/// Each attempt of a relay that fails is logged at debug.
+const AROUND: Around<'_> =
+    Around { main: "error_log logs/debug.log debug;", events: "", server: "", vars: &[] };
+
 /// Attempts that fail come so quickly after the reload as they could not before.
 fn tries_more_often<'w, S: 'w>(walk: &'w Walk<'w>, session: S, what: &'static str) -> After<'w> {
     let attempts = {
         let starting = format!("relay {what}: ");
         let app = format!("app='{}'", walk.app);
-        move || walk.server.log_lines(&starting).iter().filter(|line| line.contains(&app)).count()
+        let log = || walk.server.prefix().read("logs/debug.log");
+        move || log().lines().filter(|line| line.contains(&starting) && line.contains(&app)).count()
     };
     until_true("a first attempt", || attempts() > 0);
     Box::new(move || {
@@ -214,10 +219,10 @@ fn buffer_length(mut socket: TcpStream) -> Option<u32> {
 
 #[test]
 fn relays() {
-    walk(CASES);
+    walk_in(CASES, AROUND, |_| {});
 }
 
 #[test]
 fn relays_of_the_whole_server() {
-    walk_each(ALONE, Around::default());
+    walk_each(ALONE, AROUND);
 }

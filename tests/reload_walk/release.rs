@@ -61,7 +61,7 @@ fn edit(walk: &Walk<'_>, change: fn(&str) -> String) {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(path, change(&text)).unwrap();
     walk.server.signal(Signal::SIGHUP);
-    walk.server.wait_log(" reloaded, generation 2");
+    walk.server.wait_log(" reloaded, generation 4");
 }
 
 #[test]

@@ -1,4 +1,8 @@
-//! How a row is walked: a server with the value before, sessions, a reload, and what is seen then.
+//! How a row is walked: a server with the value before, a reload to the one after and one back, sessions, a reload, and
+//! what is seen then.
+//!
+//! Before, after, before, after: what is remembered from the first time a value was in force would be seen, be it in the
+//! running server or by what goes on in it.
 
 use std::io::Read;
 use std::process::Output;
@@ -157,6 +161,18 @@ pub fn walk_in(cases: &[Case], around: Around<'_>, prepare: impl FnOnce(&Prefix)
             dns: &asked.dns,
         })
         .collect();
+    // The value of a restart row has not changed, so it does not change back.
+    let returns = |case: &Case| !ONCE.contains(&case.row) && row(case.row).class != Class::Restart;
+    let returning: Vec<_> = cases.iter().zip(&places).filter(|(case, _)| returns(case)).collect();
+    if !returning.is_empty() {
+        let there =
+            reload(&server, &text(|case| if ONCE.contains(&case.row) { case.before } else { case.after }));
+        let back = reload(&server, &text(|case| case.before));
+        for (case, own) in returning {
+            assert_reported(&server, &there, case, own);
+            assert_reported(&server, &back, case, own);
+        }
+    }
     let mut looks = Vec::new();
     for (case, stage) in cases.iter().zip(&stages) {
         eprintln!("before the reload: {}", case.row);
@@ -172,6 +188,10 @@ pub fn walk_in(cases: &[Case], around: Around<'_>, prepare: impl FnOnce(&Prefix)
         look();
     }
 }
+
+/// Rows that act at each reload: what they do is counted from the first one.
+const ONCE: [&str; 4] =
+    ["core/conf_watch", "exec/exec_static", "notify main/on_master", "notify main/on_proc"];
 
 /// Names and ports of a case.
 struct Own {

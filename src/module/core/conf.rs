@@ -55,6 +55,9 @@ directives! {
     live as Current {
         /// Where the log goes, and from which level on. May be repeated.
         "error_log" => error_log: Vec<ErrorLog>, in MAIN;
+        /// Whether values of arguments that clients send, such as passwords and tokens, are shown in the error log. Off, the log
+        /// names the arguments alone: `user=***`.
+        "log_args" => log_args: Flag = "off", in MAIN;
         /// Uses changed files by themselves, without a signal: `on` follows what the system tells of their
         /// directories, a time looks that often, which also works where other machines write the files. What
         /// counts is the contents. A file that is wrong is refused as by any reload.

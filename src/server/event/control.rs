@@ -12,7 +12,7 @@ pub fn not_listening(error: &str) {
     warn!("control socket: {error}");
 }
 
-/// Somebody who may not.
+/// A user who may not use the control socket.
 pub fn stranger(user: u32) {
     warn!("control socket: refused user {user}");
 }

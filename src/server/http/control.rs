@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use bstr::{BStr, ByteSlice};
+use bstr::ByteSlice;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
@@ -61,7 +61,7 @@ pub(super) fn answer(exchange: &Exchange<'_>, parts: ControlParts) -> Response<B
     for session in &chosen {
         session.close(Reason::ControlDrop);
     }
-    event::control_dropped(chosen.len(), &BStr::new(query).to_string());
+    event::control_dropped(chosen.len(), query);
     // As recorded: the number alone, without a type.
     Response::new(full(Bytes::from(chosen.len().to_string())))
 }
@@ -92,7 +92,7 @@ fn record(exchange: &Exchange<'_>, method: &[u8]) -> Response<Body> {
 
 /// As recorded, a request that cannot be carried out is an error of the server. The reason is ours.
 fn failed(exchange: &Exchange<'_>, why: &'static str) -> Response<Body> {
-    event::control_failed(why, &BStr::new(exchange.path), &BStr::new(exchange.query()));
+    event::control_failed(why, exchange.path, exchange.query());
     let mut response = Response::new(full(Bytes::from(format!("{why}\n"))));
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));

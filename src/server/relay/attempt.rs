@@ -108,7 +108,7 @@ pub(super) fn outcome(
     outcome
 }
 
-/// Logs that a relay begins, unless that is known.
+/// Logs that a relay begins; at debug where it has failed at this destination before.
 pub(super) fn starting(
     session: &Session,
     what: &str,
@@ -116,9 +116,8 @@ pub(super) fn starting(
     complaints: &Mutex<Complaints>,
 ) {
     let address = &destination.address;
-    if lock(complaints).tries(&format!("{}:{}", address.host, address.port)) {
-        event::relay_starting(session, what, destination);
-    }
+    let is_new = lock(complaints).tries(&format!("{}:{}", address.host, address.port));
+    event::relay_starting(session, what, destination, !is_new);
 }
 
 /// Logs that a relay came to nothing, unless that is known.
