@@ -7,8 +7,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::limits;
 
@@ -32,34 +32,41 @@ static PLACES: [Semaphore; 5] = [const { Semaphore::const_new(limits::DISK_WORK)
 /// Does the work on a thread that may wait. Work beyond the bound of its kind waits for its turn.
 pub fn spawn<T: Send + 'static>(work: Work, job: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     let places = &PLACES[work as usize];
-    match places.try_acquire() {
-        Ok(place) => tokio::task::spawn_blocking(move || {
+    let begin = move |place: SemaphorePermit<'static>| {
+        tokio::task::spawn_blocking(move || {
             let _place = place;
             job()
-        }),
+        })
+    };
+    match places.try_acquire() {
+        Ok(place) => begin(place),
         Err(_) => tokio::spawn(async move {
-            let place = places.acquire().await;
-            let job = tokio::task::spawn_blocking(move || {
-                let _place = place;
-                job()
-            });
-            match job.await {
+            let place = places.acquire().await.expect("it is never closed");
+            match begin(place).await.map_err(JoinError::try_into_panic) {
                 Ok(done) => done,
-                Err(error) => std::panic::resume_unwind(error.into_panic()),
+                Err(Ok(panic)) => std::panic::resume_unwind(panic),
+                // The runtime ends, and this task with it.
+                Err(Err(_)) => std::future::pending().await,
             }
         }),
     }
 }
 
+/// The flag with which root opens what it writes: the directory may belong to the user whom the server becomes, which could
+/// make root write anywhere by a link.
+pub fn no_links() -> i32 {
+    if nix::unistd::geteuid().is_root() { O_NOFOLLOW } else { 0 }
+}
+
 /// Opens a regular file. A FIFO would wait for its other side, a device be read without end: both are an error at once.
-/// As root, a file that is written is not one behind a link: whoever may write to its directory could choose any.
+/// As root, a file that is written is not one behind a link ([`no_links`]).
 ///
 /// # Errors
 ///
 /// Those of the system; [`io::ErrorKind::InvalidInput`] for what is neither a file nor a directory.
 pub fn open(options: &mut OpenOptions, path: &Path, writes: bool) -> io::Result<File> {
-    let link = if writes && nix::unistd::geteuid().is_root() { O_NOFOLLOW } else { 0 };
-    let file = options.custom_flags(O_NONBLOCK | link).open(path)?;
+    let links = if writes { no_links() } else { 0 };
+    let file = options.custom_flags(O_NONBLOCK | links).open(path)?;
     let kind = file.metadata()?.file_type();
     if kind.is_file() || (kind.is_dir() && !writes) {
         return Ok(file);

@@ -8,8 +8,8 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::os_text;
 use super::process::can_make;
+use super::{disk, os_text};
 
 /// What a process that is being replaced appends to the name of its pid file, as in nginx.
 const OLD: &str = ".oldbin";
@@ -142,10 +142,7 @@ impl Drop for PidFile {
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    if nix::unistd::geteuid().is_root() {
-        // The directory may belong to the user whom the server becomes, which could make root write anywhere.
-        options.custom_flags(nix::libc::O_NOFOLLOW);
-    }
+    options.custom_flags(disk::no_links());
     options
 }
 

@@ -2,6 +2,12 @@
 
 use std::sync::Arc;
 
+use bstr::{BString, ByteSlice};
+use bytes::{Bytes, BytesMut};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode, Version};
+use http_body_util::BodyExt;
+
 use super::arrival::Arrival;
 use super::origin::{Origin, Overrides, Place};
 use super::player::{Player, Silent};
@@ -18,11 +24,6 @@ use crate::server::mpegts::{self, Feed, FeedSettings};
 use crate::server::rtmp::play::player_settings;
 use crate::server::session::Protocol;
 use crate::wire::{MediaKind, flv};
-use bstr::{BString, ByteSlice};
-use bytes::{Bytes, BytesMut};
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
-use http::{Response, StatusCode, Version};
-use http_body_util::BodyExt;
 
 /// A live location.
 pub(super) struct Live<'a> {

@@ -1,6 +1,6 @@
 //! A callback line through reloads.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::slot::Slot;
 use crate::module::notify::conf::Current;
@@ -32,23 +32,25 @@ impl CallbackLine {
 
     /// Where it stands in this configuration, which must not be older than the one of the call before. `None`: nowhere.
     pub fn slot(&self, hooks: &Current) -> Option<Slot> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.follow(hooks);
+        let state = self.follow(hooks);
         (!state.removed).then_some(state.slot)
     }
 
     /// What it says in this configuration, as [`CallbackLine::slot`].
     pub fn hook(&self, hooks: &Current) -> Option<Arc<Hook>> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.follow(hooks);
+        let state = self.follow(hooks);
         (!state.removed).then(|| state.hook.clone())
     }
 
     /// What it says in this configuration, or said before it was removed.
     pub fn last_hook(&self, hooks: &Current) -> Arc<Hook> {
+        self.follow(hooks).hook.clone()
+    }
+
+    fn follow(&self, hooks: &Current) -> MutexGuard<'_, State> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.follow(hooks);
-        state.hook.clone()
+        state
     }
 }
 
