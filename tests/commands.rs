@@ -396,7 +396,10 @@ fn migrate_check_judges_every_directive() {
         assert!(text.contains(line), "lacks {line} in\n{text}");
     }
     assert!(!text.contains(": live"), "{text}");
-    assert!(text.ends_with("7 honoured, 1 without effect yet, 1 needless, 3 unsupported\n"), "{text}");
+    assert!(
+        text.ends_with("7 honoured, 1 without effect yet, 0 refused, 1 needless, 3 unsupported\n"),
+        "{text}"
+    );
 
     let json = run(&prefix, &["migrate-check", "--json", path.to_str().unwrap()], b"");
     let json: serde_json::Value = serde_json::from_slice(&json.out).unwrap();
@@ -421,6 +424,50 @@ fn migrate_check_judges_every_directive() {
         "{}",
         broken.text()
     );
+}
+
+#[test]
+fn what_restricts_without_working_yet_is_said_to_be_refused() {
+    let prefix = Prefix::new(
+        "events { }\nhttp {\n upstream back {\n  server 127.0.0.1:9;\n }\n server {\n  listen 127.0.0.1:8000;\n  \
+         auth_basic realm;\n  location /a {\n   auth_basic off;\n   proxy_pass http://back;\n  }\n }\n}\n\
+         rtmp {\n ssl_verify_client on;\n server {\n  ssl_verify_client optional;\n }\n}\n",
+        &[],
+    );
+    let path = prefix.path().join("conf/nginx.conf");
+    let told = |text: &str| text.replace(path.to_str().unwrap(), "FILE");
+    std::fs::create_dir_all(prefix.path().join("logs")).unwrap();
+    let mut test = std::process::Command::new(env!("CARGO_BIN_EXE_pingosd"));
+    let test = test.arg("-t").arg("-p").arg(prefix.path()).arg("-c").arg(&path).output().unwrap();
+    let text = told(&String::from_utf8_lossy(&test.stderr));
+    for line in [
+        "[warn] \"upstream\" directive has no effect yet in FILE:3\n",
+        "[warn] \"auth_basic\" directive does not work yet, what it guards is refused in FILE:8\n",
+        "[warn] \"proxy_pass\" directive does not work yet, what it would answer is refused in FILE:11\n",
+        "[warn] \"ssl_verify_client\" directive does not work yet, what it guards is refused in FILE:16\n",
+        "[warn] \"ssl_verify_client\" directive has no effect yet in FILE:18\n",
+    ] {
+        assert!(text.contains(line), "lacks {line} in\n{text}");
+    }
+    assert!(test.status.success() && !text.contains("FILE:10"), "{text}");
+    let explained = run(&prefix, &["explain", "nginx.conf:8"], b"");
+    let explained = explained.text();
+    assert!(explained.contains("auth_basic realm; [refused until it works]"), "{explained}");
+    let judged = run(&prefix, &["migrate-check"], b"");
+    let text = told(judged.text());
+    for line in [
+        "FILE:3: no effect yet: upstream: missing so far: ",
+        "FILE:8: refused until it works: auth_basic: missing so far: ",
+        "FILE:11: refused until it works: proxy_pass: ",
+        "FILE:16: refused until it works: ssl_verify_client: ",
+        "FILE:18: no effect yet: ssl_verify_client: ",
+        ", 3 without effect yet, 3 refused, ",
+    ] {
+        assert!(text.contains(line), "lacks {line} in\n{text}");
+    }
+    assert!(!judged.ok);
+    let only = Prefix::new("events { }\nhttp { server { auth_basic realm; } }\n", &[]);
+    assert!(!run(&only, &["migrate-check"], b"").ok);
 }
 
 fn piece() -> impl Strategy<Value = Vec<u8>> {

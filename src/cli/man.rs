@@ -83,10 +83,10 @@ fn describe(row: &Row, out: &mut String) {
         let _ = writeln!(out, "Default: {}.", escaped(default));
     }
     let effect = match row.class {
-        Class::Block => return,
-        Class::Later => "Checked, but has no effect yet.",
-        Class::Needless => "Checked, but does not matter here.",
+        _ if row.inert && row.restricts.is_some() => &format!("Checked, but {}.", row.refusal()),
         _ if row.inert => "Checked, but has no effect yet.",
+        Class::Block | Class::Later => return,
+        Class::Needless => "Checked, but does not matter here.",
         Class::Live => "A reload changes it at once.",
         Class::Restart => "A change takes effect at the next start.",
         Class::Session => "A reload changes it for new sessions.",

@@ -3,13 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use bstr::ByteSlice;
 use serde::Serialize;
 
 use super::json::to_text;
-use super::origin::spelled;
 use super::{Failure, Streams, Task};
 use crate::conf::outline::{Outline, Said};
-use crate::conf::{Class, Diagnostic, Level, Row, Span};
+use crate::conf::{Diagnostic, Level, Outcome, Row, Span};
 use crate::config::load;
 use crate::config::load::read;
 use crate::modules::REGISTRY;
@@ -23,6 +23,8 @@ pub const USAGE: &str = "migrate-check [--json] [--all] [file]";
 enum Status {
     Honoured,
     NoEffectYet,
+    /// What it guards is refused until it works.
+    Refused,
     Needless,
     Unsupported,
 }
@@ -45,6 +47,7 @@ struct Entry {
 struct Summary {
     honoured: usize,
     no_effect_yet: usize,
+    refused: usize,
     needless: usize,
     unsupported: usize,
 }
@@ -104,11 +107,12 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
         *match entry.status {
             Status::Honoured => &mut summary.honoured,
             Status::NoEffectYet => &mut summary.no_effect_yet,
+            Status::Refused => &mut summary.refused,
             Status::Needless => &mut summary.needless,
             Status::Unsupported => &mut summary.unsupported,
         } += 1;
     }
-    let failed = summary.unsupported > 0 || summary.no_effect_yet > 0;
+    let failed = summary.unsupported > 0 || summary.no_effect_yet > 0 || summary.refused > 0;
     let answer = Answer { file: name(options.conf_name()), summary, directives };
     if json {
         serde_json::to_writer_pretty(&mut *streams.out, &answer).map_err(std::io::Error::from)?;
@@ -133,19 +137,19 @@ fn judge(said: &Said<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Optio
     if let Some(wrong) = wrong {
         return (Status::Unsupported, Some(sentence(wrong)));
     }
-    let inert_warning = |d: &&&Diagnostic| row.inert && d.sentence.ends_with(b"has no effect yet");
-    let difference = told.filter(|d| !inert_warning(d)).map(|d| sentence(d));
-    if row.class == Class::Needless {
-        return (Status::Needless, Some(difference.unwrap_or_else(|| doc(row))));
+    let outcome = row.outcome(said.joined().as_bstr());
+    let repeats = |d: &&&Diagnostic| {
+        row.inert
+            && [&b"has no effect yet"[..], row.refusal().as_bytes()].iter().any(|e| d.sentence.ends_with(e))
+    };
+    let difference = told.filter(|d| !repeats(d)).map(|d| sentence(d));
+    let missing = || format!("missing so far: {}", doc(row));
+    match outcome {
+        Outcome::Honoured => (Status::Honoured, difference),
+        Outcome::Needless => (Status::Needless, Some(difference.unwrap_or_else(|| doc(row)))),
+        Outcome::NoEffect => (Status::NoEffectYet, Some(difference.unwrap_or_else(missing))),
+        Outcome::Refused => (Status::Refused, Some(difference.unwrap_or_else(missing))),
     }
-    let default = row.default.is_some_and(|d| spelled(said.words()).eq_ignore_ascii_case(d));
-    if row.inert && !default {
-        return (
-            Status::NoEffectYet,
-            Some(difference.unwrap_or_else(|| format!("missing so far: {}", doc(row)))),
-        );
-    }
-    (Status::Honoured, difference)
 }
 
 /// Whether a diagnostic is about a statement itself, not about what its body holds.
@@ -183,6 +187,7 @@ fn print(answer: &Answer, all: bool, streams: &mut Streams<'_>) -> std::io::Resu
         let status = match status {
             Status::Honoured => "honoured",
             Status::NoEffectYet => "no effect yet",
+            Status::Refused => "refused until it works",
             Status::Needless => "needless",
             Status::Unsupported => "unsupported",
         };
@@ -195,9 +200,9 @@ fn print(answer: &Answer, all: bool, streams: &mut Streams<'_>) -> std::io::Resu
             None => writeln!(streams.out)?,
         }
     }
-    let Summary { honoured, no_effect_yet, needless, unsupported } = answer.summary;
+    let Summary { honoured, no_effect_yet, refused, needless, unsupported } = answer.summary;
     writeln!(
         streams.out,
-        "{honoured} honoured, {no_effect_yet} without effect yet, {needless} needless, {unsupported} unsupported"
+        "{honoured} honoured, {no_effect_yet} without effect yet, {refused} refused, {needless} needless, {unsupported} unsupported"
     )
 }

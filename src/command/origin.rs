@@ -2,11 +2,13 @@
 
 use std::fmt::Write;
 
+use bstr::ByteSlice;
+
 pub(super) use crate::conf::outline::spelled;
 use crate::conf::outline::{Outline, Said};
 use crate::conf::parser::Reading;
 use crate::conf::tree::Node;
-use crate::conf::{Span, context};
+use crate::conf::{Outcome, Span, context};
 
 /// Positions of a reading.
 pub(super) struct Origins<'r> {
@@ -51,10 +53,11 @@ pub(super) fn block(outline: &Outline<'_>, section: usize) -> String {
 
 /// What is to be said of a directive that does not do what it says.
 pub(super) fn remark(said: &Said<'_>) -> &'static str {
-    use crate::conf::Class;
-    match said.row() {
-        Some(row) if row.class == Class::Needless => " [does not matter here]",
-        Some(row) if row.inert => " [no effect yet]",
-        _ => "",
+    let Some(row) = said.row() else { return "" };
+    match row.outcome(said.joined().as_bstr()) {
+        Outcome::Honoured => "",
+        Outcome::NoEffect => " [no effect yet]",
+        Outcome::Needless => " [does not matter here]",
+        Outcome::Refused => " [refused until it works]",
     }
 }

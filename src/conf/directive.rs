@@ -19,12 +19,17 @@
 //!         }
 //!     }
 //!     live as Current { /* rows */ }
-//!     later { "hls" => Flag = "off", in RTMP_ALL; }
+//!     later {
+//!         /// Refuses what it guards as long as it does nothing else, but with a word that restricts nothing.
+//!         "guard" => Words, in HTTP_ALL, restricts requests unless |words| words == "all";
+//!     }
 //!     needless { "hash_size" => Num = "64", in HTTP; }
 //! }
 //! ```
 
 use std::any::{Any, TypeId};
+
+use bstr::BStr;
 
 use super::args::{Args, Arity, Repeat};
 use super::context::Contexts;
@@ -75,6 +80,43 @@ pub enum Apply {
     Head(fn(&Args<'_>, &mut Scene<'_>) -> Result<Held, Problem>),
 }
 
+/// What a directive keeps from peers.
+#[derive(Clone, Copy)]
+pub struct Restriction {
+    /// What it decides.
+    pub what: Restricts,
+    /// Whether it restricts nothing with these words.
+    pub unless: fn(&BStr) -> bool,
+}
+
+/// What a restricting directive decides. As long as its feature is missing, just that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restricts {
+    /// What a location answers: anything else in its place would hand out what it hides.
+    Answers,
+    /// Which peers are served at all.
+    Connections,
+    /// What becomes of the paths that the statement itself matches.
+    Paths,
+    /// Which requests are answered.
+    Requests,
+    /// Which sessions may publish or play.
+    Sessions,
+}
+
+/// What becomes of one use of a directive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It does what it says.
+    Honoured,
+    /// Its feature is missing.
+    NoEffect,
+    /// It cannot matter here.
+    Needless,
+    /// Its feature is missing, and what it guards is refused.
+    Refused,
+}
+
 /// A directive.
 pub struct Row {
     /// The name, then its aliases.
@@ -99,8 +141,10 @@ pub struct Row {
     pub inherit: Inherit,
     /// Whether it may stand only once in the whole configuration.
     pub once: bool,
-    /// Whether the feature is still missing.
+    /// Whether the feature is still missing: no code of the running server reads what the row says.
     pub inert: bool,
+    /// What it keeps from peers, if anything.
+    pub restricts: Option<Restriction>,
     /// What to say about a use too many.
     pub duplicate: fn(&super::tree::Word) -> bstr::BString,
     /// Parses the default, for the tables' tests.
@@ -137,6 +181,34 @@ impl Row {
     pub fn name(&self) -> &'static str {
         self.names.first().copied().unwrap_or_default()
     }
+
+    /// What becomes of a use with these words, joined with blanks.
+    pub fn outcome(&self, words: &BStr) -> Outcome {
+        if self.class == Class::Needless {
+            return Outcome::Needless;
+        }
+        if !self.inert {
+            return Outcome::Honoured;
+        }
+        match self.restricts {
+            // What looks like the default in another letter case may be a value of its own.
+            Some(_) if self.default.is_some_and(|default| words == default) => Outcome::Honoured,
+            Some(restriction) if !(restriction.unless)(words) => Outcome::Refused,
+            None if self.default.is_some_and(|default| words.eq_ignore_ascii_case(default.as_bytes())) => {
+                Outcome::Honoured
+            }
+            _ => Outcome::NoEffect,
+        }
+    }
+
+    /// What `-t` and the manual say of a feature that is missing, after the name and "directive".
+    pub fn refusal(&self) -> &'static str {
+        match self.restricts.map(|restriction| restriction.what) {
+            Some(Restricts::Answers) => "does not work yet, what it would answer is refused",
+            Some(Restricts::Paths) => "does not work yet, what it matches is refused",
+            _ => "does not work yet, what it guards is refused",
+        }
+    }
 }
 
 /// Reads a value and notes it; a row's [`Apply::Keep`].
@@ -161,7 +233,8 @@ macro_rules! directives {
         $(blocks {
             $(
                 $(#[doc = $block_doc:literal])+
-                $($block_name:literal)|+ => $Head:ty $(as $block_repeat:ident)? , opens $opens:expr, in $block_in:expr;
+                $($block_name:literal)|+ => $Head:ty $(as $block_repeat:ident)? , opens $opens:expr, in $block_in:expr
+                $(, no $block_effect:ident yet)? $(, restricts $block_restricts:ident)?;
             )+
         })?
         $(held as $Conf:ident {
@@ -169,14 +242,16 @@ macro_rules! directives {
                 $(
                     $(#[doc = $restart_doc:literal])+
                     $($restart_name:literal)|+ => $restart_field:ident: $Restart:ty $(= $restart_default:literal)?,
-                    in $restart_in:expr $(, args $restart_args:expr)? $(, once $restart_once:ident)? $(, no $restart_effect:ident yet)?;
+                    in $restart_in:expr $(, args $restart_args:expr)? $(, once $restart_once:ident)? $(, no $restart_effect:ident yet)?
+                    $(, restricts $restart_restricts:ident $(unless $restart_unless:expr)?)?;
                 )+
             })?
             $(session {
                 $(
                     $(#[doc = $session_doc:literal])+
                     $($session_name:literal)|+ => $session_field:ident: $Session:ty $(= $session_default:literal)?,
-                    in $session_in:expr $(, args $session_args:expr)? $(, once $session_once:ident)? $(, no $session_effect:ident yet)?;
+                    in $session_in:expr $(, args $session_args:expr)? $(, once $session_once:ident)? $(, no $session_effect:ident yet)?
+                    $(, restricts $session_restricts:ident $(unless $session_unless:expr)?)?;
                 )+
             })?
         })?
@@ -184,14 +259,16 @@ macro_rules! directives {
             $(
                 $(#[doc = $live_doc:literal])+
                 $($live_name:literal)|+ => $live_field:ident: $Live:ty $(= $live_default:literal)?,
-                in $live_in:expr $(, args $live_args:expr)? $(, once $live_once:ident)? $(, no $live_effect:ident yet)?;
+                in $live_in:expr $(, args $live_args:expr)? $(, once $live_once:ident)? $(, no $live_effect:ident yet)?
+                $(, restricts $live_restricts:ident $(unless $live_unless:expr)?)?;
             )+
         })?
         $(later {
             $(
                 $(#[doc = $later_doc:literal])+
                 $($later_name:literal)|+ => $Later:ty $(= $later_default:literal)?,
-                in $later_in:expr $(, args $later_args:expr)? $(, once $later_once:ident)?;
+                in $later_in:expr $(, args $later_args:expr)? $(, once $later_once:ident)?
+                $(, restricts $later_restricts:ident $(unless $later_unless:expr)?)?;
             )+
         })?
         $(needless {
@@ -281,7 +358,8 @@ macro_rules! directives {
                         repeat: $crate::conf::directive::block_repeat!($($block_repeat)?),
                         inherit: $crate::conf::Inherit::Never,
                         once: false,
-                        inert: false,
+                        inert: $crate::conf::directive::present!($($block_effect)?),
+                        restricts: $crate::conf::directive::restriction!($($block_restricts)?),
                         duplicate: <$Head as $crate::conf::Value>::duplicate,
                         check_default: |_, _| Ok(()),
                         apply: $crate::conf::Apply::Head(|args, scene| {
@@ -292,24 +370,28 @@ macro_rules! directives {
                 $($($(
                     $crate::conf::directive::kept!(Restart, [$($restart_name),+], $restart_field: $Restart,
                         [$($restart_default)?], $restart_in, [$($restart_args)?], [$($restart_once)?], [$($restart_effect)?],
+                        [$($restart_restricts $(unless $restart_unless)?)?],
                         [$($restart_doc),+]),
                 )+)?)?
                 $($($(
                     $crate::conf::directive::kept!(Session, [$($session_name),+], $session_field: $Session,
                         [$($session_default)?], $session_in, [$($session_args)?], [$($session_once)?], [$($session_effect)?],
+                        [$($session_restricts $(unless $session_unless)?)?],
                         [$($session_doc),+]),
                 )+)?)?
                 $($(
                     $crate::conf::directive::kept!(Live, [$($live_name),+], $live_field: $Live,
-                        [$($live_default)?], $live_in, [$($live_args)?], [$($live_once)?], [$($live_effect)?], [$($live_doc),+]),
+                        [$($live_default)?], $live_in, [$($live_args)?], [$($live_once)?], [$($live_effect)?],
+                        [$($live_restricts $(unless $live_unless)?)?], [$($live_doc),+]),
                 )+)?
                 $($(
                     $crate::conf::directive::checked!(Later, [$($later_name),+], $Later,
-                        [$($later_default)?], $later_in, [$($later_args)?], [$($later_once)?], [], [$($later_doc),+]),
+                        [$($later_default)?], $later_in, [$($later_args)?], [$($later_once)?], [],
+                        [$($later_restricts $(unless $later_unless)?)?], [$($later_doc),+]),
                 )+)?
                 $($(
                     $crate::conf::directive::checked!(Needless, [$($needless_name),+], $Needless,
-                        [$($needless_default)?], $needless_in, [$($needless_args)?], [$($needless_once)?], [],
+                        [$($needless_default)?], $needless_in, [$($needless_args)?], [$($needless_once)?], [], [],
                         [$($needless_doc),+]),
                 )+)?
             ],
@@ -323,7 +405,8 @@ macro_rules! directives {
 macro_rules! kept {
     (
         $class:ident, [$($name:literal),+], $field:ident: $T:ty, [$($default:literal)?], $in:expr,
-        [$($args:expr)?], [$($once:ident)?], [$($effect:ident)?], [$($doc:literal),+]
+        [$($args:expr)?], [$($once:ident)?], [$($effect:ident)?],
+        [$($restricts:ident $(unless $unless:expr)?)?], [$($doc:literal),+]
     ) => {
         $crate::conf::Row {
             apply: $crate::conf::Apply::Keep(|scope, args, span, scene| {
@@ -331,7 +414,8 @@ macro_rules! kept {
                 $crate::conf::directive::keep::<$T>(&mut scope.$field, args, span, scene)
             }),
             ..$crate::conf::directive::checked!(
-                $class, [$($name),+], $T, [$($default)?], $in, [$($args)?], [$($once)?], [$($effect)?], [$($doc),+]
+                $class, [$($name),+], $T, [$($default)?], $in, [$($args)?], [$($once)?], [$($effect)?],
+                [$($restricts $(unless $unless)?)?], [$($doc),+]
             )
         }
     };
@@ -341,7 +425,8 @@ macro_rules! kept {
 macro_rules! checked {
     (
         $class:ident, [$($name:literal),+], $T:ty, [$($default:literal)?], $in:expr,
-        [$($args:expr)?], [$($once:ident)?], [$($effect:ident)?], [$($doc:literal),+]
+        [$($args:expr)?], [$($once:ident)?], [$($effect:ident)?],
+        [$($restricts:ident $(unless $unless:expr)?)?], [$($doc:literal),+]
     ) => {
         $crate::conf::Row {
             names: &[$($name),+],
@@ -363,6 +448,7 @@ macro_rules! checked {
             once: $crate::conf::directive::present!($($once)?),
             inert: $crate::conf::directive::present!($($effect)?)
                 || matches!($crate::conf::Class::$class, $crate::conf::Class::Later),
+            restricts: $crate::conf::directive::restriction!($($restricts $(unless $unless)?)?),
             duplicate: <<$T as $crate::conf::Field>::Value as $crate::conf::Value>::duplicate,
             check_default: |text, scene| {
                 $crate::conf::read_default::<<$T as $crate::conf::Field>::Value>(text, scene).map(drop)
@@ -395,6 +481,34 @@ macro_rules! present {
     };
 }
 
+/// What the row says of its restriction.
+macro_rules! restriction {
+    () => {
+        None
+    };
+    (answers $($unless:tt)*) => {
+        $crate::conf::directive::restriction!(@Answers $($unless)*)
+    };
+    (connections $($unless:tt)*) => {
+        $crate::conf::directive::restriction!(@Connections $($unless)*)
+    };
+    (paths $($unless:tt)*) => {
+        $crate::conf::directive::restriction!(@Paths $($unless)*)
+    };
+    (requests $($unless:tt)*) => {
+        $crate::conf::directive::restriction!(@Requests $($unless)*)
+    };
+    (sessions $($unless:tt)*) => {
+        $crate::conf::directive::restriction!(@Sessions $($unless)*)
+    };
+    (@$what:ident) => {
+        $crate::conf::directive::restriction!(@$what unless |_| false)
+    };
+    (@$what:ident unless $unless:expr) => {
+        Some($crate::conf::Restriction { what: $crate::conf::Restricts::$what, unless: $unless })
+    };
+}
+
 /// The row's own arity, else the type's.
 macro_rules! arity {
     ($of_type:expr,) => {
@@ -415,4 +529,4 @@ macro_rules! block_repeat {
     };
 }
 
-pub(crate) use {arity, block_repeat, checked, directives, kept, optional, present};
+pub(crate) use {arity, block_repeat, checked, directives, kept, optional, present, restriction};

@@ -2,12 +2,13 @@
 
 use std::any::{Any, TypeId};
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::ByteSlice;
 
 use super::args::{Args, Repeat, sentence};
 use super::context::{Contexts, MAIN};
 use super::diagnostic::{Level, Problem};
-use super::directive::{Apply, Class, Held, Resolve, Row, Shape};
+use super::directive::{Apply, Held, Outcome, Resolve, Restricts, Row, Shape};
+use super::field::Inherit;
 use super::parser::Reading;
 use super::registry::{Entry, Registry};
 use super::report::Reports;
@@ -37,10 +38,8 @@ struct Seen {
     row: &'static Row,
     first: Span,
     count: usize,
-    /// Whether a use of a row without effect says something else than the default.
-    differs: bool,
-    /// The words of the last use of a row without effect.
-    said: BString,
+    /// Whether a use refuses what the directive guards, because its feature is missing.
+    refuses: bool,
 }
 
 /// What is left of a reading when its statements are judged.
@@ -133,8 +132,7 @@ impl Evaluator<'_> {
         if row.inert
             && let Some(seen) = block.seen.iter_mut().find(|s| std::ptr::eq(s.row, row))
         {
-            seen.differs |= !says_default(row, &args);
-            seen.said = args.joined();
+            seen.refuses |= row.outcome(args.joined().as_bstr()) == Outcome::Refused;
         }
         let mut scene = Scene {
             sources: self.sources,
@@ -156,6 +154,7 @@ impl Evaluator<'_> {
             Apply::Head(head) => {
                 counted?;
                 let head = head(&args, &mut scene)?;
+                self.remark(row, node, &args);
                 let Shape::Opens(context) = row.shape else { return Ok(()) };
                 let mut inner = Block::new(context, node.span(), node.terminator());
                 inner.head = Some(head);
@@ -255,7 +254,7 @@ impl Evaluator<'_> {
             (false, Repeat::Free) => (&mut block.seen, usize::MAX),
         };
         let Some(seen) = seen.iter_mut().find(|s| std::ptr::eq(s.row, row)) else {
-            seen.push(Seen { row, first: name.span, count: 1, differs: false, said: BString::default() });
+            seen.push(Seen { row, first: name.span, count: 1, refuses: false });
             return Ok(());
         };
         seen.count += 1;
@@ -270,19 +269,15 @@ impl Evaluator<'_> {
 
     /// Tells of directives without effect.
     fn remark(&mut self, row: &'static Row, node: Node<'_>, args: &Args<'_>) {
-        let (level, text) = match row.class {
-            Class::Needless => (Level::Notice, "\" directive does not matter here"),
-            _ if row.inert && !says_default(row, args) => (Level::Warn, "\" directive has no effect yet"),
-            _ => return,
+        let (level, text) = match row.outcome(args.joined().as_bstr()) {
+            Outcome::Honoured => return,
+            Outcome::Needless => (Level::Notice, "does not matter here"),
+            Outcome::NoEffect => (Level::Warn, "has no effect yet"),
+            Outcome::Refused => (Level::Warn, row.refusal()),
         };
-        let text = sentence(&[b"\"", &args.name.bytes, text.as_bytes()]);
+        let text = sentence(&[b"\"", &args.name.bytes, b"\" directive ", text.as_bytes()]);
         self.reports.add(node.order(), Problem::new(text).level(level).place(node.terminator()));
     }
-}
-
-/// Whether a statement says what holds without it.
-fn says_default(row: &Row, args: &Args<'_>) -> bool {
-    row.default.is_some_and(|default| args.joined().eq_ignore_ascii_case(default.as_bytes()))
 }
 
 impl Block {
@@ -315,21 +310,26 @@ impl Block {
         self.seen.iter().find(|s| s.row.name() == name).map(|s| s.first)
     }
 
-    /// Whether the block uses a directive whose feature does not exist yet, and if so, whether it says something else than
-    /// the default.
-    pub fn differs(&self, name: &str) -> Option<bool> {
-        self.seen.iter().find(|s| s.row.name() == name).map(|s| s.differs)
-    }
-
-    /// The words that the block gives to a directive whose feature does not exist yet.
-    pub fn words(&self, name: &str) -> Option<&BStr> {
-        self.seen.iter().find(|s| s.row.name() == name).map(|s| s.said.as_bstr())
-    }
-
-    /// The first directive of the block whose feature does not exist yet and that says something else than its
-    /// default.
-    pub fn inert(&self) -> Option<&'static str> {
-        self.seen.iter().find(|s| s.differs).map(|s| s.row.name())
+    /// The first directive in force here that decides one of these, without its feature existing yet. `chain` is a block
+    /// and those around it, the innermost first.
+    pub fn refusing(chain: &[&Block], kinds: &[Restricts]) -> Option<&'static str> {
+        let decides = |row: &Row| row.inert && row.restricts.is_some_and(|r| kinds.contains(&r.what));
+        let mut known: Vec<&'static Row> = Vec::new();
+        for (level, block) in chain.iter().enumerate() {
+            for seen in block.seen.iter().filter(|seen| decides(seen.row)) {
+                let inherited = level > 0;
+                if known.iter().any(|row| std::ptr::eq(*row, seen.row))
+                    || (inherited && seen.row.inherit == Inherit::Never)
+                {
+                    continue;
+                }
+                if seen.refuses {
+                    return Some(seen.row.name());
+                }
+                known.push(seen.row);
+            }
+        }
+        None
     }
 
     /// The blocks of a context inside.

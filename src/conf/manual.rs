@@ -59,10 +59,10 @@ fn describe(row: &Row, out: &mut String) {
     let places: Vec<&str> = context::names(row.contexts).collect();
     let _ = write!(out, "    in: {}\n\n{}\n", places.join(", "), lines(row.doc));
     let effect = match row.class {
-        Class::Block => return,
-        Class::Later => "Checked, but has no effect yet.",
-        Class::Needless => "Checked, but does not matter here.",
+        _ if row.inert && row.restricts.is_some() => &format!("Checked, but {}.", row.refusal()),
         _ if row.inert => "Checked, but has no effect yet.",
+        Class::Block | Class::Later => return,
+        Class::Needless => "Checked, but does not matter here.",
         Class::Live => "A reload changes it at once, also for running sessions.",
         Class::Restart => "A change takes effect at the next start.",
         Class::Session => "A reload changes it for new sessions.",

@@ -35,7 +35,7 @@ pub use address::{ListenAddr, Network};
 pub use args::{Args, Arity, Repeat, sentence};
 pub use context::Contexts;
 pub use diagnostic::{Diagnostic, Level, Problem};
-pub use directive::{Apply, Class, Held, Module, Resolve, Row, Shape};
+pub use directive::{Apply, Class, Held, Module, Outcome, Resolve, Restriction, Restricts, Row, Shape};
 pub use field::{Field, Inherit, Joined, Own, OwnAll, Sum, Summed, read_default};
 pub use listen::{Keepalive, ListenOptions};
 pub use pattern::Pattern;

@@ -2,6 +2,8 @@
 //!
 //! Nothing is judged here. What has no row keeps none, and what stands in a block without one has no context.
 
+use bstr::BString;
+
 use super::context::{Contexts, MAIN};
 use super::directive::{Row, Shape};
 use super::registry::{Entry, Registry};
@@ -135,6 +137,11 @@ impl<'t> Said<'t> {
     /// The words after the name.
     pub fn words(&self) -> &'t [Word] {
         self.node.words().get(1..).unwrap_or_default()
+    }
+
+    /// The words after the name, joined with blanks.
+    pub fn joined(&self) -> BString {
+        bstr::join(" ", self.words().iter().map(|w| &w.bytes)).into()
     }
 
     /// The row.

@@ -10,28 +10,22 @@ use nix::unistd::geteuid;
 use super::build::Builder;
 use super::locations::Locations;
 use super::model::{Files, Handler, Http, HttpListener, HttpServer, Location};
-use super::rtmp::requires_certificates;
 use super::socket::{Candidate, Socket, check_certificates, sockets};
 use super::steps::{steps, without_value};
 use crate::conf::context::{HTTP_SERVER, LIMIT_EXCEPT, LOCATION, UPSTREAM};
 use crate::conf::evaluate::Block;
 use crate::conf::listen::Listen;
-use crate::conf::{ListenAddr, ListenOptions, Problem, ServerName, Span, Spanned, Words, sentence};
+use crate::conf::{
+    ListenAddr, ListenOptions, Problem, Restricts, ServerName, Span, Spanned, Words, sentence,
+};
 use crate::module::http::directory::Directory;
 use crate::module::http::location::LocationName;
 use crate::module::http::response::Return;
 use crate::module::http::{conf, listen as http_listen, server_conf};
-use crate::module::{control, flv, hls2, http_auth, ssl, stat, ts};
+use crate::module::{control, flv, hls2, ssl, stat, ts};
 
 /// The port of a server without `listen` that may not use port 80.
 const UNPRIVILEGED_PORT: u16 = 8000;
-/// Directives that decide who answers in a location, or who may ask, and do nothing yet. Serving files in
-/// their place would hand out what they protect.
-const UNSUPPORTED: [&str; 3] = ["proxy_pass", "broadcast", "empty_gif"];
-
-/// Directives that restrict requests and are not there yet: what they guard is not served.
-const RESTRICTING: [&str; 3] = ["disable_symlinks", "limit_conn", "limit_req"];
-
 /// Builds the model of `http { }`.
 pub(super) fn build_http(builder: &mut Builder<'_>, http: &Block) -> Http {
     for upstream in http.inner(UPSTREAM).filter(|u| u.uses("server").is_none()) {
@@ -73,7 +67,10 @@ fn server(
     let conf: conf::Conf = builder.resolve(&chain);
     let name = LocationName::Prefix { prefix: BString::default(), stops_regex: false };
     let handler = guard(builder, &chain).unwrap_or_else(|| files(builder, &conf, &chain));
-    let steps = if is_closed(&handler) { Vec::new() } else { steps(builder, block, &mut |_, _| None) };
+    let steps = match refuses_peers(builder, &chain) {
+        Some(_) => Vec::new(),
+        None => steps(builder, block, &mut |_, _| None),
+    };
     let fallback = bare(builder, name, handler, conf, &chain);
     HttpServer {
         names: names.iter().map(|n| n.value.clone()).collect(),
@@ -123,7 +120,10 @@ fn location(builder: &mut Builder<'_>, name: &LocationName, chain: &[&Block]) ->
     let mut inner = |builder: &mut Builder<'_>, block: &Block| {
         Some(Arc::new(part(builder, name, &handler, block, chain)))
     };
-    let steps = if is_closed(&handler) { Vec::new() } else { steps(builder, chain[0], &mut inner) };
+    let steps = match refuses_peers(builder, chain) {
+        Some(_) => Vec::new(),
+        None => steps(builder, chain[0], &mut inner),
+    };
     let limit = chain[0].inner(LIMIT_EXCEPT).next();
     let limited = limit.and_then(|block| {
         let mut methods = block.head::<Words>()?.0.clone();
@@ -156,9 +156,10 @@ fn bare(
     }
 }
 
-/// Whether nothing at all is answered, also by statements: the certificate of the client is to be checked first.
-fn is_closed(handler: &Handler) -> bool {
-    *handler == Handler::Unsupported("ssl_verify_client")
+/// The directive without a feature yet that decides which peers are served at all, such as those with a certificate:
+/// nothing is answered, also by statements.
+fn refuses_peers(builder: &mut Builder<'_>, chain: &[&Block]) -> Option<&'static str> {
+    Block::refusing(chain, &[Restricts::Connections]).filter(|_| is_encrypted(builder, chain))
 }
 
 /// What counts in place of a location while an `if` or `limit_except` in it is met.
@@ -174,7 +175,7 @@ fn part(
     let mut chain = vec![block];
     chain.extend_from_slice(outer);
     let conf: conf::Conf = builder.resolve(&chain);
-    let handler = match guard(builder, &chain).or_else(|| block.inert().map(Handler::Unsupported)) {
+    let handler = match guard(builder, &chain) {
         Some(refusing) => refusing,
         None if matches!(handler, Handler::Static(_)) => files(builder, &conf, &chain),
         None => handler.clone(),
@@ -246,20 +247,10 @@ fn files(builder: &mut Builder<'_>, conf: &conf::Conf, chain: &[&Block]) -> Hand
 
 /// The handler of a location that a directive without effect yet should answer or protect.
 fn guard(builder: &mut Builder<'_>, chain: &[&Block]) -> Option<Handler> {
-    let block = chain.first()?;
-    if let Some(name) = UNSUPPORTED.iter().find(|name| block.uses(name).is_some()) {
+    if let Some(name) = refuses_peers(builder, chain) {
         return Some(Handler::Unsupported(name));
     }
-    let nearest = |name: &&&str| chain.iter().find_map(|block| block.differs(name)) == Some(true);
-    if let Some(name) = RESTRICTING.iter().find(nearest) {
-        return Some(Handler::Unsupported(name));
-    }
-    if requires_certificates(chain) && is_encrypted(builder, chain) {
-        return Some(Handler::Unsupported("ssl_verify_client"));
-    }
-    let auth: http_auth::conf::Current = builder.resolve(chain);
-    (auth.auth_basic.literal().is_none_or(|realm| realm != "off"))
-        .then_some(Handler::Unsupported("auth_basic"))
+    Block::refusing(chain, &[Restricts::Answers, Restricts::Requests]).map(Handler::Unsupported)
 }
 
 /// Whether requests may come to the server in a chain over TLS. A port is encrypted for all of its servers if one of

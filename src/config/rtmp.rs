@@ -13,7 +13,7 @@ use super::socket::{Candidate, Socket, check_certificates, sockets};
 use crate::conf::context::{APPLICATION, RECORDER, RTMP_SERVER};
 use crate::conf::evaluate::Block;
 use crate::conf::listen::Listen;
-use crate::conf::{ListenAddr, ListenOptions, Problem, Resolve, ServerName, Spanned, Text};
+use crate::conf::{ListenAddr, ListenOptions, Problem, Resolve, Restricts, ServerName, Spanned, Text};
 use crate::module::record::conf::RecordParts;
 use crate::module::rtmp::listen::DEFAULT_PORT;
 use crate::module::rtmp::{conf, server_conf};
@@ -75,18 +75,10 @@ fn server(
         serverid: held.serverid.0.clone(),
         held,
         ssl,
-        verifies_clients: requires_certificates(&outer),
+        verifies_clients: Block::refusing(&outer, &[Restricts::Connections]).is_some(),
         base: Arc::new(builder.resolve(&[block, rtmp])),
         pos: builder.pos(block.place),
     }
-}
-
-/// Whether clients without a certificate are refused: with `optional` they are served. `outer` is the server and what is
-/// around it.
-pub(super) fn requires_certificates(outer: &[&Block]) -> bool {
-    let said = outer.iter().find_map(|block| block.words("ssl_verify_client"));
-    let served = ["off", "optional", "optional_no_ca"];
-    said.is_some_and(|said| !served.iter().any(|word| said.eq_ignore_ascii_case(word.as_bytes())))
 }
 
 /// Values of a server from which its applications derive defaults.

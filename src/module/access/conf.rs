@@ -11,6 +11,6 @@ directives! {
     live as Current {
         /// Permits or refuses publishing, playing or both. Rules are searched in order, those of inner blocks
         /// first; the first that fits decides, and without one everything is permitted.
-        "allow" | "deny" => rules: Joined<Rule>, in RTMP_ALL;
+        "allow" | "deny" => rules: Joined<Rule>, in RTMP_ALL, restricts sessions;
     }
 }

@@ -66,7 +66,7 @@ directives! {
             /// one, with `args` only playlists with the same arguments, with `addr_args` both, with `off` all. Another
             /// address is another session, which callbacks are asked about; other arguments get 403. Ids that players
             /// chose themselves always count for their address only. With `off` players may change their address.
-            "hls2_session_bind" => session_bind: Bind = "off", in RTMP_ALL;
+            "hls2_session_bind" => session_bind: Bind = "off", in RTMP_ALL, restricts sessions;
         }
     }
     live as Current {

@@ -55,7 +55,8 @@ directives! {
         /// Content type of files with another extension.
         "default_type" => default_type: Text = "text/plain", in HTTP_ALL;
         /// Answers with a fixed status and text, or with a redirect.
-        "return" => answer: Own<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
+        "return" => answer: Own<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF,
+            restricts requests;
         /// Adds a header to responses. A level with any of its own does not inherit the outer ones.
         "add_header" => add_header: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
         /// Chunked responses to HTTP/1.1 peers; off ends the response by closing the connection.
@@ -73,16 +74,17 @@ directives! {
         /// Sends small packets at once (TCP_NODELAY).
         "tcp_nodelay" => tcp_nodelay: Flag = "on", in HTTP_ALL;
         /// Largest request body; 0 allows any.
-        "client_max_body_size" => client_max_body_size: Offset = "1m", in HTTP_ALL;
+        "client_max_body_size" => client_max_body_size: Offset = "1m", in HTTP_ALL, restricts requests;
         /// Sends the head of a live response (`flv_live`, `ts_live`) as soon as its player is let in, and after the
         /// answer to `on_pull`, for players behind proxies that give up on a server without an answer. Off, as in the
         /// original, it comes with the first media.
         "http_early_head" => http_early_head: Flag = "off", in HTTP_ALL;
         /// Location that requests from outside cannot reach.
-        "internal" => internal: Own<Present>, in LOCATION;
+        "internal" => internal: Own<Present>, in LOCATION, restricts requests;
         /// Lets peers in or not, by address. The first rule that fits decides; a level with any rule of its
         /// own does not inherit the outer ones.
-        "allow" | "deny" => access: Vec<AccessRule>, in HTTP_ALL | crate::conf::context::LIMIT_EXCEPT;
+        "allow" | "deny" => access: Vec<AccessRule>, in HTTP_ALL | crate::conf::context::LIMIT_EXCEPT,
+            restricts requests;
     }
 }
 

@@ -8,12 +8,10 @@ use crate::module::http::variable::Template;
 directives! {
     /// Passwords.
     module "http auth";
-    live as Current {
+    later {
         /// Asks for a password, unless `off`. Until passwords are checked, nothing is served where it is
         /// asked.
-        "auth_basic" => auth_basic: Template = "off", in HTTP_ALL | LIMIT_EXCEPT, no effect yet;
-    }
-    later {
+        "auth_basic" => Template = "off", in HTTP_ALL | LIMIT_EXCEPT, restricts requests;
         /// htpasswd file; relative to the conf directory.
         "auth_basic_user_file" => ConfPath, in HTTP_ALL | LIMIT_EXCEPT;
     }

@@ -28,7 +28,7 @@ directives! {
     module "http core";
     blocks {
         /// Access rules for requests with other methods than those listed.
-        "limit_except" => Words, opens LIMIT_EXCEPT, in LOCATION;
+        "limit_except" => Words, opens LIMIT_EXCEPT, in LOCATION, restricts requests;
     }
     later {
         /// Number and size of larger header buffers (limits line length: 414/400).
@@ -86,7 +86,7 @@ directives! {
         /// DNS timeout.
         "resolver_timeout" => Msec = "30s", in HTTP_ALL;
         /// Symlink policy.
-        "disable_symlinks" => DisableSymlinks = "off", in HTTP_ALL;
+        "disable_symlinks" => DisableSymlinks = "off", in HTTP_ALL, restricts requests;
     }
     needless {
         /// Tuning.

@@ -1,9 +1,11 @@
 //! Directives of the http static module.
 
+use bstr::BStr;
+
 use crate::conf::context::{HTTP_ALL, HTTP_SERVER, LOCATION};
 use crate::conf::directive::directives;
 use crate::conf::word::word_lists;
-use crate::conf::{Arity, Flag, OneOf, Present};
+use crate::conf::{Arity, Flag, OneOf, Own, Present};
 use crate::module::http::variable::Templates;
 
 word_lists! {
@@ -25,9 +27,17 @@ directives! {
         "autoindex_localtime" => Flag = "off", in HTTP_ALL;
         /// Index files; variables allowed; last may be absolute.
         "index" => Vec<Templates> = "index.html", in HTTP_ALL;
-        /// Candidate files then URI, @name or =CODE.
-        "try_files" => Templates, in HTTP_SERVER | LOCATION, args Arity::from(2);
+        /// Candidate files then URI, @name or =CODE. Until they are tried, only the file of the request itself is looked for, and
+        /// where another comes first, nothing is served.
+        "try_files" => Own<Templates>, in HTTP_SERVER | LOCATION, args Arity::from(2), restricts answers unless begins_with_uri;
         /// Answers a 1x1 GIF.
-        "empty_gif" => Present, in LOCATION;
+        "empty_gif" => Own<Present>, in LOCATION, restricts answers;
     }
+}
+
+/// Whether the first candidate is the file that is looked for anyway.
+fn begins_with_uri(words: &BStr) -> bool {
+    [&b"$uri"[..], b"${uri}"]
+        .iter()
+        .any(|uri| words.strip_prefix(*uri).is_some_and(|rest| rest.starts_with(b" ")))
 }

@@ -21,7 +21,7 @@ directives! {
         /// KEY zone=NAME:SIZE.
         "limit_conn_zone" => Vec<Zone<2>>, in HTTP;
         /// ZONE N: concurrent connections per key.
-        "limit_conn" => Vec<LimitConn>, in HTTP_ALL;
+        "limit_conn" => Vec<LimitConn>, in HTTP_ALL, restricts requests;
         /// Refusal status.
         "limit_conn_status" => LimitStatus = "503", in HTTP_ALL;
         /// Log level of refusals.
@@ -29,7 +29,7 @@ directives! {
         /// KEY zone=NAME:SIZE rate=N r/s|r/m.
         "limit_req_zone" => Vec<Zone<3>>, in HTTP;
         /// zone=NAME [burst=N] [nodelay|delay=N].
-        "limit_req" => Vec<LimitReq>, in HTTP_ALL;
+        "limit_req" => Vec<LimitReq>, in HTTP_ALL, restricts requests;
         /// Refusal status.
         "limit_req_status" => LimitStatus = "503", in HTTP_ALL;
         /// Log level.

@@ -10,7 +10,7 @@ directives! {
     held as Conf {
         session {
             /// Enables live publishing and playing in the application.
-            "live" => live: Flag = "off", in RTMP_ALL;
+            "live" => live: Flag = "off", in RTMP_ALL, restricts sessions;
             /// Any time but zero turns on output buffering for the session; the amount does not matter.
             "buffer" => buffer: Msec = "0", in RTMP_ALL;
             /// Timestamps are sent anew as absolute ones when more time than this was dropped.
@@ -27,7 +27,7 @@ directives! {
             /// Tells players NetStream.Play.Start and Stop each time publishing starts and stops.
             "play_restart" => play_restart: Flag = "off", in RTMP_ALL;
             /// When off, a stream without publisher cannot be played, and players leave with their publisher.
-            "idle_streams" => idle_streams: Flag = "on", in RTMP_ALL;
+            "idle_streams" => idle_streams: Flag = "on", in RTMP_ALL, restricts sessions;
             /// Closes a publisher that sends no audio or video for this long.
             "drop_idle_publisher" => drop_idle_publisher: MsecOrOff = "off", in RTMP_ALL;
         }

@@ -3,7 +3,7 @@
 use super::zone::{MultiListen, StreamZone};
 use crate::conf::context::{EVENTS, HTTP_ALL, LOCATION, MAIN};
 use crate::conf::directive::directives;
-use crate::conf::{Arity, Text, Words};
+use crate::conf::{Arity, Own, Text, Words};
 
 directives! {
     /// Sockets and requests of single worker processes.
@@ -11,7 +11,7 @@ directives! {
     later {
         /// Sends the request to every worker (subrequests to URI/PORT built from the multi_listen base) and
         /// concatenates the answers.
-        "broadcast" => Words, in LOCATION, args Arity::TWO;
+        "broadcast" => Own<Words>, in LOCATION, args Arity::TWO, restricts answers;
         /// Replaces a leading prefix of the first answer body by another of the same length.
         "broadcast_rewrite_prefix" => Words, in LOCATION, args Arity::TWO;
         /// Text appended after the last worker's answer.

@@ -30,17 +30,17 @@ directives! {
         "notify_done_retry" => done_retry: Msec = "30s", in RTMP_ALL;
         /// Asked when an RTMP client connects; anything but a 2xx answer refuses it. The original accepts the line and
         /// never asks.
-        "on_connect" | "oclp_connect" => on_connect: Option<Arc<Hook>>, in RTMP_SERVER;
+        "on_connect" | "oclp_connect" => on_connect: Option<Arc<Hook>>, in RTMP_SERVER, restricts sessions;
         /// Asked when a client starts playing; anything but a 2xx answer refuses it.
-        "on_play" | "oclp_play" => on_play: Option<Arc<Hook>>, in APPLICATION;
+        "on_play" | "oclp_play" => on_play: Option<Arc<Hook>>, in APPLICATION, restricts sessions;
         /// Asked when a client starts publishing; anything but a 2xx answer refuses it.
-        "on_publish" | "oclp_publish" => on_publish: Option<Arc<Hook>>, in APPLICATION;
+        "on_publish" | "oclp_publish" => on_publish: Option<Arc<Hook>>, in APPLICATION, restricts sessions;
         /// Asked when a played stream has no publisher: where to pull it from.
-        "on_pull" | "oclp_pull" => on_pull: Option<Arc<Hook>>, in APPLICATION;
+        "on_pull" | "oclp_pull" => on_pull: Option<Arc<Hook>>, in APPLICATION, restricts sessions;
         /// Asked when a stream is published: where to push it to. Up to eight lines, one relay each.
-        "on_push" | "oclp_push" => on_push: Vec<Arc<Hook>>, in APPLICATION;
+        "on_push" | "oclp_push" => on_push: Vec<Arc<Hook>>, in APPLICATION, restricts sessions;
         /// Told when a stream gets its first session and loses its last.
-        "on_stream" | "oclp_stream" => on_stream: Option<Arc<Hook>>, in APPLICATION;
+        "on_stream" | "oclp_stream" => on_stream: Option<Arc<Hook>>, in APPLICATION, restricts sessions;
         /// Told when a publisher's codec headers have come. Up to eight lines.
         "on_meta" | "oclp_meta" => on_meta: Vec<Arc<Hook>>, in APPLICATION;
         /// Asked before a stream is recorded as MPEG-TS, told of its files.

@@ -4,7 +4,7 @@ use super::target::ProxyPass;
 use crate::conf::context::{HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::conf::directive::directives;
 use crate::conf::word::word_lists;
-use crate::conf::{AnyOf, Arity, ConfPath, Flag, Msec, Num, Offset, OneOf, Size, Summed, Text, Words};
+use crate::conf::{AnyOf, Arity, ConfPath, Flag, Msec, Num, Offset, OneOf, Own, Size, Summed, Text, Words};
 use crate::module::http::variable::{Template, Templates};
 use crate::module::http_core::buffers::Buffers;
 
@@ -35,7 +35,7 @@ directives! {
     later {
         /// Forward to URL or upstream; with a URI part the matched prefix is replaced; with variables the URI
         /// is taken as is.
-        "proxy_pass" => ProxyPass, in LOCATION | LOCATION_IF | LIMIT_EXCEPT;
+        "proxy_pass" => Own<ProxyPass>, in LOCATION | LOCATION_IF | LIMIT_EXCEPT, restricts answers;
         /// Rewrites Location/Refresh of the upstream.
         "proxy_redirect" => Vec<Words> = "default", in HTTP_ALL, args Arity::between(1, 2);
         /// Rewrites cookie domains.

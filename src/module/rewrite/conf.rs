@@ -11,13 +11,14 @@ directives! {
     module "rewrite";
     blocks {
         /// Statements for requests that meet a condition.
-        "if" => Condition, opens SERVER_IF, in HTTP_SERVER;
+        "if" => Condition, opens SERVER_IF, in HTTP_SERVER, restricts requests;
         /// Statements for requests that meet a condition.
-        "if" => Condition, opens LOCATION_IF, in LOCATION;
+        "if" => Condition, opens LOCATION_IF, in LOCATION, restricts requests;
     }
     live as Current {
         /// Rewrites paths: regex replacement [last|break|redirect|permanent]. Until that is done, what it matches is refused.
-        "rewrite" => rewrites: OwnAll<Rewrite>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF, no effect yet;
+        "rewrite" => rewrites: OwnAll<Rewrite>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF, no effect yet,
+            restricts paths;
         /// Ends the statements of the rewrite module in that server or location.
         "break" => breaks: OwnAll<Break>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
         /// Assigns a variable.

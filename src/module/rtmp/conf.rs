@@ -36,7 +36,7 @@ directives! {
     live as Current {
         /// Refuses connections beyond so many RTMP connections of the whole server.
         "max_connections" => max_connections: Option<Num>,
-            in RTMP | RTMP_SERVER | APPLICATION, once everywhere;
+            in RTMP | RTMP_SERVER | APPLICATION, once everywhere, restricts sessions;
     }
 }
 

@@ -1,5 +1,7 @@
 //! Directives of the ssl module.
 
+use bstr::BStr;
+
 use super::cipher::Ciphers;
 use crate::conf::context::{Contexts, HTTP, HTTP_SERVER, RTMP, RTMP_SERVER};
 use crate::conf::directive::directives;
@@ -62,8 +64,8 @@ directives! {
         "ssl_session_timeout" => Sec = "5m", in SERVERS;
         /// TLS record buffer.
         "ssl_buffer_size" => Size = "16k", in SERVERS;
-        /// Client certificates.
-        "ssl_verify_client" => OneOf<SslVerifyClient> = "off", in SERVERS;
+        /// Client certificates. As long as they are not verified, peers from which one is required are refused.
+        "ssl_verify_client" => OneOf<SslVerifyClient> = "off", in SERVERS, restricts connections unless serves_all;
         /// Chain depth.
         "ssl_verify_depth" => Num = "1", in SERVERS;
         /// OCSP stapling.
@@ -73,6 +75,11 @@ directives! {
         /// TLS 1.3 early data.
         "ssl_early_data" => Flag = "off", in SERVERS;
     }
+}
+
+/// Whether `ssl_verify_client` serves peers without a certificate as well.
+fn serves_all(words: &BStr) -> bool {
+    ["off", "optional", "optional_no_ca"].iter().any(|word| words.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 impl Conf {

@@ -32,6 +32,6 @@ directives! {
         /// Names a stylesheet in the XML.
         "rtmp_stat_stylesheet" => stylesheet: Text = "", in HTTP_ALL;
         /// Answers with internal figures as JSON.
-        "sys_stat" => sys_stat: Own<Present>, in LOCATION, no effect yet;
+        "sys_stat" => sys_stat: Own<Present>, in LOCATION, no effect yet, restricts answers;
     }
 }

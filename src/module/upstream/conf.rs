@@ -11,7 +11,7 @@ directives! {
     module "upstream";
     blocks {
         /// A group of servers that `proxy_pass` can name.
-        "upstream" => Text, opens UPSTREAM, in HTTP;
+        "upstream" => Text, opens UPSTREAM, in HTTP, no effect yet;
     }
     later {
         /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME backup down]; unix:PATH allowed.
