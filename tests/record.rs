@@ -255,6 +255,54 @@ fn the_answer_to_on_record_decides_and_nothing_begun_is_not_ended() {
     assert!(files(&server, "ts").iter().all(|file| file.to_string_lossy().contains("/yes/")));
 }
 
+#[test]
+fn a_written_update_tells_of_the_file_being_written_at_that_interval() {
+    let notify = NotifyServer::start();
+    let directives = |update: &str| {
+        let line = format!("on_record {}/r stage=update,done {update};", notify.url(""));
+        format!("live_record on; live_record_path {{dir}}/ts; live_record_interval 24h; {line}")
+    };
+    let server = start(&directives(""));
+    let publisher = Publisher::start(server.rtmp, "s").keep_sending();
+    server.wait_log("record: recording 's'");
+    // Without it a file that goes on is not told of; a reload that writes it begins.
+    server.reload(&Conf::live(&directives("update=200ms")));
+    let updates = notify.wait_count("call=record act=update", 3);
+    assert_eq!(updates[0].names()[6..], ["begintime", "endtime", "index", "file"]);
+    assert!(Path::new(updates[0].value("file")).exists() && Path::new(updates[0].value("index")).exists());
+    for pair in updates.windows(2) {
+        let end = |at: usize| pair[at].value("endtime").parse::<u64>().unwrap();
+        assert!(end(1) >= end(0) + 200 && pair[0].value("begintime").parse::<u64>().unwrap() <= end(0));
+        for same in ["begintime", "index", "file", "clientid"] {
+            assert_eq!(pair[0].value(same), pair[1].value(same));
+        }
+    }
+    publisher.stop().leave();
+    let done = notify.wait("call=record act=done");
+    assert_eq!(done.value("file"), updates[0].value("file"));
+    assert_eq!(notify.requests().last().unwrap().value("act"), "done");
+}
+
+#[test]
+fn a_refused_heartbeat_ends_the_recording_under_the_old_name_only() {
+    for (name, ends) in [("oclp_record", true), ("on_record", false)] {
+        let notify = NotifyServer::start();
+        notify.answer("call=record act=update", Answer::Status(403));
+        let line = format!("{name} {}/r stage=update,done update=200ms;", notify.url(""));
+        let server = start(&format!("live_record_path {{dir}}/ts; live_record_interval 24h; {line}"));
+        let publisher = Publisher::start(server.rtmp, "s").keep_sending();
+        if ends {
+            notify.wait("call=record act=done");
+            assert_eq!(notify.requests_of("call=record act=update").len(), 1);
+        } else {
+            notify.wait_count("call=record act=update", 3);
+            assert!(notify.requests_of("call=record act=done").is_empty());
+        }
+        publisher.stop().leave();
+        notify.wait("call=record act=done");
+    }
+}
+
 /// A file system that is full after 64 KiB. `None`: mounting one is not allowed here.
 fn tiny(dir: &std::path::Path) -> Option<Tiny> {
     fs::create_dir_all(dir).unwrap();

@@ -43,7 +43,8 @@ directives! {
         "on_stream" | "oclp_stream" => on_stream: Option<Arc<Hook>>, in APPLICATION, restricts sessions;
         /// Told when a publisher's codec headers have come. Up to eight lines.
         "on_meta" | "oclp_meta" => on_meta: Vec<Arc<Hook>>, in APPLICATION;
-        /// Asked before a stream is recorded as MPEG-TS, told of its files.
+        /// Asked before a stream is recorded as MPEG-TS, told of each file that is complete. Where `update=` is written on the line,
+        /// also told of the file being written, at that interval.
         "on_record" | "oclp_record" => on_record: Option<Arc<Hook>>, in APPLICATION;
         /// Fires `on_meta` only for the first header of a stream. Further words are ignored.
         "on_meta_once" | "oclp_meta_once" => on_meta_once: Flag = "on", in RTMP_ALL, args Arity::SOME;

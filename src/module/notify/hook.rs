@@ -52,6 +52,8 @@ pub struct Hook {
     pub timeout: Msec,
     /// How often `update` is sent.
     pub update: Msec,
+    /// Whether the line says how often.
+    pub update_written: bool,
     /// Which answers count.
     pub enforce: Enforce,
     /// Whether the old name (`oclp_*`) was used.
@@ -99,6 +101,7 @@ impl Value for Hook {
             stages: Stages::default(),
             timeout: DEFAULT_TIMEOUT,
             update: DEFAULT_UPDATE,
+            update_written: false,
             enforce: Enforce { start: true, update: legacy },
         };
         for word in args.words {
@@ -110,9 +113,10 @@ impl Value for Hook {
             }
         }
         let url = url.ok_or_else(|| args.refuse("has no url").help(URL))?;
-        let Parameters { args: template, groupid, stages, timeout, update, enforce } = hook;
+        let Parameters { args: template, groupid, stages, timeout, update, update_written, enforce } = hook;
         let pos = scene.pos(args.terminator);
-        Ok(Hook { url, args: template, groupid, stages, timeout, update, enforce, legacy, pos })
+        let args = template;
+        Ok(Hook { url, args, groupid, stages, timeout, update, update_written, enforce, legacy, pos })
     }
 
     fn duplicate(name: &Word) -> BString {
@@ -133,6 +137,7 @@ struct Parameters {
     stages: Stages,
     timeout: Msec,
     update: Msec,
+    update_written: bool,
     enforce: Enforce,
 }
 
@@ -145,7 +150,10 @@ impl Parameters {
             b"groupid" => self.groupid = value.into(),
             b"stage" => self.stages = stages(value, word)?,
             b"timeout" => self.timeout = time(value, word, "timeout", DEFAULT_TIMEOUT)?,
-            b"update" => self.update = time(value, word, "update", DEFAULT_UPDATE)?,
+            b"update" => {
+                self.update = time(value, word, "update", DEFAULT_UPDATE)?;
+                self.update_written = true;
+            }
             b"enforce" => self.enforce = enforce(value, word)?,
             _ => return Ok(false),
         }
@@ -248,6 +256,7 @@ mod tests {
             stages: Stages::default(),
             timeout: DEFAULT_TIMEOUT,
             update: DEFAULT_UPDATE,
+            update_written: false,
             enforce: Enforce::default(),
             legacy: false,
             pos: Pos { file: std::path::Path::new("test").into(), line: 1 },

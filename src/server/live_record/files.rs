@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::limits;
@@ -18,7 +18,7 @@ use crate::wire::mpegts::{TABLES_SIZE, TsFrame};
 /// What became of a recording. The fields are what callbacks tell.
 pub(super) enum News {
     /// A file was begun.
-    Opened(PathBuf),
+    Opened(RecordFields),
     /// A file is complete, and another one follows.
     Turned(RecordFields),
     /// A file is complete.
@@ -89,7 +89,7 @@ impl Files {
             }
             if self.open.is_none() && self.retry_ms.is_none_or(|at| now_ms >= at) {
                 let open = Open::create(&self.place, conf, frame, now_ms)?;
-                news.push(News::Opened(open.pair.file.clone()));
+                news.push(News::Opened(open.fields()));
                 self.open = Some(open);
                 self.retry_ms = None;
             }
@@ -203,7 +203,7 @@ fn is_gone(file: &File) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
 }
 
-fn now_ms() -> u64 {
+pub(super) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
 }
 

@@ -3,6 +3,9 @@
 
 mod files;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use tokio::sync::oneshot;
@@ -12,7 +15,7 @@ use super::context::Context;
 use super::event;
 use super::hls::Queue;
 use super::mpegts::{Feed, FeedSettings, Tap};
-use super::notify::{Answer, Event, Slot};
+use super::notify::{Answer, Event, Heartbeat, Slot};
 use super::pending::Unfinished;
 use super::session::Session;
 use super::view::AppView;
@@ -20,6 +23,7 @@ use crate::hub::stream::Stream;
 use crate::limits;
 use crate::module::live_record::Place;
 use crate::module::live_record::conf::Current;
+use crate::module::notify::request::RecordFields;
 use crate::server::disk::{self, Work};
 
 /// The recording of one publish. Dropped with the publisher; what has come is written still.
@@ -51,6 +55,7 @@ impl LiveRecording {
             epoch: stream.phase().epoch,
             source: None,
             event: None,
+            file: None,
             complained: false,
             _unfinished: context.pending.begin(),
         };
@@ -73,6 +78,8 @@ struct Task {
     epoch: u64,
     source: Option<Source>,
     event: Option<Event>,
+    /// The file being written.
+    file: Option<RecordFields>,
     /// Whether a failure was reported: a full disk fails with every try.
     complained: bool,
     _unfinished: Unfinished,
@@ -164,11 +171,21 @@ impl Task {
             return Over::Unwanted;
         };
         let mut files = Files::new(place.clone());
+        let mut heartbeat = self.event.as_ref().map(Heartbeat::new);
         loop {
-            queue.filled().await;
-            tokio::select! {
-                () = tokio::time::sleep(limits::RECORD_WRITE_INTERVAL) => {}
-                () = queue.ended() => {}
+            let collected = async {
+                queue.filled().await;
+                tokio::select! {
+                    () = tokio::time::sleep(limits::RECORD_WRITE_INTERVAL) => {}
+                    () = queue.ended() => {}
+                }
+            };
+            let refused = tokio::select! {
+                () = collected => None,
+                answer = self.beat(heartbeat.as_mut()) => Some(answer),
+            };
+            if let Some(answer) = &refused {
+                event::record_refused(&self.session, answer);
             }
             let batch = queue.take();
             if batch.lost > 0 {
@@ -177,6 +194,7 @@ impl Task {
             let conf = self.conf();
             let mut over = match (batch.ended, asked || conf.live_record) {
                 (true, _) => Some(Over::Published),
+                (false, _) if refused.is_some() => Some(Over::Unwanted),
                 (false, true) => None,
                 (false, false) => Some(Over::Unwanted),
             };
@@ -218,15 +236,26 @@ impl Task {
         }
     }
 
+    /// Tells of the file being written, again and again. Resolves to an answer that puts an end to it.
+    async fn beat(&self, heartbeat: Option<&mut Heartbeat>) -> Answer {
+        let fields = || self.file.clone().map(|file| RecordFields { end_ms: files::now_ms(), ..file });
+        match (heartbeat, &self.event) {
+            (Some(heartbeat), Some(event)) => heartbeat.refused(event, fields).await,
+            _ => std::future::pending().await,
+        }
+    }
+
     /// Logs what has become of files and tells the callback server. `Err`: it wants no more.
     async fn tell(&mut self, news: News, told: &mut bool) -> Result<(), ()> {
         match news {
-            News::Opened(path) => {
+            News::Opened(fields) => {
                 *told = true;
                 self.complained = false;
-                event::record_opened(&self.stream, &path);
+                event::record_opened(&self.stream, Path::new(OsStr::from_bytes(&fields.file)));
+                self.file = Some(fields);
             }
             News::Turned(fields) => {
+                self.file = None;
                 let Some(event) = &mut self.event else { return Ok(()) };
                 event.set_fields(fields);
                 if let Err(answer) = event.update().await {
@@ -235,11 +264,13 @@ impl Task {
                 }
             }
             News::Closed(fields) => {
+                self.file = None;
                 if let Some(event) = &mut self.event {
                     event.set_fields(fields);
                 }
             }
             News::Failed(error) => {
+                self.file = None;
                 if !std::mem::replace(&mut self.complained, true) {
                     event::record_failed(&self.stream, error.call, &error.path, &error.error);
                 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::answer::{Answer, Failure, Reply};
@@ -189,16 +189,36 @@ impl Event {
 
     /// Sends one `update` now, where the hook in force asks for it. `Err`: its answer ends what the event is about.
     pub async fn update(&self) -> Result<(), Answer> {
-        let application = self.view.current();
-        let hook = self.line.hook(&application.notify).filter(|hook| hook.stages.update);
-        let Some(hook) = hook else { return Ok(()) };
+        let Some(hook) = self.update_hook() else { return Ok(()) };
         let enforced = hook.enforce.update;
-        let (reply, receipt) = self.sending(hook, Act::Update).await;
-        if enforced && reply.answer.is_client_error() {
-            receipt.decided(Decision::End);
-            return Err(reply.answer);
-        }
-        Ok(())
+        judged(enforced, self.sending(hook, Act::Update).await)
+    }
+
+    /// As [`Event::update`], with these fields, in a task of its own.
+    pub(super) fn updating(&self, fields: RecordFields) -> JoinHandle<Result<(), Answer>> {
+        let hook = self.update_hook();
+        let about = About { fields: Some(Arc::new(fields)), ..About::from(self.slot.call()) };
+        let (notifier, session) = (self.notifier.clone(), self.session.clone());
+        self.notifier.spawn(async move {
+            let Some(hook) = hook else { return Ok(()) };
+            let enforced = hook.enforce.update;
+            judged(enforced, send(notifier, about, session, hook, Act::Update).await)
+        })
+    }
+
+    /// The line in force, if it asks for updates.
+    pub(super) fn update_hook(&self) -> Option<Arc<Hook>> {
+        self.line.hook(&self.view.current().notify).filter(|hook| hook.stages.update)
+    }
+
+    /// How much later than its interval the first update goes out.
+    pub(super) fn first_update_delay(&self) -> Duration {
+        self.update_hook().map_or(Duration::ZERO, |hook| phase(self.session.id, hook.update.duration()))
+    }
+
+    /// Follows reloads.
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.notifier.store.watch()
     }
 
     /// Sends `done` where the hook asks for it. The result resolves when it was answered.
@@ -257,6 +277,15 @@ impl Drop for Event {
 /// The session that a request names.
 fn named(members: Option<&Members>, opener: &Arc<Session>) -> Arc<Session> {
     members.and_then(Members::named).unwrap_or_else(|| opener.clone())
+}
+
+/// What follows from the answer to an update.
+fn judged(enforced: bool, (reply, receipt): (Reply, Receipt)) -> Result<(), Answer> {
+    if enforced && reply.answer.is_client_error() {
+        receipt.decided(Decision::End);
+        return Err(reply.answer);
+    }
+    Ok(())
 }
 
 /// How much later than its interval a session's first update goes out: up to an eighth of it, evenly over sessions,

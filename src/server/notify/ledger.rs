@@ -242,6 +242,7 @@ mod tests {
             stages: Stages::default(),
             timeout: Msec(1),
             update: Msec(1),
+            update_written: false,
             enforce: Enforce::default(),
             legacy: false,
             pos: Pos { file: Path::new("nginx.conf").into(), line },

@@ -6,6 +6,7 @@
 pub mod answer;
 mod done;
 mod event;
+mod heartbeat;
 mod id;
 pub mod ledger;
 mod line;
@@ -36,6 +37,7 @@ use crate::module::notify::request::{self, Act, Call, Escape, RecordFields, Subj
 
 pub use self::answer::{Answer, Failure, Reply};
 pub use self::event::Event;
+pub use self::heartbeat::Heartbeat;
 use self::id::Numbered;
 pub use self::id::RequestId;
 pub use self::line::CallbackLine;

@@ -188,6 +188,7 @@ mod tests {
             stages: Stages::default(),
             timeout: DEFAULT_TIMEOUT,
             update: DEFAULT_UPDATE,
+            update_written: false,
             enforce: Enforce { start, update: false },
             legacy: false,
             pos: Pos { file: std::path::Path::new("test").into(), line: 1 },
