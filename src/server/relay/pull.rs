@@ -8,40 +8,31 @@
 //!   +--- last player leaves: all of it ends
 //! ```
 
-use std::collections::{BTreeMap, HashMap};
+mod fetch;
+mod players;
+
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::http::Download;
-use super::rtmp::{Terms, Upstream, check};
-use super::{End, Never, Outcome, attempt, destinations, has_worked, next_worker, session_for};
+use self::fetch::Fetch;
+use self::players::{Counts, Players};
+pub use self::players::{PullUse, Pulls, follow_reloads};
+use super::{End, Never, Outcome, attempt, destinations, has_worked, session_for};
 use crate::hub::stream::{Phase, Stream};
 use crate::module::relay::address::Protocol;
 use crate::module::relay::backoff::Backoff;
 use crate::module::relay::complaints::Complaints;
-use crate::module::relay::control;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::target::Relay;
 use crate::server::context::Context;
-use crate::server::event;
-use crate::server::ingest::{Ingest, Source};
 use crate::server::notify::{Event, Slot};
-use crate::server::rest::Rest;
 use crate::server::session::{Reason, Role, Session};
 use crate::server::view::AppView;
-use crate::wire::MediaKind;
-use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
 
 const WHAT: &str = "pull";
-
-/// All streams with players, by stream number.
-#[derive(Default)]
-pub struct Pulls {
-    streams: Mutex<HashMap<u64, Arc<Pulled>>>,
-}
 
 /// A stream that somebody plays.
 struct Pulled {
@@ -57,182 +48,10 @@ struct Pulled {
     complaints: Mutex<Complaints>,
 }
 
-#[derive(Default)]
-struct Players {
-    sessions: BTreeMap<u64, Arc<Session>>,
-    /// Whether a task looks after the stream.
-    tended: bool,
-    /// A line of its own (`static_pull`), in place of those of the application and its callback.
-    standing: Option<Relay>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Counts {
-    present: usize,
-    arrived: u64,
-}
-
-/// A player's part in it.
-pub struct PullUse {
-    context: Arc<Context>,
-    pulled: Arc<Pulled>,
-    session: u64,
-    /// How many players had come with it.
-    arrival: u64,
-    /// It has brought the stream's own line.
-    stands: bool,
-}
-
-impl PullUse {
-    /// A player has been let in.
-    pub fn enter(
-        context: &Arc<Context>,
-        view: &AppView,
-        session: &Arc<Session>,
-        stream: &Arc<Stream>,
-    ) -> Self {
-        PullUse::with(context, view, session, stream, None)
-    }
-
-    /// As if somebody played the stream all the time, and the application had this `pull` line. `session` says what
-    /// a player would.
-    pub fn stand(
-        context: &Arc<Context>,
-        view: &AppView,
-        session: &Arc<Session>,
-        stream: &Arc<Stream>,
-        line: Relay,
-    ) -> Self {
-        PullUse::with(context, view, session, stream, Some(line))
-    }
-
-    fn with(
-        context: &Arc<Context>,
-        view: &AppView,
-        session: &Arc<Session>,
-        stream: &Arc<Stream>,
-        standing: Option<Relay>,
-    ) -> Self {
-        let mut streams = context.relays.pulls.lock();
-        let pulled = streams.entry(stream.id()).or_insert_with(|| {
-            Arc::new(Pulled {
-                view: view.clone(),
-                stream: stream.clone(),
-                players: Mutex::default(),
-                counts: watch::Sender::new(Counts::default()),
-                way: watch::Sender::default(),
-                settled: watch::Sender::default(),
-                complaints: Mutex::default(),
-            })
-        });
-        let mut players = pulled.lock();
-        players.sessions.insert(session.id, session.clone());
-        let mut stands = false;
-        if let Some(line) = standing {
-            players.standing = Some(line);
-            stands = true;
-        }
-        // Under the same lock, so that `close_players` counts exactly those that it ends.
-        pulled.counts.send_modify(|c| *c = Counts { present: c.present + 1, arrived: c.arrived + 1 });
-        let arrival = pulled.counts.borrow().arrived;
-        drop(players);
-        tend(context, pulled);
-        PullUse { context: context.clone(), pulled: pulled.clone(), session: session.id, arrival, stands }
-    }
-
-    /// Waits until the pull callback, if there is one, has let the players wait.
-    pub async fn settled(&self) {
-        if self.pulled.view.current().notify.on_pull.is_some() {
-            // Its sender lives as long as `pulled`.
-            let _ = self.pulled.settled.subscribe().wait_for(|settled| *settled >= self.arrival).await;
-        }
-    }
-
-    /// Follows the way by which the stream's media comes until here.
-    pub fn way(&self) -> watch::Receiver<Bytes> {
-        self.pulled.way.subscribe()
-    }
-}
-
-impl Drop for PullUse {
-    fn drop(&mut self) {
-        let mut streams = self.context.relays.pulls.lock();
-        let mut players = self.pulled.lock();
-        players.sessions.remove(&self.session);
-        if self.stands {
-            players.standing = None;
-        }
-        drop(players);
-        self.pulled.counts.send_modify(|c| c.present -= 1);
-        if self.pulled.counts.borrow().present == 0 {
-            streams.remove(&self.pulled.stream.id());
-        }
-    }
-}
-
-impl Pulls {
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Pulled>>> {
-        self.streams.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
-}
-
 /// Whether the application pulls what is not published here.
 pub fn is_configured(view: &AppView) -> bool {
     let application = view.current();
     application.notify.on_pull.is_some() || !application.relay.pull.is_empty()
-}
-
-/// A reload may configure pulling for streams that have players already.
-pub async fn follow_reloads(context: Arc<Context>) {
-    let mut changed = context.store.watch();
-    loop {
-        let died = context.deaths.follow();
-        tokio::select! {
-            more = changed.changed() => if more.is_err() { return },
-            () = died => {}
-        }
-        let streams: Vec<_> = context.relays.pulls.lock().values().cloned().collect();
-        for pulled in streams {
-            tend(&context, &pulled);
-        }
-    }
-}
-
-/// Makes sure that a task looks after the stream, if anything is to be done.
-fn tend(context: &Arc<Context>, pulled: &Arc<Pulled>) {
-    if !pulled.is_configured() || std::mem::replace(&mut pulled.lock().tended, true) {
-        return;
-    }
-    let (context, pulled) = (context.clone(), pulled.clone());
-    let unfinished = context.pending.begin();
-    let (alive, _) = context.deaths.watch();
-    let tended = Tended(pulled.clone());
-    next_worker(&context).runtime.spawn(async move {
-        let _unfinished = unfinished;
-        let mut shutdown = context.shutdown.subscribe();
-        let mut counts = pulled.counts.subscribe();
-        tokio::select! {
-            biased;
-            _ = counts.wait_for(|c| c.present == 0) => {}
-            _ = shutdown.wait_for(|stop| *stop) => {}
-            () = pulled.run(&context) => {}
-        }
-        drop(tended);
-        alive.ended();
-        // A player or a reload that came since the task has ended took it for one that goes on.
-        if !*shutdown.borrow() && pulled.counts.borrow().present > 0 {
-            tend(&context, &pulled);
-        }
-    });
-}
-
-/// A task looks after the stream, for as long as this lives.
-struct Tended(Arc<Pulled>);
-
-impl Drop for Tended {
-    fn drop(&mut self) {
-        self.0.lock().tended = false;
-    }
 }
 
 impl Pulled {
@@ -432,110 +251,4 @@ impl Pulled {
 
 async fn wait_unless_published(delay: Duration, phase: &mut watch::Receiver<Phase>) {
     let _ = tokio::time::timeout(delay, phase.wait_for(|p| p.publishing)).await;
-}
-
-impl Drop for Fetch<'_> {
-    fn drop(&mut self) {
-        self.pulled.way.send_if_modified(|way| !std::mem::take(way).is_empty());
-    }
-}
-
-/// A relay under way.
-struct Fetch<'a> {
-    context: &'a Arc<Context>,
-    pulled: &'a Pulled,
-    session: &'a Arc<Session>,
-    connect: Duration,
-    /// From the first media on; until then a publisher of our own may still take the stream.
-    ingest: Option<Ingest>,
-    started: Option<Instant>,
-}
-
-impl Fetch<'_> {
-    async fn rtmp(&mut self, destination: &Destination) -> Result<Never, End> {
-        self.name(destination);
-        let server = self.pulled.view.server();
-        let terms = Terms {
-            context: self.context,
-            connect: self.connect,
-            chunk_size: server.chunk_size.0,
-            max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),
-            buffer: self.pulled.view.current().relay.relay_buffer.duration(),
-            trail: self.session.identity.trail.clone(),
-        };
-        let mut upstream = Upstream::start(destination, |name| Purpose::Play { name }, terms).await?;
-        let (mut rest, mut received) = (Rest::new(&upstream.socket), 0);
-        loop {
-            upstream.flush().await?;
-            while let Some(event) = upstream.core.poll_event() {
-                match event {
-                    UpstreamEvent::Media { kind, payload, .. } if control::is_control(kind, &payload) => {
-                        self.told(kind, &payload)?;
-                    }
-                    UpstreamEvent::Media { kind, timestamp, payload } => {
-                        self.ingest()?.media(kind, timestamp, payload);
-                    }
-                    event => check(event)?,
-                }
-            }
-            let before = std::mem::replace(&mut received, upstream.core.bytes_received());
-            if let Some(ingest) = &mut self.ingest {
-                ingest.push(received);
-                rest.until(ingest.next_wanted().filter(|_| received != before));
-            }
-            let read = rest.ready().await.map_err(End::error)?;
-            upstream.read_with(read)?;
-        }
-    }
-
-    async fn http(&mut self, destination: &Destination) -> Result<Never, End> {
-        self.name(destination);
-        let max_message = usize::try_from(self.pulled.view.server().max_message.0).unwrap_or(usize::MAX);
-        let trail = &self.session.identity.trail;
-        let mut download =
-            Download::start(self.context, destination, self.connect, max_message, trail).await?;
-        loop {
-            let mut tags = Vec::new();
-            let read = download.read(|tag| tags.push(tag)).await;
-            for tag in tags {
-                if control::is_control(tag.kind, &tag.payload) {
-                    self.told(tag.kind, &tag.payload)?;
-                    continue;
-                }
-                self.ingest()?.media(tag.kind, tag.timestamp, tag.payload);
-            }
-            if let Some(ingest) = &mut self.ingest {
-                ingest.push(download.received());
-            }
-            read?;
-        }
-    }
-
-    /// For `$relay_*`; a line's second address says nothing new there.
-    fn name(&self, destination: &Destination) {
-        let _ = self.session.destination.set(destination.clone());
-    }
-
-    /// The source has told something of the connection: where its media comes by way of the stream that is pulled, the
-    /// relay would feed itself.
-    fn told(&self, kind: MediaKind, payload: &Bytes) -> Result<(), End> {
-        let Some(way) = control::way_of(kind, payload) else { return Ok(()) };
-        if self.context.relays.leads_back(&way, self.pulled.stream.key()) {
-            return Err(End::Error("relay loop: the source is fed by this stream".into()));
-        }
-        self.pulled.way.send_if_modified(|known| std::mem::replace(known, way.clone()) != way);
-        Ok(())
-    }
-
-    fn ingest(&mut self) -> Result<&mut Ingest, End> {
-        if self.ingest.is_none() {
-            let Pulled { view, stream, .. } = self.pulled;
-            let ingest = Ingest::start(self.context, view, self.session, stream, Source::Relay)
-                .map_err(|_| End::Published)?;
-            self.started = Some(Instant::now());
-            event::relay_started(self.session, WHAT);
-            self.ingest = Some(ingest);
-        }
-        Ok(self.ingest.as_mut().expect("set above"))
-    }
 }
