@@ -170,6 +170,10 @@ pub const RELAY_ADDRESS_BYTES: usize = 4096;
 /// Servers a stream may pass through, one relay to the next. Clusters have two or three levels.
 pub const RELAY_HOPS: usize = 16;
 
+/// How far the clock of a server may be from that of another whose proof it is told: a proof that was overheard is good for
+/// so long, and clocks that nobody sets by the network are off by a minute or two.
+pub const RELAY_PROOF_AGE: Duration = Duration::from_secs(300);
+
 /// How long another server may take from the connection to `Play.Start` or `Publish.Start`: its callbacks may
 /// take their usual three seconds each.
 pub const RELAY_SETUP: Duration = Duration::from_secs(10);

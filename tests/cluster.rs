@@ -159,7 +159,7 @@ fn servers_that_push_to_each_other_do_not_go_round() {
     let second = Node::start(42, port, &format!("push rtmp://127.0.0.41:{port};"));
     let mut publisher = first.publish("s");
     second.server.wait_log("publishing 's'");
-    first.server.wait_log("relay loop refused: app='live' name='s'");
+    second.server.wait_log("relay push failed: 's'");
     let player = second.play("s");
     let last = publisher.send(3 * GOP);
     player.wait_frame(last);

@@ -104,9 +104,11 @@ impl Entered {
         }
     }
 
-    /// For a relay of ours that plays: follows the way by which the stream's media comes until here.
+    /// For a relay of ours that plays: follows the way by which the stream's media comes until here. It is told to all that
+    /// say they are one, proved or not: circles of servers without a common secret end by it, and a client that pretends
+    /// learns only hashes, which are good for having itself refused.
     pub fn way(&self) -> Option<watch::Receiver<Bytes>> {
-        let is_relay = !self.session.identity.trail.is_empty();
+        let is_relay = self.session.identity.trail.claims_relay();
         self.pull.as_ref().filter(|_| is_relay).map(PullUse::way)
     }
 

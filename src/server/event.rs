@@ -26,6 +26,7 @@ use crate::module::exec::command::Launch;
 use crate::module::notify::hook::Hook;
 use crate::module::notify::request::{Act, Call};
 use crate::module::relay::destination::Destination;
+use crate::module::relay::proof::Verdict;
 use crate::wire::MediaKind;
 
 /// A connection was accepted.
@@ -316,6 +317,16 @@ pub fn relay_loop(conn: u64, identity: &Identity) {
         BStr::new(&identity.app),
         BStr::new(&identity.name),
     );
+}
+
+/// A relay says through which streams it has come, and cannot prove it.
+pub fn trail_not_proved(conn: u64, verdict: Verdict, name: &[u8]) {
+    let why = match verdict {
+        Verdict::Missing | Verdict::Proved => "it comes without proof",
+        Verdict::Wrong => "its proof was made with another relay_secret, or for another stream",
+        Verdict::Stale => "the time of its proof is not ours: the clocks are apart, or it was used before",
+    };
+    info!(conn, "relay trail of '{}' is not believed: {why}", BStr::new(name));
 }
 
 /// A relay is about to connect. `again`: it has failed there before, and goes on trying.

@@ -82,7 +82,7 @@ use self::notify::Notifier;
 use self::notify::transport::Transport;
 use self::pending::Pending;
 use self::pid_file::PidFile;
-use self::relay::Relays;
+use self::relay::{Relays, Secrets};
 use self::reloads::{Reloader, Reloads};
 use self::service::Service;
 use self::session::Sessions;
@@ -139,6 +139,7 @@ pub struct Prepared {
     inherited: Inherited,
     launch: Launch,
     tls: Tls,
+    secrets: Secrets,
 }
 
 /// Binds sockets and opens logs.
@@ -153,6 +154,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let launch = Launch::current(inherited.replaces())
         .map_err(|error| StartError(format!("getcwd() failed ({})", os_text(&error))))?;
     let tls = Tls::load(&config, None).map_err(StartError)?;
+    let secrets = Secrets::load(&config).map_err(StartError)?;
     let bound = bind_all(listener::wanted(&config, &tls.server).into_iter(), &mut inherited)?;
     let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();
     Ok(Prepared {
@@ -164,6 +166,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
         dns,
         transport,
         tls,
+        secrets,
         pid_file,
         control,
         inherited,
@@ -176,6 +179,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
 pub fn check(config: &Config) -> Result<(), StartError> {
     Logs::open(&config.log_specs()).map_err(not_opened)?;
     Tls::load(config, None).map_err(StartError)?;
+    Secrets::load(config).map_err(StartError)?;
     if let Some(path) = config.pid_path() {
         PidFile::check(&path).map_err(StartError)?;
     }
@@ -257,6 +261,7 @@ impl Prepared {
             inherited,
             launch,
             tls,
+            secrets,
         } = self;
         let log = ErrorLog::install(logs);
         event::arguments::show(config.core_current.log_args);
@@ -304,7 +309,7 @@ impl Prepared {
                 dns,
                 tls: ArcSwap::from_pointee(tls),
                 stream_events: StreamEvents::default(),
-                relays: Relays::new(seed()),
+                relays: Relays::new(secret()?, secrets),
                 workers,
                 deaths: Default::default(),
                 grid,

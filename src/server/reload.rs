@@ -10,6 +10,7 @@ use super::inherited::Inherited;
 use super::listener::Speaks;
 use super::log::Logs;
 use super::notify::transport::Transport;
+use super::relay::Secrets;
 use super::reloads::Reloader;
 use super::session::{Protocol, Session};
 use super::tls::Tls;
@@ -40,6 +41,8 @@ struct Read {
     logs: Logs,
     transport: Transport,
     tls: Tls,
+    /// Of relays.
+    secrets: Secrets,
 }
 
 /// What is in force beside the configuration; parts of it may be kept.
@@ -196,7 +199,7 @@ impl Reloader {
 
     async fn commit(&mut self, ready: Ready, from: From) -> Outcome {
         let Ready { read, bound } = ready;
-        let Read { mut config, fingerprint, warnings, told, logs, transport, tls } = read;
+        let Read { mut config, fingerprint, warnings, told, logs, transport, tls, secrets } = read;
         let before = self.context.store.load();
         let unchanged = self.is_in_force(fingerprint);
         warnings.iter().for_each(|line| event::configuration_warning(line));
@@ -205,6 +208,7 @@ impl Reloader {
         let wanted = listener::wanted(&config, &tls.server);
         let path = config.paths.conf_file.clone();
         self.context.notifier.set_transport(transport);
+        self.context.relays.set_secrets(secrets);
         tls.server.log_closed();
         self.context.tls.store(Arc::new(tls));
         self.log.replace(logs);
@@ -336,9 +340,10 @@ fn read(
         refused(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
     })?;
     let transport = Transport::load(&config, &before.dns, Some(&before.transport)).map_err(refused)?;
+    let secrets = Secrets::load(&config).map_err(refused)?;
     let warnings = lines(&config.render_warnings(BRIEF));
     let told = text(&config.render_warnings(style));
-    Ok(Read { config, fingerprint, warnings, told, logs, transport, tls })
+    Ok(Read { config, fingerprint, warnings, told, logs, transport, tls, secrets })
 }
 
 /// Lets go of a configuration on a thread that may wait: a large one takes milliseconds, which frames must not wait

@@ -17,6 +17,7 @@ use crate::hub::registry::StreamKey;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::module::relay::destination::Destination;
+use crate::module::relay::trail::Trail;
 
 /// Why a session ends (`$finalize_reason`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +147,7 @@ pub struct Identity {
     /// `rtmp`, `rtmps`, `http` or `https`.
     pub scheme: &'static str,
     /// Through which servers a relay of ours has come; empty for everybody else.
-    pub trail: Bytes,
+    pub trail: Trail,
 }
 
 /// Moments of a session that callbacks can name, in milliseconds of the server's clock; 0: not reached.

@@ -5,14 +5,18 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
+use pingosd::module::relay::proof::{self, Keys, Secret};
+use pingosd::module::relay::trail;
+use pingosd::wire::rtmp::client_session::{ClientSettings, Purpose};
 use pingosd::wire::rtmp::server_session::{Event, ServerSession, Settings};
 
 use crate::support::frame::Tracks;
 use crate::support::wait::until_true;
 use crate::support::{Player, Publisher, RtmpClient};
-use crate::walk::{After, Around, Case, Place, Walk, walk_each, walk_in};
+use crate::walk::{After, Around, Case, Place, Walk, walk_each, walk_in, walk_with};
 
 /// A server with a certificate, and one that pushes to it.
 macro_rules! encrypted {
@@ -21,6 +25,13 @@ macro_rules! encrypted {
          ssl_certificate_key {tls}/origin.key; application live { live on; } } \
          server { listen 127.0.0.1:{web}; serverid pushing; application live { live on; failed_reconnect 20ms; \
          relay_reconnect 200ms; push rtmps://127.0.0.1:{port}; } }"
+    };
+}
+
+/// A server that says of which relays it does not believe where they have come through.
+macro_rules! believing {
+    () => {
+        "server { listen 127.0.0.1:{port}; serverid {app}; application live { live on; } }"
     };
 }
 
@@ -116,6 +127,40 @@ pub const ALONE: &[Case] = &[
         look: reaches_an_encrypted_server,
     },
 ];
+
+/// The secrets are files.
+pub const SECRETS: &[Case] = &[Case {
+    row: "relay main/relay_secret",
+    place: Place::Rtmp,
+    before: concat!("relay_secret {dir}/one; ", believing!()),
+    after: concat!("relay_secret {dir}/two; ", believing!()),
+    look: |walk| {
+        assert!(believes(walk, "one") && !believes(walk, "two"));
+        Box::new(move || assert!(believes(walk, "two") && !believes(walk, "one")))
+    },
+}];
+
+/// Whether the server believes a relay that has this secret.
+fn believes(walk: &Walk<'_>, secret: &str) -> bool {
+    static NAMES: AtomicU32 = AtomicU32::new(0);
+    let name = format!("s{}", NAMES.fetch_add(1, Ordering::Relaxed));
+    let (hop, keys) =
+        ("0123456789abcdef", Keys::new([0; 32], Secret::new(secret.into()).into_iter().collect()));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let asked = proof::Purpose { verb: "play", app: b"live", name: name.as_bytes() };
+    let member = |name: &'static str, value: Bytes| (Bytes::from_static(name.as_bytes()), value.into());
+    let extra = vec![
+        member(trail::CONNECT_MEMBER, Bytes::from_static(hop.as_bytes())),
+        member(proof::CONNECT_MEMBER, keys.proof(hop.as_bytes(), asked, now)),
+    ];
+    let tc_url = format!("rtmp://127.0.0.1:{}/live", walk.own_port);
+    let purpose = Purpose::Play { name: Bytes::from(name.clone()) };
+    let settings = ClientSettings { extra, ..ClientSettings::new("live", tc_url, purpose) };
+    let player = RtmpClient::open(walk.own_port, settings).wait_started();
+    walk.server.wait_log(&format!("playing '{name}'"));
+    drop(player);
+    walk.server.log_lines(&format!("relay trail of '{name}' is not believed")).is_empty()
+}
 
 fn play_live(walk: &Walk<'_>) -> Player {
     let player = Player::rtmp(RtmpClient::play(walk.server.rtmp, "live", &walk.app));
@@ -220,6 +265,15 @@ fn buffer_length(mut socket: TcpStream) -> Option<u32> {
 #[test]
 fn relays() {
     walk_in(CASES, AROUND, |_| {});
+}
+
+#[test]
+fn secrets_of_relays() {
+    walk_with(SECRETS, |prefix| {
+        for name in ["one", "two"] {
+            prefix.write(name, name);
+        }
+    });
 }
 
 #[test]

@@ -30,6 +30,7 @@ const FAMILIES: &[&[Case]] = &[
     crate::record::CASES,
     crate::relay::CASES,
     crate::relay::ALONE,
+    crate::relay::SECRETS,
     crate::release::CASES,
     crate::rtmp::CASES,
     crate::ssl::CASES,

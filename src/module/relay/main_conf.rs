@@ -5,9 +5,18 @@ use crate::conf::directive::directives;
 use crate::conf::{ConfPath, Flag};
 
 directives! {
-    /// Relays over TLS: to rtmps:// servers, and from https:// origins.
+    /// Relays of the whole server: what proves them to others, and TLS to rtmps:// servers and https:// origins.
     module "relay main";
     live as MainCurrent {
+        /// A file with a secret that all servers of a cluster share. With it a server proves to others through which of them
+        /// a relay of its has come, so that servers that pull from each other or push to each other in a circle refuse the
+        /// relay that would close it, before any media. Without it such circles end too, but only after the source has told
+        /// by which way its media comes; and what a client claims to have come through counts against that client alone.
+        /// A proof holds for one stream and for five minutes, by the clocks of both servers.
+        /// The line may be there several times: the first secret makes proofs, all are believed. To change the
+        /// secret, add the new one as second line on all servers, then make it the first everywhere, then remove the old one;
+        /// a reload reads the files anew.
+        "relay_secret" => secrets: Vec<ConfPath>, in RTMP;
         /// Whether the certificates of rtmps:// and https:// servers are verified.
         "relay_ssl_verify" => ssl_verify: Flag = "on", in RTMP;
         /// The certificates that rtmps:// and https:// servers are verified by, instead of the system's.

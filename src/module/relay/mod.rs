@@ -7,5 +7,6 @@ pub mod conf;
 pub mod control;
 pub mod destination;
 pub mod main_conf;
+pub mod proof;
 pub mod target;
 pub mod trail;

@@ -7,7 +7,8 @@ use http::header::{HeaderName, REFERER};
 use super::{Exchange, host_of};
 use crate::conf::ListenAddr;
 use crate::hub::registry::StreamKey;
-use crate::module::relay::trail;
+use crate::module::relay::proof::{self, Purpose};
+use crate::module::relay::trail::{self, Claim};
 use crate::server::event;
 use crate::server::session::{Identity, Moments, Protocol, Role, Session, mark};
 use crate::server::variables::query_argument;
@@ -102,6 +103,10 @@ impl Origin {
             Bytes::copy_from_slice(own.map_or(else_, |own| own.as_slice()))
         };
         let tc_url = [connection.scheme.as_bytes(), b"://", &self.host[..], b"/", &self.app[..]].concat();
+        let told = |name| exchange.header(HeaderName::from_static(name));
+        let claim = Claim::new(told(trail::HEADER), told(proof::HEADER), b"");
+        let target = exchange.request.uri().path_and_query().map_or("", |target| target.as_str());
+        let asked = Purpose { verb: "GET", app: b"", name: target.as_bytes() };
         let identity = Identity {
             domain: self.host.clone(),
             app: self.app.clone(),
@@ -116,7 +121,7 @@ impl Origin {
             video_codecs: VIDEO_CODECS,
             serverid: self.view.serverid(),
             scheme: connection.scheme,
-            trail: trail::checked(exchange.header(HeaderName::from_static(trail::HEADER))),
+            trail: connection.context.relays.judge(connection.id, &claim, asked),
         };
         let moments = Moments::default();
         mark(&moments.ptime);

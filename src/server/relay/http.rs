@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{HOST, HeaderName, HeaderValue, REFERER, USER_AGENT};
-use reqwest::{Client, RequestBuilder, Response, redirect};
+use reqwest::{Client, Request, RequestBuilder, Response, redirect};
 
 use super::End;
 use crate::limits;
 use crate::module::notify::request::push_value;
 use crate::module::relay::destination::Destination;
-use crate::module::relay::trail;
+use crate::module::relay::{proof, trail};
 use crate::server::context::Context;
 use crate::wire::flv;
 
@@ -46,7 +46,8 @@ impl Download {
             builder = builder.use_preconfigured_tls((*config).clone());
         }
         let client = builder.build().map_err(End::error)?;
-        let response = request(&client, destination, trail).send().await.map_err(causes)?;
+        let request = request(&client, destination, trail).build().map_err(causes)?;
+        let response = client.execute(proved(context, request, trail)).await.map_err(causes)?;
         match response.status().as_u16() {
             200 => {}
             status @ 400..=499 => return Err(End::Refused(format!("status {status}"))),
@@ -96,6 +97,21 @@ fn request(client: &Client, destination: &Destination, trail: &Bytes) -> Request
             }
         },
     )
+}
+
+/// With what proves the trail, if it has one.
+fn proved(context: &Context, mut request: Request, trail: &Bytes) -> Request {
+    if !request.headers().contains_key(trail::HEADER) {
+        return request;
+    }
+    let target = match request.url().query() {
+        Some(query) => format!("{}?{query}", request.url().path()),
+        None => request.url().path().to_owned(),
+    };
+    let asked = proof::Purpose { verb: "GET", app: b"", name: target.as_bytes() };
+    let proof = HeaderValue::from_maybe_shared(context.relays.proof(trail, asked));
+    request.headers_mut().insert(proof::HEADER, proof.expect("digits and a hyphen"));
+    request
 }
 
 /// reqwest names the operation; what failed is said by the errors below.

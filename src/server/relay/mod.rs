@@ -15,26 +15,34 @@ pub mod standing;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use self::pull::Pulls;
 use super::context::Context;
+use super::event;
+use super::os_text;
 use super::session::{Identity, Moments, Protocol, Reason, Role, Session};
+use crate::conf::ConfPath;
+use crate::config::model::Config;
 use crate::hub::registry::StreamKey;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::module::relay::address::{self, Address};
 use crate::module::relay::complaints::Complaints;
 use crate::module::relay::destination::{Asked, Destination};
+use crate::module::relay::proof::{Keys, Purpose, Secret, Verdict};
 use crate::module::relay::target::Relay;
-use crate::module::relay::trail::{self, Hop};
+use crate::module::relay::trail::{self, Claim, Hop, Trail};
 
 /// What all relays share.
 pub struct Relays {
     /// Marks streams of this process in trails.
     mark: [u8; 32],
+    /// What proves trails; a reload replaces it.
+    keys: ArcSwap<Keys>,
     pulls: Pulls,
 }
 
@@ -90,9 +98,15 @@ impl End {
 }
 
 impl Relays {
-    /// `mark` is random.
-    pub fn new(mark: [u8; 32]) -> Self {
-        Relays { mark, pulls: Pulls::default() }
+    /// `mark` is random and secret.
+    pub fn new(mark: [u8; 32], secrets: Secrets) -> Self {
+        let keys = ArcSwap::from_pointee(Keys::new(mark, secrets.0));
+        Relays { mark, keys, pulls: Pulls::default() }
+    }
+
+    /// A reload has read the secrets anew.
+    pub fn set_secrets(&self, secrets: Secrets) {
+        self.keys.store(Arc::new(Keys::new(self.mark, secrets.0)));
     }
 
     /// By way of which streams the media of `stream` comes that came by `upstream` until here; told to relays.
@@ -105,20 +119,67 @@ impl Relays {
         trail::is_loop(way, &Hop::new(&self.mark, stream))
     }
 
-    /// Whether a session would feed its stream with itself, by way of relays.
+    /// Whether a session says of itself that it would feed its stream with itself, by way of relays.
     pub fn is_loop(&self, identity: &Identity) -> bool {
-        if identity.trail.is_empty() {
+        if !identity.trail.claims_relay() {
             return false;
         }
         let key = StreamKey::new(identity.serverid.clone(), identity.app.clone(), identity.name.clone());
-        trail::is_loop(&identity.trail, &Hop::new(&self.mark, &key))
+        trail::is_loop(identity.trail.claimed(), &Hop::new(&self.mark, &key))
+    }
+
+    /// What the connection `conn` says of its way here, once it is known what it asks for.
+    pub fn judge(&self, conn: u64, claim: &Claim, purpose: Purpose<'_>) -> Trail {
+        if claim.hops().is_empty() {
+            return Trail::default();
+        }
+        let keys = self.keys.load();
+        let verdict = keys.judge(claim, purpose, now());
+        if keys.are_shared() && verdict != Verdict::Proved {
+            event::trail_not_proved(conn, verdict, purpose.name);
+        }
+        Trail::new(claim, verdict == Verdict::Proved)
+    }
+
+    /// What proves the trail of a relay of ours to others.
+    fn proof(&self, trail: &[u8], purpose: Purpose<'_>) -> Bytes {
+        self.keys.load().proof(trail, purpose, now())
     }
 }
 
-/// A session for one attempt, caused by `cause`. Its trail is what it tells the other server.
-fn session_for(context: &Context, cause: &Session, stream: &Arc<Stream>, role: Role) -> Arc<Session> {
+/// Seconds since 1970, by which proofs are dated.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The secrets of `relay_secret`.
+pub struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// Reads the files that `config` names. The error is nginx's sentence.
+    pub fn load(config: &Config) -> Result<Secrets, String> {
+        let paths = config.rtmp.as_ref().map_or(&[][..], |rtmp| &rtmp.relay.secrets);
+        let read = |path: &ConfPath| {
+            let name = path.0.display();
+            let text = std::fs::read(&path.0)
+                .map_err(|error| format!("open() \"{name}\" failed ({})", os_text(&error)))?;
+            Secret::new(text).ok_or_else(|| format!("\"relay_secret\" file \"{name}\" is empty"))
+        };
+        Ok(Secrets(paths.iter().map(read).collect::<Result<_, _>>()?))
+    }
+}
+
+/// A session for one attempt, caused by `cause`, for sessions that have `trail` in common. Its trail is what it tells
+/// the other server.
+fn session_for(
+    context: &Context,
+    cause: &Session,
+    trail: &[u8],
+    stream: &Arc<Stream>,
+    role: Role,
+) -> Arc<Session> {
     let mut identity = cause.identity.clone();
-    identity.trail = trail::extended(&identity.trail, &Hop::new(&context.relays.mark, &cause.key));
+    identity.trail = Trail::ours(trail::extended(trail, &Hop::new(&context.relays.mark, &cause.key)));
     let session = Session::new(
         context.sessions.next_session_id(),
         cause.peer.clone(),

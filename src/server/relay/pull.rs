@@ -27,6 +27,7 @@ use crate::module::relay::backoff::Backoff;
 use crate::module::relay::complaints::Complaints;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::target::Relay;
+use crate::module::relay::trail;
 use crate::server::context::Context;
 use crate::server::notify::{Event, Slot};
 use crate::server::session::{Reason, Role, Session};
@@ -64,14 +65,14 @@ impl Pulled {
             let _ = phase.wait_for(|p| !p.publishing).await;
             let arrived = counts.borrow_and_update().arrived;
             let epoch = phase.borrow().epoch;
-            let Some(cause) = self.cause() else { return };
             if !self.is_configured() {
                 return;
             }
+            let Some(session) = self.session(context) else { return };
             let standing = self.lock().standing.clone();
             let outcome = match &standing {
-                Some(line) => self.one(context, &cause, line).await,
-                None => self.attempt(context, &cause).await,
+                Some(line) => self.line(context, &session, line).await,
+                None => self.attempt(context, &session).await,
             };
             match outcome {
                 // Who stands by does not give up; players that came along go on to wait.
@@ -111,20 +112,19 @@ impl Pulled {
     }
 
     /// One attempt: a session with events of its own.
-    async fn attempt(&self, context: &Arc<Context>, cause: &Session) -> Outcome {
-        let session = session_for(context, cause, &self.stream, Role::Publisher);
-        let Some(mut pull) = Event::begin(&context.notifier, &self.view, Slot::Pull, &session, None) else {
-            return self.fixed(context, &session).await;
+    async fn attempt(&self, context: &Arc<Context>, session: &Arc<Session>) -> Outcome {
+        let Some(mut pull) = Event::begin(&context.notifier, &self.view, Slot::Pull, session, None) else {
+            return self.fixed(context, session).await;
         };
         let reply = pull.reply().await;
-        let destination = attempt::destination(&session, &mut pull, &reply, WHAT, true, &self.complaints);
+        let destination = attempt::destination(session, &mut pull, &reply, WHAT, true, &self.complaints);
         if let Ok(_) | Err(Outcome::Unwanted) = destination {
             self.settled.send_replace(self.counts.borrow().arrived);
         }
         match destination {
             Ok(destination) => tokio::select! {
-                outcome = self.relay(context, &session, destination) => outcome,
-                never = self.line_removed(context, &session) => match never {},
+                outcome = self.relay(context, session, destination) => outcome,
+                never = self.line_removed(context, session) => match never {},
             },
             Err(outcome) => {
                 if let Outcome::Unwanted = outcome {
@@ -141,12 +141,6 @@ impl Pulled {
         while self.view.current().notify.on_pull.is_some() && changed.changed().await.is_ok() {}
         session.close(Reason::StreamEnd);
         std::future::pending().await
-    }
-
-    /// The stream's own line.
-    async fn one(&self, context: &Arc<Context>, cause: &Session, line: &Relay) -> Outcome {
-        let session = session_for(context, cause, &self.stream, Role::Publisher);
-        self.line(context, &session, line).await
     }
 
     /// A `pull` line: its addresses, one after the other.
@@ -226,13 +220,15 @@ impl Pulled {
         self.lock().standing.is_some() || is_configured(&self.view)
     }
 
-    /// The player whose words the next attempt uses: the one that has been here longest. A trail, which any client can
-    /// claim to have, is told only where nothing else asks for the stream: it must not decide for others.
-    fn cause(&self) -> Option<Arc<Session>> {
-        let players = self.lock();
-        let mut sessions = players.sessions.values();
-        let plain = sessions.clone().find(|session| session.identity.trail.is_empty());
-        plain.or_else(|| sessions.next()).cloned()
+    /// A session for the next attempt. It uses the words of the player that has been here longest; what it says of where
+    /// it has come through holds for all of them.
+    fn session(&self, context: &Context) -> Option<Arc<Session>> {
+        let (cause, trail) = {
+            let players = self.lock();
+            let trail = trail::common(players.sessions.values().map(|session| &session.identity.trail));
+            (players.sessions.values().next()?.clone(), trail)
+        };
+        Some(session_for(context, &cause, &trail, &self.stream, Role::Publisher))
     }
 
     /// Ends all players, and returns how many have come so far: the refusal was the answer to all of these.

@@ -82,7 +82,8 @@ impl Push {
     }
 
     fn session(&self) -> Arc<Session> {
-        session_for(&self.context, &self.publisher, &self.stream, Role::Player)
+        let trail = self.publisher.identity.trail.proved();
+        session_for(&self.context, &self.publisher, trail, &self.stream, Role::Player)
     }
 
     /// One attempt by a callback line: a session with events of its own.
@@ -205,7 +206,7 @@ impl Push {
             chunk_size: u32::try_from(self.stream.chunk_size()).unwrap_or(u32::MAX),
             max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),
             buffer: Duration::ZERO,
-            trail: session.identity.trail.clone(),
+            trail: session.identity.trail.claimed().clone(),
         };
         let start = Upstream::start(destination, |name| Purpose::Publish { name }, terms);
         let upstream = tokio::select! {

@@ -12,10 +12,11 @@ use super::connect::connect;
 use super::{End, setup_time};
 use crate::limits;
 use crate::module::relay::destination::Destination;
-use crate::module::relay::trail::CONNECT_MEMBER;
+use crate::module::relay::{proof, trail};
 use crate::server::context::Context;
 use crate::server::moderation;
 use crate::server::rest::Read;
+use crate::server::rtmp::identity::split_query;
 use crate::server::socket::Socket;
 use crate::wire::rtmp::ClientSession;
 use crate::wire::rtmp::client_session::{ClientSettings, Event, Purpose};
@@ -59,11 +60,19 @@ impl Upstream {
         let limit = setup_time(terms.connect);
         let socket = connect(terms.context, &destination.address, terms.connect).await?;
         let purpose = purpose(destination.name_and_query());
+        let (verb, asked) = match &purpose {
+            Purpose::Play { name } => ("play", name),
+            Purpose::Publish { name } => ("publish", name),
+        };
+        let (name, _) = split_query(asked);
+        let asked = proof::Purpose { verb, app: &destination.app, name: &name };
+        let proof = terms.context.relays.proof(&terms.trail, asked);
+        let member = |name: &'static str, value: Bytes| (Bytes::from_static(name.as_bytes()), value.into());
         let settings = ClientSettings {
             flash_ver: destination.flash_ver.clone(),
             page_url: destination.page_url.clone(),
             swf_url: destination.swf_url.clone(),
-            extra: vec![(Bytes::from_static(CONNECT_MEMBER.as_bytes()), terms.trail.into())],
+            extra: vec![member(trail::CONNECT_MEMBER, terms.trail), member(proof::CONNECT_MEMBER, proof)],
             chunk_size: terms.chunk_size,
             max_message: terms.max_message,
             buffer_length: terms.buffer,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::identity::Target;
-use super::{Connected, Connection, End, farewell, settings_of, trail_of};
+use super::{Connected, Connection, End, claim_of, farewell, settings_of};
 use crate::server::admission::{self, Refused};
 use crate::server::event;
 use crate::server::notify::{Event, Slot};
@@ -70,10 +70,10 @@ impl Connection {
             video_codecs: connect.video_codecs,
             serverid: view.serverid(),
             scheme: if self.socket.is_tls() { "rtmps" } else { "rtmp" },
-            trail: trail_of(connect),
             ..Identity::default()
         };
-        let connected = Connected { view, identity, reconnects: farewell::reconnects(connect) };
+        let connected =
+            Connected { view, identity, claim: claim_of(connect), reconnects: farewell::reconnects(connect) };
         if connected.view.current().notify.on_connect.is_some() {
             self.ask_connect(request, connected);
         } else {

@@ -38,7 +38,8 @@ use crate::conf::ListenAddr;
 use crate::hub::headers::{HeaderKey, HeaderList};
 use crate::limits;
 use crate::module::codec::track;
-use crate::module::relay::trail::{self, CONNECT_MEMBER};
+use crate::module::relay::proof;
+use crate::module::relay::trail::{self, Claim};
 use crate::module::rtmp::conf::Conf;
 use crate::module::rtmp::server_conf::ServerConf;
 use crate::wire::MediaKind;
@@ -149,6 +150,8 @@ struct Connection {
 struct Connected {
     view: AppView,
     identity: Identity,
+    /// By which servers the peer says to have come.
+    claim: Claim,
     /// The peer understands a request to connect again.
     reconnects: bool,
 }
@@ -471,7 +474,10 @@ impl Connection {
 }
 
 /// What a relay of ours tells in connect.
-fn trail_of(connect: &Connect) -> Bytes {
-    let member = connect.extra.iter().find(|(name, _)| name == CONNECT_MEMBER);
-    member.and_then(|(_, value)| value.as_str()).map_or_else(Bytes::new, trail::checked)
+fn claim_of(connect: &Connect) -> Claim {
+    let member = |wanted: &str| {
+        let member = connect.extra.iter().find(|(name, _)| name == wanted);
+        member.and_then(|(_, value)| value.as_str()).unwrap_or_default()
+    };
+    Claim::new(member(trail::CONNECT_MEMBER), member(proof::CONNECT_MEMBER), &connect.app)
 }

@@ -9,6 +9,7 @@ use super::identity::split_query;
 use super::play::{self, Playing};
 use super::publish::Publishing;
 use super::{Connection, Early, End, Part, Pending, Verdict};
+use crate::module::relay::proof::Purpose;
 use crate::server::admission::{Entered, Refused};
 use crate::server::event;
 use crate::server::session::{Identity, Protocol, Reason, Role, Session, mark};
@@ -35,7 +36,14 @@ impl Connection {
         }
         mark(&self.moments.ptime);
         let (name, pargs) = split_query(name);
-        let identity = Identity { name, pargs, ..connected.identity.clone() };
+        let verb = match role {
+            Role::Publisher => "publish",
+            Role::Player => "play",
+        };
+        let claim = &connected.claim;
+        let asked = Purpose { verb, app: claim.app(), name: &name };
+        let trail = self.context.relays.judge(self.id, claim, asked);
+        let identity = Identity { name, pargs, trail, ..connected.identity.clone() };
         if self.context.relays.is_loop(&identity) {
             event::relay_loop(self.id, &identity);
             let code = match role {

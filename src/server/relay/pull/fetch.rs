@@ -40,7 +40,7 @@ impl Fetch<'_> {
             chunk_size: server.chunk_size.0,
             max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),
             buffer: self.pulled.view.current().relay.relay_buffer.duration(),
-            trail: self.session.identity.trail.clone(),
+            trail: self.session.identity.trail.claimed().clone(),
         };
         let mut upstream = Upstream::start(destination, |name| Purpose::Play { name }, terms).await?;
         let (mut rest, mut received) = (Rest::new(&upstream.socket), 0);
@@ -70,7 +70,7 @@ impl Fetch<'_> {
     pub(super) async fn http(&mut self, destination: &Destination) -> Result<Never, End> {
         self.name(destination);
         let max_message = usize::try_from(self.pulled.view.server().max_message.0).unwrap_or(usize::MAX);
-        let trail = &self.session.identity.trail;
+        let trail = self.session.identity.trail.claimed();
         let mut download =
             Download::start(self.context, destination, self.connect, max_message, trail).await?;
         loop {

@@ -1,0 +1,199 @@
+//! What makes a trail worth more than its sender's word: a tag that only servers with the same secret can make.
+//!
+//! The tag is HMAC-SHA256 over the trail, over what is asked for with it (to play or to publish, in which application, under
+//! which name), and over the time. So it is good for no other stream, and not for long: within
+//! [`limits::RELAY_PROOF_AGE`] who has overheard it can say the same about the same stream once more, and nothing else.
+
+use bytes::Bytes;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+
+use super::trail::Claim;
+use crate::limits;
+
+/// Member of connect's command object that carries a proof.
+pub const CONNECT_MEMBER: &str = "pingosdTrailProof";
+/// HTTP header that carries a proof.
+pub const HEADER: &str = "x-pingosd-trail-proof";
+
+/// What a trail is told for, as both ends see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Purpose<'a> {
+    /// `play`, `publish` or `GET`.
+    pub verb: &'static str,
+    /// Application; empty over HTTP.
+    pub app: &'a [u8],
+    /// Stream name without its query; over HTTP the target of the request.
+    pub name: &'a [u8],
+}
+
+/// The secrets of `relay_secret`, and one that is this process's own: what it has sent to itself it can prove without any.
+#[derive(Debug)]
+pub struct Keys {
+    own: [u8; 32],
+    shared: Vec<Secret>,
+}
+
+/// Never printed.
+pub struct Secret(Vec<u8>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+impl Secret {
+    /// What a file holds, without the line end that editors leave behind it. `None`: nothing is left.
+    pub fn new(mut text: Vec<u8>) -> Option<Secret> {
+        while text.last().is_some_and(u8::is_ascii_whitespace) {
+            text.pop();
+        }
+        (!text.is_empty()).then_some(Secret(text))
+    }
+}
+
+/// What a proof is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// There is none.
+    Missing,
+    /// A server with one of our secrets has made it, for this and not long ago.
+    Proved,
+    /// It was not made with our secrets, or for something else.
+    Wrong,
+    /// It may have been right, but its time is not ours.
+    Stale,
+}
+
+impl Keys {
+    /// `own` is random. The first of `shared` makes proofs, all of them are believed.
+    pub fn new(own: [u8; 32], shared: Vec<Secret>) -> Keys {
+        Keys { own, shared }
+    }
+
+    /// Whether there is anything that other servers can know too.
+    pub fn are_shared(&self) -> bool {
+        !self.shared.is_empty()
+    }
+
+    /// The proof of a trail: the time in seconds, a hyphen, and the tag in hexadecimal.
+    pub fn proof(&self, trail: &[u8], purpose: Purpose<'_>, now: u64) -> Bytes {
+        let key = self.shared.first().map_or(&self.own[..], |secret| &secret.0);
+        let tag = mac(key, trail, purpose, now).finalize().into_bytes();
+        let hex: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
+        Bytes::from(format!("{now}-{hex}"))
+    }
+
+    /// What the proof of a claim is worth that came with this.
+    pub fn judge(&self, claim: &Claim, purpose: Purpose<'_>, now: u64) -> Verdict {
+        if claim.hops().is_empty() || claim.proof().is_empty() {
+            return Verdict::Missing;
+        }
+        let Some((time, tag)) = parse(claim.proof()) else { return Verdict::Wrong };
+        let keys = self.shared.iter().map(|secret| &secret.0[..]).chain([&self.own[..]]);
+        let mut macs = keys.map(|key| mac(key, claim.hops(), purpose, time));
+        // Takes the same time wherever they differ.
+        if !macs.any(|mac| mac.verify_slice(&tag).is_ok()) {
+            return Verdict::Wrong;
+        }
+        if time.abs_diff(now) > limits::RELAY_PROOF_AGE.as_secs() { Verdict::Stale } else { Verdict::Proved }
+    }
+}
+
+fn mac(key: &[u8], trail: &[u8], purpose: Purpose<'_>, time: u64) -> Hmac<Sha256> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    for part in [b"pingosd trail", purpose.verb.as_bytes(), purpose.app, purpose.name, trail] {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part);
+    }
+    mac.update(&time.to_be_bytes());
+    mac
+}
+
+fn parse(proof: &[u8]) -> Option<(u64, [u8; 32])> {
+    let (time, tag) = std::str::from_utf8(proof).ok()?.split_once('-')?;
+    let mut bytes = [0; 32];
+    if tag.len() != 2 * bytes.len() || !tag.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (n, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(tag.get(2 * n..2 * n + 2)?, 16).ok()?;
+    }
+    Some((time.parse().ok()?, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TRAIL: &[u8] = b"0123456789abcdef";
+    const PLAY: Purpose<'_> = Purpose { verb: "play", app: b"live", name: b"s" };
+    const NOW: u64 = 1_700_000_000;
+
+    fn keys(own: u8, shared: &[&str]) -> Keys {
+        Keys::new([own; 32], shared.iter().map(|s| Secret::new(s.as_bytes().to_vec()).unwrap()).collect())
+    }
+
+    fn judged(keys: &Keys, proof: &[u8], purpose: Purpose<'_>, now: u64) -> Verdict {
+        keys.judge(&Claim::new(TRAIL, proof, b""), purpose, now)
+    }
+
+    #[test]
+    fn a_proof_holds_for_one_trail_one_stream_and_a_while() {
+        let (ours, theirs) = (keys(1, &["secret"]), keys(2, &["secret"]));
+        let proof = theirs.proof(TRAIL, PLAY, NOW);
+        assert_eq!(judged(&ours, &proof, PLAY, NOW), Verdict::Proved);
+        let age = limits::RELAY_PROOF_AGE.as_secs();
+        assert_eq!(judged(&ours, &proof, PLAY, NOW + age), Verdict::Proved);
+        for now in [NOW + age + 1, NOW - age - 1] {
+            assert_eq!(judged(&ours, &proof, PLAY, now), Verdict::Stale);
+        }
+        for other in [
+            Purpose { name: b"t", ..PLAY },
+            Purpose { app: b"other", ..PLAY },
+            Purpose { verb: "publish", ..PLAY },
+            Purpose { app: b"lives", name: b"", ..PLAY },
+        ] {
+            assert_eq!(judged(&ours, &proof, other, NOW), Verdict::Wrong, "{other:?}");
+        }
+        let longer = Claim::new(b"0123456789abcdef,0123456789abcdef", &proof, b"");
+        assert_eq!(ours.judge(&longer, PLAY, NOW), Verdict::Wrong);
+    }
+
+    #[test]
+    fn secrets_are_changed_one_server_at_a_time() {
+        let steps =
+            [keys(1, &["old"]), keys(2, &["old", "new"]), keys(3, &["new", "old"]), keys(4, &["new"])];
+        for (from, to) in steps.iter().zip(&steps[1..]).chain(steps[1..].iter().zip(&steps)) {
+            assert_eq!(judged(to, &from.proof(TRAIL, PLAY, NOW), PLAY, NOW), Verdict::Proved);
+        }
+        assert_eq!(judged(&steps[3], &steps[0].proof(TRAIL, PLAY, NOW), PLAY, NOW), Verdict::Wrong);
+    }
+
+    #[test]
+    fn without_a_secret_a_server_believes_itself_alone() {
+        let (ours, theirs) = (keys(1, &[]), keys(2, &[]));
+        assert_eq!(judged(&ours, &ours.proof(TRAIL, PLAY, NOW), PLAY, NOW), Verdict::Proved);
+        assert_eq!(judged(&ours, &theirs.proof(TRAIL, PLAY, NOW), PLAY, NOW), Verdict::Wrong);
+    }
+
+    #[test]
+    fn what_is_no_proof_proves_nothing() {
+        let keys = keys(1, &["secret"]);
+        let hex = "ab".repeat(32);
+        for proof in ["-", "1-", "x-00", "1700000000", "99999999999999999999-00", "\u{e9}-\u{e9}", &hex] {
+            assert_eq!(judged(&keys, proof.as_bytes(), PLAY, NOW), Verdict::Wrong, "{proof}");
+        }
+        let odd = format!("1-{}", "é".repeat(32));
+        assert_eq!(judged(&keys, odd.as_bytes(), PLAY, NOW), Verdict::Wrong);
+        assert_eq!(judged(&keys, b"", PLAY, NOW), Verdict::Missing);
+        assert_eq!(format!("{keys:?}").matches("secret").count(), 0);
+    }
+
+    #[test]
+    fn a_secret_ends_before_its_line_end() {
+        assert_eq!(Secret::new(b"abc \n".to_vec()).unwrap().0, b"abc");
+        assert!(Secret::new(b"\n".to_vec()).is_none());
+    }
+}
