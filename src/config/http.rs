@@ -22,6 +22,8 @@ use crate::module::http::directory::Directory;
 use crate::module::http::location::LocationName;
 use crate::module::http::response::Return;
 use crate::module::http::{conf, listen as http_listen, server_conf};
+use crate::module::referer::conf as referer_conf;
+use crate::module::referer::valid::{Referers, ValidReferers};
 use crate::module::{control, flv, hls2, ssl, stat, ts};
 
 /// The port of a server without `listen` that may not use port 80.
@@ -64,6 +66,7 @@ fn server(
     let encrypted = encrypted.map(|listen| listen.span).or(ssl.on.filter(|on| on.0).map(|_| block.span));
     check_certificates(builder, block, encrypted, &ssl);
     let chain = [block, http];
+    check_referers(builder, &chain);
     let conf: conf::Conf = builder.resolve(&chain);
     let name = LocationName::Prefix { prefix: BString::default(), stops_regex: false };
     let handler = guard(builder, &chain).unwrap_or_else(|| files(builder, &conf, &chain));
@@ -81,6 +84,28 @@ fn server(
         locations: locations(builder, None, &chain),
         fallback: Arc::new(fallback),
         pos: builder.pos(block.place),
+    }
+}
+
+/// The nearest `valid_referers` lines.
+fn referers(chain: &[&Block]) -> Result<Referers, Problem> {
+    let lines = chain.iter().find_map(|block| own_referers(block));
+    let server = chain.iter().find(|block| block.context == HTTP_SERVER);
+    let names: Vec<ServerName> =
+        server.iter().flat_map(|server| names(server)).map(|name| name.value).collect();
+    Referers::new(lines.unwrap_or_default().iter().map(|line| &line.value), &names)
+}
+
+/// The `valid_referers` lines of a block itself.
+fn own_referers(block: &Block) -> Option<&[Spanned<ValidReferers>]> {
+    block.scope::<referer_conf::Scope>().map(|scope| &scope.lines[..])
+}
+
+/// Complains of `valid_referers` lines of a block that do not fit together.
+fn check_referers(builder: &mut Builder<'_>, chain: &[&Block]) {
+    let Some(last) = own_referers(chain[0]).and_then(|lines| lines.last()) else { return };
+    if let Err(problem) = referers(chain) {
+        builder.reports.add(chain[0].order, problem.at(last.span).place(last.place));
     }
 }
 
@@ -115,6 +140,7 @@ fn locations(builder: &mut Builder<'_>, outer: Option<&LocationName>, chain: &[&
 }
 
 fn location(builder: &mut Builder<'_>, name: &LocationName, chain: &[&Block]) -> Location {
+    check_referers(builder, chain);
     let conf: conf::Conf = builder.resolve(chain);
     let handler = handler(builder, &conf, chain);
     let mut inner = |builder: &mut Builder<'_>, block: &Block| {
@@ -151,6 +177,7 @@ fn bare(
         limited: None,
         conf,
         headers: builder.resolve(chain),
+        referers: referers(chain).unwrap_or_default(),
         nested: Locations::default(),
         pos: builder.pos(chain[0].place),
     }

@@ -16,6 +16,7 @@ use crate::module::flv::conf::FlvLive;
 use crate::module::hls2::live::Hls2Live;
 use crate::module::http::location::LocationName;
 use crate::module::http::response::Return;
+use crate::module::referer::valid::Referers;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
 use crate::module::{
@@ -228,6 +229,8 @@ pub struct Location {
     pub conf: http::conf::Conf,
     /// How long they may be kept.
     pub headers: headers::conf::Current,
+    /// Where requests may come from.
+    pub referers: Referers,
     /// Locations inside.
     pub nested: Locations,
     /// Where it begins.

@@ -211,8 +211,11 @@ fn levels_inherit_as_in_the_original() {
             let inherits = row.inherit != Inherit::Never;
             let right = match line.inherit.as_str() {
                 "yes" => inherits,
-                // One level has nothing to inherit; hls2_timeout is overwritten there, and works here.
-                "no" => levels == 1 || !inherits || line.name == "hls2_timeout",
+                // One level has nothing to inherit; hls2_timeout is overwritten there, and works here. valid_referers is
+                // inherited by nginx's own merge, whatever the list says.
+                "no" => {
+                    levels == 1 || !inherits || ["hls2_timeout", "valid_referers"].contains(&&line.name[..])
+                }
                 _ => true,
             };
             if !right {

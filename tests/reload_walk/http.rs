@@ -129,6 +129,13 @@ pub const CASES: &[Case] = &[
         },
     },
     Case {
+        row: "referer/valid_referers",
+        place: Place::Locations,
+        before: "location /{app} { valid_referers localhost; return 200 i$invalid_referer; }",
+        after: "location /{app} { valid_referers none localhost; return 200 i$invalid_referer; }",
+        look: |walk| changes(walk, "", |response| response.text() == "i1", |response| response.text() == "i"),
+    },
+    Case {
         row: "rewrite/break",
         place: Place::Locations,
         before: "location /{app} { alias {dir}/html; break; return 404; }",

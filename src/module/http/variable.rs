@@ -42,6 +42,8 @@ variables! {
     "host" => Host,
     /// Name of the machine.
     "hostname" => Hostname,
+    /// `1` for a referer that is not among `valid_referers`.
+    "invalid_referer" => InvalidReferer,
     /// `?` if there is a query string.
     "is_args" => IsArgs,
     /// Time in seconds with three decimals.
@@ -77,7 +79,7 @@ variables! {
 }
 
 /// Names that are known but have no value here yet.
-pub const OTHERS: [&str; 79] = [
+pub const OTHERS: [&str; 78] = [
     "ancient_browser",
     "binary_remote_addr",
     "body_bytes_sent",
@@ -91,7 +93,6 @@ pub const OTHERS: [&str; 79] = [
     "document_root",
     "gzip_ratio",
     "https",
-    "invalid_referer",
     "limit_rate",
     "modern_browser",
     "msie",

@@ -1,3 +1,4 @@
 //! Referers.
 
 pub mod conf;
+pub mod valid;

@@ -21,6 +21,8 @@ pub(super) struct Assigned {
     values: HashMap<BString, Option<BString>>,
     /// Groups of the last regular expression that matched.
     captures: Option<Vec<BString>>,
+    /// `$invalid_referer` as statements have first seen it: as in nginx it then stays so, whatever location follows.
+    invalid_referer: Option<bool>,
 }
 
 impl Assigned {
@@ -32,6 +34,11 @@ impl Assigned {
     /// The groups of the last condition that matched a regular expression.
     pub(super) fn captures(&self) -> Option<&Vec<BString>> {
         self.captures.as_ref()
+    }
+
+    /// `$invalid_referer`, if statements have asked for it.
+    pub(super) fn invalid_referer(&self) -> Option<bool> {
+        self.invalid_referer
     }
 }
 
@@ -103,19 +110,30 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn variable(&self, name: &BString) -> Result<BString, Untold> {
+    fn variable(&mut self, name: &BString) -> Result<BString, Untold> {
         let variable = Variable::find(name);
         self.check(&variable)?;
+        self.note(&variable);
         let mut value = Vec::new();
         RequestVariables::new(self).value(&variable, &mut value);
         Ok(value.into())
     }
 
-    fn text(&self, template: &Template) -> Result<BString, Untold> {
-        template.variables().try_for_each(|variable| self.check(variable))?;
+    fn text(&mut self, template: &Template) -> Result<BString, Untold> {
+        for variable in template.variables() {
+            self.check(variable)?;
+            self.note(variable);
+        }
         let mut value = Vec::new();
         template.expand(&RequestVariables::new(self), &mut value);
         Ok(value.into())
+    }
+
+    /// Keeps the value of a variable that does not change after its first use.
+    fn note(&mut self, variable: &Variable) {
+        if *variable == Variable::InvalidReferer && self.assigned.invalid_referer.is_none() {
+            self.assigned.invalid_referer = Some(self.is_referer_invalid());
+        }
     }
 
     /// Whether a variable has a value here.

@@ -26,7 +26,9 @@ use std::time::{Duration, Instant};
 
 use bstr::ByteSlice;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, SERVER};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERER, SERVER,
+};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
@@ -430,6 +432,12 @@ impl Exchange<'_> {
             ServerTokens::On | ServerTokens::Build => crate::cli::VERSION,
         };
         headers.entry(SERVER).or_insert(HeaderValue::from_static(server));
+    }
+
+    /// `valid_referers`.
+    fn is_referer_invalid(&self) -> bool {
+        let referer = self.request.headers().get(REFERER).map(HeaderValue::as_bytes);
+        !self.location.referers.permit(referer)
     }
 
     /// Query string, without the question mark.

@@ -33,6 +33,11 @@ impl Variables for RequestVariables<'_> {
                 host => out.extend_from_slice(&host),
             },
             Variable::Hostname => out.extend_from_slice(&crate::conf::server_name::host_name()),
+            Variable::InvalidReferer => {
+                if exchange.assigned.invalid_referer().unwrap_or_else(|| exchange.is_referer_invalid()) {
+                    out.push(b'1');
+                }
+            }
             Variable::IsArgs => {
                 if !exchange.query().is_empty() {
                     out.push(b'?');

@@ -1,0 +1,256 @@
+//! Which referers are valid, by nginx's rules.
+//!
+//! A host is looked for among the exact names, then the longest leading and the longest trailing star; what is found
+//! decides together with its path. Only a host that is not found is compared with the regular expressions.
+
+use std::collections::{HashMap, HashSet};
+
+use bstr::{BString, ByteSlice};
+
+use crate::conf::{Args, Arity, Pattern, Problem, Scene, ServerName, Value, Word, sentence};
+
+/// Referers that are shorter have no scheme that counts: `http://i.ru`.
+const SHORTEST: usize = b"http://i.ru".len();
+/// A host that is longer is not valid.
+const LONGEST_HOST: usize = 256;
+
+/// One `valid_referers` line.
+#[derive(Clone, Debug, Default)]
+pub struct ValidReferers(Vec<Source>);
+
+/// One word of it.
+#[derive(Clone, Debug)]
+enum Source {
+    Blocked,
+    Host(Host, BString),
+    None,
+    Regex(Pattern),
+    ServerNames,
+}
+
+/// A host in lower case, and what may stand before or behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Host {
+    Exact(BString),
+    /// `*.host`.
+    Leading(BString),
+    /// `.host`: also the host itself.
+    LeadingOrExact(BString),
+    /// `host.*`.
+    Trailing(BString),
+}
+
+/// All lines in force at a place.
+#[derive(Debug, Default)]
+pub struct Referers {
+    none: bool,
+    blocked: bool,
+    /// Hosts, each with what the path must begin with.
+    exact: HashMap<BString, BString>,
+    leading: HashMap<BString, (BString, bool)>,
+    trailing: HashMap<BString, BString>,
+    server_names: Vec<Pattern>,
+    regexes: Vec<Pattern>,
+}
+
+impl Value for ValidReferers {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "none | blocked | server_names | host[/path] | *.host[/path] | host.*[/path] | ~regex ...".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ValidReferers, Problem> {
+        let sources: Vec<Source> = args.words.iter().map(Source::parse).collect::<Result<_, _>>()?;
+        let taken = scene.block.of::<Taken>();
+        for (source, word) in sources.iter().zip(args.words) {
+            if let Source::Host(host, _) = source
+                && !taken.take(host)
+            {
+                return Err(conflicting(&host.spelled()).at(word.span));
+            }
+        }
+        Ok(ValidReferers(sources))
+    }
+}
+
+impl Source {
+    fn parse(word: &Word) -> Result<Source, Problem> {
+        let text: &[u8] = &word.bytes;
+        let refuse = |what: &str, text: &[u8]| {
+            Problem::new(sentence(&[what.as_bytes(), b" \"", text, b"\""])).at(word.span)
+        };
+        match text {
+            b"" => return Err(refuse("invalid referer", text)),
+            b"none" => return Ok(Source::None),
+            b"blocked" => return Ok(Source::Blocked),
+            b"server_names" => return Ok(Source::ServerNames),
+            b"~" => return Err(refuse("empty regex in", text)),
+            [b'~', pattern @ ..] => return Pattern::compile(word, pattern, true).map(Source::Regex),
+            _ => {}
+        }
+        let (host, path) = text.split_at(text.find_byte(b'/').unwrap_or(text.len()));
+        match Host::parse(host) {
+            Some(found) => Ok(Source::Host(found, path.into())),
+            None => Err(refuse("invalid hostname or wildcard", host)
+                .help("a star stands at one end, next to a dot: `*.example.com` or `www.example.*`")),
+        }
+    }
+}
+
+impl Host {
+    fn parse(text: &[u8]) -> Option<Host> {
+        let stars = text.find_iter("*").count();
+        if stars > 1 || text.contains_str("..") || text.contains(&0) {
+            return None;
+        }
+        let lower = text.to_ascii_lowercase();
+        Some(match lower.as_slice() {
+            [b'.', host @ ..] if !host.is_empty() => Host::LeadingOrExact(host.into()),
+            [b'*', b'.', host @ ..] if !host.is_empty() => Host::Leading(host.into()),
+            [host @ .., b'.', b'*'] if !host.is_empty() => Host::Trailing(host.into()),
+            _ if stars > 0 => return None,
+            host => Host::Exact(host.into()),
+        })
+    }
+
+    fn spelled(&self) -> BString {
+        match self {
+            Host::Exact(host) => host.clone(),
+            Host::Leading(host) => sentence(&[b"*.", host]),
+            Host::LeadingOrExact(host) => sentence(&[b".", host]),
+            Host::Trailing(host) => sentence(&[host, b".*"]),
+        }
+    }
+}
+
+/// The hosts that lines of a block name.
+#[derive(Default)]
+struct Taken(HashSet<Host>);
+
+impl Taken {
+    /// Whether a host is new: `.host` stands for the host itself and for `*.host`.
+    fn take(&mut self, host: &Host) -> bool {
+        match host {
+            Host::LeadingOrExact(name) => {
+                let exact = self.0.insert(Host::Exact(name.clone()));
+                self.0.insert(Host::Leading(name.clone())) && exact
+            }
+            host => self.0.insert(host.clone()),
+        }
+    }
+}
+
+fn conflicting(host: &[u8]) -> Problem {
+    Problem::new(sentence(&[b"conflicting parameter \"", host, b"\""]))
+}
+
+impl Referers {
+    /// The lines of a block; `names` are those of its server.
+    pub fn new<'l>(
+        lines: impl IntoIterator<Item = &'l ValidReferers>,
+        names: &[ServerName],
+    ) -> Result<Referers, Problem> {
+        let mut referers = Referers::default();
+        let mut taken = Taken::default();
+        let mut with_names = false;
+        for source in lines.into_iter().flat_map(|line| &line.0) {
+            match source {
+                Source::Blocked => referers.blocked = true,
+                Source::None => referers.none = true,
+                Source::Regex(pattern) => referers.regexes.push(pattern.clone()),
+                Source::ServerNames => with_names = true,
+                Source::Host(host, path) => referers.add(host, path.clone(), &mut taken)?,
+            }
+        }
+        if with_names {
+            // A server without names has the empty one.
+            let unnamed = [ServerName::Exact(BString::default())];
+            for name in if names.is_empty() { &unnamed } else { names } {
+                let host = match name {
+                    ServerName::Exact(host) => Host::Exact(host.clone()),
+                    ServerName::LeadingWildcard(tail) => Host::Leading(tail[1..].into()),
+                    ServerName::TrailingWildcard(head) => Host::Trailing(head[..head.len() - 1].into()),
+                    ServerName::Regex(pattern) => {
+                        referers.server_names.push(pattern.clone());
+                        continue;
+                    }
+                };
+                referers.add(&host, BString::default(), &mut taken)?;
+            }
+        }
+        if (referers.none || referers.blocked) && !referers.names_hosts() {
+            let text = "the \"none\" or \"blocked\" referers are specified in the \"valid_referers\" directive without \
+                        any valid referer";
+            return Err(Problem::new(text));
+        }
+        Ok(referers)
+    }
+
+    fn add(&mut self, host: &Host, path: BString, taken: &mut Taken) -> Result<(), Problem> {
+        if !taken.take(host) {
+            return Err(conflicting(&host.spelled()));
+        }
+        match host.clone() {
+            Host::Exact(host) => drop(self.exact.insert(host, path)),
+            Host::Leading(host) => drop(self.leading.insert(host, (path, false))),
+            Host::LeadingOrExact(host) => drop(self.leading.insert(host, (path, true))),
+            Host::Trailing(host) => drop(self.trailing.insert(host, path)),
+        }
+        Ok(())
+    }
+
+    fn names_hosts(&self) -> bool {
+        !self.exact.is_empty() || !self.leading.is_empty() || !self.trailing.is_empty()
+    }
+
+    /// Whether a request with this header comes from where it may. Without any line every request does.
+    pub fn permit(&self, referer: Option<&[u8]>) -> bool {
+        if !self.names_hosts() && self.server_names.is_empty() && self.regexes.is_empty() {
+            return true;
+        }
+        let Some(referer) = referer else { return self.none };
+        let Some(rest) = without_scheme(referer) else { return self.blocked };
+        let (host, behind) = rest.split_at(rest.find_byteset("/:").unwrap_or(rest.len()));
+        if host.len() > LONGEST_HOST {
+            return false;
+        }
+        let host = host.to_ascii_lowercase();
+        if let Some(path) = self.find(&host) {
+            let at = behind.find_byte(b'/').unwrap_or(behind.len());
+            return behind[at..].starts_with(path);
+        }
+        self.server_names.iter().any(|pattern| pattern.is_match(&host))
+            || self.regexes.iter().any(|pattern| pattern.is_match(rest))
+    }
+
+    /// What the path must begin with for a host.
+    fn find(&self, host: &[u8]) -> Option<&BString> {
+        if let Some(path) = self.exact.get(host.as_bstr()) {
+            return Some(path);
+        }
+        if host.is_empty() {
+            return None;
+        }
+        if let Some((path, true)) = self.leading.get(host.as_bstr()) {
+            return Some(path);
+        }
+        // The first dot leaves the longest tail, the last dot the longest head.
+        let mut tails = host.find_iter(".").map(|dot| &host[dot + 1..]);
+        if let Some((path, _)) = tails.find_map(|tail| self.leading.get(tail.as_bstr())) {
+            return Some(path);
+        }
+        host.rfind_iter(".").find_map(|dot| self.trailing.get(host[..dot].as_bstr()))
+    }
+}
+
+/// What follows `http://` or `https://`.
+fn without_scheme(referer: &[u8]) -> Option<&[u8]> {
+    if referer.len() < SHORTEST {
+        return None;
+    }
+    [&b"http://"[..], b"https://"].iter().find_map(|scheme| {
+        let (start, rest) = referer.split_at(scheme.len());
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    })
+}
