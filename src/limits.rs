@@ -260,6 +260,9 @@ pub const HLS_SWEPT_DEPTH: usize = 9;
 /// Bytes of a line of the error log, as in nginx. Names and arguments that a peer sends may have 64 KiB each.
 pub const LOG_LINE: usize = 2048;
 
+/// Links from one to the next that lead to a log, when they are followed one by one; a ring of links ends.
+pub const LOG_LINKS: usize = 8;
+
 /// Bytes of log lines that wait for a log to take them: seconds of a flood. Lines beyond are lost and counted; those at crit and
 /// above have as much again.
 pub const LOG_QUEUE_BYTES: usize = 4 * 1024 * 1024;

@@ -565,3 +565,14 @@ fn a_player_that_pauses_gets_nothing_until_it_goes_on() {
         assert_eq!(headers.count(), 2, "{conf}");
     }
 }
+
+#[test]
+fn the_log_tells_the_bytes_of_a_name_that_is_not_utf_8() {
+    let server = Server::start(&Conf::live("").main("log_args on;"));
+    let name = b"caf\xE9 \xC3\xA9\"\\\n?k=\xFF".as_slice();
+    let settings = settings(server.rtmp, "live", Purpose::Publish { name: name.into() });
+    let publisher = RtmpClient::open(server.rtmp, settings).wait_started();
+    server.wait_log(r#"publishing 'caf\xE9 \xC3\xA9\x22\x5C\x0A', client: "#);
+    server.wait_log(r#"publish: name='caf\xE9 \xC3\xA9\x22\x5C\x0A' args='k=\xFF' app='live'"#);
+    drop(publisher);
+}

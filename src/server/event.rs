@@ -5,16 +5,17 @@
 pub mod arguments;
 pub mod control;
 pub mod process;
+mod shown;
 
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use bstr::BStr;
 use tracing::{error, info, warn};
 
 use self::arguments::{Arguments, Name};
+pub(super) use self::shown::Shown;
 use super::notify::Answer;
 use super::session::{Identity, Reason, Role, Session};
 use super::socket::Peer;
@@ -76,7 +77,7 @@ pub fn over_max_connections(conn: u64, limit: u64) {
 
 /// `connect` to an application that is not configured.
 pub fn unknown_application(conn: u64, app: &[u8], domain: &[u8]) {
-    info!(target: "notice", conn, "connect: application not found: '{}', domain: '{}'", BStr::new(app), BStr::new(domain));
+    info!(target: "notice", conn, "connect: application not found: '{}', domain: '{}'", Shown::new(app), Shown::new(domain));
 }
 
 /// publish or play, before callbacks are asked.
@@ -89,47 +90,47 @@ pub fn stream_requested(session: &Session) {
     info!(
         conn = session.id,
         "{verb}: name='{}' args='{}' app='{}' domain='{}', client: {}",
-        BStr::new(&key.name),
+        Shown::new(&key.name),
         Arguments::of_client(&identity.pargs),
-        BStr::new(&key.app),
-        BStr::new(&identity.domain),
+        Shown::new(&key.app),
+        Shown::new(&identity.domain),
         session.peer.addr,
     );
 }
 
 /// The application has no `live on`.
 pub fn not_live(session: &Session) {
-    info!(target: "notice", conn = session.id, "live is off in application '{}'", BStr::new(&session.key.app));
+    info!(target: "notice", conn = session.id, "live is off in application '{}'", Shown::new(&session.key.app));
 }
 
 /// Somebody else publishes under this name.
 pub fn name_taken(session: &Session) {
-    info!(target: "notice", conn = session.id, "stream is already publishing: '{}'", BStr::new(&session.key.name));
+    info!(target: "notice", conn = session.id, "stream is already publishing: '{}'", Shown::new(&session.key.name));
 }
 
 /// Nobody publishes and `idle_streams` is off.
 pub fn no_stream(session: &Session) {
-    info!(target: "notice", conn = session.id, "no such stream: '{}'", BStr::new(&session.key.name));
+    info!(target: "notice", conn = session.id, "no such stream: '{}'", Shown::new(&session.key.name));
 }
 
 /// A player was let in.
 pub fn playing(session: &Session) {
-    info!(conn = session.id, "playing '{}', client: {}", BStr::new(&session.key.name), session.peer.addr);
+    info!(conn = session.id, "playing '{}', client: {}", Shown::new(&session.key.name), session.peer.addr);
 }
 
 /// A player has left.
 pub fn played(session: &Session, dropped: u64) {
-    info!(conn = session.id, "stopped playing '{}', dropped: {dropped}", BStr::new(&session.key.name));
+    info!(conn = session.id, "stopped playing '{}', dropped: {dropped}", Shown::new(&session.key.name));
 }
 
 /// A publisher was let in.
 pub fn publishing(session: &Session) {
-    info!(conn = session.id, "publishing '{}', client: {}", BStr::new(&session.key.name), session.peer.addr);
+    info!(conn = session.id, "publishing '{}', client: {}", Shown::new(&session.key.name), session.peer.addr);
 }
 
 /// A publisher has left.
 pub fn published(session: &Session) {
-    info!(conn = session.id, "stopped publishing '{}'", BStr::new(&session.key.name));
+    info!(conn = session.id, "stopped publishing '{}'", Shown::new(&session.key.name));
 }
 
 /// A slow player was moved forward.
@@ -137,7 +138,7 @@ pub fn player_skipped(conn: u64, stream: &Stream, skipped: Skipped, total: u64) 
     info!(
         conn,
         "slow player of '{}' skipped {} packets ({} ms), reason: {}, dropped: {total}",
-        BStr::new(&stream.key().name),
+        Shown::new(&stream.key().name),
         skipped.packets,
         skipped.span,
         skipped.why.name(),
@@ -149,13 +150,13 @@ pub fn player_crowded(conn: u64, stream: &Stream, waits: usize) {
     warn!(
         conn,
         "slow player of '{}' closed, {waits} bytes waited for it, reason: total_backlog",
-        BStr::new(&stream.key().name),
+        Shown::new(&stream.key().name),
     );
 }
 
 /// A delivery worker came too late for packets.
 pub fn packets_lost(stream: &Stream, lost: u64) {
-    warn!("worker too slow: {lost} packets of '{}' were not delivered", BStr::new(&stream.key().name));
+    warn!("worker too slow: {lost} packets of '{}' were not delivered", Shown::new(&stream.key().name));
 }
 
 /// A stream has something that MPEG-TS cannot carry; said once per publish.
@@ -167,7 +168,7 @@ pub fn not_packaged(stream: &Stream, kind: MediaKind, error: &dyn Display) {
     };
     warn!(
         "'{}': {what} is missing, wholly or in part, in HLS, MPEG-TS over HTTP and live_record: {error}",
-        BStr::new(&stream.key().name)
+        Shown::new(&stream.key().name)
     );
 }
 
@@ -176,7 +177,7 @@ pub fn headers_left_out(stream: &Stream) {
     warn!(
         "'{}' sends more headers of tracks than are kept ({} tracks of a kind, {} bytes each): late players and recordings \
          get none of the others",
-        BStr::new(&stream.key().name),
+        Shown::new(&stream.key().name),
         limits::TRACKS,
         limits::TRACK_HEADER_BYTES
     );
@@ -184,26 +185,26 @@ pub fn headers_left_out(stream: &Stream) {
 
 /// A name that cannot become a file name.
 pub fn hls_name_refused(stream: &Stream) {
-    warn!("hls: no files are written of '{}': the name is not a file name", BStr::new(&stream.key().name));
+    warn!("hls: no files are written of '{}': the name is not a file name", Shown::new(&stream.key().name));
 }
 
 /// `hls on` without `hls_path`.
 pub fn hls_without_path(stream: &Stream) {
-    error!("hls: no files are written of '{}': hls_path is not set", BStr::new(&stream.key().name));
+    error!("hls: no files are written of '{}': hls_path is not set", Shown::new(&stream.key().name));
 }
 
 /// Another stream writes the same files.
 pub fn hls_place_taken(stream: &Stream, playlist: &Path) {
     error!(
         "hls: no files are written of '{}': another stream writes \"{}\"",
-        BStr::new(&stream.key().name),
-        playlist.display()
+        Shown::new(&stream.key().name),
+        Shown::path(playlist)
     );
 }
 
 /// A directory could not be made at the start.
 pub fn hls_not_made(path: &Path, error: &io::Error) {
-    error!("hls: mkdir() \"{}\" failed ({error})", path.display());
+    error!("hls: mkdir() \"{}\" failed ({error})", Shown::path(path));
 }
 
 /// A file of a stream could not be written; said once per publish.
@@ -211,19 +212,19 @@ pub fn hls_not_written(stream: &Stream, call: &str, path: &Path, error: &io::Err
     tracing::error!(
         target: "crit",
         "hls: {call}() \"{}\" failed ({error}), stream: '{}'",
-        path.display(),
-        BStr::new(&stream.key().name)
+        Shown::path(path),
+        Shown::new(&stream.key().name)
     );
 }
 
 /// The disk is too slow.
 pub fn hls_too_slow(stream: &Stream, lost: u64) {
-    warn!("hls: disk too slow: {lost} frames of '{}' were not written", BStr::new(&stream.key().name));
+    warn!("hls: disk too slow: {lost} frames of '{}' were not written", Shown::new(&stream.key().name));
 }
 
 /// An outlived file could not be removed.
 pub fn hls_not_removed(path: &Path, error: &io::Error) {
-    error!("hls: unlink() \"{}\" failed ({error})", path.display());
+    error!("hls: unlink() \"{}\" failed ({error})", Shown::path(path));
 }
 
 /// Too many players of HLS from memory.
@@ -233,7 +234,7 @@ pub fn too_many_viewers(limit: usize) {
 
 /// The application has no `hls2 on`.
 pub fn hls2_off(conn: u64, app: &[u8]) {
-    info!(target: "notice", conn, "hls2 is off in application '{}'", BStr::new(app));
+    info!(target: "notice", conn, "hls2 is off in application '{}'", Shown::new(app));
 }
 
 /// A request names a session that began with other arguments.
@@ -283,7 +284,7 @@ pub fn start_refused(session: &Session, hook: &Hook, answer: &Answer) {
         target: "notice",
         conn = session.id,
         "'{}' refused by callback ({answer}), callback in {}",
-        BStr::new(&session.key.name),
+        Shown::new(&session.key.name),
         hook.pos
     );
 }
@@ -293,7 +294,7 @@ pub fn update_refused(session: &Session, call: Call, hook: &Hook, answer: &Answe
     info!(
         conn = session.id,
         "'{}' ended by the answer to {} update ({answer}), callback in {}",
-        BStr::new(&session.key.name),
+        Shown::new(&session.key.name),
         call.name(),
         hook.pos
     );
@@ -314,8 +315,8 @@ pub fn relay_loop(conn: u64, identity: &Identity) {
     warn!(
         conn,
         "relay loop refused: app='{}' name='{}' has come through this stream already",
-        BStr::new(&identity.app),
-        BStr::new(&identity.name),
+        Shown::new(&identity.app),
+        Shown::new(&identity.name),
     );
 }
 
@@ -326,7 +327,7 @@ pub fn trail_not_proved(conn: u64, verdict: Verdict, name: &[u8]) {
         Verdict::Wrong => "its proof was made with another relay_secret, or for another stream",
         Verdict::Stale => "the time of its proof is not ours: the clocks are apart, or it was used before",
     };
-    info!(conn, "relay trail of '{}' is not believed: {why}", BStr::new(name));
+    info!(conn, "relay trail of '{}' is not believed: {why}", Shown::new(name));
 }
 
 /// A relay is about to connect. `again`: it has failed there before, and goes on trying.
@@ -334,10 +335,10 @@ pub fn relay_starting(session: &Session, what: &str, destination: &Destination, 
     let Destination { address, domain, app, name, .. } = destination;
     let text = format_args!(
         "relay {what}: '{}' by {}:{}, domain='{}' app='{}' name='{}'",
-        BStr::new(&session.key.name),
+        Shown::new(&session.key.name),
         address.host,
         address.port,
-        BStr::new(domain),
+        Shown::new(domain),
         Name(app),
         Name(name),
     );
@@ -350,17 +351,17 @@ pub fn relay_starting(session: &Session, what: &str, destination: &Destination, 
 
 /// Media flows through a relay.
 pub fn relay_started(session: &Session, what: &str) {
-    info!(conn = session.id, "relay {what} started: '{}'", BStr::new(&session.key.name));
+    info!(conn = session.id, "relay {what} started: '{}'", Shown::new(&session.key.name));
 }
 
 /// A relay has ended, for the time being at least.
 pub fn relay_ended(session: &Session, what: &str, why: &dyn Display) {
-    info!(conn = session.id, "relay {what} ended: '{}', {why}", BStr::new(&session.key.name));
+    info!(conn = session.id, "relay {what} ended: '{}', {why}", Shown::new(&session.key.name));
 }
 
 /// A relay came to nothing.
 pub fn relay_failed(session: &Session, what: &str, why: &dyn Display) {
-    error!(conn = session.id, "relay {what} failed: '{}', {why}", BStr::new(&session.key.name));
+    error!(conn = session.id, "relay {what} failed: '{}', {why}", Shown::new(&session.key.name));
 }
 
 /// A relay has failed again and again.
@@ -369,7 +370,7 @@ pub fn relay_still_failing(session: &Session, what: &str, failures: u64, since: 
         conn = session.id,
         "relay {what} failed {failures} times in {} s: '{}'",
         since.as_secs(),
-        BStr::new(&session.key.name)
+        Shown::new(&session.key.name)
     );
 }
 
@@ -379,7 +380,7 @@ pub fn meta_coalesced(session: &Session, count: u64) {
         target: "notice",
         conn = session.id,
         "on_meta: '{}', {count} codec headers came while a callback was under way and were told together",
-        BStr::new(&session.key.name)
+        Shown::new(&session.key.name)
     );
 }
 
@@ -388,7 +389,7 @@ pub fn relay_unusable(session: &Session, what: &str, why: &dyn Display, hook: &H
     error!(
         conn = session.id,
         "relay {what} failed: '{}', {why}, callback in {}",
-        BStr::new(&session.key.name),
+        Shown::new(&session.key.name),
         hook.pos
     );
 }
@@ -435,7 +436,7 @@ pub fn stopped() {
 
 /// A new configuration is in force.
 pub fn reloaded(generation: u64, hash: &str, conf: &Path) {
-    info!(target: "notice", "configuration {} reloaded, generation {generation}, {hash}", conf.display());
+    info!(target: "notice", "configuration {} reloaded, generation {generation}, {hash}", Shown::path(conf));
 }
 
 /// The files hold what is in force already; certificates and logs were opened anew.
@@ -443,7 +444,7 @@ pub fn reloaded_unchanged(generation: u64, conf: &Path) {
     info!(
         target: "notice",
         "configuration {} reloaded, generation {generation} goes on: nothing has changed",
-        conf.display()
+        Shown::path(conf)
     );
 }
 
@@ -485,7 +486,7 @@ pub fn reopened() {
 
 /// A log could not be opened anew; the old file is kept.
 pub fn reopen_failed(path: &Path, error: &io::Error) {
-    tracing::error!(target: "emerg", "open() \"{}\" failed ({error})", path.display());
+    tracing::error!(target: "emerg", "open() \"{}\" failed ({error})", Shown::path(path));
 }
 
 /// A limit of the process could not be set.
@@ -505,47 +506,53 @@ pub fn control_dropped(count: usize, query: &[u8]) {
 
 /// A control request could not be carried out.
 pub fn control_failed(why: &str, path: &[u8], query: &[u8]) {
-    info!(target: "notice", "control: {why}, request: {}?{}", BStr::new(path), Arguments::of_control(query));
+    info!(target: "notice", "control: {why}, request: {}?{}", Shown::new(path), Arguments::of_control(query));
 }
 
 /// Too many commands run.
 pub fn exec_too_many(launch: &Launch, limit: usize) {
-    error!("exec: \"{}\" not run: {limit} commands run already, in {}", launch.program, launch.pos);
+    error!(
+        "exec: \"{}\" not run: {limit} commands run already, in {}",
+        Shown::new(&launch.program),
+        launch.pos
+    );
 }
 
 /// A command could not be run.
 pub fn exec_failed(launch: &Launch, error: &io::Error) {
-    error!("exec: \"{}\" failed ({error}), in {}", launch.program, launch.pos);
+    error!("exec: \"{}\" failed ({error}), in {}", Shown::new(&launch.program), launch.pos);
 }
 
 /// A command that is kept running has started.
 pub fn exec_started(launch: &Launch, pid: Option<u32>) {
-    info!(target: "notice", "exec: \"{}\" started, pid: {}, in {}", launch.program, pid.unwrap_or(0), launch.pos);
+    info!(target: "notice", "exec: \"{}\" started, pid: {}, in {}", Shown::new(&launch.program), pid.unwrap_or(0), launch.pos);
 }
 
 /// A command that is kept running has exited by itself.
 pub fn exec_exited(launch: &Launch, status: &io::Result<std::process::ExitStatus>) {
     match status {
         Ok(status) => {
-            info!(target: "notice", "exec: \"{}\" exited ({status}), in {}", launch.program, launch.pos);
+            info!(target: "notice", "exec: \"{}\" exited ({status}), in {}", Shown::new(&launch.program), launch.pos);
         }
-        Err(error) => error!("exec: wait for \"{}\" failed ({error}), in {}", launch.program, launch.pos),
+        Err(error) => {
+            error!("exec: wait for \"{}\" failed ({error}), in {}", Shown::new(&launch.program), launch.pos)
+        }
     }
 }
 
 /// A command that is kept running was ended.
 pub fn exec_ended(launch: &Launch) {
-    info!(target: "notice", "exec: \"{}\" ended, in {}", launch.program, launch.pos);
+    info!(target: "notice", "exec: \"{}\" ended, in {}", Shown::new(&launch.program), launch.pos);
 }
 
 /// A recorder writes a file.
 pub fn record_opened(stream: &Stream, path: &Path) {
-    info!("record: recording '{}' to \"{}\"", BStr::new(&stream.key().name), path.display());
+    info!("record: recording '{}' to \"{}\"", Shown::new(&stream.key().name), Shown::path(path));
 }
 
 /// A recording is complete.
 pub fn record_closed(stream: &Stream, path: &Path) {
-    info!("record: recorded '{}' to \"{}\"", BStr::new(&stream.key().name), path.display());
+    info!("record: recorded '{}' to \"{}\"", Shown::new(&stream.key().name), Shown::path(path));
 }
 
 /// A recording cannot be written.
@@ -553,14 +560,14 @@ pub fn record_failed(stream: &Stream, call: &str, path: &Path, error: &io::Error
     tracing::error!(
         target: "crit",
         "record: {call}() \"{}\" failed ({error}), stream: '{}'",
-        path.display(),
-        BStr::new(&stream.key().name)
+        Shown::path(path),
+        Shown::new(&stream.key().name)
     );
 }
 
 /// The disk is too slow for recorders.
 pub fn record_too_slow(stream: &Stream, lost: u64) {
-    warn!("record: disk too slow: {lost} packets of '{}' were not recorded", BStr::new(&stream.key().name));
+    warn!("record: disk too slow: {lost} packets of '{}' were not recorded", Shown::new(&stream.key().name));
 }
 
 /// A name that cannot become a file name.
@@ -568,8 +575,8 @@ pub fn record_name_refused(stream: &Stream) {
     let key = stream.key();
     warn!(
         "live_record: '{}' of '{}' is not recorded: not a file name",
-        BStr::new(&key.name),
-        BStr::new(&key.app)
+        Shown::new(&key.name),
+        Shown::new(&key.app)
     );
 }
 
@@ -578,6 +585,6 @@ pub fn record_refused(session: &Session, answer: &Answer) {
     info!(
         conn = session.id,
         "recording of '{}' ended by the answer to record update ({answer})",
-        BStr::new(&session.key.name)
+        Shown::new(&session.key.name)
     );
 }

@@ -5,13 +5,14 @@
 //! tracing level. Control bytes and those from 0x80 on are escaped here, so that nothing a peer sent can forge a line, and
 //! long lines are cut. A thread of its own writes them ([`writer`]).
 
+mod file;
 mod writer;
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -21,6 +22,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
+pub use self::file::open_log;
 use self::writer::Writer;
 use crate::config::log_spec::LogSpec;
 use crate::limits;
@@ -89,11 +91,6 @@ impl Logs {
             }
         }
     }
-}
-
-/// Opens a log for appending; one write is one line, also between processes.
-pub fn open_log(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
 }
 
 /// The handle that reopen and reload use.

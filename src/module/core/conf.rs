@@ -53,7 +53,9 @@ directives! {
         }
     }
     live as Current {
-        /// Where the log goes, and from which level on. May be repeated.
+        /// Where the log goes, and from which level on. May be repeated. In names and arguments of clients every byte that is not
+        /// printable ASCII, `"` and `\` are written `\xHH`. As root, a log behind a link is opened only if link and directory
+        /// belong to root and no other user may write to the directory.
         "error_log" => error_log: Vec<ErrorLog>, in MAIN;
         /// Whether values of arguments that clients send, such as passwords and tokens, are shown in the error log. Off, the log
         /// names the arguments alone: `user=***`.

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bstr::{BStr, ByteSlice};
+use bstr::ByteSlice;
+
+use super::Shown;
 
 /// `log_args` of the configuration in force.
 static SHOWN: AtomicBool = AtomicBool::new(false);
@@ -35,7 +37,7 @@ impl<'a> Arguments<'a> {
 impl fmt::Display for Arguments<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if SHOWN.load(Ordering::Relaxed) {
-            return write!(f, "{}", BStr::new(self.query));
+            return write!(f, "{}", Shown::new(self.query));
         }
         self.redacted(f)
     }
@@ -49,10 +51,10 @@ impl Arguments<'_> {
             }
             match pair.split_once_str("=") {
                 Some((name, _)) if self.plain.iter().any(|plain| name == plain.as_bytes()) => {
-                    write!(f, "{}", BStr::new(pair))?;
+                    write!(f, "{}", Shown::new(pair))?;
                 }
-                Some((name, b"")) => write!(f, "{}=", BStr::new(name))?,
-                Some((name, _)) => write!(f, "{}=***", BStr::new(name))?,
+                Some((name, b"")) => write!(f, "{}=", Shown::new(name))?,
+                Some((name, _)) => write!(f, "{}=***", Shown::new(name))?,
                 None if pair.is_empty() => {}
                 None => f.write_str("***")?,
             }
@@ -67,8 +69,8 @@ pub(super) struct Name<'a>(pub(super) &'a [u8]);
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.split_once_str("?") {
-            Some((name, query)) => write!(f, "{}?{}", BStr::new(name), Arguments::of_client(query)),
-            None => write!(f, "{}", BStr::new(self.0)),
+            Some((name, query)) => write!(f, "{}?{}", Shown::new(name), Arguments::of_client(query)),
+            None => write!(f, "{}", Shown::new(self.0)),
         }
     }
 }

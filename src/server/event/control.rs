@@ -5,6 +5,7 @@ use std::path::Path;
 
 use tracing::{info, warn};
 
+use super::Shown;
 use crate::config::history::Generation;
 
 /// Commands cannot reach the server.
@@ -30,7 +31,7 @@ pub fn not_confirmed() {
 /// What the server has begun with.
 pub fn in_force(generation: &Generation, conf: &Path) {
     let Generation { number, fingerprint, .. } = generation;
-    info!(target: "notice", "configuration {} in force, generation {number}, {}", conf.display(), fingerprint.short());
+    info!(target: "notice", "configuration {} in force, generation {number}, {}", Shown::path(conf), fingerprint.short());
 }
 
 /// Generations cannot be kept on disk.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
+use super::Shown;
 use crate::module::core::log::LogLevel;
 use crate::server::os_text;
 
@@ -32,7 +33,7 @@ pub fn inherited_socket_unused(name: &str) {
 /// A new binary was started.
 pub fn upgrade_started(program: &Path, pid: Option<u32>) {
     let pid = pid.unwrap_or_default();
-    info!(target: "notice", "start new binary process {pid}, program: {}", program.display());
+    info!(target: "notice", "start new binary process {pid}, program: {}", Shown::path(program));
 }
 
 /// A new binary could not be started.

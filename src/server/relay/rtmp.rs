@@ -14,6 +14,7 @@ use crate::limits;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::{proof, trail};
 use crate::server::context::Context;
+use crate::server::event::Shown;
 use crate::server::moderation;
 use crate::server::rest::Read;
 use crate::server::rtmp::identity::split_query;
@@ -131,7 +132,7 @@ impl Upstream {
 pub(super) fn check(event: Event) -> Result<(), End> {
     match event {
         Event::Status { level, code, .. } if &level[..] == b"error" => {
-            Err(End::Error(format!("the other server answered {}", bstr::BStr::new(&code))))
+            Err(End::Error(format!("the other server answered {}", Shown::new(&code))))
         }
         _ => Ok(()),
     }

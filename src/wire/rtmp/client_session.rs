@@ -241,7 +241,7 @@ impl ClientSession {
                 let information = command.argument()?;
                 let text = |name: &[u8]| {
                     let text = information.get(name).and_then(Value::as_str);
-                    String::from_utf8_lossy(text.unwrap_or_default()).into_owned()
+                    readable(text.unwrap_or_default())
                 };
                 Err(Error::ConnectRefused { code: text(b"code"), description: text(b"description") })
             }
@@ -341,5 +341,25 @@ impl ClientSession {
         let mut values: Vec<Value> = vec![name.into(), transaction_id.into()];
         values.extend_from_slice(arguments);
         self.link.send_command(stream_id, &values);
+    }
+}
+
+/// A peer's text for people; bytes that are not UTF-8 are told as they are.
+fn readable(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|byte| format!("\\x{byte:02X}")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_not_utf_8_are_told_as_they_are() {
+        assert_eq!(readable(b"h\xC3\xB6r caf\xE9\xFF!"), "h\u{f6}r caf\\xE9\\xFF!");
     }
 }
