@@ -254,6 +254,10 @@ pub const DISK_WORK: usize = 80;
 /// Files looked at in one pass over a directory of HLS files.
 pub const HLS_SWEPT_FILES: usize = 1_000_000;
 
+/// Age of a playlist that is still being written when it counts as left behind by a server that was killed; writing one
+/// takes milliseconds. A disk that hangs for longer costs that playlist, and the next one is written.
+pub const HLS_TEMPORARY_AGE: Duration = Duration::from_secs(60);
+
 /// Directories below `hls_path` that are swept: a stream name may open eight.
 pub const HLS_SWEPT_DEPTH: usize = 9;
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::media::{Source, pids};
+use crate::support::server::Prefix;
 use crate::support::wait::until_true;
 use crate::support::{Conf, Server};
 
@@ -253,4 +254,23 @@ fn a_server_without_a_place_for_files_says_so() {
     let mut source = Source::start(&server, "s");
     source.send_to(100);
     server.wait_log("hls_path is not set");
+}
+
+#[test]
+fn what_a_killed_server_was_about_to_write_goes_whatever_hls_cleanup_says() {
+    let prefix = Prefix::new();
+    let dir = prefix.path().join("hls");
+    fs::create_dir_all(dir.join("nested")).unwrap();
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    let left =
+        ["s.m3u8.3.tmp", "s-1.key.0.tmp", "nested/index.m3u8.12.tmp", "s.m3u8", "s-1.ts", "other.7.tmp"];
+    for name in left {
+        File::create(dir.join(name)).unwrap().set_modified(old).unwrap();
+    }
+    // Another process may be writing this one.
+    File::create(dir.join("t.m3u8.1.tmp")).unwrap();
+    let _server = Server::start_in(prefix, &Conf::live(&format!("{HLS} hls_cleanup off;")));
+    until_true("only what is not ours, and what is new, is left", || {
+        files(&dir) == ["other.7.tmp", "s-1.ts", "s.m3u8", "t.m3u8.1.tmp"]
+    });
 }

@@ -19,9 +19,38 @@ pub fn max_age_ms(file_name: &[u8], playlist_length_ms: u64) -> Option<u64> {
     }
 }
 
+/// Whether a file of this name is the beginning of a playlist or key (`s1.m3u8.7.tmp`), which takes its name when it is
+/// whole. A server that was killed meanwhile leaves it behind.
+pub fn is_temporary(file_name: &[u8]) -> bool {
+    let Some(name) = file_name.strip_suffix(b".tmp") else { return false };
+    let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let name = name[..name.len() - digits].strip_suffix(b".").filter(|_| digits > 0);
+    name.is_some_and(|name| {
+        [&b".m3u8"[..], b".key"].iter().any(|end| name.len() > end.len() && name.ends_with(end))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn temporary_files_are_known_by_their_names() {
+        for ours in [&b"s1.m3u8.7.tmp"[..], b"s1-0.key.12.tmp"] {
+            assert!(is_temporary(ours));
+        }
+        for other in [
+            &b"s1.m3u8.tmp"[..],
+            b"s1.m3u8..tmp",
+            b".m3u8.7.tmp",
+            b"s1.ts.7.tmp",
+            b"7.tmp",
+            b"s1.m3u8",
+            b"s1.m3u87.tmp",
+        ] {
+            assert!(!is_temporary(other));
+        }
+    }
 
     #[test]
     fn segments_outlive_their_playlist_and_strangers_stay() {

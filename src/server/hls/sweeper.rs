@@ -1,5 +1,8 @@
 //! Removes what publishes and earlier servers have left behind (`hls_cleanup`).
 //!
+//! Files that a killed server was about to write are removed whatever `hls_cleanup` says: soon after the directory comes into
+//! use, and again when one of the server before, just killed, is old enough.
+//!
 //! Only files that carry the names of ours are touched, and none of a stream that is being written: its own task
 //! removes what has left its playlist.
 
@@ -8,7 +11,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::model::Config;
 use crate::limits;
@@ -22,7 +25,7 @@ const INTERVAL_MAX: Duration = Duration::from_secs(10);
 /// Time between two passes, at least.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
 
-/// Directories to sweep, each with the length of the longest playlist in it, in milliseconds.
+/// Directories to sweep, each with the length of the longest playlist in it, in milliseconds; 0 where files stay.
 type Roots = BTreeMap<Root, u64>;
 
 /// A directory of HLS files.
@@ -33,13 +36,36 @@ struct Root {
     playlists: PathBuf,
 }
 
+/// When directories whose files stay are looked through: at first sight, and when what lay there then has aged.
+#[derive(Default)]
+struct Looks(BTreeMap<Root, (Instant, bool)>);
+
+impl Looks {
+    fn is_due(&mut self, root: &Root, now: Instant) -> bool {
+        let Some((first, again)) = self.0.get_mut(root) else {
+            self.0.insert(root.clone(), (now, false));
+            return true;
+        };
+        let aged = now.duration_since(*first) > limits::HLS_TEMPORARY_AGE;
+        aged && !std::mem::replace(again, true)
+    }
+
+    fn keep(&mut self, roots: &Roots) {
+        self.0.retain(|root, _| roots.contains_key(root));
+    }
+}
+
 /// Sweeps for ever.
 pub async fn run(context: Arc<Context>) {
+    let mut looks = Looks::default();
     loop {
-        let roots = roots(&context.store.load());
-        let shortest = roots.values().min().copied();
+        let mut roots = roots(&context.store.load());
+        looks.keep(&roots);
+        let shortest = roots.values().filter(|length_ms| **length_ms > 0).min().copied();
         let wait = shortest.map_or(INTERVAL_MAX, |ms| Duration::from_millis(ms / 2));
         tokio::time::sleep(wait.clamp(INTERVAL_MIN, INTERVAL_MAX)).await;
+        let now = Instant::now();
+        roots.retain(|root, length_ms| *length_ms > 0 || looks.is_due(root, now));
         if roots.is_empty() {
             continue;
         }
@@ -61,14 +87,15 @@ fn roots(config: &Config) -> Roots {
     let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
     for hls in servers.flat_map(|server| server.applications.iter()).map(|application| &application.hls) {
         let path = &hls.path.0;
-        let sweeps = hls.hls && hls.cleanup && hls.kind == PlaylistKind::Live;
-        if !sweeps || path.as_os_str().is_empty() {
+        if !hls.hls || path.as_os_str().is_empty() {
             continue;
         }
+        let sweeps = hls.cleanup && hls.kind == PlaylistKind::Live;
+        let length_ms = if sweeps { hls.playlist_length.0 } else { 0 };
         let mut add = |dir: &Path| {
             let root = Root { path: dir.to_owned(), playlists: path.clone() };
-            let length_ms = roots.entry(root).or_default();
-            *length_ms = hls.playlist_length.0.max(*length_ms);
+            let longest = roots.entry(root).or_default();
+            *longest = length_ms.max(*longest);
         };
         add(path);
         if hls.keys && !hls.key_path.0.as_os_str().is_empty() {
@@ -109,15 +136,22 @@ impl Pass<'_> {
 
     fn is_outlived(&self, path: &Path, entry: &fs::DirEntry) -> bool {
         let name = entry.file_name();
+        let modified = entry.metadata().and_then(|metadata| metadata.modified());
+        let age = modified.ok().and_then(|modified| self.now.duration_since(modified).ok());
+        let is_older = |than: Duration| age.is_some_and(|age| age > than);
+        if cleanup::is_temporary(name.as_bytes()) {
+            return is_older(limits::HLS_TEMPORARY_AGE);
+        }
+        if self.length_ms == 0 {
+            return false;
+        }
         let Some(max_age_ms) = cleanup::max_age_ms(name.as_bytes(), self.length_ms) else { return false };
         let Some(playlist) = playlist_of(path) else { return false };
         let Ok(below) = playlist.strip_prefix(&self.root.path) else { return false };
         if self.places.is_taken(&self.root.playlists.join(below)) {
             return false;
         }
-        let modified = entry.metadata().and_then(|metadata| metadata.modified());
-        let age = modified.ok().and_then(|modified| self.now.duration_since(modified).ok());
-        age.is_some_and(|age| age > Duration::from_millis(max_age_ms))
+        is_older(Duration::from_millis(max_age_ms))
     }
 }
 
@@ -150,6 +184,19 @@ fn remove(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn directories_whose_files_stay_are_looked_through_twice() {
+        let root = Root { path: "/h".into(), playlists: "/h".into() };
+        let (mut looks, began) = (Looks::default(), Instant::now());
+        let due = |looks: &mut Looks, seconds| looks.is_due(&root, began + Duration::from_secs(seconds));
+        assert_eq!(
+            [0, 10, 60, 70, 80, 1000].map(|at| due(&mut looks, at)),
+            [true, false, false, true, false, false]
+        );
+        looks.keep(&Roots::new());
+        assert!(due(&mut looks, 2000), "a reload has brought it back");
+    }
 
     #[test]
     fn files_belong_to_the_playlist_beside_them() {
