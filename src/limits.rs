@@ -184,6 +184,14 @@ pub const RELAY_KEEPALIVE: Duration = Duration::from_secs(15);
 /// How long a relay that ends waits for the last bytes to go out.
 pub const RELAY_LINGER: Duration = Duration::from_millis(500);
 
+/// Silence after which a relay that has brought media gives way to a publisher that stands by. Streams have several
+/// messages a second; a publisher that comes in the place of one that is gone should not wait long.
+pub const RELAY_SILENCE: Duration = Duration::from_secs(3);
+
+/// How long a relay of ours that asks over HTTP waits for media before the head is sent without: an origin's refusal, which
+/// is a status line, has mostly come by then.
+pub const RELAY_HEAD: Duration = Duration::from_secs(1);
+
 /// How long a relay must have worked for its next try to come at once: one that ends sooner than that is taken
 /// for a failure, so that a broken origin is not asked in a tight loop.
 pub const RELAY_WORKED: Duration = Duration::from_millis(300);

@@ -39,18 +39,23 @@ impl Cluster {
 
     /// Servers, each of which pulls from the next, the last from the first.
     fn ring(&self, count: usize, over_http: bool) -> Vec<Server> {
+        self.circle(count, |port, web| match over_http {
+            true => format!("pull http://127.0.0.1:{web} app=flv;"),
+            false => format!("pull rtmp://127.0.0.1:{port};"),
+        })
+    }
+
+    /// Servers, each with a line for the next, which is on this port for RTMP and that for HTTP.
+    fn circle(&self, count: usize, line: impl Fn(u16, u16) -> String) -> Vec<Server> {
         let ports: Vec<(u16, u16)> = (0..count).map(|_| (free_port(), free_port())).collect();
         let secret = self.0.as_ref().map(|file| format!("relay_secret {};", file.path().display()));
         let start = |n: usize| {
             let ((own, own_web), (next, next_web)) = (ports[n], ports[(n + 1) % count]);
-            let pull = match over_http {
-                true => format!("pull http://127.0.0.1:{next_web} app=flv;"),
-                false => format!("pull rtmp://127.0.0.1:{next};"),
-            };
+            let line = line(next, next_web);
             let web = format!(
                 "server {{ listen 127.0.0.1:{own_web}; location /flv {{ flv_live 127.0.0.1:{own} app=live; }} }}"
             );
-            let live = format!("application live {{ live on; cache_time 1s; {QUICK} {pull} }}");
+            let live = format!("application live {{ live on; cache_time 1s; {QUICK} {line} }}");
             let conf = Conf::new(&format!("listen 127.0.0.1:{own}; {live}")).http(&web).http_server(STAT);
             Server::start(&conf.rtmp(secret.as_deref().unwrap_or_default()))
         };
@@ -172,11 +177,76 @@ fn a_trail_proved_with_another_secret_is_not_believed_and_hurts_nobody() {
 
 #[test]
 fn a_ring_without_a_secret_ends_with_its_players() {
-    for count in [2, 3] {
-        let ring = Cluster(None).ring(count, false);
+    for (count, over_http) in [(2, false), (3, false), (2, true), (3, true)] {
+        let ring = Cluster(None).ring(count, over_http);
         let players: Vec<Player> = ring.iter().map(|server| Player::start(server.rtmp, "s")).collect();
+        // No media has come: that there is a circle is told before there is any.
         until_true("a circle is seen", || ring.iter().any(|s| !s.log_lines("relay loop").is_empty()));
         drop(players);
         wait_empty(&ring);
+    }
+}
+
+#[test]
+fn two_applications_that_pull_from_each_other_find_a_publisher_and_end() {
+    let pull = |app: &str| format!("live on; {QUICK} pull rtmp://127.0.0.1:{{rtmp_port}} app={app};");
+    let applications = format!("application a {{ {} }} application b {{ {} }}", pull("b"), pull("a"));
+    let server = [Cluster(None).server(&applications)];
+    let play = |app: &str| Player::rtmp(RtmpClient::play(server[0].rtmp, app, "s"));
+    let players = [play("a"), play("b")];
+    server[0].wait_log("relay loop");
+    for app in ["a", "b"] {
+        let client = RtmpClient::publish(server[0].rtmp, app, "s");
+        let mut publisher = Publisher::with(client, Tracks::Both);
+        let first = if app == "a" { 0 } else { 100_000 };
+        publisher.skip_to(first);
+        let publisher = publisher.keep_sending();
+        for player in &players {
+            until_true("a picture", || player.frames().iter().any(|n| *n >= first));
+        }
+        publisher.stop().leave();
+    }
+    drop(players);
+    wait_empty(&server);
+}
+
+#[test]
+fn a_publisher_takes_the_place_of_a_relay_that_has_fallen_silent() {
+    let cluster = Cluster(None);
+    for over_http in [false, true] {
+        let origin = cluster.live("");
+        let edge = match over_http {
+            true => cluster.live(&format!("pull http://127.0.0.1:{} app=flv;", origin.http)),
+            false => cluster.live(&format!("pull rtmp://127.0.0.1:{};", origin.rtmp)),
+        };
+        let pulled = Publisher::start(origin.rtmp, "s").keep_sending();
+        let player = Player::start(edge.rtmp, "s");
+        player.wait_key();
+        // The origin keeps the relay: another publisher may come.
+        pulled.stop().leave();
+        let mut own = Publisher::with(RtmpClient::publish(edge.rtmp, "live", "s"), Tracks::Both);
+        own.skip_to(100_000);
+        let own = own.keep_sending();
+        until_true("frames of our own publisher", || player.frames().iter().any(|n| *n >= 100_000));
+        own.stop().leave();
+    }
+}
+
+#[test]
+fn a_ring_of_pushes_serves_its_players_and_ends_with_its_publisher() {
+    for cluster in [Cluster(None), Cluster::with_secret()] {
+        let ring = cluster.circle(3, |port, _| format!("push rtmp://127.0.0.1:{port};"));
+        for (from, first) in [(0, 0), (1, 100_000)] {
+            let mut publisher = Publisher::start(ring[from].rtmp, "s");
+            publisher.skip_to(first);
+            let publisher = publisher.keep_sending();
+            let players: Vec<Player> = ring.iter().map(|server| Player::start(server.rtmp, "s")).collect();
+            for player in &players {
+                until_true("a picture", || player.frames().iter().any(|n| *n >= first));
+            }
+            publisher.stop().leave();
+            drop(players);
+            wait_empty(&ring);
+        }
     }
 }

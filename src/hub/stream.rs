@@ -72,6 +72,8 @@ pub struct Stream {
     state: Mutex<State>,
     /// Changed under the lock of `state`, in the order of what it tells of.
     phase: watch::Sender<Phase>,
+    /// Whether a publisher stands by; as `phase`.
+    waited_for: watch::Sender<bool>,
     info: Mutex<MediaInfo>,
     /// See [`Stream::set_backlog`].
     backlog: Arc<AtomicUsize>,
@@ -151,6 +153,7 @@ impl Stream {
                 lost_total: 0,
             }),
             phase: watch::Sender::new(Phase::default()),
+            waited_for: watch::Sender::new(false),
             info: Mutex::default(),
             backlog: Arc::new(AtomicUsize::new(usize::MAX)),
             containers: AtomicU8::new(0),
@@ -207,6 +210,11 @@ impl Stream {
         self.phase.subscribe()
     }
 
+    /// Follows whether a publisher stands by behind the relay that publishes.
+    pub fn waited_for(&self) -> watch::Receiver<bool> {
+        self.waited_for.subscribe()
+    }
+
     /// Whether somebody publishes.
     pub fn phase(&self) -> Phase {
         *self.phase.borrow()
@@ -239,6 +247,7 @@ impl Stream {
             return Err(Busy);
         }
         state.standby = Some((publisher, settings));
+        self.waited_for.send_replace(true);
         Ok(true)
     }
 
@@ -247,11 +256,13 @@ impl Stream {
         let mut state = self.lock();
         if state.standby.is_some_and(|(standby, _)| standby == publisher) {
             state.standby = None;
+            self.waited_for.send_replace(false);
         }
         if state.publisher != Some(publisher) {
             return;
         }
         if let Some((next, settings)) = state.standby.take() {
+            self.waited_for.send_replace(false);
             state.begin(next, settings);
             self.publisher_began();
             return;
@@ -284,6 +295,12 @@ impl Stream {
     /// Session number of the publisher.
     pub fn publisher(&self) -> Option<u64> {
         self.lock().publisher
+    }
+
+    /// Whether a publisher has it that is no relay.
+    pub fn is_published_here(&self) -> bool {
+        let state = self.lock();
+        state.publisher.is_some() && !state.settings.relay
     }
 
     /// Adds one batch from the publisher and wakes each worker once. Returns the patience of the least patient one, zero
@@ -571,9 +588,12 @@ mod tests {
     #[test]
     fn a_publisher_on_standby_may_leave() {
         let s = stream();
+        let waited_for = s.waited_for();
         s.start_publish(1, PublishSettings { relay: true, ..settings(0) }).unwrap();
         s.publish_or_stand_by(2, settings(0)).unwrap();
+        assert!(*waited_for.borrow());
         s.end_publish(2);
+        assert!(!*waited_for.borrow());
         s.end_publish(1);
         assert_eq!(s.publisher(), None);
         assert!(!s.phase().publishing);

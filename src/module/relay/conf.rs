@@ -12,7 +12,8 @@ directives! {
         /// Relays every stream published in the application to the given rtmp:// or rtmps:// address.
         "push" => push: Vec<Relay>, in APPLICATION;
         /// Pulls a stream from the given rtmp://, rtmps://, http:// or https:// (FLV) origin when a player asks for
-        /// one that is not published here.
+        /// one that is not published here. A publisher of the stream waits behind the relay, and takes over when that ends
+        /// or has brought nothing for three seconds.
         "pull" => pull: Vec<Relay>, in APPLICATION;
         /// Rtmp listen address whose virtual servers get the streams of `static_pull`; the first one if not given.
         "static_pull_port" => static_pull_port: Option<Text>, in RTMP;

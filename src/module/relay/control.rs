@@ -12,6 +12,9 @@ use crate::wire::amf0::{self, Value};
 
 /// The message that tells a relay of ours by way of which streams of which servers its media comes; see [`way_of`].
 pub const WAY: &str = "pingosdWay";
+/// The status by which a server tells a relay of ours that publishes there to which streams of which servers its media goes
+/// on; hops as in a trail, in the description. A push whose media comes back to where it starts ends.
+pub const REACH: &str = "Pingosd.Relay.Reach";
 /// Names of such messages.
 const NAMES: [&[u8]; 4] = [b"|RtmpSampleAccess", b"onStatus", b"onPlayStatus", WAY.as_bytes()];
 

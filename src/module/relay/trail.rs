@@ -124,6 +124,31 @@ pub fn common<'a>(mut trails: impl Iterator<Item = &'a Trail>) -> Bytes {
     Bytes::from(left.join(&b','))
 }
 
+/// Where the media of a stream comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feed<'a> {
+    /// Nobody brings any.
+    Nobody,
+    /// It is published here.
+    Here,
+    /// It is pulled; by this way, as far as that is known.
+    Way(&'a [u8]),
+}
+
+/// Whether the stream `hop` would be fed with itself if a session with this trail had it. A trail tells of the moment at
+/// which it was told: where the stream's media does not come by way of who asks, which is the trail's last hop, it is no
+/// circle any more.
+pub fn closes_circle(trail: &[u8], hop: &Hop, feed: Feed<'_>) -> bool {
+    if !is_loop(trail, hop) || hops(trail).count() >= limits::RELAY_HOPS {
+        return is_loop(trail, hop);
+    }
+    match feed {
+        Feed::Nobody => true,
+        Feed::Here => false,
+        Feed::Way(way) => hops(way).any(|step| Some(step) == hops(trail).last()),
+    }
+}
+
 /// Whether a session with this trail must not have the stream `hop`: it has been there, or it has come too far.
 pub fn is_loop(trail: &[u8], hop: &Hop) -> bool {
     hops(trail).enumerate().any(|(n, step)| step == hop.0.as_bytes() || n + 1 >= limits::RELAY_HOPS)
@@ -165,6 +190,25 @@ mod tests {
         assert!(!is_loop(&trail, &hop(3, "s")));
         assert!(!is_loop(b"", &hop(1, "s")));
         assert_eq!(checked(&trail), trail);
+    }
+
+    #[test]
+    fn a_trail_counts_for_as_long_as_it_is_true() {
+        let (own, other) = (hop(1, "s"), hop(2, "s"));
+        let trail = extended(&extended(b"", &own), &other);
+        let through = |hop: &Hop| extended(b"", hop);
+        for (feed, closes) in [
+            (Feed::Nobody, true),
+            (Feed::Here, false),
+            (Feed::Way(b""), false),
+            (Feed::Way(&through(&other)), true),
+            (Feed::Way(&through(&hop(3, "s"))), false),
+        ] {
+            assert_eq!(closes_circle(&trail, &own, feed), closes, "{feed:?}");
+            assert!(!closes_circle(&trail, &hop(4, "s"), feed));
+        }
+        let long = Bytes::from(vec!["ab"; limits::RELAY_HOPS].join(","));
+        assert!(closes_circle(&long, &own, Feed::Here));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use tokio::sync::watch;
 
 use crate::hub::stream::Phase;
+use crate::limits;
 use crate::server::admission::Entered;
 use crate::server::session::{Reason, Session};
 
@@ -27,6 +28,18 @@ impl Arrival {
         }
     }
 
+    /// Waits for media; after a while it is enough that no callback can refuse the player any more.
+    pub(super) async fn media_or_settled(
+        &mut self,
+        session: &Session,
+        entered: &Entered,
+    ) -> Result<(), Reason> {
+        match tokio::time::timeout(limits::RELAY_HEAD, self.media(session)).await {
+            Ok(media) => media,
+            Err(_) => self.settled(session, entered).await,
+        }
+    }
+
     /// Waits for a publisher, with or without media.
     pub(super) async fn publisher(&mut self, session: &Session) -> Result<(), Reason> {
         let may_wait = self.may_wait;
@@ -35,6 +48,11 @@ impl Arrival {
             reason = session.closed() => return Err(reason),
         };
         if phase.unwrap_or(false) { Ok(()) } else { Err(Reason::StreamEnd) }
+    }
+
+    /// Waits until nobody publishes, unless players stay then.
+    pub(super) async fn unpublished(&mut self, idle: bool) {
+        let _ = self.phase.wait_for(|p| !idle && !p.publishing).await;
     }
 
     /// Waits until no callback can refuse the player any more: there is a publisher, or a pull has its answer.

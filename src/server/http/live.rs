@@ -92,11 +92,23 @@ impl Format {
             let tracks = entered.stream().info().tracks();
             flv::write_header(&mut file, audio && tracks.0, video && tracks.1);
             if let Some(way) = entered.way() {
-                let told = entered.context().relays.way(&way.borrow(), &entered.session().key);
-                flv::write_tag(&mut file, MediaKind::Data, 0, &control::way(&told));
+                file.extend_from_slice(&self.way(entered, &way.borrow()));
             }
         }
         file.freeze()
+    }
+
+    /// Whether the player is a relay of ours that can be told by which way the media comes.
+    pub(super) fn tells_way(self, entered: &Entered) -> bool {
+        matches!(self, Format::Flv { .. }) && entered.session().identity.trail.claims_relay()
+    }
+
+    /// What such a relay is told of the way on which the media has come until here.
+    pub(super) fn way(self, entered: &Entered, way: &[u8]) -> Bytes {
+        let told = entered.context().relays.way(way, &entered.session().key);
+        let mut tag = BytesMut::new();
+        flv::write_tag(&mut tag, MediaKind::Data, 0, &control::way(&told));
+        tag.freeze()
     }
 }
 
@@ -113,7 +125,8 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
     let connection = exchange.connection;
     let protocol = live.format.protocol();
     let session = Arc::new(origin.session(exchange, connection.id, protocol, &Overrides::default()));
-    if connection.context.relays.is_loop(&session.identity) {
+    let context = &connection.context;
+    if context.relays.is_loop(&context.registry, &session.identity, session.role) {
         event::relay_loop(session.id, &session.identity);
         return plain(StatusCode::LOOP_DETECTED);
     }
@@ -143,6 +156,8 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
     let mut arrival = Arrival { source: entered.stream().watch(), phase: stream.watch(), may_wait };
     let waited = if exchange.location.conf.http_early_head {
         arrival.settled(&session, &entered).await
+    } else if live.format.tells_way(&entered) && !is_head(exchange.request) {
+        arrival.media_or_settled(&session, &entered).await
     } else if is_head(exchange.request) {
         arrival.publisher(&session).await
     } else {

@@ -7,6 +7,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame};
+use tokio::sync::watch;
 
 use super::arrival::Arrival;
 use super::live::Format;
@@ -59,14 +60,29 @@ impl Player {
         let context = self.entered.context().clone();
         socket.set_nodelay(self.view.held().rtmp.tcp_nodelay);
         let mut shutdown = context.shutdown.subscribe();
-        let media = tokio::select! {
-            biased;
-            media = self.arrival.media(&session) => media,
-            () = hung_up(&socket) => Err(Reason::NormalClose),
-            _ = shutdown.wait_for(|stop| *stop) => Err(Reason::ProcessExit),
-        };
-        if let Err(reason) = media {
-            return session.set_reason(reason);
+        let mut way = self.entered.way().filter(|_| self.format.tells_way(&self.entered));
+        let mut lead = Some(self.lead()).filter(|_| way.is_some());
+        loop {
+            // A relay of ours is told now: by which way media would come shows circles that have none.
+            if let Some(lead) = lead.take()
+                && socket.write_all(&lead).await.is_err()
+            {
+                return session.set_reason(Reason::FlvSendErr);
+            }
+            let media = tokio::select! {
+                biased;
+                media = self.arrival.media(&session) => media,
+                () = changed(&mut way) => {
+                    lead = self.way(&way);
+                    continue;
+                }
+                () = hung_up(&socket) => Err(Reason::NormalClose),
+                _ = shutdown.wait_for(|stop| *stop) => Err(Reason::ProcessExit),
+            };
+            match media {
+                Ok(()) => break,
+                Err(reason) => return session.set_reason(reason),
+            }
         }
         mark(&session.moments.first_data);
         let mut seat = Seat { worker, stream: self.stream.id(), session: session.clone(), left: false };
@@ -75,22 +91,30 @@ impl Player {
             stream: self.stream.clone(),
             socket: socket.clone(),
             settings: self.settings,
-            lead: self.lead(),
+            lead: if way.is_some() { Bytes::new() } else { self.lead() },
             link: session.link.clone(),
             send_timeout: self.view.server().timeout.duration(),
             view: self.view.clone(),
         });
         event::playing(&session);
         let idle = self.view.held().live.idle_streams;
-        let reason = tokio::select! {
-            () = hung_up(&socket) => Reason::NormalClose,
-            reason = session.closed() => reason,
-            () = session.link.ended() => match session.link.gone() {
-                Some(Gone::WriteError) | None => Reason::FlvSendErr,
-                Some(Gone::SendTimeout | Gone::Stalled | Gone::Crowded) => Reason::FlvSendTimeout,
-            },
-            _ = self.arrival.phase.wait_for(|p| !idle && !p.publishing) => Reason::StreamEnd,
-            _ = shutdown.wait_for(|stop| *stop) => Reason::ProcessExit,
+        let reason = loop {
+            break tokio::select! {
+                () = hung_up(&socket) => Reason::NormalClose,
+                reason = session.closed() => reason,
+                () = session.link.ended() => match session.link.gone() {
+                    Some(Gone::WriteError) | None => Reason::FlvSendErr,
+                    Some(Gone::SendTimeout | Gone::Stalled | Gone::Crowded) => Reason::FlvSendTimeout,
+                },
+                () = self.arrival.unpublished(idle) => Reason::StreamEnd,
+                () = changed(&mut way) => {
+                    if let Some(tag) = self.way(&way) {
+                        worker.delivery.control(self.stream.id(), &session.link, tag);
+                    }
+                    continue;
+                }
+                _ = shutdown.wait_for(|stop| *stop) => Reason::ProcessExit,
+            };
         };
         session.set_reason(reason);
         match reason {
@@ -108,10 +132,32 @@ impl Player {
         matches!(self.settings.container, Container::FlvChunked | Container::RawChunked)
     }
 
-    /// The first bytes of the body. An empty chunk would be its end.
+    /// The first bytes of the body.
     fn lead(&self) -> Bytes {
-        let lead = self.format.lead(&self.entered);
-        if self.is_chunked() && !lead.is_empty() { http_chunk(&lead) } else { lead }
+        self.framed(self.format.lead(&self.entered))
+    }
+
+    /// What a relay of ours is told anew.
+    fn way(&self, way: &Option<watch::Receiver<Bytes>>) -> Option<Bytes> {
+        let way = way.as_ref()?.borrow().clone();
+        Some(self.framed(self.format.way(&self.entered, &way)))
+    }
+
+    /// As the body has it. An empty chunk would be its end.
+    fn framed(&self, bytes: Bytes) -> Bytes {
+        if self.is_chunked() && !bytes.is_empty() { http_chunk(&bytes) } else { bytes }
+    }
+}
+
+/// Waits until a relay of ours is to be told something new.
+async fn changed(way: &mut Option<watch::Receiver<Bytes>>) {
+    // The sender lives as long as the pull that the session holds.
+    let news = match way {
+        Some(way) => way.changed().await,
+        None => std::future::pending().await,
+    };
+    if news.is_err() {
+        std::future::pending().await
     }
 }
 

@@ -27,7 +27,7 @@ use super::os_text;
 use super::session::{Identity, Moments, Protocol, Reason, Role, Session};
 use crate::conf::ConfPath;
 use crate::config::model::Config;
-use crate::hub::registry::StreamKey;
+use crate::hub::registry::{Registry, StreamKey};
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::module::relay::address::{self, Address};
@@ -35,7 +35,7 @@ use crate::module::relay::complaints::Complaints;
 use crate::module::relay::destination::{Asked, Destination};
 use crate::module::relay::proof::{Keys, Purpose, Secret, Verdict};
 use crate::module::relay::target::Relay;
-use crate::module::relay::trail::{self, Claim, Hop, Trail};
+use crate::module::relay::trail::{self, Claim, Feed, Hop, Trail};
 
 /// What all relays share.
 pub struct Relays {
@@ -114,18 +114,29 @@ impl Relays {
         trail::extended(upstream, &Hop::new(&self.mark, stream))
     }
 
+    /// To which streams the media of `stream` goes that goes on from here to `downstream`; told to relays that publish it.
+    pub fn reach(&self, downstream: &[u8], stream: &StreamKey) -> String {
+        String::from_utf8_lossy(&self.way(downstream, stream)).into_owned()
+    }
+
     /// Whether a stream would be fed with itself by what has come this way.
     fn leads_back(&self, way: &[u8], stream: &StreamKey) -> bool {
         trail::is_loop(way, &Hop::new(&self.mark, stream))
     }
 
     /// Whether a session says of itself that it would feed its stream with itself, by way of relays.
-    pub fn is_loop(&self, identity: &Identity) -> bool {
+    pub fn is_loop(&self, registry: &Registry, identity: &Identity, role: Role) -> bool {
         if !identity.trail.claims_relay() {
             return false;
         }
         let key = StreamKey::new(identity.serverid.clone(), identity.app.clone(), identity.name.clone());
-        trail::is_loop(identity.trail.claimed(), &Hop::new(&self.mark, &key))
+        let (trail, hop) = (identity.trail.claimed(), Hop::new(&self.mark, &key));
+        let stream = registry.find(&key).filter(|stream| role == Role::Player && stream.phase().publishing);
+        match stream {
+            None => trail::closes_circle(trail, &hop, Feed::Nobody),
+            Some(stream) if stream.is_published_here() => trail::closes_circle(trail, &hop, Feed::Here),
+            Some(stream) => trail::closes_circle(trail, &hop, Feed::Way(&self.pulls.way(stream.id()))),
+        }
     }
 
     /// What the connection `conn` says of its way here, once it is known what it asks for.

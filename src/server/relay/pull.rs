@@ -18,16 +18,17 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use self::fetch::Fetch;
-use self::players::{Counts, Players};
+use self::players::Counts;
 pub use self::players::{PullUse, Pulls, follow_reloads};
 use super::{End, Never, Outcome, attempt, destinations, has_worked, session_for};
 use crate::hub::stream::{Phase, Stream};
+use crate::limits;
 use crate::module::relay::address::Protocol;
 use crate::module::relay::backoff::Backoff;
 use crate::module::relay::complaints::Complaints;
+use crate::module::relay::demand::Demand;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::target::Relay;
-use crate::module::relay::trail;
 use crate::server::context::Context;
 use crate::server::notify::{Event, Slot};
 use crate::server::session::{Reason, Role, Session};
@@ -39,8 +40,8 @@ const WHAT: &str = "pull";
 struct Pulled {
     view: AppView,
     stream: Arc<Stream>,
-    players: Mutex<Players>,
-    /// How many players are there, and how many have come.
+    demand: Mutex<Demand<Arc<Session>>>,
+    /// How many players are there, and how many have come; changed under the lock of `demand`.
     counts: watch::Sender<Counts>,
     /// By way of which streams the relay's media comes, as its source tells it; empty without a relay.
     way: watch::Sender<Bytes>,
@@ -69,7 +70,7 @@ impl Pulled {
                 return;
             }
             let Some(session) = self.session(context) else { return };
-            let standing = self.lock().standing.clone();
+            let standing = self.lock().line().cloned();
             let outcome = match &standing {
                 Some(line) => self.line(context, &session, line).await,
                 None => self.attempt(context, &session).await,
@@ -194,6 +195,7 @@ impl Pulled {
                 }
             } => end,
             () = self.published_by_another(session) => End::Published,
+            () = self.gives_way() => End::Published,
             reason = session.closed() => End::Asked(reason),
         };
         let most = self.view.current().relay.most_pull_delay().duration();
@@ -215,33 +217,53 @@ impl Pulled {
         }
     }
 
+    /// Waits until a publisher of our own stands by and the relay brings nothing for it to wait for.
+    async fn gives_way(&self) {
+        let mut waited_for = self.stream.waited_for();
+        loop {
+            let _ = waited_for.wait_for(|waits| *waits).await;
+            let before = self.stream.end();
+            let left = waited_for.wait_for(|waits| !*waits);
+            let has_left = tokio::time::timeout(self.patience(), left).await.is_ok();
+            if !has_left && self.stream.end() == before {
+                return;
+            }
+        }
+    }
+
+    /// How long a publisher of our own has to wait for a silent relay.
+    fn patience(&self) -> Duration {
+        if self.stream.phase().flowing { limits::RELAY_SILENCE } else { Duration::ZERO }
+    }
+
     /// Whether there is anything to pull from.
     fn is_configured(&self) -> bool {
-        self.lock().standing.is_some() || is_configured(&self.view)
+        self.lock().line().is_some() || is_configured(&self.view)
     }
 
     /// A session for the next attempt. It uses the words of the player that has been here longest; what it says of where
     /// it has come through holds for all of them.
     fn session(&self, context: &Context) -> Option<Arc<Session>> {
-        let (cause, trail) = {
-            let players = self.lock();
-            let trail = trail::common(players.sessions.values().map(|session| &session.identity.trail));
-            (players.sessions.values().next()?.clone(), trail)
-        };
+        let (cause, trail) = self.lock().cause().map(|(cause, trail)| (cause.clone(), trail))?;
         Some(session_for(context, &cause, &trail, &self.stream, Role::Publisher))
     }
 
     /// Ends all players, and returns how many have come so far: the refusal was the answer to all of these.
     fn close_players(&self) -> u64 {
-        let players = self.lock();
-        for session in players.sessions.values() {
+        let demand = self.lock();
+        for session in demand.players() {
             session.close(Reason::RelayRefused);
         }
-        self.counts.borrow().arrived
+        demand.arrived()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Players> {
-        self.players.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    /// Tells the task of players that have come or gone.
+    fn count(&self, demand: &Demand<Arc<Session>>) {
+        self.counts.send_replace(Counts { present: demand.present(), arrived: demand.arrived() });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Demand<Arc<Session>>> {
+        self.demand.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

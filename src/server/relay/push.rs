@@ -15,8 +15,10 @@ use crate::hub::stream::Stream;
 use crate::limits;
 use crate::module::relay::backoff::Backoff;
 use crate::module::relay::complaints::Complaints;
+use crate::module::relay::control;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::target::Relay;
+use crate::module::relay::trail;
 use crate::server::context::Context;
 use crate::server::delivery::Join;
 use crate::server::event;
@@ -25,7 +27,7 @@ use crate::server::rtmp::play::{player_settings, reason_of};
 use crate::server::session::{Reason, Role, Session};
 use crate::server::view::AppView;
 use crate::server::workers::Worker;
-use crate::wire::rtmp::client_session::Purpose;
+use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
 
 pub(super) const WHAT: &str = "push";
 
@@ -265,7 +267,12 @@ impl Sending<'_> {
     async fn keep(&mut self) -> Result<Never, End> {
         loop {
             while let Some(event) = self.upstream.core.poll_event() {
-                check(event)?;
+                match event {
+                    UpstreamEvent::Status { code, description, .. } if code == control::REACH => {
+                        self.reaches(&description)?;
+                    }
+                    event => check(event)?,
+                }
             }
             if let Some(bytes) = self.upstream.core.poll_transmit() {
                 self.worker.delivery.control(self.push.stream.id(), &self.session.link, bytes);
@@ -278,6 +285,20 @@ impl Sending<'_> {
                 }
             }
         }
+    }
+
+    /// The target has told where the media goes on from there. It was chosen by us, so that it is believed; a publisher that
+    /// is a relay is told in turn.
+    fn reaches(&self, downstream: &[u8]) -> Result<(), End> {
+        let Push { context, stream, publisher, .. } = self.push;
+        let downstream = trail::checked(downstream);
+        if context.relays.leads_back(&downstream, stream.key()) {
+            return Err(End::Error("relay loop: the target feeds this stream".into()));
+        }
+        if publisher.identity.trail.claims_relay() {
+            publisher.tell("status", control::REACH, context.relays.reach(&downstream, stream.key()));
+        }
+        Ok(())
     }
 
     /// Takes the sending side back, so that the stream can be ended behind its last message, sent in full.

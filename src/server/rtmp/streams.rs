@@ -9,6 +9,7 @@ use super::identity::split_query;
 use super::play::{self, Playing};
 use super::publish::Publishing;
 use super::{Connection, Early, End, Part, Pending, Verdict};
+use crate::module::relay::control;
 use crate::module::relay::proof::Purpose;
 use crate::server::admission::{Entered, Refused};
 use crate::server::event;
@@ -44,7 +45,7 @@ impl Connection {
         let asked = Purpose { verb, app: claim.app(), name: &name };
         let trail = self.context.relays.judge(self.id, claim, asked);
         let identity = Identity { name, pargs, trail, ..connected.identity.clone() };
-        if self.context.relays.is_loop(&identity) {
+        if self.context.relays.is_loop(&self.context.registry, &identity, role) {
             event::relay_loop(self.id, &identity);
             let code = match role {
                 Role::Publisher => "NetStream.Publish.BadName",
@@ -121,6 +122,11 @@ impl Connection {
                         publishing.media(kind, timestamp, payload);
                     }
                     publishing.push(self.core.bytes_received());
+                    // A relay of ours that pushes in a circle finds itself in what it is told.
+                    if session.identity.trail.claims_relay() {
+                        let reach = self.context.relays.reach(b"", &session.key);
+                        session.tell("status", control::REACH, reach);
+                    }
                     self.part = Part::Publishing(Box::new(publishing));
                 }
                 Err(entered) => {

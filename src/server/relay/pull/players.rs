@@ -1,32 +1,26 @@
 //! The players of pulled streams, and the task that looks after each stream for as long as there are any.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::super::next_worker;
-use super::Pulled;
+use super::{Pulled, is_configured};
 use crate::hub::stream::Stream;
+use crate::module::relay::demand::Wants;
 use crate::module::relay::target::Relay;
+use crate::module::relay::trail::Trail;
 use crate::server::context::Context;
 use crate::server::session::Session;
 use crate::server::view::AppView;
 
-/// All streams with players, by stream number.
+/// All streams with players, by stream number. Its lock is held while a player comes or goes, so that a stream is here for
+/// exactly as long as its [`Demand`](crate::module::relay::demand::Demand) has players.
 #[derive(Default)]
 pub struct Pulls {
     streams: Mutex<HashMap<u64, Arc<Pulled>>>,
-}
-
-#[derive(Default)]
-pub(super) struct Players {
-    pub(super) sessions: BTreeMap<u64, Arc<Session>>,
-    /// Whether a task looks after the stream.
-    tended: bool,
-    /// A line of its own (`static_pull`), in place of those of the application and its callback.
-    pub(super) standing: Option<Relay>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,8 +36,6 @@ pub struct PullUse {
     session: u64,
     /// How many players had come with it.
     arrival: u64,
-    /// It has brought the stream's own line.
-    stands: bool,
 }
 
 impl PullUse {
@@ -81,26 +73,22 @@ impl PullUse {
             Arc::new(Pulled {
                 view: view.clone(),
                 stream: stream.clone(),
-                players: Mutex::default(),
+                demand: Mutex::default(),
                 counts: watch::Sender::new(Counts::default()),
                 way: watch::Sender::default(),
                 settled: watch::Sender::default(),
                 complaints: Mutex::default(),
             })
         });
-        let mut players = pulled.lock();
-        players.sessions.insert(session.id, session.clone());
-        let mut stands = false;
-        if let Some(line) = standing {
-            players.standing = Some(line);
-            stands = true;
+        let mut demand = pulled.lock();
+        let arrival = demand.enter(session.id, session.clone(), standing);
+        pulled.count(&demand);
+        let starts = demand.tend(is_configured(&pulled.view));
+        drop(demand);
+        if starts {
+            start(context, pulled);
         }
-        // Under the same lock, so that `close_players` counts exactly those that it ends.
-        pulled.counts.send_modify(|c| *c = Counts { present: c.present + 1, arrived: c.arrived + 1 });
-        let arrival = pulled.counts.borrow().arrived;
-        drop(players);
-        tend(context, pulled);
-        PullUse { context: context.clone(), pulled: pulled.clone(), session: session.id, arrival, stands }
+        PullUse { context: context.clone(), pulled: pulled.clone(), session: session.id, arrival }
     }
 
     /// Waits until the pull callback, if there is one, has let the players wait.
@@ -120,20 +108,27 @@ impl PullUse {
 impl Drop for PullUse {
     fn drop(&mut self) {
         let mut streams = self.context.relays.pulls.lock();
-        let mut players = self.pulled.lock();
-        players.sessions.remove(&self.session);
-        if self.stands {
-            players.standing = None;
-        }
-        drop(players);
-        self.pulled.counts.send_modify(|c| c.present -= 1);
-        if self.pulled.counts.borrow().present == 0 {
+        let mut demand = self.pulled.lock();
+        let was_last = demand.leave(self.session);
+        self.pulled.count(&demand);
+        if was_last {
             streams.remove(&self.pulled.stream.id());
         }
     }
 }
 
+impl Wants for Arc<Session> {
+    fn trail(&self) -> &Trail {
+        &self.identity.trail
+    }
+}
+
 impl Pulls {
+    /// By which way the media of a stream comes that is pulled.
+    pub fn way(&self, stream: u64) -> Bytes {
+        self.lock().get(&stream).map(|pulled| pulled.way.borrow().clone()).unwrap_or_default()
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Pulled>>> {
         self.streams.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
@@ -150,20 +145,20 @@ pub async fn follow_reloads(context: Arc<Context>) {
         }
         let streams: Vec<_> = context.relays.pulls.lock().values().cloned().collect();
         for pulled in streams {
-            tend(&context, &pulled);
+            let starts = pulled.lock().tend(is_configured(&pulled.view));
+            if starts {
+                start(&context, &pulled);
+            }
         }
     }
 }
 
-/// Makes sure that a task looks after the stream, if anything is to be done.
-fn tend(context: &Arc<Context>, pulled: &Arc<Pulled>) {
-    if !pulled.is_configured() || std::mem::replace(&mut pulled.lock().tended, true) {
-        return;
-    }
+/// Starts the task that looks after the stream.
+fn start(context: &Arc<Context>, pulled: &Arc<Pulled>) {
     let (context, pulled) = (context.clone(), pulled.clone());
     let unfinished = context.pending.begin();
     let (alive, _) = context.deaths.watch();
-    let tended = Tended(pulled.clone());
+    let tended = Tended { pulled: pulled.clone(), ended: false };
     next_worker(&context).runtime.spawn(async move {
         let _unfinished = unfinished;
         let mut shutdown = context.shutdown.subscribe();
@@ -174,20 +169,34 @@ fn tend(context: &Arc<Context>, pulled: &Arc<Pulled>) {
             _ = shutdown.wait_for(|stop| *stop) => {}
             () = pulled.run(&context) => {}
         }
-        drop(tended);
+        let starts = tended.end(!*shutdown.borrow());
         alive.ended();
-        // A player or a reload that came since the task has ended took it for one that goes on.
-        if !*shutdown.borrow() && pulled.counts.borrow().present > 0 {
-            tend(&context, &pulled);
+        if starts {
+            start(&context, &pulled);
         }
     });
 }
 
 /// A task looks after the stream, for as long as this lives.
-struct Tended(Arc<Pulled>);
+struct Tended {
+    pulled: Arc<Pulled>,
+    ended: bool,
+}
+
+impl Tended {
+    /// The task has come to its end. Returns whether another one follows, for a player or a reload that came since it
+    /// looked last and took it for one that goes on.
+    fn end(mut self, goes_on: bool) -> bool {
+        self.ended = true;
+        self.pulled.lock().untended(goes_on && is_configured(&self.pulled.view))
+    }
+}
 
 impl Drop for Tended {
     fn drop(&mut self) {
-        self.0.lock().tended = false;
+        // A panic, or the end of its thread: what follows deaths starts the next task.
+        if !self.ended {
+            self.pulled.lock().died();
+        }
     }
 }
