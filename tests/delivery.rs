@@ -368,6 +368,28 @@ fn the_slowest_players_are_closed_when_too_much_waits_for_all_of_them() {
 }
 
 #[test]
+fn memory_goes_back_to_the_system_when_slow_players_have_left() {
+    let server = Server::start(&Conf::live("cache_time 1s; stream_backlog 200m;").with_flv());
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let first = publisher.send(1);
+    let players = [Player::start(server.rtmp, "s"), Player::http(server.http, "/flv/s")];
+    for player in &players {
+        player.wait_frame(first);
+        player.hold();
+    }
+    let before = server.resident();
+    publisher.set_size(1_000_000);
+    publisher.send(150);
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown > 64 * 1024, "only {grown} KiB more: nothing waited");
+    drop(players);
+    // The stream's own cache holds no large frame any more either.
+    publisher.set_size(100);
+    publisher.send(4 * GOP);
+    until_true("the memory has gone back", || server.resident() < before + 16 * 1024);
+}
+
+#[test]
 fn what_waits_for_slow_players_is_bounded_in_bytes() {
     let server = Server::start(&Conf::live("cache_time 1h; stream_backlog 8m;").with_flv());
     let mut publisher = Publisher::start(server.rtmp, "s");
