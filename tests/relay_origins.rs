@@ -202,6 +202,43 @@ fn a_stream_that_comes_in_small_pieces_is_whole() {
     assert_eq!(frames, (first..).take(frames.len()).collect::<Vec<u64>>());
 }
 
+#[test]
+fn an_http_origin_with_huge_frames_is_bounded_in_bytes() {
+    /// Bytes of a frame, and how many of them come.
+    const HUGE: (usize, usize) = (16_000_000, 40);
+    let sent = Arc::new(AtomicUsize::new(0));
+    let count = sent.clone();
+    let origin = Scripted::start(move |socket| {
+        read_head(socket)?;
+        socket.write_all(b"HTTP/1.0 200 OK\r\n\r\nFLV\x01\x05\x00\x00\x00\x09\x00\x00\x00\x00")?;
+        for frame in Tracks::Both.headers() {
+            socket.write_all(&tag(&frame))?;
+        }
+        for n in 0..=2 * GOP {
+            socket.write_all(&tag(&Tracks::Both.frame(n, 100)))?;
+        }
+        let huge = tag(&Tracks::Both.frame(2 * GOP + 1, HUGE.0));
+        for _ in 0..HUGE.1 {
+            socket.write_all(&huge)?;
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        std::io::copy(socket, &mut std::io::sink()).map(drop)
+    });
+    let conf = pulling(&format!("http://127.0.0.1:{}", origin.port));
+    let edge = Server::start(&conf.rtmp("max_message 16m;").with_flv());
+    let before = edge.resident();
+    let players = [Player::start(edge.rtmp, "s"), Player::http(edge.http, "/flv/s")];
+    players.iter().for_each(Player::hold);
+    let mut most = before;
+    until_true("all frames were sent", || {
+        most = most.max(edge.resident());
+        sent.load(Ordering::Relaxed) == HUGE.1
+    });
+    let grown = most - before;
+    assert!(grown < 128 * 1024, "{grown} KiB more");
+    edge.wait_log("reason: stream_backlog");
+}
+
 fn tag(frame: &Frame) -> Vec<u8> {
     let kind = match frame.kind {
         MediaKind::Audio => 8,
