@@ -1,5 +1,7 @@
 //! The program: reads the command line and does what it says.
 
+mod allocator;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,11 +14,6 @@ use pingosd::config::{Config, LoadOptions, load};
 use pingosd::server::control::socket;
 use pingosd::server::pid_file::PidFile;
 use pingosd::server::{self, StartError, process};
-use tikv_jemallocator::Jemalloc;
-
-/// The C library's allocator keeps what slow players have cost once: 160 MB after 200 MB, for as long as the process lives.
-#[global_allocator]
-static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     match run() {
@@ -92,7 +89,7 @@ fn serve(options: LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
     if daemon && !prepared.replaces() && !process::is_supervised() {
         process::daemonize()?;
     }
-    give_freed_memory_back();
+    allocator::start_thread();
     match prepared.run() {
         Ok(()) => Ok(ExitCode::SUCCESS),
         Err(StartError(text)) => {
@@ -100,13 +97,6 @@ fn serve(options: LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
             Ok(ExitCode::FAILURE)
         }
     }
-}
-
-/// Starts the allocator's thread, which returns to the system what has been free for ten seconds. No process may be
-/// forked off afterwards.
-fn give_freed_memory_back() {
-    // Without the thread the same happens, but only where memory is asked for.
-    let _ = tikv_jemalloc_ctl::background_thread::write(true);
 }
 
 fn load_or_say_why(options: &LoadOptions, err: &mut dyn Write) -> io::Result<Option<Config>> {

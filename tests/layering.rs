@@ -94,7 +94,7 @@ fn mentions(code: &str, name: &str) -> bool {
 }
 
 #[test]
-fn unsafe_code_stands_in_one_module_with_its_reasons() {
+fn unsafe_code_stands_in_two_modules_with_its_reasons() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = include_str!("../Cargo.toml");
     assert!(manifest.contains("unsafe_code = \"deny\""));
@@ -105,9 +105,13 @@ fn unsafe_code_stands_in_one_module_with_its_reasons() {
     let allowing = files.iter().filter(|file| {
         let text = fs::read_to_string(file).unwrap();
         // In two parts, or this file would be one of them.
-        text.contains(concat!("allow(", "unsafe_code)")) || text.contains(concat!("expect(", "unsafe_code)"))
+        text.contains(concat!("allow(", "unsafe_code")) || text.contains(concat!("expect(", "unsafe_code"))
     });
-    assert_eq!(allowing.collect::<Vec<_>>(), [&root.join("src/server/delivery/uring.rs")]);
+    let mut allowing: Vec<_> = allowing.collect();
+    allowing.sort();
+    // The allocator's has one attribute and no block.
+    assert_eq!(allowing, [&root.join("src/allocator.rs"), &root.join("src/server/delivery/uring.rs")]);
+    assert!(!include_str!("../src/allocator.rs").contains("unsafe {"));
 
     let text = include_str!("../src/server/delivery/uring.rs");
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
