@@ -15,13 +15,11 @@ use super::steps::{steps, without_value};
 use crate::conf::context::{HTTP_SERVER, LIMIT_EXCEPT, LOCATION, UPSTREAM};
 use crate::conf::evaluate::Block;
 use crate::conf::listen::Listen;
-use crate::conf::{
-    ListenAddr, ListenOptions, Problem, Restricts, ServerName, Span, Spanned, Words, sentence,
-};
+use crate::conf::{ListenAddr, ListenOptions, Problem, Restricts, ServerName, Span, Spanned, sentence};
 use crate::module::http::directory::Directory;
 use crate::module::http::location::LocationName;
-use crate::module::http::response::Return;
 use crate::module::http::{conf, listen as http_listen, server_conf};
+use crate::module::http_core::methods::Methods;
 use crate::module::referer::conf as referer_conf;
 use crate::module::referer::valid::{Referers, ValidReferers};
 use crate::module::{control, flv, hls2, ssl, stat, ts};
@@ -142,7 +140,10 @@ fn locations(builder: &mut Builder<'_>, outer: Option<&LocationName>, chain: &[&
 fn location(builder: &mut Builder<'_>, name: &LocationName, chain: &[&Block]) -> Location {
     check_referers(builder, chain);
     let conf: conf::Conf = builder.resolve(chain);
-    let handler = handler(builder, &conf, chain);
+    let handler = match conf.internal.0 {
+        Some(_) => Handler::Internal,
+        None => handler(builder, &conf, chain),
+    };
     let mut inner = |builder: &mut Builder<'_>, block: &Block| {
         Some(Arc::new(part(builder, name, &handler, block, chain)))
     };
@@ -152,10 +153,7 @@ fn location(builder: &mut Builder<'_>, name: &LocationName, chain: &[&Block]) ->
     };
     let limit = chain[0].inner(LIMIT_EXCEPT).next();
     let limited = limit.and_then(|block| {
-        let mut methods = block.head::<Words>()?.0.clone();
-        if methods.iter().any(|method| method == "GET") {
-            methods.push("HEAD".into());
-        }
+        let methods = block.head::<Methods>()?.0.clone();
         Some((methods, Arc::new(part(builder, name, &handler, block, chain))))
     });
     let nested = locations(builder, Some(name), chain);
@@ -170,8 +168,11 @@ fn bare(
     conf: conf::Conf,
     chain: &[&Block],
 ) -> Location {
+    let patterns = chain.iter().filter_map(|block| block.head::<LocationName>());
+    let patterns = patterns.filter(|name| matches!(name, LocationName::Regex(_))).cloned().collect();
     Location {
         name,
+        patterns,
         handler,
         steps: Vec::new(),
         limited: None,
@@ -210,18 +211,11 @@ fn part(
     bare(builder, name.clone(), handler, conf, &chain)
 }
 
-/// Who answers in a location.
+/// Who answers in a location once its statements are through; `return` is one of them.
 fn handler(builder: &mut Builder<'_>, conf: &conf::Conf, chain: &[&Block]) -> Handler {
     let block = chain[0];
-    if conf.internal.0.is_some() {
-        return Handler::Return(Return { status: 404, text: None, order: 0 });
-    }
     if let Some(handler) = guard(builder, chain) {
         return handler;
-    }
-    // Behind a `break` it is not reached.
-    if let Some(answer) = conf.answer.0.as_ref().filter(|_| block.uses("break").is_none()) {
-        return Handler::Return(answer.clone());
     }
     let flv: flv::conf::Current = builder.resolve(chain);
     let ts: ts::conf::Current = builder.resolve(chain);

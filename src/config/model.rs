@@ -10,12 +10,11 @@ use super::applications::Applications;
 use super::locations::Locations;
 use super::names::NameTable;
 use super::steps::Step;
-use crate::conf::{Diagnostic, ListenAddr, ListenOptions, Pos, ServerName, Sources};
+use crate::conf::{Diagnostic, ListenAddr, ListenOptions, Pattern, Pos, ServerName, Sources};
 use crate::module::control::conf::ControlParts;
 use crate::module::flv::conf::FlvLive;
 use crate::module::hls2::live::Hls2Live;
 use crate::module::http::location::LocationName;
-use crate::module::http::response::Return;
 use crate::module::referer::valid::Referers;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
@@ -219,7 +218,9 @@ pub struct HttpServer {
 pub struct Location {
     /// Which paths.
     pub name: LocationName,
-    /// What is done.
+    /// The regular expressions that a path has met on the way here, the innermost first.
+    pub patterns: Vec<LocationName>,
+    /// What is done once the statements are through.
     pub handler: Handler,
     /// `return`, `if`, `set` and `break`: met before access is looked at.
     pub steps: Vec<Step>,
@@ -244,8 +245,8 @@ pub enum Handler {
     FlvLive(FlvLive),
     /// HLS from memory.
     Hls2Live(Hls2Live),
-    /// A fixed answer.
-    Return(Return),
+    /// Nothing, as for a path that does not exist: requests from outside do not come here.
+    Internal,
     /// Control requests.
     RtmpControl(ControlParts),
     /// Statistics as XML, with a stylesheet if one is named.
@@ -282,7 +283,31 @@ impl RtmpServer {
     }
 }
 
+impl Location {
+    /// The groups of the innermost regular expression that a path has met on the way here.
+    pub fn captures(&self, path: &[u8]) -> Option<Vec<BString>> {
+        self.patterns.iter().find_map(|name| name.captures(path))
+    }
+
+    /// The text of a named group of these regular expressions.
+    pub fn named_capture(&self, name: &BString, path: &[u8]) -> Option<BString> {
+        let named = self.patterns.iter().flat_map(|pattern| pattern.named_captures(path));
+        named.into_iter().find_map(|(group, text)| (group == *name).then_some(text))
+    }
+}
+
 impl HttpServer {
+    /// The regular expression among the names by which a host in lower case finds the server.
+    pub fn pattern_of(&self, host: &[u8]) -> Option<&Pattern> {
+        if self.names.iter().any(|name| name.is_plainly(host)) {
+            return None;
+        }
+        self.names.iter().find_map(|name| match name {
+            ServerName::Regex(pattern) if pattern.is_match(host) => Some(pattern),
+            _ => None,
+        })
+    }
+
     /// The location for a decoded path, nginx's way: exact, longest prefix (`^~` ends the search), first
     /// regular expression, longest prefix.
     pub fn location_for(&self, path: &[u8]) -> &Arc<Location> {

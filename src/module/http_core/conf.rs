@@ -3,6 +3,7 @@
 use super::buffers::{Buffers, SizeOrOff, SizeOrVariable};
 use super::error_page::ErrorPage;
 use super::file_access::{Aio, DisableSymlinks, OpenFileCache};
+use super::methods::Methods;
 use crate::conf::context::{HTTP, HTTP_ALL, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::conf::directive::directives;
 use crate::conf::word::word_lists;
@@ -28,7 +29,7 @@ directives! {
     module "http core";
     blocks {
         /// Access rules for requests with other methods than those listed.
-        "limit_except" => Words, opens LIMIT_EXCEPT, in LOCATION, restricts requests;
+        "limit_except" => Methods, opens LIMIT_EXCEPT, in LOCATION, restricts requests;
     }
     later {
         /// Number and size of larger header buffers (limits line length: 414/400).

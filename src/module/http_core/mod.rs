@@ -4,3 +4,4 @@ pub mod buffers;
 pub mod conf;
 pub mod error_page;
 pub mod file_access;
+pub mod methods;

@@ -142,7 +142,8 @@ impl<'a> Exchange<'a> {
             Variable::Other(_) => true,
             Variable::User(name) => match self.assigned.values.get(name) {
                 Some(value) => value.is_none(),
-                None => self.server.without_value.contains(name),
+                // What is a group of the location or the server's name has that value here.
+                None => self.server.without_value.contains(name) && self.captured(name).is_none(),
             },
             _ => false,
         };

@@ -24,7 +24,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bstr::ByteSlice;
+use bstr::{BString, ByteSlice};
 use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERER, SERVER,
@@ -42,7 +42,7 @@ use super::context::Context;
 use super::event;
 use super::socket::{Peer, Socket};
 use super::workers::Worker;
-use crate::conf::ListenAddr;
+use crate::conf::{ListenAddr, Pattern};
 use crate::config::model::{Handler, HttpServer, Location};
 use crate::limits;
 use crate::module::http::conf::{Conf, ServerTokens};
@@ -352,7 +352,7 @@ impl Exchange<'_> {
             return Some(answer);
         }
         Some(match &self.location.handler {
-            Handler::Return(fixed) => return self.fixed(fixed),
+            Handler::Internal => plain(StatusCode::NOT_FOUND),
             Handler::FlvLive(flv) => live::answer(self, flv.into()).await,
             Handler::TsLive(ts) => live::answer(self, ts.into()).await,
             Handler::Hls2Live(hls2) => hls2::answer(self, hls2).await,
@@ -432,6 +432,26 @@ impl Exchange<'_> {
             ServerTokens::On | ServerTokens::Build => crate::cli::VERSION,
         };
         headers.entry(SERVER).or_insert(HeaderValue::from_static(server));
+    }
+
+    /// The host asked for and the regular expression by which it has found the server.
+    fn server_pattern(&self) -> Option<(Bytes, &Pattern)> {
+        let host = host_of(self.request);
+        // As servers are looked for: a final dot is ignored.
+        let host = host.strip_suffix(b".").map_or_else(|| host.clone(), Bytes::copy_from_slice);
+        let pattern = self.server.pattern_of(&host)?;
+        Some((host, pattern))
+    }
+
+    /// A named group of the location or of the server's name.
+    fn captured(&self, name: &BString) -> Option<BString> {
+        self.location.named_capture(name, self.path).or_else(|| {
+            let (host, pattern) = self.server_pattern()?;
+            pattern
+                .named_captures(&host)
+                .into_iter()
+                .find_map(|(group, text)| (group == *name).then_some(text))
+        })
     }
 
     /// `valid_referers`.

@@ -63,8 +63,9 @@ impl Variables for RequestVariables<'_> {
             Variable::Uri => out.extend_from_slice(exchange.path),
             Variable::Arg(name) => out.extend_from_slice(query_argument(exchange.query(), name)),
             Variable::Capture(group) => {
-                let own = || exchange.location.name.captures(exchange.path);
-                let captures = exchange.assigned.captures().cloned().or_else(own);
+                let own = || exchange.location.captures(exchange.path);
+                let host = || exchange.server_pattern().and_then(|(host, pattern)| pattern.captures(&host));
+                let captures = exchange.assigned.captures().cloned().or_else(own).or_else(host);
                 if let Some(captures) = captures
                     && let Some(text) = captures.get(usize::from(*group))
                 {
@@ -79,9 +80,8 @@ impl Variables for RequestVariables<'_> {
             Variable::User(name) => match exchange.assigned.value(name) {
                 Some(value) => out.extend_from_slice(value),
                 None => {
-                    let groups = exchange.location.name.named_captures(exchange.path);
-                    if let Some((_, text)) = groups.iter().find(|(group, _)| group == name) {
-                        out.extend_from_slice(text);
+                    if let Some(text) = exchange.captured(name) {
+                        out.extend_from_slice(&text);
                     }
                 }
             },
