@@ -82,13 +82,29 @@ fn methods_are_known_in_any_letter_case_and_others_are_refused() {
         (200, 200)
     );
     assert_eq!(request(server.http, "PURGE", "/f.txt", "").status(), 403);
-    let prefix = Prefix::new();
-    let conf = Conf::live("").http_server("location / { limit_except PURGE { deny all; } }");
-    prefix.write("conf/pingosd.conf", conf.text(1, 2, prefix.path()));
-    let told =
-        Command::new(PROGRAM).arg("-t").arg("-p").arg(prefix.path()).arg("-c").arg(prefix.conf()).output();
-    let text = String::from_utf8(told.unwrap().stderr).unwrap();
-    assert!(text.contains("[emerg] invalid method \"PURGE\" in "), "{text}");
+    for (block, complaint) in [
+        ("limit_except PURGE { deny all; }", "invalid method \"PURGE\""),
+        (
+            "limit_except GET { allow all; } limit_except POST { deny all; }",
+            "\"limit_except\" directive is duplicate",
+        ),
+        ("limit_except GET { if ($args) { return 403; } }", "\"if\" directive is not allowed here"),
+        ("limit_except GET { return 403; }", "\"return\" directive is not allowed here"),
+        ("if ($arg_a) { if ($arg_b) { return 403; } }", "\"if\" directive is not allowed here"),
+        ("if ($arg_a) { deny all; }", "\"deny\" directive is not allowed here"),
+    ] {
+        let prefix = Prefix::new();
+        let conf = Conf::live("").http_server(&format!("location / {{ {block} }}"));
+        prefix.write("conf/pingosd.conf", conf.text(1, 2, prefix.path()));
+        let mut command = Command::new(PROGRAM);
+        let told =
+            command.arg("-t").arg("-p").arg(prefix.path()).arg("-c").arg(prefix.conf()).output().unwrap();
+        let text = String::from_utf8(told.stderr).unwrap();
+        assert!(
+            !told.status.success() && text.contains(&format!("[emerg] {complaint} in ")),
+            "{block}: {text}"
+        );
+    }
 }
 
 #[test]

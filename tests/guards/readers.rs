@@ -1,7 +1,7 @@
 //! A row is called honoured only where code of the running server reads what it says.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pingosd::conf::{Class, context};
 use pingosd::config::{LoadOptions, load};
@@ -101,7 +101,7 @@ fn field<'t>(table: &'t str, name: &str) -> Option<&'t str> {
 /// The sources of the server, without tests and without the tables; the tables by the names of their modules.
 fn sources() -> (Vec<String>, Vec<(String, String)>) {
     let (mut code, mut tables) = (Vec::new(), Vec::new());
-    let mut open = vec![PathBuf::from(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))];
+    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
     while let Some(path) = open.pop() {
         if path.is_dir() {
             open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));

@@ -158,6 +158,40 @@ fn sessions_are_refused() {
     }
 }
 
+/// What refuses players over RTMP refuses those over HTTP as well.
+#[test]
+fn players_over_http_meet_the_rules_of_their_application() {
+    const LOCATIONS: &str =
+        "location /flv { flv_live {rtmp_port} app=live; } location /ts { ts_live {rtmp_port} app=live; }
+                             location /hls2 { hls2_live {rtmp_port} app=live; }";
+    let notify = NotifyServer::start();
+    notify.answer("call=play act=start", Answer::Status(403));
+    let asks = format!("on_play {};", notify.url("/"));
+    let made = "hls2 on; mpegts_cache_time 1s;";
+    for (name, conf, status) in [
+        ("deny in rtmp", Conf::live(made).rtmp("deny play all;"), 403),
+        ("deny in server", Conf::new(&format!("deny play all; application live {{ live on; {made} }}")), 403),
+        ("deny", Conf::live(&format!("{made} deny play 127.0.0.0/8;")), 403),
+        ("on_play", Conf::live(&format!("{made} {asks}")), 403),
+        ("live off", Conf::new(&format!("application live {{ live off; {made} }}")), 404),
+    ] {
+        let server = Server::start(&conf.http_server(LOCATIONS));
+        for target in ["/flv/s", "/ts/s.ts", "/hls2/s.m3u8"] {
+            let mut answer = get(server.http, target);
+            // A master playlist only names the media playlist, at which the session begins.
+            if answer.status() == 200 && target.ends_with(".m3u8") {
+                let text = answer.text();
+                let media = text
+                    .lines()
+                    .find(|line| !line.starts_with('#'))
+                    .unwrap_or_else(|| panic!("{name}: {text}"));
+                answer = get(server.http, &format!("/hls2/{}", media.trim_start_matches("/hls2/")));
+            }
+            assert_eq!(answer.status(), status, "{name} {target}");
+        }
+    }
+}
+
 #[test]
 fn requests_are_refused_wherever_the_line_may_stand() {
     for Web { row: name, line, around, status } in WEB {

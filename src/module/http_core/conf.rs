@@ -29,7 +29,7 @@ directives! {
     module "http core";
     blocks {
         /// Access rules for requests with other methods than those listed.
-        "limit_except" => Methods, opens LIMIT_EXCEPT, in LOCATION, restricts requests;
+        "limit_except" => Methods as single, opens LIMIT_EXCEPT, in LOCATION, restricts requests;
     }
     later {
         /// Number and size of larger header buffers (limits line length: 414/400).
