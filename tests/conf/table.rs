@@ -9,6 +9,7 @@ use pingosd::conf::directive::{Row, Shape};
 use pingosd::conf::scene::Backstage;
 use pingosd::conf::{Bases, Contexts, Sources, context, manual};
 use pingosd::module::elsewhere;
+use pingosd::module::notify::contract;
 use pingosd::modules::{MODULES, REGISTRY};
 
 use crate::support;
@@ -85,6 +86,31 @@ fn the_manual_is_up_to_date() {
     compare(&path, &cli::manual());
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man/pingosd.conf.5");
     compare(&page, &man::directives(&REGISTRY));
+}
+
+/// The tables of the page about callbacks, between their marks, and the names in them.
+#[test]
+fn the_page_about_callbacks_is_up_to_date() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/callbacks.md");
+    let mut page = fs::read_to_string(&path).unwrap();
+    for (mark, table) in contract::tables() {
+        let (begin, end) = (format!("<!-- generated: {mark} -->\n\n"), "\n<!-- end -->");
+        let (before, rest) = page.split_once(&begin).unwrap_or_else(|| panic!("no table of {mark}"));
+        let (_, after) = rest.split_once(end).unwrap();
+        page = format!("{before}{begin}{table}{end}{after}");
+    }
+    compare(&path, &page);
+    let is_callback = |row: &&'static Row| (row.syntax)().starts_with("url [args=");
+    let callbacks: BTreeSet<_> = rows().filter(is_callback).map(|row| row.name()).collect();
+    assert_eq!(callbacks, contract::EVENTS.iter().map(|event| event.name).collect());
+    for event in contract::EVENTS {
+        let row = rows().find(|row| row.name() == event.name).unwrap();
+        assert_eq!(row.names.len() > 1, event.has_older_name, "{}", event.name);
+        let place = context::names(row.contexts).next().unwrap();
+        assert_eq!(place.rsplit(' ').next().unwrap(), event.place, "{}", event.name);
+        let known = contract::RULES.iter().any(|rule| rule.events.contains(&&event.name[3..]));
+        assert!(known || event.place == "rtmp", "{}", event.name);
+    }
 }
 
 #[test]

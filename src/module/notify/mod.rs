@@ -1,6 +1,7 @@
 //! HTTP notifications of what happens to streams.
 
 pub mod conf;
+pub mod contract;
 pub mod hook;
 pub mod main_conf;
 pub mod request;
