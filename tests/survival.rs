@@ -143,10 +143,12 @@ mod faults {
     use std::fs;
     use std::path::PathBuf;
 
+    use pingosd::limits;
+
     use crate::support::frame::GOP;
     use crate::support::server::Prefix;
     use crate::support::wait::until_true;
-    use crate::support::{Conf, NotifyServer, Player, Publisher, Server};
+    use crate::support::{Conf, NotifyServer, Player, Publisher, Server, http};
 
     /// Faults that a test asks for; see `server::fault`.
     struct Faults(PathBuf);
@@ -171,6 +173,36 @@ mod faults {
     fn told(notify: &NotifyServer) -> Conf {
         let url = notify.url("/");
         Conf::live(&format!("on_publish {url} stage=start,done; on_play {url} stage=start,done;"))
+    }
+
+    #[test]
+    fn commands_to_recorders_whose_disk_hangs_are_bounded_and_obeyed_later() {
+        let conf = Conf::live("recorder m { record all manual; record_path {dir}; }");
+        let conf = conf.http_server("location /control { rtmp_control all; }");
+        let (server, faults) = Faults::start(&conf);
+        let feed = Publisher::start(server.rtmp, "s").keep_sending();
+        let player = Player::start(server.rtmp, "s");
+        player.wait_key();
+        let command = |method: &str| {
+            let target = format!("/control/record/{method}?srv=default&app=live&name=s&rec=m");
+            http::get(server.http, &target).status()
+        };
+        faults.strike("record_stalls");
+        let mut taken = 0;
+        until_true("a command is refused", || {
+            let status = command("start");
+            taken += usize::from(status == 200);
+            assert!(taken <= limits::RECORD_COMMANDS + 8, "the queue has no bound");
+            status != 200
+        });
+        assert!(taken >= limits::RECORD_COMMANDS, "{taken}");
+        // The stream does not wait for the disk.
+        player.wait_frame(feed.next() + GOP);
+        fs::remove_file(faults.0.join("record_stalls")).unwrap();
+        server.wait_log("record: recording 's'");
+        until_true("there is room again", || command("stop") == 200);
+        server.wait_log("record: recorded 's'");
+        feed.stop().leave();
     }
 
     /// Takes a turn of the workers, so that the next connection is for the next one.

@@ -28,6 +28,7 @@ use crate::hub::packet::Packet;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::server::disk::{self, Work};
+use crate::server::fault;
 
 /// The recorders of one publish. Dropping it ends them with what has come so far.
 pub struct Recording {
@@ -165,6 +166,7 @@ impl Task {
         let mut set = std::mem::take(&mut self.set);
         let tracks = self.stream.info().tracks();
         let work = disk::spawn(Work::Record, move || {
+            fault::stall_at("record_stalls");
             set.recorders.iter_mut().for_each(|recorder| recorder.learn(tracks));
             set.write(&packets, lost);
             set
