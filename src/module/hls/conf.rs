@@ -44,7 +44,8 @@ directives! {
             "hls_base_url" => base_url: Text = "", in RTMP_ALL;
             /// Numbers of segments are rounded down to multiples of this; 0 does not round.
             "hls_fragment_naming_granularity" => fragment_naming_granularity: Num = "0", in RTMP_ALL;
-            /// Encrypts segments with AES-128 and writes key files.
+            /// Encrypts segments with AES-128 and writes key files. Their names can be guessed, as in the original: what keeps keys
+            /// from strangers are the access rules of the location that serves them.
             "hls_keys" => keys: Flag = "off", in RTMP_ALL;
             /// Directory of the keys; `hls_path` if not given.
             "hls_key_path" => key_path: RawPath = "", in RTMP_ALL;
