@@ -12,12 +12,13 @@ use crate::module::notify::hook::Hook;
 use crate::module::relay::address::{Address, Protocol};
 use crate::module::relay::complaints::{Complaints, Say};
 use crate::module::relay::destination::Destination;
+use crate::module::relay::target::Relay;
 use crate::server::event;
 use crate::server::notify::{Answer, Event, Reply, ledger};
 use crate::server::session::{Reason, Session};
 
 /// Why nothing is pushed to an HTTP address.
-pub(super) const NO_TARGET: &str = "only rtmp:// and rtmps:// can be pushed to";
+const NO_TARGET: &str = "only rtmp:// and rtmps:// can be pushed to";
 
 /// What to do.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,97 +45,138 @@ impl Decision {
     }
 }
 
-/// Where the answer to `asking` sends the relay of `session`, or what else it comes to. The event goes on where there
-/// is a relay; whoever asks decides what becomes of it where none is wanted.
-pub(super) fn destination(
-    session: &Session,
-    asking: &mut Event,
-    reply: &Reply,
-    what: &str,
-    is_pull: bool,
-    complaints: &Mutex<Complaints>,
-) -> Result<Destination, Outcome> {
-    let decision = decide(reply, asking.hook(), is_pull);
-    asking.decided(decision.entry());
-    match decision {
-        Decision::Follow(address, domain) => {
-            asking.keep();
-            let asked = asked(&session.identity);
-            let destination = Destination::redirected(address, domain.as_deref(), asked);
-            Ok(if is_pull { destination } else { destination.of_push(asked, None) })
+/// Which way the media of a relay goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Pull,
+    Push,
+}
+
+impl Kind {
+    /// As the log has it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Pull => "pull",
+            Kind::Push => "push",
         }
-        Decision::Unwanted => Err(Outcome::Unwanted),
-        Decision::Refused => {
-            event::start_refused(session, asking.hook(), &reply.answer);
-            Err(Outcome::Refused)
+    }
+
+    /// Why a session ends that the other side has ended.
+    fn reason(self) -> Reason {
+        match self {
+            Kind::Pull => Reason::StreamEnd,
+            Kind::Push => Reason::NormalClose,
         }
-        Decision::Again(why) => {
-            match failed(complaints, &why) {
-                Say::Failure => event::relay_unusable(session, what, &why, asking.hook()),
-                say => told(session, what, say),
+    }
+}
+
+/// One attempt: a session, and what is known of those before it.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    pub(super) kind: Kind,
+    pub(super) session: &'a Session,
+    pub(super) complaints: &'a Mutex<Complaints>,
+}
+
+impl Attempt<'_> {
+    /// Where the answer to `asking` sends the relay, or what else it comes to. The event goes on where there is a relay;
+    /// whoever asks decides what becomes of it where none is wanted.
+    pub(super) fn destination(self, asking: &mut Event, reply: &Reply) -> Result<Destination, Outcome> {
+        let is_pull = self.kind == Kind::Pull;
+        let decision = decide(reply, asking.hook(), is_pull);
+        asking.decided(decision.entry());
+        match decision {
+            Decision::Follow(address, domain) => {
+                asking.keep();
+                let asked = asked(&self.session.identity);
+                let destination = Destination::redirected(address, domain.as_deref(), asked);
+                Ok(if is_pull { destination } else { destination.of_push(asked, None) })
             }
-            Err(Outcome::Failed)
+            Decision::Unwanted => Err(Outcome::Unwanted),
+            Decision::Refused => {
+                event::start_refused(self.session, asking.hook(), &reply.answer);
+                Err(Outcome::Refused)
+            }
+            Decision::Again(why) => {
+                match self.failed(&why) {
+                    Say::Failure => {
+                        event::relay_unusable(self.session, self.kind.name(), &why, asking.hook());
+                    }
+                    say => self.told(say),
+                }
+                Err(Outcome::Failed)
+            }
         }
     }
-}
 
-/// What an attempt that ended this way came to. `reason` is that of the session where the end is the other side's.
-pub(super) fn outcome(
-    session: &Session,
-    what: &str,
-    end: &End,
-    worked: bool,
-    reason: Reason,
-    complaints: &Mutex<Complaints>,
-) -> Outcome {
-    session.set_reason(match end {
-        End::Asked(asked) => *asked,
-        _ => reason,
-    });
-    let outcome = match end {
-        End::Refused(_) => Outcome::Refused,
-        End::Asked(_) => Outcome::Closed,
-        End::Published => Outcome::Worked,
-        End::Error(_) | End::Closed if worked => Outcome::Worked,
-        End::Error(_) | End::Closed => Outcome::Failed,
-    };
-    match outcome {
-        Outcome::Refused | Outcome::Failed => complain(session, what, end, complaints),
-        _ => {
-            lock(complaints).worked();
-            event::relay_ended(session, what, end);
+    /// The destinations of a `push` or `pull` line, in order; an address that cannot be used is logged and left out.
+    pub(super) fn destinations(self, line: &Relay) -> impl Iterator<Item = Destination> {
+        line.urls.iter().filter_map(move |url| {
+            let is_pull = self.kind == Kind::Pull;
+            match Address::parse(url) {
+                Ok(address) if address.protocol == Protocol::HttpFlv && !is_pull => {
+                    self.complain(&NO_TARGET);
+                    None
+                }
+                Ok(address) => {
+                    let asked = asked(&self.session.identity);
+                    let destination = Destination::fixed(address, line, asked);
+                    Some(if is_pull { destination } else { destination.of_push(asked, Some(line)) })
+                }
+                Err(error) => {
+                    self.complain(&error);
+                    None
+                }
+            }
+        })
+    }
+
+    /// What an attempt that ended this way came to. `worked`: it has run for long enough.
+    pub(super) fn outcome(self, end: &End, worked: bool) -> Outcome {
+        self.session.set_reason(match end {
+            End::Asked(asked) => *asked,
+            _ => self.kind.reason(),
+        });
+        let outcome = match end {
+            End::Refused(_) => Outcome::Refused,
+            End::Asked(_) => Outcome::Closed,
+            End::Published => Outcome::Worked,
+            End::Error(_) | End::Closed if worked => Outcome::Worked,
+            End::Error(_) | End::Closed => Outcome::Failed,
+        };
+        match outcome {
+            Outcome::Refused | Outcome::Failed => self.complain(end),
+            _ => {
+                lock(self.complaints).worked();
+                event::relay_ended(self.session, self.kind.name(), end);
+            }
+        }
+        outcome
+    }
+
+    /// Logs that a relay begins; at debug where it has failed at this destination before.
+    pub(super) fn starting(self, destination: &Destination) {
+        let address = &destination.address;
+        let is_new = lock(self.complaints).tries(&format!("{}:{}", address.host, address.port));
+        event::relay_starting(self.session, self.kind.name(), destination, !is_new);
+    }
+
+    /// Logs that a relay came to nothing, unless that is known.
+    fn complain(self, why: &dyn Display) {
+        match self.failed(&why.to_string()) {
+            Say::Failure => event::relay_failed(self.session, self.kind.name(), why),
+            say => self.told(say),
         }
     }
-    outcome
-}
 
-/// Logs that a relay begins; at debug where it has failed at this destination before.
-pub(super) fn starting(
-    session: &Session,
-    what: &str,
-    destination: &Destination,
-    complaints: &Mutex<Complaints>,
-) {
-    let address = &destination.address;
-    let is_new = lock(complaints).tries(&format!("{}:{}", address.host, address.port));
-    event::relay_starting(session, what, destination, !is_new);
-}
-
-/// Logs that a relay came to nothing, unless that is known.
-pub(super) fn complain(session: &Session, what: &str, why: &dyn Display, complaints: &Mutex<Complaints>) {
-    match failed(complaints, &why.to_string()) {
-        Say::Failure => event::relay_failed(session, what, why),
-        say => told(session, what, say),
+    fn failed(self, why: &str) -> Say {
+        lock(self.complaints).failed(why, Instant::now())
     }
-}
 
-fn failed(complaints: &Mutex<Complaints>, why: &str) -> Say {
-    lock(complaints).failed(why, Instant::now())
-}
-
-fn told(session: &Session, what: &str, say: Say) {
-    if let Say::Summary(failures, since) = say {
-        event::relay_still_failing(session, what, failures, since);
+    fn told(self, say: Say) {
+        if let Say::Summary(failures, since) = say {
+            event::relay_still_failing(self.session, self.kind.name(), failures, since);
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod rtmp;
 pub mod standing;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -30,11 +30,8 @@ use crate::config::model::Config;
 use crate::hub::registry::{Registry, StreamKey};
 use crate::hub::stream::Stream;
 use crate::limits;
-use crate::module::relay::address::{self, Address};
-use crate::module::relay::complaints::Complaints;
-use crate::module::relay::destination::{Asked, Destination};
+use crate::module::relay::destination::Asked;
 use crate::module::relay::proof::{Keys, Purpose, Secret, Verdict};
-use crate::module::relay::target::Relay;
 use crate::module::relay::trail::{self, Claim, Feed, Hop, Trail};
 
 /// What all relays share.
@@ -202,30 +199,6 @@ fn session_for(
     );
     session.set_stream(stream.clone());
     Arc::new(session)
-}
-
-/// The destinations of a `push` or `pull` line, in order; an address that cannot be used is logged and left out.
-fn destinations<'a>(
-    line: &'a Relay,
-    session: &'a Session,
-    what: &'a str,
-    complaints: &'a Mutex<Complaints>,
-) -> impl Iterator<Item = Destination> + 'a {
-    line.urls.iter().filter_map(move |url| match Address::parse(url) {
-        Ok(address) if address.protocol == address::Protocol::HttpFlv && what == push::WHAT => {
-            attempt::complain(session, what, &attempt::NO_TARGET, complaints);
-            None
-        }
-        Ok(address) => {
-            let asked = asked(&session.identity);
-            let destination = Destination::fixed(address, line, asked);
-            Some(if what == push::WHAT { destination.of_push(asked, Some(line)) } else { destination })
-        }
-        Err(error) => {
-            attempt::complain(session, what, &error, complaints);
-            None
-        }
-    })
 }
 
 /// What a destination takes from the session that caused it.

@@ -20,7 +20,8 @@ use tokio::sync::watch;
 use self::fetch::Fetch;
 use self::players::Counts;
 pub use self::players::{PullUse, Pulls, follow_reloads};
-use super::{End, Never, Outcome, attempt, destinations, has_worked, session_for};
+use super::attempt::{Attempt, Kind};
+use super::{End, Never, Outcome, has_worked, session_for};
 use crate::hub::stream::{Phase, Stream};
 use crate::limits;
 use crate::module::relay::address::Protocol;
@@ -33,8 +34,6 @@ use crate::server::context::Context;
 use crate::server::notify::{Event, Slot};
 use crate::server::session::{Reason, Role, Session};
 use crate::server::view::AppView;
-
-const WHAT: &str = "pull";
 
 /// A stream that somebody plays.
 struct Pulled {
@@ -118,7 +117,7 @@ impl Pulled {
             return self.fixed(context, session).await;
         };
         let reply = pull.reply().await;
-        let destination = attempt::destination(session, &mut pull, &reply, WHAT, true, &self.complaints);
+        let destination = self.tries(session).destination(&mut pull, &reply);
         if let Ok(_) | Err(Outcome::Unwanted) = destination {
             self.settled.send_replace(self.counts.borrow().arrived);
         }
@@ -136,6 +135,10 @@ impl Pulled {
         }
     }
 
+    fn tries<'a>(&'a self, session: &'a Session) -> Attempt<'a> {
+        Attempt { kind: Kind::Pull, session, complaints: &self.complaints }
+    }
+
     /// Ends the relay of a session once a reload has removed the line that asked for it.
     async fn line_removed(&self, context: &Context, session: &Session) -> Never {
         let mut changed = context.store.watch();
@@ -146,7 +149,7 @@ impl Pulled {
 
     /// A `pull` line: its addresses, one after the other.
     async fn line(&self, context: &Arc<Context>, session: &Arc<Session>, line: &Relay) -> Outcome {
-        for destination in destinations(line, session, WHAT, &self.complaints) {
+        for destination in self.tries(session).destinations(line) {
             match self.relay(context, session, destination).await {
                 Outcome::Failed => {}
                 outcome => return outcome,
@@ -173,7 +176,7 @@ impl Pulled {
         session: &Arc<Session>,
         destination: Destination,
     ) -> Outcome {
-        attempt::starting(session, WHAT, &destination, &self.complaints);
+        self.tries(session).starting(&destination);
         let _listed = context.sessions.list(session.clone());
         let mut fetch = Fetch {
             context,
@@ -201,7 +204,7 @@ impl Pulled {
         let most = self.view.current().relay.most_pull_delay().duration();
         let worked = has_worked(fetch.started, most);
         drop(fetch);
-        attempt::outcome(session, WHAT, &end, worked, Reason::StreamEnd, &self.complaints)
+        self.tries(session).outcome(&end, worked)
     }
 
     /// Waits until the stream is published by another session than that of the relay.

@@ -7,9 +7,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::attempt::{Attempt, Kind};
 use super::lines::{Headers, Line};
 use super::rtmp::{Terms, Upstream, check};
-use super::{End, Never, Outcome, attempt, destinations, has_worked, session_for};
+use super::{End, Never, Outcome, has_worked, session_for};
 use crate::hub::packet::Container;
 use crate::hub::stream::Stream;
 use crate::limits;
@@ -28,8 +29,6 @@ use crate::server::session::{Reason, Role, Session};
 use crate::server::view::AppView;
 use crate::server::workers::Worker;
 use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
-
-pub(super) const WHAT: &str = "push";
 
 /// What the tasks of a publisher share.
 #[derive(Clone)]
@@ -88,6 +87,10 @@ impl Push {
         session_for(&self.context, &self.publisher, trail, &self.stream, Role::Player)
     }
 
+    fn tries<'a>(&'a self, session: &'a Session) -> Attempt<'a> {
+        Attempt { kind: Kind::Push, session, complaints: &self.complaints }
+    }
+
     /// One attempt by a callback line: a session with events of its own.
     async fn asked(&self, line: &Arc<CallbackLine>, headers: &mut Headers, worker: &Worker) -> Outcome {
         let session = self.session();
@@ -109,7 +112,7 @@ impl Push {
             reply = asking.reply() => reply,
             () = self.over() => return Outcome::Closed,
         };
-        match attempt::destination(session, &mut asking, &reply, WHAT, false, &self.complaints) {
+        match self.tries(session).destination(&mut asking, &reply) {
             Ok(destination) => self.relay(session, destination, worker).await,
             Err(outcome) => {
                 if let Outcome::Unwanted = outcome {
@@ -137,7 +140,7 @@ impl Push {
         let Some(mut asking) = begun else { return Outcome::Unwanted };
         let mut reply = asking.reply().await;
         loop {
-            match attempt::destination(session, &mut asking, &reply, WHAT, false, &self.complaints) {
+            match self.tries(session).destination(&mut asking, &reply) {
                 Ok(destination) => tokio::select! {
                     outcome = self.relay(session, destination, worker) => return outcome,
                     outcome = self.refused(session, &mut asking, headers) => return outcome,
@@ -157,7 +160,7 @@ impl Push {
         loop {
             headers.next().await;
             let reply = asking.again().await;
-            let decided = attempt::destination(session, asking, &reply, WHAT, false, &self.complaints);
+            let decided = self.tries(session).destination(asking, &reply);
             if let Err(outcome @ Outcome::Refused) = decided {
                 return outcome;
             }
@@ -167,7 +170,7 @@ impl Push {
     /// One attempt by a `push` line: its addresses, one after the other.
     async fn fixed(&self, line: &Relay, worker: &Worker) -> Outcome {
         let session = self.session();
-        for destination in destinations(line, &session, WHAT, &self.complaints) {
+        for destination in self.tries(&session).destinations(line) {
             match self.relay(&session, destination, worker).await {
                 Outcome::Failed => {}
                 outcome => return outcome,
@@ -177,20 +180,13 @@ impl Push {
     }
 
     async fn relay(&self, session: &Arc<Session>, destination: Destination, worker: &Worker) -> Outcome {
-        attempt::starting(session, WHAT, &destination, &self.complaints);
+        self.tries(session).starting(&destination);
         let _ = session.destination.set(destination.clone());
         let _listed = self.context.sessions.list(session.clone());
         let mut started = None;
         let (Ok(end) | Err(end)) = self.send(session, &destination, worker, &mut started).await;
         let most = self.view.current().relay.most_push_delay().duration();
-        attempt::outcome(
-            session,
-            WHAT,
-            &end,
-            has_worked(started, most),
-            Reason::NormalClose,
-            &self.complaints,
-        )
+        self.tries(session).outcome(&end, has_worked(started, most))
     }
 
     /// Publishes at the other server until one side ends.
@@ -217,7 +213,7 @@ impl Push {
             end = self.asked_to_end(session) => return Ok(end),
         };
         *started = Some(Instant::now());
-        event::relay_started(session, WHAT);
+        event::relay_started(session, Kind::Push.name());
         let mut sending = Sending { push: self, session, worker, upstream };
         sending.join();
         let end = tokio::select! {

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::super::attempt::Kind;
 use super::super::http::Download;
 use super::super::rtmp::{Terms, Upstream, check};
 use super::super::{End, Never};
-use super::{Pulled, WHAT};
+use super::Pulled;
 use crate::module::relay::control;
 use crate::module::relay::destination::Destination;
 use crate::server::context::Context;
@@ -112,7 +113,7 @@ impl Fetch<'_> {
             let ingest = Ingest::start(self.context, view, self.session, stream, Source::Relay)
                 .map_err(|_| End::Published)?;
             self.started = Some(Instant::now());
-            event::relay_started(self.session, WHAT);
+            event::relay_started(self.session, Kind::Pull.name());
             self.ingest = Some(ingest);
         }
         Ok(self.ingest.as_mut().expect("set above"))
