@@ -386,6 +386,13 @@ pub const RECORD_RETRY_MAX: Duration = Duration::from_secs(5 * 60);
 /// How long a recorder waits for another one that still completes the same file.
 pub const RECORD_PLACE_WAIT: Duration = Duration::from_secs(1);
 
+/// Milliseconds that a recording holds back at its beginning until the other track has begun too: half a second covers how
+/// encoders interleave. What begins later moves what follows (see [`crate::hub::origin`]).
+pub const RECORD_HELD_MS: u32 = 500;
+
+/// Most packets held back for that: two tracks of up to some hundred packets a second.
+pub const RECORD_HELD_PACKETS: usize = 256;
+
 /// Status messages of ours that wait for a publisher's connection.
 pub const SESSION_STATUSES: usize = 16;
 

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::backlog::Backlog;
 use super::gop::StartSettings;
 use super::headers::Headers;
+use super::origin::Origin;
 use super::outgoing::Outgoing;
 use super::packet::{Class, Container, Lane, Packet};
 use super::stream::{Joined, Stream};
@@ -30,7 +31,7 @@ pub struct PlayerSettings {
     pub wait_key: bool,
     /// Hold audio until the first video frame.
     pub wait_video: bool,
-    /// The first timestamp is 0.
+    /// The first timestamp is 0; see [`Origin`].
     pub zero_start: bool,
     /// Milliseconds of skipped media above which codec headers are sent again; 0 never.
     pub sync: u32,
@@ -113,8 +114,8 @@ pub struct Cursor {
     paused: bool,
     /// It was paused before: its headers have the time of what follows them.
     resumed: bool,
-    /// Subtracted from the stream's timestamps.
-    offset: Option<u32>,
+    /// Subtracted from the stream's timestamps; `None`: they are sent as they are.
+    origin: Option<Origin>,
 }
 
 impl Cursor {
@@ -134,7 +135,7 @@ impl Cursor {
             headers: Some(Box::new(joined.headers.clone())),
             paused: false,
             resumed: false,
-            offset: if settings.zero_start { None } else { Some(0) },
+            origin: settings.zero_start.then(Origin::default),
         };
         let _ = cursor.push_control(lead);
         cursor
@@ -216,7 +217,7 @@ impl Cursor {
             && lanes & Lane::main(MediaKind::Data).bit() == 0
             && match self.settings.container {
                 Container::Rtmp => true,
-                container => self.offset == Some(0) || !container.has_timestamps(),
+                container => self.origin.is_none() || !container.has_timestamps(),
             }
     }
 
@@ -350,6 +351,10 @@ impl Cursor {
                 if self.is_withheld(packet) {
                     continue;
                 }
+                if let Some(origin) = self.origin.as_mut().filter(|origin| !origin.is_set()) {
+                    // What the player is sent at once tells where the other track starts.
+                    origin.begin(backlog.from(self.next - 1).take(limits::START_SLICES).map(|next| &**next));
+                }
                 self.push_packet(packet);
             } else {
                 self.synced &= !packet.lane().bit();
@@ -406,14 +411,21 @@ impl Cursor {
         let plain = match self.settings.container {
             // Data messages are few; their timestamps need not form a chain of deltas.
             Container::Rtmp => self.synced & lane != 0 && packet.kind() != MediaKind::Data,
-            Container::Flv | Container::FlvChunked => self.offset == Some(0),
+            Container::Flv | Container::FlvChunked => self.origin.is_none(),
             Container::Raw | Container::RawChunked => true,
         };
         if plain {
             self.pending.push(packet.shared(self.settings.container).clone());
         } else {
-            let timestamp = self.player_time(packet.timestamp());
+            let (timestamp, moved) = match &mut self.origin {
+                None => (packet.timestamp(), false),
+                Some(origin) => origin.place(packet),
+            };
             self.push_private(packet, timestamp);
+            if moved {
+                // The other lanes go on with times of their own.
+                self.synced = 0;
+            }
         }
         self.synced |= lane;
     }
@@ -429,15 +441,9 @@ impl Cursor {
         self.pending.push(tail);
     }
 
-    fn player_time(&mut self, timestamp: u32) -> u32 {
-        let time = timestamp.wrapping_sub(*self.offset.get_or_insert(timestamp));
-        // Before the first packet there is nothing: a track that is a little behind it begins with it, where a wrapped
-        // timestamp would be weeks ahead.
-        if self.offset != Some(0) && time.cast_signed() < 0 && time > u32::MAX - BEFORE_START {
-            0
-        } else {
-            time
-        }
+    /// The time of a timestamp, for headers that go ahead of a packet.
+    fn player_time(&self, timestamp: u32) -> u32 {
+        self.origin.as_ref().map_or(timestamp, |origin| origin.time(timestamp))
     }
 
     fn consume(&mut self, written: usize) {
@@ -446,9 +452,6 @@ impl Cursor {
         }
     }
 }
-
-/// Tracks are at most this far apart, in milliseconds; a timestamp this far before the first one is not after it.
-const BEFORE_START: u32 = 3_600_000;
 
 /// The lanes among `packets`, as [`Cursor::is_steady`] takes them.
 pub fn lanes_of<'a>(packets: impl Iterator<Item = &'a Arc<Packet>>) -> u32 {
@@ -595,6 +598,44 @@ mod tests {
                 _ => flv_tags(&bytes),
             };
             assert_eq!(sent, [(9, 0), (8, 10), (9, 40)]);
+        }
+    }
+
+    #[test]
+    fn zero_start_keeps_tracks_as_far_apart_as_sent() {
+        let frames = |video: u32, audio: u32| {
+            (0..4).flat_map(move |n| {
+                let video = if n == 0 { (Class::Key, video) } else { (Class::Inter, video + n * 40) };
+                [
+                    incoming(MediaKind::Video, video.0, video.1),
+                    incoming(MediaKind::Audio, Class::Audio, audio + n * 40),
+                ]
+            })
+        };
+        for container in [Container::Rtmp, Container::Flv] {
+            let sent = |rig: &Rig, cursor: &mut Cursor| {
+                let bytes = drain(cursor, &rig.backlog, 13);
+                if container == Container::Rtmp { rtmp_messages(&bytes) } else { flv_tags(&bytes) }
+            };
+            let zero = PlayerSettings { zero_start: true, ..settings(container) };
+            let mut rig = Rig::new();
+            let mut cursor = rig.join(zero);
+            rig.push(frames(6_000, 3_000));
+            let want = (0..4).flat_map(|n| [(9, 3_000 + n * 40), (8, n * 40)]);
+            assert_eq!(sent(&rig, &mut cursor), want.collect::<Vec<_>>());
+
+            // The player has had a frame before the other track shows.
+            let mut rig = Rig::new();
+            let mut cursor = rig.join(zero);
+            let mut got = Vec::new();
+            for frame in frames(6_000, 3_000) {
+                rig.push([frame]);
+                got.push(drain(&mut cursor, &rig.backlog, 13));
+            }
+            let got = got.concat();
+            let got = if container == Container::Rtmp { rtmp_messages(&got) } else { flv_tags(&got) };
+            let want = (0..4).flat_map(|n| [(9, if n == 0 { 0 } else { 3_000 + n * 40 }), (8, n * 40)]);
+            assert_eq!(got, want.collect::<Vec<_>>());
         }
     }
 

@@ -90,7 +90,7 @@ pub struct Lane {
 
 impl Lane {
     /// The main track's lane, and that of data.
-    pub fn main(kind: MediaKind) -> Self {
+    pub const fn main(kind: MediaKind) -> Self {
         Lane { kind, number: 0 }
     }
 
@@ -106,7 +106,7 @@ impl Lane {
     }
 
     /// Its bit in a set of lanes.
-    pub fn bit(self) -> u32 {
+    pub const fn bit(self) -> u32 {
         1 << (3 * self.number + self.kind as u8)
     }
 

@@ -130,6 +130,23 @@ fn audio_takes_over_when_the_camera_is_switched_off() {
 }
 
 #[test]
+fn audio_is_collected_by_its_own_clock() {
+    let clip = clip(
+        "apart.flv",
+        "-f lavfi -i testsrc2=s=160x120:r=25 -f lavfi -i sine=r=44100 -t 4 -c:v libx264 -g 25 -bf 0 -c:a aac",
+    );
+    let sounds = |apart: u32| {
+        let mut input = flv_frames(&clip);
+        input.iter_mut().filter(|f| f.kind == MediaKind::Video).for_each(|f| f.timestamp += apart);
+        package(&input).iter().filter(|frame| !frame.video).count()
+    };
+    let in_step = sounds(0);
+    for apart in [1_000, 3_000, 16_860] {
+        assert_eq!(sounds(apart), in_step, "pieces of audio with video {apart} ms ahead");
+    }
+}
+
+#[test]
 fn next_publisher_is_a_program_change() {
     let video = clip("change_v.flv", "-f lavfi -i testsrc2=s=160x120:r=25 -t 1 -c:v libx264 -g 25 -bf 0");
     let audio = clip("change_a.flv", "-f lavfi -i sine=r=44100 -t 1 -c:a aac");

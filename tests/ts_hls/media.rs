@@ -81,7 +81,8 @@ impl Source {
     }
 }
 
-fn picture(at: u32) -> Frame {
+/// A picture at this time; whole seconds are key frames.
+pub fn picture(at: u32) -> Frame {
     let (first, nal) = if at.is_multiple_of(GOP) { (0x17, 0x65) } else { (0x27, 0x41) };
     let mut payload = BytesMut::new();
     payload.put_slice(&[first, 1, 0, 0, 0]);

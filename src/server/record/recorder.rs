@@ -14,6 +14,7 @@ use super::flv_file::{FlvFile, Known};
 use super::retry::Retry;
 use crate::config::model;
 use crate::hub::headers::Headers;
+use crate::hub::origin::Origin;
 use crate::hub::packet::Packet;
 use crate::limits;
 use crate::module::record::conf::RecordParts;
@@ -52,10 +53,11 @@ pub(super) struct Recorder {
 struct Open {
     flv: FlvFile,
     since: Instant,
-    /// Timestamp of the packet before, and where it stands in the file.
-    last: (u32, i64),
-    /// Whether the first packet set `last`.
-    placed: bool,
+    /// Where the file before it ends, in milliseconds: time begins there.
+    start: u32,
+    origin: Origin,
+    /// What came until it is known where time begins.
+    held: Option<Vec<Arc<Packet>>>,
     frames: u64,
     has_video: bool,
 }
@@ -127,7 +129,13 @@ impl Recorder {
     }
 
     /// The next packet. `headers` are those in force with it.
-    pub(super) fn handle(&mut self, packet: &Packet, headers: &Headers, now: Instant, news: &mut Vec<News>) {
+    pub(super) fn handle(
+        &mut self,
+        packet: &Arc<Packet>,
+        headers: &Headers,
+        now: Instant,
+        news: &mut Vec<News>,
+    ) {
         let parts = self.conf.conf.parts.0.unwrap_or_default();
         let step = self.selection.step(parts, packet.class(), packet.timestamp());
         if step == Step::Skip || !self.is_wanted() {
@@ -137,7 +145,19 @@ impl Recorder {
             self.turn(headers, now, news);
         }
         let Some(open) = &mut self.open else { return };
-        let written = open.write(packet, headers, parts);
+        let two = self.tracks == (true, true) && parts.has(RecordParts::AUDIO) && wants_video(parts);
+        if open.held.is_none() {
+            return self.write(packet, news);
+        }
+        match open.hold(packet, headers, parts, two) {
+            Ok(due) => due.iter().for_each(|packet| self.write(packet, news)),
+            Err(error) => self.fail(error, news),
+        }
+    }
+
+    fn write(&mut self, packet: &Packet, news: &mut Vec<News>) {
+        let Some(open) = &mut self.open else { return };
+        let written = open.write(packet);
         let conf = &self.conf.conf;
         match written {
             Err(error) => self.fail(error, news),
@@ -213,11 +233,14 @@ impl Recorder {
         {
             news.push(News::Failed(self.conf.clone(), error, false));
         }
-        let last = (0, i64::from(flv.end()));
-        Ok(Open { flv, since: now, last, placed: false, frames: 0, has_video: false })
+        let start = flv.end();
+        let held = Some(Vec::new());
+        Ok(Open { flv, since: now, start, origin: Origin::default(), held, frames: 0, has_video: false })
     }
 
     fn close(&mut self, after: After, news: &mut Vec<News>) {
+        let due = self.open.as_mut().map(Open::release).unwrap_or_default();
+        due.iter().for_each(|packet| self.write(packet, news));
         let Some(open) = self.open.take() else { return };
         let path = open.flv.path().to_owned();
         self.before = Some((path.clone(), after));
@@ -242,11 +265,17 @@ impl Recorder {
 }
 
 impl Open {
-    fn write(&mut self, packet: &Packet, headers: &Headers, parts: RecordParts) -> Result<(), WriteError> {
-        if !self.placed {
-            self.placed = true;
-            self.last.0 = packet.timestamp();
-            let at = self.place(packet);
+    /// Keeps what comes until both tracks have begun, if there are `two`; returns what may be written now. The first packet
+    /// sends the headers ahead of itself.
+    fn hold(
+        &mut self,
+        packet: &Arc<Packet>,
+        headers: &Headers,
+        parts: RecordParts,
+        two: bool,
+    ) -> Result<Vec<Arc<Packet>>, WriteError> {
+        let held = self.held.get_or_insert_default();
+        if held.is_empty() {
             for header in headers.iter() {
                 let wanted = match header.kind() {
                     MediaKind::Audio => parts.has(RecordParts::AUDIO),
@@ -254,25 +283,37 @@ impl Open {
                     MediaKind::Data => false,
                 };
                 if wanted {
-                    self.flv.write_tag(header.kind(), at, header.payload())?;
+                    self.flv.write_tag(header.kind(), self.start, header.payload())?;
                 }
             }
         }
-        let at = self.place(packet);
+        held.push(packet.clone());
+        let first = &held[0];
+        let waits = packet.header().is_some() || packet.kind() == first.kind();
+        let span = packet.timestamp().wrapping_sub(first.timestamp());
+        let lasts = packet.lane() == first.lane() && span >= limits::RECORD_HELD_MS;
+        if two && waits && !lasts && held.len() < limits::RECORD_HELD_PACKETS {
+            return Ok(Vec::new());
+        }
+        Ok(self.release())
+    }
+
+    /// What is held, with the beginning of time set by it.
+    fn release(&mut self) -> Vec<Arc<Packet>> {
+        let held = self.held.take().unwrap_or_default();
+        self.origin.begin(held.iter().map(|packet| &**packet));
+        held
+    }
+
+    fn write(&mut self, packet: &Packet) -> Result<(), WriteError> {
+        // Beyond 32 bits, after 49 days, timestamps of FLV begin anew.
+        let at = self.start.wrapping_add(self.origin.place(packet).0);
         if packet.kind() == MediaKind::Video {
             self.has_video = true;
         }
         // Video frames count; of a recording without video audio frames do.
         self.frames += u64::from((packet.kind() == MediaKind::Video) == self.has_video);
         self.flv.write_tag(packet.kind(), at, packet.payload())
-    }
-
-    /// Where a packet stands in the file: the first one where the file before it ends.
-    fn place(&mut self, packet: &Packet) -> u32 {
-        let step = packet.timestamp().wrapping_sub(self.last.0).cast_signed();
-        self.last = (packet.timestamp(), self.last.1 + i64::from(step));
-        // Beyond 32 bits, after 49 days, timestamps of FLV begin anew.
-        self.last.1.max(0) as u32
     }
 
     fn is_full(&self, max_size: u64, max_frames: u64) -> bool {

@@ -93,9 +93,19 @@ impl AudioCollector {
         }
     }
 
-    /// Whether the longest delay is reached, when the latest timestamp of the stream is `now`.
+    /// Whether the longest delay is reached, when the latest timestamp of audio is `now`.
     pub fn is_due(&self, now: u64) -> bool {
         !self.data.is_empty() && self.end().max(now).saturating_sub(self.pts) >= self.delay
+    }
+
+    /// Whether the longest delay is reached by the time that passed since the first frame of it came.
+    pub fn has_waited(&self, ms: u64) -> bool {
+        !self.data.is_empty() && ms.saturating_mul(TICKS_PER_MS) >= self.delay
+    }
+
+    /// Whether nothing is collected.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
     }
 
     /// Whether at least this time is collected.

@@ -76,6 +76,8 @@ pub struct Packager {
     timeline: Timeline,
     /// Time of the first audio frame since the latest video frame.
     heard_ms: Option<u64>,
+    /// Decoding time of the first video frame since the collected audio began.
+    collected_ms: Option<u64>,
     /// Decoding time of its latest video frame.
     last_video_ms: Option<u64>,
     tables: Bytes,
@@ -98,6 +100,7 @@ impl Packager {
             collector: AudioCollector::new(delay, settings.audio_sync_ms, settings.audio_buffer_size),
             timeline: Timeline::default(),
             heard_ms: None,
+            collected_ms: None,
             last_video_ms: None,
             tables: Bytes::new(),
             tables_ms: [None; 2],
@@ -177,6 +180,7 @@ impl Packager {
         self.muxer.clear();
         self.carried = Carried::default();
         self.heard_ms = None;
+        self.collected_ms = None;
         self.last_video_ms = None;
     }
 
@@ -189,9 +193,11 @@ impl Packager {
         out: &mut Vec<TsFrame>,
     ) -> Result<(), Error> {
         let dts = dts_ms * TICKS_PER_MS;
+        // How long the audio has waited: the two may be on different clocks, so its own timestamps say nothing here.
+        let waited = dts_ms.saturating_sub(*self.collected_ms.get_or_insert(dts_ms));
         // What was heard before a key frame belongs before it, or a segment that starts there would begin
         // with the sound of the one before.
-        if key || self.collector.is_due(dts) {
+        if key || self.collector.has_waited(waited) {
             self.flush_audio(out);
         }
         let mut bytes = BytesMut::new();
@@ -213,6 +219,9 @@ impl Packager {
         self.heard_ms.get_or_insert(dts_ms);
         if self.collector.must_take_before(timestamp, header_size + data.len()) {
             self.flush_audio(out);
+        }
+        if self.collector.is_empty() {
+            self.collected_ms = None;
         }
         self.collector.push(timestamp, length, [&header[..header_size], data]);
         if self.collector.is_due(timestamp)

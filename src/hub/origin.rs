@@ -1,0 +1,137 @@
+//! Where the time of a player with `zero_start`, or of a file, begins: one rule for both.
+//!
+//! - Time 0 is the lower one of the first timestamps of audio and video, so that both stay as far apart as sent.
+//! - A track that turns out to start lower than what was written already moves everything behind it forward by what is
+//!   missing: it starts at 0, and from there on the tracks are as far apart as sent.
+//! - Data messages and further tracks of a kind decide nothing; before the beginning they stand at 0.
+
+use super::packet::{Lane, Packet};
+use crate::wire::MediaKind;
+
+/// A first timestamp this far (12 days) below the others is one that is ahead of them by 37.
+const BELOW: u32 = 1 << 30;
+
+/// See the module's documentation.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin {
+    at: Option<u32>,
+    /// Lanes (by [`Lane::bit`]) that have begun.
+    begun: u32,
+}
+
+impl Origin {
+    /// Whether it is known.
+    pub fn is_set(&self) -> bool {
+        self.at.is_some()
+    }
+
+    /// Begins with the first of `packets`, or with the first one of the other track among them if that is lower.
+    pub fn begin<'a>(&mut self, packets: impl IntoIterator<Item = &'a Packet>) {
+        let mut seen = 0;
+        for packet in packets {
+            let lane = packet.lane().bit();
+            if lane & MAIN == 0 || packet.header().is_some() || seen & lane != 0 {
+                continue;
+            }
+            seen |= lane;
+            let first = packet.timestamp();
+            if self.at.is_none_or(|at| is_below(first, at)) {
+                self.at = Some(first);
+            }
+            if seen == MAIN {
+                return;
+            }
+        }
+    }
+
+    /// The time of a packet that is written next, and whether it has moved what follows in other lanes.
+    pub fn place(&mut self, packet: &Packet) -> (u32, bool) {
+        let (lane, timestamp) = (packet.lane().bit(), packet.timestamp());
+        let starts = self.begun & lane == 0;
+        let Some(at) = self.at else {
+            if lane & MAIN != 0 {
+                (self.at, self.begun) = (Some(timestamp), lane);
+            }
+            return (0, false);
+        };
+        if !is_below(timestamp, at) || (!starts && lane & MAIN != 0) {
+            self.begun |= lane;
+            return (timestamp.wrapping_sub(at), false);
+        }
+        if lane & MAIN != 0 {
+            (self.at, self.begun) = (Some(timestamp), self.begun | lane);
+        }
+        (0, lane & MAIN != 0)
+    }
+
+    /// The time of a timestamp, for what goes ahead of the next packet.
+    pub fn time(&self, timestamp: u32) -> u32 {
+        match self.at {
+            Some(at) if !is_below(timestamp, at) => timestamp.wrapping_sub(at),
+            _ => 0,
+        }
+    }
+}
+
+const MAIN: u32 = Lane::main(MediaKind::Audio).bit() | Lane::main(MediaKind::Video).bit();
+
+fn is_below(timestamp: u32, at: u32) -> bool {
+    let lack = at.wrapping_sub(timestamp);
+    lack > 0 && lack <= BELOW
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::hub::packet::Class;
+    use MediaKind::{Audio, Data, Video};
+
+    fn packet(kind: MediaKind, timestamp: u32) -> Packet {
+        let class = match kind {
+            Audio => Class::Audio,
+            Video => Class::Key,
+            Data => Class::Other,
+        };
+        Packet::new(kind, class, timestamp, 0, Bytes::from_static(b"x"), 128)
+    }
+
+    #[test]
+    fn time_begins_with_the_lower_track_whichever_comes_first() {
+        for (first, second) in [(Audio, Video), (Video, Audio)] {
+            let time = |kind| if kind == Video { 6_000 } else { 3_000 };
+            let packets = [packet(first, time(first)), packet(second, time(second))];
+            let mut origin = Origin::default();
+            origin.begin(&packets);
+            assert_eq!(
+                packets.each_ref().map(|p| origin.place(p).0),
+                [first, second].map(|k| time(k) - 3_000)
+            );
+        }
+    }
+
+    #[test]
+    fn a_track_that_turns_out_to_be_lower_moves_the_other_one() {
+        let mut origin = Origin::default();
+        assert_eq!(origin.place(&packet(Video, 6_000)), (0, false));
+        assert_eq!(origin.place(&packet(Data, 0)), (0, false));
+        assert_eq!(origin.place(&packet(Audio, 3_000)), (0, true));
+        assert_eq!(origin.place(&packet(Video, 6_040)), (3_040, false));
+        assert_eq!(origin.place(&packet(Audio, 3_023)), (23, false));
+    }
+
+    #[test]
+    fn timestamps_may_wrap_on_the_way_and_a_player_may_stay_for_weeks() {
+        let mut origin = Origin::default();
+        origin.begin(&[packet(Video, 500), packet(Audio, u32::MAX - 499)]);
+        assert_eq!(origin.place(&packet(Video, 500)), (1_000, false));
+        assert_eq!(origin.place(&packet(Audio, u32::MAX - 499)), (0, false));
+        let far = u32::MAX - 600;
+        assert_eq!(origin.place(&packet(Video, far)), (far.wrapping_add(500), false));
+        let mut origin = Origin::default();
+        origin.place(&packet(Video, 0));
+        let weeks = 25 * 24 * 3_600_000;
+        assert_eq!(origin.place(&packet(Audio, weeks)), (weeks, false));
+    }
+}
