@@ -11,7 +11,7 @@ mod encode;
 
 use bytes::Bytes;
 
-pub use decode::{Decoder, Error, decode_all};
+pub use decode::{Decoder, Error, decode_all, decode_prefix};
 pub use encode::{encode, encode_all};
 
 /// The type bytes of the AMF0 specification, section 2.1.

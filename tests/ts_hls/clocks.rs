@@ -104,7 +104,7 @@ fn recordings_and_playlists_last_as_long_as_the_media() {
         client.leave();
 
         let path = server.prefix().path().join(format!("rec/{name}.flv"));
-        server.wait_log(&format!("record: recorded '{}'", path.display()));
+        server.wait_log(&format!("record: recorded '{name}'"));
         let tags = recorded(&path);
         let (pictures, sounds) = (of(&tags, MediaKind::Video), of(&tags, MediaKind::Audio));
         assert_eq!(pictures.len(), FRAMES as usize, "{name}");

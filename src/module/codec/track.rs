@@ -12,6 +12,8 @@ use crate::wire::codec::{
     hevc,
 };
 
+/// The name of metadata messages.
+const ON_META_DATA: &[u8] = b"onMetaData";
 /// FLV's number of H.264.
 const AVC_CODEC_ID: u8 = 7;
 
@@ -189,17 +191,30 @@ impl Tracks {
         self.changed = true;
     }
 
+    /// Uses what can be read of a data message. What cannot is passed on as it came: players may know more than we do.
     fn data(&mut self, payload: Bytes) -> Option<(Class, Bytes)> {
-        let values = amf0::decode_all(payload.clone()).ok()?;
-        if values.first().and_then(Value::as_str) != Some(b"onMetaData") {
-            return Some((Class::Other, payload));
+        let values = amf0::decode_prefix(&payload);
+        let (fields, named) = match &values[..] {
+            [name, fields @ ..] if name.as_str() == Some(ON_META_DATA) => (fields.first(), true),
+            // The name was left out.
+            [fields, ..] if announces(fields, AUDIO_FIELDS) || announces(fields, VIDEO_FIELDS) => {
+                (Some(fields), false)
+            }
+            _ => return Some((Class::Other, payload)),
+        };
+        if let Some(fields) = fields {
+            self.learn(fields);
         }
-        let fields = values.get(1)?;
-        self.learn(fields);
-        match self.meta {
-            MetaMode::Off => None,
-            MetaMode::Copy => Some((Class::Metadata, payload)),
-            MetaMode::On => Some((Class::Metadata, self.rebuilt(fields))),
+        match (self.meta, fields) {
+            (MetaMode::Off, _) => None,
+            (MetaMode::On, Some(fields)) => Some((Class::Metadata, self.rebuilt(fields))),
+            _ if named => Some((Class::Metadata, payload)),
+            _ => {
+                let mut out = BytesMut::new();
+                amf0::encode(&Value::String(Bytes::from_static(ON_META_DATA)), &mut out);
+                out.extend_from_slice(&payload);
+                Some((Class::Metadata, out.freeze()))
+            }
         }
     }
 
@@ -254,7 +269,7 @@ impl Tracks {
         }
         let members = members.into_iter().map(|(name, value)| (Bytes::from_static(name), value)).collect();
         let mut out = BytesMut::new();
-        amf0::encode(&Value::String(Bytes::from_static(b"onMetaData")), &mut out);
+        amf0::encode(&Value::String(Bytes::from_static(ON_META_DATA)), &mut out);
         amf0::encode(&Value::Object(members), &mut out);
         out.freeze()
     }

@@ -24,7 +24,7 @@ pub const FILE_SIZE_AT: u64 = DURATION_AT + 8 + FILE_SIZE.len() as u64;
 pub fn tag_body(published: Option<&Bytes>) -> Bytes {
     let mut members =
         vec![(Bytes::from_static(b"duration"), 0.0.into()), (Bytes::from_static(b"filesize"), 0.0.into())];
-    let values = published.and_then(|body| amf0::decode_all(body.clone()).ok()).unwrap_or_default();
+    let values = published.map(amf0::decode_prefix).unwrap_or_default();
     let told = values.get(1).and_then(Value::members).unwrap_or_default();
     members.extend(told.iter().filter(|(name, _)| name != "duration" && name != "filesize").cloned());
     let mut out = BytesMut::new();

@@ -23,8 +23,8 @@ pub fn is_control(kind: MediaKind, payload: &Bytes) -> bool {
     if kind != MediaKind::Data {
         return false;
     }
-    let Ok(values) = amf0::decode_all(payload.clone()) else { return false };
-    values.first().and_then(Value::as_str).is_some_and(|name| NAMES.contains(&name))
+    let Some(Ok(name)) = amf0::Decoder::new(payload).next() else { return false };
+    name.as_str().is_some_and(|name| NAMES.contains(&name))
 }
 
 /// The message that tells `way`, hops as in a trail. A server tells it to relays before their first media and whenever it
@@ -42,9 +42,11 @@ pub fn way_of(kind: MediaKind, payload: &Bytes) -> Option<Bytes> {
     if kind != MediaKind::Data {
         return None;
     }
-    let values = amf0::decode_all(payload.clone()).ok()?;
-    let [name, way, ..] = &values[..] else { return None };
-    (name.as_str()? == WAY.as_bytes()).then(|| way.as_str().map(trail::checked)).flatten()
+    let mut values = amf0::Decoder::new(payload);
+    if values.next()?.ok()?.as_str()? != WAY.as_bytes() {
+        return None;
+    }
+    values.next()?.ok()?.as_str().map(trail::checked)
 }
 
 #[cfg(test)]
@@ -70,6 +72,11 @@ mod tests {
         };
         assert!(is_control(MediaKind::Data, &message("|RtmpSampleAccess")));
         assert!(is_control(MediaKind::Data, &message("onStatus")));
+        // Also where not all of it can be read.
+        let behind = [&message("onStatus")[..], b"\x11\x0C"].concat().into();
+        assert!(is_control(MediaKind::Data, &behind));
+        let behind = [&way(b"0123456789abcdef")[..], b"\x11\x0C"].concat().into();
+        assert_eq!(way_of(MediaKind::Data, &behind).unwrap(), "0123456789abcdef");
         assert!(!is_control(MediaKind::Data, &message("onMetaData")));
         assert!(!is_control(MediaKind::Data, &message("onCuePoint")));
         assert!(!is_control(MediaKind::Video, &message("onStatus")));

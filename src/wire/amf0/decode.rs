@@ -23,12 +23,16 @@ pub struct Decoder {
     input: Bytes,
     /// Values that may still be decoded from this payload.
     budget: usize,
+    /// Objects keep the members in front of one that is no AMF0; see [`decode_prefix`].
+    lenient: bool,
+    /// Nothing more can be told from the input.
+    broken: bool,
 }
 
 impl Decoder {
     /// Starts at the first byte of `input`.
     pub fn new(input: &Bytes) -> Self {
-        Self { input: input.clone(), budget: AMF0_VALUES }
+        Self { input: input.clone(), budget: AMF0_VALUES, lenient: false, broken: false }
     }
 
     /// What has not been decoded.
@@ -72,14 +76,27 @@ impl Decoder {
             if complete && self.input.is_empty() {
                 return Ok(members);
             }
-            let name = self.short_text()?;
-            if name.is_empty() && self.input.first() == Some(&marker::OBJECT_END) {
-                self.input.advance(1);
+            match self.member(depth) {
+                Ok(Some(member)) => members.push(member),
+                Ok(None) => return Ok(members),
+                Err(error) if !self.lenient => return Err(error),
+                Err(_) => self.broken = true,
+            }
+            if self.broken {
                 return Ok(members);
             }
-            let value = self.value(depth + 1)?;
-            members.push((name, value));
         }
+    }
+
+    /// The next member of an object; `None` at its end.
+    fn member(&mut self, depth: usize) -> Result<Option<(Bytes, Value)>, Error> {
+        let name = self.short_text()?;
+        if name.is_empty() && self.input.first() == Some(&marker::OBJECT_END) {
+            self.input.advance(1);
+            return Ok(None);
+        }
+        let value = self.value(depth + 1)?;
+        Ok(Some((name, value)))
     }
 
     fn elements(&mut self, depth: usize) -> Result<Vec<Value>, Error> {
@@ -91,6 +108,9 @@ impl Decoder {
         let mut elements = Vec::new();
         for _ in 0..count {
             elements.push(self.value(depth + 1)?);
+            if self.broken {
+                break;
+            }
         }
         Ok(elements)
     }
@@ -137,7 +157,7 @@ impl Iterator for Decoder {
             return None;
         }
         let value = self.value(0);
-        if value.is_err() {
+        if value.is_err() || self.broken {
             self.input.clear();
         }
         Some(value)
@@ -147,6 +167,13 @@ impl Iterator for Decoder {
 /// Decodes all values of a payload.
 pub fn decode_all(input: Bytes) -> Result<Vec<Value>, Error> {
     Decoder::new(&input).collect()
+}
+
+/// Decodes the values of a payload up to what is no AMF0. Of an object with something else in it the members in front of
+/// that are kept.
+pub fn decode_prefix(input: &Bytes) -> Vec<Value> {
+    let decoder = Decoder { lenient: true, ..Decoder::new(input) };
+    decoder.map_while(Result::ok).collect()
 }
 
 /// Why a payload is not AMF0 that we take.
@@ -254,6 +281,28 @@ mod tests {
         assert_eq!(one(b"\x0A\xFF\xFF\xFF\xFF"), Err(Error::Truncated));
         assert_eq!(one(b"\x0C\xFF\xFF\xFF\xFFabc"), Err(Error::Truncated));
         assert_eq!(one(b"\x02\xFF\xFFabc"), Err(Error::Truncated));
+    }
+
+    #[test]
+    fn a_prefix_ends_where_something_else_begins() {
+        let prefix = |bytes: &'static [u8]| decode_prefix(&Bytes::from_static(bytes));
+        let object = |members: &[&'static str]| {
+            Value::Object(
+                members.iter().map(|name| (Bytes::from_static(name.as_bytes()), Value::Null)).collect(),
+            )
+        };
+        assert_eq!(prefix(b"\x05\x06\xDE\xAD\xBE"), [Value::Null, Value::Undefined]);
+        assert_eq!(
+            prefix(b"\x03\x00\x01a\x05\x00\x01b\x11\x06\x00\x01c\x05\x00\x00\x09\x05"),
+            [object(&["a"])]
+        );
+        assert_eq!(
+            prefix(b"\x0A\x00\x00\x00\x02\x03\x00\x01a\x05\x00\x01b\x11\x05"),
+            [Value::StrictArray(vec![object(&["a"])])]
+        );
+        assert_eq!(prefix(b"\x03\x00\x01a\x05"), [object(&["a"])]);
+        assert_eq!(prefix(b"\x11\x0C\x05"), []);
+        assert_eq!(prefix(b""), []);
     }
 
     #[test]

@@ -8,6 +8,8 @@ use crate::wire::rtmp::{Error, chunk};
 
 /// What publishers put before metadata that the server shall keep, as an encoded AMF0 string.
 pub const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0D@setDataFrame";
+/// As some write it.
+const SET_DATA_FRAME_PLAIN: &[u8] = b"\x02\x00\x0CsetDataFrame";
 
 /// A command: its name, the transaction it belongs to, and arguments not yet decoded.
 #[derive(Clone, Debug)]
@@ -51,17 +53,22 @@ pub fn write_command(out: &mut BytesMut, csid: u32, stream_id: u32, chunk_size: 
     chunk::write_absolute(out, csid, 0, type_id::COMMAND, stream_id, &body, chunk_size);
 }
 
-/// The AMF0 values of a data message (type 18 or 15), without `@setDataFrame`; `None` when it is of another
+/// The values of a data message (type 18 or 15), without `@setDataFrame` or `setDataFrame`; `None` when it is of another
 /// type. They are not decoded.
 pub fn data_body(message: &Message) -> Option<Bytes> {
     let mut body = message.payload.clone();
     match message.type_id {
         type_id::DATA => {}
+        // The byte in front says which values follow. One that begins with a name at once lacks it.
+        type_id::DATA_AMF3 if body.starts_with(b"\x02\x00") => {}
         type_id::DATA_AMF3 => body.advance(body.len().min(1)),
         _ => return None,
     }
-    if body.starts_with(SET_DATA_FRAME) {
-        body.advance(SET_DATA_FRAME.len());
+    for mark in [SET_DATA_FRAME, SET_DATA_FRAME_PLAIN] {
+        if body.starts_with(mark) {
+            body.advance(mark.len());
+            break;
+        }
     }
     Some(body)
 }
@@ -112,6 +119,10 @@ mod tests {
         let body = data_body(&message(18, b"\x02\x00\x0D@setDataFrame\x05")).unwrap();
         assert_eq!(&body[..], b"\x05");
         let body = data_body(&message(15, b"\x00\x02\x00\x0D@setDataFrame\x05")).unwrap();
+        assert_eq!(&body[..], b"\x05");
+        let body = data_body(&message(18, b"\x02\x00\x0CsetDataFrame\x05")).unwrap();
+        assert_eq!(&body[..], b"\x05");
+        let body = data_body(&message(15, b"\x02\x00\x0CsetDataFrame\x05")).unwrap();
         assert_eq!(&body[..], b"\x05");
         assert_eq!(&data_body(&message(18, b"\x06")).unwrap()[..], b"\x06");
         assert_eq!(&data_body(&message(15, b"")).unwrap()[..], b"");
