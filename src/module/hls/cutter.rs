@@ -59,6 +59,8 @@ pub struct Cutter {
     open: Option<Open>,
     /// Audio and video, across segments.
     tracks: [Track; 2],
+    /// Length of the segments since the tracks began.
+    summed_ms: u64,
     /// Aligned slicing: the multiple in which the first key frame was seen.
     waiting_since: Option<u64>,
     /// The next segment is not a continuation, and the next key frame starts it.
@@ -69,6 +71,8 @@ pub struct Cutter {
 /// may be on different clocks.
 #[derive(Clone, Copy, Debug, Default)]
 struct Track {
+    /// Start of its first piece.
+    first_ms: Option<u64>,
     /// Where its part of the open segment begins: where its part of the segment before has ended.
     start_ms: Option<u64>,
     /// Start of its latest piece.
@@ -92,6 +96,7 @@ impl Cutter {
             max_bytes,
             open: None,
             tracks: [Track::default(); 2],
+            summed_ms: 0,
             waiting_since: None,
             discontinuity: false,
         }
@@ -105,7 +110,7 @@ impl Cutter {
         if self.tracks[usize::from(frame.video)].jumps_to(frame, rule) {
             self.discontinuity = true;
             let (pieces, length_ms) = (open.pieces, self.length_ms());
-            self.tracks = [Track::default(); 2];
+            self.restart();
             if pieces >= PIECES_BEFORE_JUMP {
                 return self.start(frame, Some(length_ms));
             }
@@ -116,6 +121,7 @@ impl Cutter {
         let Some(open) = &mut self.open else { return Cut::Skip };
 
         let track = &mut self.tracks[usize::from(frame.video)];
+        track.first_ms.get_or_insert(frame.dts_ms);
         let start_ms = *track.start_ms.get_or_insert(frame.dts_ms);
         let length_ms = open.before_jump_ms.saturating_add(frame.dts_ms.saturating_sub(start_ms));
         let boundary = match rule.slicing {
@@ -125,6 +131,7 @@ impl Cutter {
         let cut = frame.key && (boundary || self.discontinuity);
         let forced = length_ms >= rule.max_fragment_ms.max(1) || open.bytes >= self.max_bytes;
         if cut || forced {
+            self.summed_ms += length_ms.saturating_sub(open.before_jump_ms);
             return self.start(frame, Some(length_ms));
         }
         open.append(frame);
@@ -137,7 +144,7 @@ impl Cutter {
         self.open.as_ref()?;
         let length_ms = self.length_ms();
         self.open = None;
-        self.tracks = [Track::default(); 2];
+        self.restart();
         self.waiting_since = None;
         self.discontinuity = true;
         Some(length_ms)
@@ -148,11 +155,19 @@ impl Cutter {
         self.discontinuity = true;
     }
 
-    /// Length of the open segment: that of its longer track.
+    /// The tracks begin anew.
+    fn restart(&mut self) {
+        (self.tracks, self.summed_ms) = ([Track::default(); 2], 0);
+    }
+
+    /// Length of the open segment: that of its longer track, and no more than is left of the media. A track that comes late
+    /// has more in the last segment than the other one.
     fn length_ms(&self) -> u64 {
         let before_ms = self.open.as_ref().map_or(0, |open| open.before_jump_ms);
         let longest_ms = self.tracks.iter().map(Track::length_ms).max().unwrap_or(0);
-        before_ms.saturating_add(longest_ms)
+        let media_ms = self.tracks.iter().map(Track::media_ms).max().unwrap_or(0);
+        let left_ms = media_ms.saturating_sub(self.summed_ms);
+        before_ms.saturating_add(if left_ms > 0 { longest_ms.min(left_ms) } else { longest_ms })
     }
 
     fn start_first(&mut self, rule: &CutRule, frame: &TsFrame) -> Cut {
@@ -176,6 +191,7 @@ impl Cutter {
             track.start_ms = track.end_ms;
         }
         let track = &mut self.tracks[usize::from(frame.video)];
+        track.first_ms.get_or_insert(frame.dts_ms);
         track.start_ms = Some(frame.dts_ms);
         track.append(frame);
         Cut::Start { ended_ms, discontinuity: std::mem::take(&mut self.discontinuity) }
@@ -197,7 +213,16 @@ impl Track {
     }
 
     fn length_ms(&self) -> u64 {
-        match (self.start_ms, self.end_ms) {
+        self.since(self.start_ms)
+    }
+
+    /// All of it, over the segments.
+    fn media_ms(&self) -> u64 {
+        self.since(self.first_ms)
+    }
+
+    fn since(&self, start_ms: Option<u64>) -> u64 {
+        match (start_ms, self.end_ms) {
             (Some(start_ms), Some(end_ms)) => end_ms.saturating_sub(start_ms),
             _ => 0,
         }
