@@ -23,6 +23,10 @@ pub struct MediaInfo {
     pub video_codec: &'static str,
     /// `AAC`, `MP3`, ...
     pub audio_codec: &'static str,
+    /// The video codec as playlists name it (RFC 6381), where a transport stream carries it.
+    pub video_codecs: String,
+    /// The audio codec as playlists name it.
+    pub audio_codecs: String,
     /// AVC `profile_idc`.
     pub video_profile: u8,
     /// AVC constraint flags.

@@ -28,6 +28,7 @@ use crate::config::history::History;
 use crate::config::store::Store;
 use crate::hub::pace::Grid;
 use crate::hub::registry::Registry;
+use crate::module::hls::Presentations;
 
 /// One per process.
 pub struct Context {
@@ -65,6 +66,8 @@ pub struct Context {
     pub viewers: Viewers,
     /// Files being written: HLS playlists and recordings.
     pub places: Arc<Places>,
+    /// What master playlists say of streams.
+    pub presentations: Arc<Presentations>,
     /// Publishes that can be recorded.
     pub recordings: Arc<Recordings>,
     /// Commands run at events.

@@ -316,6 +316,7 @@ impl Prepared {
                 feeds: Default::default(),
                 viewers: hls2::Viewers::new(secret()?),
                 places: Arc::default(),
+                presentations: Arc::default(),
                 recordings: Arc::default(),
                 pending,
                 execs,

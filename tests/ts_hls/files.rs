@@ -172,8 +172,46 @@ fn variants_share_a_master_playlist() {
     let mut source = Source::start(&server, "s_low");
     source.send_to(2_500);
     let lines = playlist(&server, "s.m3u8", "s_hi.m3u8");
-    assert!(lines.contains(&"#EXT-X-STREAM-INF:PROGRAM-ID=1,BANDWIDTH=160000".to_owned()), "{lines:?}");
+    let of = |name: &str| lines[lines.iter().position(|line| line == name).unwrap() - 1].as_str();
+    // What is known of the one that is published stands behind what is written; of the other there is only that.
+    let known = "CODECS=\"avc1.42C00D,mp4a.40.2\",RESOLUTION=320x240";
+    assert_eq!(of("s_low.m3u8"), format!("#EXT-X-STREAM-INF:PROGRAM-ID=1,BANDWIDTH=160000,{known}"));
+    assert_eq!(of("s_hi.m3u8"), "#EXT-X-STREAM-INF:PROGRAM-ID=1,BANDWIDTH=640000,CODECS=\"avc1\"");
     playlist(&server, "s_low.m3u8", "s_low-0.ts");
+}
+
+#[test]
+fn many_variants_write_one_master_playlist_and_tell_what_is_known() {
+    let suffixes = ["_a", "_b", "_c", "_d"];
+    let rules = suffixes.map(|suffix| format!("hls_variant {suffix};")).join(" ");
+    let server = start(&format!("{rules} hls_variant _own BANDWIDTH=640000 CODECS=\"mine\";"));
+    // None leaves before all have seen it.
+    let seen = std::sync::Barrier::new(suffixes.len() + 1);
+    std::thread::scope(|scope| {
+        for suffix in suffixes.into_iter().chain(["_own"]) {
+            let (server, seen) = (&server, &seen);
+            scope.spawn(move || {
+                let mut source = Source::start(server, &format!("s{suffix}"));
+                for second in 1..=12 {
+                    source.send_to(second * 1_000 + 100);
+                    // Each has something to write at each interval of writing.
+                    std::thread::sleep(Duration::from_millis(120));
+                }
+                let known = "CODECS=\"avc1.42C00D,mp4a.40.2\",RESOLUTION=320x240";
+                until_true("what is known of all", || {
+                    let text = fs::read_to_string(dir(server).join("s.m3u8")).unwrap_or_default();
+                    text.matches(known).count() == 4
+                        && text.contains("PROGRAM-ID=1,BANDWIDTH=640000,CODECS=\"mine\",RESOLUTION=320x240\n")
+                });
+                seen.wait();
+            });
+        }
+    });
+    // They have left, and what they were writing is written.
+    until_true("no temporary file is left", || {
+        !files(&dir(&server)).iter().any(|file| file.ends_with(".tmp"))
+    });
+    assert_eq!(server.log_lines("[crit]"), Vec::<String>::new());
 }
 
 #[test]

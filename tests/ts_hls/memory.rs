@@ -242,3 +242,19 @@ fn odd_requests_are_refused() {
     assert_eq!(get(&off, "/hls2/s.m3u8?session=a").status(), 404);
     off.wait_log("hls2 is off in application 'live'");
 }
+
+#[test]
+fn a_master_playlist_tells_what_is_known_of_the_stream() {
+    let server = start("");
+    let line = || get(&server, "/hls2/s.m3u8").text().lines().nth(1).unwrap_or_default().to_owned();
+    assert_eq!(line(), "#EXT-X-STREAM-INF:BANDWIDTH=1,AVERAGE-BANDWIDTH=1");
+    let mut source = Source::start(&server, "s");
+    source.send_to(4_500);
+    until_true("codecs and resolution", || {
+        line().ends_with(",CODECS=\"avc1.42C00D,mp4a.40.2\",RESOLUTION=320x240")
+    });
+    let line = line();
+    let bits: u64 = line.split(['=', ',']).nth(1).unwrap().parse().unwrap();
+    // Pictures of 300 bytes, 25 a second, in packets of 188.
+    assert!((60_000..300_000).contains(&bits), "{line}");
+}

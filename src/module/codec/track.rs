@@ -9,7 +9,7 @@ use crate::wire::MediaKind;
 use crate::wire::amf0::{self, Value};
 use crate::wire::codec::{
     AudioCodec, AudioPacket, AudioTag, ChannelLayout, MainTrack, VideoCodec, VideoPacket, VideoTag, aac, avc,
-    hevc,
+    hevc, rfc6381,
 };
 
 /// The name of metadata messages.
@@ -91,6 +91,9 @@ impl Tracks {
             self.info.audio_codec = audio_name(tag.codec);
             self.info.sample_rate = tag.sample_rate;
             self.info.channels = tag.channels;
+            if tag.codec == AudioCodec::Mp3 {
+                self.info.audio_codecs = rfc6381::mp4a(rfc6381::MP3);
+            }
             self.changed = true;
         }
         let body = payload.get(tag.data_offset..tag.data_end).unwrap_or_default();
@@ -100,6 +103,7 @@ impl Tracks {
                     && let Ok(config) = aac::AudioSpecificConfig::parse(body)
                 {
                     self.info.audio_profile = config.object_type;
+                    self.info.audio_codecs = rfc6381::mp4a(config.object_type);
                     self.info.sample_rate = config.extension_sample_rate.unwrap_or(config.sample_rate);
                     self.info.channels = config.channels;
                     self.changed = true;
@@ -168,6 +172,7 @@ impl Tracks {
         match codec {
             VideoCodec::Avc => {
                 let Ok(config) = avc::AvcConfig::parse(record) else { return };
+                info.video_codecs = rfc6381::avc(&config);
                 info.video_profile = config.profile;
                 info.video_compat = config.compatibility;
                 info.video_level = config.level;
@@ -182,6 +187,7 @@ impl Tracks {
             }
             VideoCodec::Hevc => {
                 let Ok(config) = hevc::HevcConfig::parse(record) else { return };
+                info.video_codecs = rfc6381::hevc(record).unwrap_or_default();
                 if let Some(Ok(sps)) = config.sps.first().map(|nal| hevc::HevcSps::parse(nal)) {
                     (info.width, info.height) = (sps.width, sps.height);
                 }

@@ -38,7 +38,8 @@ directives! {
             "hls_type" => kind: PlaylistKind = "live", in RTMP_ALL;
             /// Removes segments, playlists and keys that are no longer needed.
             "hls_cleanup" => cleanup: Flag = "on", in RTMP_ALL;
-            /// End of stream names that are variants of one stream, and their attributes in its master playlist.
+            /// End of stream names that are variants of one stream, and their attributes in its master playlist. The bandwidth as measured,
+            /// codecs and resolution are added once they are known, unless they are given.
             "hls_variant" => variant: OwnAll<VariantRule>, in RTMP_ALL;
             /// Put in front of segment URIs as it is.
             "hls_base_url" => base_url: Text = "", in RTMP_ALL;

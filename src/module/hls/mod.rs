@@ -13,11 +13,13 @@ pub mod conf;
 mod cutter;
 mod layout;
 mod name;
+mod presentation;
 mod segmenter;
 mod variant;
 
 pub use cutter::{Cut, CutRule, Cutter, Slicing};
 pub use layout::Layout;
 pub use name::StreamName;
+pub use presentation::{MEASURED, Presentation, Presentations};
 pub use segmenter::{Action, Encryption, Keys, Naming, PlaylistKind, Segmenter, Settings};
 pub use variant::VariantRule;

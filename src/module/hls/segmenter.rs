@@ -1,13 +1,15 @@
 //! Pieces of transport stream in, things to do with files out.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::variant::master_playlist;
-use super::{Cut, CutRule, Cutter, Layout, VariantRule};
+use super::{Cut, CutRule, Cutter, Layout, MEASURED, Presentation, Presentations, VariantRule};
 use crate::conf::word::one_of;
+use crate::hub::info::MediaInfo;
 use crate::wire::hls::{Key, MediaPlaylist, MediaSegment, SEGMENTS_MAX, target_duration};
 use crate::wire::mpegts::{TICKS_PER_MS, TsFrame};
 
@@ -147,12 +149,17 @@ pub struct Segmenter {
     /// Media sequence, discontinuity sequence and target duration of the playlist as it was written; `None` before.
     head: Option<(u64, u64, u64)>,
     key: Option<CurrentKey>,
+    info: MediaInfo,
+    /// What is known of other streams, and where `hls_path` is.
+    others: (Arc<Presentations>, PathBuf),
 }
 
 #[derive(Clone, Debug)]
 struct Segment {
     id: u64,
     duration_ms: u64,
+    /// 0 for one of an earlier publish.
+    bytes: u64,
     discontinuity: bool,
     key_id: Option<u64>,
 }
@@ -178,7 +185,20 @@ impl Segmenter {
             target_duration: 0,
             head: None,
             key: None,
+            info: MediaInfo::default(),
+            others: Default::default(),
         }
+    }
+
+    /// Shares what is known of the stream with its variants, whose files are below `path` too.
+    #[must_use]
+    pub fn sharing(self, others: Arc<Presentations>, path: PathBuf) -> Self {
+        Self { others: (others, path), ..self }
+    }
+
+    /// Learns what is known of the media.
+    pub fn learn(&mut self, info: MediaInfo) {
+        self.info = info;
     }
 
     /// Goes on from the playlist of an earlier publish. A text that is none of ours is ignored; if only its
@@ -209,10 +229,12 @@ impl Segmenter {
                     self.close(ended_ms, actions);
                 }
                 self.open(frame, unix_ms, discontinuity, actions);
-                actions.extend(frame.lead().map(|tables| Action::Append(tables.clone())));
+                if let Some(tables) = frame.lead() {
+                    self.append(tables, actions);
+                }
             }
         }
-        actions.push(Action::Append(frame.bytes.clone()));
+        self.append(&frame.bytes, actions);
     }
 
     /// Ends the last segment. There is no end tag: players wait for the next publish, as they are used to.
@@ -220,6 +242,8 @@ impl Segmenter {
         if let Some(ended_ms) = self.cutter.finish() {
             self.close(ended_ms, actions);
         }
+        let (others, path) = &self.others;
+        others.set(&path.join(self.layout.playlist_file()), None);
     }
 
     /// Takes other settings for what comes next.
@@ -243,7 +267,14 @@ impl Segmenter {
         let key_id = self.settings.keys.map(|keys| self.key_for(id, keys, actions));
         let encryption = key_id.map(|key_id| Encryption { key_id, iv: u128::from(key_id).to_be_bytes() });
         actions.push(Action::OpenSegment { file: self.layout.segment_file(id), encryption });
-        self.open = Some(Segment { id, duration_ms: 0, discontinuity, key_id });
+        self.open = Some(Segment { id, duration_ms: 0, bytes: 0, discontinuity, key_id });
+    }
+
+    fn append(&mut self, bytes: &Bytes, actions: &mut Vec<Action>) {
+        if let Some(open) = &mut self.open {
+            open.bytes = open.bytes.saturating_add(bytes.len() as u64);
+        }
+        actions.push(Action::Append(bytes.clone()));
     }
 
     fn close(&mut self, duration_ms: u64, actions: &mut Vec<Action>) {
@@ -265,10 +296,21 @@ impl Segmenter {
         });
         self.head = head;
         // Written again with each segment, so that it never looks older than the media it points at.
-        if let Some((file, text)) = master_playlist(&self.layout, &self.settings.variants) {
-            actions.push(Action::WritePlaylist { file, text });
+        if !self.settings.variants.is_empty() {
+            self.write_master(actions);
         }
         self.remove_outlived(actions);
+    }
+
+    fn write_master(&self, actions: &mut Vec<Action>) {
+        let (others, path) = &self.others;
+        let segments =
+            self.listed.iter().rev().take(MEASURED).map(|segment| (segment.bytes, segment.duration_ms));
+        others.set(&path.join(self.layout.playlist_file()), Presentation::measure(segments, &self.info));
+        let known = |playlist: &Path| others.get(&path.join(playlist));
+        if let Some((file, text)) = master_playlist(&self.layout, &self.settings.variants, known) {
+            actions.push(Action::WritePlaylist { file, text });
+        }
     }
 
     /// Takes what no longer fits off the playlist.
@@ -382,6 +424,7 @@ impl Segmenter {
             None => None,
         };
         Some(Segment {
+            bytes: 0,
             id: self.layout.segment_id(&found.uri)?,
             duration_ms: found.duration_ms,
             discontinuity: found.discontinuity,

@@ -1,8 +1,8 @@
 //! Master playlists over the variants of a stream, `hls_variant`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::{Layout, StreamName};
+use super::{Layout, Presentation, StreamName};
 use crate::wire::hls::{MasterPlaylist, VariantStream};
 
 /// One `hls_variant` line.
@@ -15,15 +15,25 @@ pub struct VariantRule {
 }
 
 /// The master playlist a stream takes part in, if its name has one of the suffixes: its file, relative to
-/// `hls_path`, and its text. All variants are listed, published or not.
-pub(super) fn master_playlist(layout: &Layout, rules: &[VariantRule]) -> Option<(PathBuf, String)> {
+/// `hls_path`, and its text. All variants are listed, published or not. `known` tells what is known of the stream with
+/// this playlist; what the rule says goes before it.
+pub(super) fn master_playlist(
+    layout: &Layout,
+    rules: &[VariantRule],
+    known: impl Fn(&Path) -> Option<Presentation>,
+) -> Option<(PathBuf, String)> {
     let base = rules.iter().find_map(|rule| layout.name.strip_suffix(&rule.suffix))?;
     let variants = rules
         .iter()
         .filter_map(|rule| {
-            let uri = media_playlist_uri(layout, &base.with_suffix(&rule.suffix)?);
+            let layout = Layout { name: base.with_suffix(&rule.suffix)?, ..layout.clone() };
+            let uri = media_playlist_uri(&layout, &layout.name);
             let program = std::iter::once("PROGRAM-ID=1".to_owned());
-            Some(VariantStream { attributes: program.chain(rule.attributes.iter().cloned()).collect(), uri })
+            let mut attributes: Vec<String> = program.chain(rule.attributes.iter().cloned()).collect();
+            if let Some(known) = known(&layout.playlist_file()) {
+                attributes.extend(known.attributes_beside(&rule.attributes));
+            }
+            Some(VariantStream { attributes, uri })
         })
         .collect();
     let playlist = MasterPlaylist { version: Some(3), variants };
@@ -55,15 +65,15 @@ mod tests {
         let want = "#EXTM3U\n#EXT-X-VERSION:3\n\
                     #EXT-X-STREAM-INF:PROGRAM-ID=1,BANDWIDTH=160000\ns1_low.m3u8\n\
                     #EXT-X-STREAM-INF:PROGRAM-ID=1,BANDWIDTH=640000\ns1_hi.m3u8\n";
-        assert_eq!(master_playlist(&layout, &rules), Some(("s1.m3u8".into(), want.to_owned())));
+        assert_eq!(master_playlist(&layout, &rules, |_| None), Some(("s1.m3u8".into(), want.to_owned())));
 
         layout.nested = true;
-        let (file, text) = master_playlist(&layout, &rules).unwrap();
+        let (file, text) = master_playlist(&layout, &rules, |_| None).unwrap();
         assert_eq!((file, text.contains("\ns1_low/index.m3u8\n")), ("s1.m3u8".into(), true));
 
         for other in [&b"s1"[..], b"_hi"] {
             layout.name = StreamName::new(other).unwrap();
-            assert_eq!(master_playlist(&layout, &rules), None);
+            assert_eq!(master_playlist(&layout, &rules, |_| None), None);
         }
     }
 }

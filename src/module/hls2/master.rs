@@ -1,6 +1,7 @@
 //! The playlist a player without a session gets.
 
 use super::SessionId;
+use crate::module::hls::Presentation;
 use crate::wire::hls::{MasterPlaylist, VariantStream};
 
 /// The request for a master playlist, as it came.
@@ -17,12 +18,12 @@ pub struct MasterRequest<'a> {
 }
 
 impl MasterRequest<'_> {
-    /// The answer: one variant, whose media playlist is that of the session. It is the same whether the
-    /// stream exists or not.
+    /// The answer: one variant, whose media playlist is that of the session. What is `known` of the stream is in it;
+    /// else it is the same whether the stream exists or not.
     ///
     /// `scheme=` and `location=` in the query stand for the scheme and for the first part of the path, where
     /// a proxy in front of the server has others. They stay in the query, like all of it.
-    pub fn playlist(&self, id: &SessionId) -> String {
+    pub fn playlist(&self, id: &SessionId, known: Option<&Presentation>) -> String {
         let scheme = self.argument("scheme").unwrap_or(self.scheme);
         let (location, path) = match self.argument("location") {
             Some(location) => (location, behind_first_part(self.path)),
@@ -32,7 +33,10 @@ impl MasterRequest<'_> {
         let uri = format!("{scheme}://{}{location}{path}?session={id}{separator}{}", self.host, self.query);
         // What a player sent must not add lines to the playlist.
         let uri = uri.chars().filter(|character: &char| character.is_ascii_graphic()).collect();
-        let attributes = vec!["BANDWIDTH=1".to_owned(), "AVERAGE-BANDWIDTH=1".to_owned()];
+        let attributes = match known {
+            Some(known) => known.attributes_beside(&[]),
+            None => vec!["BANDWIDTH=1".to_owned(), "AVERAGE-BANDWIDTH=1".to_owned()],
+        };
         MasterPlaylist { version: None, variants: vec![VariantStream { attributes, uri }] }.to_string()
     }
 
@@ -54,7 +58,7 @@ mod tests {
 
     fn playlist(path: &str, query: &str) -> String {
         let id = SessionId::parse(b"a").unwrap();
-        MasterRequest { scheme: "http", host: "h:80", path, query }.playlist(&id)
+        MasterRequest { scheme: "http", host: "h:80", path, query }.playlist(&id, None)
     }
 
     #[test]

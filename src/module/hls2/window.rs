@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::module::hls::{Cut, CutRule, Cutter};
+use crate::module::hls::{Cut, CutRule, Cutter, MEASURED};
 use crate::wire::mpegts::TsFrame;
 
 /// How fragments are made and kept.
@@ -95,6 +95,12 @@ impl Window {
     /// Takes other settings for what comes next.
     pub fn configure(&mut self, settings: Settings) {
         self.settings = settings;
+    }
+
+    /// Bytes and milliseconds of the latest fragments.
+    pub fn measured(&self) -> impl Iterator<Item = (u64, u64)> + Clone {
+        let latest = self.fragments.iter().rev().take(MEASURED);
+        latest.map(|fragment| (fragment.len as u64, fragment.duration_ms))
     }
 
     /// Whether a first playlist can be given out.

@@ -37,7 +37,8 @@ pub fn record(context: &Arc<Context>, view: &AppView, stream: &Arc<Stream>, feed
     let tap: Weak<Queue> = Arc::downgrade(&queue);
     feed.tap(tap as Weak<dyn Tap>);
     let recording = Recording {
-        segmenter: Segmenter::new(layout(&conf, name), conf.settings()),
+        segmenter: Segmenter::new(layout(&conf, name), conf.settings())
+            .sharing(context.presentations.clone(), conf.path.0.clone()),
         stream: stream.clone(),
         queue,
         conf,
@@ -108,6 +109,7 @@ impl Recording {
             self.segmenter.finish(actions);
         }
         let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64);
+        self.segmenter.learn(self.stream.info());
         for frame in &batch.frames {
             self.segmenter.handle_frame(frame, unix_ms, actions);
         }

@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
 
+use crate::hub::info::MediaInfo;
+use crate::module::hls::Presentation;
 use crate::module::hls2::{Fragment, Session, Settings, Window};
 use crate::server::mpegts::Tap;
 use crate::wire::mpegts::TsFrame;
@@ -34,6 +36,11 @@ impl Fragments {
     /// The fragment with this number.
     pub fn fragment(&self, id: u64) -> Option<Arc<Fragment>> {
         self.window().fragment(id).cloned()
+    }
+
+    /// What is known of the stream, once there is a fragment.
+    pub fn presentation(&self, info: &MediaInfo) -> Option<Presentation> {
+        Presentation::measure(self.window().measured(), info)
     }
 
     /// The playlist for `session`, or `None` while there are too few fragments.

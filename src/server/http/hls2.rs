@@ -15,6 +15,7 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::origin::{Origin, Overrides, Place};
 use super::{Body, Exchange, cors, full, plain};
+use crate::module::hls::Presentation;
 use crate::module::hls2::live::Hls2Live;
 use crate::module::hls2::{Fragment, MasterRequest, SessionId, Target};
 use crate::server::event;
@@ -35,7 +36,9 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: &Hls2Live) -> Response
         Target::Fragment { name, id } => (name, Some(id)),
     };
     if session.is_empty() && fragment.is_none() {
-        return ok(exchange, PLAYLIST_TYPE, full(master(exchange).into()));
+        let origin = Origin::choose(exchange, &live.addr, live.app.as_ref(), &place, name);
+        let known = origin.and_then(|origin| presentation(exchange, &origin));
+        return ok(exchange, PLAYLIST_TYPE, full(master(exchange, known.as_ref()).into()));
     }
     let Some(session) = SessionId::parse(session) else { return plain(StatusCode::NOT_FOUND) };
     let Some(origin) = Origin::choose(exchange, &live.addr, live.app.as_ref(), &place, name) else {
@@ -48,7 +51,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: &Hls2Live) -> Response
 }
 
 /// The playlist that names a new session. There need not be a stream, and nobody is asked yet.
-fn master(exchange: &Exchange<'_>) -> String {
+fn master(exchange: &Exchange<'_>, known: Option<&Presentation>) -> String {
     let viewers = &exchange.connection.context.viewers;
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     let id = viewers.issue(seconds, exchange.connection.id);
@@ -58,7 +61,15 @@ fn master(exchange: &Exchange<'_>) -> String {
         path: exchange.request.uri().path(),
         query: exchange.request.uri().query().unwrap_or(""),
     };
-    request.playlist(&id)
+    request.playlist(&id, known)
+}
+
+/// What is known of the stream, if there is one that is made into fragments.
+fn presentation(exchange: &Exchange<'_>, origin: &Origin) -> Option<Presentation> {
+    let context = &exchange.connection.context;
+    let stream = context.registry.find(&origin.key())?;
+    let fragments = context.feeds.find_fragments(&stream)?;
+    fragments.presentation(&stream.info())
 }
 
 async fn send_playlist(

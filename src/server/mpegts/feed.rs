@@ -110,6 +110,12 @@ impl Feeds {
         feeds.insert(source.id(), Arc::downgrade(&feed));
         feed
     }
+
+    /// The fragments of `source`, if somebody holds them.
+    pub fn find_fragments(&self, source: &Stream) -> Option<Arc<Fragments>> {
+        let feed = lock(&self.by_source).get(&source.id())?.upgrade()?;
+        lock(&feed.fragments).upgrade()
+    }
 }
 
 impl Feed {

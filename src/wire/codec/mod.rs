@@ -1,7 +1,7 @@
 //! What has to be known of audio and video without decoding them.
 //!
 //! [`flv_tag`] reads the first bytes of a media message; [`avc`], [`hevc`] and [`aac`] read the
-//! configuration that a sequence header carries. All input is the publisher's: every read is checked, and what does
+//! configuration that a sequence header carries, and [`rfc6381`] names codecs as playlists do. All input is the publisher's: every read is checked, and what does
 //! not parse is an [`Error`] that concerns that payload alone.
 
 pub mod aac;
@@ -9,6 +9,7 @@ pub mod avc;
 mod bits;
 pub mod flv_tag;
 pub mod hevc;
+pub mod rfc6381;
 
 use std::fmt;
 

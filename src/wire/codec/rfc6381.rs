@@ -1,0 +1,52 @@
+//! Codecs as playlists name them (RFC 6381, and the annexes of the codecs' file formats that it refers to).
+
+use std::fmt::Write;
+
+use super::avc::AvcConfig;
+
+/// H.264: profile, constraint flags and level (ISO/IEC 14496-15 annex E).
+pub fn avc(config: &AvcConfig) -> String {
+    format!("avc1.{:02X}{:02X}{:02X}", config.profile, config.compatibility, config.level)
+}
+
+/// H.265, by its decoder configuration record (ISO/IEC 14496-15 annex E.3). `None`: it is cut short.
+pub fn hevc(record: &[u8]) -> Option<String> {
+    let [_, profile, c0, c1, c2, c3, constraints @ .., level] = record.first_chunk::<13>()?;
+    let space = ["", "A", "B", "C"][usize::from(profile >> 6)];
+    let tier = if profile & 0x20 == 0 { 'L' } else { 'H' };
+    let compatibility = u32::from_be_bytes([*c0, *c1, *c2, *c3]).reverse_bits();
+    let mut name = format!("hvc1.{space}{}.{compatibility:X}.{tier}{level}", profile & 0x1F);
+    let told = constraints.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    for byte in &constraints[..told] {
+        write!(name, ".{byte:X}").expect("writing to a string cannot fail");
+    }
+    Some(name)
+}
+
+/// MPEG-4 audio, by its object type.
+pub fn mp4a(object_type: u8) -> String {
+    format!("mp4a.40.{object_type}")
+}
+
+/// The object type of MPEG-1 layer 3 as MPEG-4 counts it.
+pub const MP3: u8 = 34;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn names_as_others_write_them() {
+        let record = b"\x01\x64\x00\x1F\xFF\xE1\x00\x04\x67\x64\x00\x1F\x01\x00\x01\x68";
+        assert_eq!(avc(&AvcConfig::parse(&Bytes::from_static(record)).unwrap()), "avc1.64001F");
+        // Main, level 3.1, as x265 writes it.
+        let record = b"\x01\x01\x60\x00\x00\x00\x90\x00\x00\x00\x00\x00\x5D\xF0";
+        assert_eq!(hevc(record).unwrap(), "hvc1.1.6.L93.90");
+        let record = b"\x01\xA2\x20\x00\x00\x00\xB0\x00\x23\x00\x00\x00\x78";
+        assert_eq!(hevc(record).unwrap(), "hvc1.B2.4.H120.B0.0.23");
+        assert_eq!(hevc(&record[..12]), None);
+        assert_eq!(mp4a(2), "mp4a.40.2");
+    }
+}
