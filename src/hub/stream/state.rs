@@ -1,0 +1,105 @@
+//! What a stream holds under its lock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Incoming, PublishSettings, Wake};
+use crate::hub::gop::Ring;
+use crate::hub::headers::Headers;
+use crate::hub::packet::{Class, Lane, Packet};
+use crate::hub::timeline::Timeline;
+use crate::wire::MediaKind;
+
+/// See the module's documentation.
+pub(super) struct State {
+    pub(super) publisher: Option<u64>,
+    pub(super) settings: PublishSettings,
+    /// Takes over when the publisher, a relay, ends.
+    pub(super) standby: Option<(u64, PublishSettings)>,
+    pub(super) timeline: Timeline,
+    pub(super) ring: Ring,
+    pub(super) headers: Headers,
+    /// Further tracks of this publisher, in the order in which their frames came.
+    pub(super) further: Vec<(MediaKind, u8)>,
+    /// A header of this publisher is not among them; see [`super::Stream::take_left_out`].
+    pub(super) left_out: bool,
+    /// The publisher has sent media.
+    pub(super) flows: bool,
+    pub(super) workers: Vec<Attached>,
+    /// Packets that left the ring before a worker fetched them.
+    pub(super) lost_total: u64,
+}
+
+/// A delivery worker that is served.
+pub(super) struct Attached {
+    pub(super) wake: Arc<dyn Wake>,
+    pub(super) worker: usize,
+    pub(super) fetched: u64,
+    /// See [`super::Stream::set_patience`].
+    pub(super) patience: Duration,
+    /// Woken and not yet come to fetch.
+    pub(super) woken: bool,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("publisher", &self.publisher).finish_non_exhaustive()
+    }
+}
+
+impl State {
+    pub(super) fn begin(&mut self, publisher: u64, settings: PublishSettings) {
+        self.publisher = Some(publisher);
+        self.settings = settings;
+        self.timeline.start_publisher();
+        self.ring.start_publisher(settings.cache);
+        self.headers = Headers::default();
+        self.further.clear();
+        self.left_out = false;
+        self.flows = false;
+    }
+
+    /// Returns whether the packet is media that a waiting player can be answered with.
+    pub(super) fn add(&mut self, incoming: Incoming, chunk_size: usize) -> bool {
+        let Incoming { kind, class, timestamp, beside, payload } = incoming;
+        let is_frame = matches!(class, Class::Audio | Class::Key | Class::Inter);
+        let lane = match beside {
+            Some(track) if is_frame => self.further_lane(kind, track),
+            _ => Lane::main(kind),
+        };
+        // Metadata and codec headers often come with timestamp 0, also in mid-stream and before frames that go on
+        // at a large one: only frames move the timeline.
+        let (timestamp, delta) = match lane.place() {
+            Some(at) => self.timeline.place_beside(kind, at, timestamp),
+            None if is_frame => self.timeline.place(kind, timestamp, self.settings.fix_timestamp),
+            None => (self.timeline.newest_of(kind), 0),
+        };
+        let packet = Arc::new(Packet::new(kind, class, timestamp, delta, payload, chunk_size).in_lane(lane));
+        if packet.header().is_some() {
+            if self.headers.repeats(&packet) {
+                return false;
+            }
+            self.left_out |= !self.headers.keep_packet(&packet);
+        }
+        self.ring.push(packet);
+        is_frame
+    }
+
+    fn further_lane(&mut self, kind: MediaKind, track: u8) -> Lane {
+        let of_kind = self.further.iter().filter(|(of, _)| *of == kind);
+        let at = match of_kind.clone().position(|(_, known)| *known == track) {
+            Some(at) => at,
+            None => {
+                let at = of_kind.count();
+                // Ids are of one byte, which bounds the list.
+                self.further.push((kind, track));
+                at
+            }
+        };
+        Lane::further(kind, at)
+    }
+
+    pub(super) fn lowest_fetched(&self) -> u64 {
+        self.workers.iter().map(|w| w.fetched).min().unwrap_or(u64::MAX)
+    }
+}
