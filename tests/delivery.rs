@@ -367,9 +367,8 @@ fn the_slowest_players_are_closed_when_too_much_waits_for_all_of_them() {
     fast.wait_frame(publisher.send(GOP));
 }
 
-#[test]
-fn memory_goes_back_to_the_system_when_slow_players_have_left() {
-    let server = Server::start(&Conf::live("cache_time 1s; stream_backlog 200m;").with_flv());
+/// A publisher, and a player of each protocol that reads no more.
+fn with_slow_players(server: &Server) -> (Publisher, [Player; 2]) {
     let mut publisher = Publisher::start(server.rtmp, "s");
     let first = publisher.send(1);
     let players = [Player::start(server.rtmp, "s"), Player::http(server.http, "/flv/s")];
@@ -377,6 +376,13 @@ fn memory_goes_back_to_the_system_when_slow_players_have_left() {
         player.wait_frame(first);
         player.hold();
     }
+    (publisher, players)
+}
+
+#[test]
+fn memory_goes_back_to_the_system_when_slow_players_have_left() {
+    let server = Server::start(&Conf::live("cache_time 1s; stream_backlog 200m;").with_flv());
+    let (mut publisher, players) = with_slow_players(&server);
     let before = server.resident();
     publisher.set_size(1_000_000);
     publisher.send(150);
@@ -392,13 +398,7 @@ fn memory_goes_back_to_the_system_when_slow_players_have_left() {
 #[test]
 fn what_waits_for_slow_players_is_bounded_in_bytes() {
     let server = Server::start(&Conf::live("cache_time 1h; stream_backlog 8m;").with_flv());
-    let mut publisher = Publisher::start(server.rtmp, "s");
-    let first = publisher.send(1);
-    let players = [Player::start(server.rtmp, "s"), Player::http(server.http, "/flv/s")];
-    for player in &players {
-        player.wait_frame(first);
-        player.hold();
-    }
+    let (mut publisher, players) = with_slow_players(&server);
     let before = server.resident();
     publisher.set_size(1_000_000);
     publisher.send(300);

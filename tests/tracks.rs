@@ -206,7 +206,10 @@ fn a_newer_description_takes_the_place_of_the_older_one_of_its_track() {
     let (old, new) = (b"\x95\x00mp4a\x01\x11\x90", b"\x95\x00mp4a\x01\x12\x08");
     publisher.send_frame(&frame(MediaKind::Audio, 0, old));
     publisher.send(GOP);
+    let witness = Player::start(server.rtmp, "s");
     publisher.send_frame(&frame(MediaKind::Audio, 0, new));
+    // What comes behind the description has arrived, so it has too.
+    witness.wait_frame(publisher.send(1));
     let feed = publisher.keep_sending();
     let got = media(&Player::start(server.rtmp, "s"));
     assert_described("RTMP", &got, &[frame(MediaKind::Audio, 0, new), audio_header(), video_header()]);

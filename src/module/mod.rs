@@ -41,6 +41,7 @@ pub mod resolver;
 pub mod rewrite;
 pub mod rtmp;
 pub mod rtmp_log;
+pub mod secret;
 pub mod ssl;
 pub mod stat;
 pub mod trace;

@@ -41,6 +41,7 @@ mod reload;
 mod reloads;
 pub mod rest;
 pub mod rtmp;
+mod secret;
 mod service;
 pub mod session;
 pub mod socket;

@@ -7,3 +7,17 @@ mod referers;
 #[path = "../support/mod.rs"]
 mod support;
 mod walk;
+
+use pingosd::conf::{Class, Row, context};
+use pingosd::modules::MODULES;
+
+/// All rows as `module/directive`; blocks with their first place.
+fn rows() -> impl Iterator<Item = (String, &'static Row)> {
+    MODULES.iter().flat_map(|module| {
+        module.rows.iter().map(|row| {
+            let place = context::names(row.contexts).next().filter(|_| row.class == Class::Block);
+            let place = place.map_or(String::new(), |place| format!(" in {place}"));
+            (format!("{}/{}{place}", module.name, row.name()), row)
+        })
+    })
+}

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use pingosd::conf::{Class, context};
+use pingosd::conf::Class;
 use pingosd::config::{LoadOptions, load};
 use pingosd::modules::MODULES;
 
@@ -65,12 +65,9 @@ fn held(text: &str) -> String {
 
 #[test]
 fn blocks_are_honoured_only_where_the_server_holds_them() {
-    let rows = MODULES.iter().flat_map(|module| module.rows.iter().map(|row| (module.name, row)));
     let mut unproved = Vec::new();
     let mut known = 0;
-    for (module, row) in rows.filter(|(_, row)| row.class == Class::Block) {
-        let place = context::names(row.contexts).next().unwrap();
-        let name = format!("{module}/{} in {place}", row.name());
+    for (name, row) in crate::rows().filter(|(_, row)| row.class == Class::Block) {
         let Some((_, with, without)) = BLOCKS.iter().find(|(block, ..)| *block == name) else {
             unproved.push(name);
             continue;

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use pingosd::conf::context::{self, HTTP, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF, SERVER_IF};
 use pingosd::conf::context::{APPLICATION, RTMP, RTMP_SERVER};
+use pingosd::conf::context::{HTTP, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF, SERVER_IF};
 use pingosd::conf::{Contexts, Inherit, Row};
-use pingosd::modules::MODULES;
 
 use crate::support::http::{get, request};
 use crate::support::server::Prefix;
@@ -119,15 +118,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
 ];
 
 fn restricting() -> impl Iterator<Item = (String, &'static Row)> {
-    let rows = MODULES.iter().flat_map(|module| module.rows.iter().map(|row| (module.name, row)));
-    rows.filter(|(_, row)| row.restricts.is_some()).map(|(module, row)| {
-        let block = row.class == pingosd::conf::Class::Block;
-        let place = context::names(row.contexts).next().filter(|_| block);
-        (
-            format!("{module}/{}{}", row.name(), place.map_or(String::new(), |place| format!(" in {place}"))),
-            row,
-        )
-    })
+    crate::rows().filter(|(_, row)| row.restricts.is_some())
 }
 
 fn row(name: &str) -> &'static Row {

@@ -10,6 +10,7 @@ use sha2::Sha256;
 
 use super::trail::Claim;
 use crate::limits;
+use crate::module::secret::Secret;
 
 /// Member of connect's command object that carries a proof.
 pub const CONNECT_MEMBER: &str = "pingosdTrailProof";
@@ -32,25 +33,6 @@ pub struct Purpose<'a> {
 pub struct Keys {
     own: [u8; 32],
     shared: Vec<Secret>,
-}
-
-/// Never printed.
-pub struct Secret(Vec<u8>);
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-impl Secret {
-    /// What a file holds, without the line end that editors leave behind it. `None`: nothing is left.
-    pub fn new(mut text: Vec<u8>) -> Option<Secret> {
-        while text.last().is_some_and(u8::is_ascii_whitespace) {
-            text.pop();
-        }
-        (!text.is_empty()).then_some(Secret(text))
-    }
 }
 
 /// What a proof is worth.
@@ -79,7 +61,7 @@ impl Keys {
 
     /// The proof of a trail: the time in seconds, a hyphen, and the tag in hexadecimal.
     pub fn proof(&self, trail: &[u8], purpose: Purpose<'_>, now: u64) -> Bytes {
-        let key = self.shared.first().map_or(&self.own[..], |secret| &secret.0);
+        let key = self.shared.first().map_or(&self.own[..], Secret::key);
         let tag = mac(key, trail, purpose, now).finalize().into_bytes();
         let hex: String = tag.iter().map(|byte| format!("{byte:02x}")).collect();
         Bytes::from(format!("{now}-{hex}"))
@@ -91,7 +73,7 @@ impl Keys {
             return Verdict::Missing;
         }
         let Some((time, tag)) = parse(claim.proof()) else { return Verdict::Wrong };
-        let keys = self.shared.iter().map(|secret| &secret.0[..]).chain([&self.own[..]]);
+        let keys = self.shared.iter().map(Secret::key).chain([&self.own[..]]);
         let mut macs = keys.map(|key| mac(key, claim.hops(), purpose, time));
         // Takes the same time wherever they differ.
         if !macs.any(|mac| mac.verify_slice(&tag).is_ok()) {
@@ -189,11 +171,5 @@ mod tests {
         assert_eq!(judged(&keys, odd.as_bytes(), PLAY, NOW), Verdict::Wrong);
         assert_eq!(judged(&keys, b"", PLAY, NOW), Verdict::Missing);
         assert_eq!(format!("{keys:?}").matches("secret").count(), 0);
-    }
-
-    #[test]
-    fn a_secret_ends_before_its_line_end() {
-        assert_eq!(Secret::new(b"abc \n".to_vec()).unwrap().0, b"abc");
-        assert!(Secret::new(b"\n".to_vec()).is_none());
     }
 }

@@ -19,9 +19,11 @@ use crate::config::model::Config;
 use crate::limits;
 use crate::module::notify::hook::Hook;
 use crate::module::notify::request::Act;
+use crate::module::secret::Secret;
 use crate::server::dns::Dns;
 use crate::server::event;
 use crate::server::os_text;
+use crate::server::secret;
 
 /// Seconds since 1970, as signed.
 const TIME: HeaderName = HeaderName::from_static("x-pingosd-time");
@@ -35,7 +37,7 @@ const PROBE: HeaderName = HeaderName::from_static("x-pingosd-probe");
 /// Everything that a reload may change about the way of callbacks.
 pub struct Transport {
     http: Arc<Http>,
-    secret: Option<Vec<u8>>,
+    secret: Option<Secret>,
     /// `notify_request_id`.
     numbers: bool,
     lanes: Mutex<HashMap<(String, u16), Arc<Lanes>>>,
@@ -111,7 +113,7 @@ impl Transport {
                 .map_err(|error| format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
         };
         let secret = match notify.and_then(|notify| notify.secret.as_ref()) {
-            Some(path) => Some(checked_secret(read(&path.0)?, &path.0)?),
+            Some(path) => Some(secret::read("notify_secret", &path.0)?),
             None => None,
         };
         let trusted = match notify.and_then(|notify| notify.ssl_trusted_certificate.as_ref()) {
@@ -190,7 +192,7 @@ impl Transport {
         if let Some(secret) = &self.secret {
             let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
             headers.insert(TIME, HeaderValue::from(time));
-            let signature = HeaderValue::from_str(&sign(secret, target, time));
+            let signature = HeaderValue::from_str(&sign(secret.key(), target, time));
             headers.insert(SIGNATURE, signature.expect("hexadecimal is ASCII"));
         }
         headers
@@ -246,17 +248,6 @@ fn client(tls: &Tls, dns: &Dns) -> Result<Client, String> {
     builder.build().map_err(|error| format!("no HTTP client ({error})"))
 }
 
-/// The secret without the line end that editors leave behind it.
-fn checked_secret(mut text: Vec<u8>, path: &std::path::Path) -> Result<Vec<u8>, String> {
-    while text.last().is_some_and(u8::is_ascii_whitespace) {
-        text.pop();
-    }
-    if text.is_empty() {
-        return Err(format!("\"notify_secret\" file \"{}\" is empty", path.display()));
-    }
-    Ok(text)
-}
-
 fn sign(secret: &[u8], target: &str, time: u64) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
     mac.update(format!("GET\n{target}\n{time}").as_bytes());
@@ -275,12 +266,5 @@ mod tests {
         assert_eq!(sign(b"key", "/cb?a=1", 1_700_000_000), want);
         assert_ne!(sign(b"key", "/cb?a=2", 1_700_000_000), want);
         assert_ne!(sign(b"other", "/cb?a=1", 1_700_000_000), want);
-    }
-
-    #[test]
-    fn a_secret_ends_before_its_line_end() {
-        let path = std::path::Path::new("secret");
-        assert_eq!(checked_secret(b"abc \n".to_vec(), path), Ok(b"abc".to_vec()));
-        assert!(checked_secret(b"\n".to_vec(), path).is_err());
     }
 }

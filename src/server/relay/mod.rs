@@ -23,7 +23,7 @@ use bytes::Bytes;
 use self::pull::Pulls;
 use super::context::Context;
 use super::event;
-use super::os_text;
+use super::secret;
 use super::session::{Identity, Moments, Protocol, Reason, Role, Session};
 use crate::conf::ConfPath;
 use crate::config::model::Config;
@@ -31,8 +31,9 @@ use crate::hub::registry::{Registry, StreamKey};
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::module::relay::destination::Asked;
-use crate::module::relay::proof::{Keys, Purpose, Secret, Verdict};
+use crate::module::relay::proof::{Keys, Purpose, Verdict};
 use crate::module::relay::trail::{self, Claim, Feed, Hop, Trail};
+use crate::module::secret::Secret;
 
 /// What all relays share.
 pub struct Relays {
@@ -167,12 +168,7 @@ impl Secrets {
     /// Reads the files that `config` names. The error is nginx's sentence.
     pub fn load(config: &Config) -> Result<Secrets, String> {
         let paths = config.rtmp.as_ref().map_or(&[][..], |rtmp| &rtmp.relay.secrets);
-        let read = |path: &ConfPath| {
-            let name = path.0.display();
-            let text = std::fs::read(&path.0)
-                .map_err(|error| format!("open() \"{name}\" failed ({})", os_text(&error)))?;
-            Secret::new(text).ok_or_else(|| format!("\"relay_secret\" file \"{name}\" is empty"))
-        };
+        let read = |path: &ConfPath| secret::read("relay_secret", &path.0);
         Ok(Secrets(paths.iter().map(read).collect::<Result<_, _>>()?))
     }
 }
