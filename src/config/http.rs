@@ -140,10 +140,7 @@ fn locations(builder: &mut Builder<'_>, outer: Option<&LocationName>, chain: &[&
 fn location(builder: &mut Builder<'_>, name: &LocationName, chain: &[&Block]) -> Location {
     check_referers(builder, chain);
     let conf: conf::Conf = builder.resolve(chain);
-    let handler = match conf.internal.0 {
-        Some(_) => Handler::Internal,
-        None => handler(builder, &conf, chain),
-    };
+    let handler = handler(builder, &conf, chain);
     let mut inner = |builder: &mut Builder<'_>, block: &Block| {
         Some(Arc::new(part(builder, name, &handler, block, chain)))
     };

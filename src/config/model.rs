@@ -245,8 +245,6 @@ pub enum Handler {
     FlvLive(FlvLive),
     /// HLS from memory.
     Hls2Live(Hls2Live),
-    /// Nothing, as for a path that does not exist: requests from outside do not come here.
-    Internal,
     /// Control requests.
     RtmpControl(ControlParts),
     /// Statistics as XML, with a stylesheet if one is named.

@@ -171,6 +171,28 @@ fn conditions_of_every_kind_hold_before_every_handler() {
     }
 }
 
+#[test]
+fn the_index_of_a_directory_meets_what_guards_the_file() {
+    let prefix = Prefix::new();
+    for directory in ["", "sub/", "open/", "in/"] {
+        prefix.write(&format!("html/{directory}index.html"), "index");
+    }
+    let conf = Conf::live("").http_server(
+        r"root html;
+          location = /index.html { deny all; }
+          location ~ /sub/.*html$ { return 402; }
+          location /open/ { if ($uri ~ html$) { add_header X-Uri $uri; } }
+          location = /in/index.html { internal; }",
+    );
+    let server = Server::start_in(prefix, &conf);
+    let status = |target: &str| get(server.http, target).status();
+    assert_eq!((status("/"), status("/index.html")), (403, 403));
+    assert_eq!((status("/sub/"), status("/sub/index.html"), status("/sub")), (402, 402, 301));
+    let open = get(server.http, "/open/");
+    assert_eq!((open.text(), open.header("x-uri")), ("index".into(), Some("/open/index.html")));
+    assert_eq!((status("/in/"), status("/in/index.html"), status("/none/")), (200, 404, 404));
+}
+
 /// What has no value here refuses where it is asked for, at each of its places.
 #[test]
 fn a_variable_without_a_value_refuses_only_where_it_has_none() {

@@ -24,6 +24,13 @@ use super::{Body, Exchange, full, is_head, plain};
 use crate::config::model::Files;
 use crate::server::disk::{self, Work};
 
+/// The file that is served in place of its directory.
+pub(super) const INDEX: &str = "index.html";
+
+/// Marks a response with the index of a directory: the request is then one for that file.
+#[derive(Clone, Copy)]
+pub(super) struct IsIndex;
+
 /// Bytes of a file in one piece of the body.
 const PIECE: usize = 64 * 1024;
 
@@ -73,14 +80,20 @@ pub(super) async fn answer(exchange: &Exchange<'_>, place: &Files) -> Response<B
     }
     let Some(path) = locate(exchange, place) else { return plain(StatusCode::NOT_FOUND) };
     let directory = exchange.path.ends_with(b"/");
-    let target = if directory { path.join("index.html") } else { path };
+    let target = if directory { path.join(INDEX) } else { path };
     let looked = disk::spawn(Work::Served, {
         let target = target.clone();
         move || look(&target, directory)
     });
     match looked.await {
         Ok(Ok((_, metadata))) if metadata.is_dir() => to_directory(exchange),
-        Ok(Ok((file, metadata))) => send(exchange, &target, file, &metadata),
+        Ok(Ok((file, metadata))) => {
+            let mut response = send(exchange, &target, file, &metadata);
+            if directory {
+                response.extensions_mut().insert(IsIndex);
+            }
+            response
+        }
         Ok(Err(status)) => plain(status),
         Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR),
     }

@@ -36,6 +36,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 
 use self::condition::{Assigned, End};
+use self::files::{INDEX, IsIndex};
 use self::io::{HttpIo, Takeover};
 use self::variables::RequestVariables;
 use super::context::Context;
@@ -150,6 +151,8 @@ struct Exchange<'a> {
     location: &'a Location,
     /// Percent-decoded, without `//`, `.` and `..`.
     path: &'a [u8],
+    /// Whether the server itself has come to this path, so that `internal` locations are open.
+    is_internal: bool,
     /// What `set` and regular expressions have noted.
     assigned: Assigned,
 }
@@ -281,9 +284,19 @@ async fn locate_and_answer(
         server: &server,
         location: &server.fallback,
         path: &path,
+        is_internal: false,
         assigned: Assigned::default(),
     };
     let mut response = exchange.pass().await?;
+    let index;
+    if response.extensions().get::<IsIndex>().is_some() {
+        // As in nginx, what guards the file itself is met as well.
+        index = [&path[..], INDEX.as_bytes()].concat();
+        let assigned = std::mem::take(&mut exchange.assigned);
+        exchange =
+            Exchange { location: &server.fallback, path: &index, is_internal: true, assigned, ..exchange };
+        response = exchange.pass().await?;
+    }
     connection.adopt(&exchange.location.conf);
     exchange.add_headers(response.status(), response.headers_mut());
     let keepalive = &exchange.location.conf;
@@ -328,7 +341,7 @@ impl Exchange<'_> {
     /// What a location does not take at all: `internal`, `client_max_body_size`.
     fn misfit(&self) -> Option<StatusCode> {
         let conf = &self.location.conf;
-        if conf.internal.0.is_some() {
+        if conf.internal.0.is_some() && !self.is_internal {
             return Some(StatusCode::NOT_FOUND);
         }
         let length = self.header(CONTENT_LENGTH).to_str().ok().and_then(|text| text.parse::<u64>().ok());
@@ -352,7 +365,6 @@ impl Exchange<'_> {
             return Some(answer);
         }
         Some(match &self.location.handler {
-            Handler::Internal => plain(StatusCode::NOT_FOUND),
             Handler::FlvLive(flv) => live::answer(self, flv.into()).await,
             Handler::TsLive(ts) => live::answer(self, ts.into()).await,
             Handler::Hls2Live(hls2) => hls2::answer(self, hls2).await,
