@@ -271,6 +271,10 @@ fn what_a_start_would_refuse_fails_the_test_of_a_configuration() {
     assert!(!ok && said.contains("other.key\": it is not that of the certificate"), "{said}");
     let (ok, said) = test("relay_ssl_trusted_certificate nowhere.pem;", &shows("origin"));
     assert!(!ok && said.contains("nowhere.pem\" failed (2: No such file or directory)"), "{said}");
+    for directive in ["notify_secret", "notify_ssl_trusted_certificate", "relay_secret"] {
+        let (ok, said) = test(&format!("{directive} {{dir}}/nowhere;"), &shows("origin"));
+        assert!(!ok && said.contains("/nowhere\" failed (2: No such file or directory)"), "{said}");
+    }
     let (ok, said) = test("", &format!("{} ssl_protocols TLSv1; ssl_ciphers AES128-SHA;", shows("origin")));
     assert!(ok && said.contains("TLSv1.2 is spoken instead"), "{said}");
     assert!(said.contains("cipher suite \"AES128-SHA\" does not exist here"), "{said}");

@@ -176,9 +176,10 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
 }
 
 /// Opens what a start would open besides its sockets, and refuses what it would refuse: logs, which are made where they
-/// are missing, as by nginx; certificates; the places of the pid file and the control socket, which stay as they are.
+/// are missing, as by nginx; certificates and secrets; the places of the pid file and the control socket, which stay as they are.
 pub fn check(config: &Config) -> Result<(), StartError> {
     Logs::open(&config.log_specs()).map_err(not_opened)?;
+    Transport::load(config, &Dns::new(config), None).map_err(StartError)?;
     Tls::load(config, None).map_err(StartError)?;
     Secrets::load(config).map_err(StartError)?;
     if let Some(path) = config.pid_path() {
