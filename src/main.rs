@@ -8,9 +8,10 @@ use std::process::ExitCode;
 
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
+use pingosd::cli::command::{self, Streams, Task};
 use pingosd::cli::{self, Command, Signal};
-use pingosd::command::{self, Streams, Task};
 use pingosd::config::{Config, LoadOptions, load};
+use pingosd::log::os_text;
 use pingosd::server::control::socket;
 use pingosd::server::pid_file::PidFile;
 use pingosd::server::{self, StartError, process};
@@ -147,14 +148,13 @@ fn tell(signal: Signal, options: &LoadOptions, err: &mut dyn Write) -> io::Resul
 fn send(signal: Signal, pid_file: &Path) -> Result<(), String> {
     use nix::sys::signal::Signal as Sys;
     let pid = PidFile::read(pid_file)
-        .map_err(|error| format!("open() \"{}\" failed ({})", pid_file.display(), server::os_text(&error)))?;
+        .map_err(|error| format!("open() \"{}\" failed ({})", pid_file.display(), os_text(&error)))?;
     let number = match signal {
         Signal::Quit => Sys::SIGQUIT,
         Signal::Reload { .. } => Sys::SIGHUP,
         Signal::Reopen => Sys::SIGUSR1,
         Signal::Stop => Sys::SIGTERM,
     };
-    kill(Pid::from_raw(pid), number).map_err(|error| {
-        format!("kill({pid}, {}) failed ({})", number as i32, server::os_text(&error.into()))
-    })
+    kill(Pid::from_raw(pid), number)
+        .map_err(|error| format!("kill({pid}, {}) failed ({})", number as i32, os_text(&error.into())))
 }

@@ -12,13 +12,13 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use pingosd::cli::Command;
-use pingosd::command::Streams;
-use pingosd::conf::context::APPLICATION;
-use pingosd::conf::parser::{Parser, Reading};
-use pingosd::conf::registry::Registry;
-use pingosd::conf::render::Style;
-use pingosd::conf::text;
+use pingosd::cli::command::Streams;
+use pingosd::directive::context::APPLICATION;
+use pingosd::directive::registry::Registry;
 use pingosd::modules::{MODULES, REGISTRY};
+use pingosd::syntax::parser::{Parser, Reading};
+use pingosd::syntax::render::Style;
+use pingosd::syntax::text;
 use proptest::prelude::*;
 use support::Prefix;
 
@@ -495,7 +495,7 @@ proptest! {
 
     #[test]
     fn text_and_bytes_are_one(bytes in proptest::collection::vec(any::<u8>(), 0..40)) {
-        use pingosd::command::json::{from_text, to_text};
+        use pingosd::cli::command::json::{from_text, to_text};
         prop_assert_eq!(from_text(&to_text(&bytes)), bytes);
     }
 }

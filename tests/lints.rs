@@ -8,8 +8,8 @@ use std::fs;
 use std::path::Path;
 
 use pingosd::cli::Test;
-use pingosd::conf::render::Style;
-use pingosd::config::lint;
+use pingosd::module::lint;
+use pingosd::syntax::render::Style;
 use support::Prefix;
 
 /// The warnings of a lint: their lines and sentences.

@@ -4,8 +4,8 @@ mod support;
 
 use std::collections::HashMap;
 
-use pingosd::module::notify::contract::{EVENTS, Effect, Event, Family, KINDS, Kind, RULES};
-use pingosd::module::notify::request::Act;
+use pingosd::notify::contract::{EVENTS, Effect, Event, Family, KINDS, Kind, RULES};
+use pingosd::notify::request::Act;
 use pingosd::wire::rtmp::client_session::Purpose;
 use support::frame::Tracks;
 use support::rtmp::settings;

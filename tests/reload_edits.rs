@@ -5,9 +5,9 @@ mod support;
 
 use std::fs;
 
-use pingosd::conf::{Class, Shape, context};
 use pingosd::config::diff::{self, Effect};
 use pingosd::config::{LoadOptions, load};
+use pingosd::directive::{Class, Shape, context};
 use pingosd::modules::MODULES;
 use support::frame::Tracks;
 use support::wait::until_true;
@@ -202,7 +202,7 @@ fn every_row_of_the_table_is_reported_with_its_class() {
 /// Where a row of the table can stand in the sample.
 mod context_of {
     use super::context;
-    use pingosd::conf::Contexts;
+    use pingosd::directive::Contexts;
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Place {

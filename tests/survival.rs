@@ -224,7 +224,7 @@ mod faults {
             notify.wait(&format!("call={call} act=done name=s"));
         }
         server.wait_log("[alert]");
-        let said = server.log_lines(" panicked at src/server/fault.rs:");
+        let said = server.log_lines(" panicked at src/task/fault.rs:");
         assert!(
             said.len() == 1 && said[0].contains("[alert]") && said[0].contains("asked\\x0Afor"),
             "{said:?}"
@@ -276,7 +276,7 @@ mod faults {
         faults.strike("session");
         notify.wait("call=publish act=done name=s");
         drop(feed);
-        assert_eq!(server.log_lines(" panicked at src/server/fault.rs:").len(), 1);
+        assert_eq!(server.log_lines(" panicked at src/task/fault.rs:").len(), 1);
         assert!(server.log_lines("has died").is_empty());
         let before = player.frames().len();
         let feed = Publisher::start(server.rtmp, "s").keep_sending();

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use conf::{Dialect, Ports, Shape};
-use pingosd::conf::parser::Parser;
 use pingosd::config::{LoadOptions, load};
 use pingosd::modules::REGISTRY;
+use pingosd::syntax::parser::Parser;
 
 /// Directives per second that parsing alone must reach.
 const GOAL_DIRECTIVES: f64 = 400_000.0;
@@ -114,7 +114,7 @@ fn in_process(file: &Path, runs: usize) -> (u32, Duration, Duration) {
     let bytes = Bytes::from(std::fs::read(file).expect("just written"));
     let mut directives = 0;
     let parse = median(runs, || {
-        let mut parser = Parser::new(PathBuf::new(), &REGISTRY);
+        let mut parser = Parser::new(PathBuf::new(), &*REGISTRY);
         parser.given(file, bytes.clone());
         let reading = parser.finish();
         assert!(!reading.reports.has_errors());

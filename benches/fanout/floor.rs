@@ -15,7 +15,7 @@ use nix::libc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use pingosd::limits;
-use pingosd::server::delivery::Ring;
+use pingosd::media::delivery::Ring;
 
 use crate::Result;
 use crate::flv;

@@ -16,12 +16,12 @@ use bytes::Bytes;
 use nix::time::{ClockId, clock_gettime};
 use pingosd::config::store::Store;
 use pingosd::config::{LoadOptions, load};
-use pingosd::server::dns::Dns;
-use pingosd::server::notify::transport::Transport;
-use pingosd::server::notify::{Answer, Event, Notifier, Slot};
-use pingosd::server::session::{Identity, Moments, Protocol, Role, Session};
-use pingosd::server::socket::Peer;
-use pingosd::server::view::AppView;
+use pingosd::media::session::{Identity, Moments, Protocol, Role, Session};
+use pingosd::media::view::AppView;
+use pingosd::net::dns::Dns;
+use pingosd::net::socket::Peer;
+use pingosd::notify::transport::Transport;
+use pingosd::notify::{Answer, Event, Notifier, Slot};
 use server::CallbackServer;
 use tokio::runtime::{Builder, Handle};
 

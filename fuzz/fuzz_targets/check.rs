@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use pingosd::conf::parser::Parser;
-use pingosd::conf::registry::Registry;
-use pingosd::conf::render::Style;
-use pingosd::conf::text;
 use pingosd::config::LoadOptions;
 use pingosd::config::load::load_text;
+use pingosd::directive::registry::Registry;
+use pingosd::syntax::parser::Parser;
+use pingosd::syntax::render::Style;
+use pingosd::syntax::text;
 
 /// From bytes to a configuration, or to a report that can be shown; and what the reader takes, `fmt` lays out without
 /// a change of meaning, the second time without any change.

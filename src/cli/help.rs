@@ -90,7 +90,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::Name;
+    use crate::cli::command::Name;
 
     #[test]
     fn the_table_names_what_there_is() {

@@ -3,9 +3,9 @@
 use std::fmt::Write;
 
 use super::help::{COMMANDS, OPTIONS};
-use crate::conf::context;
-use crate::conf::directive::{Class, Row, Shape};
-use crate::conf::registry::Registry;
+use crate::directive::context;
+use crate::directive::registry::Registry;
+use crate::directive::table::{Class, Row, Shape};
 
 /// pingosd(8).
 pub fn program() -> String {

@@ -23,9 +23,9 @@ use sha2::{Digest, Sha256};
 use super::history::Generation;
 use super::watch::Fingerprint;
 use super::{Config, LoadOptions};
-use crate::conf::include::system_error;
 use crate::limits;
-use crate::module::core::place::Place;
+use crate::server::core::place::Place;
+use crate::syntax::include::system_error;
 
 /// The directory unless the configuration says otherwise, below the prefix.
 pub const DIRECTORY: &str = "generations";

@@ -4,14 +4,15 @@ use super::http::build_http;
 use super::load::Report;
 use super::model::{Config, Paths};
 use super::rtmp::build_rtmp;
-use crate::conf::context::{EVENTS, HTTP, RTMP};
-use crate::conf::evaluate::{Block, Evaluated, resolve};
-use crate::conf::report::Reports;
-use crate::conf::scene::{Backstage, Notes};
-use crate::conf::{Bases, Pos, Problem, Resolve, ServerName, Sources, Span};
-use crate::module::http::handler::Relations;
-use crate::module::http::variable::VariableNames;
+use crate::directive::context::{EVENTS, HTTP, RTMP};
+use crate::directive::evaluate::{Block, Evaluated, resolve};
+use crate::directive::scene::{Backstage, Notes};
+use crate::directive::{Bases, Resolve, ServerName};
+use crate::http::handler::Relations;
+use crate::http::variable::VariableNames;
 use crate::module::limit::zone::Zones;
+use crate::syntax::report::Reports;
+use crate::syntax::{Pos, Problem, Sources, Span};
 
 /// What the builders of the parts share.
 pub(super) struct Builder<'a> {
@@ -55,12 +56,12 @@ pub(super) fn build(evaluated: Evaluated, bases: &Bases, paths: Paths) -> Result
 
 /// The model without what is known beforehand.
 struct Parts {
-    core: crate::module::core::conf::Conf,
-    core_current: crate::module::core::conf::Current,
+    core: crate::server::core::conf::Conf,
+    core_current: crate::server::core::conf::Current,
     dynamic: crate::module::dynamic::conf::Current,
-    events: crate::module::events::conf::Conf,
-    resolver: crate::module::resolver::conf::Current,
-    client: crate::module::client::conf::Current,
+    events: crate::server::events::conf::Conf,
+    resolver: crate::net::resolver::conf::Current,
+    client: crate::net::client::conf::Current,
     rtmp: Option<super::model::Rtmp>,
     http: Option<super::model::Http>,
 }
@@ -88,7 +89,7 @@ impl Builder<'_> {
         for problem in notes.take::<Zones>().unknown() {
             self.reports.add(u32::MAX, problem);
         }
-        let events_conf: crate::module::events::conf::Conf = self.resolve(&[events.unwrap_or(main)]);
+        let events_conf: crate::server::events::conf::Conf = self.resolve(&[events.unwrap_or(main)]);
         let sockets =
             rtmp.as_ref().map_or(0, |r| r.listeners.len()) + http.as_ref().map_or(0, |h| h.listeners.len());
         let connections = events_conf.worker_connections.0;

@@ -6,11 +6,11 @@ use super::archive::{Archive, DIRECTORY};
 use super::history::Generation;
 use super::load::{DEFAULT_CONF, DEFAULT_PREFIX, PACKAGED_CONF, PACKAGED_PREFIX, read, read_texts};
 use super::{Config, LoadOptions};
-use crate::conf::args::to_path;
-use crate::conf::outline::Outline;
-use crate::conf::parser::Reading;
-use crate::module::core::place::Place;
+use crate::directive::outline::Outline;
 use crate::modules::REGISTRY;
+use crate::server::core::place::Place;
+use crate::syntax::parser::Reading;
+use crate::syntax::to_path;
 
 /// The pid file unless the configuration says otherwise.
 const PID: &str = "logs/nginx.pid";

@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::load::read_texts;
 use super::{Config, LoadOptions};
-use crate::conf::context::{APPLICATION, RTMP_SERVER};
-use crate::conf::outline::{Outline, Said, Section, spelled};
-use crate::conf::parser::Reading;
-use crate::conf::tree::{Body, Word};
-use crate::conf::{Class, Inherit, Row, context};
+use crate::directive::context::{APPLICATION, RTMP_SERVER};
+use crate::directive::outline::{Outline, Said, Section, spelled};
+use crate::directive::{Class, Inherit, Row, context};
 use crate::modules::REGISTRY;
+use crate::syntax::parser::Reading;
+use crate::syntax::tree::{Body, Word};
 
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,7 +7,7 @@ use bstr::BString;
 use bytes::Bytes;
 
 use super::names::NameTable;
-use crate::conf::context::{RTMP, RTMP_SERVER};
+use crate::directive::context::{RTMP, RTMP_SERVER};
 use crate::module::dynamic::static_pull::StaticPull;
 use crate::module::dynamic::table;
 

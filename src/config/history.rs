@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::watch::Fingerprint;
-use crate::conf::Sources;
 use crate::limits;
+use crate::syntax::Sources;
 
 /// A configuration that is or was in force.
 #[derive(Clone, Debug)]
@@ -150,7 +150,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::conf::source::{Origin, SourceFile};
+    use crate::syntax::source::{Origin, SourceFile};
 
     fn generation(number: u64, text: &'static str) -> Generation {
         let mut sources = Sources::default();

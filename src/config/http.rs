@@ -12,17 +12,19 @@ use super::locations::Locations;
 use super::model::{Files, Handler, Http, HttpListener, HttpServer, Location};
 use super::socket::{Candidate, Socket, check_certificates, sockets};
 use super::steps::{steps, without_value};
-use crate::conf::context::{HTTP_SERVER, LIMIT_EXCEPT, LOCATION, UPSTREAM};
-use crate::conf::evaluate::Block;
-use crate::conf::listen::Listen;
-use crate::conf::{ListenAddr, ListenOptions, Problem, Restricts, ServerName, Span, Spanned, sentence};
-use crate::module::http::directory::Directory;
-use crate::module::http::location::LocationName;
-use crate::module::http::{conf, listen as http_listen, server_conf};
-use crate::module::http_core::methods::Methods;
+use crate::directive::context::{HTTP_SERVER, LIMIT_EXCEPT, LOCATION, UPSTREAM};
+use crate::directive::evaluate::Block;
+use crate::directive::listen::Listen;
+use crate::directive::{ListenAddr, ListenOptions, Restricts, ServerName};
+use crate::http::core::methods::Methods;
+use crate::http::directory::Directory;
+use crate::http::location::LocationName;
+use crate::http::{conf, listen as http_listen, server_conf};
 use crate::module::referer::conf as referer_conf;
 use crate::module::referer::valid::{Referers, ValidReferers};
-use crate::module::{control, flv, hls2, ssl, stat, ts};
+use crate::module::{control, flv, hls2, stat, ts};
+use crate::net::ssl;
+use crate::syntax::{Problem, Span, Spanned, sentence};
 
 /// The port of a server without `listen` that may not use port 80.
 const UNPRIVILEGED_PORT: u16 = 8000;
@@ -33,7 +35,7 @@ pub(super) fn build_http(builder: &mut Builder<'_>, http: &Block) -> Http {
     }
     let mut groups: HashMap<BString, Span> = HashMap::new();
     for upstream in http.inner(UPSTREAM) {
-        let Some(name) = upstream.head::<crate::conf::Text>() else { continue };
+        let Some(name) = upstream.head::<crate::directive::Text>() else { continue };
         let Some(first) = groups.insert(name.0.to_ascii_lowercase().into(), upstream.span) else { continue };
         let text = sentence(&[b"duplicate upstream \"", &name.0, b"\""]);
         builder.refuse(upstream, Problem::new(text).label(first, "first given here"));

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::build::build;
-use super::lint::lint;
 use super::model::{Config, Paths};
-use crate::conf::evaluate::evaluate;
-use crate::conf::parser::{Parser, Reading};
-use crate::conf::render::{Style, render};
-use crate::conf::report::MAX_ERRORS;
-use crate::conf::{Bases, Diagnostic, Level, Sources};
+use crate::directive::Bases;
+use crate::directive::evaluate::evaluate;
+use crate::module::lint::lint;
 use crate::modules::REGISTRY;
+use crate::syntax::parser::{Parser, Reading};
+use crate::syntax::render::{Style, render};
+use crate::syntax::report::MAX_ERRORS;
+use crate::syntax::{Diagnostic, Level, Sources};
 
 /// The configuration compiled into the program: one application, no privileges needed.
 pub const EMBEDDED: &[u8] = include_bytes!("../../conf/pingosd.conf");
@@ -124,7 +125,7 @@ pub fn load_texts(options: &LoadOptions, texts: &Sources) -> Result<Config, Repo
 /// A [`Report`] with everything that is wrong.
 pub fn load_text(name: &Path, text: Bytes, options: &LoadOptions) -> Result<Config, Report> {
     let bases = bases(options);
-    let mut parser = Parser::new(bases.conf.clone(), &REGISTRY).apart();
+    let mut parser = Parser::new(bases.conf.clone(), &*REGISTRY).apart();
     parser.given(name, text);
     judge(parser.finish(), &bases, options)
 }
@@ -157,7 +158,7 @@ pub fn read_texts(options: &LoadOptions, texts: &Sources) -> (Reading, Bases) {
 
 fn read_with(options: &LoadOptions, texts: Option<&Sources>) -> (Reading, Bases) {
     let bases = bases(options);
-    let mut parser = Parser::new(bases.conf.clone(), &REGISTRY);
+    let mut parser = Parser::new(bases.conf.clone(), &*REGISTRY);
     if let Some(texts) = texts {
         parser = parser.with_texts(texts.clone());
     }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bstr::{BString, ByteSlice};
 
 use super::model::Location;
-use crate::conf::Pattern;
-use crate::module::http::location::LocationName;
+use crate::directive::Pattern;
+use crate::http::location::LocationName;
 
 /// The locations of one level.
 #[derive(Debug, Default)]

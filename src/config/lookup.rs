@@ -9,11 +9,12 @@ use super::log_spec::LogSpec;
 use super::model::{Config, Http, HttpServer, Rtmp, RtmpServer};
 use super::names::NameTable;
 use super::socket::covers;
-use crate::conf::render::Style;
-use crate::conf::{Level, ListenAddr, Pattern};
-use crate::module::core::log::{LogLevel, LogTarget};
-use crate::module::core::process::WorkerProcesses;
-use crate::module::http::location::LocationName;
+use crate::directive::{ListenAddr, Pattern};
+use crate::http::location::LocationName;
+use crate::log::level::{LogLevel, LogTarget};
+use crate::server::core::process::WorkerProcesses;
+use crate::syntax::Level;
+use crate::syntax::render::Style;
 
 impl Rtmp {
     /// The servers that a connection to an address meets: those that listen on it, by a socket of its own or by that of
@@ -149,7 +150,7 @@ const MAX_WORKERS: usize = 128;
 
 #[cfg(test)]
 mod tests {
-    use crate::conf::Class;
+    use crate::directive::Class;
     use crate::modules::MODULES;
 
     #[test]

@@ -8,7 +8,6 @@ pub mod diff;
 pub mod dynamic;
 pub mod history;
 mod http;
-pub mod lint;
 pub mod load;
 pub mod locations;
 pub mod log_spec;

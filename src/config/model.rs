@@ -10,18 +10,20 @@ use super::applications::Applications;
 use super::locations::Locations;
 use super::names::NameTable;
 use super::steps::Step;
-use crate::conf::{Diagnostic, ListenAddr, ListenOptions, Pattern, Pos, ServerName, Sources};
+use crate::directive::{ListenAddr, ListenOptions, Pattern, ServerName};
+use crate::http::location::LocationName;
+use crate::media::{access, codec, delivery, gop, live};
 use crate::module::control::conf::ControlParts;
 use crate::module::flv::conf::FlvLive;
 use crate::module::hls2::live::Hls2Live;
-use crate::module::http::location::LocationName;
 use crate::module::referer::valid::Referers;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
-use crate::module::{
-    access, client, codec, core, delivery, dynamic, events, exec, gop, headers, hls, hls2, http, live,
-    live_record, mpegts, notify, record, relay, resolver, rtmp, ssl,
-};
+use crate::module::{dynamic, exec, headers, hls, hls2, live_record, mpegts, record, relay, rtmp};
+use crate::net::{client, resolver, ssl};
+use crate::server::{core, events};
+use crate::syntax::{Diagnostic, Pos, Sources};
+use crate::{http, notify};
 
 /// Everything a configuration says.
 #[derive(Debug)]

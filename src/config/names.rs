@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 
-use crate::conf::{Pattern, ServerName};
+use crate::directive::{Pattern, ServerName};
 
 /// The servers of one address by their names.
 ///

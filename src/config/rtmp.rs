@@ -10,14 +10,16 @@ use bstr::BString;
 use super::build::Builder;
 use super::model::{Application, Recorder, Rtmp, RtmpListener, RtmpServer};
 use super::socket::{Candidate, Socket, check_certificates, sockets};
-use crate::conf::context::{APPLICATION, RECORDER, RTMP_SERVER};
-use crate::conf::evaluate::Block;
-use crate::conf::listen::Listen;
-use crate::conf::{ListenAddr, ListenOptions, Problem, Resolve, Restricts, ServerName, Spanned, Text};
+use crate::directive::context::{APPLICATION, RECORDER, RTMP_SERVER};
+use crate::directive::evaluate::Block;
+use crate::directive::listen::Listen;
+use crate::directive::{ListenAddr, ListenOptions, Resolve, Restricts, ServerName, Text};
 use crate::module::record::conf::RecordParts;
 use crate::module::rtmp::listen::DEFAULT_PORT;
 use crate::module::rtmp::{conf, server_conf};
-use crate::module::{exec, hls, hls2, record, ssl};
+use crate::module::{exec, hls, hls2, record};
+use crate::net::ssl;
+use crate::syntax::{Problem, Spanned};
 
 /// Builds the model of one or several `rtmp { }` blocks.
 pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use super::build::Builder;
 use super::names::NameTable;
-use crate::conf::evaluate::Block;
-use crate::conf::listen::Listen;
-use crate::conf::{ListenAddr, ListenOptions, Pos, Problem, ServerName, Span, Spanned};
-use crate::module::ssl::conf::Conf;
+use crate::directive::evaluate::Block;
+use crate::directive::listen::Listen;
+use crate::directive::{ListenAddr, ListenOptions, ServerName};
+use crate::net::ssl::conf::Conf;
+use crate::syntax::{Pos, Problem, Span, Spanned};
 
 /// A server on its way to its sockets.
 pub(super) struct Candidate<'b, T> {

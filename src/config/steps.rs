@@ -7,10 +7,10 @@ use bstr::BString;
 
 use super::build::Builder;
 use super::model::Location;
-use crate::conf::context::{LOCATION_IF, SERVER_IF};
-use crate::conf::evaluate::Block;
-use crate::module::http::conf as http_conf;
-use crate::module::http::response::Return;
+use crate::directive::context::{LOCATION_IF, SERVER_IF};
+use crate::directive::evaluate::Block;
+use crate::http::conf as http_conf;
+use crate::http::response::Return;
 use crate::module::map::conf as map_conf;
 use crate::module::rewrite::condition::Condition;
 use crate::module::rewrite::conf as rewrite_conf;

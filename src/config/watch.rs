@@ -17,9 +17,9 @@ use sha2::{Digest, Sha256};
 
 use super::LoadOptions;
 use super::load::read;
-use crate::conf::include::is_pattern;
-use crate::conf::source::Origin;
-use crate::conf::{SourceFile, Sources};
+use crate::syntax::include::is_pattern;
+use crate::syntax::source::Origin;
+use crate::syntax::{SourceFile, Sources};
 
 /// Identifies the names and contents of all files of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

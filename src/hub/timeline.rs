@@ -4,17 +4,17 @@
 //!
 //! - A timestamp is compared with the newest one of the **same** track. How far the tracks are from each other is kept
 //!   as sent, whatever it is, and however they are interleaved.
-//! - Up to [`DISORDER`] (2 s) below that, the packet takes the newest timestamp of its track: within a track time does
+//! - Up to `DISORDER` (2 s) below that, the packet takes the newest timestamp of its track: within a track time does
 //!   not run backwards. Further below is a jump.
 //! - Above it by more than `fix_timestamp`, where that is set, is a jump, and so is what no shared chunk header can say
-//!   ([`MAX_DELTA`], 4.6 hours). A track that was silent is only catching up as far as the other one went on meanwhile;
+//!   (`MAX_DELTA`, 4.6 hours). A track that was silent is only catching up as far as the other one went on meanwhile;
 //!   that is no jump.
-//! - A track that jumps goes on [`STEP`] (40 ms) behind its newest timestamp. Where the other track has jumped before
-//!   and the same correction brings this one within [`TOGETHER`] (10 s) of where it was, it takes that correction, so
+//! - A track that jumps goes on `STEP` (40 ms) behind its newest timestamp. Where the other track has jumped before
+//!   and the same correction brings this one within `TOGETHER` (10 s) of where it was, it takes that correction, so
 //!   that both stay as far apart as sent. If it would run backwards with it, both move forward by what is missing.
-//! - Further tracks of a kind move with its main track and stay as far from it as sent, up to [`TOGETHER`]; one that is
+//! - Further tracks of a kind move with its main track and stay as far from it as sent, up to `TOGETHER`; one that is
 //!   further away stands with it.
-//! - A new publisher goes on [`STEP`] behind the newest timestamp of the stream, with both tracks as far apart as it
+//! - A new publisher goes on `STEP` behind the newest timestamp of the stream, with both tracks as far apart as it
 //!   sends them.
 //!
 //! Steps are counted modulo 2^32: the wrap after 49.7 days is none of these.

@@ -1,6 +1,6 @@
 //! Names that other servers know, or that documents misspell.
 
-use crate::conf::registry::Advice;
+use crate::directive::registry::Advice;
 
 /// Names that are no directive here, and what to write instead.
 pub static NAMES: &[Advice] = &[

@@ -7,28 +7,28 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
-use super::admission::StreamEvents;
 use super::control::on_disk::ConfFiles;
-use super::dns::Dns;
-use super::event;
-use super::exec::Execs;
-use super::hls2::Viewers;
 use super::loader::Loader;
-use super::mpegts::Feeds;
-use super::notify::Notifier;
-use super::pending::Pending;
-use super::places::Places;
-use super::record::Recordings;
-use super::relay::Relays;
-use super::session::Sessions;
-use super::supervise::Deaths;
-use super::tls::Tls;
-use super::workers::Workers;
 use crate::config::history::History;
 use crate::config::store::Store;
 use crate::hub::pace::Grid;
 use crate::hub::registry::Registry;
+use crate::media::admission::StreamEvents;
+use crate::media::places::Places;
+use crate::media::session::Sessions;
+use crate::media::workers::Workers;
+use crate::module::exec::execs::Execs;
 use crate::module::hls::Presentations;
+use crate::module::hls2::Viewers;
+use crate::module::mpegts::Feeds;
+use crate::module::record::recordings::Recordings;
+use crate::module::relay::relays::Relays;
+use crate::net::dns::Dns;
+use crate::net::log;
+use crate::net::tls::Tls;
+use crate::notify::Notifier;
+use crate::task::pending::Pending;
+use crate::task::supervise::Deaths;
 
 /// One per process.
 pub struct Context {
@@ -110,7 +110,7 @@ impl Connections {
         let before = self.open.fetch_add(1, Ordering::AcqRel);
         let counted = Counted(self.clone());
         if before >= limit {
-            event::too_many_connections(limit);
+            log::too_many_connections(limit);
             return None;
         }
         Some(counted)

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::context::Context;
-use super::event;
-use super::pending::Unfinished;
 use super::process;
 use crate::config::archive::Archive;
 use crate::config::history::{Generation, History};
 use crate::config::watch::Fingerprint;
 use crate::config::{Config, LoadOptions};
 use crate::limits;
+use crate::server::log;
+use crate::task::pending::Unfinished;
 
 /// What earlier processes have left, and what begins now.
 pub(super) struct Beginning {
@@ -44,11 +44,11 @@ impl Beginning {
         if let Some(archive) = &archive
             && let Err(error) = archive.prepare(process::becomes(config))
         {
-            event::control::generations_unusable(&error);
+            log::generations_unusable(&error);
             history.set_unkept(Some(error));
         }
         let found = archive.as_ref().map(|archive| archive.read(load)).unwrap_or_default();
-        found.skipped.iter().for_each(|text| event::control::generation_skipped(text));
+        found.skipped.iter().for_each(|text| log::generation_skipped(text));
         let mut earlier = found.generations;
         let fingerprint = Fingerprint::of(&config.sources);
         let same = earlier.pop_if(|last| last.fingerprint == fingerprint);
@@ -99,6 +99,6 @@ async fn run(context: Arc<Context>, archive: Archive, mut work: mpsc::Receiver<W
 }
 
 fn not_kept(context: &Context, why: String) {
-    event::control::generation_not_kept(&why);
+    log::generation_not_kept(&why);
     context.history().set_unkept(Some(why));
 }

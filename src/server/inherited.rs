@@ -11,10 +11,10 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use listenfd::ListenFd;
 use socket2::SockRef;
 
-use super::event;
-use super::listener::Bound;
-use super::listing::Counted;
-use crate::conf::ListenAddr;
+use crate::directive::ListenAddr;
+use crate::media::listing::Counted;
+use crate::net::listener::Bound;
+use crate::server::log;
 
 /// The variable that names the descriptors of the process that is replaced.
 pub const NGINX: &str = "NGINX";
@@ -65,10 +65,10 @@ impl Inherited {
     /// Closes what nobody has asked for: connections would wait there for ever. The log must be open.
     pub fn close_rest(self) {
         for (index, error) in self.others {
-            event::process::socket_not_inherited(index, &error);
+            log::socket_not_inherited(index, &error);
         }
         for socket in self.sockets {
-            event::process::inherited_socket_unused(&name(&socket));
+            log::inherited_socket_unused(&name(&socket));
         }
     }
 }

@@ -9,14 +9,14 @@ use super::Server;
 use super::context::Context;
 use super::control::socket::ControlSocket;
 use super::control::{self, Order};
-use super::event;
-use super::listener::Listeners;
-use super::listing::Counted;
 use super::pid_file::PidFile;
 use super::service::Service;
-use super::supervise::keep;
 use super::upgrade::{Launch, Successor};
 use super::watchdog::Watchdog;
+use crate::media::listing::Counted;
+use crate::net::listener::Listeners;
+use crate::server::log;
+use crate::task::supervise::keep;
 
 /// What a server has to do with other processes.
 pub(super) struct Life {
@@ -46,12 +46,12 @@ impl Life {
                     async move {
                         match listener {
                             Ok(listener) => control::run(context, listener, orders).await,
-                            Err(error) => event::control::not_listening(&error.to_string()),
+                            Err(error) => log::not_listening(&error.to_string()),
                         }
                     }
                 });
             }
-            Err(error) => event::control::not_listening(&error.to_string()),
+            Err(error) => log::not_listening(&error.to_string()),
         }
     }
 
@@ -68,13 +68,13 @@ impl Life {
     /// Starts a process that takes over our sockets.
     pub(super) fn upgrade(&mut self, listeners: &Listeners, carried: &Counted) {
         if self.successor.is_some() {
-            return event::process::upgrade_ignored("the new binary runs already");
+            return log::upgrade_ignored("the new binary runs already");
         }
         if self.launch.has_predecessor() {
-            return event::process::upgrade_ignored("the old binary still runs");
+            return log::upgrade_ignored("the old binary still runs");
         }
         if let Err(error) = self.start_successor(listeners, carried) {
-            event::process::upgrade_failed(&error);
+            log::upgrade_failed(&error);
         }
     }
 
@@ -84,11 +84,11 @@ impl Life {
             pid_file.step_aside()?;
         }
         if let Some(Err(error)) = self.control.as_mut().map(ControlSocket::step_aside) {
-            event::control::not_listening(&error);
+            log::not_listening(&error);
         }
         match self.launch.start(sockets, carried) {
             Ok(successor) => {
-                event::process::upgrade_started(self.launch.program(), successor.pid());
+                log::upgrade_started(self.launch.program(), successor.pid());
                 self.successor = Some(successor);
                 self.service.step_aside();
                 Ok(())
@@ -98,7 +98,7 @@ impl Life {
                 Err(format!(
                     "execve() \"{}\" failed ({})",
                     self.launch.program().display(),
-                    super::os_text(&error)
+                    crate::log::os_text(&error)
                 ))
             }
         }
@@ -106,10 +106,10 @@ impl Life {
 
     fn take_pid_file_back(&mut self) {
         if let Some(Err(error)) = self.pid_file.as_mut().map(PidFile::step_back) {
-            event::process::pid_file_lost(&error);
+            log::pid_file_lost(&error);
         }
         if let Some(Err(error)) = self.control.as_mut().map(ControlSocket::step_back) {
-            event::control::not_listening(&error);
+            log::not_listening(&error);
         }
     }
 
@@ -120,7 +120,7 @@ impl Life {
             match self.changed(context, listeners).await {
                 Change::Alive => {}
                 Change::SuccessorEnded(how) => {
-                    event::process::successor_ended(&how);
+                    log::successor_ended(&how);
                     self.successor = None;
                     self.take_pid_file_back();
                     self.service.step_back(&status(context));
@@ -159,7 +159,7 @@ impl Server {
     pub(super) fn stop_accepting(&mut self) {
         if self.life.successor.is_some() {
             self.listeners.pause();
-            event::process::accepting(false);
+            log::accepting(false);
         } else {
             self.listeners.close(!self.life.shares_sockets());
             self.reloads.accept_no_more();
@@ -183,8 +183,8 @@ impl Server {
 
     fn accept_again(&mut self) {
         match self.listeners.resume(&self.context) {
-            Ok(()) => event::process::accepting(true),
-            Err(error) => event::process::upgrade_failed(&error.to_string()),
+            Ok(()) => log::accepting(true),
+            Err(error) => log::upgrade_failed(&error.to_string()),
         }
     }
 }

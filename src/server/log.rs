@@ -1,297 +1,209 @@
-//! The error log: nginx's line format over tracing.
-//!
-//! `YYYY/MM/DD hh:mm:ss [level] pid#tid: *conn message, field: value`. Eight levels come out of tracing's five:
-//! an event whose target is `emerg`, `alert`, `crit` or `notice` has that level, any other the one of its
-//! tracing level. Control bytes and those from 0x80 on are escaped here, so that nothing a peer sent can forge a line, and
-//! long lines are cut. A thread of its own writes them ([`writer`]).
+//! What the log says of the life of the process: signals, reloads, upgrades, workers, the control socket.
 
-mod file;
-mod writer;
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
 
-use std::cell::RefCell;
-use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Write as _};
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use tracing::{error, info, warn};
 
-use arc_swap::ArcSwap;
-use tracing::field::{Field, Visit};
-use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
-use tracing_subscriber::registry::LookupSpan;
+use crate::config::history::Generation;
+use crate::log::os_text;
+use crate::log::shown::Shown;
 
-pub use self::file::open_log;
-use self::writer::Writer;
-use crate::config::log_spec::LogSpec;
-use crate::limits;
-use crate::module::core::log::LogLevel;
-
-/// Lines that a log could not take, as when the disk is full or a FIFO is not read.
-static LINES_LOST: AtomicU64 = AtomicU64::new(0);
-
-/// How many lines a log could not take since the start.
-pub fn lines_lost_total() -> u64 {
-    LINES_LOST.load(Ordering::Relaxed)
+/// A signal came in.
+pub fn signal(name: &str, what: &str) {
+    info!(target: "notice", "signal {name} received, {what}");
 }
 
-fn count_lost() {
-    LINES_LOST.fetch_add(1, Ordering::Relaxed);
+/// The server runs.
+pub fn started(workers: usize) {
+    info!(target: "notice", "pingosd/{} started, {workers} workers", env!("CARGO_PKG_VERSION"));
 }
 
-/// The level of an event.
-fn severity_of(metadata: &tracing::Metadata<'_>) -> LogLevel {
-    match metadata.target() {
-        "emerg" => LogLevel::Emerg,
-        "alert" => LogLevel::Alert,
-        "crit" => LogLevel::Crit,
-        "notice" => LogLevel::Notice,
-        _ => match *metadata.level() {
-            Level::ERROR => LogLevel::Error,
-            Level::WARN => LogLevel::Warn,
-            Level::INFO => LogLevel::Info,
-            Level::DEBUG | Level::TRACE => LogLevel::Debug,
-        },
-    }
+/// The server has stopped.
+pub fn stopped() {
+    info!(target: "notice", "exit");
 }
 
-/// Open logs, replaced as a whole by reopen and reload.
-#[derive(Debug)]
-pub struct Logs {
-    targets: Vec<(LogSpec, Option<File>)>,
+/// A new configuration is in force.
+pub fn reloaded(generation: u64, hash: &str, conf: &Path) {
+    info!(target: "notice", "configuration {} reloaded, generation {generation}, {hash}", Shown::path(conf));
 }
 
-impl Logs {
-    /// Opens all of them; the first that cannot be opened is the error.
-    pub fn open(specs: &[LogSpec]) -> Result<Self, (PathBuf, io::Error)> {
-        let open = |spec: &LogSpec| match &spec.path {
-            Some(path) => match open_log(path) {
-                Ok(file) => Ok((spec.clone(), Some(file))),
-                Err(error) => Err((path.clone(), error)),
-            },
-            None => Ok((spec.clone(), None)),
-        };
-        Ok(Logs { targets: specs.iter().map(open).collect::<Result<_, _>>()? })
-    }
-
-    fn specs(&self) -> Vec<LogSpec> {
-        self.targets.iter().map(|(spec, _)| spec.clone()).collect()
-    }
-
-    fn write(&self, severity: LogLevel, line: &[u8]) {
-        for (_, file) in self.targets.iter().filter(|(spec, _)| severity <= spec.level) {
-            // A log that cannot be written must not stop the server; `pingosd status` tells of what is lost.
-            let written = match file {
-                Some(file) => (&*file).write_all(line),
-                None => io::stderr().write_all(line),
-            };
-            if written.is_err() {
-                count_lost();
-            }
-        }
-    }
+/// The files hold what is in force already; certificates and logs were opened anew.
+pub fn reloaded_unchanged(generation: u64, conf: &Path) {
+    info!(
+        target: "notice",
+        "configuration {} reloaded, generation {generation} goes on: nothing has changed",
+        Shown::path(conf)
+    );
 }
 
-/// The handle that reopen and reload use.
-#[derive(Clone, Debug)]
-pub struct ErrorLog {
-    logs: Arc<ArcSwap<Logs>>,
-    writer: Writer,
+/// Part of a change that needs a restart.
+pub fn reload_needs_restart(directive: &str, place: &str) {
+    warn!("\"{directive}\" has changed, the change takes effect after a restart only, in {place}");
 }
 
-impl ErrorLog {
-    /// Makes the process log to `logs` from now on. Called once.
-    pub fn install(logs: Logs) -> Self {
-        let log = ErrorLog { logs: Arc::new(ArcSwap::from_pointee(logs)), writer: Writer::default() };
-        let subscriber = tracing_subscriber::registry().with(NginxLayer(log.clone()));
-        // A second call (tests) keeps the first subscriber.
-        let _ = tracing::subscriber::set_global_default(subscriber);
-        log
-    }
-
-    /// Uses other logs (reload).
-    pub fn replace(&self, logs: Logs) {
-        self.logs.store(Arc::new(logs));
-        // Call sites remember whether anything wants them; one that was not wanted may be now.
-        tracing::callsite::rebuild_interest_cache();
-    }
-
-    /// From now on a thread of its own writes the lines. The process may not fork afterwards.
-    ///
-    /// # Errors
-    ///
-    /// The system gives no thread.
-    pub fn start(&self) -> io::Result<()> {
-        self.writer.start()
-    }
-
-    /// Waits, within [`limits::LOG_FLUSH`], until what was logged is written.
-    pub fn flush(&self) {
-        self.writer.flush(limits::LOG_FLUSH);
-    }
-
-    /// Opens the same files anew (log rotation) and then calls `done`. On failure the old ones stay. What waits to be
-    /// written still goes to the old ones.
-    pub fn reopen(&self, done: impl FnOnce(Result<(), (PathBuf, io::Error)>) + Send + 'static) {
-        let log = self.clone();
-        self.writer.run(move || {
-            let before = log.logs.load_full();
-            done(Logs::open(&before.specs()).map(|logs| {
-                // A reload meanwhile has opened its logs anew already.
-                log.logs.compare_and_swap(&before, Arc::new(logs));
-            }));
-        });
-    }
+/// What the configuration says is accepted, but probably not meant.
+pub fn configuration_warning(line: &str) {
+    warn!("{}", line.trim_start_matches("[warn] "));
 }
 
-/// At the end of the process the last lines are waited for.
-#[derive(Debug)]
-pub struct FlushAtEnd(pub ErrorLog);
-
-impl Drop for FlushAtEnd {
-    fn drop(&mut self) {
-        self.0.flush();
-    }
+/// A reload was refused; one line of the reason.
+pub fn reload_error(line: &str) {
+    // The log says the level itself.
+    error!(target: "emerg", "{}", line.trim_start_matches("[emerg] "));
 }
 
-struct NginxLayer(ErrorLog);
-
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
-    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        // Libraries log by their module path; only their warnings are of interest to an operator.
-        let target = metadata.target();
-        let ours = target.starts_with("pingosd") || !target.contains("::");
-        (ours || *metadata.level() <= Level::WARN)
-            && self.0.logs.load().targets.iter().any(|(spec, _)| severity_of(metadata) <= spec.level)
-    }
-
-    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let severity = severity_of(event.metadata());
-        let mut visitor = LineVisitor::default();
-        event.record(&mut visitor);
-        let line = format_line(severity, &visitor);
-        self.0.writer.write(&self.0.logs.load_full(), severity, line);
-    }
+/// A reload was refused.
+pub fn reload_refused(generation: u64) {
+    error!("reload refused, generation {generation} goes on");
 }
 
-/// A line of a log of its own.
-pub fn line(severity: LogLevel, message: &str) -> String {
-    format_line(severity, &LineVisitor { message: message.to_owned(), ..LineVisitor::default() })
+/// A reload takes long: the files may be on a file system that hangs.
+pub fn reload_slow(time: std::time::Duration) {
+    warn!("the configuration is still being read after {}s, the one in force goes on", time.as_secs());
 }
 
-fn format_line(severity: LogLevel, visitor: &LineVisitor) -> String {
-    thread_local! {
-        static CLOCK: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
-    }
-    let mut line = String::with_capacity(128);
-    // A panic is logged too, wherever it happens: also in here, and while the thread ends.
-    let clock = CLOCK.try_with(|clock| {
-        let (second, text) = &mut *clock.try_borrow_mut().ok()?;
-        let now = jiff::Timestamp::now();
-        if *second != now.as_second() {
-            *second = now.as_second();
-            *text = now.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y/%m/%d %H:%M:%S").to_string();
-        }
-        line.push_str(text);
-        Some(())
-    });
-    if !matches!(clock, Ok(Some(()))) {
-        line.push_str("----/--/-- --:--:--");
-    }
-    let (pid, tid) = (std::process::id(), nix::unistd::gettid());
-    let _ = write!(line, " [{}] {pid}#{tid}: ", severity.name());
-    if let Some(conn) = visitor.conn {
-        let _ = write!(line, "*{conn} ");
-    }
-    escape_into(&mut line, &visitor.message);
-    escape_into(&mut line, &visitor.fields);
-    line.push('\n');
-    line
+/// A new binary has taken over while a reload was under way.
+pub fn reload_given_up() {
+    info!(target: "notice", "the reload is given up: the new binary reads the files");
 }
 
-/// Keeps a line a line, of ASCII and of [`limits::LOG_LINE`] bytes at most: control bytes and those from 0x80 on become
-/// `\xHH`, and what is longer ends in `...`.
-fn escape_into(line: &mut String, text: &str) {
-    for byte in text.bytes() {
-        if line.len() + ESCAPED > limits::LOG_LINE - CUT.len() - 1 {
-            if !line.ends_with(CUT) {
-                line.push_str(CUT);
-            }
-            return;
-        }
-        if byte.is_ascii_control() || !byte.is_ascii() {
-            let _ = write!(line, "\\x{byte:02X}");
-        } else {
-            line.push(char::from(byte));
-        }
-    }
+/// Logs were opened anew.
+pub fn reopened() {
+    info!(target: "notice", "reopening logs");
 }
 
-/// Bytes of `\xHH`.
-const ESCAPED: usize = 4;
-/// What a line ends in that was cut.
-const CUT: &str = "...";
-
-#[derive(Default)]
-struct LineVisitor {
-    conn: Option<u64>,
-    message: String,
-    fields: String,
+/// A log could not be opened anew; the old file is kept.
+pub fn reopen_failed(path: &Path, error: &io::Error) {
+    error!(target: "emerg", "open() \"{}\" failed ({error})", Shown::path(path));
 }
 
-impl Visit for LineVisitor {
-    fn record_u64(&mut self, field: &Field, value: u64) {
-        if field.name() == "conn" {
-            self.conn = Some(value);
-        } else {
-            let _ = write!(self.fields, ", {}: {value}", field.name());
-        }
-    }
-
-    fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" {
-            self.message.push_str(value);
-        } else {
-            let _ = write!(self.fields, ", {}: \"{value}\"", field.name());
-        }
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        if field.name() == "message" {
-            let _ = write!(self.message, "{value:?}");
-        } else {
-            let _ = write!(self.fields, ", {}: {value:?}", field.name());
-        }
-    }
+/// A limit of the process could not be set.
+pub fn limit_not_set(what: &str, error: &dyn Display) {
+    error!(target: "alert", "{what} failed ({error})");
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Commands cannot reach the server.
+pub fn not_listening(error: &str) {
+    warn!("control socket: {error}");
+}
 
-    #[test]
-    fn a_peer_cannot_forge_a_line() {
-        let visitor = LineVisitor {
-            conn: Some(7),
-            message: "bad name \"x\ny\u{1b}[0m\"".into(),
-            fields: ", app: \"a\rb\"".into(),
-        };
-        let line = format_line(LogLevel::Info, &visitor);
-        assert!(line.ends_with(": *7 bad name \"x\\x0Ay\\x1B[0m\", app: \"a\\x0Db\"\n"), "{line}");
-        assert_eq!(line.matches('\n').count(), 1);
-        assert_eq!(&line[4..5], "/");
-    }
+/// A user who may not use the control socket.
+pub fn stranger(user: u32) {
+    warn!("control socket: refused user {user}");
+}
 
-    #[test]
-    fn a_line_is_ascii_and_bounded_whatever_a_peer_sends() {
-        for name in ["x".repeat(60_000), "\u{e9}".repeat(60_000), "\n".repeat(60_000)] {
-            let visitor =
-                LineVisitor { message: format!("publish: name='{name}'"), ..LineVisitor::default() };
-            let line = format_line(LogLevel::Info, &visitor);
-            assert!(line.is_ascii() && line.ends_with("...\n"), "{line}");
-            assert!((limits::LOG_LINE - 10..=limits::LOG_LINE).contains(&line.len()), "{}", line.len());
-        }
-        assert!(super::line(LogLevel::Info, "caf\u{e9}").ends_with("caf\\xC3\\xA9\n"));
-    }
+/// What a reload has changed, one line of it.
+pub fn change(line: &dyn Display) {
+    info!(target: "notice", "reload: {line}");
+}
+
+/// A reload that had to be confirmed was not.
+pub fn not_confirmed() {
+    warn!("the reload was not confirmed in time, going back");
+}
+
+/// What the server has begun with.
+pub fn in_force(generation: &Generation, conf: &Path) {
+    let Generation { number, fingerprint, .. } = generation;
+    info!(target: "notice", "configuration {} in force, generation {number}, {}", Shown::path(conf), fingerprint.short());
+}
+
+/// Generations cannot be kept on disk.
+pub fn generations_unusable(error: &str) {
+    warn!("conf_generations: {error}; a rollback is not possible after a restart");
+}
+
+/// Something in the directory of generations is left out.
+pub fn generation_skipped(what: &str) {
+    warn!("conf_generations: {what}, it is left out");
+}
+
+/// A generation is not on disk.
+pub fn generation_not_kept(why: &str) {
+    warn!("conf_generations: {why}; a rollback to it is not possible after a restart");
+}
+
+/// A reload has ended sessions, as the configuration wants it.
+pub fn released(directive: &str, count: usize) {
+    warn!("reload: {directive} ends {count} sessions");
+}
+
+/// `conf_watch` has found other contents.
+pub fn configuration_changed() {
+    info!(target: "notice", "configuration files have changed, reconfiguring");
+}
+
+/// The system cannot tell of changes.
+pub fn configuration_not_watched(error: &str, poll: Duration) {
+    warn!("conf_watch: {error}; looking every {}s instead", poll.as_secs());
+}
+
+/// A descriptor that the process was started with is no listening socket.
+pub fn socket_not_inherited(index: usize, error: &io::Error) {
+    warn!("inherited socket number {index} cannot be used: {error}");
+}
+
+/// The configuration has no `listen` for a socket that the process was started with.
+pub fn inherited_socket_unused(name: &str) {
+    warn!("inherited socket {name} is closed, no \"listen\" has its address");
+}
+
+/// A new binary was started.
+pub fn upgrade_started(program: &Path, pid: Option<u32>) {
+    let pid = pid.unwrap_or_default();
+    info!(target: "notice", "start new binary process {pid}, program: {}", Shown::path(program));
+}
+
+/// A new binary could not be started.
+pub fn upgrade_failed(error: &str) {
+    error!(target: "alert", "changing binary failed: {error}");
+}
+
+/// An upgrade is under way already.
+pub fn upgrade_ignored(why: &str) {
+    info!(target: "notice", "changing binary signal is ignored: {why}");
+}
+
+/// The process that had taken over has ended.
+pub fn successor_ended(status: &str) {
+    error!(target: "alert", "new binary process has ended ({status}), this process goes on in its place");
+}
+
+/// The pid file could not be renamed back.
+pub fn pid_file_lost(error: &str) {
+    error!(target: "alert", "{error}");
+}
+
+/// Connections are accepted again, or no more, on sockets that stay.
+pub fn accepting(on: bool) {
+    info!(target: "notice", "{}", if on { "accepting connections again" } else { "accepting no more connections" });
+}
+
+/// The service manager does not listen.
+pub fn service_not_told(error: &io::Error) {
+    warn!("the service manager was not told: {error}");
+}
+
+/// A worker thread has panicked, and with it its sessions have ended.
+pub fn worker_died(number: usize, then: &str) {
+    error!(target: "alert", "worker thread {number} has died by a panic, its sessions have ended; {then}");
+}
+
+/// There is a thread again in the place of one that has died.
+pub fn worker_replaced(number: usize) {
+    info!(target: "notice", "worker thread {number} is replaced");
+}
+
+/// No thread could be started in the place of one that has died.
+pub fn worker_not_replaced(number: usize, error: &io::Error) {
+    error!(target: "alert", "worker thread {number} can't be replaced ({})", os_text(error));
+}
+
+/// Worker threads that have not answered: the watchdog is not told that all is well.
+pub fn no_answer(names: &str) {
+    error!("no answer from: {names}; the watchdog is not told that the server is alive");
 }

@@ -1,59 +1,26 @@
 //! Sockets, threads, timers, files, signals: the only layer that waits.
 //!
 //! One process. The control thread accepts connections, sends callbacks and handles signals; each worker thread
-//! runs sessions and one delivery loop ([`delivery`]) over its players' sockets.
+//! runs sessions and one delivery loop ([`crate::media::delivery`]) over its players' sockets.
 
-pub mod admission;
 pub mod context;
 pub mod control;
-pub mod delivery;
-mod disk;
-pub mod dns;
-mod dynamic;
-pub mod event;
-pub mod exec;
-pub mod fault;
+pub mod core;
+pub mod events;
 mod generations;
-pub mod hls;
-pub mod hls2;
-mod http;
-mod ingest;
 mod inherited;
 mod life;
-pub mod listener;
-mod listing;
-pub mod live_record;
 mod loader;
 pub mod log;
-mod memory;
-mod moderation;
-pub mod mpegts;
-pub mod notify;
 mod orphans;
-pub mod pending;
 pub mod pid_file;
-pub mod places;
 pub mod process;
-pub mod reader;
-pub mod record;
-pub mod relay;
 mod reload;
 mod reloads;
-pub mod rest;
-pub mod rtmp;
-mod secret;
 mod service;
-pub mod session;
-pub mod socket;
-pub mod supervise;
-pub mod tls;
 mod upgrade;
-pub mod variables;
-pub mod view;
 mod watchdog;
 pub mod watching;
-pub mod woken;
-pub mod workers;
 
 use std::future::Future;
 use std::io;
@@ -66,60 +33,45 @@ use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
-use self::admission::StreamEvents;
 use self::context::{Connections, Context};
 use self::control::Order;
 use self::control::on_disk::ConfFiles;
 use self::control::socket::ControlSocket;
-use self::dns::Dns;
-use self::exec::Execs;
+use self::core::process::WorkerFailure;
 use self::generations::{Beginning, Keeper};
 use self::inherited::Inherited;
 use self::life::Life;
-use self::listener::{Bound, Listeners, Speaks};
 use self::loader::Loader;
-use self::log::{ErrorLog, FlushAtEnd, Logs};
-use self::notify::Notifier;
-use self::notify::transport::Transport;
-use self::pending::Pending;
 use self::pid_file::PidFile;
-use self::relay::{Relays, Secrets};
 use self::reloads::{Reloader, Reloads};
 use self::service::Service;
-use self::session::Sessions;
-use self::supervise::keep;
-use self::tls::Tls;
 use self::upgrade::Launch;
 use self::watchdog::Watchdog;
-use self::workers::{Death, Workers};
-use crate::conf::{ListenAddr, ListenOptions};
 use crate::config::LoadOptions;
 use crate::config::model::Config;
 use crate::config::store::Store;
+use crate::directive::{ListenAddr, ListenOptions};
 use crate::hub::pace::Grid;
 use crate::limits;
-use crate::module::core::process::WorkerFailure;
-
-/// Random bytes for a handshake.
-fn seed() -> [u8; 32] {
-    let mut seed = [0; 32];
-    for chunk in seed.chunks_mut(8) {
-        // Each state is keyed by the system's randomness; handshake bytes need be unpredictable, not secret.
-        chunk.copy_from_slice(&random().to_ne_bytes());
-    }
-    seed
-}
+use crate::log::{self as error_log, ErrorLog, FlushAtEnd, Logs, os_text};
+use crate::media::admission::StreamEvents;
+use crate::media::session::Sessions;
+use crate::media::workers::{Death, Workers};
+use crate::module::exec::execs::Execs;
+use crate::module::relay::relays::{Relays, Secrets};
+use crate::net::dns::Dns;
+use crate::net::listener::{self, Bound, Listeners, Speaks};
+use crate::net::tls::Tls;
+use crate::notify::Notifier;
+use crate::notify::transport::Transport;
+use crate::task::pending::Pending;
+use crate::task::supervise::keep;
 
 /// A key from the system's randomness.
 fn secret() -> Result<[u8; 32], StartError> {
     let mut secret = [0; 32];
     getrandom::getrandom(&mut secret).map_err(|error| StartError(format!("getrandom() failed ({error})")))?;
     Ok(secret)
-}
-
-/// A number nobody can guess well, for spreading things in time.
-fn random() -> u64 {
-    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8)
 }
 
 /// Why the server could not start; the text is for people, in nginx's words.
@@ -226,17 +178,6 @@ fn not_bound(addr: &ListenAddr, error: &io::Error) -> StartError {
     StartError(format!("bind() to {addr} failed ({})", os_text(error)))
 }
 
-/// nginx's form of a system error: `98: Address already in use`.
-pub fn os_text(error: &io::Error) -> String {
-    match error.raw_os_error() {
-        Some(number) => {
-            let text = nix::errno::Errno::from_raw(number).desc();
-            format!("{number}: {text}")
-        }
-        None => error.to_string(),
-    }
-}
-
 impl Prepared {
     /// Whether it was started by the process that it is to replace.
     pub fn replaces(&self) -> bool {
@@ -266,11 +207,11 @@ impl Prepared {
             secrets,
         } = self;
         let log = ErrorLog::install(logs);
-        event::arguments::show(config.core_current.log_args);
-        supervise::log_panics();
+        error_log::arguments::show(config.core_current.log_args);
+        crate::task::supervise::log_panics();
         let _flush = FlushAtEnd(log.clone());
         let control_socket =
-            control.and_then(|bound| bound.inspect_err(|error| event::control::not_listening(error)).ok());
+            control.and_then(|bound| bound.inspect_err(|error| log::not_listening(error)).ok());
         let carried = inherited.carried();
         inherited.close_rest();
         process::apply_limits(&config);
@@ -279,7 +220,7 @@ impl Prepared {
                 StartError(format!("write() of the pid file failed ({})", os_text(&error)))
             })?;
         }
-        owned.extend(hls::make_directories(&config));
+        owned.extend(crate::module::hls::make_directories(&config));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
         let Beginning { history, number, archive, is_new } = Beginning::look(&config, &load);
         process::drop_privileges(&config, &owned).map_err(StartError)?;
@@ -316,7 +257,7 @@ impl Prepared {
                 deaths: Default::default(),
                 grid,
                 feeds: Default::default(),
-                viewers: hls2::Viewers::new(secret()?),
+                viewers: crate::module::hls2::Viewers::new(secret()?),
                 places: Arc::default(),
                 presentations: Arc::default(),
                 recordings: Arc::default(),
@@ -397,9 +338,9 @@ impl Server {
             Signals::new().map_err(|error| StartError(format!("no signals ({})", os_text(&error))))?;
         self.context.tls.load().server.log_closed();
         self.context.notifier.warm();
-        event::started(self.context.workers.count());
+        log::started(self.context.workers.count());
         if let Some(generation) = self.context.history().current() {
-            event::control::in_force(generation, self.context.conf_files.load().conf_name());
+            log::in_force(generation, self.context.conf_files.load().conf_name());
         }
         self.context.notifier.announce(self.context.workers.count());
         let (notifier, dns) = (self.context.notifier.clone(), self.context.dns.clone());
@@ -407,26 +348,26 @@ impl Server {
         keep("the resolver", move || dns.clone().keep_fresh());
         self.context.execs.start();
         let context = self.context.clone();
-        keep("the sweeper of HLS files", move || hls::sweeper::run(context.clone()));
+        keep("the sweeper of HLS files", move || crate::module::hls::sweeper::run(context.clone()));
         let context = self.context.clone();
-        keep("looking after pulls", move || relay::pull::follow_reloads(context.clone()));
+        keep("looking after pulls", move || crate::module::relay::pull::follow_reloads(context.clone()));
         let context = self.context.clone();
-        keep("dynamic_conf", move || dynamic::run(context.clone()));
+        keep("dynamic_conf", move || crate::module::dynamic::task::run(context.clone()));
         keep("conf_watch", watching);
         self.life.answer(&self.context, ordering);
         self.life.ready(&self.context);
         loop {
             tokio::select! {
                 _ = signals.term.recv() => {
-                    event::signal("15 (SIGTERM)", "exiting");
+                    log::signal("15 (SIGTERM)", "exiting");
                     break self.stop().await;
                 }
                 _ = signals.int.recv() => {
-                    event::signal("2 (SIGINT)", "exiting");
+                    log::signal("2 (SIGINT)", "exiting");
                     break self.stop().await;
                 }
                 _ = signals.quit.recv() => {
-                    event::signal("3 (SIGQUIT)", "shutting down");
+                    log::signal("3 (SIGQUIT)", "shutting down");
                     self.life.service.stopping("Waiting for the sessions to end");
                     self.reloads.stop();
                     self.listeners.close(!self.life.shares_sockets());
@@ -438,22 +379,22 @@ impl Server {
                     if self.resume() {
                         continue;
                     }
-                    event::signal("1 (SIGHUP)", "reconfiguring");
+                    log::signal("1 (SIGHUP)", "reconfiguring");
                     self.reloads.ask();
                 }
                 _ = signals.usr1.recv() => {
-                    event::signal("10 (SIGUSR1)", "reopening logs");
+                    log::signal("10 (SIGUSR1)", "reopening logs");
                     self.reopen();
                 }
                 _ = signals.usr2.recv() => {
-                    event::signal("12 (SIGUSR2)", "changing binary");
+                    log::signal("12 (SIGUSR2)", "changing binary");
                     self.life.upgrade(&self.listeners, &self.context.sessions.carried());
                     if self.life.successor.is_some() {
                         self.reloads.give_up();
                     }
                 }
                 _ = signals.winch.recv() => {
-                    event::signal("28 (SIGWINCH)", "no new connections until SIGHUP");
+                    log::signal("28 (SIGWINCH)", "no new connections until SIGHUP");
                     self.stop_accepting();
                 }
                 Some(death) = self.deaths.recv() => if let Some(error) = self.worker_died(&death) {
@@ -463,7 +404,7 @@ impl Server {
                 () = self.life.successor_ended(&self.context, &self.listeners) => self.resume_alone(),
             }
         }
-        event::stopped();
+        log::stopped();
         Ok(())
     }
 
@@ -498,8 +439,8 @@ impl Server {
             () = ended => {}
             () = self.life.keep_alive(&self.context, &self.listeners) => {}
             () = tokio::time::sleep(limit.unwrap_or(Duration::MAX)) => {}
-            _ = signals.term.recv() => event::signal("15 (SIGTERM)", "exiting"),
-            _ = signals.int.recv() => event::signal("2 (SIGINT)", "exiting"),
+            _ = signals.term.recv() => log::signal("15 (SIGTERM)", "exiting"),
+            _ = signals.int.recv() => log::signal("2 (SIGINT)", "exiting"),
         }
     }
 
@@ -508,10 +449,10 @@ impl Server {
         let number = death.number;
         let last = || Some(StartError(format!("worker thread {number} has died by a panic")));
         if self.context.store.load().core.worker_failure == WorkerFailure::Exit {
-            event::process::worker_died(number, "the server ends, as worker_failure says");
+            log::worker_died(number, "the server ends, as worker_failure says");
             return last();
         }
-        event::process::worker_died(number, "another takes its place");
+        log::worker_died(number, "another takes its place");
         if death.at_once {
             let context = self.context.clone();
             tokio::spawn(async move {
@@ -525,8 +466,8 @@ impl Server {
 
     fn reopen(&self) {
         self.log.reopen(|opened| match opened {
-            Ok(()) => event::reopened(),
-            Err((path, error)) => event::reopen_failed(&path, &error),
+            Ok(()) => log::reopened(),
+            Err((path, error)) => log::reopen_failed(&path, &error),
         });
     }
 }
@@ -534,9 +475,9 @@ impl Server {
 /// Puts another thread in the place of a worker that has died.
 fn replace(context: &Context, number: usize) -> io::Result<()> {
     match context.workers.replace(number) {
-        Ok(()) => event::process::worker_replaced(number),
+        Ok(()) => log::worker_replaced(number),
         Err(error) => {
-            event::process::worker_not_replaced(number, &error);
+            log::worker_not_replaced(number, &error);
             return Err(error);
         }
     }
@@ -552,12 +493,4 @@ fn accept(context: &Arc<Context>, listeners: &Listeners, bound: Sockets) -> Resu
             .map_err(|error| StartError(format!("listen() on {name} failed ({})", os_text(&error))))?;
     }
     Ok(())
-}
-
-/// Waits until then; for ever if there is no such time.
-async fn sleep_until(time: Option<Instant>) {
-    match time {
-        Some(time) => tokio::time::sleep_until(time.into()).await,
-        None => std::future::pending().await,
-    }
 }

@@ -10,11 +10,11 @@ use bstr::BStr;
 use tokio::sync::watch;
 
 use super::context::Context;
-use super::event;
-use super::session::{Protocol, Reason, Session, millis};
-use crate::conf::ListenAddr;
 use crate::config::model::{Config, Rtmp};
+use crate::directive::ListenAddr;
+use crate::media::session::{Protocol, Reason, Session, millis};
 use crate::module::rtmp::reload_conf::Orphans;
+use crate::server::log;
 
 /// Treats running sessions as the configuration, which has just come into force, wants it; what an earlier one wanted
 /// of them is over.
@@ -23,7 +23,7 @@ pub fn release(context: &Arc<Context>, config: &Config) {
     let rtmp = config.rtmp.as_ref();
     if rtmp.is_some_and(|rtmp| rtmp.reload.fast_reload) {
         sessions.iter().for_each(|session| session.close(Reason::ProcessExit));
-        return event::control::released("fast_reload", sessions.len());
+        return log::released("fast_reload", sessions.len());
     }
     if let Some(rtmp) = rtmp
         && let Orphans::Close(time) = rtmp.reload.orphans
@@ -62,7 +62,7 @@ fn close_due(context: &Context, time: Duration) -> Option<Duration> {
     let (over, waiting): (Vec<_>, Vec<_>) = orphans.iter().partition(|session| end(session) <= now);
     over.iter().for_each(|session| session.close(Reason::ProcessExit));
     if !over.is_empty() {
-        event::control::released("reload_orphans", over.len());
+        log::released("reload_orphans", over.len());
     }
     let next = waiting.iter().map(|session| end(session)).min()?;
     Some(Duration::from_millis(next - now))

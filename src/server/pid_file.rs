@@ -9,7 +9,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::process::can_make;
-use super::{disk, os_text};
+use crate::log::os_text;
+use crate::task::disk;
 
 /// What a process that is being replaced appends to the name of its pid file, as in nginx.
 const OLD: &str = ".oldbin";

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{AccessFlags, Gid, Uid, User, chdir, eaccess, geteuid, initgroups, setgid, setuid};
 
-use super::event;
 use crate::config::model::Config;
+use crate::server::log;
 
 /// Detaches from the terminal. No thread may exist yet.
 pub fn daemonize() -> nix::Result<()> {
@@ -37,7 +37,7 @@ pub fn apply_limits(config: &Config) {
     if let Some(directory) = &config.core.working_directory
         && let Err(error) = chdir(&directory.0)
     {
-        event::limit_not_set("chdir()", &error);
+        log::limit_not_set("chdir()", &error);
     }
 }
 
@@ -45,7 +45,7 @@ fn set_limit(what: &str, resource: Resource, value: u64) {
     let hard = getrlimit(resource).map_or(value, |(_, hard)| hard);
     let Err(error) = setrlimit(resource, value, hard.max(value)) else { return };
     // Raising the hard limit takes privileges; without them the soft limit goes as far as it can.
-    event::limit_not_set(what, &error);
+    log::limit_not_set(what, &error);
     let _ = setrlimit(resource, value.min(hard), hard);
 }
 
@@ -66,7 +66,7 @@ pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), String>
     setuid(uid).map_err(|e| format!("setuid({uid}) failed ({e})"))?;
     // The kernel writes no core of a process that has changed its user, unless it is told to.
     if let Err(error) = nix::sys::prctl::set_dumpable(true) {
-        event::limit_not_set("prctl(PR_SET_DUMPABLE)", &error);
+        log::limit_not_set("prctl(PR_SET_DUMPABLE)", &error);
     }
     Ok(())
 }

@@ -5,24 +5,28 @@ use std::time::{Duration, Instant};
 
 use super::control::protocol::{Answer, Request};
 use super::control::{Order, refused};
-use super::dns::Dns;
 use super::inherited::Inherited;
-use super::listener::Speaks;
-use super::log::Logs;
-use super::notify::transport::Transport;
-use super::relay::Secrets;
+use super::log;
 use super::reloads::Reloader;
-use super::session::{Protocol, Session};
-use super::tls::Tls;
-use super::{Sockets, StartError, accept, bind_all, event, life, listener, not_bound, orphans, os_text};
-use crate::conf::render::Style;
-use crate::conf::{ListenAddr, ListenOptions, Sources};
+use super::{Sockets, StartError, accept, bind_all, life, not_bound, orphans};
 use crate::config::diff::{self, Change, Effect, Who};
 use crate::config::history::Generation;
 use crate::config::model::Config;
 use crate::config::watch::Fingerprint;
 use crate::config::{LoadOptions, load};
+use crate::directive::{ListenAddr, ListenOptions};
 use crate::limits;
+use crate::log::Logs;
+use crate::log::os_text;
+use crate::media::session::{Protocol, Session};
+use crate::module::relay::relays::Secrets;
+use crate::net::dns::Dns;
+use crate::net::listener;
+use crate::net::listener::Speaks;
+use crate::net::tls::Tls;
+use crate::notify::transport::Transport;
+use crate::syntax::Sources;
+use crate::syntax::render::Style;
 
 /// Everything that a configuration needs, at hand. Dropping it lets go of it.
 struct Ready {
@@ -97,7 +101,7 @@ impl Reloader {
         let plain = Style { colour: false, brief: false };
         let answer = match request {
             Request::Reload { confirm_ms, colour } => {
-                event::signal("reload over the control socket", "reconfiguring");
+                log::signal("reload over the control socket", "reconfiguring");
                 let outcome = self.apply(From::Disk, Style { colour, ..plain }).await;
                 let answer = told(outcome, &format!("{}", self.load.conf_name().display()), false);
                 self.ask_to_confirm(confirm_ms, answer)
@@ -124,9 +128,9 @@ impl Reloader {
             Ok(ready) => Ok(self.commit(ready, from).await),
             Err(refused) => {
                 for line in &refused.lines {
-                    event::reload_error(line);
+                    log::reload_error(line);
                 }
-                event::reload_refused(self.context.store.generation());
+                log::reload_refused(self.context.store.generation());
                 self.context.history().refused(refused.fingerprint, refused.lines.clone());
                 Err(refused)
             }
@@ -202,7 +206,7 @@ impl Reloader {
         let Read { mut config, fingerprint, warnings, told, logs, transport, tls, secrets } = read;
         let before = self.context.store.load();
         let unchanged = self.is_in_force(fingerprint);
-        warnings.iter().for_each(|line| event::configuration_warning(line));
+        warnings.iter().for_each(|line| log::configuration_warning(line));
         let warnings = told;
         config.keep_restart_values(&before);
         let wanted = listener::wanted(&config, &tls.server);
@@ -212,7 +216,7 @@ impl Reloader {
         tls.server.log_closed();
         self.context.tls.store(Arc::new(tls));
         self.log.replace(logs);
-        event::arguments::show(config.core_current.log_args);
+        crate::log::arguments::show(config.core_current.log_args);
         let generation = if unchanged {
             retire(Arc::new(config));
             self.context.store.generation()
@@ -224,10 +228,10 @@ impl Reloader {
         // The sockets are bound and the runtime is ours: registering them cannot fail for want of anything but
         // memory, and then the log says so.
         if let Err(StartError(text)) = accept(&self.context, &self.listeners, bound) {
-            event::reload_error(&text);
+            log::reload_error(&text);
         }
         if unchanged {
-            event::reloaded_unchanged(generation, &path);
+            log::reloaded_unchanged(generation, &path);
             return Outcome { generation, fingerprint, unchanged, changes: Vec::new(), warnings };
         }
         let after = self.context.store.load();
@@ -250,14 +254,14 @@ impl Reloader {
             self.generations.keep(&self.context, current, forgotten);
         }
         self.context.notifier.announce(self.context.workers.count());
-        event::reloaded(generation, &fingerprint.short(), &path);
+        log::reloaded(generation, &fingerprint.short(), &path);
         orphans::release(&self.context, &after);
         let changes = self.changes(before.clone(), after).await;
         retire(before);
         for change in &changes {
             match change.effect {
-                Effect::Restart => event::reload_needs_restart(&change.directive, &change.place),
-                _ => event::control::change(change),
+                Effect::Restart => log::reload_needs_restart(&change.directive, &change.place),
+                _ => log::change(change),
             }
         }
         Outcome { generation, fingerprint, unchanged, changes, warnings }
@@ -276,7 +280,7 @@ impl Reloader {
         let Some(target) = self.context.history().previous().cloned() else {
             return refused("there is no earlier configuration to go back to");
         };
-        event::signal("rollback over the control socket", "going back");
+        log::signal("rollback over the control socket", "going back");
         let since = target.since;
         let outcome = self.apply(From::Kept(Box::new(target)), style).await;
         told(outcome, &format!("the configuration of {since}"), false)
@@ -300,7 +304,7 @@ impl Reloader {
     /// Goes back: nobody has confirmed in time.
     pub(super) async fn not_confirmed(&mut self) {
         self.context.history().confirm_within(None);
-        event::control::not_confirmed();
+        log::not_confirmed();
         // What came of it is in the log.
         drop(self.roll_back(Style { colour: false, brief: false }).await);
     }

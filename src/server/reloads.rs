@@ -15,13 +15,14 @@ use tokio::task::AbortHandle;
 use super::context::Context;
 use super::control::Order;
 use super::generations::Keeper;
-use super::listener::Listeners;
-use super::log::ErrorLog;
 use super::service::Service;
-use super::supervise::caught;
-use super::{event, sleep_until};
 use crate::config::LoadOptions;
 use crate::limits;
+use crate::log::ErrorLog;
+use crate::net::listener::Listeners;
+use crate::server::log;
+use crate::task::sleep_until;
+use crate::task::supervise::caught;
 
 /// Puts configurations in force.
 pub(super) struct Reloader {
@@ -113,14 +114,14 @@ async fn beside(wishes: &Wishes, work: impl Future<Output = ()>) {
     wishes.accept_no_more.store(false, Ordering::Relaxed);
     let slow = async {
         tokio::time::sleep(limits::RELOAD_SLOW).await;
-        event::reload_slow(limits::RELOAD_SLOW);
+        log::reload_slow(limits::RELOAD_SLOW);
         std::future::pending().await
     };
     tokio::select! {
         done = caught(work) => if done.is_err() {
-            event::reload_error("the reload has died by a panic, the configuration in force goes on");
+            log::reload_error("the reload has died by a panic, the configuration in force goes on");
         },
-        () = wishes.give_up.notified() => event::reload_given_up(),
+        () = wishes.give_up.notified() => log::reload_given_up(),
         () = slow => {}
     }
 }

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sd_notify::NotifyState;
 
-use super::event;
 use super::process::is_supervised;
+use crate::server::log;
 
 /// The service manager, if there is one.
 #[derive(Clone)]
@@ -46,7 +46,7 @@ impl Service {
         match NotifyState::monotonic_usec_now() {
             Ok(now) => self.tell(&[NotifyState::Reloading, now]),
             // Without the stamp the manager would wait in vain.
-            Err(error) => event::process::service_not_told(&error),
+            Err(error) => log::service_not_told(&error),
         }
     }
 
@@ -81,7 +81,7 @@ impl Service {
         if self.listens
             && let Err(error) = sd_notify::notify(state)
         {
-            event::process::service_not_told(&error);
+            log::service_not_told(&error);
         }
     }
 }

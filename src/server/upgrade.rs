@@ -19,7 +19,7 @@ use nix::unistd::{Pid, getppid};
 use tokio::process::{Child, Command};
 
 use super::inherited::{COUNTED, NGINX};
-use super::listing::Counted;
+use crate::media::listing::Counted;
 
 /// The first descriptor behind the standard ones, where `LISTEN_FDS` begins.
 const FIRST_FD: i32 = 3;

@@ -7,11 +7,11 @@ use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::context::Context;
-use super::event;
+use super::core::watch::ConfWatch;
 use crate::config::LoadOptions;
 use crate::config::watch::{Fingerprint, Footprint, Watch};
 use crate::limits;
-use crate::module::core::watch::ConfWatch;
+use crate::server::log;
 
 /// What there is to see, and who tells when it changes.
 struct Sight {
@@ -47,7 +47,7 @@ pub async fn run(context: Arc<Context>, load: LoadOptions, changed: mpsc::Sender
         } else if context.history().is_set_aside(footprint.fingerprint) {
             tried = Some(footprint.fingerprint);
         } else if tried.replace(footprint.fingerprint) != Some(footprint.fingerprint) {
-            event::process::configuration_changed();
+            log::configuration_changed();
             if changed.send(()).await.is_err() {
                 return;
             }
@@ -84,7 +84,7 @@ fn look(context: &Context, load: &LoadOptions, mode: ConfWatch, wake: &Arc<Notif
         watch = match Watch::new(&footprint.directories, move || wake.notify_one()) {
             Ok(watch) => Some(watch),
             Err(error) => {
-                event::process::configuration_not_watched(&error, limits::CONF_POLL);
+                log::configuration_not_watched(&error, limits::CONF_POLL);
                 poll = Some(limits::CONF_POLL);
                 break;
             }

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use pingosd::cli::{self, Test};
-use pingosd::conf::render::Style;
+use pingosd::syntax::render::Style;
 
 use crate::support::Prefix;
 

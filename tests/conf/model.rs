@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use pingosd::conf::ListenAddr;
 use pingosd::config::load::EMBEDDED;
 use pingosd::config::model::{Files, Handler};
 use pingosd::config::steps::Step;
 use pingosd::config::{Config, LoadOptions, load};
-use pingosd::module::access::rule::Action;
-use pingosd::module::core::log::{LogLevel, LogTarget};
-use pingosd::module::notify::hook::Enforce;
-use pingosd::module::notify::url::Scheme;
+use pingosd::directive::ListenAddr;
+use pingosd::log::level::{LogLevel, LogTarget};
+use pingosd::media::access::rule::Action;
 use pingosd::module::stat::conf::StatParts;
+use pingosd::notify::hook::Enforce;
+use pingosd::notify::url::Scheme;
 
 use crate::support::Prefix;
 

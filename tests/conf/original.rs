@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use pingosd::conf::directive::{Row, Shape};
-use pingosd::conf::{Arity, Contexts, Inherit, Module, context};
+use pingosd::directive::table::{Row, Shape};
+use pingosd::directive::{Arity, Contexts, Inherit, Module, context};
 use pingosd::module::dynamic;
 use pingosd::modules::{MODULES, REGISTRY};
 
@@ -202,7 +202,8 @@ fn levels_inherit_as_in_the_original() {
         }
         for row in rows(line).0 {
             // What has no effect yet is told by its own feature's tests.
-            if row.inert || matches!(row.class, pingosd::conf::Class::Needless | pingosd::conf::Class::Block)
+            if row.inert
+                || matches!(row.class, pingosd::directive::Class::Needless | pingosd::directive::Class::Block)
             {
                 continue;
             }

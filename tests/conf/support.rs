@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pingosd::cli::Test;
-use pingosd::conf::render::Style;
 use pingosd::config::{Config, LoadOptions, Report, load};
+use pingosd::syntax::render::Style;
 use tempfile::TempDir;
 
 /// A prefix with a configuration in it; removed when dropped.

@@ -5,12 +5,13 @@ use std::fs;
 use std::path::Path;
 
 use pingosd::cli::{self, man};
-use pingosd::conf::directive::{Row, Shape};
-use pingosd::conf::scene::Backstage;
-use pingosd::conf::{Bases, Contexts, Sources, context, manual};
+use pingosd::directive::scene::Backstage;
+use pingosd::directive::table::{Row, Shape};
+use pingosd::directive::{Bases, Contexts, context, manual};
 use pingosd::module::elsewhere;
-use pingosd::module::notify::contract;
 use pingosd::modules::{MODULES, REGISTRY};
+use pingosd::notify::contract;
+use pingosd::syntax::Sources;
 
 use crate::support;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use pingosd::command::variables;
+use pingosd::cli::command::variables;
 
 use crate::support::{self, Prefix};
 

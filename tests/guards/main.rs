@@ -8,7 +8,7 @@ mod referers;
 mod support;
 mod walk;
 
-use pingosd::conf::{Class, Row, context};
+use pingosd::directive::{Class, Row, context};
 use pingosd::modules::MODULES;
 
 /// All rows as `module/directive`; blocks with their first place.

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use pingosd::conf::Class;
 use pingosd::config::{LoadOptions, load};
+use pingosd::directive::Class;
 use pingosd::modules::MODULES;
 
 use crate::support::server::Prefix;

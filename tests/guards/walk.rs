@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use pingosd::conf::context::{APPLICATION, RTMP, RTMP_SERVER};
-use pingosd::conf::context::{HTTP, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF, SERVER_IF};
-use pingosd::conf::{Contexts, Inherit, Row};
+use pingosd::directive::context::{APPLICATION, RTMP, RTMP_SERVER};
+use pingosd::directive::context::{HTTP, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF, SERVER_IF};
+use pingosd::directive::{Contexts, Inherit, Row};
 
 use crate::support::http::{get, request};
 use crate::support::server::Prefix;
@@ -194,7 +194,7 @@ fn requests_are_refused_wherever_the_line_may_stand() {
             if matches!(place, HTTP | HTTP_SERVER | LOCATION)
                 && row.inherit == Inherit::Nearest
                 && !line.contains("if (")
-                && row.class != pingosd::conf::Class::Block
+                && row.class != pingosd::directive::Class::Block
                 || place == SERVER_IF
             {
                 assert_refuses(name, &conf(place, line, around, true), *status);

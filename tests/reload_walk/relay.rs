@@ -10,7 +10,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use pingosd::module::relay::proof::{self, Keys};
 use pingosd::module::relay::trail;
-use pingosd::module::secret::Secret;
+use pingosd::net::secret::Secret;
 use pingosd::wire::rtmp::client_session::{ClientSettings, Purpose};
 use pingosd::wire::rtmp::server_session::{Event, ServerSession, Settings};
 

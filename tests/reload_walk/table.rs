@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pingosd::conf::Class;
+use pingosd::directive::Class;
 use pingosd::modules::MODULES;
 
 use crate::walk::{Case, name};

@@ -7,7 +7,7 @@
 use std::io::Read;
 use std::process::Output;
 
-use pingosd::conf::{Class, Row};
+use pingosd::directive::{Class, Row};
 use pingosd::modules::MODULES;
 
 use crate::media::Source;

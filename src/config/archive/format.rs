@@ -20,11 +20,11 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use sha2::{Digest, Sha256};
 
-use crate::conf::include::COMMAND_LINE;
-use crate::conf::source::Origin;
-use crate::conf::{SourceFile, Sources};
 use crate::config::history::Generation;
 use crate::config::watch::Fingerprint;
+use crate::syntax::include::COMMAND_LINE;
+use crate::syntax::source::Origin;
+use crate::syntax::{SourceFile, Sources};
 
 /// What a file begins with.
 const MAGIC: &str = "pingosd generation 1 ";

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
-use crate::conf::source::Origin;
-use crate::conf::{SourceFile, Sources};
+use crate::syntax::source::Origin;
+use crate::syntax::{SourceFile, Sources};
 
 const MAIN: &str = "/etc/a.conf";
 

@@ -1,9 +1,9 @@
 //! Directives of the charset module.
 
-use crate::conf::Words;
-use crate::conf::context::{HTTP_ALL, LOCATION_IF};
-use crate::conf::directive::directives;
-use crate::module::http::variable::Template;
+use crate::directive::Words;
+use crate::directive::context::{HTTP_ALL, LOCATION_IF};
+use crate::directive::table::directives;
+use crate::http::variable::Template;
 
 directives! {
     /// Charsets of responses.

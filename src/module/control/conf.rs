@@ -1,9 +1,9 @@
 //! Directives of control requests.
 
-use crate::conf::Summed;
-use crate::conf::context::HTTP_ALL;
-use crate::conf::directive::directives;
-use crate::conf::word::any_of;
+use crate::directive::Summed;
+use crate::directive::context::HTTP_ALL;
+use crate::directive::table::directives;
+use crate::directive::word::any_of;
 
 any_of! {
     /// Which control requests are served.

@@ -1,3 +1,4 @@
 //! Control requests.
 
 pub mod conf;
+pub mod log;

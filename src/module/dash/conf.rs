@@ -1,8 +1,8 @@
 //! Directives of the dash module.
 
-use crate::conf::context::RTMP_ALL;
-use crate::conf::directive::directives;
-use crate::conf::{Flag, Msec, MsecFrom, RawPath};
+use crate::directive::context::RTMP_ALL;
+use crate::directive::table::directives;
+use crate::directive::{Flag, Msec, MsecFrom, RawPath};
 
 directives! {
     /// DASH files.

@@ -1,9 +1,9 @@
 //! Directives of the dynamic module.
 
 use super::file::DynamicConf;
-use crate::conf::context::MAIN;
-use crate::conf::directive::directives;
-use crate::module::core::log::ErrorLog;
+use crate::directive::context::MAIN;
+use crate::directive::table::directives;
+use crate::log::level::ErrorLog;
 
 directives! {
     /// Settings that are read again while running.

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::table;
-use crate::conf::{Args, Arity, Msec, Problem, Scene, Value, number, sentence};
+use crate::directive::{Args, Arity, Msec, Scene, Value, number};
+use crate::syntax::{Problem, sentence};
 
 /// Errors shown of a dynamic configuration; the first ones explain the others.
 const MAX_SHOWN: usize = 10;

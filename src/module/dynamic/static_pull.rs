@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use bstr::BString;
 
-use crate::conf::{Args, Arity, Problem, Scene, Span, Value};
+use crate::directive::{Args, Arity, Scene, Value};
 use crate::module::relay::target::Relay;
+use crate::syntax::{Problem, Span};
 
 /// One `static_pull` line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -8,17 +8,16 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 
 use super::static_pull::StaticPull;
-use crate::conf::context::{APPLICATION, HTTP, HTTP_SERVER, LOCATION, MAIN, RTMP, RTMP_SERVER};
-use crate::conf::directive::directives;
-use crate::conf::evaluate::{Evaluated, evaluate};
-use crate::conf::include::read_file;
-use crate::conf::parser::Parser;
-use crate::conf::registry::Registry;
-use crate::conf::render::headline;
-use crate::conf::{
-    Args, Arity, Bases, Level, Module, Num, Present, Problem, Scene, ServerNames, Text, Value,
-};
-use crate::module::http::location::LocationName;
+use crate::directive::context::{APPLICATION, HTTP, HTTP_SERVER, LOCATION, MAIN, RTMP, RTMP_SERVER};
+use crate::directive::evaluate::{Evaluated, evaluate};
+use crate::directive::registry::Registry;
+use crate::directive::table::directives;
+use crate::directive::{Args, Arity, Bases, Module, Num, Present, Scene, ServerNames, Text, Value};
+use crate::http::location::LocationName;
+use crate::syntax::include::read_file;
+use crate::syntax::parser::Parser;
+use crate::syntax::render::headline;
+use crate::syntax::{Level, Problem};
 
 directives! {
     /// The file of `dynamic_conf`. Only `static_pull` and `serverid` mean anything, as in the original.
@@ -78,7 +77,7 @@ pub static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::new(MODULES
 /// Reads the text of such a file. Includes are not followed.
 pub fn read(path: &Path, bytes: Bytes) -> Evaluated {
     let bases = Bases::default();
-    let mut parser = Parser::new(bases.conf.clone(), &REGISTRY).apart();
+    let mut parser = Parser::new(bases.conf.clone(), &*REGISTRY).apart();
     parser.given(path, bytes);
     evaluate(parser.finish(), &REGISTRY, &bases)
 }

@@ -1,6 +1,7 @@
 //! `auth_uri`.
 
-use crate::conf::{Args, Problem, Scene, Value};
+use crate::directive::{Args, Scene, Value};
+use crate::syntax::Problem;
 
 /// Whom an earlier release asked before it let a client in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

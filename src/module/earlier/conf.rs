@@ -1,9 +1,9 @@
 //! Directives that only files for earlier releases have.
 
 use super::auth::AuthUri;
-use crate::conf::context::{HTTP_ALL, MAIN, RTMP_ALL};
-use crate::conf::directive::directives;
-use crate::conf::{Flag, Msec, Text, Words};
+use crate::directive::context::{HTTP_ALL, MAIN, RTMP_ALL};
+use crate::directive::table::directives;
+use crate::directive::{Flag, Msec, Text, Words};
 use crate::module::hls::PlaylistKind;
 
 directives! {

@@ -4,7 +4,8 @@ use bstr::BString;
 
 use super::script;
 use super::template::{Taming, Template, Values};
-use crate::conf::{Args, Arity, Pos, Problem, Scene, Value};
+use crate::directive::{Args, Arity, Scene, Value};
+use crate::syntax::{Pos, Problem};
 
 /// An exec line as it stands in the configuration.
 #[derive(Clone, Debug)]

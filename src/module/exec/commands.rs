@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::command::{Command, Launch, Line};
 use super::conf::{Current, Scope};
 use super::signal::KillSignal;
-use crate::conf::{Msec, Spanned};
+use crate::directive::Msec;
+use crate::syntax::Spanned;
 
 /// The commands of an application (or, `record_done` only, of a recorder): the inner blocks' lines come first.
 #[derive(Clone, Debug)]

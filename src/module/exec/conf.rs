@@ -2,9 +2,9 @@
 
 use super::command::Line;
 use super::signal::KillSignal;
-use crate::conf::context::{RECORDER, RTMP_ALL};
-use crate::conf::directive::directives;
-use crate::conf::{Flag, Joined, Msec, Own};
+use crate::directive::context::{RECORDER, RTMP_ALL};
+use crate::directive::table::directives;
+use crate::directive::{Flag, Joined, Msec, Own};
 
 directives! {
     /// Commands run at events of streams.

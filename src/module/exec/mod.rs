@@ -1,11 +1,16 @@
 //! Commands run at events of streams.
 
+pub mod child;
 pub mod command;
 mod commands;
 pub mod conf;
+pub mod execs;
+pub mod keeper;
+pub mod log;
 mod script;
 pub mod signal;
 mod template;
+pub mod values;
 
 pub use commands::{Commands, Process};
 pub use template::{Values, Variable};

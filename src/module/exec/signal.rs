@@ -1,6 +1,7 @@
 //! Signals by name and number.
 
-use crate::conf::{Args, Problem, Scene, Value, number};
+use crate::directive::{Args, Scene, Value, number};
+use crate::syntax::Problem;
 
 /// The signal that ends a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,11 @@
 
 use bstr::BString;
 
-use crate::conf::context::LOCATION;
-use crate::conf::directive::directives;
-use crate::conf::{Args, Arity, ListenAddr, Own, Problem, Scene, Value};
-use crate::module::http::handler::{Relation, parameter, unsupported};
+use crate::directive::context::LOCATION;
+use crate::directive::table::directives;
+use crate::directive::{Args, Arity, ListenAddr, Own, Scene, Value};
+use crate::http::handler::{Relation, parameter, unsupported};
+use crate::syntax::Problem;
 
 /// A location that serves live FLV.
 #[derive(Clone, Debug, PartialEq, Eq)]

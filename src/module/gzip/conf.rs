@@ -1,10 +1,10 @@
 //! Directives of the gzip module.
 
-use crate::conf::context::{HTTP_ALL, LOCATION_IF};
-use crate::conf::directive::directives;
-use crate::conf::word::word_lists;
-use crate::conf::{AnyOf, Flag, NumBetween, OneOf, Size, Summed, Words};
-use crate::module::http_core::buffers::Buffers;
+use crate::directive::context::{HTTP_ALL, LOCATION_IF};
+use crate::directive::table::directives;
+use crate::directive::word::word_lists;
+use crate::directive::{AnyOf, Flag, NumBetween, OneOf, Size, Summed, Words};
+use crate::http::core::buffers::Buffers;
 
 word_lists! {
     /// Words of `gzip_http_version`.

@@ -1,9 +1,9 @@
 //! Directives of the headers module.
 
 use super::expires::Expires;
-use crate::conf::context::{HTTP_ALL, LOCATION_IF};
-use crate::conf::directive::directives;
-use crate::module::http::header::AddHeader;
+use crate::directive::context::{HTTP_ALL, LOCATION_IF};
+use crate::directive::table::directives;
+use crate::http::header::AddHeader;
 
 directives! {
     /// Headers of responses.

@@ -1,7 +1,8 @@
 //! `expires`.
 
-use crate::conf::{Args, Arity, Problem, Scene, Value, number};
-use crate::module::http::variable::Template;
+use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::http::variable::Template;
+use crate::syntax::Problem;
 
 /// How long responses may be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,10 @@
 //! Directives of HLS files.
 
 use super::{CutRule, Keys, Naming, PlaylistKind, Settings, Slicing, VariantRule};
-use crate::conf::context::{APPLICATION, RTMP_ALL};
-use crate::conf::directive::directives;
-use crate::conf::{
-    Args, Arity, Flag, Msec, MsecFrom, Num, OwnAll, Problem, RawPath, Scene, Size, Text, Value,
-};
+use crate::directive::context::{APPLICATION, RTMP_ALL};
+use crate::directive::table::directives;
+use crate::directive::{Args, Arity, Flag, Msec, MsecFrom, Num, OwnAll, RawPath, Scene, Size, Text, Value};
+use crate::syntax::Problem;
 
 /// Where fragments end without a key frame, as a multiple of the wanted length.
 const LONGEST_FRAGMENT: u64 = 10;

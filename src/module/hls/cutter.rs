@@ -10,7 +10,7 @@
 //! An open segment ends at the first key frame after the fragment length; at any piece when the longest
 //! length is reached; at once when timestamps jump; at the next key frame when codecs change.
 
-use crate::conf::word::one_of;
+use crate::directive::word::one_of;
 use crate::wire::mpegts::TsFrame;
 
 one_of! {

@@ -7,15 +7,24 @@
 //! - [`StreamName`] is a stream name that may become part of a path.
 //! - [`Layout`] names files and their URIs.
 //! - [`cleanup`] tells which files of a directory have outlived their playlist.
+//!
+//! HLS files: a task per publish segments the stream and writes, another removes what is left over.
 
 pub mod cleanup;
 pub mod conf;
+mod crypt;
 mod cutter;
+mod directory;
 mod layout;
+pub mod log;
 mod name;
 mod presentation;
+mod queue;
+mod recording;
 mod segmenter;
+pub mod sweeper;
 mod variant;
+mod writer;
 
 pub use cutter::{Cut, CutRule, Cutter, Slicing};
 pub use layout::Layout;
@@ -23,3 +32,8 @@ pub use name::StreamName;
 pub use presentation::{MEASURED, Presentation, Presentations};
 pub use segmenter::{Action, Encryption, Keys, Naming, PlaylistKind, Segmenter, Settings};
 pub use variant::VariantRule;
+
+pub use directory::make_directories;
+pub(crate) use queue::Queue;
+pub use recording::record;
+pub(crate) use writer::{WriteError, create, failed};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::variant::master_playlist;
 use super::{Cut, CutRule, Cutter, Layout, MEASURED, Presentation, Presentations, VariantRule};
-use crate::conf::word::one_of;
+use crate::directive::word::one_of;
 use crate::hub::info::MediaInfo;
 use crate::wire::hls::{Key, MediaPlaylist, MediaSegment, SEGMENTS_MAX, target_duration};
 use crate::wire::mpegts::{TICKS_PER_MS, TsFrame};

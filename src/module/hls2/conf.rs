@@ -2,10 +2,10 @@
 
 use super::Settings;
 use super::live::Hls2Live;
-use crate::conf::context::{LOCATION, RTMP_ALL};
-use crate::conf::directive::directives;
-use crate::conf::word::one_of;
-use crate::conf::{Flag, Msec, MsecFrom, Num, Own, Size, Text};
+use crate::directive::context::{LOCATION, RTMP_ALL};
+use crate::directive::table::directives;
+use crate::directive::word::one_of;
+use crate::directive::{Flag, Msec, MsecFrom, Num, Own, Size, Text};
 use crate::module::hls::{CutRule, Slicing};
 
 /// Where fragments end without a key frame, as a multiple of the wanted length.

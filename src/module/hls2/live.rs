@@ -2,8 +2,9 @@
 
 use bstr::BString;
 
-use crate::conf::{Args, Arity, ListenAddr, Problem, Scene, Value};
-use crate::module::http::handler::{Relation, parameter, unsupported};
+use crate::directive::{Args, Arity, ListenAddr, Scene, Value};
+use crate::http::handler::{Relation, parameter, unsupported};
+use crate::syntax::Problem;
 
 /// A location that serves HLS from memory.
 #[derive(Clone, Debug, PartialEq, Eq)]

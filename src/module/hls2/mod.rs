@@ -6,15 +6,27 @@
 //!
 //! A player asks for `name.m3u8` and is given a [master playlist](MasterRequest::playlist) that names its
 //! session. It then asks for the media playlist of that session again and again, and for fragments.
+//!
+//! HLS from memory: the fragments of a stream, and the players that ask for them.
+//!
+//! A player has no connection of its own: what its requests have in common is the value of `session=`. A
+//! [`Viewer`] stands for it from its first request for a media playlist until it has asked for nothing during
+//! `hls2_timeout`; callbacks see one session that lasts as long.
 
 pub mod conf;
+mod fragments;
 pub mod live;
+pub mod log;
 mod master;
 mod session;
 mod target;
+mod viewer;
 mod window;
 
 pub use master::MasterRequest;
 pub use session::{Session, SessionId, SessionIds};
 pub use target::Target;
 pub use window::{Fragment, Settings, Window};
+
+pub use fragments::Fragments;
+pub use viewer::{Denied, State, Viewer, Viewers, Visit};

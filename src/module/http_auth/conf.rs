@@ -1,9 +1,9 @@
 //! Directives of the http auth module.
 
-use crate::conf::ConfPath;
-use crate::conf::context::{HTTP_ALL, LIMIT_EXCEPT};
-use crate::conf::directive::directives;
-use crate::module::http::variable::Template;
+use crate::directive::ConfPath;
+use crate::directive::context::{HTTP_ALL, LIMIT_EXCEPT};
+use crate::directive::table::directives;
+use crate::http::variable::Template;
 
 directives! {
     /// Passwords.

@@ -3,8 +3,9 @@
 use bstr::{BString, ByteSlice};
 
 use super::format::Formats;
-use crate::conf::{Args, Arity, Problem, Scene, Value, Word, number, sentence};
-use crate::module::http::variable::Template;
+use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::http::variable::Template;
+use crate::syntax::{Problem, Word, sentence};
 
 /// One log of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]

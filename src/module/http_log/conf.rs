@@ -2,9 +2,9 @@
 
 use super::access_log::AccessLog;
 use super::format::LogFormat;
-use crate::conf::context::{HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION_IF};
-use crate::conf::directive::directives;
-use crate::conf::{Arity, Words};
+use crate::directive::context::{HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION_IF};
+use crate::directive::table::directives;
+use crate::directive::{Arity, Words};
 
 directives! {
     /// Logs of HTTP requests.

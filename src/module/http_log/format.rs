@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
-use crate::conf::{Args, Arity, Problem, Scene, Span, Value, sentence};
-use crate::module::http::variable::Template;
+use crate::directive::{Args, Arity, Scene, Value};
+use crate::http::variable::Template;
+use crate::syntax::{Problem, Span, sentence};
 
 /// How values are written into a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 
 use bstr::BStr;
 
-use crate::conf::context::{HTTP_ALL, HTTP_SERVER, LOCATION};
-use crate::conf::directive::directives;
-use crate::conf::word::word_lists;
-use crate::conf::{Arity, Flag, OneOf, Own, Present};
-use crate::module::http::variable::Templates;
+use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION};
+use crate::directive::table::directives;
+use crate::directive::word::word_lists;
+use crate::directive::{Arity, Flag, OneOf, Own, Present};
+use crate::http::variable::Templates;
 
 word_lists! {
     /// Words of `autoindex_format`.

@@ -2,10 +2,10 @@
 
 use super::status::LimitStatus;
 use super::zone::{LimitConn, LimitReq, Zone};
-use crate::conf::OneOf;
-use crate::conf::context::{HTTP, HTTP_ALL};
-use crate::conf::directive::directives;
-use crate::conf::word::word_lists;
+use crate::directive::OneOf;
+use crate::directive::context::{HTTP, HTTP_ALL};
+use crate::directive::table::directives;
+use crate::directive::word::word_lists;
 
 word_lists! {
     /// Words of `limit_conn_log_level`.

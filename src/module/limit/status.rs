@@ -1,6 +1,7 @@
 //! Statuses of refusals.
 
-use crate::conf::{Args, Num, Problem, Scene, Value};
+use crate::directive::{Args, Num, Scene, Value};
+use crate::syntax::Problem;
 
 /// The status of a refusal, from 400 to 599.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
-use crate::conf::{Args, Arity, Problem, Scene, Span, Value, Word, number, sentence};
-use crate::module::http::variable::Template;
+use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::http::variable::Template;
+use crate::syntax::{Problem, Span, Word, sentence};
 
 /// The smallest zone, in bytes: eight pages.
 const SMALLEST: u64 = 8 * 4096;

@@ -1,8 +1,8 @@
 //! Directives of the live record module.
 
-use crate::conf::context::RTMP_ALL;
-use crate::conf::directive::directives;
-use crate::conf::{Flag, Msec, MsecFrom, PrefixPath, Size};
+use crate::directive::context::RTMP_ALL;
+use crate::directive::table::directives;
+use crate::directive::{Flag, Msec, MsecFrom, PrefixPath, Size};
 
 directives! {
     /// Recording of streams as MPEG-TS with an index.

@@ -1,9 +1,9 @@
 //! Directives of the map module.
 
 use super::entry::{Geo, Map, SplitClients};
-use crate::conf::Num;
-use crate::conf::context::HTTP;
-use crate::conf::directive::directives;
+use crate::directive::Num;
+use crate::directive::context::HTTP;
+use crate::directive::table::directives;
 
 directives! {
     /// Variables that depend on others.

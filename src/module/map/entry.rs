@@ -5,9 +5,10 @@ use std::net::Ipv4Addr;
 
 use bstr::{BString, ByteSlice};
 
-use crate::conf::tree::Node;
-use crate::conf::{Args, Arity, Network, Pattern, Problem, Scene, Span, Value, Word, sentence};
-use crate::module::http::variable::{Template, VariableNames};
+use crate::directive::{Args, Arity, Network, Pattern, Scene, Value};
+use crate::http::variable::{Template, VariableNames};
+use crate::syntax::tree::Node;
+use crate::syntax::{Problem, Span, Word, sentence};
 
 /// A variable that depends on others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,7 +210,7 @@ fn read_share(text: &[u8]) -> Option<Option<u32>> {
     }
     let number = text.strip_suffix(b"%")?;
     let (whole, decimals) = number.split_once_str(".").unwrap_or((number, b""));
-    let digits = |text: &[u8]| crate::conf::number::digits(text).and_then(|n| u32::try_from(n).ok());
+    let digits = |text: &[u8]| crate::directive::number::digits(text).and_then(|n| u32::try_from(n).ok());
     let decimals = match decimals.len() {
         0 => 0,
         1 => digits(decimals)? * 10,

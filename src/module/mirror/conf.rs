@@ -1,8 +1,8 @@
 //! Directives of the mirror module.
 
-use crate::conf::context::HTTP_ALL;
-use crate::conf::directive::directives;
-use crate::conf::{Arity, Flag, Words};
+use crate::directive::context::HTTP_ALL;
+use crate::directive::table::directives;
+use crate::directive::{Arity, Flag, Words};
 
 directives! {
     /// Copies of requests.

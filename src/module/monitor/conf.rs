@@ -1,9 +1,9 @@
 //! Directives of the monitor module.
 
-use crate::conf::RawPath;
-use crate::conf::context::RTMP_ALL;
-use crate::conf::directive::directives;
-use crate::module::core::log::ErrorLog;
+use crate::directive::RawPath;
+use crate::directive::context::RTMP_ALL;
+use crate::directive::table::directives;
+use crate::log::level::ErrorLog;
 
 directives! {
     /// Watching for stalls.

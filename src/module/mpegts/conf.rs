@@ -1,10 +1,10 @@
 //! Directives of the MPEG-TS cache for HTTP players and HLS.
 
-use crate::conf::context::RTMP_ALL;
-use crate::conf::directive::directives;
-use crate::conf::{Flag, Msec, Size};
+use crate::directive::context::RTMP_ALL;
+use crate::directive::table::directives;
+use crate::directive::{Flag, Msec, Size};
 use crate::hub::gop::StartSettings;
-use crate::module::gop::shift;
+use crate::media::gop::shift;
 use crate::wire::mpegts::Settings;
 
 directives! {

@@ -1,3 +1,33 @@
 //! The MPEG-TS cache for HTTP players and HLS from memory.
+//!
+//! Streams as MPEG-TS: packaged once, for HTTP players, HLS files and HLS from memory.
+//!
+//! A [`Feed`] reads a published stream, packages it, and brings the pieces into a stream of their own, from which
+//! the delivery loop serves players, and to every [`Tap`]. It lasts as long as somebody holds it: a publisher whose
+//! application wants one ([`Outputs`]), and everybody who is served from it.
 
 pub mod conf;
+mod feed;
+pub mod log;
+mod output;
+mod packaging;
+
+pub use feed::{Feed, FeedSettings, Feeds, Tap};
+pub use output::Outputs;
+
+use crate::hub::cursor::PlayerSettings;
+use crate::hub::packet::Container;
+use crate::media::view::AppView;
+use crate::module::rtmp::connection;
+
+/// How the delivery loop serves a player of MPEG-TS.
+pub fn player_settings(view: &AppView, container: Container, pargs: &[u8]) -> PlayerSettings {
+    let mpegts = &view.held().mpegts;
+    let settings = connection::play::player_settings(view, container, 0, pargs);
+    PlayerSettings {
+        start: mpegts.start(pargs),
+        zero_start: false,
+        out_queue: mpegts.out_queue.0,
+        ..settings
+    }
+}

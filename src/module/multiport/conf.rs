@@ -1,9 +1,9 @@
 //! Directives of the multiport module.
 
 use super::zone::{MultiListen, StreamZone};
-use crate::conf::context::{EVENTS, HTTP_ALL, LOCATION, MAIN};
-use crate::conf::directive::directives;
-use crate::conf::{Arity, Own, Text, Words};
+use crate::directive::context::{EVENTS, HTTP_ALL, LOCATION, MAIN};
+use crate::directive::table::directives;
+use crate::directive::{Arity, Own, Text, Words};
 
 directives! {
     /// Sockets and requests of single worker processes.

@@ -2,8 +2,9 @@
 
 use bstr::ByteSlice;
 
-use crate::conf::address::literal_addr;
-use crate::conf::{Args, Arity, ListenAddr, Problem, Scene, Value, Word, number, sentence};
+use crate::directive::address::literal_addr;
+use crate::directive::{Args, Arity, ListenAddr, Scene, Value, number};
+use crate::syntax::{Problem, Word, sentence};
 
 /// The port when none is given.
 const DEFAULT_PORT: u16 = 80;

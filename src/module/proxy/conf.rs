@@ -1,12 +1,14 @@
 //! Directives of the proxy module.
 
 use super::target::ProxyPass;
-use crate::conf::context::{HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
-use crate::conf::directive::directives;
-use crate::conf::word::word_lists;
-use crate::conf::{AnyOf, Arity, ConfPath, Flag, Msec, Num, Offset, OneOf, Own, Size, Summed, Text, Words};
-use crate::module::http::variable::{Template, Templates};
-use crate::module::http_core::buffers::Buffers;
+use crate::directive::context::{HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
+use crate::directive::table::directives;
+use crate::directive::word::word_lists;
+use crate::directive::{
+    AnyOf, Arity, ConfPath, Flag, Msec, Num, Offset, OneOf, Own, Size, Summed, Text, Words,
+};
+use crate::http::core::buffers::Buffers;
+use crate::http::variable::{Template, Templates};
 
 word_lists! {
     /// Words of `proxy_ignore_headers`.

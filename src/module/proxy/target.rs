@@ -2,10 +2,11 @@
 
 use bstr::ByteSlice;
 
-use crate::conf::context::{LIMIT_EXCEPT, LOCATION_IF};
-use crate::conf::{Args, Problem, Scene, Value, number, sentence};
-use crate::module::http::location::LocationName;
-use crate::module::http::variable::Template;
+use crate::directive::context::{LIMIT_EXCEPT, LOCATION_IF};
+use crate::directive::{Args, Scene, Value, number};
+use crate::http::location::LocationName;
+use crate::http::variable::Template;
+use crate::syntax::{Problem, sentence};
 
 /// Where requests go.
 #[derive(Clone, Debug, PartialEq, Eq)]

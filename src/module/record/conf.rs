@@ -1,9 +1,9 @@
 //! Directives of the record module.
 
-use crate::conf::context::{APPLICATION, RECORDER, RTMP_ALL};
-use crate::conf::directive::directives;
-use crate::conf::word::any_of;
-use crate::conf::{Flag, Msec, RawPath, Size, Summed, Text};
+use crate::directive::context::{APPLICATION, RECORDER, RTMP_ALL};
+use crate::directive::table::directives;
+use crate::directive::word::any_of;
+use crate::directive::{Flag, Msec, RawPath, Size, Summed, Text};
 
 any_of! {
     /// Which media a recorder writes.

@@ -2,7 +2,13 @@
 
 pub mod conf;
 mod file_name;
+pub mod flv_file;
+pub mod log;
 mod metadata;
+pub mod recorder;
+pub mod recordings;
+pub mod registry;
+pub mod retry;
 mod selection;
 
 pub use file_name::{escape, file_path};

@@ -1,8 +1,8 @@
 //! Directives of the referer module.
 
 use super::valid::ValidReferers;
-use crate::conf::context::{HTTP_SERVER, LOCATION};
-use crate::conf::directive::directives;
+use crate::directive::context::{HTTP_SERVER, LOCATION};
+use crate::directive::table::directives;
 
 directives! {
     /// Referers.

@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::{BString, ByteSlice};
 
-use crate::conf::{Args, Arity, Pattern, Problem, Scene, ServerName, Value, Word, sentence};
+use crate::directive::{Args, Arity, Pattern, Scene, ServerName, Value};
+use crate::syntax::{Problem, Word, sentence};
 
 /// Referers that are shorter have no scheme that counts: `http://i.ru`.
 const SHORTEST: usize = b"http://i.ru".len();

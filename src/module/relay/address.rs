@@ -4,7 +4,7 @@ use std::fmt;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::conf::number;
+use crate::directive::number;
 use crate::limits;
 
 /// How a relay speaks.

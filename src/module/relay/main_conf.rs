@@ -1,8 +1,8 @@
 //! Directives of relays that hold for the whole server.
 
-use crate::conf::context::RTMP;
-use crate::conf::directive::directives;
-use crate::conf::{ConfPath, Flag};
+use crate::directive::context::RTMP;
+use crate::directive::table::directives;
+use crate::directive::{ConfPath, Flag};
 
 directives! {
     /// Relays of the whole server: what proves them to others, and TLS to rtmps:// servers and https:// origins.

@@ -10,7 +10,7 @@ use sha2::Sha256;
 
 use super::trail::Claim;
 use crate::limits;
-use crate::module::secret::Secret;
+use crate::net::secret::Secret;
 
 /// Member of connect's command object that carries a proof.
 pub const CONNECT_MEMBER: &str = "pingosdTrailProof";

@@ -2,8 +2,9 @@
 
 use bstr::{BString, ByteSlice};
 
-use crate::conf::address::strip_unix;
-use crate::conf::{Args, Arity, Problem, Scene, Span, Value, Word, number, sentence};
+use crate::directive::address::strip_unix;
+use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::syntax::{Problem, Span, Word, sentence};
 
 /// How relays speak.
 const SCHEMES: [&str; 4] = ["rtmp", "rtmps", "http", "https"];

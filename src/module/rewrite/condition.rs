@@ -4,8 +4,9 @@
 
 use bstr::{BString, ByteSlice};
 
-use crate::conf::{Args, Arity, Pattern, Problem, Scene, Value, Word, sentence};
-use crate::module::http::variable::{Template, VariableNames};
+use crate::directive::{Args, Arity, Pattern, Scene, Value};
+use crate::http::variable::{Template, VariableNames};
+use crate::syntax::{Problem, Word, sentence};
 
 /// What a request must meet.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,9 +2,9 @@
 
 use super::condition::Condition;
 use super::rewrite_rule::{Break, Rewrite, Set};
-use crate::conf::context::{HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_IF};
-use crate::conf::directive::directives;
-use crate::conf::{Flag, OwnAll};
+use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_IF};
+use crate::directive::table::directives;
+use crate::directive::{Flag, OwnAll};
 
 directives! {
     /// Conditions and rewriting of paths.

@@ -2,8 +2,9 @@
 
 use bstr::BString;
 
-use crate::conf::{Args, Arity, Pattern, Problem, Scene, Value, sentence};
-use crate::module::http::variable::{Template, VariableNames};
+use crate::directive::{Args, Arity, Pattern, Scene, Value};
+use crate::http::variable::{Template, VariableNames};
+use crate::syntax::{Problem, sentence};
 
 /// What follows a rewrite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

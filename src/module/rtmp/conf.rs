@@ -1,8 +1,9 @@
 //! Directives of RTMP applications.
 
-use crate::conf::context::{APPLICATION, RTMP, RTMP_ALL, RTMP_SERVER};
-use crate::conf::directive::directives;
-use crate::conf::{Args, Flag, Num, Problem, Scene, Text, Value};
+use crate::directive::context::{APPLICATION, RTMP, RTMP_ALL, RTMP_SERVER};
+use crate::directive::table::directives;
+use crate::directive::{Args, Flag, Num, Scene, Text, Value};
+use crate::syntax::Problem;
 
 /// More frames than this are never merged into one write.
 const MAX_MERGE_FRAME: u64 = 64;

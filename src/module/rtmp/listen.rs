@@ -1,7 +1,8 @@
 //! `listen` of an RTMP server.
 
-use crate::conf::listen::{Family, Listen};
-use crate::conf::{Args, Arity, Problem, Scene, Value};
+use crate::directive::listen::{Family, Listen};
+use crate::directive::{Args, Arity, Scene, Value};
+use crate::syntax::Problem;
 
 /// The port of RTMP.
 pub const DEFAULT_PORT: u16 = 1935;

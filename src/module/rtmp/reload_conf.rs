@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use crate::conf::context::RTMP;
-use crate::conf::directive::directives;
-use crate::conf::{Args, Arity, Flag, Problem, Scene, Value, number};
+use crate::directive::context::RTMP;
+use crate::directive::table::directives;
+use crate::directive::{Args, Arity, Flag, Scene, Value, number};
+use crate::syntax::Problem;
 
 /// What becomes of sessions whose server or application is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

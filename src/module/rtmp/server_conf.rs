@@ -1,10 +1,11 @@
 //! Directives of RTMP servers.
 
 use super::listen::ListenRtmp;
-use crate::conf::context::{MAIN, RTMP, RTMP_SERVER};
-use crate::conf::directive::directives;
-use crate::conf::{Args, Flag, Msec, Num, Present, Problem, Scene, ServerNames, Size, Text, Value};
-use crate::module::core::load::UsesModules;
+use crate::directive::context::{MAIN, RTMP, RTMP_SERVER};
+use crate::directive::table::directives;
+use crate::directive::{Args, Flag, Msec, Num, Present, Scene, ServerNames, Size, Text, Value};
+use crate::server::core::load::UsesModules;
+use crate::syntax::Problem;
 
 /// The smallest chunk size that peers must support (RTMP 1.0 section 5.4.1).
 const MIN_CHUNK_SIZE: u64 = 128;

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use bstr::BString;
 
 use super::format::Formats;
-use crate::conf::{Args, Arity, Msec, Problem, Scene, Value, number, sentence};
+use crate::directive::{Args, Arity, Msec, Scene, Value, number};
+use crate::syntax::{Problem, sentence};
 
 /// One log of RTMP sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use super::access_log::AccessLog;
 use super::format::LogFormat;
-use crate::conf::context::RTMP_ALL;
-use crate::conf::directive::directives;
+use crate::directive::context::RTMP_ALL;
+use crate::directive::table::directives;
 
 directives! {
     /// Logs of RTMP sessions.

@@ -6,8 +6,9 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
-use crate::conf::context::RTMP;
-use crate::conf::{Args, Arity, Problem, Scene, Span, Value, Word, sentence, suggest};
+use crate::directive::context::RTMP;
+use crate::directive::{Args, Arity, Scene, Value};
+use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
 /// A named template of log lines.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Directives of statistics.
 
-use crate::conf::context::{HTTP_ALL, LOCATION};
-use crate::conf::directive::directives;
-use crate::conf::word::any_of;
-use crate::conf::{Own, Present, Summed, Text};
+use crate::directive::context::{HTTP_ALL, LOCATION};
+use crate::directive::table::directives;
+use crate::directive::word::any_of;
+use crate::directive::{Own, Present, Summed, Text};
 
 any_of! {
     /// What the statistics show.

@@ -1,8 +1,8 @@
 //! Directives of the trace module.
 
-use crate::conf::Present;
-use crate::conf::context::HTTP;
-use crate::conf::directive::directives;
+use crate::directive::Present;
+use crate::directive::context::HTTP;
+use crate::directive::table::directives;
 
 directives! {
     /// Trace ids of requests.

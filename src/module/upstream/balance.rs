@@ -1,6 +1,7 @@
 //! How a server of a group is picked.
 
-use crate::conf::{Args, Arity, Problem, Scene, Value, number, sentence};
+use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::syntax::{Problem, sentence};
 
 /// What the lines of a group have said so far.
 #[derive(Default)]

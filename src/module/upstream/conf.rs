@@ -2,9 +2,9 @@
 
 use super::balance::{Kept, Method, Random};
 use super::server::{Hash, Server};
-use crate::conf::context::{HTTP, UPSTREAM};
-use crate::conf::directive::directives;
-use crate::conf::{Arity, Msec, Num, Text, Words};
+use crate::directive::context::{HTTP, UPSTREAM};
+use crate::directive::table::directives;
+use crate::directive::{Arity, Msec, Num, Text, Words};
 
 directives! {
     /// Groups of servers to forward to.

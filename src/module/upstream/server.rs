@@ -3,9 +3,10 @@
 use bstr::{BString, ByteSlice};
 
 use super::balance::{self, Group};
-use crate::conf::address::strip_unix;
-use crate::conf::{Args, Arity, Problem, Scene, Sec, Value, Word, number, sentence, suggest};
-use crate::module::http::variable::Template;
+use crate::directive::address::strip_unix;
+use crate::directive::{Args, Arity, Scene, Sec, Value, number};
+use crate::http::variable::Template;
+use crate::syntax::{Problem, Word, sentence, suggest};
 
 /// What may stand beside an address.
 const PARAMETERS: [&str; 6] = ["weight", "max_conns", "max_fails", "fail_timeout", "backup", "down"];

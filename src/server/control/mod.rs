@@ -18,10 +18,10 @@ use tokio::time::timeout;
 use self::protocol::{Answer, Request};
 use self::socket::ControlSocket;
 use super::context::Context;
-use super::event;
+use super::core::place::Place;
 use crate::config::Config;
 use crate::limits;
-use crate::module::core::place::Place;
+use crate::server::log;
 
 /// A request that changes the server, and where its answer goes.
 pub struct Order {
@@ -71,7 +71,7 @@ pub async fn run(
 ) {
     let listener = match UnixListener::from_std(listener) {
         Ok(listener) => listener,
-        Err(error) => return event::control::not_listening(&error.to_string()),
+        Err(error) => return log::not_listening(&error.to_string()),
     };
     let desk = Arc::new(Desk { context, orders, waiting: Semaphore::new(limits::CONTROL_ORDERS) });
     let places = Arc::new(Semaphore::new(limits::CONTROL_CONNECTIONS));
@@ -86,7 +86,7 @@ pub async fn run(
                 });
             }
             Err(error) => {
-                event::control::not_listening(&error.to_string());
+                log::not_listening(&error.to_string());
                 tokio::time::sleep(limits::CONTROL_IDLE).await;
             }
         }
@@ -97,7 +97,7 @@ impl Desk {
     async fn serve(&self, mut stream: UnixStream, is_free: bool) -> io::Result<()> {
         let user = stream.peer_cred()?.uid();
         if user != 0 && user != nix::unistd::geteuid().as_raw() {
-            event::control::stranger(user);
+            log::stranger(user);
             return turn_away(stream, "only root and the server's own user may use the control socket").await;
         }
         if !is_free {

@@ -4,15 +4,13 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::config::{Config, LoadOptions};
-use crate::module::notify::hook::Hook;
-use crate::module::notify::request::{
-    Act, Call, Escape, Subject, master_target, process_target, session_target,
-};
-use crate::server::dns::Dns;
-use crate::server::notify::RequestId;
-use crate::server::notify::answer::Answer;
-use crate::server::notify::transport::Transport;
-use crate::server::variables::ProcessVariables;
+use crate::media::variables::ProcessVariables;
+use crate::net::dns::Dns;
+use crate::notify::RequestId;
+use crate::notify::answer::Answer;
+use crate::notify::hook::Hook;
+use crate::notify::request::{Act, Call, Escape, Subject, master_target, process_target, session_target};
+use crate::notify::transport::Transport;
 
 /// The stream of a probe. Every request also carries the header `X-Pingosd-Probe: 1`, which is the mark proper.
 const NAME: &[u8] = b"pingosd-probe";
@@ -74,7 +72,7 @@ pub fn run_alone(load: &LoadOptions, place: &str) -> Result<String, String> {
     let config =
         crate::config::load(load).map_err(|_| "the configuration is wrong; -t tells why".to_owned())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| crate::server::os_text(&error))?;
+    let runtime = runtime.map_err(|error| crate::log::os_text(&error))?;
     runtime.block_on(async {
         let transport = Transport::load(&config, &Dns::new(&config), None)?;
         run(&config, &transport, place).await

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::server::os_text;
+use crate::log::os_text;
 use crate::server::process::can_make;
 
 /// What a process that is being replaced appends to the name of its socket, as with the pid file.

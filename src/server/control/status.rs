@@ -8,9 +8,10 @@ use super::on_disk;
 use super::protocol::{Configuration, Kept, Queues, Refusal, SessionCounts, Status};
 use crate::config::history::Generation;
 use crate::config::watch::Fingerprint;
+use crate::log;
+use crate::media::session::{Protocol, Role};
+use crate::net::listener;
 use crate::server::context::Context;
-use crate::server::session::{Protocol, Role};
-use crate::server::{listener, log};
 
 /// The status at this moment. Reads the files of the configuration, on a thread that may wait.
 pub async fn of(context: &Context) -> Status {

@@ -1,0 +1,236 @@
+//! Commands for the running server: `status`, `reload`, `plan`, `rollback`, `confirm`, `callback`.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::{Failure, Name, Streams, Task};
+use crate::directive::number;
+use crate::notify::ledger::snapshot::Line;
+use crate::server::control::client::{NoAnswer, ask};
+use crate::server::control::probe;
+use crate::server::control::protocol::{Answer, Count, OnDisk, Queues, Request, SessionCounts, Status};
+use crate::server::control::socket::{find_alive, old_name};
+
+/// What they take.
+pub const STATUS: &str = "status [callbacks] [--json]";
+pub const RELOAD: &str = "reload [--confirm time]";
+pub const PLAN: &str = "plan";
+pub const ROLLBACK: &str = "rollback";
+pub const CONFIRM: &str = "confirm";
+pub const CALLBACK: &str = "callback test file:line";
+
+pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+    match task.name {
+        Name::Status => status(task, streams),
+        Name::Callback => {
+            let [test, place] = &task.words[..] else { return Err(Failure::Usage) };
+            let place = place.to_str().filter(|_| test == "test").ok_or(Failure::Usage)?;
+            if find_alive(task.load.control_paths()).is_some() {
+                return tell(task, streams, Request::Probe { place: place.to_owned() });
+            }
+            writeln!(streams.err, "pingosd: no server is running; asking from here")?;
+            let text = probe::run_alone(&task.load, place).map_err(|text| Failure::Text(text.into()))?;
+            streams.out.write_all(text.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Name::Reload => {
+            let confirm_ms = match &task.words[..] {
+                [] => None,
+                [switch, time] if switch == "--confirm" => Some(time_of(time)?),
+                _ => return Err(Failure::Usage),
+            };
+            let colour = streams.style.colour;
+            tell(task, streams, Request::Reload { confirm_ms, colour })
+        }
+        _ if !task.words.is_empty() => Err(Failure::Usage),
+        Name::Plan => {
+            let colour = streams.style.colour;
+            tell(task, streams, Request::Plan { colour })
+        }
+        Name::Rollback => tell(task, streams, Request::Rollback),
+        _ => tell(task, streams, Request::Confirm),
+    }
+}
+
+/// A time as configurations write it.
+fn time_of(word: &OsStr) -> Result<u64, Failure> {
+    let text = || format!("\"{}\" is no time such as 60s", word.display()).into_bytes();
+    number::msec(word.as_bytes()).filter(|time| *time > 0).ok_or_else(|| Failure::Text(text()))
+}
+
+/// The control socket on which a server answers, else the likeliest one.
+fn socket(task: &Task) -> Result<PathBuf, Failure> {
+    let alive = find_alive(task.load.control_paths());
+    let likely = || task.load.conf_file.as_ref().and_then(|_| task.load.control_paths().next());
+    alive.or_else(likely).ok_or_else(|| {
+        let text =
+            "the configuration has no control socket (\"control_socket off\", or it is the built-in one)";
+        Failure::Text(text.into())
+    })
+}
+
+fn question(task: &Task, request: &Request) -> Result<Answer, Failure> {
+    let path = socket(task)?;
+    ask(&path, request).map_err(|error| {
+        let text = match error {
+            NoAnswer::Unreachable(error) => {
+                let why = crate::log::os_text(&error);
+                format!(
+                    "no server answers on \"{}\" ({why}); is it running, with this prefix and file?",
+                    path.display()
+                )
+            }
+            NoAnswer::Broken(why) => format!("\"{}\": {why}", path.display()),
+        };
+        Failure::Text(text.into())
+    })
+}
+
+fn tell(task: &Task, streams: &mut Streams<'_>, request: Request) -> Result<ExitCode, Failure> {
+    match question(task, &request)? {
+        Answer::Done { text } => {
+            streams.out.write_all(text.as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Answer::Refused { text } => {
+            writeln!(streams.err, "{}", text.trim_end())?;
+            Ok(ExitCode::FAILURE)
+        }
+        Answer::Status(_) | Answer::Callbacks(_) => Err(misunderstood()),
+    }
+}
+
+fn misunderstood() -> Failure {
+    Failure::Text(b"the server's answer is not understood".to_vec())
+}
+
+fn callbacks(task: &Task, streams: &mut Streams<'_>, json: bool) -> Result<ExitCode, Failure> {
+    let Answer::Callbacks(snapshot) = question(task, &Request::Callbacks)? else {
+        return Err(misunderstood());
+    };
+    if json {
+        let line = serde_json::to_string(&snapshot).map_err(std::io::Error::from)?;
+        writeln!(streams.out, "{line}")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(streams.out, "ends: {} waiting, {} lost", snapshot.done_waiting, snapshot.done_lost_total)?;
+    for line in &snapshot.lines {
+        write!(streams.out, "{line}")?;
+        let quantiles = [50, 90, 99].map(|percent| format!("p{percent} {}", quantile(line, percent)));
+        writeln!(streams.out, "  quantiles {}", quantiles.join(" "))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The upper end of the class in which that many percent of the calls are complete.
+fn quantile(line: &Line, percent: u64) -> String {
+    let total: u64 = line.latency.iter().map(|class| class.count).sum();
+    let wanted = (total * percent).div_ceil(100);
+    let mut seen = 0;
+    let class = line.latency.iter().find(|class| {
+        seen += class.count;
+        seen >= wanted
+    });
+    match class.and_then(|class| class.most_ms) {
+        Some(most) => format!("<={most}ms"),
+        None => "more".into(),
+    }
+}
+
+fn status(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+    let ([json], words) = task.switches(["--json"])?;
+    match words[..] {
+        [] => {}
+        [word] if word == "callbacks" => return callbacks(task, streams, json),
+        _ => return Err(Failure::Usage),
+    }
+    // A process that is being replaced answers beside the one that has taken over, and before that one is ready.
+    let old = ask(&old_name(&socket(task)?), &Request::Status).ok();
+    let found = match (question(task, &Request::Status), old) {
+        (Err(failure), None) => return Err(failure),
+        (new, old) => new.into_iter().chain(old),
+    };
+    for answer in found {
+        match answer {
+            Answer::Status(status) if json => {
+                let line = serde_json::to_string(&status).map_err(std::io::Error::from)?;
+                writeln!(streams.out, "{line}")?;
+            }
+            Answer::Status(status) => streams.out.write_all(page(&status).as_bytes())?,
+            Answer::Callbacks(_) => return Err(misunderstood()),
+            Answer::Refused { text } | Answer::Done { text } => return Err(Failure::Text(text.into())),
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The status for people.
+fn page(status: &Status) -> String {
+    let Status { version, pid, uptime_seconds, draining, configuration: conf, .. } = status;
+    let mut out = String::new();
+    let mut line = |name: &str, value: String| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{name:<14} {value}");
+    };
+    let ending = if *draining { ", waiting for its sessions to end" } else { "" };
+    line("server", format!("pingosd/{version}, process {pid}, up {}{ending}", duration(*uptime_seconds)));
+    line("configuration", conf.file.clone());
+    line("generation", format!("{} since {}", conf.generation, conf.since));
+    line("hash", conf.hash.clone());
+    let mut name = "kept";
+    for kept in &conf.kept {
+        line(name, format!("{} {} of {}", kept.generation, kept.hash, kept.since));
+        name = "";
+    }
+    match (&conf.kept_in, &conf.not_kept) {
+        (Some(directory), None) => line("kept in", directory.clone()),
+        (Some(_), Some(why)) => line("kept in", format!("memory only: {why}")),
+        (None, _) => line("kept in", "memory".into()),
+    }
+    let on_disk = match conf.on_disk {
+        OnDisk::Same => "holds what is in force",
+        OnDisk::Newer => "holds something else, which is not in force",
+        OnDisk::Rejected => "holds what was refused",
+        OnDisk::Unknown => "could not be read in time",
+    };
+    line("on disk", on_disk.into());
+    if let Some(seconds) = conf.confirm_seconds_left {
+        line("to be confirmed", format!("within {seconds}s"));
+    }
+    if let Some(refused) = &conf.refused {
+        line("refused", refused.at.clone());
+        refused.reasons.iter().for_each(|reason| line("", reason.clone()));
+    }
+    line("listeners", status.listeners.join(", "));
+    line("streams", status.streams.to_string());
+    let SessionCounts { publishers, players, .. } = &status.sessions;
+    line("publishers", publishers.to_string());
+    line("players", players.to_string());
+    for (protocol, Count { publishers, players }) in &status.sessions.by_protocol {
+        line("", format!("{protocol}: {publishers} publishers, {players} players"));
+    }
+    let (open, limit, total) = (status.connections, status.connections_limit, status.accepted_total);
+    line("connections", format!("{open} of {limit}, {total} accepted so far"));
+    line("tasks", status.tasks.to_string());
+    let Queues { callbacks, unfinished, log_lines_lost_total } = &status.queues;
+    line("callbacks", format!("{callbacks} under way"));
+    line("done events", format!("{} waiting, {} lost", status.done_waiting, status.done_lost_total));
+    line("unfinished", format!("{unfinished} files and commands"));
+    if *log_lines_lost_total > 0 {
+        line("log", format!("{log_lines_lost_total} lines could not be written"));
+    }
+    out
+}
+
+fn duration(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m {}s", seconds % 60),
+        (0, ..) => format!("{hours}h {minutes}m"),
+        _ => format!("{days}d {hours}h"),
+    }
+}

@@ -1,0 +1,137 @@
+//! What stands at a line of a file.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use bstr::BString;
+
+use super::SAMPLE_NAME;
+use super::values::{hidden, levels};
+use crate::cli::command::origin::{Origins, block, remark, spelled, value};
+use crate::cli::command::sample::Sample;
+use crate::cli::command::{Failure, Task};
+use crate::config::load::read;
+use crate::directive::context::APPLICATION;
+use crate::directive::outline::{Outline, Said};
+use crate::directive::{Inherit, Row, manual};
+use crate::module::rtmp::listen::DEFAULT_PORT;
+use crate::modules::REGISTRY;
+use crate::syntax::tree::End;
+
+pub(super) fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String, Failure> {
+    let (reading, _) = read(&task.load);
+    let outline = Outline::new(&reading.tree, &REGISTRY);
+    let origins = Origins { reading: &reading };
+    let whole = std::fs::canonicalize(file).ok();
+    let named = |name: &Path| {
+        name == file || name.ends_with(file) || whole.is_some() && std::fs::canonicalize(name).ok() == whole
+    };
+    let is_file = |id| reading.sources.file(id).is_some_and(|f| named(&f.name));
+    if !reading.sources.files().iter().any(|f| named(&f.name)) {
+        let text = format!("\"{}\" is no file of {}", file.display(), task.load.conf_name().display());
+        return Err(Failure::Text(text.into()));
+    }
+    let here: Vec<&Said<'_>> = outline.statements.iter().filter(|s| is_file(s.name().span.file)).collect();
+    let begins: Vec<&Said<'_>> = here.iter().filter(|s| s.name().span.line == line).copied().collect();
+    let chosen = if begins.is_empty() {
+        // The innermost one that reaches over the line.
+        here.into_iter()
+            .rev()
+            .find(|s| (s.name().span.line..=last_line(s)).contains(&line))
+            .into_iter()
+            .collect()
+    } else {
+        begins
+    };
+    if chosen.is_empty() {
+        return Err(Failure::Text(format!("nothing is said at {}:{line}", file.display()).into()));
+    }
+    let mut out = String::new();
+    for said in chosen {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        explain_statement(&outline, &origins, said, &mut out);
+    }
+    Ok(out)
+}
+
+/// The last line of a statement and its body.
+fn last_line(said: &Said<'_>) -> u32 {
+    match said.node.end() {
+        End::Block { close: Some(close) } => close.line,
+        _ => said.node.terminator().line,
+    }
+}
+
+fn explain_statement(outline: &Outline<'_>, origins: &Origins<'_>, said: &Said<'_>, out: &mut String) {
+    let words = spelled(said.node.words());
+    let end = if said.node.opens_block() { " { ... }" } else { ";" };
+    let _ = writeln!(out, "{words}{end}{}\n    at {}", remark(said), origins.of(said.node));
+    for at in outline.around(said.section) {
+        if let Some(head) = outline.sections[at].head {
+            let _ = writeln!(out, "    in {} at {}", block(outline, at), origins.of(head));
+        }
+    }
+    let Some(row) = said.row() else {
+        let name = &said.name().bytes;
+        let context = outline.sections[said.section].context;
+        let known = if REGISTRY.find(name).is_empty() { "no directive of ours" } else { "not allowed here" };
+        let _ = writeln!(out, "    {known}");
+        if let Some(advice) = REGISTRY.advice(name, context) {
+            let _ = writeln!(out, "    {advice}");
+        }
+        return;
+    };
+    if said.opens.is_none() {
+        let levels = levels(outline, row, said.section);
+        match hidden(outline, row, &levels) {
+            Some(hidden) => {
+                let (other, from) = (value(hidden), origins.of(hidden.node));
+                let _ =
+                    writeln!(out, "    instead of {other} from {} at {from}", block(outline, hidden.section));
+            }
+            None => {
+                let default = row.default.filter(|_| row.inherit != Inherit::Joined);
+                let _ = default.map(|d| {
+                    writeln!(out, "    instead of the default {}", if d.is_empty() { "\"\"" } else { d })
+                });
+            }
+        }
+        for inner in overriding(outline, row, said) {
+            let (other, from) = (value(inner), origins.of(inner.node));
+            let _ = writeln!(out, "    but {other} in {} at {from}", block(outline, inner.section));
+        }
+        let sample = Sample {
+            domain: b"example.com".into(),
+            app: application(outline, said),
+            name: SAMPLE_NAME.into(),
+            serverid: b"default".into(),
+            port: DEFAULT_PORT,
+        };
+        if let Some(request) = sample.request(row.name(), said.words()) {
+            let _ = writeln!(out, "    sends, for example: {request}");
+        }
+    }
+    let _ = write!(out, "\n{}", manual::of(row));
+}
+
+/// Inner blocks that say something else.
+fn overriding<'o, 't>(
+    outline: &'o Outline<'t>,
+    row: &'static Row,
+    said: &'o Said<'t>,
+) -> impl Iterator<Item = &'o Said<'t>> {
+    let nearest = row.inherit == Inherit::Nearest;
+    outline.statements.iter().filter(move |other| {
+        let same = other.row().is_some_and(|r| std::ptr::eq(r, row));
+        nearest && same && outline.around(other.section).skip(1).any(|at| at == said.section)
+    })
+}
+
+/// The name of the application around a statement.
+fn application(outline: &Outline<'_>, said: &Said<'_>) -> BString {
+    let section = outline.up_to(said.section, APPLICATION);
+    let name = section.and_then(|at| outline.sections[at].words().first());
+    name.map_or_else(|| b"live".into(), |name| name.text().to_owned())
+}

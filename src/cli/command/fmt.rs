@@ -1,0 +1,60 @@
+//! `pingosd fmt`: lays a file out anew.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use bytes::Bytes;
+
+use super::{Failure, Streams, Subject, Task, replace};
+use crate::syntax::text;
+
+/// What it takes.
+pub const USAGE: &str = "fmt [--check | --write] [file | -]";
+
+/// Prints the file laid out anew; `--write` replaces it, `--check` only tells whether it would change.
+pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+    let ([check, write], files) = task.switches(["--check", "--write"])?;
+    let file = match files[..] {
+        [] => None,
+        [file] => Some(file),
+        _ => return Err(Failure::Usage),
+    };
+    let subject = task.subject(file, streams.input)?;
+    let is_file = match file {
+        Some(file) => file != "-",
+        None => task.load.conf_file.is_some(),
+    };
+    if write && (check || !is_file) {
+        return Err(Failure::Usage);
+    }
+    let formatted = formatted(&subject, streams)?;
+    let changed = formatted != subject.bytes;
+    if check {
+        if changed {
+            writeln!(streams.err, "pingosd: {} would change", subject.name.display())?;
+        }
+        return Ok(if changed { ExitCode::FAILURE } else { ExitCode::SUCCESS });
+    }
+    if !write {
+        streams.out.write_all(&formatted)?;
+    } else if changed {
+        replace(Path::new(&subject.name), &formatted)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The text laid out anew. What it means is compared with what it meant, so that no mistake of ours costs anybody a
+/// configuration.
+fn formatted(subject: &Subject, streams: &mut Streams<'_>) -> Result<Vec<u8>, Failure> {
+    let before = subject.read(streams)?;
+    let formatted = text::format(&subject.bytes);
+    let again = Subject { name: subject.name.clone(), bytes: Bytes::from(formatted.clone()) };
+    let after = again.read(streams)?;
+    if text::same(before.tree.body(), after.tree.body()) {
+        return Ok(formatted);
+    }
+    let name = subject.name.display();
+    Err(Failure::Text(
+        format!("\"{name}\" would mean something else after formatting; it was left alone").into(),
+    ))
+}

@@ -1,0 +1,209 @@
+//! `pingosd migrate-check`: what of a configuration works here, directive by directive.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use bstr::ByteSlice;
+use serde::Serialize;
+
+use super::json::to_text;
+use super::{Failure, Streams, Task};
+use crate::config::load;
+use crate::config::load::read;
+use crate::directive::outline::{Outline, Said};
+use crate::directive::{Outcome, Row};
+use crate::modules::REGISTRY;
+use crate::syntax::{Diagnostic, Level, Span};
+
+/// What it takes.
+pub const USAGE: &str = "migrate-check [--json] [--all] [file]";
+
+/// What becomes of a directive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Status {
+    Honoured,
+    NoEffectYet,
+    /// What it guards is refused until it works.
+    Refused,
+    Needless,
+    Unsupported,
+}
+
+/// One directive.
+#[derive(Debug, Serialize)]
+struct Entry {
+    file: String,
+    line: u32,
+    directive: String,
+    status: Status,
+    /// What an observer would notice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    difference: Option<String>,
+}
+
+/// How many there are of each kind.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Summary {
+    honoured: usize,
+    no_effect_yet: usize,
+    refused: usize,
+    needless: usize,
+    unsupported: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Answer {
+    file: String,
+    summary: Summary,
+    directives: Vec<Entry>,
+}
+
+pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+    let ([json, all], files) = task.switches(["--json", "--all"])?;
+    let mut options = task.load.clone();
+    match files[..] {
+        [] => {}
+        [file] => options.conf_file = Some(PathBuf::from(file)),
+        _ => return Err(Failure::Usage),
+    }
+    let (reading, _) = read(&options);
+    let outline = Outline::new(&reading.tree, &REGISTRY);
+    let diagnostics = match load(&options) {
+        Ok(config) => config.warnings,
+        Err(report) => report.diagnostics,
+    };
+    let mut used = vec![false; diagnostics.len()];
+    let position = |span: Span| {
+        let pos = reading.sources.pos(span);
+        (to_text(pos.file.as_os_str().as_encoded_bytes()), pos.line)
+    };
+    let mut directives = Vec::new();
+    for said in &outline.statements {
+        // What stands in a block that is not known here is told of with the block.
+        if outline.sections[said.section].context == 0 {
+            continue;
+        }
+        let mut about = Vec::new();
+        for (diagnostic, used) in diagnostics.iter().zip(&mut used) {
+            if speaks_of(diagnostic, said) && !*used {
+                *used = true;
+                about.push(diagnostic);
+            }
+        }
+        let (status, difference) = judge(said, outline.sections[said.section].context, &about);
+        let (file, line) = position(said.name().span);
+        directives.push(Entry { file, line, directive: to_text(&said.name().bytes), status, difference });
+    }
+    for (diagnostic, _) in
+        diagnostics.iter().zip(&used).filter(|(d, used)| !**used && d.level == Level::Emerg)
+    {
+        let (file, line) = diagnostic.place.map_or((name(options.conf_name()), 0), position);
+        let (directive, difference) = (String::new(), Some(sentence(diagnostic)));
+        directives.push(Entry { file, line, directive, status: Status::Unsupported, difference });
+    }
+    let mut summary = Summary::default();
+    for entry in &directives {
+        *match entry.status {
+            Status::Honoured => &mut summary.honoured,
+            Status::NoEffectYet => &mut summary.no_effect_yet,
+            Status::Refused => &mut summary.refused,
+            Status::Needless => &mut summary.needless,
+            Status::Unsupported => &mut summary.unsupported,
+        } += 1;
+    }
+    let failed = summary.unsupported > 0 || summary.no_effect_yet > 0 || summary.refused > 0;
+    let answer = Answer { file: name(options.conf_name()), summary, directives };
+    if json {
+        serde_json::to_writer_pretty(&mut *streams.out, &answer).map_err(std::io::Error::from)?;
+        writeln!(streams.out)?;
+    } else {
+        print(&answer, all, streams)?;
+    }
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What becomes of a statement, and what an observer would notice.
+fn judge(said: &Said<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Option<String>) {
+    let told =
+        about.iter().find(|d| d.level == Level::Emerg).or(about.iter().find(|d| d.level == Level::Warn));
+    let Some(row) = said.row() else {
+        let name = &said.name().bytes;
+        let help = told.and_then(|d| d.help.first().cloned()).or_else(|| REGISTRY.advice(name, context));
+        let what = if REGISTRY.find(name).is_empty() { "unknown directive" } else { "not allowed here" };
+        return (Status::Unsupported, Some(help.map_or(what.into(), |help| format!("{what}: {help}"))));
+    };
+    let wrong = about.iter().find(|d| d.level == Level::Emerg);
+    if let Some(wrong) = wrong {
+        return (Status::Unsupported, Some(sentence(wrong)));
+    }
+    let outcome = row.outcome(said.joined().as_bstr());
+    let repeats = |d: &&&Diagnostic| {
+        row.inert
+            && [&b"has no effect yet"[..], row.refusal().as_bytes()].iter().any(|e| d.sentence.ends_with(e))
+    };
+    let difference = told.filter(|d| !repeats(d)).map(|d| sentence(d));
+    let missing = || format!("missing so far: {}", doc(row));
+    match outcome {
+        Outcome::Honoured => (Status::Honoured, difference),
+        Outcome::Needless => (Status::Needless, Some(difference.unwrap_or_else(|| doc(row)))),
+        Outcome::NoEffect => (Status::NoEffectYet, Some(difference.unwrap_or_else(missing))),
+        Outcome::Refused => (Status::Refused, Some(difference.unwrap_or_else(missing))),
+    }
+}
+
+/// Whether a diagnostic is about a statement itself, not about what its body holds.
+fn speaks_of(diagnostic: &Diagnostic, said: &Said<'_>) -> bool {
+    let Some(place) = diagnostic.span.or(diagnostic.place) else { return false };
+    let (start, end) = (said.name().span, said.node.terminator());
+    let last = said.words().last().map_or(start, |w| w.span);
+    let inside =
+        place.file == start.file && start.start <= place.start && place.start <= end.start.max(last.end);
+    inside && start.file == end.file
+}
+
+fn sentence(diagnostic: &Diagnostic) -> String {
+    let mut text = to_text(&diagnostic.sentence);
+    if !diagnostic.caption.is_empty() {
+        text.push_str("; ");
+        text.push_str(&diagnostic.caption);
+    }
+    text
+}
+
+/// A row's documentation in one line.
+fn doc(row: &Row) -> String {
+    row.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+}
+
+fn name(path: &Path) -> String {
+    to_text(path.as_os_str().as_encoded_bytes())
+}
+
+fn print(answer: &Answer, all: bool, streams: &mut Streams<'_>) -> std::io::Result<()> {
+    let shown =
+        answer.directives.iter().filter(|e| all || e.status != Status::Honoured || e.difference.is_some());
+    for Entry { file, line, directive, status, difference } in shown {
+        let status = match status {
+            Status::Honoured => "honoured",
+            Status::NoEffectYet => "no effect yet",
+            Status::Refused => "refused until it works",
+            Status::Needless => "needless",
+            Status::Unsupported => "unsupported",
+        };
+        write!(streams.out, "{file}:{line}: {status}")?;
+        if !directive.is_empty() {
+            write!(streams.out, ": {directive}")?;
+        }
+        match difference {
+            Some(difference) => writeln!(streams.out, ": {difference}")?,
+            None => writeln!(streams.out)?,
+        }
+    }
+    let Summary { honoured, no_effect_yet, refused, needless, unsupported } = answer.summary;
+    writeln!(
+        streams.out,
+        "{honoured} honoured, {no_effect_yet} without effect yet, {refused} refused, {needless} needless, {unsupported} unsupported"
+    )
+}

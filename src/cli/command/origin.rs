@@ -1,0 +1,64 @@
+//! Where things come from: positions with the includes that led there.
+
+use std::fmt::Write;
+
+use bstr::ByteSlice;
+
+pub(super) use crate::directive::outline::spelled;
+use crate::directive::outline::{Outline, Said};
+use crate::directive::{Outcome, context};
+use crate::syntax::Span;
+use crate::syntax::parser::Reading;
+use crate::syntax::tree::Node;
+
+/// Positions of a reading.
+pub(super) struct Origins<'r> {
+    pub(super) reading: &'r Reading,
+}
+
+impl Origins<'_> {
+    /// File and line of a statement, and of each include that led to it.
+    pub(super) fn of(&self, node: Node<'_>) -> String {
+        let mut out = self.pos(node.words().first().map_or(node.terminator(), |w| w.span));
+        // Inner includes were noted before the outer ones.
+        for include in self.reading.includes.iter().filter(|i| i.statements.contains(&node.order())) {
+            let _ = write!(out, ", included at {}", self.pos(include.span));
+        }
+        out
+    }
+
+    /// File and line.
+    pub(super) fn pos(&self, span: Span) -> String {
+        self.reading.sources.pos(span).to_string()
+    }
+}
+
+/// What a directive is set to.
+pub(super) fn value(said: &Said<'_>) -> String {
+    match (said.words(), said.node.opens_block()) {
+        ([], true) => "{ ... }".into(),
+        (words, true) => format!("{} {{ ... }}", spelled(words)),
+        (words, false) => spelled(words),
+    }
+}
+
+/// The name of a block: its context, then its own words.
+pub(super) fn block(outline: &Outline<'_>, section: usize) -> String {
+    let section = &outline.sections[section];
+    let kind = context::names(section.context).next().unwrap_or("block");
+    match section.words() {
+        [] => kind.to_owned(),
+        words => format!("{kind} {}", spelled(words)),
+    }
+}
+
+/// What is to be said of a directive that does not do what it says.
+pub(super) fn remark(said: &Said<'_>) -> &'static str {
+    let Some(row) = said.row() else { return "" };
+    match row.outcome(said.joined().as_bstr()) {
+        Outcome::Honoured => "",
+        Outcome::NoEffect => " [no effect yet]",
+        Outcome::Needless => " [does not matter here]",
+        Outcome::Refused => " [refused until it works]",
+    }
+}

@@ -1,0 +1,331 @@
+//! The command line: nginx's options, and commands of our own as words.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+pub mod command;
+pub mod completion;
+pub mod help;
+pub mod man;
+
+use crate::config::load::render_all;
+use crate::config::{Config, LoadOptions, load};
+use crate::directive::manual;
+use crate::module::dynamic;
+use crate::module::lint;
+use crate::modules::REGISTRY;
+use crate::server::{self, StartError};
+use crate::syntax::Level;
+use crate::syntax::render::Style;
+use crate::syntax::source::Origin;
+
+/// The version of the program.
+pub const VERSION: &str = concat!("pingosd/", env!("CARGO_PKG_VERSION"));
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `directives [NAME]`: print the manual of all directives, or of one.
+    Directives(Option<OsString>),
+    /// `-h`
+    Help,
+    /// No option that says otherwise: serve.
+    Run(LoadOptions),
+    /// `-s`: tell the running server.
+    Signal(Signal, LoadOptions),
+    /// `-t` and `-T`
+    Test(Test),
+    /// `-v`
+    Version,
+    /// `-V`
+    VersionVerbose,
+    /// A command that is a word.
+    Word(command::Task),
+}
+
+/// What `-s` tells the running server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Let sessions end, then exit.
+    Quit,
+    /// Use the configuration anew.
+    Reload {
+        /// Wait for the outcome, and tell it.
+        wait: bool,
+    },
+    /// Open log files anew.
+    Reopen,
+    /// Exit at once.
+    Stop,
+}
+
+/// How a configuration is tested.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// What to load.
+    pub load: LoadOptions,
+    /// `-T`: print every file that was read.
+    pub dump: bool,
+    /// `-q`: say nothing of success.
+    pub quiet: bool,
+    /// `-v` beside `-t`: also tell of what does not matter.
+    pub verbose: bool,
+}
+
+impl Command {
+    /// Reads the words after the program's name; the error is nginx's sentence.
+    pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+        let mut words = words.into_iter();
+        let mut options = Options::default();
+        let mut first = true;
+        while let Some(word) = words.next() {
+            if std::mem::take(&mut first) && word == "directives" {
+                return Ok(Command::Directives(words.next()));
+            }
+            if let Some(name) = command::Name::find(&word).filter(|_| options.only_choose()) {
+                return options.task(name, words);
+            }
+            if word == "--no-wait" && options.signal.is_some() {
+                if let Some(Signal::Reload { wait }) = &mut options.signal {
+                    *wait = false;
+                }
+                continue;
+            }
+            options.word(&word, &mut words)?;
+        }
+        Ok(options.command())
+    }
+}
+
+/// The options as they were given.
+#[derive(Default)]
+struct Options {
+    help: bool,
+    version: bool,
+    verbose_version: bool,
+    test: bool,
+    dump: bool,
+    quiet: bool,
+    signal: Option<Signal>,
+    prefix: Option<PathBuf>,
+    conf: Option<PathBuf>,
+    error_log: Option<PathBuf>,
+    globals: Vec<u8>,
+}
+
+impl Options {
+    /// Reads one word of options; an option's value is the rest of its word or the next word.
+    fn word(&mut self, word: &OsStr, words: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
+        let invalid = || format!("invalid option: \"{}\"", word.display());
+        let mut rest = word.as_bytes().strip_prefix(b"-").ok_or_else(invalid)?;
+        while let [letter, tail @ ..] = rest {
+            rest = tail;
+            let mut value = |what: &str| match std::mem::take(&mut rest) {
+                [] => {
+                    let missing = || format!("option \"-{}\" requires {what}", char::from(*letter));
+                    words.next().ok_or_else(missing)
+                }
+                tail => Ok(OsStr::from_bytes(tail).to_owned()),
+            };
+            match letter {
+                b'?' | b'h' => self.help = true,
+                b'v' => self.version = true,
+                b'V' => self.verbose_version = true,
+                b't' => self.test = true,
+                b'T' => (self.test, self.dump) = (true, true),
+                b'q' => self.quiet = true,
+                b'p' => self.prefix = Some(value("directory name")?.into()),
+                b'c' => self.conf = Some(value("file name")?.into()),
+                b'e' => self.error_log = Some(value("file name")?.into()),
+                b'g' => self.globals = value("parameter")?.as_bytes().to_owned(),
+                b's' => self.signal = Some(signal(&value("parameter")?)?),
+                other => return Err(format!("invalid option: \"{}\"", char::from(*other))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the options so far only say which configuration is meant.
+    fn only_choose(&self) -> bool {
+        let others = self.help || self.version || self.verbose_version || self.test || self.quiet;
+        !others && self.signal.is_none()
+    }
+
+    /// A command and its words; options may stand behind it as well as in front.
+    fn task(
+        mut self,
+        name: command::Name,
+        mut words: impl Iterator<Item = OsString>,
+    ) -> Result<Command, String> {
+        let mut rest = Vec::new();
+        while let Some(word) = words.next() {
+            match word.as_bytes() {
+                [b'-', b'c' | b'e' | b'g' | b'p', ..] => self.word(&word, &mut words)?,
+                _ => rest.push(word),
+            }
+        }
+        let load = LoadOptions::choose(self.prefix, self.conf, self.globals, self.error_log);
+        Ok(Command::Word(command::Task { name, words: rest, load }))
+    }
+
+    fn command(self) -> Command {
+        let load = LoadOptions::choose(self.prefix, self.conf, self.globals, self.error_log);
+        match self {
+            Options { help: true, .. } => Command::Help,
+            Options { test: true, dump, quiet, version: verbose, .. } => {
+                Command::Test(Test { load, dump, quiet, verbose })
+            }
+            Options { verbose_version: true, .. } => Command::VersionVerbose,
+            Options { version: true, .. } => Command::Version,
+            Options { signal: Some(signal), .. } => Command::Signal(signal, load),
+            _ => Command::Run(load),
+        }
+    }
+}
+
+fn signal(word: &OsStr) -> Result<Signal, String> {
+    match word.as_bytes() {
+        b"stop" => Ok(Signal::Stop),
+        b"quit" => Ok(Signal::Quit),
+        b"reopen" => Ok(Signal::Reopen),
+        b"reload" => Ok(Signal::Reload { wait: true }),
+        _ => Err(format!("invalid option: \"-s {}\"", word.display())),
+    }
+}
+
+impl Test {
+    /// Tests the configuration: messages go to `err`, the dump to `out`.
+    ///
+    /// # Errors
+    ///
+    /// When the output cannot be written.
+    pub fn run(&self, style: Style, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
+        let name = self.load.conf_name().display();
+        match load(&self.load) {
+            Ok(config) => {
+                let least = if self.verbose { Level::Notice } else { Level::Warn };
+                err.write_all(&render_all(&config.warnings, &config.sources, style, least))?;
+                if !self.quiet {
+                    let (warnings, sources) = lint::host::unresolved(&self.load, &config.sources);
+                    err.write_all(&render_all(&warnings, &sources, style, least))?;
+                }
+                if !self.quiet {
+                    writeln!(err, "nginx: the configuration file {name} syntax is ok")?;
+                }
+                // As nginx: what a start would stumble over is no good configuration.
+                if let Err(StartError(text)) = server::check(&config) {
+                    writeln!(err, "nginx: [emerg] {text}")?;
+                    writeln!(err, "nginx: configuration file {name} test failed")?;
+                    return Ok(ExitCode::FAILURE);
+                }
+                if !self.quiet {
+                    writeln!(err, "nginx: configuration file {name} test is successful")?;
+                }
+                if self.dump {
+                    dump(&config, out)?;
+                }
+                // The process ends now; taking a large configuration apart would only cost time.
+                std::mem::forget(config);
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(report) => {
+                err.write_all(&report.render(style))?;
+                writeln!(err, "nginx: configuration file {name} test failed")?;
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    }
+}
+
+/// Prints every file that was read, each after a line with its name.
+fn dump(config: &Config, out: &mut dyn Write) -> io::Result<()> {
+    for file in config.sources.files().iter().filter(|f| f.origin != Origin::CommandLine) {
+        writeln!(out, "# configuration file {}:", file.name.display())?;
+        out.write_all(&file.bytes)?;
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// How diagnostics look on standard error: with colours if it is a terminal that wants them.
+pub fn style() -> Style {
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    Style { colour, brief: false }
+}
+
+/// The manual of all directives, those of the dynamic file at its end.
+pub fn manual() -> String {
+    manual::all(&REGISTRY) + &manual::modules(&dynamic::table::REGISTRY)
+}
+
+/// Prints the manual of all directives, or of one; `--man` prints it as the page pingosd.conf(5).
+///
+/// # Errors
+///
+/// When the output cannot be written.
+pub fn directives(name: Option<&OsStr>, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
+    if name.is_some_and(|name| name == "--man") {
+        out.write_all(man::directives(&REGISTRY).as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some(name) = name else {
+        out.write_all(manual().as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let entry = |registry| manual::one(registry, name.as_bytes());
+    if let Some(text) = entry(&REGISTRY).or_else(|| entry(&dynamic::table::REGISTRY)) {
+        out.write_all(text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    writeln!(err, "pingosd: no directive \"{}\"", name.display())?;
+    if let Some(advice) = REGISTRY.advice(name.as_bytes(), crate::directive::Contexts::MAX) {
+        writeln!(err, "pingosd: {advice}")?;
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Command, String> {
+        Command::parse(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn options_combine_as_in_nginx() {
+        let Ok(Command::Test(test)) = parse(&["-tq", "-p/x/", "-c", "a.conf", "-g", "daemon off;"]) else {
+            panic!()
+        };
+        assert!(test.quiet && !test.dump);
+        assert_eq!(test.load.conf_file.unwrap(), PathBuf::from("/x/a.conf"));
+        assert_eq!(test.load.globals, b"daemon off;");
+        assert!(matches!(parse(&["-T"]), Ok(Command::Test(Test { dump: true, .. }))));
+        assert!(matches!(parse(&["-tv"]), Ok(Command::Test(Test { verbose: true, .. }))));
+        assert!(matches!(parse(&["-s", "reload"]), Ok(Command::Signal(Signal::Reload { wait: true }, _))));
+        let hasty = parse(&["-s", "reload", "--no-wait"]);
+        assert!(matches!(hasty, Ok(Command::Signal(Signal::Reload { wait: false }, _))));
+        assert_eq!(parse(&["-V"]), Ok(Command::VersionVerbose));
+        assert_eq!(parse(&["-?"]), Ok(Command::Help));
+        assert!(matches!(parse(&[]), Ok(Command::Run(_))));
+        assert_eq!(parse(&["directives", "listen"]), Ok(Command::Directives(Some("listen".into()))));
+    }
+
+    #[test]
+    fn mistakes_are_named_as_in_nginx() {
+        for (words, want) in [
+            (&["-x"][..], "invalid option: \"x\""),
+            (&["x"], "invalid option: \"x\""),
+            (&["-t", "directives"], "invalid option: \"directives\""),
+            (&["-s", "kill"], "invalid option: \"-s kill\""),
+            (&["-c"], "option \"-c\" requires file name"),
+            (&["-p"], "option \"-p\" requires directory name"),
+            (&["-tg"], "option \"-g\" requires parameter"),
+        ] {
+            assert_eq!(parse(words), Err(want.into()));
+        }
+    }
+}

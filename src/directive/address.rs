@@ -1,0 +1,241 @@
+//! Socket addresses and networks as nginx writes them.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+use super::number;
+use crate::syntax::to_path;
+
+/// The longest path of a unix socket, in bytes (`sun_path` without its final NUL).
+const MAX_UNIX_PATH: usize = 107;
+
+/// Where a server listens, or a peer is found.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ListenAddr {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// The path of a unix socket.
+    Unix(PathBuf),
+}
+
+/// Addresses that a rule speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// Every address.
+    All,
+    /// Peers on unix sockets.
+    Unix,
+    /// An IPv4 address and the number of leading bits that count.
+    V4(Ipv4Addr, u8),
+    /// An IPv6 address and the number of leading bits that count.
+    V6(Ipv6Addr, u8),
+}
+
+/// An address, or a name that must be looked up.
+enum Host<'t> {
+    Addr(ListenAddr),
+    Name(&'t str, u16),
+}
+
+/// Reads an address to listen on; the error is nginx's short text, such as `invalid port`.
+///
+/// Accepted are `PORT`, `HOST`, `HOST:PORT`, `*:PORT`, `[V6]`, `[V6]:PORT` and `unix:PATH`. A host name is
+/// looked up and may stand for several addresses.
+pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &'static str> {
+    match read(text, default_port)? {
+        Host::Addr(addr) => Ok(vec![addr]),
+        Host::Name(name, port) => {
+            let found = (name, port).to_socket_addrs().map_err(|_| "host not found")?;
+            let mut addrs: Vec<ListenAddr> = found.map(ListenAddr::Tcp).collect();
+            addrs.dedup();
+            if addrs.is_empty() { Err("host not found") } else { Ok(addrs) }
+        }
+    }
+}
+
+/// Like [`listen_addrs`], but a host name is an error: nothing is looked up.
+pub fn literal_addr(text: &[u8], default_port: u16) -> Result<ListenAddr, &'static str> {
+    match read(text, default_port)? {
+        Host::Addr(addr) => Ok(addr),
+        Host::Name(..) => Err("host not found"),
+    }
+}
+
+fn read(text: &[u8], default_port: u16) -> Result<Host<'_>, &'static str> {
+    if let Some(path) = strip_unix(text) {
+        return unix(path).map(Host::Addr);
+    }
+    if text.first() == Some(&b'[') {
+        return v6(text, default_port).map(Host::Addr);
+    }
+    if text.iter().any(|b| matches!(b, b'/' | b'?')) {
+        return Err("invalid host");
+    }
+    let (host, port) = match text.iter().position(|b| *b == b':') {
+        Some(colon) => (&text[..colon], port(&text[colon + 1..])?),
+        None if !text.is_empty() && text.iter().all(u8::is_ascii_digit) => (&b"*"[..], port(text)?),
+        None => (text, default_port),
+    };
+    if host.is_empty() {
+        return Err("no host");
+    }
+    if host == b"*" {
+        return Ok(Host::Addr(ListenAddr::Tcp((Ipv4Addr::UNSPECIFIED, port).into())));
+    }
+    let host = std::str::from_utf8(host).map_err(|_| "invalid host")?;
+    match host.parse::<Ipv4Addr>() {
+        Ok(ip) => Ok(Host::Addr(ListenAddr::Tcp((ip, port).into()))),
+        Err(_) => Ok(Host::Name(host, port)),
+    }
+}
+
+/// The path of a `unix:` address.
+pub fn strip_unix(text: &[u8]) -> Option<&[u8]> {
+    let (scheme, path) = text.split_at_checked(5)?;
+    scheme.eq_ignore_ascii_case(b"unix:").then_some(path)
+}
+
+fn unix(path: &[u8]) -> Result<ListenAddr, &'static str> {
+    if path.is_empty() {
+        return Err("no path in the unix domain socket");
+    }
+    if path.len() > MAX_UNIX_PATH {
+        return Err("too long path in the unix domain socket");
+    }
+    Ok(ListenAddr::Unix(to_path(path)))
+}
+
+fn v6(text: &[u8], default_port: u16) -> Result<ListenAddr, &'static str> {
+    let close = text.iter().position(|b| *b == b']').ok_or("invalid host")?;
+    let ip = std::str::from_utf8(&text[1..close]).ok().and_then(|t| t.parse::<Ipv6Addr>().ok());
+    let ip = ip.ok_or("invalid IPv6 address")?;
+    let port = match &text[close + 1..] {
+        [] => default_port,
+        [b':', rest @ ..] => port(rest)?,
+        _ => return Err("invalid host"),
+    };
+    Ok(ListenAddr::Tcp((ip, port).into()))
+}
+
+fn port(text: &[u8]) -> Result<u16, &'static str> {
+    let port = number::digits(text).and_then(|n| u16::try_from(n).ok());
+    port.filter(|p| *p != 0).ok_or("invalid port")
+}
+
+impl ListenAddr {
+    /// Whether the address is the wildcard of its family.
+    pub fn is_wildcard(&self) -> bool {
+        matches!(self, ListenAddr::Tcp(addr) if addr.ip().is_unspecified())
+    }
+}
+
+impl fmt::Display for ListenAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenAddr::Tcp(addr) => addr.fmt(f),
+            ListenAddr::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl Network {
+    /// Whether it holds nothing but addresses of this machine's own.
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Network::All => false,
+            Network::Unix => true,
+            Network::V4(addr, bits) => addr.is_loopback() && *bits >= 8,
+            Network::V6(addr, bits) => addr.is_loopback() && *bits == 128,
+        }
+    }
+
+    /// Reads `all`, an address or a CIDR; the flag tells that bits beyond the mask were set (and are
+    /// ignored).
+    pub fn parse(text: &[u8]) -> Option<(Network, bool)> {
+        if text == b"all" {
+            return Some((Network::All, false));
+        }
+        let text = std::str::from_utf8(text).ok()?;
+        let (ip, bits) = match text.split_once('/') {
+            Some((ip, bits)) => (ip, Some(u8::try_from(number::digits(bits.as_bytes())?).ok()?)),
+            None => (text, None),
+        };
+        match ip.parse().ok()? {
+            IpAddr::V4(ip) => {
+                let bits = bits.unwrap_or(32);
+                let kept = u32::from(ip) & mask32(bits)?;
+                Some((Network::V4(kept.into(), bits), kept != u32::from(ip)))
+            }
+            IpAddr::V6(ip) => {
+                let bits = bits.unwrap_or(128);
+                let kept = u128::from(ip) & mask128(bits)?;
+                Some((Network::V6(kept.into(), bits), kept != u128::from(ip)))
+            }
+        }
+    }
+
+    /// Whether the address is meant; `None` is a peer on a unix socket. A mapped IPv4 address counts as IPv4.
+    pub fn contains(&self, ip: Option<IpAddr>) -> bool {
+        match (self, ip.map(|ip| ip.to_canonical())) {
+            (Network::All, _) | (Network::Unix, None) => true,
+            (Network::V4(net, bits), Some(IpAddr::V4(ip))) => {
+                mask32(*bits).is_some_and(|mask| u32::from(ip) & mask == u32::from(*net))
+            }
+            (Network::V6(net, bits), Some(IpAddr::V6(ip))) => {
+                mask128(*bits).is_some_and(|mask| u128::from(ip) & mask == u128::from(*net))
+            }
+            _ => false,
+        }
+    }
+}
+
+fn mask32(bits: u8) -> Option<u32> {
+    match bits {
+        0 => Some(0),
+        1..=32 => Some(u32::MAX << (32 - u32::from(bits))),
+        _ => None,
+    }
+}
+
+fn mask128(bits: u8) -> Option<u128> {
+    match bits {
+        0 => Some(0),
+        1..=128 => Some(u128::MAX << (128 - u32::from(bits))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str) -> Result<String, &'static str> {
+        listen_addrs(text.as_bytes(), 1935).map(|a| a[0].to_string())
+    }
+
+    #[test]
+    fn addresses_are_read_as_nginx_does() {
+        assert_eq!(one("19350").as_deref(), Ok("0.0.0.0:19350"));
+        assert_eq!(one("127.0.0.1").as_deref(), Ok("127.0.0.1:1935"));
+        assert_eq!(one("*:80").as_deref(), Ok("0.0.0.0:80"));
+        assert_eq!(one("[::]:80").as_deref(), Ok("[::]:80"));
+        assert_eq!(one("unix:/tmp/x").as_deref(), Ok("unix:/tmp/x"));
+        assert_eq!(one("99999"), Err("invalid port"));
+        assert_eq!(one("127.0.0.1:0"), Err("invalid port"));
+        assert_eq!(one(":80"), Err("no host"));
+        assert_eq!(one("unix:"), Err("no path in the unix domain socket"));
+    }
+
+    #[test]
+    fn a_network_holds_its_addresses() {
+        let (net, low_bits) = Network::parse(b"10.1.2.3/8").unwrap();
+        assert!(low_bits);
+        assert!(net.contains(Some("10.9.9.9".parse().unwrap())));
+        assert!(net.contains(Some("::ffff:10.9.9.9".parse().unwrap())));
+        assert!(!net.contains(Some("11.0.0.1".parse().unwrap())));
+        assert!(!net.contains(None));
+        assert!(Network::parse(b"10.0.0.1/33").is_none());
+        assert!(Network::parse(b"::1").unwrap().0.contains(Some("::1".parse().unwrap())));
+    }
+}

@@ -1,0 +1,374 @@
+//! A tree becomes blocks of typed values: every statement meets its row.
+
+use std::any::{Any, TypeId};
+
+use bstr::ByteSlice;
+
+use super::args::{Args, Repeat};
+use super::context::{Contexts, MAIN};
+use super::field::Inherit;
+use super::registry::{Entry, Registry};
+use super::scene::{Bases, Notes, Scene};
+use super::table::{Apply, Held, Outcome, Resolve, Restricts, Row, Shape};
+use crate::syntax::diagnostic::{Level, Problem};
+use crate::syntax::parser::Reading;
+use crate::syntax::report::Reports;
+use crate::syntax::sentence;
+use crate::syntax::source::{Sources, Span};
+use crate::syntax::tree::{Body, End, Node, Word};
+
+/// A block and what its statements say.
+pub struct Block {
+    /// The context of its statements.
+    pub context: Contexts,
+    /// Its words and brace; the main block has an empty place.
+    pub span: Span,
+    /// Its `{`, whose line nginx names.
+    pub place: Span,
+    /// The number of its last statement in reading order.
+    pub order: u32,
+    /// The blocks inside, in order.
+    pub children: Vec<Block>,
+    head: Option<Held>,
+    scopes: Vec<(TypeId, Held)>,
+    seen: Vec<Seen>,
+}
+
+/// A directive that a block has used.
+struct Seen {
+    row: &'static Row,
+    first: Span,
+    count: usize,
+    /// Whether a use refuses what the directive guards, because its feature is missing.
+    refuses: bool,
+}
+
+/// What is left of a reading when its statements are judged.
+pub struct Evaluated {
+    /// The main block.
+    pub main: Block,
+    /// The texts.
+    pub sources: Sources,
+    /// Facts that the modules left for one another.
+    pub notes: Notes,
+    /// Errors and warnings so far.
+    pub reports: Reports,
+}
+
+struct Evaluator<'a> {
+    registry: &'a Registry,
+    sources: &'a Sources,
+    bases: &'a Bases,
+    notes: Notes,
+    reports: Reports,
+    /// Uses of directives that may stand only once anywhere.
+    once: Vec<Seen>,
+}
+
+/// What is written under a word that most likely ends a statement.
+fn missing_semicolon(last: &Word) -> &'static str {
+    match &last.bytes[..] {
+        [_, .., b'}'] => "the \"}\" is a part of this word; is a \";\" missing before it?",
+        _ => "is a \";\" missing after this word?",
+    }
+}
+
+/// Judges every statement of a reading.
+pub fn evaluate(reading: Reading, registry: &Registry, bases: &Bases) -> Evaluated {
+    let Reading { sources, tree, reports, .. } = reading;
+    let mut evaluator =
+        Evaluator { registry, sources: &sources, bases, notes: Notes::default(), reports, once: Vec::new() };
+    let mut main = Block::new(MAIN, Span::default(), Span::default());
+    evaluator.body(&mut main, tree.body());
+    main.order = tree.len();
+    let Evaluator { notes, reports, .. } = evaluator;
+    Evaluated { main, sources, notes, reports }
+}
+
+impl Evaluator<'_> {
+    fn body(&mut self, block: &mut Block, body: Body<'_>) {
+        let mut facts = Notes::default();
+        for node in body {
+            if node.is_damaged() {
+                continue;
+            }
+            if self.reports.is_full() {
+                return;
+            }
+            block.order = node.order();
+            let swallowed = self.swallowed(node, block.context);
+            match (self.statement(block, node, &mut facts), swallowed) {
+                (Ok(()), None) => {}
+                (Ok(()), Some((last, lost))) => {
+                    let name = &node.words()[0].bytes;
+                    let text =
+                        sentence(&[b"\"", &lost.bytes, b"\" is read as an argument of \"", name, b"\""]);
+                    let problem =
+                        Problem::warning(text).at(lost.span).label(last.span, missing_semicolon(last));
+                    self.reports.add(node.order(), problem.place(node.terminator()));
+                }
+                (Err(problem), None) => self.reports.add(node.order(), located(problem, node)),
+                (Err(problem), Some((last, _))) => {
+                    let problem = problem.label(last.span, missing_semicolon(last));
+                    self.reports.add(node.order(), located(problem, node));
+                }
+            }
+        }
+    }
+
+    fn statement(&mut self, block: &mut Block, node: Node<'_>, facts: &mut Notes) -> Result<(), Problem> {
+        let Some((name, words)) = node.words().split_first() else { return Ok(()) };
+        let Entry { module, row } = self.row(name, block)?;
+        Self::check_shape(name, row, node)?;
+        if !row.arity.fits(words.len()) {
+            return Err(Self::wrong_arity(name, row, node));
+        }
+        let counted = self.count(block, name, row);
+        let args = Args {
+            name,
+            words,
+            body: (row.shape == Shape::Free).then(|| node.body()),
+            terminator: node.terminator(),
+        };
+        if row.inert
+            && let Some(seen) = block.seen.iter_mut().find(|s| std::ptr::eq(s.row, row))
+        {
+            seen.refuses |= row.outcome(args.joined().as_bstr()) == Outcome::Refused;
+        }
+        let mut scene = Scene {
+            sources: self.sources,
+            bases: self.bases,
+            context: block.context,
+            head: block.head.as_ref(),
+            block: facts,
+            notes: &mut self.notes,
+            place: Some(node.terminator()),
+            order: node.order(),
+            reports: &mut self.reports,
+        };
+        let applied = match row.apply {
+            Apply::Keep(keep) => {
+                let scope = scope_mut(&mut block.scopes, (module.scope_type)(), module.scope);
+                keep(scope, &args, node.span(), &mut scene)
+            }
+            Apply::Check(check) => check(&args, &mut scene),
+            Apply::Head(head) => {
+                counted?;
+                let head = head(&args, &mut scene)?;
+                self.remark(row, node, &args);
+                let Shape::Opens(context) = row.shape else { return Ok(()) };
+                let mut inner = Block::new(context, node.span(), node.terminator());
+                inner.head = Some(head);
+                self.body(&mut inner, node.body());
+                block.order = inner.order;
+                block.children.push(inner);
+                return Ok(());
+            }
+        };
+        // nginx complains of a second use before it looks at the value.
+        match (counted, applied) {
+            (Err(problem), Ok(false) | Err(_)) => return Err(problem),
+            (_, applied) => applied?,
+        };
+        self.remark(row, node, &args);
+        Ok(())
+    }
+
+    /// A word that begins a line and is a directive of this context, and the word before it: most likely a `;` is
+    /// missing between them.
+    fn swallowed<'t>(&self, node: Node<'t>, context: Contexts) -> Option<(&'t Word, &'t Word)> {
+        let words = node.words();
+        let (first, last) = (words.first()?, words.last()?);
+        if first.span.line == last.span.line {
+            return None;
+        }
+        let lost = words.windows(2).find(|pair| {
+            let fits = |e: &Entry| e.row.contexts & context != 0;
+            let include = &pair[1].bytes[..] == b"include";
+            let directive = || self.registry.find(&pair[1].bytes).iter().any(fits);
+            pair[0].span.line < pair[1].span.line && (include || directive())
+        })?;
+        Some((&lost[0], &lost[1]))
+    }
+
+    /// The row of a name in a block.
+    fn row(&self, name: &Word, block: &Block) -> Result<Entry, Problem> {
+        let context = block.context;
+        let entries = self.registry.find(&name.bytes);
+        if let Some(entry) = entries.iter().find(|e| e.row.contexts & context != 0) {
+            return Ok(*entry);
+        }
+        if entries.is_empty() {
+            // nginx prints names as C strings.
+            let shown = name.bytes.split(|b| *b == 0).next().unwrap_or_default();
+            let problem = Problem::new(sentence(&[b"unknown directive \"", shown, b"\""])).at(name.span);
+            return Err(match self.registry.advice(&name.bytes, context) {
+                Some(advice) => problem.help(advice),
+                None => problem,
+            });
+        }
+        let text = sentence(&[b"\"", &name.bytes, b"\" directive is not allowed here"]);
+        let place = self.registry.contexts_of(&name.text().to_string());
+        let mut problem = Problem::new(text).at(name.span);
+        if context != MAIN {
+            problem = problem.label(block.span, "inside this block");
+        }
+        if entries.iter().all(|e| e.row.contexts == MAIN && matches!(e.row.shape, Shape::Opens(_))) {
+            return Err(problem.help("it stands outside every block; is a \"}\" missing before it?"));
+        }
+        Err(problem.help(format!("`{}` is allowed in: {place}", name.text())))
+    }
+
+    fn check_shape(name: &Word, row: &Row, node: Node<'_>) -> Result<(), Problem> {
+        let simple = row.shape == Shape::Simple;
+        match node.end() {
+            End::Block { .. } if simple => {
+                let text = sentence(&[b"directive \"", &name.bytes, b"\" is not terminated by \";\""]);
+                let problem = Problem::new(text).at(node.terminator());
+                let last = node.words().last().unwrap_or(name);
+                if last.span.line < node.terminator().line {
+                    return Err(problem.label(last.span, missing_semicolon(last)));
+                }
+                let problem = problem.label(name.span, "this directive opens no block");
+                Err(problem.help("a value with braces in it must be quoted"))
+            }
+            End::Semicolon if !simple => {
+                let text = sentence(&[b"directive \"", &name.bytes, b"\" has no opening \"{\""]);
+                Err(Problem::new(text).at(node.terminator()).help(usage(name, row)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn wrong_arity(name: &Word, row: &Row, node: Node<'_>) -> Problem {
+        let text = sentence(&[b"invalid number of arguments in \"", &name.bytes, b"\" directive"]);
+        let problem = Problem::new(text).at(node.span()).caption(format!("takes {}", row.arity));
+        problem.help(usage(name, row))
+    }
+
+    /// Counts a use of a directive and refuses one too many.
+    fn count(&mut self, block: &mut Block, name: &Word, row: &'static Row) -> Result<(), Problem> {
+        let (seen, limit) = match (row.once, row.repeat) {
+            (true, _) => (&mut self.once, 1),
+            (false, Repeat::Never) => (&mut block.seen, 1),
+            (false, Repeat::AtMost(limit)) => (&mut block.seen, limit),
+            (false, Repeat::Free) => (&mut block.seen, usize::MAX),
+        };
+        let Some(seen) = seen.iter_mut().find(|s| std::ptr::eq(s.row, row)) else {
+            seen.push(Seen { row, first: name.span, count: 1, refuses: false });
+            return Ok(());
+        };
+        seen.count += 1;
+        if seen.count <= limit {
+            return Ok(());
+        }
+        let problem = Problem::new((row.duplicate)(name)).at(name.span);
+        let text =
+            if limit == 1 { "first given here".into() } else { format!("the first of {limit} at most") };
+        Err(problem.label(seen.first, text))
+    }
+
+    /// Tells of directives without effect.
+    fn remark(&mut self, row: &'static Row, node: Node<'_>, args: &Args<'_>) {
+        let (level, text) = match row.outcome(args.joined().as_bstr()) {
+            Outcome::Honoured => return,
+            Outcome::Needless => (Level::Notice, "does not matter here"),
+            Outcome::NoEffect => (Level::Warn, "has no effect yet"),
+            Outcome::Refused => (Level::Warn, row.refusal()),
+        };
+        let text = sentence(&[b"\"", &args.name.bytes, b"\" directive ", text.as_bytes()]);
+        self.reports.add(node.order(), Problem::new(text).level(level).place(node.terminator()));
+    }
+}
+
+impl Block {
+    fn new(context: Contexts, span: Span, place: Span) -> Block {
+        Block {
+            context,
+            span,
+            place,
+            order: 0,
+            children: Vec::new(),
+            head: None,
+            scopes: Vec::new(),
+            seen: Vec::new(),
+        }
+    }
+
+    /// What the block says about a module's directives, if anything.
+    pub fn scope<S: 'static>(&self) -> Option<&S> {
+        let id = TypeId::of::<S>();
+        self.scopes.iter().find(|(known, _)| *known == id).and_then(|(_, scope)| scope.downcast_ref())
+    }
+
+    /// The value of the block's own words.
+    pub fn head<T: 'static>(&self) -> Option<&T> {
+        self.head.as_ref().and_then(|head| head.downcast_ref())
+    }
+
+    /// Where the block uses a directive, by its canonical name.
+    pub fn uses(&self, name: &str) -> Option<Span> {
+        self.seen.iter().find(|s| s.row.name() == name).map(|s| s.first)
+    }
+
+    /// The first directive in force here that decides one of these, without its feature existing yet. `chain` is a block
+    /// and those around it, the innermost first.
+    pub fn refusing(chain: &[&Block], kinds: &[Restricts]) -> Option<&'static str> {
+        let decides = |row: &Row| row.inert && row.restricts.is_some_and(|r| kinds.contains(&r.what));
+        let mut known: Vec<&'static Row> = Vec::new();
+        for (level, block) in chain.iter().enumerate() {
+            for seen in block.seen.iter().filter(|seen| decides(seen.row)) {
+                let inherited = level > 0;
+                if known.iter().any(|row| std::ptr::eq(*row, seen.row))
+                    || (inherited && seen.row.inherit == Inherit::Never)
+                {
+                    continue;
+                }
+                if seen.refuses {
+                    return Some(seen.row.name());
+                }
+                known.push(seen.row);
+            }
+        }
+        None
+    }
+
+    /// The blocks of a context inside.
+    pub fn inner(&self, context: Contexts) -> impl Iterator<Item = &Block> {
+        self.children.iter().filter(move |b| b.context == context)
+    }
+}
+
+/// A module's scope, made on first use.
+fn scope_mut(scopes: &mut Vec<(TypeId, Held)>, id: TypeId, make: fn() -> Held) -> &mut dyn Any {
+    let at = match scopes.iter().position(|(known, _)| *known == id) {
+        Some(at) => at,
+        None => {
+            scopes.push((id, make()));
+            scopes.len() - 1
+        }
+    };
+    &mut *scopes[at].1
+}
+
+/// Resolves a module's values from blocks, the innermost first.
+pub fn resolve<C: Resolve>(blocks: &[&Block], scene: &mut Scene<'_>) -> C {
+    let scopes: Vec<Option<&C::Scope>> = blocks.iter().map(|b| b.scope()).collect();
+    C::resolve(&scopes, scene)
+}
+
+/// Gives an error the place of its statement.
+fn located(problem: Problem, node: Node<'_>) -> Problem {
+    problem.at(node.span()).place(node.terminator())
+}
+
+/// How a user writes a directive.
+fn usage(name: &Word, row: &Row) -> String {
+    let syntax = (row.syntax)();
+    let blank = if syntax.is_empty() { "" } else { " " };
+    match row.shape {
+        Shape::Simple => format!("syntax: {}{blank}{syntax};", name.text()),
+        Shape::Free => format!("syntax: {} {syntax}", name.text()),
+        Shape::Opens(_) => format!("syntax: {}{blank}{syntax} {{ ... }}", name.text()),
+    }
+}

@@ -1,0 +1,218 @@
+//! What `listen` directives have in common.
+
+use super::address::{ListenAddr, listen_addrs};
+use super::args::Args;
+use super::number;
+use super::scene::Scene;
+use crate::syntax::diagnostic::Problem;
+use crate::syntax::sentence;
+use crate::syntax::suggest;
+use crate::syntax::tree::Word;
+
+/// TCP keep-alive of accepted connections; a part that is not given keeps the system's setting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Whether keep-alive is on at all.
+    pub on: bool,
+    /// Seconds of silence before the first probe.
+    pub idle_seconds: Option<u64>,
+    /// Seconds between probes.
+    pub interval_seconds: Option<u64>,
+    /// Probes without answer before the connection is given up.
+    pub probes: Option<u64>,
+}
+
+/// The words after an address.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListenOptions {
+    /// The server of this directive takes the connections whose host nobody names.
+    pub default_server: bool,
+    /// A socket of its own even beside a wildcard of the same port.
+    pub bind: bool,
+    /// Length of the queue of connections not yet accepted.
+    pub backlog: Option<u64>,
+    /// Size of the receive buffer.
+    pub rcvbuf: Option<u64>,
+    /// Size of the send buffer.
+    pub sndbuf: Option<u64>,
+    /// One socket per worker.
+    pub reuseport: bool,
+    /// Whether an IPv6 wildcard leaves IPv4 alone.
+    pub ipv6only: Option<bool>,
+    /// Keep-alive of accepted connections.
+    pub keepalive: Option<Keepalive>,
+    /// Connections begin with a PROXY protocol header.
+    pub proxy_protocol: bool,
+    /// Connections are encrypted.
+    pub ssl: bool,
+    /// HTTP/2 may be spoken.
+    pub http2: bool,
+}
+
+/// One `listen` line. A host name may stand for several addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// The addresses.
+    pub addrs: Vec<ListenAddr>,
+    /// The words after them.
+    pub options: ListenOptions,
+}
+
+/// Which words a `listen` directive knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// In a server of `http { }`.
+    Http,
+    /// In a server of `rtmp { }`.
+    Rtmp,
+}
+
+impl Listen {
+    /// Reads a `listen` directive.
+    pub fn read(
+        args: &Args<'_>,
+        family: Family,
+        default_port: u16,
+        scene: &mut Scene<'_>,
+    ) -> Result<Listen, Problem> {
+        let word = args.first();
+        let addrs = listen_addrs(&word.bytes, default_port).map_err(|reason| {
+            let text = sentence(&[
+                reason.as_bytes(),
+                b" in \"",
+                &word.bytes,
+                b"\" of the \"",
+                &args.name.bytes,
+                b"\" directive",
+            ]);
+            let problem = Problem::new(text).at(word.span);
+            match reason {
+                "invalid port" => problem.help("a port is a number from 1 to 65535"),
+                _ => problem,
+            }
+        })?;
+        let mut listen = Listen { addrs, options: ListenOptions::default() };
+        for word in args.words.get(1..).unwrap_or_default() {
+            listen.option(word, family, scene)?;
+        }
+        Ok(listen)
+    }
+
+    fn option(&mut self, word: &Word, family: Family, scene: &mut Scene<'_>) -> Result<(), Problem> {
+        let text: &[u8] = &word.bytes;
+        let (name, value) = match text.iter().position(|b| *b == b'=') {
+            Some(at) => (&text[..at], Some(&text[at + 1..])),
+            None => (text, None),
+        };
+        let options = &mut self.options;
+        match (name, value) {
+            (b"default_server" | b"default", None) => options.default_server = true,
+            (b"bind", None) => options.bind = true,
+            (b"reuseport", None) => options.reuseport = true,
+            (b"proxy_protocol", None) => options.proxy_protocol = true,
+            (b"ssl", None) => options.ssl = true,
+            (b"http2", None) if family == Family::Http => options.http2 = true,
+            (b"deferred", None) if family == Family::Http => {}
+            (b"setfib" | b"fastopen" | b"accept_filter", Some(_)) if family == Family::Http => {}
+            (b"backlog", Some(value)) => options.backlog = Some(positive(value, word, "backlog")?),
+            (b"rcvbuf", Some(value)) => options.rcvbuf = Some(size(value, word, "rcvbuf")?),
+            (b"sndbuf", Some(value)) => options.sndbuf = Some(size(value, word, "sndbuf")?),
+            (b"ipv6only", Some(value)) => self.ipv6only(value, word, scene)?,
+            (b"so_keepalive", Some(value)) => options.keepalive = Some(keepalive(value, word)?),
+            _ => return Err(unknown(word, family)),
+        }
+        Ok(())
+    }
+
+    fn ipv6only(&mut self, value: &[u8], word: &Word, scene: &mut Scene<'_>) -> Result<(), Problem> {
+        let v6 = self.addrs.iter().any(|a| matches!(a, ListenAddr::Tcp(addr) if addr.is_ipv6()));
+        if !v6 {
+            let addr = self.addrs.first().map(ToString::to_string).unwrap_or_default();
+            let text = format!("ipv6only is not supported on addr \"{addr}\", ignored");
+            scene.report(Problem::warning(text).at(word.span));
+            return Ok(());
+        }
+        self.options.ipv6only = match value {
+            b"on" => Some(true),
+            b"off" => Some(false),
+            _ => {
+                let text = sentence(&[b"invalid ipv6only flags \"", value, b"\""]);
+                return Err(Problem::new(text).at(word.span).help("accepted: on, off"));
+            }
+        };
+        Ok(())
+    }
+}
+
+impl Family {
+    const fn words(self) -> &'static str {
+        match self {
+            Family::Http => {
+                "default_server, ssl, proxy_protocol, bind, reuseport, backlog=, rcvbuf=, sndbuf=, ipv6only=, \
+                 so_keepalive=, deferred, fastopen=, setfib=, accept_filter="
+            }
+            Family::Rtmp => {
+                "default_server, ssl, bind, reuseport, proxy_protocol, backlog=, rcvbuf=, sndbuf=, ipv6only=, so_keepalive="
+            }
+        }
+    }
+}
+
+fn unknown(word: &Word, family: Family) -> Problem {
+    let text = match family {
+        Family::Http => sentence(&[b"invalid parameter \"", &word.bytes, b"\""]),
+        Family::Rtmp => sentence(&[b"the invalid \"", &word.bytes, b"\" parameter"]),
+    };
+    let problem = Problem::new(text).at(word.span);
+    let typed: &[u8] = &word.bytes;
+    let (name, value) = match typed.iter().position(|b| *b == b'=') {
+        Some(at) => typed.split_at(at),
+        None => (typed, &[][..]),
+    };
+    let known = family.words().split(", ").filter(|known| known.ends_with('=') != value.is_empty());
+    match suggest::nearest(name, known.map(|known| known.trim_end_matches('='))) {
+        Some(near) => problem.help(format!("did you mean `{near}`?")),
+        None => problem.help(format!("accepted: {}", family.words())),
+    }
+}
+
+fn positive(value: &[u8], word: &Word, name: &str) -> Result<u64, Problem> {
+    number::digits(value).filter(|n| *n > 0).ok_or_else(|| invalid(value, word, name))
+}
+
+fn size(value: &[u8], word: &Word, name: &str) -> Result<u64, Problem> {
+    number::size(value).ok_or_else(|| invalid(value, word, name))
+}
+
+fn invalid(value: &[u8], word: &Word, name: &str) -> Problem {
+    let text = sentence(&[b"invalid ", name.as_bytes(), b" \"", value, b"\""]);
+    Problem::new(text).at(word.span)
+}
+
+/// Reads `on`, `off` or `[IDLE]:[INTERVAL]:[PROBES]`, of which at least one must be given.
+fn keepalive(value: &[u8], word: &Word) -> Result<Keepalive, Problem> {
+    let bad = || {
+        let text = sentence(&[b"invalid so_keepalive value: \"", value, b"\""]);
+        Problem::new(text).at(word.span).help("accepted: on, off, or idle:interval:probes such as 30m::10")
+    };
+    match value {
+        b"on" => return Ok(Keepalive { on: true, ..Keepalive::default() }),
+        b"off" => return Ok(Keepalive::default()),
+        _ => {}
+    }
+    let parts: Vec<&[u8]> = value.split(|b| *b == b':').collect();
+    let [idle, interval, probes] = parts[..] else { return Err(bad()) };
+    if idle.is_empty() && interval.is_empty() && probes.is_empty() {
+        return Err(bad());
+    }
+    let optional = |text: &[u8], read: fn(&[u8]) -> Option<u64>| match text {
+        [] => Ok(None),
+        text => read(text).map(Some).ok_or_else(bad),
+    };
+    Ok(Keepalive {
+        on: true,
+        idle_seconds: optional(idle, number::sec)?,
+        interval_seconds: optional(interval, number::sec)?,
+        probes: optional(probes, number::digits)?,
+    })
+}

@@ -1,0 +1,76 @@
+//! The manual of all directives, printed from their rows.
+
+use std::fmt::Write;
+
+use super::context;
+use super::registry::Registry;
+use super::table::{Class, Module, Row, Shape};
+
+/// The whole manual as Markdown.
+pub fn all(registry: &Registry) -> String {
+    format!("# Directives\n{}", modules(registry))
+}
+
+/// The entries of all modules.
+pub fn modules(registry: &Registry) -> String {
+    let mut out = String::new();
+    for module in registry.modules() {
+        let _ = write!(out, "\n## {}\n\n{}\n", module.name, lines(module.about));
+        for row in module.rows {
+            describe(row, &mut out);
+        }
+    }
+    out
+}
+
+/// The entries of one name.
+pub fn one(registry: &Registry, name: &[u8]) -> Option<String> {
+    let mut out = String::new();
+    for entry in registry.find(name) {
+        describe(entry.row, &mut out);
+        let Module { name, .. } = entry.module;
+        let _ = write!(out, "\nPart of {name}.\n");
+    }
+    (!out.is_empty()).then(|| out.trim_start().to_owned())
+}
+
+/// The entry of a row.
+pub fn of(row: &Row) -> String {
+    let mut out = String::new();
+    describe(row, &mut out);
+    out.trim_start().to_owned()
+}
+
+fn describe(row: &Row, out: &mut String) {
+    let names: Vec<String> = row.names.iter().map(|name| format!("`{name}`")).collect();
+    let _ = write!(out, "\n### {}\n\n", names.join(", "));
+    let syntax = (row.syntax)();
+    let blank = if syntax.is_empty() { "" } else { " " };
+    let end = match row.shape {
+        Shape::Simple => ";",
+        Shape::Free => "",
+        Shape::Opens(_) => " { ... }",
+    };
+    let _ = writeln!(out, "    {}{blank}{syntax}{end}", row.name());
+    if let Some(default) = row.default {
+        let shown = if default.is_empty() { "\"\"" } else { default };
+        let _ = writeln!(out, "    default: {} {shown};", row.name());
+    }
+    let places: Vec<&str> = context::names(row.contexts).collect();
+    let _ = write!(out, "    in: {}\n\n{}\n", places.join(", "), lines(row.doc));
+    let effect = match row.class {
+        _ if row.inert && row.restricts.is_some() => &format!("Checked, but {}.", row.refusal()),
+        _ if row.inert => "Checked, but has no effect yet.",
+        Class::Block | Class::Later => return,
+        Class::Needless => "Checked, but does not matter here.",
+        Class::Live => "A reload changes it at once, also for running sessions.",
+        Class::Restart => "A change takes effect at the next start.",
+        Class::Session => "A reload changes it for new sessions.",
+    };
+    let _ = writeln!(out, "\n{effect}");
+}
+
+/// Joins the lines of a documentation comment.
+fn lines(doc: &[&str]) -> String {
+    doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,35 @@
+//! The table of directives: rows, contexts, typed values, evaluation, defaults, inheritance, the manual.
+//!
+//! Not one directive is known here; modules declare theirs with the macro of [`table`].
+
+pub mod address;
+pub mod args;
+pub mod context;
+pub mod evaluate;
+pub mod field;
+pub mod listen;
+pub mod manual;
+pub mod number;
+pub mod outline;
+pub mod pattern;
+pub mod registry;
+pub mod scene;
+pub mod server_name;
+pub mod table;
+pub mod value;
+pub mod word;
+
+pub use address::{ListenAddr, Network};
+pub use args::{Args, Arity, Repeat};
+pub use context::Contexts;
+pub use field::{Field, Inherit, Joined, Own, OwnAll, Sum, Summed, read_default};
+pub use listen::{Keepalive, ListenOptions};
+pub use pattern::Pattern;
+pub use scene::{Bases, Notes, Scene};
+pub use server_name::{ServerName, ServerNames};
+pub use table::{Apply, Class, Held, Module, Outcome, Resolve, Restriction, Restricts, Row, Shape};
+pub use value::{
+    ConfPath, Flag, Msec, MsecFrom, MsecOrOff, Num, NumBetween, Offset, PrefixPath, Present, RawPath, Sec,
+    Size, Text, Value, Words,
+};
+pub use word::{AnyOf, OneOf};

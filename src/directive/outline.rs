@@ -1,0 +1,163 @@
+//! A tree with the row of every statement: what lints and explanations walk through.
+//!
+//! Nothing is judged here. What has no row keeps none, and what stands in a block without one has no context.
+
+use bstr::BString;
+
+use super::context::{Contexts, MAIN};
+use super::registry::{Entry, Registry};
+use super::table::{Row, Shape};
+use crate::syntax::text;
+use crate::syntax::tree::{Body, Node, Tree, Word};
+
+/// All blocks and statements of a tree, in reading order.
+pub struct Outline<'t> {
+    /// The blocks; the first is the one around everything.
+    pub sections: Vec<Section<'t>>,
+    /// The statements.
+    pub statements: Vec<Said<'t>>,
+}
+
+/// A block.
+pub struct Section<'t> {
+    /// The context of its statements; zero if it is none of ours.
+    pub context: Contexts,
+    /// Its words; `None` for the block around everything.
+    pub head: Option<Node<'t>>,
+    /// The block around it.
+    pub parent: Option<usize>,
+    /// Its statements, except those that open a block of statements.
+    pub said: Vec<usize>,
+    /// The blocks inside.
+    pub inner: Vec<usize>,
+}
+
+/// A statement.
+#[derive(Clone, Copy)]
+pub struct Said<'t> {
+    /// The statement.
+    pub node: Node<'t>,
+    /// The block it stands in.
+    pub section: usize,
+    /// Its row.
+    pub entry: Option<Entry>,
+    /// The block it opens, if that has statements of a context.
+    pub opens: Option<usize>,
+}
+
+impl<'t> Outline<'t> {
+    /// Finds the rows of a tree.
+    pub fn new(tree: &'t Tree, registry: &Registry) -> Outline<'t> {
+        let main = Section { context: MAIN, head: None, parent: None, said: Vec::new(), inner: Vec::new() };
+        let mut outline =
+            Outline { sections: vec![main], statements: Vec::with_capacity(tree.len() as usize) };
+        outline.body(0, tree.body(), registry);
+        outline
+    }
+
+    fn body(&mut self, section: usize, body: Body<'t>, registry: &Registry) {
+        let context = self.sections[section].context;
+        for node in body {
+            let Some(name) = node.words().first() else { continue };
+            let found = registry.find(&name.bytes);
+            let entry = found.iter().find(|e| e.row.contexts & context != 0).copied();
+            let at = self.statements.len();
+            let opens = match entry.map(|e| e.row.shape) {
+                Some(Shape::Free) => None,
+                Some(Shape::Opens(context)) => Some(context),
+                _ => node.opens_block().then_some(0),
+            };
+            let opens = opens.map(|context| {
+                let inner = Section {
+                    context,
+                    head: Some(node),
+                    parent: Some(section),
+                    said: Vec::new(),
+                    inner: Vec::new(),
+                };
+                self.sections.push(inner);
+                let opened = self.sections.len() - 1;
+                self.sections[section].inner.push(opened);
+                opened
+            });
+            if opens.is_none() {
+                self.sections[section].said.push(at);
+            }
+            self.statements.push(Said { node, section, entry, opens });
+            if let Some(opened) = opens {
+                self.body(opened, node.body(), registry);
+            }
+        }
+    }
+
+    /// The blocks of a context.
+    pub fn of(&self, context: Contexts) -> impl Iterator<Item = usize> {
+        (0..self.sections.len()).filter(move |at| self.sections[*at].context & context != 0)
+    }
+
+    /// A block and those around it, the innermost first.
+    pub fn around(&self, section: usize) -> impl Iterator<Item = usize> {
+        std::iter::successors(Some(section), |at| self.sections[*at].parent)
+    }
+
+    /// The nearest block of a context around a block, itself included.
+    pub fn up_to(&self, section: usize, context: Contexts) -> Option<usize> {
+        self.around(section).find(|at| self.sections[*at].context == context)
+    }
+
+    /// What a block itself says with a directive, by its canonical name.
+    pub fn own(&self, section: usize, name: &'static str) -> impl Iterator<Item = &Said<'t>> {
+        self.said(section).filter(move |said| said.is(name))
+    }
+
+    /// What the nearest block that says anything says with a directive; the last use counts.
+    pub fn nearest(&self, section: usize, name: &'static str) -> Option<&Said<'t>> {
+        self.around(section).find_map(|at| self.own(at, name).last())
+    }
+
+    /// Every statement of a block that opens none itself.
+    pub fn said(&self, section: usize) -> impl Iterator<Item = &Said<'t>> {
+        self.sections[section].said.iter().map(|at| &self.statements[*at])
+    }
+}
+
+impl<'t> Section<'t> {
+    /// The words after the block's name.
+    pub fn words(&self) -> &'t [Word] {
+        self.head.and_then(|head| head.words().get(1..)).unwrap_or_default()
+    }
+}
+
+impl<'t> Said<'t> {
+    /// The name as written.
+    pub fn name(&self) -> &'t Word {
+        self.node.words().first().expect("a statement without words has no place in an outline")
+    }
+
+    /// The words after the name.
+    pub fn words(&self) -> &'t [Word] {
+        self.node.words().get(1..).unwrap_or_default()
+    }
+
+    /// The words after the name, joined with blanks.
+    pub fn joined(&self) -> BString {
+        bstr::join(" ", self.words().iter().map(|w| &w.bytes)).into()
+    }
+
+    /// The row.
+    pub fn row(&self) -> Option<&'static Row> {
+        self.entry.map(|e| e.row)
+    }
+
+    /// Whether it is the directive of that canonical name.
+    pub fn is(&self, name: &str) -> bool {
+        self.row().is_some_and(|row| row.name() == name)
+    }
+}
+
+/// Words as somebody would write them.
+pub fn spelled(words: &[Word]) -> String {
+    let words: Vec<String> =
+        words.iter().map(|w| String::from_utf8_lossy(&text::spell(&w.bytes)).into_owned()).collect();
+    words.join(" ")
+}

@@ -1,0 +1,94 @@
+//! All modules' directives by name.
+
+use std::collections::HashMap;
+
+use crate::syntax::Vocabulary;
+
+use super::context::{self, Contexts};
+use super::table::{Module, Row, Shape};
+use crate::syntax::suggest;
+
+/// A name that is no directive here, and what to write instead.
+pub type Advice = (&'static str, &'static str);
+
+/// Every directive there is.
+pub struct Registry {
+    modules: &'static [&'static Module],
+    by_name: HashMap<&'static [u8], Vec<Entry>>,
+    advice: HashMap<&'static [u8], &'static str>,
+}
+
+/// A row and its module.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// The module.
+    pub module: &'static Module,
+    /// The row.
+    pub row: &'static Row,
+}
+
+impl Registry {
+    /// Collects the tables of the modules.
+    pub fn new(modules: &'static [&'static Module], advice: &'static [Advice]) -> Registry {
+        let mut by_name: HashMap<&'static [u8], Vec<Entry>> = HashMap::new();
+        for module in modules {
+            for row in module.rows {
+                for name in row.names {
+                    by_name.entry(name.as_bytes()).or_default().push(Entry { module, row });
+                }
+            }
+        }
+        let advice = advice.iter().map(|(name, text)| (name.as_bytes(), *text)).collect();
+        Registry { modules, by_name, advice }
+    }
+
+    /// All modules in the order of the manual.
+    pub fn modules(&self) -> &'static [&'static Module] {
+        self.modules
+    }
+
+    /// The rows of a name, one for each set of contexts.
+    pub fn find(&self, name: &[u8]) -> &[Entry] {
+        self.by_name.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Advice about a name: one known elsewhere, one that looks like it and fits here, or one that fits
+    /// nowhere near.
+    pub fn advice(&self, name: &[u8], here: Contexts) -> Option<String> {
+        if let Some(advice) = self.advice.get(name) {
+            return Some((*advice).into());
+        }
+        if let Some(rest) = name.strip_prefix(b"\xef\xbb\xbf") {
+            let rest = String::from_utf8_lossy(rest);
+            return Some(format!(
+                "the file begins with a byte order mark; remove it and `{rest}` is read as such"
+            ));
+        }
+        let fits = |contexts: Contexts| {
+            let rows = self.modules.iter().flat_map(|m| m.rows).filter(move |r| r.contexts & contexts != 0);
+            suggest::nearest(name, rows.flat_map(|r| r.names).copied())
+        };
+        if let Some(near) = fits(here) {
+            return Some(format!("did you mean `{near}`?"));
+        }
+        let near = fits(Contexts::MAX)?;
+        Some(format!("`{near}` is the nearest name, allowed in: {}", self.contexts_of(near)))
+    }
+
+    /// The contexts in which a name may stand, for people.
+    pub fn contexts_of(&self, name: &str) -> String {
+        let contexts = self.find(name.as_bytes()).iter().fold(0, |all, entry| all | entry.row.contexts);
+        context::names(contexts).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Vocabulary for Registry {
+    fn is_simple(&self, name: &[u8]) -> bool {
+        let entries = self.find(name);
+        !entries.is_empty() && entries.iter().all(|e| e.row.shape == Shape::Simple)
+    }
+
+    fn opens_block(&self, name: &[u8]) -> bool {
+        self.find(name).iter().any(|e| e.row.shape != Shape::Simple)
+    }
+}

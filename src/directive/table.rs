@@ -1,0 +1,538 @@
+//! The table of directives: what a row says, and the macro that makes a module's table.
+//!
+//! A directive is declared once. From its row come parsing, every error, default, inheritance, the manual and
+//! how a reload treats it.
+//!
+//! ```text
+//! directives! {
+//!     /// What the module is for.
+//!     module "example";
+//!     blocks {
+//!         /// A block with an argument of type `Name`, whose statements stand in APPLICATION.
+//!         "application" => Name opens APPLICATION, in RTMP_SERVER;
+//!     }
+//!     held as Conf {
+//!         restart { /* rows */ }
+//!         session {
+//!             /// Keep the session when nobody answers.
+//!             "ignore_silence" | "old_name" => ignore: Flag = "off", in RTMP_ALL;
+//!         }
+//!     }
+//!     live as Current { /* rows */ }
+//!     later {
+//!         /// Refuses what it guards as long as it does nothing else, but with a word that restricts nothing.
+//!         "guard" => Words, in HTTP_ALL, restricts requests unless |words| words == "all";
+//!     }
+//!     needless { "hash_size" => Num = "64", in HTTP; }
+//! }
+//! ```
+
+use std::any::{Any, TypeId};
+
+use bstr::BStr;
+
+use super::args::{Args, Arity, Repeat};
+use super::context::Contexts;
+use super::field::Inherit;
+use super::scene::Scene;
+use crate::syntax::diagnostic::Problem;
+use crate::syntax::source::{Span, Spanned};
+
+/// When a changed value takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Opens a block.
+    Block,
+    /// Kept until the next start.
+    Restart,
+    /// Used by new sessions.
+    Session,
+    /// Used at the next occasion, also by running sessions.
+    Live,
+    /// Checked, but the feature does not exist yet.
+    Later,
+    /// Checked, but cannot matter here.
+    Needless,
+}
+
+/// What follows a statement's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `;`
+    Simple,
+    /// `{`, and free-form statements that the value reads itself.
+    Free,
+    /// `{`, and statements of that context.
+    Opens(Contexts),
+}
+
+/// Values held under their own type.
+pub type Held = Box<dyn Any + Send + Sync>;
+
+/// What is done with a statement that fits its row.
+#[derive(Clone, Copy)]
+pub enum Apply {
+    /// The value goes into the module's scope; tells whether it may overwrite an earlier one.
+    Keep(fn(&mut dyn Any, &Args<'_>, Span, &mut Scene<'_>) -> Result<bool, Problem>),
+    /// The value is only checked; tells whether it may overwrite an earlier one.
+    Check(fn(&Args<'_>, &mut Scene<'_>) -> Result<bool, Problem>),
+    /// The words of a block's head are kept with the block.
+    Head(fn(&Args<'_>, &mut Scene<'_>) -> Result<Held, Problem>),
+}
+
+/// What a directive keeps from peers.
+#[derive(Clone, Copy)]
+pub struct Restriction {
+    /// What it decides.
+    pub what: Restricts,
+    /// Whether it restricts nothing with these words.
+    pub unless: fn(&BStr) -> bool,
+}
+
+/// What a restricting directive decides. As long as its feature is missing, just that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restricts {
+    /// What a location answers: anything else in its place would hand out what it hides.
+    Answers,
+    /// Which peers are served at all.
+    Connections,
+    /// What becomes of the paths that the statement itself matches.
+    Paths,
+    /// Which requests are answered.
+    Requests,
+    /// Which sessions may publish or play.
+    Sessions,
+}
+
+/// What becomes of one use of a directive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It does what it says.
+    Honoured,
+    /// Its feature is missing.
+    NoEffect,
+    /// It cannot matter here.
+    Needless,
+    /// Its feature is missing, and what it guards is refused.
+    Refused,
+}
+
+/// A directive.
+pub struct Row {
+    /// The name, then its aliases.
+    pub names: &'static [&'static str],
+    /// Where it may stand.
+    pub contexts: Contexts,
+    /// When a change takes effect.
+    pub class: Class,
+    /// The default as a user would write it.
+    pub default: Option<&'static str>,
+    /// What it does, in lines.
+    pub doc: &'static [&'static str],
+    /// How many words follow the name.
+    pub arity: Arity,
+    /// How a user writes the words.
+    pub syntax: fn() -> String,
+    /// What follows the words.
+    pub shape: Shape,
+    /// How often it may stand in one block.
+    pub repeat: Repeat,
+    /// What an inner block gets of an outer one's value.
+    pub inherit: Inherit,
+    /// Whether it may stand only once in the whole configuration.
+    pub once: bool,
+    /// Whether the feature is still missing: no code of the running server reads what the row says.
+    pub inert: bool,
+    /// What it keeps from peers, if anything.
+    pub restricts: Option<Restriction>,
+    /// What to say about a use too many.
+    pub duplicate: fn(&crate::syntax::tree::Word) -> bstr::BString,
+    /// Parses the default, for the tables' tests.
+    pub check_default: fn(&'static str, &mut Scene<'_>) -> Result<(), Problem>,
+    /// What is done with it.
+    pub apply: Apply,
+}
+
+/// A module's table.
+pub struct Module {
+    /// The module's name, for the manual.
+    pub name: &'static str,
+    /// What it is for, in lines.
+    pub about: &'static [&'static str],
+    /// Its directives, in the order of the manual.
+    pub rows: &'static [Row],
+    /// Makes an empty scope.
+    pub scope: fn() -> Held,
+    /// The scope's type.
+    pub scope_type: fn() -> TypeId,
+}
+
+/// A struct of resolved values.
+pub trait Resolve: Sized {
+    /// What one block says.
+    type Scope: 'static;
+
+    /// Decides every value from what the blocks say, the innermost first.
+    fn resolve(scopes: &[Option<&Self::Scope>], scene: &mut Scene<'_>) -> Self;
+}
+
+impl Row {
+    /// The canonical name.
+    pub fn name(&self) -> &'static str {
+        self.names.first().copied().unwrap_or_default()
+    }
+
+    /// What becomes of a use with these words, joined with blanks.
+    pub fn outcome(&self, words: &BStr) -> Outcome {
+        if self.class == Class::Needless {
+            return Outcome::Needless;
+        }
+        if !self.inert {
+            return Outcome::Honoured;
+        }
+        match self.restricts {
+            // What looks like the default in another letter case may be a value of its own.
+            Some(_) if self.default.is_some_and(|default| words == default) => Outcome::Honoured,
+            Some(restriction) if !(restriction.unless)(words) => Outcome::Refused,
+            None if self.default.is_some_and(|default| words.eq_ignore_ascii_case(default.as_bytes())) => {
+                Outcome::Honoured
+            }
+            _ => Outcome::NoEffect,
+        }
+    }
+
+    /// What `-t` and the manual say of a feature that is missing, after the name and "directive".
+    pub fn refusal(&self) -> &'static str {
+        match self.restricts.map(|restriction| restriction.what) {
+            Some(Restricts::Answers) => "does not work yet, what it would answer is refused",
+            Some(Restricts::Paths) => "does not work yet, what it matches is refused",
+            _ => "does not work yet, what it guards is refused",
+        }
+    }
+}
+
+/// Reads a value and notes it; a row's [`Apply::Keep`].
+pub fn keep<F: super::field::Field>(
+    said: &mut F::Said,
+    args: &Args<'_>,
+    span: Span,
+    scene: &mut Scene<'_>,
+) -> Result<bool, Problem> {
+    use super::value::Value;
+    let value = F::Value::parse(args, scene)?;
+    let may_repeat = value.may_repeat();
+    F::say(said, Spanned { value, span, place: args.terminator });
+    Ok(may_repeat)
+}
+
+/// Declares a module's directives; see the module's documentation for the form.
+macro_rules! directives {
+    (
+        $(#[doc = $about:literal])+
+        module $module:literal;
+        $(blocks {
+            $(
+                $(#[doc = $block_doc:literal])+
+                $($block_name:literal)|+ => $Head:ty $(as $block_repeat:ident)? , opens $opens:expr, in $block_in:expr
+                $(, no $block_effect:ident yet)? $(, restricts $block_restricts:ident)?;
+            )+
+        })?
+        $(held as $Conf:ident {
+            $(restart {
+                $(
+                    $(#[doc = $restart_doc:literal])+
+                    $($restart_name:literal)|+ => $restart_field:ident: $Restart:ty $(= $restart_default:literal)?,
+                    in $restart_in:expr $(, args $restart_args:expr)? $(, once $restart_once:ident)? $(, no $restart_effect:ident yet)?
+                    $(, restricts $restart_restricts:ident $(unless $restart_unless:expr)?)?;
+                )+
+            })?
+            $(session {
+                $(
+                    $(#[doc = $session_doc:literal])+
+                    $($session_name:literal)|+ => $session_field:ident: $Session:ty $(= $session_default:literal)?,
+                    in $session_in:expr $(, args $session_args:expr)? $(, once $session_once:ident)? $(, no $session_effect:ident yet)?
+                    $(, restricts $session_restricts:ident $(unless $session_unless:expr)?)?;
+                )+
+            })?
+        })?
+        $(live as $Current:ident {
+            $(
+                $(#[doc = $live_doc:literal])+
+                $($live_name:literal)|+ => $live_field:ident: $Live:ty $(= $live_default:literal)?,
+                in $live_in:expr $(, args $live_args:expr)? $(, once $live_once:ident)? $(, no $live_effect:ident yet)?
+                $(, restricts $live_restricts:ident $(unless $live_unless:expr)?)?;
+            )+
+        })?
+        $(later {
+            $(
+                $(#[doc = $later_doc:literal])+
+                $($later_name:literal)|+ => $Later:ty $(= $later_default:literal)?,
+                in $later_in:expr $(, args $later_args:expr)? $(, once $later_once:ident)?
+                $(, restricts $later_restricts:ident $(unless $later_unless:expr)?)?;
+            )+
+        })?
+        $(needless {
+            $(
+                $(#[doc = $needless_doc:literal])+
+                $($needless_name:literal)|+ => $Needless:ty $(= $needless_default:literal)?,
+                in $needless_in:expr $(, args $needless_args:expr)? $(, once $needless_once:ident)?;
+            )+
+        })?
+    ) => {
+        /// What one block says about this module's directives.
+        // Rows are documented for the manual, where `[` opens no link.
+        #[allow(rustdoc::broken_intra_doc_links)]
+        #[derive(Default)]
+        pub struct Scope {
+            $(
+                $($( $(#[doc = $restart_doc])+ pub $restart_field: <$Restart as $crate::directive::Field>::Said, )+)?
+                $($( $(#[doc = $session_doc])+ pub $session_field: <$Session as $crate::directive::Field>::Said, )+)?
+            )?
+            $($( $(#[doc = $live_doc])+ pub $live_field: <$Live as $crate::directive::Field>::Said, )+)?
+        }
+
+        $(
+            /// This module's values that a session keeps from its start.
+            // Rows are documented for the manual, where `[` opens no link.
+            #[allow(rustdoc::broken_intra_doc_links)]
+            #[derive(Clone, Debug)]
+            pub struct $Conf {
+                $($( $(#[doc = $restart_doc])+ pub $restart_field: $Restart, )+)?
+                $($( $(#[doc = $session_doc])+ pub $session_field: $Session, )+)?
+            }
+
+            impl $crate::directive::Resolve for $Conf {
+                type Scope = Scope;
+
+                fn resolve(scopes: &[Option<&Scope>], scene: &mut $crate::directive::Scene<'_>) -> $Conf {
+                    $Conf {
+                        $($( $restart_field: <$Restart as $crate::directive::Field>::resolve(
+                            scopes.iter().map(|s| s.map(|s| &s.$restart_field)),
+                            $crate::directive::table::optional!($($restart_default)?),
+                            scene,
+                        ), )+)?
+                        $($( $session_field: <$Session as $crate::directive::Field>::resolve(
+                            scopes.iter().map(|s| s.map(|s| &s.$session_field)),
+                            $crate::directive::table::optional!($($session_default)?),
+                            scene,
+                        ), )+)?
+                    }
+                }
+            }
+        )?
+
+        $(
+            /// This module's values that are looked up at each use, so that a reload changes running
+            /// sessions.
+            // Rows are documented for the manual, where `[` opens no link.
+            #[allow(rustdoc::broken_intra_doc_links)]
+            #[derive(Clone, Debug)]
+            pub struct $Current {
+                $( $(#[doc = $live_doc])+ pub $live_field: $Live, )+
+            }
+
+            impl $crate::directive::Resolve for $Current {
+                type Scope = Scope;
+
+                fn resolve(scopes: &[Option<&Scope>], scene: &mut $crate::directive::Scene<'_>) -> $Current {
+                    $Current {
+                        $( $live_field: <$Live as $crate::directive::Field>::resolve(
+                            scopes.iter().map(|s| s.map(|s| &s.$live_field)),
+                            $crate::directive::table::optional!($($live_default)?),
+                            scene,
+                        ), )+
+                    }
+                }
+            }
+        )?
+
+        /// This module's directives.
+        pub static MODULE: $crate::directive::Module = $crate::directive::Module {
+            name: $module,
+            about: &[$($about),+],
+            rows: &[
+                $($(
+                    $crate::directive::Row {
+                        names: &[$($block_name),+],
+                        contexts: $block_in,
+                        class: $crate::directive::Class::Block,
+                        default: None,
+                        doc: &[$($block_doc),+],
+                        arity: <$Head as $crate::directive::Value>::ARITY,
+                        syntax: <$Head as $crate::directive::Value>::syntax,
+                        shape: $crate::directive::Shape::Opens($opens),
+                        repeat: $crate::directive::table::block_repeat!($($block_repeat)?),
+                        inherit: $crate::directive::Inherit::Never,
+                        once: false,
+                        inert: $crate::directive::table::present!($($block_effect)?),
+                        restricts: $crate::directive::table::restriction!($($block_restricts)?),
+                        duplicate: <$Head as $crate::directive::Value>::duplicate,
+                        check_default: |_, _| Ok(()),
+                        apply: $crate::directive::Apply::Head(|args, scene| {
+                            Ok(Box::new(<$Head as $crate::directive::Value>::parse(args, scene)?))
+                        }),
+                    },
+                )+)?
+                $($($(
+                    $crate::directive::table::kept!(Restart, [$($restart_name),+], $restart_field: $Restart,
+                        [$($restart_default)?], $restart_in, [$($restart_args)?], [$($restart_once)?], [$($restart_effect)?],
+                        [$($restart_restricts $(unless $restart_unless)?)?],
+                        [$($restart_doc),+]),
+                )+)?)?
+                $($($(
+                    $crate::directive::table::kept!(Session, [$($session_name),+], $session_field: $Session,
+                        [$($session_default)?], $session_in, [$($session_args)?], [$($session_once)?], [$($session_effect)?],
+                        [$($session_restricts $(unless $session_unless)?)?],
+                        [$($session_doc),+]),
+                )+)?)?
+                $($(
+                    $crate::directive::table::kept!(Live, [$($live_name),+], $live_field: $Live,
+                        [$($live_default)?], $live_in, [$($live_args)?], [$($live_once)?], [$($live_effect)?],
+                        [$($live_restricts $(unless $live_unless)?)?], [$($live_doc),+]),
+                )+)?
+                $($(
+                    $crate::directive::table::checked!(Later, [$($later_name),+], $Later,
+                        [$($later_default)?], $later_in, [$($later_args)?], [$($later_once)?], [],
+                        [$($later_restricts $(unless $later_unless)?)?], [$($later_doc),+]),
+                )+)?
+                $($(
+                    $crate::directive::table::checked!(Needless, [$($needless_name),+], $Needless,
+                        [$($needless_default)?], $needless_in, [$($needless_args)?], [$($needless_once)?], [], [],
+                        [$($needless_doc),+]),
+                )+)?
+            ],
+            scope: || Box::<Scope>::default(),
+            scope_type: std::any::TypeId::of::<Scope>,
+        };
+    };
+}
+
+/// A row whose value goes into the scope.
+macro_rules! kept {
+    (
+        $class:ident, [$($name:literal),+], $field:ident: $T:ty, [$($default:literal)?], $in:expr,
+        [$($args:expr)?], [$($once:ident)?], [$($effect:ident)?],
+        [$($restricts:ident $(unless $unless:expr)?)?], [$($doc:literal),+]
+    ) => {
+        $crate::directive::Row {
+            apply: $crate::directive::Apply::Keep(|scope, args, span, scene| {
+                let scope = scope.downcast_mut::<Scope>().expect("a row is applied to its own module's scope");
+                $crate::directive::table::keep::<$T>(&mut scope.$field, args, span, scene)
+            }),
+            ..$crate::directive::table::checked!(
+                $class, [$($name),+], $T, [$($default)?], $in, [$($args)?], [$($once)?], [$($effect)?],
+                [$($restricts $(unless $unless)?)?], [$($doc),+]
+            )
+        }
+    };
+}
+
+/// A row whose value is checked only.
+macro_rules! checked {
+    (
+        $class:ident, [$($name:literal),+], $T:ty, [$($default:literal)?], $in:expr,
+        [$($args:expr)?], [$($once:ident)?], [$($effect:ident)?],
+        [$($restricts:ident $(unless $unless:expr)?)?], [$($doc:literal),+]
+    ) => {
+        $crate::directive::Row {
+            names: &[$($name),+],
+            contexts: $in,
+            class: $crate::directive::Class::$class,
+            default: $crate::directive::table::optional!($($default)?),
+            doc: &[$($doc),+],
+            arity: $crate::directive::table::arity!(
+                <<$T as $crate::directive::Field>::Value as $crate::directive::Value>::ARITY, $($args)?
+            ),
+            syntax: <<$T as $crate::directive::Field>::Value as $crate::directive::Value>::syntax,
+            shape: if <<$T as $crate::directive::Field>::Value as $crate::directive::Value>::BLOCK {
+                $crate::directive::Shape::Free
+            } else {
+                $crate::directive::Shape::Simple
+            },
+            repeat: <$T as $crate::directive::Field>::REPEAT,
+            inherit: <$T as $crate::directive::Field>::INHERIT,
+            once: $crate::directive::table::present!($($once)?),
+            inert: $crate::directive::table::present!($($effect)?)
+                || matches!($crate::directive::Class::$class, $crate::directive::Class::Later),
+            restricts: $crate::directive::table::restriction!($($restricts $(unless $unless)?)?),
+            duplicate: <<$T as $crate::directive::Field>::Value as $crate::directive::Value>::duplicate,
+            check_default: |text, scene| {
+                $crate::directive::read_default::<<$T as $crate::directive::Field>::Value>(text, scene).map(drop)
+            },
+            apply: $crate::directive::Apply::Check(|args, scene| {
+                let value = <<$T as $crate::directive::Field>::Value as $crate::directive::Value>::parse(args, scene)?;
+                Ok($crate::directive::Value::may_repeat(&value))
+            }),
+        }
+    };
+}
+
+/// `Some` of the literal, if there is one.
+macro_rules! optional {
+    () => {
+        None
+    };
+    ($some:expr) => {
+        Some($some)
+    };
+}
+
+/// Whether there is a token.
+macro_rules! present {
+    () => {
+        false
+    };
+    ($token:ident) => {
+        true
+    };
+}
+
+/// What the row says of its restriction.
+macro_rules! restriction {
+    () => {
+        None
+    };
+    (answers $($unless:tt)*) => {
+        $crate::directive::table::restriction!(@Answers $($unless)*)
+    };
+    (connections $($unless:tt)*) => {
+        $crate::directive::table::restriction!(@Connections $($unless)*)
+    };
+    (paths $($unless:tt)*) => {
+        $crate::directive::table::restriction!(@Paths $($unless)*)
+    };
+    (requests $($unless:tt)*) => {
+        $crate::directive::table::restriction!(@Requests $($unless)*)
+    };
+    (sessions $($unless:tt)*) => {
+        $crate::directive::table::restriction!(@Sessions $($unless)*)
+    };
+    (@$what:ident) => {
+        $crate::directive::table::restriction!(@$what unless |_| false)
+    };
+    (@$what:ident unless $unless:expr) => {
+        Some($crate::directive::Restriction { what: $crate::directive::Restricts::$what, unless: $unless })
+    };
+}
+
+/// The row's own arity, else the type's.
+macro_rules! arity {
+    ($of_type:expr,) => {
+        $of_type
+    };
+    ($of_type:expr, $own:expr) => {
+        $own
+    };
+}
+
+/// Blocks may repeat unless declared `as single`.
+macro_rules! block_repeat {
+    () => {
+        $crate::directive::Repeat::Free
+    };
+    (single) => {
+        $crate::directive::Repeat::Never
+    };
+}
+
+pub(crate) use {arity, block_repeat, checked, directives, kept, optional, present, restriction};

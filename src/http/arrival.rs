@@ -1,0 +1,70 @@
+//! Waiting for a stream that is asked for over HTTP.
+
+use tokio::sync::watch;
+
+use crate::hub::stream::Phase;
+use crate::limits;
+use crate::media::admission::Entered;
+use crate::media::session::{Reason, Session};
+
+/// What a live response waits for.
+pub(super) struct Arrival {
+    /// Tells of the publisher.
+    pub(super) source: watch::Receiver<Phase>,
+    /// Tells of what is made of its media.
+    pub(super) phase: watch::Receiver<Phase>,
+    /// Whether there is anything to wait for while there is no publisher.
+    pub(super) may_wait: bool,
+}
+
+impl Arrival {
+    /// Waits for media.
+    pub(super) async fn media(&mut self, session: &Session) -> Result<(), Reason> {
+        let may_wait = self.may_wait;
+        tokio::select! {
+            flowing = self.phase.wait_for(|p| p.flowing) => flowing.map(|_| ()).map_err(|_| Reason::StreamEnd),
+            _ = self.source.wait_for(|p| !may_wait && !p.publishing) => Err(Reason::StreamEnd),
+            reason = session.closed() => Err(reason),
+        }
+    }
+
+    /// Waits for media; after a while it is enough that no callback can refuse the player any more.
+    pub(super) async fn media_or_settled(
+        &mut self,
+        session: &Session,
+        entered: &Entered,
+    ) -> Result<(), Reason> {
+        match tokio::time::timeout(limits::RELAY_HEAD, self.media(session)).await {
+            Ok(media) => media,
+            Err(_) => self.settled(session, entered).await,
+        }
+    }
+
+    /// Waits for a publisher, with or without media.
+    pub(super) async fn publisher(&mut self, session: &Session) -> Result<(), Reason> {
+        let may_wait = self.may_wait;
+        let phase = tokio::select! {
+            phase = self.source.wait_for(|p| p.publishing || !may_wait) => phase.map(|phase| phase.publishing),
+            reason = session.closed() => return Err(reason),
+        };
+        if phase.unwrap_or(false) { Ok(()) } else { Err(Reason::StreamEnd) }
+    }
+
+    /// Waits until nobody publishes, unless players stay then.
+    pub(super) async fn unpublished(&mut self, idle: bool) {
+        let _ = self.phase.wait_for(|p| !idle && !p.publishing).await;
+    }
+
+    /// Waits until no callback can refuse the player any more: there is a publisher, or a pull has its answer.
+    pub(super) async fn settled(&mut self, session: &Session, entered: &Entered) -> Result<(), Reason> {
+        let may_wait = self.may_wait;
+        let mut published = self.source.clone();
+        tokio::select! {
+            biased;
+            reason = session.closed() => Err(reason),
+            _ = self.source.wait_for(|p| !may_wait && !p.publishing) => Err(Reason::StreamEnd),
+            _ = published.wait_for(|p| p.publishing) => Ok(()),
+            () = entered.pull_settled() => Ok(()),
+        }
+    }
+}

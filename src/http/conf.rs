@@ -1,0 +1,132 @@
+//! Directives of HTTP locations.
+
+use super::directory::Directory;
+use super::header::AddHeader;
+use super::response::Return;
+use super::types::Types;
+use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_IF};
+use crate::directive::table::directives;
+use crate::directive::word::one_of;
+use crate::directive::{
+    Args, Arity, Flag, Msec, Network, Num, Offset, Own, Present, Scene, Text, Value, number,
+};
+use crate::syntax::{Problem, Word, sentence};
+
+one_of! {
+    /// What responses tell of the server's version.
+    pub enum ServerTokens {
+        /// Only the name.
+        "off" => Off,
+        /// Name and version.
+        "on" => On,
+        /// Name, version and build.
+        "build" => Build,
+    }
+}
+
+/// How long an idle connection is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepaliveTimeout {
+    /// How long; zero closes after each response.
+    pub timeout: Msec,
+    /// What the `Keep-Alive` header says, in seconds.
+    pub header_seconds: Option<u64>,
+}
+
+/// One `allow` or `deny` line of http.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccessRule {
+    /// Whether peers that fit are let in.
+    pub allow: bool,
+    /// The peers meant.
+    pub network: Network,
+}
+
+directives! {
+    /// HTTP locations.
+    module "http";
+    live as Conf {
+        /// Directory of files.
+        "root" => root: Directory = "html", in HTTP_ALL | LOCATION_IF;
+        /// Directory of files that replaces the location's prefix.
+        "alias" => alias: Own<Directory>, in LOCATION;
+        /// Content types by file extension. An inner block replaces the outer one.
+        "types" => types: Option<Types>, in HTTP_ALL;
+        /// Content type of files with another extension.
+        "default_type" => default_type: Text = "text/plain", in HTTP_ALL;
+        /// Answers with a fixed status and text, or with a redirect.
+        "return" => answer: Own<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF,
+            restricts requests;
+        /// Adds a header to responses. A level with any of its own does not inherit the outer ones.
+        "add_header" => add_header: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
+        /// Chunked responses to HTTP/1.1 peers; off ends the response by closing the connection.
+        "chunked_transfer_encoding" => chunked: Flag = "on", in HTTP_ALL;
+        /// How long an idle connection is kept, and what the `Keep-Alive` header says of it.
+        "keepalive_timeout" => keepalive_timeout: KeepaliveTimeout = "75s", in HTTP_ALL;
+        /// Requests on one connection.
+        "keepalive_requests" => keepalive_requests: Num = "100", in HTTP_ALL;
+        /// Whether responses tell the server's version.
+        "server_tokens" => server_tokens: ServerTokens = "on", in HTTP_ALL;
+        /// Gives files an ETag.
+        "etag" => etag: Flag = "on", in HTTP_ALL;
+        /// Closes a connection when nothing could be sent for this long.
+        "send_timeout" => send_timeout: Msec = "60s", in HTTP_ALL;
+        /// Sends small packets at once (TCP_NODELAY).
+        "tcp_nodelay" => tcp_nodelay: Flag = "on", in HTTP_ALL;
+        /// Largest request body; 0 allows any.
+        "client_max_body_size" => client_max_body_size: Offset = "1m", in HTTP_ALL, restricts requests;
+        /// Sends the head of a live response (`flv_live`, `ts_live`) as soon as its player is let in, and after the
+        /// answer to `on_pull`, for players behind proxies that give up on a server without an answer. Off, as in the
+        /// original, it comes with the first media.
+        "http_early_head" => http_early_head: Flag = "off", in HTTP_ALL;
+        /// Location that requests from outside cannot reach.
+        "internal" => internal: Own<Present>, in LOCATION, restricts requests;
+        /// Lets peers in or not, by address. The first rule that fits decides; a level with any rule of its
+        /// own does not inherit the outer ones.
+        "allow" | "deny" => access: Vec<AccessRule>, in HTTP_ALL | crate::directive::context::LIMIT_EXCEPT,
+            restricts requests;
+    }
+}
+
+impl Value for KeepaliveTimeout {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "time [header-time]".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<KeepaliveTimeout, Problem> {
+        let invalid = |word: &Word| {
+            let problem = Problem::new(args.refuse("invalid value").into_diagnostic().sentence);
+            problem.at(word.span).caption("a time such as 5s, 1m30s; a bare number is seconds")
+        };
+        let word = args.first();
+        let timeout = number::msec(&word.bytes).map(Msec).ok_or_else(|| invalid(word))?;
+        let header = args.words.get(1).map(|w| number::sec(&w.bytes).ok_or_else(|| invalid(w)));
+        Ok(KeepaliveTimeout { timeout, header_seconds: header.transpose()? })
+    }
+}
+
+impl Value for AccessRule {
+    fn syntax() -> String {
+        "address | network/bits | unix: | all".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<AccessRule, Problem> {
+        let word = args.first();
+        let allow = &args.name.bytes[..] == b"allow";
+        if &word.bytes[..] == b"unix:" {
+            return Ok(AccessRule { allow, network: Network::Unix });
+        }
+        let Some((network, low_bits)) = Network::parse(&word.bytes) else {
+            let text = sentence(&[b"invalid parameter \"", &word.bytes, b"\""]);
+            let caption = "an address, a network, `unix:` or `all`";
+            return Err(Problem::new(text).at(word.span).caption(caption));
+        };
+        if low_bits {
+            let text = sentence(&[b"low address bits of ", &word.bytes, b" are meaningless"]);
+            scene.report(Problem::warning(text).at(word.span));
+        }
+        Ok(AccessRule { allow, network })
+    }
+}

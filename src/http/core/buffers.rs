@@ -1,0 +1,72 @@
+//! Sizes in the forms that HTTP directives have.
+
+use crate::directive::{Args, Arity, Offset, Scene, Size, Value, number};
+use crate::http::variable::Template;
+use crate::syntax::Problem;
+
+/// A number of buffers of a size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Buffers {
+    /// How many, at least one.
+    pub count: u64,
+    /// The size of each, at least one byte.
+    pub size: Size,
+}
+
+/// A size, or `off`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SizeOrOff(pub Option<Offset>);
+
+/// A size, or variables that give one at each request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SizeOrVariable {
+    /// A size.
+    Size(Size),
+    /// Variables.
+    Variable(Template),
+}
+
+impl Value for Buffers {
+    const ARITY: Arity = Arity::TWO;
+
+    fn syntax() -> String {
+        "number size".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Buffers, Problem> {
+        let [count, size] = args.words else { return Err(args.refuse("invalid value")) };
+        let count = number::digits(&count.bytes).filter(|n| *n > 0);
+        let size = number::size(&size.bytes).filter(|n| *n > 0).map(Size);
+        match (count, size) {
+            (Some(count), Some(size)) => Ok(Buffers { count, size }),
+            _ => Err(args.refuse("invalid value").caption("a number and a size, such as 8 4k")),
+        }
+    }
+}
+
+impl Value for SizeOrOff {
+    fn syntax() -> String {
+        "size | off".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<SizeOrOff, Problem> {
+        if args.first().is("off") {
+            return Ok(SizeOrOff(None));
+        }
+        Offset::parse(args, scene).map(|size| SizeOrOff(Some(size)))
+    }
+}
+
+impl Value for SizeOrVariable {
+    fn syntax() -> String {
+        "size | $variable".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<SizeOrVariable, Problem> {
+        let word = args.first();
+        if word.bytes.contains(&b'$') {
+            return Template::compile(word, &word.bytes, scene).map(SizeOrVariable::Variable);
+        }
+        Size::parse(args, scene).map(SizeOrVariable::Size)
+    }
+}

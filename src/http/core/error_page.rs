@@ -1,0 +1,58 @@
+//! `error_page`.
+
+use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::http::variable::Template;
+use crate::syntax::{Problem, Word, sentence};
+
+/// What is answered in place of some errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorPage {
+    /// The statuses that are replaced.
+    pub statuses: Vec<u16>,
+    /// `=STATUS`: what the answer has instead; zero takes the status of the new place.
+    pub overwrite: Option<u16>,
+    /// The new place.
+    pub uri: Template,
+}
+
+impl Value for ErrorPage {
+    const ARITY: Arity = Arity::from(2);
+
+    fn syntax() -> String {
+        "status ... [=[status]] uri".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ErrorPage, Problem> {
+        let [statuses @ .., uri] = args.words else { return Err(args.refuse("has no uri")) };
+        let (statuses, overwrite) = match statuses.split_last() {
+            Some((last, rest)) if last.bytes.first() == Some(&b'=') => (rest, Some(overwrite(last)?)),
+            _ => (statuses, None),
+        };
+        let statuses = statuses.iter().map(status).collect::<Result<_, _>>()?;
+        Ok(ErrorPage { statuses, overwrite, uri: Template::compile(uri, &uri.bytes, scene)? })
+    }
+}
+
+fn overwrite(word: &Word) -> Result<u16, Problem> {
+    match word.bytes.get(1..) {
+        None | Some([]) => Ok(0),
+        Some(digits) => number::digits(digits)
+            .and_then(|n| u16::try_from(n).ok())
+            .ok_or_else(|| Problem::new(sentence(&[b"invalid value \"", &word.bytes, b"\""])).at(word.span)),
+    }
+}
+
+fn status(word: &Word) -> Result<u16, Problem> {
+    let Some(status) = number::digits(&word.bytes) else {
+        return Err(Problem::new(sentence(&[b"invalid value \"", &word.bytes, b"\""])).at(word.span));
+    };
+    if status == 499 {
+        let text = sentence(&[b"invalid value \"", &word.bytes, b"\""]);
+        return Err(Problem::new(text).at(word.span).caption("a client that has gone sees no page"));
+    }
+    let usable = (300..=599).contains(&status);
+    u16::try_from(status).ok().filter(|_| usable).ok_or_else(|| {
+        let text = sentence(&[b"value \"", &word.bytes, b"\" must be between 300 and 599"]);
+        Problem::new(text).at(word.span)
+    })
+}

@@ -1,0 +1,32 @@
+//! `root` and `alias`.
+
+use std::path::PathBuf;
+
+use super::variable::Template;
+use crate::directive::{Args, Scene, Value};
+use crate::syntax::Problem;
+
+/// Where files are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Directory {
+    /// A directory, absolute.
+    Fixed(PathBuf),
+    /// A path that differs between requests.
+    Variable(Template),
+}
+
+impl Value for Directory {
+    fn syntax() -> String {
+        "path".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Directory, Problem> {
+        let word = args.first();
+        if !word.bytes.contains(&b'$') {
+            return Ok(Directory::Fixed(scene.under_prefix(&word.bytes)));
+        }
+        let text = "variables in a path have no effect yet, nothing is served";
+        scene.report(Problem::warning(text).at(word.span));
+        Template::compile(word, &word.bytes, scene).map(Directory::Variable)
+    }
+}

@@ -1,0 +1,195 @@
+//! `hls2_live`: playlists and fragments of HLS from memory.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bstr::ByteSlice;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+
+use super::origin::{Origin, Overrides, Place};
+use super::{Body, Exchange, cors, full, plain};
+use crate::media::session::Protocol;
+use crate::media::variables::query_argument;
+use crate::module::hls::Presentation;
+use crate::module::hls2::live::Hls2Live;
+use crate::module::hls2::log;
+use crate::module::hls2::{Denied, Visit};
+use crate::module::hls2::{Fragment, MasterRequest, SessionId, Target};
+
+const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+const FRAGMENT_TYPE: &str = "video/mp2t";
+
+/// Answers with a playlist or a fragment.
+pub(super) async fn answer(exchange: &Exchange<'_>, live: &Hls2Live) -> Response<Body> {
+    let Some(place) = Place::of(exchange) else { return plain(StatusCode::BAD_REQUEST) };
+    let Some(target) = Target::parse(place.last) else { return plain(StatusCode::NOT_FOUND) };
+    let session = query_argument(exchange.query(), b"session");
+    let (name, fragment) = match target {
+        Target::Playlist { name } => (name, None),
+        Target::Fragment { name, id } => (name, Some(id)),
+    };
+    if session.is_empty() && fragment.is_none() {
+        let origin = Origin::choose(exchange, &live.addr, live.app.as_ref(), &place, name);
+        let known = origin.and_then(|origin| presentation(exchange, &origin));
+        return ok(exchange, PLAYLIST_TYPE, full(master(exchange, known.as_ref()).into()));
+    }
+    let Some(session) = SessionId::parse(session) else { return plain(StatusCode::NOT_FOUND) };
+    let Some(origin) = Origin::choose(exchange, &live.addr, live.app.as_ref(), &place, name) else {
+        return plain(StatusCode::NOT_FOUND);
+    };
+    match fragment {
+        Some(id) => send_fragment(exchange, &origin, &session, id).await,
+        None => send_playlist(exchange, live, &origin, session, name).await,
+    }
+}
+
+/// The playlist that names a new session. There need not be a stream, and nobody is asked yet.
+fn master(exchange: &Exchange<'_>, known: Option<&Presentation>) -> String {
+    let viewers = &exchange.connection.context.viewers;
+    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+    let id = viewers.issue(seconds, exchange.connection.id);
+    let request = MasterRequest {
+        scheme: exchange.connection.scheme,
+        host: &exchange.header(HOST).to_str_lossy(),
+        path: exchange.request.uri().path(),
+        query: exchange.request.uri().query().unwrap_or(""),
+    };
+    request.playlist(&id, known)
+}
+
+/// What is known of the stream, if there is one that is made into fragments.
+fn presentation(exchange: &Exchange<'_>, origin: &Origin) -> Option<Presentation> {
+    let context = &exchange.connection.context;
+    let stream = context.registry.find(&origin.key())?;
+    let fragments = context.feeds.find_fragments(&stream)?;
+    fragments.presentation(&stream.info())
+}
+
+async fn send_playlist(
+    exchange: &Exchange<'_>,
+    live: &Hls2Live,
+    origin: &Origin,
+    session: SessionId,
+    name: &[u8],
+) -> Response<Body> {
+    let context = &exchange.connection.context;
+    let (key, addr) = (origin.key(), exchange.connection.peer.ip);
+    // A session that is there goes on as it began, whatever has become of its application since.
+    let visit = match context.viewers.visit(&key, &session, addr) {
+        Some(visit) => visit,
+        None if !origin.view.held().hls2.hls2 => {
+            log::switched_off(exchange.connection.id, &key.app);
+            return plain(StatusCode::NOT_FOUND);
+        }
+        None => {
+            let entering = context.viewers.visit_or_enter(context, &origin.view, session, &key, addr, || {
+                let overrides = Overrides {
+                    flash_ver: live.flashver.as_ref(),
+                    swf_url: live.swf_url.as_ref(),
+                    tc_url: live.tc_url.as_ref(),
+                    page_url: live.page_url.as_ref(),
+                };
+                origin.session(exchange, context.sessions.next_session_id(), Protocol::Hls2, &overrides)
+            });
+            let Some(visit) = entering else { return plain(StatusCode::SERVICE_UNAVAILABLE) };
+            visit
+        }
+    };
+    if !visit.allows(exchange.query()) {
+        return plain(StatusCode::FORBIDDEN);
+    }
+    let conf = visit.conf().clone();
+    let base_url = conf.base_url.0.to_str_lossy();
+    let made = visit.playlist(name, &base_url);
+    // A stream that does not come keeps no request for ever; the original answers nothing at all.
+    match tokio::time::timeout(Duration::from_millis(conf.timeout_ms()), made).await {
+        Ok(Ok(text)) => {
+            visit.sent(text.len());
+            ok(exchange, PLAYLIST_TYPE, full(text.into()))
+        }
+        Ok(Err(denied)) => plain(status(denied)),
+        Err(_) => plain(StatusCode::NOT_FOUND),
+    }
+}
+
+async fn send_fragment(
+    exchange: &Exchange<'_>,
+    origin: &Origin,
+    session: &SessionId,
+    id: u64,
+) -> Response<Body> {
+    let viewers = &exchange.connection.context.viewers;
+    let addr = exchange.connection.peer.ip;
+    let Some(visit) = viewers.visit(&origin.key(), session, addr) else {
+        return plain(StatusCode::NOT_FOUND);
+    };
+    let fragments = match visit.admitted().await {
+        Ok(fragments) => fragments,
+        Err(denied) => return plain(status(denied)),
+    };
+    match fragments.fragment(id) {
+        Some(fragment) => ok(exchange, FRAGMENT_TYPE, Chunks::new(&fragment, visit).boxed_unsync()),
+        None => plain(StatusCode::NOT_FOUND),
+    }
+}
+
+fn status(denied: Denied) -> StatusCode {
+    match denied {
+        Denied::Forbidden => StatusCode::FORBIDDEN,
+        Denied::NoStream => StatusCode::NOT_FOUND,
+        Denied::Over => StatusCode::GONE,
+    }
+}
+
+fn ok(exchange: &Exchange<'_>, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    cors::add(exchange, response.headers_mut());
+    response
+}
+
+/// A fragment as a body: its pieces as they are, without a copy.
+struct Chunks {
+    left: VecDeque<Bytes>,
+    len: u64,
+    /// The viewer does not leave while it is being sent something.
+    visit: Visit,
+}
+
+impl Chunks {
+    fn new(fragment: &Arc<Fragment>, visit: Visit) -> Self {
+        Chunks { left: fragment.chunks.iter().cloned().collect(), len: fragment.len as u64, visit }
+    }
+}
+
+impl HttpBody for Chunks {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let next = self.left.pop_front().map(|chunk| {
+            self.len -= chunk.len() as u64;
+            self.visit.sent(chunk.len());
+            Ok(Frame::data(chunk))
+        });
+        Poll::Ready(next)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.len)
+    }
+}

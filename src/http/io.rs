@@ -1,0 +1,176 @@
+//! The socket as hyper sees it, and the moment when a live response leaves hyper's hands.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use hyper::rt::{Read, ReadBufCursor, Write};
+use tokio::time::Sleep;
+
+use super::player::Player;
+use crate::directive::Msec;
+use crate::net::socket::Socket;
+
+/// Bytes read for hyper at once; requests are small.
+const READ: usize = 8 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
+}
+
+/// A live response: armed by the handler, ripe when hyper has written the head, then taken.
+///
+/// ```text
+/// Idle --arm (handler)--> Armed --hyper flushed the head--> Flushed --take (connection task)--> Idle
+/// ```
+#[derive(Default)]
+pub struct Takeover {
+    state: Mutex<State>,
+    /// Milliseconds for which the peer may take nothing (`send_timeout`); 0: for ever.
+    send_timeout: AtomicU64,
+    /// When the peer last took something.
+    written: Mutex<Option<Instant>>,
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    Idle,
+    Armed(Box<Player>),
+    Flushed(Box<Player>),
+}
+
+impl Takeover {
+    /// The response that the handler returns next is live: `player` goes on when its head is out.
+    pub fn arm(&self, player: Player) {
+        *self.lock() = State::Armed(Box::new(player));
+    }
+
+    /// For how long the peer may take nothing, from the next wait on; zero: for ever.
+    pub fn set_send_timeout(&self, timeout: Msec) {
+        self.send_timeout.store(timeout.0, Ordering::Relaxed);
+    }
+
+    /// When the peer last took something.
+    pub fn written(&self) -> Option<Instant> {
+        *self.written.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    /// Whether the head is out.
+    pub fn is_flushed(&self) -> bool {
+        matches!(*self.lock(), State::Flushed(_))
+    }
+
+    /// The player, once the head is out.
+    pub fn take(&self) -> Option<Box<Player>> {
+        let mut state = self.lock();
+        match std::mem::take(&mut *state) {
+            State::Flushed(player) => Some(player),
+            State::Idle | State::Armed(_) => None,
+        }
+    }
+
+    /// hyper has written everything it had: the head of a live response, if one is armed, since its body stays
+    /// silent.
+    fn flushed(&self) {
+        let mut state = self.lock();
+        *state = match std::mem::take(&mut *state) {
+            State::Armed(player) => State::Flushed(player),
+            other => other,
+        };
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// See the module's documentation.
+pub struct HttpIo {
+    socket: Arc<Socket>,
+    takeover: Arc<Takeover>,
+    /// Runs while the peer takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl HttpIo {
+    /// Over `socket`, which others may go on using once the takeover is ripe.
+    pub fn new(socket: Arc<Socket>, takeover: Arc<Takeover>) -> Self {
+        HttpIo { socket, takeover, stalled: None }
+    }
+
+    /// Resolves when the peer has taken nothing for too long.
+    fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let timeout = match self.takeover.send_timeout.load(Ordering::Relaxed) {
+            0 => return Poll::Pending,
+            millis => Duration::from_millis(millis),
+        };
+        self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout))).as_mut().poll(cx)
+    }
+}
+
+impl Read for HttpIo {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buf: ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.socket.poll_read_ready(cx))?;
+            let read = BUFFER.with_borrow_mut(|buffer| {
+                let want = buffer.len().min(buf.remaining());
+                let n = self.socket.try_read(&mut buffer[..want])?;
+                buf.put_slice(&buffer[..n]);
+                Ok(())
+            });
+            match read {
+                Err(e) if io::Error::kind(&e) == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+}
+
+impl Write for HttpIo {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            match self.socket.poll_write_ready(cx) {
+                Poll::Ready(ready) => ready?,
+                Poll::Pending => {
+                    return self.poll_stalled(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+            match self.socket.try_write(buf) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                done => {
+                    self.stalled = None;
+                    *self.takeover.written.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) =
+                        Some(Instant::now());
+                    return Poll::Ready(done);
+                }
+            }
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.socket.poll_flush(cx) {
+            Poll::Ready(flushed) => flushed?,
+            Poll::Pending => return self.poll_stalled(cx).map(|()| Err(io::ErrorKind::TimedOut.into())),
+        }
+        self.stalled = None;
+        self.takeover.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.socket.poll_flush(cx).is_pending() {
+            return self.poll_stalled(cx).map(|()| Err(io::ErrorKind::TimedOut.into()));
+        }
+        self.socket.shutdown_write();
+        Poll::Ready(Ok(()))
+    }
+}

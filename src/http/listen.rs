@@ -1,0 +1,31 @@
+//! `listen` of an HTTP server.
+
+use crate::directive::listen::{Family, Listen};
+use crate::directive::{Args, Arity, Scene, Value};
+use crate::syntax::Problem;
+
+/// The port when none is given.
+pub const DEFAULT_PORT: u16 = 80;
+
+/// One `listen` line of an HTTP server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenHttp(pub Listen);
+
+impl Value for ListenHttp {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "port | host[:port] | [v6]:port | unix:path [default_server] [ssl] [proxy_protocol] [bind] \
+         [reuseport] [backlog=number] [rcvbuf=size] [sndbuf=size] [ipv6only=on|off] \
+         [so_keepalive=on|off|idle:interval:probes]"
+            .into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ListenHttp, Problem> {
+        let listen = Listen::read(args, Family::Http, DEFAULT_PORT, scene)?;
+        if listen.options.http2 {
+            scene.report(Problem::warning("\"http2\" of \"listen\" has no effect yet"));
+        }
+        Ok(ListenHttp(listen))
+    }
+}

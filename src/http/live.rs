@@ -1,0 +1,191 @@
+//! `flv_live` and `ts_live`: a stream as an endless file.
+
+use std::sync::Arc;
+
+use bstr::{BString, ByteSlice};
+use bytes::{Bytes, BytesMut};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode, Version};
+use http_body_util::BodyExt;
+
+use super::arrival::Arrival;
+use super::origin::{Origin, Overrides, Place};
+use super::player::{Player, Silent};
+use super::{Body, Exchange, cors, is_head, plain, speaks_chunks};
+use crate::directive::ListenAddr;
+use crate::hub::packet::Container;
+use crate::media::admission::Entered;
+use crate::media::admission::Refused;
+use crate::media::log;
+use crate::media::session::Protocol;
+use crate::module::flv::conf::FlvLive;
+use crate::module::mpegts::{self, Feed, FeedSettings};
+use crate::module::relay::control;
+use crate::module::rtmp::connection::play::player_settings;
+use crate::module::ts::conf::TsLive;
+use crate::wire::{MediaKind, flv};
+
+/// A live location.
+pub(super) struct Live<'a> {
+    addr: &'a ListenAddr,
+    app: Option<&'a BString>,
+    format: Format,
+}
+
+/// What the file is.
+#[derive(Clone, Copy)]
+pub(super) enum Format {
+    Flv { audio: bool, video: bool },
+    Ts,
+}
+
+impl<'a> From<&'a FlvLive> for Live<'a> {
+    fn from(flv: &'a FlvLive) -> Self {
+        let format = Format::Flv { audio: flv.audio, video: flv.video };
+        Live { addr: &flv.addr, app: flv.app.as_ref(), format }
+    }
+}
+
+impl<'a> From<&'a TsLive> for Live<'a> {
+    fn from(ts: &'a TsLive) -> Self {
+        Live { addr: &ts.addr, app: ts.app.as_ref(), format: Format::Ts }
+    }
+}
+
+impl Format {
+    /// What may follow the name in a path.
+    fn suffix(self) -> &'static str {
+        match self {
+            Format::Flv { .. } => ".flv",
+            Format::Ts => ".ts",
+        }
+    }
+
+    fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Format::Flv { .. } => "video/x-flv",
+            Format::Ts => "video/mp2t",
+        })
+    }
+
+    fn protocol(self) -> Protocol {
+        match self {
+            Format::Flv { .. } => Protocol::HttpFlv,
+            Format::Ts => Protocol::HttpTs,
+        }
+    }
+
+    fn container(self, chunked: bool) -> Container {
+        match (self, chunked) {
+            (Format::Flv { .. }, false) => Container::Flv,
+            (Format::Flv { .. }, true) => Container::FlvChunked,
+            (Format::Ts, false) => Container::Raw,
+            (Format::Ts, true) => Container::RawChunked,
+        }
+    }
+
+    /// The first bytes of a player's file, once its media is there; a transport stream needs none, as its tables are
+    /// repeated. A relay of ours is told by which way the media comes.
+    pub(super) fn lead(self, entered: &Entered) -> Bytes {
+        let mut file = BytesMut::new();
+        if let Format::Flv { audio, video } = self {
+            let tracks = entered.stream().info().tracks();
+            flv::write_header(&mut file, audio && tracks.0, video && tracks.1);
+            if let Some(way) = entered.way() {
+                file.extend_from_slice(&self.way(entered, &way.borrow()));
+            }
+        }
+        file.freeze()
+    }
+
+    /// Whether the player is a relay of ours that can be told by which way the media comes.
+    pub(super) fn tells_way(self, entered: &Entered) -> bool {
+        matches!(self, Format::Flv { .. }) && entered.session().identity.trail.claims_relay()
+    }
+
+    /// What such a relay is told of the way on which the media has come until here.
+    pub(super) fn way(self, entered: &Entered, way: &[u8]) -> Bytes {
+        let told = entered.context().relays.way(way, &entered.session().key);
+        let mut tag = BytesMut::new();
+        flv::write_tag(&mut tag, MediaKind::Data, 0, &control::way(&told));
+        tag.freeze()
+    }
+}
+
+/// Answers with a live stream, as soon as its first media is there, or earlier with `http_early_head`.
+pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<Body> {
+    let Some(place) = Place::of(exchange) else { return plain(StatusCode::BAD_REQUEST) };
+    let name = &place.last[..place.last.find(live.format.suffix()).unwrap_or(place.last.len())];
+    if name.is_empty() {
+        return plain(StatusCode::BAD_REQUEST);
+    }
+    let Some(origin) = Origin::choose(exchange, live.addr, live.app, &place, name) else {
+        return plain(StatusCode::NOT_FOUND);
+    };
+    let connection = exchange.connection;
+    let protocol = live.format.protocol();
+    let session = Arc::new(origin.session(exchange, connection.id, protocol, &Overrides::default()));
+    let context = &connection.context;
+    if context.relays.is_loop(&context.registry, &session.identity, session.role) {
+        log::relay_loop(session.id, &session.identity);
+        return plain(StatusCode::LOOP_DETECTED);
+    }
+    log::stream_requested(&session);
+    let view = origin.view;
+    let mut entered = Entered::enter(&connection.context, &view, &session);
+    if let Err(Refused(reason)) = entered.admit().await {
+        session.set_reason(reason);
+        return plain(StatusCode::FORBIDDEN);
+    }
+    if !view.held().live.live {
+        log::not_live(&session);
+        return plain(StatusCode::NOT_FOUND);
+    }
+    let chunked = speaks_chunks(exchange.request) && exchange.location.conf.chunked;
+    let container = live.format.container(chunked);
+    let (feed, settings) = match live.format {
+        Format::Flv { .. } => (None, player_settings(&view, container, 0, &session.identity.pargs)),
+        Format::Ts => {
+            let (context, settings) = (&connection.context, FeedSettings::of(&view));
+            let feed = context.feeds.hold(&context.registry, entered.stream(), settings);
+            (Some(feed), mpegts::player_settings(&view, container, &session.identity.pargs))
+        }
+    };
+    let stream = feed.as_deref().map_or(entered.stream(), Feed::stream).clone();
+    let may_wait = view.held().live.idle_streams || entered.is_pulled();
+    let mut arrival = Arrival { source: entered.stream().watch(), phase: stream.watch(), may_wait };
+    let waited = if exchange.location.conf.http_early_head {
+        arrival.settled(&session, &entered).await
+    } else if live.format.tells_way(&entered) && !is_head(exchange.request) {
+        arrival.media_or_settled(&session, &entered).await
+    } else if is_head(exchange.request) {
+        arrival.publisher(&session).await
+    } else {
+        arrival.media(&session).await
+    };
+    if let Err(reason) = waited {
+        session.set_reason(reason);
+        log::no_stream(&session);
+        return plain(StatusCode::NOT_FOUND);
+    }
+    if is_head(exchange.request) {
+        return head(exchange, live.format, chunked, super::full(Bytes::new()));
+    }
+    let player = Player { view, entered, stream, arrival, settings, format: live.format, _feed: feed };
+    connection.takeover.arm(player);
+    head(exchange, live.format, chunked, Silent.boxed_unsync())
+}
+
+fn head(exchange: &Exchange<'_>, format: Format, chunked: bool, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    if !chunked {
+        // hyper ends a response without length and chunks by closing only for HTTP/1.0.
+        *response.version_mut() = Version::HTTP_10;
+    }
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, format.content_type());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    cors::add(exchange, headers);
+    response
+}

@@ -1,0 +1,22 @@
+//! What the log says of HTTP requests.
+
+use std::fmt::Display;
+
+use tracing::info;
+
+use crate::net::socket::Peer;
+
+/// A request that no location gets to see.
+pub fn refused(conn: u64, status: u16, why: &str, peer: &Peer) {
+    info!(target: "notice", conn, "request refused with {status}: {why}, client: {}", peer.addr);
+}
+
+/// `deny` keeps a client out of a location.
+pub fn access_denied(conn: u64, peer: &Peer) {
+    info!(target: "notice", conn, "access forbidden by rule, client: {}", peer.addr);
+}
+
+/// An HTTP request that could not be read.
+pub fn error(conn: u64, error: &dyn Display) {
+    info!(conn, "http: {error}");
+}

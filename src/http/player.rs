@@ -1,0 +1,191 @@
+//! A live response whose head is out: its media goes from the delivery loop to the socket.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context as TaskContext, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame};
+use tokio::sync::watch;
+
+use super::arrival::Arrival;
+use super::live::Format;
+use crate::hub::cursor::PlayerSettings;
+use crate::hub::packet::{Container, http_chunk};
+use crate::hub::stream::Stream;
+use crate::media::admission::Entered;
+use crate::media::delivery::{Gone, Join};
+use crate::media::log;
+use crate::media::session::{Reason, Session, mark};
+use crate::media::view::AppView;
+use crate::media::workers::Worker;
+use crate::module::mpegts::Feed;
+use crate::net::socket::Socket;
+
+/// The body hyper believes in: it never says anything, since the media does not pass through hyper.
+pub(super) struct Silent;
+
+impl HttpBody for Silent {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        Poll::Pending
+    }
+}
+
+/// A player whose response head is out.
+pub struct Player {
+    pub(super) view: AppView,
+    pub(super) entered: Box<Entered>,
+    /// What is sent: the session's stream, or what is made of it.
+    pub(super) stream: Arc<Stream>,
+    /// What is still to be waited for where the head was sent early.
+    pub(super) arrival: Arrival,
+    pub(super) settings: PlayerSettings,
+    pub(super) format: Format,
+    /// What makes `stream`, if it is not the session's own.
+    pub(super) _feed: Option<Arc<Feed>>,
+}
+
+impl Player {
+    /// Lets the delivery loop send until one side ends it. As the original, the end is that of the connection: a
+    /// chunked body gets no last chunk, so that a player can tell a stream that broke off from a whole file.
+    pub async fn run(mut self: Box<Self>, worker: &Worker, socket: Arc<Socket>) {
+        let session = self.entered.session().clone();
+        let context = self.entered.context().clone();
+        socket.set_nodelay(self.view.held().rtmp.tcp_nodelay);
+        let mut shutdown = context.shutdown.subscribe();
+        let mut way = self.entered.way().filter(|_| self.format.tells_way(&self.entered));
+        let mut lead = Some(self.lead()).filter(|_| way.is_some());
+        loop {
+            // A relay of ours is told now: by which way media would come shows circles that have none.
+            if let Some(lead) = lead.take()
+                && socket.write_all(&lead).await.is_err()
+            {
+                return session.set_reason(Reason::FlvSendErr);
+            }
+            let media = tokio::select! {
+                biased;
+                media = self.arrival.media(&session) => media,
+                () = changed(&mut way) => {
+                    lead = self.way(&way);
+                    continue;
+                }
+                () = hung_up(&socket) => Err(Reason::NormalClose),
+                _ = shutdown.wait_for(|stop| *stop) => Err(Reason::ProcessExit),
+            };
+            match media {
+                Ok(()) => break,
+                Err(reason) => return session.set_reason(reason),
+            }
+        }
+        mark(&session.moments.first_data);
+        let mut seat = Seat { worker, stream: self.stream.id(), session: session.clone(), left: false };
+        worker.delivery.join(Join {
+            session: session.id,
+            stream: self.stream.clone(),
+            socket: socket.clone(),
+            settings: self.settings,
+            lead: if way.is_some() { Bytes::new() } else { self.lead() },
+            link: session.link.clone(),
+            send_timeout: self.view.server().timeout.duration(),
+            view: self.view.clone(),
+        });
+        log::playing(&session);
+        let idle = self.view.held().live.idle_streams;
+        let reason = loop {
+            break tokio::select! {
+                () = hung_up(&socket) => Reason::NormalClose,
+                reason = session.closed() => reason,
+                () = session.link.ended() => match session.link.gone() {
+                    Some(Gone::WriteError) | None => Reason::FlvSendErr,
+                    Some(Gone::SendTimeout | Gone::Stalled | Gone::Crowded) => Reason::FlvSendTimeout,
+                },
+                () = self.arrival.unpublished(idle) => Reason::StreamEnd,
+                () = changed(&mut way) => {
+                    if let Some(tag) = self.way(&way) {
+                        worker.delivery.control(self.stream.id(), &session.link, tag);
+                    }
+                    continue;
+                }
+                _ = shutdown.wait_for(|stop| *stop) => Reason::ProcessExit,
+            };
+        };
+        session.set_reason(reason);
+        match reason {
+            Reason::StreamEnd | Reason::ProcessExit => {
+                worker.delivery.finish(self.stream.id(), &session.link);
+                session.link.ended().await;
+                seat.left = true;
+            }
+            _ => drop(seat),
+        }
+        log::played(&session, session.link.dropped_total.load(Ordering::Relaxed));
+    }
+
+    fn is_chunked(&self) -> bool {
+        matches!(self.settings.container, Container::FlvChunked | Container::RawChunked)
+    }
+
+    /// The first bytes of the body.
+    fn lead(&self) -> Bytes {
+        self.framed(self.format.lead(&self.entered))
+    }
+
+    /// What a relay of ours is told anew.
+    fn way(&self, way: &Option<watch::Receiver<Bytes>>) -> Option<Bytes> {
+        let way = way.as_ref()?.borrow().clone();
+        Some(self.framed(self.format.way(&self.entered, &way)))
+    }
+
+    /// As the body has it. An empty chunk would be its end.
+    fn framed(&self, bytes: Bytes) -> Bytes {
+        if self.is_chunked() && !bytes.is_empty() { http_chunk(&bytes) } else { bytes }
+    }
+}
+
+/// Waits until a relay of ours is to be told something new.
+async fn changed(way: &mut Option<watch::Receiver<Bytes>>) {
+    // The sender lives as long as the pull that the session holds.
+    let news = match way {
+        Some(way) => way.changed().await,
+        None => std::future::pending().await,
+    };
+    if news.is_err() {
+        std::future::pending().await
+    }
+}
+
+/// A place in the delivery loop, given up however the session ends.
+struct Seat<'a> {
+    worker: &'a Worker,
+    stream: u64,
+    session: Arc<Session>,
+    left: bool,
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        if !self.left {
+            self.worker.delivery.leave(self.stream, &self.session.link);
+        }
+    }
+}
+
+/// Waits until the peer closes. What it still sends is of no interest.
+async fn hung_up(socket: &Socket) {
+    let mut ignored = [0; 512];
+    while socket.readable().await.is_ok() {
+        match socket.try_read(&mut ignored) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}

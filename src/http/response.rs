@@ -1,0 +1,57 @@
+//! `return`.
+
+use super::variable::Template;
+use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::syntax::{Problem, sentence};
+
+/// The highest status that can be returned.
+const MAX_STATUS: u64 = 999;
+/// Statuses whose text is a place to go to.
+const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
+
+/// A fixed answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Return {
+    /// The status; 444 closes the connection without an answer.
+    pub status: u16,
+    /// Body, or the `Location` of a redirect.
+    pub text: Option<Template>,
+    /// The number of its statement in reading order.
+    pub order: u32,
+}
+
+impl Return {
+    /// Whether the text is a place to go to.
+    pub fn is_redirect(&self) -> bool {
+        self.text.is_some() && REDIRECTS.contains(&self.status)
+    }
+}
+
+impl Value for Return {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "code [text | url] | url".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Return, Problem> {
+        let first = args.first();
+        let code = number::digits(&first.bytes);
+        let url = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|p| first.bytes.starts_with(p));
+        match (code, args.words.get(1)) {
+            (None, None) if url => Ok(Return {
+                status: 302,
+                text: Some(Template::compile(first, &first.bytes, scene)?),
+                order: scene.order,
+            }),
+            (Some(code @ 0..=MAX_STATUS), text) => {
+                let text = text.map(|t| Template::compile(t, &t.bytes, scene)).transpose()?;
+                Ok(Return { status: u16::try_from(code).unwrap_or(0), text, order: scene.order })
+            }
+            _ => {
+                let text = sentence(&[b"invalid return code \"", &first.bytes, b"\""]);
+                Err(Problem::new(text).at(first.span).help("a status such as 404, or a URL for a redirect"))
+            }
+        }
+    }
+}

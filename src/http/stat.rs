@@ -1,0 +1,245 @@
+//! `rtmp_stat`: streams and sessions as XML, in the original's element order.
+//!
+//! The document is made of a snapshot, on a thread that moves no media, and in one walk over the sessions.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::sync::{Arc, atomic};
+use std::time::Instant;
+
+use bstr::{BStr, BString, ByteSlice};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+
+use super::{Body, Exchange, full, plain};
+use crate::config::watch::Fingerprint;
+use crate::hub::registry::{Registry, StreamKey};
+use crate::media::listing::Snapshot;
+use crate::media::session::{Role, Session, Traffic};
+use crate::module::stat::conf::StatParts;
+use crate::server::context::Context;
+use crate::server::control::on_disk;
+
+/// Answers with the statistics of this moment.
+pub(super) async fn answer(
+    exchange: &Exchange<'_>,
+    parts: StatParts,
+    stylesheet: &BString,
+) -> Response<Body> {
+    let (context, stylesheet) = (exchange.connection.context.clone(), stylesheet.clone());
+    let found = context.conf_files.glance(context.store.generation()).await;
+    let work = tokio::task::spawn_blocking(move || document(&context, found, parts, &stylesheet));
+    let Ok(text) = work.await else { return plain(StatusCode::INTERNAL_SERVER_ERROR) };
+    let mut response = Response::new(full(Bytes::from(text)));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    response
+}
+
+fn document(
+    context: &Arc<Context>,
+    found: Option<Fingerprint>,
+    parts: StatParts,
+    stylesheet: &BString,
+) -> String {
+    let Snapshot { sessions, ended: mut traffic, of_streams } = context.sessions.at_once();
+    let mut xml = Xml::default();
+    xml.raw("<?xml version=\"1.0\" encoding=\"utf-8\" ?>\r\n");
+    if !stylesheet.is_empty() {
+        xml.raw("<?xml-stylesheet type=\"text/xsl\" href=\"");
+        xml.escaped(stylesheet);
+        xml.raw("\" ?>\r\n");
+    }
+    write_root(&mut xml, context, found);
+    sessions.iter().for_each(|session| traffic += session.traffic());
+    xml.element("nginx_version", crate::NGINX_VERSION);
+    xml.element("nginx_rtmp_version", env!("CARGO_PKG_VERSION"));
+    xml.element("compiler", "rustc");
+    xml.element("built", env!("CARGO_PKG_VERSION"));
+    xml.element("pid", std::process::id());
+    xml.element("uptime", context.started.elapsed().as_secs());
+    xml.element("naccepted", context.sessions.accepted_total());
+    write_traffic(&mut xml, traffic);
+    if parts.has(StatParts::LIVE) || parts.has(StatParts::CLIENTS) {
+        write_servers(&mut xml, sessions, &of_streams, &context.registry);
+    }
+    xml.close("rtmp");
+    xml.text
+}
+
+/// Opens the root. What the configuration in force is stands in its attributes: the elements are the original's.
+fn write_root(xml: &mut Xml, context: &Context, found: Option<Fingerprint>) {
+    let history = context.history();
+    xml.raw("<rtmp");
+    xml.attribute("generation", context.store.generation());
+    if let Some(current) = history.current() {
+        xml.attribute("conf_hash", current.fingerprint);
+        xml.attribute("conf_since", current.since);
+    }
+    xml.attribute("conf_on_disk", on_disk::verdict(&history, found).word());
+    if let Some(refusal) = history.refusal() {
+        xml.attribute("conf_refused", refusal.at);
+    }
+    xml.raw(">");
+}
+
+fn write_traffic(xml: &mut Xml, traffic: Traffic) {
+    xml.element("bytes_in", traffic.received);
+    xml.element("bytes_out", traffic.sent);
+}
+
+fn write_servers(
+    xml: &mut Xml,
+    mut sessions: Vec<Arc<Session>>,
+    ended: &HashMap<u64, Traffic>,
+    registry: &Registry,
+) {
+    // Those of a stream stay in their order.
+    sessions.sort_by(|a, b| by_name(&a.key, &b.key));
+    for server in sessions.chunk_by(|a, b| a.key.serverid == b.key.serverid) {
+        xml.open("server");
+        xml.element("serverid", BStr::new(&server[0].key.serverid));
+        xml.open("live");
+        for clients in server.chunk_by(|a, b| a.key == b.key) {
+            write_stream(xml, clients, ended, registry);
+        }
+        xml.element("nclients", server.len());
+        xml.close("live");
+        xml.close("server");
+    }
+}
+
+fn by_name(a: &StreamKey, b: &StreamKey) -> Ordering {
+    (&a.serverid, &a.app, &a.name).cmp(&(&b.serverid, &b.app, &b.name))
+}
+
+/// The stream of these sessions.
+fn write_stream(xml: &mut Xml, clients: &[Arc<Session>], ended: &HashMap<u64, Traffic>, registry: &Registry) {
+    let key = &clients[0].key;
+    let stream = registry.find(key);
+    let publisher = stream.as_ref().and_then(|s| s.publisher());
+    xml.open("stream");
+    xml.element("name", BStr::new(&key.name));
+    xml.element("app", BStr::new(&key.app));
+    let started = clients.iter().map(|s| s.started).min().unwrap_or_else(Instant::now);
+    xml.element("time", started.elapsed().as_millis());
+    let mut traffic = clients[0].stream_id().and_then(|id| ended.get(&id)).copied().unwrap_or_default();
+    clients.iter().for_each(|client| traffic += client.traffic());
+    write_traffic(xml, traffic);
+    for client in clients {
+        write_client(xml, client, publisher);
+    }
+    if let Some(stream) = stream.filter(|_| publisher.is_some()) {
+        let info = stream.info();
+        xml.open("meta");
+        xml.open("video");
+        xml.element("width", info.width);
+        xml.element("height", info.height);
+        xml.element("frame_rate", format!("{:.3}", info.frame_rate));
+        xml.element("codec", info.video_codec);
+        xml.element("profile", info.profile_name());
+        xml.element("compat", info.video_compat);
+        xml.element("level", info.level_text());
+        xml.close("video");
+        xml.open("audio");
+        xml.element("codec", info.audio_codec);
+        xml.element("profile", info.audio_profile_name());
+        xml.element("channels", info.channels);
+        xml.element("sample_rate", info.sample_rate);
+        xml.close("audio");
+        xml.close("meta");
+    }
+    xml.element("nclients", clients.len());
+    if publisher.is_some() {
+        xml.element("publishing", "");
+        xml.element("active", "");
+    }
+    xml.close("stream");
+}
+
+fn write_client(xml: &mut Xml, client: &Session, publisher: Option<u64>) {
+    xml.open("client");
+    xml.element("id", client.id);
+    xml.element("address", &client.peer.addr);
+    xml.element("remote_address", format!("{}:{}", client.peer.addr, client.peer.port));
+    xml.element("time", client.started.elapsed().as_millis());
+    xml.element("flashver", BStr::new(&client.identity.flash_ver));
+    if !client.identity.page_url.is_empty() {
+        xml.element("pageurl", BStr::new(&client.identity.page_url));
+    }
+    if !client.identity.swf_url.is_empty() {
+        xml.element("swfurl", BStr::new(&client.identity.swf_url));
+    }
+    xml.element("dropped", client.link.dropped_total.load(atomic::Ordering::Relaxed));
+    if let Some(why) = client.link.skip_reason() {
+        // Not in the original, which does not tell why; only there when packets were left out.
+        xml.element("dropped_reason", why.name());
+    }
+    if client.role == Role::Publisher {
+        xml.element("publishing", "");
+    }
+    if client.role == Role::Player || publisher == Some(client.id) {
+        xml.element("active", "");
+    }
+    xml.close("client");
+}
+
+/// Text in the making. Values are escaped, and bytes XML cannot hold are replaced.
+#[derive(Default)]
+struct Xml {
+    text: String,
+}
+
+impl Xml {
+    fn raw(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    fn open(&mut self, name: &str) {
+        self.raw(&format!("<{name}>"));
+    }
+
+    fn close(&mut self, name: &str) {
+        self.raw(&format!("</{name}>\r\n"));
+    }
+
+    fn element(&mut self, name: &str, value: impl Display) {
+        let value = value.to_string();
+        if value.is_empty() {
+            self.raw(&format!("<{name}/>"));
+            return;
+        }
+        self.open(name);
+        self.escaped(value.as_bytes());
+        self.raw(&format!("</{name}>"));
+    }
+
+    fn attribute(&mut self, name: &str, value: impl Display) {
+        self.raw(&format!(" {name}=\""));
+        self.escaped(value.to_string().as_bytes());
+        self.raw("\"");
+    }
+
+    fn escaped(&mut self, value: &[u8]) {
+        let text = value.to_str_lossy();
+        // Characters below 0x20 other than tab and line breaks can't stand in XML 1.0, not even escaped.
+        let clean: String = text.chars().map(|c| if c < ' ' { '?' } else { c }).collect();
+        self.text.push_str(&quick_xml::escape::escape(clean.as_str()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_cannot_write_markup() {
+        let mut xml = Xml::default();
+        xml.element("name", BStr::new(b"<a>&\"'\x01\xff"));
+        assert_eq!(xml.text, "<name>&lt;a&gt;&amp;&quot;&apos;?\u{fffd}</name>");
+        let mut xml = Xml::default();
+        xml.element("active", "");
+        assert_eq!(xml.text, "<active/>");
+    }
+}

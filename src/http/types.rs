@@ -1,0 +1,73 @@
+//! MIME types by file extension.
+
+use std::collections::HashMap;
+
+use bstr::{BStr, BString, ByteSlice};
+
+use crate::directive::{Args, Arity, Scene, Value};
+use crate::syntax::{Problem, Span, sentence};
+
+/// Content types by file extension, in lower case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Types(HashMap<BString, BString>);
+
+impl Types {
+    /// The type of an extension, in any letter case.
+    pub fn find(&self, extension: &[u8]) -> Option<&BStr> {
+        self.0.get(extension.to_ascii_lowercase().as_bstr()).map(|t| t.as_bstr())
+    }
+
+    /// The type of a path's last extension.
+    pub fn of_path(&self, path: &[u8]) -> Option<&BStr> {
+        let name = path.rsplit(|b| *b == b'/').next()?;
+        let dot = name.rfind_byte(b'.')?;
+        self.find(&name[dot + 1..])
+    }
+}
+
+impl Default for Types {
+    /// What holds where no `types { }` is given.
+    fn default() -> Types {
+        let pairs = [("html", "text/html"), ("gif", "image/gif"), ("jpg", "image/jpeg")];
+        Types(pairs.into_iter().map(|(extension, mime)| (extension.into(), mime.into())).collect())
+    }
+}
+
+impl Value for Types {
+    const ARITY: Arity = Arity::NONE;
+    const BLOCK: bool = true;
+
+    fn syntax() -> String {
+        "{ type extension ...; ... }".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Types, Problem> {
+        let mut types = HashMap::new();
+        let mut first: HashMap<BString, Span> = HashMap::new();
+        for entry in args.body.into_iter().flatten() {
+            let Some((mime, extensions)) = scene.free_entry(entry).and_then(<[_]>::split_first) else {
+                continue;
+            };
+            for extension in extensions {
+                let name: BString = extension.bytes.to_ascii_lowercase().into();
+                let before = first.insert(name.clone(), extension.span);
+                let Some(previous) = types.insert(name, mime.text().to_owned()) else { continue };
+                let text = sentence(&[
+                    b"duplicate extension \"",
+                    &extension.bytes,
+                    b"\", content type: \"",
+                    &mime.bytes,
+                    b"\", previous content type: \"",
+                    &previous,
+                    b"\"",
+                ]);
+                let mut problem = Problem::warning(text).at(extension.span).place(entry.terminator());
+                if let Some(before) = before {
+                    problem = problem.label(before, "first given here");
+                }
+                scene.report(problem);
+            }
+        }
+        Ok(Types(types))
+    }
+}

@@ -1,0 +1,394 @@
+//! Variables of `http { }`.
+//!
+//! `$name` or `${name}`, a name being a run of letters, digits and `_` in any letter case; `$1` to `$9` are
+//! captures. Names may be defined by the user anywhere in `http { }`, so unknown ones show only at its end.
+
+use std::collections::HashSet;
+
+use bstr::{BString, ByteSlice};
+
+use crate::directive::{Args, Arity, Scene, Value};
+use crate::syntax::{Problem, Span, Word, sentence, suggest};
+
+/// Declares the variables that have values here.
+macro_rules! variables {
+    ($( $(#[doc = $doc:literal])+ $($name:literal)|+ => $Variant:ident, )+) => {
+        /// A variable in a template.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Variable {
+            $( $(#[doc = $doc])+ $Variant, )+
+            /// `arg_NAME`: one argument of the query string, its name in lower case.
+            Arg(BString),
+            /// `$1` to `$9`: a group of the last regular expression.
+            Capture(u8),
+            /// `http_NAME`: a request header, its name in lower case with `-` written as `_`.
+            Header(BString),
+            /// Defined by the configuration.
+            User(BString),
+            /// Known, but always empty so far.
+            Other(BString),
+        }
+
+        /// Every fixed name that has a value, with what it means; several names may have one meaning.
+        pub const MEANINGS: &[(&[&str], &[&str])] = &[$((&[$($name),+], &[$($doc),+])),+];
+
+        const FIXED: &[(&str, Variable)] = &[$($(($name, Variable::$Variant)),+),+];
+    };
+}
+
+variables! {
+    /// Query string.
+    "args" | "query_string" => Args,
+    /// Host asked for, in lower case without port.
+    "host" => Host,
+    /// Name of the machine.
+    "hostname" => Hostname,
+    /// `1` for a referer that is not among `valid_referers`.
+    "invalid_referer" => InvalidReferer,
+    /// `?` if there is a query string.
+    "is_args" => IsArgs,
+    /// Time in seconds with three decimals.
+    "msec" => Msec,
+    /// Version of the server.
+    "nginx_version" => NginxVersion,
+    /// Process id.
+    "pid" => Pid,
+    /// Peer address.
+    "remote_addr" => RemoteAddr,
+    /// Peer port.
+    "remote_port" => RemotePort,
+    /// Request method.
+    "request_method" => RequestMethod,
+    /// Request target as received.
+    "request_uri" => RequestUri,
+    /// http or https.
+    "scheme" => Scheme,
+    /// Local address.
+    "server_addr" => ServerAddr,
+    /// Name of the selected server.
+    "server_name" => ServerName,
+    /// Local port.
+    "server_port" => ServerPort,
+    /// Protocol version of the request.
+    "server_protocol" => ServerProtocol,
+    /// Local time, ISO 8601.
+    "time_iso8601" => TimeIso8601,
+    /// Local time, common log format.
+    "time_local" => TimeLocal,
+    /// Decoded path.
+    "uri" | "document_uri" => Uri,
+}
+
+/// Names that are known but have no value here yet.
+pub const OTHERS: [&str; 78] = [
+    "ancient_browser",
+    "binary_remote_addr",
+    "body_bytes_sent",
+    "bytes_sent",
+    "connection",
+    "connection_requests",
+    "content_length",
+    "content_type",
+    "date_gmt",
+    "date_local",
+    "document_root",
+    "gzip_ratio",
+    "https",
+    "limit_rate",
+    "modern_browser",
+    "msie",
+    "ntm_currentid",
+    "ntm_debug",
+    "ntm_newid",
+    "ntm_parentid",
+    "ntm_traceid",
+    "pipe",
+    "proxy_add_x_forwarded_for",
+    "proxy_host",
+    "proxy_port",
+    "proxy_protocol_addr",
+    "proxy_protocol_port",
+    "proxy_protocol_server_addr",
+    "proxy_protocol_server_port",
+    "proxy_internal_body_length",
+    "proxy_internal_chunked",
+    "realpath_root",
+    "remote_user",
+    "request",
+    "request_body",
+    "request_body_file",
+    "request_completion",
+    "request_filename",
+    "request_id",
+    "request_length",
+    "request_time",
+    "slice_range",
+    "ssl_cipher",
+    "ssl_ciphers",
+    "ssl_client_cert",
+    "ssl_client_escaped_cert",
+    "ssl_client_fingerprint",
+    "ssl_client_i_dn",
+    "ssl_client_raw_cert",
+    "ssl_client_s_dn",
+    "ssl_client_serial",
+    "ssl_client_v_end",
+    "ssl_client_v_remain",
+    "ssl_client_v_start",
+    "ssl_client_verify",
+    "ssl_curves",
+    "ssl_early_data",
+    "ssl_protocol",
+    "ssl_server_name",
+    "ssl_session_id",
+    "ssl_session_reused",
+    "status",
+    "tcpinfo_rcv_space",
+    "tcpinfo_rtt",
+    "tcpinfo_rttvar",
+    "tcpinfo_snd_cwnd",
+    "uid_got",
+    "uid_reset",
+    "uid_set",
+    "upstream_addr",
+    "upstream_bytes_received",
+    "upstream_bytes_sent",
+    "upstream_cache_status",
+    "upstream_connect_time",
+    "upstream_header_time",
+    "upstream_response_length",
+    "upstream_response_time",
+    "upstream_status",
+];
+
+/// Names that begin like this are known whatever follows.
+pub const OTHER_PREFIXES: [&str; 6] =
+    ["cookie_", "sent_http_", "sent_trailer_", "upstream_http_", "upstream_cookie_", "upstream_trailer_"];
+
+/// Text with variables, ready to be expanded at each request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Literal(BString),
+    Variable(Variable),
+}
+
+/// Several words with variables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Templates(pub Vec<Template>);
+
+/// Where the values come from.
+pub trait Variables {
+    /// Appends a variable's value; nothing if there is none.
+    fn value(&self, variable: &Variable, out: &mut Vec<u8>);
+}
+
+/// Names used and defined while `http { }` was read.
+#[derive(Default)]
+pub struct VariableNames {
+    used: Vec<(BString, Span)>,
+    defined: HashSet<BString>,
+}
+
+impl Template {
+    /// Takes a text apart; `word` is where it stands.
+    pub fn compile(word: &Word, text: &[u8], scene: &mut Scene<'_>) -> Result<Template, Problem> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(dollar) = rest.find_byte(b'$') {
+            let (literal, tail) = rest.split_at(dollar);
+            if !literal.is_empty() {
+                parts.push(Part::Literal(literal.into()));
+            }
+            let (spelled, tail) = split_name(&tail[1..], word)?;
+            let name: BString = spelled.to_ascii_lowercase().into();
+            let variable = Variable::find(&name);
+            if let Variable::User(name) = &variable {
+                scene.notes.of::<VariableNames>().used.push((name.clone(), word.span_of(spelled)));
+            }
+            parts.push(Part::Variable(variable));
+            rest = tail;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Literal(rest.into()));
+        }
+        Ok(Template { parts })
+    }
+
+    /// Appends the text with every variable replaced by its value.
+    pub fn expand(&self, source: &dyn Variables, out: &mut Vec<u8>) {
+        for part in &self.parts {
+            match part {
+                Part::Literal(text) => out.extend_from_slice(text),
+                Part::Variable(variable) => source.value(variable, out),
+            }
+        }
+    }
+
+    /// The variables in it.
+    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Literal(_) => None,
+            Part::Variable(variable) => Some(variable),
+        })
+    }
+
+    /// The text, if there is no variable in it.
+    pub fn literal(&self) -> Option<BString> {
+        let mut text = Vec::new();
+        for part in &self.parts {
+            match part {
+                Part::Literal(literal) => text.extend_from_slice(literal),
+                Part::Variable(_) => return None,
+            }
+        }
+        Some(text.into())
+    }
+}
+
+impl Value for Template {
+    fn syntax() -> String {
+        "text".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Template, Problem> {
+        Template::compile(args.first(), &args.first().bytes, scene)
+    }
+}
+
+impl Value for Templates {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "text ...".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Templates, Problem> {
+        args.words
+            .iter()
+            .map(|w| Template::compile(w, &w.bytes, scene))
+            .collect::<Result<_, _>>()
+            .map(Templates)
+    }
+}
+
+impl VariableNames {
+    /// Notes the variable that a word such as `$name` defines, and returns its name in lower case.
+    pub fn definition(word: &Word, scene: &mut Scene<'_>) -> Result<BString, Problem> {
+        let name = word.bytes.strip_prefix(b"$").filter(|name| !name.is_empty()).ok_or_else(|| {
+            let text = sentence(&[b"invalid variable name \"", &word.bytes, b"\""]);
+            Problem::new(text).at(word.span).help("a variable begins with `$`")
+        })?;
+        scene.notes.of::<VariableNames>().define(name);
+        Ok(name.to_ascii_lowercase().into())
+    }
+
+    /// Notes a name that the configuration defines.
+    pub fn define(&mut self, name: &[u8]) {
+        self.defined.insert(name.to_ascii_lowercase().into());
+    }
+
+    /// Notes a name that the configuration uses.
+    pub fn used(&mut self, name: &[u8], span: Span) {
+        let name: BString = name.to_ascii_lowercase().into();
+        if matches!(Variable::find(&name), Variable::User(_)) {
+            self.used.push((name, span));
+        }
+    }
+
+    /// Complaints about names that are used but defined nowhere.
+    pub fn unknown(&self) -> Vec<Problem> {
+        let unknown = self.used.iter().filter(|(name, _)| !self.defined.contains(name));
+        unknown
+            .map(|(name, span)| {
+                let defined = self.defined.iter().filter_map(|name| name.to_str().ok());
+                let known = FIXED.iter().map(|(fixed, _)| *fixed).chain(OTHERS).chain(defined);
+                let text = sentence(&[b"unknown \"", name, b"\" variable"]);
+                let problem = Problem::new(text).at(*span).place(*span);
+                match suggest::nearest(name, known) {
+                    Some(name) => problem.help(format!("did you mean `${name}`?")),
+                    None => {
+                        problem.help("it is neither built in nor defined by set, map, geo or a named group")
+                    }
+                }
+            })
+            .collect()
+    }
+}
+
+impl Variable {
+    /// The variable of a name in lower case.
+    pub fn find(name: &BString) -> Variable {
+        if let Some((_, variable)) = FIXED.iter().find(|(fixed, _)| name == fixed.as_bytes()) {
+            return variable.clone();
+        }
+        if let Some(arg) = name.strip_prefix(b"arg_") {
+            return Variable::Arg(arg.into());
+        }
+        if let Some(header) = name.strip_prefix(b"http_") {
+            return Variable::Header(header.into());
+        }
+        if let [digit @ b'1'..=b'9'] = name.as_slice() {
+            return Variable::Capture(digit - b'0');
+        }
+        let prefixed = OTHER_PREFIXES.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
+        if prefixed || OTHERS.iter().any(|other| name == other.as_bytes()) {
+            return Variable::Other(name.clone());
+        }
+        Variable::User(name.clone())
+    }
+}
+
+/// The names of the variables in a text, as written. A dollar sign without a name ends it.
+pub fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let dollar = rest.find_byte(b'$')?;
+        let (name, tail) = split(&rest[dollar + 1..]).ok()?;
+        rest = tail;
+        Some(name)
+    })
+}
+
+/// Why no name follows `$`.
+enum NoName<'t> {
+    Unclosed(&'t [u8]),
+    Empty,
+}
+
+/// Splits a name from what follows `$`.
+fn split_name<'t>(tail: &'t [u8], word: &Word) -> Result<(&'t [u8], &'t [u8]), Problem> {
+    split(tail).map_err(|reason| match reason {
+        NoName::Unclosed(name) => {
+            let text = sentence(&[b"the closing bracket in \"", name, b"\" variable is missing"]);
+            Problem::new(text).at(word.span_of(name))
+        }
+        NoName::Empty => {
+            let help = "a variable is written `$name` or `${name}`; a plain dollar sign cannot be written";
+            Problem::new("invalid variable name").at(word.span).help(help)
+        }
+    })
+}
+
+fn split(tail: &[u8]) -> Result<(&[u8], &[u8]), NoName<'_>> {
+    let is_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
+    if let [b'1'..=b'9', ..] = tail {
+        return Ok(tail.split_at(1));
+    }
+    let (braced, tail) = match tail.strip_prefix(b"{") {
+        Some(tail) => (true, tail),
+        None => (false, tail),
+    };
+    let (name, tail) = tail.split_at(tail.iter().take_while(|b| is_name(b)).count());
+    if braced && tail.first() != Some(&b'}') {
+        return Err(NoName::Unclosed(name));
+    }
+    if name.is_empty() {
+        return Err(NoName::Empty);
+    }
+    Ok((name, if braced { &tail[1..] } else { tail }))
+}

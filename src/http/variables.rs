@@ -1,0 +1,99 @@
+//! Values of http variables for one request.
+
+use bstr::ByteSlice;
+use http::header::HeaderName;
+
+use super::variable::{Variable, Variables};
+use super::{Exchange, host_of};
+use crate::directive::ServerName;
+use crate::media::variables::{ProcessVariables, query_argument};
+use crate::notify::variable::{Variable as ProcessVariable, Variables as _};
+
+/// See the module's documentation.
+pub struct RequestVariables<'a> {
+    exchange: &'a Exchange<'a>,
+}
+
+impl<'a> RequestVariables<'a> {
+    /// For this request.
+    pub fn new(exchange: &'a Exchange<'a>) -> Self {
+        RequestVariables { exchange }
+    }
+}
+
+impl Variables for RequestVariables<'_> {
+    fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
+        let exchange = self.exchange;
+        let (request, peer) = (exchange.request, &exchange.connection.peer);
+        let process = |variable: ProcessVariable, out: &mut Vec<u8>| ProcessVariables.value(&variable, out);
+        match variable {
+            Variable::Args => out.extend_from_slice(exchange.query()),
+            Variable::Host => match host_of(request) {
+                host if host.is_empty() => server_name(exchange, out),
+                host => out.extend_from_slice(&host),
+            },
+            Variable::Hostname => out.extend_from_slice(&crate::directive::server_name::host_name()),
+            Variable::InvalidReferer => {
+                if exchange.assigned.invalid_referer().unwrap_or_else(|| exchange.is_referer_invalid()) {
+                    out.push(b'1');
+                }
+            }
+            Variable::IsArgs => {
+                if !exchange.query().is_empty() {
+                    out.push(b'?');
+                }
+            }
+            Variable::Msec => process(ProcessVariable::Msec, out),
+            Variable::NginxVersion => process(ProcessVariable::NginxVersion, out),
+            Variable::Pid => process(ProcessVariable::Pid, out),
+            Variable::RemoteAddr => out.extend_from_slice(peer.addr.as_bytes()),
+            Variable::RemotePort => out.extend_from_slice(peer.port.to_string().as_bytes()),
+            Variable::RequestMethod => out.extend_from_slice(request.method().as_str().as_bytes()),
+            Variable::RequestUri => {
+                let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+                out.extend_from_slice(target.as_bytes());
+            }
+            Variable::Scheme => out.extend_from_slice(exchange.connection.scheme.as_bytes()),
+            Variable::ServerAddr => out.extend_from_slice(peer.local_addr.as_bytes()),
+            Variable::ServerName => server_name(exchange, out),
+            Variable::ServerPort => out.extend_from_slice(peer.local_port.to_string().as_bytes()),
+            Variable::ServerProtocol => out.extend_from_slice(format!("{:?}", request.version()).as_bytes()),
+            Variable::TimeIso8601 => process(ProcessVariable::TimeIso8601, out),
+            Variable::TimeLocal => process(ProcessVariable::TimeLocal, out),
+            Variable::Uri => out.extend_from_slice(exchange.path),
+            Variable::Arg(name) => out.extend_from_slice(query_argument(exchange.query(), name)),
+            Variable::Capture(group) => {
+                let own = || exchange.location.captures(exchange.path);
+                let host = || exchange.server_pattern().and_then(|(host, pattern)| pattern.captures(&host));
+                let captures = exchange.assigned.captures().cloned().or_else(own).or_else(host);
+                if let Some(captures) = captures
+                    && let Some(text) = captures.get(usize::from(*group))
+                {
+                    out.extend_from_slice(text);
+                }
+            }
+            Variable::Header(name) => {
+                if let Ok(name) = HeaderName::from_bytes(&name.replace("_", "-")) {
+                    out.extend_from_slice(exchange.header(name));
+                }
+            }
+            Variable::User(name) => match exchange.assigned.value(name) {
+                Some(value) => out.extend_from_slice(value),
+                None => {
+                    if let Some(text) = exchange.captured(name) {
+                        out.extend_from_slice(&text);
+                    }
+                }
+            },
+            // Known, but without a value so far; `-t` warns of the directives that define them.
+            Variable::Other(_) => {}
+        }
+    }
+}
+
+fn server_name(exchange: &Exchange<'_>, out: &mut Vec<u8>) {
+    if let Some(name) = exchange.server.names.first() {
+        let name: &ServerName = name;
+        out.extend_from_slice(&name.spelled());
+    }
+}

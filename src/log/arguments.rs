@@ -1,0 +1,95 @@
+//! Arguments of clients in the log: query strings hold passwords and tokens, and logs are read by more people than those.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bstr::ByteSlice;
+
+use super::shown::Shown;
+
+/// `log_args` of the configuration in force.
+static SHOWN: AtomicBool = AtomicBool::new(false);
+
+/// Whether values are logged as they are from now on.
+pub fn show(on: bool) {
+    SHOWN.store(on, Ordering::Relaxed);
+}
+
+/// A query string, with its values left out unless `log_args` is on.
+pub struct Arguments<'a> {
+    query: &'a [u8],
+    /// Names whose values are shown all the same.
+    plain: &'static [&'static str],
+}
+
+impl<'a> Arguments<'a> {
+    /// Of a client that publishes or plays.
+    pub fn of_client(query: &'a [u8]) -> Self {
+        Arguments { query, plain: &[] }
+    }
+
+    /// Of a control request: what it means has to be seen.
+    pub fn of_control(query: &'a [u8]) -> Self {
+        Arguments { query, plain: &["srv", "app", "name", "clientid", "addr", "rec"] }
+    }
+}
+
+impl fmt::Display for Arguments<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if SHOWN.load(Ordering::Relaxed) {
+            return write!(f, "{}", Shown::new(self.query));
+        }
+        self.redacted(f)
+    }
+}
+
+impl Arguments<'_> {
+    fn redacted(&self, f: &mut dyn fmt::Write) -> fmt::Result {
+        for (n, pair) in self.query.split_str("&").enumerate() {
+            if n > 0 {
+                f.write_char('&')?;
+            }
+            match pair.split_once_str("=") {
+                Some((name, _)) if self.plain.iter().any(|plain| name == plain.as_bytes()) => {
+                    write!(f, "{}", Shown::new(pair))?;
+                }
+                Some((name, b"")) => write!(f, "{}=", Shown::new(name))?,
+                Some((name, _)) => write!(f, "{}=***", Shown::new(name))?,
+                None if pair.is_empty() => {}
+                None => f.write_str("***")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A name, behind which there may be arguments.
+pub struct Name<'a>(pub &'a [u8]);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.split_once_str("?") {
+            Some((name, query)) => write!(f, "{}?{}", Shown::new(name), Arguments::of_client(query)),
+            None => write!(f, "{}", Shown::new(self.0)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_left_out_and_names_are_not() {
+        let redacted = |arguments: Arguments<'_>| {
+            let mut text = String::new();
+            arguments.redacted(&mut text).unwrap();
+            text
+        };
+        let client = |query: &'static str| redacted(Arguments::of_client(query.as_bytes()));
+        assert_eq!(client("user=me&pass=a=b&flag&empty="), "user=***&pass=***&***&empty=");
+        assert_eq!(client(""), "");
+        let control = redacted(Arguments::of_control(b"srv=a&name=b&token=c"));
+        assert_eq!(control, "srv=a&name=b&token=***");
+    }
+}

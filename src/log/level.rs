@@ -1,0 +1,156 @@
+//! The error log: where it goes and from which level on.
+
+use std::path::PathBuf;
+
+use bstr::BString;
+
+use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::syntax::{Problem, Word, sentence, suggest};
+
+/// nginx's log levels, the most severe first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// The system is unusable.
+    Emerg,
+    /// Action must be taken at once.
+    Alert,
+    /// Critical.
+    Crit,
+    /// Errors of ours.
+    Error,
+    /// Warnings.
+    Warn,
+    /// Worth knowing.
+    Notice,
+    /// What peers do.
+    Info,
+    /// Everything.
+    Debug,
+}
+
+/// Where log lines go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// A file, absolute.
+    File(PathBuf),
+    /// A ring in memory of so many bytes.
+    Memory(u64),
+    /// Standard error.
+    Stderr,
+    /// What follows `syslog:`.
+    Syslog(BString),
+}
+
+/// One `error_log` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorLog {
+    /// Where lines go.
+    pub target: LogTarget,
+    /// The least severe level that is written.
+    pub level: LogLevel,
+}
+
+const LEVELS: [(&str, LogLevel); 8] = [
+    ("emerg", LogLevel::Emerg),
+    ("alert", LogLevel::Alert),
+    ("crit", LogLevel::Crit),
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("notice", LogLevel::Notice),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+];
+
+/// Parts of nginx's debug log; here each of them turns on the whole of it.
+const DEBUG_PARTS: [&str; 7] =
+    ["debug_core", "debug_alloc", "debug_mutex", "debug_event", "debug_http", "debug_mail", "debug_stream"];
+
+impl Value for ErrorLog {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        let levels: Vec<&str> = LEVELS.iter().map(|(name, _)| *name).collect();
+        format!("file | stderr | syslog:... | memory:size [{}]", levels.join(" | "))
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ErrorLog, Problem> {
+        let target = target(args, scene)?;
+        if matches!(target, LogTarget::Memory(_) | LogTarget::Syslog(_)) {
+            let text = sentence(&[
+                b"\"",
+                &args.name.bytes,
+                b"\" to \"",
+                &args.first().bytes,
+                b"\" has no effect yet",
+            ]);
+            scene.report(Problem::warning(text).at(args.first().span));
+        }
+        let level = match args.words.get(1..) {
+            None | Some([]) => LogLevel::Error,
+            Some([only]) => level(only)?,
+            Some([first, rest @ ..]) => {
+                let found = level(first)?;
+                for word in rest {
+                    level(word)?;
+                    if !is_debug_part(word) {
+                        let text = sentence(&[b"duplicate log level \"", &word.bytes, b"\""]);
+                        return Err(Problem::new(text).at(word.span));
+                    }
+                    if !is_debug_part(first) {
+                        let help = "parts of debug stand without a level, or with other parts";
+                        return Err(invalid(word).help(help));
+                    }
+                }
+                found
+            }
+        };
+        Ok(ErrorLog { target, level })
+    }
+}
+
+impl LogLevel {
+    /// The word of the level.
+    pub fn name(self) -> &'static str {
+        LEVELS.iter().find(|(_, level)| *level == self).map(|(name, _)| *name).unwrap_or_default()
+    }
+}
+
+/// Reads a level's word.
+pub fn level(word: &Word) -> Result<LogLevel, Problem> {
+    if let Some((_, level)) = LEVELS.iter().find(|(name, _)| word.bytes == name.as_bytes()) {
+        return Ok(*level);
+    }
+    if is_debug_part(word) {
+        return Ok(LogLevel::Debug);
+    }
+    let names = LEVELS.iter().map(|(name, _)| *name);
+    let problem = invalid(word);
+    match suggest::nearest(&word.bytes, names.clone()) {
+        Some(name) => Err(problem.help(format!("did you mean `{name}`?"))),
+        None => Err(problem.help(format!("accepted: {}", names.collect::<Vec<_>>().join(", ")))),
+    }
+}
+
+fn is_debug_part(word: &Word) -> bool {
+    DEBUG_PARTS.iter().any(|part| word.bytes == part.as_bytes())
+}
+
+fn invalid(word: &Word) -> Problem {
+    Problem::new(sentence(&[b"invalid log level \"", &word.bytes, b"\""])).at(word.span)
+}
+
+fn target(args: &Args<'_>, scene: &Scene<'_>) -> Result<LogTarget, Problem> {
+    let word = args.first();
+    if &word.bytes[..] == b"stderr" {
+        return Ok(LogTarget::Stderr);
+    }
+    if let Some(rest) = word.bytes.strip_prefix(b"syslog:") {
+        return Ok(LogTarget::Syslog(rest.into()));
+    }
+    if let Some(rest) = word.bytes.strip_prefix(b"memory:") {
+        let size = number::size(rest).filter(|s| *s > 0);
+        let text = || sentence(&[b"invalid buffer size \"", rest, b"\""]);
+        return size.map(LogTarget::Memory).ok_or_else(|| Problem::new(text()).at(word.span));
+    }
+    Ok(LogTarget::File(scene.under_prefix(&word.bytes)))
+}

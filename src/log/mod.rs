@@ -1,0 +1,311 @@
+//! The error log: nginx's line format over tracing.
+//!
+//! `YYYY/MM/DD hh:mm:ss [level] pid#tid: *conn message, field: value`. Eight levels come out of tracing's five:
+//! an event whose target is `emerg`, `alert`, `crit` or `notice` has that level, any other the one of its
+//! tracing level. Control bytes and those from 0x80 on are escaped here, so that nothing a peer sent can forge a line, and
+//! long lines are cut. A thread of its own writes them (`writer`).
+
+pub mod arguments;
+mod file;
+pub mod level;
+pub mod shown;
+mod writer;
+
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+
+pub use self::file::open_log;
+use self::level::LogLevel;
+use self::writer::Writer;
+use crate::config::log_spec::LogSpec;
+use crate::limits;
+
+/// Lines that a log could not take, as when the disk is full or a FIFO is not read.
+static LINES_LOST: AtomicU64 = AtomicU64::new(0);
+
+/// How many lines a log could not take since the start.
+pub fn lines_lost_total() -> u64 {
+    LINES_LOST.load(Ordering::Relaxed)
+}
+
+fn count_lost() {
+    LINES_LOST.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The level of an event.
+fn severity_of(metadata: &tracing::Metadata<'_>) -> LogLevel {
+    match metadata.target() {
+        "emerg" => LogLevel::Emerg,
+        "alert" => LogLevel::Alert,
+        "crit" => LogLevel::Crit,
+        "notice" => LogLevel::Notice,
+        _ => match *metadata.level() {
+            Level::ERROR => LogLevel::Error,
+            Level::WARN => LogLevel::Warn,
+            Level::INFO => LogLevel::Info,
+            Level::DEBUG | Level::TRACE => LogLevel::Debug,
+        },
+    }
+}
+
+/// Open logs, replaced as a whole by reopen and reload.
+#[derive(Debug)]
+pub struct Logs {
+    targets: Vec<(LogSpec, Option<File>)>,
+}
+
+impl Logs {
+    /// Opens all of them; the first that cannot be opened is the error.
+    pub fn open(specs: &[LogSpec]) -> Result<Self, (PathBuf, io::Error)> {
+        let open = |spec: &LogSpec| match &spec.path {
+            Some(path) => match open_log(path) {
+                Ok(file) => Ok((spec.clone(), Some(file))),
+                Err(error) => Err((path.clone(), error)),
+            },
+            None => Ok((spec.clone(), None)),
+        };
+        Ok(Logs { targets: specs.iter().map(open).collect::<Result<_, _>>()? })
+    }
+
+    fn specs(&self) -> Vec<LogSpec> {
+        self.targets.iter().map(|(spec, _)| spec.clone()).collect()
+    }
+
+    fn write(&self, severity: LogLevel, line: &[u8]) {
+        for (_, file) in self.targets.iter().filter(|(spec, _)| severity <= spec.level) {
+            // A log that cannot be written must not stop the server; `pingosd status` tells of what is lost.
+            let written = match file {
+                Some(file) => (&*file).write_all(line),
+                None => io::stderr().write_all(line),
+            };
+            if written.is_err() {
+                count_lost();
+            }
+        }
+    }
+}
+
+/// The handle that reopen and reload use.
+#[derive(Clone, Debug)]
+pub struct ErrorLog {
+    logs: Arc<ArcSwap<Logs>>,
+    writer: Writer,
+}
+
+impl ErrorLog {
+    /// Makes the process log to `logs` from now on. Called once.
+    pub fn install(logs: Logs) -> Self {
+        let log = ErrorLog { logs: Arc::new(ArcSwap::from_pointee(logs)), writer: Writer::default() };
+        let subscriber = tracing_subscriber::registry().with(NginxLayer(log.clone()));
+        // A second call (tests) keeps the first subscriber.
+        let _ = tracing::subscriber::set_global_default(subscriber);
+        log
+    }
+
+    /// Uses other logs (reload).
+    pub fn replace(&self, logs: Logs) {
+        self.logs.store(Arc::new(logs));
+        // Call sites remember whether anything wants them; one that was not wanted may be now.
+        tracing::callsite::rebuild_interest_cache();
+    }
+
+    /// From now on a thread of its own writes the lines. The process may not fork afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread.
+    pub fn start(&self) -> io::Result<()> {
+        self.writer.start()
+    }
+
+    /// Waits, within [`limits::LOG_FLUSH`], until what was logged is written.
+    pub fn flush(&self) {
+        self.writer.flush(limits::LOG_FLUSH);
+    }
+
+    /// Opens the same files anew (log rotation) and then calls `done`. On failure the old ones stay. What waits to be
+    /// written still goes to the old ones.
+    pub fn reopen(&self, done: impl FnOnce(Result<(), (PathBuf, io::Error)>) + Send + 'static) {
+        let log = self.clone();
+        self.writer.run(move || {
+            let before = log.logs.load_full();
+            done(Logs::open(&before.specs()).map(|logs| {
+                // A reload meanwhile has opened its logs anew already.
+                log.logs.compare_and_swap(&before, Arc::new(logs));
+            }));
+        });
+    }
+}
+
+/// At the end of the process the last lines are waited for.
+#[derive(Debug)]
+pub struct FlushAtEnd(pub ErrorLog);
+
+impl Drop for FlushAtEnd {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
+
+struct NginxLayer(ErrorLog);
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
+        // Libraries log by their module path; only their warnings are of interest to an operator.
+        let target = metadata.target();
+        let ours = target.starts_with("pingosd") || !target.contains("::");
+        (ours || *metadata.level() <= Level::WARN)
+            && self.0.logs.load().targets.iter().any(|(spec, _)| severity_of(metadata) <= spec.level)
+    }
+
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let severity = severity_of(event.metadata());
+        let mut visitor = LineVisitor::default();
+        event.record(&mut visitor);
+        let line = format_line(severity, &visitor);
+        self.0.writer.write(&self.0.logs.load_full(), severity, line);
+    }
+}
+
+/// A line of a log of its own.
+pub fn line(severity: LogLevel, message: &str) -> String {
+    format_line(severity, &LineVisitor { message: message.to_owned(), ..LineVisitor::default() })
+}
+
+fn format_line(severity: LogLevel, visitor: &LineVisitor) -> String {
+    thread_local! {
+        static CLOCK: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+    }
+    let mut line = String::with_capacity(128);
+    // A panic is logged too, wherever it happens: also in here, and while the thread ends.
+    let clock = CLOCK.try_with(|clock| {
+        let (second, text) = &mut *clock.try_borrow_mut().ok()?;
+        let now = jiff::Timestamp::now();
+        if *second != now.as_second() {
+            *second = now.as_second();
+            *text = now.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y/%m/%d %H:%M:%S").to_string();
+        }
+        line.push_str(text);
+        Some(())
+    });
+    if !matches!(clock, Ok(Some(()))) {
+        line.push_str("----/--/-- --:--:--");
+    }
+    let (pid, tid) = (std::process::id(), nix::unistd::gettid());
+    let _ = write!(line, " [{}] {pid}#{tid}: ", severity.name());
+    if let Some(conn) = visitor.conn {
+        let _ = write!(line, "*{conn} ");
+    }
+    escape_into(&mut line, &visitor.message);
+    escape_into(&mut line, &visitor.fields);
+    line.push('\n');
+    line
+}
+
+/// Keeps a line a line, of ASCII and of [`limits::LOG_LINE`] bytes at most: control bytes and those from 0x80 on become
+/// `\xHH`, and what is longer ends in `...`.
+fn escape_into(line: &mut String, text: &str) {
+    for byte in text.bytes() {
+        if line.len() + ESCAPED > limits::LOG_LINE - CUT.len() - 1 {
+            if !line.ends_with(CUT) {
+                line.push_str(CUT);
+            }
+            return;
+        }
+        if byte.is_ascii_control() || !byte.is_ascii() {
+            let _ = write!(line, "\\x{byte:02X}");
+        } else {
+            line.push(char::from(byte));
+        }
+    }
+}
+
+/// Bytes of `\xHH`.
+const ESCAPED: usize = 4;
+/// What a line ends in that was cut.
+const CUT: &str = "...";
+
+#[derive(Default)]
+struct LineVisitor {
+    conn: Option<u64>,
+    message: String,
+    fields: String,
+}
+
+impl Visit for LineVisitor {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "conn" {
+            self.conn = Some(value);
+        } else {
+            let _ = write!(self.fields, ", {}: {value}", field.name());
+        }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            self.message.push_str(value);
+        } else {
+            let _ = write!(self.fields, ", {}: \"{value}\"", field.name());
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.message, "{value:?}");
+        } else {
+            let _ = write!(self.fields, ", {}: {value:?}", field.name());
+        }
+    }
+}
+
+/// nginx's form of a system error: `98: Address already in use`.
+pub fn os_text(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(number) => {
+            let text = nix::errno::Errno::from_raw(number).desc();
+            format!("{number}: {text}")
+        }
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_cannot_forge_a_line() {
+        let visitor = LineVisitor {
+            conn: Some(7),
+            message: "bad name \"x\ny\u{1b}[0m\"".into(),
+            fields: ", app: \"a\rb\"".into(),
+        };
+        let line = format_line(LogLevel::Info, &visitor);
+        assert!(line.ends_with(": *7 bad name \"x\\x0Ay\\x1B[0m\", app: \"a\\x0Db\"\n"), "{line}");
+        assert_eq!(line.matches('\n').count(), 1);
+        assert_eq!(&line[4..5], "/");
+    }
+
+    #[test]
+    fn a_line_is_ascii_and_bounded_whatever_a_peer_sends() {
+        for name in ["x".repeat(60_000), "\u{e9}".repeat(60_000), "\n".repeat(60_000)] {
+            let visitor =
+                LineVisitor { message: format!("publish: name='{name}'"), ..LineVisitor::default() };
+            let line = format_line(LogLevel::Info, &visitor);
+            assert!(line.is_ascii() && line.ends_with("...\n"), "{line}");
+            assert!((limits::LOG_LINE - 10..=limits::LOG_LINE).contains(&line.len()), "{}", line.len());
+        }
+        assert!(super::line(LogLevel::Info, "caf\u{e9}").ends_with("caf\\xC3\\xA9\n"));
+    }
+}

@@ -1,0 +1,50 @@
+//! What peers send, as it stands in a log line.
+
+use std::fmt::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// Bytes of a name, an argument or a path, written as nginx's access log does: printable ASCII as it is, all else, double
+/// quotes and backslashes as `\xHH`. Nothing is replaced, so that each line tells which bytes came.
+pub struct Shown<'a>(&'a [u8]);
+
+impl<'a> Shown<'a> {
+    /// A name or an argument.
+    pub fn new(bytes: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
+        Shown(bytes.as_ref())
+    }
+
+    /// A path.
+    pub fn path(path: &'a Path) -> Self {
+        Shown(path.as_os_str().as_bytes())
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for &byte in self.0 {
+            match byte {
+                b'"' | b'\\' | 0..b' ' | 0x7F.. => write!(f, "\\x{byte:02X}")?,
+                plain => f.write_char(char::from(plain))?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_byte_is_told_from_every_other() {
+        let text = |bytes: &[u8]| Shown::new(bytes).to_string();
+        assert_eq!(text(b"caf\xE9 \xC3\xA9\xFF"), "caf\\xE9 \\xC3\\xA9\\xFF");
+        assert_eq!(text(b"a\"b\\xE9\r\n\x7F'~"), "a\\x22b\\x5CxE9\\x0D\\x0A\\x7F'~");
+        let all: std::collections::HashSet<_> = (0..=u8::MAX).map(|byte| text(&[byte])).collect();
+        assert_eq!(all.len(), 256);
+        assert!(all.iter().all(|text| text.is_ascii()));
+        let path = Path::new(std::ffi::OsStr::from_bytes(b"/h/\xE9.ts"));
+        assert_eq!(Shown::path(path).to_string(), "/h/\\xE9.ts");
+    }
+}

@@ -1,0 +1,276 @@
+//! Lines on their way into the logs.
+//!
+//! A thread of its own writes them: a log that takes nothing, such as a FIFO that is not read or a file on a disk that
+//! hangs, holds up no media. What waits is bounded; lines beyond are lost, counted, and told of as soon as the log takes
+//! lines again. Until [`Writer::start`], when the process is still alone with its terminal, each line is written where it
+//! is made.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::Duration;
+
+use super::level::LogLevel;
+use super::{Logs, count_lost, line};
+use crate::limits;
+
+/// The way to the thread.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Writer {
+    queue: Arc<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    state: Mutex<State>,
+    /// There is work.
+    filled: Condvar,
+    /// All of it is done.
+    drained: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    running: bool,
+    work: VecDeque<Work>,
+    /// Bytes of the lines that are not written yet.
+    bytes: usize,
+    /// Whether the thread is at work on something that it has taken.
+    busy: bool,
+    lost: Option<Lost>,
+}
+
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("State").field("bytes", &self.bytes).finish_non_exhaustive()
+    }
+}
+
+enum Work {
+    /// A line, for the logs that were in force when it was made.
+    Line(Arc<Logs>, LogLevel, String),
+    /// Something that waits for files as well.
+    Other(Box<dyn FnOnce() + Send>),
+}
+
+/// Lines that had no room.
+struct Lost {
+    logs: Arc<Logs>,
+    /// The most severe of them: a log that takes only severe lines is told as well.
+    severity: LogLevel,
+    lines: u64,
+}
+
+impl Writer {
+    /// Starts the thread. The process may not fork afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no thread; lines are then written where they are made, as before.
+    pub(super) fn start(&self) -> io::Result<()> {
+        self.queue.lock().running = true;
+        let queue = self.queue.clone();
+        let started = std::thread::Builder::new().name("log".into()).spawn(move || queue.run());
+        started.map(drop).inspect_err(|_| self.queue.lock().running = false)
+    }
+
+    /// Writes a line, or queues it.
+    pub(super) fn write(&self, logs: &Arc<Logs>, severity: LogLevel, line: String) {
+        let mut state = self.queue.lock();
+        if !state.running {
+            drop(state);
+            return logs.write(severity, line.as_bytes());
+        }
+        if !state.has_room(severity, line.len()) {
+            return state.lose(logs, severity);
+        }
+        state.tell_lost();
+        state.push(logs.clone(), severity, line);
+        self.queue.filled.notify_one();
+    }
+
+    /// Does something that may wait for files, behind the lines that wait already.
+    pub(super) fn run(&self, work: impl FnOnce() + Send + 'static) {
+        let mut state = self.queue.lock();
+        if !state.running {
+            drop(state);
+            return work();
+        }
+        state.work.push_back(Work::Other(Box::new(work)));
+        self.queue.filled.notify_one();
+    }
+
+    /// Waits until all that was queued is written, but no longer than `limit`. Returns whether it is.
+    pub(super) fn flush(&self, limit: Duration) -> bool {
+        let state = self.queue.lock();
+        let waits = |state: &mut State| !state.is_idle();
+        let waited = self.queue.drained.wait_timeout_while(state, limit, waits);
+        let (state, _) = waited.unwrap_or_else(|poisoned| poisoned.into_inner());
+        state.is_idle()
+    }
+}
+
+impl Queue {
+    fn run(&self) {
+        loop {
+            match self.next() {
+                Work::Line(logs, severity, line) => {
+                    logs.write(severity, line.as_bytes());
+                    self.lock().bytes -= line.len();
+                }
+                Work::Other(work) => work(),
+            }
+        }
+    }
+
+    /// Waits for work and takes it; what was taken before is done.
+    fn next(&self) -> Work {
+        let mut state = self.lock();
+        state.busy = false;
+        loop {
+            if state.work.is_empty() {
+                state.tell_lost();
+            }
+            if let Some(work) = state.work.pop_front() {
+                state.busy = true;
+                return work;
+            }
+            // A flood leaves no room behind.
+            state.work.shrink_to(0);
+            self.drained.notify_all();
+            state = self.filled.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.work.is_empty() && !self.busy && self.lost.is_none()
+    }
+
+    /// What matters most is not crowded out by a flood of what matters least.
+    fn has_room(&self, severity: LogLevel, bytes: usize) -> bool {
+        let severe = severity <= LogLevel::Crit;
+        let most = if severe { 2 * limits::LOG_QUEUE_BYTES } else { limits::LOG_QUEUE_BYTES };
+        self.bytes + bytes <= most
+    }
+
+    fn push(&mut self, logs: Arc<Logs>, severity: LogLevel, line: String) {
+        self.bytes += line.len();
+        self.work.push_back(Work::Line(logs, severity, line));
+    }
+
+    fn lose(&mut self, logs: &Arc<Logs>, severity: LogLevel) {
+        count_lost();
+        let lost = self.lost.get_or_insert_with(|| Lost { logs: logs.clone(), severity, lines: 0 });
+        lost.logs = logs.clone();
+        lost.severity = lost.severity.min(severity);
+        lost.lines += 1;
+    }
+
+    /// Says in the place of the lines that were lost how many they were.
+    fn tell_lost(&mut self) {
+        let Some(Lost { logs, severity, lines }) = self.lost.take() else { return };
+        let what = if lines == 1 { "line was" } else { "lines were" };
+        self.push(
+            logs,
+            severity,
+            line(severity, &format!("{lines} log {what} lost, the log took none in time")),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, OpenOptions};
+    use std::io::{BufRead, BufReader};
+    use std::os::unix::fs::OpenOptionsExt;
+    use std::path::Path;
+
+    use nix::libc::O_NONBLOCK;
+    use nix::sys::stat::Mode;
+
+    use super::*;
+    use crate::config::log_spec::LogSpec;
+
+    /// Longer than any test runs.
+    const LONG: Duration = Duration::from_secs(600);
+
+    fn logs(path: &Path) -> Arc<Logs> {
+        Arc::new(Logs::open(&[LogSpec { path: Some(path.to_owned()), level: LogLevel::Info }]).unwrap())
+    }
+
+    fn fifo(path: &Path) -> File {
+        nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap();
+        // Both ends are open, so that opening the log does not wait.
+        OpenOptions::new().read(true).write(true).custom_flags(O_NONBLOCK).open(path).unwrap()
+    }
+
+    #[test]
+    fn before_the_thread_lines_are_written_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log");
+        Writer::default().write(&logs(&path), LogLevel::Info, "line\n".into());
+        assert_eq!(std::fs::read_to_string(path).unwrap(), "line\n");
+    }
+
+    #[test]
+    fn lines_keep_their_order_and_go_where_they_were_meant_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let (before, after) = (dir.path().join("before"), dir.path().join("after"));
+        let writer = Writer::default();
+        writer.start().unwrap();
+        let (old, new) = (logs(&before), logs(&after));
+        for n in 0..1000 {
+            writer.write(if n < 500 { &old } else { &new }, LogLevel::Info, format!("{n}\n"));
+        }
+        assert!(writer.flush(LONG));
+        let numbers = |range: std::ops::Range<i32>| range.map(|n| format!("{n}\n")).collect::<String>();
+        assert_eq!(std::fs::read_to_string(before).unwrap(), numbers(0..500));
+        assert_eq!(std::fs::read_to_string(after).unwrap(), numbers(500..1000));
+    }
+
+    #[test]
+    fn a_log_that_is_not_read_costs_lines_and_says_how_many() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("fifo");
+        let kept = fifo(&path);
+        let logs = logs(&path);
+        let writer = Writer::default();
+        writer.start().unwrap();
+        let lines = 3 * limits::LOG_QUEUE_BYTES / 1000;
+        for n in 0..lines {
+            writer.write(&logs, LogLevel::Info, format!("{n:0999}\n"));
+        }
+        writer.write(&logs, LogLevel::Crit, "crit\n".into());
+        assert!(!writer.flush(Duration::ZERO));
+        assert!(writer.queue.lock().bytes <= limits::LOG_QUEUE_BYTES + limits::LOG_LINE);
+
+        let reader = BufReader::new(File::open(&path).unwrap());
+        let (mut came, mut lost) = (0, None);
+        for text in reader.lines().map(Result::unwrap) {
+            if text == "crit" {
+                break;
+            }
+            match text.parse::<usize>() {
+                Ok(n) => {
+                    assert_eq!((n, lost.as_ref()), (came, None));
+                    came += 1;
+                }
+                Err(_) => lost = Some(text),
+            }
+        }
+        let lost = lost.unwrap();
+        let told = format!("[info] {}#", std::process::id());
+        assert!(
+            lost.contains(&told) && lost.contains(&format!(" {} log lines were lost", lines - came)),
+            "{lost}"
+        );
+        assert!(writer.flush(LONG));
+        drop(kept);
+    }
+}

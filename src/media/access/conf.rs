@@ -1,0 +1,16 @@
+//! Directives of access by address.
+
+use super::rule::Rule;
+use crate::directive::Joined;
+use crate::directive::context::RTMP_ALL;
+use crate::directive::table::directives;
+
+directives! {
+    /// Access by address.
+    module "access";
+    live as Current {
+        /// Permits or refuses publishing, playing or both. Rules are searched in order, those of inner blocks
+        /// first; the first that fits decides, and without one everything is permitted.
+        "allow" | "deny" => rules: Joined<Rule>, in RTMP_ALL, restricts sessions;
+    }
+}

@@ -1,0 +1,92 @@
+//! A rule of access.
+
+use std::net::IpAddr;
+
+use super::conf::Current;
+use crate::directive::{Args, Arity, Network, Scene, Value};
+use crate::syntax::{Problem, sentence};
+
+/// What a peer wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Play a stream.
+    Play,
+    /// Publish a stream.
+    Publish,
+}
+
+/// One `allow` or `deny` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Whether peers that fit are let in.
+    pub allow: bool,
+    /// The action meant; `None` means all.
+    pub action: Option<Action>,
+    /// The peers meant.
+    pub network: Network,
+}
+
+impl Current {
+    /// Whether a peer may do that; `None` is a peer on a unix socket.
+    pub fn permits(&self, action: Action, peer: Option<IpAddr>) -> bool {
+        let rule =
+            self.rules.0.iter().find(|r| r.action.is_none_or(|a| a == action) && r.network.contains(peer));
+        rule.is_none_or(|r| r.allow)
+    }
+}
+
+impl Value for Rule {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "[publish | play] address | network/bits | all".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Rule, Problem> {
+        let (action, address) = match args.words {
+            [action, address] => match &action.bytes[..] {
+                b"publish" => (Some(Action::Publish), address),
+                b"play" => (Some(Action::Play), address),
+                other => {
+                    let text = sentence(&[b"unexpected access specified: '", other, b"'"]);
+                    return Err(Problem::new(text).at(action.span).help("accepted: publish, play"));
+                }
+            },
+            _ => (None, args.first()),
+        };
+        let Some((network, low_bits)) = Network::parse(&address.bytes) else {
+            let text = sentence(&[b"invalid parameter \"", &address.bytes, b"\""]);
+            return Err(Problem::new(text).at(address.span).caption("an address, a network or `all`"));
+        };
+        if low_bits {
+            let text = sentence(&[b"low address bits of ", &address.bytes, b" are meaningless"]);
+            scene.report(Problem::warning(text).at(address.span));
+        }
+        Ok(Rule { allow: &args.name.bytes[..] == b"allow", action, network })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directive::Joined;
+
+    #[test]
+    fn the_first_rule_that_fits_decides() {
+        let rule = |allow, action, network: &[u8]| Rule {
+            allow,
+            action,
+            network: Network::parse(network).unwrap().0,
+        };
+        let rules = Joined(vec![
+            rule(true, Some(Action::Publish), b"10.0.0.0/8"),
+            rule(false, Some(Action::Publish), b"all"),
+        ]);
+        let access = Current { rules };
+        let peer = |ip: &str| Some(ip.parse().unwrap());
+        assert!(access.permits(Action::Publish, peer("10.1.1.1")));
+        assert!(!access.permits(Action::Publish, peer("192.0.2.1")));
+        assert!(!access.permits(Action::Publish, None));
+        assert!(access.permits(Action::Play, peer("192.0.2.1")));
+    }
+}

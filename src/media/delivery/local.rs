@@ -1,0 +1,588 @@
+//! A stream and its players, as one worker serves them.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rustc_hash::FxHashSet;
+
+use super::conf::SendDelay;
+use super::link::{Gone, Link, Place};
+use super::player::{Player, Shared};
+use super::uring::Ring;
+use super::{Join, ahead};
+use crate::hub::backlog::Backlog;
+use crate::hub::cursor::{Cursor, Progress, lanes_of};
+use crate::hub::pace::{Grid, PHASES, Schedule, Waiting, step};
+use crate::hub::packet::Packet;
+use crate::hub::stream::{Stream, Wake};
+use crate::limits;
+use crate::media::log;
+use crate::media::view::AppView;
+use crate::wire::MediaKind;
+
+/// See the module's documentation.
+pub(super) struct LocalStream {
+    stream: Arc<Stream>,
+    /// Through which the configuration is seen; the newest player's.
+    view: AppView,
+    /// Of which `send_delay` was read.
+    generation: u64,
+    send_delay: SendDelay,
+    /// As the stream was told; see [`Stream::set_patience`].
+    patience: Duration,
+    backlog: Backlog,
+    /// In the order of service: whoever is served at once, then a group per phase. Most streams have few players; a group
+    /// without any is dropped before the next batch.
+    groups: Vec<Group>,
+    has_video: bool,
+    /// Scratch for fetching.
+    fetched: Vec<Arc<Packet>>,
+}
+
+/// Players that are served together.
+pub(super) struct Group {
+    /// Their phase; without one they are served as soon as something comes: players that have not begun, relays and
+    /// whoever is to leave.
+    phase: Option<usize>,
+    players: Vec<Player>,
+    /// Steady players have been sent everything below this number.
+    sent: u64,
+    /// Lowest number that a player has yet to be sent.
+    keep: u64,
+    /// Of what came since `sent`.
+    waiting: Waiting,
+    /// When it is served next.
+    schedule: Schedule,
+    /// Players whose socket was full when last tried.
+    blocked: usize,
+}
+
+/// Players that a group keeps room for.
+const SPARE_PLAYERS: usize = 16;
+
+/// What a worker counts over all of its streams.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    /// Players whose socket was full when last tried.
+    pub(super) blocked: usize,
+    /// Players that have got a phase, to spread them.
+    phased: usize,
+    /// Players served since others of this worker had their turn.
+    served: usize,
+}
+
+impl Totals {
+    /// Whether it is the others' turn.
+    pub(super) fn take_turn(&mut self) -> bool {
+        let due = self.served >= limits::PLAYERS_PER_TURN;
+        if due {
+            self.served = 0;
+        }
+        due
+    }
+}
+
+/// What is done with a group's players.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    /// Everything that has come.
+    Batch,
+    /// Those whose socket was full are sent what the others have been sent already.
+    Retry,
+}
+
+/// A group of a stream whose turn it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Round {
+    group: usize,
+    turn: Turn,
+    now: Instant,
+    /// The player that comes next.
+    index: usize,
+}
+
+impl Group {
+    fn new(phase: Option<usize>, sent: u64) -> Self {
+        Group {
+            phase,
+            players: Vec::new(),
+            sent,
+            keep: sent,
+            waiting: Waiting::default(),
+            schedule: Schedule::default(),
+            blocked: 0,
+        }
+    }
+
+    /// Returns the player's place.
+    fn push(&mut self, player: Player) -> usize {
+        let next = player.cursor.next();
+        self.keep = if self.players.is_empty() { next } else { self.keep.min(next) };
+        let index = self.players.len();
+        player.link.set_place(Some(Place { phase: self.phase, index }));
+        self.players.push(player);
+        index
+    }
+
+    /// Takes a player out; the last one gets its place.
+    fn take(&mut self, index: usize) -> Player {
+        let player = self.players.swap_remove(index);
+        player.link.set_place(None);
+        if let Some(moved) = self.players.get(index) {
+            moved.link.set_place(Some(Place { phase: self.phase, index }));
+        }
+        player
+    }
+}
+
+impl LocalStream {
+    /// Serves `stream` from now on.
+    pub(super) fn attach(stream: &Arc<Stream>, view: &AppView, worker: usize, wake: Arc<dyn Wake>) -> Self {
+        let base = stream.attach(worker, wake);
+        LocalStream {
+            stream: stream.clone(),
+            view: view.clone(),
+            generation: 0,
+            send_delay: SendDelay::Fixed(Duration::ZERO),
+            patience: Duration::ZERO,
+            backlog: Backlog::starting_at(base),
+            groups: Vec::new(),
+            has_video: false,
+            fetched: Vec::new(),
+        }
+    }
+
+    /// Takes a player.
+    pub(super) fn join(&mut self, join: Join, now: Instant) {
+        let Join { session, stream, socket, settings, lead, link, send_timeout, view } = join;
+        stream.uses(settings.container);
+        let joined = stream.join(settings.start, self.backlog.base());
+        self.has_video |= joined.headers.has_video();
+        self.backlog.prepend(joined.older.iter().cloned());
+        self.view = view;
+        self.generation = 0;
+        let prompt = self.prompt();
+        prompt.push(Player {
+            session,
+            socket,
+            cursor: Cursor::join(settings, &joined, lead),
+            link,
+            bytes_sent: 0,
+            send_timeout,
+            blocked_since: None,
+            leaving: None,
+            ahead: None,
+        });
+        prompt.schedule.hurry(now);
+    }
+
+    /// The group that is served as soon as something comes. Not to be called in a round: it may move the others.
+    fn prompt(&mut self) -> &mut Group {
+        if self.groups.first().is_none_or(|group| group.phase.is_some()) {
+            self.groups.insert(0, Group::new(None, self.backlog.end()));
+        }
+        &mut self.groups[0]
+    }
+
+    /// The place of a phase's group.
+    fn of_phase(&mut self, phase: usize) -> usize {
+        self.groups.iter().position(|group| group.phase == Some(phase)).unwrap_or_else(|| {
+            self.groups.push(Group::new(Some(phase), self.backlog.end()));
+            self.groups.len() - 1
+        })
+    }
+
+    /// Queues bytes of the session itself behind what has come, and sends both.
+    pub(super) fn control(&mut self, link: &Arc<Link>, bytes: Bytes, now: Instant, totals: &mut Totals) {
+        let Some((group, index)) = self.find(link) else { return };
+        let end = self.backlog.end();
+        let player = &mut self.groups[group].players[index];
+        player.cursor.take_up(&self.backlog, end);
+        if !player.cursor.push_control(bytes) {
+            self.groups[group].take(index).link.give_up(Gone::Stalled);
+            return;
+        }
+        self.serve_player(group, index, now, totals);
+    }
+
+    /// Has a player pause behind what has come, or go on.
+    pub(super) fn pause(&mut self, link: &Arc<Link>, paused: bool) {
+        let Some((group, index)) = self.find(link) else { return };
+        let end = self.backlog.end();
+        let cursor = &mut self.groups[group].players[index].cursor;
+        cursor.take_up(&self.backlog, end);
+        match paused {
+            true => cursor.pause(),
+            false => cursor.resume(self.stream.headers()),
+        }
+    }
+
+    /// Gives a player's sending side back; with `flush` once it has been sent what has come, within
+    /// [`limits::LEAVE_GRACE`].
+    pub(super) fn leave(&mut self, link: &Arc<Link>, flush: bool, now: Instant, totals: &mut Totals) {
+        let Some((group, index)) = self.find(link) else { return };
+        let mut player = self.groups[group].take(index);
+        if flush && player.leaving.is_none() {
+            player.leaving = Some(now + limits::LEAVE_GRACE);
+            player.cursor.uncork();
+            let last = self.prompt().push(player);
+            self.serve_player(0, last, now, totals);
+            return;
+        }
+        player.link.let_go(player.cursor.into_pending());
+    }
+
+    /// Takes what is new of the stream, and decides who is served when: at once or with the others of its phase.
+    /// Returns the moments that are to come.
+    pub(super) fn take_in(
+        &mut self,
+        worker: usize,
+        grid: &Grid,
+        auto: Duration,
+        now: Instant,
+    ) -> impl Iterator<Item = Instant> {
+        // Who has left may still be counted as blocked, until the next retry.
+        self.groups.retain(|group| !group.players.is_empty() || group.blocked > 0);
+        let arrived = self.fetch(worker);
+        let delay = self.delay(auto);
+        self.tell_patience(worker, delay);
+        let mut dues = [None; PHASES];
+        for group in self.groups.iter_mut().filter(|group| !group.waiting.is_empty()) {
+            match group.phase {
+                Some(phase) if !delay.is_zero() && !group.waiting.is_due() => {
+                    dues[phase] = group.schedule.wait(grid, phase, delay, now, arrived);
+                }
+                _ => group.schedule.hurry(now),
+            }
+        }
+        dues.into_iter().flatten()
+    }
+
+    /// Tells the stream whether everybody here waits for moments.
+    fn tell_patience(&mut self, worker: usize, delay: Duration) {
+        let hurried = self.groups.iter().any(|group| group.phase.is_none());
+        let patience = if hurried { Duration::ZERO } else { step(delay) };
+        if self.patience != patience {
+            self.patience = patience;
+            self.stream.set_patience(worker, patience);
+        }
+    }
+
+    /// The next group to be served now.
+    pub(super) fn next_round(&mut self, now: Instant) -> Option<Round> {
+        let group = self.groups.iter().position(|group| group.schedule.is_due(now))?;
+        Some(Round { group, turn: Turn::Batch, now, index: 0 })
+    }
+
+    /// The groups with players whose socket was full.
+    pub(super) fn retries(&self, now: Instant) -> impl Iterator<Item = Round> + use<> {
+        let blocked: Vec<bool> = self.groups.iter().map(|group| group.blocked > 0).collect();
+        let places = blocked.into_iter().enumerate().filter(|(_, blocked)| *blocked);
+        places.map(move |(group, _)| Round { group, turn: Turn::Retry, now, index: 0 })
+    }
+
+    /// Serves some players of a group. Returns what is left of the round.
+    pub(super) fn serve(
+        &mut self,
+        round: Round,
+        totals: &mut Totals,
+        ring: Option<&mut Ring>,
+    ) -> Option<Round> {
+        let Round { group: number, turn, now, mut index } = round;
+        let end = self.backlog.end();
+        let group = &mut self.groups[number];
+        let first = group.sent.max(self.backlog.base());
+        let lanes = lanes_of(self.backlog.from(first));
+        let limit = if turn == Turn::Batch || group.phase.is_none() { end } else { group.sent };
+        if index == 0 {
+            group.keep = end;
+            totals.blocked -= std::mem::take(&mut group.blocked);
+        }
+        let mut batches: Vec<Shared> = Vec::new();
+        let alike = self.groups[number].players.len() - index;
+        // A batch of its own for one player is not worth the trouble; a single packet needs none.
+        let batch = turn == Turn::Batch && first < end;
+        let shares = batch && self.groups[number].players.len() > 1;
+        let single = batch && !shares && first + 1 == end;
+        if let Some(ring) = ring.filter(|_| shares) {
+            let players = &mut self.groups[number].players[index..];
+            let most = alike.min(limits::PLAYERS_PER_TURN.saturating_sub(totals.served));
+            ahead::send(ring, &mut players[..most], &self.backlog, (first, lanes), &mut batches);
+        }
+        while totals.served < limits::PLAYERS_PER_TURN
+            && let Some(player) = self.groups[number].players.get_mut(index)
+        {
+            let outcome = if let Some(outcome) = player.ahead.take() {
+                outcome
+            } else if shares && player.cursor.is_steady(first, lanes) {
+                let container = player.cursor.settings().container;
+                player.write_shared(Shared::find(&mut batches, container, &self.backlog, first, alike))
+            } else if single
+                && player.cursor.is_steady(first, lanes)
+                && let Some(packet) = self.backlog.get(first)
+            {
+                player.write_packet(packet, end)
+            } else if turn == Turn::Batch || player.blocked_since.is_some() {
+                player.catch_up(&self.backlog, limit, &self.stream)
+            } else {
+                Ok(Progress::CaughtUp)
+            };
+            let outcome = outcome.and_then(|progress| player.settle(progress, now));
+            totals.served += 1;
+            index += usize::from(self.settled(number, index, outcome, now, totals));
+        }
+        if index < self.groups[number].players.len() {
+            return Some(Round { index, ..round });
+        }
+        if turn == Turn::Batch {
+            let group = &mut self.groups[number];
+            (group.sent, group.waiting) = (end, Waiting::default());
+            group.schedule.served();
+            // Hundreds may wait for a key frame together; their room goes with them.
+            if group.players.capacity() > SPARE_PLAYERS.max(4 * group.players.len()) {
+                group.players.shrink_to(SPARE_PLAYERS.max(2 * group.players.len()));
+            }
+        }
+        self.release();
+        None
+    }
+
+    /// Whether nobody is left; the stream is then no longer served.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.groups.iter().all(|group| group.players.is_empty())
+    }
+
+    /// Stops being told of the stream.
+    pub(super) fn detach(self, worker: usize, totals: &mut Totals) {
+        totals.blocked = totals.blocked.saturating_sub(self.blocked());
+        self.stream.detach(worker);
+    }
+
+    /// Players whose socket was full when last tried.
+    pub(super) fn blocked(&self) -> usize {
+        self.groups.iter().map(|group| group.blocked).sum()
+    }
+
+    /// Bytes that wait for players whose sockets are full. Pieces that several of them wait for, those `seen`, count once.
+    pub(super) fn waiting(&self, seen: &mut FxHashSet<*const u8>) -> usize {
+        let pieces = self.slow().flat_map(|player| player.cursor.outgoing().iter());
+        let pieces: usize = pieces.filter(|piece| seen.insert(piece.as_ptr())).map(Bytes::len).sum();
+        pieces + self.backlog.bytes() * self.stream.copies()
+    }
+
+    /// Those players, and how many bytes wait for each.
+    pub(super) fn waiters(&self) -> impl Iterator<Item = (usize, Arc<Link>)> {
+        self.slow().map(|player| {
+            let behind: usize =
+                self.backlog.from(player.cursor.next()).map(|packet| packet.payload().len()).sum();
+            (player.cursor.outgoing().bytes() + behind, player.link.clone())
+        })
+    }
+
+    /// Closes one of them.
+    pub(super) fn close(&mut self, link: &Arc<Link>, waits: usize) {
+        let Some((group, index)) = self.find(link) else { return };
+        let player = self.groups[group].take(index);
+        log::player_crowded(player.session, &self.stream, waits);
+        player.link.give_up(Gone::Crowded);
+    }
+
+    /// `total_backlog`, where it is set.
+    pub(super) fn total_backlog(&self) -> Option<usize> {
+        self.view.total_backlog()
+    }
+
+    fn slow(&self) -> impl Iterator<Item = &Player> {
+        let players = self.groups.iter().flat_map(|group| &group.players);
+        players.filter(|player| player.blocked_since.is_some())
+    }
+
+    /// The longest delay that `send_delay auto` may come to here.
+    pub(super) fn auto_max(&self) -> Option<Duration> {
+        match self.send_delay {
+            SendDelay::Auto { max } => Some(max),
+            SendDelay::Fixed(_) => None,
+        }
+    }
+
+    /// Group and place of a player. Takes as long among ten thousand as among two.
+    fn find(&self, link: &Arc<Link>) -> Option<(usize, usize)> {
+        let Place { phase, index } = link.place()?;
+        let number = self.groups.iter().position(|group| group.phase == phase)?;
+        let player = self.groups[number].players.get(index)?;
+        Arc::ptr_eq(&player.link, link).then_some((number, index))
+    }
+
+    /// Takes what has come of the stream; returns whether anything has.
+    pub(super) fn fetch(&mut self, worker: usize) -> bool {
+        let start = self.stream.fetch(worker, &mut self.fetched);
+        if self.fetched.is_empty() {
+            return false;
+        }
+        for packet in &self.fetched {
+            let header = packet.header().is_some();
+            self.has_video |= packet.kind() == MediaKind::Video;
+            for group in &mut self.groups {
+                group.waiting.add(packet.payload().len(), header);
+            }
+        }
+        let lost = self.backlog.append(start, self.fetched.drain(..));
+        self.backlog.trim(self.stream.window());
+        if lost > 0 {
+            log::packets_lost(&self.stream, lost);
+        }
+        true
+    }
+
+    /// Whether a group waits for that moment.
+    pub(super) fn waits_for(&self, due: Instant) -> bool {
+        self.groups.iter().any(|group| group.schedule.is_at(due))
+    }
+
+    /// `send_delay` as it is now.
+    fn delay(&mut self, auto: Duration) -> Duration {
+        let generation = self.view.generation();
+        if self.generation != generation {
+            self.generation = generation;
+            self.send_delay = self.view.current().delivery.send_delay;
+        }
+        match self.send_delay {
+            SendDelay::Fixed(delay) => delay,
+            SendDelay::Auto { max } => auto.min(max),
+        }
+    }
+
+    /// Serves one player outside of a round.
+    fn serve_player(&mut self, number: usize, index: usize, now: Instant, totals: &mut Totals) {
+        let limit = self.backlog.end();
+        let player = &mut self.groups[number].players[index];
+        let outcome = player.catch_up(&self.backlog, limit, &self.stream);
+        let outcome = outcome.and_then(|progress| player.settle(progress, now));
+        self.settled(number, index, outcome, now, totals);
+    }
+
+    /// Draws the conclusions for one player; returns whether it is still in its place.
+    fn settled(
+        &mut self,
+        number: usize,
+        index: usize,
+        outcome: Result<Progress, Gone>,
+        now: Instant,
+        totals: &mut Totals,
+    ) -> bool {
+        let group = &mut self.groups[number];
+        let player = &group.players[index];
+        let progress = match outcome {
+            Ok(progress)
+                if player.leaving.is_some_and(|due| progress == Progress::CaughtUp || now >= due) =>
+            {
+                let player = group.take(index);
+                player.link.let_go(player.cursor.into_pending());
+                return false;
+            }
+            Ok(progress) => progress,
+            Err(why) => {
+                group.take(index).link.give_up(why);
+                return false;
+            }
+        };
+        let relay = player.cursor.settings().publishes;
+        let begun = progress == Progress::CaughtUp && player.cursor.has_begun(self.has_video);
+        if group.phase.is_none() && begun && !relay && player.leaving.is_none() {
+            let player = group.take(index);
+            self.admit(player, totals);
+            return false;
+        }
+        // Counted twice if served outside of a round: the next one sets it right.
+        group.blocked += usize::from(progress == Progress::Blocked);
+        totals.blocked += usize::from(progress == Progress::Blocked);
+        group.keep = group.keep.min(player.cursor.next());
+        true
+    }
+
+    /// Gives a player that has begun its phase.
+    fn admit(&mut self, player: Player, totals: &mut Totals) {
+        let place = self.of_phase(totals.phased % PHASES);
+        totals.phased += 1;
+        let group = &mut self.groups[place];
+        if group.players.is_empty() {
+            (group.sent, group.waiting) = (self.backlog.end(), Waiting::default());
+            group.schedule.served();
+        }
+        group.push(player);
+    }
+
+    /// Forgets packets that everybody has.
+    fn release(&mut self) {
+        let used = self.groups.iter().filter(|group| !group.players.is_empty());
+        let keep = used.map(|group| group.keep).min().unwrap_or(self.backlog.end());
+        self.backlog.release(keep);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::hub::cursor::PlayerSettings;
+    use crate::hub::gop::StartSettings;
+    use crate::hub::packet::Container;
+    use crate::hub::registry::StreamKey;
+    use crate::net::socket::Socket;
+
+    fn player(session: u64, stream: &Stream, socket: &Arc<Socket>) -> Player {
+        let start = StartSettings { cache_time: 0, send_all: false, low_latency: false };
+        let settings = PlayerSettings {
+            container: Container::Flv,
+            stream_id: 1,
+            publishes: false,
+            start,
+            wait_key: true,
+            wait_video: false,
+            zero_start: false,
+            sync: 0,
+            out_queue: 16,
+            merge_frame: 32,
+            cork: 0,
+            repeat_extended: false,
+        };
+        Player {
+            session,
+            socket: socket.clone(),
+            cursor: Cursor::join(settings, &stream.join(start, 0), Bytes::new()),
+            link: Arc::default(),
+            bytes_sent: 0,
+            send_timeout: Duration::ZERO,
+            blocked_since: None,
+            leaving: None,
+            ahead: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn each_player_knows_its_place_whoever_leaves() {
+        let stream = Stream::new(1, StreamKey::new("d", "a", "n"), 128);
+        let (near, _far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let socket = Arc::new(Socket::Unix(tokio::net::UnixStream::from_std(near).unwrap()));
+        let mut group = Group::new(Some(3), 0);
+        let mut gone = Vec::new();
+        for session in 0..50 {
+            group.push(player(session, &stream, &socket));
+        }
+        // The last one, the first one, and then all over.
+        for step in [49, 0].into_iter().chain((0..48).map(|step| step * 7)) {
+            let index = step % group.players.len();
+            let player = group.take(index);
+            assert_eq!(player.link.place(), None);
+            gone.push(player.session);
+            for (index, player) in group.players.iter().enumerate() {
+                assert_eq!(player.link.place(), Some(Place { phase: Some(3), index }));
+            }
+        }
+        gone.sort_unstable();
+        assert_eq!(gone, (0..50).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,53 @@
+//! What waits for all players of the server together (`total_backlog`).
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::net::memory;
+
+/// Share of the memory that may wait for players where nothing else is said.
+const SHARE: u64 = 4;
+
+/// What each worker's players wait for.
+#[derive(Debug)]
+pub struct Total {
+    waits: Vec<AtomicUsize>,
+    /// Without `total_backlog`.
+    most: usize,
+}
+
+impl Total {
+    /// For so many workers.
+    pub fn new(workers: usize) -> Arc<Self> {
+        let most = memory::usable().and_then(|bytes| usize::try_from(bytes / SHARE).ok());
+        let waits = std::iter::repeat_with(AtomicUsize::default).take(workers).collect();
+        Arc::new(Total { waits, most: most.unwrap_or(usize::MAX) })
+    }
+
+    /// So many bytes wait for the players of this worker; `most` may for those of all. Returns how many of its own are too
+    /// many: each worker gives up its share of what is.
+    pub(super) fn tell(&self, worker: usize, bytes: usize, most: Option<usize>) -> usize {
+        self.waits[worker].store(bytes, Ordering::Relaxed);
+        let all: u128 = self.waits.iter().map(|waits| waits.load(Ordering::Relaxed) as u128).sum();
+        let over = all.saturating_sub(most.unwrap_or(self.most) as u128);
+        let own = (bytes as u128 * over).div_ceil(all.max(1));
+        usize::try_from(own).expect("it is a part of its own bytes")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_worker_gives_up_its_share() {
+        let total = Total::new(3);
+        assert_eq!(total.tell(0, 600, Some(1000)), 0);
+        assert_eq!(total.tell(1, 400, Some(1000)), 0);
+        assert_eq!(total.tell(2, 1000, Some(1000)), 500);
+        assert_eq!(total.tell(0, 600, Some(1000)), 300);
+        assert_eq!(total.tell(2, 0, Some(1000)), 0);
+        assert_eq!(total.tell(0, 600, Some(1000)), 0);
+        assert_eq!(total.tell(0, 1 << 60, Some(0)), 1 << 60);
+    }
+}

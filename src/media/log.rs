@@ -1,0 +1,136 @@
+//! What the log says of sessions and what they are sent.
+
+use std::io;
+
+use tracing::{info, warn};
+
+use crate::hub::cursor::Skipped;
+use crate::hub::stream::Stream;
+use crate::limits;
+use crate::log::arguments::Arguments;
+use crate::log::os_text;
+use crate::log::shown::Shown;
+use crate::media::session::{Identity, Role, Session};
+use crate::notify::Answer;
+use crate::notify::hook::Hook;
+
+/// `connect` to an application that is not configured.
+pub fn unknown_application(conn: u64, app: &[u8], domain: &[u8]) {
+    info!(target: "notice", conn, "connect: application not found: '{}', domain: '{}'", Shown::new(app), Shown::new(domain));
+}
+
+/// publish or play, before callbacks are asked.
+pub fn stream_requested(session: &Session) {
+    let verb = match session.role {
+        Role::Publisher => "publish",
+        Role::Player => "play",
+    };
+    let (key, identity) = (&session.key, &session.identity);
+    info!(
+        conn = session.id,
+        "{verb}: name='{}' args='{}' app='{}' domain='{}', client: {}",
+        Shown::new(&key.name),
+        Arguments::of_client(&identity.pargs),
+        Shown::new(&key.app),
+        Shown::new(&identity.domain),
+        session.peer.addr,
+    );
+}
+
+/// The application has no `live on`.
+pub fn not_live(session: &Session) {
+    info!(target: "notice", conn = session.id, "live is off in application '{}'", Shown::new(&session.key.app));
+}
+
+/// Nobody publishes and `idle_streams` is off.
+pub fn no_stream(session: &Session) {
+    info!(target: "notice", conn = session.id, "no such stream: '{}'", Shown::new(&session.key.name));
+}
+
+/// A player was let in.
+pub fn playing(session: &Session) {
+    info!(conn = session.id, "playing '{}', client: {}", Shown::new(&session.key.name), session.peer.addr);
+}
+
+/// A player has left.
+pub fn played(session: &Session, dropped: u64) {
+    info!(conn = session.id, "stopped playing '{}', dropped: {dropped}", Shown::new(&session.key.name));
+}
+
+/// A slow player was moved forward.
+pub fn player_skipped(conn: u64, stream: &Stream, skipped: Skipped, total: u64) {
+    info!(
+        conn,
+        "slow player of '{}' skipped {} packets ({} ms), reason: {}, dropped: {total}",
+        Shown::new(&stream.key().name),
+        skipped.packets,
+        skipped.span,
+        skipped.why.name(),
+    );
+}
+
+/// A player is closed, since too much waits for all of them together.
+pub fn player_crowded(conn: u64, stream: &Stream, waits: usize) {
+    warn!(
+        conn,
+        "slow player of '{}' closed, {waits} bytes waited for it, reason: total_backlog",
+        Shown::new(&stream.key().name),
+    );
+}
+
+/// A delivery worker came too late for packets.
+pub fn packets_lost(stream: &Stream, lost: u64) {
+    warn!("worker too slow: {lost} packets of '{}' were not delivered", Shown::new(&stream.key().name));
+}
+
+/// A publisher's header is not kept for late players.
+pub fn headers_left_out(stream: &Stream) {
+    warn!(
+        "'{}' sends more headers of tracks than are kept ({} tracks of a kind, {} bytes each): late players and recordings \
+         get none of the others",
+        Shown::new(&stream.key().name),
+        limits::TRACKS,
+        limits::TRACK_HEADER_BYTES
+    );
+}
+
+/// Access rules refuse.
+pub fn access_denied(session: &Session) {
+    info!(target: "notice", conn = session.id, "access forbidden by rule, client: {}", session.peer.addr);
+}
+
+/// The answer to `start` refuses the session.
+pub fn start_refused(session: &Session, hook: &Hook, answer: &Answer) {
+    info!(
+        target: "notice",
+        conn = session.id,
+        "'{}' refused by callback ({answer}), callback in {}",
+        Shown::new(&session.key.name),
+        hook.pos
+    );
+}
+
+/// A session would feed its stream with itself.
+pub fn relay_loop(conn: u64, identity: &Identity) {
+    warn!(
+        conn,
+        "relay loop refused: app='{}' name='{}' has come through this stream already",
+        Shown::new(&identity.app),
+        Shown::new(&identity.name),
+    );
+}
+
+/// io_uring is not to be had; `wanted`: the configuration asks for it.
+pub fn no_uring(wanted: bool, error: &io::Error) {
+    let error = os_text(error);
+    if wanted {
+        warn!("\"delivery uring\": io_uring is not available ({error}), sending with writev");
+    } else {
+        info!(target: "notice", "io_uring is not available ({error}), sending with writev");
+    }
+}
+
+/// io_uring does no longer what it did.
+pub fn uring_lost(error: &io::Error) {
+    warn!("io_uring has failed ({}), sending with writev from now on", os_text(error));
+}

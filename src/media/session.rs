@@ -1,0 +1,372 @@
+//! What every session - RTMP or HTTP, publisher or player - has: a number, addresses, a role, counters and a
+//! way to be closed from outside.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+
+use super::delivery::Link;
+pub use super::listing::{Listed, Sessions, Traffic};
+use crate::hub::info::MediaInfo;
+use crate::hub::registry::StreamKey;
+use crate::hub::stream::Stream;
+use crate::limits;
+use crate::module::relay::destination::Destination;
+use crate::module::relay::trail::Trail;
+use crate::net::socket::Peer;
+
+/// Why a session ends (`$finalize_reason`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Reason {
+    /// Our failure.
+    InternalErr = 0,
+    /// The peer left, or ended its stream.
+    NormalClose,
+    /// Writing to an RTMP peer failed.
+    RtmpSendErr,
+    /// An RTMP peer took nothing for the send timeout.
+    RtmpSendTimeout,
+    /// Writing to an HTTP player failed.
+    FlvSendErr,
+    /// An HTTP player took nothing for the send timeout.
+    FlvSendTimeout,
+    /// An RTMP peer broke the protocol or the connection.
+    RtmpRecvErr,
+    /// Dropped by the control interface.
+    ControlDrop,
+    /// Publisher without media.
+    DropIdle,
+    /// A callback gave no answer.
+    NotifyErr,
+    /// A callback refused.
+    NotifyRefused,
+    /// The stream ended and `idle_streams` is off.
+    StreamEnd,
+    /// The server stops.
+    ProcessExit,
+    /// The answer to a pull, push or meta callback ends those who depend on the relay.
+    RelayRefused,
+    /// The session would feed its stream with itself.
+    RelayLoop,
+}
+
+impl Reason {
+    const ALL: [Reason; 15] = [
+        Reason::InternalErr,
+        Reason::NormalClose,
+        Reason::RtmpSendErr,
+        Reason::RtmpSendTimeout,
+        Reason::FlvSendErr,
+        Reason::FlvSendTimeout,
+        Reason::RtmpRecvErr,
+        Reason::ControlDrop,
+        Reason::DropIdle,
+        Reason::NotifyErr,
+        Reason::NotifyRefused,
+        Reason::StreamEnd,
+        Reason::ProcessExit,
+        Reason::RelayRefused,
+        Reason::RelayLoop,
+    ];
+
+    /// The original's word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::InternalErr => "internal_err",
+            Reason::NormalClose => "normal_close",
+            Reason::RtmpSendErr => "rtmp_send_err",
+            Reason::RtmpSendTimeout => "rtmp_send_timeout",
+            Reason::FlvSendErr => "flv_send_err",
+            Reason::FlvSendTimeout => "flv_send_timeout",
+            Reason::RtmpRecvErr => "rtmp_recv_err",
+            Reason::ControlDrop => "control_drop",
+            Reason::DropIdle => "drop_idle",
+            Reason::NotifyErr => "notify_notify_err",
+            Reason::NotifyRefused | Reason::RelayRefused => "notify_relay_err",
+            Reason::StreamEnd => "relay_close",
+            Reason::ProcessExit => "process_exit",
+            Reason::RelayLoop => "relay_loop",
+        }
+    }
+}
+
+/// What a session does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Sends a stream.
+    Publisher,
+    /// Is sent a stream.
+    Player,
+}
+
+/// How a session speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// RTMP.
+    Rtmp,
+    /// HTTP-FLV.
+    HttpFlv,
+    /// MPEG-TS over HTTP.
+    HttpTs,
+    /// HLS from memory.
+    Hls2,
+}
+
+/// What a client said of itself, and what we made of it.
+#[derive(Clone, Debug, Default)]
+pub struct Identity {
+    /// Host part of tcUrl, or of the `Host` header.
+    pub domain: Bytes,
+    /// Application.
+    pub app: Bytes,
+    /// Stream name.
+    pub name: Bytes,
+    /// Query of the application.
+    pub args: Bytes,
+    /// Query of the stream name, or of the HTTP request.
+    pub pargs: Bytes,
+    /// tcUrl of connect; made up for an HTTP player.
+    pub tc_url: Bytes,
+    /// pageUrl, or the Referer.
+    pub page_url: Bytes,
+    /// swfUrl.
+    pub swf_url: Bytes,
+    /// flashVer.
+    pub flash_ver: Bytes,
+    /// audioCodecs of connect.
+    pub audio_codecs: u32,
+    /// videoCodecs of connect.
+    pub video_codecs: u32,
+    /// `serverid` of the virtual server.
+    pub serverid: Bytes,
+    /// `rtmp`, `rtmps`, `http` or `https`.
+    pub scheme: &'static str,
+    /// Through which servers a relay of ours has come; empty for everybody else.
+    pub trail: Trail,
+}
+
+/// Moments of a session that callbacks can name, in milliseconds of the server's clock; 0: not reached.
+#[derive(Debug, Default)]
+pub struct Moments {
+    /// Handshake ended.
+    pub handshake_done: AtomicU64,
+    /// `connect`.
+    pub connect: AtomicU64,
+    /// `createStream`.
+    pub create_stream: AtomicU64,
+    /// `publish` or `play`.
+    pub ptime: AtomicU64,
+    /// First media or metadata.
+    pub first_data: AtomicU64,
+    /// First metadata.
+    pub first_metadata: AtomicU64,
+    /// First audio.
+    pub first_audio: AtomicU64,
+    /// First video.
+    pub first_video: AtomicU64,
+    /// `closeStream`.
+    pub close_stream: AtomicU64,
+}
+
+/// A media session.
+#[derive(Debug)]
+pub struct Session {
+    /// Connection number: `clientid` of callbacks, `<id>` of statistics, `*N` of the error log.
+    pub id: u64,
+    /// Both ends' addresses.
+    pub peer: Peer,
+    /// How it speaks.
+    pub protocol: Protocol,
+    /// What it does.
+    pub role: Role,
+    /// What it said.
+    pub identity: Identity,
+    /// Its stream.
+    pub key: StreamKey,
+    /// When the connection began.
+    pub started: Instant,
+    /// Milliseconds of the server's clock at `started`.
+    pub init: u64,
+    /// When things happened.
+    pub moments: Moments,
+    /// Since when a reload has left it without an application, if that is to end it; 0: it is not.
+    pub orphaned: AtomicU64,
+    /// Bytes received from a publisher.
+    pub bytes_received: AtomicU64,
+    /// A player's counters.
+    pub link: Arc<Link>,
+    /// HTTP status of its last callback, 0 before the first, `u64::MAX` after a failure.
+    pub notify_status: AtomicU64,
+    reason: AtomicU8,
+    close: Notify,
+    closing: OnceLock<Reason>,
+    stream: OnceLock<Arc<Stream>>,
+    /// Where a relay goes, once it is known.
+    pub destination: OnceLock<Destination>,
+    over: AtomicBool,
+    ending: Notify,
+    statuses: Mutex<VecDeque<Status>>,
+    status_ready: Notify,
+}
+
+/// A status message for the peer that nothing of its own has caused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// `status` or `error`.
+    pub level: &'static str,
+    /// Such as `NetStream.Record.Start`.
+    pub code: &'static str,
+    /// For people.
+    pub description: String,
+}
+
+impl Session {
+    /// A session at its publish, play or HTTP request.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one call site per protocol; a builder would hide what is set"
+    )]
+    pub fn new(
+        id: u64,
+        peer: Peer,
+        protocol: Protocol,
+        role: Role,
+        identity: Identity,
+        started: Instant,
+        moments: Moments,
+    ) -> Self {
+        let key = StreamKey::new(identity.serverid.clone(), identity.app.clone(), identity.name.clone());
+        Session {
+            id,
+            peer,
+            protocol,
+            role,
+            identity,
+            key,
+            started,
+            init: millis(started),
+            moments,
+            orphaned: AtomicU64::new(0),
+            bytes_received: AtomicU64::new(0),
+            link: Arc::new(Link::default()),
+            notify_status: AtomicU64::new(0),
+            reason: AtomicU8::new(Reason::InternalErr as u8),
+            close: Notify::new(),
+            closing: OnceLock::new(),
+            stream: OnceLock::new(),
+            destination: OnceLock::new(),
+            over: AtomicBool::new(false),
+            ending: Notify::new(),
+            statuses: Mutex::default(),
+            status_ready: Notify::new(),
+        }
+    }
+
+    /// Has its connection send a status message. Beyond [`limits::SESSION_STATUSES`] the oldest is left out.
+    pub fn tell(&self, level: &'static str, code: &'static str, description: String) {
+        let mut statuses = self.statuses.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        if statuses.len() >= limits::SESSION_STATUSES {
+            statuses.pop_front();
+        }
+        statuses.push_back(Status { level, code, description });
+        drop(statuses);
+        self.status_ready.notify_one();
+    }
+
+    /// Waits for a status message to send.
+    pub async fn told(&self) -> Status {
+        loop {
+            let ready = self.status_ready.notified();
+            let next = self.statuses.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop_front();
+            if let Some(status) = next {
+                return status;
+            }
+            ready.await;
+        }
+    }
+
+    /// Asks the session to end. The first reason counts.
+    pub fn close(&self, reason: Reason) {
+        if self.closing.set(reason).is_ok() {
+            self.close.notify_one();
+        }
+    }
+
+    /// Waits until somebody asked the session to end.
+    pub async fn closed(&self) -> Reason {
+        loop {
+            let asked = self.close.notified();
+            if let Some(reason) = self.closing.get() {
+                return *reason;
+            }
+            asked.await;
+        }
+    }
+
+    /// Names the session's stream, for variables about its media.
+    pub fn set_stream(&self, stream: Arc<Stream>) {
+        // A session has one stream; a second call would name the same.
+        let _ = self.stream.set(stream);
+    }
+
+    /// The number of its stream.
+    pub fn stream_id(&self) -> Option<u64> {
+        self.stream.get().map(|stream| stream.id())
+    }
+
+    /// What it has moved so far.
+    pub fn traffic(&self) -> Traffic {
+        let received = self.bytes_received.load(Ordering::Relaxed);
+        Traffic { received, sent: self.link.bytes_sent.load(Ordering::Relaxed) }
+    }
+
+    /// What is known of its stream's media.
+    pub fn stream_info(&self) -> MediaInfo {
+        self.stream.get().map(|stream| stream.info()).unwrap_or_default()
+    }
+
+    /// Marks it as over, for what goes on only as long as it lasts.
+    pub fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        self.ending.notify_waiters();
+    }
+
+    /// Waits until it is over.
+    pub async fn ended(&self) {
+        // Made before the look at the value, it misses no end.
+        let ending = self.ending.notified();
+        if !self.over.load(Ordering::Acquire) {
+            ending.await;
+        }
+    }
+
+    /// Records why it ended, for `$finalize_reason` and the logs.
+    pub fn set_reason(&self, reason: Reason) {
+        self.reason.store(reason as u8, Ordering::Relaxed);
+    }
+
+    /// Why it ended.
+    pub fn reason(&self) -> Reason {
+        Reason::ALL[usize::from(self.reason.load(Ordering::Relaxed)) % Reason::ALL.len()]
+    }
+}
+
+/// Milliseconds of the server's monotonic clock, counted from its first use.
+pub fn millis(at: Instant) -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    // 1 and up, so that 0 can mean "not reached".
+    let start = *START.get_or_init(Instant::now);
+    at.checked_duration_since(start).map_or(1, |d| d.as_millis() as u64 + 1)
+}
+
+/// Marks a moment the first time it is reached.
+pub fn mark(moment: &AtomicU64) {
+    if moment.load(Ordering::Relaxed) == 0 {
+        moment.store(millis(Instant::now()), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,107 @@
+//! What a session sees of the configuration.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::config::model::Application;
+use crate::config::store::Store;
+use crate::directive::ListenAddr;
+use crate::module::rtmp::conf::Conf;
+use crate::module::rtmp::server_conf::ServerConf;
+
+/// The application of a session: as it was when the session began, and as it is now.
+///
+/// Values of class *session* are read from [`AppView::held`], values of class *live* from
+/// [`AppView::current`]. A session whose application was removed keeps what it had. Nothing here keeps the other
+/// applications of an old configuration in memory.
+#[derive(Clone, Debug)]
+pub struct AppView {
+    store: Arc<Store>,
+    listen: ListenAddr,
+    host: Bytes,
+    app: Bytes,
+    server: Arc<ServerConf>,
+    base: Arc<Conf>,
+    held: Arc<Application>,
+}
+
+impl AppView {
+    /// Chooses the virtual server by the listening address and `host`, and its application. `None`: no such
+    /// application.
+    pub fn choose(store: &Arc<Store>, listen: &ListenAddr, host: &Bytes, app: &Bytes) -> Option<Self> {
+        let config = store.load();
+        let server = config.rtmp.as_ref()?.servers_at(listen)?.find(host);
+        let held = server.application(app)?.clone();
+        Some(AppView {
+            store: store.clone(),
+            listen: listen.clone(),
+            host: host.clone(),
+            app: app.clone(),
+            server: server.held.clone(),
+            base: server.base.clone(),
+            held,
+        })
+    }
+
+    /// The virtual server's own values as they were when the session began.
+    pub fn server(&self) -> &ServerConf {
+        &self.server
+    }
+
+    /// The values of applications as they stand for the whole server.
+    pub fn base(&self) -> &Conf {
+        &self.base
+    }
+
+    /// The virtual server's identity, which the file of `dynamic_conf` may change.
+    pub fn serverid(&self) -> Bytes {
+        let changed = self.store.dynamic().serverid(&self.host);
+        changed.unwrap_or_else(|| Bytes::copy_from_slice(&self.server.serverid.0))
+    }
+
+    /// The application as it was when the session began.
+    pub fn held(&self) -> &Application {
+        &self.held
+    }
+
+    /// `total_backlog` in bytes, where it is set.
+    pub fn total_backlog(&self) -> Option<usize> {
+        let bytes = self.store.load().rtmp.as_ref()?.delivery.total_backlog?;
+        Some(usize::try_from(bytes.0).unwrap_or(usize::MAX))
+    }
+
+    /// Number of the configuration in force: what [`AppView::current`] says may be kept until it changes.
+    pub fn generation(&self) -> u64 {
+        self.store.generation()
+    }
+
+    /// The application as it is now.
+    pub fn current(&self) -> Arc<Application> {
+        match AppView::choose(&self.store, &self.listen, &self.host, &self.app) {
+            Some(view) => view.held,
+            None => self.held.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn a_session_keeps_its_own_values_and_not_the_configuration_they_came_with() {
+        let config = Config::embedded_default();
+        let rtmp = config.rtmp.as_ref().unwrap();
+        let listen = rtmp.listeners[0].addr.clone();
+        let old = Arc::downgrade(&rtmp.servers[0]);
+        let app = Bytes::copy_from_slice(&rtmp.servers[0].applications[0].name);
+        let store = Arc::new(Store::new(config));
+        let view = AppView::choose(&store, &listen, &Bytes::new(), &app).unwrap();
+        store.commit(Config::embedded_default());
+        assert!(old.upgrade().is_none());
+        assert_eq!(view.held().name, view.current().name);
+        assert!(!std::ptr::eq(view.held(), &*view.current()));
+    }
+}

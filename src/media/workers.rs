@@ -1,0 +1,203 @@
+//! The threads that move media, and what becomes of one that dies.
+//!
+//! A panic in a session ends that session. One in the delivery loop ends the thread: its runtime is dropped there, and
+//! with it its sessions, each with its callbacks. `worker_failure` says whether another takes its place.
+
+use std::future::Future;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::mpsc;
+
+use super::delivery::conf::BackEnd;
+use super::delivery::{Delivery, Ring, Total};
+use crate::hub::pace::Grid;
+use crate::limits;
+use crate::net::moderation::{self, Bell};
+
+/// A thread that moves media.
+#[derive(Clone)]
+pub struct Worker {
+    /// Where its sessions run.
+    pub runtime: Handle,
+    /// Its delivery loop.
+    pub delivery: Delivery,
+    /// Makes it look at its sockets at once.
+    pub bell: Bell,
+    is_dead: Arc<AtomicBool>,
+}
+
+/// A worker thread has ended by a panic.
+#[derive(Debug)]
+pub struct Death {
+    /// Which.
+    pub number: usize,
+    /// It died soon after its start, and may do so again.
+    pub at_once: bool,
+}
+
+/// All workers. Their number stays.
+pub struct Workers {
+    places: Vec<ArcSwap<Worker>>,
+    next: AtomicUsize,
+    how: BackEnd,
+    grid: Grid,
+    total: Arc<Total>,
+    deaths: mpsc::UnboundedSender<Death>,
+}
+
+impl Workers {
+    /// Starts `count` threads; what comes with them tells which of them die.
+    ///
+    /// # Errors
+    ///
+    /// The system has no more threads or descriptors.
+    pub fn start(
+        count: usize,
+        how: BackEnd,
+        grid: Grid,
+    ) -> io::Result<(Workers, mpsc::UnboundedReceiver<Death>)> {
+        // A thread dies once.
+        let (deaths, told) = mpsc::unbounded_channel();
+        let mut rings = Ring::for_workers(count, how);
+        let total = Total::new(count);
+        let places = (0..count)
+            .map(|number| Ok(ArcSwap::from_pointee(start(number, rings.pop(), grid, &total, &deaths)?)));
+        let places = places.collect::<io::Result<_>>()?;
+        Ok((Workers { places, next: AtomicUsize::new(0), how, grid, total, deaths }, told))
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.places.len()
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Arc<Worker>> + '_ {
+        self.places.iter().map(ArcSwap::load_full)
+    }
+
+    /// The one whose turn it is; those that are dead are left out.
+    pub fn next(&self) -> Worker {
+        let (turn, count) = (self.next.fetch_add(1, Ordering::Relaxed), self.places.len());
+        let mut turns = (0..count).map(|n| self.places[turn.wrapping_add(n) % count].load());
+        let living = turns.find(|worker| !worker.is_dead.load(Ordering::Acquire));
+        Worker::clone(&living.unwrap_or_else(|| self.places[turn % count].load()))
+    }
+
+    /// Puts a new thread in the place of one that has died.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Workers::start`].
+    pub fn replace(&self, number: usize) -> io::Result<()> {
+        let ring = Ring::for_workers(1, self.how).pop();
+        self.places[number].store(Arc::new(start(number, ring, self.grid, &self.total, &self.deaths)?));
+        Ok(())
+    }
+}
+
+/// A player's socket, its session and its delivery loop stay on one core.
+fn start(
+    number: usize,
+    ring: Option<Ring>,
+    grid: Grid,
+    total: &Arc<Total>,
+    deaths: &mpsc::UnboundedSender<Death>,
+) -> io::Result<Worker> {
+    let (delivery, serving) = Delivery::new(number, ring, grid, total.clone());
+    let bell = Bell::new()?;
+    let heard = bell.clone();
+    let serve = move || {
+        // A worker that cannot hear it looks at its sockets at once, always.
+        let _ = moderation::begin(heard);
+        serving.run()
+    };
+    let (runtime, is_dead) = spawn(number, serve, deaths.clone())?;
+    Ok(Worker { runtime, delivery, bell, is_dead })
+}
+
+/// Runs what `serve` makes, and whatever is given to the runtime, on a thread. What comes with it is true once it has died.
+fn spawn<F: Future<Output = ()>>(
+    number: usize,
+    serve: impl FnOnce() -> F + Send + 'static,
+    deaths: mpsc::UnboundedSender<Death>,
+) -> io::Result<(Handle, Arc<AtomicBool>)> {
+    let runtime =
+        Builder::new_current_thread().enable_all().on_thread_park(moderation::before_park).build()?;
+    let (handle, is_dead, started) =
+        (runtime.handle().clone(), Arc::new(AtomicBool::new(false)), Instant::now());
+    let died = is_dead.clone();
+    let run = move || {
+        // Whatever the panic has left behind goes with the runtime.
+        if catch_unwind(AssertUnwindSafe(|| runtime.block_on(serve()))).is_ok() {
+            return;
+        }
+        died.store(true, Ordering::Release);
+        // First, so that new connections are served while the old ones end.
+        let _ = deaths.send(Death { number, at_once: started.elapsed() < limits::REVIVE_AFTER });
+        // Without waiting for files that hang.
+        let _ = catch_unwind(AssertUnwindSafe(|| runtime.shutdown_background()));
+    };
+    std::thread::Builder::new().name(format!("worker{number}")).spawn(run)?;
+    Ok((handle, is_dead))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    /// Tells when it is dropped.
+    struct Guard(Option<oneshot::Sender<()>>);
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            let _ = self.0.take().map(|told| told.send(()));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_panics_is_told_of_and_its_tasks_end() {
+        let (deaths, mut told) = mpsc::unbounded_channel();
+        let (kill, killed) = oneshot::channel::<()>();
+        let serve = || async {
+            let _ = killed.await;
+            panic!("this test wants a panic");
+        };
+        let (runtime, is_dead) = spawn(7, serve, deaths).unwrap();
+        let (dropped, ended) = oneshot::channel();
+        let (running, runs) = oneshot::channel();
+        let guard = Guard(Some(dropped));
+        runtime.spawn(async move {
+            let _guard = guard;
+            let _ = running.send(());
+            std::future::pending::<()>().await;
+        });
+        runs.await.unwrap();
+        // A task that panics is no death of the thread.
+        assert!(runtime.spawn(async { panic!("this test wants a panic") }).await.is_err());
+        assert!(!is_dead.load(Ordering::Acquire));
+        kill.send(()).unwrap();
+        assert_eq!(told.recv().await.unwrap().number, 7);
+        ended.await.unwrap();
+        assert!(is_dead.load(Ordering::Acquire));
+    }
+
+    #[tokio::test]
+    async fn a_dead_worker_gets_no_turn_until_it_is_replaced() {
+        let (workers, _told) = Workers::start(2, BackEnd::Writev, Grid::new(Instant::now())).unwrap();
+        let dead = |worker: &Worker| worker.is_dead.load(Ordering::Acquire);
+        workers.iter().next().unwrap().is_dead.store(true, Ordering::Release);
+        assert!((0..4).all(|_| !dead(&workers.next())));
+        assert!(workers.iter().any(|worker| dead(&worker)));
+        workers.replace(0).unwrap();
+        assert!(workers.iter().all(|worker| !dead(&worker)));
+    }
+}

@@ -1,8 +1,0 @@
-//! The process: user, workers, files, logs.
-
-pub mod conf;
-pub mod load;
-pub mod log;
-pub mod place;
-pub mod process;
-pub mod watch;

@@ -1,4 +1,0 @@
-//! How media leaves for players.
-
-pub mod conf;
-pub mod main_conf;

@@ -1,0 +1,187 @@
+//! Commands as child processes: at events of streams, and for as long as a stream is published, played, or the
+//! server runs.
+//!
+//! No shell is involved unless the configuration names one. Every child leads a process group of its own and is
+//! waited for; one that is kept running is ended together with its group.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bstr::BStr;
+use tokio::runtime::Handle;
+
+use super::Commands;
+use super::command::{Command, Launch};
+use super::keeper::Keeper;
+use super::values::SessionValues;
+use crate::config::store::Store;
+use crate::limits;
+use crate::media::session::Session;
+use crate::media::view::AppView;
+use crate::module::exec::log;
+use crate::task::pending::Pending;
+
+/// Runs commands. Cheap to clone.
+#[derive(Clone)]
+pub struct Execs(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    /// Where children are waited for: not on a thread that moves media.
+    pub(super) runtime: Handle,
+    pub(super) store: Arc<Store>,
+    pub(super) pending: Pending,
+    /// Children of single events that have not exited.
+    single: AtomicUsize,
+    /// What runs for streams with players, by stream number.
+    pulls: Mutex<HashMap<u64, Pull>>,
+    /// What runs as long as the server does.
+    statics: Mutex<Option<Keeper>>,
+}
+
+struct Pull {
+    players: usize,
+    _keeper: Keeper,
+}
+
+/// A publisher's commands: some run now, some run until it is dropped, some run then.
+pub struct Publisher {
+    execs: Execs,
+    view: AppView,
+    session: Arc<Session>,
+    _keeper: Keeper,
+}
+
+/// A player's commands, as [`Publisher`].
+pub struct Player {
+    execs: Execs,
+    view: AppView,
+    session: Arc<Session>,
+    stream: u64,
+}
+
+impl Execs {
+    /// `runtime` is where children are looked after; `pending` is told of those that are being ended.
+    pub fn new(runtime: Handle, store: Arc<Store>, pending: Pending) -> Self {
+        Execs(Arc::new(Inner {
+            runtime,
+            store,
+            pending,
+            single: AtomicUsize::new(0),
+            pulls: Mutex::default(),
+            statics: Mutex::default(),
+        }))
+    }
+
+    /// Runs what `exec_static` says until [`Execs::stop`], as the configuration in force has it.
+    pub fn start(&self) {
+        let store = self.0.store.clone();
+        let keeper = Keeper::start(self, move || {
+            let config = store.load();
+            (config.rtmp.as_ref().map(|rtmp| rtmp.exec.statics.clone()).unwrap_or_default(), true)
+        });
+        *lock(&self.0.statics) = Some(keeper);
+    }
+
+    /// Ends what `exec_static` has started.
+    pub fn stop(&self) {
+        *lock(&self.0.statics) = None;
+    }
+
+    /// Somebody publishes.
+    pub fn publish(&self, view: &AppView, session: &Arc<Session>) -> Publisher {
+        self.fire(view, session, |commands| &commands.publish);
+        let (lines, values) = (view.clone(), SessionValues::new(session.clone()));
+        let keeper = Keeper::start(self, move || {
+            let commands = &lines.current().exec;
+            (values.launches(&commands.push), commands.respawn)
+        });
+        Publisher { execs: self.clone(), view: view.clone(), session: session.clone(), _keeper: keeper }
+    }
+
+    /// Somebody plays the stream with this number.
+    pub fn play(&self, view: &AppView, session: &Arc<Session>, stream: u64) -> Player {
+        self.fire(view, session, |commands| &commands.play);
+        let mut pulls = lock(&self.0.pulls);
+        let pull = pulls.entry(stream).or_insert_with(|| {
+            let (lines, values) = (view.clone(), SessionValues::of_stream(session.clone()));
+            let keeper = Keeper::start(self, move || {
+                let commands = &lines.current().exec;
+                (values.launches(&commands.pull), commands.respawn)
+            });
+            Pull { players: 0, _keeper: keeper }
+        });
+        pull.players += 1;
+        Player { execs: self.clone(), view: view.clone(), session: session.clone(), stream }
+    }
+
+    /// A recording of `session` is complete.
+    pub fn record_done(&self, commands: &[Command], session: &Arc<Session>, recorder: &BStr, file: &Path) {
+        let values = SessionValues::of_recording(session.clone(), recorder, file);
+        values.launches(commands).into_iter().for_each(|launch| self.run(launch));
+    }
+
+    fn fire(&self, view: &AppView, session: &Arc<Session>, which: fn(&Commands) -> &Vec<Command>) {
+        let application = view.current();
+        let commands = which(&application.exec);
+        if commands.is_empty() {
+            return;
+        }
+        let values = SessionValues::new(session.clone());
+        values.launches(commands).into_iter().for_each(|launch| self.run(launch));
+    }
+
+    /// Runs a command once.
+    fn run(&self, launch: Launch) {
+        let single = Single(self.clone());
+        if self.0.single.fetch_add(1, Ordering::AcqRel) >= limits::EXEC_CHILDREN {
+            return log::too_many(&launch, limits::EXEC_CHILDREN);
+        }
+        // A stop waits for the start of the command, not for its end.
+        let unfinished = self.0.pending.begin();
+        self.0.runtime.spawn(async move {
+            let _single = single;
+            let child = super::child::spawn(&launch).await;
+            drop(unfinished);
+            match child {
+                Ok(mut child) => drop(child.wait().await),
+                Err(error) => log::failed(&launch, &error),
+            }
+        });
+    }
+}
+
+/// Counts a child of a single event.
+struct Single(Execs);
+
+impl Drop for Single {
+    fn drop(&mut self) {
+        self.0.0.single.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.execs.fire(&self.view, &self.session, |commands| &commands.publish_done);
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        let mut pulls = lock(&self.execs.0.pulls);
+        if let Some(pull) = pulls.get_mut(&self.stream) {
+            pull.players -= 1;
+            if pull.players == 0 {
+                pulls.remove(&self.stream);
+            }
+        }
+        drop(pulls);
+        self.execs.fire(&self.view, &self.session, |commands| &commands.play_done);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each is held for single changes that leave no half state behind.
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

@@ -1,0 +1,142 @@
+//! Commands that run as long as something lasts.
+
+use std::time::Duration;
+
+use tokio::sync::{oneshot, watch};
+
+use super::child;
+use super::command::Launch;
+use super::execs::Execs;
+use crate::limits;
+use crate::module::exec::log;
+use crate::task::pending::{Pending, Unfinished};
+
+/// Keeps commands running until it is dropped. A reload may change which.
+pub(crate) struct Keeper {
+    _stop: Stop,
+}
+
+/// Tells a task to end, and hands it what a stop of the server waits for.
+struct Stop {
+    pending: Pending,
+    sender: Option<oneshot::Sender<Unfinished>>,
+}
+
+/// A command that is kept running.
+struct Kept {
+    launch: Launch,
+    /// Whether it is run again when it exits. A reload may change its mind; the command runs on meanwhile.
+    respawns: watch::Sender<bool>,
+    _stop: Stop,
+}
+
+impl Keeper {
+    /// Keeps what `wanted` says, and asks it again after every reload. The flag says whether a command that exits
+    /// is run again.
+    pub(crate) fn start(execs: &Execs, wanted: impl Fn() -> (Vec<Launch>, bool) + Send + 'static) -> Self {
+        let (stop, mut stopped) = Stop::new(&execs.0.pending);
+        let execs = execs.clone();
+        let runtime = execs.0.runtime.clone();
+        runtime.spawn(async move {
+            let mut changed = execs.0.store.watch();
+            let mut kept = Vec::new();
+            loop {
+                let (launches, respawns) = wanted();
+                kept = adjust(&execs, kept, launches, respawns);
+                tokio::select! {
+                    change = changed.changed() => if change.is_err() { return },
+                    _unfinished = &mut stopped => {
+                        kept.clear();
+                        return;
+                    }
+                }
+            }
+        });
+        Keeper { _stop: stop }
+    }
+}
+
+/// Ends what is no longer wanted and starts what is new; what is wanted still runs on.
+fn adjust(execs: &Execs, mut before: Vec<Kept>, launches: Vec<Launch>, respawns: bool) -> Vec<Kept> {
+    let mut kept = Vec::with_capacity(launches.len());
+    for launch in launches {
+        // A line that has only moved is the same command.
+        let same = |old: &Kept| Launch { pos: launch.pos.clone(), ..old.launch.clone() } == launch;
+        match before.iter().position(same) {
+            Some(at) => {
+                let old = before.swap_remove(at);
+                old.respawns.send_replace(respawns);
+                kept.push(old);
+            }
+            None => kept.push(Kept::start(execs, launch, respawns)),
+        }
+    }
+    kept
+}
+
+impl Kept {
+    fn start(execs: &Execs, launch: Launch, respawns: bool) -> Self {
+        let (stop, stopped) = Stop::new(&execs.0.pending);
+        let runtime = execs.0.runtime.clone();
+        let (respawns, respawned) = watch::channel(respawns);
+        runtime.spawn(keep(execs.clone(), launch.clone(), respawned, stopped));
+        Kept { launch, respawns, _stop: stop }
+    }
+}
+
+async fn keep(
+    execs: Execs,
+    launch: Launch,
+    mut respawns: watch::Receiver<bool>,
+    mut stopped: oneshot::Receiver<Unfinished>,
+) {
+    loop {
+        match child::spawn(&launch).await {
+            Ok(mut child) => {
+                log::started(&launch, child.id());
+                tokio::select! {
+                    status = child.wait() => log::exited(&launch, &status),
+                    _unfinished = &mut stopped => {
+                        child::end(child, settings(&execs).1).await;
+                        log::ended(&launch);
+                        return;
+                    }
+                }
+            }
+            Err(error) => log::failed(&launch, &error),
+        }
+        tokio::select! {
+            wanted = respawns.wait_for(|respawns| *respawns) => if wanted.is_err() { return },
+            _ = &mut stopped => return,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(settings(&execs).0) => {}
+            _ = &mut stopped => return,
+        }
+    }
+}
+
+/// How long to wait before a command is run again, and what ends one.
+fn settings(execs: &Execs) -> (Duration, i32) {
+    let config = execs.0.store.load();
+    match &config.rtmp {
+        Some(rtmp) => (rtmp.exec.respawn_timeout.max(limits::EXEC_RESPAWN_LEAST), rtmp.exec.kill_signal.0),
+        None => (limits::EXEC_RESPAWN_LEAST, nix::sys::signal::Signal::SIGKILL as i32),
+    }
+}
+
+impl Stop {
+    fn new(pending: &Pending) -> (Self, oneshot::Receiver<Unfinished>) {
+        let (sender, receiver) = oneshot::channel();
+        (Stop { pending: pending.clone(), sender: Some(sender) }, receiver)
+    }
+}
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        if let Some(sender) = self.sender.take() {
+            // Nobody there: the command has exited and is not run again.
+            let _ = sender.send(self.pending.begin());
+        }
+    }
+}

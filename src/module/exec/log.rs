@@ -1,0 +1,44 @@
+//! What the log says of commands.
+
+use std::io;
+
+use tracing::{error, info};
+
+use crate::log::shown::Shown;
+use crate::module::exec::command::Launch;
+
+/// Too many commands run.
+pub fn too_many(launch: &Launch, limit: usize) {
+    error!(
+        "exec: \"{}\" not run: {limit} commands run already, in {}",
+        Shown::new(&launch.program),
+        launch.pos
+    );
+}
+
+/// A command could not be run.
+pub fn failed(launch: &Launch, error: &io::Error) {
+    error!("exec: \"{}\" failed ({error}), in {}", Shown::new(&launch.program), launch.pos);
+}
+
+/// A command that is kept running has started.
+pub fn started(launch: &Launch, pid: Option<u32>) {
+    info!(target: "notice", "exec: \"{}\" started, pid: {}, in {}", Shown::new(&launch.program), pid.unwrap_or(0), launch.pos);
+}
+
+/// A command that is kept running has exited by itself.
+pub fn exited(launch: &Launch, status: &io::Result<std::process::ExitStatus>) {
+    match status {
+        Ok(status) => {
+            info!(target: "notice", "exec: \"{}\" exited ({status}), in {}", Shown::new(&launch.program), launch.pos);
+        }
+        Err(error) => {
+            error!("exec: wait for \"{}\" failed ({error}), in {}", Shown::new(&launch.program), launch.pos)
+        }
+    }
+}
+
+/// A command that is kept running was ended.
+pub fn ended(launch: &Launch) {
+    info!(target: "notice", "exec: \"{}\" ended, in {}", Shown::new(&launch.program), launch.pos);
+}

@@ -1,0 +1,30 @@
+//! Directories of HLS files and recordings, made while the server may still make them anywhere.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::config::model::Config;
+use crate::module::hls::log;
+
+/// Makes the directories that are missing and returns them, so that they can be handed over to the user whom the
+/// server is going to be. What cannot be made is reported and tried again when a stream is published.
+pub fn make_directories(config: &Config) -> Vec<PathBuf> {
+    let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
+    let applications = servers.flat_map(|server| server.applications.iter());
+    let hls = applications.clone().map(|application| &application.hls).filter(|hls| hls.hls);
+    let records = applications.filter(|application| application.live_record.live_record);
+    let wanted: BTreeSet<&PathBuf> = hls
+        .flat_map(|hls| [&hls.path.0, &hls.key_path.0])
+        .chain(records.map(|application| &application.live_record.path.0))
+        .filter(|path| !path.as_os_str().is_empty() && !path.is_dir())
+        .collect();
+    let mut made = Vec::new();
+    for path in wanted {
+        match fs::create_dir_all(path) {
+            Ok(()) => made.push(path.clone()),
+            Err(error) => log::not_made(path, &error),
+        }
+    }
+    made
+}

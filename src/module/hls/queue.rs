@@ -1,0 +1,141 @@
+//! Pieces on their way from the packaging task to the task that writes files.
+
+use std::sync::{Mutex, MutexGuard};
+
+use tokio::sync::Notify;
+
+use crate::limits;
+use crate::module::mpegts::Tap;
+use crate::wire::mpegts::TsFrame;
+
+/// The pieces of one publisher. A disk that is too slow loses pieces, not memory.
+#[derive(Default)]
+pub struct Queue {
+    /// The publisher; pieces of others are not for this queue.
+    epoch: u64,
+    state: Mutex<Batch>,
+    changed: Notify,
+}
+
+/// What has come since the last time.
+#[derive(Default)]
+pub struct Batch {
+    /// Pieces that were lost before `frames`.
+    pub lost: u64,
+    /// Pieces.
+    pub frames: Vec<TsFrame>,
+    /// Nothing will follow.
+    pub ended: bool,
+    bytes: usize,
+}
+
+impl Queue {
+    /// For the publisher with this number.
+    pub fn new(epoch: u64) -> Self {
+        Queue { epoch, ..Queue::default() }
+    }
+
+    /// Waits for pieces or the end.
+    pub async fn filled(&self) {
+        self.until(|batch| !batch.frames.is_empty() || batch.ended).await;
+    }
+
+    /// Waits for the end.
+    pub async fn ended(&self) {
+        self.until(|batch| batch.ended).await;
+    }
+
+    /// Takes what has come.
+    pub fn take(&self) -> Batch {
+        let mut batch = self.lock();
+        let ended = batch.ended;
+        std::mem::replace(&mut *batch, Batch { ended, ..Batch::default() })
+    }
+
+    async fn until(&self, reached: impl Fn(&Batch) -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            if reached(&self.lock()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Batch> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Tap for Queue {
+    fn frame(&self, epoch: u64, frame: &TsFrame) {
+        if epoch < self.epoch {
+            return;
+        }
+        let mut batch = self.lock();
+        if epoch > self.epoch || batch.ended {
+            batch.ended = true;
+        } else {
+            if batch.bytes > limits::HLS_QUEUE_BYTES || batch.frames.len() >= limits::HLS_QUEUE_FRAMES {
+                batch.lost += batch.frames.len() as u64;
+                batch.bytes = 0;
+                batch.frames.clear();
+            }
+            batch.bytes += frame.bytes.len();
+            batch.frames.push(frame.clone());
+        }
+        drop(batch);
+        self.changed.notify_one();
+    }
+
+    fn end(&self, epoch: u64) {
+        if epoch >= self.epoch {
+            self.lock().ended = true;
+            self.changed.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn frame(len: usize) -> TsFrame {
+        TsFrame {
+            bytes: Bytes::from(vec![0x47; len]),
+            tables: Bytes::new(),
+            starts_with_tables: true,
+            dts_ms: 0,
+            duration_ms: 0,
+            video: true,
+            key: true,
+            program_change: false,
+        }
+    }
+
+    #[test]
+    fn a_publisher_before_ends_nothing_and_the_next_one_does() {
+        let queue = Queue::new(2);
+        queue.frame(1, &frame(188));
+        queue.end(1);
+        queue.frame(2, &frame(188));
+        let batch = queue.take();
+        assert_eq!((batch.frames.len(), batch.ended), (1, false));
+        queue.frame(3, &frame(188));
+        let batch = queue.take();
+        assert_eq!((batch.frames.len(), batch.ended), (0, true));
+    }
+
+    #[test]
+    fn what_is_not_taken_is_lost_and_counted() {
+        let queue = Queue::new(1);
+        for _ in 0..limits::HLS_QUEUE_FRAMES + 3 {
+            queue.frame(1, &frame(188));
+        }
+        let batch = queue.take();
+        assert_eq!((batch.lost, batch.frames.len()), (limits::HLS_QUEUE_FRAMES as u64, 3));
+        assert_eq!(queue.take().lost, 0);
+    }
+}

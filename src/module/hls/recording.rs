@@ -1,0 +1,156 @@
+//! The task that writes the HLS files of one publish.
+
+use std::fs::OpenOptions;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bstr::ByteSlice;
+
+use super::conf::Conf;
+use super::queue::Queue;
+use super::writer::Writer;
+use super::{Action, Layout, Segmenter, StreamName};
+use crate::hub::stream::Stream;
+use crate::limits;
+use crate::media::places::Place;
+use crate::media::view::AppView;
+use crate::module::hls::log;
+use crate::module::mpegts::{Feed, Tap};
+use crate::server::context::Context;
+use crate::task::disk::{self, Work};
+
+/// How long pieces are gathered before a disk is troubled.
+const WRITE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Writes the files of the publisher that has just taken `stream`, until it leaves.
+pub fn record(context: &Arc<Context>, view: &AppView, stream: &Arc<Stream>, feed: Arc<Feed>) {
+    let conf = view.held().hls.clone();
+    let Some(name) = StreamName::new(&stream.key().name) else {
+        return log::name_refused(stream);
+    };
+    if conf.path.0.as_os_str().is_empty() {
+        return log::without_path(stream);
+    }
+    let queue = Arc::new(Queue::new(stream.phase().epoch));
+    let tap: Weak<Queue> = Arc::downgrade(&queue);
+    feed.tap(tap as Weak<dyn Tap>);
+    let recording = Recording {
+        segmenter: Segmenter::new(layout(&conf, name), conf.settings())
+            .sharing(context.presentations.clone(), conf.path.0.clone()),
+        stream: stream.clone(),
+        queue,
+        conf,
+        complained: false,
+    };
+    let (places, unfinished) = (context.places.clone(), context.pending.begin());
+    tokio::spawn(async move {
+        let playlist = recording.playlist();
+        let place = tokio::select! {
+            place = places.take(playlist.clone()) => place,
+            () = tokio::time::sleep(limits::HLS_PLACE_WAIT) => {
+                return log::place_taken(&recording.stream, &playlist);
+            }
+        };
+        recording.run(place).await;
+        drop((feed, unfinished));
+    });
+}
+
+fn layout(conf: &Conf, name: StreamName) -> Layout {
+    Layout {
+        name,
+        nested: conf.nested,
+        base_url: conf.base_url.0.to_str_lossy().into_owned(),
+        key_url: conf.key_url.0.to_str_lossy().into_owned(),
+    }
+}
+
+struct Recording {
+    segmenter: Segmenter,
+    stream: Arc<Stream>,
+    queue: Arc<Queue>,
+    conf: Arc<Conf>,
+    /// Whether a failure was reported: a full disk fails with every write.
+    complained: bool,
+}
+
+impl Recording {
+    async fn run(mut self, place: Place) {
+        if self.conf.continuous
+            && let Some(text) = read_playlist(&self.playlist()).await
+        {
+            self.segmenter.resume(&text);
+        }
+        let (path, keys) = (self.conf.path.0.clone(), self.conf.key_path.0.clone());
+        let keys = if keys.as_os_str().is_empty() { path.clone() } else { keys };
+        let mut writer = Writer::new(path, keys, place);
+        loop {
+            self.queue.filled().await;
+            tokio::select! {
+                () = tokio::time::sleep(WRITE_INTERVAL) => {}
+                () = self.queue.ended() => {}
+            }
+            let mut actions = Vec::new();
+            let ended = self.segment(&mut actions);
+            writer = match self.write(writer, actions).await {
+                Some(writer) if !ended => writer,
+                _ => return,
+            };
+        }
+    }
+
+    /// Turns what has come into actions. Returns whether it was the end.
+    fn segment(&mut self, actions: &mut Vec<Action>) -> bool {
+        let batch = self.queue.take();
+        if batch.lost > 0 {
+            log::too_slow(&self.stream, batch.lost);
+            self.segmenter.finish(actions);
+        }
+        let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64);
+        self.segmenter.learn(self.stream.info());
+        for frame in &batch.frames {
+            self.segmenter.handle_frame(frame, unix_ms, actions);
+        }
+        if batch.ended {
+            self.segmenter.finish(actions);
+        }
+        batch.ended
+    }
+
+    /// `None`: the writer is lost.
+    async fn write(&mut self, mut writer: Writer, actions: Vec<Action>) -> Option<Writer> {
+        let work = disk::spawn(Work::Hls, move || {
+            let mut errors = Vec::new();
+            writer.perform(actions, &mut errors);
+            (writer, errors)
+        });
+        let (writer, errors) = work.await.ok()?;
+        if !errors.is_empty() {
+            self.segmenter.rewrite();
+        }
+        if let Some(error) = errors.first()
+            && !std::mem::replace(&mut self.complained, true)
+        {
+            log::not_written(&self.stream, error.call, &error.path, &error.error);
+        }
+        Some(writer)
+    }
+
+    fn playlist(&self) -> PathBuf {
+        self.conf.path.0.join(self.segmenter.layout().playlist_file())
+    }
+}
+
+/// The playlist of an earlier publish, if there is one.
+async fn read_playlist(path: &Path) -> Option<Vec<u8>> {
+    let path = path.to_owned();
+    let reading = disk::spawn(Work::Hls, move || {
+        let file = disk::open(OpenOptions::new().read(true), &path, false).ok()?;
+        let mut text = Vec::new();
+        file.take(limits::HLS_PLAYLIST_BYTES).read_to_end(&mut text).ok()?;
+        Some(text)
+    });
+    reading.await.ok()?
+}

@@ -1,0 +1,219 @@
+//! Does with files what the segmenter says. Runs on threads that may wait for a disk.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::crypt::{BLOCK, Encryptor};
+use super::{Action, Encryption};
+use crate::media::places::Place;
+use crate::task::disk;
+
+/// The files of one publish.
+pub struct Writer {
+    path: PathBuf,
+    key_path: PathBuf,
+    place: Place,
+    /// The key in use, by its number.
+    key: Option<(u64, [u8; BLOCK])>,
+    open: Option<Open>,
+    /// Whether the playlist on disk is the one that lines may be added to.
+    whole: bool,
+}
+
+struct Open {
+    path: PathBuf,
+    file: File,
+    encryptor: Option<Encryptor>,
+}
+
+/// What could not be done, and with which file.
+#[derive(Debug)]
+pub struct WriteError {
+    /// What was tried, as the system call is called.
+    pub call: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub error: io::Error,
+}
+
+impl Writer {
+    /// Files below `path`, keys below `key_path`.
+    pub fn new(path: PathBuf, key_path: PathBuf, place: Place) -> Self {
+        Writer { path, key_path, place, key: None, open: None, whole: false }
+    }
+
+    /// Does everything in order; what fails is reported and the rest goes on.
+    pub fn perform(&mut self, actions: Vec<Action>, errors: &mut Vec<WriteError>) {
+        for action in actions {
+            if let Err(error) = self.act(action) {
+                errors.push(error);
+            }
+        }
+    }
+
+    fn act(&mut self, action: Action) -> Result<(), WriteError> {
+        match action {
+            Action::WriteKey { file, key_id } => self.write_key(&file, key_id),
+            Action::OpenSegment { file, encryption } => self.open_segment(&file, encryption),
+            Action::Append(bytes) => self.append(&bytes),
+            Action::CloseSegment { .. } => self.close_segment(),
+            Action::WritePlaylist { file, text } => {
+                let path = self.path.join(file);
+                self.place.hold(&path);
+                self.whole = false;
+                replace(&path, text.as_bytes())?;
+                self.whole = true;
+                Ok(())
+            }
+            Action::AppendPlaylist { file, text } => self.extend(&self.path.join(file), &text),
+            Action::Remove { file } => remove(self.path.join(file)),
+            Action::RemoveKey { file } => remove(self.key_path.join(file)),
+        }
+    }
+
+    fn write_key(&mut self, file: &Path, key_id: u64) -> Result<(), WriteError> {
+        let path = self.key_path.join(file);
+        let mut key = [0; BLOCK];
+        // Without a key of its own a segment must not be written at all.
+        self.key = None;
+        getrandom::getrandom(&mut key).map_err(|error| failed("getrandom", &path)(error.into()))?;
+        replace(&path, &key)?;
+        self.key = Some((key_id, key));
+        Ok(())
+    }
+
+    fn open_segment(&mut self, file: &Path, encryption: Option<Encryption>) -> Result<(), WriteError> {
+        let path = self.path.join(file);
+        self.open = None;
+        let encryptor = match encryption {
+            None => None,
+            Some(Encryption { key_id, iv }) => match &self.key {
+                Some((id, key)) if *id == key_id => Some(Encryptor::new(key, &iv)),
+                _ => return Err(failed("encrypt", &path)(io::Error::other("its key was not written"))),
+            },
+        };
+        let file = create(&path)?;
+        self.open = Some(Open { path, file, encryptor });
+        Ok(())
+    }
+
+    /// Without an open segment there is nothing to do: the failure to open it was reported.
+    fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
+        let written = match &mut open.encryptor {
+            None => open.file.write_all(bytes),
+            Some(encryptor) => open.file.write_all(&encryptor.update(bytes)),
+        };
+        let done = written.map_err(failed("write", &open.path));
+        if done.is_err() {
+            // The segment stays as it is; one report is enough.
+            self.open = None;
+        }
+        done
+    }
+
+    /// Adds lines to a playlist. After a failure there is nothing to do until the playlist is written as a whole: a
+    /// segment would be missing.
+    fn extend(&mut self, path: &Path, text: &str) -> Result<(), WriteError> {
+        if !std::mem::replace(&mut self.whole, false) {
+            return Ok(());
+        }
+        let mut file =
+            disk::open(OpenOptions::new().append(true), path, true).map_err(failed("open", path))?;
+        let len = file.metadata().map_err(failed("fstat", path))?.len();
+        if let Err(error) = file.write_all(&within_a_page(len, text)) {
+            // A part of a line must not stay.
+            let _ = file.set_len(len);
+            return Err(failed("write", path)(error));
+        }
+        self.whole = true;
+        Ok(())
+    }
+
+    fn close_segment(&mut self) -> Result<(), WriteError> {
+        let Some(Open { path, mut file, encryptor }) = self.open.take() else { return Ok(()) };
+        match encryptor {
+            None => Ok(()),
+            Some(encryptor) => file.write_all(&encryptor.finish()).map_err(failed("write", &path)),
+        }
+    }
+}
+
+pub(crate) fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WriteError {
+    move |error| WriteError { call, path: path.to_owned(), error }
+}
+
+/// What is added to a playlist of `len` bytes, so that a reader sees all of `text` or nothing of it: a file grows page
+/// by page while readers look. Where `text` would cross from one page into the next, empty lines fill the first one;
+/// players pass over them (RFC 8216 §4.1). A text longer than a page begins one, and can be seen in parts.
+fn within_a_page(len: u64, text: &str) -> Vec<u8> {
+    let left = PAGE - (len % PAGE as u64) as usize;
+    let filled = if text.len() > left { left } else { 0 };
+    let mut bytes = vec![b'\n'; filled];
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
+
+/// The smallest unit in which a file grows.
+const PAGE: usize = 4096;
+
+/// Creates a file, and the directories to it where they are missing.
+pub(crate) fn create(path: &Path) -> Result<File, WriteError> {
+    let create = || disk::open(OpenOptions::new().write(true).create(true).truncate(true), path, true);
+    match create() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let parent = path.parent().unwrap_or(Path::new(""));
+            fs::create_dir_all(parent).map_err(failed("mkdir", parent))?;
+            create().map_err(failed("open", path))
+        }
+        done => done.map_err(failed("open", path)),
+    }
+}
+
+/// Replaces a file in one step: readers see the old or the new one. Variants of a stream write the same master playlist at
+/// the same time, so that each needs a file of its own until then. A failure, such as a full disk, leaves none behind.
+fn replace(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{}.tmp", WRITTEN.fetch_add(1, Ordering::Relaxed)));
+    let beside = PathBuf::from(name);
+    let written = create(&beside).and_then(|mut file| {
+        file.write_all(content).map_err(failed("write", &beside))?;
+        fs::rename(&beside, path).map_err(failed("rename", path))
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// Removes a file; one that is gone already is no failure.
+fn remove(path: PathBuf) -> Result<(), WriteError> {
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("unlink", &path)(error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_added_text_crosses_a_page() {
+        let text = "#EXTINF:1.000,\ns-0.ts\n";
+        let mut playlist = Vec::new();
+        for _ in 0..1_000 {
+            let added = within_a_page(playlist.len() as u64, text);
+            let begin = playlist.len() + added.len() - text.len();
+            assert_eq!(begin / PAGE, (begin + text.len() - 1) / PAGE);
+            playlist.extend_from_slice(&added);
+        }
+        let lines: Vec<_> = playlist.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines.len(), 2_000);
+        assert!(lines.chunks(2).all(|pair| pair == [&b"#EXTINF:1.000,"[..], b"s-0.ts"]));
+    }
+}

@@ -1,0 +1,73 @@
+//! The fragments of one stream.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use tokio::sync::watch;
+
+use super::{Fragment, Session, Settings, Window};
+use crate::hub::info::MediaInfo;
+use crate::module::hls::Presentation;
+use crate::module::mpegts::Tap;
+use crate::wire::mpegts::TsFrame;
+
+/// A window of fragments that its feed fills and requests read.
+pub struct Fragments {
+    window: Mutex<Window>,
+    /// Counts fragments.
+    completed: watch::Sender<u64>,
+}
+
+impl Fragments {
+    /// None yet.
+    pub fn new(settings: Settings) -> Self {
+        Fragments { window: Mutex::new(Window::new(settings)), completed: watch::Sender::new(0) }
+    }
+
+    /// Takes other settings for what comes next.
+    pub fn configure(&self, settings: Settings) {
+        self.window().configure(settings);
+    }
+
+    /// Follows fragments being completed.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.completed.subscribe()
+    }
+
+    /// The fragment with this number.
+    pub fn fragment(&self, id: u64) -> Option<Arc<Fragment>> {
+        self.window().fragment(id).cloned()
+    }
+
+    /// What is known of the stream, once there is a fragment.
+    pub fn presentation(&self, info: &MediaInfo) -> Option<Presentation> {
+        Presentation::measure(self.window().measured(), info)
+    }
+
+    /// The playlist for `session`, or `None` while there are too few fragments.
+    pub fn playlist(&self, session: &mut Session, name: &[u8], base_url: &str) -> Option<String> {
+        session.playlist(&self.window(), name, base_url)
+    }
+
+    fn completed(&self, completed: bool) {
+        if completed {
+            self.completed.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn window(&self) -> MutexGuard<'_, Window> {
+        // A panic while the lock is held would cost the fragment at hand; the complete ones stay right.
+        self.window.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Tap for Fragments {
+    fn frame(&self, _: u64, frame: &TsFrame) {
+        let completed = self.window().handle_frame(frame);
+        self.completed(completed);
+    }
+
+    fn end(&self, _: u64) {
+        let completed = self.window().finish();
+        self.completed(completed);
+    }
+}

@@ -1,0 +1,376 @@
+//! Players of HLS from memory.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::Fragments;
+use super::{SessionId, SessionIds};
+use crate::hub::registry::StreamKey;
+use crate::limits;
+use crate::media::admission::{Entered, Refused};
+use crate::media::log as media_log;
+use crate::media::session::{Reason, Session, mark, millis};
+use crate::media::view::AppView;
+use crate::module::hls2;
+use crate::module::hls2::log;
+use crate::module::mpegts::{Feed, FeedSettings};
+use crate::server::context::Context;
+use crate::task::pending::Unfinished;
+
+/// A player between and during its requests.
+pub struct Viewer {
+    key: ViewerKey,
+    session: Arc<Session>,
+    /// What its application said when it came.
+    conf: Arc<hls2::conf::Conf>,
+    place: Mutex<Place>,
+    state: watch::Sender<State>,
+}
+
+/// Where a viewer is.
+struct Place {
+    playlist: hls2::Session,
+    /// Requests being answered; the viewer stays while there are any.
+    requests: usize,
+}
+
+/// How far a viewer has come.
+#[derive(Clone)]
+pub enum State {
+    /// Callbacks are asked.
+    Asking,
+    /// It may watch.
+    Watching(Arc<Fragments>),
+    /// It may not.
+    Denied(Denied),
+}
+
+/// Why a viewer gets nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// Refused by a callback or an access rule.
+    Forbidden,
+    /// Nothing is, or will be, published there.
+    NoStream,
+    /// It was ended.
+    Over,
+}
+
+/// All viewers.
+pub struct Viewers {
+    live: Mutex<HashMap<ViewerKey, Arc<Viewer>>>,
+    ids: SessionIds,
+    count: AtomicU64,
+}
+
+/// What requests of one viewer have in common.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct ViewerKey {
+    stream: StreamKey,
+    id: SessionId,
+    /// Where the viewer is, if the id counts there only: with `hls2_session_bind`, and where the player chose the id
+    /// itself. Others may choose the same, and must not pass by the verdict on this one.
+    addr: Option<IpAddr>,
+}
+
+/// A request of a viewer. The viewer's time of leave counts from the drop.
+pub struct Visit {
+    viewer: Arc<Viewer>,
+}
+
+impl Viewers {
+    /// None yet. `secret` has to come from the system's randomness.
+    pub fn new(secret: [u8; 32]) -> Self {
+        Viewers { live: Mutex::default(), ids: SessionIds::new(secret), count: AtomicU64::new(0) }
+    }
+
+    /// An id for a new viewer that asks on this connection.
+    pub fn issue(&self, unix_seconds: u64, connection: u64) -> SessionId {
+        self.ids.issue(unix_seconds, self.count.fetch_add(1, Ordering::Relaxed), SLOT, connection)
+    }
+
+    /// The request of a viewer that is there.
+    pub fn visit(&self, stream: &StreamKey, id: &SessionId, addr: Option<IpAddr>) -> Option<Visit> {
+        let issued = self.ids.has_issued(id);
+        find(&self.lock(), stream, id, addr, issued).map(|viewer| viewer.visit())
+    }
+
+    /// The request of a viewer that is there or comes with it. `None`: there are too many.
+    ///
+    /// `session` makes the session of a new one. Must be called within a runtime: the viewer's task runs there.
+    pub fn visit_or_enter(
+        &self,
+        context: &Arc<Context>,
+        view: &AppView,
+        id: SessionId,
+        stream: &StreamKey,
+        addr: Option<IpAddr>,
+        session: impl FnOnce() -> Session,
+    ) -> Option<Visit> {
+        let issued = self.ids.has_issued(&id);
+        let bound = !issued || view.held().hls2.session_bind.to_addr();
+        let key = ViewerKey { stream: stream.clone(), id: id.clone(), addr: addr.filter(|_| bound) };
+        let mut live = self.lock();
+        if let Some(there) = find(&live, stream, &id, addr, issued) {
+            return Some(there.visit());
+        }
+        let count = live.len();
+        let vacant = match live.entry(key.clone()) {
+            Entry::Occupied(there) => return Some(there.get().visit()),
+            Entry::Vacant(_) if count >= limits::HLS2_SESSIONS => {
+                log::too_many_viewers(limits::HLS2_SESSIONS);
+                return None;
+            }
+            Entry::Vacant(vacant) => vacant,
+        };
+        let session = Arc::new(session());
+        media_log::stream_requested(&session);
+        let viewer = Arc::new(Viewer {
+            key,
+            session: session.clone(),
+            conf: view.held().hls2.clone(),
+            place: Mutex::new(Place { playlist: hls2::Session::new(id, SLOT, now()), requests: 0 }),
+            state: watch::Sender::new(State::Asking),
+        });
+        vacant.insert(viewer.clone());
+        let visit = viewer.visit();
+        let stay = Stay {
+            context: context.clone(),
+            view: view.clone(),
+            entered: Entered::enter(context, view, &session),
+            viewer,
+            _unfinished: context.pending.begin(),
+        };
+        tokio::spawn(stay.run());
+        Some(visit)
+    }
+
+    /// Takes the viewer out, unless `now` is too early for it.
+    fn expire(&self, viewer: &Viewer, now: u64, timeout: u64) -> bool {
+        let mut live = self.lock();
+        let over = {
+            let place = viewer.place();
+            place.requests == 0 && place.playlist.expires_at_ms(timeout) <= now
+        };
+        if over {
+            live.remove(&viewer.key);
+        }
+        over
+    }
+
+    fn remove(&self, viewer: &Viewer) {
+        let mut live = self.lock();
+        // A later one of the same key may have its place already.
+        if live.get(&viewer.key).is_some_and(|other| std::ptr::eq(&**other, viewer)) {
+            live.remove(&viewer.key);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ViewerKey, Arc<Viewer>>> {
+        self.live.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// The viewer with this id that is seen from this address. An id that was issued may be bound to none, as its application
+/// said when the viewer came.
+fn find<'a>(
+    live: &'a HashMap<ViewerKey, Arc<Viewer>>,
+    stream: &StreamKey,
+    id: &SessionId,
+    addr: Option<IpAddr>,
+    issued: bool,
+) -> Option<&'a Arc<Viewer>> {
+    let mut key = ViewerKey { stream: stream.clone(), id: id.clone(), addr };
+    let bound = live.get(&key);
+    key.addr = None;
+    bound.or_else(|| live.get(&key).filter(|_| issued))
+}
+
+impl Viewer {
+    fn visit(self: &Arc<Self>) -> Visit {
+        let mut place = self.place();
+        place.requests += 1;
+        place.playlist.touch(now());
+        Visit { viewer: self.clone() }
+    }
+
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Visit {
+    /// Whether a playlist may be asked for with this query (`hls2_session_bind args`).
+    pub fn allows(&self, query: &[u8]) -> bool {
+        let allowed = !self.viewer.conf.session_bind.to_args() || self.viewer.session.identity.pargs == query;
+        if !allowed {
+            log::other_arguments(&self.viewer.session);
+        }
+        allowed
+    }
+
+    /// What the viewer's application said when it came.
+    pub fn conf(&self) -> &Arc<hls2::conf::Conf> {
+        &self.viewer.conf
+    }
+
+    /// Waits for the verdict.
+    pub async fn admitted(&self) -> Result<Arc<Fragments>, Denied> {
+        let mut state = self.viewer.state.subscribe();
+        // The sender lives in the viewer, so the wait ends by the value.
+        let _ = state.wait_for(|state| !matches!(state, State::Asking)).await;
+        let now = state.borrow().clone();
+        match now {
+            State::Watching(fragments) => Ok(fragments),
+            State::Denied(denied) => Err(denied),
+            State::Asking => Err(Denied::Over),
+        }
+    }
+
+    /// The playlist, as soon as there are enough fragments.
+    pub async fn playlist(&self, name: &[u8], base_url: &str) -> Result<String, Denied> {
+        let fragments = self.admitted().await?;
+        let mut completed = fragments.watch();
+        let mut state = self.viewer.state.subscribe();
+        loop {
+            completed.mark_unchanged();
+            let made = fragments.playlist(&mut self.viewer.place().playlist, name, base_url);
+            if let Some(text) = made {
+                return Ok(text);
+            }
+            tokio::select! {
+                _ = completed.changed() => {}
+                denied = state.wait_for(|state| matches!(state, State::Denied(_))) => {
+                    return Err(match denied.as_deref() {
+                        Ok(State::Denied(denied)) => *denied,
+                        _ => Denied::Over,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Counts bytes of an answer.
+    pub fn sent(&self, bytes: usize) {
+        let session = &self.viewer.session;
+        mark(&session.moments.first_data);
+        session.link.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let mut place = self.viewer.place();
+        place.requests -= 1;
+        place.playlist.touch(now());
+    }
+}
+
+/// The task of a viewer: holds its stream, and lets go when its time is over.
+struct Stay {
+    context: Arc<Context>,
+    view: AppView,
+    entered: Box<Entered>,
+    viewer: Arc<Viewer>,
+    /// Last, so that a stop waits for the `done` that dropping `entered` sends.
+    _unfinished: Unfinished,
+}
+
+impl Stay {
+    async fn run(mut self) {
+        let session = self.viewer.session.clone();
+        let (reason, denied) = match self.admit().await {
+            Ok((feed, fragments)) => {
+                media_log::playing(&session);
+                self.viewer.state.send_replace(State::Watching(fragments));
+                let reason = self.watch().await;
+                drop(feed);
+                media_log::played(&session, 0);
+                (reason, Denied::Over)
+            }
+            Err(denied) => denied,
+        };
+        session.set_reason(reason);
+        self.context.viewers.remove(&self.viewer);
+        self.viewer.state.send_replace(State::Denied(denied));
+        session.end();
+    }
+
+    async fn admit(&mut self) -> Result<(Arc<Feed>, Arc<Fragments>), (Reason, Denied)> {
+        let session = self.viewer.session.clone();
+        let admitted = tokio::select! {
+            admitted = self.entered.admit() => admitted,
+            reason = session.closed() => return Err((reason, Denied::Forbidden)),
+        };
+        if let Err(Refused(reason)) = admitted {
+            return Err((reason, Denied::Forbidden));
+        }
+        let (live, hls2) = (&self.view.held().live, &self.view.held().hls2);
+        if !live.live {
+            media_log::not_live(&session);
+            return Err((Reason::NormalClose, Denied::NoStream));
+        }
+        let stream = self.entered.stream();
+        if !live.idle_streams && !stream.phase().publishing && !self.entered.is_pulled() {
+            media_log::no_stream(&session);
+            return Err((Reason::StreamEnd, Denied::NoStream));
+        }
+        let settings = FeedSettings::of(&self.view);
+        let feed = self.context.feeds.hold(&self.context.registry, stream, settings);
+        let fragments = feed.fragments(hls2.settings());
+        Ok((feed, fragments))
+    }
+
+    /// Waits until nothing was asked for during the timeout, or somebody ends it.
+    async fn watch(&self) -> Reason {
+        let timeout = self.view.held().hls2.timeout_ms();
+        let mut shutdown = self.context.shutdown.subscribe();
+        let expired = async {
+            loop {
+                let due = self.viewer.place().playlist.expires_at_ms(timeout);
+                // While a request is being answered that time has passed already: it is looked after again later.
+                let wait = due.saturating_sub(now()).max(EXPIRY_TICK_MS);
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+                if self.context.viewers.expire(&self.viewer, now(), timeout) {
+                    return;
+                }
+            }
+        };
+        tokio::select! {
+            () = expired => Reason::NormalClose,
+            reason = self.viewer.session.closed() => reason,
+            _ = shutdown.wait_for(|stop| *stop) => Reason::ProcessExit,
+        }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        // Also by a panic, or with the worker: requests that wait get an answer, and the next one begins anew.
+        self.context.viewers.remove(&self.viewer);
+        self.viewer.state.send_if_modified(|state| {
+            let is_open = !matches!(state, State::Denied(_));
+            if is_open {
+                *state = State::Denied(Denied::Over);
+            }
+            is_open
+        });
+        self.viewer.session.end();
+    }
+}
+
+/// One process holds all sessions.
+const SLOT: u32 = 0;
+
+/// How often a viewer whose time is over is looked at while it has a request.
+const EXPIRY_TICK_MS: u64 = 250;
+
+fn now() -> u64 {
+    millis(Instant::now())
+}

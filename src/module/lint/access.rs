@@ -1,0 +1,163 @@
+//! Who may ask what.
+
+use super::{Finding, Scope};
+use crate::directive::ListenAddr;
+use crate::directive::address::{Network, literal_addr};
+use crate::directive::context::{HTTP_SERVER, LOCATION, RTMP_ALL};
+use crate::directive::outline::Said;
+use crate::http::listen::DEFAULT_PORT;
+use crate::syntax::{Problem, sentence};
+
+/// One `allow` or `deny` line.
+struct Rule<'o, 't> {
+    said: &'o Said<'t>,
+    allow: bool,
+    /// `publish` or `play`; `None` is both, and everything in http.
+    action: Option<&'t [u8]>,
+    all: bool,
+    /// Whether it means this machine only.
+    local: bool,
+}
+
+pub(super) fn allow_without_deny_all(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    let outline = &scope.outline;
+    for section in 0..outline.sections.len() {
+        let own: Vec<Rule<'_, '_>> = rules(scope, section).collect();
+        if !own.iter().any(|rule| rule.allow) {
+            continue;
+        }
+        let count = own.len();
+        // In rtmp the outer rules come after the inner ones; in http the inner ones stand alone.
+        let joined = outline.sections[section].context & RTMP_ALL != 0;
+        let outer = outline.around(section).skip(1).filter(|_| joined);
+        let list: Vec<Rule<'_, '_>> = own.into_iter().chain(outer.flat_map(|at| rules(scope, at))).collect();
+        // Where the last `deny` for publishing and for playing is.
+        let last_deny = |action: &[u8]| {
+            list.iter().rposition(|rule| !rule.allow && rule.action.is_none_or(|a| a == action)).unwrap_or(0)
+        };
+        let (publish, play) = (last_deny(b"publish"), last_deny(b"play"));
+        let open = list.iter().take(count).enumerate().find(|(at, rule)| {
+            let last = match rule.action {
+                Some(b"publish") => publish,
+                Some(_) => play,
+                None => publish.max(play),
+            };
+            rule.allow && !rule.all && last < *at + 1
+        });
+        if let Some((_, Rule { said, action, .. })) = open {
+            let problem = Problem::warning("\"allow\" is not followed by a \"deny\", so everybody is let in");
+            let deny = match action {
+                Some(action) => format!("deny {} all;", String::from_utf8_lossy(action)),
+                None => "deny all;".into(),
+            };
+            findings.push(Finding::new(said, problem.help(format!("add `{deny}` after it"))));
+        }
+    }
+}
+
+/// The rules of a block.
+fn rules<'o, 't>(scope: &'o Scope<'t>, section: usize) -> impl Iterator<Item = Rule<'o, 't>> {
+    scope.outline.own(section, "allow").filter_map(|said| {
+        let (action, network) = match said.words() {
+            [network] => (None, network),
+            [action, network] => (Some(&action.bytes[..]), network),
+            _ => return None,
+        };
+        let parsed = Network::parse(&network.bytes).map(|(network, _)| network);
+        let all = parsed == Some(Network::All);
+        let local = &network.bytes[..] == b"unix:" || parsed.as_ref().is_some_and(Network::is_loopback);
+        Some(Rule { said, allow: &said.name().bytes[..] == b"allow", action, all, local })
+    })
+}
+
+pub(super) fn open_control(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    let outline = &scope.outline;
+    for section in outline.of(LOCATION) {
+        let handler = |name| outline.own(section, name).last();
+        let Some(said) = handler("rtmp_control").or(handler("rtmp_stat")).or(handler("sys_stat")) else {
+            continue;
+        };
+        if is_guarded(scope, section) {
+            continue;
+        }
+        let Some(listener) = public_listener(scope, section) else { continue };
+        let what = if said.is("rtmp_control") { "sends control requests" } else { "sees the statistics" };
+        let name = &said.name().bytes;
+        let text =
+            sentence(&[b"\"", name, b"\" is open: who reaches ", listener.as_bytes(), b" ", what.as_bytes()]);
+        let help = "add `allow 127.0.0.1; deny all;`, or listen on 127.0.0.1";
+        findings.push(Finding::new(said, Problem::warning(text).help(help)));
+    }
+}
+
+pub(super) fn control_on_all_addresses(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    let outline = &scope.outline;
+    for section in outline.of(LOCATION) {
+        let Some(said) = outline.own(section, "rtmp_control").last() else { continue };
+        // Open ones are told of by the lint above.
+        if !is_guarded(scope, section) || is_local(scope, section) {
+            continue;
+        }
+        let listen = outline.up_to(section, HTTP_SERVER).and_then(|server| {
+            let mut listens = outline.own(server, "listen");
+            listens.find(|listen| listen.words().first().is_some_and(|word| is_wildcard(&word.bytes)))
+        });
+        let Some(listen) = listen else { continue };
+        let problem = Problem::warning("control requests are taken on all addresses of this machine")
+            .label(listen.node.span(), "it listens here");
+        let help =
+            "a server of its own, such as one with `listen 127.0.0.1:8081;`, keeps them off public addresses";
+        findings.push(Finding::new(said, problem.help(help)));
+    }
+}
+
+/// Whether a location lets only this machine in, or nobody.
+fn is_local(scope: &Scope<'_>, section: usize) -> bool {
+    let outline = &scope.outline;
+    if outline.own(section, "internal").next().is_some() || outline.own(section, "return").next().is_some() {
+        return true;
+    }
+    let Some(ruled) = outline.around(section).find(|at| outline.own(*at, "allow").next().is_some()) else {
+        return false;
+    };
+    let mut rules = rules(scope, ruled);
+    // The first rule about everybody decides; those before it must be about this machine or refuse.
+    rules.find(|rule| rule.all || (rule.allow && !rule.local)).is_some_and(|rule| !rule.allow)
+}
+
+/// Whether an address to listen on is every address.
+fn is_wildcard(address: &[u8]) -> bool {
+    match literal_addr(address, DEFAULT_PORT) {
+        Ok(ListenAddr::Tcp(addr)) => addr.ip().is_unspecified(),
+        _ => false,
+    }
+}
+
+/// Whether a location refuses anybody at all.
+fn is_guarded(scope: &Scope<'_>, section: usize) -> bool {
+    let outline = &scope.outline;
+    let has = |name| outline.own(section, name).next().is_some();
+    let ruled = outline.around(section).find(|at| outline.own(*at, "allow").next().is_some());
+    let denies = ruled.is_some_and(|at| rules(scope, at).any(|rule| !rule.allow));
+    let password = outline.nearest(section, "auth_basic");
+    let asks = password.is_some_and(|said| said.words().first().is_some_and(|w| &w.bytes[..] != b"off"));
+    denies || asks || has("internal") || has("return")
+}
+
+/// An address of a location's server that others than this machine can reach.
+fn public_listener(scope: &Scope<'_>, section: usize) -> Option<String> {
+    let outline = &scope.outline;
+    let server = outline.up_to(section, HTTP_SERVER)?;
+    let mut listens = outline.own(server, "listen").peekable();
+    if listens.peek().is_none() {
+        return Some(format!("port {DEFAULT_PORT}"));
+    }
+    listens.find_map(|said| {
+        let word = said.words().first()?;
+        match literal_addr(&word.bytes, DEFAULT_PORT) {
+            Ok(ListenAddr::Tcp(addr)) if !addr.ip().to_canonical().is_loopback() => Some(addr.to_string()),
+            Err(_) if !word.bytes.starts_with(b"localhost") => Some(word.text().to_string()),
+            _ => None,
+        }
+    })
+}

@@ -1,0 +1,115 @@
+//! Commands that trust what clients choose.
+
+use super::{Finding, Scope};
+use crate::directive::outline::Said;
+use crate::syntax::{Problem, Word};
+
+/// Variables of the exec dialect whose values clients choose. Values of `path` and `dirname` begin with a directory
+/// of ours, but hold the stream's name.
+const CHOSEN: [&[u8]; 10] = [
+    b"name",
+    b"args",
+    b"app",
+    b"flashver",
+    b"swfurl",
+    b"tcurl",
+    b"pageurl",
+    b"filename",
+    b"basename",
+    b"path",
+];
+/// Those that may stand at the beginning of a word: one is an application of ours, the other begins with `/`.
+const HARMLESS_FIRST: [&[u8]; 2] = [b"app", b"path"];
+/// Programs that take a script after `-c`.
+const SHELLS: [&[u8]; 8] = [b"sh", b"ash", b"bash", b"dash", b"fish", b"ksh", b"zsh", b"busybox"];
+
+pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    for said in &scope.outline.statements {
+        let Some(row) = said.row() else { continue };
+        let expands = row.name().starts_with("exec_")
+            && !matches!(row.name(), "exec_static" | "exec_kill_signal" | "exec_options");
+        let words: Vec<&Word> = said.words().iter().filter(|word| !is_filter(scope, said, word)).collect();
+        let Some((program, words)) = words.split_first().filter(|_| expands) else { continue };
+        if let Some((script, variable)) = script(program, words) {
+            let name = String::from_utf8_lossy(variable).into_owned();
+            let text = format!("a client's \"${name}\" becomes part of a shell's script");
+            let problem = Problem::warning(text)
+                .at(script.span)
+                .caption("quotes in the script do not help: the value may hold quotes")
+                .help(format!("give it to the script as an argument: `sh -c 'COMMAND \"$0\"' ${name}`"));
+            findings.push(Finding::new(said, problem));
+            continue;
+        }
+        let first = |word: &&&Word| word.bytes.first() == Some(&b'$');
+        let Some(word) = words.iter().filter(first).find(|word| {
+            let chosen = variables(&word.bytes)
+                .next()
+                .is_some_and(|v| CHOSEN.contains(&v) && !HARMLESS_FIRST.contains(&v));
+            chosen && !is_script_argument(words, word)
+        }) else {
+            continue;
+        };
+        let text = format!("a client's \"{}\" can be an option or a redirection of the command", word.text());
+        let problem =
+            Problem::warning(text).at(word.span).caption("a stream may be called `>file` or `-option`");
+        findings
+            .push(Finding::new(said, problem.help("put something in front of it, such as `./` or a URL")));
+    }
+}
+
+/// Whether a word only says which streams the line is for: `name=...` behind `exec_options on` of the same block.
+fn is_filter(scope: &Scope<'_>, said: &Said<'_>, word: &Word) -> bool {
+    let options =
+        scope.outline.own(said.section, "exec_options").take_while(|o| o.node.order() < said.node.order());
+    word.bytes.starts_with(b"name=")
+        && options.last().is_some_and(|options| options.words().first().is_some_and(|word| word.is("on")))
+}
+
+/// The script of a shell, and the first variable in it that a client chooses.
+fn script<'t>(program: &Word, words: &[&'t Word]) -> Option<(&'t Word, &'t [u8])> {
+    let base = program.bytes.rsplit(|b| *b == b'/').next()?;
+    if !SHELLS.contains(&base) {
+        return None;
+    }
+    let script = *words.get(script_at(words)?)?;
+    let variable = variables(&script.bytes).find(|name| CHOSEN.contains(name))?;
+    Some((script, variable))
+}
+
+/// Where the word after `-c` (or `-ec` and the like) is.
+fn script_at(words: &[&Word]) -> Option<usize> {
+    let option = words.iter().position(|w| w.bytes.starts_with(b"-") && w.bytes.ends_with(b"c"))?;
+    Some(option + 1)
+}
+
+/// Whether a word is an argument of a shell's script, which is what the advice says.
+fn is_script_argument(words: &[&Word], word: &Word) -> bool {
+    let script = script_at(words).and_then(|at| words.get(at));
+    script.is_some_and(|script| script.span.start < word.span.start)
+}
+
+/// The variables of a word by the dialect's rule: a run of letters after `$`, or what `${` and `}` enclose.
+fn variables(word: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        loop {
+            match rest {
+                [] => return None,
+                [b'\\', _, tail @ ..] => rest = tail,
+                [b'$', b'{', tail @ ..] => {
+                    let len = tail.iter().position(|b| *b == b'}').unwrap_or(tail.len());
+                    let (name, tail) = tail.split_at(len);
+                    rest = tail;
+                    return Some(name);
+                }
+                [b'$', tail @ ..] => {
+                    let len = tail.iter().take_while(|b| b.is_ascii_alphabetic()).count();
+                    let (name, tail) = tail.split_at(len);
+                    rest = tail;
+                    return Some(name);
+                }
+                [_, tail @ ..] => rest = tail,
+            }
+        }
+    })
+}

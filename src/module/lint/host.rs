@@ -1,0 +1,105 @@
+//! Hosts of callbacks and relays that have no address.
+//!
+//! Looked up by `-t` alone: a start and a reload do not wait for name servers. A configuration that names no host but
+//! by its address costs a look at its text.
+
+use std::net::{IpAddr, ToSocketAddrs};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+use bstr::ByteSlice;
+
+use super::allow::Allowed;
+use super::{Finding, Scope};
+use crate::config::LoadOptions;
+use crate::config::load::read_texts;
+use crate::directive::outline::Said;
+use crate::limits::{LINTED_HOSTS, LINTED_HOSTS_WAIT};
+use crate::syntax::report::Reports;
+use crate::syntax::{Diagnostic, Problem, Sources};
+
+/// The name of this lint.
+const NAME: &str = "unresolved-host";
+
+/// Looks up the hosts of a configuration that loads; `sources` are its texts.
+pub fn unresolved(options: &LoadOptions, sources: &Sources) -> (Vec<Diagnostic>, Sources) {
+    if !sources.files().iter().any(|file| may_name(&file.bytes)) {
+        return (Vec::new(), sources.clone());
+    }
+    let (reading, bases) = read_texts(options, sources);
+    let scope = Scope::new(&reading, &bases);
+    let named: Vec<(&Said<'_>, String)> = scope.outline.statements.iter().flat_map(hosts).collect();
+    let mut names: Vec<String> = Vec::new();
+    for (_, name) in &named {
+        if names.len() < LINTED_HOSTS && !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    let failed = look_up(names);
+
+    let mut allowed = Allowed::new(&reading.sources);
+    let mut reports = Reports::default();
+    for (said, name) in named {
+        let Some((_, reason)) = failed.iter().find(|(failed, _)| *failed == name) else { continue };
+        let problem = Problem::warning(format!("host \"{name}\" is not found")).caption(reason);
+        let finding = Finding::new(said, problem.help("the server will ask again whenever it needs it"));
+        if !allowed.allows(NAME, &finding, &scope) {
+            let (order, problem) = finding.tagged(NAME);
+            reports.add(order, problem);
+        }
+    }
+    (reports.into_sorted(), reading.sources.clone())
+}
+
+/// Whether a text may hold a URL whose host is not an address.
+fn may_name(text: &[u8]) -> bool {
+    text.find_iter("://").any(|at| {
+        let authority = text[at + 3..].split(|b| b"/?; \t\r\n".contains(b)).next().unwrap_or_default();
+        authority.iter().any(|b| !b.is_ascii_digit() && !matches!(b, b'.' | b':'))
+    })
+}
+
+/// The hosts that a statement of callbacks or relays names.
+fn hosts<'o, 't>(said: &'o Said<'t>) -> Vec<(&'o Said<'t>, String)> {
+    let ours = said.entry.is_some_and(|e| matches!(e.module.name, "notify" | "notify main" | "relay"));
+    let host = |word: &[u8]| {
+        let (scheme, rest) = word.split_once_str("://")?;
+        let known =
+            [&b"http"[..], b"https", b"rtmp", b"rtmps"].iter().any(|s| scheme.eq_ignore_ascii_case(s));
+        let authority = rest.split(|b| matches!(b, b'/' | b'?')).next()?;
+        let host = authority.split(|b| *b == b':').next()?.to_str().ok()?;
+        let name = known && !host.is_empty() && !host.starts_with('[') && host.parse::<IpAddr>().is_err();
+        name.then(|| host.to_owned())
+    };
+    let words = said.words().iter().filter(|_| ours);
+    words.filter_map(|word| Some((said, host(&word.bytes)?))).collect()
+}
+
+/// Names without an address, with the reason. Threads that are still asking when patience ends are left behind.
+fn look_up(names: Vec<String>) -> Vec<(String, String)> {
+    let (sender, answers) = mpsc::channel();
+    let mut waiting = names.clone();
+    for name in names {
+        let sender = sender.clone();
+        thread::spawn(move || {
+            let found = (name.as_str(), 0).to_socket_addrs().map(|mut addrs| addrs.next().is_some());
+            // Nobody listens any more once patience has ended.
+            let _ = sender.send((name, found));
+        });
+    }
+    drop(sender);
+    let deadline = Instant::now() + LINTED_HOSTS_WAIT;
+    let mut failed = Vec::new();
+    while let Ok((name, found)) = answers.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        waiting.retain(|w| *w != name);
+        match found {
+            Ok(true) => {}
+            Ok(false) => failed.push((name, "it has no address".into())),
+            Err(error) => failed.push((name, error.to_string())),
+        }
+    }
+    let late = format!("no answer for {}s", LINTED_HOSTS_WAIT.as_secs());
+    failed.extend(waiting.into_iter().map(|name| (name, late.clone())));
+    failed
+}

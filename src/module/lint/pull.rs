@@ -1,0 +1,143 @@
+//! Relays that come back to where they started.
+
+use std::net::IpAddr;
+
+use bstr::ByteSlice;
+
+use super::{Finding, Scope};
+use crate::directive::ListenAddr;
+use crate::directive::address::literal_addr;
+use crate::directive::context::{APPLICATION, RTMP_SERVER};
+use crate::directive::outline::Said;
+use crate::directive::server_name::host_name;
+use crate::module::rtmp::listen::DEFAULT_PORT;
+use crate::syntax::Problem;
+
+/// Relays looked at; every way back may pass through all of them. More are written by a program.
+const MAX_EDGES: usize = 1_000;
+
+/// A relay line that ends in an application of ours.
+struct Edge<'o, 't> {
+    said: &'o Said<'t>,
+    from: usize,
+    to: usize,
+}
+
+pub(super) fn pull_loop(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    for kind in ["pull", "push"] {
+        let edges = edges(scope, kind);
+        for edge in &edges {
+            let Some(back) = way_back(&edges, edge) else { continue };
+            let same = back.from == edge.from && back.to == edge.to;
+            let text = if same {
+                format!("\"{kind}\" leads to the application it stands in")
+            } else {
+                format!("\"{kind}\" leads back to the application it stands in")
+            };
+            let mut problem = Problem::warning(text);
+            if !same {
+                problem = problem.label(back.said.node.span(), "by way of this");
+            }
+            let help = "what follows the host is not looked at: `app=` names another application";
+            findings.push(Finding::new(edge.said, problem.help(help)));
+        }
+    }
+}
+
+/// The last relay of a way that ends where `first` begins; the first itself if it ends there.
+fn way_back<'e, 'o, 't>(edges: &'e [Edge<'o, 't>], first: &'e Edge<'o, 't>) -> Option<&'e Edge<'o, 't>> {
+    let mut seen = vec![first.from];
+    let mut open = vec![first];
+    while let Some(edge) = open.pop() {
+        if edge.to == first.from {
+            return Some(edge);
+        }
+        if !seen.contains(&edge.to) {
+            seen.push(edge.to);
+            open.extend(edges.iter().filter(|next| next.from == edge.to));
+        }
+    }
+    None
+}
+
+fn edges<'o, 't>(scope: &'o Scope<'t>, kind: &str) -> Vec<Edge<'o, 't>> {
+    let mut edges = Vec::new();
+    let servers: Vec<usize> = scope.outline.of(RTMP_SERVER).collect();
+    for said in scope.outline.statements.iter().filter(|s| s.is(kind)) {
+        if edges.len() >= MAX_EDGES {
+            break;
+        }
+        let from = said.section;
+        let parameter = |name: &[u8]| {
+            said.words().iter().find_map(|w| {
+                let (key, value) = w.bytes.split_once_str("=")?;
+                key.eq_ignore_ascii_case(name).then_some(value)
+            })
+        };
+        let app = parameter(b"app").or(scope.outline.sections[from].words().first().map(|w| &w.bytes[..]));
+        let Some(app) = app else { continue };
+        for word in said.words() {
+            let Some((host, port)) = rtmp_host(&word.bytes) else { continue };
+            let domain = parameter(b"domain").unwrap_or(host);
+            let server = server(scope, &servers, host, port, domain);
+            let to = server.and_then(|server| application(scope, server, app));
+            edges.extend(to.map(|to| Edge { said, from, to }));
+        }
+    }
+    edges
+}
+
+/// Host and port of an `rtmp://` address.
+fn rtmp_host(url: &[u8]) -> Option<(&[u8], u16)> {
+    let (scheme, rest) = url.split_once_str("://")?;
+    if !scheme.eq_ignore_ascii_case(b"rtmp") {
+        return None;
+    }
+    let authority = rest.split(|b| *b == b'/').next()?;
+    let colon = authority.rfind_byte(b':').filter(|at| !authority[*at..].contains(&b']'));
+    let (host, port) = match colon {
+        Some(at) => (&authority[..at], std::str::from_utf8(&authority[at + 1..]).ok()?.parse().ok()?),
+        None => (authority, DEFAULT_PORT),
+    };
+    Some((host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host), port))
+}
+
+/// The server of ours that answers there, if the address is certainly ours.
+fn server(scope: &Scope<'_>, servers: &[usize], host: &[u8], port: u16, domain: &[u8]) -> Option<usize> {
+    let outline = &scope.outline;
+    let ip = host.to_str().ok().and_then(|h| h.parse::<IpAddr>().ok());
+    let own_name = host.eq_ignore_ascii_case(b"localhost") || host.to_ascii_lowercase() == host_name();
+    let here = |section: &&usize| {
+        let mut listens = outline.own(**section, "listen").peekable();
+        let default = listens.peek().is_none() && port == DEFAULT_PORT;
+        let mut listens = listens.filter_map(|s| literal_addr(&s.words().first()?.bytes, DEFAULT_PORT).ok());
+        let named = || names(scope, **section).any(|name| name.eq_ignore_ascii_case(host));
+        let this_machine = ip.is_some_and(|ip| ip.is_loopback()) || own_name;
+        let reached = |addr: ListenAddr| match addr {
+            ListenAddr::Tcp(addr) if addr.port() == port => {
+                Some(addr.ip()) == ip
+                    || (addr.ip().is_unspecified() || addr.ip().is_loopback()) && this_machine
+                    || named()
+            }
+            _ => false,
+        };
+        listens.any(reached) || default && (this_machine || named())
+    };
+    let candidates: Vec<usize> = servers.iter().filter(here).copied().collect();
+    let named = candidates.iter().find(|at| names(scope, **at).any(|name| name.eq_ignore_ascii_case(domain)));
+    named.or(candidates.first()).copied()
+}
+
+fn names<'o>(scope: &'o Scope<'_>, server: usize) -> impl Iterator<Item = &'o [u8]> {
+    scope.outline.own(server, "server_name").flat_map(|said| said.words()).map(|w| &w.bytes[..])
+}
+
+/// The application of a name, else the one called `*`.
+fn application(scope: &Scope<'_>, server: usize, name: &[u8]) -> Option<usize> {
+    let sections = &scope.outline.sections;
+    let find = |name: &[u8]| {
+        let mut inner = sections[server].inner.iter().filter(|at| sections[**at].context == APPLICATION);
+        inner.find(|at| sections[**at].words().first().is_some_and(|w| &w.bytes[..] == name)).copied()
+    };
+    find(name).or_else(|| find(b"*"))
+}

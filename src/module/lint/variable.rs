@@ -1,0 +1,61 @@
+//! Variables of `http { }` that can have no value.
+
+use bstr::ByteSlice;
+
+use super::{Finding, Scope};
+use crate::directive::context::{HTTP, HTTP_SERVER};
+use crate::directive::outline::Said;
+use crate::http::variable::{self, Variable};
+use crate::syntax::{Problem, Word};
+
+pub(super) fn empty_variable(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    let in_http = |said: &&Said<'_>| scope.outline.up_to(said.section, HTTP).is_some();
+    for said in scope.outline.statements.iter().filter(in_http) {
+        // What has no effect is warned of as a whole; names of servers and locations hold no variables.
+        if said.row().is_none_or(|row| row.inert || matches!(row.name(), "server_name" | "location")) {
+            continue;
+        }
+        for word in said.words() {
+            for name in variable::names(&word.bytes) {
+                let spelled = name.to_str_lossy();
+                let caption = match Variable::find(&name.to_ascii_lowercase().into()) {
+                    Variable::Other(_) => "it has no value yet",
+                    Variable::Capture(group) if !is_captured(scope, said, group) => {
+                        "no regular expression around it has that many groups"
+                    }
+                    _ => continue,
+                };
+                let problem = Problem::warning(format!("\"${spelled}\" is always empty"));
+                findings.push(Finding::new(said, problem.at(word.span_of(name)).caption(caption)));
+            }
+        }
+    }
+}
+
+/// Whether a regular expression of a block around the statement, or of an `if` or `rewrite` in one, has that many groups.
+fn is_captured(scope: &Scope<'_>, said: &Said<'_>, group: u8) -> bool {
+    let outline = &scope.outline;
+    let server = outline.up_to(said.section, HTTP_SERVER);
+    let around = outline.around(said.section).take_while(|at| Some(*at) != server).chain(server);
+    around.into_iter().any(|at| {
+        let section = &outline.sections[at];
+        let head = section.head.map(|head| head.words()).unwrap_or_default();
+        let own = outline.said(at).filter(|said| said.is("rewrite") || said.is("server_name"));
+        let inner = section.inner.iter().filter_map(|at| outline.sections[*at].head);
+        let ifs = inner.filter(|node| node.words().first().is_some_and(|name| name.is("if")));
+        let mut regular = own.map(|said| said.node.words()).chain(ifs.map(|node| node.words())).chain([head]);
+        regular.any(|words| groups(words) >= usize::from(group))
+    })
+}
+
+/// At most so many groups a statement's regular expression has: the opening parentheses that could be one's.
+fn groups(words: &[Word]) -> usize {
+    let Some((name, words)) = words.split_first() else { return 0 };
+    // In a condition and in a location the expression begins with or behind the tilde.
+    let begins = match name.is("rewrite") {
+        true => Some(0),
+        false => words.iter().position(|word| word.bytes.contains(&b'~')),
+    };
+    let expression = begins.map_or(&[][..], |begins| &words[begins..]);
+    expression.iter().map(|word| word.bytes.iter().filter(|b| **b == b'(').count()).sum()
+}

@@ -1,0 +1,280 @@
+//! Recording as MPEG-TS: a task per publish asks `on_record`, takes the pieces of the stream's feed and has them
+//! written; callbacks are told of the files.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use tokio::sync::oneshot;
+
+use super::Place;
+use super::conf::Current;
+use super::files::{Files, News};
+use crate::hub::stream::Stream;
+use crate::limits;
+use crate::media::session::Session;
+use crate::media::view::AppView;
+use crate::module::hls::Queue;
+use crate::module::live_record::log;
+use crate::module::mpegts::{Feed, FeedSettings, Tap};
+use crate::module::record::log as record_log;
+use crate::notify::request::RecordFields;
+use crate::notify::{Answer, Event, Heartbeat, Slot};
+use crate::server::context::Context;
+use crate::task::disk::{self, Work};
+use crate::task::pending::Unfinished;
+
+/// The recording of one publish. Dropped with the publisher; what has come is written still.
+pub struct LiveRecording {
+    /// Dropping it tells the task that the publisher leaves.
+    _stop: oneshot::Sender<()>,
+}
+
+/// Whether the application may want its streams as MPEG-TS for recording.
+pub fn is_configured(view: &AppView) -> bool {
+    let application = view.current();
+    application.live_record.live_record || application.notify.on_record.is_some()
+}
+
+impl LiveRecording {
+    /// The session has just taken `stream`. Must be called before its first packet, within a runtime.
+    pub fn start(
+        context: &Arc<Context>,
+        view: &AppView,
+        session: &Arc<Session>,
+        stream: &Arc<Stream>,
+    ) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let mut task = Task {
+            context: context.clone(),
+            view: view.clone(),
+            session: session.clone(),
+            stream: stream.clone(),
+            epoch: stream.phase().epoch,
+            source: None,
+            event: None,
+            file: None,
+            complained: false,
+            _unfinished: context.pending.begin(),
+        };
+        // From the first packet on, also while the callback server is thinking.
+        if is_configured(view) {
+            task.tap();
+        }
+        task.event = Event::begin(&context.notifier, view, Slot::Record, session, None);
+        tokio::spawn(task.run(stopped));
+        LiveRecording { _stop: stop }
+    }
+}
+
+struct Task {
+    context: Arc<Context>,
+    view: AppView,
+    session: Arc<Session>,
+    stream: Arc<Stream>,
+    /// Which publisher this is about.
+    epoch: u64,
+    source: Option<Source>,
+    event: Option<Event>,
+    /// The file being written.
+    file: Option<RecordFields>,
+    /// Whether a failure was reported: a full disk fails with every try.
+    complained: bool,
+    _unfinished: Unfinished,
+}
+
+/// Where pieces come from.
+struct Source {
+    _feed: Arc<Feed>,
+    queue: Arc<Queue>,
+}
+
+/// Why a file is no longer written to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// The publisher has left.
+    Published,
+    /// A reload, or the answer of a callback server.
+    Unwanted,
+}
+
+impl Task {
+    async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
+        let verdict = match &mut self.event {
+            Some(event) => match event.answer().await {
+                Answer::Status(200) => Some(true),
+                Answer::Status(_) => Some(false),
+                Answer::Failed(_) | Answer::TimedOut => None,
+            },
+            None => None,
+        };
+        let mut told = false;
+        if verdict != Some(false)
+            && let Some(place) = self.place()
+        {
+            let mut changed = self.context.store.watch();
+            loop {
+                let wanted = verdict.unwrap_or_else(|| self.conf().live_record);
+                if wanted {
+                    self.tap();
+                    let over = self.record(&place, verdict.is_some(), &mut told).await;
+                    self.source = None;
+                    if over == Over::Published || verdict.is_some() {
+                        break;
+                    }
+                } else {
+                    self.source = None;
+                }
+                tokio::select! {
+                    _ = changed.changed() => {}
+                    _ = &mut stopped => break,
+                }
+            }
+        }
+        if let Some(event) = self.event.take() {
+            // As recorded: an end is told only of what has begun.
+            if told { drop(event.finish(None)) } else { event.forget() }
+        }
+    }
+
+    fn conf(&self) -> Arc<Current> {
+        self.view.current().live_record.clone()
+    }
+
+    fn place(&self) -> Option<Place> {
+        let key = self.stream.key();
+        let place = Place::new(&key.serverid, &key.app, &key.name);
+        if place.is_none() && is_configured(&self.view) {
+            log::name_refused(&self.stream);
+        }
+        place
+    }
+
+    /// Begins to take pieces.
+    fn tap(&mut self) {
+        if self.source.is_some() {
+            return;
+        }
+        let settings = FeedSettings::of(&self.view);
+        let feed = self.context.feeds.hold(&self.context.registry, &self.stream, settings);
+        let queue = Arc::new(Queue::new(self.epoch));
+        let tap: Weak<Queue> = Arc::downgrade(&queue);
+        feed.tap(tap as Weak<dyn Tap>);
+        self.source = Some(Source { _feed: feed, queue });
+    }
+
+    /// Writes until the publisher leaves, or until nobody wants it any more.
+    async fn record(&mut self, place: &Place, asked: bool, told: &mut bool) -> Over {
+        let Some(queue) = self.source.as_ref().map(|source| source.queue.clone()) else {
+            return Over::Unwanted;
+        };
+        let mut files = Files::new(place.clone());
+        let mut heartbeat = self.event.as_ref().map(Heartbeat::new);
+        loop {
+            let collected = async {
+                queue.filled().await;
+                tokio::select! {
+                    () = tokio::time::sleep(limits::RECORD_WRITE_INTERVAL) => {}
+                    () = queue.ended() => {}
+                }
+            };
+            let refused = tokio::select! {
+                () = collected => None,
+                answer = self.beat(heartbeat.as_mut()) => Some(answer),
+            };
+            if let Some(answer) = &refused {
+                record_log::refused(&self.session, answer);
+            }
+            let batch = queue.take();
+            if batch.lost > 0 {
+                record_log::too_slow(&self.stream, batch.lost);
+            }
+            let conf = self.conf();
+            let mut over = match (batch.ended, asked || conf.live_record) {
+                (true, _) => Some(Over::Published),
+                (false, _) if refused.is_some() => Some(Over::Unwanted),
+                (false, true) => None,
+                (false, false) => Some(Over::Unwanted),
+            };
+            let ends = over.is_some();
+            let work = disk::spawn(Work::LiveRecord, move || {
+                let mut news = Vec::new();
+                if batch.lost > 0 {
+                    files.lost();
+                }
+                files.write(&conf, &batch.frames, &mut news);
+                if ends {
+                    files.finish(&mut news);
+                }
+                (files, news)
+            });
+            let Ok((back, news)) = work.await else { return Over::Published };
+            files = back;
+            for news in news {
+                if self.tell(news, told).await.is_err() && over.is_none() {
+                    over = Some(Over::Unwanted);
+                }
+            }
+            match over {
+                None => {}
+                Some(over) if ends => return over,
+                // A callback server has put an end to it.
+                Some(over) => {
+                    let work = disk::spawn(Work::LiveRecord, move || {
+                        let mut news = Vec::new();
+                        files.finish(&mut news);
+                        news
+                    });
+                    for news in work.await.unwrap_or_default() {
+                        let _ = self.tell(news, told).await;
+                    }
+                    return over;
+                }
+            }
+        }
+    }
+
+    /// Tells of the file being written, again and again. Resolves to an answer that puts an end to it.
+    async fn beat(&self, heartbeat: Option<&mut Heartbeat>) -> Answer {
+        let fields = || self.file.clone().map(|file| RecordFields { end_ms: super::files::now_ms(), ..file });
+        match (heartbeat, &self.event) {
+            (Some(heartbeat), Some(event)) => heartbeat.refused(event, fields).await,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Logs what has become of files and tells the callback server. `Err`: it wants no more.
+    async fn tell(&mut self, news: News, told: &mut bool) -> Result<(), ()> {
+        match news {
+            News::Opened(fields) => {
+                *told = true;
+                self.complained = false;
+                record_log::opened(&self.stream, Path::new(OsStr::from_bytes(&fields.file)));
+                self.file = Some(fields);
+            }
+            News::Turned(fields) => {
+                self.file = None;
+                let Some(event) = &mut self.event else { return Ok(()) };
+                event.set_fields(fields);
+                if let Err(answer) = event.update().await {
+                    record_log::refused(&self.session, &answer);
+                    return Err(());
+                }
+            }
+            News::Closed(fields) => {
+                self.file = None;
+                if let Some(event) = &mut self.event {
+                    event.set_fields(fields);
+                }
+            }
+            News::Failed(error) => {
+                self.file = None;
+                if !std::mem::replace(&mut self.complained, true) {
+                    record_log::failed(&self.stream, error.call, &error.path, &error.error);
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,182 @@
+//! Feeds by source stream.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use tokio::sync::oneshot;
+
+use super::packaging::Packaging;
+use crate::hub::gop::CacheSettings;
+use crate::hub::registry::Registry;
+use crate::hub::stream::Stream;
+use crate::media::view::AppView;
+use crate::module::hls2;
+use crate::module::hls2::Fragments;
+use crate::module::rtmp::connection::play::millis;
+use crate::task::supervise::Deaths;
+use crate::wire::mpegts::{Settings, TsFrame};
+
+/// Somebody who takes the pieces as they are made. Called by the packaging task, so it must not wait.
+///
+/// `epoch` counts publishers, as in [`Phase`](crate::hub::stream::Phase).
+pub trait Tap: Send + Sync {
+    /// The next piece.
+    fn frame(&self, epoch: u64, frame: &TsFrame);
+    /// That publisher is gone; all its pieces came before.
+    fn end(&self, epoch: u64);
+}
+
+/// How a feed packages and caches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FeedSettings {
+    /// Packaging.
+    pub packager: Settings,
+    /// What is kept for new players.
+    pub cache: CacheSettings,
+}
+
+impl FeedSettings {
+    /// As the application says.
+    pub fn of(view: &AppView) -> Self {
+        let application = view.held();
+        let hevc = u8::try_from(application.rtmp.hevc_codecid).unwrap_or(u8::MAX);
+        FeedSettings {
+            packager: application.mpegts.packager(hevc),
+            cache: CacheSettings {
+                cache_time: millis(application.mpegts.kept()),
+                out_queue: usize::try_from(application.mpegts.out_queue.0).unwrap_or(usize::MAX),
+            },
+        }
+    }
+}
+
+/// A stream as MPEG-TS. See the module's documentation.
+pub struct Feed {
+    source: Arc<Stream>,
+    stream: Arc<Stream>,
+    shared: Arc<Shared>,
+    fragments: Mutex<Weak<Fragments>>,
+    by_source: Weak<Mutex<BySource>>,
+    /// Dropping it ends the packaging task.
+    /// What packages has died, so this feed brings nothing any more.
+    died: Arc<AtomicBool>,
+    _stop: oneshot::Sender<()>,
+}
+
+/// What a feed and its packaging task share.
+pub(super) struct Shared {
+    settings: Mutex<FeedSettings>,
+    taps: Mutex<Vec<Weak<dyn Tap>>>,
+}
+
+type BySource = HashMap<u64, Weak<Feed>>;
+
+/// All feeds.
+#[derive(Default)]
+pub struct Feeds {
+    by_source: Arc<Mutex<BySource>>,
+}
+
+impl Feeds {
+    /// Holds the feed of `source`, making it if there is none. The settings count for the next publisher.
+    ///
+    /// Must be called within a runtime: the packaging task runs there.
+    pub fn hold(&self, registry: &Registry, source: &Arc<Stream>, settings: FeedSettings) -> Arc<Feed> {
+        let mut feeds = lock(&self.by_source);
+        if let Some(feed) =
+            feeds.get(&source.id()).and_then(Weak::upgrade).filter(|feed| !feed.died.load(Ordering::Acquire))
+        {
+            return feed;
+        }
+        let stream = registry.derive(source);
+        let shared = Arc::new(Shared { settings: Mutex::new(settings), taps: Mutex::default() });
+        let (stop, stopped) = oneshot::channel();
+        let packaging = Packaging::new(source, &stream, shared.clone());
+        let (alive, died) = Deaths::default().watch();
+        tokio::spawn(async move {
+            packaging.run(stopped).await;
+            alive.ended();
+        });
+        let feed = Arc::new(Feed {
+            source: source.clone(),
+            stream,
+            shared,
+            fragments: Mutex::default(),
+            by_source: Arc::downgrade(&self.by_source),
+            died,
+            _stop: stop,
+        });
+        feeds.insert(source.id(), Arc::downgrade(&feed));
+        feed
+    }
+
+    /// The fragments of `source`, if somebody holds them.
+    pub fn find_fragments(&self, source: &Stream) -> Option<Arc<Fragments>> {
+        let feed = lock(&self.by_source).get(&source.id())?.upgrade()?;
+        lock(&feed.fragments).upgrade()
+    }
+}
+
+impl Feed {
+    /// The pieces, for the delivery loop. Its phase follows that of the source.
+    pub fn stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// Takes other settings for the next publisher.
+    pub fn configure(&self, settings: FeedSettings) {
+        *lock(&self.shared.settings) = settings;
+    }
+
+    /// Gives `tap` all pieces from now on, for as long as it lives.
+    pub fn tap(&self, tap: Weak<dyn Tap>) {
+        lock(&self.shared.taps).push(tap);
+    }
+
+    /// The feed's fragments of HLS from memory, made on demand.
+    pub fn fragments(&self, settings: hls2::Settings) -> Arc<Fragments> {
+        let mut slot = lock(&self.fragments);
+        if let Some(fragments) = slot.upgrade() {
+            return fragments;
+        }
+        let fragments = Arc::new(Fragments::new(settings));
+        *slot = Arc::downgrade(&fragments);
+        let tap: Weak<Fragments> = Arc::downgrade(&fragments);
+        self.tap(tap);
+        fragments
+    }
+}
+
+impl Drop for Feed {
+    fn drop(&mut self) {
+        let Some(by_source) = self.by_source.upgrade() else { return };
+        let mut feeds = lock(&by_source);
+        // A new feed may have taken the place already.
+        if feeds.get(&self.source.id()).is_some_and(|feed| feed.strong_count() == 0) {
+            feeds.remove(&self.source.id());
+        }
+    }
+}
+
+impl Shared {
+    pub(super) fn settings(&self) -> FeedSettings {
+        *lock(&self.settings)
+    }
+
+    /// Calls `call` with every tap that still lives.
+    pub(super) fn for_taps(&self, call: impl Fn(&dyn Tap)) {
+        lock(&self.taps).retain(|tap| {
+            let tap = tap.upgrade();
+            if let Some(tap) = &tap {
+                call(&**tap);
+            }
+            tap.is_some()
+        });
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each is held for single changes that leave no half state behind.
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}

@@ -1,0 +1,166 @@
+//! The task that packages one stream.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::feed::Shared;
+use crate::hub::packet::{Class, Packet};
+use crate::hub::stream::{Incoming, Phase, PublishSettings, Stream};
+use crate::media::log as media_log;
+use crate::media::reader::Reader;
+use crate::module::mpegts::log;
+use crate::wire::MediaKind;
+use crate::wire::mpegts::{Error, Packager, TsFrame};
+
+/// The packaged stream has one publisher: the packaging task.
+const PUBLISHER: u64 = 0;
+
+/// Reads the source and publishes its pieces.
+pub(super) struct Packaging {
+    reader: Reader,
+    stream: Arc<Stream>,
+    shared: Arc<Shared>,
+    packager: Packager,
+    /// The source's publisher whose media is being packaged.
+    seen: Phase,
+    /// Whether something of this publisher was left out already, and said so, by [`MediaKind`].
+    complained: [bool; 3],
+    packets: Vec<Arc<Packet>>,
+    frames: Vec<TsFrame>,
+}
+
+impl Drop for Packaging {
+    fn drop(&mut self) {
+        // Also by a panic, or with the worker: those that are sent the pieces must not wait for more.
+        self.stream.end_publish(PUBLISHER);
+    }
+}
+
+impl Packaging {
+    /// Begins with what the source's cache holds, so that the pieces of a stream under way are there at once.
+    pub(super) fn new(source: &Arc<Stream>, stream: &Arc<Stream>, shared: Arc<Shared>) -> Self {
+        let reader = Reader::attach(source);
+        let before = reader.before();
+        let mut packaging = Packaging {
+            reader,
+            stream: stream.clone(),
+            packager: Packager::new(shared.settings().packager),
+            shared,
+            seen: Phase { epoch: source.phase().epoch, ..Phase::default() },
+            complained: [false; 3],
+            packets: before.headers.iter().cloned().collect(),
+            frames: Vec::new(),
+        };
+        packaging.packets.extend(before.older);
+        let phase = source.phase();
+        if phase.publishing {
+            packaging.begin(phase);
+            packaging.package();
+        }
+        packaging.packets.clear();
+        packaging
+    }
+
+    /// Packages until `stopped`, and then what is left.
+    pub(super) async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
+        let mut phase = self.reader.stream().watch();
+        loop {
+            self.step();
+            tokio::select! {
+                () = self.reader.ready() => {}
+                _ = phase.changed() => {}
+                _ = &mut stopped => {
+                    self.step();
+                    self.end();
+                    return;
+                }
+            }
+        }
+    }
+
+    fn step(&mut self) {
+        let lost = self.reader.fetch(&mut self.packets);
+        if lost > 0 {
+            media_log::packets_lost(self.reader.stream(), lost);
+        }
+        // Asked after fetching, so that no packet is of a later publisher than this. If it is another one than
+        // before, the last packets of the one before may be among them; without its headers they are left out.
+        let phase = self.reader.stream().phase();
+        if phase.epoch != self.seen.epoch {
+            self.end();
+            self.begin(phase);
+        }
+        self.package();
+        if !phase.publishing {
+            self.end();
+        }
+    }
+
+    fn begin(&mut self, phase: Phase) {
+        let settings = self.shared.settings();
+        self.seen = Phase { publishing: true, ..phase };
+        self.complained = [false; 3];
+        self.packager.configure(settings.packager);
+        let settings = PublishSettings { cache: settings.cache, fix_timestamp: 0, relay: false };
+        // The packaging task is the only one to publish here, and ends before it begins again.
+        let _ = self.stream.start_publish(PUBLISHER, settings);
+    }
+
+    fn end(&mut self) {
+        if !std::mem::replace(&mut self.seen.publishing, false) {
+            return;
+        }
+        self.packager.finish(&mut self.frames);
+        self.publish();
+        let epoch = self.seen.epoch;
+        self.shared.for_taps(|tap| tap.end(epoch));
+        self.stream.end_publish(PUBLISHER);
+    }
+
+    fn package(&mut self) {
+        for packet in self.packets.drain(..) {
+            let done = self.packager.handle_frame(
+                packet.kind(),
+                packet.timestamp(),
+                packet.payload(),
+                &mut self.frames,
+            );
+            // Of a frame that carries nothing, nothing is missing.
+            if let Err(error) = done
+                && error != Error::Empty
+                && !std::mem::replace(&mut self.complained[packet.kind() as usize], true)
+            {
+                log::not_packaged(self.reader.stream(), packet.kind(), &error);
+            }
+        }
+        self.publish();
+    }
+
+    fn publish(&mut self) {
+        if self.frames.is_empty() {
+            return;
+        }
+        let (epoch, frames) = (self.seen.epoch, &self.frames);
+        self.shared.for_taps(|tap| frames.iter().for_each(|frame| tap.frame(epoch, frame)));
+        self.stream.push(PUBLISHER, self.frames.drain(..).map(incoming));
+    }
+}
+
+/// A piece as a packet. Whoever starts at a key packet finds the tables in it: of a stream without video
+/// only some pieces have them, and the others start nobody.
+fn incoming(frame: TsFrame) -> Incoming {
+    let class = match (frame.key && frame.starts_with_tables, frame.video) {
+        (true, _) => Class::Key,
+        (false, true) => Class::Inter,
+        (false, false) => Class::Audio,
+    };
+    Incoming {
+        kind: if frame.video { MediaKind::Video } else { MediaKind::Audio },
+        class,
+        // The low bits: the stream's timeline only measures the cache with it.
+        timestamp: frame.dts_ms as u32,
+        beside: None,
+        payload: frame.bytes,
+    }
+}

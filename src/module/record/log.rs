@@ -1,0 +1,45 @@
+//! What the log says of recordings.
+
+use std::io;
+use std::path::Path;
+
+use tracing::{error, info, warn};
+
+use crate::hub::stream::Stream;
+use crate::log::shown::Shown;
+use crate::media::session::Session;
+use crate::notify::Answer;
+
+/// A recorder writes a file.
+pub fn opened(stream: &Stream, path: &Path) {
+    info!("record: recording '{}' to \"{}\"", Shown::new(&stream.key().name), Shown::path(path));
+}
+
+/// A recording is complete.
+pub fn closed(stream: &Stream, path: &Path) {
+    info!("record: recorded '{}' to \"{}\"", Shown::new(&stream.key().name), Shown::path(path));
+}
+
+/// A recording cannot be written.
+pub fn failed(stream: &Stream, call: &str, path: &Path, error: &io::Error) {
+    error!(
+        target: "crit",
+        "record: {call}() \"{}\" failed ({error}), stream: '{}'",
+        Shown::path(path),
+        Shown::new(&stream.key().name)
+    );
+}
+
+/// The disk is too slow for recorders.
+pub fn too_slow(stream: &Stream, lost: u64) {
+    warn!("record: disk too slow: {lost} packets of '{}' were not recorded", Shown::new(&stream.key().name));
+}
+
+/// The answer to an enforced update ends a recording.
+pub fn refused(session: &Session, answer: &Answer) {
+    info!(
+        conn = session.id,
+        "recording of '{}' ended by the answer to record update ({answer})",
+        Shown::new(&session.key.name)
+    );
+}

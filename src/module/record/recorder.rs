@@ -1,0 +1,326 @@
+//! One recorder of one publish: which file a packet goes into. Runs on threads that may wait for a disk.
+//!
+//! ```text
+//! closed --key frame--> open --end, `record off`, limit--> closed
+//!   ^                    |
+//!   +------- wait -------+ a failure; the same file is gone on with, not begun anew
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::conf::RecordParts;
+use super::flv_file::{FlvFile, Known};
+use super::retry::Retry;
+use super::{Selection, Step, file_path};
+use crate::config::model;
+use crate::hub::headers::Headers;
+use crate::hub::origin::Origin;
+use crate::hub::packet::Packet;
+use crate::limits;
+use crate::media::places::Places;
+use crate::module::hls::{WriteError, failed};
+use crate::wire::MediaKind;
+
+/// What became of a recording, for those who want to know.
+pub(crate) enum News {
+    /// A file was begun or gone on with.
+    Opened(Arc<model::Recorder>, PathBuf),
+    /// A file is complete.
+    Closed(Arc<model::Recorder>, PathBuf),
+    /// Something could not be done. The flag says whether nothing is written for the time being.
+    Failed(Arc<model::Recorder>, WriteError, bool),
+}
+
+/// See the module's documentation.
+pub(crate) struct Recorder {
+    conf: Arc<model::Recorder>,
+    stream: Vec<u8>,
+    places: Arc<Places>,
+    /// Whether the stream has audio and video, as far as that is known.
+    tracks: (bool, bool),
+    selection: Selection,
+    open: Option<Open>,
+    /// What control requests have asked for.
+    asked: Option<bool>,
+    /// The file before: it is not begun anew by chance.
+    before: Option<(PathBuf, After)>,
+    retry_at: Option<Instant>,
+    retry: Retry,
+}
+
+struct Open {
+    flv: FlvFile,
+    since: Instant,
+    /// Where the file before it ends, in milliseconds: time begins there.
+    start: u32,
+    origin: Origin,
+    /// What came until it is known where time begins.
+    held: Option<Vec<Arc<Packet>>>,
+    frames: u64,
+    has_video: bool,
+}
+
+/// What ended a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    /// `record_interval`, or the end of a recording: the next one may begin the file anew, as the original.
+    Complete,
+    /// A limit: the file is kept, the next one needs another name.
+    Limit,
+    /// A failure: the next one goes on with it.
+    Failure,
+}
+
+impl Recorder {
+    pub(crate) fn new(conf: Arc<model::Recorder>, stream: &[u8], places: &Arc<Places>) -> Self {
+        Recorder {
+            conf,
+            stream: stream.to_vec(),
+            places: places.clone(),
+            tracks: (true, true),
+            selection: Selection::default(),
+            open: None,
+            asked: None,
+            before: None,
+            retry_at: None,
+            retry: Retry::default(),
+        }
+    }
+
+    /// What it does.
+    pub(crate) fn conf(&self) -> &Arc<model::Recorder> {
+        &self.conf
+    }
+
+    /// Takes other values. What names a file counts from the next one on; where nothing is to be written any more, the
+    /// file ends.
+    pub(crate) fn configure(&mut self, conf: &Arc<model::Recorder>, news: &mut Vec<News>) {
+        self.conf = conf.clone();
+        if !self.is_wanted() {
+            self.close(After::Complete, news);
+        }
+    }
+
+    /// Whether anything is to be written.
+    fn is_wanted(&self) -> bool {
+        let parts = self.conf.conf.parts.0.unwrap_or_default();
+        let any = [RecordParts::AUDIO, RecordParts::VIDEO, RecordParts::KEYFRAMES];
+        self.asked.unwrap_or(!parts.has(RecordParts::MANUAL)) && any.into_iter().any(|part| parts.has(part))
+    }
+
+    /// A control request starts or stops it.
+    pub(crate) fn ask(&mut self, on: bool, news: &mut Vec<News>) {
+        self.asked = Some(on);
+        if !on {
+            self.close(After::Complete, news);
+        }
+    }
+
+    /// Learns whether the stream has audio and video.
+    pub(crate) fn learn(&mut self, tracks: (bool, bool)) {
+        self.tracks = tracks;
+    }
+
+    /// Packets were lost.
+    pub(crate) fn lost(&mut self) {
+        self.selection.lost();
+    }
+
+    /// The next packet. `headers` are those in force with it.
+    pub(crate) fn handle(
+        &mut self,
+        packet: &Arc<Packet>,
+        headers: &Headers,
+        now: Instant,
+        news: &mut Vec<News>,
+    ) {
+        let parts = self.conf.conf.parts.0.unwrap_or_default();
+        let step = self.selection.step(parts, packet.class(), packet.timestamp());
+        if step == Step::Skip || !self.is_wanted() {
+            return;
+        }
+        if step == Step::Begin {
+            self.turn(headers, now, news);
+        }
+        let Some(open) = &mut self.open else { return };
+        let two = self.tracks == (true, true) && parts.has(RecordParts::AUDIO) && wants_video(parts);
+        if open.held.is_none() {
+            return self.write(packet, news);
+        }
+        match open.hold(packet, headers, parts, two) {
+            Ok(due) => due.iter().for_each(|packet| self.write(packet, news)),
+            Err(error) => self.fail(error, news),
+        }
+    }
+
+    fn write(&mut self, packet: &Packet, news: &mut Vec<News>) {
+        let Some(open) = &mut self.open else { return };
+        let written = open.write(packet);
+        let conf = &self.conf.conf;
+        match written {
+            Err(error) => self.fail(error, news),
+            Ok(()) if open.is_full(conf.max_size.0, conf.max_frames.0) => self.close(After::Limit, news),
+            Ok(()) => {}
+        }
+    }
+
+    /// Hands everything to the system.
+    pub(crate) fn flush(&mut self, news: &mut Vec<News>) {
+        if let Some(Err(error)) = self.open.as_mut().map(|open| open.flv.flush()) {
+            self.fail(error, news);
+        }
+    }
+
+    /// The publish, or the recorder, has ended.
+    pub(crate) fn finish(&mut self, news: &mut Vec<News>) {
+        self.close(After::Complete, news);
+    }
+
+    /// A file may begin here.
+    fn turn(&mut self, headers: &Headers, now: Instant, news: &mut Vec<News>) {
+        if let Some(open) = &self.open {
+            let interval = self.conf.conf.interval;
+            if interval.is_none_or(|interval| now.duration_since(open.since) < interval.duration()) {
+                return;
+            }
+            self.close(After::Complete, news);
+        }
+        if self.retry_at.is_some_and(|at| now < at) {
+            return;
+        }
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+        let path = file_path(&self.conf.conf, &self.stream, unix.cast_signed());
+        let after = self.before.as_ref().filter(|(before, _)| *before == path).map(|(_, after)| *after);
+        if after == Some(After::Limit) {
+            return;
+        }
+        let append = self.conf.conf.append || after == Some(After::Failure);
+        match self.begin(&path, append, headers, now, news) {
+            Ok(open) => {
+                self.open = Some(open);
+                self.retry_at = None;
+                news.push(News::Opened(self.conf.clone(), path));
+            }
+            Err(error) => self.fail(error, news),
+        }
+    }
+
+    fn begin(
+        &self,
+        path: &Path,
+        append: bool,
+        headers: &Headers,
+        now: Instant,
+        news: &mut Vec<News>,
+    ) -> Result<Open, WriteError> {
+        let in_use = || std::io::Error::other("another recorder writes it");
+        let place = self.places.take_within(path, limits::RECORD_PLACE_WAIT);
+        let place = place.ok_or_else(|| failed("open", path)(in_use()))?;
+        let parts = self.conf.conf.parts.0.unwrap_or_default();
+        let known = Known {
+            published: headers.metadata().map(|packet| packet.payload()),
+            audio: self.tracks.0 && parts.has(RecordParts::AUDIO),
+            video: self.tracks.1 && wants_video(parts),
+        };
+        let flv = match append {
+            true => FlvFile::append(path, &known, place)?,
+            false => FlvFile::create(path, &known, place)?,
+        };
+        if self.conf.conf.lock
+            && let Err(error) = flv.lock()
+        {
+            news.push(News::Failed(self.conf.clone(), error, false));
+        }
+        let start = flv.end();
+        let held = Some(Vec::new());
+        Ok(Open { flv, since: now, start, origin: Origin::default(), held, frames: 0, has_video: false })
+    }
+
+    fn close(&mut self, after: After, news: &mut Vec<News>) {
+        let due = self.open.as_mut().map(Open::release).unwrap_or_default();
+        due.iter().for_each(|packet| self.write(packet, news));
+        let Some(open) = self.open.take() else { return };
+        let path = open.flv.path().to_owned();
+        self.before = Some((path.clone(), after));
+        match open.flv.finish() {
+            Ok(()) => {
+                self.retry.succeeded();
+                news.push(News::Closed(self.conf.clone(), path));
+            }
+            Err(error) => news.push(News::Failed(self.conf.clone(), error, true)),
+        }
+    }
+
+    fn fail(&mut self, error: WriteError, news: &mut Vec<News>) {
+        let lasted = self.open.as_ref().map(|open| open.since.elapsed());
+        if let Some(open) = self.open.take() {
+            self.before = Some((open.flv.path().to_owned(), After::Failure));
+            open.flv.give_up();
+        }
+        self.retry_at = Instant::now().checked_add(self.retry.failed(lasted));
+        news.push(News::Failed(self.conf.clone(), error, true));
+    }
+}
+
+impl Open {
+    /// Keeps what comes until both tracks have begun, if there are `two`; returns what may be written now. The first packet
+    /// sends the headers ahead of itself.
+    fn hold(
+        &mut self,
+        packet: &Arc<Packet>,
+        headers: &Headers,
+        parts: RecordParts,
+        two: bool,
+    ) -> Result<Vec<Arc<Packet>>, WriteError> {
+        let held = self.held.get_or_insert_default();
+        if held.is_empty() {
+            for header in headers.iter() {
+                let wanted = match header.kind() {
+                    MediaKind::Audio => parts.has(RecordParts::AUDIO),
+                    MediaKind::Video => wants_video(parts),
+                    MediaKind::Data => false,
+                };
+                if wanted {
+                    self.flv.write_tag(header.kind(), self.start, header.payload())?;
+                }
+            }
+        }
+        held.push(packet.clone());
+        let first = &held[0];
+        let waits = packet.header().is_some() || packet.kind() == first.kind();
+        let span = packet.timestamp().wrapping_sub(first.timestamp());
+        let lasts = packet.lane() == first.lane() && span >= limits::RECORD_HELD_MS;
+        if two && waits && !lasts && held.len() < limits::RECORD_HELD_PACKETS {
+            return Ok(Vec::new());
+        }
+        Ok(self.release())
+    }
+
+    /// What is held, with the beginning of time set by it.
+    fn release(&mut self) -> Vec<Arc<Packet>> {
+        let held = self.held.take().unwrap_or_default();
+        self.origin.begin(held.iter().map(|packet| &**packet));
+        held
+    }
+
+    fn write(&mut self, packet: &Packet) -> Result<(), WriteError> {
+        // Beyond 32 bits, after 49 days, timestamps of FLV begin anew.
+        let at = self.start.wrapping_add(self.origin.place(packet).0);
+        if packet.kind() == MediaKind::Video {
+            self.has_video = true;
+        }
+        // Video frames count; of a recording without video audio frames do.
+        self.frames += u64::from((packet.kind() == MediaKind::Video) == self.has_video);
+        self.flv.write_tag(packet.kind(), at, packet.payload())
+    }
+
+    fn is_full(&self, max_size: u64, max_frames: u64) -> bool {
+        (max_size > 0 && self.flv.len() >= max_size) || (max_frames > 0 && self.frames >= max_frames)
+    }
+}
+
+fn wants_video(parts: RecordParts) -> bool {
+    parts.has(RecordParts::VIDEO) || parts.has(RecordParts::KEYFRAMES)
+}

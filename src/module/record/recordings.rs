@@ -1,0 +1,291 @@
+//! FLV recording: a task per publish reads the stream as a player does, threads that may wait write the files.
+//!
+//! Nothing a disk does holds up the stream: packets wait in a bounded queue, and where that is full everything up
+//! to the next key frame is left out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::recorder::{News, Recorder};
+pub use super::registry::{Command, Recordings};
+pub(crate) use super::retry::Retry;
+use crate::hub::headers::Headers;
+use crate::hub::packet::Packet;
+use crate::hub::stream::Stream;
+use crate::limits;
+use crate::media::reader::Reader;
+use crate::media::session::Session;
+use crate::media::view::AppView;
+use crate::module::record::log;
+use crate::server::context::Context;
+use crate::task::disk::{self, Work};
+use crate::task::fault;
+use crate::task::pending::Unfinished;
+
+/// The recorders of one publish. Dropping it ends them with what has come so far.
+pub struct Recording {
+    stream: Arc<Stream>,
+    /// Takes the number of the packet that follows the publisher's last.
+    stop: Option<oneshot::Sender<u64>>,
+    _listed: super::registry::Listed,
+}
+
+impl Recording {
+    /// The session has just taken `stream`. Must be called before its first packet, within a runtime.
+    pub fn start(
+        context: &Arc<Context>,
+        view: &AppView,
+        session: &Arc<Session>,
+        stream: &Arc<Stream>,
+    ) -> Self {
+        let (stop, stopped) = oneshot::channel();
+        let (commands, asked) = mpsc::channel(limits::RECORD_COMMANDS);
+        let task = Task {
+            context: context.clone(),
+            view: view.clone(),
+            session: session.clone(),
+            stream: stream.clone(),
+            reader: None,
+            queue: Queue::default(),
+            set: Set::default(),
+            _unfinished: context.pending.begin(),
+        };
+        tokio::spawn(task.prepared().run(asked, stopped));
+        let listed = context.recordings.list(stream.id(), view.clone(), session.key.clone(), commands);
+        Recording { stream: stream.clone(), stop: Some(stop), _listed: listed }
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(self.stream.end());
+        }
+    }
+}
+
+struct Task {
+    context: Arc<Context>,
+    view: AppView,
+    session: Arc<Session>,
+    stream: Arc<Stream>,
+    /// Only while there are recorders.
+    reader: Option<Reader>,
+    queue: Queue,
+    set: Set,
+    _unfinished: Unfinished,
+}
+
+/// Packets that wait to be written.
+#[derive(Default)]
+struct Queue {
+    packets: Vec<Arc<Packet>>,
+    bytes: usize,
+    lost: u64,
+}
+
+/// The recorders, and what they need to know.
+#[derive(Default)]
+struct Set {
+    recorders: Vec<Recorder>,
+    headers: Headers,
+    news: Vec<News>,
+}
+
+impl Task {
+    fn prepared(mut self) -> Self {
+        self.configure();
+        self
+    }
+
+    async fn run(mut self, mut asked: mpsc::Receiver<Command>, mut stopped: oneshot::Receiver<u64>) {
+        let mut changed = self.context.store.watch();
+        loop {
+            let waits = !self.queue.packets.is_empty();
+            tokio::select! {
+                () = ready(self.reader.as_ref()), if !waits => self.fetch(None),
+                () = tokio::time::sleep(limits::RECORD_WRITE_INTERVAL), if waits => {
+                    self.fetch(None);
+                    self.write().await;
+                }
+                Ok(()) = changed.changed() => {
+                    self.write().await;
+                    self.configure();
+                }
+                Some(command) = asked.recv() => {
+                    self.write().await;
+                    self.obey(&command);
+                }
+                last = &mut stopped => {
+                    self.fetch(last.ok());
+                    self.write().await;
+                    return self.finish().await;
+                }
+            }
+        }
+    }
+
+    /// Takes what the stream has, up to number `end`.
+    fn fetch(&mut self, end: Option<u64>) {
+        let Some(reader) = &mut self.reader else { return };
+        let queue = &mut self.queue;
+        let before = queue.packets.len();
+        queue.lost += reader.fetch(&mut queue.packets);
+        if let Some(end) = end {
+            // What follows is of the next publisher.
+            let beyond = usize::try_from(reader.next().saturating_sub(end)).unwrap_or(usize::MAX);
+            queue.packets.truncate(queue.packets.len().saturating_sub(beyond));
+        }
+        queue.bytes += queue.packets.iter().skip(before).map(|p| p.payload().len()).sum::<usize>();
+        if queue.bytes > limits::RECORD_QUEUE_BYTES || queue.packets.len() > limits::RECORD_QUEUE_PACKETS {
+            // The headers among them count all the same.
+            self.set.take_newer(queue.packets.iter());
+            queue.lost += queue.packets.len() as u64;
+            queue.packets.clear();
+            queue.bytes = 0;
+        }
+    }
+
+    /// Writes what waits, taking more from the stream in the meantime.
+    async fn write(&mut self) {
+        let Queue { packets, lost, .. } = std::mem::take(&mut self.queue);
+        if packets.is_empty() && lost == 0 {
+            return;
+        }
+        if lost > 0 {
+            log::too_slow(&self.stream, lost);
+        }
+        let mut set = std::mem::take(&mut self.set);
+        let tracks = self.stream.info().tracks();
+        let work = disk::spawn(Work::Record, move || {
+            fault::stall_at("record_stalls");
+            set.recorders.iter_mut().for_each(|recorder| recorder.learn(tracks));
+            set.write(&packets, lost);
+            set
+        });
+        self.wait(work).await;
+    }
+
+    async fn finish(mut self) {
+        let mut set = std::mem::take(&mut self.set);
+        let work = disk::spawn(Work::Record, move || {
+            let Set { recorders, news, .. } = &mut set;
+            recorders.iter_mut().for_each(|recorder| recorder.finish(news));
+            set
+        });
+        self.wait(work).await;
+    }
+
+    /// Waits for the disk; what comes meanwhile goes into the queue.
+    async fn wait(&mut self, mut work: JoinHandle<Set>) {
+        loop {
+            tokio::select! {
+                done = &mut work => {
+                    // A job that panicked takes its recorders with it; a reload or the next publish makes new ones.
+                    let headers = std::mem::take(&mut self.set.headers);
+                    self.set = done.unwrap_or_default();
+                    self.set.take_newer(headers.iter());
+                    self.tell();
+                    return;
+                }
+                () = ready(self.reader.as_ref()) => self.fetch(None),
+            }
+        }
+    }
+
+    /// Makes the recorders those of the configuration in force.
+    fn configure(&mut self) {
+        let application = self.view.current();
+        let mut before = std::mem::take(&mut self.set.recorders);
+        for conf in &application.recorders {
+            let recorder = match before.iter().position(|old| old.conf().name == conf.name) {
+                Some(at) => {
+                    let mut recorder = before.remove(at);
+                    recorder.configure(conf, &mut self.set.news);
+                    recorder
+                }
+                None => Recorder::new(conf.clone(), &self.stream.key().name, &self.context.places),
+            };
+            self.set.recorders.push(recorder);
+        }
+        // Those that are gone are completed: a few bytes each.
+        for mut recorder in before {
+            recorder.finish(&mut self.set.news);
+        }
+        self.tell();
+        if self.set.recorders.is_empty() {
+            self.reader = None;
+        } else if self.reader.is_none() {
+            let reader = Reader::attach(&self.stream);
+            self.set.headers = reader.before().headers;
+            self.reader = Some(reader);
+        }
+    }
+
+    fn obey(&mut self, command: &Command) {
+        for recorder in &mut self.set.recorders {
+            if recorder.conf().name == command.recorder {
+                recorder.ask(command.on, &mut self.set.news);
+            }
+        }
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        for news in self.set.news.drain(..) {
+            let (conf, told) = match &news {
+                News::Opened(conf, path) => {
+                    log::opened(&self.stream, path);
+                    (conf, Some(("status", "NetStream.Record.Start")))
+                }
+                News::Closed(conf, path) => {
+                    log::closed(&self.stream, path);
+                    let name = conf.name.as_ref();
+                    self.context.execs.record_done(&conf.record_done, &self.session, name, path);
+                    (conf, Some(("status", "NetStream.Record.Stop")))
+                }
+                News::Failed(conf, error, stops) => {
+                    log::failed(&self.stream, error.call, &error.path, &error.error);
+                    (conf, stops.then_some(("error", "NetStream.Record.Failed")))
+                }
+            };
+            if let Some((level, code)) = told.filter(|_| conf.conf.notify) {
+                self.session.tell(level, code, conf.name.to_string());
+            }
+        }
+    }
+}
+
+impl Set {
+    fn write(&mut self, packets: &[Arc<Packet>], lost: u64) {
+        let now = Instant::now();
+        if lost > 0 {
+            self.recorders.iter_mut().for_each(Recorder::lost);
+        }
+        for packet in packets {
+            self.headers.keep_packet(packet);
+            let Set { recorders, headers, news } = self;
+            for recorder in recorders {
+                recorder.handle(packet, headers, now, news);
+            }
+        }
+        let Set { recorders, news, .. } = self;
+        recorders.iter_mut().for_each(|recorder| recorder.flush(news));
+    }
+
+    fn take_newer<'a>(&mut self, packets: impl Iterator<Item = &'a Arc<Packet>>) {
+        for packet in packets {
+            self.headers.keep_packet(packet);
+        }
+    }
+}
+
+async fn ready(reader: Option<&Reader>) {
+    match reader {
+        Some(reader) => reader.ready().await,
+        None => std::future::pending().await,
+    }
+}

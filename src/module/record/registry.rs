@@ -1,0 +1,76 @@
+//! Which publishes can be recorded, for control requests.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bstr::BString;
+use tokio::sync::mpsc;
+
+use crate::hub::registry::StreamKey;
+use crate::media::view::AppView;
+
+/// A control request to a publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// The recorder's name; empty for the application's own.
+    pub recorder: BString,
+    /// Start or stop.
+    pub on: bool,
+}
+
+/// All publishes, by stream number.
+#[derive(Default)]
+pub struct Recordings {
+    running: Mutex<HashMap<u64, Entry>>,
+}
+
+struct Entry {
+    view: AppView,
+    key: StreamKey,
+    commands: mpsc::Sender<Command>,
+}
+
+/// Takes its publish out again when dropped.
+pub(crate) struct Listed {
+    recordings: Arc<Recordings>,
+    stream: u64,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Recordings {
+    pub(crate) fn list(
+        self: &Arc<Self>,
+        stream: u64,
+        view: AppView,
+        key: StreamKey,
+        commands: mpsc::Sender<Command>,
+    ) -> Listed {
+        self.lock().insert(stream, Entry { view, key, commands: commands.clone() });
+        Listed { recordings: self.clone(), stream, commands }
+    }
+
+    /// Starts or stops a recorder of every publish that `chosen` takes. Returns how many have such a recorder and took the
+    /// command: one whose disk hangs takes no more than [`crate::limits::RECORD_COMMANDS`].
+    pub fn command(&self, command: &Command, chosen: impl Fn(&StreamKey) -> bool) -> usize {
+        let running = self.lock();
+        let has = |entry: &&Entry| {
+            let application = entry.view.current();
+            chosen(&entry.key) && application.recorders.iter().any(|r| r.name == command.recorder)
+        };
+        running.values().filter(has).filter(|entry| entry.commands.try_send(command.clone()).is_ok()).count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
+        self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let mut running = self.recordings.lock();
+        // The next publisher may have taken the place already.
+        if running.get(&self.stream).is_some_and(|entry| entry.commands.same_channel(&self.commands)) {
+            running.remove(&self.stream);
+        }
+    }
+}

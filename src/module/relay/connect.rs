@@ -1,0 +1,72 @@
+//! Reaching another server: all its addresses, one after the other.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::address::Address;
+use super::relays::End;
+use crate::limits;
+use crate::net::dns::Dns;
+use crate::net::socket::Socket;
+use crate::net::tls::TlsStream;
+use crate::server::context::Context;
+
+/// Connects within `limit`, which counts for the look-up, all addresses and TLS together.
+pub(super) async fn connect(context: &Context, address: &Address, limit: Duration) -> Result<Socket, End> {
+    let connecting = async {
+        let tcp = try_all(&context.dns, address, limit).await?;
+        keep_alive(&tcp);
+        if address.is_tls { encrypt(context, address, tcp).await } else { Ok(Socket::Tcp(tcp)) }
+    };
+    match timeout(limit, connecting).await {
+        Ok(Ok(socket)) => Ok(socket),
+        Ok(Err(error)) => Err(End::Error(format!("connect failed: {error}"))),
+        Err(_) => Err(End::Error(format!("no connection within {} ms", limit.as_millis()))),
+    }
+}
+
+/// The certificate must be that of the address's host: a domain beside it names a virtual server only, as the
+/// `Host` header beside `proxy_pass` does.
+async fn encrypt(context: &Context, address: &Address, tcp: TcpStream) -> Result<Socket, String> {
+    let config = context.tls.load().client.config()?;
+    let host = address.lookup_host().to_string();
+    let name = ServerName::try_from(host).map_err(|_| "the host is no name that TLS knows")?;
+    let stream = TlsStream::connect(tcp, config, name).await.map_err(|error| format!("TLS: {error}"))?;
+    Ok(Socket::Tls(Box::new(stream)))
+}
+
+async fn try_all(dns: &Dns, address: &Address, limit: Duration) -> Result<TcpStream, String> {
+    let begun = Instant::now();
+    let host = std::str::from_utf8(address.lookup_host()).map_err(|_| "the host is no name")?;
+    let found = dns.lookup(host).await.map_err(|error| error.to_string())?;
+    let count = found.len().min(limits::DNS_ADDRESSES);
+    let mut failures = Vec::new();
+    for (tried, ip) in found.iter().take(count).enumerate() {
+        let addr = SocketAddr::new(*ip, address.port);
+        // An address that says nothing leaves time for the others.
+        let share = limit.saturating_sub(begun.elapsed()) / u32::try_from(count - tried).unwrap_or(1);
+        match timeout(share, TcpStream::connect(addr)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => failures.push(format!("{addr}: {error}")),
+            Err(_) => failures.push(format!("{addr}: {}", io::Error::from(io::ErrorKind::TimedOut))),
+        }
+    }
+    Err(failures.join(", "))
+}
+
+/// A relay may be silent for as long as its stream is; this tells a silent server from one that is gone.
+fn keep_alive(stream: &TcpStream) {
+    let probes = TcpKeepalive::new()
+        .with_time(limits::RELAY_KEEPALIVE)
+        .with_interval(limits::RELAY_KEEPALIVE)
+        .with_retries(3);
+    // A server that is gone already makes these fail; reading will tell.
+    let _ = SockRef::from(stream).set_tcp_keepalive(&probes);
+    let _ = stream.set_nodelay(true);
+}

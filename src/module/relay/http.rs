@@ -1,0 +1,127 @@
+//! Pulling over HTTP-FLV.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{HOST, HeaderName, HeaderValue, REFERER, USER_AGENT};
+use reqwest::{Client, Request, RequestBuilder, Response, redirect};
+
+use super::destination::Destination;
+use super::relays::End;
+use super::{proof, trail};
+use crate::limits;
+use crate::notify::request::push_value;
+use crate::server::context::Context;
+use crate::wire::flv;
+
+/// A response whose body is a stream.
+pub(super) struct Download {
+    response: Response,
+    reader: flv::Reader,
+    received: u64,
+}
+
+impl Download {
+    /// Asks for the stream. An origin answers when it has media, so only connecting is bounded in time.
+    pub(super) async fn start(
+        context: &Context,
+        destination: &Destination,
+        connect: Duration,
+        max_message: usize,
+        trail: &Bytes,
+    ) -> Result<Download, End> {
+        let mut builder = Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .dns_resolver(Arc::new(context.dns.clone()))
+            .http1_only()
+            .tcp_nodelay(true)
+            .tls_built_in_root_certs(false)
+            .connect_timeout(connect)
+            .tcp_keepalive(limits::RELAY_KEEPALIVE)
+            .pool_max_idle_per_host(0);
+        if destination.address.is_tls {
+            let config = context.tls.load().client.config().map_err(End::Error)?;
+            builder = builder.use_preconfigured_tls((*config).clone());
+        }
+        let client = builder.build().map_err(End::error)?;
+        let request = request(&client, destination, trail).build().map_err(causes)?;
+        let response = client.execute(proved(context, request, trail)).await.map_err(causes)?;
+        match response.status().as_u16() {
+            200 => {}
+            status @ 400..=499 => return Err(End::Refused(format!("status {status}"))),
+            status => return Err(End::Error(format!("the origin answered with status {status}"))),
+        }
+        Ok(Download { response, reader: flv::Reader::new(max_message), received: 0 })
+    }
+
+    /// Waits for more of the body and gives its tags to `take`.
+    pub(super) async fn read(&mut self, mut take: impl FnMut(flv::Tag)) -> Result<(), End> {
+        let Some(chunk) = self.response.chunk().await.map_err(causes)? else { return Err(End::Closed) };
+        self.received += chunk.len() as u64;
+        let mut input = &chunk[..];
+        while let Some(tag) = self.reader.read(&mut input).map_err(End::error)? {
+            take(tag);
+        }
+        Ok(())
+    }
+
+    /// Bytes of the body so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+}
+
+fn request(client: &Client, destination: &Destination, trail: &Bytes) -> RequestBuilder {
+    let address = &destination.address;
+    let mut url = format!("{}://{}:{}", address.scheme(), address.host, address.port);
+    push_value(&mut url, &destination.path);
+    if !destination.pargs.is_empty() {
+        url.push('?');
+        push_value(&mut url, &destination.pargs);
+    }
+    let fields = [
+        (HOST, &destination.domain),
+        (USER_AGENT, &destination.flash_ver),
+        (REFERER, &destination.page_url),
+        (HeaderName::from_static(trail::HEADER), trail),
+    ];
+    fields.into_iter().filter(|(_, value)| !value.is_empty()).fold(
+        client.get(url),
+        |request, (name, value)| {
+            // What a player has said of itself may hold bytes that no header can; it is left out then.
+            match HeaderValue::from_bytes(value) {
+                Ok(value) => request.header(name, value),
+                Err(_) => request,
+            }
+        },
+    )
+}
+
+/// With what proves the trail, if it has one.
+fn proved(context: &Context, mut request: Request, trail: &Bytes) -> Request {
+    if !request.headers().contains_key(trail::HEADER) {
+        return request;
+    }
+    let target = match request.url().query() {
+        Some(query) => format!("{}?{query}", request.url().path()),
+        None => request.url().path().to_owned(),
+    };
+    let asked = proof::Purpose { verb: "GET", app: b"", name: target.as_bytes() };
+    let proof = HeaderValue::from_maybe_shared(context.relays.proof(trail, asked));
+    request.headers_mut().insert(proof::HEADER, proof.expect("digits and a hyphen"));
+    request
+}
+
+/// reqwest names the operation; what failed is said by the errors below.
+fn causes(error: reqwest::Error) -> End {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut below = std::error::Error::source(&error);
+    while let Some(cause) = below {
+        text = cause.to_string();
+        below = cause.source();
+    }
+    End::Error(text)
+}

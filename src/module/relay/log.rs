@@ -1,0 +1,87 @@
+//! What the log says of relays.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use tracing::{debug, error, info};
+
+use crate::log::arguments::Name;
+use crate::log::shown::Shown;
+use crate::media::session::Session;
+use crate::module::relay::destination::Destination;
+use crate::module::relay::proof::Verdict;
+use crate::notify::hook::Hook;
+
+/// A relay says through which streams it has come, and cannot prove it.
+pub fn trail_not_proved(conn: u64, verdict: Verdict, name: &[u8]) {
+    let why = match verdict {
+        Verdict::Missing | Verdict::Proved => "it comes without proof",
+        Verdict::Wrong => "its proof was made with another relay_secret, or for another stream",
+        Verdict::Stale => "the time of its proof is not ours: the clocks are apart, or it was used before",
+    };
+    info!(conn, "relay trail of '{}' is not believed: {why}", Shown::new(name));
+}
+
+/// A relay is about to connect. `again`: it has failed there before, and goes on trying.
+pub fn starting(session: &Session, what: &str, destination: &Destination, again: bool) {
+    let Destination { address, domain, app, name, .. } = destination;
+    let text = format_args!(
+        "relay {what}: '{}' by {}:{}, domain='{}' app='{}' name='{}'",
+        Shown::new(&session.key.name),
+        address.host,
+        address.port,
+        Shown::new(domain),
+        Name(app),
+        Name(name),
+    );
+    if again {
+        debug!(conn = session.id, "{text}");
+    } else {
+        info!(conn = session.id, "{text}");
+    }
+}
+
+/// Media flows through a relay.
+pub fn started(session: &Session, what: &str) {
+    info!(conn = session.id, "relay {what} started: '{}'", Shown::new(&session.key.name));
+}
+
+/// A relay has ended, for the time being at least.
+pub fn ended(session: &Session, what: &str, why: &dyn Display) {
+    info!(conn = session.id, "relay {what} ended: '{}', {why}", Shown::new(&session.key.name));
+}
+
+/// A relay came to nothing.
+pub fn failed(session: &Session, what: &str, why: &dyn Display) {
+    error!(conn = session.id, "relay {what} failed: '{}', {why}", Shown::new(&session.key.name));
+}
+
+/// A relay has failed again and again.
+pub fn still_failing(session: &Session, what: &str, failures: u64, since: Duration) {
+    error!(
+        conn = session.id,
+        "relay {what} failed {failures} times in {} s: '{}'",
+        since.as_secs(),
+        Shown::new(&session.key.name)
+    );
+}
+
+/// Codec headers came faster than `on_meta` callbacks were answered.
+pub fn meta_coalesced(session: &Session, count: u64) {
+    info!(
+        target: "notice",
+        conn = session.id,
+        "on_meta: '{}', {count} codec headers came while a callback was under way and were told together",
+        Shown::new(&session.key.name)
+    );
+}
+
+/// An answer that asks for a relay cannot be followed.
+pub fn unusable(session: &Session, what: &str, why: &dyn Display, hook: &Hook) {
+    error!(
+        conn = session.id,
+        "relay {what} failed: '{}', {why}, callback in {}",
+        Shown::new(&session.key.name),
+        hook.pos
+    );
+}

@@ -1,0 +1,275 @@
+//! Streams pulled from other servers for as long as somebody plays them here.
+//!
+//! ```text
+//! first player ---> asked ---> relaying ---> asked again ...
+//!   |                 | 200       | a publisher of our own comes: idle until it leaves
+//!   |                 v           v
+//!   |              idle until another player comes, or a publisher came and left
+//!   +--- last player leaves: all of it ends
+//! ```
+
+mod fetch;
+mod players;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use self::fetch::Fetch;
+use self::players::Counts;
+pub use self::players::{PullUse, Pulls, follow_reloads};
+use super::address::Protocol;
+use super::attempt::{Attempt, Kind};
+use super::backoff::Backoff;
+use super::complaints::Complaints;
+use super::demand::Demand;
+use super::destination::Destination;
+use super::relays::{End, Never, Outcome, has_worked, session_for};
+use super::target::Relay;
+use crate::hub::stream::{Phase, Stream};
+use crate::limits;
+use crate::media::session::{Reason, Role, Session};
+use crate::media::view::AppView;
+use crate::notify::{Event, Slot};
+use crate::server::context::Context;
+
+/// A stream that somebody plays.
+struct Pulled {
+    view: AppView,
+    stream: Arc<Stream>,
+    demand: Mutex<Demand<Arc<Session>>>,
+    /// How many players are there, and how many have come; changed under the lock of `demand`.
+    counts: watch::Sender<Counts>,
+    /// By way of which streams the relay's media comes, as its source tells it; empty without a relay.
+    way: watch::Sender<Bytes>,
+    /// How many players had come when the callback last did not refuse: the answer was for all of them.
+    settled: watch::Sender<u64>,
+    complaints: Mutex<Complaints>,
+}
+
+/// Whether the application pulls what is not published here.
+pub fn is_configured(view: &AppView) -> bool {
+    let application = view.current();
+    application.notify.on_pull.is_some() || !application.relay.pull.is_empty()
+}
+
+impl Pulled {
+    /// Until the configuration pulls no more; whoever calls this ends it when the last player has left.
+    async fn run(&self, context: &Arc<Context>) {
+        let mut backoff = Backoff::default();
+        let mut phase = self.stream.watch();
+        let mut counts = self.counts.subscribe();
+        loop {
+            let _ = phase.wait_for(|p| !p.publishing).await;
+            let arrived = counts.borrow_and_update().arrived;
+            let epoch = phase.borrow().epoch;
+            if !self.is_configured() {
+                return;
+            }
+            let Some(session) = self.session(context) else { return };
+            let standing = self.lock().line().cloned();
+            let outcome = match &standing {
+                Some(line) => self.line(context, &session, line).await,
+                None => self.attempt(context, &session).await,
+            };
+            match outcome {
+                // Who stands by does not give up; players that came along go on to wait.
+                Outcome::Refused if standing.is_some() => self.pause(&mut backoff, &mut phase).await,
+                Outcome::Worked => backoff.reset(),
+                Outcome::Unwanted | Outcome::Refused => {
+                    let arrived = match outcome {
+                        Outcome::Refused => self.close_players(),
+                        _ => arrived,
+                    };
+                    backoff.reset();
+                    // Asked again for the next player, or when a publisher of our own has come and left.
+                    tokio::select! {
+                        _ = counts.wait_for(|c| c.arrived > arrived) => {}
+                        _ = phase.wait_for(|p| p.epoch > epoch) => {}
+                    }
+                }
+                Outcome::Failed => self.pause(&mut backoff, &mut phase).await,
+                // The callback server has ended a relay that worked; it is asked anew, but not at once.
+                Outcome::Closed => {
+                    let most = self.view.current().relay.most_pull_delay().duration();
+                    wait_unless_published(most, &mut phase).await;
+                }
+            }
+        }
+    }
+
+    async fn pause(&self, backoff: &mut Backoff, phase: &mut watch::Receiver<Phase>) {
+        let application = self.view.current();
+        let relay = &application.relay;
+        let delay = backoff.next(
+            relay.failed_reconnect.duration(),
+            relay.most_pull_delay().duration(),
+            crate::task::random(),
+        );
+        wait_unless_published(delay, phase).await;
+    }
+
+    /// One attempt: a session with events of its own.
+    async fn attempt(&self, context: &Arc<Context>, session: &Arc<Session>) -> Outcome {
+        let Some(mut pull) = Event::begin(&context.notifier, &self.view, Slot::Pull, session, None) else {
+            return self.fixed(context, session).await;
+        };
+        let reply = pull.reply().await;
+        let destination = self.tries(session).destination(&mut pull, &reply);
+        if let Ok(_) | Err(Outcome::Unwanted) = destination {
+            self.settled.send_replace(self.counts.borrow().arrived);
+        }
+        match destination {
+            Ok(destination) => tokio::select! {
+                outcome = self.relay(context, session, destination) => outcome,
+                never = self.line_removed(context, session) => match never {},
+            },
+            Err(outcome) => {
+                if let Outcome::Unwanted = outcome {
+                    pull.forget();
+                }
+                outcome
+            }
+        }
+    }
+
+    fn tries<'a>(&'a self, session: &'a Session) -> Attempt<'a> {
+        Attempt { kind: Kind::Pull, session, complaints: &self.complaints }
+    }
+
+    /// Ends the relay of a session once a reload has removed the line that asked for it.
+    async fn line_removed(&self, context: &Context, session: &Session) -> Never {
+        let mut changed = context.store.watch();
+        while self.view.current().notify.on_pull.is_some() && changed.changed().await.is_ok() {}
+        session.close(Reason::StreamEnd);
+        std::future::pending().await
+    }
+
+    /// A `pull` line: its addresses, one after the other.
+    async fn line(&self, context: &Arc<Context>, session: &Arc<Session>, line: &Relay) -> Outcome {
+        for destination in self.tries(session).destinations(line) {
+            match self.relay(context, session, destination).await {
+                Outcome::Failed => {}
+                outcome => return outcome,
+            }
+        }
+        Outcome::Failed
+    }
+
+    /// The application's `pull` lines, one after the other.
+    async fn fixed(&self, context: &Arc<Context>, session: &Arc<Session>) -> Outcome {
+        let application = self.view.current();
+        for line in &application.relay.pull {
+            match self.line(context, session, line).await {
+                Outcome::Failed => {}
+                outcome => return outcome,
+            }
+        }
+        Outcome::Failed
+    }
+
+    async fn relay(
+        &self,
+        context: &Arc<Context>,
+        session: &Arc<Session>,
+        destination: Destination,
+    ) -> Outcome {
+        self.tries(session).starting(&destination);
+        let _listed = context.sessions.list(session.clone());
+        let mut fetch = Fetch {
+            context,
+            pulled: self,
+            session,
+            connect: self.view.current().relay.relay_reconnect.duration(),
+            ingest: None,
+            started: None,
+        };
+        let end = tokio::select! {
+            end = async {
+                let outcome = match destination.address.protocol {
+                    Protocol::Rtmp => fetch.rtmp(&destination).await,
+                    Protocol::HttpFlv => fetch.http(&destination).await,
+                };
+                match outcome {
+                    Ok(never) => match never {},
+                    Err(end) => end,
+                }
+            } => end,
+            () = self.published_by_another(session) => End::Published,
+            () = self.gives_way() => End::Published,
+            reason = session.closed() => End::Asked(reason),
+        };
+        let most = self.view.current().relay.most_pull_delay().duration();
+        let worked = has_worked(fetch.started, most);
+        drop(fetch);
+        self.tries(session).outcome(&end, worked)
+    }
+
+    /// Waits until the stream is published by another session than that of the relay.
+    async fn published_by_another(&self, session: &Session) {
+        let mut phase = self.stream.watch();
+        loop {
+            if self.stream.publisher().is_some_and(|publisher| publisher != session.id) {
+                return;
+            }
+            if phase.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Waits until a publisher of our own stands by and the relay brings nothing for it to wait for.
+    async fn gives_way(&self) {
+        let mut waited_for = self.stream.waited_for();
+        loop {
+            let _ = waited_for.wait_for(|waits| *waits).await;
+            let before = self.stream.end();
+            let left = waited_for.wait_for(|waits| !*waits);
+            let has_left = tokio::time::timeout(self.patience(), left).await.is_ok();
+            if !has_left && self.stream.end() == before {
+                return;
+            }
+        }
+    }
+
+    /// How long a publisher of our own has to wait for a silent relay.
+    fn patience(&self) -> Duration {
+        if self.stream.phase().flowing { limits::RELAY_SILENCE } else { Duration::ZERO }
+    }
+
+    /// Whether there is anything to pull from.
+    fn is_configured(&self) -> bool {
+        self.lock().line().is_some() || is_configured(&self.view)
+    }
+
+    /// A session for the next attempt. It uses the words of the player that has been here longest; what it says of where
+    /// it has come through holds for all of them.
+    fn session(&self, context: &Context) -> Option<Arc<Session>> {
+        let (cause, trail) = self.lock().cause().map(|(cause, trail)| (cause.clone(), trail))?;
+        Some(session_for(context, &cause, &trail, &self.stream, Role::Publisher))
+    }
+
+    /// Ends all players, and returns how many have come so far: the refusal was the answer to all of these.
+    fn close_players(&self) -> u64 {
+        let demand = self.lock();
+        for session in demand.players() {
+            session.close(Reason::RelayRefused);
+        }
+        demand.arrived()
+    }
+
+    /// Tells the task of players that have come or gone.
+    fn count(&self, demand: &Demand<Arc<Session>>) {
+        self.counts.send_replace(Counts { present: demand.present(), arrived: demand.arrived() });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Demand<Arc<Session>>> {
+        self.demand.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+async fn wait_unless_published(delay: Duration, phase: &mut watch::Receiver<Phase>) {
+    let _ = tokio::time::timeout(delay, phase.wait_for(|p| p.publishing)).await;
+}

@@ -1,0 +1,127 @@
+//! A pull under way: what the origin sends goes into the stream.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::Pulled;
+use crate::media::ingest::{Ingest, Source};
+use crate::media::session::Session;
+use crate::module::relay::attempt::Kind;
+use crate::module::relay::control;
+use crate::module::relay::destination::Destination;
+use crate::module::relay::http::Download;
+use crate::module::relay::log;
+use crate::module::relay::relays::{End, Never};
+use crate::module::relay::rtmp::{Terms, Upstream, check};
+use crate::net::rest::Rest;
+use crate::server::context::Context;
+use crate::wire::MediaKind;
+use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
+
+/// A relay under way.
+pub(super) struct Fetch<'a> {
+    pub(super) context: &'a Arc<Context>,
+    pub(super) pulled: &'a Pulled,
+    pub(super) session: &'a Arc<Session>,
+    pub(super) connect: Duration,
+    /// From the first media on; until then a publisher of our own may still take the stream.
+    pub(super) ingest: Option<Ingest>,
+    pub(super) started: Option<Instant>,
+}
+
+impl Fetch<'_> {
+    pub(super) async fn rtmp(&mut self, destination: &Destination) -> Result<Never, End> {
+        self.name(destination);
+        let server = self.pulled.view.server();
+        let terms = Terms {
+            context: self.context,
+            connect: self.connect,
+            chunk_size: server.chunk_size.0,
+            max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),
+            buffer: self.pulled.view.current().relay.relay_buffer.duration(),
+            trail: self.session.identity.trail.claimed().clone(),
+        };
+        let mut upstream = Upstream::start(destination, |name| Purpose::Play { name }, terms).await?;
+        let (mut rest, mut received) = (Rest::new(&upstream.socket), 0);
+        loop {
+            upstream.flush().await?;
+            while let Some(event) = upstream.core.poll_event() {
+                match event {
+                    UpstreamEvent::Media { kind, payload, .. } if control::is_control(kind, &payload) => {
+                        self.told(kind, &payload)?;
+                    }
+                    UpstreamEvent::Media { kind, timestamp, payload } => {
+                        self.ingest()?.media(kind, timestamp, payload);
+                    }
+                    event => check(event)?,
+                }
+            }
+            let before = std::mem::replace(&mut received, upstream.core.bytes_received());
+            if let Some(ingest) = &mut self.ingest {
+                ingest.push(received);
+                rest.until(ingest.next_wanted().filter(|_| received != before));
+            }
+            let read = rest.ready().await.map_err(End::error)?;
+            upstream.read_with(read)?;
+        }
+    }
+
+    pub(super) async fn http(&mut self, destination: &Destination) -> Result<Never, End> {
+        self.name(destination);
+        let max_message = usize::try_from(self.pulled.view.server().max_message.0).unwrap_or(usize::MAX);
+        let trail = self.session.identity.trail.claimed();
+        let mut download =
+            Download::start(self.context, destination, self.connect, max_message, trail).await?;
+        loop {
+            let mut tags = Vec::new();
+            let read = download.read(|tag| tags.push(tag)).await;
+            for tag in tags {
+                if control::is_control(tag.kind, &tag.payload) {
+                    self.told(tag.kind, &tag.payload)?;
+                    continue;
+                }
+                self.ingest()?.media(tag.kind, tag.timestamp, tag.payload);
+            }
+            if let Some(ingest) = &mut self.ingest {
+                ingest.push(download.received());
+            }
+            read?;
+        }
+    }
+
+    /// For `$relay_*`; a line's second address says nothing new there.
+    fn name(&self, destination: &Destination) {
+        let _ = self.session.destination.set(destination.clone());
+    }
+
+    /// The source has told something of the connection: where its media comes by way of the stream that is pulled, the
+    /// relay would feed itself.
+    fn told(&self, kind: MediaKind, payload: &Bytes) -> Result<(), End> {
+        let Some(way) = control::way_of(kind, payload) else { return Ok(()) };
+        if self.context.relays.leads_back(&way, self.pulled.stream.key()) {
+            return Err(End::Error("relay loop: the source is fed by this stream".into()));
+        }
+        self.pulled.way.send_if_modified(|known| std::mem::replace(known, way.clone()) != way);
+        Ok(())
+    }
+
+    fn ingest(&mut self) -> Result<&mut Ingest, End> {
+        if self.ingest.is_none() {
+            let Pulled { view, stream, .. } = self.pulled;
+            let ingest = Ingest::start(self.context, view, self.session, stream, Source::Relay)
+                .map_err(|_| End::Published)?;
+            self.started = Some(Instant::now());
+            log::started(self.session, Kind::Pull.name());
+            self.ingest = Some(ingest);
+        }
+        Ok(self.ingest.as_mut().expect("set above"))
+    }
+}
+
+impl Drop for Fetch<'_> {
+    fn drop(&mut self) {
+        self.pulled.way.send_if_modified(|way| !std::mem::take(way).is_empty());
+    }
+}

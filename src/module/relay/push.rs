@@ -1,0 +1,324 @@
+//! A published stream pushed to other servers: by callbacks at its start (`on_push`) or at its codec headers
+//! (`on_meta`), and by `push` lines.
+//!
+//! Each line has a task of its own ([`super::lines`]). Media goes to the other server as to any player: through the worker's
+//! delivery loop, which skips to a key frame when the other server is too slow and holds up nobody.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::attempt::{Attempt, Kind};
+use super::backoff::Backoff;
+use super::complaints::Complaints;
+use super::control;
+use super::destination::Destination;
+use super::lines::{Headers, Line};
+use super::relays::{End, Never, Outcome, has_worked, session_for};
+use super::rtmp::{Terms, Upstream, check};
+use super::target::Relay;
+use super::trail;
+use crate::hub::packet::Container;
+use crate::hub::stream::Stream;
+use crate::limits;
+use crate::media::delivery::Join;
+use crate::media::session::{Reason, Role, Session};
+use crate::media::view::AppView;
+use crate::media::workers::Worker;
+use crate::module::relay::log;
+use crate::module::rtmp::connection::play::{player_settings, reason_of};
+use crate::notify::{CallbackLine, Event, Slot};
+use crate::server::context::Context;
+use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
+
+/// What the tasks of a publisher share.
+#[derive(Clone)]
+pub(super) struct Push {
+    pub(super) context: Arc<Context>,
+    pub(super) view: AppView,
+    pub(super) publisher: Arc<Session>,
+    pub(super) stream: Arc<Stream>,
+    /// Of the line.
+    pub(super) complaints: Arc<Mutex<Complaints>>,
+}
+
+impl Push {
+    /// Attempts, one after the other, until the publisher leaves.
+    pub(super) async fn run(self, line: Line, mut headers: Headers, worker: Worker) {
+        let mut backoff = Backoff::default();
+        loop {
+            let outcome = match &line {
+                Line::Asked(line) => self.asked(line, &mut headers, &worker).await,
+                Line::Fixed(relay) => self.fixed(relay, &worker).await,
+            };
+            let application = self.view.current();
+            let relay = &application.relay;
+            let delay = match outcome {
+                Outcome::Unwanted | Outcome::Closed => return,
+                Outcome::Refused => return self.publisher.close(Reason::RelayRefused),
+                Outcome::Worked => {
+                    backoff.reset();
+                    Duration::ZERO
+                }
+                Outcome::Failed => {
+                    let (first, most) =
+                        (relay.failed_reconnect.duration(), relay.most_push_delay().duration());
+                    backoff.next(first, most, crate::task::random())
+                }
+            };
+            tokio::select! {
+                biased;
+                () = self.over() => return,
+                () = tokio::time::sleep(delay) => {}
+            }
+        }
+    }
+
+    /// Waits until the publisher has left or the server stops.
+    async fn over(&self) {
+        let mut shutdown = self.context.shutdown.subscribe();
+        tokio::select! {
+            () = self.publisher.ended() => {}
+            _ = shutdown.wait_for(|stop| *stop) => {}
+        }
+    }
+
+    fn session(&self) -> Arc<Session> {
+        let trail = self.publisher.identity.trail.proved();
+        session_for(&self.context, &self.publisher, trail, &self.stream, Role::Player)
+    }
+
+    fn tries<'a>(&'a self, session: &'a Session) -> Attempt<'a> {
+        Attempt { kind: Kind::Push, session, complaints: &self.complaints }
+    }
+
+    /// One attempt by a callback line: a session with events of its own.
+    async fn asked(&self, line: &Arc<CallbackLine>, headers: &mut Headers, worker: &Worker) -> Outcome {
+        let session = self.session();
+        match line.slot(&self.view.current().notify) {
+            None => Outcome::Unwanted,
+            Some(Slot::Meta(_)) => tokio::select! {
+                biased;
+                () = self.over() => Outcome::Closed,
+                outcome = self.meta(line, &session, headers, worker) => outcome,
+            },
+            Some(_) => self.push(line, &session, worker).await,
+        }
+    }
+
+    async fn push(&self, line: &Arc<CallbackLine>, session: &Arc<Session>, worker: &Worker) -> Outcome {
+        let begun = Event::begin_by(&self.context.notifier, &self.view, line, session, None);
+        let Some(mut asking) = begun else { return Outcome::Unwanted };
+        let reply = tokio::select! {
+            reply = asking.reply() => reply,
+            () = self.over() => return Outcome::Closed,
+        };
+        match self.tries(session).destination(&mut asking, &reply) {
+            Ok(destination) => self.relay(session, destination, worker).await,
+            Err(outcome) => {
+                if let Outcome::Unwanted = outcome {
+                    asking.forget();
+                }
+                outcome
+            }
+        }
+    }
+
+    /// What a meta callback begins is no relay alone: it is told of the publisher (as recorded, it is the session that
+    /// requests name) for as long as that is there, and of further headers.
+    async fn meta(
+        &self,
+        line: &Arc<CallbackLine>,
+        session: &Arc<Session>,
+        headers: &mut Headers,
+        worker: &Worker,
+    ) -> Outcome {
+        // An attempt that failed is repeated without another header.
+        if !headers.has_asked() {
+            headers.next().await;
+        }
+        let begun = Event::begin_by(&self.context.notifier, &self.view, line, &self.publisher, None);
+        let Some(mut asking) = begun else { return Outcome::Unwanted };
+        let mut reply = asking.reply().await;
+        loop {
+            match self.tries(session).destination(&mut asking, &reply) {
+                Ok(destination) => tokio::select! {
+                    outcome = self.relay(session, destination, worker) => return outcome,
+                    outcome = self.refused(session, &mut asking, headers) => return outcome,
+                },
+                Err(Outcome::Unwanted) => {
+                    asking.keep();
+                    headers.next().await;
+                    reply = asking.again().await;
+                }
+                Err(outcome) => return outcome,
+            }
+        }
+    }
+
+    /// Tells of further headers while a relay runs, until an answer refuses.
+    async fn refused(&self, session: &Session, asking: &mut Event, headers: &mut Headers) -> Outcome {
+        loop {
+            headers.next().await;
+            let reply = asking.again().await;
+            let decided = self.tries(session).destination(asking, &reply);
+            if let Err(outcome @ Outcome::Refused) = decided {
+                return outcome;
+            }
+        }
+    }
+
+    /// One attempt by a `push` line: its addresses, one after the other.
+    async fn fixed(&self, line: &Relay, worker: &Worker) -> Outcome {
+        let session = self.session();
+        for destination in self.tries(&session).destinations(line) {
+            match self.relay(&session, destination, worker).await {
+                Outcome::Failed => {}
+                outcome => return outcome,
+            }
+        }
+        Outcome::Failed
+    }
+
+    async fn relay(&self, session: &Arc<Session>, destination: Destination, worker: &Worker) -> Outcome {
+        self.tries(session).starting(&destination);
+        let _ = session.destination.set(destination.clone());
+        let _listed = self.context.sessions.list(session.clone());
+        let mut started = None;
+        let (Ok(end) | Err(end)) = self.send(session, &destination, worker, &mut started).await;
+        let most = self.view.current().relay.most_push_delay().duration();
+        self.tries(session).outcome(&end, has_worked(started, most))
+    }
+
+    /// Publishes at the other server until one side ends.
+    async fn send(
+        &self,
+        session: &Arc<Session>,
+        destination: &Destination,
+        worker: &Worker,
+        started: &mut Option<Instant>,
+    ) -> Result<End, End> {
+        let server = self.view.server();
+        let terms = Terms {
+            context: &self.context,
+            connect: self.view.current().relay.relay_reconnect.duration(),
+            chunk_size: u32::try_from(self.stream.chunk_size()).unwrap_or(u32::MAX),
+            max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),
+            buffer: Duration::ZERO,
+            trail: session.identity.trail.claimed().clone(),
+        };
+        let start = Upstream::start(destination, |name| Purpose::Publish { name }, terms);
+        let upstream = tokio::select! {
+            biased;
+            upstream = start => upstream?,
+            end = self.asked_to_end(session) => return Ok(end),
+        };
+        *started = Some(Instant::now());
+        log::started(session, Kind::Push.name());
+        let mut sending = Sending { push: self, session, worker, upstream };
+        sending.join();
+        let end = tokio::select! {
+            biased;
+            end = self.asked_to_end(session) => end,
+            Err(end) = sending.keep() => end,
+        };
+        sending.finish().await;
+        Ok(end)
+    }
+
+    /// Waits for a reason of ours to end a relay.
+    async fn asked_to_end(&self, session: &Session) -> End {
+        tokio::select! {
+            () = self.over() => End::Asked(Reason::StreamEnd),
+            reason = session.closed() => End::Asked(reason),
+        }
+    }
+}
+
+/// A stream on its way out through the delivery loop; taken back when it is dropped.
+struct Sending<'a> {
+    push: &'a Push,
+    session: &'a Arc<Session>,
+    worker: &'a Worker,
+    upstream: Upstream,
+}
+
+impl Sending<'_> {
+    fn join(&mut self) {
+        let Push { view, stream, .. } = self.push;
+        let settings = player_settings(view, Container::Rtmp, self.upstream.core.stream_id(), b"");
+        self.worker.delivery.join(Join {
+            session: self.session.id,
+            stream: stream.clone(),
+            socket: self.upstream.socket.clone(),
+            settings: crate::hub::cursor::PlayerSettings { publishes: true, cork: 0, ..settings },
+            lead: self.upstream.core.poll_transmit().unwrap_or_default(),
+            link: self.session.link.clone(),
+            send_timeout: view.server().timeout.duration(),
+            view: view.clone(),
+        });
+        self.upstream.is_lent = true;
+    }
+
+    /// Answers the other server until it ends the relay, or the delivery loop gives it up.
+    async fn keep(&mut self) -> Result<Never, End> {
+        loop {
+            while let Some(event) = self.upstream.core.poll_event() {
+                match event {
+                    UpstreamEvent::Status { code, description, .. } if code == control::REACH => {
+                        self.reaches(&description)?;
+                    }
+                    event => check(event)?,
+                }
+            }
+            if let Some(bytes) = self.upstream.core.poll_transmit() {
+                self.worker.delivery.control(self.push.stream.id(), &self.session.link, bytes);
+            }
+            tokio::select! {
+                read = self.upstream.read() => read?,
+                () = self.session.link.ended() => {
+                    let reason = self.session.link.gone().map_or(Reason::RtmpSendErr, reason_of);
+                    return Err(End::Error(reason.name().to_owned()));
+                }
+            }
+        }
+    }
+
+    /// The target has told where the media goes on from there. It was chosen by us, so that it is believed; a publisher that
+    /// is a relay is told in turn.
+    fn reaches(&self, downstream: &[u8]) -> Result<(), End> {
+        let Push { context, stream, publisher, .. } = self.push;
+        let downstream = trail::checked(downstream);
+        if context.relays.leads_back(&downstream, stream.key()) {
+            return Err(End::Error("relay loop: the target feeds this stream".into()));
+        }
+        if publisher.identity.trail.claims_relay() {
+            publisher.tell("status", control::REACH, context.relays.reach(&downstream, stream.key()));
+        }
+        Ok(())
+    }
+
+    /// Takes the sending side back, so that the stream can be ended behind its last message, sent in full.
+    async fn finish(mut self) {
+        let link = self.session.link.clone();
+        self.worker.delivery.finish(self.push.stream.id(), &self.session.link);
+        let finish = async {
+            link.ended().await;
+            if link.gone().is_some() {
+                return;
+            }
+            for rest in link.take_rest() {
+                if self.upstream.socket.write_all(&rest).await.is_err() {
+                    return;
+                }
+            }
+            self.upstream.is_lent = false;
+        };
+        let _ = tokio::time::timeout(limits::RELAY_LINGER, finish).await;
+    }
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        self.worker.delivery.leave(self.push.stream.id(), &self.session.link);
+    }
+}

@@ -1,0 +1,152 @@
+//! The RTMP connection of a relay.
+
+use std::cell::RefCell;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::connect::connect;
+use super::destination::Destination;
+use super::relays::{End, setup_time};
+use super::{proof, trail};
+use crate::limits;
+use crate::log::shown::Shown;
+use crate::module::rtmp::connection::identity::split_query;
+use crate::net::moderation;
+use crate::net::rest::Read;
+use crate::net::socket::Socket;
+use crate::server::context::Context;
+use crate::wire::rtmp::ClientSession;
+use crate::wire::rtmp::client_session::{ClientSettings, Event, Purpose};
+
+/// A connection to another server.
+pub(super) struct Upstream {
+    pub(super) socket: Arc<Socket>,
+    pub(super) core: ClientSession,
+    /// Whether somebody else writes to the socket.
+    pub(super) is_lent: bool,
+}
+
+/// How to connect.
+pub(super) struct Terms<'a> {
+    /// Finds the other server, and trusts it.
+    pub(super) context: &'a Context,
+    /// Time for the connection.
+    pub(super) connect: Duration,
+    /// Chunk size of what we send.
+    pub(super) chunk_size: u32,
+    /// Longest message accepted.
+    pub(super) max_message: usize,
+    /// Buffer length announced when playing.
+    pub(super) buffer: Duration,
+    /// Where the relay has come through.
+    pub(super) trail: Bytes,
+}
+
+thread_local! {
+    /// One read buffer per worker, as for connections of clients.
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BUFFER].into());
+}
+
+impl Upstream {
+    /// Connects and waits until the other server lets the stream begin.
+    pub(super) async fn start(
+        destination: &Destination,
+        purpose: fn(Bytes) -> Purpose,
+        terms: Terms<'_>,
+    ) -> Result<Upstream, End> {
+        let limit = setup_time(terms.connect);
+        let socket = connect(terms.context, &destination.address, terms.connect).await?;
+        let purpose = purpose(destination.name_and_query());
+        let (verb, asked) = match &purpose {
+            Purpose::Play { name } => ("play", name),
+            Purpose::Publish { name } => ("publish", name),
+        };
+        let (name, _) = split_query(asked);
+        let asked = proof::Purpose { verb, app: &destination.app, name: &name };
+        let proof = terms.context.relays.proof(&terms.trail, asked);
+        let member = |name: &'static str, value: Bytes| (Bytes::from_static(name.as_bytes()), value.into());
+        let settings = ClientSettings {
+            flash_ver: destination.flash_ver.clone(),
+            page_url: destination.page_url.clone(),
+            swf_url: destination.swf_url.clone(),
+            extra: vec![member(trail::CONNECT_MEMBER, terms.trail), member(proof::CONNECT_MEMBER, proof)],
+            chunk_size: terms.chunk_size,
+            max_message: terms.max_message,
+            buffer_length: terms.buffer,
+            ..ClientSettings::new(destination.app.clone(), destination.tc_url(), purpose)
+        };
+        let core = ClientSession::new(settings, Instant::now(), crate::task::seed());
+        moderation::is_prompt(socket.descriptor());
+        let mut upstream = Upstream { socket: Arc::new(socket), core, is_lent: false };
+        match timeout(limit, upstream.until_started()).await {
+            Ok(Ok(())) => Ok(upstream),
+            Ok(Err(end)) => Err(end),
+            Err(_) => Err(End::Error(format!("not started within {} ms", limit.as_millis()))),
+        }
+    }
+
+    async fn until_started(&mut self) -> Result<(), End> {
+        loop {
+            self.flush().await?;
+            while let Some(event) = self.core.poll_event() {
+                match event {
+                    Event::Started => return Ok(()),
+                    event => check(event)?,
+                }
+            }
+            self.read().await?;
+        }
+    }
+
+    /// Sends what the core has to say.
+    pub(super) async fn flush(&mut self) -> Result<(), End> {
+        let Some(bytes) = self.core.poll_transmit() else { return Ok(()) };
+        match timeout(limits::DEFAULT_SEND_TIMEOUT, self.socket.write_all(&bytes)).await {
+            Ok(written) => written.map_err(End::error),
+            Err(_) => Err(End::Error("the other server takes nothing".into())),
+        }
+    }
+
+    /// Waits for input and handles a bounded amount of it.
+    pub(super) async fn read(&mut self) -> Result<(), End> {
+        self.socket.readable().await.map_err(End::error)?;
+        self.read_with(Socket::try_read)
+    }
+
+    /// Handles a bounded amount of input.
+    pub(super) fn read_with(&mut self, read: Read) -> Result<(), End> {
+        READ_BUFFER.with_borrow_mut(|buffer| match read(&self.socket, buffer) {
+            Ok(0) => Err(End::Closed),
+            Ok(n) => self.core.handle_input(&buffer[..n], Instant::now()).map_err(End::error),
+            Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(()),
+            Err(e) => Err(End::error(e)),
+        })
+    }
+}
+
+/// A status of level `error` is a refusal; all others are news.
+pub(super) fn check(event: Event) -> Result<(), End> {
+    match event {
+        Event::Status { level, code, .. } if &level[..] == b"error" => {
+            Err(End::Error(format!("the other server answered {}", Shown::new(&code))))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        if self.is_lent {
+            return;
+        }
+        // The proper end of a stream, where the socket takes it at once; closing says the same.
+        self.core.close();
+        if let Some(bytes) = self.core.poll_transmit() {
+            let _ = self.socket.try_write(&bytes);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! `static_pull`: streams that are pulled whether somebody plays them or not.
+//!
+//! Each is held by a session that is no client: the pull sees a player that never leaves. No callback is asked.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::pull::PullUse;
+use crate::config::model::Config;
+use crate::directive::ListenAddr;
+use crate::directive::address::literal_addr;
+use crate::hub::registry::StreamUse;
+use crate::media::session::{Identity, Moments, Protocol, Role, Session};
+use crate::media::view::AppView;
+use crate::module::dynamic::static_pull::StaticPull;
+use crate::module::rtmp::listen::DEFAULT_PORT;
+use crate::net::socket::Peer;
+use crate::server::context::Context;
+
+/// The lines in force.
+#[derive(Default)]
+pub struct Standing {
+    held: HashMap<StaticPull, Held>,
+}
+
+/// What keeps a stream pulled. The pull ends before the stream is let go.
+struct Held {
+    _pull: PullUse,
+    _stream: StreamUse,
+    /// Where it was put: an application that is gone or another takes the line along.
+    listen: ListenAddr,
+    serverid: Bytes,
+}
+
+impl Standing {
+    /// Puts these lines in force, and ends others. Returns what cannot be pulled, and why.
+    pub fn apply(&mut self, context: &Arc<Context>, lines: &[StaticPull]) -> Vec<String> {
+        let config = context.store.load();
+        let mut complaints = Vec::new();
+        let mut wanted = HashMap::new();
+        for line in lines {
+            match choose(context, &config, line) {
+                Some((listen, view)) => drop(wanted.insert(line, (listen, view))),
+                None => complaints.push(format!(
+                    "static_pull: no rtmp server for domain \"{}\" has an application \"{}\"",
+                    line.domain, line.app
+                )),
+            }
+        }
+        self.held.retain(|line, held| {
+            let place = wanted.get(line);
+            place.is_some_and(|(listen, view)| *listen == held.listen && view.serverid() == held.serverid)
+        });
+        for (line, (listen, view)) in wanted {
+            if !self.held.contains_key(line) {
+                self.held.insert(line.clone(), hold(context, &view, listen, line));
+            }
+        }
+        complaints
+    }
+}
+
+/// The application that gets the stream: on the address that `static_pull_port` names, else on the first that has it.
+fn choose(context: &Context, config: &Config, line: &StaticPull) -> Option<(ListenAddr, AppView)> {
+    let (host, app) = (Bytes::copy_from_slice(&line.domain), Bytes::copy_from_slice(&line.app));
+    config.rtmp.iter().flat_map(|rtmp| rtmp.addresses()).find_map(|listen| {
+        let view = AppView::choose(&context.store, listen, &host, &app)?;
+        let port = &view.held().relay.static_pull_port;
+        let here = match port.as_ref().filter(|port| !port.is_empty()) {
+            Some(port) => literal_addr(port.as_bstr(), DEFAULT_PORT).is_ok_and(|addr| addr == *listen),
+            None => true,
+        };
+        here.then(|| (listen.clone(), view))
+    })
+}
+
+fn hold(context: &Arc<Context>, view: &AppView, listen: ListenAddr, line: &StaticPull) -> Held {
+    let copy = |text: &[u8]| Bytes::copy_from_slice(text);
+    let identity = Identity {
+        domain: copy(&line.domain),
+        app: copy(&line.app),
+        name: copy(&line.name),
+        tc_url: Bytes::from([b"rtmp://", &line.domain[..], b"/", &line.app[..]].concat()),
+        serverid: view.serverid(),
+        scheme: "rtmp",
+        ..Identity::default()
+    };
+    let nobody =
+        Peer { addr: "static_pull".into(), ip: None, port: 0, local_addr: String::new(), local_port: 0 };
+    let session = Arc::new(Session::new(
+        context.sessions.next_session_id(),
+        nobody,
+        Protocol::Rtmp,
+        Role::Player,
+        identity,
+        Instant::now(),
+        Moments::default(),
+    ));
+    let stream = context.registry.enter(&session.key, view.server().chunk_size.0 as usize);
+    session.set_stream(stream.stream().clone());
+    let serverid = session.identity.serverid.clone();
+    let pull = PullUse::stand(context, view, &session, stream.stream(), line.line.clone());
+    Held { _pull: pull, _stream: stream, listen, serverid }
+}

@@ -1,0 +1,147 @@
+//! From `connect` to its answer, and who has a say in it: `on_connect`.
+//!
+//! The original reads `on_connect` and never calls it. Here it is asked as `on_publish` and `on_play` are: what refuses
+//! there refuses here, as `NetConnection.Connect.Rejected`, and the connection is told of until it ends.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::farewell;
+use super::identity::Target;
+use super::{Connected, Connection, End, claim_of, settings_of};
+use crate::media::admission::{self, Refused};
+use crate::media::log as media_log;
+use crate::media::session::{Identity, Moments, Protocol, Reason, Role, Session, mark};
+use crate::media::view::AppView;
+use crate::module::rtmp::log;
+use crate::notify::{Event, Slot};
+use crate::wire::rtmp::server_session::{Connect, RequestId};
+
+/// A connect that waits for its verdict.
+pub(crate) struct Connecting {
+    request: RequestId,
+    connected: Connected,
+    session: Arc<Session>,
+    pub(crate) verdict: ConnectVerdict,
+}
+
+/// Resolves when the callback has spoken.
+pub(crate) type ConnectVerdict = Pin<Box<dyn Future<Output = (Event, Result<(), Refused>)> + Send>>;
+
+/// A connection that a callback server was told of; it is owed an end.
+pub(crate) struct Told {
+    pub(crate) session: Arc<Session>,
+    /// Dropping it tells the end.
+    _event: Event,
+}
+
+impl Connection {
+    /// Looks for the application, and asks whoever has a say.
+    pub(crate) fn connect(&mut self, request: RequestId, connect: &Connect) -> Result<(), End> {
+        mark(&self.moments.connect);
+        let target = Target::of(connect);
+        let Some(view) = AppView::choose(&self.context.store, &self.listen, &target.host, &target.app) else {
+            media_log::unknown_application(self.id, &target.app, &target.domain);
+            return Err(self.refuse_connect(
+                request,
+                "NetConnection.Connect.InvalidApp",
+                "No such application.",
+            ));
+        };
+        let open = self.context.rtmp_connections.load(Ordering::Relaxed);
+        let limit = self.context.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.max_connections);
+        if let Some(limit) = limit.filter(|limit| open > *limit) {
+            log::over_max_connections(self.id, limit);
+            return Err(self.refuse_connect(
+                request,
+                "NetConnection.Connect.Rejected",
+                "Too many connections.",
+            ));
+        }
+        let identity = Identity {
+            domain: target.domain,
+            app: target.app,
+            args: target.args,
+            tc_url: target.tc_url,
+            page_url: connect.page_url.clone(),
+            swf_url: connect.swf_url.clone(),
+            flash_ver: connect.flash_ver.clone(),
+            audio_codecs: connect.audio_codecs,
+            video_codecs: connect.video_codecs,
+            serverid: view.serverid(),
+            scheme: if self.socket.is_tls() { "rtmps" } else { "rtmp" },
+            ..Identity::default()
+        };
+        let connected =
+            Connected { view, identity, claim: claim_of(connect), reconnects: farewell::reconnects(connect) };
+        if connected.view.current().notify.on_connect.is_some() {
+            self.ask_connect(request, connected);
+        } else {
+            self.accept_connect(request, connected);
+        }
+        Ok(())
+    }
+
+    fn refuse_connect(&mut self, request: RequestId, code: &str, why: &str) -> End {
+        self.core.reject_connect(request, code, why);
+        End::Told(Reason::NormalClose)
+    }
+
+    fn ask_connect(&mut self, request: RequestId, connected: Connected) {
+        let moments = Moments::default();
+        for (to, from) in [
+            (&moments.handshake_done, &self.moments.handshake_done),
+            (&moments.connect, &self.moments.connect),
+        ] {
+            to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
+        }
+        // Nobody knows yet what it will do.
+        let session = Arc::new(Session::new(
+            self.id,
+            self.peer.clone(),
+            Protocol::Rtmp,
+            Role::Player,
+            connected.identity.clone(),
+            self.started,
+            moments,
+        ));
+        let begun = Event::begin(&self.context.notifier, &connected.view, Slot::Connect, &session, None);
+        let Some(mut event) = begun else {
+            // A reload has removed the line just now.
+            return self.accept_connect(request, connected);
+        };
+        let (view, asked) = (connected.view.clone(), session.clone());
+        let verdict = async move {
+            let verdict = admission::verdict(&mut event, &view, &asked).await;
+            (event, verdict)
+        };
+        self.connecting =
+            Some(Box::new(Connecting { request, connected, session, verdict: Box::pin(verdict) }));
+    }
+
+    /// The callback has spoken.
+    pub(crate) fn connect_decided(&mut self, event: Event, verdict: Result<(), Refused>) -> Result<(), End> {
+        let Some(connecting) = self.connecting.take() else { return Ok(()) };
+        let Connecting { request, connected, session, .. } = *connecting;
+        self.told = Some(Told { session, _event: event });
+        if let Err(Refused(reason)) = verdict {
+            self.core.reject_connect(request, "NetConnection.Connect.Rejected", "Refused.");
+            return Err(End::Told(reason));
+        }
+        self.accept_connect(request, connected);
+        // Commands that did not wait for the answer come up now.
+        self.handle_events()
+    }
+
+    fn accept_connect(&mut self, request: RequestId, connected: Connected) {
+        let view = &connected.view;
+        self.timeout = view.server().timeout.duration();
+        self.core.accept_connect(request, settings_of(view.server(), view.base()));
+        if !connected.view.held().rtmp.tcp_nodelay {
+            self.socket.set_nodelay(false);
+        }
+        self.connected = Some(connected);
+    }
+}

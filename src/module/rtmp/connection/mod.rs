@@ -1,0 +1,482 @@
+//! An RTMP connection: one task that owns the socket, the protocol core and the session's part in a stream.
+//!
+//! Media of a player does not pass through here: after `play` is accepted the sending side of the socket
+//! belongs to the worker's delivery loop, and the task only reads, answers pings and waits for the end.
+
+pub mod connecting;
+pub mod farewell;
+pub mod identity;
+pub mod play;
+pub mod publish;
+pub mod streams;
+pub mod waiting;
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use self::connecting::{Connecting, Told};
+use self::play::Playing;
+use self::publish::Publishing;
+use self::waiting::{Wake, asked_to_close};
+use super::conf::Conf;
+use super::server_conf::ServerConf;
+use crate::directive::ListenAddr;
+use crate::hub::headers::{HeaderKey, HeaderList};
+use crate::limits;
+use crate::media::admission::{Entered, Refused};
+use crate::media::codec::track;
+use crate::media::session::{Identity, Moments, Reason, Role, Session, Status, mark};
+use crate::media::view::AppView;
+use crate::media::workers::Worker;
+use crate::module::relay::proof;
+use crate::module::relay::trail::{self, Claim};
+use crate::module::rtmp::log;
+use crate::net::rest::Read;
+use crate::net::socket::{Peer, Socket};
+use crate::server::context::Context;
+use crate::task::fault;
+use crate::wire::MediaKind;
+use crate::wire::rtmp::server_session::{Connect, Event, RequestId, ServerSession, Settings};
+
+/// Serves one accepted connection to its end.
+pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, socket: Socket) {
+    let id = context.sessions.next_id();
+    let Ok(peer) = socket.peer() else { return };
+    let config = context.store.load();
+    log::connected(id, &peer, &listen);
+    // Servers of this very address may share the wildcard's socket.
+    let listen = socket.local(listen);
+    let Some(servers) = config.rtmp.as_ref().and_then(|rtmp| rtmp.servers_at(&listen)) else { return };
+    let server = servers.default_server();
+    let (settings, timeout) = (settings_of(&server.held, &server.base), server.held.timeout.duration());
+    // Whatever is kept of it here would live as long as the connection.
+    drop(config);
+    let _open = Open::count(&context.rtmp_connections);
+    // Until an application says otherwise: an answer that waits for the acknowledgement of the one before takes 40 ms.
+    socket.set_nodelay(true);
+    let now = Instant::now();
+    let mut connection = Box::new(Connection {
+        core: ServerSession::new(settings, now, crate::task::seed()),
+        timeout,
+        context,
+        worker,
+        listen,
+        socket: Arc::new(socket),
+        id,
+        peer,
+        started: now,
+        moments: Moments::default(),
+        connected: None,
+        connecting: None,
+        told: None,
+        part: Part::None,
+        leaving: false,
+        farewell: false,
+    });
+    let reason = match connection.run().await {
+        Ok(never) => match never {},
+        Err(end) => connection.end(end).await,
+    };
+    log::disconnected(connection.id, &connection.peer, reason, connection.core.bytes_received());
+}
+
+/// Settings of the protocol core from those of a virtual server.
+fn settings_of(held: &ServerConf, base: &Conf) -> Settings {
+    Settings {
+        chunk_size: held.chunk_size.0,
+        window_ack_size: u32::try_from(held.ack_window).unwrap_or(u32::MAX),
+        max_message: usize::try_from(held.max_message.0).unwrap_or(usize::MAX),
+        max_chunk_streams: u32::try_from(held.max_streams).unwrap_or(u32::MAX),
+        ping: held.ping.nonzero(),
+        ping_timeout: held.ping_timeout.duration(),
+        busy: held.busy,
+        publish_time_fix: base.publish_time_fix,
+    }
+}
+
+/// Why a connection's task stops.
+enum End {
+    /// The peer closed.
+    Closed,
+    /// Reading or writing failed.
+    Io(io::Error),
+    /// The peer broke the protocol.
+    Protocol(crate::wire::rtmp::Error),
+    /// Nothing could be written, or no `connect` came, in time.
+    TimedOut,
+    /// The peer has been told why; it gets a moment to read it.
+    Told(Reason),
+    /// For another reason of ours.
+    Because(Reason),
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        End::Io(error)
+    }
+}
+
+struct Connection {
+    context: Arc<Context>,
+    worker: Worker,
+    listen: ListenAddr,
+    socket: Arc<Socket>,
+    core: ServerSession,
+    id: u64,
+    peer: Peer,
+    started: Instant,
+    moments: Moments,
+    timeout: Duration,
+    connected: Option<Connected>,
+    /// `connect` waits for its verdict.
+    connecting: Option<Box<Connecting>>,
+    /// `on_connect` was asked.
+    told: Option<Told>,
+    part: Part,
+    /// The delivery loop is asked for the sending side: nothing is sent and no event handled until it is back.
+    leaving: bool,
+    /// The peer was told that the server drains.
+    farewell: bool,
+}
+
+/// What `connect` settled.
+struct Connected {
+    view: AppView,
+    identity: Identity,
+    /// By which servers the peer says to have come.
+    claim: Claim,
+    /// The peer understands a request to connect again.
+    reconnects: bool,
+}
+
+/// The connection's part in a stream.
+enum Part {
+    None,
+    /// Callbacks are being asked.
+    Pending(Box<Pending>),
+    /// Let in, but nothing flows: the name is taken, or the application is not live.
+    Discarding {
+        stream_id: u32,
+        entered: Box<Entered>,
+    },
+    Publishing(Box<Publishing>),
+    Playing(Box<Playing>),
+}
+
+/// Resolves when callbacks and access rules have spoken.
+type Verdict = Pin<Box<dyn Future<Output = (Box<Entered>, Result<(), Refused>)> + Send>>;
+
+struct Pending {
+    /// What an encoder sends without waiting for the answer.
+    early: Early,
+    request: RequestId,
+    stream_id: u32,
+    session: Arc<Session>,
+    verdict: Verdict,
+}
+
+/// Metadata and codec headers that came before a publisher was let in: the newest of each. Without them its stream
+/// could not be played; frames are worth nothing by then.
+#[derive(Default)]
+struct Early(HeaderList<(MediaKind, u32, Bytes)>);
+
+impl Early {
+    fn keep(&mut self, kind: MediaKind, timestamp: u32, payload: Bytes) {
+        let class = track::early_class(kind, &payload);
+        if let Some(key) = class.and_then(|class| HeaderKey::of(kind, class, &payload)) {
+            self.0.keep(key, payload.len(), (kind, timestamp, payload));
+        }
+    }
+
+    /// Metadata first, as encoders send it.
+    fn into_iter(mut self) -> impl Iterator<Item = (MediaKind, u32, Bytes)> {
+        self.0.take()
+    }
+}
+
+enum Never {}
+
+/// One open RTMP connection.
+struct Open(Arc<AtomicU64>);
+
+impl Open {
+    fn count(open: &Arc<AtomicU64>) -> Self {
+        open.fetch_add(1, Ordering::Relaxed);
+        Open(open.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Whoever has come to an end has left. A panic, or the end of the thread, must not leave a player behind in the
+        // delivery loop.
+        if let Part::Playing(playing) = &self.part {
+            playing.leave(&self.worker.delivery);
+        }
+    }
+}
+
+thread_local! {
+    /// One read buffer per worker: an idle connection holds none.
+    static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BUFFER].into());
+}
+
+impl Connection {
+    async fn run(&mut self) -> Result<Never, End> {
+        loop {
+            self.flush().await?;
+            let wake = match self.part {
+                // Apart, so that players do not have to have room for it.
+                Part::Publishing(_) => Box::pin(self.wait_for_media()).await?,
+                _ => self.wait().await?,
+            };
+            match wake {
+                Wake::Readable => self.read_turn(Socket::try_read).await?,
+                Wake::Changed => {}
+                Wake::Timer => self.handle_timer()?,
+                Wake::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
+                Wake::ConnectVerdict(event, verdict) => self.connect_decided(*event, verdict)?,
+                Wake::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
+                // As recorded: without a further status.
+                Wake::Close(reason @ Reason::RelayRefused) => return Err(End::Told(reason)),
+                Wake::Close(reason) => {
+                    if reason == Reason::ProcessExit {
+                        self.say_exit();
+                    }
+                    return Err(End::Because(reason));
+                }
+                Wake::Draining => self.say_draining(),
+                Wake::Delivery => self.delivery_ended().await?,
+                Wake::Phase => self.phase_changed()?,
+                Wake::Status(Status { level, code, description }) => {
+                    if let Part::Publishing(publishing) = &self.part {
+                        self.core.send_status(publishing.stream_id(), level, code, &description);
+                    }
+                }
+            }
+        }
+    }
+
+    fn handle_timer(&mut self) -> Result<(), End> {
+        let now = Instant::now();
+        if self.connected.is_none() && self.connecting.is_none() && now >= self.started + self.timeout {
+            return Err(End::TimedOut);
+        }
+        if let Part::Publishing(publishing) = &self.part
+            && publishing.idle_due().is_some_and(|due| now >= due)
+        {
+            return Err(End::Because(Reason::DropIdle));
+        }
+        self.core.handle_timeout(now).map_err(End::Protocol)
+    }
+
+    /// Reads with `how` what is there, a bounded amount at a time.
+    async fn read_turn(&mut self, how: Read) -> Result<(), End> {
+        if self.read(how)? {
+            // Others of this worker get their turn, also while this peer sends without pause.
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Reads with `how` and handles what it says; returns whether there may be more.
+    fn read(&mut self, how: Read) -> Result<bool, End> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            for _ in 0..limits::READS_PER_TURN {
+                match how(&self.socket, buffer) {
+                    Ok(0) => return Err(End::Closed),
+                    Ok(n) => {
+                        let mut input = &buffer[..n];
+                        while !input.is_empty() {
+                            let outcome = self.core.handle_some_input(&mut input, Instant::now());
+                            // What came before a protocol error still counts.
+                            self.handle_events()?;
+                            outcome.map_err(End::Protocol)?;
+                        }
+                        if n < buffer.len() {
+                            return Ok(false);
+                        }
+                    }
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                    Err(e) => return Err(End::Io(e)),
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    fn handle_events(&mut self) -> Result<(), End> {
+        fault::panic_at("session");
+        while !self.leaving
+            && let Some(event) = self.core.poll_event()
+        {
+            match event {
+                Event::HandshakeDone => mark(&self.moments.handshake_done),
+                Event::Connect { request, connect } => self.connect(request, &connect)?,
+                Event::CreateStream { .. } => mark(&self.moments.create_stream),
+                Event::Publish { request, stream_id, name, .. } => {
+                    self.begin(request, stream_id, &name, Role::Publisher)?;
+                }
+                Event::Play { request, stream_id, name, .. } => {
+                    self.begin(request, stream_id, &name, Role::Player)?;
+                }
+                Event::Media { stream_id, kind, timestamp, payload } => match &mut self.part {
+                    Part::Publishing(publishing) if publishing.stream_id() == stream_id => {
+                        publishing.media(kind, timestamp, payload);
+                    }
+                    Part::Pending(pending) if pending.stream_id == stream_id => {
+                        pending.early.keep(kind, timestamp, payload);
+                    }
+                    _ => {}
+                },
+                Event::CloseStream { stream_id } => self.close_stream(stream_id),
+                Event::Pause { stream_id, paused } => {
+                    if let Part::Playing(playing) = &self.part
+                        && playing.stream_id() == stream_id
+                    {
+                        playing.pause(&self.worker.delivery, paused);
+                    }
+                }
+                Event::Seek { .. } | Event::BufferLength { .. } => {}
+            }
+        }
+        if let Part::Publishing(publishing) = &mut self.part {
+            publishing.push(self.core.bytes_received());
+        }
+        Ok(())
+    }
+
+    /// Sends what the core has to say: directly, or between two messages of a player's media.
+    async fn flush(&mut self) -> Result<(), End> {
+        if self.leaving {
+            return Ok(());
+        }
+        let Some(bytes) = self.core.poll_transmit() else { return Ok(()) };
+        if let Part::Playing(playing) = &self.part {
+            playing.control(&self.worker.delivery, bytes);
+            return Ok(());
+        }
+        self.write(&bytes).await
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), End> {
+        match self.socket.try_write(bytes) {
+            Ok(n) if n == bytes.len() => Ok(()),
+            Ok(n) => self.write_rest(&bytes[n..]).await,
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.write_rest(bytes).await,
+            Err(e) => Err(End::Io(e)),
+        }
+    }
+
+    /// Waits for the peer to take the rest, but not for a session that is asked to end in the meantime.
+    async fn write_rest(&mut self, bytes: &[u8]) -> Result<(), End> {
+        let timeout = if self.timeout.is_zero() { limits::DEFAULT_SEND_TIMEOUT } else { self.timeout };
+        let session = self.session().cloned();
+        let mut shutdown = self.context.shutdown.subscribe();
+        tokio::select! {
+            biased;
+            written = self.socket.write_all(bytes) => Ok(written?),
+            reason = asked_to_close(session.as_deref()) => Err(End::Because(reason)),
+            _ = shutdown.wait_for(|stop| *stop) => Err(End::Because(Reason::ProcessExit)),
+            () = tokio::time::sleep(timeout) => Err(End::TimedOut),
+        }
+    }
+
+    fn session(&self) -> Option<&Arc<Session>> {
+        match &self.part {
+            Part::None => None,
+            Part::Pending(pending) => Some(&pending.session),
+            Part::Discarding { entered, .. } => Some(entered.session()),
+            Part::Publishing(publishing) => Some(publishing.session()),
+            Part::Playing(playing) => Some(playing.session()),
+        }
+    }
+
+    /// Ends the part in the stream, then the connection.
+    async fn end(&mut self, end: End) -> Reason {
+        let (reason, told) = match end {
+            End::Closed => (Reason::NormalClose, false),
+            End::Io(error) => {
+                log::connection_failed(self.id, &error);
+                (Reason::RtmpRecvErr, false)
+            }
+            End::Protocol(error) => {
+                log::protocol_error(self.id, &self.peer, &error);
+                (Reason::RtmpRecvErr, false)
+            }
+            End::TimedOut => {
+                log::timed_out(self.id, &self.peer);
+                (Reason::RtmpSendTimeout, false)
+            }
+            End::Told(reason) => (reason, true),
+            End::Because(reason) => (reason, false),
+        };
+        if let Some(session) = self.session() {
+            session.set_reason(reason);
+        }
+        if let Some(told) = &self.told {
+            told.session.set_reason(reason);
+        }
+        let playing = match std::mem::replace(&mut self.part, Part::None) {
+            Part::Playing(playing) => {
+                match reason {
+                    Reason::StreamEnd | Reason::ProcessExit => playing.finish(&self.worker.delivery).await,
+                    _ => playing.leave(&self.worker.delivery),
+                }
+                true
+            }
+            _ => false,
+        };
+        // The session's end goes out before the connection's.
+        self.told = None;
+        if told && !playing {
+            self.close_gently().await;
+        }
+        reason
+    }
+
+    /// Makes sure that the last message is read before the connection closes: a close with unread input would
+    /// reset the connection and overtake it.
+    async fn close_gently(&mut self) {
+        if let Some(bytes) = self.core.poll_transmit()
+            && self.write(&bytes).await.is_err()
+        {
+            return;
+        }
+        self.socket.shutdown_write();
+        let linger = async {
+            while self.socket.readable().await.is_ok() {
+                let read = READ_BUFFER.with_borrow_mut(|buffer| self.socket.try_read(buffer));
+                match read {
+                    Ok(0) => return,
+                    Ok(_) => {}
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(_) => return,
+                }
+            }
+        };
+        let _ = tokio::time::timeout(limits::LINGER, linger).await;
+    }
+}
+
+/// What a relay of ours tells in connect.
+fn claim_of(connect: &Connect) -> Claim {
+    let member = |wanted: &str| {
+        let member = connect.extra.iter().find(|(name, _)| name == wanted);
+        member.and_then(|(_, value)| value.as_str()).unwrap_or_default()
+    };
+    Claim::new(member(trail::CONNECT_MEMBER), member(proof::CONNECT_MEMBER), &connect.app)
+}

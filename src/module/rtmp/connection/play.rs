@@ -1,0 +1,210 @@
+//! The player side of an RTMP connection.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::directive::Msec;
+use crate::hub::cursor::PlayerSettings;
+use crate::hub::packet::Container;
+use crate::hub::stream::Phase;
+use crate::media::admission::Entered;
+use crate::media::delivery::{Delivery, Gone, Join};
+use crate::media::log;
+use crate::media::session::{Reason, Session, mark};
+use crate::media::view::AppView;
+use crate::module::relay::control;
+use crate::net::socket::Socket;
+use crate::wire::amf0::Value;
+use crate::wire::rtmp::server_session::ServerSession;
+
+/// A player whose media is in the hands of the delivery loop.
+pub struct Playing {
+    view: AppView,
+    stream_id: u32,
+    entered: Box<Entered>,
+    phase: watch::Receiver<Phase>,
+    seen: Phase,
+    /// What a relay is told has changed.
+    untold: bool,
+    /// Of a relay: what it is told.
+    way: Option<watch::Receiver<Bytes>>,
+}
+
+impl Playing {
+    /// A player that was let in.
+    pub fn new(view: AppView, stream_id: u32, entered: Box<Entered>) -> Self {
+        let mut phase = entered.stream().watch();
+        let seen = *phase.borrow_and_update();
+        let way = entered.way();
+        Playing { view, stream_id, entered, phase, seen, untold: false, way }
+    }
+
+    /// Whether the player may stay although nobody publishes (`idle_streams`).
+    pub fn may_wait(&self) -> bool {
+        self.seen.publishing || self.view.held().live.idle_streams || self.entered.is_pulled()
+    }
+
+    /// Hands the sending side to the delivery loop; `lead` goes out first.
+    pub fn join(&self, delivery: &Delivery, socket: Arc<Socket>, lead: Bytes) {
+        let session = self.session();
+        mark(&session.moments.first_data);
+        delivery.join(Join {
+            session: session.id,
+            stream: self.entered.stream().clone(),
+            socket,
+            settings: player_settings(&self.view, Container::Rtmp, self.stream_id, &session.identity.pargs),
+            lead,
+            link: session.link.clone(),
+            send_timeout: self.view.server().timeout.duration(),
+            view: self.view.clone(),
+        });
+        log::playing(session);
+    }
+
+    /// Takes the sending side back.
+    pub fn leave(&self, delivery: &Delivery) {
+        delivery.leave(self.entered.stream().id(), &self.session().link);
+    }
+
+    /// Takes the sending side back once the player has what the stream has brought, and waits for it.
+    pub async fn finish(&self, delivery: &Delivery) {
+        delivery.finish(self.entered.stream().id(), &self.session().link);
+        self.session().link.ended().await;
+    }
+
+    /// Sends bytes of the session between two messages of media.
+    pub fn control(&self, delivery: &Delivery, bytes: Bytes) {
+        delivery.control(self.entered.stream().id(), &self.session().link, bytes);
+    }
+
+    /// The player has paused, or goes on; it was told so.
+    pub fn pause(&self, delivery: &Delivery, paused: bool) {
+        delivery.pause(self.entered.stream().id(), &self.session().link, paused);
+    }
+
+    /// A publisher came or went: tells the player where configured, or ends it.
+    pub fn phase_changed(&mut self, core: &mut ServerSession) -> Result<(), Reason> {
+        if self.untold {
+            self.tell_way(core);
+        }
+        let before = self.seen;
+        let now = *self.phase.borrow_and_update();
+        self.seen = now;
+        let live = &self.view.held().live;
+        let ended = before.publishing && (!now.publishing || now.epoch != before.epoch);
+        let began = now.publishing && (!before.publishing || now.epoch != before.epoch);
+        if ended {
+            if !live.idle_streams && !now.publishing {
+                self.session().set_reason(Reason::StreamEnd);
+                return Err(Reason::StreamEnd);
+            }
+            if live.publish_notify {
+                self.tell(core, "NetStream.Play.UnpublishNotify", "Stop publishing");
+            }
+            if live.play_restart {
+                self.tell(core, "NetStream.Play.Stop", "Stop live");
+            }
+        }
+        if began {
+            if live.publish_notify {
+                self.tell(core, "NetStream.Play.PublishNotify", "Start publishing");
+            }
+            if live.play_restart {
+                self.tell(core, "NetStream.Play.Start", "Start live");
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for a change of the stream's publishers, or of what a relay is told.
+    pub async fn changed(&mut self) {
+        let way = async {
+            match &mut self.way {
+                Some(way) => way.changed().await.is_ok(),
+                None => std::future::pending().await,
+            }
+        };
+        // Both senders live as long as the session, which holds stream and pull.
+        tokio::select! {
+            _ = self.phase.changed() => {}
+            _ = way => self.untold = true,
+        }
+    }
+
+    /// Tells a relay by way of which streams its media comes.
+    pub fn tell_way(&mut self, core: &mut ServerSession) {
+        let Some(way) = &mut self.way else { return };
+        self.untold = false;
+        let told = self.entered.context().relays.way(&way.borrow_and_update(), self.entered.stream().key());
+        core.send_data(self.stream_id, &[control::WAY.into(), Value::String(told)]);
+    }
+
+    /// RTMP chunk size of the stream's shared bytes.
+    pub fn chunk_size(&self) -> usize {
+        self.entered.stream().chunk_size()
+    }
+
+    /// Message stream id.
+    pub fn stream_id(&self) -> u32 {
+        self.stream_id
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Arc<Session> {
+        self.entered.session()
+    }
+
+    fn tell(&self, core: &mut ServerSession, code: &str, description: &str) {
+        core.send_status(self.stream_id, "status", code, description);
+    }
+}
+
+impl Drop for Playing {
+    fn drop(&mut self) {
+        let session = self.session();
+        log::played(session, session.link.dropped_total.load(Ordering::Relaxed));
+    }
+}
+
+/// How the delivery loop serves a player of this application; `pargs` is its query string.
+pub fn player_settings(view: &AppView, container: Container, stream_id: u32, pargs: &[u8]) -> PlayerSettings {
+    let server = view.server();
+    let application = view.held();
+    let (live, gop) = (&application.live, &application.gop);
+    let cache_time = millis(gop.cache_time);
+    PlayerSettings {
+        container,
+        stream_id,
+        publishes: false,
+        start: gop.start(pargs),
+        wait_key: live.wait_key,
+        wait_video: live.wait_video || live.interleave,
+        // As the original: only players that start from the cache are re-stamped.
+        zero_start: gop.zero_start && cache_time > 0 && millis(gop.fix_timestamp) > 0,
+        sync: millis(live.sync.msec),
+        out_queue: server.out_queue.0,
+        merge_frame: application.rtmp.merge_frame.0 as usize,
+        repeat_extended: application.rtmp.play_time_fix,
+        cork: if live.buffer.0 > 0 {
+            server.out_cork.map_or(server.out_queue.0 / 8, |size| size.0)
+        } else {
+            0
+        },
+    }
+}
+
+/// Milliseconds as the hub counts them.
+pub fn millis(time: Msec) -> u32 {
+    u32::try_from(time.0).unwrap_or(u32::MAX)
+}
+
+/// The session's reason for what the delivery loop found.
+pub fn reason_of(gone: Gone) -> Reason {
+    match gone {
+        Gone::WriteError => Reason::RtmpSendErr,
+        Gone::SendTimeout | Gone::Stalled | Gone::Crowded => Reason::RtmpSendTimeout,
+    }
+}

@@ -1,0 +1,86 @@
+//! The publisher side of an RTMP connection.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use crate::media::admission::Entered;
+use crate::media::ingest::{Ingest, Source};
+use crate::media::session::Session;
+use crate::media::view::AppView;
+use crate::module::relay::lines::Pushes;
+use crate::module::rtmp::log;
+use crate::server::context::Context;
+use crate::wire::MediaKind;
+
+/// A publisher whose media goes into its stream.
+pub struct Publishing {
+    stream_id: u32,
+    ingest: Ingest,
+    pushes: Pushes,
+    idle: Option<Duration>,
+    /// When audio or video last came; kept with `idle` only.
+    last_media: Option<Instant>,
+    _entered: Box<Entered>,
+}
+
+impl Publishing {
+    /// Takes the name. Gives the hold on the stream back when somebody else has it.
+    pub fn start(
+        context: &Arc<Context>,
+        view: AppView,
+        stream_id: u32,
+        entered: Box<Entered>,
+    ) -> Result<Self, Box<Entered>> {
+        let session = entered.session().clone();
+        let Ok(ingest) = Ingest::start(context, &view, &session, entered.stream(), Source::Client) else {
+            return Err(entered);
+        };
+        let idle = view.held().live.drop_idle_publisher.nonzero();
+        log::publishing(&session);
+        let pushes = Pushes::start(context, view, &session, entered.stream());
+        Ok(Publishing { stream_id, ingest, pushes, idle, last_media: None, _entered: entered })
+    }
+
+    /// Takes one media message; [`Publishing::push`] sends it on.
+    pub fn media(&mut self, kind: MediaKind, timestamp: u32, payload: Bytes) {
+        self.ingest.media(kind, timestamp, payload);
+    }
+
+    /// Sends on what has come since the last call. `bytes_received` is the connection's count.
+    pub fn push(&mut self, bytes_received: u64) {
+        let brought = self.ingest.push(bytes_received);
+        if brought.media && self.idle.is_some() {
+            self.last_media = Some(Instant::now());
+        }
+        self.pushes.headers(brought);
+    }
+
+    /// When a publisher that sends nothing is closed.
+    pub fn idle_due(&self) -> Option<Instant> {
+        self.last_media?.checked_add(self.idle?)
+    }
+
+    /// When anybody next wants what it sends, unless that is at once.
+    pub fn next_wanted(&self) -> Option<Instant> {
+        self.ingest.next_wanted()
+    }
+
+    /// Message stream id.
+    pub fn stream_id(&self) -> u32 {
+        self.stream_id
+    }
+
+    /// The session.
+    pub fn session(&self) -> &Arc<Session> {
+        self.ingest.session()
+    }
+}
+
+impl Drop for Publishing {
+    fn drop(&mut self) {
+        log::published(self.session());
+        self.session().end();
+    }
+}

@@ -1,0 +1,224 @@
+//! A connection's part in a stream: asked for, admitted, carried on and given up.
+
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use bytes::Bytes;
+
+use super::identity::split_query;
+use super::play::{self, Playing};
+use super::publish::Publishing;
+use super::{Connection, Early, End, Part, Pending, Verdict};
+use crate::media::admission::{Entered, Refused};
+use crate::media::log as media_log;
+use crate::media::session::{Identity, Protocol, Reason, Role, Session, mark};
+use crate::module::relay::control;
+use crate::module::relay::proof::Purpose;
+use crate::module::rtmp::log;
+use crate::wire::rtmp::server_session::RequestId;
+
+impl Connection {
+    /// `publish` or `play`: asks who has a say.
+    pub(crate) fn begin(
+        &mut self,
+        request: RequestId,
+        stream_id: u32,
+        name: &Bytes,
+        role: Role,
+    ) -> Result<(), End> {
+        let Some(connected) = &self.connected else { return Ok(()) };
+        if !matches!(self.part, Part::None) {
+            // One stream per connection and direction at a time, as the original.
+            let code = match role {
+                Role::Publisher => "NetStream.Publish.BadName",
+                Role::Player => "NetStream.Play.Failed",
+            };
+            self.core.reject_request(request, code, "Another stream is active on this connection.");
+            return Ok(());
+        }
+        mark(&self.moments.ptime);
+        let (name, pargs) = split_query(name);
+        let verb = match role {
+            Role::Publisher => "publish",
+            Role::Player => "play",
+        };
+        let claim = &connected.claim;
+        let asked = Purpose { verb, app: claim.app(), name: &name };
+        let trail = self.context.relays.judge(self.id, claim, asked);
+        let identity = Identity { name, pargs, trail, ..connected.identity.clone() };
+        if self.context.relays.is_loop(&self.context.registry, &identity, role) {
+            media_log::relay_loop(self.id, &identity);
+            let code = match role {
+                Role::Publisher => "NetStream.Publish.BadName",
+                Role::Player => "NetStream.Play.Failed",
+            };
+            self.core.reject_request(request, code, "The relay leads back to where it came from.");
+            return Ok(());
+        }
+        let moments = std::mem::take(&mut self.moments);
+        let session = Arc::new(Session::new(
+            self.id,
+            self.peer.clone(),
+            Protocol::Rtmp,
+            role,
+            identity,
+            self.started,
+            moments,
+        ));
+        media_log::stream_requested(&session);
+        let entered = Entered::enter(&self.context, &connected.view, &session);
+        let verdict = async move {
+            let mut entered = entered;
+            let verdict = entered.admit().await;
+            (entered, verdict)
+        };
+        let mut verdict: Verdict = Box::pin(verdict);
+        // Where nobody is asked the verdict is there at once: media may stand right behind `publish`.
+        let polled = verdict.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
+        let early = Early::default();
+        self.part = Part::Pending(Box::new(Pending { request, stream_id, session, verdict, early }));
+        match polled {
+            Poll::Ready((entered, verdict)) => self.admitted(entered, verdict),
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// The verdict on a publish or play request is there.
+    pub(crate) fn admitted(
+        &mut self,
+        entered: Box<Entered>,
+        verdict: Result<(), Refused>,
+    ) -> Result<(), End> {
+        let (Part::Pending(pending), Some(connected)) =
+            (std::mem::replace(&mut self.part, Part::None), &self.connected)
+        else {
+            return Ok(());
+        };
+        let Pending { request, stream_id, session, early, .. } = *pending;
+        if let Err(Refused(reason)) = verdict {
+            session.set_reason(reason);
+            let code = match session.role {
+                Role::Publisher => "NetStream.Publish.Forbidden",
+                Role::Player => "NetStream.Play.Forbidden",
+            };
+            self.core.reject_request(request, code, "Refused.");
+            return Err(End::Told(reason));
+        }
+        if !connected.view.held().live.live {
+            media_log::not_live(&session);
+            session.set_reason(Reason::NormalClose);
+            let code = match session.role {
+                Role::Publisher => "NetStream.Publish.Forbidden",
+                Role::Player => "NetStream.Play.Forbidden",
+            };
+            self.core.reject_request(request, code, "The application is not live.");
+            return Err(End::Told(Reason::NormalClose));
+        }
+        let view = connected.view.clone();
+        match session.role {
+            Role::Publisher => match Publishing::start(&self.context, view, stream_id, entered) {
+                Ok(mut publishing) => {
+                    self.core.accept_publish(request);
+                    for (kind, timestamp, payload) in early.into_iter() {
+                        publishing.media(kind, timestamp, payload);
+                    }
+                    publishing.push(self.core.bytes_received());
+                    // A relay of ours that pushes in a circle finds itself in what it is told.
+                    if session.identity.trail.claims_relay() {
+                        let reach = self.context.relays.reach(b"", &session.key);
+                        session.tell("status", control::REACH, reach);
+                    }
+                    self.part = Part::Publishing(Box::new(publishing));
+                }
+                Err(entered) => {
+                    log::name_taken(&session);
+                    self.core.reject_request(request, "NetStream.Publish.BadName", "Already publishing");
+                    self.part = Part::Discarding { stream_id, entered };
+                }
+            },
+            Role::Player => {
+                let mut playing = Playing::new(view, stream_id, entered);
+                if !playing.may_wait() {
+                    session.set_reason(Reason::StreamEnd);
+                    media_log::no_stream(&session);
+                    self.core.reject_request(request, "NetStream.Play.StreamNotFound", "No such stream.");
+                    return Err(End::Told(Reason::StreamEnd));
+                }
+                // All players of a stream share its chunks, also those who connected under another chunk_size.
+                if self.core.chunk_size() != playing.chunk_size() {
+                    self.core.set_chunk_size(playing.chunk_size());
+                }
+                self.core.accept_play(request);
+                playing.tell_way(&mut self.core);
+                let lead = self.core.poll_transmit().unwrap_or_default();
+                playing.join(&self.worker.delivery, self.socket.clone(), lead);
+                self.part = Part::Playing(Box::new(playing));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn close_stream(&mut self, closed: u32) {
+        let stream_id = match &self.part {
+            Part::None => return,
+            Part::Pending(pending) => pending.stream_id,
+            Part::Discarding { stream_id, .. } => *stream_id,
+            Part::Publishing(publishing) => publishing.stream_id(),
+            Part::Playing(playing) => playing.stream_id(),
+        };
+        if stream_id != closed {
+            return;
+        }
+        match &mut self.part {
+            // The sending side comes back first; `delivery_ended` goes on from there.
+            Part::Playing(playing) => {
+                playing.leave(&self.worker.delivery);
+                self.leaving = true;
+                return;
+            }
+            // What came in the same turn belongs to the stream still.
+            Part::Publishing(publishing) => publishing.push(self.core.bytes_received()),
+            _ => {}
+        }
+        if let Some(session) = self.session() {
+            mark(&session.moments.close_stream);
+            session.set_reason(Reason::NormalClose);
+        }
+        self.part = Part::None;
+    }
+
+    /// The answer to an update ends the session: a publisher is told so first, as when it stops itself.
+    pub(crate) fn refuse_publisher(&mut self) -> End {
+        let Part::Publishing(publishing) = &self.part else { return End::Because(Reason::NotifyRefused) };
+        let stream_id = publishing.stream_id();
+        self.core.send_status(stream_id, "status", "NetStream.Unpublish.Success", "Stop publishing");
+        End::Told(Reason::NotifyRefused)
+    }
+
+    /// The delivery loop no longer sends for this connection.
+    pub(crate) async fn delivery_ended(&mut self) -> Result<(), End> {
+        let Part::Playing(playing) = std::mem::replace(&mut self.part, Part::None) else { return Ok(()) };
+        let session = playing.session().clone();
+        if let Some(gone) = session.link.gone() {
+            let reason = play::reason_of(gone);
+            session.set_reason(reason);
+            return Err(End::Because(reason));
+        }
+        session.set_reason(Reason::NormalClose);
+        mark(&session.moments.close_stream);
+        drop(playing);
+        for rest in session.link.take_rest() {
+            self.write(&rest).await?;
+        }
+        self.leaving = false;
+        self.handle_events()
+    }
+
+    /// A publisher came or went.
+    pub(crate) fn phase_changed(&mut self) -> Result<(), End> {
+        if let Part::Playing(playing) = &mut self.part {
+            playing.phase_changed(&mut self.core).map_err(End::Because)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! What a connection waits for.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::play::Playing;
+use super::{Connection, End, Part};
+use crate::media::admission::{Entered, Refused};
+use crate::media::delivery::Link;
+use crate::media::session::{Reason, Session, Status};
+use crate::net::rest::Rest;
+use crate::notify::Event as NotifyEvent;
+use crate::task::woken::WhenWoken;
+
+/// What ended a wait.
+pub(crate) enum Wake {
+    Readable,
+    /// What was waited for is no longer what has to be waited for.
+    Changed,
+    Timer,
+    Verdict(Box<Entered>, Result<(), Refused>),
+    ConnectVerdict(Box<NotifyEvent>, Result<(), Refused>),
+    Close(Reason),
+    Delivery,
+    Draining,
+    Phase,
+    Status(Status),
+}
+
+impl Connection {
+    /// Waits for the next thing to do.
+    pub(crate) async fn wait(&mut self) -> Result<Wake, End> {
+        let due = self.due();
+        let connecting = self.connecting.as_mut().map(|connecting| &mut connecting.verdict);
+        let told = self.told.as_ref().map(|told| &*told.session);
+        let (session, pending, playing) = match &mut self.part {
+            Part::None => (None, None, None),
+            Part::Pending(pending) => (Some(pending.session.clone()), Some(&mut pending.verdict), None),
+            Part::Discarding { entered, .. } => (Some(entered.session().clone()), None, None),
+            Part::Publishing(publishing) => (Some(publishing.session().clone()), None, None),
+            Part::Playing(playing) => (Some(playing.session().clone()), None, Some(playing)),
+        };
+        let mut shutdown = self.context.shutdown.subscribe();
+        let mut draining = self.context.draining.subscribe();
+        let link = session.as_ref().map(|s| s.link.clone());
+        let delivered = link.filter(|_| playing.is_some());
+        // What ends the session is looked at first: a peer that sends without pause must not put it off.
+        tokio::select! {
+            biased;
+            _ = shutdown.wait_for(|stop| *stop) => Ok(Wake::Close(Reason::ProcessExit)),
+            reason = asked_to_close(session.as_deref()) => Ok(Wake::Close(reason)),
+            reason = asked_to_close(told) => Ok(Wake::Close(reason)),
+            () = sending_ended(delivered.as_deref()) => Ok(Wake::Delivery),
+            (entered, verdict) = maybe(pending) => Ok(Wake::Verdict(entered, verdict)),
+            (event, verdict) = maybe(connecting) => Ok(Wake::ConnectVerdict(Box::new(event), verdict)),
+            _ = draining.wait_for(|drain| *drain), if !self.farewell && self.connected.is_some() => {
+                Ok(Wake::Draining)
+            }
+            () = until(due) => Ok(Wake::Timer),
+            () = changed(playing) => Ok(Wake::Phase),
+            ready = self.socket.readable(), if !self.leaving => ready.map(|()| Wake::Readable).map_err(End::Io),
+        }
+    }
+
+    /// As [`Connection::wait`], for a publisher, who is read all the time: what else may happen is looked at each
+    /// time, but set up only once.
+    pub(crate) async fn wait_for_media(&mut self) -> Result<Wake, End> {
+        let Part::Publishing(publishing) = &self.part else { return Ok(Wake::Changed) };
+        let session = publishing.session().clone();
+        let told = self.told.as_ref().map(|told| told.session.clone());
+        let armed = self.due();
+        let may_drain = !self.farewell && self.connected.is_some();
+        let mut shutdown = self.context.shutdown.subscribe();
+        let mut draining = self.context.draining.subscribe();
+        let mut other = WhenWoken::new(async {
+            tokio::select! {
+                biased;
+                _ = shutdown.wait_for(|stop| *stop) => Wake::Close(Reason::ProcessExit),
+                reason = session.closed() => Wake::Close(reason),
+                reason = asked_to_close(told.as_deref()) => Wake::Close(reason),
+                _ = draining.wait_for(|drain| *drain), if may_drain => Wake::Draining,
+                () = until(armed) => Wake::Timer,
+                status = session.told() => Wake::Status(status),
+            }
+        });
+        let mut rest = Rest::new(&self.socket);
+        loop {
+            let read = tokio::select! {
+                biased;
+                wake = &mut other => return Ok(wake),
+                read = rest.ready() => read?,
+            };
+            let before = self.core.bytes_received();
+            self.read_turn(read).await?;
+            let same = matches!(&self.part, Part::Publishing(p) if Arc::ptr_eq(p.session(), &session));
+            // A timer that runs out too soon finds nothing to do; one that has to run out sooner is set anew.
+            let sooner = self.due().is_some_and(|due| armed.is_none_or(|armed| due < armed));
+            if !same || sooner {
+                return Ok(Wake::Changed);
+            }
+            self.flush().await?;
+            let came = self.core.bytes_received() != before;
+            rest.until(match &self.part {
+                Part::Publishing(publishing) if came => publishing.next_wanted(),
+                _ => None,
+            });
+        }
+    }
+
+    /// When the next timer runs out: the core's, the one for `connect`, or the one of an idle publisher.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let connect = match self.connected {
+            None if self.connecting.is_none() && !self.timeout.is_zero() => {
+                self.started.checked_add(self.timeout)
+            }
+            _ => None,
+        };
+        let idle = match &self.part {
+            Part::Publishing(publishing) => publishing.idle_due(),
+            _ => None,
+        };
+        [self.core.poll_timeout(), connect, idle].into_iter().flatten().min()
+    }
+}
+
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves when somebody asks the session to end.
+pub(crate) async fn asked_to_close(session: Option<&Session>) -> Reason {
+    match session {
+        Some(session) => session.closed().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sending_ended(link: Option<&Link>) {
+    match link {
+        Some(link) => link.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn changed(playing: Option<&mut Box<Playing>>) {
+    match playing {
+        Some(playing) => playing.changed().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn maybe<F: Future + Unpin>(future: Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,165 @@
+//! Asking name servers.
+
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+use hickory_resolver::config::{
+    ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
+};
+use hickory_resolver::lookup::Lookup;
+use hickory_resolver::net::NetError;
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::proto::op::Query;
+use hickory_resolver::proto::rr::{Name, RecordType};
+use hickory_resolver::{Hosts, TokioResolver, system_conf};
+use tokio::sync::OnceCell;
+
+use super::{Addresses, LookupError};
+use crate::directive::ListenAddr;
+use crate::directive::address::listen_addrs;
+use crate::limits;
+use crate::net::resolver::server::{PORT, Resolver};
+
+/// Who is asked, and how.
+pub(super) struct Ask {
+    servers: Servers,
+    ipv6: bool,
+    timeout: Duration,
+    hosts: Hosts,
+    /// Made at the first question: a name server may be given by its name.
+    resolver: OnceCell<TokioResolver>,
+}
+
+enum Servers {
+    /// `/etc/resolv.conf`.
+    System,
+    /// As `resolver` has them.
+    Given(Vec<String>),
+}
+
+impl Ask {
+    /// `timeout` is that of a whole lookup.
+    pub(super) fn new(resolver: Option<&Resolver>, timeout: Duration) -> Self {
+        let servers = match resolver {
+            None => Servers::System,
+            Some(resolver) => Servers::Given(resolver.servers.iter().map(ToString::to_string).collect()),
+        };
+        Ask {
+            servers,
+            ipv6: resolver.is_none_or(|resolver| resolver.ipv6),
+            timeout,
+            // Without the file there is nothing in it.
+            hosts: Hosts::from_system().unwrap_or_default(),
+            resolver: OnceCell::new(),
+        }
+    }
+
+    /// What `/etc/hosts` says.
+    pub(super) fn hosts_file(&self, host: &str) -> Option<Addresses> {
+        let name = Name::from_str(host).ok()?;
+        let of = |kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind));
+        let kinds = if self.ipv6 { &[RecordType::A, RecordType::AAAA][..] } else { &[RecordType::A] };
+        let found: Vec<IpAddr> =
+            kinds.iter().filter_map(|kind| of(*kind)).flat_map(|lookup| addresses(&lookup)).collect();
+        (!found.is_empty()).then(|| found.into())
+    }
+
+    /// Asks for the addresses of a name and how long they count.
+    pub(super) async fn addresses(&self, host: &str) -> Result<(Addresses, Duration), LookupError> {
+        let name =
+            Name::from_str(host).map_err(|_| LookupError::NotFound(host.escape_debug().to_string()))?;
+        let resolver = self.resolver.get_or_try_init(|| self.connect()).await?;
+        let v4 = resolver.lookup(name.clone(), RecordType::A);
+        let answers = if self.ipv6 {
+            both(v4, resolver.lookup(name, RecordType::AAAA)).await
+        } else {
+            [Some(v4.await), None]
+        };
+        let mut found = Vec::new();
+        let mut ttl = u32::MAX;
+        for lookup in answers.iter().flatten().flatten() {
+            found.extend(addresses(lookup));
+            ttl = lookup.answers().iter().map(|record| record.ttl).fold(ttl, u32::min);
+        }
+        if !found.is_empty() {
+            found.truncate(limits::DNS_ADDRESSES);
+            return Ok((found.into(), Duration::from_secs(ttl.into())));
+        }
+        // One failure is enough not to know.
+        let failure = answers.iter().flatten().filter_map(|answer| answer.as_ref().err());
+        match failure.into_iter().find(|error| !error.is_no_records_found()) {
+            Some(error) => {
+                Err(LookupError::Failed(format!("host \"{host}\" could not be looked up ({error})")))
+            }
+            None => Err(LookupError::NotFound(host.into())),
+        }
+    }
+
+    async fn connect(&self) -> Result<TokioResolver, LookupError> {
+        let (config, mut options) = match &self.servers {
+            Servers::System => system_conf::read_system_conf()
+                .map_err(|error| LookupError::Failed(format!("/etc/resolv.conf cannot be used ({error})")))?,
+            Servers::Given(servers) => {
+                (ResolverConfig::from_name_servers(name_servers(servers).await?), ResolverOpts::default())
+            }
+        };
+        options.use_hosts_file = ResolveHosts::Never;
+        options.cache_size = 0;
+        options.timeout = self.timeout.min(limits::DNS_ANSWER);
+        let builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
+        builder
+            .with_options(options)
+            .build()
+            .map_err(|error| LookupError::Failed(format!("no resolver ({error})")))
+    }
+}
+
+/// The addresses of both families. One that is known does not wait long for the other.
+async fn both(
+    v4: impl Future<Output = Result<Lookup, NetError>>,
+    v6: impl Future<Output = Result<Lookup, NetError>>,
+) -> [Option<Result<Lookup, NetError>>; 2] {
+    let (mut v4, mut v6) = (std::pin::pin!(v4), std::pin::pin!(v6));
+    let useful = |answer: &Result<Lookup, NetError>| answer.as_ref().is_ok_and(|l| !addresses(l).is_empty());
+    tokio::select! {
+        first = &mut v4 => {
+            let wait = if useful(&first) { limits::DNS_OTHER_FAMILY } else { Duration::MAX };
+            [Some(first), tokio::time::timeout(wait, v6).await.ok()]
+        }
+        first = &mut v6 => {
+            let wait = if useful(&first) { limits::DNS_OTHER_FAMILY } else { Duration::MAX };
+            [tokio::time::timeout(wait, v4).await.ok(), Some(first)]
+        }
+    }
+}
+
+fn addresses(lookup: &Lookup) -> Vec<IpAddr> {
+    lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect()
+}
+
+/// Name servers as written: addresses or names, optionally with a port. Those that have no address are left out.
+async fn name_servers(written: &[String]) -> Result<Vec<NameServerConfig>, LookupError> {
+    let mut servers = Vec::new();
+    for text in written {
+        let text = text.clone();
+        let found = tokio::task::spawn_blocking(move || listen_addrs(text.as_bytes(), PORT)).await;
+        servers.extend(found.into_iter().flatten().flatten().filter_map(|addr| match addr {
+            ListenAddr::Tcp(addr) => Some(server(addr)),
+            ListenAddr::Unix(_) => None,
+        }));
+    }
+    if servers.is_empty() {
+        return Err(LookupError::Failed(format!("host not found in resolver \"{}\"", written.join(" "))));
+    }
+    servers.truncate(limits::DNS_SERVERS);
+    Ok(servers)
+}
+
+fn server(address: SocketAddr) -> NameServerConfig {
+    let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+        connection.port = address.port();
+        connection
+    });
+    NameServerConfig::new(address.ip(), true, connections.into())
+}

@@ -1,0 +1,275 @@
+//! Host names become addresses: for callbacks, relays and `push` and `pull` lines.
+//!
+//! One [`Dns`] for the process. What a name server has answered counts for as long as the answer says, within
+//! bounds; names in use are looked up again before that ends, so that connections rarely wait. While no name server
+//! answers, what was known last goes on to be used.
+
+mod ask;
+mod cache;
+mod system;
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::sync::{Semaphore, watch};
+
+use self::ask::Ask;
+use self::cache::{Cache, Entry};
+use super::resolver::server::Resolver;
+use crate::config::model::Config;
+use crate::limits;
+use crate::net::log;
+
+/// Looks up host names; clones share everything.
+#[derive(Clone)]
+pub struct Dns(Arc<Inner>);
+
+struct Inner {
+    terms: ArcSwap<Terms>,
+    names: Mutex<Cache>,
+    changed: watch::Sender<()>,
+    /// Places of names that are being asked for.
+    places: Semaphore,
+}
+
+/// What the configuration and the system say, and what follows from it.
+struct Terms {
+    settings: Settings,
+    system: system::Stamp,
+    ask: Ask,
+}
+
+/// What the configuration says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Settings {
+    resolver: Option<Resolver>,
+    /// How long a lookup may take.
+    timeout: Duration,
+    /// How often names in use are looked at; `None`: answers are not kept.
+    refresh: Option<Duration>,
+}
+
+/// Why a name has no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LookupError {
+    /// The name servers say that there is none.
+    NotFound(String),
+    /// There was no usable answer.
+    Failed(String),
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LookupError::NotFound(host) => write!(f, "host \"{host}\" not found"),
+            LookupError::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for LookupError {}
+
+/// Addresses of a name, in the order in which they are tried.
+pub type Addresses = Arc<[IpAddr]>;
+
+impl Dns {
+    /// Needs no runtime and asks nobody yet.
+    pub fn new(config: &Config) -> Self {
+        let terms = Terms::new(Settings::of(config));
+        Dns(Arc::new(Inner {
+            terms: ArcSwap::from_pointee(terms),
+            names: Mutex::default(),
+            changed: watch::Sender::new(()),
+            places: Semaphore::new(limits::DNS_QUESTIONS),
+        }))
+    }
+
+    /// Follows a reload. Where name servers have changed all names are asked for again, those too that are being asked
+    /// for; what is known of them stays for the time that nobody answers.
+    pub fn apply(&self, config: &Config) {
+        let settings = Settings::of(config);
+        if self.0.terms.load().settings != settings {
+            self.replace(settings);
+        }
+    }
+
+    /// The addresses of `host`: a name, or an address without brackets.
+    pub async fn lookup(&self, host: &str) -> Result<Addresses, LookupError> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok([address].into());
+        }
+        if let Some(addresses) = self.0.terms.load().ask.hosts_file(host) {
+            return Ok(addresses);
+        }
+        let now = Instant::now();
+        let entry = self.lock().entry(host, now);
+        if let Some(known) = entry.known(now) {
+            return known;
+        }
+        let last = entry.last();
+        let (dns, asked) = (self.clone(), entry.clone());
+        // Whoever waits may give up; what the name servers answer then is of use to the next one.
+        let asking = tokio::spawn(async move { dns.refresh(&asked, now).await });
+        let patience = if last.is_some() { limits::DNS_PATIENCE } else { Duration::MAX };
+        match (tokio::time::timeout(patience, asking).await, last) {
+            (Ok(Ok(answer)), _) => answer,
+            (Err(_), Some(last)) => Ok(last),
+            _ => Err(LookupError::Failed(format!("host \"{host}\" could not be looked up"))),
+        }
+    }
+
+    /// Looks up names in use again before their time is over. Runs as long as the process.
+    pub async fn keep_fresh(self) {
+        let mut changed = self.0.changed.subscribe();
+        loop {
+            let refresh = self.0.terms.load().settings.refresh;
+            let interval = refresh.unwrap_or(limits::DNS_REFRESH);
+            tokio::select! {
+                () = tokio::time::sleep(interval) => {}
+                _ = changed.changed() => continue,
+            }
+            self.look_at_system();
+            if refresh.is_none() {
+                continue;
+            }
+            let now = Instant::now();
+            let due = self.lock().due(now, now + interval);
+            for entry in due {
+                let dns = self.clone();
+                // One after the other would let a name server that is away hold up the names of others.
+                tokio::spawn(async move { dns.refresh(&entry, now + interval).await });
+            }
+        }
+    }
+
+    /// `/etc/resolv.conf` and `/etc/hosts` may change at any time.
+    fn look_at_system(&self) {
+        let terms = self.0.terms.load();
+        if terms.system != system::Stamp::now() {
+            let settings = terms.settings.clone();
+            drop(terms);
+            self.replace(settings);
+        }
+    }
+
+    fn replace(&self, settings: Settings) {
+        self.0.terms.store(Arc::new(Terms::new(settings)));
+        self.lock().expire();
+        self.0.changed.send_replace(());
+    }
+
+    /// Asks for a name unless what is known of it counts until `due`. Whoever comes meanwhile waits for the same
+    /// answer.
+    async fn refresh(&self, entry: &Entry, due: Instant) -> Result<Addresses, LookupError> {
+        let _turn = entry.turn.lock().await;
+        if let Some(known) = entry.known(due.max(Instant::now())) {
+            return known;
+        }
+        // Never closed.
+        let _place = self.0.places.acquire().await;
+        let mut changed = self.0.changed.subscribe();
+        loop {
+            changed.borrow_and_update();
+            let terms = self.0.terms.load_full();
+            let answer = tokio::select! {
+                answer = terms.ask(&entry.host) => answer,
+                _ = changed.changed() => continue,
+            };
+            if let Some(outcome) = self.remember(entry, &terms, answer) {
+                return outcome;
+            }
+        }
+    }
+
+    /// Keeps what was answered. `None`: others are to be asked by now, and this would count as if it were theirs.
+    fn remember(
+        &self,
+        entry: &Entry,
+        terms: &Arc<Terms>,
+        answer: Result<(Addresses, Duration), LookupError>,
+    ) -> Option<Result<Addresses, LookupError>> {
+        // A change of terms comes before, and then this is not kept, or it ends what is kept.
+        let names = self.lock();
+        if !Arc::ptr_eq(terms, &self.0.terms.load()) {
+            return None;
+        }
+        match answer {
+            Ok((addresses, ttl)) => {
+                let again = entry.learned(addresses.clone(), terms.settings.lasts(ttl));
+                drop(names);
+                if again {
+                    log::host_found_again(&entry.host);
+                }
+                Some(Ok(addresses))
+            }
+            Err(error) => {
+                let (kept, is_first) = entry.failed(&error);
+                drop(names);
+                match &kept {
+                    Some(_) if is_first => log::host_kept(&entry.host, &error),
+                    None if is_first => log::host_not_found(&error),
+                    _ => {}
+                }
+                Some(kept.ok_or(error))
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Cache> {
+        self.0.names.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Resolve for Dns {
+    fn resolve(&self, name: Name) -> Resolving {
+        let dns = self.clone();
+        Box::pin(async move {
+            let addresses = dns.lookup(name.as_str()).await?;
+            let found: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, 0)).collect();
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+impl Settings {
+    fn of(config: &Config) -> Self {
+        let conf = &config.resolver;
+        let keeps = config.client.dynamic_resolver;
+        Settings {
+            resolver: conf.resolver.clone(),
+            timeout: conf.timeout.duration(),
+            refresh: conf.refresh.nonzero().filter(|_| keeps),
+        }
+    }
+
+    /// How long an answer counts that says this of itself.
+    fn lasts(&self, ttl: Duration) -> Duration {
+        let valid = self.resolver.as_ref().and_then(|resolver| resolver.valid);
+        match (self.refresh, valid) {
+            (None, _) => Duration::ZERO,
+            (Some(_), Some(valid)) => valid.duration(),
+            (Some(_), None) => ttl.clamp(limits::DNS_TTL_LEAST, limits::DNS_TTL_MOST),
+        }
+    }
+}
+
+impl Terms {
+    fn new(settings: Settings) -> Self {
+        let system = system::Stamp::now();
+        let ask = Ask::new(settings.resolver.as_ref(), settings.timeout);
+        Terms { settings, system, ask }
+    }
+
+    /// The addresses of a name and how long they count.
+    async fn ask(&self, host: &str) -> Result<(Addresses, Duration), LookupError> {
+        let timeout = self.settings.timeout;
+        tokio::time::timeout(timeout, self.ask.addresses(host)).await.unwrap_or_else(|_| {
+            let limit = timeout.as_millis();
+            Err(LookupError::Failed(format!("host \"{host}\" not looked up within {limit} ms")))
+        })
+    }
+}

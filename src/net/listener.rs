@@ -1,0 +1,405 @@
+//! Listening sockets: bound before anything else changes, accepted on the control thread, served by workers.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use nix::unistd::AccessFlags;
+use socket2::{Domain, SockAddr, SockRef, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::moderation;
+use super::socket::Socket;
+use super::tls;
+use super::tls::server::ServerTls;
+use crate::config::model::Config;
+use crate::directive::{Keepalive, ListenAddr, ListenOptions};
+use crate::http;
+use crate::limits;
+use crate::module::rtmp::connection;
+use crate::net::log;
+use crate::server::context::Context;
+use crate::server::control::socket::connect;
+use crate::task::fault;
+use crate::task::questions::{Asked, Question, Questions, answering};
+use crate::task::supervise;
+
+/// What speaks on a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Speaks {
+    /// RTMP.
+    Rtmp,
+    /// HTTP.
+    Http,
+}
+
+impl fmt::Display for Speaks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Speaks::Rtmp => "rtmp",
+            Speaks::Http => "http",
+        })
+    }
+}
+
+/// A bound socket that does not accept yet.
+#[derive(Debug)]
+pub enum Bound {
+    /// TCP.
+    Tcp(std::net::TcpListener),
+    /// Unix domain.
+    Unix(std::os::unix::net::UnixListener),
+}
+
+/// Which addresses a configuration listens on. Those that ask for the PROXY protocol are left out: to take its header
+/// for something else would be worse than not to listen, and `-t` warns of it. So are those whose certificate is not
+/// there.
+pub fn wanted(config: &Config, tls: &ServerTls) -> HashMap<(Speaks, ListenAddr), ListenOptions> {
+    let rtmp = config.rtmp.iter().flat_map(|r| &r.listeners);
+    let rtmp = rtmp.map(|l| ((Speaks::Rtmp, l.addr.clone()), l.options.clone()));
+    let http = config.http.iter().flat_map(|h| &h.listeners);
+    let http = http.map(|l| ((Speaks::Http, l.addr.clone()), l.options.clone()));
+    rtmp.chain(http).filter(|(key, options)| !options.proxy_protocol && !tls.is_closed(key)).collect()
+}
+
+/// Binds one address.
+pub fn bind(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bound> {
+    match addr {
+        ListenAddr::Tcp(addr) => {
+            let socket = bind_tcp(*addr, options)?;
+            socket.listen(
+                options.backlog.map_or(limits::LISTEN_BACKLOG, |n| i32::try_from(n).unwrap_or(i32::MAX)),
+            )?;
+            socket.set_nonblocking(true)?;
+            Ok(Bound::Tcp(socket.into()))
+        }
+        ListenAddr::Unix(path) => {
+            remove_stale(path)?;
+            let listener = std::os::unix::net::UnixListener::bind(path)?;
+            listener.set_nonblocking(true)?;
+            Ok(Bound::Unix(listener))
+        }
+    }
+}
+
+/// Removes a socket file on which nothing listens any more: a server that was killed leaves it behind.
+fn remove_stale(path: &Path) -> io::Result<()> {
+    if is_stale(path) { std::fs::remove_file(path) } else { Ok(()) }
+}
+
+/// Whether this is a socket that refuses connections. Any other error, such as a full queue or a missing permission, may
+/// come of a socket that is in use.
+fn is_stale(path: &Path) -> bool {
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
+    is_socket && connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// Whether [`bind`] would find the address free. Nothing of it can be seen from outside: no connection is accepted and no
+/// file is made.
+pub fn check(addr: &ListenAddr, options: &ListenOptions) -> io::Result<()> {
+    match addr {
+        ListenAddr::Tcp(addr) => bind_tcp(*addr, options).map(drop),
+        ListenAddr::Unix(path) => {
+            if std::fs::symlink_metadata(path).is_ok() && !is_stale(path) {
+                return Err(nix::errno::Errno::EADDRINUSE.into());
+            }
+            let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+            Ok(nix::unistd::access(parent.unwrap_or(Path::new(".")), AccessFlags::W_OK | AccessFlags::X_OK)?)
+        }
+    }
+}
+
+fn bind_tcp(addr: SocketAddr, options: &ListenOptions) -> io::Result<socket2::Socket> {
+    let socket = socket2::Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    if options.reuseport {
+        socket.set_reuse_port(true)?;
+    }
+    if addr.is_ipv6() {
+        socket.set_only_v6(options.ipv6only.unwrap_or(true))?;
+    }
+    if let Some(size) = options.rcvbuf {
+        socket.set_recv_buffer_size(usize::try_from(size).unwrap_or(usize::MAX))?;
+    }
+    if let Some(size) = options.sndbuf {
+        socket.set_send_buffer_size(usize::try_from(size).unwrap_or(usize::MAX))?;
+    }
+    socket.bind(&SockAddr::from(addr))?;
+    Ok(socket)
+}
+
+impl Bound {
+    fn try_clone(&self) -> io::Result<Bound> {
+        Ok(match self {
+            Bound::Tcp(listener) => Bound::Tcp(listener.try_clone()?),
+            Bound::Unix(listener) => Bound::Unix(listener.try_clone()?),
+        })
+    }
+}
+
+impl From<Bound> for OwnedFd {
+    fn from(bound: Bound) -> OwnedFd {
+        match bound {
+            Bound::Tcp(listener) => listener.into(),
+            Bound::Unix(listener) => listener.into(),
+        }
+    }
+}
+
+/// The sockets that accept now. All that share this are on the control thread.
+#[derive(Clone, Default)]
+pub struct Listeners {
+    accepting: Arc<Mutex<HashMap<(Speaks, ListenAddr), Accepting>>>,
+}
+
+/// A socket, which can be handed to another process, and the task that accepts on it.
+struct Accepting {
+    socket: Bound,
+    options: ListenOptions,
+    task: Option<Running>,
+}
+
+/// A task that accepts, and where it is asked whether it still does.
+struct Running {
+    handle: AbortHandle,
+    questions: mpsc::Sender<Question>,
+}
+
+impl Listeners {
+    fn lock(&self) -> MutexGuard<'_, HashMap<(Speaks, ListenAddr), Accepting>> {
+        self.accepting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks all tasks that accept whether they are alive.
+    pub fn ask(&self, asked: &mut Asked) {
+        for ((speaks, addr), accepting) in &*self.lock() {
+            let Some(task) = &accepting.task else { continue };
+            // A place is free: nothing is asked before the last answer is there.
+            let _ = task.questions.try_send(asked.question(format!("accepting {speaks} on {addr}")));
+        }
+    }
+
+    /// Whether this address accepts already.
+    pub fn has(&self, key: &(Speaks, ListenAddr)) -> bool {
+        self.lock().contains_key(key)
+    }
+
+    /// Starts accepting. Must be called within the control runtime.
+    pub fn add(
+        &self,
+        context: &Arc<Context>,
+        key: (Speaks, ListenAddr),
+        bound: Bound,
+        options: &ListenOptions,
+    ) -> io::Result<()> {
+        let socket = bound.try_clone()?;
+        let task = Some(accept(context, &key, bound, options)?);
+        self.lock().insert(key, Accepting { socket, options: options.clone(), task });
+        Ok(())
+    }
+
+    /// Copies of all sockets, for another process.
+    ///
+    /// # Errors
+    ///
+    /// No descriptors are left.
+    pub fn sockets(&self) -> io::Result<Vec<OwnedFd>> {
+        self.lock().values().map(|accepting| accepting.socket.try_clone().map(OwnedFd::from)).collect()
+    }
+
+    /// Stops accepting; the sockets stay open, for another process that has them too.
+    pub fn pause(&self) {
+        for task in self.lock().values_mut().filter_map(|accepting| accepting.task.take()) {
+            task.handle.abort();
+        }
+    }
+
+    /// Accepts again after [`Listeners::pause`].
+    ///
+    /// # Errors
+    ///
+    /// No descriptors are left.
+    pub fn resume(&self, context: &Arc<Context>) -> io::Result<()> {
+        for (key, accepting) in &mut *self.lock() {
+            if accepting.task.is_none() {
+                accepting.task =
+                    Some(accept(context, key, accepting.socket.try_clone()?, &accepting.options)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops accepting and closes all sockets, without a trace in the file system if `remove`.
+    pub fn close(&self, remove: bool) {
+        if remove {
+            return self.retain(|_| false);
+        }
+        self.pause();
+        self.lock().clear();
+    }
+
+    /// Stops accepting on addresses that are no longer wanted; connections go on.
+    pub fn retain(&self, wanted: impl Fn(&(Speaks, ListenAddr)) -> bool) {
+        self.lock().retain(|key, accepting| {
+            let keep = wanted(key);
+            if !keep {
+                accepting.task.take().inspect(|task| task.handle.abort());
+                if let ListenAddr::Unix(path) = &key.1 {
+                    // The file would make the next start believe that somebody listens.
+                    let _ = std::fs::remove_file(path);
+                }
+            }
+            keep
+        });
+    }
+}
+
+/// Accepts on a socket until the task is aborted.
+fn accept(
+    context: &Arc<Context>,
+    key: &(Speaks, ListenAddr),
+    bound: Bound,
+    options: &ListenOptions,
+) -> io::Result<Running> {
+    let (context, (speaks, addr), options) = (context.clone(), key.clone(), options.clone());
+    let (questions, asked) = mpsc::channel(1);
+    let name = format!("accepting {speaks} on {addr}");
+    let door = Door { context, speaks, addr, asked: tokio::sync::Mutex::new(asked) };
+    let handle = match bound {
+        Bound::Tcp(listener) => {
+            let shared = Arc::new((door, TcpListener::from_std(listener)?, options));
+            supervise::keep(name, move || {
+                let shared = shared.clone();
+                async move { accept_tcp(&shared.0, &shared.1, &shared.2).await }
+            })
+        }
+        Bound::Unix(listener) => {
+            let shared = Arc::new((door, UnixListener::from_std(listener)?));
+            supervise::keep(name, move || {
+                let shared = shared.clone();
+                async move { accept_unix(&shared.0, &shared.1).await }
+            })
+        }
+    };
+    Ok(Running { handle, questions })
+}
+
+/// What a task that accepts needs beside the socket.
+struct Door {
+    context: Arc<Context>,
+    speaks: Speaks,
+    addr: ListenAddr,
+    /// Locked by the task alone.
+    asked: tokio::sync::Mutex<Questions>,
+}
+
+async fn accept_tcp(door: &Door, listener: &TcpListener, options: &ListenOptions) {
+    let mut asked = door.asked.lock().await;
+    loop {
+        match answering(&mut asked, listener.accept()).await {
+            Ok((stream, _)) => {
+                if let Some(keepalive) = options.keepalive.filter(|keepalive| keepalive.on) {
+                    // A peer that is gone already makes this fail; reading will tell.
+                    let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive_of(keepalive));
+                }
+                let Ok(stream) = stream.into_std() else { continue };
+                dispatch(door, move || TcpStream::from_std(stream).map(Socket::Tcp));
+            }
+            Err(error) => answering(&mut asked, pause(&door.addr, &error)).await,
+        }
+    }
+}
+
+async fn accept_unix(door: &Door, listener: &UnixListener) {
+    let mut asked = door.asked.lock().await;
+    loop {
+        match answering(&mut asked, listener.accept()).await {
+            Ok((stream, _)) => {
+                let Ok(stream) = stream.into_std() else { continue };
+                dispatch(door, move || UnixStream::from_std(stream).map(Socket::Unix));
+            }
+            Err(error) => answering(&mut asked, pause(&door.addr, &error)).await,
+        }
+    }
+}
+
+/// Gives a connection to the next worker. `socket` registers it with that worker's reactor.
+fn dispatch(door: &Door, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
+    fault::panic_at("accept");
+    let Door { context, speaks, addr, .. } = door;
+    let speaks = *speaks;
+    let config = context.store.load();
+    let Some(counted) = context.connections.open(config.connection_limit()) else { return };
+    let worker = context.workers.next();
+    let (context, addr, runtime) = (context.clone(), addr.clone(), worker.runtime.clone());
+    let bell = worker.bell.clone();
+    runtime.spawn(async move {
+        let _counted = counted;
+        let Ok(mut socket) = socket() else { return };
+        moderation::is_prompt(socket.descriptor());
+        let tls = context.tls.load().server.of(&(speaks, addr.clone()));
+        if let Some(config) = tls {
+            match tls::server::accept(socket, config).await {
+                Ok(encrypted) => socket = encrypted,
+                Err(error) => return log::tls_failed(&addr, &error),
+            }
+        }
+        match speaks {
+            Speaks::Rtmp => connection::serve(context, worker, addr, socket).await,
+            Speaks::Http => http::serve(context, worker, addr, socket).await,
+        }
+    });
+    bell.ring();
+}
+
+fn keepalive_of(keepalive: Keepalive) -> TcpKeepalive {
+    let mut out = TcpKeepalive::new();
+    if let Some(seconds) = keepalive.idle_seconds {
+        out = out.with_time(Duration::from_secs(seconds));
+    }
+    if let Some(seconds) = keepalive.interval_seconds {
+        out = out.with_interval(Duration::from_secs(seconds));
+    }
+    if let Some(probes) = keepalive.probes {
+        out = out.with_retries(u32::try_from(probes).unwrap_or(u32::MAX));
+    }
+    out
+}
+
+/// Out of descriptors or memory: accepting again at once would only spin.
+async fn pause(addr: &ListenAddr, error: &io::Error) {
+    log::accept_failed(addr, error);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_socket_that_refuses_is_stale() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("s.sock");
+        let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        socket.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        socket.listen(0).unwrap();
+        // The queue fills; the next connect would wait for ever.
+        let queued: Vec<_> = (0..4).map_while(|_| connect(&path).ok()).collect();
+        assert!(connect(&path).is_err(), "{} in the queue", queued.len());
+        assert!(!is_stale(&path));
+        let (addr, options) = (ListenAddr::Unix(path.clone()), ListenOptions::default());
+        assert!(check(&addr, &options).is_err() && bind(&addr, &options).is_err() && path.exists());
+        drop((queued, socket));
+        assert!(is_stale(&path));
+        assert!(check(&addr, &options).is_ok() && path.exists());
+        assert!(bind(&addr, &options).is_ok());
+    }
+}

@@ -1,0 +1,14 @@
+//! Sockets, listeners, TLS and host names.
+
+pub mod client;
+pub mod dns;
+pub mod listener;
+pub mod log;
+pub mod memory;
+pub mod moderation;
+pub mod resolver;
+pub mod rest;
+pub mod secret;
+pub mod socket;
+pub mod ssl;
+pub mod tls;

@@ -1,0 +1,312 @@
+//! Poll moderation: one wake-up for many packets, as network adapters moderate their interrupts.
+//!
+//! Hundreds of publishers wake a worker thousands of times a second, for a packet each, and going to sleep and waking up
+//! costs more than the packet. A worker in that state waits a moment before it asks the kernel what has come. Below
+//! that rate, and when it has no time to sleep anyway, nothing is held back.
+//!
+//! Only media count and wait. Sockets that speak otherwise (HTTP requests, handshakes, commands) are `Prompt`: what
+//! comes on one of them, or with a new connection, ends the wait. The socket of a publisher is not, from its first
+//! media on ([`Rest`](super::rest::Rest)).
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::sys::time::TimeSpec;
+
+use crate::limits;
+
+/// Decides when to wait; one per worker thread.
+#[derive(Debug)]
+pub struct Moderation {
+    window: Instant,
+    parks: u32,
+    reads_before: u64,
+    moderates: bool,
+    /// When the kernel was last asked.
+    polled: Instant,
+}
+
+/// Time over which wake-ups and reads are counted.
+const WINDOW: Duration = Duration::from_millis(10);
+/// Wake-ups and reads in a window from which on wake-ups are held together.
+const MANY: u32 = 30;
+/// Reads in a window below which they no longer are.
+const FEW: u64 = 20;
+
+/// Events of prompt sockets that are taken at once.
+const EVENTS: usize = 64;
+
+thread_local! {
+    static READS: Cell<u64> = const { Cell::new(0) };
+    static MODERATION: RefCell<Moderation> = RefCell::new(Moderation::new(Instant::now()));
+    /// Of a worker's thread; others wait for nothing.
+    static PROMPT: OnceCell<Prompt> = const { OnceCell::new() };
+}
+
+/// Ends a worker's wait from another thread: a connection is on its way to it.
+#[derive(Clone, Debug)]
+pub struct Bell(Arc<EventFd>);
+
+impl Bell {
+    /// A bell that no worker hears yet.
+    pub fn new() -> io::Result<Self> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        Ok(Bell(Arc::new(EventFd::from_value_and_flags(0, flags)?)))
+    }
+
+    /// Ends the wait that is on, or else the next one.
+    pub fn ring(&self) {
+        // It fails once it was rung 2^64 times: an early look at the sockets is missed then.
+        let _ = self.0.write(1);
+    }
+}
+
+/// The sockets of a worker that carry no media. Each arrival is told once, whether it ended a wait or came in between.
+struct Prompt {
+    epoll: Epoll,
+    /// The set holds its descriptor.
+    _bell: Bell,
+}
+
+/// What a wait came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waited {
+    /// Its time is over.
+    Through,
+    /// Something other than media has come.
+    Cut,
+}
+
+impl Prompt {
+    fn new(bell: Bell) -> io::Result<Self> {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        epoll.add(&*bell.0, arrivals())?;
+        Ok(Prompt { epoll, _bell: bell })
+    }
+
+    /// Waits so long, or until something comes on one of the sockets.
+    fn wait(&self, time: Duration) -> Waited {
+        let mut set = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
+        match ppoll(&mut set, Some(TimeSpec::from_duration(time)), None) {
+            Ok(0) => return Waited::Through,
+            Ok(_) => {}
+            Err(_) => return Waited::Cut,
+        }
+        let mut events = [EpollEvent::empty(); EVENTS];
+        while self.epoll.wait(&mut events, EpollTimeout::ZERO) == Ok(EVENTS) {}
+        Waited::Cut
+    }
+}
+
+/// Told at each arrival, not for as long as something is unread.
+fn arrivals() -> EpollEvent {
+    EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0)
+}
+
+/// The calling thread is a worker's, and `bell` reaches it. Where the system gives no means to end a wait, no wait begins.
+pub fn begin(bell: Bell) -> io::Result<()> {
+    let prompt = Prompt::new(bell)?;
+    PROMPT.with(|cell| drop(cell.set(prompt)));
+    Ok(())
+}
+
+/// What comes on this socket, which the calling worker reads, is waited for no longer than it takes. Closing the socket
+/// ends that.
+pub fn is_prompt(socket: BorrowedFd<'_>) {
+    with_prompt(|prompt| match prompt.epoll.add(socket, arrivals()) {
+        // Without room for another the socket waits as media do.
+        Ok(()) | Err(_) => {}
+    });
+}
+
+/// What comes on this socket from now on are media.
+pub fn is_media(socket: BorrowedFd<'_>) {
+    with_prompt(|prompt| match prompt.epoll.delete(socket) {
+        Ok(()) | Err(Errno::ENOENT) => {}
+        Err(error) => debug_assert!(false, "{error}"),
+    });
+}
+
+fn with_prompt(work: impl FnOnce(&Prompt)) {
+    // While a thread ends, its sockets may be closed after its set.
+    let _ = PROMPT.try_with(|cell| cell.get().map(work));
+}
+
+/// Counts a read that brought media to this thread.
+pub fn count_read() {
+    READS.set(READS.get() + 1);
+}
+
+/// Called by a worker's thread before it waits for events.
+pub fn before_park() {
+    PROMPT.with(|cell| {
+        let Some(prompt) = cell.get() else { return };
+        let wait = MODERATION.with_borrow_mut(|moderation| moderation.park(Instant::now(), READS.get()));
+        if let Some(wait) = wait
+            && prompt.wait(wait) == Waited::Cut
+        {
+            MODERATION.with_borrow_mut(|moderation| moderation.cut(Instant::now()));
+        }
+    });
+}
+
+impl Moderation {
+    /// Counts from `now` on.
+    pub fn new(now: Instant) -> Self {
+        Moderation { window: now, parks: 0, reads_before: 0, moderates: false, polled: now }
+    }
+
+    /// The worker has nothing to do: how long it is to wait before it asks for more. `reads` is the number of its
+    /// reads of media so far.
+    pub fn park(&mut self, now: Instant, reads: u64) -> Option<Duration> {
+        self.parks += 1;
+        if now.saturating_duration_since(self.window) >= WINDOW {
+            let read = reads.saturating_sub(self.reads_before);
+            self.moderates =
+                if self.moderates { read >= FEW } else { self.parks >= MANY && read >= u64::from(MANY) };
+            (self.window, self.parks, self.reads_before) = (now, 0, reads);
+        }
+        if !self.moderates {
+            return None;
+        }
+        let due = self.polled + limits::POLL_INTERVAL;
+        self.polled = due.max(now);
+        due.checked_duration_since(now).filter(|wait| !wait.is_zero())
+    }
+
+    /// The wait has ended before its time; the kernel is asked now.
+    fn cut(&mut self, now: Instant) {
+        self.polled = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+    use crate::net::socket::Socket;
+
+    const US: Duration = Duration::from_micros(1);
+
+    /// Parks every `gap` for `windows` windows, with `reads` reads between two parks; how long was slept, and where
+    /// the clock then stands.
+    fn run(
+        moderation: &mut Moderation,
+        now: &mut Instant,
+        reads: &mut u64,
+        gap: Duration,
+        each: u64,
+    ) -> Duration {
+        let mut slept = Duration::ZERO;
+        let end = *now + 5 * WINDOW;
+        while *now < end {
+            *now += gap;
+            *reads += each;
+            if let Some(wait) = moderation.park(*now, *reads) {
+                assert!(wait <= limits::POLL_INTERVAL);
+                slept += wait;
+                *now += wait;
+            }
+        }
+        slept
+    }
+
+    #[test]
+    fn a_flood_of_single_packets_is_held_together_until_it_ends() {
+        let mut now = Instant::now();
+        let (mut moderation, mut reads) = (Moderation::new(now), 0);
+        assert_eq!(run(&mut moderation, &mut now, &mut reads, 1000 * US, 1), Duration::ZERO);
+        let slept = run(&mut moderation, &mut now, &mut reads, 100 * US, 1);
+        assert!(slept > WINDOW, "{slept:?}");
+        // With wake-ups held together it is the reads that tell that the flood goes on.
+        let slept = run(&mut moderation, &mut now, &mut reads, 100 * US, 10);
+        assert!(slept > 4 * WINDOW, "{slept:?}");
+        run(&mut moderation, &mut now, &mut reads, 1000 * US, 1);
+        assert_eq!(run(&mut moderation, &mut now, &mut reads, 1000 * US, 1), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_worker_that_is_busy_all_the_time_does_not_sleep() {
+        let mut now = Instant::now();
+        let (mut moderation, mut reads) = (Moderation::new(now), 0);
+        run(&mut moderation, &mut now, &mut reads, 100 * US, 1);
+        let slept = run(&mut moderation, &mut now, &mut reads, 2000 * US, 100);
+        assert_eq!(slept, Duration::ZERO);
+    }
+
+    #[test]
+    fn wake_ups_without_reads_are_left_alone() {
+        let mut now = Instant::now();
+        let (mut moderation, mut reads) = (Moderation::new(now), 0);
+        assert_eq!(run(&mut moderation, &mut now, &mut reads, 100 * US, 0), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_wait_that_was_cut_does_not_make_the_next_one_longer() {
+        let mut now = Instant::now();
+        let (mut moderation, mut reads) = (Moderation::new(now), 0);
+        run(&mut moderation, &mut now, &mut reads, 100 * US, 1);
+        for _ in 0..100 {
+            reads += 1;
+            now += 10 * US;
+            if let Some(wait) = moderation.park(now, reads) {
+                assert!(wait <= limits::POLL_INTERVAL, "{wait:?}");
+                now += wait / 10;
+                moderation.cut(now);
+            }
+        }
+    }
+
+    /// Longer than any test runs.
+    const LONG: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn only_media_wait() {
+        let bell = Bell::new().unwrap();
+        let (mut far, near) = UnixStream::pair().unwrap();
+        begin(bell.clone()).unwrap();
+
+        let waits = |time| PROMPT.with(|cell| cell.get().unwrap().wait(time));
+        is_prompt(near.as_fd());
+        far.write_all(b"GET / HTTP/1.1").unwrap();
+        assert_eq!(waits(LONG), Waited::Cut);
+        // Told once: a peer that sends more than is read does not keep the worker awake.
+        assert_eq!(waits(US), Waited::Through);
+        far.write_all(b"more").unwrap();
+        assert_eq!(waits(LONG), Waited::Cut);
+        is_media(near.as_fd());
+        far.write_all(b"media").unwrap();
+        assert_eq!(waits(limits::POLL_INTERVAL), Waited::Through);
+        bell.ring();
+        assert_eq!(waits(LONG), Waited::Cut);
+        assert_eq!(waits(US), Waited::Through);
+        // Unread input is an arrival for who begins to listen for it.
+        is_prompt(near.as_fd());
+        assert_eq!(waits(LONG), Waited::Cut);
+        drop(far);
+        assert_eq!(waits(LONG), Waited::Cut);
+        drop(near);
+        assert_eq!(waits(US), Waited::Through);
+    }
+
+    #[tokio::test]
+    async fn a_read_of_a_socket_alone_counts_for_nothing() {
+        let (mut far, near) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let socket = Socket::Unix(tokio::net::UnixStream::from_std(near).unwrap());
+        far.write_all(b"GET / HTTP/1.1").unwrap();
+        socket.readable().await.unwrap();
+        let before = READS.get();
+        assert_eq!(socket.try_read(&mut [0; 100]).unwrap(), 14);
+        assert_eq!(READS.get(), before);
+    }
+}

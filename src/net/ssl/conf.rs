@@ -1,0 +1,144 @@
+//! Directives of the ssl module.
+
+use bstr::BStr;
+
+use super::cipher::Ciphers;
+use crate::directive::context::{Contexts, HTTP, HTTP_SERVER, RTMP, RTMP_SERVER};
+use crate::directive::table::directives;
+use crate::directive::word::{WordList, word_lists};
+use crate::directive::{
+    AnyOf, Args, Arity, ConfPath, Flag, Num, OneOf, Scene, Sec, Size, Sum, Summed, Text, Value, Words,
+};
+use crate::syntax::Problem;
+
+word_lists! {
+    /// Words of `ssl_protocols`.
+    pub SslProtocols: "SSLv2" | "SSLv3" | "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
+    /// Words of `ssl_verify_client`.
+    pub SslVerifyClient: "off" | "on" | "optional" | "optional_no_ca";
+}
+
+/// Servers of either kind.
+const SERVERS: Contexts = HTTP | HTTP_SERVER | RTMP | RTMP_SERVER;
+
+directives! {
+    /// TLS of servers that `listen ... ssl`, HTTP and RTMP alike.
+    module "ssl";
+    held as Conf {
+        session {
+            /// Encrypts all sockets of a server, as `ssl` at each `listen` does.
+            "ssl" => on: Option<OldSsl>, in HTTP | HTTP_SERVER;
+            /// Certificate chain file. Several, such as one with an RSA and one with an EC key, pair up with as many keys.
+            "ssl_certificate" => certificate: Vec<ConfPath>, in SERVERS;
+            /// Private key. It cannot be encrypted.
+            "ssl_certificate_key" => certificate_key: Vec<ConfPath>, in SERVERS;
+            /// Cipher list of TLS 1.2. Names of suites choose among those with forward secrecy and authenticated encryption;
+            /// the others do not exist here. Words such as HIGH stand for all of them.
+            "ssl_ciphers" => ciphers: Ciphers = "HIGH:!aNULL:!MD5", in SERVERS;
+            /// Server order wins.
+            "ssl_prefer_server_ciphers" => prefer_server_ciphers: Flag = "off", in SERVERS;
+            /// Enabled protocols. Those before TLSv1.2 do not exist here; without the directive TLSv1.2 and TLSv1.3.
+            "ssl_protocols" => protocols: Summed<Protocols>, in SERVERS;
+            /// Session tickets.
+            "ssl_session_tickets" => session_tickets: Flag = "on", in SERVERS;
+        }
+    }
+    later {
+        /// DH parameters.
+        "ssl_dhparam" => ConfPath, in SERVERS;
+        /// CA for OCSP etc.
+        "ssl_trusted_certificate" => ConfPath, in SERVERS;
+        /// CA for client certificates.
+        "ssl_client_certificate" => ConfPath, in SERVERS;
+        /// Revocation list.
+        "ssl_crl" => ConfPath, in SERVERS;
+        /// Ticket key files.
+        "ssl_session_ticket_key" => ConfPath, in SERVERS;
+        /// Key passphrases.
+        "ssl_password_file" => ConfPath, in SERVERS;
+        /// Curves.
+        "ssl_ecdh_curve" => Text = "auto", in SERVERS;
+        /// off|none|builtin[:N]|shared:NAME:SIZE.
+        "ssl_session_cache" => Words, in SERVERS, args Arity::between(1, 2);
+        /// Session life (seconds slot: y and M allowed, ms refused).
+        "ssl_session_timeout" => Sec = "5m", in SERVERS;
+        /// TLS record buffer.
+        "ssl_buffer_size" => Size = "16k", in SERVERS;
+        /// Client certificates. As long as they are not verified, peers from which one is required are refused.
+        "ssl_verify_client" => OneOf<SslVerifyClient> = "off", in SERVERS, restricts connections unless serves_all;
+        /// Chain depth.
+        "ssl_verify_depth" => Num = "1", in SERVERS;
+        /// OCSP stapling.
+        "ssl_stapling" => Flag = "off", in SERVERS;
+        /// Verify stapled responses.
+        "ssl_stapling_verify" => Flag = "off", in SERVERS;
+        /// TLS 1.3 early data.
+        "ssl_early_data" => Flag = "off", in SERVERS;
+    }
+}
+
+/// Whether `ssl_verify_client` serves peers without a certificate as well.
+fn serves_all(words: &BStr) -> bool {
+    ["off", "optional", "optional_no_ca"].iter().any(|word| words.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+impl Conf {
+    /// Whether a protocol is enabled, by its word.
+    pub fn speaks(&self, word: &str) -> bool {
+        let bit = SslProtocols::WORDS.iter().position(|known| *known == word).map_or(0, |at| 1 << at);
+        let chosen = self.protocols.0.map(|protocols| protocols.0 & USABLE);
+        // A list of protocols that nobody should speak any more leaves the oldest that one may.
+        match chosen {
+            None => bit & USABLE != 0,
+            Some(0) => word == "TLSv1.2",
+            Some(bits) => bits & bit != 0,
+        }
+    }
+}
+
+/// Protocols, of which those that exist here count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protocols(u32);
+
+impl Value for Protocols {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        AnyOf::<SslProtocols>::syntax()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Protocols, Problem> {
+        let bits = AnyOf::<SslProtocols>::parse(args, scene)?.bits;
+        if bits & USABLE == 0 {
+            let text = "none of these protocols exists here, TLSv1.2 is spoken instead";
+            scene.report(Problem::warning(text).at(args.span()));
+        }
+        Ok(Protocols(bits))
+    }
+}
+
+impl Sum for Protocols {
+    fn sum(self, other: Protocols) -> Protocols {
+        Protocols(self.0 | other.0)
+    }
+}
+
+/// Bits of the protocols that exist here, the last two.
+const USABLE: u32 = 0b11 << 4;
+
+/// The switch that the `ssl` parameter of `listen` replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OldSsl(pub bool);
+
+impl Value for OldSsl {
+    fn syntax() -> String {
+        Flag::syntax()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<OldSsl, Problem> {
+        let on = Flag::parse(args, scene)?;
+        let text = "the \"ssl\" directive is deprecated, use the \"listen ... ssl\" directive instead";
+        scene.report(Problem::warning(text).at(args.name.span));
+        Ok(OldSsl(on))
+    }
+}

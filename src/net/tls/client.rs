@@ -1,0 +1,127 @@
+//! TLS to other servers: whom relays trust.
+
+use std::fs;
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring::default_provider;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+use crate::config::model::Config;
+use crate::log::os_text;
+
+/// Settings of connections to other servers. A reload replaces them.
+pub struct ClientTls {
+    verify: bool,
+    /// The certificates of `relay_ssl_trusted_certificate`; without it the system's.
+    trusted: Option<Arc<RootCertStore>>,
+    /// Made at the first use: the system may have hundreds of certificates.
+    config: OnceLock<Result<Arc<ClientConfig>, String>>,
+}
+
+impl ClientTls {
+    /// Reads the file that `config` names. The error is nginx's sentence.
+    pub fn load(config: &Config) -> Result<Self, String> {
+        let conf = config.rtmp.as_ref().map(|rtmp| &rtmp.relay);
+        let trusted = match conf.and_then(|conf| conf.ssl_trusted_certificate.as_ref()) {
+            Some(path) => {
+                let pem = fs::read(&path.0).map_err(|error| {
+                    format!("open() \"{}\" failed ({})", path.0.display(), os_text(&error))
+                })?;
+                Some(Arc::new(roots_of(&pem).map_err(|why| {
+                    format!("\"relay_ssl_trusted_certificate\" file \"{}\" {why}", path.0.display())
+                })?))
+            }
+            None => None,
+        };
+        let verify = conf.is_none_or(|conf| conf.ssl_verify);
+        Ok(ClientTls { verify, trusted, config: OnceLock::new() })
+    }
+
+    /// What connections are made with. The error says why there can be none.
+    pub fn config(&self) -> Result<Arc<ClientConfig>, String> {
+        self.config.get_or_init(|| self.make()).clone()
+    }
+
+    fn make(&self) -> Result<Arc<ClientConfig>, String> {
+        let provider = Arc::new(default_provider());
+        let builder = ClientConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let builder = if self.verify {
+            let roots = match &self.trusted {
+                Some(roots) => roots.clone(),
+                None => Arc::new(system_roots()?),
+            };
+            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
+                .build()
+                .map_err(|error| error.to_string())?;
+            builder.with_webpki_verifier(verifier)
+        } else {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        };
+        Ok(Arc::new(builder.with_no_client_auth()))
+    }
+}
+
+fn roots_of(pem: &[u8]) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|error| format!("is no PEM file ({error})"))?;
+        roots.add(certificate).map_err(|error| format!("holds an unusable certificate ({error})"))?;
+    }
+    if roots.is_empty() { Err("holds no certificate".into()) } else { Ok(roots) }
+}
+
+fn system_roots() -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    // Old systems have some that rustls does not read; the others are of use all the same.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err("the system has no trusted certificates, see \"relay_ssl_trusted_certificate\"".into());
+    }
+    Ok(roots)
+}
+
+/// `relay_ssl_verify off`: any certificate will do, but whoever shows it must have its key.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,242 @@
+//! TLS of our own listening sockets: which certificate is shown to whom.
+//!
+//! Everything is made when a configuration is loaded, so a reload that names an unusable file is refused. Connections
+//! keep what they began with; new ones see the new certificates.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::{cipher_suite, default_provider, sign};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, SupportedCipherSuite};
+
+use crate::config::model::{Config, HttpServer, RtmpServer};
+use crate::config::names::NameTable;
+use crate::directive::{ConfPath, ListenAddr};
+use crate::limits;
+use crate::log::os_text;
+use crate::net::listener::Speaks;
+use crate::net::log;
+use crate::net::socket::Socket;
+use crate::net::ssl::cipher::SUITES;
+use crate::net::ssl::conf::Conf;
+
+use super::TlsStream;
+
+/// The suites of [`SUITES`], in its order.
+const IMPLEMENTED: [SupportedCipherSuite; SUITES.len()] = [
+    cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    cipher_suite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+];
+/// Those of TLS 1.3, which `ssl_ciphers` does not speak of.
+const ALWAYS: [SupportedCipherSuite; 3] = [
+    cipher_suite::TLS13_AES_256_GCM_SHA384,
+    cipher_suite::TLS13_AES_128_GCM_SHA256,
+    cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+];
+
+/// Settings of the sockets that are encrypted.
+#[derive(Debug, Default)]
+pub struct ServerTls {
+    settings: HashMap<(Speaks, ListenAddr), Arc<ServerConfig>>,
+    /// Sockets whose certificate, or the check of their clients' certificates, is not there, and why they stay closed.
+    closed: HashMap<(Speaks, ListenAddr), String>,
+}
+
+/// Why there are no settings for a socket.
+enum Unusable {
+    /// A file or feature does not exist yet.
+    Missing(String),
+    /// Something is wrong with what is there.
+    Wrong(String),
+}
+
+impl ServerTls {
+    /// Reads the files that `config` names. The error is nginx's sentence.
+    ///
+    /// A socket whose certificate does not exist yet stays closed, and the rest is served: the original's files name
+    /// certificates that only their containers have. One that `before` speaks on is not given up for that.
+    pub fn load(config: &Config, before: Option<&ServerTls>) -> Result<Self, String> {
+        let mut keys = Keys::default();
+        let mut loaded = ServerTls::default();
+        for listener in config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).filter(|l| l.options.ssl) {
+            let verifies = listener.servers.servers().iter().any(|server| server.verifies_clients);
+            let settings = match verifies {
+                true => Err(Unusable::Missing("\"ssl_verify_client\" is not there yet".into())),
+                false => settings(&mut keys, &listener.servers, |server: &RtmpServer| &server.ssl),
+            };
+            loaded.add((Speaks::Rtmp, listener.addr.clone()), settings, before)?;
+        }
+        for listener in config.http.iter().flat_map(|http| &http.listeners).filter(|l| l.options.ssl) {
+            let settings = settings(&mut keys, &listener.servers, |server: &HttpServer| &server.ssl);
+            loaded.add((Speaks::Http, listener.addr.clone()), settings, before)?;
+        }
+        Ok(loaded)
+    }
+
+    fn add(
+        &mut self,
+        key: (Speaks, ListenAddr),
+        settings: Result<Arc<ServerConfig>, Unusable>,
+        before: Option<&ServerTls>,
+    ) -> Result<(), String> {
+        match settings {
+            Ok(settings) => drop(self.settings.insert(key, settings)),
+            Err(Unusable::Missing(why)) if before.is_none_or(|before| before.of(&key).is_none()) => {
+                self.closed.insert(key, why);
+            }
+            Err(Unusable::Missing(why) | Unusable::Wrong(why)) => return Err(why),
+        }
+        Ok(())
+    }
+
+    /// The settings of a socket; `None`: it is not encrypted.
+    pub fn of(&self, key: &(Speaks, ListenAddr)) -> Option<Arc<ServerConfig>> {
+        self.settings.get(key).cloned()
+    }
+
+    /// Whether a socket stays closed because its certificate is not there.
+    pub fn is_closed(&self, key: &(Speaks, ListenAddr)) -> bool {
+        self.closed.contains_key(key)
+    }
+
+    /// Puts into the log which sockets stay closed, and why.
+    pub fn log_closed(&self) {
+        for ((_, listen), why) in &self.closed {
+            log::socket_closed(listen, why);
+        }
+    }
+}
+
+/// Waits for the handshake of a client. The error is for the log.
+pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> Result<Socket, String> {
+    match tokio::time::timeout(limits::TLS_HANDSHAKE, TlsStream::accept(socket, config)).await {
+        Ok(Ok(stream)) => Ok(Socket::Tls(Box::new(stream))),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("timed out".into()),
+    }
+}
+
+/// Settings of one socket. What holds before a name is known is that of the default server, as in nginx.
+fn settings<T: Send + Sync + 'static>(
+    keys: &mut Keys,
+    servers: &NameTable<T>,
+    ssl: fn(&T) -> &Conf,
+) -> Result<Arc<ServerConfig>, Unusable> {
+    let conf = ssl(servers.default_server());
+    let wrong = |error: rustls::Error| Unusable::Wrong(error.to_string());
+    let mut by_server = HashMap::new();
+    for server in servers.servers() {
+        by_server.insert(Arc::as_ptr(server) as usize, keys.of(ssl(server))?);
+    }
+    let certificates = Certificates { servers: servers.clone(), keys: by_server };
+    let versions: Vec<_> = [("TLSv1.2", &TLS12), ("TLSv1.3", &TLS13)]
+        .into_iter()
+        .filter(|(word, _)| conf.speaks(word))
+        .map(|(_, version)| version)
+        .collect();
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider(conf)))
+        .with_protocol_versions(&versions)
+        .map_err(wrong)?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(certificates));
+    config.ignore_client_order = conf.prefer_server_ciphers;
+    if conf.session_tickets {
+        config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(wrong)?;
+    } else {
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
+    Ok(Arc::new(config))
+}
+
+fn provider(conf: &Conf) -> CryptoProvider {
+    let implemented = |name: &&str| SUITES.iter().position(|suite| suite == name).map(|at| IMPLEMENTED[at]);
+    let chosen = conf.ciphers.0.iter().filter_map(implemented);
+    CryptoProvider { cipher_suites: ALWAYS.into_iter().chain(chosen).collect(), ..default_provider() }
+}
+
+/// Certificates with their keys, each pair of files read once.
+#[derive(Default)]
+struct Keys(HashMap<(PathBuf, PathBuf), Arc<CertifiedKey>>);
+
+impl Keys {
+    fn of(&mut self, conf: &Conf) -> Result<Vec<Arc<CertifiedKey>>, Unusable> {
+        conf.certificate.iter().zip(&conf.certificate_key).map(|(c, k)| self.pair(c, k)).collect()
+    }
+
+    fn pair(&mut self, certificate: &ConfPath, key: &ConfPath) -> Result<Arc<CertifiedKey>, Unusable> {
+        let (certificate, key) = (&certificate.0, &key.0);
+        if let Some(pair) = self.0.get(&(certificate.clone(), key.clone())) {
+            return Ok(pair.clone());
+        }
+        let cannot = |what: &str, path: &Path, why: &dyn fmt::Display| {
+            Unusable::Wrong(format!("cannot load {what} \"{}\": {why}", path.display()))
+        };
+        let read = |what: &str, path: &Path| {
+            fs::read(path).map_err(|error| match (error.kind(), cannot(what, path, &os_text(&error))) {
+                (io::ErrorKind::NotFound, Unusable::Wrong(why)) => Unusable::Missing(why),
+                (_, other) => other,
+            })
+        };
+        let chain = CertificateDer::pem_slice_iter(&read("certificate", certificate)?)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| cannot("certificate", certificate, &error))?;
+        if chain.is_empty() {
+            return Err(cannot("certificate", certificate, &"the file holds none"));
+        }
+        let secret = PrivateKeyDer::from_pem_slice(&read("certificate key", key)?)
+            .map_err(|error| cannot("certificate key", key, &error))?;
+        let secret =
+            sign::any_supported_type(&secret).map_err(|error| cannot("certificate key", key, &error))?;
+        let pair = CertifiedKey::new(chain, secret);
+        if matches!(
+            pair.keys_match(),
+            Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch))
+        ) {
+            return Err(cannot("certificate key", key, &"it is not that of the certificate"));
+        }
+        let pair = Arc::new(pair);
+        self.0.insert((certificate.clone(), key.clone()), pair.clone());
+        Ok(pair)
+    }
+}
+
+/// The certificates of one socket by the names of its servers.
+struct Certificates<T> {
+    servers: NameTable<T>,
+    /// By the address of the server.
+    keys: HashMap<usize, Vec<Arc<CertifiedKey>>>,
+}
+
+impl<T: Send + Sync> ResolvesServerCert for Certificates<T> {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let of = |server: &Arc<T>| {
+            let keys = self.keys.get(&(Arc::as_ptr(server) as usize))?;
+            let usable = keys.iter().find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
+            usable.or(keys.first()).cloned()
+        };
+        let named = hello.server_name().map(|name| self.servers.find(name.as_bytes()));
+        // A server without a certificate shares the socket with one that has one.
+        named.and_then(of).or_else(|| of(self.servers.default_server()))
+    }
+}
+
+impl<T> fmt::Debug for Certificates<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificates").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,221 @@
+//! A socket whose bytes are encrypted, used as any other: non-blocking calls on `&self`.
+//!
+//! What is written is encrypted at once and goes out as far as the socket takes it. No more than one write's worth
+//! of ciphertext waits: while some does, nothing further is accepted. Whoever waits for something to read sends it
+//! on, so that the end of a burst does not stay behind.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice, Read, Write};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, Connection, ServerConfig};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::Notify;
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::limits;
+use crate::net::socket::Socket;
+
+/// A connection after its handshake.
+#[derive(Debug)]
+pub struct TlsStream {
+    socket: Socket,
+    connection: Mutex<Connection>,
+    /// A write has left ciphertext behind.
+    held_back: Notify,
+}
+
+impl TlsStream {
+    /// The client's handshake. Bound it with a timeout.
+    pub async fn connect(
+        tcp: TcpStream,
+        config: Arc<ClientConfig>,
+        name: ServerName<'static>,
+    ) -> io::Result<Self> {
+        let (tcp, connection) = TlsConnector::from(config).connect(name, tcp).await?.into_inner();
+        Ok(TlsStream::new(Socket::Tcp(tcp), connection.into()))
+    }
+
+    /// The server's handshake. Bound it with a timeout.
+    pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> io::Result<Self> {
+        let acceptor = TlsAcceptor::from(config);
+        match socket {
+            Socket::Tcp(tcp) => {
+                let (tcp, connection) = acceptor.accept::<TcpStream>(tcp).await?.into_inner();
+                Ok(TlsStream::new(Socket::Tcp(tcp), connection.into()))
+            }
+            Socket::Unix(unix) => {
+                let (unix, connection) = acceptor.accept::<UnixStream>(unix).await?.into_inner();
+                Ok(TlsStream::new(Socket::Unix(unix), connection.into()))
+            }
+            Socket::Tls(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "TLS within TLS")),
+        }
+    }
+
+    fn new(socket: Socket, mut connection: Connection) -> Self {
+        connection.set_buffer_limit(Some(limits::TLS_WRITE));
+        TlsStream { socket, connection: Mutex::new(connection), held_back: Notify::new() }
+    }
+
+    /// The socket underneath.
+    pub fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// See [`Socket::readable`].
+    pub async fn readable(&self) -> io::Result<()> {
+        let mut held_back = pin!(self.held_back.notified());
+        poll_fn(|cx| {
+            // The delivery loop writes beside the session that waits here.
+            while held_back.as_mut().poll(cx).is_ready() {
+                held_back.set(self.held_back.notified());
+            }
+            self.poll_read_ready(cx)
+        })
+        .await
+    }
+
+    /// See [`Socket::writable`].
+    pub async fn writable(&self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_write_ready(cx)).await
+    }
+
+    /// Waits until the system has taken all that was written.
+    pub async fn flush(&self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_flush(cx)).await
+    }
+
+    /// See [`Socket::try_read`].
+    pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut connection = self.lock();
+        for _ in 0..limits::TLS_READS {
+            match connection.reader().read(buf) {
+                Ok(n) => return Ok(n),
+                // RTMP and HTTP tell themselves whether something is missing.
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                Err(e) => return Err(e),
+            }
+            connection.read_tls(&mut Raw(&self.socket))?;
+            let processed = connection.process_new_packets();
+            // An alert, a new key, a ticket.
+            all_out(self.send(&mut connection))?;
+            processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        }
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// See [`Socket::try_write_vectored`].
+    pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut connection = self.lock();
+        self.send(&mut connection)?;
+        let accepted = connection.writer().write_vectored(bufs)?;
+        if !all_out(self.send(&mut connection))? {
+            self.held_back.notify_one();
+        }
+        Ok(accepted)
+    }
+
+    /// See [`Socket::poll_read_ready`].
+    pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Nobody else may be there to send what was held back.
+        if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
+            return Poll::Ready(Err(error));
+        }
+        if has_input(&mut self.lock()) {
+            return Poll::Ready(Ok(()));
+        }
+        self.socket.poll_read_ready(cx)
+    }
+
+    /// See [`Socket::poll_write_ready`].
+    pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_flush(cx))?;
+        self.socket.poll_write_ready(cx)
+    }
+
+    /// Poll form of [`TlsStream::flush`].
+    pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !all_out(self.send(&mut self.lock()))? {
+            ready!(self.socket.poll_write_ready(cx))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// See [`Socket::shutdown_write`].
+    pub fn shutdown_write(&self) {
+        self.close();
+        self.socket.shutdown_write();
+    }
+
+    /// Tells the peer that nothing follows.
+    fn close(&self) {
+        let mut connection = self.lock();
+        connection.send_close_notify();
+        // Where the socket takes it; the end of the connection says the same.
+        let _ = self.send(&mut connection);
+    }
+
+    /// Sends ciphertext as far as the socket takes it; the rest is `WouldBlock`.
+    fn send(&self, connection: &mut Connection) -> io::Result<()> {
+        while connection.wants_write() {
+            if connection.write_tls(&mut Raw(&self.socket))? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Drop for TlsStream {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Whether something can be read without the socket: plaintext, an error or the end.
+fn has_input(connection: &mut Connection) -> bool {
+    match connection.process_new_packets() {
+        Ok(state) => state.plaintext_bytes_to_read() > 0 || state.peer_has_closed(),
+        Err(_) => true,
+    }
+}
+
+/// Whether everything went out; that the socket is full is no error.
+fn all_out(sent: io::Result<()>) -> io::Result<bool> {
+    match sent {
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+/// The socket as rustls uses it.
+struct Raw<'a>(&'a Socket);
+
+impl Read for Raw<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(buf)
+    }
+}
+
+impl Write for Raw<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.try_write(buf)
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.try_write_vectored(bufs)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! What comes back from a callback server.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::log::os_text;
+use crate::net::dns::LookupError;
+
+/// What came back from a callback server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// An HTTP status. It counts as soon as the headers are complete.
+    Status(u16),
+    /// No answer.
+    Failed(Failure),
+    /// No answer within the hook's timeout.
+    TimedOut,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// The host has no address, or none could be asked for.
+    Lookup(String),
+    /// The system's error at connecting, reading or writing, in nginx's form.
+    System(String),
+    /// The certificate was not accepted, or there is no common version or cipher.
+    Tls(String),
+    /// The connection was closed before the header was complete.
+    Closed,
+    /// What came is not HTTP.
+    NotHttp,
+    /// The header is longer, or has more fields, than is read.
+    TooLarge,
+    /// The process that waited for it has gone.
+    Abandoned,
+    /// Anything else.
+    Other(String),
+}
+
+/// What came back, with what an answer to `pull`, `push` or `meta` may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// Whether and what.
+    pub answer: Answer,
+    /// The `Location` header.
+    pub location: Option<Bytes>,
+    /// The `Domain` header.
+    pub domain: Option<Bytes>,
+}
+
+impl Answer {
+    /// 2xx.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Answer::Status(200..=299))
+    }
+
+    /// 4xx.
+    pub fn is_client_error(&self) -> bool {
+        matches!(self, Answer::Status(400..=499))
+    }
+
+    /// Whether nobody has taken notice: no answer, or one of a proxy before a callback server that is away.
+    ///
+    /// A server that took the request and is slow to answer has been told; to tell it again would only slow it
+    /// further.
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self, Answer::Failed(_) | Answer::Status(502..=504))
+    }
+}
+
+impl Reply {
+    /// A reply that holds an answer only.
+    pub fn without(answer: Answer) -> Self {
+        Reply { answer, location: None, domain: None }
+    }
+}
+
+impl Failure {
+    /// Looks for the cause of an error of the HTTP client: the innermost one that says something.
+    pub(super) fn of(error: &(dyn std::error::Error + 'static)) -> Failure {
+        let mut found = Failure::Other(String::new());
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(lookup) = error.downcast_ref::<LookupError>() {
+                return Failure::Lookup(lookup.to_string());
+            }
+            if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+                return Failure::Tls(tls.to_string());
+            }
+            if let Some(http) = error.downcast_ref::<hyper::Error>() {
+                if http.is_parse_too_large() {
+                    return Failure::TooLarge;
+                }
+                if http.is_parse() {
+                    return Failure::NotHttp;
+                }
+                if http.is_incomplete_message() || http.is_canceled() || http.is_closed() {
+                    found = Failure::Closed;
+                }
+            }
+            cause = error.source();
+            if let Some(io) = error.downcast_ref::<std::io::Error>() {
+                // An error that wraps another one does not name it as its source.
+                let inner = io.get_ref().map(|inner| inner as &(dyn std::error::Error + 'static));
+                if inner.is_some() {
+                    cause = inner;
+                } else {
+                    return Failure::System(os_text(io));
+                }
+            }
+            if cause.is_none() && found == Failure::Other(String::new()) {
+                found = Failure::Other(error.to_string());
+            }
+        }
+        found
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Lookup(text) | Failure::System(text) | Failure::Other(text) => f.write_str(text),
+            Failure::Tls(text) => write!(f, "TLS: {text}"),
+            Failure::Closed => f.write_str("the connection was closed"),
+            Failure::NotHttp => f.write_str("it is not HTTP"),
+            Failure::TooLarge => f.write_str("its header is too large"),
+            Failure::Abandoned => f.write_str("nobody waits for it"),
+        }
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Status(status) => write!(f, "status {status}"),
+            Answer::Failed(failure) => write!(f, "no answer ({failure})"),
+            Answer::TimedOut => f.write_str("timed out"),
+        }
+    }
+}

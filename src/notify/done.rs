@@ -1,0 +1,91 @@
+//! Ends that a callback server has not taken notice of are told again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use super::hook::Hook;
+use super::ledger::Decision;
+use super::request::Act;
+use super::{About, Notifier, send};
+use crate::limits;
+use crate::media::session::Session;
+use crate::module::relay::backoff::Backoff;
+use crate::notify::log;
+
+/// Ends that wait to be told again, and those that were given up.
+#[derive(Debug, Default)]
+pub(super) struct Ends {
+    waiting: AtomicUsize,
+    lost_total: AtomicU64,
+}
+
+impl Ends {
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn lost_total(&self) -> u64 {
+        self.lost_total.load(Ordering::Relaxed)
+    }
+}
+
+/// Repeats a `done` that nobody has taken notice of, for as long as `patience`. At most
+/// [`limits::DONE_WAITING`] wait; one more is given up at once.
+pub(super) async fn tell_again(
+    notifier: Notifier,
+    about: About,
+    session: Arc<Session>,
+    hook: Arc<Hook>,
+    patience: Duration,
+) {
+    let waiting = Waiting::begin(&notifier.ends);
+    let began = Instant::now();
+    let mut backoff = Backoff::default();
+    let mut hope = waiting.is_some();
+    while hope {
+        let delay = backoff.next(limits::DONE_RETRY_FIRST, limits::DONE_RETRY_MOST, crate::task::random());
+        tokio::time::sleep(delay).await;
+        hope = began.elapsed() < patience;
+        let sending = send(notifier.clone(), about.clone(), session.clone(), hook.clone(), Act::Done);
+        let (reply, receipt) = sending.await;
+        if !reply.answer.is_away() {
+            return;
+        }
+        receipt.decided(if hope { Decision::TellAgain } else { Decision::GiveUp });
+    }
+    let lost = notifier.ends.lost_total.fetch_add(1, Ordering::Relaxed) + 1;
+    log::done_lost(&session, about.call, &hook, lost);
+}
+
+/// A place among the ends that wait.
+struct Waiting(Arc<Ends>);
+
+impl Waiting {
+    fn begin(ends: &Arc<Ends>) -> Option<Self> {
+        let waiting = Waiting(ends.clone());
+        (ends.waiting.fetch_add(1, Ordering::AcqRel) < limits::DONE_WAITING).then_some(waiting)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_ends_than_the_bound_do_not_wait() {
+        let ends = Arc::new(Ends::default());
+        let all: Vec<_> =
+            (0..limits::DONE_WAITING).map(|_| Waiting::begin(&ends).expect("a place")).collect();
+        assert!(Waiting::begin(&ends).is_none());
+        assert_eq!(ends.waiting(), limits::DONE_WAITING);
+        drop(all);
+        assert_eq!(ends.waiting(), 0);
+    }
+}

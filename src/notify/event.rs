@@ -1,0 +1,320 @@
+//! One event of one session, from its `start` to its `done`.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{oneshot, watch};
+use tokio::task::{AbortHandle, JoinHandle};
+
+use super::answer::{Answer, Failure, Reply};
+use super::done::tell_again;
+use super::hook::Hook;
+use super::ledger::{Decision, Receipt};
+use super::line::CallbackLine;
+use super::members::Members;
+use super::request::{Act, RecordFields};
+use super::slot::Slot;
+use super::{About, Notifier, send, sleep_until};
+use crate::limits;
+use crate::media::session::{Reason, Session};
+use crate::media::view::AppView;
+use crate::notify::log;
+
+/// One event of one session: `start`, then updates, then `done` when it is dropped.
+pub struct Event {
+    notifier: Notifier,
+    slot: Slot,
+    view: AppView,
+    session: Arc<Session>,
+    /// Of a stream's event: whom it names.
+    members: Option<Arc<Members>>,
+    line: Arc<CallbackLine>,
+    /// The hook that the last `start` went to.
+    hook: Arc<Hook>,
+    start: Option<JoinHandle<(Reply, Receipt)>>,
+    /// Of the `start`, once it was answered.
+    receipt: Receipt,
+    keeper: Option<AbortHandle>,
+    /// What `update` and `done` of a recording tell beside.
+    fields: Option<Arc<RecordFields>>,
+    finished: bool,
+}
+
+impl Event {
+    /// Sends `start` if the application has a hook for this event. `after` is waited for, within
+    /// [`limits::CALLBACK_ORDER_GRACE`], so that a stream event goes out before the session event.
+    pub fn begin(
+        notifier: &Notifier,
+        view: &AppView,
+        slot: Slot,
+        session: &Arc<Session>,
+        after: Option<oneshot::Receiver<()>>,
+    ) -> Option<Event> {
+        let line = Arc::new(CallbackLine::new(slot, &view.current().notify)?);
+        Event::begin_by(notifier, view, &line, session, after)
+    }
+
+    /// As [`Event::begin`], by a line that is followed through reloads; `None` if one has removed it.
+    pub fn begin_by(
+        notifier: &Notifier,
+        view: &AppView,
+        line: &Arc<CallbackLine>,
+        session: &Arc<Session>,
+        after: Option<oneshot::Receiver<()>>,
+    ) -> Option<Event> {
+        let application = view.current();
+        let slot = line.slot(&application.notify)?;
+        let hook = line.hook(&application.notify)?;
+        let mut event = Event {
+            notifier: notifier.clone(),
+            slot,
+            view: view.clone(),
+            session: session.clone(),
+            members: None,
+            line: line.clone(),
+            hook: hook.clone(),
+            start: None,
+            receipt: Receipt::default(),
+            keeper: None,
+            fields: None,
+            finished: false,
+        };
+        let sending = event.sending(hook, Act::Start);
+        event.start = Some(notifier.spawn(async move {
+            in_order(after).await;
+            sending.await
+        }));
+        Some(event)
+    }
+
+    /// Sends `start` once more, as for what has come to the session since, and waits for the answer.
+    pub async fn again(&mut self) -> Reply {
+        if let Some(hook) = self.line.hook(&self.view.current().notify) {
+            self.hook = hook;
+        }
+        let sending = self.sending(self.hook.clone(), Act::Start);
+        self.start = Some(self.notifier.spawn(sending));
+        self.reply().await
+    }
+
+    /// Waits for the answer to `start`.
+    pub async fn answer(&mut self) -> Answer {
+        self.reply().await.answer
+    }
+
+    /// Waits for the answer to `start`, with its headers.
+    pub async fn reply(&mut self) -> Reply {
+        let abandoned = || Reply::without(Answer::Failed(Failure::Abandoned));
+        let Some(start) = &mut self.start else { return abandoned() };
+        let outcome = start.await;
+        self.start = None;
+        match outcome {
+            Ok((reply, receipt)) => {
+                self.receipt = receipt;
+                reply
+            }
+            Err(_) => abandoned(),
+        }
+    }
+
+    /// Enters in the ledger what followed from the answer to `start`.
+    pub fn decided(&self, decision: Decision) {
+        self.receipt.decided(decision);
+    }
+
+    /// Ends the event without `done`: nothing has begun (a 200 to `pull` or `push`).
+    pub fn forget(mut self) {
+        self.finished = true;
+    }
+
+    /// The hook that the last `start` went to.
+    pub fn hook(&self) -> &Hook {
+        &self.hook
+    }
+
+    /// Makes it the event of all these sessions. A refused update cuts the session that it names, and the event goes on
+    /// in the name of another one.
+    pub fn belongs_to(&mut self, members: Arc<Members>) {
+        self.members = Some(members);
+    }
+
+    /// Sends updates from now on, as the line in force says.
+    pub fn keep(&mut self) {
+        if self.keeper.is_some() {
+            return;
+        }
+        let (notifier, view, opener) = (self.notifier.clone(), self.view.clone(), self.session.clone());
+        let members = self.members.clone();
+        let (slot, line) = (self.slot, self.line.clone());
+        let mut last = Instant::now() + phase(opener.id, self.hook.update.duration());
+        let keeper = self.notifier.runtime.spawn(async move {
+            let mut changed = notifier.store.watch();
+            loop {
+                let application = view.current();
+                let hook = line.hook(&application.notify).filter(|hook| hook.stages.update);
+                let due = hook.as_ref().and_then(|hook| last.checked_add(hook.update.duration()));
+                tokio::select! {
+                    () = sleep_until(due) => {}
+                    change = changed.changed() => match change {
+                        Ok(()) => continue,
+                        Err(_) => return,
+                    },
+                }
+                let Some(hook) = hook else { continue };
+                let enforced = hook.enforce.update;
+                let about = slot.call().into();
+                let session = named(members.as_deref(), &opener);
+                let update = send(notifier.clone(), about, session.clone(), hook.clone(), Act::Update);
+                let (Reply { answer, .. }, receipt) = update.await;
+                if enforced && answer.is_client_error() {
+                    receipt.decided(Decision::End);
+                    log::update_refused(&session, slot.call(), &hook, &answer);
+                    session.close(Reason::NotifyRefused);
+                    match &members {
+                        Some(members) => members.cut(),
+                        None => return,
+                    }
+                }
+                last = Instant::now();
+            }
+        });
+        self.keeper = Some(keeper.abort_handle());
+    }
+
+    /// What `update` and `done` tell from now on, as the original's servers expect it of a recording.
+    pub fn set_fields(&mut self, fields: RecordFields) {
+        self.fields = Some(Arc::new(fields));
+    }
+
+    /// Sends one `update` now, where the hook in force asks for it. `Err`: its answer ends what the event is about.
+    pub async fn update(&self) -> Result<(), Answer> {
+        let Some(hook) = self.update_hook() else { return Ok(()) };
+        let enforced = hook.enforce.update;
+        judged(enforced, self.sending(hook, Act::Update).await)
+    }
+
+    /// As [`Event::update`], with these fields, in a task of its own.
+    pub(super) fn updating(&self, fields: RecordFields) -> JoinHandle<Result<(), Answer>> {
+        let hook = self.update_hook();
+        let about = About { fields: Some(Arc::new(fields)), ..About::from(self.slot.call()) };
+        let (notifier, session) = (self.notifier.clone(), self.session.clone());
+        self.notifier.spawn(async move {
+            let Some(hook) = hook else { return Ok(()) };
+            let enforced = hook.enforce.update;
+            judged(enforced, send(notifier, about, session, hook, Act::Update).await)
+        })
+    }
+
+    /// The line in force, if it asks for updates.
+    pub(super) fn update_hook(&self) -> Option<Arc<Hook>> {
+        self.line.hook(&self.view.current().notify).filter(|hook| hook.stages.update)
+    }
+
+    /// How much later than its interval the first update goes out.
+    pub(super) fn first_update_delay(&self) -> Duration {
+        self.update_hook().map_or(Duration::ZERO, |hook| phase(self.session.id, hook.update.duration()))
+    }
+
+    /// Follows reloads.
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
+        self.notifier.store.watch()
+    }
+
+    /// Sends `done` where the hook asks for it. The result resolves when it was answered.
+    pub fn finish(mut self, after: Option<oneshot::Receiver<()>>) -> Option<oneshot::Receiver<()>> {
+        self.finish_now(after)
+    }
+
+    fn finish_now(&mut self, after: Option<oneshot::Receiver<()>>) -> Option<oneshot::Receiver<()>> {
+        if std::mem::replace(&mut self.finished, true) {
+            return None;
+        }
+        if let Some(keeper) = self.keeper.take() {
+            keeper.abort();
+        }
+        // Owed also where a reload has removed the line since.
+        let hook = self.line.last_hook(&self.view.current().notify);
+        if !hook.stages.done {
+            return None;
+        }
+        let start = self.start.take();
+        let (notifier, about) = (self.notifier.clone(), self.about());
+        let session = named(self.members.as_deref(), &self.session);
+        let patience = self.view.current().notify.done_retry.duration();
+        let (done, order) = oneshot::channel();
+        drop(self.notifier.spawn(async move {
+            if let Some(start) = start {
+                let _ = start.await;
+            }
+            in_order(after).await;
+            let sending = send(notifier.clone(), about.clone(), session.clone(), hook.clone(), Act::Done);
+            let (reply, receipt) = sending.await;
+            let _ = done.send(());
+            if reply.answer.is_away() && !patience.is_zero() {
+                receipt.decided(Decision::TellAgain);
+                tell_again(notifier, about, session, hook, patience).await;
+            }
+        }));
+        Some(order)
+    }
+
+    fn sending(&self, hook: Arc<Hook>, act: Act) -> impl Future<Output = (Reply, Receipt)> + Send + use<> {
+        send(self.notifier.clone(), self.about(), self.session.clone(), hook, act)
+    }
+
+    fn about(&self) -> About {
+        About { fields: self.fields.clone(), ..About::from(self.slot.call()) }
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        self.finish_now(None);
+    }
+}
+
+/// The session that a request names.
+fn named(members: Option<&Members>, opener: &Arc<Session>) -> Arc<Session> {
+    members.and_then(Members::named).unwrap_or_else(|| opener.clone())
+}
+
+/// What follows from the answer to an update.
+fn judged(enforced: bool, (reply, receipt): (Reply, Receipt)) -> Result<(), Answer> {
+    if enforced && reply.answer.is_client_error() {
+        receipt.decided(Decision::End);
+        return Err(reply.answer);
+    }
+    Ok(())
+}
+
+/// How much later than its interval a session's first update goes out: up to an eighth of it, evenly over sessions,
+/// so that thousands that started together do not ask together for ever after.
+fn phase(session: u64, interval: Duration) -> Duration {
+    // Multiples of the golden ratio, modulo 1, fill an interval evenly however many there are.
+    let turn = (session.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32;
+    (interval / 8).mul_f64(f64::from(turn) / f64::from(u32::MAX))
+}
+
+async fn in_order(after: Option<oneshot::Receiver<()>>) {
+    if let Some(after) = after {
+        let _ = tokio::time::timeout(limits::CALLBACK_ORDER_GRACE, after).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_updates_are_spread_evenly_over_an_eighth_of_the_interval() {
+        let interval = Duration::from_secs(8);
+        let mut slots = [0; 10];
+        for session in 1..=1000 {
+            let phase = phase(session, interval);
+            assert!(phase <= interval / 8);
+            slots[(phase.as_millis() / 100).min(9) as usize] += 1;
+        }
+        assert!(slots.iter().all(|n| (90..=110).contains(n)), "{slots:?}");
+    }
+}

@@ -1,0 +1,63 @@
+//! Updates of a recording, each of which tells of the file being written at that moment.
+
+use std::time::Instant;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::answer::Answer;
+use super::event::Event;
+use super::request::RecordFields;
+use super::sleep_until;
+
+/// Sends an update every `update=`, one at a time, where the line has `update=` written on it. Dropping it gives up the one
+/// under way, so that none follows the end.
+pub struct Heartbeat {
+    changed: watch::Receiver<u64>,
+    last: Instant,
+    under_way: Option<JoinHandle<Result<(), Answer>>>,
+}
+
+impl Heartbeat {
+    /// Of this event, from now on.
+    pub fn new(event: &Event) -> Self {
+        let last = Instant::now() + event.first_update_delay();
+        Heartbeat { changed: event.watch(), last, under_way: None }
+    }
+
+    /// Sends them for as long as it is polled; where that is not all the time, nothing is lost but time. Without fields no
+    /// file is being written, and nothing is sent. Resolves to an answer that ends the recording.
+    pub async fn refused(&mut self, event: &Event, fields: impl Fn() -> Option<RecordFields>) -> Answer {
+        loop {
+            if let Some(under_way) = &mut self.under_way {
+                let outcome = under_way.await;
+                self.under_way = None;
+                self.last = Instant::now();
+                if let Ok(Err(answer)) = outcome {
+                    return answer;
+                }
+            }
+            let hook = event.update_hook().filter(|hook| hook.update_written);
+            let due = hook.and_then(|hook| self.last.checked_add(hook.update.duration()));
+            tokio::select! {
+                () = sleep_until(due) => {}
+                change = self.changed.changed() => match change {
+                    Ok(()) => continue,
+                    Err(_) => return std::future::pending().await,
+                },
+            }
+            match fields() {
+                Some(fields) => self.under_way = Some(event.updating(fields)),
+                None => self.last = Instant::now(),
+            }
+        }
+    }
+}
+
+impl Drop for Heartbeat {
+    fn drop(&mut self) {
+        if let Some(under_way) = self.under_way.take() {
+            under_way.abort();
+        }
+    }
+}

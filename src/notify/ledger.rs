@@ -1,0 +1,318 @@
+//! What became of callbacks: for each line its counters, how long answers took, and its last calls.
+//!
+//! [`snapshot`] is what is shown of it.
+
+pub mod snapshot;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use self::snapshot::{Class, Snapshot};
+use super::Answer;
+use super::hook::Hook;
+use super::request::Act;
+use super::url::Url;
+use crate::limits;
+
+/// Upper ends of the histogram's classes, in milliseconds; one more class holds the rest.
+const CLASSES: [u64; 9] = [1, 2, 5, 10, 50, 100, 500, 1_000, 3_000];
+
+/// All callback lines that have been used.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    book: Mutex<Book>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    /// By file, line, and event: a line of the file may hold several callbacks.
+    lines: BTreeMap<(Arc<Path>, u32, &'static str), Line>,
+    unlisted_total: u64,
+}
+
+/// One callback line.
+#[derive(Debug, Default)]
+struct Line {
+    url: Option<Url>,
+    answered_total: u64,
+    refused_total: u64,
+    failed_total: u64,
+    timed_out_total: u64,
+    took: Duration,
+    classes: [u64; CLASSES.len() + 1],
+    last: VecDeque<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    at: SystemTime,
+    call: Call,
+    receipt: Receipt,
+}
+
+/// A call that has come to its end.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Stage of the event.
+    pub act: Act,
+    /// Number of the session it was about.
+    pub session: Option<u64>,
+    /// What came back.
+    pub answer: Answer,
+    /// How long that took.
+    pub took: Duration,
+    /// Who answered.
+    pub address: Option<SocketAddr>,
+}
+
+/// What followed from a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Decision {
+    /// Nothing: the answer decides nothing, or nobody waits for it any more.
+    None = 0,
+    /// The session is let in.
+    Allow,
+    /// The session is let in although there was no answer (`ignore_invalid_notify`).
+    AllowUnanswered,
+    /// The session is refused, or those who depend on a relay end.
+    Refuse,
+    /// An update ends its session.
+    End,
+    /// A relay begins.
+    Relay,
+    /// No relay is wanted.
+    NoRelay,
+    /// The question is asked again.
+    AskAgain,
+    /// An end is told again.
+    TellAgain,
+    /// An end is told no more.
+    GiveUp,
+}
+
+/// Where the decision about a call is entered, once it is made.
+#[derive(Clone, Debug, Default)]
+pub struct Receipt(Arc<AtomicU8>);
+
+impl Decision {
+    const ALL: [Decision; 10] = [
+        Decision::None,
+        Decision::Allow,
+        Decision::AllowUnanswered,
+        Decision::Refuse,
+        Decision::End,
+        Decision::Relay,
+        Decision::NoRelay,
+        Decision::AskAgain,
+        Decision::TellAgain,
+        Decision::GiveUp,
+    ];
+
+    /// The word that is shown; `-` for [`Decision::None`].
+    pub fn name(self) -> &'static str {
+        match self {
+            Decision::None => "-",
+            Decision::Allow => "allow",
+            Decision::AllowUnanswered => "allow-unanswered",
+            Decision::Refuse => "refuse",
+            Decision::End => "end",
+            Decision::Relay => "relay",
+            Decision::NoRelay => "no-relay",
+            Decision::AskAgain => "ask-again",
+            Decision::TellAgain => "tell-again",
+            Decision::GiveUp => "give-up",
+        }
+    }
+}
+
+impl Receipt {
+    /// Enters what followed.
+    pub fn decided(&self, decision: Decision) {
+        self.0.store(decision as u8, Ordering::Relaxed);
+    }
+
+    fn decision(&self) -> Decision {
+        Decision::ALL[usize::from(self.0.load(Ordering::Relaxed)) % Decision::ALL.len()]
+    }
+}
+
+impl Ledger {
+    /// Enters a call.
+    pub fn record(&self, hook: &Hook, event: &'static str, call: Call) -> Receipt {
+        let receipt = Receipt::default();
+        let mut book = self.lock();
+        let key = (hook.pos.file.clone(), hook.pos.line, event);
+        if book.lines.len() >= limits::LEDGER_LINES && !book.lines.contains_key(&key) {
+            book.unlisted_total += 1;
+            return receipt;
+        }
+        let line = book.lines.entry(key).or_default();
+        // A reload may have given the line another address.
+        if line.url.as_ref() != Some(&hook.url) {
+            line.url = Some(hook.url.clone());
+        }
+        match call.answer {
+            Answer::Status(400..) => line.refused_total += 1,
+            Answer::Status(_) => line.answered_total += 1,
+            Answer::Failed(_) => line.failed_total += 1,
+            Answer::TimedOut => line.timed_out_total += 1,
+        }
+        line.took += call.took;
+        let millis = call.took.as_micros().div_ceil(1000);
+        let class = CLASSES.iter().position(|end| millis <= u128::from(*end)).unwrap_or(CLASSES.len());
+        line.classes[class] += 1;
+        if line.last.len() >= limits::LEDGER_CALLS {
+            line.last.pop_front();
+        }
+        line.last.push_back(Entry { at: SystemTime::now(), call, receipt: receipt.clone() });
+        receipt
+    }
+
+    /// The ledger at this moment.
+    pub(super) fn snapshot(&self, done_waiting: usize, done_lost_total: u64) -> Snapshot {
+        let book = self.lock();
+        let lines = book.lines.iter();
+        let lines = lines.map(|((file, number, event), line)| line.snapshot(file, *number, event)).collect();
+        Snapshot { lines, unlisted_total: book.unlisted_total, done_waiting, done_lost_total }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Line {
+    fn snapshot(&self, file: &Path, line: u32, event: &str) -> snapshot::Line {
+        let ends = CLASSES.iter().copied().map(Some).chain([None]);
+        snapshot::Line {
+            file: file.display().to_string(),
+            line,
+            event: event.to_owned(),
+            server: self.url.as_ref().map(Url::server).unwrap_or_default(),
+            answered_total: self.answered_total,
+            refused_total: self.refused_total,
+            failed_total: self.failed_total,
+            timed_out_total: self.timed_out_total,
+            took_ms_total: self.took.as_secs_f64() * 1000.0,
+            latency: ends.zip(self.classes).map(|(most_ms, count)| Class { most_ms, count }).collect(),
+            calls: self.last.iter().rev().map(Entry::snapshot).collect(),
+        }
+    }
+}
+
+impl Entry {
+    fn snapshot(&self) -> snapshot::Call {
+        let Call { act, session, answer, took, address } = &self.call;
+        let (status, failure) = match answer {
+            Answer::Status(status) => (Some(*status), None),
+            answer => (None, Some(answer.to_string())),
+        };
+        let at = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        snapshot::Call {
+            at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            act: act.name().to_owned(),
+            status,
+            failure,
+            took_ms: took.as_secs_f64() * 1000.0,
+            address: address.map(|address| address.to_string()),
+            decision: self.receipt.decision().name().to_owned(),
+            session: *session,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directive::Msec;
+    use crate::notify::Failure;
+    use crate::notify::hook::{Enforce, Stages};
+    use crate::notify::variable::Template;
+    use crate::syntax::Pos;
+
+    fn hook(line: u32) -> Hook {
+        Hook {
+            url: Url::parse(b"http://h:81/cb").unwrap().0,
+            args: Template::default(),
+            groupid: "".into(),
+            stages: Stages::default(),
+            timeout: Msec(1),
+            update: Msec(1),
+            update_written: false,
+            enforce: Enforce::default(),
+            legacy: false,
+            pos: Pos { file: Path::new("nginx.conf").into(), line },
+        }
+    }
+
+    fn record(ledger: &Ledger, line: u32, answer: Answer, millis: u64) -> Receipt {
+        let took = Duration::from_millis(millis);
+        let call = Call { act: Act::Start, session: Some(7), answer, took, address: None };
+        ledger.record(&hook(line), "publish", call)
+    }
+
+    #[test]
+    fn calls_are_counted_by_line_outcome_and_latency() {
+        let ledger = Ledger::default();
+        record(&ledger, 5, Answer::Status(200), 1).decided(Decision::Allow);
+        record(&ledger, 5, Answer::Status(403), 7).decided(Decision::Refuse);
+        record(&ledger, 5, Answer::TimedOut, 5_000);
+        record(&ledger, 9, Answer::Failed(Failure::Closed), 0);
+        let text = ledger.snapshot(2, 1).to_string();
+        assert!(text.starts_with("ends: 2 waiting, 1 lost\n"), "{text}");
+        let line = "publish nginx.conf:5 http://h:81\n  answered 1 refused 1 failed 0 timed out 1\n";
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains("  latency <=1ms:1 <=10ms:1 more:1\n"), "{text}");
+        assert!(text.contains(" start 403 7.0ms refuse *7\n"), "{text}");
+        assert!(text.contains(" start timed out 5000.0ms - *7\n"), "{text}");
+        assert!(text.contains(" start no answer (the connection was closed) 0.0ms - *7\n"), "{text}");
+    }
+
+    #[test]
+    fn callbacks_on_one_line_are_kept_apart() {
+        let ledger = Ledger::default();
+        record(&ledger, 5, Answer::Status(200), 1);
+        let call = Call {
+            act: Act::Start,
+            session: Some(8),
+            answer: Answer::TimedOut,
+            took: Duration::ZERO,
+            address: None,
+        };
+        ledger.record(&hook(5), "play", call);
+        let lines = ledger.snapshot(0, 0).lines;
+        let events: Vec<&str> = lines.iter().map(|line| line.event.as_str()).collect();
+        assert_eq!(events, ["play", "publish"]);
+        assert_eq!((lines[0].timed_out_total, lines[1].answered_total), (1, 1));
+    }
+
+    #[test]
+    fn a_snapshot_survives_json() {
+        let ledger = Ledger::default();
+        record(&ledger, 5, Answer::Status(200), 3).decided(Decision::Allow);
+        let snapshot = ledger.snapshot(0, 0);
+        let json = serde_json::to_string(&snapshot).unwrap();
+        assert!(json.contains(r#""status":200,"failure":null,"took_ms":3.0"#), "{json}");
+        assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap(), snapshot);
+    }
+
+    #[test]
+    fn only_the_last_calls_are_kept() {
+        let ledger = Ledger::default();
+        for _ in 0..10 * limits::LEDGER_CALLS {
+            record(&ledger, 1, Answer::Status(200), 1);
+        }
+        assert_eq!(ledger.snapshot(0, 0).lines[0].calls.len(), limits::LEDGER_CALLS);
+        for line in 0..2 * limits::LEDGER_LINES as u32 {
+            record(&ledger, line, Answer::Status(200), 1);
+        }
+        let snapshot = ledger.snapshot(0, 0);
+        assert_eq!(snapshot.lines.len(), limits::LEDGER_LINES);
+        assert_eq!(snapshot.unlisted_total, limits::LEDGER_LINES as u64);
+    }
+}

@@ -1,0 +1,301 @@
+//! The request target of a callback, as the original's servers expect it.
+
+use crate::directive::word::one_of;
+
+one_of! {
+    /// How much of a single value is percent-encoded.
+    pub enum Escape {
+        /// What would end the value or cannot stand in a request target; everything else stays as the client sent it.
+        "minimal" => Minimal,
+        /// Everything but letters, digits, `-`, `.`, `_` and `~`: decoding gives the value back byte for byte.
+        "strict" => Strict,
+    }
+}
+
+/// Which event a callback is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// An RTMP connection.
+    Connect,
+    /// A player.
+    Play,
+    /// A publisher.
+    Publish,
+    /// A stream: from its first session to its last.
+    Stream,
+    /// A relay from another server.
+    Pull,
+    /// A relay to another server.
+    Push,
+    /// Codec headers of a publisher.
+    Meta,
+    /// The recording of a stream as MPEG-TS.
+    Record,
+}
+
+impl Call {
+    /// The word in `call=`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Call::Connect => "connect",
+            Call::Play => "play",
+            Call::Publish => "publish",
+            Call::Stream => "stream",
+            Call::Pull => "pull",
+            Call::Push => "push",
+            Call::Meta => "meta",
+            Call::Record => "record",
+        }
+    }
+}
+
+/// Stage of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Act {
+    /// It begins; the answer decides.
+    Start,
+    /// It goes on.
+    Update,
+    /// It has ended.
+    Done,
+}
+
+impl Act {
+    /// The word in `act=`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Act::Start => "start",
+            Act::Update => "update",
+            Act::Done => "done",
+        }
+    }
+}
+
+/// The parameters every session event begins with.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// `domain=`.
+    pub domain: &'a [u8],
+    /// `app=`.
+    pub app: &'a [u8],
+    /// `name=`.
+    pub name: &'a [u8],
+    /// `clientid=`.
+    pub clientid: u64,
+    /// What `record` tells beside.
+    pub fields: Option<&'a RecordFields>,
+}
+
+/// The fields of a recording.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordFields {
+    /// When the file was begun, in milliseconds since 1970.
+    pub begin_ms: u64,
+    /// When it ended.
+    pub end_ms: u64,
+    /// Path of the index.
+    pub index: Vec<u8>,
+    /// Path of the file.
+    pub file: Vec<u8>,
+}
+
+/// Writes path and query of a session event: `call, act, domain, app, name, clientid`, then `groupid`, then the
+/// expanded `args`, in the original's order (first seed; behaviour as recorded).
+///
+/// `path` may have a query of its own, and `args` is a query: of these only bytes that cannot stand in a request target
+/// are encoded, see `push_value`. All other values are single ones: see `push_single`.
+pub fn session_target(
+    path: &[u8],
+    call: Call,
+    act: Act,
+    subject: Subject<'_>,
+    groupid: Option<&[u8]>,
+    args: &[u8],
+    escape: Escape,
+) -> String {
+    let mut out = begin(path);
+    out.push_str("call=");
+    out.push_str(call.name());
+    out.push_str("&act=");
+    out.push_str(act.name());
+    for (key, value) in [("domain", subject.domain), ("app", subject.app), ("name", subject.name)] {
+        out.push('&');
+        out.push_str(key);
+        out.push('=');
+        push_single(&mut out, value, escape);
+    }
+    out.push_str(&format!("&clientid={}", subject.clientid));
+    if let Some(RecordFields { begin_ms, end_ms, index, file }) = subject.fields {
+        out.push_str(&format!("&begintime={begin_ms}&endtime={end_ms}&index="));
+        push_single(&mut out, index, escape);
+        out.push_str("&file=");
+        push_single(&mut out, file, escape);
+    }
+    if let Some(groupid) = groupid {
+        out.push_str("&groupid=");
+        push_single(&mut out, groupid, escape);
+    }
+    push_args(&mut out, args);
+    out
+}
+
+/// `call=init_process&worker_id=N`: once per worker when the server starts (second seed).
+pub fn process_target(path: &[u8], worker: usize) -> String {
+    let mut out = begin(path);
+    out.push_str(&format!("call=init_process&worker_id={worker}"));
+    out
+}
+
+/// `call=init_master&act=...`: once, and with updates where configured.
+pub fn master_target(path: &[u8], act: Act, args: &[u8]) -> String {
+    let mut out = begin(path);
+    out.push_str("call=init_master&act=");
+    out.push_str(act.name());
+    push_args(&mut out, args);
+    out
+}
+
+fn begin(path: &[u8]) -> String {
+    let mut out = String::with_capacity(192);
+    push_value(&mut out, path);
+    if !out.starts_with('/') {
+        out.insert(0, '/');
+    }
+    out.push(if path.contains(&b'?') { '&' } else { '?' });
+    out
+}
+
+fn push_args(out: &mut String, args: &[u8]) {
+    if !args.is_empty() {
+        out.push('&');
+        push_value(out, args);
+    }
+}
+
+/// Appends one value to a query: nothing in it may begin another parameter, end the query, or read as an escape that the
+/// client did not write. What is left stays byte for byte as the original sends it, `+` and escapes included.
+pub(crate) fn push_single(out: &mut String, bytes: &[u8], escape: Escape) {
+    for (at, &b) in bytes.iter().enumerate() {
+        let encoded = match escape {
+            Escape::Strict => !b.is_ascii_alphanumeric() && !b"-._~".contains(&b),
+            Escape::Minimal => match b {
+                b'&' => true,
+                b'%' => !begins_escape(&bytes[at..]),
+                b => cannot_stand(b),
+            },
+        };
+        push_byte(out, b, encoded);
+    }
+}
+
+/// Appends a query or a path.
+///
+/// The original sends them raw, and so do we, except for what would break the request line or a strict
+/// server's parser: control bytes, blank, `#`, quotes, angle brackets and the like and all bytes from 0x80 up
+/// are percent-encoded. Percent signs are left alone: `%20` stays `%20`.
+pub(crate) fn push_value(out: &mut String, bytes: &[u8]) {
+    bytes.iter().for_each(|&b| push_byte(out, b, cannot_stand(b)));
+}
+
+fn push_byte(out: &mut String, b: u8, encoded: bool) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    if !encoded {
+        return out.push(char::from(b));
+    }
+    out.push('%');
+    out.push(char::from(HEX[usize::from(b >> 4)]));
+    out.push(char::from(HEX[usize::from(b & 15)]));
+}
+
+/// Whether a byte would break the request line, or the parser of a strict server.
+fn cannot_stand(b: u8) -> bool {
+    matches!(b, 0..=b' ' | b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7F..)
+}
+
+fn begins_escape(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUBJECT: Subject<'_> =
+        Subject { domain: b"h", app: b"live", name: b"s1", clientid: 7, fields: None };
+
+    #[test]
+    fn parameters_stand_in_the_original_order() {
+        let target = session_target(
+            b"/cb",
+            Call::Publish,
+            Act::Start,
+            SUBJECT,
+            Some(b"g"),
+            b"a=1&b=2",
+            Escape::Minimal,
+        );
+        assert_eq!(
+            target,
+            "/cb?call=publish&act=start&domain=h&app=live&name=s1&clientid=7&groupid=g&a=1&b=2"
+        );
+    }
+
+    #[test]
+    fn fields_of_a_recording_stand_before_the_group() {
+        let (index, file) = (b"/r/i x.m3u8".to_vec(), b"/r/f.ts".to_vec());
+        let fields = RecordFields { begin_ms: 1, end_ms: 2, index, file };
+        let subject = Subject { fields: Some(&fields), ..SUBJECT };
+        let target =
+            session_target(b"/cb", Call::Record, Act::Done, subject, Some(b"g"), b"a=1", Escape::Minimal);
+        let want = "/cb?call=record&act=done&domain=h&app=live&name=s1&clientid=7\
+                    &begintime=1&endtime=2&index=/r/i%20x.m3u8&file=/r/f.ts&groupid=g&a=1";
+        assert_eq!(target, want);
+    }
+
+    #[test]
+    fn a_url_with_a_query_is_joined_with_an_ampersand() {
+        assert_eq!(process_target(b"/p?own=1", 3), "/p?own=1&call=init_process&worker_id=3");
+        assert_eq!(master_target(b"/m?own=1", Act::Start, b"x=1"), "/m?own=1&call=init_master&act=start&x=1");
+    }
+
+    #[test]
+    fn a_peer_cannot_break_the_request_line() {
+        let subject = Subject { name: b"a b\r\nX: y#z%20\xE9", ..SUBJECT };
+        let target = session_target(b"", Call::Play, Act::Done, subject, None, b"", Escape::Minimal);
+        assert_eq!(
+            target,
+            "/?call=play&act=done&domain=h&app=live&name=a%20b%0D%0AX:%20y%23z%20%E9&clientid=7"
+        );
+    }
+
+    #[test]
+    fn a_single_value_stays_single_and_a_query_stays_a_query() {
+        let single = |text: &[u8], escape| {
+            let mut out = String::new();
+            push_single(&mut out, text, escape);
+            out
+        };
+        let minimal = |text: &[u8]| single(text, Escape::Minimal);
+        assert_eq!(minimal(b"a&name=vip#x"), "a%26name=vip%23x");
+        assert_eq!(minimal(b"a%20b%26+c/:@?=;,"), "a%20b%26+c/:@?=;,");
+        for (raw, want) in
+            [("%", "%25"), ("%4", "%254"), ("%4g", "%254g"), ("%%41", "%25%41"), ("100%&", "100%25%26")]
+        {
+            assert_eq!(minimal(raw.as_bytes()), want);
+        }
+        assert_eq!(single(b"a+b%20c/d-._~&\xE9", Escape::Strict), "a%2Bb%2520c%2Fd-._~%26%E9");
+        let subject = Subject { domain: b"h&1", app: b"l&2", name: b"n&3", ..SUBJECT };
+        let target = session_target(
+            b"/?a&b",
+            Call::Play,
+            Act::Start,
+            subject,
+            Some(b"g&4"),
+            b"x=%&y=1",
+            Escape::Minimal,
+        );
+        let want =
+            "/?a&b&call=play&act=start&domain=h%261&app=l%262&name=n%263&clientid=7&groupid=g%264&x=%&y=1";
+        assert_eq!(target, want);
+    }
+}

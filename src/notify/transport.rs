@@ -1,0 +1,270 @@
+//! How callbacks travel: the HTTP client with its pool, TLS, signatures and a bound per callback server.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use hmac::{Hmac, Mac};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Certificate, Client, Response, redirect};
+use sha2::Sha256;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::answer::{Answer, Failure, Reply};
+use super::hook::Hook;
+use super::id::RequestId;
+use super::request::Act;
+use crate::config::model::Config;
+use crate::limits;
+use crate::log::os_text;
+use crate::net::dns::Dns;
+use crate::net::secret;
+use crate::net::secret::Secret;
+use crate::notify::log;
+
+/// Seconds since 1970, as signed.
+const TIME: HeaderName = HeaderName::from_static("x-pingosd-time");
+/// `sha256=` and the signature in hexadecimal.
+const SIGNATURE: HeaderName = HeaderName::from_static("x-pingosd-signature");
+/// The same over the retries of a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Marks a request that only tests the way to the callback server.
+const PROBE: HeaderName = HeaderName::from_static("x-pingosd-probe");
+
+/// Everything that a reload may change about the way of callbacks.
+pub struct Transport {
+    http: Arc<Http>,
+    secret: Option<Secret>,
+    /// `notify_request_id`.
+    numbers: bool,
+    lanes: Mutex<HashMap<(String, u16), Arc<Lanes>>>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Tls {
+    verify: bool,
+    trusted: Option<Vec<u8>>,
+}
+
+/// The HTTP client. Reading the system's certificates takes longer than binding all sockets, so it is made on first
+/// use, or by [`Transport::warm`].
+struct Http {
+    tls: Tls,
+    dns: Dns,
+    client: OnceLock<Option<Client>>,
+}
+
+/// Places of one callback server. What decides about a session does not wait behind what only tells.
+struct Lanes {
+    verdicts: Arc<Semaphore>,
+    news: Arc<Semaphore>,
+}
+
+/// What came back, and from where.
+pub struct Exchange {
+    /// The answer.
+    pub reply: Reply,
+    /// Address of the callback server, if it answered.
+    pub address: Option<std::net::SocketAddr>,
+    /// What is left of the answer.
+    pub rest: Option<Rest>,
+}
+
+/// The body of an answer. It says nothing to us, and is read only so that the connection can be used again.
+pub struct Rest {
+    response: Response,
+    due: Instant,
+    /// A body that comes slowly keeps its place at the server.
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+impl Rest {
+    /// Reads it, unless it takes longer than the call may, or more than [`limits::CALLBACK_BODY_BYTES`].
+    pub async fn discard(mut self) {
+        let mut left = limits::CALLBACK_BODY_BYTES;
+        let read = async {
+            while let Ok(Some(chunk)) = self.response.chunk().await {
+                match left.checked_sub(chunk.len()) {
+                    Some(rest) => left = rest,
+                    None => return,
+                }
+            }
+        };
+        let _ = tokio::time::timeout_at(self.due.into(), read).await;
+    }
+}
+
+impl Exchange {
+    fn without(answer: Answer) -> Self {
+        Exchange { reply: Reply::without(answer), address: None, rest: None }
+    }
+}
+
+impl Transport {
+    /// Reads the files that `config` names. The client of `before` is kept, with its connections, where nothing of
+    /// it has changed. The error is nginx's sentence.
+    pub fn load(config: &Config, dns: &Dns, before: Option<&Transport>) -> Result<Transport, String> {
+        let notify = config.rtmp.as_ref().map(|rtmp| &rtmp.notify);
+        let read = |path: &PathBuf| {
+            fs::read(path)
+                .map_err(|error| format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
+        };
+        let secret = match notify.and_then(|notify| notify.secret.as_ref()) {
+            Some(path) => Some(secret::read("notify_secret", &path.0)?),
+            None => None,
+        };
+        let trusted = match notify.and_then(|notify| notify.ssl_trusted_certificate.as_ref()) {
+            Some(path) => Some(read(&path.0)?),
+            None => None,
+        };
+        let tls = Tls { verify: notify.is_none_or(|notify| notify.ssl_verify), trusted };
+        let http = match before {
+            Some(before) if before.http.tls == tls => before.http.clone(),
+            _ => Arc::new(Http::new(tls, dns)?),
+        };
+        let numbers = notify.is_some_and(|notify| notify.request_id);
+        Ok(Transport { http, secret, numbers, lanes: Mutex::default() })
+    }
+
+    /// Makes the client now; may block for some milliseconds.
+    pub fn warm(&self) {
+        self.http.client();
+    }
+
+    /// One request. `target` is path and query. The time for the answer counts from here, so a callback server
+    /// without a free place costs its own sessions only. What the first request after a start waits for, the client,
+    /// is no fault of the callback server: a short timeout would refuse that session.
+    pub async fn send(&self, hook: &Hook, act: Act, target: &str, id: &RequestId, probe: bool) -> Exchange {
+        let client = self.http.client();
+        let now = Instant::now();
+        let due = now.checked_add(hook.timeout.duration()).unwrap_or(now + limits::CALLBACK_LONGEST);
+        let outcome = tokio::time::timeout_at(due.into(), async {
+            let place = self.place(hook, act).await;
+            let url = format!("{}://{}:{}{target}", hook.url.scheme.name(), hook.url.host, hook.url.port);
+            let mut headers = self.signature(target);
+            headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+            if self.numbers {
+                headers.insert(REQUEST_ID, HeaderValue::from_str(id.as_str()).expect("hexadecimal is ASCII"));
+            }
+            if probe {
+                headers.insert(PROBE, HeaderValue::from_static("1"));
+            }
+            let Some(client) = client else { return (None, place) };
+            (Some(client.get(url).headers(headers).send().await), place)
+        });
+        match outcome.await {
+            Ok((Some(Ok(response)), _place)) => {
+                let header = |name: &str| {
+                    response.headers().get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()))
+                };
+                let answer = Answer::Status(response.status().as_u16());
+                let reply = Reply { answer, location: header("location"), domain: header("domain") };
+                let address = response.remote_addr();
+                let has_body = response.content_length() != Some(0);
+                let rest = has_body.then_some(Rest { response, due, _place });
+                Exchange { reply, address, rest }
+            }
+            Ok((Some(Err(error)), _)) => Exchange::without(Answer::Failed(Failure::of(&error))),
+            Ok((None, _)) => Exchange::without(Answer::Failed(Failure::Other("no HTTP client".into()))),
+            Err(_) => Exchange::without(Answer::TimedOut),
+        }
+    }
+
+    async fn place(&self, hook: &Hook, act: Act) -> Option<OwnedSemaphorePermit> {
+        let lanes = {
+            let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            lanes.entry((hook.url.host.to_string(), hook.url.port)).or_default().clone()
+        };
+        let lane = match act {
+            Act::Start => lanes.verdicts.clone(),
+            Act::Update | Act::Done => lanes.news.clone(),
+        };
+        // Never closed.
+        lane.acquire_owned().await.ok()
+    }
+
+    /// `HMAC-SHA256(secret, "GET\n" target "\n" time)`.
+    fn signature(&self, target: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Some(secret) = &self.secret {
+            let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            headers.insert(TIME, HeaderValue::from(time));
+            let signature = HeaderValue::from_str(&sign(secret.key(), target, time));
+            headers.insert(SIGNATURE, signature.expect("hexadecimal is ASCII"));
+        }
+        headers
+    }
+}
+
+impl Http {
+    /// With certificates of its own the client is made at once: what is wrong with them belongs to the start.
+    fn new(tls: Tls, dns: &Dns) -> Result<Http, String> {
+        let client = match tls.trusted {
+            Some(_) => OnceLock::from(Some(client(&tls, dns)?)),
+            None => OnceLock::new(),
+        };
+        Ok(Http { tls, dns: dns.clone(), client })
+    }
+
+    /// `None` if there can be no client, which was logged.
+    fn client(&self) -> Option<&Client> {
+        let make = || client(&self.tls, &self.dns).inspect_err(|text| log::callbacks_impossible(text)).ok();
+        self.client.get_or_init(make).as_ref()
+    }
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Lanes {
+            verdicts: Arc::new(Semaphore::new(limits::CALLBACK_VERDICTS)),
+            news: Arc::new(Semaphore::new(limits::CALLBACK_NEWS)),
+        }
+    }
+}
+
+fn client(tls: &Tls, dns: &Dns) -> Result<Client, String> {
+    let mut builder = Client::builder()
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .dns_resolver(Arc::new(dns.clone()))
+        .http1_only()
+        .tcp_nodelay(true)
+        .pool_max_idle_per_host(limits::CALLBACK_IDLE_CONNECTIONS)
+        .pool_idle_timeout(limits::CALLBACK_IDLE_TIME)
+        .danger_accept_invalid_certs(!tls.verify)
+        .user_agent(concat!("pingosd/", env!("CARGO_PKG_VERSION")));
+    if let Some(pem) = &tls.trusted {
+        let certificates = Certificate::from_pem_bundle(pem)
+            .map_err(|error| format!("\"notify_ssl_trusted_certificate\" is no PEM file ({error})"))?;
+        // As for nginx: what is named is trusted, and nothing else.
+        builder = builder.tls_built_in_root_certs(false);
+        for certificate in certificates {
+            builder = builder.add_root_certificate(certificate);
+        }
+    }
+    builder.build().map_err(|error| format!("no HTTP client ({error})"))
+}
+
+fn sign(secret: &[u8], target: &str, time: u64) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).expect("HMAC takes keys of any length");
+    mac.update(format!("GET\n{target}\n{time}").as_bytes());
+    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={hex}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_signature_is_over_method_target_and_time() {
+        // printf 'GET\n/cb?a=1\n1700000000' | openssl dgst -sha256 -hmac key
+        let want = "sha256=5d782a105a4c42d00e444048c60bd53d3666d8d6c9d1c4e446cd9f54e1c6a740";
+        assert_eq!(sign(b"key", "/cb?a=1", 1_700_000_000), want);
+        assert_ne!(sign(b"key", "/cb?a=2", 1_700_000_000), want);
+        assert_ne!(sign(b"other", "/cb?a=1", 1_700_000_000), want);
+    }
+}

@@ -1,0 +1,79 @@
+//! `load_module`, and the blocks before which it must stand.
+
+use std::path::PathBuf;
+
+use crate::directive::{Args, Arity, Scene, Value};
+use crate::syntax::{Problem, sentence};
+
+/// A module's file; nothing is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadModule(pub PathBuf);
+
+/// The head of a block that makes use of modules: those named later come too late.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UsesModules;
+
+/// Which processors each worker is bound to; checked only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Affinity;
+
+/// Whether such a block was seen.
+#[derive(Default)]
+struct Used(bool);
+
+impl Value for LoadModule {
+    fn syntax() -> String {
+        "file".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<LoadModule, Problem> {
+        if scene.notes.of::<Used>().0 {
+            let help = "it stands before `events`, `http` and `rtmp`";
+            return Err(args.refuse("is specified too late").help(help));
+        }
+        Ok(LoadModule(scene.under_prefix(&args.first().bytes)))
+    }
+}
+
+impl Value for UsesModules {
+    const ARITY: Arity = Arity::NONE;
+
+    fn syntax() -> String {
+        String::new()
+    }
+
+    fn parse(_: &Args<'_>, scene: &mut Scene<'_>) -> Result<UsesModules, Problem> {
+        scene.notes.of::<Used>().0 = true;
+        Ok(UsesModules)
+    }
+}
+
+impl Value for Affinity {
+    const ARITY: Arity = Arity::SOME;
+
+    fn syntax() -> String {
+        "auto [mask] | mask ...".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Affinity, Problem> {
+        let masks = match args.words {
+            [auto, masks @ ..] if &auto.bytes[..] == b"auto" => {
+                if masks.len() > 1 {
+                    let text =
+                        sentence(&[b"invalid number of arguments in \"", &args.name.bytes, b"\" directive"]);
+                    return Err(Problem::new(text).at(args.span()));
+                }
+                masks
+            }
+            masks => masks,
+        };
+        for mask in masks {
+            let Some(at) = mask.bytes.iter().position(|b| !matches!(b, b'0' | b'1' | b' ')) else { continue };
+            let what = &mask.bytes[at..=at];
+            let text = sentence(&[b"invalid character \"", what, b"\" in \"", &args.name.bytes, b"\""]);
+            let help = "a mask has a 1 for each processor that is used, the first one last, such as 0101";
+            return Err(Problem::new(text).at(mask.span_of(what)).help(help));
+        }
+        Ok(Affinity)
+    }
+}

@@ -1,0 +1,7 @@
+//! The process: user, workers, files, logs.
+
+pub mod conf;
+pub mod load;
+pub mod place;
+pub mod process;
+pub mod watch;

@@ -1,0 +1,137 @@
+//! Values of the directives about the process itself.
+
+use bstr::{BString, ByteSlice};
+use nix::unistd::{Gid, Group, Uid, User, geteuid};
+
+use crate::directive::word::one_of;
+use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::syntax::{Problem, sentence};
+
+/// The user and group that the process becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UserGroup {
+    /// The user's name.
+    pub name: String,
+    /// The user's number.
+    pub uid: u32,
+    /// The group's number.
+    pub gid: u32,
+}
+
+/// How many threads move media.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WorkerProcesses {
+    /// One per processor.
+    Auto,
+    /// So many; zero counts as one.
+    Count(u64),
+}
+
+/// A nice value; negative is more urgent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Priority(pub i64);
+
+/// An environment variable that is kept, or set when a value is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnvVar {
+    /// The variable.
+    pub name: BString,
+    /// Its new value.
+    pub value: Option<BString>,
+}
+
+impl Value for UserGroup {
+    const ARITY: Arity = Arity::between(1, 2);
+
+    fn syntax() -> String {
+        "user [group]".into()
+    }
+
+    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<UserGroup, Problem> {
+        let (user, group) = (args.first(), args.words.get(1).unwrap_or(args.first()));
+        if !geteuid().is_root() {
+            let text = "the \"user\" directive makes sense only if the master process runs with super-user \
+                        privileges, ignored";
+            scene.report(Problem::warning(text).at(args.span()));
+            let (uid, gid) = (Uid::effective().as_raw(), Gid::effective().as_raw());
+            return Ok(UserGroup { name: user.text().to_string(), uid, gid });
+        }
+        let unknown = |call: &str, name: &[u8]| sentence(&[call.as_bytes(), b"(\"", name, b"\") failed"]);
+        let found = user.bytes.to_str().ok().and_then(|name| User::from_name(name).ok().flatten());
+        let found = found.ok_or_else(|| {
+            Problem::new(unknown("getpwnam", &user.bytes)).at(user.span).help("no such user on this machine")
+        })?;
+        let gid = match group.bytes.to_str().ok().and_then(|name| Group::from_name(name).ok().flatten()) {
+            Some(group) => group.gid,
+            None => {
+                return Err(Problem::new(unknown("getgrnam", &group.bytes))
+                    .at(group.span)
+                    .help("no such group on this machine; name one after the user"));
+            }
+        };
+        Ok(UserGroup { name: found.name, uid: found.uid.as_raw(), gid: gid.as_raw() })
+    }
+}
+
+impl Value for WorkerProcesses {
+    fn syntax() -> String {
+        "number | auto".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<WorkerProcesses, Problem> {
+        let word = args.first();
+        if &word.bytes[..] == b"auto" {
+            return Ok(WorkerProcesses::Auto);
+        }
+        let count = number::digits(&word.bytes).map(WorkerProcesses::Count);
+        count.ok_or_else(|| args.refuse("invalid value").caption("a number or `auto`"))
+    }
+}
+
+impl WorkerProcesses {
+    /// The number of threads on this machine.
+    pub fn count(self) -> usize {
+        match self {
+            WorkerProcesses::Auto => std::thread::available_parallelism().map_or(1, usize::from),
+            WorkerProcesses::Count(count) => usize::try_from(count).unwrap_or(usize::MAX).max(1),
+        }
+    }
+}
+
+impl Value for Priority {
+    fn syntax() -> String {
+        "[-]number".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Priority, Problem> {
+        let (sign, digits) = match args.first().bytes.strip_prefix(b"-") {
+            Some(digits) => (-1, digits),
+            None => (1, &args.first().bytes[..]),
+        };
+        let number = number::digits(digits).and_then(|n| i64::try_from(n).ok());
+        number.map(|n| Priority(n * sign)).ok_or_else(|| args.refuse("invalid number"))
+    }
+}
+
+impl Value for EnvVar {
+    fn syntax() -> String {
+        "name[=value]".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<EnvVar, Problem> {
+        Ok(match args.first().bytes.split_once_str("=") {
+            Some((name, value)) => EnvVar { name: name.into(), value: Some(value.into()) },
+            None => EnvVar { name: args.first().text().to_owned(), value: None },
+        })
+    }
+}
+
+one_of! {
+    /// What becomes of a worker thread that has died.
+    pub enum WorkerFailure {
+        /// Another takes its place.
+        "replace" => Replace,
+        /// The process ends.
+        "exit" => Exit,
+    }
+}

@@ -1,0 +1,38 @@
+//! `conf_watch`: whether a changed file is used by itself.
+
+use std::time::Duration;
+
+use crate::directive::{Args, Scene, Value, number};
+use crate::syntax::Problem;
+
+/// How changes of the configuration's files are noticed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ConfWatch {
+    /// Not at all.
+    #[default]
+    Off,
+    /// The system tells.
+    On,
+    /// By looking that often.
+    Every(Duration),
+}
+
+impl Value for ConfWatch {
+    fn syntax() -> String {
+        "on | off | time".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<ConfWatch, Problem> {
+        let word = args.first();
+        if word.is("on") {
+            return Ok(ConfWatch::On);
+        }
+        if word.is("off") {
+            return Ok(ConfWatch::Off);
+        }
+        let time = number::msec(&word.bytes).map(Duration::from_millis).filter(|time| !time.is_zero());
+        time.map(ConfWatch::Every).ok_or_else(|| {
+            args.refuse("invalid value").caption("`on`, `off`, or how often to look, such as 30s")
+        })
+    }
+}

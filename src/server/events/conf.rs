@@ -1,0 +1,83 @@
+//! Directives of `events { }`.
+
+use crate::directive::context::{EVENTS, MAIN};
+use crate::directive::table::directives;
+use crate::directive::value::not_digits;
+use crate::directive::{Args, Arity, Flag, Msec, Num, Scene, Value, Words, number};
+use crate::media::delivery::conf::BackEnd;
+use crate::server::core::load::UsesModules;
+use crate::syntax::{Problem, sentence};
+
+/// How many connections each worker may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Connections(pub u64);
+
+/// A way in which a system reports events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventMethod(pub &'static str);
+
+/// The ways of Linux.
+const EVENT_METHODS: [&str; 3] = ["epoll", "poll", "select"];
+
+directives! {
+    /// Connection processing.
+    module "events";
+    blocks {
+        /// Connection processing; every configuration has this block.
+        "events" => UsesModules as single, opens EVENTS, in MAIN;
+    }
+    held as Conf {
+        restart {
+            /// Connections per worker; together with `worker_processes` it bounds the whole server.
+            "worker_connections" => worker_connections: Connections = "512", in EVENTS;
+            /// How media leaves for players that are up to date: `uring` hands the same bytes for many of them to Linux in one
+            /// system call, `writev` makes a call for each; `auto` is `uring` where the system allows io_uring.
+            "delivery" => delivery: BackEnd = "auto", in EVENTS;
+        }
+    }
+    needless {
+        /// How the system reports events; always epoll here.
+        "use" => EventMethod, in EVENTS;
+        /// Accepts all waiting connections at once.
+        "multi_accept" => Flag = "off", in EVENTS;
+        /// Lets worker processes take turns in accepting; there is only one process.
+        "accept_mutex" => Flag = "off", in EVENTS;
+        /// How long a worker process waits for its turn.
+        "accept_mutex_delay" => Msec = "500ms", in EVENTS;
+        /// Events fetched at once.
+        "epoll_events" => Num = "512", in EVENTS;
+        /// Requests for asynchronous reading.
+        "worker_aio_requests" => Num = "32", in EVENTS;
+        /// Logs some clients in detail, in debug builds of the original.
+        "debug_connection" => Vec<Words>, in EVENTS, args Arity::ONE;
+    }
+}
+
+impl Value for EventMethod {
+    fn syntax() -> String {
+        EVENT_METHODS.join(" | ")
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<EventMethod, Problem> {
+        let word = args.first();
+        let known = EVENT_METHODS.iter().find(|method| word.bytes == method.as_bytes());
+        known.map(|method| EventMethod(method)).ok_or_else(|| {
+            let text = sentence(&[b"invalid event type \"", &word.bytes, b"\""]);
+            Problem::new(text).at(word.span).help(format!("accepted: {}", EVENT_METHODS.join(", ")))
+        })
+    }
+}
+
+impl Value for Connections {
+    fn syntax() -> String {
+        "number".into()
+    }
+
+    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Connections, Problem> {
+        let word = args.first();
+        number::digits(&word.bytes).map(Connections).ok_or_else(|| {
+            let text = sentence(&[b"invalid number \"", &word.bytes, b"\""]);
+            Problem::new(text).at(word.span).caption(not_digits(&word.bytes))
+        })
+    }
+}

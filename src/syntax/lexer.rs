@@ -1,0 +1,166 @@
+//! Text becomes tokens, a window at a time.
+//!
+//! The grammar is in `grammar/conf.pest`. pest keeps a record per token, so a text is parsed in windows: what those
+//! records cost does not grow with the file.
+
+use std::borrow::Cow;
+
+use pest::Parser;
+
+use self::grammar::{Grammar, Rule};
+
+/// How much text is parsed at once, in bytes; a window grows while a single token is longer.
+const WINDOW: usize = 16 << 10;
+
+/// What pest makes of the grammar.
+mod grammar {
+    use pest_derive::Parser;
+
+    #[derive(Parser)]
+    #[grammar = "../grammar/conf.pest"]
+    pub(crate) struct Grammar;
+}
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A word without quotes.
+    Bare,
+    /// `}`
+    Close,
+    /// `{`
+    Open,
+    /// A word in quotes.
+    Quoted,
+    /// `;`
+    Semicolon,
+    /// A quote without end, up to the end of the text.
+    Unclosed,
+}
+
+/// A token and its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Token {
+    /// What it is.
+    pub kind: Kind,
+    /// First byte.
+    pub start: usize,
+    /// One past the last byte.
+    pub end: usize,
+}
+
+/// The tokens of a text in order. Blanks and comments are skipped.
+pub struct Lexer<'t> {
+    text: Cow<'t, str>,
+    /// Up to here every token was handed out or waits in `ready`.
+    at: usize,
+    ready: std::vec::IntoIter<Token>,
+}
+
+impl<'t> Lexer<'t> {
+    /// Starts at the beginning of a text in any encoding.
+    pub fn new(text: &'t [u8]) -> Lexer<'t> {
+        let text = match std::str::from_utf8(text) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => Cow::Owned(shadow(text)),
+        };
+        Lexer { text, at: 0, ready: Vec::new().into_iter() }
+    }
+
+    /// Parses the next window.
+    fn refill(&mut self) {
+        let mut window = WINDOW;
+        while self.at < self.text.len() {
+            let rest = &self.text[self.at..];
+            let end = (window..rest.len()).find(|at| rest.is_char_boundary(*at)).unwrap_or(rest.len());
+            let complete = end == rest.len();
+            let mut tokens = tokens(&rest[..end], self.at);
+            // A token that touches the window's end may go on behind it.
+            let touches = tokens.last().is_some_and(|t| t.end == self.at + end);
+            if !complete && touches {
+                tokens.pop();
+            }
+            if complete {
+                self.at = self.text.len();
+            } else if let Some(last) = tokens.last() {
+                self.at = last.end;
+            } else {
+                window *= 4;
+                continue;
+            }
+            self.ready = tokens.into_iter();
+            return;
+        }
+    }
+}
+
+impl Iterator for Lexer<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        if self.ready.len() == 0 {
+            self.refill();
+        }
+        self.ready.next()
+    }
+}
+
+fn tokens(text: &str, offset: usize) -> Vec<Token> {
+    let pairs = Grammar::parse(Rule::tokens, text).expect("the grammar takes every text");
+    let token = |pair: pest::iterators::Pair<'_, Rule>| {
+        let kind = match pair.as_rule() {
+            Rule::close => Kind::Close,
+            Rule::double | Rule::single => Kind::Quoted,
+            Rule::open => Kind::Open,
+            Rule::semicolon => Kind::Semicolon,
+            Rule::unclosed => Kind::Unclosed,
+            _ => Kind::Bare,
+        };
+        let span = pair.as_span();
+        Token { kind, start: offset + span.start(), end: offset + span.end() }
+    };
+    pairs.map(token).collect()
+}
+
+/// A text of the same length with the same tokens: the grammar takes every byte from 0x80 on for a letter.
+fn shadow(text: &[u8]) -> String {
+    text.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { 'x' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &[u8]) -> Vec<String> {
+        Lexer::new(text).map(|t| String::from_utf8_lossy(&text[t.start..t.end]).into_owned()).collect()
+    }
+
+    #[test]
+    fn special_characters_count_only_at_the_beginning_of_a_word() {
+        assert_eq!(words(b"a#b a\"b\"c a}b #x;{}\n;}"), ["a#b", "a\"b\"c", "a}b", ";", "}"]);
+        assert_eq!(words(b"${a} $x{ ${{b}} a\\;b;"), ["${a}", "$x", "{", "${{b}}", "a\\;b", ";"]);
+        assert_eq!(words(b"\"a;b\" 'c\\'d'e"), ["\"a;b\"", "'c\\'d'", "e"]);
+        assert_eq!(words(b"a \"b; }"), ["a", "\"b; }"]);
+        assert_eq!(words(b"a\\"), ["a\\"]);
+    }
+
+    #[test]
+    fn any_byte_is_a_letter() {
+        assert_eq!(Lexer::new(b"\xd6\xb1\xb2\xa5 {\xff;}").count(), 5);
+        assert_eq!(Lexer::new(b"a\0b;").count(), 2);
+    }
+
+    #[test]
+    fn windows_do_not_cut_tokens() {
+        let long = "b".repeat(3 * WINDOW);
+        let text = format!("{}a{} '{long}' {long};", " ".repeat(WINDOW - 1), "c".repeat(10));
+        let found = words(text.as_bytes());
+        assert_eq!(found.len(), 4);
+        assert_eq!(found[0], "acccccccccc");
+        assert_eq!(found[1].len(), long.len() + 2);
+        let comment = format!("a #{long}\n b;");
+        assert_eq!(words(comment.as_bytes()), ["a", "b", ";"]);
+        let many = "ab cd;".repeat(WINDOW / 4);
+        assert_eq!(words(many.as_bytes()).len(), WINDOW / 4 * 3);
+    }
+}

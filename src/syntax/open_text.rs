@@ -1,0 +1,139 @@
+//! One text while it is read: lines, columns, what is open.
+
+use bytes::Bytes;
+
+use super::diagnostic::Problem;
+use super::sentence;
+use super::source::{FileId, Origin, Span};
+
+/// Columns beyond which nobody indents.
+const MAX_INDENT: usize = 256;
+
+/// One text while it is read.
+pub(crate) struct Text {
+    pub id: FileId,
+    pub bytes: Bytes,
+    pub origin: Origin,
+    /// Lines are counted up to here.
+    pub counted: usize,
+    pub line: u32,
+    /// Blocks opened in this text.
+    pub open: Vec<Opened>,
+    /// A block that ends further left than it begins, and its `}`: the likely one when a `}` is missing.
+    pub suspect: Option<(Span, Span)>,
+    /// Where the current statement's words begin.
+    pub words: u32,
+    /// Whether a syntax error touched the current statement.
+    pub damaged: bool,
+    /// A `{` glued to a word of a directive that opens no block: most likely a part of that word.
+    pub brace: Option<Span>,
+    /// The last token if that was a quoted word.
+    pub after_quote: Option<Span>,
+    /// End of the last token.
+    pub last: usize,
+}
+
+/// A block that is not closed yet.
+pub(crate) struct Opened {
+    pub block: u32,
+    pub brace: Span,
+    /// Columns in front of its first word, if that is the first of its line.
+    pub indent: Option<usize>,
+}
+
+impl Text {
+    /// Starts at the beginning; the tree has so many words already.
+    pub fn new(id: FileId, bytes: Bytes, origin: Origin, words: u32) -> Text {
+        Text {
+            id,
+            bytes,
+            origin,
+            counted: 0,
+            line: 1,
+            open: Vec::new(),
+            suspect: None,
+            words,
+            damaged: false,
+            brace: None,
+            after_quote: None,
+            last: 0,
+        }
+    }
+
+    /// A span; calls must go forward in the text.
+    pub fn span(&mut self, start: usize, end: usize) -> Span {
+        if start > self.counted {
+            let lines = self.bytes[self.counted..start].iter().filter(|b| **b == b'\n').count();
+            self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+            self.counted = start;
+        }
+        let small = |at: usize| u32::try_from(at).expect("a file is smaller than 4 GiB");
+        Span { file: self.id, start: small(start), end: small(end), line: self.line }
+    }
+
+    /// Columns in front of a span, if nothing else is.
+    pub fn indent(&self, span: Span) -> Option<usize> {
+        let start = span.start as usize;
+        let near = &self.bytes[start.saturating_sub(MAX_INDENT)..start];
+        let lead = match near.iter().rposition(|b| *b == b'\n') {
+            Some(at) => &near[at + 1..],
+            None if near.len() == start => near,
+            None => return None,
+        };
+        lead.iter().all(|b| matches!(b, b' ' | b'\t')).then_some(lead.len())
+    }
+
+    pub fn end_span(&mut self) -> Span {
+        let end = self.bytes.len();
+        self.span(end, end)
+    }
+
+    pub fn unexpected_end(&self, pending: bool) -> &'static str {
+        match (self.origin, pending) {
+            (Origin::CommandLine, _) => "unexpected end of parameter, expecting \";\"",
+            (_, true) => "unexpected end of file, expecting \";\" or \"}\"",
+            (_, false) => "unexpected end of file, expecting \"}\"",
+        }
+    }
+}
+
+pub(crate) fn follows_quote(byte: u8) -> bool {
+    matches!(byte, b';' | b'{' | b')')
+}
+
+pub(crate) fn too_long(word: &[u8], quote: Option<u8>) -> Problem {
+    match quote {
+        Some(quote) => Problem::new(sentence(&[
+            b"too long parameter, probably missing terminating \"",
+            &[quote],
+            b"\" character",
+        ])),
+        None => {
+            let head = &word[..word.len().min(10)];
+            Problem::new(sentence(&[b"too long parameter \"", head, b"...\" started"]))
+        }
+    }
+}
+
+/// Takes the backslashes out of a word: `\"` `\'` `\\` lose theirs, `\t` `\r` `\n` become control characters,
+/// every other backslash stays.
+pub(crate) fn decode(text: &Bytes, raw: std::ops::Range<usize>) -> Bytes {
+    let word = text.slice(raw);
+    if !word.contains(&b'\\') {
+        return word;
+    }
+    let mut decoded = Vec::with_capacity(word.len());
+    let mut rest = &word[..];
+    while let [first, tail @ ..] = rest {
+        let (byte, taken) = match (first, tail.first()) {
+            (b'\\', Some(b'"' | b'\'' | b'\\')) => (tail[0], 2),
+            (b'\\', Some(b't')) => (b'\t', 2),
+            (b'\\', Some(b'r')) => (b'\r', 2),
+            (b'\\', Some(b'n')) => (b'\n', 2),
+            _ => (*first, 1),
+        };
+        decoded.push(byte);
+        rest = &rest[taken..];
+    }
+    decoded.into()
+}

@@ -1,0 +1,216 @@
+//! Words, statements, and the flat tree they form.
+
+use std::ops::Range;
+
+use bstr::BStr;
+use bytes::Bytes;
+
+use super::source::Span;
+
+/// One word of a statement, decoded.
+#[derive(Clone, Debug)]
+pub struct Word {
+    /// The bytes after decoding of backslashes, without quotes.
+    pub bytes: Bytes,
+    /// Where the word stands, quotes included.
+    pub span: Span,
+}
+
+/// How a statement ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// With `;`
+    Semicolon,
+    /// With `{`, a body and, unless the text ended early, a `}`.
+    Block {
+        /// The closing brace.
+        close: Option<Span>,
+    },
+}
+
+/// A statement: words and, for a block, the statements inside.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    words: Range<u32>,
+    /// One past the last statement of the body, in the tree's order.
+    next: u32,
+    /// The `;` or `{`; its line is the one nginx names.
+    pub terminator: Span,
+    /// How it ended.
+    pub end: End,
+    /// Broken by a syntax error that was reported already: not worth a second complaint.
+    pub damaged: bool,
+}
+
+/// All statements of a configuration in reading order, included files spliced in.
+///
+/// A body directly follows its statement, so that neither building nor dropping recurses.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    words: Vec<Word>,
+    statements: Vec<Statement>,
+}
+
+/// Walks the statements of one body.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'t> {
+    tree: &'t Tree,
+    from: u32,
+    to: u32,
+}
+
+/// A statement seen in its tree.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'t> {
+    tree: &'t Tree,
+    index: u32,
+}
+
+impl Word {
+    /// The word for messages.
+    pub fn text(&self) -> &BStr {
+        BStr::new(&self.bytes)
+    }
+
+    /// The place of a part of the word, or of the whole word where backslashes blur the parts.
+    pub fn span_of(&self, part: &[u8]) -> Span {
+        let offset = (part.as_ptr() as usize).checked_sub(self.bytes.as_ptr() as usize);
+        let inside = offset.filter(|at| at + part.len() <= self.bytes.len());
+        let written = (self.span.end - self.span.start) as usize;
+        let quotes = match written.checked_sub(self.bytes.len()) {
+            Some(0) => 0,
+            Some(2) => 1,
+            _ => return self.span,
+        };
+        let Some(offset) = inside else { return self.span };
+        let start = self.span.start + index(offset + quotes);
+        Span { start, end: start + index(part.len()), ..self.span }
+    }
+
+    /// Whether the word is `text`, in any letter case.
+    pub fn is(&self, text: &str) -> bool {
+        self.bytes.eq_ignore_ascii_case(text.as_bytes())
+    }
+}
+
+impl Tree {
+    /// Adds a word to the statement being read.
+    pub(crate) fn push_word(&mut self, word: Word) {
+        self.words.push(word);
+    }
+
+    /// How many words there are; where the next statement's words begin.
+    pub(crate) fn word_count(&self) -> u32 {
+        index(self.words.len())
+    }
+
+    /// The words from `from` on.
+    pub(crate) fn words_from(&self, from: u32) -> &[Word] {
+        self.words.get(from as usize..).unwrap_or(&[])
+    }
+
+    /// Forgets the words from `from` on.
+    pub(crate) fn truncate_words(&mut self, from: u32) {
+        self.words.truncate(from as usize);
+    }
+
+    /// Adds a statement and returns its index.
+    pub(crate) fn push(&mut self, words: Range<u32>, terminator: Span, end: End, damaged: bool) -> u32 {
+        let at = self.len();
+        self.statements.push(Statement { words, next: at + 1, terminator, end, damaged });
+        at
+    }
+
+    /// Ends the body of a block.
+    pub(crate) fn close(&mut self, block: u32, close: Option<Span>) {
+        let next = self.len();
+        if let Some(statement) = self.statements.get_mut(block as usize) {
+            statement.next = next;
+            statement.end = End::Block { close };
+        }
+    }
+
+    /// How many statements there are.
+    pub fn len(&self) -> u32 {
+        index(self.statements.len())
+    }
+
+    /// Whether there is no statement.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+
+    /// The outermost statements.
+    pub fn body(&self) -> Body<'_> {
+        Body { tree: self, from: 0, to: self.len() }
+    }
+}
+
+impl<'t> Node<'t> {
+    fn statement(&self) -> &'t Statement {
+        &self.tree.statements[self.index as usize]
+    }
+
+    /// The words; a statement that is not damaged has at least one.
+    pub fn words(&self) -> &'t [Word] {
+        let words = &self.statement().words;
+        &self.tree.words[words.start as usize..words.end as usize]
+    }
+
+    /// The place in the reading order.
+    pub fn order(&self) -> u32 {
+        self.index
+    }
+
+    /// The `;` or `{`.
+    pub fn terminator(&self) -> Span {
+        self.statement().terminator
+    }
+
+    /// How the statement ended.
+    pub fn end(&self) -> End {
+        self.statement().end
+    }
+
+    /// Whether it ended with `{`.
+    pub fn opens_block(&self) -> bool {
+        matches!(self.end(), End::Block { .. })
+    }
+
+    /// Whether a syntax error was already reported for it.
+    pub fn is_damaged(&self) -> bool {
+        self.statement().damaged
+    }
+
+    /// The statements inside.
+    pub fn body(&self) -> Body<'t> {
+        Body { tree: self.tree, from: self.index + 1, to: self.statement().next }
+    }
+
+    /// The words' place.
+    pub fn span(&self) -> Span {
+        match self.words() {
+            [] => self.terminator(),
+            [only] => only.span,
+            [first, .., last] => first.span.to(last.span),
+        }
+    }
+}
+
+impl<'t> Iterator for Body<'t> {
+    type Item = Node<'t>;
+
+    fn next(&mut self) -> Option<Node<'t>> {
+        if self.from >= self.to {
+            return None;
+        }
+        let node = Node { tree: self.tree, index: self.from };
+        self.from = node.statement().next;
+        Some(node)
+    }
+}
+
+/// Indices are 32-bit: the reader's limits keep far below.
+fn index(len: usize) -> u32 {
+    u32::try_from(len).expect("the size of a configuration is bounded by the reader")
+}

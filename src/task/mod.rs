@@ -1,0 +1,34 @@
+//! Running work: tasks that are kept alive or waited for, and work that waits for a disk.
+
+pub mod disk;
+pub mod fault;
+pub mod log;
+pub mod pending;
+pub mod questions;
+pub mod supervise;
+pub mod woken;
+
+use std::time::Instant;
+
+/// Random bytes for a handshake.
+pub fn seed() -> [u8; 32] {
+    let mut seed = [0; 32];
+    for chunk in seed.chunks_mut(8) {
+        // Each state is keyed by the system's randomness; handshake bytes need be unpredictable, not secret.
+        chunk.copy_from_slice(&random().to_ne_bytes());
+    }
+    seed
+}
+
+/// A number nobody can guess well, for spreading things in time.
+pub fn random() -> u64 {
+    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8)
+}
+
+/// Waits until then; for ever if there is no such time.
+pub async fn sleep_until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time.into()).await,
+        None => std::future::pending().await,
+    }
+}
