@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use pingosd::media::files::StreamName;
 use pingosd::module::hls::{
-    Action, CutRule, Keys, Layout, Naming, PlaylistKind, Segmenter, Settings, Slicing, StreamName,
+    Action, CutRule, Keys, Layout, Naming, PlaylistKind, Segmenter, Settings, Slicing,
 };
 use pingosd::wire::mpegts::TsFrame;
 use proptest::prelude::*;

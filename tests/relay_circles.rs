@@ -5,7 +5,7 @@ mod support;
 use std::io::Write;
 
 use bytes::Bytes;
-use pingosd::module::relay::trail;
+use pingosd::media::trail;
 use pingosd::wire::rtmp::client_session::{ClientSettings, Purpose};
 use support::frame::{GOP, Tracks};
 use support::server::free_port;

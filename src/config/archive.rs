@@ -21,10 +21,10 @@ use nix::unistd::{Pid, geteuid};
 use sha2::{Digest, Sha256};
 
 use super::history::Generation;
+use super::place::Place;
 use super::watch::Fingerprint;
 use super::{Config, LoadOptions};
 use crate::limits;
-use crate::server::core::place::Place;
 use crate::syntax::include::system_error;
 
 /// The directory unless the configuration says otherwise, below the prefix.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::archive::{Archive, DIRECTORY};
 use super::history::Generation;
 use super::load::{DEFAULT_CONF, DEFAULT_PREFIX, PACKAGED_CONF, PACKAGED_PREFIX, read, read_texts};
+use super::place::Place;
 use super::{Config, LoadOptions};
 use crate::directive::outline::Outline;
 use crate::modules::REGISTRY;
-use crate::server::core::place::Place;
 use crate::syntax::parser::Reading;
 use crate::syntax::to_path;
 

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::names::NameTable;
 use crate::directive::context::{RTMP, RTMP_SERVER};
-use crate::module::dynamic::static_pull::StaticPull;
 use crate::module::dynamic::table;
+use crate::module::relay::static_pull::StaticPull;
 
 /// What the file says.
 #[derive(Debug, Default)]

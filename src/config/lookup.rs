@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use bstr::BString;
 
 use super::load::render_all;
-use super::log_spec::LogSpec;
 use super::model::{Config, Http, HttpServer, Rtmp, RtmpServer};
 use super::names::NameTable;
 use super::socket::covers;
 use crate::directive::{ListenAddr, Pattern};
 use crate::http::location::LocationName;
 use crate::log::level::{LogLevel, LogTarget};
+use crate::log::spec::LogSpec;
 use crate::server::core::process::WorkerProcesses;
 use crate::syntax::Level;
 use crate::syntax::render::Style;

@@ -12,6 +12,7 @@ use super::names::NameTable;
 use super::steps::Step;
 use crate::directive::{ListenAddr, ListenOptions, Pattern, ServerName};
 use crate::http::location::LocationName;
+use crate::media::mpegts;
 use crate::media::{access, codec, delivery, gop, live};
 use crate::module::control::conf::ControlParts;
 use crate::module::flv::conf::FlvLive;
@@ -19,7 +20,7 @@ use crate::module::hls2::live::Hls2Live;
 use crate::module::referer::valid::Referers;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
-use crate::module::{dynamic, exec, headers, hls, hls2, live_record, mpegts, record, relay, rtmp};
+use crate::module::{dynamic, exec, headers, hls, hls2, live_record, record, relay};
 use crate::net::{client, resolver, ssl};
 use crate::server::{core, events};
 use crate::syntax::{Diagnostic, Pos, Sources};
@@ -79,7 +80,7 @@ pub struct Rtmp {
     /// Delivery to all players together.
     pub delivery: delivery::main_conf::MainCurrent,
     /// What a reload does to running sessions.
-    pub reload: rtmp::reload_conf::Current,
+    pub reload: crate::server::reload_conf::Current,
     /// RTMP connections of the whole server; `None` is no limit.
     pub max_connections: Option<u64>,
 }
@@ -107,13 +108,13 @@ pub struct RtmpServer {
     /// Its identity; `default` unless set.
     pub serverid: BString,
     /// Values that a session keeps, without the rest of the server.
-    pub held: Arc<rtmp::server_conf::ServerConf>,
+    pub held: Arc<crate::media::server_conf::ServerConf>,
     /// Certificates of its encrypted sockets.
     pub ssl: ssl::conf::Conf,
     /// `ssl_verify_client` asks for certificates of clients. Nothing checks them yet, so its encrypted sockets stay closed.
     pub verifies_clients: bool,
     /// The application values as they stand before a session has chosen an application.
-    pub base: Arc<rtmp::conf::Conf>,
+    pub base: Arc<crate::media::conf::Conf>,
     /// Its applications in the order of the file.
     pub applications: Applications,
     /// Where it begins.
@@ -128,7 +129,7 @@ pub struct Application {
     /// Its name; `*` takes the names without a block of their own.
     pub name: BString,
     /// Transport.
-    pub rtmp: Arc<rtmp::conf::Conf>,
+    pub rtmp: Arc<crate::media::conf::Conf>,
     /// Live publishing and playing.
     pub live: Arc<live::conf::Conf>,
     /// The cache for new players.

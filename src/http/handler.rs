@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice};
 
 use crate::directive::address::literal_addr;
 use crate::directive::{Args, ListenAddr, Scene};
-use crate::module::rtmp::listen::DEFAULT_PORT;
+use crate::media::listen::DEFAULT_PORT;
 use crate::syntax::{Problem, Spanned, Word, sentence};
 
 /// An RTMP address that a location serves the streams of.

@@ -17,11 +17,11 @@ use crate::hub::packet::Container;
 use crate::media::admission::Entered;
 use crate::media::admission::Refused;
 use crate::media::log;
+use crate::media::mpegts::{self, Feed, FeedSettings};
+use crate::media::player_settings::player_settings;
+use crate::media::relay_messages;
 use crate::media::session::Protocol;
 use crate::module::flv::conf::FlvLive;
-use crate::module::mpegts::{self, Feed, FeedSettings};
-use crate::module::relay::control;
-use crate::module::rtmp::connection::play::player_settings;
 use crate::module::ts::conf::TsLive;
 use crate::wire::{MediaKind, flv};
 
@@ -107,7 +107,7 @@ impl Format {
     pub(super) fn way(self, entered: &Entered, way: &[u8]) -> Bytes {
         let told = entered.context().relays.way(way, &entered.session().key);
         let mut tag = BytesMut::new();
-        flv::write_tag(&mut tag, MediaKind::Data, 0, &control::way(&told));
+        flv::write_tag(&mut tag, MediaKind::Data, 0, &relay_messages::way(&told));
         tag.freeze()
     }
 }

@@ -510,7 +510,7 @@ fn host_of(request: &Request<Incoming>) -> Bytes {
             None => Bytes::new(),
         },
     };
-    Bytes::from(crate::module::rtmp::connection::identity::strip_port(&authority).to_ascii_lowercase())
+    Bytes::from(crate::media::strip_port(&authority).to_ascii_lowercase())
 }
 
 fn full(bytes: Bytes) -> Body {

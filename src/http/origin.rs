@@ -9,10 +9,10 @@ use crate::directive::ListenAddr;
 use crate::hub::registry::StreamKey;
 use crate::media::log;
 use crate::media::session::{Identity, Moments, Protocol, Role, Session, mark};
+use crate::media::trail::{self, Claim};
+use crate::media::trail_proof::{self, Purpose};
 use crate::media::variables::query_argument;
 use crate::media::view::AppView;
-use crate::module::relay::proof::{self, Purpose};
-use crate::module::relay::trail::{self, Claim};
 
 /// What the original tells callbacks of an HTTP player: every audio codec of RTMP 1.0 §7.2.1.1 ...
 const AUDIO_CODECS: u32 = 3575;
@@ -104,7 +104,7 @@ impl Origin {
         };
         let tc_url = [connection.scheme.as_bytes(), b"://", &self.host[..], b"/", &self.app[..]].concat();
         let told = |name| exchange.header(HeaderName::from_static(name));
-        let claim = Claim::new(told(trail::HEADER), told(proof::HEADER), b"");
+        let claim = Claim::new(told(trail::HEADER), told(trail_proof::HEADER), b"");
         let target = exchange.request.uri().path_and_query().map_or("", |target| target.as_str());
         let asked = Purpose { verb: "GET", app: b"", name: target.as_bytes() };
         let identity = Identity {

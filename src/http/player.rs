@@ -17,10 +17,10 @@ use crate::hub::stream::Stream;
 use crate::media::admission::Entered;
 use crate::media::delivery::{Gone, Join};
 use crate::media::log;
+use crate::media::mpegts::Feed;
 use crate::media::session::{Reason, Session, mark};
 use crate::media::view::AppView;
 use crate::media::workers::Worker;
-use crate::module::mpegts::Feed;
 use crate::net::socket::Socket;
 
 /// The body hyper believes in: it never says anything, since the media does not pass through hyper.

@@ -9,6 +9,7 @@ pub mod arguments;
 mod file;
 pub mod level;
 pub mod shown;
+pub mod spec;
 mod writer;
 
 use std::cell::RefCell;
@@ -27,8 +28,8 @@ use tracing_subscriber::registry::LookupSpan;
 
 pub use self::file::open_log;
 use self::level::LogLevel;
+use self::spec::LogSpec;
 use self::writer::Writer;
-use crate::config::log_spec::LogSpec;
 use crate::limits;
 
 /// Lines that a log could not take, as when the disk is full or a FIFO is not read.

@@ -195,7 +195,7 @@ mod tests {
     use nix::sys::stat::Mode;
 
     use super::*;
-    use crate::config::log_spec::LogSpec;
+    use crate::log::spec::LogSpec;
 
     /// Longer than any test runs.
     const LONG: Duration = Duration::from_secs(600);

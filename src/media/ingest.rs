@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::codec::track::Tracks;
+use super::millis;
+use super::mpegts::Outputs;
+use super::relay_messages;
 use super::session::{Session, mark};
 use super::view::AppView;
 use crate::hub::gop::CacheSettings;
@@ -17,10 +20,7 @@ use crate::limits;
 use crate::media::log;
 use crate::module::exec::execs;
 use crate::module::live_record::task::LiveRecording;
-use crate::module::mpegts::Outputs;
 use crate::module::record::recordings::Recording;
-use crate::module::relay::control;
-use crate::module::rtmp::connection::play::millis;
 use crate::net::moderation;
 use crate::server::context::Context;
 use crate::wire::MediaKind;
@@ -152,7 +152,7 @@ impl Ingest {
             MediaKind::Data => mark(&moments.first_metadata),
         }
         // Relays would take a publisher's word for ours.
-        if control::way_of(kind, &payload).is_some() {
+        if relay_messages::way_of(kind, &payload).is_some() {
             return;
         }
         let Some((class, payload)) = self.tracks.take(kind, payload) else { return };

@@ -3,15 +3,49 @@
 pub mod access;
 pub mod admission;
 pub mod codec;
+pub mod conf;
 pub mod delivery;
+pub mod files;
 pub mod gop;
 pub mod ingest;
+pub mod listen;
 pub mod listing;
 pub mod live;
 pub mod log;
-pub mod places;
+pub mod mpegts;
+pub mod player_settings;
 pub mod reader;
+pub mod relay_messages;
+pub mod server_conf;
 pub mod session;
+pub mod trail;
+pub mod trail_proof;
 pub mod variables;
 pub mod view;
 pub mod workers;
+
+use bytes::Bytes;
+
+use crate::directive::Msec;
+
+/// Milliseconds as the hub counts them.
+pub fn millis(time: Msec) -> u32 {
+    u32::try_from(time.0).unwrap_or(u32::MAX)
+}
+
+/// `name?query` as publish and play give it: everything after the first `?` is the query.
+pub fn split_query(name: &Bytes) -> (Bytes, Bytes) {
+    match name.iter().position(|&b| b == b'?') {
+        Some(at) => (name.slice(..at), name.slice(at + 1..)),
+        None => (name.clone(), Bytes::new()),
+    }
+}
+
+/// Host without its port; an IPv6 address keeps its brackets.
+pub fn strip_port(authority: &Bytes) -> Bytes {
+    let end = match authority.iter().rposition(|&b| b == b']') {
+        Some(bracket) => bracket + 1,
+        None => authority.iter().position(|&b| b == b':').unwrap_or(authority.len()),
+    };
+    authority.slice(..end)
+}

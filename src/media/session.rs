@@ -11,12 +11,11 @@ use tokio::sync::Notify;
 
 use super::delivery::Link;
 pub use super::listing::{Listed, Sessions, Traffic};
+use super::trail::Trail;
 use crate::hub::info::MediaInfo;
 use crate::hub::registry::StreamKey;
 use crate::hub::stream::Stream;
 use crate::limits;
-use crate::module::relay::destination::Destination;
-use crate::module::relay::trail::Trail;
 use crate::net::socket::Peer;
 
 /// Why a session ends (`$finalize_reason`).
@@ -206,8 +205,8 @@ pub struct Session {
     close: Notify,
     closing: OnceLock<Reason>,
     stream: OnceLock<Arc<Stream>>,
-    /// Where a relay goes, once it is known.
-    pub destination: OnceLock<Destination>,
+    /// What a relay says of itself where it goes, once that is known.
+    pub relayed_as: OnceLock<Identity>,
     over: AtomicBool,
     ending: Notify,
     statuses: Mutex<VecDeque<Status>>,
@@ -259,7 +258,7 @@ impl Session {
             close: Notify::new(),
             closing: OnceLock::new(),
             stream: OnceLock::new(),
-            destination: OnceLock::new(),
+            relayed_as: OnceLock::new(),
             over: AtomicBool::new(false),
             ending: Notify::new(),
             statuses: Mutex::default(),

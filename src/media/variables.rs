@@ -8,8 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bstr::ByteSlice;
 use bytes::Bytes;
 
-use super::session::{Protocol, Role, Session};
-use crate::module::relay::destination::Destination;
+use super::session::{Identity, Protocol, Role, Session};
 use crate::notify::variable::{Variable, Variables};
 
 /// Variables of a session.
@@ -76,13 +75,13 @@ impl Variables for SessionVariables<'_> {
             Variable::Metadata => session.stream_info().write_query(out),
             Variable::MetadataField(field) => session.stream_info().write_field(field, out),
             // Only sessions of relays have these, and only from the moment on when it is known where they go.
-            Variable::RelayDomain => relay(session, out, |d| &d.domain),
-            Variable::RelayApp => relay(session, out, |d| &d.app),
-            Variable::RelayName => relay(session, out, |d| &d.name),
-            Variable::RelayPargs => relay(session, out, |d| &d.pargs),
-            Variable::RelayReferer => relay(session, out, |d| &d.page_url),
-            Variable::RelayUserAgent => relay(session, out, |d| &d.flash_ver),
-            Variable::RelaySwfUrl => relay(session, out, |d| &d.swf_url),
+            Variable::RelayDomain => relay(session, out, |i| &i.domain),
+            Variable::RelayApp => relay(session, out, |i| &i.app),
+            Variable::RelayName => relay(session, out, |i| &i.name),
+            Variable::RelayPargs => relay(session, out, |i| &i.pargs),
+            Variable::RelayReferer => relay(session, out, |i| &i.page_url),
+            Variable::RelayUserAgent => relay(session, out, |i| &i.flash_ver),
+            Variable::RelaySwfUrl => relay(session, out, |i| &i.swf_url),
             // Only a request has one.
             Variable::NotifyId => {}
             // A relay tells no connect arguments and no codecs.
@@ -129,9 +128,9 @@ fn number(out: &mut Vec<u8>, value: impl std::fmt::Display) {
     out.extend_from_slice(value.to_string().as_bytes());
 }
 
-fn relay(session: &Session, out: &mut Vec<u8>, field: fn(&Destination) -> &Bytes) {
-    if let Some(destination) = session.destination.get() {
-        out.extend_from_slice(field(destination));
+fn relay(session: &Session, out: &mut Vec<u8>, field: fn(&Identity) -> &Bytes) {
+    if let Some(identity) = session.relayed_as.get() {
+        out.extend_from_slice(field(identity));
     }
 }
 

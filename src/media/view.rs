@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::conf::Conf;
+use super::server_conf::ServerConf;
 use crate::config::model::Application;
 use crate::config::store::Store;
 use crate::directive::ListenAddr;
-use crate::module::rtmp::conf::Conf;
-use crate::module::rtmp::server_conf::ServerConf;
 
 /// The application of a session: as it was when the session began, and as it is now.
 ///

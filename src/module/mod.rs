@@ -21,7 +21,6 @@ pub mod live_record;
 pub mod map;
 pub mod mirror;
 pub mod monitor;
-pub mod mpegts;
 pub mod multiport;
 pub mod proxy;
 pub mod record;

@@ -10,8 +10,8 @@ use super::request::Act;
 use super::{About, Notifier, send};
 use crate::limits;
 use crate::media::session::Session;
-use crate::module::relay::backoff::Backoff;
 use crate::notify::log;
+use crate::task::backoff::Backoff;
 
 /// Ends that wait to be told again, and those that were given up.
 #[derive(Debug, Default)]

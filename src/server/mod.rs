@@ -16,6 +16,7 @@ mod orphans;
 pub mod pid_file;
 pub mod process;
 mod reload;
+pub mod reload_conf;
 mod reloads;
 mod service;
 mod upgrade;

@@ -10,10 +10,10 @@ use bstr::BStr;
 use tokio::sync::watch;
 
 use super::context::Context;
+use super::reload_conf::Orphans;
 use crate::config::model::{Config, Rtmp};
 use crate::directive::ListenAddr;
 use crate::media::session::{Protocol, Reason, Session, millis};
-use crate::module::rtmp::reload_conf::Orphans;
 use crate::server::log;
 
 /// Treats running sessions as the configuration, which has just come into force, wants it; what an earlier one wanted

@@ -1,5 +1,6 @@
 //! Running work: tasks that are kept alive or waited for, and work that waits for a disk.
 
+pub mod backoff;
 pub mod disk;
 pub mod fault;
 pub mod log;

@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pingosd::module::hls::{
-    Action, CutRule, Layout, Naming, PlaylistKind, Segmenter, Settings, Slicing, StreamName,
-};
+use pingosd::media::files::StreamName;
+use pingosd::module::hls::{Action, CutRule, Layout, Naming, PlaylistKind, Segmenter, Settings, Slicing};
 use pingosd::module::hls2;
 use pingosd::wire::mpegts::TsFrame;
 

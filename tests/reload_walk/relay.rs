@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use pingosd::module::relay::proof::{self, Keys};
-use pingosd::module::relay::trail;
+use pingosd::media::trail;
+use pingosd::media::trail_proof::{self, Keys};
 use pingosd::net::secret::Secret;
 use pingosd::wire::rtmp::client_session::{ClientSettings, Purpose};
 use pingosd::wire::rtmp::server_session::{Event, ServerSession, Settings};
@@ -148,11 +148,11 @@ fn believes(walk: &Walk<'_>, secret: &str) -> bool {
     let (hop, keys) =
         ("0123456789abcdef", Keys::new([0; 32], Secret::new(secret.into()).into_iter().collect()));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let asked = proof::Purpose { verb: "play", app: b"live", name: name.as_bytes() };
+    let asked = trail_proof::Purpose { verb: "play", app: b"live", name: name.as_bytes() };
     let member = |name: &'static str, value: Bytes| (Bytes::from_static(name.as_bytes()), value.into());
     let extra = vec![
         member(trail::CONNECT_MEMBER, Bytes::from_static(hop.as_bytes())),
-        member(proof::CONNECT_MEMBER, keys.proof(hop.as_bytes(), asked, now)),
+        member(trail_proof::CONNECT_MEMBER, keys.proof(hop.as_bytes(), asked, now)),
     ];
     let tc_url = format!("rtmp://127.0.0.1:{}/live", walk.own_port);
     let purpose = Purpose::Play { name: Bytes::from(name.clone()) };

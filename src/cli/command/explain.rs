@@ -21,7 +21,7 @@ use crate::config::model::{HttpServer, Location, RtmpServer};
 use crate::config::{Config, load};
 use crate::directive::context::{APPLICATION, HTTP_SERVER, LOCATION, RTMP_SERVER};
 use crate::directive::outline::Outline;
-use crate::module::rtmp::listen::DEFAULT_PORT;
+use crate::media::listen::DEFAULT_PORT;
 use crate::modules::REGISTRY;
 use line::explain_line;
 use target::{Socket, Target, meet};

@@ -43,6 +43,7 @@ use crate::hub::pace::{AutoDelay, Grid, LoadMeter};
 use crate::hub::stream::{Stream, Wake};
 use crate::limits;
 use crate::media::log;
+use crate::media::session::Reason;
 use crate::net::socket::Socket;
 use crate::task::fault;
 
@@ -362,4 +363,12 @@ async fn walk(local: &mut LocalStream, round: Round, totals: &mut Totals, ring: 
 /// How long the worker's thread has worked so far.
 fn busy(metrics: &RuntimeMetrics) -> Duration {
     metrics.worker_total_busy_duration(0)
+}
+
+/// The session's reason for what the delivery loop found.
+pub fn reason_of(gone: Gone) -> Reason {
+    match gone {
+        Gone::WriteError => Reason::RtmpSendErr,
+        Gone::SendTimeout | Gone::Stalled | Gone::Crowded => Reason::RtmpSendTimeout,
+    }
 }

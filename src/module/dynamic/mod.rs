@@ -3,6 +3,5 @@
 pub mod conf;
 pub mod file;
 pub mod log;
-pub mod static_pull;
 pub mod table;
 pub mod task;

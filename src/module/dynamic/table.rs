@@ -7,13 +7,13 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 
-use super::static_pull::StaticPull;
 use crate::directive::context::{APPLICATION, HTTP, HTTP_SERVER, LOCATION, MAIN, RTMP, RTMP_SERVER};
 use crate::directive::evaluate::{Evaluated, evaluate};
 use crate::directive::registry::Registry;
 use crate::directive::table::directives;
 use crate::directive::{Args, Arity, Bases, Module, Num, Present, Scene, ServerNames, Text, Value};
 use crate::http::location::LocationName;
+use crate::module::relay::static_pull::StaticPull;
 use crate::syntax::include::read_file;
 use crate::syntax::parser::Parser;
 use crate::syntax::render::headline;

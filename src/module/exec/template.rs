@@ -134,7 +134,7 @@ impl Template {
                             out.extend_from_slice(&value);
                         }
                         Taming::FileName => {
-                            out.extend_from_slice(crate::module::record::escape(&value).as_bytes());
+                            out.extend_from_slice(crate::media::files::escape(&value).as_bytes());
                         }
                         Taming::Script => script::push_plain(&mut out, &value),
                     }

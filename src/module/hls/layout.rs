@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::StreamName;
+use crate::media::files::StreamName;
 
 /// The names of one stream's files. Paths are relative to `hls_path`, those of keys to `hls_key_path`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,6 @@
 //! does that.
 //!
 //! - [`Cutter`] decides where one segment ends and the next begins; HLS from memory uses it too.
-//! - [`StreamName`] is a stream name that may become part of a path.
 //! - [`Layout`] names files and their URIs.
 //! - [`cleanup`] tells which files of a directory have outlived their playlist.
 //!
@@ -17,9 +16,7 @@ mod cutter;
 mod directory;
 mod layout;
 pub mod log;
-mod name;
 mod presentation;
-mod queue;
 mod recording;
 mod segmenter;
 pub mod sweeper;
@@ -28,12 +25,9 @@ mod writer;
 
 pub use cutter::{Cut, CutRule, Cutter, Slicing};
 pub use layout::Layout;
-pub use name::StreamName;
 pub use presentation::{MEASURED, Presentation, Presentations};
 pub use segmenter::{Action, Encryption, Keys, Naming, PlaylistKind, Segmenter, Settings};
 pub use variant::VariantRule;
 
 pub use directory::make_directories;
-pub(crate) use queue::Queue;
 pub use recording::record;
-pub(crate) use writer::{WriteError, create, failed};

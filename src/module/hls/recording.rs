@@ -9,15 +9,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bstr::ByteSlice;
 
 use super::conf::Conf;
-use super::queue::Queue;
 use super::writer::Writer;
-use super::{Action, Layout, Segmenter, StreamName};
+use super::{Action, Layout, Segmenter};
 use crate::hub::stream::Stream;
 use crate::limits;
-use crate::media::places::Place;
+use crate::media::files::StreamName;
+use crate::media::files::places::Place;
+use crate::media::mpegts::queue::Queue;
+use crate::media::mpegts::{Feed, Tap};
 use crate::media::view::AppView;
 use crate::module::hls::log;
-use crate::module::mpegts::{Feed, Tap};
 use crate::server::context::Context;
 use crate::task::disk::{self, Work};
 

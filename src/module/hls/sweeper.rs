@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::{PlaylistKind, cleanup};
 use crate::config::model::Config;
 use crate::limits;
-use crate::media::places::Places;
+use crate::media::files::places::Places;
 use crate::module::hls::log;
 use crate::server::context::Context;
 

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Layout, Presentation, StreamName};
+use super::{Layout, Presentation};
+use crate::media::files::StreamName;
 use crate::wire::hls::{MasterPlaylist, VariantStream};
 
 /// One `hls_variant` line.

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::crypt::{BLOCK, Encryptor};
 use super::{Action, Encryption};
-use crate::media::places::Place;
+use crate::media::files::places::Place;
+use crate::media::files::{WriteError, create, failed};
 use crate::task::disk;
 
 /// The files of one publish.
@@ -26,17 +27,6 @@ struct Open {
     path: PathBuf,
     file: File,
     encryptor: Option<Encryptor>,
-}
-
-/// What could not be done, and with which file.
-#[derive(Debug)]
-pub struct WriteError {
-    /// What was tried, as the system call is called.
-    pub call: &'static str,
-    /// The file.
-    pub path: PathBuf,
-    /// Why.
-    pub error: io::Error,
 }
 
 impl Writer {
@@ -142,10 +132,6 @@ impl Writer {
     }
 }
 
-pub(crate) fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WriteError {
-    move |error| WriteError { call, path: path.to_owned(), error }
-}
-
 /// What is added to a playlist of `len` bytes, so that a reader sees all of `text` or nothing of it: a file grows page
 /// by page while readers look. Where `text` would cross from one page into the next, empty lines fill the first one;
 /// players pass over them (RFC 8216 §4.1). A text longer than a page begins one, and can be seen in parts.
@@ -159,19 +145,6 @@ fn within_a_page(len: u64, text: &str) -> Vec<u8> {
 
 /// The smallest unit in which a file grows.
 const PAGE: usize = 4096;
-
-/// Creates a file, and the directories to it where they are missing.
-pub(crate) fn create(path: &Path) -> Result<File, WriteError> {
-    let create = || disk::open(OpenOptions::new().write(true).create(true).truncate(true), path, true);
-    match create() {
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let parent = path.parent().unwrap_or(Path::new(""));
-            fs::create_dir_all(parent).map_err(failed("mkdir", parent))?;
-            create().map_err(failed("open", path))
-        }
-        done => done.map_err(failed("open", path)),
-    }
-}
 
 /// Replaces a file in one step: readers see the old or the new one. Variants of a stream write the same master playlist at
 /// the same time, so that each needs a file of its own until then. A failure, such as a full disk, leaves none behind.

@@ -6,8 +6,8 @@ use tokio::sync::watch;
 
 use super::{Fragment, Session, Settings, Window};
 use crate::hub::info::MediaInfo;
+use crate::media::mpegts::Tap;
 use crate::module::hls::Presentation;
-use crate::module::mpegts::Tap;
 use crate::wire::mpegts::TsFrame;
 
 /// A window of fragments that its feed fills and requests read.

@@ -15,11 +15,11 @@ use crate::hub::registry::StreamKey;
 use crate::limits;
 use crate::media::admission::{Entered, Refused};
 use crate::media::log as media_log;
+use crate::media::mpegts::{Feed, FeedSettings};
 use crate::media::session::{Reason, Session, mark, millis};
 use crate::media::view::AppView;
 use crate::module::hls2;
 use crate::module::hls2::log;
-use crate::module::mpegts::{Feed, FeedSettings};
 use crate::server::context::Context;
 use crate::task::pending::Unfinished;
 

@@ -10,7 +10,7 @@ use crate::directive::address::literal_addr;
 use crate::directive::context::{APPLICATION, RTMP_SERVER};
 use crate::directive::outline::Said;
 use crate::directive::server_name::host_name;
-use crate::module::rtmp::listen::DEFAULT_PORT;
+use crate::media::listen::DEFAULT_PORT;
 use crate::syntax::Problem;
 
 /// Relays looked at; every way back may pass through all of them. More are written by a program.

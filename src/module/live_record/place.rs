@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::module::hls::StreamName;
+use crate::media::files::StreamName;
 
 /// The directory of a stream's recordings: `PATH/SERVERID/APP/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]

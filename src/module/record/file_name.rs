@@ -10,6 +10,7 @@ use jiff::fmt::strtime::{BrokenDownTime, Config};
 use jiff::tz::TimeZone;
 
 use super::conf::Current;
+use crate::media::files::escape;
 
 /// The file of a stream whose recording begins at `unix` seconds: `PATH/NAME[-UNIXTIME]SUFFIX`, as the original.
 ///
@@ -23,25 +24,6 @@ pub fn file_path(conf: &Current, name: &[u8], unix: i64) -> PathBuf {
     }
     path.extend_from_slice(&suffix(&conf.suffix.0, unix));
     PathBuf::from(OsString::from_vec(path))
-}
-
-/// The name with everything percent-encoded but letters, digits, `-`, `_`, `~` and dots. Dots alone are encoded
-/// too: they would name a directory.
-pub fn escape(name: &[u8]) -> String {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    let only_dots = name.iter().all(|byte| *byte == b'.');
-    let mut out = String::with_capacity(name.len());
-    for &byte in name {
-        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
-        if plain || (byte == b'.' && !only_dots) {
-            out.push(char::from(byte));
-        } else {
-            out.push('%');
-            out.push(char::from(HEX[usize::from(byte >> 4)]));
-            out.push(char::from(HEX[usize::from(byte & 15)]));
-        }
-    }
-    out
 }
 
 /// The suffix, with its `%` conversions in local time. Unknown conversions stay as they are.

@@ -10,8 +10,8 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use super::{DURATION_AT, FILE_SIZE_AT, opens_with_ours, tag_body};
-use crate::media::places::Place;
-use crate::module::hls::{WriteError, failed};
+use crate::media::files::places::Place;
+use crate::media::files::{WriteError, failed};
 use crate::task::disk;
 use crate::wire::MediaKind;
 use crate::wire::flv::{TAG_HEADER, tag_header, write_header};
@@ -227,7 +227,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::media::places::Places;
+    use crate::media::files::places::Places;
     use crate::wire::amf0::{self, Value};
 
     fn place(path: &Path) -> Place {

@@ -8,9 +8,8 @@ mod metadata;
 pub mod recorder;
 pub mod recordings;
 pub mod registry;
-pub mod retry;
 mod selection;
 
-pub use file_name::{escape, file_path};
+pub use file_name::file_path;
 pub use metadata::{DURATION_AT, FILE_SIZE_AT, opens_with_ours, tag_body};
 pub use selection::{Selection, Step};

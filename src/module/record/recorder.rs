@@ -12,15 +12,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::conf::RecordParts;
 use super::flv_file::{FlvFile, Known};
-use super::retry::Retry;
 use super::{Selection, Step, file_path};
 use crate::config::model;
 use crate::hub::headers::Headers;
 use crate::hub::origin::Origin;
 use crate::hub::packet::Packet;
 use crate::limits;
-use crate::media::places::Places;
-use crate::module::hls::{WriteError, failed};
+use crate::media::files::Retry;
+use crate::media::files::places::Places;
+use crate::media::files::{WriteError, failed};
 use crate::wire::MediaKind;
 
 /// What became of a recording, for those who want to know.

@@ -11,7 +11,6 @@ use tokio::task::JoinHandle;
 
 use super::recorder::{News, Recorder};
 pub use super::registry::{Command, Recordings};
-pub(crate) use super::retry::Retry;
 use crate::hub::headers::Headers;
 use crate::hub::packet::Packet;
 use crate::hub::stream::Stream;

@@ -13,11 +13,11 @@
 use bytes::Bytes;
 
 use super::demand::{Demand, Wants};
-use super::trail::{self, Claim, Feed, Hop, Trail};
 use crate::hub::gop::CacheSettings;
 use crate::hub::packet::Class;
 use crate::hub::registry::StreamKey;
 use crate::hub::stream::{Incoming, PublishSettings, Stream};
+use crate::media::trail::{self, Claim, Feed, Hop, Trail};
 use crate::wire::MediaKind;
 
 /// Turns of a server without media after which a relay counts as silent.

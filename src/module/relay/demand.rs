@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 use super::target::Relay;
-use super::trail::{self, Trail};
+use crate::media::trail::{self, Trail};
 
 /// Who wants a stream.
 pub trait Wants {

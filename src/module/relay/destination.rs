@@ -5,6 +5,7 @@ use bytes::Bytes;
 
 use super::address::{Address, Protocol};
 use super::target::Relay;
+use crate::media::session::Identity;
 
 /// What the session that caused a relay said of itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,6 +67,20 @@ impl Destination {
     /// For a `push` or `pull` line and one of its addresses.
     pub fn fixed(address: Address, line: &Relay, asked: Asked<'_>) -> Destination {
         Destination::new(address, line.domain.as_ref().map(|d| d.as_slice()), Some(line), asked)
+    }
+
+    /// What the session of a relay says of itself.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            domain: self.domain.clone(),
+            app: self.app.clone(),
+            name: self.name.clone(),
+            pargs: self.pargs.clone(),
+            flash_ver: self.flash_ver.clone(),
+            page_url: self.page_url.clone(),
+            swf_url: self.swf_url.clone(),
+            ..Identity::default()
+        }
     }
 
     fn new(address: Address, domain: Option<&[u8]>, line: Option<&Relay>, asked: Asked<'_>) -> Destination {

@@ -9,8 +9,8 @@ use reqwest::{Client, Request, RequestBuilder, Response, redirect};
 
 use super::destination::Destination;
 use super::relays::End;
-use super::{proof, trail};
 use crate::limits;
+use crate::media::{trail, trail_proof};
 use crate::notify::request::push_value;
 use crate::server::context::Context;
 use crate::wire::flv;
@@ -108,9 +108,9 @@ fn proved(context: &Context, mut request: Request, trail: &Bytes) -> Request {
         Some(query) => format!("{}?{query}", request.url().path()),
         None => request.url().path().to_owned(),
     };
-    let asked = proof::Purpose { verb: "GET", app: b"", name: target.as_bytes() };
+    let asked = trail_proof::Purpose { verb: "GET", app: b"", name: target.as_bytes() };
     let proof = HeaderValue::from_maybe_shared(context.relays.proof(trail, asked));
-    request.headers_mut().insert(proof::HEADER, proof.expect("digits and a hyphen"));
+    request.headers_mut().insert(trail_proof::HEADER, proof.expect("digits and a hyphen"));
     request
 }
 

@@ -8,8 +8,8 @@ use tracing::{debug, error, info};
 use crate::log::arguments::Name;
 use crate::log::shown::Shown;
 use crate::media::session::Session;
+use crate::media::trail_proof::Verdict;
 use crate::module::relay::destination::Destination;
-use crate::module::relay::proof::Verdict;
 use crate::notify::hook::Hook;
 
 /// A relay says through which streams it has come, and cannot prove it.

@@ -2,24 +2,21 @@
 
 pub mod address;
 pub mod attempt;
-pub mod backoff;
 #[cfg(test)]
 mod circles;
 pub mod complaints;
 pub mod conf;
 pub mod connect;
-pub mod control;
 pub mod demand;
 pub mod destination;
 pub mod http;
 pub mod lines;
 pub mod log;
 pub mod main_conf;
-pub mod proof;
 pub mod pull;
 pub mod push;
 pub mod relays;
 pub mod rtmp;
 pub mod standing;
+pub mod static_pull;
 pub mod target;
-pub mod trail;

@@ -22,7 +22,6 @@ use self::players::Counts;
 pub use self::players::{PullUse, Pulls, follow_reloads};
 use super::address::Protocol;
 use super::attempt::{Attempt, Kind};
-use super::backoff::Backoff;
 use super::complaints::Complaints;
 use super::demand::Demand;
 use super::destination::Destination;
@@ -34,6 +33,7 @@ use crate::media::session::{Reason, Role, Session};
 use crate::media::view::AppView;
 use crate::notify::{Event, Slot};
 use crate::server::context::Context;
+use crate::task::backoff::Backoff;
 
 /// A stream that somebody plays.
 struct Pulled {

@@ -8,26 +8,27 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, Kind};
-use super::backoff::Backoff;
 use super::complaints::Complaints;
-use super::control;
 use super::destination::Destination;
 use super::lines::{Headers, Line};
 use super::relays::{End, Never, Outcome, has_worked, session_for};
 use super::rtmp::{Terms, Upstream, check};
 use super::target::Relay;
-use super::trail;
 use crate::hub::packet::Container;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::delivery::Join;
+use crate::media::delivery::reason_of;
+use crate::media::player_settings::player_settings;
+use crate::media::relay_messages;
 use crate::media::session::{Reason, Role, Session};
+use crate::media::trail;
 use crate::media::view::AppView;
 use crate::media::workers::Worker;
 use crate::module::relay::log;
-use crate::module::rtmp::connection::play::{player_settings, reason_of};
 use crate::notify::{CallbackLine, Event, Slot};
 use crate::server::context::Context;
+use crate::task::backoff::Backoff;
 use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
 
 /// What the tasks of a publisher share.
@@ -181,7 +182,7 @@ impl Push {
 
     async fn relay(&self, session: &Arc<Session>, destination: Destination, worker: &Worker) -> Outcome {
         self.tries(session).starting(&destination);
-        let _ = session.destination.set(destination.clone());
+        let _ = session.relayed_as.set(destination.identity());
         let _listed = self.context.sessions.list(session.clone());
         let mut started = None;
         let (Ok(end) | Err(end)) = self.send(session, &destination, worker, &mut started).await;
@@ -264,7 +265,7 @@ impl Sending<'_> {
         loop {
             while let Some(event) = self.upstream.core.poll_event() {
                 match event {
-                    UpstreamEvent::Status { code, description, .. } if code == control::REACH => {
+                    UpstreamEvent::Status { code, description, .. } if code == relay_messages::REACH => {
                         self.reaches(&description)?;
                     }
                     event => check(event)?,
@@ -292,7 +293,7 @@ impl Sending<'_> {
             return Err(End::Error("relay loop: the target feeds this stream".into()));
         }
         if publisher.identity.trail.claims_relay() {
-            publisher.tell("status", control::REACH, context.relays.reach(&downstream, stream.key()));
+            publisher.tell("status", relay_messages::REACH, context.relays.reach(&downstream, stream.key()));
         }
         Ok(())
     }

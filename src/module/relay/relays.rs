@@ -12,15 +12,15 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use super::destination::Asked;
-use super::proof::{Keys, Purpose, Verdict};
 use super::pull::Pulls;
-use super::trail::{self, Claim, Feed, Hop, Trail};
 use crate::config::model::Config;
 use crate::directive::ConfPath;
 use crate::hub::registry::{Registry, StreamKey};
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::session::{Identity, Moments, Protocol, Reason, Role, Session};
+use crate::media::trail::{self, Claim, Feed, Hop, Trail};
+use crate::media::trail_proof::{Keys, Purpose, Verdict};
 use crate::module::relay::log;
 use crate::net::secret;
 use crate::net::secret::Secret;

@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use super::connect::connect;
 use super::destination::Destination;
 use super::relays::{End, setup_time};
-use super::{proof, trail};
 use crate::limits;
 use crate::log::shown::Shown;
-use crate::module::rtmp::connection::identity::split_query;
+use crate::media::split_query;
+use crate::media::{trail, trail_proof};
 use crate::net::moderation;
 use crate::net::rest::Read;
 use crate::net::socket::Socket;
@@ -66,14 +66,17 @@ impl Upstream {
             Purpose::Publish { name } => ("publish", name),
         };
         let (name, _) = split_query(asked);
-        let asked = proof::Purpose { verb, app: &destination.app, name: &name };
+        let asked = trail_proof::Purpose { verb, app: &destination.app, name: &name };
         let proof = terms.context.relays.proof(&terms.trail, asked);
         let member = |name: &'static str, value: Bytes| (Bytes::from_static(name.as_bytes()), value.into());
         let settings = ClientSettings {
             flash_ver: destination.flash_ver.clone(),
             page_url: destination.page_url.clone(),
             swf_url: destination.swf_url.clone(),
-            extra: vec![member(trail::CONNECT_MEMBER, terms.trail), member(proof::CONNECT_MEMBER, proof)],
+            extra: vec![
+                member(trail::CONNECT_MEMBER, terms.trail),
+                member(trail_proof::CONNECT_MEMBER, proof),
+            ],
             chunk_size: terms.chunk_size,
             max_message: terms.max_message,
             buffer_length: terms.buffer,

@@ -9,14 +9,14 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::pull::PullUse;
+use super::static_pull::StaticPull;
 use crate::config::model::Config;
 use crate::directive::ListenAddr;
 use crate::directive::address::literal_addr;
 use crate::hub::registry::StreamUse;
+use crate::media::listen::DEFAULT_PORT;
 use crate::media::session::{Identity, Moments, Protocol, Role, Session};
 use crate::media::view::AppView;
-use crate::module::dynamic::static_pull::StaticPull;
-use crate::module::rtmp::listen::DEFAULT_PORT;
 use crate::net::socket::Peer;
 use crate::server::context::Context;
 

@@ -18,8 +18,8 @@ use tokio::time::timeout;
 use self::protocol::{Answer, Request};
 use self::socket::ControlSocket;
 use super::context::Context;
-use super::core::place::Place;
 use crate::config::Config;
+use crate::config::place::Place;
 use crate::limits;
 use crate::server::log;
 

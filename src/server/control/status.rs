@@ -49,7 +49,7 @@ fn sessions(context: &Context) -> SessionCounts {
     let mut counts = SessionCounts::default();
     for session in context.sessions.snapshot() {
         let protocol = match session.protocol {
-            _ if session.destination.get().is_some() => "relay",
+            _ if session.relayed_as.get().is_some() => "relay",
             Protocol::Rtmp => "rtmp",
             Protocol::HttpFlv => "http-flv",
             Protocol::HttpTs => "http-ts",

@@ -1,9 +1,9 @@
 //! Directives outside every block.
 
 use super::load::{Affinity, LoadModule};
-use super::place::Place;
 use super::process::{EnvVar, Priority, UserGroup, WorkerFailure, WorkerProcesses};
 use super::watch::ConfWatch;
+use crate::config::place::Place;
 use crate::directive::context::MAIN;
 use crate::directive::table::directives;
 use crate::directive::word::word_lists;

@@ -2,6 +2,5 @@
 
 pub mod conf;
 pub mod load;
-pub mod place;
 pub mod process;
 pub mod watch;

@@ -14,7 +14,7 @@ use crate::config::load::read;
 use crate::directive::context::APPLICATION;
 use crate::directive::outline::{Outline, Said};
 use crate::directive::{Inherit, Row, manual};
-use crate::module::rtmp::listen::DEFAULT_PORT;
+use crate::media::listen::DEFAULT_PORT;
 use crate::modules::REGISTRY;
 use crate::syntax::tree::End;
 

@@ -7,9 +7,9 @@ use bytes::Bytes;
 
 use super::Pulled;
 use crate::media::ingest::{Ingest, Source};
+use crate::media::relay_messages;
 use crate::media::session::Session;
 use crate::module::relay::attempt::Kind;
-use crate::module::relay::control;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::http::Download;
 use crate::module::relay::log;
@@ -49,7 +49,9 @@ impl Fetch<'_> {
             upstream.flush().await?;
             while let Some(event) = upstream.core.poll_event() {
                 match event {
-                    UpstreamEvent::Media { kind, payload, .. } if control::is_control(kind, &payload) => {
+                    UpstreamEvent::Media { kind, payload, .. }
+                        if relay_messages::is_control(kind, &payload) =>
+                    {
                         self.told(kind, &payload)?;
                     }
                     UpstreamEvent::Media { kind, timestamp, payload } => {
@@ -78,7 +80,7 @@ impl Fetch<'_> {
             let mut tags = Vec::new();
             let read = download.read(|tag| tags.push(tag)).await;
             for tag in tags {
-                if control::is_control(tag.kind, &tag.payload) {
+                if relay_messages::is_control(tag.kind, &tag.payload) {
                     self.told(tag.kind, &tag.payload)?;
                     continue;
                 }
@@ -93,13 +95,13 @@ impl Fetch<'_> {
 
     /// For `$relay_*`; a line's second address says nothing new there.
     fn name(&self, destination: &Destination) {
-        let _ = self.session.destination.set(destination.clone());
+        let _ = self.session.relayed_as.set(destination.identity());
     }
 
     /// The source has told something of the connection: where its media comes by way of the stream that is pulled, the
     /// relay would feed itself.
     fn told(&self, kind: MediaKind, payload: &Bytes) -> Result<(), End> {
-        let Some(way) = control::way_of(kind, payload) else { return Ok(()) };
+        let Some(way) = relay_messages::way_of(kind, payload) else { return Ok(()) };
         if self.context.relays.leads_back(&way, self.pulled.stream.key()) {
             return Err(End::Error("relay loop: the source is fed by this stream".into()));
         }

@@ -9,11 +9,11 @@ use tokio::sync::watch;
 use super::{Pulled, is_configured};
 use crate::hub::stream::Stream;
 use crate::media::session::Session;
+use crate::media::trail::Trail;
 use crate::media::view::AppView;
 use crate::module::relay::demand::Wants;
 use crate::module::relay::relays::next_worker;
 use crate::module::relay::target::Relay;
-use crate::module::relay::trail::Trail;
 use crate::server::context::Context;
 
 /// All streams with players, by stream number. Its lock is held while a player comes or goes, so that a stream is here for

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use bytes::Bytes;
 
+use crate::media::{split_query, strip_port};
 use crate::wire::rtmp::server_session::Connect;
 
 /// The parts of a connect command that name things.
@@ -41,23 +42,6 @@ impl Target {
         }
         Target { domain: host.clone(), app, args, tc_url, host }
     }
-}
-
-/// `name?query` as publish and play give it: everything after the first `?` is the query.
-pub fn split_query(name: &Bytes) -> (Bytes, Bytes) {
-    match name.iter().position(|&b| b == b'?') {
-        Some(at) => (name.slice(..at), name.slice(at + 1..)),
-        None => (name.clone(), Bytes::new()),
-    }
-}
-
-/// Host without its port; an IPv6 address keeps its brackets.
-pub fn strip_port(authority: &Bytes) -> Bytes {
-    let end = match authority.iter().rposition(|&b| b == b']') {
-        Some(bracket) => bracket + 1,
-        None => authority.iter().position(|&b| b == b':').unwrap_or(authority.len()),
-    };
-    authority.slice(..end)
 }
 
 /// Authority and path (without the leading slash) of `scheme://authority/path`.

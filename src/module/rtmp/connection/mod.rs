@@ -24,18 +24,18 @@ use self::connecting::{Connecting, Told};
 use self::play::Playing;
 use self::publish::Publishing;
 use self::waiting::{Wake, asked_to_close};
-use super::conf::Conf;
-use super::server_conf::ServerConf;
 use crate::directive::ListenAddr;
 use crate::hub::headers::{HeaderKey, HeaderList};
 use crate::limits;
 use crate::media::admission::{Entered, Refused};
 use crate::media::codec::track;
+use crate::media::conf::Conf;
+use crate::media::server_conf::ServerConf;
 use crate::media::session::{Identity, Moments, Reason, Role, Session, Status, mark};
+use crate::media::trail::{self, Claim};
+use crate::media::trail_proof;
 use crate::media::view::AppView;
 use crate::media::workers::Worker;
-use crate::module::relay::proof;
-use crate::module::relay::trail::{self, Claim};
 use crate::module::rtmp::log;
 use crate::net::rest::Read;
 use crate::net::socket::{Peer, Socket};
@@ -478,5 +478,5 @@ fn claim_of(connect: &Connect) -> Claim {
         let member = connect.extra.iter().find(|(name, _)| name == wanted);
         member.and_then(|(_, value)| value.as_str()).unwrap_or_default()
     };
-    Claim::new(member(trail::CONNECT_MEMBER), member(proof::CONNECT_MEMBER), &connect.app)
+    Claim::new(member(trail::CONNECT_MEMBER), member(trail_proof::CONNECT_MEMBER), &connect.app)
 }

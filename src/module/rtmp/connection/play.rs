@@ -6,16 +6,15 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::directive::Msec;
-use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::Container;
 use crate::hub::stream::Phase;
 use crate::media::admission::Entered;
-use crate::media::delivery::{Delivery, Gone, Join};
+use crate::media::delivery::{Delivery, Join};
 use crate::media::log;
+use crate::media::player_settings::player_settings;
+use crate::media::relay_messages;
 use crate::media::session::{Reason, Session, mark};
 use crate::media::view::AppView;
-use crate::module::relay::control;
 use crate::net::socket::Socket;
 use crate::wire::amf0::Value;
 use crate::wire::rtmp::server_session::ServerSession;
@@ -139,7 +138,7 @@ impl Playing {
         let Some(way) = &mut self.way else { return };
         self.untold = false;
         let told = self.entered.context().relays.way(&way.borrow_and_update(), self.entered.stream().key());
-        core.send_data(self.stream_id, &[control::WAY.into(), Value::String(told)]);
+        core.send_data(self.stream_id, &[relay_messages::WAY.into(), Value::String(told)]);
     }
 
     /// RTMP chunk size of the stream's shared bytes.
@@ -166,45 +165,5 @@ impl Drop for Playing {
     fn drop(&mut self) {
         let session = self.session();
         log::played(session, session.link.dropped_total.load(Ordering::Relaxed));
-    }
-}
-
-/// How the delivery loop serves a player of this application; `pargs` is its query string.
-pub fn player_settings(view: &AppView, container: Container, stream_id: u32, pargs: &[u8]) -> PlayerSettings {
-    let server = view.server();
-    let application = view.held();
-    let (live, gop) = (&application.live, &application.gop);
-    let cache_time = millis(gop.cache_time);
-    PlayerSettings {
-        container,
-        stream_id,
-        publishes: false,
-        start: gop.start(pargs),
-        wait_key: live.wait_key,
-        wait_video: live.wait_video || live.interleave,
-        // As the original: only players that start from the cache are re-stamped.
-        zero_start: gop.zero_start && cache_time > 0 && millis(gop.fix_timestamp) > 0,
-        sync: millis(live.sync.msec),
-        out_queue: server.out_queue.0,
-        merge_frame: application.rtmp.merge_frame.0 as usize,
-        repeat_extended: application.rtmp.play_time_fix,
-        cork: if live.buffer.0 > 0 {
-            server.out_cork.map_or(server.out_queue.0 / 8, |size| size.0)
-        } else {
-            0
-        },
-    }
-}
-
-/// Milliseconds as the hub counts them.
-pub fn millis(time: Msec) -> u32 {
-    u32::try_from(time.0).unwrap_or(u32::MAX)
-}
-
-/// The session's reason for what the delivery loop found.
-pub fn reason_of(gone: Gone) -> Reason {
-    match gone {
-        Gone::WriteError => Reason::RtmpSendErr,
-        Gone::SendTimeout | Gone::Stalled | Gone::Crowded => Reason::RtmpSendTimeout,
     }
 }

@@ -5,15 +5,15 @@ use std::task::{Context as TaskContext, Poll, Waker};
 
 use bytes::Bytes;
 
-use super::identity::split_query;
-use super::play::{self, Playing};
+use super::play::Playing;
 use super::publish::Publishing;
 use super::{Connection, Early, End, Part, Pending, Verdict};
 use crate::media::admission::{Entered, Refused};
 use crate::media::log as media_log;
+use crate::media::relay_messages;
 use crate::media::session::{Identity, Protocol, Reason, Role, Session, mark};
-use crate::module::relay::control;
-use crate::module::relay::proof::Purpose;
+use crate::media::split_query;
+use crate::media::trail_proof::Purpose;
 use crate::module::rtmp::log;
 use crate::wire::rtmp::server_session::RequestId;
 
@@ -126,7 +126,7 @@ impl Connection {
                     // A relay of ours that pushes in a circle finds itself in what it is told.
                     if session.identity.trail.claims_relay() {
                         let reach = self.context.relays.reach(b"", &session.key);
-                        session.tell("status", control::REACH, reach);
+                        session.tell("status", relay_messages::REACH, reach);
                     }
                     self.part = Part::Publishing(Box::new(publishing));
                 }
@@ -200,7 +200,7 @@ impl Connection {
         let Part::Playing(playing) = std::mem::replace(&mut self.part, Part::None) else { return Ok(()) };
         let session = playing.session().clone();
         if let Some(gone) = session.link.gone() {
-            let reason = play::reason_of(gone);
+            let reason = crate::media::delivery::reason_of(gone);
             session.set_reason(reason);
             return Err(End::Because(reason));
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::log::level::LogLevel;
+use super::level::LogLevel;
 
 /// One destination of the error log.
 #[derive(Clone, Debug, PartialEq, Eq)]

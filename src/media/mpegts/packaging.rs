@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::feed::Shared;
+use super::log;
 use crate::hub::packet::{Class, Packet};
 use crate::hub::stream::{Incoming, Phase, PublishSettings, Stream};
 use crate::media::log as media_log;
 use crate::media::reader::Reader;
-use crate::module::mpegts::log;
 use crate::wire::MediaKind;
 use crate::wire::mpegts::{Error, Packager, TsFrame};
 

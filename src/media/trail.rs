@@ -4,8 +4,8 @@
 //! others. A session whose trail holds the hop of the very stream it asks for would feed a stream with itself.
 //!
 //! Any client can claim to have any trail. What it claims counts against its own session, and goes no further: a relay of
-//! ours tells only what is proved ([`super::proof`]), and of that what holds for all players that it is for. Circles
-//! that nobody can prove are found by the way that media comes ([`super::control::way`]), which is told by the server that
+//! ours tells only what is proved ([`super::trail_proof`]), and of that what holds for all players that it is for. Circles
+//! that nobody can prove are found by the way that media comes ([`super::relay_messages::way`]), which is told by the server that
 //! was chosen as the source, and not by a client.
 
 use bytes::Bytes;

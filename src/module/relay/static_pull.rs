@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use bstr::BString;
 
+use super::target::Relay;
 use crate::directive::{Args, Arity, Scene, Value};
-use crate::module::relay::target::Relay;
 use crate::syntax::{Problem, Span};
 
 /// One `static_pull` line.

@@ -4,8 +4,8 @@ use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
+use super::Tap;
 use crate::limits;
-use crate::module::mpegts::Tap;
 use crate::wire::mpegts::TsFrame;
 
 /// The pieces of one publisher. A disk that is too slow loses pieces, not memory.

@@ -11,19 +11,20 @@ mod feed;
 pub mod log;
 mod output;
 mod packaging;
+pub mod queue;
 
 pub use feed::{Feed, FeedSettings, Feeds, Tap};
 pub use output::Outputs;
+pub use queue::Queue;
 
+use super::view::AppView;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::Container;
-use crate::media::view::AppView;
-use crate::module::rtmp::connection;
 
 /// How the delivery loop serves a player of MPEG-TS.
 pub fn player_settings(view: &AppView, container: Container, pargs: &[u8]) -> PlayerSettings {
     let mpegts = &view.held().mpegts;
-    let settings = connection::play::player_settings(view, container, 0, pargs);
+    let settings = crate::media::player_settings::player_settings(view, container, 0, pargs);
     PlayerSettings {
         start: mpegts.start(pargs),
         zero_start: false,

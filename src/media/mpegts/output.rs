@@ -8,7 +8,6 @@ use crate::media::view::AppView;
 use crate::module::hls;
 use crate::module::hls2::Fragments;
 use crate::module::live_record::task;
-use crate::module::rtmp::connection;
 use crate::server::context::Context;
 
 /// A publisher's hold on what is made of its stream as MPEG-TS. Dropped with the publisher, after it has left
@@ -24,7 +23,7 @@ impl Outputs {
     pub fn prepare(context: &Context, view: &AppView, stream: &Arc<Stream>) -> Self {
         let application = view.held();
         let (mpegts, hls, hls2) = (&application.mpegts, &application.hls, &application.hls2);
-        if connection::play::millis(mpegts.cache_time) == 0
+        if crate::media::millis(mpegts.cache_time) == 0
             && !hls.hls
             && !hls2.hls2
             && !task::is_configured(view)

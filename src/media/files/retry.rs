@@ -6,13 +6,13 @@ use crate::limits;
 
 /// Failures in a row.
 #[derive(Default)]
-pub(crate) struct Retry {
+pub struct Retry {
     failures: u32,
 }
 
 impl Retry {
     /// A file could not be begun (`None`), or failed after this time. Returns how long to wait.
-    pub(crate) fn failed(&mut self, lasted: Option<Duration>) -> Duration {
+    pub fn failed(&mut self, lasted: Option<Duration>) -> Duration {
         // A full disk still lets a file begin; only one that was written for a while shows that it was better since.
         if lasted.is_some_and(|lasted| lasted >= limits::RECORD_RETRY) {
             self.failures = 0;
@@ -23,7 +23,7 @@ impl Retry {
     }
 
     /// A file was completed.
-    pub(crate) fn succeeded(&mut self) {
+    pub fn succeeded(&mut self) {
         self.failures = 0;
     }
 }

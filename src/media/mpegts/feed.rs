@@ -10,10 +10,10 @@ use super::packaging::Packaging;
 use crate::hub::gop::CacheSettings;
 use crate::hub::registry::Registry;
 use crate::hub::stream::Stream;
+use crate::media::millis;
 use crate::media::view::AppView;
 use crate::module::hls2;
 use crate::module::hls2::Fragments;
-use crate::module::rtmp::connection::play::millis;
 use crate::task::supervise::Deaths;
 use crate::wire::mpegts::{Settings, TsFrame};
 

@@ -1,0 +1,62 @@
+//! Files that outputs write: their names, who writes which, and what became of a write.
+
+pub mod places;
+mod retry;
+mod stream_name;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use crate::task::disk;
+
+pub use self::retry::Retry;
+pub use self::stream_name::StreamName;
+
+/// What could not be done, and with which file.
+#[derive(Debug)]
+pub struct WriteError {
+    /// What was tried, as the system call is called.
+    pub call: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub error: io::Error,
+}
+
+/// Says what failed.
+pub fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WriteError {
+    move |error| WriteError { call, path: path.to_owned(), error }
+}
+
+/// Creates a file, and the directories to it where they are missing.
+pub fn create(path: &Path) -> Result<File, WriteError> {
+    let create = || disk::open(OpenOptions::new().write(true).create(true).truncate(true), path, true);
+    match create() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let parent = path.parent().unwrap_or(Path::new(""));
+            fs::create_dir_all(parent).map_err(failed("mkdir", parent))?;
+            create().map_err(failed("open", path))
+        }
+        done => done.map_err(failed("open", path)),
+    }
+}
+
+/// The name with everything percent-encoded but letters, digits, `-`, `_`, `~` and dots. Dots alone are encoded
+/// too: they would name a directory.
+pub fn escape(name: &[u8]) -> String {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let only_dots = name.iter().all(|byte| *byte == b'.');
+    let mut out = String::with_capacity(name.len());
+    for &byte in name {
+        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~');
+        if plain || (byte == b'.' && !only_dots) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+    out
+}
