@@ -9,6 +9,9 @@
 //!
 //! An open segment ends at the first key frame after the fragment length; at any piece when the longest
 //! length is reached; at once when timestamps jump; at the next key frame when codecs change.
+//!
+//! All tracks are measured on one line of time, which begins with the stream and anew with each jump: a segment goes from one
+//! point of it to the next, so that the lengths add up to the media, whichever track ends a segment and whichever pauses.
 
 use crate::directive::word::one_of;
 use crate::wire::mpegts::TsFrame;
@@ -59,26 +62,31 @@ pub struct Cutter {
     open: Option<Open>,
     /// Audio and video, across segments.
     tracks: [Track; 2],
-    /// Length of the segments since the tracks began.
-    summed_ms: u64,
+    /// Point in time at which the open segment begins: that of the piece that started it.
+    start_at_ms: u64,
     /// Aligned slicing: the multiple in which the first key frame was seen.
     waiting_since: Option<u64>,
     /// The next segment is not a continuation, and the next key frame starts it.
     discontinuity: bool,
 }
 
-/// Time of one track. Each track is measured by itself: audio may come later than the video of its time, and tracks
-/// may be on different clocks.
+/// Time of one track. Audio may come later than the video of its time, and tracks may be on different clocks.
 #[derive(Clone, Copy, Debug, Default)]
 struct Track {
-    /// Start of its first piece.
-    first_ms: Option<u64>,
+    /// Start of its first piece, and at which point in time that stands.
+    first: Option<First>,
     /// Where its part of the open segment begins: where its part of the segment before has ended.
     start_ms: Option<u64>,
     /// Start of its latest piece.
     latest_ms: Option<u64>,
     /// Where that piece ends, as far as it is known.
     end_ms: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct First {
+    dts_ms: u64,
+    at_ms: u64,
 }
 
 #[derive(Debug)]
@@ -96,7 +104,7 @@ impl Cutter {
             max_bytes,
             open: None,
             tracks: [Track::default(); 2],
-            summed_ms: 0,
+            start_at_ms: 0,
             waiting_since: None,
             discontinuity: false,
         }
@@ -107,7 +115,7 @@ impl Cutter {
         self.discontinuity |= frame.program_change;
         let Some(open) = &self.open else { return self.start_first(rule, frame) };
 
-        if self.tracks[usize::from(frame.video)].jumps_to(frame, rule) {
+        if self.jumps_to(frame, rule) {
             self.discontinuity = true;
             let (pieces, length_ms) = (open.pieces, self.length_ms());
             self.restart();
@@ -118,12 +126,12 @@ impl Cutter {
                 open.before_jump_ms = length_ms;
             }
         }
+        let at_ms = self.place(frame);
         let Some(open) = &mut self.open else { return Cut::Skip };
 
         let track = &mut self.tracks[usize::from(frame.video)];
-        track.first_ms.get_or_insert(frame.dts_ms);
         let start_ms = *track.start_ms.get_or_insert(frame.dts_ms);
-        let length_ms = open.before_jump_ms.saturating_add(frame.dts_ms.saturating_sub(start_ms));
+        let length_ms = open.before_jump_ms.saturating_add(at_ms.saturating_sub(self.start_at_ms));
         let boundary = match rule.slicing {
             Slicing::Plain => length_ms + ROUNDING_MS >= rule.fragment_ms,
             Slicing::Aligned => multiple(start_ms, rule) != multiple(frame.dts_ms, rule),
@@ -131,7 +139,6 @@ impl Cutter {
         let cut = frame.key && (boundary || self.discontinuity);
         let forced = length_ms >= rule.max_fragment_ms.max(1) || open.bytes >= self.max_bytes;
         if cut || forced {
-            self.summed_ms += length_ms.saturating_sub(open.before_jump_ms);
             return self.start(frame, Some(length_ms));
         }
         open.append(frame);
@@ -157,17 +164,40 @@ impl Cutter {
 
     /// The tracks begin anew.
     fn restart(&mut self) {
-        (self.tracks, self.summed_ms) = ([Track::default(); 2], 0);
+        (self.tracks, self.start_at_ms) = ([Track::default(); 2], 0);
     }
 
-    /// Length of the open segment: that of its longer track, and no more than is left of the media. A track that comes late
-    /// has more in the last segment than the other one.
+    /// The point in time of a piece.
+    ///
+    /// A track that begins later stands by its timestamps beside the other one, if those are of the media that the other
+    /// has brought so far; else it is on another clock, and begins with that media or where it ends.
+    fn place(&mut self, frame: &TsFrame) -> u64 {
+        let [of, other] = [usize::from(frame.video), usize::from(!frame.video)];
+        let beside = self.tracks[other];
+        let track = &mut self.tracks[of];
+        let first = track.first.get_or_insert_with(|| First {
+            dts_ms: frame.dts_ms,
+            at_ms: beside.at_ms(frame.dts_ms).min(beside.latest_at_ms()),
+        });
+        first.at_ms(frame.dts_ms)
+    }
+
+    /// Timestamps are compared with those of the same track, in this segment or before. A track that has paused is where the
+    /// other one is by now.
+    fn jumps_to(&self, frame: &TsFrame, rule: &CutRule) -> bool {
+        let track = &self.tracks[usize::from(frame.video)];
+        let Some(latest_ms) = track.latest_ms else { return false };
+        let most_ms = rule.max_fragment_ms.max(FORWARD_JUMP_MS);
+        let latest_at_ms = self.tracks.iter().map(Track::latest_at_ms).max().unwrap_or(0);
+        latest_ms.saturating_sub(frame.dts_ms) > BACKWARD_JUMP_MS
+            || track.at_ms(frame.dts_ms).saturating_sub(latest_at_ms) > most_ms
+    }
+
+    /// Length of the open segment: up to where the longer track ends.
     fn length_ms(&self) -> u64 {
         let before_ms = self.open.as_ref().map_or(0, |open| open.before_jump_ms);
-        let longest_ms = self.tracks.iter().map(Track::length_ms).max().unwrap_or(0);
-        let media_ms = self.tracks.iter().map(Track::media_ms).max().unwrap_or(0);
-        let left_ms = media_ms.saturating_sub(self.summed_ms);
-        before_ms.saturating_add(if left_ms > 0 { longest_ms.min(left_ms) } else { longest_ms })
+        let end_at_ms = self.tracks.iter().map(Track::end_at_ms).max().unwrap_or(0);
+        before_ms.saturating_add(end_at_ms.saturating_sub(self.start_at_ms))
     }
 
     fn start_first(&mut self, rule: &CutRule, frame: &TsFrame) -> Cut {
@@ -190,8 +220,8 @@ impl Cutter {
         for track in &mut self.tracks {
             track.start_ms = track.end_ms;
         }
+        self.start_at_ms = self.place(frame).max(self.start_at_ms);
         let track = &mut self.tracks[usize::from(frame.video)];
-        track.first_ms.get_or_insert(frame.dts_ms);
         track.start_ms = Some(frame.dts_ms);
         track.append(frame);
         Cut::Start { ended_ms, discontinuity: std::mem::take(&mut self.discontinuity) }
@@ -212,28 +242,23 @@ impl Track {
         self.end_ms = Some(self.end_ms.map_or(end_ms, |before| before.max(end_ms)));
     }
 
-    fn length_ms(&self) -> u64 {
-        self.since(self.start_ms)
+    /// The point in time of a timestamp.
+    fn at_ms(&self, dts_ms: u64) -> u64 {
+        self.first.map_or(0, |first| first.at_ms(dts_ms))
     }
 
-    /// All of it, over the segments.
-    fn media_ms(&self) -> u64 {
-        self.since(self.first_ms)
+    fn latest_at_ms(&self) -> u64 {
+        self.latest_ms.map_or(0, |latest_ms| self.at_ms(latest_ms))
     }
 
-    fn since(&self, start_ms: Option<u64>) -> u64 {
-        match (start_ms, self.end_ms) {
-            (Some(start_ms), Some(end_ms)) => end_ms.saturating_sub(start_ms),
-            _ => 0,
-        }
+    fn end_at_ms(&self) -> u64 {
+        self.end_ms.map_or(0, |end_ms| self.at_ms(end_ms))
     }
+}
 
-    /// Compared with the latest piece of the same track, in this segment or before.
-    fn jumps_to(&self, frame: &TsFrame, rule: &CutRule) -> bool {
-        let Some(latest) = self.latest_ms else { return false };
-        let forward = frame.dts_ms.saturating_sub(latest);
-        let backward = latest.saturating_sub(frame.dts_ms);
-        forward > rule.max_fragment_ms.max(FORWARD_JUMP_MS) || backward > BACKWARD_JUMP_MS
+impl First {
+    fn at_ms(&self, dts_ms: u64) -> u64 {
+        self.at_ms.saturating_add(dts_ms).saturating_sub(self.dts_ms)
     }
 }
 
@@ -258,6 +283,7 @@ const PIECES_BEFORE_JUMP: usize = 8;
 mod tests {
     use super::*;
     use bytes::Bytes;
+    use proptest::prelude::*;
 
     const RULE: CutRule = CutRule { fragment_ms: 1_000, max_fragment_ms: 5_000, slicing: Slicing::Plain };
 
@@ -383,6 +409,77 @@ mod tests {
             }
             sum += cutter.finish().unwrap();
             assert_eq!((sum, broken), (12_000, 0), "{late_ms} ms late, {offset_ms} ms apart");
+        }
+    }
+
+    /// What the cuts and the end give: all lengths, and the discontinuities among them.
+    fn lengths(rule: &CutRule, max_bytes: usize, frames: &[TsFrame]) -> (Vec<u64>, usize) {
+        let mut cutter = Cutter::new(max_bytes);
+        let (mut lengths, mut broken) = (Vec::new(), 0);
+        for frame in frames {
+            if let Cut::Start { ended_ms, discontinuity } = cutter.handle_frame(rule, frame) {
+                lengths.extend(ended_ms);
+                broken += usize::from(discontinuity);
+            }
+        }
+        lengths.extend(cutter.finish());
+        (lengths, broken)
+    }
+
+    #[test]
+    fn a_track_that_pauses_is_not_counted_twice() {
+        for (first, other, pause_ms) in
+            [4_000, 12_000, 20_000].iter().flat_map(|pause| [(true, false, *pause), (false, true, *pause)])
+        {
+            // 3 s of both, then one of them alone, then 3 s of both again.
+            let paused = |at: u64| at > 3_000 && at < 3_000 + pause_ms;
+            let frames: Vec<_> = (0..6_000 + pause_ms)
+                .step_by(40)
+                .flat_map(|at| {
+                    let goes_on = frame(at, first, first && at % 1_000 == 0);
+                    let pauses = frame(at, other, other && at % 1_000 == 0);
+                    [Some(goes_on), (!paused(at)).then_some(pauses)]
+                })
+                .flatten()
+                .skip_while(|frame| !frame.key)
+                .collect();
+            let (lengths, broken) = lengths(&RULE, 1 << 20, &frames);
+            assert_eq!((lengths.iter().sum(), broken), (6_000 + pause_ms, 0), "{first} {lengths:?}");
+            assert!(lengths.iter().all(|length| *length <= 5_040), "{lengths:?}");
+        }
+    }
+
+    /// Times of a track, ascending from 0: mostly 40 ms apart, sometimes a gap.
+    fn track(gap_ms: u64) -> impl Strategy<Value = Vec<u64>> {
+        let step = prop_oneof![20 => Just(40), 2 => 40..1_000_u64, 1 => 40..gap_ms];
+        prop::collection::vec(step, 1..200).prop_map(|steps| {
+            let mut at = 0;
+            std::iter::once(0).chain(steps.into_iter().map(|step| (at += step, at).1)).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn any_interleaving_of_tracks_with_gaps_adds_up_to_the_media(
+            (video, audio) in (track(9_000), track(9_000)),
+            turns in prop::collection::vec(any::<bool>(), 400),
+            keys in prop::collection::vec(any::<bool>(), 200),
+            (video_from, audio_from) in (0..100_000_u64, 0..100_000_u64),
+            (fragment_ms, max_fragment_ms, max_bytes) in (100..6_000_u64, 1_000..9_000_u64, 3..1_000_usize),
+        ) {
+            let rule = CutRule { fragment_ms, max_fragment_ms, slicing: Slicing::Plain };
+            let end_ms = *video.last().max(audio.last()).unwrap() + 40;
+            let mut videos = video.iter().enumerate().map(|(n, at)| {
+                frame(video_from + at, true, n == 0 || keys.get(n).is_some_and(|key| *key))
+            });
+            let mut audios = audio.iter().map(|at| frame(audio_from + at, false, false));
+            let mut frames: Vec<_> = videos.next().into_iter().chain(audios.next()).collect();
+            for video_next in turns {
+                frames.extend(if video_next { videos.next() } else { audios.next() });
+            }
+            frames.extend(videos.chain(audios));
+            let (lengths, broken) = lengths(&rule, max_bytes, &frames);
+            prop_assert_eq!((lengths.iter().sum::<u64>(), broken), (end_ms, 0), "{:?}", lengths);
         }
     }
 
