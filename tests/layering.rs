@@ -85,7 +85,6 @@ const EXCEPTIONS: &[(&str, &str, usize)] = &[
     ("net", "http", 1),
     ("net", "module/rtmp", 1),
     ("net", "server", 2),
-    ("notify", "media", 10),
 ];
 
 /// Crates and paths that whole rooms do without: what is pure neither waits nor looks at a clock.

@@ -6,7 +6,8 @@ use http::header::HeaderName;
 use super::variable::{Variable, Variables};
 use super::{Exchange, host_of};
 use crate::directive::ServerName;
-use crate::media::variables::{ProcessVariables, query_argument};
+use crate::media::variables::query_argument;
+use crate::notify::ProcessVariables;
 use crate::notify::variable::{Variable as ProcessVariable, Variables as _};
 
 /// See the module's documentation.

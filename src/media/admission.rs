@@ -193,7 +193,7 @@ impl StreamEvents {
         let mut event = Event::begin(notifier, view, Slot::Stream, session, None)?;
         let mut streams = self.lock();
         let streamed = streams.entry(stream.id()).or_default();
-        streamed.members.set_named(session);
+        streamed.members.set_named(session.clone());
         event.belongs_to(streamed.members.clone());
         let (answered, order) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -223,7 +223,7 @@ impl StreamEvents {
 
     /// A session is on the stream.
     fn join(&self, stream: u64, session: &Arc<Session>) {
-        self.lock().entry(stream).or_default().members.add(session);
+        self.lock().entry(stream).or_default().members.add(session.clone());
     }
 
     /// It is not any more.

@@ -18,6 +18,7 @@ pub mod reader;
 pub mod relay_messages;
 pub mod server_conf;
 pub mod session;
+mod subject;
 pub mod trail;
 pub mod trail_proof;
 pub mod variables;

@@ -11,23 +11,9 @@ use bytes::Bytes;
 use super::session::{Identity, Protocol, Role, Session};
 use crate::notify::variable::{Variable, Variables};
 
-/// Variables of a session.
-#[derive(Clone, Copy, Debug)]
-pub struct SessionVariables<'a> {
-    session: &'a Session,
-    groupid: &'a [u8],
-}
-
-impl<'a> SessionVariables<'a> {
-    /// For a request to a hook with this `groupid`.
-    pub fn new(session: &'a Session, groupid: &'a [u8]) -> Self {
-        SessionVariables { session, groupid }
-    }
-}
-
-impl Variables for SessionVariables<'_> {
+impl Variables for Session {
     fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
-        let session = self.session;
+        let session = self;
         let (identity, moments) = (&session.identity, &session.moments);
         match variable {
             Variable::Domain => out.extend_from_slice(&identity.domain),
@@ -50,7 +36,6 @@ impl Variables for SessionVariables<'_> {
             Variable::Vcodecs => number(out, identity.video_codecs),
             Variable::Scheme => out.extend_from_slice(identity.scheme.as_bytes()),
             Variable::Serverid => out.extend_from_slice(&identity.serverid),
-            Variable::Groupid => out.extend_from_slice(self.groupid),
             Variable::NotifyStatus => match session.notify_status.load(Ordering::Relaxed) {
                 u64::MAX => out.extend_from_slice(b"-1"),
                 status => number(out, status),
@@ -82,44 +67,17 @@ impl Variables for SessionVariables<'_> {
             Variable::RelayReferer => relay(session, out, |i| &i.page_url),
             Variable::RelayUserAgent => relay(session, out, |i| &i.flash_ver),
             Variable::RelaySwfUrl => relay(session, out, |i| &i.swf_url),
-            // Only a request has one.
-            Variable::NotifyId => {}
             // A relay tells no connect arguments and no codecs.
             Variable::RelayArgs | Variable::RelayAcodecs | Variable::RelayVcodecs => {}
-            Variable::NginxVersion
+            // Those of a request and of the process.
+            Variable::Groupid
+            | Variable::NotifyId
+            | Variable::NginxVersion
             | Variable::Pid
             | Variable::Msec
             | Variable::TimeIso8601
             | Variable::TimeLocal
-            | Variable::NgxWorker => ProcessVariables.value(variable, out),
-        }
-    }
-}
-
-/// Variables that need no session; all others are empty.
-#[derive(Clone, Copy, Debug)]
-pub struct ProcessVariables;
-
-impl Variables for ProcessVariables {
-    fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
-        let now = jiff::Zoned::now();
-        match variable {
-            Variable::NginxVersion => out.extend_from_slice(crate::NGINX_VERSION.as_bytes()),
-            Variable::Pid => number(out, std::process::id()),
-            Variable::Msec => {
-                let t = now.timestamp();
-                let millis = t.as_millisecond();
-                out.extend_from_slice(format!("{}.{:03}", millis / 1000, millis % 1000).as_bytes());
-            }
-            Variable::TimeIso8601 => {
-                out.extend_from_slice(now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string().as_bytes());
-            }
-            Variable::TimeLocal => {
-                out.extend_from_slice(now.strftime("%d/%b/%Y:%H:%M:%S %z").to_string().as_bytes());
-            }
-            // One process: what the first worker of the original says.
-            Variable::NgxWorker => number(out, 0),
-            _ => {}
+            | Variable::NgxWorker => {}
         }
     }
 }

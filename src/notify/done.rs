@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::hook::Hook;
 use super::ledger::Decision;
 use super::request::Act;
+use super::subject::Subject;
 use super::{About, Notifier, send};
 use crate::limits;
-use crate::media::session::Session;
 use crate::notify::log;
 use crate::task::backoff::Backoff;
 
@@ -35,7 +35,7 @@ impl Ends {
 pub(super) async fn tell_again(
     notifier: Notifier,
     about: About,
-    session: Arc<Session>,
+    session: Arc<dyn Subject>,
     hook: Arc<Hook>,
     patience: Duration,
 ) {
@@ -55,7 +55,7 @@ pub(super) async fn tell_again(
         receipt.decided(if hope { Decision::TellAgain } else { Decision::GiveUp });
     }
     let lost = notifier.ends.lost_total.fetch_add(1, Ordering::Relaxed) + 1;
-    log::done_lost(&session, about.call, &hook, lost);
+    log::done_lost(&*session, about.call, &hook, lost);
 }
 
 /// A place among the ends that wait.

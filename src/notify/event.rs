@@ -15,18 +15,17 @@ use super::line::CallbackLine;
 use super::members::Members;
 use super::request::{Act, RecordFields};
 use super::slot::Slot;
+use super::subject::{CallbackLines, Subject};
 use super::{About, Notifier, send, sleep_until};
 use crate::limits;
-use crate::media::session::{Reason, Session};
-use crate::media::view::AppView;
 use crate::notify::log;
 
 /// One event of one session: `start`, then updates, then `done` when it is dropped.
 pub struct Event {
     notifier: Notifier,
     slot: Slot,
-    view: AppView,
-    session: Arc<Session>,
+    lines: Arc<dyn CallbackLines>,
+    session: Arc<dyn Subject>,
     /// Of a stream's event: whom it names.
     members: Option<Arc<Members>>,
     line: Arc<CallbackLine>,
@@ -46,30 +45,30 @@ impl Event {
     /// [`limits::CALLBACK_ORDER_GRACE`], so that a stream event goes out before the session event.
     pub fn begin(
         notifier: &Notifier,
-        view: &AppView,
+        lines: &(impl CallbackLines + Clone + 'static),
         slot: Slot,
-        session: &Arc<Session>,
+        session: &Arc<impl Subject + 'static>,
         after: Option<oneshot::Receiver<()>>,
     ) -> Option<Event> {
-        let line = Arc::new(CallbackLine::new(slot, &view.current().notify)?);
-        Event::begin_by(notifier, view, &line, session, after)
+        let line = Arc::new(CallbackLine::new(slot, &lines.in_force())?);
+        Event::begin_by(notifier, lines, &line, session, after)
     }
 
     /// As [`Event::begin`], by a line that is followed through reloads; `None` if one has removed it.
     pub fn begin_by(
         notifier: &Notifier,
-        view: &AppView,
+        lines: &(impl CallbackLines + Clone + 'static),
         line: &Arc<CallbackLine>,
-        session: &Arc<Session>,
+        session: &Arc<impl Subject + 'static>,
         after: Option<oneshot::Receiver<()>>,
     ) -> Option<Event> {
-        let application = view.current();
-        let slot = line.slot(&application.notify)?;
-        let hook = line.hook(&application.notify)?;
+        let in_force = lines.in_force();
+        let slot = line.slot(&in_force)?;
+        let hook = line.hook(&in_force)?;
         let mut event = Event {
             notifier: notifier.clone(),
             slot,
-            view: view.clone(),
+            lines: Arc::new(lines.clone()),
             session: session.clone(),
             members: None,
             line: line.clone(),
@@ -90,7 +89,7 @@ impl Event {
 
     /// Sends `start` once more, as for what has come to the session since, and waits for the answer.
     pub async fn again(&mut self) -> Reply {
-        if let Some(hook) = self.line.hook(&self.view.current().notify) {
+        if let Some(hook) = self.line.hook(&self.lines.in_force()) {
             self.hook = hook;
         }
         let sending = self.sending(self.hook.clone(), Act::Start);
@@ -144,15 +143,14 @@ impl Event {
         if self.keeper.is_some() {
             return;
         }
-        let (notifier, view, opener) = (self.notifier.clone(), self.view.clone(), self.session.clone());
+        let (notifier, lines, opener) = (self.notifier.clone(), self.lines.clone(), self.session.clone());
         let members = self.members.clone();
         let (slot, line) = (self.slot, self.line.clone());
-        let mut last = Instant::now() + phase(opener.id, self.hook.update.duration());
+        let mut last = Instant::now() + phase(opener.id(), self.hook.update.duration());
         let keeper = self.notifier.runtime.spawn(async move {
             let mut changed = notifier.store.watch();
             loop {
-                let application = view.current();
-                let hook = line.hook(&application.notify).filter(|hook| hook.stages.update);
+                let hook = line.hook(&lines.in_force()).filter(|hook| hook.stages.update);
                 let due = hook.as_ref().and_then(|hook| last.checked_add(hook.update.duration()));
                 tokio::select! {
                     () = sleep_until(due) => {}
@@ -169,8 +167,8 @@ impl Event {
                 let (Reply { answer, .. }, receipt) = update.await;
                 if enforced && answer.is_client_error() {
                     receipt.decided(Decision::End);
-                    log::update_refused(&session, slot.call(), &hook, &answer);
-                    session.close(Reason::NotifyRefused);
+                    log::update_refused(&*session, slot.call(), &hook, &answer);
+                    session.close_refused();
                     match &members {
                         Some(members) => members.cut(),
                         None => return,
@@ -208,12 +206,12 @@ impl Event {
 
     /// The line in force, if it asks for updates.
     pub(super) fn update_hook(&self) -> Option<Arc<Hook>> {
-        self.line.hook(&self.view.current().notify).filter(|hook| hook.stages.update)
+        self.line.hook(&self.lines.in_force()).filter(|hook| hook.stages.update)
     }
 
     /// How much later than its interval the first update goes out.
     pub(super) fn first_update_delay(&self) -> Duration {
-        self.update_hook().map_or(Duration::ZERO, |hook| phase(self.session.id, hook.update.duration()))
+        self.update_hook().map_or(Duration::ZERO, |hook| phase(self.session.id(), hook.update.duration()))
     }
 
     /// Follows reloads.
@@ -234,14 +232,15 @@ impl Event {
             keeper.abort();
         }
         // Owed also where a reload has removed the line since.
-        let hook = self.line.last_hook(&self.view.current().notify);
+        let in_force = self.lines.in_force();
+        let hook = self.line.last_hook(&in_force);
         if !hook.stages.done {
             return None;
         }
         let start = self.start.take();
         let (notifier, about) = (self.notifier.clone(), self.about());
         let session = named(self.members.as_deref(), &self.session);
-        let patience = self.view.current().notify.done_retry.duration();
+        let patience = in_force.done_retry.duration();
         let (done, order) = oneshot::channel();
         drop(self.notifier.spawn(async move {
             if let Some(start) = start {
@@ -275,7 +274,7 @@ impl Drop for Event {
 }
 
 /// The session that a request names.
-fn named(members: Option<&Members>, opener: &Arc<Session>) -> Arc<Session> {
+fn named(members: Option<&Members>, opener: &Arc<dyn Subject>) -> Arc<dyn Subject> {
     members.and_then(Members::named).unwrap_or_else(|| opener.clone())
 }
 

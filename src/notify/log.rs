@@ -3,28 +3,27 @@
 use tracing::{debug, error, info};
 
 use crate::log::shown::Shown;
-use crate::media::session::Session;
-use crate::notify::Answer;
 use crate::notify::hook::Hook;
 use crate::notify::request::{Act, Call};
+use crate::notify::{Answer, Subject};
 
 /// A session callback was answered, or not.
-pub fn callback(session: &Session, call: Call, act: Act, hook: &Hook, answer: &Answer) {
+pub fn callback(session: &dyn Subject, call: Call, act: Act, hook: &Hook, answer: &Answer) {
     let (call, act, pos) = (call.name(), act.name(), &hook.pos);
     match answer {
         Answer::Status(status) => {
-            debug!(conn = session.id, "notify {call} {act}: status {status}, callback in {pos}");
+            debug!(conn = session.id(), "notify {call} {act}: status {status}, callback in {pos}");
         }
         Answer::Failed(_) | Answer::TimedOut => {
-            error!(conn = session.id, "notify {call} {act}: {answer}, callback in {pos}");
+            error!(conn = session.id(), "notify {call} {act}: {answer}, callback in {pos}");
         }
     }
 }
 
 /// An end could not be told.
-pub fn done_lost(session: &Session, call: Call, hook: &Hook, total: u64) {
+pub fn done_lost(session: &dyn Subject, call: Call, hook: &Hook, total: u64) {
     error!(
-        conn = session.id,
+        conn = session.id(),
         "notify {} done: given up, lost: {total}, callback in {}",
         call.name(),
         hook.pos
@@ -40,11 +39,11 @@ pub fn process_callback(hook: &Hook, call: &str, answer: &Answer) {
 }
 
 /// The answer to an enforced update ends the session.
-pub fn update_refused(session: &Session, call: Call, hook: &Hook, answer: &Answer) {
+pub fn update_refused(session: &dyn Subject, call: Call, hook: &Hook, answer: &Answer) {
     info!(
-        conn = session.id,
+        conn = session.id(),
         "'{}' ended by the answer to {} update ({answer}), callback in {}",
-        Shown::new(&session.key.name),
+        Shown::new(session.name()),
         call.name(),
         hook.pos
     );

@@ -3,42 +3,42 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::media::session::{Role, Session};
+use super::subject::Subject;
 
 /// Who is on a stream, and in whose name its event speaks: the session that opened the stream, until the answer to an
 /// update cuts it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Members {
     present: Mutex<Present>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Present {
-    publishers: BTreeMap<u64, Arc<Session>>,
-    players: BTreeMap<u64, Arc<Session>>,
-    named: Option<Arc<Session>>,
+    publishers: BTreeMap<u64, Arc<dyn Subject>>,
+    players: BTreeMap<u64, Arc<dyn Subject>>,
+    named: Option<Arc<dyn Subject>>,
     /// The named session was cut and names nothing any more once there is another one.
     is_cut: bool,
 }
 
 impl Members {
     /// A session has come.
-    pub fn add(&self, session: &Arc<Session>) {
-        self.lock().of(session.role).insert(session.id, session.clone());
+    pub fn add(&self, session: Arc<dyn Subject>) {
+        self.lock().like(&*session).insert(session.id(), session);
     }
 
     /// It has left. Requests go on to name it where they did, as start and done name the same session.
-    pub fn remove(&self, session: &Session) {
-        self.lock().of(session.role).remove(&session.id);
+    pub fn remove(&self, session: &dyn Subject) {
+        self.lock().like(session).remove(&session.id());
     }
 
     /// The session to name from now on.
-    pub fn set_named(&self, session: &Arc<Session>) {
-        self.lock().named = Some(session.clone());
+    pub fn set_named(&self, session: Arc<dyn Subject>) {
+        self.lock().named = Some(session);
     }
 
     /// The session that requests name.
-    pub(super) fn named(&self) -> Option<Arc<Session>> {
+    pub(super) fn named(&self) -> Option<Arc<dyn Subject>> {
         let mut present = self.lock();
         if present.is_cut
             && let Some(heir) = present.heir()
@@ -55,7 +55,7 @@ impl Members {
         present.is_cut = true;
         // It may take a while to leave, and names nothing meanwhile.
         if let Some(named) = present.named.clone() {
-            present.of(named.role).remove(&named.id);
+            present.like(&*named).remove(&named.id());
         }
     }
 
@@ -65,14 +65,12 @@ impl Members {
 }
 
 impl Present {
-    fn of(&mut self, role: Role) -> &mut BTreeMap<u64, Arc<Session>> {
-        match role {
-            Role::Publisher => &mut self.publishers,
-            Role::Player => &mut self.players,
-        }
+    /// The sessions that do as this one does.
+    fn like(&mut self, session: &dyn Subject) -> &mut BTreeMap<u64, Arc<dyn Subject>> {
+        if session.is_publisher() { &mut self.publishers } else { &mut self.players }
     }
 
-    fn heir(&self) -> Option<Arc<Session>> {
+    fn heir(&self) -> Option<Arc<dyn Subject>> {
         self.publishers.values().chain(self.players.values()).next().cloned()
     }
 }

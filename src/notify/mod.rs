@@ -19,8 +19,10 @@ mod members;
 mod process;
 pub mod request;
 pub mod slot;
+mod subject;
 pub mod transport;
 pub mod url;
+mod values;
 pub mod variable;
 
 use std::future::Future;
@@ -37,20 +39,20 @@ use self::done::Ends;
 use self::hook::Hook;
 use self::ledger::snapshot::Snapshot;
 use self::ledger::{Ledger, Receipt};
-use self::request::{Act, Call, Escape, RecordFields, Subject};
+use self::request::{Act, Call, Escape, RecordFields, SessionFields};
 use self::transport::{Exchange, Transport};
+use self::values::RequestVariables;
 use crate::config::store::Store;
-use crate::media::session::Session;
-use crate::media::variables::SessionVariables;
 
 pub use self::answer::{Answer, Failure, Reply};
 pub use self::event::Event;
 pub use self::heartbeat::Heartbeat;
-use self::id::Numbered;
 pub use self::id::RequestId;
 pub use self::line::CallbackLine;
 pub use self::members::Members;
 pub use self::slot::Slot;
+pub use self::subject::{CallbackLines, Subject};
+pub use self::values::ProcessVariables;
 
 /// Sends callbacks. Cheap to clone.
 #[derive(Clone)]
@@ -195,31 +197,28 @@ impl From<Call> for About {
 async fn send(
     notifier: Notifier,
     about: About,
-    session: Arc<Session>,
+    session: Arc<dyn Subject>,
     hook: Arc<Hook>,
     act: Act,
 ) -> (Reply, Receipt) {
-    let identity = &session.identity;
     let About { call, fields, id } = about;
-    let subject = Subject {
-        domain: &identity.domain,
-        app: &identity.app,
-        name: &identity.name,
-        clientid: session.id,
-        fields: fields.as_deref(),
+    let fields = SessionFields {
+        domain: session.domain(),
+        app: session.app(),
+        name: session.name(),
+        clientid: session.id(),
+        record: fields.as_deref(),
     };
     let (escape, mut args) = (notifier.escape(), Vec::new());
-    let rest = &SessionVariables::new(&session, &hook.groupid);
-    hook.args.expand(&Numbered { id: &id, rest }, escape, &mut args);
+    let variables = RequestVariables { id: &id, groupid: &hook.groupid, subject: Some(&*session) };
+    hook.args.expand(&variables, escape, &mut args);
     let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
-    let target =
-        request::session_target(&hook.url.path_and_query, call, act, subject, groupid, &args, escape);
-    let (reply, receipt) = notifier.call(&hook, call.name(), act, Some(session.id), &target, &id).await;
-    let status = match reply.answer {
-        Answer::Status(status) => u64::from(status),
-        Answer::Failed(_) | Answer::TimedOut => u64::MAX,
-    };
-    session.notify_status.store(status, Ordering::Relaxed);
-    log::callback(&session, call, act, &hook, &reply.answer);
+    let target = request::session_target(&hook.url.path_and_query, call, act, fields, groupid, &args, escape);
+    let (reply, receipt) = notifier.call(&hook, call.name(), act, Some(session.id()), &target, &id).await;
+    session.answered(match reply.answer {
+        Answer::Status(status) => Some(status),
+        Answer::Failed(_) | Answer::TimedOut => None,
+    });
+    log::callback(&*session, call, act, &hook, &reply.answer);
     (reply, receipt)
 }

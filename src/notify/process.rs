@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::request::{self, Act};
-use super::{Notifier, Numbered, RequestId, sleep_until};
-use crate::media::variables::ProcessVariables;
+use super::values::RequestVariables;
+use super::{Notifier, RequestId, sleep_until};
 use crate::notify::log;
 
 impl Notifier {
@@ -52,7 +52,8 @@ impl Notifier {
             }
             let act = if started { Act::Update } else { Act::Start };
             let (id, mut args) = (RequestId::new(), Vec::new());
-            hook.args.expand(&Numbered { id: &id, rest: &ProcessVariables }, self.escape(), &mut args);
+            let variables = RequestVariables { id: &id, groupid: b"", subject: None };
+            hook.args.expand(&variables, self.escape(), &mut args);
             let target = request::master_target(&hook.url.path_and_query, act, &args);
             let answer = self.call(&hook, "master", act, None, &target, &id).await.0.answer;
             log::process_callback(&hook, "init_master", &answer);

@@ -73,7 +73,7 @@ impl Act {
 
 /// The parameters every session event begins with.
 #[derive(Clone, Copy, Debug)]
-pub struct Subject<'a> {
+pub struct SessionFields<'a> {
     /// `domain=`.
     pub domain: &'a [u8],
     /// `app=`.
@@ -83,7 +83,7 @@ pub struct Subject<'a> {
     /// `clientid=`.
     pub clientid: u64,
     /// What `record` tells beside.
-    pub fields: Option<&'a RecordFields>,
+    pub record: Option<&'a RecordFields>,
 }
 
 /// The fields of a recording.
@@ -108,7 +108,7 @@ pub fn session_target(
     path: &[u8],
     call: Call,
     act: Act,
-    subject: Subject<'_>,
+    fields: SessionFields<'_>,
     groupid: Option<&[u8]>,
     args: &[u8],
     escape: Escape,
@@ -118,14 +118,14 @@ pub fn session_target(
     out.push_str(call.name());
     out.push_str("&act=");
     out.push_str(act.name());
-    for (key, value) in [("domain", subject.domain), ("app", subject.app), ("name", subject.name)] {
+    for (key, value) in [("domain", fields.domain), ("app", fields.app), ("name", fields.name)] {
         out.push('&');
         out.push_str(key);
         out.push('=');
         push_single(&mut out, value, escape);
     }
-    out.push_str(&format!("&clientid={}", subject.clientid));
-    if let Some(RecordFields { begin_ms, end_ms, index, file }) = subject.fields {
+    out.push_str(&format!("&clientid={}", fields.clientid));
+    if let Some(RecordFields { begin_ms, end_ms, index, file }) = fields.record {
         out.push_str(&format!("&begintime={begin_ms}&endtime={end_ms}&index="));
         push_single(&mut out, index, escape);
         out.push_str("&file=");
@@ -220,8 +220,8 @@ fn begins_escape(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    const SUBJECT: Subject<'_> =
-        Subject { domain: b"h", app: b"live", name: b"s1", clientid: 7, fields: None };
+    const FIELDS: SessionFields<'_> =
+        SessionFields { domain: b"h", app: b"live", name: b"s1", clientid: 7, record: None };
 
     #[test]
     fn parameters_stand_in_the_original_order() {
@@ -229,7 +229,7 @@ mod tests {
             b"/cb",
             Call::Publish,
             Act::Start,
-            SUBJECT,
+            FIELDS,
             Some(b"g"),
             b"a=1&b=2",
             Escape::Minimal,
@@ -243,10 +243,10 @@ mod tests {
     #[test]
     fn fields_of_a_recording_stand_before_the_group() {
         let (index, file) = (b"/r/i x.m3u8".to_vec(), b"/r/f.ts".to_vec());
-        let fields = RecordFields { begin_ms: 1, end_ms: 2, index, file };
-        let subject = Subject { fields: Some(&fields), ..SUBJECT };
+        let record = RecordFields { begin_ms: 1, end_ms: 2, index, file };
+        let fields = SessionFields { record: Some(&record), ..FIELDS };
         let target =
-            session_target(b"/cb", Call::Record, Act::Done, subject, Some(b"g"), b"a=1", Escape::Minimal);
+            session_target(b"/cb", Call::Record, Act::Done, fields, Some(b"g"), b"a=1", Escape::Minimal);
         let want = "/cb?call=record&act=done&domain=h&app=live&name=s1&clientid=7\
                     &begintime=1&endtime=2&index=/r/i%20x.m3u8&file=/r/f.ts&groupid=g&a=1";
         assert_eq!(target, want);
@@ -260,8 +260,8 @@ mod tests {
 
     #[test]
     fn a_peer_cannot_break_the_request_line() {
-        let subject = Subject { name: b"a b\r\nX: y#z%20\xE9", ..SUBJECT };
-        let target = session_target(b"", Call::Play, Act::Done, subject, None, b"", Escape::Minimal);
+        let fields = SessionFields { name: b"a b\r\nX: y#z%20\xE9", ..FIELDS };
+        let target = session_target(b"", Call::Play, Act::Done, fields, None, b"", Escape::Minimal);
         assert_eq!(
             target,
             "/?call=play&act=done&domain=h&app=live&name=a%20b%0D%0AX:%20y%23z%20%E9&clientid=7"
@@ -284,12 +284,12 @@ mod tests {
             assert_eq!(minimal(raw.as_bytes()), want);
         }
         assert_eq!(single(b"a+b%20c/d-._~&\xE9", Escape::Strict), "a%2Bb%2520c%2Fd-._~%26%E9");
-        let subject = Subject { domain: b"h&1", app: b"l&2", name: b"n&3", ..SUBJECT };
+        let fields = SessionFields { domain: b"h&1", app: b"l&2", name: b"n&3", ..FIELDS };
         let target = session_target(
             b"/?a&b",
             Call::Play,
             Act::Start,
-            subject,
+            fields,
             Some(b"g&4"),
             b"x=%&y=1",
             Escape::Minimal,

@@ -3,7 +3,7 @@
 use bstr::{BString, ByteSlice};
 
 use crate::NGINX_VERSION;
-use crate::notify::request::{Act, Call, Escape, Subject, session_target};
+use crate::notify::request::{Act, Call, Escape, SessionFields, session_target};
 use crate::notify::url::Url;
 use crate::notify::variable::{Template, Variable, Variables};
 use crate::syntax::Word;
@@ -39,10 +39,15 @@ impl Sample {
                 if args.is_empty() { b"no args".as_bstr() } else { args }
             ));
         };
-        let subject =
-            Subject { domain: &self.domain, app: &self.app, name: &self.name, clientid: 1, fields: None };
+        let fields = SessionFields {
+            domain: &self.domain,
+            app: &self.app,
+            name: &self.name,
+            clientid: 1,
+            record: None,
+        };
         let target =
-            session_target(&url.path_and_query, call, Act::Start, subject, groupid, &args, Escape::Minimal);
+            session_target(&url.path_and_query, call, Act::Start, fields, groupid, &args, Escape::Minimal);
         Some(format!("GET {host}{target}"))
     }
 }

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::config::{Config, LoadOptions};
-use crate::media::variables::ProcessVariables;
 use crate::net::dns::Dns;
-use crate::notify::RequestId;
 use crate::notify::answer::Answer;
 use crate::notify::hook::Hook;
-use crate::notify::request::{Act, Call, Escape, Subject, master_target, process_target, session_target};
+use crate::notify::request::{
+    Act, Call, Escape, SessionFields, master_target, process_target, session_target,
+};
 use crate::notify::transport::Transport;
+use crate::notify::{ProcessVariables, RequestId};
 
 /// The stream of a probe. Every request also carries the header `X-Pingosd-Probe: 1`, which is the mark proper.
 const NAME: &[u8] = b"pingosd-probe";
@@ -87,9 +88,9 @@ fn target(about: &About, hook: &Hook, escape: Escape) -> String {
             let host = hook.url.host.to_string();
             // Who connects has named no stream yet.
             let name = if *event == Call::Connect { b"" } else { NAME };
-            let subject = Subject { domain: host.as_bytes(), app, name, clientid: 0, fields: None };
+            let fields = SessionFields { domain: host.as_bytes(), app, name, clientid: 0, record: None };
             let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
-            session_target(path, *event, Act::Start, subject, groupid, b"", escape)
+            session_target(path, *event, Act::Start, fields, groupid, b"", escape)
         }
         About::Worker => process_target(path, 0),
         About::Server => {

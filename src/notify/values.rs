@@ -1,0 +1,87 @@
+//! Values of variables in one request: its own, those of the process, and those of the session it tells of.
+
+use super::id::RequestId;
+use super::subject::Subject;
+use super::variable::{Variable, Variables};
+
+/// Variables of a request.
+pub(super) struct RequestVariables<'a> {
+    pub(super) id: &'a RequestId,
+    pub(super) groupid: &'a [u8],
+    /// The session; `None` for a request about the process.
+    pub(super) subject: Option<&'a dyn Subject>,
+}
+
+impl Variables for RequestVariables<'_> {
+    fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
+        match variable {
+            Variable::NotifyId => out.extend_from_slice(self.id.as_str().as_bytes()),
+            Variable::Groupid => out.extend_from_slice(self.groupid),
+            Variable::NginxVersion
+            | Variable::Pid
+            | Variable::Msec
+            | Variable::TimeIso8601
+            | Variable::TimeLocal
+            | Variable::NgxWorker => ProcessVariables.value(variable, out),
+            other => {
+                if let Some(subject) = self.subject {
+                    subject.value(other, out);
+                }
+            }
+        }
+    }
+}
+
+/// Variables that need no session; all others are empty.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessVariables;
+
+impl Variables for ProcessVariables {
+    fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
+        let now = jiff::Zoned::now();
+        match variable {
+            Variable::NginxVersion => out.extend_from_slice(crate::NGINX_VERSION.as_bytes()),
+            Variable::Pid => out.extend_from_slice(std::process::id().to_string().as_bytes()),
+            Variable::Msec => {
+                let t = now.timestamp();
+                let millis = t.as_millisecond();
+                out.extend_from_slice(format!("{}.{:03}", millis / 1000, millis % 1000).as_bytes());
+            }
+            Variable::TimeIso8601 => {
+                out.extend_from_slice(now.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string().as_bytes());
+            }
+            Variable::TimeLocal => {
+                out.extend_from_slice(now.strftime("%d/%b/%Y:%H:%M:%S %z").to_string().as_bytes());
+            }
+            // One process: what the first worker of the original says.
+            Variable::NgxWorker => out.push(b'0'),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notify::request::Escape;
+    use crate::notify::variable::Template;
+
+    fn expanded(text: &[u8], id: &RequestId) -> Vec<u8> {
+        let mut out = Vec::new();
+        let template = Template::compile(text).expect("a template");
+        template.expand(&RequestVariables { id, groupid: b"g", subject: None }, Escape::Minimal, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_number_is_drawn_where_it_is_sent_and_stays_over_retries() {
+        let id = RequestId::new();
+        assert_eq!(expanded(b"a=$name&b=$pargs&c=$groupid", &id), b"a=&b=&c=g");
+        assert!(!id.is_drawn(), "drawn for a request that does not send it");
+        let again = id.clone();
+        let first = expanded(b"$notify_id", &id);
+        assert_eq!(first.len(), 32);
+        assert_eq!(expanded(b"$notify_id", &again), first);
+        assert_ne!(RequestId::new().as_str().as_bytes(), first);
+    }
+}
