@@ -238,6 +238,13 @@ pub const STOP_CALLBACK_GRACE: Duration = Duration::from_secs(3);
 /// When an HTTP connection that answers a request is looked at again, whether it is idle by then.
 pub const HTTP_IDLE_LOOK: Duration = Duration::from_secs(5);
 
+/// Steps that a regular expression may take on one text, as PCRE2 counts them (its `match_limit`). nginx leaves the
+/// library's ten million, which keep a thread for a second.
+pub const PATTERN_STEPS: u32 = 1_000_000;
+
+/// Bytes that a regular expression may keep while it tries one text (PCRE2's `heap_limit`).
+pub const PATTERN_MEMORY: usize = 8 * 1024 * 1024;
+
 /// Bytes of an HTTP request head: nginx's `large_client_header_buffers` (4 x 8k).
 pub const HTTP_HEAD_BYTES: usize = 32 * 1024;
 

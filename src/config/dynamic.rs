@@ -50,7 +50,7 @@ impl Dynamic {
 
     /// The identity of the virtual server for a host, where the file gives it another one.
     pub fn serverid(&self, host: &[u8]) -> Option<Bytes> {
-        let serverid = self.serverids.as_ref()?.find(host);
+        let serverid = self.serverids.as_ref()?.find(host).ok()?;
         serverid.as_ref().as_ref().map(|id| Bytes::copy_from_slice(id))
     }
 }

@@ -167,11 +167,8 @@ fn bare(
     conf: conf::Conf,
     chain: &[&Block],
 ) -> Location {
-    let patterns = chain.iter().filter_map(|block| block.head::<LocationName>());
-    let patterns = patterns.filter(|name| matches!(name, LocationName::Regex(_))).cloned().collect();
     Location {
         name,
-        patterns,
         handler,
         steps: Vec::new(),
         limited: None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bstr::{BString, ByteSlice};
 
 use super::model::Location;
-use crate::directive::Pattern;
+use crate::directive::{Match, Pattern, Undecided};
 use crate::http::location::LocationName;
 
 /// The locations of one level.
@@ -43,11 +43,19 @@ impl Locations {
         }
     }
 
-    /// The location of a decoded path.
-    pub fn find(&self, path: &[u8]) -> Option<&Arc<Location>> {
-        match self.search(path)? {
-            Found::Final(location) | Found::Tentative(location) => Some(location),
-        }
+    /// The location of a decoded path. `matched` is told what each regular expression on the way has found.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression is.
+    pub fn find(
+        &self,
+        path: &[u8],
+        matched: &mut dyn FnMut(Match),
+    ) -> Result<Option<&Arc<Location>>, Undecided> {
+        Ok(self.search(path, matched)?.map(|found| match found {
+            Found::Final(location) | Found::Tentative(location) => location,
+        }))
     }
 
     /// The location `@name`.
@@ -62,23 +70,26 @@ impl Locations {
         self.exact.values().chain(self.named.values()).chain(prefixes).chain(regexes)
     }
 
-    fn search(&self, path: &[u8]) -> Option<Found<'_>> {
+    fn search(&self, path: &[u8], matched: &mut dyn FnMut(Match)) -> Result<Option<Found<'_>>, Undecided> {
         if let Some(location) = self.exact.get(path.as_bstr()) {
-            return Some(Found::Final(location));
+            return Ok(Some(Found::Final(location)));
         }
         let prefix = self.prefixes.iter().find(|(prefix, _, _)| path.starts_with(prefix));
         let mut tentative = None;
         if let Some((_, stops_regex, location)) = prefix {
-            let found = location.nested.search(path).unwrap_or(Found::Tentative(location));
+            let found = location.nested.search(path, matched)?.unwrap_or(Found::Tentative(location));
             if *stops_regex || matches!(found, Found::Final(_)) {
-                return Some(found);
+                return Ok(Some(found));
             }
             tentative = Some(found);
         }
-        if let Some((_, location)) = self.regexes.iter().find(|(pattern, _)| pattern.is_match(path)) {
-            let inner = location.nested.find(path).unwrap_or(location);
-            return Some(Found::Final(inner));
+        for (pattern, location) in &self.regexes {
+            if let Some(found) = pattern.find(path)? {
+                matched(found);
+                let inner = location.nested.find(path, matched)?.unwrap_or(location);
+                return Ok(Some(Found::Final(inner)));
+            }
         }
-        tentative
+        Ok(tentative)
     }
 }

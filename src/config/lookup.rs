@@ -8,7 +8,7 @@ use super::load::render_all;
 use super::model::{Config, Http, HttpServer, Rtmp, RtmpServer};
 use super::names::NameTable;
 use super::socket::covers;
-use crate::directive::{ListenAddr, Pattern};
+use crate::directive::ListenAddr;
 use crate::http::location::LocationName;
 use crate::log::level::{LogLevel, LogTarget};
 use crate::log::spec::LogSpec;
@@ -125,22 +125,6 @@ impl LocationName {
         match self {
             LocationName::Prefix { prefix, .. } => Some(prefix),
             LocationName::Exact(_) | LocationName::Regex(_) | LocationName::Named(_) => None,
-        }
-    }
-
-    /// Named groups of a path, for a location by regular expression.
-    pub fn named_captures(&self, path: &[u8]) -> Vec<(BString, BString)> {
-        match self {
-            LocationName::Regex(pattern) => pattern.named_captures(path),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Groups of a path, for a location by regular expression.
-    pub fn captures(&self, path: &[u8]) -> Option<Vec<BString>> {
-        match self {
-            LocationName::Regex(pattern) => Pattern::captures(pattern, path),
-            _ => None,
         }
     }
 }

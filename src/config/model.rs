@@ -10,7 +10,7 @@ use super::applications::Applications;
 use super::locations::Locations;
 use super::names::NameTable;
 use super::steps::Step;
-use crate::directive::{ListenAddr, ListenOptions, Pattern, ServerName};
+use crate::directive::{ListenAddr, ListenOptions, Match, ServerName, Undecided};
 use crate::http::location::LocationName;
 use crate::media::mpegts;
 use crate::media::{access, codec, delivery, gop, live};
@@ -221,8 +221,6 @@ pub struct HttpServer {
 pub struct Location {
     /// Which paths.
     pub name: LocationName,
-    /// The regular expressions that a path has met on the way here, the innermost first.
-    pub patterns: Vec<LocationName>,
     /// What is done once the statements are through.
     pub handler: Handler,
     /// `return`, `if`, `set` and `break`: met before access is looked at.
@@ -284,34 +282,27 @@ impl RtmpServer {
     }
 }
 
-impl Location {
-    /// The groups of the innermost regular expression that a path has met on the way here.
-    pub fn captures(&self, path: &[u8]) -> Option<Vec<BString>> {
-        self.patterns.iter().find_map(|name| name.captures(path))
-    }
-
-    /// The text of a named group of these regular expressions.
-    pub fn named_capture(&self, name: &BString, path: &[u8]) -> Option<BString> {
-        let named = self.patterns.iter().flat_map(|pattern| pattern.named_captures(path));
-        named.into_iter().find_map(|(group, text)| (group == *name).then_some(text))
-    }
-}
-
 impl HttpServer {
-    /// The regular expression among the names by which a host in lower case finds the server.
-    pub fn pattern_of(&self, host: &[u8]) -> Option<&Pattern> {
-        if self.names.iter().any(|name| name.is_plainly(host)) {
-            return None;
-        }
-        self.names.iter().find_map(|name| match name {
-            ServerName::Regex(pattern) if pattern.is_match(host) => Some(pattern),
-            _ => None,
-        })
-    }
-
     /// The location for a decoded path, nginx's way: exact, longest prefix (`^~` ends the search), first
     /// regular expression, longest prefix.
-    pub fn location_for(&self, path: &[u8]) -> &Arc<Location> {
-        self.locations.find(path).unwrap_or(&self.fallback)
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression is.
+    pub fn location_for(&self, path: &[u8]) -> Result<&Arc<Location>, Undecided> {
+        self.find_location(path, &mut drop)
+    }
+
+    /// As [`HttpServer::location_for`]; `matched` is told what each regular expression on the way has found.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression is.
+    pub fn find_location(
+        &self,
+        path: &[u8],
+        matched: &mut dyn FnMut(Match),
+    ) -> Result<&Arc<Location>, Undecided> {
+        Ok(self.locations.find(path, matched)?.unwrap_or(&self.fallback))
     }
 }

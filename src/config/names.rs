@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 
-use crate::directive::{Pattern, ServerName};
+use crate::directive::{Match, Pattern, ServerName, Undecided};
 
 /// The servers of one address by their names.
 ///
@@ -71,27 +71,44 @@ impl<T> NameTable<T> {
     }
 
     /// The server for a host name, in any letter case; a final dot is ignored.
-    pub fn find(&self, host: &[u8]) -> &Arc<T> {
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression is.
+    pub fn find(&self, host: &[u8]) -> Result<&Arc<T>, Undecided> {
+        Ok(self.search(host)?.0)
+    }
+
+    /// As [`NameTable::find`], with what the regular expression has found that is the server's name.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression is.
+    pub fn search(&self, host: &[u8]) -> Result<(&Arc<T>, Option<Match>), Undecided> {
         let host = host.strip_suffix(b".").unwrap_or(host).to_ascii_lowercase();
         let host = host.as_slice();
         if let Some(server) = self.exact.get(host.as_bstr()) {
-            return server;
+            return Ok((server, None));
         }
         // The first dot leaves the longest tail, the last dot the longest head.
         let tails = host.find_iter(".").map(|dot| &host[dot..]);
         if let Some(server) =
             tails.filter(|t| t.len() < host.len()).find_map(|t| self.leading.get(t.as_bstr()))
         {
-            return server;
+            return Ok((server, None));
         }
         let heads = host.rfind_iter(".").map(|dot| &host[..=dot]);
         if let Some(server) =
             heads.filter(|h| h.len() < host.len()).find_map(|h| self.trailing.get(h.as_bstr()))
         {
-            return server;
+            return Ok((server, None));
         }
-        let regex = self.regexes.iter().find(|(pattern, _)| pattern.is_match(host));
-        regex.map_or(&self.default, |(_, server)| server)
+        for (pattern, server) in &self.regexes {
+            if let Some(found) = pattern.find(host)? {
+                return Ok((server, Some(found)));
+            }
+        }
+        Ok((&self.default, None))
     }
 
     /// The server for names that nobody has.
@@ -129,7 +146,7 @@ mod tests {
             ("", "default"),
             (".", "default"),
         ] {
-            assert_eq!(table.find(host.as_bytes()).as_ref(), &want, "{host}");
+            assert_eq!(table.find(host.as_bytes()).unwrap().as_ref(), &want, "{host}");
         }
         assert_eq!(
             table.add(&Arc::new("again"), &[ServerName::Exact("www.example.com".into())]),

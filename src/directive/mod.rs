@@ -24,7 +24,7 @@ pub use args::{Args, Arity, Repeat};
 pub use context::Contexts;
 pub use field::{Field, Inherit, Joined, Own, OwnAll, Sum, Summed, read_default};
 pub use listen::{Keepalive, ListenOptions};
-pub use pattern::Pattern;
+pub use pattern::{Match, Pattern, Undecided};
 pub use scene::{Bases, Notes, Scene};
 pub use server_name::{ServerName, ServerNames};
 pub use table::{Apply, Class, Held, Module, Outcome, Resolve, Restriction, Restricts, Row, Shape};

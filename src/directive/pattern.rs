@@ -1,92 +1,100 @@
-//! Regular expressions in configurations.
+//! Regular expressions in configurations: PCRE2's, over bytes, as nginx has them.
+
+mod dialect;
 
 use std::fmt;
+use std::sync::Arc;
 
 use bstr::{BStr, BString, ByteSlice};
+use pcre2::bytes::{Regex, RegexBuilder};
 
+use crate::limits;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::sentence;
 use crate::syntax::tree::Word;
 
-/// Steps after which a pattern with look-around or back-references gives up on one text.
-const MAX_BACKTRACKING: usize = 100_000;
-
 /// A compiled regular expression over bytes.
 ///
-/// Patterns run in linear time; only those with look-around or back-references use a backtracking engine,
-/// which is bounded and sees text that is not UTF-8 as not matching.
+/// What it costs on one text is bounded ([`limits::PATTERN_STEPS`], [`limits::PATTERN_MEMORY`]). Beyond that it cannot
+/// tell whether the text matches, which is an error and never the same as no match.
 #[derive(Clone)]
 pub struct Pattern {
-    engine: Engine,
+    regex: Arc<Regex>,
     source: BString,
+    is_caseless: bool,
 }
 
-#[derive(Clone)]
-enum Engine {
-    Linear(regex::bytes::Regex),
-    Backtracking(fancy_regex::Regex),
+/// What a pattern has found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Match {
+    /// The texts of the groups, the whole match first; empty for a group without a part in the match.
+    pub groups: Vec<BString>,
+    /// The names of the named groups in lower case, and their texts.
+    pub named: Vec<(BString, BString)>,
 }
+
+/// A pattern cannot tell whether a text matches: that needs more steps or memory than one text may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Undecided;
+
+impl fmt::Display for Undecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a regular expression has reached its limit")
+    }
+}
+
+impl std::error::Error for Undecided {}
 
 impl Pattern {
-    /// Compiles a pattern; the complaint is worded like PCRE's.
-    pub fn compile(word: &Word, pattern: &[u8], caseless: bool) -> Result<Pattern, Problem> {
-        let refuse = |reason: &str| {
+    /// Compiles a pattern.
+    ///
+    /// # Errors
+    ///
+    /// A complaint worded like PCRE's.
+    pub fn compile(word: &Word, pattern: &[u8], is_caseless: bool) -> Result<Pattern, Problem> {
+        let bounds = format!(
+            "(*LIMIT_MATCH={})(*LIMIT_HEAP={})",
+            limits::PATTERN_STEPS,
+            limits::PATTERN_MEMORY / 1024
+        );
+        let text = bounds + &dialect::translate(pattern);
+        let regex = RegexBuilder::new().caseless(is_caseless).build(&text).map_err(|error| {
+            let reason = dialect::reason(&error.to_string());
             let text = sentence(&[b"pcre_compile() failed: ", reason.as_bytes(), b" in \"", pattern, b"\""]);
             Problem::new(text).at(word.span)
-        };
-        let text = pattern.to_str().map_err(|_| refuse("the pattern is not UTF-8"))?;
-        let linear = regex::bytes::RegexBuilder::new(text).unicode(false).case_insensitive(caseless).build();
-        let engine = match linear {
-            Ok(regex) => Engine::Linear(regex),
-            Err(reason) => fancy_regex::RegexBuilder::new(text)
-                .case_insensitive(caseless)
-                .backtrack_limit(MAX_BACKTRACKING)
-                .build()
-                .map(Engine::Backtracking)
-                .map_err(|_| refuse(&pcre_reason(&reason.to_string())))?,
-        };
-        Ok(Pattern { engine, source: pattern.into() })
+        })?;
+        Ok(Pattern { regex: Arc::new(regex), source: pattern.into(), is_caseless })
     }
 
     /// Whether the text matches anywhere.
-    pub fn is_match(&self, text: &[u8]) -> bool {
-        match &self.engine {
-            Engine::Linear(regex) => regex.is_match(text),
-            Engine::Backtracking(regex) => text.to_str().is_ok_and(|t| regex.is_match(t).unwrap_or(false)),
-        }
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`].
+    pub fn is_match(&self, text: &[u8]) -> Result<bool, Undecided> {
+        self.regex.is_match(text).map_err(|_| Undecided)
     }
 
-    /// The texts of the groups, the whole match first; `None` without a match.
-    pub fn captures(&self, text: &[u8]) -> Option<Vec<BString>> {
-        match &self.engine {
-            Engine::Linear(regex) => {
-                let found = regex.captures(text)?;
-                Some(found.iter().map(|g| g.map(|g| g.as_bytes().into()).unwrap_or_default()).collect())
-            }
-            Engine::Backtracking(regex) => {
-                let found = regex.captures(text.to_str().ok()?).ok()??;
-                Some(found.iter().map(|g| g.map(|g| g.as_str().into()).unwrap_or_default()).collect())
-            }
-        }
-    }
-
-    /// The names and texts of the named groups; empty without a match.
-    pub fn named_captures(&self, text: &[u8]) -> Vec<(BString, BString)> {
-        let Some(captures) = self.captures(text) else { return Vec::new() };
-        let names: Vec<Option<&str>> = match &self.engine {
-            Engine::Linear(regex) => regex.capture_names().collect(),
-            Engine::Backtracking(regex) => regex.capture_names().collect(),
-        };
-        let named = names.into_iter().zip(captures);
-        named.filter_map(|(name, text)| Some((name?.to_ascii_lowercase().into(), text))).collect()
+    /// The groups of the first match.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`].
+    pub fn find(&self, text: &[u8]) -> Result<Option<Match>, Undecided> {
+        let Some(found) = self.regex.captures(text).map_err(|_| Undecided)? else { return Ok(None) };
+        let groups: Vec<BString> = (0..found.len())
+            .map(|at| found.get(at).map(|group| group.as_bytes().into()).unwrap_or_default())
+            .collect();
+        let names = self.regex.capture_names().iter().zip(&groups);
+        let named = names
+            .filter_map(|(name, text)| Some((name.as_ref()?.to_ascii_lowercase().into(), text.clone())))
+            .collect();
+        Ok(Some(Match { groups, named }))
     }
 
     /// The names of the named groups.
     pub fn group_names(&self) -> Vec<BString> {
-        match &self.engine {
-            Engine::Linear(regex) => regex.capture_names().flatten().map(BString::from).collect(),
-            Engine::Backtracking(regex) => regex.capture_names().flatten().map(BString::from).collect(),
-        }
+        self.regex.capture_names().iter().flatten().map(|name| name.as_str().into()).collect()
     }
 
     /// The pattern as written.
@@ -103,21 +111,6 @@ impl fmt::Debug for Pattern {
 
 impl PartialEq for Pattern {
     fn eq(&self, other: &Pattern) -> bool {
-        self.source == other.source
-    }
-}
-
-/// PCRE's words for the commonest mistakes, which log readers know; others keep this engine's words.
-fn pcre_reason(reason: &str) -> String {
-    const KNOWN: [(&str, &str); 5] = [
-        ("unclosed group", "missing )"),
-        ("unopened group", "unmatched parentheses"),
-        ("unclosed character class", "missing terminating ] for character class"),
-        ("repetition operator missing expression", "nothing to repeat"),
-        ("unclosed counted repetition", "missing } in counted repetition"),
-    ];
-    match KNOWN.iter().find(|(ours, _)| reason.contains(ours)) {
-        Some((_, pcre)) => (*pcre).into(),
-        None => reason.lines().last().unwrap_or(reason).trim_start_matches("error: ").into(),
+        (&self.source, self.is_caseless) == (&other.source, other.is_caseless)
     }
 }

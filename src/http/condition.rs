@@ -7,11 +7,12 @@ use std::collections::HashMap;
 use bstr::BString;
 use http::StatusCode;
 
-use super::Exchange;
 use super::response::Return;
 use super::variable::{Template, Variable, Variables};
 use super::variables::RequestVariables;
+use super::{Exchange, log};
 use crate::config::steps::Step;
+use crate::directive::{Match, Undecided};
 use crate::module::rewrite::condition::Condition;
 
 /// What the statements have noted for a request.
@@ -19,8 +20,8 @@ use crate::module::rewrite::condition::Condition;
 pub(super) struct Assigned {
     /// Values of `set` and of named groups; `None`: it cannot be told.
     values: HashMap<BString, Option<BString>>,
-    /// Groups of the last regular expression that matched.
-    captures: Option<Vec<BString>>,
+    /// Groups of the last regular expression that matched, the whole match first.
+    groups: Vec<BString>,
     /// `$invalid_referer` as statements have first seen it: as in nginx it then stays so, whatever location follows.
     invalid_referer: Option<bool>,
 }
@@ -31,9 +32,16 @@ impl Assigned {
         self.values.get(name)?.as_ref()
     }
 
-    /// The groups of the last condition that matched a regular expression.
-    pub(super) fn captures(&self) -> Option<&Vec<BString>> {
-        self.captures.as_ref()
+    /// A group of the last regular expression that has matched: of a condition, a location or the server's name. A
+    /// condition about one that does not match leaves none.
+    pub(super) fn group(&self, number: u8) -> Option<&BString> {
+        self.groups.get(usize::from(number))
+    }
+
+    /// A regular expression has matched: its groups take the place of all before, its named ones that of their values.
+    pub(super) fn matched(&mut self, found: Match) {
+        self.groups = found.groups;
+        self.values.extend(found.named.into_iter().map(|(name, text)| (name, Some(text))));
     }
 
     /// `$invalid_referer`, if statements have asked for it.
@@ -52,8 +60,19 @@ pub(super) enum End<'a> {
     Break,
 }
 
-/// Something that cannot be told.
-struct Untold;
+/// Why something cannot be told.
+enum Untold {
+    /// A variable has no value here.
+    Valueless,
+    /// A regular expression has reached its limit.
+    Undecided,
+}
+
+impl From<Undecided> for Untold {
+    fn from(Undecided: Undecided) -> Untold {
+        Untold::Undecided
+    }
+}
 
 impl<'a> Exchange<'a> {
     /// Follows the statements of a server or a location; `None`: to their end.
@@ -63,16 +82,21 @@ impl<'a> Exchange<'a> {
                 Step::Break => return Some(End::Break),
                 Step::Return(answer) => return Some(End::Return(answer)),
                 Step::Set(set) => {
-                    let value = self.text(&set.value).ok();
+                    let value = match self.text(&set.value) {
+                        Ok(value) => Some(value),
+                        // Only what asks for the variable is refused.
+                        Err(Untold::Valueless) => None,
+                        Err(why @ Untold::Undecided) => return Some(self.refuse(why)),
+                    };
                     self.assigned.values.insert(set.name.clone(), value);
                 }
-                Step::Rewrite(rewrite) => {
-                    if rewrite.pattern.is_match(self.path) {
-                        return Some(End::Refuse(StatusCode::SERVICE_UNAVAILABLE));
-                    }
-                }
+                Step::Rewrite(rewrite) => match rewrite.pattern.is_match(self.path) {
+                    Ok(true) => return Some(self.refuse(Untold::Valueless)),
+                    Ok(false) => self.assigned.groups.clear(),
+                    Err(undecided) => return Some(self.refuse(undecided.into())),
+                },
                 Step::If(condition, inner, location) => match self.meets(condition) {
-                    Err(Untold) => return Some(End::Refuse(StatusCode::SERVICE_UNAVAILABLE)),
+                    Err(why) => return Some(self.refuse(why)),
                     Ok(false) => {}
                     Ok(true) => {
                         if let Some(location) = location {
@@ -88,6 +112,16 @@ impl<'a> Exchange<'a> {
         None
     }
 
+    fn refuse(&self, why: Untold) -> End<'a> {
+        End::Refuse(match why {
+            Untold::Valueless => StatusCode::SERVICE_UNAVAILABLE,
+            Untold::Undecided => {
+                log::undecided(self.connection.id, "a condition", &self.connection.peer);
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        })
+    }
+
     fn meets(&mut self, condition: &Condition) -> Result<bool, Untold> {
         match condition {
             Condition::True(name) => Ok(!matches!(&self.variable(name)?[..], b"" | b"0")),
@@ -96,24 +130,23 @@ impl<'a> Exchange<'a> {
             }
             Condition::Match(name, pattern, negated) => {
                 let text = self.variable(name)?;
-                let captures = pattern.captures(&text);
-                let matched = captures.is_some();
-                if matched {
-                    self.assigned.captures = captures;
-                    let named = pattern.named_captures(&text).into_iter();
-                    self.assigned.values.extend(named.map(|(name, text)| (name, Some(text))));
+                let found = pattern.find(&text)?;
+                let is_match = found.is_some();
+                match found {
+                    Some(found) => self.assigned.matched(found),
+                    None => self.assigned.groups.clear(),
                 }
-                Ok(matched != *negated)
+                Ok(is_match != *negated)
             }
             // To look for a file would keep this thread from its media.
-            Condition::File(..) => Err(Untold),
+            Condition::File(..) => Err(Untold::Valueless),
         }
     }
 
     fn variable(&mut self, name: &BString) -> Result<BString, Untold> {
         let variable = Variable::find(name);
         self.check(&variable)?;
-        self.note(&variable);
+        self.note(&variable)?;
         let mut value = Vec::new();
         RequestVariables::new(self).value(&variable, &mut value);
         Ok(value.into())
@@ -122,7 +155,7 @@ impl<'a> Exchange<'a> {
     fn text(&mut self, template: &Template) -> Result<BString, Untold> {
         for variable in template.variables() {
             self.check(variable)?;
-            self.note(variable);
+            self.note(variable)?;
         }
         let mut value = Vec::new();
         template.expand(&RequestVariables::new(self), &mut value);
@@ -130,10 +163,11 @@ impl<'a> Exchange<'a> {
     }
 
     /// Keeps the value of a variable that does not change after its first use.
-    fn note(&mut self, variable: &Variable) {
+    fn note(&mut self, variable: &Variable) -> Result<(), Undecided> {
         if *variable == Variable::InvalidReferer && self.assigned.invalid_referer.is_none() {
-            self.assigned.invalid_referer = Some(self.is_referer_invalid());
+            self.assigned.invalid_referer = Some(self.is_referer_invalid()?);
         }
+        Ok(())
     }
 
     /// Whether a variable has a value here.
@@ -142,11 +176,10 @@ impl<'a> Exchange<'a> {
             Variable::Other(_) => true,
             Variable::User(name) => match self.assigned.values.get(name) {
                 Some(value) => value.is_none(),
-                // What is a group of the location or the server's name has that value here.
-                None => self.server.without_value.contains(name) && self.captured(name).is_none(),
+                None => self.server.without_value.contains(name),
             },
             _ => false,
         };
-        if untold { Err(Untold) } else { Ok(()) }
+        if untold { Err(Untold::Valueless) } else { Ok(()) }
     }
 }

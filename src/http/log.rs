@@ -16,6 +16,11 @@ pub fn access_denied(conn: u64, peer: &Peer) {
     info!(target: "notice", conn, "access forbidden by rule, client: {}", peer.addr);
 }
 
+/// A regular expression that has reached its limit on a part of a request, which is then refused.
+pub fn undecided(conn: u64, what: &str, peer: &Peer) {
+    info!(target: "alert", conn, "a regular expression has reached its limit on {what}, client: {}", peer.addr);
+}
+
 /// An HTTP request that could not be read.
 pub fn error(conn: u64, error: &dyn Display) {
     info!(conn, "http: {error}");

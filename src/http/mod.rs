@@ -36,7 +36,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bstr::{BString, ByteSlice};
+use bstr::ByteSlice;
 use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERER, SERVER,
@@ -56,7 +56,7 @@ use self::response::Return;
 use self::types::Types;
 use self::variables::RequestVariables;
 use crate::config::model::{Handler, HttpServer, Location};
-use crate::directive::{ListenAddr, Pattern};
+use crate::directive::{ListenAddr, Undecided};
 use crate::limits;
 use crate::media::workers::Worker;
 use crate::net::socket::{Peer, Socket};
@@ -284,7 +284,11 @@ async fn locate_and_answer(
     let Some(servers) = config.http.as_ref().and_then(|h| h.servers_at(&connection.listen)) else {
         return Some(plain(StatusCode::NOT_FOUND));
     };
-    let server = servers.find(&host_of(request)).clone();
+    let Ok((server, named)) = servers.search(&host_of(request)) else {
+        log::undecided(connection.id, "the host", &connection.peer);
+        return Some(head::refused(StatusCode::INTERNAL_SERVER_ERROR));
+    };
+    let server = server.clone();
     drop(config);
     let Some(path) = files::normalize(request.uri().path().as_bytes()) else {
         return Some(plain(StatusCode::BAD_REQUEST));
@@ -298,6 +302,9 @@ async fn locate_and_answer(
         is_internal: false,
         assigned: Assigned::default(),
     };
+    if let Some(found) = named {
+        exchange.assigned.matched(found);
+    }
     let mut response = exchange.pass().await?;
     let index;
     if response.extensions().get::<IsIndex>().is_some() {
@@ -327,7 +334,12 @@ impl Exchange<'_> {
                 End::Break => {}
             }
         }
-        self.location = self.server.location_for(self.path);
+        let assigned = &mut self.assigned;
+        let Ok(location) = self.server.find_location(self.path, &mut |found| assigned.matched(found)) else {
+            log::undecided(self.connection.id, "the path", &self.connection.peer);
+            return Some(plain(StatusCode::INTERNAL_SERVER_ERROR));
+        };
+        self.location = location;
         self.connection.adopt(&self.location.conf);
         if let Some(status) = self.misfit() {
             return Some(plain(status));
@@ -457,30 +469,10 @@ impl Exchange<'_> {
         headers.entry(SERVER).or_insert(HeaderValue::from_static(server));
     }
 
-    /// The host asked for and the regular expression by which it has found the server.
-    fn server_pattern(&self) -> Option<(Bytes, &Pattern)> {
-        let host = host_of(self.request);
-        // As servers are looked for: a final dot is ignored.
-        let host = host.strip_suffix(b".").map_or_else(|| host.clone(), Bytes::copy_from_slice);
-        let pattern = self.server.pattern_of(&host)?;
-        Some((host, pattern))
-    }
-
-    /// A named group of the location or of the server's name.
-    fn captured(&self, name: &BString) -> Option<BString> {
-        self.location.named_capture(name, self.path).or_else(|| {
-            let (host, pattern) = self.server_pattern()?;
-            pattern
-                .named_captures(&host)
-                .into_iter()
-                .find_map(|(group, text)| (group == *name).then_some(text))
-        })
-    }
-
     /// `valid_referers`.
-    fn is_referer_invalid(&self) -> bool {
+    fn is_referer_invalid(&self) -> Result<bool, Undecided> {
         let referer = self.request.headers().get(REFERER).map(HeaderValue::as_bytes);
-        !self.location.referers.permit(referer)
+        Ok(!self.location.referers.permit(referer)?)
     }
 
     /// Query string, without the question mark.

@@ -35,7 +35,9 @@ impl Variables for RequestVariables<'_> {
             },
             Variable::Hostname => out.extend_from_slice(&crate::directive::server_name::host_name()),
             Variable::InvalidReferer => {
-                if exchange.assigned.invalid_referer().unwrap_or_else(|| exchange.is_referer_invalid()) {
+                // A referer that cannot be judged is not among the valid ones.
+                let judge = || exchange.is_referer_invalid().unwrap_or(true);
+                if exchange.assigned.invalid_referer().unwrap_or_else(judge) {
                     out.push(b'1');
                 }
             }
@@ -64,28 +66,16 @@ impl Variables for RequestVariables<'_> {
             Variable::Uri => out.extend_from_slice(exchange.path),
             Variable::Arg(name) => out.extend_from_slice(query_argument(exchange.query(), name)),
             Variable::Capture(group) => {
-                let own = || exchange.location.captures(exchange.path);
-                let host = || exchange.server_pattern().and_then(|(host, pattern)| pattern.captures(&host));
-                let captures = exchange.assigned.captures().cloned().or_else(own).or_else(host);
-                if let Some(captures) = captures
-                    && let Some(text) = captures.get(usize::from(*group))
-                {
-                    out.extend_from_slice(text);
-                }
+                out.extend_from_slice(exchange.assigned.group(*group).map_or(&b""[..], |text| text));
             }
             Variable::Header(name) => {
                 if let Ok(name) = HeaderName::from_bytes(&name.replace("_", "-")) {
                     out.extend_from_slice(exchange.header(name));
                 }
             }
-            Variable::User(name) => match exchange.assigned.value(name) {
-                Some(value) => out.extend_from_slice(value),
-                None => {
-                    if let Some(text) = exchange.captured(name) {
-                        out.extend_from_slice(&text);
-                    }
-                }
-            },
+            Variable::User(name) => {
+                out.extend_from_slice(exchange.assigned.value(name).map_or(&b""[..], |value| value));
+            }
             // Known, but without a value so far; `-t` warns of the directives that define them.
             Variable::Other(_) => {}
         }

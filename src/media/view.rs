@@ -31,7 +31,7 @@ impl AppView {
     /// application.
     pub fn choose(store: &Arc<Store>, listen: &ListenAddr, host: &Bytes, app: &Bytes) -> Option<Self> {
         let config = store.load();
-        let server = config.rtmp.as_ref()?.servers_at(listen)?.find(host);
+        let server = config.rtmp.as_ref()?.servers_at(listen)?.find(host).ok()?;
         let held = server.application(app)?.clone();
         Some(AppView {
             store: store.clone(),

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 
 use super::context::Context;
 use super::reload_conf::Orphans;
-use crate::config::model::{Config, Rtmp};
+use crate::config::model::{Config, Rtmp, RtmpServer};
+use crate::config::names::NameTable;
 use crate::directive::ListenAddr;
 use crate::media::session::{Protocol, Reason, Session, millis};
 use crate::server::log;
@@ -72,11 +73,14 @@ fn close_due(context: &Context, time: Duration) -> Option<Duration> {
 fn is_orphan(session: &Session, rtmp: &Rtmp) -> bool {
     let (identity, peer) = (&session.identity, &session.peer);
     let app = &identity.app[..];
+    let has = |servers: &NameTable<RtmpServer>| {
+        servers.find(&identity.domain).is_ok_and(|server| server.application(app).is_some())
+    };
     if session.protocol == Protocol::Rtmp && peer.local_port != 0 {
         let ip = peer.local_addr.parse::<IpAddr>().ok();
         let own = ip.and_then(|ip| rtmp.servers_on(&ListenAddr::Tcp((ip, peer.local_port).into())));
         if let Some(servers) = own {
-            return servers.find(&identity.domain).application(app).is_none();
+            return !has(servers);
         }
         let at = |addr: &ListenAddr| match addr {
             ListenAddr::Tcp(addr) => {
@@ -86,7 +90,7 @@ fn is_orphan(session: &Session, rtmp: &Rtmp) -> bool {
         };
         let mut there = rtmp.listeners.iter().filter(|listener| at(&listener.addr)).peekable();
         if there.peek().is_some() {
-            return !there.any(|listener| listener.servers.find(&identity.domain).application(app).is_some());
+            return !there.any(|listener| has(&listener.servers));
         }
         return true;
     }

@@ -31,13 +31,13 @@ fn the_embedded_configuration_serves_live_without_privileges() {
     assert_eq!(config.core_current.error_log[0].target, LogTarget::Stderr);
     let rtmp = config.rtmp.unwrap();
     assert_eq!(rtmp.listeners[0].addr.to_string(), "0.0.0.0:1935");
-    let app = rtmp.listeners[0].servers.find(b"any").application(b"live").unwrap();
+    let app = rtmp.listeners[0].servers.find(b"any").unwrap().application(b"live").unwrap();
     assert!(app.live.live);
     assert_eq!(app.gop.cache_time.0, 3_000);
     let http = config.http.unwrap();
-    let server = http.listeners[0].servers.find(b"");
+    let server = http.listeners[0].servers.find(b"").unwrap();
     assert!(
-        matches!(&server.location_for(b"/live/a.flv").handler, Handler::FlvLive(f) if f.audio && f.video)
+        matches!(&server.location_for(b"/live/a.flv").unwrap().handler, Handler::FlvLive(f) if f.audio && f.video)
     );
     assert_eq!(
         EMBEDDED,
@@ -147,13 +147,13 @@ fn servers_are_chosen_by_address_and_name() {
     let rtmp = config.rtmp.unwrap();
     assert_eq!(rtmp.listeners.len(), 2);
     let wild = &rtmp.listeners[0];
-    assert_eq!(wild.servers.find(b"a.example").serverid, "one");
-    assert_eq!(wild.servers.find(b"x.B.example").serverid, "two");
-    assert_eq!(wild.servers.find(b"c12").serverid, "two");
-    assert_eq!(wild.servers.find(b"nobody").serverid, "two");
+    assert_eq!(wild.servers.find(b"a.example").unwrap().serverid, "one");
+    assert_eq!(wild.servers.find(b"x.B.example").unwrap().serverid, "two");
+    assert_eq!(wild.servers.find(b"c12").unwrap().serverid, "two");
+    assert_eq!(wild.servers.find(b"nobody").unwrap().serverid, "two");
     let at = |addr: &str| {
         let addr = ListenAddr::Tcp(addr.parse().unwrap());
-        rtmp.servers_at(&addr).map(|servers| servers.find(b"a.example").serverid.clone())
+        rtmp.servers_at(&addr).map(|servers| servers.find(b"a.example").unwrap().serverid.clone())
     };
     assert_eq!(at("127.0.0.1:1935").unwrap(), "three");
     assert_eq!(at("192.0.2.1:1935").unwrap(), "one");
@@ -205,8 +205,8 @@ fn locations_are_found_as_in_nginx() {
         } }",
     );
     let http = config.http.unwrap();
-    let server = http.listeners[0].servers.find(b"x");
-    let status = |path: &str| match &server.location_for(path.as_bytes()).steps[..] {
+    let server = http.listeners[0].servers.find(b"x").unwrap();
+    let status = |path: &str| match &server.location_for(path.as_bytes()).unwrap().steps[..] {
         [Step::Return(answer)] => answer.status,
         steps => panic!("{steps:?}"),
     };
@@ -244,8 +244,8 @@ fn handlers_are_told_apart() {
     );
     let prefix = config.paths.prefix.clone();
     let http = config.http.unwrap();
-    let server = http.listeners[0].servers.find(b"");
-    let handler = |path: &str| &server.location_for(path.as_bytes()).handler;
+    let server = http.listeners[0].servers.find(b"").unwrap();
+    let handler = |path: &str| &server.location_for(path.as_bytes()).unwrap().handler;
     assert!(
         matches!(handler("/flv/a"), Handler::FlvLive(f) if !f.audio && f.video && f.app.as_ref().unwrap() == "live")
     );
@@ -260,10 +260,10 @@ fn handlers_are_told_apart() {
     assert_eq!(handler("/proxy"), &Handler::Unsupported("proxy_pass"));
     assert_eq!(handler("/secret"), &Handler::Unsupported("auth_basic"));
     assert_eq!(handler("/secret/in"), &Handler::Unsupported("auth_basic"));
-    assert!(server.location_for(b"/inner").conf.internal.0.is_some());
+    assert!(server.location_for(b"/inner").unwrap().conf.internal.0.is_some());
     assert_eq!(handler("/vars"), &Handler::Unsupported("root"));
     assert!(
-        matches!(&server.location_for(b"/go").steps[..], [Step::Return(answer)] if answer.is_redirect() && answer.status == 302)
+        matches!(&server.location_for(b"/go").unwrap().steps[..], [Step::Return(answer)] if answer.is_redirect() && answer.status == 302)
     );
     assert_eq!(handler("/else"), &Handler::Static(Files::Root(PathBuf::from("/srv"))));
 }
@@ -277,13 +277,13 @@ fn lists_of_headers_and_types_are_replaced_by_inner_ones() {
         } }",
     );
     let http = config.http.unwrap();
-    let server = http.listeners[0].servers.find(b"");
-    let one = &server.location_for(b"/one").conf;
+    let server = http.listeners[0].servers.find(b"").unwrap();
+    let one = &server.location_for(b"/one").unwrap().conf;
     assert_eq!(one.add_header.len(), 1);
     assert!(one.add_header[0].name == "B" && one.add_header[0].applies_to(500));
     assert_eq!(one.types.as_ref().unwrap().of_path(b"/x/y.c"), Some("b/b".into()));
     assert_eq!(one.types.as_ref().unwrap().of_path(b"/x/y.a"), None);
-    let two = &server.location_for(b"/two").conf;
+    let two = &server.location_for(b"/two").unwrap().conf;
     assert!(two.add_header[0].name == "A" && !two.add_header[0].applies_to(500));
 }
 

@@ -2,6 +2,7 @@
 //! called honoured has code of the running server that reads it.
 
 mod conditions;
+mod patterns;
 mod readers;
 mod referers;
 #[path = "../support/mod.rs"]

@@ -142,7 +142,7 @@ impl Page<'_, '_> {
         let section = section.ok_or_else(|| none("the configuration has changed meanwhile"))?;
         self.head(section, &how);
         let path = target.path.split(|b| *b == b'?').next().unwrap_or_default();
-        let location = server.location_for(path);
+        let location = server.location_for(path).map_err(|undecided| none(&undecided.to_string()))?;
         match self.outline.of(LOCATION).find(|at| self.is(*at, location, section)) {
             Some(at) => {
                 self.head(at, "takes that path");

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::{BString, ByteSlice};
 
-use crate::directive::{Args, Arity, Pattern, Scene, ServerName, Value};
+use crate::directive::{Args, Arity, Pattern, Scene, ServerName, Undecided, Value};
 use crate::syntax::{Problem, Word, sentence};
 
 /// Referers that are shorter have no scheme that counts: `http://i.ru`.
@@ -206,23 +206,32 @@ impl Referers {
     }
 
     /// Whether a request with this header comes from where it may. Without any line every request does.
-    pub fn permit(&self, referer: Option<&[u8]>) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression is.
+    pub fn permit(&self, referer: Option<&[u8]>) -> Result<bool, Undecided> {
         if !self.names_hosts() && self.server_names.is_empty() && self.regexes.is_empty() {
-            return true;
+            return Ok(true);
         }
-        let Some(referer) = referer else { return self.none };
-        let Some(rest) = without_scheme(referer) else { return self.blocked };
+        let Some(referer) = referer else { return Ok(self.none) };
+        let Some(rest) = without_scheme(referer) else { return Ok(self.blocked) };
         let (host, behind) = rest.split_at(rest.find_byteset("/:").unwrap_or(rest.len()));
         if host.len() > LONGEST_HOST {
-            return false;
+            return Ok(false);
         }
         let host = host.to_ascii_lowercase();
         if let Some(path) = self.find(&host) {
             let at = behind.find_byte(b'/').unwrap_or(behind.len());
-            return behind[at..].starts_with(path);
+            return Ok(behind[at..].starts_with(path));
         }
-        self.server_names.iter().any(|pattern| pattern.is_match(&host))
-            || self.regexes.iter().any(|pattern| pattern.is_match(rest))
+        let names = self.server_names.iter().map(|pattern| (pattern, &host[..]));
+        for (pattern, text) in names.chain(self.regexes.iter().map(|pattern| (pattern, rest))) {
+            if pattern.is_match(text)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// What the path must begin with for a host.

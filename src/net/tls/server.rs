@@ -229,7 +229,8 @@ impl<T: Send + Sync> ResolvesServerCert for Certificates<T> {
             let usable = keys.iter().find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
             usable.or(keys.first()).cloned()
         };
-        let named = hello.server_name().map(|name| self.servers.find(name.as_bytes()));
+        // Where the name's server cannot be told there is no certificate to show.
+        let named = hello.server_name().map(|name| self.servers.find(name.as_bytes())).transpose().ok()?;
         // A server without a certificate shares the socket with one that has one.
         named.and_then(of).or_else(|| of(self.servers.default_server()))
     }

@@ -59,11 +59,11 @@ pub(super) fn meet<'c, S>(
     let rank = |(addr, names): &(&ListenAddr, &NameTable<S>)| {
         let exact = matches!(addr, ListenAddr::Tcp(addr) if Some(addr.ip()) == ip);
         let other = ip.is_some() && !exact && !addr.is_wildcard();
-        let named = !Arc::ptr_eq(names.find(target.host), names.default_server());
+        let named = names.find(target.host).is_ok_and(|found| !Arc::ptr_eq(found, names.default_server()));
         (other, !exact, !named, !is_usual(addr))
     };
     let (addr, names) = tables.filter(|(addr, _)| port(addr)).min_by_key(rank)?;
-    let server = names.find(target.host);
+    let server = names.find(target.host).ok()?;
     let host = BStr::new(target.host);
     let how = if Arc::ptr_eq(server, names.default_server()) {
         format!("on {addr}; the default there for hosts that no other server names, such as \"{host}\"")
