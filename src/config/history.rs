@@ -5,6 +5,7 @@
 //! the next one.
 
 use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -141,6 +142,21 @@ impl History {
         while self.kept.len() > limits::GENERATIONS {
             self.kept.pop_front();
         }
+    }
+}
+
+/// A history that several threads use.
+pub struct SharedHistory(Mutex<History>);
+
+impl SharedHistory {
+    /// Begins with `history`.
+    pub fn new(history: History) -> SharedHistory {
+        SharedHistory(Mutex::new(history))
+    }
+
+    /// Not to be held over an `.await`.
+    pub fn lock(&self) -> MutexGuard<'_, History> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

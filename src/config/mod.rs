@@ -13,6 +13,7 @@ pub mod locations;
 pub mod lookup;
 pub mod model;
 pub mod names;
+pub mod on_disk;
 pub mod place;
 mod rtmp;
 mod socket;

@@ -56,7 +56,7 @@ pub(super) fn answer(exchange: &Exchange<'_>, parts: ControlParts) -> Response<B
     if selection.serverid.is_empty() {
         return failed(exchange, NO_SERVER);
     }
-    let sessions = exchange.connection.context.sessions.snapshot();
+    let sessions = exchange.connection.service.sessions.snapshot();
     let chosen: Vec<_> = sessions.iter().filter(|session| selection.has(session)).collect();
     for session in &chosen {
         session.close(Reason::ControlDrop);
@@ -80,7 +80,7 @@ fn record(exchange: &Exchange<'_>, method: &[u8]) -> Response<Body> {
     }
     let (app, name) = (Wanted::of(query, b"app"), Wanted::of(query, b"name"));
     let command = Command { recorder: decoded(query_argument(query, b"rec")).into_owned().into(), on };
-    let recordings = &exchange.connection.context.recordings;
+    let recordings = &exchange.connection.service.recordings;
     let count = recordings
         .command(&command, |key| serverid.is(&key.serverid) && app.fits(&key.app) && name.fits(&key.name));
     if count == 0 {

@@ -20,7 +20,7 @@ use crate::media::variables::query_argument;
 use crate::module::hls::Presentation;
 use crate::module::hls2::live::Hls2Live;
 use crate::module::hls2::log;
-use crate::module::hls2::{Denied, Visit};
+use crate::module::hls2::{Denied, Fragments, Visit};
 use crate::module::hls2::{Fragment, MasterRequest, SessionId, Target};
 
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
@@ -52,7 +52,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: &Hls2Live) -> Response
 
 /// The playlist that names a new session. There need not be a stream, and nobody is asked yet.
 fn master(exchange: &Exchange<'_>, known: Option<&Presentation>) -> String {
-    let viewers = &exchange.connection.context.viewers;
+    let viewers = &exchange.connection.service.viewers;
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
     let id = viewers.issue(seconds, exchange.connection.id);
     let request = MasterRequest {
@@ -66,9 +66,9 @@ fn master(exchange: &Exchange<'_>, known: Option<&Presentation>) -> String {
 
 /// What is known of the stream, if there is one that is made into fragments.
 fn presentation(exchange: &Exchange<'_>, origin: &Origin) -> Option<Presentation> {
-    let context = &exchange.connection.context;
-    let stream = context.registry.find(&origin.key())?;
-    let fragments = context.feeds.find_fragments(&stream)?;
+    let service = &exchange.connection.service;
+    let stream = service.registry.find(&origin.key())?;
+    let fragments = service.feeds.find(&stream)?.find_companion::<Fragments>()?;
     fragments.presentation(&stream.info())
 }
 
@@ -79,24 +79,24 @@ async fn send_playlist(
     session: SessionId,
     name: &[u8],
 ) -> Response<Body> {
-    let context = &exchange.connection.context;
+    let service = &exchange.connection.service;
     let (key, addr) = (origin.key(), exchange.connection.peer.ip);
     // A session that is there goes on as it began, whatever has become of its application since.
-    let visit = match context.viewers.visit(&key, &session, addr) {
+    let visit = match service.viewers.visit(&key, &session, addr) {
         Some(visit) => visit,
         None if !origin.view.held().hls2.hls2 => {
             log::switched_off(exchange.connection.id, &key.app);
             return plain(StatusCode::NOT_FOUND);
         }
         None => {
-            let entering = context.viewers.visit_or_enter(context, &origin.view, session, &key, addr, || {
+            let entering = service.viewers.visit_or_enter(&origin.view, session, &key, addr, || {
                 let overrides = Overrides {
                     flash_ver: live.flashver.as_ref(),
                     swf_url: live.swf_url.as_ref(),
                     tc_url: live.tc_url.as_ref(),
                     page_url: live.page_url.as_ref(),
                 };
-                origin.session(exchange, context.sessions.next_session_id(), Protocol::Hls2, &overrides)
+                origin.session(exchange, service.sessions.next_session_id(), Protocol::Hls2, &overrides)
             });
             let Some(visit) = entering else { return plain(StatusCode::SERVICE_UNAVAILABLE) };
             visit
@@ -125,7 +125,7 @@ async fn send_fragment(
     session: &SessionId,
     id: u64,
 ) -> Response<Body> {
-    let viewers = &exchange.connection.context.viewers;
+    let viewers = &exchange.connection.service.viewers;
     let addr = exchange.connection.peer.ip;
     let Some(visit) = viewers.visit(&origin.key(), session, addr) else {
         return plain(StatusCode::NOT_FOUND);

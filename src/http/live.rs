@@ -105,7 +105,7 @@ impl Format {
 
     /// What such a relay is told of the way on which the media has come until here.
     pub(super) fn way(self, entered: &Entered, way: &[u8]) -> Bytes {
-        let told = entered.context().relays.way(way, &entered.session().key);
+        let told = entered.admission().trails().way(way, &entered.session().key);
         let mut tag = BytesMut::new();
         flv::write_tag(&mut tag, MediaKind::Data, 0, &relay_messages::way(&told));
         tag.freeze()
@@ -125,14 +125,14 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
     let connection = exchange.connection;
     let protocol = live.format.protocol();
     let session = Arc::new(origin.session(exchange, connection.id, protocol, &Overrides::default()));
-    let context = &connection.context;
-    if context.relays.is_loop(&context.registry, &session.identity, session.role) {
+    let admission = &connection.service.admission;
+    if admission.is_loop(&session.identity, session.role) {
         log::relay_loop(session.id, &session.identity);
         return plain(StatusCode::LOOP_DETECTED);
     }
     log::stream_requested(&session);
     let view = origin.view;
-    let mut entered = Entered::enter(&connection.context, &view, &session);
+    let mut entered = Entered::enter(admission, &view, &session);
     if let Err(Refused(reason)) = entered.admit().await {
         session.set_reason(reason);
         return plain(StatusCode::FORBIDDEN);
@@ -146,8 +146,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
     let (feed, settings) = match live.format {
         Format::Flv { .. } => (None, player_settings(&view, container, 0, &session.identity.pargs)),
         Format::Ts => {
-            let (context, settings) = (&connection.context, FeedSettings::of(&view));
-            let feed = context.feeds.hold(&context.registry, entered.stream(), settings);
+            let feed = connection.service.feeds.hold(entered.stream(), FeedSettings::of(&view));
             (Some(feed), mpegts::player_settings(&view, container, &session.identity.pargs))
         }
     };

@@ -55,21 +55,56 @@ use self::io::{HttpIo, Takeover};
 use self::response::Return;
 use self::types::Types;
 use self::variables::RequestVariables;
+use crate::config::history::SharedHistory;
 use crate::config::model::{Handler, HttpServer, Location};
+use crate::config::on_disk::ConfFiles;
+use crate::config::store::Store;
 use crate::directive::{ListenAddr, Undecided};
+use crate::hub::registry::Registry;
 use crate::limits;
+use crate::media::admission::Admission;
+use crate::media::mpegts::Feeds;
+use crate::media::session::Sessions;
 use crate::media::workers::Worker;
+use crate::module::hls2::Viewers;
+use crate::module::record::recordings::Recordings;
 use crate::net::socket::{Peer, Socket};
-use crate::server::context::Context;
+use crate::task::lifetime::Lifetime;
 
 /// The status of `return` that ends the connection without an answer.
 const CLOSES: u16 = 444;
 
 type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
+/// What all HTTP connections use.
+pub struct HttpService {
+    /// The configuration in force.
+    pub store: Arc<Store>,
+    /// All streams.
+    pub registry: Arc<Registry>,
+    /// All sessions.
+    pub sessions: Arc<Sessions>,
+    /// Lets sessions in.
+    pub admission: Arc<Admission>,
+    /// Streams as MPEG-TS.
+    pub feeds: Arc<Feeds>,
+    /// Players of HLS from memory.
+    pub viewers: Arc<Viewers>,
+    /// Publishes that can be recorded.
+    pub recordings: Arc<Recordings>,
+    /// The files of the configuration.
+    pub conf_files: Arc<ConfFiles>,
+    /// What has become of configurations.
+    pub history: Arc<SharedHistory>,
+    /// The end of the process.
+    pub lifetime: Lifetime,
+    /// When the process started.
+    pub started: Instant,
+}
+
 /// What all requests of a connection share.
 struct Connection {
-    context: Arc<Context>,
+    service: Arc<HttpService>,
     listen: ListenAddr,
     id: u64,
     peer: Peer,
@@ -169,16 +204,16 @@ struct Exchange<'a> {
 }
 
 /// Serves one accepted connection to its end.
-pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, socket: Socket) {
+pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr, socket: Socket) {
     let Ok(peer) = socket.peer() else { return };
     // Servers of this very address may share the wildcard's socket.
     let listen = socket.local(listen);
     let scheme = if socket.is_tls() { "https" } else { "http" };
     let socket = Arc::new(socket);
     let takeover = Arc::new(Takeover::default());
-    let id = context.sessions.next_id();
+    let id = service.sessions.next_id();
     let connection = Arc::new(Connection {
-        context: context.clone(),
+        service: service.clone(),
         listen: listen.clone(),
         id,
         peer,
@@ -195,7 +230,7 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         }),
     });
     let outcome = {
-        let config = context.store.load();
+        let config = service.store.load();
         let Some(servers) = config.http.as_ref().and_then(|h| h.servers_at(&listen)) else { return };
         // What holds before a request has chosen its server is that of the default server, as in nginx.
         let server = servers.default_server();
@@ -208,16 +243,14 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
         // Whatever is kept of it here would live as long as the connection.
         drop(config);
         let served = connection.clone();
-        let service = service_fn(move |request| {
+        let answers = service_fn(move |request| {
             let connection = connection.clone();
             async move { answer(&connection, request).await }
         });
         let io = HttpIo::new(socket.clone(), takeover.clone());
-        let mut http = pin!(builder.serve_connection(io, service));
-        let mut shutdown = context.shutdown.subscribe();
-        let mut stop = pin!(shutdown.wait_for(|stop| *stop));
-        let mut drains = context.draining.subscribe();
-        let mut drain = pin!(drains.wait_for(|draining| *draining));
+        let mut http = pin!(builder.serve_connection(io, answers));
+        let mut stop = pin!(service.lifetime.shutdown.cancelled());
+        let mut drain = pin!(service.lifetime.draining.cancelled());
         let (mut draining, mut drained) = (false, false);
         let mut timer = pin!(tokio::time::sleep(limits::HTTP_IDLE_LOOK));
         poll_fn(|cx| {
@@ -252,7 +285,7 @@ pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, so
     }
     // hyper and its buffers are gone; what is left of a playing connection is this task.
     if let Some(player) = takeover.take() {
-        player.run(&worker, socket).await;
+        player.run(&worker, socket, &service.lifetime.shutdown).await;
     }
 }
 
@@ -280,7 +313,7 @@ async fn locate_and_answer(
     request: &Request<Incoming>,
     number: u64,
 ) -> Option<Response<Body>> {
-    let config = connection.context.store.load();
+    let config = connection.service.store.load();
     let Some(servers) = config.http.as_ref().and_then(|h| h.servers_at(&connection.listen)) else {
         return Some(plain(StatusCode::NOT_FOUND));
     };

@@ -77,7 +77,7 @@ impl Origin {
         };
         let (app, host) = (Bytes::copy_from_slice(app), host_of(exchange.request));
         let connection = exchange.connection;
-        let Some(view) = AppView::choose(&connection.context.store, addr, &host, &app) else {
+        let Some(view) = AppView::choose(&connection.service.store, addr, &host, &app) else {
             log::unknown_application(connection.id, &app, &host);
             return None;
         };
@@ -121,7 +121,7 @@ impl Origin {
             video_codecs: VIDEO_CODECS,
             serverid: self.view.serverid(),
             scheme: connection.scheme,
-            trail: connection.context.relays.judge(connection.id, &claim, asked),
+            trail: connection.service.admission.trails().judge(connection.id, &claim, asked),
         };
         let moments = Moments::default();
         mark(&moments.ptime);

@@ -8,6 +8,7 @@ use std::task::{Context as TaskContext, Poll};
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::arrival::Arrival;
 use super::live::Format;
@@ -55,11 +56,14 @@ pub struct Player {
 impl Player {
     /// Lets the delivery loop send until one side ends it. As the original, the end is that of the connection: a
     /// chunked body gets no last chunk, so that a player can tell a stream that broke off from a whole file.
-    pub async fn run(mut self: Box<Self>, worker: &Worker, socket: Arc<Socket>) {
+    pub async fn run(
+        mut self: Box<Self>,
+        worker: &Worker,
+        socket: Arc<Socket>,
+        shutdown: &CancellationToken,
+    ) {
         let session = self.entered.session().clone();
-        let context = self.entered.context().clone();
         socket.set_nodelay(self.view.held().rtmp.tcp_nodelay);
-        let mut shutdown = context.shutdown.subscribe();
         let mut way = self.entered.way().filter(|_| self.format.tells_way(&self.entered));
         let mut lead = Some(self.lead()).filter(|_| way.is_some());
         loop {
@@ -77,7 +81,7 @@ impl Player {
                     continue;
                 }
                 () = hung_up(&socket) => Err(Reason::NormalClose),
-                _ = shutdown.wait_for(|stop| *stop) => Err(Reason::ProcessExit),
+                () = shutdown.cancelled() => Err(Reason::ProcessExit),
             };
             match media {
                 Ok(()) => break,
@@ -113,7 +117,7 @@ impl Player {
                     }
                     continue;
                 }
-                _ = shutdown.wait_for(|stop| *stop) => Reason::ProcessExit,
+                () = shutdown.cancelled() => Reason::ProcessExit,
             };
         };
         session.set_reason(reason);

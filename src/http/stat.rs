@@ -13,14 +13,13 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
-use super::{Body, Exchange, full, plain};
+use super::{Body, Exchange, HttpService, full, plain};
+use crate::config::on_disk;
 use crate::config::watch::Fingerprint;
 use crate::hub::registry::{Registry, StreamKey};
 use crate::media::listing::Snapshot;
 use crate::media::session::{Role, Session, Traffic};
 use crate::module::stat::conf::StatParts;
-use crate::server::context::Context;
-use crate::server::control::on_disk;
 
 /// Answers with the statistics of this moment.
 pub(super) async fn answer(
@@ -28,9 +27,9 @@ pub(super) async fn answer(
     parts: StatParts,
     stylesheet: &BString,
 ) -> Response<Body> {
-    let (context, stylesheet) = (exchange.connection.context.clone(), stylesheet.clone());
-    let found = context.conf_files.glance(context.store.generation()).await;
-    let work = tokio::task::spawn_blocking(move || document(&context, found, parts, &stylesheet));
+    let (service, stylesheet) = (exchange.connection.service.clone(), stylesheet.clone());
+    let found = service.conf_files.glance(service.store.generation()).await;
+    let work = tokio::task::spawn_blocking(move || document(&service, found, parts, &stylesheet));
     let Ok(text) = work.await else { return plain(StatusCode::INTERNAL_SERVER_ERROR) };
     let mut response = Response::new(full(Bytes::from(text)));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
@@ -38,12 +37,12 @@ pub(super) async fn answer(
 }
 
 fn document(
-    context: &Arc<Context>,
+    service: &HttpService,
     found: Option<Fingerprint>,
     parts: StatParts,
     stylesheet: &BString,
 ) -> String {
-    let Snapshot { sessions, ended: mut traffic, of_streams } = context.sessions.at_once();
+    let Snapshot { sessions, ended: mut traffic, of_streams } = service.sessions.at_once();
     let mut xml = Xml::default();
     xml.raw("<?xml version=\"1.0\" encoding=\"utf-8\" ?>\r\n");
     if !stylesheet.is_empty() {
@@ -51,28 +50,28 @@ fn document(
         xml.escaped(stylesheet);
         xml.raw("\" ?>\r\n");
     }
-    write_root(&mut xml, context, found);
+    write_root(&mut xml, service, found);
     sessions.iter().for_each(|session| traffic += session.traffic());
     xml.element("nginx_version", crate::NGINX_VERSION);
     xml.element("nginx_rtmp_version", env!("CARGO_PKG_VERSION"));
     xml.element("compiler", "rustc");
     xml.element("built", env!("CARGO_PKG_VERSION"));
     xml.element("pid", std::process::id());
-    xml.element("uptime", context.started.elapsed().as_secs());
-    xml.element("naccepted", context.sessions.accepted_total());
+    xml.element("uptime", service.started.elapsed().as_secs());
+    xml.element("naccepted", service.sessions.accepted_total());
     write_traffic(&mut xml, traffic);
     if parts.has(StatParts::LIVE) || parts.has(StatParts::CLIENTS) {
-        write_servers(&mut xml, sessions, &of_streams, &context.registry);
+        write_servers(&mut xml, sessions, &of_streams, &service.registry);
     }
     xml.close("rtmp");
     xml.text
 }
 
 /// Opens the root. What the configuration in force is stands in its attributes: the elements are the original's.
-fn write_root(xml: &mut Xml, context: &Context, found: Option<Fingerprint>) {
-    let history = context.history();
+fn write_root(xml: &mut Xml, service: &HttpService, found: Option<Fingerprint>) {
+    let history = service.history.lock();
     xml.raw("<rtmp");
-    xml.attribute("generation", context.store.generation());
+    xml.attribute("generation", service.store.generation());
     if let Some(current) = history.current() {
         xml.attribute("conf_hash", current.fingerprint);
         xml.attribute("conf_since", current.since);

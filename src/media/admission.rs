@@ -10,29 +10,68 @@ use bytes::Bytes;
 use tokio::sync::{oneshot, watch};
 
 use super::access::rule::Action;
-use super::session::{Listed, Reason, Role, Session};
+use super::extension::{Demand, OnStream, PublishObserver, Running, SessionObserver, Source};
+use super::session::{Identity, Listed, Reason, Role, Session, Sessions};
+use super::trails::Trails;
 use super::view::AppView;
-use crate::hub::registry::StreamUse;
+use crate::hub::registry::{Registry, StreamUse};
 use crate::hub::stream::Stream;
 use crate::media::log;
-use crate::module::exec::execs;
-use crate::module::relay::pull::PullUse;
 use crate::notify::ledger::Decision;
 use crate::notify::{Answer, Event, Members, Notifier, Slot};
-use crate::server::context::Context;
+
+/// What lets sessions in, whichever protocol they speak.
+pub struct Admission {
+    /// All streams.
+    registry: Arc<Registry>,
+    /// All sessions.
+    sessions: Arc<Sessions>,
+    callbacks: Notifier,
+    /// `stream` events under way.
+    stream_events: StreamEvents,
+    trails: Arc<Trails>,
+    observers: Vec<Arc<dyn SessionObserver>>,
+    sources: Vec<Arc<dyn Source>>,
+}
+
+impl Admission {
+    /// Nothing is let in yet.
+    pub fn new(
+        registry: Arc<Registry>,
+        sessions: Arc<Sessions>,
+        callbacks: Notifier,
+        trails: Arc<Trails>,
+        observers: Vec<Arc<dyn SessionObserver>>,
+        sources: Vec<Arc<dyn Source>>,
+    ) -> Admission {
+        let stream_events = StreamEvents::default();
+        Admission { registry, sessions, callbacks, stream_events, trails, observers, sources }
+    }
+
+    /// Which streams of this server are on a relay's trail.
+    pub fn trails(&self) -> &Trails {
+        &self.trails
+    }
+
+    /// Whether a session says of itself that it would feed its stream with itself, by way of relays.
+    pub fn is_loop(&self, identity: &Identity, role: Role) -> bool {
+        let way = |stream| self.sources.first().map(|source| source.way(stream)).unwrap_or_default();
+        self.trails.is_loop(&self.registry, identity, role, way)
+    }
+}
 
 /// A session that holds its stream. Dropping it ends its events: the stream's `done` if it was the last
 /// session, then its own.
 pub struct Entered {
-    context: Arc<Context>,
+    admission: Arc<Admission>,
     view: AppView,
     session: Arc<Session>,
     stream_use: Option<StreamUse>,
     event: Option<Event>,
-    /// A player's part in pulling the stream from elsewhere.
-    pull: Option<PullUse>,
-    /// A player's commands.
-    exec: Option<execs::Player>,
+    /// A player's parts in bringing the stream from elsewhere, one for each source.
+    demands: Vec<Box<dyn Demand>>,
+    /// What follows a player.
+    observed: Vec<Running>,
     _listed: Listed,
 }
 
@@ -42,31 +81,31 @@ pub struct Refused(pub Reason);
 
 impl Entered {
     /// Holds the stream and sends `start` where a callback is configured.
-    pub fn enter(context: &Arc<Context>, view: &AppView, session: &Arc<Session>) -> Box<Self> {
+    pub fn enter(admission: &Arc<Admission>, view: &AppView, session: &Arc<Session>) -> Box<Self> {
         let chunk_size = view.server().chunk_size.0 as usize;
-        let stream_use = context.registry.enter(&session.key, chunk_size);
+        let stream_use = admission.registry.enter(&session.key, chunk_size);
         session.set_stream(stream_use.stream().clone());
         let mut order = None;
         if view.current().notify.on_stream.is_some() {
-            context.stream_events.join(stream_use.stream().id(), session);
+            admission.stream_events.join(stream_use.stream().id(), session);
         }
         if stream_use.is_first() {
-            order = context.stream_events.begin(&context.notifier, view, session, stream_use.stream());
+            order = admission.stream_events.begin(&admission.callbacks, view, session, stream_use.stream());
         }
         let slot = match session.role {
             Role::Publisher => Slot::Publish,
             Role::Player => Slot::Play,
         };
-        let event = Event::begin(&context.notifier, view, slot, session, order);
+        let event = Event::begin(&admission.callbacks, view, slot, session, order);
         Box::new(Entered {
-            context: context.clone(),
+            admission: admission.clone(),
             view: view.clone(),
             session: session.clone(),
             stream_use: Some(stream_use),
             event,
-            pull: None,
-            exec: None,
-            _listed: context.sessions.list(session.clone()),
+            demands: Vec::new(),
+            observed: Vec::new(),
+            _listed: admission.sessions.list(session.clone()),
         })
     }
 
@@ -84,22 +123,25 @@ impl Entered {
             return Err(Refused(Reason::NormalClose));
         }
         if self.session.role == Role::Player && self.view.held().live.live {
-            let stream = self.stream().id();
-            self.exec = Some(self.context.execs.play(&self.view, &self.session, stream));
-            self.pull = Some(PullUse::enter(&self.context, &self.view, &self.session, self.stream()));
+            let Admission { observers, sources, .. } = &*self.admission;
+            let player = OnStream { view: &self.view, session: &self.session, stream: self.stream() };
+            let observed = observers.iter().filter_map(|observer| observer.playing(player)).collect();
+            let demands = sources.iter().map(|source| source.clone().demand(player)).collect();
+            (self.observed, self.demands) = (observed, demands);
         }
         Ok(())
     }
 
-    /// Whether the stream is pulled from elsewhere when nobody publishes it.
+    /// Whether the stream comes from elsewhere when no client publishes it.
     pub fn is_pulled(&self) -> bool {
-        self.pull.is_some() && crate::module::relay::pull::is_configured(&self.view)
+        let sources = &self.admission.sources;
+        !self.demands.is_empty() && sources.iter().any(|source| source.is_configured(&self.view))
     }
 
     /// Waits until no answer to `on_pull` can refuse the player.
     pub async fn pull_settled(&self) {
-        if let Some(pull) = &self.pull {
-            pull.settled().await;
+        for demand in &self.demands {
+            demand.settled().await;
         }
     }
 
@@ -108,7 +150,13 @@ impl Entered {
     /// learns only hashes, which are good for having itself refused.
     pub fn way(&self) -> Option<watch::Receiver<Bytes>> {
         let is_relay = self.session.identity.trail.claims_relay();
-        self.pull.as_ref().filter(|_| is_relay).map(PullUse::way)
+        self.demands.first().filter(|_| is_relay).map(|demand| demand.way())
+    }
+
+    /// What follows a client that publishes.
+    pub fn observe_publish(&self) -> Vec<Box<dyn PublishObserver>> {
+        let publisher = OnStream { view: &self.view, session: &self.session, stream: self.stream() };
+        self.admission.observers.iter().filter_map(|observer| observer.publishing(publisher)).collect()
     }
 
     /// The stream.
@@ -116,9 +164,9 @@ impl Entered {
         self.stream_use.as_ref().expect("taken by drop only").stream()
     }
 
-    /// What all tasks share.
-    pub fn context(&self) -> &Arc<Context> {
-        &self.context
+    /// What let the session in.
+    pub fn admission(&self) -> &Arc<Admission> {
+        &self.admission
     }
 
     /// The session.
@@ -149,11 +197,11 @@ pub async fn verdict(event: &mut Event, view: &AppView, session: &Session) -> Re
 impl Drop for Entered {
     fn drop(&mut self) {
         let Some(stream_use) = self.stream_use.take() else { return };
-        self.pull = None;
-        self.exec = None;
+        self.demands.clear();
+        self.observed.clear();
         let id = stream_use.stream().id();
-        self.context.stream_events.leave(id, &self.session);
-        let order = if stream_use.leave() { self.context.stream_events.end(id) } else { None };
+        self.admission.stream_events.leave(id, &self.session);
+        let order = if stream_use.leave() { self.admission.stream_events.end(id) } else { None };
         if let Some(event) = self.event.take() {
             event.finish(order);
         }
@@ -162,7 +210,7 @@ impl Drop for Entered {
 
 /// The `stream` events under way, by stream number.
 #[derive(Default)]
-pub struct StreamEvents {
+struct StreamEvents {
     streams: Mutex<HashMap<u64, Streamed>>,
 }
 
@@ -171,10 +219,10 @@ pub struct StreamEvents {
 struct Streamed {
     /// A session may come before the event of the one that made the stream has begun.
     members: Arc<Members>,
-    running: Option<Running>,
+    running: Option<StreamEvent>,
 }
 
-struct Running {
+struct StreamEvent {
     /// Dropping it ends the event.
     _stop: oneshot::Sender<()>,
     /// Resolves when `done` was answered.
@@ -217,7 +265,7 @@ impl StreamEvents {
             }
             let _ = finished.send(());
         }));
-        streamed.running = Some(Running { _stop: stop, done });
+        streamed.running = Some(StreamEvent { _stop: stop, done });
         Some(order)
     }
 
@@ -235,7 +283,7 @@ impl StreamEvents {
 
     /// The last session has left.
     fn end(&self, stream: u64) -> Option<oneshot::Receiver<()>> {
-        self.lock().remove(&stream)?.running.map(|running| running.done)
+        self.lock().remove(&stream)?.running.map(|event| event.done)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Streamed>> {

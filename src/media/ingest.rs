@@ -7,36 +7,54 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::codec::track::Tracks;
+use super::extension::{OnStream, Output, Running};
 use super::millis;
-use super::mpegts::Outputs;
 use super::relay_messages;
 use super::session::{Session, mark};
 use super::view::AppView;
 use crate::hub::gop::CacheSettings;
 use crate::hub::headers::{HeaderKey, HeaderList};
+use crate::hub::pace::Grid;
 use crate::hub::packet::Class;
 use crate::hub::stream::{Busy, Incoming, PublishSettings, Stream};
 use crate::limits;
 use crate::media::log;
-use crate::module::exec::execs;
-use crate::module::live_record::task::LiveRecording;
-use crate::module::record::recordings::Recording;
 use crate::net::moderation;
-use crate::server::context::Context;
 use crate::wire::MediaKind;
 
-/// Who feeds a stream.
+/// What feeds a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum Feeder {
     /// A client of this server.
     Client,
     /// A relay from another server.
     Relay,
 }
 
+/// What all publishers use.
+pub struct Intake {
+    outputs: Vec<Arc<dyn Output>>,
+    grid: Grid,
+}
+
+impl Intake {
+    /// `outputs` begin in this order, and end in it.
+    pub fn new(outputs: Vec<Arc<dyn Output>>, grid: Grid) -> Intake {
+        Intake { outputs, grid }
+    }
+
+    fn prepare(&self, publisher: OnStream<'_>) -> Vec<Running> {
+        self.outputs.iter().filter_map(|output| output.prepare(publisher)).collect()
+    }
+
+    fn begin(&self, publisher: OnStream<'_>) -> Vec<Running> {
+        self.outputs.iter().filter_map(|output| output.begin(publisher)).collect()
+    }
+}
+
 /// The publisher's place in a stream, given up when it is dropped.
 pub struct Ingest {
-    context: Arc<Context>,
+    intake: Arc<Intake>,
     view: AppView,
     session: Arc<Session>,
     stream: Arc<Stream>,
@@ -49,31 +67,14 @@ pub struct Ingest {
     headers: HeaderList<Incoming>,
     /// Whether it was said that a header is not kept.
     complained: bool,
-    /// What runs while this publisher has the stream.
-    beside: Option<Beside>,
-    /// Of those that the stream goes to; see [`Stream::set_patience`].
+    /// What runs while this publisher has the stream. Dropped before the publisher leaves it.
+    running: Vec<Running>,
+    /// Smallest batching interval among the stream's consumers; see [`Stream::set_patience`].
     patience: Duration,
     /// Of which `stream_backlog` was read.
     generation: u64,
     /// Dropped after the publisher has left the stream.
-    outputs: Outputs,
-}
-
-/// What runs beside a publish. Dropped before the publisher leaves the stream.
-struct Beside {
-    _recording: Recording,
-    _live: LiveRecording,
-    _exec: execs::Publisher,
-}
-
-impl Beside {
-    fn start(context: &Arc<Context>, view: &AppView, session: &Arc<Session>, stream: &Arc<Stream>) -> Self {
-        Beside {
-            _recording: Recording::start(context, view, session, stream),
-            _live: LiveRecording::start(context, view, session, stream),
-            _exec: context.execs.publish(view, session),
-        }
-    }
+    _prepared: Vec<Running>,
 }
 
 /// What a batch has brought.
@@ -89,13 +90,8 @@ pub struct Brought {
 
 impl Ingest {
     /// Takes the stream, or the place behind a relay that feeds it now.
-    pub fn start(
-        context: &Arc<Context>,
-        view: &AppView,
-        session: &Arc<Session>,
-        stream: &Arc<Stream>,
-        source: Source,
-    ) -> Result<Ingest, Busy> {
+    pub fn start(intake: &Arc<Intake>, publisher: OnStream<'_>, feeder: Feeder) -> Result<Ingest, Busy> {
+        let OnStream { view, session, stream } = publisher;
         let (server, application) = (view.server(), view.held());
         let settings = PublishSettings {
             cache: CacheSettings {
@@ -107,26 +103,23 @@ impl Ingest {
                 0 => 0,
                 _ => millis(application.gop.fix_timestamp),
             },
-            relay: source == Source::Relay,
+            relay: feeder == Feeder::Relay,
         };
-        let outputs = Outputs::prepare(context, view, stream);
-        let waiting = match source {
-            Source::Client => stream.publish_or_stand_by(session.id, settings)?,
-            Source::Relay => {
+        let prepared = intake.prepare(publisher);
+        let waiting = match feeder {
+            Feeder::Client => stream.publish_or_stand_by(session.id, settings)?,
+            Feeder::Relay => {
                 stream.start_publish(session.id, settings)?;
                 false
             }
         };
-        let beside = (!waiting).then(|| {
-            outputs.begin(context, view, stream);
-            Beside::start(context, view, session, stream)
-        });
+        let running = if waiting { Vec::new() } else { intake.begin(publisher) };
         let tracks = Tracks::new(
             application.codec.meta,
             u8::try_from(application.rtmp.hevc_codecid).unwrap_or(u8::MAX),
         );
         Ok(Ingest {
-            context: context.clone(),
+            intake: intake.clone(),
             view: view.clone(),
             session: session.clone(),
             stream: stream.clone(),
@@ -135,10 +128,10 @@ impl Ingest {
             waiting,
             headers: HeaderList::default(),
             complained: false,
-            beside,
+            running,
             patience: Duration::ZERO,
             generation: 0,
-            outputs,
+            _prepared: prepared,
         })
     }
 
@@ -200,7 +193,7 @@ impl Ingest {
     /// When anybody next wants what comes, unless that is at once.
     pub fn next_wanted(&self) -> Option<Instant> {
         let waits = self.patience >= limits::LEAST_READ_REST;
-        waits.then(|| self.context.grid.next(self.patience, limits::READ_REST, Instant::now()))
+        waits.then(|| self.intake.grid.next(self.patience, limits::READ_REST, Instant::now()))
     }
 
     /// The session.
@@ -212,8 +205,8 @@ impl Ingest {
     fn take_over(&mut self) -> bool {
         if self.stream.publisher() == Some(self.session.id) {
             self.waiting = false;
-            self.outputs.begin(&self.context, &self.view, &self.stream);
-            self.beside = Some(Beside::start(&self.context, &self.view, &self.session, &self.stream));
+            let publisher = OnStream { view: &self.view, session: &self.session, stream: &self.stream };
+            self.running = self.intake.begin(publisher);
             return true;
         }
         for message in self.batch.drain(..) {
@@ -227,7 +220,7 @@ impl Ingest {
 
 impl Drop for Ingest {
     fn drop(&mut self) {
-        self.beside = None;
+        self.running.clear();
         self.stream.end_publish(self.session.id);
     }
 }

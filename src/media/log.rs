@@ -11,6 +11,7 @@ use crate::log::arguments::Arguments;
 use crate::log::os_text;
 use crate::log::shown::Shown;
 use crate::media::session::{Identity, Role, Session};
+use crate::media::trail_proof::Verdict;
 use crate::notify::Answer;
 use crate::notify::hook::Hook;
 
@@ -133,4 +134,14 @@ pub fn no_uring(wanted: bool, error: &io::Error) {
 /// io_uring does no longer what it did.
 pub fn uring_lost(error: &io::Error) {
     warn!("io_uring has failed ({}), sending with writev from now on", os_text(error));
+}
+
+/// A relay says through which streams it has come, and cannot prove it.
+pub fn trail_not_proved(conn: u64, verdict: Verdict, name: &[u8]) {
+    let why = match verdict {
+        Verdict::Missing | Verdict::Proved => "it comes without proof",
+        Verdict::Wrong => "its proof was made with another relay_secret, or for another stream",
+        Verdict::Stale => "the time of its proof is not ours: the clocks are apart, or it was used before",
+    };
+    info!(conn, "relay trail of '{}' is not believed: {why}", Shown::new(name));
 }

@@ -5,7 +5,6 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -16,18 +15,13 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::moderation;
 use super::socket::Socket;
-use super::tls;
 use super::tls::server::ServerTls;
+use super::unix::is_stale;
 use crate::config::model::Config;
 use crate::directive::{Keepalive, ListenAddr, ListenOptions};
-use crate::http;
 use crate::limits;
-use crate::module::rtmp::connection;
 use crate::net::log;
-use crate::server::context::Context;
-use crate::server::control::socket::connect;
 use crate::task::fault;
 use crate::task::questions::{Asked, Question, Questions, answering};
 use crate::task::supervise;
@@ -95,13 +89,6 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     if is_stale(path) { std::fs::remove_file(path) } else { Ok(()) }
 }
 
-/// Whether this is a socket that refuses connections. Any other error, such as a full queue or a missing permission, may
-/// come of a socket that is in use.
-fn is_stale(path: &Path) -> bool {
-    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
-    is_socket && connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
-}
-
 /// Whether [`bind`] would find the address free. Nothing of it can be seen from outside: no connection is accepted and no
 /// file is made.
 pub fn check(addr: &ListenAddr, options: &ListenOptions) -> io::Result<()> {
@@ -154,9 +141,19 @@ impl From<Bound> for OwnedFd {
     }
 }
 
+/// What becomes of accepted connections.
+pub trait Accept: Send + Sync {
+    /// A connection to a listening address.
+    fn accepted(&self, speaks: Speaks, addr: &ListenAddr, socket: Accepted);
+}
+
+/// Registers an accepted connection with the reactor of the thread that calls this.
+pub type Accepted = Box<dyn FnOnce() -> io::Result<Socket> + Send>;
+
 /// The sockets that accept now. All that share this are on the control thread.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Listeners {
+    accept: Arc<dyn Accept>,
     accepting: Arc<Mutex<HashMap<(Speaks, ListenAddr), Accepting>>>,
 }
 
@@ -174,6 +171,11 @@ struct Running {
 }
 
 impl Listeners {
+    /// None yet.
+    pub fn new(accept: Arc<dyn Accept>) -> Listeners {
+        Listeners { accept, accepting: Arc::default() }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<(Speaks, ListenAddr), Accepting>> {
         self.accepting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -193,15 +195,9 @@ impl Listeners {
     }
 
     /// Starts accepting. Must be called within the control runtime.
-    pub fn add(
-        &self,
-        context: &Arc<Context>,
-        key: (Speaks, ListenAddr),
-        bound: Bound,
-        options: &ListenOptions,
-    ) -> io::Result<()> {
+    pub fn add(&self, key: (Speaks, ListenAddr), bound: Bound, options: &ListenOptions) -> io::Result<()> {
         let socket = bound.try_clone()?;
-        let task = Some(accept(context, &key, bound, options)?);
+        let task = Some(accept(&self.accept, &key, bound, options)?);
         self.lock().insert(key, Accepting { socket, options: options.clone(), task });
         Ok(())
     }
@@ -227,11 +223,11 @@ impl Listeners {
     /// # Errors
     ///
     /// No descriptors are left.
-    pub fn resume(&self, context: &Arc<Context>) -> io::Result<()> {
+    pub fn resume(&self) -> io::Result<()> {
         for (key, accepting) in &mut *self.lock() {
             if accepting.task.is_none() {
                 accepting.task =
-                    Some(accept(context, key, accepting.socket.try_clone()?, &accepting.options)?);
+                    Some(accept(&self.accept, key, accepting.socket.try_clone()?, &accepting.options)?);
             }
         }
         Ok(())
@@ -264,15 +260,15 @@ impl Listeners {
 
 /// Accepts on a socket until the task is aborted.
 fn accept(
-    context: &Arc<Context>,
+    accept: &Arc<dyn Accept>,
     key: &(Speaks, ListenAddr),
     bound: Bound,
     options: &ListenOptions,
 ) -> io::Result<Running> {
-    let (context, (speaks, addr), options) = (context.clone(), key.clone(), options.clone());
+    let (accept, (speaks, addr), options) = (accept.clone(), key.clone(), options.clone());
     let (questions, asked) = mpsc::channel(1);
     let name = format!("accepting {speaks} on {addr}");
-    let door = Door { context, speaks, addr, asked: tokio::sync::Mutex::new(asked) };
+    let door = Door { accept, speaks, addr, asked: tokio::sync::Mutex::new(asked) };
     let handle = match bound {
         Bound::Tcp(listener) => {
             let shared = Arc::new((door, TcpListener::from_std(listener)?, options));
@@ -294,7 +290,7 @@ fn accept(
 
 /// What a task that accepts needs beside the socket.
 struct Door {
-    context: Arc<Context>,
+    accept: Arc<dyn Accept>,
     speaks: Speaks,
     addr: ListenAddr,
     /// Locked by the task alone.
@@ -331,33 +327,10 @@ async fn accept_unix(door: &Door, listener: &UnixListener) {
     }
 }
 
-/// Gives a connection to the next worker. `socket` registers it with that worker's reactor.
+/// Hands a connection on.
 fn dispatch(door: &Door, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
     fault::panic_at("accept");
-    let Door { context, speaks, addr, .. } = door;
-    let speaks = *speaks;
-    let config = context.store.load();
-    let Some(counted) = context.connections.open(config.connection_limit()) else { return };
-    let worker = context.workers.next();
-    let (context, addr, runtime) = (context.clone(), addr.clone(), worker.runtime.clone());
-    let bell = worker.bell.clone();
-    runtime.spawn(async move {
-        let _counted = counted;
-        let Ok(mut socket) = socket() else { return };
-        moderation::is_prompt(socket.descriptor());
-        let tls = context.tls.load().server.of(&(speaks, addr.clone()));
-        if let Some(config) = tls {
-            match tls::server::accept(socket, config).await {
-                Ok(encrypted) => socket = encrypted,
-                Err(error) => return log::tls_failed(&addr, &error),
-            }
-        }
-        match speaks {
-            Speaks::Rtmp => connection::serve(context, worker, addr, socket).await,
-            Speaks::Http => http::serve(context, worker, addr, socket).await,
-        }
-    });
-    bell.ring();
+    door.accept.accepted(door.speaks, &door.addr, Box::new(socket));
 }
 
 fn keepalive_of(keepalive: Keepalive) -> TcpKeepalive {
@@ -382,6 +355,7 @@ async fn pause(addr: &ListenAddr, error: &io::Error) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::unix::connect;
     use super::*;
 
     #[test]

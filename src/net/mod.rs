@@ -1,6 +1,7 @@
 //! Sockets, listeners, TLS and host names.
 
 pub mod client;
+pub mod connections;
 pub mod dns;
 pub mod listener;
 pub mod log;
@@ -12,3 +13,4 @@ pub mod secret;
 pub mod socket;
 pub mod ssl;
 pub mod tls;
+pub mod unix;

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::context::Context;
 use super::process;
 use crate::config::archive::Archive;
-use crate::config::history::{Generation, History};
+use crate::config::history::{Generation, History, SharedHistory};
 use crate::config::watch::Fingerprint;
 use crate::config::{Config, LoadOptions};
 use crate::limits;
 use crate::server::log;
-use crate::task::pending::Unfinished;
+use crate::task::lifetime::Lifetime;
 
 /// What earlier processes have left, and what begins now.
 pub(super) struct Beginning {
@@ -33,7 +33,7 @@ struct Work {
     generation: Generation,
     /// Those that it takes the place of.
     forgotten: Vec<Generation>,
-    _unfinished: Unfinished,
+    _unfinished: TaskTrackerToken,
 }
 
 impl Beginning {
@@ -64,41 +64,52 @@ impl Beginning {
 
 impl Keeper {
     /// Writes to `archive` from now on, the generation in force first if it is new.
-    pub(super) fn start(archive: Option<Archive>, is_new: bool, context: &Arc<Context>) -> Keeper {
+    pub(super) fn start(
+        archive: Option<Archive>,
+        is_new: bool,
+        history: &Arc<SharedHistory>,
+        lifetime: &Lifetime,
+    ) -> Keeper {
         let Some(archive) = archive else { return Keeper(None) };
         let (sender, work) = mpsc::channel(limits::GENERATIONS_WAITING);
-        tokio::spawn(run(context.clone(), archive, work));
+        tokio::spawn(run(history.clone(), archive, work));
         let keeper = Keeper(Some(sender));
-        let first = context.history().current().filter(|_| is_new).cloned();
+        let first = history.lock().current().filter(|_| is_new).cloned();
         if let Some(first) = first {
-            keeper.keep(context, first, Vec::new());
+            keeper.keep(history, lifetime, first, Vec::new());
         }
         keeper
     }
 
     /// Has a generation written that has come into force in place of those that are `forgotten`.
-    pub(super) fn keep(&self, context: &Context, generation: Generation, forgotten: Vec<Generation>) {
+    pub(super) fn keep(
+        &self,
+        history: &SharedHistory,
+        lifetime: &Lifetime,
+        generation: Generation,
+        forgotten: Vec<Generation>,
+    ) {
         let Some(sender) = &self.0 else { return };
-        let _unfinished = context.pending.begin();
+        let _unfinished = lifetime.unfinished.token();
         if sender.try_send(Work { generation, forgotten, _unfinished }).is_err() {
-            not_kept(context, "the disk is too slow".into());
+            not_kept(history, "the disk is too slow".into());
         }
     }
 }
 
-async fn run(context: Arc<Context>, archive: Archive, mut work: mpsc::Receiver<Work>) {
+async fn run(history: Arc<SharedHistory>, archive: Archive, mut work: mpsc::Receiver<Work>) {
     while let Some(Work { generation, forgotten, _unfinished }) = work.recv().await {
         let archive = archive.clone();
         let number = generation.number;
         let written = tokio::task::spawn_blocking(move || archive.keep(&generation, &forgotten)).await;
         match written.unwrap_or_else(|_| Err("writing it has failed".into())) {
-            Ok(()) => context.history().set_unkept(None),
-            Err(why) => not_kept(&context, format!("generation {number}: {why}")),
+            Ok(()) => history.lock().set_unkept(None),
+            Err(why) => not_kept(&history, format!("generation {number}: {why}")),
         }
     }
 }
 
-fn not_kept(context: &Context, why: String) {
+fn not_kept(history: &SharedHistory, why: String) {
     log::generation_not_kept(&why);
-    context.history().set_unkept(Some(why));
+    history.lock().set_unkept(Some(why));
 }

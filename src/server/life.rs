@@ -6,9 +6,9 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::Server;
-use super::context::Context;
 use super::control::socket::ControlSocket;
 use super::control::{self, Order};
+use super::parts::Parts;
 use super::pid_file::PidFile;
 use super::service::Service;
 use super::upgrade::{Launch, Successor};
@@ -36,16 +36,16 @@ enum Change {
 
 impl Life {
     /// Answers on the control socket from now on.
-    pub(super) fn answer(&self, context: &Arc<Context>, orders: mpsc::Sender<Order>) {
+    pub(super) fn answer(&self, parts: &Arc<Parts>, orders: mpsc::Sender<Order>) {
         let Some(socket) = &self.control else { return };
         match socket.listener() {
             Ok(listener) => {
-                let context = context.clone();
+                let parts = parts.clone();
                 keep("the control socket", move || {
-                    let (context, listener, orders) = (context.clone(), listener.try_clone(), orders.clone());
+                    let (parts, listener, orders) = (parts.clone(), listener.try_clone(), orders.clone());
                     async move {
                         match listener {
-                            Ok(listener) => control::run(context, listener, orders).await,
+                            Ok(listener) => control::run(parts, listener, orders).await,
                             Err(error) => log::not_listening(&error.to_string()),
                         }
                     }
@@ -56,8 +56,8 @@ impl Life {
     }
 
     /// Tells the service manager that we serve.
-    pub(super) fn ready(&self, context: &Context) {
-        self.service.ready(&status(context), self.launch.has_predecessor());
+    pub(super) fn ready(&self, parts: &Parts) {
+        self.service.ready(&status(parts), self.launch.has_predecessor());
     }
 
     /// Whether another process accepts on our sockets: their files are its too.
@@ -115,15 +115,15 @@ impl Life {
 
     /// Waits until the process that has taken over ends, and goes on in its place. The service manager is told in
     /// the meantime that we are alive.
-    pub(super) async fn successor_ended(&mut self, context: &Context, listeners: &Listeners) {
+    pub(super) async fn successor_ended(&mut self, parts: &Parts, listeners: &Listeners) {
         loop {
-            match self.changed(context, listeners).await {
+            match self.changed(parts, listeners).await {
                 Change::Alive => {}
                 Change::SuccessorEnded(how) => {
                     log::successor_ended(&how);
                     self.successor = None;
                     self.take_pid_file_back();
-                    self.service.step_back(&status(context));
+                    self.service.step_back(&status(parts));
                     return;
                 }
             }
@@ -131,13 +131,13 @@ impl Life {
     }
 
     /// Tells the service manager that we are alive, for ever.
-    pub(super) async fn keep_alive(&mut self, context: &Context, listeners: &Listeners) {
+    pub(super) async fn keep_alive(&mut self, parts: &Parts, listeners: &Listeners) {
         loop {
-            self.watchdog.alive(context, listeners).await;
+            self.watchdog.alive(parts, listeners).await;
         }
     }
 
-    async fn changed(&mut self, context: &Context, listeners: &Listeners) -> Change {
+    async fn changed(&mut self, parts: &Parts, listeners: &Listeners) -> Change {
         let ended = async {
             match &mut self.successor {
                 Some(successor) => match successor.ended().await {
@@ -149,7 +149,7 @@ impl Life {
         };
         tokio::select! {
             how = ended => Change::SuccessorEnded(how),
-            () = self.watchdog.alive(context, listeners) => Change::Alive,
+            () = self.watchdog.alive(parts, listeners) => Change::Alive,
         }
     }
 }
@@ -182,7 +182,7 @@ impl Server {
     }
 
     fn accept_again(&mut self) {
-        match self.listeners.resume(&self.context) {
+        match self.listeners.resume() {
             Ok(()) => log::accepting(true),
             Err(error) => log::upgrade_failed(&error.to_string()),
         }
@@ -190,7 +190,7 @@ impl Server {
 }
 
 /// One line about the server for the service manager.
-pub(super) fn status(context: &Context) -> String {
-    let generation = context.store.generation();
+pub(super) fn status(parts: &Parts) -> String {
+    let generation = parts.store.generation();
     format!("Serving, configuration generation {generation}")
 }

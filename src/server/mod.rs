@@ -3,16 +3,16 @@
 //! One process. The control thread accepts connections, sends callbacks and handles signals; each worker thread
 //! runs sessions and one delivery loop ([`crate::media::delivery`]) over its players' sockets.
 
-pub mod context;
+mod acceptor;
 pub mod control;
 pub mod core;
 pub mod events;
 mod generations;
 mod inherited;
 mod life;
-mod loader;
 pub mod log;
 mod orphans;
+mod parts;
 pub mod pid_file;
 pub mod process;
 mod reload;
@@ -26,23 +26,20 @@ pub mod watching;
 use std::future::Future;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
-use tokio::runtime::{Builder, Handle};
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use self::context::{Connections, Context};
 use self::control::Order;
-use self::control::on_disk::ConfFiles;
 use self::control::socket::ControlSocket;
 use self::core::process::WorkerFailure;
 use self::generations::{Beginning, Keeper};
 use self::inherited::Inherited;
 use self::life::Life;
-use self::loader::Loader;
+use self::parts::{Foundation, Parts};
 use self::pid_file::PidFile;
 use self::reloads::{Reloader, Reloads};
 use self::service::Service;
@@ -55,17 +52,14 @@ use crate::directive::{ListenAddr, ListenOptions};
 use crate::hub::pace::Grid;
 use crate::limits;
 use crate::log::{self as error_log, ErrorLog, FlushAtEnd, Logs, os_text};
-use crate::media::admission::StreamEvents;
-use crate::media::session::Sessions;
+use crate::media::trails::Secrets;
 use crate::media::workers::{Death, Workers};
-use crate::module::exec::execs::Execs;
-use crate::module::relay::relays::{Relays, Secrets};
+use crate::module::{dynamic, hls, relay};
 use crate::net::dns::Dns;
 use crate::net::listener::{self, Bound, Listeners, Speaks};
 use crate::net::tls::Tls;
-use crate::notify::Notifier;
 use crate::notify::transport::Transport;
-use crate::task::pending::Pending;
+use crate::task::loader::Loader;
 use crate::task::supervise::keep;
 
 /// A key from the system's randomness.
@@ -221,7 +215,7 @@ impl Prepared {
                 StartError(format!("write() of the pid file failed ({})", os_text(&error)))
             })?;
         }
-        owned.extend(crate::module::hls::make_directories(&config));
+        owned.extend(hls::make_directories(&config));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
         let Beginning { history, number, archive, is_new } = Beginning::look(&config, &load);
         process::drop_privileges(&config, &owned).map_err(StartError)?;
@@ -239,56 +233,37 @@ impl Prepared {
         let fail = |error: io::Error| StartError(format!("no worker thread ({})", os_text(&error)));
         let (workers, deaths) = Workers::start(workers, back_end, grid).map_err(fail)?;
         let outcome = control.block_on(async {
-            let pending = Pending::default();
-            let execs = Execs::new(Handle::current(), store.clone(), pending.clone());
-            let notifier = Notifier::new(Handle::current(), store.clone(), transport);
-            let context = Arc::new(Context {
+            let (parts, listeners) = Parts::build(Foundation {
                 store,
-                conf_files: ConfFiles::new(load.clone(), loader.clone()),
+                load: load.clone(),
                 loader,
-                history: Mutex::new(history),
-                registry: Arc::default(),
-                sessions: Arc::new(Sessions::beginning(carried)),
-                notifier,
+                history,
+                carried,
+                transport,
                 dns,
-                tls: ArcSwap::from_pointee(tls),
-                stream_events: StreamEvents::default(),
-                relays: Relays::new(secret()?, secrets),
+                tls,
+                secrets,
                 workers,
-                deaths: Default::default(),
                 grid,
-                feeds: Default::default(),
-                viewers: crate::module::hls2::Viewers::new(secret()?),
-                places: Arc::default(),
-                presentations: Arc::default(),
-                recordings: Arc::default(),
-                pending,
-                execs,
-                shutdown: watch::Sender::new(false),
-                draining: watch::Sender::new(false),
-                connections: Arc::new(Connections::default()),
-                rtmp_connections: Arc::default(),
-                started: Instant::now(),
-            });
-            let listeners = Listeners::default();
+            })?;
             let service = Service::from_env();
             let watchdog = Watchdog::from_env(&service);
-            accept(&context, &listeners, bound)?;
+            accept(&listeners, bound)?;
             let (changed, changes) = mpsc::channel(1);
-            let (watched, looked_for) = (context.clone(), load.clone());
+            let (watched, looked_for) = (parts.clone(), load.clone());
             let watching = move || watching::run(watched.clone(), looked_for.clone(), changed.clone());
             let (ordering, orders) = mpsc::channel(1);
             let reloader = Reloader {
-                context: context.clone(),
+                parts: parts.clone(),
                 load,
                 log: log.clone(),
                 listeners: listeners.clone(),
                 service: service.clone(),
-                generations: Keeper::start(archive, is_new, &context),
+                generations: Keeper::start(archive, is_new, &parts.history, &parts.lifetime),
             };
             let reloads = Reloads::start(reloader, orders, changes);
             let life = Life { pid_file, control: control_socket, launch, service, watchdog, successor: None };
-            Server { context, log, listeners, life, reloads, deaths }.serve(watching, ordering).await
+            Server { parts, log, listeners, life, reloads, deaths }.serve(watching, ordering).await
         });
         // Files that hang do not keep the process.
         control.shutdown_timeout(limits::STOP_HANGING);
@@ -297,7 +272,7 @@ impl Prepared {
 }
 
 struct Server {
-    context: Arc<Context>,
+    parts: Arc<Parts>,
     log: ErrorLog,
     listeners: Listeners,
     life: Life,
@@ -337,26 +312,27 @@ impl Server {
     ) -> Result<(), StartError> {
         let mut signals =
             Signals::new().map_err(|error| StartError(format!("no signals ({})", os_text(&error))))?;
-        self.context.tls.load().server.log_closed();
-        self.context.notifier.warm();
-        log::started(self.context.workers.count());
-        if let Some(generation) = self.context.history().current() {
-            log::in_force(generation, self.context.conf_files.load().conf_name());
+        self.parts.tls.load().server.log_closed();
+        self.parts.callbacks.warm();
+        log::started(self.parts.workers.count());
+        if let Some(generation) = self.parts.history.lock().current() {
+            log::in_force(generation, self.parts.conf_files.load().conf_name());
         }
-        self.context.notifier.announce(self.context.workers.count());
-        let (notifier, dns) = (self.context.notifier.clone(), self.context.dns.clone());
+        self.parts.callbacks.announce(self.parts.workers.count());
+        let (notifier, dns) = (self.parts.callbacks.clone(), self.parts.dns.clone());
         keep("on_master", move || notifier.clone().keep_master());
         keep("the resolver", move || dns.clone().keep_fresh());
-        self.context.execs.start();
-        let context = self.context.clone();
-        keep("the sweeper of HLS files", move || crate::module::hls::sweeper::run(context.clone()));
-        let context = self.context.clone();
-        keep("looking after pulls", move || crate::module::relay::pull::follow_reloads(context.clone()));
-        let context = self.context.clone();
-        keep("dynamic_conf", move || crate::module::dynamic::task::run(context.clone()));
+        self.parts.execs.start();
+        let Parts { store, places, relays, lifetime, .. } = &*self.parts;
+        let (swept, taken) = (store.clone(), places.clone());
+        keep("the sweeper of HLS files", move || hls::sweeper::run(swept.clone(), taken.clone()));
+        let followed = relays.clone();
+        keep("looking after pulls", move || relay::pull::follow_reloads(followed.clone()));
+        let (store, relays, lifetime) = (store.clone(), relays.clone(), lifetime.clone());
+        keep("dynamic_conf", move || dynamic::task::run(store.clone(), relays.clone(), lifetime.clone()));
         keep("conf_watch", watching);
-        self.life.answer(&self.context, ordering);
-        self.life.ready(&self.context);
+        self.life.answer(&self.parts, ordering);
+        self.life.ready(&self.parts);
         loop {
             tokio::select! {
                 _ = signals.term.recv() => {
@@ -372,7 +348,7 @@ impl Server {
                     self.life.service.stopping("Waiting for the sessions to end");
                     self.reloads.stop();
                     self.listeners.close(!self.life.shares_sockets());
-                    self.context.draining.send_replace(true);
+                    self.parts.lifetime.draining.cancel();
                     self.drain(&mut signals).await;
                     break self.stop().await;
                 }
@@ -389,7 +365,7 @@ impl Server {
                 }
                 _ = signals.usr2.recv() => {
                     log::signal("12 (SIGUSR2)", "changing binary");
-                    self.life.upgrade(&self.listeners, &self.context.sessions.carried());
+                    self.life.upgrade(&self.listeners, &self.parts.sessions.carried());
                     if self.life.successor.is_some() {
                         self.reloads.give_up();
                     }
@@ -402,7 +378,7 @@ impl Server {
                     self.stop().await;
                     return Err(error);
                 },
-                () = self.life.successor_ended(&self.context, &self.listeners) => self.resume_alone(),
+                () = self.life.successor_ended(&self.parts, &self.listeners) => self.resume_alone(),
             }
         }
         log::stopped();
@@ -414,31 +390,22 @@ impl Server {
         self.life.service.stopping("Ending all sessions");
         self.reloads.stop();
         self.listeners.close(!self.life.shares_sockets());
-        self.context.shutdown.send_replace(true);
-        self.context.execs.stop();
-        let finish = async {
-            self.context.connections.drained().await;
-            self.context.pending.finished().await;
-            self.context.notifier.drained().await;
-        };
-        let _ = tokio::time::timeout(limits::STOP_CALLBACK_GRACE, finish).await;
+        self.parts.lifetime.shutdown.cancel();
+        self.parts.execs.stop();
+        let _ = tokio::time::timeout(limits::STOP_CALLBACK_GRACE, self.parts.finished()).await;
     }
 
     /// Waits until sessions have ended by themselves and their ends are told, `worker_shutdown_timeout` has passed, or a signal asks for
     /// a quick stop.
     async fn drain(&mut self, signals: &mut Signals) {
-        let limit = self.context.store.load().core.worker_shutdown_timeout.map(|t| t.duration());
-        let context = self.context.clone();
+        let limit = self.parts.store.load().core.worker_shutdown_timeout.map(|t| t.duration());
+        let parts = self.parts.clone();
         // Ends that a callback server has not taken notice of are waited for as well: `notify_done_retry` bounds
         // that.
-        let ended = async {
-            context.connections.drained().await;
-            context.pending.finished().await;
-            context.notifier.drained().await;
-        };
+        let ended = parts.finished();
         tokio::select! {
             () = ended => {}
-            () = self.life.keep_alive(&self.context, &self.listeners) => {}
+            () = self.life.keep_alive(&self.parts, &self.listeners) => {}
             () = tokio::time::sleep(limit.unwrap_or(Duration::MAX)) => {}
             _ = signals.term.recv() => log::signal("15 (SIGTERM)", "exiting"),
             _ = signals.int.recv() => log::signal("2 (SIGINT)", "exiting"),
@@ -449,20 +416,20 @@ impl Server {
     fn worker_died(&self, death: &Death) -> Option<StartError> {
         let number = death.number;
         let last = || Some(StartError(format!("worker thread {number} has died by a panic")));
-        if self.context.store.load().core.worker_failure == WorkerFailure::Exit {
+        if self.parts.store.load().core.worker_failure == WorkerFailure::Exit {
             log::worker_died(number, "the server ends, as worker_failure says");
             return last();
         }
         log::worker_died(number, "another takes its place");
         if death.at_once {
-            let context = self.context.clone();
+            let parts = self.parts.clone();
             tokio::spawn(async move {
                 tokio::time::sleep(limits::REVIVE_AFTER).await;
-                let _ = replace(&context, number);
+                let _ = replace(&parts.workers, number);
             });
             return None;
         }
-        replace(&self.context, number).err().and_then(|_| last())
+        replace(&self.parts.workers, number).err().and_then(|_| last())
     }
 
     fn reopen(&self) {
@@ -474,8 +441,8 @@ impl Server {
 }
 
 /// Puts another thread in the place of a worker that has died.
-fn replace(context: &Context, number: usize) -> io::Result<()> {
-    match context.workers.replace(number) {
+fn replace(workers: &Workers, number: usize) -> io::Result<()> {
+    match workers.replace(number) {
         Ok(()) => log::worker_replaced(number),
         Err(error) => {
             log::worker_not_replaced(number, &error);
@@ -486,11 +453,11 @@ fn replace(context: &Context, number: usize) -> io::Result<()> {
 }
 
 /// Accepts on them from now on.
-fn accept(context: &Arc<Context>, listeners: &Listeners, bound: Sockets) -> Result<(), StartError> {
+fn accept(listeners: &Listeners, bound: Sockets) -> Result<(), StartError> {
     for (key, options, bound) in bound {
         let name = key.1.to_string();
         listeners
-            .add(context, key, bound, &options)
+            .add(key, bound, &options)
             .map_err(|error| StartError(format!("listen() on {name} failed ({})", os_text(&error))))?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use bstr::BStr;
 use tokio::sync::watch;
 
-use super::context::Context;
+use super::parts::Parts;
 use super::reload_conf::Orphans;
 use crate::config::model::{Config, Rtmp, RtmpServer};
 use crate::config::names::NameTable;
@@ -19,8 +19,8 @@ use crate::server::log;
 
 /// Treats running sessions as the configuration, which has just come into force, wants it; what an earlier one wanted
 /// of them is over.
-pub fn release(context: &Arc<Context>, config: &Config) {
-    let mut sessions = context.sessions.snapshot();
+pub fn release(parts: &Arc<Parts>, config: &Config) {
+    let mut sessions = parts.sessions.snapshot();
     let rtmp = config.rtmp.as_ref();
     if rtmp.is_some_and(|rtmp| rtmp.reload.fast_reload) {
         sessions.iter().for_each(|session| session.close(Reason::ProcessExit));
@@ -31,14 +31,14 @@ pub fn release(context: &Arc<Context>, config: &Config) {
     {
         // Who has been waiting for the end goes on to wait.
         sessions.retain(|session| !is_orphan(session, rtmp));
-        tokio::spawn(close(context.clone(), context.store.watch(), time));
+        tokio::spawn(close(parts.clone(), parts.store.watch(), time));
     }
     sessions.iter().for_each(|session| session.orphaned.store(0, Ordering::Relaxed));
 }
 
 /// Ends each that has been without an application for that time. The next reload puts another in the place of this.
-async fn close(context: Arc<Context>, mut reloaded: watch::Receiver<u64>, time: Duration) {
-    while let Some(left) = close_due(&context, time) {
+async fn close(parts: Arc<Parts>, mut reloaded: watch::Receiver<u64>, time: Duration) {
+    while let Some(left) = close_due(&parts, time) {
         tokio::select! {
             biased;
             _ = reloaded.changed() => return,
@@ -48,10 +48,10 @@ async fn close(context: Arc<Context>, mut reloaded: watch::Receiver<u64>, time: 
 }
 
 /// Ends those whose time is over, and tells how long the next one has.
-fn close_due(context: &Context, time: Duration) -> Option<Duration> {
-    let config = context.store.load();
+fn close_due(parts: &Parts, time: Duration) -> Option<Duration> {
+    let config = parts.store.load();
     let rtmp = config.rtmp.as_ref()?;
-    let mut orphans = context.sessions.snapshot();
+    let mut orphans = parts.sessions.snapshot();
     orphans.retain(|session| is_orphan(session, rtmp));
     let now = millis(Instant::now());
     for session in &orphans {

@@ -19,7 +19,7 @@ use crate::limits;
 use crate::log::Logs;
 use crate::log::os_text;
 use crate::media::session::{Protocol, Session};
-use crate::module::relay::relays::Secrets;
+use crate::media::trails::Secrets;
 use crate::net::dns::Dns;
 use crate::net::listener;
 use crate::net::listener::Speaks;
@@ -130,8 +130,8 @@ impl Reloader {
                 for line in &refused.lines {
                     log::reload_error(line);
                 }
-                log::reload_refused(self.context.store.generation());
-                self.context.history().refused(refused.fingerprint, refused.lines.clone());
+                log::reload_refused(self.parts.store.generation());
+                self.parts.history.lock().refused(refused.fingerprint, refused.lines.clone());
                 Err(refused)
             }
         };
@@ -141,7 +141,7 @@ impl Reloader {
 
     /// Tells the service manager what has come of a reload: the service runs either way.
     fn over(&self, refused: bool) {
-        let mut status = life::status(&self.context);
+        let mut status = life::status(&self.parts);
         if refused {
             status.push_str("; the last reload was refused, the log says why");
         }
@@ -159,13 +159,13 @@ impl Reloader {
             }
         }
         let Read { config, fingerprint, told: warnings, .. } = read;
-        let (unchanged, generation) = (self.is_in_force(fingerprint), self.context.store.generation());
-        let changes = self.changes(self.context.store.load(), Arc::new(config)).await;
+        let (unchanged, generation) = (self.is_in_force(fingerprint), self.parts.store.generation());
+        let changes = self.changes(self.parts.store.load(), Arc::new(config)).await;
         Ok(Outcome { generation, fingerprint, unchanged, changes, warnings })
     }
 
     fn is_in_force(&self, fingerprint: Fingerprint) -> bool {
-        self.context.history().current().is_some_and(|current| current.fingerprint == fingerprint)
+        self.parts.history.lock().current().is_some_and(|current| current.fingerprint == fingerprint)
     }
 
     async fn prepare(&self, from: &From, style: Style) -> Result<Ready, Refused> {
@@ -189,12 +189,12 @@ impl Reloader {
             From::Kept(generation) => Some(generation.sources.clone()),
         };
         let before = InForce {
-            tls: self.context.tls.load_full(),
-            transport: self.context.notifier.transport(),
-            dns: self.context.dns.clone(),
+            tls: self.parts.tls.load_full(),
+            transport: self.parts.callbacks.transport(),
+            dns: self.parts.dns.clone(),
         };
         // Reading and parsing may take a while; callbacks go on in the meantime.
-        let reading = self.context.loader.run(move || read(&load, texts.as_ref(), style, &before));
+        let reading = self.parts.loader.run(move || read(&load, texts.as_ref(), style, &before));
         match reading.await {
             Some(read) => read,
             None => Err(Refused::simply(None, "reading the configuration failed".into())),
@@ -204,39 +204,39 @@ impl Reloader {
     async fn commit(&mut self, ready: Ready, from: From) -> Outcome {
         let Ready { read, bound } = ready;
         let Read { mut config, fingerprint, warnings, told, logs, transport, tls, secrets } = read;
-        let before = self.context.store.load();
+        let before = self.parts.store.load();
         let unchanged = self.is_in_force(fingerprint);
         warnings.iter().for_each(|line| log::configuration_warning(line));
         let warnings = told;
         config.keep_restart_values(&before);
         let wanted = listener::wanted(&config, &tls.server);
         let path = config.paths.conf_file.clone();
-        self.context.notifier.set_transport(transport);
-        self.context.relays.set_secrets(secrets);
+        self.parts.callbacks.set_transport(transport);
+        self.parts.trails.set_secrets(secrets);
         tls.server.log_closed();
-        self.context.tls.store(Arc::new(tls));
+        self.parts.tls.store(Arc::new(tls));
         self.log.replace(logs);
         crate::log::arguments::show(config.core_current.log_args);
         let generation = if unchanged {
             retire(Arc::new(config));
-            self.context.store.generation()
+            self.parts.store.generation()
         } else {
-            self.context.dns.apply(&config);
-            self.context.store.commit(config)
+            self.parts.dns.apply(&config);
+            self.parts.store.commit(config)
         };
         self.listeners.retain(|key| wanted.contains_key(key));
         // The sockets are bound and the runtime is ours: registering them cannot fail for want of anything but
         // memory, and then the log says so.
-        if let Err(StartError(text)) = accept(&self.context, &self.listeners, bound) {
+        if let Err(StartError(text)) = accept(&self.listeners, bound) {
             log::reload_error(&text);
         }
         if unchanged {
             log::reloaded_unchanged(generation, &path);
             return Outcome { generation, fingerprint, unchanged, changes: Vec::new(), warnings };
         }
-        let after = self.context.store.load();
+        let after = self.parts.store.load();
         let kept = {
-            let mut history = self.context.history();
+            let mut history = self.parts.history.lock();
             history.confirm_within(None);
             let forgotten = match from {
                 From::Disk => {
@@ -251,11 +251,11 @@ impl Reloader {
             history.current().cloned().map(|current| (current, forgotten))
         };
         if let Some((current, forgotten)) = kept {
-            self.generations.keep(&self.context, current, forgotten);
+            self.generations.keep(&self.parts.history, &self.parts.lifetime, current, forgotten);
         }
-        self.context.notifier.announce(self.context.workers.count());
+        self.parts.callbacks.announce(self.parts.workers.count());
         log::reloaded(generation, &fingerprint.short(), &path);
-        orphans::release(&self.context, &after);
+        orphans::release(&self.parts, &after);
         let changes = self.changes(before.clone(), after).await;
         retire(before);
         for change in &changes {
@@ -268,16 +268,16 @@ impl Reloader {
     }
 
     async fn changes(&self, before: Arc<Config>, after: Arc<Config>) -> Vec<Change> {
-        let (load, sessions) = (self.load.clone(), self.context.sessions.snapshot());
+        let (load, sessions) = (self.load.clone(), self.parts.sessions.snapshot());
         let compare = move || {
             let sessions: Vec<Who> = sessions.iter().map(|session| who(session)).collect();
             diff::changes(&load, &before, &after, &sessions)
         };
-        self.context.loader.run(compare).await.unwrap_or_default()
+        self.parts.loader.run(compare).await.unwrap_or_default()
     }
 
     async fn roll_back(&mut self, style: Style) -> Answer {
-        let Some(target) = self.context.history().previous().cloned() else {
+        let Some(target) = self.parts.history.lock().previous().cloned() else {
             return refused("there is no earlier configuration to go back to");
         };
         log::signal("rollback over the control socket", "going back");
@@ -288,7 +288,7 @@ impl Reloader {
 
     fn ask_to_confirm(&self, confirm_ms: Option<u64>, answer: Answer) -> Answer {
         let (Some(time), Answer::Done { mut text }) = (confirm_ms, answer.clone()) else { return answer };
-        let mut history = self.context.history();
+        let mut history = self.parts.history.lock();
         if history.previous().is_none() {
             return answer;
         }
@@ -303,7 +303,7 @@ impl Reloader {
 
     /// Goes back: nobody has confirmed in time.
     pub(super) async fn not_confirmed(&mut self) {
-        self.context.history().confirm_within(None);
+        self.parts.history.lock().confirm_within(None);
         log::not_confirmed();
         // What came of it is in the log.
         drop(self.roll_back(Style { colour: false, brief: false }).await);
@@ -311,7 +311,7 @@ impl Reloader {
 
     /// When the server goes back by itself.
     pub(super) fn confirm_by(&self) -> Option<Instant> {
-        self.context.history().confirm_by()
+        self.parts.history.lock().confirm_by()
     }
 }
 

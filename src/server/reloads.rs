@@ -12,9 +12,9 @@ use std::time::Instant;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
-use super::context::Context;
 use super::control::Order;
 use super::generations::Keeper;
+use super::parts::Parts;
 use super::service::Service;
 use crate::config::LoadOptions;
 use crate::limits;
@@ -26,7 +26,7 @@ use crate::task::supervise::caught;
 
 /// Puts configurations in force.
 pub(super) struct Reloader {
-    pub(super) context: Arc<Context>,
+    pub(super) parts: Arc<Parts>,
     pub(super) load: LoadOptions,
     pub(super) log: ErrorLog,
     pub(super) listeners: Listeners,

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::context::Context;
+use super::parts::Parts;
 use super::service::Service;
 use crate::net::listener::Listeners;
 use crate::server::log;
@@ -37,12 +37,12 @@ impl Watchdog {
 
     /// Tells it once more when it is due and all have answered. Never resolves where no watchdog is wanted; may be
     /// dropped and called anew at any time.
-    pub async fn alive(&mut self, context: &Context, listeners: &Listeners) {
+    pub async fn alive(&mut self, parts: &Parts, listeners: &Listeners) {
         let Some(ticks) = &mut self.ticks else { return pending().await };
         if self.asked.is_none() {
             ticks.tick().await;
         }
-        let asked = self.asked.get_or_insert_with(|| ask(context, listeners));
+        let asked = self.asked.get_or_insert_with(|| ask(parts, listeners));
         loop {
             tokio::select! {
                 biased;
@@ -55,9 +55,9 @@ impl Watchdog {
     }
 }
 
-fn ask(context: &Context, listeners: &Listeners) -> Asked {
+fn ask(parts: &Parts, listeners: &Listeners) -> Asked {
     let mut asked = Asked::default();
-    for (number, worker) in context.workers.iter().enumerate() {
+    for (number, worker) in parts.workers.iter().enumerate() {
         let question = asked.question(format!("worker thread {number}"));
         worker.runtime.spawn(async move { question.send(()) });
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::context::Context;
 use super::core::watch::ConfWatch;
+use super::parts::Parts;
 use crate::config::LoadOptions;
 use crate::config::watch::{Fingerprint, Footprint, Watch};
 use crate::limits;
@@ -26,12 +26,12 @@ struct Sight {
 
 /// Sends to `changed` whenever the files hold something else than the configuration in force, once for each new
 /// contents: a file that was refused is not tried again until it changes.
-pub async fn run(context: Arc<Context>, load: LoadOptions, changed: mpsc::Sender<()>) {
+pub(super) async fn run(parts: Arc<Parts>, load: LoadOptions, changed: mpsc::Sender<()>) {
     let wake = Arc::new(Notify::new());
-    let mut generation = context.store.watch();
+    let mut generation = parts.store.watch();
     let mut tried = None;
     loop {
-        let mode = context.store.load().core_current.conf_watch;
+        let mode = parts.store.load().core_current.conf_watch;
         if mode == ConfWatch::Off || load.conf_file.is_none() {
             if generation.changed().await.is_err() {
                 return;
@@ -39,12 +39,12 @@ pub async fn run(context: Arc<Context>, load: LoadOptions, changed: mpsc::Sender
             continue;
         }
         generation.mark_unchanged();
-        let (looking, waking, told) = (context.clone(), wake.clone(), load.clone());
-        let seen = context.loader.run(move || look(&looking, &told, mode, &waking)).await;
+        let (looking, waking, told) = (parts.clone(), wake.clone(), load.clone());
+        let seen = parts.loader.run(move || look(&looking, &told, mode, &waking)).await;
         let Some(Sight { footprint, in_force, watch, poll }) = seen else { return };
         if footprint.fingerprint == in_force {
             tried = None;
-        } else if context.history().is_set_aside(footprint.fingerprint) {
+        } else if parts.history.lock().is_set_aside(footprint.fingerprint) {
             tried = Some(footprint.fingerprint);
         } else if tried.replace(footprint.fingerprint) != Some(footprint.fingerprint) {
             log::configuration_changed();
@@ -68,7 +68,7 @@ async fn settle(wake: &Notify) {
     while Instant::now() < end && timeout(limits::CONF_QUIET, wake.notified()).await.is_ok() {}
 }
 
-fn look(context: &Context, load: &LoadOptions, mode: ConfWatch, wake: &Arc<Notify>) -> Sight {
+fn look(parts: &Parts, load: &LoadOptions, mode: ConfWatch, wake: &Arc<Notify>) -> Sight {
     let mut footprint = Footprint::read(load);
     let mut watch = None;
     let mut poll = match mode {
@@ -97,7 +97,7 @@ fn look(context: &Context, load: &LoadOptions, mode: ConfWatch, wake: &Arc<Notif
     if mode == ConfWatch::On && footprint.is_remote() {
         poll = Some(limits::CONF_POLL);
     }
-    let in_force = Fingerprint::of(&context.store.load().sources);
+    let in_force = Fingerprint::of(&parts.store.load().sources);
     Sight { footprint, in_force, watch, poll }
 }
 

@@ -3,8 +3,9 @@
 pub mod backoff;
 pub mod disk;
 pub mod fault;
+pub mod lifetime;
+pub mod loader;
 pub mod log;
-pub mod pending;
 pub mod questions;
 pub mod supervise;
 pub mod woken;

@@ -60,7 +60,7 @@ pub fn keep<F: Future<Output = ()> + Send + 'static>(
 }
 
 /// Tells those that look after tasks on other threads when one of these has died.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Deaths(watch::Sender<()>);
 
 /// Held by a task: says that it has died if it is dropped before the task's end.

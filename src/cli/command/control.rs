@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::{Failure, Name, Streams, Task};
+use crate::config::on_disk::OnDisk;
 use crate::directive::number;
 use crate::notify::ledger::snapshot::Line;
 use crate::server::control::client::{NoAnswer, ask};
 use crate::server::control::probe;
-use crate::server::control::protocol::{Answer, Count, OnDisk, Queues, Request, SessionCounts, Status};
+use crate::server::control::protocol::{Answer, Count, Queues, Request, SessionCounts, Status};
 use crate::server::control::socket::{find_alive, old_name};
 
 /// What they take.

@@ -1,5 +1,6 @@
 //! Feeds by source stream.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -12,8 +13,6 @@ use crate::hub::registry::Registry;
 use crate::hub::stream::Stream;
 use crate::media::millis;
 use crate::media::view::AppView;
-use crate::module::hls2;
-use crate::module::hls2::Fragments;
 use crate::task::supervise::Deaths;
 use crate::wire::mpegts::{Settings, TsFrame};
 
@@ -56,7 +55,8 @@ pub struct Feed {
     source: Arc<Stream>,
     stream: Arc<Stream>,
     shared: Arc<Shared>,
-    fragments: Mutex<Weak<Fragments>>,
+    /// What others have made of this feed.
+    companions: Mutex<Vec<Weak<dyn Any + Send + Sync>>>,
     by_source: Weak<Mutex<BySource>>,
     /// Dropping it ends the packaging task.
     /// What packages has died, so this feed brings nothing any more.
@@ -73,23 +73,28 @@ pub(super) struct Shared {
 type BySource = HashMap<u64, Weak<Feed>>;
 
 /// All feeds.
-#[derive(Default)]
 pub struct Feeds {
+    registry: Arc<Registry>,
     by_source: Arc<Mutex<BySource>>,
 }
 
 impl Feeds {
+    /// None yet. What is packaged goes into streams of `registry`.
+    pub fn new(registry: Arc<Registry>) -> Feeds {
+        Feeds { registry, by_source: Arc::default() }
+    }
+
     /// Holds the feed of `source`, making it if there is none. The settings count for the next publisher.
     ///
     /// Must be called within a runtime: the packaging task runs there.
-    pub fn hold(&self, registry: &Registry, source: &Arc<Stream>, settings: FeedSettings) -> Arc<Feed> {
+    pub fn hold(&self, source: &Arc<Stream>, settings: FeedSettings) -> Arc<Feed> {
         let mut feeds = lock(&self.by_source);
         if let Some(feed) =
             feeds.get(&source.id()).and_then(Weak::upgrade).filter(|feed| !feed.died.load(Ordering::Acquire))
         {
             return feed;
         }
-        let stream = registry.derive(source);
+        let stream = self.registry.derive(source);
         let shared = Arc::new(Shared { settings: Mutex::new(settings), taps: Mutex::default() });
         let (stop, stopped) = oneshot::channel();
         let packaging = Packaging::new(source, &stream, shared.clone());
@@ -102,7 +107,7 @@ impl Feeds {
             source: source.clone(),
             stream,
             shared,
-            fragments: Mutex::default(),
+            companions: Mutex::default(),
             by_source: Arc::downgrade(&self.by_source),
             died,
             _stop: stop,
@@ -111,10 +116,17 @@ impl Feeds {
         feed
     }
 
-    /// The fragments of `source`, if somebody holds them.
-    pub fn find_fragments(&self, source: &Stream) -> Option<Arc<Fragments>> {
-        let feed = lock(&self.by_source).get(&source.id())?.upgrade()?;
-        lock(&feed.fragments).upgrade()
+    /// As [`Feeds::hold`], for a publisher that is about to take `source`: with the settings of its application.
+    pub fn prepare(&self, view: &AppView, source: &Arc<Stream>) -> Arc<Feed> {
+        let settings = FeedSettings::of(view);
+        let feed = self.hold(source, settings);
+        feed.configure(settings);
+        feed
+    }
+
+    /// The feed of `source`, if it is held.
+    pub fn find(&self, source: &Stream) -> Option<Arc<Feed>> {
+        lock(&self.by_source).get(&source.id())?.upgrade()
     }
 }
 
@@ -134,17 +146,25 @@ impl Feed {
         lock(&self.shared.taps).push(tap);
     }
 
-    /// The feed's fragments of HLS from memory, made on demand.
-    pub fn fragments(&self, settings: hls2::Settings) -> Arc<Fragments> {
-        let mut slot = lock(&self.fragments);
-        if let Some(fragments) = slot.upgrade() {
-            return fragments;
+    /// What is made of this feed once for all its users: the one that is there, or the one that `make` makes. It takes all
+    /// pieces from then on, and lasts as long as it is held.
+    pub fn companion<T: Tap + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+        let mut companions = lock(&self.companions);
+        companions.retain(|companion| companion.strong_count() > 0);
+        if let Some(there) = find(&companions) {
+            return there;
         }
-        let fragments = Arc::new(Fragments::new(settings));
-        *slot = Arc::downgrade(&fragments);
-        let tap: Weak<Fragments> = Arc::downgrade(&fragments);
+        let made = Arc::new(make());
+        let any: Arc<dyn Any + Send + Sync> = made.clone();
+        companions.push(Arc::downgrade(&any));
+        let tap: Weak<T> = Arc::downgrade(&made);
         self.tap(tap);
-        fragments
+        made
+    }
+
+    /// The companion of that type, if it is held.
+    pub fn find_companion<T: Tap + 'static>(&self) -> Option<Arc<T>> {
+        find(&lock(&self.companions))
     }
 }
 
@@ -174,6 +194,10 @@ impl Shared {
             tap.is_some()
         });
     }
+}
+
+fn find<T: Send + Sync + 'static>(companions: &[Weak<dyn Any + Send + Sync>]) -> Option<Arc<T>> {
+    companions.iter().find_map(|companion| companion.upgrade()?.downcast().ok())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -4,17 +4,17 @@
 //!
 //! A [`Feed`] reads a published stream, packages it, and brings the pieces into a stream of their own, from which
 //! the delivery loop serves players, and to every [`Tap`]. It lasts as long as somebody holds it: a publisher whose
-//! application wants one ([`Outputs`]), and everybody who is served from it.
+//! application wants one, and everybody who is served from it.
 
+mod cache;
 pub mod conf;
 mod feed;
 pub mod log;
-mod output;
 mod packaging;
 pub mod queue;
 
+pub use cache::Cache;
 pub use feed::{Feed, FeedSettings, Feeds, Tap};
-pub use output::Outputs;
 pub use queue::Queue;
 
 use super::view::AppView;

@@ -10,24 +10,24 @@ use sha2::{Digest, Sha256};
 use super::file::DynamicConf;
 use crate::config::dynamic::Dynamic;
 use crate::config::model::Config;
+use crate::config::store::Store;
 use crate::log::level::{LogLevel, LogTarget};
 use crate::log::{line, open_log};
 use crate::module::dynamic::log;
+use crate::module::relay::relays::Relays;
 use crate::module::relay::standing::Standing;
-use crate::server::context::Context;
 use crate::syntax::include::read_file;
+use crate::task::lifetime::Lifetime;
 
 /// Until the process ends.
-pub async fn run(context: Arc<Context>) {
-    let mut generation = context.store.watch();
+pub async fn run(store: Arc<Store>, relays: Arc<Relays>, lifetime: Lifetime) {
+    let mut generation = store.watch();
     let mut standing = Standing::default();
     let mut complaints = Vec::new();
-    let mut shutdown = context.shutdown.subscribe();
-    let mut draining = context.draining.subscribe();
     let mut seen: Option<(DynamicConf, Result<[u8; 32], String>)> = None;
     loop {
         generation.mark_unchanged();
-        let config = context.store.load();
+        let config = store.load();
         match &config.dynamic.dynamic_conf {
             Some(conf) => {
                 let path = conf.path.clone();
@@ -37,13 +37,13 @@ pub async fn run(context: Arc<Context>) {
                 let now = (conf.clone(), hash);
                 if seen.as_ref() != Some(&now) {
                     seen = Some(now);
-                    take(&context, &config, conf, read);
+                    take(&store, &config, conf, read);
                 }
             }
-            None if seen.take().is_some() => context.store.set_dynamic(Dynamic::default()),
+            None if seen.take().is_some() => store.set_dynamic(Dynamic::default()),
             None => {}
         }
-        let now = standing.apply(&context, &context.store.dynamic().static_pulls);
+        let now = standing.apply(&relays, &store.dynamic().static_pulls);
         if now != complaints {
             now.iter().for_each(|complaint| tell(&config, LogLevel::Error, complaint));
             complaints = now;
@@ -53,21 +53,21 @@ pub async fn run(context: Arc<Context>) {
         let refresh = refresh.map(|refresh| refresh.max(Duration::from_millis(10)));
         tokio::select! {
             more = generation.changed() => if more.is_err() { return },
-            _ = shutdown.wait_for(|stop| *stop) => return,
+            () = lifetime.shutdown.cancelled() => return,
             // What still has players goes on for as long as they stay.
-            _ = draining.wait_for(|drain| *drain) => return,
+            () = lifetime.draining.cancelled() => return,
             () = tokio::time::sleep(refresh.unwrap_or(Duration::MAX)) => {}
         }
     }
 }
 
 /// Uses what was read, or says why not: then what the file said before stays.
-fn take(context: &Context, config: &Config, conf: &DynamicConf, read: Result<Bytes, String>) {
+fn take(store: &Store, config: &Config, conf: &DynamicConf, read: Result<Bytes, String>) {
     let name = conf.path.display();
     match read.map_err(|error| vec![error]).and_then(|bytes| Dynamic::parse(&conf.path, bytes)) {
         Ok(dynamic) => {
             let pulls = dynamic.static_pulls.len();
-            context.store.set_dynamic(dynamic);
+            store.set_dynamic(dynamic);
             tell(config, LogLevel::Notice, &format!("dynamic conf {name} loaded, {pulls} static pulls"));
         }
         Err(lines) => {

@@ -18,10 +18,11 @@ use super::keeper::Keeper;
 use super::values::SessionValues;
 use crate::config::store::Store;
 use crate::limits;
+use crate::media::extension::{OnStream, Output, Running, SessionObserver};
 use crate::media::session::Session;
 use crate::media::view::AppView;
 use crate::module::exec::log;
-use crate::task::pending::Pending;
+use tokio_util::task::TaskTracker;
 
 /// Runs commands. Cheap to clone.
 #[derive(Clone)]
@@ -31,7 +32,7 @@ pub(super) struct Inner {
     /// Where children are waited for: not on a thread that moves media.
     pub(super) runtime: Handle,
     pub(super) store: Arc<Store>,
-    pub(super) pending: Pending,
+    pub(super) unfinished: TaskTracker,
     /// Children of single events that have not exited.
     single: AtomicUsize,
     /// What runs for streams with players, by stream number.
@@ -46,7 +47,7 @@ struct Pull {
 }
 
 /// A publisher's commands: some run now, some run until it is dropped, some run then.
-pub struct Publisher {
+struct Publisher {
     execs: Execs,
     view: AppView,
     session: Arc<Session>,
@@ -54,7 +55,7 @@ pub struct Publisher {
 }
 
 /// A player's commands, as [`Publisher`].
-pub struct Player {
+struct Player {
     execs: Execs,
     view: AppView,
     session: Arc<Session>,
@@ -62,12 +63,12 @@ pub struct Player {
 }
 
 impl Execs {
-    /// `runtime` is where children are looked after; `pending` is told of those that are being ended.
-    pub fn new(runtime: Handle, store: Arc<Store>, pending: Pending) -> Self {
+    /// `runtime` is where children are looked after; `unfinished` is told of those that are being ended.
+    pub fn new(runtime: Handle, store: Arc<Store>, unfinished: TaskTracker) -> Self {
         Execs(Arc::new(Inner {
             runtime,
             store,
-            pending,
+            unfinished,
             single: AtomicUsize::new(0),
             pulls: Mutex::default(),
             statics: Mutex::default(),
@@ -90,7 +91,7 @@ impl Execs {
     }
 
     /// Somebody publishes.
-    pub fn publish(&self, view: &AppView, session: &Arc<Session>) -> Publisher {
+    fn publish(&self, view: &AppView, session: &Arc<Session>) -> Publisher {
         self.fire(view, session, |commands| &commands.publish);
         let (lines, values) = (view.clone(), SessionValues::new(session.clone()));
         let keeper = Keeper::start(self, move || {
@@ -101,7 +102,7 @@ impl Execs {
     }
 
     /// Somebody plays the stream with this number.
-    pub fn play(&self, view: &AppView, session: &Arc<Session>, stream: u64) -> Player {
+    fn play(&self, view: &AppView, session: &Arc<Session>, stream: u64) -> Player {
         self.fire(view, session, |commands| &commands.play);
         let mut pulls = lock(&self.0.pulls);
         let pull = pulls.entry(stream).or_insert_with(|| {
@@ -139,7 +140,7 @@ impl Execs {
             return log::too_many(&launch, limits::EXEC_CHILDREN);
         }
         // A stop waits for the start of the command, not for its end.
-        let unfinished = self.0.pending.begin();
+        let unfinished = self.0.unfinished.token();
         self.0.runtime.spawn(async move {
             let _single = single;
             let child = super::child::spawn(&launch).await;
@@ -149,6 +150,18 @@ impl Execs {
                 Err(error) => log::failed(&launch, &error),
             }
         });
+    }
+}
+
+impl Output for Execs {
+    fn begin(&self, publisher: OnStream<'_>) -> Option<Running> {
+        Some(Box::new(self.publish(publisher.view, publisher.session)))
+    }
+}
+
+impl SessionObserver for Execs {
+    fn playing(&self, player: OnStream<'_>) -> Option<Running> {
+        Some(Box::new(self.play(player.view, player.session, player.stream.id())))
     }
 }
 

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use tokio::sync::{oneshot, watch};
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::child;
 use super::command::Launch;
 use super::execs::Execs;
 use crate::limits;
 use crate::module::exec::log;
-use crate::task::pending::{Pending, Unfinished};
 
 /// Keeps commands running until it is dropped. A reload may change which.
 pub(crate) struct Keeper {
@@ -18,8 +19,8 @@ pub(crate) struct Keeper {
 
 /// Tells a task to end, and hands it what a stop of the server waits for.
 struct Stop {
-    pending: Pending,
-    sender: Option<oneshot::Sender<Unfinished>>,
+    unfinished: TaskTracker,
+    sender: Option<oneshot::Sender<TaskTrackerToken>>,
 }
 
 /// A command that is kept running.
@@ -34,7 +35,7 @@ impl Keeper {
     /// Keeps what `wanted` says, and asks it again after every reload. The flag says whether a command that exits
     /// is run again.
     pub(crate) fn start(execs: &Execs, wanted: impl Fn() -> (Vec<Launch>, bool) + Send + 'static) -> Self {
-        let (stop, mut stopped) = Stop::new(&execs.0.pending);
+        let (stop, mut stopped) = Stop::new(&execs.0.unfinished);
         let execs = execs.clone();
         let runtime = execs.0.runtime.clone();
         runtime.spawn(async move {
@@ -76,7 +77,7 @@ fn adjust(execs: &Execs, mut before: Vec<Kept>, launches: Vec<Launch>, respawns:
 
 impl Kept {
     fn start(execs: &Execs, launch: Launch, respawns: bool) -> Self {
-        let (stop, stopped) = Stop::new(&execs.0.pending);
+        let (stop, stopped) = Stop::new(&execs.0.unfinished);
         let runtime = execs.0.runtime.clone();
         let (respawns, respawned) = watch::channel(respawns);
         runtime.spawn(keep(execs.clone(), launch.clone(), respawned, stopped));
@@ -88,7 +89,7 @@ async fn keep(
     execs: Execs,
     launch: Launch,
     mut respawns: watch::Receiver<bool>,
-    mut stopped: oneshot::Receiver<Unfinished>,
+    mut stopped: oneshot::Receiver<TaskTrackerToken>,
 ) {
     loop {
         match child::spawn(&launch).await {
@@ -126,9 +127,9 @@ fn settings(execs: &Execs) -> (Duration, i32) {
 }
 
 impl Stop {
-    fn new(pending: &Pending) -> (Self, oneshot::Receiver<Unfinished>) {
+    fn new(unfinished: &TaskTracker) -> (Self, oneshot::Receiver<TaskTrackerToken>) {
         let (sender, receiver) = oneshot::channel();
-        (Stop { pending: pending.clone(), sender: Some(sender) }, receiver)
+        (Stop { unfinished: unfinished.clone(), sender: Some(sender) }, receiver)
     }
 }
 
@@ -136,7 +137,7 @@ impl Drop for Stop {
     fn drop(&mut self) {
         if let Some(sender) = self.sender.take() {
             // Nobody there: the command has exited and is not run again.
-            let _ = sender.send(self.pending.begin());
+            let _ = sender.send(self.unfinished.token());
         }
     }
 }

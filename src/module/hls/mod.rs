@@ -30,4 +30,4 @@ pub use segmenter::{Action, Encryption, Keys, Naming, PlaylistKind, Segmenter, S
 pub use variant::VariantRule;
 
 pub use directory::make_directories;
-pub use recording::record;
+pub use recording::HlsFiles;

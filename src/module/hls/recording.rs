@@ -10,24 +10,54 @@ use bstr::ByteSlice;
 
 use super::conf::Conf;
 use super::writer::Writer;
-use super::{Action, Layout, Segmenter};
+use super::{Action, Layout, Presentations, Segmenter};
 use crate::hub::stream::Stream;
 use crate::limits;
+use crate::media::extension::{OnStream, Output, Running};
 use crate::media::files::StreamName;
-use crate::media::files::places::Place;
+use crate::media::files::places::{Place, Places};
 use crate::media::mpegts::queue::Queue;
-use crate::media::mpegts::{Feed, Tap};
+use crate::media::mpegts::{Feeds, Tap};
 use crate::media::view::AppView;
 use crate::module::hls::log;
-use crate::server::context::Context;
 use crate::task::disk::{self, Work};
+use crate::task::lifetime::Lifetime;
 
 /// How long pieces are gathered before a disk is troubled.
 const WRITE_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Writes the files of streams whose application says `hls on`.
+pub struct HlsFiles {
+    /// Streams as MPEG-TS.
+    pub feeds: Arc<Feeds>,
+    /// Files being written.
+    pub places: Arc<Places>,
+    /// What master playlists say of streams.
+    pub presentations: Arc<Presentations>,
+    /// The end of the process waits for files.
+    pub lifetime: Lifetime,
+}
+
+impl Output for HlsFiles {
+    fn prepare(&self, publisher: OnStream<'_>) -> Option<Running> {
+        let OnStream { view, stream, .. } = publisher;
+        view.held().hls.hls.then(|| Box::new(self.feeds.prepare(view, stream)) as Running)
+    }
+
+    /// The files are completed behind the publisher's last packet, so nothing ends with it.
+    fn begin(&self, publisher: OnStream<'_>) -> Option<Running> {
+        let OnStream { view, stream, .. } = publisher;
+        if view.held().hls.hls {
+            record(self, view, stream);
+        }
+        None
+    }
+}
+
 /// Writes the files of the publisher that has just taken `stream`, until it leaves.
-pub fn record(context: &Arc<Context>, view: &AppView, stream: &Arc<Stream>, feed: Arc<Feed>) {
+fn record(output: &HlsFiles, view: &AppView, stream: &Arc<Stream>) {
     let conf = view.held().hls.clone();
+    let feed = output.feeds.prepare(view, stream);
     let Some(name) = StreamName::new(&stream.key().name) else {
         return log::name_refused(stream);
     };
@@ -39,13 +69,13 @@ pub fn record(context: &Arc<Context>, view: &AppView, stream: &Arc<Stream>, feed
     feed.tap(tap as Weak<dyn Tap>);
     let recording = Recording {
         segmenter: Segmenter::new(layout(&conf, name), conf.settings())
-            .sharing(context.presentations.clone(), conf.path.0.clone()),
+            .sharing(output.presentations.clone(), conf.path.0.clone()),
         stream: stream.clone(),
         queue,
         conf,
         complained: false,
     };
-    let (places, unfinished) = (context.places.clone(), context.pending.begin());
+    let (places, unfinished) = (output.places.clone(), output.lifetime.unfinished.token());
     tokio::spawn(async move {
         let playlist = recording.playlist();
         let place = tokio::select! {

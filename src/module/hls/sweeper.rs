@@ -15,10 +15,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::{PlaylistKind, cleanup};
 use crate::config::model::Config;
+use crate::config::store::Store;
 use crate::limits;
 use crate::media::files::places::Places;
 use crate::module::hls::log;
-use crate::server::context::Context;
 
 /// Time between two passes, at most; shorter where playlists are.
 const INTERVAL_MAX: Duration = Duration::from_secs(10);
@@ -56,10 +56,10 @@ impl Looks {
 }
 
 /// Sweeps for ever.
-pub async fn run(context: Arc<Context>) {
+pub async fn run(store: Arc<Store>, places: Arc<Places>) {
     let mut looks = Looks::default();
     loop {
-        let mut roots = roots(&context.store.load());
+        let mut roots = roots(&store.load());
         looks.keep(&roots);
         let shortest = roots.values().filter(|length_ms| **length_ms > 0).min().copied();
         let wait = shortest.map_or(INTERVAL_MAX, |ms| Duration::from_millis(ms / 2));
@@ -69,7 +69,7 @@ pub async fn run(context: Arc<Context>) {
         if roots.is_empty() {
             continue;
         }
-        let places = context.places.clone();
+        let places = places.clone();
         // A pass that panics is a lost pass.
         let _ = tokio::task::spawn_blocking(move || {
             let now = SystemTime::now();

@@ -6,9 +6,30 @@ use tokio::sync::watch;
 
 use super::{Fragment, Session, Settings, Window};
 use crate::hub::info::MediaInfo;
-use crate::media::mpegts::Tap;
+use crate::media::extension::{OnStream, Output, Running};
+use crate::media::mpegts::{Feeds, Tap};
 use crate::module::hls::Presentation;
 use crate::wire::mpegts::TsFrame;
+
+/// Makes fragments of streams whose application says `hls2 on`.
+pub struct HlsMemory {
+    /// Streams as MPEG-TS.
+    pub feeds: Arc<Feeds>,
+}
+
+impl Output for HlsMemory {
+    fn prepare(&self, publisher: OnStream<'_>) -> Option<Running> {
+        let OnStream { view, stream, .. } = publisher;
+        let hls2 = view.held().hls2.clone();
+        if !hls2.hls2 {
+            return None;
+        }
+        let feed = self.feeds.prepare(view, stream);
+        let fragments = feed.companion(|| Fragments::new(hls2.settings()));
+        fragments.configure(hls2.settings());
+        Some(Box::new((feed, fragments)))
+    }
+}
 
 /// A window of fragments that its feed fills and requests read.
 pub struct Fragments {

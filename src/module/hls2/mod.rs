@@ -28,5 +28,5 @@ pub use session::{Session, SessionId, SessionIds};
 pub use target::Target;
 pub use window::{Fragment, Settings, Window};
 
-pub use fragments::Fragments;
+pub use fragments::{Fragments, HlsMemory};
 pub use viewer::{Denied, State, Viewer, Viewers, Visit};

@@ -13,15 +13,15 @@ use super::Fragments;
 use super::{SessionId, SessionIds};
 use crate::hub::registry::StreamKey;
 use crate::limits;
-use crate::media::admission::{Entered, Refused};
+use crate::media::admission::{Admission, Entered, Refused};
 use crate::media::log as media_log;
-use crate::media::mpegts::{Feed, FeedSettings};
+use crate::media::mpegts::{Feed, FeedSettings, Feeds};
 use crate::media::session::{Reason, Session, mark, millis};
 use crate::media::view::AppView;
 use crate::module::hls2;
 use crate::module::hls2::log;
-use crate::server::context::Context;
-use crate::task::pending::Unfinished;
+use crate::task::lifetime::Lifetime;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 /// A player between and during its requests.
 pub struct Viewer {
@@ -64,6 +64,9 @@ pub enum Denied {
 
 /// All viewers.
 pub struct Viewers {
+    admission: Arc<Admission>,
+    feeds: Arc<Feeds>,
+    lifetime: Lifetime,
     live: Mutex<HashMap<ViewerKey, Arc<Viewer>>>,
     ids: SessionIds,
     count: AtomicU64,
@@ -86,8 +89,15 @@ pub struct Visit {
 
 impl Viewers {
     /// None yet. `secret` has to come from the system's randomness.
-    pub fn new(secret: [u8; 32]) -> Self {
-        Viewers { live: Mutex::default(), ids: SessionIds::new(secret), count: AtomicU64::new(0) }
+    pub fn new(secret: [u8; 32], admission: Arc<Admission>, feeds: Arc<Feeds>, lifetime: Lifetime) -> Self {
+        Viewers {
+            admission,
+            feeds,
+            lifetime,
+            live: Mutex::default(),
+            ids: SessionIds::new(secret),
+            count: AtomicU64::new(0),
+        }
     }
 
     /// An id for a new viewer that asks on this connection.
@@ -105,8 +115,7 @@ impl Viewers {
     ///
     /// `session` makes the session of a new one. Must be called within a runtime: the viewer's task runs there.
     pub fn visit_or_enter(
-        &self,
-        context: &Arc<Context>,
+        self: &Arc<Self>,
         view: &AppView,
         id: SessionId,
         stream: &StreamKey,
@@ -141,11 +150,11 @@ impl Viewers {
         vacant.insert(viewer.clone());
         let visit = viewer.visit();
         let stay = Stay {
-            context: context.clone(),
+            viewers: self.clone(),
             view: view.clone(),
-            entered: Entered::enter(context, view, &session),
+            entered: Entered::enter(&self.admission, view, &session),
             viewer,
-            _unfinished: context.pending.begin(),
+            _unfinished: self.lifetime.unfinished.token(),
         };
         tokio::spawn(stay.run());
         Some(visit)
@@ -274,12 +283,12 @@ impl Drop for Visit {
 
 /// The task of a viewer: holds its stream, and lets go when its time is over.
 struct Stay {
-    context: Arc<Context>,
+    viewers: Arc<Viewers>,
     view: AppView,
     entered: Box<Entered>,
     viewer: Arc<Viewer>,
     /// Last, so that a stop waits for the `done` that dropping `entered` sends.
-    _unfinished: Unfinished,
+    _unfinished: TaskTrackerToken,
 }
 
 impl Stay {
@@ -297,7 +306,7 @@ impl Stay {
             Err(denied) => denied,
         };
         session.set_reason(reason);
-        self.context.viewers.remove(&self.viewer);
+        self.viewers.remove(&self.viewer);
         self.viewer.state.send_replace(State::Denied(denied));
         session.end();
     }
@@ -322,22 +331,21 @@ impl Stay {
             return Err((Reason::StreamEnd, Denied::NoStream));
         }
         let settings = FeedSettings::of(&self.view);
-        let feed = self.context.feeds.hold(&self.context.registry, stream, settings);
-        let fragments = feed.fragments(hls2.settings());
+        let feed = self.viewers.feeds.hold(stream, settings);
+        let fragments = feed.companion(|| Fragments::new(hls2.settings()));
         Ok((feed, fragments))
     }
 
     /// Waits until nothing was asked for during the timeout, or somebody ends it.
     async fn watch(&self) -> Reason {
         let timeout = self.view.held().hls2.timeout_ms();
-        let mut shutdown = self.context.shutdown.subscribe();
         let expired = async {
             loop {
                 let due = self.viewer.place().playlist.expires_at_ms(timeout);
                 // While a request is being answered that time has passed already: it is looked after again later.
                 let wait = due.saturating_sub(now()).max(EXPIRY_TICK_MS);
                 tokio::time::sleep(Duration::from_millis(wait)).await;
-                if self.context.viewers.expire(&self.viewer, now(), timeout) {
+                if self.viewers.expire(&self.viewer, now(), timeout) {
                     return;
                 }
             }
@@ -345,7 +353,7 @@ impl Stay {
         tokio::select! {
             () = expired => Reason::NormalClose,
             reason = self.viewer.session.closed() => reason,
-            _ = shutdown.wait_for(|stop| *stop) => Reason::ProcessExit,
+            () = self.viewers.lifetime.shutdown.cancelled() => Reason::ProcessExit,
         }
     }
 }
@@ -353,7 +361,7 @@ impl Stay {
 impl Drop for Stay {
     fn drop(&mut self) {
         // Also by a panic, or with the worker: requests that wait get an answer, and the next one begins anew.
-        self.context.viewers.remove(&self.viewer);
+        self.viewers.remove(&self.viewer);
         self.viewer.state.send_if_modified(|state| {
             let is_open = !matches!(state, State::Denied(_));
             if is_open {

@@ -7,47 +7,68 @@ use std::path::Path;
 use std::sync::{Arc, Weak};
 
 use tokio::sync::oneshot;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Place;
 use super::conf::Current;
 use super::files::{Files, News};
+use crate::config::store::Store;
 use crate::hub::stream::Stream;
 use crate::limits;
+use crate::media::extension::{OnStream, Output, Running};
 use crate::media::mpegts::Queue;
-use crate::media::mpegts::{Feed, FeedSettings, Tap};
+use crate::media::mpegts::{Feed, FeedSettings, Feeds, Tap};
 use crate::media::session::Session;
 use crate::media::view::AppView;
 use crate::module::live_record::log;
 use crate::module::record::log as record_log;
 use crate::notify::request::RecordFields;
-use crate::notify::{Answer, Event, Heartbeat, Slot};
-use crate::server::context::Context;
+use crate::notify::{Answer, Event, Heartbeat, Notifier, Slot};
 use crate::task::disk::{self, Work};
-use crate::task::pending::Unfinished;
+use crate::task::lifetime::Lifetime;
+
+/// Records streams as MPEG-TS.
+pub struct TsRecording {
+    /// The configuration in force.
+    pub store: Arc<Store>,
+    /// Streams as MPEG-TS.
+    pub feeds: Arc<Feeds>,
+    /// Callbacks.
+    pub callbacks: Notifier,
+    /// The end of the process waits for files.
+    pub lifetime: Lifetime,
+}
+
+impl Output for Arc<TsRecording> {
+    fn prepare(&self, publisher: OnStream<'_>) -> Option<Running> {
+        let OnStream { view, stream, .. } = publisher;
+        is_configured(view).then(|| Box::new(self.feeds.prepare(view, stream)) as Running)
+    }
+
+    fn begin(&self, publisher: OnStream<'_>) -> Option<Running> {
+        Some(Box::new(LiveRecording::start(self, publisher)))
+    }
+}
 
 /// The recording of one publish. Dropped with the publisher; what has come is written still.
-pub struct LiveRecording {
+struct LiveRecording {
     /// Dropping it tells the task that the publisher leaves.
     _stop: oneshot::Sender<()>,
 }
 
 /// Whether the application may want its streams as MPEG-TS for recording.
-pub fn is_configured(view: &AppView) -> bool {
+fn is_configured(view: &AppView) -> bool {
     let application = view.current();
     application.live_record.live_record || application.notify.on_record.is_some()
 }
 
 impl LiveRecording {
     /// The session has just taken `stream`. Must be called before its first packet, within a runtime.
-    pub fn start(
-        context: &Arc<Context>,
-        view: &AppView,
-        session: &Arc<Session>,
-        stream: &Arc<Stream>,
-    ) -> Self {
+    fn start(output: &Arc<TsRecording>, publisher: OnStream<'_>) -> Self {
+        let OnStream { view, session, stream } = publisher;
         let (stop, stopped) = oneshot::channel();
         let mut task = Task {
-            context: context.clone(),
+            output: output.clone(),
             view: view.clone(),
             session: session.clone(),
             stream: stream.clone(),
@@ -56,20 +77,20 @@ impl LiveRecording {
             event: None,
             file: None,
             complained: false,
-            _unfinished: context.pending.begin(),
+            _unfinished: output.lifetime.unfinished.token(),
         };
         // From the first packet on, also while the callback server is thinking.
         if is_configured(view) {
             task.tap();
         }
-        task.event = Event::begin(&context.notifier, view, Slot::Record, session, None);
+        task.event = Event::begin(&output.callbacks, view, Slot::Record, session, None);
         tokio::spawn(task.run(stopped));
         LiveRecording { _stop: stop }
     }
 }
 
 struct Task {
-    context: Arc<Context>,
+    output: Arc<TsRecording>,
     view: AppView,
     session: Arc<Session>,
     stream: Arc<Stream>,
@@ -81,7 +102,7 @@ struct Task {
     file: Option<RecordFields>,
     /// Whether a failure was reported: a full disk fails with every try.
     complained: bool,
-    _unfinished: Unfinished,
+    _unfinished: TaskTrackerToken,
 }
 
 /// Where pieces come from.
@@ -113,7 +134,7 @@ impl Task {
         if verdict != Some(false)
             && let Some(place) = self.place()
         {
-            let mut changed = self.context.store.watch();
+            let mut changed = self.output.store.watch();
             loop {
                 let wanted = verdict.unwrap_or_else(|| self.conf().live_record);
                 if wanted {
@@ -157,7 +178,7 @@ impl Task {
             return;
         }
         let settings = FeedSettings::of(&self.view);
-        let feed = self.context.feeds.hold(&self.context.registry, &self.stream, settings);
+        let feed = self.output.feeds.hold(&self.stream, settings);
         let queue = Arc::new(Queue::new(self.epoch));
         let tap: Weak<Queue> = Arc::downgrade(&queue);
         feed.tap(tap as Weak<dyn Tap>);

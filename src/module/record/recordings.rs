@@ -3,29 +3,60 @@
 //! Nothing a disk does holds up the stream: packets wait in a bounded queue, and where that is full everything up
 //! to the next key frame is left out.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::recorder::{News, Recorder};
 pub use super::registry::{Command, Recordings};
+use crate::config;
+use crate::config::store::Store;
 use crate::hub::headers::Headers;
 use crate::hub::packet::Packet;
 use crate::hub::stream::Stream;
 use crate::limits;
+use crate::media::extension::{OnStream, Output, Running};
+use crate::media::files::places::Places;
 use crate::media::reader::Reader;
 use crate::media::session::Session;
 use crate::media::view::AppView;
 use crate::module::record::log;
-use crate::server::context::Context;
 use crate::task::disk::{self, Work};
 use crate::task::fault;
-use crate::task::pending::Unfinished;
+use crate::task::lifetime::Lifetime;
+
+/// Records streams as FLV.
+pub struct FlvRecording {
+    /// The configuration in force.
+    pub store: Arc<Store>,
+    /// Files being written.
+    pub places: Arc<Places>,
+    /// Publishes that can be recorded.
+    pub recordings: Arc<Recordings>,
+    /// Runs commands once a file is complete.
+    pub done: Arc<dyn RecordDone>,
+    /// The end of the process waits for files.
+    pub lifetime: Lifetime,
+}
+
+/// What follows a recording that is complete.
+pub trait RecordDone: Send + Sync {
+    /// A recorder of a session has completed a file.
+    fn record_done(&self, recorder: &config::model::Recorder, session: &Arc<Session>, file: &Path);
+}
+
+impl Output for Arc<FlvRecording> {
+    fn begin(&self, publisher: OnStream<'_>) -> Option<Running> {
+        Some(Box::new(Recording::start(self, publisher)))
+    }
+}
 
 /// The recorders of one publish. Dropping it ends them with what has come so far.
-pub struct Recording {
+struct Recording {
     stream: Arc<Stream>,
     /// Takes the number of the packet that follows the publisher's last.
     stop: Option<oneshot::Sender<u64>>,
@@ -34,26 +65,22 @@ pub struct Recording {
 
 impl Recording {
     /// The session has just taken `stream`. Must be called before its first packet, within a runtime.
-    pub fn start(
-        context: &Arc<Context>,
-        view: &AppView,
-        session: &Arc<Session>,
-        stream: &Arc<Stream>,
-    ) -> Self {
+    fn start(output: &Arc<FlvRecording>, publisher: OnStream<'_>) -> Self {
+        let OnStream { view, session, stream } = publisher;
         let (stop, stopped) = oneshot::channel();
         let (commands, asked) = mpsc::channel(limits::RECORD_COMMANDS);
         let task = Task {
-            context: context.clone(),
+            output: output.clone(),
             view: view.clone(),
             session: session.clone(),
             stream: stream.clone(),
             reader: None,
             queue: Queue::default(),
             set: Set::default(),
-            _unfinished: context.pending.begin(),
+            _unfinished: output.lifetime.unfinished.token(),
         };
         tokio::spawn(task.prepared().run(asked, stopped));
-        let listed = context.recordings.list(stream.id(), view.clone(), session.key.clone(), commands);
+        let listed = output.recordings.list(stream.id(), view.clone(), session.key.clone(), commands);
         Recording { stream: stream.clone(), stop: Some(stop), _listed: listed }
     }
 }
@@ -67,7 +94,7 @@ impl Drop for Recording {
 }
 
 struct Task {
-    context: Arc<Context>,
+    output: Arc<FlvRecording>,
     view: AppView,
     session: Arc<Session>,
     stream: Arc<Stream>,
@@ -75,7 +102,7 @@ struct Task {
     reader: Option<Reader>,
     queue: Queue,
     set: Set,
-    _unfinished: Unfinished,
+    _unfinished: TaskTrackerToken,
 }
 
 /// Packets that wait to be written.
@@ -101,7 +128,7 @@ impl Task {
     }
 
     async fn run(mut self, mut asked: mpsc::Receiver<Command>, mut stopped: oneshot::Receiver<u64>) {
-        let mut changed = self.context.store.watch();
+        let mut changed = self.output.store.watch();
         loop {
             let waits = !self.queue.packets.is_empty();
             tokio::select! {
@@ -206,7 +233,7 @@ impl Task {
                     recorder.configure(conf, &mut self.set.news);
                     recorder
                 }
-                None => Recorder::new(conf.clone(), &self.stream.key().name, &self.context.places),
+                None => Recorder::new(conf.clone(), &self.stream.key().name, &self.output.places),
             };
             self.set.recorders.push(recorder);
         }
@@ -242,8 +269,7 @@ impl Task {
                 }
                 News::Closed(conf, path) => {
                     log::closed(&self.stream, path);
-                    let name = conf.name.as_ref();
-                    self.context.execs.record_done(&conf.record_done, &self.session, name, path);
+                    self.output.done.record_done(conf, &self.session, path);
                     (conf, Some(("status", "NetStream.Record.Stop")))
                 }
                 News::Failed(conf, error, stops) => {

@@ -12,17 +12,17 @@ use tokio::time::timeout;
 use super::address::Address;
 use super::relays::End;
 use crate::limits;
+use crate::module::relay::relays::Relays;
 use crate::net::dns::Dns;
 use crate::net::socket::Socket;
 use crate::net::tls::TlsStream;
-use crate::server::context::Context;
 
 /// Connects within `limit`, which counts for the look-up, all addresses and TLS together.
-pub(super) async fn connect(context: &Context, address: &Address, limit: Duration) -> Result<Socket, End> {
+pub(super) async fn connect(relays: &Relays, address: &Address, limit: Duration) -> Result<Socket, End> {
     let connecting = async {
-        let tcp = try_all(&context.dns, address, limit).await?;
+        let tcp = try_all(&relays.dns, address, limit).await?;
         keep_alive(&tcp);
-        if address.is_tls { encrypt(context, address, tcp).await } else { Ok(Socket::Tcp(tcp)) }
+        if address.is_tls { encrypt(relays, address, tcp).await } else { Ok(Socket::Tcp(tcp)) }
     };
     match timeout(limit, connecting).await {
         Ok(Ok(socket)) => Ok(socket),
@@ -33,8 +33,8 @@ pub(super) async fn connect(context: &Context, address: &Address, limit: Duratio
 
 /// The certificate must be that of the address's host: a domain beside it names a virtual server only, as the
 /// `Host` header beside `proxy_pass` does.
-async fn encrypt(context: &Context, address: &Address, tcp: TcpStream) -> Result<Socket, String> {
-    let config = context.tls.load().client.config()?;
+async fn encrypt(relays: &Relays, address: &Address, tcp: TcpStream) -> Result<Socket, String> {
+    let config = relays.tls.load().client.config()?;
     let host = address.lookup_host().to_string();
     let name = ServerName::try_from(host).map_err(|_| "the host is no name that TLS knows")?;
     let stream = TlsStream::connect(tcp, config, name).await.map_err(|error| format!("TLS: {error}"))?;

@@ -11,8 +11,8 @@ use super::destination::Destination;
 use super::relays::End;
 use crate::limits;
 use crate::media::{trail, trail_proof};
+use crate::module::relay::relays::Relays;
 use crate::notify::request::push_value;
-use crate::server::context::Context;
 use crate::wire::flv;
 
 /// A response whose body is a stream.
@@ -25,7 +25,7 @@ pub(super) struct Download {
 impl Download {
     /// Asks for the stream. An origin answers when it has media, so only connecting is bounded in time.
     pub(super) async fn start(
-        context: &Context,
+        relays: &Relays,
         destination: &Destination,
         connect: Duration,
         max_message: usize,
@@ -34,7 +34,7 @@ impl Download {
         let mut builder = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(context.dns.clone()))
+            .dns_resolver(Arc::new(relays.dns.clone()))
             .http1_only()
             .tcp_nodelay(true)
             .tls_built_in_root_certs(false)
@@ -42,12 +42,12 @@ impl Download {
             .tcp_keepalive(limits::RELAY_KEEPALIVE)
             .pool_max_idle_per_host(0);
         if destination.address.is_tls {
-            let config = context.tls.load().client.config().map_err(End::Error)?;
+            let config = relays.tls.load().client.config().map_err(End::Error)?;
             builder = builder.use_preconfigured_tls((*config).clone());
         }
         let client = builder.build().map_err(End::error)?;
         let request = request(&client, destination, trail).build().map_err(causes)?;
-        let response = client.execute(proved(context, request, trail)).await.map_err(causes)?;
+        let response = client.execute(proved(relays, request, trail)).await.map_err(causes)?;
         match response.status().as_u16() {
             200 => {}
             status @ 400..=499 => return Err(End::Refused(format!("status {status}"))),
@@ -100,7 +100,7 @@ fn request(client: &Client, destination: &Destination, trail: &Bytes) -> Request
 }
 
 /// With what proves the trail, if it has one.
-fn proved(context: &Context, mut request: Request, trail: &Bytes) -> Request {
+fn proved(relays: &Relays, mut request: Request, trail: &Bytes) -> Request {
     if !request.headers().contains_key(trail::HEADER) {
         return request;
     }
@@ -109,7 +109,7 @@ fn proved(context: &Context, mut request: Request, trail: &Bytes) -> Request {
         None => request.url().path().to_owned(),
     };
     let asked = trail_proof::Purpose { verb: "GET", app: b"", name: target.as_bytes() };
-    let proof = HeaderValue::from_maybe_shared(context.relays.proof(trail, asked));
+    let proof = HeaderValue::from_maybe_shared(relays.trails.proof(trail, asked));
     request.headers_mut().insert(trail_proof::HEADER, proof.expect("digits and a hyphen"));
     request
 }

@@ -9,19 +9,18 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::push::Push;
-use super::relays::next_worker;
 use super::target::Relay;
 use crate::config::model::Application;
-use crate::hub::stream::Stream;
+use crate::media::extension::{OnStream, PublishObserver};
 use crate::media::ingest::Brought;
 use crate::media::session::Session;
 use crate::media::view::AppView;
 use crate::module::relay::log;
+use crate::module::relay::relays::Relays;
 use crate::notify;
 use crate::notify::conf::MetaType;
 use crate::notify::url::Url;
 use crate::notify::{CallbackLine, Slot};
-use crate::server::context::Context;
 
 /// What a publisher is pushed by.
 pub struct Pushes {
@@ -53,14 +52,10 @@ struct Running {
 
 impl Pushes {
     /// A publisher has been let in.
-    pub fn start(
-        context: &Arc<Context>,
-        view: AppView,
-        publisher: &Arc<Session>,
-        stream: &Arc<Stream>,
-    ) -> Self {
+    pub fn start(relays: &Arc<Relays>, publisher: OnStream<'_>) -> Self {
+        let OnStream { view, session: publisher, stream } = publisher;
         let push = Push {
-            context: context.clone(),
+            relays: relays.clone(),
             view: view.clone(),
             publisher: publisher.clone(),
             stream: stream.clone(),
@@ -68,11 +63,13 @@ impl Pushes {
         };
         let fired = watch::Sender::new(0);
         let keeper = tokio::spawn(keep(push, fired.subscribe())).abort_handle();
-        Pushes { view, fired, keeper }
+        Pushes { view: view.clone(), fired, keeper }
     }
+}
 
-    /// Codec headers have come: those that count are told to the `on_meta` callbacks.
-    pub fn headers(&mut self, brought: Brought) {
+impl PublishObserver for Pushes {
+    /// Codec headers that count are told to the `on_meta` callbacks.
+    fn brought(&mut self, brought: Brought) {
         if brought.audio_headers + brought.video_headers == 0 {
             return;
         }
@@ -104,10 +101,10 @@ impl Drop for Pushes {
 
 /// Starts the application's lines, then follows reloads.
 async fn keep(push: Push, fired: watch::Receiver<u64>) {
-    let mut changed = push.context.store.watch();
+    let mut changed = push.relays.store.watch();
     let mut running: Vec<Running> = Vec::new();
     loop {
-        let death = push.context.deaths.follow();
+        let death = push.relays.lifetime.deaths.follow();
         running.retain(|line| !line.died.load(Ordering::Acquire));
         let application = push.view.current();
         let kept = retain(&mut running, &application);
@@ -160,11 +157,11 @@ fn slots(hooks: &notify::conf::Current) -> impl Iterator<Item = Slot> {
 }
 
 fn start(push: &Push, line: Line, url: Option<Url>, fired: &watch::Receiver<u64>) -> Running {
-    let worker = next_worker(&push.context);
+    let worker = push.relays.workers.next();
     let headers = Headers::new(&push.publisher, fired);
-    let unfinished = push.context.pending.begin();
+    let unfinished = push.relays.lifetime.unfinished.token();
     let runtime = worker.runtime.clone();
-    let (alive, died) = push.context.deaths.watch();
+    let (alive, died) = push.relays.lifetime.deaths.watch();
     let (push, own) = (Push { complaints: Arc::default(), ..push.clone() }, line.clone());
     let task = runtime.spawn(async move {
         let _unfinished = unfinished;

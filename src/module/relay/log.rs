@@ -8,19 +8,8 @@ use tracing::{debug, error, info};
 use crate::log::arguments::Name;
 use crate::log::shown::Shown;
 use crate::media::session::Session;
-use crate::media::trail_proof::Verdict;
 use crate::module::relay::destination::Destination;
 use crate::notify::hook::Hook;
-
-/// A relay says through which streams it has come, and cannot prove it.
-pub fn trail_not_proved(conn: u64, verdict: Verdict, name: &[u8]) {
-    let why = match verdict {
-        Verdict::Missing | Verdict::Proved => "it comes without proof",
-        Verdict::Wrong => "its proof was made with another relay_secret, or for another stream",
-        Verdict::Stale => "the time of its proof is not ours: the clocks are apart, or it was used before",
-    };
-    info!(conn, "relay trail of '{}' is not believed: {why}", Shown::new(name));
-}
 
 /// A relay is about to connect. `again`: it has failed there before, and goes on trying.
 pub fn starting(session: &Session, what: &str, destination: &Destination, again: bool) {

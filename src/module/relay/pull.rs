@@ -31,8 +31,8 @@ use crate::hub::stream::{Phase, Stream};
 use crate::limits;
 use crate::media::session::{Reason, Role, Session};
 use crate::media::view::AppView;
+use crate::module::relay::relays::Relays;
 use crate::notify::{Event, Slot};
-use crate::server::context::Context;
 use crate::task::backoff::Backoff;
 
 /// A stream that somebody plays.
@@ -57,7 +57,7 @@ pub fn is_configured(view: &AppView) -> bool {
 
 impl Pulled {
     /// Until the configuration pulls no more; whoever calls this ends it when the last player has left.
-    async fn run(&self, context: &Arc<Context>) {
+    async fn run(&self, relays: &Arc<Relays>) {
         let mut backoff = Backoff::default();
         let mut phase = self.stream.watch();
         let mut counts = self.counts.subscribe();
@@ -68,11 +68,11 @@ impl Pulled {
             if !self.is_configured() {
                 return;
             }
-            let Some(session) = self.session(context) else { return };
+            let Some(session) = self.session(relays) else { return };
             let standing = self.lock().line().cloned();
             let outcome = match &standing {
-                Some(line) => self.line(context, &session, line).await,
-                None => self.attempt(context, &session).await,
+                Some(line) => self.line(relays, &session, line).await,
+                None => self.attempt(relays, &session).await,
             };
             match outcome {
                 // Who stands by does not give up; players that came along go on to wait.
@@ -112,9 +112,9 @@ impl Pulled {
     }
 
     /// One attempt: a session with events of its own.
-    async fn attempt(&self, context: &Arc<Context>, session: &Arc<Session>) -> Outcome {
-        let Some(mut pull) = Event::begin(&context.notifier, &self.view, Slot::Pull, session, None) else {
-            return self.fixed(context, session).await;
+    async fn attempt(&self, relays: &Arc<Relays>, session: &Arc<Session>) -> Outcome {
+        let Some(mut pull) = Event::begin(&relays.callbacks, &self.view, Slot::Pull, session, None) else {
+            return self.fixed(relays, session).await;
         };
         let reply = pull.reply().await;
         let destination = self.tries(session).destination(&mut pull, &reply);
@@ -123,8 +123,8 @@ impl Pulled {
         }
         match destination {
             Ok(destination) => tokio::select! {
-                outcome = self.relay(context, session, destination) => outcome,
-                never = self.line_removed(context, session) => match never {},
+                outcome = self.relay(relays, session, destination) => outcome,
+                never = self.line_removed(relays, session) => match never {},
             },
             Err(outcome) => {
                 if let Outcome::Unwanted = outcome {
@@ -140,17 +140,17 @@ impl Pulled {
     }
 
     /// Ends the relay of a session once a reload has removed the line that asked for it.
-    async fn line_removed(&self, context: &Context, session: &Session) -> Never {
-        let mut changed = context.store.watch();
+    async fn line_removed(&self, relays: &Relays, session: &Session) -> Never {
+        let mut changed = relays.store.watch();
         while self.view.current().notify.on_pull.is_some() && changed.changed().await.is_ok() {}
         session.close(Reason::StreamEnd);
         std::future::pending().await
     }
 
     /// A `pull` line: its addresses, one after the other.
-    async fn line(&self, context: &Arc<Context>, session: &Arc<Session>, line: &Relay) -> Outcome {
+    async fn line(&self, relays: &Arc<Relays>, session: &Arc<Session>, line: &Relay) -> Outcome {
         for destination in self.tries(session).destinations(line) {
-            match self.relay(context, session, destination).await {
+            match self.relay(relays, session, destination).await {
                 Outcome::Failed => {}
                 outcome => return outcome,
             }
@@ -159,10 +159,10 @@ impl Pulled {
     }
 
     /// The application's `pull` lines, one after the other.
-    async fn fixed(&self, context: &Arc<Context>, session: &Arc<Session>) -> Outcome {
+    async fn fixed(&self, relays: &Arc<Relays>, session: &Arc<Session>) -> Outcome {
         let application = self.view.current();
         for line in &application.relay.pull {
-            match self.line(context, session, line).await {
+            match self.line(relays, session, line).await {
                 Outcome::Failed => {}
                 outcome => return outcome,
             }
@@ -170,16 +170,11 @@ impl Pulled {
         Outcome::Failed
     }
 
-    async fn relay(
-        &self,
-        context: &Arc<Context>,
-        session: &Arc<Session>,
-        destination: Destination,
-    ) -> Outcome {
+    async fn relay(&self, relays: &Arc<Relays>, session: &Arc<Session>, destination: Destination) -> Outcome {
         self.tries(session).starting(&destination);
-        let _listed = context.sessions.list(session.clone());
+        let _listed = relays.sessions.list(session.clone());
         let mut fetch = Fetch {
-            context,
+            relays,
             pulled: self,
             session,
             connect: self.view.current().relay.relay_reconnect.duration(),
@@ -246,9 +241,9 @@ impl Pulled {
 
     /// A session for the next attempt. It uses the words of the player that has been here longest; what it says of where
     /// it has come through holds for all of them.
-    fn session(&self, context: &Context) -> Option<Arc<Session>> {
+    fn session(&self, relays: &Relays) -> Option<Arc<Session>> {
         let (cause, trail) = self.lock().cause().map(|(cause, trail)| (cause.clone(), trail))?;
-        Some(session_for(context, &cause, &trail, &self.stream, Role::Publisher))
+        Some(session_for(relays, &cause, &trail, &self.stream, Role::Publisher))
     }
 
     /// Ends all players, and returns how many have come so far: the refusal was the answer to all of these.

@@ -26,15 +26,15 @@ use crate::media::trail;
 use crate::media::view::AppView;
 use crate::media::workers::Worker;
 use crate::module::relay::log;
+use crate::module::relay::relays::Relays;
 use crate::notify::{CallbackLine, Event, Slot};
-use crate::server::context::Context;
 use crate::task::backoff::Backoff;
 use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
 
 /// What the tasks of a publisher share.
 #[derive(Clone)]
 pub(super) struct Push {
-    pub(super) context: Arc<Context>,
+    pub(super) relays: Arc<Relays>,
     pub(super) view: AppView,
     pub(super) publisher: Arc<Session>,
     pub(super) stream: Arc<Stream>,
@@ -76,16 +76,16 @@ impl Push {
 
     /// Waits until the publisher has left or the server stops.
     async fn over(&self) {
-        let mut shutdown = self.context.shutdown.subscribe();
+        let shutdown = &self.relays.lifetime.shutdown;
         tokio::select! {
             () = self.publisher.ended() => {}
-            _ = shutdown.wait_for(|stop| *stop) => {}
+            () = shutdown.cancelled() => {}
         }
     }
 
     fn session(&self) -> Arc<Session> {
         let trail = self.publisher.identity.trail.proved();
-        session_for(&self.context, &self.publisher, trail, &self.stream, Role::Player)
+        session_for(&self.relays, &self.publisher, trail, &self.stream, Role::Player)
     }
 
     fn tries<'a>(&'a self, session: &'a Session) -> Attempt<'a> {
@@ -107,7 +107,7 @@ impl Push {
     }
 
     async fn push(&self, line: &Arc<CallbackLine>, session: &Arc<Session>, worker: &Worker) -> Outcome {
-        let begun = Event::begin_by(&self.context.notifier, &self.view, line, session, None);
+        let begun = Event::begin_by(&self.relays.callbacks, &self.view, line, session, None);
         let Some(mut asking) = begun else { return Outcome::Unwanted };
         let reply = tokio::select! {
             reply = asking.reply() => reply,
@@ -137,7 +137,7 @@ impl Push {
         if !headers.has_asked() {
             headers.next().await;
         }
-        let begun = Event::begin_by(&self.context.notifier, &self.view, line, &self.publisher, None);
+        let begun = Event::begin_by(&self.relays.callbacks, &self.view, line, &self.publisher, None);
         let Some(mut asking) = begun else { return Outcome::Unwanted };
         let mut reply = asking.reply().await;
         loop {
@@ -183,7 +183,7 @@ impl Push {
     async fn relay(&self, session: &Arc<Session>, destination: Destination, worker: &Worker) -> Outcome {
         self.tries(session).starting(&destination);
         let _ = session.relayed_as.set(destination.identity());
-        let _listed = self.context.sessions.list(session.clone());
+        let _listed = self.relays.sessions.list(session.clone());
         let mut started = None;
         let (Ok(end) | Err(end)) = self.send(session, &destination, worker, &mut started).await;
         let most = self.view.current().relay.most_push_delay().duration();
@@ -200,7 +200,7 @@ impl Push {
     ) -> Result<End, End> {
         let server = self.view.server();
         let terms = Terms {
-            context: &self.context,
+            relays: &self.relays,
             connect: self.view.current().relay.relay_reconnect.duration(),
             chunk_size: u32::try_from(self.stream.chunk_size()).unwrap_or(u32::MAX),
             max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),
@@ -287,13 +287,13 @@ impl Sending<'_> {
     /// The target has told where the media goes on from there. It was chosen by us, so that it is believed; a publisher that
     /// is a relay is told in turn.
     fn reaches(&self, downstream: &[u8]) -> Result<(), End> {
-        let Push { context, stream, publisher, .. } = self.push;
+        let Push { relays, stream, publisher, .. } = self.push;
         let downstream = trail::checked(downstream);
-        if context.relays.leads_back(&downstream, stream.key()) {
+        if relays.trails.leads_back(&downstream, stream.key()) {
             return Err(End::Error("relay loop: the target feeds this stream".into()));
         }
         if publisher.identity.trail.claims_relay() {
-            publisher.tell("status", relay_messages::REACH, context.relays.reach(&downstream, stream.key()));
+            publisher.tell("status", relay_messages::REACH, relays.trails.reach(&downstream, stream.key()));
         }
         Ok(())
     }

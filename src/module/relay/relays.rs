@@ -6,33 +6,67 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use super::destination::Asked;
-use super::pull::Pulls;
-use crate::config::model::Config;
-use crate::directive::ConfPath;
-use crate::hub::registry::{Registry, StreamKey};
+use super::lines::Pushes;
+use super::pull::{self, PullUse, Pulls};
+use crate::config::store::Store;
+use crate::hub::registry::Registry;
 use crate::hub::stream::Stream;
 use crate::limits;
-use crate::media::session::{Identity, Moments, Protocol, Reason, Role, Session};
-use crate::media::trail::{self, Claim, Feed, Hop, Trail};
-use crate::media::trail_proof::{Keys, Purpose, Verdict};
-use crate::module::relay::log;
-use crate::net::secret;
-use crate::net::secret::Secret;
-use crate::server::context::Context;
+use crate::media::extension::{Demand, OnStream, PublishObserver, SessionObserver, Source};
+use crate::media::ingest::Intake;
+use crate::media::session::{Identity, Moments, Protocol, Reason, Role, Session, Sessions};
+use crate::media::trail::Trail;
+use crate::media::trails::Trails;
+use crate::media::view::AppView;
+use crate::media::workers::Workers;
+use crate::net::dns::Dns;
+use crate::net::tls::Tls;
+use crate::notify::Notifier;
+use crate::task::lifetime::Lifetime;
 
-/// What all relays share.
+/// What all relays use.
 pub struct Relays {
-    /// Marks streams of this process in trails.
-    mark: [u8; 32],
-    /// What proves trails; a reload replaces it.
-    keys: ArcSwap<Keys>,
     pub(super) pulls: Pulls,
+    pub(super) trails: Arc<Trails>,
+    pub(super) store: Arc<Store>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) sessions: Arc<Sessions>,
+    pub(super) callbacks: Notifier,
+    pub(super) workers: Arc<Workers>,
+    pub(super) dns: Dns,
+    pub(super) tls: Arc<ArcSwap<Tls>>,
+    pub(super) intake: Arc<Intake>,
+    pub(super) lifetime: Lifetime,
+}
+
+/// The parts of the server that relays use.
+pub struct RelayParts {
+    /// Which streams are on a relay's trail.
+    pub trails: Arc<Trails>,
+    /// The configuration in force.
+    pub store: Arc<Store>,
+    /// All streams.
+    pub registry: Arc<Registry>,
+    /// All sessions.
+    pub sessions: Arc<Sessions>,
+    /// Callbacks.
+    pub callbacks: Notifier,
+    /// Media threads.
+    pub workers: Arc<Workers>,
+    /// Host names.
+    pub dns: Dns,
+    /// TLS to other servers.
+    pub tls: Arc<ArcSwap<Tls>>,
+    /// Where what is pulled goes.
+    pub intake: Arc<Intake>,
+    /// The end of the process.
+    pub lifetime: Lifetime,
 }
 
 /// What an attempt came to.
@@ -87,96 +121,48 @@ impl End {
 }
 
 impl Relays {
-    /// `mark` is random and secret.
-    pub fn new(mark: [u8; 32], secrets: Secrets) -> Self {
-        let keys = ArcSwap::from_pointee(Keys::new(mark, secrets.0));
-        Relays { mark, keys, pulls: Pulls::default() }
-    }
-
-    /// A reload has read the secrets anew.
-    pub fn set_secrets(&self, secrets: Secrets) {
-        self.keys.store(Arc::new(Keys::new(self.mark, secrets.0)));
-    }
-
-    /// By way of which streams the media of `stream` comes that came by `upstream` until here; told to relays.
-    pub fn way(&self, upstream: &[u8], stream: &StreamKey) -> Bytes {
-        trail::extended(upstream, &Hop::new(&self.mark, stream))
-    }
-
-    /// To which streams the media of `stream` goes that goes on from here to `downstream`; told to relays that publish it.
-    pub fn reach(&self, downstream: &[u8], stream: &StreamKey) -> String {
-        String::from_utf8_lossy(&self.way(downstream, stream)).into_owned()
-    }
-
-    /// Whether a stream would be fed with itself by what has come this way.
-    pub(super) fn leads_back(&self, way: &[u8], stream: &StreamKey) -> bool {
-        trail::is_loop(way, &Hop::new(&self.mark, stream))
-    }
-
-    /// Whether a session says of itself that it would feed its stream with itself, by way of relays.
-    pub fn is_loop(&self, registry: &Registry, identity: &Identity, role: Role) -> bool {
-        if !identity.trail.claims_relay() {
-            return false;
-        }
-        let key = StreamKey::new(identity.serverid.clone(), identity.app.clone(), identity.name.clone());
-        let (trail, hop) = (identity.trail.claimed(), Hop::new(&self.mark, &key));
-        let stream = registry.find(&key).filter(|stream| role == Role::Player && stream.phase().publishing);
-        match stream {
-            None => trail::closes_circle(trail, &hop, Feed::Nobody),
-            Some(stream) if stream.is_published_here() => trail::closes_circle(trail, &hop, Feed::Here),
-            Some(stream) => trail::closes_circle(trail, &hop, Feed::Way(&self.pulls.way(stream.id()))),
-        }
-    }
-
-    /// What the connection `conn` says of its way here, once it is known what it asks for.
-    pub fn judge(&self, conn: u64, claim: &Claim, purpose: Purpose<'_>) -> Trail {
-        if claim.hops().is_empty() {
-            return Trail::default();
-        }
-        let keys = self.keys.load();
-        let verdict = keys.judge(claim, purpose, now());
-        if keys.are_shared() && verdict != Verdict::Proved {
-            log::trail_not_proved(conn, verdict, purpose.name);
-        }
-        Trail::new(claim, verdict == Verdict::Proved)
-    }
-
-    /// What proves the trail of a relay of ours to others.
-    pub(super) fn proof(&self, trail: &[u8], purpose: Purpose<'_>) -> Bytes {
-        self.keys.load().proof(trail, purpose, now())
+    /// None yet.
+    pub fn new(parts: RelayParts) -> Self {
+        let RelayParts { trails, store, registry, sessions, callbacks, workers, dns, tls, intake, lifetime } =
+            parts;
+        let pulls = Pulls::default();
+        Relays { pulls, trails, store, registry, sessions, callbacks, workers, dns, tls, intake, lifetime }
     }
 }
 
-/// Seconds since 1970, by which proofs are dated.
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+impl Source for Relays {
+    fn is_configured(&self, view: &AppView) -> bool {
+        pull::is_configured(view)
+    }
+
+    fn demand(self: Arc<Self>, player: OnStream<'_>) -> Box<dyn Demand> {
+        Box::new(PullUse::enter(&self, player))
+    }
+
+    fn way(&self, stream: u64) -> Bytes {
+        self.pulls.way(stream)
+    }
 }
 
-/// The secrets of `relay_secret`.
-pub struct Secrets(Vec<Secret>);
-
-impl Secrets {
-    /// Reads the files that `config` names. The error is nginx's sentence.
-    pub fn load(config: &Config) -> Result<Secrets, String> {
-        let paths = config.rtmp.as_ref().map_or(&[][..], |rtmp| &rtmp.relay.secrets);
-        let read = |path: &ConfPath| secret::read("relay_secret", &path.0);
-        Ok(Secrets(paths.iter().map(read).collect::<Result<_, _>>()?))
+impl SessionObserver for Arc<Relays> {
+    fn publishing(&self, publisher: OnStream<'_>) -> Option<Box<dyn PublishObserver>> {
+        Some(Box::new(Pushes::start(self, publisher)))
     }
 }
 
 /// A session for one attempt, caused by `cause`, for sessions that have `trail` in common. Its trail is what it tells
 /// the other server.
 pub(super) fn session_for(
-    context: &Context,
+    relays: &Relays,
     cause: &Session,
     trail: &[u8],
     stream: &Arc<Stream>,
     role: Role,
 ) -> Arc<Session> {
     let mut identity = cause.identity.clone();
-    identity.trail = Trail::ours(trail::extended(trail, &Hop::new(&context.relays.mark, &cause.key)));
+    identity.trail = Trail::ours(relays.trails.way(trail, &cause.key));
     let session = Session::new(
-        context.sessions.next_session_id(),
+        relays.sessions.next_session_id(),
         cause.peer.clone(),
         Protocol::Rtmp,
         role,
@@ -198,11 +184,6 @@ pub(super) fn asked(identity: &Identity) -> Asked<'_> {
         page_url: &identity.page_url,
         swf_url: &identity.swf_url,
     }
-}
-
-/// The worker that the next relay runs on.
-pub(super) fn next_worker(context: &Context) -> crate::media::workers::Worker {
-    context.workers.next()
 }
 
 /// Whether a relay that began at `started` has worked, so that the next attempt may follow at once: it has run for

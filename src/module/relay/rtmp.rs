@@ -15,10 +15,10 @@ use crate::limits;
 use crate::log::shown::Shown;
 use crate::media::split_query;
 use crate::media::{trail, trail_proof};
+use crate::module::relay::relays::Relays;
 use crate::net::moderation;
 use crate::net::rest::Read;
 use crate::net::socket::Socket;
-use crate::server::context::Context;
 use crate::wire::rtmp::ClientSession;
 use crate::wire::rtmp::client_session::{ClientSettings, Event, Purpose};
 
@@ -33,7 +33,7 @@ pub(super) struct Upstream {
 /// How to connect.
 pub(super) struct Terms<'a> {
     /// Finds the other server, and trusts it.
-    pub(super) context: &'a Context,
+    pub(super) relays: &'a Relays,
     /// Time for the connection.
     pub(super) connect: Duration,
     /// Chunk size of what we send.
@@ -59,7 +59,7 @@ impl Upstream {
         terms: Terms<'_>,
     ) -> Result<Upstream, End> {
         let limit = setup_time(terms.connect);
-        let socket = connect(terms.context, &destination.address, terms.connect).await?;
+        let socket = connect(terms.relays, &destination.address, terms.connect).await?;
         let purpose = purpose(destination.name_and_query());
         let (verb, asked) = match &purpose {
             Purpose::Play { name } => ("play", name),
@@ -67,7 +67,7 @@ impl Upstream {
         };
         let (name, _) = split_query(asked);
         let asked = trail_proof::Purpose { verb, app: &destination.app, name: &name };
-        let proof = terms.context.relays.proof(&terms.trail, asked);
+        let proof = terms.relays.trails.proof(&terms.trail, asked);
         let member = |name: &'static str, value: Bytes| (Bytes::from_static(name.as_bytes()), value.into());
         let settings = ClientSettings {
             flash_ver: destination.flash_ver.clone(),

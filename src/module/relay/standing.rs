@@ -14,11 +14,12 @@ use crate::config::model::Config;
 use crate::directive::ListenAddr;
 use crate::directive::address::literal_addr;
 use crate::hub::registry::StreamUse;
+use crate::media::extension::OnStream;
 use crate::media::listen::DEFAULT_PORT;
 use crate::media::session::{Identity, Moments, Protocol, Role, Session};
 use crate::media::view::AppView;
+use crate::module::relay::relays::Relays;
 use crate::net::socket::Peer;
-use crate::server::context::Context;
 
 /// The lines in force.
 #[derive(Default)]
@@ -37,12 +38,12 @@ struct Held {
 
 impl Standing {
     /// Puts these lines in force, and ends others. Returns what cannot be pulled, and why.
-    pub fn apply(&mut self, context: &Arc<Context>, lines: &[StaticPull]) -> Vec<String> {
-        let config = context.store.load();
+    pub fn apply(&mut self, relays: &Arc<Relays>, lines: &[StaticPull]) -> Vec<String> {
+        let config = relays.store.load();
         let mut complaints = Vec::new();
         let mut wanted = HashMap::new();
         for line in lines {
-            match choose(context, &config, line) {
+            match choose(relays, &config, line) {
                 Some((listen, view)) => drop(wanted.insert(line, (listen, view))),
                 None => complaints.push(format!(
                     "static_pull: no rtmp server for domain \"{}\" has an application \"{}\"",
@@ -56,7 +57,7 @@ impl Standing {
         });
         for (line, (listen, view)) in wanted {
             if !self.held.contains_key(line) {
-                self.held.insert(line.clone(), hold(context, &view, listen, line));
+                self.held.insert(line.clone(), hold(relays, &view, listen, line));
             }
         }
         complaints
@@ -64,10 +65,10 @@ impl Standing {
 }
 
 /// The application that gets the stream: on the address that `static_pull_port` names, else on the first that has it.
-fn choose(context: &Context, config: &Config, line: &StaticPull) -> Option<(ListenAddr, AppView)> {
+fn choose(relays: &Relays, config: &Config, line: &StaticPull) -> Option<(ListenAddr, AppView)> {
     let (host, app) = (Bytes::copy_from_slice(&line.domain), Bytes::copy_from_slice(&line.app));
     config.rtmp.iter().flat_map(|rtmp| rtmp.addresses()).find_map(|listen| {
-        let view = AppView::choose(&context.store, listen, &host, &app)?;
+        let view = AppView::choose(&relays.store, listen, &host, &app)?;
         let port = &view.held().relay.static_pull_port;
         let here = match port.as_ref().filter(|port| !port.is_empty()) {
             Some(port) => literal_addr(port.as_bstr(), DEFAULT_PORT).is_ok_and(|addr| addr == *listen),
@@ -77,7 +78,7 @@ fn choose(context: &Context, config: &Config, line: &StaticPull) -> Option<(List
     })
 }
 
-fn hold(context: &Arc<Context>, view: &AppView, listen: ListenAddr, line: &StaticPull) -> Held {
+fn hold(relays: &Arc<Relays>, view: &AppView, listen: ListenAddr, line: &StaticPull) -> Held {
     let copy = |text: &[u8]| Bytes::copy_from_slice(text);
     let identity = Identity {
         domain: copy(&line.domain),
@@ -91,7 +92,7 @@ fn hold(context: &Arc<Context>, view: &AppView, listen: ListenAddr, line: &Stati
     let nobody =
         Peer { addr: "static_pull".into(), ip: None, port: 0, local_addr: String::new(), local_port: 0 };
     let session = Arc::new(Session::new(
-        context.sessions.next_session_id(),
+        relays.sessions.next_session_id(),
         nobody,
         Protocol::Rtmp,
         Role::Player,
@@ -99,9 +100,13 @@ fn hold(context: &Arc<Context>, view: &AppView, listen: ListenAddr, line: &Stati
         Instant::now(),
         Moments::default(),
     ));
-    let stream = context.registry.enter(&session.key, view.server().chunk_size.0 as usize);
+    let stream = relays.registry.enter(&session.key, view.server().chunk_size.0 as usize);
     session.set_stream(stream.stream().clone());
     let serverid = session.identity.serverid.clone();
-    let pull = PullUse::stand(context, view, &session, stream.stream(), line.line.clone());
+    let pull = PullUse::stand(
+        relays,
+        OnStream { view, session: &session, stream: stream.stream() },
+        line.line.clone(),
+    );
     Held { _pull: pull, _stream: stream, listen, serverid }
 }

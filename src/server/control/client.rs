@@ -4,8 +4,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use super::protocol::{Answer, Request};
-use super::socket;
 use crate::limits;
+use crate::net::unix::connect;
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub enum NoAnswer {
 ///
 /// There is none, or it gives no answer within [`limits::CONTROL_PATIENCE`].
 pub fn ask(path: &Path, request: &Request) -> Result<Answer, NoAnswer> {
-    let mut stream = socket::connect(path).map_err(NoAnswer::Unreachable)?;
+    let mut stream = connect(path).map_err(NoAnswer::Unreachable)?;
     let broken = |error: io::Error| {
         let timed_out = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
         NoAnswer::Broken(match timed_out {

@@ -1,7 +1,6 @@
 //! The control socket: how commands reach the running server.
 
 pub mod client;
-pub mod on_disk;
 pub mod probe;
 pub mod protocol;
 pub mod socket;
@@ -17,11 +16,12 @@ use tokio::time::timeout;
 
 use self::protocol::{Answer, Request};
 use self::socket::ControlSocket;
-use super::context::Context;
+use super::parts::Parts;
 use crate::config::Config;
 use crate::config::place::Place;
 use crate::limits;
 use crate::server::log;
+use crate::task::lifetime::Lifetime;
 
 /// A request that changes the server, and where its answer goes.
 pub struct Order {
@@ -56,7 +56,7 @@ pub fn check(config: &Config) -> Result<(), String> {
 
 /// What answering takes.
 struct Desk {
-    context: Arc<Context>,
+    parts: Arc<Parts>,
     orders: mpsc::Sender<Order>,
     /// Orders that wait or are being done.
     waiting: Semaphore,
@@ -64,8 +64,8 @@ struct Desk {
 
 /// Answers on a control socket for as long as the server runs. What only looks is answered here, the rest goes
 /// through `orders`, one at a time.
-pub async fn run(
-    context: Arc<Context>,
+pub(super) async fn run(
+    parts: Arc<Parts>,
     listener: std::os::unix::net::UnixListener,
     orders: mpsc::Sender<Order>,
 ) {
@@ -73,7 +73,7 @@ pub async fn run(
         Ok(listener) => listener,
         Err(error) => return log::not_listening(&error.to_string()),
     };
-    let desk = Arc::new(Desk { context, orders, waiting: Semaphore::new(limits::CONTROL_ORDERS) });
+    let desk = Arc::new(Desk { parts, orders, waiting: Semaphore::new(limits::CONTROL_ORDERS) });
     let places = Arc::new(Semaphore::new(limits::CONTROL_CONNECTIONS));
     loop {
         match listener.accept().await {
@@ -128,10 +128,10 @@ impl Desk {
 
     async fn answer(&self, request: Request) -> Answer {
         match request {
-            Request::Status => Answer::Status(Box::new(status::of(&self.context).await)),
-            Request::Callbacks => Answer::Callbacks(Box::new(self.context.notifier.snapshot())),
+            Request::Status => Answer::Status(Box::new(status::of(&self.parts).await)),
+            Request::Callbacks => Answer::Callbacks(Box::new(self.parts.callbacks.snapshot())),
             Request::Probe { place } => {
-                let (config, transport) = (self.context.store.load(), self.context.notifier.transport());
+                let (config, transport) = (self.parts.store.load(), self.parts.callbacks.transport());
                 match probe::run(&config, &transport, &place).await {
                     Ok(text) => Answer::Done { text },
                     Err(text) => Answer::Refused { text },
@@ -144,17 +144,17 @@ impl Desk {
 
     /// A reload under way does not hold this up: the time to confirm goes on.
     fn confirm(&self) -> Answer {
-        let mut history = self.context.history();
+        let mut history = self.parts.history.lock();
         if history.confirm_by().is_none() {
             return refused("there is nothing to confirm");
         }
         history.confirm_within(None);
-        let text = format!("generation {} is confirmed\n", self.context.store.generation());
+        let text = format!("generation {} is confirmed\n", self.parts.store.generation());
         Answer::Done { text }
     }
 
     async fn order(&self, request: Request) -> Answer {
-        if *self.context.draining.borrow() || *self.context.shutdown.borrow() {
+        if self.parts.lifetime.draining.is_cancelled() || self.parts.lifetime.shutdown.is_cancelled() {
             return refused("the server is shutting down");
         }
         let Ok(_place) = self.waiting.try_acquire() else {
@@ -166,15 +166,14 @@ impl Desk {
         if self.orders.send(Order { request, reply }).await.is_err() {
             return refused(stopping);
         }
-        let mut draining = self.context.draining.subscribe();
-        let mut shutdown = self.context.shutdown.subscribe();
+        let Lifetime { draining, shutdown, .. } = &self.parts.lifetime;
         tokio::select! {
-            answer = answer => answer.unwrap_or_else(|_| match *self.context.shutdown.borrow() {
+            answer = answer => answer.unwrap_or_else(|_| match shutdown.is_cancelled() {
                 true => refused(stopping),
                 false => refused("a new binary takes over and reads the files, the log tells"),
             }),
-            _ = draining.wait_for(|draining| *draining) => refused(stopping),
-            _ = shutdown.wait_for(|shutdown| *shutdown) => refused(stopping),
+            () = draining.cancelled() => refused(stopping),
+            () = shutdown.cancelled() => refused(stopping),
         }
     }
 }

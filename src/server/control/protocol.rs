@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::on_disk::OnDisk;
 use crate::notify::ledger::snapshot::Snapshot;
 
 /// What is asked.
@@ -164,32 +165,6 @@ pub struct Kept {
     pub hash: String,
     /// When it came into force (RFC 3339).
     pub since: String,
-}
-
-/// The files as they are now, beside the configuration in force.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnDisk {
-    /// They hold what is in force.
-    Same,
-    /// They hold something else, which was not tried.
-    Newer,
-    /// They hold what was refused.
-    Rejected,
-    /// They could not be read in time.
-    Unknown,
-}
-
-impl OnDisk {
-    /// As JSON has it.
-    pub fn word(self) -> &'static str {
-        match self {
-            OnDisk::Same => "same",
-            OnDisk::Newer => "newer",
-            OnDisk::Rejected => "rejected",
-            OnDisk::Unknown => "unknown",
-        }
-    }
 }
 
 /// A reload that was refused.

@@ -7,9 +7,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use socket2::{Domain, SockAddr, Socket, Type};
-
 use crate::log::os_text;
+use crate::net::unix::connect;
 use crate::server::process::can_make;
 
 /// What a process that is being replaced appends to the name of its socket, as with the pid file.
@@ -117,19 +116,6 @@ pub fn old_name(path: &Path) -> PathBuf {
 /// The first of these names behind which somebody listens.
 pub fn find_alive(paths: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
     paths.into_iter().find(|path| connect(path).is_ok())
-}
-
-/// Connects without waiting.
-///
-/// # Errors
-///
-/// The name is too long, or nobody listens.
-pub fn connect(path: &Path) -> io::Result<std::os::unix::net::UnixStream> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    socket.connect(&SockAddr::unix(path)?)?;
-    socket.set_nonblocking(false)?;
-    Ok(socket.into())
 }
 
 /// Whether a control socket could be made here by a process that has nothing to replace. Nothing is changed.

@@ -4,50 +4,50 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 
-use super::on_disk;
 use super::protocol::{Configuration, Kept, Queues, Refusal, SessionCounts, Status};
 use crate::config::history::Generation;
+use crate::config::on_disk;
 use crate::config::watch::Fingerprint;
 use crate::log;
 use crate::media::session::{Protocol, Role};
 use crate::net::listener;
-use crate::server::context::Context;
+use crate::server::parts::Parts;
 
 /// The status at this moment. Reads the files of the configuration, on a thread that may wait.
-pub async fn of(context: &Context) -> Status {
-    let found = context.conf_files.look(context.store.generation()).await;
-    let config = context.store.load();
+pub async fn of(parts: &Parts) -> Status {
+    let found = parts.conf_files.look(parts.store.generation()).await;
+    let config = parts.store.load();
     let queues = Queues {
-        callbacks: context.notifier.under_way(),
-        unfinished: context.pending.count(),
+        callbacks: parts.callbacks.under_way(),
+        unfinished: parts.lifetime.unfinished.len(),
         log_lines_lost_total: log::lines_lost_total(),
     };
-    let open = listener::wanted(&config, &context.tls.load().server).into_keys();
+    let open = listener::wanted(&config, &parts.tls.load().server).into_keys();
     let mut listeners: Vec<String> = open.map(|(speaks, addr)| format!("{speaks} {addr}")).collect();
     listeners.sort();
-    let callbacks = context.notifier.snapshot();
+    let callbacks = parts.callbacks.snapshot();
     Status {
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
-        uptime_seconds: context.started.elapsed().as_secs(),
-        draining: *context.draining.borrow(),
-        configuration: configuration(context, found),
+        uptime_seconds: parts.started.elapsed().as_secs(),
+        draining: parts.lifetime.draining.is_cancelled(),
+        configuration: configuration(parts, found),
         listeners,
-        streams: context.registry.list().len(),
-        sessions: sessions(context),
+        streams: parts.registry.list().len(),
+        sessions: sessions(parts),
         queues,
-        connections: context.connections.count(),
+        connections: parts.connections.count(),
         connections_limit: config.connection_limit(),
-        tasks: tasks(context),
-        accepted_total: context.sessions.accepted_total(),
+        tasks: tasks(parts),
+        accepted_total: parts.sessions.accepted_total(),
         done_waiting: callbacks.done_waiting,
         done_lost_total: callbacks.done_lost_total,
     }
 }
 
-fn sessions(context: &Context) -> SessionCounts {
+fn sessions(parts: &Parts) -> SessionCounts {
     let mut counts = SessionCounts::default();
-    for session in context.sessions.snapshot() {
+    for session in parts.sessions.snapshot() {
         let protocol = match session.protocol {
             _ if session.relayed_as.get().is_some() => "relay",
             Protocol::Rtmp => "rtmp",
@@ -71,13 +71,13 @@ fn sessions(context: &Context) -> SessionCounts {
 }
 
 /// Tasks of the control thread, which is where this runs, and of the workers.
-fn tasks(context: &Context) -> usize {
-    let workers = context.workers.iter().map(|worker| worker.runtime.metrics().num_alive_tasks());
+fn tasks(parts: &Parts) -> usize {
+    let workers = parts.workers.iter().map(|worker| worker.runtime.metrics().num_alive_tasks());
     Handle::current().metrics().num_alive_tasks() + workers.sum::<usize>()
 }
 
-fn configuration(context: &Context, found: Option<Fingerprint>) -> Configuration {
-    let history = context.history();
+fn configuration(parts: &Parts, found: Option<Fingerprint>) -> Configuration {
+    let history = parts.history.lock();
     let current = history.current();
     let in_force = current.map(|generation| generation.fingerprint);
     let kept = |generation: &Generation| Kept {
@@ -85,11 +85,11 @@ fn configuration(context: &Context, found: Option<Fingerprint>) -> Configuration
         hash: generation.fingerprint.short(),
         since: generation.since.to_string(),
     };
-    let archive = context.store.load().archive();
+    let archive = parts.store.load().archive();
     let left = history.confirm_by().map(|by| by.saturating_duration_since(Instant::now()).as_secs());
     Configuration {
-        file: context.conf_files.load().conf_name().display().to_string(),
-        generation: context.store.generation(),
+        file: parts.conf_files.load().conf_name().display().to_string(),
+        generation: parts.store.generation(),
         hash: in_force.map(|hash| hash.to_string()).unwrap_or_default(),
         since: current.map(|generation| generation.since.to_string()).unwrap_or_default(),
         kept: history.kept().map(kept).collect(),

@@ -6,23 +6,24 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::Pulled;
-use crate::media::ingest::{Ingest, Source};
+use crate::media::extension::OnStream;
+use crate::media::ingest::{Feeder, Ingest};
 use crate::media::relay_messages;
 use crate::media::session::Session;
 use crate::module::relay::attempt::Kind;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::http::Download;
 use crate::module::relay::log;
+use crate::module::relay::relays::Relays;
 use crate::module::relay::relays::{End, Never};
 use crate::module::relay::rtmp::{Terms, Upstream, check};
 use crate::net::rest::Rest;
-use crate::server::context::Context;
 use crate::wire::MediaKind;
 use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
 
 /// A relay under way.
 pub(super) struct Fetch<'a> {
-    pub(super) context: &'a Arc<Context>,
+    pub(super) relays: &'a Arc<Relays>,
     pub(super) pulled: &'a Pulled,
     pub(super) session: &'a Arc<Session>,
     pub(super) connect: Duration,
@@ -36,7 +37,7 @@ impl Fetch<'_> {
         self.name(destination);
         let server = self.pulled.view.server();
         let terms = Terms {
-            context: self.context,
+            relays: self.relays,
             connect: self.connect,
             chunk_size: server.chunk_size.0,
             max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),
@@ -75,7 +76,7 @@ impl Fetch<'_> {
         let max_message = usize::try_from(self.pulled.view.server().max_message.0).unwrap_or(usize::MAX);
         let trail = self.session.identity.trail.claimed();
         let mut download =
-            Download::start(self.context, destination, self.connect, max_message, trail).await?;
+            Download::start(self.relays, destination, self.connect, max_message, trail).await?;
         loop {
             let mut tags = Vec::new();
             let read = download.read(|tag| tags.push(tag)).await;
@@ -102,7 +103,7 @@ impl Fetch<'_> {
     /// relay would feed itself.
     fn told(&self, kind: MediaKind, payload: &Bytes) -> Result<(), End> {
         let Some(way) = relay_messages::way_of(kind, payload) else { return Ok(()) };
-        if self.context.relays.leads_back(&way, self.pulled.stream.key()) {
+        if self.relays.trails.leads_back(&way, self.pulled.stream.key()) {
             return Err(End::Error("relay loop: the source is fed by this stream".into()));
         }
         self.pulled.way.send_if_modified(|known| std::mem::replace(known, way.clone()) != way);
@@ -112,8 +113,12 @@ impl Fetch<'_> {
     fn ingest(&mut self) -> Result<&mut Ingest, End> {
         if self.ingest.is_none() {
             let Pulled { view, stream, .. } = self.pulled;
-            let ingest = Ingest::start(self.context, view, self.session, stream, Source::Relay)
-                .map_err(|_| End::Published)?;
+            let ingest = Ingest::start(
+                &self.relays.intake,
+                OnStream { view, session: self.session, stream },
+                Feeder::Relay,
+            )
+            .map_err(|_| End::Published)?;
             self.started = Some(Instant::now());
             log::started(self.session, Kind::Pull.name());
             self.ingest = Some(ingest);

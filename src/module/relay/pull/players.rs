@@ -1,20 +1,20 @@
 //! The players of pulled streams, and the task that looks after each stream for as long as there are any.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
 use tokio::sync::watch;
 
 use super::{Pulled, is_configured};
-use crate::hub::stream::Stream;
+use crate::media::extension::{Demand, OnStream};
 use crate::media::session::Session;
 use crate::media::trail::Trail;
-use crate::media::view::AppView;
 use crate::module::relay::demand::Wants;
-use crate::module::relay::relays::next_worker;
+use crate::module::relay::relays::Relays;
 use crate::module::relay::target::Relay;
-use crate::server::context::Context;
 
 /// All streams with players, by stream number. Its lock is held while a player comes or goes, so that a stream is here for
 /// exactly as long as its [`Demand`](crate::module::relay::demand::Demand) has players.
@@ -31,7 +31,7 @@ pub(super) struct Counts {
 
 /// A player's part in it.
 pub struct PullUse {
-    context: Arc<Context>,
+    relays: Arc<Relays>,
     pulled: Arc<Pulled>,
     session: u64,
     /// How many players had come with it.
@@ -40,35 +40,19 @@ pub struct PullUse {
 
 impl PullUse {
     /// A player has been let in.
-    pub fn enter(
-        context: &Arc<Context>,
-        view: &AppView,
-        session: &Arc<Session>,
-        stream: &Arc<Stream>,
-    ) -> Self {
-        PullUse::with(context, view, session, stream, None)
+    pub fn enter(relays: &Arc<Relays>, player: OnStream<'_>) -> Self {
+        PullUse::with(relays, player, None)
     }
 
     /// As if somebody played the stream all the time, and the application had this `pull` line. `session` says what
     /// a player would.
-    pub fn stand(
-        context: &Arc<Context>,
-        view: &AppView,
-        session: &Arc<Session>,
-        stream: &Arc<Stream>,
-        line: Relay,
-    ) -> Self {
-        PullUse::with(context, view, session, stream, Some(line))
+    pub fn stand(relays: &Arc<Relays>, player: OnStream<'_>, line: Relay) -> Self {
+        PullUse::with(relays, player, Some(line))
     }
 
-    fn with(
-        context: &Arc<Context>,
-        view: &AppView,
-        session: &Arc<Session>,
-        stream: &Arc<Stream>,
-        standing: Option<Relay>,
-    ) -> Self {
-        let mut streams = context.relays.pulls.lock();
+    fn with(relays: &Arc<Relays>, player: OnStream<'_>, standing: Option<Relay>) -> Self {
+        let OnStream { view, session, stream } = player;
+        let mut streams = relays.pulls.lock();
         let pulled = streams.entry(stream.id()).or_insert_with(|| {
             Arc::new(Pulled {
                 view: view.clone(),
@@ -86,28 +70,30 @@ impl PullUse {
         let starts = demand.tend(is_configured(&pulled.view));
         drop(demand);
         if starts {
-            start(context, pulled);
+            start(relays, pulled);
         }
-        PullUse { context: context.clone(), pulled: pulled.clone(), session: session.id, arrival }
+        PullUse { relays: relays.clone(), pulled: pulled.clone(), session: session.id, arrival }
+    }
+}
+
+impl Demand for PullUse {
+    fn settled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            if self.pulled.view.current().notify.on_pull.is_some() {
+                // Its sender lives as long as `pulled`.
+                let _ = self.pulled.settled.subscribe().wait_for(|settled| *settled >= self.arrival).await;
+            }
+        })
     }
 
-    /// Waits until the pull callback, if there is one, has let the players wait.
-    pub async fn settled(&self) {
-        if self.pulled.view.current().notify.on_pull.is_some() {
-            // Its sender lives as long as `pulled`.
-            let _ = self.pulled.settled.subscribe().wait_for(|settled| *settled >= self.arrival).await;
-        }
-    }
-
-    /// Follows the way by which the stream's media comes until here.
-    pub fn way(&self) -> watch::Receiver<Bytes> {
+    fn way(&self) -> watch::Receiver<Bytes> {
         self.pulled.way.subscribe()
     }
 }
 
 impl Drop for PullUse {
     fn drop(&mut self) {
-        let mut streams = self.context.relays.pulls.lock();
+        let mut streams = self.relays.pulls.lock();
         let mut demand = self.pulled.lock();
         let was_last = demand.leave(self.session);
         self.pulled.count(&demand);
@@ -135,44 +121,44 @@ impl Pulls {
 }
 
 /// A reload may configure pulling for streams that have players already.
-pub async fn follow_reloads(context: Arc<Context>) {
-    let mut changed = context.store.watch();
+pub async fn follow_reloads(relays: Arc<Relays>) {
+    let mut changed = relays.store.watch();
     loop {
-        let died = context.deaths.follow();
+        let died = relays.lifetime.deaths.follow();
         tokio::select! {
             more = changed.changed() => if more.is_err() { return },
             () = died => {}
         }
-        let streams: Vec<_> = context.relays.pulls.lock().values().cloned().collect();
+        let streams: Vec<_> = relays.pulls.lock().values().cloned().collect();
         for pulled in streams {
             let starts = pulled.lock().tend(is_configured(&pulled.view));
             if starts {
-                start(&context, &pulled);
+                start(&relays, &pulled);
             }
         }
     }
 }
 
 /// Starts the task that looks after the stream.
-fn start(context: &Arc<Context>, pulled: &Arc<Pulled>) {
-    let (context, pulled) = (context.clone(), pulled.clone());
-    let unfinished = context.pending.begin();
-    let (alive, _) = context.deaths.watch();
+fn start(relays: &Arc<Relays>, pulled: &Arc<Pulled>) {
+    let (relays, pulled) = (relays.clone(), pulled.clone());
+    let unfinished = relays.lifetime.unfinished.token();
+    let (alive, _) = relays.lifetime.deaths.watch();
     let tended = Tended { pulled: pulled.clone(), ended: false };
-    next_worker(&context).runtime.spawn(async move {
+    relays.workers.next().runtime.spawn(async move {
         let _unfinished = unfinished;
-        let mut shutdown = context.shutdown.subscribe();
+        let shutdown = &relays.lifetime.shutdown;
         let mut counts = pulled.counts.subscribe();
         tokio::select! {
             biased;
             _ = counts.wait_for(|c| c.present == 0) => {}
-            _ = shutdown.wait_for(|stop| *stop) => {}
-            () = pulled.run(&context) => {}
+            () = shutdown.cancelled() => {}
+            () = pulled.run(&relays) => {}
         }
-        let starts = tended.end(!*shutdown.borrow());
+        let starts = tended.end(!shutdown.is_cancelled());
         alive.ended();
         if starts {
-            start(&context, &pulled);
+            start(&relays, &pulled);
         }
     });
 }

@@ -42,7 +42,7 @@ impl Connection {
     pub(crate) fn connect(&mut self, request: RequestId, connect: &Connect) -> Result<(), End> {
         mark(&self.moments.connect);
         let target = Target::of(connect);
-        let Some(view) = AppView::choose(&self.context.store, &self.listen, &target.host, &target.app) else {
+        let Some(view) = AppView::choose(&self.rtmp.store, &self.listen, &target.host, &target.app) else {
             media_log::unknown_application(self.id, &target.app, &target.domain);
             return Err(self.refuse_connect(
                 request,
@@ -50,8 +50,8 @@ impl Connection {
                 "No such application.",
             ));
         };
-        let open = self.context.rtmp_connections.load(Ordering::Relaxed);
-        let limit = self.context.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.max_connections);
+        let open = self.rtmp.open.load(Ordering::Relaxed);
+        let limit = self.rtmp.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.max_connections);
         if let Some(limit) = limit.filter(|limit| open > *limit) {
             log::over_max_connections(self.id, limit);
             return Err(self.refuse_connect(
@@ -107,7 +107,7 @@ impl Connection {
             self.started,
             moments,
         ));
-        let begun = Event::begin(&self.context.notifier, &connected.view, Slot::Connect, &session, None);
+        let begun = Event::begin(&self.rtmp.callbacks, &connected.view, Slot::Connect, &session, None);
         let Some(mut event) = begun else {
             // A reload has removed the line just now.
             return self.accept_connect(request, connected);

@@ -24,14 +24,16 @@ use self::connecting::{Connecting, Told};
 use self::play::Playing;
 use self::publish::Publishing;
 use self::waiting::{Wake, asked_to_close};
+use crate::config::store::Store;
 use crate::directive::ListenAddr;
 use crate::hub::headers::{HeaderKey, HeaderList};
 use crate::limits;
-use crate::media::admission::{Entered, Refused};
+use crate::media::admission::{Admission, Entered, Refused};
 use crate::media::codec::track;
 use crate::media::conf::Conf;
+use crate::media::ingest::Intake;
 use crate::media::server_conf::ServerConf;
-use crate::media::session::{Identity, Moments, Reason, Role, Session, Status, mark};
+use crate::media::session::{Identity, Moments, Reason, Role, Session, Sessions, Status, mark};
 use crate::media::trail::{self, Claim};
 use crate::media::trail_proof;
 use crate::media::view::AppView;
@@ -39,32 +41,51 @@ use crate::media::workers::Worker;
 use crate::module::rtmp::log;
 use crate::net::rest::Read;
 use crate::net::socket::{Peer, Socket};
-use crate::server::context::Context;
+use crate::notify::Notifier;
 use crate::task::fault;
+use crate::task::lifetime::Lifetime;
 use crate::wire::MediaKind;
 use crate::wire::rtmp::server_session::{Connect, Event, RequestId, ServerSession, Settings};
 
+/// What all RTMP connections use.
+pub struct Rtmp {
+    /// The configuration in force.
+    pub store: Arc<Store>,
+    /// All sessions.
+    pub sessions: Arc<Sessions>,
+    /// Callbacks.
+    pub callbacks: Notifier,
+    /// Lets sessions in.
+    pub admission: Arc<Admission>,
+    /// Where published media goes.
+    pub intake: Arc<Intake>,
+    /// The end of the process.
+    pub lifetime: Lifetime,
+    /// Open connections, which `max_connections` bounds.
+    pub open: AtomicU64,
+}
+
 /// Serves one accepted connection to its end.
-pub async fn serve(context: Arc<Context>, worker: Worker, listen: ListenAddr, socket: Socket) {
-    let id = context.sessions.next_id();
+pub async fn serve(rtmp: Arc<Rtmp>, worker: Worker, listen: ListenAddr, socket: Socket) {
+    let id = rtmp.sessions.next_id();
     let Ok(peer) = socket.peer() else { return };
-    let config = context.store.load();
+    let config = rtmp.store.load();
     log::connected(id, &peer, &listen);
     // Servers of this very address may share the wildcard's socket.
     let listen = socket.local(listen);
-    let Some(servers) = config.rtmp.as_ref().and_then(|rtmp| rtmp.servers_at(&listen)) else { return };
+    let Some(servers) = config.rtmp.as_ref().and_then(|conf| conf.servers_at(&listen)) else { return };
     let server = servers.default_server();
     let (settings, timeout) = (settings_of(&server.held, &server.base), server.held.timeout.duration());
     // Whatever is kept of it here would live as long as the connection.
     drop(config);
-    let _open = Open::count(&context.rtmp_connections);
+    let _open = Open::count(&rtmp);
     // Until an application says otherwise: an answer that waits for the acknowledgement of the one before takes 40 ms.
     socket.set_nodelay(true);
     let now = Instant::now();
     let mut connection = Box::new(Connection {
         core: ServerSession::new(settings, now, crate::task::seed()),
         timeout,
-        context,
+        rtmp,
         worker,
         listen,
         socket: Arc::new(socket),
@@ -123,7 +144,7 @@ impl From<io::Error> for End {
 }
 
 struct Connection {
-    context: Arc<Context>,
+    rtmp: Arc<Rtmp>,
     worker: Worker,
     listen: ListenAddr,
     socket: Arc<Socket>,
@@ -203,18 +224,18 @@ impl Early {
 enum Never {}
 
 /// One open RTMP connection.
-struct Open(Arc<AtomicU64>);
+struct Open(Arc<Rtmp>);
 
 impl Open {
-    fn count(open: &Arc<AtomicU64>) -> Self {
-        open.fetch_add(1, Ordering::Relaxed);
-        Open(open.clone())
+    fn count(rtmp: &Arc<Rtmp>) -> Self {
+        rtmp.open.fetch_add(1, Ordering::Relaxed);
+        Open(rtmp.clone())
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -385,12 +406,11 @@ impl Connection {
     async fn write_rest(&mut self, bytes: &[u8]) -> Result<(), End> {
         let timeout = if self.timeout.is_zero() { limits::DEFAULT_SEND_TIMEOUT } else { self.timeout };
         let session = self.session().cloned();
-        let mut shutdown = self.context.shutdown.subscribe();
         tokio::select! {
             biased;
             written = self.socket.write_all(bytes) => Ok(written?),
             reason = asked_to_close(session.as_deref()) => Err(End::Because(reason)),
-            _ = shutdown.wait_for(|stop| *stop) => Err(End::Because(Reason::ProcessExit)),
+            () = self.rtmp.lifetime.shutdown.cancelled() => Err(End::Because(Reason::ProcessExit)),
             () = tokio::time::sleep(timeout) => Err(End::TimedOut),
         }
     }

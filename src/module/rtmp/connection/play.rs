@@ -137,7 +137,8 @@ impl Playing {
     pub fn tell_way(&mut self, core: &mut ServerSession) {
         let Some(way) = &mut self.way else { return };
         self.untold = false;
-        let told = self.entered.context().relays.way(&way.borrow_and_update(), self.entered.stream().key());
+        let told =
+            self.entered.admission().trails().way(&way.borrow_and_update(), self.entered.stream().key());
         core.send_data(self.stream_id, &[relay_messages::WAY.into(), Value::String(told)]);
     }
 

@@ -6,19 +6,18 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::media::admission::Entered;
-use crate::media::ingest::{Ingest, Source};
+use crate::media::extension::{OnStream, PublishObserver};
+use crate::media::ingest::{Feeder, Ingest, Intake};
 use crate::media::session::Session;
 use crate::media::view::AppView;
-use crate::module::relay::lines::Pushes;
 use crate::module::rtmp::log;
-use crate::server::context::Context;
 use crate::wire::MediaKind;
 
 /// A publisher whose media goes into its stream.
 pub struct Publishing {
     stream_id: u32,
     ingest: Ingest,
-    pushes: Pushes,
+    observers: Vec<Box<dyn PublishObserver>>,
     idle: Option<Duration>,
     /// When audio or video last came; kept with `idle` only.
     last_media: Option<Instant>,
@@ -28,19 +27,20 @@ pub struct Publishing {
 impl Publishing {
     /// Takes the name. Gives the hold on the stream back when somebody else has it.
     pub fn start(
-        context: &Arc<Context>,
+        intake: &Arc<Intake>,
         view: AppView,
         stream_id: u32,
         entered: Box<Entered>,
     ) -> Result<Self, Box<Entered>> {
         let session = entered.session().clone();
-        let Ok(ingest) = Ingest::start(context, &view, &session, entered.stream(), Source::Client) else {
+        let publisher = OnStream { view: &view, session: &session, stream: entered.stream() };
+        let Ok(ingest) = Ingest::start(intake, publisher, Feeder::Client) else {
             return Err(entered);
         };
         let idle = view.held().live.drop_idle_publisher.nonzero();
         log::publishing(&session);
-        let pushes = Pushes::start(context, view, &session, entered.stream());
-        Ok(Publishing { stream_id, ingest, pushes, idle, last_media: None, _entered: entered })
+        let observers = entered.observe_publish();
+        Ok(Publishing { stream_id, ingest, observers, idle, last_media: None, _entered: entered })
     }
 
     /// Takes one media message; [`Publishing::push`] sends it on.
@@ -54,7 +54,9 @@ impl Publishing {
         if brought.media && self.idle.is_some() {
             self.last_media = Some(Instant::now());
         }
-        self.pushes.headers(brought);
+        for observer in &mut self.observers {
+            observer.brought(brought);
+        }
     }
 
     /// When a publisher that sends nothing is closed.

@@ -44,9 +44,9 @@ impl Connection {
         };
         let claim = &connected.claim;
         let asked = Purpose { verb, app: claim.app(), name: &name };
-        let trail = self.context.relays.judge(self.id, claim, asked);
+        let trail = self.rtmp.admission.trails().judge(self.id, claim, asked);
         let identity = Identity { name, pargs, trail, ..connected.identity.clone() };
-        if self.context.relays.is_loop(&self.context.registry, &identity, role) {
+        if self.rtmp.admission.is_loop(&identity, role) {
             media_log::relay_loop(self.id, &identity);
             let code = match role {
                 Role::Publisher => "NetStream.Publish.BadName",
@@ -66,7 +66,7 @@ impl Connection {
             moments,
         ));
         media_log::stream_requested(&session);
-        let entered = Entered::enter(&self.context, &connected.view, &session);
+        let entered = Entered::enter(&self.rtmp.admission, &connected.view, &session);
         let verdict = async move {
             let mut entered = entered;
             let verdict = entered.admit().await;
@@ -116,7 +116,7 @@ impl Connection {
         }
         let view = connected.view.clone();
         match session.role {
-            Role::Publisher => match Publishing::start(&self.context, view, stream_id, entered) {
+            Role::Publisher => match Publishing::start(&self.rtmp.intake, view, stream_id, entered) {
                 Ok(mut publishing) => {
                     self.core.accept_publish(request);
                     for (kind, timestamp, payload) in early.into_iter() {
@@ -125,7 +125,7 @@ impl Connection {
                     publishing.push(self.core.bytes_received());
                     // A relay of ours that pushes in a circle finds itself in what it is told.
                     if session.identity.trail.claims_relay() {
-                        let reach = self.context.relays.reach(b"", &session.key);
+                        let reach = self.rtmp.admission.trails().reach(b"", &session.key);
                         session.tell("status", relay_messages::REACH, reach);
                     }
                     self.part = Part::Publishing(Box::new(publishing));

@@ -11,6 +11,7 @@ use crate::media::delivery::Link;
 use crate::media::session::{Reason, Session, Status};
 use crate::net::rest::Rest;
 use crate::notify::Event as NotifyEvent;
+use crate::task::lifetime::Lifetime;
 use crate::task::woken::WhenWoken;
 
 /// What ended a wait.
@@ -41,20 +42,19 @@ impl Connection {
             Part::Publishing(publishing) => (Some(publishing.session().clone()), None, None),
             Part::Playing(playing) => (Some(playing.session().clone()), None, Some(playing)),
         };
-        let mut shutdown = self.context.shutdown.subscribe();
-        let mut draining = self.context.draining.subscribe();
+        let Lifetime { shutdown, draining, .. } = self.rtmp.lifetime.clone();
         let link = session.as_ref().map(|s| s.link.clone());
         let delivered = link.filter(|_| playing.is_some());
         // What ends the session is looked at first: a peer that sends without pause must not put it off.
         tokio::select! {
             biased;
-            _ = shutdown.wait_for(|stop| *stop) => Ok(Wake::Close(Reason::ProcessExit)),
+            () = shutdown.cancelled() => Ok(Wake::Close(Reason::ProcessExit)),
             reason = asked_to_close(session.as_deref()) => Ok(Wake::Close(reason)),
             reason = asked_to_close(told) => Ok(Wake::Close(reason)),
             () = sending_ended(delivered.as_deref()) => Ok(Wake::Delivery),
             (entered, verdict) = maybe(pending) => Ok(Wake::Verdict(entered, verdict)),
             (event, verdict) = maybe(connecting) => Ok(Wake::ConnectVerdict(Box::new(event), verdict)),
-            _ = draining.wait_for(|drain| *drain), if !self.farewell && self.connected.is_some() => {
+            () = draining.cancelled(), if !self.farewell && self.connected.is_some() => {
                 Ok(Wake::Draining)
             }
             () = until(due) => Ok(Wake::Timer),
@@ -71,15 +71,14 @@ impl Connection {
         let told = self.told.as_ref().map(|told| told.session.clone());
         let armed = self.due();
         let may_drain = !self.farewell && self.connected.is_some();
-        let mut shutdown = self.context.shutdown.subscribe();
-        let mut draining = self.context.draining.subscribe();
+        let Lifetime { shutdown, draining, .. } = self.rtmp.lifetime.clone();
         let mut other = WhenWoken::new(async {
             tokio::select! {
                 biased;
-                _ = shutdown.wait_for(|stop| *stop) => Wake::Close(Reason::ProcessExit),
+                () = shutdown.cancelled() => Wake::Close(Reason::ProcessExit),
                 reason = session.closed() => Wake::Close(reason),
                 reason = asked_to_close(told.as_deref()) => Wake::Close(reason),
-                _ = draining.wait_for(|drain| *drain), if may_drain => Wake::Draining,
+                () = draining.cancelled(), if may_drain => Wake::Draining,
                 () = until(armed) => Wake::Timer,
                 status = session.told() => Wake::Status(status),
             }

@@ -2,16 +2,43 @@
 
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::timeout;
 
-use super::protocol::OnDisk;
 use crate::config::LoadOptions;
 use crate::config::history::History;
 use crate::config::load::read;
 use crate::config::watch::Fingerprint;
 use crate::limits;
-use crate::server::loader::Loader;
+use crate::task::loader::Loader;
+
+/// The files as they are now, beside the configuration in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDisk {
+    /// They hold what is in force.
+    Same,
+    /// They hold something else, which was not tried.
+    Newer,
+    /// They hold what was refused.
+    Rejected,
+    /// They could not be read in time.
+    Unknown,
+}
+
+impl OnDisk {
+    /// As JSON has it.
+    pub fn word(self) -> &'static str {
+        match self {
+            OnDisk::Same => "same",
+            OnDisk::Newer => "newer",
+            OnDisk::Rejected => "rejected",
+            OnDisk::Unknown => "unknown",
+        }
+    }
+}
 
 /// The files of the configuration, as they are now.
 pub struct ConfFiles {

@@ -1,0 +1,27 @@
+//! `mpegts_cache_time`: what is kept for new players.
+
+use std::sync::Arc;
+
+use super::Feeds;
+use crate::media::extension::{OnStream, Output, Running};
+use crate::media::millis;
+
+/// Packages streams whose application keeps MPEG-TS for new players.
+pub struct Cache {
+    feeds: Arc<Feeds>,
+}
+
+impl Cache {
+    /// Holds feeds for as long as their streams are published.
+    pub fn new(feeds: Arc<Feeds>) -> Cache {
+        Cache { feeds }
+    }
+}
+
+impl Output for Cache {
+    fn prepare(&self, publisher: OnStream<'_>) -> Option<Running> {
+        let OnStream { view, stream, .. } = publisher;
+        let wanted = millis(view.held().mpegts.cache_time) != 0;
+        wanted.then(|| Box::new(self.feeds.prepare(view, stream)) as Running)
+    }
+}

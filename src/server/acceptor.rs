@@ -1,0 +1,52 @@
+//! From an accepted connection to the worker that serves it.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use crate::config::store::Store;
+use crate::directive::ListenAddr;
+use crate::http::{self, HttpService};
+use crate::media::workers::Workers;
+use crate::module::rtmp::connection::{self, Rtmp};
+use crate::net::connections::Connections;
+use crate::net::listener::{Accept, Accepted, Speaks};
+use crate::net::tls::{self, Tls};
+use crate::net::{log, moderation};
+
+/// Gives connections to workers, in turn.
+pub(super) struct Acceptor {
+    pub(super) store: Arc<Store>,
+    pub(super) workers: Arc<Workers>,
+    pub(super) connections: Arc<Connections>,
+    pub(super) tls: Arc<ArcSwap<Tls>>,
+    pub(super) rtmp: Arc<Rtmp>,
+    pub(super) http: Arc<HttpService>,
+}
+
+impl Accept for Acceptor {
+    fn accepted(&self, speaks: Speaks, addr: &ListenAddr, socket: Accepted) {
+        let config = self.store.load();
+        let Some(counted) = self.connections.open(config.connection_limit()) else { return };
+        let worker = self.workers.next();
+        let (addr, runtime, bell) = (addr.clone(), worker.runtime.clone(), worker.bell.clone());
+        let (tls, rtmp, http) = (self.tls.clone(), self.rtmp.clone(), self.http.clone());
+        runtime.spawn(async move {
+            let _counted = counted;
+            let Ok(mut socket) = socket() else { return };
+            moderation::is_prompt(socket.descriptor());
+            let config = tls.load().server.of(&(speaks, addr.clone()));
+            if let Some(config) = config {
+                match tls::server::accept(socket, config).await {
+                    Ok(encrypted) => socket = encrypted,
+                    Err(error) => return log::tls_failed(&addr, &error),
+                }
+            }
+            match speaks {
+                Speaks::Rtmp => connection::serve(rtmp, worker, addr, socket).await,
+                Speaks::Http => http::serve(http, worker, addr, socket).await,
+            }
+        });
+        bell.ring();
+    }
+}

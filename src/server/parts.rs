@@ -1,0 +1,238 @@
+//! The parts of the running server, built and connected here.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use tokio::runtime::Handle;
+
+use super::StartError;
+use super::acceptor::Acceptor;
+use crate::config::LoadOptions;
+use crate::config::history::{History, SharedHistory};
+use crate::config::model::Recorder;
+use crate::config::on_disk::ConfFiles;
+use crate::config::store::Store;
+use crate::http::HttpService;
+use crate::hub::pace::Grid;
+use crate::hub::registry::Registry;
+use crate::media::admission::Admission;
+use crate::media::extension::{Output, SessionObserver, Source};
+use crate::media::files::places::Places;
+use crate::media::ingest::Intake;
+use crate::media::listing::Counted;
+use crate::media::mpegts;
+use crate::media::mpegts::Feeds;
+use crate::media::session::{Session, Sessions};
+use crate::media::trails::{Secrets, Trails};
+use crate::media::workers::Workers;
+use crate::module::exec::execs::Execs;
+use crate::module::hls::{HlsFiles, Presentations};
+use crate::module::hls2::{HlsMemory, Viewers};
+use crate::module::live_record::task::TsRecording;
+use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
+use crate::module::relay::relays::{RelayParts, Relays};
+use crate::module::rtmp::connection::Rtmp;
+use crate::net::connections::Connections;
+use crate::net::dns::Dns;
+use crate::net::listener::Listeners;
+use crate::net::tls::Tls;
+use crate::notify::Notifier;
+use crate::notify::transport::Transport;
+use crate::task::lifetime::Lifetime;
+use crate::task::loader::Loader;
+
+/// What signals, reloads and the control socket work on.
+pub(super) struct Parts {
+    /// The configuration in force.
+    pub(super) store: Arc<Store>,
+    /// The files of the configuration.
+    pub(super) conf_files: Arc<ConfFiles>,
+    /// Reads them.
+    pub(super) loader: Loader,
+    /// What has become of configurations.
+    pub(super) history: Arc<SharedHistory>,
+    /// All streams.
+    pub(super) registry: Arc<Registry>,
+    /// All sessions.
+    pub(super) sessions: Arc<Sessions>,
+    /// Callbacks.
+    pub(super) callbacks: Notifier,
+    /// Host names.
+    pub(super) dns: Dns,
+    /// TLS of our own sockets, and to other servers.
+    pub(super) tls: Arc<ArcSwap<Tls>>,
+    /// What marks and proves trails of relays.
+    pub(super) trails: Arc<Trails>,
+    /// Relays.
+    pub(super) relays: Arc<Relays>,
+    /// Media threads.
+    pub(super) workers: Arc<Workers>,
+    /// Files being written: HLS playlists and recordings.
+    pub(super) places: Arc<Places>,
+    /// Commands run at events.
+    pub(super) execs: Arc<Execs>,
+    /// Open connections.
+    pub(super) connections: Arc<Connections>,
+    /// The end of the process.
+    pub(super) lifetime: Lifetime,
+    /// When the process started.
+    pub(super) started: Instant,
+}
+
+/// What there is before the parts are built.
+pub(super) struct Foundation {
+    pub(super) store: Arc<Store>,
+    pub(super) load: LoadOptions,
+    pub(super) loader: Loader,
+    pub(super) history: History,
+    pub(super) carried: Counted,
+    pub(super) transport: Transport,
+    pub(super) dns: Dns,
+    pub(super) tls: Tls,
+    pub(super) secrets: Secrets,
+    pub(super) workers: Workers,
+    pub(super) grid: Grid,
+}
+
+impl Parts {
+    /// Builds all parts within the control runtime, and what accepts connections for them.
+    ///
+    /// # Errors
+    ///
+    /// The system has no randomness.
+    pub(super) fn build(foundation: Foundation) -> Result<(Arc<Parts>, Listeners), StartError> {
+        let Foundation { store, load, loader, history, carried, transport, dns, tls, secrets, workers, grid } =
+            foundation;
+        let lifetime = Lifetime::default();
+        let registry: Arc<Registry> = Arc::default();
+        let sessions = Arc::new(Sessions::beginning(carried));
+        let callbacks = Notifier::new(Handle::current(), store.clone(), transport);
+        let execs = Arc::new(Execs::new(Handle::current(), store.clone(), lifetime.unfinished.clone()));
+        let (tls, workers) = (Arc::new(ArcSwap::from_pointee(tls)), Arc::new(workers));
+        let trails = Arc::new(Trails::new(super::secret()?, secrets));
+        let feeds = Arc::new(Feeds::new(registry.clone()));
+        let (places, recordings): (Arc<Places>, Arc<Recordings>) = Default::default();
+
+        // They begin with a publish in this order.
+        let outputs: Vec<Arc<dyn Output>> = vec![
+            Arc::new(mpegts::Cache::new(feeds.clone())),
+            Arc::new(HlsMemory { feeds: feeds.clone() }),
+            Arc::new(HlsFiles {
+                feeds: feeds.clone(),
+                places: places.clone(),
+                presentations: Arc::<Presentations>::default(),
+                lifetime: lifetime.clone(),
+            }),
+            Arc::new(Arc::new(FlvRecording {
+                store: store.clone(),
+                places: places.clone(),
+                recordings: recordings.clone(),
+                done: Arc::new(ExecRecordDone(execs.clone())),
+                lifetime: lifetime.clone(),
+            })),
+            Arc::new(Arc::new(TsRecording {
+                store: store.clone(),
+                feeds: feeds.clone(),
+                callbacks: callbacks.clone(),
+                lifetime: lifetime.clone(),
+            })),
+            execs.clone(),
+        ];
+        let intake = Arc::new(Intake::new(outputs, grid));
+        let relays = Arc::new(Relays::new(RelayParts {
+            trails: trails.clone(),
+            store: store.clone(),
+            registry: registry.clone(),
+            sessions: sessions.clone(),
+            callbacks: callbacks.clone(),
+            workers: workers.clone(),
+            dns: dns.clone(),
+            tls: tls.clone(),
+            intake: intake.clone(),
+            lifetime: lifetime.clone(),
+        }));
+        let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), Arc::new(relays.clone())];
+        let sources: Vec<Arc<dyn Source>> = vec![relays.clone()];
+        let admission = Arc::new(Admission::new(
+            registry.clone(),
+            sessions.clone(),
+            callbacks.clone(),
+            trails.clone(),
+            observers,
+            sources,
+        ));
+        let viewers =
+            Arc::new(Viewers::new(super::secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
+        let conf_files = Arc::new(ConfFiles::new(load, loader.clone()));
+        let history = Arc::new(SharedHistory::new(history));
+        let connections: Arc<Connections> = Arc::default();
+        let started = Instant::now();
+        let rtmp = Arc::new(Rtmp {
+            store: store.clone(),
+            sessions: sessions.clone(),
+            callbacks: callbacks.clone(),
+            admission: admission.clone(),
+            intake,
+            lifetime: lifetime.clone(),
+            open: Default::default(),
+        });
+        let http = Arc::new(HttpService {
+            store: store.clone(),
+            registry: registry.clone(),
+            sessions: sessions.clone(),
+            admission,
+            feeds,
+            viewers,
+            recordings,
+            conf_files: conf_files.clone(),
+            history: history.clone(),
+            lifetime: lifetime.clone(),
+            started,
+        });
+        let listeners = Listeners::new(Arc::new(Acceptor {
+            store: store.clone(),
+            workers: workers.clone(),
+            connections: connections.clone(),
+            tls: tls.clone(),
+            rtmp,
+            http,
+        }));
+        let parts = Parts {
+            store,
+            conf_files,
+            loader,
+            history,
+            registry,
+            sessions,
+            callbacks,
+            dns,
+            tls,
+            trails,
+            relays,
+            workers,
+            places,
+            execs,
+            connections,
+            lifetime,
+            started,
+        };
+        Ok((Arc::new(parts), listeners))
+    }
+
+    /// Waits until no connection is open, no work unfinished, and all ends are told.
+    pub(super) async fn finished(&self) {
+        self.connections.drained().await;
+        self.lifetime.finished().await;
+        self.callbacks.drained().await;
+    }
+}
+
+/// `exec_record_done`.
+struct ExecRecordDone(Arc<Execs>);
+
+impl RecordDone for ExecRecordDone {
+    fn record_done(&self, recorder: &Recorder, session: &Arc<Session>, file: &std::path::Path) {
+        self.0.record_done(&recorder.record_done, session, recorder.name.as_ref(), file);
+    }
+}
