@@ -39,3 +39,6 @@ pub mod wire;
 
 /// What `$nginx_version` and statistics say: the version of nginx that the configuration language follows.
 pub const NGINX_VERSION: &str = "1.17.5";
+
+/// The name and the version of the program, as HTTP and callbacks are told.
+pub const VERSION: &str = concat!("pingosd/", env!("CARGO_PKG_VERSION"));

@@ -38,7 +38,7 @@ fn run() -> io::Result<ExitCode> {
     match command {
         Command::Directives(name) => cli::directives(name.as_deref(), &mut out, &mut err),
         Command::Help => {
-            write!(err, "nginx version: {}\n{}", cli::VERSION, cli::help::text())?;
+            write!(err, "nginx version: {}\n{}", pingosd::VERSION, cli::help::text())?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Run(options) => serve(options, &mut err),
@@ -54,11 +54,11 @@ fn run() -> io::Result<ExitCode> {
             Ok(code)
         }
         Command::Version => {
-            writeln!(err, "nginx version: {}", cli::VERSION)?;
+            writeln!(err, "nginx version: {}", pingosd::VERSION)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::VersionVerbose => {
-            writeln!(err, "nginx version: {}", cli::VERSION)?;
+            writeln!(err, "nginx version: {}", pingosd::VERSION)?;
             writeln!(err, "configuration language of nginx/{} with PingOS", pingosd::NGINX_VERSION)?;
             writeln!(err, "configure arguments: --prefix={}", pingosd::config::load::DEFAULT_PREFIX)?;
             Ok(ExitCode::SUCCESS)

@@ -22,9 +22,6 @@ use crate::syntax::Level;
 use crate::syntax::render::Style;
 use crate::syntax::source::Origin;
 
-/// The version of the program.
-pub const VERSION: &str = concat!("pingosd/", env!("CARGO_PKG_VERSION"));
-
 /// What the command line asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {

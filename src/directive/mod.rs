@@ -16,6 +16,7 @@ pub mod registry;
 pub mod scene;
 pub mod server_name;
 pub mod table;
+pub mod uses_modules;
 pub mod value;
 pub mod word;
 

@@ -497,7 +497,7 @@ impl Exchange<'_> {
         }
         let server = match self.location.conf.server_tokens {
             ServerTokens::Off => "pingosd",
-            ServerTokens::On | ServerTokens::Build => crate::cli::VERSION,
+            ServerTokens::On | ServerTokens::Build => crate::VERSION,
         };
         headers.entry(SERVER).or_insert(HeaderValue::from_static(server));
     }

@@ -4,8 +4,8 @@ use super::listen::ListenHttp;
 use super::location::LocationName;
 use crate::directive::context::{HTTP, HTTP_SERVER, LOCATION, MAIN};
 use crate::directive::table::directives;
+use crate::directive::uses_modules::UsesModules;
 use crate::directive::{Msec, Present, ServerNames};
-use crate::server::core::load::UsesModules;
 
 directives! {
     /// HTTP servers.

@@ -3,8 +3,8 @@
 use super::listen::ListenRtmp;
 use crate::directive::context::{MAIN, RTMP, RTMP_SERVER};
 use crate::directive::table::directives;
+use crate::directive::uses_modules::UsesModules;
 use crate::directive::{Args, Flag, Msec, Num, Present, Scene, ServerNames, Size, Text, Value};
-use crate::server::core::load::UsesModules;
 use crate::syntax::Problem;
 
 /// The smallest chunk size that peers must support (RTMP 1.0 section 5.4.1).

@@ -235,7 +235,7 @@ fn client(tls: &Tls, dns: &Dns) -> Result<Client, String> {
         .pool_max_idle_per_host(limits::CALLBACK_IDLE_CONNECTIONS)
         .pool_idle_timeout(limits::CALLBACK_IDLE_TIME)
         .danger_accept_invalid_certs(!tls.verify)
-        .user_agent(concat!("pingosd/", env!("CARGO_PKG_VERSION")));
+        .user_agent(crate::VERSION);
     if let Some(pem) = &tls.trusted {
         let certificates = Certificate::from_pem_bundle(pem)
             .map_err(|error| format!("\"notify_ssl_trusted_certificate\" is no PEM file ({error})"))?;

@@ -1,7 +1,8 @@
-//! `load_module`, and the blocks before which it must stand.
+//! `load_module` and `worker_cpu_affinity`.
 
 use std::path::PathBuf;
 
+use crate::directive::uses_modules::UsesModules;
 use crate::directive::{Args, Arity, Scene, Value};
 use crate::syntax::{Problem, sentence};
 
@@ -9,17 +10,9 @@ use crate::syntax::{Problem, sentence};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadModule(pub PathBuf);
 
-/// The head of a block that makes use of modules: those named later come too late.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct UsesModules;
-
 /// Which processors each worker is bound to; checked only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Affinity;
-
-/// Whether such a block was seen.
-#[derive(Default)]
-struct Used(bool);
 
 impl Value for LoadModule {
     fn syntax() -> String {
@@ -27,24 +20,11 @@ impl Value for LoadModule {
     }
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<LoadModule, Problem> {
-        if scene.notes.of::<Used>().0 {
+        if UsesModules::seen(scene) {
             let help = "it stands before `events`, `http` and `rtmp`";
             return Err(args.refuse("is specified too late").help(help));
         }
         Ok(LoadModule(scene.under_prefix(&args.first().bytes)))
-    }
-}
-
-impl Value for UsesModules {
-    const ARITY: Arity = Arity::NONE;
-
-    fn syntax() -> String {
-        String::new()
-    }
-
-    fn parse(_: &Args<'_>, scene: &mut Scene<'_>) -> Result<UsesModules, Problem> {
-        scene.notes.of::<Used>().0 = true;
-        Ok(UsesModules)
     }
 }
 

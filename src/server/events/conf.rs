@@ -2,10 +2,10 @@
 
 use crate::directive::context::{EVENTS, MAIN};
 use crate::directive::table::directives;
+use crate::directive::uses_modules::UsesModules;
 use crate::directive::value::not_digits;
 use crate::directive::{Args, Arity, Flag, Msec, Num, Scene, Value, Words, number};
 use crate::media::delivery::conf::BackEnd;
-use crate::server::core::load::UsesModules;
 use crate::syntax::{Problem, sentence};
 
 /// How many connections each worker may hold.
