@@ -238,6 +238,9 @@ pub const STOP_CALLBACK_GRACE: Duration = Duration::from_secs(3);
 /// When an HTTP connection that answers a request is looked at again, whether it is idle by then.
 pub const HTTP_IDLE_LOOK: Duration = Duration::from_secs(5);
 
+/// Lines of an HTTP request head; nginx counts only bytes.
+pub const HTTP_HEADERS: usize = 512;
+
 /// Steps that a regular expression may take on one text, as PCRE2 counts them (its `match_limit`). nginx leaves the
 /// library's ten million, which keep a thread for a second.
 pub const PATTERN_STEPS: u32 = 1_000_000;

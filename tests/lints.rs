@@ -343,3 +343,23 @@ fn the_built_in_configuration_has_no_warning() {
     let config = pingosd::config::Config::embedded_default();
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
 }
+
+#[test]
+fn a_location_does_not_guard_an_application() {
+    let name = "guarded-by-location";
+    let conf = |guarded: &str, other: &str| {
+        let rtmp = "rtmp {\nserver {\nlisten 1935;\napplication live {\nlive on;\n}\napplication vip {\nlive on;\n}\n}\n}\n";
+        let vip = format!("location /vip {{\n{guarded}\nflv_live 1935 app=vip;\n}}\n");
+        whole(&format!(
+            "{rtmp}http {{\nserver {{\nlisten 8080;\n{vip}location /live {{\n{other}\n}}\n}}\n}}\n"
+        ))
+    };
+    let open = "flv_live 1935 app=live;";
+    fires(name, &conf("deny 10.0.0.1;", open), "\"?app=\" asks another \"flv_live\"");
+    fires(name, &conf("if ($arg_t != x) { return 403; }", "ts_live 1935;"), "another \"ts_live\"");
+    fires(name, &conf("valid_referers a.test;", "hls2_live 1935 app=live;"), "does not guard its streams");
+    silent(name, &conf("", open));
+    silent(name, &conf("if ($request_method = OPTIONS) { return 204; }", open));
+    silent(name, &conf("deny 10.0.0.1;", "deny 10.0.0.1; flv_live 1935 app=live;"));
+    silent(name, &conf("deny 10.0.0.1;", "root html;"));
+}

@@ -19,6 +19,7 @@ use crate::directive::{ListenAddr, ListenOptions, Restricts, ServerName};
 use crate::http::core::methods::Methods;
 use crate::http::directory::Directory;
 use crate::http::location::LocationName;
+use crate::http::variable::VariableNames;
 use crate::http::{conf, listen as http_listen, server_conf};
 use crate::module::referer::conf as referer_conf;
 use crate::module::referer::valid::{Referers, ValidReferers};
@@ -74,6 +75,12 @@ fn server(
         Some(_) => Vec::new(),
         None => steps(builder, block, &mut |_, _| None),
     };
+    for said in names {
+        let ServerName::Regex(pattern) = &said.value else { continue };
+        for problem in VariableNames::misnamed(pattern) {
+            builder.reports.add(block.order, problem.at(said.span).place(said.place));
+        }
+    }
     let fallback = bare(builder, name, handler, conf, &chain);
     HttpServer {
         names: names.iter().map(|n| n.value.clone()).collect(),

@@ -2,14 +2,11 @@
 
 use std::path::PathBuf;
 
-use bstr::BString;
-
 use super::load::render_all;
 use super::model::{Config, Http, HttpServer, Rtmp, RtmpServer};
 use super::names::NameTable;
 use super::socket::covers;
 use crate::directive::ListenAddr;
-use crate::http::location::LocationName;
 use crate::log::level::{LogLevel, LogTarget};
 use crate::log::spec::LogSpec;
 use crate::server::core::process::WorkerProcesses;
@@ -116,16 +113,6 @@ impl Config {
     pub fn keep_restart_values(&mut self, in_force: &Config) {
         self.core = in_force.core.clone();
         self.events = in_force.events.clone();
-    }
-}
-
-impl LocationName {
-    /// How paths begin, for a location by prefix.
-    pub fn prefix(&self) -> Option<&BString> {
-        match self {
-            LocationName::Prefix { prefix, .. } => Some(prefix),
-            LocationName::Exact(_) | LocationName::Regex(_) | LocationName::Named(_) => None,
-        }
     }
 }
 

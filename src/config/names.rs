@@ -91,10 +91,8 @@ impl<T> NameTable<T> {
             return Ok((server, None));
         }
         // The first dot leaves the longest tail, the last dot the longest head.
-        let tails = host.find_iter(".").map(|dot| &host[dot..]);
-        if let Some(server) =
-            tails.filter(|t| t.len() < host.len()).find_map(|t| self.leading.get(t.as_bstr()))
-        {
+        let mut tails = host.find_iter(".").map(|dot| &host[dot..]);
+        if let Some(server) = tails.find_map(|tail| self.leading.get(tail.as_bstr())) {
             return Ok((server, None));
         }
         let heads = host.rfind_iter(".").map(|dot| &host[..=dot]);
@@ -143,6 +141,8 @@ mod tests {
             ("example.com", "short tail"),
             ("www.example.org", "head"),
             ("com", "default"),
+            (".com", "short tail"),
+            (".example.com", "long tail"),
             ("", "default"),
             (".", "default"),
         ] {

@@ -103,6 +103,17 @@ fn gather<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<
                     continue;
                 }
                 address.servers.push(index);
+                let first = candidates[..index].iter().flat_map(|c| &c.listen);
+                let mut first =
+                    first.filter(|l| l.value.options.makes_socket && l.value.addrs.contains(addr));
+                if options.makes_socket
+                    && let Some(first) = first.next()
+                {
+                    let text = format!("duplicate listen options for {addr}");
+                    let first = Some(first.span);
+                    refuse(builder, candidate, listen.span, listen.place, text, first);
+                    continue;
+                }
                 if options.default_server {
                     if let Some((_, first)) = &address.default {
                         let text = format!("a duplicate default server for {addr}");

@@ -47,6 +47,8 @@ pub struct ListenOptions {
     pub ssl: bool,
     /// HTTP/2 may be spoken.
     pub http2: bool,
+    /// Whether it says how the socket is made, which only one line of an address may.
+    pub makes_socket: bool,
 }
 
 /// One `listen` line. A host name may stand for several addresses.
@@ -105,6 +107,9 @@ impl Listen {
             None => (text, None),
         };
         let options = &mut self.options;
+        // In rtmp the original knows no such rule.
+        options.makes_socket |= family == Family::Http
+            && !matches!(name, b"default_server" | b"default" | b"proxy_protocol" | b"ssl" | b"http2");
         match (name, value) {
             (b"default_server" | b"default", None) => options.default_server = true,
             (b"bind", None) => options.bind = true,

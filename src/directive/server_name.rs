@@ -45,16 +45,6 @@ impl Value for ServerNames {
 }
 
 impl ServerName {
-    /// Whether a host in lower case is meant without a regular expression.
-    pub fn is_plainly(&self, host: &[u8]) -> bool {
-        match self {
-            ServerName::Exact(name) => name == host,
-            ServerName::LeadingWildcard(tail) => host.len() > tail.len() && host.ends_with(tail),
-            ServerName::TrailingWildcard(head) => host.len() > head.len() && host.starts_with(head),
-            ServerName::Regex(_) => false,
-        }
-    }
-
     /// The name as a user would write it.
     pub fn spelled(&self) -> BString {
         match self {

@@ -20,6 +20,8 @@ use crate::module::rewrite::condition::Condition;
 pub(super) struct Assigned {
     /// Values of `set` and of named groups; `None`: it cannot be told.
     values: HashMap<BString, Option<BString>>,
+    /// What `set $args` has made of the query string.
+    query: Option<Option<BString>>,
     /// Groups of the last regular expression that matched, the whole match first.
     groups: Vec<BString>,
     /// `$invalid_referer` as statements have first seen it: as in nginx it then stays so, whatever location follows.
@@ -27,9 +29,17 @@ pub(super) struct Assigned {
 }
 
 impl Assigned {
-    /// The value of a variable that statements assign.
-    pub(super) fn value(&self, name: &BString) -> Option<&BString> {
-        self.values.get(name)?.as_ref()
+    /// The value that statements have given to a variable.
+    pub(super) fn given(&self, variable: &Variable) -> Option<&BString> {
+        if self.values.is_empty() {
+            return None;
+        }
+        self.values.get(&variable.definable()?)?.as_ref()
+    }
+
+    /// The query string, if `set $args` has given another.
+    pub(super) fn query(&self) -> Option<&BString> {
+        self.query.as_ref()?.as_ref()
     }
 
     /// A group of the last regular expression that has matched: of a condition, a location or the server's name. A
@@ -88,6 +98,9 @@ impl<'a> Exchange<'a> {
                         Err(Untold::Valueless) => None,
                         Err(why @ Untold::Undecided) => return Some(self.refuse(why)),
                     };
+                    if set.name == "args" {
+                        self.assigned.query = Some(value.clone());
+                    }
                     self.assigned.values.insert(set.name.clone(), value);
                 }
                 Step::Rewrite(rewrite) => match rewrite.pattern.is_match(self.path) {
@@ -172,14 +185,19 @@ impl<'a> Exchange<'a> {
 
     /// Whether a variable has a value here.
     fn check(&self, variable: &Variable) -> Result<(), Untold> {
-        let untold = match variable {
-            Variable::Other(_) => true,
-            Variable::User(name) => match self.assigned.values.get(name) {
+        let of_query = matches!(variable, Variable::Args | Variable::Arg(_) | Variable::IsArgs);
+        if of_query && matches!(self.assigned.query, Some(None)) {
+            return Err(Untold::Valueless);
+        }
+        if let Some(name) = variable.definable() {
+            let is_untold = match self.assigned.values.get(&name) {
                 Some(value) => value.is_none(),
-                None => self.server.without_value.contains(name),
-            },
-            _ => false,
-        };
-        if untold { Err(Untold::Valueless) } else { Ok(()) }
+                None => self.server.without_value.contains(&name) || *variable == Variable::Other(name),
+            };
+            if is_untold {
+                return Err(Untold::Valueless);
+            }
+        }
+        Ok(())
     }
 }

@@ -79,8 +79,8 @@ directives! {
         /// answer to `on_pull`, for players behind proxies that give up on a server without an answer. Off, as in the
         /// original, it comes with the first media.
         "http_early_head" => http_early_head: Flag = "off", in HTTP_ALL;
-        /// Location that requests from outside cannot reach.
-        "internal" => internal: Own<Present>, in LOCATION, restricts requests;
+        /// Location that requests from outside cannot reach, nor those inside it.
+        "internal" => internal: Option<Present>, in LOCATION, restricts requests;
         /// Lets peers in or not, by address. The first rule that fits decides; a level with any rule of its
         /// own does not inherit the outer ones.
         "allow" | "deny" => access: Vec<AccessRule>, in HTTP_ALL | crate::directive::context::LIMIT_EXCEPT,

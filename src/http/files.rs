@@ -12,14 +12,14 @@ use std::time::UNIX_EPOCH;
 use bstr::ByteSlice;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH,
-    LAST_MODIFIED, LOCATION, RANGE,
+    ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, RANGE,
 };
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
+use super::precondition::{self, Wants};
 use super::{Body, Exchange, full, is_head, plain};
 use crate::config::model::Files;
 use crate::task::disk::{self, Work};
@@ -72,11 +72,9 @@ pub fn normalize(path: &[u8]) -> Option<Vec<u8>> {
 
 /// Answers with a file.
 pub(super) async fn answer(exchange: &Exchange<'_>, place: &Files) -> Response<Body> {
-    let method = exchange.request.method();
-    if method != Method::GET && method != Method::HEAD {
-        let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return response;
+    // As in nginx, a file need not be there to refuse other methods, but must be to refuse POST.
+    if !matches!(*exchange.request.method(), Method::GET | Method::HEAD | Method::POST) {
+        return not_allowed();
     }
     let Some(path) = locate(exchange, place) else { return plain(StatusCode::NOT_FOUND) };
     let directory = exchange.path.ends_with(b"/");
@@ -88,7 +86,10 @@ pub(super) async fn answer(exchange: &Exchange<'_>, place: &Files) -> Response<B
     match looked.await {
         Ok(Ok((_, metadata))) if metadata.is_dir() => to_directory(exchange),
         Ok(Ok((file, metadata))) => {
-            let mut response = send(exchange, &target, file, &metadata);
+            let mut response = match *exchange.request.method() {
+                Method::POST => not_allowed(),
+                _ => send(exchange, &target, file, &metadata),
+            };
             if directory {
                 response.extensions_mut().insert(IsIndex);
             }
@@ -97,6 +98,12 @@ pub(super) async fn answer(exchange: &Exchange<'_>, place: &Files) -> Response<B
         Ok(Err(status)) => plain(status),
         Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR),
     }
+}
+
+fn not_allowed() -> Response<Body> {
+    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
 }
 
 /// Opens a file, on a thread that may wait. `directory`: it is the index of one.
@@ -147,10 +154,11 @@ fn send(exchange: &Exchange<'_>, path: &Path, file: File, metadata: &Metadata) -
     let seconds = modified.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let etag = format!("\"{seconds:x}-{:x}\"", metadata.len());
     let date = httpdate::fmt_http_date(modified);
-    let unchanged = match exchange.header(IF_NONE_MATCH) {
-        b"" => exchange.header(IF_MODIFIED_SINCE) == date.as_bytes(),
-        tags => tags == b"*" || tags.find(&etag).is_some(),
-    };
+    let tag = exchange.location.conf.etag.then_some(etag.as_bytes());
+    let wanted = precondition::judge(exchange.request.headers(), seconds, date.as_bytes(), tag);
+    if wanted == Wants::Nothing {
+        return plain(StatusCode::PRECONDITION_FAILED);
+    }
     let mut response = Response::new(full(Bytes::new()));
     let headers = response.headers_mut();
     let text = |text: String| HeaderValue::try_from(text).expect("made of visible ASCII");
@@ -158,14 +166,15 @@ fn send(exchange: &Exchange<'_>, path: &Path, file: File, metadata: &Metadata) -
     if exchange.location.conf.etag {
         headers.insert(ETAG, text(etag));
     }
-    if unchanged {
+    if wanted == Wants::Unchanged {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;
     }
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     exchange.set_type(headers, path.as_os_str().as_encoded_bytes());
     let size = metadata.len();
-    let (start, length) = match range(exchange.header(RANGE), size) {
+    let ranges = if wanted == Wants::Whole { b"" } else { exchange.header(RANGE) };
+    let (start, length) = match range(ranges, size) {
         Wanted::All => (0, size),
         Wanted::Part(start, length) => {
             headers.insert(CONTENT_RANGE, text(format!("bytes {start}-{}/{size}", start + length - 1)));

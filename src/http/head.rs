@@ -1,14 +1,40 @@
 //! Request heads that no location gets to see, refused as nginx refuses them.
 
-use http::header::{CONNECTION, HOST, HeaderValue};
+use http::header::{
+    AUTHORIZATION, CONNECTION, HOST, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+    IF_RANGE, IF_UNMODIFIED_SINCE, TRANSFER_ENCODING,
+};
 use http::{Method, Request, Response, StatusCode, Version};
 
+use super::heads::Facts;
 use super::{Body, plain};
 
-/// The status of a head that is not answered, and why.
-pub(super) fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static str)> {
-    let bad = |why| Some((StatusCode::BAD_REQUEST, why));
-    let mut hosts = request.headers().get_all(HOST).iter();
+/// Headers that may stand in a head only once, as nginx 1.22 has it.
+const UNIQUE: [HeaderName; 7] = [
+    AUTHORIZATION,
+    IF_MATCH,
+    IF_MODIFIED_SINCE,
+    IF_NONE_MATCH,
+    IF_RANGE,
+    IF_UNMODIFIED_SINCE,
+    TRANSFER_ENCODING,
+];
+
+/// A status and why a head is refused with it.
+type Refusal = (StatusCode, &'static str);
+
+/// A head of which nothing is known but what hyper makes of it.
+pub(super) const UNTOLD: Refusal = (StatusCode::BAD_REQUEST, "the bytes of the request cannot be followed");
+
+/// Whether a head is answered at all.
+pub(super) fn check<B>(request: &Request<B>, facts: &Facts) -> Result<(), Refusal> {
+    let bad = |why| Err((StatusCode::BAD_REQUEST, why));
+    let known = |b: u8| b.is_ascii_uppercase() || matches!(b, b'_' | b'-');
+    if !request.method().as_str().bytes().all(known) {
+        return bad("client sent invalid method");
+    }
+    let headers = request.headers();
+    let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (None, _) if request.version() == Version::HTTP_11 => {
             return bad("client sent HTTP/1.1 request without \"Host\" header");
@@ -18,14 +44,27 @@ pub(super) fn refusal<B>(request: &Request<B>) -> Option<(StatusCode, &'static s
         _ => {}
     }
     // Of an absolute target, which wins over the header.
-    if request.uri().authority().is_some_and(|authority| !is_host(authority.as_str().as_bytes())) {
+    if request.uri().authority().is_some_and(|authority| !is_target_host(authority.as_str().as_bytes())) {
         return bad("client sent invalid host in request line");
     }
     if request.method() == Method::CONNECT || request.uri().path() == "*" {
         return bad("client sent invalid request target");
     }
-    (request.method() == Method::TRACE)
-        .then_some((StatusCode::METHOD_NOT_ALLOWED, "client sent TRACE method"))
+    if request.method() == Method::TRACE {
+        return Err((StatusCode::METHOD_NOT_ALLOWED, "client sent TRACE method"));
+    }
+    if UNIQUE.iter().any(|name| headers.get_all(name).iter().nth(1).is_some()) || facts.lengths > 1 {
+        return bad("client sent duplicate header line");
+    }
+    if facts.has_encoding && facts.lengths > 0 {
+        return bad("client sent \"Content-Length\" and \"Transfer-Encoding\" headers at the same time");
+    }
+    match headers.get(TRANSFER_ENCODING) {
+        Some(coding) if !coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+            Err((StatusCode::NOT_IMPLEMENTED, "client sent unknown \"Transfer-Encoding\""))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The answer. The connection ends with it: where such a request ends is a matter of opinion.
@@ -41,12 +80,33 @@ fn is_host(text: &[u8]) -> bool {
     {
         return false;
     }
+    !host_name(text).is_empty()
+}
+
+/// A host without its port and final dot; an address of IPv6 keeps its brackets.
+pub(super) fn host_name(text: &[u8]) -> &[u8] {
     let name = match (text.first(), text.iter().position(|&b| b == b']')) {
         (Some(b'['), Some(end)) => &text[..=end],
         (Some(b'['), None) => text,
         _ => text.split(|&b| b == b':').next().unwrap_or_default(),
     };
-    !name.strip_suffix(b".").unwrap_or(name).is_empty()
+    name.strip_suffix(b".").unwrap_or(name)
+}
+
+/// Whether nginx reads this as the host of a request target: letters, digits, `-` and `.`, or an address in brackets;
+/// then a port.
+fn is_target_host(text: &[u8]) -> bool {
+    let end = match (text.first(), text.iter().position(|&b| b == b']')) {
+        (Some(b'['), Some(end)) => end + 1,
+        (Some(b'['), None) => return false,
+        _ => text.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.')).count(),
+    };
+    let has_port = match &text[end..] {
+        [] => true,
+        [b':', port @ ..] => port.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    has_port && is_host(text)
 }
 
 #[cfg(test)]
@@ -66,9 +126,22 @@ mod tests {
     }
 
     #[test]
+    fn hosts_of_targets_are_taken_as_nginx_takes_them() {
+        for host in ["a-b", "A.com", ".a.com", "a.com:80", "a.com:", "[::1]", "[::1]:80", "a.com."] {
+            assert!(is_target_host(host.as_bytes()), "{host}");
+        }
+        for host in
+            ["user@a.com", "a_b", "a:x", "a..b", "a%20b", "a:80:80", "a!b", "a~b", "a,b", ".", "", "[::1]x"]
+        {
+            assert!(!is_target_host(host.as_bytes()), "{host}");
+        }
+    }
+
+    #[test]
     fn http_1_0_needs_no_host() {
         let request = |version| Request::builder().version(version).uri("/").body(()).unwrap();
-        assert_eq!(refusal(&request(Version::HTTP_10)), None);
-        assert_eq!(refusal(&request(Version::HTTP_11)).unwrap().0, StatusCode::BAD_REQUEST);
+        let check = |version| check(&request(version), &Facts::default());
+        assert_eq!(check(Version::HTTP_10), Ok(()));
+        assert_eq!(check(Version::HTTP_11).unwrap_err().0, StatusCode::BAD_REQUEST);
     }
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use tokio::time::Sleep;
 
+use super::heads::Heads;
 use super::player::Player;
 use crate::directive::Msec;
 use crate::net::socket::Socket;
@@ -93,14 +94,15 @@ impl Takeover {
 pub struct HttpIo {
     socket: Arc<Socket>,
     takeover: Arc<Takeover>,
+    heads: Arc<Heads>,
     /// Runs while the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl HttpIo {
     /// Over `socket`, which others may go on using once the takeover is ripe.
-    pub fn new(socket: Arc<Socket>, takeover: Arc<Takeover>) -> Self {
-        HttpIo { socket, takeover, stalled: None }
+    pub(super) fn new(socket: Arc<Socket>, takeover: Arc<Takeover>, heads: Arc<Heads>) -> Self {
+        HttpIo { socket, takeover, heads, stalled: None }
     }
 
     /// Resolves when the peer has taken nothing for too long.
@@ -124,6 +126,7 @@ impl Read for HttpIo {
             let read = BUFFER.with_borrow_mut(|buffer| {
                 let want = buffer.len().min(buf.remaining());
                 let n = self.socket.try_read(&mut buffer[..want])?;
+                self.heads.follow(&buffer[..n]);
                 buf.put_slice(&buffer[..n]);
                 Ok(())
             });

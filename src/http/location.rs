@@ -4,7 +4,7 @@ use bstr::{BStr, BString, ByteSlice};
 
 use super::variable::VariableNames;
 use crate::directive::{Args, Arity, Pattern, Scene, Value};
-use crate::syntax::{Problem, sentence};
+use crate::syntax::{Problem, Word, sentence};
 
 /// The words of a location's head.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,14 @@ impl LocationName {
             LocationName::Named(name) => name.as_bstr(),
         }
     }
+
+    /// How paths begin, for a location by prefix.
+    pub fn prefix(&self) -> Option<&BString> {
+        match self {
+            LocationName::Prefix { prefix, .. } => Some(prefix),
+            LocationName::Exact(_) | LocationName::Regex(_) | LocationName::Named(_) => None,
+        }
+    }
 }
 
 impl Value for LocationName {
@@ -48,8 +56,8 @@ impl Value for LocationName {
             return Ok(match &modifier.bytes[..] {
                 b"=" => LocationName::Exact(uri.text().to_owned()),
                 b"^~" => prefix(&uri.bytes, true),
-                b"~" => LocationName::Regex(defining(Pattern::compile(uri, &uri.bytes, false)?, scene)),
-                b"~*" => LocationName::Regex(defining(Pattern::compile(uri, &uri.bytes, true)?, scene)),
+                b"~" => regex(uri, &uri.bytes, false, scene)?,
+                b"~*" => regex(uri, &uri.bytes, true, scene)?,
                 other => {
                     let text = sentence(&[b"invalid location modifier \"", other, b"\""]);
                     return Err(Problem::new(text).at(modifier.span).help("accepted: =, ^~, ~, ~*"));
@@ -62,21 +70,22 @@ impl Value for LocationName {
         Ok(match text {
             [b'=', uri @ ..] => LocationName::Exact(uri.into()),
             [b'^', b'~', uri @ ..] => prefix(uri, true),
-            [b'~', b'*', regex @ ..] => {
-                LocationName::Regex(defining(Pattern::compile(word, regex, true)?, scene))
-            }
-            [b'~', regex @ ..] => LocationName::Regex(defining(Pattern::compile(word, regex, false)?, scene)),
+            [b'~', b'*', text @ ..] => regex(word, text, true, scene)?,
+            [b'~', text @ ..] => regex(word, text, false, scene)?,
             [b'@', ..] => LocationName::Named(text.into()),
             uri => prefix(uri, false),
         })
     }
 }
 
-/// Notes a pattern's named groups as variables.
-fn defining(pattern: Pattern, scene: &mut Scene<'_>) -> Pattern {
-    let names = scene.notes.of::<VariableNames>();
-    for group in pattern.group_names() {
-        names.define(&group);
-    }
-    pattern
+/// A regular expression whose named groups are variables.
+fn regex(
+    word: &Word,
+    text: &[u8],
+    is_caseless: bool,
+    scene: &mut Scene<'_>,
+) -> Result<LocationName, Problem> {
+    let pattern = Pattern::compile(word, text, is_caseless)?;
+    VariableNames::define_groups(&pattern, word, scene)?;
+    Ok(LocationName::Regex(pattern))
 }

@@ -13,6 +13,7 @@ mod files;
 pub mod handler;
 mod head;
 pub mod header;
+mod heads;
 mod hls2;
 mod io;
 pub mod listen;
@@ -22,6 +23,7 @@ pub mod log;
 mod method;
 mod origin;
 mod player;
+mod precondition;
 pub mod response;
 pub mod server_conf;
 mod stat;
@@ -36,7 +38,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bstr::ByteSlice;
+use bstr::{BStr, ByteSlice};
 use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION, REFERER, SERVER,
@@ -51,6 +53,7 @@ use self::condition::{Assigned, End};
 use self::conf::{Conf, ServerTokens};
 use self::files::{INDEX, IsIndex};
 use self::header::AddHeader;
+use self::heads::Heads;
 use self::io::{HttpIo, Takeover};
 use self::response::Return;
 use self::types::Types;
@@ -113,6 +116,7 @@ struct Connection {
     started: Instant,
     socket: Arc<Socket>,
     takeover: Arc<Takeover>,
+    heads: Arc<Heads>,
     usage: Mutex<Usage>,
 }
 
@@ -193,6 +197,8 @@ impl std::error::Error for Closed {}
 struct Exchange<'a> {
     connection: &'a Connection,
     request: &'a Request<Incoming>,
+    /// The request target as it was sent, without scheme and host.
+    target: &'a BStr,
     server: &'a HttpServer,
     location: &'a Location,
     /// Percent-decoded, without `//`, `.` and `..`.
@@ -211,6 +217,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
     let scheme = if socket.is_tls() { "https" } else { "http" };
     let socket = Arc::new(socket);
     let takeover = Arc::new(Takeover::default());
+    let heads = Arc::new(Heads::default());
     let id = service.sessions.next_id();
     let connection = Arc::new(Connection {
         service: service.clone(),
@@ -221,6 +228,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
         started: Instant::now(),
         socket: socket.clone(),
         takeover: takeover.clone(),
+        heads: heads.clone(),
         usage: Mutex::new(Usage {
             requests: 0,
             in_flight: false,
@@ -236,7 +244,10 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
         let server = servers.default_server();
         connection.adopt(&server.fallback.conf);
         let mut builder = hyper::server::conn::http1::Builder::new();
-        builder.timer(hyper_util::rt::TokioTimer::new()).max_buf_size(limits::HTTP_HEAD_BYTES);
+        builder
+            .timer(hyper_util::rt::TokioTimer::new())
+            .max_buf_size(limits::HTTP_HEAD_BYTES)
+            .max_headers(limits::HTTP_HEADERS);
         if let Some(timeout) = server.held.client_header_timeout.nonzero() {
             builder.header_read_timeout(timeout);
         }
@@ -247,7 +258,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
             let connection = connection.clone();
             async move { answer(&connection, request).await }
         });
-        let io = HttpIo::new(socket.clone(), takeover.clone());
+        let io = HttpIo::new(socket.clone(), takeover.clone(), heads);
         let mut http = pin!(builder.serve_connection(io, answers));
         let mut stop = pin!(service.lifetime.shutdown.cancelled());
         let mut drain = pin!(service.lifetime.draining.cancelled());
@@ -292,12 +303,13 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
 /// Finds the location and lets its handler answer.
 async fn answer(connection: &Connection, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
     let number = connection.begin();
-    let answered = match head::refusal(&request) {
-        Some((status, why)) => {
+    let facts = connection.heads.next().ok_or(head::UNTOLD);
+    let answered = match facts.and_then(|facts| head::check(&request, &facts).map(|()| facts.target)) {
+        Err((status, why)) => {
             log::refused(connection.id, status.as_u16(), why, &connection.peer);
             Some(head::refused(status))
         }
-        None => locate_and_answer(connection, &request, number).await,
+        Ok(target) => locate_and_answer(connection, &request, target.as_bstr(), number).await,
     };
     connection.end();
     let mut response = answered.ok_or(Closed)?;
@@ -311,6 +323,7 @@ async fn answer(connection: &Connection, request: Request<Incoming>) -> Result<R
 async fn locate_and_answer(
     connection: &Connection,
     request: &Request<Incoming>,
+    target: &BStr,
     number: u64,
 ) -> Option<Response<Body>> {
     let config = connection.service.store.load();
@@ -329,6 +342,7 @@ async fn locate_and_answer(
     let mut exchange = Exchange {
         connection,
         request,
+        target,
         server: &server,
         location: &server.fallback,
         path: &path,
@@ -397,7 +411,7 @@ impl Exchange<'_> {
     /// What a location does not take at all: `internal`, `client_max_body_size`.
     fn misfit(&self) -> Option<StatusCode> {
         let conf = &self.location.conf;
-        if conf.internal.0.is_some() && !self.is_internal {
+        if conf.internal.is_some() && !self.is_internal {
             return Some(StatusCode::NOT_FOUND);
         }
         let length = self.header(CONTENT_LENGTH).to_str().ok().and_then(|text| text.parse::<u64>().ok());
@@ -510,7 +524,10 @@ impl Exchange<'_> {
 
     /// Query string, without the question mark.
     fn query(&self) -> &[u8] {
-        self.request.uri().query().unwrap_or("").as_bytes()
+        match self.assigned.query() {
+            Some(args) => args,
+            None => self.request.uri().query().unwrap_or("").as_bytes(),
+        }
     }
 
     /// A request header; empty if it is missing.
@@ -526,16 +543,13 @@ fn content_type<'a>(conf: &'a Conf, path: &[u8]) -> &'a [u8] {
     types.of_path(path).map_or(conf.default_type.0.as_slice(), |found| found)
 }
 
-/// Host asked for: of an absolute request target, else the `Host` header; lower case, without port.
+/// Host asked for: of an absolute request target, else the `Host` header; lower case, without port and final dot.
 fn host_of(request: &Request<Incoming>) -> Bytes {
     let authority = match request.uri().authority() {
-        Some(authority) => Bytes::copy_from_slice(authority.as_str().as_bytes()),
-        None => match request.headers().get(http::header::HOST) {
-            Some(host) => Bytes::copy_from_slice(host.as_bytes()),
-            None => Bytes::new(),
-        },
+        Some(authority) => authority.as_str().as_bytes(),
+        None => request.headers().get(http::header::HOST).map_or(&b""[..], HeaderValue::as_bytes),
     };
-    Bytes::from(crate::media::strip_port(&authority).to_ascii_lowercase())
+    Bytes::from(head::host_name(authority).to_ascii_lowercase())
 }
 
 fn full(bytes: Bytes) -> Body {

@@ -222,8 +222,11 @@ impl Xml {
 
     fn escaped(&mut self, value: &[u8]) {
         let text = value.to_str_lossy();
-        // Characters below 0x20 other than tab and line breaks can't stand in XML 1.0, not even escaped.
-        let clean: String = text.chars().map(|c| if c < ' ' { '?' } else { c }).collect();
+        // Characters below 0x20 and the last two of the plane can't stand in XML 1.0, not even escaped.
+        let clean: String = text
+            .chars()
+            .map(|c| if c < ' ' || matches!(c, '\u{fffe}' | '\u{ffff}') { '?' } else { c })
+            .collect();
         self.text.push_str(&quick_xml::escape::escape(clean.as_str()));
     }
 }
@@ -235,8 +238,8 @@ mod tests {
     #[test]
     fn peers_cannot_write_markup() {
         let mut xml = Xml::default();
-        xml.element("name", BStr::new(b"<a>&\"'\x01\xff"));
-        assert_eq!(xml.text, "<name>&lt;a&gt;&amp;&quot;&apos;?\u{fffd}</name>");
+        xml.element("name", BStr::new(b"<a>&\"'\x01\xff\xef\xbf\xbe\xef\xbf\xbf\xf0\x9f\xbf\xbf"));
+        assert_eq!(xml.text, "<name>&lt;a&gt;&amp;&quot;&apos;?\u{fffd}??\u{1ffff}</name>");
         let mut xml = Xml::default();
         xml.element("active", "");
         assert_eq!(xml.text, "<active/>");

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use bstr::{BString, ByteSlice};
 
-use crate::directive::{Args, Arity, Scene, Value};
+use crate::directive::{Args, Arity, Pattern, Scene, Value};
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
 /// Declares the variables that have values here.
@@ -161,6 +161,43 @@ pub const OTHERS: [&str; 78] = [
     "upstream_status",
 ];
 
+/// Names that are known and may be defined all the same; those that begin with `ssl_` as well.
+const CHANGEABLE: [&str; 14] = [
+    "ancient_browser",
+    "args",
+    "invalid_referer",
+    "limit_rate",
+    "modern_browser",
+    "msie",
+    "ntm_currentid",
+    "ntm_debug",
+    "ntm_newid",
+    "ntm_parentid",
+    "ntm_traceid",
+    "proxy_host",
+    "proxy_port",
+    "uid_reset",
+];
+
+/// Headers that are variables of their own, so that they cannot be defined, unlike others.
+const HEADERS: [&str; 15] = [
+    "http_cookie",
+    "http_host",
+    "http_referer",
+    "http_user_agent",
+    "http_via",
+    "http_x_forwarded_for",
+    "sent_http_cache_control",
+    "sent_http_connection",
+    "sent_http_content_length",
+    "sent_http_content_type",
+    "sent_http_keep_alive",
+    "sent_http_last_modified",
+    "sent_http_link",
+    "sent_http_location",
+    "sent_http_transfer_encoding",
+];
+
 /// Names that begin like this are known whatever follows.
 pub const OTHER_PREFIXES: [&str; 6] =
     ["cookie_", "sent_http_", "sent_trailer_", "upstream_http_", "upstream_cookie_", "upstream_trailer_"];
@@ -283,8 +320,37 @@ impl VariableNames {
             let text = sentence(&[b"invalid variable name \"", &word.bytes, b"\""]);
             Problem::new(text).at(word.span).help("a variable begins with `$`")
         })?;
+        if let Some(problem) = Self::duplicate(name) {
+            return Err(problem.at(word.span));
+        }
         scene.notes.of::<VariableNames>().define(name);
         Ok(name.to_ascii_lowercase().into())
+    }
+
+    /// Notes the named groups of a regular expression.
+    ///
+    /// # Errors
+    ///
+    /// A complaint about a name that stands for something else.
+    pub fn define_groups(pattern: &Pattern, word: &Word, scene: &mut Scene<'_>) -> Result<(), Problem> {
+        if let Some(problem) = Self::misnamed(pattern).next() {
+            return Err(problem.at(word.span));
+        }
+        let names = scene.notes.of::<VariableNames>();
+        pattern.group_names().iter().for_each(|group| names.define(group));
+        Ok(())
+    }
+
+    /// Complaints about named groups that stand for something that the server tells.
+    pub fn misnamed(pattern: &Pattern) -> impl Iterator<Item = Problem> {
+        pattern.group_names().into_iter().filter_map(|group| Self::duplicate(&group))
+    }
+
+    /// The complaint about a name that stands for something that the server tells.
+    fn duplicate(name: &[u8]) -> Option<Problem> {
+        let text = sentence(&[b"the duplicate \"", name, b"\" variable"]);
+        let problem = || Problem::new(text).help("the server gives it its value; take another name");
+        (!Variable::may_be_defined(&name.to_ascii_lowercase())).then(problem)
     }
 
     /// Notes a name that the configuration defines.
@@ -340,6 +406,27 @@ impl Variable {
             return Variable::Other(name.clone());
         }
         Variable::User(name.clone())
+    }
+}
+
+impl Variable {
+    /// The name under which a configuration may give it another value, in lower case.
+    pub fn definable(&self) -> Option<BString> {
+        match self {
+            Variable::Args => Some("args".into()),
+            Variable::InvalidReferer => Some("invalid_referer".into()),
+            Variable::Arg(name) => Some(sentence(&[b"arg_", name])),
+            Variable::Header(name) => Some(sentence(&[b"http_", name])),
+            Variable::User(name) | Variable::Other(name) => Some(name.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether the configuration may define a name in lower case.
+    fn may_be_defined(name: &[u8]) -> bool {
+        let known = FIXED.iter().map(|(fixed, _)| *fixed).chain(OTHERS).chain(HEADERS);
+        let is_known = known.into_iter().any(|known| name == known.as_bytes());
+        !is_known || name.starts_with(b"ssl_") || CHANGEABLE.iter().any(|free| name == free.as_bytes())
     }
 }
 

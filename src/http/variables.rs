@@ -26,6 +26,9 @@ impl Variables for RequestVariables<'_> {
     fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
         let exchange = self.exchange;
         let (request, peer) = (exchange.request, &exchange.connection.peer);
+        if let Some(value) = exchange.assigned.given(variable) {
+            return out.extend_from_slice(value);
+        }
         let process = |variable: ProcessVariable, out: &mut Vec<u8>| ProcessVariables.value(&variable, out);
         match variable {
             Variable::Args => out.extend_from_slice(exchange.query()),
@@ -53,8 +56,7 @@ impl Variables for RequestVariables<'_> {
             Variable::RemotePort => out.extend_from_slice(peer.port.to_string().as_bytes()),
             Variable::RequestMethod => out.extend_from_slice(request.method().as_str().as_bytes()),
             Variable::RequestUri => {
-                let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
-                out.extend_from_slice(target.as_bytes());
+                out.extend_from_slice(exchange.target);
             }
             Variable::Scheme => out.extend_from_slice(exchange.connection.scheme.as_bytes()),
             Variable::ServerAddr => out.extend_from_slice(peer.local_addr.as_bytes()),
@@ -70,15 +72,25 @@ impl Variables for RequestVariables<'_> {
             }
             Variable::Header(name) => {
                 if let Ok(name) = HeaderName::from_bytes(&name.replace("_", "-")) {
-                    out.extend_from_slice(exchange.header(name));
+                    header(exchange, &name, out);
                 }
             }
-            Variable::User(name) => {
-                out.extend_from_slice(exchange.assigned.value(name).map_or(&b""[..], |value| value));
-            }
-            // Known, but without a value so far; `-t` warns of the directives that define them.
-            Variable::Other(_) => {}
+            // Not assigned so far, or known, but without a value so far; `-t` warns of the directives that define them.
+            Variable::User(_) | Variable::Other(_) => {}
         }
+    }
+}
+
+/// Appends a request header. Of several, the first counts, but for two that are lists.
+fn header(exchange: &Exchange<'_>, name: &HeaderName, out: &mut Vec<u8>) {
+    let between: &[u8] = match name.as_str() {
+        "cookie" => b"; ",
+        "x-forwarded-for" => b", ",
+        _ => return out.extend_from_slice(exchange.header(name.clone())),
+    };
+    for (number, value) in exchange.request.headers().get_all(name).iter().enumerate() {
+        out.extend_from_slice(if number > 0 { between } else { b"" });
+        out.extend_from_slice(value.as_bytes());
     }
 }
 

@@ -64,6 +64,22 @@ pub fn wanted(config: &Config, tls: &ServerTls) -> HashMap<(Speaks, ListenAddr),
     rtmp.chain(http).filter(|(key, options)| !options.proxy_protocol && !tls.is_closed(key)).collect()
 }
 
+/// Whether an address is one of this machine's, without touching its port, which a running server may have.
+///
+/// # Errors
+///
+/// What binding would fail with.
+pub fn check_address(addr: &ListenAddr) -> io::Result<()> {
+    match addr {
+        ListenAddr::Tcp(addr) => {
+            let mut any_port = *addr;
+            any_port.set_port(0);
+            std::net::UdpSocket::bind(any_port).map(drop)
+        }
+        ListenAddr::Unix(_) => Ok(()),
+    }
+}
+
 /// Binds one address.
 pub fn bind(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bound> {
     match addr {

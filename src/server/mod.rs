@@ -124,7 +124,19 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
 
 /// Opens what a start would open besides its sockets, and refuses what it would refuse: logs, which are made where they
 /// are missing, as by nginx; certificates and secrets; the places of the pid file and the control socket, which stay as they are.
+///
+/// Of its sockets only the addresses are looked at: a running server may have them.
 pub fn check(config: &Config) -> Result<(), StartError> {
+    let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).map(|listener| &listener.addr);
+    let http = config.http.iter().flat_map(|http| &http.listeners).map(|listener| &listener.addr);
+    for addr in rtmp.chain(http) {
+        match listener::check_address(addr) {
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
+                return Err(not_bound(addr, &error));
+            }
+            _ => {}
+        }
+    }
     Logs::open(&config.log_specs()).map_err(not_opened)?;
     Transport::load(config, &Dns::new(config), None).map_err(StartError)?;
     Tls::load(config, None).map_err(StartError)?;

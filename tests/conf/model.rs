@@ -260,7 +260,7 @@ fn handlers_are_told_apart() {
     assert_eq!(handler("/proxy"), &Handler::Unsupported("proxy_pass"));
     assert_eq!(handler("/secret"), &Handler::Unsupported("auth_basic"));
     assert_eq!(handler("/secret/in"), &Handler::Unsupported("auth_basic"));
-    assert!(server.location_for(b"/inner").unwrap().conf.internal.0.is_some());
+    assert!(server.location_for(b"/inner").unwrap().conf.internal.is_some());
     assert_eq!(handler("/vars"), &Handler::Unsupported("root"));
     assert!(
         matches!(&server.location_for(b"/go").unwrap().steps[..], [Step::Return(answer)] if answer.is_redirect() && answer.status == 302)

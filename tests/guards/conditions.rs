@@ -54,6 +54,70 @@ fn groups_of_outer_locations_and_of_the_server_name_have_values() {
     }
 }
 
+/// Groups and named groups are those of the latest match; a condition that does not match leaves no groups.
+#[test]
+fn the_latest_match_counts() {
+    let server = start(
+        r#"server_name ~^(?<sub>\w+)\.(test)$ exact.test;
+           set $early "$1:$2:$sub";
+           if ($arg_s ~ ^(?<sub>\w)(\w)) { set $w 1; }
+           location /a { return 200 "$1:$2:$sub:$early"; }
+           location ~ ^/b/(?<sub>\w+) { return 200 "$1:$2:$sub:$early"; }
+           location ~ ^/c/ { return 200 "$1:$2:$sub"; }
+           location ~ ^/d/(\w+) { if ($arg_q ~ ^z(\w)) { set $k 1; } return 200 "$1:$2:$sub"; }
+           location ~ ^/e/(\w+) { if ($arg_q !~ ^z(\w)) { return 200 "not:$1:$2"; } return 200 "is:$1:$2"; }
+           location ~ ^/f/(\w+) { if ($arg_q = 1) { return 200 "eq:$1"; } return 200 "ne:$1"; }
+           location ~ ^/g/(\w+)/ {
+               location ~ ^/g/\w+/(?<sub>\w+)/(x)? { return 200 "$1:$2:$sub"; }
+               location ~ /nocap$ { return 200 "$1"; }
+               return 200 "o:$1";
+           }
+           location ~ ^/h/(?<u>\w+) { set $u mine; return 200 "$u:$1"; }
+           location /i { if ($arg_q ~ ^(?<u>\w+)) { return 200 "$u:$1"; } return 200 "$u:$1:$2"; }
+           location ~ ^/j/(?<m>\w+) { if ($arg_q ~ ^(?<m>z)) { return 200 "$m"; } return 200 "$m:$1"; }
+           location /l {
+               if ($arg_q ~ ^(\w)(\w)?) { set $x $1; }
+               if ($arg_q ~ ^\w) { set $y "[$1]"; }
+               return 200 "$x$y";
+           }
+           location ~ ^/m(/(x))?(/(y))? { return 200 "$1:$2:$3:$4"; }"#,
+    );
+    for (target, host, answer) in [
+        ("/a", "h", ":::::"),
+        ("/a", "good.test", "::good:good:test:good"),
+        ("/a", "exact.test", ":::::"),
+        ("/a?s=xy", "good.test", "x:y:x:good:test:good"),
+        ("/b/zz", "good.test", "zz::zz:good:test:good"),
+        ("/b/zz?s=xy", "good.test", "zz::zz:good:test:good"),
+        ("/c/", "good.test", "::good"),
+        ("/c/?s=xy", "good.test", "::x"),
+        ("/d/aa?q=zy", "h", "y::"),
+        ("/d/aa?q=y", "h", "::"),
+        ("/e/aa?q=zy", "h", "is:y:"),
+        ("/e/aa?q=y", "h", "not::"),
+        ("/f/aa?q=1", "h", "eq:aa"),
+        ("/f/aa?q=2", "h", "ne:aa"),
+        ("/g/a/b/x", "h", "b:x:b"),
+        ("/g/a/b/", "good.test", "b::b"),
+        ("/g/a/nocap", "h", ""),
+        ("/g/a/", "h", "o:a"),
+        ("/h/aa", "h", "mine:aa"),
+        ("/i?q=ab", "h", "ab:ab"),
+        ("/i?q=-", "h", "::"),
+        ("/j/a?q=z", "h", "z"),
+        ("/j/a?q=y", "h", "a:"),
+        ("/l?q=ab", "h", "a[]"),
+        ("/l?q=-", "h", ""),
+        ("/m/x/y", "h", "/x:x:/y:y"),
+        ("/m/x", "h", "/x:x::"),
+        ("/m/y", "h", "::/y:y"),
+        ("/m", "h", ":::"),
+    ] {
+        let got = get_with(server.http, target, &format!("Host: {host}\r\n")).text();
+        assert_eq!(got, answer, "{host}{target}");
+    }
+}
+
 #[test]
 fn a_return_that_is_not_reached_answers_nothing() {
     let server = start(

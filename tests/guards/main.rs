@@ -2,9 +2,12 @@
 //! called honoured has code of the running server that reads it.
 
 mod conditions;
+mod files;
 mod patterns;
 mod readers;
 mod referers;
+mod refused;
+mod requests;
 #[path = "../support/mod.rs"]
 mod support;
 mod walk;

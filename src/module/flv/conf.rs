@@ -27,7 +27,9 @@ directives! {
     live as Current {
         /// Serves live FLV of the streams of the rtmp server that listens on that address. The head of the file announces the
         /// tracks that codec headers, frames and metadata have told of by then, both while nothing is known; `audio=0` and
-        /// `video=0` leave one out.
+        /// `video=0` leave one out. `app=` is
+        /// the application of requests that name none: `?app=` names another, so that an application's own `allow`, `deny`
+        /// and `on_play` protect its streams, and what guards the location does not.
         "flv_live" => flv_live: Own<FlvLive>, in LOCATION;
     }
 }

@@ -70,7 +70,8 @@ directives! {
         }
     }
     live as Current {
-        /// Serves HLS of the streams of the rtmp server that listens on that address.
+        /// Serves HLS of the streams of the rtmp server that listens on that address. `app=` is the application of requests
+        /// that name none, as with `flv_live`.
         "hls2_live" => hls2_live: Own<Hls2Live>, in LOCATION;
     }
     needless {

@@ -8,6 +8,7 @@ pub mod allow;
 mod exec;
 mod hls;
 pub mod host;
+mod live;
 mod notify;
 mod process;
 mod pull;
@@ -100,6 +101,12 @@ pub const LINTS: &[Lint] = &[
         name: "fast-reload",
         about: "`fast_reload` ends every session at each reload that changes anything; nothing here needs that.",
         check: process::fast_reload,
+    },
+    Lint {
+        name: "guarded-by-location",
+        about: "A location with `if`, `deny` or `valid_referers` shows the streams of an application by `app=`, while another \
+                location without a guard shows streams of the same port: `?app=` of a request asks that one for them.",
+        check: live::guard_by_location,
     },
     Lint {
         name: "hls-path-twice",

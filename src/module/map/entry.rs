@@ -101,9 +101,7 @@ impl Map {
                 Some(regex) => (regex, true),
                 None => (regex, false),
             };
-            for group in Pattern::compile(key, regex, caseless)?.group_names() {
-                scene.notes.of::<VariableNames>().define(&group);
-            }
+            VariableNames::define_groups(&Pattern::compile(key, regex, caseless)?, key, scene)?;
         }
         let value = Template::compile(value, &value.bytes, scene)?;
         self.entries.push((key.text().to_owned(), value));

@@ -31,7 +31,7 @@ impl Value for Condition {
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Condition, Problem> {
         let words = bare(args)?;
-        let Some((first, rest)) = words.split_first() else { return Err(invalid(args.first())) };
+        let Some((first, rest)) = words.split_first() else { return Err(invalid(b")", args.first())) };
         let (text, word) = first;
         if let [b'$', name @ ..] = text
             && !name.is_empty()
@@ -42,9 +42,8 @@ impl Value for Condition {
             [b'!', test @ ..] => (true, test),
             test => (false, *test),
         };
-        let ([b'-', kind @ (b'f' | b'd' | b'e' | b'x')], Some((path, path_word))) = (test, rest.last())
-        else {
-            return Err(invalid(word));
+        let ([b'-', kind @ (b'f' | b'd' | b'e' | b'x')], [(path, path_word)]) = (test, rest) else {
+            return Err(invalid(text, word));
         };
         Ok(Condition::File(*kind, Template::compile(path_word, path, scene)?, negated))
     }
@@ -60,21 +59,19 @@ fn variable(
     scene: &mut Scene<'_>,
 ) -> Result<Condition, Problem> {
     scene.notes.of::<VariableNames>().used(name, word.span);
+    let spelled = name;
     let name: BString = name.to_ascii_lowercase().into();
-    let Some(((operator, operator_word), operands)) = rest.split_first() else {
-        return Ok(Condition::True(name));
-    };
-    let Some((operand, operand_word)) = operands.last() else {
-        return Err(unexpected(operator, operator_word));
+    let ((operator, operator_word), (operand, operand_word)) = match rest {
+        [] => return Ok(Condition::True(name)),
+        [operator, operand] => (operator, operand),
+        _ => return Err(invalid(&sentence(&[b"$", spelled]), word)),
     };
     let (negated, caseless) = (operator.starts_with(b"!"), operator.ends_with(b"*"));
     match *operator {
         b"=" | b"!=" => Ok(Condition::Equal(name, Template::compile(operand_word, operand, scene)?, negated)),
         b"~" | b"~*" | b"!~" | b"!~*" => {
             let pattern = Pattern::compile(operand_word, operand, caseless)?;
-            for group in pattern.group_names() {
-                scene.notes.of::<VariableNames>().define(&group);
-            }
+            VariableNames::define_groups(&pattern, operand_word, scene)?;
             Ok(Condition::Match(name, pattern, negated))
         }
         _ => Err(unexpected(operator, operator_word)),
@@ -87,11 +84,11 @@ fn bare<'a>(args: &Args<'a>) -> Result<Vec<Bare<'a>>, Problem> {
     let help = "a condition stands in parentheses";
     match words.first_mut() {
         Some((text, _)) if text.starts_with(b"(") => *text = &text[1..],
-        _ => return Err(invalid(args.first()).help(help)),
+        _ => return Err(invalid(&args.first().bytes, args.first()).help(help)),
     }
     match words.last_mut() {
         Some((text, _)) if text.ends_with(b")") => *text = &text[..text.len() - 1],
-        Some((_, word)) => return Err(invalid(word).help(help)),
+        Some((_, word)) => return Err(invalid(&word.bytes, word).help(help)),
         None => {}
     }
     // A parenthesis may also stand by itself.
@@ -105,8 +102,8 @@ fn bare<'a>(args: &Args<'a>) -> Result<Vec<Bare<'a>>, Problem> {
     Ok(words)
 }
 
-fn invalid(word: &Word) -> Problem {
-    Problem::new(sentence(&[b"invalid condition \"", &word.bytes, b"\""])).at(word.span)
+fn invalid(text: &[u8], word: &Word) -> Problem {
+    Problem::new(sentence(&[b"invalid condition \"", text, b"\""])).at(word.span)
 }
 
 fn unexpected(operator: &[u8], word: &Word) -> Problem {

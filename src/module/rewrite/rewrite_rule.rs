@@ -62,9 +62,7 @@ impl Value for Rewrite {
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Rewrite, Problem> {
         let [regex, replacement, rest @ ..] = args.words else { return Err(args.refuse("is incomplete")) };
         let pattern = Pattern::compile(regex, &regex.bytes, false)?;
-        for group in pattern.group_names() {
-            scene.notes.of::<VariableNames>().define(&group);
-        }
+        VariableNames::define_groups(&pattern, regex, scene)?;
         let target: &[u8] = &replacement.bytes;
         let away = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|scheme| target.starts_with(scheme));
         let then = match rest.first() {

@@ -21,7 +21,8 @@ directives! {
     /// Live MPEG-TS over HTTP.
     module "ts";
     live as Current {
-        /// Serves live MPEG-TS of the streams of the rtmp server that listens on that address.
+        /// Serves live MPEG-TS of the streams of the rtmp server that listens on that address. `app=` is the application of
+        /// requests that name none, as with `flv_live`.
         "ts_live" => ts_live: Own<TsLive>, in LOCATION;
     }
 }

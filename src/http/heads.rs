@@ -1,0 +1,197 @@
+//! What hyper does not tell of request heads: the target as it was sent (a URI has no `#fragment`), and which headers
+//! that say where a request ends came together.
+//!
+//! The bytes are followed on their way to hyper, past the bodies, so that there is one [`Facts`] for each request.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard};
+
+use bstr::{BString, ByteSlice};
+
+use crate::limits;
+
+/// What a head says besides what hyper tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Facts {
+    /// The request target without scheme and host.
+    pub(super) target: BString,
+    /// How many `Content-Length` headers there are.
+    pub(super) lengths: usize,
+    /// Whether there is a `Transfer-Encoding`.
+    pub(super) has_encoding: bool,
+}
+
+/// Bytes that are kept for the next head.
+const KEPT: usize = 1024;
+
+/// The heads of a connection.
+#[derive(Debug, Default)]
+pub(super) struct Heads(Mutex<Follower>);
+
+#[derive(Debug, Default)]
+struct Follower {
+    at: At,
+    /// The line or head in the making.
+    text: Vec<u8>,
+    facts: VecDeque<Facts>,
+}
+
+/// Where in the stream the next byte is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum At {
+    /// In a head.
+    #[default]
+    Head,
+    /// In a body or a chunk of one, of which so many bytes are to come.
+    Data { left: u64, chunked: bool },
+    /// At the end of a chunk or in the size of the next.
+    Size,
+    /// Behind the last chunk.
+    Trailer,
+    /// Where cannot be told; hyper cannot read on either.
+    Lost,
+}
+
+impl Heads {
+    /// Bytes have come from the peer.
+    pub(super) fn follow(&self, bytes: &[u8]) {
+        self.lock().follow(bytes);
+    }
+
+    /// The facts of the next request that hyper hands out. `None`: they cannot be told.
+    pub(super) fn next(&self) -> Option<Facts> {
+        self.lock().facts.pop_front()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Follower> {
+        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl Follower {
+    fn follow(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let taken = match self.at {
+                At::Lost => return,
+                At::Data { left, chunked } => {
+                    let taken = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+                    let left = left - taken as u64;
+                    self.at = match (left, chunked) {
+                        (0, true) => At::Size,
+                        (0, false) => At::Head,
+                        _ => At::Data { left, chunked },
+                    };
+                    taken
+                }
+                At::Head | At::Size | At::Trailer => {
+                    let end = bytes.find_byte(b'\n').map(|at| at + 1);
+                    let taken = end.unwrap_or(bytes.len());
+                    self.text.extend_from_slice(&bytes[..taken]);
+                    if self.text.len() > 2 * limits::HTTP_HEAD_BYTES {
+                        self.at = At::Lost;
+                    } else if end.is_some() {
+                        self.line();
+                    }
+                    taken
+                }
+            };
+            bytes = &bytes[taken..];
+        }
+    }
+
+    /// A line has ended.
+    fn line(&mut self) {
+        let is_last = self.text.ends_with(b"\n\n") || self.text.ends_with(b"\n\r\n");
+        let is_empty = matches!(&self.text[..], b"\n" | b"\r\n");
+        self.at = match self.at {
+            At::Head if is_empty => At::Head,
+            At::Head if is_last => {
+                let (facts, body) = read(&self.text);
+                self.facts.push_back(facts);
+                body
+            }
+            At::Head => return,
+            // The line end behind a chunk.
+            At::Size if is_empty => At::Size,
+            At::Size => match chunk_size(&self.text) {
+                Some(0) => At::Trailer,
+                Some(left) => At::Data { left, chunked: true },
+                None => At::Lost,
+            },
+            At::Trailer if is_empty => At::Head,
+            at => at,
+        };
+        // What idles keeps no more than most heads need.
+        self.text.clear();
+        self.text.shrink_to(KEPT);
+    }
+}
+
+/// What a whole head says, and what follows it.
+fn read(head: &[u8]) -> (Facts, At) {
+    let mut lines = head.lines().skip_while(|line| line.is_empty());
+    let mut facts = Facts::default();
+    let mut words = lines.next().unwrap_or_default().split(|b| *b == b' ').skip(1);
+    facts.target = origin_form(words.next().unwrap_or_default()).into();
+    let (mut length, mut is_chunked) = (None, false);
+    for (name, value) in lines.filter_map(|line| line.split_once_str(":")) {
+        let value = value.trim();
+        if name.eq_ignore_ascii_case(b"content-length") {
+            facts.lengths += 1;
+            length = value.to_str().ok().and_then(|text| text.parse::<u64>().ok());
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            facts.has_encoding = true;
+            let last = value.rsplit(|b| *b == b',').next().unwrap_or_default();
+            is_chunked = last.trim().eq_ignore_ascii_case(b"chunked");
+        }
+    }
+    let body = match (facts.has_encoding, is_chunked, facts.lengths, length) {
+        (true, true, ..) => At::Size,
+        (true, false, ..) => At::Lost,
+        (false, _, 0, _) | (false, _, _, Some(0)) => At::Head,
+        (false, _, _, Some(left)) => At::Data { left, chunked: false },
+        (false, _, _, None) => At::Lost,
+    };
+    (facts, body)
+}
+
+/// A target without scheme and host.
+fn origin_form(target: &[u8]) -> &[u8] {
+    if target.starts_with(b"/") {
+        return target;
+    }
+    let Some((_, rest)) = target.split_once_str("://") else { return target };
+    &rest[rest.find_byteset("/?#").unwrap_or(rest.len())..]
+}
+
+fn chunk_size(line: &[u8]) -> Option<u64> {
+    let size = line.split(|b| *b == b';').next()?.trim();
+    u64::from_str_radix(size.to_str().ok()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STREAM: &[u8] = b"\r\nGET /a#//b HTTP/1.1\r\nHost: h\r\n\r\n\
+        POST /two HTTP/1.1\r\nContent-Length: 29\r\n\r\nGET /no HTTP/1.1\r\nHost: h\r\n\r\n\
+        POST /three HTTP/1.1\nTransfer-Encoding: x, Chunked\ncontent-length : 3\ncontent-length: 5\n\n\
+        1d;x=y\r\nGET /no HTTP/1.1\r\nHost: h\r\n\r\n\r\n0\r\nA: b\r\n\r\n\
+        GET http://h?four HTTP/1.1\r\n\r\nGET five HTTP/1.1\r\nContent-Length: x\r\n\r\nGET /lost HTTP/1.1\r\n\r\n";
+
+    #[test]
+    fn every_request_has_its_facts_however_the_bytes_come() {
+        let facts =
+            |target: &str, lengths, has_encoding| Facts { target: target.into(), lengths, has_encoding };
+        for piece in 1..STREAM.len() {
+            let heads = Heads::default();
+            STREAM.chunks(piece).for_each(|bytes| heads.follow(bytes));
+            assert_eq!(heads.next(), Some(facts("/a#//b", 0, false)), "{piece}");
+            assert_eq!(heads.next(), Some(facts("/two", 1, false)), "{piece}");
+            assert_eq!(heads.next(), Some(facts("/three", 1, true)), "{piece}");
+            assert_eq!(heads.next(), Some(facts("?four", 0, false)), "{piece}");
+            assert_eq!(heads.next(), Some(facts("five", 1, false)), "{piece}");
+            assert_eq!(heads.next(), None, "{piece}");
+        }
+    }
+}

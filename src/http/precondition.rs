@@ -1,0 +1,69 @@
+//! Requests that want a file only in some state of it: `If-Match` and its like, as nginx judges them.
+
+use std::time::UNIX_EPOCH;
+
+use bstr::ByteSlice;
+use http::HeaderMap;
+use http::header::{
+    HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+};
+
+/// What of a file a request wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wants {
+    /// The range that it names.
+    Range,
+    /// All of it, whatever range it names.
+    Whole,
+    /// To hear that it is as it was.
+    Unchanged,
+    /// Nothing: it is not what the request is about.
+    Nothing,
+}
+
+/// Judges a request by a file's modification, in seconds and as a date, and by its tag, if it has one.
+pub(super) fn judge(headers: &HeaderMap, seconds: u64, date: &[u8], tag: Option<&[u8]>) -> Wants {
+    let header = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+    let since = |text: &[u8]| {
+        let time = httpdate::parse_http_date(text.to_str().ok()?).ok()?;
+        time.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs())
+    };
+    let is_older = |limit: &[u8]| since(limit).is_some_and(|limit| seconds <= limit);
+    if header(IF_UNMODIFIED_SINCE).is_some_and(|limit| !is_older(limit))
+        || header(IF_MATCH).is_some_and(|tags| !lists(tags, tag, false))
+    {
+        return Wants::Nothing;
+    }
+    let (modified, known) = (header(IF_MODIFIED_SINCE), header(IF_NONE_MATCH));
+    if (modified.is_some() || known.is_some())
+        && modified.is_none_or(|time| since(time) == Some(seconds))
+        && known.is_none_or(|tags| lists(tags, tag, true))
+    {
+        return Wants::Unchanged;
+    }
+    match header(IF_RANGE) {
+        Some(known @ [b'"', ..]) if Some(known) != tag => Wants::Whole,
+        Some(known) if !known.starts_with(b"\"") && known != date => Wants::Whole,
+        _ => Wants::Range,
+    }
+}
+
+/// Whether a list of tags is `*` or holds that tag; `weak`: also as `W/"..."`.
+fn lists(list: &[u8], tag: Option<&[u8]>, weak: bool) -> bool {
+    if list == b"*" {
+        return true;
+    }
+    let Some(tag) = tag else { return false };
+    let mut rest = list;
+    while !rest.is_empty() {
+        let bare = if weak { rest.strip_prefix(b"W/").unwrap_or(rest) } else { rest };
+        if let Some(behind) = bare.strip_prefix(tag)
+            && matches!(behind.trim_start().first(), None | Some(b','))
+        {
+            return true;
+        }
+        let Some(comma) = rest.find_byte(b',') else { return false };
+        rest = rest[comma + 1..].trim_start();
+    }
+    false
+}

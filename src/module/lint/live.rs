@@ -1,0 +1,72 @@
+//! Live streams behind guards.
+
+use super::{Finding, Scope};
+use crate::directive::ListenAddr;
+use crate::directive::address::literal_addr;
+use crate::directive::context::LOCATION;
+use crate::directive::outline::Said;
+use crate::syntax::{Problem, sentence};
+
+const HANDLERS: [&str; 3] = ["flv_live", "ts_live", "hls2_live"];
+/// Statements that refuse requests of a location and of those inside it.
+const GUARDS: [&str; 3] = ["allow", "valid_referers", "auth_basic"];
+/// Statuses from here on refuse.
+const REFUSES: u64 = 400;
+
+/// A location with a live handler.
+struct Live<'o, 't> {
+    said: &'o Said<'t>,
+    port: Option<u16>,
+    guarded: bool,
+}
+
+pub(super) fn guard_by_location(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+    let outline = &scope.outline;
+    let lives: Vec<Live<'_, '_>> = outline
+        .of(LOCATION)
+        .filter_map(|section| {
+            let said = HANDLERS.iter().find_map(|name| outline.own(section, name).last())?;
+            let guarded = outline.around(section).any(|at| is_guarded(scope, at));
+            Some(Live { said, port: port(said), guarded })
+        })
+        .collect();
+    for Live { said, port, .. } in lives.iter().filter(|live| live.guarded && live.port.is_some()) {
+        if !said.words().iter().any(|word| word.bytes.starts_with(b"app=")) {
+            continue;
+        }
+        let Some(open) = lives.iter().find(|other| !other.guarded && other.port == *port) else { continue };
+        let text = sentence(&[
+            b"what guards this location does not guard its streams: \"?app=\" asks another \"",
+            &open.said.name().bytes,
+            b"\" for them",
+        ]);
+        let problem = Problem::warning(text).label(open.said.node.span(), "this one is open");
+        let help =
+            "`allow`, `deny` or `on_play` of the application protect its streams wherever they are asked for";
+        findings.push(Finding::new(said, problem.help(help)));
+    }
+}
+
+/// Whether a block itself refuses requests by what they say.
+fn is_guarded(scope: &Scope<'_>, section: usize) -> bool {
+    let outline = &scope.outline;
+    let refuses = |at: usize| {
+        outline.own(at, "return").any(|said| {
+            let status = said.words().first().and_then(|word| std::str::from_utf8(&word.bytes).ok());
+            status.and_then(|status| status.parse::<u64>().ok()).is_some_and(|status| status >= REFUSES)
+        })
+    };
+    let conditions = outline.sections[section].inner.iter().filter(|at| {
+        let head = outline.sections[**at].head.and_then(|head| head.words().first());
+        head.is_some_and(|name| &name.bytes[..] == b"if")
+    });
+    GUARDS.iter().any(|name| outline.own(section, name).next().is_some()) || conditions.copied().any(refuses)
+}
+
+/// The port of the rtmp server that a handler shows.
+fn port(said: &Said<'_>) -> Option<u16> {
+    match literal_addr(&said.words().first()?.bytes, 0) {
+        Ok(ListenAddr::Tcp(addr)) => Some(addr.port()),
+        _ => None,
+    }
+}
