@@ -8,9 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use pingosd::wire::MediaKind;
 use pingosd::wire::rtmp::client_session::Purpose;
 use socket2::{Domain, Socket, Type};
-use support::frame::{self, GOP, Tracks};
+use support::frame::{self, Frame, GOP, Tracks};
 use support::player::numbered;
 use support::process::status;
 use support::rtmp::settings;
@@ -393,6 +394,25 @@ fn memory_goes_back_to_the_system_when_slow_players_have_left() {
     publisher.set_size(100);
     publisher.send(4 * GOP);
     until_true("the memory has gone back", || server.resident() < before + 16 * 1024);
+}
+
+#[test]
+fn hls_in_memory_is_bounded_in_bytes_whatever_timestamps_say() {
+    let server = Server::start(&Conf::live("hls2 on; stream_backlog 8m;"));
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let witness = Player::start(server.rtmp, "s");
+    witness.wait_frame(publisher.send(1));
+    let before = server.resident();
+    // One key frame, then frames without end at nearly the same time.
+    for n in 0..200 {
+        let (head, unit) = if n == 0 { (0x17, 0x65) } else { (0x27, 0x41) };
+        let unit = [&[unit][..], &[b'x'; 999_999]].concat();
+        let payload = [&[head, 1, 0, 0, 0][..], &1_000_000_u32.to_be_bytes(), &unit].concat();
+        publisher.send_frame(&Frame { kind: MediaKind::Video, timestamp: n % 2, payload: payload.into() });
+    }
+    witness.wait_frame(publisher.send(GOP));
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 64 * 1024, "{grown} KiB more");
 }
 
 #[test]

@@ -139,6 +139,11 @@ impl Stream {
         self.backlog.store(bytes, Ordering::Relaxed);
     }
 
+    /// See [`Stream::set_backlog`].
+    pub fn backlog(&self) -> usize {
+        self.backlog.load(Ordering::Relaxed)
+    }
+
     /// A player has come that wants this container.
     pub fn uses(&self, container: Container) {
         // The payload itself is no copy.
@@ -150,7 +155,7 @@ impl Stream {
     /// Most payload bytes that its cache and each backlog hold. All of them end with the newest packet and share what they
     /// hold, so that this bounds their sum too.
     pub fn window(&self) -> usize {
-        self.backlog.load(Ordering::Relaxed) / self.copies()
+        self.backlog() / self.copies()
     }
 
     /// How often a payload is in memory: once by itself, and once for each container that its players want.

@@ -110,6 +110,11 @@ impl Cutter {
         }
     }
 
+    /// Changes the size at which a segment ends.
+    pub fn set_max_bytes(&mut self, max_bytes: usize) {
+        self.max_bytes = max_bytes;
+    }
+
     /// Decides for the next piece.
     pub fn handle_frame(&mut self, rule: &CutRule, frame: &TsFrame) -> Cut {
         self.discontinuity |= frame.program_change;

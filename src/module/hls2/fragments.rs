@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::{Fragment, Session, Settings, Window};
 use crate::hub::info::MediaInfo;
+use crate::hub::stream::Stream;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::mpegts::{Feeds, Tap};
 use crate::module::hls::Presentation;
@@ -25,7 +26,7 @@ impl Output for HlsMemory {
             return None;
         }
         let feed = self.feeds.prepare(view, stream);
-        let fragments = feed.companion(|| Fragments::new(hls2.settings()));
+        let fragments = feed.companion(|| Fragments::new(hls2.settings(), feed.stream().clone()));
         fragments.configure(hls2.settings());
         Some(Box::new((feed, fragments)))
     }
@@ -33,15 +34,17 @@ impl Output for HlsMemory {
 
 /// A window of fragments that its feed fills and requests read.
 pub struct Fragments {
+    /// Its bound in bytes is theirs too: what it keeps for players is the end of what they keep.
+    stream: Arc<Stream>,
     window: Mutex<Window>,
     /// Counts fragments.
     completed: watch::Sender<u64>,
 }
 
 impl Fragments {
-    /// None yet.
-    pub fn new(settings: Settings) -> Self {
-        Fragments { window: Mutex::new(Window::new(settings)), completed: watch::Sender::new(0) }
+    /// None yet. `stream` is that of the pieces.
+    pub fn new(settings: Settings, stream: Arc<Stream>) -> Self {
+        Fragments { stream, window: Mutex::new(Window::new(settings)), completed: watch::Sender::new(0) }
     }
 
     /// Takes other settings for what comes next.
@@ -83,7 +86,10 @@ impl Fragments {
 
 impl Tap for Fragments {
     fn frame(&self, _: u64, frame: &TsFrame) {
-        let completed = self.window().handle_frame(frame);
+        let mut window = self.window();
+        window.set_most_bytes(self.stream.backlog());
+        let completed = window.handle_frame(frame);
+        drop(window);
         self.completed(completed);
     }
 

@@ -332,7 +332,7 @@ impl Stay {
         }
         let settings = FeedSettings::of(&self.view);
         let feed = self.viewers.feeds.hold(stream, settings);
-        let fragments = feed.companion(|| Fragments::new(hls2.settings()));
+        let fragments = feed.companion(|| Fragments::new(hls2.settings(), feed.stream().clone()));
         Ok((feed, fragments))
     }
 

@@ -52,6 +52,10 @@ pub struct Window {
     discontinuities: u64,
     /// Bytes of the complete fragments.
     bytes: usize,
+    /// Most bytes of all of them and the open one.
+    most_bytes: usize,
+    /// Fragments had to go for the sake of `most_bytes`, so that there may never be as many as a first playlist should have.
+    crowded: bool,
 }
 
 impl Window {
@@ -59,13 +63,26 @@ impl Window {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            cutter: Cutter::new(FRAGMENT_BYTES_MAX),
+            cutter: Cutter::new(WINDOW_BYTES_MAX / FRAGMENTS_FIT),
             fragments: VecDeque::new(),
             open: None,
             next_id: 0,
             discontinuities: 0,
             bytes: 0,
+            most_bytes: WINDOW_BYTES_MAX,
+            crowded: false,
         }
+    }
+
+    /// Bounds the bytes of what is kept. The oldest fragments go first; one above a quarter of it is cut.
+    pub fn set_most_bytes(&mut self, most: usize) {
+        self.most_bytes = most.min(WINDOW_BYTES_MAX);
+        self.cutter.set_max_bytes((self.most_bytes / FRAGMENTS_FIT).max(1));
+    }
+
+    /// Bytes that are kept.
+    pub fn bytes(&self) -> usize {
+        self.bytes + self.open.as_ref().map_or(0, |open| open.len)
     }
 
     /// Takes the next piece; tells whether it completed a fragment.
@@ -83,6 +100,7 @@ impl Window {
             }
         }
         self.append(&frame.bytes);
+        self.prune();
         completed
     }
 
@@ -105,7 +123,7 @@ impl Window {
 
     /// Whether a first playlist can be given out.
     pub fn is_ready(&self) -> bool {
-        self.fragments.len() >= self.min_fragments()
+        self.fragments.len() >= self.min_fragments() || self.crowded
     }
 
     /// The fragment with this number, listed or lately listed.
@@ -164,27 +182,36 @@ impl Window {
         let Some(open) = self.open.take() else { return false };
         self.bytes += open.len;
         self.fragments.push_back(Arc::new(Fragment { duration_ms, ..open }));
-        // A fragment stays for one more playlist after it left the playlist, for players that are late
-        // (RFC 8216 §6.2.2).
+        self.prune();
+        self.crowded &= self.fragments.len() < self.min_fragments();
+        true
+    }
+
+    /// A fragment stays for one more playlist after it left the playlist, for players that are late
+    /// (RFC 8216 §6.2.2), unless there are too many bytes.
+    fn prune(&mut self) {
         let most = 2 * self.most_listed();
-        while self.fragments.len() > most || self.bytes > WINDOW_BYTES_MAX && self.fragments.len() > 1 {
-            let Some(gone) = self.fragments.pop_front() else { break };
+        while self.fragments.len() > 1 {
+            if self.fragments.len() <= most {
+                if self.bytes() <= self.most_bytes {
+                    return;
+                }
+                self.crowded = true;
+            }
+            let Some(gone) = self.fragments.pop_front() else { return };
             self.bytes -= gone.len;
         }
-        true
     }
 }
 
 /// Most fragments in a playlist.
 const FRAGMENTS_MAX: usize = 1_000;
 
-/// Largest fragment, apart from its last piece.
-const FRAGMENT_BYTES_MAX: usize = 64 * 1024 * 1024;
-
-/// Bytes after which fragments go early. A playlist of 30 s at 20 Mbit/s has 75 MB, twice that is kept.
+/// Most bytes of a window, whatever `stream_backlog` says. A playlist of 30 s at 20 Mbit/s has 75 MB, twice that is kept.
 const WINDOW_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-const _: () = assert!(FRAGMENT_BYTES_MAX * 2 <= WINDOW_BYTES_MAX, "a playlist needs more than one fragment");
+/// Largest fragments that a window has the bytes for: three of a playlist, and the open one.
+const FRAGMENTS_FIT: usize = 4;
 
 #[cfg(test)]
 mod tests {
@@ -208,6 +235,40 @@ mod tests {
         assert_eq!(fragment.chunks.len(), 6);
         assert_eq!(fragment.chunks[0], "tables");
         assert_eq!(fragment.len, 6 + 5 * 7);
+    }
+
+    #[test]
+    fn bytes_are_bounded_whatever_timestamps_say() {
+        let mut window = Window::new(settings());
+        window.set_most_bytes(1_000);
+        let frame = |n: u64, key: bool, bytes: &'static [u8]| TsFrame {
+            bytes: Bytes::from_static(bytes),
+            tables: Bytes::from_static(b"tables"),
+            starts_with_tables: false,
+            dts_ms: n,
+            duration_ms: 1,
+            video: true,
+            key,
+            program_change: false,
+        };
+        window.handle_frame(&frame(0, true, &[0; 60]));
+        for n in 1..100 {
+            window.handle_frame(&frame(n, false, &[0; 60]));
+            assert!(window.bytes() <= 1_000, "{} bytes", window.bytes());
+        }
+        assert!(window.latest(9).all(|fragment| fragment.len <= 250 + 60 + 6));
+        assert!(window.latest(9).count() >= 2, "a piece has six percent of the bytes");
+        // A piece above the bound leaves the newest fragment to play.
+        window.handle_frame(&frame(100, false, &[0; 5_000]));
+        window.handle_frame(&frame(101, false, &[0; 60]));
+        assert_eq!(window.latest(9).count(), 1);
+        assert!(window.is_ready(), "there will not be two of them");
+        // Fragments of the usual size again: a first playlist waits for as many as it should.
+        publish(&mut window, 1_000, 4_000);
+        assert!(window.is_ready() && !window.crowded);
+        window.set_most_bytes(0);
+        publish(&mut window, 4_000, 6_000);
+        assert_eq!(window.latest(9).count(), 1);
     }
 
     #[test]
