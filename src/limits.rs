@@ -76,6 +76,10 @@ pub const FURTHER_LANES: usize = 8;
 /// take some dozens of bytes, decoder configurations a few hundred.
 pub const TRACK_HEADER_BYTES: usize = 64 * 1024;
 
+/// Bytes of all headers of a stream that are kept for late players and recordings, its metadata among them. Streams have a
+/// few thousand; what is beyond goes only to players that are there.
+pub const HEADERS_BYTES: usize = 1024 * 1024;
+
 /// Longest run of zeros of an Exp-Golomb code that still fits 32 bits (H.264 §9.1).
 pub const EXP_GOLOMB_ZEROS: u32 = 31;
 

@@ -242,6 +242,26 @@ fn tracks_beyond_the_bound_go_to_those_who_are_there_and_it_is_said_once() {
 }
 
 #[test]
+fn metadata_and_headers_beyond_the_bound_are_not_kept_and_it_is_said_once() {
+    let server = start("");
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let present = Player::start(server.rtmp, "s");
+    present.wait_frame(publisher.send(GOP + 1));
+    let long = vec![b'q'; limits::HEADERS_BYTES - 60];
+    publisher.send_frame(&frame(MediaKind::Video, 0, &[&video_header().payload[..], &long].concat()));
+    publisher.send_frame(&frame(MediaKind::Audio, 0, &[&audio_header().payload[..], &long].concat()));
+    let last = publisher.send(GOP);
+    present.wait_frame(last);
+    let feed = publisher.keep_sending();
+    let late = media(&Player::start(server.rtmp, "s"));
+    let headers = late.iter().filter(|(_, payload)| number(payload).is_none());
+    let headers: usize = headers.map(|(_, payload)| payload.len()).sum();
+    assert!(headers <= limits::HEADERS_BYTES, "{headers} bytes");
+    assert_eq!(server.log_lines("more headers of tracks than are kept").len(), 1);
+    feed.stop().leave();
+}
+
+#[test]
 fn what_comes_before_the_verdict_is_kept_of_every_track() {
     let notify = NotifyServer::start();
     notify.answer("call=publish", Answer::Late(Duration::from_millis(500), 200));

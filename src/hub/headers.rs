@@ -27,6 +27,12 @@ enum Place {
 }
 
 impl HeaderKey {
+    /// Whether messages of this class are headers.
+    pub fn is_of(class: Class) -> bool {
+        let of_tracks = [Class::AudioHeader, Class::AudioExtra, Class::VideoHeader, Class::VideoExtra];
+        class == Class::Metadata || of_tracks.contains(&class)
+    }
+
     /// `None` for what is no header by its class.
     pub fn of(kind: MediaKind, class: Class, payload: &[u8]) -> Option<Self> {
         if class == Class::Metadata {
@@ -62,10 +68,13 @@ impl HeaderKey {
         }
     }
 
-    /// Whether it is the decoder configuration of track 0, the only one most streams have.
-    fn is_plain(self) -> bool {
-        matches!(self.place, Place::AudioHeader | Place::VideoHeader)
-            && self.tracks.covers(TrackSet::default().with(0))
+    /// Whether it is metadata, or the decoder configuration of track 0, the only one most streams have.
+    fn is_main(self) -> bool {
+        match self.place {
+            Place::Metadata => true,
+            Place::AudioHeader | Place::VideoHeader => self.tracks.covers(TrackSet::default().with(0)),
+            Place::MultichannelConfig | Place::VideoMetadata => false,
+        }
     }
 }
 
@@ -73,7 +82,14 @@ impl HeaderKey {
 ///
 /// A message may be about several tracks; it goes once newer ones are there about all of them.
 #[derive(Clone, Debug)]
-pub struct HeaderList<T>(Vec<(HeaderKey, T)>);
+pub struct HeaderList<T>(Vec<Kept<T>>);
+
+#[derive(Clone, Debug)]
+struct Kept<T> {
+    key: HeaderKey,
+    bytes: usize,
+    item: T,
+}
 
 impl<T> Default for HeaderList<T> {
     fn default() -> Self {
@@ -82,22 +98,18 @@ impl<T> Default for HeaderList<T> {
 }
 
 impl<T> HeaderList<T> {
-    /// Keeps a header of so many bytes. Returns false if it is left out: above [`limits::TRACKS`] or
-    /// [`limits::TRACK_HEADER_BYTES`].
+    /// Keeps a header of so many bytes. Returns false if it is left out: above [`limits::TRACKS`],
+    /// [`limits::TRACK_HEADER_BYTES`] or, with the others, [`limits::HEADERS_BYTES`]. What it would have taken the place of is
+    /// no longer true, and goes all the same.
     pub fn keep(&mut self, key: HeaderKey, bytes: usize, item: T) -> bool {
-        if key.place == Place::Metadata {
-            self.0.retain(|(kept, _)| kept.place != Place::Metadata);
-            self.0.insert(0, (key, item));
-            return true;
-        }
-        let of_place = self.0.iter().filter(|(kept, _)| kept.place == key.place);
-        let tracks = of_place.fold(key.tracks, |tracks, (kept, _)| tracks.union(kept.tracks));
-        if tracks.count() > limits::TRACKS || !key.is_plain() && bytes > limits::TRACK_HEADER_BYTES {
+        let of_place = self.of(key.place);
+        let tracks = of_place.fold(key.tracks, |tracks, kept| tracks.union(kept.key.tracks));
+        if tracks.count() > limits::TRACKS {
             return false;
         }
         let mut newer = key.tracks;
         for at in (0..self.0.len()).rev() {
-            let kept = self.0[at].0;
+            let kept = self.0[at].key;
             if kept.place != key.place {
                 continue;
             }
@@ -106,23 +118,28 @@ impl<T> HeaderList<T> {
             }
             newer = newer.union(kept.tracks);
         }
-        let at = self.0.partition_point(|(kept, _)| kept.place <= key.place);
-        self.0.insert(at, (key, item));
+        let most = if key.is_main() { limits::HEADERS_BYTES } else { limits::TRACK_HEADER_BYTES };
+        let others: usize = self.0.iter().map(|kept| kept.bytes).sum();
+        if bytes > most || others.saturating_add(bytes) > limits::HEADERS_BYTES {
+            return false;
+        }
+        let at = self.0.partition_point(|kept| kept.key.place <= key.place);
+        self.0.insert(at, Kept { key, bytes, item });
         true
     }
 
     /// All of them, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.0.iter().map(|(_, item)| item)
+        self.0.iter().map(|kept| &kept.item)
     }
 
     /// Gives all of them away, in their order.
     pub fn take(&mut self) -> impl Iterator<Item = T> + use<T> {
-        std::mem::take(&mut self.0).into_iter().map(|(_, item)| item)
+        std::mem::take(&mut self.0).into_iter().map(|kept| kept.item)
     }
 
-    fn of(&self, place: Place) -> impl DoubleEndedIterator<Item = &(HeaderKey, T)> {
-        self.0.iter().filter(move |(kept, _)| kept.place == place)
+    fn of(&self, place: Place) -> impl DoubleEndedIterator<Item = &Kept<T>> {
+        self.0.iter().filter(move |kept| kept.key.place == place)
     }
 }
 
@@ -139,13 +156,13 @@ impl Headers {
     pub fn repeats(&self, packet: &Packet) -> bool {
         let Some(key) = packet.header() else { return false };
         let about = |kept: &HeaderKey| kept.tracks.meets(key.tracks) || key.place == Place::Metadata;
-        let newest = self.of(key.place).rev().find(|(kept, _)| about(kept));
-        newest.is_some_and(|(_, kept)| kept.payload() == packet.payload())
+        let newest = self.of(key.place).rev().find(|kept| about(&kept.key));
+        newest.is_some_and(|kept| kept.item.payload() == packet.payload())
     }
 
     /// `onMetaData`.
     pub fn metadata(&self) -> Option<&Arc<Packet>> {
-        self.of(Place::Metadata).map(|(_, packet)| packet).next()
+        self.of(Place::Metadata).map(|kept| &kept.item).next()
     }
 
     /// Whether there is a codec header of video.
@@ -230,5 +247,29 @@ mod tests {
         let long = vec![7; limits::TRACK_HEADER_BYTES];
         assert!(!headers.keep_packet(&packet(Class::VideoExtra, &[b"\x96\x00avc1\x01", &long[..]].concat())));
         assert!(headers.keep_packet(&packet(Class::VideoHeader, &[b"\x90avc1", &long[..]].concat())));
+    }
+
+    #[test]
+    fn all_headers_together_are_bounded_and_none_is_kept_that_is_out_of_date() {
+        let mut headers = Headers::default();
+        let most = limits::HEADERS_BYTES;
+        let bytes = |headers: &Headers| headers.iter().map(|kept| kept.payload().len()).sum::<usize>();
+        for id in 0..limits::TRACKS as u8 {
+            for (class, head) in [(Class::AudioExtra, b"\x95\x00mp4a"), (Class::VideoExtra, b"\x96\x00avc1")]
+            {
+                let long = vec![7; limits::TRACK_HEADER_BYTES - 100];
+                headers.keep_packet(&packet(class, &[&head[..], &[id], &long].concat()));
+            }
+        }
+        assert!(bytes(&headers) <= most && headers.iter().count() > 10);
+        let mut headers = Headers::default();
+        assert!(headers.keep_packet(&packet(Class::VideoHeader, b"\x17\0\0\0\0old")));
+        assert!(headers.keep_packet(&packet(Class::Metadata, &vec![b'm'; most - 100])));
+        let long = [&b"\x17\0\0\0\0"[..], &[b'n'; 200]].concat();
+        assert!(!headers.keep_packet(&packet(Class::VideoHeader, &long)));
+        assert!(!headers.has_video(), "the old one is of no use");
+        assert!(headers.keep_packet(&packet(Class::Metadata, b"short")));
+        assert!(headers.keep_packet(&packet(Class::VideoHeader, &long)));
+        assert_eq!(bytes(&headers), "short".len() + long.len());
     }
 }

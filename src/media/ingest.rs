@@ -158,7 +158,7 @@ impl Ingest {
         moderation::count_read();
         self.session.bytes_received.store(bytes_received, Ordering::Relaxed);
         let mut brought = Brought::default();
-        let mut extras = false;
+        let mut headers = false;
         if self.batch.is_empty() {
             return brought;
         }
@@ -167,9 +167,9 @@ impl Ingest {
             match message.class {
                 Class::AudioHeader => brought.audio_headers += 1,
                 Class::VideoHeader => brought.video_headers += 1,
-                Class::AudioExtra | Class::VideoExtra => extras = true,
                 _ => {}
             }
+            headers |= HeaderKey::is_of(message.class);
         }
         if self.waiting && !self.take_over() {
             return brought;
@@ -184,7 +184,7 @@ impl Ingest {
         }
         let batch = self.headers.take().chain(self.batch.drain(..));
         self.patience = self.stream.push(self.session.id, batch);
-        if extras && self.stream.take_left_out() && !std::mem::replace(&mut self.complained, true) {
+        if headers && self.stream.take_left_out() && !std::mem::replace(&mut self.complained, true) {
             log::headers_left_out(&self.stream);
         }
         brought

@@ -87,11 +87,12 @@ pub fn packets_lost(stream: &Stream, lost: u64) {
 /// A publisher's header is not kept for late players.
 pub fn headers_left_out(stream: &Stream) {
     warn!(
-        "'{}' sends more headers of tracks than are kept ({} tracks of a kind, {} bytes each): late players and recordings \
-         get none of the others",
+        "'{}' sends more headers of tracks than are kept ({} tracks of a kind, {} bytes each, {} bytes with metadata): late \
+         players and recordings get none of the others",
         Shown::new(&stream.key().name),
         limits::TRACKS,
-        limits::TRACK_HEADER_BYTES
+        limits::TRACK_HEADER_BYTES,
+        limits::HEADERS_BYTES
     );
 }
 
