@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use pingosd::wire::MediaKind;
 use pingosd::wire::flv::{Reader, Tag};
-use support::frame::Tracks;
+use support::frame::{Frame, Tracks};
 use support::server::Prefix;
 use support::wait::until_true;
-use support::{Answer, Conf, NotifyServer, Publisher, RtmpClient, Server, http, tool};
+use support::{Answer, Conf, NotifyServer, Player, Publisher, RtmpClient, Server, http, tool};
 
 /// A server whose directory `rec` exists.
 fn start(directives: &str) -> Server {
@@ -79,6 +79,50 @@ fn recorders_choose_their_tracks_and_timestamps_start_at_zero() {
     assert_eq!(fs::read(rec.join("s.audio.flv")).unwrap()[4], 4);
     let keys = tags(&rec.join("s.key.flv"));
     assert!(keys[1..].iter().all(|t| t.kind == MediaKind::Video && t.payload[0] >> 4 == 1));
+}
+
+/// Frames of the usual publisher, with timestamps of their own.
+fn at(tracks: Tracks, n: u64, timestamp: u32) -> Frame {
+    Frame { timestamp, ..tracks.frame(n, 100) }
+}
+
+#[test]
+fn audio_before_the_first_key_frame_is_recorded() {
+    let server = start("record all; record_path {dir}/rec;");
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let audio: Vec<Frame> = (0..100).map(|n| at(Tracks::Audio, n, n as u32 * 30)).collect();
+    audio.iter().for_each(|frame| publisher.send_frame(frame));
+    (0..25).for_each(|n| publisher.send_frame(&at(Tracks::Video, n, 3_000 + n as u32 * 40)));
+    publisher.leave();
+    wait_recorded(&server, 1);
+    let all = tags(&server.prefix().path().join("rec/s.flv"));
+    let recorded = |frame: &Frame| all.iter().any(|tag| tag.payload == frame.payload);
+    assert!(audio.iter().all(recorded), "of {} tags", all.len());
+    assert_eq!(all.iter().map(|tag| tag.timestamp).max(), Some(3_960));
+}
+
+#[test]
+fn a_recording_lasts_as_long_as_its_media_whatever_timestamps_jump() {
+    let server = start("record all; record_path {dir}/rec;");
+    let mut publisher = Publisher::start(server.rtmp, "s");
+    let player = Player::start(server.rtmp, "s");
+    let mut sent = 0;
+    for second in 0..6 {
+        for n in 0..25 {
+            // Every other second is 5,000 s ahead.
+            sent = second % 2 * 5_000_000 + second * 1_000 + n * 40;
+            publisher.send_frame(&at(Tracks::Video, u64::from(second * 25 + n), sent));
+        }
+    }
+    player.wait_frame(149);
+    publisher.leave();
+    wait_recorded(&server, 1);
+    let last = |media: &mut dyn Iterator<Item = u32>| media.max().unwrap();
+    let recorded = last(&mut tags(&server.prefix().path().join("rec/s.flv")).iter().map(|tag| tag.timestamp));
+    assert!((5_500..6_500).contains(&recorded), "{recorded} ms");
+    // Without a cache players get the jumps forward as sent.
+    let played = last(&mut player.got().media.iter().map(|media| media.timestamp));
+    assert!(played > sent, "{played} ms");
 }
 
 #[test]

@@ -181,6 +181,13 @@ impl Packet {
         Packet { lane, ..self }
     }
 
+    /// The same packet at another time, for those who frame it themselves.
+    #[must_use]
+    pub fn moved_to(&self, timestamp: u32) -> Self {
+        Packet::new(self.kind(), self.class, timestamp, 0, self.payload.clone(), self.chunk_size)
+            .in_lane(self.lane)
+    }
+
     /// Audio, video or data.
     pub fn kind(&self) -> MediaKind {
         self.lane.kind

@@ -20,7 +20,8 @@ directives! {
             "low_latency" => low_latency: Flag = "off", in RTMP_ALL;
             /// A new player gets the whole cache at once instead of `cache_time` worth.
             "send_all" => send_all: Flag = "off", in RTMP_ALL;
-            /// Jumps of timestamps larger than this are flattened for players; 0 leaves them.
+            /// Jumps of timestamps forward by more than this are flattened; 0 leaves them. For players it needs `cache_time`, as
+            /// in the original: without a cache they get such jumps as sent. FLV recordings are corrected all the same.
             "fix_timestamp" => fix_timestamp: Msec = "10s", in RTMP_ALL;
             /// Timestamps of a player start at zero. Needs `fix_timestamp`.
             "zero_start" => zero_start: Flag = "off", in RTMP_ALL;

@@ -31,7 +31,9 @@ directives! {
         "recorder" => Text, opens RECORDER, in APPLICATION;
     }
     live as Current {
-        /// Which media the FLV recorder of this level writes; manual = start only via the control API.
+        /// Which media the FLV recorder of this level writes; manual = start only via the control API. A file with video begins
+        /// with the first key frame, or, as in the original, with the audio that comes between the codec header of the video
+        /// and that; without any video, 2s after the first audio.
         "record" => parts: Summed<RecordParts>, in RTMP_ALL | RECORDER;
         /// Directory of the FLV files. It has to exist.
         "record_path" => path: RawPath = "", in RTMP_ALL | RECORDER;

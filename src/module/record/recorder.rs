@@ -141,7 +141,8 @@ impl Recorder {
         if step == Step::Skip || !self.is_wanted() {
             return;
         }
-        if step == Step::Begin {
+        let is_first = self.open.is_none() && self.before.is_none();
+        if step == Step::Begin || step == Step::BeginFirst && is_first {
             self.turn(headers, now, news);
         }
         let Some(open) = &mut self.open else { return };

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::Steady;
 use super::recorder::{News, Recorder};
 pub use super::registry::{Command, Recordings};
 use crate::config;
@@ -21,6 +22,7 @@ use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::files::places::Places;
+use crate::media::millis;
 use crate::media::reader::Reader;
 use crate::media::session::Session;
 use crate::media::view::AppView;
@@ -117,6 +119,7 @@ struct Queue {
 #[derive(Default)]
 struct Set {
     recorders: Vec<Recorder>,
+    steady: Steady,
     headers: Headers,
     news: Vec<News>,
 }
@@ -224,6 +227,7 @@ impl Task {
 
     /// Makes the recorders those of the configuration in force.
     fn configure(&mut self) {
+        self.set.steady.set_fix(millis(self.view.held().gop.fix_timestamp));
         let application = self.view.current();
         let mut before = std::mem::take(&mut self.set.recorders);
         for conf in &application.recorders {
@@ -292,9 +296,10 @@ impl Set {
         }
         for packet in packets {
             self.headers.keep_packet(packet);
-            let Set { recorders, headers, news } = self;
+            let packet = self.steady.place(packet);
+            let Set { recorders, headers, news, .. } = self;
             for recorder in recorders {
-                recorder.handle(packet, headers, now, news);
+                recorder.handle(&packet, headers, now, news);
             }
         }
         let Set { recorders, news, .. } = self;

@@ -16,6 +16,8 @@ pub enum Step {
     Write,
     /// As `Write`, and a file may begin here.
     Begin,
+    /// As `Write`, and the first file may begin here.
+    BeginFirst,
 }
 
 /// Looks at every packet of a stream in order.
@@ -24,6 +26,8 @@ pub struct Selection {
     /// There is video, so files begin at key frames.
     has_video: bool,
     first_audio: Option<u32>,
+    /// Frames of video have come.
+    video_flows: bool,
     /// Inter frames can be decoded.
     decodable: bool,
 }
@@ -31,7 +35,7 @@ pub struct Selection {
 impl Selection {
     /// Packets were lost: nothing goes on before the next key frame.
     pub fn lost(&mut self) {
-        self.decodable = false;
+        (self.decodable, self.video_flows) = (false, true);
     }
 
     /// The next packet. `timestamp` is in milliseconds.
@@ -40,11 +44,11 @@ impl Selection {
         let wants_keys = wants_video || parts.has(RecordParts::KEYFRAMES);
         match class {
             Class::Key => {
-                (self.has_video, self.decodable) = (true, true);
+                (self.has_video, self.video_flows, self.decodable) = (true, true, true);
                 if wants_keys { Step::Begin } else { Step::Skip }
             }
             Class::Inter => {
-                self.has_video = true;
+                (self.has_video, self.video_flows) = (true, true);
                 if wants_video && self.decodable { Step::Write } else { Step::Skip }
             }
             Class::VideoHeader | Class::VideoExtra => {
@@ -54,7 +58,12 @@ impl Selection {
             Class::Audio if parts.has(RecordParts::AUDIO) => {
                 let first = *self.first_audio.get_or_insert(timestamp);
                 let alone = !self.has_video && timestamp.wrapping_sub(first) >= VIDEO_WAIT_MS;
-                if !wants_keys || alone { Step::Begin } else { Step::Write }
+                match (!wants_keys || alone, self.has_video && !self.video_flows) {
+                    (true, _) => Step::Begin,
+                    // The original begins with the codec header, which counts as a key frame there.
+                    (false, true) => Step::BeginFirst,
+                    (false, false) => Step::Write,
+                }
             }
             Class::AudioHeader | Class::AudioExtra if parts.has(RecordParts::AUDIO) => Step::Write,
             Class::Audio | Class::AudioHeader | Class::AudioExtra | Class::Metadata | Class::Other => {
@@ -90,6 +99,21 @@ mod tests {
         assert_eq!(s.step(RecordParts::ALL, Class::Audio, u32::MAX - 5), Step::Write);
         assert_eq!(s.step(RecordParts::ALL, Class::Audio, VIDEO_WAIT_MS), Step::Begin);
         assert_eq!(s.step(RecordParts::KEYFRAMES, Class::Audio, VIDEO_WAIT_MS), Step::Skip);
+    }
+
+    #[test]
+    fn audio_between_the_header_and_the_first_frame_of_video_begins_the_first_file() {
+        let mut s = Selection::default();
+        let all = RecordParts::ALL;
+        assert_eq!(s.step(all, Class::Audio, 0), Step::Write);
+        assert_eq!(s.step(all, Class::VideoHeader, 20), Step::Write);
+        assert_eq!(s.step(all, Class::Audio, 20), Step::BeginFirst);
+        assert_eq!(s.step(all, Class::Inter, 40), Step::Skip);
+        assert_eq!(s.step(all, Class::Audio, 40), Step::Write);
+        let mut s = Selection::default();
+        s.step(all, Class::VideoHeader, 0);
+        s.lost();
+        assert_eq!(s.step(all, Class::Audio, 0), Step::Write, "what was lost may have been a frame");
     }
 
     #[test]

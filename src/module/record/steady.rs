@@ -1,0 +1,108 @@
+//! Timestamps of what is recorded: jumps above `fix_timestamp` are flattened, also where the stream has no cache and its
+//! players get them as sent. By the rules of [`crate::hub::timeline`].
+
+use std::sync::Arc;
+
+use crate::hub::packet::{Class, Packet};
+use crate::hub::timeline::Timeline;
+
+/// Places the packets of one publish, in their order.
+#[derive(Debug, Default)]
+pub struct Steady {
+    timeline: Timeline,
+    /// Milliseconds; 0 leaves jumps as they are.
+    fix: u32,
+    /// By [`crate::wire::MediaKind`]: what was last added (wrapping) to timestamps of the main track, once it has begun.
+    shifts: [Option<u32>; 3],
+}
+
+impl Steady {
+    /// Takes another `fix_timestamp`, in milliseconds.
+    pub fn set_fix(&mut self, fix: u32) {
+        self.fix = fix;
+    }
+
+    /// The packet with the timestamp that it is recorded with.
+    pub fn place(&mut self, packet: &Arc<Packet>) -> Arc<Packet> {
+        let (kind, sent) = (packet.kind(), packet.timestamp());
+        let is_frame = matches!(packet.class(), Class::Audio | Class::Key | Class::Inter);
+        let shift = &mut self.shifts[kind as usize];
+        let placed = match (packet.lane().place(), *shift) {
+            (None, _) if is_frame => {
+                let placed = self.timeline.place(kind, sent, self.fix).0;
+                *shift = Some(placed.wrapping_sub(sent));
+                placed
+            }
+            (Some(at), Some(_)) if is_frame => self.timeline.place_beside(kind, at, sent).0,
+            // Headers stand with the frames before, and so does what comes before the main track.
+            (_, shift) => sent.wrapping_add(shift.unwrap_or(0)),
+        };
+        if placed == sent { packet.clone() } else { Arc::new(packet.moved_to(placed)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::wire::MediaKind;
+
+    fn packet(class: Class, timestamp: u32) -> Arc<Packet> {
+        let kind = match class {
+            Class::Audio | Class::AudioHeader => MediaKind::Audio,
+            _ => MediaKind::Video,
+        };
+        Arc::new(Packet::new(kind, class, timestamp, 0, Bytes::from_static(b"x"), 128))
+    }
+
+    fn steady(fix: u32) -> Steady {
+        Steady { fix, ..Steady::default() }
+    }
+
+    #[test]
+    fn jumps_are_flattened_and_the_tracks_stay_together() {
+        let mut steady = steady(10_000);
+        let mut last = [0; 2];
+        // A second each, 5,000 s apart.
+        for (n, second) in [0, 5_000_000, 10_000_000, 15_000_000].into_iter().enumerate() {
+            for step in (0..1_000).step_by(40) {
+                let sent = second + n as u32 * 1_000 + step;
+                last = [Class::Inter, Class::Audio].map(|class| {
+                    let placed = steady.place(&packet(class, sent));
+                    assert_eq!(placed.class(), class);
+                    placed.timestamp()
+                });
+            }
+            let header = steady.place(&packet(Class::VideoHeader, second + n as u32 * 1_000 + 960));
+            assert_eq!(header.timestamp(), last[0]);
+        }
+        assert_eq!(last, [3_960; 2]);
+    }
+
+    #[test]
+    fn without_fix_timestamp_jumps_stay() {
+        let mut steady = steady(0);
+        for sent in [0, 40, 60_000] {
+            assert_eq!(steady.place(&packet(Class::Key, sent)).timestamp(), sent);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_goes_forward_passes_unchanged(
+            begin: u32,
+            packets in prop::collection::vec((0..50_u32, 0..4_usize), 1..200),
+        ) {
+            let mut steady = steady(10_000);
+            let mut at = begin;
+            let classes = [Class::Key, Class::Audio, Class::VideoHeader, Class::AudioHeader];
+            for (step, class) in packets {
+                at = at.wrapping_add(step);
+                let sent = packet(classes[class], at);
+                prop_assert!(Arc::ptr_eq(&steady.place(&sent), &sent));
+            }
+        }
+    }
+}
