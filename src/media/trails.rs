@@ -102,7 +102,7 @@ impl Secrets {
     /// Reads the files that `config` names. The error is nginx's sentence.
     pub fn load(config: &Config) -> Result<Secrets, String> {
         let paths = config.rtmp.as_ref().map_or(&[][..], |rtmp| &rtmp.relay.secrets);
-        let read = |path: &ConfPath| secret::read("relay_secret", &path.0);
+        let read = |path: &ConfPath| secret::read("relay_secret", &path.0).map_err(|error| error.to_string());
         Ok(Secrets(paths.iter().map(read).collect::<Result<_, _>>()?))
     }
 }

@@ -1,6 +1,9 @@
 //! Secrets by which requests and relays are signed.
 
-use std::path::Path;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use crate::log::os_text;
 
@@ -28,16 +31,56 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+/// Why there is no secret. The text is nginx's sentence.
+#[derive(Debug)]
+pub enum SecretError {
+    /// The file cannot be read.
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Nothing is in the file but white space.
+    Empty {
+        /// The directive that names the file.
+        directive: &'static str,
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl fmt::Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SecretError::Unreadable { path, source } => {
+                write!(f, "open() \"{}\" failed ({})", path.display(), os_text(source))
+            }
+            SecretError::Empty { directive, path } => {
+                write!(f, "\"{directive}\" file \"{}\" is empty", path.display())
+            }
+        }
+    }
+}
+
+impl Error for SecretError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            SecretError::Unreadable { source, .. } => Some(source),
+            SecretError::Empty { .. } => None,
+        }
+    }
+}
+
 /// The secret of the file that a directive names.
 ///
 /// # Errors
 ///
-/// nginx's sentence: the file cannot be read, or is empty.
-pub fn read(directive: &str, path: &Path) -> Result<Secret, String> {
-    let name = path.display();
+/// The file cannot be read, or is empty.
+pub fn read(directive: &'static str, path: &Path) -> Result<Secret, SecretError> {
     let text =
-        std::fs::read(path).map_err(|error| format!("open() \"{name}\" failed ({})", os_text(&error)))?;
-    Secret::new(text).ok_or_else(|| format!("\"{directive}\" file \"{name}\" is empty"))
+        std::fs::read(path).map_err(|source| SecretError::Unreadable { path: path.to_owned(), source })?;
+    Secret::new(text).ok_or_else(|| SecretError::Empty { directive, path: path.to_owned() })
 }
 
 #[cfg(test)]

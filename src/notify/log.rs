@@ -5,7 +5,7 @@ use tracing::{debug, error, info};
 use crate::log::shown::Shown;
 use crate::notify::hook::Hook;
 use crate::notify::request::{Act, Call};
-use crate::notify::{Answer, Subject};
+use crate::notify::{Answer, Subject, TransportError};
 
 /// A session callback was answered, or not.
 pub fn callback(session: &dyn Subject, call: Call, act: Act, hook: &Hook, answer: &Answer) {
@@ -50,6 +50,6 @@ pub fn update_refused(session: &dyn Subject, call: Call, hook: &Hook, answer: &A
 }
 
 /// There is no HTTP client, so callbacks get no answer.
-pub fn callbacks_impossible(text: &str) {
-    error!(target: "crit", "callbacks cannot be sent: {text}");
+pub fn callbacks_impossible(error: &TransportError) {
+    error!(target: "crit", "callbacks cannot be sent: {error}");
 }

@@ -21,6 +21,7 @@ pub mod request;
 pub mod slot;
 mod subject;
 pub mod transport;
+mod transport_error;
 pub mod url;
 mod values;
 pub mod variable;
@@ -52,6 +53,7 @@ pub use self::line::CallbackLine;
 pub use self::members::Members;
 pub use self::slot::Slot;
 pub use self::subject::{CallbackLines, Subject};
+pub use self::transport_error::TransportError;
 pub use self::values::ProcessVariables;
 
 /// Sends callbacks. Cheap to clone.

@@ -17,9 +17,9 @@ use super::answer::{Answer, Failure, Reply};
 use super::hook::Hook;
 use super::id::RequestId;
 use super::request::Act;
+use super::transport_error::TransportError;
 use crate::config::model::Config;
 use crate::limits;
-use crate::log::os_text;
 use crate::net::dns::Dns;
 use crate::net::secret;
 use crate::net::secret::Secret;
@@ -105,12 +105,15 @@ impl Exchange {
 
 impl Transport {
     /// Reads the files that `config` names. The client of `before` is kept, with its connections, where nothing of
-    /// it has changed. The error is nginx's sentence.
-    pub fn load(config: &Config, dns: &Dns, before: Option<&Transport>) -> Result<Transport, String> {
+    /// it has changed.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read or does not hold what it should, or the HTTP client refuses the certificates in it.
+    pub fn load(config: &Config, dns: &Dns, before: Option<&Transport>) -> Result<Transport, TransportError> {
         let notify = config.rtmp.as_ref().map(|rtmp| &rtmp.notify);
         let read = |path: &PathBuf| {
-            fs::read(path)
-                .map_err(|error| format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
+            fs::read(path).map_err(|source| TransportError::Unreadable { path: path.clone(), source })
         };
         let secret = match notify.and_then(|notify| notify.secret.as_ref()) {
             Some(path) => Some(secret::read("notify_secret", &path.0)?),
@@ -201,7 +204,7 @@ impl Transport {
 
 impl Http {
     /// With certificates of its own the client is made at once: what is wrong with them belongs to the start.
-    fn new(tls: Tls, dns: &Dns) -> Result<Http, String> {
+    fn new(tls: Tls, dns: &Dns) -> Result<Http, TransportError> {
         let client = match tls.trusted {
             Some(_) => OnceLock::from(Some(client(&tls, dns)?)),
             None => OnceLock::new(),
@@ -211,7 +214,7 @@ impl Http {
 
     /// `None` if there can be no client, which was logged.
     fn client(&self) -> Option<&Client> {
-        let make = || client(&self.tls, &self.dns).inspect_err(|text| log::callbacks_impossible(text)).ok();
+        let make = || client(&self.tls, &self.dns).inspect_err(log::callbacks_impossible).ok();
         self.client.get_or_init(make).as_ref()
     }
 }
@@ -225,7 +228,7 @@ impl Default for Lanes {
     }
 }
 
-fn client(tls: &Tls, dns: &Dns) -> Result<Client, String> {
+fn client(tls: &Tls, dns: &Dns) -> Result<Client, TransportError> {
     let mut builder = Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()
@@ -237,15 +240,14 @@ fn client(tls: &Tls, dns: &Dns) -> Result<Client, String> {
         .danger_accept_invalid_certs(!tls.verify)
         .user_agent(crate::VERSION);
     if let Some(pem) = &tls.trusted {
-        let certificates = Certificate::from_pem_bundle(pem)
-            .map_err(|error| format!("\"notify_ssl_trusted_certificate\" is no PEM file ({error})"))?;
+        let certificates = Certificate::from_pem_bundle(pem).map_err(TransportError::NoCertificates)?;
         // As for nginx: what is named is trusted, and nothing else.
         builder = builder.tls_built_in_root_certs(false);
         for certificate in certificates {
             builder = builder.add_root_certificate(certificate);
         }
     }
-    builder.build().map_err(|error| format!("no HTTP client ({error})"))
+    builder.build().map_err(TransportError::NoClient)
 }
 
 fn sign(secret: &[u8], target: &str, time: u64) -> String {

@@ -95,7 +95,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let specs = config.log_specs();
     let logs = Logs::open(&specs).map_err(not_opened)?;
     let dns = Dns::new(&config);
-    let transport = Transport::load(&config, &dns, None).map_err(StartError)?;
+    let transport = Transport::load(&config, &dns, None).map_err(|error| StartError(error.to_string()))?;
     let pid_file = config.pid_path().map(|path| PidFile::claim(&path)).transpose().map_err(StartError)?;
     let control = control::open(&config).map_err(StartError)?;
     let mut inherited = Inherited::from_env();
@@ -138,7 +138,7 @@ pub fn check(config: &Config) -> Result<(), StartError> {
         }
     }
     Logs::open(&config.log_specs()).map_err(not_opened)?;
-    Transport::load(config, &Dns::new(config), None).map_err(StartError)?;
+    Transport::load(config, &Dns::new(config), None).map_err(|error| StartError(error.to_string()))?;
     Tls::load(config, None).map_err(StartError)?;
     Secrets::load(config).map_err(StartError)?;
     if let Some(path) = config.pid_path() {

@@ -343,7 +343,8 @@ fn read(
     let logs = Logs::open(&config.log_specs()).map_err(|(path, error)| {
         refused(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
     })?;
-    let transport = Transport::load(&config, &before.dns, Some(&before.transport)).map_err(refused)?;
+    let transport = Transport::load(&config, &before.dns, Some(&before.transport))
+        .map_err(|error| refused(error.to_string()))?;
     let secrets = Secrets::load(&config).map_err(refused)?;
     let warnings = lines(&config.render_warnings(BRIEF));
     let told = text(&config.render_warnings(style));

@@ -33,7 +33,8 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
                 return tell(task, streams, Request::Probe { place: place.to_owned() });
             }
             writeln!(streams.err, "pingosd: no server is running; asking from here")?;
-            let text = probe::run_alone(&task.load, place).map_err(|text| Failure::Text(text.into()))?;
+            let text = probe::run_alone(&task.load, place)
+                .map_err(|error| Failure::Text(error.to_string().into()))?;
             streams.out.write_all(text.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }

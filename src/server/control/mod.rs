@@ -134,7 +134,7 @@ impl Desk {
                 let (config, transport) = (self.parts.store.load(), self.parts.callbacks.transport());
                 match probe::run(&config, &transport, &place).await {
                     Ok(text) => Answer::Done { text },
-                    Err(text) => Answer::Refused { text },
+                    Err(error) => Answer::Refused { text: error.to_string() },
                 }
             }
             Request::Confirm => self.confirm(),

@@ -1,9 +1,13 @@
 //! `pingosd callback test`: one marked request of a callback line, to see what comes back.
 
+use std::error::Error;
+use std::fmt;
+use std::io;
 use std::path::Path;
 use std::time::Instant;
 
 use crate::config::{Config, LoadOptions};
+use crate::log::os_text;
 use crate::net::dns::Dns;
 use crate::notify::answer::Answer;
 use crate::notify::hook::Hook;
@@ -11,7 +15,7 @@ use crate::notify::request::{
     Act, Call, Escape, SessionFields, master_target, process_target, session_target,
 };
 use crate::notify::transport::Transport;
-use crate::notify::{ProcessVariables, RequestId};
+use crate::notify::{ProcessVariables, RequestId, TransportError};
 
 /// The stream of a probe. Every request also carries the header `X-Pingosd-Probe: 1`, which is the mark proper.
 const NAME: &[u8] = b"pingosd-probe";
@@ -20,6 +24,53 @@ const NAME: &[u8] = b"pingosd-probe";
 struct Line {
     about: About,
     hook: Hook,
+}
+
+/// Why no callback line was asked.
+#[derive(Debug)]
+pub enum ProbeError {
+    /// The configuration is wrong.
+    Configuration,
+    /// The system gives no runtime.
+    System(io::Error),
+    /// Callbacks cannot be sent as the configuration says.
+    Transport(TransportError),
+    /// What was asked for is no `FILE:LINE`.
+    NotAPlace(String),
+    /// No callback line is there.
+    NoLine {
+        /// What was asked for.
+        place: String,
+        /// Where there are callback lines.
+        known: Vec<String>,
+    },
+}
+
+impl fmt::Display for ProbeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ProbeError::Configuration => f.write_str("the configuration is wrong; -t tells why"),
+            ProbeError::System(error) => f.write_str(&os_text(error)),
+            ProbeError::Transport(error) => error.fmt(f),
+            ProbeError::NotAPlace(place) => write!(f, "\"{place}\" is not FILE:LINE"),
+            ProbeError::NoLine { known, .. } if known.is_empty() => {
+                f.write_str("the configuration has no callback line")
+            }
+            ProbeError::NoLine { place, known } => {
+                write!(f, "there is no callback line at {place}; there are: {}", known.join(", "))
+            }
+        }
+    }
+}
+
+impl Error for ProbeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            ProbeError::System(error) => Some(error),
+            ProbeError::Transport(error) => error.source(),
+            ProbeError::Configuration | ProbeError::NotAPlace(_) | ProbeError::NoLine { .. } => None,
+        }
+    }
 }
 
 /// What a callback line is about.
@@ -37,8 +88,8 @@ enum About {
 ///
 /// # Errors
 ///
-/// There is no such line; the text is for people.
-pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<String, String> {
+/// There is no such line.
+pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<String, ProbeError> {
     let Line { about, hook } = find(config, place)?;
     let escape = config.rtmp.as_ref().map_or(Escape::Minimal, |rtmp| rtmp.notify.escape);
     let target = target(&about, &hook, escape);
@@ -69,13 +120,12 @@ pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<
 /// # Errors
 ///
 /// The configuration is wrong, or as for [`run`].
-pub fn run_alone(load: &LoadOptions, place: &str) -> Result<String, String> {
-    let config =
-        crate::config::load(load).map_err(|_| "the configuration is wrong; -t tells why".to_owned())?;
+pub fn run_alone(load: &LoadOptions, place: &str) -> Result<String, ProbeError> {
+    let config = crate::config::load(load).map_err(|_| ProbeError::Configuration)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| crate::log::os_text(&error))?;
+    let runtime = runtime.map_err(ProbeError::System)?;
     runtime.block_on(async {
-        let transport = Transport::load(&config, &Dns::new(&config), None)?;
+        let transport = Transport::load(&config, &Dns::new(&config), None).map_err(ProbeError::Transport)?;
         run(&config, &transport, place).await
     })
 }
@@ -126,9 +176,10 @@ fn decision(event: Call, answer: &Answer, hook: &Hook) -> &'static str {
     }
 }
 
-fn find(config: &Config, place: &str) -> Result<Line, String> {
-    let (file, number) = place.rsplit_once(':').ok_or_else(|| format!("\"{place}\" is not FILE:LINE"))?;
-    let number: u32 = number.parse().map_err(|_| format!("\"{place}\" is not FILE:LINE"))?;
+fn find(config: &Config, place: &str) -> Result<Line, ProbeError> {
+    let malformed = || ProbeError::NotAPlace(place.to_owned());
+    let (file, number) = place.rsplit_once(':').ok_or_else(malformed)?;
+    let number: u32 = number.parse().map_err(|_| malformed())?;
     let lines = lines(config);
     let fits = |line: &&Line| line.hook.pos.line == number && line.hook.pos.file.ends_with(Path::new(file));
     if let Some(line) = lines.iter().find(fits) {
@@ -137,11 +188,8 @@ fn find(config: &Config, place: &str) -> Result<Line, String> {
     let mut places: Vec<_> = lines.iter().map(|line| &line.hook.pos).collect();
     places.sort_by_key(|pos| (&pos.file, pos.line));
     places.dedup();
-    let known: Vec<String> = places.into_iter().map(|pos| pos.to_string()).collect();
-    Err(match known.as_slice() {
-        [] => "the configuration has no callback line".into(),
-        known => format!("there is no callback line at {place}; there are: {}", known.join(", ")),
-    })
+    let known = places.into_iter().map(|pos| pos.to_string()).collect();
+    Err(ProbeError::NoLine { place: place.to_owned(), known })
 }
 
 /// All callback lines; a line that several applications share counts for the first of them.
