@@ -28,13 +28,12 @@ pub mod variable;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 
 use self::done::Ends;
 use self::hook::Hook;
@@ -63,25 +62,23 @@ pub struct Notifier {
     ledger: Arc<Ledger>,
     runtime: Handle,
     store: Arc<Store>,
-    outstanding: Arc<Outstanding>,
+    /// Requests on their way.
+    requests: TaskTracker,
     ends: Arc<Ends>,
-}
-
-#[derive(Default)]
-struct Outstanding {
-    count: AtomicUsize,
-    changed: Notify,
 }
 
 impl Notifier {
     /// `runtime` is where requests run.
     pub fn new(runtime: Handle, store: Arc<Store>, transport: Transport) -> Self {
+        let requests = TaskTracker::new();
+        // Requests can still be added. Waiting, which only a closed tracker ever ends, is for those on their way.
+        requests.close();
         Notifier {
             transport: Arc::new(ArcSwap::from_pointee(transport)),
             ledger: Arc::default(),
             runtime,
             store,
-            outstanding: Arc::default(),
+            requests,
             ends: Arc::default(),
         }
     }
@@ -110,12 +107,7 @@ impl Notifier {
 
     /// Runs a request of ours to its end, whatever happens to the caller; [`Notifier::drained`] waits for it.
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-        self.outstanding.count.fetch_add(1, Ordering::AcqRel);
-        let guard = Finished(self.outstanding.clone());
-        self.runtime.spawn(async move {
-            let _guard = guard;
-            work.await
-        })
+        self.requests.spawn_on(work, &self.runtime)
     }
 
     /// What the configuration in force encodes in single values.
@@ -125,17 +117,14 @@ impl Notifier {
 
     /// Requests on their way.
     pub fn under_way(&self) -> usize {
-        self.outstanding.count.load(Ordering::Acquire)
+        self.requests.len()
     }
 
     /// Waits until no request is on its way.
     pub async fn drained(&self) {
-        loop {
-            let changed = self.outstanding.changed.notified();
-            if self.outstanding.count.load(Ordering::Acquire) == 0 {
-                return;
-            }
-            changed.await;
+        // A request may have been added since there was none.
+        while !self.requests.is_empty() {
+            self.requests.wait().await;
         }
     }
 
@@ -159,16 +148,6 @@ impl Notifier {
             self.runtime.spawn(rest.discard());
         }
         (reply, receipt)
-    }
-}
-
-struct Finished(Arc<Outstanding>);
-
-impl Drop for Finished {
-    fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.0.changed.notify_waiters();
-        }
     }
 }
 
