@@ -4,8 +4,11 @@ mod support;
 
 use std::collections::HashMap;
 
-use pingosd::notify::contract::{EVENTS, Effect, Event, Family, KINDS, Kind, RULES};
-use pingosd::notify::request::Act;
+use pingosd::notify::conf::EVENTS;
+use pingosd::notify::effect::{ANSWER_KINDS, AnswerKind, Effect, NameFamily};
+use pingosd::notify::event_row::EventRow;
+use pingosd::notify::process::PROCESS_EVENTS;
+use pingosd::notify::request::Stage;
 use pingosd::wire::rtmp::client_session::Purpose;
 use support::frame::Tracks;
 use support::rtmp::settings;
@@ -13,37 +16,33 @@ use support::server::Prefix;
 use support::wait::until_true;
 use support::{Answer, Conf, End, Feed, NotifyServer, Player, Publisher, RtmpClient, Server};
 
-const FAMILIES: [Family; 2] = [Family::On, Family::Oclp];
+const FAMILIES: [NameFamily; 2] = [NameFamily::On, NameFamily::Oclp];
 
 /// Name of the stream that is answered so.
-fn name(kind: Kind) -> String {
+fn name(kind: AnswerKind) -> String {
     format!("{kind:?}").to_lowercase()
 }
 
-fn answer(kind: Kind, location: &str) -> Answer {
+fn answer(kind: AnswerKind, location: &str) -> Answer {
     match kind {
-        Kind::Ok => Answer::Status(200),
-        Kind::Success => Answer::Status(204),
-        Kind::Redirect => Answer::Raw(
+        AnswerKind::Ok => Answer::Status(200),
+        AnswerKind::Success => Answer::Status(204),
+        AnswerKind::Redirect => Answer::Raw(
             format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n").into(),
         ),
-        Kind::ClientError => Answer::Status(403),
-        Kind::ServerError => Answer::Status(503),
-        Kind::None => Answer::Drop,
+        AnswerKind::ClientError => Answer::Status(403),
+        AnswerKind::ServerError => Answer::Status(503),
+        AnswerKind::None => Answer::Drop,
     }
 }
 
-fn effects(act: Act, event: &str, family: Family) -> [Effect; 6] {
-    let mut found =
-        RULES.iter().filter(|r| r.act == act && r.events.contains(&event) && r.families.contains(&family));
-    let rule = found.next().expect("a rule for every event");
-    assert!(found.next().is_none(), "{event} has two rules");
-    rule.effects
+fn row(event: &str) -> &'static EventRow {
+    EVENTS.iter().find(|row| row.word() == event).expect("an event")
 }
 
-fn cells(act: Act, event: &str, family: Family) -> impl Iterator<Item = (String, Effect)> {
-    let effects = effects(act, event, family);
-    KINDS.into_iter().zip(effects).map(|((kind, _), effect)| (name(kind), effect))
+fn cells(stage: Stage, event: &str, family: NameFamily) -> impl Iterator<Item = (String, Effect)> {
+    let effects = row(event).effects(stage).of(family);
+    ANSWER_KINDS.into_iter().zip(effects).map(|((kind, _), effect)| (name(kind), effect))
 }
 
 /// A callback server, a server that relays go to and come from, and the server that is asked.
@@ -51,18 +50,18 @@ struct Scene {
     notify: NotifyServer,
     origin: Server,
     server: Server,
-    event: &'static Event,
+    event: &'static EventRow,
     word: &'static str,
 }
 
 impl Scene {
     /// One line of the event, with these parameters; `fits` are requests whose answers depend on the stream's name.
-    fn new(event: &str, family: Family, parameters: &str, fits: &str, more: &str) -> Scene {
-        let event = EVENTS.iter().find(|known| known.name[3..] == *event).expect("an event");
-        let word = &event.name[3..];
+    fn new(event: &str, family: NameFamily, parameters: &str, fits: &str, more: &str) -> Scene {
+        let event = row(event);
+        let word = event.word();
         let origin = Server::start(&Conf::live(""));
         let notify = NotifyServer::start();
-        for (kind, _) in KINDS {
+        for (kind, _) in ANSWER_KINDS {
             let location = format!("rtmp://127.0.0.1:{}/live/{}", origin.rtmp, name(kind));
             // Of a connection the arguments tell which it is.
             let key = if word == "connect" { "kind" } else { "name" };
@@ -71,7 +70,7 @@ impl Scene {
         let line =
             format!("{}{word} {} {parameters} groupid=g args=$args;", family.prefix(), notify.url("/cb"));
         let quick = "failed_reconnect 20ms; relay_reconnect 200ms;";
-        let conf = if event.place == "server" {
+        let conf = if event.block() == "server" {
             Conf::new(&format!("{line} application live {{ live on; {more} }}"))
         } else {
             Conf::live(&format!("{quick} {line} {more}"))
@@ -95,18 +94,18 @@ impl Scene {
         Publisher::with(self.client(name, false), Tracks::Both).keep_sending()
     }
 
-    fn fits(&self, act: Act, name: &str) -> String {
+    fn fits(&self, stage: Stage, name: &str) -> String {
         let key = if self.word == "connect" { "kind" } else { "name" };
-        format!("call={} act={} {key}={name}", self.event.call, act.name())
+        format!("call={} act={} {key}={name}", self.event.call, stage.name())
     }
 
-    fn count(&self, act: Act, name: &str) -> usize {
-        self.notify.requests_of(&self.fits(act, name)).len()
+    fn count(&self, stage: Stage, name: &str) -> usize {
+        self.notify.requests_of(&self.fits(stage, name)).len()
     }
 
     #[track_caller]
-    fn wait(&self, act: Act, name: &str, count: usize) {
-        self.notify.wait_count(&self.fits(act, name), count);
+    fn wait(&self, stage: Stage, name: &str, count: usize) {
+        self.notify.wait_count(&self.fits(stage, name), count);
     }
 
     /// Each request has the fields that the table says.
@@ -128,7 +127,7 @@ fn answers_to_the_start_of_sessions() {
     for (event, plays) in [("connect", false), ("publish", false), ("play", true)] {
         for family in FAMILIES {
             let scene = Scene::new(event, family, "stage=start,done", "act=start", "");
-            for (name, effect) in cells(Act::Start, event, family) {
+            for (name, effect) in cells(Stage::Start, event, family) {
                 let mut client = scene.client(&name, plays);
                 match effect {
                     Effect::LetIn => client.wait_started().leave(),
@@ -142,7 +141,7 @@ fn answers_to_the_start_of_sessions() {
                     other => panic!("{other:?} of {event}"),
                 }
                 // Refusals are owed an end as well.
-                scene.wait(Act::Done, &name, 1);
+                scene.wait(Stage::Done, &name, 1);
             }
             scene.assert_fields();
         }
@@ -153,18 +152,19 @@ fn answers_to_the_start_of_sessions() {
 fn answers_to_the_start_of_a_stream() {
     for family in FAMILIES {
         let scene = Scene::new("stream", family, "stage=update,done update=50ms", "act=start", "");
-        let players: HashMap<_, _> = KINDS.map(|(kind, _)| (name(kind), scene.play(&name(kind)))).into();
-        for (name, effect) in cells(Act::Start, "stream", family) {
+        let players: HashMap<_, _> =
+            ANSWER_KINDS.map(|(kind, _)| (name(kind), scene.play(&name(kind)))).into();
+        for (name, effect) in cells(Stage::Start, "stream", family) {
             match effect {
-                Effect::Updates => scene.wait(Act::Update, &name, 3),
+                Effect::Updates => scene.wait(Stage::Update, &name, 3),
                 Effect::EndsOpener => drop(players[&name].wait_end()),
-                Effect::NoUpdates => scene.wait(Act::Start, &name, 1),
+                Effect::NoUpdates => scene.wait(Stage::Start, &name, 1),
                 other => panic!("{other:?} of a stream"),
             }
         }
-        for (name, effect) in cells(Act::Start, "stream", family) {
+        for (name, effect) in cells(Stage::Start, "stream", family) {
             assert_eq!(players[&name].got().end.is_some(), effect == Effect::EndsOpener, "{name}");
-            assert_eq!(scene.count(Act::Update, &name) > 0, effect == Effect::Updates, "{name}");
+            assert_eq!(scene.count(Stage::Update, &name) > 0, effect == Effect::Updates, "{name}");
         }
         scene.assert_fields();
     }
@@ -179,25 +179,25 @@ fn answers_to_the_start_of_relays() {
             let origin = pulls.then(|| Publisher::start(scene.origin.rtmp, "redirect").keep_sending());
             let mut players = HashMap::new();
             let mut feeds = HashMap::new();
-            for (kind, _) in KINDS {
+            for (kind, _) in ANSWER_KINDS {
                 match pulls {
                     true => drop(players.insert(name(kind), scene.play(&name(kind)))),
                     false => drop(feeds.insert(name(kind), scene.publish(&name(kind)))),
                 }
             }
-            for (name, effect) in cells(Act::Start, event, family) {
+            for (name, effect) in cells(Stage::Start, event, family) {
                 match effect {
-                    Effect::Relay => scene.wait(Act::Update, &name, 2),
-                    Effect::NoRelayGoesOn => scene.wait(Act::Update, &name, 2),
-                    Effect::Again => scene.wait(Act::Start, &name, 3),
+                    Effect::Relay => scene.wait(Stage::Update, &name, 2),
+                    Effect::NoRelayGoesOn => scene.wait(Stage::Update, &name, 2),
+                    Effect::Again => scene.wait(Stage::Start, &name, 3),
                     Effect::EndsPlayers => drop(players[&name].wait_end()),
                     Effect::EndsPublisher => scene.server.wait_log(&format!("stopped publishing '{name}'")),
-                    Effect::NoRelay => scene.wait(Act::Start, &name, 1),
+                    Effect::NoRelay => scene.wait(Stage::Start, &name, 1),
                     other => panic!("{other:?} of {event}"),
                 }
             }
-            for (name, effect) in cells(Act::Start, event, family) {
-                let again = scene.count(Act::Start, &name) > 1;
+            for (name, effect) in cells(Stage::Start, event, family) {
+                let again = scene.count(Stage::Start, &name) > 1;
                 assert_eq!(again, effect == Effect::Again, "{event} {name}");
                 let ended = match pulls {
                     true => players[&name].got().end.is_some(),
@@ -208,7 +208,7 @@ fn answers_to_the_start_of_relays() {
                 let relayed = !scene.server.log_lines(&format!(" started: '{name}'")).is_empty();
                 assert_eq!(relayed, effect == Effect::Relay, "{event} {name}");
                 if effect == Effect::NoRelay {
-                    assert_eq!(scene.count(Act::Update, &name) + scene.count(Act::Done, &name), 0);
+                    assert_eq!(scene.count(Stage::Update, &name) + scene.count(Stage::Done, &name), 0);
                 }
             }
             scene.assert_fields();
@@ -223,21 +223,21 @@ fn answers_to_the_start_of_a_recording() {
         let more =
             format!("live_record_path {{dir}}/ts; live_record {};", if configured { "on" } else { "off" });
         let scene = Scene::new("record", family, "stage=done", "act=start", &more);
-        let feeds: Vec<_> = KINDS.map(|(kind, _)| (name(kind), scene.publish(&name(kind)))).into();
+        let feeds: Vec<_> = ANSWER_KINDS.map(|(kind, _)| (name(kind), scene.publish(&name(kind)))).into();
         let recorded = |effect| effect == Effect::Recorded || (effect == Effect::AsConfigured && configured);
-        for (name, effect) in cells(Act::Start, "record", family) {
-            scene.wait(Act::Start, &name, 1);
+        for (name, effect) in cells(Stage::Start, "record", family) {
+            scene.wait(Stage::Start, &name, 1);
             if recorded(effect) {
                 scene.server.wait_log(&format!("record: recording '{name}'"));
             }
         }
         feeds.into_iter().for_each(|(_, feed)| feed.stop().leave());
-        for (name, effect) in cells(Act::Start, "record", family) {
+        for (name, effect) in cells(Stage::Start, "record", family) {
             if recorded(effect) {
-                scene.wait(Act::Done, &name, 1);
+                scene.wait(Stage::Done, &name, 1);
             } else {
                 scene.server.wait_log(&format!("stopped publishing '{name}'"));
-                assert_eq!(scene.count(Act::Done, &name), 0, "{name}");
+                assert_eq!(scene.count(Stage::Done, &name), 0, "{name}");
                 assert!(scene.server.log_lines(&format!("recording '{name}'")).is_empty(), "{name}");
             }
         }
@@ -257,11 +257,13 @@ fn answers_to_updates() {
             let mut origins = Vec::new();
             let mut players = HashMap::new();
             let mut feeds = HashMap::new();
-            for (kind, _) in KINDS {
+            for (kind, _) in ANSWER_KINDS {
                 let name = name(kind);
                 if let "pull" | "push" = event {
                     let location = format!("rtmp://127.0.0.1:{}/live/{name}", scene.origin.rtmp);
-                    scene.notify.answer(&format!("act=start name={name}"), answer(Kind::Redirect, &location));
+                    scene
+                        .notify
+                        .answer(&format!("act=start name={name}"), answer(AnswerKind::Redirect, &location));
                 }
                 if event == "pull" {
                     origins.push(Publisher::start(scene.origin.rtmp, &name).keep_sending());
@@ -271,22 +273,22 @@ fn answers_to_updates() {
                     _ => drop(feeds.insert(name.clone(), scene.publish(&name))),
                 }
             }
-            for (name, effect) in cells(Act::Update, event, family) {
+            for (name, effect) in cells(Stage::Update, event, family) {
                 match effect {
-                    Effect::Nothing => scene.wait(Act::Update, &name, 3),
+                    Effect::Nothing => scene.wait(Stage::Update, &name, 3),
                     Effect::EndsSession | Effect::EndsRelay | Effect::EndsRecording => {
-                        scene.wait(Act::Done, &name, 1);
+                        scene.wait(Stage::Done, &name, 1);
                     }
                     other => panic!("{other:?} of an update"),
                 }
             }
-            for (name, effect) in cells(Act::Update, event, family) {
+            for (name, effect) in cells(Stage::Update, event, family) {
                 let ended = match players.get(&name) {
                     Some(player) => player.got().end.is_some(),
                     None => !scene.server.log_lines(&format!("stopped publishing '{name}'")).is_empty(),
                 };
                 assert_eq!(ended, effect == Effect::EndsSession, "{event} {name}");
-                let done = scene.count(Act::Done, &name) > 0;
+                let done = scene.count(Stage::Done, &name) > 0;
                 assert_eq!(done, effect != Effect::Nothing, "{event} {name}");
             }
             scene.assert_fields();
@@ -301,14 +303,15 @@ fn answers_to_ends() {
             let scene = Scene::new(event, family, "stage=done", "act=done", "");
             scene.notify.answer("act=done name=plain", Answer::Status(500));
             scene.notify.answer("act=done kind=plain", Answer::Status(500));
-            let names = cells(Act::Done, event, family).map(|(name, _)| name).chain(["plain".to_owned()]);
+            let names = cells(Stage::Done, event, family).map(|(name, _)| name).chain(["plain".to_owned()]);
             names.for_each(|name| scene.client(&name, event == "play").wait_started().leave());
-            for (name, effect) in cells(Act::Done, event, family) {
+            for (name, effect) in cells(Stage::Done, event, family) {
                 let least = if effect == Effect::Nothing { 1 } else { 3 };
-                scene.wait(Act::Done, &name, least);
+                scene.wait(Stage::Done, &name, least);
             }
-            for (name, effect) in cells(Act::Done, event, family).chain([("plain".into(), Effect::Nothing)]) {
-                assert_eq!(scene.count(Act::Done, &name) > 1, effect != Effect::Nothing, "{event} {name}");
+            for (name, effect) in cells(Stage::Done, event, family).chain([("plain".into(), Effect::Nothing)])
+            {
+                assert_eq!(scene.count(Stage::Done, &name) > 1, effect != Effect::Nothing, "{event} {name}");
             }
             scene.assert_fields();
         }
@@ -317,7 +320,7 @@ fn answers_to_ends() {
 
 #[test]
 fn answers_about_the_process_do_nothing() {
-    for (kind, _) in KINDS {
+    for (kind, _) in ANSWER_KINDS {
         let notify = NotifyServer::start();
         notify.answer("path=/cb", answer(kind, "rtmp://127.0.0.1/live/s"));
         let lines = format!("on_proc {0}; on_master {0};", notify.url("/cb"));
@@ -326,7 +329,7 @@ fn answers_about_the_process_do_nothing() {
         notify.wait("call=init_master");
         Publisher::start(server.rtmp, "s").leave();
         until_true("the publisher has left", || !server.log_lines("stopped publishing 's'").is_empty());
-        for event in EVENTS.iter().filter(|event| event.place == "rtmp") {
+        for event in PROCESS_EVENTS {
             let request = notify.wait(&format!("call={}", event.call));
             assert_eq!(request.names(), event.fields);
         }

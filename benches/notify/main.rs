@@ -21,7 +21,7 @@ use pingosd::media::view::AppView;
 use pingosd::net::dns::Dns;
 use pingosd::net::socket::Peer;
 use pingosd::notify::transport::Transport;
-use pingosd::notify::{Answer, Event, Notifier, Slot};
+use pingosd::notify::{Answer, EventKind, Notifier, SessionEvent};
 use server::CallbackServer;
 use tokio::runtime::{Builder, Handle};
 
@@ -116,7 +116,7 @@ impl Bench {
 
     async fn verdict(&self) {
         let session = self.session(Role::Publisher);
-        let mut event = Event::begin(&self.notifier, &self.view, Slot::Publish, &session, None)
+        let mut event = SessionEvent::begin(&self.notifier, &self.view, EventKind::Publish, &session, None)
             .expect("a callback is configured");
         assert_eq!(event.answer().await, Answer::Status(200));
         event.forget();
@@ -183,7 +183,7 @@ async fn updates(bench: &Arc<Bench>) -> bool {
     let mut events = Vec::new();
     for _ in 0..SESSIONS {
         let session = bench.session(Role::Player);
-        let mut event = Event::begin(&bench.notifier, &bench.view, Slot::Play, &session, None)
+        let mut event = SessionEvent::begin(&bench.notifier, &bench.view, EventKind::Play, &session, None)
             .expect("a callback is configured");
         assert_eq!(event.answer().await, Answer::Status(200));
         event.keep();

@@ -18,7 +18,7 @@ use crate::hub::registry::{Registry, StreamUse};
 use crate::hub::stream::Stream;
 use crate::media::log;
 use crate::notify::ledger::Decision;
-use crate::notify::{Answer, Event, Members, Notifier, Slot};
+use crate::notify::{Answer, EventKind, Members, Notifier, SessionEvent};
 
 /// What lets sessions in, whichever protocol they speak.
 pub struct Admission {
@@ -67,7 +67,7 @@ pub struct Entered {
     view: AppView,
     session: Arc<Session>,
     stream_use: Option<StreamUse>,
-    event: Option<Event>,
+    event: Option<SessionEvent>,
     /// A player's parts in bringing the stream from elsewhere, one for each source.
     demands: Vec<Box<dyn Demand>>,
     /// What follows a player.
@@ -93,10 +93,10 @@ impl Entered {
             order = admission.stream_events.begin(&admission.callbacks, view, session, stream_use.stream());
         }
         let slot = match session.role {
-            Role::Publisher => Slot::Publish,
-            Role::Player => Slot::Play,
+            Role::Publisher => EventKind::Publish,
+            Role::Player => EventKind::Play,
         };
-        let event = Event::begin(&admission.callbacks, view, slot, session, order);
+        let event = SessionEvent::begin(&admission.callbacks, view, slot, session, order);
         Box::new(Entered {
             admission: admission.clone(),
             view: view.clone(),
@@ -176,7 +176,7 @@ impl Entered {
 }
 
 /// Waits for the answer to `start`; updates follow where it lets `session` in.
-pub async fn verdict(event: &mut Event, view: &AppView, session: &Session) -> Result<(), Refused> {
+pub async fn verdict(event: &mut SessionEvent, view: &AppView, session: &Session) -> Result<(), Refused> {
     let answer = event.answer().await;
     let (verdict, decision) = match answer {
         Answer::Failed(_) | Answer::TimedOut if view.current().notify.ignore_invalid => {
@@ -238,7 +238,7 @@ impl StreamEvents {
         session: &Arc<Session>,
         stream: &Stream,
     ) -> Option<oneshot::Receiver<()>> {
-        let mut event = Event::begin(notifier, view, Slot::Stream, session, None)?;
+        let mut event = SessionEvent::begin(notifier, view, EventKind::Stream, session, None)?;
         let mut streams = self.lock();
         let streamed = streams.entry(stream.id()).or_default();
         streamed.members.set_named(session.clone());

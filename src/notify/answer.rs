@@ -1,4 +1,4 @@
-//! What comes back from a callback server.
+//! Answers of callback servers.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::log::os_text;
 use crate::net::dns::LookupError;
 
-/// What came back from a callback server.
+/// An answer of a callback server, or the lack of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// An HTTP status. It counts as soon as the headers are complete.
@@ -18,10 +18,10 @@ pub enum Answer {
     TimedOut,
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// The host has no address, or none could be asked for.
+    /// The host has no address, or the lookup failed.
     Lookup(String),
     /// The system's error at connecting, reading or writing, in nginx's form.
     System(String),
@@ -29,20 +29,20 @@ pub enum Failure {
     Tls(String),
     /// The connection was closed before the header was complete.
     Closed,
-    /// What came is not HTTP.
+    /// The bytes received are not HTTP.
     NotHttp,
     /// The header is longer, or has more fields, than is read.
     TooLarge,
-    /// The process that waited for it has gone.
+    /// The task that sent the request has ended without an answer.
     Abandoned,
     /// Anything else.
     Other(String),
 }
 
-/// What came back, with what an answer to `pull`, `push` or `meta` may hold.
+/// An answer with the headers that say where a relay of `pull`, `push` or `meta` goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// Whether and what.
+    /// The answer.
     pub answer: Answer,
     /// The `Location` header.
     pub location: Option<Bytes>,
@@ -51,34 +51,33 @@ pub struct Reply {
 }
 
 impl Answer {
-    /// 2xx.
+    /// Whether the status is 2xx.
     pub fn is_success(&self) -> bool {
         matches!(self, Answer::Status(200..=299))
     }
 
-    /// 4xx.
+    /// Whether the status is 4xx.
     pub fn is_client_error(&self) -> bool {
         matches!(self, Answer::Status(400..=499))
     }
 
-    /// Whether nobody has taken notice: no answer, or one of a proxy before a callback server that is away.
+    /// Whether the callback server is not there: no answer, or the answer of a proxy before it.
     ///
-    /// A server that took the request and is slow to answer has been told; to tell it again would only slow it
-    /// further.
+    /// A server that has taken the request and answers slowly counts as there; a repeated request would slow it further.
     pub(super) fn is_away(&self) -> bool {
         matches!(self, Answer::Failed(_) | Answer::Status(502..=504))
     }
 }
 
 impl Reply {
-    /// A reply that holds an answer only.
+    /// A reply without headers.
     pub fn without(answer: Answer) -> Self {
         Reply { answer, location: None, domain: None }
     }
 }
 
 impl Failure {
-    /// Looks for the cause of an error of the HTTP client: the innermost one that says something.
+    /// Finds the cause of an error of the HTTP client: the innermost error that has a text.
     pub(super) fn of(error: &(dyn std::error::Error + 'static)) -> Failure {
         let mut found = Failure::Other(String::new());
         let mut cause = Some(error);

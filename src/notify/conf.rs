@@ -1,10 +1,12 @@
-//! Directives of notifications in applications.
+//! Every event of sessions, a row each, with the directives of notifications in applications.
 
 use std::sync::Arc;
 
+use super::effect::{Effect, FamilyEffects};
+use super::event_row::{EventRow, LineList, VERDICT, events};
 use super::hook::Hook;
+use super::request::RECORD_FIELDS;
 use crate::directive::context::{APPLICATION, RTMP_ALL, RTMP_SERVER};
-use crate::directive::table::directives;
 use crate::directive::word::one_of;
 use crate::directive::{Arity, Flag, Msec};
 
@@ -20,32 +22,101 @@ one_of! {
     }
 }
 
-directives! {
-    /// HTTP notifications of what happens to streams.
-    module "notify";
-    live as Current {
+use Effect::*;
+
+events! {
+    before {
         /// Lets a client in when the server that was asked gives no answer at all.
         "ignore_invalid_notify" => ignore_invalid: Flag = "off", in RTMP_ALL;
         /// How long an end (`stage=done`) is told again while the callback server is away; 0 tells it once.
         "notify_done_retry" => done_retry: Msec = "30s", in RTMP_ALL;
-        /// Asked when an RTMP client connects; anything but a 2xx answer refuses it. The original accepts the line and
-        /// never asks.
-        "on_connect" | "oclp_connect" => on_connect: Option<Arc<Hook>>, in RTMP_SERVER, restricts sessions;
-        /// Asked when a client starts playing; anything but a 2xx answer refuses it.
-        "on_play" | "oclp_play" => on_play: Option<Arc<Hook>>, in APPLICATION, restricts sessions;
-        /// Asked when a client starts publishing; anything but a 2xx answer refuses it.
-        "on_publish" | "oclp_publish" => on_publish: Option<Arc<Hook>>, in APPLICATION, restricts sessions;
-        /// Asked when a played stream has no publisher: where to pull it from.
-        "on_pull" | "oclp_pull" => on_pull: Option<Arc<Hook>>, in APPLICATION, restricts sessions;
-        /// Asked when a stream is published: where to push it to. Up to eight lines, one relay each.
-        "on_push" | "oclp_push" => on_push: Vec<Arc<Hook>>, in APPLICATION, restricts sessions;
-        /// Told when a stream gets its first session and loses its last.
-        "on_stream" | "oclp_stream" => on_stream: Option<Arc<Hook>>, in APPLICATION, restricts sessions;
-        /// Told when a publisher's codec headers have come. Up to eight lines.
-        "on_meta" | "oclp_meta" => on_meta: Vec<Arc<Hook>>, in APPLICATION;
-        /// Asked before a stream is recorded as MPEG-TS, told of each file that is complete. Where `update=` is written on the line,
-        /// also told of the file being written, at that interval.
-        "on_record" | "oclp_record" => on_record: Option<Arc<Hook>>, in APPLICATION;
+    }
+
+    /// Asked when an RTMP client connects; anything but a 2xx answer refuses it. The original accepts the line and
+    /// never asks.
+    "on_connect" | "oclp_connect" => on_connect: Option<Arc<Hook>>, in RTMP_SERVER, restricts sessions,
+        event Connect = EventRow {
+            has_stream: false,
+            note: "`name` is empty",
+            ..EventRow::session("connect", "an RTMP connection", VERDICT)
+        };
+
+    /// Asked when a client starts publishing; anything but a 2xx answer refuses it.
+    "on_publish" | "oclp_publish" => on_publish: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
+        event Publish = EventRow::session("publish", "a publisher", VERDICT);
+
+    /// Asked when a client starts playing; anything but a 2xx answer refuses it.
+    "on_play" | "oclp_play" => on_play: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
+        event Play = EventRow::session("play", "a player of any protocol", VERDICT);
+
+    /// Told when a stream gets its first session and loses its last.
+    "on_stream" | "oclp_stream" => on_stream: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
+        event Stream = EventRow {
+            note: "`clientid` is that of the session that opened it, also when it has left; see below for a 4xx to `update`",
+            ..EventRow::session(
+                "stream",
+                "a stream from its first session, publisher or player, to its last",
+                FamilyEffects {
+                    on: [Updates, Updates, NoUpdates, NoUpdates, NoUpdates, NoUpdates],
+                    oclp: [Updates, Updates, NoUpdates, EndsOpener, NoUpdates, NoUpdates],
+                },
+            )
+        };
+
+    /// Asked when a played stream has no publisher: where to pull it from.
+    "on_pull" | "oclp_pull" => on_pull: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
+        event Pull = EventRow {
+            note: "`clientid` is the relay's",
+            update: FamilyEffects::older_refusal(EndsRelay),
+            ..EventRow::session(
+                "pull",
+                "a stream that has players and no publisher",
+                FamilyEffects::both([NoRelay, NoRelay, Relay, EndsPlayers, EndsPlayers, Again]),
+            )
+        };
+
+    /// Asked when a stream is published: where to push it to. Up to eight lines, one relay each.
+    "on_push" | "oclp_push" => on_push: Vec<Arc<Hook>>, in APPLICATION, restricts sessions,
+        event Push = EventRow {
+            note: "`clientid` is the relay's",
+            update: FamilyEffects::older_refusal(EndsRelay),
+            ..EventRow::session(
+                "push",
+                "a publish",
+                FamilyEffects::both([NoRelay, NoRelay, Relay, EndsPublisher, EndsPublisher, Again]),
+            )
+        };
+
+    /// Told when a publisher's codec headers have come. Up to eight lines.
+    "on_meta" | "oclp_meta" => on_meta: Vec<Arc<Hook>>, in APPLICATION,
+        event Meta = EventRow {
+            note: "`clientid` is the publisher's",
+            ..EventRow::session(
+                "meta",
+                "the codec headers of a publisher",
+                FamilyEffects::both([
+                    NoRelayGoesOn, NoRelayGoesOn, Relay, EndsPublisher, EndsPublisher, Again,
+                ]),
+            )
+        };
+
+    /// Asked before a stream is recorded as MPEG-TS, told of each file that is complete. Where `update=` is written on the line,
+    /// also told of the file being written, at that interval.
+    "on_record" | "oclp_record" => on_record: Option<Arc<Hook>>, in APPLICATION,
+        event Record = EventRow {
+            later: &RECORD_FIELDS,
+            note: "Times are milliseconds since 1970, `index` and `file` absolute paths",
+            update: FamilyEffects::older_refusal(EndsRecording),
+            ..EventRow::session(
+                "record",
+                "the recording of a publish as MPEG-TS",
+                FamilyEffects::both([
+                    Recorded, NotRecorded, NotRecorded, NotRecorded, NotRecorded, AsConfigured,
+                ]),
+            )
+        };
+
+    after {
         /// Fires `on_meta` only for the first header of a stream. Further words are ignored.
         "on_meta_once" | "oclp_meta_once" => on_meta_once: Flag = "on", in RTMP_ALL, args Arity::SOME;
         /// Which header fires `on_meta`. Further words are ignored.

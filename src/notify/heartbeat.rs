@@ -1,4 +1,4 @@
-//! Updates of a recording, each of which tells of the file being written at that moment.
+//! Periodic updates of a recording, each with the file being written at that moment.
 
 use std::time::Instant;
 
@@ -6,12 +6,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::answer::Answer;
-use super::event::Event;
 use super::request::RecordFields;
+use super::session_event::SessionEvent;
 use super::sleep_until;
 
-/// Sends an update every `update=`, one at a time, where the line has `update=` written on it. Dropping it gives up the one
-/// under way, so that none follows the end.
+/// Sends an update at each interval, one at a time, where the line sets `update=`. Dropping it cancels the update under way,
+/// so that none follows `done`.
 pub struct Heartbeat {
     changed: watch::Receiver<u64>,
     last: Instant,
@@ -19,15 +19,19 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Of this event, from now on.
-    pub fn new(event: &Event) -> Self {
+    /// Starts the interval of this event's updates.
+    pub fn new(event: &SessionEvent) -> Self {
         let last = Instant::now() + event.first_update_delay();
         Heartbeat { changed: event.watch(), last, under_way: None }
     }
 
-    /// Sends them for as long as it is polled; where that is not all the time, nothing is lost but time. Without fields no
-    /// file is being written, and nothing is sent. Resolves to an answer that ends the recording.
-    pub async fn refused(&mut self, event: &Event, fields: impl Fn() -> Option<RecordFields>) -> Answer {
+    /// Sends updates while it is polled. A pause between polls delays updates and loses none. Nothing is sent while `fields` is
+    /// `None`: no file is being written. Resolves to an answer that ends the recording.
+    pub async fn refused(
+        &mut self,
+        event: &SessionEvent,
+        fields: impl Fn() -> Option<RecordFields>,
+    ) -> Answer {
         loop {
             if let Some(under_way) = &mut self.under_way {
                 let outcome = under_way.await;

@@ -1,19 +1,20 @@
-//! One notification: whom to ask, what to send, and what the answer may do.
+//! A notification line: the address, what is sent there, and what the answer may decide.
 
 use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 
+use super::conf::EVENTS;
 use super::url::{Url, UrlError};
 use super::variable::{Template, TemplateError};
 use crate::directive::{Args, Arity, Msec, Repeat, Scene, Value, number};
 use crate::syntax::{Pos, Problem, Word, sentence, suggest};
 
-/// How the address is written.
+/// Help about the form of the address.
 const URL: &str = "the url is written as http://host[:port][/path][?query]";
-/// What may stand beside the address.
+/// Names of the parameters beside the address.
 const PARAMETERS: [&str; 6] = ["args", "groupid", "stage", "timeout", "update", "enforce"];
-/// Lines of a repeatable notification in one application.
+/// Most lines of one repeatable notification in an application.
 pub const MAX_LINES: usize = 8;
 /// Time for the answer unless `timeout=` says otherwise.
 pub const DEFAULT_TIMEOUT: Msec = Msec(3_000);
@@ -23,9 +24,9 @@ pub const DEFAULT_UPDATE: Msec = Msec(60_000);
 /// Stages beside `start`, which is always on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stages {
-    /// Sent periodically while it lasts.
+    /// `update` is sent periodically.
     pub update: bool,
-    /// Sent at the end.
+    /// `done` is sent at the end.
     pub done: bool,
 }
 
@@ -41,30 +42,30 @@ pub struct Enforce {
 /// One notification line.
 #[derive(Clone, Debug)]
 pub struct Hook {
-    /// Whom to ask.
+    /// Address of the callback server.
     pub url: Url,
-    /// What is appended to the query.
+    /// Text appended to the query.
     pub args: Template,
-    /// Tells several lines apart; empty if not given.
+    /// Word that tells several lines apart; empty if not given.
     pub groupid: BString,
-    /// Which stages are sent beside `start`.
+    /// Stages sent beside `start`.
     pub stages: Stages,
-    /// How long to wait for an answer.
+    /// Time to wait for an answer.
     pub timeout: Msec,
-    /// How often `update` is sent.
+    /// Time between updates.
     pub update: Msec,
-    /// Whether the line says how often.
+    /// Whether the line sets the time between updates.
     pub update_written: bool,
-    /// Which answers count.
+    /// Stages whose answers count.
     pub enforce: Enforce,
     /// Whether the old name (`oclp_*`) was used.
     pub legacy: bool,
-    /// Where it is written.
+    /// Position of the line in the configuration.
     pub pos: Pos,
 }
 
-/// Which of the `new` lines of an event carries on each of the `old` ones, by place: the line with the same address and
-/// group, else the one of the same group, else the one in the same place.
+/// For each of the `old` lines of an event the index of the `new` line that carries it on: the line with the same address
+/// and group, else the one of the same group, else the one at the same index.
 pub fn carried_on(old: &[Arc<Hook>], new: &[Arc<Hook>]) -> Vec<Option<usize>> {
     let mut heirs = vec![None; old.len()];
     let mut taken = vec![false; new.len()];
@@ -96,7 +97,7 @@ impl Value for Hook {
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Hook, Problem> {
         let legacy = args.name.bytes.starts_with(b"oclp_");
         let mut url = None;
-        let mut hook = Parameters {
+        let mut hook = HookParameters {
             args: Template::default(),
             groupid: BString::default(),
             stages: Stages::default(),
@@ -114,7 +115,8 @@ impl Value for Hook {
             }
         }
         let url = url.ok_or_else(|| args.refuse("has no url").help(URL))?;
-        let Parameters { args: template, groupid, stages, timeout, update, update_written, enforce } = hook;
+        let HookParameters { args: template, groupid, stages, timeout, update, update_written, enforce } =
+            hook;
         let pos = scene.pos(args.terminator);
         let args = template;
         Ok(Hook { url, args, groupid, stages, timeout, update, update_written, enforce, legacy, pos })
@@ -122,17 +124,18 @@ impl Value for Hook {
 
     fn duplicate(name: &Word) -> BString {
         // The original names the first one "oclp_push" and speaks of a "duplicate url" at `on_proc`, whatever is written.
-        match &name.bytes[..] {
-            b"on_meta" | b"on_push" | b"oclp_meta" | b"oclp_push" => {
-                sentence(&[b"too much ", &name.bytes, b" events"])
-            }
-            written => sentence(&[b"duplicate ", written]),
+        let is_list = EVENTS
+            .iter()
+            .any(|row| row.is_list && row.names.iter().any(|known| known.as_bytes() == &name.bytes[..]));
+        match is_list {
+            true => sentence(&[b"too much ", &name.bytes, b" events"]),
+            false => sentence(&[b"duplicate ", &name.bytes]),
         }
     }
 }
 
 /// Everything on a line but the address.
-struct Parameters {
+struct HookParameters {
     args: Template,
     groupid: BString,
     stages: Stages,
@@ -142,8 +145,8 @@ struct Parameters {
     enforce: Enforce,
 }
 
-impl Parameters {
-    /// Reads `name=value`; false if the name is none of ours.
+impl HookParameters {
+    /// Reads `name=value`; false if there is no parameter of that name.
     fn read(&mut self, word: &Word, scene: &mut Scene<'_>) -> Result<bool, Problem> {
         let Some((name, value)) = word.bytes.split_once_str("=") else { return Ok(false) };
         match name {

@@ -1,6 +1,6 @@
-//! What became of callbacks: for each line its counters, how long answers took, and its last calls.
+//! The ledger of callbacks: for each line its counters, a histogram of latencies, and its last calls.
 //!
-//! [`snapshot`] is what is shown of it.
+//! [`snapshot`] holds the values that are shown.
 
 pub mod snapshot;
 
@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use self::snapshot::{Class, Snapshot};
+use self::snapshot::{CallSnapshot, LatencyClass, LedgerSnapshot, LineSnapshot};
 use super::Answer;
 use super::hook::Hook;
-use super::request::Act;
+use super::request::Stage;
 use super::url::Url;
 use crate::limits;
 
@@ -24,19 +24,19 @@ const CLASSES: [u64; 9] = [1, 2, 5, 10, 50, 100, 500, 1_000, 3_000];
 /// All callback lines that have been used.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    book: Mutex<Book>,
+    records: Mutex<LineRecords>,
 }
 
 #[derive(Debug, Default)]
-struct Book {
-    /// By file, line, and event: a line of the file may hold several callbacks.
-    lines: BTreeMap<(Arc<Path>, u32, &'static str), Line>,
+struct LineRecords {
+    /// By file, line and event, since one line of a file may hold several callbacks.
+    lines: BTreeMap<(Arc<Path>, u32, &'static str), LineRecord>,
     unlisted_total: u64,
 }
 
 /// One callback line.
 #[derive(Debug, Default)]
-struct Line {
+struct LineRecord {
     url: Option<Url>,
     answered_total: u64,
     refused_total: u64,
@@ -44,42 +44,42 @@ struct Line {
     timed_out_total: u64,
     took: Duration,
     classes: [u64; CLASSES.len() + 1],
-    last: VecDeque<Entry>,
+    last: VecDeque<CallRecord>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct CallRecord {
     at: SystemTime,
-    call: Call,
+    call: FinishedCall,
     receipt: Receipt,
 }
 
-/// A call that has come to its end.
+/// A request that was answered or has failed.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub struct FinishedCall {
     /// Stage of the event.
-    pub act: Act,
-    /// Number of the session it was about.
+    pub stage: Stage,
+    /// Number of its session, if it has one.
     pub session: Option<u64>,
-    /// What came back.
+    /// The answer.
     pub answer: Answer,
-    /// How long that took.
+    /// Time until the answer.
     pub took: Duration,
-    /// Who answered.
+    /// Address of the callback server, if it answered.
     pub address: Option<SocketAddr>,
 }
 
-/// What followed from a call.
+/// The consequence of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Decision {
-    /// Nothing: the answer decides nothing, or nobody waits for it any more.
+    /// Nothing: the answer decides nothing, or its session has ended.
     None = 0,
     /// The session is let in.
     Allow,
     /// The session is let in although there was no answer (`ignore_invalid_notify`).
     AllowUnanswered,
-    /// The session is refused, or those who depend on a relay end.
+    /// The session is refused, or the sessions that depend on a relay end.
     Refuse,
     /// An update ends its session.
     End,
@@ -87,15 +87,15 @@ pub enum Decision {
     Relay,
     /// No relay is wanted.
     NoRelay,
-    /// The question is asked again.
+    /// `start` is sent again.
     AskAgain,
-    /// An end is told again.
+    /// `done` is sent again.
     TellAgain,
-    /// An end is told no more.
+    /// `done` is given up.
     GiveUp,
 }
 
-/// Where the decision about a call is entered, once it is made.
+/// The place of a call in the ledger where its consequence is entered later.
 #[derive(Clone, Debug, Default)]
 pub struct Receipt(Arc<AtomicU8>);
 
@@ -113,7 +113,7 @@ impl Decision {
         Decision::GiveUp,
     ];
 
-    /// The word that is shown; `-` for [`Decision::None`].
+    /// The word shown for it; `-` for [`Decision::None`].
     pub fn name(self) -> &'static str {
         match self {
             Decision::None => "-",
@@ -131,7 +131,7 @@ impl Decision {
 }
 
 impl Receipt {
-    /// Enters what followed.
+    /// Enters the consequence.
     pub fn decided(&self, decision: Decision) {
         self.0.store(decision as u8, Ordering::Relaxed);
     }
@@ -143,15 +143,15 @@ impl Receipt {
 
 impl Ledger {
     /// Enters a call.
-    pub fn record(&self, hook: &Hook, event: &'static str, call: Call) -> Receipt {
+    pub fn record(&self, hook: &Hook, event: &'static str, call: FinishedCall) -> Receipt {
         let receipt = Receipt::default();
-        let mut book = self.lock();
+        let mut records = self.lock();
         let key = (hook.pos.file.clone(), hook.pos.line, event);
-        if book.lines.len() >= limits::LEDGER_LINES && !book.lines.contains_key(&key) {
-            book.unlisted_total += 1;
+        if records.lines.len() >= limits::LEDGER_LINES && !records.lines.contains_key(&key) {
+            records.unlisted_total += 1;
             return receipt;
         }
-        let line = book.lines.entry(key).or_default();
+        let line = records.lines.entry(key).or_default();
         // A reload may have given the line another address.
         if line.url.as_ref() != Some(&hook.url) {
             line.url = Some(hook.url.clone());
@@ -169,27 +169,27 @@ impl Ledger {
         if line.last.len() >= limits::LEDGER_CALLS {
             line.last.pop_front();
         }
-        line.last.push_back(Entry { at: SystemTime::now(), call, receipt: receipt.clone() });
+        line.last.push_back(CallRecord { at: SystemTime::now(), call, receipt: receipt.clone() });
         receipt
     }
 
-    /// The ledger at this moment.
-    pub(super) fn snapshot(&self, done_waiting: usize, done_lost_total: u64) -> Snapshot {
-        let book = self.lock();
-        let lines = book.lines.iter();
+    /// The present state.
+    pub(super) fn snapshot(&self, done_waiting: usize, done_lost_total: u64) -> LedgerSnapshot {
+        let records = self.lock();
+        let lines = records.lines.iter();
         let lines = lines.map(|((file, number, event), line)| line.snapshot(file, *number, event)).collect();
-        Snapshot { lines, unlisted_total: book.unlisted_total, done_waiting, done_lost_total }
+        LedgerSnapshot { lines, unlisted_total: records.unlisted_total, done_waiting, done_lost_total }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, LineRecords> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Line {
-    fn snapshot(&self, file: &Path, line: u32, event: &str) -> snapshot::Line {
+impl LineRecord {
+    fn snapshot(&self, file: &Path, line: u32, event: &str) -> LineSnapshot {
         let ends = CLASSES.iter().copied().map(Some).chain([None]);
-        snapshot::Line {
+        LineSnapshot {
             file: file.display().to_string(),
             line,
             event: event.to_owned(),
@@ -199,23 +199,23 @@ impl Line {
             failed_total: self.failed_total,
             timed_out_total: self.timed_out_total,
             took_ms_total: self.took.as_secs_f64() * 1000.0,
-            latency: ends.zip(self.classes).map(|(most_ms, count)| Class { most_ms, count }).collect(),
-            calls: self.last.iter().rev().map(Entry::snapshot).collect(),
+            latency: ends.zip(self.classes).map(|(most_ms, count)| LatencyClass { most_ms, count }).collect(),
+            calls: self.last.iter().rev().map(CallRecord::snapshot).collect(),
         }
     }
 }
 
-impl Entry {
-    fn snapshot(&self) -> snapshot::Call {
-        let Call { act, session, answer, took, address } = &self.call;
+impl CallRecord {
+    fn snapshot(&self) -> CallSnapshot {
+        let FinishedCall { stage, session, answer, took, address } = &self.call;
         let (status, failure) = match answer {
             Answer::Status(status) => (Some(*status), None),
             answer => (None, Some(answer.to_string())),
         };
         let at = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        snapshot::Call {
+        CallSnapshot {
             at_ms: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
-            act: act.name().to_owned(),
+            act: stage.name().to_owned(),
             status,
             failure,
             took_ms: took.as_secs_f64() * 1000.0,
@@ -252,7 +252,7 @@ mod tests {
 
     fn record(ledger: &Ledger, line: u32, answer: Answer, millis: u64) -> Receipt {
         let took = Duration::from_millis(millis);
-        let call = Call { act: Act::Start, session: Some(7), answer, took, address: None };
+        let call = FinishedCall { stage: Stage::Start, session: Some(7), answer, took, address: None };
         ledger.record(&hook(line), "publish", call)
     }
 
@@ -277,8 +277,8 @@ mod tests {
     fn callbacks_on_one_line_are_kept_apart() {
         let ledger = Ledger::default();
         record(&ledger, 5, Answer::Status(200), 1);
-        let call = Call {
-            act: Act::Start,
+        let call = FinishedCall {
+            stage: Stage::Start,
             session: Some(8),
             answer: Answer::TimedOut,
             took: Duration::ZERO,
@@ -298,7 +298,7 @@ mod tests {
         let snapshot = ledger.snapshot(0, 0);
         let json = serde_json::to_string(&snapshot).unwrap();
         assert!(json.contains(r#""status":200,"failure":null,"took_ms":3.0"#), "{json}");
-        assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap(), snapshot);
+        assert_eq!(serde_json::from_str::<LedgerSnapshot>(&json).unwrap(), snapshot);
     }
 
     #[test]

@@ -1,15 +1,15 @@
-//! What the log says of callbacks.
+//! Log lines about callbacks.
 
 use tracing::{debug, error, info};
 
 use crate::log::shown::Shown;
 use crate::notify::hook::Hook;
-use crate::notify::request::{Act, Call};
-use crate::notify::{Answer, Subject, TransportError};
+use crate::notify::request::Stage;
+use crate::notify::{Answer, EventKind, Subject, TransportError};
 
-/// A session callback was answered, or not.
-pub fn callback(session: &dyn Subject, call: Call, act: Act, hook: &Hook, answer: &Answer) {
-    let (call, act, pos) = (call.name(), act.name(), &hook.pos);
+/// A session's callback was answered or has failed.
+pub fn callback(session: &dyn Subject, event: EventKind, stage: Stage, hook: &Hook, answer: &Answer) {
+    let (call, act, pos) = (event.name(), stage.name(), &hook.pos);
     match answer {
         Answer::Status(status) => {
             debug!(conn = session.id(), "notify {call} {act}: status {status}, callback in {pos}");
@@ -20,17 +20,17 @@ pub fn callback(session: &dyn Subject, call: Call, act: Act, hook: &Hook, answer
     }
 }
 
-/// An end could not be told.
-pub fn done_lost(session: &dyn Subject, call: Call, hook: &Hook, total: u64) {
+/// A `done` was given up.
+pub fn done_lost(session: &dyn Subject, event: EventKind, hook: &Hook, total: u64) {
     error!(
         conn = session.id(),
         "notify {} done: given up, lost: {total}, callback in {}",
-        call.name(),
+        event.name(),
         hook.pos
     );
 }
 
-/// A process callback was answered, or not.
+/// A callback about the process was answered or has failed.
 pub fn process_callback(hook: &Hook, call: &str, answer: &Answer) {
     match answer {
         Answer::Status(status) => debug!("notify {call}: status {status}, callback in {}", hook.pos),
@@ -39,12 +39,12 @@ pub fn process_callback(hook: &Hook, call: &str, answer: &Answer) {
 }
 
 /// The answer to an enforced update ends the session.
-pub fn update_refused(session: &dyn Subject, call: Call, hook: &Hook, answer: &Answer) {
+pub fn update_refused(session: &dyn Subject, event: EventKind, hook: &Hook, answer: &Answer) {
     info!(
         conn = session.id(),
         "'{}' ended by the answer to {} update ({answer}), callback in {}",
         Shown::new(session.name()),
-        call.name(),
+        event.name(),
         hook.pos
     );
 }

@@ -1,12 +1,12 @@
-//! The sessions of a stream, for the event that is about all of them.
+//! The sessions of a stream, for the event that covers all of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::subject::Subject;
 
-/// Who is on a stream, and in whose name its event speaks: the session that opened the stream, until the answer to an
-/// update cuts it.
+/// The sessions of a stream, and the one of them that requests name: the session that opened the stream, until the answer
+/// to an update cuts it.
 #[derive(Default)]
 pub struct Members {
     present: Mutex<Present>,
@@ -17,22 +17,22 @@ struct Present {
     publishers: BTreeMap<u64, Arc<dyn Subject>>,
     players: BTreeMap<u64, Arc<dyn Subject>>,
     named: Option<Arc<dyn Subject>>,
-    /// The named session was cut and names nothing any more once there is another one.
+    /// Whether the named session was cut. It is replaced as soon as there is another one.
     is_cut: bool,
 }
 
 impl Members {
-    /// A session has come.
+    /// Adds a session.
     pub fn add(&self, session: Arc<dyn Subject>) {
         self.lock().like(&*session).insert(session.id(), session);
     }
 
-    /// It has left. Requests go on to name it where they did, as start and done name the same session.
+    /// Removes a session that has left. Requests that named it go on to do so, since `start` and `done` name the same session.
     pub fn remove(&self, session: &dyn Subject) {
         self.lock().like(session).remove(&session.id());
     }
 
-    /// The session to name from now on.
+    /// Sets the session that requests name.
     pub fn set_named(&self, session: Arc<dyn Subject>) {
         self.lock().named = Some(session);
     }
@@ -49,7 +49,7 @@ impl Members {
         present.named.clone()
     }
 
-    /// The named session was cut: another one, a publisher first, is named from the next request on.
+    /// Notes that the named session was cut: the next request names another one, publishers before players.
     pub(super) fn cut(&self) {
         let mut present = self.lock();
         present.is_cut = true;
@@ -65,7 +65,7 @@ impl Members {
 }
 
 impl Present {
-    /// The sessions that do as this one does.
+    /// The publishers for a publisher, the players for a player.
     fn like(&mut self, session: &dyn Subject) -> &mut BTreeMap<u64, Arc<dyn Subject>> {
         if session.is_publisher() { &mut self.publishers } else { &mut self.players }
     }

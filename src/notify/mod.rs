@@ -1,24 +1,29 @@
-//! Callbacks on their way: requests, verdicts, updates and the `done` that every `start` is owed.
+//! Callbacks: requests, verdicts, updates, and a `done` for every `start`.
 //!
-//! Requests run on the control thread's runtime, so a callback server that hangs holds up nobody but the
-//! sessions that wait for its answer.
+//! [`conf`] is the table of events: the directives, [`EventKind`], the fields of requests and the page about callbacks follow
+//! from its rows. A [`SessionEvent`] is one event of one session under way; sessions are known by [`Subject`] alone.
+//!
+//! Requests run on the control thread's runtime, so a callback server that hangs delays only the sessions that wait for its
+//! answer.
 
 pub mod answer;
 pub mod conf;
 pub mod contract;
 mod done;
-mod event;
+pub mod effect;
+pub mod event_row;
 mod heartbeat;
 pub mod hook;
 mod id;
 pub mod ledger;
 mod line;
+mod line_index;
 pub mod log;
 pub mod main_conf;
 mod members;
-mod process;
+pub mod process;
 pub mod request;
-pub mod slot;
+mod session_event;
 mod subject;
 pub mod transport;
 mod transport_error;
@@ -35,22 +40,23 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use self::done::Ends;
+use self::done::RepeatedEnds;
 use self::hook::Hook;
-use self::ledger::snapshot::Snapshot;
+use self::ledger::snapshot::LedgerSnapshot;
 use self::ledger::{Ledger, Receipt};
-use self::request::{Act, Call, Escape, RecordFields, SessionFields};
-use self::transport::{Exchange, Transport};
+use self::request::{Escape, FieldValue, SessionFields, Stage};
+use self::transport::{CallbackExchange, Transport};
 use self::values::RequestVariables;
 use crate::config::store::Store;
 
 pub use self::answer::{Answer, Failure, Reply};
-pub use self::event::Event;
+pub use self::conf::EventKind;
 pub use self::heartbeat::Heartbeat;
 pub use self::id::RequestId;
 pub use self::line::CallbackLine;
+pub use self::line_index::LineIndex;
 pub use self::members::Members;
-pub use self::slot::Slot;
+pub use self::session_event::SessionEvent;
 pub use self::subject::{CallbackLines, Subject};
 pub use self::transport_error::TransportError;
 pub use self::values::ProcessVariables;
@@ -62,13 +68,13 @@ pub struct Notifier {
     ledger: Arc<Ledger>,
     runtime: Handle,
     store: Arc<Store>,
-    /// Requests on their way.
+    /// Requests under way.
     requests: TaskTracker,
-    ends: Arc<Ends>,
+    ends: Arc<RepeatedEnds>,
 }
 
 impl Notifier {
-    /// `runtime` is where requests run.
+    /// A sender whose requests run on `runtime`.
     pub fn new(runtime: Handle, store: Arc<Store>, transport: Transport) -> Self {
         let requests = TaskTracker::new();
         // Requests can still be added. Waiting, which only a closed tracker ever ends, is for those on their way.
@@ -83,44 +89,44 @@ impl Notifier {
         }
     }
 
-    /// The way of callbacks in force.
+    /// The transport in force.
     pub fn transport(&self) -> Arc<Transport> {
         self.transport.load_full()
     }
 
-    /// Puts another way in force, after a reload.
+    /// Replaces the transport, after a reload.
     pub fn set_transport(&self, transport: Transport) {
         self.transport.store(Arc::new(transport));
         self.warm();
     }
 
-    /// Makes the HTTP client ready while nobody waits for it.
+    /// Makes the HTTP client ahead of the first request.
     pub fn warm(&self) {
         let transport = self.transport();
         self.runtime.spawn_blocking(move || transport.warm());
     }
 
-    /// What became of callbacks, at this moment.
-    pub fn snapshot(&self) -> Snapshot {
+    /// The present state of the ledger.
+    pub fn snapshot(&self) -> LedgerSnapshot {
         self.ledger.snapshot(self.ends.waiting(), self.ends.lost_total())
     }
 
-    /// Runs a request of ours to its end, whatever happens to the caller; [`Notifier::drained`] waits for it.
+    /// Runs a request to its end, also where the caller goes away; [`Notifier::drained`] waits for it.
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.requests.spawn_on(work, &self.runtime)
     }
 
-    /// What the configuration in force encodes in single values.
+    /// The encoding of single values that the configuration in force asks for.
     fn escape(&self) -> Escape {
         self.store.load().rtmp.as_ref().map_or(Escape::Minimal, |rtmp| rtmp.notify.escape)
     }
 
-    /// Requests on their way.
+    /// Number of requests under way.
     pub fn under_way(&self) -> usize {
         self.requests.len()
     }
 
-    /// Waits until no request is on its way.
+    /// Waits until no request is under way.
     pub async fn drained(&self) {
         // A request may have been added since there was none.
         while !self.requests.is_empty() {
@@ -128,21 +134,21 @@ impl Notifier {
         }
     }
 
-    /// One request of `session` about `event`. `target` is path and query.
+    /// Sends one request of `session` about `event` and enters it in the ledger. `target` is path and query.
     pub async fn call(
         &self,
         hook: &Hook,
         event: &'static str,
-        act: Act,
+        stage: Stage,
         session: Option<u64>,
         target: &str,
         id: &RequestId,
     ) -> (Reply, Receipt) {
         let began = Instant::now();
-        let Exchange { reply, address, rest } =
-            self.transport.load_full().send(hook, act, target, id, false).await;
+        let CallbackExchange { reply, address, rest } =
+            self.transport.load_full().send(hook, stage, target, id, false).await;
         let took = began.elapsed();
-        let call = ledger::Call { act, session, answer: reply.answer.clone(), took, address };
+        let call = ledger::FinishedCall { stage, session, answer: reply.answer.clone(), took, address };
         let receipt = self.ledger.record(hook, event, call);
         if let Some(rest) = rest {
             self.runtime.spawn(rest.discard());
@@ -158,48 +164,50 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
-/// What a request is about.
+/// What the requests of one event have in common.
 #[derive(Clone)]
-struct About {
-    call: Call,
-    /// What a recording tells beside.
-    fields: Option<Arc<RecordFields>>,
+struct EventRequest {
+    event: EventKind,
+    /// Values of the event's later fields.
+    later: Option<Arc<[FieldValue]>>,
     /// The same where the request is repeated.
     id: RequestId,
 }
 
-impl From<Call> for About {
-    fn from(call: Call) -> Self {
-        About { call, fields: None, id: RequestId::new() }
+impl From<EventKind> for EventRequest {
+    fn from(event: EventKind) -> Self {
+        EventRequest { event, later: None, id: RequestId::new() }
     }
 }
 
-/// One request of a session's event, as the ledger and the log want it.
+/// Sends one request of a session's event, and enters it in the ledger and the log.
 async fn send(
     notifier: Notifier,
-    about: About,
+    request: EventRequest,
     session: Arc<dyn Subject>,
     hook: Arc<Hook>,
-    act: Act,
+    stage: Stage,
 ) -> (Reply, Receipt) {
-    let About { call, fields, id } = about;
+    let EventRequest { event, later, id } = request;
     let fields = SessionFields {
         domain: session.domain(),
         app: session.app(),
         name: session.name(),
         clientid: session.id(),
-        record: fields.as_deref(),
+        later: later.as_deref().unwrap_or_default(),
     };
     let (escape, mut args) = (notifier.escape(), Vec::new());
     let variables = RequestVariables { id: &id, groupid: &hook.groupid, subject: Some(&*session) };
     hook.args.expand(&variables, escape, &mut args);
     let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
-    let target = request::session_target(&hook.url.path_and_query, call, act, fields, groupid, &args, escape);
-    let (reply, receipt) = notifier.call(&hook, call.name(), act, Some(session.id()), &target, &id).await;
+    let target =
+        request::session_target(&hook.url.path_and_query, event, stage, fields, groupid, &args, escape);
+    let (reply, receipt) =
+        notifier.call(&hook, event.row().word(), stage, Some(session.id()), &target, &id).await;
     session.answered(match reply.answer {
         Answer::Status(status) => Some(status),
         Answer::Failed(_) | Answer::TimedOut => None,
     });
-    log::callback(&*session, call, act, &hook, &reply.answer);
+    log::callback(&*session, event, stage, &hook, &reply.answer);
     (reply, receipt)
 }

@@ -2,13 +2,35 @@
 
 use std::time::{Duration, Instant};
 
-use super::request::{self, Act};
+use super::event_row::EventRow;
+use super::request::{self, Stage};
 use super::values::RequestVariables;
 use super::{Notifier, RequestId, sleep_until};
+use crate::directive::context::RTMP;
 use crate::notify::log;
 
+/// `on_proc`.
+pub const WORKER_EVENT: EventRow = EventRow {
+    names: &["on_proc", "oclp_proc"],
+    contexts: RTMP,
+    fields: &["call", "worker_id"],
+    note: "`worker_id` counts from 0; no `args=`",
+    ..EventRow::process("init_process", "each worker thread, at the start")
+};
+
+/// `on_master`.
+pub const SERVER_EVENT: EventRow = EventRow {
+    names: &["on_master"],
+    contexts: RTMP,
+    fields: &["call", "act"],
+    ..EventRow::process("init_master", "the server")
+};
+
+/// Every event of the process.
+pub const PROCESS_EVENTS: &[EventRow] = &[WORKER_EVENT, SERVER_EVENT];
+
 impl Notifier {
-    /// Tells that worker threads have started (`on_proc`, once each) and that the server has (`on_master`).
+    /// Sends `on_proc`, once for each worker thread.
     pub fn announce(&self, workers: usize) {
         let config = self.store.load();
         let Some(rtmp) = &config.rtmp else { return };
@@ -19,15 +41,19 @@ impl Notifier {
                 drop(self.spawn(async move {
                     let target = request::process_target(&hook.url.path_and_query, worker);
                     let id = RequestId::new();
-                    let answer = notifier.call(&hook, "proc", Act::Start, None, &target, &id).await.0.answer;
-                    log::process_callback(&hook, "init_process", &answer);
+                    let answer = notifier
+                        .call(&hook, WORKER_EVENT.word(), Stage::Start, None, &target, &id)
+                        .await
+                        .0
+                        .answer;
+                    log::process_callback(&hook, WORKER_EVENT.call, &answer);
                 }));
             }
         }
     }
 
-    /// `on_master`: start now, then updates for as long as the server runs. They follow reloads; a line that asks another
-    /// server, or with other arguments, is told from its start.
+    /// Sends `on_master`: `start` now, then updates for as long as the server runs. They follow reloads; a line with another
+    /// address or other arguments begins with its `start` again.
     pub async fn keep_master(self) {
         let mut told = None;
         let mut changed = self.store.watch();
@@ -50,13 +76,13 @@ impl Notifier {
                     _ = changed.changed() => continue,
                 }
             }
-            let act = if started { Act::Update } else { Act::Start };
+            let stage = if started { Stage::Update } else { Stage::Start };
             let (id, mut args) = (RequestId::new(), Vec::new());
             let variables = RequestVariables { id: &id, groupid: b"", subject: None };
             hook.args.expand(&variables, self.escape(), &mut args);
-            let target = request::master_target(&hook.url.path_and_query, act, &args);
-            let answer = self.call(&hook, "master", act, None, &target, &id).await.0.answer;
-            log::process_callback(&hook, "init_master", &answer);
+            let target = request::master_target(&hook.url.path_and_query, stage, &args);
+            let answer = self.call(&hook, SERVER_EVENT.word(), stage, None, &target, &id).await.0.answer;
+            log::process_callback(&hook, SERVER_EVENT.call, &answer);
             told = line;
         }
     }

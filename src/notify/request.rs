@@ -1,5 +1,7 @@
 //! The request target of a callback, as the original's servers expect it.
 
+use super::conf::EventKind;
+use super::process::{SERVER_EVENT, WORKER_EVENT};
 use crate::directive::word::one_of;
 
 one_of! {
@@ -12,46 +14,9 @@ one_of! {
     }
 }
 
-/// Which event a callback is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Call {
-    /// An RTMP connection.
-    Connect,
-    /// A player.
-    Play,
-    /// A publisher.
-    Publish,
-    /// A stream: from its first session to its last.
-    Stream,
-    /// A relay from another server.
-    Pull,
-    /// A relay to another server.
-    Push,
-    /// Codec headers of a publisher.
-    Meta,
-    /// The recording of a stream as MPEG-TS.
-    Record,
-}
-
-impl Call {
-    /// The word in `call=`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Call::Connect => "connect",
-            Call::Play => "play",
-            Call::Publish => "publish",
-            Call::Stream => "stream",
-            Call::Pull => "pull",
-            Call::Push => "push",
-            Call::Meta => "meta",
-            Call::Record => "record",
-        }
-    }
-}
-
 /// Stage of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Act {
+pub enum Stage {
     /// It begins; the answer decides.
     Start,
     /// It goes on.
@@ -60,18 +25,24 @@ pub enum Act {
     Done,
 }
 
-impl Act {
+impl Stage {
     /// The word in `act=`.
     pub fn name(self) -> &'static str {
         match self {
-            Act::Start => "start",
-            Act::Update => "update",
-            Act::Done => "done",
+            Stage::Start => "start",
+            Stage::Update => "update",
+            Stage::Done => "done",
         }
     }
 }
 
-/// The parameters every session event begins with.
+/// The fields that every session event begins with, in the original's order.
+pub const SESSION_FIELDS: [&str; 6] = ["call", "act", "domain", "app", "name", "clientid"];
+
+/// The fields of a recording that `update` and `done` tell beside.
+pub const RECORD_FIELDS: [&str; 4] = ["begintime", "endtime", "index", "file"];
+
+/// What a request says of its session.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionFields<'a> {
     /// `domain=`.
@@ -82,8 +53,8 @@ pub struct SessionFields<'a> {
     pub name: &'a [u8],
     /// `clientid=`.
     pub clientid: u64,
-    /// What `record` tells beside.
-    pub record: Option<&'a RecordFields>,
+    /// Values of the event's later fields, in their order; none at `start`.
+    pub later: &'a [FieldValue],
 }
 
 /// The fields of a recording.
@@ -99,41 +70,67 @@ pub struct RecordFields {
     pub file: Vec<u8>,
 }
 
-/// Writes path and query of a session event: `call, act, domain, app, name, clientid`, then `groupid`, then the
-/// expanded `args`, in the original's order (first seed; behaviour as recorded).
+/// The value of a field of its own that an event has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FieldValue {
+    /// A number.
+    Number(u64),
+    /// A path or a word.
+    Text(Vec<u8>),
+}
+
+impl From<RecordFields> for Vec<FieldValue> {
+    /// In the order of [`RECORD_FIELDS`].
+    fn from(fields: RecordFields) -> Self {
+        let RecordFields { begin_ms, end_ms, index, file } = fields;
+        vec![
+            FieldValue::Number(begin_ms),
+            FieldValue::Number(end_ms),
+            FieldValue::Text(index),
+            FieldValue::Text(file),
+        ]
+    }
+}
+
+/// Writes path and query of a session event: the fields of the event, then `groupid`, then the expanded `args`, in the
+/// original's order (first seed; behaviour as recorded).
 ///
 /// `path` may have a query of its own, and `args` is a query: of these only bytes that cannot stand in a request target
 /// are encoded, see `push_value`. All other values are single ones: see `push_single`.
 pub fn session_target(
     path: &[u8],
-    call: Call,
-    act: Act,
+    event: EventKind,
+    stage: Stage,
     fields: SessionFields<'_>,
     groupid: Option<&[u8]>,
     args: &[u8],
     escape: Escape,
 ) -> String {
     let mut out = begin(path);
-    out.push_str("call=");
-    out.push_str(call.name());
-    out.push_str("&act=");
-    out.push_str(act.name());
-    for (key, value) in [("domain", fields.domain), ("app", fields.app), ("name", fields.name)] {
-        out.push('&');
-        out.push_str(key);
-        out.push('=');
-        push_single(&mut out, value, escape);
+    let clientid = fields.clientid.to_string();
+    let values = [
+        event.name().as_bytes(),
+        stage.name().as_bytes(),
+        fields.domain,
+        fields.app,
+        fields.name,
+        clientid.as_bytes(),
+    ];
+    let mut separator = "";
+    for (key, value) in SESSION_FIELDS.into_iter().zip(values) {
+        push_field(&mut out, separator, key, value, escape);
+        separator = "&";
     }
-    out.push_str(&format!("&clientid={}", fields.clientid));
-    if let Some(RecordFields { begin_ms, end_ms, index, file }) = fields.record {
-        out.push_str(&format!("&begintime={begin_ms}&endtime={end_ms}&index="));
-        push_single(&mut out, index, escape);
-        out.push_str("&file=");
-        push_single(&mut out, file, escape);
+    for (key, value) in event.row().later.iter().zip(fields.later) {
+        match value {
+            FieldValue::Number(number) => {
+                push_field(&mut out, separator, key, number.to_string().as_bytes(), escape);
+            }
+            FieldValue::Text(text) => push_field(&mut out, separator, key, text, escape),
+        }
     }
     if let Some(groupid) = groupid {
-        out.push_str("&groupid=");
-        push_single(&mut out, groupid, escape);
+        push_field(&mut out, separator, "groupid", groupid, escape);
     }
     push_args(&mut out, args);
     out
@@ -142,15 +139,14 @@ pub fn session_target(
 /// `call=init_process&worker_id=N`: once per worker when the server starts (second seed).
 pub fn process_target(path: &[u8], worker: usize) -> String {
     let mut out = begin(path);
-    out.push_str(&format!("call=init_process&worker_id={worker}"));
+    out.push_str(&format!("call={}&worker_id={worker}", WORKER_EVENT.call));
     out
 }
 
 /// `call=init_master&act=...`: once, and with updates where configured.
-pub fn master_target(path: &[u8], act: Act, args: &[u8]) -> String {
+pub fn master_target(path: &[u8], stage: Stage, args: &[u8]) -> String {
     let mut out = begin(path);
-    out.push_str("call=init_master&act=");
-    out.push_str(act.name());
+    out.push_str(&format!("call={}&act={}", SERVER_EVENT.call, stage.name()));
     push_args(&mut out, args);
     out
 }
@@ -163,6 +159,13 @@ fn begin(path: &[u8]) -> String {
     }
     out.push(if path.contains(&b'?') { '&' } else { '?' });
     out
+}
+
+fn push_field(out: &mut String, separator: &str, key: &str, value: &[u8], escape: Escape) {
+    out.push_str(separator);
+    out.push_str(key);
+    out.push('=');
+    push_single(out, value, escape);
 }
 
 fn push_args(out: &mut String, args: &[u8]) {
@@ -221,14 +224,14 @@ mod tests {
     use super::*;
 
     const FIELDS: SessionFields<'_> =
-        SessionFields { domain: b"h", app: b"live", name: b"s1", clientid: 7, record: None };
+        SessionFields { domain: b"h", app: b"live", name: b"s1", clientid: 7, later: &[] };
 
     #[test]
     fn parameters_stand_in_the_original_order() {
         let target = session_target(
             b"/cb",
-            Call::Publish,
-            Act::Start,
+            EventKind::Publish,
+            Stage::Start,
             FIELDS,
             Some(b"g"),
             b"a=1&b=2",
@@ -243,10 +246,17 @@ mod tests {
     #[test]
     fn fields_of_a_recording_stand_before_the_group() {
         let (index, file) = (b"/r/i x.m3u8".to_vec(), b"/r/f.ts".to_vec());
-        let record = RecordFields { begin_ms: 1, end_ms: 2, index, file };
-        let fields = SessionFields { record: Some(&record), ..FIELDS };
-        let target =
-            session_target(b"/cb", Call::Record, Act::Done, fields, Some(b"g"), b"a=1", Escape::Minimal);
+        let record = Vec::from(RecordFields { begin_ms: 1, end_ms: 2, index, file });
+        let fields = SessionFields { later: &record, ..FIELDS };
+        let target = session_target(
+            b"/cb",
+            EventKind::Record,
+            Stage::Done,
+            fields,
+            Some(b"g"),
+            b"a=1",
+            Escape::Minimal,
+        );
         let want = "/cb?call=record&act=done&domain=h&app=live&name=s1&clientid=7\
                     &begintime=1&endtime=2&index=/r/i%20x.m3u8&file=/r/f.ts&groupid=g&a=1";
         assert_eq!(target, want);
@@ -255,13 +265,16 @@ mod tests {
     #[test]
     fn a_url_with_a_query_is_joined_with_an_ampersand() {
         assert_eq!(process_target(b"/p?own=1", 3), "/p?own=1&call=init_process&worker_id=3");
-        assert_eq!(master_target(b"/m?own=1", Act::Start, b"x=1"), "/m?own=1&call=init_master&act=start&x=1");
+        assert_eq!(
+            master_target(b"/m?own=1", Stage::Start, b"x=1"),
+            "/m?own=1&call=init_master&act=start&x=1"
+        );
     }
 
     #[test]
     fn a_peer_cannot_break_the_request_line() {
         let fields = SessionFields { name: b"a b\r\nX: y#z%20\xE9", ..FIELDS };
-        let target = session_target(b"", Call::Play, Act::Done, fields, None, b"", Escape::Minimal);
+        let target = session_target(b"", EventKind::Play, Stage::Done, fields, None, b"", Escape::Minimal);
         assert_eq!(
             target,
             "/?call=play&act=done&domain=h&app=live&name=a%20b%0D%0AX:%20y%23z%20%E9&clientid=7"
@@ -287,8 +300,8 @@ mod tests {
         let fields = SessionFields { domain: b"h&1", app: b"l&2", name: b"n&3", ..FIELDS };
         let target = session_target(
             b"/?a&b",
-            Call::Play,
-            Act::Start,
+            EventKind::Play,
+            Stage::Start,
             fields,
             Some(b"g&4"),
             b"x=%&y=1",

@@ -1,11 +1,11 @@
-//! What callbacks need of the sessions they tell of and of the configuration they go by.
+//! The traits by which callbacks know sessions and the configuration of their applications.
 
 use std::sync::Arc;
 
 use super::conf::Current;
 use super::variable::Variables;
 
-/// What a callback tells of: a session. Its variables are those of `args=` that belong to a session.
+/// A session, as callbacks know it. Its variables are those of `args=` that belong to a session.
 pub trait Subject: Variables + Send + Sync {
     /// Number of the connection: `clientid=`, and `*N` in the error log.
     fn id(&self) -> u64;

@@ -1,4 +1,4 @@
-//! How callbacks travel: the HTTP client with its pool, TLS, signatures and a bound per callback server.
+//! The HTTP client of callbacks, with TLS, signatures, and a bound on requests to each callback server.
 
 use std::collections::HashMap;
 use std::fs;
@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::answer::{Answer, Failure, Reply};
 use super::hook::Hook;
 use super::id::RequestId;
-use super::request::Act;
+use super::request::Stage;
 use super::transport_error::TransportError;
 use crate::config::model::Config;
 use crate::limits;
@@ -25,63 +25,64 @@ use crate::net::secret;
 use crate::net::secret::Secret;
 use crate::notify::log;
 
-/// Seconds since 1970, as signed.
+/// Header with the signed time, in seconds since 1970.
 const TIME: HeaderName = HeaderName::from_static("x-pingosd-time");
-/// `sha256=` and the signature in hexadecimal.
+/// Header with `sha256=` and the signature in hexadecimal.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-pingosd-signature");
-/// The same over the retries of a request.
+/// Header with the identifier of a request, the same where it is repeated.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Marks a request that only tests the way to the callback server.
+/// Header of a request that only tests whether the callback server answers.
 const PROBE: HeaderName = HeaderName::from_static("x-pingosd-probe");
 
-/// Everything that a reload may change about the way of callbacks.
+/// The way by which callbacks are sent. A reload makes a new one.
 pub struct Transport {
-    http: Arc<Http>,
+    http: Arc<LazyClient>,
     secret: Option<Secret>,
     /// `notify_request_id`.
     numbers: bool,
-    lanes: Mutex<HashMap<(String, u16), Arc<Lanes>>>,
+    lanes: Mutex<HashMap<(String, u16), Arc<ServerPlaces>>>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
-struct Tls {
+struct ClientTls {
     verify: bool,
     trusted: Option<Vec<u8>>,
 }
 
 /// The HTTP client. Reading the system's certificates takes longer than binding all sockets, so it is made on first
 /// use, or by [`Transport::warm`].
-struct Http {
-    tls: Tls,
+struct LazyClient {
+    tls: ClientTls,
     dns: Dns,
     client: OnceLock<Option<Client>>,
 }
 
-/// Places of one callback server. What decides about a session does not wait behind what only tells.
-struct Lanes {
+/// Bounds on the requests to one callback server. A `start`, whose answer decides about a session, does not wait behind
+/// updates and ends.
+struct ServerPlaces {
     verdicts: Arc<Semaphore>,
     news: Arc<Semaphore>,
 }
 
-/// What came back, and from where.
-pub struct Exchange {
+/// An answer, with the address that it came from.
+pub struct CallbackExchange {
     /// The answer.
     pub reply: Reply,
     /// Address of the callback server, if it answered.
     pub address: Option<std::net::SocketAddr>,
-    /// What is left of the answer.
-    pub rest: Option<Rest>,
+    /// The body, not yet read.
+    pub rest: Option<UnreadBody>,
 }
 
-/// The body of an answer. It says nothing to us, and is read only so that the connection can be used again.
-pub struct Rest {
+/// The body of an answer. Nothing in it counts; it is read so that the connection can be used again.
+pub struct UnreadBody {
     response: Response,
     due: Instant,
     /// A body that comes slowly keeps its place at the server.
     _place: Option<OwnedSemaphorePermit>,
 }
 
-impl Rest {
+impl UnreadBody {
     /// Reads it, unless it takes longer than the call may, or more than [`limits::CALLBACK_BODY_BYTES`].
     pub async fn discard(mut self) {
         let mut left = limits::CALLBACK_BODY_BYTES;
@@ -97,9 +98,9 @@ impl Rest {
     }
 }
 
-impl Exchange {
+impl CallbackExchange {
     fn without(answer: Answer) -> Self {
-        Exchange { reply: Reply::without(answer), address: None, rest: None }
+        CallbackExchange { reply: Reply::without(answer), address: None, rest: None }
     }
 }
 
@@ -123,29 +124,35 @@ impl Transport {
             Some(path) => Some(read(&path.0)?),
             None => None,
         };
-        let tls = Tls { verify: notify.is_none_or(|notify| notify.ssl_verify), trusted };
+        let tls = ClientTls { verify: notify.is_none_or(|notify| notify.ssl_verify), trusted };
         let http = match before {
             Some(before) if before.http.tls == tls => before.http.clone(),
-            _ => Arc::new(Http::new(tls, dns)?),
+            _ => Arc::new(LazyClient::new(tls, dns)?),
         };
         let numbers = notify.is_some_and(|notify| notify.request_id);
         Ok(Transport { http, secret, numbers, lanes: Mutex::default() })
     }
 
-    /// Makes the client now; may block for some milliseconds.
+    /// Makes the client, which may block for some milliseconds.
     pub fn warm(&self) {
         self.http.client();
     }
 
-    /// One request. `target` is path and query. The time for the answer counts from here, so a callback server
-    /// without a free place costs its own sessions only. What the first request after a start waits for, the client,
-    /// is no fault of the callback server: a short timeout would refuse that session.
-    pub async fn send(&self, hook: &Hook, act: Act, target: &str, id: &RequestId, probe: bool) -> Exchange {
+    /// Sends one request. `target` is path and query. The timeout includes the wait for a free connection to the callback
+    /// server. It does not include the making of the client, which would make the first session after a start fail.
+    pub async fn send(
+        &self,
+        hook: &Hook,
+        stage: Stage,
+        target: &str,
+        id: &RequestId,
+        probe: bool,
+    ) -> CallbackExchange {
         let client = self.http.client();
         let now = Instant::now();
         let due = now.checked_add(hook.timeout.duration()).unwrap_or(now + limits::CALLBACK_LONGEST);
         let outcome = tokio::time::timeout_at(due.into(), async {
-            let place = self.place(hook, act).await;
+            let place = self.place(hook, stage).await;
             let url = format!("{}://{}:{}{target}", hook.url.scheme.name(), hook.url.host, hook.url.port);
             let mut headers = self.signature(target);
             headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
@@ -167,23 +174,25 @@ impl Transport {
                 let reply = Reply { answer, location: header("location"), domain: header("domain") };
                 let address = response.remote_addr();
                 let has_body = response.content_length() != Some(0);
-                let rest = has_body.then_some(Rest { response, due, _place });
-                Exchange { reply, address, rest }
+                let rest = has_body.then_some(UnreadBody { response, due, _place });
+                CallbackExchange { reply, address, rest }
             }
-            Ok((Some(Err(error)), _)) => Exchange::without(Answer::Failed(Failure::of(&error))),
-            Ok((None, _)) => Exchange::without(Answer::Failed(Failure::Other("no HTTP client".into()))),
-            Err(_) => Exchange::without(Answer::TimedOut),
+            Ok((Some(Err(error)), _)) => CallbackExchange::without(Answer::Failed(Failure::of(&error))),
+            Ok((None, _)) => {
+                CallbackExchange::without(Answer::Failed(Failure::Other("no HTTP client".into())))
+            }
+            Err(_) => CallbackExchange::without(Answer::TimedOut),
         }
     }
 
-    async fn place(&self, hook: &Hook, act: Act) -> Option<OwnedSemaphorePermit> {
+    async fn place(&self, hook: &Hook, stage: Stage) -> Option<OwnedSemaphorePermit> {
         let lanes = {
             let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
             lanes.entry((hook.url.host.to_string(), hook.url.port)).or_default().clone()
         };
-        let lane = match act {
-            Act::Start => lanes.verdicts.clone(),
-            Act::Update | Act::Done => lanes.news.clone(),
+        let lane = match stage {
+            Stage::Start => lanes.verdicts.clone(),
+            Stage::Update | Stage::Done => lanes.news.clone(),
         };
         // Never closed.
         lane.acquire_owned().await.ok()
@@ -202,33 +211,33 @@ impl Transport {
     }
 }
 
-impl Http {
-    /// With certificates of its own the client is made at once: what is wrong with them belongs to the start.
-    fn new(tls: Tls, dns: &Dns) -> Result<Http, TransportError> {
+impl LazyClient {
+    /// Where the configuration names certificates the client is made at once, so that a start reports what is wrong with them.
+    fn new(tls: ClientTls, dns: &Dns) -> Result<LazyClient, TransportError> {
         let client = match tls.trusted {
             Some(_) => OnceLock::from(Some(client(&tls, dns)?)),
             None => OnceLock::new(),
         };
-        Ok(Http { tls, dns: dns.clone(), client })
+        Ok(LazyClient { tls, dns: dns.clone(), client })
     }
 
-    /// `None` if there can be no client, which was logged.
+    /// The client; `None` if it cannot be made, which was logged.
     fn client(&self) -> Option<&Client> {
         let make = || client(&self.tls, &self.dns).inspect_err(log::callbacks_impossible).ok();
         self.client.get_or_init(make).as_ref()
     }
 }
 
-impl Default for Lanes {
+impl Default for ServerPlaces {
     fn default() -> Self {
-        Lanes {
+        ServerPlaces {
             verdicts: Arc::new(Semaphore::new(limits::CALLBACK_VERDICTS)),
             news: Arc::new(Semaphore::new(limits::CALLBACK_NEWS)),
         }
     }
 }
 
-fn client(tls: &Tls, dns: &Dns) -> Result<Client, TransportError> {
+fn client(tls: &ClientTls, dns: &Dns) -> Result<Client, TransportError> {
     let mut builder = Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()

@@ -1,4 +1,4 @@
-//! Why there is no way for callbacks.
+//! Errors of the callback transport.
 
 use std::error::Error;
 use std::fmt;
@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use crate::log::os_text;
 use crate::net::secret::SecretError;
 
-/// Why callbacks cannot be sent as the configuration says. All of it is for the operator to mend. The text is nginx's sentence.
+/// The reason why callbacks cannot be sent as configured. It is the configuration's or the system's fault, never a peer's. The
+/// text is nginx's sentence.
 #[derive(Debug)]
 pub enum TransportError {
     /// `notify_secret` gives no secret.
@@ -17,7 +18,7 @@ pub enum TransportError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The system's error.
         source: io::Error,
     },
     /// The file of `notify_ssl_trusted_certificate` holds no certificates.

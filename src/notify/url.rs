@@ -4,19 +4,19 @@ use bstr::{BString, ByteSlice};
 
 use crate::directive::number;
 
-/// How the request travels.
+/// The scheme of an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// In the clear.
+    /// Plain HTTP.
     Http,
-    /// Encrypted.
+    /// HTTP over TLS.
     Https,
 }
 
 /// An `http://` or `https://` address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
-    /// How the request travels.
+    /// The scheme.
     pub scheme: Scheme,
     /// Host name or address; an IPv6 address keeps its brackets.
     pub host: BString,
@@ -26,7 +26,7 @@ pub struct Url {
     pub path_and_query: BString,
 }
 
-/// Why a word is no such address.
+/// The reason why a word is not an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UrlError {
     /// It has no known scheme.
@@ -63,9 +63,12 @@ impl Url {
         }
     }
 
-    /// Takes an address apart; the flag tells that the port was out of range.
+    /// Parses an address. The flag tells that the port was out of range: such a port is accepted and cut to 16 bits, as the
+    /// original does.
     ///
-    /// Such a port is accepted and cut to 16 bits, as the original does.
+    /// # Errors
+    ///
+    /// The scheme is unknown, or host or port are missing or malformed.
     pub fn parse(text: &[u8]) -> Result<(Url, bool), UrlError> {
         let (scheme, rest) = if let Some(rest) = strip(text, b"http://") {
             (Scheme::Http, rest)

@@ -144,7 +144,7 @@ enum Part {
     Variable(Variable),
 }
 
-/// Why a text is no template.
+/// The reason why a text is not a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplateError {
     /// `$` without a name.
@@ -160,14 +160,18 @@ pub enum TemplateError {
     },
 }
 
-/// Where the values come from.
+/// A source of values.
 pub trait Variables {
     /// Appends a variable's value; nothing if there is none.
     fn value(&self, variable: &Variable, out: &mut Vec<u8>);
 }
 
 impl Template {
-    /// Takes a text apart.
+    /// Parses a text.
+    ///
+    /// # Errors
+    ///
+    /// A `$` has no name behind it, or a name is unknown.
     pub fn compile(text: &[u8]) -> Result<Template, TemplateError> {
         let mut parts = Vec::new();
         let mut rest = text;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use super::{Failure, Name, Streams, Task};
 use crate::config::on_disk::OnDisk;
 use crate::directive::number;
-use crate::notify::ledger::snapshot::Line;
+use crate::notify::ledger::snapshot::LineSnapshot;
 use crate::server::control::client::{NoAnswer, ask};
 use crate::server::control::probe;
 use crate::server::control::protocol::{Answer, Count, Queues, Request, SessionCounts, Status};
@@ -128,7 +128,7 @@ fn callbacks(task: &Task, streams: &mut Streams<'_>, json: bool) -> Result<ExitC
 }
 
 /// The upper end of the class in which that many percent of the calls are complete.
-fn quantile(line: &Line, percent: u64) -> String {
+fn quantile(line: &LineSnapshot, percent: u64) -> String {
     let total: u64 = line.latency.iter().map(|class| class.count).sum();
     let wanted = (total * percent).div_ceil(100);
     let mut seen = 0;

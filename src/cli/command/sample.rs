@@ -3,13 +3,14 @@
 use bstr::{BString, ByteSlice};
 
 use crate::NGINX_VERSION;
-use crate::notify::request::{Act, Call, Escape, SessionFields, session_target};
+use crate::notify::EventKind;
+use crate::notify::request::{Escape, SessionFields, Stage, session_target};
 use crate::notify::url::Url;
 use crate::notify::variable::{Template, Variable, Variables};
 use crate::syntax::Word;
 
 /// Events whose requests are known in full.
-const CALLS: [Call; 4] = [Call::Play, Call::Publish, Call::Stream, Call::Meta];
+const CALLS: [EventKind; 4] = [EventKind::Play, EventKind::Publish, EventKind::Stream, EventKind::Meta];
 
 /// A session on the way to a stream; addresses are of the ranges for documentation (RFC 5737).
 pub(super) struct Sample {
@@ -39,15 +40,10 @@ impl Sample {
                 if args.is_empty() { b"no args".as_bstr() } else { args }
             ));
         };
-        let fields = SessionFields {
-            domain: &self.domain,
-            app: &self.app,
-            name: &self.name,
-            clientid: 1,
-            record: None,
-        };
+        let fields =
+            SessionFields { domain: &self.domain, app: &self.app, name: &self.name, clientid: 1, later: &[] };
         let target =
-            session_target(&url.path_and_query, call, Act::Start, fields, groupid, &args, Escape::Minimal);
+            session_target(&url.path_and_query, call, Stage::Start, fields, groupid, &args, Escape::Minimal);
         Some(format!("GET {host}{target}"))
     }
 }

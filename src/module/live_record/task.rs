@@ -23,7 +23,7 @@ use crate::media::view::AppView;
 use crate::module::live_record::log;
 use crate::module::record::log as record_log;
 use crate::notify::request::RecordFields;
-use crate::notify::{Answer, Event, Heartbeat, Notifier, Slot};
+use crate::notify::{Answer, EventKind, Heartbeat, Notifier, SessionEvent};
 use crate::task::disk::{self, Work};
 use crate::task::lifetime::Lifetime;
 
@@ -83,7 +83,7 @@ impl LiveRecording {
         if is_configured(view) {
             task.tap();
         }
-        task.event = Event::begin(&output.callbacks, view, Slot::Record, session, None);
+        task.event = SessionEvent::begin(&output.callbacks, view, EventKind::Record, session, None);
         tokio::spawn(task.run(stopped));
         LiveRecording { _stop: stop }
     }
@@ -97,7 +97,7 @@ struct Task {
     /// Which publisher this is about.
     epoch: u64,
     source: Option<Source>,
-    event: Option<Event>,
+    event: Option<SessionEvent>,
     /// The file being written.
     file: Option<RecordFields>,
     /// Whether a failure was reported: a full disk fails with every try.

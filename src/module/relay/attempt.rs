@@ -16,7 +16,7 @@ use crate::media::log as media_log;
 use crate::media::session::{Reason, Session};
 use crate::module::relay::log;
 use crate::notify::hook::Hook;
-use crate::notify::{Answer, Event, Reply, ledger};
+use crate::notify::{Answer, Reply, SessionEvent, ledger};
 
 /// Why nothing is pushed to an HTTP address.
 const NO_TARGET: &str = "only rtmp:// and rtmps:// can be pushed to";
@@ -82,7 +82,11 @@ pub(super) struct Attempt<'a> {
 impl Attempt<'_> {
     /// Where the answer to `asking` sends the relay, or what else it comes to. The event goes on where there is a relay;
     /// whoever asks decides what becomes of it where none is wanted.
-    pub(super) fn destination(self, asking: &mut Event, reply: &Reply) -> Result<Destination, Outcome> {
+    pub(super) fn destination(
+        self,
+        asking: &mut SessionEvent,
+        reply: &Reply,
+    ) -> Result<Destination, Outcome> {
         let is_pull = self.kind == Kind::Pull;
         let decision = decide(reply, asking.hook(), is_pull);
         asking.decided(decision.entry());

@@ -20,7 +20,7 @@ use crate::module::relay::relays::Relays;
 use crate::notify;
 use crate::notify::conf::MetaType;
 use crate::notify::url::Url;
-use crate::notify::{CallbackLine, Slot};
+use crate::notify::{CallbackLine, EventKind, LineIndex};
 
 /// What a publisher is pushed by.
 pub struct Pushes {
@@ -108,9 +108,9 @@ async fn keep(push: Push, fired: watch::Receiver<u64>) {
         running.retain(|line| !line.died.load(Ordering::Acquire));
         let application = push.view.current();
         let kept = retain(&mut running, &application);
-        for slot in slots(&application.notify).filter(|slot| !kept.contains(slot)) {
-            let Some(line) = CallbackLine::new(slot, &application.notify) else { continue };
-            let url = slot.hook(&application.notify).map(|hook| hook.url.clone());
+        for index in indexes(&application.notify).filter(|index| !kept.contains(index)) {
+            let Some(line) = CallbackLine::new(index, &application.notify) else { continue };
+            let url = index.hook(&application.notify).map(|hook| hook.url.clone());
             running.push(start(&push, Line::Asked(Arc::new(line)), url, &fired));
         }
         for relay in &application.relay.push {
@@ -127,33 +127,35 @@ async fn keep(push: Push, fired: watch::Receiver<u64>) {
 }
 
 /// Ends the lines that are no longer there, and returns where the callback lines stand that go on.
-fn retain(running: &mut Vec<Running>, application: &Application) -> Vec<Slot> {
+fn retain(running: &mut Vec<Running>, application: &Application) -> Vec<LineIndex> {
     let hooks = &application.notify;
     let mut kept = Vec::new();
     running.retain(|Running { line, url, task, .. }| {
-        let slot = match line {
+        let index = match line {
             Line::Fixed(relay) if application.relay.push.contains(relay) => return true,
             Line::Fixed(_) => None,
-            Line::Asked(line) => line.slot(hooks).filter(|slot| slots(hooks).any(|other| other == *slot)),
+            Line::Asked(line) => {
+                line.index(hooks).filter(|index| indexes(hooks).any(|other| other == *index))
+            }
         };
-        let Some(slot) = slot else {
+        let Some(index) = index else {
             task.abort();
             return false;
         };
         // What an address wanted no relay for, another address may.
-        if task.is_finished() && slot.hook(hooks).map(|hook| &hook.url) != url.as_ref() {
+        if task.is_finished() && index.hook(hooks).map(|hook| &hook.url) != url.as_ref() {
             return false;
         }
-        kept.push(slot);
+        kept.push(index);
         true
     });
     kept
 }
 
 /// The callback lines in force. Push and meta exclude each other (second seed).
-fn slots(hooks: &notify::conf::Current) -> impl Iterator<Item = Slot> {
-    let metas = if hooks.on_push.is_empty() { hooks.on_meta.len() } else { 0 };
-    (0..hooks.on_push.len()).map(Slot::Push).chain((0..metas).map(Slot::Meta))
+fn indexes(hooks: &notify::conf::Current) -> impl Iterator<Item = LineIndex> {
+    let event = if hooks.on_push.is_empty() { EventKind::Meta } else { EventKind::Push };
+    LineIndex::all(event, hooks)
 }
 
 fn start(push: &Push, line: Line, url: Option<Url>, fired: &watch::Receiver<u64>) -> Running {

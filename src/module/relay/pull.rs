@@ -32,7 +32,7 @@ use crate::limits;
 use crate::media::session::{Reason, Role, Session};
 use crate::media::view::AppView;
 use crate::module::relay::relays::Relays;
-use crate::notify::{Event, Slot};
+use crate::notify::{EventKind, SessionEvent};
 use crate::task::backoff::Backoff;
 
 /// A stream that somebody plays.
@@ -113,7 +113,9 @@ impl Pulled {
 
     /// One attempt: a session with events of its own.
     async fn attempt(&self, relays: &Arc<Relays>, session: &Arc<Session>) -> Outcome {
-        let Some(mut pull) = Event::begin(&relays.callbacks, &self.view, Slot::Pull, session, None) else {
+        let Some(mut pull) =
+            SessionEvent::begin(&relays.callbacks, &self.view, EventKind::Pull, session, None)
+        else {
             return self.fixed(relays, session).await;
         };
         let reply = pull.reply().await;

@@ -27,7 +27,7 @@ use crate::media::view::AppView;
 use crate::media::workers::Worker;
 use crate::module::relay::log;
 use crate::module::relay::relays::Relays;
-use crate::notify::{CallbackLine, Event, Slot};
+use crate::notify::{CallbackLine, EventKind, LineIndex, SessionEvent};
 use crate::task::backoff::Backoff;
 use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
 
@@ -95,9 +95,9 @@ impl Push {
     /// One attempt by a callback line: a session with events of its own.
     async fn asked(&self, line: &Arc<CallbackLine>, headers: &mut Headers, worker: &Worker) -> Outcome {
         let session = self.session();
-        match line.slot(&self.view.current().notify) {
+        match line.index(&self.view.current().notify) {
             None => Outcome::Unwanted,
-            Some(Slot::Meta(_)) => tokio::select! {
+            Some(LineIndex { event: EventKind::Meta, .. }) => tokio::select! {
                 biased;
                 () = self.over() => Outcome::Closed,
                 outcome = self.meta(line, &session, headers, worker) => outcome,
@@ -107,7 +107,7 @@ impl Push {
     }
 
     async fn push(&self, line: &Arc<CallbackLine>, session: &Arc<Session>, worker: &Worker) -> Outcome {
-        let begun = Event::begin_by(&self.relays.callbacks, &self.view, line, session, None);
+        let begun = SessionEvent::begin_by(&self.relays.callbacks, &self.view, line, session, None);
         let Some(mut asking) = begun else { return Outcome::Unwanted };
         let reply = tokio::select! {
             reply = asking.reply() => reply,
@@ -137,7 +137,7 @@ impl Push {
         if !headers.has_asked() {
             headers.next().await;
         }
-        let begun = Event::begin_by(&self.relays.callbacks, &self.view, line, &self.publisher, None);
+        let begun = SessionEvent::begin_by(&self.relays.callbacks, &self.view, line, &self.publisher, None);
         let Some(mut asking) = begun else { return Outcome::Unwanted };
         let mut reply = asking.reply().await;
         loop {
@@ -157,7 +157,7 @@ impl Push {
     }
 
     /// Tells of further headers while a relay runs, until an answer refuses.
-    async fn refused(&self, session: &Session, asking: &mut Event, headers: &mut Headers) -> Outcome {
+    async fn refused(&self, session: &Session, asking: &mut SessionEvent, headers: &mut Headers) -> Outcome {
         loop {
             headers.next().await;
             let reply = asking.again().await;

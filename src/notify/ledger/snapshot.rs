@@ -1,34 +1,34 @@
 //! The ledger as a value: for `pingosd status callbacks`, for statistics, and as JSON.
 //!
-//! Fields are only ever added: who reads the JSON may rely on the names that are there.
+//! Fields are added and never renamed or removed: readers of the JSON rely on their names.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Every callback line that has been used, as it stood at one moment.
+/// The state of every callback line that has been used, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Snapshot {
+pub struct LedgerSnapshot {
     /// By file and line.
-    pub lines: Vec<Line>,
-    /// Calls of lines that found no room in the ledger.
+    pub lines: Vec<LineSnapshot>,
+    /// Calls of lines beyond the ledger's bound.
     pub unlisted_total: u64,
-    /// Ends that wait to be told again.
+    /// `done` requests that wait to be sent again.
     pub done_waiting: usize,
-    /// Ends that were given up.
+    /// `done` requests that were given up.
     pub done_lost_total: u64,
 }
 
 /// One callback line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Line {
+pub struct LineSnapshot {
     /// File of the configuration, as it was opened.
     pub file: String,
     /// Line in it, from 1.
     pub line: u32,
     /// The word in `call=`; `proc` and `master` for callbacks about the process.
     pub event: String,
-    /// Whom it asks: scheme, host and port, without path and query.
+    /// The callback server: scheme, host and port, without path and query.
     pub server: String,
     /// Calls that were answered with a status below 400.
     pub answered_total: u64,
@@ -40,51 +40,51 @@ pub struct Line {
     pub timed_out_total: u64,
     /// Sum of the times that calls took, in milliseconds.
     pub took_ms_total: f64,
-    /// How long calls took: a class each, in ascending order.
-    pub latency: Vec<Class>,
+    /// Histogram of latencies, its classes in ascending order.
+    pub latency: Vec<LatencyClass>,
     /// The last calls, the newest first.
-    pub calls: Vec<Call>,
+    pub calls: Vec<CallSnapshot>,
 }
 
-/// A class of the latency histogram; it does not count the calls of the class before.
+/// A class of the latency histogram. It does not include the calls of lower classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Class {
+pub struct LatencyClass {
     /// Its upper end in milliseconds, inclusive; `None` for the last one, which has none.
     pub most_ms: Option<u64>,
     /// Calls in it.
     pub count: u64,
 }
 
-/// A call that has come to its end.
+/// A call that was answered or has failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Call {
+pub struct CallSnapshot {
     /// When it ended, in milliseconds since 1970.
     pub at_ms: u64,
     /// The word in `act=`.
     pub act: String,
     /// HTTP status; `None` without an answer.
     pub status: Option<u16>,
-    /// Why there was no answer.
+    /// The reason why there was no answer.
     pub failure: Option<String>,
     /// How long it took, in milliseconds.
     pub took_ms: f64,
-    /// Address and port of who answered.
+    /// Address and port of the callback server.
     pub address: Option<String>,
-    /// What followed from it: see [`super::Decision::name`].
+    /// Its consequence: see [`super::Decision::name`].
     pub decision: String,
     /// `clientid`, the `*N` of the error log.
     pub session: Option<u64>,
 }
 
 /// A paragraph per line: its counters, its histogram, its last calls.
-impl fmt::Display for Snapshot {
+impl fmt::Display for LedgerSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "ends: {} waiting, {} lost", self.done_waiting, self.done_lost_total)?;
         self.lines.iter().try_for_each(|line| write!(f, "{line}"))
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for LineSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} {}:{} {}", self.event, self.file, self.line, self.server)?;
         writeln!(
@@ -104,7 +104,7 @@ impl fmt::Display for Line {
     }
 }
 
-impl fmt::Display for Call {
+impl fmt::Display for CallSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = i64::try_from(self.at_ms).ok().and_then(|at| jiff::Timestamp::from_millisecond(at).ok());
         if let Some(at) = at {

@@ -11,11 +11,10 @@ use crate::log::os_text;
 use crate::net::dns::Dns;
 use crate::notify::answer::Answer;
 use crate::notify::hook::Hook;
-use crate::notify::request::{
-    Act, Call, Escape, SessionFields, master_target, process_target, session_target,
-};
+use crate::notify::process::{SERVER_EVENT, WORKER_EVENT};
+use crate::notify::request::{Escape, SessionFields, Stage, master_target, process_target, session_target};
 use crate::notify::transport::Transport;
-use crate::notify::{ProcessVariables, RequestId, TransportError};
+use crate::notify::{EventKind, ProcessVariables, RequestId, TransportError};
 
 /// The stream of a probe. Every request also carries the header `X-Pingosd-Probe: 1`, which is the mark proper.
 const NAME: &[u8] = b"pingosd-probe";
@@ -77,7 +76,7 @@ impl Error for ProbeError {
 #[derive(Clone)]
 enum About {
     /// A session or stream of that application; for `on_connect`, one of those of its server.
-    Session(Call, Vec<u8>),
+    Session(EventKind, Vec<u8>),
     /// A worker: `on_proc`.
     Worker,
     /// The server: `on_master`.
@@ -94,7 +93,7 @@ pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<
     let escape = config.rtmp.as_ref().map_or(Escape::Minimal, |rtmp| rtmp.notify.escape);
     let target = target(&about, &hook, escape);
     let began = Instant::now();
-    let exchange = transport.send(&hook, Act::Start, &target, &RequestId::new(), true).await;
+    let exchange = transport.send(&hook, Stage::Start, &target, &RequestId::new(), true).await;
     let took = began.elapsed().as_secs_f64() * 1000.0;
     let answer = exchange.reply.answer;
     let address = exchange.address.map_or_else(|| "none".into(), |address| address.to_string());
@@ -136,17 +135,16 @@ fn target(about: &About, hook: &Hook, escape: Escape) -> String {
     match about {
         About::Session(event, app) => {
             let host = hook.url.host.to_string();
-            // Who connects has named no stream yet.
-            let name = if *event == Call::Connect { b"" } else { NAME };
-            let fields = SessionFields { domain: host.as_bytes(), app, name, clientid: 0, record: None };
+            let name = if event.row().has_stream { NAME } else { b"" };
+            let fields = SessionFields { domain: host.as_bytes(), app, name, clientid: 0, later: &[] };
             let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
-            session_target(path, *event, Act::Start, fields, groupid, b"", escape)
+            session_target(path, *event, Stage::Start, fields, groupid, b"", escape)
         }
         About::Worker => process_target(path, 0),
         About::Server => {
             let mut args = Vec::new();
             hook.args.expand(&ProcessVariables, escape, &mut args);
-            master_target(path, Act::Start, &args)
+            master_target(path, Stage::Start, &args)
         }
     }
 }
@@ -155,15 +153,15 @@ impl About {
     fn name(&self) -> &'static str {
         match self {
             About::Session(event, _) => event.name(),
-            About::Worker => "proc",
-            About::Server => "master",
+            About::Worker => WORKER_EVENT.word(),
+            About::Server => SERVER_EVENT.word(),
         }
     }
 }
 
 /// What the answer to a start would decide.
-fn decision(event: Call, answer: &Answer, hook: &Hook) -> &'static str {
-    let relays = matches!(event, Call::Pull | Call::Push | Call::Meta);
+fn decision(event: EventKind, answer: &Answer, hook: &Hook) -> &'static str {
+    let relays = event.row().relays();
     match answer {
         Answer::Status(300..=399) if relays => "a relay, if there is a Location",
         _ if answer.is_success() && relays => "no relay",
@@ -200,20 +198,10 @@ fn lines(config: &Config) -> Vec<Line> {
         let said = |(about, hook): (About, &Option<Hook>)| Some(Line { about, hook: hook.clone()? });
         lines.extend(process.into_iter().filter_map(said));
         for application in rtmp.servers.iter().flat_map(|server| server.applications.iter()) {
-            let notify = &application.notify;
-            let single = [
-                (Call::Connect, &notify.on_connect),
-                (Call::Play, &notify.on_play),
-                (Call::Publish, &notify.on_publish),
-                (Call::Stream, &notify.on_stream),
-                (Call::Pull, &notify.on_pull),
-                (Call::Record, &notify.on_record),
-            ];
-            let single =
-                single.into_iter().flat_map(|(event, hook)| hook.iter().map(move |hook| (event, hook)));
-            let several = notify.on_push.iter().map(|hook| (Call::Push, hook));
-            let several = several.chain(notify.on_meta.iter().map(|hook| (Call::Meta, hook)));
-            lines.extend(single.chain(several).map(|(event, hook)| Line {
+            let hooks = EventKind::ALL
+                .iter()
+                .flat_map(|event| event.lines(&application.notify).iter().map(move |hook| (*event, hook)));
+            lines.extend(hooks.map(|(event, hook)| Line {
                 about: About::Session(event, application.name.to_vec()),
                 hook: Hook::clone(hook),
             }));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::on_disk::OnDisk;
-use crate::notify::ledger::snapshot::Snapshot;
+use crate::notify::ledger::snapshot::LedgerSnapshot;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub enum Answer {
     /// How the server is.
     Status(Box<Status>),
     /// What became of callbacks.
-    Callbacks(Box<Snapshot>),
+    Callbacks(Box<LedgerSnapshot>),
 }
 
 /// How the server is.

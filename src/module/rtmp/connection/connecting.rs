@@ -16,7 +16,7 @@ use crate::media::log as media_log;
 use crate::media::session::{Identity, Moments, Protocol, Reason, Role, Session, mark};
 use crate::media::view::AppView;
 use crate::module::rtmp::log;
-use crate::notify::{Event, Slot};
+use crate::notify::{EventKind, SessionEvent};
 use crate::wire::rtmp::server_session::{Connect, RequestId};
 
 /// A connect that waits for its verdict.
@@ -28,13 +28,13 @@ pub(crate) struct Connecting {
 }
 
 /// Resolves when the callback has spoken.
-pub(crate) type ConnectVerdict = Pin<Box<dyn Future<Output = (Event, Result<(), Refused>)> + Send>>;
+pub(crate) type ConnectVerdict = Pin<Box<dyn Future<Output = (SessionEvent, Result<(), Refused>)> + Send>>;
 
 /// A connection that a callback server was told of; it is owed an end.
 pub(crate) struct Told {
     pub(crate) session: Arc<Session>,
     /// Dropping it tells the end.
-    _event: Event,
+    _event: SessionEvent,
 }
 
 impl Connection {
@@ -107,7 +107,8 @@ impl Connection {
             self.started,
             moments,
         ));
-        let begun = Event::begin(&self.rtmp.callbacks, &connected.view, Slot::Connect, &session, None);
+        let begun =
+            SessionEvent::begin(&self.rtmp.callbacks, &connected.view, EventKind::Connect, &session, None);
         let Some(mut event) = begun else {
             // A reload has removed the line just now.
             return self.accept_connect(request, connected);
@@ -122,7 +123,11 @@ impl Connection {
     }
 
     /// The callback has spoken.
-    pub(crate) fn connect_decided(&mut self, event: Event, verdict: Result<(), Refused>) -> Result<(), End> {
+    pub(crate) fn connect_decided(
+        &mut self,
+        event: SessionEvent,
+        verdict: Result<(), Refused>,
+    ) -> Result<(), End> {
         let Some(connecting) = self.connecting.take() else { return Ok(()) };
         let Connecting { request, connected, session, .. } = *connecting;
         self.told = Some(Told { session, _event: event });

@@ -10,7 +10,7 @@ use crate::media::admission::{Entered, Refused};
 use crate::media::delivery::Link;
 use crate::media::session::{Reason, Session, Status};
 use crate::net::rest::Rest;
-use crate::notify::Event as NotifyEvent;
+use crate::notify::SessionEvent;
 use crate::task::lifetime::Lifetime;
 use crate::task::woken::WhenWoken;
 
@@ -21,7 +21,7 @@ pub(crate) enum Wake {
     Changed,
     Timer,
     Verdict(Box<Entered>, Result<(), Refused>),
-    ConnectVerdict(Box<NotifyEvent>, Result<(), Refused>),
+    ConnectVerdict(Box<SessionEvent>, Result<(), Refused>),
     Close(Reason),
     Delivery,
     Draining,

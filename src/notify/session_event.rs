@@ -8,66 +8,66 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::answer::{Answer, Failure, Reply};
-use super::done::tell_again;
+use super::conf::EventKind;
+use super::done::repeat_done;
 use super::hook::Hook;
 use super::ledger::{Decision, Receipt};
 use super::line::CallbackLine;
 use super::members::Members;
-use super::request::{Act, RecordFields};
-use super::slot::Slot;
+use super::request::{FieldValue, RecordFields, Stage};
 use super::subject::{CallbackLines, Subject};
-use super::{About, Notifier, send, sleep_until};
+use super::{EventRequest, Notifier, send, sleep_until};
 use crate::limits;
 use crate::notify::log;
 
 /// One event of one session: `start`, then updates, then `done` when it is dropped.
-pub struct Event {
+pub struct SessionEvent {
     notifier: Notifier,
-    slot: Slot,
+    event: EventKind,
     lines: Arc<dyn CallbackLines>,
     session: Arc<dyn Subject>,
-    /// Of a stream's event: whom it names.
+    /// The stream's sessions, where the event covers all of them.
     members: Option<Arc<Members>>,
     line: Arc<CallbackLine>,
     /// The hook that the last `start` went to.
     hook: Arc<Hook>,
     start: Option<JoinHandle<(Reply, Receipt)>>,
-    /// Of the `start`, once it was answered.
+    /// Place of the `start` in the ledger, once it was answered.
     receipt: Receipt,
     keeper: Option<AbortHandle>,
-    /// What `update` and `done` of a recording tell beside.
-    fields: Option<Arc<RecordFields>>,
+    /// Values of the event's later fields, for `update` and `done`.
+    later: Option<Arc<[FieldValue]>>,
     finished: bool,
 }
 
-impl Event {
+impl SessionEvent {
     /// Sends `start` if the application has a hook for this event. `after` is waited for, within
     /// [`limits::CALLBACK_ORDER_GRACE`], so that a stream event goes out before the session event.
     pub fn begin(
         notifier: &Notifier,
         lines: &(impl CallbackLines + Clone + 'static),
-        slot: Slot,
+        event: EventKind,
         session: &Arc<impl Subject + 'static>,
         after: Option<oneshot::Receiver<()>>,
-    ) -> Option<Event> {
-        let line = Arc::new(CallbackLine::new(slot, &lines.in_force())?);
-        Event::begin_by(notifier, lines, &line, session, after)
+    ) -> Option<SessionEvent> {
+        let line = Arc::new(CallbackLine::new(event.into(), &lines.in_force())?);
+        SessionEvent::begin_by(notifier, lines, &line, session, after)
     }
 
-    /// As [`Event::begin`], by a line that is followed through reloads; `None` if one has removed it.
+    /// As [`SessionEvent::begin`], by a line that is followed through reloads; `None` if one has removed it.
     pub fn begin_by(
         notifier: &Notifier,
         lines: &(impl CallbackLines + Clone + 'static),
         line: &Arc<CallbackLine>,
         session: &Arc<impl Subject + 'static>,
         after: Option<oneshot::Receiver<()>>,
-    ) -> Option<Event> {
+    ) -> Option<SessionEvent> {
         let in_force = lines.in_force();
-        let slot = line.slot(&in_force)?;
+        let event = line.index(&in_force)?.event;
         let hook = line.hook(&in_force)?;
-        let mut event = Event {
+        let mut begun = SessionEvent {
             notifier: notifier.clone(),
-            slot,
+            event,
             lines: Arc::new(lines.clone()),
             session: session.clone(),
             members: None,
@@ -76,23 +76,23 @@ impl Event {
             start: None,
             receipt: Receipt::default(),
             keeper: None,
-            fields: None,
+            later: None,
             finished: false,
         };
-        let sending = event.sending(hook, Act::Start);
-        event.start = Some(notifier.spawn(async move {
+        let sending = begun.sending(hook, Stage::Start);
+        begun.start = Some(notifier.spawn(async move {
             in_order(after).await;
             sending.await
         }));
-        Some(event)
+        Some(begun)
     }
 
-    /// Sends `start` once more, as for what has come to the session since, and waits for the answer.
+    /// Sends `start` again and waits for the answer, as for further codec headers.
     pub async fn again(&mut self) -> Reply {
         if let Some(hook) = self.line.hook(&self.lines.in_force()) {
             self.hook = hook;
         }
-        let sending = self.sending(self.hook.clone(), Act::Start);
+        let sending = self.sending(self.hook.clone(), Stage::Start);
         self.start = Some(self.notifier.spawn(sending));
         self.reply().await
     }
@@ -117,12 +117,12 @@ impl Event {
         }
     }
 
-    /// Enters in the ledger what followed from the answer to `start`.
+    /// Enters the consequence of the answer to `start` in the ledger.
     pub fn decided(&self, decision: Decision) {
         self.receipt.decided(decision);
     }
 
-    /// Ends the event without `done`: nothing has begun (a 200 to `pull` or `push`).
+    /// Ends the event without `done`, where nothing has begun (a 200 to `pull` or `push`).
     pub fn forget(mut self) {
         self.finished = true;
     }
@@ -132,20 +132,20 @@ impl Event {
         &self.hook
     }
 
-    /// Makes it the event of all these sessions. A refused update cuts the session that it names, and the event goes on
-    /// in the name of another one.
+    /// Makes it the event of all these sessions. A refused update cuts the session that it names, and later requests name
+    /// another one.
     pub fn belongs_to(&mut self, members: Arc<Members>) {
         self.members = Some(members);
     }
 
-    /// Sends updates from now on, as the line in force says.
+    /// Begins to send updates, as the line in force says.
     pub fn keep(&mut self) {
         if self.keeper.is_some() {
             return;
         }
         let (notifier, lines, opener) = (self.notifier.clone(), self.lines.clone(), self.session.clone());
         let members = self.members.clone();
-        let (slot, line) = (self.slot, self.line.clone());
+        let (event, line) = (self.event, self.line.clone());
         let mut last = Instant::now() + phase(opener.id(), self.hook.update.duration());
         let keeper = self.notifier.runtime.spawn(async move {
             let mut changed = notifier.store.watch();
@@ -161,13 +161,13 @@ impl Event {
                 }
                 let Some(hook) = hook else { continue };
                 let enforced = hook.enforce.update;
-                let about = slot.call().into();
+                let request = event.into();
                 let session = named(members.as_deref(), &opener);
-                let update = send(notifier.clone(), about, session.clone(), hook.clone(), Act::Update);
+                let update = send(notifier.clone(), request, session.clone(), hook.clone(), Stage::Update);
                 let (Reply { answer, .. }, receipt) = update.await;
                 if enforced && answer.is_client_error() {
                     receipt.decided(Decision::End);
-                    log::update_refused(&*session, slot.call(), &hook, &answer);
+                    log::update_refused(&*session, event, &hook, &answer);
                     session.close_refused();
                     match &members {
                         Some(members) => members.cut(),
@@ -180,27 +180,32 @@ impl Event {
         self.keeper = Some(keeper.abort_handle());
     }
 
-    /// What `update` and `done` tell from now on, as the original's servers expect it of a recording.
+    /// Sets the fields of a recording for later `update` and `done` requests.
     pub fn set_fields(&mut self, fields: RecordFields) {
-        self.fields = Some(Arc::new(fields));
+        self.later = Some(Vec::from(fields).into());
     }
 
-    /// Sends one `update` now, where the hook in force asks for it. `Err`: its answer ends what the event is about.
+    /// Sends one `update` now, where the line in force asks for updates.
+    ///
+    /// # Errors
+    ///
+    /// The answer, where it ends the recording or relay.
     pub async fn update(&self) -> Result<(), Answer> {
         let Some(hook) = self.update_hook() else { return Ok(()) };
         let enforced = hook.enforce.update;
-        judged(enforced, self.sending(hook, Act::Update).await)
+        judged(enforced, self.sending(hook, Stage::Update).await)
     }
 
-    /// As [`Event::update`], with these fields, in a task of its own.
+    /// As [`SessionEvent::update`], with these fields, in a task of its own.
     pub(super) fn updating(&self, fields: RecordFields) -> JoinHandle<Result<(), Answer>> {
         let hook = self.update_hook();
-        let about = About { fields: Some(Arc::new(fields)), ..About::from(self.slot.call()) };
+        let later = Some(Vec::from(fields).into());
+        let request = EventRequest { later, ..EventRequest::from(self.event) };
         let (notifier, session) = (self.notifier.clone(), self.session.clone());
         self.notifier.spawn(async move {
             let Some(hook) = hook else { return Ok(()) };
             let enforced = hook.enforce.update;
-            judged(enforced, send(notifier, about, session, hook, Act::Update).await)
+            judged(enforced, send(notifier, request, session, hook, Stage::Update).await)
         })
     }
 
@@ -209,17 +214,17 @@ impl Event {
         self.line.hook(&self.lines.in_force()).filter(|hook| hook.stages.update)
     }
 
-    /// How much later than its interval the first update goes out.
+    /// Delay of the first update beyond its interval.
     pub(super) fn first_update_delay(&self) -> Duration {
         self.update_hook().map_or(Duration::ZERO, |hook| phase(self.session.id(), hook.update.duration()))
     }
 
-    /// Follows reloads.
+    /// A channel that changes at each reload.
     pub(super) fn watch(&self) -> watch::Receiver<u64> {
         self.notifier.store.watch()
     }
 
-    /// Sends `done` where the hook asks for it. The result resolves when it was answered.
+    /// Sends `done` where the line asks for it. The result resolves when it was answered.
     pub fn finish(mut self, after: Option<oneshot::Receiver<()>>) -> Option<oneshot::Receiver<()>> {
         self.finish_now(after)
     }
@@ -238,7 +243,7 @@ impl Event {
             return None;
         }
         let start = self.start.take();
-        let (notifier, about) = (self.notifier.clone(), self.about());
+        let (notifier, request) = (self.notifier.clone(), self.request());
         let session = named(self.members.as_deref(), &self.session);
         let patience = in_force.done_retry.duration();
         let (done, order) = oneshot::channel();
@@ -247,27 +252,31 @@ impl Event {
                 let _ = start.await;
             }
             in_order(after).await;
-            let sending = send(notifier.clone(), about.clone(), session.clone(), hook.clone(), Act::Done);
+            let sending = send(notifier.clone(), request.clone(), session.clone(), hook.clone(), Stage::Done);
             let (reply, receipt) = sending.await;
             let _ = done.send(());
             if reply.answer.is_away() && !patience.is_zero() {
                 receipt.decided(Decision::TellAgain);
-                tell_again(notifier, about, session, hook, patience).await;
+                repeat_done(notifier, request, session, hook, patience).await;
             }
         }));
         Some(order)
     }
 
-    fn sending(&self, hook: Arc<Hook>, act: Act) -> impl Future<Output = (Reply, Receipt)> + Send + use<> {
-        send(self.notifier.clone(), self.about(), self.session.clone(), hook, act)
+    fn sending(
+        &self,
+        hook: Arc<Hook>,
+        stage: Stage,
+    ) -> impl Future<Output = (Reply, Receipt)> + Send + use<> {
+        send(self.notifier.clone(), self.request(), self.session.clone(), hook, stage)
     }
 
-    fn about(&self) -> About {
-        About { fields: self.fields.clone(), ..About::from(self.slot.call()) }
+    fn request(&self) -> EventRequest {
+        EventRequest { later: self.later.clone(), ..EventRequest::from(self.event) }
     }
 }
 
-impl Drop for Event {
+impl Drop for SessionEvent {
     fn drop(&mut self) {
         self.finish_now(None);
     }
@@ -278,7 +287,7 @@ fn named(members: Option<&Members>, opener: &Arc<dyn Subject>) -> Arc<dyn Subjec
     members.and_then(Members::named).unwrap_or_else(|| opener.clone())
 }
 
-/// What follows from the answer to an update.
+/// Decides what follows from the answer to an update.
 fn judged(enforced: bool, (reply, receipt): (Reply, Receipt)) -> Result<(), Answer> {
     if enforced && reply.answer.is_client_error() {
         receipt.decided(Decision::End);
@@ -287,8 +296,8 @@ fn judged(enforced: bool, (reply, receipt): (Reply, Receipt)) -> Result<(), Answ
     Ok(())
 }
 
-/// How much later than its interval a session's first update goes out: up to an eighth of it, evenly over sessions,
-/// so that thousands that started together do not ask together for ever after.
+/// Delay of a session's first update beyond its interval: up to an eighth of it, evenly over sessions, so that thousands
+/// that began together do not send their updates together.
 fn phase(session: u64, interval: Duration) -> Duration {
     // Multiples of the golden ratio, modulo 1, fill an interval evenly however many there are.
     let turn = (session.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32;
