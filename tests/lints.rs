@@ -113,7 +113,7 @@ fn control_has_a_listener_of_its_own() {
     fires(name, &control("allow 127.0.0.1;\nallow 10.0.0.1;\ndeny all;"), "on all addresses");
     silent(name, &control("allow 127.0.0.1; allow ::1; allow unix:; deny all;"));
     silent(name, &control("internal;"));
-    silent(name, &control("allow 10.0.0.0/8; deny all;").replace("8080", "10.0.0.1:8080"));
+    silent(name, &control("allow 10.0.0.0/8; deny all;").replace("8080", "127.0.0.2:8080"));
     silent(name, &control("allow 10.0.0.0/8; deny all;").replace("rtmp_control", "rtmp_stat"));
     // Open ones are told of by another lint.
     silent(name, &control(""));

@@ -47,7 +47,7 @@ pub(super) fn check<B>(request: &Request<B>, facts: &Facts) -> Result<(), Refusa
     if request.uri().authority().is_some_and(|authority| !is_target_host(authority.as_str().as_bytes())) {
         return bad("client sent invalid host in request line");
     }
-    if request.method() == Method::CONNECT || request.uri().path() == "*" {
+    if request.method() == Method::CONNECT || request.uri().path() == "*" || facts.target.starts_with(b"#") {
         return bad("client sent invalid request target");
     }
     if request.method() == Method::TRACE {

@@ -161,7 +161,10 @@ fn origin_form(target: &[u8]) -> &[u8] {
         return target;
     }
     let Some((_, rest)) = target.split_once_str("://") else { return target };
-    &rest[rest.find_byteset("/?#").unwrap_or(rest.len())..]
+    match rest.find_byteset("/?#") {
+        Some(at) => &rest[at..],
+        None => b"/",
+    }
 }
 
 fn chunk_size(line: &[u8]) -> Option<u64> {

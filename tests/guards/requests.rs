@@ -67,6 +67,7 @@ fn the_target_is_known_as_it_was_sent() {
         ("/a??b", "/a??b|/a|?b|?"),
         ("http://h/u#x", "/u#x|/u||"),
         ("http://h?a=1", "?a=1|/|a=1|?"),
+        ("http://h", "/|/||"),
     ] {
         let answer = get(server.http, target);
         assert_eq!((answer.status(), answer.text().as_str()), (200, text), "{target}");
@@ -130,6 +131,8 @@ fn heads_that_nginx_refuses() {
         ("http://a!b/", 400),
         ("http://a:x/", 400),
         ("http://a..b/", 400),
+        ("http://a.com#x", 400),
+        ("#x", 400),
         ("http://a-b/", 200),
         ("http://.a.com/", 200),
         ("http://a.com:/", 200),
