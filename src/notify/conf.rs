@@ -1,4 +1,8 @@
 //! Every event of sessions, a row each, with the directives of notifications in applications.
+//!
+//! A new event is a row here, and a call of [`super::SessionEvent::begin`] where it happens. From the row come the directive with
+//! its entry in the manual, [`EventKind`], the lines in force, the fields of requests, the word in the ledger, the probe of
+//! `pingosd callback test`, and the tables of conf/callbacks.md, which `PINGOSD_BLESS=1` writes.
 
 use std::sync::Arc;
 
@@ -121,5 +125,19 @@ events! {
         "on_meta_once" | "oclp_meta_once" => on_meta_once: Flag = "on", in RTMP_ALL, args Arity::SOME;
         /// Which header fires `on_meta`. Further words are ignored.
         "on_meta_type" | "oclp_meta_type" => on_meta_type: MetaType = "video", in RTMP_ALL, args Arity::SOME;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_has_one_word() {
+        for (event, row) in EventKind::ALL.iter().zip(EVENTS) {
+            assert_eq!((event.name(), row.word()), (row.call, row.call));
+            assert!(row.names[1..].iter().all(|name| name.strip_prefix("oclp_") == Some(row.call)));
+        }
+        assert_eq!(EventKind::ALL.len(), EVENTS.len());
     }
 }

@@ -1,4 +1,4 @@
-//! Notifications that get in one another's way.
+//! Notification lines that exclude one another.
 
 use super::{Finding, Scope};
 use crate::directive::context::APPLICATION;

@@ -114,7 +114,7 @@ pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<
     ))
 }
 
-/// As [`run`], with the files as they are and nobody running.
+/// As [`run`], without a running server, by the configuration in the files.
 ///
 /// # Errors
 ///
@@ -129,7 +129,7 @@ pub fn run_alone(load: &LoadOptions, place: &str) -> Result<String, ProbeError> 
     })
 }
 
-/// The request of a start, with a stream that nobody has.
+/// The request of a `start`, with the name of a stream that does not exist.
 fn target(about: &About, hook: &Hook, escape: Escape) -> String {
     let path = &hook.url.path_and_query;
     match about {
