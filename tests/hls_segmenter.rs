@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use pingosd::media::files::StreamName;
-use pingosd::module::hls::{
-    Action, CutRule, Keys, Layout, Naming, PlaylistKind, Segmenter, Settings, Slicing,
-};
+use pingosd::media::segments::{CutRule, Slicing};
+use pingosd::module::hls::{Action, Keys, Layout, Naming, PlaylistKind, Segmenter, Settings};
 use pingosd::wire::mpegts::TsFrame;
 use proptest::prelude::*;
 

@@ -15,9 +15,9 @@ use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 use super::origin::{Origin, Overrides, Place};
 use super::{Body, Exchange, cors, full, plain};
+use crate::media::segments::Presentation;
 use crate::media::session::Protocol;
 use crate::media::variables::query_argument;
-use crate::module::hls::Presentation;
 use crate::module::hls2::live::Hls2Live;
 use crate::module::hls2::log;
 use crate::module::hls2::{Denied, Fragments, Visit};

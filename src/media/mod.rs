@@ -17,6 +17,7 @@ pub mod mpegts;
 pub mod player_settings;
 pub mod reader;
 pub mod relay_messages;
+pub mod segments;
 pub mod server_conf;
 pub mod session;
 mod subject;

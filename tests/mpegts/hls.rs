@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pingosd::media::files::StreamName;
-use pingosd::module::hls::{Action, CutRule, Layout, Naming, PlaylistKind, Segmenter, Settings, Slicing};
+use pingosd::media::segments::{CutRule, Slicing};
+use pingosd::module::hls::{Action, Layout, Naming, PlaylistKind, Segmenter, Settings};
 use pingosd::module::hls2;
 use pingosd::wire::mpegts::TsFrame;
 

@@ -1,9 +1,10 @@
 //! Directives of HLS files.
 
-use super::{CutRule, Keys, Naming, PlaylistKind, Settings, Slicing, VariantRule};
+use super::{Keys, Naming, PlaylistKind, Settings, VariantRule};
 use crate::directive::context::{APPLICATION, RTMP_ALL};
 use crate::directive::table::directives;
 use crate::directive::{Args, Arity, Flag, Msec, MsecFrom, Num, OwnAll, RawPath, Scene, Size, Text, Value};
+use crate::media::segments::{CutRule, Slicing};
 use crate::syntax::Problem;
 
 /// Where fragments end without a key frame, as a multiple of the wanted length.

@@ -10,7 +10,7 @@ use bstr::ByteSlice;
 
 use super::conf::Conf;
 use super::writer::Writer;
-use super::{Action, Layout, Presentations, Segmenter};
+use super::{Action, Layout, Segmenter};
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::extension::{OnStream, Output, Running};
@@ -18,6 +18,7 @@ use crate::media::files::StreamName;
 use crate::media::files::places::{Place, Places};
 use crate::media::mpegts::queue::Queue;
 use crate::media::mpegts::{Feeds, Tap};
+use crate::media::segments::Presentations;
 use crate::media::view::AppView;
 use crate::module::hls::log;
 use crate::task::disk::{self, Work};

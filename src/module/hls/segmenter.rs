@@ -7,9 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::variant::master_playlist;
-use super::{Cut, CutRule, Cutter, Layout, MEASURED, Presentation, Presentations, VariantRule};
+use super::{Layout, VariantRule};
 use crate::directive::word::one_of;
 use crate::hub::info::MediaInfo;
+use crate::media::segments::{Cut, CutRule, Cutter, MEASURED, Presentation, Presentations};
 use crate::wire::hls::{Key, MediaPlaylist, MediaSegment, SEGMENTS_MAX, target_duration};
 use crate::wire::mpegts::{TICKS_PER_MS, TsFrame};
 

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Layout, Presentation};
+use super::Layout;
 use crate::media::files::StreamName;
+use crate::media::segments::Presentation;
 use crate::wire::hls::{MasterPlaylist, VariantStream};
 
 /// One `hls_variant` line.

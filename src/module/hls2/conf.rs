@@ -6,7 +6,7 @@ use crate::directive::context::{LOCATION, RTMP_ALL};
 use crate::directive::table::directives;
 use crate::directive::word::one_of;
 use crate::directive::{Flag, Msec, MsecFrom, Num, Own, Size, Text};
-use crate::module::hls::{CutRule, Slicing};
+use crate::media::segments::{CutRule, Slicing};
 
 /// Where fragments end without a key frame, as a multiple of the wanted length.
 const LONGEST_FRAGMENT: u64 = 10;

@@ -9,7 +9,7 @@ use crate::hub::info::MediaInfo;
 use crate::hub::stream::Stream;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::mpegts::{Feeds, Tap};
-use crate::module::hls::Presentation;
+use crate::media::segments::Presentation;
 use crate::wire::mpegts::TsFrame;
 
 /// Makes fragments of streams whose application says `hls2 on`.

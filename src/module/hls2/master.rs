@@ -1,7 +1,7 @@
 //! The playlist a player without a session gets.
 
 use super::SessionId;
-use crate::module::hls::Presentation;
+use crate::media::segments::Presentation;
 use crate::wire::hls::{MasterPlaylist, VariantStream};
 
 /// The request for a master playlist, as it came.

@@ -174,7 +174,7 @@ mod tests {
 
     use super::super::Settings;
     use super::*;
-    use crate::module::hls::{CutRule, Slicing};
+    use crate::media::segments::{CutRule, Slicing};
     use crate::wire::mpegts::TsFrame;
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::module::hls::{Cut, CutRule, Cutter, MEASURED};
+use crate::media::segments::{Cut, CutRule, Cutter, MEASURED};
 use crate::wire::mpegts::TsFrame;
 
 /// How fragments are made and kept.
@@ -216,7 +216,7 @@ const FRAGMENTS_FIT: usize = 4;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::module::hls::Slicing;
+    use crate::media::segments::Slicing;
 
     #[test]
     fn fragments_end_at_the_wanted_length() {

@@ -73,7 +73,7 @@ fn rate(bytes: u64, ms: u64) -> u64 {
 pub struct Presentations(Mutex<HashMap<PathBuf, Presentation>>);
 
 impl Presentations {
-    pub(super) fn set(&self, playlist: &Path, presentation: Option<Presentation>) {
+    pub(crate) fn set(&self, playlist: &Path, presentation: Option<Presentation>) {
         let mut known = self.known();
         match presentation {
             Some(presentation) => known.insert(playlist.to_owned(), presentation),
@@ -81,7 +81,7 @@ impl Presentations {
         };
     }
 
-    pub(super) fn get(&self, playlist: &Path) -> Option<Presentation> {
+    pub(crate) fn get(&self, playlist: &Path) -> Option<Presentation> {
         self.known().get(playlist).cloned()
     }
 
