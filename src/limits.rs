@@ -313,6 +313,13 @@ pub const CONF_LOOK_INTERVAL: Duration = Duration::from_secs(5);
 /// A reload that takes longer than this is told of in the log; large configurations take a second.
 pub const RELOAD_SLOW: Duration = Duration::from_secs(10);
 
+/// A reload that takes longer than this is given up for the next one, if that is asked for: it hangs. Must not be met by any
+/// that works, or one after the other would be given up.
+pub const RELOAD_HANGS: Duration = Duration::from_secs(30);
+
+/// Threads that read configurations: one, and those that hang.
+pub const LOADERS: usize = 4;
+
 /// A task or thread that has died by a panic is begun anew after this: one that dies at once must not do so all the time.
 pub const REVIVE_AFTER: Duration = Duration::from_secs(1);
 

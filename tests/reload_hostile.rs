@@ -199,6 +199,43 @@ fn a_log_that_cannot_be_opened() {
 }
 
 #[test]
+fn a_fifo_for_a_log() {
+    let mut scene = Scene::start(&conf("old"));
+    let fifo = scene.server.prefix().path().join("logs/fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let logged = |answer| conf(answer).main("error_log logs/fifo info; error_log {dir}/logs/error.log info;");
+    scene.server.rewrite(&logged("new"));
+    scene.refuses("logs/fifo\" failed (it is a FIFO that no program reads)");
+    let tested = scene.server.run(&["-t"]);
+    assert!(!tested.status.success() && text(&tested.stderr).contains("it is a FIFO"), "{tested:?}");
+    // With a reader it is a log.
+    let reader = fs::OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
+    scene.server.reload(&logged("new"));
+    scene.serves("new");
+    drop(reader);
+}
+
+#[test]
+fn a_fifo_for_a_secret_or_a_certificate() {
+    let mut scene = Scene::start(&conf("old"));
+    let fifo = scene.server.prefix().path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for row in
+        ["notify_secret", "notify_ssl_trusted_certificate", "relay_secret", "relay_ssl_trusted_certificate"]
+    {
+        scene.server.rewrite(&conf("new").rtmp(&format!("{row} {{dir}}/fifo;")));
+        scene.refuses("it is not a regular file");
+        let tested = scene.server.run(&["-t"]);
+        assert!(!tested.status.success(), "{row}: {tested:?}");
+    }
+    let tls = "ssl_certificate {dir}/fifo; ssl_certificate_key {dir}/fifo; return 200 new;";
+    let listen = format!("listen 127.0.0.1:{} ssl; {tls}", support::server::free_port());
+    scene.server.rewrite(&Conf::live("").http_server(&listen));
+    scene.refuses("it is not a regular file");
+    scene.recovers();
+}
+
+#[test]
 fn a_log_on_a_full_disk_stops_nobody() {
     let full = |answer| conf(answer).main("error_log /dev/full info;");
     let mut scene = Scene::start(&full("old"));

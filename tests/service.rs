@@ -125,12 +125,17 @@ fn a_server_that_hangs_does_not_say_that_it_is_alive() {
     manager.wait("WATCHDOG=1");
 }
 
+#[cfg(debug_assertions)]
 #[test]
 fn the_watchdog_is_told_while_a_reload_hangs() {
-    let (mut server, manager) = start(&Conf::live(""), Some(Duration::from_millis(60)));
-    let fifo = server.prefix().path().join("logs/hangs.log");
-    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    server.rewrite(&Conf::live("").main("error_log logs/hangs.log;"));
+    let prefix = Prefix::new();
+    let manager = Manager::new(&prefix);
+    let fault = prefix.path().join("reload_stalls");
+    let mut server = Server::start_with(prefix, &Conf::live(""), |command, _, _| {
+        command.env("NOTIFY_SOCKET", &manager.path).env("WATCHDOG_USEC", "60000");
+        command.env("PINGOSD_FAULTS", fault.parent().unwrap());
+    });
+    std::fs::write(&fault, "").unwrap();
     server.signal(Signal::SIGHUP);
     manager.wait("RELOADING=1");
     for _ in 0..3 {

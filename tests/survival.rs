@@ -1,34 +1,41 @@
 //! What hangs or dies within the server is seen and does not take the rest with it.
 
+// Faults are asked for, which builds with debug assertions alone allow.
+#![cfg(debug_assertions)]
+
 mod support;
 
 use std::fs;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 
-use nix::fcntl::OFlag;
-use nix::sys::stat::Mode;
-use support::server::{PROGRAM, Signal};
+use support::server::{PROGRAM, Prefix, Signal};
 use support::wait::{until, until_true};
 use support::{Conf, Player, Publisher, Server, http, process};
 
-/// A log that hangs whatever opens it, as a file on a file system that hangs does. Configuration files have to be regular
-/// files, so they can't be made to hang by the same means.
+/// Reloads that hang before they open the logs, as where those are on a file system that hangs.
 struct Hanging(PathBuf);
 
 impl Hanging {
-    /// Makes it, and a configuration that names it.
-    fn log_of(server: &Server, conf: Conf) -> Self {
-        let path = server.prefix().path().join("logs/hangs.log");
-        nix::unistd::mkfifo(&path, Mode::S_IRWXU).unwrap();
-        server.rewrite(&conf.main("error_log logs/hangs.log;"));
-        Hanging(path)
+    /// A server whose reloads can be made to hang.
+    fn server() -> (Server, Self) {
+        let prefix = Prefix::new();
+        let faults = prefix.path().join("faults");
+        fs::create_dir(&faults).unwrap();
+        let server = Server::start_with(prefix, &live(), |command, _, _| {
+            command.env("PINGOSD_FAULTS", &faults);
+        });
+        (server, Hanging(faults.join("reload_stalls")))
     }
 
-    /// Lets go of those that wait, for as long as what comes back is kept.
-    fn release(&self) -> fs::File {
-        fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(&self.0).unwrap()
+    /// From now on they do, those of another configuration.
+    fn begin(&self, server: &Server, conf: &Conf) {
+        fs::write(&self.0, "").unwrap();
+        server.rewrite(conf);
+    }
+
+    fn release(&self) {
+        fs::remove_file(&self.0).unwrap();
     }
 }
 
@@ -50,10 +57,10 @@ fn begin(server: &Server, words: &[&str]) -> Child {
 
 #[test]
 fn a_reload_that_hangs_holds_up_nothing_else() {
-    let mut server = Server::start(&live());
+    let (mut server, hanging) = Hanging::server();
     let feed = Publisher::start(server.rtmp, "s").keep_sending();
     let first = Player::start(server.rtmp, "s");
-    let _hanging = Hanging::log_of(&server, live());
+    hanging.begin(&server, &live());
     server.signal(Signal::SIGHUP);
     server.wait_log("(SIGHUP)");
     // More callers than the control socket has places wait for it; those that only look are answered.
@@ -78,9 +85,9 @@ fn a_reload_that_hangs_holds_up_nothing_else() {
 
 #[test]
 fn a_server_ends_gracefully_while_a_reload_hangs() {
-    let mut server = Server::start(&live());
+    let (mut server, hanging) = Hanging::server();
     let publisher = Publisher::start(server.rtmp, "s");
-    let _hanging = Hanging::log_of(&server, live());
+    hanging.begin(&server, &live());
     let mut caller = begin(&server, &["-s", "reload"]);
     server.wait_log("reload over the control socket");
     server.signal(Signal::SIGQUIT);
@@ -93,8 +100,8 @@ fn a_server_ends_gracefully_while_a_reload_hangs() {
 
 #[test]
 fn reloads_asked_for_during_one_are_one_more() {
-    let server = Server::start(&live());
-    let hanging = Hanging::log_of(&server, Conf::live("cache_time 1s;"));
+    let (server, hanging) = Hanging::server();
+    hanging.begin(&server, &Conf::live("cache_time 1s;"));
     server.signal(Signal::SIGHUP);
     server.wait_log("(SIGHUP)");
     let mut caller = begin(&server, &["-s", "reload"]);
@@ -105,7 +112,7 @@ fn reloads_asked_for_during_one_are_one_more() {
     // The file was read before; what comes now is for the next one.
     wait_hung(&server);
     server.rewrite(&Conf::live("cache_time 2s;"));
-    let _reader = hanging.release();
+    hanging.release();
     server.wait_log(" reloaded, generation 3, ");
     assert!(caller.wait().unwrap().success());
     assert!(server.run(&["-s", "reload"]).status.success());
@@ -117,8 +124,8 @@ fn reloads_asked_for_during_one_are_one_more() {
 
 #[test]
 fn a_new_binary_takes_the_place_of_a_reload_that_hangs() {
-    let server = Server::start(&live());
-    let hanging = Hanging::log_of(&server, live());
+    let (server, hanging) = Hanging::server();
+    hanging.begin(&server, &live());
     server.signal(Signal::SIGHUP);
     wait_hung(&server);
     server.rewrite(&Conf::live("cache_time 1s;"));
@@ -130,15 +137,14 @@ fn a_new_binary_takes_the_place_of_a_reload_that_hangs() {
         fs::read_to_string(&pid_file).ok()?.trim().parse().ok().filter(|pid| *pid != server.pid())
     });
     until_true("it serves", || server.log_lines(" started, ").len() == 2);
-    let _reader = hanging.release();
+    hanging.release();
     assert!(server.log_lines(" reloaded, ").is_empty());
     process::signal(successor, Signal::SIGTERM);
     server.wait_log("this process goes on in its place");
     server.reload(&live());
 }
 
-/// What the server survives of its own faults. They are asked for, which builds with debug assertions alone allow.
-#[cfg(debug_assertions)]
+/// What the server survives of its own faults.
 mod faults {
     use std::fs;
     use std::path::PathBuf;

@@ -2,10 +2,11 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
-use nix::libc::ELOOP;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::libc::{ELOOP, ENXIO, O_NONBLOCK};
 
 use crate::limits;
 use crate::task::disk;
@@ -16,9 +17,12 @@ use crate::task::disk;
 /// becomes, that user could make root write anywhere by one. Root therefore follows a link only if no other user can have
 /// made it: it belongs to root, and so does its directory, which nobody else may write to.
 ///
+/// Opening never waits. nginx waits for a program that reads, where the log is a FIFO; that would hold up a reload for ever.
+///
 /// # Errors
 ///
-/// Those of the system, and [`io::ErrorKind::PermissionDenied`] for such a link.
+/// Those of the system, [`io::ErrorKind::PermissionDenied`] for such a link, and [`io::ErrorKind::NotConnected`] for a FIFO that
+/// no program reads.
 pub fn open_log(path: &Path) -> io::Result<File> {
     open(path, disk::no_links())
 }
@@ -26,7 +30,7 @@ pub fn open_log(path: &Path) -> io::Result<File> {
 fn open(path: &Path, no_links: i32) -> io::Result<File> {
     let mut path = path.to_owned();
     for _ in 0..=limits::LOG_LINKS {
-        match append().custom_flags(no_links).open(&path) {
+        match append(&path, no_links) {
             Err(error) if no_links != 0 && error.raw_os_error() == Some(ELOOP) => {}
             opened => return opened,
         }
@@ -40,17 +44,25 @@ fn open(path: &Path, no_links: i32) -> io::Result<File> {
         }
         if fs::canonicalize(&directory)?.starts_with("/proc") {
             // The kernel's own, such as /proc/self/fd/1: what it says is not a path.
-            return append().open(&path);
+            return append(&path, 0);
         }
         path = directory.join(fs::read_link(&path)?);
     }
     Err(io::Error::from_raw_os_error(ELOOP))
 }
 
-fn append() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    options
+fn append(path: &Path, flags: i32) -> io::Result<File> {
+    let opened = OpenOptions::new().append(true).create(true).custom_flags(flags | O_NONBLOCK).open(path);
+    let file = opened.map_err(|error| match fs::metadata(path) {
+        Ok(found) if error.raw_os_error() == Some(ENXIO) && found.file_type().is_fifo() => {
+            io::Error::new(io::ErrorKind::NotConnected, "it is a FIFO that no program reads")
+        }
+        _ => error,
+    })?;
+    // Only opening must not wait: lines are written by a thread of their own.
+    let flags = OFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GETFL)?);
+    fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
+    Ok(file)
 }
 
 fn is_roots(link: &Path, directory: &Path) -> io::Result<bool> {
@@ -112,6 +124,23 @@ mod tests {
         io::Read::read_to_string(&mut file, &mut text).unwrap();
         assert_eq!(text, "line\n");
         assert!(open_log(Path::new("/dev/null")).is_ok());
+    }
+
+    #[test]
+    fn a_fifo_is_a_log_while_a_program_reads_it_and_never_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("fifo");
+        nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        assert_eq!(open_log(&path).unwrap_err().to_string(), "it is a FIFO that no program reads");
+        let mut reader = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(&path).unwrap();
+        let mut log = open_log(&path).unwrap();
+        log.write_all(b"line\n").unwrap();
+        let flags = OFlag::from_bits_retain(fcntl(&log, FcntlArg::F_GETFL).unwrap());
+        assert!(!flags.contains(OFlag::O_NONBLOCK), "lines wait for room");
+        drop(log);
+        let mut text = String::new();
+        io::Read::read_to_string(&mut reader, &mut text).unwrap();
+        assert_eq!(text, "line\n");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::log::os_text;
+use crate::task::disk;
 
 /// What both sides of a signature know. Never printed.
 pub struct Secret(Vec<u8>);
@@ -79,7 +80,7 @@ impl Error for SecretError {
 /// The file cannot be read, or is empty.
 pub fn read(directive: &'static str, path: &Path) -> Result<Secret, SecretError> {
     let text =
-        std::fs::read(path).map_err(|source| SecretError::Unreadable { path: path.to_owned(), source })?;
+        disk::read(path).map_err(|source| SecretError::Unreadable { path: path.to_owned(), source })?;
     Secret::new(text).ok_or_else(|| SecretError::Empty { directive, path: path.to_owned() })
 }
 

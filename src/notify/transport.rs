@@ -1,7 +1,6 @@
 //! The HTTP client of callbacks, with TLS, signatures, and a bound on requests to each callback server.
 
 use std::collections::HashMap;
-use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -24,6 +23,7 @@ use crate::net::dns::Dns;
 use crate::net::secret;
 use crate::net::secret::Secret;
 use crate::notify::log;
+use crate::task::disk;
 
 /// Header with the signed time, in seconds since 1970.
 const TIME: HeaderName = HeaderName::from_static("x-pingosd-time");
@@ -114,7 +114,7 @@ impl Transport {
     pub fn load(config: &Config, dns: &Dns, before: Option<&Transport>) -> Result<Transport, TransportError> {
         let notify = config.rtmp.as_ref().map(|rtmp| &rtmp.notify);
         let read = |path: &PathBuf| {
-            fs::read(path).map_err(|source| TransportError::Unreadable { path: path.clone(), source })
+            disk::read(path).map_err(|source| TransportError::Unreadable { path: path.clone(), source })
         };
         let secret = match notify.and_then(|notify| notify.secret.as_ref()) {
             Some(path) => Some(secret::read("notify_secret", &path.0)?),

@@ -71,6 +71,11 @@ pub fn reload_given_up() {
     info!(target: "notice", "the reload is given up: the new binary reads the files");
 }
 
+/// A reload hangs, and the next one is asked for.
+pub fn reload_hangs() {
+    warn!("the reload under way hangs, it is given up for the next one");
+}
+
 /// Logs were opened anew.
 pub fn reopened() {
     info!(target: "notice", "reopening logs");

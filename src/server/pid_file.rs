@@ -84,7 +84,7 @@ impl PidFile {
     pub fn read(path: &Path) -> io::Result<i32> {
         let mut text = String::new();
         // A number is short; whatever is longer is none.
-        File::open(path)?.take(64).read_to_string(&mut text)?;
+        disk::open(OpenOptions::new().read(true), path, false)?.take(64).read_to_string(&mut text)?;
         let pid = text.trim().parse().ok().filter(|pid| *pid > 0);
         pid.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "invalid PID number"))
     }

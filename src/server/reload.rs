@@ -27,6 +27,7 @@ use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
 use crate::syntax::Sources;
 use crate::syntax::render::Style;
+use crate::task::fault;
 
 /// Everything that a configuration needs, at hand. Dropping it lets go of it.
 struct Ready {
@@ -340,6 +341,7 @@ fn read(
     let fingerprint = Fingerprint::of(&config.sources);
     let refused = |line: String| Refused::simply(Some(fingerprint), line);
     let tls = Tls::load(&config, Some(&before.tls)).map_err(refused)?;
+    fault::stall_at("reload_stalls");
     let logs = Logs::open(&config.log_specs()).map_err(|(path, error)| {
         refused(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
     })?;

@@ -2,12 +2,13 @@
 //!
 //! One task does what is asked of the configuration, one thing after the other. It waits only while files are read and
 //! configurations compared, on the loader's thread; what it changes is changed between two waits. So it can be given up
-//! at any wait, and the configuration in force is then a whole one.
+//! at any wait, and the configuration in force is then a whole one. That happens when a new binary takes over, and when
+//! files hang while the next one is asked for.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
@@ -18,9 +19,10 @@ use super::parts::Parts;
 use super::service::Service;
 use crate::config::LoadOptions;
 use crate::limits;
-use crate::log::ErrorLog;
+use crate::log::{ErrorLog, os_text};
 use crate::net::listener::Listeners;
 use crate::server::log;
+use crate::task::loader::Loader;
 use crate::task::sleep_until;
 use crate::task::supervise::caught;
 
@@ -90,38 +92,131 @@ async fn run(
     mut orders: mpsc::Receiver<Order>,
     mut changed: mpsc::Receiver<()>,
 ) {
+    let loader = reloader.parts.loader.clone();
+    let mut next = None;
     loop {
-        let confirm_by = reloader.confirm_by();
-        tokio::select! {
-            () = wishes.again.notified() => beside(&wishes, reloader.reload()).await,
-            Some(()) = changed.recv() => beside(&wishes, reloader.reload()).await,
-            Some(order) = orders.recv() => beside(&wishes, reloader.order(order)).await,
-            () = sleep_until(confirm_by) => {
-                // It may have been confirmed in the last moment.
-                if reloader.confirm_by().is_some_and(|by| by <= Instant::now()) {
-                    beside(&wishes, reloader.not_confirmed()).await;
+        let wish = match next.take() {
+            Some(wish) => wish,
+            None => {
+                let confirm_by = reloader.confirm_by();
+                tokio::select! {
+                    wish = wished(&wishes, &mut orders, &mut changed) => wish,
+                    () = sleep_until(confirm_by) => Wish::GoBack,
                 }
             }
-        }
+        };
+        let work = async {
+            match wish {
+                Wish::Reload => reloader.reload().await,
+                Wish::Order(order) => reloader.order(order).await,
+                // It may have been confirmed in the last moment.
+                Wish::GoBack if reloader.confirm_by().is_some_and(|by| by <= Instant::now()) => {
+                    reloader.not_confirmed().await;
+                }
+                Wish::GoBack => {}
+            }
+        };
+        let more = wished(&wishes, &mut orders, &mut changed);
+        next = beside(&wishes, work, more, &loader, limits::RELOAD_HANGS).await;
         if wishes.accept_no_more.swap(false, Ordering::Relaxed) {
             reloader.listeners.close(true);
         }
     }
 }
 
-/// Does `work` unless it is given up, and tells when it takes long.
-async fn beside(wishes: &Wishes, work: impl Future<Output = ()>) {
+/// What is to be done with the configuration.
+enum Wish {
+    /// The files are read.
+    Reload,
+    /// The control socket asks for it.
+    Order(Order),
+    /// The configuration in force was not confirmed.
+    GoBack,
+}
+
+/// Waits for the next one from outside. Takes none unless it returns it.
+async fn wished(
+    wishes: &Wishes,
+    orders: &mut mpsc::Receiver<Order>,
+    changed: &mut mpsc::Receiver<()>,
+) -> Wish {
+    tokio::select! {
+        () = wishes.again.notified() => Wish::Reload,
+        Some(()) = changed.recv() => Wish::Reload,
+        Some(order) = orders.recv() => Wish::Order(order),
+        // The server ends.
+        else => std::future::pending().await,
+    }
+}
+
+/// Does `work` unless it is given up, and tells when it takes long. Where it takes longer than `hangs` it is given up for the
+/// next wish, which is returned: another thread reads for that one.
+async fn beside<T>(
+    wishes: &Wishes,
+    work: impl Future<Output = ()>,
+    more: impl Future<Output = T>,
+    loader: &Loader,
+    hangs: Duration,
+) -> Option<T> {
     wishes.accept_no_more.store(false, Ordering::Relaxed);
-    let slow = async {
-        tokio::time::sleep(limits::RELOAD_SLOW).await;
-        log::reload_slow(limits::RELOAD_SLOW);
-        std::future::pending().await
+    let slow = limits::RELOAD_SLOW.min(hangs);
+    let replaced = async {
+        tokio::time::sleep(slow).await;
+        log::reload_slow(slow);
+        tokio::time::sleep(hangs - slow).await;
+        // A thread that hung before may come back meanwhile.
+        while !loader.is_replaceable() {
+            tokio::time::sleep(slow).await;
+        }
+        let wish = more.await;
+        log::reload_hangs();
+        if let Err(error) = loader.replace() {
+            log::reload_error(&format!("no loader thread ({})", os_text(&error)));
+        }
+        wish
     };
     tokio::select! {
-        done = caught(work) => if done.is_err() {
-            log::reload_error("the reload has died by a panic, the configuration in force goes on");
-        },
-        () = wishes.give_up.notified() => log::reload_given_up(),
-        () = slow => {}
+        done = caught(work) => {
+            if done.is_err() {
+                log::reload_error("the reload has died by a panic, the configuration in force goes on");
+            }
+            None
+        }
+        () = wishes.give_up.notified() => {
+            log::reload_given_up();
+            None
+        }
+        wish = replaced => Some(wish),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc as sync;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(20);
+
+    #[tokio::test]
+    async fn a_reload_that_hangs_is_given_up_for_the_next_one() {
+        let (wishes, loader) = (Wishes::default(), Loader::start().unwrap());
+        let (release, hung) = sync::channel::<()>();
+        let hanging = async { assert!(loader.run(move || hung.recv()).await.is_none()) };
+        let next = beside(&wishes, hanging, async { 7 }, &loader, SOON).await;
+        assert_eq!(next, Some(7));
+        assert_eq!(loader.run(|| 8).await, Some(8), "another thread reads");
+        drop(release);
+    }
+
+    #[tokio::test]
+    async fn a_reload_that_takes_long_goes_on_while_none_other_is_asked_for() {
+        let (wishes, loader) = (Wishes::default(), Loader::start().unwrap());
+        let slow = async { tokio::time::sleep(5 * SOON).await };
+        let next = beside(&wishes, slow, std::future::pending::<()>(), &loader, SOON).await;
+        assert_eq!(next, None);
+        // Nor is one given up that takes less.
+        let quick = async { tokio::time::sleep(SOON).await };
+        assert_eq!(beside(&wishes, quick, async { 7 }, &loader, 100 * SOON).await, None);
     }
 }

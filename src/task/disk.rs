@@ -2,7 +2,7 @@
 //! disk hangs leaves threads to the others.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -71,7 +71,18 @@ pub fn open(options: &mut OpenOptions, path: &Path, writes: bool) -> io::Result<
     if kind.is_file() || (kind.is_dir() && !writes) {
         return Ok(file);
     }
-    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+}
+
+/// Reads a whole file, if it is one: see [`open`].
+///
+/// # Errors
+///
+/// Those of the system; [`io::ErrorKind::InvalidInput`] for what is neither a file nor a directory.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(OpenOptions::new().read(true), path, false)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Removes a file of ours in which there is nothing.
@@ -98,6 +109,9 @@ mod tests {
         let _reader = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(&fifo).unwrap();
         assert!(open(OpenOptions::new().write(true), &fifo, true).is_err());
         assert!(open(OpenOptions::new().read(true), Path::new("/dev/zero"), false).is_err());
+        assert_eq!(read(&fifo).unwrap_err().to_string(), "it is not a regular file");
+        std::fs::write(dir.path().join("file"), "text").unwrap();
+        assert_eq!(read(&dir.path().join("file")).unwrap(), b"text");
     }
 
     #[test]

@@ -1,6 +1,5 @@
 //! TLS to other servers: whom relays trust.
 
-use std::fs;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
@@ -13,6 +12,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 
 use crate::config::model::Config;
 use crate::log::os_text;
+use crate::task::disk;
 
 /// Settings of connections to other servers. A reload replaces them.
 pub struct ClientTls {
@@ -29,7 +29,7 @@ impl ClientTls {
         let conf = config.rtmp.as_ref().map(|rtmp| &rtmp.relay);
         let trusted = match conf.and_then(|conf| conf.ssl_trusted_certificate.as_ref()) {
             Some(path) => {
-                let pem = fs::read(&path.0).map_err(|error| {
+                let pem = disk::read(&path.0).map_err(|error| {
                     format!("open() \"{}\" failed ({})", path.0.display(), os_text(&error))
                 })?;
                 Some(Arc::new(roots_of(&pem).map_err(|why| {

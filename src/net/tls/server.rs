@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +28,7 @@ use crate::net::log;
 use crate::net::socket::Socket;
 use crate::net::ssl::cipher::SUITES;
 use crate::net::ssl::conf::Conf;
+use crate::task::disk;
 
 use super::TlsStream;
 
@@ -187,7 +187,7 @@ impl Keys {
             Unusable::Wrong(format!("cannot load {what} \"{}\": {why}", path.display()))
         };
         let read = |what: &str, path: &Path| {
-            fs::read(path).map_err(|error| match (error.kind(), cannot(what, path, &os_text(&error))) {
+            disk::read(path).map_err(|error| match (error.kind(), cannot(what, path, &os_text(&error))) {
                 (io::ErrorKind::NotFound, Unusable::Wrong(why)) => Unusable::Missing(why),
                 (_, other) => other,
             })
