@@ -189,7 +189,8 @@ pub const RELAY_KEEPALIVE: Duration = Duration::from_secs(15);
 pub const RELAY_LINGER: Duration = Duration::from_millis(500);
 
 /// Silence after which a relay that has brought media gives way to a publisher that stands by. Streams have several
-/// messages a second; a publisher that comes in the place of one that is gone should not wait long.
+/// messages a second; a publisher that comes in the place of one that is gone should not wait long. A source of ours that has
+/// lost its publisher says so, and nothing is waited for.
 pub const RELAY_SILENCE: Duration = Duration::from_secs(3);
 
 /// How long a relay of ours that asks over HTTP waits for media before the head is sent without: an origin's refusal, which

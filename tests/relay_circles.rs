@@ -3,8 +3,10 @@
 mod support;
 
 use std::io::Write;
+use std::time::Instant;
 
 use bytes::Bytes;
+use pingosd::limits;
 use pingosd::media::trail;
 use pingosd::wire::rtmp::client_session::{ClientSettings, Purpose};
 use support::frame::{GOP, Tracks};
@@ -200,10 +202,11 @@ fn two_applications_that_pull_from_each_other_find_a_publisher_and_end() {
         let mut publisher = Publisher::with(client, Tracks::Both);
         let first = if app == "a" { 0 } else { 100_000 };
         publisher.skip_to(first);
-        let publisher = publisher.keep_sending();
+        let (publisher, began) = (publisher.keep_sending(), Instant::now());
         for player in &players {
             until_true("a picture", || player.frames().iter().any(|n| *n >= first));
         }
+        assert!(app == "a" || began.elapsed() < limits::RELAY_SILENCE / 2, "{:?}", began.elapsed());
         publisher.stop().leave();
     }
     drop(players);
@@ -226,8 +229,10 @@ fn a_publisher_takes_the_place_of_a_relay_that_has_fallen_silent() {
         pulled.stop().leave();
         let mut own = Publisher::with(RtmpClient::publish(edge.rtmp, "live", "s"), Tracks::Both);
         own.skip_to(100_000);
-        let own = own.keep_sending();
+        let (own, began) = (own.keep_sending(), Instant::now());
         until_true("frames of our own publisher", || player.frames().iter().any(|n| *n >= 100_000));
+        // The origin has said that nothing will come.
+        assert!(began.elapsed() < limits::RELAY_SILENCE / 2, "{:?}", began.elapsed());
         own.stop().leave();
     }
 }

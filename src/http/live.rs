@@ -106,10 +106,19 @@ impl Format {
     /// What such a relay is told of the way on which the media has come until here.
     pub(super) fn way(self, entered: &Entered, way: &[u8]) -> Bytes {
         let told = entered.admission().trails().way(way, &entered.session().key);
-        let mut tag = BytesMut::new();
-        flv::write_tag(&mut tag, MediaKind::Data, 0, &relay_messages::way(&told));
-        tag.freeze()
+        data_tag(&relay_messages::way(&told))
     }
+
+    /// What such a relay is told when the stream's publisher has gone.
+    pub(super) fn idle(self) -> Bytes {
+        data_tag(&relay_messages::idle())
+    }
+}
+
+fn data_tag(payload: &[u8]) -> Bytes {
+    let mut tag = BytesMut::new();
+    flv::write_tag(&mut tag, MediaKind::Data, 0, payload);
+    tag.freeze()
 }
 
 /// Answers with a live stream, as soon as its first media is there, or earlier with `http_early_head`.

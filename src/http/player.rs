@@ -102,6 +102,8 @@ impl Player {
         });
         log::playing(&session);
         let idle = self.view.held().live.idle_streams;
+        let (mut phase, mut publishing) = (self.arrival.source.clone(), true);
+        let tells_idle = self.format.tells_way(&self.entered);
         let reason = loop {
             break tokio::select! {
                 () = hung_up(&socket) => Reason::NormalClose,
@@ -111,6 +113,14 @@ impl Player {
                     Some(Gone::SendTimeout | Gone::Stalled | Gone::Crowded) => Reason::FlvSendTimeout,
                 },
                 () = self.arrival.unpublished(idle) => Reason::StreamEnd,
+                Ok(_) = phase.wait_for(|p| p.publishing != publishing), if tells_idle => {
+                    publishing = !publishing;
+                    if !publishing {
+                        let tag = self.framed(self.format.idle());
+                        worker.delivery.control(self.stream.id(), &session.link, tag);
+                    }
+                    continue;
+                }
                 () = changed(&mut way) => {
                     if let Some(tag) = self.way(&way) {
                         worker.delivery.control(self.stream.id(), &session.link, tag);

@@ -145,7 +145,7 @@ impl Ingest {
             MediaKind::Data => mark(&moments.first_metadata),
         }
         // Relays would take a publisher's word for ours.
-        if relay_messages::way_of(kind, &payload).is_some() {
+        if relay_messages::way_of(kind, &payload).is_some() || relay_messages::is_idle(kind, &payload) {
             return;
         }
         let Some((class, payload)) = self.tracks.take(kind, payload) else { return };

@@ -12,11 +12,15 @@ use crate::wire::amf0::{self, Value};
 
 /// The message that tells a relay of ours by way of which streams of which servers its media comes; see [`way_of`].
 pub const WAY: &str = "pingosdWay";
+/// The message that tells a relay of ours that the source's publisher has gone: no media comes until there is another one,
+/// and a publisher that comes in its place elsewhere needs not wait for that.
+pub const IDLE: &str = "pingosdIdle";
 /// The status by which a server tells a relay of ours that publishes there to which streams of which servers its media goes
 /// on; hops as in a trail, in the description. A push whose media comes back to where it starts ends.
 pub const REACH: &str = "Pingosd.Relay.Reach";
 /// Names of such messages.
-const NAMES: [&[u8]; 4] = [b"|RtmpSampleAccess", b"onStatus", b"onPlayStatus", WAY.as_bytes()];
+const NAMES: [&[u8]; 5] =
+    [b"|RtmpSampleAccess", b"onStatus", b"onPlayStatus", WAY.as_bytes(), IDLE.as_bytes()];
 
 /// Whether a message is one of these.
 pub fn is_control(kind: MediaKind, payload: &Bytes) -> bool {
@@ -35,6 +39,19 @@ pub fn way(way: &[u8]) -> Bytes {
     amf0::encode(&Value::String(Bytes::from_static(WAY.as_bytes())), &mut out);
     amf0::encode(&Value::String(Bytes::copy_from_slice(way)), &mut out);
     out.freeze()
+}
+
+/// [`IDLE`] as a message.
+pub fn idle() -> Bytes {
+    let mut out = BytesMut::new();
+    amf0::encode(&Value::String(Bytes::from_static(IDLE.as_bytes())), &mut out);
+    out.freeze()
+}
+
+/// Whether it is that message.
+pub fn is_idle(kind: MediaKind, payload: &Bytes) -> bool {
+    let name = || amf0::Decoder::new(payload).next()?.ok();
+    kind == MediaKind::Data && name().is_some_and(|name| name.as_str() == Some(IDLE.as_bytes()))
 }
 
 /// The way that a message tells, if it tells one.
@@ -60,6 +77,8 @@ mod tests {
         assert!(is_control(MediaKind::Data, &message));
         assert_eq!(way_of(MediaKind::Data, &way(b"no hop\r\n")).unwrap(), "");
         assert_eq!(way_of(MediaKind::Video, &message), None);
+        assert!(is_idle(MediaKind::Data, &idle()) && is_control(MediaKind::Data, &idle()));
+        assert!(!is_idle(MediaKind::Data, &message) && !is_idle(MediaKind::Audio, &idle()));
     }
 
     #[test]

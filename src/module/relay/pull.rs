@@ -44,6 +44,8 @@ struct Pulled {
     counts: watch::Sender<Counts>,
     /// By way of which streams the relay's media comes, as its source tells it; empty without a relay.
     way: watch::Sender<Bytes>,
+    /// The relay's source has said that its publisher is gone, and nothing has come since.
+    idle: watch::Sender<bool>,
     /// How many players had come when the callback last did not refuse: the answer was for all of them.
     settled: watch::Sender<u64>,
     complaints: Mutex<Complaints>,
@@ -182,6 +184,7 @@ impl Pulled {
             connect: self.view.current().relay.relay_reconnect.duration(),
             ingest: None,
             started: None,
+            idle: false,
         };
         let end = tokio::select! {
             end = async {
@@ -219,14 +222,16 @@ impl Pulled {
 
     /// Waits until a publisher of our own stands by and the relay brings nothing for it to wait for.
     async fn gives_way(&self) {
-        let mut waited_for = self.stream.waited_for();
+        let (mut waited_for, mut idle) = (self.stream.waited_for(), self.idle.subscribe());
         loop {
             let _ = waited_for.wait_for(|waits| *waits).await;
             let before = self.stream.end();
-            let left = waited_for.wait_for(|waits| !*waits);
-            let has_left = tokio::time::timeout(self.patience(), left).await.is_ok();
-            if !has_left && self.stream.end() == before {
-                return;
+            tokio::select! {
+                _ = waited_for.wait_for(|waits| !*waits) => {}
+                _ = idle.wait_for(|idle| *idle) => return,
+                () = tokio::time::sleep(self.patience()) => if self.stream.end() == before {
+                    return;
+                },
             }
         }
     }

@@ -30,6 +30,8 @@ pub(super) struct Fetch<'a> {
     /// From the first media on; until then a publisher of our own may still take the stream.
     pub(super) ingest: Option<Ingest>,
     pub(super) started: Option<Instant>,
+    /// The source's publisher is gone, as it has said.
+    pub(super) idle: bool,
 }
 
 impl Fetch<'_> {
@@ -101,7 +103,10 @@ impl Fetch<'_> {
 
     /// The source has told something of the connection: where its media comes by way of the stream that is pulled, the
     /// relay would feed itself.
-    fn told(&self, kind: MediaKind, payload: &Bytes) -> Result<(), End> {
+    fn told(&mut self, kind: MediaKind, payload: &Bytes) -> Result<(), End> {
+        if relay_messages::is_idle(kind, payload) {
+            self.set_idle(true);
+        }
         let Some(way) = relay_messages::way_of(kind, payload) else { return Ok(()) };
         if self.relays.trails.leads_back(&way, self.pulled.stream.key()) {
             return Err(End::Error("relay loop: the source is fed by this stream".into()));
@@ -110,7 +115,15 @@ impl Fetch<'_> {
         Ok(())
     }
 
+    fn set_idle(&mut self, idle: bool) {
+        if std::mem::replace(&mut self.idle, idle) != idle {
+            self.pulled.idle.send_replace(idle);
+        }
+    }
+
+    /// Where media goes that has come.
     fn ingest(&mut self) -> Result<&mut Ingest, End> {
+        self.set_idle(false);
         if self.ingest.is_none() {
             let Pulled { view, stream, .. } = self.pulled;
             let ingest = Ingest::start(
@@ -129,6 +142,7 @@ impl Fetch<'_> {
 
 impl Drop for Fetch<'_> {
     fn drop(&mut self) {
+        self.set_idle(false);
         self.pulled.way.send_if_modified(|way| !std::mem::take(way).is_empty());
     }
 }

@@ -60,6 +60,7 @@ impl PullUse {
                 demand: Mutex::default(),
                 counts: watch::Sender::new(Counts::default()),
                 way: watch::Sender::default(),
+                idle: watch::Sender::default(),
                 settled: watch::Sender::default(),
                 complaints: Mutex::default(),
             })

@@ -100,6 +100,9 @@ impl Playing {
                 self.session().set_reason(Reason::StreamEnd);
                 return Err(Reason::StreamEnd);
             }
+            if !now.publishing && self.session().identity.trail.claims_relay() {
+                core.send_data(self.stream_id, &[relay_messages::IDLE.into()]);
+            }
             if live.publish_notify {
                 self.tell(core, "NetStream.Play.UnpublishNotify", "Stop publishing");
             }
