@@ -15,9 +15,11 @@ pub mod pattern;
 pub mod registry;
 pub mod scene;
 pub mod server_name;
+pub mod slot;
 pub mod table;
 pub mod uses_modules;
 pub mod value;
+pub mod values;
 pub mod word;
 
 pub use address::{ListenAddr, Network};
@@ -28,9 +30,11 @@ pub use listen::{Keepalive, ListenOptions};
 pub use pattern::{Match, Pattern, Undecided};
 pub use scene::{Bases, Notes, Scene};
 pub use server_name::{ServerName, ServerNames};
+pub use slot::{Level, Slot};
 pub use table::{Apply, Class, Held, Module, Outcome, Resolve, Restriction, Restricts, Row, Shape};
 pub use value::{
     ConfPath, Flag, Msec, MsecFrom, MsecOrOff, Num, NumBetween, Offset, PrefixPath, Present, RawPath, Sec,
     Size, Text, Value, Words,
 };
+pub use values::Values;
 pub use word::{AnyOf, OneOf};

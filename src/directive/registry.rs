@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::syntax::Vocabulary;
 
 use super::context::{self, Contexts};
+use super::slot::{Check, Slots};
 use super::table::{Module, Row, Shape};
 use crate::syntax::suggest;
 
@@ -16,6 +17,9 @@ pub struct Registry {
     modules: &'static [&'static Module],
     by_name: HashMap<&'static [u8], Vec<Entry>>,
     advice: HashMap<&'static [u8], &'static str>,
+    /// By the number of the kind of block's bit.
+    slots: Vec<Slots>,
+    checks: Vec<&'static Check>,
 }
 
 /// A row and its module.
@@ -39,7 +43,20 @@ impl Registry {
             }
         }
         let advice = advice.iter().map(|(name, text)| (name.as_bytes(), *text)).collect();
-        Registry { modules, by_name, advice }
+        let entries = || modules.iter().flat_map(|module| module.slots).copied();
+        let slots = (0..Contexts::BITS).map(|bit| Slots::new(entries(), 1 << bit)).collect();
+        let checks = modules.iter().flat_map(|module| module.checks).collect();
+        Registry { modules, by_name, advice, slots, checks }
+    }
+
+    /// The values that a kind of block holds.
+    pub(super) fn slots(&self, holder: Contexts) -> &Slots {
+        &self.slots[holder.trailing_zeros() as usize]
+    }
+
+    /// What modules check in the values of blocks.
+    pub(super) fn checks(&self) -> &[&'static Check] {
+        &self.checks
     }
 
     /// All modules in the order of the manual.

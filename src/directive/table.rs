@@ -24,8 +24,14 @@
 //!         "guard" => Words, in HTTP_ALL, restricts requests unless |words| words == "all";
 //!     }
 //!     needless { "hash_size" => Num = "64", in HTTP; }
+//!     made { Derived; }
+//!     checks { is_complete, in APPLICATION; }
 //! }
 //! ```
+//!
+//! The values of `held` and `live` are held by the innermost blocks in which their rows may stand, see
+//! [`super::slot`]; `made` names further types that are held, `checks` what is looked at when they are made. A struct
+//! that is `held as Conf completed by FUNCTION` takes defaults from the values of the block around.
 
 use std::any::{Any, TypeId};
 
@@ -35,6 +41,7 @@ use super::args::{Args, Arity, Repeat};
 use super::context::Contexts;
 use super::field::Inherit;
 use super::scene::Scene;
+use super::slot::{Check, SlotEntry};
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::source::{Span, Spanned};
 
@@ -165,6 +172,10 @@ pub struct Module {
     pub scope: fn() -> Held,
     /// The scope's type.
     pub scope_type: fn() -> TypeId,
+    /// The values that blocks hold for it.
+    pub slots: &'static [SlotEntry],
+    /// What it checks in them.
+    pub checks: &'static [Check],
 }
 
 /// A struct of resolved values.
@@ -237,7 +248,7 @@ macro_rules! directives {
                 $(, no $block_effect:ident yet)? $(, restricts $block_restricts:ident)?;
             )+
         })?
-        $(held as $Conf:ident {
+        $(held as $Conf:ident $(completed by $complete:path)? {
             $(restart {
                 $(
                     $(#[doc = $restart_doc:literal])+
@@ -278,6 +289,8 @@ macro_rules! directives {
                 in $needless_in:expr $(, args $needless_args:expr)? $(, once $needless_once:ident)?;
             )+
         })?
+        $(made { $($Made:ty;)+ })?
+        $(checks { $($check:path, in $check_in:expr;)+ })?
     ) => {
         /// What one block says about this module's directives.
         // Rows are documented for the manual, where `[` opens no link.
@@ -319,6 +332,34 @@ macro_rules! directives {
                     }
                 }
             }
+
+            impl $crate::directive::Slot for $Conf {
+                const HOLDERS: $crate::directive::Contexts = $crate::directive::slot::holders(
+                    0 $($( | $restart_in )+)? $($( | $session_in )+)?
+                );
+                const INHERITED: bool = (&[$(stringify!($complete))?] as &[&str]).is_empty()
+                    $($( && $crate::directive::slot::is_inherited::<$Restart>() )+)?
+                    $($( && $crate::directive::slot::is_inherited::<$Session>() )+)?;
+                const RESTART: bool =
+                    false $($( || !$crate::directive::table::present!($($restart_effect)?) )+)?;
+
+                fn said_by(block: &$crate::directive::evaluate::Block) -> bool {
+                    block.scope::<Scope>().is_some()
+                }
+
+                fn make(
+                    level: &$crate::directive::Level<'_>,
+                    scene: &mut $crate::directive::Scene<'_>,
+                ) -> $Conf {
+                    let values: $Conf = level.resolve(scene);
+                    $(
+                        if let Some(outer) = level.outer::<$Conf>() {
+                            return $complete(values, outer);
+                        }
+                    )?
+                    values
+                }
+            }
         )?
 
         $(
@@ -342,6 +383,23 @@ macro_rules! directives {
                             scene,
                         ), )+
                     }
+                }
+            }
+
+            impl $crate::directive::Slot for $Current {
+                const HOLDERS: $crate::directive::Contexts =
+                    $crate::directive::slot::holders(0 $( | $live_in )+);
+                const INHERITED: bool = true $( && $crate::directive::slot::is_inherited::<$Live>() )+;
+
+                fn said_by(block: &$crate::directive::evaluate::Block) -> bool {
+                    block.scope::<Scope>().is_some()
+                }
+
+                fn make(
+                    level: &$crate::directive::Level<'_>,
+                    scene: &mut $crate::directive::Scene<'_>,
+                ) -> $Current {
+                    level.resolve(scene)
                 }
             }
         )?
@@ -403,6 +461,12 @@ macro_rules! directives {
             ],
             scope: || Box::<Scope>::default(),
             scope_type: std::any::TypeId::of::<Scope>,
+            slots: &[
+                $($crate::directive::slot::SlotEntry::of::<$Conf>(),)?
+                $($crate::directive::slot::SlotEntry::of::<$Current>(),)?
+                $($($crate::directive::slot::SlotEntry::of::<$Made>(),)+)?
+            ],
+            checks: &[$($($crate::directive::slot::Check { holder: $check_in, check: $check },)+)?],
         };
     };
 }

@@ -1,0 +1,95 @@
+//! Values of modules, found by their type: what holds them knows no module.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::sync::Arc;
+
+use super::context::Contexts;
+use super::slot::Slot;
+
+/// A value in a slot.
+pub(super) trait Stored: Any + fmt::Debug + Send + Sync {
+    /// The value, to be shared under its own type.
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+}
+
+impl<T: Any + fmt::Debug + Send + Sync> Stored for T {
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+/// What a slot is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    /// The type of the values.
+    pub(super) id: TypeId,
+    /// Whether some of them count only from the next start.
+    pub(super) restart: bool,
+}
+
+/// The values of all modules for a block of one kind. Blocks that say nothing about a module share its values.
+///
+/// That a kind of block has values of a type is checked when the program is compiled.
+pub struct Values<const HOLDER: Contexts> {
+    /// Sorted by type.
+    keys: Arc<[Key]>,
+    stored: Arc<[Arc<dyn Stored>]>,
+}
+
+impl<const HOLDER: Contexts> Values<HOLDER> {
+    /// `keys` are sorted by type.
+    pub(super) fn new(keys: Arc<[Key]>, stored: Arc<[Arc<dyn Stored>]>) -> Self {
+        debug_assert_eq!(keys.len(), stored.len());
+        Values { keys, stored }
+    }
+
+    /// The values of a type.
+    pub fn get<T: Slot>(&self) -> &T {
+        let any: &dyn Any = self.stored::<T>().as_ref();
+        any.downcast_ref().expect(UNDER_OWN_TYPE)
+    }
+
+    /// The values of a type, to be kept.
+    pub fn share<T: Slot>(&self) -> Arc<T> {
+        self.stored::<T>().clone().into_any().downcast().expect(UNDER_OWN_TYPE)
+    }
+
+    fn stored<T: Slot>(&self) -> &Arc<dyn Stored> {
+        const { assert!(T::HOLDERS & HOLDER != 0, "blocks of this kind have no such values") };
+        let at = self.keys.binary_search_by_key(&TypeId::of::<T>(), |key| key.id);
+        &self.stored[at.expect("every module of the program is in its list of modules")]
+    }
+
+    /// The values of a type, where it is not known whether there are such.
+    pub(super) fn find(&self, id: TypeId) -> Option<&dyn Any> {
+        let at = self.keys.binary_search_by_key(&id, |key| key.id).ok()?;
+        Some(self.stored[at].as_ref())
+    }
+
+    /// The values in that place of the list of slots.
+    pub(super) fn at(&self, place: usize) -> &Arc<dyn Stored> {
+        &self.stored[place]
+    }
+
+    /// These values, but for those that count only from the next start: they stay as they are in force.
+    pub fn keeping_restart_values(&self, in_force: &Self) -> Self {
+        let pairs = self.keys.iter().zip(self.stored.iter().zip(in_force.stored.iter()));
+        let stored = pairs.map(|(key, (new, old))| if key.restart { old.clone() } else { new.clone() });
+        Values { keys: self.keys.clone(), stored: stored.collect() }
+    }
+}
+
+const UNDER_OWN_TYPE: &str = "values are stored under their own type";
+
+impl<const HOLDER: Contexts> Clone for Values<HOLDER> {
+    fn clone(&self) -> Self {
+        Values { keys: self.keys.clone(), stored: self.stored.clone() }
+    }
+}
+
+impl<const HOLDER: Contexts> fmt::Debug for Values<HOLDER> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.stored.iter()).finish()
+    }
+}
