@@ -75,7 +75,7 @@ fn serve(options: LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
     let Some(config) = load_or_say_why(&options, err)? else { return Ok(ExitCode::FAILURE) };
     err.write_all(&config.render_warnings(cli::style()))?;
     let embedded = options.conf_file.is_none();
-    let daemon = config.core.daemon;
+    let daemon = config.get::<pingosd::server::core::conf::Conf>().daemon;
     let prepared = match server::prepare(config, options) {
         Ok(prepared) => prepared,
         Err(StartError(text)) => {

@@ -24,7 +24,7 @@ pub static MODULES: &[&Module] = &[
     &crate::media::access::conf::MODULE,
     &crate::notify::main_conf::MODULE,
     &crate::notify::conf::MODULE,
-    &crate::module::relay::main_conf::MODULE,
+    &crate::media::relay_conf::MODULE,
     &crate::module::relay::conf::MODULE,
     &crate::module::exec::conf::MODULE,
     &crate::module::record::conf::MODULE,

@@ -261,7 +261,7 @@ impl Config {
     /// Where its generations are kept, if they are to be. The embedded configuration has none.
     pub fn archive(&self) -> Option<Archive> {
         let main = &self.paths.conf_file;
-        let directory = match &self.core.conf_generations {
+        let directory = match &self.get::<crate::server::core::conf::Conf>().conf_generations {
             _ if main.as_os_str().is_empty() => return None,
             Place::On => self.paths.prefix.join(DIRECTORY),
             Place::Off => return None,

@@ -4,13 +4,15 @@ use super::http::build_http;
 use super::load::Report;
 use super::model::{Config, Paths};
 use super::rtmp::build_rtmp;
-use crate::directive::context::{EVENTS, HTTP, RTMP};
+use crate::directive::context::{Contexts, EVENTS, HTTP, MAIN, RTMP};
 use crate::directive::evaluate::{Block, Evaluated, resolve};
 use crate::directive::scene::{Backstage, Notes};
-use crate::directive::{Bases, Resolve, ServerName};
+use crate::directive::slot::Layer;
+use crate::directive::{Bases, Resolve, ServerName, Values};
 use crate::http::handler::Relations;
 use crate::http::variable::VariableNames;
 use crate::module::limit::zone::Zones;
+use crate::modules::REGISTRY;
 use crate::syntax::report::Reports;
 use crate::syntax::{Pos, Problem, Sources, Span};
 
@@ -35,20 +37,8 @@ pub(super) fn build(evaluated: Evaluated, bases: &Bases, paths: Paths) -> Result
     let diagnostics = reports.into_sorted();
     match parts {
         Some(parts) if !has_errors => {
-            let Parts { core, core_current, dynamic, events, resolver, client, rtmp, http } = parts;
-            Ok(Config {
-                core,
-                core_current,
-                dynamic,
-                events,
-                resolver,
-                client,
-                rtmp,
-                http,
-                sources,
-                paths,
-                warnings: diagnostics,
-            })
+            let Parts { values, events, rtmp, http } = parts;
+            Ok(Config { values, events, rtmp, http, sources, paths, warnings: diagnostics })
         }
         _ => Err(Report { diagnostics, sources, more_errors }),
     }
@@ -56,12 +46,8 @@ pub(super) fn build(evaluated: Evaluated, bases: &Bases, paths: Paths) -> Result
 
 /// The model without what is known beforehand.
 struct Parts {
-    core: crate::server::core::conf::Conf,
-    core_current: crate::server::core::conf::Current,
-    dynamic: crate::module::dynamic::conf::Current,
-    events: crate::server::events::conf::Conf,
-    resolver: crate::net::resolver::conf::Current,
-    client: crate::net::client::conf::Current,
+    values: Values<MAIN>,
+    events: Values<EVENTS>,
     rtmp: Option<super::model::Rtmp>,
     http: Option<super::model::Http>,
 }
@@ -89,26 +75,17 @@ impl Builder<'_> {
         for problem in notes.take::<Zones>().unknown() {
             self.reports.add(u32::MAX, problem);
         }
-        let events_conf: crate::server::events::conf::Conf = self.resolve(&[events.unwrap_or(main)]);
+        let events: Values<EVENTS> = self.values(&[events.unwrap_or(main)], &[]);
         let sockets =
             rtmp.as_ref().map_or(0, |r| r.listeners.len()) + http.as_ref().map_or(0, |h| h.listeners.len());
-        let connections = events_conf.worker_connections.0;
+        let connections = events.get::<crate::server::events::conf::Conf>().worker_connections.0;
         // One for each of them, and one more.
         if connections <= sockets as u64 {
             let text =
                 format!("{connections} worker_connections are not enough for {sockets} listening sockets");
             self.reports.add(u32::MAX, Problem::new(text));
         }
-        Parts {
-            core: self.resolve(&[main]),
-            core_current: self.resolve(&[main]),
-            dynamic: self.resolve(&[main]),
-            events: events_conf,
-            resolver: self.resolve(&[events.unwrap_or(main)]),
-            client: self.resolve(&[main]),
-            rtmp,
-            http,
-        }
+        Parts { values: self.values(&[main], &[]), events, rtmp, http }
     }
 
     /// Checks that the addresses of live locations are rtmp addresses.
@@ -132,6 +109,38 @@ impl Builder<'_> {
     /// Resolves a module's values, the innermost block first.
     pub(super) fn resolve<C: Resolve>(&mut self, blocks: &[&Block]) -> C {
         resolve(blocks, &mut self.backstage.scene(self.sources, self.bases))
+    }
+
+    /// The values of a block, the innermost block first; `together` are the blocks that count as one with it.
+    pub(super) fn values<const HOLDER: Contexts>(
+        &mut self,
+        blocks: &[&Block],
+        together: &[&Block],
+    ) -> Values<HOLDER> {
+        let mut scene = self.backstage.scene(self.sources, self.bases);
+        let values = REGISTRY.values(blocks, together, &mut scene);
+        self.check(blocks, &values);
+        values
+    }
+
+    /// The values of a block inside another one.
+    pub(super) fn inner_values<const HOLDER: Contexts>(
+        &mut self,
+        outer: &Layer<HOLDER>,
+        blocks: &[&Block],
+    ) -> Values<HOLDER> {
+        let mut scene = self.backstage.scene(self.sources, self.bases);
+        let values = REGISTRY.inner_values(outer, blocks, &mut scene);
+        self.check(blocks, &values);
+        values
+    }
+
+    /// Reports what modules find wrong with the values of a block.
+    fn check<const HOLDER: Contexts>(&mut self, blocks: &[&Block], values: &Values<HOLDER>) {
+        let Some(block) = blocks.first().filter(|block| block.context == HOLDER) else { return };
+        for problem in REGISTRY.complaints(values) {
+            self.refuse(block, problem);
+        }
     }
 
     /// The file and line of a span.

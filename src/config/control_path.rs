@@ -25,7 +25,7 @@ impl Config {
     /// The control socket, if there is to be one. The embedded configuration has none, as it has no pid file.
     pub fn control_path(&self) -> Option<PathBuf> {
         let pid = self.pid_path()?;
-        match &self.core.control_socket {
+        match &self.get::<crate::server::core::conf::Conf>().control_socket {
             Place::On => beside(&pid),
             Place::Off => None,
             Place::Path(path) => Some(path.clone()),

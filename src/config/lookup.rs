@@ -10,6 +10,7 @@ use crate::directive::ListenAddr;
 use crate::log::level::{LogLevel, LogTarget};
 use crate::log::spec::LogSpec;
 use crate::server::core::process::WorkerProcesses;
+use crate::server::{core, events};
 use crate::syntax::Level;
 use crate::syntax::render::Style;
 
@@ -72,7 +73,7 @@ impl Config {
 
     /// Threads that move media.
     pub fn workers(&self) -> usize {
-        match self.core.worker_processes {
+        match self.get::<core::conf::Conf>().worker_processes {
             WorkerProcesses::Auto => std::thread::available_parallelism().map_or(1, |n| n.get()),
             WorkerProcesses::Count(n) => usize::try_from(n).unwrap_or(usize::MAX).clamp(1, MAX_WORKERS),
         }
@@ -81,7 +82,7 @@ impl Config {
     /// Where log lines go: the `error_log` lines outside every block, else the default log. Syslog and memory
     /// targets have no effect (`-t` says so).
     pub fn log_specs(&self) -> Vec<LogSpec> {
-        let said = self.core_current.error_log.iter().filter_map(|line| {
+        let said = self.get::<core::conf::Current>().error_log.iter().filter_map(|line| {
             let path = match &line.target {
                 LogTarget::File(path) => Some(path.clone()),
                 LogTarget::Stderr => None,
@@ -99,20 +100,20 @@ impl Config {
 
     /// The pid file; none for the embedded configuration, which has no prefix to put it in.
     pub fn pid_path(&self) -> Option<PathBuf> {
-        (!self.paths.conf_file.as_os_str().is_empty()).then(|| self.core.pid.0.clone())
+        (!self.paths.conf_file.as_os_str().is_empty()).then(|| self.get::<core::conf::Conf>().pid.0.clone())
     }
 
     /// Connections of all workers together, as nginx counts them: `worker_connections` each.
     pub fn connection_limit(&self) -> u64 {
-        self.events.worker_connections.0.saturating_mul(self.workers() as u64)
+        self.events.get::<events::conf::Conf>().worker_connections.0.saturating_mul(self.workers() as u64)
     }
 }
 
 impl Config {
     /// Takes the values of class *restart* from the configuration in force: they count until the next start.
     pub fn keep_restart_values(&mut self, in_force: &Config) {
-        self.core = in_force.core.clone();
-        self.events = in_force.events.clone();
+        self.values = self.values.keeping_restart_values(&in_force.values);
+        self.events = self.events.keeping_restart_values(&in_force.events);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The configuration as the server reads it: immutable, shared, complete.
 
 use std::collections::HashSet;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,37 +11,27 @@ use super::applications::Applications;
 use super::locations::Locations;
 use super::names::NameTable;
 use super::steps::Step;
-use crate::directive::{ListenAddr, ListenOptions, Match, ServerName, Undecided};
+use crate::directive::context::{APPLICATION, EVENTS, MAIN, RTMP, RTMP_SERVER};
+use crate::directive::{ListenAddr, ListenOptions, Match, ServerName, Undecided, Values};
+use crate::http;
 use crate::http::location::LocationName;
-use crate::media::mpegts;
-use crate::media::{access, codec, delivery, gop, live};
 use crate::module::control::conf::ControlParts;
 use crate::module::flv::conf::FlvLive;
+use crate::module::headers;
 use crate::module::hls2::live::Hls2Live;
 use crate::module::referer::valid::Referers;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
-use crate::module::{dynamic, exec, headers, hls, hls2, live_record, record, relay};
-use crate::net::{client, resolver, ssl};
-use crate::server::{core, events};
+use crate::net::ssl;
 use crate::syntax::{Diagnostic, Pos, Sources};
-use crate::{http, notify};
 
 /// Everything a configuration says.
 #[derive(Debug)]
 pub struct Config {
-    /// The process: user, workers, files.
-    pub core: core::conf::Conf,
-    /// Values of the process that change at once: logs.
-    pub core_current: core::conf::Current,
-    /// The file that is read again while running.
-    pub dynamic: dynamic::conf::Current,
+    /// Values of the process.
+    pub values: Values<MAIN>,
     /// `events { }`
-    pub events: events::conf::Conf,
-    /// Looking up of host names.
-    pub resolver: resolver::conf::Current,
-    /// Outgoing connections.
-    pub client: client::conf::Current,
+    pub events: Values<EVENTS>,
     /// `rtmp { }`, several blocks taken together.
     pub rtmp: Option<Rtmp>,
     /// `http { }`
@@ -71,18 +62,8 @@ pub struct Rtmp {
     pub listeners: Vec<RtmpListener>,
     /// All servers in the order of the file.
     pub servers: Vec<Arc<RtmpServer>>,
-    /// Notifications about the process.
-    pub notify: notify::main_conf::MainCurrent,
-    /// Relays over TLS.
-    pub relay: relay::main_conf::MainCurrent,
-    /// Commands of the whole server.
-    pub exec: exec::Process,
-    /// Delivery to all players together.
-    pub delivery: delivery::main_conf::MainCurrent,
-    /// What a reload does to running sessions.
-    pub reload: crate::server::reload_conf::Current,
-    /// RTMP connections of the whole server; `None` is no limit.
-    pub max_connections: Option<u64>,
+    /// Values of all servers together; of several blocks the last one's count.
+    pub values: Values<RTMP>,
 }
 
 /// A socket for RTMP.
@@ -105,70 +86,28 @@ pub struct RtmpListener {
 pub struct RtmpServer {
     /// Its names; empty if none are given.
     pub names: Vec<ServerName>,
-    /// Its identity; `default` unless set.
-    pub serverid: BString,
-    /// Values that a session keeps, without the rest of the server.
-    pub held: Arc<crate::media::server_conf::ServerConf>,
-    /// Certificates of its encrypted sockets.
-    pub ssl: ssl::conf::Conf,
+    /// Its own values.
+    pub values: Values<RTMP_SERVER>,
     /// `ssl_verify_client` asks for certificates of clients. Nothing checks them yet, so its encrypted sockets stay closed.
     pub verifies_clients: bool,
     /// The application values as they stand before a session has chosen an application.
-    pub base: Arc<crate::media::conf::Conf>,
+    pub base: Values<APPLICATION>,
     /// Its applications in the order of the file.
     pub applications: Applications,
     /// Where it begins.
     pub pos: Pos,
 }
 
-/// An RTMP application. Fields named `*_current` or of a `Current` type are looked up at each use.
-///
-/// Values are shared with the other applications of the server that say nothing about them.
+/// An RTMP application.
 #[derive(Debug)]
 pub struct Application {
     /// Its name; `*` takes the names without a block of their own.
     pub name: BString,
-    /// Transport.
-    pub rtmp: Arc<crate::media::conf::Conf>,
-    /// Live publishing and playing.
-    pub live: Arc<live::conf::Conf>,
-    /// The cache for new players.
-    pub gop: Arc<gop::conf::Conf>,
-    /// Packaging as MPEG-TS, and its cache for new players.
-    pub mpegts: Arc<mpegts::conf::Conf>,
-    /// HLS files.
-    pub hls: Arc<hls::conf::Conf>,
-    /// HLS from memory.
-    pub hls2: Arc<hls2::conf::Conf>,
-    /// Metadata.
-    pub codec: Arc<codec::conf::Conf>,
-    /// How media leaves for players.
-    pub delivery: Arc<delivery::conf::Current>,
-    /// Who may publish and play.
-    pub access: Arc<access::conf::Current>,
-    /// Notifications.
-    pub notify: Arc<notify::conf::Current>,
-    /// Relays.
-    pub relay: Arc<relay::conf::Current>,
-    /// FLV recorders: the named ones, then the application's own if it has one.
-    pub recorders: Vec<Arc<Recorder>>,
-    /// Recording as MPEG-TS.
-    pub live_record: Arc<live_record::conf::Current>,
-    /// Commands run at events.
-    pub exec: Arc<exec::Commands>,
+    /// Its values; shared with the other applications of the server that say nothing about them. Those of a type named
+    /// `Current` are looked up at each use.
+    pub values: Values<APPLICATION>,
     /// Where it begins.
     pub pos: Pos,
-}
-
-/// `recorder NAME { }`, or the recorder of an application itself.
-#[derive(Debug)]
-pub struct Recorder {
-    /// Its name; empty for the application's own.
-    pub name: BString,
-    /// What it writes and where.
-    pub conf: record::conf::Current,
-    /// Commands run when a file is complete.
-    pub record_done: Vec<exec::command::Command>,
 }
 
 /// `http { }`
@@ -273,6 +212,28 @@ pub enum Files {
     },
     /// Below this directory, under the whole path.
     Root(PathBuf),
+}
+
+/// Blocks have the values of modules.
+macro_rules! has_values {
+    ($($Block:ty: $kind:expr;)+) => {
+        $(
+            impl Deref for $Block {
+                type Target = Values<{ $kind }>;
+
+                fn deref(&self) -> &Self::Target {
+                    &self.values
+                }
+            }
+        )+
+    };
+}
+
+has_values! {
+    Config: MAIN;
+    Rtmp: RTMP;
+    RtmpServer: RTMP_SERVER;
+    Application: APPLICATION;
 }
 
 impl RtmpServer {

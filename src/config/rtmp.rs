@@ -1,23 +1,18 @@
 //! `rtmp { }` of the model.
 
-use std::any::{Any, TypeId};
-use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use bstr::BString;
-
 use super::build::Builder;
-use super::model::{Application, Recorder, Rtmp, RtmpListener, RtmpServer};
+use super::model::{Application, Rtmp, RtmpListener, RtmpServer};
 use super::socket::{Candidate, Socket, check_certificates, sockets};
-use crate::directive::context::{APPLICATION, RECORDER, RTMP_SERVER};
+use crate::directive::context::{APPLICATION, RTMP_SERVER};
 use crate::directive::evaluate::Block;
 use crate::directive::listen::Listen;
-use crate::directive::{ListenAddr, ListenOptions, Resolve, Restricts, ServerName, Text};
+use crate::directive::slot::Layer;
+use crate::directive::{ListenAddr, ListenOptions, Restricts, ServerName, Text, Values};
 use crate::media::listen::DEFAULT_PORT;
-use crate::media::{conf, server_conf};
-use crate::module::record::conf::RecordParts;
-use crate::module::{exec, hls, hls2, record};
+use crate::media::server_conf;
 use crate::net::ssl;
 use crate::syntax::{Problem, Spanned};
 
@@ -38,12 +33,7 @@ pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
     Rtmp {
         listeners,
         servers: candidates.into_iter().map(|candidate| candidate.server).collect(),
-        notify: builder.resolve(&last),
-        relay: builder.resolve(&last),
-        delivery: builder.resolve(&last),
-        reload: builder.resolve(&last),
-        exec: exec::Process::new(&exec_scopes(blocks)),
-        max_connections: blocks.iter().find_map(|block| max_connections(block)),
+        values: builder.values(&last, blocks),
     }
 }
 
@@ -53,8 +43,9 @@ fn server(
     block: &Block,
     names: &[Spanned<ServerName>],
 ) -> RtmpServer {
-    let held: Arc<server_conf::ServerConf> = Arc::new(builder.resolve(&[block, rtmp]));
-    let ssl: ssl::conf::Conf = builder.resolve(&[block, rtmp]);
+    let outer = [block, rtmp];
+    let values: Values<RTMP_SERVER> = builder.values(&outer, &[]);
+    let ssl = values.get::<ssl::conf::Conf>();
     let encrypted = listen(block).into_iter().find(|listen| listen.value.options.ssl);
     match encrypted {
         // In the original's words, which knows no RTMP over TLS.
@@ -63,142 +54,27 @@ fn server(
             let help = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
             builder.reports.add(block.order, problem.help(help));
         }
-        encrypted => check_certificates(builder, block, encrypted.map(|listen| listen.span), &ssl),
+        encrypted => check_certificates(builder, block, encrypted.map(|listen| listen.span), ssl),
     }
-    let outer = [block, rtmp];
-    let defaults = Defaults { hls: builder.resolve(&outer), hls2: builder.resolve(&outer) };
-    let mut unsaid = Unsaid::default();
-    let applications = block
-        .inner(APPLICATION)
-        .map(|app| Arc::new(application(builder, &[app, block, rtmp], &defaults, &mut unsaid)));
+    let base = Layer::new(builder.values(&outer, &[]));
+    let applications =
+        block.inner(APPLICATION).map(|app| Arc::new(application(builder, &[app, block, rtmp], &base)));
     RtmpServer {
         applications: applications.collect(),
         names: names.iter().map(|n| n.value.clone()).collect(),
-        serverid: held.serverid.0.clone(),
-        held,
-        ssl,
+        values,
         verifies_clients: Block::refusing(&outer, &[Restricts::Connections]).is_some(),
-        base: Arc::new(builder.resolve(&[block, rtmp])),
+        base: base.values().clone(),
         pos: builder.pos(block.place),
     }
 }
 
-/// Values of a server from which its applications derive defaults.
-struct Defaults {
-    hls: hls::conf::Conf,
-    hls2: hls2::conf::Conf,
-}
-
-fn application(
-    builder: &mut Builder<'_>,
-    blocks: &[&Block; 3],
-    defaults: &Defaults,
-    unsaid: &mut Unsaid,
-) -> Application {
-    let application = resolve_application(builder, blocks, defaults, unsaid);
-    if application.hls.hls && application.hls.path.0.as_os_str().is_empty() {
-        let text = "\"hls\" is on without \"hls_path\": no files are written";
-        builder.refuse(blocks[0], Problem::warning(text));
-    }
-    application
-}
-
-fn resolve_application(
-    builder: &mut Builder<'_>,
-    blocks: &[&Block; 3],
-    defaults: &Defaults,
-    unsaid: &mut Unsaid,
-) -> Application {
+fn application(builder: &mut Builder<'_>, blocks: &[&Block; 3], base: &Layer<APPLICATION>) -> Application {
     Application {
         name: blocks[0].head::<Text>().map(|name| name.0.clone()).unwrap_or_default(),
-        rtmp: unsaid.resolve(builder, blocks),
-        live: unsaid.resolve(builder, blocks),
-        gop: unsaid.resolve(builder, blocks),
-        mpegts: unsaid.resolve(builder, blocks),
-        hls: unsaid.derive(builder, blocks, |hls: hls::conf::Conf| hls.derived_from(&defaults.hls)),
-        hls2: unsaid.derive(builder, blocks, |hls2: hls2::conf::Conf| hls2.derived_from(&defaults.hls2)),
-        codec: unsaid.resolve(builder, blocks),
-        delivery: unsaid.resolve(builder, blocks),
-        access: unsaid.resolve(builder, blocks),
-        notify: unsaid.resolve(builder, blocks),
-        relay: unsaid.resolve(builder, blocks),
-        recorders: recorders(builder, blocks),
-        live_record: unsaid.resolve(builder, blocks),
-        exec: Arc::new(commands(builder, blocks)),
+        values: builder.inner_values(base, blocks),
         pos: builder.pos(blocks[0].place),
     }
-}
-
-/// Values of a server's applications that say nothing about a module: the same for all of them.
-#[derive(Default)]
-struct Unsaid(HashMap<TypeId, Arc<dyn Any + Send + Sync>>);
-
-impl Unsaid {
-    fn resolve<C: Resolve + Send + Sync + 'static>(
-        &mut self,
-        builder: &mut Builder<'_>,
-        blocks: &[&Block; 3],
-    ) -> Arc<C> {
-        self.derive(builder, blocks, |values| values)
-    }
-
-    /// As [`Unsaid::resolve`]; `finish` may depend on values of the server.
-    fn derive<C: Resolve + Send + Sync + 'static>(
-        &mut self,
-        builder: &mut Builder<'_>,
-        blocks: &[&Block; 3],
-        finish: impl FnOnce(C) -> C,
-    ) -> Arc<C> {
-        if blocks[0].scope::<C::Scope>().is_some() {
-            return Arc::new(finish(builder.resolve(blocks)));
-        }
-        let make = || Arc::new(finish(builder.resolve::<C>(blocks))) as Arc<dyn Any + Send + Sync>;
-        let values = self.0.entry(TypeId::of::<C>()).or_insert_with(make);
-        values.clone().downcast().expect("values are stored under their own type")
-    }
-}
-
-/// The named recorders of an application, then its own.
-fn recorders(builder: &mut Builder<'_>, blocks: &[&Block; 3]) -> Vec<Arc<Recorder>> {
-    let [application, server, rtmp] = *blocks;
-    let says = |block: &&Block| block.scope::<record::conf::Scope>().is_some();
-    if !blocks.iter().any(says) && application.inner(RECORDER).next().is_none() {
-        return Vec::new();
-    }
-    let mut recorders = Vec::new();
-    for block in application.inner(RECORDER) {
-        let name = block.head::<Text>().map(|name| name.0.clone()).unwrap_or_default();
-        recorders.push(recorder(builder, name, &[block, application, server, rtmp]));
-    }
-    recorders.push(recorder(builder, Default::default(), blocks));
-    let writes = |recorder: &Recorder| {
-        recorder.conf.parts.0.is_some_and(|parts| parts.0 != 0 && !parts.has(RecordParts::OFF))
-    };
-    recorders.into_iter().filter(writes).map(Arc::new).collect()
-}
-
-fn recorder(builder: &mut Builder<'_>, name: BString, blocks: &[&Block]) -> Recorder {
-    let record_done = commands(builder, blocks).record_done;
-    Recorder { name, conf: builder.resolve(blocks), record_done }
-}
-
-fn commands(builder: &mut Builder<'_>, blocks: &[&Block]) -> exec::Commands {
-    let scopes: Vec<_> = blocks.iter().map(|block| block.scope::<exec::conf::Scope>()).collect();
-    match scopes.iter().any(Option::is_some) {
-        true => exec::Commands::new(&scopes, &builder.resolve(blocks)),
-        false => exec::Commands::default(),
-    }
-}
-
-/// What blocks and all those inside say of commands.
-fn exec_scopes<'b>(blocks: &[&'b Block]) -> Vec<&'b exec::conf::Scope> {
-    let mut scopes = Vec::new();
-    let mut open: Vec<&Block> = blocks.iter().rev().copied().collect();
-    while let Some(block) = open.pop() {
-        scopes.extend(block.scope::<exec::conf::Scope>());
-        open.extend(block.children.iter().rev());
-    }
-    scopes
 }
 
 fn listener(socket: Socket<RtmpServer>) -> RtmpListener {
@@ -223,10 +99,4 @@ fn listen(block: &Block) -> Vec<Spanned<Listen>> {
         return vec![Spanned { value, span: block.span, place: block.place }];
     }
     said.iter().map(|s| Spanned { value: s.value.0.clone(), span: s.span, place: s.place }).collect()
-}
-
-/// The limit of connections, at whatever level it stands.
-fn max_connections(block: &Block) -> Option<u64> {
-    let here = block.scope::<conf::Scope>().and_then(|s| s.max_connections.as_ref()).map(|s| s.value);
-    here.or_else(|| block.children.iter().find_map(max_connections))
 }

@@ -18,6 +18,7 @@ use super::{Body, Exchange, cors, full, plain};
 use crate::media::segments::Presentation;
 use crate::media::session::Protocol;
 use crate::media::variables::query_argument;
+use crate::module::hls2;
 use crate::module::hls2::live::Hls2Live;
 use crate::module::hls2::log;
 use crate::module::hls2::{Denied, Fragments, Visit};
@@ -84,7 +85,7 @@ async fn send_playlist(
     // A session that is there goes on as it began, whatever has become of its application since.
     let visit = match service.viewers.visit(&key, &session, addr) {
         Some(visit) => visit,
-        None if !origin.view.held().hls2.hls2 => {
+        None if !origin.view.held().get::<hls2::conf::Conf>().hls2 => {
             log::switched_off(exchange.connection.id, &key.app);
             return plain(StatusCode::NOT_FOUND);
         }

@@ -16,6 +16,7 @@ use crate::directive::ListenAddr;
 use crate::hub::packet::Container;
 use crate::media::admission::Entered;
 use crate::media::admission::Refused;
+use crate::media::live;
 use crate::media::log;
 use crate::media::mpegts::{self, Feed, FeedSettings};
 use crate::media::player_settings::player_settings;
@@ -146,7 +147,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
         session.set_reason(reason);
         return plain(StatusCode::FORBIDDEN);
     }
-    if !view.held().live.live {
+    if !view.held().get::<live::conf::Conf>().live {
         log::not_live(&session);
         return plain(StatusCode::NOT_FOUND);
     }
@@ -160,7 +161,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
         }
     };
     let stream = feed.as_deref().map_or(entered.stream(), Feed::stream).clone();
-    let may_wait = view.held().live.idle_streams || entered.is_pulled();
+    let may_wait = view.held().get::<live::conf::Conf>().idle_streams || entered.is_pulled();
     let mut arrival = Arrival { source: entered.stream().watch(), phase: stream.watch(), may_wait };
     let waited = if exchange.location.conf.http_early_head {
         arrival.settled(&session, &entered).await

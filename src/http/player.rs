@@ -15,8 +15,10 @@ use super::live::Format;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::{Container, http_chunk};
 use crate::hub::stream::Stream;
+use crate::media;
 use crate::media::admission::Entered;
 use crate::media::delivery::{Gone, Join};
+use crate::media::live;
 use crate::media::log;
 use crate::media::mpegts::Feed;
 use crate::media::session::{Reason, Session, mark};
@@ -63,7 +65,7 @@ impl Player {
         shutdown: &CancellationToken,
     ) {
         let session = self.entered.session().clone();
-        socket.set_nodelay(self.view.held().rtmp.tcp_nodelay);
+        socket.set_nodelay(self.view.held().get::<media::conf::Conf>().tcp_nodelay);
         let mut way = self.entered.way().filter(|_| self.format.tells_way(&self.entered));
         let mut lead = Some(self.lead()).filter(|_| way.is_some());
         loop {
@@ -101,7 +103,7 @@ impl Player {
             view: self.view.clone(),
         });
         log::playing(&session);
-        let idle = self.view.held().live.idle_streams;
+        let idle = self.view.held().get::<live::conf::Conf>().idle_streams;
         let (mut phase, mut publishing) = (self.arrival.source.clone(), true);
         let tells_idle = self.format.tells_way(&self.entered);
         let reason = loop {

@@ -17,6 +17,8 @@ use super::view::AppView;
 use crate::hub::registry::{Registry, StreamUse};
 use crate::hub::stream::Stream;
 use crate::media::log;
+use crate::media::{access, live};
+use crate::notify;
 use crate::notify::ledger::Decision;
 use crate::notify::{Answer, EventKind, Members, Notifier, SessionEvent};
 
@@ -86,7 +88,7 @@ impl Entered {
         let stream_use = admission.registry.enter(&session.key, chunk_size);
         session.set_stream(stream_use.stream().clone());
         let mut order = None;
-        if view.current().notify.on_stream.is_some() {
+        if view.current().get::<notify::conf::Current>().on_stream.is_some() {
             admission.stream_events.join(stream_use.stream().id(), session);
         }
         if stream_use.is_first() {
@@ -118,11 +120,11 @@ impl Entered {
             Role::Publisher => Action::Publish,
             Role::Player => Action::Play,
         };
-        if !self.view.current().access.permits(action, self.session.peer.ip) {
+        if !self.view.current().get::<access::conf::Current>().permits(action, self.session.peer.ip) {
             log::access_denied(&self.session);
             return Err(Refused(Reason::NormalClose));
         }
-        if self.session.role == Role::Player && self.view.held().live.live {
+        if self.session.role == Role::Player && self.view.held().get::<live::conf::Conf>().live {
             let Admission { observers, sources, .. } = &*self.admission;
             let player = OnStream { view: &self.view, session: &self.session, stream: self.stream() };
             let observed = observers.iter().filter_map(|observer| observer.playing(player)).collect();
@@ -179,7 +181,9 @@ impl Entered {
 pub async fn verdict(event: &mut SessionEvent, view: &AppView, session: &Session) -> Result<(), Refused> {
     let answer = event.answer().await;
     let (verdict, decision) = match answer {
-        Answer::Failed(_) | Answer::TimedOut if view.current().notify.ignore_invalid => {
+        Answer::Failed(_) | Answer::TimedOut
+            if view.current().get::<notify::conf::Current>().ignore_invalid =>
+        {
             (Ok(()), Decision::AllowUnanswered)
         }
         _ if !event.hook().enforce.start || answer.is_success() => (Ok(()), Decision::Allow),

@@ -1,8 +1,9 @@
 //! Directives of RTMP applications.
 
 use crate::directive::context::{APPLICATION, RTMP, RTMP_ALL, RTMP_SERVER};
+use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
-use crate::directive::{Args, Flag, Num, Scene, Text, Value};
+use crate::directive::{Args, Contexts, Flag, Level, Num, Scene, Slot, Text, Value};
 use crate::syntax::Problem;
 
 /// More frames than this are never merged into one write.
@@ -39,6 +40,29 @@ directives! {
         "max_connections" => max_connections: Option<Num>,
             in RTMP | RTMP_SERVER | APPLICATION, once everywhere, restricts sessions;
     }
+    made { MaxConnections; }
+}
+
+/// RTMP connections of the whole server, at whatever level the limit stands; `None` is no limit.
+#[derive(Debug)]
+pub struct MaxConnections(pub Option<u64>);
+
+impl Slot for MaxConnections {
+    const HOLDERS: Contexts = RTMP;
+    const INHERITED: bool = false;
+
+    fn said_by(_: &Block) -> bool {
+        true
+    }
+
+    fn make(level: &Level<'_>, _: &mut Scene<'_>) -> MaxConnections {
+        MaxConnections(level.together.iter().find_map(|block| max_connections(block)))
+    }
+}
+
+fn max_connections(block: &Block) -> Option<u64> {
+    let here = block.scope::<Scope>().and_then(|scope| scope.max_connections.as_ref()).map(|said| said.value);
+    here.or_else(|| block.children.iter().find_map(max_connections))
 }
 
 impl Value for MergeFrame {

@@ -19,6 +19,7 @@ use crate::hub::packet::Class;
 use crate::hub::stream::{Busy, Incoming, PublishSettings, Stream};
 use crate::limits;
 use crate::media::log;
+use crate::media::{codec, conf, delivery, gop};
 use crate::net::moderation;
 use crate::wire::MediaKind;
 
@@ -93,15 +94,16 @@ impl Ingest {
     pub fn start(intake: &Arc<Intake>, publisher: OnStream<'_>, feeder: Feeder) -> Result<Ingest, Busy> {
         let OnStream { view, session, stream } = publisher;
         let (server, application) = (view.server(), view.held());
+        let gop = application.get::<gop::conf::Conf>();
         let settings = PublishSettings {
             cache: CacheSettings {
-                cache_time: millis(application.gop.kept()),
+                cache_time: millis(gop.kept()),
                 out_queue: usize::try_from(server.out_queue.0).unwrap_or(usize::MAX),
             },
             // As the original: without a cache timestamps are left as they come.
-            fix_timestamp: match millis(application.gop.cache_time) {
+            fix_timestamp: match millis(gop.cache_time) {
                 0 => 0,
-                _ => millis(application.gop.fix_timestamp),
+                _ => millis(gop.fix_timestamp),
             },
             relay: feeder == Feeder::Relay,
         };
@@ -115,8 +117,8 @@ impl Ingest {
         };
         let running = if waiting { Vec::new() } else { intake.begin(publisher) };
         let tracks = Tracks::new(
-            application.codec.meta,
-            u8::try_from(application.rtmp.hevc_codecid).unwrap_or(u8::MAX),
+            application.get::<codec::conf::Conf>().meta,
+            u8::try_from(application.get::<conf::Conf>().hevc_codecid).unwrap_or(u8::MAX),
         );
         Ok(Ingest {
             intake: intake.clone(),
@@ -180,7 +182,7 @@ impl Ingest {
         let generation = self.view.generation();
         if self.generation != generation {
             self.generation = generation;
-            self.stream.set_backlog(self.view.current().delivery.backlog());
+            self.stream.set_backlog(self.view.current().get::<delivery::conf::Current>().backlog());
         }
         let batch = self.headers.take().chain(self.batch.drain(..));
         self.patience = self.stream.push(self.session.id, batch);

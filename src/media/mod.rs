@@ -16,6 +16,7 @@ pub mod log;
 pub mod mpegts;
 pub mod player_settings;
 pub mod reader;
+pub mod relay_conf;
 pub mod relay_messages;
 pub mod segments;
 pub mod server_conf;

@@ -40,6 +40,6 @@ impl Subject for Session {
 
 impl CallbackLines for AppView {
     fn in_force(&self) -> Arc<Current> {
-        self.current().notify.clone()
+        self.current().share()
     }
 }

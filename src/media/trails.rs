@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use super::log;
+use super::relay_conf::MainCurrent;
 use super::session::{Identity, Role};
 use super::trail::{self, Claim, Feed, Hop, Trail};
 use super::trail_proof::{Keys, Purpose, Verdict};
@@ -101,7 +102,7 @@ pub struct Secrets(Vec<Secret>);
 impl Secrets {
     /// Reads the files that `config` names. The error is nginx's sentence.
     pub fn load(config: &Config) -> Result<Secrets, String> {
-        let paths = config.rtmp.as_ref().map_or(&[][..], |rtmp| &rtmp.relay.secrets);
+        let paths = config.rtmp.as_ref().map_or(&[][..], |rtmp| &rtmp.get::<MainCurrent>().secrets);
         let read = |path: &ConfPath| secret::read("relay_secret", &path.0).map_err(|error| error.to_string());
         Ok(Secrets(paths.iter().map(read).collect::<Result<_, _>>()?))
     }

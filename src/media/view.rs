@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::conf::Conf;
+use super::delivery;
 use super::server_conf::ServerConf;
 use crate::config::model::Application;
 use crate::config::store::Store;
@@ -38,8 +39,8 @@ impl AppView {
             listen: listen.clone(),
             host: host.clone(),
             app: app.clone(),
-            server: server.held.clone(),
-            base: server.base.clone(),
+            server: server.share(),
+            base: server.base.share(),
             held,
         })
     }
@@ -67,7 +68,8 @@ impl AppView {
 
     /// `total_backlog` in bytes, where it is set.
     pub fn total_backlog(&self) -> Option<usize> {
-        let bytes = self.store.load().rtmp.as_ref()?.delivery.total_backlog?;
+        let bytes =
+            self.store.load().rtmp.as_ref()?.get::<delivery::main_conf::MainCurrent>().total_backlog?;
         Some(usize::try_from(bytes.0).unwrap_or(usize::MAX))
     }
 

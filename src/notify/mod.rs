@@ -44,6 +44,7 @@ use self::done::RepeatedEnds;
 use self::hook::Hook;
 use self::ledger::snapshot::LedgerSnapshot;
 use self::ledger::{Ledger, Receipt};
+use self::main_conf::MainCurrent;
 use self::request::{Escape, FieldValue, SessionFields, Stage};
 use self::transport::{CallbackExchange, Transport};
 use self::values::RequestVariables;
@@ -118,7 +119,7 @@ impl Notifier {
 
     /// The encoding of single values that the configuration in force asks for.
     fn escape(&self) -> Escape {
-        self.store.load().rtmp.as_ref().map_or(Escape::Minimal, |rtmp| rtmp.notify.escape)
+        self.store.load().rtmp.as_ref().map_or(Escape::Minimal, |rtmp| rtmp.get::<MainCurrent>().escape)
     }
 
     /// Number of requests under way.

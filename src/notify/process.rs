@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::event_row::EventRow;
+use super::main_conf::MainCurrent;
 use super::request::{self, Stage};
 use super::values::RequestVariables;
 use super::{Notifier, RequestId, sleep_until};
@@ -34,7 +35,7 @@ impl Notifier {
     pub fn announce(&self, workers: usize) {
         let config = self.store.load();
         let Some(rtmp) = &config.rtmp else { return };
-        if let Some(hook) = rtmp.notify.on_proc.clone() {
+        if let Some(hook) = rtmp.get::<MainCurrent>().on_proc.clone() {
             for worker in 0..workers {
                 let (notifier, hook) = (self.clone(), hook.clone());
                 // Counted, so that even a stop right after the start lets it out.
@@ -58,7 +59,8 @@ impl Notifier {
         let mut told = None;
         let mut changed = self.store.watch();
         loop {
-            let hook = self.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.notify.on_master.clone());
+            let hook =
+                self.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.get::<MainCurrent>().on_master.clone());
             let Some(hook) = hook else {
                 told = None;
                 if changed.changed().await.is_err() {

@@ -15,6 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::answer::{Answer, Failure, Reply};
 use super::hook::Hook;
 use super::id::RequestId;
+use super::main_conf::MainCurrent;
 use super::request::Stage;
 use super::transport_error::TransportError;
 use crate::config::model::Config;
@@ -112,7 +113,7 @@ impl Transport {
     ///
     /// A file cannot be read or does not hold what it should, or the HTTP client refuses the certificates in it.
     pub fn load(config: &Config, dns: &Dns, before: Option<&Transport>) -> Result<Transport, TransportError> {
-        let notify = config.rtmp.as_ref().map(|rtmp| &rtmp.notify);
+        let notify = config.rtmp.as_ref().map(|rtmp| rtmp.get::<MainCurrent>());
         let read = |path: &PathBuf| {
             disk::read(path).map_err(|source| TransportError::Unreadable { path: path.clone(), source })
         };

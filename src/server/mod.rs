@@ -52,8 +52,10 @@ use crate::directive::{ListenAddr, ListenOptions};
 use crate::hub::pace::Grid;
 use crate::limits;
 use crate::log::{self as error_log, ErrorLog, FlushAtEnd, Logs, os_text};
+use crate::media::relay_conf;
 use crate::media::trails::Secrets;
 use crate::media::workers::{Death, Workers};
+use crate::module::live_record;
 use crate::module::{dynamic, hls, relay};
 use crate::net::dns::Dns;
 use crate::net::listener::{self, Bound, Listeners, Speaks};
@@ -101,7 +103,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     let mut inherited = Inherited::from_env();
     let launch = Launch::current(inherited.replaces())
         .map_err(|error| StartError(format!("getcwd() failed ({})", os_text(&error))))?;
-    let tls = Tls::load(&config, None).map_err(StartError)?;
+    let tls = Tls::load(&config, relay_conf::trust(&config), None).map_err(StartError)?;
     let secrets = Secrets::load(&config).map_err(StartError)?;
     let bound = bind_all(listener::wanted(&config, &tls.server).into_iter(), &mut inherited)?;
     let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();
@@ -139,7 +141,7 @@ pub fn check(config: &Config) -> Result<(), StartError> {
     }
     Logs::open(&config.log_specs()).map_err(not_opened)?;
     Transport::load(config, &Dns::new(config), None).map_err(|error| StartError(error.to_string()))?;
-    Tls::load(config, None).map_err(StartError)?;
+    Tls::load(config, relay_conf::trust(config), None).map_err(StartError)?;
     Secrets::load(config).map_err(StartError)?;
     if let Some(path) = config.pid_path() {
         PidFile::check(&path).map_err(StartError)?;
@@ -214,7 +216,7 @@ impl Prepared {
             secrets,
         } = self;
         let log = ErrorLog::install(logs);
-        error_log::arguments::show(config.core_current.log_args);
+        error_log::arguments::show(config.get::<core::conf::Current>().log_args);
         crate::task::supervise::log_panics();
         let _flush = FlushAtEnd(log.clone());
         let control_socket =
@@ -227,12 +229,12 @@ impl Prepared {
                 StartError(format!("write() of the pid file failed ({})", os_text(&error)))
             })?;
         }
-        owned.extend(hls::make_directories(&config));
+        owned.extend(hls::make_directories(&config, live_record::directories(&config)));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
         let Beginning { history, number, archive, is_new } = Beginning::look(&config, &load);
         process::drop_privileges(&config, &owned).map_err(StartError)?;
         let workers = config.workers();
-        let back_end = config.events.delivery;
+        let back_end = config.events.get::<events::conf::Conf>().delivery;
         let store = Arc::new(Store::beginning(config, number));
         let control = Builder::new_current_thread()
             .enable_all()
@@ -410,7 +412,8 @@ impl Server {
     /// Waits until sessions have ended by themselves and their ends are told, `worker_shutdown_timeout` has passed, or a signal asks for
     /// a quick stop.
     async fn drain(&mut self, signals: &mut Signals) {
-        let limit = self.parts.store.load().core.worker_shutdown_timeout.map(|t| t.duration());
+        let limit =
+            self.parts.store.load().get::<core::conf::Conf>().worker_shutdown_timeout.map(|t| t.duration());
         let parts = self.parts.clone();
         // Ends that a callback server has not taken notice of are waited for as well: `notify_done_retry` bounds
         // that.
@@ -428,7 +431,7 @@ impl Server {
     fn worker_died(&self, death: &Death) -> Option<StartError> {
         let number = death.number;
         let last = || Some(StartError(format!("worker thread {number} has died by a panic")));
-        if self.parts.store.load().core.worker_failure == WorkerFailure::Exit {
+        if self.parts.store.load().get::<core::conf::Conf>().worker_failure == WorkerFailure::Exit {
             log::worker_died(number, "the server ends, as worker_failure says");
             return last();
         }

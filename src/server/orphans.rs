@@ -14,20 +14,22 @@ use super::reload_conf::Orphans;
 use crate::config::model::{Config, Rtmp, RtmpServer};
 use crate::config::names::NameTable;
 use crate::directive::ListenAddr;
+use crate::media::server_conf::ServerConf;
 use crate::media::session::{Protocol, Reason, Session, millis};
 use crate::server::log;
+use crate::server::reload_conf;
 
 /// Treats running sessions as the configuration, which has just come into force, wants it; what an earlier one wanted
 /// of them is over.
 pub fn release(parts: &Arc<Parts>, config: &Config) {
     let mut sessions = parts.sessions.snapshot();
     let rtmp = config.rtmp.as_ref();
-    if rtmp.is_some_and(|rtmp| rtmp.reload.fast_reload) {
+    if rtmp.is_some_and(|rtmp| rtmp.get::<reload_conf::Current>().fast_reload) {
         sessions.iter().for_each(|session| session.close(Reason::ProcessExit));
         return log::released("fast_reload", sessions.len());
     }
     if let Some(rtmp) = rtmp
-        && let Orphans::Close(time) = rtmp.reload.orphans
+        && let Orphans::Close(time) = rtmp.get::<reload_conf::Current>().orphans
     {
         // Who has been waiting for the end goes on to wait.
         sessions.retain(|session| !is_orphan(session, rtmp));
@@ -95,5 +97,6 @@ fn is_orphan(session: &Session, rtmp: &Rtmp) -> bool {
         return true;
     }
     let id = BStr::new(&identity.serverid);
-    !rtmp.servers.iter().any(|server| server.serverid == id && server.application(app).is_some())
+    let is_meant = |server: &RtmpServer| server.get::<ServerConf>().serverid.0 == id;
+    !rtmp.servers.iter().any(|server| is_meant(server) && server.application(app).is_some())
 }

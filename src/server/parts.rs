@@ -10,7 +10,6 @@ use super::StartError;
 use super::acceptor::Acceptor;
 use crate::config::LoadOptions;
 use crate::config::history::{History, SharedHistory};
-use crate::config::model::Recorder;
 use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
 use crate::http::HttpService;
@@ -31,6 +30,7 @@ use crate::module::exec::execs::Execs;
 use crate::module::hls::HlsFiles;
 use crate::module::hls2::{HlsMemory, Viewers};
 use crate::module::live_record::task::TsRecording;
+use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
 use crate::module::relay::relays::{RelayParts, Relays};
 use crate::module::rtmp::connection::Rtmp;
@@ -233,7 +233,7 @@ impl Parts {
 struct ExecRecordDone(Arc<Execs>);
 
 impl RecordDone for ExecRecordDone {
-    fn record_done(&self, recorder: &Recorder, session: &Arc<Session>, file: &std::path::Path) {
-        self.0.record_done(&recorder.record_done, session, recorder.name.as_ref(), file);
+    fn record_done(&self, recorder: &RecorderSettings, session: &Arc<Session>, file: &std::path::Path) {
+        self.0.record_done(&recorder.values, session, recorder.name.as_ref(), file);
     }
 }

@@ -7,6 +7,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{AccessFlags, Gid, Uid, User, chdir, eaccess, geteuid, initgroups, setgid, setuid};
 
 use crate::config::model::Config;
+use crate::server::core;
 use crate::server::log;
 
 /// Detaches from the terminal. No thread may exist yet.
@@ -28,13 +29,13 @@ pub fn can_make(path: &Path) -> io::Result<()> {
 
 /// Applies `worker_rlimit_nofile`, `worker_rlimit_core` and `working_directory`.
 pub fn apply_limits(config: &Config) {
-    if let Some(files) = config.core.worker_rlimit_nofile {
+    if let Some(files) = config.get::<core::conf::Conf>().worker_rlimit_nofile {
         set_limit("setrlimit(RLIMIT_NOFILE)", Resource::RLIMIT_NOFILE, files);
     }
-    if let Some(bytes) = config.core.worker_rlimit_core {
+    if let Some(bytes) = config.get::<core::conf::Conf>().worker_rlimit_core {
         set_limit("setrlimit(RLIMIT_CORE)", Resource::RLIMIT_CORE, bytes.0);
     }
-    if let Some(directory) = &config.core.working_directory
+    if let Some(directory) = &config.get::<core::conf::Conf>().working_directory
         && let Err(error) = chdir(&directory.0)
     {
         log::limit_not_set("chdir()", &error);
@@ -80,7 +81,7 @@ fn user(config: &Config) -> Option<(Uid, Gid, String)> {
     if !geteuid().is_root() {
         return None;
     }
-    let (uid, gid, name) = match (&config.core.user, default_user()) {
+    let (uid, gid, name) = match (&config.get::<core::conf::Conf>().user, default_user()) {
         (Some(user), _) => (Uid::from_raw(user.uid), Gid::from_raw(user.gid), user.name.clone()),
         (None, Some(nobody)) => (nobody.uid, nobody.gid, nobody.name),
         (None, None) => return None,

@@ -18,6 +18,7 @@ use crate::directive::{ListenAddr, ListenOptions};
 use crate::limits;
 use crate::log::Logs;
 use crate::log::os_text;
+use crate::media::relay_conf;
 use crate::media::session::{Protocol, Session};
 use crate::media::trails::Secrets;
 use crate::net::dns::Dns;
@@ -25,6 +26,7 @@ use crate::net::listener;
 use crate::net::listener::Speaks;
 use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
+use crate::server::core;
 use crate::syntax::Sources;
 use crate::syntax::render::Style;
 use crate::task::fault;
@@ -217,7 +219,7 @@ impl Reloader {
         tls.server.log_closed();
         self.parts.tls.store(Arc::new(tls));
         self.log.replace(logs);
-        crate::log::arguments::show(config.core_current.log_args);
+        crate::log::arguments::show(config.get::<core::conf::Current>().log_args);
         let generation = if unchanged {
             retire(Arc::new(config));
             self.parts.store.generation()
@@ -340,7 +342,7 @@ fn read(
     })?;
     let fingerprint = Fingerprint::of(&config.sources);
     let refused = |line: String| Refused::simply(Some(fingerprint), line);
-    let tls = Tls::load(&config, Some(&before.tls)).map_err(refused)?;
+    let tls = Tls::load(&config, relay_conf::trust(&config), Some(&before.tls)).map_err(refused)?;
     fault::stall_at("reload_stalls");
     let logs = Logs::open(&config.log_specs()).map_err(|(path, error)| {
         refused(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))

@@ -11,6 +11,7 @@ use super::parts::Parts;
 use crate::config::LoadOptions;
 use crate::config::watch::{Fingerprint, Footprint, Watch};
 use crate::limits;
+use crate::server::core;
 use crate::server::log;
 
 /// What there is to see, and who tells when it changes.
@@ -31,7 +32,7 @@ pub(super) async fn run(parts: Arc<Parts>, load: LoadOptions, changed: mpsc::Sen
     let mut generation = parts.store.watch();
     let mut tried = None;
     loop {
-        let mode = parts.store.load().core_current.conf_watch;
+        let mode = parts.store.load().get::<core::conf::Current>().conf_watch;
         if mode == ConfWatch::Off || load.conf_file.is_none() {
             if generation.changed().await.is_err() {
                 return;

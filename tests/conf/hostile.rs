@@ -52,7 +52,7 @@ fn bytes_of_other_encodings_are_words() {
         b"events {} # \xd6\xb1\xb2\xa5\nrtmp { server { application \xd6\xb1\xb2\xa5 { live on; } } }\n";
     let config = Prefix::new(gbk, &[]).load().unwrap();
     let server = &config.rtmp.unwrap().servers[0];
-    assert!(server.application(b"\xd6\xb1\xb2\xa5").unwrap().live.live);
+    assert!(server.application(b"\xd6\xb1\xb2\xa5").unwrap().get::<pingosd::media::live::conf::Conf>().live);
     let out = refused(&Prefix::new(b"events {}\n\xff\xfe\x00boom;\n", &[]));
     assert!(out.contains("unknown directive"));
     let out = refused(&Prefix::new(b"events { use \xb2\xa5\xff { }\n", &[]));

@@ -9,9 +9,14 @@ use pingosd::config::{Config, LoadOptions, load};
 use pingosd::directive::ListenAddr;
 use pingosd::log::level::{LogLevel, LogTarget};
 use pingosd::media::access::rule::Action;
+use pingosd::media::server_conf::ServerConf;
+use pingosd::media::{self, access, gop, live};
 use pingosd::module::stat::conf::StatParts;
+use pingosd::module::{hls, hls2};
 use pingosd::notify::hook::Enforce;
 use pingosd::notify::url::Scheme;
+use pingosd::notify::{self, main_conf::MainCurrent};
+use pingosd::server::core;
 
 use crate::support::Prefix;
 
@@ -27,13 +32,13 @@ fn load_text(text: &str) -> Config {
 fn the_embedded_configuration_serves_live_without_privileges() {
     let config = Config::embedded_default();
     assert!(config.warnings.is_empty());
-    assert!(!config.core.daemon && config.core.user.is_none());
-    assert_eq!(config.core_current.error_log[0].target, LogTarget::Stderr);
+    assert!(!config.get::<core::conf::Conf>().daemon && config.get::<core::conf::Conf>().user.is_none());
+    assert_eq!(config.get::<core::conf::Current>().error_log[0].target, LogTarget::Stderr);
     let rtmp = config.rtmp.unwrap();
     assert_eq!(rtmp.listeners[0].addr.to_string(), "0.0.0.0:1935");
     let app = rtmp.listeners[0].servers.find(b"any").unwrap().application(b"live").unwrap();
-    assert!(app.live.live);
-    assert_eq!(app.gop.cache_time.0, 3_000);
+    assert!(app.get::<live::conf::Conf>().live);
+    assert_eq!(app.get::<gop::conf::Conf>().cache_time.0, 3_000);
     let http = config.http.unwrap();
     let server = http.listeners[0].servers.find(b"").unwrap();
     assert!(
@@ -70,14 +75,14 @@ fn the_nearest_level_decides() {
     );
     let rtmp = config.rtmp.unwrap();
     let app = |server: usize, name: &str| rtmp.servers[server].application(name.as_bytes()).unwrap();
-    assert_eq!(app(0, "a").gop.cache_time.0, 3_000);
-    assert_eq!(app(0, "b").gop.cache_time.0, 2_000);
-    assert_eq!(app(1, "c").gop.cache_time.0, 1_000);
-    assert!(app(0, "b").live.live && !app(1, "c").live.live);
-    assert_eq!(rtmp.servers[0].held.ping.0, 10_000);
-    assert_eq!(rtmp.servers[1].held.ping.0, 20_000);
-    assert_eq!(app(0, "a").rtmp.merge_frame.0, 8);
-    assert_eq!(rtmp.servers[0].serverid, "default");
+    assert_eq!(app(0, "a").get::<gop::conf::Conf>().cache_time.0, 3_000);
+    assert_eq!(app(0, "b").get::<gop::conf::Conf>().cache_time.0, 2_000);
+    assert_eq!(app(1, "c").get::<gop::conf::Conf>().cache_time.0, 1_000);
+    assert!(app(0, "b").get::<live::conf::Conf>().live && !app(1, "c").get::<live::conf::Conf>().live);
+    assert_eq!(rtmp.servers[0].get::<ServerConf>().ping.0, 10_000);
+    assert_eq!(rtmp.servers[1].get::<ServerConf>().ping.0, 20_000);
+    assert_eq!(app(0, "a").get::<media::conf::Conf>().merge_frame.0, 8);
+    assert_eq!(rtmp.servers[0].get::<ServerConf>().serverid.0, "default");
 }
 
 #[test]
@@ -92,15 +97,18 @@ fn derived_defaults_are_those_of_the_server() {
     let rtmp = config.rtmp.unwrap();
     let app = |server: usize, name: &str| rtmp.servers[server].application(name.as_bytes()).unwrap();
     let lengths = |server, name| {
-        let (hls, hls2) = (app(server, name).hls.settings(), app(server, name).hls2.settings());
+        let (hls, hls2) = (
+            app(server, name).get::<hls::conf::Conf>().settings(),
+            app(server, name).get::<hls2::conf::Conf>().settings(),
+        );
         (hls.cut.max_fragment_ms, hls2.cut.max_fragment_ms, hls2.playlist_length_ms)
     };
     assert_eq!(lengths(0, "a"), (50_000, 50_000, 15_000));
     assert_eq!(lengths(0, "b"), (4_000, 25_000, 60_000));
     assert_eq!(lengths(0, "c"), (50_000, 60_000, 180_000));
     assert_eq!(lengths(1, "d"), (10_000, 10_000, 3_000));
-    assert_eq!(app(0, "a").hls2.timeout_ms(), 45_000);
-    let variants = app(1, "d").hls.settings().variants;
+    assert_eq!(app(0, "a").get::<hls2::conf::Conf>().timeout_ms(), 45_000);
+    let variants = app(1, "d").get::<hls::conf::Conf>().settings().variants;
     assert_eq!(variants.len(), 1);
     assert_eq!(variants[0].suffix, b"_hi");
 }
@@ -113,7 +121,7 @@ fn access_rules_of_inner_levels_come_first() {
     let rtmp = config.rtmp.unwrap();
     let permits = |name: &str, ip: &str| {
         let app = rtmp.servers[0].application(name.as_bytes()).unwrap();
-        app.access.permits(Action::Publish, Some(ip.parse().unwrap()))
+        app.get::<access::conf::Current>().permits(Action::Publish, Some(ip.parse().unwrap()))
     };
     assert!(permits("a", "10.1.1.1"));
     assert!(!permits("a", "192.0.2.1"));
@@ -130,7 +138,7 @@ fn applications_are_found_by_name_then_by_star() {
         "events {} rtmp { server { application * { live off; } application a { live on; } application a { live off; } } }",
     );
     let rtmp = config.rtmp.unwrap();
-    assert!(rtmp.servers[0].application(b"a").unwrap().live.live);
+    assert!(rtmp.servers[0].application(b"a").unwrap().get::<live::conf::Conf>().live);
     assert_eq!(rtmp.servers[0].application(b"other").unwrap().name, "*");
 }
 
@@ -147,13 +155,14 @@ fn servers_are_chosen_by_address_and_name() {
     let rtmp = config.rtmp.unwrap();
     assert_eq!(rtmp.listeners.len(), 2);
     let wild = &rtmp.listeners[0];
-    assert_eq!(wild.servers.find(b"a.example").unwrap().serverid, "one");
-    assert_eq!(wild.servers.find(b"x.B.example").unwrap().serverid, "two");
-    assert_eq!(wild.servers.find(b"c12").unwrap().serverid, "two");
-    assert_eq!(wild.servers.find(b"nobody").unwrap().serverid, "two");
+    assert_eq!(wild.servers.find(b"a.example").unwrap().get::<ServerConf>().serverid.0, "one");
+    assert_eq!(wild.servers.find(b"x.B.example").unwrap().get::<ServerConf>().serverid.0, "two");
+    assert_eq!(wild.servers.find(b"c12").unwrap().get::<ServerConf>().serverid.0, "two");
+    assert_eq!(wild.servers.find(b"nobody").unwrap().get::<ServerConf>().serverid.0, "two");
     let at = |addr: &str| {
         let addr = ListenAddr::Tcp(addr.parse().unwrap());
-        rtmp.servers_at(&addr).map(|servers| servers.find(b"a.example").unwrap().serverid.clone())
+        rtmp.servers_at(&addr)
+            .map(|servers| servers.find(b"a.example").unwrap().get::<ServerConf>().serverid.0.clone())
     };
     assert_eq!(at("127.0.0.1:1935").unwrap(), "three");
     assert_eq!(at("192.0.2.1:1935").unwrap(), "one");
@@ -172,8 +181,8 @@ fn hooks_know_their_address_stages_and_rights() {
         } } }",
     );
     let rtmp = config.rtmp.unwrap();
-    assert!(rtmp.notify.on_proc.is_some() && rtmp.notify.on_master.is_none());
-    let notify = &rtmp.servers[0].applications[0].notify;
+    assert!(rtmp.get::<MainCurrent>().on_proc.is_some() && rtmp.get::<MainCurrent>().on_master.is_none());
+    let notify = rtmp.servers[0].applications[0].get::<notify::conf::Current>();
     let publish = notify.on_publish.as_ref().unwrap();
     assert_eq!((publish.url.host.to_string(), publish.url.port), ("h".into(), 6080));
     assert_eq!(publish.url.path_and_query, "/v1?x=1");
@@ -302,8 +311,8 @@ fn named_groups_and_blocks_define_variables() {
 fn paths_start_at_the_prefix() {
     let prefix = Prefix::new("pid run/p; error_log logs/e.log debug; events {} ", &[]);
     let config = prefix.load().unwrap();
-    assert_eq!(config.core.pid.0, prefix.path().join("run/p"));
-    let log = &config.core_current.error_log[0];
+    assert_eq!(config.get::<core::conf::Conf>().pid.0, prefix.path().join("run/p"));
+    let log = &config.get::<core::conf::Current>().error_log[0];
     assert_eq!(log.target, LogTarget::File(prefix.path().join("logs/e.log")));
     assert_eq!(log.level, LogLevel::Debug);
     assert_eq!(config.paths.error_log, prefix.path().join("logs/error.log"));

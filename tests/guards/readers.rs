@@ -59,7 +59,7 @@ fn held(text: &str) -> String {
     prefix.write("conf/nginx.conf", text);
     let options = LoadOptions::choose(Some(prefix.path().into()), None, Vec::new(), None);
     let Ok(config) = load(&options) else { panic!("{text} is refused") };
-    let held = format!("{:?} {:?} {:?} {:?}", config.core, config.events, config.rtmp, config.http);
+    let held = format!("{:?} {:?} {:?} {:?}", config.values, config.events, config.rtmp, config.http);
     held.replace(prefix.path().to_str().unwrap(), "PREFIX")
 }
 

@@ -22,6 +22,7 @@ use crate::config::{Config, load};
 use crate::directive::context::{APPLICATION, HTTP_SERVER, LOCATION, RTMP_SERVER};
 use crate::directive::outline::Outline;
 use crate::media::listen::DEFAULT_PORT;
+use crate::media::server_conf::ServerConf;
 use crate::modules::REGISTRY;
 use line::explain_line;
 use target::{Socket, Target, meet};
@@ -119,7 +120,7 @@ impl Page<'_, '_> {
             domain: target.host.into(),
             app: app.into(),
             name: name.into(),
-            serverid: server.serverid.clone(),
+            serverid: server.get::<ServerConf>().serverid.0.clone(),
             port: target.port.unwrap_or(DEFAULT_PORT),
         };
         self.values(application, Some(&sample));

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rustc_hash::FxHashSet;
 
+use super::conf::Current;
 use super::conf::SendDelay;
 use super::link::{Gone, Link, Place};
 use super::player::{Player, Shared};
@@ -445,7 +446,7 @@ impl LocalStream {
         let generation = self.view.generation();
         if self.generation != generation {
             self.generation = generation;
-            self.send_delay = self.view.current().delivery.send_delay;
+            self.send_delay = self.view.current().get::<Current>().send_delay;
         }
         match self.send_delay {
             SendDelay::Fixed(delay) => delay,

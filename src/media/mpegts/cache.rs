@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Feeds;
+use super::conf::Conf;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::millis;
 
@@ -21,7 +22,7 @@ impl Cache {
 impl Output for Cache {
     fn prepare(&self, publisher: OnStream<'_>) -> Option<Running> {
         let OnStream { view, stream, .. } = publisher;
-        let wanted = millis(view.held().mpegts.cache_time) != 0;
+        let wanted = millis(view.held().get::<Conf>().cache_time) != 0;
         wanted.then(|| Box::new(self.feeds.prepare(view, stream)) as Running)
     }
 }

@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use tokio::sync::oneshot;
 
+use super::conf::Conf;
 use super::packaging::Packaging;
 use crate::hub::gop::CacheSettings;
 use crate::hub::registry::Registry;
 use crate::hub::stream::Stream;
+use crate::media;
 use crate::media::millis;
 use crate::media::view::AppView;
 use crate::task::supervise::Deaths;
@@ -39,12 +41,13 @@ impl FeedSettings {
     /// As the application says.
     pub fn of(view: &AppView) -> Self {
         let application = view.held();
-        let hevc = u8::try_from(application.rtmp.hevc_codecid).unwrap_or(u8::MAX);
+        let mpegts = application.get::<Conf>();
+        let hevc = u8::try_from(application.get::<media::conf::Conf>().hevc_codecid).unwrap_or(u8::MAX);
         FeedSettings {
-            packager: application.mpegts.packager(hevc),
+            packager: mpegts.packager(hevc),
             cache: CacheSettings {
-                cache_time: millis(application.mpegts.kept()),
-                out_queue: usize::try_from(application.mpegts.out_queue.0).unwrap_or(usize::MAX),
+                cache_time: millis(mpegts.kept()),
+                out_queue: usize::try_from(mpegts.out_queue.0).unwrap_or(usize::MAX),
             },
         }
     }

@@ -23,7 +23,7 @@ use crate::hub::packet::Container;
 
 /// How the delivery loop serves a player of MPEG-TS.
 pub fn player_settings(view: &AppView, container: Container, pargs: &[u8]) -> PlayerSettings {
-    let mpegts = &view.held().mpegts;
+    let mpegts = view.held().get::<conf::Conf>();
     let settings = crate::media::player_settings::player_settings(view, container, 0, pargs);
     PlayerSettings {
         start: mpegts.start(pargs),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::conf::Current;
 use super::file::DynamicConf;
 use crate::config::dynamic::Dynamic;
 use crate::config::model::Config;
@@ -28,7 +29,7 @@ pub async fn run(store: Arc<Store>, relays: Arc<Relays>, lifetime: Lifetime) {
     loop {
         generation.mark_unchanged();
         let config = store.load();
-        match &config.dynamic.dynamic_conf {
+        match &config.get::<Current>().dynamic_conf {
             Some(conf) => {
                 let path = conf.path.clone();
                 let read = tokio::task::spawn_blocking(move || read_file(&path)).await;
@@ -49,7 +50,7 @@ pub async fn run(store: Arc<Store>, relays: Arc<Relays>, lifetime: Lifetime) {
             complaints = now;
         }
         // Zero would mean all the time.
-        let refresh = config.dynamic.dynamic_conf.as_ref().map(|conf| conf.refresh.duration());
+        let refresh = config.get::<Current>().dynamic_conf.as_ref().map(|conf| conf.refresh.duration());
         let refresh = refresh.map(|refresh| refresh.max(Duration::from_millis(10)));
         tokio::select! {
             more = generation.changed() => if more.is_err() { return },
@@ -82,10 +83,10 @@ fn take(store: &Store, config: &Config, conf: &DynamicConf, read: Result<Bytes, 
 /// Writes to the files of `dynamic_log`, or to the error log. There are few such lines, so each opens its file,
 /// which is then the right one after a rotation too.
 fn tell(config: &Config, level: LogLevel, message: &str) {
-    if config.dynamic.dynamic_log.is_empty() {
+    if config.get::<Current>().dynamic_log.is_empty() {
         return log::used(level, message);
     }
-    for log in config.dynamic.dynamic_log.iter().filter(|log| level <= log.level) {
+    for log in config.get::<Current>().dynamic_log.iter().filter(|log| level <= log.level) {
         let written = match &log.target {
             LogTarget::File(path) => {
                 open_log(path).and_then(|mut file| file.write_all(line(level, message).as_bytes()))

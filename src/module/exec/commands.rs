@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use super::command::{Command, Launch, Line};
-use super::conf::{Current, Scope};
+use super::conf::Scope;
 use super::signal::KillSignal;
-use crate::directive::Msec;
+use crate::directive::context::{APPLICATION, RECORDER, RTMP};
+use crate::directive::evaluate::Block;
+use crate::directive::{Contexts, Level, Msec, Scene, Slot};
 use crate::syntax::Spanned;
 
 /// The commands of an application (or, `record_done` only, of a recorder): the inner blocks' lines come first.
@@ -25,8 +27,6 @@ pub struct Commands {
     pub play_done: Vec<Command>,
     /// Run when a recording is complete.
     pub record_done: Vec<Command>,
-    /// Whether commands of `push` and `pull` are run again when they exit.
-    pub respawn: bool,
 }
 
 /// What the whole server has of exec directives, wherever they stand.
@@ -40,26 +40,47 @@ pub struct Process {
     pub kill_signal: KillSignal,
 }
 
-/// Of an application that says nothing about commands.
-impl Default for Commands {
-    fn default() -> Self {
-        let none = Vec::new;
-        Commands {
-            push: none(),
-            pull: none(),
-            publish: none(),
-            publish_done: none(),
-            play: none(),
-            play_done: none(),
-            record_done: none(),
-            respawn: true,
-        }
+impl Slot for Commands {
+    const HOLDERS: Contexts = APPLICATION | RECORDER;
+    // Options count for the lines of their own block.
+    const INHERITED: bool = true;
+
+    fn said_by(block: &Block) -> bool {
+        block.scope::<Scope>().is_some()
+    }
+
+    fn make(level: &Level<'_>, _: &mut Scene<'_>) -> Commands {
+        Commands::new(&level.scopes())
     }
 }
 
+impl Slot for Process {
+    const HOLDERS: Contexts = RTMP;
+    const INHERITED: bool = false;
+
+    fn said_by(_: &Block) -> bool {
+        true
+    }
+
+    fn make(level: &Level<'_>, _: &mut Scene<'_>) -> Process {
+        Process::new(&scopes_inside(level.together))
+    }
+}
+
+/// What blocks and all those inside say of commands.
+fn scopes_inside<'b>(blocks: &[&'b Block]) -> Vec<&'b Scope> {
+    let mut scopes = Vec::new();
+    let mut open: Vec<&Block> = blocks.iter().rev().copied().collect();
+    while let Some(block) = open.pop() {
+        scopes.extend(block.scope::<Scope>());
+        open.extend(block.children.iter().rev());
+    }
+    scopes
+}
+
 impl Commands {
-    /// From what the blocks say, the innermost first, and the values they give.
-    pub fn new(scopes: &[Option<&Scope>], current: &Current) -> Commands {
+    /// From what the blocks say, the innermost first.
+    fn new(scopes: &[Option<&Scope>]) -> Commands {
         let read = |lines: fn(&Scope) -> &Vec<Spanned<Line>>| {
             let scopes = scopes.iter().flatten();
             let commands = scopes.flat_map(|scope| {
@@ -75,14 +96,13 @@ impl Commands {
             play: read(|s| &s.play),
             play_done: read(|s| &s.play_done),
             record_done: read(|s| &s.record_done),
-            respawn: current.respawn,
         }
     }
 }
 
 impl Process {
     /// From all blocks of `rtmp { }` in the order of the file.
-    pub fn new(scopes: &[&Scope]) -> Process {
+    fn new(scopes: &[&Scope]) -> Process {
         let statics = scopes.iter().flat_map(|scope| &scope.statics);
         let signals = scopes.iter().flat_map(|scope| &scope.kill_signal);
         let last = signals.max_by_key(|said| (said.place.file, said.place.start));

@@ -2,6 +2,7 @@
 
 use super::command::Line;
 use super::signal::KillSignal;
+use super::{Commands, Process};
 use crate::directive::context::{RECORDER, RTMP_ALL};
 use crate::directive::table::directives;
 use crate::directive::{Flag, Joined, Msec, Own};
@@ -34,5 +35,9 @@ directives! {
         "exec_kill_signal" => kill_signal: Vec<KillSignal>, in RTMP_ALL;
         /// Lets later exec lines of the same block carry name=STREAM filters.
         "exec_options" => options: Own<Flag>, in RTMP_ALL;
+    }
+    made {
+        Commands;
+        Process;
     }
 }

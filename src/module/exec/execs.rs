@@ -13,10 +13,14 @@ use bstr::BStr;
 use tokio::runtime::Handle;
 
 use super::Commands;
+use super::Process;
 use super::command::{Command, Launch};
+use super::conf::Current;
 use super::keeper::Keeper;
 use super::values::SessionValues;
 use crate::config::store::Store;
+use crate::directive::Values;
+use crate::directive::context::RECORDER;
 use crate::limits;
 use crate::media::extension::{OnStream, Output, Running, SessionObserver};
 use crate::media::session::Session;
@@ -80,7 +84,8 @@ impl Execs {
         let store = self.0.store.clone();
         let keeper = Keeper::start(self, move || {
             let config = store.load();
-            (config.rtmp.as_ref().map(|rtmp| rtmp.exec.statics.clone()).unwrap_or_default(), true)
+            let rtmp = config.rtmp.as_ref();
+            (rtmp.map(|rtmp| rtmp.get::<Process>().statics.clone()).unwrap_or_default(), true)
         });
         *lock(&self.0.statics) = Some(keeper);
     }
@@ -95,8 +100,9 @@ impl Execs {
         self.fire(view, session, |commands| &commands.publish);
         let (lines, values) = (view.clone(), SessionValues::new(session.clone()));
         let keeper = Keeper::start(self, move || {
-            let commands = &lines.current().exec;
-            (values.launches(&commands.push), commands.respawn)
+            let application = lines.current();
+            let respawn = application.get::<Current>().respawn;
+            (values.launches(&application.get::<Commands>().push), respawn)
         });
         Publisher { execs: self.clone(), view: view.clone(), session: session.clone(), _keeper: keeper }
     }
@@ -108,8 +114,9 @@ impl Execs {
         let pull = pulls.entry(stream).or_insert_with(|| {
             let (lines, values) = (view.clone(), SessionValues::of_stream(session.clone()));
             let keeper = Keeper::start(self, move || {
-                let commands = &lines.current().exec;
-                (values.launches(&commands.pull), commands.respawn)
+                let application = lines.current();
+                let respawn = application.get::<Current>().respawn;
+                (values.launches(&application.get::<Commands>().pull), respawn)
             });
             Pull { players: 0, _keeper: keeper }
         });
@@ -117,15 +124,15 @@ impl Execs {
         Player { execs: self.clone(), view: view.clone(), session: session.clone(), stream }
     }
 
-    /// A recording of `session` is complete.
-    pub fn record_done(&self, commands: &[Command], session: &Arc<Session>, recorder: &BStr, file: &Path) {
+    /// A recording of `session` is complete; `conf` are the recorder's values.
+    pub fn record_done(&self, conf: &Values<RECORDER>, session: &Arc<Session>, recorder: &BStr, file: &Path) {
         let values = SessionValues::of_recording(session.clone(), recorder, file);
-        values.launches(commands).into_iter().for_each(|launch| self.run(launch));
+        values.launches(&conf.get::<Commands>().record_done).into_iter().for_each(|launch| self.run(launch));
     }
 
     fn fire(&self, view: &AppView, session: &Arc<Session>, which: fn(&Commands) -> &Vec<Command>) {
         let application = view.current();
-        let commands = which(&application.exec);
+        let commands = which(application.get());
         if commands.is_empty() {
             return;
         }

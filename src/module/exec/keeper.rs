@@ -6,6 +6,7 @@ use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use super::Process;
 use super::child;
 use super::command::Launch;
 use super::execs::Execs;
@@ -121,7 +122,10 @@ async fn keep(
 fn settings(execs: &Execs) -> (Duration, i32) {
     let config = execs.0.store.load();
     match &config.rtmp {
-        Some(rtmp) => (rtmp.exec.respawn_timeout.max(limits::EXEC_RESPAWN_LEAST), rtmp.exec.kill_signal.0),
+        Some(rtmp) => {
+            let process = rtmp.get::<Process>();
+            (process.respawn_timeout.max(limits::EXEC_RESPAWN_LEAST), process.kill_signal.0)
+        }
         None => (limits::EXEC_RESPAWN_LEAST, nix::sys::signal::Signal::SIGKILL as i32),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Keys, Naming, PlaylistKind, Settings, VariantRule};
 use crate::directive::context::{APPLICATION, RTMP_ALL};
+use crate::directive::slot::Lookup;
 use crate::directive::table::directives;
 use crate::directive::{Args, Arity, Flag, Msec, MsecFrom, Num, OwnAll, RawPath, Scene, Size, Text, Value};
 use crate::media::segments::{CutRule, Slicing};
@@ -13,7 +14,7 @@ const LONGEST_FRAGMENT: u64 = 10;
 directives! {
     /// HLS files.
     module "hls";
-    held as Conf {
+    held as Conf completed by Conf::derived_from {
         session {
             /// Writes HLS files of published streams.
             "hls" => hls: Flag = "off", in RTMP_ALL;
@@ -66,6 +67,14 @@ directives! {
         /// Without effect in the original as well.
         "hls_muxdelay" => Msec = "700ms", in RTMP_ALL;
     }
+    checks { has_path, in APPLICATION; }
+}
+
+/// Complains of HLS without a directory.
+fn has_path(values: &dyn Lookup) -> Option<Problem> {
+    let conf = values.find::<Conf>()?;
+    let without = conf.hls && conf.path.0.as_os_str().is_empty();
+    without.then(|| Problem::warning("\"hls\" is on without \"hls_path\": no files are written"))
 }
 
 impl Conf {

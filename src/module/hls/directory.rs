@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+use super::conf::Conf;
 use crate::config::model::Config;
 use crate::module::hls::log;
 
-/// Makes the directories that are missing and returns them, so that they can be handed over to the user whom the
-/// server is going to be. What cannot be made is reported and tried again when a stream is published.
-pub fn make_directories(config: &Config) -> Vec<PathBuf> {
+/// Makes the directories that are missing, those of `records` too, and returns them, so that they can be handed over to the
+/// user whom the server is going to be. What cannot be made is reported and tried again when a stream is published.
+pub fn make_directories<'c>(config: &'c Config, records: impl Iterator<Item = &'c PathBuf>) -> Vec<PathBuf> {
     let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
     let applications = servers.flat_map(|server| server.applications.iter());
-    let hls = applications.clone().map(|application| &application.hls).filter(|hls| hls.hls);
-    let records = applications.filter(|application| application.live_record.live_record);
+    let hls = applications.map(|application| application.get::<Conf>()).filter(|hls| hls.hls);
     let wanted: BTreeSet<&PathBuf> = hls
         .flat_map(|hls| [&hls.path.0, &hls.key_path.0])
-        .chain(records.map(|application| &application.live_record.path.0))
+        .chain(records)
         .filter(|path| !path.as_os_str().is_empty() && !path.is_dir())
         .collect();
     let mut made = Vec::new();

@@ -42,13 +42,13 @@ pub struct HlsFiles {
 impl Output for HlsFiles {
     fn prepare(&self, publisher: OnStream<'_>) -> Option<Running> {
         let OnStream { view, stream, .. } = publisher;
-        view.held().hls.hls.then(|| Box::new(self.feeds.prepare(view, stream)) as Running)
+        view.held().get::<Conf>().hls.then(|| Box::new(self.feeds.prepare(view, stream)) as Running)
     }
 
     /// The files are completed behind the publisher's last packet, so nothing ends with it.
     fn begin(&self, publisher: OnStream<'_>) -> Option<Running> {
         let OnStream { view, stream, .. } = publisher;
-        if view.held().hls.hls {
+        if view.held().get::<Conf>().hls {
             record(self, view, stream);
         }
         None
@@ -57,7 +57,7 @@ impl Output for HlsFiles {
 
 /// Writes the files of the publisher that has just taken `stream`, until it leaves.
 fn record(output: &HlsFiles, view: &AppView, stream: &Arc<Stream>) {
-    let conf = view.held().hls.clone();
+    let conf: Arc<Conf> = view.held().share();
     let feed = output.feeds.prepare(view, stream);
     let Some(name) = StreamName::new(&stream.key().name) else {
         return log::name_refused(stream);

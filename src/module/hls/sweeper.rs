@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use super::conf::Conf;
 use super::{PlaylistKind, cleanup};
 use crate::config::model::Config;
 use crate::config::store::Store;
@@ -85,7 +86,9 @@ pub async fn run(store: Arc<Store>, places: Arc<Places>) {
 fn roots(config: &Config) -> Roots {
     let mut roots = Roots::new();
     let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
-    for hls in servers.flat_map(|server| server.applications.iter()).map(|application| &application.hls) {
+    for hls in
+        servers.flat_map(|server| server.applications.iter()).map(|application| application.get::<Conf>())
+    {
         let path = &hls.path.0;
         if !hls.hls || path.as_os_str().is_empty() {
             continue;

@@ -44,7 +44,7 @@ impl Bind {
 directives! {
     /// HLS from memory.
     module "hls2";
-    held as Conf {
+    held as Conf completed by Conf::derived_from {
         session {
             /// Keeps HLS fragments of published streams in memory, of each stream as much as `stream_backlog` says.
             "hls2" | "hls2memory" => hls2: Flag = "off", in RTMP_ALL;

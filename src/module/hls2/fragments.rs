@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
 
+use super::conf::Conf;
 use super::{Fragment, Session, Settings, Window};
 use crate::hub::info::MediaInfo;
 use crate::hub::stream::Stream;
@@ -21,7 +22,7 @@ pub struct HlsMemory {
 impl Output for HlsMemory {
     fn prepare(&self, publisher: OnStream<'_>) -> Option<Running> {
         let OnStream { view, stream, .. } = publisher;
-        let hls2 = view.held().hls2.clone();
+        let hls2: Arc<Conf> = view.held().share();
         if !hls2.hls2 {
             return None;
         }

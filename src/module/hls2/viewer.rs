@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::Fragments;
+use super::conf::Conf;
 use super::{SessionId, SessionIds};
 use crate::hub::registry::StreamKey;
 use crate::limits;
 use crate::media::admission::{Admission, Entered, Refused};
+use crate::media::live;
 use crate::media::log as media_log;
 use crate::media::mpegts::{Feed, FeedSettings, Feeds};
 use crate::media::session::{Reason, Session, mark, millis};
@@ -123,7 +125,7 @@ impl Viewers {
         session: impl FnOnce() -> Session,
     ) -> Option<Visit> {
         let issued = self.ids.has_issued(&id);
-        let bound = !issued || view.held().hls2.session_bind.to_addr();
+        let bound = !issued || view.held().get::<Conf>().session_bind.to_addr();
         let key = ViewerKey { stream: stream.clone(), id: id.clone(), addr: addr.filter(|_| bound) };
         let mut live = self.lock();
         if let Some(there) = find(&live, stream, &id, addr, issued) {
@@ -143,7 +145,7 @@ impl Viewers {
         let viewer = Arc::new(Viewer {
             key,
             session: session.clone(),
-            conf: view.held().hls2.clone(),
+            conf: view.held().share(),
             place: Mutex::new(Place { playlist: hls2::Session::new(id, SLOT, now()), requests: 0 }),
             state: watch::Sender::new(State::Asking),
         });
@@ -320,7 +322,8 @@ impl Stay {
         if let Err(Refused(reason)) = admitted {
             return Err((reason, Denied::Forbidden));
         }
-        let (live, hls2) = (&self.view.held().live, &self.view.held().hls2);
+        let held = self.view.held();
+        let (live, hls2) = (held.get::<live::conf::Conf>(), held.get::<Conf>());
         if !live.live {
             media_log::not_live(&session);
             return Err((Reason::NormalClose, Denied::NoStream));
@@ -338,7 +341,7 @@ impl Stay {
 
     /// Waits until nothing was asked for during the timeout, or somebody ends it.
     async fn watch(&self) -> Reason {
-        let timeout = self.view.held().hls2.timeout_ms();
+        let timeout = self.view.held().get::<Conf>().timeout_ms();
         let expired = async {
             loop {
                 let due = self.viewer.place().playlist.expires_at_ms(timeout);

@@ -9,3 +9,15 @@ pub mod task;
 
 pub use index::{Entry, Index};
 pub use place::{Pair, Place};
+
+use std::path::PathBuf;
+
+use crate::config::Config;
+
+/// The directories that applications record to.
+pub fn directories(config: &Config) -> impl Iterator<Item = &PathBuf> {
+    let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
+    let applications = servers.flat_map(|server| server.applications.iter());
+    let recording = applications.map(|application| application.get::<conf::Current>());
+    recording.filter(|conf| conf.live_record).map(|conf| &conf.path.0)
+}

@@ -22,6 +22,7 @@ use crate::media::session::Session;
 use crate::media::view::AppView;
 use crate::module::live_record::log;
 use crate::module::record::log as record_log;
+use crate::notify;
 use crate::notify::request::RecordFields;
 use crate::notify::{Answer, EventKind, Heartbeat, Notifier, SessionEvent};
 use crate::task::disk::{self, Work};
@@ -59,7 +60,7 @@ struct LiveRecording {
 /// Whether the application may want its streams as MPEG-TS for recording.
 fn is_configured(view: &AppView) -> bool {
     let application = view.current();
-    application.live_record.live_record || application.notify.on_record.is_some()
+    application.get::<Current>().live_record || application.get::<notify::conf::Current>().on_record.is_some()
 }
 
 impl LiveRecording {
@@ -160,7 +161,7 @@ impl Task {
     }
 
     fn conf(&self) -> Arc<Current> {
-        self.view.current().live_record.clone()
+        self.view.current().share()
     }
 
     fn place(&self) -> Option<Place> {

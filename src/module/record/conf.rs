@@ -1,5 +1,6 @@
 //! Directives of the record module.
 
+use super::Recorders;
 use crate::directive::context::{APPLICATION, RECORDER, RTMP_ALL};
 use crate::directive::table::directives;
 use crate::directive::word::any_of;
@@ -54,4 +55,5 @@ directives! {
         /// Sends NetStream.Record.Start/Stop/Failed status to the publisher.
         "record_notify" => notify: Flag = "off", in RTMP_ALL | RECORDER;
     }
+    made { Recorders; }
 }

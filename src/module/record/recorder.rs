@@ -12,8 +12,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::conf::RecordParts;
 use super::flv_file::{FlvFile, Known};
-use super::{Selection, Step, file_path};
-use crate::config::model;
+use super::{RecorderSettings, Selection, Step, file_path};
 use crate::hub::headers::Headers;
 use crate::hub::origin::Origin;
 use crate::hub::packet::Packet;
@@ -26,16 +25,16 @@ use crate::wire::MediaKind;
 /// What became of a recording, for those who want to know.
 pub(crate) enum News {
     /// A file was begun or gone on with.
-    Opened(Arc<model::Recorder>, PathBuf),
+    Opened(Arc<RecorderSettings>, PathBuf),
     /// A file is complete.
-    Closed(Arc<model::Recorder>, PathBuf),
+    Closed(Arc<RecorderSettings>, PathBuf),
     /// Something could not be done. The flag says whether nothing is written for the time being.
-    Failed(Arc<model::Recorder>, WriteError, bool),
+    Failed(Arc<RecorderSettings>, WriteError, bool),
 }
 
 /// See the module's documentation.
 pub(crate) struct Recorder {
-    conf: Arc<model::Recorder>,
+    conf: Arc<RecorderSettings>,
     stream: Vec<u8>,
     places: Arc<Places>,
     /// Whether the stream has audio and video, as far as that is known.
@@ -74,7 +73,7 @@ enum After {
 }
 
 impl Recorder {
-    pub(crate) fn new(conf: Arc<model::Recorder>, stream: &[u8], places: &Arc<Places>) -> Self {
+    pub(crate) fn new(conf: Arc<RecorderSettings>, stream: &[u8], places: &Arc<Places>) -> Self {
         Recorder {
             conf,
             stream: stream.to_vec(),
@@ -90,13 +89,13 @@ impl Recorder {
     }
 
     /// What it does.
-    pub(crate) fn conf(&self) -> &Arc<model::Recorder> {
+    pub(crate) fn conf(&self) -> &Arc<RecorderSettings> {
         &self.conf
     }
 
     /// Takes other values. What names a file counts from the next one on; where nothing is to be written any more, the
     /// file ends.
-    pub(crate) fn configure(&mut self, conf: &Arc<model::Recorder>, news: &mut Vec<News>) {
+    pub(crate) fn configure(&mut self, conf: &Arc<RecorderSettings>, news: &mut Vec<News>) {
         self.conf = conf.clone();
         if !self.is_wanted() {
             self.close(After::Complete, news);

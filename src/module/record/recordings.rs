@@ -14,7 +14,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::Steady;
 use super::recorder::{News, Recorder};
 pub use super::registry::{Command, Recordings};
-use crate::config;
+use super::{RecorderSettings, Recorders};
 use crate::config::store::Store;
 use crate::hub::headers::Headers;
 use crate::hub::packet::Packet;
@@ -22,6 +22,7 @@ use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::files::places::Places;
+use crate::media::gop;
 use crate::media::millis;
 use crate::media::reader::Reader;
 use crate::media::session::Session;
@@ -48,7 +49,7 @@ pub struct FlvRecording {
 /// What follows a recording that is complete.
 pub trait RecordDone: Send + Sync {
     /// A recorder of a session has completed a file.
-    fn record_done(&self, recorder: &config::model::Recorder, session: &Arc<Session>, file: &Path);
+    fn record_done(&self, recorder: &RecorderSettings, session: &Arc<Session>, file: &Path);
 }
 
 impl Output for Arc<FlvRecording> {
@@ -227,10 +228,10 @@ impl Task {
 
     /// Makes the recorders those of the configuration in force.
     fn configure(&mut self) {
-        self.set.steady.set_fix(millis(self.view.held().gop.fix_timestamp));
+        self.set.steady.set_fix(millis(self.view.held().get::<gop::conf::Conf>().fix_timestamp));
         let application = self.view.current();
         let mut before = std::mem::take(&mut self.set.recorders);
-        for conf in &application.recorders {
+        for conf in &application.get::<Recorders>().0 {
             let recorder = match before.iter().position(|old| old.conf().name == conf.name) {
                 Some(at) => {
                     let mut recorder = before.remove(at);

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bstr::BString;
 use tokio::sync::mpsc;
 
+use super::Recorders;
 use crate::hub::registry::StreamKey;
 use crate::media::view::AppView;
 
@@ -55,7 +56,7 @@ impl Recordings {
         let running = self.lock();
         let has = |entry: &&Entry| {
             let application = entry.view.current();
-            chosen(&entry.key) && application.recorders.iter().any(|r| r.name == command.recorder)
+            chosen(&entry.key) && application.get::<Recorders>().0.iter().any(|r| r.name == command.recorder)
         };
         running.values().filter(has).filter(|entry| entry.commands.try_send(command.clone()).is_ok()).count()
     }

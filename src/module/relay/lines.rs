@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::conf::Current;
 use super::push::Push;
 use super::target::Relay;
 use crate::config::model::Application;
@@ -74,7 +75,7 @@ impl PublishObserver for Pushes {
             return;
         }
         let application = self.view.current();
-        let hooks = &application.notify;
+        let hooks = application.get::<notify::conf::Current>();
         let wanted = match hooks.on_meta_type {
             MetaType::Video => brought.video_headers,
             MetaType::Audio => brought.audio_headers,
@@ -108,12 +109,12 @@ async fn keep(push: Push, fired: watch::Receiver<u64>) {
         running.retain(|line| !line.died.load(Ordering::Acquire));
         let application = push.view.current();
         let kept = retain(&mut running, &application);
-        for index in indexes(&application.notify).filter(|index| !kept.contains(index)) {
-            let Some(line) = CallbackLine::new(index, &application.notify) else { continue };
-            let url = index.hook(&application.notify).map(|hook| hook.url.clone());
+        for index in indexes(application.get()).filter(|index| !kept.contains(index)) {
+            let Some(line) = CallbackLine::new(index, application.get()) else { continue };
+            let url = index.hook(application.get()).map(|hook| hook.url.clone());
             running.push(start(&push, Line::Asked(Arc::new(line)), url, &fired));
         }
-        for relay in &application.relay.push {
+        for relay in &application.get::<Current>().push {
             let is_running = |other: &Running| matches!(&other.line, Line::Fixed(other) if other == relay);
             if !running.iter().any(is_running) {
                 running.push(start(&push, Line::Fixed(relay.clone()), None, &fired));
@@ -128,11 +129,11 @@ async fn keep(push: Push, fired: watch::Receiver<u64>) {
 
 /// Ends the lines that are no longer there, and returns where the callback lines stand that go on.
 fn retain(running: &mut Vec<Running>, application: &Application) -> Vec<LineIndex> {
-    let hooks = &application.notify;
+    let hooks = application.get::<notify::conf::Current>();
     let mut kept = Vec::new();
     running.retain(|Running { line, url, task, .. }| {
         let index = match line {
-            Line::Fixed(relay) if application.relay.push.contains(relay) => return true,
+            Line::Fixed(relay) if application.get::<Current>().push.contains(relay) => return true,
             Line::Fixed(_) => None,
             Line::Asked(line) => {
                 line.index(hooks).filter(|index| indexes(hooks).any(|other| other == *index))

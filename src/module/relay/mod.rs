@@ -12,7 +12,6 @@ pub mod destination;
 pub mod http;
 pub mod lines;
 pub mod log;
-pub mod main_conf;
 pub mod pull;
 pub mod push;
 pub mod relays;

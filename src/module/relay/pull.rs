@@ -23,6 +23,7 @@ pub use self::players::{PullUse, Pulls, follow_reloads};
 use super::address::Protocol;
 use super::attempt::{Attempt, Kind};
 use super::complaints::Complaints;
+use super::conf::Current;
 use super::demand::Demand;
 use super::destination::Destination;
 use super::relays::{End, Never, Outcome, has_worked, session_for};
@@ -32,6 +33,7 @@ use crate::limits;
 use crate::media::session::{Reason, Role, Session};
 use crate::media::view::AppView;
 use crate::module::relay::relays::Relays;
+use crate::notify;
 use crate::notify::{EventKind, SessionEvent};
 use crate::task::backoff::Backoff;
 
@@ -54,7 +56,8 @@ struct Pulled {
 /// Whether the application pulls what is not published here.
 pub fn is_configured(view: &AppView) -> bool {
     let application = view.current();
-    application.notify.on_pull.is_some() || !application.relay.pull.is_empty()
+    application.get::<notify::conf::Current>().on_pull.is_some()
+        || !application.get::<Current>().pull.is_empty()
 }
 
 impl Pulled {
@@ -95,7 +98,7 @@ impl Pulled {
                 Outcome::Failed => self.pause(&mut backoff, &mut phase).await,
                 // The callback server has ended a relay that worked; it is asked anew, but not at once.
                 Outcome::Closed => {
-                    let most = self.view.current().relay.most_pull_delay().duration();
+                    let most = self.view.current().get::<Current>().most_pull_delay().duration();
                     wait_unless_published(most, &mut phase).await;
                 }
             }
@@ -104,7 +107,7 @@ impl Pulled {
 
     async fn pause(&self, backoff: &mut Backoff, phase: &mut watch::Receiver<Phase>) {
         let application = self.view.current();
-        let relay = &application.relay;
+        let relay = application.get::<Current>();
         let delay = backoff.next(
             relay.failed_reconnect.duration(),
             relay.most_pull_delay().duration(),
@@ -146,7 +149,9 @@ impl Pulled {
     /// Ends the relay of a session once a reload has removed the line that asked for it.
     async fn line_removed(&self, relays: &Relays, session: &Session) -> Never {
         let mut changed = relays.store.watch();
-        while self.view.current().notify.on_pull.is_some() && changed.changed().await.is_ok() {}
+        while self.view.current().get::<notify::conf::Current>().on_pull.is_some()
+            && changed.changed().await.is_ok()
+        {}
         session.close(Reason::StreamEnd);
         std::future::pending().await
     }
@@ -165,7 +170,7 @@ impl Pulled {
     /// The application's `pull` lines, one after the other.
     async fn fixed(&self, relays: &Arc<Relays>, session: &Arc<Session>) -> Outcome {
         let application = self.view.current();
-        for line in &application.relay.pull {
+        for line in &application.get::<Current>().pull {
             match self.line(relays, session, line).await {
                 Outcome::Failed => {}
                 outcome => return outcome,
@@ -181,7 +186,7 @@ impl Pulled {
             relays,
             pulled: self,
             session,
-            connect: self.view.current().relay.relay_reconnect.duration(),
+            connect: self.view.current().get::<Current>().relay_reconnect.duration(),
             ingest: None,
             started: None,
             idle: false,
@@ -201,7 +206,7 @@ impl Pulled {
             () = self.gives_way() => End::Published,
             reason = session.closed() => End::Asked(reason),
         };
-        let most = self.view.current().relay.most_pull_delay().duration();
+        let most = self.view.current().get::<Current>().most_pull_delay().duration();
         let worked = has_worked(fetch.started, most);
         drop(fetch);
         self.tries(session).outcome(&end, worked)

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::attempt::{Attempt, Kind};
 use super::complaints::Complaints;
+use super::conf::Current;
 use super::destination::Destination;
 use super::lines::{Headers, Line};
 use super::relays::{End, Never, Outcome, has_worked, session_for};
@@ -52,7 +53,7 @@ impl Push {
                 Line::Fixed(relay) => self.fixed(relay, &worker).await,
             };
             let application = self.view.current();
-            let relay = &application.relay;
+            let relay = application.get::<Current>();
             let delay = match outcome {
                 Outcome::Unwanted | Outcome::Closed => return,
                 Outcome::Refused => return self.publisher.close(Reason::RelayRefused),
@@ -95,7 +96,7 @@ impl Push {
     /// One attempt by a callback line: a session with events of its own.
     async fn asked(&self, line: &Arc<CallbackLine>, headers: &mut Headers, worker: &Worker) -> Outcome {
         let session = self.session();
-        match line.index(&self.view.current().notify) {
+        match line.index(self.view.current().get()) {
             None => Outcome::Unwanted,
             Some(LineIndex { event: EventKind::Meta, .. }) => tokio::select! {
                 biased;
@@ -186,7 +187,7 @@ impl Push {
         let _listed = self.relays.sessions.list(session.clone());
         let mut started = None;
         let (Ok(end) | Err(end)) = self.send(session, &destination, worker, &mut started).await;
-        let most = self.view.current().relay.most_push_delay().duration();
+        let most = self.view.current().get::<Current>().most_push_delay().duration();
         self.tries(session).outcome(&end, has_worked(started, most))
     }
 
@@ -201,7 +202,7 @@ impl Push {
         let server = self.view.server();
         let terms = Terms {
             relays: &self.relays,
-            connect: self.view.current().relay.relay_reconnect.duration(),
+            connect: self.view.current().get::<Current>().relay_reconnect.duration(),
             chunk_size: u32::try_from(self.stream.chunk_size()).unwrap_or(u32::MAX),
             max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),
             buffer: Duration::ZERO,

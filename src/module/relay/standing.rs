@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::conf::Current;
 use super::pull::PullUse;
 use super::static_pull::StaticPull;
 use crate::config::model::Config;
@@ -69,7 +70,7 @@ fn choose(relays: &Relays, config: &Config, line: &StaticPull) -> Option<(Listen
     let (host, app) = (Bytes::copy_from_slice(&line.domain), Bytes::copy_from_slice(&line.app));
     config.rtmp.iter().flat_map(|rtmp| rtmp.addresses()).find_map(|listen| {
         let view = AppView::choose(&relays.store, listen, &host, &app)?;
-        let port = &view.held().relay.static_pull_port;
+        let port = &view.held().get::<Current>().static_pull_port;
         let here = match port.as_ref().filter(|port| !port.is_empty()) {
             Some(port) => literal_addr(port.as_bstr(), DEFAULT_PORT).is_ok_and(|addr| addr == *listen),
             None => true,

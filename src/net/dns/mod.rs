@@ -23,6 +23,7 @@ use super::resolver::server::Resolver;
 use crate::config::model::Config;
 use crate::limits;
 use crate::net::log;
+use crate::net::{client, resolver};
 
 /// Looks up host names; clones share everything.
 #[derive(Clone)]
@@ -237,8 +238,8 @@ impl Resolve for Dns {
 
 impl Settings {
     fn of(config: &Config) -> Self {
-        let conf = &config.resolver;
-        let keeps = config.client.dynamic_resolver;
+        let conf = config.events.get::<resolver::conf::Current>();
+        let keeps = config.get::<client::conf::Current>().dynamic_resolver;
         Settings {
             resolver: conf.resolver.clone(),
             timeout: conf.timeout.duration(),

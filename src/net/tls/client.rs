@@ -1,5 +1,6 @@
 //! TLS to other servers: whom relays trust.
 
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::WebPkiServerVerifier;
@@ -10,9 +11,17 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use crate::config::model::Config;
 use crate::log::os_text;
 use crate::task::disk;
+
+/// Which other servers are trusted.
+#[derive(Clone, Copy, Debug)]
+pub struct Trust<'a> {
+    /// Whether their certificates are verified.
+    pub verify: bool,
+    /// A file with the certificates that they are verified by, instead of the system's.
+    pub certificates: Option<&'a Path>,
+}
 
 /// Settings of connections to other servers. A reload replaces them.
 pub struct ClientTls {
@@ -24,22 +33,19 @@ pub struct ClientTls {
 }
 
 impl ClientTls {
-    /// Reads the file that `config` names. The error is nginx's sentence.
-    pub fn load(config: &Config) -> Result<Self, String> {
-        let conf = config.rtmp.as_ref().map(|rtmp| &rtmp.relay);
-        let trusted = match conf.and_then(|conf| conf.ssl_trusted_certificate.as_ref()) {
+    /// Reads the file that is trusted. The error is nginx's sentence.
+    pub(super) fn load(trust: Trust<'_>) -> Result<Self, String> {
+        let trusted = match trust.certificates {
             Some(path) => {
-                let pem = disk::read(&path.0).map_err(|error| {
-                    format!("open() \"{}\" failed ({})", path.0.display(), os_text(&error))
-                })?;
+                let pem = disk::read(path)
+                    .map_err(|error| format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))?;
                 Some(Arc::new(roots_of(&pem).map_err(|why| {
-                    format!("\"relay_ssl_trusted_certificate\" file \"{}\" {why}", path.0.display())
+                    format!("\"relay_ssl_trusted_certificate\" file \"{}\" {why}", path.display())
                 })?))
             }
             None => None,
         };
-        let verify = conf.is_none_or(|conf| conf.ssl_verify);
-        Ok(ClientTls { verify, trusted, config: OnceLock::new() })
+        Ok(ClientTls { verify: trust.verify, trusted, config: OnceLock::new() })
     }
 
     /// What connections are made with. The error says why there can be none.

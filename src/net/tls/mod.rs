@@ -6,7 +6,7 @@ mod stream;
 
 pub use stream::TlsStream;
 
-use self::client::ClientTls;
+use self::client::{ClientTls, Trust};
 use self::server::ServerTls;
 use crate::config::model::Config;
 
@@ -19,9 +19,10 @@ pub struct Tls {
 }
 
 impl Tls {
-    /// Reads the files that `config` names. `before` is what is in force. The error is nginx's sentence.
-    pub fn load(config: &Config, before: Option<&Tls>) -> Result<Self, String> {
+    /// Reads the files that `config` names, and what other servers are to be trusted by. `before` is what is in force. The
+    /// error is nginx's sentence.
+    pub fn load(config: &Config, trust: Trust<'_>, before: Option<&Tls>) -> Result<Self, String> {
         let server = ServerTls::load(config, before.map(|before| &before.server))?;
-        Ok(Tls { client: ClientTls::load(config)?, server })
+        Ok(Tls { client: ClientTls::load(trust)?, server })
     }
 }

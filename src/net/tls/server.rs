@@ -26,6 +26,7 @@ use crate::log::os_text;
 use crate::net::listener::Speaks;
 use crate::net::log;
 use crate::net::socket::Socket;
+use crate::net::ssl;
 use crate::net::ssl::cipher::SUITES;
 use crate::net::ssl::conf::Conf;
 use crate::task::disk;
@@ -76,7 +77,9 @@ impl ServerTls {
             let verifies = listener.servers.servers().iter().any(|server| server.verifies_clients);
             let settings = match verifies {
                 true => Err(Unusable::Missing("\"ssl_verify_client\" is not there yet".into())),
-                false => settings(&mut keys, &listener.servers, |server: &RtmpServer| &server.ssl),
+                false => settings(&mut keys, &listener.servers, |server: &RtmpServer| {
+                    server.get::<ssl::conf::Conf>()
+                }),
             };
             loaded.add((Speaks::Rtmp, listener.addr.clone()), settings, before)?;
         }

@@ -20,6 +20,7 @@ use super::parts::Parts;
 use crate::config::Config;
 use crate::config::place::Place;
 use crate::limits;
+use crate::server::core;
 use crate::server::log;
 use crate::task::lifetime::Lifetime;
 
@@ -40,7 +41,7 @@ pub struct Order {
 pub fn open(config: &Config) -> Result<Option<Result<ControlSocket, String>>, String> {
     let Some(path) = config.control_path() else { return Ok(None) };
     let bound = ControlSocket::bind(&path);
-    match config.core.control_socket {
+    match config.get::<core::conf::Conf>().control_socket {
         Place::Path(_) => bound.map(Ok).map(Some),
         Place::On | Place::Off => Ok(Some(bound)),
     }
@@ -48,7 +49,7 @@ pub fn open(config: &Config) -> Result<Option<Result<ControlSocket, String>>, St
 
 /// Whether [`open`] would refuse a start, apart from a process that runs there: it is the one that is to be reloaded.
 pub fn check(config: &Config) -> Result<(), String> {
-    match (config.control_path(), &config.core.control_socket) {
+    match (config.control_path(), &config.get::<core::conf::Conf>().control_socket) {
         (Some(path), Place::Path(_)) => socket::check(&path),
         _ => Ok(()),
     }

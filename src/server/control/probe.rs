@@ -9,6 +9,7 @@ use std::time::Instant;
 use crate::config::{Config, LoadOptions};
 use crate::log::os_text;
 use crate::net::dns::Dns;
+use crate::notify;
 use crate::notify::answer::Answer;
 use crate::notify::hook::Hook;
 use crate::notify::process::{SERVER_EVENT, WORKER_EVENT};
@@ -90,7 +91,10 @@ enum About {
 /// There is no such line.
 pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<String, ProbeError> {
     let Line { about, hook } = find(config, place)?;
-    let escape = config.rtmp.as_ref().map_or(Escape::Minimal, |rtmp| rtmp.notify.escape);
+    let escape = config
+        .rtmp
+        .as_ref()
+        .map_or(Escape::Minimal, |rtmp| rtmp.get::<notify::main_conf::MainCurrent>().escape);
     let target = target(&about, &hook, escape);
     let began = Instant::now();
     let exchange = transport.send(&hook, Stage::Start, &target, &RequestId::new(), true).await;
@@ -194,13 +198,14 @@ fn find(config: &Config, place: &str) -> Result<Line, ProbeError> {
 fn lines(config: &Config) -> Vec<Line> {
     let mut lines = Vec::new();
     if let Some(rtmp) = &config.rtmp {
-        let process = [(About::Worker, &rtmp.notify.on_proc), (About::Server, &rtmp.notify.on_master)];
+        let notify = rtmp.get::<notify::main_conf::MainCurrent>();
+        let process = [(About::Worker, &notify.on_proc), (About::Server, &notify.on_master)];
         let said = |(about, hook): (About, &Option<Hook>)| Some(Line { about, hook: hook.clone()? });
         lines.extend(process.into_iter().filter_map(said));
         for application in rtmp.servers.iter().flat_map(|server| server.applications.iter()) {
             let hooks = EventKind::ALL
                 .iter()
-                .flat_map(|event| event.lines(&application.notify).iter().map(move |hook| (*event, hook)));
+                .flat_map(|event| event.lines(application.get()).iter().map(move |hook| (*event, hook)));
             lines.extend(hooks.map(|(event, hook)| Line {
                 about: About::Session(event, application.name.to_vec()),
                 hook: Hook::clone(hook),

@@ -11,6 +11,7 @@ use crate::media::ingest::{Feeder, Ingest};
 use crate::media::relay_messages;
 use crate::media::session::Session;
 use crate::module::relay::attempt::Kind;
+use crate::module::relay::conf::Current;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::http::Download;
 use crate::module::relay::log;
@@ -43,7 +44,7 @@ impl Fetch<'_> {
             connect: self.connect,
             chunk_size: server.chunk_size.0,
             max_message: usize::try_from(server.max_message.0).unwrap_or(usize::MAX),
-            buffer: self.pulled.view.current().relay.relay_buffer.duration(),
+            buffer: self.pulled.view.current().get::<Current>().relay_buffer.duration(),
             trail: self.session.identity.trail.claimed().clone(),
         };
         let mut upstream = Upstream::start(destination, |name| Purpose::Play { name }, terms).await?;

@@ -15,6 +15,7 @@ use crate::media::trail::Trail;
 use crate::module::relay::demand::Wants;
 use crate::module::relay::relays::Relays;
 use crate::module::relay::target::Relay;
+use crate::notify;
 
 /// All streams with players, by stream number. Its lock is held while a player comes or goes, so that a stream is here for
 /// exactly as long as its [`Demand`](crate::module::relay::demand::Demand) has players.
@@ -80,7 +81,7 @@ impl PullUse {
 impl Demand for PullUse {
     fn settled(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
-            if self.pulled.view.current().notify.on_pull.is_some() {
+            if self.pulled.view.current().get::<notify::conf::Current>().on_pull.is_some() {
                 // Its sender lives as long as `pulled`.
                 let _ = self.pulled.settled.subscribe().wait_for(|settled| *settled >= self.arrival).await;
             }

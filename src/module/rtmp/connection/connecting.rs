@@ -11,11 +11,13 @@ use std::sync::atomic::Ordering;
 use super::farewell;
 use super::identity::Target;
 use super::{Connected, Connection, End, claim_of, settings_of};
+use crate::media;
 use crate::media::admission::{self, Refused};
 use crate::media::log as media_log;
 use crate::media::session::{Identity, Moments, Protocol, Reason, Role, Session, mark};
 use crate::media::view::AppView;
 use crate::module::rtmp::log;
+use crate::notify;
 use crate::notify::{EventKind, SessionEvent};
 use crate::wire::rtmp::server_session::{Connect, RequestId};
 
@@ -51,7 +53,8 @@ impl Connection {
             ));
         };
         let open = self.rtmp.open.load(Ordering::Relaxed);
-        let limit = self.rtmp.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.max_connections);
+        let limit =
+            self.rtmp.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.get::<media::conf::MaxConnections>().0);
         if let Some(limit) = limit.filter(|limit| open > *limit) {
             log::over_max_connections(self.id, limit);
             return Err(self.refuse_connect(
@@ -76,7 +79,7 @@ impl Connection {
         };
         let connected =
             Connected { view, identity, claim: claim_of(connect), reconnects: farewell::reconnects(connect) };
-        if connected.view.current().notify.on_connect.is_some() {
+        if connected.view.current().get::<notify::conf::Current>().on_connect.is_some() {
             self.ask_connect(request, connected);
         } else {
             self.accept_connect(request, connected);
@@ -144,7 +147,7 @@ impl Connection {
         let view = &connected.view;
         self.timeout = view.server().timeout.duration();
         self.core.accept_connect(request, settings_of(view.server(), view.base()));
-        if !connected.view.held().rtmp.tcp_nodelay {
+        if !connected.view.held().get::<media::conf::Conf>().tcp_nodelay {
             self.socket.set_nodelay(false);
         }
         self.connected = Some(connected);

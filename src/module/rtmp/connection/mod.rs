@@ -75,7 +75,8 @@ pub async fn serve(rtmp: Arc<Rtmp>, worker: Worker, listen: ListenAddr, socket: 
     let listen = socket.local(listen);
     let Some(servers) = config.rtmp.as_ref().and_then(|conf| conf.servers_at(&listen)) else { return };
     let server = servers.default_server();
-    let (settings, timeout) = (settings_of(&server.held, &server.base), server.held.timeout.duration());
+    let conf = server.get::<ServerConf>();
+    let (settings, timeout) = (settings_of(conf, server.base.get()), conf.timeout.duration());
     // Whatever is kept of it here would live as long as the connection.
     drop(config);
     let _open = Open::count(&rtmp);

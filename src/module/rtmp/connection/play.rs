@@ -10,6 +10,7 @@ use crate::hub::packet::Container;
 use crate::hub::stream::Phase;
 use crate::media::admission::Entered;
 use crate::media::delivery::{Delivery, Join};
+use crate::media::live;
 use crate::media::log;
 use crate::media::player_settings::player_settings;
 use crate::media::relay_messages;
@@ -43,7 +44,9 @@ impl Playing {
 
     /// Whether the player may stay although nobody publishes (`idle_streams`).
     pub fn may_wait(&self) -> bool {
-        self.seen.publishing || self.view.held().live.idle_streams || self.entered.is_pulled()
+        self.seen.publishing
+            || self.view.held().get::<live::conf::Conf>().idle_streams
+            || self.entered.is_pulled()
     }
 
     /// Hands the sending side to the delivery loop; `lead` goes out first.
@@ -92,7 +95,7 @@ impl Playing {
         let before = self.seen;
         let now = *self.phase.borrow_and_update();
         self.seen = now;
-        let live = &self.view.held().live;
+        let live = self.view.held().get::<live::conf::Conf>();
         let ended = before.publishing && (!now.publishing || now.epoch != before.epoch);
         let began = now.publishing && (!before.publishing || now.epoch != before.epoch);
         if ended {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::media::admission::Entered;
 use crate::media::extension::{OnStream, PublishObserver};
 use crate::media::ingest::{Feeder, Ingest, Intake};
+use crate::media::live;
 use crate::media::session::Session;
 use crate::media::view::AppView;
 use crate::module::rtmp::log;
@@ -37,7 +38,7 @@ impl Publishing {
         let Ok(ingest) = Ingest::start(intake, publisher, Feeder::Client) else {
             return Err(entered);
         };
-        let idle = view.held().live.drop_idle_publisher.nonzero();
+        let idle = view.held().get::<live::conf::Conf>().drop_idle_publisher.nonzero();
         log::publishing(&session);
         let observers = entered.observe_publish();
         Ok(Publishing { stream_id, ingest, observers, idle, last_media: None, _entered: entered })

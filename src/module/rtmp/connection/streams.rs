@@ -9,6 +9,7 @@ use super::play::Playing;
 use super::publish::Publishing;
 use super::{Connection, Early, End, Part, Pending, Verdict};
 use crate::media::admission::{Entered, Refused};
+use crate::media::live;
 use crate::media::log as media_log;
 use crate::media::relay_messages;
 use crate::media::session::{Identity, Protocol, Reason, Role, Session, mark};
@@ -104,7 +105,7 @@ impl Connection {
             self.core.reject_request(request, code, "Refused.");
             return Err(End::Told(reason));
         }
-        if !connected.view.held().live.live {
+        if !connected.view.held().get::<live::conf::Conf>().live {
             media_log::not_live(&session);
             session.set_reason(Reason::NormalClose);
             let code = match session.role {

@@ -1,8 +1,10 @@
 //! Directives of relays that hold for the whole server.
 
+use crate::config::Config;
 use crate::directive::context::RTMP;
 use crate::directive::table::directives;
 use crate::directive::{ConfPath, Flag};
+use crate::net::tls::client::Trust;
 
 directives! {
     /// Relays of the whole server: what proves them to others, and TLS to rtmps:// servers and https:// origins.
@@ -21,5 +23,15 @@ directives! {
         "relay_ssl_verify" => ssl_verify: Flag = "on", in RTMP;
         /// The certificates that rtmps:// and https:// servers are verified by, instead of the system's.
         "relay_ssl_trusted_certificate" => ssl_trusted_certificate: Option<ConfPath>, in RTMP;
+    }
+}
+
+/// Which servers relays and callbacks trust.
+pub fn trust(config: &Config) -> Trust<'_> {
+    let conf = config.rtmp.as_ref().map(|rtmp| rtmp.get::<MainCurrent>());
+    let certificates = conf.and_then(|conf| conf.ssl_trusted_certificate.as_ref());
+    Trust {
+        verify: conf.is_none_or(|conf| conf.ssl_verify),
+        certificates: certificates.map(|path| path.0.as_path()),
     }
 }

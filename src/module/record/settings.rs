@@ -1,0 +1,61 @@
+//! The recorders of an application.
+
+use std::sync::Arc;
+
+use bstr::BString;
+
+use super::conf::{Current, RecordParts, Scope};
+use crate::directive::context::{APPLICATION, RECORDER};
+use crate::directive::evaluate::Block;
+use crate::directive::{Contexts, Level, Scene, Slot, Text, Values};
+
+/// Those that write: the named ones, then the application's own if it has one.
+#[derive(Debug, Default)]
+pub struct Recorders(pub Vec<Arc<RecorderSettings>>);
+
+/// `recorder NAME { }`, or the recorder of an application itself.
+#[derive(Debug)]
+pub struct RecorderSettings {
+    /// Its name; empty for the application's own.
+    pub name: BString,
+    /// What it writes and where.
+    pub conf: Arc<Current>,
+    /// All its values, such as the commands run when a file is complete.
+    pub values: Values<RECORDER>,
+}
+
+impl RecorderSettings {
+    fn new(name: BString, values: Values<RECORDER>) -> RecorderSettings {
+        RecorderSettings { name, conf: values.share(), values }
+    }
+
+    fn writes(&self) -> bool {
+        self.conf.parts.0.is_some_and(|parts| parts.0 != 0 && !parts.has(RecordParts::OFF))
+    }
+}
+
+impl Slot for Recorders {
+    const HOLDERS: Contexts = APPLICATION;
+    const INHERITED: bool = false;
+
+    // What other modules say in the application belongs to its recorders as well.
+    fn said_by(_: &Block) -> bool {
+        true
+    }
+
+    fn make(level: &Level<'_>, scene: &mut Scene<'_>) -> Recorders {
+        let blocks = level.blocks;
+        let named = || blocks.first().into_iter().flat_map(|application| application.inner(RECORDER));
+        if named().next().is_none() && level.scopes::<Scope>().iter().all(Option::is_none) {
+            return Recorders::default();
+        }
+        let mut recorders = Vec::new();
+        for block in named() {
+            let name = block.head::<Text>().map(|name| name.0.clone()).unwrap_or_default();
+            let chain: Vec<&Block> = std::iter::once(block).chain(blocks.iter().copied()).collect();
+            recorders.push(RecorderSettings::new(name, level.values(&chain, scene)));
+        }
+        recorders.push(RecorderSettings::new(BString::default(), level.values(blocks, scene)));
+        Recorders(recorders.into_iter().filter(RecorderSettings::writes).map(Arc::new).collect())
+    }
+}
