@@ -50,9 +50,9 @@ directives! {
         "send_delay" => send_delay: SendDelay = "0", in RTMP_ALL;
         /// Bytes of media that a stream keeps in memory for new and slow players, whatever `cache_time`, `out_queue` and
         /// `max_message` allow; copies made for RTMP, FLV and chunked HTTP count. At the bound a player that is behind goes
-        /// on with the newest key frame, or waits for the next one. Its MPEG-TS may take as much again, with the fragments of
-        /// `hls2`: the oldest of them go first, and one that comes to a quarter is cut. The default has room for fragments
-        /// of 5s at 13 Mbit/s.
+        /// on with the newest key frame, or waits for the next one. Its MPEG-TS may take as much again, and the fragments
+        /// of `hls2` twice as much: the oldest of them go first, and one that comes to half is cut. The default has room for
+        /// fragments of 5s at 25 Mbit/s, and for 30s at 17 Mbit/s.
         "stream_backlog" => stream_backlog: Size = "32m", in RTMP_ALL;
     }
 }

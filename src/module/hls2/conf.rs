@@ -46,7 +46,7 @@ directives! {
     module "hls2";
     held as Conf completed by Conf::derived_from {
         session {
-            /// Keeps HLS fragments of published streams in memory, of each stream as much as `stream_backlog` says.
+            /// Keeps HLS fragments of published streams in memory, of each stream twice as much as `stream_backlog` says.
             "hls2" | "hls2memory" => hls2: Flag = "off", in RTMP_ALL;
             /// Wanted length of a fragment.
             "hls2_fragment" => fragment: MsecFrom<1> = "5s", in RTMP_ALL;

@@ -85,10 +85,13 @@ impl Fragments {
     }
 }
 
+/// How many times `stream_backlog` a window may have: a playlist holds what is older than what players wait for.
+const BACKLOGS: usize = 2;
+
 impl Tap for Fragments {
     fn frame(&self, _: u64, frame: &TsFrame) {
         let mut window = self.window();
-        window.set_most_bytes(self.stream.backlog());
+        window.set_most_bytes(self.stream.backlog().saturating_mul(BACKLOGS));
         let completed = window.handle_frame(frame);
         drop(window);
         self.completed(completed);
