@@ -70,8 +70,9 @@ directives! {
         }
     }
     live as Current {
-        /// Serves HLS of the streams of the rtmp server that listens on that address. `app=` is the application of requests
-        /// that name none, as with `flv_live`.
+        /// Serves HLS of the streams of the rtmp server that listens on that address, as `/LOCATION/NAME.m3u8`: a master playlist
+        /// that names a session, whose media playlist and fragments follow. `app=` is the application of requests that name
+        /// none, as with `flv_live`.
         "hls2_live" => hls2_live: Own<Hls2Live>, in LOCATION;
     }
     needless {

@@ -21,8 +21,9 @@ directives! {
     /// Live MPEG-TS over HTTP.
     module "ts";
     live as Current {
-        /// Serves live MPEG-TS of the streams of the rtmp server that listens on that address. `app=` is the application of
-        /// requests that name none, as with `flv_live`.
+        /// Serves live MPEG-TS of the streams of the rtmp server that listens on that address, as `/LOCATION/NAME.ts` or
+        /// `/LOCATION/NAME`; other endings are part of the name. `app=` is the application of requests that name none, as with
+        /// `flv_live`. A stream that is not there yet is waited for.
         "ts_live" => ts_live: Own<TsLive>, in LOCATION;
     }
 }

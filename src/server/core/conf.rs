@@ -21,7 +21,8 @@ directives! {
     held as Conf {
         restart {
             /// User and group of the process once its sockets are bound. The group defaults to the one named
-            /// like the user. Ignored unless started as root.
+            /// like the user. Ignored unless started as root; without this line the user is then `nobody`, as with nginx, and
+            /// what is written afterwards (`hls_path`, `record_path`, logs that are opened anew) has to be writable for it.
             "user" => user: Option<UserGroup>, in MAIN;
             /// Detaches from the terminal.
             "daemon" => daemon: Flag = "on", in MAIN;
