@@ -158,7 +158,11 @@ impl Entered {
     /// What follows a client that publishes.
     pub fn observe_publish(&self) -> Vec<Box<dyn PublishObserver>> {
         let publisher = OnStream { view: &self.view, session: &self.session, stream: self.stream() };
-        self.admission.observers.iter().filter_map(|observer| observer.publishing(publisher)).collect()
+        self.admission
+            .observers
+            .iter()
+            .filter_map(|observer| observer.clone().publishing(publisher))
+            .collect()
     }
 
     /// The stream.

@@ -37,7 +37,7 @@ pub trait Output: Send + Sync {
 
     /// The publisher has taken the stream and has sent nothing yet. The result is dropped before the publisher leaves the
     /// stream.
-    fn begin(&self, _: OnStream<'_>) -> Option<Running> {
+    fn begin(self: Arc<Self>, _: OnStream<'_>) -> Option<Running> {
         None
     }
 }
@@ -50,7 +50,7 @@ pub trait SessionObserver: Send + Sync {
     }
 
     /// A client publishes. The result is dropped when the client leaves.
-    fn publishing(&self, _: OnStream<'_>) -> Option<Box<dyn PublishObserver>> {
+    fn publishing(self: Arc<Self>, _: OnStream<'_>) -> Option<Box<dyn PublishObserver>> {
         None
     }
 }

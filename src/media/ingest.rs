@@ -49,7 +49,7 @@ impl Intake {
     }
 
     fn begin(&self, publisher: OnStream<'_>) -> Vec<Running> {
-        self.outputs.iter().filter_map(|output| output.begin(publisher)).collect()
+        self.outputs.iter().filter_map(|output| output.clone().begin(publisher)).collect()
     }
 }
 

@@ -4,6 +4,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::log;
+use crate::task::lifetime::emptied;
 
 /// Open connections.
 #[derive(Debug, Default)]
@@ -27,7 +28,6 @@ impl Connections {
 
     /// Waits until no connection is open.
     pub async fn drained(&self) {
-        self.0.close();
-        self.0.wait().await;
+        emptied(&self.0).await;
     }
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 use super::answer::Answer;
 use super::request::RecordFields;
 use super::session_event::SessionEvent;
-use super::sleep_until;
+use crate::task::sleep_until;
 
 /// Sends an update at each interval, one at a time, where the line sets `update=`. Dropping it cancels the update under way,
 /// so that none follows `done`.

@@ -49,6 +49,7 @@ use self::request::{Escape, FieldValue, SessionFields, Stage};
 use self::transport::{CallbackExchange, Transport};
 use self::values::RequestVariables;
 use crate::config::store::Store;
+use crate::task::lifetime::emptied;
 
 pub use self::answer::{Answer, Failure, Reply};
 pub use self::conf::EventKind;
@@ -129,10 +130,7 @@ impl Notifier {
 
     /// Waits until no request is under way.
     pub async fn drained(&self) {
-        // A request may have been added since there was none.
-        while !self.requests.is_empty() {
-            self.requests.wait().await;
-        }
+        emptied(&self.requests).await;
     }
 
     /// Sends one request of `session` about `event` and enters it in the ledger. `target` is path and query.
@@ -155,13 +153,6 @@ impl Notifier {
             self.runtime.spawn(rest.discard());
         }
         (reply, receipt)
-    }
-}
-
-async fn sleep_until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
-        None => std::future::pending().await,
     }
 }
 

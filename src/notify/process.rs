@@ -6,9 +6,10 @@ use super::event_row::EventRow;
 use super::main_conf::MainCurrent;
 use super::request::{self, Stage};
 use super::values::RequestVariables;
-use super::{Notifier, RequestId, sleep_until};
+use super::{Notifier, RequestId};
 use crate::directive::context::RTMP;
 use crate::notify::log;
+use crate::task::sleep_until;
 
 /// `on_proc`.
 pub const WORKER_EVENT: EventRow = EventRow {

@@ -16,9 +16,10 @@ use super::line::CallbackLine;
 use super::members::Members;
 use super::request::{FieldValue, RecordFields, Stage};
 use super::subject::{CallbackLines, Subject};
-use super::{EventRequest, Notifier, send, sleep_until};
+use super::{EventRequest, Notifier, send};
 use crate::limits;
 use crate::notify::log;
+use crate::task::sleep_until;
 
 /// One event of one session: `start`, then updates, then `done` when it is dropped.
 pub struct SessionEvent {

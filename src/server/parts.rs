@@ -32,7 +32,7 @@ use crate::module::hls2::{HlsMemory, Viewers};
 use crate::module::live_record::task::TsRecording;
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
-use crate::module::relay::relays::{RelayParts, Relays};
+use crate::module::relay::relays::Relays;
 use crate::module::rtmp::connection::Rtmp;
 use crate::net::connections::Connections;
 use crate::net::dns::Dns;
@@ -125,23 +125,24 @@ impl Parts {
                 presentations: Arc::<Presentations>::default(),
                 lifetime: lifetime.clone(),
             }),
-            Arc::new(Arc::new(FlvRecording {
+            Arc::new(FlvRecording {
                 store: store.clone(),
                 places: places.clone(),
                 recordings: recordings.clone(),
                 done: Arc::new(ExecRecordDone(execs.clone())),
                 lifetime: lifetime.clone(),
-            })),
-            Arc::new(Arc::new(TsRecording {
+            }),
+            Arc::new(TsRecording {
                 store: store.clone(),
                 feeds: feeds.clone(),
                 callbacks: callbacks.clone(),
                 lifetime: lifetime.clone(),
-            })),
+            }),
             execs.clone(),
         ];
         let intake = Arc::new(Intake::new(outputs, grid));
-        let relays = Arc::new(Relays::new(RelayParts {
+        let relays = Arc::new(Relays {
+            pulls: Default::default(),
             trails: trails.clone(),
             store: store.clone(),
             registry: registry.clone(),
@@ -152,8 +153,8 @@ impl Parts {
             tls: tls.clone(),
             intake: intake.clone(),
             lifetime: lifetime.clone(),
-        }));
-        let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), Arc::new(relays.clone())];
+        });
+        let observers: Vec<Arc<dyn SessionObserver>> = vec![execs.clone(), relays.clone()];
         let sources: Vec<Arc<dyn Source>> = vec![relays.clone()];
         let admission = Arc::new(Admission::new(
             registry.clone(),

@@ -21,7 +21,14 @@ pub struct Lifetime {
 impl Lifetime {
     /// Waits until no work is unfinished.
     pub async fn finished(&self) {
-        self.unfinished.close();
-        self.unfinished.wait().await;
+        emptied(&self.unfinished).await;
+    }
+}
+
+/// Waits until nothing is tracked, also of what comes while the last of it ends.
+pub async fn emptied(tracked: &TaskTracker) {
+    tracked.close();
+    while !tracked.is_empty() {
+        tracked.wait().await;
     }
 }

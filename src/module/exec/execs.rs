@@ -161,7 +161,7 @@ impl Execs {
 }
 
 impl Output for Execs {
-    fn begin(&self, publisher: OnStream<'_>) -> Option<Running> {
+    fn begin(self: Arc<Self>, publisher: OnStream<'_>) -> Option<Running> {
         Some(Box::new(self.publish(publisher.view, publisher.session)))
     }
 }

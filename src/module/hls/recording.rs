@@ -46,10 +46,10 @@ impl Output for HlsFiles {
     }
 
     /// The files are completed behind the publisher's last packet, so nothing ends with it.
-    fn begin(&self, publisher: OnStream<'_>) -> Option<Running> {
+    fn begin(self: Arc<Self>, publisher: OnStream<'_>) -> Option<Running> {
         let OnStream { view, stream, .. } = publisher;
         if view.held().get::<Conf>().hls {
-            record(self, view, stream);
+            record(&self, view, stream);
         }
         None
     }

@@ -40,14 +40,14 @@ pub struct TsRecording {
     pub lifetime: Lifetime,
 }
 
-impl Output for Arc<TsRecording> {
+impl Output for TsRecording {
     fn prepare(&self, publisher: OnStream<'_>) -> Option<Running> {
         let OnStream { view, stream, .. } = publisher;
         is_configured(view).then(|| Box::new(self.feeds.prepare(view, stream)) as Running)
     }
 
-    fn begin(&self, publisher: OnStream<'_>) -> Option<Running> {
-        Some(Box::new(LiveRecording::start(self, publisher)))
+    fn begin(self: Arc<Self>, publisher: OnStream<'_>) -> Option<Running> {
+        Some(Box::new(LiveRecording::start(&self, publisher)))
     }
 }
 

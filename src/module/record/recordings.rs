@@ -52,9 +52,9 @@ pub trait RecordDone: Send + Sync {
     fn record_done(&self, recorder: &RecorderSettings, session: &Arc<Session>, file: &Path);
 }
 
-impl Output for Arc<FlvRecording> {
-    fn begin(&self, publisher: OnStream<'_>) -> Option<Running> {
-        Some(Box::new(Recording::start(self, publisher)))
+impl Output for FlvRecording {
+    fn begin(self: Arc<Self>, publisher: OnStream<'_>) -> Option<Running> {
+        Some(Box::new(Recording::start(&self, publisher)))
     }
 }
 

@@ -32,21 +32,8 @@ use crate::task::lifetime::Lifetime;
 
 /// What all relays use.
 pub struct Relays {
-    pub(super) pulls: Pulls,
-    pub(super) trails: Arc<Trails>,
-    pub(super) store: Arc<Store>,
-    pub(super) registry: Arc<Registry>,
-    pub(super) sessions: Arc<Sessions>,
-    pub(super) callbacks: Notifier,
-    pub(super) workers: Arc<Workers>,
-    pub(super) dns: Dns,
-    pub(super) tls: Arc<ArcSwap<Tls>>,
-    pub(super) intake: Arc<Intake>,
-    pub(super) lifetime: Lifetime,
-}
-
-/// The parts of the server that relays use.
-pub struct RelayParts {
+    /// Streams with players.
+    pub pulls: Pulls,
     /// Which streams are on a relay's trail.
     pub trails: Arc<Trails>,
     /// The configuration in force.
@@ -120,16 +107,6 @@ impl End {
     }
 }
 
-impl Relays {
-    /// None yet.
-    pub fn new(parts: RelayParts) -> Self {
-        let RelayParts { trails, store, registry, sessions, callbacks, workers, dns, tls, intake, lifetime } =
-            parts;
-        let pulls = Pulls::default();
-        Relays { pulls, trails, store, registry, sessions, callbacks, workers, dns, tls, intake, lifetime }
-    }
-}
-
 impl Source for Relays {
     fn is_configured(&self, view: &AppView) -> bool {
         pull::is_configured(view)
@@ -144,9 +121,9 @@ impl Source for Relays {
     }
 }
 
-impl SessionObserver for Arc<Relays> {
-    fn publishing(&self, publisher: OnStream<'_>) -> Option<Box<dyn PublishObserver>> {
-        Some(Box::new(Pushes::start(self, publisher)))
+impl SessionObserver for Relays {
+    fn publishing(self: Arc<Self>, publisher: OnStream<'_>) -> Option<Box<dyn PublishObserver>> {
+        Some(Box::new(Pushes::start(&self, publisher)))
     }
 }
 

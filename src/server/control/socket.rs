@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use crate::log::os_text;
-use crate::net::unix::connect;
+use crate::net::unix::{connect, is_stale};
 use crate::server::process::can_make;
 
 /// What a process that is being replaced appends to the name of its socket, as with the pid file.
@@ -34,7 +34,7 @@ impl ControlSocket {
         check_length(path)?;
         let failed = |call: &str, error: &io::Error| failed(path, call, error);
         if is_there(path)? {
-            if is_alive(path) {
+            if !is_stale(path) {
                 return Err(format!(
                     "control socket \"{}\" belongs to a process that is running",
                     path.display()
@@ -142,16 +142,6 @@ fn is_there(path: &Path) -> Result<bool, String> {
 
 fn failed(path: &Path, call: &str, error: &io::Error) -> String {
     format!("{call} of control socket \"{}\" failed ({})", path.display(), os_text(error))
-}
-
-fn is_alive(path: &Path) -> bool {
-    match connect(path) {
-        Ok(_) => true,
-        Err(error) => {
-            // Anything else, such as a queue that is full, is a sign of life, or none of our business.
-            !matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound)
-        }
-    }
 }
 
 fn check_length(path: &Path) -> Result<(), String> {

@@ -12,6 +12,7 @@ use crate::media::session::{Reason, Session, Status};
 use crate::net::rest::Rest;
 use crate::notify::SessionEvent;
 use crate::task::lifetime::Lifetime;
+use crate::task::sleep_until;
 use crate::task::woken::WhenWoken;
 
 /// What ended a wait.
@@ -57,7 +58,7 @@ impl Connection {
             () = draining.cancelled(), if !self.farewell && self.connected.is_some() => {
                 Ok(Wake::Draining)
             }
-            () = until(due) => Ok(Wake::Timer),
+            () = sleep_until(due) => Ok(Wake::Timer),
             () = changed(playing) => Ok(Wake::Phase),
             ready = self.socket.readable(), if !self.leaving => ready.map(|()| Wake::Readable).map_err(End::Io),
         }
@@ -79,7 +80,7 @@ impl Connection {
                 reason = session.closed() => Wake::Close(reason),
                 reason = asked_to_close(told.as_deref()) => Wake::Close(reason),
                 () = draining.cancelled(), if may_drain => Wake::Draining,
-                () = until(armed) => Wake::Timer,
+                () = sleep_until(armed) => Wake::Timer,
                 status = session.told() => Wake::Status(status),
             }
         });
@@ -120,13 +121,6 @@ impl Connection {
             _ => None,
         };
         [self.core.poll_timeout(), connect, idle].into_iter().flatten().min()
-    }
-}
-
-async fn until(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
-        None => std::future::pending().await,
     }
 }
 
