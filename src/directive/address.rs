@@ -10,38 +10,38 @@ use crate::syntax::to_path;
 /// The longest path of a unix socket, in bytes (`sun_path` without its final NUL).
 const MAX_UNIX_PATH: usize = 107;
 
-/// Where a server listens, or a peer is found.
+/// Address of a listening socket or of a peer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ListenAddr {
-    /// An address and a port.
+    /// IP address and port.
     Tcp(SocketAddr),
     /// The path of a unix socket.
     Unix(PathBuf),
 }
 
-/// Addresses that a rule speaks of.
+/// Set of peers that an access rule names: every address, Unix sockets, or an address prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Network {
     /// Every address.
     All,
-    /// Peers on unix sockets.
+    /// Peers on Unix sockets.
     Unix,
-    /// An IPv4 address and the number of leading bits that count.
+    /// IPv4 prefix: an address and its number of significant bits.
     V4(Ipv4Addr, u8),
-    /// An IPv6 address and the number of leading bits that count.
+    /// IPv6 prefix: an address and its number of significant bits.
     V6(Ipv6Addr, u8),
 }
 
-/// An address, or a name that must be looked up.
+/// Host part of an address: a literal address, or a name that must be resolved.
 enum Host<'t> {
     Addr(ListenAddr),
     Name(&'t str, u16),
 }
 
-/// Reads an address to listen on; the error is nginx's short text, such as `invalid port`.
+/// Parses an address to listen on; the error is nginx's short text, such as `invalid port`.
 ///
-/// Accepted are `PORT`, `HOST`, `HOST:PORT`, `*:PORT`, `[V6]`, `[V6]:PORT` and `unix:PATH`. A host name is
-/// looked up and may stand for several addresses.
+/// Accepted forms: `PORT`, `HOST`, `HOST:PORT`, `*:PORT`, `[V6]`, `[V6]:PORT` and `unix:PATH`. A host name is resolved
+/// and may yield several addresses.
 pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &'static str> {
     match read(text, default_port)? {
         Host::Addr(addr) => Ok(vec![addr]),
@@ -54,7 +54,7 @@ pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &
     }
 }
 
-/// Like [`listen_addrs`], but a host name is an error: nothing is looked up.
+/// Like [`listen_addrs`], but without name resolution: a host name is an error.
 pub fn literal_addr(text: &[u8], default_port: u16) -> Result<ListenAddr, &'static str> {
     match read(text, default_port)? {
         Host::Addr(addr) => Ok(addr),
@@ -90,7 +90,7 @@ fn read(text: &[u8], default_port: u16) -> Result<Host<'_>, &'static str> {
     }
 }
 
-/// The path of a `unix:` address.
+/// Path of a `unix:` address.
 pub fn strip_unix(text: &[u8]) -> Option<&[u8]> {
     let (scheme, path) = text.split_at_checked(5)?;
     scheme.eq_ignore_ascii_case(b"unix:").then_some(path)
@@ -124,7 +124,7 @@ fn port(text: &[u8]) -> Result<u16, &'static str> {
 }
 
 impl ListenAddr {
-    /// Whether the address is the wildcard of its family.
+    /// Whether the address is the wildcard address of its family.
     pub fn is_wildcard(&self) -> bool {
         matches!(self, ListenAddr::Tcp(addr) if addr.ip().is_unspecified())
     }
@@ -140,7 +140,7 @@ impl fmt::Display for ListenAddr {
 }
 
 impl Network {
-    /// Whether it holds nothing but addresses of this machine's own.
+    /// Whether the set holds only addresses of this machine: loopback addresses or Unix sockets.
     pub fn is_loopback(&self) -> bool {
         match self {
             Network::All => false,
@@ -150,8 +150,8 @@ impl Network {
         }
     }
 
-    /// Reads `all`, an address or a CIDR; the flag tells that bits beyond the mask were set (and are
-    /// ignored).
+    /// Parses `all`, an address or a CIDR block. The flag is true where address bits beyond the mask were set; they are
+    /// ignored, as in nginx.
     pub fn parse(text: &[u8]) -> Option<(Network, bool)> {
         if text == b"all" {
             return Some((Network::All, false));
@@ -175,7 +175,8 @@ impl Network {
         }
     }
 
-    /// Whether the address is meant; `None` is a peer on a unix socket. A mapped IPv4 address counts as IPv4.
+    /// Whether the set contains the address; `None` is a peer on a Unix socket. An IPv4-mapped IPv6 address counts as
+    /// IPv4.
     pub fn contains(&self, ip: Option<IpAddr>) -> bool {
         match (self, ip.map(|ip| ip.to_canonical())) {
             (Network::All, _) | (Network::Unix, None) => true,

@@ -1,4 +1,4 @@
-//! The words after a directive's name: how many there may be, where they stand.
+//! Arguments of a directive: their number and their positions in the text.
 
 use std::fmt;
 
@@ -9,60 +9,60 @@ use crate::syntax::sentence;
 use crate::syntax::source::Span;
 use crate::syntax::tree::{Body, Word};
 
-/// How many words may follow a directive's name.
+/// Number of arguments that a directive takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arity {
-    /// At least.
+    /// Minimum.
     pub min: usize,
-    /// At most.
+    /// Maximum.
     pub max: usize,
 }
 
-/// How often a directive may stand in one block.
+/// How often a directive may appear in one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Repeat {
     /// Once.
     Never,
     /// Any number of times.
     Free,
-    /// Up to so many times.
+    /// Up to this number of times.
     AtMost(usize),
 }
 
-/// The words after a directive's name.
+/// Arguments of one statement.
 #[derive(Clone, Copy, Debug)]
 pub struct Args<'a> {
-    /// The name as written.
+    /// The directive's name as written.
     pub name: &'a Word,
-    /// What follows.
+    /// The arguments.
     pub words: &'a [Word],
-    /// The statement's body, for values that are blocks.
+    /// Body of the statement, for values that are blocks.
     pub body: Option<Body<'a>>,
-    /// The `;` or `{`.
+    /// Position of the `;` or `{`.
     pub terminator: Span,
 }
 
 impl Arity {
-    /// No word.
+    /// No argument.
     pub const NONE: Arity = Arity { min: 0, max: 0 };
-    /// One word.
+    /// One argument.
     pub const ONE: Arity = Arity { min: 1, max: 1 };
-    /// Two words.
+    /// Two arguments.
     pub const TWO: Arity = Arity { min: 2, max: 2 };
-    /// One word or more.
+    /// At least one argument.
     pub const SOME: Arity = Arity::from(1);
 
-    /// Between `min` and `max` words.
+    /// Between `min` and `max` arguments.
     pub const fn between(min: usize, max: usize) -> Arity {
         Arity { min, max }
     }
 
-    /// `min` words or more.
+    /// At least `min` arguments.
     pub const fn from(min: usize) -> Arity {
         Arity { min, max: usize::MAX }
     }
 
-    /// Whether so many words fit.
+    /// Whether this number of arguments is accepted.
     pub fn fits(self, words: usize) -> bool {
         self.min <= words && words <= self.max
     }
@@ -82,12 +82,12 @@ impl fmt::Display for Arity {
 }
 
 impl<'a> Args<'a> {
-    /// The first word; the table has checked that there is one.
+    /// The first argument; the table has already checked that there is one.
     pub fn first(&self) -> &'a Word {
         self.words.first().unwrap_or(self.name)
     }
 
-    /// The place of all words after the name.
+    /// Position of all arguments together.
     pub fn span(&self) -> Span {
         match self.words {
             [] => self.name.span,
@@ -96,12 +96,12 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// nginx's `"NAME" directive TEXT`.
+    /// Problem with nginx's wording `"NAME" directive TEXT`.
     pub fn refuse(&self, text: &str) -> Problem {
         Problem::new(sentence(&[b"\"", &self.name.bytes, b"\" directive ", text.as_bytes()])).at(self.span())
     }
 
-    /// Joins the words with blanks.
+    /// The arguments joined by spaces.
     pub fn joined(&self) -> BString {
         bstr::join(" ", self.words.iter().map(|w| &w.bytes)).into()
     }

@@ -1,6 +1,6 @@
-//! The contexts of the language: which kind of block a statement stands in.
+//! Contexts of the language: the kinds of block in which a statement may stand.
 //!
-//! A set of contexts is a bit mask, so that a directive row can be a constant.
+//! A set of contexts is a bit mask, so that a directive's row can be a constant.
 
 /// A set of contexts.
 pub type Contexts = u32;
@@ -32,12 +32,12 @@ pub const LIMIT_EXCEPT: Contexts = 1 << 11;
 /// `upstream NAME { }`
 pub const UPSTREAM: Contexts = 1 << 12;
 
-/// The rtmp levels that inherit from one another.
+/// The rtmp contexts, which inherit from one another.
 pub const RTMP_ALL: Contexts = RTMP | RTMP_SERVER | APPLICATION;
-/// The http levels that inherit from one another.
+/// The http contexts, which inherit from one another.
 pub const HTTP_ALL: Contexts = HTTP | HTTP_SERVER | LOCATION;
 
-/// The blocks' names as the manual writes them, in the order of their bits.
+/// Context names as the manual writes them, in bit order.
 const NAMES: [&str; 13] = [
     "main",
     "events",
@@ -54,7 +54,7 @@ const NAMES: [&str; 13] = [
     "upstream",
 ];
 
-/// The names of a set of contexts.
+/// Names of the contexts in a set.
 pub fn names(contexts: Contexts) -> impl Iterator<Item = &'static str> {
     NAMES.iter().enumerate().filter(move |(bit, _)| contexts & (1 << bit) != 0).map(|(_, name)| *name)
 }

@@ -1,4 +1,4 @@
-//! A tree becomes blocks of typed values: every statement meets its row.
+//! Evaluation: turns a syntax tree into blocks of typed values by looking up each statement's row.
 
 use std::any::{Any, TypeId};
 
@@ -17,39 +17,39 @@ use crate::syntax::sentence;
 use crate::syntax::source::{Sources, Span};
 use crate::syntax::tree::{Body, End, Node, Word};
 
-/// A block and what its statements say.
+/// An evaluated block with the values that its statements set.
 pub struct Block {
-    /// The context of its statements.
+    /// Context of the block's statements.
     pub context: Contexts,
-    /// Its words and brace; the main block has an empty place.
+    /// Position of the block's name, arguments and brace; empty for the main block.
     pub span: Span,
-    /// Its `{`, whose line nginx names.
+    /// Position of its `{`, whose line nginx's diagnostics name.
     pub place: Span,
-    /// The number of its last statement in reading order.
+    /// Reading-order number of the block's last statement.
     pub order: u32,
-    /// The blocks inside, in order.
+    /// Nested blocks, in order.
     pub children: Vec<Block>,
     head: Option<Held>,
     scopes: Vec<(TypeId, Held)>,
     seen: Vec<Seen>,
 }
 
-/// A directive that a block has used.
+/// Use of a directive in a block.
 struct Seen {
     row: &'static Row,
     first: Span,
     count: usize,
-    /// Whether a use refuses what the directive guards, because its feature is missing.
+    /// Whether at least one use refuses traffic because the feature that would guard it is missing.
     refuses: bool,
 }
 
-/// What is left of a reading when its statements are judged.
+/// Result of an evaluation.
 pub struct Evaluated {
     /// The main block.
     pub main: Block,
-    /// The texts.
+    /// The source texts.
     pub sources: Sources,
-    /// Facts that the modules left for one another.
+    /// Facts that modules recorded for one another.
     pub notes: Notes,
     /// Errors and warnings so far.
     pub reports: Reports,
@@ -61,11 +61,11 @@ struct Evaluator<'a> {
     bases: &'a Bases,
     notes: Notes,
     reports: Reports,
-    /// Uses of directives that may stand only once anywhere.
+    /// Uses of directives that may appear only once in the whole configuration.
     once: Vec<Seen>,
 }
 
-/// What is written under a word that most likely ends a statement.
+/// Label under the last word of a statement whose `;` is probably missing.
 fn missing_semicolon(last: &Word) -> &'static str {
     match &last.bytes[..] {
         [_, .., b'}'] => "the \"}\" is a part of this word; is a \";\" missing before it?",
@@ -73,7 +73,7 @@ fn missing_semicolon(last: &Word) -> &'static str {
     }
 }
 
-/// Judges every statement of a reading.
+/// Evaluates every statement of a parsed configuration.
 pub fn evaluate(reading: Reading, registry: &Registry, bases: &Bases) -> Evaluated {
     let Reading { sources, tree, reports, .. } = reading;
     let mut evaluator =
@@ -165,7 +165,7 @@ impl Evaluator<'_> {
                 return Ok(());
             }
         };
-        // nginx complains of a second use before it looks at the value.
+        // nginx reports a duplicate before it looks at the value.
         match (counted, applied) {
             (Err(problem), Ok(false) | Err(_)) => return Err(problem),
             (_, applied) => applied?,
@@ -174,8 +174,8 @@ impl Evaluator<'_> {
         Ok(())
     }
 
-    /// A word that begins a line and is a directive of this context, and the word before it: most likely a `;` is
-    /// missing between them.
+    /// Finds a word that begins a line and names a directive of this context, and the word before it: most likely a `;`
+    /// is missing between the two.
     fn swallowed<'t>(&self, node: Node<'t>, context: Contexts) -> Option<(&'t Word, &'t Word)> {
         let words = node.words();
         let (first, last) = (words.first()?, words.last()?);
@@ -191,7 +191,7 @@ impl Evaluator<'_> {
         Some((&lost[0], &lost[1]))
     }
 
-    /// The row of a name in a block.
+    /// Row of a directive name in a block, or nginx's error for an unknown or misplaced directive.
     fn row(&self, name: &Word, block: &Block) -> Result<Entry, Problem> {
         let context = block.context;
         let entries = self.registry.find(&name.bytes);
@@ -199,7 +199,7 @@ impl Evaluator<'_> {
             return Ok(*entry);
         }
         if entries.is_empty() {
-            // nginx prints names as C strings.
+            // nginx prints names as C strings, so the name ends at the first NUL.
             let shown = name.bytes.split(|b| *b == 0).next().unwrap_or_default();
             let problem = Problem::new(sentence(&[b"unknown directive \"", shown, b"\""])).at(name.span);
             return Err(match self.registry.advice(&name.bytes, context) {
@@ -246,7 +246,7 @@ impl Evaluator<'_> {
         problem.help(usage(name, row))
     }
 
-    /// Counts a use of a directive and refuses one too many.
+    /// Counts a use of a directive and refuses a duplicate.
     fn count(&mut self, block: &mut Block, name: &Word, row: &'static Row) -> Result<(), Problem> {
         let (seen, limit) = match (row.once, row.repeat) {
             (true, _) => (&mut self.once, 1),
@@ -268,7 +268,7 @@ impl Evaluator<'_> {
         Err(problem.label(seen.first, text))
     }
 
-    /// Tells of directives without effect.
+    /// Warns of a directive without effect.
     fn remark(&mut self, row: &'static Row, node: Node<'_>, args: &Args<'_>) {
         let (level, text) = match row.outcome(args.joined().as_bstr()) {
             Outcome::Honoured => return,
@@ -295,24 +295,24 @@ impl Block {
         }
     }
 
-    /// What the block says about a module's directives, if anything.
+    /// Values that the block sets for a module's directives, if any.
     pub fn scope<S: 'static>(&self) -> Option<&S> {
         let id = TypeId::of::<S>();
         self.scopes.iter().find(|(known, _)| *known == id).and_then(|(_, scope)| scope.downcast_ref())
     }
 
-    /// The value of the block's own words.
+    /// Value of the block's own arguments.
     pub fn head<T: 'static>(&self) -> Option<&T> {
         self.head.as_ref().and_then(|head| head.downcast_ref())
     }
 
-    /// Where the block uses a directive, by its canonical name.
+    /// Position of the first use of a directive in the block, by its canonical name.
     pub fn uses(&self, name: &str) -> Option<Span> {
         self.seen.iter().find(|s| s.row.name() == name).map(|s| s.first)
     }
 
-    /// The first directive in force here that decides one of these, without its feature existing yet. `chain` is a block
-    /// and those around it, the innermost first.
+    /// Name of the first effective directive that restricts one of `kinds` while its feature is missing. `chain` is a
+    /// block and its enclosing blocks, innermost first.
     pub fn refusing(chain: &[&Block], kinds: &[Restricts]) -> Option<&'static str> {
         let decides = |row: &Row| row.inert && row.restricts.is_some_and(|r| kinds.contains(&r.what));
         let mut known: Vec<&'static Row> = Vec::new();
@@ -333,13 +333,13 @@ impl Block {
         None
     }
 
-    /// The blocks of a context inside.
+    /// Nested blocks of a context.
     pub fn inner(&self, context: Contexts) -> impl Iterator<Item = &Block> {
         self.children.iter().filter(move |b| b.context == context)
     }
 }
 
-/// A module's scope, made on first use.
+/// A module's scope, created on first use.
 fn scope_mut(scopes: &mut Vec<(TypeId, Held)>, id: TypeId, make: fn() -> Held) -> &mut dyn Any {
     let at = match scopes.iter().position(|(known, _)| *known == id) {
         Some(at) => at,
@@ -351,18 +351,18 @@ fn scope_mut(scopes: &mut Vec<(TypeId, Held)>, id: TypeId, make: fn() -> Held) -
     &mut *scopes[at].1
 }
 
-/// Resolves a module's values from blocks, the innermost first.
+/// Resolves a module's values from blocks, innermost first.
 pub fn resolve<C: Resolve>(blocks: &[&Block], scene: &mut Scene<'_>) -> C {
     let scopes: Vec<Option<&C::Scope>> = blocks.iter().map(|b| b.scope()).collect();
     C::resolve(&scopes, scene)
 }
 
-/// Gives an error the place of its statement.
+/// Adds the statement's position to an error.
 fn located(problem: Problem, node: Node<'_>) -> Problem {
     problem.at(node.span()).place(node.terminator())
 }
 
-/// How a user writes a directive.
+/// Usage line of a directive, for diagnostics.
 fn usage(name: &Word, row: &Row) -> String {
     let syntax = (row.syntax)();
     let blank = if syntax.is_empty() { "" } else { " " };

@@ -1,7 +1,7 @@
-//! What a field of a configuration struct holds, and how blocks inherit it.
+//! Types of configuration fields, and how nested blocks inherit them.
 //!
-//! A row names a type. `T` is a directive with a default or a value of its own, `Option<T>` one without,
-//! `Vec<T>` a repeatable one. The nearest block that says anything wins; [`Joined`] and [`Own`] differ.
+//! A row names a type: `T` for a directive with a default, `Option<T>` for one without, `Vec<T>` for a repeatable one.
+//! The value of the innermost block that sets the directive wins, except with [`Joined`] and [`Own`].
 
 use bytes::Bytes;
 
@@ -14,19 +14,19 @@ use crate::syntax::tree::Word;
 
 /// The type of a row's field.
 pub trait Field: Sized {
-    /// The kind of value the directive takes.
+    /// Type of the directive's value.
     type Value: Value;
-    /// What one block says.
+    /// What one block's statements set.
     type Said: Default + Send + Sync;
-    /// How often the directive may stand in one block.
+    /// How often the directive may appear in one block.
     const REPEAT: Repeat;
-    /// What an inner block gets of an outer one's value.
+    /// What a nested block inherits.
     const INHERIT: Inherit = Inherit::Nearest;
 
-    /// Notes a value in a block.
+    /// Records one use of the directive in a block.
     fn say(said: &mut Self::Said, value: Spanned<Self::Value>);
 
-    /// Decides the value from what the blocks say, the innermost first.
+    /// Computes the effective value from what the blocks set, innermost first.
     fn resolve<'s>(
         said: impl Iterator<Item = Option<&'s Self::Said>>,
         default: Option<&'static str>,
@@ -36,18 +36,18 @@ pub trait Field: Sized {
         Self::Said: 's;
 }
 
-/// What an inner block gets of an outer one's value.
+/// What a nested block inherits from the enclosing one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inherit {
-    /// The outer values follow the inner ones.
+    /// The outer values, appended to its own.
     Joined,
-    /// All of it, unless it has one of its own.
+    /// The outer value, unless the block sets its own.
     Nearest,
     /// Nothing.
     Never,
 }
 
-/// A list to which every level adds: the inner blocks' values come first.
+/// A list that every level extends: the innermost block's values come first.
 #[derive(Clone, Debug, Default)]
 pub struct Joined<T>(pub Vec<T>);
 
@@ -59,13 +59,13 @@ pub struct Own<T>(pub Option<T>);
 #[derive(Clone, Debug, Default)]
 pub struct OwnAll<T>(pub Vec<T>);
 
-/// A value to which each use in a block adds its bits; the nearest block that says anything wins.
+/// A bit set to which each use in a block adds bits; the innermost block that sets any wins.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Summed<T>(pub Option<T>);
 
-/// A value that several uses can make up together.
+/// A value that several uses of a directive build together.
 pub trait Sum: Copy {
-    /// The bits of both.
+    /// Union of both values.
     fn sum(self, other: Self) -> Self;
 }
 
@@ -207,12 +207,12 @@ impl<T: Value + Sum> Field for Summed<T> {
     }
 }
 
-/// Reads a default as if a user had written it.
+/// Parses a row's default with the same parser as a user's value.
 pub fn read_default<T: Value>(text: &'static str, scene: &mut Scene<'_>) -> Result<T, Problem> {
     let word =
         |text: &'static str| Word { bytes: Bytes::from_static(text.as_bytes()), span: Span::default() };
     let name = word("default");
-    // A default is one word unless the directive takes several.
+    // A default is one argument unless the directive takes several.
     let words: Vec<Word> = match T::ARITY {
         Arity { max: 1, .. } => vec![word(text)],
         _ => text.split(' ').filter(|w| !w.is_empty()).map(word).collect(),

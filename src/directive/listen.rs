@@ -1,4 +1,4 @@
-//! What `listen` directives have in common.
+//! Parameters that the `listen` directives of rtmp and http share.
 
 use super::address::{ListenAddr, listen_addrs};
 use super::args::Args;
@@ -12,65 +12,65 @@ use crate::syntax::tree::Word;
 /// TCP keep-alive of accepted connections; a part that is not given keeps the system's setting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keepalive {
-    /// Whether keep-alive is on at all.
+    /// Whether keep-alive is enabled.
     pub on: bool,
-    /// Seconds of silence before the first probe.
+    /// Idle time before the first probe, in seconds.
     pub idle_seconds: Option<u64>,
-    /// Seconds between probes.
+    /// Interval between probes, in seconds.
     pub interval_seconds: Option<u64>,
-    /// Probes without answer before the connection is given up.
+    /// Number of unanswered probes after which the connection is closed.
     pub probes: Option<u64>,
 }
 
-/// The words after an address.
+/// Parameters after the address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListenOptions {
-    /// The server of this directive takes the connections whose host nobody names.
+    /// Whether the server is the default for connections whose host matches no `server_name`.
     pub default_server: bool,
-    /// A socket of its own even beside a wildcard of the same port.
+    /// Whether to open a separate socket even beside a wildcard of the same port.
     pub bind: bool,
-    /// Length of the queue of connections not yet accepted.
+    /// Length of the accept queue.
     pub backlog: Option<u64>,
-    /// Size of the receive buffer.
+    /// Receive buffer size in bytes.
     pub rcvbuf: Option<u64>,
-    /// Size of the send buffer.
+    /// Send buffer size in bytes.
     pub sndbuf: Option<u64>,
-    /// One socket per worker.
+    /// Whether to open one socket per worker.
     pub reuseport: bool,
-    /// Whether an IPv6 wildcard leaves IPv4 alone.
+    /// Whether an IPv6 wildcard socket refuses IPv4.
     pub ipv6only: Option<bool>,
     /// Keep-alive of accepted connections.
     pub keepalive: Option<Keepalive>,
-    /// Connections begin with a PROXY protocol header.
+    /// Whether connections begin with a PROXY protocol header.
     pub proxy_protocol: bool,
-    /// Connections are encrypted.
+    /// Whether connections use TLS.
     pub ssl: bool,
-    /// HTTP/2 may be spoken.
+    /// Whether HTTP/2 is offered.
     pub http2: bool,
-    /// Whether it says how the socket is made, which only one line of an address may.
+    /// Whether the line sets socket options, which only one line of an address may do.
     pub makes_socket: bool,
 }
 
-/// One `listen` line. A host name may stand for several addresses.
+/// One `listen` line. A host name may yield several addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
     /// The addresses.
     pub addrs: Vec<ListenAddr>,
-    /// The words after them.
+    /// The parameters after the address.
     pub options: ListenOptions,
 }
 
-/// Which words a `listen` directive knows.
+/// Which parameters a `listen` directive accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Family {
-    /// In a server of `http { }`.
+    /// `listen` in a server of `http { }`.
     Http,
-    /// In a server of `rtmp { }`.
+    /// `listen` in a server of `rtmp { }`.
     Rtmp,
 }
 
 impl Listen {
-    /// Reads a `listen` directive.
+    /// Parses a `listen` directive.
     pub fn read(
         args: &Args<'_>,
         family: Family,
@@ -107,7 +107,7 @@ impl Listen {
             None => (text, None),
         };
         let options = &mut self.options;
-        // In rtmp the original knows no such rule.
+        // In rtmp, PingOS allows socket options on several lines of an address.
         options.makes_socket |= family == Family::Http
             && !matches!(name, b"default_server" | b"default" | b"proxy_protocol" | b"ssl" | b"http2");
         match (name, value) {
@@ -194,7 +194,7 @@ fn invalid(value: &[u8], word: &Word, name: &str) -> Problem {
     Problem::new(text).at(word.span)
 }
 
-/// Reads `on`, `off` or `[IDLE]:[INTERVAL]:[PROBES]`, of which at least one must be given.
+/// Parses `on`, `off` or `[IDLE]:[INTERVAL]:[PROBES]`, of which at least one must be given.
 fn keepalive(value: &[u8], word: &Word) -> Result<Keepalive, Problem> {
     let bad = || {
         let text = sentence(&[b"invalid so_keepalive value: \"", value, b"\""]);

@@ -1,4 +1,4 @@
-//! The manual of all directives, printed from their rows.
+//! Manual of all directives, generated from their rows.
 
 use std::fmt::Write;
 
@@ -23,7 +23,7 @@ pub fn modules(registry: &Registry) -> String {
     out
 }
 
-/// The entries of one name.
+/// The entries of one directive name.
 pub fn one(registry: &Registry, name: &[u8]) -> Option<String> {
     let mut out = String::new();
     for entry in registry.find(name) {
@@ -34,7 +34,7 @@ pub fn one(registry: &Registry, name: &[u8]) -> Option<String> {
     (!out.is_empty()).then(|| out.trim_start().to_owned())
 }
 
-/// The entry of a row.
+/// The entry of one row.
 pub fn of(row: &Row) -> String {
     let mut out = String::new();
     describe(row, &mut out);

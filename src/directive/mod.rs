@@ -1,6 +1,6 @@
-//! The table of directives: rows, contexts, typed values, evaluation, defaults, inheritance, the manual.
+//! Table of directives: rows, contexts, typed values, evaluation, defaults, inheritance, manual.
 //!
-//! Not one directive is known here; modules declare theirs with the macro of [`table`].
+//! No directive is defined in this room; modules declare theirs with the macro of [`table`].
 
 pub mod address;
 pub mod args;

@@ -1,10 +1,10 @@
-//! nginx's spellings of numbers, sizes and times.
+//! Numbers, sizes and times in nginx's notation.
 
-/// Units of a time with milliseconds, the longest first, with their length in milliseconds.
+/// Units of times in milliseconds, longest first, with their length in milliseconds.
 const MSEC_UNITS: [(&[u8], u64); 6] =
     [(b"w", 604_800_000), (b"d", 86_400_000), (b"h", 3_600_000), (b"m", 60_000), (b"s", 1_000), (b"ms", 1)];
 
-/// Units of a time in seconds, the longest first. A month is 30 days, a year 365.
+/// Units of times in seconds, longest first. A month is 30 days, a year 365.
 const SEC_UNITS: [(&[u8], u64); 7] = [
     (b"y", 31_536_000),
     (b"M", 2_592_000),
@@ -15,10 +15,10 @@ const SEC_UNITS: [(&[u8], u64); 7] = [
     (b"s", 1),
 ];
 
-/// nginx stores these values in a signed 64-bit number.
+/// Largest value: nginx stores these values as signed 64-bit integers.
 const MAX: u64 = i64::MAX as u64;
 
-/// Digits only, at least one, up to `i64::MAX`.
+/// Parses a plain number: decimal digits, at least one, up to `i64::MAX`.
 pub fn digits(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;
@@ -33,7 +33,7 @@ pub fn digits(text: &[u8]) -> Option<u64> {
     (value <= MAX).then_some(value)
 }
 
-/// Digits, then optionally `k` or `m` in either case.
+/// Parses a size in bytes: digits with an optional `k` or `m` in either case.
 pub fn size(text: &[u8]) -> Option<u64> {
     let (number, shift) = match text.split_last()? {
         (b'k' | b'K', rest) => (rest, 10),
@@ -43,7 +43,7 @@ pub fn size(text: &[u8]) -> Option<u64> {
     scaled(number, shift)
 }
 
-/// Digits, then optionally `k`, `m` or `g` in either case.
+/// Parses an offset in bytes: digits with an optional `k`, `m` or `g` in either case.
 pub fn offset(text: &[u8]) -> Option<u64> {
     match text.split_last()? {
         (b'g' | b'G', rest) => scaled(rest, 30),
@@ -51,12 +51,12 @@ pub fn offset(text: &[u8]) -> Option<u64> {
     }
 }
 
-/// A time in milliseconds: parts in falling order, each unit once, a bare last number in seconds.
+/// Parses a time to milliseconds: units in descending order, each at most once; a final bare number means seconds.
 pub fn msec(text: &[u8]) -> Option<u64> {
     time(text, &MSEC_UNITS, 1_000)
 }
 
-/// A time in seconds, written like [`msec`] but without milliseconds and with months and years.
+/// Parses a time to seconds: as [`msec`], without milliseconds and with months and years.
 pub fn sec(text: &[u8]) -> Option<u64> {
     time(text, &SEC_UNITS, 1)
 }
@@ -92,7 +92,7 @@ fn time(text: &[u8], units: &[(&[u8], u64)], bare: u64) -> Option<u64> {
         };
         let part = number.checked_mul(length)?;
         total = total.checked_add(part).filter(|t| *t <= MAX)?;
-        // Quoted times may have blanks after each unit.
+        // A quoted time may have spaces after each unit.
         let blanks = tail.iter().take_while(|b| **b == b' ').count();
         rest = &tail[blanks..];
     }

@@ -1,6 +1,6 @@
-//! A tree with the row of every statement: what lints and explanations walk through.
+//! A syntax tree with the row of every statement, for lints and `pingosd explain`.
 //!
-//! Nothing is judged here. What has no row keeps none, and what stands in a block without one has no context.
+//! Nothing is validated here: an unknown statement has no row, and a block of unknown kind has no context.
 
 use bstr::BString;
 
@@ -12,7 +12,7 @@ use crate::syntax::tree::{Body, Node, Tree, Word};
 
 /// All blocks and statements of a tree, in reading order.
 pub struct Outline<'t> {
-    /// The blocks; the first is the one around everything.
+    /// The blocks; the first is the main block.
     pub sections: Vec<Section<'t>>,
     /// The statements.
     pub statements: Vec<Said<'t>>,
@@ -20,15 +20,15 @@ pub struct Outline<'t> {
 
 /// A block.
 pub struct Section<'t> {
-    /// The context of its statements; zero if it is none of ours.
+    /// Context of its statements; zero for a block of unknown kind.
     pub context: Contexts,
-    /// Its words; `None` for the block around everything.
+    /// The statement that opens it; `None` for the main block.
     pub head: Option<Node<'t>>,
-    /// The block around it.
+    /// The enclosing block.
     pub parent: Option<usize>,
-    /// Its statements, except those that open a block of statements.
+    /// Its statements, without those that open a block of statements.
     pub said: Vec<usize>,
-    /// The blocks inside.
+    /// Nested blocks.
     pub inner: Vec<usize>,
 }
 
@@ -37,16 +37,16 @@ pub struct Section<'t> {
 pub struct Said<'t> {
     /// The statement.
     pub node: Node<'t>,
-    /// The block it stands in.
+    /// The block that contains it.
     pub section: usize,
     /// Its row.
     pub entry: Option<Entry>,
-    /// The block it opens, if that has statements of a context.
+    /// The block that it opens, if that block holds statements of a known context.
     pub opens: Option<usize>,
 }
 
 impl<'t> Outline<'t> {
-    /// Finds the rows of a tree.
+    /// Looks up the row of every statement of a tree.
     pub fn new(tree: &'t Tree, registry: &Registry) -> Outline<'t> {
         let main = Section { context: MAIN, head: None, parent: None, said: Vec::new(), inner: Vec::new() };
         let mut outline =
@@ -95,34 +95,34 @@ impl<'t> Outline<'t> {
         (0..self.sections.len()).filter(move |at| self.sections[*at].context & context != 0)
     }
 
-    /// A block and those around it, the innermost first.
+    /// A block and its enclosing blocks, innermost first.
     pub fn around(&self, section: usize) -> impl Iterator<Item = usize> {
         std::iter::successors(Some(section), |at| self.sections[*at].parent)
     }
 
-    /// The nearest block of a context around a block, itself included.
+    /// The nearest block of a context that contains a block; a block contains itself.
     pub fn up_to(&self, section: usize, context: Contexts) -> Option<usize> {
         self.around(section).find(|at| self.sections[*at].context == context)
     }
 
-    /// What a block itself says with a directive, by its canonical name.
+    /// Uses of a directive in the block itself, by canonical name.
     pub fn own(&self, section: usize, name: &'static str) -> impl Iterator<Item = &Said<'t>> {
         self.said(section).filter(move |said| said.is(name))
     }
 
-    /// What the nearest block that says anything says with a directive; the last use counts.
+    /// The use of a directive that is in force in a block: the last one of the innermost block that has any.
     pub fn nearest(&self, section: usize, name: &'static str) -> Option<&Said<'t>> {
         self.around(section).find_map(|at| self.own(at, name).last())
     }
 
-    /// Every statement of a block that opens none itself.
+    /// Statements of a block that open no block themselves.
     pub fn said(&self, section: usize) -> impl Iterator<Item = &Said<'t>> {
         self.sections[section].said.iter().map(|at| &self.statements[*at])
     }
 }
 
 impl<'t> Section<'t> {
-    /// The words after the block's name.
+    /// Arguments of the block.
     pub fn words(&self) -> &'t [Word] {
         self.head.and_then(|head| head.words().get(1..)).unwrap_or_default()
     }
@@ -134,12 +134,12 @@ impl<'t> Said<'t> {
         self.node.words().first().expect("a statement without words has no place in an outline")
     }
 
-    /// The words after the name.
+    /// The arguments.
     pub fn words(&self) -> &'t [Word] {
         self.node.words().get(1..).unwrap_or_default()
     }
 
-    /// The words after the name, joined with blanks.
+    /// The arguments joined by spaces.
     pub fn joined(&self) -> BString {
         bstr::join(" ", self.words().iter().map(|w| &w.bytes)).into()
     }
@@ -149,13 +149,13 @@ impl<'t> Said<'t> {
         self.entry.map(|e| e.row)
     }
 
-    /// Whether it is the directive of that canonical name.
+    /// Whether it uses the directive with this canonical name.
     pub fn is(&self, name: &str) -> bool {
         self.row().is_some_and(|row| row.name() == name)
     }
 }
 
-/// Words as somebody would write them.
+/// Words as a user would write them in a file.
 pub fn spelled(words: &[Word]) -> String {
     let words: Vec<String> =
         words.iter().map(|w| String::from_utf8_lossy(&text::spell(&w.bytes)).into_owned()).collect();

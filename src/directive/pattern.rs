@@ -1,4 +1,4 @@
-//! Regular expressions in configurations: PCRE2's, over bytes, as nginx has them.
+//! Regular expressions of configurations: PCRE2 over bytes, as in nginx.
 
 mod dialect;
 
@@ -15,8 +15,8 @@ use crate::syntax::tree::Word;
 
 /// A compiled regular expression over bytes.
 ///
-/// What it costs on one text is bounded ([`limits::PATTERN_STEPS`], [`limits::PATTERN_MEMORY`]). Beyond that it cannot
-/// tell whether the text matches, which is an error and never the same as no match.
+/// The cost of one match attempt is bounded ([`limits::PATTERN_STEPS`], [`limits::PATTERN_MEMORY`]). An attempt that
+/// exceeds a bound is an error, never "no match".
 #[derive(Clone)]
 pub struct Pattern {
     regex: Arc<Regex>,
@@ -24,16 +24,16 @@ pub struct Pattern {
     is_caseless: bool,
 }
 
-/// What a pattern has found.
+/// Result of a successful match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Match {
-    /// The texts of the groups, the whole match first; empty for a group without a part in the match.
+    /// Texts of the groups, the whole match first; empty for a group that took no part in the match.
     pub groups: Vec<BString>,
-    /// The names of the named groups in lower case, and their texts.
+    /// Names of the named groups, in lower case, with their texts.
     pub named: Vec<(BString, BString)>,
 }
 
-/// A pattern cannot tell whether a text matches: that needs more steps or memory than one text may take.
+/// Error: the match attempt exceeded its bound of steps or memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Undecided;
 
@@ -50,7 +50,7 @@ impl Pattern {
     ///
     /// # Errors
     ///
-    /// A complaint worded like PCRE's.
+    /// An error with PCRE's wording.
     pub fn compile(word: &Word, pattern: &[u8], is_caseless: bool) -> Result<Pattern, Problem> {
         let bounds = format!(
             "(*LIMIT_MATCH={})(*LIMIT_HEAP={})",
@@ -66,7 +66,7 @@ impl Pattern {
         Ok(Pattern { regex: Arc::new(regex), source: pattern.into(), is_caseless })
     }
 
-    /// Whether the text matches anywhere.
+    /// Whether the pattern matches anywhere in the text.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl Pattern {
         self.regex.is_match(text).map_err(|_| Undecided)
     }
 
-    /// The groups of the first match.
+    /// Groups of the first match.
     ///
     /// # Errors
     ///
@@ -92,7 +92,7 @@ impl Pattern {
         Ok(Some(Match { groups, named }))
     }
 
-    /// The names of the named groups.
+    /// Names of the named groups.
     pub fn group_names(&self) -> Vec<BString> {
         self.regex.capture_names().iter().flatten().map(|name| name.as_str().into()).collect()
     }

@@ -1,4 +1,4 @@
-//! All modules' directives by name.
+//! Directives of all modules by name.
 
 use std::collections::HashMap;
 
@@ -9,20 +9,20 @@ use super::slot::{Check, Slots};
 use super::table::{Module, Row, Shape};
 use crate::syntax::suggest;
 
-/// A name that is no directive here, and what to write instead.
+/// An unknown name and the name to suggest instead.
 pub type Advice = (&'static str, &'static str);
 
-/// Every directive there is.
+/// Registry of all directives.
 pub struct Registry {
     modules: &'static [&'static Module],
     by_name: HashMap<&'static [u8], Vec<Entry>>,
     advice: HashMap<&'static [u8], &'static str>,
-    /// By the number of the kind of block's bit.
+    /// Slots by the bit number of the kind of block.
     slots: Vec<Slots>,
     checks: Vec<&'static Check>,
 }
 
-/// A row and its module.
+/// A row with its module.
 #[derive(Clone, Copy)]
 pub struct Entry {
     /// The module.
@@ -32,7 +32,7 @@ pub struct Entry {
 }
 
 impl Registry {
-    /// Collects the tables of the modules.
+    /// Builds the registry from the modules' tables.
     pub fn new(modules: &'static [&'static Module], advice: &'static [Advice]) -> Registry {
         let mut by_name: HashMap<&'static [u8], Vec<Entry>> = HashMap::new();
         for module in modules {
@@ -49,28 +49,28 @@ impl Registry {
         Registry { modules, by_name, advice, slots, checks }
     }
 
-    /// The values that a kind of block holds.
+    /// Slots that a kind of block holds.
     pub(super) fn slots(&self, holder: Contexts) -> &Slots {
         &self.slots[holder.trailing_zeros() as usize]
     }
 
-    /// What modules check in the values of blocks.
+    /// Checks that modules run on the values of blocks.
     pub(super) fn checks(&self) -> &[&'static Check] {
         &self.checks
     }
 
-    /// All modules in the order of the manual.
+    /// All modules, in the order of the manual.
     pub fn modules(&self) -> &'static [&'static Module] {
         self.modules
     }
 
-    /// The rows of a name, one for each set of contexts.
+    /// Rows of a name, one for each set of contexts.
     pub fn find(&self, name: &[u8]) -> &[Entry] {
         self.by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// Advice about a name: one known elsewhere, one that looks like it and fits here, or one that fits
-    /// nowhere near.
+    /// Hint for an unknown name: a listed suggestion, a similar name that fits this context, or a similar name of
+    /// another context.
     pub fn advice(&self, name: &[u8], here: Contexts) -> Option<String> {
         if let Some(advice) = self.advice.get(name) {
             return Some((*advice).into());
@@ -92,7 +92,7 @@ impl Registry {
         Some(format!("`{near}` is the nearest name, allowed in: {}", self.contexts_of(near)))
     }
 
-    /// The contexts in which a name may stand, for people.
+    /// Contexts in which a name is allowed, as text for diagnostics.
     pub fn contexts_of(&self, name: &str) -> String {
         let contexts = self.find(name.as_bytes()).iter().fold(0, |all, entry| all | entry.row.contexts);
         context::names(contexts).collect::<Vec<_>>().join(", ")

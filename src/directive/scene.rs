@@ -1,4 +1,4 @@
-//! What a value may look at and leave behind while it is read.
+//! Environment of a value while it is parsed: what it may read and what it may record.
 
 use std::any::{Any, TypeId};
 use std::path::{Path, PathBuf};
@@ -11,45 +11,45 @@ use crate::syntax::source::{Pos, Sources, Span};
 use crate::syntax::to_path;
 use crate::syntax::tree::{End, Node, Word};
 
-/// Where relative paths start.
+/// Directories to which relative paths refer.
 #[derive(Clone, Debug, Default)]
 pub struct Bases {
-    /// The installation prefix.
+    /// Installation prefix.
     pub prefix: PathBuf,
-    /// The directory of the main configuration file.
+    /// Directory of the main configuration file.
     pub conf: PathBuf,
 }
 
-/// Facts that values of one module tell one another, found by their type.
+/// Facts that values record for one another, found by type.
 ///
-/// One set lives for a block (words that must agree with their neighbours), another for the whole
-/// reading (names defined in one place and used in another).
+/// One set exists per block (for arguments that must agree with their neighbours), another for the whole configuration
+/// (for names defined in one place and used in another).
 #[derive(Default)]
 pub struct Notes {
     facts: Vec<(TypeId, Box<dyn Any + Send + Sync>)>,
 }
 
-/// The surroundings of the value being read.
+/// Environment of the value being parsed.
 pub struct Scene<'a> {
-    /// The texts.
+    /// The source texts.
     pub sources: &'a Sources,
-    /// Where relative paths start.
+    /// Directories to which relative paths refer.
     pub bases: &'a Bases,
-    /// The block around the statement.
+    /// Context of the enclosing block.
     pub context: Contexts,
-    /// The value of the surrounding block's own words.
+    /// Value of the enclosing block's own arguments.
     pub head: Option<&'a Held>,
-    /// Facts of this block.
+    /// Facts of the block.
     pub block: &'a mut Notes,
-    /// Facts of the whole reading.
+    /// Facts of the whole configuration.
     pub notes: &'a mut Notes,
     pub(super) place: Option<Span>,
-    /// The number of the statement in reading order.
+    /// Reading-order number of the statement.
     pub order: u32,
     pub(super) reports: &'a mut Reports,
 }
 
-/// A scene without a statement, for defaults.
+/// Owner of a [`Scene`] without a statement, for parsing defaults.
 pub struct Backstage {
     block: Notes,
     notes: Notes,
@@ -57,12 +57,12 @@ pub struct Backstage {
 }
 
 impl Backstage {
-    /// A scene of its own facts.
+    /// With empty facts.
     pub fn new() -> Backstage {
         Backstage { block: Notes::default(), notes: Notes::default(), reports: Reports::default() }
     }
 
-    /// The scene.
+    /// The environment to parse with.
     pub fn scene<'a>(&'a mut self, sources: &'a Sources, bases: &'a Bases) -> Scene<'a> {
         Scene {
             sources,
@@ -85,7 +85,7 @@ impl Default for Backstage {
 }
 
 impl Notes {
-    /// The fact of that type, made on first use.
+    /// The fact of that type, created on first use.
     pub fn of<T: Any + Default + Send + Sync>(&mut self) -> &mut T {
         let id = TypeId::of::<T>();
         let at = match self.facts.iter().position(|(known, _)| *known == id) {
@@ -98,14 +98,14 @@ impl Notes {
         self.facts[at].1.downcast_mut().expect("facts are stored under their own type")
     }
 
-    /// Takes the fact of that type out.
+    /// Removes and returns the fact of that type.
     pub fn take<T: Any + Default + Send + Sync>(&mut self) -> T {
         std::mem::take(self.of::<T>())
     }
 }
 
 impl Scene<'_> {
-    /// Reports something that does not refuse the value.
+    /// Reports a problem that does not reject the value.
     pub fn report(&mut self, problem: Problem) {
         let problem = match self.place {
             Some(place) => problem.place(place),
@@ -114,7 +114,7 @@ impl Scene<'_> {
         self.reports.add(self.order, problem);
     }
 
-    /// The words of a statement in a free-form block, or nothing when it cannot be one (which is reported).
+    /// Words of a statement in a free-form block; `None`, with a report, where the entry has the wrong form.
     pub fn free_entry<'t>(&mut self, entry: Node<'t>) -> Option<&'t [Word]> {
         if entry.is_damaged() {
             return None;
@@ -127,22 +127,22 @@ impl Scene<'_> {
         Some(entry.words())
     }
 
-    /// The value of the surrounding block's own words, if it is of that type.
+    /// Value of the enclosing block's own arguments, if it has that type.
     pub fn head<T: 'static>(&self) -> Option<&T> {
         self.head.and_then(|head| head.downcast_ref())
     }
 
-    /// The file and line of a span.
+    /// File and line of a span.
     pub fn pos(&self, span: Span) -> Pos {
         self.sources.pos(span)
     }
 
-    /// A path relative to the prefix.
+    /// Resolves a path relative to the prefix.
     pub fn under_prefix(&self, path: &[u8]) -> PathBuf {
         under(&self.bases.prefix, path)
     }
 
-    /// A path relative to the directory of the main configuration file.
+    /// Resolves a path relative to the directory of the main configuration file.
     pub fn under_conf(&self, path: &[u8]) -> PathBuf {
         under(&self.bases.conf, path)
     }

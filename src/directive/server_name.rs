@@ -14,17 +14,17 @@ use crate::syntax::tree::Word;
 /// One name of a virtual server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ServerName {
-    /// `a.example`; the empty name matches a peer that named no host.
+    /// `a.example`; the empty name matches requests without a host.
     Exact(BString),
-    /// `*.example`, kept as `.example`: any name in front.
+    /// `*.example`, stored as `.example`: any leading labels.
     LeadingWildcard(BString),
-    /// `www.*`, kept as `www.`: any name behind.
+    /// `www.*`, stored as `www.`: any trailing labels.
     TrailingWildcard(BString),
-    /// `~REGEX`, without regard to letter case.
+    /// `~REGEX`, case-insensitive.
     Regex(Pattern),
 }
 
-/// The names of one directive. `.example` stands for `example` and `*.example`.
+/// The names of one directive. `.example` is stored as `example` and `*.example`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServerNames(pub Vec<ServerName>);
 
@@ -91,7 +91,7 @@ fn read(word: &Word, names: &mut Vec<ServerName>, scene: &mut Scene<'_>) -> Resu
         [head @ .., b'.', b'*'] if !head.is_empty() && !head.contains(&b'*') && head[0] != b'.' => {
             names.push(ServerName::TrailingWildcard(name[..name.len() - 1].into()));
         }
-        // The original checks names only at their ends.
+        // In rtmp, PingOS looks for wildcards only at the ends of a name.
         plain
             if scene.context & RTMP_SERVER != 0
                 && plain.contains(&b'*')
@@ -110,7 +110,7 @@ fn read(word: &Word, names: &mut Vec<ServerName>, scene: &mut Scene<'_>) -> Resu
     Ok(())
 }
 
-/// The machine's name in lower case, as nginx keeps it.
+/// The machine's host name in lower case, as nginx stores it.
 pub fn host_name() -> Vec<u8> {
     use std::os::unix::ffi::OsStrExt;
     nix::unistd::gethostname().map(|name| name.as_bytes().to_ascii_lowercase()).unwrap_or_default()

@@ -1,7 +1,8 @@
-//! How the values of modules are made from blocks, without knowing a module.
+//! Slots: how values of modules are built from blocks without knowledge of any module.
 //!
-//! A module registers the types of its values. Each kind of block that holds them gets one value of each type: made from
-//! what the block and those around it say, or shared with the block around it where the block itself says nothing.
+//! A module registers the types of its values. Each kind of block that holds them gets one value of each type: built
+//! from what the block and its enclosing blocks set, or shared with the enclosing block where the block itself sets
+//! nothing.
 
 use std::any::{Any, TypeId};
 use std::cell::RefCell;
@@ -20,23 +21,23 @@ use super::table::Resolve;
 use super::values::{Key, Stored, Values};
 use crate::syntax::diagnostic::Problem;
 
-/// Values that a module holds for each block of some kinds.
+/// A type of values that a module holds in each block of some kinds.
 pub trait Slot: Any + fmt::Debug + Send + Sync + Sized {
-    /// The kinds of blocks that hold them.
+    /// Kinds of blocks that hold the values.
     const HOLDERS: Contexts;
-    /// Whether a block that says nothing has the same as the block around it.
+    /// Whether a block that sets nothing shares the enclosing block's values.
     const INHERITED: bool;
-    /// Whether some of them count only from the next start.
+    /// Whether some of the values take effect only at the next start.
     const RESTART: bool = false;
 
-    /// Whether the block says anything from which they are made.
+    /// Whether the block sets anything that goes into the values.
     fn said_by(block: &Block) -> bool;
 
-    /// Makes them from a block and those around it.
+    /// Builds the values from a block and its enclosing blocks.
     fn make(level: &Level<'_>, scene: &mut Scene<'_>) -> Self;
 }
 
-/// A [`Slot`] among those of a module.
+/// Registration of a [`Slot`] in a module's table.
 #[derive(Clone, Copy)]
 pub struct SlotEntry {
     pub(super) holders: Contexts,
@@ -46,46 +47,46 @@ pub struct SlotEntry {
     make: fn(&Level<'_>, &mut Scene<'_>) -> Arc<dyn Stored>,
 }
 
-/// What a module finds wrong with its values in a block.
+/// A module's check of its values in a block.
 pub struct Check {
     /// The kind of block.
     pub holder: Contexts,
-    /// Looks at the values of the block.
+    /// Returns the problem with the block's values, if any.
     pub check: fn(&dyn Lookup) -> Option<Problem>,
 }
 
-/// Looks values up by type where the kind of block is not known.
+/// Lookup of values by type, for code that does not know the kind of block.
 pub trait Lookup {
-    /// The values of that type, if the block has such.
+    /// The values of that type, if the block holds any.
     fn lookup(&self, id: TypeId) -> Option<&dyn Any>;
 }
 
-/// The slots of one kind of block, sorted by type.
+/// Slots of one kind of block, sorted by type.
 #[derive(Default)]
 pub(super) struct Slots {
     keys: Arc<[Key]>,
     entries: Vec<SlotEntry>,
 }
 
-/// A block for which values are made.
+/// A block whose values are being built.
 pub struct Level<'a> {
-    /// The block and those around it, the innermost first.
+    /// The block and its enclosing blocks, innermost first.
     pub blocks: &'a [&'a Block],
-    /// The blocks that count as one with it, itself among them, in the order of the file.
+    /// All blocks that are merged with it, itself included, in file order.
     pub together: &'a [&'a Block],
     outer: Option<&'a dyn Lookup>,
     registry: &'a Registry,
 }
 
-/// The values of a block, from which the blocks inside inherit.
+/// Values of a block that nested blocks inherit.
 pub struct Layer<const HOLDER: Contexts> {
     values: Values<HOLDER>,
-    /// Values of blocks inside that say nothing, where they are not simply the same.
+    /// Values for nested blocks that set nothing, where those differ from the block's own; built once and shared.
     unsaid: RefCell<Vec<Option<Arc<dyn Stored>>>>,
 }
 
 impl SlotEntry {
-    /// The entry of a type.
+    /// Entry of a type.
     pub const fn of<T: Slot>() -> SlotEntry {
         SlotEntry {
             holders: T::HOLDERS,
@@ -98,7 +99,7 @@ impl SlotEntry {
 }
 
 impl Slots {
-    /// Those of a kind of block.
+    /// The slots that blocks of the kind `holder` hold.
     pub(super) fn new(all: impl Iterator<Item = SlotEntry>, holder: Contexts) -> Slots {
         let mut entries: Vec<SlotEntry> = all.filter(|entry| entry.holders & holder != 0).collect();
         entries.sort_by_key(|entry| entry.key.id);
@@ -107,12 +108,12 @@ impl Slots {
 }
 
 impl<'a> Level<'a> {
-    /// The values of that type that the block around has.
+    /// The enclosing block's values of that type.
     pub fn outer<T: Slot>(&self) -> Option<&'a T> {
         self.outer?.lookup(TypeId::of::<T>())?.downcast_ref()
     }
 
-    /// What the block and those around it say about a module.
+    /// What the block and its enclosing blocks set for a module.
     pub fn scopes<S: 'static>(&self) -> Vec<Option<&'a S>> {
         self.blocks.iter().map(|block| block.scope()).collect()
     }
@@ -122,14 +123,14 @@ impl<'a> Level<'a> {
         resolve(self.blocks, scene)
     }
 
-    /// The values that a block of another kind has here.
+    /// Values that a block of another kind has at this level.
     pub fn values<const HOLDER: Contexts>(&self, blocks: &[&Block], scene: &mut Scene<'_>) -> Values<HOLDER> {
         self.registry.values(blocks, &[], scene)
     }
 }
 
 impl<const HOLDER: Contexts> Layer<HOLDER> {
-    /// Of a block's values.
+    /// Layer of a block's values.
     pub fn new(values: Values<HOLDER>) -> Self {
         Layer { values, unsaid: RefCell::default() }
     }
@@ -139,7 +140,7 @@ impl<const HOLDER: Contexts> Layer<HOLDER> {
         &self.values
     }
 
-    /// The values in a place for a block inside that says nothing.
+    /// Values at an index of the list of slots for a nested block that sets nothing.
     fn unsaid(&self, place: usize, make: impl FnOnce() -> Arc<dyn Stored>) -> Arc<dyn Stored> {
         let mut unsaid = self.unsaid.borrow_mut();
         if unsaid.len() <= place {
@@ -156,15 +157,15 @@ impl<const HOLDER: Contexts> Lookup for Values<HOLDER> {
 }
 
 impl dyn Lookup + '_ {
-    /// The values of that type, if the block has such.
+    /// The values of that type, if the block holds any.
     pub fn find<T: Slot>(&self) -> Option<&T> {
         self.lookup(TypeId::of::<T>())?.downcast_ref()
     }
 }
 
 impl Registry {
-    /// The values of a block; `blocks` is the block and those around it, the innermost first. `together` are the blocks that
-    /// count as one with it.
+    /// Values of a block. `blocks` is the block and its enclosing blocks, innermost first; `together` are the blocks
+    /// that are merged with it.
     pub fn values<const HOLDER: Contexts>(
         &self,
         blocks: &[&Block],
@@ -177,7 +178,7 @@ impl Registry {
         Values::new(slots.keys.clone(), stored.collect())
     }
 
-    /// The values of a block that inherits from another one.
+    /// Values of a block that inherits from an enclosing one of the same kind.
     pub fn inner_values<const HOLDER: Contexts>(
         &self,
         outer: &Layer<HOLDER>,
@@ -197,14 +198,14 @@ impl Registry {
         Values::new(slots.keys.clone(), stored.collect())
     }
 
-    /// What the modules find wrong with a block's values.
+    /// Problems that the modules' checks find in a block's values.
     pub fn complaints<const HOLDER: Contexts>(&self, values: &Values<HOLDER>) -> Vec<Problem> {
         let checks = self.checks().iter().filter(|check| check.holder == HOLDER);
         checks.filter_map(|check| (check.check)(values)).collect()
     }
 }
 
-/// The kinds of blocks that hold values whose rows may stand in these contexts: the innermost ones.
+/// Kinds of blocks that hold the values of rows allowed in these contexts: the innermost ones.
 pub const fn holders(contexts: Contexts) -> Contexts {
     let rtmp = if contexts & (APPLICATION | RECORDER) != 0 {
         APPLICATION | contexts & RECORDER
@@ -226,7 +227,7 @@ pub const fn holders(contexts: Contexts) -> Contexts {
     }
 }
 
-/// Whether a block that says nothing has the same value of that type as the block around it.
+/// Whether a nested block that sets nothing inherits a value of that type unchanged.
 pub const fn is_inherited<F: Field>() -> bool {
     !matches!(F::INHERIT, Inherit::Never)
 }

@@ -1,7 +1,7 @@
-//! The table of directives: what a row says, and the macro that makes a module's table.
+//! Table of directives: the contents of a row, and the macro that builds a module's table.
 //!
-//! A directive is declared once. From its row come parsing, every error, default, inheritance, the manual and
-//! how a reload treats it.
+//! A directive is declared once. Parsing, every error, default, inheritance, manual and reload behaviour follow from
+//! its row.
 //!
 //! ```text
 //! directives! {
@@ -29,9 +29,9 @@
 //! }
 //! ```
 //!
-//! The values of `held` and `live` are held by the innermost blocks in which their rows may stand, see
-//! [`super::slot`]; `made` names further types that are held, `checks` what is looked at when they are made. A struct
-//! that is `held as Conf completed by FUNCTION` takes defaults from the values of the block around.
+//! The innermost blocks in which the rows of `held` and `live` may stand hold their values, see [`super::slot`]. `made`
+//! names further types to hold; `checks` names functions that validate the values once they are built. A struct
+//! declared as `held as Conf completed by FUNCTION` takes defaults from the enclosing block's values.
 
 use std::any::{Any, TypeId};
 
@@ -45,65 +45,65 @@ use super::slot::{Check, SlotEntry};
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::source::{Span, Spanned};
 
-/// When a changed value takes effect.
+/// Reload class: when a changed value takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Opens a block.
     Block,
-    /// Kept until the next start.
+    /// At the next start.
     Restart,
-    /// Used by new sessions.
+    /// For new sessions.
     Session,
-    /// Used at the next occasion, also by running sessions.
+    /// At the next use, also in running sessions.
     Live,
-    /// Checked, but the feature does not exist yet.
+    /// Never: validated, but the feature does not exist yet.
     Later,
-    /// Checked, but cannot matter here.
+    /// Never: validated, but meaningless in this server.
     Needless,
 }
 
-/// What follows a statement's words.
+/// What ends a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// `;`
     Simple,
-    /// `{`, and free-form statements that the value reads itself.
+    /// `{`, and free-form statements that the value parses itself.
     Free,
-    /// `{`, and statements of that context.
+    /// `{`, and directives of that context.
     Opens(Contexts),
 }
 
-/// Values held under their own type.
+/// Type-erased values.
 pub type Held = Box<dyn Any + Send + Sync>;
 
-/// What is done with a statement that fits its row.
+/// How a statement is applied once it fits its row.
 #[derive(Clone, Copy)]
 pub enum Apply {
-    /// The value goes into the module's scope; tells whether it may overwrite an earlier one.
+    /// Stores the value in the module's scope; the function returns whether a duplicate is allowed.
     Keep(fn(&mut dyn Any, &Args<'_>, Span, &mut Scene<'_>) -> Result<bool, Problem>),
-    /// The value is only checked; tells whether it may overwrite an earlier one.
+    /// Only validates the value; the function returns whether a duplicate is allowed.
     Check(fn(&Args<'_>, &mut Scene<'_>) -> Result<bool, Problem>),
-    /// The words of a block's head are kept with the block.
+    /// Stores the value of the block's arguments with the block.
     Head(fn(&Args<'_>, &mut Scene<'_>) -> Result<Held, Problem>),
 }
 
-/// What a directive keeps from peers.
+/// Restriction that a directive imposes on peers.
 #[derive(Clone, Copy)]
 pub struct Restriction {
-    /// What it decides.
+    /// What it restricts.
     pub what: Restricts,
-    /// Whether it restricts nothing with these words.
+    /// Whether it restricts nothing with these arguments.
     pub unless: fn(&BStr) -> bool,
 }
 
-/// What a restricting directive decides. As long as its feature is missing, just that is refused.
+/// What a restricting directive decides. While its feature is missing, exactly that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restricts {
-    /// What a location answers: anything else in its place would hand out what it hides.
+    /// Responses of a location: any other response could expose what the directive hides.
     Answers,
-    /// Which peers are served at all.
+    /// Which peers are served.
     Connections,
-    /// What becomes of the paths that the statement itself matches.
+    /// Handling of the paths that the statement itself matches.
     Paths,
     /// Which requests are answered.
     Requests,
@@ -111,16 +111,16 @@ pub enum Restricts {
     Sessions,
 }
 
-/// What becomes of one use of a directive.
+/// Effect of one use of a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It does what it says.
+    /// Takes effect.
     Honoured,
-    /// Its feature is missing.
+    /// No effect, because the feature is missing.
     NoEffect,
-    /// It cannot matter here.
+    /// No effect, because it is meaningless in this server.
     Needless,
-    /// Its feature is missing, and what it guards is refused.
+    /// The feature is missing, and the traffic that it guards is refused.
     Refused,
 }
 
@@ -128,35 +128,35 @@ pub enum Outcome {
 pub struct Row {
     /// The name, then its aliases.
     pub names: &'static [&'static str],
-    /// Where it may stand.
+    /// Contexts in which it is allowed.
     pub contexts: Contexts,
-    /// When a change takes effect.
+    /// Reload class.
     pub class: Class,
-    /// The default as a user would write it.
+    /// Default, as a user would write it.
     pub default: Option<&'static str>,
-    /// What it does, in lines.
+    /// Documentation, in lines.
     pub doc: &'static [&'static str],
-    /// How many words follow the name.
+    /// Number of arguments.
     pub arity: Arity,
-    /// How a user writes the words.
+    /// Syntax of the arguments.
     pub syntax: fn() -> String,
-    /// What follows the words.
+    /// What follows the arguments.
     pub shape: Shape,
-    /// How often it may stand in one block.
+    /// How often it may appear in one block.
     pub repeat: Repeat,
-    /// What an inner block gets of an outer one's value.
+    /// What a nested block inherits.
     pub inherit: Inherit,
-    /// Whether it may stand only once in the whole configuration.
+    /// Whether it may appear only once in the whole configuration.
     pub once: bool,
-    /// Whether the feature is still missing: no code of the running server reads what the row says.
+    /// Whether the feature is missing: nothing in the running server reads the value.
     pub inert: bool,
-    /// What it keeps from peers, if anything.
+    /// Restriction that it imposes on peers, if any.
     pub restricts: Option<Restriction>,
-    /// What to say about a use too many.
+    /// Text of the error about a duplicate.
     pub duplicate: fn(&crate::syntax::tree::Word) -> bstr::BString,
-    /// Parses the default, for the tables' tests.
+    /// Parses the default, for tests of the tables.
     pub check_default: fn(&'static str, &mut Scene<'_>) -> Result<(), Problem>,
-    /// What is done with it.
+    /// How a statement is applied.
     pub apply: Apply,
 }
 
@@ -164,26 +164,26 @@ pub struct Row {
 pub struct Module {
     /// The module's name, for the manual.
     pub name: &'static str,
-    /// What it is for, in lines.
+    /// Purpose of the module, in lines.
     pub about: &'static [&'static str],
     /// Its directives, in the order of the manual.
     pub rows: &'static [Row],
     /// Makes an empty scope.
     pub scope: fn() -> Held,
-    /// The scope's type.
+    /// Type of the scope.
     pub scope_type: fn() -> TypeId,
-    /// The values that blocks hold for it.
+    /// Types of the values that blocks hold for it.
     pub slots: &'static [SlotEntry],
-    /// What it checks in them.
+    /// Checks that it runs on them.
     pub checks: &'static [Check],
 }
 
 /// A struct of resolved values.
 pub trait Resolve: Sized {
-    /// What one block says.
+    /// What one block sets.
     type Scope: 'static;
 
-    /// Decides every value from what the blocks say, the innermost first.
+    /// Computes every value from what the blocks set, innermost first.
     fn resolve(scopes: &[Option<&Self::Scope>], scene: &mut Scene<'_>) -> Self;
 }
 
@@ -193,7 +193,7 @@ impl Row {
         self.names.first().copied().unwrap_or_default()
     }
 
-    /// What becomes of a use with these words, joined with blanks.
+    /// Effect of a use with these arguments, joined by spaces.
     pub fn outcome(&self, words: &BStr) -> Outcome {
         if self.class == Class::Needless {
             return Outcome::Needless;
@@ -202,7 +202,8 @@ impl Row {
             return Outcome::Honoured;
         }
         match self.restricts {
-            // What looks like the default in another letter case may be a value of its own.
+            // Letter case counts here: a value that equals the default only without regard to case may have its own
+            // meaning.
             Some(_) if self.default.is_some_and(|default| words == default) => Outcome::Honoured,
             Some(restriction) if !(restriction.unless)(words) => Outcome::Refused,
             None if self.default.is_some_and(|default| words.eq_ignore_ascii_case(default.as_bytes())) => {
@@ -212,7 +213,7 @@ impl Row {
         }
     }
 
-    /// What `-t` and the manual say of a feature that is missing, after the name and "directive".
+    /// Predicate with which `-t` and the manual describe a missing feature, after the name and "directive".
     pub fn refusal(&self) -> &'static str {
         match self.restricts.map(|restriction| restriction.what) {
             Some(Restricts::Answers) => "does not work yet, what it would answer is refused",
@@ -222,7 +223,7 @@ impl Row {
     }
 }
 
-/// Reads a value and notes it; a row's [`Apply::Keep`].
+/// Parses a value and records it in a scope; the function of a row's [`Apply::Keep`].
 pub fn keep<F: super::field::Field>(
     said: &mut F::Said,
     args: &Args<'_>,
@@ -292,7 +293,7 @@ macro_rules! directives {
         $(made { $($Made:ty;)+ })?
         $(checks { $($check:path, in $check_in:expr;)+ })?
     ) => {
-        /// What one block says about this module's directives.
+        /// What one block sets for this module's directives.
         // Rows are documented for the manual, where `[` opens no link.
         #[allow(rustdoc::broken_intra_doc_links)]
         #[derive(Default)]
@@ -305,7 +306,7 @@ macro_rules! directives {
         }
 
         $(
-            /// This module's values that a session keeps from its start.
+            /// Values of this module that a session keeps from its start.
             // Rows are documented for the manual, where `[` opens no link.
             #[allow(rustdoc::broken_intra_doc_links)]
             #[derive(Clone, Debug)]
@@ -363,8 +364,7 @@ macro_rules! directives {
         )?
 
         $(
-            /// This module's values that are looked up at each use, so that a reload changes running
-            /// sessions.
+            /// Values of this module that are read at each use, so that a reload affects running sessions.
             // Rows are documented for the manual, where `[` opens no link.
             #[allow(rustdoc::broken_intra_doc_links)]
             #[derive(Clone, Debug)]
@@ -471,7 +471,7 @@ macro_rules! directives {
     };
 }
 
-/// A row whose value goes into the scope.
+/// Row whose value is stored in the scope.
 macro_rules! kept {
     (
         $class:ident, [$($name:literal),+], $field:ident: $T:ty, [$($default:literal)?], $in:expr,
@@ -491,7 +491,7 @@ macro_rules! kept {
     };
 }
 
-/// A row whose value is checked only.
+/// Row whose value is only validated.
 macro_rules! checked {
     (
         $class:ident, [$($name:literal),+], $T:ty, [$($default:literal)?], $in:expr,
@@ -541,7 +541,7 @@ macro_rules! optional {
     };
 }
 
-/// Whether there is a token.
+/// Whether a token is present.
 macro_rules! present {
     () => {
         false
@@ -551,7 +551,7 @@ macro_rules! present {
     };
 }
 
-/// What the row says of its restriction.
+/// A row's restriction, if declared.
 macro_rules! restriction {
     () => {
         None

@@ -1,13 +1,13 @@
-//! Blocks before which `load_module` must stand.
+//! Blocks before which `load_module` must appear.
 
 use super::{Args, Arity, Scene, Value};
 use crate::syntax::Problem;
 
-/// The head of a block that makes use of modules: those named later come too late.
+/// Value of a block that uses modules: a later `load_module` comes too late.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UsesModules;
 
-/// Whether such a block was seen.
+/// Whether such a block was parsed.
 #[derive(Default)]
 struct Used(bool);
 
@@ -25,7 +25,7 @@ impl Value for UsesModules {
 }
 
 impl UsesModules {
-    /// Whether such a block stands before what is read now.
+    /// Whether such a block precedes the statement being parsed.
     pub fn seen(scene: &mut Scene<'_>) -> bool {
         scene.notes.of::<Used>().0
     }

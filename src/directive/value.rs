@@ -1,4 +1,4 @@
-//! Kinds of values: each parses, describes and refuses.
+//! Value types: how arguments are parsed, documented and refused.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,33 +13,33 @@ use crate::syntax::diagnostic::Problem;
 use crate::syntax::tree::Word;
 use crate::syntax::{sentence, to_path};
 
-/// What the words after a directive's name mean.
+/// Type of a directive's value.
 pub trait Value: Sized + Send + Sync + 'static {
-    /// How many words.
+    /// Number of arguments.
     const ARITY: Arity = Arity::ONE;
     /// Whether the value is a block of free-form statements.
     const BLOCK: bool = false;
     /// How often a list of such values may be extended in one block.
     const LIMIT: Repeat = Repeat::Free;
 
-    /// How a user writes it.
+    /// Syntax of the value, for the manual and diagnostics.
     fn syntax() -> String;
 
-    /// Reads it.
+    /// Parses the arguments.
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Self, Problem>;
 
-    /// Whether this value may overwrite an earlier one of the same block.
+    /// Whether this value may replace an earlier one of the same block.
     fn may_repeat(&self) -> bool {
         false
     }
 
-    /// The complaint about a second use in the same block.
+    /// Text of the error about a duplicate.
     fn duplicate(name: &Word) -> BString {
         sentence(&[b"\"", &name.bytes, b"\" directive is duplicate"])
     }
 }
 
-/// A large value that blocks and their resolved form share.
+/// A large value, shared between blocks and their resolved form.
 impl<T: Value> Value for Arc<T> {
     const ARITY: Arity = T::ARITY;
     const BLOCK: bool = T::BLOCK;
@@ -62,17 +62,17 @@ impl<T: Value> Value for Arc<T> {
     }
 }
 
-/// `on` or `off`, in any letter case.
+/// `on` or `off`, case-insensitive.
 pub type Flag = bool;
 
 /// A plain number.
 pub type Num = u64;
 
-/// Bytes (or, in some PingOS directives, frames): a number, optionally with `k` or `m`.
+/// A size in bytes (frames in some PingOS directives): a number with an optional `k` or `m`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
 
-/// Like [`Size`], but may also end in `g`.
+/// Like [`Size`], with `g` allowed too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Offset(pub u64);
 
@@ -84,7 +84,7 @@ pub struct Msec(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Sec(pub u64);
 
-/// A time, or `off` for none. `off` may follow another use of the directive.
+/// A time, or `off` for none. `off` may repeat a directive of the same block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MsecOrOff {
     /// The time; zero is off.
@@ -100,11 +100,11 @@ pub struct NumBetween<const MIN: u64, const MAX: u64>(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MsecFrom<const MIN: u64>(pub u64);
 
-/// Any one word.
+/// One argument of any form.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Text(pub BString);
 
-/// A path taken as written.
+/// A path, taken as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RawPath(pub PathBuf);
 
@@ -116,11 +116,11 @@ pub struct PrefixPath(pub PathBuf);
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfPath(pub PathBuf);
 
-/// Words that are not looked at.
+/// Arguments that are not examined.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Words(pub Vec<BString>);
 
-/// No words at all: the directive's presence is the value.
+/// No arguments: the directive's presence is the value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Present;
 
@@ -174,7 +174,7 @@ impl<const MIN: u64, const MAX: u64> Value for NumBetween<MIN, MAX> {
     }
 }
 
-/// What is wrong with a word that should be a plain number.
+/// Problem with a word that should be a plain number.
 pub fn not_digits(word: &[u8]) -> &'static str {
     match word {
         [b'0'..=b'9', ..] if word.iter().all(u8::is_ascii_digit) => "too large",
@@ -182,7 +182,7 @@ pub fn not_digits(word: &[u8]) -> &'static str {
     }
 }
 
-/// Implements [`Value`] for a newtype around a number with units.
+/// Implements [`Value`] for a newtype of a number with units.
 macro_rules! measured {
     ($type:ident, $parse:path, $syntax:literal, $caption:literal) => {
         impl Value for $type {

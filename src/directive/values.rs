@@ -1,4 +1,4 @@
-//! Values of modules, found by their type: what holds them knows no module.
+//! Values of modules by type, so that the holder needs no knowledge of modules.
 
 use std::any::{Any, TypeId};
 use std::fmt;
@@ -9,7 +9,7 @@ use super::slot::Slot;
 
 /// A value in a slot.
 pub(super) trait Stored: Any + fmt::Debug + Send + Sync {
-    /// The value, to be shared under its own type.
+    /// Converts to `Any`, for sharing under the value's own type.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
@@ -19,26 +19,26 @@ impl<T: Any + fmt::Debug + Send + Sync> Stored for T {
     }
 }
 
-/// What a slot is known by.
+/// Identity of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     /// The type of the values.
     pub(super) id: TypeId,
-    /// Whether some of them count only from the next start.
+    /// Whether some of the values take effect only at the next start.
     pub(super) restart: bool,
 }
 
-/// The values of all modules for a block of one kind. Blocks that say nothing about a module share its values.
+/// Values of all modules for a block of one kind. Blocks that set nothing for a module share its values.
 ///
-/// That a kind of block has values of a type is checked when the program is compiled.
+/// That a kind of block holds values of a type is checked at compile time.
 pub struct Values<const HOLDER: Contexts> {
-    /// Sorted by type.
+    /// In the order of their types.
     keys: Arc<[Key]>,
     stored: Arc<[Arc<dyn Stored>]>,
 }
 
 impl<const HOLDER: Contexts> Values<HOLDER> {
-    /// `keys` are sorted by type.
+    /// `keys` must be sorted by type.
     pub(super) fn new(keys: Arc<[Key]>, stored: Arc<[Arc<dyn Stored>]>) -> Self {
         debug_assert_eq!(keys.len(), stored.len());
         Values { keys, stored }
@@ -50,7 +50,7 @@ impl<const HOLDER: Contexts> Values<HOLDER> {
         any.downcast_ref().expect(UNDER_OWN_TYPE)
     }
 
-    /// The values of a type, to be kept.
+    /// The values of a type, shared.
     pub fn share<T: Slot>(&self) -> Arc<T> {
         self.stored::<T>().clone().into_any().downcast().expect(UNDER_OWN_TYPE)
     }
@@ -61,18 +61,18 @@ impl<const HOLDER: Contexts> Values<HOLDER> {
         &self.stored[at.expect("every module of the program is in its list of modules")]
     }
 
-    /// The values of a type, where it is not known whether there are such.
+    /// The values of a type, or `None` where the kind of block does not hold it.
     pub(super) fn find(&self, id: TypeId) -> Option<&dyn Any> {
         let at = self.keys.binary_search_by_key(&id, |key| key.id).ok()?;
         Some(self.stored[at].as_ref())
     }
 
-    /// The values in that place of the list of slots.
+    /// The values at an index of the list of slots.
     pub(super) fn at(&self, place: usize) -> &Arc<dyn Stored> {
         &self.stored[place]
     }
 
-    /// These values, but for those that count only from the next start: they stay as they are in force.
+    /// These values, except that values of the reload class `restart` are taken from `in_force`.
     pub fn keeping_restart_values(&self, in_force: &Self) -> Self {
         let pairs = self.keys.iter().zip(self.stored.iter().zip(in_force.stored.iter()));
         let stored = pairs.map(|(key, (new, old))| if key.restart { old.clone() } else { new.clone() });

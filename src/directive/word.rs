@@ -1,4 +1,4 @@
-//! Values that are one or several of a list of words.
+//! Values that are one or several words of a list.
 
 use std::marker::PhantomData;
 
@@ -11,7 +11,7 @@ use crate::syntax::sentence;
 use crate::syntax::suggest::nearest;
 use crate::syntax::tree::Word;
 
-/// Declares a value that is one of several words, in any letter case.
+/// Declares a value that is one of several words, case-insensitive.
 macro_rules! one_of {
     (
         $(#[$meta:meta])*
@@ -37,7 +37,7 @@ macro_rules! one_of {
     };
 }
 
-/// Declares a value that is any of several words, in any letter case; one word may stand for several bits.
+/// Declares a value that is any combination of several words, case-insensitive; one word may stand for several bits.
 macro_rules! any_of {
     (
         $(#[$meta:meta])*
@@ -95,24 +95,24 @@ macro_rules! word_lists {
 
 pub(crate) use {any_of, one_of, word_lists};
 
-/// Words that a directive knows, where no enum has been made of them.
+/// Words that a directive accepts, where no enum is declared for them.
 pub trait WordList: Copy + Send + Sync + 'static {
     /// The words.
     const WORDS: &'static [&'static str];
 }
 
-/// One word of a list, in any letter case.
+/// One word of a list, case-insensitive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OneOf<L> {
-    /// Its place in the list.
+    /// Index in the list.
     pub index: usize,
     list: PhantomData<L>,
 }
 
-/// Any words of a list, in any letter case; uses of the directive add up.
+/// Any words of a list, case-insensitive; several uses of the directive add up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AnyOf<L> {
-    /// A bit for each word of the list.
+    /// One bit per word of the list.
     pub bits: u32,
     list: PhantomData<L>,
 }
@@ -142,7 +142,7 @@ impl<L: WordList> Value for AnyOf<L> {
     }
 }
 
-/// Finds the variant of a word.
+/// Variant that a word names.
 pub fn choose<T: Copy>(word: &Word, words: &[(&str, T)]) -> Result<T, Problem> {
     match words.iter().find(|(name, _)| word.is(name)) {
         Some((_, value)) => Ok(*value),
@@ -150,7 +150,7 @@ pub fn choose<T: Copy>(word: &Word, words: &[(&str, T)]) -> Result<T, Problem> {
     }
 }
 
-/// Adds up the bits of words; a word that adds nothing warns.
+/// Union of the bits of the words; a word that adds no bit is reported as a warning.
 pub fn collect(words: &[Word], known: &[(&str, u32)], scene: &mut Scene<'_>) -> Result<u32, Problem> {
     let mut mask = 0;
     for word in words {

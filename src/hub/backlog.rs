@@ -1,43 +1,43 @@
-//! The packets of a stream that some player of a delivery worker has yet to be sent.
+//! Packets of a stream that at least one player of a delivery worker has not been sent yet.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::packet::{Class, Packet};
 
-/// Packets by sequence number, without gaps: `base` is the number of the first one.
+/// Packets by sequence number, without gaps; `base` is the number of the first one.
 #[derive(Debug, Default)]
 pub struct Backlog {
     base: u64,
     packets: VecDeque<Arc<Packet>>,
-    /// Sum of the payloads held.
+    /// Sum of the payloads in bytes.
     bytes: usize,
-    /// Packets below this number were forgotten although a player had yet to be sent them.
+    /// Packets below this number were dropped although a player had not been sent them yet.
     trimmed: u64,
 }
 
 impl Backlog {
-    /// An empty backlog whose first packet will have the number `base`.
+    /// Creates an empty backlog; its first packet will have the number `base`.
     pub fn starting_at(base: u64) -> Self {
         Backlog { base, ..Backlog::default() }
     }
 
-    /// Number of the first packet held (or of the next one to come, when empty).
+    /// Number of the first packet, or of the next one to be appended if empty.
     pub fn base(&self) -> u64 {
         self.base
     }
 
-    /// Number that follows the last packet held.
+    /// Number after the last packet.
     pub fn end(&self) -> u64 {
         self.base + self.packets.len() as u64
     }
 
-    /// Bytes of the payloads held.
+    /// Sum of the payloads in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// The packet with this number, if it is held.
+    /// The packet with this number, if it is in the backlog.
     pub fn get(&self, seq: u64) -> Option<&Arc<Packet>> {
         let index = usize::try_from(seq.checked_sub(self.base)?).ok()?;
         self.packets.get(index)
@@ -49,10 +49,10 @@ impl Backlog {
         self.packets.range(skip.min(self.packets.len())..)
     }
 
-    /// Appends what was fetched from the stream. `start` is the number of the first packet; a gap (the stream
-    /// dropped packets before they were fetched) empties the backlog first.
+    /// Appends packets fetched from the stream. `start` is the number of the first one; a gap (the stream dropped
+    /// packets before they were fetched) empties the backlog first.
     ///
-    /// Returns the packets lost in the gap.
+    /// Returns the number of packets lost in the gap.
     pub fn append(&mut self, start: u64, packets: impl IntoIterator<Item = Arc<Packet>>) -> u64 {
         let lost = start.saturating_sub(self.end());
         if lost > 0 {
@@ -65,8 +65,8 @@ impl Backlog {
         lost
     }
 
-    /// Puts older packets in front, for a player that starts in the past. `packets` must end where the
-    /// backlog begins.
+    /// Inserts older packets at the front, for a player that starts in the past. `packets` must end where the backlog
+    /// begins.
     pub fn prepend(&mut self, packets: impl DoubleEndedIterator<Item = Arc<Packet>>) {
         for packet in packets.rev() {
             self.bytes += packet.payload().len();
@@ -75,7 +75,7 @@ impl Backlog {
         }
     }
 
-    /// Forgets everything below `seq`.
+    /// Drops all packets below `seq`.
     pub fn release(&mut self, seq: u64) {
         let n = usize::try_from(seq.saturating_sub(self.base)).unwrap_or(usize::MAX).min(self.packets.len());
         self.bytes -= self.packets.drain(..n).map(|packet| packet.payload().len()).sum::<usize>();
@@ -85,7 +85,7 @@ impl Backlog {
         }
     }
 
-    /// Forgets the oldest packets until the payloads come to no more than `most`; the newest packet stays.
+    /// Drops the oldest packets until the payloads sum to at most `most` bytes; the newest packet stays.
     pub fn trim(&mut self, most: usize) {
         if self.bytes <= most {
             return;
@@ -101,7 +101,7 @@ impl Backlog {
         self.trimmed = self.base;
     }
 
-    /// Whether the packet with this number was forgotten by [`Backlog::trim`].
+    /// Whether the packet with this number was dropped by [`Backlog::trim`].
     pub fn was_trimmed(&self, seq: u64) -> bool {
         seq < self.trimmed
     }
@@ -116,10 +116,11 @@ impl Backlog {
             .map(|i| self.base + (skip + i) as u64)
     }
 
-    /// Milliseconds of media between `seq` and the end, measured within one track: tracks may be on different clocks.
+    /// Duration in milliseconds between `seq` and the end, measured within one track, since tracks may use different
+    /// clocks.
     pub fn span_from(&self, seq: u64) -> u32 {
         let Some(first) = self.get(seq) else { return 0 };
-        // The end is near the back: tracks are interleaved.
+        // Tracks are interleaved, so the last packet of the track is near the end.
         let last = self.packets.iter().rev().find(|last| last.kind() == first.kind());
         let span = last.map_or(0, |last| last.timestamp().wrapping_sub(first.timestamp()));
         u32::try_from(span.cast_signed()).unwrap_or(0)

@@ -1,4 +1,4 @@
-//! One player's place in a stream: what it is sent next, what it skips, what is still on its way.
+//! A player's position in a stream: the next packet, what is skipped, and bytes not written yet.
 
 mod skip;
 
@@ -20,73 +20,73 @@ use crate::wire::MediaKind;
 
 pub use skip::{Behind, Skipped};
 
-/// How a player is served; fixed when it joins.
+/// Settings of a player; fixed when it joins.
 #[derive(Clone, Copy, Debug)]
 pub struct PlayerSettings {
-    /// Framing.
+    /// Container format.
     pub container: Container,
     /// RTMP message stream id.
     pub stream_id: u32,
-    /// It is a server that we publish to: metadata goes as `@setDataFrame`.
+    /// Whether the player is a server to which a relay publishes: metadata is sent as `@setDataFrame`.
     pub publishes: bool,
-    /// Where it starts.
+    /// Start position.
     pub start: StartSettings,
-    /// Skip inter frames until the first key frame.
+    /// Whether to skip inter frames until the first key frame.
     pub wait_key: bool,
-    /// Hold audio until the first video frame.
+    /// Whether to hold audio until the first video frame.
     pub wait_video: bool,
-    /// The first timestamp is 0; see [`Origin`].
+    /// Whether the first timestamp is 0; see [`Origin`].
     pub zero_start: bool,
-    /// Milliseconds of skipped media above which codec headers are sent again; 0 never.
+    /// Skipped media in milliseconds above which codec headers are sent again; 0 means never.
     pub sync: u32,
-    /// Most packets a player may be behind.
+    /// Maximum lag in packets.
     pub out_queue: u64,
-    /// Most packets in one write.
+    /// Maximum number of packets per write.
     pub merge_frame: usize,
-    /// Hold back until this many packets are due; 0 sends at once.
+    /// Number of packets that must be due before anything is sent; 0 sends at once.
     pub cork: u64,
-    /// Extended timestamps stand in continuation chunks too (`play_time_fix`).
+    /// Whether continuation chunks repeat the extended timestamp (`play_time_fix`).
     pub repeat_extended: bool,
 }
 
-/// What a write came to.
+/// Result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Everything that is due has been handed to the socket.
+    /// Everything due was written to the socket.
     CaughtUp,
-    /// The socket takes no more now.
+    /// The socket is full.
     Blocked,
 }
 
-/// See the module's documentation. Owned by the delivery worker that serves the player.
+/// Position of one player; see the module's documentation. Owned by the delivery worker that serves the player.
 #[derive(Debug)]
 pub struct Cursor {
     settings: PlayerSettings,
     next: u64,
-    /// Bytes on their way, cut at message boundaries except for the first.
+    /// Bytes not written yet; all pieces except the first begin at a message boundary.
     pending: Outgoing,
-    /// Bytes of the session itself queued since everything was last sent.
+    /// Control bytes queued since the queue was last empty.
     control_bytes: usize,
-    /// Lanes (by [`Lane::bit`]) whose previous timestamp the player knows.
+    /// Lanes (by [`Lane::bit`]) whose previous timestamp the player has received.
     synced: u32,
     need_key: bool,
     hold_audio: bool,
-    /// Codec headers and metadata that go out with the first media: until then a player that waits for a key
-    /// frame is sent nothing, as recorded.
+    /// Codec headers and metadata that precede the first media. A player that waits for a key frame receives nothing
+    /// before it, as in recordings of the original's traffic.
     headers: Option<Box<Headers>>,
-    /// The player wants nothing for now, and was told so.
+    /// Whether the player is paused.
     paused: bool,
-    /// It was paused before: its headers have the time of what follows them.
+    /// Whether the player was paused before: headers then take the timestamp of the media that follows.
     resumed: bool,
-    /// Subtracted from the stream's timestamps; `None`: they are sent as they are.
+    /// Offset subtracted from the stream's timestamps; `None` sends them unchanged.
     origin: Option<Origin>,
 }
 
 impl Cursor {
-    /// Takes a place in the stream. `lead` goes out first: command answers, or the head of an HTTP body.
+    /// Joins a player to the stream. `lead` is sent first: replies to commands, or the head of an HTTP response.
     pub fn join(settings: PlayerSettings, joined: &Joined, lead: Bytes) -> Self {
         let cached = settings.start.cache_time > 0;
-        // What was packaged before begins with a key piece, or it has no tables.
+        // A repackaged stream must begin with a key piece, since only key pieces carry the tables.
         let packaged = !settings.container.has_timestamps();
         let mut cursor = Cursor {
             settings,
@@ -105,8 +105,8 @@ impl Cursor {
         cursor
     }
 
-    /// Queues bytes of the session itself (acknowledgements, pings, status messages) at the next message
-    /// boundary. Returns false when a stalled player has too much of that queued already.
+    /// Queues control bytes of the session (acknowledgements, pings, status messages) at the next message boundary.
+    /// Returns false if the player is stalled and too many of them are queued.
     #[must_use = "a player that does not take its control messages has to be closed"]
     pub fn push_control(&mut self, bytes: Bytes) -> bool {
         self.control_bytes += bytes.len();
@@ -115,19 +115,19 @@ impl Cursor {
             && self.control_bytes <= limits::PLAYER_CONTROL_BYTES
     }
 
-    /// Takes up what is due below `limit`, so that what is queued next goes behind it; a player that is far behind
-    /// gets it sooner.
+    /// Queues the packets due below `limit`, so that bytes queued next follow them. A player far behind receives those
+    /// bytes earlier.
     pub fn take_up(&mut self, backlog: &Backlog, limit: u64) {
         self.refill(backlog, limit);
     }
 
-    /// Sends no media from now on. What comes meanwhile is passed over: it waits nowhere.
+    /// Pauses the player: media published meanwhile is skipped, not queued.
     pub fn pause(&mut self) {
         self.paused = true;
         self.headers = Some(Box::default());
     }
 
-    /// Goes on with the next key frame, behind the codec headers in force; of a stream without video, with what comes next.
+    /// Resumes with the codec headers in force and the next key frame; without video, with the next packet.
     pub fn resume(&mut self, headers: Headers) {
         if !std::mem::replace(&mut self.paused, false) {
             return;
@@ -137,12 +137,12 @@ impl Cursor {
         self.headers = Some(Box::new(headers));
     }
 
-    /// What is still on its way: the rest of a message, and what was queued behind it.
+    /// Bytes not written yet: the rest of a message, and what was queued after it.
     pub fn into_pending(self) -> VecDeque<Bytes> {
         self.pending.into()
     }
 
-    /// What is on its way.
+    /// Queue of bytes not written yet.
     pub fn outgoing(&self) -> &Outgoing {
         &self.pending
     }
@@ -152,27 +152,27 @@ impl Cursor {
         self.next
     }
 
-    /// How the player is served.
+    /// Settings of the player.
     pub fn settings(&self) -> &PlayerSettings {
         &self.settings
     }
 
-    /// No longer holds packets back: no more will come for it.
+    /// Stops holding packets back, because no more will arrive.
     pub fn uncork(&mut self) {
         self.settings.cork = 0;
     }
 
-    /// Whether the player has had its first frame: of a stream with video, a key frame.
+    /// Whether the player was sent its first frame; in a stream with video, a key frame.
     pub fn has_begun(&self, has_video: bool) -> bool {
         self.headers.is_none() && !(self.need_key && has_video)
     }
 
-    /// Whether the player takes the very bytes that all others of its container take, starting at `seq`.
-    /// `lanes` are the lanes among them ([`lanes_of`]).
+    /// Whether the player can be sent the shared bytes of its container unchanged from `seq` on. `lanes` are the lanes
+    /// of those packets ([`lanes_of`]).
     pub fn is_steady(&self, seq: u64, lanes: u32) -> bool {
         self.next == seq
             && self.pending.is_empty()
-            // Who waits for a key frame is steady as long as there is no video.
+            // A player that waits for a key frame is steady as long as there is no video.
             && !(self.need_key && lanes & Lane::VIDEO != 0)
             && !self.hold_audio
             && self.headers.is_none()
@@ -185,10 +185,10 @@ impl Cursor {
             }
     }
 
-    /// A steady player was sent `written` bytes of `slices`, which end at packet number `end`.
+    /// Records that a steady player was sent `written` bytes of `slices`, which end at packet number `end`.
     pub fn advance_steady(&mut self, slices: &[Bytes], mut written: usize, end: u64) {
         self.next = end;
-        // Who keeps up has nothing on its way; the room that its start took goes.
+        // A player that keeps up has nothing queued; release the memory that its start took.
         self.pending.shrink();
         for slice in slices {
             if written >= slice.len() {
@@ -200,7 +200,7 @@ impl Cursor {
         }
     }
 
-    /// Sends what is due below `limit` until the socket is full.
+    /// Writes packets due below `limit` until the socket is full.
     ///
     /// `sink` is a vectored write; `WouldBlock` means full, any other error ends the player.
     pub fn write(
@@ -231,7 +231,7 @@ impl Cursor {
         }
     }
 
-    /// One write of what is on its way.
+    /// Writes queued bytes once.
     fn offer(&self, sink: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<usize>) -> io::Result<usize> {
         if let Some(slice) = self.pending.single() {
             return sink(&[IoSlice::new(slice)]);
@@ -277,7 +277,7 @@ impl Cursor {
                     continue;
                 }
                 if let Some(origin) = self.origin.as_mut().filter(|origin| !origin.is_set()) {
-                    // What the player is sent at once tells where the other track starts.
+                    // The packets of the first write show where the other track starts.
                     origin.begin(backlog.from(self.next - 1).take(limits::START_SLICES).map(|next| &**next));
                 }
                 self.push_packet(packet);
@@ -287,7 +287,7 @@ impl Cursor {
         }
     }
 
-    /// Whether the player is sent this packet; keeps track of what it is waiting for.
+    /// Whether the player is sent this packet; updates what the player waits for.
     fn admits(&mut self, packet: &Packet) -> bool {
         match packet.class() {
             Class::Key => {
@@ -319,8 +319,8 @@ impl Cursor {
         }
         let headers = std::mem::take(headers);
         self.headers = None;
-        // The original stamps headers with 0 for a player that starts from the cache, with the current time for one that
-        // does not.
+        // PingOS stamps headers with 0 for a player that starts from the cache, and with the current time for any
+        // other.
         let from_zero = self.settings.start.cache_time > 0 || self.settings.zero_start;
         let timestamp = match (self.resumed, from_zero) {
             (true, _) => self.player_time(packet.timestamp()),
@@ -334,7 +334,7 @@ impl Cursor {
     fn push_packet(&mut self, packet: &Packet) {
         let lane = packet.lane().bit();
         let plain = match self.settings.container {
-            // Data messages are few; their timestamps need not form a chain of deltas.
+            // Data messages are rare, so their timestamps need no chain of deltas.
             Container::Rtmp => self.synced & lane != 0 && packet.kind() != MediaKind::Data,
             Container::Flv | Container::FlvChunked => self.origin.is_none(),
             Container::Raw | Container::RawChunked => true,
@@ -348,7 +348,7 @@ impl Cursor {
             };
             self.push_private(packet, timestamp);
             if moved {
-                // The other lanes go on with times of their own.
+                // The timestamps of the other lanes must be sent absolutely next.
                 self.synced = 0;
             }
         }
@@ -366,7 +366,7 @@ impl Cursor {
         self.pending.push(tail);
     }
 
-    /// The time of a timestamp, for headers that go ahead of a packet.
+    /// Player's time of a stream timestamp, for headers that precede a packet.
     fn player_time(&self, timestamp: u32) -> u32 {
         self.origin.as_ref().map_or(timestamp, |origin| origin.time(timestamp))
     }
@@ -378,7 +378,7 @@ impl Cursor {
     }
 }
 
-/// The lanes among `packets`, as [`Cursor::is_steady`] takes them.
+/// The lanes of `packets`, for [`Cursor::is_steady`].
 pub fn lanes_of<'a>(packets: impl Iterator<Item = &'a Arc<Packet>>) -> u32 {
     packets.fold(0, |lanes, packet| lanes | packet.lane().bit())
 }

@@ -1,46 +1,46 @@
-//! The packets a stream keeps: the GOP cache and what delivery workers have not fetched yet.
+//! Packets that a stream keeps: the GOP cache, and packets that delivery workers have not fetched yet.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::packet::{Class, Packet};
 
-/// How much media a publisher's stream keeps for new players (`cache_time`, `out_queue`).
+/// Size of a stream's GOP cache (`cache_time`, `out_queue`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheSettings {
-    /// Milliseconds that whole GOPs must cover; 0 disables the cache.
+    /// Media in milliseconds that complete GOPs must cover; 0 disables the cache.
     pub cache_time: u32,
-    /// Most packets kept.
+    /// Maximum number of packets.
     pub out_queue: usize,
 }
 
-/// Where a new player wants to start (`cache_time`, `send_all`, `low_latency`).
+/// Start position of a new player (`cache_time`, `send_all`, `low_latency`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StartSettings {
-    /// 0: start with the next packet.
+    /// Media to start with, in milliseconds; 0 starts with the next packet.
     pub cache_time: u32,
-    /// Start with the oldest GOP kept.
+    /// Whether to start with the oldest GOP in the cache.
     pub send_all: bool,
-    /// Start with the newest key frame.
+    /// Whether to start with the newest key frame.
     pub low_latency: bool,
 }
 
-/// Packets by sequence number, pruned to whole GOPs.
+/// Packets by sequence number, pruned to complete GOPs.
 #[derive(Debug)]
 pub struct Ring {
     settings: CacheSettings,
     base: u64,
     packets: VecDeque<Arc<Packet>>,
-    /// The key frames held, oldest first.
+    /// Key frames in the ring, oldest first.
     keys: VecDeque<KeyFrame>,
     bytes: usize,
     has_video: bool,
-    /// Timestamp of the newest frame of video.
+    /// Timestamp of the newest video frame.
     newest_frame: Option<u32>,
 }
 
-/// What is asked of a key frame for each packet that comes: without a look at the packet itself, which has left the
-/// processor's cache long ago.
+/// Properties of a key frame that pruning needs for each new packet. Kept here because the packet itself has left the
+/// processor's cache by then.
 #[derive(Clone, Copy, Debug)]
 struct KeyFrame {
     seq: u64,
@@ -61,7 +61,7 @@ impl Ring {
         }
     }
 
-    /// A new publisher begins: what its predecessor left can no longer start a player.
+    /// Begins another publisher: the former one's packets can no longer start a player.
     pub fn start_publisher(&mut self, settings: CacheSettings) {
         self.settings = settings;
         self.keys.clear();
@@ -76,13 +76,13 @@ impl Ring {
                 self.newest_frame = Some(packet.timestamp());
                 self.has_video = true;
             }
-            // Another track may be on another clock.
+            // Another track may use another clock.
             Class::Inter if packet.lane().place().is_some() => self.has_video = true,
             Class::Inter => {
                 self.newest_frame = Some(packet.timestamp());
                 self.has_video = true;
             }
-            // New parameters: older frames can't be decoded after the headers a new player gets.
+            // New parameter sets: after the headers that a new player gets, older frames cannot be decoded.
             Class::VideoHeader => {
                 self.keys.clear();
                 self.has_video = true;
@@ -93,8 +93,8 @@ impl Ring {
         self.packets.push_back(packet);
     }
 
-    /// Drops what neither the cache nor a worker needs, and the oldest packets while the payloads come to more than `most`
-    /// bytes. `fetched` is the lowest number a worker still wants.
+    /// Drops packets that neither the cache nor a worker needs, and the oldest ones while the payloads sum to more than
+    /// `most` bytes. `fetched` is the lowest number that a worker still needs.
     pub fn prune(&mut self, fetched: u64, most: usize) {
         let mut floor = self.cache_start().unwrap_or(self.end()).min(fetched);
         let limit = self.settings.out_queue.max(1) as u64;
@@ -105,7 +105,7 @@ impl Ring {
         }
     }
 
-    /// Number of the packet a new player starts with.
+    /// Number of the packet with which a new player starts.
     pub fn start_for(&self, start: StartSettings) -> u64 {
         if start.cache_time == 0 || self.settings.cache_time == 0 {
             return self.end();
@@ -123,23 +123,23 @@ impl Ring {
         chosen.unwrap_or(self.end())
     }
 
-    /// Packets from `seq` on; fewer when older ones are gone. The first number is returned with them.
+    /// Packets from `seq` on with the number of the first one, which is higher if older packets were dropped.
     pub fn from(&self, seq: u64) -> (u64, impl DoubleEndedIterator<Item = &Arc<Packet>>) {
         let first = seq.clamp(self.base, self.end());
         (first, self.packets.range((first - self.base) as usize..))
     }
 
-    /// Number that follows the last packet.
+    /// Number after the last packet.
     pub fn end(&self) -> u64 {
         self.base + self.packets.len() as u64
     }
 
-    /// Packets held.
+    /// Number of packets.
     pub fn len(&self) -> usize {
         self.packets.len()
     }
 
-    /// Whether nothing is held.
+    /// Whether the ring is empty.
     pub fn is_empty(&self) -> bool {
         self.packets.is_empty()
     }
@@ -152,15 +152,15 @@ impl Ring {
         }
     }
 
-    /// The newest key frame that is at least `time` old, else the oldest.
+    /// The newest key frame that is at least `time` milliseconds old, else the oldest.
     fn key_covering(&self, time: u32) -> Option<u64> {
-        // Audio may be on another clock, and 32 bits wrap after 49.7 days.
+        // Audio may use another clock, and 32 bits wrap after 49.7 days.
         let newest = self.newest_frame?;
         let old_enough = |key: &&KeyFrame| since(newest, key.timestamp) >= time;
         self.keys.iter().rev().find(old_enough).or(self.keys.front()).map(|key| key.seq)
     }
 
-    /// The oldest packet not older than `time`.
+    /// The oldest packet that is at most `time` milliseconds old.
     fn first_within(&self, time: u32) -> Option<u64> {
         let newest = self.packets.back()?.timestamp();
         let index = self.packets.partition_point(|p| since(newest, p.timestamp()) > time);
@@ -179,7 +179,7 @@ impl Ring {
     }
 }
 
-/// How long before `newest` it was, modulo 2^32; nothing when it is later.
+/// Time from `timestamp` to `newest`, modulo 2^32; 0 if `timestamp` is later.
 fn since(newest: u32, timestamp: u32) -> u32 {
     u32::try_from(newest.wrapping_sub(timestamp).cast_signed()).unwrap_or(0)
 }

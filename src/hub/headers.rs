@@ -1,5 +1,5 @@
-//! What a player or a file needs before the first frame: the newest metadata, and of each track the newest codec header,
-//! colour metadata and channel configuration.
+//! Headers that a player or a file needs before the first frame: the newest metadata, and for each track the newest
+//! codec header, colour metadata and channel configuration.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use crate::limits;
 use crate::wire::MediaKind;
 use crate::wire::codec::{AudioPacket, AudioTag, DEFAULT_HEVC_CODEC_ID, TrackSet, VideoPacket, VideoTag};
 
-/// What a header is about: one that comes later about the same takes its place.
+/// Identity of a header: a later header with the same identity replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderKey {
     place: Place,
-    /// None for metadata.
+    /// Empty for metadata.
     tracks: TrackSet,
 }
 
-/// In the order in which headers are sent: metadata, audio, video, as the original does.
+/// Sending order of headers: metadata, audio, video, as in PingOS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Metadata,
@@ -33,7 +33,7 @@ impl HeaderKey {
         class == Class::Metadata || of_tracks.contains(&class)
     }
 
-    /// `None` for what is no header by its class.
+    /// Identity of a header; `None` if the class is not that of a header.
     pub fn of(kind: MediaKind, class: Class, payload: &[u8]) -> Option<Self> {
         if class == Class::Metadata {
             return Some(HeaderKey { place: Place::Metadata, tracks: TrackSet::default() });
@@ -52,7 +52,7 @@ impl HeaderKey {
                 add(tag.track, if configures { Place::MultichannelConfig } else { Place::AudioHeader });
             }
         } else {
-            // Which codec a legacy codec id means does not matter here.
+            // The codec that a legacy codec id stands for does not matter here.
             for tag in VideoTag::all(payload, DEFAULT_HEVC_CODEC_ID).flatten() {
                 let colours = tag.packet == VideoPacket::Metadata;
                 add(tag.track, if colours { Place::VideoMetadata } else { Place::VideoHeader });
@@ -68,7 +68,7 @@ impl HeaderKey {
         }
     }
 
-    /// Whether it is metadata, or the decoder configuration of track 0, the only one most streams have.
+    /// Whether it is metadata or the decoder configuration of track 0, which is the only track of most streams.
     fn is_main(self) -> bool {
         match self.place {
             Place::Metadata => true,
@@ -78,9 +78,9 @@ impl HeaderKey {
     }
 }
 
-/// The newest headers by what they are about, in the order in which they are sent.
+/// The newest header of each identity, in sending order.
 ///
-/// A message may be about several tracks; it goes once newer ones are there about all of them.
+/// A message may contain headers of several tracks; it is removed once newer ones exist for all of them.
 #[derive(Clone, Debug)]
 pub struct HeaderList<T>(Vec<Kept<T>>);
 
@@ -98,9 +98,9 @@ impl<T> Default for HeaderList<T> {
 }
 
 impl<T> HeaderList<T> {
-    /// Keeps a header of so many bytes. Returns false if it is left out: above [`limits::TRACKS`],
-    /// [`limits::TRACK_HEADER_BYTES`] or, with the others, [`limits::HEADERS_BYTES`]. What it would have taken the place of is
-    /// no longer true, and goes all the same.
+    /// Keeps a header of `bytes` bytes. Returns false if it exceeds [`limits::TRACKS`], [`limits::TRACK_HEADER_BYTES`]
+    /// or, together with the others, [`limits::HEADERS_BYTES`] and is not kept. The header that it replaces is outdated
+    /// and removed in any case.
     pub fn keep(&mut self, key: HeaderKey, bytes: usize, item: T) -> bool {
         let of_place = self.of(key.place);
         let tracks = of_place.fold(key.tracks, |tracks, kept| tracks.union(kept.key.tracks));
@@ -128,12 +128,12 @@ impl<T> HeaderList<T> {
         true
     }
 
-    /// All of them, in their order.
+    /// All headers, in sending order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.0.iter().map(|kept| &kept.item)
     }
 
-    /// Gives all of them away, in their order.
+    /// Removes all headers, in sending order.
     pub fn take(&mut self) -> impl Iterator<Item = T> + use<T> {
         std::mem::take(&mut self.0).into_iter().map(|kept| kept.item)
     }
@@ -143,16 +143,16 @@ impl<T> HeaderList<T> {
     }
 }
 
-/// The headers of a stream, which every new player gets first.
+/// Headers of a stream, which every new player gets first.
 pub type Headers = HeaderList<Arc<Packet>>;
 
 impl Headers {
-    /// Keeps a packet, if it is a header. Returns false if it is one and is left out.
+    /// Keeps a packet if it is a header. Returns false if it is one and exceeds a limit.
     pub fn keep_packet(&mut self, packet: &Arc<Packet>) -> bool {
         packet.header().is_none_or(|key| self.keep(*key, packet.payload().len(), packet.clone()))
     }
 
-    /// Whether a header says what is in force already.
+    /// Whether a header equals the one in force.
     pub fn repeats(&self, packet: &Packet) -> bool {
         let Some(key) = packet.header() else { return false };
         let about = |kept: &HeaderKey| kept.tracks.meets(key.tracks) || key.place == Place::Metadata;
@@ -160,12 +160,12 @@ impl Headers {
         newest.is_some_and(|kept| kept.item.payload() == packet.payload())
     }
 
-    /// `onMetaData`.
+    /// The `onMetaData` message.
     pub fn metadata(&self) -> Option<&Arc<Packet>> {
         self.of(Place::Metadata).map(|kept| &kept.item).next()
     }
 
-    /// Whether there is a codec header of video.
+    /// Whether there is a video codec header.
     pub fn has_video(&self) -> bool {
         self.of(Place::VideoHeader).next().is_some()
     }

@@ -1,31 +1,31 @@
-//! What is known of a stream's media: from its metadata and its codec headers.
+//! Properties of a stream's media, from its metadata and codec headers.
 
-/// Shown by statistics and by `$metadata`.
+/// Media properties for statistics and `$metadata`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MediaInfo {
     /// Picture width in pixels.
     pub width: u32,
     /// Picture height in pixels.
     pub height: u32,
-    /// Seconds, 0 for a live stream.
+    /// Duration in seconds; 0 for a live stream.
     pub duration: f64,
-    /// Frames per second.
+    /// Video frames per second.
     pub frame_rate: f64,
-    /// Kilobits per second.
+    /// Video bit rate in kbit/s.
     pub video_data_rate: f64,
-    /// Kilobits per second.
+    /// Audio bit rate in kbit/s.
     pub audio_data_rate: f64,
-    /// FLV codec id, once video has come.
+    /// FLV codec id of the video, if any was received.
     pub video_codec_id: Option<u8>,
-    /// FLV sound format, once audio has come.
+    /// FLV sound format, if audio was received.
     pub audio_codec_id: Option<u8>,
-    /// `H264`, `H265`, ...
+    /// Video codec, such as `H264` or `H265`.
     pub video_codec: &'static str,
-    /// `AAC`, `MP3`, ...
+    /// Audio codec, such as `AAC` or `MP3`.
     pub audio_codec: &'static str,
-    /// The video codec as playlists name it (RFC 6381), where a transport stream carries it.
+    /// Video codec in playlists (RFC 6381), if MPEG-TS can carry it.
     pub video_codecs: String,
-    /// The audio codec as playlists name it.
+    /// Audio codec in playlists.
     pub audio_codecs: String,
     /// AVC `profile_idc`.
     pub video_profile: u8,
@@ -35,26 +35,26 @@ pub struct MediaInfo {
     pub video_level: u8,
     /// AAC audio object type.
     pub audio_profile: u8,
-    /// Channels.
+    /// Number of audio channels.
     pub channels: u8,
-    /// Hertz.
+    /// Audio sample rate in Hz.
     pub sample_rate: u32,
-    /// The metadata tells of audio.
+    /// Whether the metadata announces audio.
     pub announces_audio: bool,
-    /// The metadata tells of video.
+    /// Whether the metadata announces video.
     pub announces_video: bool,
 }
 
 impl MediaInfo {
-    /// Whether there is audio and video, from what has come and what was announced; both while nothing is known.
+    /// Whether there is audio and video, from the media received and the metadata; both true while unknown.
     pub fn tracks(&self) -> (bool, bool) {
         let audio = self.announces_audio || self.audio_codec_id.is_some();
         let video = self.announces_video || self.video_codec_id.is_some();
         if audio || video { (audio, video) } else { (true, true) }
     }
 
-    /// `width=&height=&duration=&framerate=&fps=&videodatarate=&videocodec=&audiocodec=&audiodatarate=`, the
-    /// original's order. Its `fps` is an uninitialised number; ours is the frame rate.
+    /// Writes `width=&height=&duration=&framerate=&fps=&videodatarate=&videocodec=&audiocodec=&audiodatarate=` in
+    /// PingOS's order. PingOS's `fps` is an uninitialised number; here it is the frame rate.
     pub fn write_query(&self, out: &mut Vec<u8>) {
         const FIELDS: [&[u8]; 9] = [
             b"width",
@@ -77,7 +77,7 @@ impl MediaInfo {
         }
     }
 
-    /// One field; `unknown` for a name that does not exist, nothing before any media.
+    /// Writes one field: `unknown` for a name that does not exist, nothing before any media.
     pub fn write_field(&self, field: &[u8], out: &mut Vec<u8>) {
         if *self == MediaInfo::default() {
             return;
@@ -100,7 +100,7 @@ impl MediaInfo {
         out.extend_from_slice(text.as_bytes());
     }
 
-    /// Name of the AVC profile (ITU-T H.264 annex A); empty for other codecs.
+    /// AVC profile name (ITU-T H.264 annex A); empty for other codecs.
     pub fn profile_name(&self) -> &'static str {
         match self.video_profile {
             66 => "Baseline",
@@ -114,7 +114,7 @@ impl MediaInfo {
         }
     }
 
-    /// The AVC level with its point, such as `3.1`.
+    /// AVC level with a decimal point, such as `3.1`.
     pub fn level_text(&self) -> String {
         match self.video_level {
             0 => String::new(),
@@ -122,7 +122,7 @@ impl MediaInfo {
         }
     }
 
-    /// Name of the AAC object type (ISO 14496-3); empty for other codecs.
+    /// AAC object type name (ISO 14496-3); empty for other codecs.
     pub fn audio_profile_name(&self) -> &'static str {
         match self.audio_profile {
             1 => "Main",
@@ -137,7 +137,7 @@ impl MediaInfo {
 }
 
 fn whole(number: f64) -> String {
-    // Metadata may hold anything, also NaN; a saturating cast makes a number of it.
+    // Metadata may contain any number, also NaN; the saturating cast handles it.
     (number.round() as i64).to_string()
 }
 

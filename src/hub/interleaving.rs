@@ -1,4 +1,4 @@
-//! Every order in which the steps of several parties can come, for tests of state that they share under one lock.
+//! Enumeration of all interleavings of several parties' steps, for tests of state shared under one lock.
 
 use super::gop::CacheSettings;
 use super::packet::Class;
@@ -6,7 +6,7 @@ use super::registry::StreamKey;
 use super::stream::{Incoming, PublishSettings, Stream};
 use crate::wire::MediaKind;
 
-/// All orders of steps: so many of each party, which takes its own in their order. An order is a list of parties.
+/// All interleavings: party `i` takes `steps[i]` steps, in order. An interleaving is a list of parties.
 pub(crate) fn orders(steps: &[usize]) -> Vec<Vec<usize>> {
     if steps.iter().all(|left| *left == 0) {
         return vec![Vec::new()];
@@ -23,7 +23,7 @@ pub(crate) fn orders(steps: &[usize]) -> Vec<Vec<usize>> {
     all
 }
 
-/// What a session does with a stream.
+/// A session's operation on a stream.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Begin { relay: bool },
@@ -31,7 +31,7 @@ enum Step {
     End,
 }
 
-/// Where a session stands.
+/// A session's state towards a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
     Outside,
@@ -53,7 +53,7 @@ fn key_frame() -> Incoming {
     }
 }
 
-/// Takes the step of session `id` and notes where it stands; the others may move by it.
+/// Executes the step of session `id` and updates all sessions' states.
 fn take(stream: &Stream, standings: &mut [Standing], at: usize, step: Step) {
     let id = at as u64;
     match step {

@@ -1,11 +1,10 @@
-//! One publisher, many subscribers.
+//! Distribution of one publisher's media to many subscribers.
 //!
-//! A [`stream::Stream`] holds the packets of one publisher: codec headers, the GOP cache and the short
-//! tail that delivery workers have not fetched yet. Each delivery worker keeps a [`backlog::Backlog`] for
-//! the streams it serves and one [`cursor::Cursor`] per player; a player costs a cursor, not a queue.
-//! When a batch of packets leaves is decided by [`pace`].
-//! Packets are framed once per container ([`packet::Packet`]) and shared by reference. What every track needs first is kept
-//! in [`headers`]. Where time begins for who counts from 0 is decided by [`origin`].
+//! A [`stream::Stream`] holds one publisher's packets: codec headers, the GOP cache and the short tail that delivery
+//! workers have not fetched yet. Each delivery worker has a [`backlog::Backlog`] for each stream that it serves and one
+//! [`cursor::Cursor`] per player; a player costs a cursor, not a queue. [`pace`] decides when a batch of packets is
+//! sent. Packets ([`packet::Packet`]) are framed once per container and shared by reference. [`headers`] keeps what a
+//! decoder needs first, and [`origin`] decides which timestamp becomes 0 for players and files that count from 0.
 //!
 //! Nothing here waits, reads a clock or touches a socket.
 

@@ -1,17 +1,17 @@
-//! Where the time of a player with `zero_start`, or of a file, begins: one rule for both.
+//! Origin of time for players with `zero_start` and for files: one rule for both.
 //!
-//! - Time 0 is the lower one of the first timestamps of audio and video, so that both stay as far apart as sent.
-//! - A track that turns out to start lower than what was written already moves everything behind it forward by what is
-//!   missing: it starts at 0, and from there on the tracks are as far apart as sent.
-//! - Data messages and further tracks of a kind decide nothing; before the beginning they stand at 0.
+//! - Time 0 is the lower of the first timestamps of audio and video, so that their distance stays as sent.
+//! - If a track turns out to start below what was already written, everything after it moves forward by the difference:
+//!   the track starts at 0, and from there the distance between the tracks is as sent.
+//! - Data messages and further tracks of a kind do not influence the origin; before it, they get time 0.
 
 use super::packet::{Lane, Packet};
 use crate::wire::MediaKind;
 
-/// A first timestamp this far (12 days) below the others is one that is ahead of them by 37.
+/// A first timestamp this far below the others (12 days) is treated as ahead of them by 37 days.
 const BELOW: u32 = 1 << 30;
 
-/// See the module's documentation.
+/// Origin of time; see the module's documentation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Origin {
     at: Option<u32>,
@@ -20,12 +20,13 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Whether it is known.
+    /// Whether the origin is set.
     pub fn is_set(&self) -> bool {
         self.at.is_some()
     }
 
-    /// Begins with the first of `packets`, or with the first one of the other track among them if that is lower.
+    /// Sets the origin to the timestamp of the first of `packets`, or of the first one of the other track if that is
+    /// lower.
     pub fn begin<'a>(&mut self, packets: impl IntoIterator<Item = &'a Packet>) {
         let mut seen = 0;
         for packet in packets {
@@ -44,7 +45,7 @@ impl Origin {
         }
     }
 
-    /// The time of a packet that is written next, and whether it has moved what follows in other lanes.
+    /// Time of the next packet to be written, and whether it moved the time of other lanes.
     pub fn place(&mut self, packet: &Packet) -> (u32, bool) {
         let (lane, timestamp) = (packet.lane().bit(), packet.timestamp());
         let starts = self.begun & lane == 0;
@@ -64,7 +65,7 @@ impl Origin {
         (0, lane & MAIN != 0)
     }
 
-    /// The time of a timestamp, for what goes ahead of the next packet.
+    /// Time of a timestamp, for headers that precede the next packet.
     pub fn time(&self, timestamp: u32) -> u32 {
         match self.at {
             Some(at) if !is_below(timestamp, at) => timestamp.wrapping_sub(at),

@@ -1,21 +1,21 @@
-//! The bytes that are on their way to a player, and how many they are.
+//! Queue of bytes not yet written to a player.
 
 use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
 
-/// A queue of pieces that knows its length: a busy player's is asked for it with each packet.
+/// Queue of byte strings that keeps its total length, which is read for every packet of a busy player.
 #[derive(Debug, Default)]
 pub struct Outgoing {
     pieces: VecDeque<Bytes>,
     bytes: usize,
 }
 
-/// Pieces for which room is kept when all have gone.
+/// Capacity kept by an empty queue, in byte strings.
 const SPARE: usize = 8;
 
 impl Outgoing {
-    /// Adds a piece; an empty one is left out.
+    /// Appends a byte string; an empty one is ignored.
     pub fn push(&mut self, piece: Bytes) {
         if !piece.is_empty() {
             self.bytes += piece.len();
@@ -23,37 +23,37 @@ impl Outgoing {
         }
     }
 
-    /// Number of pieces.
+    /// Number of byte strings.
     pub fn len(&self) -> usize {
         self.pieces.len()
     }
 
-    /// Whether nothing is on its way.
+    /// Whether the queue is empty.
     pub fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    /// Bytes of all pieces.
+    /// Total length in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Bytes of the first `most` pieces.
+    /// Length of the first `most` byte strings, in bytes.
     pub fn bytes_of(&self, most: usize) -> usize {
         if self.len() <= most { self.bytes } else { self.iter().take(most).map(Bytes::len).sum() }
     }
 
-    /// The pieces, in the order in which they go.
+    /// The byte strings, in sending order.
     pub fn iter(&self) -> impl Iterator<Item = &Bytes> {
         self.pieces.iter()
     }
 
-    /// The piece, if it is the only one.
+    /// The byte string, if it is the only one.
     pub fn single(&self) -> Option<&Bytes> {
         self.pieces.front().filter(|_| self.pieces.len() == 1)
     }
 
-    /// So many bytes have gone. Returns whether that was all.
+    /// Removes `written` bytes. Returns whether the queue is empty then.
     pub fn consume(&mut self, mut written: usize) -> bool {
         while let Some(front) = self.pieces.front_mut() {
             if written < front.len() {
@@ -65,14 +65,14 @@ impl Outgoing {
             self.bytes -= front.len();
             self.pieces.pop_front();
         }
-        // A burst at the start must not leave its queue behind for the rest of the session.
+        // A burst at the start must not keep its capacity for the rest of the session.
         if self.pieces.capacity() > SPARE {
             self.pieces.shrink_to(0);
         }
         true
     }
 
-    /// Gives the room back that an empty queue keeps.
+    /// Releases the capacity of an empty queue.
     pub fn shrink(&mut self) {
         if self.pieces.capacity() > 0 && self.pieces.is_empty() {
             self.pieces = VecDeque::new();

@@ -1,8 +1,8 @@
-//! When media leaves: at once, or collected for a while so that many packets cost one send.
+//! Timing of delivery: at once, or in batches, so that many packets cost one send.
 //!
-//! What fan-out costs is the number of sends. A player that waits is sent everything at fixed moments, one
-//! `delay` apart. Its phase shifts these moments, and players are spread over [`PHASES`] of them, so that a
-//! worker does not stand still first and then sends to all players in a row.
+//! The number of sends determines the cost of fan-out. A player is sent everything that waits at fixed times that are
+//! one `delay` apart. Players are spread over [`PHASES`] phases, which shift these times, so that a worker's sends are
+//! distributed over the whole delay.
 //!
 //! ```text
 //! phase 0  |---------------|---------------|      delay: from | to |
@@ -10,57 +10,57 @@
 //! phase 2      |---------------|---------------|
 //! ```
 //!
-//! Times are handed in, so that tests need no clock.
+//! The current time is a parameter, so that tests need no clock.
 
 use std::time::{Duration, Instant};
 
 use crate::limits;
 
-/// Moments within one delay at which some of the players are served.
+/// Number of phases per delay.
 pub const PHASES: usize = 8;
 
-/// What some players have not been sent yet, as far as it decides whether they can go on waiting.
+/// Summary of unsent packets, as far as it decides whether they may wait longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
     packets: usize,
     bytes: usize,
-    /// Codec headers or metadata are among it.
+    /// Whether codec headers or metadata are among them.
     header: bool,
 }
 
-/// When the players of one phase are served next.
+/// Time at which the players of one phase are served next.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Schedule {
     /// `None` while nothing waits.
     due: Option<Instant>,
-    /// The moment of the phase that was served last, or will be next; served early, it may be yet to come.
+    /// The phase's delivery time that was served last or is next. After early service it may be in the future.
     moment: Option<Instant>,
 }
 
-/// The moments at which workers send to waiting players.
+/// Delivery times of waiting players.
 #[derive(Clone, Copy, Debug)]
 pub struct Grid {
     origin: Instant,
 }
 
-/// Measures how busy a worker is.
+/// Measures a worker's load.
 #[derive(Clone, Copy, Debug)]
 pub struct LoadMeter {
     since: Instant,
     busy: Duration,
 }
 
-/// The delay of `send_delay auto`: longer while the worker is busy, shorter while it is not.
+/// Delay of `send_delay auto`: grows while the worker is busy, shrinks while it is not.
 ///
-/// A longer delay makes fewer sends and therefore less load, so the two bounds are further apart than one step
-/// can move the load: between them the delay stays as it is and does not swing.
+/// A longer delay means fewer sends and therefore less load. The two load bounds are further apart than one step can
+/// move the load, so that the delay does not oscillate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AutoDelay {
     delay: Duration,
 }
 
 impl Waiting {
-    /// Adds a packet of that many payload bytes.
+    /// Adds a packet with a payload of `bytes` bytes.
     pub fn add(&mut self, bytes: usize, header: bool) {
         self.packets += 1;
         self.bytes += bytes;
@@ -72,41 +72,41 @@ impl Waiting {
         self.packets == 0
     }
 
-    /// Whether it has to go now, whatever the delay.
+    /// Whether it must be sent now, regardless of the delay.
     pub fn is_due(&self) -> bool {
         self.header || self.bytes >= limits::BATCH_BYTES || self.packets >= limits::WRITE_SLICES
     }
 }
 
-/// How far apart the moments of `delay` are, all phases taken together.
+/// Distance between the delivery times of `delay` over all phases.
 pub fn step(delay: Duration) -> Duration {
     delay / PHASES as u32
 }
 
 impl Schedule {
-    /// Whether it is time.
+    /// Whether the time has come.
     pub fn is_due(&self, now: Instant) -> bool {
         self.due.is_some_and(|due| due <= now)
     }
 
-    /// Whether that is the moment it waits for.
+    /// Whether `due` is the time of the next service.
     pub fn is_at(&self, due: Instant) -> bool {
         self.due == Some(due)
     }
 
-    /// What waits goes now.
+    /// Schedules the next service for now.
     pub fn hurry(&mut self, now: Instant) {
         self.due = Some(now);
     }
 
-    /// Everything has been sent.
+    /// Records that everything was sent.
     pub fn served(&mut self) {
         self.due = None;
     }
 
-    /// What waits goes at the next moment of `phase`, at most `delay` after it came. Where something has just
-    /// `arrived` and that moment is at most the distance of two phases away, now: sent along, it needs no wake-up of its own.
-    /// Returns a moment at which nobody else wakes the worker.
+    /// Schedules the next service for the delivery time of `phase`, at most `delay` after the packets arrived. If
+    /// packets have just `arrived` and that time is at most two phases away, service is due now: sent along, they need
+    /// no wake-up of their own. Returns a time for which the caller must set a timer.
     pub fn wait(
         &mut self,
         grid: &Grid,
@@ -133,12 +133,12 @@ impl Schedule {
 }
 
 impl Grid {
-    /// `origin` is any moment that is not later than those asked about.
+    /// `origin` is any time that is not later than those passed to the methods.
     pub fn new(origin: Instant) -> Self {
         Grid { origin }
     }
 
-    /// The next of the moments that are [`step`] apart, at most `limit` away. All of them are among these.
+    /// The next delivery time of any phase, where they are `step` apart; at most `limit` away.
     pub fn next(&self, mut step: Duration, limit: Duration, now: Instant) -> Instant {
         while step > limit {
             step /= 2;
@@ -146,8 +146,8 @@ impl Grid {
         self.due(0, step, now)
     }
 
-    /// When a player of `phase` is sent what came at `now`: later than `now`, at most `delay` later. At once without
-    /// a delay.
+    /// Delivery time in `phase` for packets that arrived at `now`: later than `now` by at most `delay`; `now` without a
+    /// delay.
     pub fn due(&self, phase: usize, delay: Duration, now: Instant) -> Instant {
         let step = delay.as_nanos();
         if step == 0 {
@@ -162,16 +162,15 @@ impl Grid {
 }
 
 impl LoadMeter {
-    /// Time over which load is measured.
+    /// Length of a measurement.
     const WINDOW: Duration = Duration::from_millis(100);
 
-    /// Begins at `now`, when the worker has been busy for `busy` altogether.
+    /// Starts at `now`, when the worker has been busy for `busy` in total.
     pub fn new(now: Instant, busy: Duration) -> Self {
         LoadMeter { since: now, busy }
     }
 
-    /// Once per window: the share of its time that the worker was busy, 0 to 1. `busy` is counted as in
-    /// [`LoadMeter::new`].
+    /// Load as a share of time from 0 to 1, once per window. `busy` counts as in [`LoadMeter::new`].
     pub fn sample(&mut self, now: Instant, busy: Duration) -> Option<f64> {
         let window = now.saturating_duration_since(self.since);
         if window < Self::WINDOW {
@@ -186,15 +185,15 @@ impl LoadMeter {
 impl AutoDelay {
     /// Load above which the delay grows.
     const BUSY: f64 = 0.6;
-    /// Load below which it shrinks. A step changes load by [`AutoDelay::GROWTH`] at most, which must not lead from one
-    /// bound to the other.
+    /// Load below which the delay shrinks. A step changes load by at most [`AutoDelay::GROWTH`], which must not lead
+    /// from one bound to the other.
     const IDLE: f64 = 0.3;
-    /// What the delay is multiplied with to grow, and divided by to shrink.
+    /// Factor by which the delay grows and shrinks.
     const GROWTH: f64 = 1.5;
-    /// The first delay, and the one below which there is none.
+    /// Shortest delay other than none.
     const LEAST: Duration = Duration::from_millis(5);
 
-    /// Adapts to the load of a window. `max` is the longest delay that anybody allows.
+    /// Adapts to the load of a window. `max` is the longest delay that any player's configuration allows.
     pub fn adapt(&mut self, load: f64, max: Duration) {
         if load > Self::BUSY {
             self.delay = self.delay.mul_f64(Self::GROWTH).max(Self::LEAST);
@@ -207,7 +206,7 @@ impl AutoDelay {
         self.delay = self.delay.min(max);
     }
 
-    /// The delay now.
+    /// The current delay.
     pub fn delay(&self) -> Duration {
         self.delay
     }
@@ -262,8 +261,8 @@ mod tests {
         assert_eq!(grid.next(Duration::ZERO, MS, now), now);
     }
 
-    /// 68 packets a second, as 25 pictures and 43 pieces of audio make, at `delay`: how often was sent, how often
-    /// the worker was woken for it, and the longest wait.
+    /// Simulates 68 packets a second (25 video frames and 43 audio frames) at `delay`. Returns the number of sends, the
+    /// number of wake-ups caused and the longest wait.
     fn sent(phase: usize, delay: Duration) -> (usize, usize, Duration) {
         let origin = Instant::now();
         let grid = Grid::new(origin);
@@ -355,7 +354,7 @@ mod tests {
         assert_eq!(auto.delay(), Duration::ZERO);
     }
 
-    /// A worker whose load is half fixed and half by the number of sends, as a batch every `delay` makes them.
+    /// A worker whose load consists of equal parts: a fixed one, and one proportional to the number of sends.
     #[test]
     fn the_delay_settles_under_steady_load() {
         let mut auto = AutoDelay::default();

@@ -1,4 +1,4 @@
-//! One media message, framed at most once per container.
+//! A media message, framed at most once per container.
 
 use std::sync::OnceLock;
 
@@ -11,7 +11,7 @@ use crate::wire::flv;
 use crate::wire::rtmp::chunk;
 use crate::wire::rtmp::message::SET_DATA_FRAME;
 
-/// What a packet means to a subscriber that has to choose where to start or what to skip.
+/// Meaning of a packet for a subscriber that chooses a start position or skips packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// `onMetaData`.
@@ -20,53 +20,53 @@ pub enum Class {
     AudioHeader,
     /// Codec configuration of the main video track.
     VideoHeader,
-    /// What else has to be known of audio: codec configurations of further tracks, channel configurations.
+    /// Other audio headers: codec configurations of further tracks, channel configurations.
     AudioExtra,
-    /// What else has to be known of video: codec configurations of further tracks, colour metadata.
+    /// Other video headers: codec configurations of further tracks, colour metadata.
     VideoExtra,
     /// Audio frame.
     Audio,
-    /// Video frame of the main track that can be decoded by itself.
+    /// Key frame of the main video track.
     Key,
-    /// Video frame that needs earlier ones, or of another track.
+    /// Video frame that depends on others, or that belongs to a further track.
     Inter,
-    /// Anything else (other data messages).
+    /// Any other data message.
     Other,
 }
 
-/// How a subscriber wants its bytes.
+/// Container format of a subscriber's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Container {
     /// RTMP chunks.
     Rtmp,
     /// FLV tags.
     Flv,
-    /// FLV tags, each in an HTTP/1.1 chunk.
+    /// FLV tags, each in its own HTTP/1.1 chunk.
     FlvChunked,
-    /// The payload as it is: a stream that was packaged before, such as MPEG-TS.
+    /// The unchanged payload, for repackaged streams such as MPEG-TS.
     Raw,
-    /// The payload in an HTTP/1.1 chunk.
+    /// The unchanged payload in an HTTP/1.1 chunk.
     RawChunked,
 }
 
 impl Container {
-    /// Containers there are, for tables by container.
+    /// Number of containers, for tables by container.
     pub const COUNT: usize = 5;
 
-    /// Whether the bytes carry timestamps that can be moved for one player.
+    /// Whether the bytes contain timestamps that can be shifted for one player.
     pub fn has_timestamps(self) -> bool {
         !matches!(self, Container::Raw | Container::RawChunked)
     }
 }
 
-/// Length of the chunk header that [`Packet::shared`] starts with in the RTMP container. A cursor replaces it by an
-/// absolute header where a player has no previous timestamp.
+/// Length of the chunk header at the beginning of [`Packet::shared`] in the RTMP container. A cursor replaces it by an
+/// absolute header where the player has no previous timestamp.
 const RTMP_HEAD: usize = chunk::DELTA_HEADER;
 /// Length of an FLV tag header.
 const FLV_HEAD: usize = flv::TAG_HEADER;
 
-/// Chunk stream ids of media to players; the session itself uses 2 and 3 only. Further tracks have those from 8 on, below
-/// the 32 that nginx-rtmp takes.
+/// Chunk stream id of audio to players; the session itself uses 2 and 3 only. Further tracks use ids from 8 on, below
+/// nginx-rtmp's limit of 32.
 pub const AUDIO_CSID: u32 = 6;
 /// Chunk stream id of video to players.
 pub const VIDEO_CSID: u32 = 7;
@@ -76,41 +76,41 @@ pub const DATA_CSID: u32 = 5;
 /// First chunk stream id of further tracks.
 const FURTHER_CSID: u32 = 8;
 const _: () = assert!(FURTHER_CSID as usize + 2 * FURTHER_LANES <= 32);
-// A bit each for the main and the further lanes of three kinds.
+// One bit each for the main and the further lanes of three kinds.
 const _: () = assert!(3 * (1 + FURTHER_LANES) <= u32::BITS as usize);
 
-/// Messages of a kind whose timestamps form a chain of their own: those of its main track, or of a further one. Without it
-/// tracks of a kind would have to be in step, as a chain cannot run backwards.
+/// A timestamp chain: the messages of a kind's main track, or of a further track. Without separate chains all tracks of
+/// a kind would have to be in step, since a chain cannot run backwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lane {
     kind: MediaKind,
-    /// 0 is the main track's.
+    /// 0 for the main track.
     number: u8,
 }
 
 impl Lane {
-    /// The main track's lane, and that of data.
+    /// Lane of the main track, and of data messages.
     pub const fn main(kind: MediaKind) -> Self {
         Lane { kind, number: 0 }
     }
 
-    /// The lane of the further audio or video track that came as number `at`, counted from 0. Those beyond
-    /// [`FURTHER_LANES`] share the last one.
+    /// Lane of a further audio or video track; `at` is its index, counted from 0. Indices from [`FURTHER_LANES`] on
+    /// share the last lane.
     pub fn further(kind: MediaKind, at: usize) -> Self {
         Lane { kind, number: 1 + at.min(FURTHER_LANES - 1) as u8 }
     }
 
-    /// Its place among the further lanes of its kind, if it is one.
+    /// Index among the further lanes of its kind; `None` for a main lane.
     pub fn place(self) -> Option<usize> {
         usize::from(self.number).checked_sub(1)
     }
 
-    /// Its bit in a set of lanes.
+    /// Bit in a set of lanes.
     pub const fn bit(self) -> u32 {
         1 << (3 * self.number + self.kind as u8)
     }
 
-    /// All lanes of video, as a set.
+    /// Set of all video lanes.
     pub const VIDEO: u32 = {
         let (mut set, mut number) = (0, 0);
         while number <= FURTHER_LANES {
@@ -130,7 +130,7 @@ impl Lane {
     }
 }
 
-/// A media message of a stream, on the stream's own timeline.
+/// A media message of a stream, with a timestamp on the stream's timeline.
 #[derive(Debug)]
 pub struct Packet {
     lane: Lane,
@@ -148,8 +148,8 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// `timestamp` and `delta` are milliseconds; `delta` is counted from the packet before of the same lane
-    /// and must stay below `0xFFFFFF`, so that shared bytes never need an extended timestamp.
+    /// `timestamp` and `delta` are in milliseconds; `delta` is the distance from the preceding packet of the same lane
+    /// and must be below `0xFFFFFF`, so that shared bytes never need an extended timestamp.
     pub fn new(
         kind: MediaKind,
         class: Class,
@@ -174,14 +174,14 @@ impl Packet {
         }
     }
 
-    /// The same packet in another lane of its kind; to be called before it is framed.
+    /// Moves the packet to another lane of its kind; only before it is framed.
     #[must_use]
     pub fn in_lane(self, lane: Lane) -> Self {
         debug_assert!(lane.kind == self.lane.kind && self.rtmp.get().is_none());
         Packet { lane, ..self }
     }
 
-    /// The same packet at another time, for those who frame it themselves.
+    /// Copy with another timestamp, for users that frame packets themselves.
     #[must_use]
     pub fn moved_to(&self, timestamp: u32) -> Self {
         Packet::new(self.kind(), self.class, timestamp, 0, self.payload.clone(), self.chunk_size)
@@ -193,32 +193,32 @@ impl Packet {
         self.lane.kind
     }
 
-    /// The chain that its `delta` belongs to.
+    /// Timestamp chain of its `delta`.
     pub fn lane(&self) -> Lane {
         self.lane
     }
 
-    /// What the packet means to a subscriber.
+    /// Meaning for a subscriber.
     pub fn class(&self) -> Class {
         self.class
     }
 
-    /// What it is about, if late players need it: metadata, codec headers and what belongs to them.
+    /// Header identity, for metadata, codec headers and their extras, which late players need.
     pub fn header(&self) -> Option<&HeaderKey> {
         self.header.as_deref()
     }
 
-    /// Milliseconds on the stream's timeline.
+    /// Timestamp on the stream's timeline, in milliseconds.
     pub fn timestamp(&self) -> u32 {
         self.timestamp
     }
 
-    /// The message body as published.
+    /// Message body as published.
     pub fn payload(&self) -> &Bytes {
         &self.payload
     }
 
-    /// The framed bytes that all subscribers of a container share.
+    /// Framed bytes, shared by all subscribers of a container.
     pub fn shared(&self, container: Container) -> &Bytes {
         match container {
             Container::Rtmp => self.rtmp.get_or_init(|| {
@@ -248,7 +248,7 @@ impl Packet {
         }
     }
 
-    /// The bytes of [`Packet::shared`] in two pieces, where that saves putting them together for a single player.
+    /// Bytes of [`Packet::shared`] as head and body, where a single player does not justify joining them.
     pub fn apart(&self, container: Container) -> Option<([u8; RTMP_HEAD], &Bytes)> {
         let one_chunk = self.payload.len() <= self.chunk_size;
         let apart = container == Container::Rtmp && one_chunk && self.rtmp.get().is_none();
@@ -257,11 +257,11 @@ impl Packet {
         apart.then(|| (head(), &self.payload))
     }
 
-    /// The bytes for one player whose timestamps or chunk stream state differ from the shared form: a small
-    /// head of its own and the shared rest.
+    /// Bytes for a player whose timestamps or chunk stream state differ from the shared form: a head of its own and the
+    /// shared rest.
     ///
-    /// `timestamp` is the player's own, in milliseconds. In the RTMP container the head carries it absolutely, and
-    /// with `repeat_extended` an extended one stands in every chunk (`play_time_fix`).
+    /// `timestamp` is the player's, in milliseconds. In the RTMP container the head carries it absolutely; with
+    /// `repeat_extended` every chunk repeats an extended one (`play_time_fix`).
     pub fn private(
         &self,
         container: Container,
@@ -283,8 +283,8 @@ impl Packet {
                 );
                 (head.freeze(), shared.slice(RTMP_HEAD..))
             }
-            // An extended timestamp stands in every chunk, so nothing of the message can be shared. It
-            // happens once per start or skip and kind, never in the steady state.
+            // Every chunk contains the extended timestamp, so nothing can be shared. This happens once per start or
+            // skip and kind, never in the steady state.
             Container::Rtmp => {
                 let mut out = BytesMut::new();
                 chunk::write_absolute(
@@ -309,7 +309,7 @@ impl Packet {
         }
     }
 
-    /// Metadata as a publisher sends it: an RTMP message with `@setDataFrame` in front.
+    /// Metadata in the form that a publisher sends: an RTMP message that begins with `@setDataFrame`.
     pub fn set_data_frame(&self, timestamp: u32, stream_id: u32) -> Bytes {
         let payload = [SET_DATA_FRAME, &self.payload[..]].concat();
         let mut out = BytesMut::new();
@@ -325,18 +325,18 @@ impl Packet {
         out.freeze()
     }
 
-    /// Bytes behind the tag header in an FLV container.
+    /// Length after the tag header in an FLV container, in bytes.
     fn flv_body_len(&self, container: Container) -> usize {
         self.payload.len() + 4 + if container == Container::FlvChunked { 2 } else { 0 }
     }
 }
 
-/// Bytes as one chunk of an HTTP/1.1 body (RFC 9112 §7.1).
+/// One chunk of an HTTP/1.1 body (RFC 9112 §7.1) with these bytes.
 pub fn http_chunk(bytes: &[u8]) -> Bytes {
     in_http_chunk(bytes.len(), |out| out.put_slice(bytes))
 }
 
-/// An HTTP/1.1 chunk around the `length` bytes that `fill` appends.
+/// One HTTP/1.1 chunk with the `length` bytes that `fill` appends.
 fn in_http_chunk(length: usize, fill: impl FnOnce(&mut BytesMut)) -> Bytes {
     let head = format!("{length:x}\r\n");
     let mut out = BytesMut::with_capacity(head.len() + length + 2);

@@ -1,4 +1,4 @@
-//! All streams by key. A stream exists as long as a session uses it.
+//! All streams by key. A stream exists as long as at least one session uses it.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,19 +8,19 @@ use bytes::Bytes;
 
 use super::stream::Stream;
 
-/// Server, application and name of a stream (the original's `$stream`: `serverid/app/name`).
+/// Server, application and name of a stream (PingOS's `$stream`: `serverid/app/name`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StreamKey {
     /// `serverid` of the virtual server.
     pub serverid: Bytes,
-    /// Application as the session named it, also below `application *`.
+    /// Application name that the session gave, also under `application *`.
     pub app: Bytes,
-    /// Stream name without its query.
+    /// Stream name without query.
     pub name: Bytes,
 }
 
 impl StreamKey {
-    /// From its three parts.
+    /// Creates a key from its three parts.
     pub fn new(serverid: impl Into<Bytes>, app: impl Into<Bytes>, name: impl Into<Bytes>) -> Self {
         StreamKey { serverid: serverid.into(), app: app.into(), name: name.into() }
     }
@@ -39,7 +39,7 @@ struct Entry {
     users: usize,
 }
 
-/// A session's hold on a stream.
+/// A session's use of a stream.
 #[derive(Debug)]
 pub struct StreamUse {
     registry: Arc<Registry>,
@@ -49,7 +49,7 @@ pub struct StreamUse {
 }
 
 impl Registry {
-    /// Holds the stream, making it if it does not exist. `chunk_size` counts only for a new stream.
+    /// Starts using a stream, which is created if it does not exist. `chunk_size` applies to a new stream only.
     pub fn enter(self: &Arc<Self>, key: &StreamKey, chunk_size: usize) -> StreamUse {
         let mut streams = self.lock();
         let entry = streams.entry(key.clone()).or_insert_with(|| Entry {
@@ -65,19 +65,19 @@ impl Registry {
         }
     }
 
-    /// A stream that is made of another one, such as its MPEG-TS. It has a number of its own and is not listed:
-    /// it lasts as long as somebody holds it.
+    /// Creates a stream that repackages another one, for example as MPEG-TS. It has its own number, is not listed, and
+    /// lives as long as it is referenced.
     pub fn derive(&self, source: &Stream) -> Arc<Stream> {
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         Arc::new(source.derived(id))
     }
 
-    /// The stream, if some session uses it.
+    /// The stream, if a session uses it.
     pub fn find(&self, key: &StreamKey) -> Option<Arc<Stream>> {
         self.lock().get(key).map(|e| e.stream.clone())
     }
 
-    /// All streams at this moment.
+    /// All current streams.
     pub fn list(&self) -> Vec<Arc<Stream>> {
         self.lock().values().map(|e| e.stream.clone()).collect()
     }
@@ -86,7 +86,7 @@ impl Registry {
         self.streams.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Returns whether this was the last user.
+    /// Ends a use. Returns whether it was the last one.
     fn leave(&self, stream: &Arc<Stream>) -> bool {
         let mut streams = self.lock();
         let Some(entry) = streams.get_mut(stream.key()).filter(|e| Arc::ptr_eq(&e.stream, stream)) else {
@@ -107,12 +107,12 @@ impl StreamUse {
         &self.stream
     }
 
-    /// Whether this use made the stream: the moment of the `stream` event's start.
+    /// Whether this use created the stream, which is the start of the `stream` event.
     pub fn is_first(&self) -> bool {
         self.first
     }
 
-    /// Lets go. Returns whether this ended the stream: the moment of the `stream` event's done.
+    /// Ends the use. Returns whether that ended the stream, which is the `done` of the `stream` event.
     pub fn leave(mut self) -> bool {
         self.released = true;
         self.registry.leave(&self.stream)

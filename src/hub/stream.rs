@@ -18,85 +18,84 @@ use super::timeline::Timeline;
 use crate::wire::MediaKind;
 use state::{Attached, State};
 
-/// Told that a stream has something to fetch. Called outside the stream's lock, at most once per batch and
-/// worker.
+/// Receives notice that a stream has new packets. Called outside the stream's lock, at most once per batch and worker.
 pub trait Wake: Send + Sync {
     /// `stream` is [`Stream::id`].
     fn wake(&self, stream: u64);
 }
 
-/// A media message on its way into the stream.
+/// A media message to be added to the stream.
 #[derive(Debug)]
 pub struct Incoming {
     /// Audio, video or data.
     pub kind: MediaKind,
-    /// What it means to subscribers.
+    /// Meaning for subscribers.
     pub class: Class,
     /// The publisher's timestamp in milliseconds.
     pub timestamp: u32,
-    /// Its track, if that is not the main one of its kind.
+    /// Track id, if not the main track of its kind.
     pub beside: Option<u8>,
     /// FLV tag body.
     pub payload: Bytes,
 }
 
-/// Whether somebody publishes, as players watch it.
+/// State of the publisher, as players see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Phase {
-    /// A publisher is there.
+    /// Whether there is a publisher.
     pub publishing: bool,
-    /// It has sent media.
+    /// Whether it has sent media.
     pub flowing: bool,
-    /// Counts publishers.
+    /// Number of publishers so far.
     pub epoch: u64,
 }
 
-/// What a publisher brings to its stream.
+/// Settings of a publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublishSettings {
     /// GOP cache.
     pub cache: CacheSettings,
-    /// Forward jumps above this many milliseconds are flattened; 0 keeps them.
+    /// Forward jumps of more milliseconds than this are flattened; 0 keeps them.
     pub fix_timestamp: u32,
-    /// It is a relay from another server: somebody who publishes here may stand by behind it.
+    /// Whether the publisher is a relay from another server. Another publisher may stand by behind a relay.
     pub relay: bool,
 }
 
-/// Somebody else publishes already.
+/// Error: the stream already has a publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Busy;
 
-/// See the module's documentation.
+/// A named stream; see the module's documentation.
 #[derive(Debug)]
 pub struct Stream {
     id: u64,
     key: StreamKey,
     chunk_size: usize,
     state: Mutex<State>,
-    /// Changed under the lock of `state`, in the order of what it tells of.
+    /// Changed under the lock of `state`, in the order of the events.
     phase: watch::Sender<Phase>,
-    /// Whether a publisher stands by; as `phase`.
+    /// Whether a publisher stands by; changed as `phase`.
     waited_for: watch::Sender<bool>,
     info: Mutex<MediaInfo>,
     /// See [`Stream::set_backlog`].
     backlog: Arc<AtomicUsize>,
-    /// Containers that its packets were asked for in, a bit each: each is a copy.
+    /// One bit for each container in which packets were requested; each is a copy in memory.
     containers: AtomicU8,
 }
 
-/// What a joining player is given.
+/// Start data of a joining player.
 #[derive(Debug)]
 pub struct Joined {
     /// Number of the first packet to send.
     pub start: u64,
-    /// Packets from `start` up to where the worker's backlog begins.
+    /// Packets from `start` to the beginning of the worker's backlog.
     pub older: Vec<Arc<Packet>>,
-    /// Headers to send before.
+    /// Headers to send first.
     pub headers: Headers,
 }
 
 impl Stream {
-    /// `chunk_size` is the RTMP chunk size that all players of the stream are served with, in bytes.
+    /// `chunk_size` is the RTMP chunk size for all players of the stream, in bytes.
     pub fn new(id: u64, key: StreamKey, chunk_size: usize) -> Self {
         let settings = PublishSettings {
             cache: CacheSettings { cache_time: 0, out_queue: 1 },
@@ -128,13 +127,13 @@ impl Stream {
         }
     }
 
-    /// A stream that is made of this one: it may keep as many bytes again.
+    /// Creates a stream that repackages this one, with its own memory bound of the same size.
     pub fn derived(&self, id: u64) -> Self {
         let backlog = self.backlog.clone();
         Stream { backlog, ..Stream::new(id, self.key.clone(), self.chunk_size) }
     }
 
-    /// Most bytes of media that the stream keeps for its players, framed copies included (`stream_backlog`).
+    /// Sets the maximum number of media bytes kept for players, framed copies included (`stream_backlog`).
     pub fn set_backlog(&self, bytes: usize) {
         self.backlog.store(bytes, Ordering::Relaxed);
     }
@@ -144,21 +143,21 @@ impl Stream {
         self.backlog.load(Ordering::Relaxed)
     }
 
-    /// A player has come that wants this container.
+    /// Records that a player uses this container.
     pub fn uses(&self, container: Container) {
-        // The payload itself is no copy.
+        // The raw payload is not a copy.
         if container != Container::Raw {
             self.containers.fetch_or(1 << container as u8, Ordering::Relaxed);
         }
     }
 
-    /// Most payload bytes that its cache and each backlog hold. All of them end with the newest packet and share what they
-    /// hold, so that this bounds their sum too.
+    /// Maximum number of payload bytes in the cache and in each backlog. All of them end with the newest packet and
+    /// share packets, so this bounds their sum too.
     pub fn window(&self) -> usize {
         self.backlog() / self.copies()
     }
 
-    /// How often a payload is in memory: once by itself, and once for each container that its players want.
+    /// Number of copies of a payload in memory: itself, and one per container in use.
     pub fn copies(&self) -> usize {
         1 + self.containers.load(Ordering::Relaxed).count_ones() as usize
     }
@@ -178,22 +177,22 @@ impl Stream {
         self.chunk_size
     }
 
-    /// Follows publishers coming and going.
+    /// Watches publishers coming and going.
     pub fn watch(&self) -> watch::Receiver<Phase> {
         self.phase.subscribe()
     }
 
-    /// Follows whether a publisher stands by behind the relay that publishes.
+    /// Watches whether a publisher stands by behind a relay.
     pub fn waited_for(&self) -> watch::Receiver<bool> {
         self.waited_for.subscribe()
     }
 
-    /// Whether somebody publishes.
+    /// Current state of the publisher.
     pub fn phase(&self) -> Phase {
         *self.phase.borrow()
     }
 
-    /// Makes session `publisher` the publisher. A relay that has brought no media gives way to what is none.
+    /// Makes session `publisher` the publisher. A relay without media so far yields to a publisher that is not a relay.
     pub fn start_publish(&self, publisher: u64, settings: PublishSettings) -> Result<(), Busy> {
         let mut state = self.lock();
         let gives_way = state.settings.relay && !state.flows && state.standby.is_none() && !settings.relay;
@@ -205,10 +204,10 @@ impl Stream {
         Ok(())
     }
 
-    /// Makes session `publisher` the publisher, or the next one once the relay that publishes now has ended. Returns whether
-    /// it has to wait for that.
+    /// Makes session `publisher` the publisher, or the successor of the relay that publishes now. Returns whether it
+    /// has to wait for that.
     ///
-    /// One look for both: the relay may end at any moment.
+    /// Both cases are decided under one lock, because the relay may end at any moment.
     pub fn publish_or_stand_by(&self, publisher: u64, settings: PublishSettings) -> Result<bool, Busy> {
         let mut state = self.lock();
         if state.publisher.is_none() {
@@ -224,7 +223,7 @@ impl Stream {
         Ok(true)
     }
 
-    /// The publisher is gone. Its cache can start no more players.
+    /// Removes the publisher. Its cache no longer starts players.
     pub fn end_publish(&self, publisher: u64) {
         let mut state = self.lock();
         if state.standby.is_some_and(|(standby, _)| standby == publisher) {
@@ -245,7 +244,7 @@ impl Stream {
         state.ring.start_publisher(cache);
         let fetched = state.lowest_fetched();
         state.ring.prune(fetched, self.window());
-        // Under the lock: the next publisher, on another worker, must not be told of before this.
+        // Under the lock, so that this notice precedes that of the next publisher on another worker.
         self.phase.send_modify(|p| *p = Phase { publishing: false, flowing: false, epoch: p.epoch });
     }
 
@@ -255,12 +254,12 @@ impl Stream {
         });
     }
 
-    /// What is known of the media.
+    /// Properties of the media.
     pub fn info(&self) -> MediaInfo {
         self.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    /// What the publisher has told of its media.
+    /// Sets the properties of the media.
     pub fn set_info(&self, info: MediaInfo) {
         *self.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = info;
     }
@@ -270,16 +269,17 @@ impl Stream {
         self.lock().publisher
     }
 
-    /// Whether a publisher has it that is no relay.
+    /// Whether a publisher that is not a relay has the stream.
     pub fn is_published_here(&self) -> bool {
         let state = self.lock();
         state.publisher.is_some() && !state.settings.relay
     }
 
-    /// Adds one batch from the publisher and wakes each worker once. Returns the patience of the least patient one, zero
-    /// if there is none: what comes next is wanted no sooner than at the next moment of that distance.
+    /// Adds one batch from the publisher and wakes each worker once. Returns the smallest batching interval among the
+    /// attached workers, zero if there are none: the publisher's next data is not needed before the next delivery time
+    /// of that interval.
     ///
-    /// A codec header equal to the one in force is dropped: it would only force players to reset decoders.
+    /// A codec header equal to the one in force is dropped, because it would only make players reset their decoders.
     pub fn push(&self, publisher: u64, batch: impl IntoIterator<Item = Incoming>) -> Duration {
         let mut state = self.lock();
         if state.publisher != Some(publisher) {
@@ -289,7 +289,7 @@ impl Stream {
         for incoming in batch {
             flows |= state.add(incoming, self.chunk_size);
         }
-        // Said once per publisher, and under the lock: in the order of publishers.
+        // Sent once per publisher and under the lock, so that the order of publishers is kept.
         if flows && !std::mem::replace(&mut state.flows, true) {
             self.phase.send_if_modified(|p| !std::mem::replace(&mut p.flowing, true));
         }
@@ -312,7 +312,7 @@ impl Stream {
         patience
     }
 
-    /// Starts serving a worker. Its first fetch begins at the returned number.
+    /// Attaches a worker. Its first fetch begins at the returned number.
     pub fn attach(&self, worker: usize, wake: Arc<dyn Wake>) -> u64 {
         let mut state = self.lock();
         let end = state.ring.end();
@@ -320,7 +320,7 @@ impl Stream {
         end
     }
 
-    /// How far apart the moments are at which a worker wants what has come; zero, as after [`Stream::attach`], at once.
+    /// Sets a worker's batching interval; zero, the initial value, means that it wants packets at once.
     pub fn set_patience(&self, worker: usize, patience: Duration) {
         let mut state = self.lock();
         for attached in state.workers.iter_mut().filter(|w| w.worker == worker) {
@@ -328,12 +328,12 @@ impl Stream {
         }
     }
 
-    /// Stops serving a worker.
+    /// Detaches a worker.
     pub fn detach(&self, worker: usize) {
         self.lock().workers.retain(|w| w.worker != worker);
     }
 
-    /// Moves what is new for a worker into `out` and returns the number of its first packet.
+    /// Appends a worker's new packets to `out` and returns the number of the first one.
     pub fn fetch(&self, worker: usize, out: &mut Vec<Arc<Packet>>) -> u64 {
         let mut state = self.lock();
         let state = &mut *state;
@@ -348,7 +348,7 @@ impl Stream {
         start
     }
 
-    /// Chooses where a player starts. `backlog_base` is the number where the worker's backlog begins.
+    /// Chooses the start position of a player. `backlog_base` is the number where the worker's backlog begins.
     pub fn join(&self, start: StartSettings, backlog_base: u64) -> Joined {
         let state = self.lock();
         let wanted = state.ring.start_for(start);
@@ -357,7 +357,7 @@ impl Stream {
         Joined { start: first, older: older.cloned().collect(), headers: state.headers.clone() }
     }
 
-    /// Number that follows the newest packet.
+    /// Number after the newest packet.
     pub fn end(&self) -> u64 {
         self.lock().ring.end()
     }
@@ -367,18 +367,18 @@ impl Stream {
         self.lock().headers.clone()
     }
 
-    /// Whether a header was not kept for late players since the last call: it was one too many, or too long.
+    /// Whether a header exceeded a limit and was not kept for late players since the last call.
     pub fn take_left_out(&self) -> bool {
         std::mem::take(&mut self.lock().left_out)
     }
 
-    /// Packets that left the ring before a worker fetched them.
+    /// Number of packets dropped from the ring before a worker fetched them.
     pub fn lost_total(&self) -> u64 {
         self.lock().lost_total
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic while the lock is held would have left a half-added batch at worst; serving goes on.
+        // A panic under the lock leaves at worst an incomplete batch, with which the stream can go on.
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

@@ -1,76 +1,75 @@
-//! Turns the timestamps of one publisher after the other into one timeline per stream.
+//! Timeline of a stream: maps the timestamps of successive publishers to one continuous timeline.
 //!
-//! The rule, for each of the two tracks (audio, video) by itself:
+//! The rules, for each of the two tracks (audio, video) separately:
 //!
-//! - A timestamp is compared with the newest one of the **same** track. How far the tracks are from each other is kept
-//!   as sent, whatever it is, and however they are interleaved.
-//! - Up to `DISORDER` (2 s) below that, the packet takes the newest timestamp of its track: within a track time does
-//!   not run backwards. Further below is a jump.
-//! - Above it by more than `fix_timestamp`, where that is set, is a jump, and so is what no shared chunk header can say
-//!   (`MAX_DELTA`, 4.6 hours). A track that was silent is only catching up as far as the other one went on meanwhile;
-//!   that is no jump.
-//! - A track that jumps goes on `STEP` (40 ms) behind its newest timestamp. Where the other track has jumped before
-//!   and the same correction brings this one within `TOGETHER` (10 s) of where it was, it takes that correction, so
-//!   that both stay as far apart as sent. If it would run backwards with it, both move forward by what is missing.
-//! - Further tracks of a kind move with its main track and stay as far from it as sent, up to `TOGETHER`; one that is
-//!   further away stands with it.
-//! - A new publisher goes on `STEP` behind the newest timestamp of the stream, with both tracks as far apart as it
-//!   sends them.
+//! - A timestamp is compared with the newest one of the **same** track. The distance between the tracks stays as sent,
+//!   however large it is and however they are interleaved.
+//! - A packet up to `DISORDER` (2 s) below the newest timestamp of its track takes that timestamp: within a track time
+//!   does not run backwards. A packet further below is a jump.
+//! - A step forward of more than `fix_timestamp`, if set, is a jump, and so is a step that does not fit into a shared
+//!   chunk header (`MAX_DELTA`, 4.6 hours). The step of a track that was silent counts only as far as it exceeds the
+//!   progress of the other track in the meantime.
+//! - A track that jumps continues `STEP` (40 ms) after its newest timestamp. If the other track jumped before and the
+//!   same correction brings this one within `TOGETHER` (10 s) of its last position, it takes that correction, so that
+//!   the distance stays as sent. If it would run backwards then, both tracks move forward by the difference.
+//! - Further tracks of a kind move with its main track and keep their distance as sent, up to `TOGETHER`; a track
+//!   further away takes the position of the main track.
+//! - A new publisher continues `STEP` after the newest timestamp of the stream, with the distance between its tracks as
+//!   sent.
 //!
-//! Steps are counted modulo 2^32: the wrap after 49.7 days is none of these.
+//! Steps are computed modulo 2^32, so the wrap after 49.7 days is an ordinary step.
 
 use crate::limits::FURTHER_LANES;
 use crate::wire::MediaKind;
 
-/// Largest step a shared chunk header can carry without an extended timestamp.
+/// Largest step that a shared chunk header can carry without an extended timestamp.
 const MAX_DELTA: u32 = 0xFF_FFFE;
-/// Step that is put between the last packet of one publisher and the first of the next, and in place of a
-/// jump that is flattened.
+/// Step between the last packet of one publisher and the first of the next, and in place of a flattened jump.
 const STEP: u32 = 40;
-/// A timestamp this far below the newest of its track counts as disorder, not as a jump.
+/// A timestamp at most this far below the newest of its track counts as disorder, not as a jump.
 const DISORDER: u32 = 2_000;
-/// How far from its last place the correction of the other track may bring a track that jumps as well.
+/// Largest distance from its last position to which the other track's correction may bring a track that jumps.
 const TOGETHER: u32 = 10_000;
 
-/// Monotonic per kind, in milliseconds. See the module's documentation.
+/// Timeline, monotonic per kind, in milliseconds; see the module's documentation.
 #[derive(Debug, Default)]
 pub struct Timeline {
     /// By [`MediaKind`].
     tracks: [Track; 3],
-    /// Newest timestamps of further tracks of audio and video, by the place of their lane.
+    /// Newest timestamps of further audio and video tracks, by lane index.
     further: [[Option<u32>; FURTHER_LANES]; 2],
-    /// Newest timestamp over all kinds; `None` before the first packet.
+    /// Newest timestamp of all kinds; `None` before the first packet.
     newest: Option<u32>,
-    /// The correction that the latest jump, or the latest publisher, has led to.
+    /// Correction of the latest jump or publisher.
     shift: u32,
-    /// Counts the changes of `shift`.
+    /// Number of changes of `shift`.
     turn: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Track {
-    /// Newest timestamp as sent by this publisher.
+    /// Newest timestamp that this publisher sent.
     sent: Option<u32>,
     /// Newest timestamp on the timeline.
     placed: Option<u32>,
-    /// Added (wrapping) to what is sent.
+    /// Correction added (wrapping) to timestamps as sent.
     shift: u32,
-    /// The `turn` its correction is of.
+    /// The `turn` of its correction.
     turn: u64,
-    /// Where the other track was when this one was last heard of.
+    /// Position of the other track when this one had its latest packet.
     other: Option<u32>,
 }
 
 impl Timeline {
-    /// The next packet comes from another publisher.
+    /// Begins another publisher.
     pub fn start_publisher(&mut self) {
         for track in &mut self.tracks {
             track.sent = None;
         }
     }
 
-    /// Places a packet. Returns its timestamp on the timeline and the distance from the packet before of the
-    /// same kind.
+    /// Places a packet. Returns its timestamp on the timeline and the distance from the preceding packet of the same
+    /// kind.
     pub fn place(&mut self, kind: MediaKind, timestamp: u32, fix: u32) -> (u32, u32) {
         let own = kind as usize;
         let other = match kind {
@@ -87,13 +86,13 @@ impl Timeline {
                     (Some(now), Some(then)) => ahead(now, then).max(0),
                     _ => 0,
                 };
-                // What the other track has bridged is no jump.
+                // Progress of the other track in the meantime is not part of the jump.
                 let step = if step > 0 { (step - meanwhile).max(0) } else { step };
                 let too_far = step >= i64::from(MAX_DELTA) || (fix > 0 && step > i64::from(fix));
                 if too_far || step < -i64::from(DISORDER) {
                     self.jump(own, other, timestamp);
                 } else if step <= 0 && ahead(timestamp, before) < 0 {
-                    // Disorder: the newest one stays the measure.
+                    // Disorder: later packets are still compared with the newest timestamp.
                     let track = &mut self.tracks[own];
                     track.other = beside.placed;
                     return (track.placed.unwrap_or(timestamp), 0);
@@ -105,24 +104,24 @@ impl Timeline {
         let (place, delta) = match placed {
             None => (wanted, 0),
             Some(last) => {
-                // A delta header cannot say that time runs backwards, nor a step beyond 24 bits.
+                // A delta header cannot express a step backwards or one beyond 24 bits.
                 let delta = u32::try_from(ahead(wanted, last).max(0)).unwrap_or(0).min(MAX_DELTA);
                 (last.wrapping_add(delta), delta)
             }
         };
         (track.sent, track.placed, track.other) = (Some(timestamp), Some(place), beside.placed);
-        // What the other one has heard of this track is counted from here on.
+        // The progress of this track is counted from here on for the other one.
         self.tracks[other].other.get_or_insert(place);
         self.reach(place);
         (place, delta)
     }
 
-    /// Places a packet of a further track, whose lane has place `at`. Returns as [`Timeline::place`]; the distance is from
-    /// the packet before of the same lane.
+    /// Places a packet of the further track whose lane has index `at`. Returns as [`Timeline::place`], with the
+    /// distance from the preceding packet of the same lane.
     pub fn place_beside(&mut self, kind: MediaKind, at: usize, timestamp: u32) -> (u32, u32) {
         let main = self.tracks[kind as usize];
         let near = main.placed.unwrap_or(self.newest());
-        // Of this publisher, or there is nothing to be apart from yet.
+        // `None` until the main track of this publisher has begun.
         let apart = main.sent.map(|_| timestamp.wrapping_add(main.shift));
         let close = |wanted: &u32| ahead(*wanted, near).abs() <= i64::from(TOGETHER);
         let wanted = apart.filter(close).unwrap_or(near);
@@ -142,25 +141,25 @@ impl Timeline {
         }
     }
 
-    /// Newest timestamp placed so far.
+    /// Newest timestamp so far.
     pub fn newest(&self) -> u32 {
         self.newest.unwrap_or(0)
     }
 
-    /// Where a codec header of this kind stands: with the newest frame of its own track.
+    /// Timestamp for a codec header of this kind: that of the newest frame of its track.
     pub fn newest_of(&self, kind: MediaKind) -> u32 {
         self.tracks[kind as usize].placed.unwrap_or(self.newest())
     }
 
-    /// The first packet of a track of this publisher.
+    /// Places the first packet of a track of this publisher.
     fn begin(&mut self, own: usize, beside: &Track, timestamp: u32) {
         let last = self.tracks[own].placed;
         match (self.newest, beside.sent) {
-            // The first of all.
+            // The first packet of the stream.
             (None, _) => {}
-            // The other track has come already; this one stands beside it as sent, if it can.
+            // The other track has begun already; this one keeps its distance as sent, if possible.
             (Some(_), Some(_)) => self.join(own, beside.shift, beside.turn, timestamp, last),
-            // The first of a publisher that follows another.
+            // The first packet of a publisher that follows another.
             (Some(newest), None) => {
                 self.turn += 1;
                 self.shift = newest.wrapping_add(STEP).wrapping_sub(timestamp);
@@ -182,7 +181,7 @@ impl Timeline {
         (self.tracks[own].shift, self.tracks[own].turn) = (self.shift, self.turn);
     }
 
-    /// Takes the correction of the other track. Where the track would run backwards with it, both move forward.
+    /// Takes the correction of the other track. If the track would run backwards then, both move forward.
     fn join(&mut self, own: usize, shift: u32, turn: u64, timestamp: u32, last: Option<u32>) {
         let track = &mut self.tracks[own];
         (track.shift, track.turn) = (shift, turn);
@@ -192,7 +191,7 @@ impl Timeline {
             return;
         }
         if lack > i64::from(TOGETHER) {
-            // Too far apart to be one clock: this track goes on where it was.
+            // The tracks use different clocks: this one continues from its own position.
             track.shift = last.wrapping_add(STEP).wrapping_sub(timestamp);
             return;
         }
@@ -203,7 +202,7 @@ impl Timeline {
     }
 }
 
-/// How far `a` is ahead of `b`, modulo 2^32; negative when it is behind.
+/// Distance by which `a` is ahead of `b`, modulo 2^32; negative if it is behind.
 fn ahead(a: u32, b: u32) -> i64 {
     i64::from(a.wrapping_sub(b).cast_signed())
 }
@@ -252,7 +251,7 @@ mod tests {
             let mut t = Timeline::default();
             prop_assert_eq!(t.place(Video, start, 0).0, start);
             for (n, lane) in turns.into_iter().enumerate() {
-                // All go on with the clock; whose turn it is differs.
+                // All tracks follow the same clock in random order.
                 let now = start.wrapping_add(n as u32 * 3);
                 match lane.checked_sub(1) {
                     None => prop_assert_eq!(t.place(Video, now, 0).0, now),
@@ -274,7 +273,7 @@ mod tests {
             assert_eq!(t.place_beside(Audio, 0, n * 20).0, main);
             assert_eq!(t.place_beside(Audio, 1, 3_000_000 + n * 20).0, main);
         }
-        // It moves with a main track that begins anew.
+        // It moves with a main track that restarts.
         assert_eq!(t.place(Audio, 5_000, 0).0, 103_020);
         assert_eq!(t.place_beside(Audio, 0, 5_001).0, 103_021);
     }
@@ -323,7 +322,7 @@ mod tests {
         assert_eq!(t.place(Video, 3_000, 0), (106_040, 40));
         assert_eq!(t.place(Audio, 23, 0).0, 103_063);
         assert_eq!(t.place(Video, 3_040, 0), (106_080, 40));
-        // One that jumps alone leaves the other where it is.
+        // A track that jumps alone leaves the other one in place.
         t.place(Audio, 90_000, 10_000);
         assert_eq!(t.place(Video, 3_080, 10_000), (106_120, 40));
     }
@@ -335,7 +334,7 @@ mod tests {
         t.place(Audio, 90_010, 0);
         t.start_publisher();
         assert_eq!(t.place(Video, 6_000, 0).0, 90_050);
-        // The audio is three seconds below: both make room for it.
+        // The audio is three seconds below: both move forward.
         let audio = t.place(Audio, 3_000, 0).0;
         let video = t.place(Video, 6_040, 0).0;
         assert!(audio > 90_010);

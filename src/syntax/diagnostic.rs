@@ -1,4 +1,4 @@
-//! What the reader has to say about a configuration, as values.
+//! Diagnostics about a configuration, as values.
 //!
 //! Nothing here prints; [`super::render`] turns diagnostics into text.
 
@@ -6,46 +6,46 @@ use bstr::BString;
 
 use super::source::Span;
 
-/// nginx's log levels, the most severe first.
+/// Severity, named after nginx's log levels, most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// The configuration cannot be used.
+    /// Error: the configuration cannot be used.
     Emerg,
-    /// Accepted, but probably not what was meant.
+    /// Warning: accepted, but probably not what was meant.
     Warn,
-    /// Worth knowing, shown only when asked for.
+    /// Note, shown on request only.
     Notice,
 }
 
-/// A second place that helps to understand the first.
+/// A secondary position that helps to understand the primary one.
 #[derive(Clone, Debug)]
 pub struct Label {
-    /// The place.
+    /// The position.
     pub span: Span,
-    /// What is there.
+    /// Text shown there.
     pub text: String,
 }
 
-/// One complaint.
+/// One diagnostic.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// Severity.
     pub level: Level,
     /// nginx's sentence, without level and position.
     pub sentence: BString,
-    /// Where the statement ended: the position nginx names. None prints no position.
+    /// End of the statement, which is the position that nginx names. With `None`, no position is printed.
     pub place: Option<Span>,
-    /// The words meant.
+    /// The words that the diagnostic is about.
     pub span: Option<Span>,
-    /// What to write under the words meant.
+    /// Text under those words.
     pub caption: String,
-    /// Other places worth showing.
+    /// Secondary positions.
     pub labels: Vec<Label>,
-    /// Advice, one line each.
+    /// Hints, one line each.
     pub help: Vec<String>,
 }
 
-/// An error on its way to the reader; boxed, since it is rare and large.
+/// An error on its way to the caller; boxed, because errors are rare and large.
 #[derive(Clone, Debug)]
 pub struct Problem(Box<Diagnostic>);
 
@@ -68,54 +68,54 @@ impl Problem {
         Problem::new(sentence).level(Level::Warn)
     }
 
-    /// Changes the level.
+    /// Sets the severity.
     pub fn level(mut self, level: Level) -> Problem {
         self.0.level = level;
         self
     }
 
-    /// Names the words meant, unless they are named already.
+    /// Sets the words that the diagnostic is about, unless they are set.
     pub fn at(mut self, span: Span) -> Problem {
         self.0.span.get_or_insert(span);
         self
     }
 
-    /// Names the end of the statement, unless it is named already.
+    /// Sets the end of the statement, unless it is set.
     pub fn place(mut self, span: Span) -> Problem {
         self.0.place.get_or_insert(span);
         self
     }
 
-    /// Writes a few words under the place.
+    /// Sets the text under the words.
     pub fn caption(mut self, text: impl Into<String>) -> Problem {
         self.0.caption = text.into();
         self
     }
 
-    /// Ends the sentence with a name that never changes, in brackets.
+    /// Appends a stable name in brackets to the sentence.
     pub fn tagged(mut self, name: &str) -> Problem {
         self.0.sentence.extend_from_slice(format!(" [{name}]").as_bytes());
         self
     }
 
-    /// Adds another place.
+    /// Adds a secondary position.
     pub fn label(mut self, span: Span, text: impl Into<String>) -> Problem {
         self.0.labels.push(Label { span, text: text.into() });
         self
     }
 
-    /// Adds advice.
+    /// Adds a hint.
     pub fn help(mut self, text: impl Into<String>) -> Problem {
         self.0.help.push(text.into());
         self
     }
 
-    /// Whether advice was given.
+    /// Whether there is a hint.
     pub fn has_help(&self) -> bool {
         !self.0.help.is_empty()
     }
 
-    /// Unboxes the diagnostic.
+    /// The diagnostic itself.
     pub fn into_diagnostic(self) -> Diagnostic {
         *self.0
     }

@@ -1,4 +1,4 @@
-//! The parser's files: the main one, included ones, and texts that are no files.
+//! Input texts of the parser: the main file, included files, and texts that are not files.
 
 use std::fs::{Metadata, OpenOptions};
 use std::io::{self, Read};
@@ -16,28 +16,28 @@ use super::report::{Entered, MAX_INCLUDES};
 use super::source::{FileId, MAX_FILE_BYTES, Origin, SourceFile, Span};
 use super::{sentence, to_path};
 
-/// How the words of the `-g` option are called in messages.
+/// Name of the `-g` option's text in messages.
 pub const COMMAND_LINE: &str = "command line";
-/// Files that may be open inside one another.
+/// Maximum depth of nested includes.
 pub const MAX_DEPTH: usize = 64;
-/// Files read for one configuration, counting each use of the same file.
+/// Maximum number of files read for one configuration; each use of a file counts.
 pub const MAX_FILES: usize = 100_000;
-/// Bytes read for one configuration, counting each use of the same file.
+/// Maximum number of bytes read for one configuration; each use of a file counts.
 pub const MAX_BYTES: u64 = 512 << 20;
 
 impl Parser<'_> {
-    /// Reads the words of the `-g` option.
+    /// Parses the text of the `-g` option.
     pub fn command_line(&mut self, words: &[u8]) {
         let bytes = Bytes::copy_from_slice(words);
         self.add(Path::new(COMMAND_LINE), bytes, Origin::CommandLine);
     }
 
-    /// Reads a text that is compiled into the program.
+    /// Parses a text that is compiled into the program.
     pub fn embedded(&mut self, name: &str, text: &'static [u8]) {
         self.add(Path::new(name), Bytes::from_static(text), Origin::Embedded);
     }
 
-    /// Reads the main file.
+    /// Parses the main file.
     pub fn main_file(&mut self, path: &Path) {
         match self.read_text(path) {
             Ok(bytes) => {
@@ -61,7 +61,7 @@ impl Parser<'_> {
         id
     }
 
-    /// Reads the files that an include statement means, in its place.
+    /// Parses the files that an include statement names, in place of the statement.
     pub(crate) fn include(&mut self, text: &mut Text, terminator: Span) {
         let words = self.reading.tree.words_from(text.words);
         let span = words.first().map_or(terminator, |w| w.span);
@@ -123,7 +123,7 @@ impl Parser<'_> {
             if self.stack.len() <= MAX_INCLUDES + 1 {
                 return Err(problem);
             }
-            // More than the excerpts show.
+            // The excerpts show only the innermost includes.
             let chain: Vec<String> = self.stack.iter().map(|p| p.display().to_string()).collect();
             return Err(problem.help(format!("included by {}", chain.join(", which includes "))));
         }
@@ -152,13 +152,17 @@ impl Parser<'_> {
     }
 }
 
-/// Reads a whole file; the error is nginx's sentence.
+/// Reads a whole file.
+///
+/// # Errors
+///
+/// nginx's sentence, where the file cannot be read or is too large.
 pub fn read_file(path: &Path) -> Result<Bytes, BString> {
     let failed = |call: &str, error: &io::Error| {
         let name = path.as_os_str().as_encoded_bytes();
         sentence(&[call.as_bytes(), b" \"", name, b"\" failed ", system_error(error).as_bytes()])
     };
-    // Opening a FIFO would wait for somebody who writes to it, maybe for ever.
+    // Without O_NONBLOCK, opening a FIFO could wait forever for a writer.
     let nonblocking = nix::fcntl::OFlag::O_NONBLOCK.bits();
     let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path);
     let file = file.map_err(|e| failed("open()", &e))?;
@@ -171,8 +175,7 @@ pub fn read_file(path: &Path) -> Result<Bytes, BString> {
         return Err(too_large(path));
     }
     let mut bytes = Vec::new();
-    // One byte more than allowed shows that the file is too large, also where its size is not known
-    // beforehand.
+    // Reading one byte more than allowed detects a file that is too large even if its size is not known beforehand.
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| failed("pread()", &e))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(too_large(path));
@@ -180,7 +183,7 @@ pub fn read_file(path: &Path) -> Result<Bytes, BString> {
     Ok(bytes.into())
 }
 
-/// The files that an include means, in the order in which they are read.
+/// Files that an include's argument names, in reading order.
 pub fn expand(pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
     let path = base.join(to_path(pattern));
     if !is_pattern(pattern) {
@@ -193,22 +196,22 @@ pub fn expand(pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
     let failed =
         |e: glob::PatternError| sentence(&[b"glob() \"", text.as_bytes(), b"\" failed: ", e.msg.as_bytes()]);
     let pattern = glob::Pattern::new(&text).map_err(failed)?;
-    // The walk leaves out every hidden file where it is told of the dot, those that are asked for by their dot too.
+    // The walk must return hidden files, since the pattern may name them explicitly; `matches_path_with` filters below.
     let walk = glob::MatchOptions { require_literal_leading_dot: false, ..GLOB };
     let found = glob::glob_with(&text, walk).map_err(failed)?;
-    // A directory that cannot be read holds no match, as for the C library.
+    // A directory that cannot be read yields no match, as in glob(3).
     let found = found.filter_map(Result::ok).filter(|path| pattern.matches_path_with(path, GLOB));
     Ok(found.take(MAX_FILES).collect())
 }
 
-/// As glob(3): neither a star nor a question mark stands for a slash or for the dot of a hidden file.
+/// Rules of glob(3): neither `*` nor `?` matches a slash or the leading dot of a hidden file.
 const GLOB: glob::MatchOptions = glob::MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
     require_literal_leading_dot: true,
 };
 
-/// A pattern of glob(3) in the words of the library: `[^ab]` negates too, and several stars are one.
+/// Translates a glob(3) pattern for the library: `[^ab]` negates too, and consecutive stars count as one.
 fn as_glob(pattern: &str) -> String {
     let mut out = String::with_capacity(pattern.len());
     let mut letters = pattern.chars().peekable();
@@ -222,12 +225,12 @@ fn as_glob(pattern: &str) -> String {
     out
 }
 
-/// Whether an include's argument may mean any number of files.
+/// Whether an include's argument is a pattern, which may match no file.
 pub fn is_pattern(text: &[u8]) -> bool {
     text.iter().any(|b| matches!(b, b'*' | b'?' | b'['))
 }
 
-/// An error of the system as nginx prints it: `(2: No such file or directory)`.
+/// A system error as nginx prints it: `(2: No such file or directory)`.
 pub fn system_error(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);

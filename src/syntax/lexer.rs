@@ -1,7 +1,7 @@
-//! Text becomes tokens, a window at a time.
+//! Lexer: splits text into tokens, one window at a time.
 //!
-//! The grammar is in `grammar/conf.pest`. pest keeps a record per token, so a text is parsed in windows: what those
-//! records cost does not grow with the file.
+//! The grammar is `grammar/conf.pest`. pest keeps a record per token, so a text is parsed in windows; the memory for
+//! those records does not grow with the file.
 
 use std::borrow::Cow;
 
@@ -9,10 +9,10 @@ use pest::Parser;
 
 use self::grammar::{Grammar, Rule};
 
-/// How much text is parsed at once, in bytes; a window grows while a single token is longer.
+/// Bytes of text parsed at once; the window grows while a single token is longer.
 const WINDOW: usize = 16 << 10;
 
-/// What pest makes of the grammar.
+/// Code that pest generates from the grammar.
 mod grammar {
     use pest_derive::Parser;
 
@@ -21,38 +21,38 @@ mod grammar {
     pub(crate) struct Grammar;
 }
 
-/// What a token is.
+/// Kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A word without quotes.
+    /// Unquoted word.
     Bare,
     /// `}`
     Close,
     /// `{`
     Open,
-    /// A word in quotes.
+    /// Quoted word.
     Quoted,
     /// `;`
     Semicolon,
-    /// A quote without end, up to the end of the text.
+    /// Quote without an end; extends to the end of the text.
     Unclosed,
 }
 
-/// A token and its bytes.
+/// A token with its byte range.
 #[derive(Clone, Copy, Debug)]
 pub struct Token {
-    /// What it is.
+    /// Kind.
     pub kind: Kind,
-    /// First byte.
+    /// Offset of the first byte.
     pub start: usize,
-    /// One past the last byte.
+    /// Offset after the last byte.
     pub end: usize,
 }
 
-/// The tokens of a text in order. Blanks and comments are skipped.
+/// Iterator over the tokens of a text. Whitespace and comments are skipped.
 pub struct Lexer<'t> {
     text: Cow<'t, str>,
-    /// Up to here every token was handed out or waits in `ready`.
+    /// Offset up to which every token was returned or is in `ready`.
     at: usize,
     ready: std::vec::IntoIter<Token>,
 }
@@ -75,7 +75,7 @@ impl<'t> Lexer<'t> {
             let end = (window..rest.len()).find(|at| rest.is_char_boundary(*at)).unwrap_or(rest.len());
             let complete = end == rest.len();
             let mut tokens = tokens(&rest[..end], self.at);
-            // A token that touches the window's end may go on behind it.
+            // A token that touches the end of the window may continue beyond it.
             let touches = tokens.last().is_some_and(|t| t.end == self.at + end);
             if !complete && touches {
                 tokens.pop();
@@ -122,7 +122,7 @@ fn tokens(text: &str, offset: usize) -> Vec<Token> {
     pairs.map(token).collect()
 }
 
-/// A text of the same length with the same tokens: the grammar takes every byte from 0x80 on for a letter.
+/// A valid UTF-8 text of the same length with the same tokens: the grammar treats every byte from 0x80 on as a letter.
 fn shadow(text: &[u8]) -> String {
     text.iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { 'x' }).collect()
 }

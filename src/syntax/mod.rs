@@ -1,7 +1,7 @@
-//! The configuration language: bytes become tokens, tokens a tree, the tree text again.
+//! The configuration language: lexer, parser, syntax tree, and output as text.
 //!
-//! Nginx's lexer, blocks, includes and messages are here. Of directives only those two things are asked that nginx's
-//! messages depend on; see [`Vocabulary`].
+//! nginx's lexical rules, blocks, includes and messages are implemented here. Of directives the parser knows only the
+//! two facts that nginx's messages depend on; see [`Vocabulary`].
 
 pub mod diagnostic;
 pub mod include;
@@ -23,21 +23,21 @@ pub use diagnostic::{Diagnostic, Level, Problem};
 pub use source::{FileId, Pos, SourceFile, Sources, Span, Spanned};
 pub use tree::{Tree, Word};
 
-/// What the parser asks about names, to tell where a `;` or a brace is missing.
+/// Facts about directive names with which the parser detects a missing `;` or brace.
 pub trait Vocabulary {
-    /// Whether a name is a directive, and nowhere one with a block.
+    /// Whether the name is a directive that never opens a block.
     fn is_simple(&self, name: &[u8]) -> bool;
 
-    /// Whether a name is that of a block.
+    /// Whether the name is that of a block.
     fn opens_block(&self, name: &[u8]) -> bool;
 }
 
-/// Puts a message together from byte strings, since words need not be UTF-8.
+/// Concatenates byte strings to a message; words need not be UTF-8.
 pub fn sentence(parts: &[&[u8]]) -> BString {
     parts.concat().into()
 }
 
-/// The path of a word's bytes.
+/// Path of a word's bytes.
 pub fn to_path(bytes: &[u8]) -> PathBuf {
     bytes.to_path_lossy().into_owned()
 }

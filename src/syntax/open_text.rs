@@ -1,4 +1,4 @@
-//! One text while it is read: lines, columns, what is open.
+//! State of one text while it is parsed: line and column, open blocks.
 
 use bytes::Bytes;
 
@@ -6,43 +6,44 @@ use super::diagnostic::Problem;
 use super::sentence;
 use super::source::{FileId, Origin, Span};
 
-/// Columns beyond which nobody indents.
+/// Greatest indentation that is measured, in columns.
 const MAX_INDENT: usize = 256;
 
-/// One text while it is read.
+/// State of one text while it is parsed.
 pub(crate) struct Text {
     pub id: FileId,
     pub bytes: Bytes,
     pub origin: Origin,
-    /// Lines are counted up to here.
+    /// Offset up to which lines were counted.
     pub counted: usize,
     pub line: u32,
-    /// Blocks opened in this text.
+    /// Open blocks of this text.
     pub open: Vec<Opened>,
-    /// A block that ends further left than it begins, and its `}`: the likely one when a `}` is missing.
+    /// A block whose `}` is indented less than its first word, and that `}`: the most likely culprit where a `}` is
+    /// missing.
     pub suspect: Option<(Span, Span)>,
-    /// Where the current statement's words begin.
+    /// Index of the current statement's first word.
     pub words: u32,
-    /// Whether a syntax error touched the current statement.
+    /// Whether a syntax error affects the current statement.
     pub damaged: bool,
-    /// A `{` glued to a word of a directive that opens no block: most likely a part of that word.
+    /// A `{` at the end of a word of a directive that opens no block; most likely part of the word.
     pub brace: Option<Span>,
-    /// The last token if that was a quoted word.
+    /// The last token, if it was a quoted word.
     pub after_quote: Option<Span>,
-    /// End of the last token.
+    /// Offset after the last token.
     pub last: usize,
 }
 
-/// A block that is not closed yet.
+/// An open block.
 pub(crate) struct Opened {
     pub block: u32,
     pub brace: Span,
-    /// Columns in front of its first word, if that is the first of its line.
+    /// Indentation of its first word, if that is the first of its line.
     pub indent: Option<usize>,
 }
 
 impl Text {
-    /// Starts at the beginning; the tree has so many words already.
+    /// Starts at the beginning of the text; `words` is the number of words in the tree so far.
     pub fn new(id: FileId, bytes: Bytes, origin: Origin, words: u32) -> Text {
         Text {
             id,
@@ -60,7 +61,7 @@ impl Text {
         }
     }
 
-    /// A span; calls must go forward in the text.
+    /// Span of a byte range; ranges must be requested in ascending order.
     pub fn span(&mut self, start: usize, end: usize) -> Span {
         if start > self.counted {
             let lines = self.bytes[self.counted..start].iter().filter(|b| **b == b'\n').count();
@@ -71,7 +72,7 @@ impl Text {
         Span { file: self.id, start: small(start), end: small(end), line: self.line }
     }
 
-    /// Columns in front of a span, if nothing else is.
+    /// Indentation of a span, if only whitespace precedes it on its line.
     pub fn indent(&self, span: Span) -> Option<usize> {
         let start = span.start as usize;
         let near = &self.bytes[start.saturating_sub(MAX_INDENT)..start];
@@ -115,8 +116,8 @@ pub(crate) fn too_long(word: &[u8], quote: Option<u8>) -> Problem {
     }
 }
 
-/// Takes the backslashes out of a word: `\"` `\'` `\\` lose theirs, `\t` `\r` `\n` become control characters,
-/// every other backslash stays.
+/// Decodes backslashes of a word: `\"`, `\'` and `\\` lose theirs, `\t`, `\r` and `\n` become control characters, every
+/// other backslash stays.
 pub(crate) fn decode(text: &Bytes, raw: std::ops::Range<usize>) -> Bytes {
     let word = text.slice(raw);
     if !word.contains(&b'\\') {

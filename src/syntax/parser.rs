@@ -1,7 +1,7 @@
-//! Tokens become a tree: nginx's rules of order, its limits, its includes, its sentences.
+//! Parser: builds the syntax tree from tokens, with nginx's syntax rules, limits, includes and messages.
 //!
-//! Reading goes on after an error, so that all of them are seen; statements that an error has touched are
-//! marked and not judged again.
+//! Parsing continues after an error, so that all errors are reported. Statements that an error affects are marked as
+//! damaged and not evaluated.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -16,63 +16,64 @@ use super::source::{FileId, Origin, Sources, Span};
 use super::tree::{End, Tree, Word};
 use super::{Vocabulary, sentence};
 
-/// The longest unquoted word, in bytes as written; the longest comment, with its `#`.
+/// Maximum length of an unquoted word, in bytes as written; also of a comment, including its `#`.
 const MAX_BARE: usize = 4095;
-/// The longest quoted word, in bytes as written between its quotes.
+/// Maximum length of a quoted word, in bytes as written between the quotes.
 const MAX_QUOTED: usize = 4094;
-/// Blocks inside one another; more are a mistake, and walking them would recurse.
+/// Maximum depth of nested blocks; later stages recurse over them.
 const MAX_NESTING: usize = 256;
 
-/// Words of one configuration, files used several times counted each time: some 50 bytes are kept for each.
+/// Maximum number of words in one configuration, about 50 bytes of memory each. A file that is included several times
+/// counts each time.
 const MAX_WORDS: u32 = 4 << 20;
 
-/// What reading a configuration gives.
+/// Result of parsing a configuration.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// The texts.
+    /// The source texts.
     pub sources: Sources,
     /// The statements.
     pub tree: Tree,
-    /// What was wrong with them.
+    /// Errors and warnings.
     pub reports: Reports,
-    /// The includes that were followed, the inner before the outer.
+    /// Includes that were followed; a nested include precedes the outer one.
     pub includes: Vec<Included>,
 }
 
-/// An include, and the statements that stand in its place.
+/// An include and the statements that replaced it.
 #[derive(Clone, Debug)]
 pub struct Included {
-    /// Their numbers in reading order.
+    /// Reading-order numbers of the statements.
     pub statements: Range<u32>,
-    /// The include statement's argument.
+    /// Position of the include statement's argument.
     pub span: Span,
-    /// The path or pattern it means, with the directory where relative ones start.
+    /// Path or pattern, made absolute with the base directory.
     pub path: PathBuf,
 }
 
-/// Reads texts into one tree.
+/// Parses texts into one tree.
 pub struct Parser<'r> {
-    /// Tells which names open blocks, for a better recovery from errors; it decides nothing.
+    /// Used for recovery from errors only; it does not affect what is accepted.
     vocabulary: &'r dyn Vocabulary,
     pub(crate) reading: Reading,
-    /// Where relative includes start.
+    /// Directory of relative includes.
     pub(crate) base: PathBuf,
-    /// The files open inside one another.
+    /// Files being parsed, outermost first.
     pub(crate) stack: Vec<PathBuf>,
     pub(crate) files: usize,
     pub(crate) bytes: u64,
     nesting: usize,
     max_words: u32,
-    /// Whether there were more words than that.
+    /// Whether the limit of words was exceeded.
     spent: bool,
-    /// Whether includes are read; else they are statements like others.
+    /// Whether includes are followed; otherwise they become ordinary statements.
     follow: bool,
-    /// What stands for the files on disk.
+    /// Texts to use instead of files on disk.
     pub(crate) texts: Option<Sources>,
 }
 
 impl<'r> Parser<'r> {
-    /// Reads includes relative to `base`.
+    /// Relative includes refer to `base`.
     pub fn new(base: PathBuf, vocabulary: &'r dyn Vocabulary) -> Parser<'r> {
         Parser {
             vocabulary,
@@ -89,24 +90,24 @@ impl<'r> Parser<'r> {
         }
     }
 
-    /// Takes files from texts that were read before, as if there were no others.
+    /// Uses `texts` instead of the file system; other files do not exist.
     pub fn with_texts(mut self, texts: Sources) -> Parser<'r> {
         self.texts = Some(texts);
         self
     }
 
-    /// Takes each text by itself: an include becomes a statement like others.
+    /// Parses each text alone: includes become ordinary statements.
     pub fn apart(mut self) -> Parser<'r> {
         self.follow = false;
         self
     }
 
-    /// Reads a text that is at hand already.
+    /// Parses a text that is already in memory.
     pub fn given(&mut self, name: &Path, bytes: Bytes) {
         self.add(name, bytes, Origin::File);
     }
 
-    /// Hands out what was read.
+    /// Returns the result.
     pub fn finish(self) -> Reading {
         self.reading
     }
@@ -145,7 +146,7 @@ impl<'r> Parser<'r> {
         }
     }
 
-    /// Whether nothing more is read: enough mistakes, or more words than anybody writes.
+    /// Whether parsing stops: too many errors or too many words.
     pub(crate) fn is_full(&self) -> bool {
         self.reading.reports.is_full() || self.spent
     }
@@ -165,11 +166,11 @@ impl<'r> Parser<'r> {
             text.after_quote = Some(span);
         }
         let limit = if quoted { MAX_QUOTED } else { MAX_BARE };
-        // nginx fills its buffer again between such a word and what follows the blank behind it.
+        // nginx refills its buffer between such a word and what follows the whitespace after it.
         let blank = text.bytes.get(token.end).is_some_and(|b| matches!(b, b' ' | b'\t' | b'\r' | b'\n'));
         let refilled = raw.len() == limit && blank && token.end + 1 < text.bytes.len();
         if raw.len() > limit || refilled {
-            // nginx's buffer is one byte larger than what fits, which gives this odd border.
+            // nginx's buffer is one byte larger than the longest word, hence this boundary.
             let endless = quoted && raw.len() > MAX_QUOTED + 1;
             let quote = endless.then_some(text.bytes[token.start]);
             self.report(too_long(&text.bytes[raw], quote).at(span).place(span));
@@ -194,7 +195,7 @@ impl<'r> Parser<'r> {
             let problem = Problem::new(text.unexpected_end(true)).at(end).place(end);
             self.report(problem.label(opened, "this quote is never closed"));
         }
-        // What follows the quote is lost; complaints about it would mislead.
+        // The text after the quote is consumed; errors about it would mislead.
         text.words = self.reading.tree.word_count();
         text.open.iter().for_each(|open| self.reading.tree.close(open.block, None));
         self.nesting -= text.open.len();
@@ -268,8 +269,8 @@ impl<'r> Parser<'r> {
         self.nesting += 1;
     }
 
-    /// When a block's name begins a line among the words of a directive that opens none, a `;` is missing
-    /// before it: what comes first becomes a statement of its own, to be refused later.
+    /// If a block's name begins a line among the words of a directive that opens no block, a `;` is missing before it:
+    /// the preceding words become a statement of their own, which is refused later.
     fn split(&mut self, text: &mut Text, brace: Span) {
         let words = self.reading.tree.words_from(text.words);
         if !self.is_simple(words) {
@@ -284,14 +285,14 @@ impl<'r> Parser<'r> {
         let end = End::Block { close: None };
         self.reading.tree.push(text.words..from, brace, end, text.damaged);
         text.words = from;
-        // `64}` is one word, but its writer meant to end the block.
+        // `64}` is one word, but the `}` was meant to close the block.
         if let Some(open) = text.open.pop_if(|_| swallowed) {
             self.reading.tree.close(open.block, Some(brace));
             self.nesting -= 1;
         }
     }
 
-    /// Whether the first word is a directive, and one that opens no block.
+    /// Whether the first word is a directive that opens no block.
     fn is_simple(&self, words: &[Word]) -> bool {
         words.first().is_some_and(|w| self.vocabulary.is_simple(&w.bytes))
     }
@@ -329,13 +330,13 @@ impl<'r> Parser<'r> {
         }
     }
 
-    /// Judges what is left at the end of a text.
+    /// Reports what is incomplete at the end of a text.
     fn end(&mut self, text: &mut Text) {
         let end = text.bytes.len();
         self.check_gap(text, end);
         let pending = self.reading.tree.word_count() > text.words;
         if pending && text.brace.is_some() {
-            // The brace was taken for a part of its word; it is what nginx complains of.
+            // The brace was read as part of its word, but nginx reports it.
             let end = text.end_span();
             self.statement(text, end);
         } else if pending {
@@ -360,7 +361,7 @@ impl<'r> Parser<'r> {
         }
     }
 
-    /// Closes what a text left open.
+    /// Closes the blocks that a text left open.
     fn leave(&mut self, text: &mut Text) {
         self.reading.tree.truncate_words(text.words);
         for open in text.open.drain(..).rev() {
@@ -369,7 +370,7 @@ impl<'r> Parser<'r> {
         }
     }
 
-    /// Looks for comments that are too long in the gap before `to`.
+    /// Reports overlong comments between the last token and `to`.
     fn check_gap(&mut self, text: &mut Text, to: usize) {
         let gap = text.last..to;
         if let Some(quoted) = text.after_quote.filter(|quoted| (quoted.end as usize) < to)
@@ -404,7 +405,7 @@ impl<'r> Parser<'r> {
         self.report(problem.help(help));
     }
 
-    /// Complains of what touches the end of a quoted word.
+    /// Reports text that directly follows a quoted word.
     fn after_quote(&mut self, text: &mut Text, at: usize, quoted: Span) {
         let span = text.span(at, at + 1);
         let what = [text.bytes[at]];

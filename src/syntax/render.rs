@@ -1,4 +1,4 @@
-//! Diagnostics become text: nginx's line, then an excerpt with marks, then advice.
+//! Rendering of diagnostics: nginx's line, then an excerpt with marks, then hints.
 
 use std::ops::Range;
 
@@ -8,19 +8,19 @@ use bstr::ByteSlice;
 use super::diagnostic::{Diagnostic, Level};
 use super::source::{FileId, Origin, Sources, Span};
 
-/// Lines longer than this are shown in part, in bytes.
+/// Longest line shown in full, in bytes.
 const MAX_LINE: usize = 400;
-/// What is shown before the marked word of such a line, in bytes.
+/// Bytes shown before the marked word of a longer line.
 const LEAD: usize = 60;
-/// Places farther apart than this get excerpts of their own, in bytes.
+/// Largest distance, in bytes, between positions that share an excerpt.
 const MAX_DISTANCE: usize = 16 << 10;
 
-/// How diagnostics look.
+/// Style of rendered diagnostics.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Style {
-    /// With the colours of a terminal.
+    /// With terminal colours.
     pub colour: bool,
-    /// Only nginx's line.
+    /// nginx's line only.
     pub brief: bool,
 }
 
@@ -46,7 +46,7 @@ pub fn headline(diagnostic: &Diagnostic, sources: &Sources) -> Vec<u8> {
     line
 }
 
-/// The whole diagnostic, ending with a line feed.
+/// Renders the whole diagnostic, with a final line feed.
 pub fn render(diagnostic: &Diagnostic, sources: &Sources, style: Style, out: &mut Vec<u8>) {
     let line = headline(diagnostic, sources);
     match style.colour {
@@ -84,7 +84,7 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, style: Style, out: &mu
     out.push(b'\n');
 }
 
-/// Bytes for a terminal: what would command it is written as `^X`.
+/// Writes bytes for a terminal; control characters become `^X`.
 fn shown(bytes: &[u8], out: &mut Vec<u8>) {
     for byte in bytes {
         match byte {
@@ -95,7 +95,7 @@ fn shown(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Some lines of a file with marks on them.
+/// Some lines of a file with marks.
 struct Excerpt {
     path: String,
     line: usize,
@@ -103,7 +103,7 @@ struct Excerpt {
     marks: Vec<(Range<usize>, AnnotationKind, String)>,
 }
 
-/// A place to mark.
+/// A position to mark.
 struct Place<'d> {
     span: Span,
     kind: AnnotationKind,
@@ -118,7 +118,7 @@ fn excerpts(diagnostic: &Diagnostic, sources: &Sources) -> Vec<Excerpt> {
         kind: AnnotationKind::Context,
         label: &label.text,
     }));
-    // Places that are near one another share an excerpt; the primary one comes first.
+    // Positions close to one another share an excerpt; the primary position comes first.
     let mut groups: Vec<(FileId, Vec<Place<'_>>)> = Vec::new();
     for place in places {
         let near = |group: &(FileId, Vec<Place<'_>>)| {
@@ -133,7 +133,7 @@ fn excerpts(diagnostic: &Diagnostic, sources: &Sources) -> Vec<Excerpt> {
     groups.into_iter().flat_map(|(file, places)| excerpts_of(file, &places, sources)).collect()
 }
 
-/// The excerpt of some places, or one for each when a long line is among them.
+/// One excerpt for all positions, or one for each if a line is too long.
 fn excerpts_of(file: FileId, places: &[Place<'_>], sources: &Sources) -> Vec<Excerpt> {
     let Some(bytes) = sources.file(file).map(|file| &file.bytes[..]) else { return Vec::new() };
     let ranges = places.iter().map(|place| bounds(bytes, place.span));
@@ -149,7 +149,7 @@ fn excerpts_of(file: FileId, places: &[Place<'_>], sources: &Sources) -> Vec<Exc
 fn excerpt(file: FileId, places: &[Place<'_>], range: Range<usize>, sources: &Sources) -> Option<Excerpt> {
     let file = sources.file(file)?;
     let bytes: &[u8] = &file.bytes;
-    // The end of a text may stand on the empty line behind its last one.
+    // The end of a text may be on the empty line after its last one.
     let line = places.iter().map(|p| p.span.line).min()?;
     let mut marks: Vec<_> = places
         .iter()
@@ -164,7 +164,7 @@ fn excerpt(file: FileId, places: &[Place<'_>], range: Range<usize>, sources: &So
     Some(Excerpt { path: file.name.display().to_string(), line: line as usize, text, marks })
 }
 
-/// The line around a span's beginning.
+/// Range of the line on which a span begins.
 fn bounds(bytes: &[u8], span: Span) -> Range<usize> {
     let start = (span.start as usize).min(bytes.len());
     let from = bytes[..start].rfind_byte(b'\n').map_or(0, |at| at + 1);
@@ -172,19 +172,19 @@ fn bounds(bytes: &[u8], span: Span) -> Range<usize> {
     from..to
 }
 
-/// The part of a long line around a span's beginning.
+/// Range of a long line's part around the beginning of a span.
 fn cut(bytes: &[u8], span: Span) -> Range<usize> {
     let line = bounds(bytes, span);
     let from = (span.start as usize).saturating_sub(LEAD).max(line.start);
     from..(from + MAX_LINE).min(line.end)
 }
 
-/// Text for a terminal; the marks' offsets, so far in the file, become offsets in it.
+/// Converts bytes to text for a terminal, and the marks' offsets in the file to offsets in that text.
 fn to_text(bytes: &[u8], base: usize, marks: &mut [(Range<usize>, AnnotationKind, String)]) -> String {
     let mut text = String::with_capacity(bytes.len());
     let mut starts: Vec<Option<usize>> = vec![None; marks.len()];
     let mut ends: Vec<Option<usize>> = vec![None; marks.len()];
-    // Letters of another encoding may look like UTF-8 by chance; a line is taken as the one or the other.
+    // Other encodings may contain sequences that look like UTF-8; a line is treated entirely as one or the other.
     let utf8 = bytes.to_str().is_ok();
     let of_byte =
         |(at, byte): (usize, &u8)| (at, if byte.is_ascii() { char::from(*byte) } else { '\u{fffd}' });

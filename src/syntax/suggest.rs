@@ -1,9 +1,9 @@
-//! "Did you mean": the nearest of many names.
+//! "Did you mean": the most similar of many names.
 
-/// Names longer than this are not compared; the work is bounded by its square.
+/// Longest name that is compared, in bytes; the cost grows with its square.
 const MAX_COMPARED: usize = 64;
 
-/// The nearest name, if one is near enough to be a slip of the fingers.
+/// The most similar name, if it is close enough to be a typing error.
 pub fn nearest<'n>(word: &[u8], names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     if word.is_empty() || word.len() > MAX_COMPARED {
         return None;
@@ -17,7 +17,7 @@ pub fn nearest<'n>(word: &[u8], names: impl Iterator<Item = &'n str>) -> Option<
         .map(|(_, name)| name)
 }
 
-/// Edits between two words, a swap of neighbours counting as one (optimal string alignment).
+/// Optimal string alignment distance: edits between two words, where a swap of neighbours counts as one.
 fn distance(a: &[u8], b: &[u8]) -> usize {
     let width = b.len() + 1;
     let mut before: Vec<usize> = vec![0; width];

@@ -1,42 +1,42 @@
-//! A configuration as text: its comments, its layout, the spelling of words.
+//! A configuration as text: comments, layout and quoting of words.
 //!
-//! The reader throws comments and layout away; what prints a configuration again needs them.
+//! The parser discards comments and layout; commands that print a configuration need them.
 
 use std::collections::VecDeque;
 
 use super::lexer::{Kind, Lexer, Token};
 use super::tree::{Body, End};
 
-/// Columns for each level of blocks.
+/// Columns per nesting level.
 const INDENT: usize = 4;
-/// The longest quoted word that the reader takes, in bytes between its quotes.
+/// Maximum length of a quoted word for the parser, in bytes between the quotes.
 const MAX_QUOTED: usize = 4094;
 
 /// A comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Comment {
-    /// Its `#`.
+    /// Offset of its `#`.
     pub start: usize,
-    /// One past its last byte: the line feed, or the end of the text.
+    /// Offset after its last byte: the line feed, or the end of the text.
     pub end: usize,
-    /// Its line, from 1.
+    /// Line, counted from 1.
     pub line: u32,
-    /// Whether nothing but blanks stands before it on its line.
+    /// Whether only whitespace precedes it on its line.
     pub alone: bool,
-    /// What stands before it, however far away.
+    /// The preceding token, at any distance.
     pub after: Option<Before>,
 }
 
 /// The token before a comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Before {
-    /// A `{`, which begins there.
+    /// A `{` at this offset.
     Open(usize),
     /// Any other token.
     Other,
 }
 
-/// A token or a comment, and how many line feeds separate it from the one before.
+/// A token or a comment, with the number of line feeds before it.
 struct Piece {
     what: What,
     start: usize,
@@ -50,12 +50,12 @@ enum What {
     Token(Kind),
 }
 
-/// The comments of a text, in order.
+/// Comments of a text, in order.
 pub fn comments(text: &[u8]) -> Vec<Comment> {
     let mut found = Vec::new();
     let mut line = 1;
     let mut after = None;
-    // Line feeds inside a quoted word, which the next piece's own count does not include.
+    // Line feeds inside a quoted word, which the next piece's count does not include.
     let mut inside = 0;
     for piece in pieces(text) {
         line += inside + count_lines(piece.line_feeds);
@@ -73,10 +73,10 @@ pub fn comments(text: &[u8]) -> Vec<Comment> {
     found
 }
 
-/// Lays a text out anew: one statement per line, four columns per block, at most one blank line.
+/// Formats a text: one statement per line, four columns per block, at most one empty line in a row.
 ///
-/// The words, their quotes and the comments stay as they are; so does what the text means, if the reader takes it
-/// without complaint. A text that it refuses is to be shown to nobody after this.
+/// Words, quotes and comments are kept, and so is the meaning, provided that the parser accepts the text without an
+/// error. The result for a text that it refuses must not be used.
 pub fn format(text: &[u8]) -> Vec<u8> {
     let mut layout = Layout { out: Vec::with_capacity(text.len()), depth: 0, pending: false };
     let mut before: Option<Piece> = None;
@@ -90,7 +90,7 @@ pub fn format(text: &[u8]) -> Vec<u8> {
     layout.out
 }
 
-/// Writes a word so that the reader finds exactly these bytes: as it is where that is possible, else in quotes.
+/// Quotes a word only where necessary, so that the parser reads back exactly these bytes.
 pub fn spell(word: &[u8]) -> Vec<u8> {
     let bare = spell_bare(word);
     if let Some(bare) = bare {
@@ -109,7 +109,7 @@ pub fn spell(word: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Whether a word, once spelled, is short enough for the reader.
+/// Whether a quoted word is short enough for the parser.
 pub fn fits(spelled: &[u8]) -> bool {
     match spelled {
         [b'"' | b'\'', ..] => spelled.len() <= MAX_QUOTED + 2,
@@ -117,7 +117,7 @@ pub fn fits(spelled: &[u8]) -> bool {
     }
 }
 
-/// Whether two bodies hold the same words in the same blocks.
+/// Whether two bodies contain the same words in the same blocks.
 pub fn same(left: Body<'_>, right: Body<'_>) -> bool {
     let mut right = right;
     for left in left {
@@ -131,11 +131,11 @@ pub fn same(left: Body<'_>, right: Body<'_>) -> bool {
     right.next().is_none()
 }
 
-/// Text that is being laid out.
+/// Text being formatted.
 struct Layout {
     out: Vec<u8>,
     depth: usize,
-    /// Whether a statement has begun and not ended.
+    /// Whether a statement is incomplete.
     pending: bool,
 }
 
@@ -194,7 +194,7 @@ impl Layout {
         }
     }
 
-    /// Begins a line, after an empty one if `blank`.
+    /// Starts a line, after an empty one if `blank`.
     fn line(&mut self, blank: bool, deeper: usize) {
         if !self.out.is_empty() {
             self.end_line();
@@ -210,7 +210,7 @@ impl Layout {
     }
 }
 
-/// Tokens and comments in order.
+/// Tokens and comments, in order.
 fn pieces(text: &[u8]) -> impl Iterator<Item = Piece> {
     let mut pieces = VecDeque::new();
     let mut tokens = Lexer::new(text);
@@ -227,7 +227,7 @@ fn pieces(text: &[u8]) -> impl Iterator<Item = Piece> {
     })
 }
 
-/// Adds the comments from `at` to the next token, and the token.
+/// Adds the comments between `at` and the next token, and the token.
 fn gap(text: &[u8], mut at: usize, token: Option<Token>, pieces: &mut VecDeque<Piece>) {
     let to = token.map_or(text.len(), |t| t.start);
     let mut line_feeds = 0;
@@ -250,7 +250,7 @@ fn gap(text: &[u8], mut at: usize, token: Option<Token>, pieces: &mut VecDeque<P
     }
 }
 
-/// A comment without the blanks at its end.
+/// A comment without trailing whitespace.
 fn trimmed(comment: &[u8]) -> &[u8] {
     let end = comment.iter().rposition(|b| !matches!(b, b' ' | b'\t' | b'\r')).map_or(0, |at| at + 1);
     &comment[..end]
@@ -260,7 +260,7 @@ fn count_lines(line_feeds: usize) -> u32 {
     u32::try_from(line_feeds).unwrap_or(u32::MAX)
 }
 
-/// Writes a word without quotes, if it can be.
+/// Writes a word without quotes, or `None` if it needs them.
 fn spell_bare(word: &[u8]) -> Option<Vec<u8>> {
     if matches!(word.first()?, b'#' | b'}') {
         return None;
@@ -282,14 +282,14 @@ fn spell_bare(word: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Whether a brace at that point belongs to its word: `$`, then any number of braces.
+/// Whether a brace at this point belongs to its word: `$`, then any number of braces.
 fn follows_dollar(before: &[u8]) -> bool {
     let braces = before.iter().rev().take_while(|b| **b == b'{').count();
     let dollar = before.len().checked_sub(braces + 1);
     dollar.is_some_and(|at| before[at] == b'$' && (at == 0 || before[at - 1] != b'\\'))
 }
 
-/// Whether the reader takes a backslash before that byte away, or changes the byte.
+/// Whether the parser drops a backslash before this byte, or changes the byte.
 fn decodes(next: Option<&u8>) -> bool {
     matches!(next, None | Some(b'"' | b'\'' | b'\\' | b't' | b'r' | b'n'))
 }

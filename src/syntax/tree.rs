@@ -1,4 +1,4 @@
-//! Words, statements, and the flat tree they form.
+//! Syntax tree: words and statements, stored flat.
 
 use std::ops::Range;
 
@@ -7,16 +7,16 @@ use bytes::Bytes;
 
 use super::source::Span;
 
-/// One word of a statement, decoded.
+/// One decoded word of a statement.
 #[derive(Clone, Debug)]
 pub struct Word {
-    /// The bytes after decoding of backslashes, without quotes.
+    /// Bytes without quotes and with backslashes decoded.
     pub bytes: Bytes,
-    /// Where the word stands, quotes included.
+    /// Position, including quotes.
     pub span: Span,
 }
 
-/// How a statement ended.
+/// How a statement ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
     /// With `;`
@@ -28,30 +28,30 @@ pub enum End {
     },
 }
 
-/// A statement: words and, for a block, the statements inside.
+/// A statement: its words and, for a block, the nested statements.
 #[derive(Clone, Debug)]
 pub struct Statement {
     words: Range<u32>,
-    /// One past the last statement of the body, in the tree's order.
+    /// Index after the last statement of the body.
     next: u32,
-    /// The `;` or `{`; its line is the one nginx names.
+    /// Position of the `;` or `{`, whose line nginx names.
     pub terminator: Span,
-    /// How it ended.
+    /// How it ends.
     pub end: End,
-    /// Broken by a syntax error that was reported already: not worth a second complaint.
+    /// Whether a syntax error that was already reported affects it; no further error is reported.
     pub damaged: bool,
 }
 
-/// All statements of a configuration in reading order, included files spliced in.
+/// All statements of a configuration in reading order, with included files in place of their includes.
 ///
-/// A body directly follows its statement, so that neither building nor dropping recurses.
+/// A body directly follows its statement, so that neither building nor dropping the tree recurses.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
     words: Vec<Word>,
     statements: Vec<Statement>,
 }
 
-/// Walks the statements of one body.
+/// Iterator over the statements of one body.
 #[derive(Clone, Copy, Debug)]
 pub struct Body<'t> {
     tree: &'t Tree,
@@ -59,7 +59,7 @@ pub struct Body<'t> {
     to: u32,
 }
 
-/// A statement seen in its tree.
+/// A statement together with its tree.
 #[derive(Clone, Copy, Debug)]
 pub struct Node<'t> {
     tree: &'t Tree,
@@ -67,12 +67,12 @@ pub struct Node<'t> {
 }
 
 impl Word {
-    /// The word for messages.
+    /// The word, for messages.
     pub fn text(&self) -> &BStr {
         BStr::new(&self.bytes)
     }
 
-    /// The place of a part of the word, or of the whole word where backslashes blur the parts.
+    /// Position of a part of the word; of the whole word if backslashes make the part's position uncertain.
     pub fn span_of(&self, part: &[u8]) -> Span {
         let offset = (part.as_ptr() as usize).checked_sub(self.bytes.as_ptr() as usize);
         let inside = offset.filter(|at| at + part.len() <= self.bytes.len());
@@ -87,29 +87,29 @@ impl Word {
         Span { start, end: start + index(part.len()), ..self.span }
     }
 
-    /// Whether the word is `text`, in any letter case.
+    /// Whether the word equals `text`, ignoring case.
     pub fn is(&self, text: &str) -> bool {
         self.bytes.eq_ignore_ascii_case(text.as_bytes())
     }
 }
 
 impl Tree {
-    /// Adds a word to the statement being read.
+    /// Adds a word to the statement being parsed.
     pub(crate) fn push_word(&mut self, word: Word) {
         self.words.push(word);
     }
 
-    /// How many words there are; where the next statement's words begin.
+    /// Number of words so far, which is the index of the next statement's first word.
     pub(crate) fn word_count(&self) -> u32 {
         index(self.words.len())
     }
 
-    /// The words from `from` on.
+    /// Words from index `from` on.
     pub(crate) fn words_from(&self, from: u32) -> &[Word] {
         self.words.get(from as usize..).unwrap_or(&[])
     }
 
-    /// Forgets the words from `from` on.
+    /// Removes the words from index `from` on.
     pub(crate) fn truncate_words(&mut self, from: u32) {
         self.words.truncate(from as usize);
     }
@@ -130,17 +130,17 @@ impl Tree {
         }
     }
 
-    /// How many statements there are.
+    /// Number of statements.
     pub fn len(&self) -> u32 {
         index(self.statements.len())
     }
 
-    /// Whether there is no statement.
+    /// Whether there are no statements.
     pub fn is_empty(&self) -> bool {
         self.statements.is_empty()
     }
 
-    /// The outermost statements.
+    /// The top-level statements.
     pub fn body(&self) -> Body<'_> {
         Body { tree: self, from: 0, to: self.len() }
     }
@@ -157,22 +157,22 @@ impl<'t> Node<'t> {
         &self.tree.words[words.start as usize..words.end as usize]
     }
 
-    /// The place in the reading order.
+    /// Number in reading order.
     pub fn order(&self) -> u32 {
         self.index
     }
 
-    /// The `;` or `{`.
+    /// Position of the `;` or `{`.
     pub fn terminator(&self) -> Span {
         self.statement().terminator
     }
 
-    /// How the statement ended.
+    /// How the statement ends.
     pub fn end(&self) -> End {
         self.statement().end
     }
 
-    /// Whether it ended with `{`.
+    /// Whether it ends with `{`.
     pub fn opens_block(&self) -> bool {
         matches!(self.end(), End::Block { .. })
     }
@@ -182,12 +182,12 @@ impl<'t> Node<'t> {
         self.statement().damaged
     }
 
-    /// The statements inside.
+    /// The nested statements.
     pub fn body(&self) -> Body<'t> {
         Body { tree: self.tree, from: self.index + 1, to: self.statement().next }
     }
 
-    /// The words' place.
+    /// Position of the words.
     pub fn span(&self) -> Span {
         match self.words() {
             [] => self.terminator(),
@@ -210,7 +210,7 @@ impl<'t> Iterator for Body<'t> {
     }
 }
 
-/// Indices are 32-bit: the reader's limits keep far below.
+/// Converts an index; the parser's limits stay far below 32 bits.
 fn index(len: usize) -> u32 {
     u32::try_from(len).expect("the size of a configuration is bounded by the reader")
 }

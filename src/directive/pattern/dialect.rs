@@ -1,14 +1,14 @@
-//! The PCRE that configurations are written for, in the words of the PCRE2 that reads them.
+//! Translation of patterns written for PCRE 8 or older PCRE2 to the PCRE2 release in use.
 
 use std::fmt::Write;
 
 use bstr::ByteSlice;
 
-/// Escapes that may be followed by braces of their own: `\x{41}`, `\p{L}`, `\g{1}`.
+/// Escapes that a braced argument may follow: `\x{41}`, `\p{L}`, `\g{1}`.
 const BRACED: &[u8] = b"xpPgkoN";
 
-/// A pattern for PCRE2 10.46 that means what it means to PCRE 8 and to PCRE2 up to 10.42: braces such as `{,2}` and
-/// `{ 1 }`, which are quantifiers since 10.43, are plain text. Bytes that are not UTF-8 are written as numbers.
+/// Translates a pattern so that PCRE2 10.46 reads it as PCRE 8 and PCRE2 up to 10.42 do: braces such as `{,2}` and `{ 1
+/// }`, which became quantifiers in 10.43, are escaped. Bytes that are not UTF-8 are written as numbers.
 pub(super) fn translate(pattern: &[u8]) -> String {
     let is_utf8 = pattern.is_utf8();
     let mut out = String::with_capacity(pattern.len());
@@ -18,7 +18,7 @@ pub(super) fn translate(pattern: &[u8]) -> String {
         let taken = match byte {
             b'\\' => {
                 let taken = escape_length(rest);
-                // An escaped byte that is no ASCII is that byte.
+                // A backslash before a non-ASCII byte means that byte.
                 let start = usize::from(!is_utf8 && rest.get(1).is_some_and(|b| !b.is_ascii()));
                 write(&mut out, &rest[start..taken], is_utf8);
                 taken
@@ -30,7 +30,7 @@ pub(super) fn translate(pattern: &[u8]) -> String {
             }
             b'[' => {
                 class = true;
-                // A bracket that closes nothing yet is a member.
+                // A `]` directly after `[` or `[^` is a member of the class.
                 let taken = 1 + usize::from(after.starts_with(b"^"));
                 let taken = taken + usize::from(rest.get(taken) == Some(&b']'));
                 write(&mut out, &rest[..taken], is_utf8);
@@ -52,12 +52,12 @@ pub(super) fn translate(pattern: &[u8]) -> String {
     out
 }
 
-/// Bytes of the first character of a text, or of what is none.
+/// Length in bytes of the first UTF-8 character, or of an invalid sequence.
 fn sequence(text: &[u8]) -> usize {
     text.char_indices().next().map_or(1, |(_, end, _)| end)
 }
 
-/// Bytes of what begins with a backslash: `\Q...\E` and an escape's own braces belong to it.
+/// Length in bytes of an escape, including `\Q...\E` and a braced argument.
 fn escape_length(text: &[u8]) -> usize {
     match text.get(1) {
         None => 1,
@@ -70,14 +70,14 @@ fn escape_length(text: &[u8]) -> usize {
     }
 }
 
-/// Bytes of `[:alpha:]`.
+/// Length in bytes of a POSIX class such as `[:alpha:]`.
 fn posix_class_length(text: &[u8]) -> Option<usize> {
     let name = text.strip_prefix(b"[:")?;
     let length = name.iter().take_while(|b| b.is_ascii_lowercase() || **b == b'^').count();
     name[length..].starts_with(b":]").then_some(length + 4)
 }
 
-/// Whether what follows `{` is a quantifier for PCRE2 since 10.43 only.
+/// Whether the text after `{` makes a quantifier only since PCRE2 10.43.
 fn is_newer_quantifier(after: &[u8]) -> bool {
     let Some(end) = after.find_byte(b'}') else { return false };
     let inner = &after[..end];
@@ -107,7 +107,7 @@ fn write(out: &mut String, text: &[u8], is_utf8: bool) {
     }
 }
 
-/// The words of PCRE 8 for the commonest mistakes, which log readers know; others keep those of PCRE2.
+/// PCRE 8's wording of the commonest errors, which log parsers know; other errors keep PCRE2's wording.
 pub(super) fn reason(told: &str) -> String {
     const KNOWN: [(&str, &str); 4] = [
         ("missing closing parenthesis", "missing )"),

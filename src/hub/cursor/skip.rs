@@ -1,28 +1,28 @@
-//! Players that fall too far behind are moved forward.
+//! Skipping: a player that lags too far is moved forward.
 
 use super::Cursor;
 use crate::hub::backlog::Backlog;
 use crate::hub::stream::Stream;
 use crate::limits;
 
-/// Why a player was moved forward.
+/// Reason for moving a player forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Behind {
-    /// More packets than `out_queue` waited for it.
+    /// More packets than `out_queue` were waiting.
     Queue = 1,
-    /// What waited for it was too old.
+    /// The waiting packets were too old.
     Time,
-    /// The worker itself came too late for what the player was to be sent.
+    /// The worker was too late for the player's next packets.
     Lost,
-    /// `low_latency` wants the newest key frame.
+    /// `low_latency` requires the newest key frame.
     Latency,
-    /// More bytes than `stream_backlog` allows waited for it.
+    /// More bytes than `stream_backlog` allows were waiting.
     Bytes,
 }
 
 impl Behind {
-    /// As logs and statistics say it.
+    /// Name in logs and statistics.
     pub fn name(self) -> &'static str {
         match self {
             Behind::Queue => "out_queue",
@@ -34,20 +34,20 @@ impl Behind {
     }
 }
 
-/// A player that fell too far behind was moved forward.
+/// A skip of a player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// Why.
+    /// Reason.
     pub why: Behind,
-    /// Packets left out.
+    /// Number of packets skipped.
     pub packets: u64,
-    /// Milliseconds of media left out.
+    /// Media skipped, in milliseconds.
     pub span: u32,
 }
 
 impl Cursor {
-    /// Moves a player forward that is too far behind: to the newest key frame in the backlog, else to the end,
-    /// where it waits for one. `latest` moves it to a new key frame whenever it is behind (`low_latency`).
+    /// Moves a player forward if it lags too far: to the newest key frame in the backlog, else to the end, where it
+    /// waits for one. With `low_latency` it moves to every new key frame that it is behind.
     pub fn skip_if_behind(&mut self, backlog: &Backlog, stream: &Stream) -> Option<Skipped> {
         let behind = backlog.end().saturating_sub(self.next);
         let lost = backlog.base().saturating_sub(self.next);
@@ -71,7 +71,7 @@ impl Cursor {
             None if why != Behind::Latency => backlog.end(),
             None => return None,
         };
-        // With a key frame at hand but still too much behind it, only the end helps.
+        // If the player lags too far even at the key frame, only the end helps.
         let target = if backlog.end() - target > self.settings.out_queue { backlog.end() } else { target };
         let span = backlog.span_from(self.next).saturating_sub(backlog.span_from(target));
         let skipped = Skipped { why, packets: target - self.next, span };

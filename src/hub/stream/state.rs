@@ -1,4 +1,4 @@
-//! What a stream holds under its lock.
+//! State of a stream under its lock.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,34 +10,34 @@ use crate::hub::packet::{Class, Lane, Packet};
 use crate::hub::timeline::Timeline;
 use crate::wire::MediaKind;
 
-/// See the module's documentation.
+/// State under the lock.
 pub(super) struct State {
     pub(super) publisher: Option<u64>,
     pub(super) settings: PublishSettings,
-    /// Takes over when the publisher, a relay, ends.
+    /// Publisher that takes over when the current one, a relay, ends.
     pub(super) standby: Option<(u64, PublishSettings)>,
     pub(super) timeline: Timeline,
     pub(super) ring: Ring,
     pub(super) headers: Headers,
-    /// Further tracks of this publisher, in the order in which their frames came.
+    /// Further tracks of this publisher, in the order of their first frames.
     pub(super) further: Vec<(MediaKind, u8)>,
-    /// A header of this publisher is not among them; see [`super::Stream::take_left_out`].
+    /// Whether a header of this publisher exceeded a limit; see [`super::Stream::take_left_out`].
     pub(super) left_out: bool,
-    /// The publisher has sent media.
+    /// Whether the publisher has sent media.
     pub(super) flows: bool,
     pub(super) workers: Vec<Attached>,
-    /// Packets that left the ring before a worker fetched them.
+    /// Number of packets dropped from the ring before a worker fetched them.
     pub(super) lost_total: u64,
 }
 
-/// A delivery worker that is served.
+/// An attached delivery worker.
 pub(super) struct Attached {
     pub(super) wake: Arc<dyn Wake>,
     pub(super) worker: usize,
     pub(super) fetched: u64,
     /// See [`super::Stream::set_patience`].
     pub(super) patience: Duration,
-    /// Woken and not yet come to fetch.
+    /// Whether it was woken and has not fetched yet.
     pub(super) woken: bool,
 }
 
@@ -59,7 +59,7 @@ impl State {
         self.flows = false;
     }
 
-    /// Returns whether the packet is media that a waiting player can be answered with.
+    /// Adds a packet. Returns whether it is media that can start a waiting player.
     pub(super) fn add(&mut self, incoming: Incoming, chunk_size: usize) -> bool {
         let Incoming { kind, class, timestamp, beside, payload } = incoming;
         let is_frame = matches!(class, Class::Audio | Class::Key | Class::Inter);
@@ -67,8 +67,7 @@ impl State {
             Some(track) if is_frame => self.further_lane(kind, track),
             _ => Lane::main(kind),
         };
-        // Metadata and codec headers often come with timestamp 0, also in mid-stream and before frames that go on
-        // at a large one: only frames move the timeline.
+        // Metadata and codec headers often have timestamp 0, even in mid-stream, so only frames move the timeline.
         let (timestamp, delta) = match lane.place() {
             Some(at) => self.timeline.place_beside(kind, at, timestamp),
             None if is_frame => self.timeline.place(kind, timestamp, self.settings.fix_timestamp),
@@ -91,7 +90,7 @@ impl State {
             Some(at) => at,
             None => {
                 let at = of_kind.count();
-                // Ids are of one byte, which bounds the list.
+                // Track ids have one byte, which bounds the list.
                 self.further.push((kind, track));
                 at
             }

@@ -73,7 +73,7 @@ fn behind_a_relay_one_publisher_stands_by_and_takes_over() {
     assert_eq!(s.publish_or_stand_by(3, settings(0)), Ok(false));
 }
 
-/// Publishers on several threads that take the stream as soon as another one has left it.
+/// Publishers on several threads that take over the stream as soon as another one has left.
 #[test]
 fn a_publisher_that_reconnects_elsewhere_is_never_marked_as_absent() {
     let s = stream();
