@@ -1,4 +1,4 @@
-//! Scripts that make shells complete options and commands.
+//! Shell completion scripts for options and commands.
 
 use std::fmt::Write;
 
@@ -128,7 +128,7 @@ fn fish() -> String {
     out
 }
 
-/// Without what ends a quoted text or means something in zsh's descriptions.
+/// Removes characters that end a quoted text or have a meaning in zsh's descriptions.
 fn quoted(text: &str) -> String {
     text.replace(['\'', '[', ']', ':'], "")
 }

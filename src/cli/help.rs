@@ -1,15 +1,15 @@
-//! The table of options and commands: help, the manual page and the completions of shells are made of it.
+//! Table of options and commands, from which help, manual page and shell completions are generated.
 
 use std::fmt::Write;
 
 /// An option, or a command.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    /// The word itself, without the `-` of an option.
+    /// Name, without the `-` of an option.
     pub word: &'static str,
-    /// What follows it: the kind of value of an option, the words of a command.
+    /// Argument: the kind of value of an option, or the arguments of a command.
     pub takes: &'static str,
-    /// What it does, in one line.
+    /// Description in one line.
     pub text: &'static str,
 }
 
@@ -22,7 +22,7 @@ pub const OPTIONS: &[Entry] = &[
     entry("h", "", "this help"),
     entry("v", "", "show version and exit"),
     entry("V", "", "show version and configure options then exit"),
-    entry("t", "", "test configuration and exit; with -v, tell also of directives that do not matter"),
+    entry("t", "", "test configuration and exit; with -v, also report directives without meaning here"),
     entry("T", "", "test configuration, dump it and exit"),
     entry("q", "", "suppress non-error messages during configuration testing"),
     entry("s", "signal", "send signal to a master process: stop, quit, reopen, reload [--no-wait]"),
@@ -32,32 +32,32 @@ pub const OPTIONS: &[Entry] = &[
     entry("g", "directives", "set global directives out of configuration file"),
 ];
 
-/// Words of `-s`.
+/// Arguments of `-s`.
 pub const SIGNALS: &[&str] = &["stop", "quit", "reopen", "reload"];
 
 /// Commands that are words.
 pub const COMMANDS: &[Entry] = &[
-    entry("callback", "test file:line", "send a marked request of that callback line"),
-    entry("completion", "bash|fish|zsh", "print what makes a shell complete these words"),
-    entry("confirm", "", "keep what a reload with --confirm has brought"),
+    entry("callback", "test file:line", "send a marked test request of a callback line"),
+    entry("completion", "bash|fish|zsh", "print a shell completion script"),
+    entry("confirm", "", "confirm a reload that was started with --confirm"),
     entry("directives", "[--man|name]", "print the manual of all directives, or of one"),
     entry(
         "explain",
         "server/app[/name]|file:line",
-        "which values count for a client and why, or what a line means",
+        "show the values in force for a client, or explain a line",
     ),
-    entry("fmt", "[--check|--write] [file]", "lay a configuration out anew"),
+    entry("fmt", "[--check|--write] [file]", "format a configuration file"),
     entry("help", "[--man]", "print this help"),
-    entry("json", "[--combine|--to-conf] [file]", "print a configuration as JSON, or turn JSON back"),
-    entry("lints", "", "print what -t warns of, by name"),
-    entry("migrate-check", "[--json] [--all] [file]", "tell what of a configuration works here"),
-    entry("plan", "", "tell what a reload would change"),
-    entry("reload", "[--confirm time]", "reload and tell what has changed; go back unless confirmed in time"),
-    entry("rollback", "", "go back to the configuration before the one in force"),
-    entry("status", "[callbacks] [--json]", "tell how the running server is"),
+    entry("json", "[--combine|--to-conf] [file]", "convert a configuration to JSON, or back"),
+    entry("lints", "", "list the warnings of -t by name"),
+    entry("migrate-check", "[--json] [--all] [file]", "report which directives of a configuration work here"),
+    entry("plan", "", "show what a reload would change"),
+    entry("reload", "[--confirm time]", "reload and show the changes; roll back unless confirmed in time"),
+    entry("rollback", "", "return to the preceding configuration"),
+    entry("status", "[callbacks] [--json]", "show the state of the running server"),
 ];
 
-/// The help as people read it.
+/// The help text.
 pub fn text() -> String {
     let mut out = String::from(
         "Usage: pingosd [-?hvVtTq] [-s signal] [-p prefix] [-e filename] [-c filename] [-g directives]\n       \
@@ -80,7 +80,7 @@ pub fn text() -> String {
 }
 
 impl Entry {
-    /// The switches among what follows a command, such as `--check`.
+    /// Switches among the arguments of a command, such as `--check`.
     pub fn switches(&self) -> impl Iterator<Item = &'static str> {
         let parts = self.takes.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));
         parts.filter(|part| part.starts_with("--"))

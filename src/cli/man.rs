@@ -1,4 +1,4 @@
-//! The pages of the manual, pingosd(8) and pingosd.conf(5), in man's language.
+//! Manual pages pingosd(8) and pingosd.conf(5), in roff.
 
 use std::fmt::Write;
 
@@ -47,7 +47,7 @@ pub fn directives(registry: &Registry) -> String {
 }
 
 fn header(name: &str, section: u8) -> String {
-    // Without a date: the same table gives the same page.
+    // No date, so that the same table generates the same page.
     format!(
         ".\\\" Made from the tables of the program, see packaging/README.md.\n.TH {name} {section} \"\" \"pingosd {}\"\n.nh\n",
         escaped(env!("CARGO_PKG_VERSION"))
@@ -94,7 +94,7 @@ fn describe(row: &Row, out: &mut String) {
     let _ = writeln!(out, "{effect}");
 }
 
-/// Lines of documentation; what stands between backticks is bold.
+/// Lines of documentation; text between backticks is bold.
 fn paragraph(lines: &[&str]) -> String {
     let text = lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join("\n");
     let mut out = String::new();
@@ -105,14 +105,14 @@ fn paragraph(lines: &[&str]) -> String {
             _ => out.push_str(&part),
         }
     }
-    // A line that begins so would be a request.
+    // A line that begins with these characters would be a request.
     out.lines()
         .map(|line| if line.starts_with(['.', '\'']) { format!("\\&{line}") } else { line.to_owned() })
         .collect::<Vec<_>>()
         .join("\n")
 }
 
-/// Text that means itself.
+/// Escapes literal text.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }

@@ -1,4 +1,4 @@
-//! The command line: nginx's options, and commands of our own as words.
+//! Command line: nginx's options, and commands that are words.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal, Write};
@@ -22,16 +22,16 @@ use crate::syntax::Level;
 use crate::syntax::render::Style;
 use crate::syntax::source::Origin;
 
-/// What the command line asks for.
+/// Action that the command line requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// `directives [NAME]`: print the manual of all directives, or of one.
     Directives(Option<OsString>),
     /// `-h`
     Help,
-    /// No option that says otherwise: serve.
+    /// No option selects another action: run the server.
     Run(LoadOptions),
-    /// `-s`: tell the running server.
+    /// `-s`: send a signal to the running server.
     Signal(Signal, LoadOptions),
     /// `-t` and `-T`
     Test(Test),
@@ -43,37 +43,37 @@ pub enum Command {
     Word(command::Task),
 }
 
-/// What `-s` tells the running server.
+/// Signal for the running server (`-s`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// Let sessions end, then exit.
+    /// Exit after all sessions have ended.
     Quit,
-    /// Use the configuration anew.
+    /// Reload the configuration.
     Reload {
-        /// Wait for the outcome, and tell it.
+        /// Whether to wait for the result and print it.
         wait: bool,
     },
-    /// Open log files anew.
+    /// Reopen log files.
     Reopen,
-    /// Exit at once.
+    /// Exit immediately.
     Stop,
 }
 
-/// How a configuration is tested.
+/// Options of a configuration test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Test {
     /// What to load.
     pub load: LoadOptions,
-    /// `-T`: print every file that was read.
+    /// `-T`: print every file of the configuration.
     pub dump: bool,
-    /// `-q`: say nothing of success.
+    /// `-q`: print nothing on success.
     pub quiet: bool,
-    /// `-v` beside `-t`: also tell of what does not matter.
+    /// `-v` with `-t`: also print notes about meaningless directives.
     pub verbose: bool,
 }
 
 impl Command {
-    /// Reads the words after the program's name; the error is nginx's sentence.
+    /// Parses the words after the program's name; the error is nginx's sentence.
     pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
         let mut words = words.into_iter();
         let mut options = Options::default();
@@ -97,7 +97,7 @@ impl Command {
     }
 }
 
-/// The options as they were given.
+/// The options given so far.
 #[derive(Default)]
 struct Options {
     help: bool,
@@ -114,7 +114,7 @@ struct Options {
 }
 
 impl Options {
-    /// Reads one word of options; an option's value is the rest of its word or the next word.
+    /// Parses one word of options; an option's value is the rest of the word or the next word.
     fn word(&mut self, word: &OsStr, words: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
         let invalid = || format!("invalid option: \"{}\"", word.display());
         let mut rest = word.as_bytes().strip_prefix(b"-").ok_or_else(invalid)?;
@@ -145,13 +145,13 @@ impl Options {
         Ok(())
     }
 
-    /// Whether the options so far only say which configuration is meant.
+    /// Whether the options so far only select the configuration.
     fn only_choose(&self) -> bool {
         let others = self.help || self.version || self.verbose_version || self.test || self.quiet;
         !others && self.signal.is_none()
     }
 
-    /// A command and its words; options may stand behind it as well as in front.
+    /// A command with its arguments; options may also follow the command.
     fn task(
         mut self,
         name: command::Name,
@@ -198,7 +198,7 @@ impl Test {
     ///
     /// # Errors
     ///
-    /// When the output cannot be written.
+    /// The output cannot be written.
     pub fn run(&self, style: Style, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
         let name = self.load.conf_name().display();
         match load(&self.load) {
@@ -212,7 +212,7 @@ impl Test {
                 if !self.quiet {
                     writeln!(err, "nginx: the configuration file {name} syntax is ok")?;
                 }
-                // As nginx: what a start would stumble over is no good configuration.
+                // As in nginx, a configuration with which a start would fail is invalid.
                 if let Err(StartError(text)) = server::check(&config) {
                     writeln!(err, "nginx: [emerg] {text}")?;
                     writeln!(err, "nginx: configuration file {name} test failed")?;
@@ -224,7 +224,7 @@ impl Test {
                 if self.dump {
                     dump(&config, out)?;
                 }
-                // The process ends now; taking a large configuration apart would only cost time.
+                // The process ends now; freeing a large configuration would only cost time.
                 std::mem::forget(config);
                 Ok(ExitCode::SUCCESS)
             }
@@ -237,7 +237,7 @@ impl Test {
     }
 }
 
-/// Prints every file that was read, each after a line with its name.
+/// Prints every file of the configuration, each after a line with its name.
 fn dump(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     for file in config.sources.files().iter().filter(|f| f.origin != Origin::CommandLine) {
         writeln!(out, "# configuration file {}:", file.name.display())?;
@@ -247,13 +247,13 @@ fn dump(config: &Config, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// How diagnostics look on standard error: with colours if it is a terminal that wants them.
+/// Style of diagnostics on standard error: coloured on a terminal that supports it.
 pub fn style() -> Style {
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     Style { colour, brief: false }
 }
 
-/// The manual of all directives, those of the dynamic file at its end.
+/// Manual of all directives, with those of the dynamic file at the end.
 pub fn manual() -> String {
     manual::all(&REGISTRY) + &manual::modules(&dynamic::table::REGISTRY)
 }
@@ -262,7 +262,7 @@ pub fn manual() -> String {
 ///
 /// # Errors
 ///
-/// When the output cannot be written.
+/// The output cannot be written.
 pub fn directives(name: Option<&OsStr>, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<ExitCode> {
     if name.is_some_and(|name| name == "--man") {
         out.write_all(man::directives(&REGISTRY).as_bytes())?;

@@ -1,4 +1,4 @@
-//! The applications of a server, found by name.
+//! Applications of a server, by name.
 
 use std::collections::HashMap;
 use std::ops::Deref;
@@ -10,7 +10,7 @@ use super::model::Application;
 
 /// Applications in the order of the file.
 ///
-/// Running sessions look theirs up again whenever they read a live value, so thousands of them do after a reload.
+/// Running sessions look up their application at every read of a live value, so thousands of lookups follow a reload.
 #[derive(Debug, Default)]
 pub struct Applications {
     all: Vec<Arc<Application>>,
@@ -18,7 +18,7 @@ pub struct Applications {
 }
 
 impl Applications {
-    /// The application of that name, else the one named `*`.
+    /// The application with this name, otherwise the one named `*`.
     pub fn find(&self, name: &[u8]) -> Option<&Arc<Application>> {
         let at = self.by_name.get(BStr::new(name)).or_else(|| self.by_name.get(BStr::new(b"*")));
         at.map(|at| &self.all[*at])
@@ -30,7 +30,7 @@ impl FromIterator<Arc<Application>> for Applications {
         let all: Vec<Arc<Application>> = applications.into_iter().collect();
         let mut by_name = HashMap::with_capacity(all.len());
         for (at, application) in all.iter().enumerate() {
-            // Of several with one name the first counts, as in the original.
+            // Of several with the same name the first one counts, as in PingOS.
             by_name.entry(application.name.clone()).or_insert(at);
         }
         Applications { all, by_name }

@@ -1,9 +1,9 @@
-//! Generations on disk, so that `pingosd rollback` also works after a restart.
+//! Generations on disk, so that `pingosd rollback` works after a restart too.
 //!
-//! One directory, one file per generation, named `CONF-PLACE.NUMBER-HASH`: the main file's name and a hash of its path, as
-//! servers with other files may share the directory; the generation's number; a hash of its texts. Files hold secrets, so
-//! only their owner may read them. They are written beside their place and renamed, and carry a hash of their own: what
-//! is no file of ours or has been damaged is left out. Links are never followed.
+//! One directory contains one file per generation, named `CONF-PLACE.NUMBER-HASH`: the main file's name and a hash of
+//! its path, since servers with other files may share the directory; the generation's number; a hash of its texts. The
+//! files contain secrets, so only their owner may read them. They are written to a temporary file and renamed, and
+//! contain their own hash: foreign or damaged files are ignored. Symbolic links are never followed.
 
 mod format;
 
@@ -27,43 +27,43 @@ use super::{Config, LoadOptions};
 use crate::limits;
 use crate::syntax::include::system_error;
 
-/// The directory unless the configuration says otherwise, below the prefix.
+/// Default directory, below the prefix.
 pub const DIRECTORY: &str = "generations";
 
-/// Where the generations of one main file are kept.
+/// Archive of the generations of one main file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive {
     directory: PathBuf,
-    /// The main file as it is opened.
+    /// Path with which the main file is opened.
     main: PathBuf,
-    /// What the names of its generations begin with.
+    /// Common beginning of the names of its generations.
     stem: String,
 }
 
-/// What an archive holds.
+/// Contents of an archive.
 #[derive(Debug, Default)]
 pub struct Found {
-    /// The oldest first.
+    /// Generations, oldest first.
     pub generations: Vec<Generation>,
-    /// What is left out, and why.
+    /// Skipped entries with reasons.
     pub skipped: Vec<String>,
-    /// The highest number in use, also by what is left out; 0 if there is none.
+    /// Highest number in use, including skipped entries; 0 if there is none.
     pub last_number: u64,
 }
 
-/// A file's name taken apart.
+/// A parsed file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Entry<'n> {
-    /// A generation of that number.
+    /// A generation with this number.
     Kept(u64),
-    /// One that was being written by that process.
+    /// A generation that this process was writing.
     Unfinished(i32),
-    /// None of ours.
+    /// Not a file of this archive.
     Foreign(&'n OsStr),
 }
 
 impl Archive {
-    /// Of a main file, in that directory.
+    /// Archive of a main file in this directory.
     pub fn new(directory: PathBuf, main: &Path) -> Archive {
         let place = std::path::absolute(main).unwrap_or_else(|_| main.to_owned());
         let hash = Sha256::digest(place.as_os_str().as_bytes());
@@ -74,17 +74,17 @@ impl Archive {
         Archive { directory, main: main.to_owned(), stem }
     }
 
-    /// The directory.
+    /// Path of the directory.
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Makes the directory, or makes it private, and hands it to the user that the server is going to be. To be called while it
-    /// is still who it was started by.
+    /// Creates the directory or makes it private, and hands it over to the server's user. Must be called before
+    /// privileges are dropped.
     ///
     /// # Errors
     ///
-    /// The text is for people.
+    /// A human-readable text.
     pub fn prepare(&self, user: Option<u32>) -> Result<File, String> {
         match DirBuilder::new().mode(0o700).create(&self.directory) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -104,8 +104,8 @@ impl Archive {
         Ok(directory)
     }
 
-    /// Reads what is there; `load` gives the words of the command line, which are no part of what is kept. Leftovers of
-    /// processes that are gone are removed.
+    /// Reads the generations; `load` gives the words of the command line, which are not archived. Incomplete files of
+    /// dead processes are removed.
     pub fn read(&self, load: &LoadOptions) -> Found {
         let mut found = Found::default();
         let entries = match self.entries() {
@@ -129,7 +129,7 @@ impl Archive {
         }
         kept.sort_unstable();
         found.last_number = kept.last().map_or(0, |(number, _)| *number);
-        // More than these would be forgotten at once.
+        // Surplus generations would be forgotten at once.
         let surplus = kept.len().saturating_sub(limits::GENERATIONS);
         for (number, name) in kept.into_iter().skip(surplus) {
             let path = self.directory.join(name);
@@ -142,19 +142,18 @@ impl Archive {
         found
     }
 
-    /// Writes a generation, removes those that are `forgotten`, and the oldest beyond [`limits::GENERATIONS`].
+    /// Writes a generation, removes those in `forgotten`, and the oldest ones beyond [`limits::GENERATIONS`].
     ///
     /// # Errors
     ///
-    /// It could not be written, or is larger than [`limits::GENERATION_BYTES`]; the text is for people. What was there
-    /// stays.
+    /// It cannot be written, or exceeds [`limits::GENERATION_BYTES`]; the text is human-readable. Existing files stay.
     pub fn keep(&self, generation: &Generation, forgotten: &[Generation]) -> Result<(), String> {
         let text = format::encode(generation);
         if text.len() as u64 > limits::GENERATION_BYTES {
             let most = limits::GENERATION_BYTES >> 20;
             return Err(format!("its texts are larger than {most} MiB"));
         }
-        // Somebody may have removed it.
+        // It may have been removed.
         let directory = self.prepare(None)?;
         let unfinished = self.directory.join(format!("{}.new-{}", self.stem, std::process::id()));
         let place = self.directory.join(self.name(generation));
@@ -162,7 +161,7 @@ impl Archive {
             .and_then(|()| fs::rename(&unfinished, &place))
             .and_then(|()| directory.sync_all());
         if let Err(error) = written {
-            // Ours alone; that it may not exist is no further failure.
+            // The file belongs to this process and may not exist.
             let _ = fs::remove_file(&unfinished);
             return Err(failed("writing", &place, &error));
         }
@@ -182,7 +181,7 @@ impl Archive {
     }
 
     fn remove(&self, name: &OsStr) {
-        // Another process may have been faster; what stays is removed the next time.
+        // Another process may have removed it; remaining files are removed the next time.
         let _ = fs::remove_file(self.directory.join(name));
     }
 
@@ -191,14 +190,14 @@ impl Archive {
         format!("{}.{}-{hash}", self.stem, generation.number)
     }
 
-    /// What a name says. Names of other main files are left out before.
+    /// Parses a file name. Names of other main files must be filtered out before.
     fn entry<'n>(&self, name: &'n OsStr) -> Entry<'n> {
         let rest = name.to_str().and_then(|name| name.strip_prefix(&self.stem)?.strip_prefix('.'));
         let parts = rest.and_then(|rest| rest.split_once('-'));
         let entry = match parts {
             Some(("new", pid)) => pid.parse().ok().filter(|pid| *pid > 0).map(Entry::Unfinished),
             Some((number, hash)) if hash.len() == HASH && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                // More digits than a server lives to see could leave no next number.
+                // A number with more digits than any server reaches could leave no next number.
                 number.parse().ok().filter(|_| number.len() <= DIGITS).map(Entry::Kept)
             }
             _ => None,
@@ -206,7 +205,7 @@ impl Archive {
         entry.unwrap_or(Entry::Foreign(name))
     }
 
-    /// The names that begin as ours do.
+    /// File names with this archive's prefix.
     fn entries(&self) -> Result<Vec<std::ffi::OsString>, String> {
         let fail = |error: &io::Error| failed("reading", &self.directory, error);
         match fs::symlink_metadata(&self.directory) {
@@ -235,7 +234,7 @@ impl Archive {
         if !metadata.is_file() {
             return Err(format!("\"{}\" is no file", path.display()));
         }
-        // Whoever may write to the directory only by accident must not decide what is put in force.
+        // A user who may merely write to the directory must not determine the configuration.
         let owners = [0, geteuid().as_raw(), fs::metadata(&self.directory).map_or(0, |d| d.uid())];
         if !owners.contains(&metadata.uid()) {
             return Err(format!("\"{}\" belongs to user {}", path.display(), metadata.uid()));
@@ -251,14 +250,14 @@ impl Archive {
         let generation = generation.map_err(|why| format!("\"{}\" is damaged: {why}", path.display()))?;
         match generation.sources.find(&self.main) {
             Some(_) => Ok(generation),
-            // As when the server was started with another spelling of its prefix.
+            // For example if the server was started with another spelling of its prefix.
             None => Err(format!("\"{}\" does not hold \"{}\"", path.display(), self.main.display())),
         }
     }
 }
 
 impl Config {
-    /// Where its generations are kept, if they are to be. The embedded configuration has none.
+    /// Archive of its generations, if enabled. The embedded configuration has none.
     pub fn archive(&self) -> Option<Archive> {
         let main = &self.paths.conf_file;
         let directory = match &self.get::<crate::server::core::conf::Conf>().conf_generations {
@@ -278,7 +277,7 @@ fn open_directory(path: &Path) -> Result<File, String> {
 }
 
 fn write(path: &Path, text: &[u8]) -> io::Result<()> {
-    // A leftover of an earlier process with our number.
+    // An incomplete file of an earlier process with the same number.
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -288,7 +287,7 @@ fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Whether the process that was writing is no more, or its number is ours now.
+/// Whether the process that was writing is dead, or its number is now that of this process.
 fn is_gone(pid: i32) -> bool {
     Pid::from_raw(pid) == Pid::this() || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
 }
@@ -297,13 +296,13 @@ fn failed(call: &str, path: &Path, error: &io::Error) -> String {
     format!("{call} \"{}\" failed {}", path.display(), system_error(error))
 }
 
-/// Characters of the main file's name in the names of its generations.
+/// Maximum length of the main file's name in the names of generations.
 const NAME: usize = 64;
 
-/// Digits of the hash in a name.
+/// Length of the hash in a name.
 const HASH: usize = 12;
 
-/// Digits of a number in a name.
+/// Maximum number of digits of a generation number in a name.
 const DIGITS: usize = 15;
 
 #[cfg(test)]

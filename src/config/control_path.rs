@@ -1,4 +1,4 @@
-//! Where the control socket is, also when the configuration cannot be used.
+//! Path of the control socket, even if the configuration is invalid.
 
 use std::path::{Path, PathBuf};
 
@@ -12,17 +12,17 @@ use crate::modules::REGISTRY;
 use crate::syntax::parser::Reading;
 use crate::syntax::to_path;
 
-/// The pid file unless the configuration says otherwise.
+/// Default pid file.
 const PID: &str = "logs/nginx.pid";
 
-/// What texts say about the server's own files, whatever else is wrong with them.
+/// Paths of the server's own files according to the texts, whatever errors they contain.
 struct Said {
     control: Option<PathBuf>,
     archive: Option<Archive>,
 }
 
 impl Config {
-    /// The control socket, if there is to be one. The embedded configuration has none, as it has no pid file.
+    /// Path of the control socket, if enabled. The embedded configuration has none, as it has no pid file.
     pub fn control_path(&self) -> Option<PathBuf> {
         let pid = self.pid_path()?;
         match &self.get::<crate::server::core::conf::Conf>().control_socket {
@@ -34,9 +34,9 @@ impl Config {
 }
 
 impl LoadOptions {
-    /// Where a running server may answer, the likeliest first: as the files say, whatever else is wrong with them, then as
-    /// the generations on disk say, which are read only if they are asked for. A file that is broken or gone is when a
-    /// running server has to be reached most, and a change of `pid` or `control_socket` counts only after a restart.
+    /// Paths at which a running server may answer, most likely first: as in the files, whatever errors they contain,
+    /// then as in the generations on disk, which are read only on demand. A server must be reachable especially when a
+    /// file is broken or missing, and a change of `pid` or `control_socket` takes effect only after a restart.
     pub fn control_paths(&self) -> impl Iterator<Item = PathBuf> {
         self.meant().into_iter().flat_map(|options| {
             let Said { control, archive } = Said::by(&read(&options).0, &options);
@@ -45,7 +45,7 @@ impl LoadOptions {
         })
     }
 
-    /// These, and where no file is named and there is none by now, those of a server that was started with one.
+    /// These options, and if no file is named and none exists by now, those of a server that was started with one.
     fn meant(&self) -> Vec<LoadOptions> {
         if self.conf_file.is_some() {
             return vec![self.clone()];
@@ -93,15 +93,16 @@ impl Said {
     }
 }
 
-/// Where servers with the generations of an archive answered, the newest first.
+/// Control sockets of the generations in an archive, newest first.
 fn kept_paths(archive: Option<Archive>, options: &LoadOptions) -> Vec<PathBuf> {
-    // What is wrong with some of them does not matter here.
+    // Errors in some of them do not matter here.
     let found = archive.map(|archive| archive.read(options)).unwrap_or_default();
     let said = |generation: &Generation| Said::by(&read_texts(options, &generation.sources).0, options);
     found.generations.iter().rev().filter_map(|generation| said(generation).control).collect()
 }
 
-/// The pid file's name with another ending. A pid file that is no file, such as `/dev/null`, has nothing beside it.
+/// The pid file's name with another extension. A pid file that is not a regular file, such as `/dev/null`, has no such
+/// neighbour.
 fn beside(pid: &Path) -> Option<PathBuf> {
     let usable = std::fs::metadata(pid).map_or(true, |metadata| metadata.is_file());
     usable.then(|| pid.with_extension("sock"))

@@ -1,8 +1,7 @@
-//! What differs between two configurations: each directive with its place, both values, and how the table says
-//! that the change takes effect.
+//! Differences between two configurations: each directive with its position, both values, and its reload class.
 //!
-//! What was written is compared, not what it means, so that every line of the report is a line of a file: a
-//! change at one level is told once, not for each of the thousand applications below it.
+//! The written texts are compared, not their meaning, so that every line of the report is a line of a file: a change at
+//! one level is reported once, not for each of a thousand applications below it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -18,22 +17,22 @@ use crate::modules::REGISTRY;
 use crate::syntax::parser::Reading;
 use crate::syntax::tree::{Body, Word};
 
-/// One difference.
+/// A difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// The directive; for a block, its first word.
+    /// Name of the directive or block.
     pub directive: String,
-    /// The block it stands in; empty outside of every block.
+    /// Block that contains it; empty for the main context.
     pub scope: String,
-    /// File and line: of the new text, of the old one where it is gone.
+    /// File and line in the new text, or in the old one if it was removed.
     pub place: String,
-    /// The old value, if there was one; several lines' are separated by `; `.
+    /// Old value, if any; several lines are separated by `; `.
     pub old: Option<String>,
-    /// The new value, if there is one.
+    /// New value, if any.
     pub new: Option<String>,
     /// When it takes effect.
     pub effect: Effect,
-    /// Running sessions that it concerns.
+    /// Number of running sessions that it affects.
     pub sessions: usize,
 }
 
@@ -45,20 +44,20 @@ pub enum Effect {
     Live,
     /// For new sessions; running ones keep the old value.
     Session,
-    /// After a restart; the old value is kept until then.
+    /// After a restart; the old value stays in force until then.
     Restart,
-    /// Never: the directive does nothing here.
+    /// Never: the directive has no effect here.
     None,
 }
 
-/// What is known of a running session, to tell which changes concern it.
+/// Identity of a running session, to determine which changes affect it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Who {
     /// `serverid` of its virtual server.
     pub serverid: Vec<u8>,
     /// Its application.
     pub app: Vec<u8>,
-    /// The port it came to; 0 if unknown, or not one of RTMP.
+    /// Port of its listener; 0 if unknown or not RTMP.
     pub port: u16,
 }
 
@@ -68,7 +67,7 @@ impl Effect {
             Some(row) if row.inert => Effect::None,
             Some(row) => match row.class {
                 Class::Live => Effect::Live,
-                // A block is met by who comes to it.
+                // A block takes effect for new sessions.
                 Class::Session | Class::Block => Effect::Session,
                 Class::Restart => Effect::Restart,
                 Class::Later | Class::Needless => Effect::None,
@@ -101,7 +100,7 @@ impl fmt::Display for Change {
     }
 }
 
-/// Everything that differs, in the order of the new text; what is gone follows in the order of the old.
+/// All differences, in the order of the new text, then removals in the order of the old text.
 pub fn changes(options: &LoadOptions, old: &Config, new: &Config, sessions: &[Who]) -> Vec<Change> {
     let (before, _) = read_texts(options, &old.sources);
     let (after, _) = read_texts(options, &new.sources);
@@ -123,7 +122,7 @@ impl<'r> Side<'r> {
         Side { reading, outline: Outline::new(&reading.tree, &REGISTRY) }
     }
 
-    /// How many sessions there are in each application's block.
+    /// Number of sessions in each application's block.
     fn crowd(&self, sessions: &[Who]) -> HashMap<usize, usize> {
         let mut counts: HashMap<&Who, usize> = HashMap::new();
         for who in sessions {
@@ -167,7 +166,7 @@ impl<'r> Side<'r> {
         self.outline.own(server, "listen").any(|said| said.words().first().is_some_and(ends))
     }
 
-    /// How a block is called in the report, with what is around it.
+    /// Name of a block in the report, with its enclosing blocks.
     fn scope(&self, section: usize) -> String {
         let outline = &self.outline;
         let around: Vec<usize> = outline.around(section).filter(|at| *at != 0).collect();
@@ -190,7 +189,7 @@ impl<'r> Side<'r> {
     }
 }
 
-/// What tells blocks without words apart: their addresses and names.
+/// Addresses and names that distinguish blocks without arguments.
 fn identity(outline: &Outline<'_>, section: &Section<'_>) -> Vec<String> {
     let said = section.said.iter().map(|at| &outline.statements[*at]);
     said.filter(|said| said.is("listen") || said.is("server_name"))
@@ -201,22 +200,22 @@ fn identity(outline: &Outline<'_>, section: &Section<'_>) -> Vec<String> {
 struct Difference<'d, 'r> {
     old: &'d Side<'r>,
     new: &'d Side<'r>,
-    /// Sessions by the application's block, in the old and in the new outline.
+    /// Numbers of sessions by application block, in the old and in the new outline.
     crowd: [HashMap<usize, usize>; 2],
     found: Vec<Change>,
 }
 
-/// The lines of one directive in one block.
+/// Lines of one directive in one block.
 struct Lines<'o, 'r> {
-    /// The row's name; aliases such as `deny` count as the same directive, since their order matters.
+    /// The row's name; aliases such as `deny` belong to the same directive, because their order matters.
     name: String,
     row: Option<&'static Row>,
     first: &'o Said<'r>,
-    /// The name as written, and the words.
+    /// Names as written, and arguments.
     values: Vec<(String, String)>,
 }
 
-/// The lines of one directive as the report shows them: the name that they share, and the rest.
+/// Lines of one directive as shown in the report: the common name, and the rest of each line.
 fn shown(name: &str, lines: &[&[(String, String)]]) -> (String, Vec<String>) {
     let mut written = lines.iter().flat_map(|lines| lines.iter()).map(|(written, _)| written);
     let first = written.next().map_or(name, |first| first);
@@ -282,7 +281,7 @@ impl Difference<'_, '_> {
         }
     }
 
-    /// A whole block has come or gone.
+    /// Reports a whole block as added or removed.
     fn block(&mut self, section: usize, added: bool) {
         let (side, which) = if added { (self.new, 1) } else { (self.old, 0) };
         let block = &side.outline.sections[section];
@@ -308,7 +307,7 @@ impl Difference<'_, '_> {
         });
     }
 
-    /// Sessions below a block for which nothing nearer says the same directive.
+    /// Number of sessions below a block for which no inner block sets the same directive.
     fn concerned(&self, which: usize, section: usize, row: Option<&'static Row>) -> usize {
         let outline = if which == 0 { &self.old.outline } else { &self.new.outline };
         let hidden = |at: usize| {
@@ -324,7 +323,7 @@ impl Difference<'_, '_> {
         self.crowd[which].iter().filter(|(block, _)| below(**block)).map(|(_, count)| count).sum()
     }
 
-    /// The blocks of two blocks that mean the same, and those without a counterpart.
+    /// Pairs of corresponding nested blocks of two blocks, and blocks without a counterpart.
     fn pair(&self, old: usize, new: usize) -> Vec<(Option<usize>, Option<usize>)> {
         let mut waiting: HashMap<(u32, Vec<String>), Vec<usize>> = HashMap::new();
         let olds = &self.old.outline.sections[old].inner;
@@ -338,7 +337,7 @@ impl Difference<'_, '_> {
             .collect();
         let mut left: Vec<usize> = waiting.into_values().flatten().collect();
         left.sort_unstable();
-        // A server whose addresses have changed is still the same server where it stands alone.
+        // A single server block counts as the same server even if its addresses changed.
         for (was, is) in &mut pairs {
             let (None, Some(is)) = (&was, &is) else { continue };
             let alike = |at: &usize| {
@@ -363,7 +362,7 @@ fn key(outline: &Outline<'_>, section: usize) -> (u32, Vec<String>) {
     (section.context, words)
 }
 
-/// What a block says, the lines of one directive together.
+/// Lines of a block, grouped by directive.
 fn lines<'o, 'r>(outline: &'o Outline<'r>, section: usize) -> Vec<Lines<'o, 'r>> {
     let mut found: Vec<Lines<'o, 'r>> = Vec::new();
     for said in outline.said(section) {

@@ -1,4 +1,4 @@
-//! The file that `dynamic_conf` names: values that change without a reload.
+//! The file of `dynamic_conf`: values that change without a reload.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use crate::directive::context::{RTMP, RTMP_SERVER};
 use crate::module::dynamic::table;
 use crate::module::relay::static_pull::StaticPull;
 
-/// What the file says.
+/// Contents of the file.
 #[derive(Debug, Default)]
 pub struct Dynamic {
     /// Streams that are always pulled.
     pub static_pulls: Vec<StaticPull>,
-    /// Other values of `serverid`, by host.
+    /// Replaced values of `serverid`, by host.
     serverids: Option<NameTable<Option<BString>>>,
 }
 
 impl Dynamic {
-    /// Reads the file's text. Includes are not followed, as in the original.
+    /// Parses the file. Includes are not followed, as in PingOS.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, in lines for the log.
+    /// Errors in the file, as lines for the log.
     pub fn parse(path: &Path, bytes: Bytes) -> Result<Dynamic, Vec<String>> {
         let evaluated = table::read(path, bytes);
         if evaluated.reports.has_errors() {
@@ -48,7 +48,7 @@ impl Dynamic {
         Ok(dynamic)
     }
 
-    /// The identity of the virtual server for a host, where the file gives it another one.
+    /// Replaced `serverid` of the virtual server for a host, if any.
     pub fn serverid(&self, host: &[u8]) -> Option<Bytes> {
         let serverid = self.serverids.as_ref()?.find(host).ok()?;
         serverid.as_ref().as_ref().map(|id| Bytes::copy_from_slice(id))

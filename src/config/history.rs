@@ -1,8 +1,8 @@
-//! The generations that were in force, what was refused last, and what waits to be confirmed.
+//! History of generations, the last refusal, and a pending confirmation.
 //!
-//! Generations are numbered from 1 in the order in which they came into force. The numbers go on over restarts, as far as
-//! earlier generations are kept on disk: a server that starts with what was in force last has the same number again, else
-//! the next one.
+//! Generations are numbered from 1 in the order in which they came into force. Numbers continue across restarts as far
+//! as generations are kept on disk: a server that starts with the last configuration in force keeps its number,
+//! otherwise it takes the next one.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,49 +17,49 @@ use crate::syntax::Sources;
 /// A configuration that is or was in force.
 #[derive(Clone, Debug)]
 pub struct Generation {
-    /// Its number, see above.
+    /// Number; see the module's documentation.
     pub number: u64,
-    /// When it came into force first.
+    /// Time at which it first came into force.
     pub since: Timestamp,
-    /// Identifies its texts.
+    /// Fingerprint of its texts.
     pub fingerprint: Fingerprint,
-    /// Its texts, those of all included files among them.
+    /// Its texts, including those of all included files.
     pub sources: Sources,
 }
 
-/// A reload that was refused.
+/// A refused reload.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    /// When.
+    /// Time.
     pub at: Timestamp,
-    /// The texts, if it came to reading them.
+    /// Fingerprint of the texts, if they were read.
     pub fingerprint: Option<Fingerprint>,
-    /// Why, a line each.
+    /// Reasons, one per line.
     pub reasons: Vec<String>,
 }
 
-/// What has become of configurations.
+/// History of configurations.
 #[derive(Debug, Default)]
 pub struct History {
-    /// The oldest first; the last one is in force.
+    /// Oldest first; the last one is in force.
     kept: VecDeque<Generation>,
     refused: Option<Refusal>,
-    /// Texts that were given up for older ones: they are not tried again by themselves.
+    /// Texts replaced by a rollback, which are not retried automatically.
     set_aside: Option<Fingerprint>,
     confirm_by: Option<Instant>,
-    /// Why the one in force is not on disk, if it was to be.
+    /// Reason why the current generation is not on disk, if it should be.
     unkept: Option<String>,
 }
 
 impl Generation {
-    /// One that begins now.
+    /// A generation that comes into force now.
     pub fn new(number: u64, fingerprint: Fingerprint, sources: Sources) -> Generation {
         Generation { number, since: Timestamp::now(), fingerprint, sources }
     }
 }
 
 impl History {
-    /// Begins with what an earlier process has left, the oldest first.
+    /// Prepends the generations of an earlier process, oldest first.
     pub fn preceded_by(&mut self, earlier: Vec<Generation>) {
         for generation in earlier.into_iter().rev() {
             self.kept.push_front(generation);
@@ -67,7 +67,7 @@ impl History {
         self.shorten();
     }
 
-    /// Another configuration is in force.
+    /// Records that another configuration came into force.
     pub fn taken(&mut self, generation: Generation) {
         self.refused = None;
         self.set_aside = None;
@@ -75,24 +75,24 @@ impl History {
         self.shorten();
     }
 
-    /// A reload was refused.
+    /// Records a refused reload.
     pub fn refused(&mut self, fingerprint: Option<Fingerprint>, reasons: Vec<String>) {
         self.refused = Some(Refusal { at: Timestamp::now(), fingerprint, reasons });
     }
 
-    /// The one in force.
+    /// The current generation.
     pub fn current(&self) -> Option<&Generation> {
         self.kept.back()
     }
 
-    /// The latest before the one in force that differs from it.
+    /// The latest generation before the current one that differs from it.
     pub fn previous(&self) -> Option<&Generation> {
         let current = self.current()?.fingerprint;
         self.kept.iter().rev().find(|generation| generation.fingerprint != current)
     }
 
-    /// An older one is about to be in force again, under a number of its own: it and all that came after it are forgotten
-    /// and returned, and the texts that are in force now are not tried again by themselves.
+    /// Prepares a rollback, under a new number: removes and returns the older generation and all later ones. The
+    /// current texts will not be retried automatically.
     pub fn rolled_back(&mut self, to: Generation) -> Vec<Generation> {
         let given_up = self.current().map(|current| current.fingerprint);
         let target = to.fingerprint;
@@ -103,37 +103,37 @@ impl History {
         forgotten.into()
     }
 
-    /// All that are kept, the newest first.
+    /// All kept generations, newest first.
     pub fn kept(&self) -> impl Iterator<Item = &Generation> {
         self.kept.iter().rev()
     }
 
-    /// Whether the one in force is on disk, or why not.
+    /// Sets why the current generation is not on disk; `None` if it is.
     pub fn set_unkept(&mut self, why: Option<String>) {
         self.unkept = why;
     }
 
-    /// Why the one in force is not on disk.
+    /// Reason why the current generation is not on disk.
     pub fn unkept(&self) -> Option<&str> {
         self.unkept.as_deref()
     }
 
-    /// The last refusal, unless a reload has succeeded since.
+    /// The last refusal, unless a later reload succeeded.
     pub fn refusal(&self) -> Option<&Refusal> {
         self.refused.as_ref()
     }
 
-    /// Whether these texts were given up for older ones.
+    /// Whether a rollback has replaced these texts.
     pub fn is_set_aside(&self, fingerprint: Fingerprint) -> bool {
         self.set_aside == Some(fingerprint)
     }
 
-    /// What is in force has to be confirmed within that time; `None`: no more.
+    /// Requires a confirmation within this time; `None` withdraws that.
     pub fn confirm_within(&mut self, time: Option<Duration>) {
         self.confirm_by = time.and_then(|time| Instant::now().checked_add(time));
     }
 
-    /// When the server goes back by itself.
+    /// Time of the automatic rollback.
     pub fn confirm_by(&self) -> Option<Instant> {
         self.confirm_by
     }
@@ -145,16 +145,16 @@ impl History {
     }
 }
 
-/// A history that several threads use.
+/// A history shared between threads.
 pub struct SharedHistory(Mutex<History>);
 
 impl SharedHistory {
-    /// Begins with `history`.
+    /// Shares a history.
     pub fn new(history: History) -> SharedHistory {
         SharedHistory(Mutex::new(history))
     }
 
-    /// Not to be held over an `.await`.
+    /// The guard must not be held over an `.await`.
     pub fn lock(&self) -> MutexGuard<'_, History> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

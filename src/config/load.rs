@@ -1,4 +1,4 @@
-//! From a file to a [`Config`], or to the reasons why not.
+//! Loads a configuration from files.
 
 use std::path::{Path, PathBuf};
 
@@ -17,51 +17,51 @@ use crate::syntax::{Diagnostic, Level, Sources};
 
 /// The configuration compiled into the program: one application, no privileges needed.
 pub const EMBEDDED: &[u8] = include_bytes!("../../conf/pingosd.conf");
-/// How the embedded configuration is called in messages.
+/// Name of the embedded configuration in messages.
 pub const EMBEDDED_NAME: &str = "built-in pingosd.conf";
-/// The prefix unless the build or the command line says otherwise.
+/// Default prefix.
 pub const DEFAULT_PREFIX: &str = match option_env!("PINGOSD_PREFIX") {
     Some(prefix) => prefix,
     None => "/usr/local/pingos/",
 };
-/// The main file, relative to the prefix.
+/// Default main file, relative to the prefix.
 pub const DEFAULT_CONF: &str = "conf/nginx.conf";
-/// The main file of an installed package, where there is none below the prefix.
+/// Main file of an installed package, used if there is none below the prefix.
 pub const PACKAGED_CONF: &str = "/etc/pingosd/pingosd.conf";
-/// The prefix that goes with it.
+/// Prefix of an installed package.
 pub const PACKAGED_PREFIX: &str = "/var/lib/pingosd/";
-/// The error log, relative to the prefix.
+/// Default error log, relative to the prefix.
 pub const DEFAULT_ERROR_LOG: &str = "logs/error.log";
 
-/// What to load.
+/// Options of loading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
-    /// Where relative paths start.
+    /// Prefix of relative paths.
     pub prefix: PathBuf,
     /// The main file; `None` is the embedded configuration.
     pub conf_file: Option<PathBuf>,
-    /// Directives that stand before the file (`-g`).
+    /// Directives that precede the file (`-g`).
     pub globals: Vec<u8>,
-    /// The error log used while the configuration says nothing of its own.
+    /// Error log used if the configuration sets none.
     pub error_log: PathBuf,
 }
 
-/// Why there is no configuration.
+/// Errors of a configuration that cannot be loaded.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// Errors, and what was noticed beside them, in reading order.
+    /// Errors and other diagnostics, in reading order.
     pub diagnostics: Vec<Diagnostic>,
-    /// The texts they speak of.
+    /// The source texts.
     pub sources: Sources,
-    /// Errors that were counted but not kept.
+    /// Number of errors that were counted but not kept.
     pub more_errors: usize,
 }
 
 impl LoadOptions {
-    /// Chooses: the file named, else PREFIX/conf/nginx.conf if it exists, else that of an installed package if no
-    /// prefix was named, else the embedded configuration.
+    /// Selects the main file: the named one, otherwise PREFIX/conf/nginx.conf if it exists, otherwise that of an
+    /// installed package if no prefix was given, otherwise the embedded configuration.
     ///
-    /// Relative names start at the prefix, the prefix itself at the current directory.
+    /// Relative names refer to the prefix, the prefix itself to the working directory.
     pub fn choose(
         prefix: Option<PathBuf>,
         conf_file: Option<PathBuf>,
@@ -98,31 +98,31 @@ impl Config {
     }
 }
 
-/// Reads a configuration; nothing but the files it is made of is touched.
+/// Loads a configuration; no other files are touched.
 ///
 /// # Errors
 ///
-/// A [`Report`] with everything that is wrong.
+/// A [`Report`] with all errors.
 pub fn load(options: &LoadOptions) -> Result<Config, Report> {
     let (reading, bases) = read(options);
     judge(reading, &bases, options)
 }
 
-/// As [`load`], with texts that were read before in place of the files.
+/// As [`load`], with given texts instead of files.
 ///
 /// # Errors
 ///
-/// As for [`load`]: what passed before may fail, since other files that it names may be gone.
+/// As for [`load`]. A configuration that was valid before may fail, because other files that it names may be missing.
 pub fn load_texts(options: &LoadOptions, texts: &Sources) -> Result<Config, Report> {
     let (reading, bases) = read_texts(options, texts);
     judge(reading, &bases, options)
 }
 
-/// Loads a text that is at hand, as if it were the main file. Nothing is included: `include` is an unknown directive.
+/// Loads a text in memory as the main file. Nothing is included: `include` is an unknown directive.
 ///
 /// # Errors
 ///
-/// A [`Report`] with everything that is wrong.
+/// A [`Report`] with all errors.
 pub fn load_text(name: &Path, text: Bytes, options: &LoadOptions) -> Result<Config, Report> {
     let bases = bases(options);
     let mut parser = Parser::new(bases.conf.clone(), &*REGISTRY).apart();
@@ -130,11 +130,11 @@ pub fn load_text(name: &Path, text: Bytes, options: &LoadOptions) -> Result<Conf
     judge(parser.finish(), &bases, options)
 }
 
-/// What the statements of a reading mean.
+/// Evaluates a parsed configuration.
 fn judge(reading: Reading, bases: &Bases, options: &LoadOptions) -> Result<Config, Report> {
     let found = if reading.reports.has_errors() { Vec::new() } else { lint(&reading, bases) };
     let mut evaluated = evaluate(reading, &REGISTRY, bases);
-    // What is wrong comes before what is unwise.
+    // Warnings are determined only if there are no errors.
     if !evaluated.reports.has_errors() {
         found.into_iter().for_each(|(order, problem)| evaluated.reports.add(order, problem));
     }
@@ -146,12 +146,12 @@ fn judge(reading: Reading, bases: &Bases, options: &LoadOptions) -> Result<Confi
     build(evaluated, bases, paths)
 }
 
-/// Reads the texts of a configuration into one tree.
+/// Parses the texts of a configuration into one tree.
 pub fn read(options: &LoadOptions) -> (Reading, Bases) {
     read_with(options, None)
 }
 
-/// As [`read`], with texts that were read before in place of the files.
+/// As [`read`], with given texts instead of files.
 pub fn read_texts(options: &LoadOptions, texts: &Sources) -> (Reading, Bases) {
     read_with(options, Some(texts))
 }
@@ -181,7 +181,7 @@ fn bases(options: &LoadOptions) -> Bases {
 }
 
 impl Report {
-    /// The report as text, worst news included.
+    /// The report as text, including warnings.
     pub fn render(&self, style: Style) -> Vec<u8> {
         let mut out = render_all(&self.diagnostics, &self.sources, style, Level::Warn);
         if self.diagnostics.iter().filter(|d| d.level == Level::Emerg).count() >= MAX_ERRORS {
@@ -194,7 +194,7 @@ impl Report {
     }
 }
 
-/// Diagnostics down to a level as text.
+/// Renders diagnostics down to a level.
 pub fn render_all(diagnostics: &[Diagnostic], sources: &Sources, style: Style, least: Level) -> Vec<u8> {
     let mut out = Vec::new();
     for diagnostic in diagnostics.iter().filter(|d| d.level <= least) {

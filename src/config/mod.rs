@@ -1,4 +1,4 @@
-//! All modules' values in one immutable value, and how it comes about.
+//! Configuration: the values of all modules in one immutable value; loading and comparing configurations.
 
 pub mod applications;
 pub mod archive;

@@ -1,4 +1,4 @@
-//! Which of several virtual servers answers to a host name.
+//! Virtual servers by host name.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use bstr::{BString, ByteSlice};
 
 use crate::directive::{Match, Pattern, ServerName, Undecided};
 
-/// The servers of one address by their names.
+/// Servers of one address by name.
 ///
-/// Searched in nginx's order: the exact name, the longest leading wildcard, the longest trailing wildcard,
-/// the first regular expression, the default.
+/// Searched in nginx's order: exact name, longest leading wildcard, longest trailing wildcard, first matching regular
+/// expression, default server.
 #[derive(Debug)]
 pub struct NameTable<T> {
     default: Arc<T>,
@@ -35,7 +35,7 @@ impl<T> Clone for NameTable<T> {
 }
 
 impl<T> NameTable<T> {
-    /// A table in which every name finds that server.
+    /// A table in which every name leads to this server.
     pub fn new(default: Arc<T>) -> NameTable<T> {
         NameTable {
             default,
@@ -47,7 +47,7 @@ impl<T> NameTable<T> {
         }
     }
 
-    /// Adds a server and returns those of its names that another server has already.
+    /// Adds a server and returns those of its names that another server already has.
     pub fn add(&mut self, server: &Arc<T>, names: &[ServerName]) -> Vec<BString> {
         self.servers.push(Arc::clone(server));
         let mut taken = Vec::new();
@@ -70,27 +70,27 @@ impl<T> NameTable<T> {
         taken
     }
 
-    /// The server for a host name, in any letter case; a final dot is ignored.
+    /// The server for a host name, ignoring case and a final dot.
     ///
     /// # Errors
     ///
-    /// [`Undecided`], if a regular expression is.
+    /// [`Undecided`], if a regular expression exceeds its bounds.
     pub fn find(&self, host: &[u8]) -> Result<&Arc<T>, Undecided> {
         Ok(self.search(host)?.0)
     }
 
-    /// As [`NameTable::find`], with what the regular expression has found that is the server's name.
+    /// As [`NameTable::find`], with the match if the server's name is a regular expression.
     ///
     /// # Errors
     ///
-    /// [`Undecided`], if a regular expression is.
+    /// [`Undecided`], if a regular expression exceeds its bounds.
     pub fn search(&self, host: &[u8]) -> Result<(&Arc<T>, Option<Match>), Undecided> {
         let host = host.strip_suffix(b".").unwrap_or(host).to_ascii_lowercase();
         let host = host.as_slice();
         if let Some(server) = self.exact.get(host.as_bstr()) {
             return Ok((server, None));
         }
-        // The first dot leaves the longest tail, the last dot the longest head.
+        // The first dot gives the longest suffix, the last dot the longest prefix.
         let mut tails = host.find_iter(".").map(|dot| &host[dot..]);
         if let Some(server) = tails.find_map(|tail| self.leading.get(tail.as_bstr())) {
             return Ok((server, None));
@@ -109,12 +109,12 @@ impl<T> NameTable<T> {
         Ok((&self.default, None))
     }
 
-    /// The server for names that nobody has.
+    /// The server for names without a match.
     pub fn default_server(&self) -> &Arc<T> {
         &self.default
     }
 
-    /// All servers of the address, in the order of the file.
+    /// All servers of the address, in file order.
     pub fn servers(&self) -> &[Arc<T>] {
         &self.servers
     }

@@ -1,4 +1,4 @@
-//! Whether the files of the configuration hold what is in force.
+//! State of the configuration files compared with the configuration in force.
 
 use std::time::Instant;
 
@@ -14,22 +14,22 @@ use crate::config::watch::Fingerprint;
 use crate::limits;
 use crate::task::loader::Loader;
 
-/// The files as they are now, beside the configuration in force.
+/// State of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDisk {
-    /// They hold what is in force.
+    /// They match the configuration in force.
     Same,
-    /// They hold something else, which was not tried.
+    /// They differ and were not tried.
     Newer,
-    /// They hold what was refused.
+    /// They match the refused configuration.
     Rejected,
     /// They could not be read in time.
     Unknown,
 }
 
 impl OnDisk {
-    /// As JSON has it.
+    /// Name in JSON.
     pub fn word(self) -> &'static str {
         match self {
             OnDisk::Same => "same",
@@ -40,48 +40,48 @@ impl OnDisk {
     }
 }
 
-/// The files of the configuration, as they are now.
+/// Reader of the configuration files.
 pub struct ConfFiles {
     load: LoadOptions,
     loader: Loader,
     glances: Mutex<Glances>,
 }
 
-/// What those have found who may be many.
+/// Result shared by concurrent statistics requests.
 #[derive(Default)]
 struct Glances {
     last: Option<Seen>,
-    /// A look under way, and the generation that was in force when it began.
+    /// A read in progress, with the generation in force when it began.
     running: Option<(u64, oneshot::Receiver<Fingerprint>)>,
 }
 
-/// What was found at the last look.
+/// Result of the last read.
 #[derive(Clone, Copy)]
 struct Seen {
     at: Instant,
-    /// In force when the look began.
+    /// Generation in force when the read began.
     generation: u64,
     found: Option<Fingerprint>,
 }
 
 impl ConfFiles {
-    /// Those that `load` names.
+    /// The files named by `load`.
     pub fn new(load: LoadOptions, loader: Loader) -> ConfFiles {
         ConfFiles { load, loader, glances: Mutex::default() }
     }
 
-    /// What they are named.
+    /// Options that name the files.
     pub fn load(&self) -> &LoadOptions {
         &self.load
     }
 
-    /// Reads them. `None` if that has failed, or takes longer than [`limits::CONF_LOOK_WAIT`]. However many ask while
-    /// the files hang, one look waits for them.
+    /// Reads the files. `None` if that fails, or takes longer than [`limits::CONF_LOOK_WAIT`]. While files hang, all
+    /// callers wait for a single read.
     pub async fn look(&self, generation: u64) -> Option<Fingerprint> {
         let look = async {
             let mut glances = self.glances.lock().await;
             if let Some((_, earlier)) = &mut glances.running {
-                // It may have read what is no longer there.
+                // It may have read outdated contents.
                 let _ = earlier.await;
                 glances.running = None;
             }
@@ -93,8 +93,8 @@ impl ConfFiles {
         timeout(limits::CONF_LOOK_WAIT, look).await.ok()?
     }
 
-    /// As [`ConfFiles::look`], for callers that anybody may make ask: while `generation` is in force the files are read once
-    /// per [`limits::CONF_LOOK_INTERVAL`] at most, however many ask, and never twice at a time.
+    /// As [`ConfFiles::look`], for requests that any client may send: while `generation` is in force the files are read
+    /// at most once per [`limits::CONF_LOOK_INTERVAL`], regardless of the number of callers, and never concurrently.
     pub async fn glance(&self, generation: u64) -> Option<Fingerprint> {
         let mut glances = self.glances.lock().await;
         let recent =
@@ -102,7 +102,7 @@ impl ConfFiles {
         if let Some(seen) = glances.last.filter(recent) {
             return seen.found;
         }
-        // It stays there while it is waited for: who asked may go away meanwhile.
+        // It stays in place while awaited: the caller may be cancelled meanwhile.
         let (began, look) = glances.running.get_or_insert_with(|| (generation, self.begin()));
         let began = *began;
         let (generation, found) = match timeout(limits::CONF_LOOK_WAIT, look).await {
@@ -122,7 +122,7 @@ impl ConfFiles {
     }
 }
 
-/// What it means that the files were found so.
+/// State of the files, given their fingerprint.
 pub fn verdict(history: &History, found: Option<Fingerprint>) -> OnDisk {
     let in_force = history.current().map(|generation| generation.fingerprint);
     match found {
@@ -145,7 +145,7 @@ mod tests {
     async fn files_that_cannot_be_read_in_time_are_unknown_and_read_once_however_many_ask() {
         let loader = Loader::start().unwrap();
         let (release, hung) = mpsc::channel::<()>();
-        // As a file system that hangs: whatever is read now waits.
+        // Simulates a hanging file system: every read waits.
         let hanging = loader.begin(move || hung.recv().is_err());
         let files = ConfFiles::new(LoadOptions::choose(None, None, Vec::new(), None), loader);
         let asked = Instant::now();
@@ -153,7 +153,7 @@ mod tests {
             assert_eq!(files.glance(1).await, None);
         }
         assert!(asked.elapsed() < limits::CONF_LOOK_INTERVAL, "each of them waited");
-        // One for each of the two generations would have been begun if the first were forgotten.
+        // If the first read were forgotten, each of the two generations would have started one.
         let first = files.glances.lock().await.running.as_ref().map(|(began, _)| *began);
         assert_eq!((files.glance(2).await, first), (None, Some(1)));
         assert_eq!(files.glances.lock().await.running.as_ref().map(|(began, _)| *began), Some(1));
@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(hanging.await, Ok(true));
         assert!(files.look(2).await.is_some());
         files.glances.lock().await.running = Some((1, files.begin()));
-        // What was begun under the first says nothing of the second, and is asked for anew.
+        // A read that began under the first generation does not count for the second and is repeated.
         for _ in 0..2 {
             files.glances.lock().await.last = None;
             assert!(files.glance(2).await.is_some());

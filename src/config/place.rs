@@ -1,19 +1,19 @@
-//! Where something is that the server makes for itself: `control_socket`, `conf_generations`.
+//! Path of something that the server creates: `control_socket`, `conf_generations`.
 
 use std::path::PathBuf;
 
 use crate::directive::{Args, Scene, Value};
 use crate::syntax::Problem;
 
-/// Where it is.
+/// Path setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Place {
-    /// At its usual place.
+    /// The default path.
     #[default]
     On,
-    /// Nowhere: there is none.
+    /// Disabled.
     Off,
-    /// Under that name.
+    /// This path.
     Path(PathBuf),
 }
 

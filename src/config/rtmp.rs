@@ -1,4 +1,4 @@
-//! `rtmp { }` of the model.
+//! Builds the model of `rtmp { }`.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::media::server_conf;
 use crate::net::ssl;
 use crate::syntax::{Problem, Spanned};
 
-/// Builds the model of one or several `rtmp { }` blocks.
+/// Builds the model from one or several `rtmp { }` blocks.
 pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
     let candidates: Vec<Candidate<'_, RtmpServer>> = blocks
         .iter()
@@ -28,7 +28,7 @@ pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
         })
         .collect();
     let listeners = sockets(builder, &candidates).into_iter().map(listener).collect();
-    // Settings of the process are those of the last block.
+    // Settings of the whole server are taken from the last block.
     let last: Vec<&Block> = blocks.last().copied().into_iter().collect();
     Rtmp {
         listeners,
@@ -48,7 +48,7 @@ fn server(
     let ssl = values.get::<ssl::conf::Conf>();
     let encrypted = listen(block).into_iter().find(|listen| listen.value.options.ssl);
     match encrypted {
-        // In the original's words, which knows no RTMP over TLS.
+        // PingOS's error message, although PingOS does not support RTMP over TLS.
         Some(listen) if ssl.certificate.is_empty() => {
             let problem = Problem::new("the invalid \"ssl\" parameter").at(listen.span).place(listen.place);
             let help = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
@@ -82,7 +82,7 @@ fn listener(socket: Socket<RtmpServer>) -> RtmpListener {
     RtmpListener { addr, options, pos, servers, specific }
 }
 
-/// The names of a server, one by one.
+/// Names of a server, one by one.
 fn names(block: &Block) -> Vec<Spanned<ServerName>> {
     let said = block.scope::<server_conf::Scope>().map(|s| &s.server_name[..]).unwrap_or_default();
     said.iter()
@@ -90,7 +90,7 @@ fn names(block: &Block) -> Vec<Spanned<ServerName>> {
         .collect()
 }
 
-/// The `listen` lines of a server; the default port if there are none.
+/// `listen` lines of a server; the default port if there are none.
 fn listen(block: &Block) -> Vec<Spanned<Listen>> {
     let said = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
     if said.is_empty() {

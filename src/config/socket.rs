@@ -1,4 +1,4 @@
-//! Servers share sockets: which server answers on which address.
+//! Sharing of sockets: which servers answer on which address.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::directive::{ListenAddr, ListenOptions, ServerName};
 use crate::net::ssl::conf::Conf;
 use crate::syntax::{Pos, Problem, Span, Spanned};
 
-/// A server on its way to its sockets.
+/// A server to be assigned to sockets.
 pub(super) struct Candidate<'b, T> {
     /// The server.
     pub server: Arc<T>,
-    /// Its block, for complaints.
+    /// Its block, for diagnostics.
     pub block: &'b Block,
     /// Its names.
     pub names: Vec<Spanned<ServerName>>,
@@ -23,7 +23,7 @@ pub(super) struct Candidate<'b, T> {
     pub listen: Vec<Spanned<Listen>>,
 }
 
-/// A socket and the servers that share it.
+/// A socket with the servers that share it.
 pub(super) struct Socket<T> {
     pub addr: ListenAddr,
     pub options: ListenOptions,
@@ -32,20 +32,20 @@ pub(super) struct Socket<T> {
     pub specific: Vec<(ListenAddr, NameTable<T>)>,
 }
 
-/// An address while its servers are gathered.
+/// An address whose servers are being collected.
 struct Address<T> {
     addr: ListenAddr,
     options: ListenOptions,
     pos: Pos,
-    /// The default server, and the line that says so.
+    /// Default server, with the position of its `default_server` parameter.
     default: Option<(Arc<T>, Span)>,
     servers: Vec<usize>,
 }
 
 /// Groups servers by address.
 ///
-/// A single address whose port a wildcard listens on as well shares the wildcard's socket, as in nginx: the
-/// system would not allow both.
+/// An address whose port a wildcard also listens on shares the wildcard's socket, as in nginx: the system would not
+/// allow both.
 pub(super) fn sockets<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<Socket<T>> {
     let addresses = gather(builder, candidates);
     let mut sockets: Vec<Socket<T>> = Vec::new();
@@ -137,7 +137,7 @@ fn gather<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<
     addresses
 }
 
-/// A server of an encrypted socket needs a certificate, and each certificate its key.
+/// Checks that a server on a TLS socket has a certificate, and each certificate a key.
 pub(super) fn check_certificates(
     builder: &mut Builder<'_>,
     block: &Block,
@@ -156,7 +156,7 @@ pub(super) fn check_certificates(
     }
 }
 
-/// Options may stand at any of the lines that name an address.
+/// Merges options, which any line of an address may set.
 fn merge(all: &mut ListenOptions, one: &ListenOptions) {
     all.bind |= one.bind;
     all.backlog = all.backlog.or(one.backlog);
@@ -179,7 +179,7 @@ fn add_names<T>(
 ) {
     let Some(candidate) = sharing.last() else { return };
     let names: Vec<ServerName> = candidate.names.iter().map(|n| n.value.clone()).collect();
-    // A server without names has the empty one, as in nginx; that two of them share it is no conflict.
+    // A server without names has the empty name, as in nginx; several of them do not conflict.
     for name in table.add(&candidate.server, &names) {
         let mut uses = sharing.iter().flat_map(|c| &c.names).filter(|n| n.value.spelled() == name);
         let first = uses.next().map(|n| n.span);
@@ -211,7 +211,7 @@ fn refuse<T>(
     builder.reports.add(candidate.block.order, problem);
 }
 
-/// Whether a wildcard accepts the connections of an address.
+/// Whether a wildcard socket accepts the connections of an address.
 pub(super) fn covers(wildcard: &ListenAddr, addr: &ListenAddr) -> bool {
     let (ListenAddr::Tcp(wildcard), ListenAddr::Tcp(addr)) = (wildcard, addr) else { return false };
     wildcard.ip().is_unspecified() && wildcard.port() == addr.port() && wildcard.is_ipv4() == addr.is_ipv4()

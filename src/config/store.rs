@@ -1,4 +1,4 @@
-//! The configuration in force, replaced as a whole by a reload.
+//! The configuration in force, which a reload replaces as a whole.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use super::dynamic::Dynamic;
 use super::model::Config;
 
-/// Holds the current [`Config`]. Readers keep an `Arc` for as long as they need one consistent view and never
-/// hold a guard over an `.await`.
+/// Holds the current [`Config`]. Readers keep an `Arc` for as long as they need one consistent view and never hold a
+/// guard over an `.await`.
 #[derive(Debug)]
 pub struct Store {
     current: ArcSwap<Config>,
@@ -18,12 +18,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// The first generation.
+    /// Creates a store with the first generation.
     pub fn new(config: Config) -> Self {
         Store::beginning(config, 1)
     }
 
-    /// As [`Store::new`], with the number that the history gives it.
+    /// As [`Store::new`], with a generation number from the history.
     pub fn beginning(config: Config, generation: u64) -> Self {
         Store {
             current: ArcSwap::from_pointee(config),
@@ -37,17 +37,17 @@ impl Store {
         self.current.load_full()
     }
 
-    /// What the file of `dynamic_conf` says.
+    /// Current contents of the file of `dynamic_conf`.
     pub fn dynamic(&self) -> Arc<Dynamic> {
         self.dynamic.load_full()
     }
 
-    /// Puts what that file says now in force.
+    /// Replaces the contents of that file.
     pub fn set_dynamic(&self, dynamic: Dynamic) {
         self.dynamic.store(Arc::new(dynamic));
     }
 
-    /// Puts another configuration in force and tells who watches. Returns the number of the new generation.
+    /// Replaces the configuration and notifies watchers. Returns the number of the new generation.
     pub fn commit(&self, config: Config) -> u64 {
         self.current.store(Arc::new(config));
         let mut generation = 0;
@@ -58,12 +58,12 @@ impl Store {
         generation
     }
 
-    /// Follows generations.
+    /// Watches the generation number.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.generation.subscribe()
     }
 
-    /// Number of the generation in force, see [`super::history`].
+    /// Number of the current generation; see [`super::history`].
     pub fn generation(&self) -> u64 {
         *self.generation.borrow()
     }

@@ -1,8 +1,8 @@
-//! Which files a configuration is made of, what they hold, and being told when that changes.
+//! Files of a configuration: names, fingerprint, and notification of changes.
 //!
-//! Directories are watched, not files: editors and deployment tools replace files by renaming others over them,
-//! Kubernetes swaps a link to a directory, and a pattern may match a new file. Being told only means that it is
-//! time to look; what counts is the [`Fingerprint`] of the contents.
+//! Directories are watched rather than files: editors and deployment tools replace files by renaming others over them,
+//! Kubernetes swaps a link to a directory, and a pattern may match a new file. A notification only triggers a check;
+//! what counts is the [`Fingerprint`] of the contents.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::OsString;
@@ -21,31 +21,31 @@ use crate::syntax::include::is_pattern;
 use crate::syntax::source::Origin;
 use crate::syntax::{SourceFile, Sources};
 
-/// Identifies the names and contents of all files of a configuration.
+/// Hash of the names and contents of all files of a configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
-/// What a configuration is made of at the moment.
+/// Files of a configuration at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Footprint {
-    /// Of the files as they are now.
+    /// Fingerprint of the current files.
     pub fingerprint: Fingerprint,
-    /// Directories whose entries decide which files are read, and what they hold. All of them exist.
+    /// Directories whose entries determine which files are read and their contents. All of them exist.
     pub directories: BTreeSet<PathBuf>,
 }
 
 impl Fingerprint {
-    /// Of texts that were read.
+    /// Fingerprint of texts that were read.
     pub fn of(sources: &Sources) -> Fingerprint {
         Fingerprint::over(sources.files().iter())
     }
 
-    /// Of the files among them, whatever the command line says.
+    /// Fingerprint of the files among the texts, without the command line.
     pub fn of_files(sources: &Sources) -> Fingerprint {
         Fingerprint::over(sources.files().iter().filter(|file| file.origin == Origin::File))
     }
 
-    /// The first digits, which are enough for people.
+    /// The first digits, for display.
     pub fn short(&self) -> String {
         self.0.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
     }
@@ -54,7 +54,7 @@ impl Fingerprint {
         let mut hash = Sha256::new();
         for file in files {
             for part in [file.name.as_os_str().as_bytes(), &file.bytes] {
-                // The length keeps a name and its contents apart.
+                // The length separates a name from its contents.
                 hash.update((part.len() as u64).to_le_bytes());
                 hash.update(part);
             }
@@ -70,7 +70,7 @@ impl fmt::Display for Fingerprint {
 }
 
 impl Footprint {
-    /// Reads the files. Mistakes in them do not matter here: what cannot be read is left out.
+    /// Reads the files. Errors in them do not matter; unreadable files are skipped.
     pub fn read(options: &LoadOptions) -> Footprint {
         let (reading, _) = read(options);
         let mut directories = BTreeSet::new();
@@ -88,7 +88,7 @@ impl Footprint {
         Footprint { fingerprint: Fingerprint::of(&reading.sources), directories }
     }
 
-    /// Whether other machines may write the files: the system does not tell of that.
+    /// Whether other machines may write the files, which the system does not report.
     pub fn is_remote(&self) -> bool {
         self.directories.iter().any(|directory| {
             statfs(directory).is_ok_and(|fs| REMOTE.contains(&(fs.filesystem_type().0 as u32)))
@@ -96,17 +96,17 @@ impl Footprint {
     }
 }
 
-/// Tells of changes in directories until it is dropped.
+/// Notifies of changes in directories until dropped.
 pub struct Watch {
     _watcher: RecommendedWatcher,
 }
 
 impl Watch {
-    /// Calls `changed` from a thread of its own whenever something has changed, once or several times.
+    /// Calls `changed` from a separate thread whenever something has changed, once or several times.
     ///
     /// # Errors
     ///
-    /// What the system says, mostly that there are too many watches.
+    /// Errors of the system, usually that there are too many watches.
     pub fn new(
         directories: &BTreeSet<PathBuf>,
         changed: impl Fn() + Send + 'static,
@@ -125,7 +125,7 @@ impl Watch {
     }
 }
 
-/// Reading is no change; we do it ourselves.
+/// Reading, which the server itself does, is not a change.
 fn is_change(kind: &EventKind) -> bool {
     match kind {
         EventKind::Access(access) => *access == AccessKind::Close(AccessMode::Write),
@@ -133,8 +133,7 @@ fn is_change(kind: &EventKind) -> bool {
     }
 }
 
-/// A path for each directory that an include looks into: of `sites/*/a.conf` those are `sites` and all
-/// directories in it.
+/// A path for each directory that an include searches: for `sites/*/a.conf`, `sites` and all directories in it.
 fn places(include: &Path) -> Vec<PathBuf> {
     let components: Vec<Component<'_>> = include.components().collect();
     let first = components.iter().position(|c| is_pattern(c.as_os_str().as_bytes()));
@@ -152,7 +151,8 @@ fn places(include: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Adds the directories in which an entry decides what a path means: of every link on the way, and of its end.
+/// Adds the directories in which an entry determines the meaning of a path: those of every link on the way, and of its
+/// target.
 fn add_deciding(path: &Path, directories: &mut BTreeSet<PathBuf>) {
     let Ok(path) = std::path::absolute(path) else { return };
     let owned = |path: &Path| path.components().map(|c| c.as_os_str().to_owned()).collect::<Vec<_>>();
@@ -184,18 +184,19 @@ fn add_deciding(path: &Path, directories: &mut BTreeSet<PathBuf>) {
     }
 }
 
-/// The directory, or the nearest above it that exists: that is where it would be made.
+/// The directory, or the nearest existing one above it, in which it would be created.
 fn existing(directory: PathBuf) -> Option<PathBuf> {
     directory.ancestors().find(|d| d.is_dir()).map(Path::to_owned)
 }
 
-/// Links followed on the way to one file, as in the kernel.
+/// Maximum number of links followed to one file, as in the kernel.
 const MOST_LINKS: usize = 40;
 
-/// Directories that one pattern may add.
+/// Maximum number of directories that one pattern may add.
 const MOST_DIRECTORIES: usize = 1000;
 
-/// File systems that other machines write to: NFS, SMB, CIFS, SMB2, 9P, Ceph, AFS, Coda, FUSE, Lustre, GFS2, OCFS2.
+/// Network file systems, which other machines may write to: NFS, SMB, CIFS, SMB2, 9P, Ceph, AFS, Coda, FUSE, Lustre,
+/// GFS2, OCFS2.
 const REMOTE: [u32; 12] = [
     0x6969,
     0x517B,

@@ -1,4 +1,4 @@
-//! Arguments of clients in the log: query strings hold passwords and tokens, and logs are read by more people than those.
+//! Clients' arguments in the log: query strings contain passwords and tokens, and many people can read logs.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,28 +7,28 @@ use bstr::ByteSlice;
 
 use super::shown::Shown;
 
-/// `log_args` of the configuration in force.
+/// Value of `log_args` in the current configuration.
 static SHOWN: AtomicBool = AtomicBool::new(false);
 
-/// Whether values are logged as they are from now on.
+/// Sets whether values are logged unchanged.
 pub fn show(on: bool) {
     SHOWN.store(on, Ordering::Relaxed);
 }
 
-/// A query string, with its values left out unless `log_args` is on.
+/// A query string, shown without its values unless `log_args` is on.
 pub struct Arguments<'a> {
     query: &'a [u8],
-    /// Names whose values are shown all the same.
+    /// Names whose values are always shown.
     plain: &'static [&'static str],
 }
 
 impl<'a> Arguments<'a> {
-    /// Of a client that publishes or plays.
+    /// Query string of a publisher or player.
     pub fn of_client(query: &'a [u8]) -> Self {
         Arguments { query, plain: &[] }
     }
 
-    /// Of a control request: what it means has to be seen.
+    /// Query string of a control request, whose command must be visible.
     pub fn of_control(query: &'a [u8]) -> Self {
         Arguments { query, plain: &["srv", "app", "name", "clientid", "addr", "rec"] }
     }
@@ -63,7 +63,7 @@ impl Arguments<'_> {
     }
 }
 
-/// A name, behind which there may be arguments.
+/// A name that may be followed by arguments.
 pub struct Name<'a>(pub &'a [u8]);
 
 impl fmt::Display for Name<'_> {

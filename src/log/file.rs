@@ -1,4 +1,4 @@
-//! The files of logs.
+//! Opening of log files.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -13,16 +13,16 @@ use crate::task::disk;
 
 /// Opens a log for appending; one write is one line, also between processes.
 ///
-/// Links are for operators, as from a log to `/dev/stdout`. Where logs lie in a directory of the user whom the server
-/// becomes, that user could make root write anywhere by one. Root therefore follows a link only if no other user can have
-/// made it: it belongs to root, and so does its directory, which nobody else may write to.
+/// Operators use symbolic links, for example from a log to `/dev/stdout`. If logs are in a directory of the server's
+/// user, that user could create a link and make root write anywhere. As root, therefore, a link is followed only if no
+/// other user can have created it: root owns it and its directory, and no other user may write to the directory.
 ///
-/// Opening never waits. nginx waits for a program that reads, where the log is a FIFO; that would hold up a reload for ever.
+/// Opening never blocks. If the log is a FIFO, nginx waits for a reader, which would block a reload forever.
 ///
 /// # Errors
 ///
-/// Those of the system, [`io::ErrorKind::PermissionDenied`] for such a link, and [`io::ErrorKind::NotConnected`] for a FIFO that
-/// no program reads.
+/// Errors of the system, [`io::ErrorKind::PermissionDenied`] for such a link, and [`io::ErrorKind::NotConnected`] for a
+/// FIFO without a reader.
 pub fn open_log(path: &Path) -> io::Result<File> {
     open(path, disk::no_links())
 }
@@ -43,7 +43,7 @@ fn open(path: &Path, no_links: i32) -> io::Result<File> {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
         if fs::canonicalize(&directory)?.starts_with("/proc") {
-            // The kernel's own, such as /proc/self/fd/1: what it says is not a path.
+            // A link of the kernel such as /proc/self/fd/1, whose target is not necessarily a path.
             return append(&path, 0);
         }
         path = directory.join(fs::read_link(&path)?);
@@ -59,7 +59,7 @@ fn append(path: &Path, flags: i32) -> io::Result<File> {
         }
         _ => error,
     })?;
-    // Only opening must not wait: lines are written by a thread of their own.
+    // Only opening must not block: a separate thread writes the lines.
     let flags = OFlag::from_bits_retain(fcntl(&file, FcntlArg::F_GETFL)?);
     fcntl(&file, FcntlArg::F_SETFL(flags - OFlag::O_NONBLOCK))?;
     Ok(file)
@@ -70,7 +70,7 @@ fn is_roots(link: &Path, directory: &Path) -> io::Result<bool> {
     Ok(link.uid() == 0 && directory.uid() == 0 && directory.mode() & OTHERS_WRITE == 0)
 }
 
-/// Group and others may write.
+/// Permission bits with which group or others may write.
 const OTHERS_WRITE: u32 = 0o022;
 
 #[cfg(test)]
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// Whether a line comes through.
+    /// Whether a written line arrives.
     fn takes(path: &Path) -> bool {
         let opened = open_log(path).map(|mut file| file.write_all(b"line\n").unwrap());
         assert!(opened.as_ref().err().is_none_or(|error| error.kind() == io::ErrorKind::PermissionDenied));

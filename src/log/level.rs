@@ -1,4 +1,4 @@
-//! The error log: where it goes and from which level on.
+//! Destinations and levels of the error log.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use bstr::BString;
 use crate::directive::{Args, Arity, Scene, Value, number};
 use crate::syntax::{Problem, Word, sentence, suggest};
 
-/// nginx's log levels, the most severe first.
+/// nginx's log levels, most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogLevel {
     /// The system is unusable.
@@ -16,37 +16,37 @@ pub enum LogLevel {
     Alert,
     /// Critical.
     Crit,
-    /// Errors of ours.
+    /// Errors of the server.
     Error,
     /// Warnings.
     Warn,
-    /// Worth knowing.
+    /// Significant normal events.
     Notice,
-    /// What peers do.
+    /// Actions of peers.
     Info,
-    /// Everything.
+    /// Debugging messages.
     Debug,
 }
 
-/// Where log lines go.
+/// Destination of log lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
-    /// A file, absolute.
+    /// File with an absolute path.
     File(PathBuf),
-    /// A ring in memory of so many bytes.
+    /// Ring buffer of this size in bytes.
     Memory(u64),
     /// Standard error.
     Stderr,
-    /// What follows `syslog:`.
+    /// Syslog, with the parameters after `syslog:`.
     Syslog(BString),
 }
 
 /// One `error_log` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorLog {
-    /// Where lines go.
+    /// Destination.
     pub target: LogTarget,
-    /// The least severe level that is written.
+    /// Least severe level to be written.
     pub level: LogLevel,
 }
 
@@ -61,7 +61,7 @@ const LEVELS: [(&str, LogLevel); 8] = [
     ("debug", LogLevel::Debug),
 ];
 
-/// Parts of nginx's debug log; here each of them turns on the whole of it.
+/// Parts of nginx's debug log; each of them enables all debug messages here.
 const DEBUG_PARTS: [&str; 7] =
     ["debug_core", "debug_alloc", "debug_mutex", "debug_event", "debug_http", "debug_mail", "debug_stream"];
 
@@ -109,13 +109,13 @@ impl Value for ErrorLog {
 }
 
 impl LogLevel {
-    /// The word of the level.
+    /// Name of the level.
     pub fn name(self) -> &'static str {
         LEVELS.iter().find(|(_, level)| *level == self).map(|(name, _)| *name).unwrap_or_default()
     }
 }
 
-/// Reads a level's word.
+/// Parses the name of a level.
 pub fn level(word: &Word) -> Result<LogLevel, Problem> {
     if let Some((_, level)) = LEVELS.iter().find(|(name, _)| word.bytes == name.as_bytes()) {
         return Ok(*level);

@@ -1,9 +1,9 @@
-//! The error log: nginx's line format over tracing.
+//! Error log: nginx's line format as a `tracing` subscriber.
 //!
-//! `YYYY/MM/DD hh:mm:ss [level] pid#tid: *conn message, field: value`. Eight levels come out of tracing's five:
-//! an event whose target is `emerg`, `alert`, `crit` or `notice` has that level, any other the one of its
-//! tracing level. Control bytes and those from 0x80 on are escaped here, so that nothing a peer sent can forge a line, and
-//! long lines are cut. A thread of its own writes them (`writer`).
+//! `YYYY/MM/DD hh:mm:ss [level] pid#tid: *conn message, field: value`. nginx's eight levels are mapped to tracing's
+//! five: an event whose target is `emerg`, `alert`, `crit` or `notice` has that level, any other has its tracing level.
+//! Control bytes and bytes from 0x80 on are escaped here, so that peers cannot forge lines, and long lines are
+//! truncated. A separate thread writes the lines (`writer`).
 
 pub mod arguments;
 mod file;
@@ -32,10 +32,10 @@ use self::spec::LogSpec;
 use self::writer::Writer;
 use crate::limits;
 
-/// Lines that a log could not take, as when the disk is full or a FIFO is not read.
+/// Number of lines that a log could not accept, for example because the disk was full or a FIFO had no reader.
 static LINES_LOST: AtomicU64 = AtomicU64::new(0);
 
-/// How many lines a log could not take since the start.
+/// Number of lines lost since the start.
 pub fn lines_lost_total() -> u64 {
     LINES_LOST.load(Ordering::Relaxed)
 }
@@ -60,14 +60,14 @@ fn severity_of(metadata: &tracing::Metadata<'_>) -> LogLevel {
     }
 }
 
-/// Open logs, replaced as a whole by reopen and reload.
+/// Open logs; reopen and reload replace them as a whole.
 #[derive(Debug)]
 pub struct Logs {
     targets: Vec<(LogSpec, Option<File>)>,
 }
 
 impl Logs {
-    /// Opens all of them; the first that cannot be opened is the error.
+    /// Opens all logs; the first failure is the error.
     pub fn open(specs: &[LogSpec]) -> Result<Self, (PathBuf, io::Error)> {
         let open = |spec: &LogSpec| match &spec.path {
             Some(path) => match open_log(path) {
@@ -85,7 +85,7 @@ impl Logs {
 
     fn write(&self, severity: LogLevel, line: &[u8]) {
         for (_, file) in self.targets.iter().filter(|(spec, _)| severity <= spec.level) {
-            // A log that cannot be written must not stop the server; `pingosd status` tells of what is lost.
+            // A failing log must not stop the server; `pingosd status` shows lost lines.
             let written = match file {
                 Some(file) => (&*file).write_all(line),
                 None => io::stderr().write_all(line),
@@ -97,7 +97,7 @@ impl Logs {
     }
 }
 
-/// The handle that reopen and reload use.
+/// Handle to the error log, for reopen and reload.
 #[derive(Clone, Debug)]
 pub struct ErrorLog {
     logs: Arc<ArcSwap<Logs>>,
@@ -105,51 +105,51 @@ pub struct ErrorLog {
 }
 
 impl ErrorLog {
-    /// Makes the process log to `logs` from now on. Called once.
+    /// Makes `logs` the log of the process. Called once.
     pub fn install(logs: Logs) -> Self {
         let log = ErrorLog { logs: Arc::new(ArcSwap::from_pointee(logs)), writer: Writer::default() };
         let subscriber = tracing_subscriber::registry().with(NginxLayer(log.clone()));
-        // A second call (tests) keeps the first subscriber.
+        // A second call, in tests, keeps the first subscriber.
         let _ = tracing::subscriber::set_global_default(subscriber);
         log
     }
 
-    /// Uses other logs (reload).
+    /// Replaces the logs (reload).
     pub fn replace(&self, logs: Logs) {
         self.logs.store(Arc::new(logs));
-        // Call sites remember whether anything wants them; one that was not wanted may be now.
+        // Call sites cache whether they are enabled; a new level may enable others.
         tracing::callsite::rebuild_interest_cache();
     }
 
-    /// From now on a thread of its own writes the lines. The process may not fork afterwards.
+    /// Starts a separate thread that writes the lines. The process must not fork afterwards.
     ///
     /// # Errors
     ///
-    /// The system gives no thread.
+    /// The thread cannot be started.
     pub fn start(&self) -> io::Result<()> {
         self.writer.start()
     }
 
-    /// Waits, within [`limits::LOG_FLUSH`], until what was logged is written.
+    /// Waits, at most [`limits::LOG_FLUSH`], until all lines are written.
     pub fn flush(&self) {
         self.writer.flush(limits::LOG_FLUSH);
     }
 
-    /// Opens the same files anew (log rotation) and then calls `done`. On failure the old ones stay. What waits to be
-    /// written still goes to the old ones.
+    /// Opens the same files again (log rotation) and then calls `done`. After a failure the old files stay. Lines
+    /// queued before are still written to the old files.
     pub fn reopen(&self, done: impl FnOnce(Result<(), (PathBuf, io::Error)>) + Send + 'static) {
         let log = self.clone();
         self.writer.run(move || {
             let before = log.logs.load_full();
             done(Logs::open(&before.specs()).map(|logs| {
-                // A reload meanwhile has opened its logs anew already.
+                // A reload in the meantime has already opened its own logs.
                 log.logs.compare_and_swap(&before, Arc::new(logs));
             }));
         });
     }
 }
 
-/// At the end of the process the last lines are waited for.
+/// Waits for the last lines at the end of the process.
 #[derive(Debug)]
 pub struct FlushAtEnd(pub ErrorLog);
 
@@ -163,7 +163,7 @@ struct NginxLayer(ErrorLog);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        // Libraries log by their module path; only their warnings are of interest to an operator.
+        // Libraries log with their module paths; only their warnings matter to operators.
         let target = metadata.target();
         let ours = target.starts_with("pingosd") || !target.contains("::");
         (ours || *metadata.level() <= Level::WARN)
@@ -179,7 +179,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for NginxLayer {
     }
 }
 
-/// A line of a log of its own.
+/// A formatted line, for a log outside the error log.
 pub fn line(severity: LogLevel, message: &str) -> String {
     format_line(severity, &LineVisitor { message: message.to_owned(), ..LineVisitor::default() })
 }
@@ -189,7 +189,7 @@ fn format_line(severity: LogLevel, visitor: &LineVisitor) -> String {
         static CLOCK: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
     }
     let mut line = String::with_capacity(128);
-    // A panic is logged too, wherever it happens: also in here, and while the thread ends.
+    // Panics are logged too, possibly from within this function or while the thread ends.
     let clock = CLOCK.try_with(|clock| {
         let (second, text) = &mut *clock.try_borrow_mut().ok()?;
         let now = jiff::Timestamp::now();
@@ -214,8 +214,8 @@ fn format_line(severity: LogLevel, visitor: &LineVisitor) -> String {
     line
 }
 
-/// Keeps a line a line, of ASCII and of [`limits::LOG_LINE`] bytes at most: control bytes and those from 0x80 on become
-/// `\xHH`, and what is longer ends in `...`.
+/// Escapes a text to one line of ASCII of at most [`limits::LOG_LINE`] bytes: control bytes and bytes from 0x80 on
+/// become `\xHH`, and longer text ends in `...`.
 fn escape_into(line: &mut String, text: &str) {
     for byte in text.bytes() {
         if line.len() + ESCAPED > limits::LOG_LINE - CUT.len() - 1 {
@@ -232,9 +232,9 @@ fn escape_into(line: &mut String, text: &str) {
     }
 }
 
-/// Bytes of `\xHH`.
+/// Length of `\xHH`.
 const ESCAPED: usize = 4;
-/// What a line ends in that was cut.
+/// End of a truncated line.
 const CUT: &str = "...";
 
 #[derive(Default)]
@@ -270,7 +270,7 @@ impl Visit for LineVisitor {
     }
 }
 
-/// nginx's form of a system error: `98: Address already in use`.
+/// A system error in nginx's form: `98: Address already in use`.
 pub fn os_text(error: &io::Error) -> String {
     match error.raw_os_error() {
         Some(number) => {

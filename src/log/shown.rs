@@ -1,20 +1,21 @@
-//! What peers send, as it stands in a log line.
+//! Formatting of peers' bytes in log lines.
 
 use std::fmt::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Bytes of a name, an argument or a path, written as nginx's access log does: printable ASCII as it is, all else, double
-/// quotes and backslashes as `\xHH`. Nothing is replaced, so that each line tells which bytes came.
+/// Bytes of a name, an argument or a path, escaped as in nginx's access log: printable ASCII is kept; other bytes,
+/// double quotes and backslashes become `\xHH`. The escaping is unambiguous, so each line shows exactly the bytes
+/// received.
 pub struct Shown<'a>(&'a [u8]);
 
 impl<'a> Shown<'a> {
-    /// A name or an argument.
+    /// For a name or an argument.
     pub fn new(bytes: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Shown(bytes.as_ref())
     }
 
-    /// A path.
+    /// For a path.
     pub fn path(path: &'a Path) -> Self {
         Shown(path.as_os_str().as_bytes())
     }

@@ -1,4 +1,4 @@
-//! Where log lines go, as the server opens it.
+//! Destinations of log lines, as the server opens them.
 
 use std::path::PathBuf;
 
@@ -7,8 +7,8 @@ use super::level::LogLevel;
 /// One destination of the error log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSpec {
-    /// `None` is standard error.
+    /// Path; `None` for standard error.
     pub path: Option<PathBuf>,
-    /// Lines of this level and graver ones.
+    /// Least severe level to be written.
     pub level: LogLevel,
 }

@@ -1,9 +1,9 @@
-//! Lines on their way into the logs.
+//! Log writer thread.
 //!
-//! A thread of its own writes them: a log that takes nothing, such as a FIFO that is not read or a file on a disk that
-//! hangs, holds up no media. What waits is bounded; lines beyond are lost, counted, and told of as soon as the log takes
-//! lines again. Until [`Writer::start`], when the process is still alone with its terminal, each line is written where it
-//! is made.
+//! Lines are written by a separate thread, so that a log that blocks, such as a FIFO without a reader or a file on a
+//! stalled disk, does not block media. The queue is bounded; further lines are dropped, counted, and reported as soon
+//! as the log accepts lines again. Until [`Writer::start`], when the process is still attached to its terminal, each
+//! line is written immediately.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,7 +14,7 @@ use super::level::LogLevel;
 use super::{Logs, count_lost, line};
 use crate::limits;
 
-/// The way to the thread.
+/// Handle to the thread.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Writer {
     queue: Arc<Queue>,
@@ -23,9 +23,9 @@ pub(super) struct Writer {
 #[derive(Debug, Default)]
 struct Queue {
     state: Mutex<State>,
-    /// There is work.
+    /// Signalled when there is work.
     filled: Condvar,
-    /// All of it is done.
+    /// Signalled when all work is done.
     drained: Condvar,
 }
 
@@ -33,9 +33,9 @@ struct Queue {
 struct State {
     running: bool,
     work: VecDeque<Work>,
-    /// Bytes of the lines that are not written yet.
+    /// Bytes of the lines not written yet.
     bytes: usize,
-    /// Whether the thread is at work on something that it has taken.
+    /// Whether the thread is processing an item.
     busy: bool,
     lost: Option<Lost>,
 }
@@ -49,24 +49,24 @@ impl std::fmt::Debug for State {
 enum Work {
     /// A line, for the logs that were in force when it was made.
     Line(Arc<Logs>, LogLevel, String),
-    /// Something that waits for files as well.
+    /// Other work that may block on files.
     Other(Box<dyn FnOnce() + Send>),
 }
 
-/// Lines that had no room.
+/// Lines that were dropped.
 struct Lost {
     logs: Arc<Logs>,
-    /// The most severe of them: a log that takes only severe lines is told as well.
+    /// Level of the most severe one: a log that accepts only severe lines is informed too.
     severity: LogLevel,
     lines: u64,
 }
 
 impl Writer {
-    /// Starts the thread. The process may not fork afterwards.
+    /// Starts the thread. The process must not fork afterwards.
     ///
     /// # Errors
     ///
-    /// The system gives no thread; lines are then written where they are made, as before.
+    /// The thread cannot be started; lines are then written immediately, as before.
     pub(super) fn start(&self) -> io::Result<()> {
         self.queue.lock().running = true;
         let queue = self.queue.clone();
@@ -74,7 +74,7 @@ impl Writer {
         started.map(drop).inspect_err(|_| self.queue.lock().running = false)
     }
 
-    /// Writes a line, or queues it.
+    /// Writes a line immediately, or queues it.
     pub(super) fn write(&self, logs: &Arc<Logs>, severity: LogLevel, line: String) {
         let mut state = self.queue.lock();
         if !state.running {
@@ -89,7 +89,7 @@ impl Writer {
         self.queue.filled.notify_one();
     }
 
-    /// Does something that may wait for files, behind the lines that wait already.
+    /// Queues work that may block on files, after the lines queued so far.
     pub(super) fn run(&self, work: impl FnOnce() + Send + 'static) {
         let mut state = self.queue.lock();
         if !state.running {
@@ -100,7 +100,7 @@ impl Writer {
         self.queue.filled.notify_one();
     }
 
-    /// Waits until all that was queued is written, but no longer than `limit`. Returns whether it is.
+    /// Waits until everything queued so far is written, at most for `limit`. Returns whether it is.
     pub(super) fn flush(&self, limit: Duration) -> bool {
         let state = self.queue.lock();
         let waits = |state: &mut State| !state.is_idle();
@@ -123,7 +123,7 @@ impl Queue {
         }
     }
 
-    /// Waits for work and takes it; what was taken before is done.
+    /// Waits for the next item; the preceding one counts as done.
     fn next(&self) -> Work {
         let mut state = self.lock();
         state.busy = false;
@@ -135,7 +135,7 @@ impl Queue {
                 state.busy = true;
                 return work;
             }
-            // A flood leaves no room behind.
+            // Release the memory that a flood took.
             state.work.shrink_to(0);
             self.drained.notify_all();
             state = self.filled.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -152,7 +152,8 @@ impl State {
         self.work.is_empty() && !self.busy && self.lost.is_none()
     }
 
-    /// What matters most is not crowded out by a flood of what matters least.
+    /// Whether a line fits into the queue. Severe lines have extra room, so that a flood of minor lines does not
+    /// displace them.
     fn has_room(&self, severity: LogLevel, bytes: usize) -> bool {
         let severe = severity <= LogLevel::Crit;
         let most = if severe { 2 * limits::LOG_QUEUE_BYTES } else { limits::LOG_QUEUE_BYTES };
@@ -172,7 +173,7 @@ impl State {
         lost.lines += 1;
     }
 
-    /// Says in the place of the lines that were lost how many they were.
+    /// Queues a line with the number of lines that were dropped in its place.
     fn tell_lost(&mut self) {
         let Some(Lost { logs, severity, lines }) = self.lost.take() else { return };
         let what = if lines == 1 { "line was" } else { "lines were" };
@@ -206,7 +207,7 @@ mod tests {
 
     fn fifo(path: &Path) -> File {
         nix::unistd::mkfifo(path, Mode::S_IRWXU).unwrap();
-        // Both ends are open, so that opening the log does not wait.
+        // Both ends are open, so that opening the log does not block.
         OpenOptions::new().read(true).write(true).custom_flags(O_NONBLOCK).open(path).unwrap()
     }
 

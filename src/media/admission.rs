@@ -1,6 +1,7 @@
-//! From "wants to publish or play" to "may": the stream is held, callbacks are asked, access rules apply.
+//! Admission of publishers and players: the stream is entered, callbacks are asked, access rules are applied.
 //!
-//! The same steps for every protocol, in the original's order: the stream event goes out first, then the
+//! The steps are the same for every protocol and in PingOS's order: the stream event is sent first, then the session's
+//! own `start`; access rules are checked after its answer.
 //! session's own `start`; access rules are looked at after its answer.
 
 use std::collections::HashMap;
@@ -22,14 +23,14 @@ use crate::notify;
 use crate::notify::ledger::Decision;
 use crate::notify::{Answer, EventKind, Members, Notifier, SessionEvent};
 
-/// What lets sessions in, whichever protocol they speak.
+/// Admits sessions of all protocols.
 pub struct Admission {
     /// All streams.
     registry: Arc<Registry>,
     /// All sessions.
     sessions: Arc<Sessions>,
     callbacks: Notifier,
-    /// `stream` events under way.
+    /// Pending `stream` events.
     stream_events: StreamEvents,
     trails: Arc<Trails>,
     observers: Vec<Arc<dyn SessionObserver>>,
@@ -37,7 +38,7 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Nothing is let in yet.
+    /// Creates an admission without sessions.
     pub fn new(
         registry: Arc<Registry>,
         sessions: Arc<Sessions>,
@@ -50,39 +51,39 @@ impl Admission {
         Admission { registry, sessions, callbacks, stream_events, trails, observers, sources }
     }
 
-    /// Which streams of this server are on a relay's trail.
+    /// Relay trails, and this server's streams on them.
     pub fn trails(&self) -> &Trails {
         &self.trails
     }
 
-    /// Whether a session says of itself that it would feed its stream with itself, by way of relays.
+    /// Whether a session's own trail shows that it would feed its stream with itself through relays.
     pub fn is_loop(&self, identity: &Identity, role: Role) -> bool {
         let way = |stream| self.sources.first().map(|source| source.way(stream)).unwrap_or_default();
         self.trails.is_loop(&self.registry, identity, role, way)
     }
 }
 
-/// A session that holds its stream. Dropping it ends its events: the stream's `done` if it was the last
-/// session, then its own.
+/// A session that uses its stream. Dropping it ends its events: the stream's `done` if it was the last session, then
+/// its own.
 pub struct Entered {
     admission: Arc<Admission>,
     view: AppView,
     session: Arc<Session>,
     stream_use: Option<StreamUse>,
     event: Option<SessionEvent>,
-    /// A player's parts in bringing the stream from elsewhere, one for each source.
+    /// The player's demand on each source that may bring the stream.
     demands: Vec<Box<dyn Demand>>,
-    /// What follows a player.
+    /// Observers of the player.
     observed: Vec<Running>,
     _listed: Listed,
 }
 
-/// Why a session was not let in.
+/// Reason why a session was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refused(pub Reason);
 
 impl Entered {
-    /// Holds the stream and sends `start` where a callback is configured.
+    /// Enters the stream and sends `start` if a callback is configured.
     pub fn enter(admission: &Arc<Admission>, view: &AppView, session: &Arc<Session>) -> Box<Self> {
         let chunk_size = view.server().chunk_size.0 as usize;
         let stream_use = admission.registry.enter(&session.key, chunk_size);
@@ -134,7 +135,7 @@ impl Entered {
         Ok(())
     }
 
-    /// Whether the stream comes from elsewhere when no client publishes it.
+    /// Whether the stream is pulled when no client publishes it.
     pub fn is_pulled(&self) -> bool {
         let sources = &self.admission.sources;
         !self.demands.is_empty() && sources.iter().any(|source| source.is_configured(&self.view))
@@ -147,15 +148,15 @@ impl Entered {
         }
     }
 
-    /// For a relay of ours that plays: follows the way by which the stream's media comes until here. It is told to all that
-    /// say they are one, proved or not: circles of servers without a common secret end by it, and a client that pretends
-    /// learns only hashes, which are good for having itself refused.
+    /// For a playing relay: the chain of streams through which the stream's media has come, as it changes. It is sent
+    /// to every session that claims to be a relay, proved or not: this ends circles of servers without a common secret,
+    /// and a client that only pretends learns nothing but hashes, with which it could only have itself refused.
     pub fn way(&self) -> Option<watch::Receiver<Bytes>> {
         let is_relay = self.session.identity.trail.claims_relay();
         self.demands.first().filter(|_| is_relay).map(|demand| demand.way())
     }
 
-    /// What follows a client that publishes.
+    /// Observers of a publishing client.
     pub fn observe_publish(&self) -> Vec<Box<dyn PublishObserver>> {
         let publisher = OnStream { view: &self.view, session: &self.session, stream: self.stream() };
         self.admission
@@ -170,7 +171,7 @@ impl Entered {
         self.stream_use.as_ref().expect("taken by drop only").stream()
     }
 
-    /// What let the session in.
+    /// The admission that admitted the session.
     pub fn admission(&self) -> &Arc<Admission> {
         &self.admission
     }
@@ -181,7 +182,7 @@ impl Entered {
     }
 }
 
-/// Waits for the answer to `start`; updates follow where it lets `session` in.
+/// Waits for the answer to `start`. If it admits `session`, updates follow.
 pub async fn verdict(event: &mut SessionEvent, view: &AppView, session: &Session) -> Result<(), Refused> {
     let answer = event.answer().await;
     let (verdict, decision) = match answer {
@@ -216,16 +217,16 @@ impl Drop for Entered {
     }
 }
 
-/// The `stream` events under way, by stream number.
+/// Pending `stream` events, by stream number.
 #[derive(Default)]
 struct StreamEvents {
     streams: Mutex<HashMap<u64, Streamed>>,
 }
 
-/// A stream whose application has a line for it.
+/// A stream whose application has a line for the event.
 #[derive(Default)]
 struct Streamed {
-    /// A session may come before the event of the one that made the stream has begun.
+    /// Sessions may enter before the event of the session that created the stream has begun.
     members: Arc<Members>,
     running: Option<StreamEvent>,
 }
@@ -238,7 +239,7 @@ struct StreamEvent {
 }
 
 impl StreamEvents {
-    /// A session has made the stream. The result resolves when `start` was answered.
+    /// Begins the event of a new stream. The result resolves when `start` was answered.
     fn begin(
         &self,
         notifier: &Notifier,
@@ -258,8 +259,8 @@ impl StreamEvents {
         drop(notifier.spawn(async move {
             let answer = event.answer().await;
             let _ = answered.send(());
-            // Only a success makes updates follow. A 4xx ends the session where the hook is of the old kind
-            // (first seed): `enforce=update` is what sets `oclp_stream` apart from `on_stream`.
+            // Only a success starts updates. With the older names, a 4xx ends the session: `enforce=update`
+            // distinguishes `oclp_stream` from `on_stream`.
             if answer.is_success() {
                 event.keep();
             } else if event.hook().enforce.update && answer.is_client_error() {
@@ -277,19 +278,19 @@ impl StreamEvents {
         Some(order)
     }
 
-    /// A session is on the stream.
+    /// Adds a session to the stream's event.
     fn join(&self, stream: u64, session: &Arc<Session>) {
         self.lock().entry(stream).or_default().members.add(session.clone());
     }
 
-    /// It is not any more.
+    /// Removes a session.
     fn leave(&self, stream: u64, session: &Session) {
         if let Some(streamed) = self.lock().get(&stream) {
             streamed.members.remove(session);
         }
     }
 
-    /// The last session has left.
+    /// Ends the event after the last session has left.
     fn end(&self, stream: u64) -> Option<oneshot::Receiver<()>> {
         self.lock().remove(&stream)?.running.map(|event| event.done)
     }

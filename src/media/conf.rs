@@ -6,10 +6,10 @@ use crate::directive::table::directives;
 use crate::directive::{Args, Contexts, Flag, Level, Num, Scene, Slot, Text, Value};
 use crate::syntax::Problem;
 
-/// More frames than this are never merged into one write.
+/// Maximum value of `merge_frame`.
 const MAX_MERGE_FRAME: u64 = 64;
 
-/// How many frames are merged into one write, at least one.
+/// Number of frames merged into one write, at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MergeFrame(pub u64);
 
@@ -17,33 +17,33 @@ directives! {
     /// RTMP applications.
     module "rtmp";
     blocks {
-        /// An application, chosen by the name in the client's connect command; `*` takes the names without a
-        /// block. The first block of a name counts.
+        /// An application, selected by the name in the client's connect command; `*` matches names without a block. The
+        /// first block of a name counts.
         "application" => Text, opens APPLICATION, in RTMP_SERVER;
     }
     held as Conf {
         session {
-            /// Frames merged into one write, up to 64.
+            /// Maximum number of frames merged into one write, up to 64.
             "merge_frame" => merge_frame: MergeFrame = "32", in RTMP_ALL;
-            /// Sends small packets at once (TCP_NODELAY).
+            /// Sends small packets without delay (TCP_NODELAY).
             "tcp_nodelay" => tcp_nodelay: Flag = "on", in RTMP_ALL;
-            /// Repeats the extended timestamp in every chunk of a message that is sent.
+            /// Repeats the extended timestamp in every chunk of a message when sending.
             "play_time_fix" => play_time_fix: Flag = "on", in RTMP_ALL;
-            /// Expects the extended timestamp in every chunk of a message that is received.
+            /// Expects the extended timestamp in every chunk of a message when receiving.
             "publish_time_fix" => publish_time_fix: Flag = "on", in RTMP_ALL;
-            /// FLV video codec id that means H.265.
+            /// FLV video codec id of H.265.
             "hevc_codecid" => hevc_codecid: Num = "12", in RTMP_ALL;
         }
     }
     live as Current {
-        /// Refuses connections beyond so many RTMP connections of the whole server.
+        /// Maximum number of RTMP connections of the whole server; further ones are refused.
         "max_connections" => max_connections: Option<Num>,
             in RTMP | RTMP_SERVER | APPLICATION, once everywhere, restricts sessions;
     }
     made { MaxConnections; }
 }
 
-/// RTMP connections of the whole server, at whatever level the limit stands; `None` is no limit.
+/// Limit of the whole server's RTMP connections, from whatever level sets it; `None` is no limit.
 #[derive(Debug)]
 pub struct MaxConnections(pub Option<u64>);
 

@@ -1,4 +1,4 @@
-//! Media on its way into a stream: what every publisher does, whether it is a client or a relay.
+//! Ingest: media from publishers, clients as well as relays, into streams.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,7 +23,7 @@ use crate::media::{codec, conf, delivery, gop};
 use crate::net::moderation;
 use crate::wire::MediaKind;
 
-/// What feeds a stream.
+/// Kind of publisher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feeder {
     /// A client of this server.
@@ -32,14 +32,14 @@ pub enum Feeder {
     Relay,
 }
 
-/// What all publishers use.
+/// Data shared by all publishers.
 pub struct Intake {
     outputs: Vec<Arc<dyn Output>>,
     grid: Grid,
 }
 
 impl Intake {
-    /// `outputs` begin in this order, and end in it.
+    /// `outputs` begin and end in this order.
     pub fn new(outputs: Vec<Arc<dyn Output>>, grid: Grid) -> Intake {
         Intake { outputs, grid }
     }
@@ -53,44 +53,44 @@ impl Intake {
     }
 }
 
-/// The publisher's place in a stream, given up when it is dropped.
+/// A publisher of a stream; dropping it ends the publish.
 pub struct Ingest {
     intake: Arc<Intake>,
     view: AppView,
     session: Arc<Session>,
     stream: Arc<Stream>,
     tracks: Tracks,
-    /// What this turn has brought; pushed as one batch.
+    /// Media of this turn, pushed as one batch.
     batch: Vec<Incoming>,
-    /// A relay publishes; what comes meanwhile goes nowhere but into `headers`.
+    /// Whether it stands by behind a relay that publishes; meanwhile only `headers` are kept.
     waiting: bool,
-    /// The newest headers while waiting: whoever takes over has to begin with them.
+    /// The newest headers while it stands by, with which it begins when it takes over.
     headers: HeaderList<Incoming>,
-    /// Whether it was said that a header is not kept.
+    /// Whether a header that is not kept was logged.
     complained: bool,
-    /// What runs while this publisher has the stream. Dropped before the publisher leaves it.
+    /// Outputs of this publish. Dropped before the publisher leaves the stream.
     running: Vec<Running>,
     /// Smallest batching interval among the stream's consumers; see [`Stream::set_patience`].
     patience: Duration,
-    /// Of which `stream_backlog` was read.
+    /// Configuration generation for which `stream_backlog` was read.
     generation: u64,
     /// Dropped after the publisher has left the stream.
     _prepared: Vec<Running>,
 }
 
-/// What a batch has brought.
+/// Summary of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Brought {
-    /// Audio or video came.
+    /// Whether it contained audio or video.
     pub media: bool,
-    /// Times an audio header came.
+    /// Number of audio headers.
     pub audio_headers: usize,
-    /// Times a video header came.
+    /// Number of video headers.
     pub video_headers: usize,
 }
 
 impl Ingest {
-    /// Takes the stream, or the place behind a relay that feeds it now.
+    /// Takes the stream, or stands by behind the relay that publishes now.
     pub fn start(intake: &Arc<Intake>, publisher: OnStream<'_>, feeder: Feeder) -> Result<Ingest, Busy> {
         let OnStream { view, session, stream } = publisher;
         let (server, application) = (view.server(), view.held());
@@ -100,7 +100,7 @@ impl Ingest {
                 cache_time: millis(gop.kept()),
                 out_queue: usize::try_from(server.out_queue.0).unwrap_or(usize::MAX),
             },
-            // As the original: without a cache timestamps are left as they come.
+            // As in PingOS, timestamps are not corrected without a cache.
             fix_timestamp: match millis(gop.cache_time) {
                 0 => 0,
                 _ => millis(gop.fix_timestamp),
@@ -137,7 +137,7 @@ impl Ingest {
         })
     }
 
-    /// Takes one media message; [`Ingest::push`] sends it on.
+    /// Adds one media message; [`Ingest::push`] publishes it.
     pub fn media(&mut self, kind: MediaKind, timestamp: u32, payload: Bytes) {
         let moments = &self.session.moments;
         mark(&moments.first_data);
@@ -146,7 +146,7 @@ impl Ingest {
             MediaKind::Video => mark(&moments.first_video),
             MediaKind::Data => mark(&moments.first_metadata),
         }
-        // Relays would take a publisher's word for ours.
+        // A publisher must not send these: relays would take them for the server's own.
         if relay_messages::way_of(kind, &payload).is_some() || relay_messages::is_idle(kind, &payload) {
             return;
         }
@@ -155,7 +155,7 @@ impl Ingest {
         self.batch.push(Incoming { kind, class, timestamp, beside, payload });
     }
 
-    /// Sends on what has come since the last call. `bytes_received` is the connection's count.
+    /// Publishes what was added since the last call. `bytes_received` is the connection's count.
     pub fn push(&mut self, bytes_received: u64) -> Brought {
         moderation::count_read();
         self.session.bytes_received.store(bytes_received, Ordering::Relaxed);
@@ -192,7 +192,7 @@ impl Ingest {
         brought
     }
 
-    /// When anybody next wants what comes, unless that is at once.
+    /// Time at which a consumer next needs media; `None` for at once.
     pub fn next_wanted(&self) -> Option<Instant> {
         let waits = self.patience >= limits::LEAST_READ_REST;
         waits.then(|| self.intake.grid.next(self.patience, limits::READ_REST, Instant::now()))
@@ -203,7 +203,7 @@ impl Ingest {
         &self.session
     }
 
-    /// Whether the relay in front has ended. While it has not, only headers are kept.
+    /// Whether the relay ahead has ended. Until then only headers are kept.
     fn take_over(&mut self) -> bool {
         if self.stream.publisher() == Some(self.session.id) {
             self.waiting = false;

@@ -1,10 +1,10 @@
-//! `listen` of an RTMP server.
+//! The `listen` directive of an RTMP server.
 
 use crate::directive::listen::{Family, Listen};
 use crate::directive::{Args, Arity, Scene, Value};
 use crate::syntax::Problem;
 
-/// The port of RTMP.
+/// Default port of RTMP.
 pub const DEFAULT_PORT: u16 = 1935;
 
 /// One `listen` line of an RTMP server.

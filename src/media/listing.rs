@@ -1,4 +1,4 @@
-//! All media sessions, for statistics and control, and what they have moved.
+//! List of all media sessions with their traffic, for statistics and control.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::AddAssign;
@@ -11,9 +11,9 @@ use super::session::Session;
 /// Bytes received and sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// From publishers.
+    /// Bytes from publishers.
     pub received: u64,
-    /// To players.
+    /// Bytes to players.
     pub sent: u64,
 }
 
@@ -25,13 +25,13 @@ pub struct Sessions {
     accepted_total: AtomicU64,
 }
 
-/// What is changed and read in one step, so that no session is counted twice or not at all.
+/// Changed and read under one lock, so that a session's traffic counts exactly once.
 #[derive(Debug, Default)]
 struct Live {
     sessions: BTreeMap<u64, Arc<Session>>,
-    /// Of sessions that have ended.
+    /// Traffic of ended sessions.
     ended: Traffic,
-    /// The same by stream, of streams that have a session.
+    /// Traffic of ended sessions by stream, for streams that have a session.
     streams: HashMap<u64, Past>,
 }
 
@@ -41,25 +41,25 @@ struct Past {
     ended: Traffic,
 }
 
-/// The sessions at one moment.
+/// Consistent snapshot of the sessions.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// By number.
+    /// Sessions by number.
     pub sessions: Vec<Arc<Session>>,
-    /// What sessions that have ended have moved: counters never fall.
+    /// Traffic of ended sessions, so that counters never decrease.
     pub ended: Traffic,
-    /// The same by stream number.
+    /// Traffic of ended sessions by stream number.
     pub of_streams: HashMap<u64, Traffic>,
 }
 
-/// Takes its session out of [`Sessions`] when it goes.
+/// Removes its session from [`Sessions`] when dropped.
 #[derive(Debug)]
 pub struct Listed {
     sessions: Arc<Sessions>,
     session: Arc<Session>,
 }
 
-/// What a process hands on to the one that replaces it.
+/// Counters that a process passes to its successor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
     traffic: Traffic,
@@ -67,32 +67,32 @@ pub struct Counted {
 }
 
 impl Sessions {
-    /// Counts on where the process that is replaced was.
+    /// Continues the counters of the preceding process.
     pub fn beginning(carried: Counted) -> Sessions {
         let live = Live { ended: carried.traffic, ..Live::default() };
         let accepted_total = AtomicU64::new(carried.accepted);
         Sessions { live: Mutex::new(live), ids: AtomicU64::default(), accepted_total }
     }
 
-    /// What the process that takes over counts on from.
+    /// Counters for the succeeding process.
     pub fn carried(&self) -> Counted {
         let Snapshot { sessions, ended: mut traffic, .. } = self.at_once();
         sessions.iter().for_each(|session| traffic += session.traffic());
         Counted { traffic, accepted: self.accepted_total() }
     }
 
-    /// Number for a new connection; counts it as accepted.
+    /// Number for a new connection, which counts as accepted.
     pub fn next_id(&self) -> u64 {
         self.accepted_total.fetch_add(1, Ordering::Relaxed);
         self.ids.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Number for a session without a connection of its own.
+    /// Number for a session without its own connection.
     pub fn next_session_id(&self) -> u64 {
         self.ids.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Connections accepted so far.
+    /// Number of connections accepted so far.
     pub fn accepted_total(&self) -> u64 {
         self.accepted_total.load(Ordering::Relaxed)
     }
@@ -108,12 +108,12 @@ impl Sessions {
         Listed { sessions: self.clone(), session }
     }
 
-    /// All sessions at this moment, by number.
+    /// All current sessions, by number.
     pub fn snapshot(&self) -> Vec<Arc<Session>> {
         self.lock().sessions.values().cloned().collect()
     }
 
-    /// All sessions with what those before them have moved.
+    /// All sessions, with the traffic of ended ones.
     pub fn at_once(&self) -> Snapshot {
         let live = self.lock();
         Snapshot {

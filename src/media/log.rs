@@ -1,4 +1,4 @@
-//! What the log says of sessions and what they are sent.
+//! Log lines about sessions and delivery.
 
 use std::io;
 
@@ -20,7 +20,7 @@ pub fn unknown_application(conn: u64, app: &[u8], domain: &[u8]) {
     info!(target: "notice", conn, "connect: application not found: '{}', domain: '{}'", Shown::new(app), Shown::new(domain));
 }
 
-/// publish or play, before callbacks are asked.
+/// A publish or play request, before callbacks.
 pub fn stream_requested(session: &Session) {
     let verb = match session.role {
         Role::Publisher => "publish",
@@ -43,17 +43,17 @@ pub fn not_live(session: &Session) {
     info!(target: "notice", conn = session.id, "live is off in application '{}'", Shown::new(&session.key.app));
 }
 
-/// Nobody publishes and `idle_streams` is off.
+/// There is no publisher and `idle_streams` is off.
 pub fn no_stream(session: &Session) {
     info!(target: "notice", conn = session.id, "no such stream: '{}'", Shown::new(&session.key.name));
 }
 
-/// A player was let in.
+/// A player was admitted.
 pub fn playing(session: &Session) {
     info!(conn = session.id, "playing '{}', client: {}", Shown::new(&session.key.name), session.peer.addr);
 }
 
-/// A player has left.
+/// A player left.
 pub fn played(session: &Session, dropped: u64) {
     info!(conn = session.id, "stopped playing '{}', dropped: {dropped}", Shown::new(&session.key.name));
 }
@@ -70,7 +70,7 @@ pub fn player_skipped(conn: u64, stream: &Stream, skipped: Skipped, total: u64) 
     );
 }
 
-/// A player is closed, since too much waits for all of them together.
+/// A player is closed, because the backlog of all players together is too large.
 pub fn player_crowded(conn: u64, stream: &Stream, waits: usize) {
     warn!(
         conn,
@@ -79,7 +79,7 @@ pub fn player_crowded(conn: u64, stream: &Stream, waits: usize) {
     );
 }
 
-/// A delivery worker came too late for packets.
+/// A delivery worker was too late for packets.
 pub fn packets_lost(stream: &Stream, lost: u64) {
     warn!("worker too slow: {lost} packets of '{}' were not delivered", Shown::new(&stream.key().name));
 }
@@ -96,7 +96,7 @@ pub fn headers_left_out(stream: &Stream) {
     );
 }
 
-/// Access rules refuse.
+/// Access rules refuse the session.
 pub fn access_denied(session: &Session) {
     info!(target: "notice", conn = session.id, "access forbidden by rule, client: {}", session.peer.addr);
 }
@@ -122,7 +122,7 @@ pub fn relay_loop(conn: u64, identity: &Identity) {
     );
 }
 
-/// io_uring is not to be had; `wanted`: the configuration asks for it.
+/// io_uring is not available; `wanted` is true if the configuration requires it.
 pub fn no_uring(wanted: bool, error: &io::Error) {
     let error = os_text(error);
     if wanted {
@@ -132,12 +132,12 @@ pub fn no_uring(wanted: bool, error: &io::Error) {
     }
 }
 
-/// io_uring does no longer what it did.
+/// io_uring stopped working.
 pub fn uring_lost(error: &io::Error) {
     warn!("io_uring has failed ({}), sending with writev from now on", os_text(error));
 }
 
-/// A relay says through which streams it has come, and cannot prove it.
+/// A relay's trail has no valid proof.
 pub fn trail_not_proved(conn: u64, verdict: Verdict, name: &[u8]) {
     let why = match verdict {
         Verdict::Missing | Verdict::Proved => "it comes without proof",

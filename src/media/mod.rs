@@ -1,4 +1,4 @@
-//! The running media core: sessions, their admission, what publishers bring in and what players are sent.
+//! Media core: sessions, admission, ingest and delivery.
 
 pub mod access;
 pub mod admission;
@@ -33,12 +33,12 @@ use bytes::Bytes;
 
 use crate::directive::Msec;
 
-/// Milliseconds as the hub counts them.
+/// Converts a time to the hub's milliseconds.
 pub fn millis(time: Msec) -> u32 {
     u32::try_from(time.0).unwrap_or(u32::MAX)
 }
 
-/// `name?query` as publish and play give it: everything after the first `?` is the query.
+/// Splits a stream name of publish or play into name and query, at the first `?`.
 pub fn split_query(name: &Bytes) -> (Bytes, Bytes) {
     match name.iter().position(|&b| b == b'?') {
         Some(at) => (name.slice(..at), name.slice(at + 1..)),

@@ -1,4 +1,4 @@
-//! How the delivery loop serves a player.
+//! Settings of the delivery loop for a player.
 
 use super::millis;
 use super::view::AppView;
@@ -6,7 +6,7 @@ use super::{conf, gop, live};
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::Container;
 
-/// How the delivery loop serves a player of this application; `pargs` is its query string.
+/// Settings for a player of this application; `pargs` is its query string.
 pub fn player_settings(view: &AppView, container: Container, stream_id: u32, pargs: &[u8]) -> PlayerSettings {
     let server = view.server();
     let application = view.held();
@@ -20,7 +20,7 @@ pub fn player_settings(view: &AppView, container: Container, stream_id: u32, par
         start: gop.start(pargs),
         wait_key: live.wait_key,
         wait_video: live.wait_video || live.interleave,
-        // As the original: only players that start from the cache are re-stamped.
+        // As in PingOS, only players that start from the cache get zero-based timestamps.
         zero_start: gop.zero_start && cache_time > 0 && millis(gop.fix_timestamp) > 0,
         sync: millis(live.sync.msec),
         out_queue: server.out_queue.0,

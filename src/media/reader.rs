@@ -1,4 +1,4 @@
-//! A task that takes everything a stream brings, as delivery workers do: packagers, recorders, relays.
+//! Subscription of a task to all packets of a stream, as delivery workers have it: for packagers, recorders, relays.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,15 +9,15 @@ use crate::hub::gop::StartSettings;
 use crate::hub::packet::Packet;
 use crate::hub::stream::{Joined, Stream, Wake};
 
-/// Numbers of delivery workers stay far below.
+/// First number of readers; delivery workers have much lower numbers.
 const FIRST: usize = usize::MAX / 2;
 
-/// A place in a stream's packets. The stream bounds what waits here; what is not fetched in time is lost.
+/// A position in a stream's packets. The stream bounds the backlog; packets not fetched in time are lost.
 pub struct Reader {
     stream: Arc<Stream>,
     id: usize,
     ready: Arc<Ready>,
-    /// Number of the packet that comes next.
+    /// Number of the next packet.
     next: u64,
 }
 
@@ -44,15 +44,15 @@ impl Reader {
         &self.stream
     }
 
-    /// What the stream's cache holds of the time before: the headers in force, and packets from the oldest key
-    /// frame up to where fetching begins. To be asked before the first fetch.
+    /// Contents of the stream's cache: the headers in force, and packets from the oldest key frame to the first one to
+    /// be fetched. Must be called before the first fetch.
     pub fn before(&self) -> Joined {
-        // Any time but 0 asks for the cache; how much of it is decided by `send_all`.
+        // Any time other than 0 requests the cache; `send_all` requests all of it.
         let start = StartSettings { cache_time: 1, send_all: true, low_latency: false };
         self.stream.join(start, self.next)
     }
 
-    /// Number of the packet that comes next.
+    /// Number of the next packet.
     pub fn next(&self) -> u64 {
         self.next
     }
@@ -62,7 +62,7 @@ impl Reader {
         self.ready.0.notified().await;
     }
 
-    /// Appends what is new. Returns the packets that were lost before it.
+    /// Appends new packets. Returns the number of packets lost before them.
     pub fn fetch(&mut self, out: &mut Vec<Arc<Packet>>) -> u64 {
         let before = out.len();
         let start = self.stream.fetch(self.id, out);

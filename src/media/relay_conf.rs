@@ -1,4 +1,4 @@
-//! Directives of relays that hold for the whole server.
+//! Directives of relays for the whole server.
 
 use crate::config::Config;
 use crate::directive::context::RTMP;
@@ -7,26 +7,25 @@ use crate::directive::{ConfPath, Flag};
 use crate::net::tls::client::Trust;
 
 directives! {
-    /// Relays of the whole server: what proves them to others, and TLS to rtmps:// servers and https:// origins.
+    /// Relays of the whole server: proofs of their origin, and TLS to rtmps:// servers and https:// origins.
     module "relay main";
     live as MainCurrent {
-        /// A file with a secret that all servers of a cluster share. With it a server proves to others through which of them
-        /// a relay of its has come, so that servers that pull from each other or push to each other in a circle refuse the
-        /// relay that would close it, before any media. Without it such circles end too, but only after the source has told
-        /// by which way its media comes; and what a client claims to have come through counts against that client alone.
-        /// A proof holds for one stream and for five minutes, by the clocks of both servers.
-        /// The line may be there several times: the first secret makes proofs, all are believed. To change the
-        /// secret, add the new one as second line on all servers, then make it the first everywhere, then remove the old one;
-        /// a reload reads the files anew.
+        /// File with a secret that all servers of a cluster share. With it a server proves to others through which
+        /// servers a relay has come, so that servers that pull from or push to each other in a circle refuse the relay
+        /// that would close it, before any media. Without it such circles end too, but only after the source has
+        /// reported the path of its media; a path that a client merely claims counts against that client alone. A proof
+        /// is valid for one stream and for five minutes, by the clocks of both servers. The directive may be repeated:
+        /// the first secret makes proofs, all are accepted. To change the secret, add the new one as second line on all
+        /// servers, then make it the first everywhere, then remove the old one; a reload reads the files again.
         "relay_secret" => secrets: Vec<ConfPath>, in RTMP;
-        /// Whether the certificates of rtmps:// and https:// servers are verified.
+        /// Verifies the certificates of rtmps:// and https:// servers.
         "relay_ssl_verify" => ssl_verify: Flag = "on", in RTMP;
-        /// The certificates that rtmps:// and https:// servers are verified by, instead of the system's.
+        /// CA certificates for rtmps:// and https:// servers, instead of the system's.
         "relay_ssl_trusted_certificate" => ssl_trusted_certificate: Option<ConfPath>, in RTMP;
     }
 }
 
-/// Which servers relays and callbacks trust.
+/// Certificates that relays and callbacks trust.
 pub fn trust(config: &Config) -> Trust<'_> {
     let conf = config.rtmp.as_ref().map(|rtmp| rtmp.get::<MainCurrent>());
     let certificates = conf.and_then(|conf| conf.ssl_trusted_certificate.as_ref());

@@ -1,7 +1,7 @@
-//! Data messages that speak of a connection and not of the media: a relay keeps them to itself.
+//! Data messages about a connection rather than the media. Relays do not forward them.
 //!
-//! Each server says them to its own players. One that were passed on would be heard twice, and would go round for ever
-//! where servers pull from each other.
+//! Each server sends them to its own players. A forwarded message would arrive twice, and would circulate forever where
+//! servers pull from each other.
 
 use bytes::{Bytes, BytesMut};
 
@@ -10,13 +10,13 @@ use super::trail;
 use crate::wire::MediaKind;
 use crate::wire::amf0::{self, Value};
 
-/// The message that tells a relay of ours by way of which streams of which servers its media comes; see [`way_of`].
+/// Message that tells a relay through which streams of which servers its media has come; see [`way_of`].
 pub const WAY: &str = "pingosdWay";
-/// The message that tells a relay of ours that the source's publisher has gone: no media comes until there is another one,
-/// and a publisher that comes in its place elsewhere needs not wait for that.
+/// Message that tells a relay that the source has lost its publisher: no media follows until there is another one, and
+/// a publisher on standby elsewhere need not wait.
 pub const IDLE: &str = "pingosdIdle";
-/// The status by which a server tells a relay of ours that publishes there to which streams of which servers its media goes
-/// on; hops as in a trail, in the description. A push whose media comes back to where it starts ends.
+/// Status code with which a server tells a publishing relay to which streams of which servers its media continues; the
+/// description contains hops as in a trail. A push whose media returns to its start ends.
 pub const REACH: &str = "Pingosd.Relay.Reach";
 /// Names of such messages.
 const NAMES: [&[u8]; 5] =
@@ -31,9 +31,9 @@ pub fn is_control(kind: MediaKind, payload: &Bytes) -> bool {
     name.as_str().is_some_and(|name| NAMES.contains(&name))
 }
 
-/// The message that tells `way`, hops as in a trail. A server tells it to relays before their first media and whenever it
-/// changes: one that finds itself on the way of its own source would feed itself, and ends. Only who sends the media can
-/// say it, so that no player can claim it for others.
+/// Message with the path `way`, hops as in a trail. A server sends it to relays before their first media and at every
+/// change; a relay that finds its own source on the path would feed itself, and ends. Only the sender of the media can
+/// send it, so players cannot claim a path for others.
 pub fn way(way: &[u8]) -> Bytes {
     let mut out = BytesMut::new();
     amf0::encode(&Value::String(Bytes::from_static(WAY.as_bytes())), &mut out);
@@ -48,13 +48,13 @@ pub fn idle() -> Bytes {
     out.freeze()
 }
 
-/// Whether it is that message.
+/// Whether the message is [`IDLE`].
 pub fn is_idle(kind: MediaKind, payload: &Bytes) -> bool {
     let name = || amf0::Decoder::new(payload).next()?.ok();
     kind == MediaKind::Data && name().is_some_and(|name| name.as_str() == Some(IDLE.as_bytes()))
 }
 
-/// The way that a message tells, if it tells one.
+/// The path in a [`WAY`] message; `None` for other messages.
 pub fn way_of(kind: MediaKind, payload: &Bytes) -> Option<Bytes> {
     if kind != MediaKind::Data {
         return None;
@@ -91,7 +91,7 @@ mod tests {
         };
         assert!(is_control(MediaKind::Data, &message("|RtmpSampleAccess")));
         assert!(is_control(MediaKind::Data, &message("onStatus")));
-        // Also where not all of it can be read.
+        // Also if not all of it can be parsed.
         let behind = [&message("onStatus")[..], b"\x11\x0C"].concat().into();
         assert!(is_control(MediaKind::Data, &behind));
         let behind = [&way(b"0123456789abcdef")[..], b"\x11\x0C"].concat().into();

@@ -7,16 +7,16 @@ use crate::directive::uses_modules::UsesModules;
 use crate::directive::{Args, Flag, Msec, Num, Present, Scene, ServerNames, Size, Text, Value};
 use crate::syntax::Problem;
 
-/// The smallest chunk size that peers must support (RTMP 1.0 section 5.4.1).
+/// Minimum chunk size that peers must support (RTMP 1.0 section 5.4.1).
 const MIN_CHUNK_SIZE: u64 = 128;
-/// The largest chunk size that the protocol can express usefully: no message is longer (section 5.4.1).
+/// Maximum useful chunk size: no message is longer (section 5.4.1).
 const MAX_CHUNK_SIZE: u64 = 0xff_ffff;
 
-/// The chunk size announced to peers, in bytes.
+/// Chunk size announced to peers, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkSize(pub u32);
 
-/// The switch that the `so_keepalive` parameter of `listen` replaced.
+/// The `so_keepalive` directive, which the `so_keepalive` parameter of `listen` replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OldKeepalive(pub bool);
 
@@ -24,52 +24,52 @@ directives! {
     /// RTMP servers.
     module "rtmp server";
     blocks {
-        /// Everything about RTMP: ingest, playing, relaying, recording.
+        /// Block of all RTMP settings: ingest, playing, relaying, recording.
         "rtmp" => UsesModules, opens RTMP, in MAIN;
         /// A virtual server: addresses, names and applications.
         "server" => Present, opens RTMP_SERVER, in RTMP;
     }
     held as ServerConf {
         session {
-            /// Address on which RTMP is accepted; the port defaults to 1935. A server without any listens on
-            /// 1935.
+            /// Address on which RTMP connections are accepted; the default port is 1935. A server without `listen` uses
+            /// port 1935 of all addresses.
             "listen" => listen: Vec<ListenRtmp>, in RTMP_SERVER;
-            /// Names that choose this server among those of an address, compared with the host of the
+            /// Names that select this server among the servers of an address; they are compared with the host in the
             /// client's tcUrl.
             "server_name" => server_name: Vec<ServerNames>, in RTMP_SERVER;
             /// Identity of the server: servers with the same serverid share their streams.
             "serverid" => serverid: Text = "default", in RTMP_SERVER;
-            /// Closes a session when nothing could be sent for this long; also the time for the handshake.
+            /// Send timeout of a session, and timeout of the handshake.
             "timeout" => timeout: Msec = "60s", in RTMP | RTMP_SERVER;
-            /// Interval of ping requests; 0 sends none.
+            /// Idle time after which a ping request is sent; 0 disables it.
             "ping" => ping: Msec = "60s", in RTMP | RTMP_SERVER;
-            /// Closes a session that does not answer a ping request for this long.
+            /// Closes a session that does not answer a ping request within this time.
             "ping_timeout" => ping_timeout: Msec = "30s", in RTMP | RTMP_SERVER;
-            /// Chunk stream ids from this one on close the session. By default all that the protocol knows are allowed, where the
-            /// original closes at 64; in any case a connection may use 256 of them.
+            /// Chunk stream ids from this one on close the session. By default all ids of the protocol are allowed,
+            /// where the original closes at 64; in any case a connection may use 256 of them.
             "max_streams" => max_streams: Num = "65600", in RTMP | RTMP_SERVER;
             /// Window acknowledgement size announced to the peer, in bytes.
             "ack_window" => ack_window: Num = "5000000", in RTMP | RTMP_SERVER;
-            /// Size of the chunks that are sent, in bytes, at least 128.
+            /// Chunk size for sending, in bytes, at least 128.
             "chunk_size" => chunk_size: ChunkSize = "4096", in RTMP | RTMP_SERVER;
-            /// A larger message closes the session.
+            /// Maximum message size; a larger message closes the session.
             "max_message" => max_message: Size = "1m", in RTMP | RTMP_SERVER;
-            /// Frames that may wait for one session, and frames the cache of a publisher may hold.
+            /// Maximum number of frames queued for one session, and of frames in a publisher's cache.
             "out_queue" => out_queue: Size = "2048", in RTMP | RTMP_SERVER;
-            /// Frames held back while output is buffered; an eighth of `out_queue` if not given.
+            /// Number of frames held back while output is buffered; an eighth of `out_queue` if not given.
             "out_cork" => out_cork: Option<Size>, in RTMP | RTMP_SERVER;
-            /// Closes a session without any traffic for a whole ping interval instead of pinging it.
+            /// Closes a session without any traffic for a whole ping interval instead of sending a ping.
             "busy" => busy: Flag = "off", in RTMP | RTMP_SERVER;
         }
     }
     needless {
-        /// Buffer length assumed until the client names its own; live media is sent as it comes, whatever it is.
+        /// Buffer length assumed until the client sends its own. Live media is sent without delay, whatever it is.
         "buflen" => Msec = "1s", in RTMP | RTMP_SERVER;
         /// Replaced by the `so_keepalive` parameter of `listen`.
         "so_keepalive" => OldKeepalive = "off", in RTMP | RTMP_SERVER;
-        /// Size of a table that grows by itself here.
+        /// Size of a hash table; here the table grows automatically.
         "server_names_hash_max_size" => Num = "512", in RTMP;
-        /// Size of a table that grows by itself here.
+        /// Size of a hash table; here the table grows automatically.
         "server_names_hash_bucket_size" => Num = "64", in RTMP;
     }
 }

@@ -1,5 +1,4 @@
-//! What every session - RTMP or HTTP, publisher or player - has: a number, addresses, a role, counters and a
-//! way to be closed from outside.
+//! Data of every session, RTMP or HTTP, publisher or player: number, addresses, role, counters, and a way to close it.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -18,27 +17,27 @@ use crate::hub::stream::Stream;
 use crate::limits;
 use crate::net::socket::Peer;
 
-/// Why a session ends (`$finalize_reason`).
+/// Reason for a session's end (`$finalize_reason`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Reason {
-    /// Our failure.
+    /// Internal error.
     InternalErr = 0,
-    /// The peer left, or ended its stream.
+    /// The peer disconnected or ended its stream.
     NormalClose,
     /// Writing to an RTMP peer failed.
     RtmpSendErr,
-    /// An RTMP peer took nothing for the send timeout.
+    /// An RTMP peer accepted nothing during the send timeout.
     RtmpSendTimeout,
     /// Writing to an HTTP player failed.
     FlvSendErr,
-    /// An HTTP player took nothing for the send timeout.
+    /// An HTTP player accepted nothing during the send timeout.
     FlvSendTimeout,
-    /// An RTMP peer broke the protocol or the connection.
+    /// An RTMP peer violated the protocol or broke the connection.
     RtmpRecvErr,
     /// Dropped by the control interface.
     ControlDrop,
-    /// Publisher without media.
+    /// The publisher sent no media.
     DropIdle,
     /// A callback gave no answer.
     NotifyErr,
@@ -46,9 +45,9 @@ pub enum Reason {
     NotifyRefused,
     /// The stream ended and `idle_streams` is off.
     StreamEnd,
-    /// The server stops.
+    /// The server stopped.
     ProcessExit,
-    /// The answer to a pull, push or meta callback ends those who depend on the relay.
+    /// An answer to a pull, push or meta callback disconnected the sessions that depend on the relay.
     RelayRefused,
     /// The session would feed its stream with itself.
     RelayLoop,
@@ -73,7 +72,7 @@ impl Reason {
         Reason::RelayLoop,
     ];
 
-    /// The original's word.
+    /// PingOS's name of the reason.
     pub fn name(self) -> &'static str {
         match self {
             Reason::InternalErr => "internal_err",
@@ -94,16 +93,16 @@ impl Reason {
     }
 }
 
-/// What a session does.
+/// Role of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// Sends a stream.
+    /// Publishes a stream.
     Publisher,
-    /// Is sent a stream.
+    /// Plays a stream.
     Player,
 }
 
-/// How a session speaks.
+/// Protocol of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// RTMP.
@@ -116,10 +115,10 @@ pub enum Protocol {
     Hls2,
 }
 
-/// What a client said of itself, and what we made of it.
+/// Identification of a client: what it sent, and what was derived from that.
 #[derive(Clone, Debug, Default)]
 pub struct Identity {
-    /// Host part of tcUrl, or of the `Host` header.
+    /// Host in tcUrl, or in the `Host` header.
     pub domain: Bytes,
     /// Application.
     pub app: Bytes,
@@ -129,9 +128,9 @@ pub struct Identity {
     pub args: Bytes,
     /// Query of the stream name, or of the HTTP request.
     pub pargs: Bytes,
-    /// tcUrl of connect; made up for an HTTP player.
+    /// tcUrl of connect; synthesised for an HTTP player.
     pub tc_url: Bytes,
-    /// pageUrl, or the Referer.
+    /// pageUrl, or Referer header.
     pub page_url: Bytes,
     /// swfUrl.
     pub swf_url: Bytes,
@@ -145,14 +144,14 @@ pub struct Identity {
     pub serverid: Bytes,
     /// `rtmp`, `rtmps`, `http` or `https`.
     pub scheme: &'static str,
-    /// Through which servers a relay of ours has come; empty for everybody else.
+    /// Servers through which a relay has come; empty for other clients.
     pub trail: Trail,
 }
 
-/// Moments of a session that callbacks can name, in milliseconds of the server's clock; 0: not reached.
+/// Times of a session's events for callback variables, in milliseconds of the server's clock; 0 if not reached.
 #[derive(Debug, Default)]
 pub struct Moments {
-    /// Handshake ended.
+    /// End of the handshake.
     pub handshake_done: AtomicU64,
     /// `connect`.
     pub connect: AtomicU64,
@@ -179,33 +178,33 @@ pub struct Session {
     pub id: u64,
     /// Both ends' addresses.
     pub peer: Peer,
-    /// How it speaks.
+    /// Protocol.
     pub protocol: Protocol,
-    /// What it does.
+    /// Role.
     pub role: Role,
-    /// What it said.
+    /// Identification.
     pub identity: Identity,
-    /// Its stream.
+    /// Its stream's key.
     pub key: StreamKey,
-    /// When the connection began.
+    /// Start of the connection.
     pub started: Instant,
-    /// Milliseconds of the server's clock at `started`.
+    /// `started` in milliseconds of the server's clock.
     pub init: u64,
-    /// When things happened.
+    /// Times of events.
     pub moments: Moments,
-    /// Since when a reload has left it without an application, if that is to end it; 0: it is not.
+    /// Time since which it lacks an application because of a reload, if that is to end it; 0 otherwise.
     pub orphaned: AtomicU64,
     /// Bytes received from a publisher.
     pub bytes_received: AtomicU64,
     /// A player's counters.
     pub link: Arc<Link>,
-    /// HTTP status of its last callback, 0 before the first, `u64::MAX` after a failure.
+    /// HTTP status of its last callback; 0 before the first one, `u64::MAX` after a failure.
     pub notify_status: AtomicU64,
     reason: AtomicU8,
     close: Notify,
     closing: OnceLock<Reason>,
     stream: OnceLock<Arc<Stream>>,
-    /// What a relay says of itself where it goes, once that is known.
+    /// Identification that a relay sends to the other server, once known.
     pub relayed_as: OnceLock<Identity>,
     over: AtomicBool,
     ending: Notify,
@@ -213,19 +212,19 @@ pub struct Session {
     status_ready: Notify,
 }
 
-/// A status message for the peer that nothing of its own has caused.
+/// A status message that the server sends of its own accord.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// `status` or `error`.
     pub level: &'static str,
-    /// Such as `NetStream.Record.Start`.
+    /// For example `NetStream.Record.Start`.
     pub code: &'static str,
-    /// For people.
+    /// Human-readable text.
     pub description: String,
 }
 
 impl Session {
-    /// A session at its publish, play or HTTP request.
+    /// Creates a session for a publish, play or HTTP request.
     #[allow(
         clippy::too_many_arguments,
         reason = "one call site per protocol; a builder would hide what is set"
@@ -266,7 +265,7 @@ impl Session {
         }
     }
 
-    /// Has its connection send a status message. Beyond [`limits::SESSION_STATUSES`] the oldest is left out.
+    /// Queues a status message for its connection. If [`limits::SESSION_STATUSES`] are queued, the oldest is dropped.
     pub fn tell(&self, level: &'static str, code: &'static str, description: String) {
         let mut statuses = self.statuses.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if statuses.len() >= limits::SESSION_STATUSES {
@@ -289,14 +288,14 @@ impl Session {
         }
     }
 
-    /// Asks the session to end. The first reason counts.
+    /// Requests the end of the session. The first reason counts.
     pub fn close(&self, reason: Reason) {
         if self.closing.set(reason).is_ok() {
             self.close.notify_one();
         }
     }
 
-    /// Waits until somebody asked the session to end.
+    /// Waits until the end of the session was requested.
     pub async fn closed(&self) -> Reason {
         loop {
             let asked = self.close.notified();
@@ -307,49 +306,49 @@ impl Session {
         }
     }
 
-    /// Names the session's stream, for variables about its media.
+    /// Sets the session's stream, for variables about its media.
     pub fn set_stream(&self, stream: Arc<Stream>) {
-        // A session has one stream; a second call would name the same.
+        // A session has one stream; a second call would set the same.
         let _ = self.stream.set(stream);
     }
 
-    /// The number of its stream.
+    /// Number of its stream.
     pub fn stream_id(&self) -> Option<u64> {
         self.stream.get().map(|stream| stream.id())
     }
 
-    /// What it has moved so far.
+    /// Its traffic so far.
     pub fn traffic(&self) -> Traffic {
         let received = self.bytes_received.load(Ordering::Relaxed);
         Traffic { received, sent: self.link.bytes_sent.load(Ordering::Relaxed) }
     }
 
-    /// What is known of its stream's media.
+    /// Properties of its stream's media.
     pub fn stream_info(&self) -> MediaInfo {
         self.stream.get().map(|stream| stream.info()).unwrap_or_default()
     }
 
-    /// Marks it as over, for what goes on only as long as it lasts.
+    /// Marks the session as ended, for everything that must not outlive it.
     pub fn end(&self) {
         self.over.store(true, Ordering::Release);
         self.ending.notify_waiters();
     }
 
-    /// Waits until it is over.
+    /// Waits until the session has ended.
     pub async fn ended(&self) {
-        // Made before the look at the value, it misses no end.
+        // Created before the flag is checked, so that no end is missed.
         let ending = self.ending.notified();
         if !self.over.load(Ordering::Acquire) {
             ending.await;
         }
     }
 
-    /// Records why it ended, for `$finalize_reason` and the logs.
+    /// Records the reason for its end, for `$finalize_reason` and the logs.
     pub fn set_reason(&self, reason: Reason) {
         self.reason.store(reason as u8, Ordering::Relaxed);
     }
 
-    /// Why it ended.
+    /// Reason for its end.
     pub fn reason(&self) -> Reason {
         Reason::ALL[usize::from(self.reason.load(Ordering::Relaxed)) % Reason::ALL.len()]
     }
@@ -358,12 +357,12 @@ impl Session {
 /// Milliseconds of the server's monotonic clock, counted from its first use.
 pub fn millis(at: Instant) -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
-    // 1 and up, so that 0 can mean "not reached".
+    // From 1 on, so that 0 can mean "not reached".
     let start = *START.get_or_init(Instant::now);
     at.checked_duration_since(start).map_or(1, |d| d.as_millis() as u64 + 1)
 }
 
-/// Marks a moment the first time it is reached.
+/// Records the time of an event when it first occurs.
 pub fn mark(moment: &AtomicU64) {
     if moment.load(Ordering::Relaxed) == 0 {
         moment.store(millis(Instant::now()), Ordering::Relaxed);

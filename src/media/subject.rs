@@ -1,4 +1,4 @@
-//! Sessions and applications as callbacks see them.
+//! Implements the callbacks' view of sessions and applications.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,12 +1,13 @@
-//! Loops of relays: a connection of ours tells through which streams of which servers it has come.
+//! Detection of relay loops: a relay's connection carries a trail of the streams and servers through which it has come.
 //!
-//! Each server and stream is one hop, a keyed hash that only its own server recognises, so nothing is told to
-//! others. A session whose trail holds the hop of the very stream it asks for would feed a stream with itself.
+//! Each stream of a server is one hop: a keyed hash that only its own server recognises, so that other servers learn
+//! nothing from it. A session whose trail contains the hop of the very stream that it requests would feed a stream with
+//! itself.
 //!
-//! Any client can claim to have any trail. What it claims counts against its own session, and goes no further: a relay of
-//! ours tells only what is proved ([`super::trail_proof`]), and of that what holds for all players that it is for. Circles
-//! that nobody can prove are found by the way that media comes ([`super::relay_messages::way`]), which is told by the server that
-//! was chosen as the source, and not by a client.
+//! Any client can claim any trail. A claim counts only against its own session and is not passed on: a relay sends only
+//! proved hops ([`super::trail_proof`]), and of those only the ones common to all players it serves. Circles that
+//! cannot be proved are detected by the path of the media ([`super::relay_messages::way`]), which the configured source
+//! sends, not a client.
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
@@ -14,22 +15,22 @@ use sha2::{Digest, Sha256};
 use crate::hub::registry::StreamKey;
 use crate::limits;
 
-/// Member of connect's command object that carries a trail.
+/// Member of connect's command object with a trail.
 pub const CONNECT_MEMBER: &str = "pingosdTrail";
-/// HTTP header that carries a trail.
+/// HTTP header with a trail.
 pub const HEADER: &str = "x-pingosd-trail";
 
-/// Letters of a hop: eight bytes in hexadecimal.
+/// Length of a hop: eight bytes in hexadecimal.
 const HOP: usize = 16;
-/// Longest proof: a time, a hyphen, and 32 bytes in hexadecimal.
+/// Maximum length of a proof: a time, a hyphen, and 32 bytes in hexadecimal.
 const PROOF: usize = 20 + 1 + 64;
 
-/// A stream of a server.
+/// Hop of a trail: a stream of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hop(String);
 
 impl Hop {
-    /// `server` is a random number of this process.
+    /// Hop of a stream; `server` is a random number of this process.
     pub fn new(server: &[u8], stream: &StreamKey) -> Hop {
         let mut hash = Sha256::new_with_prefix(server);
         for part in [&stream.serverid, &stream.app, &stream.name] {
@@ -40,7 +41,7 @@ impl Hop {
     }
 }
 
-/// What a peer says of its way here.
+/// A trail as a peer claims it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Claim {
     hops: Bytes,
@@ -49,7 +50,7 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// From a trail, its proof, and the application that it was told with; what cannot be a trail is none.
+    /// From a trail, its proof, and the application that the peer named; an invalid trail counts as empty.
     pub fn new(trail: &[u8], proof: &[u8], app: &[u8]) -> Claim {
         let hops = checked(trail);
         if hops.is_empty() {
@@ -70,13 +71,13 @@ impl Claim {
         &self.proof
     }
 
-    /// The application as the peer has named it.
+    /// The application that the peer named.
     pub fn app(&self) -> &Bytes {
         &self.app
     }
 }
 
-/// Where a session has come through.
+/// Trail of a session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trail {
     claimed: Bytes,
@@ -84,34 +85,34 @@ pub struct Trail {
 }
 
 impl Trail {
-    /// As claimed; `proved`: by a server that we trust.
+    /// A claimed trail; `proved` if a trusted server has made it.
     pub fn new(claim: &Claim, proved: bool) -> Trail {
         Trail { claimed: claim.hops.clone(), proved: proved && !claim.hops.is_empty() }
     }
 
-    /// Of a relay of our own.
+    /// Trail of one of this server's relays.
     pub fn ours(hops: Bytes) -> Trail {
         Trail { claimed: hops, proved: true }
     }
 
-    /// What the session says. It counts against nobody else.
+    /// The claimed trail, which counts against its own session only.
     pub fn claimed(&self) -> &Bytes {
         &self.claimed
     }
 
-    /// What others may be told.
+    /// The part that may be sent to other servers.
     pub fn proved(&self) -> &[u8] {
         if self.proved { &self.claimed } else { b"" }
     }
 
-    /// Whether the session says that it is a relay of ours.
+    /// Whether the session claims to be a relay.
     pub fn claims_relay(&self) -> bool {
         !self.claimed.is_empty()
     }
 }
 
-/// What a relay that is for all of these sessions may tell of where it has come through: the hops that all of them are
-/// proved to have in common. It leads back to a stream only if it does so for each of them.
+/// Trail of a relay that serves all of these sessions: the proved hops that they have in common. It leads back to a
+/// stream only if each session's trail does.
 pub fn common<'a>(mut trails: impl Iterator<Item = &'a Trail>) -> Bytes {
     let Some(first) = trails.next() else { return Bytes::new() };
     let mut left: Vec<&[u8]> = hops(first.proved()).collect();
@@ -124,20 +125,20 @@ pub fn common<'a>(mut trails: impl Iterator<Item = &'a Trail>) -> Bytes {
     Bytes::from(left.join(&b','))
 }
 
-/// Where the media of a stream comes from.
+/// Source of a stream's media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feed<'a> {
-    /// Nobody brings any.
+    /// There is no source.
     Nobody,
-    /// It is published here.
+    /// A publisher on this server.
     Here,
-    /// It is pulled; by this way, as far as that is known.
+    /// A pull, with the path of the media as far as it is known.
     Way(&'a [u8]),
 }
 
-/// Whether the stream `hop` would be fed with itself if a session with this trail had it. A trail tells of the moment at
-/// which it was told: where the stream's media does not come by way of who asks, which is the trail's last hop, it is no
-/// circle any more.
+/// Whether a session with this trail would feed the stream `hop` with itself. A trail describes the moment at which it
+/// was sent: if the stream's media does not come through the requesting server, which is the trail's last hop, the
+/// circle no longer exists.
 pub fn closes_circle(trail: &[u8], hop: &Hop, feed: Feed<'_>) -> bool {
     if !is_loop(trail, hop) || hops(trail).count() >= limits::RELAY_HOPS {
         return is_loop(trail, hop);
@@ -149,7 +150,7 @@ pub fn closes_circle(trail: &[u8], hop: &Hop, feed: Feed<'_>) -> bool {
     }
 }
 
-/// Whether a session with this trail must not have the stream `hop`: it has been there, or it has come too far.
+/// Whether a session with this trail must not use the stream `hop`: the trail contains it, or has too many hops.
 pub fn is_loop(trail: &[u8], hop: &Hop) -> bool {
     hops(trail).enumerate().any(|(n, step)| step == hop.0.as_bytes() || n + 1 >= limits::RELAY_HOPS)
 }
@@ -158,7 +159,7 @@ fn hops(trail: &[u8]) -> impl Iterator<Item = &[u8]> {
     trail.split(|b| *b == b',').filter(|step| !step.is_empty())
 }
 
-/// The trail of a relay for a session with `trail`, from the stream `hop`.
+/// Trail of a relay from the stream `hop` for a session with `trail`.
 pub fn extended(trail: &[u8], hop: &Hop) -> Bytes {
     if trail.is_empty() {
         return Bytes::from(hop.0.clone());
@@ -166,7 +167,7 @@ pub fn extended(trail: &[u8], hop: &Hop) -> Bytes {
     Bytes::from([trail, b",", hop.0.as_bytes()].concat())
 }
 
-/// What a peer calls a trail, if it can be one.
+/// The trail, if the text can be one; otherwise empty.
 pub fn checked(text: &[u8]) -> Bytes {
     let plausible = text.len() <= limits::RELAY_HOPS * (HOP + 1)
         && text.iter().all(|b| b.is_ascii_hexdigit() || *b == b',');

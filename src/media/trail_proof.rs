@@ -1,8 +1,8 @@
-//! What makes a trail worth more than its sender's word: a tag that only servers with the same secret can make.
+//! Proofs of trails: a MAC that only servers with the same secret can make.
 //!
-//! The tag is HMAC-SHA256 over the trail, over what is asked for with it (to play or to publish, in which application, under
-//! which name), and over the time. So it is good for no other stream, and not for long: within
-//! [`limits::RELAY_PROOF_AGE`] who has overheard it can say the same about the same stream once more, and nothing else.
+//! It is an HMAC-SHA256 over the trail, the request (play or publish, application, name) and the time. It is therefore
+//! valid for no other stream, and not for long: within [`limits::RELAY_PROOF_AGE`] an eavesdropper can only repeat the
+//! same claim about the same stream.
 
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
@@ -12,54 +12,55 @@ use super::trail::Claim;
 use crate::limits;
 use crate::net::secret::Secret;
 
-/// Member of connect's command object that carries a proof.
+/// Member of connect's command object with a proof.
 pub const CONNECT_MEMBER: &str = "pingosdTrailProof";
-/// HTTP header that carries a proof.
+/// HTTP header with a proof.
 pub const HEADER: &str = "x-pingosd-trail-proof";
 
-/// What a trail is told for, as both ends see it.
+/// Request to which a trail belongs, as both ends see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Purpose<'a> {
     /// `play`, `publish` or `GET`.
     pub verb: &'static str,
     /// Application; empty over HTTP.
     pub app: &'a [u8],
-    /// Stream name without its query; over HTTP the target of the request.
+    /// Stream name without query; over HTTP the request target.
     pub name: &'a [u8],
 }
 
-/// The secrets of `relay_secret`, and one that is this process's own: what it has sent to itself it can prove without any.
+/// The secrets of `relay_secret`, and a secret of this process, with which it recognises its own relays without any
+/// configured secret.
 #[derive(Debug)]
 pub struct Keys {
     own: [u8; 32],
     shared: Vec<Secret>,
 }
 
-/// What a proof is worth.
+/// Result of checking a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// There is none.
+    /// There is no proof.
     Missing,
-    /// A server with one of our secrets has made it, for this and not long ago.
+    /// Valid: made with a known secret, for this request, recently.
     Proved,
-    /// It was not made with our secrets, or for something else.
+    /// Made with another secret, or for another request.
     Wrong,
-    /// It may have been right, but its time is not ours.
+    /// Possibly valid, but its time is too far from the current one.
     Stale,
 }
 
 impl Keys {
-    /// `own` is random. The first of `shared` makes proofs, all of them are believed.
+    /// `own` is random. The first of `shared` makes proofs; all are accepted.
     pub fn new(own: [u8; 32], shared: Vec<Secret>) -> Keys {
         Keys { own, shared }
     }
 
-    /// Whether there is anything that other servers can know too.
+    /// Whether there are secrets that other servers may share.
     pub fn are_shared(&self) -> bool {
         !self.shared.is_empty()
     }
 
-    /// The proof of a trail: the time in seconds, a hyphen, and the tag in hexadecimal.
+    /// Makes the proof of a trail: the time in seconds, a hyphen, and the MAC in hexadecimal.
     pub fn proof(&self, trail: &[u8], purpose: Purpose<'_>, now: u64) -> Bytes {
         let key = self.shared.first().map_or(&self.own[..], Secret::key);
         let tag = mac(key, trail, purpose, now).finalize().into_bytes();
@@ -67,7 +68,7 @@ impl Keys {
         Bytes::from(format!("{now}-{hex}"))
     }
 
-    /// What the proof of a claim is worth that came with this.
+    /// Checks the proof of a claim for this request.
     pub fn judge(&self, claim: &Claim, purpose: Purpose<'_>, now: u64) -> Verdict {
         if claim.hops().is_empty() || claim.proof().is_empty() {
             return Verdict::Missing;
@@ -75,7 +76,7 @@ impl Keys {
         let Some((time, tag)) = parse(claim.proof()) else { return Verdict::Wrong };
         let keys = self.shared.iter().map(Secret::key).chain([&self.own[..]]);
         let mut macs = keys.map(|key| mac(key, claim.hops(), purpose, time));
-        // Takes the same time wherever they differ.
+        // In constant time.
         if !macs.any(|mac| mac.verify_slice(&tag).is_ok()) {
             return Verdict::Wrong;
         }

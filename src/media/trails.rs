@@ -1,4 +1,4 @@
-//! What this server knows of trails: which streams of its own are on them, and which of them are proved.
+//! This server's part in trails: hops of its own streams, and proofs.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -16,11 +16,11 @@ use crate::directive::ConfPath;
 use crate::hub::registry::{Registry, StreamKey};
 use crate::net::secret::{self, Secret};
 
-/// Marks streams of this process in trails, and proves trails.
+/// Makes and recognises hops of this process's streams, and makes and checks proofs.
 pub struct Trails {
     /// Random and secret.
     mark: [u8; 32],
-    /// What proves trails; a reload replaces it.
+    /// Keys of proofs; a reload replaces them.
     keys: ArcSwap<Keys>,
 }
 
@@ -30,28 +30,29 @@ impl Trails {
         Trails { mark, keys: ArcSwap::from_pointee(Keys::new(mark, secrets.0)) }
     }
 
-    /// A reload has read the secrets anew.
+    /// Sets the secrets that a reload has read.
     pub fn set_secrets(&self, secrets: Secrets) {
         self.keys.store(Arc::new(Keys::new(self.mark, secrets.0)));
     }
 
-    /// By way of which streams the media of `stream` comes that came by `upstream` until here; told to relays.
+    /// Path of a stream's media, sent to relays; `upstream` is the path to this server.
     pub fn way(&self, upstream: &[u8], stream: &StreamKey) -> Bytes {
         trail::extended(upstream, &Hop::new(&self.mark, stream))
     }
 
-    /// To which streams the media of `stream` goes that goes on from here to `downstream`; told to relays that publish it.
+    /// Continuation of a stream's media, sent to relays that publish it; `downstream` is the continuation after this
+    /// server.
     pub fn reach(&self, downstream: &[u8], stream: &StreamKey) -> String {
         String::from_utf8_lossy(&self.way(downstream, stream)).into_owned()
     }
 
-    /// Whether a stream would be fed with itself by what has come this way.
+    /// Whether media on this path would feed the stream with itself.
     pub fn leads_back(&self, way: &[u8], stream: &StreamKey) -> bool {
         trail::is_loop(way, &Hop::new(&self.mark, stream))
     }
 
-    /// Whether a session says of itself that it would feed its stream with itself, by way of relays. `way` is that of
-    /// streams which come from elsewhere.
+    /// Whether a session's own trail shows that it would feed its stream with itself through relays. `way` gives the
+    /// path of streams that are pulled.
     pub fn is_loop(
         &self,
         registry: &Registry,
@@ -72,7 +73,7 @@ impl Trails {
         }
     }
 
-    /// What the connection `conn` says of its way here, once it is known what it asks for.
+    /// Checks the claim of connection `conn`, once its request is known.
     pub fn judge(&self, conn: u64, claim: &Claim, purpose: Purpose<'_>) -> Trail {
         if claim.hops().is_empty() {
             return Trail::default();
@@ -85,13 +86,13 @@ impl Trails {
         Trail::new(claim, verdict == Verdict::Proved)
     }
 
-    /// What proves the trail of a relay of ours to others.
+    /// Makes the proof of a trail that a relay of this server sends.
     pub fn proof(&self, trail: &[u8], purpose: Purpose<'_>) -> Bytes {
         self.keys.load().proof(trail, purpose, now())
     }
 }
 
-/// Seconds since 1970, by which proofs are dated.
+/// Seconds since 1970, the time in proofs.
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

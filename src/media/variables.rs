@@ -1,7 +1,7 @@
-//! Values of the variables in `args=`, evaluated afresh for every request.
+//! Values of the variables in `args=`, evaluated for every request.
 //!
-//! The original computes a value once per session and repeats it, also for `$stage`, `$msec` or `$first_video`;
-//! here each request carries what holds when it is sent.
+//! PingOS computes a value once per session and repeats it, even for `$stage`, `$msec` or `$first_video`; here each
+//! request has the current value.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -59,7 +59,7 @@ impl Variables for Session {
             Variable::Parg(name) => out.extend_from_slice(query_argument(&identity.pargs, name)),
             Variable::Metadata => session.stream_info().write_query(out),
             Variable::MetadataField(field) => session.stream_info().write_field(field, out),
-            // Only sessions of relays have these, and only from the moment on when it is known where they go.
+            // Only sessions of relays have these, once their destination is known.
             Variable::RelayDomain => relay(session, out, |i| &i.domain),
             Variable::RelayApp => relay(session, out, |i| &i.app),
             Variable::RelayName => relay(session, out, |i| &i.name),
@@ -67,9 +67,9 @@ impl Variables for Session {
             Variable::RelayReferer => relay(session, out, |i| &i.page_url),
             Variable::RelayUserAgent => relay(session, out, |i| &i.flash_ver),
             Variable::RelaySwfUrl => relay(session, out, |i| &i.swf_url),
-            // A relay tells no connect arguments and no codecs.
+            // A relay sends no connect arguments and no codecs.
             Variable::RelayArgs | Variable::RelayAcodecs | Variable::RelayVcodecs => {}
-            // Those of a request and of the process.
+            // Variables of a request and of the process.
             Variable::Groupid
             | Variable::NotifyId
             | Variable::NginxVersion
@@ -96,7 +96,7 @@ fn moment(out: &mut Vec<u8>, moment: &AtomicU64) {
     number(out, moment.load(Ordering::Relaxed));
 }
 
-/// `$stage`: how far the session has come.
+/// `$stage`: progress of the session.
 fn stage(session: &Session) -> &'static [u8] {
     let moments = &session.moments;
     let reached = |moment: &AtomicU64| moment.load(Ordering::Relaxed) > 0;
@@ -116,7 +116,7 @@ fn stage(session: &Session) -> &'static [u8] {
     }
 }
 
-/// Value of an argument of a query, by its name in any letter case; the first one counts, undecoded.
+/// Value of a query argument, by case-insensitive name; the first one counts, undecoded.
 pub fn query_argument<'a>(query: &'a [u8], name: &[u8]) -> &'a [u8] {
     for pair in query.split_str("&") {
         if let Some((key, value)) = pair.split_once_str("=")

@@ -1,4 +1,4 @@
-//! What a session sees of the configuration.
+//! A session's view of the configuration.
 
 use std::sync::Arc;
 
@@ -13,9 +13,9 @@ use crate::directive::ListenAddr;
 
 /// The application of a session: as it was when the session began, and as it is now.
 ///
-/// Values of class *session* are read from [`AppView::held`], values of class *live* from
-/// [`AppView::current`]. A session whose application was removed keeps what it had. Nothing here keeps the other
-/// applications of an old configuration in memory.
+/// Values of class *session* are read from [`AppView::held`], values of class *live* from [`AppView::current`]. A
+/// session whose application was removed keeps its values. A view does not keep the other applications of an old
+/// configuration in memory.
 #[derive(Clone, Debug)]
 pub struct AppView {
     store: Arc<Store>,
@@ -28,7 +28,7 @@ pub struct AppView {
 }
 
 impl AppView {
-    /// Chooses the virtual server by the listening address and `host`, and its application. `None`: no such
+    /// Selects the virtual server by the listening address and `host`, and its application. `None` if there is no such
     /// application.
     pub fn choose(store: &Arc<Store>, listen: &ListenAddr, host: &Bytes, app: &Bytes) -> Option<Self> {
         let config = store.load();
@@ -45,17 +45,17 @@ impl AppView {
         })
     }
 
-    /// The virtual server's own values as they were when the session began.
+    /// The virtual server's own values, as they were when the session began.
     pub fn server(&self) -> &ServerConf {
         &self.server
     }
 
-    /// The values of applications as they stand for the whole server.
+    /// Values of applications at the level of the whole server.
     pub fn base(&self) -> &Conf {
         &self.base
     }
 
-    /// The virtual server's identity, which the file of `dynamic_conf` may change.
+    /// `serverid` of the virtual server, which the file of `dynamic_conf` may change.
     pub fn serverid(&self) -> Bytes {
         let changed = self.store.dynamic().serverid(&self.host);
         changed.unwrap_or_else(|| Bytes::copy_from_slice(&self.server.serverid.0))
@@ -66,14 +66,14 @@ impl AppView {
         &self.held
     }
 
-    /// `total_backlog` in bytes, where it is set.
+    /// Value of `total_backlog` in bytes, if set.
     pub fn total_backlog(&self) -> Option<usize> {
         let bytes =
             self.store.load().rtmp.as_ref()?.get::<delivery::main_conf::MainCurrent>().total_backlog?;
         Some(usize::try_from(bytes.0).unwrap_or(usize::MAX))
     }
 
-    /// Number of the configuration in force: what [`AppView::current`] says may be kept until it changes.
+    /// Number of the configuration in force. Values from [`AppView::current`] may be cached until it changes.
     pub fn generation(&self) -> u64 {
         self.store.generation()
     }

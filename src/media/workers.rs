@@ -1,7 +1,7 @@
-//! The threads that move media, and what becomes of one that dies.
+//! Worker threads, which move media, and their replacement after a failure.
 //!
-//! A panic in a session ends that session. One in the delivery loop ends the thread: its runtime is dropped there, and
-//! with it its sessions, each with its callbacks. `worker_failure` says whether another takes its place.
+//! A panic in a session ends that session. A panic in the delivery loop ends the thread: its runtime is dropped there,
+//! and with it its sessions, each with its callbacks. `worker_failure` decides whether another thread replaces it.
 
 use std::future::Future;
 use std::io;
@@ -20,28 +20,28 @@ use crate::hub::pace::Grid;
 use crate::limits;
 use crate::net::moderation::{self, Bell};
 
-/// A thread that moves media.
+/// A worker thread.
 #[derive(Clone)]
 pub struct Worker {
-    /// Where its sessions run.
+    /// Runtime of its sessions.
     pub runtime: Handle,
     /// Its delivery loop.
     pub delivery: Delivery,
-    /// Makes it look at its sockets at once.
+    /// Makes it poll its sockets at once.
     pub bell: Bell,
     is_dead: Arc<AtomicBool>,
 }
 
-/// A worker thread has ended by a panic.
+/// A worker thread ended because of a panic.
 #[derive(Debug)]
 pub struct Death {
-    /// Which.
+    /// Worker number.
     pub number: usize,
-    /// It died soon after its start, and may do so again.
+    /// Whether it died soon after its start, and may do so again.
     pub at_once: bool,
 }
 
-/// All workers. Their number stays.
+/// All workers. Their number is constant.
 pub struct Workers {
     places: Vec<ArcSwap<Worker>>,
     next: AtomicUsize,
@@ -52,7 +52,7 @@ pub struct Workers {
 }
 
 impl Workers {
-    /// Starts `count` threads; what comes with them tells which of them die.
+    /// Starts `count` threads; the receiver reports threads that die.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Workers {
         how: BackEnd,
         grid: Grid,
     ) -> io::Result<(Workers, mpsc::UnboundedReceiver<Death>)> {
-        // A thread dies once.
+        // At most one message per thread, so the channel is bounded.
         let (deaths, told) = mpsc::unbounded_channel();
         let mut rings = Ring::for_workers(count, how);
         let total = Total::new(count);
@@ -72,17 +72,17 @@ impl Workers {
         Ok((Workers { places, next: AtomicUsize::new(0), how, grid, total, deaths }, told))
     }
 
-    /// How many there are.
+    /// Number of workers.
     pub fn count(&self) -> usize {
         self.places.len()
     }
 
-    /// All of them, in order.
+    /// All workers, in order.
     pub fn iter(&self) -> impl Iterator<Item = Arc<Worker>> + '_ {
         self.places.iter().map(ArcSwap::load_full)
     }
 
-    /// The one whose turn it is; those that are dead are left out.
+    /// The next worker in turn; dead ones are skipped.
     pub fn next(&self) -> Worker {
         let (turn, count) = (self.next.fetch_add(1, Ordering::Relaxed), self.places.len());
         let mut turns = (0..count).map(|n| self.places[turn.wrapping_add(n) % count].load());
@@ -90,7 +90,7 @@ impl Workers {
         Worker::clone(&living.unwrap_or_else(|| self.places[turn % count].load()))
     }
 
-    /// Puts a new thread in the place of one that has died.
+    /// Replaces a dead worker by a new thread.
     ///
     /// # Errors
     ///
@@ -102,7 +102,7 @@ impl Workers {
     }
 }
 
-/// A player's socket, its session and its delivery loop stay on one core.
+/// Starts a worker. A player's socket, session and delivery loop stay on one thread.
 fn start(
     number: usize,
     ring: Option<Ring>,
@@ -114,7 +114,7 @@ fn start(
     let bell = Bell::new()?;
     let heard = bell.clone();
     let serve = move || {
-        // A worker that cannot hear it looks at its sockets at once, always.
+        // A worker without a working bell never delays polling.
         let _ = moderation::begin(heard);
         serving.run()
     };
@@ -122,7 +122,8 @@ fn start(
     Ok(Worker { runtime, delivery, bell, is_dead })
 }
 
-/// Runs what `serve` makes, and whatever is given to the runtime, on a thread. What comes with it is true once it has died.
+/// Runs the future from `serve`, and everything spawned on the runtime, on a new thread. The flag becomes true when the
+/// thread dies.
 fn spawn<F: Future<Output = ()>>(
     number: usize,
     serve: impl FnOnce() -> F + Send + 'static,
@@ -134,14 +135,14 @@ fn spawn<F: Future<Output = ()>>(
         (runtime.handle().clone(), Arc::new(AtomicBool::new(false)), Instant::now());
     let died = is_dead.clone();
     let run = move || {
-        // Whatever the panic has left behind goes with the runtime.
+        // Everything that the panic left behind is dropped with the runtime.
         if catch_unwind(AssertUnwindSafe(|| runtime.block_on(serve()))).is_ok() {
             return;
         }
         died.store(true, Ordering::Release);
         // First, so that new connections are served while the old ones end.
         let _ = deaths.send(Death { number, at_once: started.elapsed() < limits::REVIVE_AFTER });
-        // Without waiting for files that hang.
+        // Without waiting for blocked file operations.
         let _ = catch_unwind(AssertUnwindSafe(|| runtime.shutdown_background()));
     };
     std::thread::Builder::new().name(format!("worker{number}")).spawn(run)?;
@@ -154,7 +155,7 @@ mod tests {
 
     use super::*;
 
-    /// Tells when it is dropped.
+    /// Sends when dropped.
     struct Guard(Option<oneshot::Sender<()>>);
 
     impl Drop for Guard {
@@ -181,7 +182,7 @@ mod tests {
             std::future::pending::<()>().await;
         });
         runs.await.unwrap();
-        // A task that panics is no death of the thread.
+        // A panic in a task does not end the thread.
         assert!(runtime.spawn(async { panic!("this test wants a panic") }).await.is_err());
         assert!(!is_dead.load(Ordering::Acquire));
         kill.send(()).unwrap();

@@ -1,4 +1,4 @@
-//! How many connections are open, and when there are enough.
+//! Counting and limiting open connections.
 
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -11,7 +11,7 @@ use crate::task::lifetime::emptied;
 pub struct Connections(TaskTracker);
 
 impl Connections {
-    /// Counts a connection until the result is dropped, unless `limit` are open.
+    /// Counts a connection until the returned token is dropped; `None` if `limit` connections are open.
     pub fn open(&self, limit: u64) -> Option<TaskTrackerToken> {
         let counted = self.0.token();
         if self.count() > limit {
@@ -21,7 +21,7 @@ impl Connections {
         Some(counted)
     }
 
-    /// Connections open now.
+    /// Number of open connections.
     pub fn count(&self) -> u64 {
         self.0.len() as u64
     }

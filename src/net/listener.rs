@@ -1,4 +1,4 @@
-//! Listening sockets: bound before anything else changes, accepted on the control thread, served by workers.
+//! Listening sockets: bound during preparation, accepted on the control thread, served by workers.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -26,7 +26,7 @@ use crate::task::fault;
 use crate::task::questions::{Asked, Question, Questions, answering};
 use crate::task::supervise;
 
-/// What speaks on a socket.
+/// Protocol of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Speaks {
     /// RTMP.
@@ -49,13 +49,13 @@ impl fmt::Display for Speaks {
 pub enum Bound {
     /// TCP.
     Tcp(std::net::TcpListener),
-    /// Unix domain.
+    /// Unix.
     Unix(std::os::unix::net::UnixListener),
 }
 
-/// Which addresses a configuration listens on. Those that ask for the PROXY protocol are left out: to take its header
-/// for something else would be worse than not to listen, and `-t` warns of it. So are those whose certificate is not
-/// there.
+/// Addresses on which a configuration listens. Sockets with the PROXY protocol are omitted, because treating its header
+/// as something else would be worse than not listening; `-t` warns about them. Sockets whose certificate does not exist
+/// are omitted too.
 pub fn wanted(config: &Config, tls: &ServerTls) -> HashMap<(Speaks, ListenAddr), ListenOptions> {
     let rtmp = config.rtmp.iter().flat_map(|r| &r.listeners);
     let rtmp = rtmp.map(|l| ((Speaks::Rtmp, l.addr.clone()), l.options.clone()));
@@ -64,11 +64,11 @@ pub fn wanted(config: &Config, tls: &ServerTls) -> HashMap<(Speaks, ListenAddr),
     rtmp.chain(http).filter(|(key, options)| !options.proxy_protocol && !tls.is_closed(key)).collect()
 }
 
-/// Whether an address is one of this machine's, without touching its port, which a running server may have.
+/// Checks that an address belongs to this machine, without using the port, which a running server may have bound.
 ///
 /// # Errors
 ///
-/// What binding would fail with.
+/// The error with which binding would fail.
 pub fn check_address(addr: &ListenAddr) -> io::Result<()> {
     match addr {
         ListenAddr::Tcp(addr) => {
@@ -100,13 +100,12 @@ pub fn bind(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bound> {
     }
 }
 
-/// Removes a socket file on which nothing listens any more: a server that was killed leaves it behind.
+/// Removes a stale socket file, which a killed server leaves behind.
 fn remove_stale(path: &Path) -> io::Result<()> {
     if is_stale(path) { std::fs::remove_file(path) } else { Ok(()) }
 }
 
-/// Whether [`bind`] would find the address free. Nothing of it can be seen from outside: no connection is accepted and no
-/// file is made.
+/// Checks whether [`bind`] would succeed, without visible effects: no connection is accepted and no file is created.
 pub fn check(addr: &ListenAddr, options: &ListenOptions) -> io::Result<()> {
     match addr {
         ListenAddr::Tcp(addr) => bind_tcp(*addr, options).map(drop),
@@ -157,37 +156,37 @@ impl From<Bound> for OwnedFd {
     }
 }
 
-/// What becomes of accepted connections.
+/// Receiver of accepted connections.
 pub trait Accept: Send + Sync {
-    /// A connection to a listening address.
+    /// Handles a connection to a listening address.
     fn accepted(&self, speaks: Speaks, addr: &ListenAddr, socket: Accepted);
 }
 
-/// Registers an accepted connection with the reactor of the thread that calls this.
+/// Registers an accepted connection with the reactor of the calling thread.
 pub type Accepted = Box<dyn FnOnce() -> io::Result<Socket> + Send>;
 
-/// The sockets that accept now. All that share this are on the control thread.
+/// The accepting sockets. All clones are used on the control thread.
 #[derive(Clone)]
 pub struct Listeners {
     accept: Arc<dyn Accept>,
     accepting: Arc<Mutex<HashMap<(Speaks, ListenAddr), Accepting>>>,
 }
 
-/// A socket, which can be handed to another process, and the task that accepts on it.
+/// A socket, which can be passed to another process, and its accepting task.
 struct Accepting {
     socket: Bound,
     options: ListenOptions,
     task: Option<Running>,
 }
 
-/// A task that accepts, and where it is asked whether it still does.
+/// An accepting task and the channel for its liveness probes.
 struct Running {
     handle: AbortHandle,
     questions: mpsc::Sender<Question>,
 }
 
 impl Listeners {
-    /// None yet.
+    /// Creates an empty set.
     pub fn new(accept: Arc<dyn Accept>) -> Listeners {
         Listeners { accept, accepting: Arc::default() }
     }
@@ -196,16 +195,16 @@ impl Listeners {
         self.accepting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks all tasks that accept whether they are alive.
+    /// Sends liveness probes to all accepting tasks.
     pub fn ask(&self, asked: &mut Asked) {
         for ((speaks, addr), accepting) in &*self.lock() {
             let Some(task) = &accepting.task else { continue };
-            // A place is free: nothing is asked before the last answer is there.
+            // There is room: no probe is sent before the last one was answered.
             let _ = task.questions.try_send(asked.question(format!("accepting {speaks} on {addr}")));
         }
     }
 
-    /// Whether this address accepts already.
+    /// Whether a socket accepts on this address.
     pub fn has(&self, key: &(Speaks, ListenAddr)) -> bool {
         self.lock().contains_key(key)
     }
@@ -218,16 +217,16 @@ impl Listeners {
         Ok(())
     }
 
-    /// Copies of all sockets, for another process.
+    /// Duplicates all sockets, for another process.
     ///
     /// # Errors
     ///
-    /// No descriptors are left.
+    /// No file descriptors are left.
     pub fn sockets(&self) -> io::Result<Vec<OwnedFd>> {
         self.lock().values().map(|accepting| accepting.socket.try_clone().map(OwnedFd::from)).collect()
     }
 
-    /// Stops accepting; the sockets stay open, for another process that has them too.
+    /// Stops accepting; the sockets stay open for another process that shares them.
     pub fn pause(&self) {
         for task in self.lock().values_mut().filter_map(|accepting| accepting.task.take()) {
             task.handle.abort();
@@ -238,7 +237,7 @@ impl Listeners {
     ///
     /// # Errors
     ///
-    /// No descriptors are left.
+    /// No file descriptors are left.
     pub fn resume(&self) -> io::Result<()> {
         for (key, accepting) in &mut *self.lock() {
             if accepting.task.is_none() {
@@ -249,7 +248,7 @@ impl Listeners {
         Ok(())
     }
 
-    /// Stops accepting and closes all sockets, without a trace in the file system if `remove`.
+    /// Stops accepting and closes all sockets; with `remove`, also removes socket files.
     pub fn close(&self, remove: bool) {
         if remove {
             return self.retain(|_| false);
@@ -258,14 +257,14 @@ impl Listeners {
         self.lock().clear();
     }
 
-    /// Stops accepting on addresses that are no longer wanted; connections go on.
+    /// Stops accepting on addresses that are no longer wanted; open connections continue.
     pub fn retain(&self, wanted: impl Fn(&(Speaks, ListenAddr)) -> bool) {
         self.lock().retain(|key, accepting| {
             let keep = wanted(key);
             if !keep {
                 accepting.task.take().inspect(|task| task.handle.abort());
                 if let ListenAddr::Unix(path) = &key.1 {
-                    // The file would make the next start believe that somebody listens.
+                    // A remaining file would look like a socket in use at the next start.
                     let _ = std::fs::remove_file(path);
                 }
             }
@@ -304,12 +303,12 @@ fn accept(
     Ok(Running { handle, questions })
 }
 
-/// What a task that accepts needs beside the socket.
+/// Data of an accepting task besides the socket.
 struct Door {
     accept: Arc<dyn Accept>,
     speaks: Speaks,
     addr: ListenAddr,
-    /// Locked by the task alone.
+    /// Locked only by the task.
     asked: tokio::sync::Mutex<Questions>,
 }
 
@@ -319,7 +318,7 @@ async fn accept_tcp(door: &Door, listener: &TcpListener, options: &ListenOptions
         match answering(&mut asked, listener.accept()).await {
             Ok((stream, _)) => {
                 if let Some(keepalive) = options.keepalive.filter(|keepalive| keepalive.on) {
-                    // A peer that is gone already makes this fail; reading will tell.
+                    // This fails if the peer is already gone, which reading will show.
                     let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive_of(keepalive));
                 }
                 let Ok(stream) = stream.into_std() else { continue };
@@ -343,7 +342,7 @@ async fn accept_unix(door: &Door, listener: &UnixListener) {
     }
 }
 
-/// Hands a connection on.
+/// Passes a connection on.
 fn dispatch(door: &Door, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
     fault::panic_at("accept");
     door.accept.accepted(door.speaks, &door.addr, Box::new(socket));
@@ -363,7 +362,7 @@ fn keepalive_of(keepalive: Keepalive) -> TcpKeepalive {
     out
 }
 
-/// Out of descriptors or memory: accepting again at once would only spin.
+/// Out of descriptors or memory: waits, since accepting again at once would loop.
 async fn pause(addr: &ListenAddr, error: &io::Error) {
     log::accept_failed(addr, error);
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -381,7 +380,7 @@ mod tests {
         let socket = socket2::Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
         socket.bind(&SockAddr::unix(&path).unwrap()).unwrap();
         socket.listen(0).unwrap();
-        // The queue fills; the next connect would wait for ever.
+        // The queue fills up; the next connect would block forever.
         let queued: Vec<_> = (0..4).map_while(|_| connect(&path).ok()).collect();
         assert!(connect(&path).is_err(), "{} in the queue", queued.len());
         assert!(!is_stale(&path));

@@ -1,4 +1,4 @@
-//! What the log says of sockets and host names.
+//! Log lines about sockets and host names.
 
 use std::fmt::Display;
 use std::io;
@@ -7,27 +7,27 @@ use tracing::{error, info, warn};
 
 use crate::directive::ListenAddr;
 
-/// The handshake of an encrypted connection came to nothing.
+/// A TLS handshake failed.
 pub fn tls_failed(listen: &ListenAddr, error: &dyn Display) {
     info!("TLS handshake failed: {error}, server: {listen}");
 }
 
-/// An encrypted socket cannot be opened yet.
+/// A TLS socket cannot be opened yet.
 pub fn socket_closed(listen: &ListenAddr, why: &str) {
     error!("{why}, nothing listens on {listen}");
 }
 
-/// A connection over `worker_connections` or `max_connections` was closed.
+/// A connection above `worker_connections` or `max_connections` was closed.
 pub fn too_many_connections(limit: u64) {
     error!(target: "alert", "{limit} worker_connections are not enough");
 }
 
-/// A name has no address; said once until it has one.
+/// A name has no address; logged once until it has one.
 pub fn host_not_found(why: &dyn Display) {
     error!("{why}");
 }
 
-/// Name servers do not answer; what they said last is used.
+/// Name servers do not answer; the last answer is used.
 pub fn host_kept(host: &str, why: &dyn Display) {
     warn!("{why}; the last known addresses of \"{}\" are used", host.escape_debug());
 }
@@ -37,7 +37,7 @@ pub fn host_found_again(host: &str) {
     info!(target: "notice", "host \"{}\" is found again", host.escape_debug());
 }
 
-/// Accepting failed; usually out of descriptors.
+/// Accepting failed; usually because no descriptors are left.
 pub fn accept_failed(listen: &ListenAddr, error: &io::Error) {
     error!(target: "crit", "accept() failed ({error}), server: {listen}");
 }

@@ -1,12 +1,12 @@
-//! How much memory the process may use.
+//! Memory available to the process.
 
 use std::fs;
 use std::path::Path;
 
-/// Where Linux shows its control groups.
+/// Mount point of Linux control groups.
 const GROUPS: &str = "/sys/fs/cgroup";
 
-/// The machine's memory in bytes, or what the control groups of the process allow. `None` where the system does not tell.
+/// Memory of the machine in bytes, or the limit of the process's control groups. `None` if unknown.
 pub fn usable() -> Option<u64> {
     let machine = machine(&fs::read_to_string("/proc/meminfo").ok()?)?;
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
@@ -18,14 +18,14 @@ pub fn usable() -> Option<u64> {
     Some(limits.fold(machine, u64::min))
 }
 
-/// `MemTotal` of `/proc/meminfo`.
+/// `MemTotal` in `/proc/meminfo`.
 fn machine(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     kib.checked_mul(1024)
 }
 
-/// The group of the second version's only hierarchy, in `/proc/self/cgroup`.
+/// Control group (version 2) in `/proc/self/cgroup`.
 fn group(groups: &str) -> Option<&str> {
     groups.lines().find_map(|line| line.strip_prefix("0::"))
 }

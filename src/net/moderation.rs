@@ -1,12 +1,12 @@
-//! Poll moderation: one wake-up for many packets, as network adapters moderate their interrupts.
+//! Poll moderation: one wake-up for many packets, similar to interrupt moderation of network adapters.
 //!
-//! Hundreds of publishers wake a worker thousands of times a second, for a packet each, and going to sleep and waking up
-//! costs more than the packet. A worker in that state waits a moment before it asks the kernel what has come. Below
-//! that rate, and when it has no time to sleep anyway, nothing is held back.
+//! Hundreds of publishers wake a worker thousands of times a second, for one packet each, and sleeping and waking cost
+//! more than the packet. In that state a worker waits a moment before it polls the kernel. At lower rates, and when the
+//! worker does not sleep anyway, nothing is delayed.
 //!
-//! Only media count and wait. Sockets that speak otherwise (HTTP requests, handshakes, commands) are `Prompt`: what
-//! comes on one of them, or with a new connection, ends the wait. The socket of a publisher is not, from its first
-//! media on ([`Rest`](super::rest::Rest)).
+//! Only media is counted and delayed. Other sockets (HTTP requests, handshakes, commands) are `Prompt`: input on one of
+//! them, or a new connection, ends the wait. A publisher's socket stops being prompt with its first media
+//! ([`Rest`](super::rest::Rest)).
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
@@ -29,58 +29,58 @@ pub struct Moderation {
     parks: u32,
     reads_before: u64,
     moderates: bool,
-    /// When the kernel was last asked.
+    /// Time of the last poll.
     polled: Instant,
 }
 
-/// Time over which wake-ups and reads are counted.
+/// Window in which wake-ups and reads are counted.
 const WINDOW: Duration = Duration::from_millis(10);
-/// Wake-ups and reads in a window from which on wake-ups are held together.
+/// Number of wake-ups and reads per window from which on moderation starts.
 const MANY: u32 = 30;
-/// Reads in a window below which they no longer are.
+/// Number of reads per window below which moderation ends.
 const FEW: u64 = 20;
 
-/// Events of prompt sockets that are taken at once.
+/// Maximum number of events taken from prompt sockets at once.
 const EVENTS: usize = 64;
 
 thread_local! {
     static READS: Cell<u64> = const { Cell::new(0) };
     static MODERATION: RefCell<Moderation> = RefCell::new(Moderation::new(Instant::now()));
-    /// Of a worker's thread; others wait for nothing.
+    /// Set on worker threads only; other threads never wait.
     static PROMPT: OnceCell<Prompt> = const { OnceCell::new() };
 }
 
-/// Ends a worker's wait from another thread: a connection is on its way to it.
+/// Ends a worker's wait from another thread when a connection is passed to it.
 #[derive(Clone, Debug)]
 pub struct Bell(Arc<EventFd>);
 
 impl Bell {
-    /// A bell that no worker hears yet.
+    /// Creates a bell; no worker listens to it yet.
     pub fn new() -> io::Result<Self> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         Ok(Bell(Arc::new(EventFd::from_value_and_flags(0, flags)?)))
     }
 
-    /// Ends the wait that is on, or else the next one.
+    /// Ends the current wait, or else the next one.
     pub fn ring(&self) {
-        // It fails once it was rung 2^64 times: an early look at the sockets is missed then.
+        // Fails only after 2^64 rings; the cost is one early poll missed.
         let _ = self.0.write(1);
     }
 }
 
-/// The sockets of a worker that carry no media. Each arrival is told once, whether it ended a wait or came in between.
+/// A worker's sockets without media. Each arrival is reported once, during a wait or between waits.
 struct Prompt {
     epoll: Epoll,
-    /// The set holds its descriptor.
+    /// Kept open, because the epoll set refers to its descriptor.
     _bell: Bell,
 }
 
-/// What a wait came to.
+/// Outcome of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Waited {
-    /// Its time is over.
+    /// The time elapsed.
     Through,
-    /// Something other than media has come.
+    /// Something other than media arrived.
     Cut,
 }
 
@@ -91,7 +91,7 @@ impl Prompt {
         Ok(Prompt { epoll, _bell: bell })
     }
 
-    /// Waits so long, or until something comes on one of the sockets.
+    /// Waits for `time`, or until something arrives on one of the sockets.
     fn wait(&self, time: Duration) -> Waited {
         let mut set = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
         match ppoll(&mut set, Some(TimeSpec::from_duration(time)), None) {
@@ -105,28 +105,28 @@ impl Prompt {
     }
 }
 
-/// Told at each arrival, not for as long as something is unread.
+/// Edge-triggered: reported at each arrival, not while something is unread.
 fn arrivals() -> EpollEvent {
     EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0)
 }
 
-/// The calling thread is a worker's, and `bell` reaches it. Where the system gives no means to end a wait, no wait begins.
+/// Makes the calling thread a worker's thread that `bell` can reach. If the system lacks the means to end a wait, the
+/// worker never waits.
 pub fn begin(bell: Bell) -> io::Result<()> {
     let prompt = Prompt::new(bell)?;
     PROMPT.with(|cell| drop(cell.set(prompt)));
     Ok(())
 }
 
-/// What comes on this socket, which the calling worker reads, is waited for no longer than it takes. Closing the socket
-/// ends that.
+/// Marks a socket of the calling worker as prompt: input on it ends a wait. Closing the socket removes the mark.
 pub fn is_prompt(socket: BorrowedFd<'_>) {
     with_prompt(|prompt| match prompt.epoll.add(socket, arrivals()) {
-        // Without room for another the socket waits as media do.
+        // Without a free slot, the socket is delayed as media sockets are.
         Ok(()) | Err(_) => {}
     });
 }
 
-/// What comes on this socket from now on are media.
+/// Marks a socket as carrying media from now on.
 pub fn is_media(socket: BorrowedFd<'_>) {
     with_prompt(|prompt| match prompt.epoll.delete(socket) {
         Ok(()) | Err(Errno::ENOENT) => {}
@@ -135,16 +135,16 @@ pub fn is_media(socket: BorrowedFd<'_>) {
 }
 
 fn with_prompt(work: impl FnOnce(&Prompt)) {
-    // While a thread ends, its sockets may be closed after its set.
+    // While a thread ends, its sockets may be closed after the epoll set.
     let _ = PROMPT.try_with(|cell| cell.get().map(work));
 }
 
-/// Counts a read that brought media to this thread.
+/// Counts a read of media on this thread.
 pub fn count_read() {
     READS.set(READS.get() + 1);
 }
 
-/// Called by a worker's thread before it waits for events.
+/// Called on a worker's thread before it waits for events.
 pub fn before_park() {
     PROMPT.with(|cell| {
         let Some(prompt) = cell.get() else { return };
@@ -158,13 +158,13 @@ pub fn before_park() {
 }
 
 impl Moderation {
-    /// Counts from `now` on.
+    /// Starts counting at `now`.
     pub fn new(now: Instant) -> Self {
         Moderation { window: now, parks: 0, reads_before: 0, moderates: false, polled: now }
     }
 
-    /// The worker has nothing to do: how long it is to wait before it asks for more. `reads` is the number of its
-    /// reads of media so far.
+    /// Called when the worker is idle. Returns how long to wait before the next poll. `reads` is the number of media
+    /// reads so far.
     pub fn park(&mut self, now: Instant, reads: u64) -> Option<Duration> {
         self.parks += 1;
         if now.saturating_duration_since(self.window) >= WINDOW {
@@ -181,7 +181,7 @@ impl Moderation {
         due.checked_duration_since(now).filter(|wait| !wait.is_zero())
     }
 
-    /// The wait has ended before its time; the kernel is asked now.
+    /// Records that a wait was cut short and the kernel is polled at `now`.
     fn cut(&mut self, now: Instant) {
         self.polled = now;
     }
@@ -197,8 +197,8 @@ mod tests {
 
     const US: Duration = Duration::from_micros(1);
 
-    /// Parks every `gap` for `windows` windows, with `reads` reads between two parks; how long was slept, and where
-    /// the clock then stands.
+    /// Parks every `gap` for `windows` windows, with `reads` reads between two parks. Returns the total sleep; `now`
+    /// advances.
     fn run(
         moderation: &mut Moderation,
         now: &mut Instant,
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(run(&mut moderation, &mut now, &mut reads, 1000 * US, 1), Duration::ZERO);
         let slept = run(&mut moderation, &mut now, &mut reads, 100 * US, 1);
         assert!(slept > WINDOW, "{slept:?}");
-        // With wake-ups held together it is the reads that tell that the flood goes on.
+        // With wake-ups combined, the reads show that the flood continues.
         let slept = run(&mut moderation, &mut now, &mut reads, 100 * US, 10);
         assert!(slept > 4 * WINDOW, "{slept:?}");
         run(&mut moderation, &mut now, &mut reads, 1000 * US, 1);
@@ -279,7 +279,7 @@ mod tests {
         is_prompt(near.as_fd());
         far.write_all(b"GET / HTTP/1.1").unwrap();
         assert_eq!(waits(LONG), Waited::Cut);
-        // Told once: a peer that sends more than is read does not keep the worker awake.
+        // Reported once: a peer that sends more than is read does not keep the worker awake.
         assert_eq!(waits(US), Waited::Through);
         far.write_all(b"more").unwrap();
         assert_eq!(waits(LONG), Waited::Cut);
@@ -289,7 +289,7 @@ mod tests {
         bell.ring();
         assert_eq!(waits(LONG), Waited::Cut);
         assert_eq!(waits(US), Waited::Through);
-        // Unread input is an arrival for who begins to listen for it.
+        // Unread input counts as an arrival when the mark is set.
         is_prompt(near.as_fd());
         assert_eq!(waits(LONG), Waited::Cut);
         drop(far);

@@ -1,8 +1,8 @@
-//! When the socket of a publisher is read.
+//! Scheduling of reads from a publisher's socket.
 //!
-//! As soon as something comes, except while everybody who follows the stream waits for moments of `send_delay`: nobody
-//! wants sooner what comes, and to wake up for each message costs more than the message. The system then holds its
-//! wake-ups back, and the socket is read at those moments.
+//! Normally the socket is read as soon as data arrives. While all players of the stream wait for delivery times of
+//! `send_delay`, the data is not needed sooner, and a wake-up per message would cost more than the message. Wake-ups
+//! are then suppressed (SO_RCVLOWAT), and the socket is read at the delivery times.
 
 use std::future::poll_fn;
 use std::io;
@@ -13,23 +13,23 @@ use super::moderation;
 use super::socket::Socket;
 use crate::limits;
 
-/// A way to read a socket.
+/// Function that reads a socket.
 pub type Read = fn(&Socket, &mut [u8]) -> io::Result<usize>;
 
-/// One publisher's socket. The end of the connection and [`limits::READ_REST_BYTES`] end its rest.
+/// A publisher's socket. The end of the connection and [`limits::READ_REST_BYTES`] of unread data end its rest.
 pub struct Rest {
     socket: Arc<Socket>,
     until: Option<Instant>,
 }
 
 impl Rest {
-    /// Not resting yet. Until it is dropped the socket carries media, which may wait for others of their kind.
+    /// Starts without rest. Until this is dropped the socket is treated as a media socket, whose input may be delayed.
     pub fn new(socket: &Arc<Socket>) -> Self {
         moderation::is_media(socket.descriptor());
         Rest { socket: socket.clone(), until: None }
     }
 
-    /// Waits until it is time to read; returns how.
+    /// Waits until the socket should be read, and returns the function to read it with.
     pub async fn ready(&self) -> io::Result<Read> {
         let readable = poll_fn(|cx| self.socket.poll_read_ready(cx));
         let Some(until) = self.until else {
@@ -43,15 +43,15 @@ impl Rest {
         }
     }
 
-    /// Something has been read: leaves the socket alone until then. `None` for when nothing came, or more is wanted at
-    /// once.
+    /// Called after a read: lets the socket rest until `moment`. `None` if nothing was read, or if more data is needed
+    /// at once.
     pub fn until(&mut self, moment: Option<Instant>) {
         let before = std::mem::replace(&mut self.until, moment);
         if before.is_some() == moment.is_some() {
             return;
         }
         let bytes = if moment.is_some() { limits::READ_REST_BYTES } else { 1 };
-        // Not every socket can. Only one whose wake-ups are held back needs to be read without them.
+        // Some sockets do not support it. Only a socket with suppressed wake-ups must be read without one.
         if self.socket.set_low_water(bytes).is_err() {
             self.until = None;
         }
@@ -74,7 +74,7 @@ mod tests {
 
     use super::*;
 
-    /// Far away, and soon.
+    /// Distant, and soon.
     const NEVER: Duration = Duration::from_secs(3600);
     const SOON: Duration = Duration::from_millis(20);
 
@@ -87,7 +87,7 @@ mod tests {
         (far, Arc::new(Socket::Tcp(tokio::net::TcpStream::from_std(near).unwrap())))
     }
 
-    /// A socket at rest to which a little has come.
+    /// A resting socket that has received a little data.
     fn resting() -> (TcpStream, Arc<Socket>, Rest) {
         let (mut far, socket) = pair();
         let mut rest = Rest::new(&socket);
@@ -96,7 +96,7 @@ mod tests {
         (far, socket, rest)
     }
 
-    /// Reads when it is time until so many bytes have come.
+    /// Reads whenever it is time until `bytes` bytes have arrived.
     async fn read(rest: &Rest, bytes: usize) {
         let (mut got, mut buffer) = (0, vec![0; 2 * limits::READ_REST_BYTES]);
         while got < bytes {

@@ -1,4 +1,4 @@
-//! Secrets by which requests and relays are signed.
+//! Secrets for signing requests and relays.
 
 use std::error::Error;
 use std::fmt;
@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use crate::log::os_text;
 use crate::task::disk;
 
-/// What both sides of a signature know. Never printed.
+/// A shared secret. Never printed.
 pub struct Secret(Vec<u8>);
 
 impl Secret {
-    /// What a file holds, without the line end that editors leave behind it. `None`: nothing is left.
+    /// Secret from the contents of a file, without the trailing line end that editors add. `None` if it is empty.
     pub fn new(mut text: Vec<u8>) -> Option<Secret> {
         while text.last().is_some_and(u8::is_ascii_whitespace) {
             text.pop();
@@ -20,7 +20,7 @@ impl Secret {
         (!text.is_empty()).then_some(Secret(text))
     }
 
-    /// The key of a signature.
+    /// Key of a signature.
     pub fn key(&self) -> &[u8] {
         &self.0
     }
@@ -32,17 +32,17 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Why there is no secret. The text is nginx's sentence.
+/// Reason why a secret cannot be used. The text is nginx's sentence.
 #[derive(Debug)]
 pub enum SecretError {
     /// The file cannot be read.
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// Error of the system.
         source: io::Error,
     },
-    /// Nothing is in the file but white space.
+    /// The file contains only white space.
     Empty {
         /// The directive that names the file.
         directive: &'static str,
@@ -73,7 +73,7 @@ impl Error for SecretError {
     }
 }
 
-/// The secret of the file that a directive names.
+/// Reads the secret from the file that a directive names.
 ///
 /// # Errors
 ///

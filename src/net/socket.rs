@@ -13,29 +13,29 @@ use tokio::net::{TcpStream, UnixStream};
 use super::tls::TlsStream;
 use crate::directive::ListenAddr;
 
-/// TCP or unix, plain or over TLS. All calls are non-blocking and take `&self`.
+/// TCP or Unix socket, plain or with TLS. All calls are non-blocking and take `&self`.
 #[derive(Debug)]
 pub enum Socket {
     /// TCP.
     Tcp(TcpStream),
-    /// Unix domain.
+    /// Unix.
     Unix(UnixStream),
-    /// Either of them, encrypted.
+    /// Either of them, with TLS.
     Tls(Box<TlsStream>),
 }
 
-/// Addresses of a connection as logs and callbacks show them.
+/// Addresses of a connection, as in logs and callbacks.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Client address; `unix:` for a unix socket.
+    /// Client address; `unix:` for a Unix socket.
     pub addr: String,
     /// Client address for access rules.
     pub ip: Option<IpAddr>,
-    /// Client port, 0 for a unix socket.
+    /// Client port; 0 for a Unix socket.
     pub port: u16,
     /// Local address.
     pub local_addr: String,
-    /// Local port, 0 for a unix socket.
+    /// Local port; 0 for a Unix socket.
     pub local_port: u16,
 }
 
@@ -65,8 +65,8 @@ impl Socket {
         }
     }
 
-    /// The address that the peer has connected to, on a socket that listens on `listen`; `listen` itself where that is
-    /// no wildcard, or where the connection was led here from another port.
+    /// Address to which the peer connected, on a socket that listens on `listen`. This is `listen` itself if it is not
+    /// a wildcard, or if the connection was redirected from another port.
     pub fn local(&self, listen: ListenAddr) -> ListenAddr {
         let ListenAddr::Tcp(wildcard) = listen else { return listen };
         let local = match self {
@@ -81,12 +81,12 @@ impl Socket {
         here.map_or(listen, |local| ListenAddr::Tcp(SocketAddr::new(local.ip(), local.port())))
     }
 
-    /// Whether its bytes are encrypted.
+    /// Whether the connection uses TLS.
     pub fn is_tls(&self) -> bool {
         matches!(self, Socket::Tls(_))
     }
 
-    /// The descriptor, if what is written to it goes out as it is.
+    /// The descriptor, if bytes written to it are sent unchanged.
     pub fn plain(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Socket::Tcp(s) => Some(s.as_fd()),
@@ -95,7 +95,7 @@ impl Socket {
         }
     }
 
-    /// The descriptor, for those who only want to know when something comes.
+    /// The descriptor, for polling only.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         match self {
             Socket::Tcp(s) => s.as_fd(),
@@ -104,17 +104,17 @@ impl Socket {
         }
     }
 
-    /// Sets `TCP_NODELAY`; nothing to do on a unix socket.
+    /// Sets `TCP_NODELAY`; no effect on a Unix socket.
     pub fn set_nodelay(&self, on: bool) {
         match self {
-            // A peer that is gone already makes this fail; reading will tell.
+            // This fails if the peer is already gone, which reading will show.
             Socket::Tcp(s) => drop(s.set_nodelay(on)),
             Socket::Unix(_) => {}
             Socket::Tls(s) => s.socket().set_nodelay(on),
         }
     }
 
-    /// Makes the close that follows a reset, so that nothing lingers for a peer that no longer reads.
+    /// Makes the following close send a reset, so that no data lingers for a peer that does not read.
     pub fn abort_on_close(&self) {
         match self {
             Socket::Tcp(s) => {
@@ -125,7 +125,7 @@ impl Socket {
         }
     }
 
-    /// Waits until there is something to read (or the peer closed).
+    /// Waits until there is data to read or the peer has closed.
     pub async fn readable(&self) -> io::Result<()> {
         match self {
             Socket::Tcp(s) => s.readable().await,
@@ -134,7 +134,7 @@ impl Socket {
         }
     }
 
-    /// Waits until the socket takes bytes.
+    /// Waits until the socket accepts data.
     pub async fn writable(&self) -> io::Result<()> {
         match self {
             Socket::Tcp(s) => s.writable().await,
@@ -143,7 +143,7 @@ impl Socket {
         }
     }
 
-    /// Reads what is there; 0 means that the peer closed.
+    /// Reads available data; 0 means that the peer has closed.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Socket::Tcp(s) => {
@@ -158,19 +158,20 @@ impl Socket {
         }
     }
 
-    /// As [`Socket::try_read`], and asks the system though it has not said that there is anything.
+    /// Like [`Socket::try_read`], but reads even if the reactor has not reported the socket as readable.
     pub fn read_unasked(&self, buf: &mut [u8]) -> io::Result<usize> {
         let Some(socket) = self.plain() else { return self.try_read(buf) };
         Ok(nix::unistd::read(socket, buf)?)
     }
 
-    /// From how many bytes on the system says that there is something to read. Fails with TLS, which has bytes of its own.
+    /// Sets the number of bytes from which on the socket counts as readable (SO_RCVLOWAT). Fails with TLS, which adds
+    /// bytes of its own.
     pub fn set_low_water(&self, bytes: usize) -> io::Result<()> {
         let socket = self.plain().ok_or(io::ErrorKind::Unsupported)?;
         Ok(LowWater.set(&socket, &bytes)?)
     }
 
-    /// Writes what the socket takes.
+    /// Writes as much as the socket accepts.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         match self {
             Socket::Tcp(s) => s.try_write(buf),
@@ -179,7 +180,7 @@ impl Socket {
         }
     }
 
-    /// Writes what the socket takes.
+    /// Writes as much as the socket accepts.
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Socket::Tcp(s) => s.try_write_vectored(bufs),
@@ -206,7 +207,7 @@ impl Socket {
         }
     }
 
-    /// Writes all of it, waiting as long as it takes: bound it with a timeout.
+    /// Writes everything, waiting as long as necessary: bound it with a timeout.
     pub async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
         while !buf.is_empty() {
             match self.try_write(buf) {
@@ -223,7 +224,7 @@ impl Socket {
         }
     }
 
-    /// Resolves when the system has taken all that was written.
+    /// Resolves when everything written was passed to the system.
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Socket::Tls(s) => s.poll_flush(cx),
@@ -231,7 +232,7 @@ impl Socket {
         }
     }
 
-    /// Tells the peer that no more will be sent.
+    /// Shuts down the sending direction.
     pub fn shutdown_write(&self) {
         let how = std::net::Shutdown::Write;
         match self {
@@ -243,7 +244,7 @@ impl Socket {
 }
 
 sockopt_impl!(
-    /// Bytes from which on a socket is readable.
+    /// Number of bytes from which on a socket is readable.
     LowWater,
     SetOnly,
     libc::SOL_SOCKET,
@@ -251,8 +252,8 @@ sockopt_impl!(
     usize
 );
 
-/// Reads once. A buffer that is not filled means that there is no more, so the socket counts as no longer readable: the
-/// system is not asked in vain after each message. The end of the stream stays readable.
+/// Reads once. A buffer that is not filled means that no data is left, so the socket is marked as not readable, which
+/// saves a futile read after each message. At the end of the stream it stays readable.
 fn read_dry(socket: &impl AsFd, buf: &mut [u8], got: &mut usize) -> io::Result<usize> {
     let n = nix::unistd::read(socket, buf)?;
     if n == 0 || n == buf.len() {
@@ -262,7 +263,7 @@ fn read_dry(socket: &impl AsFd, buf: &mut [u8], got: &mut usize) -> io::Result<u
     Err(io::ErrorKind::WouldBlock.into())
 }
 
-/// What was read before the socket ran dry.
+/// Result including the bytes that were read before the socket ran dry.
 fn or_got(outcome: io::Result<usize>, got: usize) -> io::Result<usize> {
     if got > 0 { Ok(got) } else { outcome }
 }

@@ -1,4 +1,4 @@
-//! Unix sockets that may be stale: a server that was killed leaves its socket file behind.
+//! Stale Unix sockets: a killed server leaves its socket file behind.
 
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -6,11 +6,11 @@ use std::path::Path;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// Connects without waiting.
+/// Connects without blocking.
 ///
 /// # Errors
 ///
-/// The name is too long, or nobody listens.
+/// The name is too long, or no process listens.
 pub fn connect(path: &Path) -> io::Result<std::os::unix::net::UnixStream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
@@ -19,8 +19,8 @@ pub fn connect(path: &Path) -> io::Result<std::os::unix::net::UnixStream> {
     Ok(socket.into())
 }
 
-/// Whether this is a socket that refuses connections. Any other error, such as a full queue or a missing permission, may
-/// come of a socket that is in use.
+/// Whether the file is a socket that refuses connections. Other errors, such as a full queue or a missing permission,
+/// also occur with a socket in use.
 pub fn is_stale(path: &Path) -> bool {
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
     is_socket && connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)

@@ -61,9 +61,10 @@ impl Answer {
         matches!(self, Answer::Status(400..=499))
     }
 
-    /// Whether the callback server is not there: no answer, or the answer of a proxy before it.
+    /// Whether the callback server is unreachable: no answer, or an error response of a proxy in front of it.
     ///
-    /// A server that has taken the request and answers slowly counts as there; a repeated request would slow it further.
+    /// A server that accepts the request and answers slowly counts as reachable; repeating the request would slow it
+    /// further.
     pub(super) fn is_away(&self) -> bool {
         matches!(self, Answer::Failed(_) | Answer::Status(502..=504))
     }

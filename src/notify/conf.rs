@@ -1,8 +1,8 @@
-//! Every event of sessions, a row each, with the directives of notifications in applications.
+//! Table of session events, one row each, and the directives of notifications in applications.
 //!
-//! A new event is a row here, and a call of [`super::SessionEvent::begin`] where it happens. From the row come the directive with
-//! its entry in the manual, [`EventKind`], the lines in force, the fields of requests, the word in the ledger, the probe of
-//! `pingosd callback test`, and the tables of conf/callbacks.md, which `PINGOSD_BLESS=1` writes.
+//! A new event needs a row here, and a call of [`super::SessionEvent::begin`] where it happens. The directive with its
+//! manual entry, [`EventKind`], the lines in force, the fields of requests, the word in the ledger, the probe of
+//! `pingosd callback test`, and the tables of conf/callbacks.md (written with `PINGOSD_BLESS=1`) follow from the row.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::directive::word::one_of;
 use crate::directive::{Arity, Flag, Msec};
 
 one_of! {
-    /// Which codec headers fire `on_meta`.
+    /// Codec headers that trigger `on_meta`.
     pub enum MetaType {
         /// Video headers.
         "video" => Video,
@@ -30,14 +30,14 @@ use Effect::*;
 
 events! {
     before {
-        /// Lets a client in when the server that was asked gives no answer at all.
+        /// Admits a client when the callback server gives no answer at all.
         "ignore_invalid_notify" => ignore_invalid: Flag = "off", in RTMP_ALL;
-        /// How long an end (`stage=done`) is told again while the callback server is away; 0 tells it once.
+        /// How long `done` is repeated while the callback server is unreachable; 0 sends it once.
         "notify_done_retry" => done_retry: Msec = "30s", in RTMP_ALL;
     }
 
-    /// Asked when an RTMP client connects; anything but a 2xx answer refuses it. The original accepts the line and
-    /// never asks.
+    /// Called when an RTMP client connects; any answer other than 2xx refuses it. The original accepts the line and
+    /// never calls.
     "on_connect" | "oclp_connect" => on_connect: Option<Arc<Hook>>, in RTMP_SERVER, restricts sessions,
         event Connect = EventRow {
             has_stream: false,
@@ -45,15 +45,15 @@ events! {
             ..EventRow::session("connect", "an RTMP connection", VERDICT)
         };
 
-    /// Asked when a client starts publishing; anything but a 2xx answer refuses it.
+    /// Called when a client starts publishing; any answer other than 2xx refuses it.
     "on_publish" | "oclp_publish" => on_publish: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Publish = EventRow::session("publish", "a publisher", VERDICT);
 
-    /// Asked when a client starts playing; anything but a 2xx answer refuses it.
+    /// Called when a client starts playing; any answer other than 2xx refuses it.
     "on_play" | "oclp_play" => on_play: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Play = EventRow::session("play", "a player of any protocol", VERDICT);
 
-    /// Told when a stream gets its first session and loses its last.
+    /// Called when a stream gets its first session and when it loses its last one.
     "on_stream" | "oclp_stream" => on_stream: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Stream = EventRow {
             note: "`clientid` is that of the session that opened it, also when it has left; see below for a 4xx to `update`",
@@ -67,7 +67,7 @@ events! {
             )
         };
 
-    /// Asked when a played stream has no publisher: where to pull it from.
+    /// Called when a played stream has no publisher; the answer tells where to pull it from.
     "on_pull" | "oclp_pull" => on_pull: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Pull = EventRow {
             note: "`clientid` is the relay's",
@@ -79,7 +79,7 @@ events! {
             )
         };
 
-    /// Asked when a stream is published: where to push it to. Up to eight lines, one relay each.
+    /// Called when a stream is published; the answer tells where to push it to. Up to eight lines, one relay each.
     "on_push" | "oclp_push" => on_push: Vec<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Push = EventRow {
             note: "`clientid` is the relay's",
@@ -91,7 +91,7 @@ events! {
             )
         };
 
-    /// Told when a publisher's codec headers have come. Up to eight lines.
+    /// Called when a publisher's codec headers have arrived. Up to eight lines.
     "on_meta" | "oclp_meta" => on_meta: Vec<Arc<Hook>>, in APPLICATION,
         event Meta = EventRow {
             note: "`clientid` is the publisher's",
@@ -104,8 +104,8 @@ events! {
             )
         };
 
-    /// Asked before a stream is recorded as MPEG-TS, told of each file that is complete. Where `update=` is written on the line,
-    /// also told of the file being written, at that interval.
+    /// Called before a stream is recorded as MPEG-TS, and for each completed file. With `update=` on the line, also
+    /// called at that interval for the file being written.
     "on_record" | "oclp_record" => on_record: Option<Arc<Hook>>, in APPLICATION,
         event Record = EventRow {
             later: &RECORD_FIELDS,
@@ -121,9 +121,9 @@ events! {
         };
 
     after {
-        /// Fires `on_meta` only for the first header of a stream. Further words are ignored.
+        /// Triggers `on_meta` only for the first header of a stream. Further arguments are ignored.
         "on_meta_once" | "oclp_meta_once" => on_meta_once: Flag = "on", in RTMP_ALL, args Arity::SOME;
-        /// Which header fires `on_meta`. Further words are ignored.
+        /// Which header triggers `on_meta`. Further arguments are ignored.
         "on_meta_type" | "oclp_meta_type" => on_meta_type: MetaType = "video", in RTMP_ALL, args Arity::SOME;
     }
 }

@@ -1,5 +1,5 @@
-//! What is promised to callback servers, made of the table of events: the tables of conf/callbacks.md. A test gives each answer
-//! to a running server and looks for its effect.
+//! The contract with callback servers, generated from the table of events: the tables of conf/callbacks.md. A test
+//! sends each answer to a running server and checks its effect.
 
 use std::fmt::Write;
 
@@ -15,7 +15,7 @@ pub fn all_events() -> impl Iterator<Item = &'static EventRow> {
     EVENTS.iter().chain(PROCESS_EVENTS)
 }
 
-/// The tables of conf/callbacks.md, each with the word that marks its place there.
+/// The tables of conf/callbacks.md, each with its marker in that file.
 pub fn tables() -> [(&'static str, String); 3] {
     [("events", events()), ("parameters", parameters()), ("answers", answers())]
 }
@@ -63,7 +63,7 @@ fn parameters() -> String {
     )
 }
 
-/// Events at which each kind of answer does the same, under the names of these families.
+/// Events at which each kind of answer has the same effect, by name family.
 struct AnswerGroup {
     families: &'static [NameFamily],
     effects: Effects,

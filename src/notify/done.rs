@@ -1,4 +1,4 @@
-//! `done` requests that a callback server has not taken notice of are sent again.
+//! Repetition of `done` requests that did not reach the callback server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use crate::limits;
 use crate::notify::log;
 use crate::task::backoff::Backoff;
 
-/// Counts of the `done` requests that wait to be sent again, and of those that were given up.
+/// Numbers of `done` requests waiting to be repeated, and of those given up.
 #[derive(Debug, Default)]
 pub(super) struct RepeatedEnds {
     waiting: AtomicUsize,
@@ -30,8 +30,8 @@ impl RepeatedEnds {
     }
 }
 
-/// Repeats a `done` that the callback server has not taken notice of, for as long as `patience`. At most
-/// [`limits::DONE_WAITING`] wait; one more is given up at once.
+/// Repeats a `done` that did not reach the callback server, for at most `patience`. At most [`limits::DONE_WAITING`]
+/// wait; further ones are given up at once.
 pub(super) async fn repeat_done(
     notifier: Notifier,
     request: EventRequest,
@@ -58,7 +58,7 @@ pub(super) async fn repeat_done(
     log::done_lost(&*session, request.event, &hook, lost);
 }
 
-/// One of the `done` requests that wait, counted while it is held.
+/// A waiting `done` request, counted while this is held.
 struct WaitingEnd(Arc<RepeatedEnds>);
 
 impl WaitingEnd {

@@ -1,6 +1,6 @@
-//! Answers of callback servers by kind, and what each does to what the callback tells of.
+//! Kinds of answers, and their effects.
 
-/// How a callback server answers.
+/// Kind of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AnswerKind {
     /// 200.
@@ -13,11 +13,11 @@ pub enum AnswerKind {
     ClientError,
     /// 5xx.
     ServerError,
-    /// None in time.
+    /// No answer in time.
     None,
 }
 
-/// All kinds, in the order of the columns of conf/callbacks.md, with their headings.
+/// All kinds, in the order of the columns of conf/callbacks.md, with headings.
 pub const ANSWER_KINDS: [(AnswerKind, &str); 6] = [
     (AnswerKind::Ok, "200"),
     (AnswerKind::Success, "other 2xx"),
@@ -27,16 +27,16 @@ pub const ANSWER_KINDS: [(AnswerKind, &str); 6] = [
     (AnswerKind::None, "no answer"),
 ];
 
-/// What an answer does.
+/// Effect of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Nothing.
+    /// No effect.
     Nothing,
-    /// The session goes on.
+    /// The session continues.
     LetIn,
-    /// The session ends before it has begun.
+    /// The session is refused.
     Refused,
-    /// So too, unless the configuration lets it in.
+    /// The session is refused, unless `ignore_invalid_notify` is on.
     RefusedUnlessIgnored,
     /// Updates are sent.
     Updates,
@@ -44,38 +44,38 @@ pub enum Effect {
     NoUpdates,
     /// The session that opened the stream ends.
     EndsOpener,
-    /// There is no relay, and no end is told.
+    /// There is no relay, and no `done` is sent.
     NoRelay,
-    /// There is no relay; the event goes on.
+    /// There is no relay, but the event continues.
     NoRelayGoesOn,
-    /// A relay.
+    /// A relay starts.
     Relay,
-    /// The players end.
+    /// The players are disconnected.
     EndsPlayers,
-    /// The publisher ends.
+    /// The publisher is disconnected.
     EndsPublisher,
-    /// The question comes again.
+    /// `start` is sent again later.
     Again,
     /// A recording is made.
     Recorded,
-    /// None is made.
+    /// No recording is made.
     NotRecorded,
     /// The configuration decides.
     AsConfigured,
     /// The session that the request names ends.
     EndsSession,
-    /// What the event is about ends.
+    /// The relay ends.
     EndsRelay,
     /// The recording ends.
     EndsRecording,
-    /// The end is told again.
+    /// `done` is repeated.
     ToldAgain,
-    /// The end is told again where a proxy says that the server is away.
+    /// `done` is repeated if a proxy reports that the server is unreachable.
     ToldAgainIfAway,
 }
 
 impl Effect {
-    /// What the page about callbacks says.
+    /// Wording in conf/callbacks.md.
     pub(super) fn text(self) -> &'static str {
         match self {
             Effect::Nothing => "-",
@@ -106,20 +106,20 @@ impl Effect {
 /// What each of [`ANSWER_KINDS`] does, in their order.
 pub type Effects = [Effect; ANSWER_KINDS.len()];
 
-/// No answer does anything.
+/// No answer has any effect.
 pub const NOTHING: Effects = [Effect::Nothing; ANSWER_KINDS.len()];
 
-/// Names of an event of one age.
+/// Family of event names: PingOS's two generations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum NameFamily {
-    /// Those that begin with `on_`.
+    /// Names that begin with `on_`.
     On,
-    /// Those that begin with `oclp_`.
+    /// Names that begin with `oclp_`.
     Oclp,
 }
 
 impl NameFamily {
-    /// What its names begin with.
+    /// Prefix of the names.
     pub fn prefix(self) -> &'static str {
         match self {
             NameFamily::On => "on_",
@@ -128,7 +128,7 @@ impl NameFamily {
     }
 }
 
-/// What answers do where a line has a name of either family.
+/// Effects of answers by the name family of the line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FamilyEffects {
     pub(super) on: Effects,
@@ -136,19 +136,19 @@ pub struct FamilyEffects {
 }
 
 impl FamilyEffects {
-    /// The same under both names.
+    /// The same effects with both families.
     pub(super) const fn both(effects: Effects) -> Self {
         FamilyEffects { on: effects, oclp: effects }
     }
 
-    /// A 4xx does this, under the older names only; no other answer does anything.
+    /// A 4xx has this effect with the older names only; other answers have none.
     pub(super) const fn older_refusal(effect: Effect) -> Self {
         let mut oclp = NOTHING;
         oclp[AnswerKind::ClientError as usize] = effect;
         FamilyEffects { on: NOTHING, oclp }
     }
 
-    /// What answers do under these names.
+    /// Effects with names of this family.
     pub fn of(self, family: NameFamily) -> Effects {
         match family {
             NameFamily::On => self.on,

@@ -1,4 +1,4 @@
-//! What a row of the table of events says, and the macro that makes directives and [`super::EventKind`] of the rows.
+//! Rows of the table of events, and the macro that generates directives and [`super::EventKind`] from them.
 
 use std::sync::Arc;
 
@@ -7,32 +7,32 @@ use super::hook::Hook;
 use super::request::{SESSION_FIELDS, Stage};
 use crate::directive::context::{self, Contexts};
 
-/// What is the same wherever an event is dealt with: its lines, its requests, what answers do.
+/// Properties of an event: its lines, its requests, the effects of answers.
 #[derive(Clone, Copy, Debug)]
 pub struct EventRow {
-    /// The directives that name the lines: the one that begins with `on_`, then the older ones.
+    /// Directives of its lines: the name that begins with `on_`, then older ones.
     pub names: &'static [&'static str],
-    /// Where the lines stand.
+    /// Contexts of the lines.
     pub contexts: Contexts,
-    /// Whether there may be several lines.
+    /// Whether several lines are allowed.
     pub is_list: bool,
     /// Value of `call=`.
     pub call: &'static str,
-    /// What it tells of.
+    /// What the event is about.
     pub about: &'static str,
-    /// Names of the fields at `start`, in their order, before `groupid` and what `args=` gives.
+    /// Names of the fields at `start`, in order, before `groupid` and the expansion of `args=`.
     pub fields: &'static [&'static str],
-    /// Further fields of `update` and `done`, behind those.
+    /// Further fields of `update` and `done`, after those.
     pub later: &'static [&'static str],
     /// Whether `name` names a stream; otherwise it is empty.
     pub has_stream: bool,
-    /// What is to be known of a field.
+    /// Remark on a field.
     pub note: &'static str,
-    /// What answers to `start` do.
+    /// Effects of answers to `start`.
     pub start: FamilyEffects,
-    /// What answers to `update` do.
+    /// Effects of answers to `update`.
     pub update: FamilyEffects,
-    /// What answers to `done` do.
+    /// Effects of answers to `done`.
     pub done: FamilyEffects,
 }
 
@@ -42,14 +42,14 @@ pub(super) const VERDICT: FamilyEffects = {
     FamilyEffects::both([LetIn, LetIn, Refused, Refused, Refused, RefusedUnlessIgnored])
 };
 
-/// Ends that have not been taken notice of are told again.
+/// Repetition of `done` requests that did not reach the server.
 const REPEATED: Effects = {
     use Effect::{Nothing, ToldAgain, ToldAgainIfAway};
     [Nothing, Nothing, Nothing, Nothing, ToldAgainIfAway, ToldAgain]
 };
 
 impl EventRow {
-    /// An event of sessions as most are. The table adds to it how the lines are written.
+    /// A session event with common properties; the table adds the properties of its lines.
     pub(super) const fn session(call: &'static str, about: &'static str, start: FamilyEffects) -> EventRow {
         EventRow {
             names: &[],
@@ -67,7 +67,7 @@ impl EventRow {
         }
     }
 
-    /// An event of the process. No answer decides anything.
+    /// A process event; answers have no effect.
     pub(super) const fn process(call: &'static str, about: &'static str) -> EventRow {
         let nothing = FamilyEffects::both(NOTHING);
         EventRow {
@@ -78,18 +78,18 @@ impl EventRow {
         }
     }
 
-    /// The part of its names behind `on_`: the event's word in the ledger.
+    /// Word for the event in the ledger: its name without `on_`.
     pub fn word(&self) -> &'static str {
         self.names.first().and_then(|name| name.strip_prefix("on_")).unwrap_or_default()
     }
 
-    /// The innermost block that its lines may stand in: the last word of its context.
+    /// The innermost context of its lines.
     pub fn block(&self) -> &'static str {
         let first = context::names(self.contexts).next().unwrap_or_default();
         first.rsplit(' ').next().unwrap_or_default()
     }
 
-    /// What answers to this stage do.
+    /// Effects of answers to this stage.
     pub fn effects(&self, stage: Stage) -> FamilyEffects {
         match stage {
             Stage::Start => self.start,
@@ -98,18 +98,18 @@ impl EventRow {
         }
     }
 
-    /// Whether an answer to `start` may begin a relay.
+    /// Whether an answer to `start` may start a relay.
     pub fn relays(&self) -> bool {
         self.start.of(NameFamily::On).contains(&Effect::Relay)
     }
 }
 
-/// The type of a directive that holds an event's lines.
+/// Type of a directive that holds an event's lines.
 pub(super) trait LineList {
-    /// Whether there may be several.
+    /// Whether several lines are allowed.
     const IS_LIST: bool;
 
-    /// Those that are there.
+    /// The lines.
     fn lines(&self) -> &[Arc<Hook>];
 }
 
@@ -129,8 +129,8 @@ impl LineList for Vec<Arc<Hook>> {
     }
 }
 
-/// Declares the events of sessions: of each row a directive, a kind of event, and a row of [`EventRow`]. Directives that are
-/// no events stand before and behind them.
+/// Declares the session events: for each row a directive, a kind of event, and an [`EventRow`]. Other directives stand
+/// before and after them.
 macro_rules! events {
     (
         before { $($before:tt)* }
@@ -151,13 +151,13 @@ macro_rules! events {
             }
         }
 
-        /// Which event a callback tells of.
+        /// Kind of session event.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum EventKind {
             $( #[doc = concat!("`", stringify!($field), "`.")] $Kind, )+
         }
 
-        /// Every event of sessions, in the order of [`EventKind`].
+        /// Every session event, in the order of [`EventKind`].
         pub const EVENTS: &[EventRow] = &[
             $( EventRow {
                 names: &[$($name),+],
@@ -168,22 +168,22 @@ macro_rules! events {
         ];
 
         impl EventKind {
-            /// Every event of sessions.
+            /// Every session event.
             pub const ALL: &[EventKind] = &[$( EventKind::$Kind ),+];
 
-            /// The lines of this event.
+            /// Lines of this event.
             pub fn lines(self, conf: &Current) -> &[Arc<Hook>] {
                 match self {
                     $( EventKind::$Kind => conf.$field.lines(), )+
                 }
             }
 
-            /// What is the same wherever the event is dealt with.
+            /// Properties of the event.
             pub fn row(self) -> &'static EventRow {
                 &EVENTS[self as usize]
             }
 
-            /// The word in `call=`.
+            /// Value of `call=`.
             pub fn name(self) -> &'static str {
                 self.row().call
             }

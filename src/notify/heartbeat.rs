@@ -10,7 +10,7 @@ use super::request::RecordFields;
 use super::session_event::SessionEvent;
 use crate::task::sleep_until;
 
-/// Sends an update at each interval, one at a time, where the line sets `update=`. Dropping it cancels the update under way,
+/// Sends an update at each interval, one at a time, if the line sets `update=`. Dropping it cancels a pending update,
 /// so that none follows `done`.
 pub struct Heartbeat {
     changed: watch::Receiver<u64>,
@@ -25,8 +25,8 @@ impl Heartbeat {
         Heartbeat { changed: event.watch(), last, under_way: None }
     }
 
-    /// Sends updates while it is polled. A pause between polls delays updates and loses none. Nothing is sent while `fields` is
-    /// `None`: no file is being written. Resolves to an answer that ends the recording.
+    /// Sends updates while polled. A pause between polls delays updates and loses none. Nothing is sent while `fields`
+    /// is `None`, which means that no file is being written. Resolves to an answer that ends the recording.
     pub async fn refused(
         &mut self,
         event: &SessionEvent,

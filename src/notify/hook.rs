@@ -1,4 +1,4 @@
-//! A notification line: the address, what is sent there, and what the answer may decide.
+//! A notification line: address, parameters, and effect of answers.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use super::variable::{Template, TemplateError};
 use crate::directive::{Args, Arity, Msec, Repeat, Scene, Value, number};
 use crate::syntax::{Pos, Problem, Word, sentence, suggest};
 
-/// Help about the form of the address.
+/// Hint about the form of the address.
 const URL: &str = "the url is written as http://host[:port][/path][?query]";
-/// Names of the parameters beside the address.
+/// Names of the parameters.
 const PARAMETERS: [&str; 6] = ["args", "groupid", "stage", "timeout", "update", "enforce"];
-/// Most lines of one repeatable notification in an application.
+/// Maximum number of lines of one notification in an application.
 pub const MAX_LINES: usize = 8;
-/// Time for the answer unless `timeout=` says otherwise.
+/// Default of `timeout=`.
 pub const DEFAULT_TIMEOUT: Msec = Msec(3_000);
-/// Time between updates unless `update=` says otherwise.
+/// Default of `update=`.
 pub const DEFAULT_UPDATE: Msec = Msec(60_000);
 
-/// Stages beside `start`, which is always on.
+/// Stages in addition to `start`, which is always on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stages {
     /// `update` is sent periodically.
@@ -44,17 +44,17 @@ pub struct Enforce {
 pub struct Hook {
     /// Address of the callback server.
     pub url: Url,
-    /// Text appended to the query.
+    /// Text appended to the query (`args=`).
     pub args: Template,
-    /// Word that tells several lines apart; empty if not given.
+    /// Word that distinguishes several lines; empty if not given.
     pub groupid: BString,
-    /// Stages sent beside `start`.
+    /// Stages in addition to `start`.
     pub stages: Stages,
-    /// Time to wait for an answer.
+    /// Timeout of a request.
     pub timeout: Msec,
-    /// Time between updates.
+    /// Interval between updates.
     pub update: Msec,
-    /// Whether the line sets the time between updates.
+    /// Whether the line sets the interval between updates.
     pub update_written: bool,
     /// Stages whose answers count.
     pub enforce: Enforce,
@@ -64,8 +64,8 @@ pub struct Hook {
     pub pos: Pos,
 }
 
-/// For each of the `old` lines of an event the index of the `new` line that carries it on: the line with the same address
-/// and group, else the one of the same group, else the one at the same index.
+/// For each of the `old` lines of an event, the index of the `new` line that continues it: the line with the same
+/// address and group, else with the same group, else at the same index.
 pub fn carried_on(old: &[Arc<Hook>], new: &[Arc<Hook>]) -> Vec<Option<usize>> {
     let mut heirs = vec![None; old.len()];
     let mut taken = vec![false; new.len()];
@@ -123,7 +123,7 @@ impl Value for Hook {
     }
 
     fn duplicate(name: &Word) -> BString {
-        // The original names the first one "oclp_push" and speaks of a "duplicate url" at `on_proc`, whatever is written.
+        // PingOS calls the first one "oclp_push" and reports a "duplicate url" for `on_proc`, whatever is written.
         let is_list = EVENTS
             .iter()
             .any(|row| row.is_list && row.names.iter().any(|known| known.as_bytes() == &name.bytes[..]));
@@ -134,7 +134,7 @@ impl Value for Hook {
     }
 }
 
-/// Everything on a line but the address.
+/// Parameters of a line.
 struct HookParameters {
     args: Template,
     groupid: BString,
@@ -146,7 +146,7 @@ struct HookParameters {
 }
 
 impl HookParameters {
-    /// Reads `name=value`; false if there is no parameter of that name.
+    /// Parses `name=value`; false if there is no such parameter.
     fn read(&mut self, word: &Word, scene: &mut Scene<'_>) -> Result<bool, Problem> {
         let Some((name, value)) = word.bytes.split_once_str("=") else { return Ok(false) };
         match name {
@@ -209,7 +209,7 @@ fn enforce(value: &[u8], word: &Word) -> Result<Enforce, Problem> {
     Ok(enforce)
 }
 
-/// Zero means the default, as in the original.
+/// Zero means the default, as in PingOS.
 fn time(value: &[u8], word: &Word, name: &str, default: Msec) -> Result<Msec, Problem> {
     let time = number::msec(value).ok_or_else(|| {
         let problem = unknown(&format!("{name} timer format"), value, word);

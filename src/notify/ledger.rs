@@ -1,6 +1,6 @@
-//! The ledger of callbacks: for each line its counters, a histogram of latencies, and its last calls.
+//! Ledger of callbacks: counters, a latency histogram and the last calls for each line.
 //!
-//! [`snapshot`] holds the values that are shown.
+//! [`snapshot`] defines the values that are shown.
 
 pub mod snapshot;
 
@@ -18,7 +18,7 @@ use super::request::Stage;
 use super::url::Url;
 use crate::limits;
 
-/// Upper ends of the histogram's classes, in milliseconds; one more class holds the rest.
+/// Upper bounds of the histogram's classes in milliseconds; one more class contains the rest.
 const CLASSES: [u64; 9] = [1, 2, 5, 10, 50, 100, 500, 1_000, 3_000];
 
 /// All callback lines that have been used.
@@ -54,7 +54,7 @@ struct CallRecord {
     receipt: Receipt,
 }
 
-/// A request that was answered or has failed.
+/// A request that was answered or failed.
 #[derive(Clone, Debug)]
 pub struct FinishedCall {
     /// Stage of the event.
@@ -95,7 +95,7 @@ pub enum Decision {
     GiveUp,
 }
 
-/// The place of a call in the ledger where its consequence is entered later.
+/// Reference to a recorded call, for adding its consequence later.
 #[derive(Clone, Debug, Default)]
 pub struct Receipt(Arc<AtomicU8>);
 
@@ -142,7 +142,7 @@ impl Receipt {
 }
 
 impl Ledger {
-    /// Enters a call.
+    /// Records a call.
     pub fn record(&self, hook: &Hook, event: &'static str, call: FinishedCall) -> Receipt {
         let receipt = Receipt::default();
         let mut records = self.lock();

@@ -1,4 +1,4 @@
-//! A callback line through reloads.
+//! A callback line across reloads.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -6,43 +6,44 @@ use super::conf::Current;
 use super::hook::{Hook, carried_on};
 use super::line_index::LineIndex;
 
-/// The callback line of an event. A reload may change it, and where an event has several lines also move or remove it;
-/// what has begun by it goes on with the line that takes its place.
+/// The callback line of an event. A reload may change it, and also move or remove it if the event allows several lines.
+/// An event that it started continues with the line that replaces it.
 #[derive(Debug)]
 pub struct CallbackLine(Mutex<LineState>);
 
 #[derive(Debug)]
 struct LineState {
-    /// Where it stands, or stood last.
+    /// Current or last index.
     index: LineIndex,
-    /// What it says, or said last.
+    /// Current or last contents.
     hook: Arc<Hook>,
-    /// All lines of the event when this was last looked at, where there may be several.
+    /// All lines of the event at the last check, if several are allowed.
     lines: Vec<Arc<Hook>>,
     removed: bool,
 }
 
 impl CallbackLine {
-    /// The line that stands there now, if there is one.
+    /// The line at this index in the configuration, if any.
     pub fn new(index: LineIndex, conf: &Current) -> Option<CallbackLine> {
         let hook = index.hook(conf)?.clone();
         let lines = index.event.lines(conf).to_vec();
         Some(CallbackLine(Mutex::new(LineState { index, hook, lines, removed: false })))
     }
 
-    /// Where it stands in this configuration, which must not be older than the one of the call before. `None`: nowhere.
+    /// Index in this configuration, which must not be older than that of the preceding call. `None` if the line was
+    /// removed.
     pub fn index(&self, conf: &Current) -> Option<LineIndex> {
         let state = self.follow(conf);
         (!state.removed).then_some(state.index)
     }
 
-    /// What it says in this configuration, as [`CallbackLine::index`].
+    /// Contents in this configuration; see [`CallbackLine::index`].
     pub fn hook(&self, conf: &Current) -> Option<Arc<Hook>> {
         let state = self.follow(conf);
         (!state.removed).then(|| state.hook.clone())
     }
 
-    /// What it says in this configuration, or said before it was removed.
+    /// Contents in this configuration, or the last ones before the line was removed.
     pub fn last_hook(&self, conf: &Current) -> Arc<Hook> {
         self.follow(conf).hook.clone()
     }
@@ -59,7 +60,7 @@ impl LineState {
         let LineIndex { event, index } = self.index;
         let lines = event.lines(conf);
         let found = if !event.row().is_list {
-            // The only line of its event may also come back.
+            // The only line of an event may also be added again.
             self.index.hook(conf).map(|hook| (index, hook.clone()))
         } else if self.removed {
             None

@@ -1,21 +1,22 @@
-//! Which callback line of an application.
+//! Index of a callback line in an application.
 
 use std::sync::Arc;
 
 use super::conf::{Current, EventKind};
 use super::hook::Hook;
 
-/// A callback line of an application, by its event and its number. It is looked up anew at each use, so that a reload takes effect.
+/// Identifies a callback line of an application by event and number. It is resolved at each use, so that a reload takes
+/// effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LineIndex {
     /// The event.
     pub event: EventKind,
-    /// Which of the event's lines, from 0; 0 where there can be only one.
+    /// Index among the event's lines, from 0.
     pub index: usize,
 }
 
 impl LineIndex {
-    /// All lines of an event that are there now.
+    /// All current lines of an event.
     pub fn all(event: EventKind, conf: &Current) -> impl Iterator<Item = LineIndex> + use<> {
         (0..event.lines(conf).len()).map(move |index| LineIndex { event, index })
     }
@@ -27,7 +28,7 @@ impl LineIndex {
 }
 
 impl From<EventKind> for LineIndex {
-    /// The first, or only, line.
+    /// The first or only line.
     fn from(event: EventKind) -> Self {
         LineIndex { event, index: 0 }
     }

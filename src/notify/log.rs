@@ -7,7 +7,7 @@ use crate::notify::hook::Hook;
 use crate::notify::request::Stage;
 use crate::notify::{Answer, EventKind, Subject, TransportError};
 
-/// A session's callback was answered or has failed.
+/// A session's callback was answered or failed.
 pub fn callback(session: &dyn Subject, event: EventKind, stage: Stage, hook: &Hook, answer: &Answer) {
     let (call, act, pos) = (event.name(), stage.name(), &hook.pos);
     match answer {
@@ -30,7 +30,7 @@ pub fn done_lost(session: &dyn Subject, event: EventKind, hook: &Hook, total: u6
     );
 }
 
-/// A callback about the process was answered or has failed.
+/// A callback about the process was answered or failed.
 pub fn process_callback(hook: &Hook, call: &str, answer: &Answer) {
     match answer {
         Answer::Status(status) => debug!("notify {call}: status {status}, callback in {}", hook.pos),
@@ -49,7 +49,7 @@ pub fn update_refused(session: &dyn Subject, event: EventKind, hook: &Hook, answ
     );
 }
 
-/// There is no HTTP client, so callbacks get no answer.
+/// There is no HTTP client, so callbacks cannot be sent.
 pub fn callbacks_impossible(error: &TransportError) {
     error!(target: "crit", "callbacks cannot be sent: {error}");
 }

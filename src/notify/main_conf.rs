@@ -10,24 +10,25 @@ directives! {
     /// HTTP notifications about the process.
     module "notify main";
     live as MainCurrent {
-        /// Signs callbacks with the secret in this file: HMAC-SHA256 over `GET`, the target as sent and the time in
-        /// seconds, separated by line feeds, in the headers X-Pingosd-Signature and X-Pingosd-Time.
+        /// Signs callbacks with the secret in this file: HMAC-SHA256 of `GET`, the request target as sent and the time
+        /// in seconds, separated by line feeds, in the headers X-Pingosd-Signature and X-Pingosd-Time.
         "notify_secret" => secret: Option<ConfPath>, in RTMP;
-        /// Sends with each callback, in the header X-Request-Id, 32 hexadecimal digits that are told again only where the same
-        /// request is repeated: an end (`stage=done`) that a callback server may have heard without answering.
-        /// `$notify_id` in `args=` is the same.
+        /// Sends with each callback, in the header X-Request-Id, 32 hexadecimal digits that are reused only if the same
+        /// request is repeated: a `done` (`stage=done`) that a callback server may have received without answering.
+        /// `$notify_id` in `args=` has the same value.
         "notify_request_id" => request_id: Flag = "off", in RTMP;
-        /// What is percent-encoded in single values of callbacks (`name=`, `$stream`, ...): `minimal` encodes `&`, `#`, a `%`
-        /// that begins no escape, and what cannot stand in a request target; `strict` encodes everything but letters,
-        /// digits, `-`, `.`, `_` and `~`. `$args`, `$pargs` and `$metadata` are whole query strings and stay as they are.
+        /// Percent-encoding of single values in callbacks (`name=`, `$stream`, ...): `minimal` encodes `&`, `#`, a `%`
+        /// that begins no escape, and bytes that are invalid in a request target; `strict` encodes everything except
+        /// letters, digits, `-`, `.`, `_` and `~`. `$args`, `$pargs` and `$metadata` are whole query strings and are
+        /// not changed.
         "notify_escape" => escape: Escape = "minimal", in RTMP;
-        /// Whether the certificates of https:// callback servers are verified.
+        /// Verifies the certificates of https:// callback servers.
         "notify_ssl_verify" => ssl_verify: Flag = "on", in RTMP;
-        /// The certificates that https:// callback servers are verified by, instead of the system's.
+        /// CA certificates for https:// callback servers, instead of the system's.
         "notify_ssl_trusted_certificate" => ssl_trusted_certificate: Option<ConfPath>, in RTMP;
-        /// Told once at the start, and then periodically when `stage` has `update`.
+        /// Called once at the start, and then periodically if `stage` includes `update`.
         "on_master" => on_master: Option<Hook>, in RTMP;
-        /// Told at the start, once per worker.
+        /// Called at the start, once per worker.
         "on_proc" | "oclp_proc" => on_proc: Option<Hook>, in RTMP;
     }
 }

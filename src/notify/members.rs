@@ -1,12 +1,12 @@
-//! The sessions of a stream, for the event that covers all of them.
+//! Sessions of a stream, for the event that covers all of them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::subject::Subject;
 
-/// The sessions of a stream, and the one of them that requests name: the session that opened the stream, until the answer
-/// to an update cuts it.
+/// Sessions of a stream, including the one named in requests: the session that opened the stream, until it leaves or an
+/// answer to an update cuts it.
 #[derive(Default)]
 pub struct Members {
     present: Mutex<Present>,
@@ -27,17 +27,18 @@ impl Members {
         self.lock().like(&*session).insert(session.id(), session);
     }
 
-    /// Removes a session that has left. Requests that named it go on to do so, since `start` and `done` name the same session.
+    /// Removes a session that has left. Requests that named it continue to do so, because `start` and `done` name the
+    /// same session.
     pub fn remove(&self, session: &dyn Subject) {
         self.lock().like(session).remove(&session.id());
     }
 
-    /// Sets the session that requests name.
+    /// Sets the session named in requests.
     pub fn set_named(&self, session: Arc<dyn Subject>) {
         self.lock().named = Some(session);
     }
 
-    /// The session that requests name.
+    /// The session named in requests.
     pub(super) fn named(&self) -> Option<Arc<dyn Subject>> {
         let mut present = self.lock();
         if present.is_cut
@@ -49,11 +50,11 @@ impl Members {
         present.named.clone()
     }
 
-    /// Notes that the named session was cut: the next request names another one, publishers before players.
+    /// Records that the named session was cut: the next request names another one, publishers before players.
     pub(super) fn cut(&self) {
         let mut present = self.lock();
         present.is_cut = true;
-        // It may take a while to leave, and names nothing meanwhile.
+        // It may take a while to leave, and must not be named meanwhile.
         if let Some(named) = present.named.clone() {
             present.like(&*named).remove(&named.id());
         }
@@ -65,7 +66,7 @@ impl Members {
 }
 
 impl Present {
-    /// The publishers for a publisher, the players for a player.
+    /// Sessions with the same role as this one.
     fn like(&mut self, session: &dyn Subject) -> &mut BTreeMap<u64, Arc<dyn Subject>> {
         if session.is_publisher() { &mut self.publishers } else { &mut self.players }
     }

@@ -1,9 +1,10 @@
 //! Callbacks: requests, verdicts, updates, and a `done` for every `start`.
 //!
-//! [`conf`] is the table of events: the directives, [`EventKind`], the fields of requests and the page about callbacks follow
-//! from its rows. A [`SessionEvent`] is one event of one session under way; sessions are known by [`Subject`] alone.
+//! [`conf`] is the table of events, from which the directives, [`EventKind`], the fields of requests and
+//! conf/callbacks.md follow. A [`SessionEvent`] is an event of a session in progress; the only interface to sessions is
+//! [`Subject`].
 //!
-//! Requests run on the control thread's runtime, so a callback server that hangs delays only the sessions that wait for its
+//! Requests run on the control thread's runtime, so a callback server that hangs delays only sessions that wait for its
 //! answer.
 
 pub mod answer;
@@ -70,7 +71,7 @@ pub struct Notifier {
     ledger: Arc<Ledger>,
     runtime: Handle,
     store: Arc<Store>,
-    /// Requests under way.
+    /// Pending requests.
     requests: TaskTracker,
     ends: Arc<RepeatedEnds>,
 }
@@ -79,7 +80,7 @@ impl Notifier {
     /// A sender whose requests run on `runtime`.
     pub fn new(runtime: Handle, store: Arc<Store>, transport: Transport) -> Self {
         let requests = TaskTracker::new();
-        // Requests can still be added. Waiting, which only a closed tracker ever ends, is for those on their way.
+        // The tracker still accepts requests. It is closed only because waiting ends only on a closed tracker.
         requests.close();
         Notifier {
             transport: Arc::new(ArcSwap::from_pointee(transport)),
@@ -96,44 +97,44 @@ impl Notifier {
         self.transport.load_full()
     }
 
-    /// Replaces the transport, after a reload.
+    /// Replaces the transport after a reload.
     pub fn set_transport(&self, transport: Transport) {
         self.transport.store(Arc::new(transport));
         self.warm();
     }
 
-    /// Makes the HTTP client ahead of the first request.
+    /// Creates the HTTP client ahead of the first request.
     pub fn warm(&self) {
         let transport = self.transport();
         self.runtime.spawn_blocking(move || transport.warm());
     }
 
-    /// The present state of the ledger.
+    /// Snapshot of the ledger.
     pub fn snapshot(&self) -> LedgerSnapshot {
         self.ledger.snapshot(self.ends.waiting(), self.ends.lost_total())
     }
 
-    /// Runs a request to its end, also where the caller goes away; [`Notifier::drained`] waits for it.
+    /// Runs a request to completion, even if the caller goes away; [`Notifier::drained`] waits for it.
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.requests.spawn_on(work, &self.runtime)
     }
 
-    /// The encoding of single values that the configuration in force asks for.
+    /// Encoding of single values in the current configuration.
     fn escape(&self) -> Escape {
         self.store.load().rtmp.as_ref().map_or(Escape::Minimal, |rtmp| rtmp.get::<MainCurrent>().escape)
     }
 
-    /// Number of requests under way.
+    /// Number of pending requests.
     pub fn under_way(&self) -> usize {
         self.requests.len()
     }
 
-    /// Waits until no request is under way.
+    /// Waits until no request is pending.
     pub async fn drained(&self) {
         emptied(&self.requests).await;
     }
 
-    /// Sends one request of `session` about `event` and enters it in the ledger. `target` is path and query.
+    /// Sends one request of `session` about `event` and records it in the ledger. `target` is path and query.
     pub async fn call(
         &self,
         hook: &Hook,
@@ -156,13 +157,13 @@ impl Notifier {
     }
 }
 
-/// What the requests of one event have in common.
+/// Data common to the requests of one event.
 #[derive(Clone)]
 struct EventRequest {
     event: EventKind,
     /// Values of the event's later fields.
     later: Option<Arc<[FieldValue]>>,
-    /// The same where the request is repeated.
+    /// Unchanged when the request is repeated.
     id: RequestId,
 }
 
@@ -172,7 +173,7 @@ impl From<EventKind> for EventRequest {
     }
 }
 
-/// Sends one request of a session's event, and enters it in the ledger and the log.
+/// Sends one request of a session's event and records it in the ledger and the log.
 async fn send(
     notifier: Notifier,
     request: EventRequest,

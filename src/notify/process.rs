@@ -28,7 +28,7 @@ pub const SERVER_EVENT: EventRow = EventRow {
     ..EventRow::process("init_master", "the server")
 };
 
-/// Every event of the process.
+/// Every process event.
 pub const PROCESS_EVENTS: &[EventRow] = &[WORKER_EVENT, SERVER_EVENT];
 
 impl Notifier {
@@ -39,7 +39,7 @@ impl Notifier {
         if let Some(hook) = rtmp.get::<MainCurrent>().on_proc.clone() {
             for worker in 0..workers {
                 let (notifier, hook) = (self.clone(), hook.clone());
-                // Counted, so that even a stop right after the start lets it out.
+                // Tracked, so that it is sent even if the server stops right after the start.
                 drop(self.spawn(async move {
                     let target = request::process_target(&hook.url.path_and_query, worker);
                     let id = RequestId::new();
@@ -54,8 +54,8 @@ impl Notifier {
         }
     }
 
-    /// Sends `on_master`: `start` now, then updates for as long as the server runs. They follow reloads; a line with another
-    /// address or other arguments begins with its `start` again.
+    /// Sends `on_master`: `start` now, then updates as long as the server runs. Reloads take effect; a line with
+    /// another address or other arguments begins with `start` again.
     pub async fn keep_master(self) {
         let mut told = None;
         let mut changed = self.store.watch();

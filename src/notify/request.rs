@@ -1,15 +1,16 @@
-//! The request target of a callback, as the original's servers expect it.
+//! Request target of a callback, in PingOS's format.
 
 use super::conf::EventKind;
 use super::process::{SERVER_EVENT, WORKER_EVENT};
 use crate::directive::word::one_of;
 
 one_of! {
-    /// How much of a single value is percent-encoded.
+    /// Percent-encoding of single values.
     pub enum Escape {
-        /// What would end the value or cannot stand in a request target; everything else stays as the client sent it.
+        /// Encodes what would end the value or is invalid in a request target; everything else stays as the client sent
+        /// it.
         "minimal" => Minimal,
-        /// Everything but letters, digits, `-`, `.`, `_` and `~`: decoding gives the value back byte for byte.
+        /// Encodes everything except letters, digits, `-`, `.`, `_` and `~`: decoding gives the value byte for byte.
         "strict" => Strict,
     }
 }
@@ -17,16 +18,16 @@ one_of! {
 /// Stage of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// It begins; the answer decides.
+    /// The event begins; the answer decides.
     Start,
-    /// It goes on.
+    /// The event is in progress.
     Update,
-    /// It has ended.
+    /// The event has ended.
     Done,
 }
 
 impl Stage {
-    /// The word in `act=`.
+    /// Value of `act=`.
     pub fn name(self) -> &'static str {
         match self {
             Stage::Start => "start",
@@ -36,13 +37,13 @@ impl Stage {
     }
 }
 
-/// The fields that every session event begins with, in the original's order.
+/// The first fields of every session event, in PingOS's order.
 pub const SESSION_FIELDS: [&str; 6] = ["call", "act", "domain", "app", "name", "clientid"];
 
-/// The fields of a recording that `update` and `done` tell beside.
+/// Further fields of `update` and `done` about a recording.
 pub const RECORD_FIELDS: [&str; 4] = ["begintime", "endtime", "index", "file"];
 
-/// What a request says of its session.
+/// Fields of a session.
 #[derive(Clone, Copy, Debug)]
 pub struct SessionFields<'a> {
     /// `domain=`.
@@ -53,16 +54,16 @@ pub struct SessionFields<'a> {
     pub name: &'a [u8],
     /// `clientid=`.
     pub clientid: u64,
-    /// Values of the event's later fields, in their order; none at `start`.
+    /// Values of the event's later fields, in order; empty at `start`.
     pub later: &'a [FieldValue],
 }
 
-/// The fields of a recording.
+/// Fields of a recording.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordFields {
-    /// When the file was begun, in milliseconds since 1970.
+    /// Start of the file, in milliseconds since 1970.
     pub begin_ms: u64,
-    /// When it ended.
+    /// End of the file, in milliseconds since 1970.
     pub end_ms: u64,
     /// Path of the index.
     pub index: Vec<u8>,
@@ -70,7 +71,7 @@ pub struct RecordFields {
     pub file: Vec<u8>,
 }
 
-/// The value of a field of its own that an event has.
+/// Value of an event's own field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldValue {
     /// A number.
@@ -92,11 +93,11 @@ impl From<RecordFields> for Vec<FieldValue> {
     }
 }
 
-/// Writes path and query of a session event: the fields of the event, then `groupid`, then the expanded `args`, in the
-/// original's order (first seed; behaviour as recorded).
+/// Path and query of a session event: the fields of the event, then `groupid`, then the expanded `args`, in PingOS's
+/// order as recorded.
 ///
-/// `path` may have a query of its own, and `args` is a query: of these only bytes that cannot stand in a request target
-/// are encoded, see `push_value`. All other values are single ones: see `push_single`.
+/// `path` may have a query, and `args` is a query: in these, only bytes that are invalid in a request target are
+/// encoded, see `push_value`. All other values are single ones: see `push_single`.
 pub fn session_target(
     path: &[u8],
     event: EventKind,
@@ -136,14 +137,14 @@ pub fn session_target(
     out
 }
 
-/// `call=init_process&worker_id=N`: once per worker when the server starts (second seed).
+/// `call=init_process&worker_id=N`: once per worker at the start.
 pub fn process_target(path: &[u8], worker: usize) -> String {
     let mut out = begin(path);
     out.push_str(&format!("call={}&worker_id={worker}", WORKER_EVENT.call));
     out
 }
 
-/// `call=init_master&act=...`: once, and with updates where configured.
+/// `call=init_master&act=...`: once, and with updates if configured.
 pub fn master_target(path: &[u8], stage: Stage, args: &[u8]) -> String {
     let mut out = begin(path);
     out.push_str(&format!("call={}&act={}", SERVER_EVENT.call, stage.name()));
@@ -175,8 +176,8 @@ fn push_args(out: &mut String, args: &[u8]) {
     }
 }
 
-/// Appends one value to a query: nothing in it may begin another parameter, end the query, or read as an escape that the
-/// client did not write. What is left stays byte for byte as the original sends it, `+` and escapes included.
+/// Appends a single value to a query: nothing in it may begin another parameter, end the query, or look like an escape
+/// that the client did not send. The rest stays byte for byte as PingOS sends it, including `+` and escapes.
 pub(crate) fn push_single(out: &mut String, bytes: &[u8], escape: Escape) {
     for (at, &b) in bytes.iter().enumerate() {
         let encoded = match escape {
@@ -193,9 +194,9 @@ pub(crate) fn push_single(out: &mut String, bytes: &[u8], escape: Escape) {
 
 /// Appends a query or a path.
 ///
-/// The original sends them raw, and so do we, except for what would break the request line or a strict
-/// server's parser: control bytes, blank, `#`, quotes, angle brackets and the like and all bytes from 0x80 up
-/// are percent-encoded. Percent signs are left alone: `%20` stays `%20`.
+/// As in PingOS it is sent unchanged, except for bytes that would break the request line or a strict server's parser:
+/// control bytes, spaces, `#`, quotes, angle brackets and the like and all bytes from 0x80 on are percent-encoded.
+/// Percent signs are kept: `%20` stays `%20`.
 pub(crate) fn push_value(out: &mut String, bytes: &[u8]) {
     bytes.iter().for_each(|&b| push_byte(out, b, cannot_stand(b)));
 }
@@ -210,7 +211,7 @@ fn push_byte(out: &mut String, b: u8, encoded: bool) {
     out.push(char::from(HEX[usize::from(b & 15)]));
 }
 
-/// Whether a byte would break the request line, or the parser of a strict server.
+/// Whether a byte would break the request line or a strict server's parser.
 fn cannot_stand(b: u8) -> bool {
     matches!(b, 0..=b' ' | b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7F..)
 }

@@ -27,13 +27,13 @@ pub struct SessionEvent {
     event: EventKind,
     lines: Arc<dyn CallbackLines>,
     session: Arc<dyn Subject>,
-    /// The stream's sessions, where the event covers all of them.
+    /// Sessions of the stream, if the event covers all of them.
     members: Option<Arc<Members>>,
     line: Arc<CallbackLine>,
-    /// The hook that the last `start` went to.
+    /// Hook to which the last `start` was sent.
     hook: Arc<Hook>,
     start: Option<JoinHandle<(Reply, Receipt)>>,
-    /// Place of the `start` in the ledger, once it was answered.
+    /// Reference to the `start` in the ledger, once it was answered.
     receipt: Receipt,
     keeper: Option<AbortHandle>,
     /// Values of the event's later fields, for `update` and `done`.
@@ -42,8 +42,8 @@ pub struct SessionEvent {
 }
 
 impl SessionEvent {
-    /// Sends `start` if the application has a hook for this event. `after` is waited for, within
-    /// [`limits::CALLBACK_ORDER_GRACE`], so that a stream event goes out before the session event.
+    /// Sends `start` if the application has a hook for this event. Waits for `after`, at most
+    /// [`limits::CALLBACK_ORDER_GRACE`], so that a stream event is sent before the session event.
     pub fn begin(
         notifier: &Notifier,
         lines: &(impl CallbackLines + Clone + 'static),
@@ -55,7 +55,7 @@ impl SessionEvent {
         SessionEvent::begin_by(notifier, lines, &line, session, after)
     }
 
-    /// As [`SessionEvent::begin`], by a line that is followed through reloads; `None` if one has removed it.
+    /// As [`SessionEvent::begin`], with a line that is tracked across reloads; `None` if it was removed.
     pub fn begin_by(
         notifier: &Notifier,
         lines: &(impl CallbackLines + Clone + 'static),
@@ -88,7 +88,7 @@ impl SessionEvent {
         Some(begun)
     }
 
-    /// Sends `start` again and waits for the answer, as for further codec headers.
+    /// Sends `start` again and waits for the answer, for example for further codec headers.
     pub async fn again(&mut self) -> Reply {
         if let Some(hook) = self.line.hook(&self.lines.in_force()) {
             self.hook = hook;
@@ -118,28 +118,28 @@ impl SessionEvent {
         }
     }
 
-    /// Enters the consequence of the answer to `start` in the ledger.
+    /// Records the consequence of the answer to `start` in the ledger.
     pub fn decided(&self, decision: Decision) {
         self.receipt.decided(decision);
     }
 
-    /// Ends the event without `done`, where nothing has begun (a 200 to `pull` or `push`).
+    /// Ends the event without `done`, because nothing has begun (a 200 to `pull` or `push`).
     pub fn forget(mut self) {
         self.finished = true;
     }
 
-    /// The hook that the last `start` went to.
+    /// Hook to which the last `start` was sent.
     pub fn hook(&self) -> &Hook {
         &self.hook
     }
 
-    /// Makes it the event of all these sessions. A refused update cuts the session that it names, and later requests name
-    /// another one.
+    /// Makes it an event of all these sessions. A refused update cuts the session that it names, and later requests
+    /// name another one.
     pub fn belongs_to(&mut self, members: Arc<Members>) {
         self.members = Some(members);
     }
 
-    /// Begins to send updates, as the line in force says.
+    /// Starts sending updates, as the current line says.
     pub fn keep(&mut self) {
         if self.keeper.is_some() {
             return;
@@ -186,18 +186,18 @@ impl SessionEvent {
         self.later = Some(Vec::from(fields).into());
     }
 
-    /// Sends one `update` now, where the line in force asks for updates.
+    /// Sends one `update` now, if the current line asks for updates.
     ///
     /// # Errors
     ///
-    /// The answer, where it ends the recording or relay.
+    /// The answer, if it ends the recording or relay.
     pub async fn update(&self) -> Result<(), Answer> {
         let Some(hook) = self.update_hook() else { return Ok(()) };
         let enforced = hook.enforce.update;
         judged(enforced, self.sending(hook, Stage::Update).await)
     }
 
-    /// As [`SessionEvent::update`], with these fields, in a task of its own.
+    /// As [`SessionEvent::update`], with these fields, in a separate task.
     pub(super) fn updating(&self, fields: RecordFields) -> JoinHandle<Result<(), Answer>> {
         let hook = self.update_hook();
         let later = Some(Vec::from(fields).into());
@@ -210,7 +210,7 @@ impl SessionEvent {
         })
     }
 
-    /// The line in force, if it asks for updates.
+    /// The current line, if it asks for updates.
     pub(super) fn update_hook(&self) -> Option<Arc<Hook>> {
         self.line.hook(&self.lines.in_force()).filter(|hook| hook.stages.update)
     }
@@ -225,7 +225,7 @@ impl SessionEvent {
         self.notifier.store.watch()
     }
 
-    /// Sends `done` where the line asks for it. The result resolves when it was answered.
+    /// Sends `done` if the line asks for it. The result resolves once it was answered.
     pub fn finish(mut self, after: Option<oneshot::Receiver<()>>) -> Option<oneshot::Receiver<()>> {
         self.finish_now(after)
     }
@@ -237,7 +237,7 @@ impl SessionEvent {
         if let Some(keeper) = self.keeper.take() {
             keeper.abort();
         }
-        // Owed also where a reload has removed the line since.
+        // `done` is sent even if a reload has removed the line.
         let in_force = self.lines.in_force();
         let hook = self.line.last_hook(&in_force);
         if !hook.stages.done {
@@ -283,12 +283,12 @@ impl Drop for SessionEvent {
     }
 }
 
-/// The session that a request names.
+/// The session named in a request.
 fn named(members: Option<&Members>, opener: &Arc<dyn Subject>) -> Arc<dyn Subject> {
     members.and_then(Members::named).unwrap_or_else(|| opener.clone())
 }
 
-/// Decides what follows from the answer to an update.
+/// Consequence of the answer to an update.
 fn judged(enforced: bool, (reply, receipt): (Reply, Receipt)) -> Result<(), Answer> {
     if enforced && reply.answer.is_client_error() {
         receipt.decided(Decision::End);
@@ -297,10 +297,10 @@ fn judged(enforced: bool, (reply, receipt): (Reply, Receipt)) -> Result<(), Answ
     Ok(())
 }
 
-/// Delay of a session's first update beyond its interval: up to an eighth of it, evenly over sessions, so that thousands
-/// that began together do not send their updates together.
+/// Delay of a session's first update beyond its interval: up to an eighth of it, evenly distributed, so that thousands
+/// of sessions that began together do not send their updates together.
 fn phase(session: u64, interval: Duration) -> Duration {
-    // Multiples of the golden ratio, modulo 1, fill an interval evenly however many there are.
+    // Multiples of the golden ratio, modulo 1, fill an interval evenly, whatever their number.
     let turn = (session.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32;
     (interval / 8).mul_f64(f64::from(turn) / f64::from(u32::MAX))
 }

@@ -1,13 +1,13 @@
-//! The traits by which callbacks know sessions and the configuration of their applications.
+//! Traits through which callbacks use sessions and the configuration of their applications.
 
 use std::sync::Arc;
 
 use super::conf::Current;
 use super::variable::Variables;
 
-/// A session, as callbacks know it. Its variables are those of `args=` that belong to a session.
+/// A session, as callbacks see it. Its variables are the session variables of `args=`.
 pub trait Subject: Variables + Send + Sync {
-    /// Number of the connection: `clientid=`, and `*N` in the error log.
+    /// Connection number: `clientid=`, and `*N` in the error log.
     fn id(&self) -> u64;
 
     /// `domain=`.
@@ -16,21 +16,21 @@ pub trait Subject: Variables + Send + Sync {
     /// `app=`.
     fn app(&self) -> &[u8];
 
-    /// `name=`: the stream.
+    /// `name=`: the stream name.
     fn name(&self) -> &[u8];
 
-    /// Whether it sends the stream; otherwise it plays it.
+    /// Whether it publishes the stream; otherwise it plays it.
     fn is_publisher(&self) -> bool;
 
-    /// Keeps the HTTP status of the last answer for `$notify_status`; `None`: there was no answer.
+    /// Stores the HTTP status of the last answer for `$notify_status`; `None` if there was no answer.
     fn answered(&self, status: Option<u16>);
 
-    /// Ends it, because the answer to an update refuses it.
+    /// Disconnects it, because the answer to an update refuses it.
     fn close_refused(&self);
 }
 
-/// The callback lines of an application, through reloads.
+/// Callback lines of an application across reloads.
 pub trait CallbackLines: Send + Sync {
-    /// The lines in force now.
+    /// The current lines.
     fn in_force(&self) -> Arc<Current>;
 }

@@ -26,16 +26,16 @@ use crate::net::secret::Secret;
 use crate::notify::log;
 use crate::task::disk;
 
-/// Header with the signed time, in seconds since 1970.
+/// Header with the signature's time, in seconds since 1970.
 const TIME: HeaderName = HeaderName::from_static("x-pingosd-time");
-/// Header with `sha256=` and the signature in hexadecimal.
+/// Header with `sha256=` and the hexadecimal signature.
 const SIGNATURE: HeaderName = HeaderName::from_static("x-pingosd-signature");
-/// Header with the identifier of a request, the same where it is repeated.
+/// Header with the request identifier, which repetitions share.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Header of a request that only tests whether the callback server answers.
+/// Header that marks a request as a test of the callback server.
 const PROBE: HeaderName = HeaderName::from_static("x-pingosd-probe");
 
-/// The way by which callbacks are sent. A reload makes a new one.
+/// Transport of callbacks. A reload creates a new one.
 pub struct Transport {
     http: Arc<LazyClient>,
     secret: Option<Secret>,
@@ -50,22 +50,22 @@ struct ClientTls {
     trusted: Option<Vec<u8>>,
 }
 
-/// The HTTP client. Reading the system's certificates takes longer than binding all sockets, so it is made on first
-/// use, or by [`Transport::warm`].
+/// The HTTP client. Reading the system's certificates takes longer than binding all sockets, so it is created on first
+/// use or by [`Transport::warm`].
 struct LazyClient {
     tls: ClientTls,
     dns: Dns,
     client: OnceLock<Option<Client>>,
 }
 
-/// Bounds on the requests to one callback server. A `start`, whose answer decides about a session, does not wait behind
-/// updates and ends.
+/// Bounds on concurrent requests to one callback server. A `start`, whose answer decides about a session, does not
+/// queue behind updates and `done`.
 struct ServerPlaces {
     verdicts: Arc<Semaphore>,
     news: Arc<Semaphore>,
 }
 
-/// An answer, with the address that it came from.
+/// An answer with the address from which it came.
 pub struct CallbackExchange {
     /// The answer.
     pub reply: Reply,
@@ -75,16 +75,16 @@ pub struct CallbackExchange {
     pub rest: Option<UnreadBody>,
 }
 
-/// The body of an answer. Nothing in it counts; it is read so that the connection can be used again.
+/// Body of an answer. Its contents are ignored; it is read so that the connection can be reused.
 pub struct UnreadBody {
     response: Response,
     due: Instant,
-    /// A body that comes slowly keeps its place at the server.
+    /// Held while the body arrives, because it still occupies the server.
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl UnreadBody {
-    /// Reads it, unless it takes longer than the call may, or more than [`limits::CALLBACK_BODY_BYTES`].
+    /// Reads the body, at most until the call's timeout and up to [`limits::CALLBACK_BODY_BYTES`].
     pub async fn discard(mut self) {
         let mut left = limits::CALLBACK_BODY_BYTES;
         let read = async {
@@ -106,12 +106,12 @@ impl CallbackExchange {
 }
 
 impl Transport {
-    /// Reads the files that `config` names. The client of `before` is kept, with its connections, where nothing of
-    /// it has changed.
+    /// Reads the files that `config` names. The client of `before` is kept, with its connections, if its settings have
+    /// not changed.
     ///
     /// # Errors
     ///
-    /// A file cannot be read or does not hold what it should, or the HTTP client refuses the certificates in it.
+    /// A file cannot be read or has invalid contents, or the HTTP client refuses its certificates.
     pub fn load(config: &Config, dns: &Dns, before: Option<&Transport>) -> Result<Transport, TransportError> {
         let notify = config.rtmp.as_ref().map(|rtmp| rtmp.get::<MainCurrent>());
         let read = |path: &PathBuf| {
@@ -134,13 +134,13 @@ impl Transport {
         Ok(Transport { http, secret, numbers, lanes: Mutex::default() })
     }
 
-    /// Makes the client, which may block for some milliseconds.
+    /// Creates the client, which may block for some milliseconds.
     pub fn warm(&self) {
         self.http.client();
     }
 
-    /// Sends one request. `target` is path and query. The timeout includes the wait for a free connection to the callback
-    /// server. It does not include the making of the client, which would make the first session after a start fail.
+    /// Sends one request. `target` is path and query. The timeout includes the wait for a permit of the callback
+    /// server, but not the creation of the client, which would otherwise make the first session after a start fail.
     pub async fn send(
         &self,
         hook: &Hook,
@@ -195,7 +195,7 @@ impl Transport {
             Stage::Start => lanes.verdicts.clone(),
             Stage::Update | Stage::Done => lanes.news.clone(),
         };
-        // Never closed.
+        // The semaphore is never closed.
         lane.acquire_owned().await.ok()
     }
 
@@ -213,7 +213,8 @@ impl Transport {
 }
 
 impl LazyClient {
-    /// Where the configuration names certificates the client is made at once, so that a start reports what is wrong with them.
+    /// If the configuration names certificates, the client is created at once, so that errors are reported at the
+    /// start.
     fn new(tls: ClientTls, dns: &Dns) -> Result<LazyClient, TransportError> {
         let client = match tls.trusted {
             Some(_) => OnceLock::from(Some(client(&tls, dns)?)),
@@ -222,7 +223,7 @@ impl LazyClient {
         Ok(LazyClient { tls, dns: dns.clone(), client })
     }
 
-    /// The client; `None` if it cannot be made, which was logged.
+    /// The client; `None`, after an error was logged, if it cannot be created.
     fn client(&self) -> Option<&Client> {
         let make = || client(&self.tls, &self.dns).inspect_err(log::callbacks_impossible).ok();
         self.client.get_or_init(make).as_ref()
@@ -251,7 +252,7 @@ fn client(tls: &ClientTls, dns: &Dns) -> Result<Client, TransportError> {
         .user_agent(crate::VERSION);
     if let Some(pem) = &tls.trusted {
         let certificates = Certificate::from_pem_bundle(pem).map_err(TransportError::NoCertificates)?;
-        // As for nginx: what is named is trusted, and nothing else.
+        // As in nginx, only the named certificates are trusted then.
         builder = builder.tls_built_in_root_certs(false);
         for certificate in certificates {
             builder = builder.add_root_certificate(certificate);

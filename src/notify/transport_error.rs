@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use crate::log::os_text;
 use crate::net::secret::SecretError;
 
-/// The reason why callbacks cannot be sent as configured. It is the configuration's or the system's fault, never a peer's. The
+/// Reason why callbacks cannot be sent as configured. The cause is the configuration or the system, never a peer. The
 /// text is nginx's sentence.
 #[derive(Debug)]
 pub enum TransportError {
-    /// `notify_secret` gives no secret.
+    /// `notify_secret` cannot be used.
     Secret(SecretError),
     /// The file of `notify_ssl_trusted_certificate` cannot be read.
     Unreadable {
@@ -21,9 +21,9 @@ pub enum TransportError {
         /// The system's error.
         source: io::Error,
     },
-    /// The file of `notify_ssl_trusted_certificate` holds no certificates.
+    /// The file of `notify_ssl_trusted_certificate` contains no certificates.
     NoCertificates(reqwest::Error),
-    /// The HTTP client cannot be made.
+    /// The HTTP client cannot be created.
     NoClient(reqwest::Error),
 }
 
@@ -45,7 +45,7 @@ impl fmt::Display for TransportError {
 impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            // Its text is this one's, so its source is this one's too.
+            // The text is the same, so the source is too.
             TransportError::Secret(error) => error.source(),
             TransportError::Unreadable { source, .. } => Some(source),
             TransportError::NoCertificates(error) | TransportError::NoClient(error) => Some(error),

@@ -1,4 +1,4 @@
-//! The address of a notification.
+//! Address of a notification.
 
 use bstr::{BString, ByteSlice};
 
@@ -20,23 +20,23 @@ pub struct Url {
     pub scheme: Scheme,
     /// Host name or address; an IPv6 address keeps its brackets.
     pub host: BString,
-    /// The port, the scheme's own if none was given.
+    /// The port; the scheme's default if none was given.
     pub port: u16,
-    /// The request target: begins with `/`, may hold a query.
+    /// Request target: begins with `/` and may include a query.
     pub path_and_query: BString,
 }
 
-/// The reason why a word is not an address.
+/// Reason why a word is not an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UrlError {
     /// It has no known scheme.
     Scheme,
-    /// Host or port are missing or malformed.
+    /// Host or port is missing or malformed.
     Format,
 }
 
 impl Scheme {
-    /// The word before `://`.
+    /// Name before `://`.
     pub const fn name(self) -> &'static str {
         match self {
             Scheme::Http => "http",
@@ -44,7 +44,7 @@ impl Scheme {
         }
     }
 
-    /// The port when none is given.
+    /// Default port.
     pub const fn default_port(self) -> u16 {
         match self {
             Scheme::Http => 80,
@@ -54,7 +54,7 @@ impl Scheme {
 }
 
 impl Url {
-    /// `scheme://host:port`, the port left out where it is the scheme's own.
+    /// `scheme://host:port`, without the port if it is the default.
     pub fn server(&self) -> String {
         let (scheme, host) = (self.scheme.name(), &self.host);
         match self.port {
@@ -63,12 +63,12 @@ impl Url {
         }
     }
 
-    /// Parses an address. The flag tells that the port was out of range: such a port is accepted and cut to 16 bits, as the
-    /// original does.
+    /// Parses an address. The flag is true if the port was out of range: as in PingOS, such a port is accepted and
+    /// truncated to 16 bits.
     ///
     /// # Errors
     ///
-    /// The scheme is unknown, or host or port are missing or malformed.
+    /// The scheme is unknown, or host or port is missing or malformed.
     pub fn parse(text: &[u8]) -> Result<(Url, bool), UrlError> {
         let (scheme, rest) = if let Some(rest) = strip(text, b"http://") {
             (Scheme::Http, rest)

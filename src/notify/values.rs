@@ -1,4 +1,4 @@
-//! Values of variables in one request: its own, those of the process, and those of the session it tells of.
+//! Values of variables in a request: its own, those of the process, and those of its session.
 
 use super::id::RequestId;
 use super::subject::Subject;
@@ -53,7 +53,7 @@ impl Variables for ProcessVariables {
             Variable::TimeLocal => {
                 out.extend_from_slice(now.strftime("%d/%b/%Y:%H:%M:%S %z").to_string().as_bytes());
             }
-            // One process: what the first worker of the original says.
+            // There is one process, so this is the value of PingOS's first worker.
             Variable::NgxWorker => out.push(b'0'),
             _ => {}
         }

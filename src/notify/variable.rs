@@ -11,17 +11,17 @@ use crate::syntax::suggest;
 /// Declares the fixed variables of the dialect.
 macro_rules! variables {
     ($( $(#[doc = $doc:literal])+ $name:literal => $Variant:ident, )+) => {
-        /// A variable of the dialect.
+        /// A variable.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Variable {
             $( $(#[doc = $doc])+ $Variant, )+
-            /// `parg_NAME`: one argument of the stream's query string, its name in lower case.
+            /// `parg_NAME`: one argument of the stream's query string; the name is in lower case.
             Parg(BString),
             /// `metadata_NAME`: one field of the stream's metadata. Unknown fields expand to `unknown`.
             MetadataField(BString),
         }
 
-        /// Every fixed name with what it means.
+        /// Every fixed name with its meaning.
         pub const MEANINGS: &[(&str, &[&str])] = &[$(($name, &[$($doc),+])),+];
 
         /// Every fixed name.
@@ -132,7 +132,7 @@ variables! {
     "metadata" => Metadata,
 }
 
-/// Text with variables, ready to be expanded at each request.
+/// Text with variables, prepared for expansion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template {
     parts: Vec<Part>,
@@ -144,25 +144,25 @@ enum Part {
     Variable(Variable),
 }
 
-/// The reason why a text is not a template.
+/// Reason why a text is not a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TemplateError {
     /// `$` without a name.
     NoName,
-    /// No variable of that name.
+    /// Unknown variable.
     Unknown {
         /// The name in lower case.
         name: BString,
-        /// Where its `$` stands in the text.
+        /// Position of the `$` in the text.
         at: usize,
-        /// A name that looks like it.
+        /// A similar name.
         nearest: Option<&'static str>,
     },
 }
 
 /// A source of values.
 pub trait Variables {
-    /// Appends a variable's value; nothing if there is none.
+    /// Appends the value of a variable; nothing if there is none.
     fn value(&self, variable: &Variable, out: &mut Vec<u8>);
 }
 
@@ -171,7 +171,7 @@ impl Template {
     ///
     /// # Errors
     ///
-    /// A `$` has no name behind it, or a name is unknown.
+    /// A `$` without a name, or an unknown name.
     pub fn compile(text: &[u8]) -> Result<Template, TemplateError> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -196,8 +196,8 @@ impl Template {
         Ok(Template { parts })
     }
 
-    /// Appends the text with every variable replaced by its value: a whole query string as it is, a single value so
-    /// that it stays one.
+    /// Appends the text with every variable replaced by its value: whole query strings unchanged, single values
+    /// encoded.
     pub fn expand(&self, source: &dyn Variables, escape: Escape, out: &mut Vec<u8>) {
         for part in &self.parts {
             match part {
@@ -213,7 +213,7 @@ impl Template {
         }
     }
 
-    /// Whether there is nothing to expand.
+    /// Whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }
@@ -228,7 +228,7 @@ impl Template {
 }
 
 impl Variable {
-    /// Whether its value is a whole query string, not a single value.
+    /// Whether the value is a whole query string rather than a single value.
     pub fn is_query(&self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! From an accepted connection to the worker that serves it.
+//! Passes accepted connections to workers.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::net::listener::{Accept, Accepted, Speaks};
 use crate::net::tls::{self, Tls};
 use crate::net::{log, moderation};
 
-/// Gives connections to workers, in turn.
+/// Distributes connections over the workers in turn.
 pub(super) struct Acceptor {
     pub(super) store: Arc<Store>,
     pub(super) workers: Arc<Workers>,

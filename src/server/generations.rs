@@ -1,4 +1,4 @@
-//! Keeps the generations of the configuration on disk: read at the start, written behind the back of reloads.
+//! Storage of the configuration's generations on disk: read at the start, written asynchronously after reloads.
 
 use std::sync::Arc;
 
@@ -14,30 +14,30 @@ use crate::limits;
 use crate::server::log;
 use crate::task::lifetime::Lifetime;
 
-/// What earlier processes have left, and what begins now.
+/// Generations found at the start, and the new one.
 pub(super) struct Beginning {
-    /// The history, with the generation of this start in force.
+    /// History, with the new generation in force.
     pub(super) history: History,
-    /// Its number.
+    /// Number of the new generation.
     pub(super) number: u64,
-    /// Where generations are kept.
+    /// Archive in which generations are kept.
     pub(super) archive: Option<Archive>,
-    /// Whether this one is not there yet.
+    /// Whether the new generation is not in the archive yet.
     pub(super) is_new: bool,
 }
 
-/// Where generations are sent to be written, one after the other.
+/// Queue of generations to be written, one after the other.
 pub(super) struct Keeper(Option<mpsc::Sender<Work>>);
 
 struct Work {
     generation: Generation,
-    /// Those that it takes the place of.
+    /// Generations that it replaces.
     forgotten: Vec<Generation>,
     _unfinished: TaskTrackerToken,
 }
 
 impl Beginning {
-    /// Looks at the disk. To be called while the process is still who it was started by, with the log open.
+    /// Reads the archive. Must be called before privileges are dropped, with the log open.
     pub(super) fn look(config: &Config, load: &LoadOptions) -> Beginning {
         let mut history = History::default();
         let archive = config.archive();
@@ -63,7 +63,7 @@ impl Beginning {
 }
 
 impl Keeper {
-    /// Writes to `archive` from now on, the generation in force first if it is new.
+    /// Starts writing to `archive`, beginning with the current generation if it is new.
     pub(super) fn start(
         archive: Option<Archive>,
         is_new: bool,
@@ -81,7 +81,7 @@ impl Keeper {
         keeper
     }
 
-    /// Has a generation written that has come into force in place of those that are `forgotten`.
+    /// Queues a generation that came into force in place of those in `forgotten`.
     pub(super) fn keep(
         &self,
         history: &SharedHistory,

@@ -1,9 +1,8 @@
-//! Listening sockets that the process was started with: from the process that it replaces, or from a service
-//! manager (socket activation).
+//! Inherited listening sockets: from the process being replaced, or from a service manager (socket activation).
 //!
-//! Both come the same way, as descriptors 3, 4, … with their number in `LISTEN_FDS`. The process that is replaced
-//! also names them in `NGINX`, as nginx does, which tells the two apart. A socket is used for the `listen` line
-//! with its address.
+//! Both are passed as descriptors 3, 4, … with their number in `LISTEN_FDS`. The process being replaced also lists them
+//! in `NGINX`, as nginx does, which distinguishes the two cases. A socket is used for the `listen` line with its
+//! address.
 
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -16,22 +15,22 @@ use crate::media::listing::Counted;
 use crate::net::listener::Bound;
 use crate::server::log;
 
-/// The variable that names the descriptors of the process that is replaced.
+/// Variable with the descriptors from the process being replaced.
 pub const NGINX: &str = "NGINX";
-/// The variable that tells what the process that is replaced has counted.
+/// Variable with the counters of the process being replaced.
 pub const COUNTED: &str = "PINGOSD_COUNTED";
 
-/// Sockets that nobody has asked for yet.
+/// Inherited sockets that are not in use yet.
 #[derive(Debug, Default)]
 pub struct Inherited {
     sockets: Vec<Bound>,
-    /// What is no listening socket.
+    /// Descriptors that are not listening sockets.
     others: Vec<(usize, io::Error)>,
     replaces: bool,
 }
 
 impl Inherited {
-    /// Takes the sockets over. A second call finds none.
+    /// Takes over the sockets. A second call finds none.
     pub fn from_env() -> Inherited {
         let mut given = ListenFd::from_env();
         let (mut sockets, mut others) = (Vec::new(), Vec::new());
@@ -50,19 +49,19 @@ impl Inherited {
         self.replaces
     }
 
-    /// What the process that is replaced has counted so far.
+    /// Counters of the process being replaced.
     pub fn carried(&self) -> Counted {
         let told = std::env::var(COUNTED).ok().filter(|_| self.replaces);
         told.and_then(|told| told.parse().ok()).unwrap_or_default()
     }
 
-    /// The socket for an address, if it is there.
+    /// The socket for an address, if inherited.
     pub fn take(&mut self, addr: &ListenAddr) -> Option<Bound> {
         let at = self.sockets.iter().position(|socket| serves(socket, addr))?;
         Some(self.sockets.swap_remove(at))
     }
 
-    /// Closes what nobody has asked for: connections would wait there for ever. The log must be open.
+    /// Closes unused sockets, on which connections would wait forever. The log must be open.
     pub fn close_rest(self) {
         for (index, error) in self.others {
             log::socket_not_inherited(index, &error);
@@ -86,11 +85,11 @@ fn take(given: &mut ListenFd, index: usize) -> io::Result<Option<Bound>> {
     Ok(socket)
 }
 
-/// Whether a socket accepts what `listen` with that address wants.
+/// Whether a socket accepts what a `listen` line with this address requires.
 fn serves(socket: &Bound, addr: &ListenAddr) -> bool {
     match (socket, addr) {
         (Bound::Tcp(listener), ListenAddr::Tcp(addr)) => listener.local_addr().is_ok_and(|local| {
-            // systemd's `ListenStream=1935` is one socket for both versions.
+            // systemd's `ListenStream=1935` is one socket for IPv6 and IPv4.
             let both = || SockRef::from(listener).only_v6().is_ok_and(|only| !only);
             local == *addr || covers_v4(local, *addr) && both()
         }),

@@ -1,5 +1,4 @@
-//! The server among processes: its pid file, the service manager, and another process that takes over or that it
-//! replaces.
+//! Relations to other processes: pid file, service manager, and the process that this one replaces or that takes over.
 
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use crate::net::listener::Listeners;
 use crate::server::log;
 use crate::task::supervise::keep;
 
-/// What a server has to do with other processes.
+/// State of the relations to other processes.
 pub(super) struct Life {
     pub(super) pid_file: Option<PidFile>,
     pub(super) control: Option<ControlSocket>,
@@ -28,14 +27,14 @@ pub(super) struct Life {
     pub(super) successor: Option<Successor>,
 }
 
-/// Why the wait of [`Life::changed`] has ended.
+/// Reason why [`Life::changed`] returned.
 enum Change {
     Alive,
     SuccessorEnded(String),
 }
 
 impl Life {
-    /// Answers on the control socket from now on.
+    /// Starts answering on the control socket.
     pub(super) fn answer(&self, parts: &Arc<Parts>, orders: mpsc::Sender<Order>) {
         let Some(socket) = &self.control else { return };
         match socket.listener() {
@@ -55,17 +54,17 @@ impl Life {
         }
     }
 
-    /// Tells the service manager that we serve.
+    /// Notifies the service manager that the server is ready.
     pub(super) fn ready(&self, parts: &Parts) {
         self.service.ready(&status(parts), self.launch.has_predecessor());
     }
 
-    /// Whether another process accepts on our sockets: their files are its too.
+    /// Whether another process uses the same listening sockets, so that their files must be kept.
     pub(super) fn shares_sockets(&self) -> bool {
         self.successor.is_some() || self.launch.has_predecessor()
     }
 
-    /// Starts a process that takes over our sockets.
+    /// Starts a process that takes over the sockets.
     pub(super) fn upgrade(&mut self, listeners: &Listeners, carried: &Counted) {
         if self.successor.is_some() {
             return log::upgrade_ignored("the new binary runs already");
@@ -113,8 +112,8 @@ impl Life {
         }
     }
 
-    /// Waits until the process that has taken over ends, and goes on in its place. The service manager is told in
-    /// the meantime that we are alive.
+    /// Waits until the process that took over ends, and replaces it again. Meanwhile the service manager's watchdog is
+    /// served.
     pub(super) async fn successor_ended(&mut self, parts: &Parts, listeners: &Listeners) {
         loop {
             match self.changed(parts, listeners).await {
@@ -130,7 +129,7 @@ impl Life {
         }
     }
 
-    /// Tells the service manager that we are alive, for ever.
+    /// Serves the service manager's watchdog forever.
     pub(super) async fn keep_alive(&mut self, parts: &Parts, listeners: &Listeners) {
         loop {
             self.watchdog.alive(parts, listeners).await;
@@ -155,7 +154,8 @@ impl Life {
 }
 
 impl Server {
-    /// SIGWINCH. While another process has our sockets, they stay open here as well, so that we can go on.
+    /// SIGWINCH: stops accepting. While another process shares the sockets, they stay open here too, so that accepting
+    /// can be resumed.
     pub(super) fn stop_accepting(&mut self) {
         if self.life.successor.is_some() {
             self.listeners.pause();
@@ -166,8 +166,8 @@ impl Server {
         }
     }
 
-    /// SIGHUP while another process has taken over: we accept again, with the configuration as it was, as in nginx.
-    /// Says whether that is so.
+    /// SIGHUP after another process has taken over: accepts again with the unchanged configuration, as nginx does.
+    /// Returns whether that is the case.
     pub(super) fn resume(&mut self) -> bool {
         if self.life.successor.is_none() {
             return false;
@@ -176,7 +176,7 @@ impl Server {
         true
     }
 
-    /// The process that had taken over is gone.
+    /// The process that took over has ended.
     pub(super) fn resume_alone(&mut self) {
         self.accept_again();
     }

@@ -1,4 +1,4 @@
-//! What the log says of the life of the process: signals, reloads, upgrades, workers, the control socket.
+//! Log lines about the process: signals, reloads, upgrades, workers, control socket.
 
 use std::fmt::Display;
 use std::io;
@@ -11,7 +11,7 @@ use crate::config::history::Generation;
 use crate::log::os_text;
 use crate::log::shown::Shown;
 
-/// A signal came in.
+/// A signal was received.
 pub fn signal(name: &str, what: &str) {
     info!(target: "notice", "signal {name} received, {what}");
 }
@@ -31,7 +31,7 @@ pub fn reloaded(generation: u64, hash: &str, conf: &Path) {
     info!(target: "notice", "configuration {} reloaded, generation {generation}, {hash}", Shown::path(conf));
 }
 
-/// The files hold what is in force already; certificates and logs were opened anew.
+/// The files match the current configuration; certificates and logs were reopened.
 pub fn reloaded_unchanged(generation: u64, conf: &Path) {
     info!(
         target: "notice",
@@ -45,14 +45,14 @@ pub fn reload_needs_restart(directive: &str, place: &str) {
     warn!("\"{directive}\" has changed, the change takes effect after a restart only, in {place}");
 }
 
-/// What the configuration says is accepted, but probably not meant.
+/// A setting is valid but probably not intended.
 pub fn configuration_warning(line: &str) {
     warn!("{}", line.trim_start_matches("[warn] "));
 }
 
 /// A reload was refused; one line of the reason.
 pub fn reload_error(line: &str) {
-    // The log says the level itself.
+    // The level is part of the log line.
     error!(target: "emerg", "{}", line.trim_start_matches("[emerg] "));
 }
 
@@ -61,27 +61,27 @@ pub fn reload_refused(generation: u64) {
     error!("reload refused, generation {generation} goes on");
 }
 
-/// A reload takes long: the files may be on a file system that hangs.
+/// A reload is slow: the files may be on a hanging file system.
 pub fn reload_slow(time: std::time::Duration) {
     warn!("the configuration is still being read after {}s, the one in force goes on", time.as_secs());
 }
 
-/// A new binary has taken over while a reload was under way.
+/// A new binary took over during a reload.
 pub fn reload_given_up() {
     info!(target: "notice", "the reload is given up: the new binary reads the files");
 }
 
-/// A reload hangs, and the next one is asked for.
+/// A reload hangs, and another one was requested.
 pub fn reload_hangs() {
     warn!("the reload under way hangs, it is given up for the next one");
 }
 
-/// Logs were opened anew.
+/// Logs were reopened.
 pub fn reopened() {
     info!(target: "notice", "reopening logs");
 }
 
-/// A log could not be opened anew; the old file is kept.
+/// A log could not be reopened; the old file stays in use.
 pub fn reopen_failed(path: &Path, error: &io::Error) {
     error!(target: "emerg", "open() \"{}\" failed ({error})", Shown::path(path));
 }
@@ -91,27 +91,27 @@ pub fn limit_not_set(what: &str, error: &dyn Display) {
     error!(target: "alert", "{what} failed ({error})");
 }
 
-/// Commands cannot reach the server.
+/// There is no control socket, so commands cannot reach the server.
 pub fn not_listening(error: &str) {
     warn!("control socket: {error}");
 }
 
-/// A user who may not use the control socket.
+/// A user without access connected to the control socket.
 pub fn stranger(user: u32) {
     warn!("control socket: refused user {user}");
 }
 
-/// What a reload has changed, one line of it.
+/// One change of a reload.
 pub fn change(line: &dyn Display) {
     info!(target: "notice", "reload: {line}");
 }
 
-/// A reload that had to be confirmed was not.
+/// A reload was not confirmed in time.
 pub fn not_confirmed() {
     warn!("the reload was not confirmed in time, going back");
 }
 
-/// What the server has begun with.
+/// Configuration with which the server started.
 pub fn in_force(generation: &Generation, conf: &Path) {
     let Generation { number, fingerprint, .. } = generation;
     info!(target: "notice", "configuration {} in force, generation {number}, {}", Shown::path(conf), fingerprint.short());
@@ -122,37 +122,37 @@ pub fn generations_unusable(error: &str) {
     warn!("conf_generations: {error}; a rollback is not possible after a restart");
 }
 
-/// Something in the directory of generations is left out.
+/// An entry of the generations' directory is skipped.
 pub fn generation_skipped(what: &str) {
     warn!("conf_generations: {what}, it is left out");
 }
 
-/// A generation is not on disk.
+/// A generation could not be written to disk.
 pub fn generation_not_kept(why: &str) {
     warn!("conf_generations: {why}; a rollback to it is not possible after a restart");
 }
 
-/// A reload has ended sessions, as the configuration wants it.
+/// A reload has ended sessions, as configured.
 pub fn released(directive: &str, count: usize) {
     warn!("reload: {directive} ends {count} sessions");
 }
 
-/// `conf_watch` has found other contents.
+/// `conf_watch` found changed contents.
 pub fn configuration_changed() {
     info!(target: "notice", "configuration files have changed, reconfiguring");
 }
 
-/// The system cannot tell of changes.
+/// The system cannot report changes.
 pub fn configuration_not_watched(error: &str, poll: Duration) {
     warn!("conf_watch: {error}; looking every {}s instead", poll.as_secs());
 }
 
-/// A descriptor that the process was started with is no listening socket.
+/// An inherited descriptor is not a listening socket.
 pub fn socket_not_inherited(index: usize, error: &io::Error) {
     warn!("inherited socket number {index} cannot be used: {error}");
 }
 
-/// The configuration has no `listen` for a socket that the process was started with.
+/// An inherited socket has no `listen` line in the configuration.
 pub fn inherited_socket_unused(name: &str) {
     warn!("inherited socket {name} is closed, no \"listen\" has its address");
 }
@@ -168,12 +168,12 @@ pub fn upgrade_failed(error: &str) {
     error!(target: "alert", "changing binary failed: {error}");
 }
 
-/// An upgrade is under way already.
+/// An upgrade is already in progress.
 pub fn upgrade_ignored(why: &str) {
     info!(target: "notice", "changing binary signal is ignored: {why}");
 }
 
-/// The process that had taken over has ended.
+/// The process that took over has ended.
 pub fn successor_ended(status: &str) {
     error!(target: "alert", "new binary process has ended ({status}), this process goes on in its place");
 }
@@ -183,32 +183,32 @@ pub fn pid_file_lost(error: &str) {
     error!(target: "alert", "{error}");
 }
 
-/// Connections are accepted again, or no more, on sockets that stay.
+/// Accepting on open sockets was resumed or stopped.
 pub fn accepting(on: bool) {
     info!(target: "notice", "{}", if on { "accepting connections again" } else { "accepting no more connections" });
 }
 
-/// The service manager does not listen.
+/// The service manager cannot be notified.
 pub fn service_not_told(error: &io::Error) {
     warn!("the service manager was not told: {error}");
 }
 
-/// A worker thread has panicked, and with it its sessions have ended.
+/// A worker thread panicked, which ended its sessions.
 pub fn worker_died(number: usize, then: &str) {
     error!(target: "alert", "worker thread {number} has died by a panic, its sessions have ended; {then}");
 }
 
-/// There is a thread again in the place of one that has died.
+/// A dead worker thread was replaced.
 pub fn worker_replaced(number: usize) {
     info!(target: "notice", "worker thread {number} is replaced");
 }
 
-/// No thread could be started in the place of one that has died.
+/// No thread could be started to replace a dead one.
 pub fn worker_not_replaced(number: usize, error: &io::Error) {
     error!(target: "alert", "worker thread {number} can't be replaced ({})", os_text(error));
 }
 
-/// Worker threads that have not answered: the watchdog is not told that all is well.
+/// Worker threads do not answer, so the watchdog is not served.
 pub fn no_answer(names: &str) {
     error!("no answer from: {names}; the watchdog is not told that the server is alive");
 }

@@ -1,7 +1,7 @@
-//! Sockets, threads, timers, files, signals: the only layer that waits.
+//! The server process: sockets, threads, timers, files, signals.
 //!
-//! One process. The control thread accepts connections, sends callbacks and handles signals; each worker thread
-//! runs sessions and one delivery loop ([`crate::media::delivery`]) over its players' sockets.
+//! There is one process. The control thread accepts connections, sends callbacks and handles signals; each worker
+//! thread runs sessions and one delivery loop ([`crate::media::delivery`]) for its players' sockets.
 
 mod acceptor;
 pub mod control;
@@ -64,7 +64,7 @@ use crate::notify::transport::Transport;
 use crate::task::loader::Loader;
 use crate::task::supervise::keep;
 
-/// A key from the system's randomness.
+/// A random key.
 fn secret() -> Result<[u8; 32], StartError> {
     let mut secret = [0; 32];
     getrandom::getrandom(&mut secret).map_err(|error| StartError(format!("getrandom() failed ({error})")))?;
@@ -75,7 +75,7 @@ fn secret() -> Result<[u8; 32], StartError> {
 #[derive(Debug)]
 pub struct StartError(pub String);
 
-/// A server whose sockets are bound and whose logs are open. Nothing runs yet, so the process may still fork.
+/// A server with bound sockets and open logs. No thread runs yet, so the process may still fork.
 pub struct Prepared {
     config: Config,
     load: LoadOptions,
@@ -124,10 +124,11 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
     })
 }
 
-/// Opens what a start would open besides its sockets, and refuses what it would refuse: logs, which are made where they
-/// are missing, as by nginx; certificates and secrets; the places of the pid file and the control socket, which stay as they are.
+/// Opens what a start would open except sockets, and refuses what a start would refuse: logs, which are created if
+/// missing, as nginx does; certificates and secrets; the paths of the pid file and the control socket, which are not
+/// changed.
 ///
-/// Of its sockets only the addresses are looked at: a running server may have them.
+/// Of the sockets only the addresses are checked, because a running server may have bound them.
 pub fn check(config: &Config) -> Result<(), StartError> {
     let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).map(|listener| &listener.addr);
     let http = config.http.iter().flat_map(|http| &http.listeners).map(|listener| &listener.addr);
@@ -153,10 +154,10 @@ fn not_opened((path, error): (PathBuf, io::Error)) -> StartError {
     StartError(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
 }
 
-/// Sockets that are bound and do not accept yet.
+/// Sockets that are bound but do not accept yet.
 type Sockets = Vec<((Speaks, ListenAddr), ListenOptions, Bound)>;
 
-/// Binds all of them, or none: what was bound before one fails leaves no file behind.
+/// Binds all sockets or none: after a failure no socket file is left behind.
 fn bind_all(
     wanted: impl Iterator<Item = ((Speaks, ListenAddr), ListenOptions)>,
     inherited: &mut Inherited,
@@ -188,7 +189,7 @@ fn not_bound(addr: &ListenAddr, error: &io::Error) -> StartError {
 }
 
 impl Prepared {
-    /// Whether it was started by the process that it is to replace.
+    /// Whether the process that it is to replace has started it.
     pub fn replaces(&self) -> bool {
         self.launch.has_predecessor()
     }
@@ -279,7 +280,7 @@ impl Prepared {
             let life = Life { pid_file, control: control_socket, launch, service, watchdog, successor: None };
             Server { parts, log, listeners, life, reloads, deaths }.serve(watching, ordering).await
         });
-        // Files that hang do not keep the process.
+        // Blocked file operations must not delay the exit.
         control.shutdown_timeout(limits::STOP_HANGING);
         outcome
     }
@@ -399,7 +400,7 @@ impl Server {
         Ok(())
     }
 
-    /// Ends all sessions and waits, within bounds, until their `done` callbacks are out.
+    /// Ends all sessions and waits, within bounds, until their `done` callbacks are sent.
     async fn stop(&mut self) {
         self.life.service.stopping("Ending all sessions");
         self.reloads.stop();
@@ -409,14 +410,13 @@ impl Server {
         let _ = tokio::time::timeout(limits::STOP_CALLBACK_GRACE, self.parts.finished()).await;
     }
 
-    /// Waits until sessions have ended by themselves and their ends are told, `worker_shutdown_timeout` has passed, or a signal asks for
-    /// a quick stop.
+    /// Waits until all sessions have ended by themselves and their `done` callbacks are sent, `worker_shutdown_timeout`
+    /// has passed, or a signal requests a fast stop.
     async fn drain(&mut self, signals: &mut Signals) {
         let limit =
             self.parts.store.load().get::<core::conf::Conf>().worker_shutdown_timeout.map(|t| t.duration());
         let parts = self.parts.clone();
-        // Ends that a callback server has not taken notice of are waited for as well: `notify_done_retry` bounds
-        // that.
+        // This includes `done` callbacks waiting to be repeated, which `notify_done_retry` bounds.
         let ended = parts.finished();
         tokio::select! {
             () = ended => {}
@@ -427,7 +427,7 @@ impl Server {
         }
     }
 
-    /// A worker is replaced, or the server has to end for that reason.
+    /// Replaces a worker, or returns why the server must end.
     fn worker_died(&self, death: &Death) -> Option<StartError> {
         let number = death.number;
         let last = || Some(StartError(format!("worker thread {number} has died by a panic")));
@@ -455,7 +455,7 @@ impl Server {
     }
 }
 
-/// Puts another thread in the place of a worker that has died.
+/// Replaces a dead worker by a new thread.
 fn replace(workers: &Workers, number: usize) -> io::Result<()> {
     match workers.replace(number) {
         Ok(()) => log::worker_replaced(number),
@@ -467,7 +467,7 @@ fn replace(workers: &Workers, number: usize) -> io::Result<()> {
     Ok(())
 }
 
-/// Accepts on them from now on.
+/// Starts accepting on the sockets.
 fn accept(listeners: &Listeners, bound: Sockets) -> Result<(), StartError> {
     for (key, options, bound) in bound {
         let name = key.1.to_string();

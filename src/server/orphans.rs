@@ -1,5 +1,4 @@
-//! What a reload leaves behind: sessions whose application is gone, and all of them where the configuration wants
-//! that.
+//! Sessions that a reload leaves without an application, and the end of all sessions if configured.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -19,8 +18,7 @@ use crate::media::session::{Protocol, Reason, Session, millis};
 use crate::server::log;
 use crate::server::reload_conf;
 
-/// Treats running sessions as the configuration, which has just come into force, wants it; what an earlier one wanted
-/// of them is over.
+/// Treats running sessions as the new configuration requires; pending ends of earlier configurations are void.
 pub fn release(parts: &Arc<Parts>, config: &Config) {
     let mut sessions = parts.sessions.snapshot();
     let rtmp = config.rtmp.as_ref();
@@ -31,14 +29,14 @@ pub fn release(parts: &Arc<Parts>, config: &Config) {
     if let Some(rtmp) = rtmp
         && let Orphans::Close(time) = rtmp.get::<reload_conf::Current>().orphans
     {
-        // Who has been waiting for the end goes on to wait.
+        // Sessions that were already waiting for their end keep their time.
         sessions.retain(|session| !is_orphan(session, rtmp));
         tokio::spawn(close(parts.clone(), parts.store.watch(), time));
     }
     sessions.iter().for_each(|session| session.orphaned.store(0, Ordering::Relaxed));
 }
 
-/// Ends each that has been without an application for that time. The next reload puts another in the place of this.
+/// Ends each session that lacked an application for this time. The next reload replaces this task.
 async fn close(parts: Arc<Parts>, mut reloaded: watch::Receiver<u64>, time: Duration) {
     while let Some(left) = close_due(&parts, time) {
         tokio::select! {
@@ -49,7 +47,7 @@ async fn close(parts: Arc<Parts>, mut reloaded: watch::Receiver<u64>, time: Dura
     }
 }
 
-/// Ends those whose time is over, and tells how long the next one has.
+/// Ends the sessions whose time has elapsed, and returns the remaining time of the next one.
 fn close_due(parts: &Parts, time: Duration) -> Option<Duration> {
     let config = parts.store.load();
     let rtmp = config.rtmp.as_ref()?;
@@ -57,7 +55,7 @@ fn close_due(parts: &Parts, time: Duration) -> Option<Duration> {
     orphans.retain(|session| is_orphan(session, rtmp));
     let now = millis(Instant::now());
     for session in &orphans {
-        // Some had not begun when their application went; the others are marked already.
+        // Some had not begun when their application was removed; the others are already marked.
         let _ = session.orphaned.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
     }
     let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -71,7 +69,7 @@ fn close_due(parts: &Parts, time: Duration) -> Option<Duration> {
     Some(Duration::from_millis(next - now))
 }
 
-/// Whether no server that its listener leads to, or that has its id, has its application.
+/// Whether no server reachable through its listener, or with its serverid, has its application.
 fn is_orphan(session: &Session, rtmp: &Rtmp) -> bool {
     let (identity, peer) = (&session.identity, &session.peer);
     let app = &identity.app[..];

@@ -1,4 +1,4 @@
-//! The parts of the running server, built and connected here.
+//! Builds and connects the parts of the running server.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -43,15 +43,15 @@ use crate::notify::transport::Transport;
 use crate::task::lifetime::Lifetime;
 use crate::task::loader::Loader;
 
-/// What signals, reloads and the control socket work on.
+/// Parts that signals, reloads and the control socket use.
 pub(super) struct Parts {
-    /// The configuration in force.
+    /// Configuration in force.
     pub(super) store: Arc<Store>,
-    /// The files of the configuration.
+    /// Files of the configuration.
     pub(super) conf_files: Arc<ConfFiles>,
-    /// Reads them.
+    /// Thread that reads them.
     pub(super) loader: Loader,
-    /// What has become of configurations.
+    /// History of configurations.
     pub(super) history: Arc<SharedHistory>,
     /// All streams.
     pub(super) registry: Arc<Registry>,
@@ -61,13 +61,13 @@ pub(super) struct Parts {
     pub(super) callbacks: Notifier,
     /// Host names.
     pub(super) dns: Dns,
-    /// TLS of our own sockets, and to other servers.
+    /// TLS of listening sockets and of connections to other servers.
     pub(super) tls: Arc<ArcSwap<Tls>>,
-    /// What marks and proves trails of relays.
+    /// Relay trails.
     pub(super) trails: Arc<Trails>,
     /// Relays.
     pub(super) relays: Arc<Relays>,
-    /// Media threads.
+    /// Worker threads.
     pub(super) workers: Arc<Workers>,
     /// Files being written: HLS playlists and recordings.
     pub(super) places: Arc<Places>,
@@ -75,13 +75,13 @@ pub(super) struct Parts {
     pub(super) execs: Arc<Execs>,
     /// Open connections.
     pub(super) connections: Arc<Connections>,
-    /// The end of the process.
+    /// Shutdown of the process.
     pub(super) lifetime: Lifetime,
-    /// When the process started.
+    /// Start time of the process.
     pub(super) started: Instant,
 }
 
-/// What there is before the parts are built.
+/// Prerequisites of the parts.
 pub(super) struct Foundation {
     pub(super) store: Arc<Store>,
     pub(super) load: LoadOptions,
@@ -97,11 +97,11 @@ pub(super) struct Foundation {
 }
 
 impl Parts {
-    /// Builds all parts within the control runtime, and what accepts connections for them.
+    /// Builds all parts within the control runtime, and the listeners.
     ///
     /// # Errors
     ///
-    /// The system has no randomness.
+    /// The system provides no randomness.
     pub(super) fn build(foundation: Foundation) -> Result<(Arc<Parts>, Listeners), StartError> {
         let Foundation { store, load, loader, history, carried, transport, dns, tls, secrets, workers, grid } =
             foundation;
@@ -222,7 +222,7 @@ impl Parts {
         Ok((Arc::new(parts), listeners))
     }
 
-    /// Waits until no connection is open, no work unfinished, and all ends are told.
+    /// Waits until no connection is open, no work is unfinished, and all `done` callbacks are sent.
     pub(super) async fn finished(&self) {
         self.connections.drained().await;
         self.lifetime.finished().await;

@@ -1,7 +1,7 @@
-//! The pid file: tells which process serves, and keeps a second one from serving with the same file.
+//! Pid file: identifies the serving process, and prevents a second process with the same file.
 //!
-//! A lock on the file says whether its process lives. A number alone would not: numbers are used again, and a
-//! process that was killed leaves its file behind.
+//! A lock on the file shows whether its process is alive. The number alone does not: process ids are reused, and a
+//! killed process leaves its file behind.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -12,10 +12,10 @@ use super::process::can_make;
 use crate::log::os_text;
 use crate::task::disk;
 
-/// What a process that is being replaced appends to the name of its pid file, as in nginx.
+/// Suffix that a process being replaced appends to the name of its pid file, as in nginx.
 const OLD: &str = ".oldbin";
 
-/// A pid file that is ours; removed when dropped.
+/// A pid file of this process; removed when dropped.
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
@@ -23,21 +23,21 @@ pub struct PidFile {
 }
 
 impl PidFile {
-    /// Takes hold of the file, so that no other process can. It is written by [`PidFile::write`], once the process
-    /// has the number that it keeps.
+    /// Locks the file, so that no other process can claim it. [`PidFile::write`] writes the process id, once it is
+    /// final.
     ///
     /// # Errors
     ///
-    /// A running process has it, or it cannot be opened; the text is for people.
+    /// A running process has the file, or it cannot be opened; the text is human-readable.
     pub fn claim(path: &Path) -> Result<PidFile, String> {
         for _ in 0..ATTEMPTS {
             let file = options().open(path).map_err(|error| failed(path, &error))?;
             if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-                // `/dev/null`, say: everybody may have it, and nobody may remove it.
+                // A device such as `/dev/null` can be shared and must not be removed.
                 return Ok(PidFile { path: path.to_owned(), file });
             }
             match file.try_lock() {
-                // A file system without locks: then the sockets have to tell that another one runs.
+                // On a file system without locks, bound sockets must reveal another process.
                 Ok(()) | Err(TryLockError::Error(_)) => {}
                 Err(TryLockError::WouldBlock) => return Err(taken(path)),
             }
@@ -50,11 +50,11 @@ impl PidFile {
         Err(taken(path))
     }
 
-    /// Whether a process could claim the file, if none had it. Nothing is made.
+    /// Checks whether a process could claim the file if no other had it. Nothing is created.
     ///
     /// # Errors
     ///
-    /// It cannot be opened, or not be made; the text is for people.
+    /// It cannot be opened or created; the text is human-readable.
     pub fn check(path: &Path) -> Result<(), String> {
         let open = || match options().create(false).open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => can_make(path),
@@ -63,11 +63,11 @@ impl PidFile {
         open().map_err(|error| failed(path, &error))
     }
 
-    /// Writes our number.
+    /// Writes the process id.
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// Errors of the system.
     pub fn write(&mut self) -> io::Result<()> {
         if self.file.metadata()?.is_file() {
             self.file.set_len(0)?;
@@ -76,35 +76,35 @@ impl PidFile {
         writeln!(self.file, "{}", std::process::id())
     }
 
-    /// The process number in a pid file.
+    /// Reads the process id from a pid file.
     ///
     /// # Errors
     ///
-    /// There is no such file, or no number in it.
+    /// The file does not exist or contains no process id.
     pub fn read(path: &Path) -> io::Result<i32> {
         let mut text = String::new();
-        // A number is short; whatever is longer is none.
+        // A process id is short, so longer contents are invalid.
         disk::open(OpenOptions::new().read(true), path, false)?.take(64).read_to_string(&mut text)?;
         let pid = text.trim().parse().ok().filter(|pid| *pid > 0);
         pid.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "invalid PID number"))
     }
 
-    /// Makes way for the process that takes over.
+    /// Renames the file for the process that takes over.
     ///
     /// # Errors
     ///
-    /// Mostly that we may not write to the directory.
+    /// Usually a lack of permission to write to the directory.
     pub fn step_aside(&mut self) -> Result<(), String> {
         let mut old = self.path.clone().into_os_string();
         old.push(OLD);
         self.rename(old.into())
     }
 
-    /// Takes the place again that the other process had.
+    /// Takes the original name again after the other process has ended.
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// Errors of the system.
     pub fn step_back(&mut self) -> Result<(), String> {
         match self.path.to_str().and_then(|path| path.strip_suffix(OLD)) {
             Some(path) => self.rename(path.into()),
@@ -121,7 +121,7 @@ impl PidFile {
         Ok(())
     }
 
-    /// Whether the name still means our file, and it is a file.
+    /// Whether the path still refers to this process's file, and that is a regular file.
     fn is_there(&self) -> bool {
         let (Ok(ours), Ok(there)) = (self.file.metadata(), std::fs::metadata(&self.path)) else {
             return false;
@@ -132,14 +132,15 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // Who has given up root may not remove it; an empty file does not lead to a stranger at least.
+        // Without root privileges it may not be removable; an empty file at least does not point to an unrelated
+        // process.
         if self.is_there() && std::fs::remove_file(&self.path).is_err() {
             let _ = self.file.set_len(0);
         }
     }
 }
 
-/// How the file is opened.
+/// Options with which the file is opened.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -158,7 +159,7 @@ fn taken(path: &Path) -> String {
     }
 }
 
-/// How often the file may vanish while we take hold of it.
+/// Number of attempts if the file vanishes while it is claimed.
 const ATTEMPTS: usize = 10;
 
 #[cfg(test)]
@@ -169,7 +170,7 @@ mod tests {
     fn one_process_at_a_time_has_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pid");
-        // Left behind by somebody who was killed.
+        // Left behind by a killed process.
         std::fs::write(&path, "1\n").unwrap();
         let mut first = PidFile::claim(&path).unwrap();
         first.write().unwrap();

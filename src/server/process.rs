@@ -1,4 +1,4 @@
-//! The process around the server: limits, user, working directory, going to the background.
+//! The process environment: limits, user, working directory, background operation.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,18 +10,18 @@ use crate::config::model::Config;
 use crate::server::core;
 use crate::server::log;
 
-/// Detaches from the terminal. No thread may exist yet.
+/// Detaches from the terminal. No other thread may exist yet.
 pub fn daemonize() -> nix::Result<()> {
-    // Not to "/": relative paths in the configuration are meant from where the server was started.
+    // The working directory stays: relative paths in the configuration refer to it.
     nix::unistd::daemon(true, false)
 }
 
-/// Whether a service manager follows this process: one that left it behind would look like a failed start.
+/// Whether a service manager supervises this process. Going to the background would then look like a failed start.
 pub fn is_supervised() -> bool {
     std::env::var_os("NOTIFY_SOCKET").is_some_and(|socket| !socket.is_empty())
 }
 
-/// Whether a file of that name could be made.
+/// Checks whether a file could be created at this path.
 pub fn can_make(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok(eaccess(directory, AccessFlags::W_OK | AccessFlags::X_OK)?)
@@ -45,34 +45,34 @@ pub fn apply_limits(config: &Config) {
 fn set_limit(what: &str, resource: Resource, value: u64) {
     let hard = getrlimit(resource).map_or(value, |(_, hard)| hard);
     let Err(error) = setrlimit(resource, value, hard.max(value)) else { return };
-    // Raising the hard limit takes privileges; without them the soft limit goes as far as it can.
+    // Raising the hard limit requires privileges; without them the soft limit is raised as far as possible.
     log::limit_not_set(what, &error);
     let _ = setrlimit(resource, value.min(hard), hard);
 }
 
-/// Gives up root for the configured user, with all supplementary groups. Files and directories in `owned` are
-/// handed over first, so that logs can be opened anew later and media files written.
+/// Switches from root to the configured user with all supplementary groups. Files and directories in `owned` are handed
+/// over first, so that logs can be reopened later and media files written.
 ///
-/// A server that was not started as root stays who it is.
+/// No effect if the server was not started as root.
 pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), String> {
     let Some((uid, gid, name)) = user(config) else { return Ok(()) };
     for path in owned {
-        // Links are not followed: their directory may belong to that user, who could have any file handed over by one.
-        // What is on a file system without owners stays as it is.
+        // Links are not followed: if the user owns their directory, a link could make root hand over any file. On a
+        // file system without owners the call fails, which is harmless.
         let _ = std::os::unix::fs::lchown(path, Some(uid.as_raw()), None);
     }
     let name = std::ffi::CString::new(name).map_err(|_| "user name holds a NUL byte".to_string())?;
     setgid(gid).map_err(|e| format!("setgid({gid}) failed ({e})"))?;
     initgroups(&name, gid).map_err(|e| format!("initgroups({gid}) failed ({e})"))?;
     setuid(uid).map_err(|e| format!("setuid({uid}) failed ({e})"))?;
-    // The kernel writes no core of a process that has changed its user, unless it is told to.
+    // The kernel writes no core dump of a process that changed its user unless this is set.
     if let Err(error) = nix::sys::prctl::set_dumpable(true) {
         log::limit_not_set("prctl(PR_SET_DUMPABLE)", &error);
     }
     Ok(())
 }
 
-/// The user that [`drop_privileges`] will make of the process, if it will be another one.
+/// The user to which [`drop_privileges`] will switch, if any.
 pub fn becomes(config: &Config) -> Option<u32> {
     user(config).map(|(uid, ..)| uid.as_raw())
 }
@@ -89,7 +89,7 @@ fn user(config: &Config) -> Option<(Uid, Gid, String)> {
     (!uid.is_root()).then_some((uid, gid, name))
 }
 
-/// The account that a server started as root gives up its privileges for where none is configured.
+/// Default user of a server started as root.
 fn default_user() -> Option<User> {
     User::from_name("nobody").ok().flatten()
 }

@@ -31,75 +31,75 @@ use crate::syntax::Sources;
 use crate::syntax::render::Style;
 use crate::task::fault;
 
-/// Everything that a configuration needs, at hand. Dropping it lets go of it.
+/// Everything that a configuration needs, opened. Dropping it releases everything.
 struct Ready {
     read: Read,
     bound: Sockets,
 }
 
-/// A configuration with the files that it names, as they come out of a thread that may wait.
+/// A configuration with the contents of the files that it names, as read on a blocking thread.
 struct Read {
     config: Config,
     fingerprint: Fingerprint,
-    /// What is probably not meant, for the log.
+    /// Warnings, for the log.
     warnings: Vec<String>,
-    /// The same for people.
+    /// Warnings, human-readable.
     told: String,
     logs: Logs,
     transport: Transport,
     tls: Tls,
-    /// Of relays.
+    /// Secrets of relays.
     secrets: Secrets,
 }
 
-/// What is in force beside the configuration; parts of it may be kept.
+/// Resources in force, parts of which may be kept.
 struct InForce {
     tls: Arc<Tls>,
     transport: Arc<Transport>,
     dns: Dns,
 }
 
-/// Why a configuration is not used.
+/// Reason why a configuration is refused.
 struct Refused {
-    /// The texts, if they were read.
+    /// Fingerprint of the texts, if they were read.
     fingerprint: Option<Fingerprint>,
-    /// A line per complaint, for the log.
+    /// One line per problem, for the log.
     lines: Vec<String>,
-    /// With excerpts, for people.
+    /// Human-readable, with excerpts.
     text: String,
 }
 
-/// What a reload has done, or would do.
+/// Result of a reload or plan.
 struct Outcome {
     /// Number of the generation in force afterwards.
     generation: u64,
     fingerprint: Fingerprint,
-    /// The texts are those in force already.
+    /// Whether the texts match the ones in force.
     unchanged: bool,
     changes: Vec<Change>,
-    /// What the configuration says that is probably not meant, for people.
+    /// Human-readable warnings.
     warnings: String,
 }
 
-/// Where a configuration comes from.
+/// Origin of a configuration.
 enum From {
     /// The files.
     Disk,
-    /// Texts that were in force before.
+    /// Texts of a former generation.
     Kept(Box<Generation>),
 }
 
-/// One line per complaint, for the log.
+/// One line per problem, for the log.
 const BRIEF: Style = Style { colour: false, brief: true };
 
 impl Reloader {
-    /// Uses the files as they are now; the log tells what came of it.
+    /// Reloads the files; the result is logged.
     pub(super) async fn reload(&mut self) {
-        // A lone outcome would have no reader.
+        // The result is logged; there is no other reader.
         let _ = self.apply(From::Disk, Style { colour: false, brief: false }).await;
     }
 
-    /// Does what is asked over the control socket.
+    /// Carries out a request of the control socket.
     pub(super) async fn order(&mut self, Order { request, reply }: Order) {
         let plain = Style { colour: false, brief: false };
         let answer = match request {
@@ -115,16 +115,16 @@ impl Reloader {
                 true,
             ),
             Request::Rollback => self.roll_back(plain).await,
-            // Answered without us.
+            // Answered elsewhere.
             Request::Confirm | Request::Status | Request::Callbacks | Request::Probe { .. } => {
                 refused("not an order")
             }
         };
-        // Who asked may have left; what was done is in the log.
+        // The client may have disconnected; the result is in the log.
         let _ = reply.send(answer);
     }
 
-    /// Puts another configuration in force.
+    /// Applies another configuration.
     async fn apply(&mut self, from: From, style: Style) -> Result<Outcome, Refused> {
         self.service.reloading();
         let done = match self.prepare(&from, style).await {
@@ -142,7 +142,7 @@ impl Reloader {
         done
     }
 
-    /// Tells the service manager what has come of a reload: the service runs either way.
+    /// Notifies the service manager that a reload has ended: the service is running in either case.
     fn over(&self, refused: bool) {
         let mut status = life::status(&self.parts);
         if refused {
@@ -151,11 +151,11 @@ impl Reloader {
         self.service.ready(&status, false);
     }
 
-    /// What a reload would do.
+    /// Determines what a reload would do.
     async fn plan(&mut self, style: Style) -> Result<Outcome, Refused> {
         let read = self.read(&From::Disk, style).await?;
         for (key, options) in self.missing(&read) {
-            // As a look: what is bound could be connected to.
+            // Only checked: clients could connect to a bound socket.
             if let Err(error) = listener::check(&key.1, &options) {
                 let StartError(line) = not_bound(&key.1, &error);
                 return Err(Refused::simply(Some(read.fingerprint), line));
@@ -179,7 +179,7 @@ impl Reloader {
         }
     }
 
-    /// What it listens on and we do not.
+    /// Sockets that the configuration requires and that are not open.
     fn missing(&self, read: &Read) -> Vec<((Speaks, ListenAddr), ListenOptions)> {
         let wanted = listener::wanted(&read.config, &read.tls.server);
         wanted.into_iter().filter(|(key, _)| !self.listeners.has(key)).collect()
@@ -196,7 +196,7 @@ impl Reloader {
             transport: self.parts.callbacks.transport(),
             dns: self.parts.dns.clone(),
         };
-        // Reading and parsing may take a while; callbacks go on in the meantime.
+        // Reading and parsing may take a while; callbacks continue in the meantime.
         let reading = self.parts.loader.run(move || read(&load, texts.as_ref(), style, &before));
         match reading.await {
             Some(read) => read,
@@ -228,8 +228,8 @@ impl Reloader {
             self.parts.store.commit(config)
         };
         self.listeners.retain(|key| wanted.contains_key(key));
-        // The sockets are bound and the runtime is ours: registering them cannot fail for want of anything but
-        // memory, and then the log says so.
+        // The sockets are bound and the runtime is running, so registration can only fail for lack of memory, which is
+        // logged.
         if let Err(StartError(text)) = accept(&self.listeners, bound) {
             log::reload_error(&text);
         }
@@ -304,15 +304,15 @@ impl Reloader {
         Answer::Done { text }
     }
 
-    /// Goes back: nobody has confirmed in time.
+    /// Rolls back, because the reload was not confirmed in time.
     pub(super) async fn not_confirmed(&mut self) {
         self.parts.history.lock().confirm_within(None);
         log::not_confirmed();
-        // What came of it is in the log.
+        // The result is in the log.
         drop(self.roll_back(Style { colour: false, brief: false }).await);
     }
 
-    /// When the server goes back by itself.
+    /// Time of the automatic rollback.
     pub(super) fn confirm_by(&self) -> Option<Instant> {
         self.parts.history.lock().confirm_by()
     }
@@ -355,8 +355,8 @@ fn read(
     Ok(Read { config, fingerprint, warnings, told, logs, transport, tls, secrets })
 }
 
-/// Lets go of a configuration on a thread that may wait: a large one takes milliseconds, which frames must not wait
-/// for. Others have it for moments only; whoever is last frees it, so we are.
+/// Drops a configuration on a blocking thread: a large one takes milliseconds, which would delay frames. Other readers
+/// hold it only for moments; the last holder frees it, so this waits to be the last one.
 fn retire(config: Arc<Config>) {
     drop(tokio::task::spawn_blocking(move || {
         let end = Instant::now() + limits::RETIRED_CONFIG_WAIT;
@@ -366,7 +366,7 @@ fn retire(config: Arc<Config>) {
     }));
 }
 
-/// What the configuration knows a session by.
+/// Identity of a session towards the configuration.
 fn who(session: &Session) -> Who {
     let is_client = session.protocol == Protocol::Rtmp;
     Who {
@@ -376,7 +376,7 @@ fn who(session: &Session) -> Who {
     }
 }
 
-/// The outcome for people.
+/// Human-readable result.
 fn told(outcome: Result<Outcome, Refused>, what: &str, planned: bool) -> Answer {
     let outcome = match outcome {
         Ok(outcome) => outcome,

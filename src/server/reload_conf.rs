@@ -1,4 +1,4 @@
-//! What a reload does to the sessions that it leaves behind.
+//! Directives about sessions that a reload leaves behind.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::directive::table::directives;
 use crate::directive::{Args, Arity, Flag, Scene, Value, number};
 use crate::syntax::Problem;
 
-/// What becomes of sessions whose server or application is gone.
+/// Treatment of sessions whose server or application was removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Orphans {
-    /// They go on as they are.
+    /// They continue.
     #[default]
     Keep,
-    /// They end after that time.
+    /// They end after this time.
     Close(Duration),
 }
 
@@ -38,14 +38,14 @@ impl Value for Orphans {
 }
 
 directives! {
-    /// What a reload does to the sessions that it leaves behind.
+    /// Effect of a reload on running sessions.
     module "reload";
     live as Current {
-        /// What becomes of sessions whose server or application a reload has removed: they go on as they were, or
-        /// end after a time, unless it has come back by then.
+        /// Treatment of sessions whose server or application a reload has removed: they continue (`keep`), or end after
+        /// a time, unless the application has returned by then.
         "reload_orphans" => orphans: Orphans = "keep", in RTMP;
-        /// A reload that changes anything ends all sessions, as the original does. Nothing here needs that: running
-        /// sessions follow a reload by themselves, and without it no publisher and no player notices.
+        /// Makes a reload that changes anything end all sessions, as in the original. This is not necessary here:
+        /// running sessions follow a reload, and without it neither publishers nor players notice a reload.
         "fast_reload" => fast_reload: Flag = "off", in RTMP;
     }
 }

@@ -1,9 +1,9 @@
-//! Reloads run beside everything else: files may hang for as long as they like, signals and connections go on.
+//! Reload task. Files may hang for any time without blocking signals and connections.
 //!
-//! One task does what is asked of the configuration, one thing after the other. It waits only while files are read and
-//! configurations compared, on the loader's thread; what it changes is changed between two waits. So it can be given up
-//! at any wait, and the configuration in force is then a whole one. That happens when a new binary takes over, and when
-//! files hang while the next one is asked for.
+//! One task carries out all requests about the configuration, one after the other. It waits only while files are read
+//! and configurations compared on the loader's thread, and makes changes only between two waits. It can therefore be
+//! cancelled at any wait, which leaves a complete configuration in force. That happens when a new binary takes over,
+//! and when files hang while another reload is requested.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::task::loader::Loader;
 use crate::task::sleep_until;
 use crate::task::supervise::caught;
 
-/// Puts configurations in force.
+/// Applies configurations.
 pub(super) struct Reloader {
     pub(super) parts: Arc<Parts>,
     pub(super) load: LoadOptions,
@@ -36,25 +36,25 @@ pub(super) struct Reloader {
     pub(super) generations: Keeper,
 }
 
-/// Where it is asked to.
+/// Handle to the reload task.
 pub(super) struct Reloads {
     wishes: Arc<Wishes>,
     task: AbortHandle,
 }
 
-/// What is wanted of the reload under way, and after it.
+/// Requests to the reload task.
 #[derive(Default)]
 struct Wishes {
-    /// Another one, after the one under way. However often it is asked for meanwhile, it is one.
+    /// Another reload after the current one. Several requests count as one.
     again: Notify,
-    /// The one under way is to be given up.
+    /// Cancel the current reload.
     give_up: Notify,
-    /// No connections are to be accepted once it is through.
+    /// Do not accept connections after the current reload.
     accept_no_more: AtomicBool,
 }
 
 impl Reloads {
-    /// Begins. `orders` are those of the control socket, `changed` tells of files that have changed.
+    /// Starts the task. `orders` come from the control socket, `changed` reports changed files.
     pub(super) fn start(
         reloader: Reloader,
         orders: mpsc::Receiver<Order>,
@@ -65,22 +65,22 @@ impl Reloads {
         Reloads { wishes, task }
     }
 
-    /// Reads the files anew, after what is under way.
+    /// Requests a reload after the current one.
     pub(super) fn ask(&self) {
         self.wishes.again.notify_one();
     }
 
-    /// Gives up the reload under way, if there is one.
+    /// Cancels the current reload, if any.
     pub(super) fn give_up(&self) {
         self.wishes.give_up.notify_waiters();
     }
 
-    /// The reload under way, if there is one, does not open sockets for long.
+    /// Makes the current reload, if any, leave no new sockets accepting.
     pub(super) fn accept_no_more(&self) {
         self.wishes.accept_no_more.store(true, Ordering::Relaxed);
     }
 
-    /// No configuration comes into force any more.
+    /// Prevents any further change of the configuration.
     pub(super) fn stop(&self) {
         self.task.abort();
     }
@@ -109,7 +109,7 @@ async fn run(
             match wish {
                 Wish::Reload => reloader.reload().await,
                 Wish::Order(order) => reloader.order(order).await,
-                // It may have been confirmed in the last moment.
+                // It may have been confirmed at the last moment.
                 Wish::GoBack if reloader.confirm_by().is_some_and(|by| by <= Instant::now()) => {
                     reloader.not_confirmed().await;
                 }
@@ -124,17 +124,17 @@ async fn run(
     }
 }
 
-/// What is to be done with the configuration.
+/// A request about the configuration.
 enum Wish {
-    /// The files are read.
+    /// Reload the files.
     Reload,
-    /// The control socket asks for it.
+    /// A request of the control socket.
     Order(Order),
-    /// The configuration in force was not confirmed.
+    /// Roll back, because the configuration was not confirmed.
     GoBack,
 }
 
-/// Waits for the next one from outside. Takes none unless it returns it.
+/// Waits for the next request. Cancelling it loses no request.
 async fn wished(
     wishes: &Wishes,
     orders: &mut mpsc::Receiver<Order>,
@@ -144,13 +144,13 @@ async fn wished(
         () = wishes.again.notified() => Wish::Reload,
         Some(()) = changed.recv() => Wish::Reload,
         Some(order) = orders.recv() => Wish::Order(order),
-        // The server ends.
+        // The server is shutting down.
         else => std::future::pending().await,
     }
 }
 
-/// Does `work` unless it is given up, and tells when it takes long. Where it takes longer than `hangs` it is given up for the
-/// next wish, which is returned: another thread reads for that one.
+/// Runs `work` unless it is cancelled, and logs if it is slow. If it takes longer than `hangs`, the next request
+/// cancels it and is returned: another thread reads the files for that one.
 async fn beside<T>(
     wishes: &Wishes,
     work: impl Future<Output = ()>,
@@ -164,7 +164,7 @@ async fn beside<T>(
         tokio::time::sleep(slow).await;
         log::reload_slow(slow);
         tokio::time::sleep(hangs - slow).await;
-        // A thread that hung before may come back meanwhile.
+        // A hanging thread may recover in the meantime.
         while !loader.is_replaceable() {
             tokio::time::sleep(slow).await;
         }
@@ -215,7 +215,7 @@ mod tests {
         let slow = async { tokio::time::sleep(5 * SOON).await };
         let next = beside(&wishes, slow, std::future::pending::<()>(), &loader, SOON).await;
         assert_eq!(next, None);
-        // Nor is one given up that takes less.
+        // Work that takes less time is not cancelled either.
         let quick = async { tokio::time::sleep(SOON).await };
         assert_eq!(beside(&wishes, quick, async { 7 }, &loader, 100 * SOON).await, None);
     }

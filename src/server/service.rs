@@ -1,4 +1,4 @@
-//! What a service manager such as systemd is told (sd_notify): ready, reloading, stopping, alive.
+//! Notifications to a service manager such as systemd (sd_notify): ready, reloading, stopping, alive.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,14 +11,14 @@ use crate::server::log;
 /// The service manager, if there is one.
 #[derive(Clone)]
 pub struct Service {
-    /// There is one.
+    /// Whether there is one.
     listens: bool,
-    /// Another process has taken over: what becomes of the service is for that one to tell.
+    /// Whether another process has taken over, which now sends the notifications.
     replaced: Arc<AtomicBool>,
 }
 
 impl Service {
-    /// Looks at the environment.
+    /// Reads the environment.
     pub fn from_env() -> Service {
         Service { listens: is_supervised(), replaced: Arc::default() }
     }
@@ -28,7 +28,7 @@ impl Service {
         self.listens
     }
 
-    /// We serve. `replaces`: in the place of the process that the manager knows.
+    /// Notifies that the server is ready. With `replaces`, this process becomes the main process.
     pub fn ready(&self, status: &str, replaces: bool) {
         if replaces {
             self.tell(&[
@@ -41,32 +41,32 @@ impl Service {
         }
     }
 
-    /// A reload has begun; [`Service::ready`] ends it, whatever came of it.
+    /// Notifies that a reload has begun; [`Service::ready`] ends it, whatever its result.
     pub fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
             Ok(now) => self.tell(&[NotifyState::Reloading, now]),
-            // Without the stamp the manager would wait in vain.
+            // Without the timestamp the manager would wait in vain.
             Err(error) => log::service_not_told(&error),
         }
     }
 
-    /// We are about to end.
+    /// Notifies that the server is about to end.
     pub fn stopping(&self, status: &str) {
         self.tell(&[NotifyState::Stopping, NotifyState::Status(status)]);
     }
 
-    /// Leaves the word to the process that takes over.
+    /// Leaves notifications to the process that takes over.
     pub fn step_aside(&self) {
         self.replaced.store(true, Ordering::Relaxed);
     }
 
-    /// The process that had taken over is gone: the manager has to look at us again.
+    /// Resumes notifications after the process that took over has ended.
     pub fn step_back(&self, status: &str) {
         self.replaced.store(false, Ordering::Relaxed);
         self.ready(status, true);
     }
 
-    /// The server is alive: it and its threads answer.
+    /// Serves the watchdog: the server and its threads are alive.
     pub fn alive(&self) {
         self.send(&[NotifyState::Watchdog]);
     }

@@ -1,4 +1,4 @@
-//! SIGUSR2: another binary takes over the sockets while this one goes on, as in nginx.
+//! SIGUSR2: another binary takes over the sockets while this process continues, as in nginx.
 //!
 //! ```text
 //! USR2 -> the pid file becomes PID.oldbin, the new process starts with the listening sockets; both accept
@@ -21,16 +21,16 @@ use tokio::process::{Child, Command};
 use super::inherited::{COUNTED, NGINX};
 use crate::media::listing::Counted;
 
-/// The first descriptor behind the standard ones, where `LISTEN_FDS` begins.
+/// First descriptor after the standard ones, where `LISTEN_FDS` begins.
 const FIRST_FD: i32 = 3;
 
-/// How this process was started, so that its successor is started the same way.
+/// Program and arguments of this process, to start its successor in the same way.
 #[derive(Clone, Debug)]
 pub struct Launch {
     program: PathBuf,
     args: Vec<OsString>,
     dir: PathBuf,
-    /// The process that we replace, while it lives.
+    /// The process that this one replaces, while it is alive.
     predecessor: Option<Pid>,
 }
 
@@ -41,16 +41,16 @@ pub struct Successor {
 }
 
 impl Launch {
-    /// Looks at this process; `replaces` tells whether its parent is the process that it replaces. To be called
-    /// before the current directory changes and before the program's file is replaced.
+    /// Records how this process was started; `replaces` tells whether its parent is the process that it replaces. Must
+    /// be called before the working directory changes and before the program file is replaced.
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// Errors of the system.
     pub fn current(replaces: bool) -> io::Result<Launch> {
         let mut words = std::env::args_os();
         let dir = std::env::current_dir()?;
-        // A path is kept, not what it links to: an upgrade may change the link.
+        // The path is kept rather than its target: an upgrade may change the link.
         let program = match words.next().map(PathBuf::from) {
             Some(path) if path.components().count() > 1 || path.is_absolute() => dir.join(path),
             _ => std::env::current_exe()?,
@@ -59,13 +59,13 @@ impl Launch {
         Ok(Launch { program, args: words.collect(), dir, predecessor })
     }
 
-    /// Whether the process that we replace still runs.
+    /// Whether the process that this one replaces is still running.
     pub fn has_predecessor(&self) -> bool {
-        // An orphan is given another parent.
+        // The system gives an orphan another parent.
         self.predecessor == Some(getppid())
     }
 
-    /// Starts the successor with these sockets, and with what it counts on from.
+    /// Starts the successor with these sockets and counters.
     ///
     /// # Errors
     ///
@@ -77,7 +77,7 @@ impl Launch {
         command.env(NGINX, numbers.iter().map(|fd| format!("{fd};")).collect::<String>());
         command.env("LISTEN_FDS", sockets.len().to_string());
         command.env(COUNTED, carried.to_string());
-        // These name the process that they are meant for, which was us.
+        // These variables were meant for this process only.
         for name in ["LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID"] {
             command.env_remove(name);
         }
@@ -94,7 +94,7 @@ impl Launch {
 }
 
 impl Successor {
-    /// Its process number.
+    /// Its process id.
     pub fn pid(&self) -> Option<u32> {
         self.child.id()
     }

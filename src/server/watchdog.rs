@@ -1,7 +1,7 @@
-//! The watchdog of the service manager: answered when all that serve have answered, not when some time has passed.
+//! Watchdog of the service manager: served once all threads have answered, not merely at intervals.
 //!
-//! Workers and the tasks that accept are asked; the control loop proves itself by asking. A reload is not asked: files
-//! may hang for as long as they like.
+//! Workers and accepting tasks are probed; the control loop proves itself by sending the probes. Reloads are not
+//! probed, because files may hang for any time.
 
 use std::future::pending;
 use std::time::Duration;
@@ -14,16 +14,16 @@ use crate::net::listener::Listeners;
 use crate::server::log;
 use crate::task::questions::Asked;
 
-/// Tells the service manager that the server is alive.
+/// Notifies the service manager that the server is alive.
 pub struct Watchdog {
     service: Service,
-    /// Half of the time allowed; `None`: no watchdog is wanted.
+    /// Half of the watchdog time; `None` without a watchdog.
     ticks: Option<Interval>,
     asked: Option<Asked>,
 }
 
 impl Watchdog {
-    /// Looks at the environment. To be called within the control runtime.
+    /// Reads the environment. Must be called within the control runtime.
     pub fn from_env(service: &Service) -> Watchdog {
         let allowed = sd_notify::watchdog_enabled().filter(|_| service.listens());
         let ticks = allowed.map(|time| {
@@ -35,8 +35,8 @@ impl Watchdog {
         Watchdog { service: service.clone(), ticks, asked: None }
     }
 
-    /// Tells it once more when it is due and all have answered. Never resolves where no watchdog is wanted; may be
-    /// dropped and called anew at any time.
+    /// Notifies once when due and all probes are answered. Never resolves without a watchdog; may be cancelled and
+    /// called again at any time.
     pub async fn alive(&mut self, parts: &Parts, listeners: &Listeners) {
         let Some(ticks) = &mut self.ticks else { return pending().await };
         if self.asked.is_none() {

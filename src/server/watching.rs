@@ -1,4 +1,4 @@
-//! `conf_watch`: asks for a reload when the files of the configuration have changed.
+//! `conf_watch`: requests a reload when configuration files have changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,19 +14,19 @@ use crate::limits;
 use crate::server::core;
 use crate::server::log;
 
-/// What there is to see, and who tells when it changes.
+/// Watched state of the files.
 struct Sight {
     footprint: Footprint,
-    /// Of the configuration in force.
+    /// Fingerprint of the configuration in force.
     in_force: Fingerprint,
-    /// Kept alive until the next look.
+    /// Kept alive until the next check.
     watch: Option<Watch>,
-    /// How often to look without being told.
+    /// Polling interval, if any.
     poll: Option<Duration>,
 }
 
-/// Sends to `changed` whenever the files hold something else than the configuration in force, once for each new
-/// contents: a file that was refused is not tried again until it changes.
+/// Sends to `changed` when the contents of the files differ from the configuration in force, once per contents: refused
+/// files are not tried again until they change.
 pub(super) async fn run(parts: Arc<Parts>, load: LoadOptions, changed: mpsc::Sender<()>) {
     let wake = Arc::new(Notify::new());
     let mut generation = parts.store.watch();
@@ -58,12 +58,12 @@ pub(super) async fn run(parts: Arc<Parts>, load: LoadOptions, changed: mpsc::Sen
             () = wake.notified() => settle(&wake).await,
             () = sleep(poll.unwrap_or(Duration::MAX)) => {}
         }
-        // Watched anew each time: a directory may have been replaced by another of the same name.
+        // The watch is renewed each time: a directory may have been replaced by another of the same name.
         drop(watch);
     }
 }
 
-/// Waits until nothing more happens; a directory that is never quiet is looked at now and then.
+/// Waits until changes pause; a directory that is never quiet is checked at intervals.
 async fn settle(wake: &Notify) {
     let end = Instant::now() + limits::CONF_SETTLE;
     while Instant::now() < end && timeout(limits::CONF_QUIET, wake.notified()).await.is_ok() {}
@@ -76,7 +76,7 @@ fn look(parts: &Parts, load: &LoadOptions, mode: ConfWatch, wake: &Arc<Notify>) 
         ConfWatch::Every(time) => Some(time),
         ConfWatch::On | ConfWatch::Off => None,
     };
-    // What changes between the look and the watch would go unnoticed, so a look follows the watch.
+    // A change between the check and the start of the watch would be missed, so another check follows.
     for _ in 0..LOOKS {
         if mode != ConfWatch::On {
             break;
@@ -102,5 +102,5 @@ fn look(parts: &Parts, load: &LoadOptions, mode: ConfWatch, wake: &Arc<Notify>) 
     Sight { footprint, in_force, watch, poll }
 }
 
-/// How often the directories may turn out to be others while they are looked at.
+/// Maximum number of checks if the set of directories keeps changing.
 const LOOKS: usize = 5;

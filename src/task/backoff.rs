@@ -1,8 +1,8 @@
-//! When a relay that failed is tried again.
+//! Retry delays of relays.
 
 use std::time::Duration;
 
-/// Delays of one relay: the first after `failed_reconnect`, each twice the one before, none above
+/// Retry delays of one relay: the first is `failed_reconnect`, each further one is doubled, and none exceeds
 /// `relay_reconnect`.
 #[derive(Clone, Debug, Default)]
 pub struct Backoff {
@@ -10,10 +10,10 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The delay after one more failure. `random` (any number) spreads relays that failed together over the last
-    /// tenth of the delay.
+    /// Delay after another failure. `random` (any number) spreads relays that failed together over the last tenth of
+    /// the delay.
     pub fn next(&mut self, first: Duration, most: Duration, random: u64) -> Duration {
-        // 2^20 times the smallest unit, a millisecond, is beyond every bound that makes sense.
+        // 2^20 times the smallest unit, a millisecond, exceeds every sensible bound.
         let doubled = first.saturating_mul(1 << self.failures.min(20));
         self.failures = self.failures.saturating_add(1);
         let delay = doubled.min(most);
@@ -21,7 +21,7 @@ impl Backoff {
         delay - Duration::from_millis(random % (spread + 1))
     }
 
-    /// The relay works: the next failure is a first one again.
+    /// Resets the delay after a success.
     pub fn reset(&mut self) {
         self.failures = 0;
     }

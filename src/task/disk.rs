@@ -1,5 +1,5 @@
-//! Work that may wait for a disk: on threads that move no media, and each kind with a bound of its own, so that one whose
-//! disk hangs leaves threads to the others.
+//! Blocking disk work, on threads that carry no media. Each kind of work has its own bound, so that a stalled disk
+//! blocks only its own kind.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -12,24 +12,24 @@ use tokio::task::{JoinError, JoinHandle};
 
 use crate::limits;
 
-/// What the work is for.
+/// Kind of disk work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Files that are served over HTTP.
+    /// Files served over HTTP.
     Served,
-    /// HLS files being written.
+    /// Writing of HLS files.
     Hls,
     /// FLV recordings.
     Record,
     /// MPEG-TS recordings.
     LiveRecord,
-    /// Starting of commands.
+    /// Starting commands.
     Exec,
 }
 
 static PLACES: [Semaphore; 5] = [const { Semaphore::const_new(limits::DISK_WORK) }; 5];
 
-/// Does the work on a thread that may wait. Work beyond the bound of its kind waits for its turn.
+/// Runs `job` on a blocking thread. Jobs beyond the bound of their kind queue.
 pub fn spawn<T: Send + 'static>(work: Work, job: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     let places = &PLACES[work as usize];
     let begin = move |place: SemaphorePermit<'static>| {
@@ -45,25 +45,25 @@ pub fn spawn<T: Send + 'static>(work: Work, job: impl FnOnce() -> T + Send + 'st
             match begin(place).await.map_err(JoinError::try_into_panic) {
                 Ok(done) => done,
                 Err(Ok(panic)) => std::panic::resume_unwind(panic),
-                // The runtime ends, and this task with it.
+                // The runtime is shutting down, and this task with it.
                 Err(Err(_)) => std::future::pending().await,
             }
         }),
     }
 }
 
-/// The flag with which root opens what it writes: the directory may belong to the user whom the server becomes, which could
-/// make root write anywhere by a link.
+/// Open flags against symbolic links for files that root writes: the directory may belong to the server's user, whose
+/// links could redirect the write.
 pub fn no_links() -> i32 {
     if nix::unistd::geteuid().is_root() { O_NOFOLLOW } else { 0 }
 }
 
-/// Opens a regular file. A FIFO would wait for its other side, a device be read without end: both are an error at once.
-/// As root, a file that is written is not one behind a link ([`no_links`]).
+/// Opens a regular file. FIFOs and devices, which could block or be endless, are an error at once. As root, a symbolic
+/// link to a file to be written is refused ([`no_links`]).
 ///
 /// # Errors
 ///
-/// Those of the system; [`io::ErrorKind::InvalidInput`] for what is neither a file nor a directory.
+/// Errors of the system; [`io::ErrorKind::InvalidInput`] if it is neither a file nor a directory.
 pub fn open(options: &mut OpenOptions, path: &Path, writes: bool) -> io::Result<File> {
     let links = if writes { no_links() } else { 0 };
     let file = options.custom_flags(O_NONBLOCK | links).open(path)?;
@@ -74,18 +74,18 @@ pub fn open(options: &mut OpenOptions, path: &Path, writes: bool) -> io::Result<
     Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
 }
 
-/// Reads a whole file, if it is one: see [`open`].
+/// Reads a whole regular file; see [`open`].
 ///
 /// # Errors
 ///
-/// Those of the system; [`io::ErrorKind::InvalidInput`] for what is neither a file nor a directory.
+/// Errors of the system; [`io::ErrorKind::InvalidInput`] if it is neither a file nor a directory.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(OpenOptions::new().read(true), path, false)?.read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Removes a file of ours in which there is nothing.
+/// Removes an own file if it is empty. Returns whether it did.
 pub fn remove_if_empty(path: &Path, file: io::Result<File>) -> bool {
     let is_empty =
         file.and_then(|file| file.metadata()).is_ok_and(|found| found.len() == 0 && found.nlink() == 1);
@@ -105,7 +105,7 @@ mod tests {
         nix::unistd::mkfifo(&fifo, Mode::S_IRWXU).unwrap();
         assert!(open(OpenOptions::new().read(true), &fifo, false).is_err());
         assert!(open(OpenOptions::new().write(true), &fifo, true).is_err());
-        // Also with somebody at the other end.
+        // Also if the other end is open.
         let _reader = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(&fifo).unwrap();
         assert!(open(OpenOptions::new().write(true), &fifo, true).is_err());
         assert!(open(OpenOptions::new().read(true), Path::new("/dev/zero"), false).is_err());

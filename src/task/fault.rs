@@ -1,7 +1,6 @@
-//! Faults on demand, for tests of how the server survives its own. In builds without debug assertions, which are those that
-//! are shipped, nothing of it is there.
+//! Fault injection for tests of recovery. Release builds, which have no debug assertions, contain none of it.
 //!
-//! A test names a directory in `PINGOSD_FAULTS`. A file in it is a fault, named like the place where it strikes.
+//! A test names a directory in `PINGOSD_FAULTS`. A file in it triggers the fault at the place of the same name.
 
 #[cfg(debug_assertions)]
 mod armed {
@@ -15,13 +14,13 @@ mod armed {
         directory.as_ref().map(|directory| directory.join(name))
     }
 
-    /// Panics where that fault is asked for, once.
+    /// Panics once if the fault is requested.
     pub fn panic_at(name: &str) {
         let struck = path(name).is_some_and(|path| std::fs::remove_file(path).is_ok());
         assert!(!struck, "fault \"{name}\" was asked\nfor");
     }
 
-    /// Holds the thread up for as long as that fault is asked for.
+    /// Blocks the thread as long as the fault is requested.
     pub fn stall_at(name: &str) {
         while path(name).is_some_and(|path| path.exists()) {
             std::thread::sleep(Duration::from_millis(5));
@@ -32,12 +31,12 @@ mod armed {
 #[cfg(debug_assertions)]
 pub use armed::{panic_at, stall_at};
 
-/// Nothing.
+/// Does nothing.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn panic_at(_: &str) {}
 
-/// Nothing.
+/// Does nothing.
 #[cfg(not(debug_assertions))]
 #[inline(always)]
 pub fn stall_at(_: &str) {}

@@ -1,31 +1,32 @@
-//! The end of the process, as everything that runs in it sees it.
+//! Shutdown of the process, as seen by everything that runs in it.
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::supervise::Deaths;
 
-/// When the process ends, and the work that its end waits for. Cheap to clone.
+/// Shutdown signals, and the work for which the shutdown waits. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct Lifetime {
-    /// Cancelled once all sessions have to end.
+    /// Cancelled when all sessions must end.
     pub shutdown: CancellationToken,
-    /// Cancelled once idle connections have to end, and busy ones when they become idle.
+    /// Cancelled when idle connections must close, and busy ones as soon as they are idle.
     pub draining: CancellationToken,
-    /// Work that the end waits for: files being completed, sessions without a connection. Each piece holds a token.
+    /// Work for which the shutdown waits: files being completed, sessions without a connection. Each item holds a
+    /// token.
     pub unfinished: TaskTracker,
-    /// Tasks that have died and are to be begun anew.
+    /// Tasks that died and must be restarted.
     pub deaths: Deaths,
 }
 
 impl Lifetime {
-    /// Waits until no work is unfinished.
+    /// Waits until no unfinished work is left.
     pub async fn finished(&self) {
         emptied(&self.unfinished).await;
     }
 }
 
-/// Waits until nothing is tracked, also of what comes while the last of it ends.
+/// Waits until nothing is tracked, including work that is added while the last item ends.
 pub async fn emptied(tracked: &TaskTracker) {
     tracked.close();
     while !tracked.is_empty() {

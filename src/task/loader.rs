@@ -1,11 +1,11 @@
-//! The thread on which configurations are read and compared.
+//! Thread on which configurations are read and compared.
 //!
-//! The allocator of the C library gives each thread that asks while others do an arena of its own, and what was freed
-//! there is used again by that thread alone. Read on any thread that may wait, a large configuration would in time leave
-//! its room behind in the arenas of all of them; the last one's is used again by the next if it is always the same thread.
+//! The C library's allocator assigns arenas to threads, and memory freed in an arena is reused only by its threads. If
+//! large configurations were read on arbitrary threads, each arena would keep their memory in time; a single thread
+//! reuses it.
 //!
-//! A thread that hangs, as files on a file system that hangs do, can be replaced: another one goes on with the work that
-//! waits, and the one that hangs ends with what it does.
+//! If the thread hangs, for example on a hanging file system, another one can replace it: it continues with the queued
+//! work, and the first one ends after its current item.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use crate::limits;
 
-/// Gives work to that thread, which may wait and does one thing after the other. It ends with its last handle.
+/// Handle that queues work for the thread, which runs one item after the other. The thread ends with its last handle.
 #[derive(Clone)]
 pub struct Loader {
     queue: Arc<Queue>,
@@ -35,15 +35,15 @@ struct Queue {
 #[derive(Default)]
 struct State {
     work: VecDeque<Work>,
-    /// Number of the thread whose turn it is; those before it end.
+    /// Number of the current thread; threads with lower numbers end.
     turn: u64,
-    /// Threads there are, those that hang among them.
+    /// Number of threads, including hanging ones.
     threads: usize,
-    /// There are no handles any more.
+    /// Whether the last handle was dropped.
     ended: bool,
 }
 
-/// Ends the thread when it goes.
+/// Ends the thread when dropped.
 struct Last(Arc<Queue>);
 
 impl Loader {
@@ -51,26 +51,26 @@ impl Loader {
     ///
     /// # Errors
     ///
-    /// What the system says when there are too many threads.
+    /// Error of the system if there are too many threads.
     pub fn start() -> io::Result<Loader> {
         let queue = Arc::new(Queue::default());
         queue.start_thread()?;
         Ok(Loader { _last: Arc::new(Last(queue.clone())), queue })
     }
 
-    /// Does `work` there and waits for what comes of it. `None` if it panics.
+    /// Runs `work` on the thread and returns its result; `None` if it panicked.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         self.begin(work).await.ok()
     }
 
-    /// Has `work` done there. What comes of it is sent; nothing if it panics.
+    /// Queues `work`. Its result is sent; nothing is sent if it panicked.
     pub fn begin<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> oneshot::Receiver<T> {
         let (done, outcome) = oneshot::channel();
         let work = move || {
-            // Who asked may have left.
+            // The receiver may be gone.
             let _ = done.send(work());
         };
         self.queue.lock().work.push_back(Box::new(work));
@@ -78,16 +78,16 @@ impl Loader {
         outcome
     }
 
-    /// Whether there may be one more thread: [`limits::LOADERS`].
+    /// Whether another thread is allowed ([`limits::LOADERS`]).
     pub fn is_replaceable(&self) -> bool {
         self.queue.lock().threads < limits::LOADERS
     }
 
-    /// Has another thread do what waits and what is to come.
+    /// Starts another thread for queued and future work.
     ///
     /// # Errors
     ///
-    /// What the system says when there are too many threads; the one before goes on then.
+    /// Error of the system if there are too many threads; the current thread then continues.
     pub fn replace(&self) -> io::Result<()> {
         self.queue.start_thread()
     }
@@ -112,10 +112,10 @@ impl Queue {
         Ok(())
     }
 
-    /// What a thread does for as long as it is its turn.
+    /// Main function of a thread, for as long as it is the current one.
     fn work(&self, turn: u64) {
         while let Some(work) = self.next(turn) {
-            // The panic is on standard error; who waits is told by `run`.
+            // The panic was printed to standard error; the dropped sender informs the waiting side.
             let _ = catch_unwind(AssertUnwindSafe(work));
         }
         self.lock().threads -= 1;
@@ -138,7 +138,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Each change is a whole one.
+        // Every change under the lock is complete, so a poisoned lock is consistent.
         self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }

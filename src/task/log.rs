@@ -1,13 +1,13 @@
-//! What the log says of tasks that die.
+//! Log lines about tasks that panic.
 
 use tracing::error;
 
-/// A thread has panicked.
+/// A thread panicked.
 pub fn panicked(thread: &str, text: &str, place: &str) {
     error!(target: "alert", "thread {thread} panicked at {place}: {text}");
 }
 
-/// A task that has panicked goes on.
+/// A task that panicked was restarted.
 pub fn begun_anew(name: &str) {
     error!(target: "alert", "{name} has died by a panic and is begun anew");
 }

@@ -1,4 +1,4 @@
-//! Running work: tasks that are kept alive or waited for, and work that waits for a disk.
+//! Running work: restarting tasks, waiting for tasks, and blocking disk work.
 
 pub mod backoff;
 pub mod disk;
@@ -16,18 +16,18 @@ use std::time::Instant;
 pub fn seed() -> [u8; 32] {
     let mut seed = [0; 32];
     for chunk in seed.chunks_mut(8) {
-        // Each state is keyed by the system's randomness; handshake bytes need be unpredictable, not secret.
+        // Each state is keyed by the system's randomness; handshake bytes must be unpredictable, not secret.
         chunk.copy_from_slice(&random().to_ne_bytes());
     }
     seed
 }
 
-/// A number nobody can guess well, for spreading things in time.
+/// A random number, for spreading events in time.
 pub fn random() -> u64 {
     std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0u8)
 }
 
-/// Waits until then; for ever if there is no such time.
+/// Waits until this time; forever if it is `None`.
 pub async fn sleep_until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time.into()).await,

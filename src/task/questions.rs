@@ -1,28 +1,28 @@
-//! Questions to tasks: an answer says that the task is alive.
+//! Liveness probes of tasks.
 
 use std::future::Future;
 use std::pin::pin;
 
 use tokio::sync::{mpsc, oneshot};
 
-/// Asked of a task; its answer says that it is alive.
+/// A probe; the task that receives it sends an answer to show that it is alive.
 pub type Question = oneshot::Sender<()>;
-/// What a task is asked.
+/// Receiving end of a task's probes.
 pub type Questions = mpsc::Receiver<Question>;
 
-/// Those that have been asked and have not answered.
+/// Probes without an answer so far.
 #[derive(Default)]
 pub struct Asked(Vec<(String, oneshot::Receiver<()>)>);
 
 impl Asked {
-    /// A question to one more. One that is gone has nothing to answer any more.
+    /// Creates a probe for another task. A task that has ended needs no answer.
     pub fn question(&mut self, name: String) -> Question {
         let (question, answer) = oneshot::channel();
         self.0.push((name, answer));
         question
     }
 
-    /// Waits until all have answered. What was answered stays so if this is dropped.
+    /// Waits until all tasks have answered. Answers received so far are kept if the future is dropped.
     pub async fn answered(&mut self) {
         while let Some((_, answer)) = self.0.last_mut() {
             let _ = answer.await;
@@ -30,14 +30,14 @@ impl Asked {
         }
     }
 
-    /// The names of those that have not.
+    /// Names of the tasks that have not answered.
     pub fn silent(&mut self) -> String {
         self.0.retain_mut(|(_, answer)| answer.try_recv() == Err(oneshot::error::TryRecvError::Empty));
         self.0.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// Waits for `what`, and answers in the meantime.
+/// Waits for `what` and answers probes in the meantime.
 pub async fn answering<T>(questions: &mut Questions, what: impl Future<Output = T>) -> T {
     let mut what = pin!(what);
     loop {
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(asked.silent(), "first");
         let (questions, mut inbox) = mpsc::channel(1);
         questions.send(first).await.unwrap();
-        // What the task waits for comes only after the answer.
+        // The awaited future completes only after the answer.
         answering(&mut inbox, asked.answered()).await;
         assert_eq!(asked.silent(), "");
     }

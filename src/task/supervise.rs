@@ -1,4 +1,4 @@
-//! Notices tasks that die. A panic ends the task in which it happens and nothing else, so something has to look.
+//! Supervision of tasks: a panic ends only the task in which it occurs, so something must notice and restart it.
 
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, take_hook};
@@ -13,7 +13,7 @@ use tokio::task::AbortHandle;
 use crate::limits;
 use crate::task::log;
 
-/// Has panics logged, whichever thread they happen on. Standard error is told as well, where the process has one.
+/// Logs panics of all threads, in addition to the message on standard error.
 pub(crate) fn log_panics() {
     let usual = take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -29,14 +29,14 @@ pub(crate) fn log_panics() {
     }));
 }
 
-/// It has panicked; the log has the text.
+/// The work panicked; the text is in the log.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Panicked;
 
-/// Does `work` to its end, or until it panics.
+/// Runs `work` until it completes or panics.
 pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
     let mut work = pin!(work);
-    // What the work has left half done is either dropped with it or behind locks that say so.
+    // Anything left incomplete is dropped with the work or is behind a lock that is poisoned.
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
         Ok(poll) => poll.map(Ok),
         Err(_) => Poll::Ready(Err(Panicked)),
@@ -44,7 +44,7 @@ pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
     .await
 }
 
-/// Runs what `begin` makes until it ends; where it panics, it is begun anew after [`limits::REVIVE_AFTER`].
+/// Runs the future from `begin` until it completes. After a panic, a new one is started after [`limits::REVIVE_AFTER`].
 pub fn keep<F: Future<Output = ()> + Send + 'static>(
     name: impl Into<String>,
     mut begin: impl FnMut() -> F + Send + 'static,
@@ -59,11 +59,11 @@ pub fn keep<F: Future<Output = ()> + Send + 'static>(
     tokio::spawn(kept).abort_handle()
 }
 
-/// Tells those that look after tasks on other threads when one of these has died.
+/// Notifies supervisors on other threads that a task has died.
 #[derive(Clone, Debug, Default)]
 pub struct Deaths(watch::Sender<()>);
 
-/// Held by a task: says that it has died if it is dropped before the task's end.
+/// Guard held by a task: reports its death if dropped before [`Alive::ended`].
 pub struct Alive {
     deaths: Deaths,
     died: Arc<AtomicBool>,
@@ -71,13 +71,13 @@ pub struct Alive {
 }
 
 impl Deaths {
-    /// For a task. What comes with it is true once the task has died.
+    /// Guard for a task, and a flag that is true once the task has died.
     pub fn watch(&self) -> (Alive, Arc<AtomicBool>) {
         let died = Arc::new(AtomicBool::new(false));
         (Alive { deaths: self.clone(), died: died.clone(), ended: false }, died)
     }
 
-    /// Resolves some time after each death, so that a task that dies at once is not begun anew all the time.
+    /// Resolves some time after each death, so that a task that dies immediately is not restarted in a tight loop.
     pub fn follow(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut deaths = self.0.subscribe();
         async move {
@@ -90,7 +90,7 @@ impl Deaths {
 }
 
 impl Alive {
-    /// The task has come to its own end.
+    /// Marks the regular end of the task.
     pub fn ended(mut self) {
         self.ended = true;
     }

@@ -1,4 +1,4 @@
-//! A future that is polled only when it has asked for it.
+//! A future that is polled only after it was woken.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-/// Waits for something rare beside something frequent: a task that is woken for each packet asks a dozen seldom
-/// sources nothing each time. The first poll always reaches the future.
+/// Wrapper for a future that is rarely ready, in a task that is woken often: a task woken for every packet does not
+/// poll a dozen idle sources each time. The first poll always reaches the future.
 pub struct WhenWoken<F> {
     future: Pin<Box<F>>,
     bell: Arc<Bell>,
-    /// Rings the bell.
+    /// Waker passed to the future; it sets the flag.
     waker: Waker,
-    /// The task that the bell wakes.
+    /// The task to wake.
     task: Option<Waker>,
 }
 
@@ -53,8 +53,7 @@ impl<F: Future> Future for WhenWoken<F> {
             this.task = Some(cx.waker().clone());
             *this.bell.task.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = this.task.clone();
         }
-        // A ring from here on wakes the task of this poll. Nearly always there was none, and looking is cheaper than
-        // taking.
+        // Wake-ups from here on reach the task of this poll. Usually there was none, and a load is cheaper than a swap.
         if !this.bell.rung.load(Ordering::Acquire) || !this.bell.rung.swap(false, Ordering::AcqRel) {
             return Poll::Pending;
         }

@@ -1,10 +1,10 @@
 //! AMF0 (Action Message Format 0), the value encoding of RTMP commands, data messages and FLV metadata.
 //!
-//! Strings, keys and documents are [`Bytes`] cut out of the payload: decoding copies nothing, and nothing
-//! is assumed to be UTF-8, because encoders send names in their own code page.
+//! Strings, keys and documents are [`Bytes`] slices of the payload: decoding copies nothing. They need not be UTF-8,
+//! because encoders send names in local encodings.
 //!
-//! AMF3 is not decoded. What uses it on an RTMP connection (message types 15 and 17) carries AMF0 behind
-//! one leading byte; an AMF3 value inside (marker 0x11) is an error of that value.
+//! AMF3 is not decoded. RTMP messages in AMF3 format (types 15 and 17) contain AMF0 after one leading byte; an AMF3
+//! value inside (marker 0x11) is an error of that value.
 
 mod decode;
 mod encode;
@@ -14,7 +14,7 @@ use bytes::Bytes;
 pub use decode::{Decoder, Error, decode_all, decode_prefix};
 pub use encode::{encode, encode_all};
 
-/// The type bytes of the AMF0 specification, section 2.1.
+/// Type markers (AMF0 specification, section 2.1).
 mod marker {
     pub(super) const NUMBER: u8 = 0x00;
     pub(super) const BOOLEAN: u8 = 0x01;
@@ -33,15 +33,15 @@ mod marker {
     pub(super) const TYPED_OBJECT: u8 = 0x10;
 }
 
-/// The named members of an object, in the order they were sent.
+/// Named members of an object, in the order sent.
 pub type Members = Vec<(Bytes, Value)>;
 
 /// One AMF0 value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Any number; AMF0 has only doubles.
+    /// A number; AMF0 has only doubles.
     Number(f64),
-    /// A boolean; every byte but zero counts as true.
+    /// A boolean; any byte other than zero is true.
     Boolean(bool),
     /// A string of up to 65,535 bytes.
     String(Bytes),
@@ -51,13 +51,13 @@ pub enum Value {
     Null,
     /// Undefined.
     Undefined,
-    /// The index of an object sent before; kept as a number, since nothing on RTMP needs it resolved.
+    /// Index of an object sent before; not resolved, since nothing on RTMP needs it.
     Reference(u16),
-    /// An object that announces how many members it has. Encoders announce anything, so the count is not kept.
+    /// An object that announces its number of members. Encoders announce wrong numbers, so it is not kept.
     EcmaArray(Members),
     /// An array without names.
     StrictArray(Vec<Value>),
-    /// Milliseconds since 1970 and a time zone, which is reserved and should be zero.
+    /// A date; the time zone is reserved and should be zero.
     Date {
         /// Milliseconds since 1970-01-01 UTC.
         millis: f64,
@@ -66,7 +66,7 @@ pub enum Value {
     },
     /// A string that may be longer than 65,535 bytes.
     LongString(Bytes),
-    /// A value the sender could not express.
+    /// A value that the sender could not express.
     Unsupported,
     /// The text of an XML document.
     Xml(Bytes),
@@ -80,7 +80,7 @@ pub enum Value {
 }
 
 impl Value {
-    /// An object out of names and values, in this order.
+    /// Builds an object from names and values, in this order.
     pub fn object<const N: usize>(members: [(&'static str, Value); N]) -> Self {
         Self::Object(
             members.into_iter().map(|(key, value)| (Bytes::from_static(key.as_bytes()), value)).collect(),

@@ -1,4 +1,4 @@
-//! FLV: the container whose tags carry the same bytes as RTMP media messages (FLV specification, annex E).
+//! FLV container: tags with the same bodies as RTMP media messages (FLV specification, annex E).
 
 mod reader;
 mod writer;

@@ -1,7 +1,7 @@
-//! The text of HLS playlists (RFC 8216), written and read.
+//! HLS playlists (RFC 8216): writer and parser.
 //!
-//! Tags, their order and their form are those of the original server, as players and scripts have come to
-//! know them; tags it lacks are added only where the RFC demands them.
+//! Tags, their order and their spelling are those of PingOS, on which players and scripts rely. Tags that PingOS lacks
+//! are added only where the RFC requires them.
 
 use std::fmt::{self, Write};
 
@@ -10,35 +10,35 @@ use std::fmt::{self, Write};
 pub struct MediaPlaylist {
     /// Number of the first segment.
     pub media_sequence: u64,
-    /// Discontinuities that have left the playlist; the tag is left out while there are none.
+    /// Number of discontinuities that left the playlist; the tag is omitted if it is 0.
     pub discontinuity_sequence: u64,
-    /// Upper bound of the segments' rounded durations, in seconds.
+    /// EXT-X-TARGETDURATION in seconds: upper bound of the rounded segment durations.
     pub target_duration: u64,
-    /// Whether segments are only ever added.
+    /// Whether it is an event playlist, to which segments are only appended.
     pub event: bool,
     /// The segments, oldest first.
     pub segments: Vec<MediaSegment>,
 }
 
-/// A media segment and the tags in front of it (RFC 8216 §4.3.2).
+/// A media segment with its tags (RFC 8216 §4.3.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaSegment {
-    /// Where it is, already a valid URI reference.
+    /// Valid URI reference.
     pub uri: String,
-    /// How long it lasts.
+    /// Duration in milliseconds.
     pub duration_ms: u64,
-    /// Whether timestamps or codecs do not go on from the segment before.
+    /// Whether timestamps or codecs do not continue from the preceding segment.
     pub discontinuity: bool,
-    /// What it is encrypted with.
+    /// Encryption key.
     pub key: Option<Key>,
 }
 
 /// An AES-128 key (RFC 8216 §4.3.2.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
-    /// Where its 16 bytes are, already a valid URI reference.
+    /// Valid URI reference of the 16-byte key file.
     pub uri: String,
-    /// The initialisation vector.
+    /// Initialisation vector.
     pub iv: u128,
 }
 
@@ -51,7 +51,7 @@ impl fmt::Display for MediaPlaylist {
             writeln!(f, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", self.discontinuity_sequence)?;
         }
         if self.event {
-            // The blank is the original's.
+            // The space after the colon is PingOS's.
             writeln!(f, "#EXT-X-PLAYLIST-TYPE: EVENT")?;
         }
         let mut key = None;
@@ -64,7 +64,7 @@ impl fmt::Display for MediaPlaylist {
 }
 
 impl MediaSegment {
-    /// The segment's lines in a playlist, behind a segment with this key.
+    /// Lines of the segment in a playlist, after a segment with this key.
     pub fn lines_behind(&self, key: Option<&Key>) -> String {
         let mut lines = String::new();
         if self.discontinuity {
@@ -82,8 +82,8 @@ impl MediaSegment {
 }
 
 impl MediaPlaylist {
-    /// Reads a playlist, as a server does that goes on with the one it finds. Unknown tags are passed over,
-    /// and so are lines that make no sense; only a text that is no playlist at all is refused.
+    /// Parses a playlist that a server continues. Unknown tags and malformed lines are skipped; `None` only if the text
+    /// is not a playlist at all.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let mut lines = text.lines().map(str::trim_end);
@@ -122,7 +122,7 @@ impl MediaPlaylist {
 /// A master playlist (RFC 8216 §4.3.4).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MasterPlaylist {
-    /// Value of the version tag, if it has one.
+    /// Value of EXT-X-VERSION, if present.
     pub version: Option<u8>,
     /// The variant streams.
     pub variants: Vec<VariantStream>,
@@ -131,9 +131,9 @@ pub struct MasterPlaylist {
 /// One variant stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VariantStream {
-    /// The attributes, written as they are, between commas.
+    /// Attributes, already formatted.
     pub attributes: Vec<String>,
-    /// Where its media playlist is, already a valid URI reference.
+    /// Valid URI reference of its media playlist.
     pub uri: String,
 }
 
@@ -150,14 +150,14 @@ impl fmt::Display for MasterPlaylist {
     }
 }
 
-/// The target duration of segments that should last `fragment_ms` and last at most `longest_ms`: no
-/// segment, rounded to seconds, may be longer (RFC 8216 §4.3.3.1).
+/// EXT-X-TARGETDURATION for segments of nominally `fragment_ms` and at most `longest_ms` milliseconds: no rounded
+/// segment duration may exceed it (RFC 8216 §4.3.3.1).
 pub fn target_duration(fragment_ms: u64, longest_ms: u64) -> u64 {
     (fragment_ms / 1000).max(longest_ms.saturating_add(500) / 1000).max(1)
 }
 
-/// Appends one path segment of a URI reference, percent-encoded where RFC 3986 §3.3 asks for it. A colon is
-/// encoded as well: in a relative reference it would end a scheme.
+/// Appends one path segment of a URI reference, percent-encoded as RFC 3986 §3.3 requires. A colon is encoded too,
+/// because in a relative reference it would end a scheme.
 pub fn push_path_segment(bytes: &[u8], uri: &mut String) {
     for &byte in bytes {
         if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=@".contains(&byte) {
@@ -168,10 +168,10 @@ pub fn push_path_segment(bytes: &[u8], uri: &mut String) {
     }
 }
 
-/// A decimal number of seconds in milliseconds; 0 for what is none.
+/// Converts decimal seconds to milliseconds; invalid text gives 0.
 fn parse_seconds(value: &str) -> u64 {
     let seconds = value.trim().parse::<f64>().unwrap_or(0.0);
-    // Not a number stays one, and is cast to 0.
+    // `clamp` keeps NaN, which the cast turns into 0.
     (seconds.clamp(0.0, DURATION_MAX_SECONDS) * 1000.0).round() as u64
 }
 
@@ -182,10 +182,10 @@ fn parse_key(attributes: &str) -> Option<Key> {
     attributes.starts_with("METHOD=AES-128").then(|| Key { uri: uri.to_owned(), iv })
 }
 
-/// Most segments read from a playlist, as many as the longest event playlist is given.
+/// Maximum number of segments read from a playlist: the length of the longest event playlist.
 pub const SEGMENTS_MAX: usize = 100_000;
 
-/// Longest duration believed of a segment found in a playlist.
+/// Longest plausible duration of a segment in a playlist that is read.
 const DURATION_MAX_SECONDS: f64 = 86_400.0;
 
 #[cfg(test)]

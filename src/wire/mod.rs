@@ -1,14 +1,14 @@
 //! Protocol cores without I/O and without a clock.
 //!
-//! Whoever drives a core hands it bytes and the time, and drains what it has to say. Nothing here waits,
-//! spawns or opens anything, so every core runs in a test with two ends in memory.
+//! The caller passes received bytes and the time to a core and fetches events and bytes to send. Nothing here waits,
+//! spawns or opens anything, so every core can be tested with two ends in memory.
 //!
 //! - [`amf0`]: the value encoding of RTMP commands and FLV metadata.
-//! - [`rtmp`]: handshake, chunks, messages, and the sessions of both sides.
-//! - [`flv`]: FLV tags, written and read.
-//! - [`codec`]: what is needed to know of AVC, HEVC and AAC.
-//! - [`mpegts`]: MPEG transport streams out of FLV-style frames.
-//! - [`hls`]: the text of HLS playlists.
+//! - [`rtmp`]: handshake, chunk streams, messages, and the client and server sessions.
+//! - [`flv`]: FLV tags.
+//! - [`codec`]: configurations of AVC, HEVC and AAC.
+//! - [`mpegts`]: MPEG transport streams made from FLV frames.
+//! - [`hls`]: HLS playlists.
 
 pub mod amf0;
 pub mod codec;
@@ -17,7 +17,7 @@ pub mod hls;
 pub mod mpegts;
 pub mod rtmp;
 
-/// What a media message or tag carries.
+/// Kind of a media message or tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MediaKind {
     /// Audio message, FLV tag type 8.
@@ -29,7 +29,7 @@ pub enum MediaKind {
 }
 
 impl MediaKind {
-    /// The number shared by RTMP message types and FLV tag types.
+    /// Number of the RTMP message type and FLV tag type.
     pub const fn type_id(self) -> u8 {
         match self {
             Self::Audio => 8,
@@ -38,7 +38,7 @@ impl MediaKind {
         }
     }
 
-    /// The kind with this number, if it is one of media.
+    /// The kind with this number; `None` if it is not media.
     pub const fn from_type_id(type_id: u8) -> Option<Self> {
         match type_id {
             8 => Some(Self::Audio),
@@ -49,11 +49,11 @@ impl MediaKind {
     }
 }
 
-/// Who is to blame for an error: it decides the level of the log line.
+/// Origin of an error, which determines the level of the log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Culprit {
-    /// The other end sent something it should not have sent.
+    /// The peer sent something invalid.
     Peer,
-    /// Our own caller used a core out of order.
+    /// The caller used a core incorrectly.
     Local,
 }

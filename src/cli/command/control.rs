@@ -15,7 +15,7 @@ use crate::server::control::probe;
 use crate::server::control::protocol::{Answer, Count, Queues, Request, SessionCounts, Status};
 use crate::server::control::socket::{find_alive, old_name};
 
-/// What they take.
+/// Usage lines.
 pub const STATUS: &str = "status [callbacks] [--json]";
 pub const RELOAD: &str = "reload [--confirm time]";
 pub const PLAN: &str = "plan";
@@ -57,13 +57,13 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
     }
 }
 
-/// A time as configurations write it.
+/// Parses a time in the notation of configurations.
 fn time_of(word: &OsStr) -> Result<u64, Failure> {
     let text = || format!("\"{}\" is no time such as 60s", word.display()).into_bytes();
     number::msec(word.as_bytes()).filter(|time| *time > 0).ok_or_else(|| Failure::Text(text()))
 }
 
-/// The control socket on which a server answers, else the likeliest one.
+/// Path of a control socket on which a server answers, otherwise the most likely path.
 fn socket(task: &Task) -> Result<PathBuf, Failure> {
     let alive = find_alive(task.load.control_paths());
     let likely = || task.load.conf_file.as_ref().and_then(|_| task.load.control_paths().next());
@@ -127,7 +127,7 @@ fn callbacks(task: &Task, streams: &mut Streams<'_>, json: bool) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// The upper end of the class in which that many percent of the calls are complete.
+/// Upper bound of the latency class that contains this percentile.
 fn quantile(line: &LineSnapshot, percent: u64) -> String {
     let total: u64 = line.latency.iter().map(|class| class.count).sum();
     let wanted = (total * percent).div_ceil(100);
@@ -149,7 +149,7 @@ fn status(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
         [word] if word == "callbacks" => return callbacks(task, streams, json),
         _ => return Err(Failure::Usage),
     }
-    // A process that is being replaced answers beside the one that has taken over, and before that one is ready.
+    // A process being replaced answers besides the one that took over, and before that one is ready.
     let old = ask(&old_name(&socket(task)?), &Request::Status).ok();
     let found = match (question(task, &Request::Status), old) {
         (Err(failure), None) => return Err(failure),
@@ -169,7 +169,7 @@ fn status(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The status for people.
+/// The status as human-readable text.
 fn page(status: &Status) -> String {
     let Status { version, pid, uptime_seconds, draining, configuration: conf, .. } = status;
     let mut out = String::new();

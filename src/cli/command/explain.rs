@@ -1,4 +1,4 @@
-//! `pingosd explain`: which values count for a client or a line, and where they come from.
+//! `pingosd explain`: effective values for a client or a line, with their origin.
 
 mod line;
 mod target;
@@ -27,10 +27,10 @@ use crate::modules::REGISTRY;
 use line::explain_line;
 use target::{Socket, Target, meet};
 
-/// What it takes.
+/// Usage line.
 pub const USAGE: &str = "explain server[:port]/application[/name] | http://server[:port]/path | file:line";
 
-/// The stream's name in sample requests unless one is given.
+/// Default stream name of sample requests.
 const SAMPLE_NAME: &[u8] = b"stream";
 
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
@@ -53,7 +53,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
     Ok(ExitCode::SUCCESS)
 }
 
-/// `FILE:LINE`, told from `SERVER:PORT/APP` by ending in digits.
+/// Parses `FILE:LINE`, which differs from `SERVER:PORT/APP` by ending in digits.
 fn place(target: &OsStr) -> Option<(&Path, u32)> {
     let (file, line) = target.as_bytes().rsplit_once_str(":")?;
     let line = line.to_str().ok()?.parse().ok()?;
@@ -74,7 +74,7 @@ fn explain_client(task: &Task, config: &Config, text: &[u8]) -> Result<String, F
     Ok(page.out)
 }
 
-/// An explanation while it is written.
+/// An explanation being written.
 struct Page<'p, 't> {
     origins: &'p Origins<'p>,
     outline: &'p Outline<'t>,

@@ -1,4 +1,4 @@
-//! `pingosd fmt`: lays a file out anew.
+//! `pingosd fmt`: formats a file.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,10 +8,10 @@ use bytes::Bytes;
 use super::{Failure, Streams, Subject, Task, replace};
 use crate::syntax::text;
 
-/// What it takes.
+/// Usage line.
 pub const USAGE: &str = "fmt [--check | --write] [file | -]";
 
-/// Prints the file laid out anew; `--write` replaces it, `--check` only tells whether it would change.
+/// Prints the formatted file; `--write` replaces it, `--check` only reports whether it would change.
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
     let ([check, write], files) = task.switches(["--check", "--write"])?;
     let file = match files[..] {
@@ -43,8 +43,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
     Ok(ExitCode::SUCCESS)
 }
 
-/// The text laid out anew. What it means is compared with what it meant, so that no mistake of ours costs anybody a
-/// configuration.
+/// The formatted text. Its meaning is compared with the original's, so that a bug cannot damage a configuration.
 fn formatted(subject: &Subject, streams: &mut Streams<'_>) -> Result<Vec<u8>, Failure> {
     let before = subject.read(streams)?;
     let formatted = text::format(&subject.bytes);

@@ -1,11 +1,11 @@
 //! `pingosd json`: a configuration as JSON in crossplane's shape, and back.
 //!
-//! Strings hold text. A byte that is not part of UTF-8 becomes one character of a private-use area, U+10FF00 plus
-//! the byte; where such a character really stands in a file, each of its bytes is written so. Nothing is lost, and
-//! every JSON tool takes the result.
+//! Strings contain text. A byte that is not part of valid UTF-8 is represented by a private-use character, U+10FF00
+//! plus the byte; if such a character really occurs in a file, each of its bytes is represented in this way. The
+//! mapping is lossless, and the result is valid JSON.
 //!
-//! As in crossplane, the arguments of `if` come without their parentheses, a comment is a directive named `#`, and
-//! an include has the numbers of its files in `includes`.
+//! As in crossplane, the arguments of `if` are given without parentheses, a comment is a directive named `#`, and an
+//! include lists the indices of its files in `includes`.
 
 mod build;
 
@@ -25,32 +25,32 @@ use crate::syntax::render::headline;
 use crate::syntax::text::{self, Comment};
 use crate::syntax::tree::{Body, End, Node};
 
-/// What it takes.
+/// Usage line.
 pub const USAGE: &str = "json [--combine] [file]\n       pingosd json --to-conf [file | -]";
 
-/// The first of the characters that stand for single bytes.
+/// First of the characters that represent single bytes.
 const BYTES: u32 = 0x10_FF00;
-/// The whole answer.
+/// The top-level object.
 #[derive(Debug, Default, Deserialize, PartialEq, Serialize)]
 pub struct Payload {
     /// `ok` or `failed`.
     #[serde(default)]
     pub status: String,
-    /// Every error.
+    /// All errors.
     #[serde(default)]
     pub errors: Vec<PayloadError>,
-    /// The files, the main file first.
+    /// The files, main file first.
     pub config: Vec<ConfigFile>,
 }
 
-/// An error and its file.
+/// An error with its file.
 #[derive(Debug, Deserialize, PartialEq, Serialize)]
 pub struct PayloadError {
     /// The file.
     pub file: String,
     /// The message.
     pub error: String,
-    /// The line, if it has one.
+    /// The line, if known.
     pub line: Option<u32>,
 }
 
@@ -75,7 +75,7 @@ pub struct ConfigFile {
 pub struct FileError {
     /// The message.
     pub error: String,
-    /// The line, if it has one.
+    /// The line, if known.
     pub line: Option<u32>,
 }
 
@@ -84,22 +84,22 @@ pub struct FileError {
 pub struct Directive {
     /// Its name; `#` for a comment.
     pub directive: String,
-    /// The line on which it begins.
+    /// Line on which it begins.
     #[serde(default)]
     pub line: u32,
-    /// The words after the name.
+    /// Arguments.
     #[serde(default)]
     pub args: Vec<String>,
-    /// For an include: the numbers of the files in the answer.
+    /// For an include: indices of the files in `config`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub includes: Option<Vec<usize>>,
-    /// The file, where several files are combined.
+    /// The file, if several files are combined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// The statements of a block.
+    /// Statements of a block.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block: Option<Vec<Directive>>,
-    /// The text of a comment, without its `#`.
+    /// Text of a comment, without `#`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
 }
@@ -127,7 +127,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Reads a file and those it includes.
+/// Reads a file and its includes.
 fn payload(subject: &Subject, base: &Path, combine: bool) -> Payload {
     let mut gatherer = Gatherer { base: base.to_owned(), ..Gatherer::default() };
     gatherer.file(&subject.name, subject.bytes.clone());
@@ -152,13 +152,13 @@ struct Gatherer {
     base: PathBuf,
     files: Vec<ConfigFile>,
     known: HashMap<PathBuf, usize>,
-    /// The files open inside one another.
+    /// Files being read, outermost first.
     stack: Vec<PathBuf>,
     bytes: u64,
 }
 
 impl Gatherer {
-    /// Adds a file and those it includes; tells its number.
+    /// Adds a file and its includes; returns its index.
     fn file(&mut self, path: &Path, bytes: Bytes) -> usize {
         let number = self.files.len();
         self.known.insert(path.to_owned(), number);
@@ -246,7 +246,7 @@ impl Gatherer {
         }
     }
 
-    /// The numbers of the files that an include means.
+    /// Indices of the files that an include names.
     fn include(&mut self, node: Node<'_>, errors: &mut Vec<FileError>) -> Vec<usize> {
         let mut numbers = Vec::new();
         let line = Some(node.terminator().line);
@@ -282,11 +282,11 @@ impl Gatherer {
     }
 }
 
-/// One file out of several: each include becomes what it includes.
+/// Combines several files into one: each include is replaced by its contents.
 fn combined(payload: Payload) -> Payload {
     let Payload { status, errors, config } = payload;
     let mut parsed = Vec::new();
-    // A file that was included in several places is needed several times.
+    // A file that is included in several places is needed several times.
     if let Some(main) = config.first() {
         let mut left = MAX_STATEMENTS;
         splice(&main.parsed, &main.file, &config, &mut parsed, &mut left);
@@ -301,7 +301,7 @@ fn combined(payload: Payload) -> Payload {
     Payload { status, errors, config: vec![file] }
 }
 
-/// Statements of a combined answer; files that include others many times multiply them.
+/// Maximum number of statements of a combined answer; nested multiple includes multiply them.
 const MAX_STATEMENTS: usize = 10_000_000;
 
 fn splice(from: &[Directive], file: &str, config: &[ConfigFile], out: &mut Vec<Directive>, left: &mut usize) {
@@ -333,7 +333,7 @@ fn splice(from: &[Directive], file: &str, config: &[ConfigFile], out: &mut Vec<D
     }
 }
 
-/// The arguments of `if` as crossplane gives them.
+/// Arguments of `if` without parentheses, as in crossplane.
 fn without_parentheses(mut args: Vec<String>) -> Vec<String> {
     let enclosed =
         args.first().is_some_and(|a| a.starts_with('(')) && args.last().is_some_and(|a| a.ends_with(')'));
@@ -355,7 +355,7 @@ fn without_parentheses(mut args: Vec<String>) -> Vec<String> {
     args
 }
 
-/// A message without the level in front of it.
+/// A message without its level.
 fn plain(headline: &[u8]) -> &[u8] {
     headline.find(b"] ").map_or(headline, |at| &headline[at + 2..])
 }
@@ -371,7 +371,7 @@ fn comment(bytes: &[u8], comment: Comment) -> Directive {
     }
 }
 
-/// Bytes as text; see the module's documentation.
+/// Converts bytes to text; see the module's documentation.
 pub fn to_text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     let escape = |text: &mut String, bytes: &[u8]| {
@@ -390,7 +390,7 @@ pub fn to_text(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes of such a text.
+/// Converts such text back to bytes.
 pub fn from_text(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     for character in text.chars() {

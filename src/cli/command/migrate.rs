@@ -1,4 +1,4 @@
-//! `pingosd migrate-check`: what of a configuration works here, directive by directive.
+//! `pingosd migrate-check`: reports which directives of a configuration are supported.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,34 +15,34 @@ use crate::directive::{Outcome, Row};
 use crate::modules::REGISTRY;
 use crate::syntax::{Diagnostic, Level, Span};
 
-/// What it takes.
+/// Usage line.
 pub const USAGE: &str = "migrate-check [--json] [--all] [file]";
 
-/// What becomes of a directive.
+/// Support of a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum Status {
     Honoured,
     NoEffectYet,
-    /// What it guards is refused until it works.
+    /// Not supported; what it guards is refused.
     Refused,
     Needless,
     Unsupported,
 }
 
-/// One directive.
+/// Report on one statement.
 #[derive(Debug, Serialize)]
 struct Entry {
     file: String,
     line: u32,
     directive: String,
     status: Status,
-    /// What an observer would notice.
+    /// Observable difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     difference: Option<String>,
 }
 
-/// How many there are of each kind.
+/// Numbers of statements by support.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Summary {
@@ -81,7 +81,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
     };
     let mut directives = Vec::new();
     for said in &outline.statements {
-        // What stands in a block that is not known here is told of with the block.
+        // Statements in an unknown block are reported together with the block.
         if outline.sections[said.section].context == 0 {
             continue;
         }
@@ -124,7 +124,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// What becomes of a statement, and what an observer would notice.
+/// Support of a statement, and the observable difference.
 fn judge(said: &Said<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Option<String>) {
     let told =
         about.iter().find(|d| d.level == Level::Emerg).or(about.iter().find(|d| d.level == Level::Warn));
@@ -153,7 +153,7 @@ fn judge(said: &Said<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Optio
     }
 }
 
-/// Whether a diagnostic is about a statement itself, not about what its body holds.
+/// Whether a diagnostic is about the statement itself rather than its body.
 fn speaks_of(diagnostic: &Diagnostic, said: &Said<'_>) -> bool {
     let Some(place) = diagnostic.span.or(diagnostic.place) else { return false };
     let (start, end) = (said.name().span, said.node.terminator());
@@ -172,7 +172,7 @@ fn sentence(diagnostic: &Diagnostic) -> String {
     text
 }
 
-/// A row's documentation in one line.
+/// A row's documentation on one line.
 fn doc(row: &Row) -> String {
     row.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
 }

@@ -1,6 +1,6 @@
-//! Commands that are words: `pingosd fmt`, `pingosd json` and their like.
+//! Commands that are words, such as `pingosd fmt` or `pingosd json`.
 //!
-//! nginx knows only options; a word was always an error, so these take nothing away.
+//! nginx has only options and refuses words, so commands do not conflict with it.
 
 mod control;
 mod explain;
@@ -31,67 +31,67 @@ use crate::syntax::parser::{Parser, Reading};
 use crate::syntax::render::Style;
 use crate::syntax::source::MAX_FILE_BYTES;
 
-/// Which command.
+/// Name of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
-    /// Sends a marked callback.
+    /// Sends a marked callback request.
     Callback,
-    /// Keeps what a reload has brought that waits to be confirmed.
+    /// Confirms a reload that waits for confirmation.
     Confirm,
-    /// Prints what makes a shell complete our words.
+    /// Prints a shell completion script.
     Completion,
-    /// Tells which values count, and where they come from.
+    /// Shows effective values and their origin.
     Explain,
-    /// Lays a file out anew.
+    /// Formats a file.
     Fmt,
-    /// Prints the help, or the page of the manual.
+    /// Prints the help or the manual page.
     Help,
     /// Prints a configuration as JSON, or JSON as a configuration.
     Json,
     /// Prints the table of lints.
     Lints,
-    /// Tells what of a configuration works here.
+    /// Reports which directives are supported.
     MigrateCheck,
-    /// Tells what a reload would do.
+    /// Shows what a reload would do.
     Plan,
-    /// Makes the server use its files anew, and tells what came of it.
+    /// Reloads the configuration and shows the result.
     Reload,
-    /// Makes the server use the configuration before the one in force.
+    /// Returns to the preceding configuration.
     Rollback,
-    /// Tells how the server is.
+    /// Shows the state of the server.
     Status,
 }
 
-/// A command and the words after it.
+/// A command with its arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// Which command.
+    /// Name.
     pub name: Name,
-    /// The words after it, without nginx's options.
+    /// Arguments, without nginx's options.
     pub words: Vec<OsString>,
-    /// Which configuration it is about, unless the words name another.
+    /// Configuration to work on, unless the arguments name another.
     pub load: LoadOptions,
 }
 
-/// Where a command reads from and writes to.
+/// Input and output streams of a command.
 pub struct Streams<'a> {
     /// Standard input, for `-`.
     pub input: &'a mut dyn Read,
     /// Results.
     pub out: &'a mut dyn Write,
-    /// Complaints.
+    /// Error messages.
     pub err: &'a mut dyn Write,
-    /// How complaints look.
+    /// Style of error messages.
     pub style: Style,
 }
 
-/// A text that a command works on.
+/// A text on which a command works.
 struct Subject {
     name: PathBuf,
     bytes: Bytes,
 }
 
-/// Every command with its word, the words it takes and one line of help.
+/// All commands with their names, usage lines and functions.
 const COMMANDS: &[(Name, &str, &str)] = &[
     (Name::Callback, "callback", control::CALLBACK),
     (Name::Confirm, "confirm", control::CONFIRM),
@@ -109,12 +109,12 @@ const COMMANDS: &[(Name, &str, &str)] = &[
 ];
 
 impl Name {
-    /// The words of all commands.
+    /// Names of all commands.
     pub fn words() -> impl Iterator<Item = &'static str> {
         COMMANDS.iter().map(|(_, word, _)| *word)
     }
 
-    /// The command of that word.
+    /// The command with this name.
     pub fn find(word: &OsStr) -> Option<Name> {
         COMMANDS.iter().find(|(_, known, _)| word == *known).map(|(name, _, _)| *name)
     }
@@ -125,11 +125,11 @@ impl Name {
 }
 
 impl Task {
-    /// Does it.
+    /// Runs the command.
     ///
     /// # Errors
     ///
-    /// When the output cannot be written.
+    /// The output cannot be written.
     pub fn run(&self, streams: &mut Streams<'_>) -> io::Result<ExitCode> {
         let done = match self.name {
             Name::Completion => self.completion(streams),
@@ -185,7 +185,7 @@ impl Task {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Splits the words into switches and the rest; an unknown switch is an error.
+    /// Splits the arguments into switches and others; an unknown switch is an error.
     fn switches<const N: usize>(&self, known: [&str; N]) -> Result<([bool; N], Vec<&OsStr>), Failure> {
         let mut given = [false; N];
         let mut rest = Vec::new();
@@ -199,7 +199,7 @@ impl Task {
         Ok((given, rest))
     }
 
-    /// Reads what a command works on: a file by name, standard input for `-`, else the main file.
+    /// Reads the input of a command: a named file, standard input for `-`, otherwise the main file.
     fn subject(&self, word: Option<&OsStr>, input: &mut dyn Read) -> Result<Subject, Failure> {
         match (word, &self.load.conf_file) {
             (Some(word), _) if word == "-" => {
@@ -217,13 +217,13 @@ impl Task {
     }
 }
 
-/// Why a command ends early.
+/// Reason why a command fails.
 enum Failure {
-    /// The words after it are not what it takes.
+    /// Wrong usage.
     Usage,
-    /// For the reason given.
+    /// A human-readable reason.
     Text(Vec<u8>),
-    /// The reason was printed already.
+    /// The reason was already printed.
     Told,
     /// The output cannot be written.
     Output(io::Error),
@@ -241,7 +241,7 @@ impl Subject {
         Ok(Subject { name: path.to_owned(), bytes })
     }
 
-    /// Reads the text by itself; complaints are printed.
+    /// Parses the text alone; problems are printed.
     fn read(&self, streams: &mut Streams<'_>) -> Result<Reading, Failure> {
         let none = Registry::new(&[], &[]);
         let mut parser = Parser::new(PathBuf::new(), &none).apart();
@@ -256,12 +256,12 @@ impl Subject {
     }
 }
 
-/// Replaces a file by way of a neighbour, so that no reader ever meets half of it.
+/// Replaces a file atomically, through a temporary file in the same directory.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let failed = |error: io::Error| {
         Failure::Text(format!("cannot write \"{}\" {}", path.display(), include::system_error(&error)).into())
     };
-    // A link keeps pointing to its file.
+    // A symbolic link keeps pointing to its file.
     let path = fs::canonicalize(path).map_err(failed)?;
     let mut name = path.clone().into_os_string();
     name.push(format!(".{}.new", std::process::id()));
@@ -270,7 +270,7 @@ fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         .and_then(|()| fs::set_permissions(&neighbour, fs::metadata(&path)?.permissions()))
         .and_then(|()| fs::rename(&neighbour, &path));
     if written.is_err() {
-        // The neighbour is ours alone; that it may not exist is no further failure.
+        // The temporary file belongs to this process and may not exist.
         let _ = fs::remove_file(&neighbour);
     }
     written.map_err(failed)

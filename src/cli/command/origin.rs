@@ -1,4 +1,4 @@
-//! Where things come from: positions with the includes that led there.
+//! Positions of statements, with the includes that led to them.
 
 use std::fmt::Write;
 
@@ -11,16 +11,16 @@ use crate::syntax::Span;
 use crate::syntax::parser::Reading;
 use crate::syntax::tree::Node;
 
-/// Positions of a reading.
+/// Positions in a parsed configuration.
 pub(super) struct Origins<'r> {
     pub(super) reading: &'r Reading,
 }
 
 impl Origins<'_> {
-    /// File and line of a statement, and of each include that led to it.
+    /// File and line of a statement and of each include that led to it.
     pub(super) fn of(&self, node: Node<'_>) -> String {
         let mut out = self.pos(node.words().first().map_or(node.terminator(), |w| w.span));
-        // Inner includes were noted before the outer ones.
+        // Inner includes were recorded before the outer ones.
         for include in self.reading.includes.iter().filter(|i| i.statements.contains(&node.order())) {
             let _ = write!(out, ", included at {}", self.pos(include.span));
         }
@@ -33,7 +33,7 @@ impl Origins<'_> {
     }
 }
 
-/// What a directive is set to.
+/// Value of a directive.
 pub(super) fn value(said: &Said<'_>) -> String {
     match (said.words(), said.node.opens_block()) {
         ([], true) => "{ ... }".into(),
@@ -42,7 +42,7 @@ pub(super) fn value(said: &Said<'_>) -> String {
     }
 }
 
-/// The name of a block: its context, then its own words.
+/// Name of a block: its context and arguments.
 pub(super) fn block(outline: &Outline<'_>, section: usize) -> String {
     let section = &outline.sections[section];
     let kind = context::names(section.context).next().unwrap_or("block");
@@ -52,7 +52,7 @@ pub(super) fn block(outline: &Outline<'_>, section: usize) -> String {
     }
 }
 
-/// What is to be said of a directive that does not do what it says.
+/// Remark on a directive that has no effect or is not supported.
 pub(super) fn remark(said: &Said<'_>) -> &'static str {
     let Some(row) = said.row() else { return "" };
     match row.outcome(said.joined().as_bstr()) {

@@ -1,4 +1,4 @@
-//! A session that never was, to show what callbacks would say.
+//! A fictitious session, to show requests of callbacks.
 
 use bstr::{BString, ByteSlice};
 
@@ -9,10 +9,10 @@ use crate::notify::url::Url;
 use crate::notify::variable::{Template, Variable, Variables};
 use crate::syntax::Word;
 
-/// Events whose requests are known in full.
+/// Events whose requests can be shown completely.
 const CALLS: [EventKind; 4] = [EventKind::Play, EventKind::Publish, EventKind::Stream, EventKind::Meta];
 
-/// A session on the way to a stream; addresses are of the ranges for documentation (RFC 5737).
+/// A session for a stream; its addresses are from the documentation ranges (RFC 5737).
 pub(super) struct Sample {
     pub(super) domain: BString,
     pub(super) app: BString,
@@ -22,7 +22,7 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// What a notification line would send for this session at its start, if it is one.
+    /// Request that a notification line would send at the start of this session; `None` for other directives.
     pub(super) fn request(&self, directive: &str, words: &[Word]) -> Option<String> {
         let event = directive.strip_prefix("on_")?;
         let parameter = |name: &[u8]| words.iter().find_map(|w| w.bytes.strip_prefix(name));
@@ -48,7 +48,7 @@ impl Sample {
     }
 }
 
-/// The session as one line sees it.
+/// The session's variables as a line uses them.
 struct View<'s> {
     sample: &'s Sample,
     groupid: Option<&'s [u8]>,
@@ -76,7 +76,7 @@ impl Variables for View<'_> {
             Variable::ServerPort => port.as_bytes(),
             Variable::NginxVersion => NGINX_VERSION.as_bytes(),
             Variable::Stage => b"start",
-            // What is not known before there is a session: times, ids, what clients bring along.
+            // Unknown without a real session: times, ids, data from clients.
             _ => return,
         };
         out.extend_from_slice(value);

@@ -1,11 +1,11 @@
-//! The manual of variables, conf/variables.md: each dialect, its names, and what differs from the original.
+//! Manual of variables, conf/variables.md: each dialect, its names, and differences from PingOS.
 
 use std::fmt::Write;
 
 use crate::module::rtmp_log;
 use crate::{http, notify};
 
-/// What a dialect's rules are.
+/// Rules of a dialect.
 struct Dialect {
     title: &'static str,
     rules: &'static str,
@@ -44,7 +44,7 @@ const HTTP: Dialect = Dialect {
             an error, here with file and line. A `$` without a name is an error.",
 };
 
-/// Variables of commands.
+/// Variables of exec commands.
 const EXEC_MEANINGS: [(&str, &str); 14] = [
     ("addr", "Peer address."),
     ("app", "Application."),
@@ -62,7 +62,7 @@ const EXEC_MEANINGS: [(&str, &str); 14] = [
     ("tcurl", "tcUrl of connect."),
 ];
 
-/// Names that begin like this are known in `args=`.
+/// Prefixes of names in `args=`.
 const NOTIFY_PREFIXES: [(&str, &str); 2] = [
     ("parg_NAME", "One argument of the stream's query string, as it is."),
     ("metadata_NAME", "One field of the stream's metadata."),

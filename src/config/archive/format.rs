@@ -1,4 +1,4 @@
-//! The file of a generation.
+//! File format of a generation.
 //!
 //! ```text
 //! pingosd generation 1 HASH        SHA-256 of all that follows
@@ -9,7 +9,7 @@
 //! ...
 //! ```
 //!
-//! Texts stand as they were read, so that a file can be looked at.
+//! Texts are stored as they were read, so that the file is readable.
 
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -26,13 +26,13 @@ use crate::syntax::include::COMMAND_LINE;
 use crate::syntax::source::Origin;
 use crate::syntax::{SourceFile, Sources};
 
-/// What a file begins with.
+/// Beginning of a file.
 const MAGIC: &str = "pingosd generation 1 ";
 
-/// The longest line before a text: of `since`, with all its digits.
+/// Maximum length of a header line: that of `since`.
 const LINE: usize = 128;
 
-/// The generation as bytes, without the words of the command line.
+/// Encodes a generation, without the words of the command line.
 pub fn encode(generation: &Generation) -> Vec<u8> {
     let mut body = format!("number {}\nsince {}\n", generation.number, generation.since).into_bytes();
     let files = generation.sources.files().iter().filter(|file| file.origin == Origin::File);
@@ -46,16 +46,16 @@ pub fn encode(generation: &Generation) -> Vec<u8> {
     with_head(&body)
 }
 
-/// The first line and what follows it.
+/// Prepends the first line to a body.
 pub(super) fn with_head(body: &[u8]) -> Vec<u8> {
     [head(body).as_bytes(), body].concat()
 }
 
-/// The generation in a file; `globals` are the words of the command line that stand before its texts.
+/// Decodes the generation in a file; `globals` are the words of the command line, which precede its texts.
 ///
 /// # Errors
 ///
-/// What is wrong with it.
+/// The reason why the file is invalid.
 pub fn decode(text: Bytes, globals: &[u8]) -> Result<Generation, &'static str> {
     let mut body = text.clone();
     let first =
@@ -82,7 +82,7 @@ pub fn decode(text: Bytes, globals: &[u8]) -> Result<Generation, &'static str> {
     Ok(Generation { number, since, fingerprint: Fingerprint::of(&sources), sources })
 }
 
-/// The first line, for what follows it.
+/// The first line for a body.
 fn head(body: &[u8]) -> String {
     let mut head = MAGIC.to_owned();
     for byte in Sha256::digest(body) {
@@ -93,7 +93,7 @@ fn head(body: &[u8]) -> String {
     head
 }
 
-/// A short line, without its end.
+/// Takes a short line, without its end.
 fn line(from: &mut Bytes) -> Option<Bytes> {
     let length = from.iter().take(LINE).position(|byte| *byte == b'\n')?;
     let line = from.split_to(length);
@@ -101,14 +101,14 @@ fn line(from: &mut Bytes) -> Option<Bytes> {
     Some(line)
 }
 
-/// What follows `name` in the next line.
+/// Takes the rest of the next line, which must begin with `name`.
 fn word(from: &mut Bytes, name: &str) -> Option<String> {
     let line = line(from)?;
     let rest = line.strip_prefix(name.as_bytes())?;
     String::from_utf8(rest.to_vec()).ok()
 }
 
-/// That many bytes and the line feed behind them.
+/// Takes this number of bytes and the following line feed.
 fn take(from: &mut Bytes, length: &str) -> Option<Bytes> {
     let length = length.parse::<usize>().ok().filter(|length| *length < from.len())?;
     let taken = from.split_to(length);

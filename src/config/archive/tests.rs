@@ -52,7 +52,7 @@ fn what_is_kept_is_found() {
     assert_eq!((found.last_number, found.generations.len()), (7, 1));
     assert_eq!(found.generations[0].fingerprint, kept.fingerprint);
     assert_eq!(found.generations[0].since, kept.since);
-    // The command line is not kept: that of today goes before the files.
+    // The command line is not archived: the current one precedes the files.
     let with = &archive.read(&options(b"daemon off;")).generations[0];
     assert_eq!(with.sources.files().len(), 4);
     assert_eq!(with.sources.files()[0].origin, Origin::CommandLine);
@@ -119,7 +119,7 @@ fn what_is_damaged_or_foreign_is_left_out() {
         fs::write(place(2), &text[..damage]).unwrap();
         assert!(skipped().contains("is damaged"));
     }
-    // A link to a sound one, a directory, a FIFO.
+    // A link to a valid file, a directory, a FIFO.
     fs::remove_file(place(2)).unwrap();
     fs::write(dir.path().join("sound"), &text).unwrap();
     symlink(dir.path().join("sound"), place(2)).unwrap();
@@ -153,7 +153,7 @@ fn leftovers_are_removed_once_their_process_is_gone() {
     let (_dir, archive) = archive();
     let place = |pid: i32| archive.directory().join(format!("{}.new-{pid}", archive.stem));
     let ours = i32::try_from(std::process::id()).unwrap();
-    // The first process lives as long as the system.
+    // Process 1 lives as long as the system.
     for pid in [1, ours, i32::MAX] {
         fs::write(place(pid), "half").unwrap();
     }
@@ -180,7 +180,7 @@ proptest! {
     #[test]
     fn any_bytes_are_read_without_harm(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = format::decode(bytes.clone().into(), b"");
-        // Behind a head that fits, too.
+        // Also after a valid head.
         let mut text = b"number 1\nsince 2026-01-01T00:00:00Z\n".to_vec();
         text.extend_from_slice(&bytes);
         let _ = format::decode(format::with_head(&text).into(), b"");

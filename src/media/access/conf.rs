@@ -6,11 +6,11 @@ use crate::directive::context::RTMP_ALL;
 use crate::directive::table::directives;
 
 directives! {
-    /// Access by address.
+    /// Access control by address.
     module "access";
     live as Current {
-        /// Permits or refuses publishing, playing or both. Rules are searched in order, those of inner blocks
-        /// first; the first that fits decides, and without one everything is permitted.
+        /// Permits or refuses publishing, playing or both. Rules are checked in order, those of inner blocks first; the
+        /// first matching rule decides. If no rule matches, access is permitted.
         "allow" | "deny" => rules: Joined<Rule>, in RTMP_ALL, restricts sessions;
     }
 }

@@ -1,4 +1,4 @@
-//! Who may publish and play.
+//! Access control of publishers and players.
 
 pub mod conf;
 pub mod rule;

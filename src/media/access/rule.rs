@@ -1,4 +1,4 @@
-//! A rule of access.
+//! Access rules.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use super::conf::Current;
 use crate::directive::{Args, Arity, Network, Scene, Value};
 use crate::syntax::{Problem, sentence};
 
-/// What a peer wants to do.
+/// Action of a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Play a stream.
@@ -18,16 +18,16 @@ pub enum Action {
 /// One `allow` or `deny` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Whether peers that fit are let in.
+    /// Whether matching peers are admitted.
     pub allow: bool,
-    /// The action meant; `None` means all.
+    /// The action that the rule applies to; `None` for all.
     pub action: Option<Action>,
-    /// The peers meant.
+    /// The peers that the rule applies to.
     pub network: Network,
 }
 
 impl Current {
-    /// Whether a peer may do that; `None` is a peer on a unix socket.
+    /// Whether a peer may perform the action; `None` is a peer on a Unix socket.
     pub fn permits(&self, action: Action, peer: Option<IpAddr>) -> bool {
         let rule =
             self.rules.0.iter().find(|r| r.action.is_none_or(|a| a == action) && r.network.contains(peer));

@@ -5,19 +5,19 @@ use crate::directive::table::directives;
 use crate::directive::word::one_of;
 
 one_of! {
-    /// What players get as metadata.
+    /// Metadata for players.
     pub enum MetaMode {
-        /// None.
+        /// No metadata.
         "off" => Off,
-        /// A clean message built from what is known of the stream.
+        /// A message built from the known properties of the stream.
         "on" => On,
-        /// The publisher's own.
+        /// The publisher's message.
         "copy" => Copy,
     }
 }
 
 directives! {
-    /// Metadata of streams.
+    /// Stream metadata.
     module "codec";
     held as Conf {
         session {

@@ -1,4 +1,4 @@
-//! Metadata of streams.
+//! Stream metadata and codec information.
 
 pub mod conf;
 pub mod track;

@@ -1,4 +1,4 @@
-//! Sorts a publisher's messages and learns what its tracks are.
+//! Classifies a publisher's messages and collects the properties of its tracks.
 
 use bytes::{Bytes, BytesMut};
 
@@ -12,9 +12,9 @@ use crate::wire::codec::{
     hevc, rfc6381,
 };
 
-/// The name of metadata messages.
+/// Name of metadata messages.
 const ON_META_DATA: &[u8] = b"onMetaData";
-/// FLV's number of H.264.
+/// FLV codec id of H.264.
 const AVC_CODEC_ID: u8 = 7;
 
 /// The tracks of one publisher.
@@ -22,7 +22,7 @@ const AVC_CODEC_ID: u8 = 7;
 pub struct Tracks {
     meta: MetaMode,
     hevc_codec_id: u8,
-    /// What is known is known of these.
+    /// The tracks that [`MediaInfo`] describes.
     main_audio: MainTrack,
     main_video: MainTrack,
     /// See [`Tracks::beside`].
@@ -32,7 +32,7 @@ pub struct Tracks {
 }
 
 impl Tracks {
-    /// `hevc_codec_id` is the FLV codec id that means HEVC.
+    /// `hevc_codec_id` is the FLV codec id of HEVC.
     pub fn new(meta: MetaMode, hevc_codec_id: u8) -> Self {
         Tracks {
             meta,
@@ -45,7 +45,7 @@ impl Tracks {
         }
     }
 
-    /// What a message means, and what of it goes to subscribers. `None`: nothing.
+    /// Class of a message and the payload for subscribers; `None` if the message is dropped.
     pub fn take(&mut self, kind: MediaKind, payload: Bytes) -> Option<(Class, Bytes)> {
         self.beside = None;
         match kind {
@@ -55,12 +55,12 @@ impl Tracks {
         }
     }
 
-    /// The track of the message taken last, if it is not the main one of its kind.
+    /// Track of the preceding message, if it is not the main one of its kind.
     pub fn beside(&self) -> Option<u8> {
         self.beside
     }
 
-    /// What is known so far.
+    /// Properties known so far.
     pub fn info(&self) -> &MediaInfo {
         &self.info
     }
@@ -80,7 +80,7 @@ impl Tracks {
         }
         let Some(tag) = chosen else {
             self.beside = first.map(|tag| tag.track);
-            // What cannot be parsed is passed on as it came: players may know more than we do.
+            // Unparsable messages are passed on unchanged: players may support more than this server.
             return match first.map(|tag| tag.packet) {
                 Some(AudioPacket::SequenceHeader | AudioPacket::MultichannelConfig) => Class::AudioExtra,
                 _ => Class::Audio,
@@ -125,7 +125,7 @@ impl Tracks {
         let (mut first, mut chosen) = (None, None);
         for tag in VideoTag::all(payload, self.hevc_codec_id).map_while(Result::ok) {
             first.get_or_insert(tag);
-            // A command is about no track.
+            // A command belongs to no track.
             if tag.packet != VideoPacket::Command && self.main_video.is(tag.track) {
                 chosen = Some(tag);
             }
@@ -136,14 +136,14 @@ impl Tracks {
                 Some(tag) if tag.is_sequence_header() || tag.packet == VideoPacket::Metadata => {
                     Class::VideoExtra
                 }
-                // Of another track: it starts nobody, also where it is a key frame.
+                // A frame of another track cannot start a player, even if it is a key frame.
                 Some(tag) if tag.packet == VideoPacket::Coded => Class::Inter,
                 _ => Class::Other,
             };
         };
         if self.info.video_codec_id.is_none() {
             self.info.video_codec_id = Some(match (payload.first(), tag.codec) {
-                // The enhanced form names no number; those that have one are known by it.
+                // The enhanced form has no codec id; codecs with a legacy id get that one.
                 (Some(0x80..), VideoCodec::Avc) => AVC_CODEC_ID,
                 (Some(0x80..), VideoCodec::Hevc) => self.hevc_codec_id,
                 (Some(0x80..), _) | (None, _) => 0,
@@ -197,12 +197,13 @@ impl Tracks {
         self.changed = true;
     }
 
-    /// Uses what can be read of a data message. What cannot is passed on as it came: players may know more than we do.
+    /// Reads the known fields of a data message. Unparsable ones are passed on unchanged: players may support more than
+    /// this server.
     fn data(&mut self, payload: Bytes) -> Option<(Class, Bytes)> {
         let values = amf0::decode_prefix(&payload);
         let (fields, named) = match &values[..] {
             [name, fields @ ..] if name.as_str() == Some(ON_META_DATA) => (fields.first(), true),
-            // The name was left out.
+            // The name was omitted.
             [fields, ..] if announces(fields, AUDIO_FIELDS) || announces(fields, VIDEO_FIELDS) => {
                 (Some(fields), false)
             }
@@ -244,7 +245,7 @@ impl Tracks {
         self.changed = true;
     }
 
-    /// A clean metadata message with the original's fields.
+    /// Metadata message with PingOS's fields.
     fn rebuilt(&self, fields: &Value) -> Bytes {
         let info = &self.info;
         let number = |value: f64| Value::Number(value);
@@ -264,7 +265,7 @@ impl Tracks {
             (b"profile", text(info.profile_name().to_string())),
             (b"level", text(info.level_text())),
         ];
-        // A codec id of 0 would announce a track that may never come.
+        // A codec id of 0 would announce a track that may never arrive.
         for (name, known) in
             [(&b"videocodecid"[..], info.video_codec_id), (&b"audiocodecid"[..], info.audio_codec_id)]
         {
@@ -281,12 +282,12 @@ impl Tracks {
     }
 }
 
-/// Fields of metadata that only tell of something.
+/// Metadata fields that announce a track.
 const AUDIO_FIELDS: &[&str] =
     &["audiocodecid", "audiodatarate", "audiosamplerate", "audiochannels", "stereo", "hasAudio"];
 const VIDEO_FIELDS: &[&str] = &["videocodecid", "videodatarate", "width", "height", "hasVideo"];
 
-/// Whether one of these fields says anything. Encoders write 0 for what they do not send.
+/// Whether one of these fields has a value. Encoders write 0 for absent tracks.
 fn announces(fields: &Value, names: &[&str]) -> bool {
     names.iter().filter_map(|name| fields.get(name.as_bytes())).any(|value| match value {
         Value::Number(number) => *number != 0.0,
@@ -296,8 +297,8 @@ fn announces(fields: &Value, names: &[&str]) -> bool {
     })
 }
 
-/// What a message is that came before its publisher was let in, if it has to be kept: whatever the configured HEVC codec id
-/// is, and whichever track turns out to be the main one.
+/// Class of a header that arrived before its publisher was admitted; `None` for other messages. It must not depend on
+/// the configured HEVC codec id, nor on which track will be the main one.
 pub fn early_class(kind: MediaKind, payload: &[u8]) -> Option<Class> {
     match kind {
         MediaKind::Audio => match AudioTag::parse(payload).ok()?.packet {
@@ -395,7 +396,7 @@ mod tests {
     #[test]
     fn further_tracks_begin_nothing_and_what_describes_them_is_told_from_frames() {
         let cases: [(MediaKind, &'static [u8], Class); 14] = [
-            // Track 1 is the main one until track 0 comes.
+            // Track 1 is the main one until track 0 arrives.
             (MediaKind::Video, b"\x96\x00avc1\x01", Class::VideoHeader),
             (MediaKind::Video, b"\x96\x03avc1\x01x", Class::Key),
             (MediaKind::Video, b"\x17\x00\x00\x00\x00", Class::VideoHeader),
@@ -416,7 +417,7 @@ mod tests {
             let class = t.take(kind, Bytes::from_static(payload)).map(|(class, _)| class);
             assert_eq!(class, Some(want), "{payload:02x?}");
         }
-        // Of track 0, but for the channels told beside it.
+        // Properties of track 0, except for the channels, which the configuration beside it gives.
         assert_eq!((t.info().sample_rate, t.info().channels), (44_100, 6));
         assert_eq!((t.info().video_codec_id, t.info().audio_codec_id), (Some(7), Some(10)));
     }

@@ -1,4 +1,4 @@
-//! Sends what the steady players of a round share to all of them at once, before they are walked.
+//! Sends the shared bytes of a round to all steady players at once, before the walk.
 
 use std::os::fd::BorrowedFd;
 
@@ -10,8 +10,8 @@ use super::uring::Ring;
 use crate::hub::backlog::Backlog;
 use crate::limits;
 
-/// Leaves with each player what came of it. Players that are not steady, that have TLS, or whose socket was full are left
-/// to the walk: only a write of their own tells the runtime that a socket is full.
+/// Stores the outcome with each player. Players that are not steady, use TLS, or have a full socket are left to the
+/// walk: only their own write tells the runtime that a socket is full.
 pub(super) fn send(
     ring: &mut Ring,
     players: &mut [Player],
@@ -29,7 +29,7 @@ pub(super) fn send(
             let socket: BorrowedFd<'_> = player.socket.plain().filter(|_| wants)?;
             Some((place, socket))
         });
-        // For a single one an ordinary write is cheaper.
+        // For a single player an ordinary write is cheaper.
         if sockets.clone().nth(1).is_none() {
             continue;
         }

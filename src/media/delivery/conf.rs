@@ -9,56 +9,57 @@ use crate::directive::{Args, Arity, Msec, Scene, Size, Value, number};
 use crate::limits;
 use crate::syntax::Problem;
 
-/// `max=` where it is not given: a third of the delay of servers that always collect, at their cost.
+/// Default of `max=`: a third of the delay of servers that always batch, at their cost.
 const AUTO_MAX: Duration = Duration::from_millis(100);
 
 const CAPTION: &str = "a time, or auto and perhaps max=time";
 
-/// How long media may wait so that more of it leaves in one write.
+/// Batching delay of media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendDelay {
-    /// Always so long; zero sends at once.
+    /// Constant delay; zero sends at once.
     Fixed(Duration),
-    /// Grows with the load of the worker, up to `max`.
+    /// Delay that grows with the worker's load, up to `max`.
     Auto {
-        /// Never longer.
+        /// Maximum delay.
         max: Duration,
     },
 }
 
 one_of! {
-    /// How media is handed to the system.
+    /// System interface for sending media.
     pub enum BackEnd {
-        /// Many players' with one call where the system allows it.
+        /// Sends to many players with one call (io_uring) if the system allows it.
         "auto" => Auto,
-        /// Many players' with one call; a warning where the system does not allow it.
+        /// As `auto`, with a warning if the system does not allow it.
         "uring" => Uring,
-        /// A call per player.
+        /// One call per player.
         "writev" => Writev,
     }
 }
 
 directives! {
-    /// How media leaves for players.
+    /// Delivery of media to players.
     module "delivery";
     live as Current {
-        /// Collects media for players up to this long, so that it leaves in fewer, larger writes; 0 sends at once.
-        /// `auto` waits the longer the busier the worker is, not at all on an idle one, at most `max` (100ms).
-        /// A new player's first key frame, codec headers and metadata never wait.
-        /// From 80ms on, while all players of a stream wait, its publisher is read only when some of them are due: eight
-        /// times within the delay, and at least every 50ms.
+        /// Collects media for players up to this time, so that it is sent in fewer, larger writes; 0 sends at once.
+        /// With `auto` the delay grows with the load of the worker, from none on an idle worker to `max` (100ms). A new
+        /// player's first key frame, codec headers and metadata are never delayed. From 80ms on, while all players of a
+        /// stream wait, its publisher's socket is read only when some of the players are due: eight times within the
+        /// delay, and at least every 50ms.
         "send_delay" => send_delay: SendDelay = "0", in RTMP_ALL;
-        /// Bytes of media that a stream keeps in memory for new and slow players, whatever `cache_time`, `out_queue` and
-        /// `max_message` allow; copies made for RTMP, FLV and chunked HTTP count. At the bound a player that is behind goes
-        /// on with the newest key frame, or waits for the next one. Its MPEG-TS may take as much again, and the fragments
-        /// of `hls2` twice as much: the oldest of them go first, and one that comes to half is cut. The default has room for
-        /// fragments of 5s at 25 Mbit/s, and for 30s at 17 Mbit/s.
+        /// Maximum number of media bytes that a stream keeps in memory for new and slow players, whatever `cache_time`,
+        /// `out_queue` and `max_message` allow. Copies made for RTMP, FLV and chunked HTTP count. At the limit, a
+        /// player that lags continues with the newest key frame, or waits for the next one. The stream's MPEG-TS may
+        /// take the same amount again, and the fragments of `hls2` twice as much: the oldest fragments are dropped
+        /// first, and a fragment that reaches half of it is cut. The default suffices for fragments of 5s at 25 Mbit/s,
+        /// or 30s at 17 Mbit/s.
         "stream_backlog" => stream_backlog: Size = "32m", in RTMP_ALL;
     }
 }
 
 impl Current {
-    /// `stream_backlog` in bytes.
+    /// Value of `stream_backlog` in bytes.
     pub fn backlog(&self) -> usize {
         usize::try_from(self.stream_backlog.0).unwrap_or(usize::MAX)
     }

@@ -1,4 +1,4 @@
-//! What a session and the delivery loop know of each other.
+//! Data shared between a session and the delivery loop.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -9,33 +9,33 @@ use tokio::sync::Notify;
 
 use crate::hub::cursor::{Behind, Skipped};
 
-/// Why the delivery loop gave up on a player.
+/// Reason why the delivery loop gave up a player.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gone {
     /// Writing failed.
     WriteError = 1,
-    /// Nothing could be written for the whole send timeout.
+    /// Nothing could be written during the send timeout.
     SendTimeout = 2,
-    /// Too many control messages were waiting.
+    /// Too many control messages were queued.
     Stalled = 3,
-    /// More waited for all players together than `total_backlog` allows, and most of it for this one.
+    /// More bytes than `total_backlog` allows waited for all players together, and most of them for this one.
     Crowded = 4,
 }
 
-/// Where the loop keeps a player, so that it need not be searched for among thousands.
+/// Position of a player in the delivery loop, which saves a search among thousands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     /// Phase of its group.
     pub(super) phase: Option<usize>,
-    /// Its number there.
+    /// Index in the group.
     pub(super) index: usize,
 }
 
-/// Bits of a place's index; the phase stands above.
+/// Number of index bits in a packed position; the phase is stored above them.
 const INDEX_BITS: u32 = 48;
 
 impl Place {
-    /// Never 0.
+    /// Packed form; never 0.
     fn pack(self) -> u64 {
         let group = self.phase.map_or(1, |phase| phase as u64 + 2);
         group << INDEX_BITS | self.index as u64
@@ -48,24 +48,24 @@ impl Place {
     }
 }
 
-/// Counters of a player, and its end. Written by the loop, read by the session and by statistics.
+/// A player's counters and end. Written by the loop, read by the session and by statistics.
 #[derive(Debug, Default)]
 pub struct Link {
-    /// Bytes handed to the socket by the loop.
+    /// Bytes that the loop has written to the socket.
     pub bytes_sent: AtomicU64,
-    /// Packets the player was too slow for.
+    /// Number of packets skipped because the player was too slow.
     pub dropped_total: AtomicU64,
     skip_reason: AtomicU8,
     gone: AtomicU8,
     left: AtomicBool,
-    /// See [`Place`]. Only the loop reads and writes it.
+    /// See [`Place`]. Used only by the loop.
     place: AtomicU64,
     rest: Mutex<VecDeque<Bytes>>,
     changed: Notify,
 }
 
 impl Link {
-    /// Waits until the loop has given up on the player or has let it leave.
+    /// Waits until the loop has given up the player or released it.
     pub async fn ended(&self) {
         loop {
             let changed = self.changed.notified();
@@ -76,7 +76,7 @@ impl Link {
         }
     }
 
-    /// Why the loop gave up, if it did.
+    /// Reason why the loop gave up the player, if it did.
     pub fn gone(&self) -> Option<Gone> {
         match self.gone.load(Ordering::Acquire) {
             1 => Some(Gone::WriteError),
@@ -87,25 +87,25 @@ impl Link {
         }
     }
 
-    /// What the loop had not sent yet of the last message when it let the player leave.
+    /// Unsent rest of the last message when the loop released the player.
     pub fn take_rest(&self) -> VecDeque<Bytes> {
         std::mem::take(&mut self.rest.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
     }
 
-    /// Why packets were last left out, if any were.
+    /// Reason of the last skip, if any.
     pub fn skip_reason(&self) -> Option<Behind> {
         [Behind::Queue, Behind::Time, Behind::Lost, Behind::Latency, Behind::Bytes]
             .into_iter()
             .find(|why| *why as u8 == self.skip_reason.load(Ordering::Relaxed))
     }
 
-    /// Notes what was left out; returns the packets left out so far.
+    /// Records a skip; returns the number of packets skipped so far.
     pub(super) fn skipped(&self, skipped: Skipped) -> u64 {
         self.skip_reason.store(skipped.why as u8, Ordering::Relaxed);
         self.dropped_total.fetch_add(skipped.packets, Ordering::Relaxed) + skipped.packets
     }
 
-    /// Where the player is, if the loop has it.
+    /// Position of the player, if the loop has it.
     pub(super) fn place(&self) -> Option<Place> {
         Place::unpack(self.place.load(Ordering::Relaxed))
     }

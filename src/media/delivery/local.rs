@@ -1,4 +1,4 @@
-//! A stream and its players, as one worker serves them.
+//! A stream and its players on one worker.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,59 +22,59 @@ use crate::media::log;
 use crate::media::view::AppView;
 use crate::wire::MediaKind;
 
-/// See the module's documentation.
+/// A stream on one worker; see the module's documentation.
 pub(super) struct LocalStream {
     stream: Arc<Stream>,
-    /// Through which the configuration is seen; the newest player's.
+    /// Access to the configuration, from the newest player.
     view: AppView,
-    /// Of which `send_delay` was read.
+    /// Configuration generation for which `send_delay` was read.
     generation: u64,
     send_delay: SendDelay,
-    /// As the stream was told; see [`Stream::set_patience`].
+    /// Batching interval reported to the stream; see [`Stream::set_patience`].
     patience: Duration,
     backlog: Backlog,
-    /// In the order of service: whoever is served at once, then a group per phase. Most streams have few players; a group
-    /// without any is dropped before the next batch.
+    /// In service order: the group that is served at once, then one per phase. Most streams have few players; groups
+    /// without players are dropped before the next batch.
     groups: Vec<Group>,
     has_video: bool,
-    /// Scratch for fetching.
+    /// Buffer for fetching.
     fetched: Vec<Arc<Packet>>,
 }
 
 /// Players that are served together.
 pub(super) struct Group {
-    /// Their phase; without one they are served as soon as something comes: players that have not begun, relays and
-    /// whoever is to leave.
+    /// Phase; `None` for players that are served as soon as something arrives: new players, relays, and players that
+    /// are leaving.
     phase: Option<usize>,
     players: Vec<Player>,
-    /// Steady players have been sent everything below this number.
+    /// Number below which steady players have been sent everything.
     sent: u64,
-    /// Lowest number that a player has yet to be sent.
+    /// Lowest packet number that a player has not been sent.
     keep: u64,
-    /// Of what came since `sent`.
+    /// Summary of what arrived since `sent`.
     waiting: Waiting,
-    /// When it is served next.
+    /// Time of the next service.
     schedule: Schedule,
-    /// Players whose socket was full when last tried.
+    /// Number of players whose socket was full at the last attempt.
     blocked: usize,
 }
 
-/// Players that a group keeps room for.
+/// Player capacity that a group keeps.
 const SPARE_PLAYERS: usize = 16;
 
-/// What a worker counts over all of its streams.
+/// A worker's counters over all of its streams.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
-    /// Players whose socket was full when last tried.
+    /// Number of players whose socket was full at the last attempt.
     pub(super) blocked: usize,
-    /// Players that have got a phase, to spread them.
+    /// Number of players that were given a phase, for an even distribution.
     phased: usize,
-    /// Players served since others of this worker had their turn.
+    /// Number of players served since other tasks of the worker last ran.
     served: usize,
 }
 
 impl Totals {
-    /// Whether it is the others' turn.
+    /// Whether other tasks of the worker should run.
     pub(super) fn take_turn(&mut self) -> bool {
         let due = self.served >= limits::PLAYERS_PER_TURN;
         if due {
@@ -84,22 +84,22 @@ impl Totals {
     }
 }
 
-/// What is done with a group's players.
+/// Kind of service of a group's players.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Turn {
-    /// Everything that has come.
+    /// Sends everything that has arrived.
     Batch,
-    /// Those whose socket was full are sent what the others have been sent already.
+    /// Sends to blocked players what the others were already sent.
     Retry,
 }
 
-/// A group of a stream whose turn it is.
+/// A group that is being served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Round {
     group: usize,
     turn: Turn,
     now: Instant,
-    /// The player that comes next.
+    /// Index of the next player.
     index: usize,
 }
 
@@ -116,7 +116,7 @@ impl Group {
         }
     }
 
-    /// Returns the player's place.
+    /// Adds a player and returns its index.
     fn push(&mut self, player: Player) -> usize {
         let next = player.cursor.next();
         self.keep = if self.players.is_empty() { next } else { self.keep.min(next) };
@@ -126,7 +126,7 @@ impl Group {
         index
     }
 
-    /// Takes a player out; the last one gets its place.
+    /// Removes a player; the last one takes its index.
     fn take(&mut self, index: usize) -> Player {
         let player = self.players.swap_remove(index);
         player.link.set_place(None);
@@ -138,7 +138,7 @@ impl Group {
 }
 
 impl LocalStream {
-    /// Serves `stream` from now on.
+    /// Starts serving `stream`.
     pub(super) fn attach(stream: &Arc<Stream>, view: &AppView, worker: usize, wake: Arc<dyn Wake>) -> Self {
         let base = stream.attach(worker, wake);
         LocalStream {
@@ -154,7 +154,7 @@ impl LocalStream {
         }
     }
 
-    /// Takes a player.
+    /// Adds a player.
     pub(super) fn join(&mut self, join: Join, now: Instant) {
         let Join { session, stream, socket, settings, lead, link, send_timeout, view } = join;
         stream.uses(settings.container);
@@ -178,7 +178,7 @@ impl LocalStream {
         prompt.schedule.hurry(now);
     }
 
-    /// The group that is served as soon as something comes. Not to be called in a round: it may move the others.
+    /// The group that is served at once. Must not be called during a round, since it may move other groups.
     fn prompt(&mut self) -> &mut Group {
         if self.groups.first().is_none_or(|group| group.phase.is_some()) {
             self.groups.insert(0, Group::new(None, self.backlog.end()));
@@ -186,7 +186,7 @@ impl LocalStream {
         &mut self.groups[0]
     }
 
-    /// The place of a phase's group.
+    /// Index of a phase's group.
     fn of_phase(&mut self, phase: usize) -> usize {
         self.groups.iter().position(|group| group.phase == Some(phase)).unwrap_or_else(|| {
             self.groups.push(Group::new(Some(phase), self.backlog.end()));
@@ -194,7 +194,7 @@ impl LocalStream {
         })
     }
 
-    /// Queues bytes of the session itself behind what has come, and sends both.
+    /// Queues control bytes of the session after the media that has arrived, and sends both.
     pub(super) fn control(&mut self, link: &Arc<Link>, bytes: Bytes, now: Instant, totals: &mut Totals) {
         let Some((group, index)) = self.find(link) else { return };
         let end = self.backlog.end();
@@ -207,7 +207,7 @@ impl LocalStream {
         self.serve_player(group, index, now, totals);
     }
 
-    /// Has a player pause behind what has come, or go on.
+    /// Pauses a player after the media that has arrived, or resumes it.
     pub(super) fn pause(&mut self, link: &Arc<Link>, paused: bool) {
         let Some((group, index)) = self.find(link) else { return };
         let end = self.backlog.end();
@@ -219,7 +219,7 @@ impl LocalStream {
         }
     }
 
-    /// Gives a player's sending side back; with `flush` once it has been sent what has come, within
+    /// Releases a player's sending side; with `flush`, after it was sent what has arrived, at most after
     /// [`limits::LEAVE_GRACE`].
     pub(super) fn leave(&mut self, link: &Arc<Link>, flush: bool, now: Instant, totals: &mut Totals) {
         let Some((group, index)) = self.find(link) else { return };
@@ -234,8 +234,8 @@ impl LocalStream {
         player.link.let_go(player.cursor.into_pending());
     }
 
-    /// Takes what is new of the stream, and decides who is served when: at once or with the others of its phase.
-    /// Returns the moments that are to come.
+    /// Fetches new packets of the stream and schedules the groups: at once, or at the next delivery time of their
+    /// phase. Returns the future delivery times.
     pub(super) fn take_in(
         &mut self,
         worker: usize,
@@ -243,7 +243,7 @@ impl LocalStream {
         auto: Duration,
         now: Instant,
     ) -> impl Iterator<Item = Instant> {
-        // Who has left may still be counted as blocked, until the next retry.
+        // Players that left may still count as blocked until the next retry.
         self.groups.retain(|group| !group.players.is_empty() || group.blocked > 0);
         let arrived = self.fetch(worker);
         let delay = self.delay(auto);
@@ -260,7 +260,7 @@ impl LocalStream {
         dues.into_iter().flatten()
     }
 
-    /// Tells the stream whether everybody here waits for moments.
+    /// Reports this worker's batching interval to the stream.
     fn tell_patience(&mut self, worker: usize, delay: Duration) {
         let hurried = self.groups.iter().any(|group| group.phase.is_none());
         let patience = if hurried { Duration::ZERO } else { step(delay) };
@@ -276,14 +276,14 @@ impl LocalStream {
         Some(Round { group, turn: Turn::Batch, now, index: 0 })
     }
 
-    /// The groups with players whose socket was full.
+    /// Groups with blocked players.
     pub(super) fn retries(&self, now: Instant) -> impl Iterator<Item = Round> + use<> {
         let blocked: Vec<bool> = self.groups.iter().map(|group| group.blocked > 0).collect();
         let places = blocked.into_iter().enumerate().filter(|(_, blocked)| *blocked);
         places.map(move |(group, _)| Round { group, turn: Turn::Retry, now, index: 0 })
     }
 
-    /// Serves some players of a group. Returns what is left of the round.
+    /// Serves some players of a group. Returns the rest of the round.
     pub(super) fn serve(
         &mut self,
         round: Round,
@@ -302,7 +302,7 @@ impl LocalStream {
         }
         let mut batches: Vec<Shared> = Vec::new();
         let alike = self.groups[number].players.len() - index;
-        // A batch of its own for one player is not worth the trouble; a single packet needs none.
+        // For one player a batch of its own is not worthwhile; a single packet needs none.
         let batch = turn == Turn::Batch && first < end;
         let shares = batch && self.groups[number].players.len() > 1;
         let single = batch && !shares && first + 1 == end;
@@ -340,7 +340,7 @@ impl LocalStream {
             let group = &mut self.groups[number];
             (group.sent, group.waiting) = (end, Waiting::default());
             group.schedule.served();
-            // Hundreds may wait for a key frame together; their room goes with them.
+            // Hundreds of players may wait for a key frame together; release the capacity once they have left.
             if group.players.capacity() > SPARE_PLAYERS.max(4 * group.players.len()) {
                 group.players.shrink_to(SPARE_PLAYERS.max(2 * group.players.len()));
             }
@@ -349,30 +349,30 @@ impl LocalStream {
         None
     }
 
-    /// Whether nobody is left; the stream is then no longer served.
+    /// Whether there are no players, so that the stream need not be served.
     pub(super) fn is_deserted(&self) -> bool {
         self.groups.iter().all(|group| group.players.is_empty())
     }
 
-    /// Stops being told of the stream.
+    /// Detaches from the stream.
     pub(super) fn detach(self, worker: usize, totals: &mut Totals) {
         totals.blocked = totals.blocked.saturating_sub(self.blocked());
         self.stream.detach(worker);
     }
 
-    /// Players whose socket was full when last tried.
+    /// Number of players whose socket was full at the last attempt.
     pub(super) fn blocked(&self) -> usize {
         self.groups.iter().map(|group| group.blocked).sum()
     }
 
-    /// Bytes that wait for players whose sockets are full. Pieces that several of them wait for, those `seen`, count once.
+    /// Bytes queued for blocked players. Byte strings that several players share, those in `seen`, count once.
     pub(super) fn waiting(&self, seen: &mut FxHashSet<*const u8>) -> usize {
         let pieces = self.slow().flat_map(|player| player.cursor.outgoing().iter());
         let pieces: usize = pieces.filter(|piece| seen.insert(piece.as_ptr())).map(Bytes::len).sum();
         pieces + self.backlog.bytes() * self.stream.copies()
     }
 
-    /// Those players, and how many bytes wait for each.
+    /// Blocked players with the number of bytes queued for each.
     pub(super) fn waiters(&self) -> impl Iterator<Item = (usize, Arc<Link>)> {
         self.slow().map(|player| {
             let behind: usize =
@@ -389,7 +389,7 @@ impl LocalStream {
         player.link.give_up(Gone::Crowded);
     }
 
-    /// `total_backlog`, where it is set.
+    /// Value of `total_backlog`, if set.
     pub(super) fn total_backlog(&self) -> Option<usize> {
         self.view.total_backlog()
     }
@@ -399,7 +399,7 @@ impl LocalStream {
         players.filter(|player| player.blocked_since.is_some())
     }
 
-    /// The longest delay that `send_delay auto` may come to here.
+    /// Upper bound of `send_delay auto` for this stream.
     pub(super) fn auto_max(&self) -> Option<Duration> {
         match self.send_delay {
             SendDelay::Auto { max } => Some(max),
@@ -407,7 +407,7 @@ impl LocalStream {
         }
     }
 
-    /// Group and place of a player. Takes as long among ten thousand as among two.
+    /// Group and index of a player, in constant time.
     fn find(&self, link: &Arc<Link>) -> Option<(usize, usize)> {
         let Place { phase, index } = link.place()?;
         let number = self.groups.iter().position(|group| group.phase == phase)?;
@@ -415,7 +415,7 @@ impl LocalStream {
         Arc::ptr_eq(&player.link, link).then_some((number, index))
     }
 
-    /// Takes what has come of the stream; returns whether anything has.
+    /// Fetches new packets of the stream; returns whether there were any.
     pub(super) fn fetch(&mut self, worker: usize) -> bool {
         let start = self.stream.fetch(worker, &mut self.fetched);
         if self.fetched.is_empty() {
@@ -436,12 +436,12 @@ impl LocalStream {
         true
     }
 
-    /// Whether a group waits for that moment.
+    /// Whether a group is due at this time.
     pub(super) fn waits_for(&self, due: Instant) -> bool {
         self.groups.iter().any(|group| group.schedule.is_at(due))
     }
 
-    /// `send_delay` as it is now.
+    /// Current `send_delay`.
     fn delay(&mut self, auto: Duration) -> Duration {
         let generation = self.view.generation();
         if self.generation != generation {
@@ -463,7 +463,7 @@ impl LocalStream {
         self.settled(number, index, outcome, now, totals);
     }
 
-    /// Draws the conclusions for one player; returns whether it is still in its place.
+    /// Processes the outcome of one player's service; returns whether it is still at its index.
     fn settled(
         &mut self,
         number: usize,
@@ -495,14 +495,14 @@ impl LocalStream {
             self.admit(player, totals);
             return false;
         }
-        // Counted twice if served outside of a round: the next one sets it right.
+        // A player served outside of a round may count twice; the next round corrects that.
         group.blocked += usize::from(progress == Progress::Blocked);
         totals.blocked += usize::from(progress == Progress::Blocked);
         group.keep = group.keep.min(player.cursor.next());
         true
     }
 
-    /// Gives a player that has begun its phase.
+    /// Gives a phase to a player that was sent its first frame.
     fn admit(&mut self, player: Player, totals: &mut Totals) {
         let place = self.of_phase(totals.phased % PHASES);
         totals.phased += 1;
@@ -514,7 +514,7 @@ impl LocalStream {
         group.push(player);
     }
 
-    /// Forgets packets that everybody has.
+    /// Releases packets that all players were sent.
     fn release(&mut self) {
         let used = self.groups.iter().filter(|group| !group.players.is_empty());
         let keep = used.map(|group| group.keep).min().unwrap_or(self.backlog.end());
@@ -573,7 +573,7 @@ mod tests {
         for session in 0..50 {
             group.push(player(session, &stream, &socket));
         }
-        // The last one, the first one, and then all over.
+        // The last one, the first one, and then in varying order.
         for step in [49, 0].into_iter().chain((0..48).map(|step| step * 7)) {
             let index = step % group.players.len();
             let player = group.take(index);

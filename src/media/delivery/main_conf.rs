@@ -5,12 +5,12 @@ use crate::directive::context::RTMP;
 use crate::directive::table::directives;
 
 directives! {
-    /// How media leaves for all players together.
+    /// Delivery of media to all players together.
     module "delivery main";
     live as MainCurrent {
-        /// Bytes of media that may wait for the players of the whole server whose sockets are full. At the bound the players for
-        /// which most waits are closed first. The default is a quarter of the memory that the process may use: of the machine's, or
-        /// of what its control group allows.
+        /// Maximum number of media bytes queued for all players of the server whose sockets are full. At the limit, the
+        /// players with the most queued bytes are disconnected first. The default is a quarter of the memory available
+        /// to the process: that of the machine, or the limit of its control group.
         "total_backlog" => total_backlog: Option<Size>, in RTMP;
     }
 }

@@ -1,18 +1,18 @@
-//! The delivery loop: each worker thread owns the sending side of its players and walks them once per batch.
+//! Delivery loop: each worker thread owns the sending side of its players and walks them once per batch.
 //!
-//! Publishers wake a worker once per batch and stream; the loop fetches what is new, frames it once per
-//! container and hands the same bytes to every player that is up to date. No task is woken per player and
-//! frame, and no lock is held while sending. A player whose socket is full keeps its place in the stream
-//! ([`Cursor`](crate::hub::cursor::Cursor)); it is tried again with the next batch and by a tick, which costs no
-//! system call until the reactor has seen the socket writable.
+//! Publishers wake a worker once per batch and stream. The loop fetches new packets, frames them once per container and
+//! sends the same bytes to every player that is up to date. No task is woken per player and frame, and no lock is held
+//! while sending. A player whose socket is full keeps its position in the stream
+//! ([`Cursor`](crate::hub::cursor::Cursor)); it is retried with the next batch and by a tick, which costs no system
+//! call until the reactor has seen the socket writable.
 //!
-//! Where the system allows io_uring ([`Ring`]), players that are up to date and share their bytes are sent them by one
-//! system call before they are walked; the walk then finds what came of it. Nothing is under way between two steps of the
-//! loop, so a player that leaves or is closed has nothing to be cancelled.
+//! If the system allows io_uring ([`Ring`]), steady players that share their bytes are sent them with one system call
+//! before the walk, which then processes the outcomes. No operation is pending between two steps of the loop, so
+//! nothing must be cancelled when a player leaves or is closed.
 //!
-//! With `send_delay` a batch is what has come since the last moment of a player's phase ([`pace`](crate::hub::pace)).
-//! Not for everybody: a player is served at once until it has had its first key frame, and so is a relay, whose
-//! players wait at their own server.
+//! With `send_delay`, a batch is what has arrived since the last delivery time of a player's phase
+//! ([`pace`](crate::hub::pace)). Two kinds of players are served at once instead: new ones until their first key frame,
+//! and relays, because their players are delayed at the next server.
 
 mod ahead;
 pub mod conf;
@@ -47,29 +47,29 @@ use crate::media::session::Reason;
 use crate::net::socket::Socket;
 use crate::task::fault;
 
-/// How often blocked players are tried when no media comes.
+/// Retry interval of blocked players while no media arrives.
 const BLOCKED_TICK: Duration = Duration::from_millis(10);
-/// Commands taken at once.
+/// Maximum number of commands processed at once.
 const COMMANDS: usize = 1024;
 
-/// A session's request to be sent a stream.
+/// Request of a session to be sent a stream.
 #[derive(Debug)]
 pub struct Join {
-    /// Number of the session.
+    /// Session number.
     pub session: u64,
-    /// What to send.
+    /// Stream to send.
     pub stream: Arc<Stream>,
-    /// Where to.
+    /// Socket to send to.
     pub socket: Arc<Socket>,
-    /// How.
+    /// Settings of the player.
     pub settings: PlayerSettings,
-    /// Bytes that go before the media, in the same write where the socket takes them.
+    /// Bytes to send before the media, in the same write if the socket accepts them.
     pub lead: Bytes,
-    /// Counters and the end.
+    /// Shared counters and end.
     pub link: Arc<Link>,
-    /// A player that takes nothing for this long is given up; zero never.
+    /// Time after which a player that accepts nothing is given up; zero means never.
     pub send_timeout: Duration,
-    /// Its application, for `send_delay`.
+    /// Application of the session, for `send_delay`.
     pub view: AppView,
 }
 
@@ -81,18 +81,18 @@ enum Command {
     Pause { stream: u64, link: Arc<Link>, paused: bool },
 }
 
-/// The way to a worker's delivery loop.
+/// Handle to a worker's delivery loop.
 #[derive(Clone)]
 pub struct Delivery {
     commands: mpsc::UnboundedSender<Command>,
 }
 
 impl Delivery {
-    /// A loop for worker `worker`; run the second part on that worker. Without a ring each player is sent its own write.
-    /// `grid` and `total` are the same for all workers.
+    /// Creates the loop of worker `worker`, which must run on that worker. Without a ring each player gets its own
+    /// write. `grid` and `total` are shared by all workers.
     pub fn new(worker: usize, ring: Option<Ring>, grid: Grid, total: Arc<Total>) -> (Delivery, DeliveryLoop) {
-        // Unbounded, yet bounded by its users: a stream is dirty at most once per worker, a session joins and
-        // leaves once, and control messages answer what a session received.
+        // The channel is unbounded, but its users bound it: a stream is dirty at most once per worker, a session joins
+        // and leaves once, and control messages answer received ones.
         let (commands, inbox) = mpsc::unbounded_channel();
         let delivery = Delivery { commands };
         let wake = Arc::new(Waker { commands: delivery.commands.clone() });
@@ -115,35 +115,35 @@ impl Delivery {
         (delivery, serving)
     }
 
-    /// Hands the sending side of a session to the loop.
+    /// Passes the sending side of a session to the loop.
     pub fn join(&self, join: Join) {
         self.send(Command::Join(Box::new(join)));
     }
 
-    /// Sends bytes of the session itself between two messages.
+    /// Sends control bytes of a session between two messages.
     pub fn control(&self, stream: u64, link: &Arc<Link>, bytes: Bytes) {
         self.send(Command::Control { stream, link: link.clone(), bytes });
     }
 
-    /// Takes the sending side back in the middle of the stream; [`Link::ended`] tells when, [`Link::take_rest`] what is
-    /// still to be sent of the last message.
+    /// Takes the sending side back in mid-stream; [`Link::ended`] resolves when that is done, and [`Link::take_rest`]
+    /// returns the unsent rest of the last message.
     pub fn leave(&self, stream: u64, link: &Arc<Link>) {
         self.send(Command::Leave { stream, link: link.clone(), flush: false });
     }
 
-    /// As [`Delivery::leave`], but first sends what the stream has brought so far, if the player takes it within
+    /// As [`Delivery::leave`], but first sends the media that has arrived, if the player accepts it within
     /// [`limits::LEAVE_GRACE`].
     pub fn finish(&self, stream: u64, link: &Arc<Link>) {
         self.send(Command::Leave { stream, link: link.clone(), flush: true });
     }
 
-    /// Sends a player no media, or media again from the next key frame on.
+    /// Pauses a player's media, or resumes it with the next key frame.
     pub fn pause(&self, stream: u64, link: &Arc<Link>, paused: bool) {
         self.send(Command::Pause { stream, link: link.clone(), paused });
     }
 
     fn send(&self, command: Command) {
-        // The loop ends with its worker; so do the sessions that could send this.
+        // The loop ends together with its worker, and so do the sessions that could send this.
         let _ = self.commands.send(command);
     }
 }
@@ -158,22 +158,23 @@ impl Wake for Waker {
     }
 }
 
-/// One worker's players. See the module's documentation.
+/// Delivery loop of one worker; see the module's documentation.
 pub struct DeliveryLoop {
     worker: usize,
     inbox: mpsc::UnboundedReceiver<Command>,
     wake: Arc<Waker>,
     streams: FxHashMap<u64, LocalStream>,
-    /// Streams with players whose socket was full when they were last served.
+    /// Streams with players whose socket was full at the last attempt.
     blocked: FxHashSet<u64>,
-    /// When blocked players are tried next.
+    /// Time of the next retry of blocked players.
     tick: Instant,
     total: Arc<Total>,
-    /// When what waits for blocked players is added up next.
+    /// Time at which the backlog of blocked players is summed next.
     look: Instant,
-    /// Moments of `send_delay`.
+    /// Delivery times of `send_delay`.
     grid: Grid,
-    /// Streams with a group that is due then; who has been served sooner, or is gone, may still stand here.
+    /// Streams with a group that is due at this time. Entries may be outdated because the group was served earlier or
+    /// is gone.
     due: BinaryHeap<Reverse<(Instant, u64)>>,
     totals: Totals,
     auto: AutoDelay,
@@ -181,7 +182,7 @@ pub struct DeliveryLoop {
 }
 
 impl DeliveryLoop {
-    /// Serves until every [`Delivery`] is dropped.
+    /// Runs until every [`Delivery`] is dropped.
     pub async fn run(mut self) {
         let metrics = Handle::current().metrics();
         let mut meter = LoadMeter::new(Instant::now(), busy(&metrics));
@@ -225,7 +226,7 @@ impl DeliveryLoop {
         }
     }
 
-    /// When something has to be done although no command comes.
+    /// Time at which something must be done even if no command arrives.
     fn next_timer(&mut self) -> Option<Instant> {
         while let Some(Reverse((due, id))) = self.due.peek()
             && !self.streams.get(id).is_some_and(|stream| stream.waits_for(*due))
@@ -280,7 +281,7 @@ impl DeliveryLoop {
         dirty.push(stream);
     }
 
-    /// Fetches what is new of a stream and serves those of its players whose turn it is.
+    /// Fetches new packets of a stream and serves the players that are due.
     async fn serve(&mut self, id: u64, now: Instant) {
         let Some(local) = self.streams.get_mut(&id) else { return };
         let dues = local.take_in(self.worker, &self.grid, self.auto.delay(), now);
@@ -298,7 +299,7 @@ impl DeliveryLoop {
         }
     }
 
-    /// Closes the players for which most waits, while too much waits for all players of the server together.
+    /// Closes the players with the largest backlogs while the backlog of all players of the server exceeds its limit.
     fn shed(&mut self, dirty: &mut Vec<u64>) {
         let blocked = || self.blocked.iter().filter_map(|id| Some((*id, self.streams.get(id)?)));
         let (mut seen, mut bytes, mut most) = (FxHashSet::default(), 0, None);
@@ -323,7 +324,7 @@ impl DeliveryLoop {
         }
     }
 
-    /// Tries the players of a stream whose socket was full.
+    /// Retries the blocked players of a stream.
     async fn retry(&mut self, id: u64, now: Instant) {
         let Some(local) = self.streams.get_mut(&id) else { return };
         for round in local.retries(now) {
@@ -337,7 +338,7 @@ impl DeliveryLoop {
 
 impl Drop for DeliveryLoop {
     fn drop(&mut self) {
-        // By a panic: streams must not wait for a loop that is gone, and the next one has the same number.
+        // After a panic: streams must not wait for a dead loop, and the next one has the same worker number.
         for (_, local) in self.streams.drain() {
             local.detach(self.worker, &mut Totals::default());
         }
@@ -345,7 +346,7 @@ impl Drop for DeliveryLoop {
     }
 }
 
-/// Walks a group of players. Thousands are not walked without a pause: sessions of this worker come in between.
+/// Walks a group of players. Long walks yield to sessions of this worker in between.
 async fn walk(local: &mut LocalStream, round: Round, totals: &mut Totals, ring: &mut Option<Ring>) {
     let mut left = Some(round);
     while let Some(round) = left {
@@ -360,12 +361,12 @@ async fn walk(local: &mut LocalStream, round: Round, totals: &mut Totals, ring: 
     }
 }
 
-/// How long the worker's thread has worked so far.
+/// Total busy time of the worker's thread.
 fn busy(metrics: &RuntimeMetrics) -> Duration {
     metrics.worker_total_busy_duration(0)
 }
 
-/// The session's reason for what the delivery loop found.
+/// The session's end reason for the delivery loop's reason.
 pub fn reason_of(gone: Gone) -> Reason {
     match gone {
         Gone::WriteError => Reason::RtmpSendErr,

@@ -1,4 +1,4 @@
-//! A player's sending side.
+//! Sending side of a player.
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use crate::limits;
 use crate::media::log;
 use crate::net::socket::Socket;
 
-/// Packets of a small batch.
+/// Maximum number of packets in a small batch.
 const FEW: usize = 4;
-/// Players from which on a batch is put into one piece.
+/// Number of players from which on a batch is joined into one byte string.
 const MANY: usize = 8;
 
 /// One player of a worker.
@@ -29,37 +29,37 @@ pub(super) struct Player {
     pub(super) link: Arc<Link>,
     pub(super) bytes_sent: u64,
     pub(super) send_timeout: Duration,
-    /// Since when the socket takes nothing.
+    /// Time since which the socket accepts nothing.
     pub(super) blocked_since: Option<Instant>,
-    /// It is to leave once everything has been sent, at the latest then.
+    /// Deadline at which it leaves; earlier if everything was sent.
     pub(super) leaving: Option<Instant>,
-    /// It was sent its batch before its turn, and this came of it.
+    /// Outcome of a batch that was sent before the player's turn.
     pub(super) ahead: Option<Result<Progress, Gone>>,
 }
 
-/// The bytes of one batch that all steady players of a container share.
+/// Bytes of one batch, shared by all steady players of a container.
 pub(super) struct Shared {
     container: Container,
     first: u64,
     end: u64,
     slices: Vec<Bytes>,
-    /// The slices in one piece, where that pays.
+    /// The slices joined into one byte string, if worthwhile.
     whole: Option<Bytes>,
     len: usize,
 }
 
 impl Shared {
-    /// The packets of `backlog` from number `first` on, for about so many players.
+    /// Packets of `backlog` from number `first` on, for about `players` players.
     pub(super) fn new(container: Container, backlog: &Backlog, first: u64, players: usize) -> Self {
         let slices: Vec<Bytes> = backlog.from(first).map(|p| p.shared(container).clone()).collect();
         let len = slices.iter().map(Bytes::len).sum();
-        // For each player the kernel walks the slices; copied once, there is one to walk.
+        // The kernel walks the slices for each player; joining them once reduces that to one.
         let joins = slices.len() > 1 && players >= MANY && len <= 2 * limits::BATCH_BYTES;
         let whole = joins.then(|| slices.concat().into());
         Shared { container, first, end: backlog.end(), slices, whole, len }
     }
 
-    /// The one among `batches` for `container`, which is made for about `players` if it is missing.
+    /// The batch for `container` in `batches`; if missing, it is created for about `players` players.
     pub(super) fn find<'a>(
         batches: &'a mut Vec<Shared>,
         container: Container,
@@ -74,19 +74,19 @@ impl Shared {
         &batches[at]
     }
 
-    /// Its bytes, in as many pieces as they are sent in.
+    /// Its bytes, in the slices to be sent.
     pub(super) fn parts(&self) -> &[Bytes] {
         if self.whole.is_some() { self.whole.as_slice() } else { &self.slices }
     }
 
-    /// Whether it is what a player of `container` needs who has been sent everything below `first`.
+    /// Whether it fits a player of `container` that was sent everything below `first`.
     pub(super) fn is_for(&self, container: Container, first: u64) -> bool {
         self.container == container && self.first == first
     }
 }
 
 impl Player {
-    /// Sends a steady player a shared batch.
+    /// Sends a shared batch to a steady player.
     pub(super) fn write_shared(&mut self, batch: &Shared) -> Result<Progress, Gone> {
         debug_assert_eq!(batch.container, self.cursor.settings().container);
         let mut written = 0;
@@ -94,7 +94,7 @@ impl Player {
             written = took(self.socket.try_write(whole))?;
         } else {
             for part in batch.parts().chunks(limits::WRITE_SLICES) {
-                // Few packets are the usual case; preparing slots for many costs more than they do.
+                // Few packets are the usual case; preparing slots for many costs more than the packets.
                 let part_written = took(if part.len() <= FEW {
                     self.offer::<FEW>(part)
                 } else {
@@ -109,7 +109,7 @@ impl Player {
         Ok(self.took(batch, written))
     }
 
-    /// Sends a steady player `packet`, after which number `end` comes.
+    /// Sends `packet` to a steady player; `end` is the number after it.
     pub(super) fn write_packet(&mut self, packet: &Packet, end: u64) -> Result<Progress, Gone> {
         let container = self.cursor.settings().container;
         let (written, len) = match packet.apart(container) {
@@ -123,12 +123,12 @@ impl Player {
             }
         };
         let written = took(written)?;
-        // Only what is left is put together.
+        // Only the unsent rest is joined.
         let slices = if written < len { std::slice::from_ref(packet.shared(container)) } else { &[] };
         Ok(self.advance(slices, written, len, end))
     }
 
-    /// A steady player was sent so much of a shared batch.
+    /// Records that a steady player was sent `written` bytes of a shared batch.
     pub(super) fn took(&mut self, batch: &Shared, written: usize) -> Progress {
         self.advance(&batch.slices, written, batch.len, batch.end)
     }
@@ -139,7 +139,7 @@ impl Player {
         if written == len { Progress::CaughtUp } else { Progress::Blocked }
     }
 
-    /// Sends any other player what it is due below `limit`, after moving it forward if it is too far behind.
+    /// Sends any other player its packets due below `limit`, after moving it forward if it lags too far.
     pub(super) fn catch_up(
         &mut self,
         backlog: &Backlog,
@@ -158,7 +158,7 @@ impl Player {
         Ok(progress)
     }
 
-    /// Publishes counters and applies the send timeout.
+    /// Updates counters and applies the send timeout.
     pub(super) fn settle(&mut self, progress: Progress, now: Instant) -> Result<Progress, Gone> {
         let before = self.link.bytes_sent.load(Ordering::Relaxed);
         if before != self.bytes_sent {
@@ -198,7 +198,7 @@ impl Player {
     }
 }
 
-/// Bytes that the socket took; none when it was full.
+/// Number of bytes written; 0 if the socket was full.
 fn took(outcome: io::Result<usize>) -> Result<usize, Gone> {
     match outcome {
         Ok(took) => Ok(took),

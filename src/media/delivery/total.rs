@@ -1,31 +1,31 @@
-//! What waits for all players of the server together (`total_backlog`).
+//! Backlog of all players of the server together (`total_backlog`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::net::memory;
 
-/// Share of the memory that may wait for players where nothing else is said.
+/// Divisor of the available memory for the default of `total_backlog`.
 const SHARE: u64 = 4;
 
-/// What each worker's players wait for.
+/// Backlog of each worker.
 #[derive(Debug)]
 pub struct Total {
     waits: Vec<AtomicUsize>,
-    /// Without `total_backlog`.
+    /// Default limit in bytes.
     most: usize,
 }
 
 impl Total {
-    /// For so many workers.
+    /// For this number of workers.
     pub fn new(workers: usize) -> Arc<Self> {
         let most = memory::usable().and_then(|bytes| usize::try_from(bytes / SHARE).ok());
         let waits = std::iter::repeat_with(AtomicUsize::default).take(workers).collect();
         Arc::new(Total { waits, most: most.unwrap_or(usize::MAX) })
     }
 
-    /// So many bytes wait for the players of this worker; `most` may for those of all. Returns how many of its own are too
-    /// many: each worker gives up its share of what is.
+    /// Sets the backlog of this worker's players; `most` is the configured limit for all workers together. Returns the
+    /// number of bytes by which this worker must reduce its backlog: its share of the excess.
     pub(super) fn tell(&self, worker: usize, bytes: usize, most: Option<usize>) -> usize {
         self.waits[worker].store(bytes, Ordering::Relaxed);
         let all: u128 = self.waits.iter().map(|waits| waits.load(Ordering::Relaxed) as u128).sum();

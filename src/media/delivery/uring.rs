@@ -1,9 +1,9 @@
-//! One batch to many sockets with one system call, through io_uring.
+//! Sending one batch to many sockets with one system call, through io_uring.
 //!
-//! The only place with `unsafe`: the kernel reads descriptors and memory that an entry of the submission queue names,
-//! after the call that wrote the entry has returned. [`Ring::send`] therefore returns only when no entry is left in
-//! the queue and each has completed. That costs no waiting: a send with `MSG_DONTWAIT` is tried while it is submitted,
-//! and completes with what the socket took or with `EAGAIN`; it never goes on in the background.
+//! The only module with `unsafe`: the kernel reads descriptors and memory named by a submission queue entry after the
+//! call that wrote the entry has returned. [`Ring::send`] therefore returns only when no entry is left in the queue and
+//! each one has completed. That does not block: a send with `MSG_DONTWAIT` is attempted during submission, completes
+//! with the bytes written or with `EAGAIN`, and never continues in the background.
 #![allow(unsafe_code)]
 
 use std::io::{self, IoSlice, Read};
@@ -19,29 +19,29 @@ use super::conf::BackEnd;
 use crate::limits;
 use crate::media::log;
 
-/// A submission and a completion queue of a worker.
+/// Submission and completion queues of a worker.
 pub struct Ring {
     ring: IoUring,
     entries: Vec<Entry>,
     outcomes: Vec<Outcome>,
-    /// Why it is used no more.
+    /// Error after which it is no longer used.
     broken: Option<io::Error>,
 }
 
-/// What came of one send.
+/// Outcome of one send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// Place of the socket among those of the call.
+    /// Index of the socket in the call.
     pub place: usize,
-    /// Bytes that the socket took, or the system's error number.
+    /// Bytes written, or the system's error number.
     pub result: Result<usize, i32>,
 }
 
-/// A full socket and a peer that is gone are outcomes: neither waiting nor a signal.
+/// With these flags a full socket or a closed peer is an outcome, without blocking or a signal.
 const FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
 impl Ring {
-    /// One for each worker, or none at all: `delivery` forbids it, or the system does.
+    /// One ring for each worker, or none if the `delivery` directive or the system forbids it.
     pub fn for_workers(count: usize, how: BackEnd) -> Vec<Ring> {
         if how == BackEnd::Writev {
             return Vec::new();
@@ -53,8 +53,8 @@ impl Ring {
         })
     }
 
-    /// Sets the queues up and tries them. Fails where the kernel is too old (Linux 5.18), where `kernel.io_uring_disabled` is
-    /// set, and where seccomp refuses, as it does in most containers.
+    /// Creates and tests the queues. Fails if the kernel is too old (before Linux 5.18), if `kernel.io_uring_disabled`
+    /// is set, and if seccomp refuses, as in most containers.
     pub fn new() -> io::Result<Ring> {
         let ring = IoUring::builder().dontfork().setup_submit_all().build(limits::PLAYERS_PER_TURN as u32)?;
         let mut ring = Ring { ring, entries: Vec::new(), outcomes: Vec::new(), broken: None };
@@ -62,7 +62,7 @@ impl Ring {
         Ok(ring)
     }
 
-    /// Sends one message of one part and one of two.
+    /// Sends a message of one slice and one of two slices.
     fn check(&mut self) -> io::Result<()> {
         let (near, mut far) = UnixStream::pair()?;
         let part = Bytes::from_static(b"ab");
@@ -81,8 +81,8 @@ impl Ring {
         if got == b"ababab" && sent == got.len() { Ok(()) } else { Err(io::ErrorKind::InvalidData.into()) }
     }
 
-    /// Offers the same bytes, at most [`limits::WRITE_SLICES`] parts of them, to each of `sockets`, at most
-    /// [`limits::PLAYERS_PER_TURN`], in their order. A socket without an outcome was sent nothing.
+    /// Sends the same bytes, at most [`limits::WRITE_SLICES`] slices, to each of `sockets`, at most
+    /// [`limits::PLAYERS_PER_TURN`], in order. A socket without an outcome was sent nothing.
     pub fn send<'a>(
         &mut self,
         parts: &'a [Bytes],
@@ -126,15 +126,15 @@ impl Ring {
         &self.outcomes
     }
 
-    /// Why the ring sends no more.
+    /// Error after which the ring sends nothing.
     pub fn error(&self) -> Option<&io::Error> {
         self.broken.as_ref()
     }
 
-    /// Submits what is queued and takes what came of it.
+    /// Submits the queued entries and collects the outcomes.
     ///
-    /// After an error no call to the kernel may follow: what it has not taken off the queue would be sent then. What it
-    /// has taken off is complete all the same, see the module's documentation.
+    /// After an error no further call to the kernel is allowed, because it would send the entries still in the queue.
+    /// Entries that the kernel has taken are complete in any case, see the module's documentation.
     fn complete(&mut self) -> io::Result<()> {
         while self.outcomes.len() < self.entries.len() {
             let submitted = self.ring.submit_and_wait(self.entries.len() - self.outcomes.len());
@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    /// `None` where the system does not allow io_uring: there is nothing to test then.
+    /// `None` if the system does not allow io_uring, so that there is nothing to test.
     fn ring() -> Option<Ring> {
         Ring::new().inspect_err(|error| eprintln!("no io_uring: {error}")).ok()
     }
@@ -206,7 +206,7 @@ mod tests {
         let (full, free) = (pair(), pair());
         // 251 is prime to every size here, so no other part looks alike.
         let large: Bytes = (0..4 * 251_000_u32).map(|n| (n % 251) as u8).collect::<Vec<u8>>().into();
-        // A stream socket of the inet family takes a part, one of the unix family may take all or nothing.
+        // An inet stream socket may accept a part; a Unix one may accept all or nothing.
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         near.set_nonblocking(true).unwrap();

@@ -1,4 +1,4 @@
-//! Files that outputs write: their names, who writes which, and what became of a write.
+//! Output files: names, exclusive writers, errors and retries.
 
 pub mod places;
 mod retry;
@@ -13,23 +13,23 @@ use crate::task::disk;
 pub use self::retry::Retry;
 pub use self::stream_name::StreamName;
 
-/// What could not be done, and with which file.
+/// An error with the operation and the file.
 #[derive(Debug)]
 pub struct WriteError {
-    /// What was tried, as the system call is called.
+    /// Name of the failed system call.
     pub call: &'static str,
     /// The file.
     pub path: PathBuf,
-    /// Why.
+    /// Error of the system.
     pub error: io::Error,
 }
 
-/// Says what failed.
+/// Makes an error of a failed operation.
 pub fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> WriteError {
     move |error| WriteError { call, path: path.to_owned(), error }
 }
 
-/// Creates a file, and the directories to it where they are missing.
+/// Creates a file and its missing parent directories.
 pub fn create(path: &Path) -> Result<File, WriteError> {
     let create = || disk::open(OpenOptions::new().write(true).create(true).truncate(true), path, true);
     match create() {
@@ -42,8 +42,8 @@ pub fn create(path: &Path) -> Result<File, WriteError> {
     }
 }
 
-/// The name with everything percent-encoded but letters, digits, `-`, `_`, `~` and dots. Dots alone are encoded
-/// too: they would name a directory.
+/// Percent-encodes everything except letters, digits, `-`, `_`, `~` and dots. A name of dots only is encoded too,
+/// because it would name a directory.
 pub fn escape(name: &[u8]) -> String {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let only_dots = name.iter().all(|byte| *byte == b'.');

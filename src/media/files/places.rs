@@ -1,4 +1,4 @@
-//! Which files are being written: one writer each, and nothing sweeps them away.
+//! Files being written: each has one writer, and cleaning skips them.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -7,25 +7,25 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-/// The files in use: playlists of HLS, or recordings.
+/// Files in use: HLS playlists or recordings.
 #[derive(Default)]
 pub struct Places {
-    /// How often each is held: a master playlist belongs to several writers.
+    /// Number of holders per file: a master playlist belongs to several writers.
     taken: Mutex<HashMap<PathBuf, usize>>,
-    /// For tasks that wait.
+    /// Wakes waiting tasks.
     freed: Notify,
-    /// For threads that wait.
+    /// Wakes waiting threads.
     freed_for_threads: Condvar,
 }
 
-/// A writer's hold on its files.
+/// A writer's reservation of its files.
 pub struct Place {
     places: Arc<Places>,
     held: Vec<PathBuf>,
 }
 
 impl Places {
-    /// Takes a file once nothing else writes it.
+    /// Reserves a file once no other writer has it.
     pub async fn take(self: &Arc<Self>, path: PathBuf) -> Place {
         loop {
             let freed = self.freed.notified();
@@ -36,8 +36,8 @@ impl Places {
         }
     }
 
-    /// Takes a file on a thread that may wait. A publish that comes right behind another finds its file being
-    /// completed, so this waits for `patience`; `None` if the file is in use still.
+    /// Reserves a file on a thread that may block. The file of a publish that directly follows another one is still
+    /// being completed, so this waits up to `patience`; `None` if the file is still in use.
     pub fn take_within(self: &Arc<Self>, path: &Path, patience: Duration) -> Option<Place> {
         let is_taken = |taken: &mut HashMap<_, _>| taken.contains_key(path);
         let wait = self.freed_for_threads.wait_timeout_while(self.lock(), patience, is_taken);
@@ -45,7 +45,7 @@ impl Places {
         self.try_take(&mut taken, path)
     }
 
-    /// Looks and holds in one step: of two writers that find it free, one gets it.
+    /// Checks and reserves in one step, so that only one of two writers gets the file.
     fn try_take(self: &Arc<Self>, taken: &mut HashMap<PathBuf, usize>, path: &Path) -> Option<Place> {
         if taken.contains_key(path) {
             return None;
@@ -54,7 +54,7 @@ impl Places {
         Some(Place { places: self.clone(), held: vec![path.to_owned()] })
     }
 
-    /// Whether something writes this file.
+    /// Whether the file is being written.
     pub fn is_taken(&self, path: &Path) -> bool {
         self.lock().contains_key(path)
     }
@@ -65,7 +65,7 @@ impl Places {
 }
 
 impl Place {
-    /// Holds another file too: a master playlist, which the variants write in turn.
+    /// Also reserves a file that several writers share: a master playlist, which the variants write in turn.
     pub fn hold(&mut self, path: &Path) {
         if !self.held.iter().any(|held| held == path) {
             *self.places.lock().entry(path.to_owned()).or_default() += 1;
@@ -144,7 +144,7 @@ mod tests {
     #[test]
     fn a_playlist_has_one_writer_in_every_order() {
         let (own, master) = (Path::new("s.m3u8"), Path::new("master.m3u8"));
-        // Three publishes take the playlist, hold their master playlist, and end.
+        // Three publishers reserve the playlist, then their master playlist, and end.
         for order in orders(&[3, 3, 3]) {
             let places = Arc::new(Places::default());
             let (mut held, mut done) = ([None, None, None], [0; 3]);

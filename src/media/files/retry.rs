@@ -1,19 +1,21 @@
-//! When a recorder that failed tries again.
+//! Retry delays of a recorder.
 
 use std::time::Duration;
 
 use crate::limits;
 
-/// Failures in a row.
+/// Number of consecutive failures.
 #[derive(Default)]
 pub struct Retry {
     failures: u32,
 }
 
 impl Retry {
-    /// A file could not be begun (`None`), or failed after this time. Returns how long to wait.
+    /// Records a failure: of creating a file (`None`), or after the file was written for this time. Returns the delay
+    /// before the next attempt.
     pub fn failed(&mut self, lasted: Option<Duration>) -> Duration {
-        // A full disk still lets a file begin; only one that was written for a while shows that it was better since.
+        // Files can still be created on a full disk; only a file that was written for a while shows that the disk had
+        // recovered.
         if lasted.is_some_and(|lasted| lasted >= limits::RECORD_RETRY) {
             self.failures = 0;
         }
@@ -22,7 +24,7 @@ impl Retry {
         wait.min(limits::RECORD_RETRY_MAX)
     }
 
-    /// A file was completed.
+    /// Records that a file was completed.
     pub fn succeeded(&mut self) {
         self.failures = 0;
     }

@@ -1,4 +1,4 @@
-//! Stream names that may become part of a path.
+//! Stream names in file paths.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -9,13 +9,13 @@ use crate::wire::hls::push_path_segment;
 
 /// A stream name whose parts are plain file names.
 ///
-/// A publisher chooses its name, so nothing in it may lead out of the directory it is given, name a device
-/// or end a line of a log. A name with slashes becomes directories, as in the original.
+/// Publishers choose names, so a name must not lead out of its directory, name a device or end a log line. Slashes in a
+/// name become directories, as in PingOS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamName(Vec<u8>);
 
 impl StreamName {
-    /// The name, if each of its parts can be a file name.
+    /// Checks the name; `None` if a part of it cannot be a file name.
     pub fn new(name: &[u8]) -> Option<Self> {
         let safe = name.len() <= NAME_MAX
             && name.split(|&byte| byte == b'/').count() <= DEPTH_MAX
@@ -23,14 +23,15 @@ impl StreamName {
         safe.then(|| Self(name.to_vec()))
     }
 
-    /// A file of this stream: its path with something appended, in a directory of its own if that begins with a slash.
+    /// Path of a file of this stream: the name with a suffix, in a directory of its own if the suffix begins with a
+    /// slash.
     pub fn file(&self, suffix: &str) -> PathBuf {
         let mut bytes = self.parts(suffix.starts_with('/')).collect::<Vec<_>>().join(&b'/');
         bytes.extend_from_slice(suffix.as_bytes());
         PathBuf::from(OsStr::from_bytes(&bytes))
     }
 
-    /// The whole path as part of a URI; `nested`: the stream has a directory of its own.
+    /// The whole path as part of a URI. With `nested`, the stream has a directory of its own.
     pub fn uri(&self, nested: bool) -> String {
         let mut uri = String::with_capacity(self.0.len());
         for (n, part) in self.parts(nested).enumerate() {
@@ -42,34 +43,34 @@ impl StreamName {
         uri
     }
 
-    /// The path as part of a URI relative to a file beside the stream's own.
+    /// The path as part of a URI that is relative to a file beside the stream's own.
     pub fn last_uri(&self, nested: bool) -> String {
         let mut uri = String::new();
         push_path_segment(&self.parts(nested).last().unwrap_or_default(), &mut uri);
         uri
     }
 
-    /// The parts as they stand in paths; `nested`: the last one is a directory too.
+    /// Path components. With `nested`, the last one is a directory too.
     fn parts(&self, nested: bool) -> impl Iterator<Item = Cow<'_, [u8]>> {
         let last = self.0.iter().filter(|&&byte| byte == b'/').count();
         let parts = self.0.split(|&byte| byte == b'/').enumerate();
         parts.map(move |(n, part)| if n < last || nested { directory(part) } else { part.into() })
     }
 
-    /// The name without this end, if it has it and something is left.
+    /// The name without this suffix, if it has it and is not empty then.
     pub fn strip_suffix(&self, suffix: &[u8]) -> Option<Self> {
         Self::new(self.0.strip_suffix(suffix)?)
     }
 
-    /// The name with another end.
+    /// The name with this suffix appended.
     pub fn with_suffix(&self, suffix: &[u8]) -> Option<Self> {
         Self::new(&[&self.0[..], suffix].concat())
     }
 }
 
-/// A part of a name as a directory. No directory has a name that a file of ours may have, or publishers of `s` and
-/// `s.m3u8/x` would be in each other's way: the dot of such an end becomes `%2E`. What looks like the outcome already has
-/// its percent sign encoded, so that two names never become one.
+/// Directory name for a part of a stream name. A directory must not have a name that an output file may have, or
+/// publishers of `s` and `s.m3u8/x` would conflict: the dot of such an extension becomes `%2E`. A part that already
+/// looks encoded has its percent sign encoded, so that the mapping is injective.
 pub fn directory(part: &[u8]) -> Cow<'_, [u8]> {
     let Some(stem) = EXTENSIONS.iter().find_map(|extension| part.strip_suffix(extension.as_bytes())) else {
         return part.into();
@@ -87,7 +88,7 @@ pub fn directory(part: &[u8]) -> Cow<'_, [u8]> {
     [&part[..at], encoded, &part[at + 1..]].concat().into()
 }
 
-/// How files of ours end, behind the dot.
+/// Extensions of output files.
 const EXTENSIONS: [&str; 4] = ["m3u8", "ts", "key", "tmp"];
 
 fn is_file_name(part: &[u8]) -> bool {
@@ -98,10 +99,10 @@ fn is_file_name(part: &[u8]) -> bool {
         && !part.iter().any(u8::is_ascii_control)
 }
 
-/// File systems allow 255 bytes; the rest is for `-`, a number of 20 digits, an extension and the suffix
-/// of a temporary file.
+/// Maximum length of a part in bytes. File systems allow 255; the rest is for `-`, a number of 20 digits, an extension
+/// and the suffix of a temporary file.
 const PART_MAX: usize = 200;
-/// Directories a name may open.
+/// Maximum number of directories in a name.
 const DEPTH_MAX: usize = 8;
 const NAME_MAX: usize = 1_000;
 

@@ -7,35 +7,36 @@ use crate::directive::{Flag, Msec};
 use crate::hub::gop::StartSettings;
 
 directives! {
-    /// The cache from which new players start.
+    /// GOP cache, from which new players start.
     module "gop";
     held as Conf {
         session {
-            /// Keeps at least this much media, in whole groups of pictures; 0 keeps none.
+            /// Keeps at least this much media in complete groups of pictures; 0 keeps none.
             "cache_time" => cache_time: Msec = "0", in RTMP_ALL;
-            /// Keeps this much more, for players that ask to start in the past: `?roll_back=MILLISECONDS` behind the
-            /// stream's name. `out_queue` bounds it.
+            /// Keeps this much more media, for players that request to start in the past with `?roll_back=MILLISECONDS`
+            /// after the stream name. `out_queue` limits it.
             "roll_back" => roll_back: Msec = "0", in RTMP_ALL;
-            /// Moves a player to each new key frame, dropping what it still had to get.
+            /// Moves a player to each new key frame and skips the media in between.
             "low_latency" => low_latency: Flag = "off", in RTMP_ALL;
-            /// A new player gets the whole cache at once instead of `cache_time` worth.
+            /// Sends the whole cache to a new player at once instead of `cache_time` worth.
             "send_all" => send_all: Flag = "off", in RTMP_ALL;
-            /// Jumps of timestamps forward by more than this are flattened; 0 leaves them. For players it needs `cache_time`, as
-            /// in the original: without a cache they get such jumps as sent. FLV recordings are corrected all the same.
+            /// Flattens forward jumps of timestamps above this value; 0 leaves them. For players it requires
+            /// `cache_time`, as in the original: without a cache they get such jumps as sent. FLV recordings are always
+            /// corrected.
             "fix_timestamp" => fix_timestamp: Msec = "10s", in RTMP_ALL;
-            /// Timestamps of a player start at zero. Needs `fix_timestamp`.
+            /// Makes a player's timestamps start at zero. Requires `fix_timestamp`.
             "zero_start" => zero_start: Flag = "off", in RTMP_ALL;
         }
     }
 }
 
 impl Conf {
-    /// How much media is kept for new players.
+    /// Media kept for new players, in total.
     pub fn kept(&self) -> Msec {
         shift::kept(self.cache_time, self.roll_back)
     }
 
-    /// Where a player with this query string starts.
+    /// Start position of a player with this query string.
     pub fn start(&self, pargs: &[u8]) -> StartSettings {
         let cache_time = u32::try_from(self.cache_time.0).unwrap_or(u32::MAX);
         let usual = StartSettings { cache_time, send_all: self.send_all, low_latency: self.low_latency };

@@ -1,4 +1,4 @@
-//! The cache from which new players start.
+//! GOP cache, from which new players start.
 
 pub mod conf;
 pub mod shift;

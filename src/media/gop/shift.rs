@@ -1,21 +1,21 @@
-//! Time shift: a player that asks for it starts in the past.
+//! Time shift: a player may request to start in the past.
 
 use bstr::ByteSlice;
 
 use crate::directive::{Msec, number};
 use crate::hub::gop::StartSettings;
 
-/// The argument of a play URL that asks for it, in milliseconds.
+/// Argument of a play URL with the time shift in milliseconds.
 const ARGUMENT: &[u8] = b"roll_back";
 
-/// How much media is kept: what every player starts from, and what players may go back further.
+/// Media to keep: the start of every player plus the time shift.
 pub fn kept(cache_time: Msec, roll_back: Msec) -> Msec {
     Msec(cache_time.0.saturating_add(roll_back.0))
 }
 
-/// Where a player starts: as far back as it asks for, where `roll_back` is configured; else as all others do.
+/// Start position of a player: as far back as it requests, if `roll_back` is configured; otherwise as usual.
 ///
-/// Players who ask for nothing do not get the history that is kept for those who do, not even with `send_all`.
+/// Players without a request do not get the additional history, not even with `send_all`.
 pub fn start(usual: StartSettings, kept: Msec, roll_back: Msec, pargs: &[u8]) -> StartSettings {
     if roll_back.0 == 0 {
         return usual;
@@ -28,7 +28,7 @@ pub fn start(usual: StartSettings, kept: Msec, roll_back: Msec, pargs: &[u8]) ->
     }
 }
 
-/// What a query string asks for, in milliseconds.
+/// Time shift that a query string requests, in milliseconds.
 fn asked(pargs: &[u8]) -> Option<u64> {
     let mut arguments = pargs.split_str("&").filter_map(|argument| argument.split_once_str("="));
     let (_, value) = arguments.find(|(name, _)| name.eq_ignore_ascii_case(ARGUMENT))?;

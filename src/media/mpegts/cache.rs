@@ -1,4 +1,4 @@
-//! `mpegts_cache_time`: what is kept for new players.
+//! `mpegts_cache_time`: MPEG-TS kept for new players.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use super::conf::Conf;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::millis;
 
-/// Packages streams whose application keeps MPEG-TS for new players.
+/// Output that packages streams whose application keeps MPEG-TS for new players.
 pub struct Cache {
     feeds: Arc<Feeds>,
 }
 
 impl Cache {
-    /// Holds feeds for as long as their streams are published.
+    /// Holds feeds as long as their streams are published.
     pub fn new(feeds: Arc<Feeds>) -> Cache {
         Cache { feeds }
     }

@@ -18,27 +18,27 @@ use crate::media::view::AppView;
 use crate::task::supervise::Deaths;
 use crate::wire::mpegts::{Settings, TsFrame};
 
-/// Somebody who takes the pieces as they are made. Called by the packaging task, so it must not wait.
+/// Receiver of the pieces as they are made. The packaging task calls it, so it must not block.
 ///
 /// `epoch` counts publishers, as in [`Phase`](crate::hub::stream::Phase).
 pub trait Tap: Send + Sync {
-    /// The next piece.
+    /// Receives the next piece.
     fn frame(&self, epoch: u64, frame: &TsFrame);
-    /// That publisher is gone; all its pieces came before.
+    /// The publisher has left; all of its pieces were passed before.
     fn end(&self, epoch: u64);
 }
 
-/// How a feed packages and caches.
+/// Packaging and cache settings of a feed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedSettings {
     /// Packaging.
     pub packager: Settings,
-    /// What is kept for new players.
+    /// Cache for new players.
     pub cache: CacheSettings,
 }
 
 impl FeedSettings {
-    /// As the application says.
+    /// Settings of an application.
     pub fn of(view: &AppView) -> Self {
         let application = view.held();
         let mpegts = application.get::<Conf>();
@@ -53,21 +53,21 @@ impl FeedSettings {
     }
 }
 
-/// A stream as MPEG-TS. See the module's documentation.
+/// A stream as MPEG-TS; see the module's documentation.
 pub struct Feed {
     source: Arc<Stream>,
     stream: Arc<Stream>,
     shared: Arc<Shared>,
-    /// What others have made of this feed.
+    /// Results that others derive from this feed.
     companions: Mutex<Vec<Weak<dyn Any + Send + Sync>>>,
     by_source: Weak<Mutex<BySource>>,
-    /// Dropping it ends the packaging task.
-    /// What packages has died, so this feed brings nothing any more.
+    /// Set when the packaging task has died, so that the feed brings nothing any more.
     died: Arc<AtomicBool>,
+    /// Dropping it ends the packaging task.
     _stop: oneshot::Sender<()>,
 }
 
-/// What a feed and its packaging task share.
+/// Data shared by a feed and its packaging task.
 pub(super) struct Shared {
     settings: Mutex<FeedSettings>,
     taps: Mutex<Vec<Weak<dyn Tap>>>,
@@ -82,14 +82,14 @@ pub struct Feeds {
 }
 
 impl Feeds {
-    /// None yet. What is packaged goes into streams of `registry`.
+    /// Creates an empty set. Packaged streams are created in `registry`.
     pub fn new(registry: Arc<Registry>) -> Feeds {
         Feeds { registry, by_source: Arc::default() }
     }
 
-    /// Holds the feed of `source`, making it if there is none. The settings count for the next publisher.
+    /// The feed of `source`, created if necessary. The settings apply to the next publisher.
     ///
-    /// Must be called within a runtime: the packaging task runs there.
+    /// Must be called within a runtime, on which the packaging task runs.
     pub fn hold(&self, source: &Arc<Stream>, settings: FeedSettings) -> Arc<Feed> {
         let mut feeds = lock(&self.by_source);
         if let Some(feed) =
@@ -119,7 +119,7 @@ impl Feeds {
         feed
     }
 
-    /// As [`Feeds::hold`], for a publisher that is about to take `source`: with the settings of its application.
+    /// As [`Feeds::hold`], for a publisher that is about to take `source`, with the settings of its application.
     pub fn prepare(&self, view: &AppView, source: &Arc<Stream>) -> Arc<Feed> {
         let settings = FeedSettings::of(view);
         let feed = self.hold(source, settings);
@@ -127,30 +127,30 @@ impl Feeds {
         feed
     }
 
-    /// The feed of `source`, if it is held.
+    /// The feed of `source`, if it exists.
     pub fn find(&self, source: &Stream) -> Option<Arc<Feed>> {
         lock(&self.by_source).get(&source.id())?.upgrade()
     }
 }
 
 impl Feed {
-    /// The pieces, for the delivery loop. Its phase follows that of the source.
+    /// The packaged stream, for the delivery loop. Its phase follows that of the source.
     pub fn stream(&self) -> &Arc<Stream> {
         &self.stream
     }
 
-    /// Takes other settings for the next publisher.
+    /// Sets settings for the next publisher.
     pub fn configure(&self, settings: FeedSettings) {
         *lock(&self.shared.settings) = settings;
     }
 
-    /// Gives `tap` all pieces from now on, for as long as it lives.
+    /// Passes all further pieces to `tap`, as long as it lives.
     pub fn tap(&self, tap: Weak<dyn Tap>) {
         lock(&self.shared.taps).push(tap);
     }
 
-    /// What is made of this feed once for all its users: the one that is there, or the one that `make` makes. It takes all
-    /// pieces from then on, and lasts as long as it is held.
+    /// The companion of type `T`, which is derived from this feed once for all users; `make` creates it if necessary.
+    /// It receives all further pieces and lives as long as it is held.
     pub fn companion<T: Tap + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
         let mut companions = lock(&self.companions);
         companions.retain(|companion| companion.strong_count() > 0);
@@ -165,7 +165,7 @@ impl Feed {
         made
     }
 
-    /// The companion of that type, if it is held.
+    /// The companion of that type, if it exists.
     pub fn find_companion<T: Tap + 'static>(&self) -> Option<Arc<T>> {
         find(&lock(&self.companions))
     }
@@ -175,7 +175,7 @@ impl Drop for Feed {
     fn drop(&mut self) {
         let Some(by_source) = self.by_source.upgrade() else { return };
         let mut feeds = lock(&by_source);
-        // A new feed may have taken the place already.
+        // A new feed may have replaced it already.
         if feeds.get(&self.source.id()).is_some_and(|feed| feed.strong_count() == 0) {
             feeds.remove(&self.source.id());
         }
@@ -187,7 +187,7 @@ impl Shared {
         *lock(&self.settings)
     }
 
-    /// Calls `call` with every tap that still lives.
+    /// Calls `call` with every tap that is still alive.
     pub(super) fn for_taps(&self, call: impl Fn(&dyn Tap)) {
         lock(&self.taps).retain(|tap| {
             let tap = tap.upgrade();
@@ -204,6 +204,6 @@ fn find<T: Send + Sync + 'static>(companions: &[Weak<dyn Any + Send + Sync>]) ->
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Each is held for single changes that leave no half state behind.
+    // Every change under these locks is complete, so a poisoned lock is consistent.
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -1,4 +1,4 @@
-//! What the log says of packaging as MPEG-TS.
+//! Log lines about MPEG-TS packaging.
 
 use std::fmt::Display;
 
@@ -8,7 +8,7 @@ use crate::hub::stream::Stream;
 use crate::log::shown::Shown;
 use crate::wire::MediaKind;
 
-/// A stream has something that MPEG-TS cannot carry; said once per publish.
+/// A stream contains media that MPEG-TS cannot carry; logged once per publish.
 pub fn not_packaged(stream: &Stream, kind: MediaKind, error: &dyn Display) {
     let what = match kind {
         MediaKind::Audio => "audio",

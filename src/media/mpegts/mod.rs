@@ -1,10 +1,8 @@
-//! The MPEG-TS cache for HTTP players and HLS from memory.
+//! MPEG-TS feeds: streams packaged as MPEG-TS once, for HTTP players, HLS files and HLS from memory.
 //!
-//! Streams as MPEG-TS: packaged once, for HTTP players, HLS files and HLS from memory.
-//!
-//! A [`Feed`] reads a published stream, packages it, and brings the pieces into a stream of their own, from which
-//! the delivery loop serves players, and to every [`Tap`]. It lasts as long as somebody holds it: a publisher whose
-//! application wants one, and everybody who is served from it.
+//! A [`Feed`] reads a published stream, packages it, and passes the pieces to a stream of its own, from which the
+//! delivery loop serves players, and to every [`Tap`]. It lives as long as it is held: by a publisher whose application
+//! needs it, and by everything served from it.
 
 mod cache;
 pub mod conf;
@@ -21,7 +19,7 @@ use super::view::AppView;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::Container;
 
-/// How the delivery loop serves a player of MPEG-TS.
+/// Settings of the delivery loop for an MPEG-TS player.
 pub fn player_settings(view: &AppView, container: Container, pargs: &[u8]) -> PlayerSettings {
     let mpegts = view.held().get::<conf::Conf>();
     let settings = crate::media::player_settings::player_settings(view, container, 0, pargs);

@@ -1,4 +1,4 @@
-//! The task that packages one stream.
+//! Packaging task of one stream.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::media::reader::Reader;
 use crate::wire::MediaKind;
 use crate::wire::mpegts::{Error, Packager, TsFrame};
 
-/// The packaged stream has one publisher: the packaging task.
+/// Publisher number of the packaging task, the only publisher of the packaged stream.
 const PUBLISHER: u64 = 0;
 
 /// Reads the source and publishes its pieces.
@@ -24,7 +24,7 @@ pub(super) struct Packaging {
     packager: Packager,
     /// The source's publisher whose media is being packaged.
     seen: Phase,
-    /// Whether something of this publisher was left out already, and said so, by [`MediaKind`].
+    /// Whether a media message of this publisher was left out and logged, by [`MediaKind`].
     complained: [bool; 3],
     packets: Vec<Arc<Packet>>,
     frames: Vec<TsFrame>,
@@ -32,13 +32,13 @@ pub(super) struct Packaging {
 
 impl Drop for Packaging {
     fn drop(&mut self) {
-        // Also by a panic, or with the worker: those that are sent the pieces must not wait for more.
+        // Also after a panic, or with the end of the worker: consumers must not wait for more pieces.
         self.stream.end_publish(PUBLISHER);
     }
 }
 
 impl Packaging {
-    /// Begins with what the source's cache holds, so that the pieces of a stream under way are there at once.
+    /// Begins with the contents of the source's cache, so that pieces of a running stream are available at once.
     pub(super) fn new(source: &Arc<Stream>, stream: &Arc<Stream>, shared: Arc<Shared>) -> Self {
         let reader = Reader::attach(source);
         let before = reader.before();
@@ -62,7 +62,7 @@ impl Packaging {
         packaging
     }
 
-    /// Packages until `stopped`, and then what is left.
+    /// Packages until `stopped`, and then the rest.
     pub(super) async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
         let mut phase = self.reader.stream().watch();
         loop {
@@ -84,8 +84,8 @@ impl Packaging {
         if lost > 0 {
             media_log::packets_lost(self.reader.stream(), lost);
         }
-        // Asked after fetching, so that no packet is of a later publisher than this. If it is another one than
-        // before, the last packets of the one before may be among them; without its headers they are left out.
+        // Read after fetching, so that no packet belongs to a later publisher. If the publisher has changed, some
+        // packets may still belong to the preceding one; without its headers they are dropped.
         let phase = self.reader.stream().phase();
         if phase.epoch != self.seen.epoch {
             self.end();
@@ -103,7 +103,7 @@ impl Packaging {
         self.complained = [false; 3];
         self.packager.configure(settings.packager);
         let settings = PublishSettings { cache: settings.cache, fix_timestamp: 0, relay: false };
-        // The packaging task is the only one to publish here, and ends before it begins again.
+        // The packaging task is the only publisher, and ends a publish before the next one.
         let _ = self.stream.start_publish(PUBLISHER, settings);
     }
 
@@ -126,7 +126,7 @@ impl Packaging {
                 packet.payload(),
                 &mut self.frames,
             );
-            // Of a frame that carries nothing, nothing is missing.
+            // For a frame without content nothing is missing.
             if let Err(error) = done
                 && error != Error::Empty
                 && !std::mem::replace(&mut self.complained[packet.kind() as usize], true)
@@ -147,8 +147,8 @@ impl Packaging {
     }
 }
 
-/// A piece as a packet. Whoever starts at a key packet finds the tables in it: of a stream without video
-/// only some pieces have them, and the others start nobody.
+/// Converts a piece to a packet. A consumer that starts at a key packet finds the tables in it; in a stream without
+/// video only some pieces have them, and the others cannot start a consumer.
 fn incoming(frame: TsFrame) -> Incoming {
     let class = match (frame.key && frame.starts_with_tables, frame.video) {
         (true, _) => Class::Key,
@@ -158,7 +158,7 @@ fn incoming(frame: TsFrame) -> Incoming {
     Incoming {
         kind: if frame.video { MediaKind::Video } else { MediaKind::Audio },
         class,
-        // The low bits: the stream's timeline only measures the cache with it.
+        // The low bits: the stream's timeline uses it only to measure the cache.
         timestamp: frame.dts_ms as u32,
         beside: None,
         payload: frame.bytes,

@@ -1,4 +1,4 @@
-//! Pieces on their way from the packaging task to the task that writes files.
+//! Queue of pieces from the packaging task to a task that writes files.
 
 use std::sync::{Mutex, MutexGuard};
 
@@ -8,29 +8,29 @@ use super::Tap;
 use crate::limits;
 use crate::wire::mpegts::TsFrame;
 
-/// The pieces of one publisher. A disk that is too slow loses pieces, not memory.
+/// Pieces of one publisher. If the disk is too slow, pieces are dropped, so memory is bounded.
 #[derive(Default)]
 pub struct Queue {
-    /// The publisher; pieces of others are not for this queue.
+    /// The publisher's epoch; pieces of other publishers are ignored.
     epoch: u64,
     state: Mutex<Batch>,
     changed: Notify,
 }
 
-/// What has come since the last time.
+/// Pieces that arrived since the last call.
 #[derive(Default)]
 pub struct Batch {
-    /// Pieces that were lost before `frames`.
+    /// Number of pieces dropped before `frames`.
     pub lost: u64,
     /// Pieces.
     pub frames: Vec<TsFrame>,
-    /// Nothing will follow.
+    /// Whether no further pieces will follow.
     pub ended: bool,
     bytes: usize,
 }
 
 impl Queue {
-    /// For the publisher with this number.
+    /// Queue for the publisher with this epoch.
     pub fn new(epoch: u64) -> Self {
         Queue { epoch, ..Queue::default() }
     }
@@ -45,7 +45,7 @@ impl Queue {
         self.until(|batch| batch.ended).await;
     }
 
-    /// Takes what has come.
+    /// Takes everything that has arrived.
     pub fn take(&self) -> Batch {
         let mut batch = self.lock();
         let ended = batch.ended;

@@ -1,4 +1,4 @@
-//! Where one segment ends and the next begins.
+//! Cutting of segments: decides where one segment ends and the next begins.
 //!
 //! ```text
 //!           first key frame (aligned: first one behind a multiple)
@@ -7,11 +7,12 @@
 //!    └─────────────────────────── finish ─────────────────────────────┘
 //! ```
 //!
-//! An open segment ends at the first key frame after the fragment length; at any piece when the longest
-//! length is reached; at once when timestamps jump; at the next key frame when codecs change.
+//! An open segment ends at the first key frame after the fragment length; at any piece when the maximum length is
+//! reached; at once when timestamps jump; at the next key frame when codecs change.
 //!
-//! All tracks are measured on one line of time, which begins with the stream and anew with each jump: a segment goes from one
-//! point of it to the next, so that the lengths add up to the media, whichever track ends a segment and whichever pauses.
+//! All tracks are mapped to one time line, which begins with the stream and again after each jump. A segment extends
+//! from one point on it to the next, so that the segment durations add up to the duration of the media, whichever track
+//! ends a segment and whichever pauses.
 
 use crate::directive::word::one_of;
 use crate::wire::mpegts::TsFrame;
@@ -19,67 +20,67 @@ use crate::wire::mpegts::TsFrame;
 one_of! {
     /// `hls_fragment_slicing` and `hls2_fragment_slicing`.
     pub enum Slicing {
-        /// At the first key frame after the fragment length.
+        /// Cuts at the first key frame after the fragment length.
         "plain" => Plain,
-        /// At the first key frame behind each multiple of the fragment length, so that servers and variants
-        /// fed with the same timestamps cut at the same frames.
+        /// Cuts at the first key frame after each multiple of the fragment length, so that servers and variants with
+        /// the same timestamps cut at the same frames.
         "aligned" => Aligned,
     }
 }
 
-/// How long segments are.
+/// Lengths of segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CutRule {
-    /// Wanted length.
+    /// Nominal length in milliseconds.
     pub fragment_ms: u64,
-    /// Length at which a segment ends without a key frame.
+    /// Length in milliseconds at which a segment ends even without a key frame.
     pub max_fragment_ms: u64,
-    /// How the wanted length is counted.
+    /// How the nominal length is applied.
     pub slicing: Slicing,
 }
 
-/// What to do with a piece.
+/// Decision about a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// No segment is open, and none can start here.
+    /// Dropped: no segment is open, and none can start here.
     Skip,
-    /// It belongs to the open segment.
+    /// Part of the open segment.
     Append,
-    /// It starts a new segment. Its [`lead`](TsFrame::lead) has to come first.
+    /// Start of a new segment. Its [`lead`](TsFrame::lead) must be written first.
     Start {
-        /// How long the segment was that ends here, if one was open.
+        /// Duration of the segment that ends here, if one was open.
         ended_ms: Option<u64>,
-        /// Whether it does not go on from that segment: other timestamps or other codecs.
+        /// Whether timestamps or codecs do not continue from that segment.
         discontinuity: bool,
     },
 }
 
-/// Decides for the pieces of one stream, in their order.
+/// Decides about the pieces of one stream, in order.
 #[derive(Debug)]
 pub struct Cutter {
-    /// A segment of this size ends whatever its timestamps say: they might stand still.
+    /// Size at which a segment ends regardless of timestamps, which might not advance.
     max_bytes: usize,
     open: Option<Open>,
     /// Audio and video, across segments.
     tracks: [Track; 2],
-    /// Point in time at which the open segment begins: that of the piece that started it.
+    /// Start of the open segment on the time line: that of its first piece.
     start_at_ms: u64,
     /// Aligned slicing: the multiple in which the first key frame was seen.
     waiting_since: Option<u64>,
-    /// The next segment is not a continuation, and the next key frame starts it.
+    /// Whether the next segment is a discontinuity, which the next key frame starts.
     discontinuity: bool,
 }
 
-/// Time of one track. Audio may come later than the video of its time, and tracks may be on different clocks.
+/// Time of one track. Audio may arrive later than the corresponding video, and tracks may use different clocks.
 #[derive(Clone, Copy, Debug, Default)]
 struct Track {
-    /// Start of its first piece, and at which point in time that stands.
+    /// Start of its first piece, and the corresponding point on the time line.
     first: Option<First>,
-    /// Where its part of the open segment begins: where its part of the segment before has ended.
+    /// Start of its part of the open segment, which is the end of its part of the preceding one.
     start_ms: Option<u64>,
     /// Start of its latest piece.
     latest_ms: Option<u64>,
-    /// Where that piece ends, as far as it is known.
+    /// End of that piece, as far as known.
     end_ms: Option<u64>,
 }
 
@@ -91,14 +92,14 @@ struct First {
 
 #[derive(Debug)]
 struct Open {
-    /// Length of what the segment holds from before a jump inside it.
+    /// Duration of the segment's media before a jump inside it.
     before_jump_ms: u64,
     pieces: usize,
     bytes: usize,
 }
 
 impl Cutter {
-    /// A cutter that waits for a first key frame. No segment gets far above `max_bytes`.
+    /// Creates a cutter that waits for a first key frame. Segments do not exceed `max_bytes` by much.
     pub fn new(max_bytes: usize) -> Self {
         Self {
             max_bytes,
@@ -110,12 +111,12 @@ impl Cutter {
         }
     }
 
-    /// Changes the size at which a segment ends.
+    /// Sets the size at which a segment ends.
     pub fn set_max_bytes(&mut self, max_bytes: usize) {
         self.max_bytes = max_bytes;
     }
 
-    /// Decides for the next piece.
+    /// Decides about the next piece.
     pub fn handle_frame(&mut self, rule: &CutRule, frame: &TsFrame) -> Cut {
         self.discontinuity |= frame.program_change;
         let Some(open) = &self.open else { return self.start_first(rule, frame) };
@@ -151,7 +152,7 @@ impl Cutter {
         Cut::Append
     }
 
-    /// Ends the open segment, if there is one: how long it was. What comes next is no continuation.
+    /// Ends the open segment, if any, and returns its duration. The next piece is a discontinuity.
     pub fn finish(&mut self) -> Option<u64> {
         self.open.as_ref()?;
         let length_ms = self.length_ms();
@@ -162,20 +163,20 @@ impl Cutter {
         Some(length_ms)
     }
 
-    /// Makes the first segment a discontinuity, as after segments of an earlier publish.
+    /// Makes the first segment a discontinuity, for use after segments of an earlier publish.
     pub fn follow_earlier(&mut self) {
         self.discontinuity = true;
     }
 
-    /// The tracks begin anew.
+    /// Restarts the tracks.
     fn restart(&mut self) {
         (self.tracks, self.start_at_ms) = ([Track::default(); 2], 0);
     }
 
-    /// The point in time of a piece.
+    /// Point of a piece on the time line.
     ///
-    /// A track that begins later stands by its timestamps beside the other one, if those are of the media that the other
-    /// has brought so far; else it is on another clock, and begins with that media or where it ends.
+    /// A track that begins later keeps its distance to the other one by timestamps, if they lie within the media of the
+    /// other track so far. Otherwise it uses another clock, and starts with that media or at its end.
     fn place(&mut self, frame: &TsFrame) -> u64 {
         let [of, other] = [usize::from(frame.video), usize::from(!frame.video)];
         let beside = self.tracks[other];
@@ -187,8 +188,8 @@ impl Cutter {
         first.at_ms(frame.dts_ms)
     }
 
-    /// Timestamps are compared with those of the same track, in this segment or before. A track that has paused is where the
-    /// other one is by now.
+    /// Whether the piece's timestamp is a jump, compared with the same track in this or an earlier segment. A track
+    /// that paused is assumed to have advanced as the other one.
     fn jumps_to(&self, frame: &TsFrame, rule: &CutRule) -> bool {
         let track = &self.tracks[usize::from(frame.video)];
         let Some(latest_ms) = track.latest_ms else { return false };
@@ -198,7 +199,7 @@ impl Cutter {
             || track.at_ms(frame.dts_ms).saturating_sub(latest_at_ms) > most_ms
     }
 
-    /// Length of the open segment: up to where the longer track ends.
+    /// Duration of the open segment, up to the end of the longer track.
     fn length_ms(&self) -> u64 {
         let before_ms = self.open.as_ref().map_or(0, |open| open.before_jump_ms);
         let end_at_ms = self.tracks.iter().map(Track::end_at_ms).max().unwrap_or(0);
@@ -247,7 +248,7 @@ impl Track {
         self.end_ms = Some(self.end_ms.map_or(end_ms, |before| before.max(end_ms)));
     }
 
-    /// The point in time of a timestamp.
+    /// Point of a timestamp on the time line.
     fn at_ms(&self, dts_ms: u64) -> u64 {
         self.first.map_or(0, |first| first.at_ms(dts_ms))
     }
@@ -271,17 +272,17 @@ fn multiple(dts_ms: u64, rule: &CutRule) -> u64 {
     dts_ms / rule.fragment_ms.max(1)
 }
 
-/// Key frames one fragment apart may be stated a millisecond closer.
+/// Timestamps of key frames one fragment apart may differ from it by one millisecond due to rounding.
 const ROUNDING_MS: u64 = 1;
 
-/// Timestamps that go back by more are a jump, as in the original. Less is bad interleaving.
+/// Timestamps that go back further are a jump, as in PingOS. Less is poor interleaving.
 const BACKWARD_JUMP_MS: u64 = 1_000;
 
-/// Timestamps that go forward by more than this, and than the longest segment, are a jump.
+/// Timestamps that go forward by more than this, and by more than the maximum segment length, are a jump.
 const FORWARD_JUMP_MS: u64 = 10_000;
 
-/// A segment with fewer pieces is not ended by a jump but by the next key frame, or a publisher could
-/// have a file made for every message.
+/// A segment with fewer pieces ends at the next key frame instead of at a jump; otherwise a publisher could cause a
+/// file per message.
 const PIECES_BEFORE_JUMP: usize = 8;
 
 #[cfg(test)]
@@ -305,7 +306,7 @@ mod tests {
         }
     }
 
-    /// Feeds 25 pictures a second from `from` to `to`, a key frame at each of `keys`, and lists the cuts.
+    /// Passes 25 frames a second from `from` to `to`, a key frame at each of `keys`, and lists the cuts.
     fn feed(cutter: &mut Cutter, rule: &CutRule, from: u64, to: u64, keys: &[u64]) -> Vec<(u64, Cut)> {
         (from..to)
             .step_by(40)
@@ -401,7 +402,7 @@ mod tests {
             let (mut sum, mut broken) = (0, 0);
             for at in (20_000..32_000).step_by(40) {
                 let mut cuts = vec![cutter.handle_frame(&RULE, &frame(at, true, at % 1_000 == 0))];
-                // What was heard `late_ms` ago arrives now.
+                // Audio from `late_ms` ago arrives now.
                 if at >= 20_000 + late_ms {
                     cuts.push(cutter.handle_frame(&RULE, &frame(at - late_ms - offset_ms, false, false)));
                 }
@@ -417,7 +418,7 @@ mod tests {
         }
     }
 
-    /// What the cuts and the end give: all lengths, and the discontinuities among them.
+    /// All segment durations, including the last one, and the number of discontinuities.
     fn lengths(rule: &CutRule, max_bytes: usize, frames: &[TsFrame]) -> (Vec<u64>, usize) {
         let mut cutter = Cutter::new(max_bytes);
         let (mut lengths, mut broken) = (Vec::new(), 0);
@@ -436,7 +437,7 @@ mod tests {
         for (first, other, pause_ms) in
             [4_000, 12_000, 20_000].iter().flat_map(|pause| [(true, false, *pause), (false, true, *pause)])
         {
-            // 3 s of both, then one of them alone, then 3 s of both again.
+            // 3 s of both tracks, then one of them alone, then 3 s of both again.
             let paused = |at: u64| at > 3_000 && at < 3_000 + pause_ms;
             let frames: Vec<_> = (0..6_000 + pause_ms)
                 .step_by(40)
@@ -454,7 +455,7 @@ mod tests {
         }
     }
 
-    /// Times of a track, ascending from 0: mostly 40 ms apart, sometimes a gap.
+    /// Timestamps of a track, ascending from 0: mostly 40 ms apart, sometimes with a gap.
     fn track(gap_ms: u64) -> impl Strategy<Value = Vec<u64>> {
         let step = prop_oneof![20 => Just(40), 2 => 40..1_000_u64, 1 => 40..gap_ms];
         prop::collection::vec(step, 1..200).prop_map(|steps| {

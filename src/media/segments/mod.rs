@@ -1,4 +1,4 @@
-//! Where the segments of a stream begin and end, and what playlists say of the stream: for HLS files and HLS from memory.
+//! Segments for HLS files and HLS from memory: where they are cut, and their stream's attributes in playlists.
 
 mod cutter;
 mod presentation;

@@ -1,4 +1,4 @@
-//! What a master playlist says of a stream once it is known.
+//! Attributes of a stream in a master playlist.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,28 +6,28 @@ use std::sync::{Mutex, MutexGuard};
 
 use crate::hub::info::MediaInfo;
 
-/// Segments that the bandwidth is measured over: as many as a playlist usually has.
+/// Number of segments over which the bandwidth is measured: the usual length of a playlist.
 pub const MEASURED: usize = 16;
 
-/// Measured, and told by the codec headers (RFC 8216 §4.3.4.2).
+/// Attributes that are measured, and attributes from the codec headers (RFC 8216 §4.3.4.2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presentation {
-    /// Bits per second of the fattest segment.
+    /// BANDWIDTH: bit rate of the largest segment in bit/s.
     bandwidth: u64,
-    /// Bits per second of all segments.
+    /// AVERAGE-BANDWIDTH: bit rate of all segments in bit/s.
     average: u64,
-    /// The tracks in a transport stream.
+    /// CODECS: the tracks in the transport stream.
     codecs: String,
-    /// Width and height in pixels.
+    /// RESOLUTION: width and height in pixels.
     resolution: Option<(u32, u32)>,
 }
 
 impl Presentation {
-    /// By bytes and milliseconds of the latest segments. `None` before there is one.
+    /// Measures the latest segments, given as bytes and milliseconds. `None` if there are none.
     pub fn measure(segments: impl Iterator<Item = (u64, u64)> + Clone, info: &MediaInfo) -> Option<Self> {
         let known = segments.filter(|(bytes, ms)| *bytes > 0 && *ms > 0);
         let longest = known.clone().map(|(_, ms)| ms).max()?;
-        // A peak that lasts for less than half a segment is none (RFC 8216 §4.1).
+        // Segments of less than half the maximum duration do not count for the peak (RFC 8216 §4.1).
         let long = known.clone().filter(|(_, ms)| *ms >= longest / 2);
         let (bytes, ms) = known.fold((0u64, 0u64), |(bytes, ms), (b, m)| (bytes.saturating_add(b), ms + m));
         let average = rate(bytes, ms);
@@ -41,7 +41,7 @@ impl Presentation {
         })
     }
 
-    /// The attributes, those left out that stand among `written`.
+    /// The attributes, without those already in `written`.
     pub fn attributes_beside(&self, written: &[String]) -> Vec<String> {
         let has = |name: &str| {
             written.iter().any(|one| one.split('=').next().is_some_and(|is| is.eq_ignore_ascii_case(name)))
@@ -67,8 +67,7 @@ fn rate(bytes: u64, ms: u64) -> u64 {
     bytes.saturating_mul(8_000) / ms.max(1)
 }
 
-/// What is known of the streams that are being written, by their playlist's file. Variants of a stream read it of each
-/// other.
+/// Attributes of the streams being written, by playlist file. The variants of a stream read those of one another.
 #[derive(Debug, Default)]
 pub struct Presentations(Mutex<HashMap<PathBuf, Presentation>>);
 
@@ -86,7 +85,7 @@ impl Presentations {
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Presentation>> {
-        // Held for single changes.
+        // Every change under the lock is complete.
         self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
@@ -104,7 +103,7 @@ mod tests {
             audio_codecs: "mp4a.40.2".into(),
             ..MediaInfo::default()
         };
-        // The last segment is too short to be a peak.
+        // The last segment is too short for a peak.
         let segments = [(100_000, 1_000), (150_000, 1_000), (50_000, 100)];
         let known = Presentation::measure(segments.into_iter(), &info).unwrap();
         assert_eq!(

@@ -8,7 +8,7 @@ directives! {
     /// Outgoing connections: notifications and pulls.
     module "client";
     live as Current {
-        /// Keep DNS answers for outgoing connections; off: each connection asks.
+        /// Caches DNS answers for outgoing connections. When off, every connection resolves its host name.
         "dynamic_resolver" => dynamic_resolver: Flag = "on", in MAIN;
     }
     later {
@@ -28,7 +28,7 @@ directives! {
     needless {
         /// Idle outgoing connections kept.
         "max_idle_client" => Num = "1024", in MAIN;
-        /// Minimum bytes before outgoing data is sent.
+        /// Minimum number of bytes before outgoing data is sent.
         "postpone_output" => Size = "1460", in MAIN;
         /// Response header buffer.
         "header_buffer_size" => Size, in MAIN;

@@ -1,4 +1,4 @@
-//! Asking name servers.
+//! DNS queries.
 
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -21,25 +21,25 @@ use crate::directive::address::listen_addrs;
 use crate::limits;
 use crate::net::resolver::server::{PORT, Resolver};
 
-/// Who is asked, and how.
+/// Name servers and parameters of queries.
 pub(super) struct Ask {
     servers: Servers,
     ipv6: bool,
     timeout: Duration,
     hosts: Hosts,
-    /// Made at the first question: a name server may be given by its name.
+    /// Created at the first query, because a name server may be given by name.
     resolver: OnceCell<TokioResolver>,
 }
 
 enum Servers {
     /// `/etc/resolv.conf`.
     System,
-    /// As `resolver` has them.
+    /// Servers of the `resolver` directive.
     Given(Vec<String>),
 }
 
 impl Ask {
-    /// `timeout` is that of a whole lookup.
+    /// `timeout` is the timeout of a whole lookup.
     pub(super) fn new(resolver: Option<&Resolver>, timeout: Duration) -> Self {
         let servers = match resolver {
             None => Servers::System,
@@ -49,13 +49,13 @@ impl Ask {
             servers,
             ipv6: resolver.is_none_or(|resolver| resolver.ipv6),
             timeout,
-            // Without the file there is nothing in it.
+            // A missing file counts as empty.
             hosts: Hosts::from_system().unwrap_or_default(),
             resolver: OnceCell::new(),
         }
     }
 
-    /// What `/etc/hosts` says.
+    /// Addresses in `/etc/hosts`.
     pub(super) fn hosts_file(&self, host: &str) -> Option<Addresses> {
         let name = Name::from_str(host).ok()?;
         let of = |kind| self.hosts.lookup_static_host(&Query::query(name.clone(), kind));
@@ -65,7 +65,7 @@ impl Ask {
         (!found.is_empty()).then(|| found.into())
     }
 
-    /// Asks for the addresses of a name and how long they count.
+    /// Queries the addresses of a name and their lifetime.
     pub(super) async fn addresses(&self, host: &str) -> Result<(Addresses, Duration), LookupError> {
         let name =
             Name::from_str(host).map_err(|_| LookupError::NotFound(host.escape_debug().to_string()))?;
@@ -86,7 +86,7 @@ impl Ask {
             found.truncate(limits::DNS_ADDRESSES);
             return Ok((found.into(), Duration::from_secs(ttl.into())));
         }
-        // One failure is enough not to know.
+        // With a failure in one family, the name may still have addresses.
         let failure = answers.iter().flatten().filter_map(|answer| answer.as_ref().err());
         match failure.into_iter().find(|error| !error.is_no_records_found()) {
             Some(error) => {
@@ -115,7 +115,7 @@ impl Ask {
     }
 }
 
-/// The addresses of both families. One that is known does not wait long for the other.
+/// Queries both address families. Once one is known, the wait for the other is short.
 async fn both(
     v4: impl Future<Output = Result<Lookup, NetError>>,
     v6: impl Future<Output = Result<Lookup, NetError>>,
@@ -138,7 +138,7 @@ fn addresses(lookup: &Lookup) -> Vec<IpAddr> {
     lookup.answers().iter().filter_map(|record| record.data.ip_addr()).collect()
 }
 
-/// Name servers as written: addresses or names, optionally with a port. Those that have no address are left out.
+/// Resolves name servers as written: addresses or names, optionally with a port. Unresolvable ones are skipped.
 async fn name_servers(written: &[String]) -> Result<Vec<NameServerConfig>, LookupError> {
     let mut servers = Vec::new();
     for text in written {

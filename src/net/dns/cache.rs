@@ -1,4 +1,4 @@
-//! What is known of names.
+//! DNS cache.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -7,30 +7,30 @@ use std::time::{Duration, Instant};
 use super::{Addresses, LookupError};
 use crate::limits;
 
-/// Names by their spelling in lower case.
+/// Entries by lower-case name.
 #[derive(Default)]
 pub(super) struct Cache(HashMap<Box<str>, Arc<Entry>>);
 
-/// A name.
+/// Cache entry of a name.
 pub(super) struct Entry {
-    /// Its spelling in lower case.
+    /// The name in lower case.
     pub(super) host: Box<str>,
-    /// Held by the one who asks.
+    /// Held during a query.
     pub(super) turn: tokio::sync::Mutex<()>,
     known: Mutex<Known>,
 }
 
 struct Known {
-    /// The last answer and until when it counts.
+    /// The last answer, with its expiry.
     answer: Option<(Addresses, Instant)>,
-    /// Why the last question came to nothing, and until when nobody asks again.
+    /// Error of the last query, with the time until which it is not repeated.
     failure: Option<(LookupError, Instant)>,
-    /// When somebody wanted it last.
+    /// Time of the last lookup.
     used: Instant,
 }
 
 impl Cache {
-    /// The entry of a name. When there are too many, the one that nobody has wanted for longest goes.
+    /// Entry of a name, created if necessary. A full cache evicts the least recently used entry.
     pub(super) fn entry(&mut self, host: &str, now: Instant) -> Arc<Entry> {
         let host: Box<str> = host.to_ascii_lowercase().into();
         if let Some(entry) = self.0.get(&host) {
@@ -48,7 +48,7 @@ impl Cache {
         entry
     }
 
-    /// Names in use whose answers do not count until `next`. Those that nobody has wanted for long are left alone.
+    /// Names in use whose answers expire before `next`. Names not looked up for long are skipped.
     pub(super) fn due(&self, now: Instant, next: Instant) -> Vec<Arc<Entry>> {
         let wanted = |known: &Known| now.duration_since(known.used) < limits::DNS_IN_USE;
         let ends = |known: &Known| known.answer.as_ref().is_some_and(|(_, until)| *until < next);
@@ -59,7 +59,7 @@ impl Cache {
         self.0.values().filter(is_due).cloned().collect()
     }
 
-    /// Nothing counts any more; what is known stays for failures.
+    /// Expires all answers; they are kept as a fallback for failures.
     pub(super) fn expire(&self) {
         let now = Instant::now();
         for entry in self.0.values() {
@@ -73,7 +73,7 @@ impl Cache {
 }
 
 impl Entry {
-    /// What need not be asked for at `now`.
+    /// Cached result that is still valid at `now`.
     pub(super) fn known(&self, now: Instant) -> Option<Result<Addresses, LookupError>> {
         let known = self.lock();
         match (&known.answer, &known.failure) {
@@ -86,12 +86,12 @@ impl Entry {
         }
     }
 
-    /// The last answer, however old.
+    /// The last answer, even if expired.
     pub(super) fn last(&self) -> Option<Addresses> {
         self.lock().answer.as_ref().map(|(addresses, _)| addresses.clone())
     }
 
-    /// An answer has come. Tells whether it ends a failure.
+    /// Stores an answer. Returns whether it ends a failure.
     pub(super) fn learned(&self, addresses: Addresses, lasts: Duration) -> bool {
         let mut known = self.lock();
         let again = known.failure.take().is_some();
@@ -99,10 +99,10 @@ impl Entry {
         again
     }
 
-    /// No answer has come. Gives the last one, if it still is of use, and tells whether the failure has just begun.
+    /// Stores a failure. Returns the last answer if it may still be used, and whether the failure is new.
     pub(super) fn failed(&self, error: &LookupError) -> (Option<Addresses>, bool) {
         let mut known = self.lock();
-        // Who says that there is no such name has answered (RFC 8767 §4).
+        // A name server that denies the name has answered, so the last answer is void (RFC 8767 §4).
         if matches!(error, LookupError::NotFound(_)) {
             known.answer = None;
         }

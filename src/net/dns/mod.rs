@@ -1,8 +1,7 @@
-//! Host names become addresses: for callbacks, relays and `push` and `pull` lines.
+//! Host name resolution for callbacks, relays, and `push` and `pull` lines.
 //!
-//! One [`Dns`] for the process. What a name server has answered counts for as long as the answer says, within
-//! bounds; names in use are looked up again before that ends, so that connections rarely wait. While no name server
-//! answers, what was known last goes on to be used.
+//! There is one [`Dns`] per process. Answers are cached for their TTL, within bounds; names in use are refreshed before
+//! they expire, so that connections rarely wait. While no name server answers, the last answers continue to be used.
 
 mod ask;
 mod cache;
@@ -25,7 +24,7 @@ use crate::limits;
 use crate::net::log;
 use crate::net::{client, resolver};
 
-/// Looks up host names; clones share everything.
+/// DNS resolver with a cache; clones share everything.
 #[derive(Clone)]
 pub struct Dns(Arc<Inner>);
 
@@ -33,33 +32,33 @@ struct Inner {
     terms: ArcSwap<Terms>,
     names: Mutex<Cache>,
     changed: watch::Sender<()>,
-    /// Places of names that are being asked for.
+    /// Permits for concurrent queries.
     places: Semaphore,
 }
 
-/// What the configuration and the system say, and what follows from it.
+/// Settings in force and everything derived from them.
 struct Terms {
     settings: Settings,
     system: system::Stamp,
     ask: Ask,
 }
 
-/// What the configuration says.
+/// Settings of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Settings {
     resolver: Option<Resolver>,
-    /// How long a lookup may take.
+    /// Timeout of a lookup.
     timeout: Duration,
-    /// How often names in use are looked at; `None`: answers are not kept.
+    /// Refresh interval of names in use; `None` disables caching.
     refresh: Option<Duration>,
 }
 
-/// Why a name has no address.
+/// Error of a lookup.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LookupError {
-    /// The name servers say that there is none.
+    /// The name servers say that the name does not exist.
     NotFound(String),
-    /// There was no usable answer.
+    /// No usable answer.
     Failed(String),
 }
 
@@ -74,11 +73,11 @@ impl fmt::Display for LookupError {
 
 impl std::error::Error for LookupError {}
 
-/// Addresses of a name, in the order in which they are tried.
+/// Addresses of a name, in the order to be tried.
 pub type Addresses = Arc<[IpAddr]>;
 
 impl Dns {
-    /// Needs no runtime and asks nobody yet.
+    /// Creates a resolver; needs no runtime and sends no query yet.
     pub fn new(config: &Config) -> Self {
         let terms = Terms::new(Settings::of(config));
         Dns(Arc::new(Inner {
@@ -89,8 +88,8 @@ impl Dns {
         }))
     }
 
-    /// Follows a reload. Where name servers have changed all names are asked for again, those too that are being asked
-    /// for; what is known of them stays for the time that nobody answers.
+    /// Applies a reloaded configuration. If the name servers changed, all names are queried again, including queries in
+    /// progress; cached answers stay as a fallback.
     pub fn apply(&self, config: &Config) {
         let settings = Settings::of(config);
         if self.0.terms.load().settings != settings {
@@ -98,7 +97,7 @@ impl Dns {
         }
     }
 
-    /// The addresses of `host`: a name, or an address without brackets.
+    /// Addresses of `host`: a name, or an address without brackets.
     pub async fn lookup(&self, host: &str) -> Result<Addresses, LookupError> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok([address].into());
@@ -113,7 +112,7 @@ impl Dns {
         }
         let last = entry.last();
         let (dns, asked) = (self.clone(), entry.clone());
-        // Whoever waits may give up; what the name servers answer then is of use to the next one.
+        // The caller may give up; the answer is then cached for the next lookup.
         let asking = tokio::spawn(async move { dns.refresh(&asked, now).await });
         let patience = if last.is_some() { limits::DNS_PATIENCE } else { Duration::MAX };
         match (tokio::time::timeout(patience, asking).await, last) {
@@ -123,7 +122,7 @@ impl Dns {
         }
     }
 
-    /// Looks up names in use again before their time is over. Runs as long as the process.
+    /// Refreshes names in use before they expire. Runs as long as the process.
     pub async fn keep_fresh(self) {
         let mut changed = self.0.changed.subscribe();
         loop {
@@ -141,13 +140,13 @@ impl Dns {
             let due = self.lock().due(now, now + interval);
             for entry in due {
                 let dns = self.clone();
-                // One after the other would let a name server that is away hold up the names of others.
+                // Concurrently, so that an unreachable name server does not delay other names.
                 tokio::spawn(async move { dns.refresh(&entry, now + interval).await });
             }
         }
     }
 
-    /// `/etc/resolv.conf` and `/etc/hosts` may change at any time.
+    /// Checks `/etc/resolv.conf` and `/etc/hosts`, which may change at any time.
     fn look_at_system(&self) {
         let terms = self.0.terms.load();
         if terms.system != system::Stamp::now() {
@@ -163,14 +162,13 @@ impl Dns {
         self.0.changed.send_replace(());
     }
 
-    /// Asks for a name unless what is known of it counts until `due`. Whoever comes meanwhile waits for the same
-    /// answer.
+    /// Queries a name unless the cached result is valid until `due`. Concurrent callers wait for the same answer.
     async fn refresh(&self, entry: &Entry, due: Instant) -> Result<Addresses, LookupError> {
         let _turn = entry.turn.lock().await;
         if let Some(known) = entry.known(due.max(Instant::now())) {
             return known;
         }
-        // Never closed.
+        // The semaphore is never closed.
         let _place = self.0.places.acquire().await;
         let mut changed = self.0.changed.subscribe();
         loop {
@@ -186,14 +184,16 @@ impl Dns {
         }
     }
 
-    /// Keeps what was answered. `None`: others are to be asked by now, and this would count as if it were theirs.
+    /// Stores the result of a query. `None` if the settings changed in the meantime: the result comes from the wrong
+    /// servers.
     fn remember(
         &self,
         entry: &Entry,
         terms: &Arc<Terms>,
         answer: Result<(Addresses, Duration), LookupError>,
     ) -> Option<Result<Addresses, LookupError>> {
-        // A change of terms comes before, and then this is not kept, or it ends what is kept.
+        // Under the lock: a change of settings either comes before, and the result is discarded, or after, and expires
+        // it.
         let names = self.lock();
         if !Arc::ptr_eq(terms, &self.0.terms.load()) {
             return None;
@@ -247,7 +247,7 @@ impl Settings {
         }
     }
 
-    /// How long an answer counts that says this of itself.
+    /// Lifetime of an answer with this TTL.
     fn lasts(&self, ttl: Duration) -> Duration {
         let valid = self.resolver.as_ref().and_then(|resolver| resolver.valid);
         match (self.refresh, valid) {
@@ -265,7 +265,7 @@ impl Terms {
         Terms { settings, system, ask }
     }
 
-    /// The addresses of a name and how long they count.
+    /// Queries the addresses of a name and their lifetime.
     async fn ask(&self, host: &str) -> Result<(Addresses, Duration), LookupError> {
         let timeout = self.settings.timeout;
         tokio::time::timeout(timeout, self.ask.addresses(host)).await.unwrap_or_else(|_| {

@@ -1,15 +1,15 @@
-//! The system's own settings about names.
+//! Changes of the system's resolver files.
 
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
-/// What the files looked like.
+/// Modification times and sizes of the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stamp([Option<(SystemTime, u64)>; 2]);
 
 impl Stamp {
-    /// As they are.
+    /// Current state.
     pub(super) fn now() -> Self {
         Stamp(["/etc/resolv.conf", "/etc/hosts"].map(of_file))
     }

@@ -1,4 +1,4 @@
-//! Looking up of host names for relays and notifications.
+//! Host name resolution for relays and notifications.
 
 pub mod conf;
 pub mod server;

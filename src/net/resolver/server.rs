@@ -1,4 +1,4 @@
-//! `resolver`, of events and of http.
+//! The `resolver` directive of events and http.
 
 use bstr::BString;
 
@@ -6,17 +6,17 @@ use crate::directive::address::literal_addr;
 use crate::directive::{Args, Arity, ListenAddr, Scene, Sec, Value, number};
 use crate::syntax::{Problem, sentence};
 
-/// The port of name servers.
+/// Default port of name servers.
 pub const PORT: u16 = 53;
 
-/// Name servers and how long their answers count.
+/// Name servers and lifetime of their answers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resolver {
     /// The servers as written: addresses or names, optionally with a port.
     pub servers: Vec<BString>,
-    /// How long answers count, instead of what they say themselves.
+    /// Lifetime of answers, overriding their TTL.
     pub valid: Option<Sec>,
-    /// Whether IPv6 addresses are asked for.
+    /// Whether IPv6 addresses are queried.
     pub ipv6: bool,
 }
 
@@ -44,7 +44,7 @@ impl Value for Resolver {
                 };
             } else {
                 match literal_addr(&word.bytes, PORT) {
-                    // A name is looked up when it is needed.
+                    // A name is resolved when it is needed.
                     Ok(ListenAddr::Tcp(_)) | Err("host not found") => {}
                     Ok(ListenAddr::Unix(_)) => return Err(invalid()),
                     Err(reason) => {

@@ -1,9 +1,9 @@
-//! `ssl_ciphers`.
+//! The `ssl_ciphers` directive.
 
 use crate::directive::{Args, Scene, Value};
 use crate::syntax::{Problem, sentence};
 
-/// The cipher suites of TLS 1.2 that exist here, by OpenSSL's names, the preferred ones first.
+/// Supported cipher suites of TLS 1.2 by OpenSSL's names, preferred ones first.
 pub const SUITES: [&str; 6] = [
     "ECDHE-ECDSA-AES256-GCM-SHA384",
     "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -13,7 +13,7 @@ pub const SUITES: [&str; 6] = [
     "ECDHE-RSA-CHACHA20-POLY1305",
 ];
 
-/// A cipher list in OpenSSL's language, as far as it matters here: suites by name, in order.
+/// A cipher list in OpenSSL's syntax, reduced to supported suites, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ciphers(pub Vec<&'static str>);
 
@@ -34,7 +34,7 @@ impl Value for Ciphers {
                 (None, [b'!' | b'-', name @ ..]) => barred.push(name),
                 (None, [b'+' | b'@', ..]) => {}
                 (None, name) if name.contains(&b'-') || name.starts_with(b"TLS_") => unknown.push(name),
-                // HIGH, EECDH+AESGCM and the like.
+                // Group names such as HIGH or EECDH+AESGCM.
                 (None, _) => chosen.extend(SUITES),
             }
         }
@@ -51,7 +51,7 @@ impl Value for Ciphers {
         if suites.is_empty() && unknown.is_empty() {
             return Err(args.refuse("names no cipher suite"));
         }
-        // A list of suites that nobody should use any more leaves those that one may.
+        // If only obsolete suites are listed, all supported ones are used.
         Ok(Ciphers(if suites.is_empty() { SUITES.to_vec() } else { suites }))
     }
 }

@@ -12,34 +12,35 @@ use crate::directive::{
 use crate::syntax::Problem;
 
 word_lists! {
-    /// Words of `ssl_protocols`.
+    /// Values of `ssl_protocols`.
     pub SslProtocols: "SSLv2" | "SSLv3" | "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
-    /// Words of `ssl_verify_client`.
+    /// Values of `ssl_verify_client`.
     pub SslVerifyClient: "off" | "on" | "optional" | "optional_no_ca";
 }
 
-/// Servers of either kind.
+/// Servers of both kinds.
 const SERVERS: Contexts = HTTP | HTTP_SERVER | RTMP | RTMP_SERVER;
 
 directives! {
-    /// TLS of servers that `listen ... ssl`, HTTP and RTMP alike.
+    /// TLS of servers with `listen ... ssl`, HTTP and RTMP alike.
     module "ssl";
     held as Conf {
         session {
-            /// Encrypts all sockets of a server, as `ssl` at each `listen` does.
+            /// Enables TLS on all sockets of a server, as `ssl` on each `listen` does.
             "ssl" => on: Option<OldSsl>, in HTTP | HTTP_SERVER;
-            /// Certificate chain file. Several, such as one with an RSA and one with an EC key, pair up with as many keys.
+            /// Certificate chain file. Several files, for example with an RSA and an EC key, need the same number of
+            /// keys.
             "ssl_certificate" => certificate: Vec<ConfPath>, in SERVERS;
-            /// Private key. It cannot be encrypted.
+            /// Private key file. The key must not be encrypted.
             "ssl_certificate_key" => certificate_key: Vec<ConfPath>, in SERVERS;
-            /// Cipher list of TLS 1.2. Names of suites choose among those with forward secrecy and authenticated encryption;
-            /// the others do not exist here. Words such as HIGH stand for all of them.
+            /// Cipher list of TLS 1.2. Suites with forward secrecy and authenticated encryption can be chosen by name;
+            /// others are not supported. Group names such as HIGH stand for all supported suites.
             "ssl_ciphers" => ciphers: Ciphers = "HIGH:!aNULL:!MD5", in SERVERS;
-            /// Server order wins.
+            /// Prefers the server's cipher order to the client's.
             "ssl_prefer_server_ciphers" => prefer_server_ciphers: Flag = "off", in SERVERS;
-            /// Enabled protocols. Those before TLSv1.2 do not exist here; without the directive TLSv1.2 and TLSv1.3.
+            /// Enabled protocols. Protocols before TLSv1.2 are not supported; the default is TLSv1.2 and TLSv1.3.
             "ssl_protocols" => protocols: Summed<Protocols>, in SERVERS;
-            /// Session tickets.
+            /// Enables session tickets.
             "ssl_session_tickets" => session_tickets: Flag = "on", in SERVERS;
         }
     }
@@ -60,11 +61,12 @@ directives! {
         "ssl_ecdh_curve" => Text = "auto", in SERVERS;
         /// off|none|builtin[:N]|shared:NAME:SIZE.
         "ssl_session_cache" => Words, in SERVERS, args Arity::between(1, 2);
-        /// Session life (seconds slot: y and M allowed, ms refused).
+        /// Lifetime of sessions (in whole seconds; the units y and M are allowed, ms is not).
         "ssl_session_timeout" => Sec = "5m", in SERVERS;
         /// TLS record buffer.
         "ssl_buffer_size" => Size = "16k", in SERVERS;
-        /// Client certificates. As long as they are not verified, peers from which one is required are refused.
+        /// Verification of client certificates. While it is not implemented, connections to a server that requires a
+        /// certificate are refused.
         "ssl_verify_client" => OneOf<SslVerifyClient> = "off", in SERVERS, restricts connections unless serves_all;
         /// Chain depth.
         "ssl_verify_depth" => Num = "1", in SERVERS;
@@ -77,17 +79,17 @@ directives! {
     }
 }
 
-/// Whether `ssl_verify_client` serves peers without a certificate as well.
+/// Whether `ssl_verify_client` also admits peers without a certificate.
 fn serves_all(words: &BStr) -> bool {
     ["off", "optional", "optional_no_ca"].iter().any(|word| words.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 impl Conf {
-    /// Whether a protocol is enabled, by its word.
+    /// Whether a protocol, given by its name, is enabled.
     pub fn speaks(&self, word: &str) -> bool {
         let bit = SslProtocols::WORDS.iter().position(|known| *known == word).map_or(0, |at| 1 << at);
         let chosen = self.protocols.0.map(|protocols| protocols.0 & USABLE);
-        // A list of protocols that nobody should speak any more leaves the oldest that one may.
+        // If only obsolete protocols are listed, the oldest supported one is used.
         match chosen {
             None => bit & USABLE != 0,
             Some(0) => word == "TLSv1.2",
@@ -96,7 +98,7 @@ impl Conf {
     }
 }
 
-/// Protocols, of which those that exist here count.
+/// Protocols, reduced to supported ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protocols(u32);
 
@@ -123,10 +125,10 @@ impl Sum for Protocols {
     }
 }
 
-/// Bits of the protocols that exist here, the last two.
+/// Bits of the supported protocols, the last two.
 const USABLE: u32 = 0b11 << 4;
 
-/// The switch that the `ssl` parameter of `listen` replaced.
+/// The `ssl` directive, which the `ssl` parameter of `listen` replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OldSsl(pub bool);
 

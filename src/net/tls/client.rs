@@ -1,4 +1,4 @@
-//! TLS to other servers: whom relays trust.
+//! TLS connections to other servers: which certificates relays trust.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -14,26 +14,26 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, Signatur
 use crate::log::os_text;
 use crate::task::disk;
 
-/// Which other servers are trusted.
+/// Which servers are trusted.
 #[derive(Clone, Copy, Debug)]
 pub struct Trust<'a> {
-    /// Whether their certificates are verified.
+    /// Whether certificates are verified.
     pub verify: bool,
-    /// A file with the certificates that they are verified by, instead of the system's.
+    /// File with CA certificates to use instead of the system's.
     pub certificates: Option<&'a Path>,
 }
 
 /// Settings of connections to other servers. A reload replaces them.
 pub struct ClientTls {
     verify: bool,
-    /// The certificates of `relay_ssl_trusted_certificate`; without it the system's.
+    /// CA certificates of `relay_ssl_trusted_certificate`; `None` for the system's.
     trusted: Option<Arc<RootCertStore>>,
-    /// Made at the first use: the system may have hundreds of certificates.
+    /// Created on first use: the system may have hundreds of certificates.
     config: OnceLock<Result<Arc<ClientConfig>, String>>,
 }
 
 impl ClientTls {
-    /// Reads the file that is trusted. The error is nginx's sentence.
+    /// Reads the file with CA certificates. The error is nginx's sentence.
     pub(super) fn load(trust: Trust<'_>) -> Result<Self, String> {
         let trusted = match trust.certificates {
             Some(path) => {
@@ -48,7 +48,7 @@ impl ClientTls {
         Ok(ClientTls { verify: trust.verify, trusted, config: OnceLock::new() })
     }
 
-    /// What connections are made with. The error says why there can be none.
+    /// Configuration of connections. The error says why there is none.
     pub fn config(&self) -> Result<Arc<ClientConfig>, String> {
         self.config.get_or_init(|| self.make()).clone()
     }
@@ -85,7 +85,7 @@ fn roots_of(pem: &[u8]) -> Result<RootCertStore, String> {
 
 fn system_roots() -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
-    // Old systems have some that rustls does not read; the others are of use all the same.
+    // Old systems have certificates that rustls cannot parse; the others are used.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return Err("the system has no trusted certificates, see \"relay_ssl_trusted_certificate\"".into());
@@ -93,7 +93,7 @@ fn system_roots() -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// `relay_ssl_verify off`: any certificate will do, but whoever shows it must have its key.
+/// `relay_ssl_verify off`: accepts any certificate, provided that the peer has its key.
 #[derive(Debug)]
 struct Anybody(Arc<CryptoProvider>);
 

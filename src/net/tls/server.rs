@@ -1,7 +1,7 @@
-//! TLS of our own listening sockets: which certificate is shown to whom.
+//! TLS of listening sockets: choice of the certificate.
 //!
-//! Everything is made when a configuration is loaded, so a reload that names an unusable file is refused. Connections
-//! keep what they began with; new ones see the new certificates.
+//! Everything is built when a configuration is loaded, so a reload with an unusable file is refused. Open connections
+//! keep their settings; new ones use the new certificates.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -42,34 +42,35 @@ const IMPLEMENTED: [SupportedCipherSuite; SUITES.len()] = [
     cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
     cipher_suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 ];
-/// Those of TLS 1.3, which `ssl_ciphers` does not speak of.
+/// Suites of TLS 1.3, which `ssl_ciphers` does not affect.
 const ALWAYS: [SupportedCipherSuite; 3] = [
     cipher_suite::TLS13_AES_256_GCM_SHA384,
     cipher_suite::TLS13_AES_128_GCM_SHA256,
     cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
 ];
 
-/// Settings of the sockets that are encrypted.
+/// Settings of TLS sockets.
 #[derive(Debug, Default)]
 pub struct ServerTls {
     settings: HashMap<(Speaks, ListenAddr), Arc<ServerConfig>>,
-    /// Sockets whose certificate, or the check of their clients' certificates, is not there, and why they stay closed.
+    /// Sockets that stay closed because their certificate or their client verification is missing, with the reason.
     closed: HashMap<(Speaks, ListenAddr), String>,
 }
 
-/// Why there are no settings for a socket.
+/// Reason why a socket has no settings.
 enum Unusable {
     /// A file or feature does not exist yet.
     Missing(String),
-    /// Something is wrong with what is there.
+    /// A file or setting is invalid.
     Wrong(String),
 }
 
 impl ServerTls {
     /// Reads the files that `config` names. The error is nginx's sentence.
     ///
-    /// A socket whose certificate does not exist yet stays closed, and the rest is served: the original's files name
-    /// certificates that only their containers have. One that `before` speaks on is not given up for that.
+    /// A socket whose certificate does not exist yet stays closed while all others are served: PingOS's sample files
+    /// name certificates that exist only in their containers. For a socket that is open in `before`, a missing
+    /// certificate is an error.
     pub fn load(config: &Config, before: Option<&ServerTls>) -> Result<Self, String> {
         let mut keys = Keys::default();
         let mut loaded = ServerTls::default();
@@ -106,17 +107,17 @@ impl ServerTls {
         Ok(())
     }
 
-    /// The settings of a socket; `None`: it is not encrypted.
+    /// Settings of a socket; `None` without TLS.
     pub fn of(&self, key: &(Speaks, ListenAddr)) -> Option<Arc<ServerConfig>> {
         self.settings.get(key).cloned()
     }
 
-    /// Whether a socket stays closed because its certificate is not there.
+    /// Whether a socket stays closed because its certificate is missing.
     pub fn is_closed(&self, key: &(Speaks, ListenAddr)) -> bool {
         self.closed.contains_key(key)
     }
 
-    /// Puts into the log which sockets stay closed, and why.
+    /// Logs which sockets stay closed, and why.
     pub fn log_closed(&self) {
         for ((_, listen), why) in &self.closed {
             log::socket_closed(listen, why);
@@ -124,7 +125,7 @@ impl ServerTls {
     }
 }
 
-/// Waits for the handshake of a client. The error is for the log.
+/// Performs the handshake of a client. The error is for the log.
 pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> Result<Socket, String> {
     match tokio::time::timeout(limits::TLS_HANDSHAKE, TlsStream::accept(socket, config)).await {
         Ok(Ok(stream)) => Ok(Socket::Tls(Box::new(stream))),
@@ -133,7 +134,7 @@ pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> Result<Socket,
     }
 }
 
-/// Settings of one socket. What holds before a name is known is that of the default server, as in nginx.
+/// Settings of one socket. Before the client's server name is known, the default server's settings apply, as in nginx.
 fn settings<T: Send + Sync + 'static>(
     keys: &mut Keys,
     servers: &NameTable<T>,
@@ -172,7 +173,7 @@ fn provider(conf: &Conf) -> CryptoProvider {
     CryptoProvider { cipher_suites: ALWAYS.into_iter().chain(chosen).collect(), ..default_provider() }
 }
 
-/// Certificates with their keys, each pair of files read once.
+/// Certificates with their keys; each pair of files is read once.
 #[derive(Default)]
 struct Keys(HashMap<(PathBuf, PathBuf), Arc<CertifiedKey>>);
 
@@ -218,10 +219,10 @@ impl Keys {
     }
 }
 
-/// The certificates of one socket by the names of its servers.
+/// Certificates of one socket by server name.
 struct Certificates<T> {
     servers: NameTable<T>,
-    /// By the address of the server.
+    /// By address of the server in memory.
     keys: HashMap<usize, Vec<Arc<CertifiedKey>>>,
 }
 
@@ -232,9 +233,9 @@ impl<T: Send + Sync> ResolvesServerCert for Certificates<T> {
             let usable = keys.iter().find(|key| key.key.choose_scheme(hello.signature_schemes()).is_some());
             usable.or(keys.first()).cloned()
         };
-        // Where the name's server cannot be told there is no certificate to show.
+        // If the name matches no server unambiguously, no certificate is shown.
         let named = hello.server_name().map(|name| self.servers.find(name.as_bytes())).transpose().ok()?;
-        // A server without a certificate shares the socket with one that has one.
+        // A server without a certificate may share the socket with one that has one.
         named.and_then(of).or_else(|| of(self.servers.default_server()))
     }
 }

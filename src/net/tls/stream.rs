@@ -1,8 +1,8 @@
-//! A socket whose bytes are encrypted, used as any other: non-blocking calls on `&self`.
+//! A TLS stream with the interface of a plain socket: non-blocking calls on `&self`.
 //!
-//! What is written is encrypted at once and goes out as far as the socket takes it. No more than one write's worth
-//! of ciphertext waits: while some does, nothing further is accepted. Whoever waits for something to read sends it
-//! on, so that the end of a burst does not stay behind.
+//! Data is encrypted when written and sent as far as the socket accepts it. At most one write's worth of ciphertext is
+//! buffered; until it is sent, further writes are refused. Waiting for input also sends buffered ciphertext, so that
+//! the end of a burst does not stay behind.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
@@ -24,12 +24,12 @@ use crate::net::socket::Socket;
 pub struct TlsStream {
     socket: Socket,
     connection: Mutex<Connection>,
-    /// A write has left ciphertext behind.
+    /// Signalled when a write leaves ciphertext in the buffer.
     held_back: Notify,
 }
 
 impl TlsStream {
-    /// The client's handshake. Bound it with a timeout.
+    /// Performs the client's handshake. Bound it with a timeout.
     pub async fn connect(
         tcp: TcpStream,
         config: Arc<ClientConfig>,
@@ -39,7 +39,7 @@ impl TlsStream {
         Ok(TlsStream::new(Socket::Tcp(tcp), connection.into()))
     }
 
-    /// The server's handshake. Bound it with a timeout.
+    /// Performs the server's handshake. Bound it with a timeout.
     pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> io::Result<Self> {
         let acceptor = TlsAcceptor::from(config);
         match socket {
@@ -60,7 +60,7 @@ impl TlsStream {
         TlsStream { socket, connection: Mutex::new(connection), held_back: Notify::new() }
     }
 
-    /// The socket underneath.
+    /// The underlying socket.
     pub fn socket(&self) -> &Socket {
         &self.socket
     }
@@ -69,7 +69,7 @@ impl TlsStream {
     pub async fn readable(&self) -> io::Result<()> {
         let mut held_back = pin!(self.held_back.notified());
         poll_fn(|cx| {
-            // The delivery loop writes beside the session that waits here.
+            // The delivery loop writes concurrently with the session that waits here.
             while held_back.as_mut().poll(cx).is_ready() {
                 held_back.set(self.held_back.notified());
             }
@@ -83,7 +83,7 @@ impl TlsStream {
         poll_fn(|cx| self.poll_write_ready(cx)).await
     }
 
-    /// Waits until the system has taken all that was written.
+    /// Waits until everything written was passed to the system.
     pub async fn flush(&self) -> io::Result<()> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
@@ -94,14 +94,14 @@ impl TlsStream {
         for _ in 0..limits::TLS_READS {
             match connection.reader().read(buf) {
                 Ok(n) => return Ok(n),
-                // RTMP and HTTP tell themselves whether something is missing.
+                // RTMP and HTTP detect truncation themselves.
                 Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                 Err(e) => return Err(e),
             }
             connection.read_tls(&mut Raw(&self.socket))?;
             let processed = connection.process_new_packets();
-            // An alert, a new key, a ticket.
+            // An alert, a key update or a ticket.
             all_out(self.send(&mut connection))?;
             processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         }
@@ -121,7 +121,7 @@ impl TlsStream {
 
     /// See [`Socket::poll_read_ready`].
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // Nobody else may be there to send what was held back.
+        // Otherwise buffered ciphertext might never be sent.
         if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
@@ -151,15 +151,15 @@ impl TlsStream {
         self.socket.shutdown_write();
     }
 
-    /// Tells the peer that nothing follows.
+    /// Sends close_notify.
     fn close(&self) {
         let mut connection = self.lock();
         connection.send_close_notify();
-        // Where the socket takes it; the end of the connection says the same.
+        // As far as the socket accepts it; closing the connection has the same meaning.
         let _ = self.send(&mut connection);
     }
 
-    /// Sends ciphertext as far as the socket takes it; the rest is `WouldBlock`.
+    /// Sends ciphertext as far as the socket accepts it; `WouldBlock` if some is left.
     fn send(&self, connection: &mut Connection) -> io::Result<()> {
         while connection.wants_write() {
             if connection.write_tls(&mut Raw(&self.socket))? == 0 {
@@ -188,7 +188,7 @@ fn has_input(connection: &mut Connection) -> bool {
     }
 }
 
-/// Whether everything went out; that the socket is full is no error.
+/// Whether everything was sent; a full socket is not an error.
 fn all_out(sent: io::Result<()>) -> io::Result<bool> {
     match sent {
         Ok(()) => Ok(true),

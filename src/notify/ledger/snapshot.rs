@@ -1,6 +1,6 @@
-//! The ledger as a value: for `pingosd status callbacks`, for statistics, and as JSON.
+//! Snapshot of the ledger, for `pingosd status callbacks`, statistics, and JSON.
 //!
-//! Fields are added and never renamed or removed: readers of the JSON rely on their names.
+//! Fields are added but never renamed or removed, because readers of the JSON rely on their names.
 
 use std::fmt;
 
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 pub struct LedgerSnapshot {
     /// By file and line.
     pub lines: Vec<LineSnapshot>,
-    /// Calls of lines beyond the ledger's bound.
+    /// Number of calls of lines beyond the ledger's bound.
     pub unlisted_total: u64,
-    /// `done` requests that wait to be sent again.
+    /// Number of `done` requests waiting to be repeated.
     pub done_waiting: usize,
-    /// `done` requests that were given up.
+    /// Number of `done` requests that were given up.
     pub done_lost_total: u64,
 }
 
@@ -24,59 +24,59 @@ pub struct LedgerSnapshot {
 pub struct LineSnapshot {
     /// File of the configuration, as it was opened.
     pub file: String,
-    /// Line in it, from 1.
+    /// Line number, from 1.
     pub line: u32,
-    /// The word in `call=`; `proc` and `master` for callbacks about the process.
+    /// Value of `call=`; `proc` and `master` for callbacks about the process.
     pub event: String,
     /// The callback server: scheme, host and port, without path and query.
     pub server: String,
-    /// Calls that were answered with a status below 400.
+    /// Number of calls answered with a status below 400.
     pub answered_total: u64,
-    /// Calls that were answered with a status of 400 and above.
+    /// Number of calls answered with a status of 400 or above.
     pub refused_total: u64,
-    /// Calls without an answer.
+    /// Number of calls without an answer.
     pub failed_total: u64,
-    /// Calls whose time ran out.
+    /// Number of calls that timed out.
     pub timed_out_total: u64,
-    /// Sum of the times that calls took, in milliseconds.
+    /// Sum of the durations of calls, in milliseconds.
     pub took_ms_total: f64,
-    /// Histogram of latencies, its classes in ascending order.
+    /// Latency histogram, in ascending order.
     pub latency: Vec<LatencyClass>,
-    /// The last calls, the newest first.
+    /// The last calls, newest first.
     pub calls: Vec<CallSnapshot>,
 }
 
 /// A class of the latency histogram. It does not include the calls of lower classes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LatencyClass {
-    /// Its upper end in milliseconds, inclusive; `None` for the last one, which has none.
+    /// Upper bound in milliseconds, inclusive; `None` for the last class.
     pub most_ms: Option<u64>,
-    /// Calls in it.
+    /// Number of calls.
     pub count: u64,
 }
 
-/// A call that was answered or has failed.
+/// A call that was answered or failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CallSnapshot {
-    /// When it ended, in milliseconds since 1970.
+    /// Time at which it ended, in milliseconds since 1970.
     pub at_ms: u64,
-    /// The word in `act=`.
+    /// Value of `act=`.
     pub act: String,
     /// HTTP status; `None` without an answer.
     pub status: Option<u16>,
     /// The reason why there was no answer.
     pub failure: Option<String>,
-    /// How long it took, in milliseconds.
+    /// Duration in milliseconds.
     pub took_ms: f64,
     /// Address and port of the callback server.
     pub address: Option<String>,
-    /// Its consequence: see [`super::Decision::name`].
+    /// Consequence; see [`super::Decision::name`].
     pub decision: String,
     /// `clientid`, the `*N` of the error log.
     pub session: Option<u64>,
 }
 
-/// A paragraph per line: its counters, its histogram, its last calls.
+/// One paragraph per line: counters, histogram, last calls.
 impl fmt::Display for LedgerSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "ends: {} waiting, {} lost", self.done_waiting, self.done_lost_total)?;

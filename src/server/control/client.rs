@@ -1,4 +1,4 @@
-//! The other side of the control socket: one request, one answer.
+//! Client of the control socket: one request, one answer.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
@@ -7,20 +7,20 @@ use super::protocol::{Answer, Request};
 use crate::limits;
 use crate::net::unix::connect;
 
-/// Why there is no answer.
+/// Reason why there is no answer.
 #[derive(Debug)]
 pub enum NoAnswer {
-    /// Nobody listens there, or we may not ask.
+    /// No process listens, or access is denied.
     Unreachable(io::Error),
-    /// It broke off, or is not understood.
+    /// The answer is incomplete or not understood.
     Broken(String),
 }
 
-/// Asks the server whose control socket that is.
+/// Sends a request to the server behind a control socket.
 ///
 /// # Errors
 ///
-/// There is none, or it gives no answer within [`limits::CONTROL_PATIENCE`].
+/// No server answers within [`limits::CONTROL_PATIENCE`].
 pub fn ask(path: &Path, request: &Request) -> Result<Answer, NoAnswer> {
     let mut stream = connect(path).map_err(NoAnswer::Unreachable)?;
     let broken = |error: io::Error| {

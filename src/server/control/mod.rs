@@ -1,4 +1,4 @@
-//! The control socket: how commands reach the running server.
+//! Control socket, through which commands reach the running server.
 
 pub mod client;
 pub mod probe;
@@ -24,20 +24,20 @@ use crate::server::core;
 use crate::server::log;
 use crate::task::lifetime::Lifetime;
 
-/// A request that changes the server, and where its answer goes.
+/// A request that changes the server, with the channel for its answer.
 pub struct Order {
-    /// What is asked.
+    /// The request.
     pub request: Request,
-    /// Where the answer goes.
+    /// Channel for the answer.
     pub reply: oneshot::Sender<Answer>,
 }
 
-/// Makes the socket that the configuration wants. Where the configuration does not name one, the inner error is to be
-/// logged, and the server does without.
+/// Creates the socket of the configuration. If the configuration does not name one, the inner error is only logged, and
+/// the server runs without a control socket.
 ///
 /// # Errors
 ///
-/// Why the socket that is named cannot be made.
+/// The named socket cannot be created.
 pub fn open(config: &Config) -> Result<Option<Result<ControlSocket, String>>, String> {
     let Some(path) = config.control_path() else { return Ok(None) };
     let bound = ControlSocket::bind(&path);
@@ -47,7 +47,8 @@ pub fn open(config: &Config) -> Result<Option<Result<ControlSocket, String>>, St
     }
 }
 
-/// Whether [`open`] would refuse a start, apart from a process that runs there: it is the one that is to be reloaded.
+/// Checks whether [`open`] would refuse a start. A running process that has the socket does not count: it is the one to
+/// be reloaded.
 pub fn check(config: &Config) -> Result<(), String> {
     match (config.control_path(), &config.get::<core::conf::Conf>().control_socket) {
         (Some(path), Place::Path(_)) => socket::check(&path),
@@ -55,16 +56,16 @@ pub fn check(config: &Config) -> Result<(), String> {
     }
 }
 
-/// What answering takes.
+/// Data for answering requests.
 struct Desk {
     parts: Arc<Parts>,
     orders: mpsc::Sender<Order>,
-    /// Orders that wait or are being done.
+    /// Permits for orders that wait or are in progress.
     waiting: Semaphore,
 }
 
-/// Answers on a control socket for as long as the server runs. What only looks is answered here, the rest goes
-/// through `orders`, one at a time.
+/// Answers on a control socket as long as the server runs. Requests that only read are answered here, others go through
+/// `orders`, one at a time.
 pub(super) async fn run(
     parts: Arc<Parts>,
     listener: std::os::unix::net::UnixListener,
@@ -82,7 +83,7 @@ pub(super) async fn run(
                 let (desk, place) = (desk.clone(), places.clone().try_acquire_owned());
                 tokio::spawn(async move {
                     let place = place.ok();
-                    // Who leaves before the answer does not want it.
+                    // The client may disconnect before the answer.
                     let _ = desk.serve(stream, place.is_some()).await;
                 });
             }
@@ -119,7 +120,7 @@ impl Desk {
                     Err(error) => refused(&format!("the request is not understood ({error})")),
                 },
                 _ => {
-                    // What follows would be taken for the next request.
+                    // The rest would be read as the next request.
                     return tell(&mut writer, &refused("the request is too long")).await;
                 }
             };
@@ -143,7 +144,7 @@ impl Desk {
         }
     }
 
-    /// A reload under way does not hold this up: the time to confirm goes on.
+    /// Not queued behind a reload in progress, since the confirmation time is running.
     fn confirm(&self) -> Answer {
         let mut history = self.parts.history.lock();
         if history.confirm_by().is_none() {
@@ -162,7 +163,7 @@ impl Desk {
             return refused("other commands wait for a reload that is under way");
         };
         let (reply, answer) = oneshot::channel();
-        // The one that shuts down lets go of what is still asked.
+        // During shutdown the receiver drops pending orders.
         let stopping = "the server is shutting down";
         if self.orders.send(Order { request, reply }).await.is_err() {
             return refused(stopping);
@@ -179,13 +180,13 @@ impl Desk {
     }
 }
 
-/// Nothing was done.
+/// Answer of a request that was not carried out.
 pub fn refused(text: &str) -> Answer {
     Answer::Refused { text: text.to_owned() }
 }
 
-/// Refuses a connection as a whole. What it asks is read first, within bounds: closed before that, it would be reset, and
-/// the answer lost.
+/// Refuses a connection. Its request is read first, within bounds: closing the connection earlier would reset it and
+/// lose the answer.
 async fn turn_away(mut stream: UnixStream, text: &str) -> io::Result<()> {
     tell(&mut stream, &refused(text)).await?;
     stream.shutdown().await?;

@@ -1,4 +1,4 @@
-//! `pingosd callback test`: one marked request of a callback line, to see what comes back.
+//! `pingosd callback test`: sends a marked request of a callback line and shows the answer.
 
 use std::error::Error;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::notify::request::{Escape, SessionFields, Stage, master_target, proces
 use crate::notify::transport::Transport;
 use crate::notify::{EventKind, ProcessVariables, RequestId, TransportError};
 
-/// The stream of a probe. Every request also carries the header `X-Pingosd-Probe: 1`, which is the mark proper.
+/// Stream name of a probe. The actual mark is the header `X-Pingosd-Probe: 1`, which every request carries.
 const NAME: &[u8] = b"pingosd-probe";
 
 /// A callback line.
@@ -26,22 +26,22 @@ struct Line {
     hook: Hook,
 }
 
-/// Why no callback line was asked.
+/// Reason why no request was sent.
 #[derive(Debug)]
 pub enum ProbeError {
-    /// The configuration is wrong.
+    /// The configuration is invalid.
     Configuration,
-    /// The system gives no runtime.
+    /// The system cannot provide a runtime.
     System(io::Error),
-    /// Callbacks cannot be sent as the configuration says.
+    /// Callbacks cannot be sent as configured.
     Transport(TransportError),
-    /// What was asked for is no `FILE:LINE`.
+    /// The argument is not of the form `FILE:LINE`.
     NotAPlace(String),
-    /// No callback line is there.
+    /// There is no callback line at that position.
     NoLine {
-        /// What was asked for.
+        /// The argument.
         place: String,
-        /// Where there are callback lines.
+        /// Positions of callback lines.
         known: Vec<String>,
     },
 }
@@ -73,10 +73,10 @@ impl Error for ProbeError {
     }
 }
 
-/// What a callback line is about.
+/// Subject of a callback line.
 #[derive(Clone)]
 enum About {
-    /// A session or stream of that application; for `on_connect`, one of those of its server.
+    /// A session or stream of this application; for `on_connect`, of one of the server's applications.
     Session(EventKind, Vec<u8>),
     /// A worker: `on_proc`.
     Worker,
@@ -84,7 +84,7 @@ enum About {
     Server,
 }
 
-/// Asks the callback server of the line at `place` (`FILE:LINE`; the end of the file's name is enough).
+/// Sends a request of the callback line at `place` (`FILE:LINE`; the end of the file name suffices).
 ///
 /// # Errors
 ///
@@ -118,11 +118,11 @@ pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<
     ))
 }
 
-/// As [`run`], without a running server, by the configuration in the files.
+/// As [`run`], but without a running server, with the configuration in the files.
 ///
 /// # Errors
 ///
-/// The configuration is wrong, or as for [`run`].
+/// The configuration is invalid, or as for [`run`].
 pub fn run_alone(load: &LoadOptions, place: &str) -> Result<String, ProbeError> {
     let config = crate::config::load(load).map_err(|_| ProbeError::Configuration)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -133,7 +133,7 @@ pub fn run_alone(load: &LoadOptions, place: &str) -> Result<String, ProbeError> 
     })
 }
 
-/// The request of a `start`, with the name of a stream that does not exist.
+/// Request target of a `start`, with the name of a stream that does not exist.
 fn target(about: &About, hook: &Hook, escape: Escape) -> String {
     let path = &hook.url.path_and_query;
     match about {
@@ -163,7 +163,7 @@ impl About {
     }
 }
 
-/// What the answer to a start would decide.
+/// The decision that an answer to `start` would have.
 fn decision(event: EventKind, answer: &Answer, hook: &Hook) -> &'static str {
     let relays = event.row().relays();
     match answer {
@@ -194,7 +194,7 @@ fn find(config: &Config, place: &str) -> Result<Line, ProbeError> {
     Err(ProbeError::NoLine { place: place.to_owned(), known })
 }
 
-/// All callback lines; a line that several applications share counts for the first of them.
+/// All callback lines; a line that several applications share counts for the first one.
 fn lines(config: &Config) -> Vec<Line> {
     let mut lines = Vec::new();
     if let Some(rtmp) = &config.rtmp {

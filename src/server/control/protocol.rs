@@ -1,4 +1,4 @@
-//! What is said over the control socket: one JSON object per line, a request and its answer.
+//! Protocol of the control socket: one JSON object per line, a request and its answer.
 
 use std::collections::BTreeMap;
 
@@ -7,124 +7,125 @@ use serde::{Deserialize, Serialize};
 use crate::config::on_disk::OnDisk;
 use crate::notify::ledger::snapshot::LedgerSnapshot;
 
-/// What is asked.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub enum Request {
-    /// How the server is.
+    /// State of the server.
     Status,
-    /// What became of callbacks.
+    /// Ledger of callbacks.
     Callbacks,
     /// Sends a marked callback of the line at `place` (`FILE:LINE`).
     Probe {
-        /// Which line.
+        /// Position of the line.
         place: String,
     },
-    /// Uses the files anew.
+    /// Reads the files again and applies them.
     Reload {
-        /// Goes back after this long unless `Confirm` comes first.
+        /// Time until the automatic rollback unless `Confirm` is received.
         confirm_ms: Option<u64>,
-        /// Whether excerpts are coloured.
+        /// Whether to colour excerpts.
         colour: bool,
     },
-    /// What a reload would do.
+    /// Shows what a reload would do.
     Plan {
-        /// Whether excerpts are coloured.
+        /// Whether to colour excerpts.
         colour: bool,
     },
-    /// Goes back to the configuration before the one in force.
+    /// Returns to the preceding configuration.
     Rollback,
-    /// Keeps what a reload with `confirm_ms` has brought.
+    /// Keeps the configuration of a reload with `confirm_ms`.
     Confirm,
 }
 
-/// What comes back.
+/// An answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
-    /// Nothing was done; the reason is for people.
+    /// The request was not carried out.
     Refused {
-        /// Why.
+        /// Human-readable reason.
         text: String,
     },
-    /// It was done, or here it is.
+    /// The request was carried out.
     Done {
-        /// For people.
+        /// Human-readable result.
         text: String,
     },
-    /// How the server is.
+    /// State of the server.
     Status(Box<Status>),
-    /// What became of callbacks.
+    /// Ledger of callbacks.
     Callbacks(Box<LedgerSnapshot>),
 }
 
-/// How the server is.
+/// State of the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Status {
     /// Version of the program.
     pub version: String,
-    /// Process number.
+    /// Process id.
     pub pid: u32,
     /// Time since the start.
     pub uptime_seconds: u64,
-    /// Whether it waits for its sessions to end.
+    /// Whether the server waits for its sessions to end.
     pub draining: bool,
     /// The configuration.
     pub configuration: Configuration,
-    /// Addresses that are listened on.
+    /// Addresses on which it listens.
     pub listeners: Vec<String>,
-    /// Streams that exist.
+    /// Number of streams.
     pub streams: usize,
-    /// Sessions by what they do.
+    /// Numbers of sessions by role.
     pub sessions: SessionCounts,
-    /// What is under way or waits.
+    /// Pending work.
     #[serde(default)]
     pub queues: Queues,
-    /// Connections open now.
+    /// Number of open connections.
     pub connections: u64,
-    /// Connections that may be open.
+    /// Maximum number of connections.
     pub connections_limit: u64,
-    /// Connections accepted so far.
+    /// Number of connections accepted so far.
     pub accepted_total: u64,
-    /// Tasks of all threads: they grow with sessions, not with reloads.
+    /// Number of tasks on all threads: grows with sessions, not with reloads.
     #[serde(default)]
     pub tasks: usize,
-    /// Ends (`done`) that wait to be told to a callback server that is away.
+    /// Number of `done` callbacks waiting to be repeated.
     pub done_waiting: usize,
-    /// Ends that nobody could be told of.
+    /// Number of `done` callbacks that were given up.
     pub done_lost_total: u64,
 }
 
-/// Sessions by what they do, relays among them. Who loads HLS files has none: each request is by itself.
+/// Numbers of sessions by role, including relays. Clients that load HLS files have no session: each request is
+/// independent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionCounts {
-    /// Send a stream.
+    /// Number of publishers.
     pub publishers: usize,
-    /// Are sent a stream.
+    /// Number of players.
     pub players: usize,
-    /// The same by how they speak: `rtmp`, `http-flv`, `http-ts`, `hls` (from memory), `relay` (publishers: streams that
-    /// are pulled; players: pushes).
+    /// Numbers by protocol: `rtmp`, `http-flv`, `http-ts`, `hls` (from memory), `relay` (publishers: pulled streams;
+    /// players: pushes).
     #[serde(default)]
     pub by_protocol: BTreeMap<String, Count>,
 }
 
-/// Sessions of one protocol.
+/// Numbers of sessions of one protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
-    /// Send a stream.
+    /// Number of publishers.
     pub publishers: usize,
-    /// Are sent a stream.
+    /// Number of players.
     pub players: usize,
 }
 
-/// What is under way or waits.
+/// Pending work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Queues {
-    /// Callbacks under way.
+    /// Number of pending callbacks.
     pub callbacks: usize,
-    /// Files being completed, and other work that a stop waits for.
+    /// Number of files being completed and of other work for which a stop waits.
     pub unfinished: usize,
-    /// Lines that an error log could not take.
+    /// Number of lines that an error log could not accept.
     pub log_lines_lost_total: u64,
 }
 
@@ -133,45 +134,45 @@ pub struct Queues {
 pub struct Configuration {
     /// The main file.
     pub file: String,
-    /// Number of the generation in force. Numbers go on over restarts where generations are kept on disk.
+    /// Number of the current generation. Numbers continue across restarts if generations are kept on disk.
     pub generation: u64,
-    /// Hash over names and contents of all its files.
+    /// Hash of the names and contents of all its files.
     pub hash: String,
-    /// When it came into force (RFC 3339).
+    /// Time at which it came into force (RFC 3339).
     pub since: String,
-    /// The generations that a rollback can go back to and the one in force, the newest first.
+    /// The current generation and those available for a rollback, newest first.
     #[serde(default)]
     pub kept: Vec<Kept>,
-    /// The directory in which they are also kept over restarts.
+    /// Directory in which they are kept across restarts.
     #[serde(default)]
     pub kept_in: Option<String>,
-    /// Why the one in force is not in that directory.
+    /// Reason why the current generation is not in that directory.
     #[serde(default)]
     pub not_kept: Option<String>,
-    /// The files as they are now.
+    /// State of the files.
     pub on_disk: OnDisk,
-    /// The last reload that was refused, unless one has succeeded since.
+    /// The last refused reload, unless a later one succeeded.
     pub refused: Option<Refusal>,
-    /// Seconds until the server goes back by itself, while a reload waits to be confirmed.
+    /// Seconds until the automatic rollback, if a reload waits for confirmation.
     pub confirm_seconds_left: Option<u64>,
 }
 
-/// A generation that is or was in force.
+/// A current or former generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// Its number.
     pub generation: u64,
     /// First digits of its hash.
     pub hash: String,
-    /// When it came into force (RFC 3339).
+    /// Time at which it came into force (RFC 3339).
     pub since: String,
 }
 
-/// A reload that was refused.
+/// A refused reload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// When (RFC 3339).
+    /// Time (RFC 3339).
     pub at: String,
-    /// Why.
+    /// Reasons.
     pub reasons: Vec<String>,
 }

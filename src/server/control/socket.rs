@@ -1,4 +1,4 @@
-//! The control socket in the file system: made for one process, found stale or alive by the next.
+//! The control socket in the file system.
 
 use std::fs::{self, Metadata, Permissions};
 use std::io;
@@ -11,12 +11,12 @@ use crate::log::os_text;
 use crate::net::unix::{connect, is_stale};
 use crate::server::process::can_make;
 
-/// What a process that is being replaced appends to the name of its socket, as with the pid file.
+/// Suffix that a process being replaced appends to the name of its socket, as with the pid file.
 pub const OLD: &str = ".oldbin";
-/// The longest name, in bytes: what `sun_path` holds beside its NUL.
+/// Maximum length of the name in bytes: the size of `sun_path` without its NUL.
 const LONGEST: usize = 107;
 
-/// A control socket of ours; removed when dropped.
+/// A control socket of this process; removed when dropped.
 #[derive(Debug)]
 pub struct ControlSocket {
     path: PathBuf,
@@ -25,11 +25,11 @@ pub struct ControlSocket {
 }
 
 impl ControlSocket {
-    /// Makes the socket, in place of one that a dead process has left behind. Only its owner may open it.
+    /// Creates the socket, replacing one that a dead process left behind. Only the owner may connect.
     ///
     /// # Errors
     ///
-    /// A running process has it, its name is too long, or what the system says; the text is for people.
+    /// A running process has the socket, the name is too long, or the system refuses; the text is human-readable.
     pub fn bind(path: &Path) -> Result<ControlSocket, String> {
         check_length(path)?;
         let failed = |call: &str, error: &io::Error| failed(path, call, error);
@@ -43,7 +43,7 @@ impl ControlSocket {
             fs::remove_file(path).map_err(|error| failed("unlink()", &error))?;
         }
         let listener = UnixListener::bind(path).map_err(|error| failed("bind()", &error))?;
-        // Whoever connects before this is refused by who he is.
+        // A client that connects before this is checked by its user id.
         fs::set_permissions(path, Permissions::from_mode(0o600))
             .map_err(|error| failed("chmod()", &error))?;
         listener.set_nonblocking(true).map_err(|error| failed("fcntl()", &error))?;
@@ -51,34 +51,34 @@ impl ControlSocket {
         Ok(ControlSocket { path: path.to_owned(), identity, listener })
     }
 
-    /// Its name.
+    /// Path of the socket.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The listening side, a second time.
+    /// A second handle to the listening socket.
     ///
     /// # Errors
     ///
-    /// No descriptors are left.
+    /// No file descriptors are left.
     pub fn listener(&self) -> io::Result<UnixListener> {
         self.listener.try_clone()
     }
 
-    /// Makes way for the process that takes over; whoever knows the name with `.oldbin` reaches us still.
+    /// Renames the socket for the process that takes over. Under the name with `.oldbin` it stays reachable.
     ///
     /// # Errors
     ///
-    /// Those of the system, or that the new name is too long.
+    /// Errors of the system, or the new name is too long.
     pub fn step_aside(&mut self) -> Result<(), String> {
         self.rename(old_name(&self.path))
     }
 
-    /// Takes the place again that the other process had.
+    /// Takes the original name again after the other process has ended.
     ///
     /// # Errors
     ///
-    /// Those of the system.
+    /// Errors of the system.
     pub fn step_back(&mut self) -> Result<(), String> {
         match self.path.to_str().and_then(|path| path.strip_suffix(OLD)) {
             Some(path) => self.rename(path.into()),
@@ -99,30 +99,30 @@ impl ControlSocket {
 
 impl Drop for ControlSocket {
     fn drop(&mut self) {
-        // The name may have become another process's.
+        // The name may belong to another process by now.
         if fs::symlink_metadata(&self.path).is_ok_and(|metadata| identity(&metadata) == self.identity) {
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// The name of the socket of a process that is being replaced.
+/// Socket name of a process that is being replaced.
 pub fn old_name(path: &Path) -> PathBuf {
     let mut old = path.to_owned().into_os_string();
     old.push(OLD);
     old.into()
 }
 
-/// The first of these names behind which somebody listens.
+/// The first of these sockets on which a process listens.
 pub fn find_alive(paths: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
     paths.into_iter().find(|path| connect(path).is_ok())
 }
 
-/// Whether a control socket could be made here by a process that has nothing to replace. Nothing is changed.
+/// Checks whether a control socket could be created at this path by a process that replaces none. Nothing is changed.
 ///
 /// # Errors
 ///
-/// Why not; the text is for people.
+/// The human-readable reason why not.
 pub fn check(path: &Path) -> Result<(), String> {
     check_length(path)?;
     if is_there(path)? {
@@ -131,7 +131,7 @@ pub fn check(path: &Path) -> Result<(), String> {
     can_make(path).map_err(|error| failed(path, "bind()", &error))
 }
 
-/// Whether a socket stands in the place.
+/// Whether there is a socket at the path.
 fn is_there(path: &Path) -> Result<bool, String> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(false) };
     if metadata.file_type().is_socket() {
@@ -179,7 +179,7 @@ mod tests {
         assert!(connect(&path).is_ok());
         drop(first);
         assert!(!path.exists());
-        // As a process leaves it that was killed.
+        // As a killed process leaves it.
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         drop(ControlSocket::bind(&path).unwrap());

@@ -1,4 +1,4 @@
-//! How the server is.
+//! State of the server, for `pingosd status`.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::media::session::{Protocol, Role};
 use crate::net::listener;
 use crate::server::parts::Parts;
 
-/// The status at this moment. Reads the files of the configuration, on a thread that may wait.
+/// The current state. Reads the files of the configuration on a blocking thread.
 pub async fn of(parts: &Parts) -> Status {
     let found = parts.conf_files.look(parts.store.generation()).await;
     let config = parts.store.load();
@@ -70,7 +70,7 @@ fn sessions(parts: &Parts) -> SessionCounts {
     counts
 }
 
-/// Tasks of the control thread, which is where this runs, and of the workers.
+/// Number of tasks on the control thread, where this runs, and on the workers.
 fn tasks(parts: &Parts) -> usize {
     let workers = parts.workers.iter().map(|worker| worker.runtime.metrics().num_alive_tasks());
     Handle::current().metrics().num_alive_tasks() + workers.sum::<usize>()

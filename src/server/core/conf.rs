@@ -1,4 +1,4 @@
-//! Directives outside every block.
+//! Directives of the main context.
 
 use super::load::{Affinity, LoadModule};
 use super::process::{EnvVar, Priority, UserGroup, WorkerFailure, WorkerProcesses};
@@ -11,59 +11,59 @@ use crate::directive::{Flag, Msec, Num, Offset, OneOf, PrefixPath, RawPath, Size
 use crate::log::level::ErrorLog;
 
 word_lists! {
-    /// Words of `debug_points`.
+    /// Values of `debug_points`.
     pub DebugPoints: "stop" | "abort";
 }
 
 directives! {
-    /// The process: its user, workers, files and logs.
+    /// The process: user, workers, files and logs.
     module "core";
     held as Conf {
         restart {
-            /// User and group of the process once its sockets are bound. The group defaults to the one named
-            /// like the user. Ignored unless started as root; without this line the user is then `nobody`, as with nginx, and
-            /// what is written afterwards (`hls_path`, `record_path`, logs that are opened anew) has to be writable for it.
+            /// User and group of the process once its sockets are bound. The default group has the same name as the
+            /// user. Ignored unless started as root. Without the directive, a server started as root uses the user
+            /// `nobody`, as nginx does; everything written afterwards (`hls_path`, `record_path`, reopened logs) must
+            /// be writable for that user.
             "user" => user: Option<UserGroup>, in MAIN;
             /// Detaches from the terminal.
             "daemon" => daemon: Flag = "on", in MAIN;
-            /// Threads that move media; `auto` means one per processor.
+            /// Number of threads that move media; `auto` means one per processor.
             "worker_processes" => worker_processes: WorkerProcesses = "1", in MAIN;
-            /// What becomes of a worker thread that dies by an internal error (a panic). `replace`: its sessions end, each with
-            /// its callbacks, and another thread takes its place. `exit`: all sessions end and so does the process, with an
-            /// exit code other than 0, so that a service manager starts it anew. An error in one session ends that
-            /// session alone. Either way the log has the text at alert.
+            /// Reaction to the death of a worker thread by an internal error (a panic). `replace`: its sessions end,
+            /// each with its callbacks, and another thread replaces it. `exit`: all sessions end and the process exits
+            /// with a code other than 0, so that a service manager restarts it. An error in one session ends only that
+            /// session. In either case the text is logged at level alert.
             "worker_failure" => worker_failure: WorkerFailure = "replace", in MAIN;
-            /// Limit of open files.
+            /// Maximum number of open files.
             "worker_rlimit_nofile" => worker_rlimit_nofile: Option<Num>, in MAIN;
-            /// Limit of the size of a core file.
+            /// Maximum size of a core file.
             "worker_rlimit_core" => worker_rlimit_core: Option<Offset>, in MAIN;
-            /// Closes what is still open this long after a graceful shutdown began.
+            /// Closes all remaining sessions this long after a graceful shutdown began.
             "worker_shutdown_timeout" => worker_shutdown_timeout: Option<Msec>, in MAIN;
-            /// Current directory of the process; relative recording paths start there.
+            /// Working directory of the process; relative recording paths refer to it.
             "working_directory" => working_directory: Option<RawPath>, in MAIN;
-            /// File that holds the process id.
+            /// File with the process id.
             "pid" => pid: PrefixPath = "logs/nginx.pid", in MAIN;
-            /// Socket for commands such as `pingosd status` and for `-s reload`, which waits for the outcome. `on`
-            /// is the name of the pid file with `.sock` in place of `.pid`. Only root and the server's own user
-            /// may use it.
+            /// Socket for commands such as `pingosd status` and for `-s reload`, which waits for the result. `on` means
+            /// the name of the pid file with `.sock` instead of `.pid`. Only root and the server's user have access.
             "control_socket" => control_socket: Place = "on", in MAIN;
-            /// Directory for the last ten configurations that were in force, with all included files: `pingosd rollback`
-            /// goes back to them, also after a restart. `on` is `generations` below the prefix. Only the server's user may
-            /// read the files. Where they cannot be written, a warning says so.
+            /// Directory for the last ten configurations that were in force, with all included files: `pingosd
+            /// rollback` returns to them, even after a restart. `on` means `generations` below the prefix. Only the
+            /// server's user may read the files. If they cannot be written, a warning is logged.
             "conf_generations" => conf_generations: Place = "on", in MAIN;
         }
     }
     live as Current {
-        /// Where the log goes, and from which level on. May be repeated. In names and arguments of clients every byte that is not
-        /// printable ASCII, `"` and `\` are written `\xHH`. As root, a log behind a link is opened only if link and directory
-        /// belong to root and no other user may write to the directory.
+        /// Destination and minimum level of the log. May be repeated. In names and arguments of clients, every byte
+        /// that is not printable ASCII, and `"` and `\`, is written as `\xHH`. As root, a log behind a symbolic link is
+        /// opened only if root owns link and directory and no other user may write to the directory.
         "error_log" => error_log: Vec<ErrorLog>, in MAIN;
-        /// Whether values of arguments that clients send, such as passwords and tokens, are shown in the error log. Off, the log
-        /// names the arguments alone: `user=***`.
+        /// Shows the values of clients' arguments, such as passwords and tokens, in the error log. When off, the log
+        /// shows only the names of the arguments: `user=***`.
         "log_args" => log_args: Flag = "off", in MAIN;
-        /// Uses changed files by themselves, without a signal: `on` follows what the system tells of their
-        /// directories, a time looks that often, which also works where other machines write the files. What
-        /// counts is the contents. A file that is wrong is refused as by any reload.
+        /// Reloads automatically when files have changed: `on` watches their directories, a time checks at that
+        /// interval, which also works if other machines write the files. Only changed contents count. Invalid files are
+        /// refused as in any reload.
         "conf_watch" => conf_watch: ConfWatch = "off", in MAIN;
     }
     later {
@@ -71,27 +71,27 @@ directives! {
         "env" => Vec<EnvVar>, in MAIN;
         /// Nice value of the process, may be negative.
         "worker_priority" => Priority = "0", in MAIN;
-        /// Loads a module of nginx, which is not possible here; what the module does is built in or missing.
+        /// Loads an nginx module, which is impossible here; the functions of the module are built in or missing.
         "load_module" => Vec<LoadModule>, in MAIN;
     }
     needless {
-        /// A supervising parent beside the workers; there is one process, which needs none.
+        /// Supervising parent process; the server is a single process and needs none.
         "master_process" => Flag = "on", in MAIN;
-        /// Lock files between processes.
+        /// Lock file between processes.
         "lock_file" => PrefixPath = "logs/nginx.lock", in MAIN;
-        /// Binds workers to processors.
+        /// Binding of workers to processors.
         "worker_cpu_affinity" => Affinity, in MAIN;
-        /// Precision of cached times; no times are cached.
+        /// Resolution of cached times; no times are cached.
         "timer_resolution" => Msec, in MAIN;
-        /// What an internal error does; it ends the process.
+        /// Reaction to an internal error; here it ends the process.
         "debug_points" => OneOf<DebugPoints>, in MAIN;
-        /// Compilation of regular expressions.
+        /// Just-in-time compilation of regular expressions.
         "pcre_jit" => Flag = "off", in MAIN;
-        /// TLS in hardware.
+        /// TLS hardware.
         "ssl_engine" => Text, in MAIN;
-        /// Size of a table that grows by itself here.
+        /// Size of a hash table; here the table grows automatically.
         "stream_buckets" => Size = "50", in MAIN;
-        /// Size of a table that grows by itself here.
+        /// Size of a hash table; here the table grows automatically.
         "server_buckets" => Size = "2", in MAIN;
     }
 }

@@ -6,11 +6,11 @@ use crate::directive::uses_modules::UsesModules;
 use crate::directive::{Args, Arity, Scene, Value};
 use crate::syntax::{Problem, sentence};
 
-/// A module's file; nothing is loaded.
+/// File of a module; nothing is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadModule(pub PathBuf);
 
-/// Which processors each worker is bound to; checked only.
+/// Processors for each worker; only validated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Affinity;
 

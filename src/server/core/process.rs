@@ -1,4 +1,4 @@
-//! Values of the directives about the process itself.
+//! Values of directives about the process.
 
 use bstr::{BString, ByteSlice};
 use nix::unistd::{Gid, Group, Uid, User, geteuid};
@@ -7,36 +7,36 @@ use crate::directive::word::one_of;
 use crate::directive::{Args, Arity, Scene, Value, number};
 use crate::syntax::{Problem, sentence};
 
-/// The user and group that the process becomes.
+/// User and group of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserGroup {
-    /// The user's name.
+    /// User name.
     pub name: String,
-    /// The user's number.
+    /// User id.
     pub uid: u32,
-    /// The group's number.
+    /// Group id.
     pub gid: u32,
 }
 
-/// How many threads move media.
+/// Number of worker threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WorkerProcesses {
     /// One per processor.
     Auto,
-    /// So many; zero counts as one.
+    /// This number; zero counts as one.
     Count(u64),
 }
 
-/// A nice value; negative is more urgent.
+/// Nice value; negative is a higher priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Priority(pub i64);
 
-/// An environment variable that is kept, or set when a value is given.
+/// An environment variable that is kept, or set if a value is given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvVar {
-    /// The variable.
+    /// Name.
     pub name: BString,
-    /// Its new value.
+    /// New value.
     pub value: Option<BString>,
 }
 
@@ -89,7 +89,7 @@ impl Value for WorkerProcesses {
 }
 
 impl WorkerProcesses {
-    /// The number of threads on this machine.
+    /// Number of threads on this machine.
     pub fn count(self) -> usize {
         match self {
             WorkerProcesses::Auto => std::thread::available_parallelism().map_or(1, usize::from),
@@ -127,9 +127,9 @@ impl Value for EnvVar {
 }
 
 one_of! {
-    /// What becomes of a worker thread that has died.
+    /// Reaction to the death of a worker thread.
     pub enum WorkerFailure {
-        /// Another takes its place.
+        /// Another thread replaces it.
         "replace" => Replace,
         /// The process ends.
         "exit" => Exit,

@@ -1,19 +1,19 @@
-//! `conf_watch`: whether a changed file is used by itself.
+//! The `conf_watch` directive: automatic reloads.
 
 use std::time::Duration;
 
 use crate::directive::{Args, Scene, Value, number};
 use crate::syntax::Problem;
 
-/// How changes of the configuration's files are noticed.
+/// Detection of changed configuration files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConfWatch {
-    /// Not at all.
+    /// None.
     #[default]
     Off,
-    /// The system tells.
+    /// Notification by the system.
     On,
-    /// By looking that often.
+    /// Polling at this interval.
     Every(Duration),
 }
 

@@ -8,47 +8,48 @@ use crate::directive::{Args, Arity, Flag, Msec, Num, Scene, Value, Words, number
 use crate::media::delivery::conf::BackEnd;
 use crate::syntax::{Problem, sentence};
 
-/// How many connections each worker may hold.
+/// Maximum number of connections per worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Connections(pub u64);
 
-/// A way in which a system reports events.
+/// Event notification method of a system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventMethod(pub &'static str);
 
-/// The ways of Linux.
+/// Methods on Linux.
 const EVENT_METHODS: [&str; 3] = ["epoll", "poll", "select"];
 
 directives! {
     /// Connection processing.
     module "events";
     blocks {
-        /// Connection processing; every configuration has this block.
+        /// Connection processing; required in every configuration.
         "events" => UsesModules as single, opens EVENTS, in MAIN;
     }
     held as Conf {
         restart {
-            /// Connections per worker; together with `worker_processes` it bounds the whole server.
+            /// Maximum number of connections per worker; multiplied by `worker_processes` it limits the whole server.
             "worker_connections" => worker_connections: Connections = "512", in EVENTS;
-            /// How media leaves for players that are up to date: `uring` hands the same bytes for many of them to Linux in one
-            /// system call, `writev` makes a call for each; `auto` is `uring` where the system allows io_uring.
+            /// System interface for sending media to players that are up to date: `uring` passes the same bytes for
+            /// many players to Linux in one system call, `writev` makes one call per player; `auto` is `uring` if the
+            /// system allows io_uring.
             "delivery" => delivery: BackEnd = "auto", in EVENTS;
         }
     }
     needless {
-        /// How the system reports events; always epoll here.
+        /// Event notification method; always epoll here.
         "use" => EventMethod, in EVENTS;
         /// Accepts all waiting connections at once.
         "multi_accept" => Flag = "off", in EVENTS;
-        /// Lets worker processes take turns in accepting; there is only one process.
+        /// Makes worker processes accept in turn; here there is only one process.
         "accept_mutex" => Flag = "off", in EVENTS;
-        /// How long a worker process waits for its turn.
+        /// How long a worker process waits for its turn to accept.
         "accept_mutex_delay" => Msec = "500ms", in EVENTS;
-        /// Events fetched at once.
+        /// Number of events fetched at once.
         "epoll_events" => Num = "512", in EVENTS;
-        /// Requests for asynchronous reading.
+        /// Number of asynchronous read requests.
         "worker_aio_requests" => Num = "32", in EVENTS;
-        /// Logs some clients in detail, in debug builds of the original.
+        /// Detailed logs for some clients, in debug builds of the original.
         "debug_connection" => Vec<Words>, in EVENTS, args Arity::ONE;
     }
 }

@@ -1,12 +1,12 @@
-//! Bytes to values, with bounds.
+//! Decoder with bounds.
 //!
-//! What real encoders do and is therefore accepted:
-//! - an ECMA array announces zero members, or another number than follow: the end marker decides;
-//! - an ECMA array at the very end of the payload, with as many members as it announced, lacks its end marker;
-//! - a member has an empty name: only an empty name *and* the end marker end an object;
+//! Deviations of real encoders that are accepted:
+//! - an ECMA array that announces zero or a wrong number of members: the end marker decides;
+//! - an ECMA array at the very end of the payload that has the announced number of members but no end marker;
+//! - a member with an empty name: only an empty name *and* the end marker end an object;
 //! - booleans other than 0 and 1.
 //!
-//! Everything else that is cut short or unknown is an error.
+//! Anything else that is truncated or unknown is an error.
 
 use std::fmt;
 
@@ -15,17 +15,17 @@ use bytes::{Buf, Bytes};
 use super::{Members, Value, marker};
 use crate::limits::{AMF0_DEPTH, AMF0_VALUES};
 
-/// Decodes the values of a payload one by one, as far as the caller asks.
+/// Decodes the values of a payload one by one, on demand.
 ///
 /// Iteration ends after the last value or after the first error.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     input: Bytes,
-    /// Values that may still be decoded from this payload.
+    /// Number of values that may still be decoded from this payload.
     budget: usize,
-    /// Objects keep the members in front of one that is no AMF0; see [`decode_prefix`].
+    /// Whether objects keep the members before one that is not valid AMF0; see [`decode_prefix`].
     lenient: bool,
-    /// Nothing more can be told from the input.
+    /// Whether decoding has ended because of an error.
     broken: bool,
 }
 
@@ -35,7 +35,7 @@ impl Decoder {
         Self { input: input.clone(), budget: AMF0_VALUES, lenient: false, broken: false }
     }
 
-    /// What has not been decoded.
+    /// Bytes not decoded yet.
     pub fn remaining(&self) -> &Bytes {
         &self.input
     }
@@ -101,7 +101,7 @@ impl Decoder {
 
     fn elements(&mut self, depth: usize) -> Result<Vec<Value>, Error> {
         let count = self.u32()? as usize;
-        // Every element takes at least its marker.
+        // Every element has at least a marker byte.
         if count > self.input.len() {
             return Err(Error::Truncated);
         }
@@ -169,19 +169,19 @@ pub fn decode_all(input: Bytes) -> Result<Vec<Value>, Error> {
     Decoder::new(&input).collect()
 }
 
-/// Decodes the values of a payload up to what is no AMF0. Of an object with something else in it the members in front of
-/// that are kept.
+/// Decodes the values of a payload up to the first that is not valid AMF0. Of an object that contains such a value, the
+/// members before it are kept.
 pub fn decode_prefix(input: &Bytes) -> Vec<Value> {
     let decoder = Decoder { lenient: true, ..Decoder::new(input) };
     decoder.map_while(Result::ok).collect()
 }
 
-/// Why a payload is not AMF0 that we take.
+/// Error of a payload that cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The payload ends inside a value.
     Truncated,
-    /// A type byte that AMF0 does not define or that nobody sends.
+    /// A type marker that AMF0 does not define or that is not used on RTMP.
     Marker(u8),
     /// Objects or arrays nested beyond [`AMF0_DEPTH`].
     TooDeep,

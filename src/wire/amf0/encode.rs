@@ -1,4 +1,4 @@
-//! Values to bytes.
+//! Encoder.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -6,8 +6,8 @@ use super::{Value, marker};
 
 /// Appends one value.
 ///
-/// A [`Value::String`] beyond 65,535 bytes is written as a long string. Names of members and classes have
-/// no long form; longer ones are cut at that length, which no decoded value reaches.
+/// A [`Value::String`] longer than 65,535 bytes is written as a long string. Names of members and classes have no long
+/// form; longer ones are truncated, but no decoded value has such names.
 pub fn encode(value: &Value, out: &mut BytesMut) {
     match value {
         Value::Number(number) => {
@@ -62,7 +62,7 @@ pub fn encode(value: &Value, out: &mut BytesMut) {
     }
 }
 
-/// Appends values one after the other, as the body of a command or data message.
+/// Appends several values, as in the body of a command or data message.
 pub fn encode_all<'a>(values: impl IntoIterator<Item = &'a Value>, out: &mut BytesMut) {
     for value in values {
         encode(value, out);

@@ -1,19 +1,19 @@
-//! AAC's configuration (ISO/IEC 14496-3 §1.6.2.1).
+//! AAC configuration (ISO/IEC 14496-3 §1.6.2.1).
 
 use super::{BitReader, Error};
 
 /// AudioSpecificConfig, as far as containers need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AudioSpecificConfig {
-    /// Audio object type; 2 is AAC LC. With SBR or PS it is that of the AAC below.
+    /// Audio object type; 2 is AAC LC. With SBR or PS, that of the underlying AAC.
     pub object_type: u8,
-    /// Index of `sample_rate` in the table, 15 when it was written out.
+    /// Index of `sample_rate` in table 1.18; 15 for an explicit rate.
     pub sample_rate_index: u8,
-    /// Hertz of the AAC itself.
+    /// Sample rate of the underlying AAC in Hz.
     pub sample_rate: u32,
-    /// Hertz with SBR, where it is signalled.
+    /// Sample rate with SBR in Hz, if signalled.
     pub extension_sample_rate: Option<u32>,
-    /// channelConfiguration as sent; 0 means that the stream says it elsewhere.
+    /// channelConfiguration as sent; 0 means that it is given elsewhere in the stream.
     pub channel_configuration: u8,
     /// Number of channels; 0 if unknown.
     pub channels: u8,
@@ -31,7 +31,7 @@ const SBR: u8 = 5;
 const PS: u8 = 29;
 
 impl AudioSpecificConfig {
-    /// Reads what follows the head of an AAC sequence header.
+    /// Parses the data of an AAC sequence header.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let mut bits = BitReader::new(bytes);
         let mut object_type = audio_object_type(&mut bits)?;
@@ -53,7 +53,7 @@ impl AudioSpecificConfig {
     }
 }
 
-/// Five bits, or six more behind the escape value.
+/// Five bits, plus six more after the escape value.
 fn audio_object_type(bits: &mut BitReader) -> Result<u8, Error> {
     Ok(match bits.uint(5)? as u8 {
         31 => 32 + bits.uint(6)? as u8,

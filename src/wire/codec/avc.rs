@@ -1,5 +1,5 @@
-//! AVC's configuration: the decoder configuration record (ISO/IEC 14496-15 §5.3.3.1) and the sequence
-//! parameter set (H.264 §7.3.2.1.1).
+//! AVC configuration: the decoder configuration record (ISO/IEC 14496-15 §5.3.3.1) and the sequence parameter set
+//! (H.264 §7.3.2.1.1).
 
 use bytes::{Buf, Bytes};
 
@@ -12,20 +12,20 @@ use crate::limits::PARAMETER_SETS;
 pub struct AvcConfig {
     /// profile_idc.
     pub profile: u8,
-    /// The constraint flags.
+    /// Constraint flags.
     pub compatibility: u8,
-    /// level_idc, ten times the level.
+    /// level_idc: ten times the level.
     pub level: u8,
-    /// Bytes of the length in front of each NAL unit.
+    /// Size of the NAL unit length fields in bytes.
     pub nal_length_size: u8,
-    /// Sequence parameter sets, without a start code.
+    /// Sequence parameter sets, without start codes.
     pub sps: Vec<Bytes>,
-    /// Picture parameter sets, without a start code.
+    /// Picture parameter sets, without start codes.
     pub pps: Vec<Bytes>,
 }
 
 impl AvcConfig {
-    /// Reads what follows the head of an AVC sequence header.
+    /// Parses the data of an AVC sequence header.
     pub fn parse(record: &Bytes) -> Result<Self, Error> {
         let mut input = record.clone();
         let mut head = [0; 6];
@@ -35,7 +35,7 @@ impl AvcConfig {
             return Err(Error::Version(version));
         }
         let sps = parameter_sets(&mut input, usize::from(sps_count & 0x1F))?;
-        // Some encoders leave the version at 0; a record it is only with a sequence parameter set in its place.
+        // Some encoders set the version to 0; such a record is accepted only if it contains a sequence parameter set.
         if version == 0 && sps.first().and_then(|nal| nal.first()).is_none_or(|head| head & 0x1F != SPS) {
             return Err(Error::Version(version));
         }
@@ -48,7 +48,7 @@ impl AvcConfig {
 /// NAL unit type of a sequence parameter set (H.264 table 7-1).
 const SPS: u8 = 7;
 
-/// Reads NAL units that have two bytes of length each.
+/// Reads `count` NAL units with two-byte lengths.
 pub(super) fn parameter_sets(input: &mut Bytes, count: usize) -> Result<Vec<Bytes>, Error> {
     if count > PARAMETER_SETS {
         return Err(Error::Invalid("number of parameter sets"));
@@ -64,31 +64,31 @@ pub(super) fn parameter_sets(input: &mut Bytes, count: usize) -> Result<Vec<Byte
         .collect()
 }
 
-/// What a sequence parameter set says of the picture.
+/// Picture properties in a sequence parameter set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AvcSps {
     /// profile_idc.
     pub profile: u8,
-    /// The constraint flags.
+    /// Constraint flags.
     pub compatibility: u8,
-    /// level_idc, ten times the level.
+    /// level_idc: ten times the level.
     pub level: u8,
-    /// Pixels, after cropping.
+    /// Width in pixels after cropping.
     pub width: u32,
-    /// Pixels, after cropping.
+    /// Height in pixels after cropping.
     pub height: u32,
-    /// Frames per second, where the set has usable timing information.
+    /// Frames per second, if the set has usable timing information.
     pub frame_rate: Option<f64>,
 }
 
-/// Profiles with the fields about chroma and scaling matrices.
+/// Profiles with chroma format and scaling matrix fields.
 const HIGH_PROFILES: [u8; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
 
-/// aspect_ratio_idc with a ratio behind it.
+/// aspect_ratio_idc that is followed by an explicit ratio.
 const EXTENDED_SAR: u32 = 255;
 
 impl AvcSps {
-    /// Reads a sequence parameter set with its NAL unit header.
+    /// Parses a sequence parameter set including its NAL unit header.
     pub fn parse(nal: &[u8]) -> Result<Self, Error> {
         let bytes = unescape(nal.get(1..).ok_or(Error::Truncated)?);
         let mut bits = BitReader::new(&bytes);
@@ -141,13 +141,13 @@ impl AvcSps {
             level,
             width: extent(width_in_mbs, 16, [left, right], unit_x)?,
             height: extent(height_in_map_units, 16 * field_factor, [top, bottom], unit_y * field_factor)?,
-            // The picture is known; a set that ends here says nothing of time.
+            // A set that ends here has valid picture fields and no timing information.
             frame_rate: frame_rate(&mut bits).unwrap_or(None),
         })
     }
 }
 
-/// Pixels of one direction: blocks less one, less what is cropped on both sides.
+/// Size in one dimension: the number of blocks minus one is coded; cropping on both sides is subtracted.
 fn extent(blocks: u32, block: u32, crop: [u32; 2], unit: u32) -> Result<u32, Error> {
     let whole = (u64::from(blocks) + 1) * u64::from(block);
     let cropped = (u64::from(crop[0]) + u64::from(crop[1])) * u64::from(unit);
@@ -225,7 +225,7 @@ fn frame_rate(bits: &mut BitReader) -> Result<Option<f64>, Error> {
     }
     let units_in_tick = bits.uint(32)?;
     let time_scale = bits.uint(32)?;
-    // A tick is a field.
+    // A tick is one field, half a frame.
     Ok((units_in_tick > 0 && time_scale > 0)
         .then(|| f64::from(time_scale) / (2.0 * f64::from(units_in_tick))))
 }

@@ -1,13 +1,13 @@
-//! Bits, most significant first.
+//! Bit reader, most significant bit first.
 
 use super::Error;
 use crate::limits::EXP_GOLOMB_ZEROS;
 
-/// Reads fields of bits; every read past the end is [`Error::Truncated`].
+/// Reads bit fields; every read past the end is [`Error::Truncated`].
 #[derive(Clone, Debug)]
 pub struct BitReader<'a> {
     bytes: &'a [u8],
-    /// Bits read so far.
+    /// Number of bits read.
     position: usize,
 }
 
@@ -17,7 +17,7 @@ impl<'a> BitReader<'a> {
         Self { bytes, position: 0 }
     }
 
-    /// One bit.
+    /// Reads one bit.
     pub fn bit(&mut self) -> Result<bool, Error> {
         let byte = *self.bytes.get(self.position / 8).ok_or(Error::Truncated)?;
         let bit = byte >> (7 - self.position % 8) & 1;
@@ -25,11 +25,11 @@ impl<'a> BitReader<'a> {
         Ok(bit == 1)
     }
 
-    /// A number of up to 32 bits.
+    /// Reads an unsigned number of up to 32 bits.
     ///
     /// # Panics
     ///
-    /// If `count` is above 32, which no caller takes from input.
+    /// If `count` is above 32; no caller takes it from input.
     pub fn uint(&mut self, count: u32) -> Result<u32, Error> {
         assert!(count <= 32, "a field of {count} bits");
         let mut number = 0;
@@ -39,7 +39,7 @@ impl<'a> BitReader<'a> {
         Ok(number)
     }
 
-    /// Passes over bits.
+    /// Skips bits.
     pub fn skip(&mut self, count: usize) -> Result<(), Error> {
         if count > self.bits_left() {
             return Err(Error::Truncated);
@@ -48,7 +48,7 @@ impl<'a> BitReader<'a> {
         Ok(())
     }
 
-    /// An unsigned Exp-Golomb code (H.264 §9.1).
+    /// Reads an unsigned Exp-Golomb code (H.264 §9.1).
     pub fn ue(&mut self) -> Result<u32, Error> {
         let mut zeros = 0;
         while !self.bit()? {
@@ -62,20 +62,20 @@ impl<'a> BitReader<'a> {
         Ok((1 << zeros) - 1 + rest)
     }
 
-    /// A signed Exp-Golomb code (H.264 §9.1.1).
+    /// Reads a signed Exp-Golomb code (H.264 §9.1.1).
     pub fn se(&mut self) -> Result<i32, Error> {
         let code = self.ue()?;
         let magnitude = code.div_ceil(2).cast_signed();
         Ok(if code % 2 == 1 { magnitude } else { -magnitude })
     }
 
-    /// Bits not read.
+    /// Number of bits left.
     pub fn bits_left(&self) -> usize {
         self.bytes.len() * 8 - self.position
     }
 }
 
-/// Takes the emulation prevention bytes out of a NAL unit (H.264 §7.4.1, H.265 §7.4.2).
+/// Removes the emulation prevention bytes of a NAL unit (H.264 §7.4.1, H.265 §7.4.2).
 pub(super) fn unescape(nal: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(nal.len());
     let mut zeros = 0;

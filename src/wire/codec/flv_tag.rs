@@ -1,4 +1,4 @@
-//! The first bytes of audio and video messages, which FLV tags and RTMP messages share.
+//! Audio and video tag headers at the start of FLV tag bodies and RTMP messages.
 
 mod audio;
 mod enhanced;

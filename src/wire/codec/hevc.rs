@@ -1,5 +1,5 @@
-//! HEVC's configuration: the decoder configuration record (ISO/IEC 14496-15 §8.3.3.1) and the sequence
-//! parameter set (H.265 §7.3.2.2).
+//! HEVC configuration: the decoder configuration record (ISO/IEC 14496-15 §8.3.3.1) and the sequence parameter set
+//! (H.265 §7.3.2.2).
 
 use bytes::{Buf, Bytes};
 
@@ -15,19 +15,19 @@ pub struct HevcConfig {
     pub profile: u8,
     /// general_tier_flag: the high tier.
     pub high_tier: bool,
-    /// general_level_idc, thirty times the level.
+    /// general_level_idc: thirty times the level.
     pub level: u8,
-    /// Bytes of the length in front of each NAL unit.
+    /// Size of the NAL unit length fields in bytes.
     pub nal_length_size: u8,
-    /// Video parameter sets, without a start code.
+    /// Video parameter sets, without start codes.
     pub vps: Vec<Bytes>,
-    /// Sequence parameter sets, without a start code.
+    /// Sequence parameter sets, without start codes.
     pub sps: Vec<Bytes>,
-    /// Picture parameter sets, without a start code.
+    /// Picture parameter sets, without start codes.
     pub pps: Vec<Bytes>,
 }
 
-/// Length of the record before its arrays.
+/// Length of the fixed part before the arrays.
 const RECORD_HEAD: usize = 23;
 
 /// NAL unit types (H.265 table 7-1).
@@ -36,12 +36,12 @@ const SPS: u8 = 33;
 const PPS: u8 = 34;
 
 impl HevcConfig {
-    /// Reads what follows the head of a HEVC sequence header.
+    /// Parses the data of an HEVC sequence header.
     pub fn parse(record: &Bytes) -> Result<Self, Error> {
         let mut input = record.clone();
         let mut head = [0; RECORD_HEAD];
         input.try_copy_to_slice(&mut head).map_err(|_| Error::Truncated)?;
-        // Encoders older than the standard write 0.
+        // Encoders older than the standard write version 0.
         if head[0] > 1 {
             return Err(Error::Version(head[0]));
         }
@@ -73,16 +73,16 @@ impl HevcConfig {
     }
 }
 
-/// What a sequence parameter set says of the picture.
+/// Picture properties in a sequence parameter set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HevcSps {
     /// general_profile_idc.
     pub profile: u8,
-    /// general_level_idc, thirty times the level.
+    /// general_level_idc: thirty times the level.
     pub level: u8,
-    /// Pixels, after cropping.
+    /// Width in pixels after cropping.
     pub width: u32,
-    /// Pixels, after cropping.
+    /// Height in pixels after cropping.
     pub height: u32,
 }
 
@@ -91,7 +91,7 @@ const PROFILE_BITS: usize = 2 + 1 + 5 + 32 + 48;
 const LEVEL_BITS: usize = 8;
 
 impl HevcSps {
-    /// Reads a sequence parameter set with its NAL unit header.
+    /// Parses a sequence parameter set including its NAL unit header.
     pub fn parse(nal: &[u8]) -> Result<Self, Error> {
         let bytes = unescape(nal.get(2..).ok_or(Error::Truncated)?);
         let mut bits = BitReader::new(&bytes);
@@ -123,7 +123,7 @@ impl HevcSps {
     }
 }
 
-/// H.265 §7.3.3, with a general profile and `sub_layers` layers below the highest.
+/// profile_tier_level (H.265 §7.3.3) with a general profile and `sub_layers` layers below the highest.
 fn profile_tier_level(bits: &mut BitReader, sub_layers: u32) -> Result<(u8, u8), Error> {
     bits.skip(3)?;
     let profile = bits.uint(5)? as u8;
@@ -132,7 +132,7 @@ fn profile_tier_level(bits: &mut BitReader, sub_layers: u32) -> Result<(u8, u8),
     if sub_layers == 0 {
         return Ok((profile, level));
     }
-    // Two flags for each layer, in room for eight.
+    // Two flags per sub-layer, with space for eight.
     let mut left = 0;
     for _ in 0..sub_layers {
         left += usize::from(bits.bit()?) * PROFILE_BITS;
@@ -143,7 +143,7 @@ fn profile_tier_level(bits: &mut BitReader, sub_layers: u32) -> Result<(u8, u8),
     Ok((profile, level))
 }
 
-/// Pixels of one direction, less what is cropped on both sides.
+/// Size in one dimension; cropping on both sides is subtracted.
 fn extent(pixels: u32, crop: [u32; 2], unit: u32) -> Result<u32, Error> {
     let cropped = (u64::from(crop[0]) + u64::from(crop[1])) * u64::from(unit);
     u64::from(pixels)

@@ -1,8 +1,8 @@
-//! What has to be known of audio and video without decoding them.
+//! Codec information, without decoding.
 //!
-//! [`flv_tag`] reads the first bytes of a media message; [`avc`], [`hevc`] and [`aac`] read the
-//! configuration that a sequence header carries, and [`rfc6381`] names codecs as playlists do. All input is the publisher's: every read is checked, and what does
-//! not parse is an [`Error`] that concerns that payload alone.
+//! [`flv_tag`] parses the headers of media messages; [`avc`], [`hevc`] and [`aac`] parse the decoder configurations in
+//! sequence headers; [`rfc6381`] makes codec strings for playlists. All input comes from publishers: every read is
+//! checked, and an [`Error`] concerns only the payload that caused it.
 
 pub mod aac;
 pub mod avc;
@@ -19,14 +19,14 @@ pub use flv_tag::{
     MainTrack, TrackSet, VideoCodec, VideoPacket, VideoTag,
 };
 
-/// Why a payload says nothing about its codec.
+/// Error of a payload that cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// It ends inside a field.
+    /// The payload ends inside a field.
     Truncated,
-    /// A decoder configuration record of another version than 1.
+    /// A decoder configuration record with an unknown version.
     Version(u8),
-    /// A field has a value that no stream can have.
+    /// A field has an impossible value.
     Invalid(&'static str),
 }
 

@@ -1,4 +1,4 @@
-//! Codecs as playlists name them (RFC 6381, and the annexes of the codecs' file formats that it refers to).
+//! Codec strings for playlists (RFC 6381, and the annexes of the file formats that it refers to).
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ pub fn avc(config: &AvcConfig) -> String {
     format!("avc1.{:02X}{:02X}{:02X}", config.profile, config.compatibility, config.level)
 }
 
-/// H.265, by its decoder configuration record (ISO/IEC 14496-15 annex E.3). `None`: it is cut short.
+/// H.265, from its decoder configuration record (ISO/IEC 14496-15 annex E.3); `None` if it is truncated.
 pub fn hevc(record: &[u8]) -> Option<String> {
     let [_, profile, c0, c1, c2, c3, constraints @ .., level] = record.first_chunk::<13>()?;
     let space = ["", "A", "B", "C"][usize::from(profile >> 6)];
@@ -23,12 +23,12 @@ pub fn hevc(record: &[u8]) -> Option<String> {
     Some(name)
 }
 
-/// MPEG-4 audio, by its object type.
+/// MPEG-4 audio with this object type.
 pub fn mp4a(object_type: u8) -> String {
     format!("mp4a.40.{object_type}")
 }
 
-/// The object type of MPEG-1 layer 3 as MPEG-4 counts it.
+/// MPEG-4 audio object type of MP3 (MPEG-1 layer 3).
 pub const MP3: u8 = 34;
 
 #[cfg(test)]

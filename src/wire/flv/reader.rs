@@ -1,4 +1,4 @@
-//! Bytes to tags, incrementally.
+//! Incremental FLV parser.
 
 use std::fmt;
 
@@ -11,23 +11,23 @@ use crate::wire::MediaKind;
 /// One tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tag {
-    /// What it carries.
+    /// Kind of media.
     pub kind: MediaKind,
-    /// Milliseconds.
+    /// Timestamp in milliseconds.
     pub timestamp: u32,
-    /// Its body; data is not stripped of anything.
+    /// Tag body, unchanged.
     pub payload: Bytes,
 }
 
-/// Reads an FLV stream as it arrives.
+/// Parses an FLV stream as it arrives.
 ///
-/// Tags of other types and encrypted tags are skipped without being kept; PreviousTagSize is skipped and not
-/// compared, because writers that were interrupted get it wrong.
+/// Tags of other types and encrypted tags are skipped. PreviousTagSize is skipped and not compared, because writers
+/// that were interrupted get it wrong.
 #[derive(Debug)]
 pub struct Reader {
     state: State,
     max_tag: usize,
-    /// What is complete so far of the state's header or payload.
+    /// Bytes received so far of the current header or payload.
     held: Vec<u8>,
 }
 
@@ -44,19 +44,19 @@ enum State {
     Payload { kind: MediaKind, timestamp: u32, length: usize },
 }
 
-/// Signature, version, flags, data offset.
+/// Length of the file header: signature, version, flags, data offset.
 const FILE_HEADER: usize = 9;
 const PREVIOUS_TAG_SIZE: usize = 4;
-/// Bit of the type byte: the payload is encrypted (E.4.1).
+/// Bit of the type byte for an encrypted payload (E.4.1).
 const FILTER: u8 = 0x20;
 
 impl Reader {
-    /// Waits for the file header. Tags longer than `max_tag` bytes are an error.
+    /// Starts at the file header. Tags longer than `max_tag` bytes are an error.
     pub fn new(max_tag: usize) -> Self {
         Self { state: State::FileHeader, max_tag, held: Vec::new() }
     }
 
-    /// Takes bytes off the front of `input` until a tag is complete or nothing is left.
+    /// Consumes `input` until a tag is complete or no bytes are left.
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Tag>, Error> {
         loop {
             match &mut self.state {
@@ -100,13 +100,13 @@ impl Reader {
         }
     }
 
-    /// Whether the bytes so far end between two tags, as those of a complete file do.
+    /// Whether the bytes so far end between two tags, as a complete file does.
     pub fn is_between_tags(&self) -> bool {
         matches!(self.state, State::TagHeader) && self.held.is_empty()
     }
 }
 
-/// Fills `held` up to `length`; memory grows with what came, not with what was announced.
+/// Fills `held` up to `length`; memory grows with the bytes received, not with the announced length.
 fn gather(held: &mut Vec<u8>, length: usize, input: &mut &[u8]) -> bool {
     let (taken, rest) = input.split_at((length - held.len()).min(input.len()));
     let needed = held.len() + taken.len();
@@ -150,12 +150,12 @@ fn parse_tag_header(header: &[u8], max_tag: usize) -> Result<State, Error> {
     })
 }
 
-/// Why bytes are not FLV that we take.
+/// Error of an FLV stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// They do not start with `FLV`.
+    /// The stream does not start with `FLV`.
     Signature,
-    /// The header says that tags start at an impossible place.
+    /// The header gives an impossible offset for the first tag.
     DataOffset(usize),
     /// A tag longer than allowed.
     TagTooLong {

@@ -1,4 +1,4 @@
-//! Tags to bytes.
+//! FLV writer.
 
 use bytes::{BufMut, BytesMut};
 
@@ -17,7 +17,7 @@ pub fn write_header(out: &mut BytesMut, has_audio: bool, has_video: bool) {
     write_previous_tag_size(out, None);
 }
 
-/// Appends a whole tag with the PreviousTagSize behind it.
+/// Appends a complete tag with its PreviousTagSize.
 ///
 /// # Panics
 ///
@@ -29,7 +29,7 @@ pub fn write_tag(out: &mut BytesMut, kind: MediaKind, timestamp: u32, payload: &
     write_previous_tag_size(out, Some(payload.len()));
 }
 
-/// The header of a tag whose payload and PreviousTagSize the caller writes.
+/// Header of a tag whose payload and PreviousTagSize the caller writes.
 ///
 /// # Panics
 ///
@@ -37,12 +37,12 @@ pub fn write_tag(out: &mut BytesMut, kind: MediaKind, timestamp: u32, payload: &
 pub fn tag_header(kind: MediaKind, timestamp: u32, length: usize) -> [u8; TAG_HEADER] {
     assert!(length <= MESSAGE_LENGTH, "a tag length has 24 bits");
     let [_, l2, l1, l0] = (length as u32).to_be_bytes();
-    // The fourth byte of the timestamp stands behind the other three.
+    // The fourth byte of the timestamp follows the other three.
     let [t3, t2, t1, t0] = timestamp.to_be_bytes();
     [kind.type_id(), l2, l1, l0, t2, t1, t0, t3, 0, 0, 0]
 }
 
-/// Appends the size of the tag before: that of a tag with a payload of so many bytes, zero at the start.
+/// Appends PreviousTagSize for a preceding tag with this payload length; 0 at the start of a file.
 pub fn write_previous_tag_size(out: &mut BytesMut, payload: Option<usize>) {
     let size = payload.map_or(0, |length| TAG_HEADER + length);
     out.put_u32(size as u32);

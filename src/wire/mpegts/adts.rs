@@ -1,22 +1,21 @@
-//! AAC in a transport stream: AudioSpecificConfig (ISO 14496-3 §1.6.2.1) in, ADTS headers
-//! (ISO 13818-7 §6.2) out.
+//! AAC in MPEG-TS: converts AudioSpecificConfig (ISO 14496-3 §1.6.2.1) to ADTS headers (ISO 13818-7 §6.2).
 
 use super::Error;
 use super::audio_collector::FrameLength;
 
-/// Bytes of an ADTS header without checksum.
+/// Length of an ADTS header without checksum.
 pub(super) const HEADER_SIZE: usize = 7;
-/// Bytes of the checksum that may follow it.
+/// Length of the optional checksum.
 const CHECKSUM_SIZE: usize = 2;
 
-/// What an ADTS header repeats of the decoder configuration.
+/// Fields of the decoder configuration that ADTS headers repeat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct AacConfig {
-    /// Audio object type minus one: main, LC, SSR, LTP.
+    /// Audio object type minus one: Main, LC, SSR, LTP.
     profile: u8,
     frequency_index: u8,
     channels: u8,
-    /// How long one frame lasts.
+    /// Duration of a frame.
     pub frame_length: FrameLength,
 }
 
@@ -26,8 +25,8 @@ impl AacConfig {
         let object_type = bits.object_type()?;
         let frequency = bits.frequency()?;
         let channels = bits.take(4)?;
-        // HE-AAC names its extension first. ADTS announces the AAC-LC core at its own rate, and decoders
-        // find the extension in the frames.
+        // HE-AAC gives its extension first. ADTS announces the AAC-LC core with its own rate; decoders find the
+        // extension in the frames.
         let object_type = match object_type {
             SBR | PARAMETRIC_STEREO => {
                 bits.frequency()?;
@@ -35,11 +34,11 @@ impl AacConfig {
             }
             plain => plain,
         };
-        // ADTS has two bits for the object type and three for the channels.
+        // ADTS has two bits for the object type and three for the channel configuration.
         if !(1..=4).contains(&object_type) || channels > 7 {
             return Err(Error::Unsupported);
         }
-        // A configuration that ends here means frames of 1024 samples, like most that go on.
+        // A configuration that ends here means 1024 samples per frame, as do most others.
         let short_frames = bits.take(1) == Ok(1);
         let frequency_index =
             FREQUENCIES.iter().position(|&known| known == frequency).ok_or(Error::Unsupported)?;
@@ -51,11 +50,11 @@ impl AacConfig {
         })
     }
 
-    /// Takes off the ADTS header that some encoders leave in front of a frame, which FLV does not want. It cannot be mistaken:
-    /// a raw frame that began like it would end with its first three bits.
+    /// Splits off an ADTS header that some encoders wrongly leave before a frame in FLV. There is no ambiguity: a raw
+    /// frame that begins with the same bits would end after three bits.
     pub fn split(frame: &[u8]) -> Option<(Self, &[u8])> {
         let &[0xff, kind, format, high, middle, low, blocks] = frame.first_chunk()? else { return None };
-        // Layer 0, and one raw block that ends with the frame.
+        // Layer 0, and one raw data block that ends with the frame.
         let length = usize::from(high & 3) << 11 | usize::from(middle) << 3 | usize::from(low >> 5);
         if kind & 0xf6 != 0xf0 || blocks & 3 != 0 || length != frame.len() {
             return None;
@@ -73,7 +72,7 @@ impl AacConfig {
         Some((config, raw))
     }
 
-    /// The header of a frame with `len` bytes of raw data.
+    /// Header of a frame with `len` bytes of raw data.
     pub fn header(self, len: usize) -> Result<[u8; HEADER_SIZE], Error> {
         let length = len + HEADER_SIZE;
         if length > FRAME_MAX {
@@ -87,13 +86,13 @@ impl AacConfig {
             (self.channels & 3) << 6 | (length >> 11) as u8,
             (length >> 3) as u8,
             (length << 5) as u8 | 0x1f,
-            // The rest of "buffer fullness unknown", and one raw block.
+            // Remaining bits of "buffer fullness unknown", and one raw data block.
             0xfc,
         ])
     }
 }
 
-/// Reads bits from the most significant on.
+/// Bit reader, most significant bit first.
 struct Bits<'a> {
     bytes: &'a [u8],
     position: usize,
@@ -125,11 +124,11 @@ impl Bits<'_> {
     }
 }
 
-/// Audio object types (ISO 14496-3 table 1.17) that wrap another one.
+/// Audio object types (ISO 14496-3 table 1.17) that extend another one.
 const SBR: u32 = 5;
 const PARAMETRIC_STEREO: u32 = 29;
 
-/// The length field has 13 bits.
+/// Maximum frame length: the field has 13 bits.
 const FRAME_MAX: usize = 0x1fff;
 
 /// `samplingFrequencyIndex` (ISO 14496-3 table 1.18).

@@ -1,34 +1,34 @@
-//! From length-prefixed NAL units to the byte stream of a transport stream (ISO 14496-10 annex B,
-//! ISO 23008-2 annex B).
+//! Conversion of length-prefixed NAL units to the byte stream format of MPEG-TS (ISO 14496-10 annex B, ISO 23008-2
+//! annex B).
 //!
-//! FLV keeps parameter sets in the decoder configuration record (ISO 14496-15), a transport stream needs
-//! them before every key frame, or nobody could start there.
+//! FLV has parameter sets in the decoder configuration record (ISO 14496-15). MPEG-TS needs them before every key
+//! frame, so that players can start there.
 //!
-//! Some encoders send FLV as it must not be. Where what they mean cannot be mistaken, it is understood: NAL units behind
-//! start codes instead of lengths, also as configuration record and as the only place of parameter sets; a record whose
-//! version is 0; a rest behind the last NAL unit that is shorter than a length.
+//! Some encoders send invalid FLV, which is accepted where its meaning is unambiguous: NAL units with start codes
+//! instead of lengths, also in the configuration record or as the only source of parameter sets; a record with version
+//! 0; trailing bytes after the last NAL unit that are too few for a length field.
 
 use super::Error;
 
-/// The video codecs a transport stream is written for.
+/// Video codecs that MPEG-TS can carry here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum VideoCodec {
     Avc,
     Hevc,
 }
 
-/// What a decoder configuration record says.
+/// Contents of a decoder configuration record.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct VideoConfig {
     pub codec: VideoCodec,
-    /// Bytes of the length in front of every NAL unit, 1 to 4.
+    /// Size of the NAL unit length fields in bytes, 1 to 4.
     length_size: usize,
-    /// Parameter sets in the order they are written.
+    /// Parameter sets in output order.
     parameter_sets: Vec<Box<[u8]>>,
 }
 
 impl VideoConfig {
-    /// Reads an AVCDecoderConfigurationRecord (ISO 14496-15 §5.3.3.1.2).
+    /// Parses an AVCDecoderConfigurationRecord (ISO 14496-15 §5.3.3.1.2).
     pub fn from_avcc(avcc: &[u8]) -> Result<Self, Error> {
         if let Some(config) = Self::from_start_codes(VideoCodec::Avc, avcc) {
             return Ok(config);
@@ -42,7 +42,7 @@ impl VideoConfig {
         parameter_sets.read(&mut reader, usize::from(head[5] & 0x1f))?;
         let pps_count = reader.u8()?;
         parameter_sets.read(&mut reader, usize::from(pps_count))?;
-        // Version 0 does not exist; what else the record says must prove that it is one.
+        // Version 0 is not defined; such a record is accepted only if the rest is plausible.
         let first = parameter_sets.sets.first().map(|set| VideoCodec::Avc.nal_type(set));
         if head[0] == 0 && first != Some(avc::SPS) {
             return Err(Error::BadConfig);
@@ -50,14 +50,14 @@ impl VideoConfig {
         parameter_sets.finish(VideoCodec::Avc, head[4])
     }
 
-    /// Reads an HEVCDecoderConfigurationRecord (ISO 14496-15 §8.3.3.1.2).
+    /// Parses an HEVCDecoderConfigurationRecord (ISO 14496-15 §8.3.3.1.2).
     pub fn from_hvcc(hvcc: &[u8]) -> Result<Self, Error> {
         if let Some(config) = Self::from_start_codes(VideoCodec::Hevc, hvcc) {
             return Ok(config);
         }
         let mut reader = Reader(hvcc);
         let head = reader.take(23)?;
-        // Some encoders write version 0 of the drafts, with the same layout.
+        // Some encoders write version 0, as in drafts of the standard, with the same layout.
         if head[0] > 1 {
             return Err(Error::BadConfig);
         }
@@ -78,7 +78,8 @@ impl VideoConfig {
         parameter_sets.finish(VideoCodec::Hevc, head[21])
     }
 
-    /// Takes the parameter sets among NAL units behind start codes. `None`: they are not, or not all needed ones are there.
+    /// Collects the parameter sets among NAL units with start codes. `None` if there are no start codes or a required
+    /// set is missing.
     pub fn from_start_codes(codec: VideoCodec, bytes: &[u8]) -> Option<Self> {
         if !starts_with_code(bytes) {
             return None;
@@ -100,8 +101,8 @@ impl VideoConfig {
         found.finish(codec, LONG_LENGTH).ok()
     }
 
-    /// Appends one access unit to `out`: a delimiter, the parameter sets if it is a key frame, and its NAL
-    /// units behind start codes. On an error `out` holds a part of it, for the caller to throw away.
+    /// Appends one access unit to `out`: a delimiter, the parameter sets if it is a key frame, and its NAL units with
+    /// start codes. After an error, `out` contains an incomplete unit that the caller must discard.
     pub fn convert(&self, key: bool, nal_units: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         out.extend_from_slice(match self.codec {
             VideoCodec::Avc => &[0, 0, 0, 1, 0x09, 0xf0],
@@ -132,8 +133,8 @@ impl VideoConfig {
         if empty { Err(Error::Empty) } else { Ok(()) }
     }
 
-    /// How the NAL units of a frame are told apart. Lengths that end with the frame are taken for what they are, whatever the
-    /// frame begins with.
+    /// Detects how the NAL units of a frame are delimited. Lengths that end exactly with the frame take precedence,
+    /// whatever the frame begins with.
     fn framing<'a>(&self, frame: &'a [u8]) -> Result<Framing<'a>, Error> {
         let mut reader = Reader(frame);
         let mut whole = 0;
@@ -145,7 +146,8 @@ impl VideoConfig {
                 continue;
             }
             let stray = whole > 0 && left < self.length_size;
-            // As a length the long code means 1, the short one 256 to 511, which small frames really have.
+            // Read as a length, the four-byte start code means 1, and the three-byte one 256 to 511, which small frames
+            // really have.
             if frame.starts_with(&[0, 0, 0, 1]) || !stray && starts_with_code(frame) {
                 let first = behind_codes(frame).next();
                 if first.is_some_and(|nal| self.codec.can_begin(nal)) {
@@ -157,7 +159,7 @@ impl VideoConfig {
         Ok(Framing::Lengths(frame))
     }
 
-    /// A delimiter of its own would be a second one, and a parameter set just written needs no repetition.
+    /// Whether a NAL unit is dropped: the frame's own delimiter, or a parameter set that was just written.
     fn is_superfluous(&self, nal: &[u8], key: bool) -> bool {
         let delimiter = match self.codec {
             VideoCodec::Avc => avc::ACCESS_UNIT_DELIMITER,
@@ -170,7 +172,7 @@ impl VideoConfig {
 }
 
 impl VideoCodec {
-    /// `nal_unit_type`; 0 of nothing.
+    /// `nal_unit_type`; 0 for an empty unit.
     fn nal_type(self, nal: &[u8]) -> u8 {
         let first = nal.first().copied().unwrap_or(0);
         match self {
@@ -179,8 +181,8 @@ impl VideoCodec {
         }
     }
 
-    /// Whether bytes can be the first NAL unit of a frame: its header has no forbidden bit and a type that comes first,
-    /// AVC's says that it is needed by others where it must or must not, and HEVC's says the base layer.
+    /// Whether bytes can be the first NAL unit of a frame: no forbidden bit, a type that can come first, for AVC a
+    /// plausible nal_ref_idc, for HEVC the base layer.
     fn can_begin(self, nal: &[u8]) -> bool {
         let kind = self.nal_type(nal);
         match (self, nal) {
@@ -205,11 +207,11 @@ impl VideoCodec {
     }
 }
 
-/// How NAL units are told apart.
+/// How NAL units are delimited.
 enum Framing<'a> {
-    /// Each behind its length, in this part of the frame.
+    /// By lengths, in this part of the frame.
     Lengths(&'a [u8]),
-    /// Each behind a start code.
+    /// By start codes.
     StartCodes,
 }
 
@@ -218,7 +220,7 @@ fn starts_with_code(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0, 0, 1]) || bytes.starts_with(&[0, 0, 0, 1])
 }
 
-/// The NAL units behind start codes. Zeros in front of a code belong to none: no unit ends with one.
+/// NAL units delimited by start codes. Zeros before a start code belong to neither unit: no unit ends with one.
 fn behind_codes(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let code = |bytes: &[u8]| bytes.windows(3).position(|window| window == [0, 0, 1]);
     let mut left = code(bytes).map(|at| &bytes[at + 3..]);
@@ -232,7 +234,7 @@ fn behind_codes(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Parameter sets read so far, within their bounds.
+/// Parameter sets collected so far, within bounds.
 #[derive(Default)]
 struct ParameterSets {
     sets: Vec<Box<[u8]>>,
@@ -282,7 +284,7 @@ fn push_nal(nal: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(nal);
 }
 
-/// Reads big-endian values off the front of a slice.
+/// Reads big-endian values from a slice.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -305,15 +307,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Bytes of all parameter sets of a configuration. They are repeated before every key frame, so without a
-/// bound one message could multiply what each later one costs. Real ones have some dozens to hundreds.
+/// Maximum size of all parameter sets of a configuration. They are repeated before every key frame, so one message
+/// could otherwise inflate every later one. Real sets have some dozens to hundreds of bytes.
 const PARAMETER_SET_BYTES_MAX: usize = 16 * 1024;
 
-/// Number of parameter sets, as every NAL unit of a key frame is compared with each of them. Encoders use
-/// two or three.
+/// Maximum number of parameter sets: every NAL unit of a key frame is compared with each. Encoders use two or three.
 const PARAMETER_SETS_MAX: usize = 64;
 
-/// `lengthSizeMinusOne` where no record says one.
+/// `lengthSizeMinusOne` where there is no record.
 const LONG_LENGTH: u8 = 3;
 
 mod avc {
@@ -377,7 +378,7 @@ mod tests {
         assert_eq!(config.convert(false, &[0, 0, 0, 0], &mut Vec::new()), Err(Error::Empty));
     }
 
-    /// What a key frame of `AVCC` comes to whose only other NAL unit is this.
+    /// Conversion of a key frame of `AVCC` with this single NAL unit.
     fn converted(nal: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         let frame = [&(nal.len() as u32).to_be_bytes()[..], nal].concat();
@@ -405,7 +406,7 @@ mod tests {
     #[test]
     fn a_rest_shorter_than_a_length_is_left_out() {
         let config = VideoConfig::from_avcc(AVCC).unwrap();
-        // As a start code, the second length would begin the frame with a NAL unit of type 12.
+        // Read as a start code, the second length would begin the frame with a NAL unit of type 12.
         let small = [&[0x65][..], &[7; 0x12B]].concat();
         for (nal, stray) in [(vec![0x65, 0xaa], &[0xde, 0xad][..]), (small, &[0xde, 0xad, 1])] {
             let frame = [&(nal.len() as u32).to_be_bytes()[..], &nal, stray].concat();

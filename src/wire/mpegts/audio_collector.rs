@@ -1,30 +1,30 @@
-//! Several audio frames in one PES packet.
+//! Collector that puts several audio frames into one PES packet.
 //!
-//! A frame of AAC has a few hundred bytes; alone in a PES packet it would waste half of its last
-//! transport stream packet. FLV timestamps are rounded to milliseconds, so their sum of roundings is heard
-//! as a crackle by strict players: while the timestamps stay near the ones counted by samples, the counted
-//! ones are used.
+//! An AAC frame has a few hundred bytes; alone in a PES packet, it would waste half of its last transport stream
+//! packet. FLV timestamps are rounded to milliseconds, and strict players turn the rounding errors into crackle:
+//! timestamps computed from the number of samples are used as long as the rounded ones stay close to them.
 
 use super::TICKS_PER_MS;
 use super::pes::AUDIO_MAX;
 
-/// Samples of a frame and samples per second.
+/// Duration of an audio frame as numbers of samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameLength {
-    /// Samples per channel in one frame.
+    /// Samples per channel in a frame.
     pub samples: u32,
-    /// Samples per channel in one second.
+    /// Samples per channel in a second.
     pub rate: u32,
 }
 
-/// Collects the frames of one audio stream. Push, and take whenever [`is_due`](Self::is_due) says so.
+/// Collects the frames of one audio stream. Push frames, and take the collection when [`is_due`](Self::is_due) returns
+/// true.
 #[derive(Debug)]
 pub struct AudioCollector {
-    /// Longest time collected before it is due, in ticks.
+    /// Maximum duration of a collection, in ticks.
     delay: u64,
-    /// Largest difference between stated and counted timestamps that is smoothed away, in ticks.
+    /// Maximum difference between given and computed timestamps that is smoothed, in ticks.
     sync: u64,
-    /// Most bytes collected.
+    /// Maximum number of bytes.
     capacity: usize,
     data: Vec<u8>,
     /// Timestamp of the first frame in `data`.
@@ -32,7 +32,7 @@ pub struct AudioCollector {
     counted: Option<Counted>,
 }
 
-/// Timestamps as counted by samples, from the last frame whose own timestamp was taken.
+/// Timestamps computed from samples since the last frame whose given timestamp was used.
 #[derive(Debug)]
 struct Counted {
     base: u64,
@@ -40,14 +40,14 @@ struct Counted {
     rate: u32,
 }
 
-/// The content of one PES packet.
+/// Contents of one PES packet.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Collected {
     /// Timestamp of the first frame, in ticks.
     pub pts: u64,
-    /// From the first frame's start to the last one's end, in ticks.
+    /// Duration from the start of the first frame to the end of the last one, in ticks.
     pub duration: u64,
-    /// The frames, one behind the other.
+    /// The concatenated frames.
     pub data: Vec<u8>,
 }
 
@@ -57,7 +57,7 @@ impl AudioCollector {
     pub fn new(delay_ms: u64, sync_ms: u64, capacity: usize) -> Self {
         Self {
             delay: delay_ms.saturating_mul(TICKS_PER_MS),
-            // A millisecond is the rounding of the timestamps and no drift.
+            // One millisecond is the rounding error of the timestamps, not drift.
             sync: sync_ms.max(1).saturating_mul(TICKS_PER_MS),
             capacity: capacity.min(AUDIO_MAX),
             data: Vec::new(),
@@ -66,15 +66,14 @@ impl AudioCollector {
         }
     }
 
-    /// Whether what is collected must be taken before a frame of `len` bytes at `timestamp` can be pushed:
-    /// it would not fit, or not follow without a gap, and only the first frame of a packet has its
-    /// timestamp written.
+    /// Whether the collection must be taken before a frame of `len` bytes at `timestamp` is pushed: because it would
+    /// not fit, or not follow without a gap. Only the first frame of a packet has its timestamp written.
     pub fn must_take_before(&self, timestamp: u64, len: usize) -> bool {
         !self.data.is_empty()
             && (self.data.len() + len > self.capacity || self.follow_on(timestamp).is_none())
     }
 
-    /// Adds one frame, given in parts, that starts at `timestamp` in ticks.
+    /// Adds one frame, given in two parts, that starts at `timestamp` in ticks.
     pub fn push(&mut self, timestamp: u64, length: FrameLength, parts: [&[u8]; 2]) {
         let follow_on = self.follow_on(timestamp);
         let pts = follow_on.unwrap_or(timestamp);
@@ -93,27 +92,27 @@ impl AudioCollector {
         }
     }
 
-    /// Whether the longest delay is reached, when the latest timestamp of audio is `now`.
+    /// Whether the maximum duration is reached, if the latest audio timestamp is `now`.
     pub fn is_due(&self, now: u64) -> bool {
         !self.data.is_empty() && self.end().max(now).saturating_sub(self.pts) >= self.delay
     }
 
-    /// Whether the longest delay is reached by the time that passed since the first frame of it came.
+    /// Whether `ms` milliseconds, the time since the first frame arrived, reach the maximum duration.
     pub fn has_waited(&self, ms: u64) -> bool {
         !self.data.is_empty() && ms.saturating_mul(TICKS_PER_MS) >= self.delay
     }
 
-    /// Whether nothing is collected.
+    /// Whether the collection is empty.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty()
     }
 
-    /// Whether at least this time is collected.
+    /// Whether the collection lasts at least `ms` milliseconds.
     pub fn lasts(&self, ms: u64) -> bool {
         !self.data.is_empty() && self.end().saturating_sub(self.pts) >= ms * TICKS_PER_MS
     }
 
-    /// What is collected, if anything. The collector is empty afterwards.
+    /// Takes the collection, if it is not empty.
     pub fn take(&mut self) -> Option<Collected> {
         if self.data.is_empty() {
             return None;
@@ -122,7 +121,7 @@ impl AudioCollector {
         Some(Collected { pts: self.pts, duration, data: std::mem::take(&mut self.data) })
     }
 
-    /// Forgets the count of samples: the next frame's own timestamp is taken.
+    /// Discards the sample count: the next frame's own timestamp is used.
     pub fn restart(&mut self) {
         self.counted = None;
     }
@@ -131,7 +130,7 @@ impl AudioCollector {
         self.counted.as_ref().map_or(self.pts, Counted::end)
     }
 
-    /// The counted timestamp of a frame stated to start at `timestamp`, if the two are near enough.
+    /// Computed timestamp of a frame with the given `timestamp`, if the two are close enough.
     fn follow_on(&self, timestamp: u64) -> Option<u64> {
         let end = self.counted.as_ref()?.end();
         (end.abs_diff(timestamp) <= self.sync).then_some(end)

@@ -1,5 +1,4 @@
-//! FLV/RTMP message bodies, as far as a transport stream is concerned: of each kind the main track, in the codecs that can
-//! be carried.
+//! Parsing of FLV/RTMP message bodies for MPEG-TS: the main track of each kind, in the codecs that can be carried.
 
 use super::Error;
 use super::annexb::VideoCodec;
@@ -8,12 +7,12 @@ use crate::wire::codec::{
     self, AudioCodec, AudioPacket, AudioTag, FrameType, MainTrack, VideoPacket, VideoTag,
 };
 
-/// What a message body carries.
+/// Content of a message body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Body<'a> {
     /// A decoder configuration record.
     VideoConfig { codec: VideoCodec, record: &'a [u8] },
-    /// One access unit, NAL units behind lengths. `cts` is in milliseconds.
+    /// One access unit as NAL units with lengths. `cts` is in milliseconds.
     Video { codec: VideoCodec, key: bool, cts: i32, nal_units: &'a [u8] },
     /// An AudioSpecificConfig.
     AacConfig(&'a [u8]),
@@ -21,11 +20,11 @@ pub(super) enum Body<'a> {
     Aac(&'a [u8]),
     /// One MP3 frame with its header.
     Mp3(&'a [u8]),
-    /// Nothing a transport stream would carry: metadata, end of sequence, video commands, other tracks.
+    /// Content that MPEG-TS does not carry: metadata, end of sequence, video commands, other tracks.
     Other,
 }
 
-/// The tracks that are carried.
+/// The tracks in use.
 #[derive(Debug, Default)]
 pub(super) struct Carried {
     audio: MainTrack,
@@ -33,7 +32,7 @@ pub(super) struct Carried {
 }
 
 impl<'a> Body<'a> {
-    /// `hevc_codec_id` is the number under which HEVC comes in the classic form.
+    /// `hevc_codec_id` is the legacy codec id of HEVC.
     pub fn parse(
         kind: MediaKind,
         payload: &'a [u8],
@@ -73,7 +72,7 @@ impl<'a> Body<'a> {
         Ok(match tag.packet {
             VideoPacket::SequenceHeader => Self::VideoConfig { codec, record: data },
             _ => {
-                // Key frame, or key frame made by a server.
+                // Key frame or generated key frame.
                 let key = matches!(tag.frame, FrameType::Key | FrameType::GeneratedKey);
                 Self::Video { codec, key, cts: tag.composition_time, nal_units: data }
             }
@@ -173,7 +172,7 @@ mod tests {
         assert_eq!(parse(audio, b"\x95\x00mp4a\x02\x12\x10"), Body::AacConfig(&[0x12, 0x10]));
         assert_eq!(parse(audio, b"\x95\x00mp4a\x01\x12\x10"), Body::Other);
         assert_eq!(parse(audio, b"\x95\x01mp4a\x02\x21"), Body::Aac(&[0x21]));
-        // Track 0 takes over; what is in a message beside it does no harm.
+        // Track 0 takes over; other tracks in the same message are ignored.
         assert_eq!(parse(audio, b"\x95\x20Opus\x02\0\0\x01xmp4a\x00\0\0\x01\x09"), Body::AacConfig(&[9]));
         assert_eq!(parse(audio, b"\x95\x01mp4a\x02\x21"), Body::Other);
         assert_eq!(parse(audio, b"\x97\x02\0\0\x09\x01mp4a\x21"), Body::Aac(&[0x21]));

@@ -1,15 +1,14 @@
-//! MPEG transport streams (ISO/IEC 13818-1) out of FLV-style frames.
+//! MPEG transport streams (ISO/IEC 13818-1) made from FLV frames.
 //!
-//! One program: PAT on PID 0, PMT on 4097, video on 256, audio on 257. These numbers are the ones players
-//! of the original server have always seen.
+//! One program: PAT on PID 0, PMT on 4097, video on 256, audio on 257, the PIDs that PingOS uses.
 //!
-//! - [`Packager`] turns the frames of one stream into [`TsFrame`]s, once, for all who want transport
-//!   stream: HTTP-TS, HLS files, HLS from memory and TS recordings.
-//! - [`Muxer`] writes tables and PES packets; the packager is its only caller in the server.
-//! - [`AudioCollector`] gathers several audio frames into one PES packet.
+//! - [`Packager`] converts the frames of one stream to [`TsFrame`]s, once for all consumers of MPEG-TS: HTTP-TS, HLS files,
+//!   HLS from memory and TS recordings.
+//! - [`Muxer`] writes tables and PES packets; in the server only the packager uses it.
+//! - [`AudioCollector`] collects several audio frames into one PES packet.
 //!
-//! Carried are H.264, HEVC, AAC (ADTS) and MP3. Frames of other codecs are refused with
-//! [`Error::Unsupported`] and cost nothing else. Encryption is not done here: HLS encrypts whole segments.
+//! Supported codecs are H.264, HEVC, AAC (ADTS) and MP3. Frames of other codecs cause [`Error::Unsupported`] and have
+//! no other effect. Encryption is not done here: HLS encrypts whole segments.
 
 mod adts;
 mod annexb;
@@ -31,7 +30,7 @@ use std::fmt;
 /// Size of every transport stream packet (ISO 13818-1 §2.4.3.2).
 pub const PACKET_SIZE: usize = 188;
 
-/// Ticks of the 90 kHz clock in a millisecond.
+/// Ticks of the 90 kHz clock per millisecond.
 pub const TICKS_PER_MS: u64 = 90;
 
 /// PID of the program map table.
@@ -44,21 +43,21 @@ pub const PID_AUDIO: u16 = 0x0101;
 /// PID of the program association table (ISO 13818-1 table 2-3).
 pub const PID_PAT: u16 = 0x0000;
 
-/// Why a frame or a codec configuration was not used. All of these are the peer's doing, and after each
-/// of them the muxer stands as it stood before.
+/// Reason why a frame or a codec configuration was not used. All are caused by the peer, and none changes the state of
+/// the muxer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
-    /// A length inside the frame points behind its end.
+    /// A length inside the frame points beyond its end.
     Truncated,
-    /// A codec configuration that cannot be right.
+    /// An invalid codec configuration.
     BadConfig,
-    /// A frame came before the configuration of its codec.
+    /// A frame before the configuration of its codec.
     MissingConfig,
-    /// Nothing in the frame to carry.
+    /// A frame without content.
     Empty,
-    /// A frame or configuration above what one PES packet, ADTS frame or key frame may hold.
+    /// A frame or configuration too large for a PES packet, an ADTS frame or a key frame.
     TooLarge,
-    /// A codec this container is not written for.
+    /// An unsupported codec.
     Unsupported,
 }
 

@@ -1,9 +1,9 @@
-//! The header of an MPEG audio frame (ISO 11172-3 §2.4.2.3), read for how long the frame lasts.
+//! Header of an MPEG audio frame (ISO 11172-3 §2.4.2.3), parsed for the duration of the frame.
 
 use super::Error;
 use super::audio_collector::FrameLength;
 
-/// How long the first frame of `data` lasts.
+/// Duration of the first frame in `data`.
 pub(super) fn frame_length(data: &[u8]) -> Result<FrameLength, Error> {
     let Some(&[sync, head, rates, _]) = data.first_chunk::<4>() else { return Err(Error::Truncated) };
     if sync != 0xff || head & 0xe0 != 0xe0 {
@@ -32,7 +32,7 @@ const LAYER_1: u8 = 3;
 const LAYER_2: u8 = 2;
 const LAYER_3: u8 = 1;
 
-/// Rates of version 1; version 2 has half of them, version 2.5 a quarter.
+/// Sample rates of version 1; version 2 has half of them, version 2.5 a quarter.
 const FREQUENCIES: [u32; 3] = [44_100, 48_000, 32_000];
 
 #[cfg(test)]

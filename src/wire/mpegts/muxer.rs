@@ -1,4 +1,4 @@
-//! Tables and PES packets of one program.
+//! Muxer: tables and PES packets of one program.
 
 use bytes::BytesMut;
 
@@ -12,14 +12,14 @@ use super::{Error, PACKET_SIZE, PID_AUDIO, PID_PAT, PID_PMT, PID_VIDEO, TICKS_PE
 /// Size of both tables, each in a packet of its own.
 pub const TABLES_SIZE: usize = 2 * PACKET_SIZE;
 
-/// How far presentation runs behind the clock reference.
+/// Distance of presentation timestamps from the clock reference.
 ///
-/// Audio is written when its last frame is collected, up to its delay after the first one's time, and
-/// video may be presented before its decoding time by a broken encoder. The clock of the stream must not
-/// be past either when they arrive. 700 ms is what the original server uses.
+/// Audio is written when the last frame of a collection arrives, up to the collection's delay after its first
+/// timestamp, and broken encoders present video before its decoding time. Neither may arrive behind the clock of the
+/// stream. 700 ms is PingOS's value.
 pub(super) const PRESENTATION_DELAY: u64 = 700 * TICKS_PER_MS;
 
-/// One access unit of video. Times are ticks of 90 kHz and need not be wrapped.
+/// One access unit of video. Times are in 90 kHz ticks, not necessarily wrapped.
 #[derive(Clone, Copy, Debug)]
 pub struct VideoFrame<'a> {
     /// Decoding time.
@@ -28,26 +28,26 @@ pub struct VideoFrame<'a> {
     pub cts: i64,
     /// Whether decoding may start here.
     pub key: bool,
-    /// NAL units, each behind its length.
+    /// NAL units with length fields.
     pub nal_units: &'a [u8],
 }
 
-/// One or more audio frames, ready for the container. Times as in [`VideoFrame`].
+/// One or more complete audio frames. Times as in [`VideoFrame`].
 #[derive(Clone, Copy, Debug)]
 pub struct AudioFrames<'a> {
-    /// When the first of them is heard.
+    /// Presentation time of the first frame.
     pub pts: u64,
-    /// Whether the program has no video now: the clock is then in the audio, and anyone may start here.
+    /// Whether the program has no video at present: audio then carries the clock, and players may start here.
     pub alone: bool,
-    /// The frames, each behind the header [`Muxer::frame_audio`] made for it.
+    /// The frames, each with the header from [`Muxer::frame_audio`].
     pub data: &'a [u8],
 }
 
 /// Writes one program.
 ///
-/// Call the `set_*` methods when a configuration comes, then [`write_video`](Self::write_video) and
-/// [`write_audio`](Self::write_audio). These write the tables first when asked to, or when the program is
-/// no longer the one in the tables written last.
+/// Call the `set_*` methods for configurations, then [`write_video`](Self::write_video) and
+/// [`write_audio`](Self::write_audio). These write the tables first if requested, or if the program has changed since
+/// the last tables.
 #[derive(Debug)]
 pub struct Muxer {
     video: Option<VideoConfig>,
@@ -58,14 +58,14 @@ pub struct Muxer {
     video_continuity: Continuity,
     audio_continuity: Continuity,
     pmt_version: u8,
-    /// The map as last written.
+    /// Program map of the last tables.
     written_map: Option<ProgramMap>,
     last_pcr: Option<u64>,
-    /// The PES packet under construction, kept for its allocation.
+    /// Buffer of the PES packet being built.
     scratch: Vec<u8>,
 }
 
-/// The stream whose packets carry the program clock.
+/// Elementary stream whose packets carry the PCR.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PcrSource {
     Video,
@@ -78,7 +78,7 @@ enum AudioCodec {
     Mp3,
 }
 
-/// All that decides the content of the PMT.
+/// Everything that determines the contents of the PMT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ProgramMap {
     video: Option<StreamType>,
@@ -93,7 +93,7 @@ impl Default for Muxer {
 }
 
 impl Muxer {
-    /// A program without streams.
+    /// Creates a program without streams.
     pub fn new() -> Self {
         Self {
             video: None,
@@ -110,19 +110,19 @@ impl Muxer {
         }
     }
 
-    /// Takes an AVCDecoderConfigurationRecord; tells whether it is another than before.
+    /// Sets the configuration from an AVCDecoderConfigurationRecord. Returns whether it changed.
     pub fn set_avc_config(&mut self, avcc: &[u8]) -> Result<bool, Error> {
         let config = VideoConfig::from_avcc(avcc)?;
         Ok(replace(&mut self.video, config))
     }
 
-    /// Takes an HEVCDecoderConfigurationRecord; tells whether it is another than before.
+    /// Sets the configuration from an HEVCDecoderConfigurationRecord. Returns whether it changed.
     pub fn set_hevc_config(&mut self, hvcc: &[u8]) -> Result<bool, Error> {
         let config = VideoConfig::from_hvcc(hvcc)?;
         Ok(replace(&mut self.video, config))
     }
 
-    /// Takes the parameter sets that a frame behind start codes brings with it; tells whether it has what is needed.
+    /// Takes the parameter sets from a frame with start codes. Returns whether all required ones are there.
     pub(super) fn set_config_in_band(&mut self, codec: VideoCodec, frame: &[u8]) -> bool {
         match VideoConfig::from_start_codes(codec, frame) {
             Some(config) => {
@@ -133,14 +133,14 @@ impl Muxer {
         }
     }
 
-    /// Takes an AudioSpecificConfig; tells whether it is another than before.
+    /// Sets the configuration from an AudioSpecificConfig. Returns whether it changed.
     pub fn set_aac_config(&mut self, asc: &[u8]) -> Result<bool, Error> {
         let config = AacConfig::from_asc(asc)?;
         Ok(replace(&mut self.audio, AudioCodec::Aac(config)))
     }
 
-    /// The raw AAC of a frame that has a header already. Where no configuration has come, that header is one: the flag tells
-    /// so.
+    /// Raw AAC data of a frame that may have an ADTS header. If there is no configuration yet, the header serves as
+    /// one; the flag is true then.
     pub(super) fn unframed<'a>(&mut self, data: &'a [u8]) -> (&'a [u8], bool) {
         let Some((config, raw)) = AacConfig::split(data) else { return (data, false) };
         let first = self.audio.is_none();
@@ -148,28 +148,28 @@ impl Muxer {
         (raw, first)
     }
 
-    /// Says that the audio is MP3; tells whether it was something else before.
+    /// Sets the audio codec to MP3. Returns whether it changed.
     pub fn set_mp3(&mut self) -> bool {
         replace(&mut self.audio, AudioCodec::Mp3)
     }
 
-    /// Forgets all codecs, as the next publisher announces its own. Counters go on.
+    /// Clears all codecs, because the next publisher announces its own. Continuity counters continue.
     pub fn clear(&mut self) {
         self.video = None;
         self.audio = None;
     }
 
-    /// In which codec there is video, if there is.
+    /// The video codec, if there is video.
     pub(super) fn video_codec(&self) -> Option<VideoCodec> {
         self.video.as_ref().map(|config| config.codec)
     }
 
-    /// Whether the audio is known to be MP3.
+    /// Whether the audio is MP3.
     pub(super) fn is_mp3(&self) -> bool {
         self.audio == Some(AudioCodec::Mp3)
     }
 
-    /// Writes the program association table and the program map table, [`TABLES_SIZE`] bytes.
+    /// Writes the PAT and the PMT: [`TABLES_SIZE`] bytes.
     pub fn write_tables(&mut self, out: &mut BytesMut) {
         let map = self.map();
         if self.written_map.is_some_and(|written| written != map) {
@@ -188,7 +188,7 @@ impl Muxer {
         write_section(PID_PMT, &mut self.pmt, &table::pmt(self.pmt_version, pcr_pid, &streams), out);
     }
 
-    /// Writes one access unit; tells whether tables were written before it.
+    /// Writes one access unit. Returns whether tables were written before it.
     pub fn write_video(
         &mut self,
         frame: VideoFrame<'_>,
@@ -203,7 +203,7 @@ impl Muxer {
         self.pcr_source = PcrSource::Video;
         let tables = self.write_tables_if(tables, out);
         let adaptation = self.adaptation(PcrSource::Video, frame.dts, frame.key);
-        // Clocks are modulo 2^33, so a sum below zero is as right as any other.
+        // Clock values are modulo 2^33, so a negative sum wraps correctly.
         let dts = frame.dts.wrapping_add(PRESENTATION_DELAY);
         let pts = dts.wrapping_add_signed(frame.cts);
         let start = pes::write_header(pes::STREAM_ID_VIDEO, pts, dts, &mut self.scratch);
@@ -212,8 +212,8 @@ impl Muxer {
         Ok(tables)
     }
 
-    /// Prepares one audio frame for [`write_audio`](Self::write_audio): the header to put in front of it,
-    /// empty for MP3, and how long it lasts.
+    /// Header for one audio frame (empty for MP3), for [`write_audio`](Self::write_audio), with its length and the
+    /// frame's duration.
     pub fn frame_audio(&self, data: &[u8]) -> Result<([u8; adts::HEADER_SIZE], usize, FrameLength), Error> {
         match self.audio.ok_or(Error::MissingConfig)? {
             _ if data.is_empty() => Err(Error::Empty),
@@ -225,7 +225,7 @@ impl Muxer {
         }
     }
 
-    /// Writes framed audio as one PES packet; tells whether tables were written before it.
+    /// Writes complete audio frames as one PES packet. Returns whether tables were written before it.
     pub fn write_audio(
         &mut self,
         frames: AudioFrames<'_>,
@@ -260,7 +260,7 @@ impl Muxer {
             return Adaptation { random_access, ..Adaptation::default() };
         }
         let last = self.last_pcr.replace(time).unwrap_or(time);
-        // A clock that jumps without saying so makes receivers wait or throw packets away (§2.4.3.4).
+        // A clock jump without the discontinuity flag makes receivers wait or drop packets (§2.4.3.4).
         let discontinuity = time < last || time - last > CLOCK_GAP;
         Adaptation { pcr: Some(time), random_access, discontinuity }
     }
@@ -286,11 +286,11 @@ fn replace<T: PartialEq>(slot: &mut Option<T>, value: T) -> bool {
     true
 }
 
-/// Longest step of the clock that may still be a pause of the encoder.
+/// Longest clock step that counts as a pause of the encoder.
 const CLOCK_GAP: u64 = 10_000 * TICKS_PER_MS;
 
-/// Memory kept between frames; one large picture does not hold its size for ever.
+/// Buffer size kept between frames, so that one large picture does not occupy memory forever.
 const SCRATCH_KEPT: usize = 512 * 1024;
 
-/// The longest MP3 frame: layer 2 at 384 kbit/s and 32 kHz has 1728 bytes, free format may have more.
+/// Maximum length of an MP3 frame: layer 2 at 384 kbit/s and 32 kHz has 1728 bytes; free format may have more.
 const MP3_MAX: usize = 8 * 1024;

@@ -1,4 +1,4 @@
-//! Frames of one stream in, pieces of a transport stream out.
+//! Packager: converts a publisher's frames to pieces of a transport stream.
 
 use bytes::{Bytes, BytesMut};
 
@@ -9,16 +9,16 @@ use super::muxer::{AudioFrames, Muxer, TABLES_SIZE, VideoFrame};
 use super::{Error, TICKS_PER_MS};
 use crate::wire::MediaKind;
 
-/// How a stream is packaged.
+/// Settings of a packager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Codec id of HEVC in classic FLV video tags.
+    /// HEVC codec id in classic FLV video tags.
     pub hevc_codec_id: u8,
-    /// Longest time audio is collected into one PES packet, `mpegts_audio_delay`.
+    /// Maximum duration of audio in one PES packet (`mpegts_audio_delay`).
     pub audio_delay_ms: u64,
-    /// Largest rounding of audio timestamps that is smoothed away, `mpegts_sync`.
+    /// Maximum rounding error of audio timestamps that is smoothed (`mpegts_sync`).
     pub audio_sync_ms: u64,
-    /// Most bytes of audio collected, `mpegts_audio_buffer_size`.
+    /// Maximum number of audio bytes collected (`mpegts_audio_buffer_size`).
     pub audio_buffer_size: usize,
 }
 
@@ -28,35 +28,32 @@ impl Default for Settings {
     }
 }
 
-/// A piece of the transport stream: one video frame, or some collected audio, with its tables if any.
+/// A piece of the transport stream: one video frame or one audio collection, with tables if due.
 ///
-/// Cheap to clone: the bytes are shared. All pieces of a stream in their order are one valid transport
-/// stream; so is any part of it that starts with the [`lead`](Self::lead) of a piece with
-/// [`key`](Self::key).
+/// Cloning is cheap, because the bytes are shared. All pieces in order form a valid transport stream; so does any part
+/// that begins with the [`lead`](Self::lead) of a [`key`](Self::key) piece.
 #[derive(Clone, Debug)]
 pub struct TsFrame {
-    /// Whole packets of 188 bytes.
+    /// Complete packets of 188 bytes.
     pub bytes: Bytes,
-    /// The latest tables up to this piece, to be written first by whoever starts at a piece without.
+    /// The latest tables, to be written first by a consumer that starts at a piece without tables.
     pub tables: Bytes,
     /// Whether `bytes` begins with the tables.
     pub starts_with_tables: bool,
-    /// Decoding time in milliseconds. The 32 bits of the input are extended; backward jumps of the
-    /// publisher stay backward jumps.
+    /// Decoding time in milliseconds, extended from 32 bits. Backward jumps of the publisher remain backward jumps.
     pub dts_ms: u64,
-    /// Time covered, as far as it is known by now: of collected audio its length, of a video frame the
-    /// distance from the frame before it.
+    /// Duration known so far: the length of an audio collection, or the distance from the preceding video frame.
     pub duration_ms: u64,
     /// Whether it is video.
     pub video: bool,
-    /// Whether a player may start here: key frames, and in a stream without video all audio.
+    /// Whether players may start here: at key frames, and in a stream without video at every audio piece.
     pub key: bool,
-    /// Whether a codec or its configuration is another than in the pieces before.
+    /// Whether a codec or its configuration differs from the preceding pieces.
     pub program_change: bool,
 }
 
 impl TsFrame {
-    /// What a reader that starts here needs before `bytes`.
+    /// Bytes that a consumer starting here needs before `bytes`.
     pub fn lead(&self) -> Option<&Bytes> {
         (!self.starts_with_tables).then_some(&self.tables)
     }
@@ -64,9 +61,9 @@ impl TsFrame {
 
 /// Packages one stream.
 ///
-/// Feed [`handle_frame`](Self::handle_frame) with everything the publisher sends, codec headers included,
-/// and [`finish`](Self::finish) when it leaves. The next publisher of the stream may go on with the same
-/// packager, so that whoever reads on sees the counters go on.
+/// Pass everything that the publisher sends, including codec headers, to [`handle_frame`](Self::handle_frame), and call
+/// [`finish`](Self::finish) when it leaves. The next publisher of the stream may use the same packager, so that
+/// continuity counters continue for consumers.
 #[derive(Debug)]
 pub struct Packager {
     settings: Settings,
@@ -74,23 +71,23 @@ pub struct Packager {
     muxer: Muxer,
     collector: AudioCollector,
     timeline: Timeline,
-    /// Time of the first audio frame since the latest video frame.
+    /// Timestamp of the first audio frame since the latest video frame.
     heard_ms: Option<u64>,
-    /// Decoding time of the first video frame since the collected audio began.
+    /// Decoding time of the first video frame since the audio collection began.
     collected_ms: Option<u64>,
-    /// Decoding time of its latest video frame.
+    /// Decoding time of the latest video frame.
     last_video_ms: Option<u64>,
     tables: Bytes,
-    /// Time of audio and of video when the tables were written.
+    /// Timestamps of audio and of video when the tables were last written.
     tables_ms: [Option<u64>; 2],
-    /// Something was configured since the last piece.
+    /// Whether a configuration changed since the last piece.
     program_change: bool,
-    /// Whether any piece was made yet: the first one changes nothing.
+    /// Whether a piece was made; the first one is not a program change.
     started: bool,
 }
 
 impl Packager {
-    /// A packager that has seen nothing.
+    /// Creates a packager for a new stream.
     pub fn new(settings: Settings) -> Self {
         let delay = settings.audio_delay_ms.min(AUDIO_DELAY_MAX_MS);
         Self {
@@ -109,7 +106,7 @@ impl Packager {
         }
     }
 
-    /// Takes other settings for the next publisher; to be called before its first frame.
+    /// Sets other settings for the next publisher; call it before its first frame.
     pub fn configure(&mut self, settings: Settings) {
         if self.settings != settings {
             let fresh = Self::new(settings);
@@ -117,9 +114,9 @@ impl Packager {
         }
     }
 
-    /// Takes one message of the publisher and appends the pieces it completes, at most three.
+    /// Processes one message of the publisher and appends the completed pieces, at most three.
     ///
-    /// An error means that this message is not in the output; the packager goes on with the next one.
+    /// After an error the message is not in the output; the packager continues with the next one.
     pub fn handle_frame(
         &mut self,
         kind: MediaKind,
@@ -136,7 +133,7 @@ impl Packager {
                 self.program_change |= changed;
             }
             Body::AacConfig(asc) => {
-                // The frames collected so far are of the old configuration.
+                // Frames collected so far have the old configuration.
                 self.flush_audio(out);
                 if self.muxer.set_aac_config(asc)? {
                     self.program_change = true;
@@ -173,7 +170,7 @@ impl Packager {
         Ok(())
     }
 
-    /// Appends what is still collected, and forgets the codecs of a publisher that left.
+    /// Appends the rest of the collection and clears the codecs of a publisher that left.
     pub fn finish(&mut self, out: &mut Vec<TsFrame>) {
         self.flush_audio(out);
         self.collector.restart();
@@ -193,10 +190,11 @@ impl Packager {
         out: &mut Vec<TsFrame>,
     ) -> Result<(), Error> {
         let dts = dts_ms * TICKS_PER_MS;
-        // How long the audio has waited: the two may be on different clocks, so its own timestamps say nothing here.
+        // Waiting time of the audio. Its own timestamps cannot be used, because audio and video may use different
+        // clocks.
         let waited = dts_ms.saturating_sub(*self.collected_ms.get_or_insert(dts_ms));
-        // What was heard before a key frame belongs before it, or a segment that starts there would begin
-        // with the sound of the one before.
+        // Audio from before a key frame must be written before it; otherwise a segment that starts at the key frame
+        // would begin with the preceding segment's sound.
         if key || self.collector.has_waited(waited) {
             self.flush_audio(out);
         }
@@ -247,15 +245,15 @@ impl Packager {
         out.push(self.piece(Piece { bytes, tables, dts_ms, duration_ms, video: false, key: alone }));
     }
 
-    /// Whether the stream has video that is still coming, asked at the time of audio. A camera switched off leaves its
-    /// configuration behind; the clock and the starting points then pass to the audio. The audio since the latest
-    /// video frame is the measure: the two may be on different clocks.
+    /// Whether video is still arriving, judged by the audio received since the latest video frame: the two may use
+    /// different clocks. A camera that is switched off leaves its configuration behind; the audio then carries the
+    /// clock and the start positions.
     fn has_video_at(&self, dts_ms: u64) -> bool {
         let since = self.heard_ms.unwrap_or(dts_ms);
         self.muxer.video_codec().is_some() && dts_ms.abs_diff(since) < VIDEO_IDLE_MS
     }
 
-    /// Measured within a track, for the same reason.
+    /// Measured within one track, for the same reason.
     fn tables_are_due(&mut self, dts_ms: u64, video: bool) -> bool {
         if self.tables.is_empty() {
             return true;
@@ -289,7 +287,7 @@ impl Packager {
     }
 }
 
-/// What is to become a [`TsFrame`].
+/// Contents of a future [`TsFrame`].
 struct Piece {
     bytes: BytesMut,
     /// Whether `bytes` begins with the tables.
@@ -300,12 +298,12 @@ struct Piece {
     key: bool,
 }
 
-/// Extends timestamps of 32 bits, which wrap after 49.7 days.
+/// Extends 32-bit timestamps, which wrap after 49.7 days.
 #[derive(Debug, Default)]
 struct Timeline(Option<u64>);
 
 impl Timeline {
-    /// The value nearest to the one before that has these low bits.
+    /// Value with these low bits that is closest to the preceding one.
     fn extend(&mut self, timestamp: u32) -> u64 {
         let extended = match self.0 {
             None => timestamp.into(),
@@ -319,19 +317,19 @@ impl Timeline {
     }
 }
 
-/// Tables are repeated at this distance even between key frames, for players that join without one.
+/// Maximum interval of tables between key frames, for players that join elsewhere.
 const TABLES_INTERVAL_MS: u64 = 1_000;
 
-/// The clock reference must come every 100 ms (ISO 13818-1 §2.7.2), so audio that carries it is not
-/// collected for longer, whatever the settings say.
+/// Maximum duration of audio that carries the PCR, whatever the settings: the PCR must be sent every 100 ms (ISO
+/// 13818-1 §2.7.2).
 const PCR_INTERVAL_MS: u64 = 80;
 
-/// Longest collection of audio; with the clock running 700 ms ahead of presentation this still leaves
-/// receivers some time.
+/// Maximum duration of audio in one PES packet; with the clock 700 ms ahead of presentation, receivers keep some
+/// margin.
 const AUDIO_DELAY_MAX_MS: u64 = 600;
 
-/// Video is taken for switched off after this time without a frame.
+/// Time without a frame after which video counts as switched off.
 const VIDEO_IDLE_MS: u64 = 5_000;
 
-/// Far beyond any stream, and far enough from 2^64 for sums in ticks.
+/// Far beyond any stream, and small enough that sums in ticks stay below 2^64.
 const TIMELINE_MAX_MS: u64 = 1 << 50;

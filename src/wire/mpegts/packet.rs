@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 
 use super::PACKET_SIZE;
 
-/// The 4-bit counter of one PID.
+/// 4-bit continuity counter of one PID.
 #[derive(Debug, Default)]
 pub(super) struct Continuity(u8);
 
@@ -16,17 +16,17 @@ impl Continuity {
     }
 }
 
-/// What the first packet of a PES packet says besides its payload.
+/// Contents of the adaptation field in the first packet of a PES packet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Adaptation {
-    /// Program clock reference, in ticks of 90 kHz, before wrapping.
+    /// Program clock reference in 90 kHz ticks, before wrapping.
     pub pcr: Option<u64>,
     pub random_access: bool,
     pub discontinuity: bool,
 }
 
 impl Adaptation {
-    /// Bytes of the field, its length byte included; 0 when there is nothing to say.
+    /// Length of the field, including its length byte; 0 if it is empty.
     fn len(self) -> usize {
         match self.pcr {
             Some(_) => 2 + PCR_SIZE,
@@ -42,7 +42,7 @@ impl Adaptation {
     }
 }
 
-/// Cuts one PES packet into transport stream packets, the last one stuffed.
+/// Splits one PES packet into transport stream packets and pads the last one.
 pub(super) fn write_pes(
     pid: u16,
     continuity: &mut Continuity,
@@ -66,13 +66,13 @@ pub(super) fn write_pes(
     }
 }
 
-/// Writes a packet holding one section, which must fit into it with its pointer field.
+/// Writes a packet with one section, which must fit into it together with the pointer field.
 pub(super) fn write_section(pid: u16, continuity: &mut Continuity, section: &[u8], out: &mut BytesMut) {
     debug_assert!(section.len() < ROOM);
     write_header(pid, true, false, continuity.next(), out);
     out.put_u8(0);
     out.put_slice(section);
-    // What follows a section is 0xff up to the end of the packet (§2.4.4).
+    // The rest of the packet after a section is 0xff (§2.4.4).
     out.put_bytes(0xff, ROOM - 1 - section.len());
 }
 
@@ -82,8 +82,8 @@ fn write_header(pid: u16, unit_start: bool, adaptation: bool, continuity: u8, ou
     out.put_u8(0x10 | u8::from(adaptation) << 5 | continuity);
 }
 
-/// Size of the adaptation field: what it says, and what stuffing `rest` bytes of payload asks for. A
-/// field that only stuffs one byte has no flags byte, so `said + stuffing` is right in every case.
+/// Length of the adaptation field: its contents, and stuffing for a payload of `rest` bytes. A field of a single
+/// stuffing byte has no flags byte, so `said + stuffing` is always right.
 fn field_len(said: usize, rest: usize) -> usize {
     said + (ROOM - said).saturating_sub(rest)
 }
@@ -103,13 +103,13 @@ fn write_adaptation(said: Adaptation, field: usize, out: &mut BytesMut) {
     out.put_bytes(0xff, field - written);
 }
 
-/// 33 bits of base, 6 reserved, 9 of extension (§2.4.3.5). The extension counts 27 MHz ticks, which
-/// millisecond timestamps never need.
+/// 33 bits of base, 6 reserved, 9 of extension (§2.4.3.5). The extension counts 27 MHz ticks, which millisecond
+/// timestamps never need.
 fn write_pcr(pcr: u64, out: &mut BytesMut) {
     out.put_uint((pcr & CLOCK_MASK) << 15 | 0x7e00, PCR_SIZE);
 }
 
-/// Bytes of a packet behind its header.
+/// Length of a packet after its header.
 const ROOM: usize = PACKET_SIZE - 4;
 const PCR_SIZE: usize = 6;
 

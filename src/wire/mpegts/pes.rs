@@ -7,14 +7,14 @@ pub(super) const STREAM_ID_VIDEO: u8 = 0xe0;
 /// `stream_id` of the first audio stream.
 pub(super) const STREAM_ID_AUDIO: u8 = 0xc0;
 
-/// Bytes kept free for the header in front of an elementary stream; the longest header there is.
+/// Space reserved for the header before an elementary stream: the length of the longest header.
 pub(super) const HEADER_MAX: usize = 19;
 
-/// Writes the header into the end of the first [`HEADER_MAX`] bytes of `pes`, whose elementary stream
-/// follows them, and tells where the packet starts.
+/// Writes the header at the end of the first [`HEADER_MAX`] bytes of `pes`, directly before its elementary stream.
+/// Returns the offset where the packet starts.
 ///
-/// A packet above 64 KiB has length 0, "until the next one starts", which is allowed to video alone; an
-/// audio caller stays below [`AUDIO_MAX`].
+/// A packet above 64 KiB has length 0 ("until the next one starts"), which is allowed for video only; audio must not
+/// exceed [`AUDIO_MAX`].
 pub(super) fn write_header(stream_id: u8, pts: u64, dts: u64, pes: &mut [u8]) -> usize {
     let both = pts & CLOCK_MASK != dts & CLOCK_MASK;
     let clocks = if both { 10u8 } else { 5 };
@@ -23,7 +23,7 @@ pub(super) fn write_header(stream_id: u8, pts: u64, dts: u64, pes: &mut [u8]) ->
     let [length_hi, length_lo] = length.to_be_bytes();
 
     let flags = if both { 0xc0 } else { 0x80 };
-    // 0x84: the marker bits, and data_alignment_indicator, as every packet starts with an access unit.
+    // 0x84: the marker bits, and data_alignment_indicator, because every packet starts with an access unit.
     let fixed = [0x00, 0x00, 0x01, stream_id, length_hi, length_lo, 0x84, flags, clocks];
     pes[start..start + 9].copy_from_slice(&fixed);
     pes[start + 9..start + 14].copy_from_slice(&clock(if both { 3 } else { 2 }, pts));
@@ -33,7 +33,7 @@ pub(super) fn write_header(stream_id: u8, pts: u64, dts: u64, pes: &mut [u8]) ->
     start
 }
 
-/// A 33-bit clock value among its marker bits.
+/// A 33-bit clock value with its marker bits.
 fn clock(prefix: u8, value: u64) -> [u8; 5] {
     let value = value & CLOCK_MASK;
     let high = prefix << 4 | (value >> 29) as u8 & 0x0e | 1;
@@ -42,8 +42,7 @@ fn clock(prefix: u8, value: u64) -> [u8; 5] {
     [high, a, b, c, d]
 }
 
-/// The longest elementary stream of an audio packet: its length field has 16 bits and counts the header
-/// behind it.
+/// Maximum length of an audio packet's elementary stream: the 16-bit length field also counts the header after it.
 pub(super) const AUDIO_MAX: usize = u16::MAX as usize - (HEADER_MAX - 6);
 
 #[cfg(test)]

@@ -4,21 +4,21 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum StreamType {
-    /// MPEG-1 audio, which is how MP3 is announced.
+    /// MPEG-1 audio, which is also used for MP3.
     Mp3 = 0x03,
     Aac = 0x0f,
     Avc = 0x1b,
     Hevc = 0x24,
 }
 
-/// The association of the only program with the PID of its map.
+/// PAT section that maps the only program to the PID of its PMT.
 pub(super) fn pat(pmt_pid: u16) -> Vec<u8> {
     let [hi, lo] = (0xe000 | pmt_pid).to_be_bytes();
     let [program_hi, program_lo] = PROGRAM_NUMBER.to_be_bytes();
     section(TABLE_PAT, TRANSPORT_STREAM_ID, 0, &[program_hi, program_lo, hi, lo])
 }
 
-/// The map of the program: where its clock is and which streams it has.
+/// PMT section: the PID of the clock, and the elementary streams.
 pub(super) fn pmt(version: u8, pcr_pid: u16, streams: &[(StreamType, u16)]) -> Vec<u8> {
     let [hi, lo] = (0xe000 | pcr_pid).to_be_bytes();
     let mut body = vec![hi, lo, 0xf0, 0x00];
@@ -29,7 +29,7 @@ pub(super) fn pmt(version: u8, pcr_pid: u16, streams: &[(StreamType, u16)]) -> V
     section(TABLE_PMT, PROGRAM_NUMBER, version, &body)
 }
 
-/// A section in the long form, the only one of its table.
+/// A section in long form, the only one of its table.
 fn section(table_id: u8, id: u16, version: u8, body: &[u8]) -> Vec<u8> {
     let length = LONG_HEADER + body.len() + CRC_SIZE;
     let [length_hi, length_lo] = (0xb000 | length as u16).to_be_bytes();
@@ -40,8 +40,8 @@ fn section(table_id: u8, id: u16, version: u8, body: &[u8]) -> Vec<u8> {
     section
 }
 
-/// CRC of annex A: polynomial 0x04c11db7, nothing reflected, nothing inverted. Bit by bit, as tables are
-/// a few dozen bytes once a second.
+/// CRC of annex A: polynomial 0x04c11db7, not reflected, not inverted. Computed bit by bit, since tables are a few
+/// dozen bytes once a second.
 fn crc32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte) << 24, |crc, _| {
@@ -55,7 +55,7 @@ const TABLE_PMT: u8 = 0x02;
 const TRANSPORT_STREAM_ID: u16 = 1;
 const PROGRAM_NUMBER: u16 = 1;
 
-/// Bytes counted by `section_length` before the body.
+/// Number of bytes before the body that `section_length` counts.
 const LONG_HEADER: usize = 5;
 const CRC_SIZE: usize = 4;
 

@@ -1,7 +1,7 @@
-//! Chunk streams: messages cut into chunks and put together again (RTMP 1.0 §5.3).
+//! Chunk streams: splitting messages into chunks and reassembling them (RTMP 1.0 §5.3).
 //!
-//! This layer knows two messages, Set Chunk Size and Abort, because they are about itself; no command is
-//! named here. Where encoders differ from the specification, [`Reader`] says what it does.
+//! This layer handles two messages, Set Chunk Size and Abort, because they concern the layer itself; it knows no
+//! command. [`Reader`] lists the deviations of encoders from the specification.
 
 mod header;
 mod reader;

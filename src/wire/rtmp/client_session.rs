@@ -1,4 +1,4 @@
-//! The client's side of an RTMP connection: publishes one stream or plays one.
+//! Client side of an RTMP connection: publishes or plays one stream.
 //!
 //! ```text
 //!                S2 complete          _result              _result              Publish.Start / Play.Start
@@ -8,7 +8,7 @@
 //!                          ConnectRefused   CreateStreamRefused     Event::Status, the caller decides
 //! ```
 //!
-//! All arrows are the server's; the session sends what comes next by itself.
+//! All arrows are actions of the server; the session sends the next command by itself.
 
 mod event;
 mod settings;
@@ -41,12 +41,12 @@ enum State {
     Started,
 }
 
-/// The client's side of one connection. Driven like [`super::ServerSession`].
+/// Client side of one connection. Used like [`super::ServerSession`].
 #[derive(Debug)]
 pub struct ClientSession {
     settings: ClientSettings,
     state: State,
-    /// Gone once complete.
+    /// `None` once complete.
     handshake: Option<ClientHandshake>,
     link: Link,
     stream_id: u32,
@@ -54,7 +54,7 @@ pub struct ClientSession {
     start: Instant,
 }
 
-/// Transaction ids; each command is sent once.
+/// Transaction ids; each command is sent at most once.
 mod transaction {
     pub(super) const CONNECT: f64 = 1.0;
     pub(super) const RELEASE_STREAM: f64 = 2.0;
@@ -87,7 +87,7 @@ impl ClientSession {
         }
     }
 
-    /// Takes all of `input`.
+    /// Processes all of `input`.
     pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), Error> {
         self.link.count(input);
         if let Some(handshake) = &mut self.handshake {
@@ -104,27 +104,27 @@ impl ClientSession {
         self.link.finish_input()
     }
 
-    /// A client has no timers of its own: whoever drives it knows how long to wait for an answer.
+    /// Does nothing: a client has no timers; the caller limits the time to wait for an answer.
     pub fn handle_timeout(&mut self, _now: Instant) -> Result<(), Error> {
         Ok(())
     }
 
-    /// See [`ClientSession::handle_timeout`].
+    /// Always `None`; see [`ClientSession::handle_timeout`].
     pub fn poll_timeout(&self) -> Option<Instant> {
         None
     }
 
-    /// The next event.
+    /// Returns the next event.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
     }
 
-    /// Everything that is to be sent now.
+    /// Returns all bytes to be sent now.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
         self.link.poll_transmit()
     }
 
-    /// Queues media of the stream published. Metadata gets `@setDataFrame` in front.
+    /// Queues media of the published stream. Metadata is sent as `@setDataFrame`.
     pub fn send_media(&mut self, kind: MediaKind, timestamp: u32, payload: &Bytes) -> Result<(), Error> {
         let publishes = matches!(self.settings.purpose, Purpose::Publish { .. });
         if !publishes || self.state != State::Started {
@@ -148,7 +148,7 @@ impl ClientSession {
         Ok(())
     }
 
-    /// Queues the commands that end the stream properly. The connection may be closed after they were sent.
+    /// Queues the commands that end the stream. The connection may be closed after they were sent.
     pub fn close(&mut self) {
         if !matches!(self.state, State::Asked | State::Started) {
             return;
@@ -160,12 +160,12 @@ impl ClientSession {
         self.send_command(0, "deleteStream", transaction::DELETE_STREAM, &[Value::Null, stream_id]);
     }
 
-    /// Bytes received, with the handshake.
+    /// Number of bytes received, including the handshake.
     pub fn bytes_received(&self) -> u64 {
         self.link.received()
     }
 
-    /// The message stream that createStream gave; zero before.
+    /// Message stream id from createStream; 0 before.
     pub fn stream_id(&self) -> u32 {
         self.stream_id
     }
@@ -193,7 +193,7 @@ impl ClientSession {
         if matches!(settings.purpose, Purpose::Play { .. }) {
             put("fpad", false.into());
             put("capabilities", 15.0.into());
-            // All codecs of the specification's tables.
+            // All codecs in the specification's tables.
             put("audioCodecs", 4071.0.into());
             put("videoCodecs", 252.0.into());
             put("videoFunction", 1.0.into());
@@ -344,7 +344,7 @@ impl ClientSession {
     }
 }
 
-/// A peer's text for people; bytes that are not UTF-8 are told as they are.
+/// A peer's text for logs; bytes that are not UTF-8 are shown one by one.
 fn readable(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {

@@ -1,29 +1,29 @@
-//! What can go wrong on an RTMP connection.
+//! Errors of RTMP connections.
 
 use std::fmt;
 
 use crate::wire::{Culprit, amf0};
 
-/// Why an RTMP core gave up. None of these can be continued: the connection is to be closed.
+/// Fatal error of an RTMP core: the connection must be closed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Error {
-    /// C0 or S0 asks for another protocol version than 3; 6 is the encrypted variant.
+    /// C0 or S0 requests a protocol version other than 3; 6 is the encrypted variant.
     UnsupportedVersion(u8),
-    /// A chunk stream id that is not below the limit.
+    /// A chunk stream id outside the allowed range.
     ChunkStreamId {
-        /// The id received.
+        /// The received id.
         csid: u32,
-        /// Ids start at 2 and end before this one.
+        /// Exclusive upper bound; ids start at 2.
         limit: u32,
     },
-    /// More chunk streams were used than are kept.
+    /// Too many chunk streams.
     ChunkStreams {
-        /// How many are kept.
+        /// Allowed number.
         limit: usize,
     },
     /// Set Chunk Size with zero or with the reserved bit.
     ChunkSize(u32),
-    /// A chunk that refers to a message header never sent on its chunk stream.
+    /// A chunk that refers to a preceding header on a chunk stream without one.
     HeaderWithoutPrevious {
         /// The chunk stream.
         csid: u32,
@@ -37,7 +37,7 @@ pub enum Error {
         /// Chunk type, 0 to 2.
         format: u8,
     },
-    /// A message longer than allowed at this point.
+    /// A message longer than allowed.
     MessageTooLong {
         /// Message type.
         type_id: u8,
@@ -46,7 +46,7 @@ pub enum Error {
         /// Allowed length in bytes.
         limit: usize,
     },
-    /// Incomplete messages of all chunk streams hold too much.
+    /// Incomplete messages of all chunk streams are too large together.
     PartialMessages {
         /// Allowed sum in bytes.
         limit: usize,
@@ -58,54 +58,54 @@ pub enum Error {
         /// Its length in bytes.
         length: usize,
     },
-    /// An aggregate message whose inner headers do not fit into it.
+    /// An aggregate message with an invalid inner header.
     Aggregate,
-    /// An aggregate message of too many messages.
+    /// An aggregate message with too many inner messages.
     AggregateCount,
-    /// A command or data message that is not AMF0.
+    /// A command or data message that is not valid AMF0.
     Amf0(amf0::Error),
-    /// A command without an argument that it needs, or with one of another type.
+    /// A command whose required argument is missing or has the wrong type.
     Argument {
         /// The command.
         command: &'static str,
         /// The argument.
         argument: &'static str,
     },
-    /// A command that needs a connection, before connect.
+    /// A command that requires a preceding `connect`.
     NotConnected {
         /// The command.
         command: &'static str,
     },
-    /// A second connect on one connection.
+    /// A second `connect` on one connection.
     SecondConnect,
-    /// More commands wait for the answer to connect than are kept.
+    /// Too many commands before the answer to `connect`.
     DeferredCommands,
-    /// More message streams than one connection may have.
+    /// Too many message streams.
     MessageStreams {
-        /// The allowed number.
+        /// Allowed number.
         limit: usize,
     },
-    /// The peer lets our answers pile up.
+    /// The peer does not read our replies.
     RepliesUnread {
-        /// The allowed number of bytes.
+        /// Allowed number of queued bytes.
         limit: usize,
     },
     /// A ping request was not answered in time.
     PingTimeout,
-    /// Nothing was received for a whole ping interval, on a server that wants its peers busy.
+    /// Nothing was received for a whole ping interval, on a server with `busy on`.
     Idle,
-    /// The peer of a client refused connect.
+    /// The server refused `connect`.
     ConnectRefused {
-        /// The status code, as `NetConnection.Connect.Rejected`.
+        /// Status code, such as `NetConnection.Connect.Rejected`.
         code: String,
-        /// Its description, which may carry a redirect.
+        /// Description, which may contain a redirect.
         description: String,
     },
-    /// The peer of a client refused createStream.
+    /// The server refused createStream.
     CreateStreamRefused,
-    /// Media handed to a client session that does not publish.
+    /// Media passed to a client session that does not publish.
     NotPublishing,
-    /// A payload longer than a message can be.
+    /// A payload longer than the maximum message length.
     PayloadTooLong {
         /// Its length in bytes.
         length: usize,
@@ -113,7 +113,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// Who caused it.
+    /// Origin of the error.
     pub fn culprit(&self) -> Culprit {
         match self {
             Self::NotPublishing | Self::PayloadTooLong { .. } => Culprit::Local,

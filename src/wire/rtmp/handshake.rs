@@ -7,10 +7,9 @@
 //!     | --- C2 ------------------> |   counted, not compared: encoders get it wrong
 //! ```
 //!
-//! Both variants have the same lengths. In the plain one, S2 repeats C1 and C2 repeats S1. In the digest one,
-//! C1 and S1 hide a keyed digest of themselves in one of two places ([`Scheme`]), and C2 and S2 end
-//! with a digest that proves knowledge of the other side's. A client that asks for a digest it got wrong
-//! is answered plainly, as PingOS does.
+//! Both variants have the same lengths. In the plain variant, S2 repeats C1 and C2 repeats S1. In the digest variant,
+//! C1 and S1 contain a keyed digest of themselves at one of two positions ([`Scheme`]), and C2 and S2 end with a digest
+//! that depends on the other side's. A client with an invalid digest gets a plain answer, as from PingOS.
 //!
 //! The encrypted variant (version 6) is refused.
 
@@ -24,21 +23,20 @@ pub use server::ServerHandshake;
 
 use sha2::{Digest, Sha256};
 
-/// The only protocol version there is.
+/// The only protocol version in use.
 const VERSION: u8 = 3;
 
 /// Length of C1, C2, S1 and S2.
 const PACKET: usize = 1536;
 
-/// Time and version at the start of C1 and S1.
+/// Length of time and version at the start of C1 and S1.
 const PACKET_HEADER: usize = 8;
 
 type Packet = [u8; PACKET];
 
 /// Fills a packet with bytes derived from a seed.
 ///
-/// Handshake bytes only have to differ from session to session; nothing is kept secret by them, so the
-/// caller pays for 32 random bytes instead of 3 KiB.
+/// Handshake bytes need only differ between sessions and protect nothing, so 32 random bytes suffice instead of 3 KiB.
 fn fill(packet: &mut [u8], seed: &[u8; 32], label: u8) {
     for (counter, block) in (0u32..).zip(packet.chunks_mut(32)) {
         let noise = Sha256::new()
@@ -50,7 +48,7 @@ fn fill(packet: &mut [u8], seed: &[u8; 32], label: u8) {
     }
 }
 
-/// Takes bytes off the front of `input` until `packet` has `PACKET` bytes. Returns whether it has.
+/// Moves bytes from `input` to `packet` until it has `PACKET` bytes. Returns whether it has.
 fn gather(packet: &mut Vec<u8>, input: &mut &[u8]) -> bool {
     let (taken, rest) = input.split_at((PACKET - packet.len()).min(input.len()));
     packet.extend_from_slice(taken);
@@ -67,7 +65,7 @@ mod tests {
 
     const SEED: [u8; 32] = [7; 32];
 
-    /// Runs both sides, `step` bytes at a time, with `tail` right behind C2; returns what the server left.
+    /// Runs both sides, `step` bytes at a time, with `tail` directly after C2; returns the bytes that the server left.
     fn shake(digest: bool, step: usize, tail: &[u8]) -> Vec<u8> {
         let mut to_server = BytesMut::new();
         let mut to_client = BytesMut::new();

@@ -1,5 +1,4 @@
-//! What both sides of a connection do alike after the handshake: read chunks, acknowledge, answer pings,
-//! queue messages.
+//! Link layer shared by both sides after the handshake: reading chunks, acknowledgements, pings, queueing messages.
 
 use bytes::{Bytes, BytesMut};
 
@@ -14,13 +13,13 @@ use crate::wire::amf0::{self, Value};
 pub(super) struct Link {
     reader: Reader,
     out: BytesMut,
-    /// Chunk size of what we send.
+    /// Chunk size for sending.
     chunk_size: usize,
-    /// Bytes received, with the handshake.
+    /// Number of bytes received, including the handshake.
     received: u64,
-    /// Bytes received when the last acknowledgement was sent.
+    /// Number of bytes received at the last acknowledgement.
     acknowledged: u64,
-    /// Received bytes after which an acknowledgement is due; zero for never.
+    /// Number of received bytes after which an acknowledgement is due; 0 means never.
     window: u32,
     /// Whether the peer announced the window.
     window_announced: bool,
@@ -39,12 +38,13 @@ impl Link {
         }
     }
 
-    /// To be called with every input before it is read.
+    /// Counts received bytes; must be called with every input before it is read.
     pub(super) fn count(&mut self, input: &[u8]) {
         self.received += input.len() as u64;
     }
 
-    /// The next message that is not about the link itself; user control events except pings come out too.
+    /// Returns the next message that does not concern the link itself; user control events other than pings are
+    /// returned.
     pub(super) fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, Error> {
         while let Some(message) = self.reader.read(input)? {
             match message.control()? {
@@ -55,8 +55,8 @@ impl Link {
                     self.window = size;
                     self.window_announced = true;
                 }
-                // Chunk size and abort are the reader's; nothing here sends by the peer's acknowledgements or
-                // bandwidth: the socket's own window limits what is in flight.
+                // The reader handles Set Chunk Size and Abort. The peer's acknowledgements and bandwidth are ignored:
+                // the socket's window limits the data in flight.
                 Some(
                     Control::SetChunkSize(_)
                     | Control::Abort(_)
@@ -69,7 +69,7 @@ impl Link {
         Ok(None)
     }
 
-    /// To be called after every input: acknowledges, and gives up on peers that do not read.
+    /// Acknowledges received bytes and fails if the peer does not read. Must be called after every input.
     pub(super) fn finish_input(&mut self) -> Result<(), Error> {
         if self.window > 0 && self.received - self.acknowledged >= u64::from(self.window) {
             self.acknowledged = self.received;
@@ -86,7 +86,7 @@ impl Link {
         message.write(&mut self.out, self.chunk_size);
     }
 
-    /// Announces our chunk size and uses it from here on.
+    /// Announces another chunk size for sending and uses it from here on.
     pub(super) fn send_chunk_size(&mut self, size: u32) {
         self.send(&message::set_chunk_size(size));
         self.chunk_size = size as usize;
@@ -103,7 +103,7 @@ impl Link {
         write_absolute(&mut self.out, csid::STREAM, 0, type_id::DATA, stream_id, &body, self.chunk_size);
     }
 
-    /// Acknowledges after `window` bytes until the peer says after how many.
+    /// Sets the number of bytes per acknowledgement, unless the peer announced its own.
     pub(super) fn set_default_window(&mut self, window: u32) {
         if !self.window_announced {
             self.window = window;
@@ -114,7 +114,7 @@ impl Link {
         self.reader.set_limits(limits);
     }
 
-    /// Everything queued. The buffer goes with it, so a quiet connection keeps none.
+    /// Returns everything queued, together with the buffer, so that an idle connection keeps none.
     pub(super) fn poll_transmit(&mut self) -> Option<Bytes> {
         if self.out.is_empty() {
             return None;
@@ -122,7 +122,7 @@ impl Link {
         Some(std::mem::take(&mut self.out).freeze())
     }
 
-    /// Where bytes that are not messages (the handshake) or chunked by the caller go.
+    /// Buffer for bytes that are not messages (the handshake) or that the caller has chunked.
     pub(super) fn out(&mut self) -> &mut BytesMut {
         &mut self.out
     }
@@ -140,7 +140,7 @@ impl Link {
     }
 }
 
-/// The status object of `onStatus` and of connect's answers (RTMP 1.0 §7.2.2).
+/// Status object of `onStatus` and of connect's answers (RTMP 1.0 §7.2.2).
 pub(super) fn status(level: &str, code: &str, description: &str) -> Value {
     Value::object([
         ("level", level.to_owned().into()),

@@ -1,4 +1,4 @@
-//! Messages: what chunk streams carry and what the numbers in it mean (RTMP 1.0 §5.4 to §7.1).
+//! Messages of chunk streams, and their numbers (RTMP 1.0 §5.4 to §7.1).
 
 mod aggregate;
 mod command;
@@ -33,11 +33,11 @@ pub mod type_id {
     pub const AUDIO: u8 = 8;
     /// Video, §7.1.5.
     pub const VIDEO: u8 = 9;
-    /// Data behind one AMF3 byte, §7.1.2.
+    /// Data after one AMF3 byte, §7.1.2.
     pub const DATA_AMF3: u8 = 15;
-    /// Shared object behind one AMF3 byte, §7.1.3.
+    /// Shared object after one AMF3 byte, §7.1.3.
     pub const SHARED_OBJECT_AMF3: u8 = 16;
-    /// Command behind one AMF3 byte, §7.1.1.
+    /// Command after one AMF3 byte, §7.1.1.
     pub const COMMAND_AMF3: u8 = 17;
     /// Data, §7.1.2.
     pub const DATA: u8 = 18;
@@ -49,7 +49,7 @@ pub mod type_id {
     pub const AGGREGATE: u8 = 22;
 }
 
-/// Chunk stream ids that we send on. Only 2 is fixed by the specification; the others are those PingOS uses.
+/// Chunk stream ids for sending. The specification fixes only 2; the others are PingOS's.
 pub mod csid {
     /// Protocol control and user control messages.
     pub const CONTROL: u32 = 2;
@@ -63,23 +63,23 @@ pub mod csid {
     pub const VIDEO: u32 = 7;
 }
 
-/// One message, as it was sent or is to be sent.
+/// A received message, or one to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The chunk stream it came on.
+    /// Chunk stream id.
     pub chunk_stream_id: u32,
-    /// See [`type_id`].
+    /// Message type; see [`type_id`].
     pub type_id: u8,
-    /// The message stream; 0 is the connection itself.
+    /// Message stream id; 0 is the connection itself.
     pub stream_id: u32,
-    /// Milliseconds, absolute, modulo 2^32.
+    /// Absolute timestamp in milliseconds, modulo 2^32.
     pub timestamp: u32,
-    /// The body.
+    /// Message body.
     pub payload: Bytes,
 }
 
 impl Message {
-    /// A protocol control message: chunk stream 2, message stream 0, timestamp ignored (§5.4).
+    /// Creates a protocol control message: chunk stream 2, message stream 0, timestamp ignored (§5.4).
     fn control_message(type_id: u8, payload: impl Into<Bytes>) -> Self {
         Self { chunk_stream_id: csid::CONTROL, type_id, stream_id: 0, timestamp: 0, payload: payload.into() }
     }
@@ -97,12 +97,12 @@ impl Message {
         );
     }
 
-    /// The number that a protocol control message starts with.
+    /// The number at the beginning of a protocol control message.
     pub(super) fn control_value(&self) -> Result<u32, Error> {
         self.field(0)
     }
 
-    /// Four bytes, big-endian, of a control message.
+    /// A big-endian four-byte field of a control message.
     fn field(&self, offset: usize) -> Result<u32, Error> {
         self.payload
             .get(offset..)

@@ -1,7 +1,7 @@
-//! RTMP 1.0: the handshake, chunk streams, messages, and the sessions of both sides.
+//! RTMP 1.0: handshake, chunk streams, messages, and the sessions of both sides.
 //!
-//! Three layers that never look up: [`chunk`] knows bytes and messages but no command, [`message`] knows what
-//! messages say but no state, [`server_session`] and [`client_session`] hold the state.
+//! Three layers, each independent of those above it: [`chunk`] handles bytes and messages but no commands, [`message`]
+//! parses messages without state, [`server_session`] and [`client_session`] hold the state.
 
 pub mod chunk;
 pub mod client_session;

@@ -1,4 +1,4 @@
-//! The server's side of an RTMP connection.
+//! Server side of an RTMP connection.
 //!
 //! ```text
 //!              C2 complete            connect               accept_connect
@@ -6,7 +6,7 @@
 //!                                                  |    reject_connect
 //!                                                  +---------------------> Rejected
 //!
-//!   each message stream, once connected:
+//! Each message stream, once connected:
 //!
 //!            publish                  accept_publish
 //!     Idle ---------> PublishPending --------------> Publishing
@@ -22,11 +22,11 @@
 //!      +<-- closeStream, deleteStream, FCUnpublish, play(false): from any state
 //! ```
 //!
-//! Arrows to the right that start with `accept_` or `reject_` are the caller's, everything else the peer's. Input is
-//! never held up by a request that waits: media for a stream that neither publishes nor asks to is dropped, and commands that
-//! arrive before connect was answered are kept, within bounds, and handled right after it.
+//! Arrows that start with `accept_` or `reject_` are actions of the caller, all others of the peer. A pending request
+//! does not block input: media for a stream that neither publishes nor has requested to is dropped; commands that
+//! arrive before `connect` was answered are queued, within bounds, and handled right after the answer.
 //!
-//! Differing from PingOS: a connection may publish again after deleteStream.
+//! Differs from PingOS: a connection may publish again after deleteStream.
 
 mod command;
 mod connect;
@@ -54,41 +54,41 @@ pub use event::{Event, Phase, RequestId};
 pub use settings::Settings;
 use stream::{Role, Streams};
 
-/// The server's side of one connection. See the module documentation for its states.
+/// Server side of one connection. See the module documentation for its states.
 ///
-/// Three kinds of methods, to be called in this order whenever something happened:
+/// Three kinds of methods, to be called in this order after every event:
 /// 1. `handle_*`, `accept_*`, `reject_*`, `send_*` change the state;
 /// 2. [`ServerSession::poll_event`] until it is empty, which may lead to more of the first kind;
 /// 3. [`ServerSession::poll_transmit`] and [`ServerSession::poll_timeout`].
 ///
-/// An error ends the session; what is queued may still be sent.
+/// An error ends the session; queued bytes may still be sent.
 #[derive(Debug)]
 pub struct ServerSession {
     settings: Settings,
     phase: Phase,
-    /// Gone once complete.
+    /// `None` once complete.
     handshake: Option<ServerHandshake>,
     link: Link,
     streams: Streams,
     connect: connect::State,
-    /// Commands received while connect waits for its answer.
+    /// Commands received while `connect` waits for its answer.
     deferred: Vec<Message>,
-    /// What went wrong outside `handle_*`; returned by the next of them.
+    /// Error that occurred outside `handle_*`; returned by the next call of one of them.
     failure: Option<Error>,
     events: VecDeque<Event>,
     next_request: u64,
     start: Instant,
     last_input: Instant,
-    /// When the ping request was sent that has not been answered.
+    /// Time of the unanswered ping request.
     pinged: Option<Instant>,
 }
 
-/// Room for events that a publisher keeps while it has none; who plays has them only at the beginning.
+/// Event capacity that an idle publisher keeps; players have events only at the beginning.
 const IDLE_EVENTS: usize = 16;
 
 impl ServerSession {
-    /// Waits for C0. `settings` are those of the listener, until [`ServerSession::accept_connect`] brings those of
-    /// the virtual server.
+    /// Waits for C0. `settings` are those of the listener, until [`ServerSession::accept_connect`] replaces them with
+    /// those of the virtual server.
     pub fn new(settings: Settings, now: Instant, seed: [u8; 32]) -> Self {
         Self {
             phase: Phase::Handshake,
@@ -107,7 +107,7 @@ impl ServerSession {
         }
     }
 
-    /// Takes all of `input`.
+    /// Processes all of `input`.
     pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), Error> {
         loop {
             self.handle_some_input(&mut input, now)?;
@@ -117,8 +117,9 @@ impl ServerSession {
         }
     }
 
-    /// As [`ServerSession::handle_input`], but stops behind a connect, publish or play: encoders that do not wait
-    /// for the answer may be answered before what follows is looked at. Takes what it handled off `input`.
+    /// Like [`ServerSession::handle_input`], but stops after a connect, publish or play command, so that encoders that
+    /// do not wait for the answer can be answered before the following input is processed. Consumes the processed part
+    /// of `input`.
     pub fn handle_some_input(&mut self, input: &mut &[u8], now: Instant) -> Result<(), Error> {
         self.raise_failure()?;
         if input.is_empty() {
@@ -153,7 +154,7 @@ impl ServerSession {
         Ok(())
     }
 
-    /// To be called when [`ServerSession::poll_timeout`] has come; harmless earlier.
+    /// Must be called at the time of [`ServerSession::poll_timeout`]; harmless earlier.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
         self.raise_failure()?;
         let (Some(interval), false) = (self.settings.ping, self.phase == Phase::Handshake) else {
@@ -174,7 +175,7 @@ impl ServerSession {
         }
     }
 
-    /// When [`ServerSession::handle_timeout`] is to be called, if nothing is received before.
+    /// Time at which [`ServerSession::handle_timeout`] must be called if nothing is received before.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.failure.is_some() {
             return Some(self.last_input);
@@ -189,7 +190,7 @@ impl ServerSession {
         }
     }
 
-    /// The next event. There are at most as many as the input since had bytes.
+    /// Returns the next event. There are at most as many events as input bytes.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
         let keep = if self.streams.has_publisher() { IDLE_EVENTS } else { 0 };
@@ -199,13 +200,12 @@ impl ServerSession {
         event
     }
 
-    /// Everything that is to be sent now.
+    /// Returns all bytes to be sent now.
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
         self.link.poll_transmit()
     }
 
-    /// Lets the peer into the application it asked for, under the settings of its virtual server. Returns whether
-    /// the request still waited.
+    /// Accepts `connect`, with the settings of the virtual server. Returns whether the request was still pending.
     pub fn accept_connect(&mut self, request: RequestId, settings: Settings) -> bool {
         let Some(asked) = self.connect.take(request) else {
             return false;
@@ -228,8 +228,8 @@ impl ServerSession {
         true
     }
 
-    /// Refuses connect, as `NetConnection.Connect.Rejected`. The caller closes the connection after it was sent.
-    /// Returns whether the request still waited.
+    /// Refuses `connect`, for example with `NetConnection.Connect.Rejected`. The caller closes the connection once the
+    /// answer was sent. Returns whether the request was still pending.
     pub fn reject_connect(&mut self, request: RequestId, code: &str, description: &str) -> bool {
         let Some(asked) = self.connect.take(request) else {
             return false;
@@ -240,7 +240,7 @@ impl ServerSession {
         true
     }
 
-    /// Lets the peer publish. Returns whether the request still waited.
+    /// Accepts `publish`. Returns whether the request was still pending.
     pub fn accept_publish(&mut self, request: RequestId) -> bool {
         let Some(stream) = self.streams.find_role(Role::PublishPending(request)) else {
             return false;
@@ -251,7 +251,7 @@ impl ServerSession {
         true
     }
 
-    /// Lets the peer play. Returns whether the request still waited.
+    /// Accepts `play`. Returns whether the request was still pending.
     pub fn accept_play(&mut self, request: RequestId) -> bool {
         let Some(stream) = self.streams.find_role(Role::PlayPending(request)) else {
             return false;
@@ -264,8 +264,8 @@ impl ServerSession {
         true
     }
 
-    /// Refuses publish or play, as `NetStream.Publish.BadName`. The connection goes on; the stream may ask again.
-    /// Returns whether the request still waited.
+    /// Refuses `publish` or `play`, for example with `NetStream.Publish.BadName`. The connection continues, and the
+    /// stream may send another request. Returns whether the request was still pending.
     pub fn reject_request(&mut self, request: RequestId, code: &str, description: &str) -> bool {
         let Some(stream) = self.streams.find_request(request) else {
             return false;
@@ -294,12 +294,12 @@ impl ServerSession {
         self.link.send(&event.to_message());
     }
 
-    /// Bytes received, with the handshake.
+    /// Number of bytes received, including the handshake.
     pub fn bytes_received(&self) -> u64 {
         self.link.received()
     }
 
-    /// How far the connection has come.
+    /// Phase of the connection.
     pub fn phase(&self) -> Phase {
         self.phase
     }
@@ -309,12 +309,12 @@ impl ServerSession {
         self.link.send_chunk_size(u32::try_from(size).unwrap_or(CHUNK_SIZE).clamp(1, CHUNK_SIZE));
     }
 
-    /// Chunk size of what is sent now. Media chunked elsewhere must use it.
+    /// Current chunk size for sending. Media that is chunked elsewhere must use it.
     pub fn chunk_size(&self) -> usize {
         self.link.chunk_size()
     }
 
-    /// Memory held by incomplete messages and by commands that wait for the answer to connect, in bytes.
+    /// Memory held by incomplete messages and by commands queued before the answer to `connect`, in bytes.
     pub fn held_bytes(&self) -> usize {
         let deferred: usize = self.deferred.iter().map(|m| m.payload.len()).sum();
         self.link.partial_bytes() + deferred
@@ -343,7 +343,7 @@ impl ServerSession {
                 }
                 Ok(())
             }
-            // Shared objects, and whatever is not in the specification.
+            // Shared objects, and message types outside the specification.
             _ => Ok(()),
         }
     }
@@ -359,7 +359,7 @@ impl ServerSession {
                 None => return,
             },
         };
-        // Some encoders fill gaps with empty messages. They tell players nothing, and no container wants them.
+        // Some encoders fill gaps with empty messages, which carry no information and fit into no container.
         if payload.is_empty() {
             return;
         }

@@ -1,4 +1,4 @@
-//! What stands at a line of a file.
+//! Explanation of a line of a file.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -34,7 +34,7 @@ pub(super) fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String
     let here: Vec<&Said<'_>> = outline.statements.iter().filter(|s| is_file(s.name().span.file)).collect();
     let begins: Vec<&Said<'_>> = here.iter().filter(|s| s.name().span.line == line).copied().collect();
     let chosen = if begins.is_empty() {
-        // The innermost one that reaches over the line.
+        // The innermost statement that extends over the line.
         here.into_iter()
             .rev()
             .find(|s| (s.name().span.line..=last_line(s)).contains(&line))
@@ -56,7 +56,7 @@ pub(super) fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String
     Ok(out)
 }
 
-/// The last line of a statement and its body.
+/// Last line of a statement including its body.
 fn last_line(said: &Said<'_>) -> u32 {
     match said.node.end() {
         End::Block { close: Some(close) } => close.line,
@@ -116,7 +116,7 @@ fn explain_statement(outline: &Outline<'_>, origins: &Origins<'_>, said: &Said<'
     let _ = write!(out, "\n{}", manual::of(row));
 }
 
-/// Inner blocks that say something else.
+/// Nested blocks that override the directive.
 fn overriding<'o, 't>(
     outline: &'o Outline<'t>,
     row: &'static Row,
@@ -129,7 +129,7 @@ fn overriding<'o, 't>(
     })
 }
 
-/// The name of the application around a statement.
+/// Name of the application that contains a statement.
 fn application(outline: &Outline<'_>, said: &Said<'_>) -> BString {
     let section = outline.up_to(said.section, APPLICATION);
     let name = section.and_then(|at| outline.sections[at].words().first());

@@ -1,4 +1,4 @@
-//! The server that a client's address leads to.
+//! Selection of the server for a client's address.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use bstr::{BStr, ByteSlice};
 use crate::config::names::NameTable;
 use crate::directive::ListenAddr;
 
-/// A client's address, taken apart.
+/// A client's address, split into parts.
 pub(super) struct Target<'t> {
     pub(super) http: bool,
     pub(super) host: &'t [u8],
     pub(super) port: Option<u16>,
-    /// What follows the host, with its slash.
+    /// The part after the host, including its slash.
     pub(super) path: &'t [u8],
 }
 
@@ -35,14 +35,14 @@ impl<'t> Target<'t> {
     }
 }
 
-/// One socket, as finding a server needs it.
+/// A socket with the data for selecting a server.
 pub(super) struct Socket<'c, S> {
     pub(super) addr: &'c ListenAddr,
     pub(super) names: &'c NameTable<S>,
     pub(super) specific: &'c [(ListenAddr, NameTable<S>)],
 }
 
-/// The server that a client meets, and how it comes to that.
+/// The server that a client reaches, and the reason.
 pub(super) fn meet<'c, S>(
     sockets: &[Socket<'c, S>],
     target: &Target<'_>,
@@ -55,7 +55,7 @@ pub(super) fn meet<'c, S>(
         specific.chain([(socket.addr, socket.names)])
     });
     let ip = target.host.to_str().ok().and_then(|h| h.parse::<std::net::IpAddr>().ok());
-    // An address that is listened on by itself comes first, then one that has the name, then the usual port.
+    // Order: a socket for the exact address, then one with a server of that name, then the default port.
     let rank = |(addr, names): &(&ListenAddr, &NameTable<S>)| {
         let exact = matches!(addr, ListenAddr::Tcp(addr) if Some(addr.ip()) == ip);
         let other = ip.is_some() && !exact && !addr.is_wildcard();

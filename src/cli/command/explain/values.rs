@@ -1,4 +1,4 @@
-//! The values that count in a block.
+//! Effective values of a block.
 
 use std::fmt::Write;
 
@@ -10,12 +10,12 @@ use crate::directive::outline::{Outline, Said};
 use crate::directive::{Inherit, Row, Shape};
 use crate::modules::MODULES;
 
-/// Columns of names and of values; longer ones push what follows to the right.
+/// Column widths of names and values; longer ones shift the following columns.
 const NAME_WIDTH: usize = 24;
 const VALUE_WIDTH: usize = 24;
 
 impl Page<'_, '_> {
-    /// Every value that counts in a block, by module, in the order of the manual.
+    /// All effective values of a block, by module, in the order of the manual.
     pub(super) fn values(&mut self, section: usize, sample: Option<&Sample>) {
         for module in MODULES {
             let mut lines = String::new();
@@ -61,13 +61,13 @@ impl Page<'_, '_> {
     }
 }
 
-/// The blocks in which a row may stand, the innermost first; what stands outside every block is the process's.
+/// Blocks in which a row is allowed, innermost first, up to the main block.
 pub(super) fn levels(outline: &Outline<'_>, row: &Row, section: usize) -> Vec<usize> {
     let inside = outline.around(section).filter(|at| outline.sections[*at].context != MAIN);
     inside.filter(|at| row.contexts & outline.sections[*at].context != 0).collect()
 }
 
-/// The statements that count for a row.
+/// Statements that determine a row's value.
 pub(super) fn counted<'o, 't>(
     outline: &'o Outline<'t>,
     row: &'static Row,
@@ -79,12 +79,12 @@ pub(super) fn counted<'o, 't>(
         Inherit::Nearest => levels.iter().find(says).copied().into_iter().collect(),
         Inherit::Never => levels.first().copied().into_iter().collect(),
     };
-    // The same name may be another row in another context.
+    // The same name may belong to another row in another context.
     let same = move |said: &&Said<'_>| said.row().is_some_and(|r| std::ptr::eq(r, row));
     levels.into_iter().flat_map(move |at| outline.own(at, row.name())).filter(same)
 }
 
-/// The value that would count without the nearest one.
+/// The value that would be in force without the innermost one.
 pub(super) fn hidden<'o, 't>(
     outline: &'o Outline<'t>,
     row: &'static Row,

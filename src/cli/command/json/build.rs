@@ -1,13 +1,13 @@
-//! JSON in crossplane's shape becomes a configuration.
+//! Converts JSON in crossplane's format to a configuration.
 
 use super::{Directive, Payload, from_text};
 use crate::cli::command::Failure;
 use crate::syntax::text;
 
-/// Columns for each level of blocks.
+/// Columns per nesting level.
 const INDENT: usize = 4;
 
-/// Prints the files of an answer as configurations; of several, each after a line with its name, as `-T` does.
+/// Prints the files of a payload as configurations; several files are preceded by a line with their name, as with `-T`.
 pub(super) fn build(payload: &Payload) -> Result<Vec<u8>, Failure> {
     let mut out = Vec::new();
     for file in &payload.config {
@@ -78,7 +78,7 @@ fn word(text: &str, out: &mut Vec<u8>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The arguments of `if` with their parentheses.
+/// Arguments of `if` with parentheses.
 fn condition(args: &[String], out: &mut Vec<u8>) -> Result<(), Failure> {
     out.extend_from_slice(b" ");
     let Some((last, first)) = args.split_last() else {
@@ -91,7 +91,7 @@ fn condition(args: &[String], out: &mut Vec<u8>) -> Result<(), Failure> {
         out.push(b' ');
         open = "";
     }
-    // A quoted last word cannot hold the parenthesis: that becomes a word of its own, as in `"b")`.
+    // A quoted last word cannot contain the parenthesis, which becomes a separate word, as in `"b")`.
     let spelled = text::spell(&from_text(&format!("{open}{last}")));
     if spelled.first().is_some_and(|b| matches!(b, b'"' | b'\'')) {
         word(&format!("{open}{last}"), out)?;

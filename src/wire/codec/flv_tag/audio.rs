@@ -1,16 +1,16 @@
-//! The head of an audio message (FLV specification E.4.2, Enhanced RTMP version 2).
+//! Audio tag header (FLV specification E.4.2, Enhanced RTMP version 2).
 
 use super::enhanced::{Head, Part};
 use crate::wire::codec::Error;
 
-/// Audio codecs that occur.
+/// Audio codecs in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AudioCodec {
     /// Sound format 1.
     Adpcm,
-    /// Sound format 2, or 14 at 8 kHz, or `.mp3`.
+    /// Sound format 2, 14 (8 kHz), or `.mp3`.
     Mp3,
-    /// Sound format 3 (0 is the same in the byte order of the sender).
+    /// Sound format 3; format 0 is the same in the sender's byte order.
     Pcm,
     /// Sound formats 4 to 6.
     Nellymoser,
@@ -30,56 +30,56 @@ pub enum AudioCodec {
     OtherFourCc([u8; 4]),
 }
 
-/// What an audio message carries.
+/// Content of an audio message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AudioPacket {
-    /// The decoder's configuration.
+    /// Decoder configuration.
     SequenceHeader,
     /// Audio data.
     Coded,
-    /// No more audio.
+    /// End of the audio.
     EndOfSequence,
-    /// Which channels there are and where their speakers stand.
+    /// Number and positions of the channels.
     MultichannelConfig,
     /// Any other packet type.
     Other(u8),
 }
 
-/// The head of an audio message.
+/// Header of an audio message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AudioTag {
-    /// How it is encoded.
+    /// Codec.
     pub codec: AudioCodec,
-    /// What it carries.
+    /// Content.
     pub packet: AudioPacket,
-    /// Hertz, as the head says: AAC's is always 44,100, and the enhanced form has none (0).
+    /// Sample rate in Hz according to the header: always 44,100 for AAC; 0 in the enhanced form, which has none.
     pub sample_rate: u32,
-    /// Bits per sample, as the head says; 0 in the enhanced form.
+    /// Bits per sample according to the header; 0 in the enhanced form.
     pub sample_size: u8,
-    /// Channels, as the head says; 0 in the enhanced form.
+    /// Number of channels according to the header; 0 in the enhanced form.
     pub channels: u8,
-    /// Which track it is of; 0 where the message names none.
+    /// Track id; 0 if the message has none.
     pub track: u8,
-    /// Nanoseconds by which it is later than its timestamp.
+    /// Offset to the timestamp in nanoseconds.
     pub nanoseconds: u32,
-    /// Where the codec's own bytes start.
+    /// Offset of the codec data.
     pub data_offset: usize,
-    /// Where they end: those of the next track may follow.
+    /// End of the codec data; further tracks may follow.
     pub data_end: usize,
 }
 
-/// Sound format that announces the enhanced form.
+/// Sound format of the enhanced form.
 const ENHANCED: u8 = 9;
 /// Packet type of a message with several tracks.
 const MULTITRACK: u8 = 5;
 
 impl AudioTag {
-    /// Reads the head of an audio message's payload: of its first track, where it has several.
+    /// Parses the header of an audio message; with several tracks, that of the first one.
     pub fn parse(payload: &[u8]) -> Result<Self, Error> {
         Self::all(payload).next().unwrap_or(Err(Error::Truncated))
     }
 
-    /// Reads what a message says of each of its tracks. An error ends the list.
+    /// Parses the headers of all tracks of a message. An error ends the iteration.
     pub fn all(payload: &[u8]) -> impl Iterator<Item = Result<Self, Error>> {
         let first = payload.first().copied().unwrap_or(0);
         let head = || Head::read(payload, first & 0x0F)?.parts(payload, MULTITRACK);
@@ -118,7 +118,7 @@ impl AudioTag {
             _ => (AudioPacket::Coded, 1),
         };
         let sample_rate = match (first >> 4, first >> 2 & 3) {
-            // Formats whose name fixes the rate, whatever the field says.
+            // Formats with a fixed rate, regardless of the field.
             (4 | 11, _) => 16_000,
             (5 | 7 | 8 | 14, _) => 8_000,
             (_, 0) => 5_512,
@@ -139,7 +139,7 @@ impl AudioTag {
         })
     }
 
-    /// Whether it is a decoder's configuration.
+    /// Whether the content is a decoder configuration.
     pub fn is_sequence_header(&self) -> bool {
         self.packet == AudioPacket::SequenceHeader
     }
@@ -170,28 +170,28 @@ impl AudioTag {
     }
 }
 
-/// In which order channels come.
+/// Order of channels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChannelOrder {
-    /// Not told.
+    /// Not specified.
     Unspecified,
-    /// In the order of their bits in this mask (AudioChannelMask).
+    /// In the order of the bits in this mask (AudioChannelMask).
     Native(u32),
-    /// Each where its entry says (AudioChannel).
+    /// Explicit position for each channel (AudioChannel).
     Custom(Vec<u8>),
 }
 
-/// The body of a [`AudioPacket::MultichannelConfig`].
+/// Body of an [`AudioPacket::MultichannelConfig`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelLayout {
-    /// How many channels there are.
+    /// Number of channels.
     pub channels: u8,
-    /// In which order.
+    /// Order of the channels.
     pub order: ChannelOrder,
 }
 
 impl ChannelLayout {
-    /// Reads the bytes from [`AudioTag::data_offset`] to [`AudioTag::data_end`].
+    /// Parses the bytes from [`AudioTag::data_offset`] to [`AudioTag::data_end`].
     pub fn parse(body: &[u8]) -> Result<Self, Error> {
         let (&[order, channels], rest) = body.split_first_chunk().ok_or(Error::Truncated)?;
         let order = match order {
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn channels_are_told_in_three_ways() {
-        // As the clip of the specification's authors has it: one channel, in front.
+        // As in the sample clip of the specification's authors: one channel, in front.
         let clip = b"\x94Opus\x01\x01\x00\x00\x00\x04";
         let tag = AudioTag::parse(clip).unwrap();
         assert_eq!(tag.packet, AudioPacket::MultichannelConfig);

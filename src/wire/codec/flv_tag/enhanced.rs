@@ -1,4 +1,4 @@
-//! What enhanced audio and video messages have in common (Enhanced RTMP version 2, "Enhanced Audio", "Enhanced Video").
+//! Common syntax of enhanced audio and video messages (Enhanced RTMP version 2, "Enhanced Audio", "Enhanced Video").
 //!
 //! ```text
 //! one track:             first byte, ModEx*,                  FourCC, body
@@ -7,31 +7,32 @@
 //! ManyTracksManyCodecs:  first byte, ModEx*, multitrack byte, (FourCC, track id, size, body)+
 //! ```
 //!
-//! The low bits of the first byte, of the last byte of a ModEx and of the multitrack byte say which packet type follows.
+//! The packet type that follows is in the low bits of the first byte, of the last byte of a ModEx and of the multitrack
+//! byte.
 
 use crate::limits::{MESSAGE_TRACKS, MODIFIERS};
 use crate::wire::codec::Error;
 
-/// Packet type that stands for a modifier, of audio and video alike.
+/// Packet type of a modifier, for audio and video.
 const MODIFIER: u8 = 7;
-/// Type of the modifier that says by how many nanoseconds the message is later than its timestamp.
+/// Modifier type: offset to the timestamp in nanoseconds.
 const TIMESTAMP_OFFSET_NANO: u8 = 0;
-/// Size of modifier data for which a longer size field follows.
+/// Modifier size for which a longer size field follows.
 const LONG_SIZE: usize = 256;
 
-/// What stands behind the modifiers.
+/// Fields up to the end of the modifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     /// Packet type.
     pub packet: u8,
-    /// Sum of the timestamp offsets.
+    /// Sum of the timestamp offsets, in nanoseconds.
     pub nanoseconds: u32,
-    /// Where reading goes on.
+    /// Offset after the fields read so far.
     at: usize,
 }
 
 impl Head {
-    /// Skips the modifiers. `packet` is the packet type in the first byte.
+    /// Reads the modifiers. `packet` is the packet type in the first byte.
     pub(super) fn read(payload: &[u8], packet: u8) -> Result<Self, Error> {
         let mut head = Head { packet, nanoseconds: 0, at: 1 };
         for _ in 0..MODIFIERS {
@@ -56,7 +57,7 @@ impl Head {
         if head.packet == MODIFIER { Err(Error::Invalid("number of modifiers")) } else { Ok(head) }
     }
 
-    /// Goes on to the tracks. `multitrack` is the packet type that announces several.
+    /// Continues with the tracks. `multitrack` is the packet type that announces several of them.
     pub(super) fn parts(mut self, payload: &[u8], multitrack: u8) -> Result<(Self, Parts<'_>), Error> {
         let layout = if self.packet == multitrack {
             let types = self.byte(payload)?;
@@ -92,7 +93,7 @@ impl Head {
     }
 }
 
-/// How tracks are laid out (AvMultitrackType).
+/// Layout of the tracks (AvMultitrackType).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
     Plain,
@@ -101,27 +102,27 @@ enum Layout {
     ManyTracksManyCodecs,
 }
 
-/// One track's part of a message.
+/// Part of a message that belongs to one track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Part {
-    /// Its id; 0 where the message has none.
+    /// Track id; 0 if the message has none.
     pub track: u8,
-    /// Its codec.
+    /// Codec.
     pub fourcc: [u8; 4],
-    /// Where its body begins.
+    /// Offset of the body.
     pub start: usize,
-    /// Where its body ends.
+    /// End of the body.
     pub end: usize,
 }
 
-/// The parts of a message, in their order; an error ends them.
+/// Iterator over the parts of a message; an error ends it.
 #[derive(Clone, Debug)]
 pub(super) struct Parts<'a> {
     payload: &'a [u8],
     head: Head,
     layout: Layout,
     fourcc: [u8; 4],
-    /// Parts that may follow.
+    /// Number of parts that may still follow.
     left: usize,
 }
 
@@ -171,7 +172,7 @@ impl Iterator for Parts<'_> {
 mod tests {
     use super::*;
 
-    /// The packet type that announces several tracks in these tests.
+    /// Packet type that announces several tracks in these tests.
     const MULTITRACK: u8 = 6;
 
     /// Track, codec, body.
@@ -207,7 +208,7 @@ mod tests {
         let (head, parts) = read(payload).unwrap();
         assert_eq!((head.packet, head.nanoseconds), (1, 1_000_001));
         assert_eq!(parts, [(0, *b"avc1", &[9][..])]);
-        // A size of 256 says that the size follows in two bytes.
+        // A size byte for 256 announces a two-byte size.
         let mut long = b"\x97\xFF\x01\x00".to_vec();
         long.extend_from_slice(&[0; 0x101]);
         long.extend_from_slice(b"\x06\x01avc1\x03\x09");

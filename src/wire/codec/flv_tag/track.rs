@@ -1,46 +1,46 @@
-//! Tracks of one kind within a stream.
+//! Tracks of one kind in a stream.
 
-/// Ids of tracks.
+/// Set of track ids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TrackSet([u64; 4]);
 
 impl TrackSet {
-    /// The set with one track more.
+    /// Adds a track.
     #[must_use]
     pub fn with(mut self, track: u8) -> Self {
         self.0[usize::from(track >> 6)] |= 1 << (track & 63);
         self
     }
 
-    /// The tracks of both.
+    /// Union of two sets.
     #[must_use]
     pub fn union(self, other: Self) -> Self {
         TrackSet(std::array::from_fn(|n| self.0[n] | other.0[n]))
     }
 
-    /// Whether all tracks of `other` are among these.
+    /// Whether the set contains all tracks of `other`.
     pub fn covers(self, other: Self) -> bool {
         self.union(other) == self
     }
 
-    /// Whether a track is in both.
+    /// Whether the sets have a track in common.
     pub fn meets(self, other: Self) -> bool {
         self.0.iter().zip(other.0).any(|(own, other)| own & other != 0)
     }
 
-    /// How many there are.
+    /// Number of tracks.
     pub fn count(self) -> usize {
         self.0.iter().map(|bits| bits.count_ones() as usize).sum()
     }
 }
 
-/// The track that stands for its kind where only one can: track 0, which the text recommends for the default track, else
-/// the first one that comes.
+/// The track that represents its kind where only one can be used: track 0, which Enhanced RTMP recommends as the
+/// default track, otherwise the first one that arrives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MainTrack(Option<u8>);
 
 impl MainTrack {
-    /// Whether a track that now comes is the main one.
+    /// Whether a track that arrives now is the main one.
     pub fn is(&mut self, track: u8) -> bool {
         if track == 0 {
             self.0 = Some(0);

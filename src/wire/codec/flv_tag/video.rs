@@ -1,31 +1,31 @@
-//! The head of a video message (FLV specification E.4.3, Enhanced RTMP).
+//! Video tag header (FLV specification E.4.3, Enhanced RTMP).
 
 use super::enhanced::{Head, Part, Parts};
 use crate::wire::codec::Error;
 
-/// What a player may do with a frame.
+/// Frame type of a video message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameType {
-    /// 1: can be decoded without others.
+    /// 1: key frame.
     Key,
-    /// 2: needs frames before it.
+    /// 2: inter frame.
     Inter,
-    /// 3: needs frames before it, and none needs it (H.263 only).
+    /// 3: disposable inter frame (H.263 only).
     DisposableInter,
-    /// 4: reserved for servers.
+    /// 4: generated key frame, reserved for servers.
     GeneratedKey,
-    /// 5: no frame, a command of the server.
+    /// 5: video info or command frame of the server, without picture data.
     Command,
     /// Any other number.
     Other(u8),
 }
 
-/// Video codecs that occur.
+/// Video codecs in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VideoCodec {
     /// H.264, codec id 7 or `avc1`.
     Avc,
-    /// H.265, the configured legacy codec id or `hvc1`.
+    /// H.265, the configured legacy codec id, or `hvc1`.
     Hevc,
     /// AV1, `av01`.
     Av1,
@@ -39,63 +39,63 @@ pub enum VideoCodec {
     OtherFourCc([u8; 4]),
 }
 
-/// What a video message carries.
+/// Content of a video message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VideoPacket {
-    /// The decoder configuration record.
+    /// Decoder configuration record.
     SequenceHeader,
     /// Frame data.
     Coded,
-    /// No more frames.
+    /// End of the video.
     EndOfSequence,
-    /// Colour information, as AMF0.
+    /// Colour information in AMF0.
     Metadata,
-    /// The decoder's configuration as the descriptor of a transport stream; a track has this or a sequence header.
+    /// Decoder configuration as an MPEG-TS descriptor, instead of a sequence header.
     Mpeg2TsSequenceStart,
-    /// A command of the server to the player; no codec is named.
+    /// Server command to the player, without a codec.
     Command,
     /// Any other packet type.
     Other(u8),
 }
 
-/// The head of a video message.
+/// Header of a video message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VideoTag {
-    /// What a player may do with it.
+    /// Frame type.
     pub frame: FrameType,
-    /// How it is encoded.
+    /// Codec.
     pub codec: VideoCodec,
-    /// What it carries.
+    /// Content.
     pub packet: VideoPacket,
-    /// Milliseconds by which the frame is shown after it is decoded.
+    /// Composition time offset in milliseconds: presentation minus decoding time.
     pub composition_time: i32,
-    /// Which track it is of; 0 where the message names none.
+    /// Track id; 0 if the message has none.
     pub track: u8,
-    /// Nanoseconds by which it is later than its timestamp.
+    /// Offset to the timestamp in nanoseconds.
     pub nanoseconds: u32,
-    /// Where the codec's own bytes start.
+    /// Offset of the codec data.
     pub data_offset: usize,
-    /// Where they end: those of the next track may follow.
+    /// End of the codec data; further tracks may follow.
     pub data_end: usize,
 }
 
-/// Legacy codec id of HEVC that most of those encoders use which know none of FourCC.
+/// Legacy codec id that most encoders without FourCC support use for HEVC.
 pub const DEFAULT_HEVC_CODEC_ID: u8 = 12;
 
 const AVC_CODEC_ID: u8 = 7;
-/// Packet type of colour information, which has a FourCC whatever the frame type says.
+/// Packet type of colour information, which has a FourCC with every frame type.
 const METADATA: u8 = 4;
 /// Packet type of a message with several tracks.
 const MULTITRACK: u8 = 6;
 
 impl VideoTag {
-    /// Reads the head of a video message's payload: of its first track, where it has several. `hevc_codec_id` is the
-    /// legacy codec id taken for HEVC.
+    /// Parses the header of a video message; with several tracks, that of the first one. `hevc_codec_id` is the legacy
+    /// codec id of HEVC.
     pub fn parse(payload: &[u8], hevc_codec_id: u8) -> Result<Self, Error> {
         Self::all(payload, hevc_codec_id).next().unwrap_or(Err(Error::Truncated))
     }
 
-    /// Reads what a message says of each of its tracks. An error ends the list.
+    /// Parses the headers of all tracks of a message. An error ends the iteration.
     pub fn all(payload: &[u8], hevc_codec_id: u8) -> impl Iterator<Item = Result<Self, Error>> {
         let first = payload.first().copied().unwrap_or(0);
         let enhanced = match first & 0x80 {
@@ -131,7 +131,7 @@ impl VideoTag {
             id if id == hevc_codec_id => VideoCodec::Hevc,
             id => return Ok(alone(VideoCodec::Other(id), VideoPacket::Coded)),
         };
-        // A server's command: one byte follows, and no packet type (E.4.3.1).
+        // A server command is one byte without a packet type (E.4.3.1).
         if frame == FrameType::Command {
             return Ok(alone(codec, VideoPacket::Command));
         }
@@ -142,7 +142,7 @@ impl VideoTag {
             other => VideoPacket::Other(other),
         };
         let composition_time = match composition_time(payload, 2) {
-            // Nothing is shown, and some encoders stop here.
+            // End of sequence shows nothing, and some encoders omit the field.
             Err(_) if packet == VideoPacket::EndOfSequence => 0,
             time => time?,
         };
@@ -150,18 +150,18 @@ impl VideoTag {
         Ok(Self { packet, composition_time, data_offset, ..alone(codec, packet) })
     }
 
-    /// Whether it is a decoder's configuration.
+    /// Whether the content is a decoder configuration.
     pub fn is_sequence_header(&self) -> bool {
         matches!(self.packet, VideoPacket::SequenceHeader | VideoPacket::Mpeg2TsSequenceStart)
     }
 
-    /// Whether decoding can start with it.
+    /// Whether decoding can start here.
     pub fn is_key_frame(&self) -> bool {
         self.frame == FrameType::Key && self.packet == VideoPacket::Coded
     }
 
-    /// ExVideoTagHeader: frame type and packet type share the first byte. A command, or an error, is all that a message
-    /// says.
+    /// Parses an ExVideoTagHeader, whose first byte holds frame type and packet type. `Err` holds a complete result: a
+    /// command, or an error.
     fn enhanced(first: u8, payload: &[u8]) -> Result<(Head, Parts<'_>), Result<Self, Error>> {
         let head = Head::read(payload, first & 0x0F).map_err(Err)?;
         let frame = FrameType::from(first >> 4 & 0x07);
@@ -187,7 +187,7 @@ impl VideoTag {
         let (packet, composition_time, head_length) = match head.packet {
             0 => (VideoPacket::SequenceHeader, 0, 0),
             1 if with_composition_time => (VideoPacket::Coded, composition_time(body, part.start)?, 3),
-            // 3 is CodedFramesX: no composition time, because it is zero.
+            // 3 is CodedFramesX, without the composition time field, which would be zero.
             1 | 3 => (VideoPacket::Coded, 0, 0),
             2 => (VideoPacket::EndOfSequence, 0, 0),
             METADATA => (VideoPacket::Metadata, 0, 0),
@@ -234,7 +234,7 @@ impl From<u8> for FrameType {
     }
 }
 
-/// A signed number of 24 bits.
+/// Reads a signed 24-bit number.
 fn composition_time(payload: &[u8], offset: usize) -> Result<i32, Error> {
     let &[high, middle, low] =
         payload.get(offset..).and_then(|rest| rest.first_chunk()).ok_or(Error::Truncated)?;
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(tag.frame, FrameType::Command);
         assert!(!tag.is_sequence_header() && !tag.is_key_frame());
         assert_eq!(parse(b"\xD1\x00").packet, VideoPacket::Command);
-        // Colour information has the frame type of a command, in the clip of the specification's authors.
+        // Colour information in a command frame, as in the sample clip of the specification's authors.
         let tag = parse(b"\xD4av01\x02\x00\x09colorInfo");
         assert_eq!((tag.packet, tag.codec, tag.data_offset), (VideoPacket::Metadata, VideoCodec::Av1, 5));
     }
@@ -322,7 +322,7 @@ mod tests {
         let tags: Vec<VideoTag> = VideoTag::all(many, 12).map(Result::unwrap).collect();
         let told: Vec<_> = tags.iter().map(|t| (t.track, t.composition_time, many[t.data_offset])).collect();
         assert_eq!(told, [(0, 40, 1), (2, 80, 2)]);
-        // A track without room for its composition time, although the next one has more.
+        // The first track is too short for its composition time, although the next one is long enough.
         let short = b"\xA6\x11avc1\x00\0\0\x01\x00\x02\0\0\x04\x00\x00\x50\x02";
         assert_eq!(VideoTag::parse(short, 12), Err(Error::Truncated));
     }

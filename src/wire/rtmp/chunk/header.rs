@@ -1,4 +1,4 @@
-//! Chunk headers, as far as they can be read without knowing what came before (RTMP 1.0 §5.3.1).
+//! Chunk headers, as far as they can be parsed without state (RTMP 1.0 §5.3.1).
 
 use super::EXTENDED;
 
@@ -10,16 +10,16 @@ pub(super) struct Header {
     pub(super) csid: u32,
     /// Absolute timestamp or delta; zero for type 3.
     pub(super) time: u32,
-    /// Whether `time` came in the extended field.
+    /// Whether `time` was in the extended field.
     pub(super) extended: bool,
     pub(super) length: u32,
     pub(super) type_id: u8,
     pub(super) stream_id: u32,
-    /// Bytes it took.
+    /// Length in bytes.
     pub(super) size: usize,
 }
 
-/// Chunk type and chunk stream id, in one to three bytes. `None` while bytes are missing.
+/// Reads chunk type and chunk stream id, one to three bytes. `None` if bytes are missing.
 pub(super) fn basic(fields: &mut Fields) -> Option<(u8, u32)> {
     let first = fields.uint(1)?;
     let csid = match first & 0x3F {
@@ -32,7 +32,7 @@ pub(super) fn basic(fields: &mut Fields) -> Option<(u8, u32)> {
 }
 
 impl Header {
-    /// The fields of types 0 to 2. `None` while bytes are missing.
+    /// Reads the fields of types 0 to 2. `None` if bytes are missing.
     pub(super) fn parse_message_header(&mut self, fields: &mut Fields) -> Option<()> {
         self.time = fields.uint(3)?;
         if self.format < 2 {
@@ -51,7 +51,7 @@ impl Header {
     }
 }
 
-/// Takes big-endian fields off the front of bytes.
+/// Reads big-endian fields.
 pub(super) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -59,12 +59,12 @@ impl<'a> Fields<'a> {
         Self(bytes)
     }
 
-    /// What has not been taken.
+    /// The remaining bytes.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.0
     }
 
-    /// A number of up to four bytes. `None`, and nothing taken, while bytes are missing.
+    /// Reads a number of up to four bytes. `None`, without consuming anything, if bytes are missing.
     pub(super) fn uint(&mut self, size: usize) -> Option<u32> {
         let (field, rest) = self.0.split_at_checked(size)?;
         self.0 = rest;

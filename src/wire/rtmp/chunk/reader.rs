@@ -1,4 +1,4 @@
-//! Chunks to messages.
+//! Chunk reader: reassembles messages.
 
 use bytes::Bytes;
 
@@ -8,45 +8,44 @@ use crate::limits::{CHUNK_SIZE, CHUNK_STREAMS, MESSAGE_LENGTH, PAYLOAD_RESERVE};
 use crate::wire::rtmp::Error;
 use crate::wire::rtmp::message::{Message, type_id};
 
-/// What a [`Reader`] accepts; may be changed between two reads.
+/// Limits of a [`Reader`]; may be changed between two reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Longest message, in bytes.
+    /// Maximum message length in bytes.
     pub max_message: usize,
-    /// Chunk stream ids end before this one.
+    /// Exclusive upper bound of chunk stream ids.
     pub max_chunk_streams: u32,
-    /// Memory for incomplete messages of all chunk streams together, in bytes.
+    /// Maximum memory for incomplete messages of all chunk streams together, in bytes.
     pub max_partial: usize,
     /// Whether chunks of type 3 may repeat an extended timestamp. See [`Reader`].
     pub publish_time_fix: bool,
 }
 
-/// Puts messages together out of chunks.
+/// Reassembles messages from chunks.
 ///
-/// The caller owns the buffer that sockets are read into; the reader keeps only what is incomplete, so an
-/// idle connection costs one entry per chunk stream that was ever used.
+/// The caller owns the socket's read buffer; the reader keeps only incomplete data, so an idle connection costs one
+/// entry per chunk stream in use.
 ///
-/// Where senders disagree:
-/// - *Extended timestamps on type 3.* Most senders repeat the four bytes, some do not. With
-///   `publish_time_fix` they are taken when they equal the expected timestamp and are payload otherwise;
-///   without it they are never expected.
-/// - *A new message by type 3 after a type 0 header* keeps its timestamp. By the letter of §5.3.1.2.4 it would
-///   add the timestamp of type 0 once more; librtmp means what we do, and so does PingOS.
-/// - *Type 1 on a fresh chunk stream* counts from zero on message stream 0, as librtmp sends it.
-/// - Types 2 and 3 on a fresh chunk stream, and types 0 to 2 inside a message, are errors: past them nothing
-///   in the byte stream can be trusted.
+/// Where senders deviate from the specification or from one another:
+/// - *Extended timestamps in type 3 chunks.* Most senders repeat the four bytes, some do not. With `publish_time_fix`, four
+///   bytes equal to the expected timestamp are skipped, and anything else is payload; without it, they are not expected.
+/// - *A new message with a type 3 header after a type 0 header* keeps the timestamp. By the letter of §5.3.1.2.4 it would
+///   add the timestamp of the type 0 header once more; librtmp and PingOS do as we do.
+/// - *Type 1 on an unused chunk stream* counts from zero on message stream 0, as librtmp sends it.
+/// - Types 2 and 3 on an unused chunk stream, and types 0 to 2 inside a message, are errors: after them the position in the
+///   byte stream is unknown.
 #[derive(Debug)]
 pub struct Reader {
     limits: Limits,
     chunk_size: u32,
-    /// Sorted by chunk stream id; only streams that were used.
+    /// Chunk streams in use, sorted by id.
     streams: Vec<ChunkStream>,
-    /// Bytes of an incomplete header, and payload bytes behind it that had to be looked at.
+    /// Bytes of an incomplete header, and payload bytes after it that had to be inspected.
     held: [u8; MAX_HEADER],
     held_len: usize,
     /// The chunk whose payload is being read.
     chunk: Option<Chunk>,
-    /// Sum of the capacities of all incomplete payloads.
+    /// Sum of the capacities of all incomplete payloads, in bytes.
     partial: usize,
 }
 
@@ -54,7 +53,7 @@ pub struct Reader {
 struct Chunk {
     /// Index into `streams`, which changes only between chunks.
     index: usize,
-    /// Payload bytes of this chunk still to come.
+    /// Payload bytes of this chunk still to be read.
     left: usize,
 }
 
@@ -63,20 +62,20 @@ struct ChunkStream {
     csid: u32,
     /// Absolute timestamp of the newest message.
     timestamp: u32,
-    /// What a message by type 3 adds.
+    /// Timestamp delta of a message with a type 3 header.
     delta: u32,
     length: u32,
     stream_id: u32,
     type_id: u8,
     /// Whether the newest message is incomplete.
     in_message: bool,
-    /// The extended field of the newest header that had one.
+    /// Extended timestamp field of the newest header that had one.
     extended: Option<u32>,
     payload: Vec<u8>,
 }
 
 impl Reader {
-    /// A reader at the first byte after the handshake.
+    /// Starts at the first byte after the handshake.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -89,10 +88,10 @@ impl Reader {
         }
     }
 
-    /// Takes bytes off the front of `input` until a message is complete or nothing is left.
+    /// Consumes `input` until a message is complete or no bytes are left.
     ///
-    /// Set Chunk Size and Abort are obeyed and not returned. After an error the byte stream cannot be
-    /// followed any more.
+    /// Set Chunk Size and Abort are applied and not returned. After an error the rest of the byte stream cannot be
+    /// parsed.
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, Error> {
         loop {
             let Some(chunk) = self.chunk else {
@@ -113,7 +112,7 @@ impl Reader {
         }
     }
 
-    /// Replaces the limits, for the messages whose headers come next.
+    /// Sets the limits for messages whose headers have not been read yet.
     pub fn set_limits(&mut self, limits: Limits) {
         self.limits = limits;
     }
@@ -123,7 +122,7 @@ impl Reader {
         self.partial
     }
 
-    /// Returns whether a header was complete.
+    /// Reads a header. Returns whether it was complete.
     fn read_header(&mut self, input: &mut &[u8]) -> Result<bool, Error> {
         let header = if self.held_len == 0 {
             match self.parse_header(input)? {
@@ -132,7 +131,7 @@ impl Reader {
                     header
                 }
                 None => {
-                    // Incomplete, hence shorter than the longest header.
+                    // An incomplete header, hence shorter than the longest one.
                     self.held[..input.len()].copy_from_slice(input);
                     self.held_len = input.len();
                     *input = &[];
@@ -149,8 +148,8 @@ impl Reader {
         Ok(true)
     }
 
-    /// Adds input to the held bytes one by one until they are a header. What turned out not to belong to it
-    /// stays held, as the first bytes of the payload.
+    /// Adds input to the held bytes one by one until they form a header. Bytes that turn out not to belong to it stay
+    /// held as the first bytes of the payload.
     fn parse_held_header(&mut self, input: &mut &[u8]) -> Result<Option<Header>, Error> {
         loop {
             let held = self.held;
@@ -168,7 +167,7 @@ impl Reader {
         }
     }
 
-    /// RTMP 1.0 §5.3.1. `None` while bytes are missing.
+    /// Parses a header (RTMP 1.0 §5.3.1). `None` if bytes are missing.
     fn parse_header(&self, bytes: &[u8]) -> Result<Option<Header>, Error> {
         let mut fields = Fields::new(bytes);
         let Some((format, csid)) = header::basic(&mut fields) else {
@@ -186,7 +185,7 @@ impl Reader {
         Ok(complete.then_some(header))
     }
 
-    /// Takes an extended timestamp that a type 3 chunk repeats, if this sender repeats it.
+    /// Skips an extended timestamp that a type 3 chunk repeats, if this sender repeats it.
     fn parse_repeated_time(&self, header: &Header, fields: &mut Fields) -> Result<bool, Error> {
         let Ok(index) = self.find(header.csid) else {
             return Err(Error::HeaderWithoutPrevious { csid: header.csid, format: header.format });
@@ -195,7 +194,7 @@ impl Reader {
         let Some(extended) = stream.extended.filter(|_| self.limits.publish_time_fix) else {
             return Ok(true);
         };
-        // Some senders repeat the delta field, others the timestamp that it leads to.
+        // Some senders repeat the delta field, others the resulting timestamp.
         for expected in [extended, stream.timestamp] {
             let expected = expected.to_be_bytes();
             let shown = fields.rest().len().min(expected.len());
@@ -231,7 +230,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Returns whether the payload of the chunk was complete.
+    /// Reads the payload of a chunk. Returns whether it was complete.
     fn read_payload(&mut self, mut chunk: Chunk, input: &mut &[u8]) -> Result<bool, Error> {
         let held = chunk.left.min(self.held_len);
         if held > 0 {
@@ -255,7 +254,8 @@ impl Reader {
         if needed > payload.capacity() {
             let length = self.streams[index].length as usize;
             let payload = &mut self.streams[index].payload;
-            // Doubling keeps the copying linear; the length caps it, so that a complete payload has no slack.
+            // Doubling keeps the amount of copying linear; the cap at the message length leaves no slack in a complete
+            // payload.
             let grown = needed.max(PAYLOAD_RESERVE).max(2 * payload.capacity()).min(length);
             self.partial -= payload.capacity();
             if self.partial + grown > self.limits.max_partial {
@@ -284,7 +284,7 @@ impl Reader {
         })
     }
 
-    /// Obeys the messages that are about chunks (RTMP 1.0 §5.4.1, §5.4.2). Returns whether it was one.
+    /// Applies messages about chunks (RTMP 1.0 §5.4.1, §5.4.2). Returns whether it was one.
     fn obey(&mut self, message: &Message) -> Result<bool, Error> {
         match message.type_id {
             type_id::SET_CHUNK_SIZE => {

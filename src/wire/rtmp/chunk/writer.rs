@@ -1,14 +1,14 @@
-//! Messages to chunks.
+//! Chunk writer.
 //!
-//! Free functions on purpose: what goes to many players is chunked once, and no per-connection header
-//! state may leak into shared bytes.
+//! Free functions on purpose: messages for many players are chunked once, and no header state of a connection may get
+//! into shared bytes.
 
 use bytes::{BufMut, BytesMut};
 
 use super::EXTENDED;
 use crate::limits::MESSAGE_LENGTH;
 
-/// Length of a header of type 1 with a basic header of one byte and no extended timestamp.
+/// Length of a type 1 header with a one-byte basic header and without an extended timestamp.
 pub const DELTA_HEADER: usize = 8;
 
 /// Appends a message with a complete header (type 0) and an absolute timestamp in milliseconds.
@@ -29,8 +29,8 @@ pub fn write_absolute(
     write(out, &header, payload, chunk_size);
 }
 
-/// Appends a message that belongs to the message stream of the one before it on this chunk stream, `delta`
-/// milliseconds later (type 1).
+/// Appends a message that follows another one of the same message stream on this chunk stream, `delta` milliseconds
+/// later (type 1).
 ///
 /// # Panics
 ///
@@ -47,7 +47,7 @@ pub fn write_delta(
     write(out, &header, payload, chunk_size);
 }
 
-/// The header that [`write_delta`] begins a message of `length` bytes with.
+/// Header with which [`write_delta`] begins a message of `length` bytes.
 ///
 /// # Panics
 ///
@@ -59,9 +59,9 @@ pub fn delta_header(csid: u32, delta: u32, type_id: u8, length: usize) -> [u8; D
     bytes
 }
 
-/// Appends the header alone that [`write_absolute`] begins a message of `length` bytes with. Chunks that were made
-/// by [`write_delta`] may follow it, without its own header, where the peer expects no extended timestamp in
-/// continuation chunks (or there is none).
+/// Appends only the header with which [`write_absolute`] begins a message of `length` bytes. Chunks from
+/// [`write_delta`] without their header may follow it, provided that the peer expects no extended timestamp in
+/// continuation chunks, or that there is none.
 ///
 /// # Panics
 ///
@@ -84,7 +84,7 @@ pub fn write_absolute_header(
 struct Header {
     format: u8,
     csid: u32,
-    /// Absolute timestamp or delta, by format.
+    /// Absolute timestamp or delta, depending on the format.
     time: u32,
     type_id: u8,
     stream_id: Option<u32>,
@@ -95,7 +95,7 @@ impl Header {
         (self.time >= EXTENDED).then_some(self.time)
     }
 
-    /// Bytes of a message of `length` bytes with all its headers.
+    /// Length of a message of `length` bytes including all headers.
     fn message_len(&self, length: usize, chunk_size: usize) -> usize {
         let basic = match self.csid {
             ..64 => 1,
@@ -138,7 +138,7 @@ fn write(out: &mut BytesMut, header: &Header, payload: &[u8], chunk_size: usize)
     }
 }
 
-/// RTMP 1.0 §5.3.1.1: ids below 64 in one byte, below 320 in two, the rest in three.
+/// Writes a basic header (RTMP 1.0 §5.3.1.1): ids below 64 in one byte, below 320 in two, others in three.
 fn put_basic_header(out: &mut impl BufMut, format: u8, csid: u32) {
     let format = format << 6;
     match csid {

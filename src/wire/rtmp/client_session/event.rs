@@ -1,36 +1,36 @@
-//! What a client session tells its caller.
+//! Events of a client session.
 
 use bytes::Bytes;
 
 use crate::wire::MediaKind;
 
-/// What the server did.
+/// Action of the server.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// Connect was accepted.
+    /// `connect` was accepted.
     Connected,
-    /// Publish or play was accepted: media flows from here on.
+    /// `publish` or `play` was accepted: media flows from here on.
     Started,
-    /// A status message; its level `error` means a refusal.
+    /// A status message; level `error` means a refusal.
     Status {
         /// `status`, `warning` or `error`.
         level: Bytes,
-        /// As `NetStream.Play.Start`.
+        /// Code, such as `NetStream.Play.Start`.
         code: Bytes,
-        /// For people.
+        /// Human-readable text.
         description: Bytes,
     },
-    /// Media of the stream played. Payloads are never empty.
+    /// Media of the played stream. Payloads are never empty.
     Media {
-        /// What it is.
+        /// Kind of media.
         kind: MediaKind,
-        /// Milliseconds, absolute, modulo 2^32.
+        /// Absolute timestamp in milliseconds, modulo 2^32.
         timestamp: u32,
         /// Data without `@setDataFrame`.
         payload: Bytes,
     },
-    /// The stream played has begun (user control event 0).
+    /// The played stream has begun (user control event 0).
     StreamBegin,
-    /// The stream played is over (user control event 1).
+    /// The played stream has ended (user control event 1).
     StreamEof,
 }

@@ -1,4 +1,4 @@
-//! What a client session is told by its caller.
+//! Settings of a client session.
 
 use std::time::Duration;
 
@@ -6,54 +6,54 @@ use bytes::Bytes;
 
 use crate::wire::amf0::Members;
 
-/// What to do once connected. Names may carry a query.
+/// Purpose of the connection. Names may include a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Send a stream.
+    /// Publish a stream.
     Publish {
-        /// Its name.
+        /// Stream name.
         name: Bytes,
     },
-    /// Receive a stream.
+    /// Play a stream.
     Play {
-        /// Its name.
+        /// Stream name.
         name: Bytes,
     },
 }
 
-/// How a client session introduces itself and what it accepts.
+/// Settings of a client session: members of `connect`, and limits.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
     /// Application.
     pub app: Bytes,
     /// URL of the application.
     pub tc_url: Bytes,
-    /// Version told to the server; left out when empty, as the next two.
+    /// Client version; omitted if empty, as are the next two.
     pub flash_ver: Bytes,
     /// URL of the page with the player.
     pub page_url: Bytes,
     /// URL of the player's SWF file.
     pub swf_url: Bytes,
-    /// More members of connect's command object.
+    /// Further members of connect's command object.
     pub extra: Members,
-    /// Chunk size of what is sent, in bytes.
+    /// Chunk size for sending, in bytes.
     pub chunk_size: u32,
-    /// Acknowledgements are sent after so many bytes until the server says after how many.
+    /// Number of received bytes per acknowledgement until the server announces its own.
     pub window_ack_size: u32,
-    /// Longest message accepted, in bytes.
+    /// Maximum length of received messages in bytes.
     pub max_message: usize,
-    /// Chunk stream ids end before this one.
+    /// Exclusive upper bound of chunk stream ids.
     pub max_chunk_streams: u32,
-    /// What a player tells the server to buffer ahead.
+    /// Buffer length announced to the server when playing.
     pub buffer_length: Duration,
-    /// Whether to ask for the digest handshake.
+    /// Whether to request the digest handshake.
     pub digest_handshake: bool,
-    /// What to do once connected.
+    /// Purpose of the connection.
     pub purpose: Purpose,
 }
 
 impl ClientSettings {
-    /// Usual settings for this application.
+    /// Default settings for an application.
     pub fn new(app: impl Into<Bytes>, tc_url: impl Into<Bytes>, purpose: Purpose) -> Self {
         Self {
             app: app.into(),

@@ -1,4 +1,4 @@
-//! The client's side: sends C0 and C1, waits for S0, S1 and S2, answers with C2.
+//! Client side: sends C0 and C1, receives S0, S1 and S2, answers with C2.
 
 use bytes::{BufMut, BytesMut};
 
@@ -6,10 +6,10 @@ use super::digest::{self, DIGEST, Scheme, Side};
 use super::{PACKET, PACKET_HEADER, Packet, VERSION, fill, gather};
 use crate::wire::rtmp::Error;
 
-/// Version in a C1 that carries a digest: that of a Flash Player which servers know.
+/// Version in a C1 with a digest: that of a Flash Player known to servers.
 const DIGEST_VERSION: [u8; 4] = [9, 0, 124, 2];
 
-/// The client's side of a handshake.
+/// Client side of a handshake.
 #[derive(Debug)]
 pub struct ClientHandshake {
     state: State,
@@ -18,7 +18,7 @@ pub struct ClientHandshake {
     verified: bool,
 }
 
-/// `S0 -> S1 -> S2 -> Done`, by input alone.
+/// `S0 -> S1 -> S2 -> Done`, driven by input alone.
 #[derive(Debug)]
 enum State {
     S0,
@@ -28,7 +28,7 @@ enum State {
 }
 
 impl ClientHandshake {
-    /// Appends C0 and C1 to `out`. With `digest` the server is asked for the digest variant.
+    /// Appends C0 and C1 to `out`. With `digest`, the digest variant is requested.
     ///
     /// `time` is the client's time in milliseconds, of any epoch.
     pub fn new(seed: &[u8; 32], digest: bool, time: u32, out: &mut BytesMut) -> Self {
@@ -44,10 +44,10 @@ impl ClientHandshake {
         Self { state: State::S0, seed: *seed, digest, verified: false }
     }
 
-    /// Takes handshake bytes off the front of `input` and appends C2 to `out`. Returns whether S2 is complete;
-    /// what is left of `input` then belongs to the chunk stream.
+    /// Consumes handshake bytes of `input` and appends C2 to `out`. Returns whether S2 is complete; the rest of `input`
+    /// then belongs to the chunk stream.
     ///
-    /// S2 is not compared: servers answer a digest with a plain echo and the other way round.
+    /// S2 is not verified: some servers answer a digest with a plain echo, and the reverse.
     pub fn handle_input(&mut self, input: &mut &[u8], time: u32, out: &mut BytesMut) -> Result<bool, Error> {
         loop {
             match &mut self.state {
@@ -93,7 +93,7 @@ impl ClientHandshake {
         }
     }
 
-    /// Whether S1 carried a digest, as asked for.
+    /// Whether S1 contained a valid digest after one was requested.
     pub fn verified(&self) -> bool {
         self.verified
     }

@@ -1,15 +1,15 @@
-//! The digests inside handshake packets.
+//! Digests in handshake packets.
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::{PACKET, Packet};
 
-/// Length of a digest.
+/// Length of a digest in bytes.
 pub(super) const DIGEST: usize = 32;
 
-/// Both keys are a name, with which C1 and S1 are signed, followed by the same 32 bytes, with which C2 and
-/// S2 are signed too.
+/// Keys of both sides: a name, with which C1 and S1 are signed; and the name followed by the same 32 bytes, with which
+/// C2 and S2 are signed.
 const CLIENT_NAME: &[u8] = b"Genuine Adobe Flash Player 001";
 const SERVER_NAME: &[u8] = b"Genuine Adobe Flash Media Server 001";
 const KEY_TAIL: &[u8; 32] = &[
@@ -17,27 +17,27 @@ const KEY_TAIL: &[u8; 32] = &[
     0xEC, 0x5D, 0x2D, 0x29, 0x80, 0x6F, 0xAB, 0x93, 0xB8, 0xE6, 0x36, 0xCF, 0xEB, 0x31, 0xAE,
 ];
 
-/// Who signs.
+/// The signing side.
 #[derive(Clone, Copy)]
 pub(super) enum Side {
     Client,
     Server,
 }
 
-/// Where C1 and S1 carry their digest.
+/// Position of the digest in C1 and S1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// In the first half, behind time and version.
+    /// In the first half, after time and version.
     Zero,
     /// In the second half.
     One,
 }
 
 impl Scheme {
-    /// Both, in the order in which a received packet is tried.
+    /// Both schemes, in the order in which a received packet is tried.
     pub(super) const ALL: [Self; 2] = [Self::One, Self::Zero];
 
-    /// The digest lies behind four bytes whose sum says where.
+    /// Offset of the digest; it is computed from the sum of the four bytes at the start of the scheme's half.
     fn digest_offset(self, packet: &Packet) -> usize {
         let base = match self {
             Self::Zero => 8,
@@ -48,7 +48,7 @@ impl Scheme {
     }
 }
 
-/// The scheme and the digest of a C1 or S1, if it was signed by `side`.
+/// Scheme and digest of a C1 or S1, if `side` signed it.
 pub(super) fn find(packet: &Packet, side: Side) -> Option<(Scheme, [u8; DIGEST])> {
     Scheme::ALL.into_iter().find_map(|scheme| {
         let offset = scheme.digest_offset(packet);
@@ -57,7 +57,7 @@ pub(super) fn find(packet: &Packet, side: Side) -> Option<(Scheme, [u8; DIGEST])
     })
 }
 
-/// Signs a C1 or S1; returns the digest.
+/// Signs a C1 or S1 and returns the digest.
 pub(super) fn sign(packet: &mut Packet, scheme: Scheme, side: Side) -> [u8; DIGEST] {
     let offset = scheme.digest_offset(packet);
     let digest = packet_digest(packet, offset, side);
@@ -65,14 +65,14 @@ pub(super) fn sign(packet: &mut Packet, scheme: Scheme, side: Side) -> [u8; DIGE
     digest
 }
 
-/// Signs a C2 or S2: its last 32 bytes prove that its sender saw `their_digest`.
+/// Signs a C2 or S2: its last 32 bytes prove that the sender received `their_digest`.
 pub(super) fn sign_answer(packet: &mut Packet, their_digest: &[u8; DIGEST], side: Side) {
     let key = hmac(&[side.name(), KEY_TAIL].concat(), &[their_digest]);
     let (signed, signature) = packet.split_at_mut(PACKET - DIGEST);
     signature.copy_from_slice(&hmac(&key, &[signed]));
 }
 
-/// The digest of everything but the digest itself.
+/// Digest of everything except the digest itself.
 fn packet_digest(packet: &Packet, offset: usize, side: Side) -> [u8; DIGEST] {
     hmac(side.name(), &[&packet[..offset], &packet[offset + DIGEST..]])
 }

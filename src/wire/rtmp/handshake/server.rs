@@ -1,4 +1,4 @@
-//! The server's side: waits for C0 and C1, answers, waits for C2.
+//! Server side: receives C0 and C1, answers, receives C2.
 
 use bytes::{BufMut, BytesMut};
 
@@ -6,10 +6,10 @@ use super::digest::{self, DIGEST, Scheme, Side};
 use super::{PACKET, PACKET_HEADER, Packet, VERSION, fill, gather};
 use crate::wire::rtmp::Error;
 
-/// Version in an S1 that carries a digest: clients look for one if it is not zero.
+/// Version in an S1 with a digest: clients look for a digest if it is not zero.
 const DIGEST_VERSION: [u8; 4] = [0x0D, 0x0E, 0x0A, 0x0D];
 
-/// The server's side of a handshake.
+/// Server side of a handshake.
 #[derive(Debug)]
 pub struct ServerHandshake {
     state: State,
@@ -17,7 +17,7 @@ pub struct ServerHandshake {
     scheme: Option<Scheme>,
 }
 
-/// `C0 -> C1 -> C2 -> Done`, by input alone.
+/// `C0 -> C1 -> C2 -> Done`, driven by input alone.
 #[derive(Debug)]
 enum State {
     C0,
@@ -27,13 +27,13 @@ enum State {
 }
 
 impl ServerHandshake {
-    /// Waits for C0. The seed should be random: all bytes of S1 and S2 that have no meaning come from it.
+    /// Waits for C0. The seed should be random: it determines all meaningless bytes of S1 and S2.
     pub fn new(seed: [u8; 32]) -> Self {
         Self { state: State::C0, seed, scheme: None }
     }
 
-    /// Takes handshake bytes off the front of `input` and appends the answer to `out`. Returns whether C2 is
-    /// complete; what is left of `input` then belongs to the chunk stream.
+    /// Consumes handshake bytes of `input` and appends the answer to `out`. Returns whether C2 is complete; the rest of
+    /// `input` then belongs to the chunk stream.
     ///
     /// `time` is the server's time in milliseconds, of any epoch.
     pub fn handle_input(&mut self, input: &mut &[u8], time: u32, out: &mut BytesMut) -> Result<bool, Error> {
@@ -71,7 +71,7 @@ impl ServerHandshake {
         }
     }
 
-    /// The digest scheme of the client; `None` for the plain handshake, and before C1.
+    /// Digest scheme of the client; `None` for the plain handshake and before C1.
     pub fn scheme(&self) -> Option<Scheme> {
         self.scheme
     }

@@ -6,28 +6,28 @@ use super::{Message, type_id};
 use crate::limits::AGGREGATE_MESSAGES;
 use crate::wire::rtmp::Error;
 
-/// Type, length, timestamp, stream id.
+/// Length of an inner header: type, length, timestamp, stream id.
 const HEADER: usize = 11;
-/// Length of the message before, repeated behind it.
+/// Length of the back pointer, which repeats the size of the preceding message.
 const BACK_POINTER: usize = 4;
 
-/// The messages inside an aggregate message. See [`split_aggregate`].
+/// Iterator over the messages in an aggregate message. See [`split_aggregate`].
 #[derive(Clone, Debug)]
 pub struct Aggregate {
     chunk_stream_id: u32,
     stream_id: u32,
     timestamp: u32,
-    /// Timestamp of the first inner message; inner timestamps count from it.
+    /// Timestamp of the first inner message, relative to which inner timestamps count.
     first: Option<u32>,
     left: usize,
     input: Bytes,
 }
 
-/// The messages inside `message`, which should be of type 22.
+/// Splits `message`, which should have type 22.
 ///
-/// They take the message stream of the aggregate, and timestamps such that the first inner message has the
-/// timestamp of the aggregate. A missing back pointer behind the last one is accepted. Iteration ends after the
-/// first error. An aggregate inside an aggregate comes out as it is, for the caller to ignore.
+/// Inner messages take the message stream of the aggregate, and timestamps such that the first one has the timestamp of
+/// the aggregate. A missing back pointer after the last one is accepted. Iteration ends after the first error. A nested
+/// aggregate is returned unchanged, for the caller to ignore.
 pub fn split_aggregate(message: &Message) -> Aggregate {
     Aggregate {
         chunk_stream_id: message.chunk_stream_id,
@@ -118,7 +118,7 @@ mod tests {
         for length in 1..TWO.len() {
             let parts: Vec<_> = split_aggregate(&aggregate(&TWO[..length])).collect();
             let whole = parts.iter().filter(|part| part.is_ok()).count();
-            // The back pointers take four bytes each and may be missing.
+            // A back pointer has four bytes and may be missing.
             let expected = usize::from(length >= 13) + usize::from(length >= 29);
             assert_eq!(whole, expected, "{length}");
             let clean = [13, 14, 15, 16, 17].contains(&length) || length >= 29;

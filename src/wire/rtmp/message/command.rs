@@ -6,24 +6,24 @@ use super::{Message, type_id};
 use crate::wire::amf0::{self, Decoder, Value};
 use crate::wire::rtmp::{Error, chunk};
 
-/// What publishers put before metadata that the server shall keep, as an encoded AMF0 string.
+/// Prefix of metadata that the server should keep, as an encoded AMF0 string.
 pub const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0D@setDataFrame";
-/// As some write it.
+/// Variant without `@` that some encoders send.
 const SET_DATA_FRAME_PLAIN: &[u8] = b"\x02\x00\x0CsetDataFrame";
 
-/// A command: its name, the transaction it belongs to, and arguments not yet decoded.
+/// A command: name, transaction id, and arguments not decoded yet.
 #[derive(Clone, Debug)]
 pub struct Command {
-    /// Name of the procedure.
+    /// Command name.
     pub name: Bytes,
-    /// Zero when no answer is expected, or when the sender left it out.
+    /// 0 if no answer is expected, or if the sender omitted it.
     pub transaction_id: f64,
-    /// The command object (usually null) and what follows it.
+    /// The command object (usually null) and the further arguments.
     pub arguments: Decoder,
 }
 
 impl Command {
-    /// The command in a message of type 20 or 17; `None` when it is of another type.
+    /// Parses the command in a message of type 20 or 17; `None` for other types.
     ///
     /// A message that does not start with a string is an error.
     pub fn parse(message: &Message) -> Result<Option<Self>, Error> {
@@ -40,7 +40,7 @@ impl Command {
         Ok(Some(Self { name, transaction_id, arguments }))
     }
 
-    /// The next argument; null when there are no more.
+    /// Returns the next argument; null if there are no more.
     pub fn argument(&mut self) -> Result<Value, Error> {
         Ok(self.arguments.next().transpose()?.unwrap_or(Value::Null))
     }
@@ -53,13 +53,13 @@ pub fn write_command(out: &mut BytesMut, csid: u32, stream_id: u32, chunk_size: 
     chunk::write_absolute(out, csid, 0, type_id::COMMAND, stream_id, &body, chunk_size);
 }
 
-/// The values of a data message (type 18 or 15), without `@setDataFrame` or `setDataFrame`; `None` when it is of another
-/// type. They are not decoded.
+/// Body of a data message (type 18 or 15) without `@setDataFrame` or `setDataFrame`, not decoded; `None` for other
+/// types.
 pub fn data_body(message: &Message) -> Option<Bytes> {
     let mut body = message.payload.clone();
     match message.type_id {
         type_id::DATA => {}
-        // The byte in front says which values follow. One that begins with a name at once lacks it.
+        // The leading byte gives the format. A message that begins with a string directly lacks it.
         type_id::DATA_AMF3 if body.starts_with(b"\x02\x00") => {}
         type_id::DATA_AMF3 => body.advance(body.len().min(1)),
         _ => return None,

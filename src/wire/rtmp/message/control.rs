@@ -5,35 +5,35 @@ use bytes::{BufMut, BytesMut};
 use super::{Message, type_id};
 use crate::wire::rtmp::Error;
 
-/// Set Peer Bandwidth's limit type (RTMP 1.0 §5.4.5).
+/// Limit type of Set Peer Bandwidth (RTMP 1.0 §5.4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PeerBandwidthLimit {
     /// Use this window.
     Hard,
-    /// Use this window or the one in effect, whichever is smaller.
+    /// Use the smaller of this window and the one in effect.
     Soft,
-    /// Hard if the last one was hard, else to be ignored.
+    /// Hard if the last limit was hard, otherwise ignored.
     Dynamic,
     /// Any other number.
     Other(u8),
 }
 
-/// A control message, parsed.
+/// A parsed control message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// Chunk size of the sender from here on.
+    /// Chunk size that the sender uses from here on.
     SetChunkSize(u32),
-    /// Forget the incomplete message of this chunk stream.
+    /// Discard the incomplete message of this chunk stream.
     Abort(u32),
-    /// Bytes received so far, modulo 2^32.
+    /// Number of bytes received so far, modulo 2^32.
     Acknowledgement(u32),
-    /// The sender wants an acknowledgement after so many bytes.
+    /// Number of bytes after which the sender expects an acknowledgement.
     WindowAckSize(u32),
-    /// The sender wants the receiver to limit what is in flight.
+    /// Limit of the data in flight that the sender requests.
     PeerBandwidth {
         /// Window in bytes.
         size: u32,
-        /// How binding it is.
+        /// Limit type.
         limit: PeerBandwidthLimit,
     },
     /// A user control event.
@@ -47,13 +47,13 @@ pub enum UserControl {
     StreamBegin(u32),
     /// Event 1: playback of the stream is over.
     StreamEof(u32),
-    /// Event 2: nothing to send on the stream at present.
+    /// Event 2: no data on the stream at present.
     StreamDry(u32),
-    /// Event 3: how much the player buffers.
+    /// Event 3: buffer length of the player.
     SetBufferLength {
         /// The message stream.
         stream_id: u32,
-        /// Milliseconds.
+        /// Buffer length in milliseconds.
         millis: u32,
     },
     /// Event 4: the stream is a recording.
@@ -62,7 +62,7 @@ pub enum UserControl {
     PingRequest(u32),
     /// Event 7, with the timestamp of the request.
     PingResponse(u32),
-    /// Any other event, which we ignore.
+    /// Any other event; ignored.
     Other(u16),
 }
 
@@ -76,7 +76,7 @@ pub fn window_ack_size(size: u32) -> Message {
     number(type_id::WINDOW_ACK_SIZE, size)
 }
 
-/// Acknowledgement of so many bytes, modulo 2^32.
+/// Acknowledgement of this number of bytes, modulo 2^32.
 pub fn acknowledgement(sequence_number: u32) -> Message {
     number(type_id::ACKNOWLEDGEMENT, sequence_number)
 }
@@ -94,7 +94,7 @@ fn number(type_id: u8, number: u32) -> Message {
 }
 
 impl UserControl {
-    /// The message that carries it.
+    /// Converts the event to a message.
     pub fn to_message(self) -> Message {
         let (event, first, second) = match self {
             Self::StreamBegin(stream_id) => (0, Some(stream_id), None),
@@ -132,7 +132,7 @@ impl UserControl {
 }
 
 impl Message {
-    /// The control message in it; `None` when it is of another type.
+    /// Parses the control message; `None` for other types.
     pub fn control(&self) -> Result<Option<Control>, Error> {
         Ok(Some(match self.type_id {
             type_id::SET_CHUNK_SIZE => Control::SetChunkSize(self.field(0)?),
@@ -142,7 +142,7 @@ impl Message {
             type_id::WINDOW_ACK_SIZE => Control::WindowAckSize(self.field(0)?),
             type_id::PEER_BANDWIDTH => Control::PeerBandwidth {
                 size: self.field(0)?,
-                // Some senders leave the limit type out.
+                // Some senders omit the limit type.
                 limit: self.payload.get(4).map_or(PeerBandwidthLimit::Hard, |&n| n.into()),
             },
             _ => return Ok(None),

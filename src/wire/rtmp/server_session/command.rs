@@ -1,14 +1,14 @@
-//! What each command of the peer does.
+//! Handling of the peer's commands.
 //!
-//! Which unknown commands get an answer follows from what clients wait for:
-//! - NetStream commands and everything with transaction id 0 expect none.
-//! - releaseStream, FCPublish and FCUnpublish get a `_result`, and the latter two `onFCPublish` and `onFCUnpublish`: most
-//!   encoders go on without, some hardware ones wait. PingOS answers none of them.
-//! - `_checkbw`, `checkBandwidth` and getStreamLength are probes: FMLE and Flash players go on after any `_result`, ffmpeg
-//!   and librtmp do not wait. getStreamLength is told zero, which means live.
-//! - FCSubscribe is answered by `onFCSubscribe`, which players of content networks wait for before they play.
-//! - Any other call gets `_error` NetConnection.Call.Failed, as the specification has it (§7.2.1.2): Flash calls its
-//!   responder, ffmpeg, librtmp, OBS, GStreamer and VLC send no such call.
+//! Which other commands are answered depends on what clients wait for:
+//! - NetStream commands, and commands with transaction id 0, expect no answer.
+//! - releaseStream, FCPublish and FCUnpublish get a `_result`, the latter two also `onFCPublish` and `onFCUnpublish`: most
+//!   encoders continue without them, some hardware encoders wait. PingOS answers none of them.
+//! - `_checkbw`, `checkBandwidth` and getStreamLength are probes: FMLE and Flash players continue after any `_result`,
+//!   ffmpeg and librtmp do not wait. getStreamLength gets zero, which means live.
+//! - FCSubscribe is answered with `onFCSubscribe`, for which players of content delivery networks wait before they play.
+//! - Any other call gets `_error` with NetConnection.Call.Failed, as in the specification (§7.2.1.2): Flash calls its
+//!   responder; ffmpeg, librtmp, OBS, GStreamer and VLC send no such call.
 
 use bytes::Bytes;
 
@@ -115,7 +115,7 @@ impl ServerSession {
                 stream.name = name.clone();
                 self.events.push_back(Event::Publish { request, stream_id, name, kind });
             }
-            // An encoder that lost patience; the first one is or will be answered.
+            // A repeated request of an impatient encoder; the first one is or will be answered.
             Role::PublishPending(_) | Role::Publishing if stream.name == name => {}
             _ => {
                 let text = "Stream is in use.";
@@ -129,7 +129,7 @@ impl ServerSession {
         // The command object.
         command.argument()?;
         let name = match command.argument()? {
-            // Flash players stop by play(false).
+            // Flash players stop with play(false).
             Value::Boolean(false) => {
                 self.close_stream(stream_id);
                 return Ok(());
@@ -152,7 +152,7 @@ impl ServerSession {
                 self.send_status(stream_id, "error", "NetStream.Play.Failed", text);
                 return Ok(());
             }
-            // Play on a playing stream changes what it plays.
+            // `play` on a playing stream replaces the stream.
             Role::PlayPending(_) | Role::Playing => self.close_stream(stream_id),
             Role::Idle | Role::Refused => {}
         }
@@ -222,7 +222,7 @@ impl ServerSession {
         self.tell("onFCSubscribe", "NetStream.Play.Start", command)
     }
 
-    /// Calls the peer back about the stream that its command names.
+    /// Sends a call back to the peer about the stream that its command names.
     fn tell(&mut self, name: &'static str, code: &'static str, command: &mut Command) -> Result<(), Error> {
         // The command object.
         command.argument()?;
@@ -237,7 +237,7 @@ impl ServerSession {
         Ok(())
     }
 
-    /// Ends what a stream does. The stream itself stays, so that it can be used again.
+    /// Ends publishing or playing. The message stream itself stays, so that it can be reused.
     fn close_stream(&mut self, stream_id: u32) {
         let Some(stream) = self.streams.addressed(stream_id) else {
             return;
@@ -258,7 +258,7 @@ impl ServerSession {
         (stream.role == Role::Playing).then_some(stream.id)
     }
 
-    /// Answers a call; commands without a transaction are none.
+    /// Answers a call; a command without a transaction id is not one.
     fn answer(&mut self, command: &Command, name: &'static str, value: Value) {
         if command.transaction_id > 0.0 {
             self.link.send_command(0, &[name.into(), command.transaction_id.into(), Value::Null, value]);

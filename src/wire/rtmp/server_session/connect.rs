@@ -1,4 +1,4 @@
-//! The connect command and its answers.
+//! The connect command, and answers to it.
 
 use bytes::Bytes;
 
@@ -8,10 +8,10 @@ use crate::wire::rtmp::Error;
 use crate::wire::rtmp::link::status;
 use crate::wire::rtmp::message::Command;
 
-/// What the peer said in connect (RTMP 1.0 §7.2.1.1). Strings are empty, numbers zero when left out.
+/// Arguments of `connect` (RTMP 1.0 §7.2.1.1). Omitted strings are empty, omitted numbers zero.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Connect {
-    /// Application, as sent: may hold an instance and a query.
+    /// Application as sent; may include an instance and a query.
     pub app: Bytes,
     /// URL of the application.
     pub tc_url: Bytes,
@@ -21,15 +21,15 @@ pub struct Connect {
     pub swf_url: Bytes,
     /// URL of the page with the player.
     pub page_url: Bytes,
-    /// Bits of the audio codecs that the peer can play.
+    /// Bit mask of audio codecs that the peer can play.
     pub audio_codecs: u32,
-    /// Bits of the video codecs that the peer can play.
+    /// Bit mask of video codecs that the peer can play.
     pub video_codecs: u32,
     /// 0 for AMF0, 3 for AMF3.
     pub object_encoding: f64,
-    /// The other members of the command object.
+    /// Other members of the command object.
     pub extra: Members,
-    /// What followed the command object.
+    /// Arguments after the command object.
     pub arguments: Vec<Value>,
 }
 
@@ -53,7 +53,7 @@ impl Connect {
             (b"flashVer", Value::String(text)) => self.flash_ver = text.clone(),
             (b"swfUrl", Value::String(text)) => self.swf_url = text.clone(),
             (b"pageUrl", Value::String(text)) => self.page_url = text.clone(),
-            // `as` saturates, and makes zero of NaN.
+            // `as` saturates and turns NaN into zero.
             (b"audioCodecs", Value::Number(bits)) => self.audio_codecs = *bits as u32,
             (b"videoCodecs", Value::Number(bits)) => self.video_codecs = *bits as u32,
             (b"objectEncoding", Value::Number(encoding)) => self.object_encoding = *encoding,
@@ -66,7 +66,7 @@ impl Connect {
     }
 }
 
-/// Whether connect was received and answered.
+/// State of the connect request.
 #[derive(Debug)]
 pub(super) enum State {
     None,
@@ -74,7 +74,7 @@ pub(super) enum State {
     Answered,
 }
 
-/// What the answer to connect needs.
+/// Data of a pending request that its answer needs.
 #[derive(Debug)]
 pub(super) struct Asked {
     request: RequestId,
@@ -101,7 +101,7 @@ impl State {
         matches!(self, Self::None)
     }
 
-    /// The request of this id, if it still waits; from then on it is answered.
+    /// Takes the pending request with this id, if any; it counts as answered from then on.
     pub(super) fn take(&mut self, request: RequestId) -> Option<Asked> {
         match std::mem::replace(self, Self::Answered) {
             Self::Asked(asked) if asked.request == request => Some(asked),
@@ -114,11 +114,11 @@ impl State {
 }
 
 impl Asked {
-    /// The values are those of PingOS; players look at none but the code.
+    /// Values of a success, as in PingOS; players read only the code.
     pub(super) fn success(&self) -> [Value; 4] {
         let mut properties =
             Value::object([("fmsVer", "FMS/3,0,1,123".into()), ("capabilities", 31.0.into())]);
-        // Enhanced RTMP: only peers that announce FourCC codecs want to know about ours.
+        // Enhanced RTMP: only peers that announce FourCC codecs expect the server's.
         if self.fourcc
             && let Value::Object(members) = &mut properties
         {

@@ -1,45 +1,45 @@
-//! What a session tells its caller.
+//! Events of a server session.
 
 use bytes::Bytes;
 
 use super::Connect;
 use crate::wire::MediaKind;
 
-/// Names a connect, publish or play that waits for its answer. Never used twice by one session.
+/// Identifies a pending connect, publish or play request. Never reused within a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(pub(super) u64);
 
-/// How far the connection as a whole has come.
+/// Phase of the connection as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// C2 is not complete.
+    /// The handshake is not complete.
     Handshake,
-    /// Connect was not received or not answered.
+    /// `connect` was not received or not answered.
     Connecting,
-    /// Connect was accepted.
+    /// `connect` was accepted.
     Connected,
-    /// Connect was refused; commands are ignored.
+    /// `connect` was refused; commands are ignored.
     Rejected,
 }
 
-/// What the peer did.
+/// Action of the peer.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The handshake is complete.
     HandshakeDone,
-    /// The peer asks for an application. To be answered.
+    /// The peer requests an application; must be answered.
     Connect {
         /// For the answer.
         request: RequestId,
-        /// What it asked for.
+        /// Arguments of the command.
         connect: Box<Connect>,
     },
-    /// The peer was given a message stream.
+    /// The peer created a message stream.
     CreateStream {
         /// Its id.
         stream_id: u32,
     },
-    /// The peer asks to publish. To be answered.
+    /// The peer requests to publish; must be answered.
     Publish {
         /// For the answer.
         request: RequestId,
@@ -47,10 +47,10 @@ pub enum Event {
         stream_id: u32,
         /// Stream name as sent, with its query.
         name: Bytes,
-        /// `live`, `record` or `append`; `live` when left out.
+        /// `live`, `record` or `append`; `live` if omitted.
         kind: Bytes,
     },
-    /// The peer asks to play. To be answered.
+    /// The peer requests to play; must be answered.
     Play {
         /// For the answer.
         request: RequestId,
@@ -58,49 +58,49 @@ pub enum Event {
         stream_id: u32,
         /// Stream name as sent, with its query.
         name: Bytes,
-        /// Where to start, as sent; negative, as -2 when left out, means live. Seconds by the specification,
-        /// milliseconds from ffmpeg and librtmp.
+        /// Start position as sent; negative means live, and -2 is the value if omitted. The specification has seconds,
+        /// ffmpeg and librtmp send milliseconds.
         start: f64,
-        /// How much to play, in the same unit; -1 when left out, to the end.
+        /// Duration in the same unit; -1, the value if omitted, means to the end.
         duration: f64,
-        /// Whether to drop a playlist so far.
+        /// Whether to clear the playlist.
         reset: bool,
     },
-    /// Media on a stream that publishes, or still waits for leave to. Payloads are never empty.
+    /// Media on a stream that publishes or has requested to. Payloads are never empty.
     Media {
         /// The message stream.
         stream_id: u32,
-        /// What it is.
+        /// Kind of media.
         kind: MediaKind,
-        /// Milliseconds, absolute, modulo 2^32.
+        /// Absolute timestamp in milliseconds, modulo 2^32.
         timestamp: u32,
         /// Data without `@setDataFrame`.
         payload: Bytes,
     },
-    /// A stream that published, played, or asked to in vain, does so no more. A request that still waits is void.
+    /// A stream stopped publishing or playing, or gave up after a refusal. A pending request becomes void.
     CloseStream {
         /// The message stream.
         stream_id: u32,
     },
-    /// The player paused or resumed; it has been told so.
+    /// The player paused or resumed; the session has answered already.
     Pause {
         /// The message stream.
         stream_id: u32,
         /// Whether it is paused now.
         paused: bool,
     },
-    /// The player asked for a position; it has been told so.
+    /// The player seeked; the session has answered already.
     Seek {
         /// The message stream.
         stream_id: u32,
-        /// Milliseconds.
+        /// Position in milliseconds.
         position: f64,
     },
-    /// The player said how much it buffers.
+    /// The player announced its buffer length.
     BufferLength {
         /// The message stream.
         stream_id: u32,
-        /// Milliseconds.
+        /// Buffer length in milliseconds.
         millis: u32,
     },
 }

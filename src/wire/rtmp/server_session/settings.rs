@@ -1,34 +1,34 @@
-//! What a session is told by its virtual server.
+//! Settings of a server session.
 
 use std::time::Duration;
 
 use crate::limits::{PARTIAL_MESSAGES, UNADMITTED_MESSAGE, UNADMITTED_PARTIAL};
 use crate::wire::rtmp::chunk::Limits;
 
-/// What a virtual server sets for its sessions.
+/// Settings that a virtual server has for its sessions.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Chunk size of what the server sends, in bytes.
+    /// Chunk size for sending, in bytes.
     pub chunk_size: u32,
-    /// Window acknowledgement size told to the peer; acknowledgements are sent after as much until the peer
-    /// announces its own.
+    /// Window acknowledgement size announced to the peer; also the number of received bytes per acknowledgement until
+    /// the peer announces its own.
     pub window_ack_size: u32,
-    /// Longest message accepted, in bytes.
+    /// Maximum message length in bytes.
     pub max_message: usize,
-    /// Chunk stream ids end before this one.
+    /// Exclusive upper bound of chunk stream ids.
     pub max_chunk_streams: u32,
-    /// A peer that was quiet for so long is sent a ping request.
+    /// Idle time after which a ping request is sent.
     pub ping: Option<Duration>,
-    /// How long a ping request may stay unanswered. Any input answers it.
+    /// Timeout of a ping request. Any input counts as an answer.
     pub ping_timeout: Duration,
-    /// Whether a peer that was quiet for a whole ping interval is given up instead of pinged.
+    /// Whether an idle peer is disconnected after a ping interval instead of pinged.
     pub busy: bool,
     /// See [`crate::wire::rtmp::chunk::Reader`].
     pub publish_time_fix: bool,
 }
 
 impl Default for Settings {
-    /// The defaults of the directives of these names.
+    /// Defaults of the directives with the same names.
     fn default() -> Self {
         Self {
             chunk_size: 4096,
@@ -53,7 +53,7 @@ impl Settings {
         }
     }
 
-    /// The limits until connect is accepted.
+    /// Limits until `connect` is accepted.
     pub(super) fn unadmitted_limits(&self) -> Limits {
         let limits = self.limits();
         Limits {

@@ -1,4 +1,4 @@
-//! The message streams of one connection.
+//! Message streams of one connection.
 
 use bytes::Bytes;
 
@@ -6,7 +6,7 @@ use super::RequestId;
 use crate::limits::MESSAGE_STREAMS;
 use crate::wire::rtmp::Error;
 
-/// What a message stream does. The arrows are in the module documentation of the session.
+/// Role of a message stream. The module documentation of the session shows the transitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     Idle,
@@ -14,7 +14,7 @@ pub(super) enum Role {
     Publishing,
     PlayPending(RequestId),
     Playing,
-    /// Asked and was refused; differs from idle in that its end is an event.
+    /// A refused request; unlike with `Idle`, the end is reported as an event.
     Refused,
 }
 
@@ -22,16 +22,16 @@ pub(super) enum Role {
 pub(super) struct Stream {
     pub(super) id: u32,
     pub(super) role: Role,
-    /// Name of the last publish or play, as sent.
+    /// Stream name of the last publish or play, as sent.
     pub(super) name: Bytes,
 }
 
-/// In no order; few.
+/// The message streams, few and unordered.
 #[derive(Debug, Default)]
 pub(super) struct Streams(Vec<Stream>);
 
 impl Streams {
-    /// A new stream with the lowest free id, from 1.
+    /// Creates a stream with the lowest free id from 1.
     pub(super) fn create(&mut self) -> Result<u32, Error> {
         let mut id = 1;
         while self.0.iter().any(|stream| stream.id == id) {
@@ -41,7 +41,7 @@ impl Streams {
         Ok(id)
     }
 
-    /// The stream of this id. Clients that skip createStream, or use id 0, get one made.
+    /// The stream with this id. It is created for clients that skip createStream or use id 0.
     pub(super) fn get_or_create(&mut self, id: u32) -> Result<&mut Stream, Error> {
         let index = match self.0.iter().position(|stream| stream.id == id) {
             Some(index) => index,
@@ -49,7 +49,7 @@ impl Streams {
                 return Err(Error::MessageStreams { limit: MESSAGE_STREAMS });
             }
             None => {
-                // Nearly every connection has one.
+                // Nearly every connection has exactly one.
                 self.0.reserve_exact(1);
                 self.0.push(Stream { id, role: Role::Idle, name: Bytes::new() });
                 self.0.len() - 1
@@ -66,7 +66,7 @@ impl Streams {
         self.0.retain(|stream| stream.id != id);
     }
 
-    /// The stream that a command about a running stream means: the one of this id, or the only one in use when
+    /// The stream that a command about a running stream refers to: the one with this id, or the only one in use if
     /// either id is 0, because some clients close on stream 0, and others publish there and delete stream 1.
     pub(super) fn addressed(&mut self, id: u32) -> Option<&mut Stream> {
         let index = self.index_or_only(id, |role| role != Role::Idle)?;
@@ -74,8 +74,8 @@ impl Streams {
         (stream.id == id || stream.id == 0 || id == 0).then_some(stream)
     }
 
-    /// The id of the stream that publishes, or asks to, that media on stream `id` belongs to: with an unknown id, to the only one,
-    /// because some encoders send media on stream 0.
+    /// Id of the publishing (or requesting) stream to which media on stream `id` belongs; with an unknown id, the only
+    /// such stream, because some encoders send media on stream 0.
     pub(super) fn publishing(&self, id: u32) -> Option<u32> {
         let publishes = |role| matches!(role, Role::Publishing | Role::PublishPending(_));
         let index = self.index_or_only(id, publishes)?;
@@ -83,7 +83,7 @@ impl Streams {
         publishes(stream.role).then_some(stream.id)
     }
 
-    /// The streams that publish or ask to publish under this name, with or without its query.
+    /// Id of the stream that publishes or has requested to publish under this name, with or without its query.
     pub(super) fn published_as(&self, name: &[u8]) -> Option<u32> {
         self.0
             .iter()
