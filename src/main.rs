@@ -1,4 +1,4 @@
-//! The program: reads the command line and does what it says.
+//! The program: parses the command line and runs the command.
 
 mod allocator;
 
@@ -70,7 +70,7 @@ fn run() -> io::Result<ExitCode> {
     }
 }
 
-/// Loads the configuration and serves until a signal ends it.
+/// Loads the configuration and runs the server until a signal ends it.
 fn serve(options: LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
     let Some(config) = load_or_say_why(&options, err)? else { return Ok(ExitCode::FAILURE) };
     err.write_all(&config.render_warnings(cli::style()))?;
@@ -86,7 +86,7 @@ fn serve(options: LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
     if embedded {
         write!(err, "{}", welcome())?;
     }
-    // Who replaces a running process has no terminal to leave, and that process waits for its end.
+    // A process that replaces a running one has no terminal, and the running one waits for its end.
     if daemon && !prepared.replaces() && !process::is_supervised() {
         process::daemonize()?;
     }
@@ -110,7 +110,7 @@ fn load_or_say_why(options: &LoadOptions, err: &mut dyn Write) -> io::Result<Opt
     }
 }
 
-/// What to type next, for a server that runs on the embedded configuration.
+/// First steps, printed by a server with the embedded configuration.
 fn welcome() -> &'static str {
     "pingosd runs on its built-in configuration: RTMP on port 1935, HTTP on port 8080.
 
@@ -124,12 +124,12 @@ Stop it with Ctrl-C. Give it a configuration of yours with -c FILE.
 "
 }
 
-/// Whether a server can be asked on its control socket, so that it need not be signalled.
+/// Whether a server answers on its control socket, so that no signal is needed.
 fn reachable(options: &LoadOptions) -> bool {
     socket::find_alive(options.control_paths()).is_some()
 }
 
-/// `-s`: finds the running server by its pid file and signals it.
+/// `-s`: finds the running server by its pid file and sends a signal.
 fn tell(signal: Signal, options: &LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
     let Some(config) = load_or_say_why(options, err)? else { return Ok(ExitCode::FAILURE) };
     let Some(path) = config.pid_path() else {

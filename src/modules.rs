@@ -1,11 +1,11 @@
-//! Every module, in the order of the manual.
+//! List of all modules, in the order of the manual.
 
 use std::sync::LazyLock;
 
 use crate::directive::Module;
 use crate::directive::registry::Registry;
 
-/// The modules whose directives stand in a configuration.
+/// Modules whose directives may stand in a configuration.
 pub static MODULES: &[&Module] = &[
     &crate::server::core::conf::MODULE,
     &crate::server::events::conf::MODULE,

@@ -23,7 +23,7 @@ const STAYING: usize = 3;
 /// What a process may grow by after its first third of players: buffers and the allocator's reserves.
 const GROWTH_KIB: u64 = 4096;
 
-/// Somebody who will not behave.
+/// A misbehaving client.
 enum Guest {
     /// Reads until it is dropped or resets.
     Reading(Player),
@@ -57,7 +57,7 @@ impl Guest {
     }
 }
 
-/// Takes so little that the server notices soon that nobody reads.
+/// Sets a small receive buffer, so that the server soon notices a client that does not read.
 fn small(raw: Raw) -> Raw {
     socket2::SockRef::from(&raw.0).set_recv_buffer_size(4096).unwrap();
     raw

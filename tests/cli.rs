@@ -295,7 +295,7 @@ fn a_daemon_detaches_and_is_found_by_its_pid_file() {
     assert!(!prefix.path().join("logs/daemon.pid").exists());
 }
 
-/// Ends a process that is nobody's child, whatever becomes of the test.
+/// Ends a process that is not a child of the test, whatever the result of the test.
 struct Killed(i32);
 
 impl Drop for Killed {

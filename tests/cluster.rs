@@ -72,7 +72,7 @@ fn players_go_over_to_the_address_in_reserve_when_the_server_between_is_killed()
     let last = publisher.next();
     for player in &players {
         let gap = recovers(player, last);
-        // A figure for people; how fast a machine is must not decide.
+        // Printed for information; the test must not depend on the speed of the machine.
         println!("recovered {} ms after the kill, {gap} frames missing", killed.elapsed().as_millis());
     }
     edge.server.wait_log("relay pull: 's' by 127.0.0.11");

@@ -197,7 +197,7 @@ fn round_trip(text: &[u8]) -> Vec<u8> {
 #[test]
 fn json_and_back_keeps_the_meaning_of_every_text() {
     for text in texts() {
-        // The parentheses of a condition are attached anew, and files are read on the way.
+        // The parentheses of a condition are added again, and files are read on the way.
         let lossy = |name: &[u8]| text.windows(name.len()).any(|w| w == name);
         if read(&text).is_some() && !lossy(b"if") && !lossy(b"include") {
             assert_same(&text, &round_trip(&text));

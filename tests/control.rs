@@ -305,7 +305,8 @@ fn callback_lines_outside_of_applications_are_tested() {
     assert_eq!(known.matches("pingosd.conf:").count(), 5, "each line once, and the one asked for: {known}");
 }
 
-/// Root may use every socket, and modes keep all others out: here they do not, and who connects is looked at.
+/// Root may use every socket, and permissions exclude all other users. Here permissions allow the connection, and the
+/// user id is checked.
 #[test]
 fn another_user_is_refused() {
     if !nix::unistd::geteuid().is_root() {

@@ -18,7 +18,7 @@ use support::{Conf, Player, Publisher, RtmpClient, Server};
 
 /// A chunk stream that nothing else of the client uses.
 const CSID: u32 = 20;
-/// Chunk size before anybody sets another one; the messages here are shorter.
+/// Default chunk size; the messages here are shorter.
 const CHUNK_SIZE: usize = 128;
 
 /// Sends a data message of this type on message stream 1.

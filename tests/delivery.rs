@@ -33,8 +33,8 @@ fn players(server: &Server) -> Vec<Player> {
     rtmp.chain(http).collect()
 }
 
-/// A server with a stream whose headers and frames so far it has taken in, and the longest delay in force since: what
-/// comes to players from now on does not depend on who was faster.
+/// A server with a stream whose headers and frames it has already processed, and with the longest delay in force since
+/// then, so that further deliveries do not depend on timing.
 fn underway(conf: impl Fn(&str) -> Conf) -> (Server, Publisher) {
     let server = Server::start(&conf("0"));
     let witness = Player::start(server.rtmp, "s");
@@ -118,7 +118,7 @@ fn first_key_frames_headers_and_large_batches_do_not_wait() {
     });
 
     publisher.set_size(20_000);
-    // Whose moment is near is sent what has come by then; 64 KiB later it is its turn again.
+    // A player whose delivery time is near is sent what has arrived by then; after 64 KiB more it is due again.
     let full = publisher.send(4);
     let last = publisher.send(4);
     all_at_once("a batch of 64 KiB", &players, |player| has_frame(player, full));
@@ -149,7 +149,8 @@ fn media_waits_for_the_delay_and_a_reload_ends_that() {
     all_at_once("the cached frames", &players, |player| has_frame(player, last));
     let mut other = Publisher::with(RtmpClient::publish(server.rtmp, "now", "s"), Tracks::Both);
     let prompt = Player::rtmp(RtmpClient::play(server.rtmp, "now", "s"));
-    // What is sent before to those who wait reaches some of them after what is sent later to one who does not.
+    // Frames sent earlier reach some of the waiting players after a frame sent later reaches a player that does not
+    // wait.
     let waited = (0..GOP).any(|_| {
         let last = publisher.send(1);
         prompt.wait_frame(other.send(1));
@@ -179,7 +180,7 @@ fn a_single_player_whose_socket_is_small_gets_every_byte() {
     let play = settings(port, "live", Purpose::Play { name: Bytes::from_static(b"s") });
     let client = RtmpClient::over(socket.into(), play).wait_started();
     until_true("the player has begun", || server.log_lines(" playing 's', client").len() == 1);
-    // One by one, and more than the sockets of both sides take while nobody reads.
+    // One by one, and more than the sockets of both sides accept without a reader.
     for size in [100, 1000, 4000, 4096, 4097] {
         publisher.set_size(size);
         for _ in 0..30 {
@@ -236,7 +237,7 @@ fn a_publisher_is_read_when_somebody_wants_what_it_sends() {
     player.wait_frame(feed.next() + 100);
     assert_rests(&server, &feed, &player);
 
-    // Not for somebody who has just come, and no longer without a delay.
+    // Not for a new player, and no longer without a delay.
     let late = Player::start(server.rtmp, "s");
     late.wait_key();
     server.reload(&conf("0"));

@@ -106,7 +106,7 @@ fn players_that_take_nothing_do_not_hold_up_those_of_the_same_batch() {
         !server.log_lines("slow player").is_empty()
     });
     held.iter().for_each(|player| player.resume());
-    // A key frame is where they go on.
+    // They continue at a key frame.
     let last = publisher.send(3 * GOP);
     players.iter().for_each(|player| player.wait_frame(last));
     free.iter().for_each(|player| player.assert_whole(Tracks::Both, last));

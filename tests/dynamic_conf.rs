@@ -1,4 +1,4 @@
-//! `dynamic_conf`: a file whose changes take effect by themselves.
+//! `dynamic_conf`: a file whose changes take effect without a reload.
 
 mod support;
 
@@ -16,7 +16,7 @@ fn start(conf: &Conf, dynamic: &str) -> Server {
     Server::start_in(prefix, conf)
 }
 
-/// Replaces the dynamic file at once: a half-written one would be told of.
+/// Replaces the dynamic file atomically: an incomplete one would be logged.
 fn change(server: &Server, dynamic: &str) {
     let new = server.prefix().write("conf/dynamic.new", dynamic);
     std::fs::rename(new, server.prefix().path().join("conf/dynamic.conf")).unwrap();
@@ -43,7 +43,7 @@ fn a_static_pull_needs_no_player_and_ends_with_its_line() {
     let last = publisher.send(2 * GOP);
     player.assert_whole(Tracks::Both, last);
     drop(player);
-    // Nobody plays, and it goes on: the next line is pulled beside it.
+    // Without players it continues: the next line is pulled in addition.
     let _other = Publisher::start(origin.rtmp, "t");
     change(&edge, &format!("rtmp {{ {} {} }}", pull(&origin, "s"), pull(&origin, "t")));
     origin.wait_log("play: name='t'");

@@ -1,4 +1,4 @@
-//! Other people's programs: ffmpeg publishes, ffprobe, rtmpdump and curl watch.
+//! Third-party programs: ffmpeg publishes, ffprobe, rtmpdump and curl watch.
 
 mod support;
 
@@ -113,7 +113,7 @@ fn rtmpdump_plays() {
     assert_eq!(codecs(file.to_str().unwrap()), ["aac", "h264"]);
 }
 
-/// curl without its progress, for so many seconds at most.
+/// Runs curl without its progress output, for at most this many seconds.
 fn curl(args: &[&str]) -> Output {
     run("curl", &[&["-s", "-S", "--max-time", "3"], args].concat())
 }

@@ -15,7 +15,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A configuration told apart by a value.
+/// A configuration that a value identifies.
 fn conf(seconds: u32) -> Conf {
     Conf::live(&format!("cache_time {seconds}s;"))
 }
@@ -50,7 +50,7 @@ fn wait_kept(server: &Server, count: usize) {
     until_true(&format!("{count} generations are on disk"), || files(server.prefix()).len() == count);
 }
 
-/// Starts a server anew with another configuration.
+/// Restarts a server with another configuration.
 fn restart(server: Server, conf: &Conf) -> Server {
     server.rewrite(conf);
     server.again()

@@ -114,7 +114,7 @@ fn event_playlist_grows_by_what_is_new() {
     let grown = last_playlist(&actions);
     assert_eq!(whole(&actions), 2);
     assert!(grown.contains("#EXT-X-TARGETDURATION:2\n"), "{grown}");
-    // After a failure the playlist is written anew, and says the same.
+    // After a failure the playlist is written as a whole, with the same contents.
     stream.segmenter.rewrite();
     let actions = stream.publish(24_200, 26_200);
     assert_eq!(whole(&actions), 1);

@@ -16,7 +16,7 @@ use support::raw::{Random, Raw, Script};
 use support::wait::{PATIENCE, until_true};
 use support::{Answer, Conf, Feed, NotifyServer, Player, Publisher, RtmpClient, Server};
 
-/// A server with somebody on it who publishes and somebody who plays.
+/// A server with a publisher and a player.
 struct Victim {
     server: Server,
     feed: Option<Feed>,
@@ -147,7 +147,7 @@ fn deep_values_end_the_connection_and_not_the_stack() {
         Script::publishing("s1").message(type_id::DATA, 1, &arrays),
         Script::publishing("s2").message(type_id::DATA_AMF3, 1, &arrays),
     ];
-    // Those that are let go on are told so by an answer to a second connect.
+    // Scripts that are accepted end with an answer to a second connect.
     for script in scripts {
         let mut raw =
             script.command(0, "connect", &[Value::object([("app", "live".into())])]).send(victim.server.rtmp);

@@ -1,4 +1,4 @@
-//! HTTP: what restricts is met before every handler, and what cannot be told refuses.
+//! HTTP: restrictions apply before every handler, and an undecidable restriction refuses.
 
 mod support;
 

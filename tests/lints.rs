@@ -115,7 +115,7 @@ fn control_has_a_listener_of_its_own() {
     silent(name, &control("internal;"));
     silent(name, &control("allow 10.0.0.0/8; deny all;").replace("8080", "127.0.0.2:8080"));
     silent(name, &control("allow 10.0.0.0/8; deny all;").replace("rtmp_control", "rtmp_stat"));
-    // Open ones are told of by another lint.
+    // Another lint reports open ones.
     silent(name, &control(""));
 }
 

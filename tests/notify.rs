@@ -102,7 +102,7 @@ fn a_refused_client_is_told_and_disconnected() {
         assert_eq!(player.wait_end(), End::Closed);
         assert_eq!(http::get(server.http, "/flv/s").status(), 403, "after status {status}");
     }
-    // Every start is owed a done, a refused one too.
+    // Every start needs a done, even a refused one.
     notify.wait_count("act=done", 15);
     assert_eq!(notify.requests_of("act=start").len(), 15);
     assert_eq!(server.log_lines("refused by callback").len(), 15);
@@ -383,7 +383,7 @@ fn done_is_sent_when_a_client_leaves_before_the_answer() {
     player.leave();
     drop(web);
     notify.wait_count("act=done", 3);
-    // A player over HTTP who leaves while there is nothing to see yet.
+    // A player over HTTP that leaves before there is any media.
     let web = Player::http(server.http, "/flv/none.flv");
     server.wait_log("play: name='none'");
     drop(web);
@@ -497,7 +497,7 @@ fn a_name_cannot_break_the_request_line() {
     assert!(server.log().lines().all(|line| line.starts_with("20")), "nobody can forge a line of the log");
 }
 
-/// The target of the first publish start of a stream whose encoder was told `name`.
+/// Request target of the first publish start of a stream whose encoder uses `name`.
 fn target_of(escape: &str, name: &str) -> String {
     let notify = NotifyServer::start();
     let lines = "on_publish {callback}/ groupid=g args=s=$stream&n=$name&t=$parg_t&$pargs;";

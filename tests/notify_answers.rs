@@ -100,7 +100,7 @@ fn a_server_that_drips_is_given_up_when_the_time_is_over() {
 #[test]
 fn the_status_counts_whatever_the_body_is() {
     let bodies: [&[u8]; 4] = [
-        // Said to be compressed, and is not.
+        // Declared as compressed, but is not.
         b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope",
         // A chunk that is none.
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",

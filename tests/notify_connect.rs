@@ -55,7 +55,7 @@ fn a_refused_connection_is_told_and_closed() {
     notify.wait_count("call=connect act=done", 4);
     assert_eq!(server.log_lines("refused by callback").len(), 4);
     assert!(server.log_lines("publish: name=").is_empty());
-    // Others are served, and nothing is left of those who were not.
+    // Other connections are served, and nothing remains of those that were refused.
     notify.answer("act=start", Answer::Status(200));
     Publisher::start(server.rtmp, "s").leave();
     notify.wait_count("call=connect act=done", 5);

@@ -140,7 +140,7 @@ fn answers_to_the_start_of_sessions() {
                     },
                     other => panic!("{other:?} of {event}"),
                 }
-                // Refusals are owed an end as well.
+                // Refusals need a `done` too.
                 scene.wait(Stage::Done, &name, 1);
             }
             scene.assert_fields();

@@ -1,4 +1,4 @@
-//! Ends are told at least once, also when the callback server is away, and every start has one verdict.
+//! `done` is sent at least once, even if the callback server is unreachable, and every start has one verdict.
 
 mod support;
 
@@ -34,7 +34,7 @@ fn a_callback_server_that_is_killed_and_restarted_misses_no_end() {
     let before: Vec<RtmpClient> = (0..SESSIONS / 2).map(publish).collect();
     let mut before: Vec<RtmpClient> = before.into_iter().map(RtmpClient::wait_started).collect();
     notify.kill();
-    // Half of them end while nobody listens; as many others come, and are refused since nobody answers.
+    // Half of them end while no callback server listens; as many others arrive, and are refused for lack of an answer.
     before.drain(..SESSIONS / 4).for_each(RtmpClient::leave);
     for mut refused in (SESSIONS / 2..SESSIONS).map(publish) {
         refused.wait_status("NetStream.Publish.Forbidden");
@@ -123,7 +123,7 @@ fn a_graceful_stop_waits_until_the_ends_are_told() {
 
 #[test]
 fn endless_and_huge_answers_are_read_within_bounds() {
-    // A server that answers with 1 MiB of headers, and one whose body does not end.
+    // A server that answers with 1 MiB of headers, and one with an endless body.
     for flood in ["x-a: ", "\r\n"] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

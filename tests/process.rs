@@ -1,4 +1,4 @@
-//! The process: one per pid file, its limits, and what peers are told when it goes.
+//! The process: one per pid file, its limits, and messages to peers at its end.
 
 mod support;
 
@@ -155,7 +155,7 @@ fn quit_asks_clients_that_can_to_connect_again() {
     server.signal(Signal::SIGQUIT);
     able.wait_status("NetConnection.Connect.ReconnectRequest");
     able.leave();
-    // It goes on for as long as it wants, and hears nothing that it might not understand.
+    // It continues as long as it likes, and receives nothing that it might not understand.
     server.wait_log("reason: ");
     other.send(20);
     other.client.read(Duration::from_millis(50));

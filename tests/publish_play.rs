@@ -144,7 +144,7 @@ fn players_stay_for_the_next_publisher() {
     assert!(times[second] - times[second - 1] < 1000, "the new publisher's time joins the old one's");
 }
 
-/// A relay sends codec headers with time 0 and goes on at the time of its source.
+/// A relay sends codec headers with time 0 and continues at the time of its source.
 #[test]
 fn the_time_of_a_relay_joins_that_of_the_publisher_before() {
     let server = Server::start(&Conf::live(""));
@@ -228,7 +228,7 @@ fn a_slow_http_player_skips_to_a_key_frame_and_disturbs_nobody() {
     });
 }
 
-/// A connection that takes less than usual, so that the server notices soon that nobody reads.
+/// A connection with a small window, so that the server soon notices a client that does not read.
 fn small_window(port: u16) -> TcpStream {
     let socket = TcpStream::connect(("127.0.0.1", port)).unwrap();
     socket2::SockRef::from(&socket).set_recv_buffer_size(256 * 1024).unwrap();

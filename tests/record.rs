@@ -1,4 +1,4 @@
-//! Recording as FLV and as MPEG-TS: which files there are, what is in them, who is told.
+//! Recording as FLV and as MPEG-TS: files, their contents, and callbacks about them.
 
 mod support;
 
@@ -309,7 +309,7 @@ fn a_written_update_tells_of_the_file_being_written_at_that_interval() {
     let server = start(&directives(""));
     let publisher = Publisher::start(server.rtmp, "s").keep_sending();
     server.wait_log("record: recording 's'");
-    // Without it a file that goes on is not told of; a reload that writes it begins.
+    // Without it there are no callbacks about the file being written; a reload that adds it starts them.
     server.reload(&Conf::live(&directives("update=200ms")));
     let updates = notify.wait_count("call=record act=update", 3);
     assert_eq!(updates[0].names()[6..], ["begintime", "endtime", "index", "file"]);

@@ -182,7 +182,7 @@ fn a_ring_without_a_secret_ends_with_its_players() {
     for (count, over_http) in [(2, false), (3, false), (2, true), (3, true)] {
         let ring = Cluster(None).ring(count, over_http);
         let players: Vec<Player> = ring.iter().map(|server| Player::start(server.rtmp, "s")).collect();
-        // No media has come: that there is a circle is told before there is any.
+        // The circle is detected before any media has come.
         until_true("a circle is seen", || ring.iter().any(|s| !s.log_lines("relay loop").is_empty()));
         drop(players);
         wait_empty(&ring);
@@ -231,7 +231,7 @@ fn a_publisher_takes_the_place_of_a_relay_that_has_fallen_silent() {
         own.skip_to(100_000);
         let (own, began) = (own.keep_sending(), Instant::now());
         until_true("frames of our own publisher", || player.frames().iter().any(|n| *n >= 100_000));
-        // The origin has said that nothing will come.
+        // The origin has reported that no media will come.
         assert!(began.elapsed() < limits::RELAY_SILENCE / 2, "{:?}", began.elapsed());
         own.stop().leave();
     }

@@ -18,7 +18,7 @@ fn conf(notify: &NotifyServer, lines: &str) -> Conf {
     Conf::live(&format!("failed_reconnect 20ms; relay_reconnect 200ms; {lines}"))
 }
 
-/// How often a path was told a stage.
+/// Number of requests of a stage to a path.
 fn told(notify: &NotifyServer, path: &str, act: &str) -> usize {
     notify.requests_of(&format!("path={path} act={act}")).len()
 }
@@ -39,7 +39,7 @@ fn a_changed_line_keeps_its_relay_and_the_rest_is_told_to_the_new_address() {
         wait_told(&notify, "/old", "update", 0);
         server.reload(&conf(&notify, &format!("on_{event} {{cb}}/new every;")));
         wait_told(&notify, "/new", "update", 0);
-        // Once more: what is told follows each reload.
+        // Once more: requests follow each reload.
         server.reload(&conf(&notify, &format!("on_{event} {{cb}}/third every args=x;")));
         wait_told(&notify, "/third", "update", 0);
         assert!(server.log_lines("relay push ended").is_empty());

@@ -1,5 +1,5 @@
 //! Origins and targets that mean harm or are broken: the relay fails with a log line, memory stays bounded, and the
-//! player is served as soon as there is somebody to serve it.
+//! player is served as soon as there is a working origin.
 
 mod support;
 
@@ -19,7 +19,7 @@ const QUICK: &str = "failed_reconnect 20ms; relay_reconnect 200ms;";
 /// KiB by which a server may grow through one broken origin.
 const GROWTH: u64 = 32 * 1024;
 
-/// A server that serves each connection as told, until it is dropped.
+/// A server that handles each connection with a given function, until it is dropped.
 struct Scripted {
     port: u16,
     stop: Arc<AtomicBool>,
@@ -60,7 +60,7 @@ impl Scripted {
         })
     }
 
-    /// Says these bytes to whoever has begun an RTMP handshake, then waits for the other side to hang up.
+    /// Sends these bytes to each client that has begun an RTMP handshake, then waits for the client to disconnect.
     fn rtmp(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         Scripted::start(move |socket| {
@@ -273,7 +273,7 @@ fn an_rtmp_origin_that_breaks_off_or_exaggerates_is_survived() {
         socket.read_exact(&mut [0; 1536])
     });
     assert_survived(&breaks_off, "rtmp", "the other server closed");
-    // A chunk of a command of 16 MiB, sent until somebody has had enough.
+    // A chunk of a command of 16 MiB, sent until one side gives up.
     let head = [&handshake[..], b"\x03\x00\x00\x00\xff\xff\xff\x14\x00\x00\x00\x00"].concat();
     let exaggerates = Scripted::start(move |socket| {
         read_handshake(socket)?;

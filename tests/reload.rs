@@ -12,7 +12,7 @@ use support::server::{Signal, free_port};
 use support::wait::until_true;
 use support::{Answer, Conf, NotifyServer, Player, Publisher, RtmpClient, Server, http};
 
-/// Whether somebody accepts connections there.
+/// Whether a process accepts connections there.
 fn listens(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
@@ -94,7 +94,7 @@ fn a_reload_changes_nothing_for_who_waits_for_an_answer() {
     let client = client.join().unwrap();
     server.wait_log("publishing 'waits'");
     client.leave();
-    // The line is gone, but the done is owed to it.
+    // The line is removed, but its `done` is still sent.
     notify.wait("name=waits act=done");
 }
 

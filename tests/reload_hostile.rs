@@ -1,4 +1,5 @@
-//! Reloads of files that are gone, broken or not to be read: the configuration in force goes on and tells why.
+//! Reloads of files that are missing, invalid or unreadable: the configuration in force stays, and the reason is
+//! reported.
 
 mod support;
 
@@ -45,7 +46,7 @@ impl Scene {
         Scene { server, publisher, player }
     }
 
-    /// Reloads in every way, and checks that nothing has changed, and that everybody is told why.
+    /// Reloads in every way, and checks that nothing has changed and that the reason is reported everywhere.
     #[track_caller]
     fn refuses(&mut self, why: &str) {
         let server = &self.server;
@@ -69,7 +70,7 @@ impl Scene {
         self.serves("old");
     }
 
-    /// Checks that the sessions go on, new ones begin, and requests get that answer.
+    /// Checks that sessions continue, new ones begin, and requests get this answer.
     #[track_caller]
     fn serves(&mut self, answer: &str) {
         let last = self.publisher.send(2 * GOP);
@@ -112,7 +113,7 @@ fn a_fifo_in_its_place() {
     let place = scene.server.prefix().conf();
     fs::remove_file(&place).unwrap();
     nix::unistd::mkfifo(&place, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    // Nobody writes to it: who waited for that would wait for ever.
+    // The FIFO has no writer: waiting for one would take forever.
     scene.refuses("Illegal seek");
     fs::remove_file(&place).unwrap();
     scene.recovers();
@@ -165,7 +166,7 @@ fn a_file_whose_permissions_are_gone() {
     let prefix = Prefix::new();
     let place = prefix.conf();
     let server = Server::start_with(prefix, &conf("old"), |_, _, _| {
-        // Modes mean nothing to root: the server becomes somebody else.
+        // Permissions do not restrict root, so the server switches to another user.
         let text = fs::read_to_string(&place).unwrap();
         fs::write(&place, text.replacen("user root;", "user nobody nogroup;", 1)).unwrap();
     });

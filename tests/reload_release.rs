@@ -25,7 +25,7 @@ fn sessions_of_a_removed_application_go_on_or_end_as_configured() {
     let last = publisher.send(2 * GOP);
     player.assert_whole(Tracks::Both, last);
     let mut other = Publisher::with(support::RtmpClient::publish(server.rtmp, "other", "s"), Tracks::Both);
-    // It has come back when the time is up, so nobody ends.
+    // The application has come back in time, so no session ends.
     server.reload(&Conf::new("application other { live on; } # 1").rtmp("reload_orphans close 1h;"));
     server.reload(&Conf::new("application other { live on; }").rtmp("reload_orphans close 10ms;"));
     player.wait_end();
@@ -46,7 +46,7 @@ fn who_waits_for_the_end_follows_the_next_reload() {
     let player = Player::start(server.rtmp, "s");
     server.reload(&without("close 5s"));
     server.reload(&without("keep"));
-    // The server's clock has gone on by more than that since the first reload.
+    // More than that time has passed on the server's clock since the first reload.
     told.wait("act=update");
     player.assert_whole(Tracks::Both, publisher.send(2 * GOP));
     // And shorter than before.

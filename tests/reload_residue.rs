@@ -51,7 +51,7 @@ fn reloads_leave_no_descriptor_no_thread_and_no_task_behind() {
         server.signal(Signal::SIGHUP);
         until_true("the reload is refused", || server.log_lines("reload refused").len() > refused);
         server.reload(&conf(""));
-        // Who comes between reloads holds values of that generation, and lets go of them.
+        // A session that begins between reloads holds values of that generation, and releases them.
         RtmpClient::play(server.rtmp, "live", "s").wait_started();
     };
     round(0);

@@ -1,4 +1,4 @@
-//! Under a service manager: what it is told, and sockets that it hands over.
+//! Operation under a service manager: notifications, and sockets passed by it.
 
 mod support;
 
@@ -160,7 +160,7 @@ fn the_watchdog_is_not_told_while_a_worker_hangs() {
     std::fs::write(&fault, "").unwrap();
     server.wait_log("no answer from: worker thread 1; the watchdog is not told");
     while manager.receive().is_some() {}
-    // The timer goes on and says so, the watchdog hears nothing.
+    // The timer keeps running, but the watchdog is not served.
     let said = server.log_lines("no answer from").len();
     until_true("it is still looked at", || server.log_lines("no answer from").len() > said + 3);
     assert_eq!(manager.receive(), None);
@@ -208,7 +208,7 @@ fn sockets_of_the_manager_are_used() {
     player.assert_whole(support::frame::Tracks::Both, last);
     assert_eq!(http::get(server.http, "/").text(), "hello");
     assert!(std::os::unix::net::UnixStream::connect(&path).is_ok());
-    // What it has no use for is closed and told of.
+    // Unused sockets are closed and logged.
     server.wait_log(&format!("inherited socket 127.0.0.1:{stranger_port} is closed"));
     assert!(std::net::TcpStream::connect(("127.0.0.1", stranger_port)).is_err());
     assert!(server.stop().success());

@@ -63,9 +63,9 @@ fn a_reload_that_hangs_holds_up_nothing_else() {
     hanging.begin(&server, &live());
     server.signal(Signal::SIGHUP);
     server.wait_log("(SIGHUP)");
-    // More callers than the control socket has places wait for it; those that only look are answered.
+    // More callers than the control socket has places wait for it; requests that only read are answered.
     let mut callers: Vec<Child> = (0..9).map(|_| begin(&server, &["-s", "reload"])).collect();
-    // Half of the places are for those that wait.
+    // Half of the places are for waiting requests.
     until_true("five are refused", || {
         callers.iter_mut().filter_map(|caller| caller.try_wait().unwrap()).count() == 5
     });
@@ -238,7 +238,7 @@ mod faults {
         server.wait_log("worker thread 0 is replaced");
         drop(feed);
         until_true("the sessions are gone", || server.status()["sessions"]["publishers"] == 1);
-        // The other worker's session goes on, and both serve again, also the stream that the dead one had served.
+        // The other worker's session continues, and both workers serve again, including the stream of the dead one.
         for name in ["s", "s2", "s3"] {
             let feed = Publisher::start(server.rtmp, name).keep_sending();
             for _ in 0..2 {

@@ -5,7 +5,7 @@ mod support;
 use support::frame::{GOP, STEP, Tracks};
 use support::{Conf, Player, Publisher, Server};
 
-/// Frames in so many seconds.
+/// Number of frames in this many seconds.
 const fn frames(seconds: u64) -> u64 {
     seconds * 1_000 / STEP as u64
 }

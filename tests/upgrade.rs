@@ -1,4 +1,4 @@
-//! SIGUSR2: a new process takes over the sockets, sessions go on in the old one.
+//! SIGUSR2: a new process takes over the sockets, sessions continue in the old one.
 
 mod support;
 
@@ -37,7 +37,7 @@ fn number(path: &Path) -> Option<i32> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// A process that nobody else would end.
+/// A process that would otherwise outlive the test.
 struct Successor(i32);
 
 impl Successor {
@@ -93,7 +93,7 @@ fn the_binary_is_replaced_and_no_frame_is_lost() {
     server.signal(Signal::SIGUSR2);
     let successor = Successor::of(&server);
     assert_eq!(number(&old_pid_file(&server)), Some(server.pid()));
-    // Somebody accepts at any time.
+    // At any time a process accepts.
     server.signal(Signal::SIGQUIT);
     until_true("the old process has stopped accepting", || {
         server.log_lines("SIGQUIT").iter().any(|line| line.contains(&format!(" {}#", server.pid())))
@@ -206,7 +206,7 @@ fn new_connections_are_served_at_any_moment_of_an_upgrade() {
 fn who_was_accepted_before_the_drain_gets_an_answer() {
     let mut server = Server::start(&Conf::live("").http_server("return 200 here;"));
     let mut early = http::Connection::open(server.http);
-    // It is accepted: somebody who came later was answered.
+    // It is accepted: a later client was answered.
     assert_eq!(http::get(server.http, "/").text(), "here");
     server.signal(Signal::SIGQUIT);
     server.wait_log("SIGQUIT");

@@ -223,7 +223,7 @@ fn only_so_many_chunk_streams_are_kept() {
     for csid in 0..256 {
         reader.read(&mut &head(64 + csid * 200)[..]).unwrap();
     }
-    // Known ones go on.
+    // Known chunk streams continue.
     reader.read(&mut &head(64)[..]).unwrap();
     let refused = reader.read(&mut &head(65)[..]);
     assert_eq!(refused.unwrap_err(), Error::ChunkStreams { limit: 256 });

@@ -1,4 +1,4 @@
-//! How a server session connects, read like a transcript: what a peer says, what it hears, what the caller is told.
+//! Connecting a server session, as a transcript: messages of the peer, answers, and events for the caller.
 
 mod wire_support;
 

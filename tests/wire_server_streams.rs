@@ -38,7 +38,7 @@ fn publisher_from_start_to_end() {
         panic!("publish is an event");
     };
     assert_eq!((&name[..], &kind[..]), (&b"s1?a=1"[..], &b"record"[..]));
-    // Encoders need not wait for the answer; what of it counts is for whoever answers to decide.
+    // Encoders need not wait for the answer; the caller decides what of the early media counts.
     assert_eq!(peer.events(), ["Video#1 @0 early"]);
     assert!(peer.server.accept_publish(request));
     assert_eq!(

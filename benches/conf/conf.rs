@@ -8,7 +8,7 @@ pub const APPLICATIONS: usize = 2_000;
 /// HTTP locations.
 pub const LOCATIONS: usize = 500;
 
-/// Whose directives are used.
+/// Dialect of the directives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
     /// nginx with libnginx-mod-rtmp.

@@ -74,7 +74,7 @@ impl BackEnd {
 pub enum Case {
     /// `streams` streams, `players` players spread evenly over them.
     Live(Live),
-    /// New players, one after the other, beside those that play.
+    /// New players, one after the other, in addition to the playing ones.
     Join(Live),
     /// Connections that do nothing after `connect`.
     Idle { connections: usize },
@@ -82,7 +82,7 @@ pub enum Case {
     Start { times: usize },
 }
 
-/// Who plays what.
+/// Numbers of streams and players.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Live {
     pub protocol: Protocol,

@@ -1,4 +1,4 @@
-//! Runs the cases: who is started when, and what is read off whom.
+//! Runs the cases: starts the roles, and reads the figures of each process.
 
 use std::path::Path;
 use std::thread::sleep;
@@ -69,7 +69,7 @@ fn run_case(
             let media = Media::read(&path)?;
             let crowd = Crowd { live, path: &path, media: &media };
             let mut subjects = crowd.subjects(args, targets);
-            // A machine that others make slower from minute to minute would favour whoever comes first.
+            // On a machine that becomes slower during the run, a fixed order would favour the first target.
             if run.is_multiple_of(2) {
                 subjects.reverse();
             }
@@ -106,7 +106,7 @@ fn run_case(
     Ok(())
 }
 
-/// Who delivers in a live case.
+/// Server under test in a live case.
 enum Subject<'t> {
     Floor(Floor),
     Server(&'t Target),

@@ -186,7 +186,7 @@ impl Floor {
         }
     }
 
-    /// Sends to everybody at once who has nothing waiting.
+    /// Sends at once to all players that have nothing waiting.
     fn send_ahead(&mut self, stream: usize, batch: &[Bytes]) {
         let Some(ring) = &mut self.ring else { return };
         for players in self.players[stream].chunks(limits::PLAYERS_PER_TURN) {

@@ -63,7 +63,7 @@ impl Pacer {
         (due.count % self.offsets_ms.len() as u64) as usize
     }
 
-    /// The timestamp, which goes on over the loop's end.
+    /// The timestamp, which continues across the end of the loop.
     pub fn timestamp_ms(&self, due: Due) -> u32 {
         let rounds = due.count / self.offsets_ms.len() as u64;
         (rounds * u64::from(self.loop_ms)) as u32 + self.offsets_ms[self.index(due)]

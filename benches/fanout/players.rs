@@ -16,7 +16,7 @@ use crate::rtmp;
 use crate::session::{Event, Goal, Session};
 use crate::stamp::{self, Stamp};
 
-/// So many players are sampled, spread evenly.
+/// Number of sampled players, spread evenly.
 const SAMPLED: usize = 20;
 
 /// Connections at a time that no answer to `connect`, `play` or the request has come for: below any server's backlog.
@@ -25,7 +25,7 @@ const JOINING: usize = 128;
 /// Players that get less than this part of the nominal bytes in a window count as short.
 const SHORT: f64 = 0.8;
 
-/// One read takes at most so much.
+/// Maximum size of one read.
 const READ: usize = 65_536;
 
 const INPUT: u64 = u64::MAX;

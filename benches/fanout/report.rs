@@ -13,7 +13,8 @@ pub struct Live {
     pub gaps: f64,
     pub short: f64,
     pub closed: f64,
-    /// Stamps seen by the sampled players, of those that the window should hold. Far from 100, nothing else counts.
+    /// Stamps seen by the sampled players, as a percentage of those in the window. Far from 100, no other figure
+    /// counts.
     pub seen_percent: f64,
     pub kib_per_player: f64,
     /// What processes that are no part of the measurement used. They slow everything measured, by half if they use a core.

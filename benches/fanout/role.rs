@@ -18,7 +18,7 @@ use crate::Result;
 /// Nothing measured takes longer; a role left alone gives up then.
 pub const MAX_LIFE: Duration = Duration::from_secs(300);
 
-/// A role that is told to end has only sockets to close.
+/// Time for a role to end, which only has sockets to close.
 const ENDING: Duration = Duration::from_secs(3);
 
 /// `key=value` words, of a role's command line and of its answers.

@@ -36,7 +36,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // A folder left behind in the temporary folder harms nobody.
+        // A directory left behind in the temporary directory is harmless.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
@@ -128,7 +128,7 @@ impl Drop for Server {
     }
 }
 
-/// Ports nobody listens on. Both are held until both are known.
+/// Free ports. Both are held until both are known.
 pub fn free_ports() -> Result<(u16, u16)> {
     let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let second = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;

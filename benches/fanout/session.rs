@@ -196,7 +196,7 @@ impl RtmpClient {
                 Ok(None)
             }
             ("onStatus", _) => {
-                // The code is inside an object, whose order of keys differs between servers: it is enough to find it.
+                // The code is inside an object whose order of keys differs between servers, so a text search suffices.
                 let text = String::from_utf8_lossy(&message.payload);
                 if text.contains("NetStream.Play.Start") || text.contains("NetStream.Publish.Start") {
                     self.stage = Stage::Live;

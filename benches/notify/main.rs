@@ -35,7 +35,7 @@ const GOAL_UPDATES: f64 = 0.05;
 const IN_FLIGHT: usize = 64;
 /// Starts per second where latency is measured.
 const PACE: u32 = 2_000;
-/// Sessions that are told of.
+/// Sessions with callbacks.
 const SESSIONS: u64 = 10_000;
 /// Time between two updates of a session.
 const INTERVAL: Duration = Duration::from_secs(10);

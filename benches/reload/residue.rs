@@ -18,7 +18,7 @@ const SMALL: usize = 20;
 /// Players of the stream meanwhile.
 const PLAYERS: usize = 20;
 
-/// So many connections are always there that were made after one of the last reloads, one each.
+/// Number of permanent connections, each made after one of the last reloads.
 const GUESTS: usize = 10;
 
 /// Memory is looked at so often.
@@ -30,7 +30,7 @@ const WARM: f64 = 0.2;
 /// A thread that may wait ends when it has had nothing to do for ten seconds.
 const REST: Duration = Duration::from_secs(11);
 
-/// How much memory may grow per reload, in KiB: far less than anything a reload could forget to let go of.
+/// Allowed growth of memory per reload in KiB: far less than anything that a reload could leak.
 const BAR_KIB: f64 = 1.0;
 
 /// And by this share of itself in the whole series, since the allocator takes and returns pages in steps.

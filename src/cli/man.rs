@@ -14,7 +14,7 @@ pub fn program() -> String {
     for option in OPTIONS {
         let _ = writeln!(out, "[{}]", flag(option.word, option.takes));
     }
-    out.push_str(".br\n.B pingosd\n.I command\n.RI [ words ]\n");
+    out.push_str(".br\n.B pingosd\n.I command\n.RI [ arguments ]\n");
     out.push_str(DESCRIPTION);
     out.push_str(".SH OPTIONS\n");
     for option in OPTIONS {
@@ -49,7 +49,7 @@ pub fn directives(registry: &Registry) -> String {
 fn header(name: &str, section: u8) -> String {
     // No date, so that the same table generates the same page.
     format!(
-        ".\\\" Made from the tables of the program, see packaging/README.md.\n.TH {name} {section} \"\" \"pingosd {}\"\n.nh\n",
+        ".\\\" Generated from the tables of the program, see packaging/README.md.\n.TH {name} {section} \"\" \"pingosd {}\"\n.nh\n",
         escaped(env!("CARGO_PKG_VERSION"))
     )
 }
@@ -120,44 +120,44 @@ fn escaped(text: &str) -> String {
 
 const DESCRIPTION: &str = r#".SH DESCRIPTION
 .B pingosd
-takes live streams over RTMP and gives them to players over RTMP, HTTP\-FLV, MPEG\-TS and HLS.
+receives live streams over RTMP and delivers them to players over RTMP, HTTP\-FLV, MPEG\-TS and HLS.
 It is configured in nginx's language, see
 .BR pingosd.conf (5),
-asks HTTP servers of yours who may publish and play, and takes on a new configuration without ending a session.
-Without a configuration file it runs on a built\-in one: RTMP on port 1935, HTTP on port 8080.
+authorises publishers and players through HTTP callbacks, and applies a new configuration without ending sessions.
+Without a configuration file it uses a built\-in one: RTMP on port 1935, HTTP on port 8080.
 "#;
 
 const REST: &str = r#".SH SIGNALS
 .TP
 .BR TERM ", " INT
-End all sessions, tell the callback servers, exit.
+End all sessions, notify the callback servers, exit.
 .TP
 .B QUIT
-Accept no more connections, let the sessions end by themselves, for
-.B worker_shutdown_timeout
-at most, exit.
+Accept no more connections, wait until all sessions have ended, at most for
+.BR worker_shutdown_timeout ,
+exit.
 .TP
 .B HUP
-Use the configuration anew.
-On any error nothing changes, and the error log says why.
+Reload the configuration.
+On any error nothing changes, and the reason is logged.
 .TP
 .B USR1
-Open log files anew.
+Reopen log files.
 .TP
 .B USR2
-Start the program anew with the listening sockets.
-Both processes accept connections; the pid file of this one is renamed to end in
+Start a new process with the listening sockets.
+Both processes accept connections; the pid file of the old one gets the suffix
 .BR .oldbin .
 Then
 .B QUIT
-lets this process end with its sessions, or
+makes the old process exit after its sessions. Alternatively,
 .B WINCH
-stops it accepting,
+makes it stop accepting,
 .B HUP
-lets it accept again and
+makes it accept again, and
 .B QUIT
-to the new process takes the upgrade back.
-If the new process ends, this one goes on in its place.
+to the new process cancels the upgrade.
+If the new process exits, the old one replaces it again.
 .TP
 .B WINCH
 Accept no more connections until
@@ -165,42 +165,41 @@ Accept no more connections until
 .SH ENVIRONMENT
 .TP
 .B NOTIFY_SOCKET\fR, \fBWATCHDOG_USEC\fR, \fBWATCHDOG_PID
-The service manager that is told of the start, reloads and the end, and that all threads are alive.
-Under a service manager the server does not detach, whatever
-.B daemon
-says.
+Service manager, which is notified of the start, reloads and the end, and by its watchdog that all threads are alive.
+Under a service manager the server does not detach, regardless of
+.BR daemon .
 .TP
 .B LISTEN_FDS\fR, \fBLISTEN_PID
-Listening sockets that the process was started with; each is used for the
+Listening sockets passed to the process; each is used for the
 .B listen
-with its address.
+line with its address.
 .TP
 .B NO_COLOR
-No colours in messages.
+Disables colours in messages.
 .SH FILES
 .TP
 .I /usr/local/pingos/conf/nginx.conf
-The configuration, if there is one.
+The configuration, if the file exists.
 .TP
 .I /etc/pingosd/pingosd.conf
-The configuration else, with the prefix
+Otherwise the configuration, with the prefix
 .IR /var/lib/pingosd/ .
 .TP
 .I PREFIX/generations/
 The last ten configurations that were in force, with all included files, for
 .B pingosd rollback
-also after a restart; see
+even after a restart; see
 .B conf_generations
 in
 .BR pingosd.conf (5).
-The numbers of generations go on over restarts.
+The numbers of generations continue across restarts.
 .SH EXIT STATUS
 0 on success, 1 on any error.
 .SH EXAMPLES
 .nf
 pingosd \-t \-c FILE          test a configuration
-pingosd \-s reload           use it anew
-pingosd explain FILE:12     say what line 12 means
+pingosd \-s reload           apply changes
+pingosd explain FILE:12     explain line 12
 .fi
 .SH SEE ALSO
 .BR pingosd.conf (5),
@@ -208,27 +207,27 @@ pingosd explain FILE:12     say what line 12 means
 "#;
 
 const LANGUAGE: &str = r#".SH DESCRIPTION
-The file is made of directives.
-A simple directive is a name and words, ended by
+The file consists of directives.
+A simple directive is a name with arguments, terminated by
 .BR ; .
-A block directive has other directives between
+A block directive has nested directives between
 .B {
 and
 .B }
 instead.
-A word may stand between quotes.
-From
+Arguments may be quoted.
+A comment extends from
 .B #
-to the end of the line is comment.
+to the end of the line.
 .B include
 .I file
-takes other files in at its place, all that match if the name is a pattern.
+inserts another file; a pattern inserts all matching files.
 .PP
-Sizes may end in k and m (and g where offsets are meant), times in ms, s, m, h and d.
-Relative paths start at the prefix, those of included files at the directory of the main file.
+Sizes may have the suffixes k and m (and g for offsets), times the suffixes ms, s, m, h and d.
+Relative paths refer to the prefix, those of included files to the directory of the main file.
 .PP
 .B pingosd \-t
-tests a file and tells all mistakes,
+tests a file and reports all errors;
 .B pingosd directives
 .I name
 prints an entry of this page.

@@ -1,8 +1,8 @@
-//! Names that other servers know, or that documents misspell.
+//! Directives of other servers, and common misspellings.
 
 use crate::directive::registry::Advice;
 
-/// Names that are no directive here, and what to write instead.
+/// Names that are not directives here, with the name to suggest.
 pub static NAMES: &[Advice] = &[
     ("auth_request", "the nginx module that has it is not part of PingOS"),
     ("dash_clock_compensation", "it belongs to another DASH module"),

@@ -1,4 +1,4 @@
-//! Features, one folder each: `conf.rs` declares its directives, the rest is its behaviour.
+//! Features, one folder each: `conf.rs` declares the directives, the other files implement them.
 
 pub mod charset;
 pub mod control;

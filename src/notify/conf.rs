@@ -56,7 +56,7 @@ events! {
     /// Called when a stream gets its first session and when it loses its last one.
     "on_stream" | "oclp_stream" => on_stream: Option<Arc<Hook>>, in APPLICATION, restricts sessions,
         event Stream = EventRow {
-            note: "`clientid` is that of the session that opened it, also when it has left; see below for a 4xx to `update`",
+            note: "`clientid` is that of the session that opened the stream, even after it has left; see below for a 4xx to `update`",
             ..EventRow::session(
                 "stream",
                 "a stream from its first session, publisher or player, to its last",

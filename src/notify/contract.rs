@@ -55,11 +55,11 @@ fn parameters() -> String {
     format!(
         "| parameter | default | meaning |\n| --- | --- | --- |\n\
          | `stage=` | `start` | further stages to send, `update` and `done`; `start` is always sent |\n\
-         | `timeout=` | `{timeout}` | time for an answer, with the wait for a free connection to that server |\n\
-         | `update=` | `{update}` | time between updates, from the answer to the last |\n\
-         | `enforce=` | `on_*`: `start`, `oclp_*`: `start,update` | stages whose answer may refuse or end |\n\
-         | `groupid=` | none | a field of its own, to tell lines of one event apart |\n\
-         | `args=` | none | what is added to the query, with variables |\n"
+         | `timeout=` | `{timeout}` | timeout of a request, including the wait for a free connection to the server |\n\
+         | `update=` | `{update}` | interval between updates, from the answer to the preceding one |\n\
+         | `enforce=` | `on_*`: `start`, `oclp_*`: `start,update` | stages whose answer may refuse or disconnect |\n\
+         | `groupid=` | none | value of the field `groupid`, which distinguishes several lines of one event |\n\
+         | `args=` | none | text appended to the query, with variables |\n"
     )
 }
 

@@ -131,7 +131,7 @@ fn case(text: &[u8]) -> Prefix {
 
 /// Whether the snapshot of that name holds this text; writes it when blessing.
 ///
-/// Which directives have no effect yet is told by `later.txt`; here it would only change with every feature.
+/// The list `later.txt` covers directives without effect; here they would change with every feature.
 fn agrees(name: &str, said: &str) -> bool {
     let effects = |line: &&str| {
         !["\" directive has no effect yet in ", "\" directive does not work yet, "]

@@ -1,4 +1,4 @@
-//! The corpus of the fuzz target, replayed; and the examples, broken in the ways that people and disks break them.
+//! Replays the corpus of the fuzz target, and mutates the examples as typing errors and broken disks would.
 
 #[path = "../../fuzz/fuzz_targets/check.rs"]
 mod check;

@@ -1,4 +1,4 @@
-//! The configuration: its language, its directives, what becomes of them, what is said of mistakes.
+//! The configuration: language, directives, their effect, and diagnostics.
 
 mod cases;
 mod commands;

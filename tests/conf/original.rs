@@ -201,7 +201,7 @@ fn levels_inherit_as_in_the_original() {
             continue;
         }
         for row in rows(line).0 {
-            // What has no effect yet is told by its own feature's tests.
+            // Directives without effect are covered by the tests of their features.
             if row.inert
                 || matches!(row.class, pingosd::directive::Class::Needless | pingosd::directive::Class::Block)
             {

@@ -70,7 +70,7 @@ fn names_of_other_servers_are_not_ours() {
     }
 }
 
-/// The list of directives without effect only shrinks: whoever adds a feature takes its lines out.
+/// The list of directives without effect only shrinks: a new feature removes its lines.
 #[test]
 fn directives_without_effect_are_listed() {
     let mut missing: Vec<String> = rows()

@@ -36,7 +36,7 @@ fn names() -> BTreeMap<String, Vec<String>> {
     names
 }
 
-/// Whether a configuration that uses the name is taken, and what is said.
+/// Whether a configuration that uses the name is accepted, and the output of the test.
 fn taken(conf: &str, name: &str) -> (bool, String) {
     Prefix::new(format!("events {{ }}\n{}\n", conf.replace('X', name)), &[]).test("")
 }

@@ -1,4 +1,4 @@
-//! Who is let in, and how media leaves.
+//! Access control, and delivery of media.
 
 use std::time::{Duration, Instant};
 
@@ -79,7 +79,7 @@ pub const ALONE: &[Case] = &[Case {
     },
 }];
 
-/// `connect` of a client whose handshake is over.
+/// `connect` of a client that has completed its handshake.
 fn connect() -> Bytes {
     let object = Value::object([("app", "live".into()), ("tcUrl", "rtmp://localhost/live".into())]);
     Script::default().command(0, "connect", &[object]).finish()

@@ -1,4 +1,4 @@
-//! The process: what it keeps until it is started anew, its logs, and what watches its files.
+//! The process: values kept until the next start, logs, and watching of files.
 
 use std::fs;
 use std::os::unix::net::UnixStream;
@@ -137,7 +137,7 @@ fn what_a_restart_changes_is_kept_and_warned_of() {
     }
     assert!(server.is_running(), "it has not become a daemon");
     assert_eq!(process(&server), before);
-    // Workers are announced anew: as many as before.
+    // Workers are announced again, as many as before.
     assert_eq!(told.wait_count("call=init_process", 2 * workers).len(), 2 * workers);
     let logs = path.join("logs");
     assert!(logs.join("pingosd.pid").exists() && !logs.join("other.pid").exists());

@@ -1,4 +1,4 @@
-//! Host names: who is asked for them, how long, and how often.
+//! Host names: the servers queried, and the frequency of queries.
 
 use std::net::IpAddr;
 
@@ -24,7 +24,7 @@ pub const CASES: &[Case] = &[
             walk.dns.wait_questions("origin.test", 0);
             let feed = feed(walk);
             Box::new(move || {
-                // Nobody is waiting for this any more, and it is nothing to be remembered.
+                // This query is obsolete, and its result must not be cached.
                 walk.dns.release();
                 player.wait_key();
                 feed.stop().leave();
@@ -56,7 +56,7 @@ pub const CASES: &[Case] = &[
             let (feed, player) = (feed(walk), play(walk));
             player.wait_key();
             Box::new(move || {
-                // The relay goes on as it is, so nobody but the background asks.
+                // The relay keeps running, so only the background refresh sends queries.
                 let before = walk.dns.questions("origin.test");
                 walk.dns.wait_questions("origin.test", before + 2);
                 assert_eq!(walk.server.log_lines("relay pull ended").len(), 0);
@@ -74,7 +74,7 @@ pub const KEEPING: &[Case] = &[Case {
     before: "dynamic_resolver on;",
     after: "dynamic_resolver off;",
     look: |walk| {
-        // Nobody listens there, so the relay is tried again and again.
+        // No server listens there, so the relay is retried.
         walk.dns.set("origin.test", Records::Addresses(ips(&["127.0.0.2"]), 3600));
         let player = play(walk);
         let attempts =

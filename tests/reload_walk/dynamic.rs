@@ -1,4 +1,4 @@
-//! `dynamic_conf`: which file it is, who is told of it, and where the streams that it names go.
+//! `dynamic_conf`: the file, its log, and the destination of the streams that it names.
 
 use std::fs;
 
@@ -92,13 +92,13 @@ fn pulled(walk: &Walk<'_>, name: &str) -> String {
     format!("static_pull rtmp://127.0.0.1:{port}/live/{name} domain=127.0.0.1 app=edge name={name};")
 }
 
-/// Has a dynamic file say this. It is replaced at once: a half-written one would be told of.
+/// Writes these lines to a dynamic file, atomically: an incomplete one would be logged.
 fn say(walk: &Walk<'_>, file: &str, lines: &str) {
     let new = walk.server.prefix().write("conf/new", format!("rtmp {{ {lines}\n}}"));
     fs::rename(new, walk.server.prefix().path().join("conf").join(file)).unwrap();
 }
 
-/// A publisher of `live` that goes on by itself.
+/// A publisher of `live` that sends continuously.
 fn feed(walk: &Walk<'_>, name: &str) -> Feed {
     Publisher::with(RtmpClient::publish(walk.server.rtmp, "live", name), Tracks::Both).keep_sending()
 }

@@ -112,7 +112,7 @@ pub const CASES: &[Case] = &[
             let publisher = walk.publish("s");
             let pid = pid(walk, 0);
             Box::new(move || {
-                // The command goes on; once it ends, it is run again.
+                // The command keeps running; once it ends, it is restarted.
                 assert!(is_running(pid) && lines(walk).len() == 1, "{:?}", lines(walk));
                 signal(pid, Signal::SIGKILL);
                 self::pid(walk, 1);

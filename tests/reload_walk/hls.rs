@@ -1,4 +1,4 @@
-//! HLS files: a publisher goes on as it began, the next one writes by the new values.
+//! HLS files: a running publisher keeps its values, the next one uses the new values.
 
 use std::fs;
 use std::path::PathBuf;

@@ -33,7 +33,7 @@ pub const CASES: &[Case] = &[
             Box::new(move || {
                 assert_eq!(http::get(walk.own_port, "/").text(), "old");
                 until_true("nobody listens", || TcpStream::connect(("127.0.0.1", walk.web)).is_err());
-                // Who is there gets an answer still.
+                // An open connection still gets an answer.
                 connection.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n");
                 assert!(connection.response(false).status() > 0);
             })
@@ -181,7 +181,7 @@ pub const CASES: &[Case] = &[
         Box::new(move || {
             ask(walk, &mut connection, "f.txt");
             connection.rest();
-            // Who asks nothing has nothing to do with it.
+            // A connection without a request is not affected.
             ask(walk, &mut idle, "f.txt");
         })
     }),

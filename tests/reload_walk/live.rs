@@ -218,7 +218,7 @@ pub const CASES: &[Case] = &[
     },
 ];
 
-/// Before there is video only who connected under the old value waits for it.
+/// Before there is video, only players that connected under the old value wait for it.
 fn audio_waits_for_video<'w>(walk: &'w Walk<'w>) -> crate::walk::After<'w> {
     let held = walk.connected(walk.player("s"));
     let mut publisher = walk.publish("s");
@@ -234,7 +234,7 @@ fn audio_waits_for_video<'w>(walk: &'w Walk<'w>) -> crate::walk::After<'w> {
     })
 }
 
-/// A player that was there before is told that the publisher leaves, a newcomer is not.
+/// A player from before the reload is notified when the publisher leaves, a new one is not.
 fn told_of_publishers<'w>(walk: &'w Walk<'w>, code: &'static str) -> crate::walk::After<'w> {
     let (player, publisher) = (walk.play("s"), walk.publish("s"));
     Box::new(move || {

@@ -1,4 +1,4 @@
-//! HLS from memory: publishers and players go on as they began.
+//! HLS from memory: running publishers and players keep their values.
 
 use crate::media::Source;
 use crate::support::http::{self, Response};
@@ -169,7 +169,7 @@ fn fragments(text: &str) -> usize {
     text.lines().filter(|line| !line.starts_with('#')).count()
 }
 
-/// The playlists of an old and of a new publisher who send the same.
+/// Playlists of an old and of a new publisher that send the same media.
 fn differ<'w>(
     walk: &'w Walk<'w>,
     fits_old: impl Fn(&str) -> bool + 'w,

@@ -30,7 +30,7 @@ pub const CASES: &[Case] = &[
     Case {
         row: "notify/on_stream",
         place: Place::Application,
-        // Its updates are none, so the end says who is told.
+        // There are no updates, so `done` shows the destination.
         before: "on_stream {old}/{app} stage=done;",
         after: "on_stream {new}/{app} stage=done;",
         look: |walk| {

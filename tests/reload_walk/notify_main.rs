@@ -13,7 +13,7 @@ use crate::support::wait::until_true;
 use crate::support::{Publisher, RtmpClient};
 use crate::walk::{Around, Case, Place, Walk, walk_each, walk_with};
 
-/// A server whose publishers are asked for at a callback server with a certificate.
+/// A server that sends callbacks about publishers to a callback server with a certificate.
 macro_rules! encrypted {
     () => {
         "server { listen 127.0.0.1:{port}; serverid {app}; application live { live on; \
@@ -21,7 +21,7 @@ macro_rules! encrypted {
     };
 }
 
-/// A server whose publishers are told of.
+/// A server that sends callbacks about publishers.
 macro_rules! told_of {
     () => {
         "server { listen 127.0.0.1:{port}; serverid {app}; application live { live on; \
@@ -59,7 +59,7 @@ pub const CASES: &[Case] = &[
             let calls = format!("path=/{} call=init_process", walk.own_app);
             walk.old.wait_count(&calls, 2);
             Box::new(move || {
-                // In the original a reload starts workers; the two here are told of again.
+                // In PingOS a reload starts workers; here the two existing ones are announced again.
                 let workers = walk.new.wait_count(&calls, 2);
                 let workers: BTreeSet<&str> = workers.iter().map(|call| call.value("worker_id")).collect();
                 assert_eq!(workers, BTreeSet::from(["0", "1"]));

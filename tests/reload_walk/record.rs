@@ -261,7 +261,7 @@ fn ends_at_a_limit<'w>(walk: &'w Walk<'w>) -> After<'w> {
     })
 }
 
-/// Whether somebody holds a lock on the case's file, as the kernel lists it.
+/// Whether a process holds a lock on the case's file, as the kernel lists it.
 fn is_locked(walk: &Walk<'_>) -> bool {
     use std::os::unix::fs::MetadataExt;
     let Ok(file) = fs::metadata(rec(walk).join(format!("s.{}.flv", walk.app))) else { return false };

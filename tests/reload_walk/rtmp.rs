@@ -240,7 +240,7 @@ pub const CASES: &[Case] = &[
         before: "hevc_codecid 12; wait_key off;",
         after: "hevc_codecid 13; wait_key off;",
         look: |walk| {
-            // What is known as a header is sent to who comes later, too.
+            // A message recognised as a header is also sent to later players.
             let header = |publisher: &mut Publisher| {
                 let mut frame = crate::support::frame::video_header();
                 let mut payload = frame.payload.to_vec();
@@ -320,7 +320,7 @@ fn assert_hears(mut raw: Raw) {
     hear(&mut raw, b"_result");
 }
 
-/// Who came before may be mute for longer than a newcomer.
+/// A connection from before the reload may be silent for longer than a new one.
 fn mute_newcomers_end<'w>(walk: &'w Walk<'w>) -> crate::walk::After<'w> {
     let old = connected(walk);
     Box::new(move || {
@@ -329,7 +329,7 @@ fn mute_newcomers_end<'w>(walk: &'w Walk<'w>) -> crate::walk::After<'w> {
     })
 }
 
-/// What connections are told in a protocol control message of this type.
+/// Values that connections receive in a protocol control message of this type.
 fn announced<'w>(walk: &'w Walk<'w>, type_id: u8, before: u32, after: u32) -> crate::walk::After<'w> {
     let tells = move |walk: &Walk<'_>, value: u32| {
         let mut raw = Script::connected("live").send(walk.port);

@@ -1,4 +1,4 @@
-//! TLS of our own sockets: connections go on, handshakes to come are by the new values.
+//! TLS of listening sockets: connections continue, later handshakes use the new values.
 
 use std::io::{Read, Write};
 

@@ -97,7 +97,7 @@ pub struct Around<'a> {
     pub vars: &'a [(&'a str, String)],
 }
 
-/// Who is asked by the server that is reloaded.
+/// Callback server of the server that is reloaded.
 struct Asked {
     old: NotifyServer,
     new: NotifyServer,

@@ -72,7 +72,7 @@ impl Conf {
     /// The whole file.
     pub fn text(&self, rtmp_port: u16, http_port: u16, dir: &Path) -> String {
         let Conf { main, events, rtmp, server, http, http_server, .. } = self;
-        // Who is root would otherwise end up as somebody who may not read the test's files.
+        // Started as root, the server would otherwise switch to a user without access to the test's files.
         let user = if nix::unistd::geteuid().is_root() { "user root;" } else { "" };
         let mut text = format!(
             "{user}\ndaemon off;\nworker_processes 2;\nerror_log logs/error.log info;\npid logs/pingosd.pid;\n\

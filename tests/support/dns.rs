@@ -13,9 +13,9 @@ use super::wait::until_true;
 /// What is answered to questions for the addresses of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Records {
-    /// These addresses, for so many seconds.
+    /// These addresses, with this TTL in seconds.
     Addresses(Vec<IpAddr>, u32),
-    /// The name stands for another one, whose addresses are these.
+    /// A CNAME to another name with these addresses.
     Alias(&'static str, Vec<IpAddr>, u32),
     /// These addresses; nothing to questions for IPv6 addresses.
     OneFamily(Vec<IpAddr>, u32),
@@ -45,7 +45,7 @@ const A: u16 = 1;
 const CNAME: u16 = 5;
 const AAAA: u16 = 28;
 
-/// Answers NXDOMAIN unless told otherwise. It serves until it is dropped.
+/// Answers NXDOMAIN by default. It serves until it is dropped.
 pub struct DnsServer {
     pub port: u16,
     socket: UdpSocket,

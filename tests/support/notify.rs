@@ -57,7 +57,7 @@ impl Request {
     }
 }
 
-/// Answers 200 unless told otherwise. It serves until it is dropped.
+/// Answers 200 by default. It serves until it is dropped.
 pub struct NotifyServer {
     pub port: u16,
     shared: Arc<Shared>,
@@ -94,7 +94,7 @@ impl NotifyServer {
         NotifyServer { port, shared, accepting }
     }
 
-    /// Nobody listens any more, and all connections are cut. What has come is kept.
+    /// Stops listening and closes all connections. Received requests are kept.
     pub fn kill(&self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         let _ = TcpStream::connect(("127.0.0.1", self.port));
@@ -189,7 +189,7 @@ fn request_fits(request: &Request, fits: &[(String, String)]) -> bool {
 }
 
 impl Shared {
-    /// Serves whoever connects, in threads of their own, until it is told to stop.
+    /// Serves each connection in a separate thread until stopped.
     fn accept(self: &Arc<Self>, listener: TcpListener) -> JoinHandle<()> {
         let shared = self.clone();
         thread::spawn(move || {

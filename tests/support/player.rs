@@ -97,7 +97,7 @@ impl Player {
         Player { shared, thread: Some(thread) }
     }
 
-    /// What it has got so far. Reading goes on when the result is dropped.
+    /// Everything received so far. Reading continues when the result is dropped.
     pub fn got(&self) -> MutexGuard<'_, Got> {
         lock(&self.shared.got)
     }
@@ -182,7 +182,7 @@ impl Player {
         assert!(frames.last().is_some_and(|(n, _)| *n >= last));
     }
 
-    /// Stops reading, as a player whose line is too slow; [`Player::resume`] goes on.
+    /// Stops reading, like a player with too slow a connection; [`Player::resume`] continues.
     pub fn hold(&self) {
         self.shared.hold.store(true, Ordering::Relaxed);
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::frame::{Frame, SIZE, Tracks};
 use super::rtmp::RtmpClient;
 
-/// Sends numbered frames when told to.
+/// Sends numbered frames on request.
 pub struct Publisher {
     pub client: RtmpClient,
     tracks: Tracks,
@@ -67,7 +67,7 @@ impl Publisher {
         self.next = n;
     }
 
-    /// Sends a frame every few milliseconds until told to stop.
+    /// Sends a frame every few milliseconds until stopped.
     pub fn keep_sending(mut self) -> Feed {
         let stop = Arc::new(AtomicBool::new(false));
         let sent = Arc::new(AtomicU64::new(self.next));

@@ -13,7 +13,7 @@ use super::frame::Frame;
 use super::rtmp::is_timeout;
 use super::wait::PATIENCE;
 
-/// Chunk size before anybody sets another one.
+/// Default chunk size.
 const CHUNK_SIZE: usize = 128;
 
 /// What a client sends without ever waiting for an answer.
@@ -146,7 +146,7 @@ impl Random {
         (self.next() % bound as u64) as usize
     }
 
-    /// So many bytes.
+    /// This number of bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
         (0..count).map(|_| self.next() as u8).collect()
     }

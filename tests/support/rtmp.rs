@@ -90,7 +90,7 @@ impl RtmpClient {
         }
     }
 
-    /// Takes bytes that somebody else has read from the socket.
+    /// Processes bytes that were read from the socket elsewhere.
     pub fn take(&mut self, bytes: &[u8]) {
         if let Err(error) = self.session.handle_input(bytes, Instant::now()) {
             self.end = Some(End::Protocol(error.to_string()));
@@ -158,7 +158,7 @@ impl RtmpClient {
         self.flush();
     }
 
-    /// Ends the connection as a killed process does whose input was not read: with a reset.
+    /// Ends the connection with a reset, as a killed process with unread input does.
     pub fn reset(self) {
         socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
     }

@@ -100,7 +100,7 @@ impl Server {
         Server::launch(prefix, rtmp, http, prepare)
     }
 
-    /// Stops it, and starts it anew with the files as they are and a new error log.
+    /// Stops and restarts it with the files as they are and a new error log.
     #[track_caller]
     pub fn again(mut self) -> Self {
         assert!(self.stop().success());
@@ -237,7 +237,7 @@ impl Drop for Server {
     }
 }
 
-/// A port that nobody listens on, below those the system gives to outgoing connections; never the same one twice.
+/// A port on which no process listens, below the range for outgoing connections; never the same one twice.
 pub fn free_port() -> u16 {
     const FIRST: u16 = 21_000;
     const COUNT: u16 = 11_000;

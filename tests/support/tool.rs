@@ -1,4 +1,4 @@
-//! Other people's programs: ffmpeg, ffprobe, curl, rtmpdump.
+//! Third-party programs: ffmpeg, ffprobe, curl, rtmpdump.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

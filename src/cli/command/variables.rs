@@ -13,35 +13,35 @@ struct Dialect {
 
 const NOTIFY: Dialect = Dialect {
     title: "Notifications: `args=` of `on_*` and `oclp_*`",
-    rules: "A name is the longest run of letters, digits and `_` after `$`, in any letter case; there is no `${name}`. A \
-            missing value expands to nothing, values are inserted as they are. An unknown name is an error. A `$` \
-            without a name leaves the whole `args=` out, with a warning.\n\n\
-            Differences from the original: values are those of the moment of each request (there, `$stage`, `$msec`, \
-            `$first_video` and their like keep the value of the `start` request in `update` and `done`); `$groupid` is \
-            the line's (there, it is empty); bytes that cannot stand in an HTTP request are percent-encoded; `on_master` \
+    rules: "A name is the longest run of letters, digits and `_` after `$`, case-insensitive; there is no `${name}`. A \
+            missing value expands to nothing. An unknown name is an error. If a `$` has no name, the whole `args=` is \
+            omitted, with a warning.\n\n\
+            Differences from the original: values are current in each request (there, `$stage`, `$msec`, \
+            `$first_video` and similar ones keep the value of the `start` request in `update` and `done`); `$groupid` is \
+            the line's (there, it is empty); bytes that are invalid in an HTTP request are percent-encoded; `on_master` \
             expands variables (there, it sends `$0`).",
 };
 
 const LOG: Dialect = Dialect {
     title: "`log_format` of rtmp",
-    rules: "`$name` or `${name}`, the letter case counts. An unknown name is an error, also in a format that is not used.\n\n\
+    rules: "`$name` or `${name}`, case-sensitive. An unknown name is an error, even in an unused format.\n\n\
             Differences from the original: a missing `$parg_NAME` is empty (there, it prints the text `parg_NAME`); \
-            counters of bytes do not wrap at 32 bits.",
+            byte counters do not wrap at 32 bits.",
 };
 
 const EXEC: Dialect = Dialect {
     title: "Commands: `exec_*`",
-    rules: "`$name`, a run of letters only, or `${name}`; the letter case counts, a backslash takes the meaning of the \
-            next character. `$name_low` is the value of `name` and the text `_low`. An unknown name expands to nothing. \
-            The command itself is not expanded, and `exec_static` expands nothing; `exec_pull` knows `name` and `app` \
-            only.",
+    rules: "`$name`, a run of letters only, or `${name}`, case-sensitive; a backslash makes the next character literal. \
+            `$name_low` is the value of `name` and the text `_low`. An unknown name expands to nothing. \
+            The command itself is not expanded, and `exec_static` expands nothing; in `exec_pull` only `name` and `app` \
+            have values.",
 };
 
 const HTTP: Dialect = Dialect {
     title: "`http { }`",
-    rules: "`$name` or `${name}`, in any letter case; `$1` to `$9` are groups of the last regular expression. Names may be \
-            defined anywhere in `http { }` by `set`, `map`, `geo`, `split_clients` and named groups. An unknown name is \
-            an error, here with file and line. A `$` without a name is an error.",
+    rules: "`$name` or `${name}`, case-insensitive; `$1` to `$9` are groups of the latest match of a regular expression. Names \
+            may be defined anywhere in `http { }` by `set`, `map`, `geo`, `split_clients` and named groups. An unknown \
+            name is an error, reported with file and line. A `$` without a name is an error.",
 };
 
 /// Variables of exec commands.
@@ -64,7 +64,7 @@ const EXEC_MEANINGS: [(&str, &str); 14] = [
 
 /// Prefixes of names in `args=`.
 const NOTIFY_PREFIXES: [(&str, &str); 2] = [
-    ("parg_NAME", "One argument of the stream's query string, as it is."),
+    ("parg_NAME", "One argument of the stream's query string, undecoded."),
     ("metadata_NAME", "One field of the stream's metadata."),
 ];
 

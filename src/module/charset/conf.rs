@@ -6,12 +6,12 @@ use crate::directive::table::directives;
 use crate::http::variable::Template;
 
 directives! {
-    /// Charsets of responses.
+    /// Character sets of responses.
     module "charset";
     later {
-        /// charset in Content-Type.
+        /// Charset in Content-Type.
         "charset" => Template = "off", in HTTP_ALL | LOCATION_IF;
-        /// Types that get the charset.
+        /// MIME types to which the charset is added.
         "charset_types" => Words, in HTTP_ALL;
     }
 }

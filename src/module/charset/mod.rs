@@ -1,3 +1,3 @@
-//! Charsets of responses.
+//! Character sets of responses.
 
 pub mod conf;

@@ -10,15 +10,15 @@ directives! {
     later {
         /// Writes MPEG-DASH files for published streams.
         "dash" => Flag = "off", in RTMP_ALL;
-        /// Target segment length.
+        /// Nominal segment length.
         "dash_fragment" => MsecFrom<1> = "5s", in RTMP_ALL;
         /// Directory of manifests and segments.
         "dash_path" => RawPath, in RTMP_ALL;
-        /// Manifest window.
+        /// Length of the manifest window.
         "dash_playlist_length" => Msec = "30s", in RTMP_ALL;
-        /// Removes old DASH files (cache-manager process).
+        /// Removes outdated DASH files.
         "dash_cleanup" => Flag = "on", in RTMP_ALL;
-        /// PATH/NAME/index.mpd instead of PATH/NAME.mpd.
+        /// Writes PATH/NAME/index.mpd instead of PATH/NAME.mpd.
         "dash_nested" => Flag = "off", in RTMP_ALL;
     }
 }

@@ -6,15 +6,15 @@ use crate::directive::table::directives;
 use crate::log::level::ErrorLog;
 
 directives! {
-    /// Settings that are read again while running.
+    /// Settings that change without a reload.
     module "dynamic";
     live as Current {
-        /// A file that is read again whenever its contents have changed, looked at every TIME, without a reload: streams that are
-        /// always pulled, and other values of `serverid`. A file that is wrong is told of in the log, and what it said before
-        /// stays. It knows `rtmp`, `server`, `server_name`, `serverid`, `application` and
+        /// A file whose changes take effect without a reload; it is checked every TIME. It contains streams that are
+        /// always pulled, and replaced values of `serverid`. Errors in the file are logged, and the last valid contents
+        /// stay in force. Its directives are `rtmp`, `server`, `server_name`, `serverid`, `application` and
         /// `static_pull rtmp://host/app/name domain=HOST app=APP name=NAME ...`.
         "dynamic_conf" => dynamic_conf: Option<DynamicConf>, in MAIN;
-        /// Where messages about that file go, and from which level on; to the error log if not given.
+        /// Destination and minimum level of messages about the file; the error log if not given.
         "dynamic_log" => dynamic_log: Vec<ErrorLog>, in MAIN;
     }
 }

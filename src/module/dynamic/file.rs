@@ -1,4 +1,4 @@
-//! `dynamic_conf`.
+//! The `dynamic_conf` directive.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use super::table;
 use crate::directive::{Args, Arity, Msec, Scene, Value, number};
 use crate::syntax::{Problem, sentence};
 
-/// Errors shown of a dynamic configuration; the first ones explain the others.
+/// Maximum number of errors shown for a dynamic configuration; the first ones usually cause the others.
 const MAX_SHOWN: usize = 10;
 
 /// A file that is read again when it has changed.
@@ -14,7 +14,7 @@ const MAX_SHOWN: usize = 10;
 pub struct DynamicConf {
     /// The file.
     pub path: PathBuf,
-    /// How often it is looked at.
+    /// Interval of the checks.
     pub refresh: Msec,
 }
 
@@ -35,7 +35,7 @@ impl Value for DynamicConf {
         let path = scene.under_prefix(&word.bytes);
         let wrong = table::check(&path).map_err(|reason| Problem::new(reason).at(word.span))?;
         if !wrong.is_empty() {
-            // The original looks at the file only when it serves, logs what is wrong, and goes on without it.
+            // PingOS reads the file only while serving, logs errors, and continues without it.
             let name = path.as_os_str().as_encoded_bytes();
             let text = sentence(&[b"the dynamic configuration \"", name, b"\" cannot be used"]);
             let problem = Problem::warning(text).at(word.span);

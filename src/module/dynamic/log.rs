@@ -1,10 +1,10 @@
-//! What the log says of `dynamic_conf`.
+//! Log lines about `dynamic_conf`.
 
 use tracing::{error, info};
 
 use crate::log::level::LogLevel;
 
-/// About the file of `dynamic_conf`, where it has no log of its own.
+/// A message about the file, if there is no `dynamic_log`.
 pub fn used(level: LogLevel, message: &str) {
     if level <= LogLevel::Error {
         error!("{message}");

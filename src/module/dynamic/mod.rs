@@ -1,4 +1,4 @@
-//! Settings that are read again while running.
+//! Settings that change without a reload.
 
 pub mod conf;
 pub mod file;

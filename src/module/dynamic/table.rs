@@ -1,6 +1,6 @@
-//! Directives of the file that `dynamic_conf` names.
+//! Directives of the file of `dynamic_conf`.
 //!
-//! It has a language of its own: the same words and blocks, but few directives, and no include.
+//! The file has its own language: the same syntax, but few directives, and no include.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -20,12 +20,12 @@ use crate::syntax::render::headline;
 use crate::syntax::{Level, Problem};
 
 directives! {
-    /// The file of `dynamic_conf`. Only `static_pull` and `serverid` mean anything, as in the original.
+    /// The file of `dynamic_conf`. Only `static_pull` and `serverid` have an effect, as in the original.
     module "dynamic file";
     blocks {
         /// RTMP settings.
         "rtmp" => Present, opens RTMP, in MAIN;
-        /// Settings of one virtual server; the first is that of all others.
+        /// Settings of one virtual server; those of the first one apply to all other servers.
         "server" => Present, opens RTMP_SERVER, in RTMP;
         /// Settings of one application.
         "application" => ApplicationWords, opens APPLICATION, in RTMP_SERVER;
@@ -37,23 +37,23 @@ directives! {
         "location" => LocationName, opens LOCATION, in HTTP_SERVER;
     }
     live as Current {
-        /// Pulls a stream all the time, whether or not somebody plays it. `app` and `name` are its names here; what the
-        /// address leaves out is the same there.
+        /// Pulls a stream permanently, with or without players. `app` and `name` are its names on this server; parts
+        /// that the address omits are the same on the other server.
         "static_pull" => static_pull: Vec<StaticPull>, in RTMP;
-        /// Identity of the virtual server, while the file says so.
+        /// Replaced identity of the virtual server.
         "serverid" => serverid: Option<Text>, in RTMP_SERVER;
-        /// Host names of the server that the settings are for.
+        /// Host names of the server to which the settings apply.
         "server_name" => server_name: Vec<ServerNames>, in RTMP_SERVER | HTTP_SERVER;
     }
     needless {
-        /// Size of a table of names; tables grow by themselves here.
+        /// Size of a hash table; here tables grow automatically.
         "server_names_hash_max_size" => Num = "512", in RTMP | HTTP;
-        /// Size of a table's entry.
+        /// Bucket size of a hash table.
         "server_names_hash_bucket_size" => Num = "64", in RTMP | HTTP;
     }
 }
 
-/// An application's name, and a word that is ignored.
+/// An application's name, and an ignored argument.
 pub struct ApplicationWords;
 
 impl Value for ApplicationWords {
@@ -74,7 +74,7 @@ pub static MODULES: &[&Module] = &[&MODULE];
 /// Their directives by name.
 pub static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::new(MODULES, &[]));
 
-/// Reads the text of such a file. Includes are not followed.
+/// Parses and evaluates the file. Includes are not followed.
 pub fn read(path: &Path, bytes: Bytes) -> Evaluated {
     let bases = Bases::default();
     let mut parser = Parser::new(bases.conf.clone(), &*REGISTRY).apart();
@@ -82,18 +82,18 @@ pub fn read(path: &Path, bytes: Bytes) -> Evaluated {
     evaluate(parser.finish(), &REGISTRY, &bases)
 }
 
-/// What is wrong with it, a line each.
+/// Errors of the file, one line each.
 pub fn errors(evaluated: Evaluated) -> Vec<String> {
     let errors = evaluated.reports.into_sorted().into_iter().filter(|d| d.level == Level::Emerg);
     let line = |d| String::from_utf8_lossy(&headline(&d, &evaluated.sources)).into_owned();
     errors.map(line).map(|line| line.trim_start_matches("nginx: [emerg] ").trim_end().to_owned()).collect()
 }
 
-/// What is wrong with a file, a line each.
+/// Reads a file and returns its errors, one line each.
 ///
 /// # Errors
 ///
-/// nginx's sentence, when the file cannot be read.
+/// nginx's sentence, if the file cannot be read.
 pub fn check(path: &Path) -> Result<Vec<String>, bstr::BString> {
     Ok(errors(read(path, read_file(path)?)))
 }

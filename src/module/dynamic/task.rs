@@ -1,4 +1,4 @@
-//! `dynamic_conf`: a file that is looked at now and then, and used when its contents have changed.
+//! Task of `dynamic_conf`: checks a file at intervals, and applies changed contents.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::module::relay::standing::Standing;
 use crate::syntax::include::read_file;
 use crate::task::lifetime::Lifetime;
 
-/// Until the process ends.
+/// Runs until the process ends.
 pub async fn run(store: Arc<Store>, relays: Arc<Relays>, lifetime: Lifetime) {
     let mut generation = store.watch();
     let mut standing = Standing::default();
@@ -49,20 +49,20 @@ pub async fn run(store: Arc<Store>, relays: Arc<Relays>, lifetime: Lifetime) {
             now.iter().for_each(|complaint| tell(&config, LogLevel::Error, complaint));
             complaints = now;
         }
-        // Zero would mean all the time.
+        // Zero would poll without pause.
         let refresh = config.get::<Current>().dynamic_conf.as_ref().map(|conf| conf.refresh.duration());
         let refresh = refresh.map(|refresh| refresh.max(Duration::from_millis(10)));
         tokio::select! {
             more = generation.changed() => if more.is_err() { return },
             () = lifetime.shutdown.cancelled() => return,
-            // What still has players goes on for as long as they stay.
+            // Existing pulls with players continue.
             () = lifetime.draining.cancelled() => return,
             () = tokio::time::sleep(refresh.unwrap_or(Duration::MAX)) => {}
         }
     }
 }
 
-/// Uses what was read, or says why not: then what the file said before stays.
+/// Applies the contents, or logs why they cannot be used; the last valid contents stay in force then.
 fn take(store: &Store, config: &Config, conf: &DynamicConf, read: Result<Bytes, String>) {
     let name = conf.path.display();
     match read.map_err(|error| vec![error]).and_then(|bytes| Dynamic::parse(&conf.path, bytes)) {
@@ -80,8 +80,8 @@ fn take(store: &Store, config: &Config, conf: &DynamicConf, read: Result<Bytes, 
     }
 }
 
-/// Writes to the files of `dynamic_log`, or to the error log. There are few such lines, so each opens its file,
-/// which is then the right one after a rotation too.
+/// Writes to the files of `dynamic_log`, or to the error log. Such lines are rare, so each one opens its file, which is
+/// therefore the right one after a log rotation.
 fn tell(config: &Config, level: LogLevel, message: &str) {
     if config.get::<Current>().dynamic_log.is_empty() {
         return log::used(level, message);

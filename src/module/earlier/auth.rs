@@ -1,9 +1,9 @@
-//! `auth_uri`.
+//! The `auth_uri` directive.
 
 use crate::directive::{Args, Scene, Value};
 use crate::syntax::Problem;
 
-/// Whom an earlier release asked before it let a client in.
+/// Authorisation server of an earlier release; unused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuthUri;
 

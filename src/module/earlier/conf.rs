@@ -1,4 +1,4 @@
-//! Directives that only files for earlier releases have.
+//! Directives of earlier releases.
 
 use super::auth::AuthUri;
 use crate::directive::context::{HTTP_ALL, MAIN, RTMP_ALL};
@@ -7,29 +7,30 @@ use crate::directive::{Flag, Msec, Text, Words};
 use crate::module::hls::PlaylistKind;
 
 directives! {
-    /// Names of earlier PingOS releases and of nginx-rtmp that stand in files in use.
+    /// Directives of earlier PingOS releases and of nginx-rtmp that occur in existing files.
     module "earlier";
     later {
-        /// Moved a player that fell further behind than this to the newest key frame; `low_latency` moves it at each.
+        /// Moved a player that lagged by more than this time to the newest key frame; `low_latency` moves players at
+        /// each key frame.
         "latency_time" => Msec, in RTMP_ALL;
         /// Wrote HLS from memory as NAME/index.m3u8.
         "hls2_nested" => Flag = "off", in RTMP_ALL;
-        /// Whether old fragments left a playlist of HLS from memory.
+        /// Whether old fragments left the playlist of HLS from memory.
         "hls2_type" => PlaylistKind = "live", in RTMP_ALL;
-        /// Chose the virtual server of HTTP players by another name than that of the request.
+        /// Selected the virtual server of HTTP players by a name other than that of the request.
         "reset_vhost" => Words, in RTMP_ALL | HTTP_ALL;
     }
     needless {
-        /// How much of a time shift was sent at once; here all of it is sent as fast as the player reads.
+        /// Amount of time-shifted media sent at once; here all of it is sent as fast as the player reads.
         "one_off_send" => Msec, in RTMP_ALL;
-        /// Asked an HTTP server whether a client may publish or play. It is not asked here, and `-t` warns of that;
-        /// `on_publish` and `on_play` do it.
+        /// Asked an HTTP server whether a client may publish or play. It is not asked here, and `-t` warns of that; use
+        /// `on_publish` and `on_play`.
         "auth_uri" => AuthUri, in RTMP_ALL;
-        /// Shared streams between worker processes; here all workers share them anyway.
+        /// Shared streams between worker processes; here all workers share them in any case.
         "rtmp_auto_push" => Flag = "off", in MAIN;
         /// Delay before streams were shared again; see `rtmp_auto_push`.
         "rtmp_auto_push_reconnect" => Msec = "100ms", in MAIN;
-        /// Directory of the sockets over which streams were shared; see `rtmp_auto_push`.
+        /// Directory of the sockets through which streams were shared; see `rtmp_auto_push`.
         "rtmp_socket_dir" => Text = "/tmp", in MAIN;
     }
 }

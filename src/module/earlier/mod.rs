@@ -1,4 +1,4 @@
-//! Names of earlier PingOS releases and of nginx-rtmp that stand in files in use.
+//! Directives of earlier PingOS releases and of nginx-rtmp that occur in existing files.
 
 pub mod auth;
 pub mod conf;

@@ -1,4 +1,4 @@
-//! From a command to a running child.
+//! Starting and ending child processes.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -19,14 +19,14 @@ use super::command::{Launch, Mode};
 use crate::limits;
 use crate::task::disk::{self, Work};
 
-/// What of the server's environment a command gets. The original passes on `TZ` alone, beside what `env` says;
-/// without the others programs are not found, or speak another language than at the prompt.
+/// Environment variables passed to commands. PingOS passes only `TZ`, and those of `env`; without the others programs
+/// may not be found, or may use another language than at the prompt.
 const ENVIRONMENT: [&str; 7] = ["HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER"];
 
-/// Runs a command. Its input and output are `/dev/null` unless redirected, as in the original.
+/// Starts a command. Its input and output are `/dev/null` unless redirected, as in PingOS.
 pub(crate) async fn spawn(launch: &Launch) -> io::Result<Child> {
     let launch = launch.clone();
-    // Opening files and starting programs may wait for a disk.
+    // Opening files and starting programs may block on a disk.
     let started = disk::spawn(Work::Exec, move || {
         let mut command = prepare(&launch)?;
         command.process_group(0);
@@ -35,11 +35,11 @@ pub(crate) async fn spawn(launch: &Launch) -> io::Result<Child> {
     started.await.unwrap_or_else(|_| Err(io::Error::other("starting was given up")))
 }
 
-/// Ends a child and its process group: by `signal` first, then the hard way.
+/// Ends a child and its process group: with `signal` first, then with SIGKILL.
 pub(crate) async fn end(mut child: Child, signal: i32) {
-    // Without a number it was waited for already, and the number may be another's.
+    // Without an id the child was already waited for, and the id may have been reused.
     let Some(group) = child.id().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw) else { return };
-    // Numbers without a name cannot be sent to a group; the child has to end all the same.
+    // A signal number without a name cannot be sent to a group; SIGKILL ends the child in any case.
     let _ = killpg(group, Signal::try_from(signal).unwrap_or(Signal::SIGKILL));
     let patience: Duration = limits::EXEC_KILL_GRACE;
     if tokio::time::timeout(patience, child.wait()).await.is_err() {

@@ -1,4 +1,4 @@
-//! Command lines as configured, and what is run in the end.
+//! Command lines of exec directives, and commands ready to run.
 
 use bstr::BString;
 
@@ -7,37 +7,37 @@ use super::template::{Taming, Template, Values};
 use crate::directive::{Args, Arity, Scene, Value};
 use crate::syntax::{Pos, Problem};
 
-/// An exec line as it stands in the configuration.
+/// An exec line of the configuration.
 #[derive(Clone, Debug)]
 pub struct Line {
     /// Its words.
     pub words: Vec<BString>,
-    /// Where it is written.
+    /// Position in the configuration.
     pub pos: Pos,
 }
 
 /// A command to run at an event.
 #[derive(Clone, Debug)]
 pub struct Command {
-    /// Streams it is for; empty means all.
+    /// Streams to which it applies; empty for all.
     pub names: Vec<BString>,
     program: BString,
     args: Vec<(Template, Taming)>,
     redirections: Vec<(Redirection, Template)>,
-    /// Where it is written.
+    /// Position in the configuration.
     pub pos: Pos,
 }
 
-/// How a descriptor of the command is redirected.
+/// Redirection of a descriptor of the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Redirection {
     /// The command's descriptor.
     pub fd: i32,
-    /// Where it leads.
+    /// Kind of redirection.
     pub mode: Mode,
 }
 
-/// What a redirection does.
+/// Kind of redirection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// `<FILE`
@@ -46,20 +46,20 @@ pub enum Mode {
     Write,
     /// `>>FILE`
     Append,
-    /// `>&M`: as another descriptor.
+    /// `>&M`: duplicate of another descriptor.
     Same(i32),
 }
 
-/// A command with its values: what is run.
+/// A command with all values filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Launch {
-    /// The program, looked for as a shell does.
+    /// Program, searched for like in a shell.
     pub program: BString,
     /// Its arguments.
     pub args: Vec<BString>,
-    /// In the order of the line, with the file.
+    /// Redirections in order, with their files.
     pub redirections: Vec<(Redirection, BString)>,
-    /// Where it is written.
+    /// Position in the configuration.
     pub pos: Pos,
 }
 
@@ -79,8 +79,8 @@ impl Value for Line {
 }
 
 impl Command {
-    /// Reads a line. With `options` (`exec_options on`) each word `name=...` is a filter, wherever it stands, as in the
-    /// original. `None`: nothing but filters.
+    /// Parses a line. With `options` (`exec_options on`) each word `name=...` is a filter, wherever it stands, as in
+    /// PingOS. `None` if the line has only filters.
     pub fn new(line: &Line, options: bool) -> Option<Command> {
         let is_option = |word: &BString| options && word.starts_with(b"name=");
         let (filters, words): (Vec<&BString>, Vec<&BString>) = line.words.iter().partition(|w| is_option(w));
@@ -88,7 +88,7 @@ impl Command {
         let (program, words) = words.split_first()?;
         let mut redirections = Vec::new();
         let mut plain: Vec<&[u8]> = Vec::new();
-        // Told from the line as written: no value of a client can become a redirection.
+        // Recognised in the line as written, so that a client's value cannot become a redirection.
         for word in words {
             match redirection(word) {
                 Some((redirection, file)) => redirections.push((redirection, Template::compile(file))),
@@ -104,7 +104,7 @@ impl Command {
         Some(Command { names, program: (*program).clone(), args, redirections, pos: line.pos.clone() })
     }
 
-    /// Whether it is for this stream.
+    /// Whether it applies to this stream.
     pub fn is_for(&self, name: &[u8]) -> bool {
         self.names.is_empty() || self.names.iter().any(|wanted| *wanted == name)
     }
@@ -141,7 +141,7 @@ impl Line {
     }
 }
 
-/// `[N]>FILE`, `[N]>>FILE`, `[N]<FILE` or `[N]>&M`.
+/// Parses `[N]>FILE`, `[N]>>FILE`, `[N]<FILE` or `[N]>&M`.
 fn redirection(word: &[u8]) -> Option<(Redirection, &[u8])> {
     let digits = word.iter().take_while(|b| b.is_ascii_digit()).count();
     let (number, rest) = word.split_at(digits);
@@ -159,7 +159,7 @@ fn redirection(word: &[u8]) -> Option<(Redirection, &[u8])> {
     Some((Redirection { fd, mode }, file))
 }
 
-/// A descriptor's number; a command gets few.
+/// Parses a descriptor number.
 fn descriptor(text: &[u8]) -> Option<i32> {
     const MOST: i32 = 255;
     std::str::from_utf8(text).ok()?.parse().ok().filter(|fd| (0..=MOST).contains(fd))

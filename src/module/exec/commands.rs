@@ -1,4 +1,4 @@
-//! The commands of an application, and of the server.
+//! Commands of applications and of the server.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::directive::evaluate::Block;
 use crate::directive::{Contexts, Level, Msec, Scene, Slot};
 use crate::syntax::Spanned;
 
-/// The commands of an application (or, `record_done` only, of a recorder): the inner blocks' lines come first.
+/// Commands of an application (or, with `record_done` only, of a recorder); lines of inner blocks come first.
 #[derive(Clone, Debug)]
 pub struct Commands {
     /// Run as long as a stream is published.
@@ -29,20 +29,20 @@ pub struct Commands {
     pub record_done: Vec<Command>,
 }
 
-/// What the whole server has of exec directives, wherever they stand.
+/// Settings of exec directives for the whole server, at whatever level they stand.
 #[derive(Clone, Debug)]
 pub struct Process {
     /// Run as long as the server runs.
     pub statics: Vec<Launch>,
-    /// How long after its exit a command is run again.
+    /// Delay before a command that exited is restarted.
     pub respawn_timeout: Duration,
-    /// Ends a command.
+    /// Signal that ends a command.
     pub kill_signal: KillSignal,
 }
 
 impl Slot for Commands {
     const HOLDERS: Contexts = APPLICATION | RECORDER;
-    // Options count for the lines of their own block.
+    // Options apply to lines of the same block only.
     const INHERITED: bool = true;
 
     fn said_by(block: &Block) -> bool {
@@ -67,7 +67,7 @@ impl Slot for Process {
     }
 }
 
-/// What blocks and all those inside say of commands.
+/// Scopes of blocks and of all blocks inside them.
 fn scopes_inside<'b>(blocks: &[&'b Block]) -> Vec<&'b Scope> {
     let mut scopes = Vec::new();
     let mut open: Vec<&Block> = blocks.iter().rev().copied().collect();
@@ -79,7 +79,7 @@ fn scopes_inside<'b>(blocks: &[&'b Block]) -> Vec<&'b Scope> {
 }
 
 impl Commands {
-    /// From what the blocks say, the innermost first.
+    /// From the scopes of blocks, innermost first.
     fn new(scopes: &[Option<&Scope>]) -> Commands {
         let read = |lines: fn(&Scope) -> &Vec<Spanned<Line>>| {
             let scopes = scopes.iter().flatten();
@@ -101,7 +101,7 @@ impl Commands {
 }
 
 impl Process {
-    /// From all blocks of `rtmp { }` in the order of the file.
+    /// From all blocks of `rtmp { }` in file order.
     fn new(scopes: &[&Scope]) -> Process {
         let statics = scopes.iter().flat_map(|scope| &scope.statics);
         let signals = scopes.iter().flat_map(|scope| &scope.kill_signal);
@@ -115,7 +115,7 @@ impl Process {
     }
 }
 
-/// Whether `exec_options on` stands before the line in the same block.
+/// Whether `exec_options on` precedes the line in the same block.
 fn has_options(scope: &Scope, line: &Spanned<Line>) -> bool {
     let on = scope.options.as_ref().filter(|said| said.value);
     on.is_some_and(|said| said.place.file != line.place.file || said.place.start < line.place.start)

@@ -11,9 +11,9 @@ directives! {
     /// Commands run at events of streams.
     module "exec";
     live as Current {
-        /// Runs a command per published stream for as long as it is published; respawned if it exits.
+        /// Runs a command for each published stream as long as it is published; restarted if it exits.
         "exec_push" | "exec" => push: Joined<Line>, in RTMP_ALL;
-        /// Runs a command while at least one player waits for/plays the stream.
+        /// Runs a command as long as the stream has at least one player.
         "exec_pull" => pull: Joined<Line>, in RTMP_ALL;
         /// Runs a command once when publishing starts.
         "exec_publish" => publish: Joined<Line>, in RTMP_ALL;
@@ -25,15 +25,15 @@ directives! {
         "exec_play_done" => play_done: Joined<Line>, in RTMP_ALL;
         /// Runs a command after an FLV recording file is closed.
         "exec_record_done" => record_done: Joined<Line>, in RTMP_ALL | RECORDER;
-        /// Runs a command once the server has started, respawned. No variables.
+        /// Runs a command when the server starts; restarted if it exits. No variables.
         "exec_static" => statics: Joined<Line>, in RTMP_ALL;
-        /// Whether exec_push/exec_pull children are restarted after exit.
+        /// Restarts commands of exec_push and exec_pull that exit.
         "respawn" => respawn: Flag = "on", in RTMP_ALL;
-        /// Delay before restarting a child. One for the whole server.
+        /// Delay before a command is restarted. One value for the whole server.
         "respawn_timeout" => respawn_timeout: Msec = "5s", in RTMP_ALL, once everywhere;
-        /// Signal sent to managed children when their stream ends. One for the whole server, the last one wins.
+        /// Signal that ends a command when its stream ends. One value for the whole server; the last one counts.
         "exec_kill_signal" => kill_signal: Vec<KillSignal>, in RTMP_ALL;
-        /// Lets later exec lines of the same block carry name=STREAM filters.
+        /// Allows name=STREAM filters in later exec lines of the same block.
         "exec_options" => options: Own<Flag>, in RTMP_ALL;
     }
     made {

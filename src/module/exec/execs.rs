@@ -1,8 +1,8 @@
-//! Commands as child processes: at events of streams, and for as long as a stream is published, played, or the
-//! server runs.
+//! Commands as child processes: at events of streams, or as long as a stream is published or played, or the server
+//! runs.
 //!
-//! No shell is involved unless the configuration names one. Every child leads a process group of its own and is
-//! waited for; one that is kept running is ended together with its group.
+//! No shell is involved unless the configuration names one. Every child leads its own process group and is waited for;
+//! a command that is kept running is ended together with its group.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -33,15 +33,15 @@ use tokio_util::task::TaskTracker;
 pub struct Execs(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    /// Where children are waited for: not on a thread that moves media.
+    /// Runtime on which children are waited for, which moves no media.
     pub(super) runtime: Handle,
     pub(super) store: Arc<Store>,
     pub(super) unfinished: TaskTracker,
-    /// Children of single events that have not exited.
+    /// Number of running commands of single events.
     single: AtomicUsize,
-    /// What runs for streams with players, by stream number.
+    /// Commands of streams with players, by stream number.
     pulls: Mutex<HashMap<u64, Pull>>,
-    /// What runs as long as the server does.
+    /// Commands that run as long as the server.
     statics: Mutex<Option<Keeper>>,
 }
 
@@ -50,7 +50,7 @@ struct Pull {
     _keeper: Keeper,
 }
 
-/// A publisher's commands: some run now, some run until it is dropped, some run then.
+/// Commands of a publisher: run at its start, kept running until it is dropped, run then.
 struct Publisher {
     execs: Execs,
     view: AppView,
@@ -58,7 +58,7 @@ struct Publisher {
     _keeper: Keeper,
 }
 
-/// A player's commands, as [`Publisher`].
+/// Commands of a player, as with [`Publisher`].
 struct Player {
     execs: Execs,
     view: AppView,
@@ -67,7 +67,7 @@ struct Player {
 }
 
 impl Execs {
-    /// `runtime` is where children are looked after; `unfinished` is told of those that are being ended.
+    /// `runtime` waits for children; `unfinished` tracks those being ended.
     pub fn new(runtime: Handle, store: Arc<Store>, unfinished: TaskTracker) -> Self {
         Execs(Arc::new(Inner {
             runtime,
@@ -79,7 +79,7 @@ impl Execs {
         }))
     }
 
-    /// Runs what `exec_static` says until [`Execs::stop`], as the configuration in force has it.
+    /// Starts the commands of `exec_static` and follows reloads, until [`Execs::stop`].
     pub fn start(&self) {
         let store = self.0.store.clone();
         let keeper = Keeper::start(self, move || {
@@ -90,12 +90,12 @@ impl Execs {
         *lock(&self.0.statics) = Some(keeper);
     }
 
-    /// Ends what `exec_static` has started.
+    /// Ends the commands of `exec_static`.
     pub fn stop(&self) {
         *lock(&self.0.statics) = None;
     }
 
-    /// Somebody publishes.
+    /// Runs the commands of a publisher.
     fn publish(&self, view: &AppView, session: &Arc<Session>) -> Publisher {
         self.fire(view, session, |commands| &commands.publish);
         let (lines, values) = (view.clone(), SessionValues::new(session.clone()));
@@ -107,7 +107,7 @@ impl Execs {
         Publisher { execs: self.clone(), view: view.clone(), session: session.clone(), _keeper: keeper }
     }
 
-    /// Somebody plays the stream with this number.
+    /// Runs the commands of a player of the stream with this number.
     fn play(&self, view: &AppView, session: &Arc<Session>, stream: u64) -> Player {
         self.fire(view, session, |commands| &commands.play);
         let mut pulls = lock(&self.0.pulls);
@@ -124,7 +124,7 @@ impl Execs {
         Player { execs: self.clone(), view: view.clone(), session: session.clone(), stream }
     }
 
-    /// A recording of `session` is complete; `conf` are the recorder's values.
+    /// Runs the commands for a completed recording of `session`; `conf` are the recorder's values.
     pub fn record_done(&self, conf: &Values<RECORDER>, session: &Arc<Session>, recorder: &BStr, file: &Path) {
         let values = SessionValues::of_recording(session.clone(), recorder, file);
         values.launches(&conf.get::<Commands>().record_done).into_iter().for_each(|launch| self.run(launch));
@@ -172,7 +172,7 @@ impl SessionObserver for Execs {
     }
 }
 
-/// Counts a child of a single event.
+/// Counts a running command of a single event.
 struct Single(Execs);
 
 impl Drop for Single {
@@ -202,6 +202,6 @@ impl Drop for Player {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Each is held for single changes that leave no half state behind.
+    // Every change under these locks is complete, so a poisoned lock is consistent.
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

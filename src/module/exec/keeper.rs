@@ -1,4 +1,4 @@
-//! Commands that run as long as something lasts.
+//! Commands that are kept running.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use super::execs::Execs;
 use crate::limits;
 use crate::module::exec::log;
 
-/// Keeps commands running until it is dropped. A reload may change which.
+/// Keeps commands running until dropped. A reload may change them.
 pub(crate) struct Keeper {
     _stop: Stop,
 }
 
-/// Tells a task to end, and hands it what a stop of the server waits for.
+/// Tells a task to end, and passes it a token for which a stop of the server waits.
 struct Stop {
     unfinished: TaskTracker,
     sender: Option<oneshot::Sender<TaskTrackerToken>>,
@@ -27,14 +27,14 @@ struct Stop {
 /// A command that is kept running.
 struct Kept {
     launch: Launch,
-    /// Whether it is run again when it exits. A reload may change its mind; the command runs on meanwhile.
+    /// Whether it is restarted when it exits. A reload may change this while the command runs.
     respawns: watch::Sender<bool>,
     _stop: Stop,
 }
 
 impl Keeper {
-    /// Keeps what `wanted` says, and asks it again after every reload. The flag says whether a command that exits
-    /// is run again.
+    /// Keeps the commands that `wanted` returns running; calls it again after every reload. The flag tells whether a
+    /// command that exits is restarted.
     pub(crate) fn start(execs: &Execs, wanted: impl Fn() -> (Vec<Launch>, bool) + Send + 'static) -> Self {
         let (stop, mut stopped) = Stop::new(&execs.0.unfinished);
         let execs = execs.clone();
@@ -58,7 +58,7 @@ impl Keeper {
     }
 }
 
-/// Ends what is no longer wanted and starts what is new; what is wanted still runs on.
+/// Ends removed commands and starts new ones; the others keep running.
 fn adjust(execs: &Execs, mut before: Vec<Kept>, launches: Vec<Launch>, respawns: bool) -> Vec<Kept> {
     let mut kept = Vec::with_capacity(launches.len());
     for launch in launches {
@@ -118,7 +118,7 @@ async fn keep(
     }
 }
 
-/// How long to wait before a command is run again, and what ends one.
+/// Delay before a restart, and the signal that ends a command.
 fn settings(execs: &Execs) -> (Duration, i32) {
     let config = execs.0.store.load();
     match &config.rtmp {
@@ -140,7 +140,7 @@ impl Stop {
 impl Drop for Stop {
     fn drop(&mut self) {
         if let Some(sender) = self.sender.take() {
-            // Nobody there: the command has exited and is not run again.
+            // If the receiver is gone, the command has exited and is not restarted.
             let _ = sender.send(self.unfinished.token());
         }
     }

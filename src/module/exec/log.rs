@@ -1,4 +1,4 @@
-//! What the log says of commands.
+//! Log lines about commands.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use tracing::{error, info};
 use crate::log::shown::Shown;
 use crate::module::exec::command::Launch;
 
-/// Too many commands run.
+/// Too many commands are running.
 pub fn too_many(launch: &Launch, limit: usize) {
     error!(
         "exec: \"{}\" not run: {limit} commands run already, in {}",
@@ -16,17 +16,17 @@ pub fn too_many(launch: &Launch, limit: usize) {
     );
 }
 
-/// A command could not be run.
+/// A command could not be started.
 pub fn failed(launch: &Launch, error: &io::Error) {
     error!("exec: \"{}\" failed ({error}), in {}", Shown::new(&launch.program), launch.pos);
 }
 
-/// A command that is kept running has started.
+/// A command that is kept running was started.
 pub fn started(launch: &Launch, pid: Option<u32>) {
     info!(target: "notice", "exec: \"{}\" started, pid: {}, in {}", Shown::new(&launch.program), pid.unwrap_or(0), launch.pos);
 }
 
-/// A command that is kept running has exited by itself.
+/// A command that is kept running exited by itself.
 pub fn exited(launch: &Launch, status: &io::Result<std::process::ExitStatus>) {
     match status {
         Ok(status) => {

@@ -1,12 +1,12 @@
-//! Commands that hand a script to a shell.
+//! Shell scripts in commands.
 
 /// Programs that take a script after `-c`.
 const SHELLS: [&[u8]; 8] = [b"sh", b"ash", b"bash", b"dash", b"fish", b"ksh", b"zsh", b"busybox"];
 
-/// Which of the words after the program's name is a shell's script.
+/// Index of a shell's script among the words after the program's name.
 pub fn script_at(program: &[u8], words: &[&[u8]]) -> Option<usize> {
     let base = program.rsplit(|b| *b == b'/').next()?;
-    // Behind helpers such as `nice` or `env` a shell is one of the words.
+    // After helpers such as `nice` or `env`, the shell is one of the words.
     let from = if SHELLS.contains(&base) {
         0
     } else {
@@ -19,12 +19,12 @@ pub fn script_at(program: &[u8], words: &[&[u8]]) -> Option<usize> {
     Some(from + option + 1).filter(|at| *at < words.len())
 }
 
-/// Appends a value so that it is one plain word of a script however the script quotes it, even where the script
-/// is evaluated twice: bytes that mean anything to a shell are percent-encoded.
+/// Appends a value so that it is one plain word of a script, however the script quotes it, even if it is evaluated
+/// twice: bytes with a meaning in shells are percent-encoded.
 ///
-/// The original inserts values as they are, so that a stream's name can be a command.
+/// PingOS inserts values unchanged, so that a stream name can be a command.
 pub fn push_plain(out: &mut Vec<u8>, value: &[u8]) {
-    // Bytes that are no UTF-8 might swallow a quote of the script in a shell with another encoding.
+    // Bytes that are not UTF-8 could absorb a quote of the script in a shell with another encoding.
     let utf8 = std::str::from_utf8(value).is_ok();
     for &byte in value {
         let plain = byte.is_ascii_alphanumeric() || b"_-./:=@%+,".contains(&byte) || (byte >= 0x80 && utf8);

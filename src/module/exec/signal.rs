@@ -3,7 +3,7 @@
 use crate::directive::{Args, Scene, Value, number};
 use crate::syntax::Problem;
 
-/// The signal that ends a command.
+/// Signal that ends a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KillSignal(pub i32);
 
@@ -31,7 +31,7 @@ const NAMES: [(&str, i32); 20] = [
     ("sys", 31),
 ];
 
-/// The highest signal number.
+/// Highest signal number.
 const MAX: u64 = 64;
 
 impl Value for KillSignal {

@@ -1,15 +1,15 @@
-//! Words with variables, by the rule of the exec dialect.
+//! Variables in exec lines.
 //!
-//! A name is a run of letters after `$`, or what `${` and `}` enclose; it is case-sensitive. A backslash makes the
-//! next character literal. Unknown names expand to nothing, `${name` without `}` swallows the rest. A `$` before
-//! anything else stays, so that a script can have `$0`; the original drops it.
+//! A name is a run of letters after `$`, or the text between `${` and `}`; it is case-sensitive. A backslash makes the
+//! next character literal. Unknown names expand to nothing; `${name` without `}` consumes the rest. A `$` before any
+//! other character is kept, so that a script can contain `$0`; PingOS drops it.
 
 use super::script;
 
 /// Declares the variables of the dialect.
 macro_rules! variables {
     ($( $(#[doc = $doc:literal])+ $name:literal => $Variant:ident, )+) => {
-        /// A variable of the dialect.
+        /// A variable.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Variable { $( $(#[doc = $doc])+ $Variant, )+ }
 
@@ -49,13 +49,13 @@ variables! {
     b"tcurl" => Tcurl,
 }
 
-/// Where values come from.
+/// Source of values.
 pub trait Values {
-    /// The value; nothing if there is none.
+    /// Value of a variable; empty if there is none.
     fn value(&self, variable: Variable) -> Vec<u8>;
 }
 
-/// A word ready to be expanded.
+/// A word prepared for expansion.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
 
@@ -65,19 +65,19 @@ enum Part {
     Variable(Variable),
 }
 
-/// What becomes of the bytes of a value.
+/// Sanitising of a value, depending on its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taming {
-    /// They stay as they are: an argument.
+    /// None, for an argument.
     Argument,
-    /// Part of a path: it stays one file name.
+    /// For part of a path: the value stays one file name.
     FileName,
-    /// Part of a shell's script: it stays one plain word, however the script quotes it.
+    /// For part of a shell script: the value stays one plain word, however the script quotes it.
     Script,
 }
 
 impl Template {
-    /// Takes a word apart.
+    /// Parses a word.
     pub fn compile(word: &[u8]) -> Template {
         let mut parts = Vec::new();
         let mut literal = Vec::new();
@@ -119,7 +119,7 @@ impl Template {
         Template(parts)
     }
 
-    /// The word with its values. A NUL byte, which no argument can hold, is left out.
+    /// Expands the word. NUL bytes, which arguments cannot contain, are dropped.
     pub fn expand(&self, values: &dyn Values, taming: Taming) -> Vec<u8> {
         let mut out = Vec::new();
         for part in &self.0 {
@@ -129,7 +129,7 @@ impl Template {
                     let value = values.value(*variable);
                     match taming {
                         Taming::Argument => out.extend_from_slice(&value),
-                        // A path of ours begins with a directory of ours.
+                        // These values are paths of the server's own files.
                         Taming::FileName if matches!(variable, Variable::Path | Variable::Dirname) => {
                             out.extend_from_slice(&value);
                         }

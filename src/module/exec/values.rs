@@ -10,10 +10,10 @@ use super::command::{Command, Launch};
 use super::{Values, Variable};
 use crate::media::session::Session;
 
-/// What a session's commands are told.
+/// Values for the commands of a session.
 pub(crate) struct SessionValues {
     session: Arc<Session>,
-    /// Only the stream and its application are told: the command serves all players.
+    /// Whether only stream and application have values, because the command serves all players.
     stream_only: bool,
     recording: Option<(BString, PathBuf)>,
     /// Local time of the event.
@@ -35,7 +35,7 @@ impl SessionValues {
         SessionValues { recording, ..SessionValues::new(session) }
     }
 
-    /// The commands that are for the session's stream, ready to be run.
+    /// The commands that apply to the session's stream, ready to run.
     pub(crate) fn launches(&self, commands: &[Command]) -> Vec<Launch> {
         let name = &self.session.identity.name;
         commands.iter().filter(|command| command.is_for(name)).map(|command| command.launch(self)).collect()

@@ -7,9 +7,9 @@ use crate::directive::{AnyOf, Flag, NumBetween, OneOf, Size, Summed, Words};
 use crate::http::core::buffers::Buffers;
 
 word_lists! {
-    /// Words of `gzip_http_version`.
+    /// Values of `gzip_http_version`.
     pub GzipHttpVersion: "1.0" | "1.1";
-    /// Words of `gzip_proxied`.
+    /// Values of `gzip_proxied`.
     pub GzipProxied:
         "off" | "expired" | "no-cache" | "no-store" | "private" | "no_last_modified" | "no_etag" | "auth" |
         "any";
@@ -19,25 +19,25 @@ directives! {
     /// Compression of responses.
     module "gzip";
     later {
-        /// Compress responses.
+        /// Compresses responses.
         "gzip" => Flag = "off", in HTTP_ALL | LOCATION_IF;
-        /// MIME types ("*" = all).
+        /// MIME types to compress ("*" = all).
         "gzip_types" => Words = "text/html", in HTTP_ALL;
-        /// 1-9.
+        /// Compression level, 1-9.
         "gzip_comp_level" => NumBetween<1, 9> = "1", in HTTP_ALL;
-        /// Shortest response to compress.
+        /// Minimum length of a response to be compressed.
         "gzip_min_length" => Size = "20", in HTTP_ALL;
-        /// Vary: Accept-Encoding.
+        /// Adds Vary: Accept-Encoding.
         "gzip_vary" => Flag = "off", in HTTP_ALL;
-        /// Lowest version to gzip.
+        /// Minimum HTTP version of a request for compression.
         "gzip_http_version" => OneOf<GzipHttpVersion> = "1.1", in HTTP_ALL;
-        /// Gzip for proxied requests.
+        /// Compression of responses to proxied requests.
         "gzip_proxied" => Summed<AnyOf<GzipProxied>> = "off", in HTTP_ALL;
-        /// User agents not to gzip (regex or msie6).
+        /// User agents whose responses are not compressed (regex or msie6).
         "gzip_disable" => Words, in HTTP_ALL;
     }
     needless {
-        /// Buffers.
+        /// Number and size of buffers.
         "gzip_buffers" => Buffers = "32 4k", in HTTP_ALL;
     }
 }

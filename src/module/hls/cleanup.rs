@@ -1,13 +1,13 @@
-//! Which files of an HLS directory have outlived their playlist, `hls_cleanup`.
+//! Rule of `hls_cleanup`: which files of an HLS directory have outlived their playlist.
 //!
-//! The segmenter removes what it wrote itself while its stream is published. This rule is for what it
-//! leaves behind: the last files of a publish, and those of a server that was stopped.
+//! While its stream is published, the segmenter removes its own files. This rule covers what remains: the last files of
+//! a publish, and those of a server that was stopped.
 
-/// How old, by its time of modification, a file must be to be removed; `None` for files that are not
-/// ours. `file_name` is the last part of its path.
+/// Age, by modification time, at which a file is removed; `None` for files that are not HLS files of this server.
+/// `file_name` is the last component of its path.
 ///
-/// A playlist lives as long as the media in it. Segments and keys live twice as long, as players may
-/// still be at the first entry of the last playlist.
+/// A playlist lives as long as the media in it. Segments and keys live twice as long, because players may still be at
+/// the first entry of the last playlist.
 pub fn max_age_ms(file_name: &[u8], playlist_length_ms: u64) -> Option<u64> {
     let is = |extension: &[u8]| file_name.len() > extension.len() && file_name.ends_with(extension);
     if is(b".m3u8") {
@@ -19,8 +19,8 @@ pub fn max_age_ms(file_name: &[u8], playlist_length_ms: u64) -> Option<u64> {
     }
 }
 
-/// Whether a file of this name is the beginning of a playlist or key (`s1.m3u8.7.tmp`), which takes its name when it is
-/// whole. A server that was killed meanwhile leaves it behind.
+/// Whether a file with this name is an incomplete playlist or key (`s1.m3u8.7.tmp`), which is renamed once complete. A
+/// killed server leaves such files behind.
 pub fn is_temporary(file_name: &[u8]) -> bool {
     let Some(name) = file_name.strip_suffix(b".tmp") else { return false };
     let digits = name.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();

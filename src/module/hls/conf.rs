@@ -8,7 +8,7 @@ use crate::directive::{Args, Arity, Flag, Msec, MsecFrom, Num, OwnAll, RawPath, 
 use crate::media::segments::{CutRule, Slicing};
 use crate::syntax::Problem;
 
-/// Where fragments end without a key frame, as a multiple of the wanted length.
+/// Default of `hls_max_fragment` as a multiple of `hls_fragment`.
 const LONGEST_FRAGMENT: u64 = 10;
 
 directives! {
@@ -16,61 +16,63 @@ directives! {
     module "hls";
     held as Conf completed by Conf::derived_from {
         session {
-            /// Writes HLS files of published streams.
+            /// Writes HLS files for published streams.
             "hls" => hls: Flag = "off", in RTMP_ALL;
-            /// Wanted length of a segment.
+            /// Nominal length of a segment.
             "hls_fragment" => fragment: MsecFrom<1> = "5s", in RTMP_ALL;
-            /// Length at which a segment ends without a key frame; ten times the server's `hls_fragment` if not given.
+            /// Length at which a segment ends even without a key frame; the default is ten times the server's
+            /// `hls_fragment`.
             "hls_max_fragment" => max_fragment: Option<Msec>, in RTMP_ALL;
-            /// Directory of playlists and segments. A relative path starts at the current directory. A directory that a stream's
-            /// name opens never ends as files do: of `a.m3u8/b` it is called `a%2Em3u8`.
+            /// Directory of playlists and segments. A relative path refers to the working directory. A directory made
+            /// for a stream name never has an extension of an HLS file: for `a.m3u8/b` it is called `a%2Em3u8`.
             "hls_path" => path: RawPath = "", in RTMP_ALL;
-            /// Length of a playlist; it lists this many segments of `hls_fragment`.
+            /// Length of a playlist; it lists this length's worth of segments of `hls_fragment`.
             "hls_playlist_length" => playlist_length: Msec = "30s", in RTMP_ALL;
-            /// Goes on with the playlist it finds when a stream is published again.
+            /// Continues an existing playlist when a stream is published again.
             "hls_continuous" => continuous: Flag = "on", in RTMP_ALL;
             /// Writes NAME/index.m3u8 and NAME/N.ts instead of NAME.m3u8 and NAME-N.ts.
             "hls_nested" => nested: Flag = "off", in RTMP_ALL;
-            /// How segments are numbered.
+            /// Numbering of segments.
             "hls_fragment_naming" => fragment_naming: Naming = "sequential", in RTMP_ALL;
-            /// Cuts at the first key frame after `hls_fragment`, or behind each multiple of it.
+            /// Cuts at the first key frame after `hls_fragment`, or after each multiple of it.
             "hls_fragment_slicing" => fragment_slicing: Slicing = "plain", in RTMP_ALL;
-            /// Whether old segments leave the playlist; those of an event stay for ever, and its playlist grows in place.
+            /// Whether old segments leave the playlist. The segments of an event stay forever, and its playlist grows
+            /// in place.
             "hls_type" => kind: PlaylistKind = "live", in RTMP_ALL;
             /// Removes segments, playlists and keys that are no longer needed.
             "hls_cleanup" => cleanup: Flag = "on", in RTMP_ALL;
-            /// End of stream names that are variants of one stream, and their attributes in its master playlist. The bandwidth as measured,
-            /// codecs and resolution are added once they are known, unless they are given.
+            /// Suffix of stream names that are variants of one stream, and their attributes in its master playlist. The
+            /// measured bandwidth, codecs and resolution are added once known, unless they are given.
             "hls_variant" => variant: OwnAll<VariantRule>, in RTMP_ALL;
-            /// Put in front of segment URIs as it is.
+            /// Prefix of segment URIs, inserted unchanged.
             "hls_base_url" => base_url: Text = "", in RTMP_ALL;
-            /// Numbers of segments are rounded down to multiples of this; 0 does not round.
+            /// Rounds numbers of segments down to multiples of this value; 0 does not round.
             "hls_fragment_naming_granularity" => fragment_naming_granularity: Num = "0", in RTMP_ALL;
-            /// Encrypts segments with AES-128 and writes key files. Their names can be guessed, as in the original: what keeps keys
-            /// from strangers are the access rules of the location that serves them.
+            /// Encrypts segments with AES-128 and writes key files. Their names can be guessed, as in the original:
+            /// protect the keys by access rules of the location that serves them.
             "hls_keys" => keys: Flag = "off", in RTMP_ALL;
-            /// Directory of the keys; `hls_path` if not given.
+            /// Directory of the keys; the default is `hls_path`.
             "hls_key_path" => key_path: RawPath = "", in RTMP_ALL;
-            /// Put in front of key URIs as it is.
+            /// Prefix of key URIs, inserted unchanged.
             "hls_key_url" => key_url: Text = "", in RTMP_ALL;
-            /// Segments with the same key; 0 keeps one key for the whole publish.
+            /// Number of segments with the same key; 0 keeps one key for the whole publish.
             "hls_fragments_per_key" => fragments_per_key: Num = "0", in RTMP_ALL;
         }
     }
     needless {
-        /// `mpegts_sync` counts: a stream is packaged once for all.
+        /// Replaced by `mpegts_sync`, because a stream is packaged once for all outputs.
         "hls_sync" => Msec = "2ms", in RTMP_ALL;
-        /// `mpegts_audio_delay` counts: a stream is packaged once for all.
+        /// Replaced by `mpegts_audio_delay`, because a stream is packaged once for all outputs.
         "hls_max_audio_delay" => Msec = "300ms", in RTMP_ALL;
-        /// `mpegts_audio_buffer_size` counts: a stream is packaged once for all.
+        /// Replaced by `mpegts_audio_buffer_size`, because a stream is packaged once for all outputs.
         "hls_audio_buffer_size" => Size = "1m", in RTMP_ALL;
-        /// Without effect in the original as well.
+        /// Has no effect in the original either.
         "hls_muxdelay" => Msec = "700ms", in RTMP_ALL;
     }
     checks { has_path, in APPLICATION; }
 }
 
-/// Complains of HLS without a directory.
+/// Reports HLS without a directory.
 fn has_path(values: &dyn Lookup) -> Option<Problem> {
     let conf = values.find::<Conf>()?;
     let without = conf.hls && conf.path.0.as_os_str().is_empty();
@@ -78,20 +80,20 @@ fn has_path(values: &dyn Lookup) -> Option<Problem> {
 }
 
 impl Conf {
-    /// Takes the derived default from the values of the surrounding server, as the original does: an application
-    /// that sets `hls_fragment` alone keeps the server's longest segment.
+    /// Takes the derived default from the server's values, as PingOS does: an application that sets only `hls_fragment`
+    /// keeps the server's maximum segment length.
     pub fn derived_from(mut self, server: &Conf) -> Conf {
         let longest = server.longest_ms().max(self.fragment.0);
         self.max_fragment.get_or_insert(Msec(longest));
         self
     }
 
-    /// The length at which a segment ends without a key frame, in milliseconds.
+    /// Length in milliseconds at which a segment ends even without a key frame.
     fn longest_ms(&self) -> u64 {
         self.max_fragment.map_or(self.fragment.0.saturating_mul(LONGEST_FRAGMENT), |length| length.0)
     }
 
-    /// How a stream becomes files.
+    /// Settings of the segmenter.
     pub fn settings(&self) -> Settings {
         Settings {
             cut: CutRule {

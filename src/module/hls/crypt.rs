@@ -1,12 +1,12 @@
-//! AES-128-CBC over a file that is written piece by piece (RFC 8216 §4.3.2.4).
+//! AES-128-CBC encryption of a file that is written in pieces (RFC 8216 §4.3.2.4).
 
 use aes::Aes128;
 use aes::cipher::{BlockEncryptMut, KeyIvInit};
 
-/// Bytes of a key, of an initialisation vector and of a cipher block.
+/// Length in bytes of a key, of an initialisation vector and of a cipher block.
 pub const BLOCK: usize = 16;
 
-/// The encryption of one file.
+/// Encryption of one file.
 pub struct Encryptor {
     cipher: cbc::Encryptor<Aes128>,
     /// Bytes that do not fill a block yet.
@@ -14,12 +14,12 @@ pub struct Encryptor {
 }
 
 impl Encryptor {
-    /// Starts a file.
+    /// Begins a file.
     pub fn new(key: &[u8; BLOCK], iv: &[u8; BLOCK]) -> Self {
         Encryptor { cipher: cbc::Encryptor::new(key.into(), iv.into()), rest: Vec::with_capacity(BLOCK) }
     }
 
-    /// Encrypts as much as fills blocks.
+    /// Encrypts all complete blocks.
     pub fn update(&mut self, plain: &[u8]) -> Vec<u8> {
         self.rest.extend_from_slice(plain);
         let whole = self.rest.len() / BLOCK * BLOCK;
@@ -28,7 +28,7 @@ impl Encryptor {
         out
     }
 
-    /// The last block, padded (PKCS #7).
+    /// Encrypts the last block with padding (PKCS #7).
     pub fn finish(mut self) -> Vec<u8> {
         let mut last = std::mem::take(&mut self.rest);
         let missing = BLOCK - last.len();
@@ -48,7 +48,7 @@ impl Encryptor {
 mod tests {
     use super::*;
 
-    /// NIST SP 800-38A F.2.1, and the padding behind whole blocks.
+    /// NIST SP 800-38A F.2.1, and the padding after complete blocks.
     #[test]
     fn agrees_with_the_standard_in_any_pieces() {
         let key = hex("2b7e151628aed2a6abf7158809cf4f3c");

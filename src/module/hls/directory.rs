@@ -1,4 +1,4 @@
-//! Directories of HLS files and recordings, made while the server may still make them anywhere.
+//! Creation of directories for HLS files and recordings before privileges are dropped.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -8,8 +8,8 @@ use super::conf::Conf;
 use crate::config::model::Config;
 use crate::module::hls::log;
 
-/// Makes the directories that are missing, those of `records` too, and returns them, so that they can be handed over to the
-/// user whom the server is going to be. What cannot be made is reported and tried again when a stream is published.
+/// Creates missing directories, including those in `records`, and returns all of them, so that they can be handed over
+/// to the server's user. Failures are logged, and creation is retried when a stream is published.
 pub fn make_directories<'c>(config: &'c Config, records: impl Iterator<Item = &'c PathBuf>) -> Vec<PathBuf> {
     let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
     let applications = servers.flat_map(|server| server.applications.iter());

@@ -1,55 +1,55 @@
-//! Where the files of a stream are, and how a playlist points at them.
+//! Names and URIs of a stream's files.
 
 use std::path::PathBuf;
 
 use crate::media::files::StreamName;
 
-/// The names of one stream's files. Paths are relative to `hls_path`, those of keys to `hls_key_path`.
+/// Names of one stream's files. Paths are relative to `hls_path`, those of keys to `hls_key_path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The stream.
+    /// Stream name.
     pub name: StreamName,
-    /// `hls_nested`: a directory for every stream.
+    /// `hls_nested`: whether every stream has its own directory.
     pub nested: bool,
-    /// `hls_base_url`, put in front of segment URIs as it is.
+    /// `hls_base_url`, prefix of segment URIs, inserted unchanged.
     pub base_url: String,
-    /// `hls_key_url`, put in front of key URIs as it is.
+    /// `hls_key_url`, prefix of key URIs, inserted unchanged.
     pub key_url: String,
 }
 
 impl Layout {
-    /// The media playlist.
+    /// File of the media playlist.
     pub fn playlist_file(&self) -> PathBuf {
         self.name.file(if self.nested { "/index.m3u8" } else { ".m3u8" })
     }
 
-    /// The segment with this number.
+    /// File of the segment with this number.
     pub fn segment_file(&self, id: u64) -> PathBuf {
         self.name.file(&format!("{}{id}.ts", self.separator()))
     }
 
-    /// What the playlist calls the segment with this number.
+    /// URI of the segment with this number.
     pub fn segment_uri(&self, id: u64) -> String {
         format!("{}{id}.ts", self.uri_prefix(&self.base_url))
     }
 
-    /// The key that was made for the segment with this number.
+    /// File of the key that was created for the segment with this number.
     pub fn key_file(&self, id: u64) -> PathBuf {
         self.name.file(&format!("{}{id}.key", self.separator()))
     }
 
-    /// What the playlist calls that key.
+    /// URI of that key.
     pub fn key_uri(&self, id: u64) -> String {
         format!("{}{id}.key", self.uri_prefix(&self.key_url))
     }
 
-    /// The number in a segment URI of this layout.
+    /// Number in a segment URI of this layout.
     pub fn segment_id(&self, uri: &str) -> Option<u64> {
         let id = uri.strip_prefix(&self.uri_prefix(&self.base_url))?.strip_suffix(".ts")?;
         id.bytes().all(|byte| byte.is_ascii_digit()).then(|| id.parse().ok())?
     }
 
-    /// Without a base URL the reference is relative to the playlist, and names only what is beside it.
+    /// Without a base URL the reference is relative to the playlist and names a file beside it.
     fn uri_prefix(&self, base_url: &str) -> String {
         match (self.nested, base_url.is_empty()) {
             (true, true) => String::new(),
@@ -96,7 +96,8 @@ mod tests {
         assert_eq!(layout.segment_id("/cdn/inst/s1/.ts"), None);
     }
 
-    /// Every stream's name against all names that its files suggest: no file of one is a file or a directory of another.
+    /// Compares every stream's file names with all names derived from others: no file of one stream is a file or
+    /// directory of another.
     #[test]
     fn no_stream_s_files_are_in_another_s_way() {
         let layout = |name: &str, nested| Layout {

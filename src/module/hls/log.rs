@@ -1,4 +1,4 @@
-//! What the log says of HLS files.
+//! Log lines about HLS files.
 
 use std::io;
 use std::path::Path;
@@ -8,7 +8,7 @@ use tracing::{error, warn};
 use crate::hub::stream::Stream;
 use crate::log::shown::Shown;
 
-/// A name that cannot become a file name.
+/// A stream name cannot be a file name.
 pub fn name_refused(stream: &Stream) {
     warn!("hls: no files are written of '{}': the name is not a file name", Shown::new(&stream.key().name));
 }
@@ -27,12 +27,12 @@ pub fn place_taken(stream: &Stream, playlist: &Path) {
     );
 }
 
-/// A directory could not be made at the start.
+/// A directory could not be created at the start.
 pub fn not_made(path: &Path, error: &io::Error) {
     error!("hls: mkdir() \"{}\" failed ({error})", Shown::path(path));
 }
 
-/// A file of a stream could not be written; said once per publish.
+/// A file of a stream could not be written; logged once per publish.
 pub fn not_written(stream: &Stream, call: &str, path: &Path, error: &io::Error) {
     error!(
         target: "crit",
@@ -47,7 +47,7 @@ pub fn too_slow(stream: &Stream, lost: u64) {
     warn!("hls: disk too slow: {lost} frames of '{}' were not written", Shown::new(&stream.key().name));
 }
 
-/// An outlived file could not be removed.
+/// An outdated file could not be removed.
 pub fn not_removed(path: &Path, error: &io::Error) {
     error!("hls: unlink() \"{}\" failed ({error})", Shown::path(path));
 }

@@ -1,10 +1,10 @@
-//! HLS files on disk: segments, playlists and keys of every published stream. A task per publish segments the stream and
-//! writes, another removes what is left over.
+//! HLS files on disk: segments, playlists and keys of every published stream. One task per publish segments the stream
+//! and writes files, another removes outdated files.
 //!
-//! Rules touch no file: [`Segmenter`] says what is to be written, in order, and the task that drives it does that.
+//! The rules perform no I/O: [`Segmenter`] returns actions, in order, which its task performs.
 //!
-//! - [`Layout`] names files and their URIs.
-//! - [`cleanup`] tells which files of a directory have outlived their playlist.
+//! - [`Layout`] gives the names and URIs of files.
+//! - [`cleanup`] decides which files of a directory are outdated.
 
 pub mod cleanup;
 pub mod conf;

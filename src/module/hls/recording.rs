@@ -1,4 +1,4 @@
-//! The task that writes the HLS files of one publish.
+//! Task that writes the HLS files of one publish.
 
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -24,18 +24,18 @@ use crate::module::hls::log;
 use crate::task::disk::{self, Work};
 use crate::task::lifetime::Lifetime;
 
-/// How long pieces are gathered before a disk is troubled.
+/// Interval at which collected pieces are written.
 const WRITE_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Writes the files of streams whose application says `hls on`.
+/// Output that writes HLS files of streams with `hls on`.
 pub struct HlsFiles {
-    /// Streams as MPEG-TS.
+    /// MPEG-TS feeds.
     pub feeds: Arc<Feeds>,
     /// Files being written.
     pub places: Arc<Places>,
-    /// What master playlists say of streams.
+    /// Attributes of streams in master playlists.
     pub presentations: Arc<Presentations>,
-    /// The end of the process waits for files.
+    /// Shutdown of the process, which waits for files.
     pub lifetime: Lifetime,
 }
 
@@ -45,7 +45,7 @@ impl Output for HlsFiles {
         view.held().get::<Conf>().hls.then(|| Box::new(self.feeds.prepare(view, stream)) as Running)
     }
 
-    /// The files are completed behind the publisher's last packet, so nothing ends with it.
+    /// The files are completed after the publisher's last packet, so the result is not tied to the publisher.
     fn begin(self: Arc<Self>, publisher: OnStream<'_>) -> Option<Running> {
         let OnStream { view, stream, .. } = publisher;
         if view.held().get::<Conf>().hls {
@@ -104,7 +104,7 @@ struct Recording {
     stream: Arc<Stream>,
     queue: Arc<Queue>,
     conf: Arc<Conf>,
-    /// Whether a failure was reported: a full disk fails with every write.
+    /// Whether a failure was logged: a full disk fails with every write.
     complained: bool,
 }
 
@@ -133,7 +133,7 @@ impl Recording {
         }
     }
 
-    /// Turns what has come into actions. Returns whether it was the end.
+    /// Converts queued pieces to actions. Returns whether the publish has ended.
     fn segment(&mut self, actions: &mut Vec<Action>) -> bool {
         let batch = self.queue.take();
         if batch.lost > 0 {
@@ -151,7 +151,7 @@ impl Recording {
         batch.ended
     }
 
-    /// `None`: the writer is lost.
+    /// Performs actions; `None` if the writer was lost by a panic.
     async fn write(&mut self, mut writer: Writer, actions: Vec<Action>) -> Option<Writer> {
         let work = disk::spawn(Work::Hls, move || {
             let mut errors = Vec::new();
@@ -175,7 +175,7 @@ impl Recording {
     }
 }
 
-/// The playlist of an earlier publish, if there is one.
+/// Playlist of an earlier publish, if any.
 async fn read_playlist(path: &Path) -> Option<Vec<u8>> {
     let path = path.to_owned();
     let reading = disk::spawn(Work::Hls, move || {

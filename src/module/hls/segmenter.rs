@@ -1,4 +1,4 @@
-//! Pieces of transport stream in, things to do with files out.
+//! Segmenter: converts pieces of a transport stream to file actions.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use crate::wire::hls::{Key, MediaPlaylist, MediaSegment, SEGMENTS_MAX, target_du
 use crate::wire::mpegts::{TICKS_PER_MS, TsFrame};
 
 one_of! {
-    /// How segments are numbered, `hls_fragment_naming`.
+    /// Numbering of segments, `hls_fragment_naming`.
     pub enum Naming {
-        /// One after the other.
+        /// Consecutive.
         "sequential" => Sequential,
-        /// By the 90 kHz timestamp of their first piece.
+        /// By the 90 kHz timestamp of the first piece.
         "timestamp" => Timestamp,
-        /// By the milliseconds of the system clock at their start.
+        /// By the system clock in milliseconds at their start.
         "system" => System,
     }
 }
@@ -29,7 +29,7 @@ one_of! {
 one_of! {
     /// `hls_type`.
     pub enum PlaylistKind {
-        /// A window over the latest segments.
+        /// A window of the latest segments.
         "live" => Live,
         /// All segments since the start.
         "event" => Event,
@@ -39,70 +39,71 @@ one_of! {
 /// Encryption of segments, `hls_keys on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keys {
-    /// Segments encrypted with the same key; 0 for all of a publish.
+    /// Number of segments with the same key; 0 for all of a publish.
     pub fragments_per_key: u64,
 }
 
-/// How a stream becomes files.
+/// Settings of a segmenter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// Where segments end.
+    /// Rule for segment boundaries.
     pub cut: CutRule,
-    /// Length of a live playlist.
+    /// Length of a live playlist in milliseconds.
     pub playlist_length_ms: u64,
-    /// Live or event.
+    /// Kind of playlist.
     pub kind: PlaylistKind,
-    /// How segments are numbered.
+    /// Numbering of segments.
     pub naming: Naming,
-    /// Numbers are rounded down to multiples of this, if it is above 0.
+    /// Granularity to which numbers are rounded down; 0 does not round.
     pub naming_granularity: u64,
-    /// Encryption, if wanted.
+    /// Encryption, if enabled.
     pub keys: Option<Keys>,
-    /// Whether segments that left the playlist are removed. An event playlist never loses any.
+    /// Whether segments that left the playlist are removed. An event playlist keeps all segments.
     pub cleanup: bool,
-    /// Master playlists this stream may take part in.
+    /// Master playlists in which the stream may be a variant.
     pub variants: Vec<VariantRule>,
 }
 
-/// Something to do, in the order given. Paths are relative to `hls_path`, those of keys to
-/// `hls_key_path`, and hold no `..`; missing directories are to be made.
+/// An action to perform, in the given order. Paths are relative to `hls_path`, those of keys to `hls_key_path`, and
+/// contain no `..`; missing directories must be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Make 16 random bytes, write them, and keep them for the segments that name this key.
+    /// Create a key of 16 random bytes, write it, and keep it for the segments that refer to it.
     WriteKey {
         /// File below the key path.
         file: PathBuf,
-        /// Which key it is.
+        /// Number of the key.
         key_id: u64,
     },
-    /// Create a file, or truncate one from an earlier time. One segment is open at a time.
+    /// Create a file, or truncate an existing one. At most one segment is open.
     OpenSegment {
         /// File to create.
         file: PathBuf,
-        /// How to encrypt it.
+        /// Encryption, if enabled.
         encryption: Option<Encryption>,
     },
     /// Append to the open segment.
     Append(Bytes),
     /// Close the open segment.
     CloseSegment {
-        /// The file, complete now.
+        /// The file, which is now complete.
         file: PathBuf,
-        /// How long it lasts.
+        /// Duration in milliseconds.
         duration_ms: u64,
     },
-    /// Replace a playlist in one step: write another file, then rename it.
+    /// Replace a playlist atomically: write a temporary file and rename it.
     WritePlaylist {
         /// File to replace.
         file: PathBuf,
-        /// Its content.
+        /// Contents.
         text: String,
     },
-    /// Add lines to a playlist that was written before, where that succeeded. Readers must not see a part of a line.
+    /// Append lines to a playlist that was written before, if that succeeded. Readers must never see an incomplete
+    /// line.
     AppendPlaylist {
-        /// File to add to.
+        /// File to append to.
         file: PathBuf,
-        /// What is new.
+        /// Lines to append.
         text: String,
     },
     /// Remove a segment.
@@ -117,10 +118,10 @@ pub enum Action {
     },
 }
 
-/// AES-128-CBC with PKCS #7 padding over the whole segment (RFC 8216 §4.3.2.4).
+/// AES-128-CBC encryption with PKCS #7 padding over the whole segment (RFC 8216 §4.3.2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encryption {
-    /// The key announced by [`Action::WriteKey`].
+    /// Number of the key in [`Action::WriteKey`].
     pub key_id: u64,
     /// Initialisation vector of every segment with this key.
     pub iv: [u8; 16],
@@ -128,9 +129,9 @@ pub struct Encryption {
 
 /// Makes segments and playlists of one publish.
 ///
-/// Where the numbering is to go on (`hls_continuous`), hand over the text found in
-/// [`Layout::playlist_file`] with [`resume`](Self::resume). Then feed [`handle_frame`](Self::handle_frame),
-/// and at the end call [`finish`](Self::finish).
+/// To continue the numbering (`hls_continuous`), pass the contents of [`Layout::playlist_file`] to
+/// [`resume`](Self::resume). Then call [`handle_frame`](Self::handle_frame) for every piece, and finally
+/// [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Segmenter {
     layout: Layout,
@@ -141,17 +142,17 @@ pub struct Segmenter {
     /// Segments that left the playlist and are still on disk, oldest first.
     retired: VecDeque<Segment>,
     open: Option<Segment>,
-    /// Media sequence number of the first listed segment.
+    /// Media sequence number of the first segment in the playlist.
     media_sequence: u64,
-    /// Discontinuities that left the playlist.
+    /// Number of discontinuities that left the playlist.
     discontinuity_sequence: u64,
-    /// Never falls while the playlist lives (RFC 8216 §6.2.1).
+    /// Never decreases during the life of the playlist (RFC 8216 §6.2.1).
     target_duration: u64,
-    /// Media sequence, discontinuity sequence and target duration of the playlist as it was written; `None` before.
+    /// Media sequence, discontinuity sequence and target duration of the playlist on disk; `None` if there is none.
     head: Option<(u64, u64, u64)>,
     key: Option<CurrentKey>,
     info: MediaInfo,
-    /// What is known of other streams, and where `hls_path` is.
+    /// Attributes of other streams, and the path of `hls_path`.
     others: (Arc<Presentations>, PathBuf),
 }
 
@@ -159,7 +160,7 @@ pub struct Segmenter {
 struct Segment {
     id: u64,
     duration_ms: u64,
-    /// 0 for one of an earlier publish.
+    /// 0 for a segment of an earlier publish.
     bytes: u64,
     discontinuity: bool,
     key_id: Option<u64>,
@@ -172,7 +173,7 @@ struct CurrentKey {
 }
 
 impl Segmenter {
-    /// A segmenter whose playlist is empty.
+    /// Creates a segmenter with an empty playlist.
     pub fn new(layout: Layout, settings: Settings) -> Self {
         Self {
             layout,
@@ -191,19 +192,19 @@ impl Segmenter {
         }
     }
 
-    /// Shares what is known of the stream with its variants, whose files are below `path` too.
+    /// Shares the stream's attributes with its variants, whose files are below `path` too.
     #[must_use]
     pub fn sharing(self, others: Arc<Presentations>, path: PathBuf) -> Self {
         Self { others: (others, path), ..self }
     }
 
-    /// Learns what is known of the media.
+    /// Sets the properties of the media.
     pub fn learn(&mut self, info: MediaInfo) {
         self.info = info;
     }
 
-    /// Goes on from the playlist of an earlier publish. A text that is none of ours is ignored; if only its
-    /// URIs are not, as after a change of `hls_base_url`, the numbering goes on without them.
+    /// Continues the playlist of an earlier publish. A text that is not a playlist of this server is ignored. If only
+    /// its URIs are foreign, for example after a change of `hls_base_url`, the numbering continues without them.
     pub fn resume(&mut self, playlist: &[u8]) {
         let Some(playlist) = MediaPlaylist::parse(playlist) else { return };
         let segments: Option<VecDeque<_>> = playlist.segments.iter().map(|found| self.adopt(found)).collect();
@@ -220,7 +221,7 @@ impl Segmenter {
         self.cutter.follow_earlier();
     }
 
-    /// Takes the next piece; `unix_ms` is the time of the system clock.
+    /// Processes the next piece; `unix_ms` is the time of the system clock.
     pub fn handle_frame(&mut self, frame: &TsFrame, unix_ms: u64, actions: &mut Vec<Action>) {
         match self.cutter.handle_frame(&self.settings.cut, frame) {
             Cut::Skip => return,
@@ -238,7 +239,7 @@ impl Segmenter {
         self.append(&frame.bytes, actions);
     }
 
-    /// Ends the last segment. There is no end tag: players wait for the next publish, as they are used to.
+    /// Ends the last segment. There is no end tag: players wait for the next publish, as with PingOS.
     pub fn finish(&mut self, actions: &mut Vec<Action>) {
         if let Some(ended_ms) = self.cutter.finish() {
             self.close(ended_ms, actions);
@@ -247,13 +248,13 @@ impl Segmenter {
         others.set(&path.join(self.layout.playlist_file()), None);
     }
 
-    /// Takes other settings for what comes next.
+    /// Sets the settings for what follows.
     pub fn configure(&mut self, settings: Settings) {
         self.settings = settings;
         self.rewrite();
     }
 
-    /// The next playlist is written as a whole: something could not be written.
+    /// Makes the next playlist be written as a whole, because a write failed.
     pub fn rewrite(&mut self) {
         self.head = None;
     }
@@ -290,13 +291,13 @@ impl Segmenter {
             target_duration(self.settings.cut.fragment_ms, longest_ms).max(self.target_duration);
         let file = self.layout.playlist_file();
         let head = Some((self.media_sequence, self.discontinuity_sequence, self.target_duration));
-        // An event may last for a day: what is listed already is not written again with every segment.
+        // An event may last for a day, so listed segments are not rewritten with every new one.
         actions.push(match self.added_lines() {
             Some(text) if self.head == head => Action::AppendPlaylist { file, text },
             _ => Action::WritePlaylist { file, text: self.playlist().to_string() },
         });
         self.head = head;
-        // Written again with each segment, so that it never looks older than the media it points at.
+        // Rewritten with each segment, so that it never looks older than its media.
         if !self.settings.variants.is_empty() {
             self.write_master(actions);
         }
@@ -314,7 +315,7 @@ impl Segmenter {
         }
     }
 
-    /// Takes what no longer fits off the playlist.
+    /// Removes surplus segments from the playlist.
     fn shorten(&mut self) {
         while self.listed.len() > self.most_listed() {
             let Some(segment) = self.listed.pop_front() else { return };
@@ -332,8 +333,8 @@ impl Segmenter {
         usize::try_from(most).unwrap_or(usize::MAX).clamp(1, SEGMENTS_MAX)
     }
 
-    /// A player that read the last playlist with a segment may ask for it for one playlist length more
-    /// (RFC 8216 §6.2.2).
+    /// A player that read the last playlist with a segment may request the segment for another playlist length (RFC
+    /// 8216 §6.2.2).
     fn remove_outlived(&mut self, actions: &mut Vec<Action>) {
         let mut retired_ms: u64 = self.retired.iter().map(|segment| segment.duration_ms).sum();
         let most = 2 * self.most_listed() + RETIRED_SPARE;
@@ -343,7 +344,7 @@ impl Segmenter {
             if !self.settings.cleanup || self.settings.kind == PlaylistKind::Event {
                 continue;
             }
-            // Numbers by timestamp may come again; the file is then a newer one.
+            // Numbers by timestamp may repeat; the file is then a newer one.
             if !self.on_disk().any(|other| other.id == segment.id) {
                 actions.push(Action::Remove { file: self.layout.segment_file(segment.id) });
             }
@@ -360,7 +361,7 @@ impl Segmenter {
         self.retired.iter().chain(&self.listed).chain(&self.open)
     }
 
-    /// The number of a segment that starts with this piece.
+    /// Number of a segment that starts with this piece.
     fn next_id(&self, frame: &TsFrame, unix_ms: u64) -> u64 {
         let id = match self.settings.naming {
             Naming::Sequential => self.media_sequence.saturating_add(self.listed.len() as u64),
@@ -369,7 +370,7 @@ impl Segmenter {
         };
         let step = self.settings.naming_granularity.max(1);
         let mut id = id - id % step;
-        // Rounding makes equal numbers of different segments, and a playlist must not name a file twice.
+        // Rounding may give different segments the same number, but a playlist must not contain a file twice.
         while self.listed.iter().any(|segment| segment.id == id) {
             let Some(next) = id.checked_add(step) else { break };
             id = next;
@@ -399,7 +400,7 @@ impl Segmenter {
         }
     }
 
-    /// The lines of the newest segment of an event that has others before it.
+    /// Lines of the newest segment of an event that has earlier ones.
     fn added_lines(&self) -> Option<String> {
         let last = self.listed.back().filter(|_| self.settings.kind == PlaylistKind::Event)?;
         let before = self.listed.iter().nth_back(1)?;
@@ -415,7 +416,7 @@ impl Segmenter {
         }
     }
 
-    /// A segment found in a playlist, if its names are ones we would give.
+    /// Converts a segment of an existing playlist, if its name fits the layout.
     fn adopt(&self, found: &MediaSegment) -> Option<Segment> {
         let key_id = match &found.key {
             Some(key) => {
@@ -434,12 +435,11 @@ impl Segmenter {
     }
 }
 
-/// Largest segment on disk, apart from its last piece.
+/// Maximum size of a segment on disk in bytes, apart from its last piece.
 const SEGMENT_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// Longest target duration believed of a playlist found on disk, in seconds.
+/// Maximum plausible target duration of an existing playlist, in seconds.
 const TARGET_DURATION_MAX: u64 = 3_600;
 
-/// Retired segments kept beyond twice the playlist, where segments are shorter than the playlist was made
-/// for.
+/// Number of retired segments kept beyond twice the playlist, for segments shorter than nominal.
 const RETIRED_SPARE: usize = 16;

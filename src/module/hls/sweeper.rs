@@ -1,10 +1,10 @@
-//! Removes what publishes and earlier servers have left behind (`hls_cleanup`).
+//! Removal of files that publishes and earlier servers have left behind (`hls_cleanup`).
 //!
-//! Files that a killed server was about to write are removed whatever `hls_cleanup` says: soon after the directory comes into
-//! use, and again when one of the server before, just killed, is old enough.
+//! Incomplete files of a killed server are removed regardless of `hls_cleanup`: soon after the directory comes into
+//! use, and again when those of a server killed just before are old enough.
 //!
-//! Only files that carry the names of ours are touched, and none of a stream that is being written: its own task
-//! removes what has left its playlist.
+//! Only files with names of HLS files are touched, and none of a stream that is being written: its own task removes
+//! segments that left the playlist.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,23 +21,23 @@ use crate::limits;
 use crate::media::files::places::Places;
 use crate::module::hls::log;
 
-/// Time between two passes, at most; shorter where playlists are.
+/// Maximum interval between two passes; shorter if playlists are.
 const INTERVAL_MAX: Duration = Duration::from_secs(10);
-/// Time between two passes, at least.
+/// Minimum interval between two passes.
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
 
-/// Directories to sweep, each with the length of the longest playlist in it, in milliseconds; 0 where files stay.
+/// Directories to clean, each with the length in milliseconds of the longest playlist in it; 0 where files stay.
 type Roots = BTreeMap<Root, u64>;
 
 /// A directory of HLS files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Root {
     path: PathBuf,
-    /// Where its playlists are, if it has none of its own: a directory of keys.
+    /// Directory of its playlists, if it contains none: for a directory of keys.
     playlists: PathBuf,
 }
 
-/// When directories whose files stay are looked through: at first sight, and when what lay there then has aged.
+/// Schedule of passes over directories whose files stay: at first sight, and when the files seen then have aged.
 #[derive(Default)]
 struct Looks(BTreeMap<Root, (Instant, bool)>);
 
@@ -56,7 +56,7 @@ impl Looks {
     }
 }
 
-/// Sweeps for ever.
+/// Cleans directories forever.
 pub async fn run(store: Arc<Store>, places: Arc<Places>) {
     let mut looks = Looks::default();
     loop {
@@ -71,7 +71,7 @@ pub async fn run(store: Arc<Store>, places: Arc<Places>) {
             continue;
         }
         let places = places.clone();
-        // A pass that panics is a lost pass.
+        // If a pass panics, only that pass is lost.
         let _ = tokio::task::spawn_blocking(move || {
             let now = SystemTime::now();
             for (root, length_ms) in &roots {
@@ -108,20 +108,19 @@ fn roots(config: &Config) -> Roots {
     roots
 }
 
-/// One walk over one directory.
+/// One pass over a directory.
 struct Pass<'a> {
     root: &'a Root,
     length_ms: u64,
     places: &'a Places,
     now: SystemTime,
-    /// Files looked at.
+    /// Number of files visited.
     seen: usize,
 }
 
 impl Pass<'_> {
     fn sweep(&mut self, dir: &Path, depth: usize) {
-        // A directory that is not there yet has nothing to sweep; one that cannot be read is told of by those who
-        // write to it.
+        // A missing directory needs no cleaning; errors of an unreadable one are logged when files are written.
         let Ok(entries) = fs::read_dir(dir) else { return };
         for entry in entries.flatten() {
             self.seen += 1;
@@ -158,8 +157,7 @@ impl Pass<'_> {
     }
 }
 
-/// The playlist that a file belongs to, if it is named like one of ours: `name-7.ts` to `name.m3u8`, `name/7.ts` to
-/// `name/index.m3u8`.
+/// Playlist to which a file belongs by its name: `name-7.ts` to `name.m3u8`, `name/7.ts` to `name/index.m3u8`.
 fn playlist_of(path: &Path) -> Option<PathBuf> {
     if path.extension()? == "m3u8" {
         return Some(path.to_owned());

@@ -1,4 +1,4 @@
-//! Master playlists over the variants of a stream, `hls_variant`.
+//! Master playlists of the variants of a stream, `hls_variant`.
 
 use std::path::{Path, PathBuf};
 
@@ -10,15 +10,15 @@ use crate::wire::hls::{MasterPlaylist, VariantStream};
 /// One `hls_variant` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VariantRule {
-    /// End of the stream name that marks this variant.
+    /// Suffix of the stream name that marks this variant.
     pub suffix: Vec<u8>,
     /// Attributes of the variant, such as `BANDWIDTH=160000`.
     pub attributes: Vec<String>,
 }
 
-/// The master playlist a stream takes part in, if its name has one of the suffixes: its file, relative to
-/// `hls_path`, and its text. All variants are listed, published or not. `known` tells what is known of the stream with
-/// this playlist; what the rule says goes before it.
+/// Master playlist of a stream whose name has one of the suffixes: its file, relative to `hls_path`, and its text. All
+/// variants are listed, published or not. `known` returns the attributes of the stream with a given playlist; those of
+/// the rule take precedence.
 pub(super) fn master_playlist(
     layout: &Layout,
     rules: &[VariantRule],

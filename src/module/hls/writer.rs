@@ -1,4 +1,4 @@
-//! Does with files what the segmenter says. Runs on threads that may wait for a disk.
+//! Performs the segmenter's actions on files, on blocking threads.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -16,10 +16,10 @@ pub struct Writer {
     path: PathBuf,
     key_path: PathBuf,
     place: Place,
-    /// The key in use, by its number.
+    /// Current key with its number.
     key: Option<(u64, [u8; BLOCK])>,
     open: Option<Open>,
-    /// Whether the playlist on disk is the one that lines may be added to.
+    /// Whether the playlist on disk is complete, so that lines may be appended.
     whole: bool,
 }
 
@@ -30,12 +30,12 @@ struct Open {
 }
 
 impl Writer {
-    /// Files below `path`, keys below `key_path`.
+    /// Writes files below `path`, keys below `key_path`.
     pub fn new(path: PathBuf, key_path: PathBuf, place: Place) -> Self {
         Writer { path, key_path, place, key: None, open: None, whole: false }
     }
 
-    /// Does everything in order; what fails is reported and the rest goes on.
+    /// Performs all actions in order; failures are reported and the rest is still performed.
     pub fn perform(&mut self, actions: Vec<Action>, errors: &mut Vec<WriteError>) {
         for action in actions {
             if let Err(error) = self.act(action) {
@@ -67,7 +67,7 @@ impl Writer {
     fn write_key(&mut self, file: &Path, key_id: u64) -> Result<(), WriteError> {
         let path = self.key_path.join(file);
         let mut key = [0; BLOCK];
-        // Without a key of its own a segment must not be written at all.
+        // Without its key a segment must not be written at all.
         self.key = None;
         getrandom::getrandom(&mut key).map_err(|error| failed("getrandom", &path)(error.into()))?;
         replace(&path, &key)?;
@@ -90,7 +90,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Without an open segment there is nothing to do: the failure to open it was reported.
+    /// If no segment is open, the failure to open it was already reported.
     fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
         let Some(open) = &mut self.open else { return Ok(()) };
         let written = match &mut open.encryptor {
@@ -99,14 +99,14 @@ impl Writer {
         };
         let done = written.map_err(failed("write", &open.path));
         if done.is_err() {
-            // The segment stays as it is; one report is enough.
+            // The segment stays as it is; one report suffices.
             self.open = None;
         }
         done
     }
 
-    /// Adds lines to a playlist. After a failure there is nothing to do until the playlist is written as a whole: a
-    /// segment would be missing.
+    /// Appends lines to a playlist. After a failure nothing is appended until the playlist is written as a whole,
+    /// because a segment would be missing.
     fn extend(&mut self, path: &Path, text: &str) -> Result<(), WriteError> {
         if !std::mem::replace(&mut self.whole, false) {
             return Ok(());
@@ -115,7 +115,7 @@ impl Writer {
             disk::open(OpenOptions::new().append(true), path, true).map_err(failed("open", path))?;
         let len = file.metadata().map_err(failed("fstat", path))?.len();
         if let Err(error) = file.write_all(&within_a_page(len, text)) {
-            // A part of a line must not stay.
+            // Remove the incomplete line.
             let _ = file.set_len(len);
             return Err(failed("write", path)(error));
         }
@@ -132,9 +132,9 @@ impl Writer {
     }
 }
 
-/// What is added to a playlist of `len` bytes, so that a reader sees all of `text` or nothing of it: a file grows page
-/// by page while readers look. Where `text` would cross from one page into the next, empty lines fill the first one;
-/// players pass over them (RFC 8216 §4.1). A text longer than a page begins one, and can be seen in parts.
+/// Bytes to append to a playlist of `len` bytes so that a reader sees all of `text` or nothing: a file grows page by
+/// page while readers read it. If `text` would cross a page boundary, empty lines, which players ignore (RFC 8216
+/// §4.1), fill the first page. A text longer than a page begins a page and may be visible in parts.
 fn within_a_page(len: u64, text: &str) -> Vec<u8> {
     let left = PAGE - (len % PAGE as u64) as usize;
     let filled = if text.len() > left { left } else { 0 };
@@ -143,11 +143,11 @@ fn within_a_page(len: u64, text: &str) -> Vec<u8> {
     bytes
 }
 
-/// The smallest unit in which a file grows.
+/// Smallest unit in which a file grows.
 const PAGE: usize = 4096;
 
-/// Replaces a file in one step: readers see the old or the new one. Variants of a stream write the same master playlist at
-/// the same time, so that each needs a file of its own until then. A failure, such as a full disk, leaves none behind.
+/// Replaces a file atomically: readers see the old or the new one. Variants of a stream write the same master playlist
+/// concurrently, so each uses its own temporary file. A failure, for example on a full disk, leaves no file behind.
 fn replace(path: &Path, content: &[u8]) -> Result<(), WriteError> {
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
     let mut name = path.as_os_str().to_owned();
@@ -163,7 +163,7 @@ fn replace(path: &Path, content: &[u8]) -> Result<(), WriteError> {
     written
 }
 
-/// Removes a file; one that is gone already is no failure.
+/// Removes a file; a missing file is not an error.
 fn remove(path: PathBuf) -> Result<(), WriteError> {
     match fs::remove_file(&path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(failed("unlink", &path)(error)),

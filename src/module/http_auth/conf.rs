@@ -6,13 +6,12 @@ use crate::directive::table::directives;
 use crate::http::variable::Template;
 
 directives! {
-    /// Passwords.
+    /// Password authentication.
     module "http auth";
     later {
-        /// Asks for a password, unless `off`. Until passwords are checked, nothing is served where it is
-        /// asked.
+        /// Requires a password, unless `off`. While passwords are not checked, requests that need one are refused.
         "auth_basic" => Template = "off", in HTTP_ALL | LIMIT_EXCEPT, restricts requests;
-        /// htpasswd file; relative to the conf directory.
+        /// htpasswd file, relative to the conf directory.
         "auth_basic_user_file" => ConfPath, in HTTP_ALL | LIMIT_EXCEPT;
     }
 }

@@ -1,3 +1,3 @@
-//! Passwords.
+//! Password authentication.
 
 pub mod conf;

@@ -1,4 +1,4 @@
-//! `access_log` of http.
+//! The `access_log` directive of http.
 
 use bstr::{BString, ByteSlice};
 
@@ -12,13 +12,13 @@ use crate::syntax::{Problem, Word, sentence};
 pub enum AccessLog {
     /// `off`
     Off,
-    /// Lines go somewhere.
+    /// Destination of lines.
     To {
         /// A path relative to the prefix, or `syslog:...`.
         path: Template,
-        /// The format's name, `combined` if none is given.
+        /// Name of the format; the default is `combined`.
         format: BString,
-        /// A line is written only when this is neither empty nor `0`.
+        /// A line is written only if this is neither empty nor `0`.
         condition: Option<Template>,
     },
 }

@@ -10,13 +10,13 @@ directives! {
     /// Logs of HTTP requests.
     module "http log";
     later {
-        /// NAME [escape=default|json|none] STRING...: joined without separators.
+        /// NAME [escape=default|json|none] STRING...: the strings are concatenated.
         "log_format" => Vec<LogFormat>, in HTTP;
-        /// PATH [FORMAT [buffer=SIZE [flush=TIME]] [gzip[=N]] [if=COND]] or off; syslog: allowed.
+        /// PATH [FORMAT [buffer=SIZE [flush=TIME]] [gzip[=N]] [if=COND]] or off; syslog: is allowed.
         "access_log" => Vec<AccessLog>, in HTTP_ALL | LOCATION_IF | LIMIT_EXCEPT;
     }
     needless {
-        /// Cache for log paths with variables.
+        /// Cache of open files for log paths with variables.
         "open_log_file_cache" => Words = "off", in HTTP_ALL, args Arity::between(1, 4);
     }
 }

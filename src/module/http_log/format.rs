@@ -1,4 +1,4 @@
-//! `log_format` of http.
+//! The `log_format` directive of http.
 
 use std::collections::HashMap;
 
@@ -8,14 +8,14 @@ use crate::directive::{Args, Arity, Scene, Value};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Span, sentence};
 
-/// How values are written into a line.
+/// Escaping of values in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Escape {
     /// `\xHH` for quotes, backslashes and control bytes.
     Default,
-    /// As in JSON strings.
+    /// JSON string escapes.
     Json,
-    /// As they are.
+    /// None.
     None,
 }
 
@@ -24,9 +24,9 @@ pub enum Escape {
 pub struct LogFormat {
     /// Its name.
     pub name: BString,
-    /// How values are written.
+    /// Escaping of values.
     pub escape: Escape,
-    /// The template's words, to be joined without blanks.
+    /// The template's words, which are concatenated.
     pub parts: Vec<Template>,
 }
 
@@ -35,12 +35,12 @@ pub struct LogFormat {
 pub struct Formats(HashMap<BString, Span>);
 
 impl Formats {
-    /// Whether a format of that name can be used.
+    /// Whether a format with this name exists.
     pub fn has(&self, name: &[u8]) -> bool {
         name == b"combined" || self.0.contains_key(name.as_bstr())
     }
 
-    /// Where the configuration defines it.
+    /// Position of its definition in the configuration.
     fn first(&self, name: &[u8]) -> Option<Span> {
         self.0.get(name.as_bstr()).copied()
     }

@@ -9,33 +9,33 @@ use crate::directive::{Arity, Flag, OneOf, Own, Present};
 use crate::http::variable::Templates;
 
 word_lists! {
-    /// Words of `autoindex_format`.
+    /// Values of `autoindex_format`.
     pub AutoindexFormat: "html" | "json" | "jsonp" | "xml";
 }
 
 directives! {
-    /// Files: indexes and fallbacks.
+    /// Static files: indexes and fallbacks.
     module "http static";
     later {
         /// Directory listings.
         "autoindex" => Flag = "off", in HTTP_ALL;
-        /// Listing format.
+        /// Format of directory listings.
         "autoindex_format" => OneOf<AutoindexFormat> = "html", in HTTP_ALL;
-        /// Exact sizes.
+        /// Exact file sizes in listings.
         "autoindex_exact_size" => Flag = "on", in HTTP_ALL;
-        /// Local times.
+        /// Local times in listings.
         "autoindex_localtime" => Flag = "off", in HTTP_ALL;
-        /// Index files; variables allowed; last may be absolute.
+        /// Index files; variables are allowed, and the last one may be absolute.
         "index" => Vec<Templates> = "index.html", in HTTP_ALL;
-        /// Candidate files then URI, @name or =CODE. Until they are tried, only the file of the request itself is looked for, and
-        /// where another comes first, nothing is served.
+        /// Candidate files, then a URI, @name or =CODE. While this is not implemented, only the request's own file is
+        /// served; if the first candidate is another file, nothing is served.
         "try_files" => Own<Templates>, in HTTP_SERVER | LOCATION, args Arity::from(2), restricts answers unless begins_with_uri;
-        /// Answers a 1x1 GIF.
+        /// Responds with a 1x1 GIF.
         "empty_gif" => Own<Present>, in LOCATION, restricts answers;
     }
 }
 
-/// Whether the first candidate is the file that is looked for anyway.
+/// Whether the first candidate is the request's own file.
 fn begins_with_uri(words: &BStr) -> bool {
     [&b"$uri"[..], b"${uri}"]
         .iter()

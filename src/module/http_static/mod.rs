@@ -1,3 +1,3 @@
-//! Files: indexes and fallbacks.
+//! Static files: indexes and fallbacks.
 
 pub mod conf;

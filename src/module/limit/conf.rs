@@ -8,9 +8,9 @@ use crate::directive::table::directives;
 use crate::directive::word::word_lists;
 
 word_lists! {
-    /// Words of `limit_conn_log_level`.
+    /// Values of `limit_conn_log_level`.
     pub LimitConnLogLevel: "info" | "notice" | "warn" | "error";
-    /// Words of `limit_req_log_level`.
+    /// Values of `limit_req_log_level`.
     pub LimitReqLogLevel: "info" | "notice" | "warn" | "error";
 }
 
@@ -20,9 +20,9 @@ directives! {
     later {
         /// KEY zone=NAME:SIZE.
         "limit_conn_zone" => Vec<Zone<2>>, in HTTP;
-        /// ZONE N: concurrent connections per key.
+        /// ZONE N: maximum number of concurrent connections per key.
         "limit_conn" => Vec<LimitConn>, in HTTP_ALL, restricts requests;
-        /// Refusal status.
+        /// Status of refused requests.
         "limit_conn_status" => LimitStatus = "503", in HTTP_ALL;
         /// Log level of refusals.
         "limit_conn_log_level" => OneOf<LimitConnLogLevel> = "error", in HTTP_ALL;
@@ -30,9 +30,9 @@ directives! {
         "limit_req_zone" => Vec<Zone<3>>, in HTTP;
         /// zone=NAME [burst=N] [nodelay|delay=N].
         "limit_req" => Vec<LimitReq>, in HTTP_ALL, restricts requests;
-        /// Refusal status.
+        /// Status of refused requests.
         "limit_req_status" => LimitStatus = "503", in HTTP_ALL;
-        /// Log level.
+        /// Log level of refusals.
         "limit_req_log_level" => OneOf<LimitReqLogLevel> = "error", in HTTP_ALL;
     }
 }

@@ -1,9 +1,9 @@
-//! Statuses of refusals.
+//! Status codes of refusals.
 
 use crate::directive::{Args, Num, Scene, Value};
 use crate::syntax::Problem;
 
-/// The status of a refusal, from 400 to 599.
+/// Status code of a refusal, from 400 to 599.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitStatus(pub u16);
 

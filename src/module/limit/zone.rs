@@ -1,4 +1,4 @@
-//! Zones of `limit_conn` and `limit_req`: their definitions and uses.
+//! Zones of `limit_conn` and `limit_req`: definitions and uses.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,17 @@ use crate::directive::{Args, Arity, Scene, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Span, Word, sentence};
 
-/// The smallest zone, in bytes: eight pages.
+/// Minimum size of a zone in bytes: eight pages.
 const SMALLEST: u64 = 8 * 4096;
-/// The largest number of connections of a key.
+/// Maximum number of connections per key.
 const MOST_CONNECTIONS: u64 = 65_535;
 
 /// `KEY zone=NAME:SIZE [rate=N r/s|r/m]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone<const WORDS: usize> {
-    /// What is counted.
+    /// Key by which requests are counted.
     pub key: Template,
-    /// The zone's name.
+    /// Name of the zone.
     pub name: BString,
     /// Requests per minute.
     pub per_minute: u64,
@@ -29,7 +29,7 @@ pub struct Zone<const WORDS: usize> {
 pub struct LimitConn {
     /// The zone.
     pub zone: BString,
-    /// Connections at the same time.
+    /// Maximum number of concurrent connections.
     pub most: u64,
 }
 
@@ -38,7 +38,7 @@ pub struct LimitConn {
 pub struct LimitReq {
     /// The zone.
     pub zone: BString,
-    /// Requests above the rate that may wait.
+    /// Number of requests above the rate that may be delayed.
     pub burst: u64,
 }
 
@@ -49,12 +49,12 @@ pub struct Zones {
     used: Vec<(BString, Span)>,
 }
 
-/// The zones that a block has limits for.
+/// Zones for which a block has limits.
 #[derive(Default)]
 struct Limited(HashMap<BString, Span>);
 
 impl Zones {
-    /// Complaints about zones that are used but defined nowhere.
+    /// Errors about zones that are used but not defined.
     pub fn unknown(&self) -> Vec<Problem> {
         let unknown = self.used.iter().filter(|(name, _)| !self.defined.contains_key(name));
         let complaint = |(name, span): &(BString, Span)| {
@@ -147,7 +147,7 @@ impl Value for LimitReq {
     }
 }
 
-/// Notes that the block limits by a zone, once.
+/// Records that the block uses a zone, which it may do once.
 fn limited(zone: &bstr::BStr, span: Span, args: &Args<'_>, scene: &mut Scene<'_>) -> Result<(), Problem> {
     if let Some(first) =
         scene.block.of::<Limited>().0.insert([&args.name.bytes[..], zone].concat().into(), args.span())

@@ -1,4 +1,4 @@
-//! Who may ask what.
+//! Lints about access rules.
 
 use super::{Finding, Scope};
 use crate::directive::ListenAddr;
@@ -12,10 +12,10 @@ use crate::syntax::{Problem, sentence};
 struct Rule<'o, 't> {
     said: &'o Said<'t>,
     allow: bool,
-    /// `publish` or `play`; `None` is both, and everything in http.
+    /// `publish` or `play`; `None` for both, and for everything in http.
     action: Option<&'t [u8]>,
     all: bool,
-    /// Whether it means this machine only.
+    /// Whether it applies to this machine only.
     local: bool,
 }
 
@@ -27,11 +27,11 @@ pub(super) fn allow_without_deny_all(scope: &Scope<'_>, findings: &mut Vec<Findi
             continue;
         }
         let count = own.len();
-        // In rtmp the outer rules come after the inner ones; in http the inner ones stand alone.
+        // In rtmp the outer rules follow the inner ones; in http the inner ones replace them.
         let joined = outline.sections[section].context & RTMP_ALL != 0;
         let outer = outline.around(section).skip(1).filter(|_| joined);
         let list: Vec<Rule<'_, '_>> = own.into_iter().chain(outer.flat_map(|at| rules(scope, at))).collect();
-        // Where the last `deny` for publishing and for playing is.
+        // Index of the last `deny` for publishing or playing.
         let last_deny = |action: &[u8]| {
             list.iter().rposition(|rule| !rule.allow && rule.action.is_none_or(|a| a == action)).unwrap_or(0)
         };
@@ -55,7 +55,7 @@ pub(super) fn allow_without_deny_all(scope: &Scope<'_>, findings: &mut Vec<Findi
     }
 }
 
-/// The rules of a block.
+/// Access rules of a block.
 fn rules<'o, 't>(scope: &'o Scope<'t>, section: usize) -> impl Iterator<Item = Rule<'o, 't>> {
     scope.outline.own(section, "allow").filter_map(|said| {
         let (action, network) = match said.words() {
@@ -94,7 +94,7 @@ pub(super) fn control_on_all_addresses(scope: &Scope<'_>, findings: &mut Vec<Fin
     let outline = &scope.outline;
     for section in outline.of(LOCATION) {
         let Some(said) = outline.own(section, "rtmp_control").last() else { continue };
-        // Open ones are told of by the lint above.
+        // The lint above reports open ones.
         if !is_guarded(scope, section) || is_local(scope, section) {
             continue;
         }
@@ -111,7 +111,7 @@ pub(super) fn control_on_all_addresses(scope: &Scope<'_>, findings: &mut Vec<Fin
     }
 }
 
-/// Whether a location lets only this machine in, or nobody.
+/// Whether a location admits only this machine, or no client at all.
 fn is_local(scope: &Scope<'_>, section: usize) -> bool {
     let outline = &scope.outline;
     if outline.own(section, "internal").next().is_some() || outline.own(section, "return").next().is_some() {
@@ -121,11 +121,11 @@ fn is_local(scope: &Scope<'_>, section: usize) -> bool {
         return false;
     };
     let mut rules = rules(scope, ruled);
-    // The first rule about everybody decides; those before it must be about this machine or refuse.
+    // The first rule about all addresses decides; the rules before it must concern this machine or refuse.
     rules.find(|rule| rule.all || (rule.allow && !rule.local)).is_some_and(|rule| !rule.allow)
 }
 
-/// Whether an address to listen on is every address.
+/// Whether an address to listen on is a wildcard.
 fn is_wildcard(address: &[u8]) -> bool {
     match literal_addr(address, DEFAULT_PORT) {
         Ok(ListenAddr::Tcp(addr)) => addr.ip().is_unspecified(),
@@ -133,7 +133,7 @@ fn is_wildcard(address: &[u8]) -> bool {
     }
 }
 
-/// Whether a location refuses anybody at all.
+/// Whether a location refuses any client.
 fn is_guarded(scope: &Scope<'_>, section: usize) -> bool {
     let outline = &scope.outline;
     let has = |name| outline.own(section, name).next().is_some();
@@ -144,7 +144,7 @@ fn is_guarded(scope: &Scope<'_>, section: usize) -> bool {
     denies || asks || has("internal") || has("return")
 }
 
-/// An address of a location's server that others than this machine can reach.
+/// An address of a location's server that other machines can reach.
 fn public_listener(scope: &Scope<'_>, section: usize) -> Option<String> {
     let outline = &scope.outline;
     let server = outline.up_to(section, HTTP_SERVER)?;

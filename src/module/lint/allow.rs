@@ -1,7 +1,7 @@
 //! Comments that silence lints: `# pingosd: allow NAME[, NAME]`.
 //!
-//! A comment speaks for the statement on whose lines it stands, or which follows on the next line; directly after
-//! a `{` for the whole block; before the first statement of a file for the whole file.
+//! A comment applies to the statement on the same line or on the next one; directly after a `{`, to the whole block;
+//! before the first statement of a file, to the whole file.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,10 +13,10 @@ use crate::syntax::suggest::nearest;
 use crate::syntax::text::{Before, Comment, comments};
 use crate::syntax::{Problem, Sources, Span, sentence};
 
-/// What such a comment begins with, after `#` and blanks.
+/// Beginning of such a comment, after `#` and spaces.
 const MARK: &[u8] = b"pingosd: allow ";
 
-/// The comments of the files that have any to say.
+/// Comments by file.
 pub struct Allowed<'s> {
     sources: &'s Sources,
     known: HashMap<FileId, Vec<Allow<'s>>>,
@@ -25,18 +25,18 @@ pub struct Allowed<'s> {
 /// One such comment.
 struct Allow<'s> {
     comment: Comment,
-    /// The last line of the comments that follow one another directly.
+    /// Last line of a run of consecutive comments.
     last_line: u32,
     names: Vec<&'s [u8]>,
 }
 
 impl<'s> Allowed<'s> {
-    /// Looks for comments in these texts when asked.
+    /// Reads the comments of these texts on demand.
     pub fn new(sources: &'s Sources) -> Allowed<'s> {
         Allowed { sources, known: HashMap::new() }
     }
 
-    /// Whether a comment allows what was found.
+    /// Whether a comment silences a finding.
     pub fn allows(&mut self, name: &str, finding: &Finding, scope: &Scope<'_>) -> bool {
         let lines = finding.start.line..=finding.place.line;
         let beside = self.of(finding.start.file).iter().any(|allow| {
@@ -68,7 +68,7 @@ impl Allow<'_> {
     }
 }
 
-/// Warnings about names that no lint has, each with the number of a statement of its file.
+/// Warnings about unknown lint names, each with the number of a statement of its file.
 pub(super) fn unknown(scope: &Scope<'_>) -> Vec<(u32, Problem)> {
     let mut files: Vec<(FileId, u32)> = Vec::new();
     let mut seen = HashSet::new();
@@ -102,13 +102,13 @@ pub(super) fn unknown(scope: &Scope<'_>) -> Vec<(u32, Problem)> {
     problems
 }
 
-/// The comments of a text that allow something.
+/// Comments of a text that silence lints.
 fn find(text: &[u8]) -> Vec<Allow<'_>> {
     if text.find(MARK).is_none() {
         return Vec::new();
     }
     let mut found = Vec::new();
-    // The lines of the run of comments that begins below the one looked at.
+    // Lines of the run of comments below the current one.
     let mut run: Option<(u32, u32)> = None;
     for comment in comments(text).into_iter().rev() {
         let last_line = match run {

@@ -1,11 +1,11 @@
-//! Commands that trust what clients choose.
+//! Lints about commands with values that clients choose.
 
 use super::{Finding, Scope};
 use crate::directive::outline::Said;
 use crate::syntax::{Problem, Word};
 
-/// Variables of the exec dialect whose values clients choose. Values of `path` and `dirname` begin with a directory
-/// of ours, but hold the stream's name.
+/// Exec variables whose values clients choose. Values of `path` and `dirname` begin with a directory of the server, but
+/// contain the stream name.
 const CHOSEN: [&[u8]; 10] = [
     b"name",
     b"args",
@@ -18,7 +18,7 @@ const CHOSEN: [&[u8]; 10] = [
     b"basename",
     b"path",
 ];
-/// Those that may stand at the beginning of a word: one is an application of ours, the other begins with `/`.
+/// Variables that may safely begin a word: one is a configured application, the other begins with `/`.
 const HARMLESS_FIRST: [&[u8]; 2] = [b"app", b"path"];
 /// Programs that take a script after `-c`.
 const SHELLS: [&[u8]; 8] = [b"sh", b"ash", b"bash", b"dash", b"fish", b"ksh", b"zsh", b"busybox"];
@@ -57,7 +57,7 @@ pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a word only says which streams the line is for: `name=...` behind `exec_options on` of the same block.
+/// Whether a word is a stream filter: `name=...` after `exec_options on` in the same block.
 fn is_filter(scope: &Scope<'_>, said: &Said<'_>, word: &Word) -> bool {
     let options =
         scope.outline.own(said.section, "exec_options").take_while(|o| o.node.order() < said.node.order());
@@ -65,7 +65,7 @@ fn is_filter(scope: &Scope<'_>, said: &Said<'_>, word: &Word) -> bool {
         && options.last().is_some_and(|options| options.words().first().is_some_and(|word| word.is("on")))
 }
 
-/// The script of a shell, and the first variable in it that a client chooses.
+/// A shell's script, and the first variable in it that clients choose.
 fn script<'t>(program: &Word, words: &[&'t Word]) -> Option<(&'t Word, &'t [u8])> {
     let base = program.bytes.rsplit(|b| *b == b'/').next()?;
     if !SHELLS.contains(&base) {
@@ -76,19 +76,19 @@ fn script<'t>(program: &Word, words: &[&'t Word]) -> Option<(&'t Word, &'t [u8])
     Some((script, variable))
 }
 
-/// Where the word after `-c` (or `-ec` and the like) is.
+/// Index of the word after `-c` (or `-ec` and the like).
 fn script_at(words: &[&Word]) -> Option<usize> {
     let option = words.iter().position(|w| w.bytes.starts_with(b"-") && w.bytes.ends_with(b"c"))?;
     Some(option + 1)
 }
 
-/// Whether a word is an argument of a shell's script, which is what the advice says.
+/// Whether a word is an argument of a shell's script, which is the recommended form.
 fn is_script_argument(words: &[&Word], word: &Word) -> bool {
     let script = script_at(words).and_then(|at| words.get(at));
     script.is_some_and(|script| script.span.start < word.span.start)
 }
 
-/// The variables of a word by the dialect's rule: a run of letters after `$`, or what `${` and `}` enclose.
+/// Variables of a word: runs of letters after `$`, and texts between `${` and `}`.
 fn variables(word: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = word;
     std::iter::from_fn(move || {

@@ -1,4 +1,4 @@
-//! Playlists and where they are written.
+//! Lints about HLS and DASH playlists.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,20 +8,20 @@ use crate::directive::number;
 use crate::directive::outline::Said;
 use crate::syntax::{Problem, sentence};
 
-/// Fragments from its end at which players begin (RFC 8216 §6.3.3).
+/// Number of fragments from the end at which players begin (RFC 8216 §6.3.3).
 const FEWEST: u64 = 3;
-/// Fragment length unless set, in milliseconds; all kinds have the same.
+/// Default fragment length in milliseconds, for all kinds of playlists.
 const DEFAULT_FRAGMENT: u64 = 5_000;
-/// Playlist length unless set, in milliseconds.
+/// Default playlist length in milliseconds.
 const DEFAULT_LENGTH: u64 = 30_000;
 
-/// One kind of playlist and its directives.
+/// A kind of playlist and its directives.
 struct Kind {
     switch: &'static str,
     path: Option<&'static str>,
     fragment: &'static str,
     length: &'static str,
-    /// Whether the length is three fragments unless set.
+    /// Whether the default length is three fragments.
     derived: bool,
 }
 
@@ -60,7 +60,7 @@ pub(super) fn short_playlist(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
         let length_msec = length.and_then(msec).unwrap_or(default);
         let count = length_msec.checked_div(fragment_msec).unwrap_or(FEWEST);
         let Some(said) = length.or(fragment).filter(|_| count < FEWEST) else { continue };
-        // One line may count for many applications.
+        // One line may affect many applications.
         if !told.insert(said.node.order()) {
             continue;
         }
@@ -124,7 +124,7 @@ pub(super) fn path_twice(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Applications and the kinds of playlist they write.
+/// Applications with the kinds of playlist that they write.
 fn written<'o>(scope: &'o Scope<'_>) -> impl Iterator<Item = (usize, &'static Kind)> + 'o {
     scope.outline.of(APPLICATION).flat_map(|section| KINDS.iter().map(move |kind| (section, kind))).filter(
         |(section, kind)| {
@@ -138,7 +138,7 @@ fn msec(said: &Said<'_>) -> Option<u64> {
     number::msec(&said.words().first()?.bytes)
 }
 
-/// A directory without slashes at its end.
+/// A directory without trailing slashes.
 fn trimmed(path: &[u8]) -> &[u8] {
     let end = path.iter().rposition(|b| *b != b'/').map_or(0, |at| at + 1);
     &path[..end]

@@ -1,7 +1,7 @@
-//! Hosts of callbacks and relays that have no address.
+//! Lint about hosts of callbacks and relays without an address.
 //!
-//! Looked up by `-t` alone: a start and a reload do not wait for name servers. A configuration that names no host but
-//! by its address costs a look at its text.
+//! Only `-t` resolves hosts: starts and reloads do not wait for name servers. A configuration that names all hosts by
+//! address costs only a scan of its text.
 
 use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::mpsc;
@@ -19,10 +19,10 @@ use crate::limits::{LINTED_HOSTS, LINTED_HOSTS_WAIT};
 use crate::syntax::report::Reports;
 use crate::syntax::{Diagnostic, Problem, Sources};
 
-/// The name of this lint.
+/// Name of this lint.
 const NAME: &str = "unresolved-host";
 
-/// Looks up the hosts of a configuration that loads; `sources` are its texts.
+/// Resolves the hosts of a valid configuration; `sources` are its texts.
 pub fn unresolved(options: &LoadOptions, sources: &Sources) -> (Vec<Diagnostic>, Sources) {
     if !sources.files().iter().any(|file| may_name(&file.bytes)) {
         return (Vec::new(), sources.clone());
@@ -52,7 +52,7 @@ pub fn unresolved(options: &LoadOptions, sources: &Sources) -> (Vec<Diagnostic>,
     (reports.into_sorted(), reading.sources.clone())
 }
 
-/// Whether a text may hold a URL whose host is not an address.
+/// Whether a text may contain a URL whose host is not an address.
 fn may_name(text: &[u8]) -> bool {
     text.find_iter("://").any(|at| {
         let authority = text[at + 3..].split(|b| b"/?; \t\r\n".contains(b)).next().unwrap_or_default();
@@ -60,7 +60,7 @@ fn may_name(text: &[u8]) -> bool {
     })
 }
 
-/// The hosts that a statement of callbacks or relays names.
+/// Hosts that a statement about callbacks or relays names.
 fn hosts<'o, 't>(said: &'o Said<'t>) -> Vec<(&'o Said<'t>, String)> {
     let ours = said.entry.is_some_and(|e| matches!(e.module.name, "notify" | "notify main" | "relay"));
     let host = |word: &[u8]| {
@@ -76,7 +76,7 @@ fn hosts<'o, 't>(said: &'o Said<'t>) -> Vec<(&'o Said<'t>, String)> {
     words.filter_map(|word| Some((said, host(&word.bytes)?))).collect()
 }
 
-/// Names without an address, with the reason. Threads that are still asking when patience ends are left behind.
+/// Names without an address, with the reason. Threads still waiting when the time is over are abandoned.
 fn look_up(names: Vec<String>) -> Vec<(String, String)> {
     let (sender, answers) = mpsc::channel();
     let mut waiting = names.clone();
@@ -84,7 +84,7 @@ fn look_up(names: Vec<String>) -> Vec<(String, String)> {
         let sender = sender.clone();
         thread::spawn(move || {
             let found = (name.as_str(), 0).to_socket_addrs().map(|mut addrs| addrs.next().is_some());
-            // Nobody listens any more once patience has ended.
+            // After that the receiver is gone.
             let _ = sender.send((name, found));
         });
     }

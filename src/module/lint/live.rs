@@ -1,4 +1,4 @@
-//! Live streams behind guards.
+//! Lint about access control of live locations.
 
 use super::{Finding, Scope};
 use crate::directive::ListenAddr;
@@ -8,9 +8,9 @@ use crate::directive::outline::Said;
 use crate::syntax::{Problem, sentence};
 
 const HANDLERS: [&str; 3] = ["flv_live", "ts_live", "hls2_live"];
-/// Statements that refuse requests of a location and of those inside it.
+/// Directives that refuse requests of a location and of nested ones.
 const GUARDS: [&str; 3] = ["allow", "valid_referers", "auth_basic"];
-/// Statuses from here on refuse.
+/// Status codes from which on a response is a refusal.
 const REFUSES: u64 = 400;
 
 /// A location with a live handler.
@@ -47,7 +47,7 @@ pub(super) fn guard_by_location(scope: &Scope<'_>, findings: &mut Vec<Finding>) 
     }
 }
 
-/// Whether a block itself refuses requests by what they say.
+/// Whether a block itself refuses some requests.
 fn is_guarded(scope: &Scope<'_>, section: usize) -> bool {
     let outline = &scope.outline;
     let refuses = |at: usize| {
@@ -63,7 +63,7 @@ fn is_guarded(scope: &Scope<'_>, section: usize) -> bool {
     GUARDS.iter().any(|name| outline.own(section, name).next().is_some()) || conditions.copied().any(refuses)
 }
 
-/// The port of the rtmp server that a handler shows.
+/// Port of the rtmp server to which a handler refers.
 fn port(said: &Said<'_>) -> Option<u16> {
     match literal_addr(&said.words().first()?.bytes, 0) {
         Ok(ListenAddr::Tcp(addr)) => Some(addr.port()),

@@ -1,7 +1,7 @@
-//! What is allowed and probably not meant.
+//! Lints: warnings about settings that are valid but probably not intended.
 //!
-//! A lint looks at a configuration without errors and warns under a name that never changes. The comment
-//! `# pingosd: allow NAME` silences it; see [`allow`].
+//! A lint examines a configuration without errors and warns under a stable name. The comment `# pingosd: allow NAME`
+//! silences it; see [`allow`].
 
 mod access;
 pub mod allow;
@@ -24,98 +24,100 @@ use crate::syntax::parser::Reading;
 use crate::syntax::{Level, Problem, Sources, Span};
 use allow::Allowed;
 
-/// What every lint looks at.
+/// Input of lints.
 pub struct Scope<'t> {
-    /// The blocks and statements.
+    /// Blocks and statements.
     pub outline: Outline<'t>,
-    /// The texts.
+    /// Source texts.
     pub sources: &'t Sources,
-    /// Where relative paths start.
+    /// Directories of relative paths.
     pub bases: &'t Bases,
 }
 
 /// A lint.
 pub struct Lint {
-    /// The name in warnings and comments.
+    /// Name in warnings and comments.
     pub name: &'static str,
-    /// What it warns of, and why that matters.
+    /// What it warns of, and why.
     pub about: &'static str,
     check: fn(&Scope<'_>, &mut Vec<Finding>),
 }
 
-/// Something to warn of.
+/// A warning.
 pub struct Finding {
-    /// The statement meant.
+    /// Reading-order number of the statement.
     order: u32,
-    /// The block whose comments may silence it, beside the statement's own.
+    /// Block whose comments may silence it, in addition to the statement's own.
     section: usize,
     place: Span,
-    /// Where the statement begins.
+    /// Beginning of the statement.
     start: Span,
     problem: Problem,
 }
 
-/// A configuration with more statements is written by a program; lints compare statements with one another.
+/// Configurations with more statements are not linted: they are generated, and lints compare statements with one
+/// another.
 const MAX_STATEMENTS: u32 = 200_000;
 
 /// Every lint, in the order of the manual.
 pub const LINTS: &[Lint] = &[
     Lint {
         name: "allow-without-deny-all",
-        about: "An `allow` that no `deny` follows keeps nobody out: whoever meets no rule is let in.",
+        about: "An `allow` without a following `deny` excludes no client: clients that match no rule are admitted.",
         check: access::allow_without_deny_all,
     },
     Lint {
         name: "certificate-expired",
-        about: "The certificate of `ssl_certificate` is no longer valid, or not yet.",
+        about: "A certificate of `ssl_certificate` has expired or is not valid yet.",
         check: tls::certificate_expired,
     },
     Lint {
         name: "certificate-mismatch",
-        about: "The key of `ssl_certificate_key` is not that of the certificate; no connection can be encrypted.",
+        about: "A key of `ssl_certificate_key` does not match the certificate; TLS handshakes will fail.",
         check: tls::certificate_mismatch,
     },
     Lint {
         name: "certificate-unreadable",
-        about: "A file of `ssl_certificate` or `ssl_certificate_key` is not there, or holds no certificate or key.",
+        about: "A file of `ssl_certificate` or `ssl_certificate_key` does not exist, or contains no certificate or key.",
         check: tls::certificate_unreadable,
     },
     Lint {
         name: "control-on-all-addresses",
-        about: "Control requests are taken by a listener bound to all addresses, and not only from this machine.",
+        about: "Control requests are accepted on all addresses, and not only from this machine.",
         check: access::control_on_all_addresses,
     },
     Lint {
         name: "empty-variable",
-        about: "A variable of `http { }` that has no value yet, or `$1` to `$9` where no regular expression has that many \
+        about: "A variable of `http { }` that is not implemented, or `$1` to `$9` where no regular expression has that many \
                 groups, is always empty.",
         check: variable::empty_variable,
     },
     Lint {
         name: "exec-unquoted-name",
-        about: "What a client chooses, such as the stream's name, becomes part of a shell's script, or begins a word of \
-                a command, where it can be an option or a redirection.",
+        about: "A value that clients choose, such as the stream name, is part of a shell script, or begins a word of a \
+                command, where it can become an option or a redirection.",
         check: exec::unquoted_name,
     },
     Lint {
         name: "fast-reload",
-        about: "`fast_reload` ends every session at each reload that changes anything; nothing here needs that.",
+        about: "`fast_reload` ends all sessions at each reload that changes anything, which is not necessary here.",
         check: process::fast_reload,
     },
     Lint {
         name: "guarded-by-location",
-        about: "A location with `if`, `deny` or `valid_referers` shows the streams of an application by `app=`, while another \
-                location without a guard shows streams of the same port: `?app=` of a request asks that one for them.",
+        about: "A location with `if`, `deny` or `valid_referers` serves the streams of an application by `app=`, but another \
+                location without such a guard serves streams of the same port, and a request can select the application \
+                there by `?app=`.",
         check: live::guard_by_location,
     },
     Lint {
         name: "hls-path-twice",
-        about: "Two applications write HLS or DASH to the same directory; streams of the same name overwrite each other.",
+        about: "Two applications write HLS or DASH files to the same directory; streams with the same name overwrite each other.",
         check: hls::path_twice,
     },
     Lint {
         name: "needless-multi-process",
-        about: "Lines that let worker processes find one another. There is one process here; they can go.",
+        about: "Directives for communication between worker processes. There is only one process here; remove them.",
         check: process::needless_multi_process,
     },
     Lint {
@@ -125,34 +127,34 @@ pub const LINTS: &[Lint] = &[
     },
     Lint {
         name: "open-control",
-        about: "Control requests or statistics can be asked by everybody who reaches the server: no `deny`, no \
-                `auth_basic`, no `internal`, and a listener that is not only for this machine.",
+        about: "Control requests or statistics are available to any client that reaches the server: no `deny`, no \
+                `auth_basic`, no `internal`, and a listener that is not restricted to this machine.",
         check: access::open_control,
     },
     Lint {
         name: "pull-loop",
-        about: "A `pull` or `push` comes back to the application it stands in: the stream would chase itself.",
+        about: "A `pull` or `push` leads back to its own application, so that the stream would feed itself.",
         check: pull::pull_loop,
     },
     Lint {
         name: "short-playlist",
-        about: "A playlist of fewer than three fragments makes players stall: they begin three fragments before its end.",
+        about: "A playlist of fewer than three fragments makes players stall, because they begin three fragments before its end.",
         check: hls::short_playlist,
     },
     Lint {
         name: "unknown-lint",
-        about: "A comment `# pingosd: allow NAME` names no lint.",
+        about: "A comment `# pingosd: allow NAME` names an unknown lint.",
         check: |_, _| {},
     },
     Lint {
         name: "unresolved-host",
-        about: "The host of a callback or relay has no address now. Looked up by `-t` (not with `-q`), for two seconds at \
-                most; it is never an error, and the server asks anew each time.",
+        about: "The host of a callback or relay cannot be resolved at present. Checked by `-t` (not with `-q`) for at most \
+                two seconds; never an error, because the server resolves hosts again when needed.",
         check: |_, _| {},
     },
 ];
 
-/// Everything the lints find in a reading, except what comments allow; each with the number of its statement.
+/// Runs all lints. Returns the warnings that comments do not silence, each with the number of its statement.
 pub fn lint(reading: &Reading, bases: &Bases) -> Vec<(u32, Problem)> {
     if reading.tree.len() > MAX_STATEMENTS {
         let text = format!("more than {MAX_STATEMENTS} statements: nothing was linted");
@@ -173,12 +175,12 @@ pub fn lint(reading: &Reading, bases: &Bases) -> Vec<(u32, Problem)> {
     problems
 }
 
-/// The table of all lints as Markdown.
+/// Table of all lints in Markdown.
 pub fn manual() -> String {
     let mut out = String::from(
-        "# Lints\n\n`pingosd -t` warns of these. Each warning ends with the lint's name in brackets. The comment\n\n    \
-         # pingosd: allow NAME, NAME\n\nsilences lints of a statement: on its line or on the line before; of a whole block: \
-         directly after its `{`; of a\nwhole file: before its first statement.\n\n| name | warns of |\n| --- | --- |\n",
+        "# Lints\n\nWarnings of `pingosd -t`. Each warning ends with the lint's name in brackets. The comment\n\n    \
+         # pingosd: allow NAME, NAME\n\nsilences lints for a statement (on its line or on the line before), for a whole block \
+         (directly after its `{`), or\nfor a whole file (before its first statement).\n\n| name | warns of |\n| --- | --- |\n",
     );
     for lint in LINTS {
         let _ = writeln!(out, "| `{}` | {} |", lint.name, lint.about);
@@ -187,7 +189,7 @@ pub fn manual() -> String {
 }
 
 impl<'t> Scope<'t> {
-    /// Prepares a reading for lints.
+    /// Prepares a parsed configuration for lints.
     pub fn new(reading: &'t Reading, bases: &'t Bases) -> Scope<'t> {
         Scope { outline: Outline::new(&reading.tree, &REGISTRY), sources: &reading.sources, bases }
     }

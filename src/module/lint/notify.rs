@@ -1,4 +1,4 @@
-//! Notification lines that exclude one another.
+//! Lint about notification lines that exclude one another.
 
 use super::{Finding, Scope};
 use crate::directive::context::APPLICATION;

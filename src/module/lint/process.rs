@@ -1,4 +1,4 @@
-//! Lines for worker processes that must find one another.
+//! Lints about directives for multiple worker processes.
 
 use super::{Finding, Scope};
 use crate::directive::context::UPSTREAM;
@@ -9,10 +9,10 @@ use crate::syntax::Problem;
 /// Directives that only share streams between processes.
 const NEEDLESS: [&str; 5] =
     ["inner_proxy", "multi_listen", "rtmp_auto_pull", "rtmp_auto_pull_port", "stream_zone"];
-/// Further lines that are pointed at.
+/// Maximum number of further lines to mark.
 const MAX_LABELS: usize = 8;
 
-/// One warning for all of them: they belong together.
+/// One warning for all of them, because they belong together.
 pub(super) fn needless_multi_process(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     let outline = &scope.outline;
     let mut needless: Vec<&Said<'_>> =
@@ -24,7 +24,7 @@ pub(super) fn needless_multi_process(scope: &Scope<'_>, findings: &mut Vec<Findi
         .collect();
     for section in outline.of(UPSTREAM) {
         let servers = outline.own(section, "server").filter(|s| is_worker(s, &bases));
-        // The first worker's line is the one to keep.
+        // The first worker's line must be kept.
         needless.extend(servers.skip(1));
     }
     needless.sort_by_key(|said| said.node.order());
@@ -51,7 +51,7 @@ pub(super) fn fast_reload(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether an upstream's server is the socket of one worker.
+/// Whether an upstream's server is the socket of a worker.
 fn is_worker(said: &Said<'_>, bases: &[&[u8]]) -> bool {
     let Some(address) = said.words().first() else { return false };
     bases.iter().any(|base| {
@@ -64,7 +64,7 @@ fn is_worker(said: &Said<'_>, bases: &[&[u8]]) -> bool {
     })
 }
 
-/// Ports after a base that may belong to its workers.
+/// Number of ports after a base that may belong to its workers.
 const MAX_WORKERS: u64 = 128;
 
 fn port(address: &[u8]) -> Option<u64> {

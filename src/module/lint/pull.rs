@@ -1,4 +1,4 @@
-//! Relays that come back to where they started.
+//! Lint about relays that return to their origin.
 
 use std::net::IpAddr;
 
@@ -13,10 +13,10 @@ use crate::directive::server_name::host_name;
 use crate::media::listen::DEFAULT_PORT;
 use crate::syntax::Problem;
 
-/// Relays looked at; every way back may pass through all of them. More are written by a program.
+/// Maximum number of relays to examine; each search may visit all of them. Larger configurations are generated.
 const MAX_EDGES: usize = 1_000;
 
-/// A relay line that ends in an application of ours.
+/// A relay line whose address belongs to an application of this configuration.
 struct Edge<'o, 't> {
     said: &'o Said<'t>,
     from: usize,
@@ -44,7 +44,7 @@ pub(super) fn pull_loop(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// The last relay of a way that ends where `first` begins; the first itself if it ends there.
+/// Last relay of a path from `first` back to its origin; `first` itself if it leads there directly.
 fn way_back<'e, 'o, 't>(edges: &'e [Edge<'o, 't>], first: &'e Edge<'o, 't>) -> Option<&'e Edge<'o, 't>> {
     let mut seen = vec![first.from];
     let mut open = vec![first];
@@ -102,7 +102,7 @@ fn rtmp_host(url: &[u8]) -> Option<(&[u8], u16)> {
     Some((host.strip_prefix(b"[").and_then(|h| h.strip_suffix(b"]")).unwrap_or(host), port))
 }
 
-/// The server of ours that answers there, if the address is certainly ours.
+/// Server of this configuration at an address, if the address certainly belongs to it.
 fn server(scope: &Scope<'_>, servers: &[usize], host: &[u8], port: u16, domain: &[u8]) -> Option<usize> {
     let outline = &scope.outline;
     let ip = host.to_str().ok().and_then(|h| h.parse::<IpAddr>().ok());
@@ -132,7 +132,7 @@ fn names<'o>(scope: &'o Scope<'_>, server: usize) -> impl Iterator<Item = &'o [u
     scope.outline.own(server, "server_name").flat_map(|said| said.words()).map(|w| &w.bytes[..])
 }
 
-/// The application of a name, else the one called `*`.
+/// The application with this name, otherwise the one named `*`.
 fn application(scope: &Scope<'_>, server: usize, name: &[u8]) -> Option<usize> {
     let sections = &scope.outline.sections;
     let find = |name: &[u8]| {

@@ -1,4 +1,4 @@
-//! Certificates and their keys.
+//! Lints about certificates and keys.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -41,7 +41,7 @@ pub(super) fn certificate_unreadable(scope: &Scope<'_>, findings: &mut Vec<Findi
     }
 }
 
-/// A certificate that cannot be read is told of by [`certificate_unreadable`].
+/// Unreadable certificates are reported by [`certificate_unreadable`].
 pub(super) fn certificate_expired(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     for said in scope.outline.statements.iter().filter(|s| s.is("ssl_certificate")) {
         let Some(certificate) = path(scope, said).and_then(|path| certificate(&path)) else { continue };
@@ -65,7 +65,7 @@ pub(super) fn certificate_mismatch(scope: &Scope<'_>, findings: &mut Vec<Finding
         if !own("ssl_certificate") && !own("ssl_certificate_key") {
             continue;
         }
-        // Several certificates pair up with as many keys, in order.
+        // Several certificates are paired with the same number of keys, in order.
         let all = |name: &'static str| {
             let holder = outline.around(section).find(move |at| outline.own(*at, name).next().is_some());
             holder.into_iter().flat_map(move |at| outline.own(at, name))
@@ -85,7 +85,7 @@ pub(super) fn certificate_mismatch(scope: &Scope<'_>, findings: &mut Vec<Finding
     }
 }
 
-/// The file that a line names, unless the name depends on variables.
+/// File that a line names, unless the name contains variables.
 fn path(scope: &Scope<'_>, said: &Said<'_>) -> Option<PathBuf> {
     let word = &said.words().first()?.bytes;
     let named = !word.contains(&b'$') && !word.starts_with(b"data:") && !word.starts_with(b"engine:");
@@ -96,7 +96,7 @@ fn certificate(path: &Path) -> Option<CertificateDer<'static>> {
     CertificateDer::from_pem_slice(&read_file(path).ok()?).ok()
 }
 
-/// Whether certificate and key belong to different pairs; nothing if that cannot be told.
+/// Whether certificate and key do not match; `None` if unknown.
 fn mismatch(certificate_path: &Path, key_path: &Path) -> Option<bool> {
     let key = PrivateKeyDer::from_pem_slice(&read_file(key_path).ok()?).ok()?;
     let signer = default_provider().key_provider.load_private_key(key).ok()?;
@@ -105,16 +105,16 @@ fn mismatch(certificate_path: &Path, key_path: &Path) -> Option<bool> {
     Some(&*signer.public_key()? != parts.public_key)
 }
 
-/// What lints look at in a certificate.
+/// Parts of a certificate that lints examine.
 #[derive(Debug, PartialEq)]
 struct Parts<'c> {
     begin: SystemTime,
     end: SystemTime,
-    /// The whole SubjectPublicKeyInfo.
+    /// The complete SubjectPublicKeyInfo.
     public_key: &'c [u8],
 }
 
-/// Takes a certificate apart (RFC 5280 §4.1). Certificates of version 1, which verifiers refuse, are read as well.
+/// Parses a certificate (RFC 5280 §4.1). Version 1, which verifiers refuse, is accepted.
 fn parts(certificate: &[u8]) -> Option<Parts<'_>> {
     const SEQUENCE: u8 = 0x30;
     const VERSION: u8 = 0xA0;
@@ -136,7 +136,7 @@ fn parts(certificate: &[u8]) -> Option<Parts<'_>> {
     Some(Parts { begin: moment(begin)?, end: moment(end)?, public_key })
 }
 
-/// The content of a DER element of that tag, and what follows it.
+/// Contents of a DER element with this tag, and the rest.
 fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (first, rest) = der.split_first()?;
     let (length, rest) = rest.split_first()?;
@@ -151,7 +151,7 @@ fn element(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     (*first == tag).then(|| rest.split_at_checked(length)).flatten()
 }
 
-/// A UTCTime `YYMMDDhhmmssZ` or GeneralizedTime `YYYYMMDDhhmmssZ` (RFC 5280 §4.1.2.5).
+/// Parses a UTCTime `YYMMDDhhmmssZ` or GeneralizedTime `YYYYMMDDhhmmssZ` (RFC 5280 §4.1.2.5).
 fn moment(text: &[u8]) -> Option<SystemTime> {
     let digits = text.strip_suffix(b"Z")?;
     let pair = |at: usize| {
@@ -173,7 +173,7 @@ fn moment(text: &[u8]) -> Option<SystemTime> {
     }
 }
 
-/// A duration in whole days, or hours if there are none.
+/// A duration in whole days, or in hours if it is shorter.
 fn shown<E>(duration: Result<Duration, E>) -> String {
     let hours = duration.unwrap_or_default().as_secs() / 3_600;
     match hours / 24 {

@@ -1,4 +1,4 @@
-//! Variables of `http { }` that can have no value.
+//! Lint about variables of `http { }` that can have no value.
 
 use bstr::ByteSlice;
 
@@ -11,7 +11,7 @@ use crate::syntax::{Problem, Word};
 pub(super) fn empty_variable(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     let in_http = |said: &&Said<'_>| scope.outline.up_to(said.section, HTTP).is_some();
     for said in scope.outline.statements.iter().filter(in_http) {
-        // What has no effect is warned of as a whole; names of servers and locations hold no variables.
+        // Directives without effect are reported as a whole; names of servers and locations contain no variables.
         if said.row().is_none_or(|row| row.inert || matches!(row.name(), "server_name" | "location")) {
             continue;
         }
@@ -32,7 +32,7 @@ pub(super) fn empty_variable(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a regular expression of a block around the statement, or of an `if` or `rewrite` in one, has that many groups.
+/// Whether a regular expression in an enclosing block, or in an `if` or `rewrite` there, has this many groups.
 fn is_captured(scope: &Scope<'_>, said: &Said<'_>, group: u8) -> bool {
     let outline = &scope.outline;
     let server = outline.up_to(said.section, HTTP_SERVER);
@@ -48,10 +48,10 @@ fn is_captured(scope: &Scope<'_>, said: &Said<'_>, group: u8) -> bool {
     })
 }
 
-/// At most so many groups a statement's regular expression has: the opening parentheses that could be one's.
+/// Upper bound of the number of groups in a statement's regular expression: the parentheses that may open one.
 fn groups(words: &[Word]) -> usize {
     let Some((name, words)) = words.split_first() else { return 0 };
-    // In a condition and in a location the expression begins with or behind the tilde.
+    // In conditions and locations the expression begins with or after the tilde.
     let begins = match name.is("rewrite") {
         true => Some(0),
         false => words.iter().position(|word| word.bytes.contains(&b'~')),

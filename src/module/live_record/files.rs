@@ -1,4 +1,4 @@
-//! The files of one recording: a transport stream and its index. Runs on threads that may wait for a disk.
+//! Files of one recording: a transport stream and its index. Runs on blocking threads.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
@@ -15,26 +15,26 @@ use crate::notify::request::RecordFields;
 use crate::task::disk;
 use crate::wire::mpegts::{TABLES_SIZE, TsFrame};
 
-/// What became of a recording. The fields are what callbacks tell.
+/// Events of a recording. The fields are those of callbacks.
 pub(crate) enum News {
-    /// A file was begun.
+    /// A file was created.
     Opened(RecordFields),
     /// A file is complete, and another one follows.
     Turned(RecordFields),
     /// A file is complete.
     Closed(RecordFields),
-    /// Something could not be written.
+    /// A write failed.
     Failed(WriteError),
 }
 
-/// See the module's documentation.
+/// Files of one recording; see the module's documentation.
 pub(crate) struct Files {
     place: Place,
     open: Option<Open>,
-    /// When the next try comes after a failure, in milliseconds since 1970.
+    /// Time of the next attempt after a failure, in milliseconds since 1970.
     retry_ms: Option<u64>,
     retry: Retry,
-    /// Pieces were lost: the next one to write is a key frame.
+    /// Whether pieces were lost, so that writing resumes with a key frame.
     needs_key: bool,
 }
 
@@ -51,12 +51,12 @@ impl Files {
         Files { place, open: None, retry_ms: None, retry: Retry::default(), needs_key: false }
     }
 
-    /// Pieces were lost.
+    /// Records that pieces were lost.
     pub(crate) fn lost(&mut self) {
         self.needs_key = true;
     }
 
-    /// Writes pieces in their order.
+    /// Writes pieces in order.
     pub(crate) fn write(&mut self, conf: &Current, frames: &[TsFrame], news: &mut Vec<News>) {
         for frame in frames {
             if let Err(error) = self.piece(conf, frame, news) {
@@ -65,7 +65,7 @@ impl Files {
         }
     }
 
-    /// The recording has ended.
+    /// Completes the recording.
     pub(crate) fn finish(&mut self, news: &mut Vec<News>) {
         match self.close() {
             Ok(Some(fields)) => news.push(News::Closed(fields)),
@@ -118,8 +118,8 @@ impl Files {
         self.retry_ms = Some(now_ms.saturating_add(self.retry.failed(lasted).as_millis() as u64));
         news.push(News::Failed(error));
         if let Some(open) = self.open.take() {
-            // What is there may be worth something: its end is told, and no file follows for a while. Nothing is left of a file
-            // that nothing could be written to.
+            // The partial file may be useful: its end is reported, and no other file is started for a while. A file to
+            // which nothing could be written is removed.
             let (fields, pair, file) = (open.fields(), open.pair.clone(), open.out.get_ref().try_clone());
             let _ = open.finish();
             if disk::remove_if_empty(&pair.file, file) {
@@ -135,7 +135,7 @@ impl Open {
     fn create(place: &Place, conf: &Current, frame: &TsFrame, now_ms: u64) -> Result<Open, WriteError> {
         let root = std::path::absolute(&conf.path.0).unwrap_or_else(|_| conf.path.0.clone());
         let mut unix = (now_ms / 1000).cast_signed();
-        // The publish before may have begun a file in the same second.
+        // The preceding publish may have created a file in the same second.
         let mut pair = place.pair(&root, unix);
         for _ in 0..SECONDS_TRIED {
             if !pair.file.exists() {
@@ -158,7 +158,7 @@ impl Open {
     }
 
     fn write(&mut self, conf: &Current, frame: &TsFrame) -> Result<(), WriteError> {
-        // The tables in front of the first piece are there already, and stand outside of every entry.
+        // The tables before the first piece are already written and belong to no entry.
         let first = self.index.is_empty();
         let skipped = if first && frame.starts_with_tables { frame.tables.len() } else { 0 };
         let bytes = frame.bytes.get(skipped..).unwrap_or_default();
@@ -169,7 +169,7 @@ impl Open {
         self.out.write_all(bytes).map_err(failed("write", &self.pair.file))
     }
 
-    /// Adds a line to the index; the bytes it names are in the file by then.
+    /// Appends a line to the index; the bytes that it refers to are already in the file.
     fn list(&mut self, line: &str) -> Result<(), WriteError> {
         self.out.flush().map_err(failed("write", &self.pair.file))?;
         if is_gone(self.out.get_ref()) {
@@ -207,5 +207,5 @@ pub(crate) fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_millis() as u64)
 }
 
-/// Names tried for a file before one that exists is written anew.
+/// Number of names tried before an existing file is overwritten.
 const SECONDS_TRIED: usize = 10;

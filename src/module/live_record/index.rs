@@ -1,21 +1,21 @@
-//! Which bytes of a file hold which time.
+//! Index of a recording: maps time ranges to byte ranges.
 
 use crate::wire::mpegts::TsFrame;
 
-/// A line of an index: bytes and milliseconds of the stream's own time, both ends included.
+/// An index entry: ranges of bytes and of the stream's time in milliseconds, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// First byte.
     pub start: u64,
     /// Last byte.
     pub end: u64,
-    /// Time of the first piece.
+    /// Start of the first piece.
     pub begin_ms: u64,
-    /// Where the last piece ends.
+    /// End of the last piece.
     pub end_ms: u64,
 }
 
-/// Follows the pieces of one file.
+/// Builds the index of one file from its pieces.
 #[derive(Clone, Copy, Debug)]
 pub struct Index {
     len: u64,
@@ -25,7 +25,7 @@ pub struct Index {
 }
 
 impl Entry {
-    /// The line, as the original writes it.
+    /// Index line in PingOS's format.
     pub fn line(&self, uri: &str) -> String {
         let Entry { start, end, begin_ms, end_ms } = self;
         format!("{uri}?startsize={start}&endsize={end}&starttime={begin_ms}&endtime={end_ms}\n")
@@ -33,18 +33,18 @@ impl Entry {
 }
 
 impl Index {
-    /// Of a file that begins with so many bytes of tables, which belong to no entry.
+    /// For a file that begins with this number of bytes of tables, which belong to no entry.
     pub fn new(tables: u64) -> Self {
         Index { len: tables, start: tables, begin_ms: None, end_ms: 0 }
     }
 
-    /// Whether no piece has come yet.
+    /// Whether there is no piece yet.
     pub fn is_empty(&self) -> bool {
         self.begin_ms.is_none() && self.len == self.start && self.end_ms == 0
     }
 
-    /// The next piece, of which `len` bytes are written. Returns the entry that ends before it: at the first key
-    /// frame after `min` milliseconds, or at any piece after `max`.
+    /// Adds a piece of `len` bytes. Returns the entry that ends before it: at the first key frame after `min`
+    /// milliseconds, or at any piece after `max`.
     pub fn piece(&mut self, frame: &TsFrame, len: u64, min: u64, max: u64) -> Option<Entry> {
         // A publisher's clock may jump back: the entry then ends at the next key frame.
         let span = self.begin_ms.map(|begin| frame.dts_ms.checked_sub(begin).unwrap_or(min + 1));
@@ -59,7 +59,7 @@ impl Index {
         entry
     }
 
-    /// Ends the entry under way, if there is one.
+    /// Ends the current entry, if any.
     pub fn take(&mut self) -> Option<Entry> {
         let begin_ms = self.begin_ms.take().filter(|_| self.len > self.start)?;
         let end_ms = self.end_ms.max(begin_ms);

@@ -1,11 +1,11 @@
-//! What the log says of recordings as MPEG-TS.
+//! Log lines about MPEG-TS recordings.
 
 use tracing::warn;
 
 use crate::hub::stream::Stream;
 use crate::log::shown::Shown;
 
-/// A name that cannot become a file name.
+/// A stream name cannot be a file name.
 pub fn name_refused(stream: &Stream) {
     let key = stream.key();
     warn!(

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use crate::config::Config;
 
-/// The directories that applications record to.
+/// Directories to which applications record.
 pub fn directories(config: &Config) -> impl Iterator<Item = &PathBuf> {
     let servers = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers);
     let applications = servers.flat_map(|server| server.applications.iter());

@@ -1,4 +1,4 @@
-//! Where recordings go.
+//! File names of recordings.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -14,9 +14,9 @@ use crate::media::files::StreamName;
 pub struct Place {
     serverid: Vec<u8>,
     app: Vec<u8>,
-    /// Those of the name, each ended by a slash.
+    /// Directories of the stream name, each with a trailing slash.
     directories: Vec<u8>,
-    /// The last part of the name.
+    /// Last part of the stream name.
     last: Vec<u8>,
 }
 
@@ -27,12 +27,12 @@ pub struct Pair {
     pub file: PathBuf,
     /// `.../index/YYYYMMDD/NAME-UNIXTIME.m3u8`
     pub index: PathBuf,
-    /// How the index calls the file. As in the original it has a hyphen where the file has an underscore.
+    /// URI of the file in the index. As in PingOS it has a hyphen where the file name has an underscore.
     pub uri: String,
 }
 
 impl Place {
-    /// The place of a stream; `None` if its name or application cannot be part of a path.
+    /// Directory of a stream; `None` if its name or application cannot be part of a path.
     pub fn new(serverid: &[u8], app: &[u8], name: &[u8]) -> Option<Place> {
         let directories = StreamName::new(name)?.file("/");
         StreamName::new(app)?;
@@ -41,7 +41,7 @@ impl Place {
         Some(Place { serverid: serverid.to_vec(), app: app.to_vec(), directories, last: last.to_vec() })
     }
 
-    /// The files of a recording that begins at `unix` seconds; the day is that of the local time.
+    /// Files of a recording that begins at `unix` seconds; the day is in local time.
     pub fn pair(&self, root: &Path, unix: i64) -> Pair {
         let now = Timestamp::from_second(unix).unwrap_or(Timestamp::UNIX_EPOCH);
         let day = now.to_zoned(TimeZone::system()).strftime("%Y%m%d").to_string();
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(text(&pair.file), "/rec/srv1/live/in/s1/DAY/s1_31536000.ts");
         assert_eq!(text(&pair.index), "/rec/srv1/live/in/s1/index/DAY/s1-31536000.m3u8");
         assert_eq!(pair.uri, "s1-31536000.ts");
-        // A name like a file of another stream opens another directory.
+        // A name that looks like a file of another stream uses another directory.
         let place = Place::new(b"srv1", b"live", b"in/s1/DAY/s1_5.ts").unwrap();
         let file = text(&place.pair(Path::new("/rec"), 86_400 * 365).file);
         assert_eq!(file, "/rec/srv1/live/in/s1/DAY/s1_5%2Ets/DAY/s1_5.ts_31536000.ts");

@@ -1,5 +1,5 @@
-//! Recording as MPEG-TS: a task per publish asks `on_record`, takes the pieces of the stream's feed and has them
-//! written; callbacks are told of the files.
+//! MPEG-TS recording: a task per publish calls `on_record`, receives the pieces of the stream's feed, has them written,
+//! and sends callbacks about the files.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -28,15 +28,15 @@ use crate::notify::{Answer, EventKind, Heartbeat, Notifier, SessionEvent};
 use crate::task::disk::{self, Work};
 use crate::task::lifetime::Lifetime;
 
-/// Records streams as MPEG-TS.
+/// Output that records streams as MPEG-TS.
 pub struct TsRecording {
     /// The configuration in force.
     pub store: Arc<Store>,
-    /// Streams as MPEG-TS.
+    /// MPEG-TS feeds.
     pub feeds: Arc<Feeds>,
     /// Callbacks.
     pub callbacks: Notifier,
-    /// The end of the process waits for files.
+    /// Shutdown of the process, which waits for files.
     pub lifetime: Lifetime,
 }
 
@@ -51,20 +51,21 @@ impl Output for TsRecording {
     }
 }
 
-/// The recording of one publish. Dropped with the publisher; what has come is written still.
+/// Recording of one publish. Dropped with the publisher; queued pieces are still written.
 struct LiveRecording {
-    /// Dropping it tells the task that the publisher leaves.
+    /// Dropping it tells the task that the publisher has left.
     _stop: oneshot::Sender<()>,
 }
 
-/// Whether the application may want its streams as MPEG-TS for recording.
+/// Whether the application may record its streams as MPEG-TS.
 fn is_configured(view: &AppView) -> bool {
     let application = view.current();
     application.get::<Current>().live_record || application.get::<notify::conf::Current>().on_record.is_some()
 }
 
 impl LiveRecording {
-    /// The session has just taken `stream`. Must be called before its first packet, within a runtime.
+    /// Starts the recording of a session that has just taken `stream`. Must be called before its first packet, within a
+    /// runtime.
     fn start(output: &Arc<TsRecording>, publisher: OnStream<'_>) -> Self {
         let OnStream { view, session, stream } = publisher;
         let (stop, stopped) = oneshot::channel();
@@ -80,7 +81,7 @@ impl LiveRecording {
             complained: false,
             _unfinished: output.lifetime.unfinished.token(),
         };
-        // From the first packet on, also while the callback server is thinking.
+        // From the first packet on, even while the callback server's answer is pending.
         if is_configured(view) {
             task.tap();
         }
@@ -95,29 +96,29 @@ struct Task {
     view: AppView,
     session: Arc<Session>,
     stream: Arc<Stream>,
-    /// Which publisher this is about.
+    /// Epoch of the publisher.
     epoch: u64,
     source: Option<Source>,
     event: Option<SessionEvent>,
-    /// The file being written.
+    /// File being written.
     file: Option<RecordFields>,
-    /// Whether a failure was reported: a full disk fails with every try.
+    /// Whether a failure was logged: a full disk fails with every attempt.
     complained: bool,
     _unfinished: TaskTrackerToken,
 }
 
-/// Where pieces come from.
+/// Source of pieces.
 struct Source {
     _feed: Arc<Feed>,
     queue: Arc<Queue>,
 }
 
-/// Why a file is no longer written to.
+/// Reason for the end of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Over {
-    /// The publisher has left.
+    /// The publisher left.
     Published,
-    /// A reload, or the answer of a callback server.
+    /// A reload, or an answer of a callback server.
     Unwanted,
 }
 
@@ -155,7 +156,7 @@ impl Task {
             }
         }
         if let Some(event) = self.event.take() {
-            // As recorded: an end is told only of what has begun.
+            // As in recordings of PingOS's traffic, `done` is sent only after something has begun.
             if told { drop(event.finish(None)) } else { event.forget() }
         }
     }
@@ -173,7 +174,7 @@ impl Task {
         place
     }
 
-    /// Begins to take pieces.
+    /// Starts receiving pieces.
     fn tap(&mut self) {
         if self.source.is_some() {
             return;
@@ -186,7 +187,7 @@ impl Task {
         self.source = Some(Source { _feed: feed, queue });
     }
 
-    /// Writes until the publisher leaves, or until nobody wants it any more.
+    /// Writes until the publisher leaves, or until recording is no longer wanted.
     async fn record(&mut self, place: &Place, asked: bool, told: &mut bool) -> Over {
         let Some(queue) = self.source.as_ref().map(|source| source.queue.clone()) else {
             return Over::Unwanted;
@@ -241,7 +242,7 @@ impl Task {
             match over {
                 None => {}
                 Some(over) if ends => return over,
-                // A callback server has put an end to it.
+                // A callback server has ended it.
                 Some(over) => {
                     let work = disk::spawn(Work::LiveRecord, move || {
                         let mut news = Vec::new();
@@ -257,7 +258,7 @@ impl Task {
         }
     }
 
-    /// Tells of the file being written, again and again. Resolves to an answer that puts an end to it.
+    /// Sends updates about the file being written. Resolves to an answer that ends the recording.
     async fn beat(&self, heartbeat: Option<&mut Heartbeat>) -> Answer {
         let fields = || self.file.clone().map(|file| RecordFields { end_ms: super::files::now_ms(), ..file });
         match (heartbeat, &self.event) {
@@ -266,7 +267,7 @@ impl Task {
         }
     }
 
-    /// Logs what has become of files and tells the callback server. `Err`: it wants no more.
+    /// Logs an event and sends its callback. `Err` if the answer ends the recording.
     async fn tell(&mut self, news: News, told: &mut bool) -> Result<(), ()> {
         match news {
             News::Opened(fields) => {

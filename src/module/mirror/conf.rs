@@ -5,12 +5,12 @@ use crate::directive::table::directives;
 use crate::directive::{Arity, Flag, Words};
 
 directives! {
-    /// Copies of requests.
+    /// Mirroring of requests.
     module "mirror";
     later {
-        /// Copies requests to another URI.
+        /// Sends copies of requests to another URI.
         "mirror" => Vec<Words> = "off", in HTTP_ALL, args Arity::ONE;
-        /// Copy the body too.
+        /// Includes the body in the copies.
         "mirror_request_body" => Flag = "on", in HTTP_ALL;
     }
 }

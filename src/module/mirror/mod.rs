@@ -1,3 +1,3 @@
-//! Copies of requests.
+//! Mirroring of requests.
 
 pub mod conf;

@@ -6,14 +6,14 @@ use crate::directive::table::directives;
 use crate::log::level::ErrorLog;
 
 directives! {
-    /// Watching for stalls.
+    /// Detection of stalls.
     module "monitor";
     later {
         /// Logs stalls (no video for a second at the known frame rate) per session to FILE [LEVEL].
         "buffered_log" => ErrorLog, in RTMP_ALL;
     }
     needless {
-        /// A directory for dumps, of which there are none.
+        /// Directory for dumps, which are not made here.
         "dump" => RawPath, in RTMP_ALL;
     }
 }

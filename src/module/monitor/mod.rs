@@ -1,3 +1,3 @@
-//! Watching for stalls.
+//! Detection of stalls.
 
 pub mod conf;

@@ -1,4 +1,4 @@
-//! Sockets and requests of single worker processes.
+//! Sockets and requests of individual worker processes.
 
 pub mod conf;
 pub mod zone;

@@ -1,4 +1,4 @@
-//! Values about single worker processes, of which there is only one here.
+//! Values about individual worker processes; here there is only one process.
 
 use bstr::ByteSlice;
 
@@ -6,24 +6,24 @@ use crate::directive::address::literal_addr;
 use crate::directive::{Args, Arity, ListenAddr, Scene, Value, number};
 use crate::syntax::{Problem, Word, sentence};
 
-/// The port when none is given.
+/// Default port.
 const DEFAULT_PORT: u16 = 80;
 
-/// `multi_listen`: one more socket for each worker process.
+/// `multi_listen`: a further socket for each worker process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MultiListen {
-    /// The socket of the first worker; its number is appended to the path or added to the port.
+    /// Socket of the first worker; the worker's number is appended to the path or added to the port.
     pub base: ListenAddr,
-    /// The `listen` address whose connections it takes.
+    /// `listen` address whose connections it accepts.
     pub related: ListenAddr,
 }
 
-/// `stream_zone`: the table of streams shared by worker processes.
+/// `stream_zone`: table of streams shared by worker processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamZone {
-    /// Hash buckets.
+    /// Number of hash buckets.
     pub buckets: u64,
-    /// Streams.
+    /// Number of streams.
     pub streams: u64,
 }
 

@@ -11,23 +11,23 @@ use crate::http::core::buffers::Buffers;
 use crate::http::variable::{Template, Templates};
 
 word_lists! {
-    /// Words of `proxy_ignore_headers`.
+    /// Values of `proxy_ignore_headers`.
     pub ProxyIgnoreHeaders:
         "X-Accel-Redirect" | "X-Accel-Expires" | "X-Accel-Limit-Rate" | "X-Accel-Buffering" |
         "X-Accel-Charset" | "Expires" | "Cache-Control" | "Set-Cookie" | "Vary";
-    /// Words of `proxy_http_version`.
+    /// Values of `proxy_http_version`.
     pub ProxyHttpVersion: "1.0" | "1.1";
-    /// Words of `proxy_next_upstream`.
+    /// Values of `proxy_next_upstream`.
     pub ProxyNextUpstream:
         "error" | "timeout" | "invalid_header" | "non_idempotent" | "http_500" | "http_502" | "http_503" |
         "http_504" | "http_403" | "http_404" | "http_429" | "updating" | "off";
-    /// Words of `proxy_cache_methods`.
+    /// Values of `proxy_cache_methods`.
     pub ProxyCacheMethods: "GET" | "HEAD" | "POST";
-    /// Words of `proxy_cache_use_stale`.
+    /// Values of `proxy_cache_use_stale`.
     pub ProxyCacheUseStale:
         "error" | "timeout" | "invalid_header" | "http_500" | "http_502" | "http_503" | "http_504" |
         "http_403" | "http_404" | "http_429" | "updating" | "off";
-    /// Words of `proxy_ssl_protocols`.
+    /// Values of `proxy_ssl_protocols`.
     pub ProxySslProtocols: "SSLv2" | "SSLv3" | "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
 }
 
@@ -35,26 +35,26 @@ directives! {
     /// Forwarding of requests.
     module "proxy";
     later {
-        /// Forward to URL or upstream; with a URI part the matched prefix is replaced; with variables the URI
-        /// is taken as is.
+        /// Forwards requests to a URL or upstream. A URI part replaces the matched prefix; with variables the URI is
+        /// used unchanged.
         "proxy_pass" => Own<ProxyPass>, in LOCATION | LOCATION_IF | LIMIT_EXCEPT, restricts answers;
-        /// Rewrites Location/Refresh of the upstream.
+        /// Rewrites the upstream's Location and Refresh headers.
         "proxy_redirect" => Vec<Words> = "default", in HTTP_ALL, args Arity::between(1, 2);
-        /// Rewrites cookie domains.
+        /// Rewrites domains of cookies.
         "proxy_cookie_domain" => Vec<Words> = "off", in HTTP_ALL, args Arity::between(1, 2);
-        /// Rewrites cookie paths.
+        /// Rewrites paths of cookies.
         "proxy_cookie_path" => Vec<Words> = "off", in HTTP_ALL, args Arity::between(1, 2);
         /// Saves responses to files.
         "proxy_store" => Template = "off", in HTTP_ALL;
-        /// File mode for proxy_store.
+        /// Permissions of files written by proxy_store.
         "proxy_store_access" => Words, in HTTP_ALL, args Arity::between(1, 3);
-        /// Buffer upstream responses.
+        /// Buffers upstream responses.
         "proxy_buffering" => Flag = "on", in HTTP_ALL;
-        /// Buffer request bodies.
+        /// Buffers request bodies.
         "proxy_request_buffering" => Flag = "on", in HTTP_ALL;
-        /// Keep the upstream request when the client leaves.
+        /// Continues the upstream request when the client disconnects.
         "proxy_ignore_client_abort" => Flag = "off", in HTTP_ALL;
-        /// Local address for upstream connections.
+        /// Local address of upstream connections.
         "proxy_bind" => Templates, in HTTP_ALL, args Arity::between(1, 2);
         /// Connect timeout.
         "proxy_connect_timeout" => Msec = "60s", in HTTP_ALL;
@@ -62,83 +62,83 @@ directives! {
         "proxy_send_timeout" => Msec = "60s", in HTTP_ALL;
         /// Read timeout.
         "proxy_read_timeout" => Msec = "60s", in HTTP_ALL;
-        /// Buffer for the response header.
+        /// Size of the buffer for the response header.
         "proxy_buffer_size" => Size = "4k", in HTTP_ALL;
         /// Number and size of response buffers.
         "proxy_buffers" => Buffers = "8 4k", in HTTP_ALL;
-        /// Buffers that may be busy sending.
+        /// Maximum size of buffers that are being sent to the client.
         "proxy_busy_buffers_size" => Size = "8k", in HTTP_ALL;
-        /// Largest temp file; 0 disables.
+        /// Maximum size of a temporary file; 0 disables temporary files.
         "proxy_max_temp_file_size" => Offset = "1024m", in HTTP_ALL;
-        /// Bytes written to temp file at once.
+        /// Number of bytes written to a temporary file at once.
         "proxy_temp_file_write_size" => Offset, in HTTP_ALL;
-        /// Temp directory.
+        /// Directory of temporary files.
         "proxy_temp_path" => Words, in HTTP_ALL, args Arity::between(1, 4);
-        /// Byte ranges for proxied responses.
+        /// Supports byte ranges for all proxied responses.
         "proxy_force_ranges" => Flag = "off", in HTTP_ALL;
-        /// Read rate from the upstream.
+        /// Maximum rate of reading from the upstream.
         "proxy_limit_rate" => Size = "0", in HTTP_ALL;
-        /// Request header to the upstream; variables allowed.
+        /// Sets a request header for the upstream; variables are allowed.
         "proxy_set_header" => Vec<Templates>, in HTTP_ALL, args Arity::TWO;
         /// Replaces the request body.
         "proxy_set_body" => Template, in HTTP_ALL;
-        /// Replaces the method.
+        /// Replaces the request method.
         "proxy_method" => Template, in HTTP_ALL;
-        /// Forward request headers.
+        /// Forwards the request headers.
         "proxy_pass_request_headers" => Flag = "on", in HTTP_ALL;
-        /// Forward the body.
+        /// Forwards the request body.
         "proxy_pass_request_body" => Flag = "on", in HTTP_ALL;
-        /// Upstream header to pass.
+        /// Upstream header to pass to the client.
         "proxy_pass_header" => Vec<Text>, in HTTP_ALL;
-        /// Upstream header to hide.
+        /// Upstream header to hide from the client.
         "proxy_hide_header" => Vec<Text>, in HTTP_ALL;
-        /// X-Accel-*/Cache headers to ignore.
+        /// Upstream headers whose effect is ignored (X-Accel-*, cache headers).
         "proxy_ignore_headers" => Summed<AnyOf<ProxyIgnoreHeaders>>, in HTTP_ALL;
-        /// Apply error_page to upstream errors.
+        /// Applies error_page to upstream errors.
         "proxy_intercept_errors" => Flag = "off", in HTTP_ALL;
-        /// Protocol to the upstream.
+        /// HTTP version for the upstream.
         "proxy_http_version" => OneOf<ProxyHttpVersion> = "1.0", in HTTP_ALL;
-        /// When to try the next server.
+        /// Cases in which the next server is tried.
         "proxy_next_upstream" => Summed<AnyOf<ProxyNextUpstream>> = "error timeout", in HTTP_ALL;
-        /// Limit of tries.
+        /// Maximum number of tries.
         "proxy_next_upstream_tries" => Num = "0", in HTTP_ALL;
-        /// Limit of time.
+        /// Maximum time for tries.
         "proxy_next_upstream_timeout" => Msec = "0", in HTTP_ALL;
-        /// TCP keep-alive to the upstream.
+        /// Enables TCP keep-alive to the upstream.
         "proxy_socket_keepalive" => Flag = "off", in HTTP_ALL;
         /// Cache zone.
         "proxy_cache" => Template = "off", in HTTP_ALL;
-        /// Cache store and zone.
+        /// Directory and zone of a cache.
         "proxy_cache_path" => Vec<Words>, in HTTP, args Arity::from(2);
         /// Cache key.
         "proxy_cache_key" => Template, in HTTP_ALL;
-        /// Cache times per status.
+        /// Cache times by status.
         "proxy_cache_valid" => Vec<Words>, in HTTP_ALL;
-        /// Cached methods.
+        /// Methods whose responses are cached.
         "proxy_cache_methods" => Summed<AnyOf<ProxyCacheMethods>> = "GET HEAD", in HTTP_ALL;
-        /// Conditions to skip the cache.
+        /// Conditions under which the cache is not consulted.
         "proxy_cache_bypass" => Vec<Templates>, in HTTP_ALL;
-        /// Conditions not to store.
+        /// Conditions under which a response is not stored.
         "proxy_no_cache" => Vec<Templates>, in HTTP_ALL;
-        /// When to serve stale.
+        /// Cases in which a stale response is served.
         "proxy_cache_use_stale" => Summed<AnyOf<ProxyCacheUseStale>> = "off", in HTTP_ALL;
-        /// One fill at a time.
+        /// Allows only one request at a time to fill a cache entry.
         "proxy_cache_lock" => Flag = "off", in HTTP_ALL;
-        /// Verify the upstream certificate.
+        /// Verifies the upstream's certificate.
         "proxy_ssl_verify" => Flag = "off", in HTTP_ALL;
-        /// SNI to the upstream.
+        /// Sends SNI to the upstream.
         "proxy_ssl_server_name" => Flag = "off", in HTTP_ALL;
-        /// Name for SNI/verification.
+        /// Name for SNI and verification.
         "proxy_ssl_name" => Template, in HTTP_ALL;
-        /// Protocols to the upstream.
+        /// TLS protocols for the upstream.
         "proxy_ssl_protocols" => Summed<AnyOf<ProxySslProtocols>> = "TLSv1 TLSv1.1 TLSv1.2", in HTTP_ALL;
-        /// CA file.
+        /// File with CA certificates.
         "proxy_ssl_trusted_certificate" => ConfPath, in HTTP_ALL;
     }
     needless {
-        /// Tuning.
+        /// Size of a hash table.
         "proxy_headers_hash_max_size" => Num = "512", in HTTP_ALL;
-        /// Tuning.
+        /// Bucket size of a hash table.
         "proxy_headers_hash_bucket_size" => Num = "64", in HTTP_ALL;
     }
 }

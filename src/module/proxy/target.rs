@@ -1,4 +1,4 @@
-//! `proxy_pass`.
+//! The `proxy_pass` directive.
 
 use bstr::ByteSlice;
 
@@ -8,12 +8,12 @@ use crate::http::location::LocationName;
 use crate::http::variable::Template;
 use crate::syntax::{Problem, sentence};
 
-/// Where requests go.
+/// Target of forwarded requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyPass {
-    /// Whether the way there is encrypted.
+    /// Whether the connection uses TLS.
     pub encrypted: bool,
-    /// The address as written, with its scheme.
+    /// Address as written, with its scheme.
     pub url: Template,
 }
 
@@ -35,7 +35,7 @@ impl Value for ProxyPass {
             return Err(Problem::new("invalid URL prefix").at(word.span).help(help));
         };
         let (authority, uri) = match rest.strip_prefix(b"unix:") {
-            // The path of a unix socket ends at a colon.
+            // The path of a Unix socket ends at a colon.
             Some(rest) => (&b""[..], rest.split_once_str(":").map_or(&b""[..], |(_, uri)| uri)),
             None => rest.split_at(rest.find_byteset("/?").unwrap_or(rest.len())),
         };

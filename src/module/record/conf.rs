@@ -7,9 +7,9 @@ use crate::directive::word::any_of;
 use crate::directive::{Flag, Msec, RawPath, Size, Summed, Text};
 
 any_of! {
-    /// Which media a recorder writes.
+    /// Media that a recorder writes.
     pub struct RecordParts {
-        /// Nothing, although other words say so.
+        /// Nothing, regardless of the other words.
         "off" => OFF = 0b0_0001,
         /// Audio and video.
         "all" => ALL = 0b0_0110,
@@ -19,7 +19,7 @@ any_of! {
         "video" => VIDEO = 0b0_0100,
         /// Key frames only.
         "keyframes" => KEYFRAMES = 0b0_1000,
-        /// Only when a control request asks for it.
+        /// Only on a control request.
         "manual" => MANUAL = 0b1_0000,
     }
 }
@@ -28,31 +28,31 @@ directives! {
     /// Recording of streams as FLV.
     module "record";
     blocks {
-        /// A named recorder beside the application's own; it inherits the application's settings.
+        /// A named recorder in addition to the application's own; it inherits the application's settings.
         "recorder" => Text, opens RECORDER, in APPLICATION;
     }
     live as Current {
-        /// Which media the FLV recorder of this level writes; manual = start only via the control API. A file with video begins
-        /// with the first key frame, or, as in the original, with the audio that comes between the codec header of the video
-        /// and that; without any video, 2s after the first audio.
+        /// Media that the FLV recorder of this level writes; manual starts it only by a control request. A file with
+        /// video begins with the first key frame, or, as in the original, with the audio between the video's codec
+        /// header and that key frame; without any video it begins 2s after the first audio.
         "record" => parts: Summed<RecordParts>, in RTMP_ALL | RECORDER;
-        /// Directory of the FLV files. It has to exist.
+        /// Directory of the FLV files, which must exist.
         "record_path" => path: RawPath = "", in RTMP_ALL | RECORDER;
-        /// Appended to the stream name; with a % it is passed through strftime (local time).
+        /// Suffix of the file name; with a % it is expanded by strftime (local time).
         "record_suffix" => suffix: Text = ".flv", in RTMP_ALL | RECORDER;
         /// Adds -UNIXTIME to the file name.
         "record_unique" => unique: Flag = "off", in RTMP_ALL | RECORDER;
-        /// Appends to an existing file, continuing its timestamps.
+        /// Appends to an existing file and continues its timestamps.
         "record_append" => append: Flag = "off", in RTMP_ALL | RECORDER;
         /// Locks the file with fcntl while recording.
         "record_lock" => lock: Flag = "off", in RTMP_ALL | RECORDER;
-        /// Closes the file once it exceeds this size; the next one needs a name of its own (`record_unique`).
+        /// Closes the file once it exceeds this size; the next file requires a unique name (`record_unique`).
         "record_max_size" => max_size: Size = "0", in RTMP_ALL | RECORDER;
-        /// Closes the file after this many video frames; the next one needs a name of its own.
+        /// Closes the file after this number of video frames; the next file requires a unique name.
         "record_max_frames" => max_frames: Size = "0", in RTMP_ALL | RECORDER;
-        /// Starts a new file after this time (at a key frame).
+        /// Starts a new file after this time, at a key frame.
         "record_interval" => interval: Option<Msec>, in RTMP_ALL | RECORDER;
-        /// Sends NetStream.Record.Start/Stop/Failed status to the publisher.
+        /// Sends the status messages NetStream.Record.Start, Stop and Failed to the publisher.
         "record_notify" => notify: Flag = "off", in RTMP_ALL | RECORDER;
     }
     made { Recorders; }

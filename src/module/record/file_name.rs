@@ -1,4 +1,4 @@
-//! Where a recording goes.
+//! File names of recordings.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -12,9 +12,9 @@ use jiff::tz::TimeZone;
 use super::conf::Current;
 use crate::media::files::escape;
 
-/// The file of a stream whose recording begins at `unix` seconds: `PATH/NAME[-UNIXTIME]SUFFIX`, as the original.
+/// File of a stream whose recording begins at `unix` seconds: `PATH/NAME[-UNIXTIME]SUFFIX`, as in PingOS.
 ///
-/// The name is escaped, so that whatever a publisher chooses stays one file name below `record_path`.
+/// The name is escaped, so that any stream name is one file name below `record_path`.
 pub fn file_path(conf: &Current, name: &[u8], unix: i64) -> PathBuf {
     let mut path = conf.path.0.clone().into_os_string().into_vec();
     path.push(b'/');
@@ -26,7 +26,7 @@ pub fn file_path(conf: &Current, name: &[u8], unix: i64) -> PathBuf {
     PathBuf::from(OsString::from_vec(path))
 }
 
-/// The suffix, with its `%` conversions in local time. Unknown conversions stay as they are.
+/// The suffix with its `%` conversions in local time. Unknown conversions are kept.
 fn suffix(suffix: &[u8], unix: i64) -> Vec<u8> {
     if !suffix.contains(&b'%') {
         return suffix.to_vec();

@@ -16,38 +16,38 @@ use crate::task::disk;
 use crate::wire::MediaKind;
 use crate::wire::flv::{TAG_HEADER, tag_header, write_header};
 
-/// File header and PreviousTagSize0.
+/// Offset of the first tag, after the file header and PreviousTagSize0.
 const FIRST_TAG: u64 = 13;
-/// The byte of the file header that says whether there is audio and video.
+/// Offset of the flags for audio and video in the file header.
 const FLAGS_AT: u64 = 4;
 const BUFFER: usize = 64 * 1024;
 
-/// What is known of a stream when a file of it begins.
+/// Properties of a stream when a file begins.
 #[derive(Default)]
 pub(crate) struct Known<'a> {
     /// The publisher's metadata.
     pub(crate) published: Option<&'a Bytes>,
-    /// There will be audio.
+    /// Whether audio is expected.
     pub(crate) audio: bool,
-    /// There will be video.
+    /// Whether video is expected.
     pub(crate) video: bool,
 }
 
-/// See the module's documentation. What is written in between is a valid file too: only its length is not told.
+/// An FLV file; see the module's documentation. An incomplete file is valid too: only its duration is missing.
 pub(crate) struct FlvFile {
     path: PathBuf,
     out: BufWriter<File>,
     len: u64,
-    /// The newest timestamp.
+    /// The newest timestamp in milliseconds.
     end: u32,
     flags: u8,
-    /// Whether there are places for duration and size.
+    /// Whether the metadata has fields for duration and size.
     ours: bool,
     _place: Place,
 }
 
 impl FlvFile {
-    /// Begins a file anew.
+    /// Creates or truncates a file.
     pub(crate) fn create(path: &Path, known: &Known<'_>, place: Place) -> Result<Self, WriteError> {
         let file = disk::open(OpenOptions::new().write(true).create(true).truncate(true), path, true);
         let mut flv = FlvFile::new(path, file.map_err(failed("open", path))?, place);
@@ -55,8 +55,8 @@ impl FlvFile {
         Ok(flv)
     }
 
-    /// Goes on with a file behind its last whole tag; what a crash has left of a tag is cut off. A file that is
-    /// not there, or empty, is begun.
+    /// Continues a file after its last complete tag; an incomplete tag from a crash is cut off. A missing or empty file
+    /// is created.
     pub(crate) fn append(path: &Path, known: &Known<'_>, place: Place) -> Result<Self, WriteError> {
         let file = disk::open(OpenOptions::new().read(true).write(true).create(true), path, true);
         let mut file = file.map_err(failed("open", path))?;
@@ -79,7 +79,7 @@ impl FlvFile {
 
     fn begin(&mut self, known: &Known<'_>) -> Result<(), WriteError> {
         let mut head = BytesMut::new();
-        // Which tracks there really are is known at the end.
+        // The actual tracks are known at the end.
         write_header(&mut head, known.audio, known.video);
         self.put(&head)?;
         self.ours = true;
@@ -88,7 +88,7 @@ impl FlvFile {
         Ok(())
     }
 
-    /// Locks the file for others to see that it is being written (`record_lock`). It lasts until the file closes.
+    /// Locks the file to show that it is being written (`record_lock`), until it is closed.
     pub(crate) fn lock(&self) -> Result<(), WriteError> {
         let lock = libc::flock {
             l_type: libc::F_WRLCK as libc::c_short,
@@ -120,7 +120,7 @@ impl FlvFile {
         Ok(())
     }
 
-    /// Hands what was written to the system. Fails when the file was removed: nobody would ever see it.
+    /// Flushes written data to the system. Fails if the file was removed, since the data would be lost.
     pub(crate) fn flush(&mut self) -> Result<(), WriteError> {
         self.out.flush().map_err(failed("write", &self.path))?;
         match self.out.get_ref().metadata() {
@@ -132,7 +132,7 @@ impl FlvFile {
         }
     }
 
-    /// Writes what is known only now: tracks, duration, size.
+    /// Completes the file: tracks, duration, size.
     pub(crate) fn finish(mut self) -> Result<(), WriteError> {
         self.flush()?;
         let file = self.out.get_ref();
@@ -145,15 +145,15 @@ impl FlvFile {
         done.map_err(failed("write", &self.path))
     }
 
-    /// Completes what can be completed after a failure: what is there may be worth something. A file that nothing could be
-    /// written to, as on a full disk, is removed.
+    /// Completes as much as possible after a failure: the partial file may be useful. A file to which nothing could be
+    /// written, as on a full disk, is removed.
     pub(crate) fn give_up(self) {
         let (path, file) = (self.path.clone(), self.out.get_ref().try_clone());
         let _ = self.finish();
         disk::remove_if_empty(&path, file);
     }
 
-    /// Bytes so far.
+    /// Length in bytes.
     pub(crate) fn len(&self) -> u64 {
         self.len
     }
@@ -163,7 +163,7 @@ impl FlvFile {
         self.end
     }
 
-    /// Where it is.
+    /// Path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -175,16 +175,16 @@ impl FlvFile {
     }
 }
 
-/// What a file holds.
+/// Contents of an existing file.
 struct Found {
-    /// Bytes up to the end of its last whole tag.
+    /// Length up to the end of the last complete tag, in bytes.
     len: u64,
     end: u32,
     flags: u8,
     ours: bool,
 }
 
-/// Walks over a file's tags. `None`: it is empty. An error: it is no FLV file, and none of ours to change.
+/// Examines the tags of a file. `None` if it is empty. An error if it is not an FLV file, which must not be changed.
 fn survey(file: &mut File) -> io::Result<Option<Found>> {
     let size = file.metadata()?.len();
     if size == 0 {

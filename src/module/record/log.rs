@@ -1,4 +1,4 @@
-//! What the log says of recordings.
+//! Log lines about recordings.
 
 use std::io;
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::log::shown::Shown;
 use crate::media::session::Session;
 use crate::notify::Answer;
 
-/// A recorder writes a file.
+/// A recorder opened a file.
 pub fn opened(stream: &Stream, path: &Path) {
     info!("record: recording '{}' to \"{}\"", Shown::new(&stream.key().name), Shown::path(path));
 }

@@ -1,13 +1,13 @@
-//! `onMetaData` of a file, with room for what is known only when the file is complete.
+//! `onMetaData` of a file, with fields that are filled in when the file is complete.
 //!
-//! `duration` and `filesize` stand in front of everything else, so that their places are known. The original
-//! writes no metadata at all; players then know neither length nor picture size.
+//! `duration` and `filesize` come first, so that their offsets are constant. PingOS writes no metadata at all; players
+//! then know neither duration nor picture size.
 
 use bytes::{Bytes, BytesMut};
 
 use crate::wire::amf0::{self, Value};
 
-/// Bytes of a file before the body of its first tag: file header, PreviousTagSize0, tag header.
+/// Offset of the first tag's body: after file header, PreviousTagSize0 and tag header.
 const BODY_AT: u64 = 9 + 4 + 11;
 /// `onMetaData` as a string, and the head of an ECMA array.
 const NAME: &[u8] = b"\x02\x00\x0AonMetaData";
@@ -15,12 +15,12 @@ const DURATION: &[u8] = b"\x00\x08duration\x00";
 const FILE_SIZE: &[u8] = b"\x00\x08filesize\x00";
 const ARRAY_HEAD: usize = 5;
 
-/// Where in a file of ours the number of seconds stands.
+/// Offset of the duration in a file written by this server.
 pub const DURATION_AT: u64 = BODY_AT + (NAME.len() + ARRAY_HEAD + DURATION.len()) as u64;
-/// Where in a file of ours the number of bytes stands.
+/// Offset of the file size in a file written by this server.
 pub const FILE_SIZE_AT: u64 = DURATION_AT + 8 + FILE_SIZE.len() as u64;
 
-/// The body of a file's first tag: what the publisher tells of its media, with a duration and a size of 0.
+/// Body of a file's first tag: the publisher's metadata, with a duration and a size of 0.
 pub fn tag_body(published: Option<&Bytes>) -> Bytes {
     let mut members =
         vec![(Bytes::from_static(b"duration"), 0.0.into()), (Bytes::from_static(b"filesize"), 0.0.into())];
@@ -32,7 +32,7 @@ pub fn tag_body(published: Option<&Bytes>) -> Bytes {
     out.freeze()
 }
 
-/// Whether a file that begins with `head` has places for duration and size. `head` should hold everything up to
+/// Whether a file that begins with `head` has fields for duration and size. `head` should contain everything up to
 /// [`FILE_SIZE_AT`].
 pub fn opens_with_ours(head: &[u8]) -> bool {
     let at = |end: u64, want: &[u8]| {

@@ -1,4 +1,4 @@
-//! One recorder of one publish: which file a packet goes into. Runs on threads that may wait for a disk.
+//! One recorder of one publish: assigns packets to files. Runs on blocking threads.
 //!
 //! ```text
 //! closed --key frame--> open --end, `record off`, limit--> closed
@@ -22,28 +22,28 @@ use crate::media::files::places::Places;
 use crate::media::files::{WriteError, failed};
 use crate::wire::MediaKind;
 
-/// What became of a recording, for those who want to know.
+/// Events of a recorder.
 pub(crate) enum News {
-    /// A file was begun or gone on with.
+    /// A file was created or continued.
     Opened(Arc<RecorderSettings>, PathBuf),
     /// A file is complete.
     Closed(Arc<RecorderSettings>, PathBuf),
-    /// Something could not be done. The flag says whether nothing is written for the time being.
+    /// An operation failed. The flag tells whether recording is suspended for a while.
     Failed(Arc<RecorderSettings>, WriteError, bool),
 }
 
-/// See the module's documentation.
+/// A recorder; see the module's documentation.
 pub(crate) struct Recorder {
     conf: Arc<RecorderSettings>,
     stream: Vec<u8>,
     places: Arc<Places>,
-    /// Whether the stream has audio and video, as far as that is known.
+    /// Whether the stream has audio and video, as far as known.
     tracks: (bool, bool),
     selection: Selection,
     open: Option<Open>,
-    /// What control requests have asked for.
+    /// State requested by control requests.
     asked: Option<bool>,
-    /// The file before: it is not begun anew by chance.
+    /// The preceding file, which must not be overwritten by accident.
     before: Option<(PathBuf, After)>,
     retry_at: Option<Instant>,
     retry: Retry,
@@ -52,23 +52,23 @@ pub(crate) struct Recorder {
 struct Open {
     flv: FlvFile,
     since: Instant,
-    /// Where the file before it ends, in milliseconds: time begins there.
+    /// End of the preceding file in milliseconds, where timestamps continue.
     start: u32,
     origin: Origin,
-    /// What came until it is known where time begins.
+    /// Packets held until the origin of time is known.
     held: Option<Vec<Arc<Packet>>>,
     frames: u64,
     has_video: bool,
 }
 
-/// What ended a file.
+/// Reason for the end of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum After {
-    /// `record_interval`, or the end of a recording: the next one may begin the file anew, as the original.
+    /// `record_interval`, or the end of a recording: the next recording may overwrite the file, as in PingOS.
     Complete,
-    /// A limit: the file is kept, the next one needs another name.
+    /// A limit: the file is kept, and the next one requires another name.
     Limit,
-    /// A failure: the next one goes on with it.
+    /// A failure: the next attempt continues the file.
     Failure,
 }
 
@@ -88,12 +88,12 @@ impl Recorder {
         }
     }
 
-    /// What it does.
+    /// Its settings.
     pub(crate) fn conf(&self) -> &Arc<RecorderSettings> {
         &self.conf
     }
 
-    /// Takes other values. What names a file counts from the next one on; where nothing is to be written any more, the
+    /// Sets other settings. Settings about file names apply to the next file; if nothing is to be written any more, the
     /// file ends.
     pub(crate) fn configure(&mut self, conf: &Arc<RecorderSettings>, news: &mut Vec<News>) {
         self.conf = conf.clone();
@@ -109,7 +109,7 @@ impl Recorder {
         self.asked.unwrap_or(!parts.has(RecordParts::MANUAL)) && any.into_iter().any(|part| parts.has(part))
     }
 
-    /// A control request starts or stops it.
+    /// Starts or stops it for a control request.
     pub(crate) fn ask(&mut self, on: bool, news: &mut Vec<News>) {
         self.asked = Some(on);
         if !on {
@@ -117,17 +117,17 @@ impl Recorder {
         }
     }
 
-    /// Learns whether the stream has audio and video.
+    /// Sets whether the stream has audio and video.
     pub(crate) fn learn(&mut self, tracks: (bool, bool)) {
         self.tracks = tracks;
     }
 
-    /// Packets were lost.
+    /// Records that packets were lost.
     pub(crate) fn lost(&mut self) {
         self.selection.lost();
     }
 
-    /// The next packet. `headers` are those in force with it.
+    /// Processes the next packet. `headers` are the headers in force.
     pub(crate) fn handle(
         &mut self,
         packet: &Arc<Packet>,
@@ -166,19 +166,19 @@ impl Recorder {
         }
     }
 
-    /// Hands everything to the system.
+    /// Flushes written data to the system.
     pub(crate) fn flush(&mut self, news: &mut Vec<News>) {
         if let Some(Err(error)) = self.open.as_mut().map(|open| open.flv.flush()) {
             self.fail(error, news);
         }
     }
 
-    /// The publish, or the recorder, has ended.
+    /// Ends the recorder with the publish, or on its removal.
     pub(crate) fn finish(&mut self, news: &mut Vec<News>) {
         self.close(After::Complete, news);
     }
 
-    /// A file may begin here.
+    /// Starts a file if one is due here.
     fn turn(&mut self, headers: &Headers, now: Instant, news: &mut Vec<News>) {
         if let Some(open) = &self.open {
             let interval = self.conf.conf.interval;
@@ -265,8 +265,8 @@ impl Recorder {
 }
 
 impl Open {
-    /// Keeps what comes until both tracks have begun, if there are `two`; returns what may be written now. The first packet
-    /// sends the headers ahead of itself.
+    /// Holds packets until both tracks have begun, if there are `two`; returns the packets to be written now. The first
+    /// packet is preceded by the headers.
     fn hold(
         &mut self,
         packet: &Arc<Packet>,
@@ -298,7 +298,7 @@ impl Open {
         Ok(self.release())
     }
 
-    /// What is held, with the beginning of time set by it.
+    /// Sets the origin of time and returns the held packets.
     fn release(&mut self) -> Vec<Arc<Packet>> {
         let held = self.held.take().unwrap_or_default();
         self.origin.begin(held.iter().map(|packet| &**packet));
@@ -306,12 +306,12 @@ impl Open {
     }
 
     fn write(&mut self, packet: &Packet) -> Result<(), WriteError> {
-        // Beyond 32 bits, after 49 days, timestamps of FLV begin anew.
+        // Beyond 32 bits, after 49 days, FLV timestamps start again.
         let at = self.start.wrapping_add(self.origin.place(packet).0);
         if packet.kind() == MediaKind::Video {
             self.has_video = true;
         }
-        // Video frames count; of a recording without video audio frames do.
+        // Video frames count; in a recording without video, audio frames do.
         self.frames += u64::from((packet.kind() == MediaKind::Video) == self.has_video);
         self.flv.write_tag(packet.kind(), at, packet.payload())
     }

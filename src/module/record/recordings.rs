@@ -1,7 +1,7 @@
-//! FLV recording: a task per publish reads the stream as a player does, threads that may wait write the files.
+//! FLV recording: a task per publish reads the stream like a player, blocking threads write the files.
 //!
-//! Nothing a disk does holds up the stream: packets wait in a bounded queue, and where that is full everything up
-//! to the next key frame is left out.
+//! A slow disk does not delay the stream: packets wait in a bounded queue; when it is full, packets up to the next key
+//! frame are dropped.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,21 +32,21 @@ use crate::task::disk::{self, Work};
 use crate::task::fault;
 use crate::task::lifetime::Lifetime;
 
-/// Records streams as FLV.
+/// Output that records streams as FLV.
 pub struct FlvRecording {
     /// The configuration in force.
     pub store: Arc<Store>,
     /// Files being written.
     pub places: Arc<Places>,
-    /// Publishes that can be recorded.
+    /// Publishes that control requests can record.
     pub recordings: Arc<Recordings>,
     /// Runs commands once a file is complete.
     pub done: Arc<dyn RecordDone>,
-    /// The end of the process waits for files.
+    /// Shutdown of the process, which waits for files.
     pub lifetime: Lifetime,
 }
 
-/// What follows a recording that is complete.
+/// Action after a completed recording.
 pub trait RecordDone: Send + Sync {
     /// A recorder of a session has completed a file.
     fn record_done(&self, recorder: &RecorderSettings, session: &Arc<Session>, file: &Path);
@@ -58,16 +58,17 @@ impl Output for FlvRecording {
     }
 }
 
-/// The recorders of one publish. Dropping it ends them with what has come so far.
+/// Recorders of one publish. Dropping it ends them with the packets received so far.
 struct Recording {
     stream: Arc<Stream>,
-    /// Takes the number of the packet that follows the publisher's last.
+    /// Sends the number after the publisher's last packet.
     stop: Option<oneshot::Sender<u64>>,
     _listed: super::registry::Listed,
 }
 
 impl Recording {
-    /// The session has just taken `stream`. Must be called before its first packet, within a runtime.
+    /// Starts recorders for a session that has just taken `stream`. Must be called before its first packet, within a
+    /// runtime.
     fn start(output: &Arc<FlvRecording>, publisher: OnStream<'_>) -> Self {
         let OnStream { view, session, stream } = publisher;
         let (stop, stopped) = oneshot::channel();
@@ -101,14 +102,14 @@ struct Task {
     view: AppView,
     session: Arc<Session>,
     stream: Arc<Stream>,
-    /// Only while there are recorders.
+    /// Present only if there are recorders.
     reader: Option<Reader>,
     queue: Queue,
     set: Set,
     _unfinished: TaskTrackerToken,
 }
 
-/// Packets that wait to be written.
+/// Packets to be written.
 #[derive(Default)]
 struct Queue {
     packets: Vec<Arc<Packet>>,
@@ -116,7 +117,7 @@ struct Queue {
     lost: u64,
 }
 
-/// The recorders, and what they need to know.
+/// The recorders with their state.
 #[derive(Default)]
 struct Set {
     recorders: Vec<Recorder>,
@@ -158,20 +159,20 @@ impl Task {
         }
     }
 
-    /// Takes what the stream has, up to number `end`.
+    /// Fetches packets of the stream, up to number `end`.
     fn fetch(&mut self, end: Option<u64>) {
         let Some(reader) = &mut self.reader else { return };
         let queue = &mut self.queue;
         let before = queue.packets.len();
         queue.lost += reader.fetch(&mut queue.packets);
         if let Some(end) = end {
-            // What follows is of the next publisher.
+            // Later packets belong to the next publisher.
             let beyond = usize::try_from(reader.next().saturating_sub(end)).unwrap_or(usize::MAX);
             queue.packets.truncate(queue.packets.len().saturating_sub(beyond));
         }
         queue.bytes += queue.packets.iter().skip(before).map(|p| p.payload().len()).sum::<usize>();
         if queue.bytes > limits::RECORD_QUEUE_BYTES || queue.packets.len() > limits::RECORD_QUEUE_PACKETS {
-            // The headers among them count all the same.
+            // The headers among the dropped packets still count.
             self.set.take_newer(queue.packets.iter());
             queue.lost += queue.packets.len() as u64;
             queue.packets.clear();
@@ -179,7 +180,7 @@ impl Task {
         }
     }
 
-    /// Writes what waits, taking more from the stream in the meantime.
+    /// Writes queued packets, and fetches from the stream in the meantime.
     async fn write(&mut self) {
         let Queue { packets, lost, .. } = std::mem::take(&mut self.queue);
         if packets.is_empty() && lost == 0 {
@@ -209,12 +210,12 @@ impl Task {
         self.wait(work).await;
     }
 
-    /// Waits for the disk; what comes meanwhile goes into the queue.
+    /// Waits for a blocking job; packets that arrive meanwhile are queued.
     async fn wait(&mut self, mut work: JoinHandle<Set>) {
         loop {
             tokio::select! {
                 done = &mut work => {
-                    // A job that panicked takes its recorders with it; a reload or the next publish makes new ones.
+                    // A job that panicked takes its recorders with it; a reload or the next publish creates new ones.
                     let headers = std::mem::take(&mut self.set.headers);
                     self.set = done.unwrap_or_default();
                     self.set.take_newer(headers.iter());
@@ -226,7 +227,7 @@ impl Task {
         }
     }
 
-    /// Makes the recorders those of the configuration in force.
+    /// Applies the recorders of the current configuration.
     fn configure(&mut self) {
         self.set.steady.set_fix(millis(self.view.held().get::<gop::conf::Conf>().fix_timestamp));
         let application = self.view.current();
@@ -242,7 +243,7 @@ impl Task {
             };
             self.set.recorders.push(recorder);
         }
-        // Those that are gone are completed: a few bytes each.
+        // Complete the removed ones, which takes a few bytes each.
         for mut recorder in before {
             recorder.finish(&mut self.set.news);
         }

@@ -1,4 +1,4 @@
-//! Which publishes can be recorded, for control requests.
+//! Registry of publishes that control requests can record.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,12 +10,12 @@ use super::Recorders;
 use crate::hub::registry::StreamKey;
 use crate::media::view::AppView;
 
-/// A control request to a publish.
+/// A control request to the recorders of a publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Command {
-    /// The recorder's name; empty for the application's own.
+    /// Name of the recorder; empty for the application's own.
     pub recorder: BString,
-    /// Start or stop.
+    /// Whether to start or stop it.
     pub on: bool,
 }
 
@@ -31,7 +31,7 @@ struct Entry {
     commands: mpsc::Sender<Command>,
 }
 
-/// Takes its publish out again when dropped.
+/// Removes its publish when dropped.
 pub(crate) struct Listed {
     recordings: Arc<Recordings>,
     stream: u64,
@@ -50,8 +50,9 @@ impl Recordings {
         Listed { recordings: self.clone(), stream, commands }
     }
 
-    /// Starts or stops a recorder of every publish that `chosen` takes. Returns how many have such a recorder and took the
-    /// command: one whose disk hangs takes no more than [`crate::limits::RECORD_COMMANDS`].
+    /// Starts or stops a recorder of every publish selected by `chosen`. Returns the number of those that have such a
+    /// recorder and accepted the command: a recorder with a stalled disk accepts at most
+    /// [`crate::limits::RECORD_COMMANDS`].
     pub fn command(&self, command: &Command, chosen: impl Fn(&StreamKey) -> bool) -> usize {
         let running = self.lock();
         let has = |entry: &&Entry| {
@@ -69,7 +70,7 @@ impl Recordings {
 impl Drop for Listed {
     fn drop(&mut self) {
         let mut running = self.recordings.lock();
-        // The next publisher may have taken the place already.
+        // The next publisher may have replaced the entry.
         if running.get(&self.stream).is_some_and(|entry| entry.commands.same_channel(&self.commands)) {
             running.remove(&self.stream);
         }

@@ -1,18 +1,18 @@
-//! What of a stream goes into a file, and where files may begin.
+//! Selection of packets for a file, and of the places where files may begin.
 
 use super::conf::RecordParts;
 use crate::hub::packet::Class;
 
-/// Milliseconds of audio without any video after which a stream counts as one without video. The original waits
-/// for a key frame for ever, so that such a stream is never recorded.
+/// Duration of audio without video, in milliseconds, after which a stream counts as audio-only. PingOS waits for a key
+/// frame forever, so that such a stream is never recorded.
 const VIDEO_WAIT_MS: u32 = 2_000;
 
-/// What is done with a packet.
+/// Decision about a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It is left out.
+    /// Dropped.
     Skip,
-    /// It goes into the file that is open, if one is.
+    /// Written to the open file, if any.
     Write,
     /// As `Write`, and a file may begin here.
     Begin,
@@ -20,25 +20,25 @@ pub enum Step {
     BeginFirst,
 }
 
-/// Looks at every packet of a stream in order.
+/// Examines every packet of a stream in order.
 #[derive(Debug, Default)]
 pub struct Selection {
-    /// There is video, so files begin at key frames.
+    /// Whether there is video, so that files begin at key frames.
     has_video: bool,
     first_audio: Option<u32>,
-    /// Frames of video have come.
+    /// Whether video frames have arrived.
     video_flows: bool,
-    /// Inter frames can be decoded.
+    /// Whether inter frames can be decoded.
     decodable: bool,
 }
 
 impl Selection {
-    /// Packets were lost: nothing goes on before the next key frame.
+    /// Records that packets were lost: writing resumes at the next key frame.
     pub fn lost(&mut self) {
         (self.decodable, self.video_flows) = (false, true);
     }
 
-    /// The next packet. `timestamp` is in milliseconds.
+    /// Decides about the next packet. `timestamp` is in milliseconds.
     pub fn step(&mut self, parts: RecordParts, class: Class, timestamp: u32) -> Step {
         let wants_video = parts.has(RecordParts::VIDEO);
         let wants_keys = wants_video || parts.has(RecordParts::KEYFRAMES);
@@ -60,7 +60,7 @@ impl Selection {
                 let alone = !self.has_video && timestamp.wrapping_sub(first) >= VIDEO_WAIT_MS;
                 match (!wants_keys || alone, self.has_video && !self.video_flows) {
                     (true, _) => Step::Begin,
-                    // The original begins with the codec header, which counts as a key frame there.
+                    // PingOS begins with the codec header, which it treats as a key frame.
                     (false, true) => Step::BeginFirst,
                     (false, false) => Step::Write,
                 }

@@ -1,4 +1,4 @@
-//! The recorders of an application.
+//! Settings of an application's recorders.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::directive::context::{APPLICATION, RECORDER};
 use crate::directive::evaluate::Block;
 use crate::directive::{Contexts, Level, Scene, Slot, Text, Values};
 
-/// Those that write: the named ones, then the application's own if it has one.
+/// The active recorders: named ones, then the application's own if it has one.
 #[derive(Debug, Default)]
 pub struct Recorders(pub Vec<Arc<RecorderSettings>>);
 
@@ -18,9 +18,9 @@ pub struct Recorders(pub Vec<Arc<RecorderSettings>>);
 pub struct RecorderSettings {
     /// Its name; empty for the application's own.
     pub name: BString,
-    /// What it writes and where.
+    /// Media and files.
     pub conf: Arc<Current>,
-    /// All its values, such as the commands run when a file is complete.
+    /// All of its values, for example the commands for completed files.
     pub values: Values<RECORDER>,
 }
 
@@ -38,7 +38,7 @@ impl Slot for Recorders {
     const HOLDERS: Contexts = APPLICATION;
     const INHERITED: bool = false;
 
-    // What other modules say in the application belongs to its recorders as well.
+    // What other modules set in the application applies to its recorders too.
     fn said_by(_: &Block) -> bool {
         true
     }

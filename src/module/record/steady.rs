@@ -1,28 +1,29 @@
-//! Timestamps of what is recorded: jumps above `fix_timestamp` are flattened, also where the stream has no cache and its
-//! players get them as sent. By the rules of [`crate::hub::timeline`].
+//! Correction of recorded timestamps: jumps above `fix_timestamp` are flattened, even if the stream has no cache and
+//! players get them as sent. The rules are those of [`crate::hub::timeline`].
 
 use std::sync::Arc;
 
 use crate::hub::packet::{Class, Packet};
 use crate::hub::timeline::Timeline;
 
-/// Places the packets of one publish, in their order.
+/// Corrects the packets of one publish, in order.
 #[derive(Debug, Default)]
 pub struct Steady {
     timeline: Timeline,
-    /// Milliseconds; 0 leaves jumps as they are.
+    /// Value of `fix_timestamp` in milliseconds; 0 keeps jumps.
     fix: u32,
-    /// By [`crate::wire::MediaKind`]: what was last added (wrapping) to timestamps of the main track, once it has begun.
+    /// Latest correction (added wrapping) of each kind's main track, by [`crate::wire::MediaKind`], once the track has
+    /// begun.
     shifts: [Option<u32>; 3],
 }
 
 impl Steady {
-    /// Takes another `fix_timestamp`, in milliseconds.
+    /// Sets `fix_timestamp`, in milliseconds.
     pub fn set_fix(&mut self, fix: u32) {
         self.fix = fix;
     }
 
-    /// The packet with the timestamp that it is recorded with.
+    /// The packet with its corrected timestamp.
     pub fn place(&mut self, packet: &Arc<Packet>) -> Arc<Packet> {
         let (kind, sent) = (packet.kind(), packet.timestamp());
         let is_frame = matches!(packet.class(), Class::Audio | Class::Key | Class::Inter);
@@ -34,7 +35,7 @@ impl Steady {
                 placed
             }
             (Some(at), Some(_)) if is_frame => self.timeline.place_beside(kind, at, sent).0,
-            // Headers stand with the frames before, and so does what comes before the main track.
+            // Headers get the correction of the preceding frames, and so does everything before the main track begins.
             (_, shift) => sent.wrapping_add(shift.unwrap_or(0)),
         };
         if placed == sent { packet.clone() } else { Arc::new(packet.moved_to(placed)) }
@@ -65,7 +66,7 @@ mod tests {
     fn jumps_are_flattened_and_the_tracks_stay_together() {
         let mut steady = steady(10_000);
         let mut last = [0; 2];
-        // A second each, 5,000 s apart.
+        // One second each, 5,000 s apart.
         for (n, second) in [0, 5_000_000, 10_000_000, 15_000_000].into_iter().enumerate() {
             for step in (0..1_000).step_by(40) {
                 let sent = second + n as u32 * 1_000 + step;

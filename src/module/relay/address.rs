@@ -1,4 +1,4 @@
-//! Where a relay goes: the `Location` of a callback's answer, or the address of a `push` or `pull` line.
+//! Relay addresses: the `Location` of a callback's answer, or an address of a `push` or `pull` line.
 
 use std::fmt;
 
@@ -7,46 +7,46 @@ use bstr::{BStr, BString, ByteSlice};
 use crate::directive::number;
 use crate::limits;
 
-/// How a relay speaks.
+/// Protocol of a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// RTMP.
     Rtmp,
-    /// HTTP-FLV; only to pull from.
+    /// HTTP-FLV, for pulls only.
     HttpFlv,
 }
 
 /// `rtmp[s]://host[:port][/app[/name]][?args]` or `http[s]://host[:port][/location[/...][/name]][?args]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// How to speak.
+    /// Protocol.
     pub protocol: Protocol,
-    /// Whether it is spoken over TLS.
+    /// Whether TLS is used.
     pub is_tls: bool,
     /// Host name or address; an IPv6 address keeps its brackets.
     pub host: BString,
-    /// The port, the protocol's own if none was given.
+    /// Port; the default of the scheme if none was given.
     pub port: u16,
-    /// What follows the authority, with its slash and without the query; may be empty.
+    /// Path with its leading slash, without query; may be empty.
     pub path: BString,
-    /// What follows the first `?`; may be empty.
+    /// Text after the first `?`; may be empty.
     pub query: BString,
 }
 
-/// Why an address cannot be used. The text goes to the log.
+/// Reason why an address cannot be used. The text is for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AddressError {
     /// Longer than [`limits::RELAY_ADDRESS_BYTES`].
     TooLong(usize),
     /// Neither `rtmp://` nor `http://`, nor one of these over TLS.
     Scheme,
-    /// A name and password before the host: nothing would be done with them.
+    /// User name and password before the host, which would be ignored.
     Userinfo,
-    /// No host, or a malformed one.
+    /// Missing or malformed host.
     Host,
     /// Not between 1 and 65535.
     Port(BString),
-    /// A control byte or a blank.
+    /// A control byte or a space.
     Byte(u8),
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for AddressError {
 }
 
 impl Address {
-    /// Takes an address apart.
+    /// Parses an address.
     pub fn parse(text: &[u8]) -> Result<Address, AddressError> {
         if text.len() > limits::RELAY_ADDRESS_BYTES {
             return Err(AddressError::TooLong(text.len()));
@@ -98,7 +98,7 @@ impl Address {
         Ok(Address { protocol, is_tls, host: host.into(), port, path: path.into(), query: query.into() })
     }
 
-    /// The word before `://`.
+    /// The scheme before `://`.
     pub fn scheme(&self) -> &'static str {
         match (self.protocol, self.is_tls) {
             (Protocol::Rtmp, false) => "rtmp",
@@ -108,26 +108,26 @@ impl Address {
         }
     }
 
-    /// Whether the port is the one that the scheme implies.
+    /// Whether the port is the default of the scheme.
     pub fn has_default_port(&self) -> bool {
         self.port == default_port(self.protocol, self.is_tls)
     }
 
-    /// First element of the path: the application of an RTMP address. `None` if there is none.
+    /// First path element, which is the application of an RTMP address, if any.
     pub fn first(&self) -> Option<&BStr> {
         let path = self.path.strip_prefix(b"/")?;
         let first = path.find_byte(b'/').map_or(path, |slash| &path[..slash]);
         (!first.is_empty()).then(|| first.as_bstr())
     }
 
-    /// What follows the first element of the path: the name of an RTMP address, which may hold slashes.
+    /// Path after the first element, which is the stream name of an RTMP address and may contain slashes.
     pub fn rest(&self) -> Option<&BStr> {
         let path = self.path.strip_prefix(b"/")?;
         let (_, rest) = path.split_once_str("/")?;
         (!rest.is_empty()).then(|| rest.as_bstr())
     }
 
-    /// Host as a resolver takes it: an IPv6 address without brackets.
+    /// Host for name resolution: an IPv6 address without brackets.
     pub fn lookup_host(&self) -> &BStr {
         let host: &[u8] = &self.host;
         let bare = host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]"));
@@ -163,7 +163,7 @@ fn split_port(authority: &[u8]) -> Result<(&[u8], Option<&[u8]>), AddressError> 
     }
 }
 
-/// A log line shows the beginning of what a peer has sent.
+/// Shortens a peer's text for a log line.
 fn shortened(text: &[u8]) -> BString {
     text[..text.len().min(16)].into()
 }

@@ -1,4 +1,4 @@
-//! What pulling and pushing have in common: what the answer to a callback asks for, and what an attempt came to.
+//! Common parts of pull and push: the decision that an answer requests, and the outcome of an attempt.
 
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,24 +18,24 @@ use crate::module::relay::log;
 use crate::notify::hook::Hook;
 use crate::notify::{Answer, Reply, SessionEvent, ledger};
 
-/// Why nothing is pushed to an HTTP address.
+/// Reason why nothing is pushed to an HTTP address.
 const NO_TARGET: &str = "only rtmp:// and rtmps:// can be pushed to";
 
-/// What to do.
+/// Decision about a relay.
 #[derive(Debug, PartialEq, Eq)]
 enum Decision {
-    /// Relay, with this host in tcUrl or `Host`.
+    /// Relay to or from this address, with this host in tcUrl or `Host`.
     Follow(Address, Option<Bytes>),
-    /// Nothing.
+    /// No relay.
     Unwanted,
-    /// End who depends on the relay.
+    /// End the sessions that depend on the relay.
     Refused,
-    /// Ask again later; the text says why.
+    /// Ask again later; the text is the reason.
     Again(String),
 }
 
 impl Decision {
-    /// The decision as the ledger of callbacks has it.
+    /// The decision in the ledger of callbacks.
     fn entry(&self) -> ledger::Decision {
         match self {
             Decision::Follow(..) => ledger::Decision::Relay,
@@ -46,7 +46,7 @@ impl Decision {
     }
 }
 
-/// Which way the media of a relay goes.
+/// Direction of a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Pull,
@@ -54,7 +54,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// As the log has it.
+    /// Name in the log.
     pub(super) fn name(self) -> &'static str {
         match self {
             Kind::Pull => "pull",
@@ -62,7 +62,7 @@ impl Kind {
         }
     }
 
-    /// Why a session ends that the other side has ended.
+    /// End reason of a session that the other side has ended.
     fn reason(self) -> Reason {
         match self {
             Kind::Pull => Reason::StreamEnd,
@@ -71,7 +71,7 @@ impl Kind {
     }
 }
 
-/// One attempt: a session, and what is known of those before it.
+/// One attempt: a session, and the history of preceding attempts.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) kind: Kind,
@@ -80,8 +80,8 @@ pub(super) struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// Where the answer to `asking` sends the relay, or what else it comes to. The event goes on where there is a relay;
-    /// whoever asks decides what becomes of it where none is wanted.
+    /// Destination that the answer to `asking` gives, or another outcome. The event continues if there is a relay;
+    /// otherwise the caller decides about it.
     pub(super) fn destination(
         self,
         asking: &mut SessionEvent,
@@ -114,7 +114,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// The destinations of a `push` or `pull` line, in order; an address that cannot be used is logged and left out.
+    /// Destinations of a `push` or `pull` line, in order; invalid addresses are logged and skipped.
     pub(super) fn destinations(self, line: &Relay) -> impl Iterator<Item = Destination> {
         line.urls.iter().filter_map(move |url| {
             let is_pull = self.kind == Kind::Pull;
@@ -136,7 +136,7 @@ impl Attempt<'_> {
         })
     }
 
-    /// What an attempt that ended this way came to. `worked`: it has run for long enough.
+    /// Outcome of an attempt that ended in this way. `worked` tells whether it ran long enough.
     pub(super) fn outcome(self, end: &End, worked: bool) -> Outcome {
         self.session.set_reason(match end {
             End::Asked(asked) => *asked,
@@ -159,14 +159,14 @@ impl Attempt<'_> {
         outcome
     }
 
-    /// Logs that a relay begins; at debug where it has failed at this destination before.
+    /// Logs the start of a relay; at level debug if it failed at this destination before.
     pub(super) fn starting(self, destination: &Destination) {
         let address = &destination.address;
         let is_new = lock(self.complaints).tries(&format!("{}:{}", address.host, address.port));
         log::starting(self.session, self.kind.name(), destination, !is_new);
     }
 
-    /// Logs that a relay came to nothing, unless that is known.
+    /// Logs a failed relay, unless the failure is known.
     fn complain(self, why: &dyn Display) {
         match self.failed(&why.to_string()) {
             Say::Failure => log::failed(self.session, self.kind.name(), why),
@@ -189,7 +189,7 @@ fn lock(complaints: &Mutex<Complaints>) -> MutexGuard<'_, Complaints> {
     complaints.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reads an answer (second seed; spec of behaviour, sections 5 and 6).
+/// Decision that an answer requests.
 fn decide(reply: &Reply, hook: &Hook, is_pull: bool) -> Decision {
     match reply.answer {
         Answer::Status(200..=299) => Decision::Unwanted,
@@ -214,7 +214,7 @@ fn follow(reply: &Reply, status: u16, is_pull: bool) -> Decision {
     }
 }
 
-/// Whether a `Domain` header can stand in a URL. What cannot is left out.
+/// Whether a `Domain` header can be part of a URL; otherwise it is ignored.
 fn is_domain(text: &[u8]) -> bool {
     (1..=255).contains(&text.len()) && text.iter().all(|b| b.is_ascii_graphic() && *b != b'/')
 }

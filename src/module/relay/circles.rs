@@ -1,13 +1,14 @@
-//! The relay graph in small: servers that pull a stream from each other and push it to each other, with publishers and
-//! viewers that come and go in every order.
+//! Model of the relay graph: servers that pull a stream from one another and push it to one another, with publishers
+//! and viewers that come and go in every order.
 //!
-//! Streams, demand, trails and ways are the server's own ([`Stream`], [`Demand`], [`trail`]), and so are the decisions made
-//! with them. Modelled is when they are asked: each server in its turn looks at its relays as its tasks do. That a relay ends
-//! is known to the other server sooner than that one begins, for which messages go to and fro; else what begins could run
-//! after what ends round a ring for ever. What must hold in every graph, with and without a secret that all servers share:
+//! Streams, demand, trails and paths are the server's own types ([`Stream`], [`Demand`], [`trail`]), and so are the
+//! decisions based on them. The model supplies the timing: each server in turn processes its relays as its tasks would.
+//! The end of a relay becomes known to the other server sooner than the start of one, which takes an exchange of
+//! messages; otherwise starts could follow ends around a ring forever. The following must hold in every graph, with and
+//! without a secret shared by all servers:
 //!
-//! - while a publisher is there, each viewer that it can reach gets media;
-//! - without a publisher no media moves: nothing goes round;
+//! - while there is a publisher, each viewer that can reach it gets media;
+//! - without a publisher no media moves: nothing circulates;
 //! - without publishers and viewers no relay is left.
 
 use bytes::Bytes;
@@ -20,24 +21,24 @@ use crate::hub::stream::{Incoming, PublishSettings, Stream};
 use crate::media::trail::{self, Claim, Feed, Hop, Trail};
 use crate::wire::MediaKind;
 
-/// Turns of a server without media after which a relay counts as silent.
+/// Number of a server's turns without media after which a relay counts as silent.
 const SILENCE: usize = 2;
-/// Turns that it takes to begin a relay.
+/// Number of turns needed to start a relay.
 const SETUP: usize = 2;
 
-/// Which server pulls from which, and pushes to which.
+/// Pull source and push target of each server.
 #[derive(Clone, Debug, Default)]
 struct Graph {
     pulls: Vec<Option<usize>>,
     pushes: Vec<Option<usize>>,
 }
 
-/// A relay of a server, a session of the other one.
+/// A relay of a server, which is a session of the other one.
 struct Relay {
     id: u64,
-    /// The publisher that it is for, of a push.
+    /// For a push, its publisher.
     publisher: u64,
-    /// Where the source's media ended when it was looked at last.
+    /// End of the source's media at the last check.
     seen: u64,
     silent: usize,
 }
@@ -46,16 +47,16 @@ struct Server {
     hop: Hop,
     stream: Stream,
     demand: Demand<Trail>,
-    /// Sessions that publish here and are no pull, or stand by.
+    /// Sessions that publish here or stand by, other than pulls.
     publishers: Vec<(u64, Trail)>,
     pull: Option<Relay>,
-    /// By which way its media comes, as the source has told.
+    /// Path of its media, as reported by the source.
     way: Bytes,
     push: Option<Relay>,
-    /// Turns since a pull and a push were wanted that have not begun.
+    /// Turns since a pull and a push were requested that have not started.
     pulling: usize,
     pushing: usize,
-    /// Where its media goes on, as the target has told.
+    /// Continuation of its media, as reported by the target.
     reach: Bytes,
 }
 
@@ -81,7 +82,7 @@ fn frame() -> Incoming {
     Incoming { kind: MediaKind::Video, class: Class::Key, timestamp: 0, beside: None, payload }
 }
 
-/// Numbers of the sessions of a server's own publisher and viewer.
+/// Session numbers of a server's own publisher and viewer.
 fn publisher(at: usize) -> u64 {
     1000 + at as u64
 }
@@ -115,7 +116,7 @@ impl<'a> World<'a> {
         World { graph, secret, servers, sessions: 10_000 }
     }
 
-    /// A publisher (the first half of the numbers) or a viewer comes, or goes.
+    /// Adds or removes a publisher (the first half of the numbers) or a viewer.
     fn toggle(&mut self, what: usize) {
         let count = self.servers.len();
         let (at, is_viewer) = (what % count, what >= count);
@@ -137,7 +138,7 @@ impl<'a> World<'a> {
         }
     }
 
-    /// All relays are looked at, so many times.
+    /// Processes all relays this number of times.
     fn run(&mut self, rounds: usize, backwards: bool) {
         for _ in 0..rounds {
             for n in 0..self.servers.len() {
@@ -268,7 +269,7 @@ impl<'a> World<'a> {
         true
     }
 
-    /// Where packets end.
+    /// Ends of all streams' packets.
     fn ends(&self) -> Vec<u64> {
         self.servers.iter().map(|server| server.stream.end()).collect()
     }
@@ -277,7 +278,7 @@ impl<'a> World<'a> {
         self.servers[at].publishers.iter().any(|(id, _)| *id == publisher(at))
     }
 
-    /// The servers that media of the publishers can come to.
+    /// Servers that the publishers' media can reach.
     fn reachable(&self) -> Vec<bool> {
         let count = self.servers.len();
         let mut published: Vec<bool> = (0..count).map(|at| self.has_publisher(at)).collect();
@@ -320,7 +321,7 @@ impl<'a> World<'a> {
     }
 }
 
-/// All ways to choose one of `choices` for each of so many.
+/// All assignments of `choices` to `count` positions.
 fn choices<T: Clone>(count: usize, choices: &[T]) -> Vec<Vec<T>> {
     (0..count).fold(vec![Vec::new()], |all, _| {
         let longer = |list: &Vec<T>, next: &T| [&list[..], std::slice::from_ref(next)].concat();
@@ -328,9 +329,9 @@ fn choices<T: Clone>(count: usize, choices: &[T]) -> Vec<Vec<T>> {
     })
 }
 
-/// Lets publishers and viewers come and go in all orders of so many events.
+/// Lets publishers and viewers come and go in all orders of this many events.
 fn every_order(graph: &Graph, events: usize) {
-    // With and without a secret, in one order of turns and the other.
+    // With and without a secret, in both orders of turns.
     let ways = [(false, false), (false, true), (true, false)];
     let ways = if events > 3 || graph.pulls.len() > 3 { &ways[..] } else { &ways[1..] };
     let parties: Vec<usize> = (0..2 * graph.pulls.len()).collect();
@@ -345,7 +346,7 @@ fn every_order(graph: &Graph, events: usize) {
     }
 }
 
-/// Relays of a server to itself are looked at among two.
+/// Whether no server relays to itself; such relays are covered by pairs of servers.
 fn is_of_others(relays: &[Option<usize>]) -> bool {
     relays.iter().enumerate().all(|(at, other)| *other != Some(at))
 }

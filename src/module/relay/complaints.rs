@@ -1,18 +1,18 @@
-//! What is logged of a relay that fails again and again.
+//! Logging of a relay that fails repeatedly.
 
 use std::time::{Duration, Instant};
 
-/// Reasons that are told apart.
+/// Maximum number of distinct reasons.
 const REASONS: usize = 8;
-/// Time to the first summary; doubled with each, up to [`RAREST`].
+/// Time to the first summary; doubled for each further one, up to [`RAREST`].
 const FIRST: Duration = Duration::from_secs(60);
 const RAREST: Duration = Duration::from_secs(3600);
 
-/// The failures of one relay since it last worked. The first for each reason is logged, and then a summary now and then.
+/// Failures of one relay since it last worked. The first one of each reason is logged, then occasional summaries.
 #[derive(Debug, Default)]
 pub struct Complaints {
     failing: Option<Failing>,
-    /// Of attempts before the first failure.
+    /// Destinations of attempts before the first failure.
     tried: Vec<String>,
 }
 
@@ -27,19 +27,19 @@ struct Failing {
     interval: Duration,
 }
 
-/// What to log of a failure.
+/// What to log about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Say {
-    /// It: nothing was said of this reason yet.
+    /// The failure, because its reason is new.
     Failure,
-    /// How often it has failed, and for how long.
+    /// A summary: number of failures and their duration.
     Summary(u64, Duration),
     /// Nothing.
     Nothing,
 }
 
 impl Complaints {
-    /// One more failure.
+    /// Records a failure.
     pub fn failed(&mut self, why: &str, now: Instant) -> Say {
         let failing = self.failing.get_or_insert_with(|| Failing {
             since: now,
@@ -62,12 +62,13 @@ impl Complaints {
         Say::Summary(failing.failures, now.duration_since(failing.since))
     }
 
-    /// It works: the next failure is a change of its state again.
+    /// Records success: the next failure is new again.
     pub fn worked(&mut self) {
         *self = Complaints::default();
     }
 
-    /// An attempt begins. Returns whether that is worth a line: while the relay fails each destination is named once.
+    /// Records the start of an attempt. Returns whether to log it: while the relay fails, each destination is logged
+    /// once.
     pub fn tries(&mut self, destination: &str) -> bool {
         let tried = self.failing.as_mut().map_or(&mut self.tried, |failing| &mut failing.tried);
         let is_new = tried.len() < REASONS && !tried.iter().any(|known| known == destination);

@@ -11,41 +11,41 @@ directives! {
     live as Current {
         /// Relays every stream published in the application to the given rtmp:// or rtmps:// address.
         "push" => push: Vec<Relay>, in APPLICATION;
-        /// Pulls a stream from the given rtmp://, rtmps://, http:// or https:// (FLV) origin when a player asks for
-        /// one that is not published here. A publisher of the stream waits behind the relay, and takes over when that ends
-        /// or has brought nothing for three seconds.
+        /// Pulls a stream from the given rtmp://, rtmps://, http:// or https:// (FLV) origin when a player requests one
+        /// that is not published here. A publisher of the stream waits behind the relay, and takes over when the relay
+        /// ends or has brought no media for three seconds.
         "pull" => pull: Vec<Relay>, in APPLICATION;
-        /// Rtmp listen address whose virtual servers get the streams of `static_pull`; the first one if not given.
+        /// RTMP listen address whose virtual servers get the streams of `static_pull`; the default is the first one.
         "static_pull_port" => static_pull_port: Option<Text>, in RTMP;
-        /// First delay before retrying a failed relay; doubles up to relay_reconnect. Each delay is shortened by up to a
-        /// tenth at random. An answer of a callback that cannot be followed (no Location, or one that is longer than
-        /// 4096 bytes, has a user, no valid host or port, or another scheme) is a failure: the log names the callback
-        /// and the reason, players wait and publishers go on.
+        /// First delay before a failed relay is retried; it doubles up to relay_reconnect. Each delay is shortened
+        /// randomly by up to a tenth. An answer of a callback that cannot be followed (without Location, or with one
+        /// that is longer than 4096 bytes, has a user, no valid host or port, or another scheme) is a failure: the
+        /// callback and the reason are logged, players wait and publishers continue.
         "failed_reconnect" => failed_reconnect: Msec = "50ms", in RTMP_ALL;
-        /// Upper bound of the retry delay and the connect timeout of a relay attempt.
+        /// Maximum retry delay, and connect timeout of a relay.
         "relay_reconnect" => relay_reconnect: Msec = "3s", in RTMP_ALL;
-        /// As `relay_reconnect`, for pushes alone. A name of nginx-rtmp.
+        /// As `relay_reconnect`, for pushes only. A directive of nginx-rtmp.
         "push_reconnect" => push_reconnect: Option<Msec>, in RTMP_ALL;
-        /// As `relay_reconnect`, for pulls alone. A name of nginx-rtmp.
+        /// As `relay_reconnect`, for pulls only. A directive of nginx-rtmp.
         "pull_reconnect" => pull_reconnect: Option<Msec>, in RTMP_ALL;
         /// Buffer length announced to the upstream when pulling over RTMP.
         "relay_buffer" => relay_buffer: Msec = "5s", in RTMP_ALL;
     }
     needless {
-        /// Shares streams between worker processes; here all workers share them anyway.
+        /// Shares streams between worker processes; here all workers share them in any case.
         "rtmp_auto_pull" => Flag = "on", in RTMP_ALL;
-        /// Base address used between worker processes, of which there is only one here.
+        /// Base address of connections between worker processes; here there is only one process.
         "rtmp_auto_pull_port" => Text = "unix:/tmp/inner.sock", in RTMP_ALL;
     }
 }
 
 impl Current {
-    /// Upper bound of the delay before a push is tried again; never below the first delay.
+    /// Maximum retry delay of a push, at least the first delay.
     pub fn most_push_delay(&self) -> Msec {
         self.push_reconnect.unwrap_or(self.relay_reconnect).max(self.failed_reconnect)
     }
 
-    /// Upper bound of the delay before a pull is tried again; never below the first delay.
+    /// Maximum retry delay of a pull, at least the first delay.
     pub fn most_pull_delay(&self) -> Msec {
         self.pull_reconnect.unwrap_or(self.relay_reconnect).max(self.failed_reconnect)
     }

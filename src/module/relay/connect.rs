@@ -1,4 +1,4 @@
-//! Reaching another server: all its addresses, one after the other.
+//! Connecting to another server: all of its addresses are tried in order.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use crate::net::dns::Dns;
 use crate::net::socket::Socket;
 use crate::net::tls::TlsStream;
 
-/// Connects within `limit`, which counts for the look-up, all addresses and TLS together.
+/// Connects within `limit`, which covers resolution, all addresses and TLS.
 pub(super) async fn connect(relays: &Relays, address: &Address, limit: Duration) -> Result<Socket, End> {
     let connecting = async {
         let tcp = try_all(&relays.dns, address, limit).await?;
@@ -31,8 +31,8 @@ pub(super) async fn connect(relays: &Relays, address: &Address, limit: Duration)
     }
 }
 
-/// The certificate must be that of the address's host: a domain beside it names a virtual server only, as the
-/// `Host` header beside `proxy_pass` does.
+/// The certificate must match the host of the address: a separate domain only selects a virtual server, like a `Host`
+/// header with `proxy_pass`.
 async fn encrypt(relays: &Relays, address: &Address, tcp: TcpStream) -> Result<Socket, String> {
     let config = relays.tls.load().client.config()?;
     let host = address.lookup_host().to_string();
@@ -49,7 +49,7 @@ async fn try_all(dns: &Dns, address: &Address, limit: Duration) -> Result<TcpStr
     let mut failures = Vec::new();
     for (tried, ip) in found.iter().take(count).enumerate() {
         let addr = SocketAddr::new(*ip, address.port);
-        // An address that says nothing leaves time for the others.
+        // An unresponsive address leaves time for the others.
         let share = limit.saturating_sub(begun.elapsed()) / u32::try_from(count - tried).unwrap_or(1);
         match timeout(share, TcpStream::connect(addr)).await {
             Ok(Ok(stream)) => return Ok(stream),
@@ -60,13 +60,14 @@ async fn try_all(dns: &Dns, address: &Address, limit: Duration) -> Result<TcpStr
     Err(failures.join(", "))
 }
 
-/// A relay may be silent for as long as its stream is; this tells a silent server from one that is gone.
+/// Enables TCP keep-alive: a relay may be silent as long as its stream is, and probes distinguish a silent server from
+/// a dead one.
 fn keep_alive(stream: &TcpStream) {
     let probes = TcpKeepalive::new()
         .with_time(limits::RELAY_KEEPALIVE)
         .with_interval(limits::RELAY_KEEPALIVE)
         .with_retries(3);
-    // A server that is gone already makes these fail; reading will tell.
+    // These fail if the server is already gone, which reading will show.
     let _ = SockRef::from(stream).set_tcp_keepalive(&probes);
     let _ = stream.set_nodelay(true);
 }

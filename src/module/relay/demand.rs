@@ -1,5 +1,5 @@
-//! Who wants a stream that is pulled, and whether a task looks after it: both change in one step, so that no player is
-//! left to a task that has just ended, and no task is started for players that have left.
+//! Demand for a pulled stream, and whether a task serves it. Both change under one lock, so that no player depends on a
+//! task that has just ended, and no task is started for players that have left.
 
 use std::collections::BTreeMap;
 
@@ -8,21 +8,21 @@ use bytes::Bytes;
 use super::target::Relay;
 use crate::media::trail::{self, Trail};
 
-/// Who wants a stream.
+/// A session that demands a stream.
 pub trait Wants {
-    /// Where it has come through.
+    /// Its trail.
     fn trail(&self) -> &Trail;
 }
 
-/// The players of a stream, by session number.
+/// Players of a stream, by session number.
 #[derive(Debug)]
 pub struct Demand<P> {
     players: BTreeMap<u64, P>,
-    /// How many have come so far.
+    /// Number of players that have come so far.
     arrived: u64,
-    /// Whether a task looks after the stream.
+    /// Whether a task serves the stream.
     tended: bool,
-    /// A line of its own (`static_pull`), in place of those of the application and its callback, and who has brought it.
+    /// A `static_pull` line, which replaces the application's lines and callback, with the session that brought it.
     standing: Option<(u64, Relay)>,
 }
 
@@ -33,7 +33,7 @@ impl<P> Default for Demand<P> {
 }
 
 impl<P> Demand<P> {
-    /// A player has come, maybe with a line of its own. Returns how many have come with it.
+    /// Adds a player, possibly with its own line. Returns the number of players that have come so far.
     pub fn enter(&mut self, id: u64, player: P, line: Option<Relay>) -> u64 {
         self.players.insert(id, player);
         if let Some(line) = line {
@@ -43,7 +43,7 @@ impl<P> Demand<P> {
         self.arrived
     }
 
-    /// A player has left. Returns whether it was the last one.
+    /// Removes a player. Returns whether it was the last one.
     pub fn leave(&mut self, id: u64) -> bool {
         self.players.remove(&id);
         if self.standing.as_ref().is_some_and(|(owner, _)| *owner == id) {
@@ -52,7 +52,7 @@ impl<P> Demand<P> {
         self.players.is_empty()
     }
 
-    /// Something has changed. Returns whether a task is to be started; `configured`: the application pulls.
+    /// Called after a change. Returns whether a task must be started; `configured` tells whether the application pulls.
     pub fn tend(&mut self, configured: bool) -> bool {
         let wanted = !self.players.is_empty() && (configured || self.standing.is_some());
         let starts = wanted && !self.tended;
@@ -60,13 +60,14 @@ impl<P> Demand<P> {
         starts
     }
 
-    /// The task has ended. Returns whether the next one is to be started: for what has changed since it looked last.
+    /// Called when the task has ended. Returns whether another one must be started, because of changes since its last
+    /// check.
     pub fn untended(&mut self, configured: bool) -> bool {
         self.tended = false;
         self.tend(configured)
     }
 
-    /// The task has died.
+    /// Called when the task has died.
     pub fn died(&mut self) {
         self.tended = false;
     }
@@ -81,18 +82,18 @@ impl<P> Demand<P> {
         self.players.values()
     }
 
-    /// How many are there.
+    /// Number of players.
     pub fn present(&self) -> usize {
         self.players.len()
     }
 
-    /// How many have come so far.
+    /// Number of players that have come so far.
     pub fn arrived(&self) -> u64 {
         self.arrived
     }
 
-    /// The player whose words a relay uses: the one that has been here longest; and what the relay may tell of where
-    /// it has come through, which holds for all of them.
+    /// The player whose arguments a relay uses, which is the one that has been here longest, and the common trail of
+    /// all players.
     pub fn cause(&self) -> Option<(&P, Bytes)>
     where
         P: Wants,
@@ -107,16 +108,16 @@ mod tests {
     use super::*;
     use crate::hub::interleaving::orders;
 
-    /// What may happen to a stream, each in one step.
+    /// An event of a stream; each is atomic.
     #[derive(Clone, Copy, Debug)]
     enum Step {
         Enter,
         Leave,
-        /// A reload turns pulling on or off, and looks.
+        /// A reload turns pulling on or off.
         Reload(bool),
-        /// The task, if there is one, sees what there is for it to do; it ends where that is nothing.
+        /// The task, if any, checks its work; it will end if there is none.
         Look,
-        /// The task, which has nothing to do any more, ends: after that it saw.
+        /// The task, which had no more work at its last check, ends.
         End,
     }
 

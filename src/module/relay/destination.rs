@@ -1,5 +1,5 @@
-//! A relay's address with everything that is said there: what the line or the answer gives, the rest from the
-//! session that caused the relay.
+//! Destination of a relay: its address and all arguments. The line or the answer takes precedence over the session that
+//! caused the relay.
 
 use bytes::Bytes;
 
@@ -7,7 +7,7 @@ use super::address::{Address, Protocol};
 use super::target::Relay;
 use crate::media::session::Identity;
 
-/// What the session that caused a relay said of itself.
+/// Arguments of the session that caused a relay.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked<'a> {
     /// Application.
@@ -24,22 +24,22 @@ pub struct Asked<'a> {
     pub swf_url: &'a [u8],
 }
 
-/// Where a relay goes and what it says there.
+/// Address and arguments of a relay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// Where to connect.
+    /// Address to connect to.
     pub address: Address,
     /// Host in tcUrl, or the `Host` header.
     pub domain: Bytes,
-    /// Application; for HTTP the location.
+    /// Application; over HTTP the location.
     pub app: Bytes,
     /// Stream name.
     pub name: Bytes,
     /// Query of the stream name.
     pub pargs: Bytes,
-    /// flashVer, or the `User-Agent`.
+    /// flashVer, or `User-Agent`.
     pub flash_ver: Bytes,
-    /// pageUrl, or the `Referer`.
+    /// pageUrl, or `Referer`.
     pub page_url: Bytes,
     /// swfUrl.
     pub swf_url: Bytes,
@@ -48,9 +48,9 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// What a player asks for is asked for of the origin with all its arguments. What a publisher says to this server,
-    /// a password maybe, is not for others: its arguments go to a target that gets the publisher's own name, and not to one
-    /// that names its stream itself.
+    /// Removes arguments that a push must not forward. A player's arguments are passed to the origin, but a publisher's
+    /// arguments for this server, such as a password, are not meant for others: a target gets them only if it gets the
+    /// publisher's stream name too, not if the line names the stream itself.
     pub fn of_push(self, asked: Asked<'_>, line: Option<&Relay>) -> Destination {
         let names_stream = self.address.rest().is_some() || line.is_some_and(|line| line.name.is_some());
         let says = !self.address.query.is_empty() || line.is_some_and(|line| line.pargs.is_some());
@@ -59,17 +59,17 @@ impl Destination {
         Destination { pargs, ..self }
     }
 
-    /// For the `Location` of an answer; `domain` is its `Domain` header.
+    /// From the `Location` of an answer; `domain` is its `Domain` header.
     pub fn redirected(address: Address, domain: Option<&[u8]>, asked: Asked<'_>) -> Destination {
         Destination::new(address, domain, None, asked)
     }
 
-    /// For a `push` or `pull` line and one of its addresses.
+    /// From a `push` or `pull` line and one of its addresses.
     pub fn fixed(address: Address, line: &Relay, asked: Asked<'_>) -> Destination {
         Destination::new(address, line.domain.as_ref().map(|d| d.as_slice()), Some(line), asked)
     }
 
-    /// What the session of a relay says of itself.
+    /// Identification of the relay's session.
     pub fn identity(&self) -> Identity {
         Identity {
             domain: self.domain.clone(),
@@ -88,7 +88,7 @@ impl Destination {
         let copy = Bytes::copy_from_slice;
         let (url_app, url_name) = match address.protocol {
             Protocol::Rtmp => (address.first(), address.rest()),
-            // The first element is the location, the last the name.
+            // The first element is the location, the last one the stream name.
             Protocol::HttpFlv => {
                 (address.first(), address.rest().map(|r| r.rsplit(|b| *b == b'/').next().unwrap_or(r).into()))
             }
@@ -130,13 +130,13 @@ impl Destination {
         }
     }
 
-    /// tcUrl: as recorded, without a port.
+    /// tcUrl, without a port as in recordings of PingOS's traffic.
     pub fn tc_url(&self) -> Bytes {
         let scheme = self.address.scheme().as_bytes();
         Bytes::from([scheme, b"://", &self.domain[..], b"/", &self.app[..]].concat())
     }
 
-    /// The name as `publish` and `play` take it.
+    /// Stream name with query, for `publish` and `play`.
     pub fn name_and_query(&self) -> Bytes {
         if self.pargs.is_empty() {
             return self.name.clone();

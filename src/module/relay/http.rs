@@ -23,7 +23,7 @@ pub(super) struct Download {
 }
 
 impl Download {
-    /// Asks for the stream. An origin answers when it has media, so only connecting is bounded in time.
+    /// Requests the stream. An origin answers only when it has media, so only connecting has a timeout.
     pub(super) async fn start(
         relays: &Relays,
         destination: &Destination,
@@ -56,7 +56,7 @@ impl Download {
         Ok(Download { response, reader: flv::Reader::new(max_message), received: 0 })
     }
 
-    /// Waits for more of the body and gives its tags to `take`.
+    /// Waits for more of the body and passes its tags to `take`.
     pub(super) async fn read(&mut self, mut take: impl FnMut(flv::Tag)) -> Result<(), End> {
         let Some(chunk) = self.response.chunk().await.map_err(causes)? else { return Err(End::Closed) };
         self.received += chunk.len() as u64;
@@ -67,7 +67,7 @@ impl Download {
         Ok(())
     }
 
-    /// Bytes of the body so far.
+    /// Number of bytes of the body received so far.
     pub(super) fn received(&self) -> u64 {
         self.received
     }
@@ -90,7 +90,7 @@ fn request(client: &Client, destination: &Destination, trail: &Bytes) -> Request
     fields.into_iter().filter(|(_, value)| !value.is_empty()).fold(
         client.get(url),
         |request, (name, value)| {
-            // What a player has said of itself may hold bytes that no header can; it is left out then.
+            // A player's arguments may contain bytes that are invalid in a header; such a header is omitted.
             match HeaderValue::from_bytes(value) {
                 Ok(value) => request.header(name, value),
                 Err(_) => request,
@@ -99,7 +99,7 @@ fn request(client: &Client, destination: &Destination, trail: &Bytes) -> Request
     )
 }
 
-/// With what proves the trail, if it has one.
+/// Adds a proof of the trail, if there is one.
 fn proved(relays: &Relays, mut request: Request, trail: &Bytes) -> Request {
     if !request.headers().contains_key(trail::HEADER) {
         return request;
@@ -114,7 +114,7 @@ fn proved(relays: &Relays, mut request: Request, trail: &Bytes) -> Request {
     request
 }
 
-/// reqwest names the operation; what failed is said by the errors below.
+/// Text of the underlying errors: reqwest's own text only names the operation.
 fn causes(error: reqwest::Error) -> End {
     let error = error.without_url();
     let mut text = error.to_string();

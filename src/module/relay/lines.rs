@@ -1,6 +1,7 @@
-//! The lines that a publisher is pushed by, each with a task of its own, through reloads.
+//! Push lines of a publisher, each with its own task, across reloads.
 //!
-//! A line that a reload changes keeps its task, and with it its relay. One that is added starts, one that is removed ends.
+//! A line that a reload changes keeps its task, and with it its relay. An added line starts a task, a removed one ends
+//! its task.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,36 +24,36 @@ use crate::notify::conf::MetaType;
 use crate::notify::url::Url;
 use crate::notify::{CallbackLine, EventKind, LineIndex};
 
-/// What a publisher is pushed by.
+/// Push lines of a publisher.
 pub struct Pushes {
     view: AppView,
-    /// Codec headers that fire `on_meta`, counted.
+    /// Number of codec headers that trigger `on_meta`.
     fired: watch::Sender<u64>,
-    /// Follows reloads, and starts what is to be started.
+    /// Task that follows reloads and starts lines.
     keeper: AbortHandle,
 }
 
 /// One line.
 #[derive(Clone)]
 pub(super) enum Line {
-    /// A callback says where to.
+    /// A callback gives the destination.
     Asked(Arc<CallbackLine>),
-    /// `push`.
+    /// A `push` line.
     Fixed(Relay),
 }
 
 /// A line with its task.
 struct Running {
     line: Line,
-    /// The address that a callback was asked at when the task began.
+    /// Address of the callback when the task began.
     url: Option<Url>,
     task: AbortHandle,
-    /// By a panic, or with its worker.
+    /// Set when the task panicked, or its worker died.
     died: Arc<AtomicBool>,
 }
 
 impl Pushes {
-    /// A publisher has been let in.
+    /// Starts the lines of an admitted publisher.
     pub fn start(relays: &Arc<Relays>, publisher: OnStream<'_>) -> Self {
         let OnStream { view, session: publisher, stream } = publisher;
         let push = Push {
@@ -69,7 +70,7 @@ impl Pushes {
 }
 
 impl PublishObserver for Pushes {
-    /// Codec headers that count are told to the `on_meta` callbacks.
+    /// Reports relevant codec headers to the `on_meta` callbacks.
     fn brought(&mut self, brought: Brought) {
         if brought.audio_headers + brought.video_headers == 0 {
             return;
@@ -95,7 +96,7 @@ impl PublishObserver for Pushes {
 
 impl Drop for Pushes {
     fn drop(&mut self) {
-        // The lines end by themselves: they watch the publisher.
+        // The lines end by themselves, because they watch the publisher.
         self.keeper.abort();
     }
 }
@@ -127,7 +128,7 @@ async fn keep(push: Push, fired: watch::Receiver<u64>) {
     }
 }
 
-/// Ends the lines that are no longer there, and returns where the callback lines stand that go on.
+/// Ends removed lines, and returns the indices of the callback lines that continue.
 fn retain(running: &mut Vec<Running>, application: &Application) -> Vec<LineIndex> {
     let hooks = application.get::<notify::conf::Current>();
     let mut kept = Vec::new();
@@ -143,7 +144,7 @@ fn retain(running: &mut Vec<Running>, application: &Application) -> Vec<LineInde
             task.abort();
             return false;
         };
-        // What an address wanted no relay for, another address may.
+        // If a callback wanted no relay, another callback address may.
         if task.is_finished() && index.hook(hooks).map(|hook| &hook.url) != url.as_ref() {
             return false;
         }
@@ -153,7 +154,7 @@ fn retain(running: &mut Vec<Running>, application: &Application) -> Vec<LineInde
     kept
 }
 
-/// The callback lines in force. Push and meta exclude each other (second seed).
+/// The callback lines in force. `on_push` and `on_meta` exclude each other.
 fn indexes(hooks: &notify::conf::Current) -> impl Iterator<Item = LineIndex> {
     let event = if hooks.on_push.is_empty() { EventKind::Meta } else { EventKind::Push };
     LineIndex::all(event, hooks)
@@ -174,26 +175,26 @@ fn start(push: &Push, line: Line, url: Option<Url>, fired: &watch::Receiver<u64>
     Running { line, url, task: task.abort_handle(), died }
 }
 
-/// The codec headers that an `on_meta` line has to tell of. Those that come while it waits for an answer are told by one
-/// request: how many callbacks a publisher can cause is bounded by how fast they are answered.
+/// Codec headers that an `on_meta` line must report. Those that arrive while an answer is pending are reported by one
+/// request, so that the rate of answers bounds the callbacks that a publisher can cause.
 pub(super) struct Headers {
     session: Arc<Session>,
     fired: watch::Receiver<u64>,
     told: u64,
-    /// Whether a request was made and nothing was waited for since.
+    /// Whether a request was sent without waiting since.
     busy: bool,
-    /// Those that got no request of their own.
+    /// Number of headers without a request of their own.
     together: u64,
 }
 
 impl Headers {
-    /// A line that is added to a running stream is told of the newest header alone.
+    /// A line added to a running stream reports only the newest header.
     fn new(session: &Arc<Session>, fired: &watch::Receiver<u64>) -> Headers {
         let told = fired.borrow().saturating_sub(1);
         Headers { session: session.clone(), fired: fired.clone(), told, busy: false, together: 0 }
     }
 
-    /// Waits for what the next request tells of. Never ends once nothing can come.
+    /// Waits for headers to report. Never ends once none can arrive.
     pub(super) async fn next(&mut self) {
         let told = self.told;
         if *self.fired.borrow_and_update() == told {
@@ -209,7 +210,7 @@ impl Headers {
         self.busy = true;
     }
 
-    /// Whether a request was made.
+    /// Whether a request was sent.
     pub(super) fn has_asked(&self) -> bool {
         self.busy
     }

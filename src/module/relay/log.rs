@@ -1,4 +1,4 @@
-//! What the log says of relays.
+//! Log lines about relays.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::media::session::Session;
 use crate::module::relay::destination::Destination;
 use crate::notify::hook::Hook;
 
-/// A relay is about to connect. `again`: it has failed there before, and goes on trying.
+/// A relay is about to connect. `again` is true if it is retrying after a failure there.
 pub fn starting(session: &Session, what: &str, destination: &Destination, again: bool) {
     let Destination { address, domain, app, name, .. } = destination;
     let text = format_args!(
@@ -35,17 +35,17 @@ pub fn started(session: &Session, what: &str) {
     info!(conn = session.id, "relay {what} started: '{}'", Shown::new(&session.key.name));
 }
 
-/// A relay has ended, for the time being at least.
+/// A relay has ended, possibly temporarily.
 pub fn ended(session: &Session, what: &str, why: &dyn Display) {
     info!(conn = session.id, "relay {what} ended: '{}', {why}", Shown::new(&session.key.name));
 }
 
-/// A relay came to nothing.
+/// A relay failed.
 pub fn failed(session: &Session, what: &str, why: &dyn Display) {
     error!(conn = session.id, "relay {what} failed: '{}', {why}", Shown::new(&session.key.name));
 }
 
-/// A relay has failed again and again.
+/// A relay has failed repeatedly.
 pub fn still_failing(session: &Session, what: &str, failures: u64, since: Duration) {
     error!(
         conn = session.id,
@@ -55,7 +55,7 @@ pub fn still_failing(session: &Session, what: &str, failures: u64, since: Durati
     );
 }
 
-/// Codec headers came faster than `on_meta` callbacks were answered.
+/// Codec headers arrived faster than `on_meta` callbacks were answered.
 pub fn meta_coalesced(session: &Session, count: u64) {
     info!(
         target: "notice",
@@ -65,7 +65,7 @@ pub fn meta_coalesced(session: &Session, count: u64) {
     );
 }
 
-/// An answer that asks for a relay cannot be followed.
+/// The address in an answer cannot be used.
 pub fn unusable(session: &Session, what: &str, why: &dyn Display, hook: &Hook) {
     error!(
         conn = session.id,

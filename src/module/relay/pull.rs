@@ -1,4 +1,4 @@
-//! Streams pulled from other servers for as long as somebody plays them here.
+//! Streams pulled from other servers as long as they have players here.
 //!
 //! ```text
 //! first player ---> asked ---> relaying ---> asked again ...
@@ -37,23 +37,23 @@ use crate::notify;
 use crate::notify::{EventKind, SessionEvent};
 use crate::task::backoff::Backoff;
 
-/// A stream that somebody plays.
+/// A stream with players.
 struct Pulled {
     view: AppView,
     stream: Arc<Stream>,
     demand: Mutex<Demand<Arc<Session>>>,
-    /// How many players are there, and how many have come; changed under the lock of `demand`.
+    /// Numbers of present players and of players so far; changed under the lock of `demand`.
     counts: watch::Sender<Counts>,
-    /// By way of which streams the relay's media comes, as its source tells it; empty without a relay.
+    /// Path of the relay's media, as reported by its source; empty without a relay.
     way: watch::Sender<Bytes>,
-    /// The relay's source has said that its publisher is gone, and nothing has come since.
+    /// Whether the relay's source has lost its publisher and no media has arrived since.
     idle: watch::Sender<bool>,
-    /// How many players had come when the callback last did not refuse: the answer was for all of them.
+    /// Number of players so far when the callback last did not refuse, which is the answer for all of them.
     settled: watch::Sender<u64>,
     complaints: Mutex<Complaints>,
 }
 
-/// Whether the application pulls what is not published here.
+/// Whether the application pulls streams that are not published here.
 pub fn is_configured(view: &AppView) -> bool {
     let application = view.current();
     application.get::<notify::conf::Current>().on_pull.is_some()
@@ -61,7 +61,7 @@ pub fn is_configured(view: &AppView) -> bool {
 }
 
 impl Pulled {
-    /// Until the configuration pulls no more; whoever calls this ends it when the last player has left.
+    /// Runs until the configuration no longer pulls; the caller cancels it when the last player has left.
     async fn run(&self, relays: &Arc<Relays>) {
         let mut backoff = Backoff::default();
         let mut phase = self.stream.watch();
@@ -80,7 +80,7 @@ impl Pulled {
                 None => self.attempt(relays, &session).await,
             };
             match outcome {
-                // Who stands by does not give up; players that came along go on to wait.
+                // A permanent pull does not give up; other players of the stream continue to wait.
                 Outcome::Refused if standing.is_some() => self.pause(&mut backoff, &mut phase).await,
                 Outcome::Worked => backoff.reset(),
                 Outcome::Unwanted | Outcome::Refused => {
@@ -89,14 +89,14 @@ impl Pulled {
                         _ => arrived,
                     };
                     backoff.reset();
-                    // Asked again for the next player, or when a publisher of our own has come and left.
+                    // Repeated for the next player, or when a local publisher has come and left.
                     tokio::select! {
                         _ = counts.wait_for(|c| c.arrived > arrived) => {}
                         _ = phase.wait_for(|p| p.epoch > epoch) => {}
                     }
                 }
                 Outcome::Failed => self.pause(&mut backoff, &mut phase).await,
-                // The callback server has ended a relay that worked; it is asked anew, but not at once.
+                // The callback server has ended a working relay; it is asked again, but not at once.
                 Outcome::Closed => {
                     let most = self.view.current().get::<Current>().most_pull_delay().duration();
                     wait_unless_published(most, &mut phase).await;
@@ -116,7 +116,7 @@ impl Pulled {
         wait_unless_published(delay, phase).await;
     }
 
-    /// One attempt: a session with events of its own.
+    /// One attempt: a session with its own events.
     async fn attempt(&self, relays: &Arc<Relays>, session: &Arc<Session>) -> Outcome {
         let Some(mut pull) =
             SessionEvent::begin(&relays.callbacks, &self.view, EventKind::Pull, session, None)
@@ -146,7 +146,7 @@ impl Pulled {
         Attempt { kind: Kind::Pull, session, complaints: &self.complaints }
     }
 
-    /// Ends the relay of a session once a reload has removed the line that asked for it.
+    /// Ends the relay of a session once a reload has removed its line.
     async fn line_removed(&self, relays: &Relays, session: &Session) -> Never {
         let mut changed = relays.store.watch();
         while self.view.current().get::<notify::conf::Current>().on_pull.is_some()
@@ -156,7 +156,7 @@ impl Pulled {
         std::future::pending().await
     }
 
-    /// A `pull` line: its addresses, one after the other.
+    /// Tries the addresses of a `pull` line in order.
     async fn line(&self, relays: &Arc<Relays>, session: &Arc<Session>, line: &Relay) -> Outcome {
         for destination in self.tries(session).destinations(line) {
             match self.relay(relays, session, destination).await {
@@ -167,7 +167,7 @@ impl Pulled {
         Outcome::Failed
     }
 
-    /// The application's `pull` lines, one after the other.
+    /// Tries the application's `pull` lines in order.
     async fn fixed(&self, relays: &Arc<Relays>, session: &Arc<Session>) -> Outcome {
         let application = self.view.current();
         for line in &application.get::<Current>().pull {
@@ -212,7 +212,7 @@ impl Pulled {
         self.tries(session).outcome(&end, worked)
     }
 
-    /// Waits until the stream is published by another session than that of the relay.
+    /// Waits until a session other than the relay's publishes the stream.
     async fn published_by_another(&self, session: &Session) {
         let mut phase = self.stream.watch();
         loop {
@@ -225,7 +225,7 @@ impl Pulled {
         }
     }
 
-    /// Waits until a publisher of our own stands by and the relay brings nothing for it to wait for.
+    /// Waits until a local publisher stands by and the relay brings no media.
     async fn gives_way(&self) {
         let (mut waited_for, mut idle) = (self.stream.waited_for(), self.idle.subscribe());
         loop {
@@ -241,7 +241,7 @@ impl Pulled {
         }
     }
 
-    /// How long a publisher of our own has to wait for a silent relay.
+    /// Time that a local publisher has to wait for a silent relay.
     fn patience(&self) -> Duration {
         if self.stream.phase().flowing { limits::RELAY_SILENCE } else { Duration::ZERO }
     }
@@ -251,14 +251,14 @@ impl Pulled {
         self.lock().line().is_some() || is_configured(&self.view)
     }
 
-    /// A session for the next attempt. It uses the words of the player that has been here longest; what it says of where
-    /// it has come through holds for all of them.
+    /// Session of the next attempt. It uses the arguments of the player that has been here longest, and the common
+    /// trail of all players.
     fn session(&self, relays: &Relays) -> Option<Arc<Session>> {
         let (cause, trail) = self.lock().cause().map(|(cause, trail)| (cause.clone(), trail))?;
         Some(session_for(relays, &cause, &trail, &self.stream, Role::Publisher))
     }
 
-    /// Ends all players, and returns how many have come so far: the refusal was the answer to all of these.
+    /// Ends all players, and returns the number of players so far, all of which the refusal concerns.
     fn close_players(&self) -> u64 {
         let demand = self.lock();
         for session in demand.players() {
@@ -267,7 +267,7 @@ impl Pulled {
         demand.arrived()
     }
 
-    /// Tells the task of players that have come or gone.
+    /// Notifies the task of a changed number of players.
     fn count(&self, demand: &Demand<Arc<Session>>) {
         self.counts.send_replace(Counts { present: demand.present(), arrived: demand.arrived() });
     }

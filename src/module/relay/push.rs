@@ -1,8 +1,8 @@
-//! A published stream pushed to other servers: by callbacks at its start (`on_push`) or at its codec headers
+//! Published streams pushed to other servers: by callbacks at their start (`on_push`) or at their codec headers
 //! (`on_meta`), and by `push` lines.
 //!
-//! Each line has a task of its own ([`super::lines`]). Media goes to the other server as to any player: through the worker's
-//! delivery loop, which skips to a key frame when the other server is too slow and holds up nobody.
+//! Each line has its own task ([`super::lines`]). Media is sent like to any player: through the worker's delivery loop,
+//! which skips to a key frame if the other server is too slow and never blocks others.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -32,19 +32,19 @@ use crate::notify::{CallbackLine, EventKind, LineIndex, SessionEvent};
 use crate::task::backoff::Backoff;
 use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
 
-/// What the tasks of a publisher share.
+/// Data shared by a publisher's tasks.
 #[derive(Clone)]
 pub(super) struct Push {
     pub(super) relays: Arc<Relays>,
     pub(super) view: AppView,
     pub(super) publisher: Arc<Session>,
     pub(super) stream: Arc<Stream>,
-    /// Of the line.
+    /// Failures of the line's relay.
     pub(super) complaints: Arc<Mutex<Complaints>>,
 }
 
 impl Push {
-    /// Attempts, one after the other, until the publisher leaves.
+    /// Makes attempts until the publisher leaves.
     pub(super) async fn run(self, line: Line, mut headers: Headers, worker: Worker) {
         let mut backoff = Backoff::default();
         loop {
@@ -93,7 +93,7 @@ impl Push {
         Attempt { kind: Kind::Push, session, complaints: &self.complaints }
     }
 
-    /// One attempt by a callback line: a session with events of its own.
+    /// One attempt for a callback line: a session with its own events.
     async fn asked(&self, line: &Arc<CallbackLine>, headers: &mut Headers, worker: &Worker) -> Outcome {
         let session = self.session();
         match line.index(self.view.current().get()) {
@@ -125,8 +125,8 @@ impl Push {
         }
     }
 
-    /// What a meta callback begins is no relay alone: it is told of the publisher (as recorded, it is the session that
-    /// requests name) for as long as that is there, and of further headers.
+    /// One attempt for an `on_meta` line. Its event covers more than the relay: as in recordings of PingOS's traffic,
+    /// it belongs to the publisher, which requests name, as long as the publisher stays, and includes further headers.
     async fn meta(
         &self,
         line: &Arc<CallbackLine>,
@@ -134,7 +134,7 @@ impl Push {
         headers: &mut Headers,
         worker: &Worker,
     ) -> Outcome {
-        // An attempt that failed is repeated without another header.
+        // A failed attempt is repeated without another header.
         if !headers.has_asked() {
             headers.next().await;
         }
@@ -157,7 +157,7 @@ impl Push {
         }
     }
 
-    /// Tells of further headers while a relay runs, until an answer refuses.
+    /// Reports further headers while a relay runs, until an answer refuses.
     async fn refused(&self, session: &Session, asking: &mut SessionEvent, headers: &mut Headers) -> Outcome {
         loop {
             headers.next().await;
@@ -169,7 +169,7 @@ impl Push {
         }
     }
 
-    /// One attempt by a `push` line: its addresses, one after the other.
+    /// One attempt for a `push` line: its addresses are tried in order.
     async fn fixed(&self, line: &Relay, worker: &Worker) -> Outcome {
         let session = self.session();
         for destination in self.tries(&session).destinations(line) {
@@ -191,7 +191,7 @@ impl Push {
         self.tries(session).outcome(&end, has_worked(started, most))
     }
 
-    /// Publishes at the other server until one side ends.
+    /// Publishes to the other server until one side ends.
     async fn send(
         &self,
         session: &Arc<Session>,
@@ -227,7 +227,7 @@ impl Push {
         Ok(end)
     }
 
-    /// Waits for a reason of ours to end a relay.
+    /// Waits for a local reason to end a relay.
     async fn asked_to_end(&self, session: &Session) -> End {
         tokio::select! {
             () = self.over() => End::Asked(Reason::StreamEnd),
@@ -236,7 +236,7 @@ impl Push {
     }
 }
 
-/// A stream on its way out through the delivery loop; taken back when it is dropped.
+/// A stream being sent by the delivery loop; taken back when dropped.
 struct Sending<'a> {
     push: &'a Push,
     session: &'a Arc<Session>,
@@ -261,7 +261,7 @@ impl Sending<'_> {
         self.upstream.is_lent = true;
     }
 
-    /// Answers the other server until it ends the relay, or the delivery loop gives it up.
+    /// Answers the other server until it ends the relay, or the delivery loop gives up.
     async fn keep(&mut self) -> Result<Never, End> {
         loop {
             while let Some(event) = self.upstream.core.poll_event() {
@@ -285,8 +285,8 @@ impl Sending<'_> {
         }
     }
 
-    /// The target has told where the media goes on from there. It was chosen by us, so that it is believed; a publisher that
-    /// is a relay is told in turn.
+    /// Processes the target's report about where the media continues. The target is configured and therefore trusted; a
+    /// publisher that is a relay is informed in turn.
     fn reaches(&self, downstream: &[u8]) -> Result<(), End> {
         let Push { relays, stream, publisher, .. } = self.push;
         let downstream = trail::checked(downstream);
@@ -299,7 +299,7 @@ impl Sending<'_> {
         Ok(())
     }
 
-    /// Takes the sending side back, so that the stream can be ended behind its last message, sent in full.
+    /// Takes the sending side back, so that the stream can be ended after its last complete message.
     async fn finish(mut self) {
         let link = self.session.link.clone();
         self.worker.delivery.finish(self.push.stream.id(), &self.session.link);

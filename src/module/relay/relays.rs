@@ -1,8 +1,8 @@
 //! Relays: streams fetched from other servers and sent to them.
 //!
-//! A pulled stream (`pull`) lasts as long as somebody plays it here, a pushed one (`push`) as long as it is
-//! published here. Each attempt is a session of its own, with a number and events of its own. What an attempt
-//! comes to is an `Outcome`; who runs the attempts decides what follows.
+//! A pulled stream (`pull`) lasts as long as it has players here, a pushed one (`push`) as long as it is published
+//! here. Each attempt is a session with its own number and events. The result of an attempt is an `Outcome`, which
+//! determines the next step.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,11 +30,11 @@ use crate::net::tls::Tls;
 use crate::notify::Notifier;
 use crate::task::lifetime::Lifetime;
 
-/// What all relays use.
+/// Data shared by all relays.
 pub struct Relays {
     /// Streams with players.
     pub pulls: Pulls,
-    /// Which streams are on a relay's trail.
+    /// Relay trails.
     pub trails: Arc<Trails>,
     /// The configuration in force.
     pub store: Arc<Store>,
@@ -44,48 +44,48 @@ pub struct Relays {
     pub sessions: Arc<Sessions>,
     /// Callbacks.
     pub callbacks: Notifier,
-    /// Media threads.
+    /// Worker threads.
     pub workers: Arc<Workers>,
     /// Host names.
     pub dns: Dns,
     /// TLS to other servers.
     pub tls: Arc<ArcSwap<Tls>>,
-    /// Where what is pulled goes.
+    /// Ingest of pulled media.
     pub intake: Arc<Intake>,
-    /// The end of the process.
+    /// Shutdown of the process.
     pub lifetime: Lifetime,
 }
 
-/// What an attempt came to.
+/// Outcome of an attempt.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// The callback wants no relay.
     Unwanted,
-    /// The callback, or the origin, refuses: who depends on the relay has to end.
+    /// The callback or the origin refuses: the sessions that depend on the relay must end.
     Refused,
-    /// It worked for a while and ended.
+    /// The relay worked for a while and ended.
     Worked,
-    /// It came to nothing.
+    /// The relay failed.
     Failed,
-    /// It was ended here.
+    /// The relay was ended by this server.
     Closed,
 }
 
-/// What never ends well.
+/// Result of a function that returns only errors.
 pub(super) enum Never {}
 
-/// Why a relay has ended. The text goes to the log.
+/// Reason for the end of a relay. The text is for the log.
 #[derive(Debug)]
 pub(super) enum End {
-    /// An error of the network, or of the protocol.
+    /// A network or protocol error.
     Error(String),
-    /// The other server closed.
+    /// The other server closed the connection.
     Closed,
-    /// The other server refused for good.
+    /// The other server refused permanently.
     Refused(String),
-    /// Somebody publishes the stream here.
+    /// The stream is now published on this server.
     Published,
-    /// It was ended here.
+    /// The relay was ended by this server.
     Asked(Reason),
 }
 
@@ -127,8 +127,8 @@ impl SessionObserver for Relays {
     }
 }
 
-/// A session for one attempt, caused by `cause`, for sessions that have `trail` in common. Its trail is what it tells
-/// the other server.
+/// Session of one attempt, caused by `cause`, on behalf of sessions with the common `trail`. Its own trail is the one
+/// sent to the other server.
 pub(super) fn session_for(
     relays: &Relays,
     cause: &Session,
@@ -151,7 +151,7 @@ pub(super) fn session_for(
     Arc::new(session)
 }
 
-/// What a destination takes from the session that caused it.
+/// Arguments that a destination takes from the session that caused it.
 pub(super) fn asked(identity: &Identity) -> Asked<'_> {
     Asked {
         app: &identity.app,
@@ -163,13 +163,13 @@ pub(super) fn asked(identity: &Identity) -> Asked<'_> {
     }
 }
 
-/// Whether a relay that began at `started` has worked, so that the next attempt may follow at once: it has run for
-/// the longest delay between two attempts, `most`. A target that accepts and drops at once is a failure each time.
+/// Whether a relay that began at `started` has worked, so that the next attempt may follow at once: it ran for the
+/// maximum retry delay `most`. A target that accepts and disconnects immediately counts as failed each time.
 pub(super) fn has_worked(started: Option<Instant>, most: Duration) -> bool {
     started.is_some_and(|started| started.elapsed() >= most.max(limits::RELAY_WORKED))
 }
 
-/// How long the other server may take from the connection to the first media command.
+/// Time that the other server has from the connection to the first media command.
 pub(super) fn setup_time(connect: Duration) -> Duration {
     connect.max(limits::RELAY_SETUP)
 }

@@ -1,4 +1,4 @@
-//! The RTMP connection of a relay.
+//! RTMP connection of a relay.
 
 use std::cell::RefCell;
 use std::io;
@@ -26,33 +26,33 @@ use crate::wire::rtmp::client_session::{ClientSettings, Event, Purpose};
 pub(super) struct Upstream {
     pub(super) socket: Arc<Socket>,
     pub(super) core: ClientSession,
-    /// Whether somebody else writes to the socket.
+    /// Whether the delivery loop writes to the socket.
     pub(super) is_lent: bool,
 }
 
-/// How to connect.
+/// Parameters of a connection.
 pub(super) struct Terms<'a> {
-    /// Finds the other server, and trusts it.
+    /// For resolution and TLS.
     pub(super) relays: &'a Relays,
-    /// Time for the connection.
+    /// Connect timeout.
     pub(super) connect: Duration,
-    /// Chunk size of what we send.
+    /// Chunk size for sending.
     pub(super) chunk_size: u32,
-    /// Longest message accepted.
+    /// Maximum length of received messages.
     pub(super) max_message: usize,
     /// Buffer length announced when playing.
     pub(super) buffer: Duration,
-    /// Where the relay has come through.
+    /// Trail of the relay.
     pub(super) trail: Bytes,
 }
 
 thread_local! {
-    /// One read buffer per worker, as for connections of clients.
+    /// One read buffer per worker, as with client connections.
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BUFFER].into());
 }
 
 impl Upstream {
-    /// Connects and waits until the other server lets the stream begin.
+    /// Connects and waits until the other server starts the stream.
     pub(super) async fn start(
         destination: &Destination,
         purpose: fn(Bytes) -> Purpose,
@@ -105,7 +105,7 @@ impl Upstream {
         }
     }
 
-    /// Sends what the core has to say.
+    /// Sends what the protocol core has queued.
     pub(super) async fn flush(&mut self) -> Result<(), End> {
         let Some(bytes) = self.core.poll_transmit() else { return Ok(()) };
         match timeout(limits::DEFAULT_SEND_TIMEOUT, self.socket.write_all(&bytes)).await {
@@ -114,13 +114,13 @@ impl Upstream {
         }
     }
 
-    /// Waits for input and handles a bounded amount of it.
+    /// Waits for input and processes a bounded amount of it.
     pub(super) async fn read(&mut self) -> Result<(), End> {
         self.socket.readable().await.map_err(End::error)?;
         self.read_with(Socket::try_read)
     }
 
-    /// Handles a bounded amount of input.
+    /// Processes a bounded amount of input.
     pub(super) fn read_with(&mut self, read: Read) -> Result<(), End> {
         READ_BUFFER.with_borrow_mut(|buffer| match read(&self.socket, buffer) {
             Ok(0) => Err(End::Closed),
@@ -131,7 +131,7 @@ impl Upstream {
     }
 }
 
-/// A status of level `error` is a refusal; all others are news.
+/// Converts a status of level `error` to a refusal; others are ignored.
 pub(super) fn check(event: Event) -> Result<(), End> {
     match event {
         Event::Status { level, code, .. } if &level[..] == b"error" => {
@@ -146,7 +146,7 @@ impl Drop for Upstream {
         if self.is_lent {
             return;
         }
-        // The proper end of a stream, where the socket takes it at once; closing says the same.
+        // Ends the stream properly if the socket accepts the data at once; otherwise closing suffices.
         self.core.close();
         if let Some(bytes) = self.core.poll_transmit() {
             let _ = self.socket.try_write(&bytes);

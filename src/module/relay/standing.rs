@@ -1,6 +1,7 @@
-//! `static_pull`: streams that are pulled whether somebody plays them or not.
+//! `static_pull`: streams that are pulled permanently, with or without players.
 //!
-//! Each is held by a session that is no client: the pull sees a player that never leaves. No callback is asked.
+//! Each stream is held by a session that is not a client; to the pull it looks like a player that never leaves. No
+//! callbacks are sent for it.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,17 +29,17 @@ pub struct Standing {
     held: HashMap<StaticPull, Held>,
 }
 
-/// What keeps a stream pulled. The pull ends before the stream is let go.
+/// Holds a stream pulled. The pull ends before the stream is released.
 struct Held {
     _pull: PullUse,
     _stream: StreamUse,
-    /// Where it was put: an application that is gone or another takes the line along.
+    /// Address of the application; if the application changes, the stream is set up again.
     listen: ListenAddr,
     serverid: Bytes,
 }
 
 impl Standing {
-    /// Puts these lines in force, and ends others. Returns what cannot be pulled, and why.
+    /// Applies these lines and ends removed ones. Returns the streams that cannot be pulled, with reasons.
     pub fn apply(&mut self, relays: &Arc<Relays>, lines: &[StaticPull]) -> Vec<String> {
         let config = relays.store.load();
         let mut complaints = Vec::new();
@@ -65,7 +66,7 @@ impl Standing {
     }
 }
 
-/// The application that gets the stream: on the address that `static_pull_port` names, else on the first that has it.
+/// Application of the stream: at the address of `static_pull_port`, otherwise at the first address that has it.
 fn choose(relays: &Relays, config: &Config, line: &StaticPull) -> Option<(ListenAddr, AppView)> {
     let (host, app) = (Bytes::copy_from_slice(&line.domain), Bytes::copy_from_slice(&line.app));
     config.rtmp.iter().flat_map(|rtmp| rtmp.addresses()).find_map(|listen| {

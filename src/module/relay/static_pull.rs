@@ -1,4 +1,4 @@
-//! `static_pull`: a stream that is pulled whether somebody plays it or not.
+//! The `static_pull` directive: a stream that is pulled permanently.
 
 use std::collections::HashMap;
 
@@ -11,13 +11,13 @@ use crate::syntax::{Problem, Span};
 /// One `static_pull` line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StaticPull {
-    /// Host name of the virtual server that gets the stream.
+    /// Host name of the virtual server to which the stream belongs.
     pub domain: BString,
     /// Its application.
     pub app: BString,
-    /// The stream's name.
+    /// Stream name.
     pub name: BString,
-    /// Where it is pulled from, and what is said there. What the addresses do not name is as here.
+    /// Origin and arguments. Parts that the addresses omit are the same as on this server.
     pub line: Relay,
 }
 
@@ -30,7 +30,7 @@ impl Value for StaticPull {
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<StaticPull, Problem> {
         let mut line = Relay::parse(args, scene)?;
-        // The last two name the stream here; an address without a path asks for the same there.
+        // The last two name the stream on this server; an address without a path uses the same names on the origin.
         let (Some(domain), Some(app), Some(name)) = (line.domain.clone(), line.app.take(), line.name.take())
         else {
             return Err(args.refuse("needs domain=, app= and name="));

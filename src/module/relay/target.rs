@@ -6,13 +6,13 @@ use crate::directive::address::strip_unix;
 use crate::directive::{Args, Arity, Scene, Value, number};
 use crate::syntax::{Problem, Span, Word, sentence};
 
-/// How relays speak.
+/// Schemes of relay addresses.
 const SCHEMES: [&str; 4] = ["rtmp", "rtmps", "http", "https"];
 
-/// Where a stream is relayed to or from, and what is said there. What is not given is taken from the session.
+/// Addresses and arguments of a relay. Missing arguments are taken from the session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Relay {
-    /// The addresses, the later ones in reserve.
+    /// Addresses; the later ones are alternatives.
     pub urls: Vec<BString>,
     /// `domain=`: host in the tcUrl.
     pub domain: Option<BString>,
@@ -28,7 +28,7 @@ pub struct Relay {
     pub user_agent: Option<BString>,
 }
 
-/// The first `pull` with an address of the block.
+/// The first `pull` line with an address in the block.
 #[derive(Default)]
 struct Pulled(Option<Span>);
 
@@ -65,7 +65,7 @@ impl Relay {
             && SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))
         {
             check_host(rest).map_err(refuse)?;
-            // Apart from host and port this is what a relay's address is checked for before it is used.
+            // Other than host and port, this is what a relay checks in an address.
             if rest.iter().any(|b| *b <= b' ' || *b == 0x7F) {
                 return Err(refuse("a blank or control byte in the address").help("write it as %20"));
             }

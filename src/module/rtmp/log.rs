@@ -1,4 +1,4 @@
-//! What the log says of RTMP connections.
+//! Log lines about RTMP connections.
 
 use std::fmt::Display;
 use std::io;
@@ -25,7 +25,7 @@ pub fn connection_failed(conn: u64, error: &io::Error) {
     info!(conn, "connection failed: {error}");
 }
 
-/// The peer broke the protocol.
+/// The peer violated the protocol.
 pub fn protocol_error(conn: u64, peer: &Peer, error: &dyn Display) {
     info!(conn, "protocol error: {error}, client: {}", peer.addr);
 }
@@ -40,17 +40,17 @@ pub fn over_max_connections(conn: u64, limit: u64) {
     info!(target: "notice", conn, "connect: max_connections {limit} reached");
 }
 
-/// Somebody else publishes under this name.
+/// The stream name is already published.
 pub fn name_taken(session: &Session) {
     info!(target: "notice", conn = session.id, "stream is already publishing: '{}'", Shown::new(&session.key.name));
 }
 
-/// A publisher was let in.
+/// A publisher was admitted.
 pub fn publishing(session: &Session) {
     info!(conn = session.id, "publishing '{}', client: {}", Shown::new(&session.key.name), session.peer.addr);
 }
 
-/// A publisher has left.
+/// A publisher left.
 pub fn published(session: &Session) {
     info!(conn = session.id, "stopped publishing '{}'", Shown::new(&session.key.name));
 }

@@ -1,4 +1,4 @@
-//! `access_log` of rtmp.
+//! The `access_log` directive of rtmp.
 
 use std::path::PathBuf;
 
@@ -13,13 +13,13 @@ use crate::syntax::{Problem, sentence};
 pub enum AccessLog {
     /// `off`
     Off,
-    /// Lines go to a file.
+    /// Lines are written to a file.
     File {
         /// The file.
         path: PathBuf,
-        /// The format's name, `combined` if none is given.
+        /// Name of the format; the default is `combined`.
         format: BString,
-        /// A line is also written each time this has passed.
+        /// Interval of additional lines during a session.
         trunc: Option<Msec>,
     },
 }

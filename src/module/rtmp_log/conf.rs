@@ -9,9 +9,9 @@ directives! {
     /// Logs of RTMP sessions.
     module "rtmp log";
     later {
-        /// RTMP session log: one line at disconnect, and one per trunc= period while playing/publishing.
+        /// Log of RTMP sessions: one line at disconnect, and with trunc= one per interval while playing or publishing.
         "access_log" => Vec<AccessLog>, in RTMP_ALL;
-        /// Names a log line template over the RTMP log variables.
+        /// Defines a template of log lines with the RTMP log variables.
         "log_format" => Vec<LogFormat>, in RTMP_ALL;
     }
 }

@@ -1,6 +1,6 @@
-//! `log_format` of rtmp.
+//! The `log_format` directive of rtmp.
 //!
-//! A variable is `$name` or `${name}`; names are case-sensitive and not those of notifications.
+//! A variable is written as `$name` or `${name}`; names are case-sensitive and differ from those of notifications.
 
 use std::collections::HashMap;
 
@@ -19,11 +19,11 @@ pub struct LogFormat {
     pub template: BString,
 }
 
-/// The formats defined so far, in lower case: names are compared without regard to it.
+/// The formats defined so far, in lower case: names are compared case-insensitively.
 #[derive(Default)]
 pub struct Formats(HashMap<BString, Span>);
 
-/// Every fixed name with what it means.
+/// Every fixed name with its meaning.
 pub const MEANINGS: [(&str, &str); 22] = [
     ("app", "Application."),
     ("args", "Query string of publish or play (in notifications that is `$pargs`)."),
@@ -51,12 +51,12 @@ pub const MEANINGS: [(&str, &str); 22] = [
 const PREFIX: &[u8] = b"parg_";
 
 impl Formats {
-    /// Whether a format of that name can be used.
+    /// Whether a format with this name exists.
     pub fn has(&self, name: &[u8]) -> bool {
         name.eq_ignore_ascii_case(b"combined") || self.0.contains_key(name.to_ascii_lowercase().as_bstr())
     }
 
-    /// Where the configuration defines it.
+    /// Position of its definition in the configuration.
     fn first(&self, name: &[u8]) -> Option<Span> {
         self.0.get(name.to_ascii_lowercase().as_bstr()).copied()
     }

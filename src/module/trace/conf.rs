@@ -8,7 +8,7 @@ directives! {
     /// Trace ids of requests.
     module "trace";
     later {
-        /// Turns on the X-NTM-* trace ids for http requests and defines $ntm_* values.
+        /// Enables the X-NTM-* trace ids of http requests and defines the $ntm_* variables.
         "http_trace" => Present, in HTTP;
     }
 }

@@ -1,18 +1,18 @@
-//! How a server of a group is picked.
+//! Load balancing methods of a server group.
 
 use crate::directive::{Args, Arity, Scene, Value, number};
 use crate::syntax::{Problem, sentence};
 
-/// What the lines of a group have said so far.
+/// State of a group while its lines are parsed.
 #[derive(Default)]
 pub struct Group {
-    /// Whether a method, or connections to keep, were named.
+    /// Whether a method or `keepalive` was given.
     named: bool,
-    /// Whether the method knows no reserve.
+    /// Whether the method does not support backup servers.
     pub without_backup: bool,
 }
 
-/// A method without words.
+/// A method without arguments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Method;
 
@@ -20,11 +20,11 @@ pub struct Method;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Random;
 
-/// How many idle connections are kept.
+/// Maximum number of idle connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kept(pub u64);
 
-/// Notes a method; warns when it takes another's place.
+/// Records a method; warns if it replaces another one.
 pub fn note(args: &Args<'_>, scene: &mut Scene<'_>, backup: bool) {
     let group = scene.block.of::<Group>();
     group.without_backup = !backup;

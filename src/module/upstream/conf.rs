@@ -7,30 +7,30 @@ use crate::directive::table::directives;
 use crate::directive::{Arity, Msec, Num, Text, Words};
 
 directives! {
-    /// Groups of servers to forward to.
+    /// Server groups for forwarding.
     module "upstream";
     blocks {
-        /// A group of servers that `proxy_pass` can name.
+        /// A server group that `proxy_pass` can name.
         "upstream" => Text, opens UPSTREAM, in HTTP, no effect yet;
     }
     later {
-        /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME backup down]; unix:PATH allowed.
+        /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME backup down]; unix:PATH is allowed.
         "server" => Vec<Server>, in UPSTREAM;
-        /// KEY [consistent]: pick by hash of KEY.
+        /// KEY [consistent]: selects a server by the hash of KEY.
         "hash" => Hash, in UPSTREAM;
-        /// Pick by client address.
+        /// Selects a server by the client's address.
         "ip_hash" => Method, in UPSTREAM;
-        /// Pick the least busy server.
+        /// Selects the server with the fewest connections.
         "least_conn" => Method, in UPSTREAM;
-        /// Pick at random [two [least_conn]].
+        /// Selects a server at random [two [least_conn]].
         "random" => Random, in UPSTREAM;
-        /// Idle upstream connections kept per worker.
+        /// Maximum number of idle upstream connections per worker.
         "keepalive" => Kept, in UPSTREAM;
-        /// Requests per upstream connection.
+        /// Maximum number of requests per upstream connection.
         "keepalive_requests" => Num = "100", in UPSTREAM;
         /// Idle time of upstream connections.
         "keepalive_timeout" => Msec = "60s", in UPSTREAM;
-        /// Shared state for the group.
+        /// Shared state of the group.
         "zone" => Words, in UPSTREAM, args Arity::between(1, 2);
     }
 }

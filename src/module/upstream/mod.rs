@@ -1,4 +1,4 @@
-//! Groups of servers to forward to.
+//! Server groups for forwarding.
 
 pub mod balance;
 pub mod conf;

@@ -8,25 +8,25 @@ use crate::directive::{Args, Arity, Scene, Sec, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Word, sentence, suggest};
 
-/// What may stand beside an address.
+/// Parameters after an address.
 const PARAMETERS: [&str; 6] = ["weight", "max_conns", "max_fails", "fail_timeout", "backup", "down"];
 
 /// One server of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
-    /// Its address as written.
+    /// Address as written.
     pub address: BString,
-    /// Its share of the requests.
+    /// Relative share of the requests.
     pub weight: u64,
-    /// Connections at the same time; zero is no limit.
+    /// Maximum number of concurrent connections; zero is no limit.
     pub max_conns: u64,
-    /// Failures within `fail_timeout` after which it is left alone for as long.
+    /// Number of failures within `fail_timeout` after which the server is not used for that time.
     pub max_fails: u64,
     /// See `max_fails`.
     pub fail_timeout: Sec,
-    /// Used only when the others fail.
+    /// Whether it is used only when the others fail.
     pub backup: bool,
-    /// Not used.
+    /// Whether it is never used.
     pub down: bool,
 }
 
@@ -101,7 +101,7 @@ impl Value for Hash {
     }
 }
 
-/// Refuses what can be no address; names are looked up when they are needed.
+/// Refuses an invalid address; names are resolved when needed.
 fn check_address(word: &Word) -> Result<(), Problem> {
     let refuse = |reason: &[u8]| {
         let text = sentence(&[reason, b" in upstream \"", &word.bytes, b"\""]);
@@ -121,7 +121,7 @@ fn check_address(word: &Word) -> Result<(), Problem> {
     }
 }
 
-/// A word that is no parameter of a server.
+/// Error about an unknown parameter of a server.
 fn unknown(word: &Word) -> Problem {
     let name = word.bytes.split_once_str("=").map_or(&word.bytes[..], |(name, _)| name);
     match suggest::nearest(name, PARAMETERS.into_iter()) {

@@ -1,4 +1,4 @@
-//! A pull under way: what the origin sends goes into the stream.
+//! A running pull: passes the origin's media to the stream.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,16 +22,16 @@ use crate::net::rest::Rest;
 use crate::wire::MediaKind;
 use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
 
-/// A relay under way.
+/// A running pull.
 pub(super) struct Fetch<'a> {
     pub(super) relays: &'a Arc<Relays>,
     pub(super) pulled: &'a Pulled,
     pub(super) session: &'a Arc<Session>,
     pub(super) connect: Duration,
-    /// From the first media on; until then a publisher of our own may still take the stream.
+    /// Set at the first media; until then a local publisher may take the stream.
     pub(super) ingest: Option<Ingest>,
     pub(super) started: Option<Instant>,
-    /// The source's publisher is gone, as it has said.
+    /// Whether the source has reported that its publisher has left.
     pub(super) idle: bool,
 }
 
@@ -97,13 +97,13 @@ impl Fetch<'_> {
         }
     }
 
-    /// For `$relay_*`; a line's second address says nothing new there.
+    /// Sets the values of `$relay_*`, unchanged by a line's further addresses.
     fn name(&self, destination: &Destination) {
         let _ = self.session.relayed_as.set(destination.identity());
     }
 
-    /// The source has told something of the connection: where its media comes by way of the stream that is pulled, the
-    /// relay would feed itself.
+    /// Processes a control message of the source: if its media comes through the very stream being pulled, the relay
+    /// would feed itself.
     fn told(&mut self, kind: MediaKind, payload: &Bytes) -> Result<(), End> {
         if relay_messages::is_idle(kind, payload) {
             self.set_idle(true);
@@ -122,7 +122,7 @@ impl Fetch<'_> {
         }
     }
 
-    /// Where media goes that has come.
+    /// The ingest for media that has arrived.
     fn ingest(&mut self) -> Result<&mut Ingest, End> {
         self.set_idle(false);
         if self.ingest.is_none() {

@@ -1,4 +1,4 @@
-//! The players of pulled streams, and the task that looks after each stream for as long as there are any.
+//! Players of pulled streams, and the task that serves each stream as long as it has players.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -17,8 +17,8 @@ use crate::module::relay::relays::Relays;
 use crate::module::relay::target::Relay;
 use crate::notify;
 
-/// All streams with players, by stream number. Its lock is held while a player comes or goes, so that a stream is here for
-/// exactly as long as its [`Demand`](crate::module::relay::demand::Demand) has players.
+/// All streams with players, by stream number. The lock is held while a player comes or goes, so that a stream is
+/// listed exactly as long as its [`Demand`](crate::module::relay::demand::Demand) has players.
 #[derive(Default)]
 pub struct Pulls {
     streams: Mutex<HashMap<u64, Arc<Pulled>>>,
@@ -30,23 +30,22 @@ pub(super) struct Counts {
     pub(super) arrived: u64,
 }
 
-/// A player's part in it.
+/// A player's use of a pulled stream.
 pub struct PullUse {
     relays: Arc<Relays>,
     pulled: Arc<Pulled>,
     session: u64,
-    /// How many players had come with it.
+    /// Number of players so far, including this one.
     arrival: u64,
 }
 
 impl PullUse {
-    /// A player has been let in.
+    /// Enters an admitted player.
     pub fn enter(relays: &Arc<Relays>, player: OnStream<'_>) -> Self {
         PullUse::with(relays, player, None)
     }
 
-    /// As if somebody played the stream all the time, and the application had this `pull` line. `session` says what
-    /// a player would.
+    /// Enters a permanent player with this `pull` line for a static pull. `session` supplies the arguments of a player.
     pub fn stand(relays: &Arc<Relays>, player: OnStream<'_>, line: Relay) -> Self {
         PullUse::with(relays, player, Some(line))
     }
@@ -112,7 +111,7 @@ impl Wants for Arc<Session> {
 }
 
 impl Pulls {
-    /// By which way the media of a stream comes that is pulled.
+    /// Path of a pulled stream's media.
     pub fn way(&self, stream: u64) -> Bytes {
         self.lock().get(&stream).map(|pulled| pulled.way.borrow().clone()).unwrap_or_default()
     }
@@ -122,7 +121,7 @@ impl Pulls {
     }
 }
 
-/// A reload may configure pulling for streams that have players already.
+/// Starts pulls that a reload configures for streams with players.
 pub async fn follow_reloads(relays: Arc<Relays>) {
     let mut changed = relays.store.watch();
     loop {
@@ -141,7 +140,7 @@ pub async fn follow_reloads(relays: Arc<Relays>) {
     }
 }
 
-/// Starts the task that looks after the stream.
+/// Starts the task that serves the stream.
 fn start(relays: &Arc<Relays>, pulled: &Arc<Pulled>) {
     let (relays, pulled) = (relays.clone(), pulled.clone());
     let unfinished = relays.lifetime.unfinished.token();
@@ -165,15 +164,15 @@ fn start(relays: &Arc<Relays>, pulled: &Arc<Pulled>) {
     });
 }
 
-/// A task looks after the stream, for as long as this lives.
+/// Guard of the task that serves the stream.
 struct Tended {
     pulled: Arc<Pulled>,
     ended: bool,
 }
 
 impl Tended {
-    /// The task has come to its end. Returns whether another one follows, for a player or a reload that came since it
-    /// looked last and took it for one that goes on.
+    /// Called at the end of the task. Returns whether another one must follow, for a player or a reload that arrived
+    /// after its last check.
     fn end(mut self, goes_on: bool) -> bool {
         self.ended = true;
         self.pulled.lock().untended(goes_on && is_configured(&self.pulled.view))
@@ -182,7 +181,7 @@ impl Tended {
 
 impl Drop for Tended {
     fn drop(&mut self) {
-        // A panic, or the end of its thread: what follows deaths starts the next task.
+        // After a panic, or the end of its thread, the supervisor starts the next task.
         if !self.ended {
             self.pulled.lock().died();
         }

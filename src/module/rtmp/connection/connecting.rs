@@ -1,7 +1,7 @@
-//! From `connect` to its answer, and who has a say in it: `on_connect`.
+//! The `connect` command and its callback, `on_connect`.
 //!
-//! The original reads `on_connect` and never calls it. Here it is asked as `on_publish` and `on_play` are: what refuses
-//! there refuses here, as `NetConnection.Connect.Rejected`, and the connection is told of until it ends.
+//! PingOS reads `on_connect` and never calls it. Here it is called like `on_publish` and `on_play`: an answer that
+//! would refuse there refuses here, as `NetConnection.Connect.Rejected`, and its event lasts until the connection ends.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -21,7 +21,7 @@ use crate::notify;
 use crate::notify::{EventKind, SessionEvent};
 use crate::wire::rtmp::server_session::{Connect, RequestId};
 
-/// A connect that waits for its verdict.
+/// A connect command that waits for the answer of the callback.
 pub(crate) struct Connecting {
     request: RequestId,
     connected: Connected,
@@ -29,18 +29,18 @@ pub(crate) struct Connecting {
     pub(crate) verdict: ConnectVerdict,
 }
 
-/// Resolves when the callback has spoken.
+/// Resolves when the callback was answered.
 pub(crate) type ConnectVerdict = Pin<Box<dyn Future<Output = (SessionEvent, Result<(), Refused>)> + Send>>;
 
-/// A connection that a callback server was told of; it is owed an end.
+/// A connection whose `start` was sent, and which therefore needs a `done`.
 pub(crate) struct Told {
     pub(crate) session: Arc<Session>,
-    /// Dropping it tells the end.
+    /// Dropping it sends `done`.
     _event: SessionEvent,
 }
 
 impl Connection {
-    /// Looks for the application, and asks whoever has a say.
+    /// Selects the application, and calls `on_connect` if configured.
     pub(crate) fn connect(&mut self, request: RequestId, connect: &Connect) -> Result<(), End> {
         mark(&self.moments.connect);
         let target = Target::of(connect);
@@ -100,7 +100,7 @@ impl Connection {
         ] {
             to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
         }
-        // Nobody knows yet what it will do.
+        // The role is not known yet.
         let session = Arc::new(Session::new(
             self.id,
             self.peer.clone(),
@@ -113,7 +113,7 @@ impl Connection {
         let begun =
             SessionEvent::begin(&self.rtmp.callbacks, &connected.view, EventKind::Connect, &session, None);
         let Some(mut event) = begun else {
-            // A reload has removed the line just now.
+            // A reload has just removed the line.
             return self.accept_connect(request, connected);
         };
         let (view, asked) = (connected.view.clone(), session.clone());
@@ -125,7 +125,7 @@ impl Connection {
             Some(Box::new(Connecting { request, connected, session, verdict: Box::pin(verdict) }));
     }
 
-    /// The callback has spoken.
+    /// Processes the answer of the callback.
     pub(crate) fn connect_decided(
         &mut self,
         event: SessionEvent,
@@ -139,7 +139,7 @@ impl Connection {
             return Err(End::Told(reason));
         }
         self.accept_connect(request, connected);
-        // Commands that did not wait for the answer come up now.
+        // Process commands that did not wait for the answer.
         self.handle_events()
     }
 

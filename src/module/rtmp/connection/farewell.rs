@@ -1,23 +1,23 @@
-//! What peers are told when the server goes.
+//! Messages to peers when the server stops.
 
 use super::{Connected, Connection, Part};
 use crate::wire::rtmp::server_session::Connect;
 
-/// Member of connect with what the client can do (Enhanced RTMP v2, "Enhancing NetConnection connect Command").
+/// Member of connect with the client's capabilities (Enhanced RTMP v2, "Enhancing NetConnection connect Command").
 const CAPABILITIES: &str = "capsEx";
-/// Its bit for clients that understand a request to connect again.
+/// Bit of clients that support reconnect requests.
 const RECONNECT: u32 = 0x01;
 
-/// Whether the client of this connect understands a request to connect again.
+/// Whether the client of this connect supports reconnect requests.
 pub(crate) fn reconnects(connect: &Connect) -> bool {
     let member = connect.extra.iter().find(|(name, _)| name == CAPABILITIES);
-    // A double that is no number or out of range becomes one without the bit, or saturates; both are harmless.
+    // NaN becomes a number without the bit and values out of range saturate; both are harmless.
     member.and_then(|(_, value)| value.as_number()).is_some_and(|bits| bits as u32 & RECONNECT != 0)
 }
 
 impl Connection {
-    /// The server lets its sessions end and takes no new ones: a client that can goes to another one, or to the
-    /// process that has taken over, at a moment of its choice.
+    /// Sent while sessions drain and new ones are refused: a client that supports it reconnects to another server, or
+    /// to the process that has taken over, when it likes.
     pub(crate) fn say_draining(&mut self) {
         self.farewell = true;
         if matches!(self.connected, Some(Connected { reconnects: true, .. })) {
@@ -30,8 +30,8 @@ impl Connection {
         }
     }
 
-    /// The server ends the session now. Whoever publishes should know that it was not its fault; it gets what the
-    /// socket takes at once, as nobody waits for it. Clients without the capability hear nothing, as from PingOS.
+    /// Sent when the server ends the session immediately, so that a publisher knows that it is not at fault. Only what
+    /// the socket accepts at once is sent. Clients without the capability get nothing, as from PingOS.
     pub(crate) fn say_exit(&mut self) {
         if !matches!(self.connected, Some(Connected { reconnects: true, .. })) {
             return;

@@ -1,4 +1,4 @@
-//! What `connect`, `publish` and `play` say about domain, application, name and queries.
+//! Domain, application, name and queries in `connect`, `publish` and `play`.
 
 use std::net::IpAddr;
 
@@ -7,25 +7,25 @@ use bytes::Bytes;
 use crate::media::{split_query, strip_port};
 use crate::wire::rtmp::server_session::Connect;
 
-/// The parts of a connect command that name things.
+/// The naming parts of a connect command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Host of tcUrl without its port; the first level of the application where the host is an address and
-    /// the application has several.
+    /// Host of tcUrl without port; the first level of the application if the host is an address and the application has
+    /// several levels.
     pub domain: Bytes,
     /// Application.
     pub app: Bytes,
     /// Query of the application.
     pub args: Bytes,
-    /// tcUrl; rewritten where domain and application were.
+    /// tcUrl; rewritten if domain and application were.
     pub tc_url: Bytes,
-    /// Host of tcUrl, for choosing the virtual server.
+    /// Host of tcUrl, for selecting the virtual server.
     pub host: Bytes,
 }
 
 impl Target {
-    /// Reads a connect command as the original does (recorded: `live/inst` on an address is domain `live`,
-    /// application `inst`; a trailing slash is ignored; `?` begins the query).
+    /// Parses a connect command as PingOS does (as recorded: `live/inst` on an address is domain `live`, application
+    /// `inst`; a trailing slash is ignored; `?` begins the query).
     pub fn of(connect: &Connect) -> Self {
         let tc_url = connect.tc_url.clone();
         let (authority, path) = split_url(&tc_url);
@@ -44,7 +44,7 @@ impl Target {
     }
 }
 
-/// Authority and path (without the leading slash) of `scheme://authority/path`.
+/// Splits `scheme://authority/path` into authority and path without leading slash.
 fn split_url(url: &Bytes) -> (Bytes, Bytes) {
     let start = url.windows(3).position(|w| w == b"://").map_or(0, |at| at + 3);
     let rest = url.slice(start..);

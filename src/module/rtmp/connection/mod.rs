@@ -1,7 +1,7 @@
 //! An RTMP connection: one task that owns the socket, the protocol core and the session's part in a stream.
 //!
-//! Media of a player does not pass through here: after `play` is accepted the sending side of the socket
-//! belongs to the worker's delivery loop, and the task only reads, answers pings and waits for the end.
+//! A player's media does not pass through this task: after `play` is accepted, the sending side of the socket belongs
+//! to the worker's delivery loop, and the task only reads, answers pings and waits for the end.
 
 pub mod connecting;
 pub mod farewell;
@@ -47,7 +47,7 @@ use crate::task::lifetime::Lifetime;
 use crate::wire::MediaKind;
 use crate::wire::rtmp::server_session::{Connect, Event, RequestId, ServerSession, Settings};
 
-/// What all RTMP connections use.
+/// Data shared by all RTMP connections.
 pub struct Rtmp {
     /// The configuration in force.
     pub store: Arc<Store>,
@@ -55,32 +55,32 @@ pub struct Rtmp {
     pub sessions: Arc<Sessions>,
     /// Callbacks.
     pub callbacks: Notifier,
-    /// Lets sessions in.
+    /// Admission of sessions.
     pub admission: Arc<Admission>,
-    /// Where published media goes.
+    /// Ingest of published media.
     pub intake: Arc<Intake>,
-    /// The end of the process.
+    /// Shutdown of the process.
     pub lifetime: Lifetime,
-    /// Open connections, which `max_connections` bounds.
+    /// Number of open connections, limited by `max_connections`.
     pub open: AtomicU64,
 }
 
-/// Serves one accepted connection to its end.
+/// Serves an accepted connection until its end.
 pub async fn serve(rtmp: Arc<Rtmp>, worker: Worker, listen: ListenAddr, socket: Socket) {
     let id = rtmp.sessions.next_id();
     let Ok(peer) = socket.peer() else { return };
     let config = rtmp.store.load();
     log::connected(id, &peer, &listen);
-    // Servers of this very address may share the wildcard's socket.
+    // Servers for this specific address may share the wildcard's socket.
     let listen = socket.local(listen);
     let Some(servers) = config.rtmp.as_ref().and_then(|conf| conf.servers_at(&listen)) else { return };
     let server = servers.default_server();
     let conf = server.get::<ServerConf>();
     let (settings, timeout) = (settings_of(conf, server.base.get()), conf.timeout.duration());
-    // Whatever is kept of it here would live as long as the connection.
+    // A reference kept here would live as long as the connection.
     drop(config);
     let _open = Open::count(&rtmp);
-    // Until an application says otherwise: an answer that waits for the acknowledgement of the one before takes 40 ms.
+    // Until an application is known: replies delayed by Nagle's algorithm would take 40 ms.
     socket.set_nodelay(true);
     let now = Instant::now();
     let mut connection = Box::new(Connection {
@@ -122,19 +122,19 @@ fn settings_of(held: &ServerConf, base: &Conf) -> Settings {
     }
 }
 
-/// Why a connection's task stops.
+/// Reason for the end of a connection.
 enum End {
-    /// The peer closed.
+    /// The peer closed the connection.
     Closed,
     /// Reading or writing failed.
     Io(io::Error),
-    /// The peer broke the protocol.
+    /// The peer violated the protocol.
     Protocol(crate::wire::rtmp::Error),
-    /// Nothing could be written, or no `connect` came, in time.
+    /// Nothing could be written, or no `connect` arrived, in time.
     TimedOut,
-    /// The peer has been told why; it gets a moment to read it.
+    /// The peer was informed and gets a moment to read the message.
     Told(Reason),
-    /// For another reason of ours.
+    /// Another local reason.
     Because(Reason),
 }
 
@@ -156,33 +156,34 @@ struct Connection {
     moments: Moments,
     timeout: Duration,
     connected: Option<Connected>,
-    /// `connect` waits for its verdict.
+    /// A `connect` command that waits for its answer.
     connecting: Option<Box<Connecting>>,
-    /// `on_connect` was asked.
+    /// Set when `on_connect` was called.
     told: Option<Told>,
     part: Part,
-    /// The delivery loop is asked for the sending side: nothing is sent and no event handled until it is back.
+    /// Whether the delivery loop was asked for the sending side: until it is back, nothing is sent and no event
+    /// handled.
     leaving: bool,
-    /// The peer was told that the server drains.
+    /// Whether the peer was informed that the server drains.
     farewell: bool,
 }
 
-/// What `connect` settled.
+/// Result of `connect`.
 struct Connected {
     view: AppView,
     identity: Identity,
-    /// By which servers the peer says to have come.
+    /// Trail that the peer claims.
     claim: Claim,
-    /// The peer understands a request to connect again.
+    /// Whether the peer supports reconnect requests.
     reconnects: bool,
 }
 
 /// The connection's part in a stream.
 enum Part {
     None,
-    /// Callbacks are being asked.
+    /// Callbacks are pending.
     Pending(Box<Pending>),
-    /// Let in, but nothing flows: the name is taken, or the application is not live.
+    /// Admitted, but media is dropped: the name is taken, or the application is not live.
     Discarding {
         stream_id: u32,
         entered: Box<Entered>,
@@ -191,11 +192,11 @@ enum Part {
     Playing(Box<Playing>),
 }
 
-/// Resolves when callbacks and access rules have spoken.
+/// Resolves when callbacks and access rules have decided.
 type Verdict = Pin<Box<dyn Future<Output = (Box<Entered>, Result<(), Refused>)> + Send>>;
 
 struct Pending {
-    /// What an encoder sends without waiting for the answer.
+    /// Headers that an encoder sends without waiting for the answer.
     early: Early,
     request: RequestId,
     stream_id: u32,
@@ -203,8 +204,8 @@ struct Pending {
     verdict: Verdict,
 }
 
-/// Metadata and codec headers that came before a publisher was let in: the newest of each. Without them its stream
-/// could not be played; frames are worth nothing by then.
+/// The newest metadata and codec headers that arrived before a publisher was admitted. Without them the stream could
+/// not be played; early frames are dropped.
 #[derive(Default)]
 struct Early(HeaderList<(MediaKind, u32, Bytes)>);
 
@@ -224,7 +225,7 @@ impl Early {
 
 enum Never {}
 
-/// One open RTMP connection.
+/// Counts an open RTMP connection.
 struct Open(Arc<Rtmp>);
 
 impl Open {
@@ -242,8 +243,8 @@ impl Drop for Open {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // Whoever has come to an end has left. A panic, or the end of the thread, must not leave a player behind in the
-        // delivery loop.
+        // After a regular end the player has already left. A panic, or the end of the thread, must not leave a player
+        // in the delivery loop.
         if let Part::Playing(playing) = &self.part {
             playing.leave(&self.worker.delivery);
         }
@@ -251,7 +252,7 @@ impl Drop for Connection {
 }
 
 thread_local! {
-    /// One read buffer per worker: an idle connection holds none.
+    /// One read buffer per worker, so that an idle connection needs none.
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BUFFER].into());
 }
 
@@ -260,7 +261,7 @@ impl Connection {
         loop {
             self.flush().await?;
             let wake = match self.part {
-                // Apart, so that players do not have to have room for it.
+                // Boxed, so that connections of players do not reserve memory for it.
                 Part::Publishing(_) => Box::pin(self.wait_for_media()).await?,
                 _ => self.wait().await?,
             };
@@ -271,7 +272,7 @@ impl Connection {
                 Wake::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
                 Wake::ConnectVerdict(event, verdict) => self.connect_decided(*event, verdict)?,
                 Wake::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
-                // As recorded: without a further status.
+                // As recorded from PingOS, without another status.
                 Wake::Close(reason @ Reason::RelayRefused) => return Err(End::Told(reason)),
                 Wake::Close(reason) => {
                     if reason == Reason::ProcessExit {
@@ -304,16 +305,16 @@ impl Connection {
         self.core.handle_timeout(now).map_err(End::Protocol)
     }
 
-    /// Reads with `how` what is there, a bounded amount at a time.
+    /// Reads available data with `how`, a bounded amount at a time.
     async fn read_turn(&mut self, how: Read) -> Result<(), End> {
         if self.read(how)? {
-            // Others of this worker get their turn, also while this peer sends without pause.
+            // Lets other tasks of the worker run, even if this peer sends without pause.
             tokio::task::yield_now().await;
         }
         Ok(())
     }
 
-    /// Reads with `how` and handles what it says; returns whether there may be more.
+    /// Reads with `how` and processes the data; returns whether there may be more.
     fn read(&mut self, how: Read) -> Result<bool, End> {
         READ_BUFFER.with_borrow_mut(|buffer| {
             for _ in 0..limits::READS_PER_TURN {
@@ -323,7 +324,7 @@ impl Connection {
                         let mut input = &buffer[..n];
                         while !input.is_empty() {
                             let outcome = self.core.handle_some_input(&mut input, Instant::now());
-                            // What came before a protocol error still counts.
+                            // Input before a protocol error still counts.
                             self.handle_events()?;
                             outcome.map_err(End::Protocol)?;
                         }
@@ -381,7 +382,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends what the core has to say: directly, or between two messages of a player's media.
+    /// Sends what the protocol core has queued: directly, or between two messages of a player's media.
     async fn flush(&mut self) -> Result<(), End> {
         if self.leaving {
             return Ok(());
@@ -403,7 +404,7 @@ impl Connection {
         }
     }
 
-    /// Waits for the peer to take the rest, but not for a session that is asked to end in the meantime.
+    /// Waits until the peer accepts the rest, unless the session is asked to end in the meantime.
     async fn write_rest(&mut self, bytes: &[u8]) -> Result<(), End> {
         let timeout = if self.timeout.is_zero() { limits::DEFAULT_SEND_TIMEOUT } else { self.timeout };
         let session = self.session().cloned();
@@ -461,7 +462,7 @@ impl Connection {
             }
             _ => false,
         };
-        // The session's end goes out before the connection's.
+        // The session's end is sent before the connection's.
         self.told = None;
         if told && !playing {
             self.close_gently().await;
@@ -469,8 +470,8 @@ impl Connection {
         reason
     }
 
-    /// Makes sure that the last message is read before the connection closes: a close with unread input would
-    /// reset the connection and overtake it.
+    /// Makes sure that the peer can read the last message before the connection closes: closing with unread input would
+    /// reset the connection, which could overtake the message.
     async fn close_gently(&mut self) {
         if let Some(bytes) = self.core.poll_transmit()
             && self.write(&bytes).await.is_err()
@@ -493,7 +494,7 @@ impl Connection {
     }
 }
 
-/// What a relay of ours tells in connect.
+/// Trail that a relay sends in connect.
 fn claim_of(connect: &Connect) -> Claim {
     let member = |wanted: &str| {
         let member = connect.extra.iter().find(|(name, _)| name == wanted);

@@ -1,4 +1,4 @@
-//! The player side of an RTMP connection.
+//! Player side of an RTMP connection.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,21 +20,21 @@ use crate::net::socket::Socket;
 use crate::wire::amf0::Value;
 use crate::wire::rtmp::server_session::ServerSession;
 
-/// A player whose media is in the hands of the delivery loop.
+/// A player whose media is sent by the delivery loop.
 pub struct Playing {
     view: AppView,
     stream_id: u32,
     entered: Box<Entered>,
     phase: watch::Receiver<Phase>,
     seen: Phase,
-    /// What a relay is told has changed.
+    /// Whether a change was not sent to the relay yet.
     untold: bool,
-    /// Of a relay: what it is told.
+    /// For a relay, the path of the media.
     way: Option<watch::Receiver<Bytes>>,
 }
 
 impl Playing {
-    /// A player that was let in.
+    /// Creates an admitted player.
     pub fn new(view: AppView, stream_id: u32, entered: Box<Entered>) -> Self {
         let mut phase = entered.stream().watch();
         let seen = *phase.borrow_and_update();
@@ -42,14 +42,14 @@ impl Playing {
         Playing { view, stream_id, entered, phase, seen, untold: false, way }
     }
 
-    /// Whether the player may stay although nobody publishes (`idle_streams`).
+    /// Whether the player may wait for a publisher (`idle_streams`).
     pub fn may_wait(&self) -> bool {
         self.seen.publishing
             || self.view.held().get::<live::conf::Conf>().idle_streams
             || self.entered.is_pulled()
     }
 
-    /// Hands the sending side to the delivery loop; `lead` goes out first.
+    /// Passes the sending side to the delivery loop; `lead` is sent first.
     pub fn join(&self, delivery: &Delivery, socket: Arc<Socket>, lead: Bytes) {
         let session = self.session();
         mark(&session.moments.first_data);
@@ -71,23 +71,23 @@ impl Playing {
         delivery.leave(self.entered.stream().id(), &self.session().link);
     }
 
-    /// Takes the sending side back once the player has what the stream has brought, and waits for it.
+    /// Takes the sending side back after the player was sent the media that has arrived, and waits for that.
     pub async fn finish(&self, delivery: &Delivery) {
         delivery.finish(self.entered.stream().id(), &self.session().link);
         self.session().link.ended().await;
     }
 
-    /// Sends bytes of the session between two messages of media.
+    /// Sends control bytes between two messages of media.
     pub fn control(&self, delivery: &Delivery, bytes: Bytes) {
         delivery.control(self.entered.stream().id(), &self.session().link, bytes);
     }
 
-    /// The player has paused, or goes on; it was told so.
+    /// Pauses or resumes the player, after the session has answered.
     pub fn pause(&self, delivery: &Delivery, paused: bool) {
         delivery.pause(self.entered.stream().id(), &self.session().link, paused);
     }
 
-    /// A publisher came or went: tells the player where configured, or ends it.
+    /// Called when a publisher came or went: notifies the player if configured, or ends it.
     pub fn phase_changed(&mut self, core: &mut ServerSession) -> Result<(), Reason> {
         if self.untold {
             self.tell_way(core);
@@ -124,7 +124,7 @@ impl Playing {
         Ok(())
     }
 
-    /// Waits for a change of the stream's publishers, or of what a relay is told.
+    /// Waits for a change of the stream's publisher, or of the path reported to a relay.
     pub async fn changed(&mut self) {
         let way = async {
             match &mut self.way {
@@ -139,7 +139,7 @@ impl Playing {
         }
     }
 
-    /// Tells a relay by way of which streams its media comes.
+    /// Reports the path of the media to a relay.
     pub fn tell_way(&mut self, core: &mut ServerSession) {
         let Some(way) = &mut self.way else { return };
         self.untold = false;

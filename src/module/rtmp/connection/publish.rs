@@ -1,4 +1,4 @@
-//! The publisher side of an RTMP connection.
+//! Publisher side of an RTMP connection.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,19 +14,19 @@ use crate::media::view::AppView;
 use crate::module::rtmp::log;
 use crate::wire::MediaKind;
 
-/// A publisher whose media goes into its stream.
+/// A publisher of a stream.
 pub struct Publishing {
     stream_id: u32,
     ingest: Ingest,
     observers: Vec<Box<dyn PublishObserver>>,
     idle: Option<Duration>,
-    /// When audio or video last came; kept with `idle` only.
+    /// Time of the latest audio or video; used only with `idle`.
     last_media: Option<Instant>,
     _entered: Box<Entered>,
 }
 
 impl Publishing {
-    /// Takes the name. Gives the hold on the stream back when somebody else has it.
+    /// Takes the stream name. Returns the session's use of the stream if the name is taken.
     pub fn start(
         intake: &Arc<Intake>,
         view: AppView,
@@ -44,12 +44,12 @@ impl Publishing {
         Ok(Publishing { stream_id, ingest, observers, idle, last_media: None, _entered: entered })
     }
 
-    /// Takes one media message; [`Publishing::push`] sends it on.
+    /// Adds one media message; [`Publishing::push`] publishes it.
     pub fn media(&mut self, kind: MediaKind, timestamp: u32, payload: Bytes) {
         self.ingest.media(kind, timestamp, payload);
     }
 
-    /// Sends on what has come since the last call. `bytes_received` is the connection's count.
+    /// Publishes what was added since the last call. `bytes_received` is the connection's count.
     pub fn push(&mut self, bytes_received: u64) {
         let brought = self.ingest.push(bytes_received);
         if brought.media && self.idle.is_some() {
@@ -60,12 +60,12 @@ impl Publishing {
         }
     }
 
-    /// When a publisher that sends nothing is closed.
+    /// Time at which an idle publisher is closed.
     pub fn idle_due(&self) -> Option<Instant> {
         self.last_media?.checked_add(self.idle?)
     }
 
-    /// When anybody next wants what it sends, unless that is at once.
+    /// Time at which a consumer next needs media; `None` for at once.
     pub fn next_wanted(&self) -> Option<Instant> {
         self.ingest.next_wanted()
     }

@@ -1,4 +1,4 @@
-//! A connection's part in a stream: asked for, admitted, carried on and given up.
+//! A connection's part in a stream: request, admission, change and end.
 
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
@@ -19,7 +19,7 @@ use crate::module::rtmp::log;
 use crate::wire::rtmp::server_session::RequestId;
 
 impl Connection {
-    /// `publish` or `play`: asks who has a say.
+    /// Handles `publish` or `play`: starts admission.
     pub(crate) fn begin(
         &mut self,
         request: RequestId,
@@ -29,7 +29,7 @@ impl Connection {
     ) -> Result<(), End> {
         let Some(connected) = &self.connected else { return Ok(()) };
         if !matches!(self.part, Part::None) {
-            // One stream per connection and direction at a time, as the original.
+            // One stream per connection and direction at a time, as in PingOS.
             let code = match role {
                 Role::Publisher => "NetStream.Publish.BadName",
                 Role::Player => "NetStream.Play.Failed",
@@ -74,7 +74,7 @@ impl Connection {
             (entered, verdict)
         };
         let mut verdict: Verdict = Box::pin(verdict);
-        // Where nobody is asked the verdict is there at once: media may stand right behind `publish`.
+        // Without callbacks the decision is available at once, and media may directly follow `publish`.
         let polled = verdict.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
         let early = Early::default();
         self.part = Part::Pending(Box::new(Pending { request, stream_id, session, verdict, early }));
@@ -84,7 +84,7 @@ impl Connection {
         }
     }
 
-    /// The verdict on a publish or play request is there.
+    /// Processes the decision about a publish or play request.
     pub(crate) fn admitted(
         &mut self,
         entered: Box<Entered>,
@@ -124,7 +124,7 @@ impl Connection {
                         publishing.media(kind, timestamp, payload);
                     }
                     publishing.push(self.core.bytes_received());
-                    // A relay of ours that pushes in a circle finds itself in what it is told.
+                    // A relay that pushes in a circle recognises its own hop in this report.
                     if session.identity.trail.claims_relay() {
                         let reach = self.rtmp.admission.trails().reach(b"", &session.key);
                         session.tell("status", relay_messages::REACH, reach);
@@ -145,7 +145,7 @@ impl Connection {
                     self.core.reject_request(request, "NetStream.Play.StreamNotFound", "No such stream.");
                     return Err(End::Told(Reason::StreamEnd));
                 }
-                // All players of a stream share its chunks, also those who connected under another chunk_size.
+                // All players of a stream share its chunks, including those that connected with another chunk_size.
                 if self.core.chunk_size() != playing.chunk_size() {
                     self.core.set_chunk_size(playing.chunk_size());
                 }
@@ -171,13 +171,13 @@ impl Connection {
             return;
         }
         match &mut self.part {
-            // The sending side comes back first; `delivery_ended` goes on from there.
+            // The sending side must come back first; `delivery_ended` continues then.
             Part::Playing(playing) => {
                 playing.leave(&self.worker.delivery);
                 self.leaving = true;
                 return;
             }
-            // What came in the same turn belongs to the stream still.
+            // Input of the same turn still belongs to the stream.
             Part::Publishing(publishing) => publishing.push(self.core.bytes_received()),
             _ => {}
         }
@@ -188,7 +188,7 @@ impl Connection {
         self.part = Part::None;
     }
 
-    /// The answer to an update ends the session: a publisher is told so first, as when it stops itself.
+    /// The answer to an update ends the session: a publisher is informed first, as after its own stop.
     pub(crate) fn refuse_publisher(&mut self) -> End {
         let Part::Publishing(publishing) = &self.part else { return End::Because(Reason::NotifyRefused) };
         let stream_id = publishing.stream_id();

@@ -1,4 +1,4 @@
-//! What a connection waits for.
+//! Events for which a connection waits.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use crate::task::lifetime::Lifetime;
 use crate::task::sleep_until;
 use crate::task::woken::WhenWoken;
 
-/// What ended a wait.
+/// Result of a wait.
 pub(crate) enum Wake {
     Readable,
-    /// What was waited for is no longer what has to be waited for.
+    /// The set of events to wait for has changed.
     Changed,
     Timer,
     Verdict(Box<Entered>, Result<(), Refused>),
@@ -31,7 +31,7 @@ pub(crate) enum Wake {
 }
 
 impl Connection {
-    /// Waits for the next thing to do.
+    /// Waits for the next event.
     pub(crate) async fn wait(&mut self) -> Result<Wake, End> {
         let due = self.due();
         let connecting = self.connecting.as_mut().map(|connecting| &mut connecting.verdict);
@@ -46,7 +46,7 @@ impl Connection {
         let Lifetime { shutdown, draining, .. } = self.rtmp.lifetime.clone();
         let link = session.as_ref().map(|s| s.link.clone());
         let delivered = link.filter(|_| playing.is_some());
-        // What ends the session is looked at first: a peer that sends without pause must not put it off.
+        // Reasons to end the session are checked first, so that a peer that sends without pause cannot delay them.
         tokio::select! {
             biased;
             () = shutdown.cancelled() => Ok(Wake::Close(Reason::ProcessExit)),
@@ -64,8 +64,8 @@ impl Connection {
         }
     }
 
-    /// As [`Connection::wait`], for a publisher, who is read all the time: what else may happen is looked at each
-    /// time, but set up only once.
+    /// As [`Connection::wait`], for a publisher, which is read all the time: other events are checked each time but set
+    /// up only once.
     pub(crate) async fn wait_for_media(&mut self) -> Result<Wake, End> {
         let Part::Publishing(publishing) = &self.part else { return Ok(Wake::Changed) };
         let session = publishing.session().clone();
@@ -94,7 +94,7 @@ impl Connection {
             let before = self.core.bytes_received();
             self.read_turn(read).await?;
             let same = matches!(&self.part, Part::Publishing(p) if Arc::ptr_eq(p.session(), &session));
-            // A timer that runs out too soon finds nothing to do; one that has to run out sooner is set anew.
+            // A timer that fires too early finds nothing to do; for an earlier deadline it is set up again.
             let sooner = self.due().is_some_and(|due| armed.is_none_or(|armed| due < armed));
             if !same || sooner {
                 return Ok(Wake::Changed);
@@ -108,7 +108,7 @@ impl Connection {
         }
     }
 
-    /// When the next timer runs out: the core's, the one for `connect`, or the one of an idle publisher.
+    /// Time of the next timer: the core's, the one for `connect`, or that of an idle publisher.
     pub(crate) fn due(&self) -> Option<Instant> {
         let connect = match self.connected {
             None if self.connecting.is_none() && !self.timeout.is_zero() => {
@@ -124,7 +124,7 @@ impl Connection {
     }
 }
 
-/// Resolves when somebody asks the session to end.
+/// Resolves when the session is asked to end.
 pub(crate) async fn asked_to_close(session: Option<&Session>) -> Reason {
     match session {
         Some(session) => session.closed().await,
