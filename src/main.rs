@@ -6,15 +6,16 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 use pingosd::cli::command::{self, Streams, Task};
 use pingosd::cli::{self, Command, Signal};
 use pingosd::config::{Config, LoadOptions, load};
-use pingosd::log::os_text;
+use pingosd::log::{FileError, os_text};
 use pingosd::server::control::socket;
 use pingosd::server::pid_file::PidFile;
-use pingosd::server::{self, StartError, process};
+use pingosd::server::{self, process};
 
 fn main() -> ExitCode {
     match run() {
@@ -30,8 +31,8 @@ fn run() -> io::Result<ExitCode> {
     let (mut out, mut err) = (io::stdout(), io::stderr());
     let command = match Command::parse(std::env::args_os().skip(1)) {
         Ok(command) => command,
-        Err(text) => {
-            writeln!(err, "nginx: {text}")?;
+        Err(error) => {
+            writeln!(err, "nginx: {error}")?;
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -78,8 +79,8 @@ fn serve(options: LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
     let daemon = config.get::<pingosd::server::core::conf::Conf>().daemon;
     let prepared = match server::prepare(config, options) {
         Ok(prepared) => prepared,
-        Err(StartError(text)) => {
-            writeln!(err, "nginx: [emerg] {text}")?;
+        Err(error) => {
+            writeln!(err, "nginx: [emerg] {error}")?;
             return Ok(ExitCode::FAILURE);
         }
     };
@@ -93,8 +94,8 @@ fn serve(options: LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
     allocator::start_thread();
     match prepared.run() {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(StartError(text)) => {
-            writeln!(err, "nginx: [emerg] {text}")?;
+        Err(error) => {
+            writeln!(err, "nginx: [emerg] {error}")?;
             Ok(ExitCode::FAILURE)
         }
     }
@@ -138,23 +139,36 @@ fn tell(signal: Signal, options: &LoadOptions, err: &mut dyn Write) -> io::Resul
     };
     match send(signal, &path) {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(text) => {
-            writeln!(err, "nginx: [error] {text}")?;
+        Err(error) => {
+            writeln!(err, "nginx: [error] {error}")?;
             Ok(ExitCode::FAILURE)
         }
     }
 }
 
-fn send(signal: Signal, pid_file: &Path) -> Result<(), String> {
+/// The reason why a server cannot be signalled. The text is nginx's sentence.
+#[derive(Debug, thiserror::Error)]
+enum SignalError {
+    /// The pid file names no process.
+    #[error(transparent)]
+    PidFile(#[from] FileError),
+    /// The system refuses.
+    #[error("kill({pid}, {number}) failed ({})", os_text(&io::Error::from(*.source)))]
+    Kill { pid: i32, number: i32, source: Errno },
+}
+
+fn send(signal: Signal, pid_file: &Path) -> Result<(), SignalError> {
     use nix::sys::signal::Signal as Sys;
-    let pid = PidFile::read(pid_file)
-        .map_err(|error| format!("open() \"{}\" failed ({})", pid_file.display(), os_text(&error)))?;
+    let pid = PidFile::read(pid_file).map_err(FileError::of("open", pid_file))?;
     let number = match signal {
         Signal::Quit => Sys::SIGQUIT,
         Signal::Reload { .. } => Sys::SIGHUP,
         Signal::Reopen => Sys::SIGUSR1,
         Signal::Stop => Sys::SIGTERM,
     };
-    kill(Pid::from_raw(pid), number)
-        .map_err(|error| format!("kill({pid}, {}) failed ({})", number as i32, os_text(&error.into())))
+    kill(Pid::from_raw(pid), number).map_err(|source| SignalError::Kill {
+        pid,
+        number: number as i32,
+        source,
+    })
 }

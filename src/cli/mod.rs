@@ -8,16 +8,18 @@ use std::process::ExitCode;
 
 pub mod command;
 pub mod completion;
+mod error;
 pub mod help;
 pub mod man;
 
+pub use self::error::CommandLineError;
 use crate::config::load::render_all;
 use crate::config::{Config, LoadOptions, load};
 use crate::directive::manual;
 use crate::module::dynamic;
 use crate::module::lint;
 use crate::modules::REGISTRY;
-use crate::server::{self, StartError};
+use crate::server;
 use crate::syntax::Level;
 use crate::syntax::render::Style;
 use crate::syntax::source::Origin;
@@ -73,8 +75,12 @@ pub struct Test {
 }
 
 impl Command {
-    /// Parses the words after the program's name; the error is nginx's sentence.
-    pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, String> {
+    /// Parses the words after the program's name.
+    ///
+    /// # Errors
+    ///
+    /// An option does not exist, or lacks its value.
+    pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, CommandLineError> {
         let mut words = words.into_iter();
         let mut options = Options::default();
         let mut first = true;
@@ -115,14 +121,18 @@ struct Options {
 
 impl Options {
     /// Parses one word of options; an option's value is the rest of the word or the next word.
-    fn word(&mut self, word: &OsStr, words: &mut impl Iterator<Item = OsString>) -> Result<(), String> {
-        let invalid = || format!("invalid option: \"{}\"", word.display());
+    fn word(
+        &mut self,
+        word: &OsStr,
+        words: &mut impl Iterator<Item = OsString>,
+    ) -> Result<(), CommandLineError> {
+        let invalid = || CommandLineError::Word(word.to_owned());
         let mut rest = word.as_bytes().strip_prefix(b"-").ok_or_else(invalid)?;
         while let [letter, tail @ ..] = rest {
             rest = tail;
-            let mut value = |what: &str| match std::mem::take(&mut rest) {
+            let mut value = |value: &'static str| match std::mem::take(&mut rest) {
                 [] => {
-                    let missing = || format!("option \"-{}\" requires {what}", char::from(*letter));
+                    let missing = || CommandLineError::NoValue { option: char::from(*letter), value };
                     words.next().ok_or_else(missing)
                 }
                 tail => Ok(OsStr::from_bytes(tail).to_owned()),
@@ -139,7 +149,7 @@ impl Options {
                 b'e' => self.error_log = Some(value("file name")?.into()),
                 b'g' => self.globals = value("parameter")?.as_bytes().to_owned(),
                 b's' => self.signal = Some(signal(&value("parameter")?)?),
-                other => return Err(format!("invalid option: \"{}\"", char::from(*other))),
+                other => return Err(CommandLineError::Option(char::from(*other))),
             }
         }
         Ok(())
@@ -156,7 +166,7 @@ impl Options {
         mut self,
         name: command::Name,
         mut words: impl Iterator<Item = OsString>,
-    ) -> Result<Command, String> {
+    ) -> Result<Command, CommandLineError> {
         let mut rest = Vec::new();
         while let Some(word) = words.next() {
             match word.as_bytes() {
@@ -183,13 +193,13 @@ impl Options {
     }
 }
 
-fn signal(word: &OsStr) -> Result<Signal, String> {
+fn signal(word: &OsStr) -> Result<Signal, CommandLineError> {
     match word.as_bytes() {
         b"stop" => Ok(Signal::Stop),
         b"quit" => Ok(Signal::Quit),
         b"reopen" => Ok(Signal::Reopen),
         b"reload" => Ok(Signal::Reload { wait: true }),
-        _ => Err(format!("invalid option: \"-s {}\"", word.display())),
+        _ => Err(CommandLineError::Signal(word.to_owned())),
     }
 }
 
@@ -213,8 +223,8 @@ impl Test {
                     writeln!(err, "nginx: the configuration file {name} syntax is ok")?;
                 }
                 // As in nginx, a configuration with which a start would fail is invalid.
-                if let Err(StartError(text)) = server::check(&config) {
-                    writeln!(err, "nginx: [emerg] {text}")?;
+                if let Err(error) = server::check(&config) {
+                    writeln!(err, "nginx: [emerg] {error}")?;
                     writeln!(err, "nginx: configuration file {name} test failed")?;
                     return Ok(ExitCode::FAILURE);
                 }
@@ -288,7 +298,7 @@ pub fn directives(name: Option<&OsStr>, out: &mut dyn Write, err: &mut dyn Write
 mod tests {
     use super::*;
 
-    fn parse(words: &[&str]) -> Result<Command, String> {
+    fn parse(words: &[&str]) -> Result<Command, CommandLineError> {
         Command::parse(words.iter().map(OsString::from))
     }
 
@@ -322,7 +332,7 @@ mod tests {
             (&["-p"], "option \"-p\" requires directory name"),
             (&["-tg"], "option \"-g\" requires parameter"),
         ] {
-            assert_eq!(parse(words), Err(want.into()));
+            assert_eq!(parse(words).unwrap_err().to_string(), want);
         }
     }
 }

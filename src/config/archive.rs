@@ -5,6 +5,7 @@
 //! files contain secrets, so only their owner may read them. They are written to a temporary file and renamed, and
 //! contain their own hash: foreign or damaged files are ignored. Symbolic links are never followed.
 
+mod error;
 mod format;
 
 use std::ffi::OsStr;
@@ -20,12 +21,12 @@ use nix::sys::signal::kill;
 use nix::unistd::{Pid, geteuid};
 use sha2::{Digest, Sha256};
 
+pub use self::error::ArchiveError;
 use super::history::Generation;
 use super::place::Place;
 use super::watch::Fingerprint;
 use super::{Config, LoadOptions};
 use crate::limits;
-use crate::syntax::include::system_error;
 
 /// Default directory, below the prefix.
 pub const DIRECTORY: &str = "generations";
@@ -46,7 +47,7 @@ pub struct Found {
     /// Generations, oldest first.
     pub generations: Vec<Generation>,
     /// Skipped entries with reasons.
-    pub skipped: Vec<String>,
+    pub skipped: Vec<ArchiveError>,
     /// Highest number in use, including skipped entries; 0 if there is none.
     pub last_number: u64,
 }
@@ -84,22 +85,22 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// A human-readable text.
-    pub fn prepare(&self, user: Option<u32>) -> Result<File, String> {
+    /// It cannot be created, or not be made private.
+    pub fn prepare(&self, user: Option<u32>) -> Result<File, ArchiveError> {
         match DirBuilder::new().mode(0o700).create(&self.directory) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed("mkdir()", &self.directory, &error));
+                return Err(failed("mkdir()", &self.directory)(error));
             }
             _ => {}
         }
         let directory = open_directory(&self.directory)?;
-        let metadata = directory.metadata().map_err(|error| failed("fstat()", &self.directory, &error))?;
+        let metadata = directory.metadata().map_err(failed("fstat()", &self.directory))?;
         if metadata.mode() & 0o077 != 0 {
             let private = fs::Permissions::from_mode(0o700);
-            directory.set_permissions(private).map_err(|error| failed("chmod()", &self.directory, &error))?;
+            directory.set_permissions(private).map_err(failed("chmod()", &self.directory))?;
         }
         if user.is_some_and(|user| user != metadata.uid()) {
-            fchown(&directory, user, None).map_err(|error| failed("chown()", &self.directory, &error))?;
+            fchown(&directory, user, None).map_err(failed("chown()", &self.directory))?;
         }
         Ok(directory)
     }
@@ -110,8 +111,8 @@ impl Archive {
         let mut found = Found::default();
         let entries = match self.entries() {
             Ok(entries) => entries,
-            Err(text) => {
-                found.skipped.push(text);
+            Err(error) => {
+                found.skipped.push(error);
                 return found;
             }
         };
@@ -122,8 +123,7 @@ impl Archive {
                 Entry::Unfinished(pid) if is_gone(pid) => drop(fs::remove_file(self.directory.join(name))),
                 Entry::Unfinished(_) => {}
                 Entry::Foreign(name) => {
-                    let path = self.directory.join(name);
-                    found.skipped.push(format!("\"{}\" is no generation", path.display()));
+                    found.skipped.push(ArchiveError::NotGeneration(self.directory.join(name)));
                 }
             }
         }
@@ -135,8 +135,8 @@ impl Archive {
             let path = self.directory.join(name);
             match self.read_one(&path, load) {
                 Ok(generation) if generation.number == number => found.generations.push(generation),
-                Ok(_) => found.skipped.push(format!("\"{}\" has another number", path.display())),
-                Err(text) => found.skipped.push(text),
+                Ok(_) => found.skipped.push(ArchiveError::OtherNumber(path)),
+                Err(error) => found.skipped.push(error),
             }
         }
         found
@@ -146,12 +146,11 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// It cannot be written, or exceeds [`limits::GENERATION_BYTES`]; the text is human-readable. Existing files stay.
-    pub fn keep(&self, generation: &Generation, forgotten: &[Generation]) -> Result<(), String> {
+    /// It cannot be written, or exceeds [`limits::GENERATION_BYTES`]. Existing files stay.
+    pub fn keep(&self, generation: &Generation, forgotten: &[Generation]) -> Result<(), ArchiveError> {
         let text = format::encode(generation);
         if text.len() as u64 > limits::GENERATION_BYTES {
-            let most = limits::GENERATION_BYTES >> 20;
-            return Err(format!("its texts are larger than {most} MiB"));
+            return Err(ArchiveError::LargeTexts);
         }
         // It may have been removed.
         let directory = self.prepare(None)?;
@@ -163,7 +162,7 @@ impl Archive {
         if let Err(error) = written {
             // The file belongs to this process and may not exist.
             let _ = fs::remove_file(&unfinished);
-            return Err(failed("writing", &place, &error));
+            return Err(failed("writing", &place)(error));
         }
         for forgotten in forgotten.iter().filter(|forgotten| forgotten.number != generation.number) {
             self.remove(OsStr::new(&self.name(forgotten)));
@@ -206,19 +205,18 @@ impl Archive {
     }
 
     /// File names with this archive's prefix.
-    fn entries(&self) -> Result<Vec<std::ffi::OsString>, String> {
-        let fail = |error: &io::Error| failed("reading", &self.directory, error);
+    fn entries(&self) -> Result<Vec<std::ffi::OsString>, ArchiveError> {
         match fs::symlink_metadata(&self.directory) {
             Ok(metadata) if metadata.is_dir() => {}
-            Ok(_) => return Err(format!("\"{}\" is no directory", self.directory.display())),
+            Ok(_) => return Err(ArchiveError::NotDirectory(self.directory.clone())),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(fail(&error)),
+            Err(error) => return Err(failed("reading", &self.directory)(error)),
         }
-        let listed = fs::read_dir(&self.directory).map_err(|error| fail(&error))?;
+        let listed = fs::read_dir(&self.directory).map_err(failed("reading", &self.directory))?;
         let start = format!("{}.", self.stem);
         let mut names = Vec::new();
         for entry in listed.take(limits::GENERATION_ENTRIES) {
-            let name = entry.map_err(|error| fail(&error))?.file_name();
+            let name = entry.map_err(failed("reading", &self.directory))?.file_name();
             if name.as_bytes().starts_with(start.as_bytes()) {
                 names.push(name);
             }
@@ -226,32 +224,31 @@ impl Archive {
         Ok(names)
     }
 
-    fn read_one(&self, path: &Path, load: &LoadOptions) -> Result<Generation, String> {
+    fn read_one(&self, path: &Path, load: &LoadOptions) -> Result<Generation, ArchiveError> {
         let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
         let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
-        let file = file.map_err(|error| failed("open()", path, &error))?;
-        let metadata = file.metadata().map_err(|error| failed("fstat()", path, &error))?;
+        let file = file.map_err(failed("open()", path))?;
+        let metadata = file.metadata().map_err(failed("fstat()", path))?;
         if !metadata.is_file() {
-            return Err(format!("\"{}\" is no file", path.display()));
+            return Err(ArchiveError::NotFile(path.to_owned()));
         }
         // A user who may merely write to the directory must not determine the configuration.
         let owners = [0, geteuid().as_raw(), fs::metadata(&self.directory).map_or(0, |d| d.uid())];
         if !owners.contains(&metadata.uid()) {
-            return Err(format!("\"{}\" belongs to user {}", path.display(), metadata.uid()));
+            return Err(ArchiveError::Owner { path: path.to_owned(), user: metadata.uid() });
         }
         let mut text = Vec::new();
-        file.take(limits::GENERATION_BYTES + 1)
-            .read_to_end(&mut text)
-            .map_err(|error| failed("read()", path, &error))?;
+        file.take(limits::GENERATION_BYTES + 1).read_to_end(&mut text).map_err(failed("read()", path))?;
         if text.len() as u64 > limits::GENERATION_BYTES {
-            return Err(format!("\"{}\" is too large", path.display()));
+            return Err(ArchiveError::LargeFile(path.to_owned()));
         }
         let generation = format::decode(text.into(), &load.globals);
-        let generation = generation.map_err(|why| format!("\"{}\" is damaged: {why}", path.display()))?;
+        let generation =
+            generation.map_err(|source| ArchiveError::Damaged { path: path.to_owned(), source })?;
         match generation.sources.find(&self.main) {
             Some(_) => Ok(generation),
             // For example if the server was started with another spelling of its prefix.
-            None => Err(format!("\"{}\" does not hold \"{}\"", path.display(), self.main.display())),
+            None => Err(ArchiveError::OtherMain { path: path.to_owned(), main: self.main.clone() }),
         }
     }
 }
@@ -270,10 +267,10 @@ impl Config {
     }
 }
 
-fn open_directory(path: &Path) -> Result<File, String> {
+fn open_directory(path: &Path) -> Result<File, ArchiveError> {
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW;
     let file = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
-    file.map_err(|error| failed("open()", path, &error))
+    file.map_err(failed("open()", path))
 }
 
 fn write(path: &Path, text: &[u8]) -> io::Result<()> {
@@ -292,8 +289,8 @@ fn is_gone(pid: i32) -> bool {
     Pid::from_raw(pid) == Pid::this() || kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)
 }
 
-fn failed(call: &str, path: &Path, error: &io::Error) -> String {
-    format!("{call} \"{}\" failed {}", path.display(), system_error(error))
+fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ArchiveError {
+    move |source| ArchiveError::System { call, path: path.to_owned(), source }
 }
 
 /// Maximum length of the main file's name in the names of generations.

@@ -110,16 +110,15 @@ impl Watch {
     pub fn new(
         directories: &BTreeSet<PathBuf>,
         changed: impl Fn() + Send + 'static,
-    ) -> Result<Watch, String> {
+    ) -> notify::Result<Watch> {
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             // An error means that events were lost.
             if event.map_or(true, |event| is_change(&event.kind)) {
                 changed();
             }
-        })
-        .map_err(|error| error.to_string())?;
+        })?;
         for directory in directories {
-            watcher.watch(directory, RecursiveMode::NonRecursive).map_err(|error| error.to_string())?;
+            watcher.watch(directory, RecursiveMode::NonRecursive)?;
         }
         Ok(Watch { _watcher: watcher })
     }

@@ -7,6 +7,7 @@
 
 pub mod arguments;
 mod file;
+mod file_error;
 pub mod level;
 pub mod shown;
 pub mod spec;
@@ -16,7 +17,6 @@ use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -27,6 +27,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 
 pub use self::file::open_log;
+pub use self::file_error::{FileError, RenameError, rename};
 use self::level::LogLevel;
 use self::spec::LogSpec;
 use self::writer::Writer;
@@ -68,12 +69,16 @@ pub struct Logs {
 
 impl Logs {
     /// Opens all logs; the first failure is the error.
-    pub fn open(specs: &[LogSpec]) -> Result<Self, (PathBuf, io::Error)> {
+    ///
+    /// # Errors
+    ///
+    /// That of the first that cannot be opened.
+    pub fn open(specs: &[LogSpec]) -> Result<Self, FileError> {
         let open = |spec: &LogSpec| match &spec.path {
-            Some(path) => match open_log(path) {
-                Ok(file) => Ok((spec.clone(), Some(file))),
-                Err(error) => Err((path.clone(), error)),
-            },
+            Some(path) => {
+                let file = open_log(path).map_err(FileError::of("open", path))?;
+                Ok((spec.clone(), Some(file)))
+            }
             None => Ok((spec.clone(), None)),
         };
         Ok(Logs { targets: specs.iter().map(open).collect::<Result<_, _>>()? })
@@ -137,7 +142,7 @@ impl ErrorLog {
 
     /// Opens the same files again (log rotation) and then calls `done`. After a failure the old files stay. Lines
     /// queued before are still written to the old files.
-    pub fn reopen(&self, done: impl FnOnce(Result<(), (PathBuf, io::Error)>) + Send + 'static) {
+    pub fn reopen(&self, done: impl FnOnce(Result<(), FileError>) + Send + 'static) {
         let log = self.clone();
         self.writer.run(move || {
             let before = log.logs.load_full();

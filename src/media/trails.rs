@@ -14,7 +14,7 @@ use super::trail_proof::{Keys, Purpose, Verdict};
 use crate::config::model::Config;
 use crate::directive::ConfPath;
 use crate::hub::registry::{Registry, StreamKey};
-use crate::net::secret::{self, Secret};
+use crate::net::secret::{self, Secret, SecretError};
 
 /// Makes and recognises hops of this process's streams, and makes and checks proofs.
 pub struct Trails {
@@ -101,10 +101,14 @@ fn now() -> u64 {
 pub struct Secrets(Vec<Secret>);
 
 impl Secrets {
-    /// Reads the files that `config` names. The error is nginx's sentence.
-    pub fn load(config: &Config) -> Result<Secrets, String> {
+    /// Reads the files that `config` names.
+    ///
+    /// # Errors
+    ///
+    /// One of them cannot be read, or is empty.
+    pub fn load(config: &Config) -> Result<Secrets, SecretError> {
         let paths = config.rtmp.as_ref().map_or(&[][..], |rtmp| &rtmp.get::<MainCurrent>().secrets);
-        let read = |path: &ConfPath| secret::read("relay_secret", &path.0).map_err(|error| error.to_string());
+        let read = |path: &ConfPath| secret::read("relay_secret", &path.0);
         Ok(Secrets(paths.iter().map(read).collect::<Result<_, _>>()?))
     }
 }

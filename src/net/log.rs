@@ -13,7 +13,7 @@ pub fn tls_failed(listen: &ListenAddr, error: &dyn Display) {
 }
 
 /// A TLS socket cannot be opened yet.
-pub fn socket_closed(listen: &ListenAddr, why: &str) {
+pub fn socket_closed(listen: &ListenAddr, why: &dyn Display) {
     error!("{why}, nothing listens on {listen}");
 }
 

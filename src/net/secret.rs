@@ -1,11 +1,8 @@
 //! Secrets for signing requests and relays.
 
-use std::error::Error;
-use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::log::os_text;
+use crate::log::FileError;
 use crate::task::disk;
 
 /// A shared secret. Never printed.
@@ -32,17 +29,14 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Reason why a secret cannot be used. The text is nginx's sentence.
-#[derive(Debug)]
+/// Reason why a secret cannot be used: a fault of the configuration. The text is nginx's sentence.
+#[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file cannot be read.
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Error of the system.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Unreadable(#[from] FileError),
     /// The file contains only white space.
+    #[error("\"{directive}\" file \"{}\" is empty", .path.display())]
     Empty {
         /// The directive that names the file.
         directive: &'static str,
@@ -51,36 +45,13 @@ pub enum SecretError {
     },
 }
 
-impl fmt::Display for SecretError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SecretError::Unreadable { path, source } => {
-                write!(f, "open() \"{}\" failed ({})", path.display(), os_text(source))
-            }
-            SecretError::Empty { directive, path } => {
-                write!(f, "\"{directive}\" file \"{}\" is empty", path.display())
-            }
-        }
-    }
-}
-
-impl Error for SecretError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            SecretError::Unreadable { source, .. } => Some(source),
-            SecretError::Empty { .. } => None,
-        }
-    }
-}
-
 /// Reads the secret from the file that a directive names.
 ///
 /// # Errors
 ///
 /// The file cannot be read, or is empty.
 pub fn read(directive: &'static str, path: &Path) -> Result<Secret, SecretError> {
-    let text =
-        disk::read(path).map_err(|source| SecretError::Unreadable { path: path.to_owned(), source })?;
+    let text = disk::read(path).map_err(FileError::of("open", path))?;
     Secret::new(text).ok_or_else(|| SecretError::Empty { directive, path: path.to_owned() })
 }
 

@@ -20,6 +20,7 @@ use super::request::Stage;
 use super::transport_error::TransportError;
 use crate::config::model::Config;
 use crate::limits;
+use crate::log::FileError;
 use crate::net::dns::Dns;
 use crate::net::secret;
 use crate::net::secret::Secret;
@@ -114,9 +115,7 @@ impl Transport {
     /// A file cannot be read or has invalid contents, or the HTTP client refuses its certificates.
     pub fn load(config: &Config, dns: &Dns, before: Option<&Transport>) -> Result<Transport, TransportError> {
         let notify = config.rtmp.as_ref().map(|rtmp| rtmp.get::<MainCurrent>());
-        let read = |path: &PathBuf| {
-            disk::read(path).map_err(|source| TransportError::Unreadable { path: path.clone(), source })
-        };
+        let read = |path: &PathBuf| disk::read(path).map_err(FileError::of("open", path));
         let secret = match notify.and_then(|notify| notify.secret.as_ref()) {
             Some(path) => Some(secret::read("notify_secret", &path.0)?),
             None => None,

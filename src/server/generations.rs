@@ -45,10 +45,10 @@ impl Beginning {
             && let Err(error) = archive.prepare(process::becomes(config))
         {
             log::generations_unusable(&error);
-            history.set_unkept(Some(error));
+            history.set_unkept(Some(error.to_string()));
         }
         let found = archive.as_ref().map(|archive| archive.read(load)).unwrap_or_default();
-        found.skipped.iter().for_each(|text| log::generation_skipped(text));
+        found.skipped.iter().for_each(|error| log::generation_skipped(error));
         let mut earlier = found.generations;
         let fingerprint = Fingerprint::of(&config.sources);
         let same = earlier.pop_if(|last| last.fingerprint == fingerprint);
@@ -102,9 +102,10 @@ async fn run(history: Arc<SharedHistory>, archive: Archive, mut work: mpsc::Rece
         let archive = archive.clone();
         let number = generation.number;
         let written = tokio::task::spawn_blocking(move || archive.keep(&generation, &forgotten)).await;
-        match written.unwrap_or_else(|_| Err("writing it has failed".into())) {
-            Ok(()) => history.lock().set_unkept(None),
-            Err(why) => not_kept(&history, format!("generation {number}: {why}")),
+        match written {
+            Ok(Ok(())) => history.lock().set_unkept(None),
+            Ok(Err(error)) => not_kept(&history, format!("generation {number}: {error}")),
+            Err(_) => not_kept(&history, format!("generation {number}: writing it has failed")),
         }
     }
 }

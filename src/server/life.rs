@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use super::Server;
 use super::control::socket::ControlSocket;
 use super::control::{self, Order};
+use super::error::UpgradeError;
 use super::parts::Parts;
 use super::pid_file::PidFile;
 use super::service::Service;
@@ -45,12 +46,12 @@ impl Life {
                     async move {
                         match listener {
                             Ok(listener) => control::run(parts, listener, orders).await,
-                            Err(error) => log::not_listening(&error.to_string()),
+                            Err(error) => log::not_listening(&error),
                         }
                     }
                 });
             }
-            Err(error) => log::not_listening(&error.to_string()),
+            Err(error) => log::not_listening(&error),
         }
     }
 
@@ -77,8 +78,8 @@ impl Life {
         }
     }
 
-    fn start_successor(&mut self, listeners: &Listeners, carried: &Counted) -> Result<(), String> {
-        let sockets = listeners.sockets().map_err(|error| error.to_string())?;
+    fn start_successor(&mut self, listeners: &Listeners, carried: &Counted) -> Result<(), UpgradeError> {
+        let sockets = listeners.sockets().map_err(UpgradeError::Sockets)?;
         if let Some(pid_file) = &mut self.pid_file {
             pid_file.step_aside()?;
         }
@@ -92,13 +93,9 @@ impl Life {
                 self.service.step_aside();
                 Ok(())
             }
-            Err(error) => {
+            Err(source) => {
                 self.take_pid_file_back();
-                Err(format!(
-                    "execve() \"{}\" failed ({})",
-                    self.launch.program().display(),
-                    crate::log::os_text(&error)
-                ))
+                Err(UpgradeError::Program { program: self.launch.program().to_owned(), source })
             }
         }
     }
@@ -184,7 +181,7 @@ impl Server {
     fn accept_again(&mut self) {
         match self.listeners.resume() {
             Ok(()) => log::accepting(true),
-            Err(error) => log::upgrade_failed(&error.to_string()),
+            Err(error) => log::upgrade_failed(&error),
         }
     }
 }

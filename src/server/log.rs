@@ -8,8 +8,8 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use crate::config::history::Generation;
-use crate::log::os_text;
 use crate::log::shown::Shown;
+use crate::log::{FileError, os_text};
 
 /// A signal was received.
 pub fn signal(name: &str, what: &str) {
@@ -82,8 +82,9 @@ pub fn reopened() {
 }
 
 /// A log could not be reopened; the old file stays in use.
-pub fn reopen_failed(path: &Path, error: &io::Error) {
-    error!(target: "emerg", "open() \"{}\" failed ({error})", Shown::path(path));
+pub fn reopen_failed(error: &FileError) {
+    let FileError { path, source, .. } = error;
+    error!(target: "emerg", "open() \"{}\" failed ({source})", Shown::path(path));
 }
 
 /// A limit of the process could not be set.
@@ -92,7 +93,7 @@ pub fn limit_not_set(what: &str, error: &dyn Display) {
 }
 
 /// There is no control socket, so commands cannot reach the server.
-pub fn not_listening(error: &str) {
+pub fn not_listening(error: &dyn Display) {
     warn!("control socket: {error}");
 }
 
@@ -118,12 +119,12 @@ pub fn in_force(generation: &Generation, conf: &Path) {
 }
 
 /// Generations cannot be kept on disk.
-pub fn generations_unusable(error: &str) {
+pub fn generations_unusable(error: &dyn Display) {
     warn!("conf_generations: {error}; a rollback is not possible after a restart");
 }
 
 /// An entry of the generations' directory is skipped.
-pub fn generation_skipped(what: &str) {
+pub fn generation_skipped(what: &dyn Display) {
     warn!("conf_generations: {what}, it is left out");
 }
 
@@ -143,7 +144,7 @@ pub fn configuration_changed() {
 }
 
 /// The system cannot report changes.
-pub fn configuration_not_watched(error: &str, poll: Duration) {
+pub fn configuration_not_watched(error: &dyn Display, poll: Duration) {
     warn!("conf_watch: {error}; looking every {}s instead", poll.as_secs());
 }
 
@@ -164,7 +165,7 @@ pub fn upgrade_started(program: &Path, pid: Option<u32>) {
 }
 
 /// A new binary could not be started.
-pub fn upgrade_failed(error: &str) {
+pub fn upgrade_failed(error: &dyn Display) {
     error!(target: "alert", "changing binary failed: {error}");
 }
 
@@ -179,7 +180,7 @@ pub fn successor_ended(status: &str) {
 }
 
 /// The pid file could not be renamed back.
-pub fn pid_file_lost(error: &str) {
+pub fn pid_file_lost(error: &dyn Display) {
     error!(target: "alert", "{error}");
 }
 

@@ -6,6 +6,7 @@
 mod acceptor;
 pub mod control;
 pub mod core;
+mod error;
 pub mod events;
 mod generations;
 mod inherited;
@@ -34,8 +35,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
 use self::control::Order;
-use self::control::socket::ControlSocket;
+use self::control::socket::{ControlSocket, ControlSocketError};
 use self::core::process::WorkerFailure;
+pub use self::error::StartError;
 use self::generations::{Beginning, Keeper};
 use self::inherited::Inherited;
 use self::life::Life;
@@ -51,7 +53,7 @@ use crate::config::store::Store;
 use crate::directive::{ListenAddr, ListenOptions};
 use crate::hub::pace::Grid;
 use crate::limits;
-use crate::log::{self as error_log, ErrorLog, FlushAtEnd, Logs, os_text};
+use crate::log::{self as error_log, ErrorLog, FlushAtEnd, Logs};
 use crate::media::relay_conf;
 use crate::media::trails::Secrets;
 use crate::media::workers::{Death, Workers};
@@ -67,13 +69,9 @@ use crate::task::supervise::keep;
 /// A random key.
 fn secret() -> Result<[u8; 32], StartError> {
     let mut secret = [0; 32];
-    getrandom::getrandom(&mut secret).map_err(|error| StartError(format!("getrandom() failed ({error})")))?;
+    getrandom::getrandom(&mut secret).map_err(StartError::Randomness)?;
     Ok(secret)
 }
-
-/// Why the server could not start; the text is for people, in nginx's words.
-#[derive(Debug)]
-pub struct StartError(pub String);
 
 /// A server with bound sockets and open logs. No thread runs yet, so the process may still fork.
 pub struct Prepared {
@@ -85,7 +83,7 @@ pub struct Prepared {
     dns: Dns,
     transport: Transport,
     pid_file: Option<PidFile>,
-    control: Option<Result<ControlSocket, String>>,
+    control: Option<Result<ControlSocket, ControlSocketError>>,
     inherited: Inherited,
     launch: Launch,
     tls: Tls,
@@ -93,18 +91,21 @@ pub struct Prepared {
 }
 
 /// Binds sockets and opens logs.
+///
+/// # Errors
+///
+/// Something that the configuration names cannot be had.
 pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError> {
     let specs = config.log_specs();
-    let logs = Logs::open(&specs).map_err(not_opened)?;
+    let logs = Logs::open(&specs)?;
     let dns = Dns::new(&config);
-    let transport = Transport::load(&config, &dns, None).map_err(|error| StartError(error.to_string()))?;
-    let pid_file = config.pid_path().map(|path| PidFile::claim(&path)).transpose().map_err(StartError)?;
-    let control = control::open(&config).map_err(StartError)?;
+    let transport = Transport::load(&config, &dns, None)?;
+    let pid_file = config.pid_path().map(|path| PidFile::claim(&path)).transpose()?;
+    let control = control::open(&config)?;
     let mut inherited = Inherited::from_env();
-    let launch = Launch::current(inherited.replaces())
-        .map_err(|error| StartError(format!("getcwd() failed ({})", os_text(&error))))?;
-    let tls = Tls::load(&config, relay_conf::trust(&config), None).map_err(StartError)?;
-    let secrets = Secrets::load(&config).map_err(StartError)?;
+    let launch = Launch::current(inherited.replaces()).map_err(StartError::WorkingDirectory)?;
+    let tls = Tls::load(&config, relay_conf::trust(&config), None)?;
+    let secrets = Secrets::load(&config)?;
     let bound = bind_all(listener::wanted(&config, &tls.server).into_iter(), &mut inherited)?;
     let log_files = specs.into_iter().filter_map(|spec| spec.path).collect();
     Ok(Prepared {
@@ -129,29 +130,29 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
 /// changed.
 ///
 /// Of the sockets only the addresses are checked, because a running server may have bound them.
+///
+/// # Errors
+///
+/// What a start would refuse.
 pub fn check(config: &Config) -> Result<(), StartError> {
     let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).map(|listener| &listener.addr);
     let http = config.http.iter().flat_map(|http| &http.listeners).map(|listener| &listener.addr);
     for addr in rtmp.chain(http) {
         match listener::check_address(addr) {
-            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => {
-                return Err(not_bound(addr, &error));
+            Err(source) if source.kind() == io::ErrorKind::AddrNotAvailable => {
+                return Err(StartError::Bind { address: addr.clone(), source });
             }
             _ => {}
         }
     }
-    Logs::open(&config.log_specs()).map_err(not_opened)?;
-    Transport::load(config, &Dns::new(config), None).map_err(|error| StartError(error.to_string()))?;
-    Tls::load(config, relay_conf::trust(config), None).map_err(StartError)?;
-    Secrets::load(config).map_err(StartError)?;
+    Logs::open(&config.log_specs())?;
+    Transport::load(config, &Dns::new(config), None)?;
+    Tls::load(config, relay_conf::trust(config), None)?;
+    Secrets::load(config)?;
     if let Some(path) = config.pid_path() {
-        PidFile::check(&path).map_err(StartError)?;
+        PidFile::check(&path)?;
     }
-    control::check(config).map_err(StartError)
-}
-
-fn not_opened((path, error): (PathBuf, io::Error)) -> StartError {
-    StartError(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
+    Ok(control::check(config)?)
 }
 
 /// Sockets that are bound but do not accept yet.
@@ -175,17 +176,13 @@ fn bind_all(
                 }
                 bound.push((key, options, socket));
             }
-            Err(error) => {
+            Err(source) => {
                 made.iter().for_each(|path| drop(std::fs::remove_file(path)));
-                return Err(not_bound(&key.1, &error));
+                return Err(StartError::Bind { address: key.1, source });
             }
         }
     }
     Ok(bound)
-}
-
-fn not_bound(addr: &ListenAddr, error: &io::Error) -> StartError {
-    StartError(format!("bind() to {addr} failed ({})", os_text(error)))
 }
 
 impl Prepared {
@@ -200,6 +197,10 @@ impl Prepared {
     }
 
     /// Runs until a signal ends it.
+    ///
+    /// # Errors
+    ///
+    /// The system refuses what the process needs, or a worker thread has died where `worker_failure` says `exit`.
     pub fn run(self) -> Result<(), StartError> {
         let Prepared {
             config,
@@ -226,27 +227,22 @@ impl Prepared {
         inherited.close_rest();
         process::apply_limits(&config);
         if let Some(pid_file) = &mut pid_file {
-            pid_file.write().map_err(|error| {
-                StartError(format!("write() of the pid file failed ({})", os_text(&error)))
-            })?;
+            pid_file.write().map_err(StartError::PidFileNotWritten)?;
         }
         owned.extend(hls::make_directories(&config, live_record::directories(&config)));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
         let Beginning { history, number, archive, is_new } = Beginning::look(&config, &load);
-        process::drop_privileges(&config, &owned).map_err(StartError)?;
+        process::drop_privileges(&config, &owned)?;
         let workers = config.workers();
         let back_end = config.events.get::<events::conf::Conf>().delivery;
         let store = Arc::new(Store::beginning(config, number));
-        let control = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| StartError(format!("no runtime ({})", os_text(&error))))?;
-        log.start().map_err(|error| StartError(format!("no log thread ({})", os_text(&error))))?;
-        let fail = |error: io::Error| StartError(format!("no loader thread ({})", os_text(&error)));
-        let loader = Loader::start().map_err(fail)?;
+        let control =
+            Builder::new_current_thread().enable_all().build().map_err(StartError::runtime("runtime"))?;
+        log.start().map_err(StartError::runtime("log thread"))?;
+        let loader = Loader::start().map_err(StartError::runtime("loader thread"))?;
         let grid = Grid::new(Instant::now());
-        let fail = |error: io::Error| StartError(format!("no worker thread ({})", os_text(&error)));
-        let (workers, deaths) = Workers::start(workers, back_end, grid).map_err(fail)?;
+        let (workers, deaths) =
+            Workers::start(workers, back_end, grid).map_err(StartError::runtime("worker thread"))?;
         let outcome = control.block_on(async {
             let (parts, listeners) = Parts::build(Foundation {
                 store,
@@ -325,8 +321,7 @@ impl Server {
         watching: W,
         ordering: mpsc::Sender<Order>,
     ) -> Result<(), StartError> {
-        let mut signals =
-            Signals::new().map_err(|error| StartError(format!("no signals ({})", os_text(&error))))?;
+        let mut signals = Signals::new().map_err(StartError::runtime("signals"))?;
         self.parts.tls.load().server.log_closed();
         self.parts.callbacks.warm();
         log::started(self.parts.workers.count());
@@ -430,7 +425,7 @@ impl Server {
     /// Replaces a worker, or returns why the server must end.
     fn worker_died(&self, death: &Death) -> Option<StartError> {
         let number = death.number;
-        let last = || Some(StartError(format!("worker thread {number} has died by a panic")));
+        let last = || Some(StartError::WorkerDied(number));
         if self.parts.store.load().get::<core::conf::Conf>().worker_failure == WorkerFailure::Exit {
             log::worker_died(number, "the server ends, as worker_failure says");
             return last();
@@ -450,7 +445,7 @@ impl Server {
     fn reopen(&self) {
         self.log.reopen(|opened| match opened {
             Ok(()) => log::reopened(),
-            Err((path, error)) => log::reopen_failed(&path, &error),
+            Err(error) => log::reopen_failed(&error),
         });
     }
 }
@@ -470,10 +465,9 @@ fn replace(workers: &Workers, number: usize) -> io::Result<()> {
 /// Starts accepting on the sockets.
 fn accept(listeners: &Listeners, bound: Sockets) -> Result<(), StartError> {
     for (key, options, bound) in bound {
-        let name = key.1.to_string();
-        listeners
-            .add(key, bound, &options)
-            .map_err(|error| StartError(format!("listen() on {name} failed ({})", os_text(&error))))?;
+        let address = key.1.clone();
+        let failed = |source| StartError::Listen { address, source };
+        listeners.add(key, bound, &options).map_err(failed)?;
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use tokio::runtime::Handle;
 
-use super::StartError;
 use super::acceptor::Acceptor;
+use super::error::StartError;
 use crate::config::LoadOptions;
 use crate::config::history::{History, SharedHistory};
 use crate::config::on_disk::ConfFiles;

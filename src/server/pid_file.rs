@@ -9,11 +9,36 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::process::can_make;
-use crate::log::os_text;
+use crate::log::{FileError, RenameError, rename};
 use crate::task::disk;
 
 /// Suffix that a process being replaced appends to the name of its pid file, as in nginx.
 const OLD: &str = ".oldbin";
+
+/// Reason why the pid file cannot be used. The text is nginx's sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum PidFileError {
+    /// It cannot be opened or created.
+    #[error(transparent)]
+    Open(#[from] FileError),
+    /// It is another process's, which runs.
+    #[error("\"{}\" belongs to process {pid}, which is running", .path.display())]
+    Running {
+        /// The file.
+        path: PathBuf,
+        /// The number in it.
+        pid: i32,
+    },
+    /// It is another process's, which has written no number yet.
+    #[error("\"{}\" belongs to a process that is starting", .path.display())]
+    Starting {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It cannot be renamed.
+    #[error(transparent)]
+    Rename(#[from] RenameError),
+}
 
 /// A pid file of this process; removed when dropped.
 #[derive(Debug)]
@@ -28,10 +53,10 @@ impl PidFile {
     ///
     /// # Errors
     ///
-    /// A running process has the file, or it cannot be opened; the text is human-readable.
-    pub fn claim(path: &Path) -> Result<PidFile, String> {
+    /// A running process has the file, or it cannot be opened.
+    pub fn claim(path: &Path) -> Result<PidFile, PidFileError> {
         for _ in 0..ATTEMPTS {
-            let file = options().open(path).map_err(|error| failed(path, &error))?;
+            let file = options().open(path).map_err(FileError::of("open", path))?;
             if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
                 // A device such as `/dev/null` can be shared and must not be removed.
                 return Ok(PidFile { path: path.to_owned(), file });
@@ -54,13 +79,13 @@ impl PidFile {
     ///
     /// # Errors
     ///
-    /// It cannot be opened or created; the text is human-readable.
-    pub fn check(path: &Path) -> Result<(), String> {
+    /// It cannot be opened or created.
+    pub fn check(path: &Path) -> Result<(), PidFileError> {
         let open = || match options().create(false).open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => can_make(path),
             opened => opened.map(drop),
         };
-        open().map_err(|error| failed(path, &error))
+        Ok(open().map_err(FileError::of("open", path))?)
     }
 
     /// Writes the process id.
@@ -94,7 +119,7 @@ impl PidFile {
     /// # Errors
     ///
     /// Usually a lack of permission to write to the directory.
-    pub fn step_aside(&mut self) -> Result<(), String> {
+    pub fn step_aside(&mut self) -> Result<(), PidFileError> {
         let mut old = self.path.clone().into_os_string();
         old.push(OLD);
         self.rename(old.into())
@@ -105,18 +130,15 @@ impl PidFile {
     /// # Errors
     ///
     /// Errors of the system.
-    pub fn step_back(&mut self) -> Result<(), String> {
+    pub fn step_back(&mut self) -> Result<(), PidFileError> {
         match self.path.to_str().and_then(|path| path.strip_suffix(OLD)) {
             Some(path) => self.rename(path.into()),
             None => Ok(()),
         }
     }
 
-    fn rename(&mut self, to: PathBuf) -> Result<(), String> {
-        std::fs::rename(&self.path, &to).map_err(|error| {
-            let (from, to) = (self.path.display(), to.display());
-            format!("rename() \"{from}\" to \"{to}\" failed ({})", os_text(&error))
-        })?;
+    fn rename(&mut self, to: PathBuf) -> Result<(), PidFileError> {
+        rename(&self.path, &to)?;
         self.path = to;
         Ok(())
     }
@@ -148,14 +170,11 @@ fn options() -> OpenOptions {
     options
 }
 
-fn failed(path: &Path, error: &io::Error) -> String {
-    format!("open() \"{}\" failed ({})", path.display(), os_text(error))
-}
-
-fn taken(path: &Path) -> String {
-    match PidFile::read(path) {
-        Ok(pid) => format!("\"{}\" belongs to process {pid}, which is running", path.display()),
-        Err(_) => format!("\"{}\" belongs to a process that is starting", path.display()),
+fn taken(path: &Path) -> PidFileError {
+    let path = path.to_owned();
+    match PidFile::read(&path) {
+        Ok(pid) => PidFileError::Running { path, pid },
+        Err(_) => PidFileError::Starting { path },
     }
 }
 
@@ -176,7 +195,7 @@ mod tests {
         first.write().unwrap();
         let pid = i32::try_from(std::process::id()).unwrap();
         assert_eq!(PidFile::read(&path).unwrap(), pid);
-        let refused = PidFile::claim(&path).unwrap_err();
+        let refused = PidFile::claim(&path).unwrap_err().to_string();
         assert!(refused.contains(&format!("belongs to process {pid}")), "{refused}");
         first.step_aside().unwrap();
         let second = PidFile::claim(&path).unwrap();
@@ -208,7 +227,7 @@ mod tests {
         let (path, target) = (dir.path().join("pid"), dir.path().join("precious"));
         std::fs::write(&target, "precious").unwrap();
         std::os::unix::fs::symlink(&target, &path).unwrap();
-        let refused = PidFile::claim(&path).unwrap_err();
+        let refused = PidFile::claim(&path).unwrap_err().to_string();
         assert!(refused.contains("open()"), "{refused}");
         assert_eq!(std::fs::read_to_string(&target).unwrap(), "precious");
     }

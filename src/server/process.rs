@@ -1,8 +1,10 @@
 //! The process environment: limits, user, working directory, background operation.
 
+use std::ffi::{CString, NulError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{AccessFlags, Gid, Uid, User, chdir, eaccess, geteuid, initgroups, setgid, setuid};
 
@@ -11,6 +13,10 @@ use crate::server::core;
 use crate::server::log;
 
 /// Detaches from the terminal. No other thread may exist yet.
+///
+/// # Errors
+///
+/// Those of the system.
 pub fn daemonize() -> nix::Result<()> {
     // The working directory stays: relative paths in the configuration refer to it.
     nix::unistd::daemon(true, false)
@@ -22,6 +28,10 @@ pub fn is_supervised() -> bool {
 }
 
 /// Checks whether a file could be created at this path.
+///
+/// # Errors
+///
+/// It could not.
 pub fn can_make(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok(eaccess(directory, AccessFlags::W_OK | AccessFlags::X_OK)?)
@@ -50,21 +60,44 @@ fn set_limit(what: &str, resource: Resource, value: u64) {
     let _ = setrlimit(resource, value.min(hard), hard);
 }
 
+/// The reason why the process stays root. The text is nginx's sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum PrivilegeError {
+    /// No user can have such a name.
+    #[error("user name holds a NUL byte")]
+    UserName(#[from] NulError),
+    /// The system refuses.
+    #[error("{call}({id}) failed ({source})")]
+    System {
+        /// The system call.
+        call: &'static str,
+        /// The number of the user or group.
+        id: u32,
+        /// The system's error.
+        source: Errno,
+    },
+}
+
 /// Switches from root to the configured user with all supplementary groups. Files and directories in `owned` are handed
 /// over first, so that logs can be reopened later and media files written.
 ///
 /// No effect if the server was not started as root.
-pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), String> {
+///
+/// # Errors
+///
+/// The system refuses.
+pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), PrivilegeError> {
     let Some((uid, gid, name)) = user(config) else { return Ok(()) };
     for path in owned {
         // Links are not followed: if the user owns their directory, a link could make root hand over any file. On a
         // file system without owners the call fails, which is harmless.
         let _ = std::os::unix::fs::lchown(path, Some(uid.as_raw()), None);
     }
-    let name = std::ffi::CString::new(name).map_err(|_| "user name holds a NUL byte".to_string())?;
-    setgid(gid).map_err(|e| format!("setgid({gid}) failed ({e})"))?;
-    initgroups(&name, gid).map_err(|e| format!("initgroups({gid}) failed ({e})"))?;
-    setuid(uid).map_err(|e| format!("setuid({uid}) failed ({e})"))?;
+    let name = CString::new(name)?;
+    let failed = |call, id| move |source| PrivilegeError::System { call, id, source };
+    setgid(gid).map_err(failed("setgid", gid.as_raw()))?;
+    initgroups(&name, gid).map_err(failed("initgroups", gid.as_raw()))?;
+    setuid(uid).map_err(failed("setuid", uid.as_raw()))?;
     // The kernel writes no core dump of a process that changed its user unless this is set.
     if let Err(error) = nix::sys::prctl::set_dumpable(true) {
         log::limit_not_set("prctl(PR_SET_DUMPABLE)", &error);

@@ -1,5 +1,6 @@
 //! Reload: prepare, commit, release. Any error leaves everything as it was.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use super::control::{Order, refused};
 use super::inherited::Inherited;
 use super::log;
 use super::reloads::Reloader;
-use super::{Sockets, StartError, accept, bind_all, life, not_bound, orphans};
+use super::{Sockets, StartError, accept, bind_all, life, orphans};
 use crate::config::diff::{self, Change, Effect, Who};
 use crate::config::history::Generation;
 use crate::config::model::Config;
@@ -17,7 +18,6 @@ use crate::config::{LoadOptions, load};
 use crate::directive::{ListenAddr, ListenOptions};
 use crate::limits;
 use crate::log::Logs;
-use crate::log::os_text;
 use crate::media::relay_conf;
 use crate::media::session::{Protocol, Session};
 use crate::media::trails::Secrets;
@@ -45,6 +45,11 @@ struct Read {
     warnings: Vec<String>,
     /// Warnings, human-readable.
     told: String,
+    opened: Opened,
+}
+
+/// What is made of the files that a configuration names.
+struct Opened {
     logs: Logs,
     transport: Transport,
     tls: Tls,
@@ -156,9 +161,9 @@ impl Reloader {
         let read = self.read(&From::Disk, style).await?;
         for (key, options) in self.missing(&read) {
             // Only checked: clients could connect to a bound socket.
-            if let Err(error) = listener::check(&key.1, &options) {
-                let StartError(line) = not_bound(&key.1, &error);
-                return Err(Refused::simply(Some(read.fingerprint), line));
+            if let Err(source) = listener::check(&key.1, &options) {
+                let error = StartError::Bind { address: key.1, source };
+                return Err(Refused::simply(Some(read.fingerprint), &error));
             }
         }
         let Read { config, fingerprint, told: warnings, .. } = read;
@@ -175,13 +180,13 @@ impl Reloader {
         let read = self.read(from, style).await?;
         match bind_all(self.missing(&read).into_iter(), &mut Inherited::default()) {
             Ok(bound) => Ok(Ready { read, bound }),
-            Err(StartError(line)) => Err(Refused::simply(Some(read.fingerprint), line)),
+            Err(error) => Err(Refused::simply(Some(read.fingerprint), &error)),
         }
     }
 
     /// Sockets that the configuration requires and that are not open.
     fn missing(&self, read: &Read) -> Vec<((Speaks, ListenAddr), ListenOptions)> {
-        let wanted = listener::wanted(&read.config, &read.tls.server);
+        let wanted = listener::wanted(&read.config, &read.opened.tls.server);
         wanted.into_iter().filter(|(key, _)| !self.listeners.has(key)).collect()
     }
 
@@ -200,13 +205,14 @@ impl Reloader {
         let reading = self.parts.loader.run(move || read(&load, texts.as_ref(), style, &before));
         match reading.await {
             Some(read) => read,
-            None => Err(Refused::simply(None, "reading the configuration failed".into())),
+            None => Err(Refused::simply(None, &"reading the configuration failed")),
         }
     }
 
     async fn commit(&mut self, ready: Ready, from: From) -> Outcome {
         let Ready { read, bound } = ready;
-        let Read { mut config, fingerprint, warnings, told, logs, transport, tls, secrets } = read;
+        let Read { mut config, fingerprint, warnings, told, opened } = read;
+        let Opened { logs, transport, tls, secrets } = opened;
         let before = self.parts.store.load();
         let unchanged = self.is_in_force(fingerprint);
         warnings.iter().for_each(|line| log::configuration_warning(line));
@@ -230,8 +236,8 @@ impl Reloader {
         self.listeners.retain(|key| wanted.contains_key(key));
         // The sockets are bound and the runtime is running, so registration can only fail for lack of memory, which is
         // logged.
-        if let Err(StartError(text)) = accept(&self.listeners, bound) {
-            log::reload_error(&text);
+        if let Err(error) = accept(&self.listeners, bound) {
+            log::reload_error(&error.to_string());
         }
         if unchanged {
             log::reloaded_unchanged(generation, &path);
@@ -319,7 +325,8 @@ impl Reloader {
 }
 
 impl Refused {
-    fn simply(fingerprint: Option<Fingerprint>, line: String) -> Refused {
+    fn simply(fingerprint: Option<Fingerprint>, error: &dyn Display) -> Refused {
+        let line = error.to_string();
         let text = format!("nginx: [emerg] {line}\n");
         Refused { fingerprint, lines: vec![line], text }
     }
@@ -341,18 +348,19 @@ fn read(
         text: text(&report.render(style)),
     })?;
     let fingerprint = Fingerprint::of(&config.sources);
-    let refused = |line: String| Refused::simply(Some(fingerprint), line);
-    let tls = Tls::load(&config, relay_conf::trust(&config), Some(&before.tls)).map_err(refused)?;
-    fault::stall_at("reload_stalls");
-    let logs = Logs::open(&config.log_specs()).map_err(|(path, error)| {
-        refused(format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))
-    })?;
-    let transport = Transport::load(&config, &before.dns, Some(&before.transport))
-        .map_err(|error| refused(error.to_string()))?;
-    let secrets = Secrets::load(&config).map_err(refused)?;
+    let opened = open(&config, before).map_err(|error| Refused::simply(Some(fingerprint), &error))?;
     let warnings = lines(&config.render_warnings(BRIEF));
     let told = text(&config.render_warnings(style));
-    Ok(Read { config, fingerprint, warnings, told, logs, transport, tls, secrets })
+    Ok(Read { config, fingerprint, warnings, told, opened })
+}
+
+/// Opens the files that a configuration names.
+fn open(config: &Config, before: &InForce) -> Result<Opened, StartError> {
+    let tls = Tls::load(config, relay_conf::trust(config), Some(&before.tls))?;
+    fault::stall_at("reload_stalls");
+    let logs = Logs::open(&config.log_specs())?;
+    let transport = Transport::load(config, &before.dns, Some(&before.transport))?;
+    Ok(Opened { logs, transport, tls, secrets: Secrets::load(config)? })
 }
 
 /// Drops a configuration on a blocking thread: a large one takes milliseconds, which would delay frames. Other readers

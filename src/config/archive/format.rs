@@ -51,20 +51,46 @@ pub(super) fn with_head(body: &[u8]) -> Vec<u8> {
     [head(body).as_bytes(), body].concat()
 }
 
+/// What is wrong with the file of a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// It is none of ours.
+    #[error("it begins otherwise")]
+    Magic,
+    /// It was changed, or is cut off.
+    #[error("its hash differs")]
+    Hash,
+    /// The line with the generation's number is missing.
+    #[error("it has no number")]
+    Number,
+    /// The line with the time is missing.
+    #[error("it has no time")]
+    Time,
+    /// The line in front of a text is missing.
+    #[error("a file has no lengths")]
+    Lengths,
+    /// The name of a text is cut off.
+    #[error("a name is incomplete")]
+    Name,
+    /// A text is cut off.
+    #[error("a text is incomplete")]
+    Text,
+}
+
 /// Decodes the generation in a file; `globals` are the words of the command line, which precede its texts.
 ///
 /// # Errors
 ///
 /// The reason why the file is invalid.
-pub fn decode(text: Bytes, globals: &[u8]) -> Result<Generation, &'static str> {
+pub fn decode(text: Bytes, globals: &[u8]) -> Result<Generation, DecodeError> {
     let mut body = text.clone();
     let first =
-        line(&mut body).filter(|line| line.starts_with(MAGIC.as_bytes())).ok_or("it begins otherwise")?;
+        line(&mut body).filter(|line| line.starts_with(MAGIC.as_bytes())).ok_or(DecodeError::Magic)?;
     if first.len() + 1 != head(&body).len() || head(&body).as_bytes() != &text[..=first.len()] {
-        return Err("its hash differs");
+        return Err(DecodeError::Hash);
     }
-    let number = word(&mut body, "number ").and_then(|text| text.parse().ok()).ok_or("it has no number")?;
-    let since = word(&mut body, "since ").and_then(|text| text.parse().ok()).ok_or("it has no time")?;
+    let number = word(&mut body, "number ").and_then(|text| text.parse().ok()).ok_or(DecodeError::Number)?;
+    let since = word(&mut body, "since ").and_then(|text| text.parse().ok()).ok_or(DecodeError::Time)?;
     let mut sources = Sources::default();
     if !globals.is_empty() {
         let name = Arc::from(Path::new(COMMAND_LINE));
@@ -72,10 +98,10 @@ pub fn decode(text: Bytes, globals: &[u8]) -> Result<Generation, &'static str> {
         sources.add(SourceFile { name, bytes, origin: Origin::CommandLine });
     }
     while body.has_remaining() {
-        let lengths = word(&mut body, "file ").ok_or("a file has no lengths")?;
-        let (name, length) = lengths.split_once(' ').ok_or("a file has no lengths")?;
-        let name = take(&mut body, name).ok_or("a name is incomplete")?;
-        let bytes = take(&mut body, length).ok_or("a text is incomplete")?;
+        let lengths = word(&mut body, "file ").ok_or(DecodeError::Lengths)?;
+        let (name, length) = lengths.split_once(' ').ok_or(DecodeError::Lengths)?;
+        let name = take(&mut body, name).ok_or(DecodeError::Name)?;
+        let bytes = take(&mut body, length).ok_or(DecodeError::Text)?;
         let name = Arc::from(Path::new(OsStr::from_bytes(&name)));
         sources.add(SourceFile { name, bytes, origin: Origin::File });
     }

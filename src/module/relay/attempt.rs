@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::relays::{End, Outcome, asked};
+use super::relays::{Outcome, RelayEnd, asked};
 
 use super::address::{Address, Protocol};
 use super::complaints::{Complaints, Say};
@@ -137,17 +137,17 @@ impl Attempt<'_> {
     }
 
     /// Outcome of an attempt that ended in this way. `worked` tells whether it ran long enough.
-    pub(super) fn outcome(self, end: &End, worked: bool) -> Outcome {
+    pub(super) fn outcome(self, end: &RelayEnd, worked: bool) -> Outcome {
         self.session.set_reason(match end {
-            End::Asked(asked) => *asked,
+            RelayEnd::Asked(asked) => *asked,
             _ => self.kind.reason(),
         });
         let outcome = match end {
-            End::Refused(_) => Outcome::Refused,
-            End::Asked(_) => Outcome::Closed,
-            End::Published => Outcome::Worked,
-            End::Error(_) | End::Closed if worked => Outcome::Worked,
-            End::Error(_) | End::Closed => Outcome::Failed,
+            RelayEnd::Refused(_) => Outcome::Refused,
+            RelayEnd::Asked(_) => Outcome::Closed,
+            RelayEnd::Published => Outcome::Worked,
+            RelayEnd::Error(_) | RelayEnd::Closed if worked => Outcome::Worked,
+            RelayEnd::Error(_) | RelayEnd::Closed => Outcome::Failed,
         };
         match outcome {
             Outcome::Refused | Outcome::Failed => self.complain(end),

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::address::Address;
-use super::relays::End;
+use super::error::{ConnectError, RelayError};
 use crate::limits;
 use crate::module::relay::relays::Relays;
 use crate::net::dns::Dns;
@@ -18,33 +18,36 @@ use crate::net::socket::Socket;
 use crate::net::tls::TlsStream;
 
 /// Connects within `limit`, which covers resolution, all addresses and TLS.
-pub(super) async fn connect(relays: &Relays, address: &Address, limit: Duration) -> Result<Socket, End> {
+pub(super) async fn connect(
+    relays: &Relays,
+    address: &Address,
+    limit: Duration,
+) -> Result<Socket, RelayError> {
     let connecting = async {
         let tcp = try_all(&relays.dns, address, limit).await?;
         keep_alive(&tcp);
         if address.is_tls { encrypt(relays, address, tcp).await } else { Ok(Socket::Tcp(tcp)) }
     };
     match timeout(limit, connecting).await {
-        Ok(Ok(socket)) => Ok(socket),
-        Ok(Err(error)) => Err(End::Error(format!("connect failed: {error}"))),
-        Err(_) => Err(End::Error(format!("no connection within {} ms", limit.as_millis()))),
+        Ok(connected) => Ok(connected?),
+        Err(_) => Err(RelayError::ConnectTimeout(limit)),
     }
 }
 
 /// The certificate must match the host of the address: a separate domain only selects a virtual server, like a `Host`
 /// header with `proxy_pass`.
-async fn encrypt(relays: &Relays, address: &Address, tcp: TcpStream) -> Result<Socket, String> {
+async fn encrypt(relays: &Relays, address: &Address, tcp: TcpStream) -> Result<Socket, ConnectError> {
     let config = relays.tls.load().client.config()?;
     let host = address.lookup_host().to_string();
-    let name = ServerName::try_from(host).map_err(|_| "the host is no name that TLS knows")?;
-    let stream = TlsStream::connect(tcp, config, name).await.map_err(|error| format!("TLS: {error}"))?;
+    let name = ServerName::try_from(host)?;
+    let stream = TlsStream::connect(tcp, config, name).await.map_err(ConnectError::Handshake)?;
     Ok(Socket::Tls(Box::new(stream)))
 }
 
-async fn try_all(dns: &Dns, address: &Address, limit: Duration) -> Result<TcpStream, String> {
+async fn try_all(dns: &Dns, address: &Address, limit: Duration) -> Result<TcpStream, ConnectError> {
     let begun = Instant::now();
-    let host = std::str::from_utf8(address.lookup_host()).map_err(|_| "the host is no name")?;
-    let found = dns.lookup(host).await.map_err(|error| error.to_string())?;
+    let host = std::str::from_utf8(address.lookup_host())?;
+    let found = dns.lookup(host).await?;
     let count = found.len().min(limits::DNS_ADDRESSES);
     let mut failures = Vec::new();
     for (tried, ip) in found.iter().take(count).enumerate() {
@@ -53,11 +56,11 @@ async fn try_all(dns: &Dns, address: &Address, limit: Duration) -> Result<TcpStr
         let share = limit.saturating_sub(begun.elapsed()) / u32::try_from(count - tried).unwrap_or(1);
         match timeout(share, TcpStream::connect(addr)).await {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => failures.push(format!("{addr}: {error}")),
-            Err(_) => failures.push(format!("{addr}: {}", io::Error::from(io::ErrorKind::TimedOut))),
+            Ok(Err(error)) => failures.push((addr, error)),
+            Err(_) => failures.push((addr, io::ErrorKind::TimedOut.into())),
         }
     }
-    Err(failures.join(", "))
+    Err(ConnectError::Addresses(failures))
 }
 
 /// Enables TCP keep-alive: a relay may be silent as long as its stream is, and probes distinguish a silent server from

@@ -8,7 +8,8 @@ use reqwest::header::{HOST, HeaderName, HeaderValue, REFERER, USER_AGENT};
 use reqwest::{Client, Request, RequestBuilder, Response, redirect};
 
 use super::destination::Destination;
-use super::relays::End;
+use super::error::RelayError;
+use super::relays::RelayEnd;
 use crate::limits;
 use crate::media::{trail, trail_proof};
 use crate::module::relay::relays::Relays;
@@ -30,7 +31,7 @@ impl Download {
         connect: Duration,
         max_message: usize,
         trail: &Bytes,
-    ) -> Result<Download, End> {
+    ) -> Result<Download, RelayEnd> {
         let mut builder = Client::builder()
             .redirect(redirect::Policy::none())
             .no_proxy()
@@ -42,26 +43,26 @@ impl Download {
             .tcp_keepalive(limits::RELAY_KEEPALIVE)
             .pool_max_idle_per_host(0);
         if destination.address.is_tls {
-            let config = relays.tls.load().client.config().map_err(End::Error)?;
+            let config = relays.tls.load().client.config()?;
             builder = builder.use_preconfigured_tls((*config).clone());
         }
-        let client = builder.build().map_err(End::error)?;
-        let request = request(&client, destination, trail).build().map_err(causes)?;
-        let response = client.execute(proved(relays, request, trail)).await.map_err(causes)?;
+        let client = builder.build().map_err(RelayError::HttpClient)?;
+        let request = request(&client, destination, trail).build().map_err(failed)?;
+        let response = client.execute(proved(relays, request, trail)).await.map_err(failed)?;
         match response.status().as_u16() {
             200 => {}
-            status @ 400..=499 => return Err(End::Refused(format!("status {status}"))),
-            status => return Err(End::Error(format!("the origin answered with status {status}"))),
+            status @ 400..=499 => return Err(RelayEnd::Refused(status)),
+            status => return Err(RelayError::Status(status).into()),
         }
         Ok(Download { response, reader: flv::Reader::new(max_message), received: 0 })
     }
 
     /// Waits for more of the body and passes its tags to `take`.
-    pub(super) async fn read(&mut self, mut take: impl FnMut(flv::Tag)) -> Result<(), End> {
-        let Some(chunk) = self.response.chunk().await.map_err(causes)? else { return Err(End::Closed) };
+    pub(super) async fn read(&mut self, mut take: impl FnMut(flv::Tag)) -> Result<(), RelayEnd> {
+        let Some(chunk) = self.response.chunk().await.map_err(failed)? else { return Err(RelayEnd::Closed) };
         self.received += chunk.len() as u64;
         let mut input = &chunk[..];
-        while let Some(tag) = self.reader.read(&mut input).map_err(End::error)? {
+        while let Some(tag) = self.reader.read(&mut input)? {
             take(tag);
         }
         Ok(())
@@ -114,14 +115,6 @@ fn proved(relays: &Relays, mut request: Request, trail: &Bytes) -> Request {
     request
 }
 
-/// Text of the underlying errors: reqwest's own text only names the operation.
-fn causes(error: reqwest::Error) -> End {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut below = std::error::Error::source(&error);
-    while let Some(cause) = below {
-        text = cause.to_string();
-        below = cause.source();
-    }
-    End::Error(text)
+fn failed(error: reqwest::Error) -> RelayError {
+    RelayError::Http(error.without_url())
 }

@@ -9,6 +9,7 @@ pub mod conf;
 pub mod connect;
 pub mod demand;
 pub mod destination;
+mod error;
 pub mod http;
 pub mod lines;
 pub mod log;

@@ -26,7 +26,7 @@ use super::complaints::Complaints;
 use super::conf::Current;
 use super::demand::Demand;
 use super::destination::Destination;
-use super::relays::{End, Never, Outcome, has_worked, session_for};
+use super::relays::{Never, Outcome, RelayEnd, has_worked, session_for};
 use super::target::Relay;
 use crate::hub::stream::{Phase, Stream};
 use crate::limits;
@@ -202,9 +202,9 @@ impl Pulled {
                     Err(end) => end,
                 }
             } => end,
-            () = self.published_by_another(session) => End::Published,
-            () = self.gives_way() => End::Published,
-            reason = session.closed() => End::Asked(reason),
+            () = self.published_by_another(session) => RelayEnd::Published,
+            () = self.gives_way() => RelayEnd::Published,
+            reason = session.closed() => RelayEnd::Asked(reason),
         };
         let most = self.view.current().get::<Current>().most_pull_delay().duration();
         let worked = has_worked(fetch.started, most);

@@ -11,8 +11,9 @@ use super::attempt::{Attempt, Kind};
 use super::complaints::Complaints;
 use super::conf::Current;
 use super::destination::Destination;
+use super::error::RelayError;
 use super::lines::{Headers, Line};
-use super::relays::{End, Never, Outcome, has_worked, session_for};
+use super::relays::{Never, Outcome, RelayEnd, has_worked, session_for};
 use super::rtmp::{Terms, Upstream, check};
 use super::target::Relay;
 use crate::hub::packet::Container;
@@ -198,7 +199,7 @@ impl Push {
         destination: &Destination,
         worker: &Worker,
         started: &mut Option<Instant>,
-    ) -> Result<End, End> {
+    ) -> Result<RelayEnd, RelayEnd> {
         let server = self.view.server();
         let terms = Terms {
             relays: &self.relays,
@@ -228,10 +229,10 @@ impl Push {
     }
 
     /// Waits for a local reason to end a relay.
-    async fn asked_to_end(&self, session: &Session) -> End {
+    async fn asked_to_end(&self, session: &Session) -> RelayEnd {
         tokio::select! {
-            () = self.over() => End::Asked(Reason::StreamEnd),
-            reason = session.closed() => End::Asked(reason),
+            () = self.over() => RelayEnd::Asked(Reason::StreamEnd),
+            reason = session.closed() => RelayEnd::Asked(reason),
         }
     }
 }
@@ -262,7 +263,7 @@ impl Sending<'_> {
     }
 
     /// Answers the other server until it ends the relay, or the delivery loop gives up.
-    async fn keep(&mut self) -> Result<Never, End> {
+    async fn keep(&mut self) -> Result<Never, RelayEnd> {
         loop {
             while let Some(event) = self.upstream.core.poll_event() {
                 match event {
@@ -279,7 +280,7 @@ impl Sending<'_> {
                 read = self.upstream.read() => read?,
                 () = self.session.link.ended() => {
                     let reason = self.session.link.gone().map_or(Reason::RtmpSendErr, reason_of);
-                    return Err(End::Error(reason.name().to_owned()));
+                    return Err(RelayError::Delivery(reason).into());
                 }
             }
         }
@@ -287,11 +288,11 @@ impl Sending<'_> {
 
     /// Processes the target's report about where the media continues. The target is configured and therefore trusted; a
     /// publisher that is a relay is informed in turn.
-    fn reaches(&self, downstream: &[u8]) -> Result<(), End> {
+    fn reaches(&self, downstream: &[u8]) -> Result<(), RelayEnd> {
         let Push { relays, stream, publisher, .. } = self.push;
         let downstream = trail::checked(downstream);
         if relays.trails.leads_back(&downstream, stream.key()) {
-            return Err(End::Error("relay loop: the target feeds this stream".into()));
+            return Err(RelayError::TargetLoop.into());
         }
         if publisher.identity.trail.claims_relay() {
             publisher.tell("status", relay_messages::REACH, relays.trails.reach(&downstream, stream.key()));

@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use super::destination::Asked;
+use super::error::RelayError;
 use super::lines::Pushes;
 use super::pull::{self, PullUse, Pulls};
 use crate::config::store::Store;
@@ -74,36 +75,36 @@ pub(super) enum Outcome {
 /// Result of a function that returns only errors.
 pub(super) enum Never {}
 
-/// Reason for the end of a relay. The text is for the log.
+/// Reason for the end of a relay.
 #[derive(Debug)]
-pub(super) enum End {
-    /// A network or protocol error.
-    Error(String),
+pub(super) enum RelayEnd {
+    /// An error of the network, the other server or the configuration.
+    Error(RelayError),
     /// The other server closed the connection.
     Closed,
-    /// The other server refused permanently.
-    Refused(String),
+    /// The other server refused permanently, with this status.
+    Refused(u16),
     /// The stream is now published on this server.
     Published,
     /// The relay was ended by this server.
     Asked(Reason),
 }
 
-impl fmt::Display for End {
+impl fmt::Display for RelayEnd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            End::Error(text) => f.write_str(text),
-            End::Closed => f.write_str("the other server closed"),
-            End::Refused(text) => write!(f, "the other server refused: {text}"),
-            End::Published => f.write_str("the stream is published here"),
-            End::Asked(reason) => f.write_str(reason.name()),
+            RelayEnd::Error(error) => error.fmt(f),
+            RelayEnd::Closed => f.write_str("the other server closed"),
+            RelayEnd::Refused(status) => write!(f, "the other server refused: status {status}"),
+            RelayEnd::Published => f.write_str("the stream is published here"),
+            RelayEnd::Asked(reason) => f.write_str(reason.name()),
         }
     }
 }
 
-impl End {
-    pub(super) fn error(error: impl fmt::Display) -> End {
-        End::Error(error.to_string())
+impl<E: Into<RelayError>> From<E> for RelayEnd {
+    fn from(error: E) -> Self {
+        RelayEnd::Error(error.into())
     }
 }
 

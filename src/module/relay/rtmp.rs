@@ -10,9 +10,9 @@ use tokio::time::timeout;
 
 use super::connect::connect;
 use super::destination::Destination;
-use super::relays::{End, setup_time};
+use super::error::RelayError;
+use super::relays::{RelayEnd, setup_time};
 use crate::limits;
-use crate::log::shown::Shown;
 use crate::media::split_query;
 use crate::media::{trail, trail_proof};
 use crate::module::relay::relays::Relays;
@@ -57,7 +57,7 @@ impl Upstream {
         destination: &Destination,
         purpose: fn(Bytes) -> Purpose,
         terms: Terms<'_>,
-    ) -> Result<Upstream, End> {
+    ) -> Result<Upstream, RelayEnd> {
         let limit = setup_time(terms.connect);
         let socket = connect(terms.relays, &destination.address, terms.connect).await?;
         let purpose = purpose(destination.name_and_query());
@@ -88,11 +88,11 @@ impl Upstream {
         match timeout(limit, upstream.until_started()).await {
             Ok(Ok(())) => Ok(upstream),
             Ok(Err(end)) => Err(end),
-            Err(_) => Err(End::Error(format!("not started within {} ms", limit.as_millis()))),
+            Err(_) => Err(RelayError::StartTimeout(limit).into()),
         }
     }
 
-    async fn until_started(&mut self) -> Result<(), End> {
+    async fn until_started(&mut self) -> Result<(), RelayEnd> {
         loop {
             self.flush().await?;
             while let Some(event) = self.core.poll_event() {
@@ -106,37 +106,35 @@ impl Upstream {
     }
 
     /// Sends what the protocol core has queued.
-    pub(super) async fn flush(&mut self) -> Result<(), End> {
+    pub(super) async fn flush(&mut self) -> Result<(), RelayEnd> {
         let Some(bytes) = self.core.poll_transmit() else { return Ok(()) };
         match timeout(limits::DEFAULT_SEND_TIMEOUT, self.socket.write_all(&bytes)).await {
-            Ok(written) => written.map_err(End::error),
-            Err(_) => Err(End::Error("the other server takes nothing".into())),
+            Ok(written) => Ok(written?),
+            Err(_) => Err(RelayError::SendTimeout.into()),
         }
     }
 
     /// Waits for input and processes a bounded amount of it.
-    pub(super) async fn read(&mut self) -> Result<(), End> {
-        self.socket.readable().await.map_err(End::error)?;
+    pub(super) async fn read(&mut self) -> Result<(), RelayEnd> {
+        self.socket.readable().await?;
         self.read_with(Socket::try_read)
     }
 
     /// Processes a bounded amount of input.
-    pub(super) fn read_with(&mut self, read: Read) -> Result<(), End> {
+    pub(super) fn read_with(&mut self, read: Read) -> Result<(), RelayEnd> {
         READ_BUFFER.with_borrow_mut(|buffer| match read(&self.socket, buffer) {
-            Ok(0) => Err(End::Closed),
-            Ok(n) => self.core.handle_input(&buffer[..n], Instant::now()).map_err(End::error),
+            Ok(0) => Err(RelayEnd::Closed),
+            Ok(n) => Ok(self.core.handle_input(&buffer[..n], Instant::now())?),
             Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(()),
-            Err(e) => Err(End::error(e)),
+            Err(e) => Err(e.into()),
         })
     }
 }
 
 /// Converts a status of level `error` to a refusal; others are ignored.
-pub(super) fn check(event: Event) -> Result<(), End> {
+pub(super) fn check(event: Event) -> Result<(), RelayEnd> {
     match event {
-        Event::Status { level, code, .. } if &level[..] == b"error" => {
-            Err(End::Error(format!("the other server answered {}", Shown::new(&code))))
-        }
+        Event::Status { level, code, .. } if &level[..] == b"error" => Err(RelayError::Answer(code).into()),
         _ => Ok(()),
     }
 }

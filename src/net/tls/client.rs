@@ -11,7 +11,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use crate::log::os_text;
+use super::error::{ClientTlsError, TlsError, TrustedError};
+use crate::log::FileError;
 use crate::task::disk;
 
 /// Which servers are trusted.
@@ -29,43 +30,42 @@ pub struct ClientTls {
     /// CA certificates of `relay_ssl_trusted_certificate`; `None` for the system's.
     trusted: Option<Arc<RootCertStore>>,
     /// Created on first use: the system may have hundreds of certificates.
-    config: OnceLock<Result<Arc<ClientConfig>, String>>,
+    config: OnceLock<Result<Arc<ClientConfig>, ClientTlsError>>,
 }
 
 impl ClientTls {
-    /// Reads the file with CA certificates. The error is nginx's sentence.
-    pub(super) fn load(trust: Trust<'_>) -> Result<Self, String> {
+    /// Reads the file with CA certificates.
+    pub(super) fn load(trust: Trust<'_>) -> Result<Self, TlsError> {
         let trusted = match trust.certificates {
             Some(path) => {
-                let pem = disk::read(path)
-                    .map_err(|error| format!("open() \"{}\" failed ({})", path.display(), os_text(&error)))?;
-                Some(Arc::new(roots_of(&pem).map_err(|why| {
-                    format!("\"relay_ssl_trusted_certificate\" file \"{}\" {why}", path.display())
-                })?))
+                let pem = disk::read(path).map_err(FileError::of("open", path))?;
+                let roots = roots_of(&pem);
+                Some(Arc::new(roots.map_err(|source| TlsError::Trusted { path: path.to_owned(), source })?))
             }
             None => None,
         };
         Ok(ClientTls { verify: trust.verify, trusted, config: OnceLock::new() })
     }
 
-    /// Configuration of connections. The error says why there is none.
-    pub fn config(&self) -> Result<Arc<ClientConfig>, String> {
+    /// Configuration of connections.
+    ///
+    /// # Errors
+    ///
+    /// The system trusts no certificates, or the library refuses those that are configured.
+    pub fn config(&self) -> Result<Arc<ClientConfig>, ClientTlsError> {
         self.config.get_or_init(|| self.make()).clone()
     }
 
-    fn make(&self) -> Result<Arc<ClientConfig>, String> {
+    fn make(&self) -> Result<Arc<ClientConfig>, ClientTlsError> {
         let provider = Arc::new(default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|error| error.to_string())?;
+        let builder =
+            ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
         let builder = if self.verify {
             let roots = match &self.trusted {
                 Some(roots) => roots.clone(),
                 None => Arc::new(system_roots()?),
             };
-            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider)
-                .build()
-                .map_err(|error| error.to_string())?;
+            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
             builder.with_webpki_verifier(verifier)
         } else {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
@@ -74,21 +74,20 @@ impl ClientTls {
     }
 }
 
-fn roots_of(pem: &[u8]) -> Result<RootCertStore, String> {
+fn roots_of(pem: &[u8]) -> Result<RootCertStore, TrustedError> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_slice_iter(pem) {
-        let certificate = certificate.map_err(|error| format!("is no PEM file ({error})"))?;
-        roots.add(certificate).map_err(|error| format!("holds an unusable certificate ({error})"))?;
+        roots.add(certificate?)?;
     }
-    if roots.is_empty() { Err("holds no certificate".into()) } else { Ok(roots) }
+    if roots.is_empty() { Err(TrustedError::Empty) } else { Ok(roots) }
 }
 
-fn system_roots() -> Result<RootCertStore, String> {
+fn system_roots() -> Result<RootCertStore, ClientTlsError> {
     let mut roots = RootCertStore::empty();
     // Old systems have certificates that rustls cannot parse; the others are used.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err("the system has no trusted certificates, see \"relay_ssl_trusted_certificate\"".into());
+        return Err(ClientTlsError::NoSystemCertificates);
     }
     Ok(roots)
 }

@@ -1,9 +1,11 @@
 //! TLS sockets, the certificates shown to clients, and the certificates trusted in servers.
 
 pub mod client;
+mod error;
 pub mod server;
 mod stream;
 
+pub use error::{CertificateError, ClientTlsError, TlsError, TrustedError};
 pub use stream::TlsStream;
 
 use self::client::{ClientTls, Trust};
@@ -20,8 +22,11 @@ pub struct Tls {
 
 impl Tls {
     /// Reads the files that `config` names, and CA certificates as `trust` says. `before` holds the settings in force.
-    /// The error is nginx's sentence.
-    pub fn load(config: &Config, trust: Trust<'_>, before: Option<&Tls>) -> Result<Self, String> {
+    ///
+    /// # Errors
+    ///
+    /// A file that is there cannot be used.
+    pub fn load(config: &Config, trust: Trust<'_>, before: Option<&Tls>) -> Result<Self, TlsError> {
         let server = ServerTls::load(config, before.map(|before| &before.server))?;
         Ok(Tls { client: ClientTls::load(trust)?, server })
     }

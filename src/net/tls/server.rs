@@ -22,7 +22,6 @@ use crate::config::model::{Config, HttpServer, RtmpServer};
 use crate::config::names::NameTable;
 use crate::directive::{ConfPath, ListenAddr};
 use crate::limits;
-use crate::log::os_text;
 use crate::net::listener::Speaks;
 use crate::net::log;
 use crate::net::socket::Socket;
@@ -32,6 +31,7 @@ use crate::net::ssl::conf::Conf;
 use crate::task::disk;
 
 use super::TlsStream;
+use super::error::{CertificateError, TlsError};
 
 /// The suites of [`SUITES`], in its order.
 const IMPLEMENTED: [SupportedCipherSuite; SUITES.len()] = [
@@ -54,30 +54,26 @@ const ALWAYS: [SupportedCipherSuite; 3] = [
 pub struct ServerTls {
     settings: HashMap<(Speaks, ListenAddr), Arc<ServerConfig>>,
     /// Sockets that stay closed because their certificate or their client verification is missing, with the reason.
-    closed: HashMap<(Speaks, ListenAddr), String>,
-}
-
-/// Reason why a socket has no settings.
-enum Unusable {
-    /// A file or feature does not exist yet.
-    Missing(String),
-    /// A file or setting is invalid.
-    Wrong(String),
+    closed: HashMap<(Speaks, ListenAddr), TlsError>,
 }
 
 impl ServerTls {
-    /// Reads the files that `config` names. The error is nginx's sentence.
+    /// Reads the files that `config` names.
     ///
     /// A socket whose certificate does not exist yet stays closed while all others are served: PingOS's sample files
     /// name certificates that exist only in their containers. For a socket that is open in `before`, a missing
     /// certificate is an error.
-    pub fn load(config: &Config, before: Option<&ServerTls>) -> Result<Self, String> {
+    ///
+    /// # Errors
+    ///
+    /// A file that is there cannot be used.
+    pub fn load(config: &Config, before: Option<&ServerTls>) -> Result<Self, TlsError> {
         let mut keys = Keys::default();
         let mut loaded = ServerTls::default();
         for listener in config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).filter(|l| l.options.ssl) {
             let verifies = listener.servers.servers().iter().any(|server| server.verifies_clients);
             let settings = match verifies {
-                true => Err(Unusable::Missing("\"ssl_verify_client\" is not there yet".into())),
+                true => Err(TlsError::ClientVerification),
                 false => settings(&mut keys, &listener.servers, |server: &RtmpServer| {
                     server.get::<ssl::conf::Conf>()
                 }),
@@ -94,15 +90,15 @@ impl ServerTls {
     fn add(
         &mut self,
         key: (Speaks, ListenAddr),
-        settings: Result<Arc<ServerConfig>, Unusable>,
+        settings: Result<Arc<ServerConfig>, TlsError>,
         before: Option<&ServerTls>,
-    ) -> Result<(), String> {
+    ) -> Result<(), TlsError> {
         match settings {
             Ok(settings) => drop(self.settings.insert(key, settings)),
-            Err(Unusable::Missing(why)) if before.is_none_or(|before| before.of(&key).is_none()) => {
-                self.closed.insert(key, why);
+            Err(error) if error.is_missing() && before.is_none_or(|before| before.of(&key).is_none()) => {
+                self.closed.insert(key, error);
             }
-            Err(Unusable::Missing(why) | Unusable::Wrong(why)) => return Err(why),
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -125,12 +121,15 @@ impl ServerTls {
     }
 }
 
-/// Performs the handshake of a client. The error is for the log.
-pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> Result<Socket, String> {
+/// Performs the handshake of a client.
+///
+/// # Errors
+///
+/// The handshake has failed, or was not over within [`limits::TLS_HANDSHAKE`]; the client's fault either way.
+pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> io::Result<Socket> {
     match tokio::time::timeout(limits::TLS_HANDSHAKE, TlsStream::accept(socket, config)).await {
-        Ok(Ok(stream)) => Ok(Socket::Tls(Box::new(stream))),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("timed out".into()),
+        Ok(accepted) => Ok(Socket::Tls(Box::new(accepted?))),
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }
 
@@ -139,9 +138,8 @@ fn settings<T: Send + Sync + 'static>(
     keys: &mut Keys,
     servers: &NameTable<T>,
     ssl: fn(&T) -> &Conf,
-) -> Result<Arc<ServerConfig>, Unusable> {
+) -> Result<Arc<ServerConfig>, TlsError> {
     let conf = ssl(servers.default_server());
-    let wrong = |error: rustls::Error| Unusable::Wrong(error.to_string());
     let mut by_server = HashMap::new();
     for server in servers.servers() {
         by_server.insert(Arc::as_ptr(server) as usize, keys.of(ssl(server))?);
@@ -153,13 +151,12 @@ fn settings<T: Send + Sync + 'static>(
         .map(|(_, version)| version)
         .collect();
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider(conf)))
-        .with_protocol_versions(&versions)
-        .map_err(wrong)?
+        .with_protocol_versions(&versions)?
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(certificates));
     config.ignore_client_order = conf.prefer_server_ciphers;
     if conf.session_tickets {
-        config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(wrong)?;
+        config.ticketer = rustls::crypto::ring::Ticketer::new()?;
     } else {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
@@ -178,45 +175,47 @@ fn provider(conf: &Conf) -> CryptoProvider {
 struct Keys(HashMap<(PathBuf, PathBuf), Arc<CertifiedKey>>);
 
 impl Keys {
-    fn of(&mut self, conf: &Conf) -> Result<Vec<Arc<CertifiedKey>>, Unusable> {
+    fn of(&mut self, conf: &Conf) -> Result<Vec<Arc<CertifiedKey>>, TlsError> {
         conf.certificate.iter().zip(&conf.certificate_key).map(|(c, k)| self.pair(c, k)).collect()
     }
 
-    fn pair(&mut self, certificate: &ConfPath, key: &ConfPath) -> Result<Arc<CertifiedKey>, Unusable> {
+    fn pair(&mut self, certificate: &ConfPath, key: &ConfPath) -> Result<Arc<CertifiedKey>, TlsError> {
         let (certificate, key) = (&certificate.0, &key.0);
         if let Some(pair) = self.0.get(&(certificate.clone(), key.clone())) {
             return Ok(pair.clone());
         }
-        let cannot = |what: &str, path: &Path, why: &dyn fmt::Display| {
-            Unusable::Wrong(format!("cannot load {what} \"{}\": {why}", path.display()))
-        };
-        let read = |what: &str, path: &Path| {
-            disk::read(path).map_err(|error| match (error.kind(), cannot(what, path, &os_text(&error))) {
-                (io::ErrorKind::NotFound, Unusable::Wrong(why)) => Unusable::Missing(why),
-                (_, other) => other,
-            })
-        };
-        let chain = CertificateDer::pem_slice_iter(&read("certificate", certificate)?)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(|error| cannot("certificate", certificate, &error))?;
-        if chain.is_empty() {
-            return Err(cannot("certificate", certificate, &"the file holds none"));
-        }
-        let secret = PrivateKeyDer::from_pem_slice(&read("certificate key", key)?)
-            .map_err(|error| cannot("certificate key", key, &error))?;
-        let secret =
-            sign::any_supported_type(&secret).map_err(|error| cannot("certificate key", key, &error))?;
-        let pair = CertifiedKey::new(chain, secret);
-        if matches!(
-            pair.keys_match(),
-            Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch))
-        ) {
-            return Err(cannot("certificate key", key, &"it is not that of the certificate"));
-        }
+        let chain = read_chain(certificate).map_err(|source| TlsError::Certificate {
+            part: "certificate",
+            path: certificate.clone(),
+            source,
+        })?;
+        let pair = read_key(key, chain).map_err(|source| TlsError::Certificate {
+            part: "certificate key",
+            path: key.clone(),
+            source,
+        })?;
         let pair = Arc::new(pair);
         self.0.insert((certificate.clone(), key.clone()), pair.clone());
         Ok(pair)
     }
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
+    let text = disk::read(path).map_err(CertificateError::Unreadable)?;
+    let chain = CertificateDer::pem_slice_iter(&text).collect::<Result<Vec<_>, _>>()?;
+    if chain.is_empty() { Err(CertificateError::Empty) } else { Ok(chain) }
+}
+
+/// The certificates of `chain` with the key of a file.
+fn read_key(path: &Path, chain: Vec<CertificateDer<'static>>) -> Result<CertifiedKey, CertificateError> {
+    let text = disk::read(path).map_err(CertificateError::Unreadable)?;
+    let key = PrivateKeyDer::from_pem_slice(&text)?;
+    let pair = CertifiedKey::new(chain, sign::any_supported_type(&key)?);
+    let mismatch = rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch);
+    if pair.keys_match() == Err(mismatch) {
+        return Err(CertificateError::OtherKey);
+    }
+    Ok(pair)
 }
 
 /// Certificates of one socket by server name.

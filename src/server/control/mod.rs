@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use self::protocol::{Answer, Request};
-use self::socket::ControlSocket;
+use self::socket::{ControlSocket, ControlSocketError};
 use super::parts::Parts;
 use crate::config::Config;
 use crate::config::place::Place;
@@ -38,7 +38,9 @@ pub struct Order {
 /// # Errors
 ///
 /// The named socket cannot be created.
-pub fn open(config: &Config) -> Result<Option<Result<ControlSocket, String>>, String> {
+pub fn open(
+    config: &Config,
+) -> Result<Option<Result<ControlSocket, ControlSocketError>>, ControlSocketError> {
     let Some(path) = config.control_path() else { return Ok(None) };
     let bound = ControlSocket::bind(&path);
     match config.get::<core::conf::Conf>().control_socket {
@@ -49,7 +51,11 @@ pub fn open(config: &Config) -> Result<Option<Result<ControlSocket, String>>, St
 
 /// Checks whether [`open`] would refuse a start. A running process that has the socket does not count: it is the one to
 /// be reloaded.
-pub fn check(config: &Config) -> Result<(), String> {
+///
+/// # Errors
+///
+/// The socket that the configuration names could not be made.
+pub fn check(config: &Config) -> Result<(), ControlSocketError> {
     match (config.control_path(), &config.get::<core::conf::Conf>().control_socket) {
         (Some(path), Place::Path(_)) => socket::check(&path),
         _ => Ok(()),
@@ -73,7 +79,7 @@ pub(super) async fn run(
 ) {
     let listener = match UnixListener::from_std(listener) {
         Ok(listener) => listener,
-        Err(error) => return log::not_listening(&error.to_string()),
+        Err(error) => return log::not_listening(&error),
     };
     let desk = Arc::new(Desk { parts, orders, waiting: Semaphore::new(limits::CONTROL_ORDERS) });
     let places = Arc::new(Semaphore::new(limits::CONTROL_CONNECTIONS));
@@ -88,7 +94,7 @@ pub(super) async fn run(
                 });
             }
             Err(error) => {
-                log::not_listening(&error.to_string());
+                log::not_listening(&error);
                 tokio::time::sleep(limits::CONTROL_IDLE).await;
             }
         }

@@ -7,7 +7,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use crate::log::os_text;
+use crate::log::{RenameError, os_text, rename};
 use crate::net::unix::{connect, is_stale};
 use crate::server::process::can_make;
 
@@ -15,6 +15,48 @@ use crate::server::process::can_make;
 pub const OLD: &str = ".oldbin";
 /// Maximum length of the name in bytes: the size of `sun_path` without its NUL.
 const LONGEST: usize = 107;
+
+/// Reason why the control socket cannot be used. The text is human-readable.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlSocketError {
+    /// Another process answers on it.
+    #[error("control socket \"{}\" belongs to a process that is running", .path.display())]
+    Running {
+        /// Its name.
+        path: PathBuf,
+    },
+    /// What stands in its place is not a socket.
+    #[error("\"{}\" is no socket, and in the place of the control socket", .path.display())]
+    NoSocket {
+        /// Its name.
+        path: PathBuf,
+    },
+    /// Its name is longer than the system takes.
+    #[error(
+        "control socket \"{}\" has a name of {length} bytes, the system takes {LONGEST}; give a shorter one with \
+         \"control_socket\"",
+        .path.display()
+    )]
+    LongName {
+        /// Its name.
+        path: PathBuf,
+        /// The name's length in bytes.
+        length: usize,
+    },
+    /// The system refuses.
+    #[error("{call}() of control socket \"{}\" failed ({})", .path.display(), os_text(.source))]
+    System {
+        /// The system call.
+        call: &'static str,
+        /// The socket's name.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// It cannot be renamed.
+    #[error(transparent)]
+    Rename(#[from] RenameError),
+}
 
 /// A control socket of this process; removed when dropped.
 #[derive(Debug)]
@@ -29,25 +71,20 @@ impl ControlSocket {
     ///
     /// # Errors
     ///
-    /// A running process has the socket, the name is too long, or the system refuses; the text is human-readable.
-    pub fn bind(path: &Path) -> Result<ControlSocket, String> {
+    /// A running process has the socket, the name is too long, or the system refuses.
+    pub fn bind(path: &Path) -> Result<ControlSocket, ControlSocketError> {
         check_length(path)?;
-        let failed = |call: &str, error: &io::Error| failed(path, call, error);
         if is_there(path)? {
             if !is_stale(path) {
-                return Err(format!(
-                    "control socket \"{}\" belongs to a process that is running",
-                    path.display()
-                ));
+                return Err(ControlSocketError::Running { path: path.to_owned() });
             }
-            fs::remove_file(path).map_err(|error| failed("unlink()", &error))?;
+            fs::remove_file(path).map_err(failed("unlink", path))?;
         }
-        let listener = UnixListener::bind(path).map_err(|error| failed("bind()", &error))?;
+        let listener = UnixListener::bind(path).map_err(failed("bind", path))?;
         // A client that connects before this is checked by its user id.
-        fs::set_permissions(path, Permissions::from_mode(0o600))
-            .map_err(|error| failed("chmod()", &error))?;
-        listener.set_nonblocking(true).map_err(|error| failed("fcntl()", &error))?;
-        let identity = identity(&fs::symlink_metadata(path).map_err(|error| failed("stat()", &error))?);
+        fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(failed("chmod", path))?;
+        listener.set_nonblocking(true).map_err(failed("fcntl", path))?;
+        let identity = identity(&fs::symlink_metadata(path).map_err(failed("stat", path))?);
         Ok(ControlSocket { path: path.to_owned(), identity, listener })
     }
 
@@ -70,7 +107,7 @@ impl ControlSocket {
     /// # Errors
     ///
     /// Errors of the system, or the new name is too long.
-    pub fn step_aside(&mut self) -> Result<(), String> {
+    pub fn step_aside(&mut self) -> Result<(), ControlSocketError> {
         self.rename(old_name(&self.path))
     }
 
@@ -79,19 +116,16 @@ impl ControlSocket {
     /// # Errors
     ///
     /// Errors of the system.
-    pub fn step_back(&mut self) -> Result<(), String> {
+    pub fn step_back(&mut self) -> Result<(), ControlSocketError> {
         match self.path.to_str().and_then(|path| path.strip_suffix(OLD)) {
             Some(path) => self.rename(path.into()),
             None => Ok(()),
         }
     }
 
-    fn rename(&mut self, to: PathBuf) -> Result<(), String> {
+    fn rename(&mut self, to: PathBuf) -> Result<(), ControlSocketError> {
         check_length(&to)?;
-        fs::rename(&self.path, &to).map_err(|error| {
-            let (from, to) = (self.path.display(), to.display());
-            format!("rename() \"{from}\" to \"{to}\" failed ({})", os_text(&error))
-        })?;
+        rename(&self.path, &to)?;
         self.path = to;
         Ok(())
     }
@@ -122,38 +156,34 @@ pub fn find_alive(paths: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
 ///
 /// # Errors
 ///
-/// The human-readable reason why not.
-pub fn check(path: &Path) -> Result<(), String> {
+/// It could not.
+pub fn check(path: &Path) -> Result<(), ControlSocketError> {
     check_length(path)?;
     if is_there(path)? {
         return Ok(());
     }
-    can_make(path).map_err(|error| failed(path, "bind()", &error))
+    can_make(path).map_err(failed("bind", path))
 }
 
 /// Whether there is a socket at the path.
-fn is_there(path: &Path) -> Result<bool, String> {
+fn is_there(path: &Path) -> Result<bool, ControlSocketError> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(false) };
     if metadata.file_type().is_socket() {
         return Ok(true);
     }
-    Err(format!("\"{}\" is no socket, and in the place of the control socket", path.display()))
+    Err(ControlSocketError::NoSocket { path: path.to_owned() })
 }
 
-fn failed(path: &Path, call: &str, error: &io::Error) -> String {
-    format!("{call} of control socket \"{}\" failed ({})", path.display(), os_text(error))
+fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ControlSocketError {
+    move |source| ControlSocketError::System { call, path: path.to_owned(), source }
 }
 
-fn check_length(path: &Path) -> Result<(), String> {
+fn check_length(path: &Path) -> Result<(), ControlSocketError> {
     let length = path.as_os_str().as_bytes().len();
     if length <= LONGEST {
         return Ok(());
     }
-    Err(format!(
-        "control socket \"{}\" has a name of {length} bytes, the system takes {LONGEST}; give a shorter one with \
-         \"control_socket\"",
-        path.display()
-    ))
+    Err(ControlSocketError::LongName { path: path.to_owned(), length })
 }
 
 fn identity(metadata: &Metadata) -> (u64, u64) {
@@ -170,7 +200,7 @@ mod tests {
         let path = dir.path().join("s.sock");
         let mut first = ControlSocket::bind(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(ControlSocket::bind(&path).unwrap_err().contains("running"));
+        assert!(ControlSocket::bind(&path).unwrap_err().to_string().contains("running"));
         first.step_aside().unwrap();
         let second = ControlSocket::bind(&path).unwrap();
         assert!(connect(&old_name(&path)).is_ok(), "the old one is still reached");
@@ -184,13 +214,13 @@ mod tests {
         assert!(path.exists());
         drop(ControlSocket::bind(&path).unwrap());
         fs::write(&path, "").unwrap();
-        assert!(ControlSocket::bind(&path).unwrap_err().contains("is no socket"));
+        assert!(ControlSocket::bind(&path).unwrap_err().to_string().contains("is no socket"));
     }
 
     #[test]
     fn names_too_long_for_the_system_are_refused_in_words() {
         let path = Path::new("/tmp").join("x".repeat(200));
-        let refused = ControlSocket::bind(&path).unwrap_err();
+        let refused = ControlSocket::bind(&path).unwrap_err().to_string();
         assert!(refused.contains("205 bytes") && refused.contains("control_socket"), "{refused}");
     }
 

@@ -13,10 +13,11 @@ use crate::media::session::Session;
 use crate::module::relay::attempt::Kind;
 use crate::module::relay::conf::Current;
 use crate::module::relay::destination::Destination;
+use crate::module::relay::error::RelayError;
 use crate::module::relay::http::Download;
 use crate::module::relay::log;
 use crate::module::relay::relays::Relays;
-use crate::module::relay::relays::{End, Never};
+use crate::module::relay::relays::{Never, RelayEnd};
 use crate::module::relay::rtmp::{Terms, Upstream, check};
 use crate::net::rest::Rest;
 use crate::wire::MediaKind;
@@ -36,7 +37,7 @@ pub(super) struct Fetch<'a> {
 }
 
 impl Fetch<'_> {
-    pub(super) async fn rtmp(&mut self, destination: &Destination) -> Result<Never, End> {
+    pub(super) async fn rtmp(&mut self, destination: &Destination) -> Result<Never, RelayEnd> {
         self.name(destination);
         let server = self.pulled.view.server();
         let terms = Terms {
@@ -69,12 +70,12 @@ impl Fetch<'_> {
                 ingest.push(received);
                 rest.until(ingest.next_wanted().filter(|_| received != before));
             }
-            let read = rest.ready().await.map_err(End::error)?;
+            let read = rest.ready().await?;
             upstream.read_with(read)?;
         }
     }
 
-    pub(super) async fn http(&mut self, destination: &Destination) -> Result<Never, End> {
+    pub(super) async fn http(&mut self, destination: &Destination) -> Result<Never, RelayEnd> {
         self.name(destination);
         let max_message = usize::try_from(self.pulled.view.server().max_message.0).unwrap_or(usize::MAX);
         let trail = self.session.identity.trail.claimed();
@@ -104,13 +105,13 @@ impl Fetch<'_> {
 
     /// Processes a control message of the source: if its media comes through the very stream being pulled, the relay
     /// would feed itself.
-    fn told(&mut self, kind: MediaKind, payload: &Bytes) -> Result<(), End> {
+    fn told(&mut self, kind: MediaKind, payload: &Bytes) -> Result<(), RelayEnd> {
         if relay_messages::is_idle(kind, payload) {
             self.set_idle(true);
         }
         let Some(way) = relay_messages::way_of(kind, payload) else { return Ok(()) };
         if self.relays.trails.leads_back(&way, self.pulled.stream.key()) {
-            return Err(End::Error("relay loop: the source is fed by this stream".into()));
+            return Err(RelayError::SourceLoop.into());
         }
         self.pulled.way.send_if_modified(|known| std::mem::replace(known, way.clone()) != way);
         Ok(())
@@ -123,7 +124,7 @@ impl Fetch<'_> {
     }
 
     /// The ingest for media that has arrived.
-    fn ingest(&mut self) -> Result<&mut Ingest, End> {
+    fn ingest(&mut self) -> Result<&mut Ingest, RelayEnd> {
         self.set_idle(false);
         if self.ingest.is_none() {
             let Pulled { view, stream, .. } = self.pulled;
@@ -132,7 +133,7 @@ impl Fetch<'_> {
                 OnStream { view, session: self.session, stream },
                 Feeder::Relay,
             )
-            .map_err(|_| End::Published)?;
+            .map_err(|_| RelayEnd::Published)?;
             self.started = Some(Instant::now());
             log::started(self.session, Kind::Pull.name());
             self.ingest = Some(ingest);

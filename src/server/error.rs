@@ -1,0 +1,102 @@
+//! Errors of the process.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::control::socket::ControlSocketError;
+use super::pid_file::PidFileError;
+use super::process::PrivilegeError;
+use crate::directive::ListenAddr;
+use crate::log::{FileError, os_text};
+use crate::net::secret::SecretError;
+use crate::net::tls::TlsError;
+use crate::notify::TransportError;
+
+/// The reason why the server cannot start, or cannot use a configuration: the configuration's or the system's fault, never a peer's.
+/// The text is nginx's sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A log cannot be opened.
+    #[error(transparent)]
+    Log(#[from] FileError),
+    /// Callbacks cannot be sent as configured.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// A certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The pid file cannot be had.
+    #[error(transparent)]
+    PidFile(#[from] PidFileError),
+    /// The pid file cannot be written.
+    #[error("write() of the pid file failed ({})", os_text(.0))]
+    PidFileNotWritten(#[source] io::Error),
+    /// The control socket cannot be had.
+    #[error(transparent)]
+    ControlSocket(#[from] ControlSocketError),
+    /// The process cannot become the configured user.
+    #[error(transparent)]
+    Privileges(#[from] PrivilegeError),
+    /// An address cannot be bound to.
+    #[error("bind() to {address} failed ({})", os_text(.source))]
+    Bind {
+        /// The address.
+        address: ListenAddr,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// An address that is bound cannot be listened on.
+    #[error("listen() on {address} failed ({})", os_text(.source))]
+    Listen {
+        /// The address.
+        address: ListenAddr,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// The system has no randomness.
+    #[error("getrandom() failed ({0})")]
+    Randomness(#[source] getrandom::Error),
+    /// The working directory is gone.
+    #[error("getcwd() failed ({})", os_text(.0))]
+    WorkingDirectory(#[source] io::Error),
+    /// The system gives no thread, or no timer.
+    #[error("no {what} ({})", os_text(.source))]
+    Runtime {
+        /// What cannot be had.
+        what: &'static str,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A thread that moves media is gone, and no other takes its place.
+    #[error("worker thread {0} has died by a panic")]
+    WorkerDied(usize),
+}
+
+impl StartError {
+    /// The system does not give `what`.
+    pub(super) fn runtime(what: &'static str) -> impl Fn(io::Error) -> StartError {
+        move |source| StartError::Runtime { what, source }
+    }
+}
+
+/// The reason why no new binary has taken over.
+#[derive(Debug, thiserror::Error)]
+pub enum UpgradeError {
+    /// The sockets cannot be handed over.
+    #[error(transparent)]
+    Sockets(io::Error),
+    /// The pid file cannot be renamed.
+    #[error(transparent)]
+    PidFile(#[from] PidFileError),
+    /// The program cannot be started.
+    #[error("execve() \"{}\" failed ({})", .program.display(), os_text(.source))]
+    Program {
+        /// Its file.
+        program: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+}
