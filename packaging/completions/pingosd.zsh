@@ -3,26 +3,26 @@
 _pingosd() {
     local -a commands
     commands=(
-        'callback:send a marked request of that callback line'
-        'completion:print what makes a shell complete these words'
-        'confirm:keep what a reload with --confirm has brought'
+        'callback:send a marked test request of a callback line'
+        'completion:print a shell completion script'
+        'confirm:confirm a reload that was started with --confirm'
         'directives:print the manual of all directives, or of one'
-        'explain:which values count for a client and why, or what a line means'
-        'fmt:lay a configuration out anew'
+        'explain:show the values in force for a client, or explain a line'
+        'fmt:format a configuration file'
         'help:print this help'
-        'json:print a configuration as JSON, or turn JSON back'
-        'lints:print what -t warns of, by name'
-        'migrate-check:tell what of a configuration works here'
-        'plan:tell what a reload would change'
-        'reload:reload and tell what has changed; go back unless confirmed in time'
-        'rollback:go back to the configuration before the one in force'
-        'status:tell how the running server is'
+        'json:convert a configuration to JSON, or back'
+        'lints:list the warnings of -t by name'
+        'migrate-check:report which directives of a configuration work here'
+        'plan:show what a reload would change'
+        'reload:reload and show the changes; roll back unless confirmed in time'
+        'rollback:return to the preceding configuration'
+        'status:show the state of the running server'
     )
     _arguments \
         '-h[this help]' \
         '-v[show version and exit]' \
         '-V[show version and configure options then exit]' \
-        '-t[test configuration and exit; with -v, tell also of directives that do not matter]' \
+        '-t[test configuration and exit; with -v, also report directives without meaning here]' \
         '-T[test configuration, dump it and exit]' \
         '-q[suppress non-error messages during configuration testing]' \
         '-s[send signal to a master process stop, quit, reopen, reload --no-wait]:signal:(stop quit reopen reload)' \

@@ -214,7 +214,7 @@ impl Evaluator<'_> {
             problem = problem.label(block.span, "inside this block");
         }
         if entries.iter().all(|e| e.row.contexts == MAIN && matches!(e.row.shape, Shape::Opens(_))) {
-            return Err(problem.help("it stands outside every block; is a \"}\" missing before it?"));
+            return Err(problem.help("it is outside every block; is a \"}\" missing before it?"));
         }
         Err(problem.help(format!("`{}` is allowed in: {place}", name.text())))
     }

@@ -61,7 +61,7 @@ fn read(word: &Word, names: &mut Vec<ServerName>, scene: &mut Scene<'_>) -> Resu
     let invalid = || {
         Problem::new(sentence(&[b"server name \"", text, b"\" is invalid"]))
             .at(word.span)
-            .help("a star stands at one end, next to a dot: `*.example.com` or `www.example.*`")
+            .help("a star is allowed at one end, next to a dot: `*.example.com` or `www.example.*`")
     };
     if text.contains(&b'/') {
         let text = sentence(&[b"server name \"", text, b"\" has suspicious symbols"]);

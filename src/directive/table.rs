@@ -14,7 +14,7 @@
 //!     held as Conf {
 //!         restart { /* rows */ }
 //!         session {
-//!             /// Keep the session when nobody answers.
+//!             /// Keep the session without an answer.
 //!             "ignore_silence" | "old_name" => ignore: Flag = "off", in RTMP_ALL;
 //!         }
 //!     }

@@ -110,7 +110,7 @@ impl Value for Hook {
             if !hook.read(word, scene)? {
                 let parsed = read_url(word, scene)?;
                 if url.replace(parsed).is_some() {
-                    return Err(Problem::new("duplicate url").at(word.span).help("one line asks one server"));
+                    return Err(Problem::new("duplicate url").at(word.span).help("a line names one server"));
                 }
             }
         }
@@ -178,7 +178,7 @@ fn template(text: &[u8], word: &Word, scene: &mut Scene<'_>) -> Result<Template,
             let problem = Problem::new(sentence(&[b"unknown \"", &name, b"\" variable"])).at(span);
             Err(match nearest {
                 Some(nearest) => problem.help(format!("did you mean `${nearest}`?")),
-                None => problem.help("conf/variables.md lists what `args=` knows"),
+                None => problem.help("conf/variables.md lists the variables of `args=`"),
             })
         }
     }
@@ -237,7 +237,7 @@ fn read_url(word: &Word, scene: &mut Scene<'_>) -> Result<Url, Problem> {
             let name = word.bytes.split_once_str("=").map(|(name, _)| name);
             Err(match name.and_then(|name| suggest::nearest(name, PARAMETERS.into_iter())) {
                 Some(near) => problem.help(format!("did you mean `{near}=`?")),
-                None => problem.help(format!("{URL}; beside it: {}=", PARAMETERS.join("=, "))),
+                None => problem.help(format!("{URL}; parameters: {}=", PARAMETERS.join("=, "))),
             })
         }
         Err(UrlError::Format) => {

@@ -75,9 +75,9 @@ pub struct FinishedCall {
 pub enum Decision {
     /// Nothing: the answer decides nothing, or its session has ended.
     None = 0,
-    /// The session is let in.
+    /// The session is admitted.
     Allow,
-    /// The session is let in although there was no answer (`ignore_invalid_notify`).
+    /// The session is admitted although there was no answer (`ignore_invalid_notify`).
     AllowUnanswered,
     /// The session is refused, or the sessions that depend on a relay end.
     Refuse,

@@ -2,10 +2,11 @@
 //!
 //! ```text
 //! USR2 -> the pid file becomes PID.oldbin, the new process starts with the listening sockets; both accept
-//!           | it ends, at its start or later: the pid file is ours again, and we accept if we had stopped
+//!           | it ends, at its start or later: this process takes the pid file back and accepts again, if it had
+//!           | stopped
 //!           v
-//! WINCH -> we accept no more; HUP: we accept again, with the configuration as it was
-//! QUIT  -> our sessions end by themselves, then we
+//! WINCH -> this process accepts no more; HUP: it accepts again, with its configuration unchanged
+//! QUIT  -> this process ends once its sessions have ended by themselves
 //! ```
 
 use std::ffi::OsString;

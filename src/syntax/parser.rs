@@ -354,7 +354,7 @@ impl<'r> Parser<'r> {
             let problem = match text.suspect {
                 Some((brace, close)) => problem
                     .label(brace, "perhaps this block is never closed")
-                    .label(close, "the \"}\" that ends it stands further left"),
+                    .label(close, "the \"}\" that closes it is indented less"),
                 None => problem.label(brace, "this block is never closed"),
             };
             self.report(problem);
@@ -389,7 +389,7 @@ impl<'r> Parser<'r> {
             if len > MAX_BARE {
                 let span = text.span(start, start + len);
                 let problem = too_long(&text.bytes[start..start + len], None).at(span).place(span);
-                self.report(problem.help(format!("a line of comment holds at most {MAX_BARE} bytes")));
+                self.report(problem.help(format!("a comment line has at most {MAX_BARE} bytes")));
             }
             at = start + len;
         }
@@ -412,9 +412,9 @@ impl<'r> Parser<'r> {
         let mut problem = Problem::new(sentence(&[b"unexpected \"", &what, b"\""])).at(span).place(span);
         if quoted.line < span.line {
             let opening = Span { end: quoted.start + 1, ..quoted };
-            problem = problem.label(opening, "the quote that ends just before it was opened here");
+            problem = problem.label(opening, "the quoted word before it begins here");
         }
-        self.report(problem.help("after a closing quote comes a blank, \";\", \"{\" or \")\""));
+        self.report(problem.help("a closing quote must be followed by a space, \";\", \"{\" or \")\""));
     }
 
     pub(crate) fn report(&mut self, problem: Problem) {

@@ -29,7 +29,7 @@ impl Value for DynamicConf {
         let word = args.words.get(1).unwrap_or(args.name);
         let refresh = number::msec(&word.bytes).map(Msec).ok_or_else(|| {
             let problem = Problem::new(args.refuse("invalid refresh").into_diagnostic().sentence);
-            problem.at(word.span).caption("how often to look, a time such as 5s")
+            problem.at(word.span).caption("an interval such as 5s")
         })?;
         let word = args.first();
         let path = scene.under_prefix(&word.bytes);

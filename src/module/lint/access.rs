@@ -106,7 +106,7 @@ pub(super) fn control_on_all_addresses(scope: &Scope<'_>, findings: &mut Vec<Fin
         let problem = Problem::warning("control requests are taken on all addresses of this machine")
             .label(listen.node.span(), "it listens here");
         let help =
-            "a server of its own, such as one with `listen 127.0.0.1:8081;`, keeps them off public addresses";
+            "a separate server, for example with `listen 127.0.0.1:8081;`, keeps them off public addresses";
         findings.push(Finding::new(said, problem.help(help)));
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
             let problem = Problem::warning(text)
                 .at(script.span)
                 .caption("quotes in the script do not help: the value may hold quotes")
-                .help(format!("give it to the script as an argument: `sh -c 'COMMAND \"$0\"' ${name}`"));
+                .help(format!("pass it to the script as an argument: `sh -c 'COMMAND \"$0\"' ${name}`"));
             findings.push(Finding::new(said, problem));
             continue;
         }
@@ -52,8 +52,7 @@ pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
         let text = format!("a client's \"{}\" can be an option or a redirection of the command", word.text());
         let problem =
             Problem::warning(text).at(word.span).caption("a stream may be called `>file` or `-option`");
-        findings
-            .push(Finding::new(said, problem.help("put something in front of it, such as `./` or a URL")));
+        findings.push(Finding::new(said, problem.help("put a prefix before it, such as `./` or a URL")));
     }
 }
 

@@ -43,7 +43,7 @@ pub fn unresolved(options: &LoadOptions, sources: &Sources) -> (Vec<Diagnostic>,
     for (said, name) in named {
         let Some((_, reason)) = failed.iter().find(|(failed, _)| *failed == name) else { continue };
         let problem = Problem::warning(format!("host \"{name}\" is not found")).caption(reason);
-        let finding = Finding::new(said, problem.help("the server will ask again whenever it needs it"));
+        let finding = Finding::new(said, problem.help("the server resolves it again when needed"));
         if !allowed.allows(NAME, &finding, &scope) {
             let (order, problem) = finding.tagged(NAME);
             reports.add(order, problem);

@@ -36,7 +36,7 @@ pub(super) fn pull_loop(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
             };
             let mut problem = Problem::warning(text);
             if !same {
-                problem = problem.label(back.said.node.span(), "by way of this");
+                problem = problem.label(back.said.node.span(), "through this relay");
             }
             let help = "what follows the host is not looked at: `app=` names another application";
             findings.push(Finding::new(edge.said, problem.help(help)));

@@ -50,7 +50,7 @@ impl Value for Relay {
             let Pulled(pulled) = scene.block.of::<Pulled>();
             if let Some(first) = *pulled {
                 let problem = args.refuse("is duplicate").label(first, "first given here");
-                return Err(problem.help("an application pulls from one place"));
+                return Err(problem.help("an application pulls from one origin"));
             }
             *pulled = Some(args.span());
         }

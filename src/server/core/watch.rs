@@ -31,8 +31,7 @@ impl Value for ConfWatch {
             return Ok(ConfWatch::Off);
         }
         let time = number::msec(&word.bytes).map(Duration::from_millis).filter(|time| !time.is_zero());
-        time.map(ConfWatch::Every).ok_or_else(|| {
-            args.refuse("invalid value").caption("`on`, `off`, or how often to look, such as 30s")
-        })
+        time.map(ConfWatch::Every)
+            .ok_or_else(|| args.refuse("invalid value").caption("`on`, `off`, or an interval such as 30s"))
     }
 }
