@@ -5,10 +5,10 @@
 //! otherwise it takes the next one.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::watch::Fingerprint;
 use crate::limits;
@@ -156,7 +156,7 @@ impl SharedHistory {
 
     /// The guard must not be held over an `.await`.
     pub fn lock(&self) -> MutexGuard<'_, History> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

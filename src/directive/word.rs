@@ -43,22 +43,17 @@ macro_rules! any_of {
         $(#[$meta:meta])*
         pub struct $Mask:ident { $( $(#[doc = $doc:literal])+ $word:literal => $NAME:ident = $bits:expr, )+ }
     ) => {
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-        pub struct $Mask(pub u32);
-
-        impl $Mask {
-            $( $(#[doc = $doc])+ pub const $NAME: $Mask = $Mask($bits); )+
-
-            /// Whether all bits of `other` are set.
-            pub const fn has(self, other: $Mask) -> bool {
-                self.0 & other.0 == other.0
+        ::bitflags::bitflags! {
+            $(#[$meta])*
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+            pub struct $Mask: u32 {
+                $( $(#[doc = $doc])+ const $NAME = $bits; )+
             }
         }
 
         impl $crate::directive::Sum for $Mask {
             fn sum(self, other: $Mask) -> $Mask {
-                $Mask(self.0 | other.0)
+                self | other
             }
         }
 
@@ -74,7 +69,7 @@ macro_rules! any_of {
                 scene: &mut $crate::directive::Scene<'_>,
             ) -> Result<$Mask, $crate::syntax::Problem> {
                 const WORDS: &[(&str, u32)] = &[$(($word, $bits)),+];
-                $crate::directive::word::collect(args.words, WORDS, scene).map($Mask)
+                $crate::directive::word::collect(args.words, WORDS, scene).map($Mask::from_bits_retain)
             }
         }
     };

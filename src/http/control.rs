@@ -33,10 +33,10 @@ struct Selection<'a> {
 pub(super) fn answer(exchange: &Exchange<'_>, parts: ControlParts) -> Response<Body> {
     let mut words = exchange.path.rsplit_str("/");
     let (method, section) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    if section == b"record" && parts.has(ControlParts::RECORD) {
+    if section == b"record" && parts.contains(ControlParts::RECORD) {
         return record(exchange, method);
     }
-    if section != b"drop" || !parts.has(ControlParts::DROP) {
+    if section != b"drop" || !parts.contains(ControlParts::DROP) {
         return plain(StatusCode::NOT_FOUND);
     }
     let query = exchange.query();

@@ -4,9 +4,9 @@
 //! The bytes are followed on their way to hyper, past the bodies, so that there is one [`Facts`] for each request.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard};
 
 use bstr::{BString, ByteSlice};
+use parking_lot::Mutex;
 
 use crate::limits;
 
@@ -55,16 +55,12 @@ enum At {
 impl Heads {
     /// Bytes have come from the peer.
     pub(super) fn follow(&self, bytes: &[u8]) {
-        self.lock().follow(bytes);
+        self.0.lock().follow(bytes);
     }
 
     /// The facts of the next request that hyper hands out. `None`: they cannot be told.
     pub(super) fn next(&self) -> Option<Facts> {
-        self.lock().facts.pop_front()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Follower> {
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0.lock().facts.pop_front()
     }
 }
 

@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Read, ReadBufCursor, Write};
+use parking_lot::Mutex;
 use tokio::time::Sleep;
 
 use super::heads::Heads;
@@ -48,7 +49,7 @@ enum State {
 impl Takeover {
     /// The response that the handler returns next is live: `player` goes on when its head is out.
     pub fn arm(&self, player: Player) {
-        *self.lock() = State::Armed(Box::new(player));
+        *self.state.lock() = State::Armed(Box::new(player));
     }
 
     /// For how long the peer may take nothing, from the next wait on; zero: for ever.
@@ -58,17 +59,17 @@ impl Takeover {
 
     /// When the peer last took something.
     pub fn written(&self) -> Option<Instant> {
-        *self.written.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        *self.written.lock()
     }
 
     /// Whether the head is out.
     pub fn is_flushed(&self) -> bool {
-        matches!(*self.lock(), State::Flushed(_))
+        matches!(*self.state.lock(), State::Flushed(_))
     }
 
     /// The player, once the head is out.
     pub fn take(&self) -> Option<Box<Player>> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         match std::mem::take(&mut *state) {
             State::Flushed(player) => Some(player),
             State::Idle | State::Armed(_) => None,
@@ -78,15 +79,11 @@ impl Takeover {
     /// hyper has written everything it had: the head of a live response, if one is armed, since its body stays
     /// silent.
     fn flushed(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         *state = match std::mem::take(&mut *state) {
             State::Armed(player) => State::Flushed(player),
             other => other,
         };
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -151,8 +148,7 @@ impl Write for HttpIo {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
                 done => {
                     self.stalled = None;
-                    *self.takeover.written.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) =
-                        Some(Instant::now());
+                    *self.takeover.written.lock() = Some(Instant::now());
                     return Poll::Ready(done);
                 }
             }

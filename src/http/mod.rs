@@ -34,7 +34,7 @@ mod variables;
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -48,6 +48,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use parking_lot::Mutex;
 
 use self::condition::{Assigned, End};
 use self::conf::{Conf, ServerTokens};
@@ -135,7 +136,7 @@ struct Usage {
 impl Connection {
     /// A request begins. Returns its number on the connection, from 1.
     fn begin(&self) -> u64 {
-        let mut used = self.lock();
+        let mut used = self.usage.lock();
         used.requests += 1;
         (used.in_flight, used.since) = (true, Instant::now());
         used.requests
@@ -144,7 +145,7 @@ impl Connection {
     /// What the location of a request says of its connection, from now on.
     fn adopt(&self, conf: &Conf) {
         self.takeover.set_send_timeout(conf.send_timeout);
-        let mut used = self.lock();
+        let mut used = self.usage.lock();
         used.idle = conf.keepalive_timeout.timeout.duration();
         if std::mem::replace(&mut used.nodelay, conf.tcp_nodelay) != conf.tcp_nodelay {
             self.socket.set_nodelay(conf.tcp_nodelay);
@@ -152,19 +153,19 @@ impl Connection {
     }
 
     fn end(&self) {
-        let mut used = self.lock();
+        let mut used = self.usage.lock();
         used.in_flight = false;
         used.since = Instant::now();
     }
 
     /// Whether a request has come. Somebody who was accepted just before the server drains still has an answer to get.
     fn is_used(&self) -> bool {
-        self.lock().requests > 0
+        self.usage.lock().requests > 0
     }
 
     /// When to look again whether the connection is idle for too long; `None`: it is.
     fn idle_until(&self) -> Option<Instant> {
-        let used = self.lock();
+        let used = self.usage.lock();
         let now = Instant::now();
         // A request takes as long as it takes; at its end the time begins anew. Without keep-alive the answer ends the
         // connection.
@@ -174,10 +175,6 @@ impl Connection {
         let since = self.takeover.written().map_or(used.since, |written| written.max(used.since));
         let due = since.checked_add(used.idle).unwrap_or(now + limits::HTTP_IDLE_LOOK);
         (due > now).then_some(due)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Usage> {
-        self.usage.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

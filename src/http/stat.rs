@@ -60,7 +60,7 @@ fn document(
     xml.element("uptime", service.started.elapsed().as_secs());
     xml.element("naccepted", service.sessions.accepted_total());
     write_traffic(&mut xml, traffic);
-    if parts.has(StatParts::LIVE) || parts.has(StatParts::CLIENTS) {
+    if parts.contains(StatParts::LIVE) || parts.contains(StatParts::CLIENTS) {
         write_servers(&mut xml, sessions, &of_streams, &service.registry);
     }
     xml.close("rtmp");

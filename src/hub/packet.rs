@@ -50,9 +50,6 @@ pub enum Container {
 }
 
 impl Container {
-    /// Number of containers, for tables by container.
-    pub const COUNT: usize = 5;
-
     /// Whether the bytes contain timestamps that can be shifted for one player.
     pub fn has_timestamps(self) -> bool {
         !matches!(self, Container::Raw | Container::RawChunked)

@@ -1,10 +1,11 @@
 //! All streams by key. A stream exists as long as at least one session uses it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use super::stream::Stream;
 
@@ -51,7 +52,7 @@ pub struct StreamUse {
 impl Registry {
     /// Starts using a stream, which is created if it does not exist. `chunk_size` applies to a new stream only.
     pub fn enter(self: &Arc<Self>, key: &StreamKey, chunk_size: usize) -> StreamUse {
-        let mut streams = self.lock();
+        let mut streams = self.streams.lock();
         let entry = streams.entry(key.clone()).or_insert_with(|| Entry {
             stream: Arc::new(Stream::new(self.ids.fetch_add(1, Ordering::Relaxed), key.clone(), chunk_size)),
             users: 0,
@@ -74,21 +75,17 @@ impl Registry {
 
     /// The stream, if a session uses it.
     pub fn find(&self, key: &StreamKey) -> Option<Arc<Stream>> {
-        self.lock().get(key).map(|e| e.stream.clone())
+        self.streams.lock().get(key).map(|e| e.stream.clone())
     }
 
     /// All current streams.
     pub fn list(&self) -> Vec<Arc<Stream>> {
-        self.lock().values().map(|e| e.stream.clone()).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<StreamKey, Entry>> {
-        self.streams.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.streams.lock().values().map(|e| e.stream.clone()).collect()
     }
 
     /// Ends a use. Returns whether it was the last one.
     fn leave(&self, stream: &Arc<Stream>) -> bool {
-        let mut streams = self.lock();
+        let mut streams = self.streams.lock();
         let Some(entry) = streams.get_mut(stream.key()).filter(|e| Arc::ptr_eq(&e.stream, stream)) else {
             return false;
         };

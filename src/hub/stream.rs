@@ -2,11 +2,12 @@
 
 mod state;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::gop::{CacheSettings, Ring, StartSettings};
@@ -194,7 +195,7 @@ impl Stream {
 
     /// Makes session `publisher` the publisher. A relay without media so far yields to a publisher that is not a relay.
     pub fn start_publish(&self, publisher: u64, settings: PublishSettings) -> Result<(), Busy> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let gives_way = state.settings.relay && !state.flows && state.standby.is_none() && !settings.relay;
         if state.publisher.is_some() && !gives_way {
             return Err(Busy);
@@ -209,7 +210,7 @@ impl Stream {
     ///
     /// Both cases are decided under one lock, because the relay may end at any moment.
     pub fn publish_or_stand_by(&self, publisher: u64, settings: PublishSettings) -> Result<bool, Busy> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.publisher.is_none() {
             state.begin(publisher, settings);
             self.publisher_began();
@@ -225,7 +226,7 @@ impl Stream {
 
     /// Removes the publisher. Its cache no longer starts players.
     pub fn end_publish(&self, publisher: u64) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.standby.is_some_and(|(standby, _)| standby == publisher) {
             state.standby = None;
             self.waited_for.send_replace(false);
@@ -256,22 +257,22 @@ impl Stream {
 
     /// Properties of the media.
     pub fn info(&self) -> MediaInfo {
-        self.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+        self.info.lock().clone()
     }
 
     /// Sets the properties of the media.
     pub fn set_info(&self, info: MediaInfo) {
-        *self.info.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = info;
+        *self.info.lock() = info;
     }
 
     /// Session number of the publisher.
     pub fn publisher(&self) -> Option<u64> {
-        self.lock().publisher
+        self.state.lock().publisher
     }
 
     /// Whether a publisher that is not a relay has the stream.
     pub fn is_published_here(&self) -> bool {
-        let state = self.lock();
+        let state = self.state.lock();
         state.publisher.is_some() && !state.settings.relay
     }
 
@@ -281,7 +282,7 @@ impl Stream {
     ///
     /// A codec header equal to the one in force is dropped, because it would only make players reset their decoders.
     pub fn push(&self, publisher: u64, batch: impl IntoIterator<Item = Incoming>) -> Duration {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.publisher != Some(publisher) {
             return Duration::ZERO;
         }
@@ -314,7 +315,7 @@ impl Stream {
 
     /// Attaches a worker. Its first fetch begins at the returned number.
     pub fn attach(&self, worker: usize, wake: Arc<dyn Wake>) -> u64 {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let end = state.ring.end();
         state.workers.push(Attached { wake, worker, fetched: end, patience: Duration::ZERO, woken: false });
         end
@@ -322,7 +323,7 @@ impl Stream {
 
     /// Sets a worker's batching interval; zero, the initial value, means that it wants packets at once.
     pub fn set_patience(&self, worker: usize, patience: Duration) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         for attached in state.workers.iter_mut().filter(|w| w.worker == worker) {
             attached.patience = patience;
         }
@@ -330,12 +331,12 @@ impl Stream {
 
     /// Detaches a worker.
     pub fn detach(&self, worker: usize) {
-        self.lock().workers.retain(|w| w.worker != worker);
+        self.state.lock().workers.retain(|w| w.worker != worker);
     }
 
     /// Appends a worker's new packets to `out` and returns the number of the first one.
     pub fn fetch(&self, worker: usize, out: &mut Vec<Arc<Packet>>) -> u64 {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let state = &mut *state;
         let Some(attached) = state.workers.iter_mut().find(|w| w.worker == worker) else { return 0 };
         let (start, packets) = state.ring.from(attached.fetched);
@@ -350,7 +351,7 @@ impl Stream {
 
     /// Chooses the start position of a player. `backlog_base` is the number where the worker's backlog begins.
     pub fn join(&self, start: StartSettings, backlog_base: u64) -> Joined {
-        let state = self.lock();
+        let state = self.state.lock();
         let wanted = state.ring.start_for(start);
         let (first, packets) = state.ring.from(wanted);
         let older = packets.take(usize::try_from(backlog_base.saturating_sub(first)).unwrap_or(0));
@@ -359,27 +360,22 @@ impl Stream {
 
     /// Number after the newest packet.
     pub fn end(&self) -> u64 {
-        self.lock().ring.end()
+        self.state.lock().ring.end()
     }
 
     /// The headers in force.
     pub fn headers(&self) -> Headers {
-        self.lock().headers.clone()
+        self.state.lock().headers.clone()
     }
 
     /// Whether a header exceeded a limit and was not kept for late players since the last call.
     pub fn take_left_out(&self) -> bool {
-        std::mem::take(&mut self.lock().left_out)
+        std::mem::take(&mut self.state.lock().left_out)
     }
 
     /// Number of packets dropped from the ring before a worker fetched them.
     pub fn lost_total(&self) -> u64 {
-        self.lock().lost_total
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic under the lock leaves at worst an incomplete batch, with which the stream can go on.
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.state.lock().lost_total
     }
 }
 

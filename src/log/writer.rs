@@ -7,8 +7,10 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Condvar, Mutex};
 
 use super::level::LogLevel;
 use super::{Logs, count_lost, line};
@@ -68,15 +70,15 @@ impl Writer {
     ///
     /// The thread cannot be started; lines are then written immediately, as before.
     pub(super) fn start(&self) -> io::Result<()> {
-        self.queue.lock().running = true;
+        self.queue.state.lock().running = true;
         let queue = self.queue.clone();
         let started = std::thread::Builder::new().name("log".into()).spawn(move || queue.run());
-        started.map(drop).inspect_err(|_| self.queue.lock().running = false)
+        started.map(drop).inspect_err(|_| self.queue.state.lock().running = false)
     }
 
     /// Writes a line immediately, or queues it.
     pub(super) fn write(&self, logs: &Arc<Logs>, severity: LogLevel, line: String) {
-        let mut state = self.queue.lock();
+        let mut state = self.queue.state.lock();
         if !state.running {
             drop(state);
             return logs.write(severity, line.as_bytes());
@@ -91,7 +93,7 @@ impl Writer {
 
     /// Queues work that may block on files, after the lines queued so far.
     pub(super) fn run(&self, work: impl FnOnce() + Send + 'static) {
-        let mut state = self.queue.lock();
+        let mut state = self.queue.state.lock();
         if !state.running {
             drop(state);
             return work();
@@ -102,10 +104,8 @@ impl Writer {
 
     /// Waits until everything queued so far is written, at most for `limit`. Returns whether it is.
     pub(super) fn flush(&self, limit: Duration) -> bool {
-        let state = self.queue.lock();
-        let waits = |state: &mut State| !state.is_idle();
-        let waited = self.queue.drained.wait_timeout_while(state, limit, waits);
-        let (state, _) = waited.unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut state = self.queue.state.lock();
+        self.queue.drained.wait_while_for(&mut state, |state| !state.is_idle(), limit);
         state.is_idle()
     }
 }
@@ -116,7 +116,7 @@ impl Queue {
             match self.next() {
                 Work::Line(logs, severity, line) => {
                     logs.write(severity, line.as_bytes());
-                    self.lock().bytes -= line.len();
+                    self.state.lock().bytes -= line.len();
                 }
                 Work::Other(work) => work(),
             }
@@ -125,7 +125,7 @@ impl Queue {
 
     /// Waits for the next item; the preceding one counts as done.
     fn next(&self) -> Work {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.busy = false;
         loop {
             if state.work.is_empty() {
@@ -138,12 +138,8 @@ impl Queue {
             // Release the memory that a flood took.
             state.work.shrink_to(0);
             self.drained.notify_all();
-            state = self.filled.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
+            self.filled.wait(&mut state);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -249,7 +245,7 @@ mod tests {
         }
         writer.write(&logs, LogLevel::Crit, "crit\n".into());
         assert!(!writer.flush(Duration::ZERO));
-        assert!(writer.queue.lock().bytes <= limits::LOG_QUEUE_BYTES + limits::LOG_LINE);
+        assert!(writer.queue.state.lock().bytes <= limits::LOG_QUEUE_BYTES + limits::LOG_LINE);
 
         let reader = BufReader::new(File::open(&path).unwrap());
         let (mut came, mut lost) = (0, None);

@@ -5,9 +5,10 @@
 //! session's own `start`; access rules are looked at after its answer.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use super::access::rule::Action;
@@ -248,7 +249,7 @@ impl StreamEvents {
         stream: &Stream,
     ) -> Option<oneshot::Receiver<()>> {
         let mut event = SessionEvent::begin(notifier, view, EventKind::Stream, session, None)?;
-        let mut streams = self.lock();
+        let mut streams = self.streams.lock();
         let streamed = streams.entry(stream.id()).or_default();
         streamed.members.set_named(session.clone());
         event.belongs_to(streamed.members.clone());
@@ -280,22 +281,18 @@ impl StreamEvents {
 
     /// Adds a session to the stream's event.
     fn join(&self, stream: u64, session: &Arc<Session>) {
-        self.lock().entry(stream).or_default().members.add(session.clone());
+        self.streams.lock().entry(stream).or_default().members.add(session.clone());
     }
 
     /// Removes a session.
     fn leave(&self, stream: u64, session: &Session) {
-        if let Some(streamed) = self.lock().get(&stream) {
+        if let Some(streamed) = self.streams.lock().get(&stream) {
             streamed.members.remove(session);
         }
     }
 
     /// Ends the event after the last session has left.
     fn end(&self, stream: u64) -> Option<oneshot::Receiver<()>> {
-        self.lock().remove(&stream)?.running.map(|event| event.done)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Streamed>> {
-        self.streams.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.streams.lock().remove(&stream)?.running.map(|event| event.done)
     }
 }

@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::AddAssign;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+
+use parking_lot::Mutex;
 
 use super::session::Session;
 
@@ -99,7 +101,7 @@ impl Sessions {
 
     /// Lists a session until the result is dropped.
     pub fn list(self: &Arc<Self>, session: Arc<Session>) -> Listed {
-        let mut live = self.lock();
+        let mut live = self.live.lock();
         live.sessions.insert(session.id, session.clone());
         if let Some(stream) = session.stream_id() {
             live.streams.entry(stream).or_default().sessions += 1;
@@ -110,27 +112,23 @@ impl Sessions {
 
     /// All current sessions, by number.
     pub fn snapshot(&self) -> Vec<Arc<Session>> {
-        self.lock().sessions.values().cloned().collect()
+        self.live.lock().sessions.values().cloned().collect()
     }
 
     /// All sessions, with the traffic of ended ones.
     pub fn at_once(&self) -> Snapshot {
-        let live = self.lock();
+        let live = self.live.lock();
         Snapshot {
             sessions: live.sessions.values().cloned().collect(),
             ended: live.ended,
             of_streams: live.streams.iter().map(|(stream, past)| (*stream, past.ended)).collect(),
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, Live> {
-        self.live.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        let mut live = self.sessions.lock();
+        let mut live = self.sessions.live.lock();
         live.sessions.remove(&self.session.id);
         let traffic = self.session.traffic();
         live.ended += traffic;

@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
+use strum::FromRepr;
 use tokio::sync::Notify;
 
 use super::delivery::Link;
@@ -18,11 +20,12 @@ use crate::limits;
 use crate::net::socket::Peer;
 
 /// Reason for a session's end (`$finalize_reason`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRepr)]
 #[repr(u8)]
 pub enum Reason {
     /// Internal error.
-    InternalErr = 0,
+    #[default]
+    InternalErr,
     /// The peer disconnected or ended its stream.
     NormalClose,
     /// Writing to an RTMP peer failed.
@@ -54,24 +57,6 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Reason; 15] = [
-        Reason::InternalErr,
-        Reason::NormalClose,
-        Reason::RtmpSendErr,
-        Reason::RtmpSendTimeout,
-        Reason::FlvSendErr,
-        Reason::FlvSendTimeout,
-        Reason::RtmpRecvErr,
-        Reason::ControlDrop,
-        Reason::DropIdle,
-        Reason::NotifyErr,
-        Reason::NotifyRefused,
-        Reason::StreamEnd,
-        Reason::ProcessExit,
-        Reason::RelayRefused,
-        Reason::RelayLoop,
-    ];
-
     /// PingOS's name of the reason.
     pub fn name(self) -> &'static str {
         match self {
@@ -267,7 +252,7 @@ impl Session {
 
     /// Queues a status message for its connection. If [`limits::SESSION_STATUSES`] are queued, the oldest is dropped.
     pub fn tell(&self, level: &'static str, code: &'static str, description: String) {
-        let mut statuses = self.statuses.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut statuses = self.statuses.lock();
         if statuses.len() >= limits::SESSION_STATUSES {
             statuses.pop_front();
         }
@@ -280,7 +265,7 @@ impl Session {
     pub async fn told(&self) -> Status {
         loop {
             let ready = self.status_ready.notified();
-            let next = self.statuses.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop_front();
+            let next = self.statuses.lock().pop_front();
             if let Some(status) = next {
                 return status;
             }
@@ -350,7 +335,7 @@ impl Session {
 
     /// Reason for its end.
     pub fn reason(&self) -> Reason {
-        Reason::ALL[usize::from(self.reason.load(Ordering::Relaxed)) % Reason::ALL.len()]
+        Reason::from_repr(self.reason.load(Ordering::Relaxed)).unwrap_or_default()
     }
 }
 

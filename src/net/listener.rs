@@ -6,10 +6,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::unistd::AccessFlags;
+use parking_lot::Mutex;
 use socket2::{Domain, SockAddr, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -191,13 +192,9 @@ impl Listeners {
         Listeners { accept, accepting: Arc::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(Speaks, ListenAddr), Accepting>> {
-        self.accepting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Sends liveness probes to all accepting tasks.
     pub fn ask(&self, asked: &mut Asked) {
-        for ((speaks, addr), accepting) in &*self.lock() {
+        for ((speaks, addr), accepting) in &*self.accepting.lock() {
             let Some(task) = &accepting.task else { continue };
             // There is room: no probe is sent before the last one was answered.
             let _ = task.questions.try_send(asked.question(format!("accepting {speaks} on {addr}")));
@@ -206,14 +203,14 @@ impl Listeners {
 
     /// Whether a socket accepts on this address.
     pub fn has(&self, key: &(Speaks, ListenAddr)) -> bool {
-        self.lock().contains_key(key)
+        self.accepting.lock().contains_key(key)
     }
 
     /// Starts accepting. Must be called within the control runtime.
     pub fn add(&self, key: (Speaks, ListenAddr), bound: Bound, options: &ListenOptions) -> io::Result<()> {
         let socket = bound.try_clone()?;
         let task = Some(accept(&self.accept, &key, bound, options)?);
-        self.lock().insert(key, Accepting { socket, options: options.clone(), task });
+        self.accepting.lock().insert(key, Accepting { socket, options: options.clone(), task });
         Ok(())
     }
 
@@ -223,12 +220,16 @@ impl Listeners {
     ///
     /// No file descriptors are left.
     pub fn sockets(&self) -> io::Result<Vec<OwnedFd>> {
-        self.lock().values().map(|accepting| accepting.socket.try_clone().map(OwnedFd::from)).collect()
+        self.accepting
+            .lock()
+            .values()
+            .map(|accepting| accepting.socket.try_clone().map(OwnedFd::from))
+            .collect()
     }
 
     /// Stops accepting; the sockets stay open for another process that shares them.
     pub fn pause(&self) {
-        for task in self.lock().values_mut().filter_map(|accepting| accepting.task.take()) {
+        for task in self.accepting.lock().values_mut().filter_map(|accepting| accepting.task.take()) {
             task.handle.abort();
         }
     }
@@ -239,7 +240,7 @@ impl Listeners {
     ///
     /// No file descriptors are left.
     pub fn resume(&self) -> io::Result<()> {
-        for (key, accepting) in &mut *self.lock() {
+        for (key, accepting) in &mut *self.accepting.lock() {
             if accepting.task.is_none() {
                 accepting.task =
                     Some(accept(&self.accept, key, accepting.socket.try_clone()?, &accepting.options)?);
@@ -254,12 +255,12 @@ impl Listeners {
             return self.retain(|_| false);
         }
         self.pause();
-        self.lock().clear();
+        self.accepting.lock().clear();
     }
 
     /// Stops accepting on addresses that are no longer wanted; open connections continue.
     pub fn retain(&self, wanted: impl Fn(&(Speaks, ListenAddr)) -> bool) {
-        self.lock().retain(|key, accepting| {
+        self.accepting.lock().retain(|key, accepting| {
             let keep = wanted(key);
             if !keep {
                 accepting.task.take().inspect(|task| task.handle.abort());

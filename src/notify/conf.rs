@@ -130,14 +130,16 @@ events! {
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray;
+
     use super::*;
 
     #[test]
     fn an_event_has_one_word() {
-        for (event, row) in EventKind::ALL.iter().zip(EVENTS) {
+        for (event, row) in EventKind::VARIANTS.iter().zip(EVENTS) {
             assert_eq!((event.name(), row.word()), (row.call, row.call));
             assert!(row.names[1..].iter().all(|name| name.strip_prefix("oclp_") == Some(row.call)));
         }
-        assert_eq!(EventKind::ALL.len(), EVENTS.len());
+        assert_eq!(EventKind::VARIANTS.len(), EVENTS.len());
     }
 }

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use strum::VariantArray;
+
 use super::conf::EVENTS;
 use super::effect::{ANSWER_KINDS, Effect, Effects, NameFamily};
 use super::event_row::EventRow;
@@ -71,12 +73,12 @@ struct AnswerGroup {
 }
 
 fn answer_groups(stage: Stage) -> Vec<AnswerGroup> {
-    const BOTH: &[NameFamily] = &[NameFamily::On, NameFamily::Oclp];
     let mut groups: Vec<AnswerGroup> = Vec::new();
     for event in EVENTS {
         let effects = event.effects(stage);
         let is_same = effects.on == effects.oclp;
-        let chunks = if is_same { BOTH.chunks(2) } else { BOTH.chunks(1) };
+        let families = NameFamily::VARIANTS;
+        let chunks = families.chunks(if is_same { families.len() } else { 1 });
         for families in chunks {
             let effects = effects.of(families[0]);
             match groups.iter_mut().find(|group| group.families == families && group.effects == effects) {
@@ -91,8 +93,8 @@ fn answer_groups(stage: Stage) -> Vec<AnswerGroup> {
 fn answers() -> String {
     let headings = ANSWER_KINDS.map(|(_, heading)| heading).join(" | ");
     let mut out = format!("| answer to | {headings} |\n| --- | --- | --- | --- | --- | --- | --- |\n");
-    for stage in [Stage::Start, Stage::Update, Stage::Done] {
-        for AnswerGroup { families, effects, words } in answer_groups(stage) {
+    for stage in Stage::VARIANTS {
+        for AnswerGroup { families, effects, words } in answer_groups(*stage) {
             let names = match families {
                 [family] => {
                     format!("`{}{}`", family.prefix(), words.join(&format!("`, `{}", family.prefix())))

@@ -1,5 +1,7 @@
 //! Kinds of answers, and their effects.
 
+use strum::VariantArray;
+
 /// Kind of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AnswerKind {
@@ -110,7 +112,7 @@ pub type Effects = [Effect; ANSWER_KINDS.len()];
 pub const NOTHING: Effects = [Effect::Nothing; ANSWER_KINDS.len()];
 
 /// Family of event names: PingOS's two generations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub enum NameFamily {
     /// Names that begin with `on_`.
     On,

@@ -152,7 +152,7 @@ macro_rules! events {
         }
 
         /// Kind of session event.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ::strum::VariantArray)]
         pub enum EventKind {
             $( #[doc = concat!("`", stringify!($field), "`.")] $Kind, )+
         }
@@ -168,9 +168,6 @@ macro_rules! events {
         ];
 
         impl EventKind {
-            /// Every session event.
-            pub const ALL: &[EventKind] = &[$( EventKind::$Kind ),+];
-
             /// Lines of this event.
             pub fn lines(self, conf: &Current) -> &[Arc<Hook>] {
                 match self {

@@ -7,9 +7,12 @@ pub mod snapshot;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use parking_lot::Mutex;
+use strum::FromRepr;
 
 use self::snapshot::{CallSnapshot, LatencyClass, LedgerSnapshot, LineSnapshot};
 use super::Answer;
@@ -70,11 +73,12 @@ pub struct FinishedCall {
 }
 
 /// The consequence of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRepr)]
 #[repr(u8)]
 pub enum Decision {
     /// Nothing: the answer decides nothing, or its session has ended.
-    None = 0,
+    #[default]
+    None,
     /// The session is admitted.
     Allow,
     /// The session is admitted although there was no answer (`ignore_invalid_notify`).
@@ -100,19 +104,6 @@ pub enum Decision {
 pub struct Receipt(Arc<AtomicU8>);
 
 impl Decision {
-    const ALL: [Decision; 10] = [
-        Decision::None,
-        Decision::Allow,
-        Decision::AllowUnanswered,
-        Decision::Refuse,
-        Decision::End,
-        Decision::Relay,
-        Decision::NoRelay,
-        Decision::AskAgain,
-        Decision::TellAgain,
-        Decision::GiveUp,
-    ];
-
     /// The word shown for it; `-` for [`Decision::None`].
     pub fn name(self) -> &'static str {
         match self {
@@ -137,7 +128,7 @@ impl Receipt {
     }
 
     fn decision(&self) -> Decision {
-        Decision::ALL[usize::from(self.0.load(Ordering::Relaxed)) % Decision::ALL.len()]
+        Decision::from_repr(self.0.load(Ordering::Relaxed)).unwrap_or_default()
     }
 }
 
@@ -145,7 +136,7 @@ impl Ledger {
     /// Records a call.
     pub fn record(&self, hook: &Hook, event: &'static str, call: FinishedCall) -> Receipt {
         let receipt = Receipt::default();
-        let mut records = self.lock();
+        let mut records = self.records.lock();
         let key = (hook.pos.file.clone(), hook.pos.line, event);
         if records.lines.len() >= limits::LEDGER_LINES && !records.lines.contains_key(&key) {
             records.unlisted_total += 1;
@@ -175,14 +166,10 @@ impl Ledger {
 
     /// The present state.
     pub(super) fn snapshot(&self, done_waiting: usize, done_lost_total: u64) -> LedgerSnapshot {
-        let records = self.lock();
+        let records = self.records.lock();
         let lines = records.lines.iter();
         let lines = lines.map(|((file, number, event), line)| line.snapshot(file, *number, event)).collect();
         LedgerSnapshot { lines, unlisted_total: records.unlisted_total, done_waiting, done_lost_total }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, LineRecords> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,8 @@
 //! A callback line across reloads.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::conf::Current;
 use super::hook::{Hook, carried_on};
@@ -49,7 +51,7 @@ impl CallbackLine {
     }
 
     fn follow(&self, conf: &Current) -> MutexGuard<'_, LineState> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         state.follow(conf);
         state
     }

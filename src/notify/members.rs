@@ -1,7 +1,9 @@
 //! Sessions of a stream, for the event that covers all of them.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::subject::Subject;
 
@@ -24,23 +26,23 @@ struct Present {
 impl Members {
     /// Adds a session.
     pub fn add(&self, session: Arc<dyn Subject>) {
-        self.lock().like(&*session).insert(session.id(), session);
+        self.present.lock().like(&*session).insert(session.id(), session);
     }
 
     /// Removes a session that has left. Requests that named it continue to do so, because `start` and `done` name the
     /// same session.
     pub fn remove(&self, session: &dyn Subject) {
-        self.lock().like(session).remove(&session.id());
+        self.present.lock().like(session).remove(&session.id());
     }
 
     /// Sets the session named in requests.
     pub fn set_named(&self, session: Arc<dyn Subject>) {
-        self.lock().named = Some(session);
+        self.present.lock().named = Some(session);
     }
 
     /// The session named in requests.
     pub(super) fn named(&self) -> Option<Arc<dyn Subject>> {
-        let mut present = self.lock();
+        let mut present = self.present.lock();
         if present.is_cut
             && let Some(heir) = present.heir()
         {
@@ -52,16 +54,12 @@ impl Members {
 
     /// Records that the named session was cut: the next request names another one, publishers before players.
     pub(super) fn cut(&self) {
-        let mut present = self.lock();
+        let mut present = self.present.lock();
         present.is_cut = true;
         // It may take a while to leave, and must not be named meanwhile.
         if let Some(named) = present.named.clone() {
             present.like(&*named).remove(&named.id());
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Present> {
-        self.present.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

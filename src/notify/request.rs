@@ -1,5 +1,7 @@
 //! Request target of a callback, in PingOS's format.
 
+use strum::VariantArray;
+
 use super::conf::EventKind;
 use super::process::{SERVER_EVENT, WORKER_EVENT};
 use crate::directive::word::one_of;
@@ -16,7 +18,7 @@ one_of! {
 }
 
 /// Stage of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
 pub enum Stage {
     /// The event begins; the answer decides.
     Start,

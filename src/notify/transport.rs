@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use hmac::{Hmac, Mac};
+use parking_lot::Mutex;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, Client, Response, redirect};
 use sha2::Sha256;
@@ -187,7 +188,7 @@ impl Transport {
 
     async fn place(&self, hook: &Hook, stage: Stage) -> Option<OwnedSemaphorePermit> {
         let lanes = {
-            let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut lanes = self.lanes.lock();
             lanes.entry((hook.url.host.to_string(), hook.url.port)).or_default().clone()
         };
         let lane = match stage {

@@ -10,9 +10,10 @@
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::thread;
 
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use crate::limits;
@@ -73,14 +74,14 @@ impl Loader {
             // The receiver may be gone.
             let _ = done.send(work());
         };
-        self.queue.lock().work.push_back(Box::new(work));
+        self.queue.state.lock().work.push_back(Box::new(work));
         self.queue.changed.notify_all();
         outcome
     }
 
     /// Whether another thread is allowed ([`limits::LOADERS`]).
     pub fn is_replaceable(&self) -> bool {
-        self.queue.lock().threads < limits::LOADERS
+        self.queue.state.lock().threads < limits::LOADERS
     }
 
     /// Starts another thread for queued and future work.
@@ -95,14 +96,14 @@ impl Loader {
 
 impl Drop for Last {
     fn drop(&mut self) {
-        self.0.lock().ended = true;
+        self.0.state.lock().ended = true;
         self.0.changed.notify_all();
     }
 }
 
 impl Queue {
     fn start_thread(self: &Arc<Self>) -> io::Result<()> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let (queue, turn) = (self.clone(), state.turn + 1);
         thread::Builder::new().name("loader".into()).spawn(move || queue.work(turn))?;
         state.turn = turn;
@@ -118,11 +119,11 @@ impl Queue {
             // The panic was printed to standard error; the dropped sender informs the waiting side.
             let _ = catch_unwind(AssertUnwindSafe(work));
         }
-        self.lock().threads -= 1;
+        self.state.lock().threads -= 1;
     }
 
     fn next(&self, turn: u64) -> Option<Work> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         loop {
             if state.turn != turn {
                 return None;
@@ -133,13 +134,8 @@ impl Queue {
             if state.ended {
                 return None;
             }
-            state = self.changed.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
+            self.changed.wait(&mut state);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change under the lock is complete, so a poisoned lock is consistent.
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -179,9 +175,9 @@ mod tests {
             assert_eq!(done.await, Ok(true));
         }
         let end = std::time::Instant::now() + std::time::Duration::from_secs(10);
-        while loader.queue.lock().threads > 1 && std::time::Instant::now() < end {
+        while loader.queue.state.lock().threads > 1 && std::time::Instant::now() < end {
             tokio::task::yield_now().await;
         }
-        assert!(loader.queue.lock().threads == 1 && loader.run(|| ()).await.is_some());
+        assert!(loader.queue.state.lock().threads == 1 && loader.run(|| ()).await.is_some());
     }
 }

@@ -36,7 +36,7 @@ pub struct Panicked;
 /// Runs `work` until it completes or panics.
 pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
     let mut work = pin!(work);
-    // Anything left incomplete is dropped with the work or is behind a lock that is poisoned.
+    // Anything left incomplete is dropped with the work or is complete behind its lock.
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
         Ok(poll) => poll.map(Ok),
         Err(_) => Poll::Ready(Err(Panicked)),

@@ -2,9 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+
+use parking_lot::Mutex;
 
 /// Wrapper for a future that is rarely ready, in a task that is woken often: a task woken for every packet does not
 /// poll a dozen idle sources each time. The first poll always reaches the future.
@@ -29,7 +31,7 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         self.rung.store(true, Ordering::Release);
-        let task = self.task.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone();
+        let task = self.task.lock().clone();
         if let Some(task) = task {
             task.wake();
         }
@@ -51,7 +53,7 @@ impl<F: Future> Future for WhenWoken<F> {
         let this = &mut *self;
         if !this.task.as_ref().is_some_and(|task| task.will_wake(cx.waker())) {
             this.task = Some(cx.waker().clone());
-            *this.bell.task.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = this.task.clone();
+            *this.bell.task.lock() = this.task.clone();
         }
         // Wake-ups from here on reach the task of this poll. Usually there was none, and a load is cheaper than a swap.
         if !this.bell.rung.load(Ordering::Acquire) || !this.bell.rung.swap(false, Ordering::AcqRel) {

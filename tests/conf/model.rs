@@ -258,7 +258,7 @@ fn handlers_are_told_apart() {
     assert!(
         matches!(handler("/flv/a"), Handler::FlvLive(f) if !f.audio && f.video && f.app.as_ref().unwrap() == "live")
     );
-    let parts = StatParts(StatParts::GLOBAL.0 | StatParts::CLIENTS.0);
+    let parts = StatParts::GLOBAL | StatParts::CLIENTS;
     assert_eq!(handler("/stat"), &Handler::RtmpStat(parts, "/s.xsl".into()));
     assert!(matches!(handler("/control"), Handler::RtmpControl(_)));
     assert_eq!(handler("/files/a"), &Handler::Static(Files::Root(prefix.join("html"))));

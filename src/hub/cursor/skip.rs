@@ -1,12 +1,14 @@
 //! Skipping: a player that lags too far is moved forward.
 
+use strum::FromRepr;
+
 use super::Cursor;
 use crate::hub::backlog::Backlog;
 use crate::hub::stream::Stream;
 use crate::limits;
 
 /// Reason for moving a player forward.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRepr)]
 #[repr(u8)]
 pub enum Behind {
     /// More packets than `out_queue` were waiting.

@@ -1,25 +1,27 @@
 //! Data shared between a session and the delivery loop.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
+use strum::FromRepr;
 use tokio::sync::Notify;
 
 use crate::hub::cursor::{Behind, Skipped};
 
 /// Reason why the delivery loop gave up a player.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, FromRepr)]
+#[repr(u8)]
 pub enum Gone {
-    /// Writing failed.
+    /// Writing failed. The value 0 means that the loop has not given up the player.
     WriteError = 1,
     /// Nothing could be written during the send timeout.
-    SendTimeout = 2,
+    SendTimeout,
     /// Too many control messages were queued.
-    Stalled = 3,
+    Stalled,
     /// More bytes than `total_backlog` allows waited for all players together, and most of them for this one.
-    Crowded = 4,
+    Crowded,
 }
 
 /// Position of a player in the delivery loop, which saves a search among thousands.
@@ -78,25 +80,17 @@ impl Link {
 
     /// Reason why the loop gave up the player, if it did.
     pub fn gone(&self) -> Option<Gone> {
-        match self.gone.load(Ordering::Acquire) {
-            1 => Some(Gone::WriteError),
-            2 => Some(Gone::SendTimeout),
-            3 => Some(Gone::Stalled),
-            4 => Some(Gone::Crowded),
-            _ => None,
-        }
+        Gone::from_repr(self.gone.load(Ordering::Acquire))
     }
 
     /// Unsent rest of the last message when the loop released the player.
     pub fn take_rest(&self) -> VecDeque<Bytes> {
-        std::mem::take(&mut self.rest.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+        std::mem::take(&mut self.rest.lock())
     }
 
     /// Reason of the last skip, if any.
     pub fn skip_reason(&self) -> Option<Behind> {
-        [Behind::Queue, Behind::Time, Behind::Lost, Behind::Latency, Behind::Bytes]
-            .into_iter()
-            .find(|why| *why as u8 == self.skip_reason.load(Ordering::Relaxed))
+        Behind::from_repr(self.skip_reason.load(Ordering::Relaxed))
     }
 
     /// Records a skip; returns the number of packets skipped so far.
@@ -120,7 +114,7 @@ impl Link {
     }
 
     pub(super) fn let_go(&self, rest: VecDeque<Bytes>) {
-        *self.rest.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = rest;
+        *self.rest.lock() = rest;
         self.left.store(true, Ordering::Release);
         self.changed.notify_one();
     }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use tokio::sync::Notify;
 
 /// Files in use: HLS playlists or recordings.
@@ -29,7 +30,7 @@ impl Places {
     pub async fn take(self: &Arc<Self>, path: PathBuf) -> Place {
         loop {
             let freed = self.freed.notified();
-            if let Some(place) = self.try_take(&mut self.lock(), &path) {
+            if let Some(place) = self.try_take(&mut self.taken.lock(), &path) {
                 return place;
             }
             freed.await;
@@ -39,9 +40,9 @@ impl Places {
     /// Reserves a file on a thread that may block. The file of a publish that directly follows another one is still
     /// being completed, so this waits up to `patience`; `None` if the file is still in use.
     pub fn take_within(self: &Arc<Self>, path: &Path, patience: Duration) -> Option<Place> {
+        let mut taken = self.taken.lock();
         let is_taken = |taken: &mut HashMap<_, _>| taken.contains_key(path);
-        let wait = self.freed_for_threads.wait_timeout_while(self.lock(), patience, is_taken);
-        let (mut taken, _) = wait.unwrap_or_else(|poisoned| poisoned.into_inner());
+        self.freed_for_threads.wait_while_for(&mut taken, is_taken, patience);
         self.try_take(&mut taken, path)
     }
 
@@ -56,11 +57,7 @@ impl Places {
 
     /// Whether the file is being written.
     pub fn is_taken(&self, path: &Path) -> bool {
-        self.lock().contains_key(path)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, usize>> {
-        self.taken.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.taken.lock().contains_key(path)
     }
 }
 
@@ -68,7 +65,7 @@ impl Place {
     /// Also reserves a file that several writers share: a master playlist, which the variants write in turn.
     pub fn hold(&mut self, path: &Path) {
         if !self.held.iter().any(|held| held == path) {
-            *self.places.lock().entry(path.to_owned()).or_default() += 1;
+            *self.places.taken.lock().entry(path.to_owned()).or_default() += 1;
             self.held.push(path.to_owned());
         }
     }
@@ -76,7 +73,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut taken = self.places.lock();
+        let mut taken = self.places.taken.lock();
         for path in self.held.drain(..) {
             if let Some(count) = taken.get_mut(&path) {
                 *count -= 1;
@@ -165,7 +162,7 @@ mod tests {
                 assert_eq!(places.is_taken(own), holds(own), "{order:?}");
                 assert_eq!(places.is_taken(master), holds(master), "{order:?}");
             }
-            assert!(places.lock().is_empty());
+            assert!(places.taken.lock().is_empty());
         }
     }
 }

@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Weak};
 
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::conf::Conf;
@@ -91,7 +92,7 @@ impl Feeds {
     ///
     /// Must be called within a runtime, on which the packaging task runs.
     pub fn hold(&self, source: &Arc<Stream>, settings: FeedSettings) -> Arc<Feed> {
-        let mut feeds = lock(&self.by_source);
+        let mut feeds = self.by_source.lock();
         if let Some(feed) =
             feeds.get(&source.id()).and_then(Weak::upgrade).filter(|feed| !feed.died.load(Ordering::Acquire))
         {
@@ -129,7 +130,7 @@ impl Feeds {
 
     /// The feed of `source`, if it exists.
     pub fn find(&self, source: &Stream) -> Option<Arc<Feed>> {
-        lock(&self.by_source).get(&source.id())?.upgrade()
+        self.by_source.lock().get(&source.id())?.upgrade()
     }
 }
 
@@ -141,18 +142,18 @@ impl Feed {
 
     /// Sets settings for the next publisher.
     pub fn configure(&self, settings: FeedSettings) {
-        *lock(&self.shared.settings) = settings;
+        *self.shared.settings.lock() = settings;
     }
 
     /// Passes all further pieces to `tap`, as long as it lives.
     pub fn tap(&self, tap: Weak<dyn Tap>) {
-        lock(&self.shared.taps).push(tap);
+        self.shared.taps.lock().push(tap);
     }
 
     /// The companion of type `T`, which is derived from this feed once for all users; `make` creates it if necessary.
     /// It receives all further pieces and lives as long as it is held.
     pub fn companion<T: Tap + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
-        let mut companions = lock(&self.companions);
+        let mut companions = self.companions.lock();
         companions.retain(|companion| companion.strong_count() > 0);
         if let Some(there) = find(&companions) {
             return there;
@@ -167,14 +168,14 @@ impl Feed {
 
     /// The companion of that type, if it exists.
     pub fn find_companion<T: Tap + 'static>(&self) -> Option<Arc<T>> {
-        find(&lock(&self.companions))
+        find(&self.companions.lock())
     }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
         let Some(by_source) = self.by_source.upgrade() else { return };
-        let mut feeds = lock(&by_source);
+        let mut feeds = by_source.lock();
         // A new feed may have replaced it already.
         if feeds.get(&self.source.id()).is_some_and(|feed| feed.strong_count() == 0) {
             feeds.remove(&self.source.id());
@@ -184,12 +185,12 @@ impl Drop for Feed {
 
 impl Shared {
     pub(super) fn settings(&self) -> FeedSettings {
-        *lock(&self.settings)
+        *self.settings.lock()
     }
 
     /// Calls `call` with every tap that is still alive.
     pub(super) fn for_taps(&self, call: impl Fn(&dyn Tap)) {
-        lock(&self.taps).retain(|tap| {
+        self.taps.lock().retain(|tap| {
             let tap = tap.upgrade();
             if let Some(tap) = &tap {
                 call(&**tap);
@@ -201,9 +202,4 @@ impl Shared {
 
 fn find<T: Send + Sync + 'static>(companions: &[Weak<dyn Any + Send + Sync>]) -> Option<Arc<T>> {
     companions.iter().find_map(|companion| companion.upgrade()?.downcast().ok())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every change under these locks is complete, so a poisoned lock is consistent.
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

@@ -1,6 +1,6 @@
 //! Queue of pieces from the packaging task to a task that writes files.
 
-use std::sync::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 
 use tokio::sync::Notify;
 
@@ -47,7 +47,7 @@ impl Queue {
 
     /// Takes everything that has arrived.
     pub fn take(&self) -> Batch {
-        let mut batch = self.lock();
+        let mut batch = self.state.lock();
         let ended = batch.ended;
         std::mem::replace(&mut *batch, Batch { ended, ..Batch::default() })
     }
@@ -55,15 +55,11 @@ impl Queue {
     async fn until(&self, reached: impl Fn(&Batch) -> bool) {
         loop {
             let changed = self.changed.notified();
-            if reached(&self.lock()) {
+            if reached(&self.state.lock()) {
                 return;
             }
             changed.await;
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Batch> {
-        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -72,7 +68,7 @@ impl Tap for Queue {
         if epoch < self.epoch {
             return;
         }
-        let mut batch = self.lock();
+        let mut batch = self.state.lock();
         if epoch > self.epoch || batch.ended {
             batch.ended = true;
         } else {
@@ -90,7 +86,7 @@ impl Tap for Queue {
 
     fn end(&self, epoch: u64) {
         if epoch >= self.epoch {
-            self.lock().ended = true;
+            self.state.lock().ended = true;
             self.changed.notify_one();
         }
     }

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+
+use parking_lot::Mutex;
 
 use crate::hub::info::MediaInfo;
 
@@ -73,7 +74,7 @@ pub struct Presentations(Mutex<HashMap<PathBuf, Presentation>>);
 
 impl Presentations {
     pub(crate) fn set(&self, playlist: &Path, presentation: Option<Presentation>) {
-        let mut known = self.known();
+        let mut known = self.0.lock();
         match presentation {
             Some(presentation) => known.insert(playlist.to_owned(), presentation),
             None => known.remove(playlist),
@@ -81,12 +82,7 @@ impl Presentations {
     }
 
     pub(crate) fn get(&self, playlist: &Path) -> Option<Presentation> {
-        self.known().get(playlist).cloned()
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Presentation>> {
-        // Every change under the lock is complete.
-        self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.0.lock().get(playlist).cloned()
     }
 }
 

@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 
 use bstr::BStr;
+use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use super::Commands;
@@ -87,12 +88,12 @@ impl Execs {
             let rtmp = config.rtmp.as_ref();
             (rtmp.map(|rtmp| rtmp.get::<Process>().statics.clone()).unwrap_or_default(), true)
         });
-        *lock(&self.0.statics) = Some(keeper);
+        *self.0.statics.lock() = Some(keeper);
     }
 
     /// Ends the commands of `exec_static`.
     pub fn stop(&self) {
-        *lock(&self.0.statics) = None;
+        *self.0.statics.lock() = None;
     }
 
     /// Runs the commands of a publisher.
@@ -110,7 +111,7 @@ impl Execs {
     /// Runs the commands of a player of the stream with this number.
     fn play(&self, view: &AppView, session: &Arc<Session>, stream: u64) -> Player {
         self.fire(view, session, |commands| &commands.play);
-        let mut pulls = lock(&self.0.pulls);
+        let mut pulls = self.0.pulls.lock();
         let pull = pulls.entry(stream).or_insert_with(|| {
             let (lines, values) = (view.clone(), SessionValues::of_stream(session.clone()));
             let keeper = Keeper::start(self, move || {
@@ -189,7 +190,7 @@ impl Drop for Publisher {
 
 impl Drop for Player {
     fn drop(&mut self) {
-        let mut pulls = lock(&self.execs.0.pulls);
+        let mut pulls = self.execs.0.pulls.lock();
         if let Some(pull) = pulls.get_mut(&self.stream) {
             pull.players -= 1;
             if pull.players == 0 {
@@ -199,9 +200,4 @@ impl Drop for Player {
         drop(pulls);
         self.execs.fire(&self.view, &self.session, |commands| &commands.play_done);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Every change under these locks is complete, so a poisoned lock is consistent.
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }

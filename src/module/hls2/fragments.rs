@@ -1,7 +1,8 @@
 //! The fragments of one stream.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::conf::Conf;
@@ -50,7 +51,7 @@ impl Fragments {
 
     /// Takes other settings for what comes next.
     pub fn configure(&self, settings: Settings) {
-        self.window().configure(settings);
+        self.window.lock().configure(settings);
     }
 
     /// Follows fragments being completed.
@@ -60,28 +61,23 @@ impl Fragments {
 
     /// The fragment with this number.
     pub fn fragment(&self, id: u64) -> Option<Arc<Fragment>> {
-        self.window().fragment(id).cloned()
+        self.window.lock().fragment(id).cloned()
     }
 
     /// What is known of the stream, once there is a fragment.
     pub fn presentation(&self, info: &MediaInfo) -> Option<Presentation> {
-        Presentation::measure(self.window().measured(), info)
+        Presentation::measure(self.window.lock().measured(), info)
     }
 
     /// The playlist for `session`, or `None` while there are too few fragments.
     pub fn playlist(&self, session: &mut Session, name: &[u8], base_url: &str) -> Option<String> {
-        session.playlist(&self.window(), name, base_url)
+        session.playlist(&self.window.lock(), name, base_url)
     }
 
     fn completed(&self, completed: bool) {
         if completed {
             self.completed.send_modify(|count| *count += 1);
         }
-    }
-
-    fn window(&self) -> MutexGuard<'_, Window> {
-        // A panic while the lock is held would cost the fragment at hand; the complete ones stay right.
-        self.window.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -90,7 +86,7 @@ const BACKLOGS: usize = 2;
 
 impl Tap for Fragments {
     fn frame(&self, _: u64, frame: &TsFrame) {
-        let mut window = self.window();
+        let mut window = self.window.lock();
         window.set_most_bytes(self.stream.backlog().saturating_mul(BACKLOGS));
         let completed = window.handle_frame(frame);
         drop(window);
@@ -98,7 +94,7 @@ impl Tap for Fragments {
     }
 
     fn end(&self, _: u64) {
-        let completed = self.window().finish();
+        let completed = self.window.lock().finish();
         self.completed(completed);
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::Fragments;
@@ -110,7 +111,7 @@ impl Viewers {
     /// The request of a viewer that is there.
     pub fn visit(&self, stream: &StreamKey, id: &SessionId, addr: Option<IpAddr>) -> Option<Visit> {
         let issued = self.ids.has_issued(id);
-        find(&self.lock(), stream, id, addr, issued).map(|viewer| viewer.visit())
+        find(&self.live.lock(), stream, id, addr, issued).map(|viewer| viewer.visit())
     }
 
     /// The request of a viewer that is there or comes with it. `None`: there are too many.
@@ -127,7 +128,7 @@ impl Viewers {
         let issued = self.ids.has_issued(&id);
         let bound = !issued || view.held().get::<Conf>().session_bind.to_addr();
         let key = ViewerKey { stream: stream.clone(), id: id.clone(), addr: addr.filter(|_| bound) };
-        let mut live = self.lock();
+        let mut live = self.live.lock();
         if let Some(there) = find(&live, stream, &id, addr, issued) {
             return Some(there.visit());
         }
@@ -164,9 +165,9 @@ impl Viewers {
 
     /// Takes the viewer out, unless `now` is too early for it.
     fn expire(&self, viewer: &Viewer, now: u64, timeout: u64) -> bool {
-        let mut live = self.lock();
+        let mut live = self.live.lock();
         let over = {
-            let place = viewer.place();
+            let place = viewer.place.lock();
             place.requests == 0 && place.playlist.expires_at_ms(timeout) <= now
         };
         if over {
@@ -176,15 +177,11 @@ impl Viewers {
     }
 
     fn remove(&self, viewer: &Viewer) {
-        let mut live = self.lock();
+        let mut live = self.live.lock();
         // A later one of the same key may have its place already.
         if live.get(&viewer.key).is_some_and(|other| std::ptr::eq(&**other, viewer)) {
             live.remove(&viewer.key);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<ViewerKey, Arc<Viewer>>> {
-        self.live.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -205,14 +202,10 @@ fn find<'a>(
 
 impl Viewer {
     fn visit(self: &Arc<Self>) -> Visit {
-        let mut place = self.place();
+        let mut place = self.place.lock();
         place.requests += 1;
         place.playlist.touch(now());
         Visit { viewer: self.clone() }
-    }
-
-    fn place(&self) -> MutexGuard<'_, Place> {
-        self.place.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
@@ -251,7 +244,7 @@ impl Visit {
         let mut state = self.viewer.state.subscribe();
         loop {
             completed.mark_unchanged();
-            let made = fragments.playlist(&mut self.viewer.place().playlist, name, base_url);
+            let made = fragments.playlist(&mut self.viewer.place.lock().playlist, name, base_url);
             if let Some(text) = made {
                 return Ok(text);
             }
@@ -277,7 +270,7 @@ impl Visit {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        let mut place = self.viewer.place();
+        let mut place = self.viewer.place.lock();
         place.requests -= 1;
         place.playlist.touch(now());
     }
@@ -344,7 +337,7 @@ impl Stay {
         let timeout = self.view.held().get::<Conf>().timeout_ms();
         let expired = async {
             loop {
-                let due = self.viewer.place().playlist.expires_at_ms(timeout);
+                let due = self.viewer.place.lock().playlist.expires_at_ms(timeout);
                 // While a request is being answered that time has passed already: it is looked after again later.
                 let wait = due.saturating_sub(now()).max(EXPIRY_TICK_MS);
                 tokio::time::sleep(Duration::from_millis(wait)).await;

@@ -106,7 +106,8 @@ impl Recorder {
     fn is_wanted(&self) -> bool {
         let parts = self.conf.conf.parts.0.unwrap_or_default();
         let any = [RecordParts::AUDIO, RecordParts::VIDEO, RecordParts::KEYFRAMES];
-        self.asked.unwrap_or(!parts.has(RecordParts::MANUAL)) && any.into_iter().any(|part| parts.has(part))
+        self.asked.unwrap_or(!parts.contains(RecordParts::MANUAL))
+            && any.into_iter().any(|part| parts.contains(part))
     }
 
     /// Starts or stops it for a control request.
@@ -145,7 +146,7 @@ impl Recorder {
             self.turn(headers, now, news);
         }
         let Some(open) = &mut self.open else { return };
-        let two = self.tracks == (true, true) && parts.has(RecordParts::AUDIO) && wants_video(parts);
+        let two = self.tracks == (true, true) && parts.contains(RecordParts::AUDIO) && wants_video(parts);
         if open.held.is_none() {
             return self.write(packet, news);
         }
@@ -221,7 +222,7 @@ impl Recorder {
         let parts = self.conf.conf.parts.0.unwrap_or_default();
         let known = Known {
             published: headers.metadata().map(|packet| packet.payload()),
-            audio: self.tracks.0 && parts.has(RecordParts::AUDIO),
+            audio: self.tracks.0 && parts.contains(RecordParts::AUDIO),
             video: self.tracks.1 && wants_video(parts),
         };
         let flv = match append {
@@ -278,7 +279,7 @@ impl Open {
         if held.is_empty() {
             for header in headers.iter() {
                 let wanted = match header.kind() {
-                    MediaKind::Audio => parts.has(RecordParts::AUDIO),
+                    MediaKind::Audio => parts.contains(RecordParts::AUDIO),
                     MediaKind::Video => wants_video(parts),
                     MediaKind::Data => false,
                 };
@@ -322,5 +323,5 @@ impl Open {
 }
 
 fn wants_video(parts: RecordParts) -> bool {
-    parts.has(RecordParts::VIDEO) || parts.has(RecordParts::KEYFRAMES)
+    parts.contains(RecordParts::VIDEO) || parts.contains(RecordParts::KEYFRAMES)
 }

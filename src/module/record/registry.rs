@@ -1,9 +1,10 @@
 //! Registry of publishes that control requests can record.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use bstr::BString;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use super::Recorders;
@@ -46,7 +47,7 @@ impl Recordings {
         key: StreamKey,
         commands: mpsc::Sender<Command>,
     ) -> Listed {
-        self.lock().insert(stream, Entry { view, key, commands: commands.clone() });
+        self.running.lock().insert(stream, Entry { view, key, commands: commands.clone() });
         Listed { recordings: self.clone(), stream, commands }
     }
 
@@ -54,22 +55,18 @@ impl Recordings {
     /// recorder and accepted the command: a recorder with a stalled disk accepts at most
     /// [`crate::limits::RECORD_COMMANDS`].
     pub fn command(&self, command: &Command, chosen: impl Fn(&StreamKey) -> bool) -> usize {
-        let running = self.lock();
+        let running = self.running.lock();
         let has = |entry: &&Entry| {
             let application = entry.view.current();
             chosen(&entry.key) && application.get::<Recorders>().0.iter().any(|r| r.name == command.recorder)
         };
         running.values().filter(has).filter(|entry| entry.commands.try_send(command.clone()).is_ok()).count()
     }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Entry>> {
-        self.running.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-    }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        let mut running = self.recordings.lock();
+        let mut running = self.recordings.running.lock();
         // The next publisher may have replaced the entry.
         if running.get(&self.stream).is_some_and(|entry| entry.commands.same_channel(&self.commands)) {
             running.remove(&self.stream);

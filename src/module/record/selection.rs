@@ -40,8 +40,8 @@ impl Selection {
 
     /// Decides about the next packet. `timestamp` is in milliseconds.
     pub fn step(&mut self, parts: RecordParts, class: Class, timestamp: u32) -> Step {
-        let wants_video = parts.has(RecordParts::VIDEO);
-        let wants_keys = wants_video || parts.has(RecordParts::KEYFRAMES);
+        let wants_video = parts.contains(RecordParts::VIDEO);
+        let wants_keys = wants_video || parts.contains(RecordParts::KEYFRAMES);
         match class {
             Class::Key => {
                 (self.has_video, self.video_flows, self.decodable) = (true, true, true);
@@ -55,7 +55,7 @@ impl Selection {
                 self.has_video = true;
                 if wants_keys { Step::Write } else { Step::Skip }
             }
-            Class::Audio if parts.has(RecordParts::AUDIO) => {
+            Class::Audio if parts.contains(RecordParts::AUDIO) => {
                 let first = *self.first_audio.get_or_insert(timestamp);
                 let alone = !self.has_video && timestamp.wrapping_sub(first) >= VIDEO_WAIT_MS;
                 match (!wants_keys || alone, self.has_video && !self.video_flows) {
@@ -65,7 +65,7 @@ impl Selection {
                     (false, false) => Step::Write,
                 }
             }
-            Class::AudioHeader | Class::AudioExtra if parts.has(RecordParts::AUDIO) => Step::Write,
+            Class::AudioHeader | Class::AudioExtra if parts.contains(RecordParts::AUDIO) => Step::Write,
             Class::Audio | Class::AudioHeader | Class::AudioExtra | Class::Metadata | Class::Other => {
                 Step::Skip
             }

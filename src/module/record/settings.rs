@@ -30,7 +30,7 @@ impl RecorderSettings {
     }
 
     fn writes(&self) -> bool {
-        self.conf.parts.0.is_some_and(|parts| parts.0 != 0 && !parts.has(RecordParts::OFF))
+        self.conf.parts.0.is_some_and(|parts| !parts.is_empty() && !parts.contains(RecordParts::OFF))
     }
 }
 

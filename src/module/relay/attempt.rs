@@ -1,10 +1,10 @@
 //! Common parts of pull and push: the decision that an answer requests, and the outcome of an attempt.
 
 use std::fmt::Display;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 
 use super::relays::{Outcome, RelayEnd, asked};
 
@@ -152,7 +152,7 @@ impl Attempt<'_> {
         match outcome {
             Outcome::Refused | Outcome::Failed => self.complain(end),
             _ => {
-                lock(self.complaints).worked();
+                self.complaints.lock().worked();
                 log::ended(self.session, self.kind.name(), end);
             }
         }
@@ -162,7 +162,7 @@ impl Attempt<'_> {
     /// Logs the start of a relay; at level debug if it failed at this destination before.
     pub(super) fn starting(self, destination: &Destination) {
         let address = &destination.address;
-        let is_new = lock(self.complaints).tries(&format!("{}:{}", address.host, address.port));
+        let is_new = self.complaints.lock().tries(&format!("{}:{}", address.host, address.port));
         log::starting(self.session, self.kind.name(), destination, !is_new);
     }
 
@@ -175,7 +175,7 @@ impl Attempt<'_> {
     }
 
     fn failed(self, why: &str) -> Say {
-        lock(self.complaints).failed(why, Instant::now())
+        self.complaints.lock().failed(why, Instant::now())
     }
 
     fn told(self, say: Say) {
@@ -183,10 +183,6 @@ impl Attempt<'_> {
             log::still_failing(self.session, self.kind.name(), failures, since);
         }
     }
-}
-
-fn lock(complaints: &Mutex<Complaints>) -> MutexGuard<'_, Complaints> {
-    complaints.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Decision that an answer requests.

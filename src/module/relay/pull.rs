@@ -11,10 +11,11 @@
 mod fetch;
 mod players;
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use self::fetch::Fetch;
@@ -74,7 +75,7 @@ impl Pulled {
                 return;
             }
             let Some(session) = self.session(relays) else { return };
-            let standing = self.lock().line().cloned();
+            let standing = self.demand.lock().line().cloned();
             let outcome = match &standing {
                 Some(line) => self.line(relays, &session, line).await,
                 None => self.attempt(relays, &session).await,
@@ -248,19 +249,19 @@ impl Pulled {
 
     /// Whether there is anything to pull from.
     fn is_configured(&self) -> bool {
-        self.lock().line().is_some() || is_configured(&self.view)
+        self.demand.lock().line().is_some() || is_configured(&self.view)
     }
 
     /// Session of the next attempt. It uses the arguments of the player that has been here longest, and the common
     /// trail of all players.
     fn session(&self, relays: &Relays) -> Option<Arc<Session>> {
-        let (cause, trail) = self.lock().cause().map(|(cause, trail)| (cause.clone(), trail))?;
+        let (cause, trail) = self.demand.lock().cause().map(|(cause, trail)| (cause.clone(), trail))?;
         Some(session_for(relays, &cause, &trail, &self.stream, Role::Publisher))
     }
 
     /// Ends all players, and returns the number of players so far, all of which the refusal concerns.
     fn close_players(&self) -> u64 {
-        let demand = self.lock();
+        let demand = self.demand.lock();
         for session in demand.players() {
             session.close(Reason::RelayRefused);
         }
@@ -270,10 +271,6 @@ impl Pulled {
     /// Notifies the task of a changed number of players.
     fn count(&self, demand: &Demand<Arc<Session>>) {
         self.counts.send_replace(Counts { present: demand.present(), arrived: demand.arrived() });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Demand<Arc<Session>>> {
-        self.demand.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

@@ -4,8 +4,10 @@
 //! Each line has its own task ([`super::lines`]). Media is sent like to any player: through the worker's delivery loop,
 //! which skips to a key frame if the other server is too slow and never blocks others.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::attempt::{Attempt, Kind};
 use super::complaints::Complaints;

@@ -1,8 +1,10 @@
 //! DNS cache.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use super::{Addresses, LookupError};
 use crate::limits;
@@ -34,11 +36,11 @@ impl Cache {
     pub(super) fn entry(&mut self, host: &str, now: Instant) -> Arc<Entry> {
         let host: Box<str> = host.to_ascii_lowercase().into();
         if let Some(entry) = self.0.get(&host) {
-            entry.lock().used = now;
+            entry.known.lock().used = now;
             return entry.clone();
         }
         if self.0.len() >= limits::DNS_NAMES {
-            let oldest = self.0.values().min_by_key(|entry| entry.lock().used).map(|e| e.host.clone());
+            let oldest = self.0.values().min_by_key(|entry| entry.known.lock().used).map(|e| e.host.clone());
             oldest.map(|host| self.0.remove(&host));
         }
         let known = Known { answer: None, failure: None, used: now };
@@ -53,7 +55,7 @@ impl Cache {
         let wanted = |known: &Known| now.duration_since(known.used) < limits::DNS_IN_USE;
         let ends = |known: &Known| known.answer.as_ref().is_some_and(|(_, until)| *until < next);
         let is_due = |entry: &&Arc<Entry>| {
-            let known = entry.lock();
+            let known = entry.known.lock();
             wanted(&known) && ends(&known)
         };
         self.0.values().filter(is_due).cloned().collect()
@@ -63,7 +65,7 @@ impl Cache {
     pub(super) fn expire(&self) {
         let now = Instant::now();
         for entry in self.0.values() {
-            let mut known = entry.lock();
+            let mut known = entry.known.lock();
             known.failure = None;
             if let Some((_, until)) = &mut known.answer {
                 *until = now;
@@ -75,7 +77,7 @@ impl Cache {
 impl Entry {
     /// Cached result that is still valid at `now`.
     pub(super) fn known(&self, now: Instant) -> Option<Result<Addresses, LookupError>> {
-        let known = self.lock();
+        let known = self.known.lock();
         match (&known.answer, &known.failure) {
             (Some((addresses, until)), _) if now < *until => Some(Ok(addresses.clone())),
             (answer, Some((error, until))) if now < *until => Some(match answer {
@@ -88,12 +90,12 @@ impl Entry {
 
     /// The last answer, even if expired.
     pub(super) fn last(&self) -> Option<Addresses> {
-        self.lock().answer.as_ref().map(|(addresses, _)| addresses.clone())
+        self.known.lock().answer.as_ref().map(|(addresses, _)| addresses.clone())
     }
 
     /// Stores an answer. Returns whether it ends a failure.
     pub(super) fn learned(&self, addresses: Addresses, lasts: Duration) -> bool {
-        let mut known = self.lock();
+        let mut known = self.known.lock();
         let again = known.failure.take().is_some();
         known.answer = Some((addresses, Instant::now() + lasts));
         again
@@ -101,7 +103,7 @@ impl Entry {
 
     /// Stores a failure. Returns the last answer if it may still be used, and whether the failure is new.
     pub(super) fn failed(&self, error: &LookupError) -> (Option<Addresses>, bool) {
-        let mut known = self.lock();
+        let mut known = self.known.lock();
         // A name server that denies the name has answered, so the last answer is void (RFC 8767 §4).
         if matches!(error, LookupError::NotFound(_)) {
             known.answer = None;
@@ -109,10 +111,6 @@ impl Entry {
         let is_first = known.failure.is_none();
         known.failure = Some((error.clone(), Instant::now() + limits::DNS_RETRY));
         (known.answer.as_ref().map(|(addresses, _)| addresses.clone()), is_first)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

@@ -9,10 +9,11 @@ mod system;
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use parking_lot::Mutex;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::{Semaphore, watch};
 
@@ -106,7 +107,7 @@ impl Dns {
             return Ok(addresses);
         }
         let now = Instant::now();
-        let entry = self.lock().entry(host, now);
+        let entry = self.0.names.lock().entry(host, now);
         if let Some(known) = entry.known(now) {
             return known;
         }
@@ -137,7 +138,7 @@ impl Dns {
                 continue;
             }
             let now = Instant::now();
-            let due = self.lock().due(now, now + interval);
+            let due = self.0.names.lock().due(now, now + interval);
             for entry in due {
                 let dns = self.clone();
                 // Concurrently, so that an unreachable name server does not delay other names.
@@ -158,7 +159,7 @@ impl Dns {
 
     fn replace(&self, settings: Settings) {
         self.0.terms.store(Arc::new(Terms::new(settings)));
-        self.lock().expire();
+        self.0.names.lock().expire();
         self.0.changed.send_replace(());
     }
 
@@ -194,7 +195,7 @@ impl Dns {
     ) -> Option<Result<Addresses, LookupError>> {
         // Under the lock: a change of settings either comes before, and the result is discarded, or after, and expires
         // it.
-        let names = self.lock();
+        let names = self.0.names.lock();
         if !Arc::ptr_eq(terms, &self.0.terms.load()) {
             return None;
         }
@@ -218,10 +219,6 @@ impl Dns {
                 Some(kept.ok_or(error))
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Cache> {
-        self.0.names.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

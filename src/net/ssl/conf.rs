@@ -5,15 +5,31 @@ use bstr::BStr;
 use super::cipher::Ciphers;
 use crate::directive::context::{Contexts, HTTP, HTTP_SERVER, RTMP, RTMP_SERVER};
 use crate::directive::table::directives;
-use crate::directive::word::{WordList, word_lists};
+use crate::directive::word::{any_of, word_lists};
 use crate::directive::{
-    AnyOf, Args, Arity, ConfPath, Flag, Num, OneOf, Scene, Sec, Size, Sum, Summed, Text, Value, Words,
+    Args, Arity, ConfPath, Flag, Num, OneOf, Scene, Sec, Size, Sum, Summed, Text, Value, Words,
 };
 use crate::syntax::Problem;
 
+any_of! {
+    /// Versions of the protocol.
+    pub struct SslProtocols {
+        /// SSL 2.0.
+        "SSLv2" => SSL2 = 1,
+        /// SSL 3.0.
+        "SSLv3" => SSL3 = 1 << 1,
+        /// TLS 1.0.
+        "TLSv1" => TLS1_0 = 1 << 2,
+        /// TLS 1.1.
+        "TLSv1.1" => TLS1_1 = 1 << 3,
+        /// TLS 1.2.
+        "TLSv1.2" => TLS1_2 = 1 << 4,
+        /// TLS 1.3.
+        "TLSv1.3" => TLS1_3 = 1 << 5,
+    }
+}
+
 word_lists! {
-    /// Values of `ssl_protocols`.
-    pub SslProtocols: "SSLv2" | "SSLv3" | "TLSv1" | "TLSv1.1" | "TLSv1.2" | "TLSv1.3";
     /// Values of `ssl_verify_client`.
     pub SslVerifyClient: "off" | "on" | "optional" | "optional_no_ca";
 }
@@ -86,36 +102,37 @@ fn serves_all(words: &BStr) -> bool {
 
 impl Conf {
     /// Whether a protocol, given by its name, is enabled.
-    pub fn speaks(&self, word: &str) -> bool {
-        let bit = SslProtocols::WORDS.iter().position(|known| *known == word).map_or(0, |at| 1 << at);
-        let chosen = self.protocols.0.map(|protocols| protocols.0 & USABLE);
-        // If only obsolete protocols are listed, the oldest supported one is used.
-        match chosen {
-            None => bit & USABLE != 0,
-            Some(0) => word == "TLSv1.2",
-            Some(bits) => bits & bit != 0,
+    pub fn speaks(&self, protocol: SslProtocols) -> bool {
+        match self.protocols.0.map(|protocols| protocols.0 & USABLE) {
+            None => USABLE.contains(protocol),
+            // If only obsolete protocols are listed, the oldest supported one is used.
+            Some(chosen) if chosen.is_empty() => protocol == SslProtocols::TLS1_2,
+            Some(chosen) => chosen.contains(protocol),
         }
     }
 }
 
+/// The supported protocols.
+const USABLE: SslProtocols = SslProtocols::TLS1_2.union(SslProtocols::TLS1_3);
+
 /// Protocols, reduced to supported ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Protocols(u32);
+pub struct Protocols(SslProtocols);
 
 impl Value for Protocols {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
-        AnyOf::<SslProtocols>::syntax()
+        SslProtocols::syntax()
     }
 
     fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Protocols, Problem> {
-        let bits = AnyOf::<SslProtocols>::parse(args, scene)?.bits;
-        if bits & USABLE == 0 {
+        let protocols = SslProtocols::parse(args, scene)?;
+        if !protocols.intersects(USABLE) {
             let text = "none of these protocols exists here, TLSv1.2 is spoken instead";
             scene.report(Problem::warning(text).at(args.span()));
         }
-        Ok(Protocols(bits))
+        Ok(Protocols(protocols))
     }
 }
 
@@ -124,9 +141,6 @@ impl Sum for Protocols {
         Protocols(self.0 | other.0)
     }
 }
-
-/// Bits of the supported protocols, the last two.
-const USABLE: u32 = 0b11 << 4;
 
 /// The `ssl` directive, which the `ssl` parameter of `listen` replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,7 +27,7 @@ use crate::net::log;
 use crate::net::socket::Socket;
 use crate::net::ssl;
 use crate::net::ssl::cipher::SUITES;
-use crate::net::ssl::conf::Conf;
+use crate::net::ssl::conf::{Conf, SslProtocols};
 use crate::task::disk;
 
 use super::TlsStream;
@@ -145,9 +145,9 @@ fn settings<T: Send + Sync + 'static>(
         by_server.insert(Arc::as_ptr(server) as usize, keys.of(ssl(server))?);
     }
     let certificates = Certificates { servers: servers.clone(), keys: by_server };
-    let versions: Vec<_> = [("TLSv1.2", &TLS12), ("TLSv1.3", &TLS13)]
+    let versions: Vec<_> = [(SslProtocols::TLS1_2, &TLS12), (SslProtocols::TLS1_3, &TLS13)]
         .into_iter()
-        .filter(|(word, _)| conf.speaks(word))
+        .filter(|(protocol, _)| conf.speaks(*protocol))
         .map(|(_, version)| version)
         .collect();
     let mut config = ServerConfig::builder_with_provider(Arc::new(provider(conf)))

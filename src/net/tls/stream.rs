@@ -7,9 +7,10 @@
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use parking_lot::Mutex;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, Connection, ServerConfig};
 use tokio::net::{TcpStream, UnixStream};
@@ -90,7 +91,7 @@ impl TlsStream {
 
     /// See [`Socket::try_read`].
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        let mut connection = self.lock();
+        let mut connection = self.connection.lock();
         for _ in 0..limits::TLS_READS {
             match connection.reader().read(buf) {
                 Ok(n) => return Ok(n),
@@ -110,7 +111,7 @@ impl TlsStream {
 
     /// See [`Socket::try_write_vectored`].
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let mut connection = self.lock();
+        let mut connection = self.connection.lock();
         self.send(&mut connection)?;
         let accepted = connection.writer().write_vectored(bufs)?;
         if !all_out(self.send(&mut connection))? {
@@ -125,7 +126,7 @@ impl TlsStream {
         if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
             return Poll::Ready(Err(error));
         }
-        if has_input(&mut self.lock()) {
+        if has_input(&mut self.connection.lock()) {
             return Poll::Ready(Ok(()));
         }
         self.socket.poll_read_ready(cx)
@@ -139,7 +140,7 @@ impl TlsStream {
 
     /// Poll form of [`TlsStream::flush`].
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !all_out(self.send(&mut self.lock()))? {
+        while !all_out(self.send(&mut self.connection.lock()))? {
             ready!(self.socket.poll_write_ready(cx))?;
         }
         Poll::Ready(Ok(()))
@@ -153,7 +154,7 @@ impl TlsStream {
 
     /// Sends close_notify.
     fn close(&self) {
-        let mut connection = self.lock();
+        let mut connection = self.connection.lock();
         connection.send_close_notify();
         // As far as the socket accepts it; closing the connection has the same meaning.
         let _ = self.send(&mut connection);
@@ -167,10 +168,6 @@ impl TlsStream {
             }
         }
         Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 

@@ -6,6 +6,8 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
+use strum::VariantArray;
+
 use crate::config::{Config, LoadOptions};
 use crate::log::os_text;
 use crate::net::dns::Dns;
@@ -203,7 +205,7 @@ fn lines(config: &Config) -> Vec<Line> {
         let said = |(about, hook): (About, &Option<Hook>)| Some(Line { about, hook: hook.clone()? });
         lines.extend(process.into_iter().filter_map(said));
         for application in rtmp.servers.iter().flat_map(|server| server.applications.iter()) {
-            let hooks = EventKind::ALL
+            let hooks = EventKind::VARIANTS
                 .iter()
                 .flat_map(|event| event.lines(application.get()).iter().map(move |hook| (*event, hook)));
             lines.extend(hooks.map(|(event, hook)| Line {

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::{Pulled, is_configured};
@@ -52,7 +53,7 @@ impl PullUse {
 
     fn with(relays: &Arc<Relays>, player: OnStream<'_>, standing: Option<Relay>) -> Self {
         let OnStream { view, session, stream } = player;
-        let mut streams = relays.pulls.lock();
+        let mut streams = relays.pulls.streams.lock();
         let pulled = streams.entry(stream.id()).or_insert_with(|| {
             Arc::new(Pulled {
                 view: view.clone(),
@@ -65,7 +66,7 @@ impl PullUse {
                 complaints: Mutex::default(),
             })
         });
-        let mut demand = pulled.lock();
+        let mut demand = pulled.demand.lock();
         let arrival = demand.enter(session.id, session.clone(), standing);
         pulled.count(&demand);
         let starts = demand.tend(is_configured(&pulled.view));
@@ -94,8 +95,8 @@ impl Demand for PullUse {
 
 impl Drop for PullUse {
     fn drop(&mut self) {
-        let mut streams = self.relays.pulls.lock();
-        let mut demand = self.pulled.lock();
+        let mut streams = self.relays.pulls.streams.lock();
+        let mut demand = self.pulled.demand.lock();
         let was_last = demand.leave(self.session);
         self.pulled.count(&demand);
         if was_last {
@@ -113,11 +114,7 @@ impl Wants for Arc<Session> {
 impl Pulls {
     /// Path of a pulled stream's media.
     pub fn way(&self, stream: u64) -> Bytes {
-        self.lock().get(&stream).map(|pulled| pulled.way.borrow().clone()).unwrap_or_default()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Pulled>>> {
-        self.streams.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.streams.lock().get(&stream).map(|pulled| pulled.way.borrow().clone()).unwrap_or_default()
     }
 }
 
@@ -130,9 +127,9 @@ pub async fn follow_reloads(relays: Arc<Relays>) {
             more = changed.changed() => if more.is_err() { return },
             () = died => {}
         }
-        let streams: Vec<_> = relays.pulls.lock().values().cloned().collect();
+        let streams: Vec<_> = relays.pulls.streams.lock().values().cloned().collect();
         for pulled in streams {
-            let starts = pulled.lock().tend(is_configured(&pulled.view));
+            let starts = pulled.demand.lock().tend(is_configured(&pulled.view));
             if starts {
                 start(&relays, &pulled);
             }
@@ -175,7 +172,7 @@ impl Tended {
     /// after its last check.
     fn end(mut self, goes_on: bool) -> bool {
         self.ended = true;
-        self.pulled.lock().untended(goes_on && is_configured(&self.pulled.view))
+        self.pulled.demand.lock().untended(goes_on && is_configured(&self.pulled.view))
     }
 }
 
@@ -183,7 +180,7 @@ impl Drop for Tended {
     fn drop(&mut self) {
         // After a panic, or the end of its thread, the supervisor starts the next task.
         if !self.ended {
-            self.pulled.lock().died();
+            self.pulled.demand.lock().died();
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
+use strum::VariantArray;
 
 use super::{PACKET, Packet};
 
@@ -25,18 +26,15 @@ pub(super) enum Side {
 }
 
 /// Position of the digest in C1 and S1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, VariantArray)]
 pub enum Scheme {
+    /// In the second half. A received packet is tried in this order.
+    One,
     /// In the first half, after time and version.
     Zero,
-    /// In the second half.
-    One,
 }
 
 impl Scheme {
-    /// Both schemes, in the order in which a received packet is tried.
-    pub(super) const ALL: [Self; 2] = [Self::One, Self::Zero];
-
     /// Offset of the digest; it is computed from the sum of the four bytes at the start of the scheme's half.
     fn digest_offset(self, packet: &Packet) -> usize {
         let base = match self {
@@ -50,7 +48,7 @@ impl Scheme {
 
 /// Scheme and digest of a C1 or S1, if `side` signed it.
 pub(super) fn find(packet: &Packet, side: Side) -> Option<(Scheme, [u8; DIGEST])> {
-    Scheme::ALL.into_iter().find_map(|scheme| {
+    Scheme::VARIANTS.iter().copied().find_map(|scheme| {
         let offset = scheme.digest_offset(packet);
         let digest = packet_digest(packet, offset, side);
         (packet[offset..offset + DIGEST] == digest).then_some((scheme, digest))
@@ -100,7 +98,7 @@ mod tests {
 
     #[test]
     fn both_schemes_are_found_again() {
-        for scheme in Scheme::ALL {
+        for &scheme in Scheme::VARIANTS {
             for byte in [0, 1, 0x7F, 0xFF] {
                 let mut packet = [byte; PACKET];
                 let digest = sign(&mut packet, scheme, Side::Client);
