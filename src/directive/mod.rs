@@ -17,6 +17,7 @@ pub mod scene;
 pub mod server_name;
 pub mod slot;
 pub mod table;
+pub mod template;
 pub mod uses_modules;
 pub mod value;
 pub mod values;

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use bstr::{BString, ByteSlice};
 
+use crate::directive::template::{self, Braces, Malformed, Notation, is_word_byte};
 use crate::directive::{Args, Arity, Pattern, Scene, Value};
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
@@ -202,17 +203,17 @@ const HEADERS: [&str; 15] = [
 pub const OTHER_PREFIXES: [&str; 6] =
     ["cookie_", "sent_http_", "sent_trailer_", "upstream_http_", "upstream_cookie_", "upstream_trailer_"];
 
-/// Text with variables, ready to be expanded at each request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Template {
-    parts: Vec<Part>,
-}
+/// Notation of variables in `http { }`.
+const NOTATION: Notation = Notation {
+    is_name: is_word_byte,
+    braces: Braces::Name,
+    captures: true,
+    backslash: false,
+    lone_dollar: false,
+};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Literal(BString),
-    Variable(Variable),
-}
+/// Text with variables, ready to be expanded at each request.
+pub type Template = template::Template<Variable>;
 
 /// Several words with variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -234,56 +235,19 @@ pub struct VariableNames {
 impl Template {
     /// Takes a text apart; `word` is where it stands.
     pub fn compile(word: &Word, text: &[u8], scene: &mut Scene<'_>) -> Result<Template, Problem> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some(dollar) = rest.find_byte(b'$') {
-            let (literal, tail) = rest.split_at(dollar);
-            if !literal.is_empty() {
-                parts.push(Part::Literal(literal.into()));
-            }
-            let (spelled, tail) = split_name(&tail[1..], word)?;
-            let name: BString = spelled.to_ascii_lowercase().into();
-            let variable = Variable::find(&name);
+        NOTATION.template(text, |found| {
+            let (spelled, _) = found.map_err(|malformed| complaint(malformed, word))?;
+            let variable = Variable::find(&spelled.to_ascii_lowercase().into());
             if let Variable::User(name) = &variable {
                 scene.notes.of::<VariableNames>().used.push((name.clone(), word.span_of(spelled)));
             }
-            parts.push(Part::Variable(variable));
-            rest = tail;
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Literal(rest.into()));
-        }
-        Ok(Template { parts })
+            Ok(Some(variable))
+        })
     }
 
     /// Appends the text with every variable replaced by its value.
     pub fn expand(&self, source: &dyn Variables, out: &mut Vec<u8>) {
-        for part in &self.parts {
-            match part {
-                Part::Literal(text) => out.extend_from_slice(text),
-                Part::Variable(variable) => source.value(variable, out),
-            }
-        }
-    }
-
-    /// The variables in it.
-    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Literal(_) => None,
-            Part::Variable(variable) => Some(variable),
-        })
-    }
-
-    /// The text, if there is no variable in it.
-    pub fn literal(&self) -> Option<BString> {
-        let mut text = Vec::new();
-        for part in &self.parts {
-            match part {
-                Part::Literal(literal) => text.extend_from_slice(literal),
-                Part::Variable(_) => return None,
-            }
-        }
-        Some(text.into())
+        self.fill(out, |variable, out| source.value(variable, out));
     }
 }
 
@@ -432,50 +396,19 @@ impl Variable {
 
 /// The names of the variables in a text, as written. A dollar sign without a name ends it.
 pub fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let dollar = rest.find_byte(b'$')?;
-        let (name, tail) = split(&rest[dollar + 1..]).ok()?;
-        rest = tail;
-        Some(name)
-    })
+    NOTATION.names(text)
 }
 
-/// Why no name follows `$`.
-enum NoName<'t> {
-    Unclosed(&'t [u8]),
-    Empty,
-}
-
-/// Splits a name from what follows `$`.
-fn split_name<'t>(tail: &'t [u8], word: &Word) -> Result<(&'t [u8], &'t [u8]), Problem> {
-    split(tail).map_err(|reason| match reason {
-        NoName::Unclosed(name) => {
+/// The complaint about a variable that is written wrongly.
+fn complaint(malformed: Malformed<'_>, word: &Word) -> Problem {
+    match malformed {
+        Malformed::Unclosed { name, .. } => {
             let text = sentence(&[b"the closing bracket in \"", name, b"\" variable is missing"]);
             Problem::new(text).at(word.span_of(name))
         }
-        NoName::Empty => {
+        Malformed::NoName { .. } => {
             let help = "a variable is written `$name` or `${name}`; a plain dollar sign cannot be written";
             Problem::new("invalid variable name").at(word.span).help(help)
         }
-    })
-}
-
-fn split(tail: &[u8]) -> Result<(&[u8], &[u8]), NoName<'_>> {
-    let is_name = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
-    if let [b'1'..=b'9', ..] = tail {
-        return Ok(tail.split_at(1));
     }
-    let (braced, tail) = match tail.strip_prefix(b"{") {
-        Some(tail) => (true, tail),
-        None => (false, tail),
-    };
-    let (name, tail) = tail.split_at(tail.iter().take_while(|b| is_name(b)).count());
-    if braced && tail.first() != Some(&b'}') {
-        return Err(NoName::Unclosed(name));
-    }
-    if name.is_empty() {
-        return Err(NoName::Empty);
-    }
-    Ok((name, if braced { &tail[1..] } else { tail }))
 }

@@ -3,9 +3,10 @@
 //! A name is the longest run of letters, digits and `_` after `$`, in any letter case; there is no `${name}`.
 //! A missing value expands to nothing.
 
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 
 use super::request::{Escape, push_single};
+use crate::directive::template::{self, Braces, Notation, is_word_byte};
 use crate::syntax::suggest;
 
 /// Declares the fixed variables of the dialect.
@@ -132,17 +133,17 @@ variables! {
     "metadata" => Metadata,
 }
 
-/// Text with variables, prepared for expansion.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Template {
-    parts: Vec<Part>,
-}
+/// Notation of variables in `args=`.
+const NOTATION: Notation = Notation {
+    is_name: is_word_byte,
+    braces: Braces::None,
+    captures: false,
+    backslash: false,
+    lone_dollar: false,
+};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Literal(BString),
-    Variable(Variable),
-}
+/// Text with variables, prepared for expansion.
+pub type Template = template::Template<Variable>;
 
 /// Reason why a text is not a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,57 +174,24 @@ impl Template {
     ///
     /// A `$` without a name, or an unknown name.
     pub fn compile(text: &[u8]) -> Result<Template, TemplateError> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some(dollar) = rest.find_byte(b'$') {
-            let (literal, tail) = rest.split_at(dollar);
-            if !literal.is_empty() {
-                parts.push(Part::Literal(literal.into()));
-            }
-            let tail = &tail[1..];
-            let len = tail.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
-            let (name, tail) = tail.split_at(len);
-            if name.is_empty() {
-                return Err(TemplateError::NoName);
-            }
-            let at = text.len() - tail.len() - name.len() - 1;
-            parts.push(Part::Variable(Variable::find(&name.to_ascii_lowercase(), at)?));
-            rest = tail;
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Literal(rest.into()));
-        }
-        Ok(Template { parts })
+        NOTATION.template(text, |found| {
+            let (name, at) = found.map_err(|_| TemplateError::NoName)?;
+            Variable::find(&name.to_ascii_lowercase(), at).map(Some)
+        })
     }
 
     /// Appends the text with every variable replaced by its value: whole query strings unchanged, single values
     /// encoded.
     pub fn expand(&self, source: &dyn Variables, escape: Escape, out: &mut Vec<u8>) {
-        for part in &self.parts {
-            match part {
-                Part::Literal(text) => out.extend_from_slice(text),
-                Part::Variable(variable) if variable.is_query() => source.value(variable, out),
-                Part::Variable(variable) => {
-                    let (mut value, mut encoded) = (Vec::new(), String::new());
-                    source.value(variable, &mut value);
-                    push_single(&mut encoded, &value, escape);
-                    out.extend_from_slice(encoded.as_bytes());
-                }
+        self.fill(out, |variable, out| {
+            if variable.is_query() {
+                return source.value(variable, out);
             }
-        }
-    }
-
-    /// Whether the text is empty.
-    pub fn is_empty(&self) -> bool {
-        self.parts.is_empty()
-    }
-
-    /// The variables used, in order.
-    pub fn variables(&self) -> impl Iterator<Item = &Variable> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Variable(variable) => Some(variable),
-            Part::Literal(_) => None,
-        })
+            let (mut value, mut encoded) = (Vec::new(), String::new());
+            source.value(variable, &mut value);
+            push_single(&mut encoded, &value, escape);
+            out.extend_from_slice(encoded.as_bytes());
+        });
     }
 }
 

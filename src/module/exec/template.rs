@@ -4,7 +4,10 @@
 //! next character literal. Unknown names expand to nothing; `${name` without `}` consumes the rest. A `$` before any
 //! other character is kept, so that a script can contain `$0`; PingOS drops it.
 
+use std::convert::Infallible;
+
 use super::script;
+use crate::directive::template::{self, Braces, Malformed, Notation, Piece};
 
 /// Declares the variables of the dialect.
 macro_rules! variables {
@@ -55,15 +58,17 @@ pub trait Values {
     fn value(&self, variable: Variable) -> Vec<u8>;
 }
 
-/// A word prepared for expansion.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Template(Vec<Part>);
+/// Notation of variables in exec lines.
+const NOTATION: Notation = Notation {
+    is_name: |byte| byte.is_ascii_alphabetic(),
+    braces: Braces::Anything,
+    captures: false,
+    backslash: true,
+    lone_dollar: true,
+};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
-    Literal(Vec<u8>),
-    Variable(Variable),
-}
+/// A word prepared for expansion.
+pub type Template = template::Template<Variable>;
 
 /// Sanitising of a value, depending on its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,71 +81,48 @@ pub enum Taming {
     Script,
 }
 
+/// The names of the variables in a word, known or not.
+pub(crate) fn names(word: &[u8]) -> impl Iterator<Item = &[u8]> {
+    NOTATION.pieces(word).filter_map(|piece| match piece {
+        Ok(Piece::Variable { name, .. }) | Err(Malformed::Unclosed { name, .. }) => Some(name),
+        Ok(Piece::Literal(_)) | Err(Malformed::NoName { .. }) => None,
+    })
+}
+
+/// The name of the variable that a word begins with.
+pub(crate) fn first_name(word: &[u8]) -> Option<&[u8]> {
+    match NOTATION.pieces(word).next()? {
+        Ok(Piece::Variable { name, .. }) | Err(Malformed::Unclosed { name, .. }) => Some(name),
+        Ok(Piece::Literal(_)) | Err(Malformed::NoName { .. }) => None,
+    }
+}
+
 impl Template {
     /// Parses a word.
     pub fn compile(word: &[u8]) -> Template {
-        let mut parts = Vec::new();
-        let mut literal = Vec::new();
-        let mut rest = word;
-        loop {
-            let name;
-            match rest {
-                [] => break,
-                [b'\\', escaped, tail @ ..] => {
-                    literal.push(*escaped);
-                    rest = tail;
-                    continue;
-                }
-                [b'$', b'{', tail @ ..] => {
-                    let end = tail.iter().position(|b| *b == b'}');
-                    name = end.map_or(&b""[..], |end| &tail[..end]);
-                    rest = end.map_or(&b""[..], |end| &tail[end + 1..]);
-                }
-                [b'$', tail @ ..] if tail.first().is_some_and(u8::is_ascii_alphabetic) => {
-                    let end = tail.iter().take_while(|b| b.is_ascii_alphabetic()).count();
-                    (name, rest) = tail.split_at(end);
-                }
-                [byte, tail @ ..] => {
-                    literal.push(*byte);
-                    rest = tail;
-                    continue;
-                }
-            }
-            if let Some((_, variable)) = NAMES.iter().find(|(known, _)| *known == name) {
-                if !literal.is_empty() {
-                    parts.push(Part::Literal(std::mem::take(&mut literal)));
-                }
-                parts.push(Part::Variable(*variable));
-            }
-        }
-        if !literal.is_empty() {
-            parts.push(Part::Literal(literal));
-        }
-        Template(parts)
+        let Ok(template) = NOTATION.template(word, |found| {
+            let name = found.map_or(&b""[..], |(name, _)| name);
+            let known = NAMES.iter().find(|(known, _)| *known == name);
+            Ok::<_, Infallible>(known.map(|(_, variable)| *variable))
+        });
+        template
     }
 
     /// Expands the word. NUL bytes, which arguments cannot contain, are dropped.
     pub fn expand(&self, values: &dyn Values, taming: Taming) -> Vec<u8> {
         let mut out = Vec::new();
-        for part in &self.0 {
-            match part {
-                Part::Literal(text) => out.extend_from_slice(text),
-                Part::Variable(variable) => {
-                    let value = values.value(*variable);
-                    match taming {
-                        Taming::Argument => out.extend_from_slice(&value),
-                        // These values are paths of the server's own files.
-                        Taming::FileName if matches!(variable, Variable::Path | Variable::Dirname) => {
-                            out.extend_from_slice(&value);
-                        }
-                        Taming::FileName => {
-                            out.extend_from_slice(crate::media::files::escape(&value).as_bytes());
-                        }
-                        Taming::Script => script::push_plain(&mut out, &value),
-                    }
+        self.fill(&mut out, |variable, out| {
+            let value = values.value(*variable);
+            match taming {
+                Taming::Argument => out.extend_from_slice(&value),
+                // These values are paths of the server's own files.
+                Taming::FileName if matches!(variable, Variable::Path | Variable::Dirname) => {
+                    out.extend_from_slice(&value);
                 }
+                Taming::FileName => out.extend_from_slice(crate::media::files::escape(&value).as_bytes()),
+                Taming::Script => script::push_plain(out, &value),
             }
-        }
+        });
         out.retain(|byte| *byte != 0);
         out
     }

@@ -2,6 +2,7 @@
 
 use super::{Finding, Scope};
 use crate::directive::outline::Said;
+use crate::module::exec::template;
 use crate::syntax::{Problem, Word};
 
 /// Exec variables whose values clients choose. Values of `path` and `dirname` begin with a directory of the server, but
@@ -40,11 +41,9 @@ pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(said, problem));
             continue;
         }
-        let first = |word: &&&Word| word.bytes.first() == Some(&b'$');
-        let Some(word) = words.iter().filter(first).find(|word| {
-            let chosen = variables(&word.bytes)
-                .next()
-                .is_some_and(|v| CHOSEN.contains(&v) && !HARMLESS_FIRST.contains(&v));
+        let Some(word) = words.iter().find(|word| {
+            let chosen = template::first_name(&word.bytes)
+                .is_some_and(|name| CHOSEN.contains(&name) && !HARMLESS_FIRST.contains(&name));
             chosen && !is_script_argument(words, word)
         }) else {
             continue;
@@ -71,7 +70,7 @@ fn script<'t>(program: &Word, words: &[&'t Word]) -> Option<(&'t Word, &'t [u8])
         return None;
     }
     let script = *words.get(script_at(words)?)?;
-    let variable = variables(&script.bytes).find(|name| CHOSEN.contains(name))?;
+    let variable = template::names(&script.bytes).find(|name| CHOSEN.contains(name))?;
     Some((script, variable))
 }
 
@@ -85,30 +84,4 @@ fn script_at(words: &[&Word]) -> Option<usize> {
 fn is_script_argument(words: &[&Word], word: &Word) -> bool {
     let script = script_at(words).and_then(|at| words.get(at));
     script.is_some_and(|script| script.span.start < word.span.start)
-}
-
-/// Variables of a word: runs of letters after `$`, and texts between `${` and `}`.
-fn variables(word: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = word;
-    std::iter::from_fn(move || {
-        loop {
-            match rest {
-                [] => return None,
-                [b'\\', _, tail @ ..] => rest = tail,
-                [b'$', b'{', tail @ ..] => {
-                    let len = tail.iter().position(|b| *b == b'}').unwrap_or(tail.len());
-                    let (name, tail) = tail.split_at(len);
-                    rest = tail;
-                    return Some(name);
-                }
-                [b'$', tail @ ..] => {
-                    let len = tail.iter().take_while(|b| b.is_ascii_alphabetic()).count();
-                    let (name, tail) = tail.split_at(len);
-                    rest = tail;
-                    return Some(name);
-                }
-                [_, tail @ ..] => rest = tail,
-            }
-        }
-    })
 }

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use bstr::{BString, ByteSlice};
 
 use crate::directive::context::RTMP;
+use crate::directive::template::{Braces, Malformed, Notation, Piece, is_word_byte};
 use crate::directive::{Args, Arity, Scene, Value};
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
@@ -48,6 +49,16 @@ pub const MEANINGS: [(&str, &str); 22] = [
     ("tcurl", "tcUrl of connect."),
     ("time_local", "Local time, common log format."),
 ];
+/// Notation of variables in log formats.
+const NOTATION: Notation = Notation {
+    is_name: is_word_byte,
+    braces: Braces::Name,
+    captures: false,
+    backslash: false,
+    lone_dollar: false,
+};
+
+/// What names with one argument of the stream's query string begin with.
 const PREFIX: &[u8] = b"parg_";
 
 impl Formats {
@@ -101,25 +112,22 @@ fn names() -> impl Iterator<Item = &'static str> {
 
 /// Checks the variables of a word.
 fn check(word: &Word) -> Result<(), Problem> {
-    let mut rest: &[u8] = &word.bytes;
-    while let Some(dollar) = rest.find_byte(b'$') {
-        let whole = &rest[dollar..];
-        let tail = &whole[1..];
-        let (braced, tail) = match tail.strip_prefix(b"{") {
-            Some(tail) => (true, tail),
-            None => (false, tail),
+    for piece in NOTATION.pieces(&word.bytes) {
+        let name = match piece {
+            Ok(Piece::Literal(_)) => continue,
+            Ok(Piece::Variable { name, .. }) => name,
+            Err(Malformed::Unclosed { name, at }) => {
+                let whole = &word.bytes[at..];
+                let text = sentence(&[b"missing closing bracket in \"", whole, b"\""]);
+                return Err(Problem::new(text).at(word.span_of(&whole[..2 + name.len()])));
+            }
+            Err(Malformed::NoName { at }) => {
+                let whole = &word.bytes[at..];
+                let text = sentence(&[b"invalid parameter \"", whole, b"\""]);
+                let help = "a variable is written `$name` or `${name}`";
+                return Err(Problem::new(text).at(word.span_of(&whole[..1])).help(help));
+            }
         };
-        let len = tail.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
-        let (name, after) = tail.split_at(len);
-        if braced && after.first() != Some(&b'}') {
-            let text = sentence(&[b"missing closing bracket in \"", whole, b"\""]);
-            return Err(Problem::new(text).at(word.span_of(&whole[..2 + len])));
-        }
-        if name.is_empty() {
-            let text = sentence(&[b"invalid parameter \"", whole, b"\""]);
-            let help = "a variable is written `$name` or `${name}`";
-            return Err(Problem::new(text).at(word.span_of(&whole[..1])).help(help));
-        }
         if !name.starts_with(PREFIX) && !names().any(|known| known.as_bytes() == name) {
             let problem =
                 Problem::new(sentence(&[b"unknown variable \"", name, b"\""])).at(word.span_of(name));
@@ -130,7 +138,6 @@ fn check(word: &Word) -> Result<(), Problem> {
                 }
             });
         }
-        rest = after;
     }
     Ok(())
 }
