@@ -55,7 +55,8 @@ pub const AGGREGATE_MESSAGES: usize = 1024;
 /// Maximum length of an FLV file header that is skipped, in bytes. Version 1 writes nine bytes.
 pub const FLV_HEADER: usize = 1024;
 
-/// Maximum number of parameter sets kept of one decoder configuration record. AVC allows 31 sequence parameter sets.
+/// Maximum number of parameter sets kept of one decoder configuration record, in a transport stream of all kinds together.
+/// AVC allows 31 sequence parameter sets, encoders use two or three.
 pub const PARAMETER_SETS: usize = 64;
 
 /// Maximum number of tracks read from one audio or video message: track ids have one byte.

@@ -187,7 +187,7 @@ impl Tracks {
             }
             VideoCodec::Hevc => {
                 let Ok(config) = hevc::HevcConfig::parse(record) else { return };
-                info.video_codecs = rfc6381::hevc(record).unwrap_or_default();
+                info.video_codecs = rfc6381::hevc(&config);
                 if let Some(Ok(sps)) = config.sps.first().map(|nal| hevc::HevcSps::parse(nal)) {
                     (info.width, info.height) = (sps.width, sps.height);
                 }

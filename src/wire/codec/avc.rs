@@ -1,15 +1,13 @@
 //! AVC configuration: the decoder configuration record (ISO/IEC 14496-15 §5.3.3.1) and the sequence parameter set
 //! (H.264 §7.3.2.1.1).
 
-use bytes::{Buf, Bytes};
-
 use super::bits::unescape;
+use super::record::Reader;
 use super::{BitReader, Error};
-use crate::limits::PARAMETER_SETS;
 
 /// AVCDecoderConfigurationRecord.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AvcConfig {
+pub struct AvcConfig<'r> {
     /// profile_idc.
     pub profile: u8,
     /// Constraint flags.
@@ -18,51 +16,37 @@ pub struct AvcConfig {
     pub level: u8,
     /// Size of the NAL unit length fields in bytes.
     pub nal_length_size: u8,
-    /// Sequence parameter sets, without start codes.
-    pub sps: Vec<Bytes>,
-    /// Picture parameter sets, without start codes.
-    pub pps: Vec<Bytes>,
+    /// Sequence parameter sets, without start codes; none is empty.
+    pub sps: Vec<&'r [u8]>,
+    /// Picture parameter sets, without start codes; none is empty.
+    pub pps: Vec<&'r [u8]>,
 }
 
-impl AvcConfig {
+impl<'r> AvcConfig<'r> {
     /// Parses the data of an AVC sequence header.
-    pub fn parse(record: &Bytes) -> Result<Self, Error> {
-        let mut input = record.clone();
-        let mut head = [0; 6];
-        input.try_copy_to_slice(&mut head).map_err(|_| Error::Truncated)?;
-        let [version, profile, compatibility, level, length_size, sps_count] = head;
+    pub fn parse(record: &'r [u8]) -> Result<Self, Error> {
+        let mut input = Reader(record);
+        let [version, profile, compatibility, level, length_size, sps_count] = input.array()?;
         if version > 1 {
             return Err(Error::Version(version));
         }
-        let sps = parameter_sets(&mut input, usize::from(sps_count & 0x1F))?;
-        // Some encoders set the version to 0; such a record is accepted only if it contains a sequence parameter set.
-        if version == 0 && sps.first().and_then(|nal| nal.first()).is_none_or(|head| head & 0x1F != SPS) {
+        let (mut sps, mut pps) = (Vec::new(), Vec::new());
+        input.parameter_sets(usize::from(sps_count & 0x1F), &mut sps)?;
+        let [pps_count] = input.array()?;
+        input.parameter_sets(usize::from(pps_count), &mut pps)?;
+        // Some encoders leave the version at 0; a record it is only with a sequence parameter set in its place.
+        let first = sps.iter().chain(&pps).next().and_then(|nal| nal.first());
+        if version == 0 && first.is_none_or(|head| head & 0x1F != SPS) {
             return Err(Error::Version(version));
         }
-        let pps_count = input.try_get_u8().map_err(|_| Error::Truncated)?;
-        let pps = parameter_sets(&mut input, usize::from(pps_count))?;
         Ok(Self { profile, compatibility, level, nal_length_size: (length_size & 3) + 1, sps, pps })
     }
 }
 
 /// NAL unit type of a sequence parameter set (H.264 table 7-1).
-const SPS: u8 = 7;
-
-/// Reads `count` NAL units with two-byte lengths.
-pub(super) fn parameter_sets(input: &mut Bytes, count: usize) -> Result<Vec<Bytes>, Error> {
-    if count > PARAMETER_SETS {
-        return Err(Error::Invalid("number of parameter sets"));
-    }
-    (0..count)
-        .map(|_| {
-            let length = usize::from(input.try_get_u16().map_err(|_| Error::Truncated)?);
-            if length > input.len() {
-                return Err(Error::Truncated);
-            }
-            Ok(input.split_to(length))
-        })
-        .collect()
-}
+pub(crate) const SPS: u8 = 7;
+/// NAL unit type of a picture parameter set.
+pub(crate) const PPS: u8 = 8;
 
 /// Picture properties in a sequence parameter set.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -249,18 +233,19 @@ mod tests {
 
     #[test]
     fn configuration_record_holds_the_parameter_sets() {
-        let config = AvcConfig::parse(&record().into()).unwrap();
+        let record = record();
+        let config = AvcConfig::parse(&record).unwrap();
         assert_eq!((config.profile, config.level), (100, 31));
         assert_eq!(config.nal_length_size, 4);
-        assert_eq!(config.sps, [Bytes::from_static(HIGH_720P)]);
+        assert_eq!(config.sps, [HIGH_720P]);
         assert_eq!(config.pps[0][..], [0x68, 0xEB, 0xE3, 0xCB]);
     }
 
     #[test]
     fn every_shortened_record_is_truncated() {
-        let record = Bytes::from(record());
+        let record = record();
         for length in 0..record.len() {
-            let short = AvcConfig::parse(&record.slice(..length));
+            let short = AvcConfig::parse(&record[..length]);
             assert_eq!(short, Err(Error::Truncated), "{length}");
         }
     }
@@ -269,12 +254,12 @@ mod tests {
     fn other_record_version_is_refused_but_for_a_whole_record_of_version_0() {
         let mut other = record();
         other[0] = 2;
-        assert_eq!(AvcConfig::parse(&other.into()), Err(Error::Version(2)));
+        assert_eq!(AvcConfig::parse(&other), Err(Error::Version(2)));
         let mut zero = record();
         zero[0] = 0;
-        assert!(AvcConfig::parse(&zero.clone().into()).is_ok());
+        assert!(AvcConfig::parse(&zero).is_ok());
         zero[8] = 0x41;
-        assert_eq!(AvcConfig::parse(&zero.into()), Err(Error::Version(0)));
+        assert_eq!(AvcConfig::parse(&zero), Err(Error::Version(0)));
     }
 
     #[test]

@@ -1,73 +1,78 @@
 //! HEVC configuration: the decoder configuration record (ISO/IEC 14496-15 §8.3.3.1) and the sequence parameter set
 //! (H.265 §7.3.2.2).
 
-use bytes::{Buf, Bytes};
-
-use super::avc::parameter_sets;
 use super::bits::unescape;
+use super::record::Reader;
 use super::{BitReader, Error};
-use crate::limits::PARAMETER_SETS;
 
 /// HEVCDecoderConfigurationRecord.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HevcConfig {
+pub struct HevcConfig<'r> {
+    /// general_profile_space.
+    pub profile_space: u8,
     /// general_profile_idc.
     pub profile: u8,
     /// general_tier_flag: the high tier.
     pub high_tier: bool,
+    /// general_profile_compatibility_flags, the first one in the highest bit.
+    pub compatibility: u32,
+    /// Constraint flags of the general profile.
+    pub constraints: [u8; 6],
     /// general_level_idc: thirty times the level.
     pub level: u8,
     /// Size of the NAL unit length fields in bytes.
     pub nal_length_size: u8,
-    /// Video parameter sets, without start codes.
-    pub vps: Vec<Bytes>,
-    /// Sequence parameter sets, without start codes.
-    pub sps: Vec<Bytes>,
-    /// Picture parameter sets, without start codes.
-    pub pps: Vec<Bytes>,
+    /// Video parameter sets, without start codes; none is empty.
+    pub vps: Vec<&'r [u8]>,
+    /// Sequence parameter sets, without start codes; none is empty.
+    pub sps: Vec<&'r [u8]>,
+    /// Picture parameter sets, without start codes; none is empty.
+    pub pps: Vec<&'r [u8]>,
 }
 
 /// Length of the fixed part before the arrays.
 const RECORD_HEAD: usize = 23;
 
 /// NAL unit types (H.265 table 7-1).
-const VPS: u8 = 32;
-const SPS: u8 = 33;
-const PPS: u8 = 34;
+pub(crate) const VPS: u8 = 32;
+pub(crate) const SPS: u8 = 33;
+pub(crate) const PPS: u8 = 34;
 
-impl HevcConfig {
+impl<'r> HevcConfig<'r> {
     /// Parses the data of an HEVC sequence header.
-    pub fn parse(record: &Bytes) -> Result<Self, Error> {
-        let mut input = record.clone();
-        let mut head = [0; RECORD_HEAD];
-        input.try_copy_to_slice(&mut head).map_err(|_| Error::Truncated)?;
+    pub fn parse(record: &'r [u8]) -> Result<Self, Error> {
+        let mut input = Reader(record);
+        let head: [u8; RECORD_HEAD] = input.array()?;
         // Encoders older than the standard write version 0.
         if head[0] > 1 {
             return Err(Error::Version(head[0]));
         }
+        let [_, profile, c0, c1, c2, c3, k0, k1, k2, k3, k4, k5, level, ..] = head;
         let mut config = Self {
-            profile: head[1] & 0x1F,
-            high_tier: head[1] & 0x20 != 0,
-            level: head[12],
+            profile_space: profile >> 6,
+            profile: profile & 0x1F,
+            high_tier: profile & 0x20 != 0,
+            compatibility: u32::from_be_bytes([c0, c1, c2, c3]),
+            constraints: [k0, k1, k2, k3, k4, k5],
+            level,
             nal_length_size: (head[21] & 3) + 1,
             vps: Vec::new(),
             sps: Vec::new(),
             pps: Vec::new(),
         };
+        let mut others = Vec::new();
         for _ in 0..head[22] {
-            let nal_type = input.try_get_u8().map_err(|_| Error::Truncated)? & 0x3F;
-            let count = input.try_get_u16().map_err(|_| Error::Truncated)?;
-            let sets = parameter_sets(&mut input, usize::from(count))?;
-            let kept = match nal_type {
+            let [nal_type, count @ ..] = input.array::<3>()?;
+            let sets = match nal_type & 0x3F {
                 VPS => &mut config.vps,
                 SPS => &mut config.sps,
                 PPS => &mut config.pps,
-                _ => continue,
+                _ => {
+                    others.clear();
+                    &mut others
+                }
             };
-            if kept.len() + sets.len() > PARAMETER_SETS {
-                return Err(Error::Invalid("number of parameter sets"));
-            }
-            kept.extend(sets);
+            input.parameter_sets(usize::from(u16::from_be_bytes(count)), sets)?;
         }
         Ok(config)
     }
@@ -156,6 +161,7 @@ fn extent(pixels: u32, crop: [u32; 2], unit: u32) -> Result<u32, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::PARAMETER_SETS;
 
     /// x265, Main, 1920x1080 (1088 cropped by 8).
     const MAIN_1080P: &[u8] = &[
@@ -182,20 +188,21 @@ mod tests {
 
     #[test]
     fn configuration_record_holds_the_parameter_sets() {
-        let config = HevcConfig::parse(&record().into()).unwrap();
+        let record = record();
+        let config = HevcConfig::parse(&record).unwrap();
         assert_eq!((config.profile, config.level), (1, 120));
         assert!(config.high_tier);
         assert_eq!(config.nal_length_size, 4);
-        assert_eq!(config.vps, [Bytes::from_static(b"\x40\x01vps")]);
-        assert_eq!(config.sps, [Bytes::from_static(MAIN_1080P)]);
-        assert_eq!(config.pps, [Bytes::from_static(b"\x44\x01pps")]);
+        assert_eq!(config.vps, [b"\x40\x01vps"]);
+        assert_eq!(config.sps, [MAIN_1080P]);
+        assert_eq!(config.pps, [b"\x44\x01pps"]);
     }
 
     #[test]
     fn every_shortened_record_is_truncated() {
-        let record = Bytes::from(record());
+        let record = record();
         for length in 0..record.len() {
-            let short = HevcConfig::parse(&record.slice(..length));
+            let short = HevcConfig::parse(&record[..length]);
             assert_eq!(short, Err(Error::Truncated), "{length}");
         }
     }
@@ -206,9 +213,9 @@ mod tests {
         record[22] = 2;
         for _ in 0..2 {
             record.extend_from_slice(&[VPS, 0, PARAMETER_SETS as u8]);
-            record.extend_from_slice(&[0; 2 * PARAMETER_SETS]);
+            record.extend_from_slice(&[0, 1, 0x40].repeat(PARAMETER_SETS));
         }
-        assert_eq!(HevcConfig::parse(&record.into()), Err(Error::Invalid("number of parameter sets")));
+        assert_eq!(HevcConfig::parse(&record), Err(Error::Invalid("number of parameter sets")));
     }
 
     #[test]

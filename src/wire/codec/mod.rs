@@ -9,6 +9,7 @@ pub mod avc;
 mod bits;
 pub mod flv_tag;
 pub mod hevc;
+mod record;
 pub mod rfc6381;
 
 use std::fmt;

@@ -9,6 +9,10 @@
 //! 0; trailing bytes after the last NAL unit that are too few for a length field.
 
 use super::Error;
+use crate::limits::PARAMETER_SETS;
+use crate::wire::codec;
+use crate::wire::codec::avc::AvcConfig;
+use crate::wire::codec::hevc::HevcConfig;
 
 /// Video codecs that MPEG-TS can carry here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,21 +37,8 @@ impl VideoConfig {
         if let Some(config) = Self::from_start_codes(VideoCodec::Avc, avcc) {
             return Ok(config);
         }
-        let mut reader = Reader(avcc);
-        let head = reader.take(6)?;
-        if head[0] > 1 {
-            return Err(Error::BadConfig);
-        }
-        let mut parameter_sets = ParameterSets::default();
-        parameter_sets.read(&mut reader, usize::from(head[5] & 0x1f))?;
-        let pps_count = reader.u8()?;
-        parameter_sets.read(&mut reader, usize::from(pps_count))?;
-        // Version 0 is not defined; such a record is accepted only if the rest is plausible.
-        let first = parameter_sets.sets.first().map(|set| VideoCodec::Avc.nal_type(set));
-        if head[0] == 0 && first != Some(avc::SPS) {
-            return Err(Error::BadConfig);
-        }
-        parameter_sets.finish(VideoCodec::Avc, head[4])
+        let config = AvcConfig::parse(avcc).map_err(refused)?;
+        Self::new(VideoCodec::Avc, config.nal_length_size, config.sps.into_iter().chain(config.pps))
     }
 
     /// Parses an HEVCDecoderConfigurationRecord (ISO 14496-15 §8.3.3.1.2).
@@ -55,27 +46,9 @@ impl VideoConfig {
         if let Some(config) = Self::from_start_codes(VideoCodec::Hevc, hvcc) {
             return Ok(config);
         }
-        let mut reader = Reader(hvcc);
-        let head = reader.take(23)?;
-        // Some encoders write version 0, as in drafts of the standard, with the same layout.
-        if head[0] > 1 {
-            return Err(Error::BadConfig);
-        }
-        let mut arrays = Vec::new();
-        for _ in 0..head[22] {
-            let kind = reader.u8()? & 0x3f;
-            let count = usize::from(reader.u16()?);
-            let mut sets = ParameterSets::default();
-            sets.read(&mut reader, count)?;
-            arrays.push((kind, sets));
-        }
-        let mut parameter_sets = ParameterSets::default();
-        for wanted in [hevc::VPS, hevc::SPS, hevc::PPS] {
-            for (_, sets) in arrays.iter_mut().filter(|(kind, _)| *kind == wanted) {
-                parameter_sets.append(sets)?;
-            }
-        }
-        parameter_sets.finish(VideoCodec::Hevc, head[21])
+        let config = HevcConfig::parse(hvcc).map_err(refused)?;
+        let sets = config.vps.into_iter().chain(config.sps).chain(config.pps);
+        Self::new(VideoCodec::Hevc, config.nal_length_size, sets)
     }
 
     /// Collects the parameter sets among NAL units with start codes. `None` if there are no start codes or a required
@@ -88,17 +61,36 @@ impl VideoConfig {
             VideoCodec::Avc => &[avc::SPS, avc::PPS],
             VideoCodec::Hevc => &[hevc::VPS, hevc::SPS, hevc::PPS],
         };
-        let mut found = ParameterSets::default();
+        let mut sets = Vec::new();
         for kind in wanted {
-            let before = found.sets.len();
-            for nal in behind_codes(bytes).filter(|nal| codec.nal_type(nal) == *kind && !nal.is_empty()) {
-                found.add(nal).ok()?;
-            }
-            if found.sets.len() == before {
+            let before = sets.len();
+            sets.extend(behind_codes(bytes).filter(|nal| codec.nal_type(nal) == *kind && !nal.is_empty()));
+            if sets.len() == before {
                 return None;
             }
         }
-        found.finish(codec, LONG_LENGTH).ok()
+        Self::new(codec, LONG_LENGTH, sets).ok()
+    }
+
+    /// Copies the parameter sets, none of which is empty, within the bounds.
+    fn new<'r>(
+        codec: VideoCodec,
+        length_size: u8,
+        sets: impl IntoIterator<Item = &'r [u8]>,
+    ) -> Result<Self, Error> {
+        let mut parameter_sets: Vec<Box<[u8]>> = Vec::new();
+        let mut bytes = 0;
+        for set in sets {
+            bytes += set.len();
+            if bytes > PARAMETER_SET_BYTES_MAX || parameter_sets.len() == PARAMETER_SETS {
+                return Err(Error::TooLarge);
+            }
+            parameter_sets.push(set.into());
+        }
+        if parameter_sets.is_empty() {
+            return Err(Error::BadConfig);
+        }
+        Ok(VideoConfig { codec, length_size: usize::from(length_size), parameter_sets })
     }
 
     /// Appends one access unit to `out`: a delimiter, the parameter sets if it is a key frame, and its NAL units with
@@ -234,48 +226,12 @@ fn behind_codes(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Parameter sets collected so far, within bounds.
-#[derive(Default)]
-struct ParameterSets {
-    sets: Vec<Box<[u8]>>,
-    bytes: usize,
-}
-
-impl ParameterSets {
-    fn read(&mut self, reader: &mut Reader<'_>, count: usize) -> Result<(), Error> {
-        for _ in 0..count {
-            let length = usize::from(reader.u16()?);
-            let set = reader.take(length)?;
-            if !set.is_empty() {
-                self.add(set)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, set: &[u8]) -> Result<(), Error> {
-        self.bytes += set.len();
-        self.sets.push(set.into());
-        self.check()
-    }
-
-    fn append(&mut self, other: &mut Self) -> Result<(), Error> {
-        self.bytes += other.bytes;
-        self.sets.append(&mut other.sets);
-        self.check()
-    }
-
-    fn check(&self) -> Result<(), Error> {
-        let fits = self.bytes <= PARAMETER_SET_BYTES_MAX && self.sets.len() <= PARAMETER_SETS_MAX;
-        if fits { Ok(()) } else { Err(Error::TooLarge) }
-    }
-
-    fn finish(self, codec: VideoCodec, length_size: u8) -> Result<VideoConfig, Error> {
-        if self.sets.is_empty() {
-            return Err(Error::BadConfig);
-        }
-        let length_size = usize::from(length_size & 3) + 1;
-        Ok(VideoConfig { codec, length_size, parameter_sets: self.sets })
+/// Error for a record that is refused.
+fn refused(error: codec::Error) -> Error {
+    match error {
+        codec::Error::Truncated => Error::Truncated,
+        codec::Error::Version(_) => Error::BadConfig,
+        codec::Error::Invalid(_) => Error::TooLarge,
     }
 }
 
@@ -294,14 +250,6 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn u8(&mut self) -> Result<u8, Error> {
-        self.take(1).map(|bytes| bytes[0])
-    }
-
-    fn u16(&mut self) -> Result<u16, Error> {
-        self.take(2).map(|bytes| u16::from_be_bytes([bytes[0], bytes[1]]))
-    }
-
     fn length(&mut self, size: usize) -> Result<usize, Error> {
         Ok(self.take(size)?.iter().fold(0, |length, &byte| length << 8 | usize::from(byte)))
     }
@@ -311,27 +259,23 @@ impl<'a> Reader<'a> {
 /// could otherwise inflate every later one. Real sets have some dozens to hundreds of bytes.
 const PARAMETER_SET_BYTES_MAX: usize = 16 * 1024;
 
-/// Maximum number of parameter sets: every NAL unit of a key frame is compared with each. Encoders use two or three.
-const PARAMETER_SETS_MAX: usize = 64;
-
 /// `lengthSizeMinusOne` where there is no record.
-const LONG_LENGTH: u8 = 3;
+const LONG_LENGTH: u8 = 4;
 
 mod avc {
+    pub(super) use crate::wire::codec::avc::{PPS, SPS};
+
     // `nal_unit_type` (ISO 14496-10 table 7-1).
     pub(super) const SLICE: u8 = 1;
     pub(super) const IDR_SLICE: u8 = 5;
     pub(super) const SEI: u8 = 6;
-    pub(super) const SPS: u8 = 7;
-    pub(super) const PPS: u8 = 8;
     pub(super) const ACCESS_UNIT_DELIMITER: u8 = 9;
 }
 
 mod hevc {
+    pub(super) use crate::wire::codec::hevc::{PPS, SPS, VPS};
+
     // `nal_unit_type` (ISO 23008-2 table 7-1).
-    pub(super) const VPS: u8 = 32;
-    pub(super) const SPS: u8 = 33;
-    pub(super) const PPS: u8 = 34;
     pub(super) const ACCESS_UNIT_DELIMITER: u8 = 35;
     pub(super) const PREFIX_SEI: u8 = 39;
 }
