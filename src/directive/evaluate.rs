@@ -270,6 +270,9 @@ impl Evaluator<'_> {
 
     /// Warns of a directive without effect.
     fn remark(&mut self, row: &'static Row, node: Node<'_>, args: &Args<'_>) {
+        if row.is_honoured() {
+            return;
+        }
         let (level, text) = match row.outcome(args.joined().as_bstr()) {
             Outcome::Honoured => return,
             Outcome::Needless => (Level::Notice, "does not matter here"),

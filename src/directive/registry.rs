@@ -1,6 +1,6 @@
 //! Directives of all modules by name.
 
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 use crate::syntax::Vocabulary;
 
@@ -15,8 +15,8 @@ pub type Advice = (&'static str, &'static str);
 /// Registry of all directives.
 pub struct Registry {
     modules: &'static [&'static Module],
-    by_name: HashMap<&'static [u8], Vec<Entry>>,
-    advice: HashMap<&'static [u8], &'static str>,
+    by_name: FxHashMap<&'static [u8], Vec<Entry>>,
+    advice: FxHashMap<&'static [u8], &'static str>,
     /// Slots by the bit number of the kind of block.
     slots: Vec<Slots>,
     checks: Vec<&'static Check>,
@@ -34,7 +34,7 @@ pub struct Entry {
 impl Registry {
     /// Builds the registry from the modules' tables.
     pub fn new(modules: &'static [&'static Module], advice: &'static [Advice]) -> Registry {
-        let mut by_name: HashMap<&'static [u8], Vec<Entry>> = HashMap::new();
+        let mut by_name: FxHashMap<&'static [u8], Vec<Entry>> = FxHashMap::default();
         for module in modules {
             for row in module.rows {
                 for name in row.names {

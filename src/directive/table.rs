@@ -193,6 +193,11 @@ impl Row {
         self.names.first().copied().unwrap_or_default()
     }
 
+    /// Whether every use is honoured, regardless of its arguments.
+    pub fn is_honoured(&self) -> bool {
+        self.class != Class::Needless && !self.inert
+    }
+
     /// Effect of a use with these arguments, joined by spaces.
     pub fn outcome(&self, words: &BStr) -> Outcome {
         if self.class == Class::Needless {

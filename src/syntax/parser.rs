@@ -113,6 +113,7 @@ impl<'r> Parser<'r> {
     }
 
     pub(crate) fn text(&mut self, id: FileId, bytes: Bytes, origin: Origin) {
+        self.reading.tree.reserve(bytes.len());
         let words = self.reading.tree.word_count();
         let mut text = Text::new(id, bytes.clone(), origin, words);
         for token in Lexer::new(&bytes) {

@@ -94,6 +94,13 @@ impl Word {
 }
 
 impl Tree {
+    /// Reserves space for a text of this many bytes, which saves copies while the tree grows.
+    pub(crate) fn reserve(&mut self, bytes: usize) {
+        let bytes = bytes.min(EXPECTED);
+        self.words.reserve(bytes / WORD);
+        self.statements.reserve(bytes / STATEMENT);
+    }
+
     /// Adds a word to the statement being parsed.
     pub(crate) fn push_word(&mut self, word: Word) {
         self.words.push(word);
@@ -209,6 +216,13 @@ impl<'t> Iterator for Body<'t> {
         Some(node)
     }
 }
+
+/// Maximum number of bytes of text for which space is reserved at once.
+const EXPECTED: usize = 4 << 20;
+
+/// Bytes of text per word and per statement, as a low estimate.
+const WORD: usize = 16;
+const STATEMENT: usize = 48;
 
 /// Converts an index; the parser's limits stay far below 32 bits.
 fn index(len: usize) -> u32 {

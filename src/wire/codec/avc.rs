@@ -34,7 +34,7 @@ impl<'r> AvcConfig<'r> {
         input.parameter_sets(usize::from(sps_count & 0x1F), &mut sps)?;
         let [pps_count] = input.array()?;
         input.parameter_sets(usize::from(pps_count), &mut pps)?;
-        // Some encoders leave the version at 0; a record it is only with a sequence parameter set in its place.
+        // Some encoders set the version to 0; such a record is accepted only if a sequence parameter set comes first.
         let first = sps.iter().chain(&pps).next().and_then(|nal| nal.first());
         if version == 0 && first.is_none_or(|head| head & 0x1F != SPS) {
             return Err(Error::Version(version));

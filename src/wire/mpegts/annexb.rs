@@ -259,7 +259,7 @@ impl<'a> Reader<'a> {
 /// could otherwise inflate every later one. Real sets have some dozens to hundreds of bytes.
 const PARAMETER_SET_BYTES_MAX: usize = 16 * 1024;
 
-/// `lengthSizeMinusOne` where there is no record.
+/// Size of the NAL unit length fields where there is no record.
 const LONG_LENGTH: u8 = 4;
 
 mod avc {
