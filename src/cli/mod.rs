@@ -216,8 +216,8 @@ impl Test {
                 let least = if self.verbose { Level::Notice } else { Level::Warn };
                 err.write_all(&render_all(&config.warnings, &config.sources, style, least))?;
                 if !self.quiet {
-                    let (warnings, sources) = lint::host::unresolved(&self.load, &config.sources);
-                    err.write_all(&render_all(&warnings, &sources, style, least))?;
+                    let warnings = lint::host::unresolved(&self.load, &config);
+                    err.write_all(&render_all(&warnings, &config.sources, style, least))?;
                 }
                 if !self.quiet {
                     writeln!(err, "nginx: the configuration file {name} syntax is ok")?;

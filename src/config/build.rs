@@ -26,7 +26,7 @@ pub(super) struct Builder<'a> {
 
 /// Builds the model of an evaluated configuration.
 pub(super) fn build(evaluated: Evaluated, bases: &Bases, paths: Paths) -> Result<Config, Report> {
-    let Evaluated { main, sources, mut notes, reports } = evaluated;
+    let Evaluated { main, sources, tree, mut notes, reports } = evaluated;
     let mut builder = Builder { sources: &sources, bases, backstage: Backstage::new(), reports };
     // Broken blocks would only give misleading complaints about what is missing in them.
     let parts = (!builder.reports.has_errors()).then(|| builder.parts(&main, &mut notes));
@@ -38,7 +38,7 @@ pub(super) fn build(evaluated: Evaluated, bases: &Bases, paths: Paths) -> Result
     match parts {
         Some(parts) if !has_errors => {
             let Parts { values, events, rtmp, http } = parts;
-            Ok(Config { values, events, rtmp, http, sources, paths, warnings: diagnostics })
+            Ok(Config { values, events, rtmp, http, sources, tree, paths, warnings: diagnostics })
         }
         _ => Err(Report { diagnostics, sources, more_errors }),
     }

@@ -8,13 +8,12 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::load::read_texts;
-use super::{Config, LoadOptions};
+use super::Config;
 use crate::directive::context::{APPLICATION, RTMP_SERVER};
 use crate::directive::outline::{Outline, Said, Section, spelled};
 use crate::directive::{Class, Inherit, Row, context};
 use crate::modules::REGISTRY;
-use crate::syntax::parser::Reading;
+use crate::syntax::Sources;
 use crate::syntax::tree::{Body, Word};
 
 /// A difference.
@@ -101,10 +100,8 @@ impl fmt::Display for Change {
 }
 
 /// All differences, in the order of the new text, then removals in the order of the old text.
-pub fn changes(options: &LoadOptions, old: &Config, new: &Config, sessions: &[Who]) -> Vec<Change> {
-    let (before, _) = read_texts(options, &old.sources);
-    let (after, _) = read_texts(options, &new.sources);
-    let (before, after) = (Side::new(&before), Side::new(&after));
+pub fn changes(old: &Config, new: &Config, sessions: &[Who]) -> Vec<Change> {
+    let (before, after) = (Side::new(old), Side::new(new));
     let crowd = [before.crowd(sessions), after.crowd(sessions)];
     let mut difference = Difference { old: &before, new: &after, crowd, found: Vec::new() };
     difference.sections(0, 0);
@@ -113,13 +110,13 @@ pub fn changes(options: &LoadOptions, old: &Config, new: &Config, sessions: &[Wh
 
 /// One of the two configurations.
 struct Side<'r> {
-    reading: &'r Reading,
+    sources: &'r Sources,
     outline: Outline<'r>,
 }
 
 impl<'r> Side<'r> {
-    fn new(reading: &'r Reading) -> Side<'r> {
-        Side { reading, outline: Outline::new(&reading.tree, &REGISTRY) }
+    fn new(config: &'r Config) -> Side<'r> {
+        Side { sources: &config.sources, outline: Outline::new(&config.tree, &REGISTRY) }
     }
 
     /// Number of sessions in each application's block.
@@ -185,7 +182,7 @@ impl<'r> Side<'r> {
     }
 
     fn place(&self, said: &Said<'_>) -> String {
-        self.reading.sources.pos(said.name().span).to_string()
+        self.sources.pos(said.name().span).to_string()
     }
 }
 
@@ -299,7 +296,7 @@ impl Difference<'_, '_> {
         self.found.push(Change {
             directive: directive.to_owned(),
             scope: side.scope(parent),
-            place: side.reading.sources.pos(words[0].span).to_string(),
+            place: side.sources.pos(words[0].span).to_string(),
             old,
             new,
             effect: if http { Effect::Live } else { Effect::Session },

@@ -172,7 +172,8 @@ fn read_with(options: &LoadOptions, texts: Option<&Sources>) -> (Reading, Bases)
     (parser.finish(), bases)
 }
 
-fn bases(options: &LoadOptions) -> Bases {
+/// Directories where relative paths of a configuration start.
+pub(crate) fn bases(options: &LoadOptions) -> Bases {
     let conf = match &options.conf_file {
         Some(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
         None => options.prefix.join("conf"),

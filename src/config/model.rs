@@ -23,6 +23,7 @@ use crate::module::referer::valid::Referers;
 use crate::module::stat::conf::StatParts;
 use crate::module::ts::conf::TsLive;
 use crate::net::ssl;
+use crate::syntax::tree::Tree;
 use crate::syntax::{Diagnostic, Pos, Sources};
 
 /// Everything a configuration says.
@@ -38,6 +39,8 @@ pub struct Config {
     pub http: Option<Http>,
     /// The texts it was read from; positions are explained with them.
     pub sources: Sources,
+    /// The statements of the texts.
+    pub tree: Tree,
     /// Where relative paths start.
     pub paths: Paths,
     /// What is accepted but probably not meant.

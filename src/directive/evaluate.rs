@@ -15,7 +15,7 @@ use crate::syntax::parser::Reading;
 use crate::syntax::report::Reports;
 use crate::syntax::sentence;
 use crate::syntax::source::{Sources, Span};
-use crate::syntax::tree::{Body, End, Node, Word};
+use crate::syntax::tree::{Body, End, Node, Tree, Word};
 
 /// An evaluated block with the values that its statements set.
 pub struct Block {
@@ -49,6 +49,8 @@ pub struct Evaluated {
     pub main: Block,
     /// The source texts.
     pub sources: Sources,
+    /// Their statements.
+    pub tree: Tree,
     /// Facts that modules recorded for one another.
     pub notes: Notes,
     /// Errors and warnings so far.
@@ -82,7 +84,7 @@ pub fn evaluate(reading: Reading, registry: &Registry, bases: &Bases) -> Evaluat
     evaluator.body(&mut main, tree.body());
     main.order = tree.len();
     let Evaluator { notes, reports, .. } = evaluator;
-    Evaluated { main, sources, notes, reports }
+    Evaluated { main, sources, tree, notes, reports }
 }
 
 impl Evaluator<'_> {
@@ -285,7 +287,8 @@ impl Evaluator<'_> {
 }
 
 impl Block {
-    fn new(context: Contexts, span: Span, place: Span) -> Block {
+    /// An empty block.
+    pub(super) fn new(context: Contexts, span: Span, place: Span) -> Block {
         Block {
             context,
             span,

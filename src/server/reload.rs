@@ -277,10 +277,10 @@ impl Reloader {
     }
 
     async fn changes(&self, before: Arc<Config>, after: Arc<Config>) -> Vec<Change> {
-        let (load, sessions) = (self.load.clone(), self.parts.sessions.snapshot());
+        let sessions = self.parts.sessions.snapshot();
         let compare = move || {
             let sessions: Vec<Who> = sessions.iter().map(|session| who(session)).collect();
-            diff::changes(&load, &before, &after, &sessions)
+            diff::changes(&before, &after, &sessions)
         };
         self.parts.loader.run(compare).await.unwrap_or_default()
     }

@@ -12,23 +12,23 @@ use bstr::ByteSlice;
 
 use super::allow::Allowed;
 use super::{Finding, Scope};
-use crate::config::LoadOptions;
-use crate::config::load::read_texts;
+use crate::config::load::bases;
+use crate::config::{Config, LoadOptions};
 use crate::directive::outline::Said;
 use crate::limits::{LINTED_HOSTS, LINTED_HOSTS_WAIT};
 use crate::syntax::report::Reports;
-use crate::syntax::{Diagnostic, Problem, Sources};
+use crate::syntax::{Diagnostic, Problem};
 
 /// Name of this lint.
 const NAME: &str = "unresolved-host";
 
-/// Resolves the hosts of a valid configuration; `sources` are its texts.
-pub fn unresolved(options: &LoadOptions, sources: &Sources) -> (Vec<Diagnostic>, Sources) {
-    if !sources.files().iter().any(|file| may_name(&file.bytes)) {
-        return (Vec::new(), sources.clone());
+/// Resolves the hosts of a valid configuration.
+pub fn unresolved(options: &LoadOptions, config: &Config) -> Vec<Diagnostic> {
+    if !config.sources.files().iter().any(|file| may_name(&file.bytes)) {
+        return Vec::new();
     }
-    let (reading, bases) = read_texts(options, sources);
-    let scope = Scope::new(&reading, &bases);
+    let bases = bases(options);
+    let scope = Scope::new(&config.tree, &config.sources, &bases);
     let named: Vec<(&Said<'_>, String)> = scope.outline.statements.iter().flat_map(hosts).collect();
     let mut names: Vec<String> = Vec::new();
     for (_, name) in &named {
@@ -38,7 +38,7 @@ pub fn unresolved(options: &LoadOptions, sources: &Sources) -> (Vec<Diagnostic>,
     }
     let failed = look_up(names);
 
-    let mut allowed = Allowed::new(&reading.sources);
+    let mut allowed = Allowed::new(&config.sources);
     let mut reports = Reports::default();
     for (said, name) in named {
         let Some((_, reason)) = failed.iter().find(|(failed, _)| *failed == name) else { continue };
@@ -49,7 +49,7 @@ pub fn unresolved(options: &LoadOptions, sources: &Sources) -> (Vec<Diagnostic>,
             reports.add(order, problem);
         }
     }
-    (reports.into_sorted(), reading.sources.clone())
+    reports.into_sorted()
 }
 
 /// Whether a text may contain a URL whose host is not an address.

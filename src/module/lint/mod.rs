@@ -21,6 +21,7 @@ use crate::directive::Bases;
 use crate::directive::outline::{Outline, Said};
 use crate::modules::REGISTRY;
 use crate::syntax::parser::Reading;
+use crate::syntax::tree::Tree;
 use crate::syntax::{Level, Problem, Sources, Span};
 use allow::Allowed;
 
@@ -160,7 +161,7 @@ pub fn lint(reading: &Reading, bases: &Bases) -> Vec<(u32, Problem)> {
         let text = format!("more than {MAX_STATEMENTS} statements: nothing was linted");
         return vec![(0, Problem::new(text).level(Level::Notice))];
     }
-    let scope = Scope::new(reading, bases);
+    let scope = Scope::new(&reading.tree, &reading.sources, bases);
     let mut allowed = Allowed::new(&reading.sources);
     let mut problems = Vec::new();
     for lint in LINTS {
@@ -190,8 +191,8 @@ pub fn manual() -> String {
 
 impl<'t> Scope<'t> {
     /// Prepares a parsed configuration for lints.
-    pub fn new(reading: &'t Reading, bases: &'t Bases) -> Scope<'t> {
-        Scope { outline: Outline::new(&reading.tree, &REGISTRY), sources: &reading.sources, bases }
+    pub fn new(tree: &'t Tree, sources: &'t Sources, bases: &'t Bases) -> Scope<'t> {
+        Scope { outline: Outline::new(tree, &REGISTRY), sources, bases }
     }
 }
 
