@@ -63,3 +63,51 @@ pub static MODULES: &[&Module] = &[
 /// Their directives by name.
 pub static REGISTRY: LazyLock<Registry> =
     LazyLock::new(|| Registry::new(MODULES, crate::module::elsewhere::NAMES));
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    /// The sources of the library, as their paths below `src` and their texts.
+    fn sources(directory: &Path, found: &mut Vec<(PathBuf, String)>) {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        for entry in fs::read_dir(root.join(directory)).unwrap() {
+            let path = entry.unwrap().path();
+            let below = path.strip_prefix(&root).unwrap().to_owned();
+            if path.is_dir() {
+                sources(&below, found);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push((below, fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn every_table_and_every_type_with_slots_is_reached() {
+        let mut found = Vec::new();
+        sources(Path::new(""), &mut found);
+        let listed = include_str!("modules.rs");
+        let mut tables = 0;
+        for (path, _) in found.iter().filter(|(_, text)| text.contains("\ndirectives! {")) {
+            let names: Vec<_> =
+                path.iter().map(|name| name.to_str().unwrap().trim_end_matches(".rs")).collect();
+            let table = format!("&crate::{}::MODULE", names.join("::"));
+            assert!(listed.contains(&table) || path.ends_with("dynamic/table.rs"), "{table} is not listed");
+            tables += 1;
+        }
+        assert!(tables > 40, "only {tables} tables found");
+        for (path, text) in &found {
+            let types =
+                text.lines().filter_map(|line| line.strip_prefix("impl Slot for ")?.split(' ').next());
+            for name in types {
+                let beside = found.iter().filter(|(other, _)| other.parent() == path.parent());
+                let mut made = beside.filter_map(|(_, text)| text.split_once("\n    made {"));
+                let made = made.find_map(|(_, made)| {
+                    made.split('}').next()?.split(';').find(|made| made.trim() == name)
+                });
+                assert!(made.is_some(), "no table makes {name}");
+            }
+        }
+    }
+}

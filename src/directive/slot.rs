@@ -231,3 +231,102 @@ pub const fn holders(contexts: Contexts) -> Contexts {
 pub const fn is_inherited<F: Field>() -> bool {
     !matches!(F::INHERIT, Inherit::Never)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::directive::scene::Backstage;
+    use crate::directive::{Bases, Module};
+    use crate::syntax::{Sources, Span};
+
+    /// The order of the block that it was built for, behind that of the enclosing block's value.
+    #[derive(Debug)]
+    struct Kept(u32);
+
+    #[derive(Debug)]
+    struct Single(u32);
+
+    impl Slot for Kept {
+        const HOLDERS: Contexts = APPLICATION | LOCATION;
+        const INHERITED: bool = true;
+        const RESTART: bool = true;
+
+        fn said_by(block: &Block) -> bool {
+            block.order > 0
+        }
+
+        fn make(level: &Level<'_>, _: &mut Scene<'_>) -> Kept {
+            Kept(level.outer::<Kept>().map_or(0, |outer| 10 * outer.0) + level.blocks[0].order)
+        }
+    }
+
+    impl Slot for Single {
+        const HOLDERS: Contexts = APPLICATION;
+        const INHERITED: bool = false;
+
+        fn said_by(block: &Block) -> bool {
+            block.order > 0
+        }
+
+        fn make(level: &Level<'_>, _: &mut Scene<'_>) -> Single {
+            Single(level.blocks[0].order)
+        }
+    }
+
+    static MODULES: &[&Module] = &[&Module {
+        name: "test",
+        about: &[],
+        rows: &[],
+        scope: || Box::new(()),
+        scope_type: TypeId::of::<()>,
+        slots: &[SlotEntry::of::<Kept>(), SlotEntry::of::<Single>()],
+        checks: &[],
+    }];
+
+    fn block(order: u32) -> Block {
+        let mut block = Block::new(APPLICATION, Span::default(), Span::default());
+        block.order = order;
+        block
+    }
+
+    fn numbers(values: &Values<APPLICATION>) -> (u32, u32) {
+        (values.get::<Kept>().0, values.get::<Single>().0)
+    }
+
+    #[test]
+    fn a_nested_block_that_sets_nothing_shares_what_is_inherited_and_what_is_built_for_such_blocks() {
+        let registry = Registry::new(MODULES, &[]);
+        let (mut backstage, sources, bases) = (Backstage::new(), Sources::default(), Bases::default());
+        let mut scene = backstage.scene(&sources, &bases);
+        let outer = block(3);
+        let layer = Layer::<APPLICATION>::new(registry.values(&[&outer], &[], &mut scene));
+        assert_eq!(numbers(layer.values()), (3, 3));
+        let mut inner = |order| registry.inner_values(&layer, &[&block(order), &outer], &mut scene);
+        let (first, second, said) = (inner(0), inner(0), inner(4));
+        assert_eq!((numbers(&first), numbers(&said)), ((3, 0), (34, 4)));
+        assert!(Arc::ptr_eq(&first.share::<Kept>(), &layer.values().share::<Kept>()));
+        assert!(Arc::ptr_eq(&first.share::<Single>(), &second.share::<Single>()));
+    }
+
+    #[test]
+    fn values_for_the_next_start_stay_and_others_change() {
+        let registry = Registry::new(MODULES, &[]);
+        let (mut backstage, sources, bases) = (Backstage::new(), Sources::default(), Bases::default());
+        let mut scene = backstage.scene(&sources, &bases);
+        let mut values = |order| registry.values::<APPLICATION>(&[&block(order)], &[], &mut scene);
+        let (old, new) = (values(1), values(2));
+        assert_eq!(numbers(&new.keeping_restart_values(&old)), (1, 2));
+    }
+
+    #[test]
+    fn a_kind_of_block_holds_its_types_only() {
+        let registry = Registry::new(MODULES, &[]);
+        let (mut backstage, sources, bases) = (Backstage::new(), Sources::default(), Bases::default());
+        let mut scene = backstage.scene(&sources, &bases);
+        let values = registry.values::<LOCATION>(&[&block(5)], &[], &mut scene);
+        assert_eq!(values.get::<Kept>().0, 5);
+        let values: &dyn Lookup = &values;
+        assert_eq!(values.find::<Kept>().map(|kept| kept.0), Some(5));
+        assert!(values.find::<Single>().is_none());
+    }
+}
