@@ -9,7 +9,7 @@ pub mod keeper;
 pub mod log;
 mod script;
 pub mod signal;
-pub(crate) mod template;
+mod template;
 pub mod values;
 
 pub use commands::{Commands, Process};

@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 
 use super::script;
-use crate::directive::template::{self, Braces, Malformed, Notation, Piece};
+use crate::directive::template::{self, Braces, Notation};
 
 /// Declares the variables of the dialect.
 macro_rules! variables {
@@ -79,22 +79,6 @@ pub enum Taming {
     FileName,
     /// For part of a shell script: the value stays one plain word, however the script quotes it.
     Script,
-}
-
-/// The names of the variables in a word, known or not.
-pub(crate) fn names(word: &[u8]) -> impl Iterator<Item = &[u8]> {
-    NOTATION.pieces(word).filter_map(|piece| match piece {
-        Ok(Piece::Variable { name, .. }) | Err(Malformed::Unclosed { name, .. }) => Some(name),
-        Ok(Piece::Literal(_)) | Err(Malformed::NoName { .. }) => None,
-    })
-}
-
-/// The name of the variable that a word begins with.
-pub(crate) fn first_name(word: &[u8]) -> Option<&[u8]> {
-    match NOTATION.pieces(word).next()? {
-        Ok(Piece::Variable { name, .. }) | Err(Malformed::Unclosed { name, .. }) => Some(name),
-        Ok(Piece::Literal(_)) | Err(Malformed::NoName { .. }) => None,
-    }
 }
 
 impl Template {

@@ -2,7 +2,7 @@
 
 use super::{Finding, Scope};
 use crate::directive::outline::Said;
-use crate::module::exec::template;
+use crate::directive::template::{Braces, Malformed, Notation, Piece};
 use crate::syntax::{Problem, Word};
 
 /// Exec variables whose values clients choose. Values of `path` and `dirname` begin with a directory of the server, but
@@ -24,6 +24,15 @@ const HARMLESS_FIRST: [&[u8]; 2] = [b"app", b"path"];
 /// Programs that take a script after `-c`.
 const SHELLS: [&[u8]; 8] = [b"sh", b"ash", b"bash", b"dash", b"fish", b"ksh", b"zsh", b"busybox"];
 
+/// Notation of variables in exec lines.
+const NOTATION: Notation = Notation {
+    is_name: |byte| byte.is_ascii_alphabetic(),
+    braces: Braces::Anything,
+    captures: false,
+    backslash: true,
+    lone_dollar: true,
+};
+
 pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     for said in &scope.outline.statements {
         let Some(row) = said.row() else { continue };
@@ -42,7 +51,7 @@ pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let Some(word) = words.iter().find(|word| {
-            let chosen = template::first_name(&word.bytes)
+            let chosen = first_name(&word.bytes)
                 .is_some_and(|name| CHOSEN.contains(&name) && !HARMLESS_FIRST.contains(&name));
             chosen && !is_script_argument(words, word)
         }) else {
@@ -70,7 +79,7 @@ fn script<'t>(program: &Word, words: &[&'t Word]) -> Option<(&'t Word, &'t [u8])
         return None;
     }
     let script = *words.get(script_at(words)?)?;
-    let variable = template::names(&script.bytes).find(|name| CHOSEN.contains(name))?;
+    let variable = names(&script.bytes).find(|name| CHOSEN.contains(name))?;
     Some((script, variable))
 }
 
@@ -84,4 +93,20 @@ fn script_at(words: &[&Word]) -> Option<usize> {
 fn is_script_argument(words: &[&Word], word: &Word) -> bool {
     let script = script_at(words).and_then(|at| words.get(at));
     script.is_some_and(|script| script.span.start < word.span.start)
+}
+
+/// The names of the variables in a word, known or not.
+fn names(word: &[u8]) -> impl Iterator<Item = &[u8]> {
+    NOTATION.pieces(word).filter_map(|piece| match piece {
+        Ok(Piece::Variable { name, .. }) | Err(Malformed::Unclosed { name, .. }) => Some(name),
+        Ok(Piece::Literal(_)) | Err(Malformed::NoName { .. }) => None,
+    })
+}
+
+/// The name of the variable that a word begins with.
+fn first_name(word: &[u8]) -> Option<&[u8]> {
+    match NOTATION.pieces(word).next()? {
+        Ok(Piece::Variable { name, .. }) | Err(Malformed::Unclosed { name, .. }) => Some(name),
+        Ok(Piece::Literal(_)) | Err(Malformed::NoName { .. }) => None,
+    }
 }
