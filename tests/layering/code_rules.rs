@@ -1,0 +1,57 @@
+//! Where log lines and unsafe code stand.
+
+use std::fs;
+use std::path::Path;
+
+use crate::source::{code, library, rust_files};
+
+/// What is logged stands in a room's `log.rs`, and takes no way on which bytes that are not UTF-8 are lost.
+#[test]
+fn log_lines_stand_in_one_file_of_a_room() {
+    let mut seen = 0;
+    for (module, file) in library() {
+        let code = code(&fs::read_to_string(&file).unwrap());
+        let is_log = module.last().is_some_and(|last| last == "log");
+        if !is_log {
+            let logs =
+                ["error", "warn", "info", "debug"].iter().find(|name| code.contains(&format!("{name}!(")));
+            assert_eq!(logs, None, "{} logs", file.display());
+            continue;
+        }
+        if module.len() > 1 {
+            seen += 1;
+            let lossy = ["BStr::", ".display()", "lossy("].iter().find(|name| code.contains(**name));
+            assert_eq!(lossy, None, "{}", file.display());
+        }
+    }
+    assert!(seen > 10, "{seen} files named log.rs");
+}
+
+#[test]
+fn unsafe_code_stands_in_two_modules_with_its_reasons() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = include_str!("../../Cargo.toml");
+    assert!(manifest.contains("unsafe_code = \"deny\""));
+    let mut files = Vec::new();
+    for dir in ["src", "tests", "benches"] {
+        rust_files(&root.join(dir), &mut files);
+    }
+    let allowing = files.iter().filter(|file| {
+        let text = fs::read_to_string(file).unwrap();
+        // In two parts, or this file would be one of them.
+        text.contains(concat!("allow(", "unsafe_code")) || text.contains(concat!("expect(", "unsafe_code"))
+    });
+    let mut allowing: Vec<_> = allowing.collect();
+    allowing.sort();
+    // The allocator's has one attribute and no block.
+    assert_eq!(allowing, [&root.join("src/allocator.rs"), &root.join("src/media/delivery/uring.rs")]);
+    assert!(!include_str!("../../src/allocator.rs").contains("unsafe {"));
+
+    let text = include_str!("../../src/media/delivery/uring.rs");
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    for (number, line) in lines.iter().enumerate().filter(|(_, line)| line.contains("unsafe {")) {
+        let comment: Vec<&&str> =
+            lines[..number].iter().rev().take_while(|line| line.starts_with("//")).collect();
+        assert!(comment.iter().any(|line| line.starts_with("// SAFETY: ")), "line {}: {line}", number + 1);
+    }
+}

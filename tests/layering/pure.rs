@@ -1,0 +1,144 @@
+//! What neither waits nor reaches out of the process: whole rooms, and every file of a feature that isn't listed as one that does.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::source::{code, library};
+
+/// Crates and paths that whole rooms do without: what is pure neither waits nor looks at a clock.
+const PURE: [(&str, &[&str]); 5] = [
+    ("wire", &["tokio", "hyper", "reqwest", "std::time::SystemTime"]),
+    ("syntax", &["tokio", "hyper", "reqwest"]),
+    ("directive", &["tokio", "hyper", "reqwest"]),
+    ("hub", &["hyper", "reqwest", "tokio::net", "tokio::spawn", "tokio::time"]),
+    ("config", &["tokio::net", "tokio::spawn", "hyper", "reqwest"]),
+];
+
+/// Rooms of features, where each file is either rules or waits and reaches out.
+const FEATURES: [&str; 3] = ["module", "media", "notify"];
+
+/// What rules do without: a runtime, clients and servers, files, sockets, processes and threads.
+const REACHING_OUT: &[&str] = &[
+    "tokio",
+    "tokio_util",
+    "tokio_rustls",
+    "hyper",
+    "hyper_util",
+    "reqwest",
+    "nix",
+    "socket2",
+    "io_uring",
+    "command_fds",
+    "std::fs",
+    "std::os::fd",
+    "std::os::unix::fs",
+    "std::os::unix::net",
+    "std::os::unix::process",
+    "std::thread",
+    "std::process::Command",
+    "std::process::Child",
+    "std::process::Stdio",
+    "std::net::TcpStream",
+    "std::net::TcpListener",
+    "std::net::UdpSocket",
+];
+
+/// The files of features that wait or reach out. Each other holds rules, which are tested without a server.
+const WAITING: &[&str] = &[
+    "media::admission",
+    "media::delivery",
+    "media::delivery::ahead",
+    "media::delivery::link",
+    "media::delivery::uring",
+    "media::extension",
+    "media::files",
+    "media::files::places",
+    "media::mpegts::feed",
+    "media::mpegts::packaging",
+    "media::mpegts::queue",
+    "media::reader",
+    "media::session",
+    "media::workers",
+    "module::dynamic::task",
+    "module::exec::child",
+    "module::exec::execs",
+    "module::exec::keeper",
+    "module::hls2::fragments",
+    "module::hls2::viewer",
+    "module::hls::directory",
+    "module::hls::recording",
+    "module::hls::sweeper",
+    "module::hls::writer",
+    "module::lint::host",
+    "module::live_record::files",
+    "module::live_record::task",
+    "module::record::flv_file",
+    "module::record::recordings",
+    "module::record::registry",
+    "module::relay::connect",
+    "module::relay::http",
+    "module::relay::lines",
+    "module::relay::pull",
+    "module::relay::pull::fetch",
+    "module::relay::pull::players",
+    "module::relay::push",
+    "module::relay::rtmp",
+    "module::rtmp::connection",
+    "module::rtmp::connection::connecting",
+    "module::rtmp::connection::play",
+    "module::rtmp::connection::streams",
+    "module::rtmp::connection::waiting",
+    "notify",
+    "notify::answer",
+    "notify::done",
+    "notify::heartbeat",
+    "notify::process",
+    "notify::session_event",
+    "notify::transport",
+    "notify::transport_error",
+];
+
+#[test]
+fn pure_rooms_do_not_wait() {
+    for (module, file) in library() {
+        let Some((_, without)) =
+            PURE.iter().find(|(room, _)| module.first().is_some_and(|first| first == room))
+        else {
+            continue;
+        };
+        let code = code(&fs::read_to_string(&file).unwrap());
+        let named = without.iter().find(|name| mentions(&code, name));
+        assert_eq!(named, None, "{}", file.display());
+    }
+}
+
+/// Whether code waits, or has the means to reach out of the process.
+fn waits(code: &str) -> bool {
+    code.contains("async ") || code.contains(".await") || REACHING_OUT.iter().any(|name| mentions(code, name))
+}
+
+#[test]
+fn rules_of_features_neither_wait_nor_reach_out() {
+    let features = library()
+        .into_iter()
+        .filter(|(module, _)| !module.is_empty() && FEATURES.iter().any(|room| *room == module[0]));
+    let found: BTreeSet<String> = features
+        .filter(|(_, file)| waits(&code(&fs::read_to_string(file).unwrap())))
+        .map(|(module, _)| module.join("::"))
+        .collect();
+    let listed: BTreeSet<String> = WAITING.iter().map(|module| (*module).to_owned()).collect();
+    let unlisted: Vec<_> = found.difference(&listed).collect();
+    assert!(unlisted.is_empty(), "these wait or reach out, and aren't listed so: {unlisted:#?}");
+    let gone: Vec<_> = listed.difference(&found).collect();
+    assert!(gone.is_empty(), "listed, and rules without I/O now: {gone:#?}");
+}
+
+/// Whether code names a crate or a path, as a whole word.
+fn mentions(code: &str, name: &str) -> bool {
+    code.match_indices(name).any(|(at, _)| {
+        let before = code[..at].chars().next_back();
+        let after = code[at + name.len()..].chars().next();
+        let word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+        !word(before) && !word(after) && (name.contains("::") || after == Some(':'))
+    })
+}
