@@ -69,7 +69,7 @@ use crate::task::supervise::keep;
 /// A random key.
 fn secret() -> Result<[u8; 32], StartError> {
     let mut secret = [0; 32];
-    getrandom::getrandom(&mut secret).map_err(StartError::Randomness)?;
+    getrandom::fill(&mut secret).map_err(StartError::Randomness)?;
     Ok(secret)
 }
 

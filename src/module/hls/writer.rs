@@ -69,7 +69,7 @@ impl Writer {
         let mut key = [0; BLOCK];
         // Without its key a segment must not be written at all.
         self.key = None;
-        getrandom::getrandom(&mut key).map_err(|error| failed("getrandom", &path)(error.into()))?;
+        getrandom::fill(&mut key).map_err(|error| failed("getrandom", &path)(error.into()))?;
         replace(&path, &key)?;
         self.key = Some((key_id, key));
         Ok(())
