@@ -5,7 +5,7 @@
 //! same claim about the same stream.
 
 use bytes::Bytes;
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::trail::Claim;

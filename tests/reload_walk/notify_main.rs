@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::notify::{told, wait};

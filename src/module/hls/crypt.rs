@@ -1,7 +1,7 @@
 //! AES-128-CBC encryption of a file that is written in pieces (RFC 8216 §4.3.2.4).
 
 use aes::Aes128;
-use aes::cipher::{BlockEncryptMut, KeyIvInit};
+use aes::cipher::{BlockModeEncrypt, KeyIvInit};
 
 /// Length in bytes of a key, of an initialisation vector and of a cipher block.
 pub const BLOCK: usize = 16;
@@ -38,8 +38,8 @@ impl Encryptor {
     }
 
     fn encrypt(&mut self, blocks: &mut [u8]) {
-        for block in blocks.chunks_exact_mut(BLOCK) {
-            self.cipher.encrypt_block_mut(block.into());
+        for block in blocks.as_chunks_mut::<BLOCK>().0 {
+            self.cipher.encrypt_block(block.into());
         }
     }
 }

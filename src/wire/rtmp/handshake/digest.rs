@@ -1,6 +1,6 @@
 //! Digests in handshake packets.
 
-use hmac::{Hmac, Mac};
+use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use strum::VariantArray;
 
