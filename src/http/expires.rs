@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, EXPIRES, HeaderMap, HeaderValue, LAST_MODIFIED};
-use jiff::{Span, Zoned};
+use jiff::{Span, ZonedDateTime};
 
 use super::Exchange;
 use super::header::USUAL;
@@ -31,7 +31,7 @@ pub(super) fn add(exchange: &Exchange<'_>, status: StatusCode, headers: &mut Hea
         }
         said => said,
     };
-    let now = Zoned::now();
+    let now = ZonedDateTime::now();
     let Some((date, age)) = date_and_age(expires, &now, headers) else { return };
     let date = u64::try_from(date).unwrap_or(0).min(DATE_MAX);
     let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(date));
@@ -42,7 +42,7 @@ pub(super) fn add(exchange: &Exchange<'_>, status: StatusCode, headers: &mut Hea
 }
 
 /// Seconds since 1970 and seconds from now; a negative age forbids keeping.
-fn date_and_age(expires: &Expires, now: &Zoned, headers: &HeaderMap) -> Option<(i64, i64)> {
+fn date_and_age(expires: &Expires, now: &ZonedDateTime, headers: &HeaderMap) -> Option<(i64, i64)> {
     let now_seconds = now.timestamp().as_second();
     let from_now = |seconds: i64| (now_seconds.saturating_add(seconds), seconds);
     Some(match *expires {
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn dates_and_ages_as_nginx_counts_them() {
-        let now: Zoned = "2026-03-01T12:00:00+00:00[UTC]".parse().unwrap();
+        let now: ZonedDateTime = "2026-03-01T12:00:00+00:00[UTC]".parse().unwrap();
         let seconds = now.timestamp().as_second();
         let mut headers = HeaderMap::new();
         let of = |words: &[&[u8]], headers: &HeaderMap| {

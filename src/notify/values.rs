@@ -38,7 +38,7 @@ pub struct ProcessVariables;
 
 impl Variables for ProcessVariables {
     fn value(&self, variable: &Variable, out: &mut Vec<u8>) {
-        let now = jiff::Zoned::now();
+        let now = jiff::ZonedDateTime::now();
         match variable {
             Variable::NginxVersion => out.extend_from_slice(crate::NGINX_VERSION.as_bytes()),
             Variable::Pid => out.extend_from_slice(std::process::id().to_string().as_bytes()),

@@ -22,7 +22,7 @@ pub(crate) struct SessionValues {
 
 impl SessionValues {
     pub(crate) fn new(session: Arc<Session>) -> Self {
-        let started = jiff::Zoned::now().strftime("%Y%m%d%H%M%S").to_string();
+        let started = jiff::ZonedDateTime::now().strftime("%Y%m%d%H%M%S").to_string();
         SessionValues { session, stream_only: false, recording: None, started }
     }
 

@@ -44,7 +44,7 @@ impl Place {
     /// Files of a recording that begins at `unix` seconds; the day is in local time.
     pub fn pair(&self, root: &Path, unix: i64) -> Pair {
         let now = Timestamp::from_second(unix).unwrap_or(Timestamp::UNIX_EPOCH);
-        let day = now.to_zoned(TimeZone::system()).strftime("%Y%m%d").to_string();
+        let day = now.to_zoned_datetime(TimeZone::system()).strftime("%Y%m%d").to_string();
         let mut directory = root.as_os_str().as_bytes().to_vec();
         while directory.ends_with(b"/") {
             directory.pop();

@@ -34,7 +34,7 @@ fn suffix(suffix: &[u8], unix: i64) -> Vec<u8> {
     let (Ok(format), Ok(now)) = (suffix.to_str(), Timestamp::from_second(unix)) else {
         return suffix.to_vec();
     };
-    let time = BrokenDownTime::from(&now.to_zoned(TimeZone::system()));
+    let time = BrokenDownTime::from(&now.to_zoned_datetime(TimeZone::system()));
     let text = time.to_string_with_config(&Config::new().lenient(true), format);
     text.map_or_else(|_| suffix.to_vec(), String::into_bytes)
 }
