@@ -4,8 +4,9 @@
 //! The rooms, from top to bottom; a room imports only from rooms below it:
 //!
 //! - [`cli`]: the command line: nginx's options, and commands.
+//! - [`modules`]: the list of modules; the configuration language that results from it is passed down as a value.
 //! - [`server`]: the process: start, signals, supervision, reload, upgrade; builds and connects all parts.
-//! - [`modules`]: the list of modules. [`module`]: one folder per feature: its directives, rules and tasks.
+//! - [`module`]: one folder per feature: its directives, rules and tasks.
 //! - [`http`]: the HTTP server: connections, routing, handlers.
 //! - [`media`]: the running media core: sessions, admission, ingest, delivery.
 //! - [`notify`]: callbacks: events, requests, verdicts.

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::directive::Module;
+use crate::directive::language::Language;
 use crate::directive::registry::Registry;
 
 /// Modules whose directives may stand in a configuration.
@@ -63,6 +64,9 @@ pub static MODULES: &[&Module] = &[
 /// Their directives by name.
 pub static REGISTRY: LazyLock<Registry> =
     LazyLock::new(|| Registry::new(MODULES, crate::module::elsewhere::NAMES));
+
+/// The language of configurations.
+pub static LANGUAGE: Language = Language::new(&REGISTRY, crate::module::lint::lint);
 
 #[cfg(test)]
 mod tests {

@@ -18,8 +18,8 @@ use crate::source::{code, library, paths, room};
 /// The rooms, from the top floor down. Each folder of `module` is a room of its own, and none knows another.
 const ROOMS: [&str; 16] = [
     "cli",
-    "server",
     "modules",
+    "server",
     "module",
     "http",
     "media",
@@ -45,16 +45,14 @@ const EXCEPTIONS: &[(&str, &str, usize)] = &[
     ("config", "module/headers", 1),
     ("config", "module/hls2", 2),
     ("config", "module/limit", 1),
-    ("config", "module/lint", 1),
     ("config", "module/map", 1),
     ("config", "module/referer", 4),
     ("config", "module/relay", 1),
     ("config", "module/rewrite", 4),
     ("config", "module/stat", 2),
     ("config", "module/ts", 2),
-    ("config", "modules", 4),
     ("config", "net", 4),
-    ("config", "server", 6),
+    ("config", "server", 4),
     ("http", "module/control", 2),
     ("http", "module/flv", 1),
     ("http", "module/headers", 1),
@@ -65,9 +63,7 @@ const EXCEPTIONS: &[(&str, &str, usize)] = &[
     ("http", "module/ts", 1),
     ("module/dynamic", "module/relay", 3),
     ("module/earlier", "module/hls", 1),
-    ("module/lint", "modules", 1),
     ("module/live_record", "module/record", 1),
-    ("modules", "server", 3),
 ];
 
 /// How far below the top a room is.

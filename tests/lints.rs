@@ -9,6 +9,7 @@ use std::path::Path;
 
 use pingosd::cli::Test;
 use pingosd::module::lint;
+use pingosd::modules::LANGUAGE;
 use pingosd::syntax::render::Style;
 use support::Prefix;
 
@@ -340,7 +341,7 @@ fn names_are_stable_and_documented() {
 
 #[test]
 fn the_built_in_configuration_has_no_warning() {
-    let config = pingosd::config::Config::embedded_default();
+    let config = pingosd::config::Config::embedded_default(&LANGUAGE);
     assert!(config.warnings.is_empty(), "{:?}", config.warnings);
 }
 

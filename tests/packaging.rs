@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 use pingosd::cli::help::COMMANDS;
 use pingosd::cli::{completion, man};
 use pingosd::config::{LoadOptions, load};
-use pingosd::modules::REGISTRY;
+use pingosd::modules::{LANGUAGE, REGISTRY};
 
 fn packaging(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging").join(name)
@@ -125,7 +125,7 @@ fn fish_completes_commands() {
 #[test]
 fn the_shipped_configurations_are_accepted_without_a_warning() {
     for name in ["pingosd.conf", "docker.conf"] {
-        let config = load(&LoadOptions::choose(None, Some(packaging(name)), Vec::new(), None));
+        let config = load(&LoadOptions::choose(&LANGUAGE, None, Some(packaging(name)), Vec::new(), None));
         let config = config.unwrap_or_else(|report| panic!("{name}: {:?}", report.diagnostics));
         assert!(config.warnings.is_empty(), "{name}: {:?}", config.warnings);
     }

@@ -8,7 +8,7 @@ use std::fs;
 use pingosd::config::diff::{self, Effect};
 use pingosd::config::{LoadOptions, load};
 use pingosd::directive::{Class, Shape, context};
-use pingosd::modules::MODULES;
+use pingosd::modules::{LANGUAGE, MODULES, REGISTRY};
 use support::frame::Tracks;
 use support::wait::until_true;
 use support::{Conf, End, NotifyServer, Player, Publisher, RtmpClient, Server, http};
@@ -149,7 +149,8 @@ fn a_hundred_edits_lose_no_session_and_no_frame() {
 fn every_row_of_the_table_is_reported_with_its_class() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("a.conf");
-    let options = LoadOptions::choose(Some(directory.path().into()), Some(file.clone()), Vec::new(), None);
+    let options =
+        LoadOptions::choose(&LANGUAGE, Some(directory.path().into()), Some(file.clone()), Vec::new(), None);
     let conf = |place: context_of::Place, line: &str| {
         let at = |wanted| if place == wanted { line } else { "" };
         use context_of::Place::*;
@@ -175,7 +176,7 @@ fn every_row_of_the_table_is_reported_with_its_class() {
         fs::write(&file, conf(place, &format!("{} {default};", row.name()))).unwrap();
         // A default that needs a word beside it, or a file, is not written alone.
         let Ok(after) = load(&options) else { continue };
-        let changes = diff::changes(&before, &after, &[]);
+        let changes = diff::changes(&REGISTRY, &before, &after, &[]);
         let found: Vec<_> = changes.iter().filter(|change| change.directive == row.name()).collect();
         assert_eq!((found.len(), changes.len()), (1, 1), "{}: {changes:?}", row.name());
         let want = match row.class {
@@ -188,7 +189,7 @@ fn every_row_of_the_table_is_reported_with_its_class() {
         assert_eq!(found[0].effect, want, "{}", row.name());
         assert!(found[0].old.is_none() && found[0].new.is_some(), "{}: {changes:?}", row.name());
         assert!(found[0].place.starts_with(&format!("{}:", file.display())), "{}: {changes:?}", row.name());
-        let back = diff::changes(&after, &before, &[]);
+        let back = diff::changes(&REGISTRY, &after, &before, &[]);
         assert!(
             back.len() == 1 && back[0].new.is_none() && back[0].effect == want,
             "{}: {back:?}",

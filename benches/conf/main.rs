@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use conf::{Dialect, Ports, Shape};
 use pingosd::config::{LoadOptions, load};
-use pingosd::modules::REGISTRY;
+use pingosd::modules::{LANGUAGE, REGISTRY};
 use pingosd::syntax::parser::Parser;
 
 /// Directives per second that parsing alone must reach.
@@ -120,7 +120,7 @@ fn in_process(file: &Path, runs: usize) -> (u32, Duration, Duration) {
         assert!(!reading.reports.has_errors());
         directives = reading.tree.len();
     });
-    let options = LoadOptions::choose(None, Some(file.into()), Vec::new(), None);
+    let options = LoadOptions::choose(&LANGUAGE, None, Some(file.into()), Vec::new(), None);
     let whole = median(runs, || {
         let loaded = load(&options);
         assert!(

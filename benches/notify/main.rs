@@ -18,6 +18,7 @@ use pingosd::config::store::Store;
 use pingosd::config::{LoadOptions, load};
 use pingosd::media::session::{Identity, Moments, Protocol, Role, Session};
 use pingosd::media::view::AppView;
+use pingosd::modules::LANGUAGE;
 use pingosd::net::dns::Dns;
 use pingosd::net::socket::Peer;
 use pingosd::notify::transport::Transport;
@@ -85,7 +86,7 @@ impl Bench {
             INTERVAL.as_secs()
         )
         .expect("written");
-        let options = LoadOptions::choose(None, Some(file.path().to_owned()), Vec::new(), None);
+        let options = LoadOptions::choose(&LANGUAGE, None, Some(file.path().to_owned()), Vec::new(), None);
         let config = load(&options).expect("a valid configuration");
         let dns = Dns::new(&config);
         let transport = Transport::load(&config, &dns, None).expect("a transport");

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use pingosd::config::LoadOptions;
 use pingosd::config::load::load_text;
 use pingosd::directive::registry::Registry;
+use pingosd::modules::LANGUAGE;
 use pingosd::syntax::parser::Parser;
 use pingosd::syntax::render::Style;
 use pingosd::syntax::text;
@@ -14,6 +15,7 @@ use pingosd::syntax::text;
 /// a change of meaning, the second time without any change.
 pub fn whole_path(bytes: &[u8]) {
     let options = LoadOptions {
+        language: &LANGUAGE,
         prefix: "/nonexistent".into(),
         conf_file: Some("/nonexistent/conf/nginx.conf".into()),
         globals: Vec::new(),

@@ -18,7 +18,7 @@ use crate::config::{Config, LoadOptions, load};
 use crate::directive::manual;
 use crate::module::dynamic;
 use crate::module::lint;
-use crate::modules::REGISTRY;
+use crate::modules::{LANGUAGE, REGISTRY};
 use crate::server;
 use crate::syntax::Level;
 use crate::syntax::render::Style;
@@ -174,12 +174,12 @@ impl Options {
                 _ => rest.push(word),
             }
         }
-        let load = LoadOptions::choose(self.prefix, self.conf, self.globals, self.error_log);
+        let load = LoadOptions::choose(&LANGUAGE, self.prefix, self.conf, self.globals, self.error_log);
         Ok(Command::Word(command::Task { name, words: rest, load }))
     }
 
     fn command(self) -> Command {
-        let load = LoadOptions::choose(self.prefix, self.conf, self.globals, self.error_log);
+        let load = LoadOptions::choose(&LANGUAGE, self.prefix, self.conf, self.globals, self.error_log);
         match self {
             Options { help: true, .. } => Command::Help,
             Options { test: true, dump, quiet, version: verbose, .. } => {

@@ -22,10 +22,9 @@ use nix::unistd::{Pid, geteuid};
 use sha2::{Digest, Sha256};
 
 pub use self::error::ArchiveError;
+use super::LoadOptions;
 use super::history::Generation;
-use super::place::Place;
 use super::watch::Fingerprint;
-use super::{Config, LoadOptions};
 use crate::limits;
 
 /// Default directory, below the prefix.
@@ -250,20 +249,6 @@ impl Archive {
             // For example if the server was started with another spelling of its prefix.
             None => Err(ArchiveError::OtherMain { path: path.to_owned(), main: self.main.clone() }),
         }
-    }
-}
-
-impl Config {
-    /// Archive of its generations, if enabled. The embedded configuration has none.
-    pub fn archive(&self) -> Option<Archive> {
-        let main = &self.paths.conf_file;
-        let directory = match &self.get::<crate::server::core::conf::Conf>().conf_generations {
-            _ if main.as_os_str().is_empty() => return None,
-            Place::On => self.paths.prefix.join(DIRECTORY),
-            Place::Off => return None,
-            Place::Path(path) => path.clone(),
-        };
-        Some(Archive::new(directory, main))
     }
 }
 

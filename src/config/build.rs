@@ -6,13 +6,13 @@ use super::model::{Config, Paths};
 use super::rtmp::build_rtmp;
 use crate::directive::context::{Contexts, EVENTS, HTTP, MAIN, RTMP};
 use crate::directive::evaluate::{Block, Evaluated, resolve};
+use crate::directive::registry::Registry;
 use crate::directive::scene::{Backstage, Notes};
 use crate::directive::slot::Layer;
 use crate::directive::{Bases, Resolve, ServerName, Values};
 use crate::http::handler::Relations;
 use crate::http::variable::VariableNames;
 use crate::module::limit::zone::Zones;
-use crate::modules::REGISTRY;
 use crate::syntax::report::Reports;
 use crate::syntax::{Pos, Problem, Sources, Span};
 
@@ -20,14 +20,20 @@ use crate::syntax::{Pos, Problem, Sources, Span};
 pub(super) struct Builder<'a> {
     sources: &'a Sources,
     bases: &'a Bases,
+    registry: &'a Registry,
     backstage: Backstage,
     pub(super) reports: Reports,
 }
 
 /// Builds the model of an evaluated configuration.
-pub(super) fn build(evaluated: Evaluated, bases: &Bases, paths: Paths) -> Result<Config, Report> {
+pub(super) fn build(
+    evaluated: Evaluated,
+    registry: &Registry,
+    bases: &Bases,
+    paths: Paths,
+) -> Result<Config, Report> {
     let Evaluated { main, sources, tree, mut notes, reports } = evaluated;
-    let mut builder = Builder { sources: &sources, bases, backstage: Backstage::new(), reports };
+    let mut builder = Builder { sources: &sources, bases, registry, backstage: Backstage::new(), reports };
     // Broken blocks would only give misleading complaints about what is missing in them.
     let parts = (!builder.reports.has_errors()).then(|| builder.parts(&main, &mut notes));
 
@@ -118,7 +124,7 @@ impl Builder<'_> {
         together: &[&Block],
     ) -> Values<HOLDER> {
         let mut scene = self.backstage.scene(self.sources, self.bases);
-        let values = REGISTRY.values(blocks, together, &mut scene);
+        let values = self.registry.values(blocks, together, &mut scene);
         self.check(blocks, &values);
         values
     }
@@ -130,7 +136,7 @@ impl Builder<'_> {
         blocks: &[&Block],
     ) -> Values<HOLDER> {
         let mut scene = self.backstage.scene(self.sources, self.bases);
-        let values = REGISTRY.inner_values(outer, blocks, &mut scene);
+        let values = self.registry.inner_values(outer, blocks, &mut scene);
         self.check(blocks, &values);
         values
     }
@@ -138,7 +144,7 @@ impl Builder<'_> {
     /// Reports what modules find wrong with the values of a block.
     fn check<const HOLDER: Contexts>(&mut self, blocks: &[&Block], values: &Values<HOLDER>) {
         let Some(block) = blocks.first().filter(|block| block.context == HOLDER) else { return };
-        for problem in REGISTRY.complaints(values) {
+        for problem in self.registry.complaints(values) {
             self.refuse(block, problem);
         }
     }

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::Config;
 use crate::directive::context::{APPLICATION, RTMP_SERVER};
 use crate::directive::outline::{Outline, Said, Section, spelled};
+use crate::directive::registry::Registry;
 use crate::directive::{Class, Inherit, Row, context};
-use crate::modules::REGISTRY;
 use crate::syntax::Sources;
 use crate::syntax::tree::{Body, Word};
 
@@ -100,8 +100,8 @@ impl fmt::Display for Change {
 }
 
 /// All differences, in the order of the new text, then removals in the order of the old text.
-pub fn changes(old: &Config, new: &Config, sessions: &[Who]) -> Vec<Change> {
-    let (before, after) = (Side::new(old), Side::new(new));
+pub fn changes(registry: &Registry, old: &Config, new: &Config, sessions: &[Who]) -> Vec<Change> {
+    let (before, after) = (Side::new(old, registry), Side::new(new, registry));
     let crowd = [before.crowd(sessions), after.crowd(sessions)];
     let mut difference = Difference { old: &before, new: &after, crowd, found: Vec::new() };
     difference.sections(0, 0);
@@ -115,8 +115,8 @@ struct Side<'r> {
 }
 
 impl<'r> Side<'r> {
-    fn new(config: &'r Config) -> Side<'r> {
-        Side { sources: &config.sources, outline: Outline::new(&config.tree, &REGISTRY) }
+    fn new(config: &'r Config, registry: &Registry) -> Side<'r> {
+        Side { sources: &config.sources, outline: Outline::new(&config.tree, registry) }
     }
 
     /// Number of sessions in each application's block.

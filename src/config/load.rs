@@ -8,8 +8,7 @@ use super::build::build;
 use super::model::{Config, Paths};
 use crate::directive::Bases;
 use crate::directive::evaluate::evaluate;
-use crate::module::lint::lint;
-use crate::modules::REGISTRY;
+use crate::directive::language::Language;
 use crate::syntax::parser::{Parser, Reading};
 use crate::syntax::render::{Style, render};
 use crate::syntax::report::MAX_ERRORS;
@@ -36,6 +35,8 @@ pub const DEFAULT_ERROR_LOG: &str = "logs/error.log";
 /// Options of loading.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadOptions {
+    /// Language of the configuration.
+    pub language: &'static Language,
     /// Prefix of relative paths.
     pub prefix: PathBuf,
     /// The main file; `None` is the embedded configuration.
@@ -63,6 +64,7 @@ impl LoadOptions {
     ///
     /// Relative names refer to the prefix, the prefix itself to the working directory.
     pub fn choose(
+        language: &'static Language,
         prefix: Option<PathBuf>,
         conf_file: Option<PathBuf>,
         globals: Vec<u8>,
@@ -80,7 +82,7 @@ impl LoadOptions {
             None => Some(prefix.join(default_conf)).filter(|path| path.exists()),
         };
         let error_log = prefix.join(error_log.unwrap_or_else(|| DEFAULT_ERROR_LOG.into()));
-        LoadOptions { prefix, conf_file, globals, error_log }
+        LoadOptions { language, prefix, conf_file, globals, error_log }
     }
 
     /// The main file's name for messages.
@@ -91,8 +93,8 @@ impl LoadOptions {
 
 impl Config {
     /// The embedded configuration.
-    pub fn embedded_default() -> Config {
-        let mut options = LoadOptions::choose(None, None, Vec::new(), None);
+    pub fn embedded_default(language: &'static Language) -> Config {
+        let mut options = LoadOptions::choose(language, None, None, Vec::new(), None);
         options.conf_file = None;
         load(&options).expect("the embedded configuration is tested")
     }
@@ -125,15 +127,17 @@ pub fn load_texts(options: &LoadOptions, texts: &Sources) -> Result<Config, Repo
 /// A [`Report`] with all errors.
 pub fn load_text(name: &Path, text: Bytes, options: &LoadOptions) -> Result<Config, Report> {
     let bases = bases(options);
-    let mut parser = Parser::new(bases.conf.clone(), &*REGISTRY).apart();
+    let mut parser = Parser::new(bases.conf.clone(), options.language.registry()).apart();
     parser.given(name, text);
     judge(parser.finish(), &bases, options)
 }
 
 /// Evaluates a parsed configuration.
 fn judge(reading: Reading, bases: &Bases, options: &LoadOptions) -> Result<Config, Report> {
-    let found = if reading.reports.has_errors() { Vec::new() } else { lint(&reading, bases) };
-    let mut evaluated = evaluate(reading, &REGISTRY, bases);
+    let found =
+        if reading.reports.has_errors() { Vec::new() } else { options.language.lint(&reading, bases) };
+    let registry = options.language.registry();
+    let mut evaluated = evaluate(reading, registry, bases);
     // Warnings are determined only if there are no errors.
     if !evaluated.reports.has_errors() {
         found.into_iter().for_each(|(order, problem)| evaluated.reports.add(order, problem));
@@ -143,7 +147,7 @@ fn judge(reading: Reading, bases: &Bases, options: &LoadOptions) -> Result<Confi
         conf_file: options.conf_file.clone().unwrap_or_default(),
         error_log: options.error_log.clone(),
     };
-    build(evaluated, bases, paths)
+    build(evaluated, registry, bases, paths)
 }
 
 /// Parses the texts of a configuration into one tree.
@@ -158,7 +162,7 @@ pub fn read_texts(options: &LoadOptions, texts: &Sources) -> (Reading, Bases) {
 
 fn read_with(options: &LoadOptions, texts: Option<&Sources>) -> (Reading, Bases) {
     let bases = bases(options);
-    let mut parser = Parser::new(bases.conf.clone(), &*REGISTRY);
+    let mut parser = Parser::new(bases.conf.clone(), options.language.registry());
     if let Some(texts) = texts {
         parser = parser.with_texts(texts.clone());
     }

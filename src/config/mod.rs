@@ -3,7 +3,6 @@
 pub mod applications;
 pub mod archive;
 mod build;
-mod control_path;
 pub mod diff;
 pub mod dynamic;
 pub mod history;

@@ -140,6 +140,7 @@ mod tests {
     use std::sync::mpsc;
 
     use super::*;
+    use crate::modules::LANGUAGE;
 
     #[tokio::test]
     async fn files_that_cannot_be_read_in_time_are_unknown_and_read_once_however_many_ask() {
@@ -147,7 +148,7 @@ mod tests {
         let (release, hung) = mpsc::channel::<()>();
         // Simulates a hanging file system: every read waits.
         let hanging = loader.begin(move || hung.recv().is_err());
-        let files = ConfFiles::new(LoadOptions::choose(None, None, Vec::new(), None), loader);
+        let files = ConfFiles::new(LoadOptions::choose(&LANGUAGE, None, None, Vec::new(), None), loader);
         let asked = Instant::now();
         for _ in 0..100 {
             assert_eq!(files.glance(1).await, None);

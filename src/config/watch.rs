@@ -217,9 +217,10 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::modules::LANGUAGE;
 
     fn footprint(conf: &Path) -> Footprint {
-        Footprint::read(&LoadOptions::choose(None, Some(conf.to_owned()), Vec::new(), None))
+        Footprint::read(&LoadOptions::choose(&LANGUAGE, None, Some(conf.to_owned()), Vec::new(), None))
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod args;
 pub mod context;
 pub mod evaluate;
 pub mod field;
+pub mod language;
 pub mod listen;
 pub mod manual;
 pub mod number;

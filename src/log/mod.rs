@@ -200,7 +200,8 @@ fn format_line(severity: LogLevel, visitor: &LineVisitor) -> String {
         let now = jiff::Timestamp::now();
         if *second != now.as_second() {
             *second = now.as_second();
-            *text = now.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y/%m/%d %H:%M:%S").to_string();
+            *text =
+                now.to_zoned_datetime(jiff::tz::TimeZone::system()).strftime("%Y/%m/%d %H:%M:%S").to_string();
         }
         line.push_str(text);
         Some(())

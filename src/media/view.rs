@@ -91,17 +91,18 @@ impl AppView {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::modules::LANGUAGE;
 
     #[test]
     fn a_session_keeps_its_own_values_and_not_the_configuration_they_came_with() {
-        let config = Config::embedded_default();
+        let config = Config::embedded_default(&LANGUAGE);
         let rtmp = config.rtmp.as_ref().unwrap();
         let listen = rtmp.listeners[0].addr.clone();
         let old = Arc::downgrade(&rtmp.servers[0]);
         let app = Bytes::copy_from_slice(&rtmp.servers[0].applications[0].name);
         let store = Arc::new(Store::new(config));
         let view = AppView::choose(&store, &listen, &Bytes::new(), &app).unwrap();
-        store.commit(Config::embedded_default());
+        store.commit(Config::embedded_default(&LANGUAGE));
         assert!(old.upgrade().is_none());
         assert_eq!(view.held().name, view.current().name);
         assert!(!std::ptr::eq(view.held(), &*view.current()));

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::process;
-use crate::config::archive::Archive;
+use super::{core, process};
+use crate::config::archive::{Archive, DIRECTORY};
 use crate::config::history::{Generation, History, SharedHistory};
+use crate::config::place::Place;
 use crate::config::watch::Fingerprint;
 use crate::config::{Config, LoadOptions};
 use crate::limits;
@@ -34,6 +35,20 @@ struct Work {
     /// Generations that it replaces.
     forgotten: Vec<Generation>,
     _unfinished: TaskTrackerToken,
+}
+
+impl Config {
+    /// Where its generations are kept, if they are to be. The embedded configuration has none.
+    pub fn archive(&self) -> Option<Archive> {
+        let main = &self.paths.conf_file;
+        let directory = match &self.get::<core::conf::Conf>().conf_generations {
+            _ if main.as_os_str().is_empty() => return None,
+            Place::On => self.paths.prefix.join(DIRECTORY),
+            Place::Off => return None,
+            Place::Path(path) => path.clone(),
+        };
+        Some(Archive::new(directory, main))
+    }
 }
 
 impl Beginning {

@@ -277,10 +277,11 @@ impl Reloader {
     }
 
     async fn changes(&self, before: Arc<Config>, after: Arc<Config>) -> Vec<Change> {
+        let registry = self.load.language.registry();
         let sessions = self.parts.sessions.snapshot();
         let compare = move || {
             let sessions: Vec<Who> = sessions.iter().map(|session| who(session)).collect();
-            diff::changes(&before, &after, &sessions)
+            diff::changes(registry, &before, &after, &sessions)
         };
         self.parts.loader.run(compare).await.unwrap_or_default()
     }

@@ -13,6 +13,7 @@ use pingosd::media::server_conf::ServerConf;
 use pingosd::media::{self, access, gop, live};
 use pingosd::module::stat::conf::StatParts;
 use pingosd::module::{hls, hls2};
+use pingosd::modules::LANGUAGE;
 use pingosd::notify::hook::Enforce;
 use pingosd::notify::url::Scheme;
 use pingosd::notify::{self, main_conf::MainCurrent};
@@ -30,7 +31,7 @@ fn load_text(text: &str) -> Config {
 
 #[test]
 fn the_embedded_configuration_serves_live_without_privileges() {
-    let config = Config::embedded_default();
+    let config = Config::embedded_default(&LANGUAGE);
     assert!(config.warnings.is_empty());
     assert!(!config.get::<core::conf::Conf>().daemon && config.get::<core::conf::Conf>().user.is_none());
     assert_eq!(config.get::<core::conf::Current>().error_log[0].target, LogTarget::Stderr);
@@ -56,7 +57,7 @@ fn every_example_is_accepted_without_a_warning() {
     let mut seen = 0;
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
-        let config = load(&LoadOptions::choose(None, Some(path.clone()), Vec::new(), None));
+        let config = load(&LoadOptions::choose(&LANGUAGE, None, Some(path.clone()), Vec::new(), None));
         let config = config.unwrap_or_else(|_| panic!("{} is refused", path.display()));
         assert!(config.warnings.is_empty(), "{}", path.display());
         seen += 1;

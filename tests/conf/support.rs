@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pingosd::cli::Test;
 use pingosd::config::{Config, LoadOptions, Report, load};
+use pingosd::modules::LANGUAGE;
 use pingosd::syntax::render::Style;
 use tempfile::TempDir;
 
@@ -42,7 +43,7 @@ impl Prefix {
 
     /// What loads it.
     pub fn options(&self, globals: &str) -> LoadOptions {
-        LoadOptions::choose(Some(self.path().into()), None, globals.into(), None)
+        LoadOptions::choose(&LANGUAGE, Some(self.path().into()), None, globals.into(), None)
     }
 
     /// Loads it.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use pingosd::config::{LoadOptions, load};
 use pingosd::directive::Class;
-use pingosd::modules::MODULES;
+use pingosd::modules::{LANGUAGE, MODULES};
 
 use crate::support::server::Prefix;
 
@@ -57,7 +57,7 @@ const BLOCKS: &[(&str, &str, &str)] = &[
 fn held(text: &str) -> String {
     let prefix = Prefix::new();
     prefix.write("conf/nginx.conf", text);
-    let options = LoadOptions::choose(Some(prefix.path().into()), None, Vec::new(), None);
+    let options = LoadOptions::choose(&LANGUAGE, Some(prefix.path().into()), None, Vec::new(), None);
     let Ok(config) = load(&options) else { panic!("{text} is refused") };
     let held = format!("{:?} {:?} {:?} {:?}", config.values, config.events, config.rtmp, config.http);
     held.replace(prefix.path().to_str().unwrap(), "PREFIX")

@@ -18,7 +18,6 @@ const IN_CIRCLES: &[(&str, usize)] = &[
     ("log", 2),
     ("media", 9),
     ("module/exec", 4),
-    ("module/lint", 11),
     ("module/record", 2),
     ("module/relay", 10),
     ("module/rtmp", 4),

@@ -22,7 +22,7 @@ pub fn rust_files(dir: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
-/// The files of the library by the path of their module.
+/// The files of the library by the path of their module, without those that hold tests alone.
 pub fn library() -> BTreeMap<Names, PathBuf> {
     let mut files = Vec::new();
     rust_files(&root(), &mut files);
@@ -35,7 +35,8 @@ pub fn library() -> BTreeMap<Names, PathBuf> {
         }
         names
     };
-    files.into_iter().filter(|file| !own.contains(file)).map(|file| (module(&file), file)).collect()
+    let is_code = |file: &PathBuf| !own.contains(file) && !file.ends_with("tests.rs");
+    files.into_iter().filter(is_code).map(|file| (module(&file), file)).collect()
 }
 
 /// The room of a module: its first name, in `module` the first two.

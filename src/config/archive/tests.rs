@@ -4,13 +4,14 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::modules::LANGUAGE;
 use crate::syntax::source::Origin;
 use crate::syntax::{SourceFile, Sources};
 
 const MAIN: &str = "/etc/a.conf";
 
 fn options(globals: &[u8]) -> LoadOptions {
-    LoadOptions::choose(Some("/etc".into()), Some("a.conf".into()), globals.to_vec(), None)
+    LoadOptions::choose(&LANGUAGE, Some("/etc".into()), Some("a.conf".into()), globals.to_vec(), None)
 }
 
 fn generation(number: u64, files: &[(&str, &[u8])]) -> Generation {

@@ -1,6 +1,6 @@
 //! Lints about access rules.
 
-use super::{Finding, Scope};
+use super::finding::{Finding, Scope};
 use crate::directive::ListenAddr;
 use crate::directive::address::{Network, literal_addr};
 use crate::directive::context::{HTTP_SERVER, LOCATION, RTMP_ALL};

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::ByteSlice;
 
-use super::{Finding, LINTS, Scope};
+use super::finding::{Finding, Scope};
 use crate::syntax::source::FileId;
 use crate::syntax::suggest::nearest;
 use crate::syntax::text::{Before, Comment, comments};
@@ -69,7 +69,10 @@ impl Allow<'_> {
 }
 
 /// Warnings about unknown lint names, each with the number of a statement of its file.
-pub(super) fn unknown(scope: &Scope<'_>) -> Vec<(u32, Problem)> {
+pub(super) fn unknown<'n>(
+    scope: &Scope<'_>,
+    lints: impl Iterator<Item = &'n str> + Clone,
+) -> Vec<(u32, Problem)> {
     let mut files: Vec<(FileId, u32)> = Vec::new();
     let mut seen = HashSet::new();
     for said in &scope.outline.statements {
@@ -82,7 +85,7 @@ pub(super) fn unknown(scope: &Scope<'_>) -> Vec<(u32, Problem)> {
         let Some(file) = scope.sources.file(id) else { continue };
         for allow in find(&file.bytes) {
             let unknown =
-                allow.names.iter().filter(|name| !LINTS.iter().any(|l| l.name.as_bytes() == **name));
+                allow.names.iter().filter(|name| !lints.clone().any(|lint| lint.as_bytes() == **name));
             for name in unknown {
                 let Comment { start, end, line, .. } = allow.comment;
                 let small = |at: usize| u32::try_from(at).expect("a file is smaller than 4 GiB");
@@ -91,7 +94,7 @@ pub(super) fn unknown(scope: &Scope<'_>) -> Vec<(u32, Problem)> {
                     Problem::warning(sentence(&[b"no lint is called \"", name, b"\""])).at(span).place(span);
                 problems.push((
                     order,
-                    match nearest(name, LINTS.iter().map(|l| l.name)) {
+                    match nearest(name, lints.clone()) {
                         Some(near) => problem.help(format!("did you mean `{near}`?")),
                         None => problem.help("`pingosd lints` prints their names"),
                     },

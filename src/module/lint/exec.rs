@@ -1,6 +1,6 @@
 //! Lints about commands with values that clients choose.
 
-use super::{Finding, Scope};
+use super::finding::{Finding, Scope};
 use crate::directive::outline::Said;
 use crate::directive::template::{Braces, Malformed, Notation, Piece};
 use crate::syntax::{Problem, Word};

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Finding, Scope};
+use super::finding::{Finding, Scope};
 use crate::directive::context::APPLICATION;
 use crate::directive::number;
 use crate::directive::outline::Said;

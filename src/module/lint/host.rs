@@ -11,7 +11,7 @@ use std::time::Instant;
 use bstr::ByteSlice;
 
 use super::allow::Allowed;
-use super::{Finding, Scope};
+use super::finding::{Finding, Scope};
 use crate::config::load::bases;
 use crate::config::{Config, LoadOptions};
 use crate::directive::outline::Said;
@@ -28,7 +28,7 @@ pub fn unresolved(options: &LoadOptions, config: &Config) -> Vec<Diagnostic> {
         return Vec::new();
     }
     let bases = bases(options);
-    let scope = Scope::new(&config.tree, &config.sources, &bases);
+    let scope = Scope::new(&config.tree, &config.sources, &bases, options.language.registry());
     let named: Vec<(&Said<'_>, String)> = scope.outline.statements.iter().flat_map(hosts).collect();
     let mut names: Vec<String> = Vec::new();
     for (_, name) in &named {

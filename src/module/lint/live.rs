@@ -1,6 +1,6 @@
 //! Lint about access control of live locations.
 
-use super::{Finding, Scope};
+use super::finding::{Finding, Scope};
 use crate::directive::ListenAddr;
 use crate::directive::address::literal_addr;
 use crate::directive::context::LOCATION;

@@ -6,6 +6,7 @@
 mod access;
 pub mod allow;
 mod exec;
+mod finding;
 mod hls;
 pub mod host;
 mod live;
@@ -18,22 +19,11 @@ mod variable;
 use std::fmt::Write;
 
 use crate::directive::Bases;
-use crate::directive::outline::{Outline, Said};
-use crate::modules::REGISTRY;
+use crate::directive::registry::Registry;
 use crate::syntax::parser::Reading;
-use crate::syntax::tree::Tree;
-use crate::syntax::{Level, Problem, Sources, Span};
+use crate::syntax::{Level, Problem};
 use allow::Allowed;
-
-/// Input of lints.
-pub struct Scope<'t> {
-    /// Blocks and statements.
-    pub outline: Outline<'t>,
-    /// Source texts.
-    pub sources: &'t Sources,
-    /// Directories of relative paths.
-    pub bases: &'t Bases,
-}
+use finding::{Finding, Scope};
 
 /// A lint.
 pub struct Lint {
@@ -42,18 +32,6 @@ pub struct Lint {
     /// What it warns of, and why.
     pub about: &'static str,
     check: fn(&Scope<'_>, &mut Vec<Finding>),
-}
-
-/// A warning.
-pub struct Finding {
-    /// Reading-order number of the statement.
-    order: u32,
-    /// Block whose comments may silence it, in addition to the statement's own.
-    section: usize,
-    place: Span,
-    /// Beginning of the statement.
-    start: Span,
-    problem: Problem,
 }
 
 /// Configurations with more statements are not linted: they are generated, and lints compare statements with one
@@ -156,12 +134,12 @@ pub const LINTS: &[Lint] = &[
 ];
 
 /// Runs all lints. Returns the warnings that comments do not silence, each with the number of its statement.
-pub fn lint(reading: &Reading, bases: &Bases) -> Vec<(u32, Problem)> {
+pub fn lint(reading: &Reading, bases: &Bases, registry: &Registry) -> Vec<(u32, Problem)> {
     if reading.tree.len() > MAX_STATEMENTS {
         let text = format!("more than {MAX_STATEMENTS} statements: nothing was linted");
         return vec![(0, Problem::new(text).level(Level::Notice))];
     }
-    let scope = Scope::new(&reading.tree, &reading.sources, bases);
+    let scope = Scope::new(&reading.tree, &reading.sources, bases, registry);
     let mut allowed = Allowed::new(&reading.sources);
     let mut problems = Vec::new();
     for lint in LINTS {
@@ -171,7 +149,9 @@ pub fn lint(reading: &Reading, bases: &Bases) -> Vec<(u32, Problem)> {
         problems.extend(found.map(|f| f.tagged(lint.name)));
     }
     problems.extend(
-        allow::unknown(&scope).into_iter().map(|(order, problem)| (order, problem.tagged("unknown-lint"))),
+        allow::unknown(&scope, LINTS.iter().map(|lint| lint.name))
+            .into_iter()
+            .map(|(order, problem)| (order, problem.tagged("unknown-lint"))),
     );
     problems
 }
@@ -187,29 +167,4 @@ pub fn manual() -> String {
         let _ = writeln!(out, "| `{}` | {} |", lint.name, lint.about);
     }
     out
-}
-
-impl<'t> Scope<'t> {
-    /// Prepares a parsed configuration for lints.
-    pub fn new(tree: &'t Tree, sources: &'t Sources, bases: &'t Bases) -> Scope<'t> {
-        Scope { outline: Outline::new(tree, &REGISTRY), sources, bases }
-    }
-}
-
-impl Finding {
-    /// A finding about a statement.
-    fn new(said: &Said<'_>, problem: Problem) -> Finding {
-        Finding {
-            order: said.node.order(),
-            section: said.opens.unwrap_or(said.section),
-            place: said.node.terminator(),
-            start: said.name().span,
-            problem: problem.at(said.node.span()),
-        }
-    }
-
-    fn tagged(self, name: &str) -> (u32, Problem) {
-        let help = format!("`# pingosd: allow {name}` on the line before silences this");
-        (self.order, self.problem.place(self.place).help(help).tagged(name))
-    }
 }

@@ -1,6 +1,6 @@
 //! Lint about notification lines that exclude one another.
 
-use super::{Finding, Scope};
+use super::finding::{Finding, Scope};
 use crate::directive::context::APPLICATION;
 use crate::syntax::Problem;
 

@@ -1,6 +1,6 @@
 //! Lints about directives for multiple worker processes.
 
-use super::{Finding, Scope};
+use super::finding::{Finding, Scope};
 use crate::directive::context::UPSTREAM;
 use crate::directive::number;
 use crate::directive::outline::Said;

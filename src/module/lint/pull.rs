@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use bstr::ByteSlice;
 
-use super::{Finding, Scope};
+use super::finding::{Finding, Scope};
 use crate::directive::ListenAddr;
 use crate::directive::address::literal_addr;
 use crate::directive::context::{APPLICATION, RTMP_SERVER};

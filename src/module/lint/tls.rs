@@ -7,7 +7,7 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::{Finding, Scope};
+use super::finding::{Finding, Scope};
 use crate::directive::context::{HTTP, HTTP_SERVER};
 use crate::directive::outline::Said;
 use crate::syntax::Problem;
@@ -166,7 +166,8 @@ fn moment(text: &[u8]) -> Option<SystemTime> {
     let small = |at: usize| i8::try_from(pair(at)?).ok();
     let date = jiff::civil::Date::new(year, small(at)?, small(at + 2)?).ok()?;
     let time = jiff::civil::Time::new(small(at + 4)?, small(at + 6)?, small(at + 8)?, 0).ok()?;
-    let seconds = date.to_datetime(time).to_zoned_datetime(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second();
+    let seconds =
+        date.to_datetime(time).to_zoned_datetime(jiff::tz::TimeZone::UTC).ok()?.timestamp().as_second();
     match u64::try_from(seconds) {
         Ok(seconds) => UNIX_EPOCH.checked_add(Duration::from_secs(seconds)),
         Err(_) => UNIX_EPOCH.checked_sub(Duration::from_secs(seconds.unsigned_abs())),

@@ -2,7 +2,7 @@
 
 use bstr::ByteSlice;
 
-use super::{Finding, Scope};
+use super::finding::{Finding, Scope};
 use crate::directive::context::{HTTP, HTTP_SERVER};
 use crate::directive::outline::Said;
 use crate::http::variable::{self, Variable};

@@ -1,6 +1,7 @@
 //! Control socket, through which commands reach the running server.
 
 pub mod client;
+mod path;
 pub mod probe;
 pub mod protocol;
 pub mod socket;

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::archive::{Archive, DIRECTORY};
-use super::history::Generation;
-use super::load::{DEFAULT_CONF, DEFAULT_PREFIX, PACKAGED_CONF, PACKAGED_PREFIX, read, read_texts};
-use super::place::Place;
-use super::{Config, LoadOptions};
+use crate::config::archive::{Archive, DIRECTORY};
+use crate::config::history::Generation;
+use crate::config::load::{DEFAULT_CONF, DEFAULT_PREFIX, PACKAGED_CONF, PACKAGED_PREFIX, read, read_texts};
+use crate::config::place::Place;
+use crate::config::{Config, LoadOptions};
 use crate::directive::outline::Outline;
-use crate::modules::REGISTRY;
+use crate::server::core;
 use crate::syntax::parser::Reading;
 use crate::syntax::to_path;
 
@@ -25,7 +25,7 @@ impl Config {
     /// Path of the control socket, if enabled. The embedded configuration has none, as it has no pid file.
     pub fn control_path(&self) -> Option<PathBuf> {
         let pid = self.pid_path()?;
-        match &self.get::<crate::server::core::conf::Conf>().control_socket {
+        match &self.get::<core::conf::Conf>().control_socket {
             Place::On => beside(&pid),
             Place::Off => None,
             Place::Path(path) => Some(path.clone()),
@@ -65,7 +65,7 @@ impl LoadOptions {
 
 impl Said {
     fn by(reading: &Reading, options: &LoadOptions) -> Said {
-        let outline = Outline::new(&reading.tree, &REGISTRY);
+        let outline = Outline::new(&reading.tree, options.language.registry());
         let said = |name| {
             let word = outline.nearest(0, name).and_then(|said| said.words().first());
             word.map(|word| word.bytes.clone())

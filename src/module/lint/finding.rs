@@ -1,0 +1,55 @@
+//! Input and output of lints.
+
+use crate::directive::Bases;
+use crate::directive::outline::{Outline, Said};
+use crate::directive::registry::Registry;
+use crate::syntax::tree::Tree;
+use crate::syntax::{Problem, Sources, Span};
+
+/// Input of lints.
+pub struct Scope<'t> {
+    /// Blocks and statements.
+    pub outline: Outline<'t>,
+    /// Source texts.
+    pub sources: &'t Sources,
+    /// Directories of relative paths.
+    pub bases: &'t Bases,
+}
+
+/// A warning.
+pub struct Finding {
+    /// Reading-order number of the statement.
+    pub(super) order: u32,
+    /// Block whose comments may silence it, in addition to the statement's own.
+    pub(super) section: usize,
+    pub(super) place: Span,
+    /// Beginning of the statement.
+    pub(super) start: Span,
+    pub(super) problem: Problem,
+}
+
+impl<'t> Scope<'t> {
+    /// Prepares a parsed configuration for lints.
+    pub fn new(tree: &'t Tree, sources: &'t Sources, bases: &'t Bases, registry: &Registry) -> Scope<'t> {
+        Scope { outline: Outline::new(tree, registry), sources, bases }
+    }
+}
+
+impl Finding {
+    /// A finding about a statement.
+    pub(super) fn new(said: &Said<'_>, problem: Problem) -> Finding {
+        Finding {
+            order: said.node.order(),
+            section: said.opens.unwrap_or(said.section),
+            place: said.node.terminator(),
+            start: said.name().span,
+            problem: problem.at(said.node.span()),
+        }
+    }
+
+    /// Converts it to a problem tagged with a lint's name, with the number of its statement.
+    pub(super) fn tagged(self, name: &str) -> (u32, Problem) {
+        let help = format!("`# pingosd: allow {name}` on the line before silences this");
+        (self.order, self.problem.place(self.place).help(help).tagged(name))
+    }
+}
