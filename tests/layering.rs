@@ -40,14 +40,12 @@ const EXCEPTIONS: &[(&str, &str, usize)] = &[
     ("config", "http", 14),
     ("config", "media", 2),
     ("config", "module/control", 2),
-    ("config", "module/dynamic", 1),
     ("config", "module/flv", 2),
     ("config", "module/headers", 1),
     ("config", "module/hls2", 2),
     ("config", "module/limit", 1),
     ("config", "module/map", 1),
     ("config", "module/referer", 4),
-    ("config", "module/relay", 1),
     ("config", "module/rewrite", 4),
     ("config", "module/stat", 2),
     ("config", "module/ts", 2),
@@ -61,9 +59,6 @@ const EXCEPTIONS: &[(&str, &str, usize)] = &[
     ("http", "module/rewrite", 1),
     ("http", "module/stat", 1),
     ("http", "module/ts", 1),
-    ("module/dynamic", "module/relay", 3),
-    ("module/earlier", "module/hls", 1),
-    ("module/live_record", "module/record", 1),
 ];
 
 /// How far below the top a room is.

@@ -38,7 +38,7 @@ struct Work {
 }
 
 impl Config {
-    /// Where its generations are kept, if they are to be. The embedded configuration has none.
+    /// Archive of its generations, if enabled. The embedded configuration has none.
     pub fn archive(&self) -> Option<Archive> {
         let main = &self.paths.conf_file;
         let directory = match &self.get::<core::conf::Conf>().conf_generations {

@@ -58,6 +58,7 @@ use crate::media::relay_conf;
 use crate::media::trails::Secrets;
 use crate::media::workers::{Death, Workers};
 use crate::module::live_record;
+use crate::module::relay::standing::Standing;
 use crate::module::{dynamic, hls, relay};
 use crate::net::dns::Dns;
 use crate::net::listener::{self, Bound, Listeners, Speaks};
@@ -339,7 +340,10 @@ impl Server {
         let followed = relays.clone();
         keep("looking after pulls", move || relay::pull::follow_reloads(followed.clone()));
         let (store, relays, lifetime) = (store.clone(), relays.clone(), lifetime.clone());
-        keep("dynamic_conf", move || dynamic::task::run(store.clone(), relays.clone(), lifetime.clone()));
+        keep("dynamic_conf", move || {
+            let (mut standing, relays) = (Standing::default(), relays.clone());
+            dynamic::task::run(store.clone(), move |pulls| standing.apply(&relays, pulls), lifetime.clone())
+        });
         keep("conf_watch", watching);
         self.life.answer(&self.parts, ordering);
         self.life.ready(&self.parts);

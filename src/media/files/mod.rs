@@ -1,5 +1,6 @@
 //! Output files: names, exclusive writers, errors and retries.
 
+pub mod log;
 pub mod places;
 mod retry;
 mod stream_name;

@@ -1,7 +1,9 @@
 //! Segments for HLS files and HLS from memory: where they are cut, and their stream's attributes in playlists.
 
 mod cutter;
+mod playlist_kind;
 mod presentation;
 
 pub use cutter::{Cut, CutRule, Cutter, Slicing};
+pub use playlist_kind::PlaylistKind;
 pub use presentation::{MEASURED, Presentation, Presentations};

@@ -13,7 +13,7 @@ use crate::directive::registry::Registry;
 use crate::directive::table::directives;
 use crate::directive::{Args, Arity, Bases, Module, Num, Present, Scene, ServerNames, Text, Value};
 use crate::http::location::LocationName;
-use crate::module::relay::static_pull::StaticPull;
+use crate::media::static_pull::StaticPull;
 use crate::syntax::include::read_file;
 use crate::syntax::parser::Parser;
 use crate::syntax::render::headline;

@@ -8,22 +8,23 @@ use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use super::conf::Current;
+use super::contents::Contents;
 use super::file::DynamicConf;
 use crate::config::dynamic::Dynamic;
 use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::log::level::{LogLevel, LogTarget};
 use crate::log::{line, open_log};
+use crate::media::static_pull::StaticPull;
 use crate::module::dynamic::log;
-use crate::module::relay::relays::Relays;
-use crate::module::relay::standing::Standing;
 use crate::syntax::include::read_file;
 use crate::task::lifetime::Lifetime;
 
-/// Runs until the process ends.
-pub async fn run(store: Arc<Store>, relays: Arc<Relays>, lifetime: Lifetime) {
+/// Runs until the process ends. `pull` is called with the streams to be pulled from now on, and returns complaints about those
+/// that cannot be pulled.
+pub async fn run(store: Arc<Store>, mut pull: impl FnMut(&[StaticPull]) -> Vec<String>, lifetime: Lifetime) {
     let mut generation = store.watch();
-    let mut standing = Standing::default();
+    let mut static_pulls = Vec::new();
     let mut complaints = Vec::new();
     let mut seen: Option<(DynamicConf, Result<[u8; 32], String>)> = None;
     loop {
@@ -38,13 +39,18 @@ pub async fn run(store: Arc<Store>, relays: Arc<Relays>, lifetime: Lifetime) {
                 let now = (conf.clone(), hash);
                 if seen.as_ref() != Some(&now) {
                     seen = Some(now);
-                    take(&store, &config, conf, read);
+                    if let Some(pulls) = take(&store, &config, conf, read) {
+                        static_pulls = pulls;
+                    }
                 }
             }
-            None if seen.take().is_some() => store.set_dynamic(Dynamic::default()),
+            None if seen.take().is_some() => {
+                store.set_dynamic(Dynamic::default());
+                static_pulls.clear();
+            }
             None => {}
         }
-        let now = standing.apply(&relays, &store.dynamic().static_pulls);
+        let now = pull(&static_pulls);
         if now != complaints {
             now.iter().for_each(|complaint| tell(&config, LogLevel::Error, complaint));
             complaints = now;
@@ -62,20 +68,28 @@ pub async fn run(store: Arc<Store>, relays: Arc<Relays>, lifetime: Lifetime) {
     }
 }
 
-/// Applies the contents, or logs why they cannot be used; the last valid contents stay in force then.
-fn take(store: &Store, config: &Config, conf: &DynamicConf, read: Result<Bytes, String>) {
+/// Applies the contents, or logs why they cannot be used; the last valid contents stay in force then. Returns the streams to
+/// be pulled.
+fn take(
+    store: &Store,
+    config: &Config,
+    conf: &DynamicConf,
+    read: Result<Bytes, String>,
+) -> Option<Vec<StaticPull>> {
     let name = conf.path.display();
-    match read.map_err(|error| vec![error]).and_then(|bytes| Dynamic::parse(&conf.path, bytes)) {
-        Ok(dynamic) => {
-            let pulls = dynamic.static_pulls.len();
+    match read.map_err(|error| vec![error]).and_then(|bytes| Contents::parse(&conf.path, bytes)) {
+        Ok(Contents { dynamic, static_pulls }) => {
+            let pulls = static_pulls.len();
             store.set_dynamic(dynamic);
             tell(config, LogLevel::Notice, &format!("dynamic conf {name} loaded, {pulls} static pulls"));
+            Some(static_pulls)
         }
         Err(lines) => {
             for line in lines {
                 tell(config, LogLevel::Error, &line);
             }
             tell(config, LogLevel::Error, &format!("dynamic conf {name} refused, what it said before stays"));
+            None
         }
     }
 }

@@ -4,7 +4,7 @@ use super::auth::AuthUri;
 use crate::directive::context::{HTTP_ALL, MAIN, RTMP_ALL};
 use crate::directive::table::directives;
 use crate::directive::{Flag, Msec, Text, Words};
-use crate::module::hls::PlaylistKind;
+use crate::media::segments::PlaylistKind;
 
 directives! {
     /// Directives of earlier PingOS releases and of nginx-rtmp that occur in existing files.

@@ -18,8 +18,9 @@ pub mod sweeper;
 mod variant;
 mod writer;
 
+pub use crate::media::segments::PlaylistKind;
 pub use directory::make_directories;
 pub use layout::Layout;
 pub use recording::HlsFiles;
-pub use segmenter::{Action, Encryption, Keys, Naming, PlaylistKind, Segmenter, Settings};
+pub use segmenter::{Action, Encryption, Keys, Naming, Segmenter, Settings};
 pub use variant::VariantRule;

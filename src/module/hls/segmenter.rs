@@ -10,7 +10,7 @@ use super::variant::master_playlist;
 use super::{Layout, VariantRule};
 use crate::directive::word::one_of;
 use crate::hub::info::MediaInfo;
-use crate::media::segments::{Cut, CutRule, Cutter, MEASURED, Presentation, Presentations};
+use crate::media::segments::{Cut, CutRule, Cutter, MEASURED, PlaylistKind, Presentation, Presentations};
 use crate::wire::hls::{Key, MediaPlaylist, MediaSegment, SEGMENTS_MAX, target_duration};
 use crate::wire::mpegts::{TICKS_PER_MS, TsFrame};
 
@@ -23,16 +23,6 @@ one_of! {
         "timestamp" => Timestamp,
         /// By the system clock in milliseconds at their start.
         "system" => System,
-    }
-}
-
-one_of! {
-    /// `hls_type`.
-    pub enum PlaylistKind {
-        /// A window of the latest segments.
-        "live" => Live,
-        /// All segments since the start.
-        "event" => Event,
     }
 }
 

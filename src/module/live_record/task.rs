@@ -16,12 +16,12 @@ use crate::config::store::Store;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::extension::{OnStream, Output, Running};
+use crate::media::files::log as files_log;
 use crate::media::mpegts::Queue;
 use crate::media::mpegts::{Feed, FeedSettings, Feeds, Tap};
 use crate::media::session::Session;
 use crate::media::view::AppView;
 use crate::module::live_record::log;
-use crate::module::record::log as record_log;
 use crate::notify;
 use crate::notify::request::RecordFields;
 use crate::notify::{Answer, EventKind, Heartbeat, Notifier, SessionEvent};
@@ -207,11 +207,11 @@ impl Task {
                 answer = self.beat(heartbeat.as_mut()) => Some(answer),
             };
             if let Some(answer) = &refused {
-                record_log::refused(&self.session, answer);
+                files_log::refused(&self.session, answer);
             }
             let batch = queue.take();
             if batch.lost > 0 {
-                record_log::too_slow(&self.stream, batch.lost);
+                files_log::too_slow(&self.stream, batch.lost);
             }
             let conf = self.conf();
             let mut over = match (batch.ended, asked || conf.live_record) {
@@ -273,7 +273,7 @@ impl Task {
             News::Opened(fields) => {
                 *told = true;
                 self.complained = false;
-                record_log::opened(&self.stream, Path::new(OsStr::from_bytes(&fields.file)));
+                files_log::opened(&self.stream, Path::new(OsStr::from_bytes(&fields.file)));
                 self.file = Some(fields);
             }
             News::Turned(fields) => {
@@ -281,7 +281,7 @@ impl Task {
                 let Some(event) = &mut self.event else { return Ok(()) };
                 event.set_fields(fields);
                 if let Err(answer) = event.update().await {
-                    record_log::refused(&self.session, &answer);
+                    files_log::refused(&self.session, &answer);
                     return Err(());
                 }
             }
@@ -294,7 +294,7 @@ impl Task {
             News::Failed(error) => {
                 self.file = None;
                 if !std::mem::replace(&mut self.complained, true) {
-                    record_log::failed(&self.stream, error.call, &error.path, &error.error);
+                    files_log::failed(&self.stream, error.call, &error.path, &error.error);
                 }
             }
         }

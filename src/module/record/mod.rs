@@ -3,7 +3,6 @@
 pub mod conf;
 mod file_name;
 pub mod flv_file;
-pub mod log;
 mod metadata;
 pub mod recorder;
 pub mod recordings;

@@ -1,9 +1,9 @@
 //! Directives of the relay module.
 
-use super::target::Relay;
 use crate::directive::context::{APPLICATION, RTMP, RTMP_ALL};
 use crate::directive::table::directives;
 use crate::directive::{Flag, Msec, Text};
+use crate::media::relay_target::Relay;
 
 directives! {
     /// Relays to and from other servers.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::target::Relay;
+use crate::media::relay_target::Relay;
 use crate::media::trail::{self, Trail};
 
 /// A session that demands a stream.

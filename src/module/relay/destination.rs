@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::address::{Address, Protocol};
-use super::target::Relay;
+use crate::media::relay_target::Relay;
 use crate::media::session::Identity;
 
 /// Arguments of the session that caused a relay.

@@ -11,10 +11,10 @@ use tokio::task::AbortHandle;
 
 use super::conf::Current;
 use super::push::Push;
-use super::target::Relay;
 use crate::config::model::Application;
 use crate::media::extension::{OnStream, PublishObserver};
 use crate::media::ingest::Brought;
+use crate::media::relay_target::Relay;
 use crate::media::session::Session;
 use crate::media::view::AppView;
 use crate::module::relay::log;

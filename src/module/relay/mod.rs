@@ -18,5 +18,3 @@ pub mod push;
 pub mod relays;
 pub mod rtmp;
 pub mod standing;
-pub mod static_pull;
-pub mod target;

@@ -11,7 +11,6 @@ use bytes::Bytes;
 
 use super::conf::Current;
 use super::pull::PullUse;
-use super::static_pull::StaticPull;
 use crate::config::model::Config;
 use crate::directive::ListenAddr;
 use crate::directive::address::literal_addr;
@@ -19,6 +18,7 @@ use crate::hub::registry::StreamUse;
 use crate::media::extension::OnStream;
 use crate::media::listen::DEFAULT_PORT;
 use crate::media::session::{Identity, Moments, Protocol, Role, Session};
+use crate::media::static_pull::StaticPull;
 use crate::media::view::AppView;
 use crate::module::relay::relays::Relays;
 use crate::net::socket::Peer;

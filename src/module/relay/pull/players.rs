@@ -11,11 +11,11 @@ use tokio::sync::watch;
 
 use super::{Pulled, is_configured};
 use crate::media::extension::{Demand, OnStream};
+use crate::media::relay_target::Relay;
 use crate::media::session::Session;
 use crate::media::trail::Trail;
 use crate::module::relay::demand::Wants;
 use crate::module::relay::relays::Relays;
-use crate::module::relay::target::Relay;
 use crate::notify;
 
 /// All streams with players, by stream number. The lock is held while a player comes or goes, so that a stream is

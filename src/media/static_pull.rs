@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bstr::BString;
 
-use super::target::Relay;
+use super::relay_target::Relay;
 use crate::directive::{Args, Arity, Scene, Value};
 use crate::syntax::{Problem, Span};
 

@@ -1,4 +1,4 @@
-//! Log lines about recordings.
+//! Log lines about recordings, whichever output writes them.
 
 use std::io;
 use std::path::Path;
