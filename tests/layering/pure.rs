@@ -76,6 +76,7 @@ const WAITING: &[&str] = &[
     "module::record::recordings",
     "module::record::registry",
     "module::relay::connect",
+    "module::relay::error",
     "module::relay::http",
     "module::relay::lines",
     "module::relay::pull",
