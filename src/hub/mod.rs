@@ -9,8 +9,10 @@
 //! Nothing here waits, reads a clock or touches a socket.
 
 pub mod backlog;
+pub mod class;
 pub mod cursor;
 pub mod gop;
+pub mod header_key;
 pub mod headers;
 pub mod info;
 #[cfg(test)]
@@ -21,4 +23,5 @@ pub mod pace;
 pub mod packet;
 pub mod registry;
 pub mod stream;
+pub mod stream_key;
 pub mod timeline;

@@ -4,35 +4,13 @@ use std::sync::OnceLock;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::headers::HeaderKey;
+pub use super::class::Class;
+use super::header_key::HeaderKey;
 use crate::limits::FURTHER_LANES;
 use crate::wire::MediaKind;
 use crate::wire::flv;
 use crate::wire::rtmp::chunk;
 use crate::wire::rtmp::message::SET_DATA_FRAME;
-
-/// Meaning of a packet for a subscriber that chooses a start position or skips packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// `onMetaData`.
-    Metadata,
-    /// Codec configuration of the main audio track.
-    AudioHeader,
-    /// Codec configuration of the main video track.
-    VideoHeader,
-    /// Other audio headers: codec configurations of further tracks, channel configurations.
-    AudioExtra,
-    /// Other video headers: codec configurations of further tracks, colour metadata.
-    VideoExtra,
-    /// Audio frame.
-    Audio,
-    /// Key frame of the main video track.
-    Key,
-    /// Video frame that depends on others, or that belongs to a further track.
-    Inter,
-    /// Any other data message.
-    Other,
-}
 
 /// Container format of a subscriber's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

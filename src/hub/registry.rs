@@ -4,28 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::stream::Stream;
-
-/// Server, application and name of a stream (PingOS's `$stream`: `serverid/app/name`).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct StreamKey {
-    /// `serverid` of the virtual server.
-    pub serverid: Bytes,
-    /// Application name that the session gave, also under `application *`.
-    pub app: Bytes,
-    /// Stream name without query.
-    pub name: Bytes,
-}
-
-impl StreamKey {
-    /// Creates a key from its three parts.
-    pub fn new(serverid: impl Into<Bytes>, app: impl Into<Bytes>, name: impl Into<Bytes>) -> Self {
-        StreamKey { serverid: serverid.into(), app: app.into(), name: name.into() }
-    }
-}
+pub use super::stream_key::StreamKey;
 
 /// All streams of the process.
 #[derive(Debug, Default)]

@@ -1,44 +1,24 @@
 //! A named stream: its publisher, its packets and the delivery workers that fetch them.
 
+mod input;
 mod state;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::gop::{CacheSettings, Ring, StartSettings};
 use super::headers::Headers;
 use super::info::MediaInfo;
-use super::packet::{Class, Container, Packet};
-use super::registry::StreamKey;
+use super::packet::{Container, Packet};
+use super::stream_key::StreamKey;
 use super::timeline::Timeline;
-use crate::wire::MediaKind;
+pub use input::{Incoming, PublishSettings};
+pub use state::Wake;
 use state::{Attached, State};
-
-/// Receives notice that a stream has new packets. Called outside the stream's lock, at most once per batch and worker.
-pub trait Wake: Send + Sync {
-    /// `stream` is [`Stream::id`].
-    fn wake(&self, stream: u64);
-}
-
-/// A media message to be added to the stream.
-#[derive(Debug)]
-pub struct Incoming {
-    /// Audio, video or data.
-    pub kind: MediaKind,
-    /// Meaning for subscribers.
-    pub class: Class,
-    /// The publisher's timestamp in milliseconds.
-    pub timestamp: u32,
-    /// Track id, if not the main track of its kind.
-    pub beside: Option<u8>,
-    /// FLV tag body.
-    pub payload: Bytes,
-}
 
 /// State of the publisher, as players see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,17 +29,6 @@ pub struct Phase {
     pub flowing: bool,
     /// Number of publishers so far.
     pub epoch: u64,
-}
-
-/// Settings of a publisher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PublishSettings {
-    /// GOP cache.
-    pub cache: CacheSettings,
-    /// Forward jumps of more milliseconds than this are flattened; 0 keeps them.
-    pub fix_timestamp: u32,
-    /// Whether the publisher is a relay from another server. Another publisher may stand by behind a relay.
-    pub relay: bool,
 }
 
 /// Error: the stream already has a publisher.

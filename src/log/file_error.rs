@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::os_text;
+use super::os_text::os_text;
 
 /// A system call on a file that has failed. The text is nginx's sentence.
 #[derive(Debug, thiserror::Error)]

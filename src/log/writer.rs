@@ -13,7 +13,8 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use super::level::LogLevel;
-use super::{Logs, count_lost, line};
+use super::line::line;
+use super::logs::{Logs, count_lost};
 use crate::limits;
 
 /// Handle to the thread.

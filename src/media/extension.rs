@@ -8,7 +8,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::ingest::Brought;
 use super::session::Session;
 use super::view::AppView;
 use crate::hub::stream::Stream;
@@ -59,6 +58,17 @@ pub trait SessionObserver: Send + Sync {
 pub trait PublishObserver: Send + Sync {
     /// Called for each batch of media.
     fn brought(&mut self, brought: Brought);
+}
+
+/// Summary of a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Brought {
+    /// Whether it contained audio or video.
+    pub media: bool,
+    /// Number of audio headers.
+    pub audio_headers: usize,
+    /// Number of video headers.
+    pub video_headers: usize,
 }
 
 /// Source of streams that have players and no publisher.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::codec::track::Tracks;
-use super::extension::{OnStream, Output, Running};
+use super::extension::{Brought, OnStream, Output, Running};
 use super::millis;
 use super::relay_messages;
 use super::session::{Session, mark};
@@ -76,17 +76,6 @@ pub struct Ingest {
     generation: u64,
     /// Dropped after the publisher has left the stream.
     _prepared: Vec<Running>,
-}
-
-/// Summary of a batch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Brought {
-    /// Whether it contained audio or video.
-    pub media: bool,
-    /// Number of audio headers.
-    pub audio_headers: usize,
-    /// Number of video headers.
-    pub video_headers: usize,
 }
 
 impl Ingest {

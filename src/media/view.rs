@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::conf::Conf;
-use super::delivery;
+use super::delivery::main_conf::MainCurrent;
 use super::server_conf::ServerConf;
 use crate::config::model::Application;
 use crate::config::store::Store;
@@ -68,8 +68,7 @@ impl AppView {
 
     /// Value of `total_backlog` in bytes, if set.
     pub fn total_backlog(&self) -> Option<usize> {
-        let bytes =
-            self.store.load().rtmp.as_ref()?.get::<delivery::main_conf::MainCurrent>().total_backlog?;
+        let bytes = self.store.load().rtmp.as_ref()?.get::<MainCurrent>().total_backlog?;
         Some(usize::try_from(bytes.0).unwrap_or(usize::MAX))
     }
 

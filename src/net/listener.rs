@@ -1,7 +1,6 @@
 //! Listening sockets: bound during preparation, accepted on the control thread, served by workers.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -17,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::socket::Socket;
+use super::speaks::Speaks;
 use super::tls::server::ServerTls;
 use super::unix::is_stale;
 use crate::config::model::Config;
@@ -26,24 +26,6 @@ use crate::net::log;
 use crate::task::fault;
 use crate::task::questions::{Asked, Question, Questions, answering};
 use crate::task::supervise;
-
-/// Protocol of a socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Speaks {
-    /// RTMP.
-    Rtmp,
-    /// HTTP.
-    Http,
-}
-
-impl fmt::Display for Speaks {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Speaks::Rtmp => "rtmp",
-            Speaks::Http => "http",
-        })
-    }
-}
 
 /// A bound socket that does not accept yet.
 #[derive(Debug)]

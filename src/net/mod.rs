@@ -11,6 +11,7 @@ pub mod resolver;
 pub mod rest;
 pub mod secret;
 pub mod socket;
+pub mod speaks;
 pub mod ssl;
 pub mod tls;
 pub mod unix;

@@ -2,34 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::event_row::EventRow;
 use super::main_conf::MainCurrent;
+pub use super::process_event::{PROCESS_EVENTS, SERVER_EVENT, WORKER_EVENT};
 use super::request::{self, Stage};
 use super::values::RequestVariables;
 use super::{Notifier, RequestId};
-use crate::directive::context::RTMP;
 use crate::notify::log;
 use crate::task::sleep_until;
-
-/// `on_proc`.
-pub const WORKER_EVENT: EventRow = EventRow {
-    names: &["on_proc", "oclp_proc"],
-    contexts: RTMP,
-    fields: &["call", "worker_id"],
-    note: "`worker_id` counts from 0; no `args=`",
-    ..EventRow::process("init_process", "each worker thread, at the start")
-};
-
-/// `on_master`.
-pub const SERVER_EVENT: EventRow = EventRow {
-    names: &["on_master"],
-    contexts: RTMP,
-    fields: &["call", "act"],
-    ..EventRow::process("init_master", "the server")
-};
-
-/// Every process event.
-pub const PROCESS_EVENTS: &[EventRow] = &[WORKER_EVENT, SERVER_EVENT];
 
 impl Notifier {
     /// Sends `on_proc`, once for each worker thread.

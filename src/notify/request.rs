@@ -1,49 +1,11 @@
 //! Request target of a callback, in PingOS's format.
 
-use strum::VariantArray;
-
 use super::conf::EventKind;
-use super::process::{SERVER_EVENT, WORKER_EVENT};
-use crate::directive::word::one_of;
-
-one_of! {
-    /// Percent-encoding of single values.
-    pub enum Escape {
-        /// Encodes what would end the value or is invalid in a request target; everything else stays as the client sent
-        /// it.
-        "minimal" => Minimal,
-        /// Encodes everything except letters, digits, `-`, `.`, `_` and `~`: decoding gives the value byte for byte.
-        "strict" => Strict,
-    }
-}
-
-/// Stage of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
-pub enum Stage {
-    /// The event begins; the answer decides.
-    Start,
-    /// The event is in progress.
-    Update,
-    /// The event has ended.
-    Done,
-}
-
-impl Stage {
-    /// Value of `act=`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Stage::Start => "start",
-            Stage::Update => "update",
-            Stage::Done => "done",
-        }
-    }
-}
-
-/// The first fields of every session event, in PingOS's order.
-pub const SESSION_FIELDS: [&str; 6] = ["call", "act", "domain", "app", "name", "clientid"];
-
-/// Further fields of `update` and `done` about a recording.
-pub const RECORD_FIELDS: [&str; 4] = ["begintime", "endtime", "index", "file"];
+pub use super::escape::Escape;
+pub(crate) use super::escape::{push_single, push_value};
+pub use super::field::{FieldValue, RECORD_FIELDS, RecordFields, SESSION_FIELDS};
+use super::process_event::{SERVER_EVENT, WORKER_EVENT};
+pub use super::stage::Stage;
 
 /// Fields of a session.
 #[derive(Clone, Copy, Debug)]
@@ -58,41 +20,6 @@ pub struct SessionFields<'a> {
     pub clientid: u64,
     /// Values of the event's later fields, in order; empty at `start`.
     pub later: &'a [FieldValue],
-}
-
-/// Fields of a recording.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecordFields {
-    /// Start of the file, in milliseconds since 1970.
-    pub begin_ms: u64,
-    /// End of the file, in milliseconds since 1970.
-    pub end_ms: u64,
-    /// Path of the index.
-    pub index: Vec<u8>,
-    /// Path of the file.
-    pub file: Vec<u8>,
-}
-
-/// Value of an event's own field.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FieldValue {
-    /// A number.
-    Number(u64),
-    /// A path or a word.
-    Text(Vec<u8>),
-}
-
-impl From<RecordFields> for Vec<FieldValue> {
-    /// In the order of [`RECORD_FIELDS`].
-    fn from(fields: RecordFields) -> Self {
-        let RecordFields { begin_ms, end_ms, index, file } = fields;
-        vec![
-            FieldValue::Number(begin_ms),
-            FieldValue::Number(end_ms),
-            FieldValue::Text(index),
-            FieldValue::Text(file),
-        ]
-    }
 }
 
 /// Path and query of a session event: the fields of the event, then `groupid`, then the expanded `args`, in PingOS's
@@ -176,50 +103,6 @@ fn push_args(out: &mut String, args: &[u8]) {
         out.push('&');
         push_value(out, args);
     }
-}
-
-/// Appends a single value to a query: nothing in it may begin another parameter, end the query, or look like an escape
-/// that the client did not send. The rest stays byte for byte as PingOS sends it, including `+` and escapes.
-pub(crate) fn push_single(out: &mut String, bytes: &[u8], escape: Escape) {
-    for (at, &b) in bytes.iter().enumerate() {
-        let encoded = match escape {
-            Escape::Strict => !b.is_ascii_alphanumeric() && !b"-._~".contains(&b),
-            Escape::Minimal => match b {
-                b'&' => true,
-                b'%' => !begins_escape(&bytes[at..]),
-                b => cannot_stand(b),
-            },
-        };
-        push_byte(out, b, encoded);
-    }
-}
-
-/// Appends a query or a path.
-///
-/// As in PingOS it is sent unchanged, except for bytes that would break the request line or a strict server's parser:
-/// control bytes, spaces, `#`, quotes, angle brackets and the like and all bytes from 0x80 on are percent-encoded.
-/// Percent signs are kept: `%20` stays `%20`.
-pub(crate) fn push_value(out: &mut String, bytes: &[u8]) {
-    bytes.iter().for_each(|&b| push_byte(out, b, cannot_stand(b)));
-}
-
-fn push_byte(out: &mut String, b: u8, encoded: bool) {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    if !encoded {
-        return out.push(char::from(b));
-    }
-    out.push('%');
-    out.push(char::from(HEX[usize::from(b >> 4)]));
-    out.push(char::from(HEX[usize::from(b & 15)]));
-}
-
-/// Whether a byte would break the request line or a strict server's parser.
-fn cannot_stand(b: u8) -> bool {
-    matches!(b, 0..=b' ' | b'"' | b'#' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x7F..)
-}
-
-fn begins_escape(bytes: &[u8]) -> bool {
-    matches!(bytes, [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

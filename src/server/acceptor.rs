@@ -10,7 +10,8 @@ use crate::http::{self, HttpService};
 use crate::media::workers::Workers;
 use crate::module::rtmp::connection::{self, Rtmp};
 use crate::net::connections::Connections;
-use crate::net::listener::{Accept, Accepted, Speaks};
+use crate::net::listener::{Accept, Accepted};
+use crate::net::speaks::Speaks;
 use crate::net::tls::{self, Tls};
 use crate::net::{log, moderation};
 

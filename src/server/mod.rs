@@ -61,18 +61,12 @@ use crate::module::live_record;
 use crate::module::relay::standing::Standing;
 use crate::module::{dynamic, hls, relay};
 use crate::net::dns::Dns;
-use crate::net::listener::{self, Bound, Listeners, Speaks};
+use crate::net::listener::{self, Bound, Listeners};
+use crate::net::speaks::Speaks;
 use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
 use crate::task::loader::Loader;
 use crate::task::supervise::keep;
-
-/// A random key.
-fn secret() -> Result<[u8; 32], StartError> {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).map_err(StartError::Randomness)?;
-    Ok(secret)
-}
 
 /// A server with bound sockets and open logs. No thread runs yet, so the process may still fork.
 pub struct Prepared {

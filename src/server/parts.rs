@@ -111,7 +111,7 @@ impl Parts {
         let callbacks = Notifier::new(Handle::current(), store.clone(), transport);
         let execs = Arc::new(Execs::new(Handle::current(), store.clone(), lifetime.unfinished.clone()));
         let (tls, workers) = (Arc::new(ArcSwap::from_pointee(tls)), Arc::new(workers));
-        let trails = Arc::new(Trails::new(super::secret()?, secrets));
+        let trails = Arc::new(Trails::new(secret()?, secrets));
         let feeds = Arc::new(Feeds::new(registry.clone()));
         let (places, recordings): (Arc<Places>, Arc<Recordings>) = Default::default();
 
@@ -164,8 +164,7 @@ impl Parts {
             observers,
             sources,
         ));
-        let viewers =
-            Arc::new(Viewers::new(super::secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
+        let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
         let conf_files = Arc::new(ConfFiles::new(load, loader.clone()));
         let history = Arc::new(SharedHistory::new(history));
         let connections: Arc<Connections> = Arc::default();
@@ -237,4 +236,11 @@ impl RecordDone for ExecRecordDone {
     fn record_done(&self, recorder: &RecorderSettings, session: &Arc<Session>, file: &std::path::Path) {
         self.0.record_done(&recorder.values, session, recorder.name.as_ref(), file);
     }
+}
+
+/// A random key.
+fn secret() -> Result<[u8; 32], StartError> {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).map_err(StartError::Randomness)?;
+    Ok(secret)
 }

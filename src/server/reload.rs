@@ -23,7 +23,7 @@ use crate::media::session::{Protocol, Session};
 use crate::media::trails::Secrets;
 use crate::net::dns::Dns;
 use crate::net::listener;
-use crate::net::listener::Speaks;
+use crate::net::speaks::Speaks;
 use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
 use crate::server::core;

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{Failure, Name, Streams, Task};
+use super::task::{Failure, Name, Streams, Task};
 use crate::config::on_disk::OnDisk;
 use crate::directive::number;
 use crate::notify::ledger::snapshot::LineSnapshot;

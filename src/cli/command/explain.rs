@@ -1,6 +1,7 @@
 //! `pingosd explain`: effective values for a client or a line, with their origin.
 
 mod line;
+mod page;
 mod target;
 mod values;
 
@@ -15,7 +16,7 @@ use bstr::{BStr, ByteSlice};
 
 use super::origin::{Origins, block};
 use super::sample::Sample;
-use super::{Failure, Streams, Task};
+use super::task::{Failure, Streams, Task};
 use crate::config::load::read;
 use crate::config::model::{HttpServer, Location, RtmpServer};
 use crate::config::{Config, load};
@@ -25,13 +26,11 @@ use crate::media::listen::DEFAULT_PORT;
 use crate::media::server_conf::ServerConf;
 use crate::modules::REGISTRY;
 use line::explain_line;
+use page::{Page, SAMPLE_NAME};
 use target::{Socket, Target, meet};
 
 /// Usage line.
 pub const USAGE: &str = "explain server[:port]/application[/name] | http://server[:port]/path | file:line";
-
-/// Default stream name of sample requests.
-const SAMPLE_NAME: &[u8] = b"stream";
 
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
     let ([], words) = task.switches([])?;
@@ -72,13 +71,6 @@ fn explain_client(task: &Task, config: &Config, text: &[u8]) -> Result<String, F
         page.application(config, &target)?
     }
     Ok(page.out)
-}
-
-/// An explanation being written.
-struct Page<'p, 't> {
-    origins: &'p Origins<'p>,
-    outline: &'p Outline<'t>,
-    out: String,
 }
 
 impl Page<'_, '_> {

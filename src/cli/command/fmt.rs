@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use bytes::Bytes;
 
-use super::{Failure, Streams, Subject, Task, replace};
+use super::task::{Failure, Streams, Subject, Task, replace};
 use crate::syntax::text;
 
 /// Usage line.

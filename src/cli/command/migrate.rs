@@ -7,7 +7,7 @@ use bstr::ByteSlice;
 use serde::Serialize;
 
 use super::json::to_text;
-use super::{Failure, Streams, Task};
+use super::task::{Failure, Streams, Task};
 use crate::config::load;
 use crate::config::load::read;
 use crate::directive::outline::{Outline, Said};

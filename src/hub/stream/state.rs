@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Incoming, PublishSettings, Wake};
+use super::input::{Incoming, PublishSettings};
 use crate::hub::gop::Ring;
 use crate::hub::headers::Headers;
 use crate::hub::packet::{Class, Lane, Packet};
@@ -28,6 +28,12 @@ pub(super) struct State {
     pub(super) workers: Vec<Attached>,
     /// Number of packets dropped from the ring before a worker fetched them.
     pub(super) lost_total: u64,
+}
+
+/// Receives notice that a stream has new packets. Called outside the stream's lock, at most once per batch and worker.
+pub trait Wake: Send + Sync {
+    /// `stream` is [`Stream::id`].
+    fn wake(&self, stream: u64);
 }
 
 /// An attached delivery worker.

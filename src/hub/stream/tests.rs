@@ -1,5 +1,10 @@
-use super::*;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+
+use super::*;
+use crate::hub::class::Class;
+use crate::wire::MediaKind;
 
 #[derive(Default)]
 struct Counter(AtomicUsize);

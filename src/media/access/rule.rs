@@ -1,8 +1,5 @@
 //! Access rules.
 
-use std::net::IpAddr;
-
-use super::conf::Current;
 use crate::directive::{Args, Arity, Network, Scene, Value};
 use crate::syntax::{Problem, sentence};
 
@@ -24,15 +21,6 @@ pub struct Rule {
     pub action: Option<Action>,
     /// The peers that the rule applies to.
     pub network: Network,
-}
-
-impl Current {
-    /// Whether a peer may perform the action; `None` is a peer on a Unix socket.
-    pub fn permits(&self, action: Action, peer: Option<IpAddr>) -> bool {
-        let rule =
-            self.rules.0.iter().find(|r| r.action.is_none_or(|a| a == action) && r.network.contains(peer));
-        rule.is_none_or(|r| r.allow)
-    }
 }
 
 impl Value for Rule {
@@ -70,6 +58,7 @@ impl Value for Rule {
 mod tests {
     use super::*;
     use crate::directive::Joined;
+    use crate::media::access::conf::Current;
 
     #[test]
     fn the_first_rule_that_fits_decides() {

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rustc_hash::FxHashSet;
 
+use super::ahead;
 use super::conf::Current;
 use super::conf::SendDelay;
+use super::join::Join;
 use super::link::{Gone, Link, Place};
 use super::player::{Player, Shared};
 use super::uring::Ring;
-use super::{Join, ahead};
 use crate::hub::backlog::Backlog;
 use crate::hub::cursor::{Cursor, Progress, lanes_of};
 use crate::hub::pace::{Grid, PHASES, Schedule, Waiting, step};

@@ -16,6 +16,7 @@
 
 mod ahead;
 pub mod conf;
+mod join;
 mod link;
 mod local;
 pub mod main_conf;
@@ -33,45 +34,22 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::sync::mpsc;
 
+pub use self::join::Join;
 pub use self::link::{Gone, Link};
 use self::local::{LocalStream, Round, Totals};
 pub use self::total::Total;
 pub use self::uring::Ring;
-use super::view::AppView;
-use crate::hub::cursor::PlayerSettings;
 use crate::hub::pace::{AutoDelay, Grid, LoadMeter};
-use crate::hub::stream::{Stream, Wake};
+use crate::hub::stream::Wake;
 use crate::limits;
 use crate::media::log;
 use crate::media::session::Reason;
-use crate::net::socket::Socket;
 use crate::task::fault;
 
 /// Retry interval of blocked players while no media arrives.
 const BLOCKED_TICK: Duration = Duration::from_millis(10);
 /// Maximum number of commands processed at once.
 const COMMANDS: usize = 1024;
-
-/// Request of a session to be sent a stream.
-#[derive(Debug)]
-pub struct Join {
-    /// Session number.
-    pub session: u64,
-    /// Stream to send.
-    pub stream: Arc<Stream>,
-    /// Socket to send to.
-    pub socket: Arc<Socket>,
-    /// Settings of the player.
-    pub settings: PlayerSettings,
-    /// Bytes to send before the media, in the same write if the socket accepts them.
-    pub lead: Bytes,
-    /// Shared counters and end.
-    pub link: Arc<Link>,
-    /// Time after which a player that accepts nothing is given up; zero means never.
-    pub send_timeout: Duration,
-    /// Application of the session, for `send_delay`.
-    pub view: AppView,
-}
 
 enum Command {
     Dirty(u64),

@@ -8,51 +8,12 @@ use std::sync::{Arc, Weak};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::conf::Conf;
 use super::packaging::Packaging;
-use crate::hub::gop::CacheSettings;
+use super::shared::{FeedSettings, Shared, Tap};
 use crate::hub::registry::Registry;
 use crate::hub::stream::Stream;
-use crate::media;
-use crate::media::millis;
 use crate::media::view::AppView;
 use crate::task::supervise::Deaths;
-use crate::wire::mpegts::{Settings, TsFrame};
-
-/// Receiver of the pieces as they are made. The packaging task calls it, so it must not block.
-///
-/// `epoch` counts publishers, as in [`Phase`](crate::hub::stream::Phase).
-pub trait Tap: Send + Sync {
-    /// Receives the next piece.
-    fn frame(&self, epoch: u64, frame: &TsFrame);
-    /// The publisher has left; all of its pieces were passed before.
-    fn end(&self, epoch: u64);
-}
-
-/// Packaging and cache settings of a feed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FeedSettings {
-    /// Packaging.
-    pub packager: Settings,
-    /// Cache for new players.
-    pub cache: CacheSettings,
-}
-
-impl FeedSettings {
-    /// Settings of an application.
-    pub fn of(view: &AppView) -> Self {
-        let application = view.held();
-        let mpegts = application.get::<Conf>();
-        let hevc = u8::try_from(application.get::<media::conf::Conf>().hevc_codecid).unwrap_or(u8::MAX);
-        FeedSettings {
-            packager: mpegts.packager(hevc),
-            cache: CacheSettings {
-                cache_time: millis(mpegts.kept()),
-                out_queue: usize::try_from(mpegts.out_queue.0).unwrap_or(usize::MAX),
-            },
-        }
-    }
-}
 
 /// A stream as MPEG-TS; see the module's documentation.
 pub struct Feed {
@@ -66,12 +27,6 @@ pub struct Feed {
     died: Arc<AtomicBool>,
     /// Dropping it ends the packaging task.
     _stop: oneshot::Sender<()>,
-}
-
-/// Data shared by a feed and its packaging task.
-pub(super) struct Shared {
-    settings: Mutex<FeedSettings>,
-    taps: Mutex<Vec<Weak<dyn Tap>>>,
 }
 
 type BySource = HashMap<u64, Weak<Feed>>;
@@ -180,23 +135,6 @@ impl Drop for Feed {
         if feeds.get(&self.source.id()).is_some_and(|feed| feed.strong_count() == 0) {
             feeds.remove(&self.source.id());
         }
-    }
-}
-
-impl Shared {
-    pub(super) fn settings(&self) -> FeedSettings {
-        *self.settings.lock()
-    }
-
-    /// Calls `call` with every tap that is still alive.
-    pub(super) fn for_taps(&self, call: impl Fn(&dyn Tap)) {
-        self.taps.lock().retain(|tap| {
-            let tap = tap.upgrade();
-            if let Some(tap) = &tap {
-                call(&**tap);
-            }
-            tap.is_some()
-        });
     }
 }
 

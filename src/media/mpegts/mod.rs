@@ -10,10 +10,12 @@ mod feed;
 pub mod log;
 mod packaging;
 pub mod queue;
+mod shared;
 
 pub use cache::Cache;
-pub use feed::{Feed, FeedSettings, Feeds, Tap};
+pub use feed::{Feed, Feeds};
 pub use queue::Queue;
+pub use shared::{FeedSettings, Tap};
 
 use super::view::AppView;
 use crate::hub::cursor::PlayerSettings;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::feed::Shared;
 use super::log;
+use super::shared::Shared;
 use crate::hub::packet::{Class, Packet};
 use crate::hub::stream::{Incoming, Phase, PublishSettings, Stream};
 use crate::media::log as media_log;

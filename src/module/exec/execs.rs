@@ -17,7 +17,7 @@ use super::Commands;
 use super::Process;
 use super::command::{Command, Launch};
 use super::conf::Current;
-use super::keeper::Keeper;
+use super::keeper::{Keeper, Means};
 use super::values::SessionValues;
 use crate::config::store::Store;
 use crate::directive::Values;
@@ -31,13 +31,10 @@ use tokio_util::task::TaskTracker;
 
 /// Runs commands. Cheap to clone.
 #[derive(Clone)]
-pub struct Execs(pub(super) Arc<Inner>);
+pub struct Execs(Arc<Inner>);
 
-pub(super) struct Inner {
-    /// Runtime on which children are waited for, which moves no media.
-    pub(super) runtime: Handle,
-    pub(super) store: Arc<Store>,
-    pub(super) unfinished: TaskTracker,
+struct Inner {
+    means: Means,
     /// Number of running commands of single events.
     single: AtomicUsize,
     /// Commands of streams with players, by stream number.
@@ -71,9 +68,7 @@ impl Execs {
     /// `runtime` waits for children; `unfinished` tracks those being ended.
     pub fn new(runtime: Handle, store: Arc<Store>, unfinished: TaskTracker) -> Self {
         Execs(Arc::new(Inner {
-            runtime,
-            store,
-            unfinished,
+            means: Means { runtime, store, unfinished },
             single: AtomicUsize::new(0),
             pulls: Mutex::default(),
             statics: Mutex::default(),
@@ -82,8 +77,8 @@ impl Execs {
 
     /// Starts the commands of `exec_static` and follows reloads, until [`Execs::stop`].
     pub fn start(&self) {
-        let store = self.0.store.clone();
-        let keeper = Keeper::start(self, move || {
+        let store = self.0.means.store.clone();
+        let keeper = Keeper::start(&self.0.means, move || {
             let config = store.load();
             let rtmp = config.rtmp.as_ref();
             (rtmp.map(|rtmp| rtmp.get::<Process>().statics.clone()).unwrap_or_default(), true)
@@ -100,7 +95,7 @@ impl Execs {
     fn publish(&self, view: &AppView, session: &Arc<Session>) -> Publisher {
         self.fire(view, session, |commands| &commands.publish);
         let (lines, values) = (view.clone(), SessionValues::new(session.clone()));
-        let keeper = Keeper::start(self, move || {
+        let keeper = Keeper::start(&self.0.means, move || {
             let application = lines.current();
             let respawn = application.get::<Current>().respawn;
             (values.launches(&application.get::<Commands>().push), respawn)
@@ -114,7 +109,7 @@ impl Execs {
         let mut pulls = self.0.pulls.lock();
         let pull = pulls.entry(stream).or_insert_with(|| {
             let (lines, values) = (view.clone(), SessionValues::of_stream(session.clone()));
-            let keeper = Keeper::start(self, move || {
+            let keeper = Keeper::start(&self.0.means, move || {
                 let application = lines.current();
                 let respawn = application.get::<Current>().respawn;
                 (values.launches(&application.get::<Commands>().pull), respawn)
@@ -148,8 +143,8 @@ impl Execs {
             return log::too_many(&launch, limits::EXEC_CHILDREN);
         }
         // A stop waits for the start of the command, not for its end.
-        let unfinished = self.0.unfinished.token();
-        self.0.runtime.spawn(async move {
+        let unfinished = self.0.means.unfinished.token();
+        self.0.means.runtime.spawn(async move {
             let _single = single;
             let child = super::child::spawn(&launch).await;
             drop(unfinished);

@@ -1,7 +1,9 @@
 //! Commands that are kept running.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -9,12 +11,22 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::Process;
 use super::child;
 use super::command::Launch;
-use super::execs::Execs;
+use crate::config::store::Store;
 use crate::limits;
 use crate::module::exec::log;
 
+/// Prerequisites of running commands. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Means {
+    /// Runtime on which children are waited for: not that of a thread that moves media.
+    pub(super) runtime: Handle,
+    pub(super) store: Arc<Store>,
+    /// Tracks children that are being ended.
+    pub(super) unfinished: TaskTracker,
+}
+
 /// Keeps commands running until dropped. A reload may change them.
-pub(crate) struct Keeper {
+pub(super) struct Keeper {
     _stop: Stop,
 }
 
@@ -35,16 +47,16 @@ struct Kept {
 impl Keeper {
     /// Keeps the commands that `wanted` returns running; calls it again after every reload. The flag tells whether a
     /// command that exits is restarted.
-    pub(crate) fn start(execs: &Execs, wanted: impl Fn() -> (Vec<Launch>, bool) + Send + 'static) -> Self {
-        let (stop, mut stopped) = Stop::new(&execs.0.unfinished);
-        let execs = execs.clone();
-        let runtime = execs.0.runtime.clone();
+    pub(super) fn start(means: &Means, wanted: impl Fn() -> (Vec<Launch>, bool) + Send + 'static) -> Self {
+        let (stop, mut stopped) = Stop::new(&means.unfinished);
+        let means = means.clone();
+        let runtime = means.runtime.clone();
         runtime.spawn(async move {
-            let mut changed = execs.0.store.watch();
+            let mut changed = means.store.watch();
             let mut kept = Vec::new();
             loop {
                 let (launches, respawns) = wanted();
-                kept = adjust(&execs, kept, launches, respawns);
+                kept = adjust(&means, kept, launches, respawns);
                 tokio::select! {
                     change = changed.changed() => if change.is_err() { return },
                     _unfinished = &mut stopped => {
@@ -59,7 +71,7 @@ impl Keeper {
 }
 
 /// Ends removed commands and starts new ones; the others keep running.
-fn adjust(execs: &Execs, mut before: Vec<Kept>, launches: Vec<Launch>, respawns: bool) -> Vec<Kept> {
+fn adjust(means: &Means, mut before: Vec<Kept>, launches: Vec<Launch>, respawns: bool) -> Vec<Kept> {
     let mut kept = Vec::with_capacity(launches.len());
     for launch in launches {
         // A line that has only moved is the same command.
@@ -70,24 +82,24 @@ fn adjust(execs: &Execs, mut before: Vec<Kept>, launches: Vec<Launch>, respawns:
                 old.respawns.send_replace(respawns);
                 kept.push(old);
             }
-            None => kept.push(Kept::start(execs, launch, respawns)),
+            None => kept.push(Kept::start(means, launch, respawns)),
         }
     }
     kept
 }
 
 impl Kept {
-    fn start(execs: &Execs, launch: Launch, respawns: bool) -> Self {
-        let (stop, stopped) = Stop::new(&execs.0.unfinished);
-        let runtime = execs.0.runtime.clone();
+    fn start(means: &Means, launch: Launch, respawns: bool) -> Self {
+        let (stop, stopped) = Stop::new(&means.unfinished);
+        let runtime = means.runtime.clone();
         let (respawns, respawned) = watch::channel(respawns);
-        runtime.spawn(keep(execs.clone(), launch.clone(), respawned, stopped));
+        runtime.spawn(keep(means.clone(), launch.clone(), respawned, stopped));
         Kept { launch, respawns, _stop: stop }
     }
 }
 
 async fn keep(
-    execs: Execs,
+    means: Means,
     launch: Launch,
     mut respawns: watch::Receiver<bool>,
     mut stopped: oneshot::Receiver<TaskTrackerToken>,
@@ -99,7 +111,7 @@ async fn keep(
                 tokio::select! {
                     status = child.wait() => log::exited(&launch, &status),
                     _unfinished = &mut stopped => {
-                        child::end(child, settings(&execs).1).await;
+                        child::end(child, settings(&means).1).await;
                         log::ended(&launch);
                         return;
                     }
@@ -112,15 +124,15 @@ async fn keep(
             _ = &mut stopped => return,
         }
         tokio::select! {
-            () = tokio::time::sleep(settings(&execs).0) => {}
+            () = tokio::time::sleep(settings(&means).0) => {}
             _ = &mut stopped => return,
         }
     }
 }
 
 /// Delay before a restart, and the signal that ends a command.
-fn settings(execs: &Execs) -> (Duration, i32) {
-    let config = execs.0.store.load();
+fn settings(means: &Means) -> (Duration, i32) {
+    let config = means.store.load();
     match &config.rtmp {
         Some(rtmp) => {
             let process = rtmp.get::<Process>();

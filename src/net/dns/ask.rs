@@ -15,7 +15,7 @@ use hickory_resolver::proto::rr::{Name, RecordType};
 use hickory_resolver::{Hosts, TokioResolver, system_conf};
 use tokio::sync::OnceCell;
 
-use super::{Addresses, LookupError};
+use super::answer::{Addresses, LookupError};
 use crate::directive::ListenAddr;
 use crate::directive::address::listen_addrs;
 use crate::limits;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::{Addresses, LookupError};
+use super::answer::{Addresses, LookupError};
 use crate::limits;
 
 /// Entries by lower-case name.

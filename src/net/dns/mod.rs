@@ -3,11 +3,11 @@
 //! There is one [`Dns`] per process. Answers are cached for their TTL, within bounds; names in use are refreshed before
 //! they expire, so that connections rarely wait. While no name server answers, the last answers continue to be used.
 
+mod answer;
 mod ask;
 mod cache;
 mod system;
 
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::{Semaphore, watch};
 
+pub use self::answer::{Addresses, LookupError};
 use self::ask::Ask;
 use self::cache::{Cache, Entry};
 use super::resolver::server::Resolver;
@@ -53,29 +54,6 @@ struct Settings {
     /// Refresh interval of names in use; `None` disables caching.
     refresh: Option<Duration>,
 }
-
-/// Error of a lookup.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LookupError {
-    /// The name servers say that the name does not exist.
-    NotFound(String),
-    /// No usable answer.
-    Failed(String),
-}
-
-impl fmt::Display for LookupError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LookupError::NotFound(host) => write!(f, "host \"{host}\" not found"),
-            LookupError::Failed(why) => f.write_str(why),
-        }
-    }
-}
-
-impl std::error::Error for LookupError {}
-
-/// Addresses of a name, in the order to be tried.
-pub type Addresses = Arc<[IpAddr]>;
 
 impl Dns {
     /// Creates a resolver; needs no runtime and sends no query yet.

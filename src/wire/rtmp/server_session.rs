@@ -31,6 +31,7 @@
 mod command;
 mod connect;
 mod event;
+mod request_id;
 mod settings;
 mod stream;
 
@@ -50,7 +51,8 @@ use crate::wire::amf0::Value;
 
 pub use crate::wire::MediaKind;
 pub use connect::Connect;
-pub use event::{Event, Phase, RequestId};
+pub use event::{Event, Phase};
+pub use request_id::RequestId;
 pub use settings::Settings;
 use stream::{Role, Streams};
 

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use bstr::BString;
 
-use super::SAMPLE_NAME;
+use super::page::SAMPLE_NAME;
 use super::values::{hidden, levels};
 use crate::cli::command::origin::{Origins, block, remark, spelled, value};
 use crate::cli::command::sample::Sample;
-use crate::cli::command::{Failure, Task};
+use crate::cli::command::task::{Failure, Task};
 use crate::config::load::read;
 use crate::directive::context::APPLICATION;
 use crate::directive::outline::{Outline, Said};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Page;
+use super::page::Page;
 use crate::cli::command::origin::{block, remark, value};
 use crate::cli::command::sample::Sample;
 use crate::directive::context::MAIN;

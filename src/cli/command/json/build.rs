@@ -1,7 +1,7 @@
 //! Converts JSON in crossplane's format to a configuration.
 
-use super::{Directive, Payload, from_text};
-use crate::cli::command::Failure;
+use super::payload::{Directive, Payload, from_text};
+use crate::cli::command::task::Failure;
 use crate::syntax::text;
 
 /// Columns per nesting level.

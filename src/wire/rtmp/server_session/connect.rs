@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::RequestId;
+use super::request_id::RequestId;
 use crate::wire::amf0::{Members, Value};
 use crate::wire::rtmp::Error;
 use crate::wire::rtmp::link::status;

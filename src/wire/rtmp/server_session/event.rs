@@ -2,12 +2,9 @@
 
 use bytes::Bytes;
 
-use super::Connect;
+use super::connect::Connect;
+use super::request_id::RequestId;
 use crate::wire::MediaKind;
-
-/// Identifies a pending connect, publish or play request. Never reused within a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RequestId(pub(super) u64);
 
 /// Phase of the connection as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

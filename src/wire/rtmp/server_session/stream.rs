@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::RequestId;
+use super::request_id::RequestId;
 use crate::limits::MESSAGE_STREAMS;
 use crate::wire::rtmp::Error;
 

@@ -1,0 +1,14 @@
+//! Explanation under construction.
+
+use crate::cli::command::origin::Origins;
+use crate::directive::outline::Outline;
+
+/// Default stream name of sample requests.
+pub(super) const SAMPLE_NAME: &[u8] = b"stream";
+
+/// An explanation being written.
+pub(super) struct Page<'p, 't> {
+    pub(super) origins: &'p Origins<'p>,
+    pub(super) outline: &'p Outline<'t>,
+    pub(super) out: String,
+}
