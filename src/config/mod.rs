@@ -13,7 +13,7 @@ pub mod lookup;
 pub mod model;
 pub mod names;
 pub mod on_disk;
-pub mod place;
+pub mod path_setting;
 mod rtmp;
 mod socket;
 pub mod steps;

@@ -6,9 +6,9 @@ use bstr::ByteSlice;
 
 use super::args::{Args, Repeat};
 use super::context::{Contexts, MAIN};
+use super::evaluation::{Bases, Notes, Scene};
 use super::field::Inherit;
 use super::registry::{Entry, Registry};
-use super::scene::{Bases, Notes, Scene};
 use super::table::{Apply, Held, Outcome, Resolve, Restricts, Row, Shape};
 use crate::syntax::diagnostic::{Level, Problem};
 use crate::syntax::parser::Reading;

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use super::args::{Args, Arity, Repeat};
-use super::scene::Scene;
+use super::evaluation::Scene;
 use super::value::Value;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::source::{Span, Spanned};

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::LazyLock;
 
+use super::evaluation::Bases;
 use super::registry::Registry;
-use super::scene::Bases;
 use crate::syntax::Problem;
 use crate::syntax::parser::Reading;
 

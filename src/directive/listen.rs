@@ -2,8 +2,8 @@
 
 use super::address::{ListenAddr, listen_addrs};
 use super::args::Args;
+use super::evaluation::Scene;
 use super::number;
-use super::scene::Scene;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::sentence;
 use crate::syntax::suggest;

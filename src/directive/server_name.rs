@@ -4,8 +4,8 @@ use bstr::{BString, ByteSlice};
 
 use super::args::{Args, Arity};
 use super::context::RTMP_SERVER;
+use super::evaluation::Scene;
 use super::pattern::Pattern;
-use super::scene::Scene;
 use super::value::Value;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::sentence;

@@ -14,9 +14,9 @@ use super::context::{
     RTMP, RTMP_SERVER, SERVER_IF,
 };
 use super::evaluate::{Block, resolve};
+use super::evaluation::Scene;
 use super::field::{Field, Inherit};
 use super::registry::Registry;
-use super::scene::Scene;
 use super::table::Resolve;
 use super::values::{Key, Stored, Values};
 use crate::syntax::diagnostic::Problem;
@@ -235,7 +235,7 @@ pub const fn is_inherited<F: Field>() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directive::scene::Backstage;
+    use crate::directive::evaluation::Backstage;
     use crate::directive::{Bases, Module};
     use crate::syntax::{Sources, Span};
 

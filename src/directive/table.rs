@@ -39,8 +39,8 @@ use bstr::BStr;
 
 use super::args::{Args, Arity, Repeat};
 use super::context::Contexts;
+use super::evaluation::Scene;
 use super::field::Inherit;
-use super::scene::Scene;
 use super::slot::{Check, SlotEntry};
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::source::{Span, Spanned};

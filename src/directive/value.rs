@@ -7,8 +7,8 @@ use std::time::Duration;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::args::{Args, Arity, Repeat};
+use super::evaluation::Scene;
 use super::number;
-use super::scene::Scene;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::tree::Word;
 use crate::syntax::{sentence, to_path};

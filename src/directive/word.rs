@@ -3,8 +3,8 @@
 use std::marker::PhantomData;
 
 use super::args::{Args, Arity};
+use super::evaluation::Scene;
 use super::field::Sum;
-use super::scene::Scene;
 use super::value::Value;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::sentence;

@@ -8,7 +8,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::{core, process};
 use crate::config::archive::{Archive, DIRECTORY};
 use crate::config::history::{Generation, History, SharedHistory};
-use crate::config::place::Place;
+use crate::config::path_setting::Place;
 use crate::config::watch::Fingerprint;
 use crate::config::{Config, LoadOptions};
 use crate::limits;

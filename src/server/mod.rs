@@ -58,7 +58,7 @@ use crate::media::relay_conf;
 use crate::media::trails::Secrets;
 use crate::media::workers::{Death, Workers};
 use crate::module::live_record;
-use crate::module::relay::standing::Standing;
+use crate::module::relay::static_pulls::Standing;
 use crate::module::{dynamic, hls, relay};
 use crate::net::dns::Dns;
 use crate::net::listener::{self, Bound, Listeners};

@@ -17,7 +17,7 @@ use crate::hub::pace::Grid;
 use crate::hub::registry::Registry;
 use crate::media::admission::Admission;
 use crate::media::extension::{Output, SessionObserver, Source};
-use crate::media::files::places::Places;
+use crate::media::files::claims::Places;
 use crate::media::ingest::Intake;
 use crate::media::listing::Counted;
 use crate::media::mpegts;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use pingosd::cli::{self, man};
-use pingosd::directive::scene::Backstage;
+use pingosd::directive::evaluation::Backstage;
 use pingosd::directive::table::{Row, Shape};
 use pingosd::directive::{Bases, Contexts, context, manual};
 use pingosd::module::elsewhere;

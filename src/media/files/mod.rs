@@ -1,7 +1,7 @@
 //! Output files: names, exclusive writers, errors and retries.
 
+pub mod claims;
 pub mod log;
-pub mod places;
 mod retry;
 mod stream_name;
 

@@ -15,7 +15,7 @@ use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::files::StreamName;
-use crate::media::files::places::{Place, Places};
+use crate::media::files::claims::{Place, Places};
 use crate::media::mpegts::queue::Queue;
 use crate::media::mpegts::{Feeds, Tap};
 use crate::media::segments::Presentations;

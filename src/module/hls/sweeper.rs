@@ -18,7 +18,7 @@ use super::{PlaylistKind, cleanup};
 use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::limits;
-use crate::media::files::places::Places;
+use crate::media::files::claims::Places;
 use crate::module::hls::log;
 
 /// Maximum interval between two passes; shorter if playlists are.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::crypt::{BLOCK, Encryptor};
 use super::{Action, Encryption};
-use crate::media::files::places::Place;
+use crate::media::files::claims::Place;
 use crate::media::files::{WriteError, create, failed};
 use crate::task::disk;
 

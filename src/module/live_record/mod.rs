@@ -1,14 +1,14 @@
 //! Recording of streams as MPEG-TS with an index.
 
 pub mod conf;
+mod directory;
 pub mod files;
 mod index;
 pub mod log;
-mod place;
 pub mod task;
 
+pub use directory::{Pair, Place};
 pub use index::{Entry, Index};
-pub use place::{Pair, Place};
 
 use std::path::PathBuf;
 

@@ -10,7 +10,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use super::{DURATION_AT, FILE_SIZE_AT, opens_with_ours, tag_body};
-use crate::media::files::places::Place;
+use crate::media::files::claims::Place;
 use crate::media::files::{WriteError, failed};
 use crate::task::disk;
 use crate::wire::MediaKind;
@@ -227,7 +227,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::media::files::places::Places;
+    use crate::media::files::claims::Places;
     use crate::wire::amf0::{self, Value};
 
     fn place(path: &Path) -> Place {

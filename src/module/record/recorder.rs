@@ -18,7 +18,7 @@ use crate::hub::origin::Origin;
 use crate::hub::packet::Packet;
 use crate::limits;
 use crate::media::files::Retry;
-use crate::media::files::places::Places;
+use crate::media::files::claims::Places;
 use crate::media::files::{WriteError, failed};
 use crate::wire::MediaKind;
 

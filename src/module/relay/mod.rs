@@ -17,4 +17,4 @@ pub mod pull;
 pub mod push;
 pub mod relays;
 pub mod rtmp;
-pub mod standing;
+pub mod static_pulls;

@@ -17,7 +17,7 @@ use crate::media::split_query;
 use crate::media::{trail, trail_proof};
 use crate::module::relay::relays::Relays;
 use crate::net::moderation;
-use crate::net::rest::Read;
+use crate::net::read_pause::Read;
 use crate::net::socket::Socket;
 use crate::wire::rtmp::ClientSession;
 use crate::wire::rtmp::client_session::{ClientSettings, Event, Purpose};

@@ -19,7 +19,7 @@ use self::protocol::{Answer, Request};
 use self::socket::{ControlSocket, ControlSocketError};
 use super::parts::Parts;
 use crate::config::Config;
-use crate::config::place::Place;
+use crate::config::path_setting::Place;
 use crate::limits;
 use crate::server::core;
 use crate::server::log;

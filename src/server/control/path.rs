@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::archive::{Archive, DIRECTORY};
 use crate::config::history::Generation;
 use crate::config::load::{DEFAULT_CONF, DEFAULT_PREFIX, PACKAGED_CONF, PACKAGED_PREFIX, read, read_texts};
-use crate::config::place::Place;
+use crate::config::path_setting::Place;
 use crate::config::{Config, LoadOptions};
 use crate::directive::outline::Outline;
 use crate::server::core;

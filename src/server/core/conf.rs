@@ -3,7 +3,7 @@
 use super::load::{Affinity, LoadModule};
 use super::process::{EnvVar, Priority, UserGroup, WorkerFailure, WorkerProcesses};
 use super::watch::ConfWatch;
-use crate::config::place::Place;
+use crate::config::path_setting::Place;
 use crate::directive::context::MAIN;
 use crate::directive::table::directives;
 use crate::directive::word::word_lists;

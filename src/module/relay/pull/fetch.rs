@@ -19,7 +19,7 @@ use crate::module::relay::log;
 use crate::module::relay::relays::Relays;
 use crate::module::relay::relays::{Never, RelayEnd};
 use crate::module::relay::rtmp::{Terms, Upstream, check};
-use crate::net::rest::Rest;
+use crate::net::read_pause::Rest;
 use crate::wire::MediaKind;
 use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
 

@@ -39,7 +39,7 @@ use crate::media::trail_proof;
 use crate::media::view::AppView;
 use crate::media::workers::Worker;
 use crate::module::rtmp::log;
-use crate::net::rest::Read;
+use crate::net::read_pause::Read;
 use crate::net::socket::{Peer, Socket};
 use crate::notify::Notifier;
 use crate::task::fault;

@@ -9,7 +9,7 @@ use super::{Connection, End, Part};
 use crate::media::admission::{Entered, Refused};
 use crate::media::delivery::Link;
 use crate::media::session::{Reason, Session, Status};
-use crate::net::rest::Rest;
+use crate::net::read_pause::Rest;
 use crate::notify::SessionEvent;
 use crate::task::lifetime::Lifetime;
 use crate::task::sleep_until;
