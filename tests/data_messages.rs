@@ -7,8 +7,8 @@ use std::io::Write;
 
 use bytes::{Bytes, BytesMut};
 use pingosd::wire::MediaKind;
-use pingosd::wire::amf0::{self, Value};
-use pingosd::wire::flv::Reader;
+use pingosd::wire::amf0::{self, AmfValue};
+use pingosd::wire::flv::FlvReader;
 use pingosd::wire::rtmp::chunk;
 use pingosd::wire::rtmp::message::type_id;
 use support::frame::{GOP, Tracks};
@@ -90,12 +90,12 @@ fn size(payload: &Bytes) -> Option<(f64, f64)> {
 
 #[test]
 fn metadata_is_used_as_far_as_it_can_be_read() {
-    let encoded = |values: &[Value]| {
+    let encoded = |values: &[AmfValue]| {
         let mut out = BytesMut::new();
         amf0::encode_all(values, &mut out);
         out.freeze()
     };
-    let object = encoded(&[Value::object([("width", 640.0.into()), ("height", 360.0.into())])]);
+    let object = encoded(&[AmfValue::object([("width", 640.0.into()), ("height", 360.0.into())])]);
     let name = encoded(&["onMetaData".into()]);
     let named = [&name[..], &object].concat();
     // In place of the end of the object: a member in AMF3, and another one behind it.
@@ -143,7 +143,7 @@ fn metadata_is_used_as_far_as_it_can_be_read() {
             let path = server.prefix().path().join(format!("rec/{name}.flv"));
             server.wait_log(&format!("record: recorded '{name}'"));
             let bytes = fs::read(&path).unwrap();
-            let first = Reader::new(1 << 20).read(&mut &bytes[..]).unwrap().unwrap();
+            let first = FlvReader::new(1 << 20).read(&mut &bytes[..]).unwrap().unwrap();
             assert_eq!(size(&first.payload), Some((640.0, 360.0)), "{name} recorded");
         }
     }

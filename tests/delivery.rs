@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use pingosd::wire::MediaKind;
-use pingosd::wire::rtmp::client_session::Purpose;
+use pingosd::wire::rtmp::client_session::ClientPurpose;
 use socket2::{Domain, Socket, Type};
 use support::frame::{self, Frame, GOP, Tracks};
 use support::player::numbered;
@@ -177,7 +177,7 @@ fn a_single_player_whose_socket_is_small_gets_every_byte() {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     socket.connect(&SocketAddr::from(([127, 0, 0, 1], port)).into()).unwrap();
-    let play = settings(port, "live", Purpose::Play { name: Bytes::from_static(b"s") });
+    let play = settings(port, "live", ClientPurpose::Play { name: Bytes::from_static(b"s") });
     let client = RtmpClient::over(socket.into(), play).wait_started();
     until_true("the player has begun", || server.log_lines(" playing 's', client").len() == 1);
     // One by one, and more than the sockets of both sides accept without a reader.

@@ -25,7 +25,7 @@ fn rings(server: &Server) -> usize {
 
 /// Whether this system has it at all: containers often have not.
 fn is_allowed() -> bool {
-    pingosd::media::delivery::Ring::new().is_ok()
+    pingosd::media::delivery::IoRing::new().is_ok()
 }
 
 #[track_caller]

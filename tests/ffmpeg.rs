@@ -26,7 +26,7 @@ fn publish(server: &Server) -> Background {
 
 /// The tags of an FLV file; its end may be cut off.
 fn tags(file: &[u8]) -> Vec<Media> {
-    let mut reader = flv::Reader::new(1 << 24);
+    let mut reader = flv::FlvReader::new(1 << 24);
     let mut input = file;
     std::iter::from_fn(|| reader.read(&mut input).unwrap())
         .map(|tag| Media { kind: tag.kind, timestamp: tag.timestamp, payload: tag.payload })

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use pingosd::media::files::StreamName;
 use pingosd::media::segments::{CutRule, Slicing};
-use pingosd::module::hls::{Action, Keys, Layout, Naming, PlaylistKind, Segmenter, Settings};
+use pingosd::module::hls::{
+    FileLayout, KeySettings, Naming, PlaylistKind, Segmenter, SegmenterAction, SegmenterSettings,
+};
 use pingosd::wire::mpegts::TsFrame;
 use proptest::prelude::*;
 
@@ -16,9 +18,10 @@ fn live_playlist_slides_and_old_files_go() {
     let mut actions = stream.publish(0, 12_000);
     stream.segmenter.finish(&mut actions);
 
-    let removed: Vec<_> = actions.iter().filter(|action| matches!(action, Action::Remove { .. })).collect();
+    let removed: Vec<_> =
+        actions.iter().filter(|action| matches!(action, SegmenterAction::Remove { .. })).collect();
     assert_eq!(removed.len(), 12 - 4 - 4);
-    assert_eq!(*removed[0], Action::Remove { file: "s1-0.ts".into() });
+    assert_eq!(*removed[0], SegmenterAction::Remove { file: "s1-0.ts".into() });
     assert_eq!(
         last_playlist(&actions),
         "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-MEDIA-SEQUENCE:8\n#EXT-X-TARGETDURATION:1\n\
@@ -46,7 +49,7 @@ fn forced_segment_starts_with_tables_too() {
         stream.feed(&frame(dts_ms, dts_ms == 0), &mut actions);
     }
     let opened = actions.iter().position(|action| step(action) == "open s1-1.ts").unwrap();
-    assert_eq!(actions[opened + 1], Action::Append(Bytes::from_static(b"tables")));
+    assert_eq!(actions[opened + 1], SegmenterAction::Append(Bytes::from_static(b"tables")));
 }
 
 #[test]
@@ -83,27 +86,27 @@ fn strange_playlists_do_not_stop_a_publish() {
         stream.segmenter.resume(text);
         let actions = stream.publish(0, 1_000);
         let file = PathBuf::from(format!("s1-{sequence}.ts"));
-        assert_eq!(actions[0], Action::OpenSegment { file, encryption: None });
+        assert_eq!(actions[0], SegmenterAction::OpenSegment { file, encryption: None });
         stream.publish(1_000, 9_000);
     }
 }
 
 #[test]
 fn event_playlist_keeps_everything() {
-    let mut stream = Stream::new(Settings { kind: PlaylistKind::Event, ..settings() });
+    let mut stream = Stream::new(SegmenterSettings { kind: PlaylistKind::Event, ..settings() });
     let actions = stream.publish(0, 20_200);
     let text = last_playlist(&actions);
     assert!(text.contains("#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-TARGETDURATION:1\n#EXT-X-PLAYLIST-TYPE: EVENT\n"));
     assert_eq!(text.matches(".ts\n").count(), 20);
-    assert!(!actions.iter().any(|action| matches!(action, Action::Remove { .. })));
+    assert!(!actions.iter().any(|action| matches!(action, SegmenterAction::Remove { .. })));
 }
 
 #[test]
 fn event_playlist_grows_by_what_is_new() {
-    let keys = Some(Keys { fragments_per_key: 3 });
-    let mut stream = Stream::new(Settings { kind: PlaylistKind::Event, keys, ..settings() });
-    let whole = |actions: &[Action]| {
-        actions.iter().filter(|action| matches!(action, Action::WritePlaylist { .. })).count()
+    let keys = Some(KeySettings { fragments_per_key: 3 });
+    let mut stream = Stream::new(SegmenterSettings { kind: PlaylistKind::Event, keys, ..settings() });
+    let whole = |actions: &[SegmenterAction]| {
+        actions.iter().filter(|action| matches!(action, SegmenterAction::WritePlaylist { .. })).count()
     };
     let mut actions = stream.publish(0, 20_200);
     assert_eq!(whole(&actions), 1, "{:?}", actions.iter().map(step).collect::<Vec<_>>());
@@ -123,17 +126,18 @@ fn event_playlist_grows_by_what_is_new() {
 
 #[test]
 fn keys_serve_as_many_segments_as_configured() {
-    let mut stream = Stream::new(Settings { keys: Some(Keys { fragments_per_key: 2 }), ..settings() });
+    let mut stream =
+        Stream::new(SegmenterSettings { keys: Some(KeySettings { fragments_per_key: 2 }), ..settings() });
     let actions = stream.publish(0, 12_200);
     let opened: Vec<_> = actions
         .iter()
         .filter_map(|action| match action {
-            Action::OpenSegment { encryption, .. } => encryption.map(|encryption| encryption.key_id),
+            SegmenterAction::OpenSegment { encryption, .. } => encryption.map(|encryption| encryption.key_id),
             _ => None,
         })
         .collect();
     assert_eq!(opened[..6], [0, 0, 2, 2, 4, 4]);
-    assert_eq!(actions[0], Action::WriteKey { file: "s1-0.key".into(), key_id: 0 });
+    assert_eq!(actions[0], SegmenterAction::WriteKey { file: "s1-0.key".into(), key_id: 0 });
     let removed: Vec<_> = actions.iter().map(step).filter(|step| step.starts_with("remove")).collect();
     assert_eq!(
         removed[..5],
@@ -145,7 +149,8 @@ fn keys_serve_as_many_segments_as_configured() {
 
 #[test]
 fn one_key_lasts_for_the_publish_and_is_never_removed() {
-    let mut stream = Stream::new(Settings { keys: Some(Keys { fragments_per_key: 0 }), ..settings() });
+    let mut stream =
+        Stream::new(SegmenterSettings { keys: Some(KeySettings { fragments_per_key: 0 }), ..settings() });
     let actions = stream.publish(0, 30_000);
     let keys = actions.iter().map(step).filter(|step| step.contains("key")).collect::<Vec<_>>();
     assert_eq!(keys, ["key s1-0.key"]);
@@ -154,7 +159,7 @@ fn one_key_lasts_for_the_publish_and_is_never_removed() {
 #[test]
 fn numbers_by_clock_are_rounded_and_never_repeat_in_a_playlist() {
     let by = |naming, naming_granularity| {
-        let mut stream = Stream::new(Settings { naming, naming_granularity, ..settings() });
+        let mut stream = Stream::new(SegmenterSettings { naming, naming_granularity, ..settings() });
         let actions = stream.publish(10_000, 13_000);
         let opened = actions.iter().map(step).filter(|step| step.starts_with("open"));
         opened.map(|step| step.replace("open ", "")).collect::<Vec<_>>()
@@ -164,8 +169,8 @@ fn numbers_by_clock_are_rounded_and_never_repeat_in_a_playlist() {
     assert_eq!(by(Naming::Timestamp, 400_000)[..2], ["s1-800000.ts", "s1-1200000.ts"]);
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> SegmenterSettings {
+    SegmenterSettings {
         cut: CutRule { fragment_ms: 1_000, max_fragment_ms: 2_000, slicing: Slicing::Plain },
         playlist_length_ms: 4_000,
         kind: PlaylistKind::Live,
@@ -182,8 +187,8 @@ struct Stream {
 }
 
 impl Stream {
-    fn new(settings: Settings) -> Self {
-        let layout = Layout {
+    fn new(settings: SegmenterSettings) -> Self {
+        let layout = FileLayout {
             name: StreamName::new(b"s1").unwrap(),
             nested: false,
             base_url: String::new(),
@@ -192,12 +197,12 @@ impl Stream {
         Self { segmenter: Segmenter::new(layout, settings) }
     }
 
-    fn feed(&mut self, frame: &TsFrame, actions: &mut Vec<Action>) {
+    fn feed(&mut self, frame: &TsFrame, actions: &mut Vec<SegmenterAction>) {
         self.segmenter.handle_frame(frame, 1_700_000_000_000 + frame.dts_ms, actions);
     }
 
     /// Five pictures a second, each second a key frame.
-    fn publish(&mut self, from_ms: u64, to_ms: u64) -> Vec<Action> {
+    fn publish(&mut self, from_ms: u64, to_ms: u64) -> Vec<SegmenterAction> {
         let mut actions = Vec::new();
         for dts_ms in (from_ms..to_ms).step_by(200) {
             self.feed(&frame(dts_ms, dts_ms % 1_000 == 0), &mut actions);
@@ -219,28 +224,30 @@ fn frame(dts_ms: u64, key: bool) -> TsFrame {
     }
 }
 
-fn last_playlist(actions: &[Action]) -> String {
+fn last_playlist(actions: &[SegmenterAction]) -> String {
     let mut last = String::new();
     for action in actions {
         match action {
-            Action::WritePlaylist { text, .. } => text.clone_into(&mut last),
-            Action::AppendPlaylist { text, .. } => last.push_str(text),
+            SegmenterAction::WritePlaylist { text, .. } => text.clone_into(&mut last),
+            SegmenterAction::AppendPlaylist { text, .. } => last.push_str(text),
             _ => {}
         }
     }
     last
 }
 
-fn step(action: &Action) -> String {
+fn step(action: &SegmenterAction) -> String {
     match action {
-        Action::WriteKey { file, .. } => format!("key {}", file.display()),
-        Action::OpenSegment { file, .. } => format!("open {}", file.display()),
-        Action::Append(_) => "append".to_owned(),
-        Action::CloseSegment { file, duration_ms } => format!("close {} {duration_ms}", file.display()),
-        Action::WritePlaylist { file, .. } => format!("playlist {}", file.display()),
-        Action::AppendPlaylist { file, .. } => format!("more of playlist {}", file.display()),
-        Action::Remove { file } => format!("remove {}", file.display()),
-        Action::RemoveKey { file } => format!("remove key {}", file.display()),
+        SegmenterAction::WriteKey { file, .. } => format!("key {}", file.display()),
+        SegmenterAction::OpenSegment { file, .. } => format!("open {}", file.display()),
+        SegmenterAction::Append(_) => "append".to_owned(),
+        SegmenterAction::CloseSegment { file, duration_ms } => {
+            format!("close {} {duration_ms}", file.display())
+        }
+        SegmenterAction::WritePlaylist { file, .. } => format!("playlist {}", file.display()),
+        SegmenterAction::AppendPlaylist { file, .. } => format!("more of playlist {}", file.display()),
+        SegmenterAction::Remove { file } => format!("remove {}", file.display()),
+        SegmenterAction::RemoveKey { file } => format!("remove key {}", file.display()),
     }
 }
 
@@ -253,9 +260,9 @@ proptest! {
         fragments_per_key in proptest::option::of(0..4u64),
         playlist_length_ms in 0..9_000u64,
     ) {
-        let keys = fragments_per_key.map(|fragments_per_key| Keys { fragments_per_key });
+        let keys = fragments_per_key.map(|fragments_per_key| KeySettings { fragments_per_key });
         let settings =
-            Settings { naming, naming_granularity: granularity, keys, playlist_length_ms, ..settings() };
+            SegmenterSettings { naming, naming_granularity: granularity, keys, playlist_length_ms, ..settings() };
         let mut stream = Stream::new(settings);
         let mut actions = Vec::new();
         for (dts_ms, key, video, program_change) in frames {
@@ -267,23 +274,23 @@ proptest! {
         let mut on_disk = BTreeSet::new();
         for action in actions {
             match action {
-                Action::OpenSegment { file, .. } => {
+                SegmenterAction::OpenSegment { file, .. } => {
                     prop_assert!(open.is_none());
                     open = Some(file);
                 }
-                Action::Append(_) => prop_assert!(open.is_some()),
-                Action::CloseSegment { file, .. } => {
+                SegmenterAction::Append(_) => prop_assert!(open.is_some()),
+                SegmenterAction::CloseSegment { file, .. } => {
                     prop_assert_eq!(open.take(), Some(file.clone()));
                     on_disk.insert(file);
                 }
-                Action::WritePlaylist { text, .. } | Action::AppendPlaylist { text, .. } => {
+                SegmenterAction::WritePlaylist { text, .. } | SegmenterAction::AppendPlaylist { text, .. } => {
                     let listed: Vec<_> = text.lines().filter(|line| !line.starts_with('#')).collect();
                     prop_assert!(listed.iter().all(|uri| on_disk.contains(Path::new(uri))), "{}", text);
                     let different: BTreeSet<_> = listed.iter().collect();
                     prop_assert_eq!(different.len(), listed.len());
                 }
-                Action::Remove { file } => prop_assert!(on_disk.remove(&file)),
-                Action::WriteKey { .. } | Action::RemoveKey { .. } => prop_assert!(keys.is_some()),
+                SegmenterAction::Remove { file } => prop_assert!(on_disk.remove(&file)),
+                SegmenterAction::WriteKey { .. } | SegmenterAction::RemoveKey { .. } => prop_assert!(keys.is_some()),
             }
         }
         prop_assert!(open.is_none());

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
-use pingosd::wire::amf0::Value;
+use pingosd::wire::amf0::AmfValue;
 use pingosd::wire::rtmp::message::type_id;
 use support::frame::{Frame, GOP, Tracks};
 use support::http::{self, Connection};
@@ -149,8 +149,9 @@ fn deep_values_end_the_connection_and_not_the_stack() {
     ];
     // Scripts that are accepted end with an answer to a second connect.
     for script in scripts {
-        let mut raw =
-            script.command(0, "connect", &[Value::object([("app", "live".into())])]).send(victim.server.rtmp);
+        let mut raw = script
+            .command(0, "connect", &[AmfValue::object([("app", "live".into())])])
+            .send(victim.server.rtmp);
         raw.wait_closed();
     }
     victim.assert_unharmed();
@@ -347,7 +348,7 @@ fn a_publisher_that_reads_nothing_gets_its_done_when_the_server_stops() {
 fn streams_and_commands_of_a_connection_are_counted() {
     let victim = Victim::start(&Conf::live(""));
     let many = |script: Script| {
-        (0..1000).fold(script, |script, _| script.command(0, "createStream", &[Value::Null]))
+        (0..1000).fold(script, |script, _| script.command(0, "createStream", &[AmfValue::Null]))
     };
     many(Script::connected("live")).send(victim.server.rtmp).wait_closed();
     victim.server.wait_log("message streams");
@@ -355,7 +356,7 @@ fn streams_and_commands_of_a_connection_are_counted() {
     client.socket.write_all(&many(Script::default()).finish()).unwrap();
     client.wait_end();
     victim.server.wait_log("message streams");
-    let object = Value::object([("app", "live".into())]);
+    let object = AmfValue::object([("app", "live".into())]);
     Script::connected("live").command(0, "connect", &[object]).send(victim.server.rtmp).wait_closed();
     victim.server.wait_log("second connect");
     victim.assert_unharmed();

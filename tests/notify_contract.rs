@@ -5,11 +5,11 @@ mod support;
 use std::collections::HashMap;
 
 use pingosd::notify::conf::EVENTS;
-use pingosd::notify::effect::{ANSWER_KINDS, AnswerKind, Effect, NameFamily};
+use pingosd::notify::effect::{ANSWER_KINDS, AnswerEffect, AnswerKind, NameFamily};
 use pingosd::notify::event_row::EventRow;
 use pingosd::notify::process::PROCESS_EVENTS;
 use pingosd::notify::request::Stage;
-use pingosd::wire::rtmp::client_session::Purpose;
+use pingosd::wire::rtmp::client_session::ClientPurpose;
 use support::frame::Tracks;
 use support::rtmp::settings;
 use support::server::Prefix;
@@ -40,7 +40,7 @@ fn row(event: &str) -> &'static EventRow {
     EVENTS.iter().find(|row| row.word() == event).expect("an event")
 }
 
-fn cells(stage: Stage, event: &str, family: NameFamily) -> impl Iterator<Item = (String, Effect)> {
+fn cells(stage: Stage, event: &str, family: NameFamily) -> impl Iterator<Item = (String, AnswerEffect)> {
     let effects = row(event).effects(stage).of(family);
     ANSWER_KINDS.into_iter().zip(effects).map(|((kind, _), effect)| (name(kind), effect))
 }
@@ -82,7 +82,8 @@ impl Scene {
     fn client(&self, name: &str, plays: bool) -> RtmpClient {
         let app = if self.word == "connect" { format!("live?kind={name}") } else { "live".into() };
         let bytes = name.to_owned().into();
-        let purpose = if plays { Purpose::Play { name: bytes } } else { Purpose::Publish { name: bytes } };
+        let purpose =
+            if plays { ClientPurpose::Play { name: bytes } } else { ClientPurpose::Publish { name: bytes } };
         RtmpClient::open(self.server.rtmp, settings(self.server.rtmp, &app, purpose))
     }
 
@@ -130,8 +131,8 @@ fn answers_to_the_start_of_sessions() {
             for (name, effect) in cells(Stage::Start, event, family) {
                 let mut client = scene.client(&name, plays);
                 match effect {
-                    Effect::LetIn => client.wait_started().leave(),
-                    Effect::Refused | Effect::RefusedUnlessIgnored => match client.wait_end() {
+                    AnswerEffect::LetIn => client.wait_started().leave(),
+                    AnswerEffect::Refused | AnswerEffect::RefusedUnlessIgnored => match client.wait_end() {
                         End::Protocol(why) if event == "connect" => {
                             assert!(why.contains("Rejected"), "{why}")
                         }
@@ -156,15 +157,15 @@ fn answers_to_the_start_of_a_stream() {
             ANSWER_KINDS.map(|(kind, _)| (name(kind), scene.play(&name(kind)))).into();
         for (name, effect) in cells(Stage::Start, "stream", family) {
             match effect {
-                Effect::Updates => scene.wait(Stage::Update, &name, 3),
-                Effect::EndsOpener => drop(players[&name].wait_end()),
-                Effect::NoUpdates => scene.wait(Stage::Start, &name, 1),
+                AnswerEffect::Updates => scene.wait(Stage::Update, &name, 3),
+                AnswerEffect::EndsOpener => drop(players[&name].wait_end()),
+                AnswerEffect::NoUpdates => scene.wait(Stage::Start, &name, 1),
                 other => panic!("{other:?} of a stream"),
             }
         }
         for (name, effect) in cells(Stage::Start, "stream", family) {
-            assert_eq!(players[&name].got().end.is_some(), effect == Effect::EndsOpener, "{name}");
-            assert_eq!(scene.count(Stage::Update, &name) > 0, effect == Effect::Updates, "{name}");
+            assert_eq!(players[&name].got().end.is_some(), effect == AnswerEffect::EndsOpener, "{name}");
+            assert_eq!(scene.count(Stage::Update, &name) > 0, effect == AnswerEffect::Updates, "{name}");
         }
         scene.assert_fields();
     }
@@ -187,27 +188,29 @@ fn answers_to_the_start_of_relays() {
             }
             for (name, effect) in cells(Stage::Start, event, family) {
                 match effect {
-                    Effect::Relay => scene.wait(Stage::Update, &name, 2),
-                    Effect::NoRelayGoesOn => scene.wait(Stage::Update, &name, 2),
-                    Effect::Again => scene.wait(Stage::Start, &name, 3),
-                    Effect::EndsPlayers => drop(players[&name].wait_end()),
-                    Effect::EndsPublisher => scene.server.wait_log(&format!("stopped publishing '{name}'")),
-                    Effect::NoRelay => scene.wait(Stage::Start, &name, 1),
+                    AnswerEffect::Relay => scene.wait(Stage::Update, &name, 2),
+                    AnswerEffect::NoRelayGoesOn => scene.wait(Stage::Update, &name, 2),
+                    AnswerEffect::Again => scene.wait(Stage::Start, &name, 3),
+                    AnswerEffect::EndsPlayers => drop(players[&name].wait_end()),
+                    AnswerEffect::EndsPublisher => {
+                        scene.server.wait_log(&format!("stopped publishing '{name}'"))
+                    }
+                    AnswerEffect::NoRelay => scene.wait(Stage::Start, &name, 1),
                     other => panic!("{other:?} of {event}"),
                 }
             }
             for (name, effect) in cells(Stage::Start, event, family) {
                 let again = scene.count(Stage::Start, &name) > 1;
-                assert_eq!(again, effect == Effect::Again, "{event} {name}");
+                assert_eq!(again, effect == AnswerEffect::Again, "{event} {name}");
                 let ended = match pulls {
                     true => players[&name].got().end.is_some(),
                     false => !scene.server.log_lines(&format!("stopped publishing '{name}'")).is_empty(),
                 };
-                let ends = matches!(effect, Effect::EndsPlayers | Effect::EndsPublisher);
+                let ends = matches!(effect, AnswerEffect::EndsPlayers | AnswerEffect::EndsPublisher);
                 assert_eq!(ended, ends, "{event} {name}");
                 let relayed = !scene.server.log_lines(&format!(" started: '{name}'")).is_empty();
-                assert_eq!(relayed, effect == Effect::Relay, "{event} {name}");
-                if effect == Effect::NoRelay {
+                assert_eq!(relayed, effect == AnswerEffect::Relay, "{event} {name}");
+                if effect == AnswerEffect::NoRelay {
                     assert_eq!(scene.count(Stage::Update, &name) + scene.count(Stage::Done, &name), 0);
                 }
             }
@@ -224,7 +227,8 @@ fn answers_to_the_start_of_a_recording() {
             format!("live_record_path {{dir}}/ts; live_record {};", if configured { "on" } else { "off" });
         let scene = Scene::new("record", family, "stage=done", "act=start", &more);
         let feeds: Vec<_> = ANSWER_KINDS.map(|(kind, _)| (name(kind), scene.publish(&name(kind)))).into();
-        let recorded = |effect| effect == Effect::Recorded || (effect == Effect::AsConfigured && configured);
+        let recorded =
+            |effect| effect == AnswerEffect::Recorded || (effect == AnswerEffect::AsConfigured && configured);
         for (name, effect) in cells(Stage::Start, "record", family) {
             scene.wait(Stage::Start, &name, 1);
             if recorded(effect) {
@@ -275,8 +279,8 @@ fn answers_to_updates() {
             }
             for (name, effect) in cells(Stage::Update, event, family) {
                 match effect {
-                    Effect::Nothing => scene.wait(Stage::Update, &name, 3),
-                    Effect::EndsSession | Effect::EndsRelay | Effect::EndsRecording => {
+                    AnswerEffect::Nothing => scene.wait(Stage::Update, &name, 3),
+                    AnswerEffect::EndsSession | AnswerEffect::EndsRelay | AnswerEffect::EndsRecording => {
                         scene.wait(Stage::Done, &name, 1);
                     }
                     other => panic!("{other:?} of an update"),
@@ -287,9 +291,9 @@ fn answers_to_updates() {
                     Some(player) => player.got().end.is_some(),
                     None => !scene.server.log_lines(&format!("stopped publishing '{name}'")).is_empty(),
                 };
-                assert_eq!(ended, effect == Effect::EndsSession, "{event} {name}");
+                assert_eq!(ended, effect == AnswerEffect::EndsSession, "{event} {name}");
                 let done = scene.count(Stage::Done, &name) > 0;
-                assert_eq!(done, effect != Effect::Nothing, "{event} {name}");
+                assert_eq!(done, effect != AnswerEffect::Nothing, "{event} {name}");
             }
             scene.assert_fields();
         }
@@ -306,12 +310,17 @@ fn answers_to_ends() {
             let names = cells(Stage::Done, event, family).map(|(name, _)| name).chain(["plain".to_owned()]);
             names.for_each(|name| scene.client(&name, event == "play").wait_started().leave());
             for (name, effect) in cells(Stage::Done, event, family) {
-                let least = if effect == Effect::Nothing { 1 } else { 3 };
+                let least = if effect == AnswerEffect::Nothing { 1 } else { 3 };
                 scene.wait(Stage::Done, &name, least);
             }
-            for (name, effect) in cells(Stage::Done, event, family).chain([("plain".into(), Effect::Nothing)])
+            for (name, effect) in
+                cells(Stage::Done, event, family).chain([("plain".into(), AnswerEffect::Nothing)])
             {
-                assert_eq!(scene.count(Stage::Done, &name) > 1, effect != Effect::Nothing, "{event} {name}");
+                assert_eq!(
+                    scene.count(Stage::Done, &name) > 1,
+                    effect != AnswerEffect::Nothing,
+                    "{event} {name}"
+                );
             }
             scene.assert_fields();
         }

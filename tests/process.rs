@@ -6,7 +6,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Duration;
 
-use pingosd::wire::rtmp::client_session::Purpose;
+use pingosd::wire::rtmp::client_session::ClientPurpose;
 use support::server::{Prefix, Signal};
 use support::wait::until_true;
 use support::{Conf, NotifyServer, Player, Publisher, RtmpClient, Server, process, rtmp};
@@ -133,7 +133,7 @@ fn term_tells_the_publisher_and_all_ends() {
     let conf = Conf::live("on_publish {callback}/ stage=done; on_play {callback}/ stage=done;")
         .var("callback", notify.url(""));
     let mut server = Server::start(&conf);
-    let mut settings = rtmp::settings(server.rtmp, "live", Purpose::Publish { name: "s".into() });
+    let mut settings = rtmp::settings(server.rtmp, "live", ClientPurpose::Publish { name: "s".into() });
     settings.extra.push(("capsEx".into(), 1.0.into()));
     let mut publisher = RtmpClient::open(server.rtmp, settings).wait_started();
     let player = Player::start(server.rtmp, "s");
@@ -148,7 +148,7 @@ fn term_tells_the_publisher_and_all_ends() {
 #[test]
 fn quit_asks_clients_that_can_to_connect_again() {
     let mut server = Server::start(&Conf::live(""));
-    let mut settings = rtmp::settings(server.rtmp, "live", Purpose::Publish { name: "s".into() });
+    let mut settings = rtmp::settings(server.rtmp, "live", ClientPurpose::Publish { name: "s".into() });
     settings.extra.push(("capsEx".into(), 1.0.into()));
     let mut able = RtmpClient::open(server.rtmp, settings).wait_started();
     let mut other = Publisher::start(server.rtmp, "t");

@@ -6,8 +6,8 @@ use std::net::TcpStream;
 
 use bytes::Bytes;
 use pingosd::wire::MediaKind;
-use pingosd::wire::amf0::Value;
-use pingosd::wire::rtmp::client_session::{ClientSettings, Purpose};
+use pingosd::wire::amf0::AmfValue;
+use pingosd::wire::rtmp::client_session::{ClientPurpose, ClientSettings};
 use support::frame::{self, GOP, Tracks};
 use support::player::numbered;
 use support::raw::{Raw, Script};
@@ -199,7 +199,7 @@ fn chunk_sizes_of_both_sides_may_be_any() {
         let server = Server::start(&conf);
         for chunk_size in [1, 128, 100_000] {
             let name = format!("s{chunk_size}");
-            let purpose = Purpose::Publish { name: name.clone().into() };
+            let purpose = ClientPurpose::Publish { name: name.clone().into() };
             let settings = ClientSettings { chunk_size, ..settings(server.rtmp, "live", purpose) };
             let mut publisher = Publisher::with(RtmpClient::open(server.rtmp, settings), Tracks::Both);
             publisher.set_size(5000);
@@ -214,7 +214,7 @@ fn chunk_sizes_of_both_sides_may_be_any() {
 fn a_slow_rtmp_player_skips_to_a_key_frame_and_disturbs_nobody() {
     slow_player(|server| {
         let socket = small_window(server.rtmp);
-        let purpose = Purpose::Play { name: Bytes::from_static(b"s") };
+        let purpose = ClientPurpose::Play { name: Bytes::from_static(b"s") };
         let slow = Player::rtmp(RtmpClient::over(socket, settings(server.rtmp, "live", purpose)));
         slow.wait("play was accepted", |got| got.started.then_some(()));
         slow
@@ -290,9 +290,9 @@ fn a_connection_may_publish_one_stream_after_the_other() {
     let mut raw = Script::publishing("one").send(server.rtmp);
     server.wait_log("publishing 'one'");
     let group = || (0..=GOP).fold(Script::default(), |script, n| script.frame(&Tracks::Both.frame(n, 100)));
-    let delete = group().command(0, "deleteStream", &[Value::Null, 1.0.into()]);
-    let again = delete.command(0, "createStream", &[Value::Null]);
-    raw.send(&again.command(1, "publish", &[Value::Null, "two".into(), "live".into()]).finish());
+    let delete = group().command(0, "deleteStream", &[AmfValue::Null, 1.0.into()]);
+    let again = delete.command(0, "createStream", &[AmfValue::Null]);
+    raw.send(&again.command(1, "publish", &[AmfValue::Null, "two".into(), "live".into()]).finish());
     server.wait_log("publishing 'two'");
     raw.send(&group().finish());
     for player in &players {
@@ -316,8 +316,8 @@ fn a_connection_may_play_one_stream_after_the_other() {
         let last = publisher.send(GOP);
         player.wait_frame(last);
         let next = ["two", "one"][round % 2];
-        let script = Script::default().command(1, "closeStream", &[Value::Null]);
-        raw.send(&script.command(1, "play", &[Value::Null, next.into()]).finish());
+        let script = Script::default().command(1, "closeStream", &[AmfValue::Null]);
+        raw.send(&script.command(1, "play", &[AmfValue::Null, next.into()]).finish());
         player.wait("the next play was accepted", |got| {
             let started = got.statuses.iter().filter(|code| *code == "NetStream.Play.Start").count();
             (started == round + 1).then_some(())
@@ -366,8 +366,8 @@ fn the_digest_handshake_is_spoken() {
         RtmpClient::open(server.rtmp, settings)
     };
     let name = Bytes::from_static(b"s");
-    let mut publisher = Publisher::with(open(Purpose::Publish { name: name.clone() }), Tracks::Both);
-    let player = Player::rtmp(open(Purpose::Play { name }));
+    let mut publisher = Publisher::with(open(ClientPurpose::Publish { name: name.clone() }), Tracks::Both);
+    let player = Player::rtmp(open(ClientPurpose::Play { name }));
     player.wait("play was accepted", |got| got.started.then_some(()));
     let last = publisher.send(2 * GOP);
     player.assert_whole(Tracks::Both, last);
@@ -386,14 +386,14 @@ fn virtual_servers_are_told_apart_by_host() {
     };
     let name = Bytes::from_static(b"s");
     let publish = |host| {
-        let purpose = Purpose::Publish { name: name.clone() };
+        let purpose = ClientPurpose::Publish { name: name.clone() };
         Publisher::with(open(host, purpose), Tracks::Both)
     };
     // The same name twice: these are two streams.
     let (mut a, mut b) = (publish("a.example"), publish("b.example"));
     b.skip_to(1000 * GOP);
     let [a_player, b_player] = ["a.example", "b.example"].map(|host| {
-        let player = Player::rtmp(open(host, Purpose::Play { name: name.clone() }));
+        let player = Player::rtmp(open(host, ClientPurpose::Play { name: name.clone() }));
         player.wait("play was accepted", |got| got.started.then_some(()));
         player
     });
@@ -544,7 +544,7 @@ fn a_player_that_pauses_gets_nothing_until_it_goes_on() {
         let mut socket = client.socket.try_clone().unwrap();
         let (player, witness) = (Player::rtmp(client), Player::start(server.rtmp, "s"));
         let mut pause = |on: bool| {
-            let command = Script::default().command(1, "pause", &[Value::Null, on.into(), 0.0.into()]);
+            let command = Script::default().command(1, "pause", &[AmfValue::Null, on.into(), 0.0.into()]);
             std::io::Write::write_all(&mut socket, &command.finish()).unwrap();
         };
         let before = publisher.send(2 * GOP + 3);
@@ -570,7 +570,7 @@ fn a_player_that_pauses_gets_nothing_until_it_goes_on() {
 fn the_log_tells_the_bytes_of_a_name_that_is_not_utf_8() {
     let server = Server::start(&Conf::live("").main("log_args on;"));
     let name = b"caf\xE9 \xC3\xA9\"\\\n?k=\xFF".as_slice();
-    let settings = settings(server.rtmp, "live", Purpose::Publish { name: name.into() });
+    let settings = settings(server.rtmp, "live", ClientPurpose::Publish { name: name.into() });
     let publisher = RtmpClient::open(server.rtmp, settings).wait_started();
     server.wait_log(r#"publishing 'caf\xE9 \xC3\xA9\x22\x5C\x0A', client: "#);
     server.wait_log(r#"publish: name='caf\xE9 \xC3\xA9\x22\x5C\x0A' args='k=\xFF' app='live'"#);

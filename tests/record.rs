@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use pingosd::wire::MediaKind;
-use pingosd::wire::flv::{Reader, Tag};
+use pingosd::wire::flv::{FlvReader, FlvTag};
 use support::frame::{Frame, Tracks};
 use support::server::Prefix;
 use support::wait::until_true;
@@ -36,10 +36,10 @@ fn files(server: &Server, directory: &str) -> Vec<PathBuf> {
     found
 }
 
-fn tags(path: &Path) -> Vec<Tag> {
+fn tags(path: &Path) -> Vec<FlvTag> {
     let bytes = fs::read(path).unwrap();
     let mut input = &bytes[..];
-    let mut reader = Reader::new(1 << 20);
+    let mut reader = FlvReader::new(1 << 20);
     let mut tags = Vec::new();
     while let Some(tag) = reader.read(&mut input).unwrap() {
         tags.push(tag);

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use pingosd::limits;
 use pingosd::media::trail;
-use pingosd::wire::rtmp::client_session::{ClientSettings, Purpose};
+use pingosd::wire::rtmp::client_session::{ClientPurpose, ClientSettings};
 use support::frame::{GOP, Tracks};
 use support::server::free_port;
 use support::wait::until_true;
@@ -81,7 +81,7 @@ fn invented() -> String {
     (0..15).map(|n| format!("{n:016x}")).collect::<Vec<_>>().join(",")
 }
 
-fn forger(server: &Server, purpose: fn(Bytes) -> Purpose) -> RtmpClient {
+fn forger(server: &Server, purpose: fn(Bytes) -> ClientPurpose) -> RtmpClient {
     let tc_url = format!("rtmp://127.0.0.1:{}/live", server.rtmp);
     let extra = vec![(Bytes::from_static(trail::CONNECT_MEMBER.as_bytes()), Bytes::from(invented()).into())];
     let name = Bytes::from_static(b"s");
@@ -102,7 +102,7 @@ fn an_invented_trail_disturbs_nobody(cluster: &Cluster) {
         let edge = cluster.live(&format!("pull rtmp://127.0.0.1:{};", middle.rtmp));
         let publisher = Publisher::start(origin.rtmp, "s").keep_sending();
         let forgers = [
-            Player::rtmp(forger(&middle, |name| Purpose::Play { name })),
+            Player::rtmp(forger(&middle, |name| ClientPurpose::Play { name })),
             Player::http_request(
                 middle.http,
                 &format!("GET /flv/s HTTP/1.1\r\nHost: h\r\nX-Pingosd-Trail: {}\r\n\r\n", invented()),
@@ -128,7 +128,7 @@ fn an_invented_trail_of_a_publisher_is_not_passed_on() {
         let target = cluster.live("");
         let server = cluster.live(&format!("push rtmp://127.0.0.1:{};", target.rtmp));
         let player = Player::start(target.rtmp, "s");
-        let client = forger(&server, |name| Purpose::Publish { name });
+        let client = forger(&server, |name| ClientPurpose::Publish { name });
         let publisher = Publisher::with(client, Tracks::Both).keep_sending();
         player.wait_key();
         publisher.stop().leave();

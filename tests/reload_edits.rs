@@ -5,9 +5,9 @@ mod support;
 
 use std::fs;
 
-use pingosd::config::diff::{self, Effect};
+use pingosd::config::diff::{self, ChangeEffect};
 use pingosd::config::{LoadOptions, load};
-use pingosd::directive::{Class, Shape, context};
+use pingosd::directive::{ReloadClass, Shape, context};
 use pingosd::modules::{LANGUAGE, MODULES, REGISTRY};
 use support::frame::Tracks;
 use support::wait::until_true;
@@ -180,11 +180,11 @@ fn every_row_of_the_table_is_reported_with_its_class() {
         let found: Vec<_> = changes.iter().filter(|change| change.directive == row.name()).collect();
         assert_eq!((found.len(), changes.len()), (1, 1), "{}: {changes:?}", row.name());
         let want = match row.class {
-            _ if row.inert => Effect::None,
-            Class::Live => Effect::Live,
-            Class::Session | Class::Block => Effect::Session,
-            Class::Restart => Effect::Restart,
-            Class::Later | Class::Needless => Effect::None,
+            _ if row.inert => ChangeEffect::None,
+            ReloadClass::Live => ChangeEffect::Live,
+            ReloadClass::Session | ReloadClass::Block => ChangeEffect::Session,
+            ReloadClass::Restart => ChangeEffect::Restart,
+            ReloadClass::Later | ReloadClass::Needless => ChangeEffect::None,
         };
         assert_eq!(found[0].effect, want, "{}", row.name());
         assert!(found[0].old.is_none() && found[0].new.is_some(), "{}: {changes:?}", row.name());

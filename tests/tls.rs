@@ -209,7 +209,7 @@ fn a_slow_player_gets_the_end_of_a_burst_though_nothing_follows() {
     let last = publisher.send(2 * GOP);
     until_true("the last frame", || {
         let file = std::fs::read(&output).unwrap_or_default();
-        let (mut reader, mut input) = (flv::Reader::new(1 << 24), &file[..]);
+        let (mut reader, mut input) = (flv::FlvReader::new(1 << 24), &file[..]);
         let tags = std::iter::from_fn(|| reader.read(&mut input).expect("nothing is torn"));
         tags.filter_map(|tag| support::frame::number(&tag.payload)).last() == Some(last)
     });

@@ -10,8 +10,8 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use pingosd::limits;
 use pingosd::wire::MediaKind;
-use pingosd::wire::amf0::{self, Value};
-use pingosd::wire::flv::Reader;
+use pingosd::wire::amf0::{self, AmfValue};
+use pingosd::wire::flv::FlvReader;
 use support::frame::{Frame, GOP, Tracks, audio_header, number, video_header};
 use support::raw::Script;
 use support::server::Prefix;
@@ -65,7 +65,7 @@ fn media(player: &Player) -> Vec<(MediaKind, Bytes)> {
 
 fn tags(path: &Path) -> Vec<(MediaKind, Bytes)> {
     let bytes = fs::read(path).unwrap();
-    let (mut input, mut reader) = (&bytes[..], Reader::new(1 << 20));
+    let (mut input, mut reader) = (&bytes[..], FlvReader::new(1 << 20));
     std::iter::from_fn(|| reader.read(&mut input).unwrap()).map(|tag| (tag.kind, tag.payload)).collect()
 }
 
@@ -316,7 +316,7 @@ fn only(tracks: Tracks) -> impl Iterator<Item = Frame> {
 /// `onMetaData` with these codec ids.
 fn codecs(audio: f64, video: f64) -> Frame {
     let mut out = BytesMut::new();
-    let object = Value::object([("audiocodecid", audio.into()), ("videocodecid", video.into())]);
+    let object = AmfValue::object([("audiocodecid", audio.into()), ("videocodecid", video.into())]);
     amf0::encode_all(&["onMetaData".into(), object], &mut out);
     frame(MediaKind::Data, 0, &out)
 }

@@ -1,8 +1,8 @@
 //! The chunk reader against chunks written by hand, as encoders send them.
 
 use bytes::Bytes;
-use pingosd::wire::rtmp::Error;
-use pingosd::wire::rtmp::chunk::{Limits, Reader};
+use pingosd::wire::rtmp::RtmpError;
+use pingosd::wire::rtmp::chunk::{ChunkReader, Limits};
 
 /// Type, message stream, timestamp and payload of a message.
 type Seen = (u8, u32, u32, Bytes);
@@ -11,8 +11,8 @@ fn limits() -> Limits {
     Limits { max_message: 1000, max_chunk_streams: 64, max_partial: 4000, publish_time_fix: true }
 }
 
-fn read_with(limits: Limits, bytes: &[u8], step: usize) -> Result<Vec<Seen>, Error> {
-    let mut reader = Reader::new(limits);
+fn read_with(limits: Limits, bytes: &[u8], step: usize) -> Result<Vec<Seen>, RtmpError> {
+    let mut reader = ChunkReader::new(limits);
     let mut seen = Vec::new();
     for mut part in bytes.chunks(step) {
         while let Some(message) = reader.read(&mut part)? {
@@ -23,7 +23,7 @@ fn read_with(limits: Limits, bytes: &[u8], step: usize) -> Result<Vec<Seen>, Err
 }
 
 /// The same in any portions.
-fn read(bytes: &[u8]) -> Result<Vec<Seen>, Error> {
+fn read(bytes: &[u8]) -> Result<Vec<Seen>, RtmpError> {
     let whole = read_with(limits(), bytes, usize::MAX);
     for step in 1..=bytes.len() {
         assert_eq!(read_with(limits(), bytes, step), whole, "in portions of {step}");
@@ -99,8 +99,8 @@ fn type_1_opens_a_fresh_chunk_stream() {
 
 #[test]
 fn types_2_and_3_need_a_header_before_them() {
-    assert_eq!(read(b"\x84\0\0\0"), Err(Error::HeaderWithoutPrevious { csid: 4, format: 2 }));
-    assert_eq!(read(b"\xC4"), Err(Error::HeaderWithoutPrevious { csid: 4, format: 3 }));
+    assert_eq!(read(b"\x84\0\0\0"), Err(RtmpError::HeaderWithoutPrevious { csid: 4, format: 2 }));
+    assert_eq!(read(b"\xC4"), Err(RtmpError::HeaderWithoutPrevious { csid: 4, format: 3 }));
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn new_header_inside_a_message_is_refused() {
         [(0, &b"\x04\0\0\0\0\0\x06\x09\x01\0\0\0"[..]), (1, b"\x44\0\0\0\0\0\x06\x09"), (2, b"\x84\0\0\0")]
     {
         let bytes = [CHUNKS_OF_4, b"\x04\0\0\0\0\0\x06\x09\x01\0\0\0abcd", header].concat();
-        assert_eq!(read(&bytes), Err(Error::HeaderInsideMessage { csid: 4, format }));
+        assert_eq!(read(&bytes), Err(RtmpError::HeaderInsideMessage { csid: 4, format }));
     }
 }
 
@@ -190,7 +190,7 @@ fn long_chunk_stream_ids_are_read() {
     {
         let bytes = [head, b"\0\0\0\0\0\x01\x09\x01\0\0\0x"].concat();
         for step in 1..=bytes.len() {
-            let mut reader = Reader::new(wide);
+            let mut reader = ChunkReader::new(wide);
             let mut ids = Vec::new();
             for mut part in bytes.chunks(step) {
                 while let Some(message) = reader.read(&mut part).unwrap() {
@@ -208,13 +208,13 @@ fn message_of_the_longest_allowed_length_is_read() {
     bytes.extend_from_slice(&[b'm'; 1000]);
     assert_eq!(read_with(limits(), &bytes, 100).map(|seen| seen[0].3.len()), Ok(1000));
     let longer = b"\x04\0\0\0\0\x03\xE9\x09\x01\0\0\0";
-    assert_eq!(read(longer), Err(Error::MessageTooLong { type_id: 9, length: 1001, limit: 1000 }));
+    assert_eq!(read(longer), Err(RtmpError::MessageTooLong { type_id: 9, length: 1001, limit: 1000 }));
 }
 
 #[test]
 fn only_so_many_chunk_streams_are_kept() {
     let wide = Limits { max_chunk_streams: 65_600, ..limits() };
-    let mut reader = Reader::new(wide);
+    let mut reader = ChunkReader::new(wide);
     // Type 0 headers of empty messages, each on a chunk stream of its own with an id of two bytes more.
     let head = |csid: u16| {
         let [low, high] = (csid - 64).to_le_bytes();
@@ -226,5 +226,5 @@ fn only_so_many_chunk_streams_are_kept() {
     // Known chunk streams continue.
     reader.read(&mut &head(64)[..]).unwrap();
     let refused = reader.read(&mut &head(65)[..]);
-    assert_eq!(refused.unwrap_err(), Error::ChunkStreams { limit: 256 });
+    assert_eq!(refused.unwrap_err(), RtmpError::ChunkStreams { limit: 256 });
 }

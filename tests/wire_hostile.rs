@@ -5,14 +5,14 @@ mod wire_support;
 use bytes::BytesMut;
 use pingosd::limits;
 use pingosd::wire::amf0;
-use pingosd::wire::rtmp::Error;
+use pingosd::wire::rtmp::RtmpError;
 use pingosd::wire::rtmp::message::{UserControl, type_id};
-use pingosd::wire::rtmp::server_session::Settings;
+use pingosd::wire::rtmp::server_session::ServerSessionSettings;
 use proptest::prelude::*;
 use wire_support::{Pair, Peer};
 
-fn settings() -> Settings {
-    Settings::default()
+fn settings() -> ServerSessionSettings {
+    ServerSessionSettings::default()
 }
 
 /// A type 0 header without payload.
@@ -29,7 +29,7 @@ fn declared_length_beyond_the_limit_is_refused_at_the_header() {
     let mut peer = Peer::connected(settings());
     assert_eq!(
         peer.bytes(&header(4, 0xFF_FFFF, 9)),
-        Err(Error::MessageTooLong { type_id: 9, length: 0xFF_FFFF, limit: 1024 * 1024 })
+        Err(RtmpError::MessageTooLong { type_id: 9, length: 0xFF_FFFF, limit: 1024 * 1024 })
     );
     let mut peer = Peer::connected(settings());
     peer.bytes(&header(4, 1024 * 1024, 9)).unwrap();
@@ -39,7 +39,8 @@ fn declared_length_beyond_the_limit_is_refused_at_the_header() {
 
 #[test]
 fn declared_length_costs_nothing_until_bytes_arrive() {
-    let mut peer = Peer::connected(Settings { max_message: limits::MESSAGE_LENGTH, ..settings() });
+    let mut peer =
+        Peer::connected(ServerSessionSettings { max_message: limits::MESSAGE_LENGTH, ..settings() });
     for csid in 3..32 {
         let before = peer.server.held_bytes();
         peer.bytes(&header(csid, 0xFF_FFFF, 9)).unwrap();
@@ -51,13 +52,13 @@ fn declared_length_costs_nothing_until_bytes_arrive() {
 
 #[test]
 fn incomplete_messages_of_all_chunk_streams_share_a_bound() {
-    let mut peer = Peer::connected(Settings { max_message: 100_000, ..settings() });
+    let mut peer = Peer::connected(ServerSessionSettings { max_message: 100_000, ..settings() });
     peer.message(type_id::SET_CHUNK_SIZE, 0, &90_000u32.to_be_bytes()).unwrap();
     let flood = (3..32).try_for_each(|csid| {
         peer.bytes(&header(csid, 100_000, 9))?;
         peer.bytes(&[0; 90_000])
     });
-    assert_eq!(flood, Err(Error::PartialMessages { limit: 400_000 }));
+    assert_eq!(flood, Err(RtmpError::PartialMessages { limit: 400_000 }));
     assert!(peer.server.held_bytes() <= 400_000);
 }
 
@@ -66,7 +67,11 @@ fn memory_before_admission_is_bounded() {
     let mut peer = Peer::shaken(settings());
     assert_eq!(
         peer.bytes(&header(3, 64 * 1024 + 1, 20)),
-        Err(Error::MessageTooLong { type_id: 20, length: 64 * 1024 + 1, limit: limits::UNADMITTED_MESSAGE })
+        Err(RtmpError::MessageTooLong {
+            type_id: 20,
+            length: 64 * 1024 + 1,
+            limit: limits::UNADMITTED_MESSAGE
+        })
     );
 
     let mut peer = Peer::shaken(settings());
@@ -75,7 +80,7 @@ fn memory_before_admission_is_bounded() {
         peer.bytes(&header(csid, 60_000, 9))?;
         peer.bytes(&[0; 50_000])
     });
-    assert!(matches!(flood, Err(Error::PartialMessages { .. })));
+    assert!(matches!(flood, Err(RtmpError::PartialMessages { .. })));
     assert!(peer.server.held_bytes() <= limits::UNADMITTED_PARTIAL);
 }
 
@@ -85,7 +90,7 @@ fn chunk_sizes_that_make_no_sense_are_refused() {
         let mut peer = Peer::shaken(settings());
         assert_eq!(
             peer.message(type_id::SET_CHUNK_SIZE, 0, &u32::to_be_bytes(size)),
-            Err(Error::ChunkSize(size))
+            Err(RtmpError::ChunkSize(size))
         );
     }
     for size in [1, 0xFF_FFFF, 0x7FFF_FFFF] {
@@ -98,7 +103,7 @@ fn chunk_sizes_that_make_no_sense_are_refused() {
 fn chunk_stream_ids_beyond_the_limit_are_refused() {
     for (bytes, csid) in [(&[32][..], 32), (&[0, 0], 64), (&[1, 0xFF, 0xFF], 65_599)] {
         let mut peer = Peer::shaken(settings());
-        assert_eq!(peer.bytes(bytes), Err(Error::ChunkStreamId { csid, limit: 32 }));
+        assert_eq!(peer.bytes(bytes), Err(RtmpError::ChunkStreamId { csid, limit: 32 }));
     }
     let mut peer = Peer::shaken(settings());
     peer.bytes(&[31]).unwrap();
@@ -112,14 +117,14 @@ fn deeply_nested_command_is_an_error() {
         body.extend_from_slice(b"\x03\x00\x01a");
     }
     let mut peer = Peer::shaken(settings());
-    assert_eq!(peer.message(type_id::COMMAND, 0, &body), Err(Error::Amf0(amf0::Error::TooDeep)));
+    assert_eq!(peer.message(type_id::COMMAND, 0, &body), Err(RtmpError::Amf0(amf0::AmfError::TooDeep)));
 }
 
 #[test]
 fn control_messages_without_their_fields_are_errors() {
     for type_id in [1, 2, 3, 4, 5, 6] {
         let mut peer = Peer::shaken(settings());
-        assert_eq!(peer.message(type_id, 0, &[0]), Err(Error::ShortControl { type_id, length: 1 }));
+        assert_eq!(peer.message(type_id, 0, &[0]), Err(RtmpError::ShortControl { type_id, length: 1 }));
     }
 }
 
@@ -128,7 +133,7 @@ fn peer_that_never_reads_answers_is_given_up() {
     let mut peer = Peer::connected(settings());
     let ping = UserControl::PingRequest(1).to_message();
     let flood = (0..100_000).try_for_each(|_| peer.message(type_id::USER_CONTROL, 0, &ping.payload));
-    assert_eq!(flood, Err(Error::RepliesUnread { limit: limits::QUEUED_REPLIES }));
+    assert_eq!(flood, Err(RtmpError::RepliesUnread { limit: limits::QUEUED_REPLIES }));
 }
 
 #[test]
@@ -146,9 +151,9 @@ fn abort_frees_an_incomplete_message() {
 /// Everything that a client session says from C0 to media, cut into portions as it was sent.
 fn conversation() -> (Vec<Vec<u8>>, usize) {
     use pingosd::wire::MediaKind;
-    use pingosd::wire::rtmp::client_session::Purpose;
+    use pingosd::wire::rtmp::client_session::ClientPurpose;
 
-    let mut pair = Pair::new(Purpose::Publish { name: "s1".into() }, true, usize::MAX);
+    let mut pair = Pair::new(ClientPurpose::Publish { name: "s1".into() }, true, usize::MAX);
     let mut portions = Vec::new();
     for round in 0..8 {
         if let Some(bytes) = pair.client.poll_transmit() {
@@ -169,16 +174,16 @@ fn conversation() -> (Vec<Vec<u8>>, usize) {
 }
 
 fn answer(server: &mut pingosd::wire::rtmp::ServerSession) {
-    use pingosd::wire::rtmp::server_session::Event;
+    use pingosd::wire::rtmp::server_session::ServerEvent;
     while let Some(event) = server.poll_event() {
         match event {
-            Event::Connect { request, .. } => {
-                server.accept_connect(request, Settings::default());
+            ServerEvent::Connect { request, .. } => {
+                server.accept_connect(request, ServerSessionSettings::default());
             }
-            Event::Publish { request, .. } => {
+            ServerEvent::Publish { request, .. } => {
                 server.accept_publish(request);
             }
-            Event::Play { request, .. } => {
+            ServerEvent::Play { request, .. } => {
                 server.accept_play(request);
             }
             _ => {}

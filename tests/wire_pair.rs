@@ -4,27 +4,27 @@ mod wire_support;
 
 use bytes::Bytes;
 use pingosd::wire::MediaKind;
-use pingosd::wire::rtmp::Error;
+use pingosd::wire::rtmp::RtmpError;
 use pingosd::wire::rtmp::chunk::write_absolute;
-use pingosd::wire::rtmp::client_session::{self, ClientSession, ClientSettings, Purpose};
+use pingosd::wire::rtmp::client_session::{self, ClientPurpose, ClientSession, ClientSettings};
 use pingosd::wire::rtmp::message::{UserControl, type_id};
-use pingosd::wire::rtmp::server_session::Event;
+use pingosd::wire::rtmp::server_session::ServerEvent;
 use wire_support::{Pair, show_event};
 
-fn publish() -> Purpose {
-    Purpose::Publish { name: "s1".into() }
+fn publish() -> ClientPurpose {
+    ClientPurpose::Publish { name: "s1".into() }
 }
 
-fn play() -> Purpose {
-    Purpose::Play { name: "s1".into() }
+fn play() -> ClientPurpose {
+    ClientPurpose::Play { name: "s1".into() }
 }
 
-fn show(events: &[Event]) -> Vec<String> {
+fn show(events: &[ServerEvent]) -> Vec<String> {
     events.iter().map(show_event).collect()
 }
 
-fn status(code: &'static str, description: &'static str) -> client_session::Event {
-    client_session::Event::Status {
+fn status(code: &'static str, description: &'static str) -> client_session::ClientEvent {
+    client_session::ClientEvent::Status {
         level: "status".into(),
         code: code.into(),
         description: description.into(),
@@ -49,9 +49,9 @@ fn client_publishes_in_any_portions_and_with_either_handshake() {
             assert_eq!(
                 client,
                 [
-                    client_session::Event::Connected,
+                    client_session::ClientEvent::Connected,
                     status("NetStream.Publish.Start", "Start publishing"),
-                    client_session::Event::Started,
+                    client_session::ClientEvent::Started,
                 ]
             );
 
@@ -64,7 +64,7 @@ fn client_publishes_in_any_portions_and_with_either_handshake() {
             pair.client.send_media(MediaKind::Video, 0xFF_FFFF, &long).unwrap();
             pair.client.send_media(MediaKind::Audio, 0xFFFF_FFFF, &long).unwrap();
             let (server, _) = pair.exchange();
-            let media = |kind, timestamp, payload: &Bytes| Event::Media {
+            let media = |kind, timestamp, payload: &Bytes| ServerEvent::Media {
                 stream_id: 1,
                 kind,
                 timestamp,
@@ -108,11 +108,11 @@ fn client_plays_what_is_written_beside_the_session() {
         assert_eq!(
             client,
             [
-                client_session::Event::Connected,
-                client_session::Event::StreamBegin,
+                client_session::ClientEvent::Connected,
+                client_session::ClientEvent::StreamBegin,
                 status("NetStream.Play.Start", "Start live"),
-                client_session::Event::Started,
-                client_session::Event::Media {
+                client_session::ClientEvent::Started,
+                client_session::ClientEvent::Media {
                     kind: MediaKind::Data,
                     timestamp: 0,
                     payload: Bytes::from_static(b"\x02\x00\x11|RtmpSampleAccess\x01\x01\x01\x01"),
@@ -128,9 +128,12 @@ fn client_plays_what_is_written_beside_the_session() {
         }
         pair.server.send_user_control(UserControl::StreamEof(1));
         let (_, client) = pair.exchange();
-        let video =
-            client_session::Event::Media { kind: MediaKind::Video, timestamp: 40, payload: payload.into() };
-        assert!(client == [video, client_session::Event::StreamEof]);
+        let video = client_session::ClientEvent::Media {
+            kind: MediaKind::Video,
+            timestamp: 40,
+            payload: payload.into(),
+        };
+        assert!(client == [video, client_session::ClientEvent::StreamEof]);
 
         pair.client.close();
         let (server, _) = pair.exchange();
@@ -148,7 +151,7 @@ fn client_reports_a_refused_connect_with_its_description() {
         while let Some(bytes) = pair.server.poll_transmit() {
             pair.client.handle_input(&bytes, pair.now).unwrap();
         }
-        if let Some(Event::Connect { request, .. }) = pair.server.poll_event() {
+        if let Some(ServerEvent::Connect { request, .. }) = pair.server.poll_event() {
             break request;
         }
     };
@@ -157,7 +160,7 @@ fn client_reports_a_refused_connect_with_its_description() {
     let error = pair.client.handle_input(&answer, pair.now).unwrap_err();
     assert_eq!(
         error,
-        Error::ConnectRefused {
+        RtmpError::ConnectRefused {
             code: "NetConnection.Connect.Rejected".into(),
             description: "Go away.".into()
         }
@@ -174,10 +177,10 @@ fn client_reports_a_refused_publish_as_status() {
         }
         while let Some(event) = pair.server.poll_event() {
             match event {
-                Event::Connect { request, .. } => {
+                ServerEvent::Connect { request, .. } => {
                     pair.server.accept_connect(request, Default::default());
                 }
-                Event::Publish { request, .. } => {
+                ServerEvent::Publish { request, .. } => {
                     pair.server.reject_request(request, "NetStream.Publish.BadName", "Taken.");
                 }
                 _ => {}
@@ -191,8 +194,8 @@ fn client_reports_a_refused_publish_as_status() {
     assert_eq!(
         seen,
         [
-            client_session::Event::Connected,
-            client_session::Event::Status {
+            client_session::ClientEvent::Connected,
+            client_session::ClientEvent::Status {
                 level: "error".into(),
                 code: "NetStream.Publish.BadName".into(),
                 description: "Taken.".into(),
@@ -200,7 +203,7 @@ fn client_reports_a_refused_publish_as_status() {
         ]
     );
     let payload = Bytes::from_static(b"x");
-    assert_eq!(pair.client.send_media(MediaKind::Audio, 0, &payload), Err(Error::NotPublishing));
+    assert_eq!(pair.client.send_media(MediaKind::Audio, 0, &payload), Err(RtmpError::NotPublishing));
 }
 
 #[test]
@@ -208,15 +211,15 @@ fn client_sends_no_media_before_it_may() {
     let settings = ClientSettings::new("live", "rtmp://host/live", publish());
     let mut client = ClientSession::new(settings, std::time::Instant::now(), [0; 32]);
     let payload = Bytes::from_static(b"x");
-    assert_eq!(client.send_media(MediaKind::Audio, 0, &payload), Err(Error::NotPublishing));
+    assert_eq!(client.send_media(MediaKind::Audio, 0, &payload), Err(RtmpError::NotPublishing));
     let mut pair = Pair::new(play(), false, 1000);
     pair.exchange();
-    assert_eq!(pair.client.send_media(MediaKind::Audio, 0, &payload), Err(Error::NotPublishing));
+    assert_eq!(pair.client.send_media(MediaKind::Audio, 0, &payload), Err(RtmpError::NotPublishing));
     let mut pair = Pair::new(publish(), false, 1000);
     pair.exchange();
     let long = Bytes::from(vec![0; 0x100_0000]);
     assert_eq!(
         pair.client.send_media(MediaKind::Audio, 0, &long),
-        Err(Error::PayloadTooLong { length: 0x100_0000 })
+        Err(RtmpError::PayloadTooLong { length: 0x100_0000 })
     );
 }

@@ -2,47 +2,47 @@
 
 use bytes::{Bytes, BytesMut};
 use pingosd::wire::MediaKind;
-use pingosd::wire::amf0::{self, Decoder, Value};
+use pingosd::wire::amf0::{self, AmfValue, Decoder};
 use pingosd::wire::codec::aac::AudioSpecificConfig;
 use pingosd::wire::codec::avc::{AvcConfig, AvcSps};
 use pingosd::wire::codec::hevc::{HevcConfig, HevcSps};
 use pingosd::wire::codec::{AudioTag, ChannelLayout, VideoTag};
 use pingosd::wire::flv;
-use pingosd::wire::rtmp::chunk::{Limits, Reader, write_absolute, write_delta};
-use pingosd::wire::rtmp::message::{Command, Message, set_chunk_size, split_aggregate};
+use pingosd::wire::rtmp::chunk::{ChunkReader, Limits, write_absolute, write_delta};
+use pingosd::wire::rtmp::message::{CommandMessage, Message, set_chunk_size, split_aggregate};
 use proptest::prelude::*;
 
 fn bytes() -> impl Strategy<Value = Bytes> {
     prop::collection::vec(any::<u8>(), 0..20).prop_map(Bytes::from)
 }
 
-fn value() -> impl Strategy<Value = Value> {
+fn value() -> impl Strategy<Value = AmfValue> {
     let leaf = prop_oneof![
         any::<f64>()
             .prop_filter("NaN differs from itself", |number| !number.is_nan())
-            .prop_map(Value::Number),
-        any::<bool>().prop_map(Value::Boolean),
-        bytes().prop_map(Value::String),
-        Just(Value::Null),
-        Just(Value::Undefined),
-        any::<u16>().prop_map(Value::Reference),
-        (-1e15..1e15f64, any::<i16>()).prop_map(|(millis, zone)| Value::Date { millis, zone }),
-        bytes().prop_map(Value::LongString),
-        Just(Value::Unsupported),
-        bytes().prop_map(Value::Xml),
+            .prop_map(AmfValue::Number),
+        any::<bool>().prop_map(AmfValue::Boolean),
+        bytes().prop_map(AmfValue::String),
+        Just(AmfValue::Null),
+        Just(AmfValue::Undefined),
+        any::<u16>().prop_map(AmfValue::Reference),
+        (-1e15..1e15f64, any::<i16>()).prop_map(|(millis, zone)| AmfValue::Date { millis, zone }),
+        bytes().prop_map(AmfValue::LongString),
+        Just(AmfValue::Unsupported),
+        bytes().prop_map(AmfValue::Xml),
     ];
     leaf.prop_recursive(6, 64, 6, |inner| {
         let members = prop::collection::vec((bytes(), inner.clone()), 0..6).boxed();
         prop_oneof![
-            members.clone().prop_map(Value::Object),
-            members.clone().prop_map(Value::EcmaArray),
-            (bytes(), members).prop_map(|(class, members)| Value::Typed { class, members }),
-            prop::collection::vec(inner, 0..6).prop_map(Value::StrictArray),
+            members.clone().prop_map(AmfValue::Object),
+            members.clone().prop_map(AmfValue::EcmaArray),
+            (bytes(), members).prop_map(|(class, members)| AmfValue::Typed { class, members }),
+            prop::collection::vec(inner, 0..6).prop_map(AmfValue::StrictArray),
         ]
     })
 }
 
-fn encoded(values: &[Value]) -> Bytes {
+fn encoded(values: &[AmfValue]) -> Bytes {
     let mut out = BytesMut::new();
     amf0::encode_all(values, &mut out);
     out.freeze()
@@ -81,7 +81,7 @@ fn limits() -> Limits {
     Limits { max_message: 1 << 20, max_chunk_streams: 65_600, max_partial: 1 << 26, publish_time_fix: true }
 }
 
-fn read_all(reader: &mut Reader, bytes: &[u8], step: usize) -> Vec<Message> {
+fn read_all(reader: &mut ChunkReader, bytes: &[u8], step: usize) -> Vec<Message> {
     let mut messages = Vec::new();
     for mut part in bytes.chunks(step) {
         while let Some(message) = reader.read(&mut part).unwrap() {
@@ -197,7 +197,7 @@ proptest! {
             }
             expected.push(message);
         }
-        let mut reader = Reader::new(limits());
+        let mut reader = ChunkReader::new(limits());
         let read = read_all(&mut reader, &out, step);
         prop_assert!(read == expected);
         prop_assert_eq!(reader.partial_bytes(), 0);
@@ -227,7 +227,7 @@ proptest! {
                 expected.push(parts.remove(turn).message);
             }
         }
-        let mut reader = Reader::new(limits());
+        let mut reader = ChunkReader::new(limits());
         prop_assert!(read_all(&mut reader, &out, step) == expected);
     }
 
@@ -237,7 +237,7 @@ proptest! {
         step in 1usize..100,
         publish_time_fix in any::<bool>(),
     ) {
-        let mut reader = Reader::new(Limits {
+        let mut reader = ChunkReader::new(Limits {
             max_message: 5000,
             max_chunk_streams: 64,
             max_partial: 20_000,
@@ -248,7 +248,7 @@ proptest! {
                 match reader.read(&mut part) {
                     Ok(Some(message)) => {
                         let _ = message.control();
-                        let _ = Command::parse(&message);
+                        let _ = CommandMessage::parse(&message);
                         let _ = split_aggregate(&message).count();
                     }
                     Ok(None) => break,
@@ -270,7 +270,7 @@ proptest! {
         for (kind, timestamp, payload) in &tags {
             flv::write_tag(&mut out, kinds[*kind], *timestamp, payload);
         }
-        let mut reader = flv::Reader::new(9000);
+        let mut reader = flv::FlvReader::new(9000);
         let mut read = Vec::new();
         for mut part in out.chunks(step) {
             while let Some(tag) = reader.read(&mut part).unwrap() {
@@ -279,7 +279,7 @@ proptest! {
         }
         let expected: Vec<_> = tags
             .into_iter()
-            .map(|(kind, timestamp, payload)| flv::Tag { kind: kinds[kind], timestamp, payload: payload.into() })
+            .map(|(kind, timestamp, payload)| flv::FlvTag { kind: kinds[kind], timestamp, payload: payload.into() })
             .collect();
         prop_assert!(read == expected);
         prop_assert!(reader.is_between_tags());
@@ -287,7 +287,7 @@ proptest! {
 
     #[test]
     fn random_flv_never_panics(random in prop::collection::vec(any::<u8>(), 0..500), signed in any::<bool>()) {
-        let mut reader = flv::Reader::new(100);
+        let mut reader = flv::FlvReader::new(100);
         if signed {
             reader.read(&mut &b"FLV\x01\x05\0\0\0\x09\0\0\0\0"[..]).unwrap();
         }
@@ -350,7 +350,7 @@ fn extended_timestamp_may_be_repeated_or_not() {
     plain.extend_from_slice(&tail);
     for bytes in [repeated, plain] {
         for step in 1..=bytes.len() {
-            let mut reader = Reader::new(limits());
+            let mut reader = ChunkReader::new(limits());
             let mut size = BytesMut::new();
             set_chunk_size(4).write(&mut size, 128);
             assert_eq!(read_all(&mut reader, &size, 100), []);

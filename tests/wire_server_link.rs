@@ -5,27 +5,27 @@ mod wire_support;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use pingosd::wire::amf0::{Value, encode_all};
-use pingosd::wire::rtmp::Error;
+use pingosd::wire::amf0::{AmfValue, encode_all};
+use pingosd::wire::rtmp::RtmpError;
 use pingosd::wire::rtmp::message::{self, UserControl, type_id};
-use pingosd::wire::rtmp::server_session::{Phase, Settings};
+use pingosd::wire::rtmp::server_session::{ConnectionPhase, ServerSessionSettings};
 use wire_support::Peer;
 
-fn settings() -> Settings {
-    Settings::default()
+fn settings() -> ServerSessionSettings {
+    ServerSessionSettings::default()
 }
 
 #[test]
 fn calls_are_answered_as_clients_expect() {
     let mut peer = Peer::connected(settings());
-    peer.command(0, "_checkbw", 5.0, &[Value::Null]).unwrap();
-    peer.command(0, "checkBandwidth", 6.0, &[Value::Null]).unwrap();
-    peer.command(0, "getStreamLength", 7.0, &[Value::Null, "s1".into()]).unwrap();
-    peer.command(0, "FCSubscribe", 8.0, &[Value::Null, "s1".into()]).unwrap();
-    peer.command(0, "setPeerInfo", 9.0, &[Value::Null]).unwrap();
-    peer.command(0, "setPeerInfo", 0.0, &[Value::Null]).unwrap();
-    peer.command(1, "receiveAudio", 0.0, &[Value::Null, false.into()]).unwrap();
-    peer.command(0, "_result", 1.0, &[Value::Null]).unwrap();
+    peer.command(0, "_checkbw", 5.0, &[AmfValue::Null]).unwrap();
+    peer.command(0, "checkBandwidth", 6.0, &[AmfValue::Null]).unwrap();
+    peer.command(0, "getStreamLength", 7.0, &[AmfValue::Null, "s1".into()]).unwrap();
+    peer.command(0, "FCSubscribe", 8.0, &[AmfValue::Null, "s1".into()]).unwrap();
+    peer.command(0, "setPeerInfo", 9.0, &[AmfValue::Null]).unwrap();
+    peer.command(0, "setPeerInfo", 0.0, &[AmfValue::Null]).unwrap();
+    peer.command(1, "receiveAudio", 0.0, &[AmfValue::Null, false.into()]).unwrap();
+    peer.command(0, "_result", 1.0, &[AmfValue::Null]).unwrap();
     assert_eq!(
         peer.replies(),
         [
@@ -43,7 +43,7 @@ fn calls_are_answered_as_clients_expect() {
 fn amf3_commands_are_understood() {
     let mut peer = Peer::connected(settings());
     let mut body = BytesMut::from(&[0][..]);
-    encode_all(&["createStream".into(), 2.0.into(), Value::Null], &mut body);
+    encode_all(&["createStream".into(), 2.0.into(), AmfValue::Null], &mut body);
     peer.message(type_id::COMMAND_AMF3, 0, &body).unwrap();
     assert_eq!(peer.replies(), ["20#0 _result 2 null 1"]);
 }
@@ -105,23 +105,23 @@ fn unanswered_ping_ends_the_session() {
     peer.after(Duration::from_secs(60));
     peer.server.handle_timeout(peer.now).unwrap();
     peer.after(Duration::from_secs(30));
-    assert_eq!(peer.server.handle_timeout(peer.now), Err(Error::PingTimeout));
+    assert_eq!(peer.server.handle_timeout(peer.now), Err(RtmpError::PingTimeout));
 }
 
 #[test]
 fn busy_server_gives_a_quiet_peer_up_at_once() {
-    let mut peer = Peer::connected(Settings { busy: true, ..settings() });
+    let mut peer = Peer::connected(ServerSessionSettings { busy: true, ..settings() });
     peer.after(Duration::from_secs(59));
     peer.message(type_id::USER_CONTROL, 0, &[0, 99]).unwrap();
     peer.after(Duration::from_secs(59));
     peer.server.handle_timeout(peer.now).unwrap();
     peer.after(Duration::from_secs(1));
-    assert_eq!(peer.server.handle_timeout(peer.now), Err(Error::Idle));
+    assert_eq!(peer.server.handle_timeout(peer.now), Err(RtmpError::Idle));
 }
 
 #[test]
 fn session_without_ping_has_no_timer() {
-    let mut peer = Peer::connected(Settings { ping: None, ..settings() });
+    let mut peer = Peer::connected(ServerSessionSettings { ping: None, ..settings() });
     assert_eq!(peer.server.poll_timeout(), None);
     peer.after(Duration::from_secs(1_000_000));
     peer.server.handle_timeout(peer.now).unwrap();
@@ -132,7 +132,7 @@ fn session_without_ping_has_no_timer() {
 fn handshake_has_no_ping_timer() {
     let peer = Peer::silent(settings());
     assert_eq!(peer.server.poll_timeout(), None);
-    assert_eq!(peer.server.phase(), Phase::Handshake);
+    assert_eq!(peer.server.phase(), ConnectionPhase::Handshake);
 }
 
 #[test]

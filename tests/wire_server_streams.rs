@@ -2,24 +2,24 @@
 
 mod wire_support;
 
-use pingosd::wire::amf0::Value;
-use pingosd::wire::rtmp::Error;
+use pingosd::wire::amf0::AmfValue;
+use pingosd::wire::rtmp::RtmpError;
 use pingosd::wire::rtmp::message::{UserControl, type_id};
-use pingosd::wire::rtmp::server_session::{Event, Settings};
+use pingosd::wire::rtmp::server_session::{ServerEvent, ServerSessionSettings};
 use wire_support::Peer;
 
 const UNPUBLISHED: &str =
     "20#1 onStatus 0 null {level: status, code: NetStream.Unpublish.Success, description: Stop publishing.}";
 
-fn settings() -> Settings {
-    Settings::default()
+fn settings() -> ServerSessionSettings {
+    ServerSessionSettings::default()
 }
 
 #[test]
 fn publisher_from_start_to_end() {
     let mut peer = Peer::connected(settings());
-    peer.command(0, "releaseStream", 2.0, &[Value::Null, "s1".into()]).unwrap();
-    peer.command(0, "FCPublish", 3.0, &[Value::Null, "s1".into()]).unwrap();
+    peer.command(0, "releaseStream", 2.0, &[AmfValue::Null, "s1".into()]).unwrap();
+    peer.command(0, "FCPublish", 3.0, &[AmfValue::Null, "s1".into()]).unwrap();
     assert_eq!(
         peer.replies(),
         [
@@ -28,13 +28,13 @@ fn publisher_from_start_to_end() {
             "20#0 onFCPublish 0 null {level: status, code: NetStream.Publish.Start, description: s1}",
         ]
     );
-    peer.command(0, "createStream", 4.0, &[Value::Null]).unwrap();
+    peer.command(0, "createStream", 4.0, &[AmfValue::Null]).unwrap();
     assert_eq!(peer.replies(), ["20#0 _result 4 null 1"]);
     assert_eq!(peer.events(), ["CreateStream { stream_id: 1 }"]);
 
-    peer.command(1, "publish", 5.0, &[Value::Null, "s1?a=1".into(), "record".into()]).unwrap();
+    peer.command(1, "publish", 5.0, &[AmfValue::Null, "s1?a=1".into(), "record".into()]).unwrap();
     peer.message(type_id::VIDEO, 1, b"early").unwrap();
-    let Some(Event::Publish { request, name, kind, .. }) = peer.server.poll_event() else {
+    let Some(ServerEvent::Publish { request, name, kind, .. }) = peer.server.poll_event() else {
         panic!("publish is an event");
     };
     assert_eq!((&name[..], &kind[..]), (&b"s1?a=1"[..], &b"record"[..]));
@@ -63,8 +63,8 @@ fn publisher_from_start_to_end() {
         ]
     );
 
-    peer.command(0, "FCUnpublish", 6.0, &[Value::Null, "s1".into()]).unwrap();
-    peer.command(0, "deleteStream", 7.0, &[Value::Null, 1.0.into()]).unwrap();
+    peer.command(0, "FCUnpublish", 6.0, &[AmfValue::Null, "s1".into()]).unwrap();
+    peer.command(0, "deleteStream", 7.0, &[AmfValue::Null, 1.0.into()]).unwrap();
     peer.message(type_id::VIDEO, 1, b"late").unwrap();
     assert_eq!(peer.events(), ["CloseStream { stream_id: 1 }"]);
     assert_eq!(
@@ -80,11 +80,11 @@ fn publisher_from_start_to_end() {
 #[test]
 fn connection_may_publish_again_after_delete_stream() {
     let mut peer = Peer::publishing(settings(), "s1");
-    peer.command(0, "deleteStream", 7.0, &[Value::Null, 1.0.into()]).unwrap();
+    peer.command(0, "deleteStream", 7.0, &[AmfValue::Null, 1.0.into()]).unwrap();
     assert_eq!(peer.replies(), [UNPUBLISHED]);
-    peer.command(0, "createStream", 8.0, &[Value::Null]).unwrap();
+    peer.command(0, "createStream", 8.0, &[AmfValue::Null]).unwrap();
     assert_eq!(peer.replies(), ["20#0 _result 8 null 1"]);
-    peer.command(1, "publish", 9.0, &[Value::Null, "s2".into()]).unwrap();
+    peer.command(1, "publish", 9.0, &[AmfValue::Null, "s2".into()]).unwrap();
     assert_eq!(
         peer.events(),
         ["CloseStream { stream_id: 1 }", "CreateStream { stream_id: 1 }", "Publish#1 s2 live",]
@@ -94,11 +94,11 @@ fn connection_may_publish_again_after_delete_stream() {
 #[test]
 fn player_sees_stream_begin_start_and_sample_access() {
     let mut peer = Peer::connected(settings());
-    peer.command(0, "createStream", 4.0, &[Value::Null]).unwrap();
+    peer.command(0, "createStream", 4.0, &[AmfValue::Null]).unwrap();
     peer.replies();
     let buffer = UserControl::SetBufferLength { stream_id: 1, millis: 1000 };
     peer.message(type_id::USER_CONTROL, 0, &buffer.to_message().payload).unwrap();
-    peer.command(1, "play", 5.0, &[Value::Null, "s1".into(), (-2000.0).into()]).unwrap();
+    peer.command(1, "play", 5.0, &[AmfValue::Null, "s1".into(), (-2000.0).into()]).unwrap();
     assert_eq!(
         peer.events(),
         [
@@ -109,7 +109,7 @@ fn player_sees_stream_begin_start_and_sample_access() {
     );
 
     let mut peer = Peer::connected(settings());
-    peer.command(1, "play", 5.0, &[Value::Null, "s1".into()]).unwrap();
+    peer.command(1, "play", 5.0, &[AmfValue::Null, "s1".into()]).unwrap();
     let request = peer.request();
     assert!(!peer.server.accept_publish(request));
     assert!(peer.server.accept_play(request));
@@ -126,9 +126,9 @@ fn player_sees_stream_begin_start_and_sample_access() {
 #[test]
 fn player_is_told_of_pause_and_seek() {
     let mut peer = Peer::playing(settings(), "s1");
-    peer.command(1, "pause", 6.0, &[Value::Null, true.into(), 100.0.into()]).unwrap();
-    peer.command(1, "pause", 7.0, &[Value::Null, false.into(), 100.0.into()]).unwrap();
-    peer.command(1, "seek", 8.0, &[Value::Null, 5000.0.into()]).unwrap();
+    peer.command(1, "pause", 6.0, &[AmfValue::Null, true.into(), 100.0.into()]).unwrap();
+    peer.command(1, "pause", 7.0, &[AmfValue::Null, false.into(), 100.0.into()]).unwrap();
+    peer.command(1, "seek", 8.0, &[AmfValue::Null, 5000.0.into()]).unwrap();
     assert_eq!(
         peer.replies(),
         [
@@ -146,17 +146,17 @@ fn player_is_told_of_pause_and_seek() {
         ]
     );
     let mut publisher = Peer::publishing(settings(), "s1");
-    publisher.command(1, "pause", 6.0, &[Value::Null, true.into()]).unwrap();
+    publisher.command(1, "pause", 6.0, &[AmfValue::Null, true.into()]).unwrap();
     assert_eq!(publisher.replies(), [""; 0]);
 }
 
 #[test]
 fn player_that_leaves_hears_nothing_more() {
     for (command, argument) in
-        [("closeStream", Value::Null), ("deleteStream", 1.0.into()), ("play", false.into())]
+        [("closeStream", AmfValue::Null), ("deleteStream", 1.0.into()), ("play", false.into())]
     {
         let mut peer = Peer::playing(settings(), "s1");
-        peer.command(1, command, 0.0, &[Value::Null, argument]).unwrap();
+        peer.command(1, command, 0.0, &[AmfValue::Null, argument]).unwrap();
         assert_eq!(peer.events(), ["CloseStream { stream_id: 1 }"]);
         assert_eq!(peer.replies(), [""; 0]);
     }
@@ -166,9 +166,9 @@ fn player_that_leaves_hears_nothing_more() {
 fn close_of_a_pending_request_makes_it_stale() {
     for command in ["publish", "play"] {
         let mut peer = Peer::connected(settings());
-        peer.command(1, command, 5.0, &[Value::Null, "s1".into()]).unwrap();
+        peer.command(1, command, 5.0, &[AmfValue::Null, "s1".into()]).unwrap();
         let request = peer.request();
-        peer.command(1, "closeStream", 0.0, &[Value::Null]).unwrap();
+        peer.command(1, "closeStream", 0.0, &[AmfValue::Null]).unwrap();
         assert_eq!(peer.events(), ["CloseStream { stream_id: 1 }"]);
         assert!(!peer.server.accept_publish(request));
         assert!(!peer.server.accept_play(request));
@@ -180,7 +180,7 @@ fn close_of_a_pending_request_makes_it_stale() {
 #[test]
 fn refused_publisher_stays_and_its_media_is_dropped() {
     let mut peer = Peer::connected(settings());
-    peer.command(1, "publish", 5.0, &[Value::Null, "s1".into()]).unwrap();
+    peer.command(1, "publish", 5.0, &[AmfValue::Null, "s1".into()]).unwrap();
     let request = peer.request();
     let code = "NetStream.Publish.BadName";
     assert!(peer.server.reject_request(request, code, "Already publishing"));
@@ -193,11 +193,11 @@ fn refused_publisher_stays_and_its_media_is_dropped() {
     peer.message(type_id::VIDEO, 1, b"video").unwrap();
     assert_eq!(peer.events(), [""; 0]);
 
-    peer.command(1, "publish", 6.0, &[Value::Null, "s2".into()]).unwrap();
+    peer.command(1, "publish", 6.0, &[AmfValue::Null, "s2".into()]).unwrap();
     let request = peer.request();
     assert!(peer.server.reject_request(request, code, "Already publishing"));
     peer.replies();
-    peer.command(0, "deleteStream", 7.0, &[Value::Null, 1.0.into()]).unwrap();
+    peer.command(0, "deleteStream", 7.0, &[AmfValue::Null, 1.0.into()]).unwrap();
     assert_eq!(peer.events(), ["CloseStream { stream_id: 1 }"]);
     assert_eq!(peer.replies(), [""; 0]);
 }
@@ -205,10 +205,10 @@ fn refused_publisher_stays_and_its_media_is_dropped() {
 #[test]
 fn stream_in_use_refuses_the_other_role_and_other_names() {
     let mut peer = Peer::publishing(settings(), "s1");
-    peer.command(1, "play", 6.0, &[Value::Null, "s2".into()]).unwrap();
-    peer.command(1, "publish", 7.0, &[Value::Null, "s2".into()]).unwrap();
+    peer.command(1, "play", 6.0, &[AmfValue::Null, "s2".into()]).unwrap();
+    peer.command(1, "publish", 7.0, &[AmfValue::Null, "s2".into()]).unwrap();
     // A repeated publish of the same name changes nothing.
-    peer.command(1, "publish", 8.0, &[Value::Null, "s1".into()]).unwrap();
+    peer.command(1, "publish", 8.0, &[AmfValue::Null, "s1".into()]).unwrap();
     assert_eq!(
         peer.replies(),
         [
@@ -221,7 +221,7 @@ fn stream_in_use_refuses_the_other_role_and_other_names() {
     assert_eq!(peer.events(), ["Audio#1 @0 audio"]);
 
     let mut peer = Peer::playing(settings(), "s1");
-    peer.command(1, "publish", 7.0, &[Value::Null, "s1".into()]).unwrap();
+    peer.command(1, "publish", 7.0, &[AmfValue::Null, "s1".into()]).unwrap();
     assert_eq!(
         peer.replies(),
         [
@@ -233,7 +233,8 @@ fn stream_in_use_refuses_the_other_role_and_other_names() {
 #[test]
 fn play_on_a_playing_stream_replaces_it() {
     let mut peer = Peer::playing(settings(), "s1");
-    peer.command(1, "play", 6.0, &[Value::Null, "s2".into(), 0.0.into(), 5.0.into(), false.into()]).unwrap();
+    peer.command(1, "play", 6.0, &[AmfValue::Null, "s2".into(), 0.0.into(), 5.0.into(), false.into()])
+        .unwrap();
     assert_eq!(peer.events(), ["CloseStream { stream_id: 1 }", "Play#1 s2 0 5 false"]);
 }
 
@@ -241,11 +242,11 @@ fn play_on_a_playing_stream_replaces_it() {
 fn stream_that_was_never_created_is_made() {
     for stream_id in [0, 1, 9] {
         let mut peer = Peer::connected(settings());
-        peer.command(stream_id, "publish", 5.0, &[Value::Null, "s1".into()]).unwrap();
+        peer.command(stream_id, "publish", 5.0, &[AmfValue::Null, "s1".into()]).unwrap();
         let request = peer.request();
         assert!(peer.server.accept_publish(request));
         peer.message(type_id::AUDIO, stream_id, b"audio").unwrap();
-        peer.command(0, "deleteStream", 6.0, &[Value::Null, f64::from(stream_id.max(1)).into()]).unwrap();
+        peer.command(0, "deleteStream", 6.0, &[AmfValue::Null, f64::from(stream_id.max(1)).into()]).unwrap();
         assert_eq!(
             peer.events(),
             [format!("Audio#{stream_id} @0 audio"), format!("CloseStream {{ stream_id: {stream_id} }}"),]
@@ -256,23 +257,23 @@ fn stream_that_was_never_created_is_made() {
 #[test]
 fn number_of_message_streams_is_bounded() {
     let mut peer = Peer::connected(settings());
-    let flood = (0..100).try_for_each(|_| peer.command(0, "createStream", 2.0, &[Value::Null]));
-    assert_eq!(flood, Err(Error::MessageStreams { limit: 32 }));
+    let flood = (0..100).try_for_each(|_| peer.command(0, "createStream", 2.0, &[AmfValue::Null]));
+    assert_eq!(flood, Err(RtmpError::MessageStreams { limit: 32 }));
 }
 
 #[test]
 fn name_that_is_no_string_is_an_error() {
     for command in ["publish", "play"] {
-        for name in [Value::Null, 1.0.into(), Value::object([])] {
+        for name in [AmfValue::Null, 1.0.into(), AmfValue::object([])] {
             let mut peer = Peer::connected(settings());
             assert_eq!(
-                peer.command(1, command, 5.0, &[Value::Null, name]),
-                Err(Error::Argument { command, argument: "stream name" })
+                peer.command(1, command, 5.0, &[AmfValue::Null, name]),
+                Err(RtmpError::Argument { command, argument: "stream name" })
             );
         }
     }
     let mut peer = Peer::connected(settings());
-    peer.command(1, "publish", 5.0, &[Value::Null, "".into()]).unwrap();
+    peer.command(1, "publish", 5.0, &[AmfValue::Null, "".into()]).unwrap();
     assert_eq!(peer.events(), ["Publish#1  live"]);
 }
 

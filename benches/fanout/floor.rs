@@ -15,7 +15,7 @@ use nix::libc;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
 use pingosd::limits;
-use pingosd::media::delivery::Ring;
+use pingosd::media::delivery::IoRing;
 
 use crate::Result;
 use crate::flv;
@@ -66,7 +66,7 @@ struct Floor {
     /// The connections that play each stream.
     players: Vec<Vec<usize>>,
     heads: Vec<u8>,
-    ring: Option<Ring>,
+    ring: Option<IoRing>,
 }
 
 pub fn run(options: &Options) -> Result<()> {
@@ -86,7 +86,7 @@ pub fn run(options: &Options) -> Result<()> {
         connections: Vec::new(),
         players: vec![Vec::new(); streams],
         heads,
-        ring: if options.number::<u8>("uring")? == 1 { Some(Ring::new()?) } else { None },
+        ring: if options.number::<u8>("uring")? == 1 { Some(IoRing::new()?) } else { None },
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;

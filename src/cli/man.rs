@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::help::{COMMANDS, OPTIONS};
 use crate::directive::context;
 use crate::directive::registry::Registry;
-use crate::directive::table::{Class, Row, Shape};
+use crate::directive::table::{ReloadClass, Row, Shape};
 
 /// pingosd(8).
 pub fn program() -> String {
@@ -85,11 +85,11 @@ fn describe(row: &Row, out: &mut String) {
     let effect = match row.class {
         _ if row.inert && row.restricts.is_some() => &format!("Checked, but {}.", row.refusal()),
         _ if row.inert => "Checked, but has no effect yet.",
-        Class::Block | Class::Later => return,
-        Class::Needless => "Checked, but does not matter here.",
-        Class::Live => "A reload changes it at once.",
-        Class::Restart => "A change takes effect at the next start.",
-        Class::Session => "A reload changes it for new sessions.",
+        ReloadClass::Block | ReloadClass::Later => return,
+        ReloadClass::Needless => "Checked, but does not matter here.",
+        ReloadClass::Live => "A reload changes it at once.",
+        ReloadClass::Restart => "A change takes effect at the next start.",
+        ReloadClass::Session => "A reload changes it for new sessions.",
     };
     let _ = writeln!(out, "{effect}");
 }

@@ -20,7 +20,7 @@ use crate::module::dynamic;
 use crate::module::lint;
 use crate::modules::{LANGUAGE, REGISTRY};
 use crate::server;
-use crate::syntax::Level;
+use crate::syntax::Severity;
 use crate::syntax::render::Style;
 use crate::syntax::source::Origin;
 
@@ -213,7 +213,7 @@ impl Test {
         let name = self.load.conf_name().display();
         match load(&self.load) {
             Ok(config) => {
-                let least = if self.verbose { Level::Notice } else { Level::Warn };
+                let least = if self.verbose { Severity::Notice } else { Severity::Warn };
                 err.write_all(&render_all(&config.warnings, &config.sources, style, least))?;
                 if !self.quiet {
                     let warnings = lint::host::unresolved(&self.load, &config);

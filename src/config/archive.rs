@@ -42,7 +42,7 @@ pub struct Archive {
 
 /// Contents of an archive.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct ArchiveContents {
     /// Generations, oldest first.
     pub generations: Vec<Generation>,
     /// Skipped entries with reasons.
@@ -53,7 +53,7 @@ pub struct Found {
 
 /// A parsed file name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Entry<'n> {
+enum ArchiveFile<'n> {
     /// A generation with this number.
     Kept(u64),
     /// A generation that this process was writing.
@@ -106,8 +106,8 @@ impl Archive {
 
     /// Reads the generations; `load` gives the words of the command line, which are not archived. Incomplete files of
     /// dead processes are removed.
-    pub fn read(&self, load: &LoadOptions) -> Found {
-        let mut found = Found::default();
+    pub fn read(&self, load: &LoadOptions) -> ArchiveContents {
+        let mut found = ArchiveContents::default();
         let entries = match self.entries() {
             Ok(entries) => entries,
             Err(error) => {
@@ -118,10 +118,12 @@ impl Archive {
         let mut kept = Vec::new();
         for name in &entries {
             match self.entry(name) {
-                Entry::Kept(number) => kept.push((number, name)),
-                Entry::Unfinished(pid) if is_gone(pid) => drop(fs::remove_file(self.directory.join(name))),
-                Entry::Unfinished(_) => {}
-                Entry::Foreign(name) => {
+                ArchiveFile::Kept(number) => kept.push((number, name)),
+                ArchiveFile::Unfinished(pid) if is_gone(pid) => {
+                    drop(fs::remove_file(self.directory.join(name)))
+                }
+                ArchiveFile::Unfinished(_) => {}
+                ArchiveFile::Foreign(name) => {
                     found.skipped.push(ArchiveError::NotGeneration(self.directory.join(name)));
                 }
             }
@@ -168,7 +170,7 @@ impl Archive {
         }
         let entries = self.entries()?;
         let number = |name: &OsStr| match self.entry(name) {
-            Entry::Kept(number) => Some(number),
+            ArchiveFile::Kept(number) => Some(number),
             _ => None,
         };
         let mut kept: Vec<_> = entries.iter().filter_map(|name| Some((number(name)?, name))).collect();
@@ -189,18 +191,18 @@ impl Archive {
     }
 
     /// Parses a file name. Names of other main files must be filtered out before.
-    fn entry<'n>(&self, name: &'n OsStr) -> Entry<'n> {
+    fn entry<'n>(&self, name: &'n OsStr) -> ArchiveFile<'n> {
         let rest = name.to_str().and_then(|name| name.strip_prefix(&self.stem)?.strip_prefix('.'));
         let parts = rest.and_then(|rest| rest.split_once('-'));
         let entry = match parts {
-            Some(("new", pid)) => pid.parse().ok().filter(|pid| *pid > 0).map(Entry::Unfinished),
+            Some(("new", pid)) => pid.parse().ok().filter(|pid| *pid > 0).map(ArchiveFile::Unfinished),
             Some((number, hash)) if hash.len() == HASH && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
                 // A number with more digits than any server reaches could leave no next number.
-                number.parse().ok().filter(|_| number.len() <= DIGITS).map(Entry::Kept)
+                number.parse().ok().filter(|_| number.len() <= DIGITS).map(ArchiveFile::Kept)
             }
             _ => None,
         };
-        entry.unwrap_or(Entry::Foreign(name))
+        entry.unwrap_or(ArchiveFile::Foreign(name))
     }
 
     /// File names with this archive's prefix.

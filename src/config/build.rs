@@ -6,10 +6,10 @@ use super::model::{Config, Paths};
 use super::rtmp::build_rtmp;
 use crate::directive::context::{Contexts, EVENTS, HTTP, MAIN, RTMP};
 use crate::directive::evaluate::{Block, Evaluated, resolve};
-use crate::directive::evaluation::{Backstage, Notes};
+use crate::directive::evaluation::{DefaultEvaluation, Notes};
 use crate::directive::registry::Registry;
 use crate::directive::slot::Layer;
-use crate::directive::{Bases, Resolve, ServerName, Values};
+use crate::directive::{BaseDirectories, Resolve, ServerName, Values};
 use crate::http::handler::Relations;
 use crate::http::variable::VariableNames;
 use crate::module::limit::zone::Zones;
@@ -19,9 +19,9 @@ use crate::syntax::{Pos, Problem, Sources, Span};
 /// What the builders of the parts share.
 pub(super) struct Builder<'a> {
     sources: &'a Sources,
-    bases: &'a Bases,
+    bases: &'a BaseDirectories,
     registry: &'a Registry,
-    backstage: Backstage,
+    backstage: DefaultEvaluation,
     pub(super) reports: Reports,
 }
 
@@ -29,11 +29,12 @@ pub(super) struct Builder<'a> {
 pub(super) fn build(
     evaluated: Evaluated,
     registry: &Registry,
-    bases: &Bases,
+    bases: &BaseDirectories,
     paths: Paths,
 ) -> Result<Config, Report> {
     let Evaluated { main, sources, tree, mut notes, reports } = evaluated;
-    let mut builder = Builder { sources: &sources, bases, registry, backstage: Backstage::new(), reports };
+    let mut builder =
+        Builder { sources: &sources, bases, registry, backstage: DefaultEvaluation::new(), reports };
     // Broken blocks would only give misleading complaints about what is missing in them.
     let parts = (!builder.reports.has_errors()).then(|| builder.parts(&main, &mut notes));
 

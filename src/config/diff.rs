@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Config;
 use crate::directive::context::{APPLICATION, RTMP_SERVER};
-use crate::directive::outline::{Outline, Said, Section, spelled};
+use crate::directive::outline::{Outline, OutlineStatement, Section, spelled};
 use crate::directive::registry::Registry;
-use crate::directive::{Class, Inherit, Row, context};
+use crate::directive::{Inherit, ReloadClass, Row, context};
 use crate::syntax::Sources;
 use crate::syntax::tree::{Body, Word};
 
@@ -30,7 +30,7 @@ pub struct Change {
     /// New value, if any.
     pub new: Option<String>,
     /// When it takes effect.
-    pub effect: Effect,
+    pub effect: ChangeEffect,
     /// Number of running sessions that it affects.
     pub sessions: usize,
 }
@@ -38,7 +38,7 @@ pub struct Change {
 /// When a change takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Effect {
+pub enum ChangeEffect {
     /// At the next use, also for running sessions.
     Live,
     /// For new sessions; running ones keep the old value.
@@ -51,7 +51,7 @@ pub enum Effect {
 
 /// Identity of a running session, to determine which changes affect it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Who {
+pub struct RunningSession {
     /// `serverid` of its virtual server.
     pub serverid: Vec<u8>,
     /// Its application.
@@ -60,18 +60,18 @@ pub struct Who {
     pub port: u16,
 }
 
-impl Effect {
-    fn of(row: Option<&Row>) -> Effect {
+impl ChangeEffect {
+    fn of(row: Option<&Row>) -> ChangeEffect {
         match row {
-            Some(row) if row.inert => Effect::None,
+            Some(row) if row.inert => ChangeEffect::None,
             Some(row) => match row.class {
-                Class::Live => Effect::Live,
+                ReloadClass::Live => ChangeEffect::Live,
                 // A block takes effect for new sessions.
-                Class::Session | Class::Block => Effect::Session,
-                Class::Restart => Effect::Restart,
-                Class::Later | Class::Needless => Effect::None,
+                ReloadClass::Session | ReloadClass::Block => ChangeEffect::Session,
+                ReloadClass::Restart => ChangeEffect::Restart,
+                ReloadClass::Later | ReloadClass::Needless => ChangeEffect::None,
             },
-            None => Effect::None,
+            None => ChangeEffect::None,
         }
     }
 }
@@ -91,17 +91,17 @@ impl fmt::Display for Change {
         let many =
             |count: usize| if count == 1 { "1 session".to_owned() } else { format!("{count} sessions") };
         match self.effect {
-            Effect::Live => write!(f, " (live, {})", many(self.sessions)),
-            Effect::Session => write!(f, " (new sessions; {} as before)", many(self.sessions)),
-            Effect::Restart => write!(f, " (after a restart; the old value is kept)"),
-            Effect::None => write!(f, " (no effect)"),
+            ChangeEffect::Live => write!(f, " (live, {})", many(self.sessions)),
+            ChangeEffect::Session => write!(f, " (new sessions; {} as before)", many(self.sessions)),
+            ChangeEffect::Restart => write!(f, " (after a restart; the old value is kept)"),
+            ChangeEffect::None => write!(f, " (no effect)"),
         }
     }
 }
 
 /// All differences, in the order of the new text, then removals in the order of the old text.
-pub fn changes(registry: &Registry, old: &Config, new: &Config, sessions: &[Who]) -> Vec<Change> {
-    let (before, after) = (Side::new(old, registry), Side::new(new, registry));
+pub fn changes(registry: &Registry, old: &Config, new: &Config, sessions: &[RunningSession]) -> Vec<Change> {
+    let (before, after) = (ComparedConfig::new(old, registry), ComparedConfig::new(new, registry));
     let crowd = [before.crowd(sessions), after.crowd(sessions)];
     let mut difference = Difference { old: &before, new: &after, crowd, found: Vec::new() };
     difference.sections(0, 0);
@@ -109,19 +109,19 @@ pub fn changes(registry: &Registry, old: &Config, new: &Config, sessions: &[Who]
 }
 
 /// One of the two configurations.
-struct Side<'r> {
+struct ComparedConfig<'r> {
     sources: &'r Sources,
     outline: Outline<'r>,
 }
 
-impl<'r> Side<'r> {
-    fn new(config: &'r Config, registry: &Registry) -> Side<'r> {
-        Side { sources: &config.sources, outline: Outline::new(&config.tree, registry) }
+impl<'r> ComparedConfig<'r> {
+    fn new(config: &'r Config, registry: &Registry) -> ComparedConfig<'r> {
+        ComparedConfig { sources: &config.sources, outline: Outline::new(&config.tree, registry) }
     }
 
     /// Number of sessions in each application's block.
-    fn crowd(&self, sessions: &[Who]) -> HashMap<usize, usize> {
-        let mut counts: HashMap<&Who, usize> = HashMap::new();
+    fn crowd(&self, sessions: &[RunningSession]) -> HashMap<usize, usize> {
+        let mut counts: HashMap<&RunningSession, usize> = HashMap::new();
         for who in sessions {
             *counts.entry(who).or_default() += 1;
         }
@@ -134,7 +134,7 @@ impl<'r> Side<'r> {
         crowd
     }
 
-    fn application(&self, who: &Who) -> Option<usize> {
+    fn application(&self, who: &RunningSession) -> Option<usize> {
         let sections = &self.outline.sections;
         let servers = || self.outline.of(RTMP_SERVER).filter(|server| self.has_id(*server, &who.serverid));
         let find = |server: usize, name: &[u8]| {
@@ -181,7 +181,7 @@ impl<'r> Side<'r> {
         if words.is_empty() { kind.to_string() } else { format!("{kind} {words}") }
     }
 
-    fn place(&self, said: &Said<'_>) -> String {
+    fn place(&self, said: &OutlineStatement<'_>) -> String {
         self.sources.pos(said.name().span).to_string()
     }
 }
@@ -195,8 +195,8 @@ fn identity(outline: &Outline<'_>, section: &Section<'_>) -> Vec<String> {
 }
 
 struct Difference<'d, 'r> {
-    old: &'d Side<'r>,
-    new: &'d Side<'r>,
+    old: &'d ComparedConfig<'r>,
+    new: &'d ComparedConfig<'r>,
     /// Numbers of sessions by application block, in the old and in the new outline.
     crowd: [HashMap<usize, usize>; 2],
     found: Vec<Change>,
@@ -207,7 +207,7 @@ struct Lines<'o, 'r> {
     /// The row's name; aliases such as `deny` belong to the same directive, because their order matters.
     name: String,
     row: Option<&'static Row>,
-    first: &'o Said<'r>,
+    first: &'o OutlineStatement<'r>,
     /// Names as written, and arguments.
     values: Vec<(String, String)>,
 }
@@ -260,7 +260,7 @@ impl Difference<'_, '_> {
                 place: self.new.place(after.first),
                 old: values.pop(),
                 new: is,
-                effect: Effect::of(after.row),
+                effect: ChangeEffect::of(after.row),
                 sessions: self.concerned(1, new, after.row),
             });
         }
@@ -272,7 +272,7 @@ impl Difference<'_, '_> {
                 place: self.old.place(gone.first),
                 old: values.pop(),
                 new: None,
-                effect: Effect::of(gone.row),
+                effect: ChangeEffect::of(gone.row),
                 sessions: self.concerned(1, new, gone.row),
             });
         }
@@ -299,7 +299,7 @@ impl Difference<'_, '_> {
             place: side.sources.pos(words[0].span).to_string(),
             old,
             new,
-            effect: if http { Effect::Live } else { Effect::Session },
+            effect: if http { ChangeEffect::Live } else { ChangeEffect::Session },
             sessions,
         });
     }
@@ -373,7 +373,7 @@ fn lines<'o, 'r>(outline: &'o Outline<'r>, section: usize) -> Vec<Lines<'o, 'r>>
     found
 }
 
-fn value(said: &Said<'_>) -> String {
+fn value(said: &OutlineStatement<'_>) -> String {
     let words = spelled(said.words());
     if !said.node.opens_block() {
         return words;

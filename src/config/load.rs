@@ -6,13 +6,13 @@ use bytes::Bytes;
 
 use super::build::build;
 use super::model::{Config, Paths};
-use crate::directive::Bases;
+use crate::directive::BaseDirectories;
 use crate::directive::evaluate::evaluate;
 use crate::directive::language::Language;
 use crate::syntax::parser::{Parser, Reading};
 use crate::syntax::render::{Style, render};
 use crate::syntax::report::MAX_ERRORS;
-use crate::syntax::{Diagnostic, Level, Sources};
+use crate::syntax::{Diagnostic, Severity, Sources};
 
 /// The configuration compiled into the program: one application, no privileges needed.
 pub const EMBEDDED: &[u8] = include_bytes!("../../conf/pingosd.conf");
@@ -133,7 +133,7 @@ pub fn load_text(name: &Path, text: Bytes, options: &LoadOptions) -> Result<Conf
 }
 
 /// Evaluates a parsed configuration.
-fn judge(reading: Reading, bases: &Bases, options: &LoadOptions) -> Result<Config, Report> {
+fn judge(reading: Reading, bases: &BaseDirectories, options: &LoadOptions) -> Result<Config, Report> {
     let found =
         if reading.reports.has_errors() { Vec::new() } else { options.language.lint(&reading, bases) };
     let registry = options.language.registry();
@@ -151,16 +151,16 @@ fn judge(reading: Reading, bases: &Bases, options: &LoadOptions) -> Result<Confi
 }
 
 /// Parses the texts of a configuration into one tree.
-pub fn read(options: &LoadOptions) -> (Reading, Bases) {
+pub fn read(options: &LoadOptions) -> (Reading, BaseDirectories) {
     read_with(options, None)
 }
 
 /// As [`read`], with given texts instead of files.
-pub fn read_texts(options: &LoadOptions, texts: &Sources) -> (Reading, Bases) {
+pub fn read_texts(options: &LoadOptions, texts: &Sources) -> (Reading, BaseDirectories) {
     read_with(options, Some(texts))
 }
 
-fn read_with(options: &LoadOptions, texts: Option<&Sources>) -> (Reading, Bases) {
+fn read_with(options: &LoadOptions, texts: Option<&Sources>) -> (Reading, BaseDirectories) {
     let bases = bases(options);
     let mut parser = Parser::new(bases.conf.clone(), options.language.registry());
     if let Some(texts) = texts {
@@ -177,19 +177,19 @@ fn read_with(options: &LoadOptions, texts: Option<&Sources>) -> (Reading, Bases)
 }
 
 /// Directories where relative paths of a configuration start.
-pub(crate) fn bases(options: &LoadOptions) -> Bases {
+pub(crate) fn bases(options: &LoadOptions) -> BaseDirectories {
     let conf = match &options.conf_file {
         Some(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
         None => options.prefix.join("conf"),
     };
-    Bases { prefix: options.prefix.clone(), conf }
+    BaseDirectories { prefix: options.prefix.clone(), conf }
 }
 
 impl Report {
     /// The report as text, including warnings.
     pub fn render(&self, style: Style) -> Vec<u8> {
-        let mut out = render_all(&self.diagnostics, &self.sources, style, Level::Warn);
-        if self.diagnostics.iter().filter(|d| d.level == Level::Emerg).count() >= MAX_ERRORS {
+        let mut out = render_all(&self.diagnostics, &self.sources, style, Severity::Warn);
+        if self.diagnostics.iter().filter(|d| d.level == Severity::Emerg).count() >= MAX_ERRORS {
             out.extend_from_slice(b"nginx: too many errors: what follows was not looked at\n");
         }
         if self.more_errors > 0 {
@@ -200,7 +200,7 @@ impl Report {
 }
 
 /// Renders diagnostics down to a level.
-pub fn render_all(diagnostics: &[Diagnostic], sources: &Sources, style: Style, least: Level) -> Vec<u8> {
+pub fn render_all(diagnostics: &[Diagnostic], sources: &Sources, style: Style, least: Severity) -> Vec<u8> {
     let mut out = Vec::new();
     for diagnostic in diagnostics.iter().filter(|d| d.level <= least) {
         render(diagnostic, sources, style, &mut out);

@@ -11,7 +11,7 @@ use crate::log::level::{LogLevel, LogTarget};
 use crate::log::spec::LogSpec;
 use crate::server::core::process::WorkerProcesses;
 use crate::server::{core, events};
-use crate::syntax::Level;
+use crate::syntax::Severity;
 use crate::syntax::render::Style;
 
 impl Rtmp {
@@ -68,7 +68,7 @@ fn servers_on<'a, T: 'a>(
 impl Config {
     /// What `-t` warns of, as text.
     pub fn render_warnings(&self, style: Style) -> Vec<u8> {
-        render_all(&self.warnings, &self.sources, style, Level::Warn)
+        render_all(&self.warnings, &self.sources, style, Severity::Warn)
     }
 
     /// Threads that move media.
@@ -122,14 +122,14 @@ const MAX_WORKERS: usize = 128;
 
 #[cfg(test)]
 mod tests {
-    use crate::directive::Class;
+    use crate::directive::ReloadClass;
     use crate::modules::MODULES;
 
     #[test]
     fn every_module_with_restart_values_is_kept() {
         let has =
             |class| MODULES.iter().filter(move |m| m.rows.iter().any(|row| row.class == class && !row.inert));
-        let names: Vec<&str> = has(Class::Restart).map(|module| module.name).collect();
+        let names: Vec<&str> = has(ReloadClass::Restart).map(|module| module.name).collect();
         assert_eq!(names, ["core", "events"], "see Config::keep_restart_values");
     }
 }

@@ -44,20 +44,20 @@ impl OnDisk {
 pub struct ConfFiles {
     load: LoadOptions,
     loader: Loader,
-    glances: Mutex<Glances>,
+    glances: Mutex<SharedComparison>,
 }
 
 /// Result shared by concurrent statistics requests.
 #[derive(Default)]
-struct Glances {
-    last: Option<Seen>,
+struct SharedComparison {
+    last: Option<LastComparison>,
     /// A read in progress, with the generation in force when it began.
     running: Option<(u64, oneshot::Receiver<Fingerprint>)>,
 }
 
 /// Result of the last read.
 #[derive(Clone, Copy)]
-struct Seen {
+struct LastComparison {
     at: Instant,
     /// Generation in force when the read began.
     generation: u64,
@@ -97,8 +97,9 @@ impl ConfFiles {
     /// at most once per [`limits::CONF_LOOK_INTERVAL`], regardless of the number of callers, and never concurrently.
     pub async fn glance(&self, generation: u64) -> Option<Fingerprint> {
         let mut glances = self.glances.lock().await;
-        let recent =
-            |seen: &Seen| seen.generation == generation && seen.at.elapsed() < limits::CONF_LOOK_INTERVAL;
+        let recent = |seen: &LastComparison| {
+            seen.generation == generation && seen.at.elapsed() < limits::CONF_LOOK_INTERVAL
+        };
         if let Some(seen) = glances.last.filter(recent) {
             return seen.found;
         }
@@ -112,7 +113,7 @@ impl ConfFiles {
             }
             Err(_) => (generation, None),
         };
-        glances.last = Some(Seen { at: Instant::now(), generation, found });
+        glances.last = Some(LastComparison { at: Instant::now(), generation, found });
         found
     }
 

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::directive::{Args, Scene, Value};
+use crate::directive::{Args, Evaluation, Value};
 use crate::syntax::Problem;
 
 /// Path setting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Place {
+pub enum PathSetting {
     /// The default path.
     #[default]
     On,
@@ -17,19 +17,19 @@ pub enum Place {
     Path(PathBuf),
 }
 
-impl Value for Place {
+impl Value for PathSetting {
     fn syntax() -> String {
         "on | off | path".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Place, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<PathSetting, Problem> {
         let word = args.first();
         Ok(if word.is("on") {
-            Place::On
+            PathSetting::On
         } else if word.is("off") {
-            Place::Off
+            PathSetting::Off
         } else {
-            Place::Path(scene.under_prefix(&word.bytes))
+            PathSetting::Path(scene.under_prefix(&word.bytes))
         })
     }
 }

@@ -6,11 +6,11 @@ use bstr::ByteSlice;
 
 use super::args::{Args, Repeat};
 use super::context::{Contexts, MAIN};
-use super::evaluation::{Bases, Notes, Scene};
+use super::evaluation::{BaseDirectories, Evaluation, Notes};
 use super::field::Inherit;
-use super::registry::{Entry, Registry};
-use super::table::{Apply, Held, Outcome, Resolve, Restricts, Row, Shape};
-use crate::syntax::diagnostic::{Level, Problem};
+use super::registry::{Registry, RegistryEntry};
+use super::table::{AnyValue, Apply, Resolve, Restricts, Row, Shape, UseOutcome};
+use crate::syntax::diagnostic::{Problem, Severity};
 use crate::syntax::parser::Reading;
 use crate::syntax::report::Reports;
 use crate::syntax::sentence;
@@ -29,8 +29,8 @@ pub struct Block {
     pub order: u32,
     /// Nested blocks, in order.
     pub children: Vec<Block>,
-    head: Option<Held>,
-    scopes: Vec<(TypeId, Held)>,
+    head: Option<AnyValue>,
+    scopes: Vec<(TypeId, AnyValue)>,
     seen: Vec<Seen>,
 }
 
@@ -60,7 +60,7 @@ pub struct Evaluated {
 struct Evaluator<'a> {
     registry: &'a Registry,
     sources: &'a Sources,
-    bases: &'a Bases,
+    bases: &'a BaseDirectories,
     notes: Notes,
     reports: Reports,
     /// Uses of directives that may appear only once in the whole configuration.
@@ -76,7 +76,7 @@ fn missing_semicolon(last: &Word) -> &'static str {
 }
 
 /// Evaluates every statement of a parsed configuration.
-pub fn evaluate(reading: Reading, registry: &Registry, bases: &Bases) -> Evaluated {
+pub fn evaluate(reading: Reading, registry: &Registry, bases: &BaseDirectories) -> Evaluated {
     let Reading { sources, tree, reports, .. } = reading;
     let mut evaluator =
         Evaluator { registry, sources: &sources, bases, notes: Notes::default(), reports, once: Vec::new() };
@@ -120,7 +120,7 @@ impl Evaluator<'_> {
 
     fn statement(&mut self, block: &mut Block, node: Node<'_>, facts: &mut Notes) -> Result<(), Problem> {
         let Some((name, words)) = node.words().split_first() else { return Ok(()) };
-        let Entry { module, row } = self.row(name, block)?;
+        let RegistryEntry { module, row } = self.row(name, block)?;
         Self::check_shape(name, row, node)?;
         if !row.arity.fits(words.len()) {
             return Err(Self::wrong_arity(name, row, node));
@@ -135,9 +135,9 @@ impl Evaluator<'_> {
         if row.inert
             && let Some(seen) = block.seen.iter_mut().find(|s| std::ptr::eq(s.row, row))
         {
-            seen.refuses |= row.outcome(args.joined().as_bstr()) == Outcome::Refused;
+            seen.refuses |= row.outcome(args.joined().as_bstr()) == UseOutcome::Refused;
         }
-        let mut scene = Scene {
+        let mut scene = Evaluation {
             sources: self.sources,
             bases: self.bases,
             context: block.context,
@@ -185,7 +185,7 @@ impl Evaluator<'_> {
             return None;
         }
         let lost = words.windows(2).find(|pair| {
-            let fits = |e: &Entry| e.row.contexts & context != 0;
+            let fits = |e: &RegistryEntry| e.row.contexts & context != 0;
             let include = &pair[1].bytes[..] == b"include";
             let directive = || self.registry.find(&pair[1].bytes).iter().any(fits);
             pair[0].span.line < pair[1].span.line && (include || directive())
@@ -194,7 +194,7 @@ impl Evaluator<'_> {
     }
 
     /// Row of a directive name in a block, or nginx's error for an unknown or misplaced directive.
-    fn row(&self, name: &Word, block: &Block) -> Result<Entry, Problem> {
+    fn row(&self, name: &Word, block: &Block) -> Result<RegistryEntry, Problem> {
         let context = block.context;
         let entries = self.registry.find(&name.bytes);
         if let Some(entry) = entries.iter().find(|e| e.row.contexts & context != 0) {
@@ -276,10 +276,10 @@ impl Evaluator<'_> {
             return;
         }
         let (level, text) = match row.outcome(args.joined().as_bstr()) {
-            Outcome::Honoured => return,
-            Outcome::Needless => (Level::Notice, "does not matter here"),
-            Outcome::NoEffect => (Level::Warn, "has no effect yet"),
-            Outcome::Refused => (Level::Warn, row.refusal()),
+            UseOutcome::Honoured => return,
+            UseOutcome::Needless => (Severity::Notice, "does not matter here"),
+            UseOutcome::NoEffect => (Severity::Warn, "has no effect yet"),
+            UseOutcome::Refused => (Severity::Warn, row.refusal()),
         };
         let text = sentence(&[b"\"", &args.name.bytes, b"\" directive ", text.as_bytes()]);
         self.reports.add(node.order(), Problem::new(text).level(level).place(node.terminator()));
@@ -346,7 +346,7 @@ impl Block {
 }
 
 /// A module's scope, created on first use.
-fn scope_mut(scopes: &mut Vec<(TypeId, Held)>, id: TypeId, make: fn() -> Held) -> &mut dyn Any {
+fn scope_mut(scopes: &mut Vec<(TypeId, AnyValue)>, id: TypeId, make: fn() -> AnyValue) -> &mut dyn Any {
     let at = match scopes.iter().position(|(known, _)| *known == id) {
         Some(at) => at,
         None => {
@@ -358,7 +358,7 @@ fn scope_mut(scopes: &mut Vec<(TypeId, Held)>, id: TypeId, make: fn() -> Held) -
 }
 
 /// Resolves a module's values from blocks, innermost first.
-pub fn resolve<C: Resolve>(blocks: &[&Block], scene: &mut Scene<'_>) -> C {
+pub fn resolve<C: Resolve>(blocks: &[&Block], scene: &mut Evaluation<'_>) -> C {
     let scopes: Vec<Option<&C::Scope>> = blocks.iter().map(|b| b.scope()).collect();
     C::resolve(&scopes, scene)
 }

@@ -4,7 +4,7 @@ use std::any::{Any, TypeId};
 use std::path::{Path, PathBuf};
 
 use super::context::Contexts;
-use super::table::Held;
+use super::table::AnyValue;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::report::Reports;
 use crate::syntax::source::{Pos, Sources, Span};
@@ -13,7 +13,7 @@ use crate::syntax::tree::{End, Node, Word};
 
 /// Directories to which relative paths refer.
 #[derive(Clone, Debug, Default)]
-pub struct Bases {
+pub struct BaseDirectories {
     /// Installation prefix.
     pub prefix: PathBuf,
     /// Directory of the main configuration file.
@@ -30,15 +30,15 @@ pub struct Notes {
 }
 
 /// Environment of the value being parsed.
-pub struct Scene<'a> {
+pub struct Evaluation<'a> {
     /// The source texts.
     pub sources: &'a Sources,
     /// Directories to which relative paths refer.
-    pub bases: &'a Bases,
+    pub bases: &'a BaseDirectories,
     /// Context of the enclosing block.
     pub context: Contexts,
     /// Value of the enclosing block's own arguments.
-    pub head: Option<&'a Held>,
+    pub head: Option<&'a AnyValue>,
     /// Facts of the block.
     pub block: &'a mut Notes,
     /// Facts of the whole configuration.
@@ -49,22 +49,22 @@ pub struct Scene<'a> {
     pub(super) reports: &'a mut Reports,
 }
 
-/// Owner of a [`Scene`] without a statement, for parsing defaults.
-pub struct Backstage {
+/// Owner of a [`Evaluation`] without a statement, for parsing defaults.
+pub struct DefaultEvaluation {
     block: Notes,
     notes: Notes,
     reports: Reports,
 }
 
-impl Backstage {
+impl DefaultEvaluation {
     /// With empty facts.
-    pub fn new() -> Backstage {
-        Backstage { block: Notes::default(), notes: Notes::default(), reports: Reports::default() }
+    pub fn new() -> DefaultEvaluation {
+        DefaultEvaluation { block: Notes::default(), notes: Notes::default(), reports: Reports::default() }
     }
 
     /// The environment to parse with.
-    pub fn scene<'a>(&'a mut self, sources: &'a Sources, bases: &'a Bases) -> Scene<'a> {
-        Scene {
+    pub fn scene<'a>(&'a mut self, sources: &'a Sources, bases: &'a BaseDirectories) -> Evaluation<'a> {
+        Evaluation {
             sources,
             bases,
             context: 0,
@@ -78,9 +78,9 @@ impl Backstage {
     }
 }
 
-impl Default for Backstage {
-    fn default() -> Backstage {
-        Backstage::new()
+impl Default for DefaultEvaluation {
+    fn default() -> DefaultEvaluation {
+        DefaultEvaluation::new()
     }
 }
 
@@ -104,7 +104,7 @@ impl Notes {
     }
 }
 
-impl Scene<'_> {
+impl Evaluation<'_> {
     /// Reports a problem that does not reject the value.
     pub fn report(&mut self, problem: Problem) {
         let problem = match self.place {

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use super::args::{Args, Arity, Repeat};
-use super::evaluation::Scene;
+use super::evaluation::Evaluation;
 use super::value::Value;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::source::{Span, Spanned};
@@ -30,7 +30,7 @@ pub trait Field: Sized {
     fn resolve<'s>(
         said: impl Iterator<Item = Option<&'s Self::Said>>,
         default: Option<&'static str>,
-        scene: &mut Scene<'_>,
+        scene: &mut Evaluation<'_>,
     ) -> Self
     where
         Self::Said: 's;
@@ -81,7 +81,7 @@ impl<T: Value + Clone> Field for T {
     fn resolve<'s>(
         mut said: impl Iterator<Item = Option<&'s Self::Said>>,
         default: Option<&'static str>,
-        scene: &mut Scene<'_>,
+        scene: &mut Evaluation<'_>,
     ) -> T {
         match said.find_map(|s| s.and_then(Option::as_ref)) {
             Some(said) => said.value.clone(),
@@ -103,7 +103,7 @@ impl<T: Value + Clone> Field for Option<T> {
     fn resolve<'s>(
         mut said: impl Iterator<Item = Option<&'s Self::Said>>,
         _: Option<&'static str>,
-        _: &mut Scene<'_>,
+        _: &mut Evaluation<'_>,
     ) -> Option<T> {
         said.find_map(|s| s.and_then(Option::as_ref)).map(|s| s.value.clone())
     }
@@ -121,7 +121,7 @@ impl<T: Value + Clone> Field for Vec<T> {
     fn resolve<'s>(
         mut said: impl Iterator<Item = Option<&'s Self::Said>>,
         _: Option<&'static str>,
-        _: &mut Scene<'_>,
+        _: &mut Evaluation<'_>,
     ) -> Vec<T> {
         let nearest = said.find_map(|s| s.filter(|s| !s.is_empty()));
         nearest.map(|s| s.iter().map(|s| s.value.clone()).collect()).unwrap_or_default()
@@ -141,7 +141,7 @@ impl<T: Value + Clone> Field for Joined<T> {
     fn resolve<'s>(
         said: impl Iterator<Item = Option<&'s Self::Said>>,
         _: Option<&'static str>,
-        _: &mut Scene<'_>,
+        _: &mut Evaluation<'_>,
     ) -> Joined<T> {
         Joined(said.flatten().flatten().map(|s| s.value.clone()).collect())
     }
@@ -160,7 +160,7 @@ impl<T: Value + Clone> Field for Own<T> {
     fn resolve<'s>(
         mut said: impl Iterator<Item = Option<&'s Self::Said>>,
         _: Option<&'static str>,
-        _: &mut Scene<'_>,
+        _: &mut Evaluation<'_>,
     ) -> Own<T> {
         Own(said.next().flatten().and_then(Option::as_ref).map(|s| s.value.clone()))
     }
@@ -179,7 +179,7 @@ impl<T: Value + Clone> Field for OwnAll<T> {
     fn resolve<'s>(
         mut said: impl Iterator<Item = Option<&'s Self::Said>>,
         _: Option<&'static str>,
-        _: &mut Scene<'_>,
+        _: &mut Evaluation<'_>,
     ) -> OwnAll<T> {
         let own = said.next().flatten();
         OwnAll(own.map(|said| said.iter().map(|s| s.value.clone()).collect()).unwrap_or_default())
@@ -201,14 +201,14 @@ impl<T: Value + Sum> Field for Summed<T> {
     fn resolve<'s>(
         mut said: impl Iterator<Item = Option<&'s Self::Said>>,
         _: Option<&'static str>,
-        _: &mut Scene<'_>,
+        _: &mut Evaluation<'_>,
     ) -> Summed<T> {
         Summed(said.find_map(|s| s.and_then(Option::as_ref)).map(|s| s.value))
     }
 }
 
 /// Parses a row's default with the same parser as a user's value.
-pub fn read_default<T: Value>(text: &'static str, scene: &mut Scene<'_>) -> Result<T, Problem> {
+pub fn read_default<T: Value>(text: &'static str, scene: &mut Evaluation<'_>) -> Result<T, Problem> {
     let word =
         |text: &'static str| Word { bytes: Bytes::from_static(text.as_bytes()), span: Span::default() };
     let name = word("default");

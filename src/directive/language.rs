@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::LazyLock;
 
-use super::evaluation::Bases;
+use super::evaluation::BaseDirectories;
 use super::registry::Registry;
 use crate::syntax::Problem;
 use crate::syntax::parser::Reading;
 
 /// Runs all lints on a parsed configuration. Returns the warnings, each with the number of its statement.
-pub type Linter = fn(&Reading, &Bases, &Registry) -> Vec<(u32, Problem)>;
+pub type Linter = fn(&Reading, &BaseDirectories, &Registry) -> Vec<(u32, Problem)>;
 
 /// The directives and the lints of a configuration. Two languages are equal if they are the same value.
 pub struct Language {
@@ -29,7 +29,7 @@ impl Language {
     }
 
     /// See [`Linter`].
-    pub fn lint(&self, reading: &Reading, bases: &Bases) -> Vec<(u32, Problem)> {
+    pub fn lint(&self, reading: &Reading, bases: &BaseDirectories) -> Vec<(u32, Problem)> {
         (self.linter)(reading, bases, self.registry)
     }
 }

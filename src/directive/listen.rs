@@ -2,7 +2,7 @@
 
 use super::address::{ListenAddr, listen_addrs};
 use super::args::Args;
-use super::evaluation::Scene;
+use super::evaluation::Evaluation;
 use super::number;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::sentence;
@@ -75,7 +75,7 @@ impl Listen {
         args: &Args<'_>,
         family: Family,
         default_port: u16,
-        scene: &mut Scene<'_>,
+        scene: &mut Evaluation<'_>,
     ) -> Result<Listen, Problem> {
         let word = args.first();
         let addrs = listen_addrs(&word.bytes, default_port).map_err(|reason| {
@@ -100,7 +100,7 @@ impl Listen {
         Ok(listen)
     }
 
-    fn option(&mut self, word: &Word, family: Family, scene: &mut Scene<'_>) -> Result<(), Problem> {
+    fn option(&mut self, word: &Word, family: Family, scene: &mut Evaluation<'_>) -> Result<(), Problem> {
         let text: &[u8] = &word.bytes;
         let (name, value) = match text.iter().position(|b| *b == b'=') {
             Some(at) => (&text[..at], Some(&text[at + 1..])),
@@ -129,7 +129,7 @@ impl Listen {
         Ok(())
     }
 
-    fn ipv6only(&mut self, value: &[u8], word: &Word, scene: &mut Scene<'_>) -> Result<(), Problem> {
+    fn ipv6only(&mut self, value: &[u8], word: &Word, scene: &mut Evaluation<'_>) -> Result<(), Problem> {
         let v6 = self.addrs.iter().any(|a| matches!(a, ListenAddr::Tcp(addr) if addr.is_ipv6()));
         if !v6 {
             let addr = self.addrs.first().map(ToString::to_string).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::context;
 use super::registry::Registry;
-use super::table::{Class, Module, Row, Shape};
+use super::table::{Module, ReloadClass, Row, Shape};
 
 /// The whole manual as Markdown.
 pub fn all(registry: &Registry) -> String {
@@ -61,11 +61,11 @@ fn describe(row: &Row, out: &mut String) {
     let effect = match row.class {
         _ if row.inert && row.restricts.is_some() => &format!("Checked, but {}.", row.refusal()),
         _ if row.inert => "Checked, but has no effect yet.",
-        Class::Block | Class::Later => return,
-        Class::Needless => "Checked, but does not matter here.",
-        Class::Live => "A reload changes it at once, also for running sessions.",
-        Class::Restart => "A change takes effect at the next start.",
-        Class::Session => "A reload changes it for new sessions.",
+        ReloadClass::Block | ReloadClass::Later => return,
+        ReloadClass::Needless => "Checked, but does not matter here.",
+        ReloadClass::Live => "A reload changes it at once, also for running sessions.",
+        ReloadClass::Restart => "A change takes effect at the next start.",
+        ReloadClass::Session => "A reload changes it for new sessions.",
     };
     let _ = writeln!(out, "\n{effect}");
 }

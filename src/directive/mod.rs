@@ -27,13 +27,15 @@ pub mod word;
 pub use address::{ListenAddr, Network};
 pub use args::{Args, Arity, Repeat};
 pub use context::Contexts;
-pub use evaluation::{Bases, Notes, Scene};
+pub use evaluation::{BaseDirectories, Evaluation, Notes};
 pub use field::{Field, Inherit, Joined, Own, OwnAll, Sum, Summed, read_default};
 pub use listen::{Keepalive, ListenOptions};
 pub use pattern::{Match, Pattern, Undecided};
 pub use server_name::{ServerName, ServerNames};
-pub use slot::{Level, Slot};
-pub use table::{Apply, Class, Held, Module, Outcome, Resolve, Restriction, Restricts, Row, Shape};
+pub use slot::{BlockLevel, Slot};
+pub use table::{
+    AnyValue, Apply, Module, ReloadClass, Resolve, Restriction, Restricts, Row, Shape, UseOutcome,
+};
 pub use value::{
     ConfPath, Flag, Msec, MsecFrom, MsecOrOff, Num, NumBetween, Offset, PrefixPath, Present, RawPath, Sec,
     Size, Text, Value, Words,

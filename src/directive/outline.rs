@@ -5,7 +5,7 @@
 use bstr::BString;
 
 use super::context::{Contexts, MAIN};
-use super::registry::{Entry, Registry};
+use super::registry::{Registry, RegistryEntry};
 use super::table::{Row, Shape};
 use crate::syntax::text;
 use crate::syntax::tree::{Body, Node, Tree, Word};
@@ -15,7 +15,7 @@ pub struct Outline<'t> {
     /// The blocks; the first is the main block.
     pub sections: Vec<Section<'t>>,
     /// The statements.
-    pub statements: Vec<Said<'t>>,
+    pub statements: Vec<OutlineStatement<'t>>,
 }
 
 /// A block.
@@ -34,13 +34,13 @@ pub struct Section<'t> {
 
 /// A statement.
 #[derive(Clone, Copy)]
-pub struct Said<'t> {
+pub struct OutlineStatement<'t> {
     /// The statement.
     pub node: Node<'t>,
     /// The block that contains it.
     pub section: usize,
     /// Its row.
-    pub entry: Option<Entry>,
+    pub entry: Option<RegistryEntry>,
     /// The block that it opens, if that block holds statements of a known context.
     pub opens: Option<usize>,
 }
@@ -83,7 +83,7 @@ impl<'t> Outline<'t> {
             if opens.is_none() {
                 self.sections[section].said.push(at);
             }
-            self.statements.push(Said { node, section, entry, opens });
+            self.statements.push(OutlineStatement { node, section, entry, opens });
             if let Some(opened) = opens {
                 self.body(opened, node.body(), registry);
             }
@@ -106,17 +106,17 @@ impl<'t> Outline<'t> {
     }
 
     /// Uses of a directive in the block itself, by canonical name.
-    pub fn own(&self, section: usize, name: &'static str) -> impl Iterator<Item = &Said<'t>> {
+    pub fn own(&self, section: usize, name: &'static str) -> impl Iterator<Item = &OutlineStatement<'t>> {
         self.said(section).filter(move |said| said.is(name))
     }
 
     /// The use of a directive that is in force in a block: the last one of the innermost block that has any.
-    pub fn nearest(&self, section: usize, name: &'static str) -> Option<&Said<'t>> {
+    pub fn nearest(&self, section: usize, name: &'static str) -> Option<&OutlineStatement<'t>> {
         self.around(section).find_map(|at| self.own(at, name).last())
     }
 
     /// Statements of a block that open no block themselves.
-    pub fn said(&self, section: usize) -> impl Iterator<Item = &Said<'t>> {
+    pub fn said(&self, section: usize) -> impl Iterator<Item = &OutlineStatement<'t>> {
         self.sections[section].said.iter().map(|at| &self.statements[*at])
     }
 }
@@ -128,7 +128,7 @@ impl<'t> Section<'t> {
     }
 }
 
-impl<'t> Said<'t> {
+impl<'t> OutlineStatement<'t> {
     /// The name as written.
     pub fn name(&self) -> &'t Word {
         self.node.words().first().expect("a statement without words has no place in an outline")

@@ -5,7 +5,7 @@ use rustc_hash::FxHashMap;
 use crate::syntax::Vocabulary;
 
 use super::context::{self, Contexts};
-use super::slot::{Check, Slots};
+use super::slot::{SlotCheck, Slots};
 use super::table::{Module, Row, Shape};
 use crate::syntax::suggest;
 
@@ -15,16 +15,16 @@ pub type Advice = (&'static str, &'static str);
 /// Registry of all directives.
 pub struct Registry {
     modules: &'static [&'static Module],
-    by_name: FxHashMap<&'static [u8], Vec<Entry>>,
+    by_name: FxHashMap<&'static [u8], Vec<RegistryEntry>>,
     advice: FxHashMap<&'static [u8], &'static str>,
     /// Slots by the bit number of the kind of block.
     slots: Vec<Slots>,
-    checks: Vec<&'static Check>,
+    checks: Vec<&'static SlotCheck>,
 }
 
 /// A row with its module.
 #[derive(Clone, Copy)]
-pub struct Entry {
+pub struct RegistryEntry {
     /// The module.
     pub module: &'static Module,
     /// The row.
@@ -34,11 +34,11 @@ pub struct Entry {
 impl Registry {
     /// Builds the registry from the modules' tables.
     pub fn new(modules: &'static [&'static Module], advice: &'static [Advice]) -> Registry {
-        let mut by_name: FxHashMap<&'static [u8], Vec<Entry>> = FxHashMap::default();
+        let mut by_name: FxHashMap<&'static [u8], Vec<RegistryEntry>> = FxHashMap::default();
         for module in modules {
             for row in module.rows {
                 for name in row.names {
-                    by_name.entry(name.as_bytes()).or_default().push(Entry { module, row });
+                    by_name.entry(name.as_bytes()).or_default().push(RegistryEntry { module, row });
                 }
             }
         }
@@ -55,7 +55,7 @@ impl Registry {
     }
 
     /// Checks that modules run on the values of blocks.
-    pub(super) fn checks(&self) -> &[&'static Check] {
+    pub(super) fn checks(&self) -> &[&'static SlotCheck] {
         &self.checks
     }
 
@@ -65,7 +65,7 @@ impl Registry {
     }
 
     /// Rows of a name, one for each set of contexts.
-    pub fn find(&self, name: &[u8]) -> &[Entry] {
+    pub fn find(&self, name: &[u8]) -> &[RegistryEntry] {
         self.by_name.get(name).map_or(&[], Vec::as_slice)
     }
 

@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice};
 
 use super::args::{Args, Arity};
 use super::context::RTMP_SERVER;
-use super::evaluation::Scene;
+use super::evaluation::Evaluation;
 use super::pattern::Pattern;
 use super::value::Value;
 use crate::syntax::diagnostic::Problem;
@@ -35,7 +35,7 @@ impl Value for ServerNames {
         "name | *.name | name.* | .name | ~regex ...".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ServerNames, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ServerNames, Problem> {
         let mut names = Vec::with_capacity(args.words.len());
         for word in args.words {
             read(word, &mut names, scene)?;
@@ -56,7 +56,7 @@ impl ServerName {
     }
 }
 
-fn read(word: &Word, names: &mut Vec<ServerName>, scene: &mut Scene<'_>) -> Result<(), Problem> {
+fn read(word: &Word, names: &mut Vec<ServerName>, scene: &mut Evaluation<'_>) -> Result<(), Problem> {
     let text: &[u8] = &word.bytes;
     let invalid = || {
         Problem::new(sentence(&[b"server name \"", text, b"\" is invalid"]))

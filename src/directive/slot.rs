@@ -14,11 +14,11 @@ use super::context::{
     RTMP, RTMP_SERVER, SERVER_IF,
 };
 use super::evaluate::{Block, resolve};
-use super::evaluation::Scene;
+use super::evaluation::Evaluation;
 use super::field::{Field, Inherit};
 use super::registry::Registry;
 use super::table::Resolve;
-use super::values::{Key, Stored, Values};
+use super::values::{SlotKey, SlotValue, Values};
 use crate::syntax::diagnostic::Problem;
 
 /// A type of values that a module holds in each block of some kinds.
@@ -34,29 +34,29 @@ pub trait Slot: Any + fmt::Debug + Send + Sync + Sized {
     fn said_by(block: &Block) -> bool;
 
     /// Builds the values from a block and its enclosing blocks.
-    fn make(level: &Level<'_>, scene: &mut Scene<'_>) -> Self;
+    fn make(level: &BlockLevel<'_>, scene: &mut Evaluation<'_>) -> Self;
 }
 
 /// Registration of a [`Slot`] in a module's table.
 #[derive(Clone, Copy)]
 pub struct SlotEntry {
     pub(super) holders: Contexts,
-    pub(super) key: Key,
+    pub(super) key: SlotKey,
     inherited: bool,
     said_by: fn(&Block) -> bool,
-    make: fn(&Level<'_>, &mut Scene<'_>) -> Arc<dyn Stored>,
+    make: fn(&BlockLevel<'_>, &mut Evaluation<'_>) -> Arc<dyn SlotValue>,
 }
 
 /// A module's check of its values in a block.
-pub struct Check {
+pub struct SlotCheck {
     /// The kind of block.
     pub holder: Contexts,
     /// Returns the problem with the block's values, if any.
-    pub check: fn(&dyn Lookup) -> Option<Problem>,
+    pub check: fn(&dyn ValueLookup) -> Option<Problem>,
 }
 
 /// Lookup of values by type, for code that does not know the kind of block.
-pub trait Lookup {
+pub trait ValueLookup {
     /// The values of that type, if the block holds any.
     fn lookup(&self, id: TypeId) -> Option<&dyn Any>;
 }
@@ -64,17 +64,17 @@ pub trait Lookup {
 /// Slots of one kind of block, sorted by type.
 #[derive(Default)]
 pub(super) struct Slots {
-    keys: Arc<[Key]>,
+    keys: Arc<[SlotKey]>,
     entries: Vec<SlotEntry>,
 }
 
 /// A block whose values are being built.
-pub struct Level<'a> {
+pub struct BlockLevel<'a> {
     /// The block and its enclosing blocks, innermost first.
     pub blocks: &'a [&'a Block],
     /// All blocks that are merged with it, itself included, in file order.
     pub together: &'a [&'a Block],
-    outer: Option<&'a dyn Lookup>,
+    outer: Option<&'a dyn ValueLookup>,
     registry: &'a Registry,
 }
 
@@ -82,7 +82,7 @@ pub struct Level<'a> {
 pub struct Layer<const HOLDER: Contexts> {
     values: Values<HOLDER>,
     /// Values for nested blocks that set nothing, where those differ from the block's own; built once and shared.
-    unsaid: RefCell<Vec<Option<Arc<dyn Stored>>>>,
+    unsaid: RefCell<Vec<Option<Arc<dyn SlotValue>>>>,
 }
 
 impl SlotEntry {
@@ -90,7 +90,7 @@ impl SlotEntry {
     pub const fn of<T: Slot>() -> SlotEntry {
         SlotEntry {
             holders: T::HOLDERS,
-            key: Key { id: TypeId::of::<T>(), restart: T::RESTART },
+            key: SlotKey { id: TypeId::of::<T>(), restart: T::RESTART },
             inherited: T::INHERITED,
             said_by: T::said_by,
             make: |level, scene| Arc::new(T::make(level, scene)),
@@ -107,7 +107,7 @@ impl Slots {
     }
 }
 
-impl<'a> Level<'a> {
+impl<'a> BlockLevel<'a> {
     /// The enclosing block's values of that type.
     pub fn outer<T: Slot>(&self) -> Option<&'a T> {
         self.outer?.lookup(TypeId::of::<T>())?.downcast_ref()
@@ -119,12 +119,16 @@ impl<'a> Level<'a> {
     }
 
     /// Resolves a module's values.
-    pub fn resolve<C: Resolve>(&self, scene: &mut Scene<'_>) -> C {
+    pub fn resolve<C: Resolve>(&self, scene: &mut Evaluation<'_>) -> C {
         resolve(self.blocks, scene)
     }
 
     /// Values that a block of another kind has at this level.
-    pub fn values<const HOLDER: Contexts>(&self, blocks: &[&Block], scene: &mut Scene<'_>) -> Values<HOLDER> {
+    pub fn values<const HOLDER: Contexts>(
+        &self,
+        blocks: &[&Block],
+        scene: &mut Evaluation<'_>,
+    ) -> Values<HOLDER> {
         self.registry.values(blocks, &[], scene)
     }
 }
@@ -141,7 +145,7 @@ impl<const HOLDER: Contexts> Layer<HOLDER> {
     }
 
     /// Values at an index of the list of slots for a nested block that sets nothing.
-    fn unsaid(&self, place: usize, make: impl FnOnce() -> Arc<dyn Stored>) -> Arc<dyn Stored> {
+    fn unsaid(&self, place: usize, make: impl FnOnce() -> Arc<dyn SlotValue>) -> Arc<dyn SlotValue> {
         let mut unsaid = self.unsaid.borrow_mut();
         if unsaid.len() <= place {
             unsaid.resize(place + 1, None);
@@ -150,13 +154,13 @@ impl<const HOLDER: Contexts> Layer<HOLDER> {
     }
 }
 
-impl<const HOLDER: Contexts> Lookup for Values<HOLDER> {
+impl<const HOLDER: Contexts> ValueLookup for Values<HOLDER> {
     fn lookup(&self, id: TypeId) -> Option<&dyn Any> {
         self.find(id)
     }
 }
 
-impl dyn Lookup + '_ {
+impl dyn ValueLookup + '_ {
     /// The values of that type, if the block holds any.
     pub fn find<T: Slot>(&self) -> Option<&T> {
         self.lookup(TypeId::of::<T>())?.downcast_ref()
@@ -170,10 +174,10 @@ impl Registry {
         &self,
         blocks: &[&Block],
         together: &[&Block],
-        scene: &mut Scene<'_>,
+        scene: &mut Evaluation<'_>,
     ) -> Values<HOLDER> {
         let slots = self.slots(HOLDER);
-        let level = Level { blocks, together, outer: None, registry: self };
+        let level = BlockLevel { blocks, together, outer: None, registry: self };
         let stored = slots.entries.iter().map(|entry| (entry.make)(&level, scene));
         Values::new(slots.keys.clone(), stored.collect())
     }
@@ -183,10 +187,10 @@ impl Registry {
         &self,
         outer: &Layer<HOLDER>,
         blocks: &[&Block],
-        scene: &mut Scene<'_>,
+        scene: &mut Evaluation<'_>,
     ) -> Values<HOLDER> {
         let slots = self.slots(HOLDER);
-        let level = Level { blocks, together: &[], outer: Some(&outer.values), registry: self };
+        let level = BlockLevel { blocks, together: &[], outer: Some(&outer.values), registry: self };
         let stored = slots.entries.iter().enumerate().map(|(place, entry)| {
             let said = blocks.first().is_some_and(|block| (entry.said_by)(block));
             match (said, entry.inherited) {
@@ -235,8 +239,8 @@ pub const fn is_inherited<F: Field>() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directive::evaluation::Backstage;
-    use crate::directive::{Bases, Module};
+    use crate::directive::evaluation::DefaultEvaluation;
+    use crate::directive::{BaseDirectories, Module};
     use crate::syntax::{Sources, Span};
 
     /// The order of the block that it was built for, behind that of the enclosing block's value.
@@ -255,7 +259,7 @@ mod tests {
             block.order > 0
         }
 
-        fn make(level: &Level<'_>, _: &mut Scene<'_>) -> Kept {
+        fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> Kept {
             Kept(level.outer::<Kept>().map_or(0, |outer| 10 * outer.0) + level.blocks[0].order)
         }
     }
@@ -268,7 +272,7 @@ mod tests {
             block.order > 0
         }
 
-        fn make(level: &Level<'_>, _: &mut Scene<'_>) -> Single {
+        fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> Single {
             Single(level.blocks[0].order)
         }
     }
@@ -296,7 +300,8 @@ mod tests {
     #[test]
     fn a_nested_block_that_sets_nothing_shares_what_is_inherited_and_what_is_built_for_such_blocks() {
         let registry = Registry::new(MODULES, &[]);
-        let (mut backstage, sources, bases) = (Backstage::new(), Sources::default(), Bases::default());
+        let (mut backstage, sources, bases) =
+            (DefaultEvaluation::new(), Sources::default(), BaseDirectories::default());
         let mut scene = backstage.scene(&sources, &bases);
         let outer = block(3);
         let layer = Layer::<APPLICATION>::new(registry.values(&[&outer], &[], &mut scene));
@@ -311,7 +316,8 @@ mod tests {
     #[test]
     fn values_for_the_next_start_stay_and_others_change() {
         let registry = Registry::new(MODULES, &[]);
-        let (mut backstage, sources, bases) = (Backstage::new(), Sources::default(), Bases::default());
+        let (mut backstage, sources, bases) =
+            (DefaultEvaluation::new(), Sources::default(), BaseDirectories::default());
         let mut scene = backstage.scene(&sources, &bases);
         let mut values = |order| registry.values::<APPLICATION>(&[&block(order)], &[], &mut scene);
         let (old, new) = (values(1), values(2));
@@ -321,11 +327,12 @@ mod tests {
     #[test]
     fn a_kind_of_block_holds_its_types_only() {
         let registry = Registry::new(MODULES, &[]);
-        let (mut backstage, sources, bases) = (Backstage::new(), Sources::default(), Bases::default());
+        let (mut backstage, sources, bases) =
+            (DefaultEvaluation::new(), Sources::default(), BaseDirectories::default());
         let mut scene = backstage.scene(&sources, &bases);
         let values = registry.values::<LOCATION>(&[&block(5)], &[], &mut scene);
         assert_eq!(values.get::<Kept>().0, 5);
-        let values: &dyn Lookup = &values;
+        let values: &dyn ValueLookup = &values;
         assert_eq!(values.find::<Kept>().map(|kept| kept.0), Some(5));
         assert!(values.find::<Single>().is_none());
     }

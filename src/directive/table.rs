@@ -39,15 +39,15 @@ use bstr::BStr;
 
 use super::args::{Args, Arity, Repeat};
 use super::context::Contexts;
-use super::evaluation::Scene;
+use super::evaluation::Evaluation;
 use super::field::Inherit;
-use super::slot::{Check, SlotEntry};
+use super::slot::{SlotCheck, SlotEntry};
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::source::{Span, Spanned};
 
 /// Reload class: when a changed value takes effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub enum ReloadClass {
     /// Opens a block.
     Block,
     /// At the next start.
@@ -74,17 +74,17 @@ pub enum Shape {
 }
 
 /// Type-erased values.
-pub type Held = Box<dyn Any + Send + Sync>;
+pub type AnyValue = Box<dyn Any + Send + Sync>;
 
 /// How a statement is applied once it fits its row.
 #[derive(Clone, Copy)]
 pub enum Apply {
     /// Stores the value in the module's scope; the function returns whether a duplicate is allowed.
-    Keep(fn(&mut dyn Any, &Args<'_>, Span, &mut Scene<'_>) -> Result<bool, Problem>),
+    Keep(fn(&mut dyn Any, &Args<'_>, Span, &mut Evaluation<'_>) -> Result<bool, Problem>),
     /// Only validates the value; the function returns whether a duplicate is allowed.
-    Check(fn(&Args<'_>, &mut Scene<'_>) -> Result<bool, Problem>),
+    Check(fn(&Args<'_>, &mut Evaluation<'_>) -> Result<bool, Problem>),
     /// Stores the value of the block's arguments with the block.
-    Head(fn(&Args<'_>, &mut Scene<'_>) -> Result<Held, Problem>),
+    Head(fn(&Args<'_>, &mut Evaluation<'_>) -> Result<AnyValue, Problem>),
 }
 
 /// Restriction that a directive imposes on peers.
@@ -113,7 +113,7 @@ pub enum Restricts {
 
 /// Effect of one use of a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum UseOutcome {
     /// Takes effect.
     Honoured,
     /// No effect, because the feature is missing.
@@ -131,7 +131,7 @@ pub struct Row {
     /// Contexts in which it is allowed.
     pub contexts: Contexts,
     /// Reload class.
-    pub class: Class,
+    pub class: ReloadClass,
     /// Default, as a user would write it.
     pub default: Option<&'static str>,
     /// Documentation, in lines.
@@ -155,7 +155,7 @@ pub struct Row {
     /// Text of the error about a duplicate.
     pub duplicate: fn(&crate::syntax::tree::Word) -> bstr::BString,
     /// Parses the default, for tests of the tables.
-    pub check_default: fn(&'static str, &mut Scene<'_>) -> Result<(), Problem>,
+    pub check_default: fn(&'static str, &mut Evaluation<'_>) -> Result<(), Problem>,
     /// How a statement is applied.
     pub apply: Apply,
 }
@@ -169,13 +169,13 @@ pub struct Module {
     /// Its directives, in the order of the manual.
     pub rows: &'static [Row],
     /// Makes an empty scope.
-    pub scope: fn() -> Held,
+    pub scope: fn() -> AnyValue,
     /// Type of the scope.
     pub scope_type: fn() -> TypeId,
     /// Types of the values that blocks hold for it.
     pub slots: &'static [SlotEntry],
     /// Checks that it runs on them.
-    pub checks: &'static [Check],
+    pub checks: &'static [SlotCheck],
 }
 
 /// A struct of resolved values.
@@ -184,7 +184,7 @@ pub trait Resolve: Sized {
     type Scope: 'static;
 
     /// Computes every value from what the blocks set, innermost first.
-    fn resolve(scopes: &[Option<&Self::Scope>], scene: &mut Scene<'_>) -> Self;
+    fn resolve(scopes: &[Option<&Self::Scope>], scene: &mut Evaluation<'_>) -> Self;
 }
 
 impl Row {
@@ -195,26 +195,26 @@ impl Row {
 
     /// Whether every use is honoured, regardless of its arguments.
     pub fn is_honoured(&self) -> bool {
-        self.class != Class::Needless && !self.inert
+        self.class != ReloadClass::Needless && !self.inert
     }
 
     /// Effect of a use with these arguments, joined by spaces.
-    pub fn outcome(&self, words: &BStr) -> Outcome {
-        if self.class == Class::Needless {
-            return Outcome::Needless;
+    pub fn outcome(&self, words: &BStr) -> UseOutcome {
+        if self.class == ReloadClass::Needless {
+            return UseOutcome::Needless;
         }
         if !self.inert {
-            return Outcome::Honoured;
+            return UseOutcome::Honoured;
         }
         match self.restricts {
             // Letter case counts here: a value that equals the default only without regard to case may have its own
             // meaning.
-            Some(_) if self.default.is_some_and(|default| words == default) => Outcome::Honoured,
-            Some(restriction) if !(restriction.unless)(words) => Outcome::Refused,
+            Some(_) if self.default.is_some_and(|default| words == default) => UseOutcome::Honoured,
+            Some(restriction) if !(restriction.unless)(words) => UseOutcome::Refused,
             None if self.default.is_some_and(|default| words.eq_ignore_ascii_case(default.as_bytes())) => {
-                Outcome::Honoured
+                UseOutcome::Honoured
             }
-            _ => Outcome::NoEffect,
+            _ => UseOutcome::NoEffect,
         }
     }
 
@@ -233,7 +233,7 @@ pub fn keep<F: super::field::Field>(
     said: &mut F::Said,
     args: &Args<'_>,
     span: Span,
-    scene: &mut Scene<'_>,
+    scene: &mut Evaluation<'_>,
 ) -> Result<bool, Problem> {
     use super::value::Value;
     let value = F::Value::parse(args, scene)?;
@@ -323,7 +323,7 @@ macro_rules! directives {
             impl $crate::directive::Resolve for $Conf {
                 type Scope = Scope;
 
-                fn resolve(scopes: &[Option<&Scope>], scene: &mut $crate::directive::Scene<'_>) -> $Conf {
+                fn resolve(scopes: &[Option<&Scope>], scene: &mut $crate::directive::Evaluation<'_>) -> $Conf {
                     $Conf {
                         $($( $restart_field: <$Restart as $crate::directive::Field>::resolve(
                             scopes.iter().map(|s| s.map(|s| &s.$restart_field)),
@@ -354,8 +354,8 @@ macro_rules! directives {
                 }
 
                 fn make(
-                    level: &$crate::directive::Level<'_>,
-                    scene: &mut $crate::directive::Scene<'_>,
+                    level: &$crate::directive::BlockLevel<'_>,
+                    scene: &mut $crate::directive::Evaluation<'_>,
                 ) -> $Conf {
                     let values: $Conf = level.resolve(scene);
                     $(
@@ -380,7 +380,7 @@ macro_rules! directives {
             impl $crate::directive::Resolve for $Current {
                 type Scope = Scope;
 
-                fn resolve(scopes: &[Option<&Scope>], scene: &mut $crate::directive::Scene<'_>) -> $Current {
+                fn resolve(scopes: &[Option<&Scope>], scene: &mut $crate::directive::Evaluation<'_>) -> $Current {
                     $Current {
                         $( $live_field: <$Live as $crate::directive::Field>::resolve(
                             scopes.iter().map(|s| s.map(|s| &s.$live_field)),
@@ -401,8 +401,8 @@ macro_rules! directives {
                 }
 
                 fn make(
-                    level: &$crate::directive::Level<'_>,
-                    scene: &mut $crate::directive::Scene<'_>,
+                    level: &$crate::directive::BlockLevel<'_>,
+                    scene: &mut $crate::directive::Evaluation<'_>,
                 ) -> $Current {
                     level.resolve(scene)
                 }
@@ -418,7 +418,7 @@ macro_rules! directives {
                     $crate::directive::Row {
                         names: &[$($block_name),+],
                         contexts: $block_in,
-                        class: $crate::directive::Class::Block,
+                        class: $crate::directive::ReloadClass::Block,
                         default: None,
                         doc: &[$($block_doc),+],
                         arity: <$Head as $crate::directive::Value>::ARITY,
@@ -471,7 +471,7 @@ macro_rules! directives {
                 $($crate::directive::slot::SlotEntry::of::<$Current>(),)?
                 $($($crate::directive::slot::SlotEntry::of::<$Made>(),)+)?
             ],
-            checks: &[$($($crate::directive::slot::Check { holder: $check_in, check: $check },)+)?],
+            checks: &[$($($crate::directive::slot::SlotCheck { holder: $check_in, check: $check },)+)?],
         };
     };
 }
@@ -506,7 +506,7 @@ macro_rules! checked {
         $crate::directive::Row {
             names: &[$($name),+],
             contexts: $in,
-            class: $crate::directive::Class::$class,
+            class: $crate::directive::ReloadClass::$class,
             default: $crate::directive::table::optional!($($default)?),
             doc: &[$($doc),+],
             arity: $crate::directive::table::arity!(
@@ -522,7 +522,7 @@ macro_rules! checked {
             inherit: <$T as $crate::directive::Field>::INHERIT,
             once: $crate::directive::table::present!($($once)?),
             inert: $crate::directive::table::present!($($effect)?)
-                || matches!($crate::directive::Class::$class, $crate::directive::Class::Later),
+                || matches!($crate::directive::ReloadClass::$class, $crate::directive::ReloadClass::Later),
             restricts: $crate::directive::table::restriction!($($restricts $(unless $unless)?)?),
             duplicate: <<$T as $crate::directive::Field>::Value as $crate::directive::Value>::duplicate,
             check_default: |text, scene| {

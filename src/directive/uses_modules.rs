@@ -1,6 +1,6 @@
 //! Blocks before which `load_module` must appear.
 
-use super::{Args, Arity, Scene, Value};
+use super::{Args, Arity, Evaluation, Value};
 use crate::syntax::Problem;
 
 /// Value of a block that uses modules: a later `load_module` comes too late.
@@ -18,7 +18,7 @@ impl Value for UsesModules {
         String::new()
     }
 
-    fn parse(_: &Args<'_>, scene: &mut Scene<'_>) -> Result<UsesModules, Problem> {
+    fn parse(_: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<UsesModules, Problem> {
         scene.notes.of::<Used>().0 = true;
         Ok(UsesModules)
     }
@@ -26,7 +26,7 @@ impl Value for UsesModules {
 
 impl UsesModules {
     /// Whether such a block precedes the statement being parsed.
-    pub fn seen(scene: &mut Scene<'_>) -> bool {
+    pub fn seen(scene: &mut Evaluation<'_>) -> bool {
         scene.notes.of::<Used>().0
     }
 }

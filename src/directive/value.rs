@@ -7,7 +7,7 @@ use std::time::Duration;
 use bstr::{BStr, BString, ByteSlice};
 
 use super::args::{Args, Arity, Repeat};
-use super::evaluation::Scene;
+use super::evaluation::Evaluation;
 use super::number;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::tree::Word;
@@ -26,7 +26,7 @@ pub trait Value: Sized + Send + Sync + 'static {
     fn syntax() -> String;
 
     /// Parses the arguments.
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Self, Problem>;
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Self, Problem>;
 
     /// Whether this value may replace an earlier one of the same block.
     fn may_repeat(&self) -> bool {
@@ -49,7 +49,7 @@ impl<T: Value> Value for Arc<T> {
         T::syntax()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Arc<T>, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Arc<T>, Problem> {
         T::parse(args, scene).map(Arc::new)
     }
 
@@ -129,7 +129,7 @@ impl Value for Flag {
         "on | off".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Flag, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Flag, Problem> {
         let word = args.first();
         if word.is("on") {
             return Ok(true);
@@ -153,7 +153,7 @@ impl Value for Num {
         "number".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Num, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Num, Problem> {
         let text = &args.first().bytes;
         number::digits(text).ok_or_else(|| args.refuse("invalid number").caption(not_digits(text)))
     }
@@ -164,7 +164,7 @@ impl<const MIN: u64, const MAX: u64> Value for NumBetween<MIN, MAX> {
         format!("number from {MIN} to {MAX}")
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<NumBetween<MIN, MAX>, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<NumBetween<MIN, MAX>, Problem> {
         let number = Num::parse(args, scene)?;
         if !(MIN..=MAX).contains(&number) {
             let text = format!("value must be between {MIN} and {MAX}");
@@ -190,7 +190,7 @@ macro_rules! measured {
                 $syntax.into()
             }
 
-            fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<$type, Problem> {
+            fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<$type, Problem> {
                 let value = $parse(&args.first().bytes);
                 value.map($type).ok_or_else(|| args.refuse("invalid value").caption($caption))
             }
@@ -208,7 +208,7 @@ impl Value for MsecOrOff {
         "time | off".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<MsecOrOff, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<MsecOrOff, Problem> {
         if args.first().is("off") {
             return Ok(MsecOrOff { msec: Msec(0), spelled_off: true });
         }
@@ -225,7 +225,7 @@ impl<const MIN: u64> Value for MsecFrom<MIN> {
         "time".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<MsecFrom<MIN>, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<MsecFrom<MIN>, Problem> {
         let Msec(time) = Msec::parse(args, scene)?;
         if time < MIN {
             return Err(args.refuse("invalid value").caption(format!("at least {MIN}ms")));
@@ -239,7 +239,7 @@ impl Value for Text {
         "text".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Text, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Text, Problem> {
         Ok(Text(args.first().text().to_owned()))
     }
 }
@@ -249,7 +249,7 @@ impl Value for RawPath {
         "path".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<RawPath, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<RawPath, Problem> {
         Ok(RawPath(to_path(&args.first().bytes)))
     }
 }
@@ -259,7 +259,7 @@ impl Value for PrefixPath {
         "path".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<PrefixPath, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<PrefixPath, Problem> {
         Ok(PrefixPath(scene.under_prefix(&args.first().bytes)))
     }
 }
@@ -269,7 +269,7 @@ impl Value for ConfPath {
         "path".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ConfPath, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ConfPath, Problem> {
         Ok(ConfPath(scene.under_conf(&args.first().bytes)))
     }
 }
@@ -281,7 +281,7 @@ impl Value for Words {
         "word ...".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Words, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Words, Problem> {
         Ok(Words(args.words.iter().map(|w| w.text().to_owned()).collect()))
     }
 }
@@ -293,7 +293,7 @@ impl Value for Present {
         String::new()
     }
 
-    fn parse(_: &Args<'_>, _: &mut Scene<'_>) -> Result<Present, Problem> {
+    fn parse(_: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Present, Problem> {
         Ok(Present)
     }
 }

@@ -8,12 +8,12 @@ use super::context::Contexts;
 use super::slot::Slot;
 
 /// A value in a slot.
-pub(super) trait Stored: Any + fmt::Debug + Send + Sync {
+pub(super) trait SlotValue: Any + fmt::Debug + Send + Sync {
     /// Converts to `Any`, for sharing under the value's own type.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }
 
-impl<T: Any + fmt::Debug + Send + Sync> Stored for T {
+impl<T: Any + fmt::Debug + Send + Sync> SlotValue for T {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
     }
@@ -21,7 +21,7 @@ impl<T: Any + fmt::Debug + Send + Sync> Stored for T {
 
 /// Identity of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Key {
+pub(super) struct SlotKey {
     /// The type of the values.
     pub(super) id: TypeId,
     /// Whether some of the values take effect only at the next start.
@@ -33,13 +33,13 @@ pub(super) struct Key {
 /// That a kind of block holds values of a type is checked at compile time.
 pub struct Values<const HOLDER: Contexts> {
     /// In the order of their types.
-    keys: Arc<[Key]>,
-    stored: Arc<[Arc<dyn Stored>]>,
+    keys: Arc<[SlotKey]>,
+    stored: Arc<[Arc<dyn SlotValue>]>,
 }
 
 impl<const HOLDER: Contexts> Values<HOLDER> {
     /// `keys` must be sorted by type.
-    pub(super) fn new(keys: Arc<[Key]>, stored: Arc<[Arc<dyn Stored>]>) -> Self {
+    pub(super) fn new(keys: Arc<[SlotKey]>, stored: Arc<[Arc<dyn SlotValue>]>) -> Self {
         debug_assert_eq!(keys.len(), stored.len());
         Values { keys, stored }
     }
@@ -55,7 +55,7 @@ impl<const HOLDER: Contexts> Values<HOLDER> {
         self.stored::<T>().clone().into_any().downcast().expect(UNDER_OWN_TYPE)
     }
 
-    fn stored<T: Slot>(&self) -> &Arc<dyn Stored> {
+    fn stored<T: Slot>(&self) -> &Arc<dyn SlotValue> {
         const { assert!(T::HOLDERS & HOLDER != 0, "blocks of this kind have no such values") };
         let at = self.keys.binary_search_by_key(&TypeId::of::<T>(), |key| key.id);
         &self.stored[at.expect("every module of the program is in its list of modules")]
@@ -68,7 +68,7 @@ impl<const HOLDER: Contexts> Values<HOLDER> {
     }
 
     /// The values at an index of the list of slots.
-    pub(super) fn at(&self, place: usize) -> &Arc<dyn Stored> {
+    pub(super) fn at(&self, place: usize) -> &Arc<dyn SlotValue> {
         &self.stored[place]
     }
 

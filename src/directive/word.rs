@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::args::{Args, Arity};
-use super::evaluation::Scene;
+use super::evaluation::Evaluation;
 use super::field::Sum;
 use super::value::Value;
 use crate::syntax::diagnostic::Problem;
@@ -28,7 +28,7 @@ macro_rules! one_of {
 
             fn parse(
                 args: &$crate::directive::Args<'_>,
-                _: &mut $crate::directive::Scene<'_>,
+                _: &mut $crate::directive::Evaluation<'_>,
             ) -> Result<$Enum, $crate::syntax::Problem> {
                 const WORDS: &[(&str, $Enum)] = &[$(($word, $Enum::$Variant)),+];
                 $crate::directive::word::choose(args.first(), WORDS)
@@ -66,7 +66,7 @@ macro_rules! any_of {
 
             fn parse(
                 args: &$crate::directive::Args<'_>,
-                scene: &mut $crate::directive::Scene<'_>,
+                scene: &mut $crate::directive::Evaluation<'_>,
             ) -> Result<$Mask, $crate::syntax::Problem> {
                 const WORDS: &[(&str, u32)] = &[$(($word, $bits)),+];
                 $crate::directive::word::collect(args.words, WORDS, scene).map($Mask::from_bits_retain)
@@ -117,7 +117,7 @@ impl<L: WordList> Value for OneOf<L> {
         L::WORDS.join(" | ")
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<OneOf<L>, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<OneOf<L>, Problem> {
         let words: Vec<(&str, usize)> =
             L::WORDS.iter().enumerate().map(|(index, word)| (*word, index)).collect();
         choose(args.first(), &words).map(|index| OneOf { index, list: PhantomData })
@@ -131,7 +131,7 @@ impl<L: WordList> Value for AnyOf<L> {
         format!("{} ...", L::WORDS.join(" | "))
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<AnyOf<L>, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<AnyOf<L>, Problem> {
         let words: Vec<(&str, u32)> = L::WORDS.iter().zip(0..).map(|(word, bit)| (*word, 1 << bit)).collect();
         collect(args.words, &words, scene).map(|bits| AnyOf { bits, list: PhantomData })
     }
@@ -146,7 +146,7 @@ pub fn choose<T: Copy>(word: &Word, words: &[(&str, T)]) -> Result<T, Problem> {
 }
 
 /// Union of the bits of the words; a word that adds no bit is reported as a warning.
-pub fn collect(words: &[Word], known: &[(&str, u32)], scene: &mut Scene<'_>) -> Result<u32, Problem> {
+pub fn collect(words: &[Word], known: &[(&str, u32)], scene: &mut Evaluation<'_>) -> Result<u32, Problem> {
     let mut mask = 0;
     for word in words {
         let bits = choose(word, known)?;

@@ -2,17 +2,17 @@
 
 use tokio::sync::watch;
 
-use crate::hub::stream::Phase;
+use crate::hub::stream::StreamPhase;
 use crate::limits;
-use crate::media::admission::Entered;
+use crate::media::admission::AdmittedSession;
 use crate::media::session::{Reason, Session};
 
 /// What a live response waits for.
 pub(super) struct Arrival {
     /// Tells of the publisher.
-    pub(super) source: watch::Receiver<Phase>,
+    pub(super) source: watch::Receiver<StreamPhase>,
     /// Tells of what is made of its media.
-    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) phase: watch::Receiver<StreamPhase>,
     /// Whether there is anything to wait for while there is no publisher.
     pub(super) may_wait: bool,
 }
@@ -32,7 +32,7 @@ impl Arrival {
     pub(super) async fn media_or_settled(
         &mut self,
         session: &Session,
-        entered: &Entered,
+        entered: &AdmittedSession,
     ) -> Result<(), Reason> {
         match tokio::time::timeout(limits::RELAY_HEAD, self.media(session)).await {
             Ok(media) => media,
@@ -56,7 +56,11 @@ impl Arrival {
     }
 
     /// Waits until no callback can refuse the player any more: there is a publisher, or a pull has its answer.
-    pub(super) async fn settled(&mut self, session: &Session, entered: &Entered) -> Result<(), Reason> {
+    pub(super) async fn settled(
+        &mut self,
+        session: &Session,
+        entered: &AdmittedSession,
+    ) -> Result<(), Reason> {
         let may_wait = self.may_wait;
         let mut published = self.source.clone();
         tokio::select! {

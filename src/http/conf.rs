@@ -8,7 +8,7 @@ use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SE
 use crate::directive::table::directives;
 use crate::directive::word::one_of;
 use crate::directive::{
-    Args, Arity, Flag, Msec, Network, Num, Offset, Own, Present, Scene, Text, Value, number,
+    Args, Arity, Evaluation, Flag, Msec, Network, Num, Offset, Own, Present, Text, Value, number,
 };
 use crate::syntax::{Problem, Word, sentence};
 
@@ -95,7 +95,7 @@ impl Value for KeepaliveTimeout {
         "time [header-time]".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<KeepaliveTimeout, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<KeepaliveTimeout, Problem> {
         let invalid = |word: &Word| {
             let problem = Problem::new(args.refuse("invalid value").into_diagnostic().sentence);
             problem.at(word.span).caption("a time such as 5s, 1m30s; a bare number is seconds")
@@ -112,7 +112,7 @@ impl Value for AccessRule {
         "address | network/bits | unix: | all".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<AccessRule, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<AccessRule, Problem> {
         let word = args.first();
         let allow = &args.name.bytes[..] == b"allow";
         if &word.bytes[..] == b"unix:" {

@@ -14,7 +14,7 @@ use crate::media::session::{Reason, Role, Session};
 use crate::media::variables::query_argument;
 use crate::module::control::conf::ControlParts;
 use crate::module::control::log;
-use crate::module::record::recordings::Command;
+use crate::module::record::recordings::RecordControl;
 
 /// Why a request without `srv=` fails.
 const NO_SERVER: &str = "srv= is missing: it names the serverid of the rtmp server that is meant";
@@ -79,7 +79,7 @@ fn record(exchange: &Exchange<'_>, method: &[u8]) -> Response<Body> {
         return failed(exchange, NO_SERVER);
     }
     let (app, name) = (Wanted::of(query, b"app"), Wanted::of(query, b"name"));
-    let command = Command { recorder: decoded(query_argument(query, b"rec")).into_owned().into(), on };
+    let command = RecordControl { recorder: decoded(query_argument(query, b"rec")).into_owned().into(), on };
     let recordings = &exchange.connection.service.recordings;
     let count = recordings
         .command(&command, |key| serverid.is(&key.serverid) && app.fits(&key.app) && name.fits(&key.name));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::variable::Template;
-use crate::directive::{Args, Scene, Value};
+use crate::directive::{Args, Evaluation, Value};
 use crate::syntax::Problem;
 
 /// Where files are found.
@@ -20,7 +20,7 @@ impl Value for Directory {
         "path".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Directory, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Directory, Problem> {
         let word = args.first();
         if !word.bytes.contains(&b'$') {
             return Ok(Directory::Fixed(scene.under_prefix(&word.bytes)));

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use super::precondition::{self, Wants};
 use super::{Body, Exchange, full, is_head, plain};
 use crate::config::model::Files;
-use crate::task::disk::{self, Work};
+use crate::task::disk::{self, DiskWork};
 
 /// The file that is served in place of its directory.
 pub(super) const INDEX: &str = "index.html";
@@ -79,7 +79,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, place: &Files) -> Response<B
     let Some(path) = locate(exchange, place) else { return plain(StatusCode::NOT_FOUND) };
     let directory = exchange.path.ends_with(b"/");
     let target = if directory { path.join(INDEX) } else { path };
-    let looked = disk::spawn(Work::Served, {
+    let looked = disk::spawn(DiskWork::Served, {
         let target = target.clone();
         move || look(&target, directory)
     });
@@ -252,7 +252,7 @@ impl HttpBody for FileBody {
         let (file, at) = (self.file.clone(), self.at);
         let want = usize::try_from(self.left).unwrap_or(PIECE).min(PIECE);
         let reading =
-            self.reading.get_or_insert_with(|| disk::spawn(Work::Served, move || read(&file, at, want)));
+            self.reading.get_or_insert_with(|| disk::spawn(DiskWork::Served, move || read(&file, at, want)));
         let done = ready!(Pin::new(reading).poll(cx));
         self.reading = None;
         let piece = done.unwrap_or_else(|error| Err(io::Error::other(error)))?;

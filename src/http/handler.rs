@@ -3,7 +3,7 @@
 use bstr::{BString, ByteSlice};
 
 use crate::directive::address::literal_addr;
-use crate::directive::{Args, ListenAddr, Scene};
+use crate::directive::{Args, Evaluation, ListenAddr};
 use crate::media::listen::DEFAULT_PORT;
 use crate::syntax::{Problem, Spanned, Word, sentence};
 
@@ -22,7 +22,7 @@ pub struct Relations(pub Vec<Spanned<Relation>>);
 
 impl Relation {
     /// Reads the address after `flv_live` and its relatives.
-    pub fn read(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Relation, Problem> {
+    pub fn read(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Relation, Problem> {
         let word = args.first();
         let addr = literal_addr(&word.bytes, DEFAULT_PORT).map_err(|_| {
             let text = sentence(&[b"Relation port err: ", &word.bytes]);

@@ -3,7 +3,7 @@
 use bstr::BString;
 
 use super::variable::Template;
-use crate::directive::{Args, Arity, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Problem, sentence};
 
 /// Statuses that get added headers without `always`.
@@ -34,7 +34,7 @@ impl Value for AddHeader {
         "name value [always]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<AddHeader, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<AddHeader, Problem> {
         let [name, value, rest @ ..] = args.words else { return Err(args.refuse("has too few arguments")) };
         let always = match rest {
             [] => false,

@@ -1,7 +1,7 @@
 //! `listen` of an HTTP server.
 
 use crate::directive::listen::{Family, Listen};
-use crate::directive::{Args, Arity, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::Problem;
 
 /// The port when none is given.
@@ -21,7 +21,7 @@ impl Value for ListenHttp {
             .into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ListenHttp, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ListenHttp, Problem> {
         let listen = Listen::read(args, Family::Http, DEFAULT_PORT, scene)?;
         if listen.options.http2 {
             scene.report(Problem::warning("\"http2\" of \"listen\" has no effect yet"));

@@ -14,11 +14,11 @@ use super::player::{Player, Silent};
 use super::{Body, Exchange, cors, is_head, plain, speaks_chunks};
 use crate::directive::ListenAddr;
 use crate::hub::packet::Container;
-use crate::media::admission::Entered;
-use crate::media::admission::Refused;
+use crate::media::admission::AdmissionRefusal;
+use crate::media::admission::AdmittedSession;
 use crate::media::live;
 use crate::media::log;
-use crate::media::mpegts::{self, Feed, FeedSettings};
+use crate::media::mpegts::{self, FeedSettings, MpegtsFeed};
 use crate::media::player_settings::player_settings;
 use crate::media::relay_messages;
 use crate::media::session::Protocol;
@@ -87,7 +87,7 @@ impl Format {
 
     /// The first bytes of a player's file, once its media is there; a transport stream needs none, as its tables are
     /// repeated. A relay of ours is told by which way the media comes.
-    pub(super) fn lead(self, entered: &Entered) -> Bytes {
+    pub(super) fn lead(self, entered: &AdmittedSession) -> Bytes {
         let mut file = BytesMut::new();
         if let Format::Flv { audio, video } = self {
             let tracks = entered.stream().info().tracks();
@@ -100,12 +100,12 @@ impl Format {
     }
 
     /// Whether the player is a relay of ours that can be told by which way the media comes.
-    pub(super) fn tells_way(self, entered: &Entered) -> bool {
+    pub(super) fn tells_way(self, entered: &AdmittedSession) -> bool {
         matches!(self, Format::Flv { .. }) && entered.session().identity.trail.claims_relay()
     }
 
     /// What such a relay is told of the way on which the media has come until here.
-    pub(super) fn way(self, entered: &Entered, way: &[u8]) -> Bytes {
+    pub(super) fn way(self, entered: &AdmittedSession, way: &[u8]) -> Bytes {
         let told = entered.admission().trails().way(way, &entered.session().key);
         data_tag(&relay_messages::way(&told))
     }
@@ -142,8 +142,8 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
     }
     log::stream_requested(&session);
     let view = origin.view;
-    let mut entered = Entered::enter(admission, &view, &session);
-    if let Err(Refused(reason)) = entered.admit().await {
+    let mut entered = AdmittedSession::enter(admission, &view, &session);
+    if let Err(AdmissionRefusal(reason)) = entered.admit().await {
         session.set_reason(reason);
         return plain(StatusCode::FORBIDDEN);
     }
@@ -160,7 +160,7 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
             (Some(feed), mpegts::player_settings(&view, container, &session.identity.pargs))
         }
     };
-    let stream = feed.as_deref().map_or(entered.stream(), Feed::stream).clone();
+    let stream = feed.as_deref().map_or(entered.stream(), MpegtsFeed::stream).clone();
     let may_wait = view.held().get::<live::conf::Conf>().idle_streams || entered.is_pulled();
     let mut arrival = Arrival { source: entered.stream().watch(), phase: stream.watch(), may_wait };
     let waited = if exchange.location.conf.http_early_head {

@@ -3,7 +3,7 @@
 use bstr::{BStr, BString, ByteSlice};
 
 use super::variable::VariableNames;
-use crate::directive::{Args, Arity, Pattern, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
 use crate::syntax::{Problem, Word, sentence};
 
 /// The words of a location's head.
@@ -50,7 +50,7 @@ impl Value for LocationName {
         "[= | ^~ | ~ | ~*] uri | @name".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<LocationName, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LocationName, Problem> {
         let prefix = |uri: &[u8], stops_regex| LocationName::Prefix { prefix: uri.into(), stops_regex };
         if let [modifier, uri] = args.words {
             return Ok(match &modifier.bytes[..] {
@@ -83,7 +83,7 @@ fn regex(
     word: &Word,
     text: &[u8],
     is_caseless: bool,
-    scene: &mut Scene<'_>,
+    scene: &mut Evaluation<'_>,
 ) -> Result<LocationName, Problem> {
     let pattern = Pattern::compile(word, text, is_caseless)?;
     VariableNames::define_groups(&pattern, word, scene)?;

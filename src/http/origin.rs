@@ -10,7 +10,7 @@ use crate::hub::registry::StreamKey;
 use crate::media::log;
 use crate::media::session::{Identity, Moments, Protocol, Role, Session, mark};
 use crate::media::trail::{self, Claim};
-use crate::media::trail_proof::{self, Purpose};
+use crate::media::trail_proof::{self, ProofPurpose};
 use crate::media::variables::query_argument;
 use crate::media::view::AppView;
 
@@ -106,7 +106,7 @@ impl Origin {
         let told = |name| exchange.header(HeaderName::from_static(name));
         let claim = Claim::new(told(trail::HEADER), told(trail_proof::HEADER), b"");
         let target = exchange.request.uri().path_and_query().map_or("", |target| target.as_str());
-        let asked = Purpose { verb: "GET", app: b"", name: target.as_bytes() };
+        let asked = ProofPurpose { verb: "GET", app: b"", name: target.as_bytes() };
         let identity = Identity {
             domain: self.host.clone(),
             app: self.app.clone(),

@@ -16,11 +16,11 @@ use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::{Container, http_chunk};
 use crate::hub::stream::Stream;
 use crate::media;
-use crate::media::admission::Entered;
+use crate::media::admission::AdmittedSession;
 use crate::media::delivery::{Gone, Join};
 use crate::media::live;
 use crate::media::log;
-use crate::media::mpegts::Feed;
+use crate::media::mpegts::MpegtsFeed;
 use crate::media::session::{Reason, Session, mark};
 use crate::media::view::AppView;
 use crate::media::workers::Worker;
@@ -44,7 +44,7 @@ impl HttpBody for Silent {
 /// A player whose response head is out.
 pub struct Player {
     pub(super) view: AppView,
-    pub(super) entered: Box<Entered>,
+    pub(super) entered: Box<AdmittedSession>,
     /// What is sent: the session's stream, or what is made of it.
     pub(super) stream: Arc<Stream>,
     /// What is still to be waited for where the head was sent early.
@@ -52,7 +52,7 @@ pub struct Player {
     pub(super) settings: PlayerSettings,
     pub(super) format: Format,
     /// What makes `stream`, if it is not the session's own.
-    pub(super) _feed: Option<Arc<Feed>>,
+    pub(super) _feed: Option<Arc<MpegtsFeed>>,
 }
 
 impl Player {

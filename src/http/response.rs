@@ -1,7 +1,7 @@
 //! `return`.
 
 use super::variable::Template;
-use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::syntax::{Problem, sentence};
 
 /// The highest status that can be returned.
@@ -34,7 +34,7 @@ impl Value for Return {
         "code [text | url] | url".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Return, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Return, Problem> {
         let first = args.first();
         let code = number::digits(&first.bytes);
         let url = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|p| first.bytes.starts_with(p));

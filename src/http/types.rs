@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use crate::directive::{Args, Arity, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Problem, Span, sentence};
 
 /// Content types by file extension, in lower case.
@@ -41,7 +41,7 @@ impl Value for Types {
         "{ type extension ...; ... }".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Types, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Types, Problem> {
         let mut types = HashMap::new();
         let mut first: HashMap<BString, Span> = HashMap::new();
         for entry in args.body.into_iter().flatten() {

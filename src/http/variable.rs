@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use bstr::{BString, ByteSlice};
 
 use crate::directive::template::{self, Braces, Malformed, Notation, is_word_byte};
-use crate::directive::{Args, Arity, Pattern, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
 /// Declares the variables that have values here.
@@ -234,7 +234,7 @@ pub struct VariableNames {
 
 impl Template {
     /// Takes a text apart; `word` is where it stands.
-    pub fn compile(word: &Word, text: &[u8], scene: &mut Scene<'_>) -> Result<Template, Problem> {
+    pub fn compile(word: &Word, text: &[u8], scene: &mut Evaluation<'_>) -> Result<Template, Problem> {
         NOTATION.template(text, |found| {
             let (spelled, _) = found.map_err(|malformed| complaint(malformed, word))?;
             let variable = Variable::find(&spelled.to_ascii_lowercase().into());
@@ -256,7 +256,7 @@ impl Value for Template {
         "text".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Template, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Template, Problem> {
         Template::compile(args.first(), &args.first().bytes, scene)
     }
 }
@@ -268,7 +268,7 @@ impl Value for Templates {
         "text ...".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Templates, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Templates, Problem> {
         args.words
             .iter()
             .map(|w| Template::compile(w, &w.bytes, scene))
@@ -279,7 +279,7 @@ impl Value for Templates {
 
 impl VariableNames {
     /// Notes the variable that a word such as `$name` defines, and returns its name in lower case.
-    pub fn definition(word: &Word, scene: &mut Scene<'_>) -> Result<BString, Problem> {
+    pub fn definition(word: &Word, scene: &mut Evaluation<'_>) -> Result<BString, Problem> {
         let name = word.bytes.strip_prefix(b"$").filter(|name| !name.is_empty()).ok_or_else(|| {
             let text = sentence(&[b"invalid variable name \"", &word.bytes, b"\""]);
             Problem::new(text).at(word.span).help("a variable begins with `$`")
@@ -296,7 +296,7 @@ impl VariableNames {
     /// # Errors
     ///
     /// A complaint about a name that stands for something else.
-    pub fn define_groups(pattern: &Pattern, word: &Word, scene: &mut Scene<'_>) -> Result<(), Problem> {
+    pub fn define_groups(pattern: &Pattern, word: &Word, scene: &mut Evaluation<'_>) -> Result<(), Problem> {
         if let Some(problem) = Self::misnamed(pattern).next() {
             return Err(problem.at(word.span));
         }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::packet::{Class, Packet};
+use super::packet::{Packet, PacketClass};
 
 /// Packets by sequence number, without gaps; `base` is the number of the first one.
 #[derive(Debug, Default)]
@@ -112,7 +112,7 @@ impl Backlog {
             usize::try_from(from.saturating_sub(self.base)).unwrap_or(usize::MAX).min(self.packets.len());
         self.packets
             .range(skip..)
-            .rposition(|p| p.class() == Class::Key)
+            .rposition(|p| p.class() == PacketClass::Key)
             .map(|i| self.base + (skip + i) as u64)
     }
 
@@ -133,18 +133,18 @@ mod tests {
     use crate::wire::MediaKind;
     use bytes::Bytes;
 
-    fn packet(class: Class, timestamp: u32) -> Arc<Packet> {
+    fn packet(class: PacketClass, timestamp: u32) -> Arc<Packet> {
         Arc::new(Packet::new(MediaKind::Video, class, timestamp, 0, Bytes::from_static(b"x"), 4096))
     }
 
     #[test]
     fn numbers_survive_release_and_prepend() {
         let mut backlog = Backlog::starting_at(10);
-        backlog.append(10, (0..5).map(|i| packet(Class::Inter, i)));
+        backlog.append(10, (0..5).map(|i| packet(PacketClass::Inter, i)));
         backlog.release(13);
         assert_eq!((backlog.base(), backlog.end()), (13, 15));
         assert_eq!(backlog.get(13).map(|p| p.timestamp()), Some(3));
-        backlog.prepend([packet(Class::Key, 1), packet(Class::Inter, 2)].into_iter());
+        backlog.prepend([packet(PacketClass::Key, 1), packet(PacketClass::Inter, 2)].into_iter());
         assert_eq!(backlog.base(), 11);
         assert_eq!(backlog.newest_key(0), Some(11));
         assert_eq!(backlog.newest_key(12), None);
@@ -154,17 +154,17 @@ mod tests {
     #[test]
     fn the_oldest_packets_go_when_there_are_too_many_bytes() {
         let mut backlog = Backlog::starting_at(0);
-        backlog.append(0, (0..10).map(|i| packet(Class::Inter, i)));
+        backlog.append(0, (0..10).map(|i| packet(PacketClass::Inter, i)));
         backlog.trim(10);
         assert_eq!((backlog.base(), backlog.was_trimmed(0)), (0, false));
         backlog.trim(4);
         assert_eq!((backlog.base(), backlog.end()), (6, 10));
         assert_eq!((backlog.was_trimmed(5), backlog.was_trimmed(6)), (true, false));
-        backlog.prepend([packet(Class::Key, 5)].into_iter());
+        backlog.prepend([packet(PacketClass::Key, 5)].into_iter());
         backlog.release(7);
         backlog.trim(0);
         assert_eq!((backlog.base(), backlog.end()), (9, 10));
-        backlog.append(20, [packet(Class::Key, 20)]);
+        backlog.append(20, [packet(PacketClass::Key, 20)]);
         backlog.trim(1);
         assert_eq!(backlog.base(), 20);
     }
@@ -172,11 +172,16 @@ mod tests {
     #[test]
     fn a_span_is_measured_within_a_track_and_across_the_wrap() {
         let mut backlog = Backlog::starting_at(0);
-        let audio = |at| Arc::new(Packet::new(MediaKind::Audio, Class::Audio, at, 0, Bytes::new(), 4096));
+        let audio =
+            |at| Arc::new(Packet::new(MediaKind::Audio, PacketClass::Audio, at, 0, Bytes::new(), 4096));
         let begin = u32::MAX - 10;
         backlog.append(
             0,
-            [packet(Class::Key, begin), audio(9_000), packet(Class::Inter, begin.wrapping_add(40))],
+            [
+                packet(PacketClass::Key, begin),
+                audio(9_000),
+                packet(PacketClass::Inter, begin.wrapping_add(40)),
+            ],
         );
         backlog.append(3, [audio(9_030)]);
         assert_eq!((backlog.span_from(0), backlog.span_from(1)), (40, 30));
@@ -185,8 +190,8 @@ mod tests {
     #[test]
     fn a_gap_empties_the_backlog_and_is_counted() {
         let mut backlog = Backlog::starting_at(0);
-        backlog.append(0, [packet(Class::Key, 0)]);
-        assert_eq!(backlog.append(5, [packet(Class::Key, 5)]), 4);
+        backlog.append(0, [packet(PacketClass::Key, 0)]);
+        assert_eq!(backlog.append(5, [packet(PacketClass::Key, 5)]), 4);
         assert_eq!((backlog.base(), backlog.end()), (5, 6));
     }
 }

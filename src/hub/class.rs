@@ -2,7 +2,7 @@
 
 /// Meaning of a packet for a subscriber that chooses a start position or skips packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub enum PacketClass {
     /// `onMetaData`.
     Metadata,
     /// Codec configuration of the main audio track.

@@ -13,7 +13,7 @@ use super::gop::StartSettings;
 use super::headers::Headers;
 use super::origin::Origin;
 use super::outgoing::Outgoing;
-use super::packet::{Class, Container, Lane, Packet};
+use super::packet::{Container, Lane, Packet, PacketClass};
 use super::stream::Joined;
 use crate::limits;
 use crate::wire::MediaKind;
@@ -290,23 +290,23 @@ impl Cursor {
     /// Whether the player is sent this packet; updates what the player waits for.
     fn admits(&mut self, packet: &Packet) -> bool {
         match packet.class() {
-            Class::Key => {
+            PacketClass::Key => {
                 self.need_key = false;
                 self.hold_audio = false;
                 true
             }
-            Class::Inter if self.need_key => false,
-            Class::Inter => {
+            PacketClass::Inter if self.need_key => false,
+            PacketClass::Inter => {
                 self.hold_audio = false;
                 true
             }
-            Class::Audio => !self.hold_audio,
-            Class::VideoHeader
-            | Class::VideoExtra
-            | Class::AudioHeader
-            | Class::AudioExtra
-            | Class::Metadata
-            | Class::Other => true,
+            PacketClass::Audio => !self.hold_audio,
+            PacketClass::VideoHeader
+            | PacketClass::VideoExtra
+            | PacketClass::AudioHeader
+            | PacketClass::AudioExtra
+            | PacketClass::Metadata
+            | PacketClass::Other => true,
         }
     }
 
@@ -357,7 +357,7 @@ impl Cursor {
 
     fn push_private(&mut self, packet: &Packet, timestamp: u32) {
         let stream_id = self.settings.stream_id;
-        let (head, tail) = if self.settings.publishes && packet.class() == Class::Metadata {
+        let (head, tail) = if self.settings.publishes && packet.class() == PacketClass::Metadata {
             (packet.set_data_frame(timestamp, stream_id), Bytes::new())
         } else {
             packet.private(self.settings.container, timestamp, stream_id, self.settings.repeat_extended)

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::packet::{Class, Packet};
+use super::packet::{Packet, PacketClass};
 
 /// Size of a stream's GOP cache (`cache_time`, `out_queue`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,19 +71,19 @@ impl Ring {
     /// Adds a packet.
     pub fn push(&mut self, packet: Arc<Packet>) {
         match packet.class() {
-            Class::Key => {
+            PacketClass::Key => {
                 self.keys.push_back(KeyFrame { seq: self.end(), timestamp: packet.timestamp() });
                 self.newest_frame = Some(packet.timestamp());
                 self.has_video = true;
             }
             // Another track may use another clock.
-            Class::Inter if packet.lane().place().is_some() => self.has_video = true,
-            Class::Inter => {
+            PacketClass::Inter if packet.lane().place().is_some() => self.has_video = true,
+            PacketClass::Inter => {
                 self.newest_frame = Some(packet.timestamp());
                 self.has_video = true;
             }
             // New parameter sets: after the headers that a new player gets, older frames cannot be decoded.
-            Class::VideoHeader => {
+            PacketClass::VideoHeader => {
                 self.keys.clear();
                 self.has_video = true;
             }
@@ -200,7 +200,7 @@ mod tests {
     fn filled(settings: CacheSettings, frames: u32) -> Ring {
         let mut ring = Ring::new(settings);
         for i in 0..frames {
-            let class = if i % 10 == 0 { Class::Key } else { Class::Inter };
+            let class = if i % 10 == 0 { PacketClass::Key } else { PacketClass::Inter };
             ring.push(Arc::new(Packet::new(
                 MediaKind::Video,
                 class,
@@ -229,11 +229,18 @@ mod tests {
         let begin = u32::MAX - 3_000;
         for i in 0..58 {
             let at = begin.wrapping_add(i * 100);
-            let class = if i % 10 == 0 { Class::Key } else { Class::Inter };
+            let class = if i % 10 == 0 { PacketClass::Key } else { PacketClass::Inter };
             let bytes = Bytes::from_static(b"x");
             ring.push(Arc::new(Packet::new(MediaKind::Video, class, at, 100, bytes, 4096)));
             let late = at.wrapping_sub(16_860);
-            ring.push(Arc::new(Packet::new(MediaKind::Audio, Class::Audio, late, 100, Bytes::new(), 4096)));
+            ring.push(Arc::new(Packet::new(
+                MediaKind::Audio,
+                PacketClass::Audio,
+                late,
+                100,
+                Bytes::new(),
+                4096,
+            )));
             ring.prune(u64::MAX, usize::MAX);
         }
         assert_eq!(ring.start_for(start(2000, true, false)), 60);
@@ -268,7 +275,7 @@ mod tests {
     fn packets_wait_for_the_slowest_worker_up_to_the_bound() {
         let mut ring = filled(CacheSettings { cache_time: 0, out_queue: 10 }, 5);
         for i in 0..30 {
-            ring.push(Arc::new(Packet::new(MediaKind::Audio, Class::Audio, i, 1, Bytes::new(), 4096)));
+            ring.push(Arc::new(Packet::new(MediaKind::Audio, PacketClass::Audio, i, 1, Bytes::new(), 4096)));
             ring.prune(5, usize::MAX);
         }
         assert_eq!(ring.len(), 10);
@@ -282,7 +289,7 @@ mod tests {
         for i in 0..100 {
             ring.push(Arc::new(Packet::new(
                 MediaKind::Audio,
-                Class::Audio,
+                PacketClass::Audio,
                 i * 100,
                 100,
                 Bytes::new(),
@@ -297,7 +304,14 @@ mod tests {
     #[test]
     fn a_new_video_header_forgets_older_key_frames() {
         let mut ring = filled(CACHE, 15);
-        ring.push(Arc::new(Packet::new(MediaKind::Video, Class::VideoHeader, 1500, 0, Bytes::new(), 4096)));
+        ring.push(Arc::new(Packet::new(
+            MediaKind::Video,
+            PacketClass::VideoHeader,
+            1500,
+            0,
+            Bytes::new(),
+            4096,
+        )));
         assert_eq!(ring.start_for(start(2000, true, false)), ring.end());
     }
 }

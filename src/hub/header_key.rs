@@ -1,20 +1,20 @@
 //! Subject of a header.
 
-use super::class::Class;
+use super::class::PacketClass;
 use crate::wire::MediaKind;
 use crate::wire::codec::{AudioPacket, AudioTag, DEFAULT_HEVC_CODEC_ID, TrackSet, VideoPacket, VideoTag};
 
 /// Identity of a header: a later header with the same identity replaces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderKey {
-    pub(super) place: Place,
+    pub(super) place: HeaderKind,
     /// Empty for metadata.
     pub(super) tracks: TrackSet,
 }
 
 /// Sending order of headers: metadata, audio, video, as in PingOS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place {
+pub(super) enum HeaderKind {
     Metadata,
     AudioHeader,
     MultichannelConfig,
@@ -24,39 +24,53 @@ pub(super) enum Place {
 
 impl HeaderKey {
     /// Whether messages of this class are headers.
-    pub fn is_of(class: Class) -> bool {
-        let of_tracks = [Class::AudioHeader, Class::AudioExtra, Class::VideoHeader, Class::VideoExtra];
-        class == Class::Metadata || of_tracks.contains(&class)
+    pub fn is_of(class: PacketClass) -> bool {
+        let of_tracks = [
+            PacketClass::AudioHeader,
+            PacketClass::AudioExtra,
+            PacketClass::VideoHeader,
+            PacketClass::VideoExtra,
+        ];
+        class == PacketClass::Metadata || of_tracks.contains(&class)
     }
 
     /// Identity of a header; `None` if the class is not that of a header.
-    pub fn of(kind: MediaKind, class: Class, payload: &[u8]) -> Option<Self> {
-        if class == Class::Metadata {
-            return Some(HeaderKey { place: Place::Metadata, tracks: TrackSet::default() });
+    pub fn of(kind: MediaKind, class: PacketClass, payload: &[u8]) -> Option<Self> {
+        if class == PacketClass::Metadata {
+            return Some(HeaderKey { place: HeaderKind::Metadata, tracks: TrackSet::default() });
         }
-        if !matches!(class, Class::AudioHeader | Class::AudioExtra | Class::VideoHeader | Class::VideoExtra) {
+        if !matches!(
+            class,
+            PacketClass::AudioHeader
+                | PacketClass::AudioExtra
+                | PacketClass::VideoHeader
+                | PacketClass::VideoExtra
+        ) {
             return None;
         }
         let (mut place, mut tracks) = (None, TrackSet::default());
-        let mut add = |track: u8, is: Place| {
+        let mut add = |track: u8, is: HeaderKind| {
             place = Some(is);
             tracks = tracks.with(track);
         };
         if kind == MediaKind::Audio {
             for tag in AudioTag::all(payload).flatten() {
                 let configures = tag.packet == AudioPacket::MultichannelConfig;
-                add(tag.track, if configures { Place::MultichannelConfig } else { Place::AudioHeader });
+                add(
+                    tag.track,
+                    if configures { HeaderKind::MultichannelConfig } else { HeaderKind::AudioHeader },
+                );
             }
         } else {
             // The codec that a legacy codec id stands for does not matter here.
             for tag in VideoTag::all(payload, DEFAULT_HEVC_CODEC_ID).flatten() {
                 let colours = tag.packet == VideoPacket::Metadata;
-                add(tag.track, if colours { Place::VideoMetadata } else { Place::VideoHeader });
+                add(tag.track, if colours { HeaderKind::VideoMetadata } else { HeaderKind::VideoHeader });
             }
         }
         let unread = match kind {
-            MediaKind::Audio => Place::AudioHeader,
-            MediaKind::Video | MediaKind::Data => Place::VideoHeader,
+            MediaKind::Audio => HeaderKind::AudioHeader,
+            MediaKind::Video | MediaKind::Data => HeaderKind::VideoHeader,
         };
         match place {
             Some(place) => Some(HeaderKey { place, tracks }),
@@ -67,9 +81,11 @@ impl HeaderKey {
     /// Whether it is metadata or the decoder configuration of track 0, which is the only track of most streams.
     pub(super) fn is_main(self) -> bool {
         match self.place {
-            Place::Metadata => true,
-            Place::AudioHeader | Place::VideoHeader => self.tracks.covers(TrackSet::default().with(0)),
-            Place::MultichannelConfig | Place::VideoMetadata => false,
+            HeaderKind::Metadata => true,
+            HeaderKind::AudioHeader | HeaderKind::VideoHeader => {
+                self.tracks.covers(TrackSet::default().with(0))
+            }
+            HeaderKind::MultichannelConfig | HeaderKind::VideoMetadata => false,
         }
     }
 }

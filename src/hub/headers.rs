@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 pub use super::header_key::HeaderKey;
-use super::header_key::Place;
+use super::header_key::HeaderKind;
 use super::packet::Packet;
 use crate::limits;
 
@@ -12,10 +12,10 @@ use crate::limits;
 ///
 /// A message may contain headers of several tracks; it is removed once newer ones exist for all of them.
 #[derive(Clone, Debug)]
-pub struct HeaderList<T>(Vec<Kept<T>>);
+pub struct HeaderList<T>(Vec<KeptHeader<T>>);
 
 #[derive(Clone, Debug)]
-struct Kept<T> {
+struct KeptHeader<T> {
     key: HeaderKey,
     bytes: usize,
     item: T,
@@ -54,7 +54,7 @@ impl<T> HeaderList<T> {
             return false;
         }
         let at = self.0.partition_point(|kept| kept.key.place <= key.place);
-        self.0.insert(at, Kept { key, bytes, item });
+        self.0.insert(at, KeptHeader { key, bytes, item });
         true
     }
 
@@ -68,7 +68,7 @@ impl<T> HeaderList<T> {
         std::mem::take(&mut self.0).into_iter().map(|kept| kept.item)
     }
 
-    fn of(&self, place: Place) -> impl DoubleEndedIterator<Item = &Kept<T>> {
+    fn of(&self, place: HeaderKind) -> impl DoubleEndedIterator<Item = &KeptHeader<T>> {
         self.0.iter().filter(move |kept| kept.key.place == place)
     }
 }
@@ -85,19 +85,19 @@ impl Headers {
     /// Whether a header equals the one in force.
     pub fn repeats(&self, packet: &Packet) -> bool {
         let Some(key) = packet.header() else { return false };
-        let about = |kept: &HeaderKey| kept.tracks.meets(key.tracks) || key.place == Place::Metadata;
+        let about = |kept: &HeaderKey| kept.tracks.meets(key.tracks) || key.place == HeaderKind::Metadata;
         let newest = self.of(key.place).rev().find(|kept| about(&kept.key));
         newest.is_some_and(|kept| kept.item.payload() == packet.payload())
     }
 
     /// The `onMetaData` message.
     pub fn metadata(&self) -> Option<&Arc<Packet>> {
-        self.of(Place::Metadata).map(|kept| &kept.item).next()
+        self.of(HeaderKind::Metadata).map(|kept| &kept.item).next()
     }
 
     /// Whether there is a video codec header.
     pub fn has_video(&self) -> bool {
-        self.of(Place::VideoHeader).next().is_some()
+        self.of(HeaderKind::VideoHeader).next().is_some()
     }
 }
 
@@ -106,19 +106,19 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::hub::class::Class;
+    use crate::hub::class::PacketClass;
     use crate::wire::MediaKind;
 
-    fn packet(class: Class, payload: &[u8]) -> Arc<Packet> {
+    fn packet(class: PacketClass, payload: &[u8]) -> Arc<Packet> {
         let kind = match class {
-            Class::Metadata => MediaKind::Data,
-            Class::AudioHeader | Class::AudioExtra => MediaKind::Audio,
+            PacketClass::Metadata => MediaKind::Data,
+            PacketClass::AudioHeader | PacketClass::AudioExtra => MediaKind::Audio,
             _ => MediaKind::Video,
         };
         Arc::new(Packet::new(kind, class, 0, 0, Bytes::copy_from_slice(payload), 4096))
     }
 
-    fn kept(packets: &[(Class, &[u8])]) -> Vec<Vec<u8>> {
+    fn kept(packets: &[(PacketClass, &[u8])]) -> Vec<Vec<u8>> {
         let mut headers = Headers::default();
         for (class, payload) in packets {
             assert!(headers.keep_packet(&packet(*class, payload)), "{payload:02x?}");
@@ -128,16 +128,16 @@ mod tests {
 
     #[test]
     fn each_track_keeps_its_newest_header_in_the_order_of_sending() {
-        let told: [(Class, &[u8]); 9] = [
-            (Class::VideoHeader, b"\x17\0\0\0\0old"),
-            (Class::VideoExtra, b"\x96\x00avc1\x01one"),
-            (Class::VideoExtra, b"\xD4avc1colour"),
-            (Class::AudioExtra, b"\x94mp4a\x01\x01\0\0\0\x04"),
-            (Class::AudioHeader, b"\xAF\x00\x12\x10"),
-            (Class::AudioExtra, b"\x95\x00mp4a\x01\x11\x90"),
-            (Class::Metadata, b"meta"),
-            (Class::VideoHeader, b"\x90avc1new"),
-            (Class::Metadata, b"newer"),
+        let told: [(PacketClass, &[u8]); 9] = [
+            (PacketClass::VideoHeader, b"\x17\0\0\0\0old"),
+            (PacketClass::VideoExtra, b"\x96\x00avc1\x01one"),
+            (PacketClass::VideoExtra, b"\xD4avc1colour"),
+            (PacketClass::AudioExtra, b"\x94mp4a\x01\x01\0\0\0\x04"),
+            (PacketClass::AudioHeader, b"\xAF\x00\x12\x10"),
+            (PacketClass::AudioExtra, b"\x95\x00mp4a\x01\x11\x90"),
+            (PacketClass::Metadata, b"meta"),
+            (PacketClass::VideoHeader, b"\x90avc1new"),
+            (PacketClass::Metadata, b"newer"),
         ];
         let want: [&[u8]; 7] = [
             b"newer",
@@ -155,22 +155,26 @@ mod tests {
     fn a_message_about_several_tracks_stays_until_all_of_them_have_newer_ones() {
         let both: &[u8] = b"\x96\x10avc1\x00\0\0\x01a\x01\0\0\x01b";
         let (one, zero): (&[u8], &[u8]) = (b"\x96\x00avc1\x01c", b"\x90avc1d");
-        assert_eq!(kept(&[(Class::VideoHeader, both), (Class::VideoExtra, one)]), [both, one]);
-        let all = [(Class::VideoHeader, both), (Class::VideoExtra, one), (Class::VideoHeader, zero)];
+        assert_eq!(kept(&[(PacketClass::VideoHeader, both), (PacketClass::VideoExtra, one)]), [both, one]);
+        let all = [
+            (PacketClass::VideoHeader, both),
+            (PacketClass::VideoExtra, one),
+            (PacketClass::VideoHeader, zero),
+        ];
         assert_eq!(kept(&all), [one, zero]);
         let mut headers = Headers::default();
-        headers.keep_packet(&packet(Class::VideoHeader, both));
-        assert!(headers.repeats(&packet(Class::VideoHeader, both)));
-        headers.keep_packet(&packet(Class::VideoExtra, one));
-        assert!(!headers.repeats(&packet(Class::VideoHeader, both)), "track 1 has another one by now");
-        assert!(headers.repeats(&packet(Class::VideoExtra, one)));
+        headers.keep_packet(&packet(PacketClass::VideoHeader, both));
+        assert!(headers.repeats(&packet(PacketClass::VideoHeader, both)));
+        headers.keep_packet(&packet(PacketClass::VideoExtra, one));
+        assert!(!headers.repeats(&packet(PacketClass::VideoHeader, both)), "track 1 has another one by now");
+        assert!(headers.repeats(&packet(PacketClass::VideoExtra, one)));
     }
 
     #[test]
     fn tracks_above_the_bound_are_left_out_and_those_below_still_change() {
         let mut headers = Headers::default();
         let track =
-            |id: u8, body: u8| packet(Class::AudioExtra, &[b"\x95\x00Opus", &[id, body][..]].concat());
+            |id: u8, body: u8| packet(PacketClass::AudioExtra, &[b"\x95\x00Opus", &[id, body][..]].concat());
         for id in 0..limits::TRACKS as u8 {
             assert!(headers.keep_packet(&track(id, 1)));
         }
@@ -178,8 +182,11 @@ mod tests {
         assert!(headers.keep_packet(&track(3, 2)));
         assert_eq!(headers.iter().count(), limits::TRACKS);
         let long = vec![7; limits::TRACK_HEADER_BYTES];
-        assert!(!headers.keep_packet(&packet(Class::VideoExtra, &[b"\x96\x00avc1\x01", &long[..]].concat())));
-        assert!(headers.keep_packet(&packet(Class::VideoHeader, &[b"\x90avc1", &long[..]].concat())));
+        assert!(
+            !headers
+                .keep_packet(&packet(PacketClass::VideoExtra, &[b"\x96\x00avc1\x01", &long[..]].concat()))
+        );
+        assert!(headers.keep_packet(&packet(PacketClass::VideoHeader, &[b"\x90avc1", &long[..]].concat())));
     }
 
     #[test]
@@ -188,7 +195,8 @@ mod tests {
         let most = limits::HEADERS_BYTES;
         let bytes = |headers: &Headers| headers.iter().map(|kept| kept.payload().len()).sum::<usize>();
         for id in 0..limits::TRACKS as u8 {
-            for (class, head) in [(Class::AudioExtra, b"\x95\x00mp4a"), (Class::VideoExtra, b"\x96\x00avc1")]
+            for (class, head) in
+                [(PacketClass::AudioExtra, b"\x95\x00mp4a"), (PacketClass::VideoExtra, b"\x96\x00avc1")]
             {
                 let long = vec![7; limits::TRACK_HEADER_BYTES - 100];
                 headers.keep_packet(&packet(class, &[&head[..], &[id], &long].concat()));
@@ -196,13 +204,13 @@ mod tests {
         }
         assert!(bytes(&headers) <= most && headers.iter().count() > 10);
         let mut headers = Headers::default();
-        assert!(headers.keep_packet(&packet(Class::VideoHeader, b"\x17\0\0\0\0old")));
-        assert!(headers.keep_packet(&packet(Class::Metadata, &vec![b'm'; most - 100])));
+        assert!(headers.keep_packet(&packet(PacketClass::VideoHeader, b"\x17\0\0\0\0old")));
+        assert!(headers.keep_packet(&packet(PacketClass::Metadata, &vec![b'm'; most - 100])));
         let long = [&b"\x17\0\0\0\0"[..], &[b'n'; 200]].concat();
-        assert!(!headers.keep_packet(&packet(Class::VideoHeader, &long)));
+        assert!(!headers.keep_packet(&packet(PacketClass::VideoHeader, &long)));
         assert!(!headers.has_video(), "the old one is of no use");
-        assert!(headers.keep_packet(&packet(Class::Metadata, b"short")));
-        assert!(headers.keep_packet(&packet(Class::VideoHeader, &long)));
+        assert!(headers.keep_packet(&packet(PacketClass::Metadata, b"short")));
+        assert!(headers.keep_packet(&packet(PacketClass::VideoHeader, &long)));
         assert_eq!(bytes(&headers), "short".len() + long.len());
     }
 }

@@ -1,7 +1,7 @@
 //! Enumeration of all interleavings of several parties' steps, for tests of state shared under one lock.
 
 use super::gop::CacheSettings;
-use super::packet::Class;
+use super::packet::PacketClass;
 use super::registry::StreamKey;
 use super::stream::{Incoming, PublishSettings, Stream};
 use crate::wire::MediaKind;
@@ -46,7 +46,7 @@ fn settings(relay: bool) -> PublishSettings {
 fn key_frame() -> Incoming {
     Incoming {
         kind: MediaKind::Video,
-        class: Class::Key,
+        class: PacketClass::Key,
         timestamp: 0,
         beside: None,
         payload: bytes::Bytes::from_static(b"k"),

@@ -86,14 +86,14 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::hub::packet::Class;
+    use crate::hub::packet::PacketClass;
     use MediaKind::{Audio, Data, Video};
 
     fn packet(kind: MediaKind, timestamp: u32) -> Packet {
         let class = match kind {
-            Audio => Class::Audio,
-            Video => Class::Key,
-            Data => Class::Other,
+            Audio => PacketClass::Audio,
+            Video => PacketClass::Key,
+            Data => PacketClass::Other,
         };
         Packet::new(kind, class, timestamp, 0, Bytes::from_static(b"x"), 128)
     }

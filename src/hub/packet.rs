@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-pub use super::class::Class;
+pub use super::class::PacketClass;
 use super::header_key::HeaderKey;
 use crate::limits::FURTHER_LANES;
 use crate::wire::MediaKind;
@@ -109,7 +109,7 @@ impl Lane {
 #[derive(Debug)]
 pub struct Packet {
     lane: Lane,
-    class: Class,
+    class: PacketClass,
     timestamp: u32,
     delta: u32,
     payload: Bytes,
@@ -127,7 +127,7 @@ impl Packet {
     /// and must be below `0xFFFFFF`, so that shared bytes never need an extended timestamp.
     pub fn new(
         kind: MediaKind,
-        class: Class,
+        class: PacketClass,
         timestamp: u32,
         delta: u32,
         payload: Bytes,
@@ -174,7 +174,7 @@ impl Packet {
     }
 
     /// Meaning for a subscriber.
-    pub fn class(&self) -> Class {
+    pub fn class(&self) -> PacketClass {
         self.class
     }
 
@@ -345,8 +345,14 @@ mod tests {
     #[test]
     fn flv_private_differs_from_shared_in_the_timestamp_only() {
         for container in [Container::Flv, Container::FlvChunked] {
-            let packet =
-                Packet::new(MediaKind::Video, Class::Key, 0x0102_0304, 40, vec![7u8; 5000].into(), 4096);
+            let packet = Packet::new(
+                MediaKind::Video,
+                PacketClass::Key,
+                0x0102_0304,
+                40,
+                vec![7u8; 5000].into(),
+                4096,
+            );
             let (head, tail) = packet.private(container, 0x0102_0304, 1, true);
             assert_eq!([&head[..], &tail[..]].concat(), packet.shared(container).to_vec());
             let (moved, rest) = packet.private(container, 9, 1, true);
@@ -359,7 +365,7 @@ mod tests {
     #[test]
     fn a_message_of_one_chunk_can_be_sent_in_pieces_until_somebody_shares_it() {
         let packet = |length: usize| {
-            Packet::new(MediaKind::Audio, Class::Audio, 50, 0xFF_FFFE, vec![1u8; length].into(), 4096)
+            Packet::new(MediaKind::Audio, PacketClass::Audio, 50, 0xFF_FFFE, vec![1u8; length].into(), 4096)
         };
         for length in [0, 1, 4096] {
             let packet = packet(length);
@@ -373,7 +379,7 @@ mod tests {
 
     #[test]
     fn rtmp_private_is_an_absolute_message_over_the_shared_chunks() {
-        let packet = Packet::new(MediaKind::Audio, Class::Audio, 50, 23, vec![1u8; 9000].into(), 4096);
+        let packet = Packet::new(MediaKind::Audio, PacketClass::Audio, 50, 23, vec![1u8; 9000].into(), 4096);
         let (head, tail) = packet.private(Container::Rtmp, 77, 1, true);
         let mut whole = BytesMut::new();
         chunk::write_absolute(&mut whole, AUDIO_CSID, 77, 8, 1, &[1u8; 9000], 4096);
@@ -382,7 +388,7 @@ mod tests {
 
     #[test]
     fn rtmp_private_repeats_an_extended_timestamp() {
-        let packet = Packet::new(MediaKind::Audio, Class::Audio, 50, 23, vec![1u8; 9000].into(), 4096);
+        let packet = Packet::new(MediaKind::Audio, PacketClass::Audio, 50, 23, vec![1u8; 9000].into(), 4096);
         let (head, tail) = packet.private(Container::Rtmp, 0x0200_0000, 1, true);
         assert!(tail.is_empty());
         assert_eq!(head.len(), 12 + 4 + 9000 + 2 * (1 + 4));

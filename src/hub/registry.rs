@@ -12,12 +12,12 @@ pub use super::stream_key::StreamKey;
 /// All streams of the process.
 #[derive(Debug, Default)]
 pub struct Registry {
-    streams: Mutex<HashMap<StreamKey, Entry>>,
+    streams: Mutex<HashMap<StreamKey, RegisteredStream>>,
     ids: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct RegisteredStream {
     stream: Arc<Stream>,
     users: usize,
 }
@@ -35,7 +35,7 @@ impl Registry {
     /// Starts using a stream, which is created if it does not exist. `chunk_size` applies to a new stream only.
     pub fn enter(self: &Arc<Self>, key: &StreamKey, chunk_size: usize) -> StreamUse {
         let mut streams = self.streams.lock();
-        let entry = streams.entry(key.clone()).or_insert_with(|| Entry {
+        let entry = streams.entry(key.clone()).or_insert_with(|| RegisteredStream {
             stream: Arc::new(Stream::new(self.ids.fetch_add(1, Ordering::Relaxed), key.clone(), chunk_size)),
             users: 0,
         });

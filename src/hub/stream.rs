@@ -17,12 +17,12 @@ use super::packet::{Container, Packet};
 use super::stream_key::StreamKey;
 use super::timeline::Timeline;
 pub use input::{Incoming, PublishSettings};
-pub use state::Wake;
+pub use state::StreamWaker;
 use state::{Attached, State};
 
 /// State of the publisher, as players see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Phase {
+pub struct StreamPhase {
     /// Whether there is a publisher.
     pub publishing: bool,
     /// Whether it has sent media.
@@ -43,7 +43,7 @@ pub struct Stream {
     chunk_size: usize,
     state: Mutex<State>,
     /// Changed under the lock of `state`, in the order of the events.
-    phase: watch::Sender<Phase>,
+    phase: watch::Sender<StreamPhase>,
     /// Whether a publisher stands by; changed as `phase`.
     waited_for: watch::Sender<bool>,
     info: Mutex<MediaInfo>,
@@ -89,7 +89,7 @@ impl Stream {
                 workers: Vec::new(),
                 lost_total: 0,
             }),
-            phase: watch::Sender::new(Phase::default()),
+            phase: watch::Sender::new(StreamPhase::default()),
             waited_for: watch::Sender::new(false),
             info: Mutex::default(),
             backlog: Arc::new(AtomicUsize::new(usize::MAX)),
@@ -148,7 +148,7 @@ impl Stream {
     }
 
     /// Watches publishers coming and going.
-    pub fn watch(&self) -> watch::Receiver<Phase> {
+    pub fn watch(&self) -> watch::Receiver<StreamPhase> {
         self.phase.subscribe()
     }
 
@@ -158,7 +158,7 @@ impl Stream {
     }
 
     /// Current state of the publisher.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> StreamPhase {
         *self.phase.borrow()
     }
 
@@ -215,12 +215,12 @@ impl Stream {
         let fetched = state.lowest_fetched();
         state.ring.prune(fetched, self.window());
         // Under the lock, so that this notice precedes that of the next publisher on another worker.
-        self.phase.send_modify(|p| *p = Phase { publishing: false, flowing: false, epoch: p.epoch });
+        self.phase.send_modify(|p| *p = StreamPhase { publishing: false, flowing: false, epoch: p.epoch });
     }
 
     fn publisher_began(&self) {
         self.phase.send_modify(|p| {
-            *p = Phase { publishing: true, flowing: false, epoch: p.epoch + 1 };
+            *p = StreamPhase { publishing: true, flowing: false, epoch: p.epoch + 1 };
         });
     }
 
@@ -265,7 +265,7 @@ impl Stream {
         }
         let fetched = state.lowest_fetched();
         state.ring.prune(fetched, self.window());
-        let mut wakes: [Option<Arc<dyn Wake>>; 4] = Default::default();
+        let mut wakes: [Option<Arc<dyn StreamWaker>>; 4] = Default::default();
         let mut more = Vec::new();
         let patience = state.workers.iter().map(|w| w.patience).min().unwrap_or_default();
         for (n, attached) in state.workers.iter_mut().filter(|w| !w.woken).enumerate() {
@@ -283,7 +283,7 @@ impl Stream {
     }
 
     /// Attaches a worker. Its first fetch begins at the returned number.
-    pub fn attach(&self, worker: usize, wake: Arc<dyn Wake>) -> u64 {
+    pub fn attach(&self, worker: usize, wake: Arc<dyn StreamWaker>) -> u64 {
         let mut state = self.state.lock();
         let end = state.ring.end();
         state.workers.push(Attached { wake, worker, fetched: end, patience: Duration::ZERO, woken: false });

@@ -35,7 +35,7 @@ const TOGETHER: u32 = 10_000;
 #[derive(Debug, Default)]
 pub struct Timeline {
     /// By [`MediaKind`].
-    tracks: [Track; 3],
+    tracks: [TrackClock; 3],
     /// Newest timestamps of further audio and video tracks, by lane index.
     further: [[Option<u32>; FURTHER_LANES]; 2],
     /// Newest timestamp of all kinds; `None` before the first packet.
@@ -47,7 +47,7 @@ pub struct Timeline {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Track {
+struct TrackClock {
     /// Newest timestamp that this publisher sent.
     sent: Option<u32>,
     /// Newest timestamp on the timeline.
@@ -77,7 +77,7 @@ impl Timeline {
             MediaKind::Video | MediaKind::Data => MediaKind::Audio as usize,
         };
         let beside = self.tracks[other];
-        let Track { sent, placed, .. } = self.tracks[own];
+        let TrackClock { sent, placed, .. } = self.tracks[own];
         match sent {
             None => self.begin(own, &beside, timestamp),
             Some(before) => {
@@ -152,7 +152,7 @@ impl Timeline {
     }
 
     /// Places the first packet of a track of this publisher.
-    fn begin(&mut self, own: usize, beside: &Track, timestamp: u32) {
+    fn begin(&mut self, own: usize, beside: &TrackClock, timestamp: u32) {
         let last = self.tracks[own].placed;
         match (self.newest, beside.sent) {
             // The first packet of the stream.
@@ -169,7 +169,7 @@ impl Timeline {
     }
 
     fn jump(&mut self, own: usize, other: usize, timestamp: u32) {
-        let Track { placed, turn, .. } = self.tracks[own];
+        let TrackClock { placed, turn, .. } = self.tracks[own];
         let beside = self.tracks[other];
         let last = placed.unwrap_or(timestamp);
         let with_other = ahead(timestamp.wrapping_add(beside.shift), last);

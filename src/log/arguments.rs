@@ -64,9 +64,9 @@ impl Arguments<'_> {
 }
 
 /// A name that may be followed by arguments.
-pub struct Name<'a>(pub &'a [u8]);
+pub struct ShownName<'a>(pub &'a [u8]);
 
-impl fmt::Display for Name<'_> {
+impl fmt::Display for ShownName<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.split_once_str("?") {
             Some((name, query)) => write!(f, "{}?{}", Shown::new(name), Arguments::of_client(query)),

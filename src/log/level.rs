@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bstr::BString;
 
-use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::syntax::{Problem, Word, sentence, suggest};
 
 /// nginx's log levels, most severe first.
@@ -43,7 +43,7 @@ pub enum LogTarget {
 
 /// One `error_log` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ErrorLog {
+pub struct ErrorLogLine {
     /// Destination.
     pub target: LogTarget,
     /// Least severe level to be written.
@@ -65,7 +65,7 @@ const LEVELS: [(&str, LogLevel); 8] = [
 const DEBUG_PARTS: [&str; 7] =
     ["debug_core", "debug_alloc", "debug_mutex", "debug_event", "debug_http", "debug_mail", "debug_stream"];
 
-impl Value for ErrorLog {
+impl Value for ErrorLogLine {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
@@ -73,7 +73,7 @@ impl Value for ErrorLog {
         format!("file | stderr | syslog:... | memory:size [{}]", levels.join(" | "))
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ErrorLog, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ErrorLogLine, Problem> {
         let target = target(args, scene)?;
         if matches!(target, LogTarget::Memory(_) | LogTarget::Syslog(_)) {
             let text = sentence(&[
@@ -104,7 +104,7 @@ impl Value for ErrorLog {
                 found
             }
         };
-        Ok(ErrorLog { target, level })
+        Ok(ErrorLogLine { target, level })
     }
 }
 
@@ -139,7 +139,7 @@ fn invalid(word: &Word) -> Problem {
     Problem::new(sentence(&[b"invalid log level \"", &word.bytes, b"\""])).at(word.span)
 }
 
-fn target(args: &Args<'_>, scene: &Scene<'_>) -> Result<LogTarget, Problem> {
+fn target(args: &Args<'_>, scene: &Evaluation<'_>) -> Result<LogTarget, Problem> {
     let word = args.first();
     if &word.bytes[..] == b"stderr" {
         return Ok(LogTarget::Stderr);

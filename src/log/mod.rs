@@ -31,7 +31,7 @@ pub use self::line::line;
 use self::line::{LineVisitor, format_line};
 pub use self::logs::{Logs, lines_lost_total};
 pub use self::os_text::os_text;
-use self::writer::Writer;
+use self::writer::LogWriter;
 use crate::limits;
 
 /// The level of an event.
@@ -54,13 +54,13 @@ fn severity_of(metadata: &tracing::Metadata<'_>) -> LogLevel {
 #[derive(Clone, Debug)]
 pub struct ErrorLog {
     logs: Arc<ArcSwap<Logs>>,
-    writer: Writer,
+    writer: LogWriter,
 }
 
 impl ErrorLog {
     /// Makes `logs` the log of the process. Called once.
     pub fn install(logs: Logs) -> Self {
-        let log = ErrorLog { logs: Arc::new(ArcSwap::from_pointee(logs)), writer: Writer::default() };
+        let log = ErrorLog { logs: Arc::new(ArcSwap::from_pointee(logs)), writer: LogWriter::default() };
         let subscriber = tracing_subscriber::registry().with(NginxLayer(log.clone()));
         // A second call, in tests, keeps the first subscriber.
         let _ = tracing::subscriber::set_global_default(subscriber);

@@ -2,7 +2,7 @@
 //!
 //! Lines are written by a separate thread, so that a log that blocks, such as a FIFO without a reader or a file on a
 //! stalled disk, does not block media. The queue is bounded; further lines are dropped, counted, and reported as soon
-//! as the log accepts lines again. Until [`Writer::start`], when the process is still attached to its terminal, each
+//! as the log accepts lines again. Until [`LogWriter::start`], when the process is still attached to its terminal, each
 //! line is written immediately.
 
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ use crate::limits;
 
 /// Handle to the thread.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Writer {
+pub(super) struct LogWriter {
     queue: Arc<Queue>,
 }
 
@@ -64,7 +64,7 @@ struct Lost {
     lines: u64,
 }
 
-impl Writer {
+impl LogWriter {
     /// Starts the thread. The process must not fork afterwards.
     ///
     /// # Errors
@@ -212,7 +212,7 @@ mod tests {
     fn before_the_thread_lines_are_written_at_once() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        Writer::default().write(&logs(&path), LogLevel::Info, "line\n".into());
+        LogWriter::default().write(&logs(&path), LogLevel::Info, "line\n".into());
         assert_eq!(std::fs::read_to_string(path).unwrap(), "line\n");
     }
 
@@ -220,7 +220,7 @@ mod tests {
     fn lines_keep_their_order_and_go_where_they_were_meant_to() {
         let dir = tempfile::tempdir().unwrap();
         let (before, after) = (dir.path().join("before"), dir.path().join("after"));
-        let writer = Writer::default();
+        let writer = LogWriter::default();
         writer.start().unwrap();
         let (old, new) = (logs(&before), logs(&after));
         for n in 0..1000 {
@@ -238,7 +238,7 @@ mod tests {
         let path = dir.path().join("fifo");
         let kept = fifo(&path);
         let logs = logs(&path);
-        let writer = Writer::default();
+        let writer = LogWriter::default();
         writer.start().unwrap();
         let lines = 3 * limits::LOG_QUEUE_BYTES / 1000;
         for n in 0..lines {

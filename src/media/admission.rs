@@ -11,9 +11,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
-use super::access::rule::Action;
+use super::access::rule::AccessAction;
 use super::extension::{Demand, OnStream, PublishObserver, Running, SessionObserver, Source};
-use super::session::{Identity, Listed, Reason, Role, Session, Sessions};
+use super::session::{Identity, ListedSession, Reason, Role, Session, Sessions};
 use super::trails::Trails;
 use super::view::AppView;
 use crate::hub::registry::{Registry, StreamUse};
@@ -21,7 +21,7 @@ use crate::hub::stream::Stream;
 use crate::media::log;
 use crate::media::{access, live};
 use crate::notify;
-use crate::notify::ledger::Decision;
+use crate::notify::ledger::CallDecision;
 use crate::notify::{Answer, EventKind, Members, Notifier, SessionEvent};
 
 /// Admits sessions of all protocols.
@@ -66,7 +66,7 @@ impl Admission {
 
 /// A session that uses its stream. Dropping it ends its events: the stream's `done` if it was the last session, then
 /// its own.
-pub struct Entered {
+pub struct AdmittedSession {
     admission: Arc<Admission>,
     view: AppView,
     session: Arc<Session>,
@@ -76,14 +76,14 @@ pub struct Entered {
     demands: Vec<Box<dyn Demand>>,
     /// Observers of the player.
     observed: Vec<Running>,
-    _listed: Listed,
+    _listed: ListedSession,
 }
 
 /// Reason why a session was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refused(pub Reason);
+pub struct AdmissionRefusal(pub Reason);
 
-impl Entered {
+impl AdmittedSession {
     /// Enters the stream and sends `start` if a callback is configured.
     pub fn enter(admission: &Arc<Admission>, view: &AppView, session: &Arc<Session>) -> Box<Self> {
         let chunk_size = view.server().chunk_size.0 as usize;
@@ -101,7 +101,7 @@ impl Entered {
             Role::Player => EventKind::Play,
         };
         let event = SessionEvent::begin(&admission.callbacks, view, slot, session, order);
-        Box::new(Entered {
+        Box::new(AdmittedSession {
             admission: admission.clone(),
             view: view.clone(),
             session: session.clone(),
@@ -114,17 +114,17 @@ impl Entered {
     }
 
     /// Waits for the verdict.
-    pub async fn admit(&mut self) -> Result<(), Refused> {
+    pub async fn admit(&mut self) -> Result<(), AdmissionRefusal> {
         if let Some(event) = &mut self.event {
             verdict(event, &self.view, &self.session).await?;
         }
         let action = match self.session.role {
-            Role::Publisher => Action::Publish,
-            Role::Player => Action::Play,
+            Role::Publisher => AccessAction::Publish,
+            Role::Player => AccessAction::Play,
         };
         if !self.view.current().get::<access::conf::Current>().permits(action, self.session.peer.ip) {
             log::access_denied(&self.session);
-            return Err(Refused(Reason::NormalClose));
+            return Err(AdmissionRefusal(Reason::NormalClose));
         }
         if self.session.role == Role::Player && self.view.held().get::<live::conf::Conf>().live {
             let Admission { observers, sources, .. } = &*self.admission;
@@ -184,17 +184,23 @@ impl Entered {
 }
 
 /// Waits for the answer to `start`. If it admits `session`, updates follow.
-pub async fn verdict(event: &mut SessionEvent, view: &AppView, session: &Session) -> Result<(), Refused> {
+pub async fn verdict(
+    event: &mut SessionEvent,
+    view: &AppView,
+    session: &Session,
+) -> Result<(), AdmissionRefusal> {
     let answer = event.answer().await;
     let (verdict, decision) = match answer {
         Answer::Failed(_) | Answer::TimedOut
             if view.current().get::<notify::conf::Current>().ignore_invalid =>
         {
-            (Ok(()), Decision::AllowUnanswered)
+            (Ok(()), CallDecision::AllowUnanswered)
         }
-        _ if !event.hook().enforce.start || answer.is_success() => (Ok(()), Decision::Allow),
-        Answer::Status(_) => (Err(Refused(Reason::NotifyRefused)), Decision::Refuse),
-        Answer::Failed(_) | Answer::TimedOut => (Err(Refused(Reason::NotifyErr)), Decision::Refuse),
+        _ if !event.hook().enforce.start || answer.is_success() => (Ok(()), CallDecision::Allow),
+        Answer::Status(_) => (Err(AdmissionRefusal(Reason::NotifyRefused)), CallDecision::Refuse),
+        Answer::Failed(_) | Answer::TimedOut => {
+            (Err(AdmissionRefusal(Reason::NotifyErr)), CallDecision::Refuse)
+        }
     };
     event.decided(decision);
     match verdict {
@@ -204,7 +210,7 @@ pub async fn verdict(event: &mut SessionEvent, view: &AppView, session: &Session
     verdict
 }
 
-impl Drop for Entered {
+impl Drop for AdmittedSession {
     fn drop(&mut self) {
         let Some(stream_use) = self.stream_use.take() else { return };
         self.demands.clear();
@@ -265,7 +271,7 @@ impl StreamEvents {
             if answer.is_success() {
                 event.keep();
             } else if event.hook().enforce.update && answer.is_client_error() {
-                event.decided(Decision::Refuse);
+                event.decided(CallDecision::Refuse);
                 log::start_refused(&session, event.hook(), &answer);
                 session.close(Reason::NotifyRefused);
             }

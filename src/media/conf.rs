@@ -3,7 +3,7 @@
 use crate::directive::context::{APPLICATION, RTMP, RTMP_ALL, RTMP_SERVER};
 use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
-use crate::directive::{Args, Contexts, Flag, Level, Num, Scene, Slot, Text, Value};
+use crate::directive::{Args, BlockLevel, Contexts, Evaluation, Flag, Num, Slot, Text, Value};
 use crate::syntax::Problem;
 
 /// Maximum value of `merge_frame`.
@@ -55,7 +55,7 @@ impl Slot for MaxConnections {
         true
     }
 
-    fn make(level: &Level<'_>, _: &mut Scene<'_>) -> MaxConnections {
+    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> MaxConnections {
         MaxConnections(level.together.iter().find_map(|block| max_connections(block)))
     }
 }
@@ -70,7 +70,7 @@ impl Value for MergeFrame {
         "number".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<MergeFrame, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<MergeFrame, Problem> {
         let frames = Num::parse(args, scene)?;
         if frames > MAX_MERGE_FRAME {
             let text = format!("the merge_frame must be no larger than {MAX_MERGE_FRAME}");

@@ -57,12 +57,12 @@ pub trait SessionObserver: Send + Sync {
 /// Observer of a publishing client.
 pub trait PublishObserver: Send + Sync {
     /// Called for each batch of media.
-    fn brought(&mut self, brought: Brought);
+    fn brought(&mut self, brought: BatchSummary);
 }
 
 /// Summary of a batch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Brought {
+pub struct BatchSummary {
     /// Whether it contained audio or video.
     pub media: bool,
     /// Number of audio headers.

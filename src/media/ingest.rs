@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::codec::track::Tracks;
-use super::extension::{Brought, OnStream, Output, Running};
+use super::extension::{BatchSummary, OnStream, Output, Running};
 use super::millis;
 use super::relay_messages;
 use super::session::{Session, mark};
@@ -15,7 +15,7 @@ use super::view::AppView;
 use crate::hub::gop::CacheSettings;
 use crate::hub::headers::{HeaderKey, HeaderList};
 use crate::hub::pace::Grid;
-use crate::hub::packet::Class;
+use crate::hub::packet::PacketClass;
 use crate::hub::stream::{Busy, Incoming, PublishSettings, Stream};
 use crate::limits;
 use crate::media::log;
@@ -145,10 +145,10 @@ impl Ingest {
     }
 
     /// Publishes what was added since the last call. `bytes_received` is the connection's count.
-    pub fn push(&mut self, bytes_received: u64) -> Brought {
+    pub fn push(&mut self, bytes_received: u64) -> BatchSummary {
         moderation::count_read();
         self.session.bytes_received.store(bytes_received, Ordering::Relaxed);
-        let mut brought = Brought::default();
+        let mut brought = BatchSummary::default();
         let mut headers = false;
         if self.batch.is_empty() {
             return brought;
@@ -156,8 +156,8 @@ impl Ingest {
         for message in &self.batch {
             brought.media |= message.kind != MediaKind::Data;
             match message.class {
-                Class::AudioHeader => brought.audio_headers += 1,
-                Class::VideoHeader => brought.video_headers += 1,
+                PacketClass::AudioHeader => brought.audio_headers += 1,
+                PacketClass::VideoHeader => brought.video_headers += 1,
                 _ => {}
             }
             headers |= HeaderKey::is_of(message.class);

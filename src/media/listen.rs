@@ -1,7 +1,7 @@
 //! The `listen` directive of an RTMP server.
 
 use crate::directive::listen::{Family, Listen};
-use crate::directive::{Args, Arity, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::Problem;
 
 /// Default port of RTMP.
@@ -21,7 +21,7 @@ impl Value for ListenRtmp {
             .into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ListenRtmp, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ListenRtmp, Problem> {
         Listen::read(args, Family::Rtmp, DEFAULT_PORT, scene).map(ListenRtmp)
     }
 }

@@ -56,31 +56,31 @@ pub struct Snapshot {
 
 /// Removes its session from [`Sessions`] when dropped.
 #[derive(Debug)]
-pub struct Listed {
+pub struct ListedSession {
     sessions: Arc<Sessions>,
     session: Arc<Session>,
 }
 
 /// Counters that a process passes to its successor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counted {
+pub struct CarriedCounts {
     traffic: Traffic,
     accepted: u64,
 }
 
 impl Sessions {
     /// Continues the counters of the preceding process.
-    pub fn beginning(carried: Counted) -> Sessions {
+    pub fn beginning(carried: CarriedCounts) -> Sessions {
         let live = Live { ended: carried.traffic, ..Live::default() };
         let accepted_total = AtomicU64::new(carried.accepted);
         Sessions { live: Mutex::new(live), ids: AtomicU64::default(), accepted_total }
     }
 
     /// Counters for the succeeding process.
-    pub fn carried(&self) -> Counted {
+    pub fn carried(&self) -> CarriedCounts {
         let Snapshot { sessions, ended: mut traffic, .. } = self.at_once();
         sessions.iter().for_each(|session| traffic += session.traffic());
-        Counted { traffic, accepted: self.accepted_total() }
+        CarriedCounts { traffic, accepted: self.accepted_total() }
     }
 
     /// Number for a new connection, which counts as accepted.
@@ -100,14 +100,14 @@ impl Sessions {
     }
 
     /// Lists a session until the result is dropped.
-    pub fn list(self: &Arc<Self>, session: Arc<Session>) -> Listed {
+    pub fn list(self: &Arc<Self>, session: Arc<Session>) -> ListedSession {
         let mut live = self.live.lock();
         live.sessions.insert(session.id, session.clone());
         if let Some(stream) = session.stream_id() {
             live.streams.entry(stream).or_default().sessions += 1;
         }
         drop(live);
-        Listed { sessions: self.clone(), session }
+        ListedSession { sessions: self.clone(), session }
     }
 
     /// All current sessions, by number.
@@ -126,7 +126,7 @@ impl Sessions {
     }
 }
 
-impl Drop for Listed {
+impl Drop for ListedSession {
     fn drop(&mut self) {
         let mut live = self.sessions.live.lock();
         live.sessions.remove(&self.session.id);
@@ -150,19 +150,19 @@ impl AddAssign for Traffic {
     }
 }
 
-impl std::fmt::Display for Counted {
+impl std::fmt::Display for CarriedCounts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} {}", self.traffic.received, self.traffic.sent, self.accepted)
     }
 }
 
-impl FromStr for Counted {
+impl FromStr for CarriedCounts {
     type Err = ();
 
-    fn from_str(text: &str) -> Result<Counted, ()> {
+    fn from_str(text: &str) -> Result<CarriedCounts, ()> {
         let mut numbers = text.split(' ').map(|word| word.parse().map_err(drop));
         let mut next = || numbers.next().unwrap_or(Err(()));
-        Ok(Counted { traffic: Traffic { received: next()?, sent: next()? }, accepted: next()? })
+        Ok(CarriedCounts { traffic: Traffic { received: next()?, sent: next()? }, accepted: next()? })
     }
 }
 
@@ -172,9 +172,9 @@ mod tests {
 
     #[test]
     fn what_is_handed_on_is_read_back() {
-        let carried = Counted { traffic: Traffic { received: 1, sent: u64::MAX }, accepted: 3 };
+        let carried = CarriedCounts { traffic: Traffic { received: 1, sent: u64::MAX }, accepted: 3 };
         assert_eq!(carried.to_string().parse(), Ok(carried));
-        assert_eq!("1 2".parse::<Counted>(), Err(()));
+        assert_eq!("1 2".parse::<CarriedCounts>(), Err(()));
         assert_eq!(Sessions::beginning(carried).carried(), carried);
     }
 }

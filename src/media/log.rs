@@ -11,7 +11,7 @@ use crate::log::arguments::Arguments;
 use crate::log::os_text;
 use crate::log::shown::Shown;
 use crate::media::session::{Identity, Role, Session};
-use crate::media::trail_proof::Verdict;
+use crate::media::trail_proof::ProofVerdict;
 use crate::notify::Answer;
 use crate::notify::hook::Hook;
 
@@ -138,11 +138,13 @@ pub fn uring_lost(error: &io::Error) {
 }
 
 /// A relay's trail has no valid proof.
-pub fn trail_not_proved(conn: u64, verdict: Verdict, name: &[u8]) {
+pub fn trail_not_proved(conn: u64, verdict: ProofVerdict, name: &[u8]) {
     let why = match verdict {
-        Verdict::Missing | Verdict::Proved => "it comes without proof",
-        Verdict::Wrong => "its proof was made with another relay_secret, or for another stream",
-        Verdict::Stale => "the time of its proof is not ours: the clocks are apart, or it was used before",
+        ProofVerdict::Missing | ProofVerdict::Proved => "it comes without proof",
+        ProofVerdict::Wrong => "its proof was made with another relay_secret, or for another stream",
+        ProofVerdict::Stale => {
+            "the time of its proof is not ours: the clocks are apart, or it was used before"
+        }
     };
     info!(conn, "relay trail of '{}' is not believed: {why}", Shown::new(name));
 }

@@ -7,13 +7,13 @@ use tokio::sync::Notify;
 
 use crate::hub::gop::StartSettings;
 use crate::hub::packet::Packet;
-use crate::hub::stream::{Joined, Stream, Wake};
+use crate::hub::stream::{Joined, Stream, StreamWaker};
 
 /// First number of readers; delivery workers have much lower numbers.
 const FIRST: usize = usize::MAX / 2;
 
 /// A position in a stream's packets. The stream bounds the backlog; packets not fetched in time are lost.
-pub struct Reader {
+pub struct PacketReader {
     stream: Arc<Stream>,
     id: usize,
     ready: Arc<Ready>,
@@ -23,20 +23,20 @@ pub struct Reader {
 
 struct Ready(Notify);
 
-impl Wake for Ready {
+impl StreamWaker for Ready {
     fn wake(&self, _: u64) {
         self.0.notify_one();
     }
 }
 
-impl Reader {
+impl PacketReader {
     /// Reads from now on.
     pub fn attach(stream: &Arc<Stream>) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(FIRST);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
         let ready = Arc::new(Ready(Notify::new()));
         let next = stream.attach(id, ready.clone());
-        Reader { stream: stream.clone(), id, ready, next }
+        PacketReader { stream: stream.clone(), id, ready, next }
     }
 
     /// The stream.
@@ -72,7 +72,7 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for PacketReader {
     fn drop(&mut self) {
         self.stream.detach(self.id);
     }

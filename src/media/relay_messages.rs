@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::trail;
 
 use crate::wire::MediaKind;
-use crate::wire::amf0::{self, Value};
+use crate::wire::amf0::{self, AmfValue};
 
 /// Message that tells a relay through which streams of which servers its media has come; see [`way_of`].
 pub const WAY: &str = "pingosdWay";
@@ -36,15 +36,15 @@ pub fn is_control(kind: MediaKind, payload: &Bytes) -> bool {
 /// send it, so players cannot claim a path for others.
 pub fn way(way: &[u8]) -> Bytes {
     let mut out = BytesMut::new();
-    amf0::encode(&Value::String(Bytes::from_static(WAY.as_bytes())), &mut out);
-    amf0::encode(&Value::String(Bytes::copy_from_slice(way)), &mut out);
+    amf0::encode(&AmfValue::String(Bytes::from_static(WAY.as_bytes())), &mut out);
+    amf0::encode(&AmfValue::String(Bytes::copy_from_slice(way)), &mut out);
     out.freeze()
 }
 
 /// [`IDLE`] as a message.
 pub fn idle() -> Bytes {
     let mut out = BytesMut::new();
-    amf0::encode(&Value::String(Bytes::from_static(IDLE.as_bytes())), &mut out);
+    amf0::encode(&AmfValue::String(Bytes::from_static(IDLE.as_bytes())), &mut out);
     out.freeze()
 }
 
@@ -85,8 +85,8 @@ mod tests {
     fn what_speaks_of_the_connection_is_told_from_what_speaks_of_the_media() {
         let message = |name: &'static str| {
             let mut out = BytesMut::new();
-            amf0::encode(&Value::String(Bytes::from_static(name.as_bytes())), &mut out);
-            amf0::encode(&Value::Boolean(true), &mut out);
+            amf0::encode(&AmfValue::String(Bytes::from_static(name.as_bytes())), &mut out);
+            amf0::encode(&AmfValue::Boolean(true), &mut out);
             out.freeze()
         };
         assert!(is_control(MediaKind::Data, &message("|RtmpSampleAccess")));

@@ -3,7 +3,7 @@
 use bstr::{BString, ByteSlice};
 
 use crate::directive::address::strip_unix;
-use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::syntax::{Problem, Span, Word, sentence};
 
 /// Schemes of relay addresses.
@@ -11,7 +11,7 @@ const SCHEMES: [&str; 4] = ["rtmp", "rtmps", "http", "https"];
 
 /// Addresses and arguments of a relay. Missing arguments are taken from the session.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Relay {
+pub struct RelayTarget {
     /// Addresses; the later ones are alternatives.
     pub urls: Vec<BString>,
     /// `domain=`: host in the tcUrl.
@@ -30,9 +30,9 @@ pub struct Relay {
 
 /// The first `pull` line with an address in the block.
 #[derive(Default)]
-struct Pulled(Option<Span>);
+struct FirstPull(Option<Span>);
 
-impl Value for Relay {
+impl Value for RelayTarget {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
@@ -41,13 +41,13 @@ impl Value for Relay {
             .into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Relay, Problem> {
-        let mut relay = Relay::default();
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<RelayTarget, Problem> {
+        let mut relay = RelayTarget::default();
         for word in args.words {
             relay.read(word, args, scene)?;
         }
         if &args.name.bytes[..] == b"pull" && !relay.urls.is_empty() {
-            let Pulled(pulled) = scene.block.of::<Pulled>();
+            let FirstPull(pulled) = scene.block.of::<FirstPull>();
             if let Some(first) = *pulled {
                 let problem = args.refuse("is duplicate").label(first, "first given here");
                 return Err(problem.help("an application pulls from one origin"));
@@ -58,8 +58,8 @@ impl Value for Relay {
     }
 }
 
-impl Relay {
-    fn read(&mut self, word: &Word, args: &Args<'_>, scene: &mut Scene<'_>) -> Result<(), Problem> {
+impl RelayTarget {
+    fn read(&mut self, word: &Word, args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<(), Problem> {
         let refuse = |text: &str| Problem::new(args.refuse(text).into_diagnostic().sentence).at(word.span);
         if let Some((scheme, rest)) = word.bytes.split_once_str("://")
             && SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))

@@ -4,7 +4,7 @@ use super::listen::ListenRtmp;
 use crate::directive::context::{MAIN, RTMP, RTMP_SERVER};
 use crate::directive::table::directives;
 use crate::directive::uses_modules::UsesModules;
-use crate::directive::{Args, Flag, Msec, Num, Present, Scene, ServerNames, Size, Text, Value};
+use crate::directive::{Args, Evaluation, Flag, Msec, Num, Present, ServerNames, Size, Text, Value};
 use crate::syntax::Problem;
 
 /// Minimum chunk size that peers must support (RTMP 1.0 section 5.4.1).
@@ -79,7 +79,7 @@ impl Value for ChunkSize {
         "number".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ChunkSize, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ChunkSize, Problem> {
         let size = Num::parse(args, scene)?;
         let clamped = size.clamp(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE);
         if clamped != size {
@@ -96,7 +96,7 @@ impl Value for OldKeepalive {
         Flag::syntax()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<OldKeepalive, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<OldKeepalive, Problem> {
         let on = Flag::parse(args, scene)?;
         let text = "the \"so_keepalive\" directive is deprecated, use the \"so_keepalive\" parameter of the \
                     \"listen\" directive instead";

@@ -10,8 +10,8 @@ use parking_lot::Mutex;
 use strum::FromRepr;
 use tokio::sync::Notify;
 
-use super::delivery::Link;
-pub use super::listing::{Listed, Sessions, Traffic};
+use super::delivery::PlayerLink;
+pub use super::listing::{ListedSession, Sessions, Traffic};
 use super::trail::Trail;
 use crate::hub::info::MediaInfo;
 use crate::hub::registry::StreamKey;
@@ -182,7 +182,7 @@ pub struct Session {
     /// Bytes received from a publisher.
     pub bytes_received: AtomicU64,
     /// A player's counters.
-    pub link: Arc<Link>,
+    pub link: Arc<PlayerLink>,
     /// HTTP status of its last callback; 0 before the first one, `u64::MAX` after a failure.
     pub notify_status: AtomicU64,
     reason: AtomicU8,
@@ -236,7 +236,7 @@ impl Session {
             moments,
             orphaned: AtomicU64::new(0),
             bytes_received: AtomicU64::new(0),
-            link: Arc::new(Link::default()),
+            link: Arc::new(PlayerLink::default()),
             notify_status: AtomicU64::new(0),
             reason: AtomicU8::new(Reason::InternalErr as u8),
             close: Notify::new(),

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use bstr::BString;
 
-use super::relay_target::Relay;
-use crate::directive::{Args, Arity, Scene, Value};
+use super::relay_target::RelayTarget;
+use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Problem, Span};
 
 /// One `static_pull` line.
@@ -18,18 +18,18 @@ pub struct StaticPull {
     /// Stream name.
     pub name: BString,
     /// Origin and arguments. Parts that the addresses omit are the same as on this server.
-    pub line: Relay,
+    pub line: RelayTarget,
 }
 
 impl Value for StaticPull {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
-        format!("{} (domain=, app= and name= are needed)", Relay::syntax())
+        format!("{} (domain=, app= and name= are needed)", RelayTarget::syntax())
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<StaticPull, Problem> {
-        let mut line = Relay::parse(args, scene)?;
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<StaticPull, Problem> {
+        let mut line = RelayTarget::parse(args, scene)?;
         // The last two name the stream on this server; an address without a path uses the same names on the origin.
         let (Some(domain), Some(app), Some(name)) = (line.domain.clone(), line.app.take(), line.name.take())
         else {
@@ -39,7 +39,7 @@ impl Value for StaticPull {
             return Err(args.refuse("needs an address"));
         }
         let key = [domain.clone(), app.clone(), name.clone()];
-        if let Some(first) = scene.notes.of::<Pulled>().0.insert(key, args.span()) {
+        if let Some(first) = scene.notes.of::<PulledStreams>().0.insert(key, args.span()) {
             return Err(args.refuse("is duplicate").label(first, "first given here"));
         }
         Ok(StaticPull { domain, app, name, line })
@@ -48,4 +48,4 @@ impl Value for StaticPull {
 
 /// The streams pulled so far: domain, application, name.
 #[derive(Default)]
-struct Pulled(HashMap<[BString; 3], Span>);
+struct PulledStreams(HashMap<[BString; 3], Span>);

@@ -127,7 +127,7 @@ pub fn common<'a>(mut trails: impl Iterator<Item = &'a Trail>) -> Bytes {
 
 /// Source of a stream's media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Feed<'a> {
+pub enum MediaOrigin<'a> {
     /// There is no source.
     Nobody,
     /// A publisher on this server.
@@ -139,14 +139,14 @@ pub enum Feed<'a> {
 /// Whether a session with this trail would feed the stream `hop` with itself. A trail describes the moment at which it
 /// was sent: if the stream's media does not come through the requesting server, which is the trail's last hop, the
 /// circle no longer exists.
-pub fn closes_circle(trail: &[u8], hop: &Hop, feed: Feed<'_>) -> bool {
+pub fn closes_circle(trail: &[u8], hop: &Hop, feed: MediaOrigin<'_>) -> bool {
     if !is_loop(trail, hop) || hops(trail).count() >= limits::RELAY_HOPS {
         return is_loop(trail, hop);
     }
     match feed {
-        Feed::Nobody => true,
-        Feed::Here => false,
-        Feed::Way(way) => hops(way).any(|step| Some(step) == hops(trail).last()),
+        MediaOrigin::Nobody => true,
+        MediaOrigin::Here => false,
+        MediaOrigin::Way(way) => hops(way).any(|step| Some(step) == hops(trail).last()),
     }
 }
 
@@ -199,17 +199,17 @@ mod tests {
         let trail = extended(&extended(b"", &own), &other);
         let through = |hop: &Hop| extended(b"", hop);
         for (feed, closes) in [
-            (Feed::Nobody, true),
-            (Feed::Here, false),
-            (Feed::Way(b""), false),
-            (Feed::Way(&through(&other)), true),
-            (Feed::Way(&through(&hop(3, "s"))), false),
+            (MediaOrigin::Nobody, true),
+            (MediaOrigin::Here, false),
+            (MediaOrigin::Way(b""), false),
+            (MediaOrigin::Way(&through(&other)), true),
+            (MediaOrigin::Way(&through(&hop(3, "s"))), false),
         ] {
             assert_eq!(closes_circle(&trail, &own, feed), closes, "{feed:?}");
             assert!(!closes_circle(&trail, &hop(4, "s"), feed));
         }
         let long = Bytes::from(vec!["ab"; limits::RELAY_HOPS].join(","));
-        assert!(closes_circle(&long, &own, Feed::Here));
+        assert!(closes_circle(&long, &own, MediaOrigin::Here));
     }
 
     #[test]

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::log;
 use super::relay_conf::MainCurrent;
 use super::session::{Identity, Role};
-use super::trail::{self, Claim, Feed, Hop, Trail};
-use super::trail_proof::{Keys, Purpose, Verdict};
+use super::trail::{self, Claim, Hop, MediaOrigin, Trail};
+use super::trail_proof::{ProofKeys, ProofPurpose, ProofVerdict};
 use crate::config::model::Config;
 use crate::directive::ConfPath;
 use crate::hub::registry::{Registry, StreamKey};
@@ -21,18 +21,18 @@ pub struct Trails {
     /// Random and secret.
     mark: [u8; 32],
     /// Keys of proofs; a reload replaces them.
-    keys: ArcSwap<Keys>,
+    keys: ArcSwap<ProofKeys>,
 }
 
 impl Trails {
     /// `mark` is random and secret.
     pub fn new(mark: [u8; 32], secrets: Secrets) -> Self {
-        Trails { mark, keys: ArcSwap::from_pointee(Keys::new(mark, secrets.0)) }
+        Trails { mark, keys: ArcSwap::from_pointee(ProofKeys::new(mark, secrets.0)) }
     }
 
     /// Sets the secrets that a reload has read.
     pub fn set_secrets(&self, secrets: Secrets) {
-        self.keys.store(Arc::new(Keys::new(self.mark, secrets.0)));
+        self.keys.store(Arc::new(ProofKeys::new(self.mark, secrets.0)));
     }
 
     /// Path of a stream's media, sent to relays; `upstream` is the path to this server.
@@ -67,27 +67,29 @@ impl Trails {
         let (trail, hop) = (identity.trail.claimed(), Hop::new(&self.mark, &key));
         let stream = registry.find(&key).filter(|stream| role == Role::Player && stream.phase().publishing);
         match stream {
-            None => trail::closes_circle(trail, &hop, Feed::Nobody),
-            Some(stream) if stream.is_published_here() => trail::closes_circle(trail, &hop, Feed::Here),
-            Some(stream) => trail::closes_circle(trail, &hop, Feed::Way(&way(stream.id()))),
+            None => trail::closes_circle(trail, &hop, MediaOrigin::Nobody),
+            Some(stream) if stream.is_published_here() => {
+                trail::closes_circle(trail, &hop, MediaOrigin::Here)
+            }
+            Some(stream) => trail::closes_circle(trail, &hop, MediaOrigin::Way(&way(stream.id()))),
         }
     }
 
     /// Checks the claim of connection `conn`, once its request is known.
-    pub fn judge(&self, conn: u64, claim: &Claim, purpose: Purpose<'_>) -> Trail {
+    pub fn judge(&self, conn: u64, claim: &Claim, purpose: ProofPurpose<'_>) -> Trail {
         if claim.hops().is_empty() {
             return Trail::default();
         }
         let keys = self.keys.load();
         let verdict = keys.judge(claim, purpose, now());
-        if keys.are_shared() && verdict != Verdict::Proved {
+        if keys.are_shared() && verdict != ProofVerdict::Proved {
             log::trail_not_proved(conn, verdict, purpose.name);
         }
-        Trail::new(claim, verdict == Verdict::Proved)
+        Trail::new(claim, verdict == ProofVerdict::Proved)
     }
 
     /// Makes the proof of a trail that a relay of this server sends.
-    pub fn proof(&self, trail: &[u8], purpose: Purpose<'_>) -> Bytes {
+    pub fn proof(&self, trail: &[u8], purpose: ProofPurpose<'_>) -> Bytes {
         self.keys.load().proof(trail, purpose, now())
     }
 }

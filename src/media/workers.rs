@@ -15,10 +15,10 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
 
 use super::delivery::conf::BackEnd;
-use super::delivery::{Delivery, Ring, Total};
+use super::delivery::{Delivery, IoRing, Total};
 use crate::hub::pace::Grid;
 use crate::limits;
-use crate::net::moderation::{self, Bell};
+use crate::net::moderation::{self, WorkerWaker};
 
 /// A worker thread.
 #[derive(Clone)]
@@ -28,7 +28,7 @@ pub struct Worker {
     /// Its delivery loop.
     pub delivery: Delivery,
     /// Makes it poll its sockets at once.
-    pub bell: Bell,
+    pub bell: WorkerWaker,
     is_dead: Arc<AtomicBool>,
 }
 
@@ -64,7 +64,7 @@ impl Workers {
     ) -> io::Result<(Workers, mpsc::UnboundedReceiver<Death>)> {
         // At most one message per thread, so the channel is bounded.
         let (deaths, told) = mpsc::unbounded_channel();
-        let mut rings = Ring::for_workers(count, how);
+        let mut rings = IoRing::for_workers(count, how);
         let total = Total::new(count);
         let places = (0..count)
             .map(|number| Ok(ArcSwap::from_pointee(start(number, rings.pop(), grid, &total, &deaths)?)));
@@ -96,7 +96,7 @@ impl Workers {
     ///
     /// As for [`Workers::start`].
     pub fn replace(&self, number: usize) -> io::Result<()> {
-        let ring = Ring::for_workers(1, self.how).pop();
+        let ring = IoRing::for_workers(1, self.how).pop();
         self.places[number].store(Arc::new(start(number, ring, self.grid, &self.total, &self.deaths)?));
         Ok(())
     }
@@ -105,13 +105,13 @@ impl Workers {
 /// Starts a worker. A player's socket, session and delivery loop stay on one thread.
 fn start(
     number: usize,
-    ring: Option<Ring>,
+    ring: Option<IoRing>,
     grid: Grid,
     total: &Arc<Total>,
     deaths: &mpsc::UnboundedSender<Death>,
 ) -> io::Result<Worker> {
     let (delivery, serving) = Delivery::new(number, ring, grid, total.clone());
-    let bell = Bell::new()?;
+    let bell = WorkerWaker::new()?;
     let heard = bell.clone();
     let serve = move || {
         // A worker without a working bell never delays polling.

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
 use super::socket::Socket;
-use super::speaks::Speaks;
+use super::speaks::ListenProtocol;
 use super::tls::server::ServerTls;
 use super::unix::is_stale;
 use crate::config::model::Config;
@@ -24,7 +24,7 @@ use crate::directive::{Keepalive, ListenAddr, ListenOptions};
 use crate::limits;
 use crate::net::log;
 use crate::task::fault;
-use crate::task::questions::{Asked, Question, Questions, answering};
+use crate::task::questions::{OpenQuestions, Question, Questions, answering};
 use crate::task::supervise;
 
 /// A bound socket that does not accept yet.
@@ -39,11 +39,11 @@ pub enum Bound {
 /// Addresses on which a configuration listens. Sockets with the PROXY protocol are omitted, because treating its header
 /// as something else would be worse than not listening; `-t` warns about them. Sockets whose certificate does not exist
 /// are omitted too.
-pub fn wanted(config: &Config, tls: &ServerTls) -> HashMap<(Speaks, ListenAddr), ListenOptions> {
+pub fn wanted(config: &Config, tls: &ServerTls) -> HashMap<(ListenProtocol, ListenAddr), ListenOptions> {
     let rtmp = config.rtmp.iter().flat_map(|r| &r.listeners);
-    let rtmp = rtmp.map(|l| ((Speaks::Rtmp, l.addr.clone()), l.options.clone()));
+    let rtmp = rtmp.map(|l| ((ListenProtocol::Rtmp, l.addr.clone()), l.options.clone()));
     let http = config.http.iter().flat_map(|h| &h.listeners);
-    let http = http.map(|l| ((Speaks::Http, l.addr.clone()), l.options.clone()));
+    let http = http.map(|l| ((ListenProtocol::Http, l.addr.clone()), l.options.clone()));
     rtmp.chain(http).filter(|(key, options)| !options.proxy_protocol && !tls.is_closed(key)).collect()
 }
 
@@ -142,7 +142,7 @@ impl From<Bound> for OwnedFd {
 /// Receiver of accepted connections.
 pub trait Accept: Send + Sync {
     /// Handles a connection to a listening address.
-    fn accepted(&self, speaks: Speaks, addr: &ListenAddr, socket: Accepted);
+    fn accepted(&self, speaks: ListenProtocol, addr: &ListenAddr, socket: Accepted);
 }
 
 /// Registers an accepted connection with the reactor of the calling thread.
@@ -152,18 +152,18 @@ pub type Accepted = Box<dyn FnOnce() -> io::Result<Socket> + Send>;
 #[derive(Clone)]
 pub struct Listeners {
     accept: Arc<dyn Accept>,
-    accepting: Arc<Mutex<HashMap<(Speaks, ListenAddr), Accepting>>>,
+    accepting: Arc<Mutex<HashMap<(ListenProtocol, ListenAddr), Accepting>>>,
 }
 
 /// A socket, which can be passed to another process, and its accepting task.
 struct Accepting {
     socket: Bound,
     options: ListenOptions,
-    task: Option<Running>,
+    task: Option<RunningListener>,
 }
 
 /// An accepting task and the channel for its liveness probes.
-struct Running {
+struct RunningListener {
     handle: AbortHandle,
     questions: mpsc::Sender<Question>,
 }
@@ -175,7 +175,7 @@ impl Listeners {
     }
 
     /// Sends liveness probes to all accepting tasks.
-    pub fn ask(&self, asked: &mut Asked) {
+    pub fn ask(&self, asked: &mut OpenQuestions) {
         for ((speaks, addr), accepting) in &*self.accepting.lock() {
             let Some(task) = &accepting.task else { continue };
             // There is room: no probe is sent before the last one was answered.
@@ -184,12 +184,17 @@ impl Listeners {
     }
 
     /// Whether a socket accepts on this address.
-    pub fn has(&self, key: &(Speaks, ListenAddr)) -> bool {
+    pub fn has(&self, key: &(ListenProtocol, ListenAddr)) -> bool {
         self.accepting.lock().contains_key(key)
     }
 
     /// Starts accepting. Must be called within the control runtime.
-    pub fn add(&self, key: (Speaks, ListenAddr), bound: Bound, options: &ListenOptions) -> io::Result<()> {
+    pub fn add(
+        &self,
+        key: (ListenProtocol, ListenAddr),
+        bound: Bound,
+        options: &ListenOptions,
+    ) -> io::Result<()> {
         let socket = bound.try_clone()?;
         let task = Some(accept(&self.accept, &key, bound, options)?);
         self.accepting.lock().insert(key, Accepting { socket, options: options.clone(), task });
@@ -241,7 +246,7 @@ impl Listeners {
     }
 
     /// Stops accepting on addresses that are no longer wanted; open connections continue.
-    pub fn retain(&self, wanted: impl Fn(&(Speaks, ListenAddr)) -> bool) {
+    pub fn retain(&self, wanted: impl Fn(&(ListenProtocol, ListenAddr)) -> bool) {
         self.accepting.lock().retain(|key, accepting| {
             let keep = wanted(key);
             if !keep {
@@ -259,14 +264,14 @@ impl Listeners {
 /// Accepts on a socket until the task is aborted.
 fn accept(
     accept: &Arc<dyn Accept>,
-    key: &(Speaks, ListenAddr),
+    key: &(ListenProtocol, ListenAddr),
     bound: Bound,
     options: &ListenOptions,
-) -> io::Result<Running> {
+) -> io::Result<RunningListener> {
     let (accept, (speaks, addr), options) = (accept.clone(), key.clone(), options.clone());
     let (questions, asked) = mpsc::channel(1);
     let name = format!("accepting {speaks} on {addr}");
-    let door = Door { accept, speaks, addr, asked: tokio::sync::Mutex::new(asked) };
+    let door = AcceptTask { accept, speaks, addr, asked: tokio::sync::Mutex::new(asked) };
     let handle = match bound {
         Bound::Tcp(listener) => {
             let shared = Arc::new((door, TcpListener::from_std(listener)?, options));
@@ -283,19 +288,19 @@ fn accept(
             })
         }
     };
-    Ok(Running { handle, questions })
+    Ok(RunningListener { handle, questions })
 }
 
 /// Data of an accepting task besides the socket.
-struct Door {
+struct AcceptTask {
     accept: Arc<dyn Accept>,
-    speaks: Speaks,
+    speaks: ListenProtocol,
     addr: ListenAddr,
     /// Locked only by the task.
     asked: tokio::sync::Mutex<Questions>,
 }
 
-async fn accept_tcp(door: &Door, listener: &TcpListener, options: &ListenOptions) {
+async fn accept_tcp(door: &AcceptTask, listener: &TcpListener, options: &ListenOptions) {
     let mut asked = door.asked.lock().await;
     loop {
         match answering(&mut asked, listener.accept()).await {
@@ -312,7 +317,7 @@ async fn accept_tcp(door: &Door, listener: &TcpListener, options: &ListenOptions
     }
 }
 
-async fn accept_unix(door: &Door, listener: &UnixListener) {
+async fn accept_unix(door: &AcceptTask, listener: &UnixListener) {
     let mut asked = door.asked.lock().await;
     loop {
         match answering(&mut asked, listener.accept()).await {
@@ -326,7 +331,7 @@ async fn accept_unix(door: &Door, listener: &UnixListener) {
 }
 
 /// Passes a connection on.
-fn dispatch(door: &Door, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
+fn dispatch(door: &AcceptTask, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
     fault::panic_at("accept");
     door.accept.accepted(door.speaks, &door.addr, Box::new(socket));
 }

@@ -4,7 +4,7 @@
 //! more than the packet. In that state a worker waits a moment before it polls the kernel. At lower rates, and when the
 //! worker does not sleep anyway, nothing is delayed.
 //!
-//! Only media is counted and delayed. Other sockets (HTTP requests, handshakes, commands) are `Prompt`: input on one of
+//! Only media is counted and delayed. Other sockets (HTTP requests, handshakes, commands) are `PromptSockets`: input on one of
 //! them, or a new connection, ends the wait. A publisher's socket stops being prompt with its first media
 //! ([`Rest`](super::rest::Rest)).
 
@@ -47,18 +47,18 @@ thread_local! {
     static READS: Cell<u64> = const { Cell::new(0) };
     static MODERATION: RefCell<Moderation> = RefCell::new(Moderation::new(Instant::now()));
     /// Set on worker threads only; other threads never wait.
-    static PROMPT: OnceCell<Prompt> = const { OnceCell::new() };
+    static PROMPT: OnceCell<PromptSockets> = const { OnceCell::new() };
 }
 
 /// Ends a worker's wait from another thread when a connection is passed to it.
 #[derive(Clone, Debug)]
-pub struct Bell(Arc<EventFd>);
+pub struct WorkerWaker(Arc<EventFd>);
 
-impl Bell {
+impl WorkerWaker {
     /// Creates a bell; no worker listens to it yet.
     pub fn new() -> io::Result<Self> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        Ok(Bell(Arc::new(EventFd::from_value_and_flags(0, flags)?)))
+        Ok(WorkerWaker(Arc::new(EventFd::from_value_and_flags(0, flags)?)))
     }
 
     /// Ends the current wait, or else the next one.
@@ -69,39 +69,39 @@ impl Bell {
 }
 
 /// A worker's sockets without media. Each arrival is reported once, during a wait or between waits.
-struct Prompt {
+struct PromptSockets {
     epoll: Epoll,
     /// Kept open, because the epoll set refers to its descriptor.
-    _bell: Bell,
+    _bell: WorkerWaker,
 }
 
 /// Outcome of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Waited {
+enum WaitOutcome {
     /// The time elapsed.
     Through,
     /// Something other than media arrived.
     Cut,
 }
 
-impl Prompt {
-    fn new(bell: Bell) -> io::Result<Self> {
+impl PromptSockets {
+    fn new(bell: WorkerWaker) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         epoll.add(&*bell.0, arrivals())?;
-        Ok(Prompt { epoll, _bell: bell })
+        Ok(PromptSockets { epoll, _bell: bell })
     }
 
     /// Waits for `time`, or until something arrives on one of the sockets.
-    fn wait(&self, time: Duration) -> Waited {
+    fn wait(&self, time: Duration) -> WaitOutcome {
         let mut set = [PollFd::new(self.epoll.0.as_fd(), PollFlags::POLLIN)];
         match ppoll(&mut set, Some(TimeSpec::from_duration(time)), None) {
-            Ok(0) => return Waited::Through,
+            Ok(0) => return WaitOutcome::Through,
             Ok(_) => {}
-            Err(_) => return Waited::Cut,
+            Err(_) => return WaitOutcome::Cut,
         }
         let mut events = [EpollEvent::empty(); EVENTS];
         while self.epoll.wait(&mut events, EpollTimeout::ZERO) == Ok(EVENTS) {}
-        Waited::Cut
+        WaitOutcome::Cut
     }
 }
 
@@ -112,8 +112,8 @@ fn arrivals() -> EpollEvent {
 
 /// Makes the calling thread a worker's thread that `bell` can reach. If the system lacks the means to end a wait, the
 /// worker never waits.
-pub fn begin(bell: Bell) -> io::Result<()> {
-    let prompt = Prompt::new(bell)?;
+pub fn begin(bell: WorkerWaker) -> io::Result<()> {
+    let prompt = PromptSockets::new(bell)?;
     PROMPT.with(|cell| drop(cell.set(prompt)));
     Ok(())
 }
@@ -134,7 +134,7 @@ pub fn is_media(socket: BorrowedFd<'_>) {
     });
 }
 
-fn with_prompt(work: impl FnOnce(&Prompt)) {
+fn with_prompt(work: impl FnOnce(&PromptSockets)) {
     // While a thread ends, its sockets may be closed after the epoll set.
     let _ = PROMPT.try_with(|cell| cell.get().map(work));
 }
@@ -150,7 +150,7 @@ pub fn before_park() {
         let Some(prompt) = cell.get() else { return };
         let wait = MODERATION.with_borrow_mut(|moderation| moderation.park(Instant::now(), READS.get()));
         if let Some(wait) = wait
-            && prompt.wait(wait) == Waited::Cut
+            && prompt.wait(wait) == WaitOutcome::Cut
         {
             MODERATION.with_borrow_mut(|moderation| moderation.cut(Instant::now()));
         }
@@ -271,31 +271,31 @@ mod tests {
 
     #[test]
     fn only_media_wait() {
-        let bell = Bell::new().unwrap();
+        let bell = WorkerWaker::new().unwrap();
         let (mut far, near) = UnixStream::pair().unwrap();
         begin(bell.clone()).unwrap();
 
         let waits = |time| PROMPT.with(|cell| cell.get().unwrap().wait(time));
         is_prompt(near.as_fd());
         far.write_all(b"GET / HTTP/1.1").unwrap();
-        assert_eq!(waits(LONG), Waited::Cut);
+        assert_eq!(waits(LONG), WaitOutcome::Cut);
         // Reported once: a peer that sends more than is read does not keep the worker awake.
-        assert_eq!(waits(US), Waited::Through);
+        assert_eq!(waits(US), WaitOutcome::Through);
         far.write_all(b"more").unwrap();
-        assert_eq!(waits(LONG), Waited::Cut);
+        assert_eq!(waits(LONG), WaitOutcome::Cut);
         is_media(near.as_fd());
         far.write_all(b"media").unwrap();
-        assert_eq!(waits(limits::POLL_INTERVAL), Waited::Through);
+        assert_eq!(waits(limits::POLL_INTERVAL), WaitOutcome::Through);
         bell.ring();
-        assert_eq!(waits(LONG), Waited::Cut);
-        assert_eq!(waits(US), Waited::Through);
+        assert_eq!(waits(LONG), WaitOutcome::Cut);
+        assert_eq!(waits(US), WaitOutcome::Through);
         // Unread input counts as an arrival when the mark is set.
         is_prompt(near.as_fd());
-        assert_eq!(waits(LONG), Waited::Cut);
+        assert_eq!(waits(LONG), WaitOutcome::Cut);
         drop(far);
-        assert_eq!(waits(LONG), Waited::Cut);
+        assert_eq!(waits(LONG), WaitOutcome::Cut);
         drop(near);
-        assert_eq!(waits(US), Waited::Through);
+        assert_eq!(waits(US), WaitOutcome::Through);
     }
 
     #[tokio::test]

@@ -14,23 +14,23 @@ use super::socket::Socket;
 use crate::limits;
 
 /// Function that reads a socket.
-pub type Read = fn(&Socket, &mut [u8]) -> io::Result<usize>;
+pub type ReadMethod = fn(&Socket, &mut [u8]) -> io::Result<usize>;
 
 /// A publisher's socket. The end of the connection and [`limits::READ_REST_BYTES`] of unread data end its rest.
-pub struct Rest {
+pub struct ReadPause {
     socket: Arc<Socket>,
     until: Option<Instant>,
 }
 
-impl Rest {
+impl ReadPause {
     /// Starts without rest. Until this is dropped the socket is treated as a media socket, whose input may be delayed.
     pub fn new(socket: &Arc<Socket>) -> Self {
         moderation::is_media(socket.descriptor());
-        Rest { socket: socket.clone(), until: None }
+        ReadPause { socket: socket.clone(), until: None }
     }
 
     /// Waits until the socket should be read, and returns the function to read it with.
-    pub async fn ready(&self) -> io::Result<Read> {
+    pub async fn ready(&self) -> io::Result<ReadMethod> {
         let readable = poll_fn(|cx| self.socket.poll_read_ready(cx));
         let Some(until) = self.until else {
             readable.await?;
@@ -38,7 +38,7 @@ impl Rest {
         };
         tokio::select! {
             biased;
-            ready = readable => ready.map(|()| Socket::try_read as Read),
+            ready = readable => ready.map(|()| Socket::try_read as ReadMethod),
             () = tokio::time::sleep_until(until.into()) => Ok(Socket::read_unasked),
         }
     }
@@ -58,7 +58,7 @@ impl Rest {
     }
 }
 
-impl Drop for Rest {
+impl Drop for ReadPause {
     fn drop(&mut self) {
         self.until(None);
         moderation::is_prompt(self.socket.descriptor());
@@ -88,16 +88,16 @@ mod tests {
     }
 
     /// A resting socket that has received a little data.
-    fn resting() -> (TcpStream, Arc<Socket>, Rest) {
+    fn resting() -> (TcpStream, Arc<Socket>, ReadPause) {
         let (mut far, socket) = pair();
-        let mut rest = Rest::new(&socket);
+        let mut rest = ReadPause::new(&socket);
         rest.until(Some(Instant::now() + NEVER));
         far.write_all(b"a little").unwrap();
         (far, socket, rest)
     }
 
     /// Reads whenever it is time until `bytes` bytes have arrived.
-    async fn read(rest: &Rest, bytes: usize) {
+    async fn read(rest: &ReadPause, bytes: usize) {
         let (mut got, mut buffer) = (0, vec![0; 2 * limits::READ_REST_BYTES]);
         while got < bytes {
             let how = rest.ready().await.unwrap();
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(got, bytes);
     }
 
-    async fn is_ready(rest: &Rest) -> bool {
+    async fn is_ready(rest: &ReadPause) -> bool {
         let ready = pin!(rest.ready());
         tokio::time::timeout(5 * SOON, ready).await.is_ok()
     }
@@ -118,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn a_little_waits_for_its_moment_and_much_does_not() {
         let (mut far, socket) = pair();
-        let mut rest = Rest::new(&socket);
+        let mut rest = ReadPause::new(&socket);
         far.write_all(b"before").unwrap();
         read(&rest, 6).await;
         rest.until(Some(Instant::now() + NEVER));
@@ -140,7 +140,7 @@ mod tests {
         rest.until(Some(Instant::now() + NEVER));
         far.write_all(b"more").unwrap();
         drop(rest);
-        read(&Rest::new(&socket), 4).await;
+        read(&ReadPause::new(&socket), 4).await;
     }
 
     #[tokio::test]
@@ -159,7 +159,7 @@ mod tests {
         let (near, mut far) = std::os::unix::net::UnixStream::pair().unwrap();
         near.set_nonblocking(true).unwrap();
         let socket = Arc::new(Socket::Unix(tokio::net::UnixStream::from_std(near).unwrap()));
-        let mut rest = Rest::new(&socket);
+        let mut rest = ReadPause::new(&socket);
         rest.until(Some(Instant::now() + NEVER));
         far.write_all(b"a little").unwrap();
         read(&rest, 8).await;

@@ -4,18 +4,18 @@ use std::fmt;
 
 /// Protocol of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Speaks {
+pub enum ListenProtocol {
     /// RTMP.
     Rtmp,
     /// HTTP.
     Http,
 }
 
-impl fmt::Display for Speaks {
+impl fmt::Display for ListenProtocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Speaks::Rtmp => "rtmp",
-            Speaks::Http => "http",
+            ListenProtocol::Rtmp => "rtmp",
+            ListenProtocol::Http => "http",
         })
     }
 }

@@ -13,14 +13,14 @@ pub enum Answer {
     /// An HTTP status. It counts as soon as the headers are complete.
     Status(u16),
     /// No answer.
-    Failed(Failure),
+    Failed(CallFailure),
     /// No answer within the hook's timeout.
     TimedOut,
 }
 
 /// The reason why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Failure {
+pub enum CallFailure {
     /// The host has no address, or the lookup failed.
     Lookup(String),
     /// The system's error at connecting, reading or writing, in nginx's form.
@@ -77,27 +77,27 @@ impl Reply {
     }
 }
 
-impl Failure {
+impl CallFailure {
     /// Finds the cause of an error of the HTTP client: the innermost error that has a text.
-    pub(super) fn of(error: &(dyn std::error::Error + 'static)) -> Failure {
-        let mut found = Failure::Other(String::new());
+    pub(super) fn of(error: &(dyn std::error::Error + 'static)) -> CallFailure {
+        let mut found = CallFailure::Other(String::new());
         let mut cause = Some(error);
         while let Some(error) = cause {
             if let Some(lookup) = error.downcast_ref::<LookupError>() {
-                return Failure::Lookup(lookup.to_string());
+                return CallFailure::Lookup(lookup.to_string());
             }
             if let Some(tls) = error.downcast_ref::<rustls::Error>() {
-                return Failure::Tls(tls.to_string());
+                return CallFailure::Tls(tls.to_string());
             }
             if let Some(http) = error.downcast_ref::<hyper::Error>() {
                 if http.is_parse_too_large() {
-                    return Failure::TooLarge;
+                    return CallFailure::TooLarge;
                 }
                 if http.is_parse() {
-                    return Failure::NotHttp;
+                    return CallFailure::NotHttp;
                 }
                 if http.is_incomplete_message() || http.is_canceled() || http.is_closed() {
-                    found = Failure::Closed;
+                    found = CallFailure::Closed;
                 }
             }
             cause = error.source();
@@ -107,26 +107,28 @@ impl Failure {
                 if inner.is_some() {
                     cause = inner;
                 } else {
-                    return Failure::System(os_text(io));
+                    return CallFailure::System(os_text(io));
                 }
             }
-            if cause.is_none() && found == Failure::Other(String::new()) {
-                found = Failure::Other(error.to_string());
+            if cause.is_none() && found == CallFailure::Other(String::new()) {
+                found = CallFailure::Other(error.to_string());
             }
         }
         found
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CallFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Lookup(text) | Failure::System(text) | Failure::Other(text) => f.write_str(text),
-            Failure::Tls(text) => write!(f, "TLS: {text}"),
-            Failure::Closed => f.write_str("the connection was closed"),
-            Failure::NotHttp => f.write_str("it is not HTTP"),
-            Failure::TooLarge => f.write_str("its header is too large"),
-            Failure::Abandoned => f.write_str("nobody waits for it"),
+            CallFailure::Lookup(text) | CallFailure::System(text) | CallFailure::Other(text) => {
+                f.write_str(text)
+            }
+            CallFailure::Tls(text) => write!(f, "TLS: {text}"),
+            CallFailure::Closed => f.write_str("the connection was closed"),
+            CallFailure::NotHttp => f.write_str("it is not HTTP"),
+            CallFailure::TooLarge => f.write_str("its header is too large"),
+            CallFailure::Abandoned => f.write_str("nobody waits for it"),
         }
     }
 }

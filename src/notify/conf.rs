@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::effect::{Effect, FamilyEffects};
+use super::effect::{AnswerEffect, FamilyEffects};
 use super::event_row::{EventRow, LineList, VERDICT, events};
 use super::hook::Hook;
 use super::request::RECORD_FIELDS;
@@ -26,7 +26,7 @@ one_of! {
     }
 }
 
-use Effect::*;
+use AnswerEffect::*;
 
 events! {
     before {

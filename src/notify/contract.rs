@@ -6,7 +6,7 @@ use std::fmt::Write;
 use strum::VariantArray;
 
 use super::conf::EVENTS;
-use super::effect::{ANSWER_KINDS, Effect, Effects, NameFamily};
+use super::effect::{ANSWER_KINDS, AnswerEffect, Effects, NameFamily};
 use super::event_row::EventRow;
 use super::hook::{DEFAULT_TIMEOUT, DEFAULT_UPDATE, MAX_LINES};
 use super::process::PROCESS_EVENTS;
@@ -101,7 +101,7 @@ fn answers() -> String {
                 }
                 _ => words.join(", "),
             };
-            let effects = effects.map(Effect::text).join(" | ");
+            let effects = effects.map(AnswerEffect::text).join(" | ");
             let _ = writeln!(out, "| {} of {names} | {effects} |", stage.name());
         }
     }

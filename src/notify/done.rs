@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::hook::Hook;
-use super::ledger::Decision;
+use super::ledger::CallDecision;
 use super::request::Stage;
 use super::subject::Subject;
 use super::{EventRequest, Notifier, send};
@@ -52,7 +52,7 @@ pub(super) async fn repeat_done(
         if !reply.answer.is_away() {
             return;
         }
-        receipt.decided(if hope { Decision::TellAgain } else { Decision::GiveUp });
+        receipt.decided(if hope { CallDecision::TellAgain } else { CallDecision::GiveUp });
     }
     let lost = notifier.ends.lost_total.fetch_add(1, Ordering::Relaxed) + 1;
     log::done_lost(&*session, request.event, &hook, lost);

@@ -31,7 +31,7 @@ pub const ANSWER_KINDS: [(AnswerKind, &str); 6] = [
 
 /// Effect of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Effect {
+pub enum AnswerEffect {
     /// No effect.
     Nothing,
     /// The session continues.
@@ -76,40 +76,40 @@ pub enum Effect {
     ToldAgainIfAway,
 }
 
-impl Effect {
+impl AnswerEffect {
     /// Wording in conf/callbacks.md.
     pub(super) fn text(self) -> &'static str {
         match self {
-            Effect::Nothing => "-",
-            Effect::LetIn => "admitted",
-            Effect::Refused => "refused",
-            Effect::RefusedUnlessIgnored => "refused, unless `ignore_invalid_notify on`",
-            Effect::Updates => "updates follow",
-            Effect::NoUpdates => "no updates",
-            Effect::EndsOpener => "disconnects the session that opened the stream",
-            Effect::NoRelay => "no relay, no done",
-            Effect::NoRelayGoesOn => "no relay, but update and done are sent",
-            Effect::Relay => "relay to `Location`",
-            Effect::EndsPlayers => "disconnects all waiting players",
-            Effect::EndsPublisher => "disconnects the publisher",
-            Effect::Again => "sent again",
-            Effect::Recorded => "recorded",
-            Effect::NotRecorded => "not recorded",
-            Effect::AsConfigured => "as `live_record` is set",
-            Effect::EndsSession => "disconnects the session named by `clientid`",
-            Effect::EndsRelay => "ends the relay",
-            Effect::EndsRecording => "ends the recording",
-            Effect::ToldAgain => "repeated",
-            Effect::ToldAgainIfAway => "repeated after 502, 503 and 504",
+            AnswerEffect::Nothing => "-",
+            AnswerEffect::LetIn => "admitted",
+            AnswerEffect::Refused => "refused",
+            AnswerEffect::RefusedUnlessIgnored => "refused, unless `ignore_invalid_notify on`",
+            AnswerEffect::Updates => "updates follow",
+            AnswerEffect::NoUpdates => "no updates",
+            AnswerEffect::EndsOpener => "disconnects the session that opened the stream",
+            AnswerEffect::NoRelay => "no relay, no done",
+            AnswerEffect::NoRelayGoesOn => "no relay, but update and done are sent",
+            AnswerEffect::Relay => "relay to `Location`",
+            AnswerEffect::EndsPlayers => "disconnects all waiting players",
+            AnswerEffect::EndsPublisher => "disconnects the publisher",
+            AnswerEffect::Again => "sent again",
+            AnswerEffect::Recorded => "recorded",
+            AnswerEffect::NotRecorded => "not recorded",
+            AnswerEffect::AsConfigured => "as `live_record` is set",
+            AnswerEffect::EndsSession => "disconnects the session named by `clientid`",
+            AnswerEffect::EndsRelay => "ends the relay",
+            AnswerEffect::EndsRecording => "ends the recording",
+            AnswerEffect::ToldAgain => "repeated",
+            AnswerEffect::ToldAgainIfAway => "repeated after 502, 503 and 504",
         }
     }
 }
 
 /// What each of [`ANSWER_KINDS`] does, in their order.
-pub type Effects = [Effect; ANSWER_KINDS.len()];
+pub type Effects = [AnswerEffect; ANSWER_KINDS.len()];
 
 /// No answer has any effect.
-pub const NOTHING: Effects = [Effect::Nothing; ANSWER_KINDS.len()];
+pub const NOTHING: Effects = [AnswerEffect::Nothing; ANSWER_KINDS.len()];
 
 /// Family of event names: PingOS's two generations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, VariantArray)]
@@ -144,7 +144,7 @@ impl FamilyEffects {
     }
 
     /// A 4xx has this effect with the older names only; other answers have none.
-    pub(super) const fn older_refusal(effect: Effect) -> Self {
+    pub(super) const fn older_refusal(effect: AnswerEffect) -> Self {
         let mut oclp = NOTHING;
         oclp[AnswerKind::ClientError as usize] = effect;
         FamilyEffects { on: NOTHING, oclp }

@@ -4,7 +4,7 @@ use crate::directive::word::one_of;
 
 one_of! {
     /// Percent-encoding of single values.
-    pub enum Escape {
+    pub enum QueryEscape {
         /// Encodes what would end the value or is invalid in a request target; everything else stays as the client sent
         /// it.
         "minimal" => Minimal,
@@ -15,11 +15,11 @@ one_of! {
 
 /// Appends a single value to a query: nothing in it may begin another parameter, end the query, or look like an escape
 /// that the client did not send. The rest stays byte for byte as PingOS sends it, including `+` and escapes.
-pub(crate) fn push_single(out: &mut String, bytes: &[u8], escape: Escape) {
+pub(crate) fn push_single(out: &mut String, bytes: &[u8], escape: QueryEscape) {
     for (at, &b) in bytes.iter().enumerate() {
         let encoded = match escape {
-            Escape::Strict => !b.is_ascii_alphanumeric() && !b"-._~".contains(&b),
-            Escape::Minimal => match b {
+            QueryEscape::Strict => !b.is_ascii_alphanumeric() && !b"-._~".contains(&b),
+            QueryEscape::Minimal => match b {
                 b'&' => true,
                 b'%' => !begins_escape(&bytes[at..]),
                 b => cannot_stand(b),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::effect::{Effect, Effects, FamilyEffects, NOTHING, NameFamily};
+use super::effect::{AnswerEffect, Effects, FamilyEffects, NOTHING, NameFamily};
 use super::hook::Hook;
 use super::request::{SESSION_FIELDS, Stage};
 use crate::directive::context::{self, Contexts};
@@ -38,13 +38,13 @@ pub struct EventRow {
 
 /// The answer to `start` decides whether a session may go on.
 pub(super) const VERDICT: FamilyEffects = {
-    use Effect::{LetIn, Refused, RefusedUnlessIgnored};
+    use AnswerEffect::{LetIn, Refused, RefusedUnlessIgnored};
     FamilyEffects::both([LetIn, LetIn, Refused, Refused, Refused, RefusedUnlessIgnored])
 };
 
 /// Repetition of `done` requests that did not reach the server.
 const REPEATED: Effects = {
-    use Effect::{Nothing, ToldAgain, ToldAgainIfAway};
+    use AnswerEffect::{Nothing, ToldAgain, ToldAgainIfAway};
     [Nothing, Nothing, Nothing, Nothing, ToldAgainIfAway, ToldAgain]
 };
 
@@ -62,7 +62,7 @@ impl EventRow {
             has_stream: true,
             note: "",
             start,
-            update: FamilyEffects::older_refusal(Effect::EndsSession),
+            update: FamilyEffects::older_refusal(AnswerEffect::EndsSession),
             done: FamilyEffects::both(REPEATED),
         }
     }
@@ -100,7 +100,7 @@ impl EventRow {
 
     /// Whether an answer to `start` may start a relay.
     pub fn relays(&self) -> bool {
-        self.start.of(NameFamily::On).contains(&Effect::Relay)
+        self.start.of(NameFamily::On).contains(&AnswerEffect::Relay)
     }
 }
 

@@ -7,7 +7,7 @@ use bstr::{BString, ByteSlice};
 use super::conf::EVENTS;
 use super::url::{Url, UrlError};
 use super::variable::{Template, TemplateError};
-use crate::directive::{Args, Arity, Msec, Repeat, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Msec, Repeat, Value, number};
 use crate::syntax::{Pos, Problem, Word, sentence, suggest};
 
 /// Hint about the form of the address.
@@ -94,7 +94,7 @@ impl Value for Hook {
             .into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Hook, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Hook, Problem> {
         let legacy = args.name.bytes.starts_with(b"oclp_");
         let mut url = None;
         let mut hook = HookParameters {
@@ -147,7 +147,7 @@ struct HookParameters {
 
 impl HookParameters {
     /// Parses `name=value`; false if there is no such parameter.
-    fn read(&mut self, word: &Word, scene: &mut Scene<'_>) -> Result<bool, Problem> {
+    fn read(&mut self, word: &Word, scene: &mut Evaluation<'_>) -> Result<bool, Problem> {
         let Some((name, value)) = word.bytes.split_once_str("=") else { return Ok(false) };
         match name {
             b"args" => self.args = template(value, word, scene)?,
@@ -165,7 +165,7 @@ impl HookParameters {
     }
 }
 
-fn template(text: &[u8], word: &Word, scene: &mut Scene<'_>) -> Result<Template, Problem> {
+fn template(text: &[u8], word: &Word, scene: &mut Evaluation<'_>) -> Result<Template, Problem> {
     match Template::compile(text) {
         Ok(template) => Ok(template),
         Err(TemplateError::NoName) => {
@@ -223,7 +223,7 @@ fn unknown(what: &str, value: &[u8], word: &Word) -> Problem {
     Problem::new(text).at(word.span_of(value))
 }
 
-fn read_url(word: &Word, scene: &mut Scene<'_>) -> Result<Url, Problem> {
+fn read_url(word: &Word, scene: &mut Evaluation<'_>) -> Result<Url, Problem> {
     match Url::parse(&word.bytes) {
         Ok((url, false)) => Ok(url),
         Ok((url, true)) => {

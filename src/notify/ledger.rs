@@ -75,7 +75,7 @@ pub struct FinishedCall {
 /// The consequence of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromRepr)]
 #[repr(u8)]
-pub enum Decision {
+pub enum CallDecision {
     /// Nothing: the answer decides nothing, or its session has ended.
     #[default]
     None,
@@ -103,32 +103,32 @@ pub enum Decision {
 #[derive(Clone, Debug, Default)]
 pub struct Receipt(Arc<AtomicU8>);
 
-impl Decision {
-    /// The word shown for it; `-` for [`Decision::None`].
+impl CallDecision {
+    /// The word shown for it; `-` for [`CallDecision::None`].
     pub fn name(self) -> &'static str {
         match self {
-            Decision::None => "-",
-            Decision::Allow => "allow",
-            Decision::AllowUnanswered => "allow-unanswered",
-            Decision::Refuse => "refuse",
-            Decision::End => "end",
-            Decision::Relay => "relay",
-            Decision::NoRelay => "no-relay",
-            Decision::AskAgain => "ask-again",
-            Decision::TellAgain => "tell-again",
-            Decision::GiveUp => "give-up",
+            CallDecision::None => "-",
+            CallDecision::Allow => "allow",
+            CallDecision::AllowUnanswered => "allow-unanswered",
+            CallDecision::Refuse => "refuse",
+            CallDecision::End => "end",
+            CallDecision::Relay => "relay",
+            CallDecision::NoRelay => "no-relay",
+            CallDecision::AskAgain => "ask-again",
+            CallDecision::TellAgain => "tell-again",
+            CallDecision::GiveUp => "give-up",
         }
     }
 }
 
 impl Receipt {
     /// Enters the consequence.
-    pub fn decided(&self, decision: Decision) {
+    pub fn decided(&self, decision: CallDecision) {
         self.0.store(decision as u8, Ordering::Relaxed);
     }
 
-    fn decision(&self) -> Decision {
-        Decision::from_repr(self.0.load(Ordering::Relaxed)).unwrap_or_default()
+    fn decision(&self) -> CallDecision {
+        CallDecision::from_repr(self.0.load(Ordering::Relaxed)).unwrap_or_default()
     }
 }
 
@@ -217,7 +217,7 @@ impl CallRecord {
 mod tests {
     use super::*;
     use crate::directive::Msec;
-    use crate::notify::Failure;
+    use crate::notify::CallFailure;
     use crate::notify::hook::{Enforce, Stages};
     use crate::notify::variable::Template;
     use crate::syntax::Pos;
@@ -246,10 +246,10 @@ mod tests {
     #[test]
     fn calls_are_counted_by_line_outcome_and_latency() {
         let ledger = Ledger::default();
-        record(&ledger, 5, Answer::Status(200), 1).decided(Decision::Allow);
-        record(&ledger, 5, Answer::Status(403), 7).decided(Decision::Refuse);
+        record(&ledger, 5, Answer::Status(200), 1).decided(CallDecision::Allow);
+        record(&ledger, 5, Answer::Status(403), 7).decided(CallDecision::Refuse);
         record(&ledger, 5, Answer::TimedOut, 5_000);
-        record(&ledger, 9, Answer::Failed(Failure::Closed), 0);
+        record(&ledger, 9, Answer::Failed(CallFailure::Closed), 0);
         let text = ledger.snapshot(2, 1).to_string();
         assert!(text.starts_with("ends: 2 waiting, 1 lost\n"), "{text}");
         let line = "publish nginx.conf:5 http://h:81\n  answered 1 refused 1 failed 0 timed out 1\n";
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn a_snapshot_survives_json() {
         let ledger = Ledger::default();
-        record(&ledger, 5, Answer::Status(200), 3).decided(Decision::Allow);
+        record(&ledger, 5, Answer::Status(200), 3).decided(CallDecision::Allow);
         let snapshot = ledger.snapshot(0, 0);
         let json = serde_json::to_string(&snapshot).unwrap();
         assert!(json.contains(r#""status":200,"failure":null,"took_ms":3.0"#), "{json}");

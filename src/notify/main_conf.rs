@@ -1,7 +1,7 @@
 //! Directives of notifications about the process.
 
 use super::hook::Hook;
-use super::request::Escape;
+use super::request::QueryEscape;
 use crate::directive::context::RTMP;
 use crate::directive::table::directives;
 use crate::directive::{ConfPath, Flag};
@@ -21,7 +21,7 @@ directives! {
         /// that begins no escape, and bytes that are invalid in a request target; `strict` encodes everything except
         /// letters, digits, `-`, `.`, `_` and `~`. `$args`, `$pargs` and `$metadata` are whole query strings and are
         /// not changed.
-        "notify_escape" => escape: Escape = "minimal", in RTMP;
+        "notify_escape" => escape: QueryEscape = "minimal", in RTMP;
         /// Verifies the certificates of https:// callback servers.
         "notify_ssl_verify" => ssl_verify: Flag = "on", in RTMP;
         /// CA certificates for https:// callback servers, instead of the system's.

@@ -50,13 +50,13 @@ use self::hook::Hook;
 use self::ledger::snapshot::LedgerSnapshot;
 use self::ledger::{Ledger, Receipt};
 use self::main_conf::MainCurrent;
-use self::request::{Escape, FieldValue, SessionFields, Stage};
+use self::request::{FieldValue, QueryEscape, SessionFields, Stage};
 use self::transport::{CallbackExchange, Transport};
 use self::values::RequestVariables;
 use crate::config::store::Store;
 use crate::task::lifetime::emptied;
 
-pub use self::answer::{Answer, Failure, Reply};
+pub use self::answer::{Answer, CallFailure, Reply};
 pub use self::conf::EventKind;
 pub use self::heartbeat::Heartbeat;
 pub use self::id::RequestId;
@@ -124,8 +124,8 @@ impl Notifier {
     }
 
     /// Encoding of single values in the current configuration.
-    fn escape(&self) -> Escape {
-        self.store.load().rtmp.as_ref().map_or(Escape::Minimal, |rtmp| rtmp.get::<MainCurrent>().escape)
+    fn escape(&self) -> QueryEscape {
+        self.store.load().rtmp.as_ref().map_or(QueryEscape::Minimal, |rtmp| rtmp.get::<MainCurrent>().escape)
     }
 
     /// Number of pending requests.

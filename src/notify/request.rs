@@ -1,7 +1,7 @@
 //! Request target of a callback, in PingOS's format.
 
 use super::conf::EventKind;
-pub use super::escape::Escape;
+pub use super::escape::QueryEscape;
 pub(crate) use super::escape::{push_single, push_value};
 pub use super::field::{FieldValue, RECORD_FIELDS, RecordFields, SESSION_FIELDS};
 use super::process_event::{SERVER_EVENT, WORKER_EVENT};
@@ -34,7 +34,7 @@ pub fn session_target(
     fields: SessionFields<'_>,
     groupid: Option<&[u8]>,
     args: &[u8],
-    escape: Escape,
+    escape: QueryEscape,
 ) -> String {
     let mut out = begin(path);
     let clientid = fields.clientid.to_string();
@@ -91,7 +91,7 @@ fn begin(path: &[u8]) -> String {
     out
 }
 
-fn push_field(out: &mut String, separator: &str, key: &str, value: &[u8], escape: Escape) {
+fn push_field(out: &mut String, separator: &str, key: &str, value: &[u8], escape: QueryEscape) {
     out.push_str(separator);
     out.push_str(key);
     out.push('=');
@@ -121,7 +121,7 @@ mod tests {
             FIELDS,
             Some(b"g"),
             b"a=1&b=2",
-            Escape::Minimal,
+            QueryEscape::Minimal,
         );
         assert_eq!(
             target,
@@ -141,7 +141,7 @@ mod tests {
             fields,
             Some(b"g"),
             b"a=1",
-            Escape::Minimal,
+            QueryEscape::Minimal,
         );
         let want = "/cb?call=record&act=done&domain=h&app=live&name=s1&clientid=7\
                     &begintime=1&endtime=2&index=/r/i%20x.m3u8&file=/r/f.ts&groupid=g&a=1";
@@ -160,7 +160,8 @@ mod tests {
     #[test]
     fn a_peer_cannot_break_the_request_line() {
         let fields = SessionFields { name: b"a b\r\nX: y#z%20\xE9", ..FIELDS };
-        let target = session_target(b"", EventKind::Play, Stage::Done, fields, None, b"", Escape::Minimal);
+        let target =
+            session_target(b"", EventKind::Play, Stage::Done, fields, None, b"", QueryEscape::Minimal);
         assert_eq!(
             target,
             "/?call=play&act=done&domain=h&app=live&name=a%20b%0D%0AX:%20y%23z%20%E9&clientid=7"
@@ -174,7 +175,7 @@ mod tests {
             push_single(&mut out, text, escape);
             out
         };
-        let minimal = |text: &[u8]| single(text, Escape::Minimal);
+        let minimal = |text: &[u8]| single(text, QueryEscape::Minimal);
         assert_eq!(minimal(b"a&name=vip#x"), "a%26name=vip%23x");
         assert_eq!(minimal(b"a%20b%26+c/:@?=;,"), "a%20b%26+c/:@?=;,");
         for (raw, want) in
@@ -182,7 +183,7 @@ mod tests {
         {
             assert_eq!(minimal(raw.as_bytes()), want);
         }
-        assert_eq!(single(b"a+b%20c/d-._~&\xE9", Escape::Strict), "a%2Bb%2520c%2Fd-._~%26%E9");
+        assert_eq!(single(b"a+b%20c/d-._~&\xE9", QueryEscape::Strict), "a%2Bb%2520c%2Fd-._~%26%E9");
         let fields = SessionFields { domain: b"h&1", app: b"l&2", name: b"n&3", ..FIELDS };
         let target = session_target(
             b"/?a&b",
@@ -191,7 +192,7 @@ mod tests {
             fields,
             Some(b"g&4"),
             b"x=%&y=1",
-            Escape::Minimal,
+            QueryEscape::Minimal,
         );
         let want =
             "/?a&b&call=play&act=start&domain=h%261&app=l%262&name=n%263&clientid=7&groupid=g%264&x=%&y=1";

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 
-use super::answer::{Answer, Failure, Reply};
+use super::answer::{Answer, CallFailure, Reply};
 use super::conf::EventKind;
 use super::done::repeat_done;
 use super::hook::Hook;
-use super::ledger::{Decision, Receipt};
+use super::ledger::{CallDecision, Receipt};
 use super::line::CallbackLine;
 use super::members::Members;
 use super::request::{FieldValue, RecordFields, Stage};
@@ -105,7 +105,7 @@ impl SessionEvent {
 
     /// Waits for the answer to `start`, with its headers.
     pub async fn reply(&mut self) -> Reply {
-        let abandoned = || Reply::without(Answer::Failed(Failure::Abandoned));
+        let abandoned = || Reply::without(Answer::Failed(CallFailure::Abandoned));
         let Some(start) = &mut self.start else { return abandoned() };
         let outcome = start.await;
         self.start = None;
@@ -119,7 +119,7 @@ impl SessionEvent {
     }
 
     /// Records the consequence of the answer to `start` in the ledger.
-    pub fn decided(&self, decision: Decision) {
+    pub fn decided(&self, decision: CallDecision) {
         self.receipt.decided(decision);
     }
 
@@ -167,7 +167,7 @@ impl SessionEvent {
                 let update = send(notifier.clone(), request, session.clone(), hook.clone(), Stage::Update);
                 let (Reply { answer, .. }, receipt) = update.await;
                 if enforced && answer.is_client_error() {
-                    receipt.decided(Decision::End);
+                    receipt.decided(CallDecision::End);
                     log::update_refused(&*session, event, &hook, &answer);
                     session.close_refused();
                     match &members {
@@ -257,7 +257,7 @@ impl SessionEvent {
             let (reply, receipt) = sending.await;
             let _ = done.send(());
             if reply.answer.is_away() && !patience.is_zero() {
-                receipt.decided(Decision::TellAgain);
+                receipt.decided(CallDecision::TellAgain);
                 repeat_done(notifier, request, session, hook, patience).await;
             }
         }));
@@ -291,7 +291,7 @@ fn named(members: Option<&Members>, opener: &Arc<dyn Subject>) -> Arc<dyn Subjec
 /// Consequence of the answer to an update.
 fn judged(enforced: bool, (reply, receipt): (Reply, Receipt)) -> Result<(), Answer> {
     if enforced && reply.answer.is_client_error() {
-        receipt.decided(Decision::End);
+        receipt.decided(CallDecision::End);
         return Err(reply.answer);
     }
     Ok(())

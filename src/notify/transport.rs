@@ -13,7 +13,7 @@ use reqwest::{Certificate, Client, Response, redirect};
 use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::answer::{Answer, Failure, Reply};
+use super::answer::{Answer, CallFailure, Reply};
 use super::hook::Hook;
 use super::id::RequestId;
 use super::main_conf::MainCurrent;
@@ -178,9 +178,9 @@ impl Transport {
                 let rest = has_body.then_some(UnreadBody { response, due, _place });
                 CallbackExchange { reply, address, rest }
             }
-            Ok((Some(Err(error)), _)) => CallbackExchange::without(Answer::Failed(Failure::of(&error))),
+            Ok((Some(Err(error)), _)) => CallbackExchange::without(Answer::Failed(CallFailure::of(&error))),
             Ok((None, _)) => {
-                CallbackExchange::without(Answer::Failed(Failure::Other("no HTTP client".into())))
+                CallbackExchange::without(Answer::Failed(CallFailure::Other("no HTTP client".into())))
             }
             Err(_) => CallbackExchange::without(Answer::TimedOut),
         }

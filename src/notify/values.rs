@@ -63,13 +63,17 @@ impl Variables for ProcessVariables {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::notify::request::Escape;
+    use crate::notify::request::QueryEscape;
     use crate::notify::variable::Template;
 
     fn expanded(text: &[u8], id: &RequestId) -> Vec<u8> {
         let mut out = Vec::new();
         let template = Template::compile(text).expect("a template");
-        template.expand(&RequestVariables { id, groupid: b"g", subject: None }, Escape::Minimal, &mut out);
+        template.expand(
+            &RequestVariables { id, groupid: b"g", subject: None },
+            QueryEscape::Minimal,
+            &mut out,
+        );
         out
     }
 

@@ -5,7 +5,7 @@
 
 use bstr::BString;
 
-use super::request::{Escape, push_single};
+use super::request::{QueryEscape, push_single};
 use crate::directive::template::{self, Braces, Notation, is_word_byte};
 use crate::syntax::suggest;
 
@@ -182,7 +182,7 @@ impl Template {
 
     /// Appends the text with every variable replaced by its value: whole query strings unchanged, single values
     /// encoded.
-    pub fn expand(&self, source: &dyn Variables, escape: Escape, out: &mut Vec<u8>) {
+    pub fn expand(&self, source: &dyn Variables, escape: QueryEscape, out: &mut Vec<u8>) {
         self.fill(out, |variable, out| {
             if variable.is_query() {
                 return source.value(variable, out);
@@ -243,7 +243,7 @@ mod tests {
 
     fn expanded(text: &str) -> String {
         let mut out = Vec::new();
-        Template::compile(text.as_bytes()).unwrap().expand(&Session, Escape::Minimal, &mut out);
+        Template::compile(text.as_bytes()).unwrap().expand(&Session, QueryEscape::Minimal, &mut out);
         String::from_utf8(out).unwrap()
     }
 

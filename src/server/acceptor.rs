@@ -11,7 +11,7 @@ use crate::media::workers::Workers;
 use crate::module::rtmp::connection::{self, Rtmp};
 use crate::net::connections::Connections;
 use crate::net::listener::{Accept, Accepted};
-use crate::net::speaks::Speaks;
+use crate::net::speaks::ListenProtocol;
 use crate::net::tls::{self, Tls};
 use crate::net::{log, moderation};
 
@@ -26,7 +26,7 @@ pub(super) struct Acceptor {
 }
 
 impl Accept for Acceptor {
-    fn accepted(&self, speaks: Speaks, addr: &ListenAddr, socket: Accepted) {
+    fn accepted(&self, speaks: ListenProtocol, addr: &ListenAddr, socket: Accepted) {
         let config = self.store.load();
         let Some(counted) = self.connections.open(config.connection_limit()) else { return };
         let worker = self.workers.next();
@@ -44,8 +44,8 @@ impl Accept for Acceptor {
                 }
             }
             match speaks {
-                Speaks::Rtmp => connection::serve(rtmp, worker, addr, socket).await,
-                Speaks::Http => http::serve(http, worker, addr, socket).await,
+                ListenProtocol::Rtmp => connection::serve(rtmp, worker, addr, socket).await,
+                ListenProtocol::Http => http::serve(http, worker, addr, socket).await,
             }
         });
         bell.ring();

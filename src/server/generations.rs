@@ -8,7 +8,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::{core, process};
 use crate::config::archive::{Archive, DIRECTORY};
 use crate::config::history::{Generation, History, SharedHistory};
-use crate::config::path_setting::Place;
+use crate::config::path_setting::PathSetting;
 use crate::config::watch::Fingerprint;
 use crate::config::{Config, LoadOptions};
 use crate::limits;
@@ -16,7 +16,7 @@ use crate::server::log;
 use crate::task::lifetime::Lifetime;
 
 /// Generations found at the start, and the new one.
-pub(super) struct Beginning {
+pub(super) struct StartGeneration {
     /// History, with the new generation in force.
     pub(super) history: History,
     /// Number of the new generation.
@@ -28,9 +28,9 @@ pub(super) struct Beginning {
 }
 
 /// Queue of generations to be written, one after the other.
-pub(super) struct Keeper(Option<mpsc::Sender<Work>>);
+pub(super) struct GenerationWriter(Option<mpsc::Sender<WriteRequest>>);
 
-struct Work {
+struct WriteRequest {
     generation: Generation,
     /// Generations that it replaces.
     forgotten: Vec<Generation>,
@@ -43,17 +43,17 @@ impl Config {
         let main = &self.paths.conf_file;
         let directory = match &self.get::<core::conf::Conf>().conf_generations {
             _ if main.as_os_str().is_empty() => return None,
-            Place::On => self.paths.prefix.join(DIRECTORY),
-            Place::Off => return None,
-            Place::Path(path) => path.clone(),
+            PathSetting::On => self.paths.prefix.join(DIRECTORY),
+            PathSetting::Off => return None,
+            PathSetting::Path(path) => path.clone(),
         };
         Some(Archive::new(directory, main))
     }
 }
 
-impl Beginning {
+impl StartGeneration {
     /// Reads the archive. Must be called before privileges are dropped, with the log open.
-    pub(super) fn look(config: &Config, load: &LoadOptions) -> Beginning {
+    pub(super) fn look(config: &Config, load: &LoadOptions) -> StartGeneration {
         let mut history = History::default();
         let archive = config.archive();
         if let Some(archive) = &archive
@@ -73,22 +73,22 @@ impl Beginning {
         let number = current.number;
         history.preceded_by(earlier);
         history.taken(current);
-        Beginning { history, number, archive, is_new }
+        StartGeneration { history, number, archive, is_new }
     }
 }
 
-impl Keeper {
+impl GenerationWriter {
     /// Starts writing to `archive`, beginning with the current generation if it is new.
     pub(super) fn start(
         archive: Option<Archive>,
         is_new: bool,
         history: &Arc<SharedHistory>,
         lifetime: &Lifetime,
-    ) -> Keeper {
-        let Some(archive) = archive else { return Keeper(None) };
+    ) -> GenerationWriter {
+        let Some(archive) = archive else { return GenerationWriter(None) };
         let (sender, work) = mpsc::channel(limits::GENERATIONS_WAITING);
         tokio::spawn(run(history.clone(), archive, work));
-        let keeper = Keeper(Some(sender));
+        let keeper = GenerationWriter(Some(sender));
         let first = history.lock().current().filter(|_| is_new).cloned();
         if let Some(first) = first {
             keeper.keep(history, lifetime, first, Vec::new());
@@ -106,14 +106,14 @@ impl Keeper {
     ) {
         let Some(sender) = &self.0 else { return };
         let _unfinished = lifetime.unfinished.token();
-        if sender.try_send(Work { generation, forgotten, _unfinished }).is_err() {
+        if sender.try_send(WriteRequest { generation, forgotten, _unfinished }).is_err() {
             not_kept(history, "the disk is too slow".into());
         }
     }
 }
 
-async fn run(history: Arc<SharedHistory>, archive: Archive, mut work: mpsc::Receiver<Work>) {
-    while let Some(Work { generation, forgotten, _unfinished }) = work.recv().await {
+async fn run(history: Arc<SharedHistory>, archive: Archive, mut work: mpsc::Receiver<WriteRequest>) {
+    while let Some(WriteRequest { generation, forgotten, _unfinished }) = work.recv().await {
         let archive = archive.clone();
         let number = generation.number;
         let written = tokio::task::spawn_blocking(move || archive.keep(&generation, &forgotten)).await;

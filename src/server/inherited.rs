@@ -11,7 +11,7 @@ use listenfd::ListenFd;
 use socket2::SockRef;
 
 use crate::directive::ListenAddr;
-use crate::media::listing::Counted;
+use crate::media::listing::CarriedCounts;
 use crate::net::listener::Bound;
 use crate::server::log;
 
@@ -50,7 +50,7 @@ impl Inherited {
     }
 
     /// Counters of the process being replaced.
-    pub fn carried(&self) -> Counted {
+    pub fn carried(&self) -> CarriedCounts {
         let told = std::env::var(COUNTED).ok().filter(|_| self.replaces);
         told.and_then(|told| told.parse().ok()).unwrap_or_default()
     }

@@ -13,7 +13,7 @@ use super::pid_file::PidFile;
 use super::service::Service;
 use super::upgrade::{Launch, Successor};
 use super::watchdog::Watchdog;
-use crate::media::listing::Counted;
+use crate::media::listing::CarriedCounts;
 use crate::net::listener::Listeners;
 use crate::server::log;
 use crate::task::supervise::keep;
@@ -29,7 +29,7 @@ pub(super) struct Life {
 }
 
 /// Reason why [`Life::changed`] returned.
-enum Change {
+enum WaitEnd {
     Alive,
     SuccessorEnded(String),
 }
@@ -66,7 +66,7 @@ impl Life {
     }
 
     /// Starts a process that takes over the sockets.
-    pub(super) fn upgrade(&mut self, listeners: &Listeners, carried: &Counted) {
+    pub(super) fn upgrade(&mut self, listeners: &Listeners, carried: &CarriedCounts) {
         if self.successor.is_some() {
             return log::upgrade_ignored("the new binary runs already");
         }
@@ -78,7 +78,11 @@ impl Life {
         }
     }
 
-    fn start_successor(&mut self, listeners: &Listeners, carried: &Counted) -> Result<(), UpgradeError> {
+    fn start_successor(
+        &mut self,
+        listeners: &Listeners,
+        carried: &CarriedCounts,
+    ) -> Result<(), UpgradeError> {
         let sockets = listeners.sockets().map_err(UpgradeError::Sockets)?;
         if let Some(pid_file) = &mut self.pid_file {
             pid_file.step_aside()?;
@@ -114,8 +118,8 @@ impl Life {
     pub(super) async fn successor_ended(&mut self, parts: &Parts, listeners: &Listeners) {
         loop {
             match self.changed(parts, listeners).await {
-                Change::Alive => {}
-                Change::SuccessorEnded(how) => {
+                WaitEnd::Alive => {}
+                WaitEnd::SuccessorEnded(how) => {
                     log::successor_ended(&how);
                     self.successor = None;
                     self.take_pid_file_back();
@@ -133,7 +137,7 @@ impl Life {
         }
     }
 
-    async fn changed(&mut self, parts: &Parts, listeners: &Listeners) -> Change {
+    async fn changed(&mut self, parts: &Parts, listeners: &Listeners) -> WaitEnd {
         let ended = async {
             match &mut self.successor {
                 Some(successor) => match successor.ended().await {
@@ -144,8 +148,8 @@ impl Life {
             }
         };
         tokio::select! {
-            how = ended => Change::SuccessorEnded(how),
-            () = self.watchdog.alive(parts, listeners) => Change::Alive,
+            how = ended => WaitEnd::SuccessorEnded(how),
+            () = self.watchdog.alive(parts, listeners) => WaitEnd::Alive,
         }
     }
 }

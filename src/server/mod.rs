@@ -38,7 +38,7 @@ use self::control::Order;
 use self::control::socket::{ControlSocket, ControlSocketError};
 use self::core::process::WorkerFailure;
 pub use self::error::StartError;
-use self::generations::{Beginning, Keeper};
+use self::generations::{GenerationWriter, StartGeneration};
 use self::inherited::Inherited;
 use self::life::Life;
 use self::parts::{Foundation, Parts};
@@ -58,11 +58,11 @@ use crate::media::relay_conf;
 use crate::media::trails::Secrets;
 use crate::media::workers::{Death, Workers};
 use crate::module::live_record;
-use crate::module::relay::static_pulls::Standing;
+use crate::module::relay::static_pulls::StaticPulls;
 use crate::module::{dynamic, hls, relay};
 use crate::net::dns::Dns;
 use crate::net::listener::{self, Bound, Listeners};
-use crate::net::speaks::Speaks;
+use crate::net::speaks::ListenProtocol;
 use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
 use crate::task::loader::Loader;
@@ -151,11 +151,11 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 }
 
 /// Sockets that are bound but do not accept yet.
-type Sockets = Vec<((Speaks, ListenAddr), ListenOptions, Bound)>;
+type Sockets = Vec<((ListenProtocol, ListenAddr), ListenOptions, Bound)>;
 
 /// Binds all sockets or none: after a failure no socket file is left behind.
 fn bind_all(
-    wanted: impl Iterator<Item = ((Speaks, ListenAddr), ListenOptions)>,
+    wanted: impl Iterator<Item = ((ListenProtocol, ListenAddr), ListenOptions)>,
     inherited: &mut Inherited,
 ) -> Result<Sockets, StartError> {
     let (mut bound, mut made) = (Sockets::new(), Vec::new());
@@ -226,7 +226,7 @@ impl Prepared {
         }
         owned.extend(hls::make_directories(&config, live_record::directories(&config)));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
-        let Beginning { history, number, archive, is_new } = Beginning::look(&config, &load);
+        let StartGeneration { history, number, archive, is_new } = StartGeneration::look(&config, &load);
         process::drop_privileges(&config, &owned)?;
         let workers = config.workers();
         let back_end = config.events.get::<events::conf::Conf>().delivery;
@@ -265,7 +265,7 @@ impl Prepared {
                 log: log.clone(),
                 listeners: listeners.clone(),
                 service: service.clone(),
-                generations: Keeper::start(archive, is_new, &parts.history, &parts.lifetime),
+                generations: GenerationWriter::start(archive, is_new, &parts.history, &parts.lifetime),
             };
             let reloads = Reloads::start(reloader, orders, changes);
             let life = Life { pid_file, control: control_socket, launch, service, watchdog, successor: None };
@@ -335,7 +335,7 @@ impl Server {
         keep("looking after pulls", move || relay::pull::follow_reloads(followed.clone()));
         let (store, relays, lifetime) = (store.clone(), relays.clone(), lifetime.clone());
         keep("dynamic_conf", move || {
-            let (mut standing, relays) = (Standing::default(), relays.clone());
+            let (mut standing, relays) = (StaticPulls::default(), relays.clone());
             dynamic::task::run(store.clone(), move |pulls| standing.apply(&relays, pulls), lifetime.clone())
         });
         keep("conf_watch", watching);

@@ -17,9 +17,9 @@ use crate::hub::pace::Grid;
 use crate::hub::registry::Registry;
 use crate::media::admission::Admission;
 use crate::media::extension::{Output, SessionObserver, Source};
-use crate::media::files::claims::Places;
+use crate::media::files::claims::FileClaims;
 use crate::media::ingest::Intake;
-use crate::media::listing::Counted;
+use crate::media::listing::CarriedCounts;
 use crate::media::mpegts;
 use crate::media::mpegts::Feeds;
 use crate::media::segments::Presentations;
@@ -70,7 +70,7 @@ pub(super) struct Parts {
     /// Worker threads.
     pub(super) workers: Arc<Workers>,
     /// Files being written: HLS playlists and recordings.
-    pub(super) places: Arc<Places>,
+    pub(super) places: Arc<FileClaims>,
     /// Commands run at events.
     pub(super) execs: Arc<Execs>,
     /// Open connections.
@@ -87,7 +87,7 @@ pub(super) struct Foundation {
     pub(super) load: LoadOptions,
     pub(super) loader: Loader,
     pub(super) history: History,
-    pub(super) carried: Counted,
+    pub(super) carried: CarriedCounts,
     pub(super) transport: Transport,
     pub(super) dns: Dns,
     pub(super) tls: Tls,
@@ -113,7 +113,7 @@ impl Parts {
         let (tls, workers) = (Arc::new(ArcSwap::from_pointee(tls)), Arc::new(workers));
         let trails = Arc::new(Trails::new(secret()?, secrets));
         let feeds = Arc::new(Feeds::new(registry.clone()));
-        let (places, recordings): (Arc<Places>, Arc<Recordings>) = Default::default();
+        let (places, recordings): (Arc<FileClaims>, Arc<Recordings>) = Default::default();
 
         // They begin with a publish in this order.
         let outputs: Vec<Arc<dyn Output>> = vec![

@@ -10,7 +10,7 @@ use super::inherited::Inherited;
 use super::log;
 use super::reloads::Reloader;
 use super::{Sockets, StartError, accept, bind_all, life, orphans};
-use crate::config::diff::{self, Change, Effect, Who};
+use crate::config::diff::{self, Change, ChangeEffect, RunningSession};
 use crate::config::history::Generation;
 use crate::config::model::Config;
 use crate::config::watch::Fingerprint;
@@ -23,7 +23,7 @@ use crate::media::session::{Protocol, Session};
 use crate::media::trails::Secrets;
 use crate::net::dns::Dns;
 use crate::net::listener;
-use crate::net::speaks::Speaks;
+use crate::net::speaks::ListenProtocol;
 use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
 use crate::server::core;
@@ -32,13 +32,13 @@ use crate::syntax::render::Style;
 use crate::task::fault;
 
 /// Everything that a configuration needs, opened. Dropping it releases everything.
-struct Ready {
-    read: Read,
+struct PreparedReload {
+    read: LoadedConfig,
     bound: Sockets,
 }
 
 /// A configuration with the contents of the files that it names, as read on a blocking thread.
-struct Read {
+struct LoadedConfig {
     config: Config,
     fingerprint: Fingerprint,
     /// Warnings, for the log.
@@ -58,14 +58,14 @@ struct Opened {
 }
 
 /// Resources in force, parts of which may be kept.
-struct InForce {
+struct PartsInForce {
     tls: Arc<Tls>,
     transport: Arc<Transport>,
     dns: Dns,
 }
 
 /// Reason why a configuration is refused.
-struct Refused {
+struct ReloadRefusal {
     /// Fingerprint of the texts, if they were read.
     fingerprint: Option<Fingerprint>,
     /// One line per problem, for the log.
@@ -75,7 +75,7 @@ struct Refused {
 }
 
 /// Result of a reload or plan.
-struct Outcome {
+struct ReloadOutcome {
     /// Number of the generation in force afterwards.
     generation: u64,
     fingerprint: Fingerprint,
@@ -87,7 +87,7 @@ struct Outcome {
 }
 
 /// Origin of a configuration.
-enum From {
+enum ConfigOrigin {
     /// The files.
     Disk,
     /// Texts of a former generation.
@@ -101,7 +101,7 @@ impl Reloader {
     /// Reloads the files; the result is logged.
     pub(super) async fn reload(&mut self) {
         // The result is logged; there is no other reader.
-        let _ = self.apply(From::Disk, Style { colour: false, brief: false }).await;
+        let _ = self.apply(ConfigOrigin::Disk, Style { colour: false, brief: false }).await;
     }
 
     /// Carries out a request of the control socket.
@@ -110,7 +110,7 @@ impl Reloader {
         let answer = match request {
             Request::Reload { confirm_ms, colour } => {
                 log::signal("reload over the control socket", "reconfiguring");
-                let outcome = self.apply(From::Disk, Style { colour, ..plain }).await;
+                let outcome = self.apply(ConfigOrigin::Disk, Style { colour, ..plain }).await;
                 let answer = told(outcome, &format!("{}", self.load.conf_name().display()), false);
                 self.ask_to_confirm(confirm_ms, answer)
             }
@@ -130,7 +130,7 @@ impl Reloader {
     }
 
     /// Applies another configuration.
-    async fn apply(&mut self, from: From, style: Style) -> Result<Outcome, Refused> {
+    async fn apply(&mut self, from: ConfigOrigin, style: Style) -> Result<ReloadOutcome, ReloadRefusal> {
         self.service.reloading();
         let done = match self.prepare(&from, style).await {
             Ok(ready) => Ok(self.commit(ready, from).await),
@@ -157,46 +157,46 @@ impl Reloader {
     }
 
     /// Determines what a reload would do.
-    async fn plan(&mut self, style: Style) -> Result<Outcome, Refused> {
-        let read = self.read(&From::Disk, style).await?;
+    async fn plan(&mut self, style: Style) -> Result<ReloadOutcome, ReloadRefusal> {
+        let read = self.read(&ConfigOrigin::Disk, style).await?;
         for (key, options) in self.missing(&read) {
             // Only checked: clients could connect to a bound socket.
             if let Err(source) = listener::check(&key.1, &options) {
                 let error = StartError::Bind { address: key.1, source };
-                return Err(Refused::simply(Some(read.fingerprint), &error));
+                return Err(ReloadRefusal::simply(Some(read.fingerprint), &error));
             }
         }
-        let Read { config, fingerprint, told: warnings, .. } = read;
+        let LoadedConfig { config, fingerprint, told: warnings, .. } = read;
         let (unchanged, generation) = (self.is_in_force(fingerprint), self.parts.store.generation());
         let changes = self.changes(self.parts.store.load(), Arc::new(config)).await;
-        Ok(Outcome { generation, fingerprint, unchanged, changes, warnings })
+        Ok(ReloadOutcome { generation, fingerprint, unchanged, changes, warnings })
     }
 
     fn is_in_force(&self, fingerprint: Fingerprint) -> bool {
         self.parts.history.lock().current().is_some_and(|current| current.fingerprint == fingerprint)
     }
 
-    async fn prepare(&self, from: &From, style: Style) -> Result<Ready, Refused> {
+    async fn prepare(&self, from: &ConfigOrigin, style: Style) -> Result<PreparedReload, ReloadRefusal> {
         let read = self.read(from, style).await?;
         match bind_all(self.missing(&read).into_iter(), &mut Inherited::default()) {
-            Ok(bound) => Ok(Ready { read, bound }),
-            Err(error) => Err(Refused::simply(Some(read.fingerprint), &error)),
+            Ok(bound) => Ok(PreparedReload { read, bound }),
+            Err(error) => Err(ReloadRefusal::simply(Some(read.fingerprint), &error)),
         }
     }
 
     /// Sockets that the configuration requires and that are not open.
-    fn missing(&self, read: &Read) -> Vec<((Speaks, ListenAddr), ListenOptions)> {
+    fn missing(&self, read: &LoadedConfig) -> Vec<((ListenProtocol, ListenAddr), ListenOptions)> {
         let wanted = listener::wanted(&read.config, &read.opened.tls.server);
         wanted.into_iter().filter(|(key, _)| !self.listeners.has(key)).collect()
     }
 
-    async fn read(&self, from: &From, style: Style) -> Result<Read, Refused> {
+    async fn read(&self, from: &ConfigOrigin, style: Style) -> Result<LoadedConfig, ReloadRefusal> {
         let load = self.load.clone();
         let texts = match from {
-            From::Disk => None,
-            From::Kept(generation) => Some(generation.sources.clone()),
+            ConfigOrigin::Disk => None,
+            ConfigOrigin::Kept(generation) => Some(generation.sources.clone()),
         };
-        let before = InForce {
+        let before = PartsInForce {
             tls: self.parts.tls.load_full(),
             transport: self.parts.callbacks.transport(),
             dns: self.parts.dns.clone(),
@@ -205,13 +205,13 @@ impl Reloader {
         let reading = self.parts.loader.run(move || read(&load, texts.as_ref(), style, &before));
         match reading.await {
             Some(read) => read,
-            None => Err(Refused::simply(None, &"reading the configuration failed")),
+            None => Err(ReloadRefusal::simply(None, &"reading the configuration failed")),
         }
     }
 
-    async fn commit(&mut self, ready: Ready, from: From) -> Outcome {
-        let Ready { read, bound } = ready;
-        let Read { mut config, fingerprint, warnings, told, opened } = read;
+    async fn commit(&mut self, ready: PreparedReload, from: ConfigOrigin) -> ReloadOutcome {
+        let PreparedReload { read, bound } = ready;
+        let LoadedConfig { mut config, fingerprint, warnings, told, opened } = read;
         let Opened { logs, transport, tls, secrets } = opened;
         let before = self.parts.store.load();
         let unchanged = self.is_in_force(fingerprint);
@@ -241,18 +241,18 @@ impl Reloader {
         }
         if unchanged {
             log::reloaded_unchanged(generation, &path);
-            return Outcome { generation, fingerprint, unchanged, changes: Vec::new(), warnings };
+            return ReloadOutcome { generation, fingerprint, unchanged, changes: Vec::new(), warnings };
         }
         let after = self.parts.store.load();
         let kept = {
             let mut history = self.parts.history.lock();
             history.confirm_within(None);
             let forgotten = match from {
-                From::Disk => {
+                ConfigOrigin::Disk => {
                     history.taken(Generation::new(generation, fingerprint, after.sources.clone()));
                     Vec::new()
                 }
-                From::Kept(kept) => {
+                ConfigOrigin::Kept(kept) => {
                     let since = jiff::Timestamp::now();
                     history.rolled_back(Generation { number: generation, since, ..*kept })
                 }
@@ -269,18 +269,18 @@ impl Reloader {
         retire(before);
         for change in &changes {
             match change.effect {
-                Effect::Restart => log::reload_needs_restart(&change.directive, &change.place),
+                ChangeEffect::Restart => log::reload_needs_restart(&change.directive, &change.place),
                 _ => log::change(change),
             }
         }
-        Outcome { generation, fingerprint, unchanged, changes, warnings }
+        ReloadOutcome { generation, fingerprint, unchanged, changes, warnings }
     }
 
     async fn changes(&self, before: Arc<Config>, after: Arc<Config>) -> Vec<Change> {
         let registry = self.load.language.registry();
         let sessions = self.parts.sessions.snapshot();
         let compare = move || {
-            let sessions: Vec<Who> = sessions.iter().map(|session| who(session)).collect();
+            let sessions: Vec<RunningSession> = sessions.iter().map(|session| who(session)).collect();
             diff::changes(registry, &before, &after, &sessions)
         };
         self.parts.loader.run(compare).await.unwrap_or_default()
@@ -292,7 +292,7 @@ impl Reloader {
         };
         log::signal("rollback over the control socket", "going back");
         let since = target.since;
-        let outcome = self.apply(From::Kept(Box::new(target)), style).await;
+        let outcome = self.apply(ConfigOrigin::Kept(Box::new(target)), style).await;
         told(outcome, &format!("the configuration of {since}"), false)
     }
 
@@ -325,11 +325,11 @@ impl Reloader {
     }
 }
 
-impl Refused {
-    fn simply(fingerprint: Option<Fingerprint>, error: &dyn Display) -> Refused {
+impl ReloadRefusal {
+    fn simply(fingerprint: Option<Fingerprint>, error: &dyn Display) -> ReloadRefusal {
         let line = error.to_string();
         let text = format!("nginx: [emerg] {line}\n");
-        Refused { fingerprint, lines: vec![line], text }
+        ReloadRefusal { fingerprint, lines: vec![line], text }
     }
 }
 
@@ -337,26 +337,26 @@ fn read(
     load: &LoadOptions,
     texts: Option<&Sources>,
     style: Style,
-    before: &InForce,
-) -> Result<Read, Refused> {
+    before: &PartsInForce,
+) -> Result<LoadedConfig, ReloadRefusal> {
     let loaded = match texts {
         Some(texts) => load::load_texts(load, texts),
         None => crate::config::load(load),
     };
-    let config = loaded.map_err(|report| Refused {
+    let config = loaded.map_err(|report| ReloadRefusal {
         fingerprint: Some(Fingerprint::of(&report.sources)),
         lines: lines(&report.render(BRIEF)),
         text: text(&report.render(style)),
     })?;
     let fingerprint = Fingerprint::of(&config.sources);
-    let opened = open(&config, before).map_err(|error| Refused::simply(Some(fingerprint), &error))?;
+    let opened = open(&config, before).map_err(|error| ReloadRefusal::simply(Some(fingerprint), &error))?;
     let warnings = lines(&config.render_warnings(BRIEF));
     let told = text(&config.render_warnings(style));
-    Ok(Read { config, fingerprint, warnings, told, opened })
+    Ok(LoadedConfig { config, fingerprint, warnings, told, opened })
 }
 
 /// Opens the files that a configuration names.
-fn open(config: &Config, before: &InForce) -> Result<Opened, StartError> {
+fn open(config: &Config, before: &PartsInForce) -> Result<Opened, StartError> {
     let tls = Tls::load(config, relay_conf::trust(config), Some(&before.tls))?;
     fault::stall_at("reload_stalls");
     let logs = Logs::open(&config.log_specs())?;
@@ -376,9 +376,9 @@ fn retire(config: Arc<Config>) {
 }
 
 /// Identity of a session towards the configuration.
-fn who(session: &Session) -> Who {
+fn who(session: &Session) -> RunningSession {
     let is_client = session.protocol == Protocol::Rtmp;
-    Who {
+    RunningSession {
         serverid: session.identity.serverid.to_vec(),
         app: session.identity.app.to_vec(),
         port: if is_client { session.peer.local_port } else { 0 },
@@ -386,7 +386,7 @@ fn who(session: &Session) -> Who {
 }
 
 /// Human-readable result.
-fn told(outcome: Result<Outcome, Refused>, what: &str, planned: bool) -> Answer {
+fn told(outcome: Result<ReloadOutcome, ReloadRefusal>, what: &str, planned: bool) -> Answer {
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(refused) => {
@@ -394,7 +394,7 @@ fn told(outcome: Result<Outcome, Refused>, what: &str, planned: bool) -> Answer 
             return Answer::Refused { text: format!("{}{verdict}", refused.text) };
         }
     };
-    let Outcome { generation, fingerprint, unchanged, changes, mut warnings } = outcome;
+    let ReloadOutcome { generation, fingerprint, unchanged, changes, mut warnings } = outcome;
     let hash = fingerprint.short();
     let head = match (unchanged, planned) {
         (true, true) => format!("{what} holds what is in force: a reload would change nothing\n"),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::directive::context::RTMP;
 use crate::directive::table::directives;
-use crate::directive::{Args, Arity, Flag, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Flag, Value, number};
 use crate::syntax::Problem;
 
 /// Treatment of sessions whose server or application was removed.
@@ -24,7 +24,7 @@ impl Value for Orphans {
         "keep | close time".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Orphans, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Orphans, Problem> {
         match args.words {
             [keep] if keep.is("keep") => Ok(Orphans::Keep),
             [close, time] if close.is("close") => {

@@ -14,7 +14,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 
 use super::control::Order;
-use super::generations::Keeper;
+use super::generations::GenerationWriter;
 use super::parts::Parts;
 use super::service::Service;
 use crate::config::LoadOptions;
@@ -33,18 +33,18 @@ pub(super) struct Reloader {
     pub(super) log: ErrorLog,
     pub(super) listeners: Listeners,
     pub(super) service: Service,
-    pub(super) generations: Keeper,
+    pub(super) generations: GenerationWriter,
 }
 
 /// Handle to the reload task.
 pub(super) struct Reloads {
-    wishes: Arc<Wishes>,
+    wishes: Arc<ReloadRequests>,
     task: AbortHandle,
 }
 
 /// Requests to the reload task.
 #[derive(Default)]
-struct Wishes {
+struct ReloadRequests {
     /// Another reload after the current one. Several requests count as one.
     again: Notify,
     /// Cancel the current reload.
@@ -60,7 +60,7 @@ impl Reloads {
         orders: mpsc::Receiver<Order>,
         changed: mpsc::Receiver<()>,
     ) -> Reloads {
-        let wishes = Arc::new(Wishes::default());
+        let wishes = Arc::new(ReloadRequests::default());
         let task = tokio::spawn(run(reloader, wishes.clone(), orders, changed)).abort_handle();
         Reloads { wishes, task }
     }
@@ -88,7 +88,7 @@ impl Reloads {
 
 async fn run(
     mut reloader: Reloader,
-    wishes: Arc<Wishes>,
+    wishes: Arc<ReloadRequests>,
     mut orders: mpsc::Receiver<Order>,
     mut changed: mpsc::Receiver<()>,
 ) {
@@ -101,19 +101,19 @@ async fn run(
                 let confirm_by = reloader.confirm_by();
                 tokio::select! {
                     wish = wished(&wishes, &mut orders, &mut changed) => wish,
-                    () = sleep_until(confirm_by) => Wish::GoBack,
+                    () = sleep_until(confirm_by) => ReloadRequest::GoBack,
                 }
             }
         };
         let work = async {
             match wish {
-                Wish::Reload => reloader.reload().await,
-                Wish::Order(order) => reloader.order(order).await,
+                ReloadRequest::Reload => reloader.reload().await,
+                ReloadRequest::Order(order) => reloader.order(order).await,
                 // It may have been confirmed at the last moment.
-                Wish::GoBack if reloader.confirm_by().is_some_and(|by| by <= Instant::now()) => {
+                ReloadRequest::GoBack if reloader.confirm_by().is_some_and(|by| by <= Instant::now()) => {
                     reloader.not_confirmed().await;
                 }
-                Wish::GoBack => {}
+                ReloadRequest::GoBack => {}
             }
         };
         let more = wished(&wishes, &mut orders, &mut changed);
@@ -125,7 +125,7 @@ async fn run(
 }
 
 /// A request about the configuration.
-enum Wish {
+enum ReloadRequest {
     /// Reload the files.
     Reload,
     /// A request of the control socket.
@@ -136,14 +136,14 @@ enum Wish {
 
 /// Waits for the next request. Cancelling it loses no request.
 async fn wished(
-    wishes: &Wishes,
+    wishes: &ReloadRequests,
     orders: &mut mpsc::Receiver<Order>,
     changed: &mut mpsc::Receiver<()>,
-) -> Wish {
+) -> ReloadRequest {
     tokio::select! {
-        () = wishes.again.notified() => Wish::Reload,
-        Some(()) = changed.recv() => Wish::Reload,
-        Some(order) = orders.recv() => Wish::Order(order),
+        () = wishes.again.notified() => ReloadRequest::Reload,
+        Some(()) = changed.recv() => ReloadRequest::Reload,
+        Some(order) = orders.recv() => ReloadRequest::Order(order),
         // The server is shutting down.
         else => std::future::pending().await,
     }
@@ -152,7 +152,7 @@ async fn wished(
 /// Runs `work` unless it is cancelled, and logs if it is slow. If it takes longer than `hangs`, the next request
 /// cancels it and is returned: another thread reads the files for that one.
 async fn beside<T>(
-    wishes: &Wishes,
+    wishes: &ReloadRequests,
     work: impl Future<Output = ()>,
     more: impl Future<Output = T>,
     loader: &Loader,
@@ -200,7 +200,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reload_that_hangs_is_given_up_for_the_next_one() {
-        let (wishes, loader) = (Wishes::default(), Loader::start().unwrap());
+        let (wishes, loader) = (ReloadRequests::default(), Loader::start().unwrap());
         let (release, hung) = sync::channel::<()>();
         let hanging = async { assert!(loader.run(move || hung.recv()).await.is_none()) };
         let next = beside(&wishes, hanging, async { 7 }, &loader, SOON).await;
@@ -211,7 +211,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reload_that_takes_long_goes_on_while_none_other_is_asked_for() {
-        let (wishes, loader) = (Wishes::default(), Loader::start().unwrap());
+        let (wishes, loader) = (ReloadRequests::default(), Loader::start().unwrap());
         let slow = async { tokio::time::sleep(5 * SOON).await };
         let next = beside(&wishes, slow, std::future::pending::<()>(), &loader, SOON).await;
         assert_eq!(next, None);

@@ -20,7 +20,7 @@ use nix::unistd::{Pid, getppid};
 use tokio::process::{Child, Command};
 
 use super::inherited::{COUNTED, NGINX};
-use crate::media::listing::Counted;
+use crate::media::listing::CarriedCounts;
 
 /// First descriptor after the standard ones, where `LISTEN_FDS` begins.
 const FIRST_FD: i32 = 3;
@@ -71,7 +71,7 @@ impl Launch {
     /// # Errors
     ///
     /// The program cannot be started.
-    pub fn start(&self, sockets: Vec<OwnedFd>, carried: &Counted) -> io::Result<Successor> {
+    pub fn start(&self, sockets: Vec<OwnedFd>, carried: &CarriedCounts) -> io::Result<Successor> {
         let numbers: Vec<i32> = (FIRST_FD..).take(sockets.len()).collect();
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.args).current_dir(&self.dir);

@@ -12,14 +12,14 @@ use super::parts::Parts;
 use super::service::Service;
 use crate::net::listener::Listeners;
 use crate::server::log;
-use crate::task::questions::Asked;
+use crate::task::questions::OpenQuestions;
 
 /// Notifies the service manager that the server is alive.
 pub struct Watchdog {
     service: Service,
     /// Half of the watchdog time; `None` without a watchdog.
     ticks: Option<Interval>,
-    asked: Option<Asked>,
+    asked: Option<OpenQuestions>,
 }
 
 impl Watchdog {
@@ -55,8 +55,8 @@ impl Watchdog {
     }
 }
 
-fn ask(parts: &Parts, listeners: &Listeners) -> Asked {
-    let mut asked = Asked::default();
+fn ask(parts: &Parts, listeners: &Listeners) -> OpenQuestions {
+    let mut asked = OpenQuestions::default();
     for (number, worker) in parts.workers.iter().enumerate() {
         let question = asked.question(format!("worker thread {number}"));
         worker.runtime.spawn(async move { question.send(()) });

@@ -15,7 +15,7 @@ use crate::server::core;
 use crate::server::log;
 
 /// Watched state of the files.
-struct Sight {
+struct WatchState {
     footprint: Footprint,
     /// Fingerprint of the configuration in force.
     in_force: Fingerprint,
@@ -42,7 +42,7 @@ pub(super) async fn run(parts: Arc<Parts>, load: LoadOptions, changed: mpsc::Sen
         generation.mark_unchanged();
         let (looking, waking, told) = (parts.clone(), wake.clone(), load.clone());
         let seen = parts.loader.run(move || look(&looking, &told, mode, &waking)).await;
-        let Some(Sight { footprint, in_force, watch, poll }) = seen else { return };
+        let Some(WatchState { footprint, in_force, watch, poll }) = seen else { return };
         if footprint.fingerprint == in_force {
             tried = None;
         } else if parts.history.lock().is_set_aside(footprint.fingerprint) {
@@ -69,7 +69,7 @@ async fn settle(wake: &Notify) {
     while Instant::now() < end && timeout(limits::CONF_QUIET, wake.notified()).await.is_ok() {}
 }
 
-fn look(parts: &Parts, load: &LoadOptions, mode: ConfWatch, wake: &Arc<Notify>) -> Sight {
+fn look(parts: &Parts, load: &LoadOptions, mode: ConfWatch, wake: &Arc<Notify>) -> WatchState {
     let mut footprint = Footprint::read(load);
     let mut watch = None;
     let mut poll = match mode {
@@ -99,7 +99,7 @@ fn look(parts: &Parts, load: &LoadOptions, mode: ConfWatch, wake: &Arc<Notify>) 
         poll = Some(limits::CONF_POLL);
     }
     let in_force = Fingerprint::of(&parts.store.load().sources);
-    Sight { footprint, in_force, watch, poll }
+    WatchState { footprint, in_force, watch, poll }
 }
 
 /// Maximum number of checks if the set of directories keeps changing.

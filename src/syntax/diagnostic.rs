@@ -8,7 +8,7 @@ use super::source::Span;
 
 /// Severity, named after nginx's log levels, most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
+pub enum Severity {
     /// Error: the configuration cannot be used.
     Emerg,
     /// Warning: accepted, but probably not what was meant.
@@ -30,7 +30,7 @@ pub struct Label {
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
     /// Severity.
-    pub level: Level,
+    pub level: Severity,
     /// nginx's sentence, without level and position.
     pub sentence: BString,
     /// End of the statement, which is the position that nginx names. With `None`, no position is printed.
@@ -53,7 +53,7 @@ impl Problem {
     /// An error with nginx's sentence.
     pub fn new(sentence: impl Into<BString>) -> Problem {
         Problem(Box::new(Diagnostic {
-            level: Level::Emerg,
+            level: Severity::Emerg,
             sentence: sentence.into(),
             place: None,
             span: None,
@@ -65,11 +65,11 @@ impl Problem {
 
     /// A warning with nginx's sentence.
     pub fn warning(sentence: impl Into<BString>) -> Problem {
-        Problem::new(sentence).level(Level::Warn)
+        Problem::new(sentence).level(Severity::Warn)
     }
 
     /// Sets the severity.
-    pub fn level(mut self, level: Level) -> Problem {
+    pub fn level(mut self, level: Severity) -> Problem {
         self.0.level = level;
         self
     }

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use bstr::{BString, ByteSlice};
 
-pub use diagnostic::{Diagnostic, Level, Problem};
+pub use diagnostic::{Diagnostic, Problem, Severity};
 pub use source::{FileId, Pos, SourceFile, Sources, Span, Spanned};
 pub use tree::{Tree, Word};
 

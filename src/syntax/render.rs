@@ -5,7 +5,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level as Mark, Renderer, Snippet};
 use bstr::ByteSlice;
 
-use super::diagnostic::{Diagnostic, Level};
+use super::diagnostic::{Diagnostic, Severity};
 use super::source::{FileId, Origin, Sources, Span};
 
 /// Longest line shown in full, in bytes.
@@ -27,9 +27,9 @@ pub struct Style {
 /// nginx's line: level, sentence and position, without a line feed.
 pub fn headline(diagnostic: &Diagnostic, sources: &Sources) -> Vec<u8> {
     let level = match diagnostic.level {
-        Level::Emerg => "emerg",
-        Level::Warn => "warn",
-        Level::Notice => "notice",
+        Severity::Emerg => "emerg",
+        Severity::Warn => "warn",
+        Severity::Notice => "notice",
     };
     let mut line = format!("nginx: [{level}] ").into_bytes();
     line.extend_from_slice(&diagnostic.sentence);
@@ -62,9 +62,9 @@ pub fn render(diagnostic: &Diagnostic, sources: &Sources, style: Style, out: &mu
         return;
     }
     let mark = match diagnostic.level {
-        Level::Emerg => Mark::ERROR,
-        Level::Warn => Mark::WARNING,
-        Level::Notice => Mark::NOTE,
+        Severity::Emerg => Mark::ERROR,
+        Severity::Warn => Mark::WARNING,
+        Severity::Notice => Mark::NOTE,
     };
     let mut group = Group::with_level(mark);
     for excerpt in &excerpts {

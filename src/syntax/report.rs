@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::diagnostic::{Diagnostic, Label, Level, Problem};
+use super::diagnostic::{Diagnostic, Label, Problem, Severity};
 use super::source::{FileId, Span};
 
 /// Maximum number of errors kept; further ones are only counted.
@@ -37,8 +37,8 @@ impl Reports {
     pub fn add(&mut self, order: u32, problem: Problem) {
         let diagnostic = problem.into_diagnostic();
         let (count, limit) = match diagnostic.level {
-            Level::Emerg => (&mut self.errors, MAX_ERRORS),
-            Level::Warn | Level::Notice => (&mut self.others, MAX_WARNINGS),
+            Severity::Emerg => (&mut self.errors, MAX_ERRORS),
+            Severity::Warn | Severity::Notice => (&mut self.others, MAX_WARNINGS),
         };
         *count += 1;
         if *count <= limit {

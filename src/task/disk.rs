@@ -14,7 +14,7 @@ use crate::limits;
 
 /// Kind of disk work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Work {
+pub enum DiskWork {
     /// Files served over HTTP.
     Served,
     /// Writing of HLS files.
@@ -30,7 +30,7 @@ pub enum Work {
 static PLACES: [Semaphore; 5] = [const { Semaphore::const_new(limits::DISK_WORK) }; 5];
 
 /// Runs `job` on a blocking thread. Jobs beyond the bound of their kind queue.
-pub fn spawn<T: Send + 'static>(work: Work, job: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+pub fn spawn<T: Send + 'static>(work: DiskWork, job: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
     let places = &PLACES[work as usize];
     let begin = move |place: SemaphorePermit<'static>| {
         tokio::task::spawn_blocking(move || {
@@ -135,12 +135,12 @@ mod tests {
         let hanging: Vec<_> = (0..2 * limits::DISK_WORK)
             .map(|_| {
                 let released = released.clone();
-                spawn(Work::Served, move || {
+                spawn(DiskWork::Served, move || {
                     let _ = released.lock().unwrap().recv();
                 })
             })
             .collect();
-        assert_eq!(spawn(Work::Hls, || 7).await.unwrap(), 7);
+        assert_eq!(spawn(DiskWork::Hls, || 7).await.unwrap(), 7);
         drop(release);
         for work in hanging {
             work.await.unwrap();

@@ -12,9 +12,9 @@ pub type Questions = mpsc::Receiver<Question>;
 
 /// Probes without an answer so far.
 #[derive(Default)]
-pub struct Asked(Vec<(String, oneshot::Receiver<()>)>);
+pub struct OpenQuestions(Vec<(String, oneshot::Receiver<()>)>);
 
-impl Asked {
+impl OpenQuestions {
     /// Creates a probe for another task. A task that has ended needs no answer.
     pub fn question(&mut self, name: String) -> Question {
         let (question, answer) = oneshot::channel();
@@ -54,7 +54,7 @@ mod tests {
 
     #[tokio::test]
     async fn all_that_are_asked_have_to_answer() {
-        let mut asked = Asked::default();
+        let mut asked = OpenQuestions::default();
         let (first, second) = (asked.question("first".into()), asked.question("second".into()));
         second.send(()).unwrap();
         tokio::select! {

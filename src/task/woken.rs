@@ -12,19 +12,19 @@ use parking_lot::Mutex;
 /// poll a dozen idle sources each time. The first poll always reaches the future.
 pub struct WhenWoken<F> {
     future: Pin<Box<F>>,
-    bell: Arc<Bell>,
+    bell: Arc<TaskWaker>,
     /// Waker passed to the future; it sets the flag.
     waker: Waker,
     /// The task to wake.
     task: Option<Waker>,
 }
 
-struct Bell {
+struct TaskWaker {
     rung: AtomicBool,
     task: Mutex<Option<Waker>>,
 }
 
-impl Wake for Bell {
+impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
@@ -41,7 +41,7 @@ impl Wake for Bell {
 impl<F: Future> WhenWoken<F> {
     /// Wraps a future that has not been polled.
     pub fn new(future: F) -> Self {
-        let bell = Arc::new(Bell { rung: AtomicBool::new(true), task: Mutex::default() });
+        let bell = Arc::new(TaskWaker { rung: AtomicBool::new(true), task: Mutex::default() });
         WhenWoken { future: Box::pin(future), waker: bell.clone().into(), bell, task: None }
     }
 }

@@ -11,7 +11,7 @@ mod encode;
 
 use bytes::Bytes;
 
-pub use decode::{Decoder, Error, decode_all, decode_prefix};
+pub use decode::{AmfError, Decoder, decode_all, decode_prefix};
 pub use encode::{encode, encode_all};
 
 /// Type markers (AMF0 specification, section 2.1).
@@ -34,11 +34,11 @@ mod marker {
 }
 
 /// Named members of an object, in the order sent.
-pub type Members = Vec<(Bytes, Value)>;
+pub type AmfMembers = Vec<(Bytes, AmfValue)>;
 
 /// One AMF0 value.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Value {
+pub enum AmfValue {
     /// A number; AMF0 has only doubles.
     Number(f64),
     /// A boolean; any byte other than zero is true.
@@ -46,7 +46,7 @@ pub enum Value {
     /// A string of up to 65,535 bytes.
     String(Bytes),
     /// An anonymous object.
-    Object(Members),
+    Object(AmfMembers),
     /// Null.
     Null,
     /// Undefined.
@@ -54,9 +54,9 @@ pub enum Value {
     /// Index of an object sent before; not resolved, since nothing on RTMP needs it.
     Reference(u16),
     /// An object that announces its number of members. Encoders announce wrong numbers, so it is not kept.
-    EcmaArray(Members),
+    EcmaArray(AmfMembers),
     /// An array without names.
-    StrictArray(Vec<Value>),
+    StrictArray(Vec<AmfValue>),
     /// A date; the time zone is reserved and should be zero.
     Date {
         /// Milliseconds since 1970-01-01 UTC.
@@ -75,13 +75,13 @@ pub enum Value {
         /// Name of the class.
         class: Bytes,
         /// Its members.
-        members: Members,
+        members: AmfMembers,
     },
 }
 
-impl Value {
+impl AmfValue {
     /// Builds an object from names and values, in this order.
-    pub fn object<const N: usize>(members: [(&'static str, Value); N]) -> Self {
+    pub fn object<const N: usize>(members: [(&'static str, AmfValue); N]) -> Self {
         Self::Object(
             members.into_iter().map(|(key, value)| (Bytes::from_static(key.as_bytes()), value)).collect(),
         )
@@ -92,7 +92,7 @@ impl Value {
         self.as_bytes().map(|text| &text[..])
     }
 
-    /// As [`Value::as_str`], for callers that keep the shared buffer.
+    /// As [`AmfValue::as_str`], for callers that keep the shared buffer.
     pub fn as_bytes(&self) -> Option<&Bytes> {
         match self {
             Self::String(text) | Self::LongString(text) => Some(text),
@@ -117,7 +117,7 @@ impl Value {
     }
 
     /// The members of any kind of object.
-    pub fn members(&self) -> Option<&[(Bytes, Value)]> {
+    pub fn members(&self) -> Option<&[(Bytes, AmfValue)]> {
         match self {
             Self::Object(members) | Self::EcmaArray(members) | Self::Typed { members, .. } => Some(members),
             _ => None,
@@ -125,42 +125,42 @@ impl Value {
     }
 
     /// The first member of this name, of any kind of object.
-    pub fn get(&self, key: &[u8]) -> Option<&Value> {
+    pub fn get(&self, key: &[u8]) -> Option<&AmfValue> {
         self.members()?.iter().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 }
 
-impl From<&'static str> for Value {
+impl From<&'static str> for AmfValue {
     fn from(text: &'static str) -> Self {
         Self::String(Bytes::from_static(text.as_bytes()))
     }
 }
 
-impl From<String> for Value {
+impl From<String> for AmfValue {
     fn from(text: String) -> Self {
         Self::String(Bytes::from(text))
     }
 }
 
-impl From<Bytes> for Value {
+impl From<Bytes> for AmfValue {
     fn from(text: Bytes) -> Self {
         Self::String(text)
     }
 }
 
-impl From<f64> for Value {
+impl From<f64> for AmfValue {
     fn from(number: f64) -> Self {
         Self::Number(number)
     }
 }
 
-impl From<u32> for Value {
+impl From<u32> for AmfValue {
     fn from(number: u32) -> Self {
         Self::Number(f64::from(number))
     }
 }
 
-impl From<bool> for Value {
+impl From<bool> for AmfValue {
     fn from(flag: bool) -> Self {
         Self::Boolean(flag)
     }

@@ -3,5 +3,5 @@
 mod reader;
 mod writer;
 
-pub use reader::{Error, Reader, Tag};
+pub use reader::{FlvError, FlvReader, FlvTag};
 pub use writer::{TAG_HEADER, tag_header, write_header, write_previous_tag_size, write_tag};

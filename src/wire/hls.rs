@@ -30,12 +30,12 @@ pub struct MediaSegment {
     /// Whether timestamps or codecs do not continue from the preceding segment.
     pub discontinuity: bool,
     /// Encryption key.
-    pub key: Option<Key>,
+    pub key: Option<EncryptionKey>,
 }
 
 /// An AES-128 key (RFC 8216 §4.3.2.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
+pub struct EncryptionKey {
     /// Valid URI reference of the 16-byte key file.
     pub uri: String,
     /// Initialisation vector.
@@ -65,7 +65,7 @@ impl fmt::Display for MediaPlaylist {
 
 impl MediaSegment {
     /// Lines of the segment in a playlist, after a segment with this key.
-    pub fn lines_behind(&self, key: Option<&Key>) -> String {
+    pub fn lines_behind(&self, key: Option<&EncryptionKey>) -> String {
         let mut lines = String::new();
         if self.discontinuity {
             lines.push_str("#EXT-X-DISCONTINUITY\n");
@@ -175,11 +175,11 @@ fn parse_seconds(value: &str) -> u64 {
     (seconds.clamp(0.0, DURATION_MAX_SECONDS) * 1000.0).round() as u64
 }
 
-fn parse_key(attributes: &str) -> Option<Key> {
+fn parse_key(attributes: &str) -> Option<EncryptionKey> {
     let uri = attributes.split_once("URI=\"")?.1.split('"').next()?;
     let iv = attributes.split_once("IV=0x")?.1.split(',').next()?;
     let iv = u128::from_str_radix(iv, 16).ok()?;
-    attributes.starts_with("METHOD=AES-128").then(|| Key { uri: uri.to_owned(), iv })
+    attributes.starts_with("METHOD=AES-128").then(|| EncryptionKey { uri: uri.to_owned(), iv })
 }
 
 /// Maximum number of segments read from a playlist: the length of the longest event playlist.
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn key_is_written_where_it_changes() {
-        let key = |n: u128| Some(Key { uri: format!("k/s1-{n}.key"), iv: n });
+        let key = |n: u128| Some(EncryptionKey { uri: format!("k/s1-{n}.key"), iv: n });
         let mut segments: Vec<_> = (0..4).map(|n| segment(&format!("s1-{n}.ts"), 2000)).collect();
         segments[0].key = key(0);
         segments[1].key = key(0);

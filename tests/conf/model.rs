@@ -8,7 +8,7 @@ use pingosd::config::steps::Step;
 use pingosd::config::{Config, LoadOptions, load};
 use pingosd::directive::ListenAddr;
 use pingosd::log::level::{LogLevel, LogTarget};
-use pingosd::media::access::rule::Action;
+use pingosd::media::access::rule::AccessAction;
 use pingosd::media::server_conf::ServerConf;
 use pingosd::media::{self, access, gop, live};
 use pingosd::module::stat::conf::StatParts;
@@ -122,7 +122,7 @@ fn access_rules_of_inner_levels_come_first() {
     let rtmp = config.rtmp.unwrap();
     let permits = |name: &str, ip: &str| {
         let app = rtmp.servers[0].application(name.as_bytes()).unwrap();
-        app.get::<access::conf::Current>().permits(Action::Publish, Some(ip.parse().unwrap()))
+        app.get::<access::conf::Current>().permits(AccessAction::Publish, Some(ip.parse().unwrap()))
     };
     assert!(permits("a", "10.1.1.1"));
     assert!(!permits("a", "192.0.2.1"));

@@ -203,7 +203,10 @@ fn levels_inherit_as_in_the_original() {
         for row in rows(line).0 {
             // Directives without effect are covered by the tests of their features.
             if row.inert
-                || matches!(row.class, pingosd::directive::Class::Needless | pingosd::directive::Class::Block)
+                || matches!(
+                    row.class,
+                    pingosd::directive::ReloadClass::Needless | pingosd::directive::ReloadClass::Block
+                )
             {
                 continue;
             }

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use pingosd::cli::{self, man};
-use pingosd::directive::evaluation::Backstage;
+use pingosd::directive::evaluation::DefaultEvaluation;
 use pingosd::directive::table::{Row, Shape};
-use pingosd::directive::{Bases, Contexts, context, manual};
+use pingosd::directive::{BaseDirectories, Contexts, context, manual};
 use pingosd::module::elsewhere;
 use pingosd::modules::{MODULES, REGISTRY};
 use pingosd::notify::contract;
@@ -44,10 +44,10 @@ fn every_row_is_described() {
 
 #[test]
 fn every_default_passes_its_own_parser() {
-    let (sources, bases) = (Sources::default(), Bases::default());
+    let (sources, bases) = (Sources::default(), BaseDirectories::default());
     for row in rows() {
         let Some(default) = row.default else { continue };
-        let mut backstage = Backstage::new();
+        let mut backstage = DefaultEvaluation::new();
         let result = (row.check_default)(default, &mut backstage.scene(&sources, &bases));
         assert!(
             result.is_ok(),

@@ -12,14 +12,14 @@ mod requests;
 mod support;
 mod walk;
 
-use pingosd::directive::{Class, Row, context};
+use pingosd::directive::{ReloadClass, Row, context};
 use pingosd::modules::MODULES;
 
 /// All rows as `module/directive`; blocks with their first place.
 fn rows() -> impl Iterator<Item = (String, &'static Row)> {
     MODULES.iter().flat_map(|module| {
         module.rows.iter().map(|row| {
-            let place = context::names(row.contexts).next().filter(|_| row.class == Class::Block);
+            let place = context::names(row.contexts).next().filter(|_| row.class == ReloadClass::Block);
             let place = place.map_or(String::new(), |place| format!(" in {place}"));
             (format!("{}/{}{place}", module.name, row.name()), row)
         })

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use pingosd::config::{LoadOptions, load};
-use pingosd::directive::Class;
+use pingosd::directive::ReloadClass;
 use pingosd::modules::{LANGUAGE, MODULES};
 
 use crate::support::server::Prefix;
@@ -67,7 +67,7 @@ fn held(text: &str) -> String {
 fn blocks_are_honoured_only_where_the_server_holds_them() {
     let mut unproved = Vec::new();
     let mut known = 0;
-    for (name, row) in crate::rows().filter(|(_, row)| row.class == Class::Block) {
+    for (name, row) in crate::rows().filter(|(_, row)| row.class == ReloadClass::Block) {
         let Some((_, with, without)) = BLOCKS.iter().find(|(block, ..)| *block == name) else {
             unproved.push(name);
             continue;
@@ -140,7 +140,7 @@ fn rows_are_honoured_only_where_code_reads_them() {
     let (code, tables) = sources();
     let mut unread = Vec::new();
     for module in MODULES {
-        let kept = |class| matches!(class, Class::Live | Class::Session | Class::Restart);
+        let kept = |class| matches!(class, ReloadClass::Live | ReloadClass::Session | ReloadClass::Restart);
         for row in module.rows.iter().filter(|row| !row.inert && kept(row.class)) {
             let table = tables
                 .iter()

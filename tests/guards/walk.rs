@@ -194,7 +194,7 @@ fn requests_are_refused_wherever_the_line_may_stand() {
             if matches!(place, HTTP | HTTP_SERVER | LOCATION)
                 && row.inherit == Inherit::Nearest
                 && !line.contains("if (")
-                && row.class != pingosd::directive::Class::Block
+                && row.class != pingosd::directive::ReloadClass::Block
                 || place == SERVER_IF
             {
                 assert_refuses(name, &conf(place, line, around, true), *status);

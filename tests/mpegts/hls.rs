@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use pingosd::media::files::StreamName;
 use pingosd::media::segments::{CutRule, Slicing};
-use pingosd::module::hls::{Action, Layout, Naming, PlaylistKind, Segmenter, Settings};
+use pingosd::module::hls::{FileLayout, Naming, PlaylistKind, Segmenter, SegmenterAction, SegmenterSettings};
 use pingosd::module::hls2;
 use pingosd::wire::mpegts::TsFrame;
 
@@ -125,13 +125,15 @@ impl Directory {
         let mut open = Vec::new();
         for action in actions {
             match action {
-                Action::OpenSegment { .. } => open.clear(),
-                Action::Append(bytes) => open.extend_from_slice(&bytes),
-                Action::CloseSegment { file, .. } => self.write(&file, &open),
-                Action::WritePlaylist { file, text } => self.write(&file, text.as_bytes()),
-                Action::AppendPlaylist { .. } => unreachable!("no event"),
-                Action::Remove { file } => fs::remove_file(self.0.join(file)).unwrap(),
-                Action::WriteKey { .. } | Action::RemoveKey { .. } => unreachable!("keys are off"),
+                SegmenterAction::OpenSegment { .. } => open.clear(),
+                SegmenterAction::Append(bytes) => open.extend_from_slice(&bytes),
+                SegmenterAction::CloseSegment { file, .. } => self.write(&file, &open),
+                SegmenterAction::WritePlaylist { file, text } => self.write(&file, text.as_bytes()),
+                SegmenterAction::AppendPlaylist { .. } => unreachable!("no event"),
+                SegmenterAction::Remove { file } => fs::remove_file(self.0.join(file)).unwrap(),
+                SegmenterAction::WriteKey { .. } | SegmenterAction::RemoveKey { .. } => {
+                    unreachable!("keys are off")
+                }
             }
         }
     }
@@ -143,13 +145,13 @@ impl Directory {
     }
 }
 
-fn layout(name: &str, nested: bool) -> Layout {
+fn layout(name: &str, nested: bool) -> FileLayout {
     let name = StreamName::new(name.as_bytes()).unwrap();
-    Layout { name, nested, base_url: String::new(), key_url: String::new() }
+    FileLayout { name, nested, base_url: String::new(), key_url: String::new() }
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> SegmenterSettings {
+    SegmenterSettings {
         cut: CutRule { fragment_ms: 1_000, max_fragment_ms: 2_000, slicing: Slicing::Plain },
         playlist_length_ms: 30_000,
         kind: PlaylistKind::Live,

@@ -8,7 +8,7 @@ mod input;
 use std::collections::BTreeMap;
 
 use pingosd::wire::MediaKind;
-use pingosd::wire::mpegts::{PACKET_SIZE, Packager, Settings, TsFrame};
+use pingosd::wire::mpegts::{PACKET_SIZE, Packager, PackagerSettings, TsFrame};
 use proptest::prelude::*;
 
 use ffmpeg::{clip, clocks, decode_errors, streams, write};
@@ -150,7 +150,7 @@ fn audio_is_collected_by_its_own_clock() {
 fn next_publisher_is_a_program_change() {
     let video = clip("change_v.flv", "-f lavfi -i testsrc2=s=160x120:r=25 -t 1 -c:v libx264 -g 25 -bf 0");
     let audio = clip("change_a.flv", "-f lavfi -i sine=r=44100 -t 1 -c:a aac");
-    let mut packager = Packager::new(Settings::default());
+    let mut packager = Packager::new(PackagerSettings::default());
     let mut frames = Vec::new();
     for input in [flv_frames(&video), flv_frames(&audio)] {
         feed(&mut packager, &input, &mut frames);
@@ -167,7 +167,7 @@ proptest! {
     fn hostile_messages_leave_whole_packets(
         messages in proptest::collection::vec((0..3u8, any::<u32>(), message()), 0..60)
     ) {
-        let mut packager = Packager::new(Settings::default());
+        let mut packager = Packager::new(PackagerSettings::default());
         let mut frames = Vec::new();
         for (kind, timestamp, payload) in messages {
             let kind = [MediaKind::Audio, MediaKind::Video, MediaKind::Data][usize::from(kind)];
@@ -196,7 +196,7 @@ fn message() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn package(input: &[Frame]) -> Vec<TsFrame> {
-    let mut packager = Packager::new(Settings::default());
+    let mut packager = Packager::new(PackagerSettings::default());
     let mut frames = Vec::new();
     feed(&mut packager, input, &mut frames);
     packager.finish(&mut frames);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pingosd::wire::amf0::Value;
+use pingosd::wire::amf0::AmfValue;
 
 use crate::support::raw::Script;
 use crate::support::wait::until_true;
@@ -81,7 +81,7 @@ pub const ALONE: &[Case] = &[Case {
 
 /// `connect` of a client that has completed its handshake.
 fn connect() -> Bytes {
-    let object = Value::object([("app", "live".into()), ("tcUrl", "rtmp://localhost/live".into())]);
+    let object = AmfValue::object([("app", "live".into()), ("tcUrl", "rtmp://localhost/live".into())]);
     Script::default().command(0, "connect", &[object]).finish()
 }
 

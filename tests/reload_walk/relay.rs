@@ -9,10 +9,10 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use pingosd::media::trail;
-use pingosd::media::trail_proof::{self, Keys};
+use pingosd::media::trail_proof::{self, ProofKeys};
 use pingosd::net::secret::Secret;
-use pingosd::wire::rtmp::client_session::{ClientSettings, Purpose};
-use pingosd::wire::rtmp::server_session::{Event, ServerSession, Settings};
+use pingosd::wire::rtmp::client_session::{ClientPurpose, ClientSettings};
+use pingosd::wire::rtmp::server_session::{ServerEvent, ServerSession, ServerSessionSettings};
 
 use crate::support::frame::Tracks;
 use crate::support::wait::until_true;
@@ -146,16 +146,16 @@ fn believes(walk: &Walk<'_>, secret: &str) -> bool {
     static NAMES: AtomicU32 = AtomicU32::new(0);
     let name = format!("s{}", NAMES.fetch_add(1, Ordering::Relaxed));
     let (hop, keys) =
-        ("0123456789abcdef", Keys::new([0; 32], Secret::new(secret.into()).into_iter().collect()));
+        ("0123456789abcdef", ProofKeys::new([0; 32], Secret::new(secret.into()).into_iter().collect()));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
-    let asked = trail_proof::Purpose { verb: "play", app: b"live", name: name.as_bytes() };
+    let asked = trail_proof::ProofPurpose { verb: "play", app: b"live", name: name.as_bytes() };
     let member = |name: &'static str, value: Bytes| (Bytes::from_static(name.as_bytes()), value.into());
     let extra = vec![
         member(trail::CONNECT_MEMBER, Bytes::from_static(hop.as_bytes())),
         member(trail_proof::CONNECT_MEMBER, keys.proof(hop.as_bytes(), asked, now)),
     ];
     let tc_url = format!("rtmp://127.0.0.1:{}/live", walk.own_port);
-    let purpose = Purpose::Play { name: Bytes::from(name.clone()) };
+    let purpose = ClientPurpose::Play { name: Bytes::from(name.clone()) };
     let settings = ClientSettings { extra, ..ClientSettings::new("live", tc_url, purpose) };
     let player = RtmpClient::open(walk.own_port, settings).wait_started();
     walk.server.wait_log(&format!("playing '{name}'"));
@@ -244,16 +244,18 @@ impl Origin {
 
 /// What the peer of this connection says of its buffer.
 fn buffer_length(mut socket: TcpStream) -> Option<u32> {
-    let mut core = ServerSession::new(Settings::default(), Instant::now(), [7; 32]);
+    let mut core = ServerSession::new(ServerSessionSettings::default(), Instant::now(), [7; 32]);
     let mut buffer = [0; 4096];
     loop {
         let count = socket.read(&mut buffer).ok().filter(|count| *count > 0)?;
         core.handle_input(&buffer[..count], Instant::now()).ok()?;
         while let Some(event) = core.poll_event() {
             match event {
-                Event::Connect { request, .. } => drop(core.accept_connect(request, Settings::default())),
-                Event::Play { request, .. } => drop(core.accept_play(request)),
-                Event::BufferLength { millis, .. } => return Some(millis),
+                ServerEvent::Connect { request, .. } => {
+                    drop(core.accept_connect(request, ServerSessionSettings::default()))
+                }
+                ServerEvent::Play { request, .. } => drop(core.accept_play(request)),
+                ServerEvent::BufferLength { millis, .. } => return Some(millis),
                 _ => {}
             }
         }

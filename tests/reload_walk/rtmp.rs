@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use bytes::Bytes;
-use pingosd::wire::rtmp::client_session::{ClientSettings, Purpose};
+use pingosd::wire::rtmp::client_session::{ClientPurpose, ClientSettings};
 
 use crate::live::skipped;
 use crate::support::frame::{GOP, STEP, Tracks, number};
@@ -269,7 +269,7 @@ pub const CASES: &[Case] = &[
 
 /// A player whose tcUrl names this host.
 fn at_host(walk: &Walk<'_>, host: &str) -> RtmpClient {
-    let purpose = Purpose::Play { name: Bytes::from_static(b"s") };
+    let purpose = ClientPurpose::Play { name: Bytes::from_static(b"s") };
     RtmpClient::open(
         walk.port,
         ClientSettings::new("live".to_owned(), format!("rtmp://{host}/live"), purpose),
@@ -316,7 +316,7 @@ fn assert_open(raw: &Raw) {
 /// The server still answers there.
 #[track_caller]
 fn assert_hears(mut raw: Raw) {
-    raw.send(&Script::default().command(0, "createStream", &[pingosd::wire::amf0::Value::Null]).finish());
+    raw.send(&Script::default().command(0, "createStream", &[pingosd::wire::amf0::AmfValue::Null]).finish());
     hear(&mut raw, b"_result");
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pingosd::directive::Class;
+use pingosd::directive::ReloadClass;
 use pingosd::modules::MODULES;
 
 use crate::walk::{Case, name};
@@ -50,8 +50,9 @@ const MOST_UNSEEN: usize = 4;
 #[test]
 fn every_row_with_an_effect_is_walked_once() {
     let rows = MODULES.iter().flat_map(|module| module.rows.iter().map(|row| (module.name, row)));
-    let effective = rows
-        .filter(|(_, row)| !row.inert && matches!(row.class, Class::Live | Class::Session | Class::Restart));
+    let effective = rows.filter(|(_, row)| {
+        !row.inert && matches!(row.class, ReloadClass::Live | ReloadClass::Session | ReloadClass::Restart)
+    });
     let wanted: BTreeSet<String> = effective.map(|(module, row)| name(module, row)).collect();
     let cases = FAMILIES.iter().copied().flatten().map(|case| case.row);
     let walked: Vec<&str> = cases.chain(crate::core::KEPT.iter().map(|(row, ..)| *row)).collect();

@@ -7,7 +7,7 @@
 use std::io::Read;
 use std::process::Output;
 
-use pingosd::directive::{Class, Row};
+use pingosd::directive::{ReloadClass, Row};
 use pingosd::modules::MODULES;
 
 use crate::media::Source;
@@ -162,7 +162,7 @@ pub fn walk_in(cases: &[Case], around: Around<'_>, prepare: impl FnOnce(&Prefix)
         })
         .collect();
     // The value of a restart row has not changed, so it does not change back.
-    let returns = |case: &Case| !ONCE.contains(&case.row) && row(case.row).class != Class::Restart;
+    let returns = |case: &Case| !ONCE.contains(&case.row) && row(case.row).class != ReloadClass::Restart;
     let returning: Vec<_> = cases.iter().zip(&places).filter(|(case, _)| returns(case)).collect();
     if !returning.is_empty() {
         let there =
@@ -278,10 +278,12 @@ fn reload(server: &Server, conf: &Conf) -> String {
 fn assert_reported(server: &Server, report: &str, case: &Case, own: &Own) {
     let row = row(case.row);
     let class = match row.class {
-        Class::Live => "(live, ",
-        Class::Session => "(new sessions; ",
-        Class::Restart => "(after a restart; ",
-        Class::Block | Class::Later | Class::Needless => panic!("{}: nothing to see", case.row),
+        ReloadClass::Live => "(live, ",
+        ReloadClass::Session => "(new sessions; ",
+        ReloadClass::Restart => "(after a restart; ",
+        ReloadClass::Block | ReloadClass::Later | ReloadClass::Needless => {
+            panic!("{}: nothing to see", case.row)
+        }
     };
     let written = format!(": {} ", row.name());
     let (app, port, web) = (&own.app, own.port.to_string(), own.web.to_string());
@@ -296,7 +298,7 @@ fn assert_reported(server: &Server, report: &str, case: &Case, own: &Own) {
         "{}: no line \"{written}\" \"{class}\" of {app} in\n{report}",
         case.row,
     );
-    if row.class == Class::Restart {
+    if row.class == ReloadClass::Restart {
         let warning = format!("\"{}\" has changed, the change takes effect after a restart only", row.name());
         assert!(server.log_lines("[warn]").iter().any(|line| line.contains(&warning)), "{}", case.row);
     }

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 use pingosd::wire::MediaKind;
-use pingosd::wire::amf0::{self, Value};
+use pingosd::wire::amf0::{self, AmfValue};
 
 /// Milliseconds from one frame to the next.
 pub const STEP: u32 = 20;
@@ -63,7 +63,7 @@ pub fn metadata() -> Frame {
     let mut out = BytesMut::new();
     let fields = [("width", 320.0), ("height", 240.0), ("framerate", 50.0)];
     amf0::encode(&"onMetaData".into(), &mut out);
-    amf0::encode(&Value::object(fields.map(|(name, value)| (name, Value::Number(value)))), &mut out);
+    amf0::encode(&AmfValue::object(fields.map(|(name, value)| (name, AmfValue::Number(value)))), &mut out);
     Frame { kind: MediaKind::Data, timestamp: 0, payload: out.freeze() }
 }
 

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pingosd::wire::rtmp::client_session::Event;
+use pingosd::wire::rtmp::client_session::ClientEvent;
 use pingosd::wire::{MediaKind, flv};
 
 use super::frame::{self, Tracks};
@@ -273,14 +273,14 @@ impl Source {
                 client.take(bytes);
                 while let Some(event) = client.poll_event() {
                     match event {
-                        Event::Started => got.started = true,
-                        Event::Status { code, .. } => {
+                        ClientEvent::Started => got.started = true,
+                        ClientEvent::Status { code, .. } => {
                             got.statuses.push(String::from_utf8_lossy(&code).into_owned());
                         }
-                        Event::Media { kind, timestamp, payload } => {
+                        ClientEvent::Media { kind, timestamp, payload } => {
                             got.media.push(Media { kind, timestamp, payload });
                         }
-                        Event::Connected | Event::StreamBegin | Event::StreamEof => {}
+                        ClientEvent::Connected | ClientEvent::StreamBegin | ClientEvent::StreamEof => {}
                     }
                 }
                 client.end().map_or(Ok(()), |end| Err(end.clone()))
@@ -296,12 +296,12 @@ struct HttpFlv {
     /// Bytes before the end of the head.
     head: Vec<u8>,
     chunks: Option<Dechunker>,
-    reader: flv::Reader,
+    reader: flv::FlvReader,
 }
 
 impl HttpFlv {
     fn new() -> Self {
-        HttpFlv { head: Vec::new(), chunks: None, reader: flv::Reader::new(1 << 24) }
+        HttpFlv { head: Vec::new(), chunks: None, reader: flv::FlvReader::new(1 << 24) }
     }
 
     fn take(&mut self, bytes: &[u8], got: &mut Got) -> Result<(), End> {

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use pingosd::wire::amf0::Value;
+use pingosd::wire::amf0::AmfValue;
 use pingosd::wire::rtmp::chunk;
 use pingosd::wire::rtmp::message::{csid, type_id, write_command};
 
@@ -32,25 +32,25 @@ impl Script {
     /// Up to connect to an application.
     pub fn connected(app: &'static str) -> Self {
         let object =
-            Value::object([("app", app.into()), ("tcUrl", format!("rtmp://localhost/{app}").into())]);
+            AmfValue::object([("app", app.into()), ("tcUrl", format!("rtmp://localhost/{app}").into())]);
         Script::handshake().command(0, "connect", &[object])
     }
 
     /// Up to publish on message stream 1.
     pub fn publishing(name: &'static str) -> Self {
-        let script = Script::connected("live").command(0, "createStream", &[Value::Null]);
-        script.command(1, "publish", &[Value::Null, name.into(), "live".into()])
+        let script = Script::connected("live").command(0, "createStream", &[AmfValue::Null]);
+        script.command(1, "publish", &[AmfValue::Null, name.into(), "live".into()])
     }
 
     /// Up to play on message stream 1.
     pub fn playing(name: &'static str) -> Self {
-        let script = Script::connected("live").command(0, "createStream", &[Value::Null]);
-        script.command(1, "play", &[Value::Null, name.into()])
+        let script = Script::connected("live").command(0, "createStream", &[AmfValue::Null]);
+        script.command(1, "play", &[AmfValue::Null, name.into()])
     }
 
     /// A command.
-    pub fn command(mut self, stream_id: u32, name: &'static str, arguments: &[Value]) -> Self {
-        let mut values: Vec<Value> = vec![name.into(), 1.0.into()];
+    pub fn command(mut self, stream_id: u32, name: &'static str, arguments: &[AmfValue]) -> Self {
+        let mut values: Vec<AmfValue> = vec![name.into(), 1.0.into()];
         values.extend_from_slice(arguments);
         write_command(&mut self.0, csid::COMMAND, stream_id, CHUNK_SIZE, &values);
         self

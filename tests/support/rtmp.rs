@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use pingosd::wire::rtmp::client_session::{ClientSession, ClientSettings, Event, Purpose};
+use pingosd::wire::rtmp::client_session::{ClientEvent, ClientPurpose, ClientSession, ClientSettings};
 
 use super::wait::PATIENCE;
 
@@ -27,7 +27,7 @@ pub enum End {
 pub struct RtmpClient {
     pub socket: TcpStream,
     pub session: ClientSession,
-    events: VecDeque<Event>,
+    events: VecDeque<ClientEvent>,
     end: Option<End>,
 }
 
@@ -36,13 +36,13 @@ impl RtmpClient {
     pub fn publish(port: u16, app: &str, name: &str) -> Self {
         RtmpClient::open(
             port,
-            settings(port, app, Purpose::Publish { name: Bytes::copy_from_slice(name.as_bytes()) }),
+            settings(port, app, ClientPurpose::Publish { name: Bytes::copy_from_slice(name.as_bytes()) }),
         )
     }
 
     /// Connects to `address`, with its port, and begins to publish `name`.
     pub fn publish_at(address: &str, app: &str, name: &str) -> Self {
-        let purpose = Purpose::Publish { name: Bytes::copy_from_slice(name.as_bytes()) };
+        let purpose = ClientPurpose::Publish { name: Bytes::copy_from_slice(name.as_bytes()) };
         RtmpClient::over(TcpStream::connect(address).unwrap(), settings(0, app, purpose))
     }
 
@@ -50,7 +50,7 @@ impl RtmpClient {
     pub fn play(port: u16, app: &str, name: &str) -> Self {
         RtmpClient::open(
             port,
-            settings(port, app, Purpose::Play { name: Bytes::copy_from_slice(name.as_bytes()) }),
+            settings(port, app, ClientPurpose::Play { name: Bytes::copy_from_slice(name.as_bytes()) }),
         )
     }
 
@@ -100,7 +100,7 @@ impl RtmpClient {
     }
 
     /// The next event that has been taken.
-    pub fn poll_event(&mut self) -> Option<Event> {
+    pub fn poll_event(&mut self) -> Option<ClientEvent> {
         self.events.pop_front()
     }
 
@@ -111,7 +111,7 @@ impl RtmpClient {
 
     /// Waits for an event that fits; what comes before it is thrown away.
     #[track_caller]
-    pub fn wait_event(&mut self, what: &str, mut fits: impl FnMut(&Event) -> bool) -> Event {
+    pub fn wait_event(&mut self, what: &str, mut fits: impl FnMut(&ClientEvent) -> bool) -> ClientEvent {
         let due = Instant::now() + PATIENCE;
         loop {
             while let Some(event) = self.events.pop_front() {
@@ -128,14 +128,14 @@ impl RtmpClient {
     /// Waits until publish or play was accepted.
     #[track_caller]
     pub fn wait_started(mut self) -> Self {
-        self.wait_event("publish or play was accepted", |event| *event == Event::Started);
+        self.wait_event("publish or play was accepted", |event| *event == ClientEvent::Started);
         self
     }
 
     /// Waits for a status with this code.
     #[track_caller]
     pub fn wait_status(&mut self, wanted: &str) {
-        self.wait_event(wanted, |event| matches!(event, Event::Status { code, .. } if code == wanted));
+        self.wait_event(wanted, |event| matches!(event, ClientEvent::Status { code, .. } if code == wanted));
     }
 
     /// Waits until the connection has ended; what else comes is thrown away.
@@ -165,7 +165,7 @@ impl RtmpClient {
 }
 
 /// Usual settings.
-pub fn settings(port: u16, app: &str, purpose: Purpose) -> ClientSettings {
+pub fn settings(port: u16, app: &str, purpose: ClientPurpose) -> ClientSettings {
     ClientSettings::new(app.to_owned(), format!("rtmp://127.0.0.1:{port}/{app}"), purpose)
 }
 

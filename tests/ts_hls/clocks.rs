@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use pingosd::wire::MediaKind;
-use pingosd::wire::flv::Reader;
+use pingosd::wire::flv::FlvReader;
 
 use crate::media::picture;
 use crate::support::frame::{Frame, audio_header, video_header};
@@ -79,7 +79,7 @@ fn received(player: &Player) -> Tags {
 
 fn recorded(path: &Path) -> Tags {
     let bytes = fs::read(path).unwrap();
-    let (mut input, mut reader) = (&bytes[..], Reader::new(1 << 20));
+    let (mut input, mut reader) = (&bytes[..], FlvReader::new(1 << 20));
     let tags = std::iter::from_fn(|| reader.read(&mut input).unwrap());
     frames_of(tags.map(|tag| (tag.kind, tag.timestamp, tag.payload)))
 }

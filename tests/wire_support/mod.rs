@@ -6,12 +6,12 @@
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use pingosd::wire::amf0::{Decoder, Value};
-use pingosd::wire::rtmp::Error;
-use pingosd::wire::rtmp::chunk::{self, Limits, Reader};
-use pingosd::wire::rtmp::client_session::{self, ClientSession, ClientSettings, Purpose};
-use pingosd::wire::rtmp::message::{Command, Message, type_id, write_command};
-use pingosd::wire::rtmp::server_session::{Event, RequestId, ServerSession, Settings};
+use pingosd::wire::amf0::{AmfValue, Decoder};
+use pingosd::wire::rtmp::RtmpError;
+use pingosd::wire::rtmp::chunk::{self, ChunkReader, Limits};
+use pingosd::wire::rtmp::client_session::{self, ClientPurpose, ClientSession, ClientSettings};
+use pingosd::wire::rtmp::message::{CommandMessage, Message, type_id, write_command};
+use pingosd::wire::rtmp::server_session::{RequestId, ServerEvent, ServerSession, ServerSessionSettings};
 
 pub const SEED: [u8; 32] = [42; 32];
 
@@ -19,19 +19,19 @@ pub const SEED: [u8; 32] = [42; 32];
 pub struct Peer {
     pub server: ServerSession,
     pub now: Instant,
-    reader: Reader,
+    reader: ChunkReader,
     /// What the peer sends in chunks of.
     pub chunk_size: usize,
 }
 
 impl Peer {
     /// A peer that has sent nothing.
-    pub fn silent(settings: Settings) -> Self {
+    pub fn silent(settings: ServerSessionSettings) -> Self {
         let now = Instant::now();
         Self {
             server: ServerSession::new(settings, now, SEED),
             now,
-            reader: Reader::new(Limits {
+            reader: ChunkReader::new(Limits {
                 max_message: 1 << 20,
                 max_chunk_streams: 100,
                 max_partial: 1 << 22,
@@ -42,7 +42,7 @@ impl Peer {
     }
 
     /// A peer that has shaken hands.
-    pub fn shaken(settings: Settings) -> Self {
+    pub fn shaken(settings: ServerSessionSettings) -> Self {
         let mut peer = Self::silent(settings);
         peer.bytes(&[3]).unwrap();
         peer.bytes(&[0; 1536]).unwrap();
@@ -54,10 +54,10 @@ impl Peer {
     }
 
     /// A peer whose connect was accepted.
-    pub fn connected(settings: Settings) -> Self {
+    pub fn connected(settings: ServerSessionSettings) -> Self {
         let mut peer = Self::shaken(settings.clone());
         peer.command(0, "connect", 1.0, &[app("live")]).unwrap();
-        let Some(Event::Connect { request, .. }) = peer.server.poll_event() else {
+        let Some(ServerEvent::Connect { request, .. }) = peer.server.poll_event() else {
             panic!("connect is an event");
         };
         assert!(peer.server.accept_connect(request, settings));
@@ -66,10 +66,10 @@ impl Peer {
     }
 
     /// A peer that publishes `name` on stream 1.
-    pub fn publishing(settings: Settings, name: &'static str) -> Self {
+    pub fn publishing(settings: ServerSessionSettings, name: &'static str) -> Self {
         let mut peer = Self::connected(settings);
-        peer.command(0, "createStream", 2.0, &[Value::Null]).unwrap();
-        peer.command(1, "publish", 3.0, &[Value::Null, name.into()]).unwrap();
+        peer.command(0, "createStream", 2.0, &[AmfValue::Null]).unwrap();
+        peer.command(1, "publish", 3.0, &[AmfValue::Null, name.into()]).unwrap();
         let request = peer.request();
         assert!(peer.server.accept_publish(request));
         peer.replies();
@@ -77,21 +77,21 @@ impl Peer {
     }
 
     /// A peer that plays `name` on stream 1.
-    pub fn playing(settings: Settings, name: &'static str) -> Self {
+    pub fn playing(settings: ServerSessionSettings, name: &'static str) -> Self {
         let mut peer = Self::connected(settings);
-        peer.command(0, "createStream", 2.0, &[Value::Null]).unwrap();
-        peer.command(1, "play", 3.0, &[Value::Null, name.into()]).unwrap();
+        peer.command(0, "createStream", 2.0, &[AmfValue::Null]).unwrap();
+        peer.command(1, "play", 3.0, &[AmfValue::Null, name.into()]).unwrap();
         let request = peer.request();
         assert!(peer.server.accept_play(request));
         peer.replies();
         peer
     }
 
-    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), RtmpError> {
         self.server.handle_input(bytes, self.now)
     }
 
-    pub fn message(&mut self, type_id: u8, stream_id: u32, payload: &[u8]) -> Result<(), Error> {
+    pub fn message(&mut self, type_id: u8, stream_id: u32, payload: &[u8]) -> Result<(), RtmpError> {
         self.message_at(type_id, stream_id, 0, payload)
     }
 
@@ -101,7 +101,7 @@ impl Peer {
         stream_id: u32,
         timestamp: u32,
         payload: &[u8],
-    ) -> Result<(), Error> {
+    ) -> Result<(), RtmpError> {
         let csid = if type_id < 8 { 2 } else { 4 };
         let mut out = BytesMut::new();
         chunk::write_absolute(&mut out, csid, timestamp, type_id, stream_id, payload, self.chunk_size);
@@ -113,9 +113,9 @@ impl Peer {
         stream_id: u32,
         name: &'static str,
         transaction_id: f64,
-        arguments: &[Value],
-    ) -> Result<(), Error> {
-        let mut values: Vec<Value> = vec![name.into(), transaction_id.into()];
+        arguments: &[AmfValue],
+    ) -> Result<(), RtmpError> {
+        let mut values: Vec<AmfValue> = vec![name.into(), transaction_id.into()];
         values.extend_from_slice(arguments);
         let mut out = BytesMut::new();
         write_command(&mut out, 3, stream_id, self.chunk_size, &values);
@@ -142,7 +142,7 @@ impl Peer {
     pub fn request(&mut self) -> RequestId {
         std::iter::from_fn(|| self.server.poll_event())
             .filter_map(|event| match event {
-                Event::Publish { request, .. } | Event::Play { request, .. } => Some(request),
+                ServerEvent::Publish { request, .. } | ServerEvent::Play { request, .. } => Some(request),
                 _ => None,
             })
             .last()
@@ -155,8 +155,8 @@ impl Peer {
 }
 
 /// The command object of connect.
-pub fn app(name: &'static str) -> Value {
-    Value::object([
+pub fn app(name: &'static str) -> AmfValue {
+    AmfValue::object([
         ("app", name.into()),
         ("tcUrl", "rtmp://host/live".into()),
         ("flashVer", "FMLE/3.0".into()),
@@ -171,7 +171,7 @@ pub fn show(message: &Message) -> String {
     let head = format!("{}#{}", message.type_id, message.stream_id);
     match message.type_id {
         type_id::COMMAND => {
-            let command = Command::parse(message).unwrap().unwrap();
+            let command = CommandMessage::parse(message).unwrap().unwrap();
             let mut line = format!("{head} {} {}", text(&command.name), command.transaction_id);
             for value in command.arguments {
                 line += &format!(" {}", show_value(&value.unwrap()));
@@ -184,13 +184,13 @@ pub fn show(message: &Message) -> String {
     }
 }
 
-pub fn show_value(value: &Value) -> String {
+pub fn show_value(value: &AmfValue) -> String {
     match value {
-        Value::Number(number) => number.to_string(),
-        Value::Boolean(flag) => flag.to_string(),
-        Value::String(string) => text(string),
-        Value::Null => "null".to_owned(),
-        Value::Object(members) => {
+        AmfValue::Number(number) => number.to_string(),
+        AmfValue::Boolean(flag) => flag.to_string(),
+        AmfValue::String(string) => text(string),
+        AmfValue::Null => "null".to_owned(),
+        AmfValue::Object(members) => {
             let members: Vec<_> = members
                 .iter()
                 .map(|(name, value)| format!("{}: {}", text(name), show_value(value)))
@@ -201,18 +201,18 @@ pub fn show_value(value: &Value) -> String {
     }
 }
 
-pub fn show_event(event: &Event) -> String {
+pub fn show_event(event: &ServerEvent) -> String {
     match event {
-        Event::Connect { connect, .. } => {
+        ServerEvent::Connect { connect, .. } => {
             format!("Connect {} {}", text(&connect.app), text(&connect.tc_url))
         }
-        Event::Publish { stream_id, name, kind, .. } => {
+        ServerEvent::Publish { stream_id, name, kind, .. } => {
             format!("Publish#{stream_id} {} {}", text(name), text(kind))
         }
-        Event::Play { stream_id, name, start, duration, reset, .. } => {
+        ServerEvent::Play { stream_id, name, start, duration, reset, .. } => {
             format!("Play#{stream_id} {} {start} {duration} {reset}", text(name))
         }
-        Event::Media { stream_id, kind, timestamp, payload } => {
+        ServerEvent::Media { stream_id, kind, timestamp, payload } => {
             format!("{kind:?}#{stream_id} @{timestamp} {}", text(payload))
         }
         other => format!("{other:?}"),
@@ -233,7 +233,7 @@ pub struct Pair {
 }
 
 impl Pair {
-    pub fn new(purpose: Purpose, digest: bool, step: usize) -> Self {
+    pub fn new(purpose: ClientPurpose, digest: bool, step: usize) -> Self {
         let now = Instant::now();
         let settings = ClientSettings {
             digest_handshake: digest,
@@ -241,14 +241,14 @@ impl Pair {
         };
         Self {
             client: ClientSession::new(settings, now, [1; 32]),
-            server: ServerSession::new(Settings::default(), now, SEED),
+            server: ServerSession::new(ServerSessionSettings::default(), now, SEED),
             now,
             step,
         }
     }
 
     /// Hands over bytes until both are quiet, accepting whatever is asked. Returns what each saw.
-    pub fn exchange(&mut self) -> (Vec<Event>, Vec<client_session::Event>) {
+    pub fn exchange(&mut self) -> (Vec<ServerEvent>, Vec<client_session::ClientEvent>) {
         let (mut at_server, mut at_client) = (Vec::new(), Vec::new());
         loop {
             let up = self.client.poll_transmit().unwrap_or_default();
@@ -264,11 +264,11 @@ impl Pair {
             }
             while let Some(event) = self.server.poll_event() {
                 match event {
-                    Event::Connect { request, .. } => {
-                        assert!(self.server.accept_connect(request, Settings::default()));
+                    ServerEvent::Connect { request, .. } => {
+                        assert!(self.server.accept_connect(request, ServerSessionSettings::default()));
                     }
-                    Event::Publish { request, .. } => assert!(self.server.accept_publish(request)),
-                    Event::Play { request, .. } => assert!(self.server.accept_play(request)),
+                    ServerEvent::Publish { request, .. } => assert!(self.server.accept_publish(request)),
+                    ServerEvent::Play { request, .. } => assert!(self.server.accept_play(request)),
                     _ => {}
                 }
                 at_server.push(event);

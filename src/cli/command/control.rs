@@ -10,9 +10,9 @@ use super::task::{Failure, Name, Streams, Task};
 use crate::config::on_disk::OnDisk;
 use crate::directive::number;
 use crate::notify::ledger::snapshot::LineSnapshot;
-use crate::server::control::client::{NoAnswer, ask};
+use crate::server::control::client::{ControlClientError, ask};
 use crate::server::control::probe;
-use crate::server::control::protocol::{Answer, Count, Queues, Request, SessionCounts, Status};
+use crate::server::control::protocol::{Answer, ProtocolCount, Queues, Request, SessionCounts, Status};
 use crate::server::control::socket::{find_alive, old_name};
 
 /// Usage lines.
@@ -78,14 +78,14 @@ fn question(task: &Task, request: &Request) -> Result<Answer, Failure> {
     let path = socket(task)?;
     ask(&path, request).map_err(|error| {
         let text = match error {
-            NoAnswer::Unreachable(error) => {
+            ControlClientError::Unreachable(error) => {
                 let why = crate::log::os_text(&error);
                 format!(
                     "no server answers on \"{}\" ({why}); is it running, with this prefix and file?",
                     path.display()
                 )
             }
-            NoAnswer::Broken(why) => format!("\"{}\": {why}", path.display()),
+            ControlClientError::Broken(why) => format!("\"{}\": {why}", path.display()),
         };
         Failure::Text(text.into())
     })
@@ -211,7 +211,7 @@ fn page(status: &Status) -> String {
     let SessionCounts { publishers, players, .. } = &status.sessions;
     line("publishers", publishers.to_string());
     line("players", players.to_string());
-    for (protocol, Count { publishers, players }) in &status.sessions.by_protocol {
+    for (protocol, ProtocolCount { publishers, players }) in &status.sessions.by_protocol {
         line("", format!("{protocol}: {publishers} publishers, {players} players"));
     }
     let (open, limit, total) = (status.connections, status.connections_limit, status.accepted_total);

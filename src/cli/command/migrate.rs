@@ -10,10 +10,10 @@ use super::json::to_text;
 use super::task::{Failure, Streams, Task};
 use crate::config::load;
 use crate::config::load::read;
-use crate::directive::outline::{Outline, Said};
-use crate::directive::{Outcome, Row};
+use crate::directive::outline::{Outline, OutlineStatement};
+use crate::directive::{Row, UseOutcome};
 use crate::modules::REGISTRY;
-use crate::syntax::{Diagnostic, Level, Span};
+use crate::syntax::{Diagnostic, Severity, Span};
 
 /// Usage line.
 pub const USAGE: &str = "migrate-check [--json] [--all] [file]";
@@ -97,7 +97,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
         directives.push(Entry { file, line, directive: to_text(&said.name().bytes), status, difference });
     }
     for (diagnostic, _) in
-        diagnostics.iter().zip(&used).filter(|(d, used)| !**used && d.level == Level::Emerg)
+        diagnostics.iter().zip(&used).filter(|(d, used)| !**used && d.level == Severity::Emerg)
     {
         let (file, line) = diagnostic.place.map_or((name(options.conf_name()), 0), position);
         let (directive, difference) = (String::new(), Some(sentence(diagnostic)));
@@ -125,16 +125,18 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
 }
 
 /// Support of a statement, and the observable difference.
-fn judge(said: &Said<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Option<String>) {
-    let told =
-        about.iter().find(|d| d.level == Level::Emerg).or(about.iter().find(|d| d.level == Level::Warn));
+fn judge(said: &OutlineStatement<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Option<String>) {
+    let told = about
+        .iter()
+        .find(|d| d.level == Severity::Emerg)
+        .or(about.iter().find(|d| d.level == Severity::Warn));
     let Some(row) = said.row() else {
         let name = &said.name().bytes;
         let help = told.and_then(|d| d.help.first().cloned()).or_else(|| REGISTRY.advice(name, context));
         let what = if REGISTRY.find(name).is_empty() { "unknown directive" } else { "not allowed here" };
         return (Status::Unsupported, Some(help.map_or(what.into(), |help| format!("{what}: {help}"))));
     };
-    let wrong = about.iter().find(|d| d.level == Level::Emerg);
+    let wrong = about.iter().find(|d| d.level == Severity::Emerg);
     if let Some(wrong) = wrong {
         return (Status::Unsupported, Some(sentence(wrong)));
     }
@@ -146,15 +148,15 @@ fn judge(said: &Said<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Optio
     let difference = told.filter(|d| !repeats(d)).map(|d| sentence(d));
     let missing = || format!("missing so far: {}", doc(row));
     match outcome {
-        Outcome::Honoured => (Status::Honoured, difference),
-        Outcome::Needless => (Status::Needless, Some(difference.unwrap_or_else(|| doc(row)))),
-        Outcome::NoEffect => (Status::NoEffectYet, Some(difference.unwrap_or_else(missing))),
-        Outcome::Refused => (Status::Refused, Some(difference.unwrap_or_else(missing))),
+        UseOutcome::Honoured => (Status::Honoured, difference),
+        UseOutcome::Needless => (Status::Needless, Some(difference.unwrap_or_else(|| doc(row)))),
+        UseOutcome::NoEffect => (Status::NoEffectYet, Some(difference.unwrap_or_else(missing))),
+        UseOutcome::Refused => (Status::Refused, Some(difference.unwrap_or_else(missing))),
     }
 }
 
 /// Whether a diagnostic is about the statement itself rather than its body.
-fn speaks_of(diagnostic: &Diagnostic, said: &Said<'_>) -> bool {
+fn speaks_of(diagnostic: &Diagnostic, said: &OutlineStatement<'_>) -> bool {
     let Some(place) = diagnostic.span.or(diagnostic.place) else { return false };
     let (start, end) = (said.name().span, said.node.terminator());
     let last = said.words().last().map_or(start, |w| w.span);

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use bstr::ByteSlice;
 
 pub(super) use crate::directive::outline::spelled;
-use crate::directive::outline::{Outline, Said};
-use crate::directive::{Outcome, context};
+use crate::directive::outline::{Outline, OutlineStatement};
+use crate::directive::{UseOutcome, context};
 use crate::syntax::Span;
 use crate::syntax::parser::Reading;
 use crate::syntax::tree::Node;
@@ -34,7 +34,7 @@ impl Origins<'_> {
 }
 
 /// Value of a directive.
-pub(super) fn value(said: &Said<'_>) -> String {
+pub(super) fn value(said: &OutlineStatement<'_>) -> String {
     match (said.words(), said.node.opens_block()) {
         ([], true) => "{ ... }".into(),
         (words, true) => format!("{} {{ ... }}", spelled(words)),
@@ -53,12 +53,12 @@ pub(super) fn block(outline: &Outline<'_>, section: usize) -> String {
 }
 
 /// Remark on a directive that has no effect or is not supported.
-pub(super) fn remark(said: &Said<'_>) -> &'static str {
+pub(super) fn remark(said: &OutlineStatement<'_>) -> &'static str {
     let Some(row) = said.row() else { return "" };
     match row.outcome(said.joined().as_bstr()) {
-        Outcome::Honoured => "",
-        Outcome::NoEffect => " [no effect yet]",
-        Outcome::Needless => " [does not matter here]",
-        Outcome::Refused => " [refused until it works]",
+        UseOutcome::Honoured => "",
+        UseOutcome::NoEffect => " [no effect yet]",
+        UseOutcome::Needless => " [does not matter here]",
+        UseOutcome::Refused => " [refused until it works]",
     }
 }

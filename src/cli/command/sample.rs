@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice};
 
 use crate::NGINX_VERSION;
 use crate::notify::EventKind;
-use crate::notify::request::{Escape, SessionFields, Stage, session_target};
+use crate::notify::request::{QueryEscape, SessionFields, Stage, session_target};
 use crate::notify::url::Url;
 use crate::notify::variable::{Template, Variable, Variables};
 use crate::syntax::Word;
@@ -30,7 +30,7 @@ impl Sample {
         let groupid = parameter(b"groupid=").filter(|groupid| !groupid.is_empty());
         let mut args = Vec::new();
         if let Some(template) = parameter(b"args=").and_then(|text| Template::compile(text).ok()) {
-            template.expand(&View { sample: self, groupid }, Escape::Minimal, &mut args);
+            template.expand(&View { sample: self, groupid }, QueryEscape::Minimal, &mut args);
         }
         let host = format!("{}://{}:{}", url.scheme.name(), url.host, url.port);
         let Some(call) = CALLS.into_iter().find(|call| call.name() == event) else {
@@ -42,8 +42,15 @@ impl Sample {
         };
         let fields =
             SessionFields { domain: &self.domain, app: &self.app, name: &self.name, clientid: 1, later: &[] };
-        let target =
-            session_target(&url.path_and_query, call, Stage::Start, fields, groupid, &args, Escape::Minimal);
+        let target = session_target(
+            &url.path_and_query,
+            call,
+            Stage::Start,
+            fields,
+            groupid,
+            &args,
+            QueryEscape::Minimal,
+        );
         Some(format!("GET {host}{target}"))
     }
 }

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use crate::config::LoadOptions;
 use crate::config::load::{EMBEDDED, EMBEDDED_NAME, render_all};
 use crate::directive::registry::Registry;
-use crate::syntax::Level;
+use crate::syntax::Severity;
 use crate::syntax::include;
 use crate::syntax::parser::{Parser, Reading};
 use crate::syntax::render::Style;
@@ -146,7 +146,7 @@ impl Subject {
         if !reports.has_errors() {
             return Ok(Reading { sources, tree, reports, includes });
         }
-        let text = render_all(&reports.into_sorted(), &sources, streams.style, Level::Emerg);
+        let text = render_all(&reports.into_sorted(), &sources, streams.style, Severity::Emerg);
         streams.err.write_all(&text)?;
         Err(Failure::Told)
     }

@@ -1,6 +1,6 @@
 //! Sizes in the forms that HTTP directives have.
 
-use crate::directive::{Args, Arity, Offset, Scene, Size, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Offset, Size, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::Problem;
 
@@ -33,7 +33,7 @@ impl Value for Buffers {
         "number size".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Buffers, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Buffers, Problem> {
         let [count, size] = args.words else { return Err(args.refuse("invalid value")) };
         let count = number::digits(&count.bytes).filter(|n| *n > 0);
         let size = number::size(&size.bytes).filter(|n| *n > 0).map(Size);
@@ -49,7 +49,7 @@ impl Value for SizeOrOff {
         "size | off".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<SizeOrOff, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<SizeOrOff, Problem> {
         if args.first().is("off") {
             return Ok(SizeOrOff(None));
         }
@@ -62,7 +62,7 @@ impl Value for SizeOrVariable {
         "size | $variable".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<SizeOrVariable, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<SizeOrVariable, Problem> {
         let word = args.first();
         if word.bytes.contains(&b'$') {
             return Template::compile(word, &word.bytes, scene).map(SizeOrVariable::Variable);

@@ -8,7 +8,7 @@ use crate::directive::context::{HTTP, HTTP_ALL, HTTP_SERVER, LIMIT_EXCEPT, LOCAT
 use crate::directive::table::directives;
 use crate::directive::word::word_lists;
 use crate::directive::{AnyOf, Arity, Flag, Msec, Num, OneOf, Sec, Size, Summed, Text, Words};
-use crate::log::level::ErrorLog;
+use crate::log::level::ErrorLogLine;
 use crate::net::resolver::server::Resolver;
 
 word_lists! {
@@ -81,7 +81,7 @@ directives! {
         /// Subrequest after completion.
         "post_action" => Text, in HTTP_ALL | LOCATION_IF;
         /// As in main.
-        "error_log" => Vec<ErrorLog>, in HTTP_ALL;
+        "error_log" => Vec<ErrorLogLine>, in HTTP_ALL;
         /// DNS servers for variables in proxy_pass.
         "resolver" => Resolver, in HTTP_ALL;
         /// DNS timeout.

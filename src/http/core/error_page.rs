@@ -1,6 +1,6 @@
 //! `error_page`.
 
-use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Word, sentence};
 
@@ -22,7 +22,7 @@ impl Value for ErrorPage {
         "status ... [=[status]] uri".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ErrorPage, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ErrorPage, Problem> {
         let [statuses @ .., uri] = args.words else { return Err(args.refuse("has no uri")) };
         let (statuses, overwrite) = match statuses.split_last() {
             Some((last, rest)) if last.bytes.first() == Some(&b'=') => (rest, Some(overwrite(last)?)),

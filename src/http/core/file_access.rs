@@ -2,7 +2,7 @@
 
 use bstr::ByteSlice;
 
-use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::syntax::{Problem, Word, sentence};
 
 /// `aio`
@@ -22,7 +22,7 @@ impl Value for Aio {
         "on | off | threads[=pool]".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Aio, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Aio, Problem> {
         match &args.first().bytes[..] {
             b"on" | b"off" | b"threads" => Ok(Aio),
             word if word.starts_with(b"threads=") => Ok(Aio),
@@ -38,7 +38,7 @@ impl Value for DisableSymlinks {
         "off | on [from=part] | if_not_owner [from=part]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<DisableSymlinks, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<DisableSymlinks, Problem> {
         let mut switched = false;
         for word in args.words {
             match &word.bytes[..] {
@@ -68,7 +68,7 @@ impl Value for OpenFileCache {
         "off | max=number [inactive=time]".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<OpenFileCache, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<OpenFileCache, Problem> {
         let (mut most, mut off) = (false, false);
         for word in args.words {
             let valid = match word.bytes.split_once_str("=") {

@@ -2,7 +2,7 @@
 
 use bstr::BString;
 
-use crate::directive::{Args, Arity, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Problem, sentence};
 
 /// Methods that nginx knows by name.
@@ -34,7 +34,7 @@ impl Value for Methods {
         "method ...".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Methods, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Methods, Problem> {
         let mut methods = Vec::with_capacity(args.words.len() + 1);
         for word in args.words {
             let Some(method) = KNOWN.iter().find(|known| word.bytes.eq_ignore_ascii_case(known.as_bytes()))

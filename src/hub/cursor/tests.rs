@@ -22,7 +22,7 @@ fn settings(container: Container) -> PlayerSettings {
     }
 }
 
-fn incoming(kind: MediaKind, class: Class, timestamp: u32) -> Incoming {
+fn incoming(kind: MediaKind, class: PacketClass, timestamp: u32) -> Incoming {
     Incoming { kind, class, timestamp, beside: None, payload: Bytes::from(vec![timestamp as u8; 40]) }
 }
 
@@ -32,7 +32,7 @@ struct Rig {
 }
 
 struct NoWake;
-impl crate::hub::stream::Wake for NoWake {
+impl crate::hub::stream::StreamWaker for NoWake {
     fn wake(&self, _: u64) {}
 }
 
@@ -82,7 +82,7 @@ fn rtmp_messages(bytes: &[u8]) -> Vec<(u8, u32)> {
         max_partial: 1 << 22,
         publish_time_fix: true,
     };
-    let mut reader = chunk::Reader::new(limits);
+    let mut reader = chunk::ChunkReader::new(limits);
     let mut input = bytes;
     let mut out = Vec::new();
     while let Some(m) = reader.read(&mut input).unwrap() {
@@ -96,10 +96,10 @@ fn a_new_player_gets_audio_at_once_and_video_from_the_next_key_frame() {
     let mut rig = Rig::new();
     let mut cursor = rig.join(settings(Container::Rtmp));
     rig.push([
-        incoming(MediaKind::Video, Class::Inter, 1000),
-        incoming(MediaKind::Audio, Class::Audio, 1001),
-        incoming(MediaKind::Video, Class::Key, 1040),
-        incoming(MediaKind::Video, Class::Inter, 1080),
+        incoming(MediaKind::Video, PacketClass::Inter, 1000),
+        incoming(MediaKind::Audio, PacketClass::Audio, 1001),
+        incoming(MediaKind::Video, PacketClass::Key, 1040),
+        incoming(MediaKind::Video, PacketClass::Inter, 1080),
     ]);
     let sent = rtmp_messages(&drain(&mut cursor, &rig.backlog, 7));
     assert_eq!(sent, [(8, 1001), (9, 1040), (9, 1080)]);
@@ -109,12 +109,12 @@ fn a_new_player_gets_audio_at_once_and_video_from_the_next_key_frame() {
 #[test]
 fn wait_video_holds_audio_where_there_is_video() {
     let mut rig = Rig::new();
-    rig.push([incoming(MediaKind::Video, Class::VideoHeader, 0)]);
+    rig.push([incoming(MediaKind::Video, PacketClass::VideoHeader, 0)]);
     let mut cursor = rig.join(PlayerSettings { wait_video: true, ..settings(Container::Rtmp) });
     rig.push([
-        incoming(MediaKind::Audio, Class::Audio, 10),
-        incoming(MediaKind::Video, Class::Key, 40),
-        incoming(MediaKind::Audio, Class::Audio, 50),
+        incoming(MediaKind::Audio, PacketClass::Audio, 10),
+        incoming(MediaKind::Video, PacketClass::Key, 40),
+        incoming(MediaKind::Audio, PacketClass::Audio, 50),
     ]);
     let sent = rtmp_messages(&drain(&mut cursor, &rig.backlog, 1000));
     assert_eq!(sent, [(9, 40), (9, 40), (8, 50)]); // the header goes out with the frame
@@ -126,9 +126,9 @@ fn zero_start_counts_from_the_first_frame_sent() {
         let mut rig = Rig::new();
         let mut cursor = rig.join(PlayerSettings { zero_start: true, ..settings(container) });
         rig.push([
-            incoming(MediaKind::Video, Class::Key, 90_000),
-            incoming(MediaKind::Audio, Class::Audio, 90_010),
-            incoming(MediaKind::Video, Class::Inter, 90_040),
+            incoming(MediaKind::Video, PacketClass::Key, 90_000),
+            incoming(MediaKind::Audio, PacketClass::Audio, 90_010),
+            incoming(MediaKind::Video, PacketClass::Inter, 90_040),
         ]);
         let bytes = drain(&mut cursor, &rig.backlog, 11);
         let sent = match container {
@@ -143,10 +143,10 @@ fn zero_start_counts_from_the_first_frame_sent() {
 fn zero_start_keeps_tracks_as_far_apart_as_sent() {
     let frames = |video: u32, audio: u32| {
         (0..4).flat_map(move |n| {
-            let video = if n == 0 { (Class::Key, video) } else { (Class::Inter, video + n * 40) };
+            let video = if n == 0 { (PacketClass::Key, video) } else { (PacketClass::Inter, video + n * 40) };
             [
                 incoming(MediaKind::Video, video.0, video.1),
-                incoming(MediaKind::Audio, Class::Audio, audio + n * 40),
+                incoming(MediaKind::Audio, PacketClass::Audio, audio + n * 40),
             ]
         })
     };
@@ -181,7 +181,7 @@ fn flv_tags(bytes: &[u8]) -> Vec<(u8, u32)> {
     let mut whole = bytes::BytesMut::new();
     flv::write_header(&mut whole, true, true);
     whole.extend_from_slice(bytes);
-    let mut reader = flv::Reader::new(1 << 20);
+    let mut reader = flv::FlvReader::new(1 << 20);
     let mut out = Vec::new();
     let mut input = &whole[..];
     while let Some(tag) = reader.read(&mut input).unwrap() {
@@ -197,9 +197,11 @@ fn a_further_track_keeps_its_own_timestamps() {
         let mut cursor = rig.join(settings(container));
         let mut sent = Vec::new();
         for n in 0..4 {
-            let beside =
-                Incoming { beside: Some(1), ..incoming(MediaKind::Audio, Class::Audio, 3_000 + n * 20) };
-            rig.push([incoming(MediaKind::Audio, Class::Audio, 6_000 + n * 20), beside]);
+            let beside = Incoming {
+                beside: Some(1),
+                ..incoming(MediaKind::Audio, PacketClass::Audio, 3_000 + n * 20)
+            };
+            rig.push([incoming(MediaKind::Audio, PacketClass::Audio, 6_000 + n * 20), beside]);
             let bytes = drain(&mut cursor, &rig.backlog, 13);
             sent.push(bytes);
         }
@@ -216,7 +218,7 @@ fn a_further_track_keeps_its_own_timestamps() {
 fn slow_player_skips_to_key_frame_after_finishing_its_message() {
     let mut rig = Rig::new();
     let mut cursor = rig.join(settings(Container::Rtmp));
-    rig.push([incoming(MediaKind::Video, Class::Key, 0)]);
+    rig.push([incoming(MediaKind::Video, PacketClass::Key, 0)]);
     let mut first = Vec::new();
     let (progress, _) = cursor
         .write(&rig.backlog, u64::MAX, &mut |slices| {
@@ -229,7 +231,7 @@ fn slow_player_skips_to_key_frame_after_finishing_its_message() {
         .unwrap();
     assert_eq!(progress, Progress::Blocked);
     for i in 1..30u32 {
-        let class = if i == 20 { Class::Key } else { Class::Inter };
+        let class = if i == 20 { PacketClass::Key } else { PacketClass::Inter };
         rig.push([incoming(MediaKind::Video, class, i * 40)]);
     }
     let skipped = cursor.skip_if_behind(&rig.backlog, &rig.stream).unwrap();
@@ -249,7 +251,7 @@ fn a_player_holds_few_large_packets_and_is_moved_on_when_they_are_forgotten() {
         payload: vec![0; limits::PLAYER_PENDING_BYTES].into(),
         ..incoming(MediaKind::Video, class, timestamp)
     };
-    rig.push((0..8).map(|i| large(if i == 6 { Class::Key } else { Class::Inter }, i * 40)));
+    rig.push((0..8).map(|i| large(if i == 6 { PacketClass::Key } else { PacketClass::Inter }, i * 40)));
     cursor.need_key = false;
     let mut full = |_: &[IoSlice<'_>]| Err(io::ErrorKind::WouldBlock.into());
     cursor.write(&rig.backlog, u64::MAX, &mut full).unwrap();
@@ -264,11 +266,14 @@ fn slow_player_without_key_frame_waits_for_the_next() {
     let mut rig = Rig::new();
     let mut cursor = rig.join(settings(Container::Flv));
     for i in 0..40u32 {
-        rig.push([incoming(MediaKind::Video, Class::Inter, i * 40)]);
+        rig.push([incoming(MediaKind::Video, PacketClass::Inter, i * 40)]);
     }
     assert_eq!(cursor.skip_if_behind(&rig.backlog, &rig.stream).map(|s| s.packets), Some(40));
     assert_eq!(cursor.skip_if_behind(&rig.backlog, &rig.stream), None);
-    rig.push([incoming(MediaKind::Video, Class::Inter, 1600), incoming(MediaKind::Video, Class::Key, 1640)]);
+    rig.push([
+        incoming(MediaKind::Video, PacketClass::Inter, 1600),
+        incoming(MediaKind::Video, PacketClass::Key, 1640),
+    ]);
     assert_eq!(flv_tags(&drain(&mut cursor, &rig.backlog, 1000)), [(9, 1640)]);
 }
 
@@ -276,10 +281,16 @@ fn slow_player_without_key_frame_waits_for_the_next() {
 fn steady_players_keep_the_unsent_rest_only() {
     let mut rig = Rig::new();
     let mut cursor = rig.join(settings(Container::Rtmp));
-    rig.push([incoming(MediaKind::Video, Class::Key, 0), incoming(MediaKind::Audio, Class::Audio, 0)]);
+    rig.push([
+        incoming(MediaKind::Video, PacketClass::Key, 0),
+        incoming(MediaKind::Audio, PacketClass::Audio, 0),
+    ]);
     let mut all = drain(&mut cursor, &rig.backlog, 1000);
     let seq = rig.backlog.end();
-    rig.push([incoming(MediaKind::Video, Class::Inter, 40), incoming(MediaKind::Audio, Class::Audio, 41)]);
+    rig.push([
+        incoming(MediaKind::Video, PacketClass::Inter, 40),
+        incoming(MediaKind::Audio, PacketClass::Audio, 41),
+    ]);
     assert!(cursor.is_steady(seq, lanes_of(rig.backlog.from(seq))));
     let slices: Vec<Bytes> = rig.backlog.from(seq).map(|p| p.shared(Container::Rtmp).clone()).collect();
     let whole: Vec<u8> = slices.iter().flat_map(|s| s.to_vec()).collect();

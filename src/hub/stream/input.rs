@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::hub::class::Class;
+use crate::hub::class::PacketClass;
 use crate::hub::gop::CacheSettings;
 use crate::wire::MediaKind;
 
@@ -12,7 +12,7 @@ pub struct Incoming {
     /// Audio, video or data.
     pub kind: MediaKind,
     /// Meaning for subscribers.
-    pub class: Class,
+    pub class: PacketClass,
     /// The publisher's timestamp in milliseconds.
     pub timestamp: u32,
     /// Track id, if not the main track of its kind.

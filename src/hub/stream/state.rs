@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::input::{Incoming, PublishSettings};
 use crate::hub::gop::Ring;
 use crate::hub::headers::Headers;
-use crate::hub::packet::{Class, Lane, Packet};
+use crate::hub::packet::{Lane, Packet, PacketClass};
 use crate::hub::timeline::Timeline;
 use crate::wire::MediaKind;
 
@@ -31,14 +31,14 @@ pub(super) struct State {
 }
 
 /// Receives notice that a stream has new packets. Called outside the stream's lock, at most once per batch and worker.
-pub trait Wake: Send + Sync {
+pub trait StreamWaker: Send + Sync {
     /// `stream` is [`Stream::id`].
     fn wake(&self, stream: u64);
 }
 
 /// An attached delivery worker.
 pub(super) struct Attached {
-    pub(super) wake: Arc<dyn Wake>,
+    pub(super) wake: Arc<dyn StreamWaker>,
     pub(super) worker: usize,
     pub(super) fetched: u64,
     /// See [`super::Stream::set_patience`].
@@ -68,7 +68,7 @@ impl State {
     /// Adds a packet. Returns whether it is media that can start a waiting player.
     pub(super) fn add(&mut self, incoming: Incoming, chunk_size: usize) -> bool {
         let Incoming { kind, class, timestamp, beside, payload } = incoming;
-        let is_frame = matches!(class, Class::Audio | Class::Key | Class::Inter);
+        let is_frame = matches!(class, PacketClass::Audio | PacketClass::Key | PacketClass::Inter);
         let lane = match beside {
             Some(track) if is_frame => self.further_lane(kind, track),
             _ => Lane::main(kind),

@@ -3,12 +3,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 
 use super::*;
-use crate::hub::class::Class;
+use crate::hub::class::PacketClass;
 use crate::wire::MediaKind;
 
 #[derive(Default)]
 struct Counter(AtomicUsize);
-impl Wake for Counter {
+impl StreamWaker for Counter {
     fn wake(&self, _: u64) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
@@ -22,7 +22,7 @@ fn stream() -> Stream {
     Stream::new(7, StreamKey::new("default", "live", "s"), 4096)
 }
 
-fn video(class: Class, timestamp: u32) -> Incoming {
+fn video(class: PacketClass, timestamp: u32) -> Incoming {
     Incoming {
         kind: MediaKind::Video,
         class,
@@ -37,7 +37,7 @@ fn a_publisher_is_told_of_the_least_patient_worker() {
     let ms = Duration::from_millis;
     let s = stream();
     s.start_publish(1, settings(0)).unwrap();
-    let push = || s.push(1, [video(Class::Key, 0)]);
+    let push = || s.push(1, [video(PacketClass::Key, 0)]);
     assert_eq!(push(), Duration::ZERO);
     s.attach(0, Arc::new(Counter::default()));
     s.set_patience(0, ms(50));
@@ -55,13 +55,13 @@ fn a_second_publisher_is_refused_until_the_first_leaves() {
     let s = stream();
     assert_eq!(s.start_publish(1, settings(0)), Ok(()));
     assert_eq!(s.start_publish(2, settings(0)), Err(Busy));
-    s.push(2, [video(Class::Key, 0)]);
+    s.push(2, [video(PacketClass::Key, 0)]);
     assert!(!s.phase().flowing);
     s.end_publish(2);
     assert!(s.phase().publishing);
     s.end_publish(1);
     assert_eq!(s.start_publish(2, settings(0)), Ok(()));
-    assert_eq!(s.phase(), Phase { publishing: true, flowing: false, epoch: 2 });
+    assert_eq!(s.phase(), StreamPhase { publishing: true, flowing: false, epoch: 2 });
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn behind_a_relay_one_publisher_stands_by_and_takes_over() {
     assert_eq!(s.publish_or_stand_by(3, settings(0)), Err(Busy));
     s.end_publish(1);
     assert_eq!(s.publisher(), Some(2));
-    assert_eq!(s.phase(), Phase { publishing: true, flowing: false, epoch: 2 });
+    assert_eq!(s.phase(), StreamPhase { publishing: true, flowing: false, epoch: 2 });
     assert_eq!(s.publish_or_stand_by(3, settings(0)), Err(Busy));
     s.end_publish(2);
     assert_eq!(s.publish_or_stand_by(3, settings(0)), Ok(false));
@@ -101,7 +101,7 @@ fn a_publisher_that_reconnects_elsewhere_is_never_marked_as_absent() {
             });
         }
     });
-    assert_eq!(s.phase(), Phase { publishing: false, flowing: false, epoch: 15_000 });
+    assert_eq!(s.phase(), StreamPhase { publishing: false, flowing: false, epoch: 15_000 });
 }
 
 #[test]
@@ -135,13 +135,13 @@ fn a_worker_is_woken_once_per_batch_and_fetches_everything() {
     let counter = Arc::new(Counter::default());
     assert_eq!(s.attach(3, counter.clone()), 0);
     s.start_publish(1, settings(0)).unwrap();
-    s.push(1, [video(Class::Key, 0), video(Class::Inter, 40)]);
-    s.push(1, [video(Class::Inter, 80)]);
+    s.push(1, [video(PacketClass::Key, 0), video(PacketClass::Inter, 40)]);
+    s.push(1, [video(PacketClass::Inter, 80)]);
     assert_eq!(counter.0.load(Ordering::Relaxed), 1);
     let mut out = Vec::new();
     assert_eq!(s.fetch(3, &mut out), 0);
     assert_eq!(out.iter().map(|p| p.timestamp()).collect::<Vec<_>>(), [0, 40, 80]);
-    s.push(1, [video(Class::Inter, 120)]);
+    s.push(1, [video(PacketClass::Inter, 120)]);
     assert_eq!(counter.0.load(Ordering::Relaxed), 2);
 }
 
@@ -149,7 +149,10 @@ fn a_worker_is_woken_once_per_batch_and_fetches_everything() {
 fn a_player_joins_at_the_cached_key_frame_with_the_headers_in_force() {
     let s = stream();
     s.start_publish(1, settings(1000)).unwrap();
-    s.push(1, [video(Class::VideoHeader, 0), video(Class::Key, 0), video(Class::Inter, 40)]);
+    s.push(
+        1,
+        [video(PacketClass::VideoHeader, 0), video(PacketClass::Key, 0), video(PacketClass::Inter, 40)],
+    );
     s.attach(0, Arc::new(Counter::default()));
     let start = StartSettings { cache_time: 1000, send_all: false, low_latency: false };
     let joined = s.join(start, 3);
@@ -162,10 +165,10 @@ fn a_player_joins_at_the_cached_key_frame_with_the_headers_in_force() {
 fn a_repeated_header_is_dropped() {
     let s = stream();
     s.start_publish(1, settings(1000)).unwrap();
-    s.push(1, [video(Class::VideoHeader, 0), video(Class::Key, 0)]);
-    let mut again = video(Class::VideoHeader, 0);
+    s.push(1, [video(PacketClass::VideoHeader, 0), video(PacketClass::Key, 0)]);
+    let mut again = video(PacketClass::VideoHeader, 0);
     again.timestamp = 40;
-    s.push(1, [again, video(Class::Inter, 40)]);
+    s.push(1, [again, video(PacketClass::Inter, 40)]);
     let start = StartSettings { cache_time: 1000, send_all: true, low_latency: false };
     assert_eq!(s.join(start, u64::MAX).older.len(), 2);
 }
@@ -174,7 +177,7 @@ fn a_repeated_header_is_dropped() {
 fn the_cache_of_a_gone_publisher_starts_nobody() {
     let s = stream();
     s.start_publish(1, settings(1000)).unwrap();
-    s.push(1, [video(Class::Key, 0), video(Class::Inter, 40)]);
+    s.push(1, [video(PacketClass::Key, 0), video(PacketClass::Inter, 40)]);
     s.end_publish(1);
     let start = StartSettings { cache_time: 1000, send_all: true, low_latency: false };
     assert!(s.join(start, u64::MAX).older.is_empty());

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::rule::{Action, Rule};
+use super::rule::{AccessAction, RtmpAccessRule};
 use crate::directive::Joined;
 use crate::directive::context::RTMP_ALL;
 use crate::directive::table::directives;
@@ -13,13 +13,13 @@ directives! {
     live as Current {
         /// Permits or refuses publishing, playing or both. Rules are checked in order, those of inner blocks first; the
         /// first matching rule decides. If no rule matches, access is permitted.
-        "allow" | "deny" => rules: Joined<Rule>, in RTMP_ALL, restricts sessions;
+        "allow" | "deny" => rules: Joined<RtmpAccessRule>, in RTMP_ALL, restricts sessions;
     }
 }
 
 impl Current {
     /// Whether a peer may perform the action; `None` is a peer on a Unix socket.
-    pub fn permits(&self, action: Action, peer: Option<IpAddr>) -> bool {
+    pub fn permits(&self, action: AccessAction, peer: Option<IpAddr>) -> bool {
         let rule =
             self.rules.0.iter().find(|r| r.action.is_none_or(|a| a == action) && r.network.contains(peer));
         rule.is_none_or(|r| r.allow)

@@ -4,9 +4,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::conf::MetaMode;
 use crate::hub::info::MediaInfo;
-use crate::hub::packet::Class;
+use crate::hub::packet::PacketClass;
 use crate::wire::MediaKind;
-use crate::wire::amf0::{self, Value};
+use crate::wire::amf0::{self, AmfValue};
 use crate::wire::codec::{
     AudioCodec, AudioPacket, AudioTag, ChannelLayout, MainTrack, VideoCodec, VideoPacket, VideoTag, aac, avc,
     hevc, rfc6381,
@@ -46,7 +46,7 @@ impl Tracks {
     }
 
     /// Class of a message and the payload for subscribers; `None` if the message is dropped.
-    pub fn take(&mut self, kind: MediaKind, payload: Bytes) -> Option<(Class, Bytes)> {
+    pub fn take(&mut self, kind: MediaKind, payload: Bytes) -> Option<(PacketClass, Bytes)> {
         self.beside = None;
         match kind {
             MediaKind::Audio => Some((self.audio(&payload), payload)),
@@ -70,7 +70,7 @@ impl Tracks {
         std::mem::take(&mut self.changed)
     }
 
-    fn audio(&mut self, payload: &[u8]) -> Class {
+    fn audio(&mut self, payload: &[u8]) -> PacketClass {
         let (mut first, mut chosen) = (None, None);
         for tag in AudioTag::all(payload).map_while(Result::ok) {
             first.get_or_insert(tag);
@@ -82,8 +82,10 @@ impl Tracks {
             self.beside = first.map(|tag| tag.track);
             // Unparsable messages are passed on unchanged: players may support more than this server.
             return match first.map(|tag| tag.packet) {
-                Some(AudioPacket::SequenceHeader | AudioPacket::MultichannelConfig) => Class::AudioExtra,
-                _ => Class::Audio,
+                Some(AudioPacket::SequenceHeader | AudioPacket::MultichannelConfig) => {
+                    PacketClass::AudioExtra
+                }
+                _ => PacketClass::Audio,
             };
         };
         if self.info.audio_codec_id.is_none() {
@@ -108,20 +110,20 @@ impl Tracks {
                     self.info.channels = config.channels;
                     self.changed = true;
                 }
-                Class::AudioHeader
+                PacketClass::AudioHeader
             }
             AudioPacket::MultichannelConfig => {
                 if let Ok(layout) = ChannelLayout::parse(body) {
                     self.info.channels = layout.channels;
                     self.changed = true;
                 }
-                Class::AudioExtra
+                PacketClass::AudioExtra
             }
-            _ => Class::Audio,
+            _ => PacketClass::Audio,
         }
     }
 
-    fn video(&mut self, payload: &Bytes) -> Class {
+    fn video(&mut self, payload: &Bytes) -> PacketClass {
         let (mut first, mut chosen) = (None, None);
         for tag in VideoTag::all(payload, self.hevc_codec_id).map_while(Result::ok) {
             first.get_or_insert(tag);
@@ -134,11 +136,11 @@ impl Tracks {
             self.beside = first.filter(|tag| tag.packet != VideoPacket::Command).map(|tag| tag.track);
             return match first {
                 Some(tag) if tag.is_sequence_header() || tag.packet == VideoPacket::Metadata => {
-                    Class::VideoExtra
+                    PacketClass::VideoExtra
                 }
                 // A frame of another track cannot start a player, even if it is a key frame.
-                Some(tag) if tag.packet == VideoPacket::Coded => Class::Inter,
-                _ => Class::Other,
+                Some(tag) if tag.packet == VideoPacket::Coded => PacketClass::Inter,
+                _ => PacketClass::Other,
             };
         };
         if self.info.video_codec_id.is_none() {
@@ -157,13 +159,13 @@ impl Tracks {
                 if tag.data_offset <= tag.data_end && tag.data_end <= payload.len() {
                     self.video_config(tag.codec, &payload.slice(tag.data_offset..tag.data_end));
                 }
-                Class::VideoHeader
+                PacketClass::VideoHeader
             }
-            VideoPacket::Mpeg2TsSequenceStart => Class::VideoHeader,
-            VideoPacket::Metadata => Class::VideoExtra,
-            VideoPacket::Coded if tag.is_key_frame() => Class::Key,
-            VideoPacket::Coded => Class::Inter,
-            _ => Class::Other,
+            VideoPacket::Mpeg2TsSequenceStart => PacketClass::VideoHeader,
+            VideoPacket::Metadata => PacketClass::VideoExtra,
+            VideoPacket::Coded if tag.is_key_frame() => PacketClass::Key,
+            VideoPacket::Coded => PacketClass::Inter,
+            _ => PacketClass::Other,
         }
     }
 
@@ -199,7 +201,7 @@ impl Tracks {
 
     /// Reads the known fields of a data message. Unparsable ones are passed on unchanged: players may support more than
     /// this server.
-    fn data(&mut self, payload: Bytes) -> Option<(Class, Bytes)> {
+    fn data(&mut self, payload: Bytes) -> Option<(PacketClass, Bytes)> {
         let values = amf0::decode_prefix(&payload);
         let (fields, named) = match &values[..] {
             [name, fields @ ..] if name.as_str() == Some(ON_META_DATA) => (fields.first(), true),
@@ -207,26 +209,26 @@ impl Tracks {
             [fields, ..] if announces(fields, AUDIO_FIELDS) || announces(fields, VIDEO_FIELDS) => {
                 (Some(fields), false)
             }
-            _ => return Some((Class::Other, payload)),
+            _ => return Some((PacketClass::Other, payload)),
         };
         if let Some(fields) = fields {
             self.learn(fields);
         }
         match (self.meta, fields) {
             (MetaMode::Off, _) => None,
-            (MetaMode::On, Some(fields)) => Some((Class::Metadata, self.rebuilt(fields))),
-            _ if named => Some((Class::Metadata, payload)),
+            (MetaMode::On, Some(fields)) => Some((PacketClass::Metadata, self.rebuilt(fields))),
+            _ if named => Some((PacketClass::Metadata, payload)),
             _ => {
                 let mut out = BytesMut::new();
-                amf0::encode(&Value::String(Bytes::from_static(ON_META_DATA)), &mut out);
+                amf0::encode(&AmfValue::String(Bytes::from_static(ON_META_DATA)), &mut out);
                 out.extend_from_slice(&payload);
-                Some((Class::Metadata, out.freeze()))
+                Some((PacketClass::Metadata, out.freeze()))
             }
         }
     }
 
-    fn learn(&mut self, fields: &Value) {
-        let number = |name: &[u8]| fields.get(name).and_then(Value::as_number).filter(|n| n.is_finite());
+    fn learn(&mut self, fields: &AmfValue) {
+        let number = |name: &[u8]| fields.get(name).and_then(AmfValue::as_number).filter(|n| n.is_finite());
         let info = &mut self.info;
         let set = |slot: &mut f64, name: &[u8]| {
             if let Some(value) = number(name) {
@@ -246,12 +248,12 @@ impl Tracks {
     }
 
     /// Metadata message with PingOS's fields.
-    fn rebuilt(&self, fields: &Value) -> Bytes {
+    fn rebuilt(&self, fields: &AmfValue) -> Bytes {
         let info = &self.info;
-        let number = |value: f64| Value::Number(value);
-        let size = |value: u32| Value::Number(f64::from(value));
-        let text = |value: String| Value::String(Bytes::from(value));
-        let mut members: Vec<(&'static [u8], Value)> = vec![
+        let number = |value: f64| AmfValue::Number(value);
+        let size = |value: u32| AmfValue::Number(f64::from(value));
+        let text = |value: String| AmfValue::String(Bytes::from(value));
+        let mut members: Vec<(&'static [u8], AmfValue)> = vec![
             (b"Server", text(format!("pingosd/{}", env!("CARGO_PKG_VERSION")))),
             (b"width", size(info.width)),
             (b"height", size(info.height)),
@@ -269,15 +271,15 @@ impl Tracks {
         for (name, known) in
             [(&b"videocodecid"[..], info.video_codec_id), (&b"audiocodecid"[..], info.audio_codec_id)]
         {
-            let known = known.map(|id| Value::Number(f64::from(id)));
+            let known = known.map(|id| AmfValue::Number(f64::from(id)));
             if let Some(id) = fields.get(name).cloned().or(known) {
                 members.push((name, id));
             }
         }
         let members = members.into_iter().map(|(name, value)| (Bytes::from_static(name), value)).collect();
         let mut out = BytesMut::new();
-        amf0::encode(&Value::String(Bytes::from_static(ON_META_DATA)), &mut out);
-        amf0::encode(&Value::Object(members), &mut out);
+        amf0::encode(&AmfValue::String(Bytes::from_static(ON_META_DATA)), &mut out);
+        amf0::encode(&AmfValue::Object(members), &mut out);
         out.freeze()
     }
 }
@@ -288,33 +290,33 @@ const AUDIO_FIELDS: &[&str] =
 const VIDEO_FIELDS: &[&str] = &["videocodecid", "videodatarate", "width", "height", "hasVideo"];
 
 /// Whether one of these fields has a value. Encoders write 0 for absent tracks.
-fn announces(fields: &Value, names: &[&str]) -> bool {
+fn announces(fields: &AmfValue, names: &[&str]) -> bool {
     names.iter().filter_map(|name| fields.get(name.as_bytes())).any(|value| match value {
-        Value::Number(number) => *number != 0.0,
-        Value::Boolean(yes) => *yes,
-        Value::String(text) => !text.is_empty(),
+        AmfValue::Number(number) => *number != 0.0,
+        AmfValue::Boolean(yes) => *yes,
+        AmfValue::String(text) => !text.is_empty(),
         _ => false,
     })
 }
 
 /// Class of a header that arrived before its publisher was admitted; `None` for other messages. It must not depend on
 /// the configured HEVC codec id, nor on which track will be the main one.
-pub fn early_class(kind: MediaKind, payload: &[u8]) -> Option<Class> {
+pub fn early_class(kind: MediaKind, payload: &[u8]) -> Option<PacketClass> {
     match kind {
         MediaKind::Audio => match AudioTag::parse(payload).ok()?.packet {
-            AudioPacket::SequenceHeader => Some(Class::AudioHeader),
-            AudioPacket::MultichannelConfig => Some(Class::AudioExtra),
+            AudioPacket::SequenceHeader => Some(PacketClass::AudioHeader),
+            AudioPacket::MultichannelConfig => Some(PacketClass::AudioExtra),
             _ => None,
         },
         MediaKind::Video => {
             let legacy = payload.first().map_or(0, |first| first & 15);
             let tag = VideoTag::parse(payload, legacy).ok()?;
             match tag.packet {
-                VideoPacket::Metadata => Some(Class::VideoExtra),
-                _ => tag.is_sequence_header().then_some(Class::VideoHeader),
+                VideoPacket::Metadata => Some(PacketClass::VideoExtra),
+                _ => tag.is_sequence_header().then_some(PacketClass::VideoHeader),
             }
         }
-        MediaKind::Data => Some(Class::Metadata),
+        MediaKind::Data => Some(PacketClass::Metadata),
     }
 }
 
@@ -363,54 +365,54 @@ mod tests {
         let class = |t: &mut Tracks, bytes: &'static [u8]| {
             t.take(MediaKind::Video, Bytes::from_static(bytes)).map(|(class, _)| class)
         };
-        assert_eq!(class(&mut t, b"\x1c\x00\x00\x00\x00"), Some(Class::VideoHeader));
-        assert_eq!(class(&mut t, b"\x1c\x01\x00\x00\x00x"), Some(Class::Key));
-        assert_eq!(class(&mut t, b"\x2c\x01\x00\x00\x00x"), Some(Class::Inter));
-        assert_eq!(class(&mut t, b"\x90hvc1"), Some(Class::VideoHeader));
-        assert_eq!(class(&mut t, b"\x93hvc1x"), Some(Class::Key));
-        assert_eq!(class(&mut t, b"\xa3hvc1x"), Some(Class::Inter));
+        assert_eq!(class(&mut t, b"\x1c\x00\x00\x00\x00"), Some(PacketClass::VideoHeader));
+        assert_eq!(class(&mut t, b"\x1c\x01\x00\x00\x00x"), Some(PacketClass::Key));
+        assert_eq!(class(&mut t, b"\x2c\x01\x00\x00\x00x"), Some(PacketClass::Inter));
+        assert_eq!(class(&mut t, b"\x90hvc1"), Some(PacketClass::VideoHeader));
+        assert_eq!(class(&mut t, b"\x93hvc1x"), Some(PacketClass::Key));
+        assert_eq!(class(&mut t, b"\xa3hvc1x"), Some(PacketClass::Inter));
         assert_eq!(t.info().video_codec, "H265");
     }
 
     #[test]
     fn metadata_is_rebuilt_copied_or_left_out() {
         let mut body = BytesMut::new();
-        amf0::encode(&Value::String(Bytes::from_static(b"onMetaData")), &mut body);
+        amf0::encode(&AmfValue::String(Bytes::from_static(b"onMetaData")), &mut body);
         let fields = vec![
-            (Bytes::from_static(b"width"), Value::Number(640.0)),
-            (Bytes::from_static(b"height"), Value::Number(360.0)),
-            (Bytes::from_static(b"secret"), Value::Boolean(true)),
+            (Bytes::from_static(b"width"), AmfValue::Number(640.0)),
+            (Bytes::from_static(b"height"), AmfValue::Number(360.0)),
+            (Bytes::from_static(b"secret"), AmfValue::Boolean(true)),
         ];
-        amf0::encode(&Value::EcmaArray(fields), &mut body);
+        amf0::encode(&AmfValue::EcmaArray(fields), &mut body);
         let body = body.freeze();
         let mut t = tracks();
         let (class, clean) = t.take(MediaKind::Data, body.clone()).expect("metadata is on");
-        assert_eq!(class, Class::Metadata);
+        assert_eq!(class, PacketClass::Metadata);
         assert!(!clean.windows(6).any(|w| w == b"secret"));
         assert_eq!((t.info().width, t.info().height), (640, 360));
         let copied = Tracks::new(MetaMode::Copy, 12).take(MediaKind::Data, body.clone());
-        assert_eq!(copied, Some((Class::Metadata, body.clone())));
+        assert_eq!(copied, Some((PacketClass::Metadata, body.clone())));
         assert_eq!(Tracks::new(MetaMode::Off, 12).take(MediaKind::Data, body), None);
     }
 
     #[test]
     fn further_tracks_begin_nothing_and_what_describes_them_is_told_from_frames() {
-        let cases: [(MediaKind, &'static [u8], Class); 14] = [
+        let cases: [(MediaKind, &'static [u8], PacketClass); 14] = [
             // Track 1 is the main one until track 0 arrives.
-            (MediaKind::Video, b"\x96\x00avc1\x01", Class::VideoHeader),
-            (MediaKind::Video, b"\x96\x03avc1\x01x", Class::Key),
-            (MediaKind::Video, b"\x17\x00\x00\x00\x00", Class::VideoHeader),
-            (MediaKind::Video, b"\x96\x00avc1\x01", Class::VideoExtra),
-            (MediaKind::Video, b"\x96\x03avc1\x01x", Class::Inter),
-            (MediaKind::Video, b"\x96\x13avc1\x01\0\0\x01x\x00\0\0\x01y", Class::Key),
-            (MediaKind::Video, b"\xD4avc1colour", Class::VideoExtra),
-            (MediaKind::Video, b"\x97\x02\0\0\x09\x03avc1x", Class::Key),
-            (MediaKind::Video, b"\xD1\x00", Class::Other),
-            (MediaKind::Video, b"\x95hvc1", Class::VideoHeader),
-            (MediaKind::Audio, b"\xAF\x00\x12\x10", Class::AudioHeader),
-            (MediaKind::Audio, b"\x95\x00mp4a\x01\x11\x88", Class::AudioExtra),
-            (MediaKind::Audio, b"\x95\x01mp4a\x01\x21", Class::Audio),
-            (MediaKind::Audio, b"\x94mp4a\x00\x06", Class::AudioExtra),
+            (MediaKind::Video, b"\x96\x00avc1\x01", PacketClass::VideoHeader),
+            (MediaKind::Video, b"\x96\x03avc1\x01x", PacketClass::Key),
+            (MediaKind::Video, b"\x17\x00\x00\x00\x00", PacketClass::VideoHeader),
+            (MediaKind::Video, b"\x96\x00avc1\x01", PacketClass::VideoExtra),
+            (MediaKind::Video, b"\x96\x03avc1\x01x", PacketClass::Inter),
+            (MediaKind::Video, b"\x96\x13avc1\x01\0\0\x01x\x00\0\0\x01y", PacketClass::Key),
+            (MediaKind::Video, b"\xD4avc1colour", PacketClass::VideoExtra),
+            (MediaKind::Video, b"\x97\x02\0\0\x09\x03avc1x", PacketClass::Key),
+            (MediaKind::Video, b"\xD1\x00", PacketClass::Other),
+            (MediaKind::Video, b"\x95hvc1", PacketClass::VideoHeader),
+            (MediaKind::Audio, b"\xAF\x00\x12\x10", PacketClass::AudioHeader),
+            (MediaKind::Audio, b"\x95\x00mp4a\x01\x11\x88", PacketClass::AudioExtra),
+            (MediaKind::Audio, b"\x95\x01mp4a\x01\x21", PacketClass::Audio),
+            (MediaKind::Audio, b"\x94mp4a\x00\x06", PacketClass::AudioExtra),
         ];
         let mut t = tracks();
         for (kind, payload, want) in cases {

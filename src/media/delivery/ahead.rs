@@ -5,16 +5,16 @@ use std::os::fd::BorrowedFd;
 use nix::libc;
 
 use super::link::Gone;
-use super::player::{Player, Shared};
-use super::uring::Ring;
+use super::player::{Shared, WorkerPlayer};
+use super::uring::IoRing;
 use crate::hub::backlog::Backlog;
 use crate::limits;
 
 /// Stores the outcome with each player. Players that are not steady, use TLS, or have a full socket are left to the
 /// walk: only their own write tells the runtime that a socket is full.
 pub(super) fn send(
-    ring: &mut Ring,
-    players: &mut [Player],
+    ring: &mut IoRing,
+    players: &mut [WorkerPlayer],
     backlog: &Backlog,
     (first, lanes): (u64, u32),
     batches: &mut Vec<Shared>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::directive::context::RTMP_ALL;
 use crate::directive::table::directives;
 use crate::directive::word::one_of;
-use crate::directive::{Args, Arity, Msec, Scene, Size, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Msec, Size, Value, number};
 use crate::limits;
 use crate::syntax::Problem;
 
@@ -72,7 +72,7 @@ impl Value for SendDelay {
         "time | auto [max=time]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<SendDelay, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<SendDelay, Problem> {
         let (first, rest) = (args.first(), args.words.get(1));
         if !first.is("auto") {
             if rest.is_some() {

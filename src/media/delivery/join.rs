@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::link::Link;
+use super::link::PlayerLink;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::stream::Stream;
 use crate::media::view::AppView;
@@ -25,7 +25,7 @@ pub struct Join {
     /// Bytes to send before the media, in the same write if the socket accepts them.
     pub lead: Bytes,
     /// Shared counters and end.
-    pub link: Arc<Link>,
+    pub link: Arc<PlayerLink>,
     /// Time after which a player that accepts nothing is given up; zero means never.
     pub send_timeout: Duration,
     /// Application of the session, for `send_delay`.

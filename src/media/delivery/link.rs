@@ -26,7 +26,7 @@ pub enum Gone {
 
 /// Position of a player in the delivery loop, which saves a search among thousands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct PlayerSlot {
     /// Phase of its group.
     pub(super) phase: Option<usize>,
     /// Index in the group.
@@ -36,7 +36,7 @@ pub(super) struct Place {
 /// Number of index bits in a packed position; the phase is stored above them.
 const INDEX_BITS: u32 = 48;
 
-impl Place {
+impl PlayerSlot {
     /// Packed form; never 0.
     fn pack(self) -> u64 {
         let group = self.phase.map_or(1, |phase| phase as u64 + 2);
@@ -46,13 +46,13 @@ impl Place {
     fn unpack(packed: u64) -> Option<Self> {
         let phase = (packed >> INDEX_BITS).checked_sub(1)?.checked_sub(1);
         let index = usize::try_from(packed & ((1 << INDEX_BITS) - 1)).ok()?;
-        Some(Place { phase: phase.and_then(|phase| usize::try_from(phase).ok()), index })
+        Some(PlayerSlot { phase: phase.and_then(|phase| usize::try_from(phase).ok()), index })
     }
 }
 
 /// A player's counters and end. Written by the loop, read by the session and by statistics.
 #[derive(Debug, Default)]
-pub struct Link {
+pub struct PlayerLink {
     /// Bytes that the loop has written to the socket.
     pub bytes_sent: AtomicU64,
     /// Number of packets skipped because the player was too slow.
@@ -60,13 +60,13 @@ pub struct Link {
     skip_reason: AtomicU8,
     gone: AtomicU8,
     left: AtomicBool,
-    /// See [`Place`]. Used only by the loop.
+    /// See [`PlayerSlot`]. Used only by the loop.
     place: AtomicU64,
     rest: Mutex<VecDeque<Bytes>>,
     changed: Notify,
 }
 
-impl Link {
+impl PlayerLink {
     /// Waits until the loop has given up the player or released it.
     pub async fn ended(&self) {
         loop {
@@ -100,12 +100,12 @@ impl Link {
     }
 
     /// Position of the player, if the loop has it.
-    pub(super) fn place(&self) -> Option<Place> {
-        Place::unpack(self.place.load(Ordering::Relaxed))
+    pub(super) fn place(&self) -> Option<PlayerSlot> {
+        PlayerSlot::unpack(self.place.load(Ordering::Relaxed))
     }
 
-    pub(super) fn set_place(&self, place: Option<Place>) {
-        self.place.store(place.map_or(0, Place::pack), Ordering::Relaxed);
+    pub(super) fn set_place(&self, place: Option<PlayerSlot>) {
+        self.place.store(place.map_or(0, PlayerSlot::pack), Ordering::Relaxed);
     }
 
     pub(super) fn give_up(&self, why: Gone) {
@@ -126,11 +126,11 @@ mod tests {
 
     #[test]
     fn a_place_is_kept_as_it_is() {
-        let link = Link::default();
+        let link = PlayerLink::default();
         assert_eq!(link.place(), None);
         for phase in [None, Some(0), Some(7)] {
             for index in [0, 1, 100_000] {
-                let place = Place { phase, index };
+                let place = PlayerSlot { phase, index };
                 link.set_place(Some(place));
                 assert_eq!(link.place(), Some(place));
             }

@@ -10,14 +10,14 @@ use super::ahead;
 use super::conf::Current;
 use super::conf::SendDelay;
 use super::join::Join;
-use super::link::{Gone, Link, Place};
-use super::player::{Player, Shared};
-use super::uring::Ring;
+use super::link::{Gone, PlayerLink, PlayerSlot};
+use super::player::{Shared, WorkerPlayer};
+use super::uring::IoRing;
 use crate::hub::backlog::Backlog;
 use crate::hub::cursor::{Cursor, Progress, lanes_of};
 use crate::hub::pace::{Grid, PHASES, Schedule, Waiting, step};
 use crate::hub::packet::Packet;
-use crate::hub::stream::{Stream, Wake};
+use crate::hub::stream::{Stream, StreamWaker};
 use crate::limits;
 use crate::media::log;
 use crate::media::view::AppView;
@@ -36,18 +36,18 @@ pub(super) struct LocalStream {
     backlog: Backlog,
     /// In service order: the group that is served at once, then one per phase. Most streams have few players; groups
     /// without players are dropped before the next batch.
-    groups: Vec<Group>,
+    groups: Vec<PlayerGroup>,
     has_video: bool,
     /// Buffer for fetching.
     fetched: Vec<Arc<Packet>>,
 }
 
 /// Players that are served together.
-pub(super) struct Group {
+pub(super) struct PlayerGroup {
     /// Phase; `None` for players that are served as soon as something arrives: new players, relays, and players that
     /// are leaving.
     phase: Option<usize>,
-    players: Vec<Player>,
+    players: Vec<WorkerPlayer>,
     /// Number below which steady players have been sent everything.
     sent: u64,
     /// Lowest packet number that a player has not been sent.
@@ -104,9 +104,9 @@ pub(super) struct Round {
     index: usize,
 }
 
-impl Group {
+impl PlayerGroup {
     fn new(phase: Option<usize>, sent: u64) -> Self {
-        Group {
+        PlayerGroup {
             phase,
             players: Vec::new(),
             sent,
@@ -118,21 +118,21 @@ impl Group {
     }
 
     /// Adds a player and returns its index.
-    fn push(&mut self, player: Player) -> usize {
+    fn push(&mut self, player: WorkerPlayer) -> usize {
         let next = player.cursor.next();
         self.keep = if self.players.is_empty() { next } else { self.keep.min(next) };
         let index = self.players.len();
-        player.link.set_place(Some(Place { phase: self.phase, index }));
+        player.link.set_place(Some(PlayerSlot { phase: self.phase, index }));
         self.players.push(player);
         index
     }
 
     /// Removes a player; the last one takes its index.
-    fn take(&mut self, index: usize) -> Player {
+    fn take(&mut self, index: usize) -> WorkerPlayer {
         let player = self.players.swap_remove(index);
         player.link.set_place(None);
         if let Some(moved) = self.players.get(index) {
-            moved.link.set_place(Some(Place { phase: self.phase, index }));
+            moved.link.set_place(Some(PlayerSlot { phase: self.phase, index }));
         }
         player
     }
@@ -140,7 +140,12 @@ impl Group {
 
 impl LocalStream {
     /// Starts serving `stream`.
-    pub(super) fn attach(stream: &Arc<Stream>, view: &AppView, worker: usize, wake: Arc<dyn Wake>) -> Self {
+    pub(super) fn attach(
+        stream: &Arc<Stream>,
+        view: &AppView,
+        worker: usize,
+        wake: Arc<dyn StreamWaker>,
+    ) -> Self {
         let base = stream.attach(worker, wake);
         LocalStream {
             stream: stream.clone(),
@@ -165,7 +170,7 @@ impl LocalStream {
         self.view = view;
         self.generation = 0;
         let prompt = self.prompt();
-        prompt.push(Player {
+        prompt.push(WorkerPlayer {
             session,
             socket,
             cursor: Cursor::join(settings, &joined, lead),
@@ -180,9 +185,9 @@ impl LocalStream {
     }
 
     /// The group that is served at once. Must not be called during a round, since it may move other groups.
-    fn prompt(&mut self) -> &mut Group {
+    fn prompt(&mut self) -> &mut PlayerGroup {
         if self.groups.first().is_none_or(|group| group.phase.is_some()) {
-            self.groups.insert(0, Group::new(None, self.backlog.end()));
+            self.groups.insert(0, PlayerGroup::new(None, self.backlog.end()));
         }
         &mut self.groups[0]
     }
@@ -190,13 +195,19 @@ impl LocalStream {
     /// Index of a phase's group.
     fn of_phase(&mut self, phase: usize) -> usize {
         self.groups.iter().position(|group| group.phase == Some(phase)).unwrap_or_else(|| {
-            self.groups.push(Group::new(Some(phase), self.backlog.end()));
+            self.groups.push(PlayerGroup::new(Some(phase), self.backlog.end()));
             self.groups.len() - 1
         })
     }
 
     /// Queues control bytes of the session after the media that has arrived, and sends both.
-    pub(super) fn control(&mut self, link: &Arc<Link>, bytes: Bytes, now: Instant, totals: &mut Totals) {
+    pub(super) fn control(
+        &mut self,
+        link: &Arc<PlayerLink>,
+        bytes: Bytes,
+        now: Instant,
+        totals: &mut Totals,
+    ) {
         let Some((group, index)) = self.find(link) else { return };
         let end = self.backlog.end();
         let player = &mut self.groups[group].players[index];
@@ -209,7 +220,7 @@ impl LocalStream {
     }
 
     /// Pauses a player after the media that has arrived, or resumes it.
-    pub(super) fn pause(&mut self, link: &Arc<Link>, paused: bool) {
+    pub(super) fn pause(&mut self, link: &Arc<PlayerLink>, paused: bool) {
         let Some((group, index)) = self.find(link) else { return };
         let end = self.backlog.end();
         let cursor = &mut self.groups[group].players[index].cursor;
@@ -222,7 +233,7 @@ impl LocalStream {
 
     /// Releases a player's sending side; with `flush`, after it was sent what has arrived, at most after
     /// [`limits::LEAVE_GRACE`].
-    pub(super) fn leave(&mut self, link: &Arc<Link>, flush: bool, now: Instant, totals: &mut Totals) {
+    pub(super) fn leave(&mut self, link: &Arc<PlayerLink>, flush: bool, now: Instant, totals: &mut Totals) {
         let Some((group, index)) = self.find(link) else { return };
         let mut player = self.groups[group].take(index);
         if flush && player.leaving.is_none() {
@@ -289,7 +300,7 @@ impl LocalStream {
         &mut self,
         round: Round,
         totals: &mut Totals,
-        ring: Option<&mut Ring>,
+        ring: Option<&mut IoRing>,
     ) -> Option<Round> {
         let Round { group: number, turn, now, mut index } = round;
         let end = self.backlog.end();
@@ -374,7 +385,7 @@ impl LocalStream {
     }
 
     /// Blocked players with the number of bytes queued for each.
-    pub(super) fn waiters(&self) -> impl Iterator<Item = (usize, Arc<Link>)> {
+    pub(super) fn waiters(&self) -> impl Iterator<Item = (usize, Arc<PlayerLink>)> {
         self.slow().map(|player| {
             let behind: usize =
                 self.backlog.from(player.cursor.next()).map(|packet| packet.payload().len()).sum();
@@ -383,7 +394,7 @@ impl LocalStream {
     }
 
     /// Closes one of them.
-    pub(super) fn close(&mut self, link: &Arc<Link>, waits: usize) {
+    pub(super) fn close(&mut self, link: &Arc<PlayerLink>, waits: usize) {
         let Some((group, index)) = self.find(link) else { return };
         let player = self.groups[group].take(index);
         log::player_crowded(player.session, &self.stream, waits);
@@ -395,7 +406,7 @@ impl LocalStream {
         self.view.total_backlog()
     }
 
-    fn slow(&self) -> impl Iterator<Item = &Player> {
+    fn slow(&self) -> impl Iterator<Item = &WorkerPlayer> {
         let players = self.groups.iter().flat_map(|group| &group.players);
         players.filter(|player| player.blocked_since.is_some())
     }
@@ -409,8 +420,8 @@ impl LocalStream {
     }
 
     /// Group and index of a player, in constant time.
-    fn find(&self, link: &Arc<Link>) -> Option<(usize, usize)> {
-        let Place { phase, index } = link.place()?;
+    fn find(&self, link: &Arc<PlayerLink>) -> Option<(usize, usize)> {
+        let PlayerSlot { phase, index } = link.place()?;
         let number = self.groups.iter().position(|group| group.phase == phase)?;
         let player = self.groups[number].players.get(index)?;
         Arc::ptr_eq(&player.link, link).then_some((number, index))
@@ -504,7 +515,7 @@ impl LocalStream {
     }
 
     /// Gives a phase to a player that was sent its first frame.
-    fn admit(&mut self, player: Player, totals: &mut Totals) {
+    fn admit(&mut self, player: WorkerPlayer, totals: &mut Totals) {
         let place = self.of_phase(totals.phased % PHASES);
         totals.phased += 1;
         let group = &mut self.groups[place];
@@ -534,7 +545,7 @@ mod tests {
     use crate::hub::registry::StreamKey;
     use crate::net::socket::Socket;
 
-    fn player(session: u64, stream: &Stream, socket: &Arc<Socket>) -> Player {
+    fn player(session: u64, stream: &Stream, socket: &Arc<Socket>) -> WorkerPlayer {
         let start = StartSettings { cache_time: 0, send_all: false, low_latency: false };
         let settings = PlayerSettings {
             container: Container::Flv,
@@ -550,7 +561,7 @@ mod tests {
             cork: 0,
             repeat_extended: false,
         };
-        Player {
+        WorkerPlayer {
             session,
             socket: socket.clone(),
             cursor: Cursor::join(settings, &stream.join(start, 0), Bytes::new()),
@@ -569,7 +580,7 @@ mod tests {
         let (near, _far) = UnixStream::pair().unwrap();
         near.set_nonblocking(true).unwrap();
         let socket = Arc::new(Socket::Unix(tokio::net::UnixStream::from_std(near).unwrap()));
-        let mut group = Group::new(Some(3), 0);
+        let mut group = PlayerGroup::new(Some(3), 0);
         let mut gone = Vec::new();
         for session in 0..50 {
             group.push(player(session, &stream, &socket));
@@ -581,7 +592,7 @@ mod tests {
             assert_eq!(player.link.place(), None);
             gone.push(player.session);
             for (index, player) in group.players.iter().enumerate() {
-                assert_eq!(player.link.place(), Some(Place { phase: Some(3), index }));
+                assert_eq!(player.link.place(), Some(PlayerSlot { phase: Some(3), index }));
             }
         }
         gone.sort_unstable();

@@ -6,7 +6,7 @@
 //! ([`Cursor`](crate::hub::cursor::Cursor)); it is retried with the next batch and by a tick, which costs no system
 //! call until the reactor has seen the socket writable.
 //!
-//! If the system allows io_uring ([`Ring`]), steady players that share their bytes are sent them with one system call
+//! If the system allows io_uring ([`IoRing`]), steady players that share their bytes are sent them with one system call
 //! before the walk, which then processes the outcomes. No operation is pending between two steps of the loop, so
 //! nothing must be cancelled when a player leaves or is closed.
 //!
@@ -35,12 +35,12 @@ use tokio::runtime::{Handle, RuntimeMetrics};
 use tokio::sync::mpsc;
 
 pub use self::join::Join;
-pub use self::link::{Gone, Link};
+pub use self::link::{Gone, PlayerLink};
 use self::local::{LocalStream, Round, Totals};
 pub use self::total::Total;
-pub use self::uring::Ring;
+pub use self::uring::IoRing;
 use crate::hub::pace::{AutoDelay, Grid, LoadMeter};
-use crate::hub::stream::Wake;
+use crate::hub::stream::StreamWaker;
 use crate::limits;
 use crate::media::log;
 use crate::media::session::Reason;
@@ -51,24 +51,29 @@ const BLOCKED_TICK: Duration = Duration::from_millis(10);
 /// Maximum number of commands processed at once.
 const COMMANDS: usize = 1024;
 
-enum Command {
+enum LoopCommand {
     Dirty(u64),
     Join(Box<Join>),
-    Control { stream: u64, link: Arc<Link>, bytes: Bytes },
-    Leave { stream: u64, link: Arc<Link>, flush: bool },
-    Pause { stream: u64, link: Arc<Link>, paused: bool },
+    Control { stream: u64, link: Arc<PlayerLink>, bytes: Bytes },
+    Leave { stream: u64, link: Arc<PlayerLink>, flush: bool },
+    Pause { stream: u64, link: Arc<PlayerLink>, paused: bool },
 }
 
 /// Handle to a worker's delivery loop.
 #[derive(Clone)]
 pub struct Delivery {
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::UnboundedSender<LoopCommand>,
 }
 
 impl Delivery {
     /// Creates the loop of worker `worker`, which must run on that worker. Without a ring each player gets its own
     /// write. `grid` and `total` are shared by all workers.
-    pub fn new(worker: usize, ring: Option<Ring>, grid: Grid, total: Arc<Total>) -> (Delivery, DeliveryLoop) {
+    pub fn new(
+        worker: usize,
+        ring: Option<IoRing>,
+        grid: Grid,
+        total: Arc<Total>,
+    ) -> (Delivery, DeliveryLoop) {
         // The channel is unbounded, but its users bound it: a stream is dirty at most once per worker, a session joins
         // and leaves once, and control messages answer received ones.
         let (commands, inbox) = mpsc::unbounded_channel();
@@ -95,51 +100,51 @@ impl Delivery {
 
     /// Passes the sending side of a session to the loop.
     pub fn join(&self, join: Join) {
-        self.send(Command::Join(Box::new(join)));
+        self.send(LoopCommand::Join(Box::new(join)));
     }
 
     /// Sends control bytes of a session between two messages.
-    pub fn control(&self, stream: u64, link: &Arc<Link>, bytes: Bytes) {
-        self.send(Command::Control { stream, link: link.clone(), bytes });
+    pub fn control(&self, stream: u64, link: &Arc<PlayerLink>, bytes: Bytes) {
+        self.send(LoopCommand::Control { stream, link: link.clone(), bytes });
     }
 
-    /// Takes the sending side back in mid-stream; [`Link::ended`] resolves when that is done, and [`Link::take_rest`]
+    /// Takes the sending side back in mid-stream; [`PlayerLink::ended`] resolves when that is done, and [`PlayerLink::take_rest`]
     /// returns the unsent rest of the last message.
-    pub fn leave(&self, stream: u64, link: &Arc<Link>) {
-        self.send(Command::Leave { stream, link: link.clone(), flush: false });
+    pub fn leave(&self, stream: u64, link: &Arc<PlayerLink>) {
+        self.send(LoopCommand::Leave { stream, link: link.clone(), flush: false });
     }
 
     /// As [`Delivery::leave`], but first sends the media that has arrived, if the player accepts it within
     /// [`limits::LEAVE_GRACE`].
-    pub fn finish(&self, stream: u64, link: &Arc<Link>) {
-        self.send(Command::Leave { stream, link: link.clone(), flush: true });
+    pub fn finish(&self, stream: u64, link: &Arc<PlayerLink>) {
+        self.send(LoopCommand::Leave { stream, link: link.clone(), flush: true });
     }
 
     /// Pauses a player's media, or resumes it with the next key frame.
-    pub fn pause(&self, stream: u64, link: &Arc<Link>, paused: bool) {
-        self.send(Command::Pause { stream, link: link.clone(), paused });
+    pub fn pause(&self, stream: u64, link: &Arc<PlayerLink>, paused: bool) {
+        self.send(LoopCommand::Pause { stream, link: link.clone(), paused });
     }
 
-    fn send(&self, command: Command) {
+    fn send(&self, command: LoopCommand) {
         // The loop ends together with its worker, and so do the sessions that could send this.
         let _ = self.commands.send(command);
     }
 }
 
 struct Waker {
-    commands: mpsc::UnboundedSender<Command>,
+    commands: mpsc::UnboundedSender<LoopCommand>,
 }
 
-impl Wake for Waker {
+impl StreamWaker for Waker {
     fn wake(&self, stream: u64) {
-        let _ = self.commands.send(Command::Dirty(stream));
+        let _ = self.commands.send(LoopCommand::Dirty(stream));
     }
 }
 
 /// Delivery loop of one worker; see the module's documentation.
 pub struct DeliveryLoop {
     worker: usize,
-    inbox: mpsc::UnboundedReceiver<Command>,
+    inbox: mpsc::UnboundedReceiver<LoopCommand>,
     wake: Arc<Waker>,
     streams: FxHashMap<u64, LocalStream>,
     /// Streams with players whose socket was full at the last attempt.
@@ -156,7 +161,7 @@ pub struct DeliveryLoop {
     due: BinaryHeap<Reverse<(Instant, u64)>>,
     totals: Totals,
     auto: AutoDelay,
-    ring: Option<Ring>,
+    ring: Option<IoRing>,
 }
 
 impl DeliveryLoop {
@@ -223,10 +228,10 @@ impl DeliveryLoop {
         }
     }
 
-    fn handle(&mut self, command: Command, dirty: &mut Vec<u64>, now: Instant) {
+    fn handle(&mut self, command: LoopCommand, dirty: &mut Vec<u64>, now: Instant) {
         let stream = match command {
-            Command::Dirty(id) => id,
-            Command::Join(join) => {
+            LoopCommand::Dirty(id) => id,
+            LoopCommand::Join(join) => {
                 let id = join.stream.id();
                 let local = self.streams.entry(id).or_insert_with(|| {
                     LocalStream::attach(&join.stream, &join.view, self.worker, self.wake.clone())
@@ -234,21 +239,21 @@ impl DeliveryLoop {
                 local.join(*join, now);
                 id
             }
-            Command::Control { stream, link, bytes } => {
+            LoopCommand::Control { stream, link, bytes } => {
                 if let Some(local) = self.streams.get_mut(&stream) {
                     local.fetch(self.worker);
                     local.control(&link, bytes, now, &mut self.totals);
                 }
                 stream
             }
-            Command::Leave { stream, link, flush } => {
+            LoopCommand::Leave { stream, link, flush } => {
                 if let Some(local) = self.streams.get_mut(&stream) {
                     local.fetch(self.worker);
                     local.leave(&link, flush, now, &mut self.totals);
                 }
                 stream
             }
-            Command::Pause { stream, link, paused } => {
+            LoopCommand::Pause { stream, link, paused } => {
                 if let Some(local) = self.streams.get_mut(&stream) {
                     local.fetch(self.worker);
                     local.pause(&link, paused);
@@ -325,11 +330,11 @@ impl Drop for DeliveryLoop {
 }
 
 /// Walks a group of players. Long walks yield to sessions of this worker in between.
-async fn walk(local: &mut LocalStream, round: Round, totals: &mut Totals, ring: &mut Option<Ring>) {
+async fn walk(local: &mut LocalStream, round: Round, totals: &mut Totals, ring: &mut Option<IoRing>) {
     let mut left = Some(round);
     while let Some(round) = left {
         left = local.serve(round, totals, ring.as_mut());
-        if let Some(error) = ring.as_ref().and_then(Ring::error) {
+        if let Some(error) = ring.as_ref().and_then(IoRing::error) {
             log::uring_lost(error);
             *ring = None;
         }

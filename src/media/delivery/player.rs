@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::link::{Gone, Link};
+use super::link::{Gone, PlayerLink};
 use crate::hub::backlog::Backlog;
 use crate::hub::cursor::{Cursor, Progress};
 use crate::hub::packet::{Container, Packet};
@@ -22,11 +22,11 @@ const FEW: usize = 4;
 const MANY: usize = 8;
 
 /// One player of a worker.
-pub(super) struct Player {
+pub(super) struct WorkerPlayer {
     pub(super) session: u64,
     pub(super) socket: Arc<Socket>,
     pub(super) cursor: Cursor,
-    pub(super) link: Arc<Link>,
+    pub(super) link: Arc<PlayerLink>,
     pub(super) bytes_sent: u64,
     pub(super) send_timeout: Duration,
     /// Time since which the socket accepts nothing.
@@ -85,7 +85,7 @@ impl Shared {
     }
 }
 
-impl Player {
+impl WorkerPlayer {
     /// Sends a shared batch to a steady player.
     pub(super) fn write_shared(&mut self, batch: &Shared) -> Result<Progress, Gone> {
         debug_assert_eq!(batch.container, self.cursor.settings().container);

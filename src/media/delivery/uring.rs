@@ -1,7 +1,7 @@
 //! Sending one batch to many sockets with one system call, through io_uring.
 //!
 //! The only module with `unsafe`: the kernel reads descriptors and memory named by a submission queue entry after the
-//! call that wrote the entry has returned. [`Ring::send`] therefore returns only when no entry is left in the queue and
+//! call that wrote the entry has returned. [`IoRing::send`] therefore returns only when no entry is left in the queue and
 //! each one has completed. That does not block: a send with `MSG_DONTWAIT` is attempted during submission, completes
 //! with the bytes written or with `EAGAIN`, and never continues in the background.
 #![allow(unsafe_code)]
@@ -20,17 +20,17 @@ use crate::limits;
 use crate::media::log;
 
 /// Submission and completion queues of a worker.
-pub struct Ring {
+pub struct IoRing {
     ring: IoUring,
     entries: Vec<Entry>,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<SendOutcome>,
     /// Error after which it is no longer used.
     broken: Option<io::Error>,
 }
 
 /// Outcome of one send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct SendOutcome {
     /// Index of the socket in the call.
     pub place: usize,
     /// Bytes written, or the system's error number.
@@ -40,13 +40,13 @@ pub struct Outcome {
 /// With these flags a full socket or a closed peer is an outcome, without blocking or a signal.
 const FLAGS: i32 = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
 
-impl Ring {
+impl IoRing {
     /// One ring for each worker, or none if the `delivery` directive or the system forbids it.
-    pub fn for_workers(count: usize, how: BackEnd) -> Vec<Ring> {
+    pub fn for_workers(count: usize, how: BackEnd) -> Vec<IoRing> {
         if how == BackEnd::Writev {
             return Vec::new();
         }
-        let rings: io::Result<Vec<Ring>> = (0..count).map(|_| Ring::new()).collect();
+        let rings: io::Result<Vec<IoRing>> = (0..count).map(|_| IoRing::new()).collect();
         rings.unwrap_or_else(|error| {
             log::no_uring(how == BackEnd::Uring, &error);
             Vec::new()
@@ -55,9 +55,9 @@ impl Ring {
 
     /// Creates and tests the queues. Fails if the kernel is too old (before Linux 5.18), if `kernel.io_uring_disabled`
     /// is set, and if seccomp refuses, as in most containers.
-    pub fn new() -> io::Result<Ring> {
+    pub fn new() -> io::Result<IoRing> {
         let ring = IoUring::builder().dontfork().setup_submit_all().build(limits::PLAYERS_PER_TURN as u32)?;
-        let mut ring = Ring { ring, entries: Vec::new(), outcomes: Vec::new(), broken: None };
+        let mut ring = IoRing { ring, entries: Vec::new(), outcomes: Vec::new(), broken: None };
         ring.check()?;
         Ok(ring)
     }
@@ -87,7 +87,7 @@ impl Ring {
         &mut self,
         parts: &'a [Bytes],
         sockets: impl Iterator<Item = (usize, BorrowedFd<'a>)>,
-    ) -> &[Outcome] {
+    ) -> &[SendOutcome] {
         self.outcomes.clear();
         self.entries.clear();
         if self.broken.is_some() {
@@ -138,7 +138,7 @@ impl Ring {
     fn complete(&mut self) -> io::Result<()> {
         while self.outcomes.len() < self.entries.len() {
             let submitted = self.ring.submit_and_wait(self.entries.len() - self.outcomes.len());
-            self.outcomes.extend(self.ring.completion().map(|done| Outcome {
+            self.outcomes.extend(self.ring.completion().map(|done| SendOutcome {
                 place: done.user_data() as usize,
                 result: usize::try_from(done.result()).map_err(|_| -done.result()),
             }));
@@ -158,8 +158,8 @@ mod tests {
     use super::*;
 
     /// `None` if the system does not allow io_uring, so that there is nothing to test.
-    fn ring() -> Option<Ring> {
-        Ring::new().inspect_err(|error| eprintln!("no io_uring: {error}")).ok()
+    fn ring() -> Option<IoRing> {
+        IoRing::new().inspect_err(|error| eprintln!("no io_uring: {error}")).ok()
     }
 
     fn pair() -> (UnixStream, UnixStream) {
@@ -177,7 +177,7 @@ mod tests {
         }
     }
 
-    fn sorted(outcomes: &[Outcome]) -> Vec<(usize, Result<usize, i32>)> {
+    fn sorted(outcomes: &[SendOutcome]) -> Vec<(usize, Result<usize, i32>)> {
         let mut all: Vec<_> = outcomes.iter().map(|outcome| (outcome.place, outcome.result)).collect();
         all.sort();
         all

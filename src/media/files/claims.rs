@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 /// Files in use: HLS playlists or recordings.
 #[derive(Default)]
-pub struct Places {
+pub struct FileClaims {
     /// Number of holders per file: a master playlist belongs to several writers.
     taken: Mutex<HashMap<PathBuf, usize>>,
     /// Wakes waiting tasks.
@@ -20,14 +20,14 @@ pub struct Places {
 }
 
 /// A writer's reservation of its files.
-pub struct Place {
-    places: Arc<Places>,
+pub struct FileClaim {
+    places: Arc<FileClaims>,
     held: Vec<PathBuf>,
 }
 
-impl Places {
+impl FileClaims {
     /// Reserves a file once no other writer has it.
-    pub async fn take(self: &Arc<Self>, path: PathBuf) -> Place {
+    pub async fn take(self: &Arc<Self>, path: PathBuf) -> FileClaim {
         loop {
             let freed = self.freed.notified();
             if let Some(place) = self.try_take(&mut self.taken.lock(), &path) {
@@ -39,7 +39,7 @@ impl Places {
 
     /// Reserves a file on a thread that may block. The file of a publish that directly follows another one is still
     /// being completed, so this waits up to `patience`; `None` if the file is still in use.
-    pub fn take_within(self: &Arc<Self>, path: &Path, patience: Duration) -> Option<Place> {
+    pub fn take_within(self: &Arc<Self>, path: &Path, patience: Duration) -> Option<FileClaim> {
         let mut taken = self.taken.lock();
         let is_taken = |taken: &mut HashMap<_, _>| taken.contains_key(path);
         self.freed_for_threads.wait_while_for(&mut taken, is_taken, patience);
@@ -47,12 +47,12 @@ impl Places {
     }
 
     /// Checks and reserves in one step, so that only one of two writers gets the file.
-    fn try_take(self: &Arc<Self>, taken: &mut HashMap<PathBuf, usize>, path: &Path) -> Option<Place> {
+    fn try_take(self: &Arc<Self>, taken: &mut HashMap<PathBuf, usize>, path: &Path) -> Option<FileClaim> {
         if taken.contains_key(path) {
             return None;
         }
         taken.insert(path.to_owned(), 1);
-        Some(Place { places: self.clone(), held: vec![path.to_owned()] })
+        Some(FileClaim { places: self.clone(), held: vec![path.to_owned()] })
     }
 
     /// Whether the file is being written.
@@ -61,7 +61,7 @@ impl Places {
     }
 }
 
-impl Place {
+impl FileClaim {
     /// Also reserves a file that several writers share: a master playlist, which the variants write in turn.
     pub fn hold(&mut self, path: &Path) {
         if !self.held.iter().any(|held| held == path) {
@@ -71,7 +71,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for FileClaim {
     fn drop(&mut self) {
         let mut taken = self.places.taken.lock();
         for path in self.held.drain(..) {
@@ -93,13 +93,13 @@ mod tests {
     use super::*;
     use crate::hub::interleaving::orders;
 
-    fn take(places: &Arc<Places>, path: &str) -> Option<Place> {
+    fn take(places: &Arc<FileClaims>, path: &str) -> Option<FileClaim> {
         places.take_within(Path::new(path), Duration::ZERO)
     }
 
     #[test]
     fn a_file_that_is_found_free_is_held_at_once() {
-        let places = Arc::new(Places::default());
+        let places = Arc::new(FileClaims::default());
         let first = take(&places, "a");
         assert!(first.is_some() && take(&places, "a").is_none());
         assert!(take(&places, "b").is_some());
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_file_of_several_writers_is_free_after_the_last_one() {
-        let places = Arc::new(Places::default());
+        let places = Arc::new(FileClaims::default());
         let mut holders = ["low", "high"].map(|path| take(&places, path).unwrap());
         for holder in &mut holders {
             holder.hold(Path::new("master"));
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn threads_and_tasks_are_woken_by_a_release() {
-        let places = Arc::new(Places::default());
+        let places = Arc::new(FileClaims::default());
         let held = take(&places, "a").unwrap();
         std::thread::scope(|scope| {
             let waiting =
@@ -143,7 +143,7 @@ mod tests {
         let (own, master) = (Path::new("s.m3u8"), Path::new("master.m3u8"));
         // Three publishers reserve the playlist, then their master playlist, and end.
         for order in orders(&[3, 3, 3]) {
-            let places = Arc::new(Places::default());
+            let places = Arc::new(FileClaims::default());
             let (mut held, mut done) = ([None, None, None], [0; 3]);
             for at in order.clone() {
                 match done[at] {
@@ -152,7 +152,7 @@ mod tests {
                         held[at] = take(&places, "s.m3u8");
                         assert_eq!(held[at].is_some(), free, "{order:?}");
                     }
-                    1 => held[at].iter_mut().for_each(|place: &mut Place| place.hold(master)),
+                    1 => held[at].iter_mut().for_each(|place: &mut FileClaim| place.hold(master)),
                     _ => held[at] = None,
                 }
                 done[at] += 1;

@@ -5,7 +5,7 @@ use crate::directive::table::directives;
 use crate::directive::{Flag, Msec, Size};
 use crate::hub::gop::StartSettings;
 use crate::media::gop::shift;
-use crate::wire::mpegts::Settings;
+use crate::wire::mpegts::PackagerSettings;
 
 directives! {
     /// MPEG-TS packaging, and the cache for HTTP players and HLS.
@@ -55,8 +55,8 @@ impl Conf {
     }
 
     /// Settings of the packager. `hevc_codec_id` is the HEVC codec id in classic FLV video tags.
-    pub fn packager(&self, hevc_codec_id: u8) -> Settings {
-        Settings {
+    pub fn packager(&self, hevc_codec_id: u8) -> PackagerSettings {
+        PackagerSettings {
             hevc_codec_id,
             audio_delay_ms: self.audio_delay.0,
             audio_sync_ms: self.sync.0,

@@ -9,14 +9,14 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use super::packaging::Packaging;
-use super::shared::{FeedSettings, Shared, Tap};
+use super::shared::{FeedSettings, PieceObserver, Shared};
 use crate::hub::registry::Registry;
 use crate::hub::stream::Stream;
 use crate::media::view::AppView;
 use crate::task::supervise::Deaths;
 
 /// A stream as MPEG-TS; see the module's documentation.
-pub struct Feed {
+pub struct MpegtsFeed {
     source: Arc<Stream>,
     stream: Arc<Stream>,
     shared: Arc<Shared>,
@@ -29,7 +29,7 @@ pub struct Feed {
     _stop: oneshot::Sender<()>,
 }
 
-type BySource = HashMap<u64, Weak<Feed>>;
+type BySource = HashMap<u64, Weak<MpegtsFeed>>;
 
 /// All feeds.
 pub struct Feeds {
@@ -46,7 +46,7 @@ impl Feeds {
     /// The feed of `source`, created if necessary. The settings apply to the next publisher.
     ///
     /// Must be called within a runtime, on which the packaging task runs.
-    pub fn hold(&self, source: &Arc<Stream>, settings: FeedSettings) -> Arc<Feed> {
+    pub fn hold(&self, source: &Arc<Stream>, settings: FeedSettings) -> Arc<MpegtsFeed> {
         let mut feeds = self.by_source.lock();
         if let Some(feed) =
             feeds.get(&source.id()).and_then(Weak::upgrade).filter(|feed| !feed.died.load(Ordering::Acquire))
@@ -62,7 +62,7 @@ impl Feeds {
             packaging.run(stopped).await;
             alive.ended();
         });
-        let feed = Arc::new(Feed {
+        let feed = Arc::new(MpegtsFeed {
             source: source.clone(),
             stream,
             shared,
@@ -76,7 +76,7 @@ impl Feeds {
     }
 
     /// As [`Feeds::hold`], for a publisher that is about to take `source`, with the settings of its application.
-    pub fn prepare(&self, view: &AppView, source: &Arc<Stream>) -> Arc<Feed> {
+    pub fn prepare(&self, view: &AppView, source: &Arc<Stream>) -> Arc<MpegtsFeed> {
         let settings = FeedSettings::of(view);
         let feed = self.hold(source, settings);
         feed.configure(settings);
@@ -84,12 +84,12 @@ impl Feeds {
     }
 
     /// The feed of `source`, if it exists.
-    pub fn find(&self, source: &Stream) -> Option<Arc<Feed>> {
+    pub fn find(&self, source: &Stream) -> Option<Arc<MpegtsFeed>> {
         self.by_source.lock().get(&source.id())?.upgrade()
     }
 }
 
-impl Feed {
+impl MpegtsFeed {
     /// The packaged stream, for the delivery loop. Its phase follows that of the source.
     pub fn stream(&self) -> &Arc<Stream> {
         &self.stream
@@ -101,13 +101,13 @@ impl Feed {
     }
 
     /// Passes all further pieces to `tap`, as long as it lives.
-    pub fn tap(&self, tap: Weak<dyn Tap>) {
+    pub fn tap(&self, tap: Weak<dyn PieceObserver>) {
         self.shared.taps.lock().push(tap);
     }
 
     /// The companion of type `T`, which is derived from this feed once for all users; `make` creates it if necessary.
     /// It receives all further pieces and lives as long as it is held.
-    pub fn companion<T: Tap + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
+    pub fn companion<T: PieceObserver + 'static>(&self, make: impl FnOnce() -> T) -> Arc<T> {
         let mut companions = self.companions.lock();
         companions.retain(|companion| companion.strong_count() > 0);
         if let Some(there) = find(&companions) {
@@ -122,12 +122,12 @@ impl Feed {
     }
 
     /// The companion of that type, if it exists.
-    pub fn find_companion<T: Tap + 'static>(&self) -> Option<Arc<T>> {
+    pub fn find_companion<T: PieceObserver + 'static>(&self) -> Option<Arc<T>> {
         find(&self.companions.lock())
     }
 }
 
-impl Drop for Feed {
+impl Drop for MpegtsFeed {
     fn drop(&mut self) {
         let Some(by_source) = self.by_source.upgrade() else { return };
         let mut feeds = by_source.lock();

@@ -1,7 +1,7 @@
 //! MPEG-TS feeds: streams packaged as MPEG-TS once, for HTTP players, HLS files and HLS from memory.
 //!
-//! A [`Feed`] reads a published stream, packages it, and passes the pieces to a stream of its own, from which the
-//! delivery loop serves players, and to every [`Tap`]. It lives as long as it is held: by a publisher whose application
+//! A [`MpegtsFeed`] reads a published stream, packages it, and passes the pieces to a stream of its own, from which the
+//! delivery loop serves players, and to every [`PieceObserver`]. It lives as long as it is held: by a publisher whose application
 //! needs it, and by everything served from it.
 
 mod cache;
@@ -13,9 +13,9 @@ pub mod queue;
 mod shared;
 
 pub use cache::Cache;
-pub use feed::{Feed, Feeds};
+pub use feed::{Feeds, MpegtsFeed};
 pub use queue::Queue;
-pub use shared::{FeedSettings, Tap};
+pub use shared::{FeedSettings, PieceObserver};
 
 use super::view::AppView;
 use crate::hub::cursor::PlayerSettings;

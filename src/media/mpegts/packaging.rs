@@ -6,24 +6,24 @@ use tokio::sync::oneshot;
 
 use super::log;
 use super::shared::Shared;
-use crate::hub::packet::{Class, Packet};
-use crate::hub::stream::{Incoming, Phase, PublishSettings, Stream};
+use crate::hub::packet::{Packet, PacketClass};
+use crate::hub::stream::{Incoming, PublishSettings, Stream, StreamPhase};
 use crate::media::log as media_log;
-use crate::media::reader::Reader;
+use crate::media::reader::PacketReader;
 use crate::wire::MediaKind;
-use crate::wire::mpegts::{Error, Packager, TsFrame};
+use crate::wire::mpegts::{MpegtsError, Packager, TsFrame};
 
 /// Publisher number of the packaging task, the only publisher of the packaged stream.
 const PUBLISHER: u64 = 0;
 
 /// Reads the source and publishes its pieces.
 pub(super) struct Packaging {
-    reader: Reader,
+    reader: PacketReader,
     stream: Arc<Stream>,
     shared: Arc<Shared>,
     packager: Packager,
     /// The source's publisher whose media is being packaged.
-    seen: Phase,
+    seen: StreamPhase,
     /// Whether a media message of this publisher was left out and logged, by [`MediaKind`].
     complained: [bool; 3],
     packets: Vec<Arc<Packet>>,
@@ -40,14 +40,14 @@ impl Drop for Packaging {
 impl Packaging {
     /// Begins with the contents of the source's cache, so that pieces of a running stream are available at once.
     pub(super) fn new(source: &Arc<Stream>, stream: &Arc<Stream>, shared: Arc<Shared>) -> Self {
-        let reader = Reader::attach(source);
+        let reader = PacketReader::attach(source);
         let before = reader.before();
         let mut packaging = Packaging {
             reader,
             stream: stream.clone(),
             packager: Packager::new(shared.settings().packager),
             shared,
-            seen: Phase { epoch: source.phase().epoch, ..Phase::default() },
+            seen: StreamPhase { epoch: source.phase().epoch, ..StreamPhase::default() },
             complained: [false; 3],
             packets: before.headers.iter().cloned().collect(),
             frames: Vec::new(),
@@ -97,9 +97,9 @@ impl Packaging {
         }
     }
 
-    fn begin(&mut self, phase: Phase) {
+    fn begin(&mut self, phase: StreamPhase) {
         let settings = self.shared.settings();
-        self.seen = Phase { publishing: true, ..phase };
+        self.seen = StreamPhase { publishing: true, ..phase };
         self.complained = [false; 3];
         self.packager.configure(settings.packager);
         let settings = PublishSettings { cache: settings.cache, fix_timestamp: 0, relay: false };
@@ -128,7 +128,7 @@ impl Packaging {
             );
             // For a frame without content nothing is missing.
             if let Err(error) = done
-                && error != Error::Empty
+                && error != MpegtsError::Empty
                 && !std::mem::replace(&mut self.complained[packet.kind() as usize], true)
             {
                 log::not_packaged(self.reader.stream(), packet.kind(), &error);
@@ -151,9 +151,9 @@ impl Packaging {
 /// video only some pieces have them, and the others cannot start a consumer.
 fn incoming(frame: TsFrame) -> Incoming {
     let class = match (frame.key && frame.starts_with_tables, frame.video) {
-        (true, _) => Class::Key,
-        (false, true) => Class::Inter,
-        (false, false) => Class::Audio,
+        (true, _) => PacketClass::Key,
+        (false, true) => PacketClass::Inter,
+        (false, false) => PacketClass::Audio,
     };
     Incoming {
         kind: if frame.video { MediaKind::Video } else { MediaKind::Audio },

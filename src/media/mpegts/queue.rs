@@ -4,7 +4,7 @@ use parking_lot::Mutex;
 
 use tokio::sync::Notify;
 
-use super::Tap;
+use super::PieceObserver;
 use crate::limits;
 use crate::wire::mpegts::TsFrame;
 
@@ -63,7 +63,7 @@ impl Queue {
     }
 }
 
-impl Tap for Queue {
+impl PieceObserver for Queue {
     fn frame(&self, epoch: u64, frame: &TsFrame) {
         if epoch < self.epoch {
             return;

@@ -9,12 +9,12 @@ use crate::hub::gop::CacheSettings;
 use crate::media;
 use crate::media::millis;
 use crate::media::view::AppView;
-use crate::wire::mpegts::{Settings, TsFrame};
+use crate::wire::mpegts::{PackagerSettings, TsFrame};
 
 /// Receiver of the pieces as they are made. The packaging task calls it, so it must not block.
 ///
-/// `epoch` counts publishers, as in [`Phase`](crate::hub::stream::Phase).
-pub trait Tap: Send + Sync {
+/// `epoch` counts publishers, as in [`Phase`](crate::hub::stream::StreamPhase).
+pub trait PieceObserver: Send + Sync {
     /// Receives the next piece.
     fn frame(&self, epoch: u64, frame: &TsFrame);
     /// The publisher has left; all of its pieces were passed before.
@@ -25,7 +25,7 @@ pub trait Tap: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeedSettings {
     /// Packaging.
-    pub packager: Settings,
+    pub packager: PackagerSettings,
     /// Cache for new players.
     pub cache: CacheSettings,
 }
@@ -49,7 +49,7 @@ impl FeedSettings {
 /// Data shared by a feed and its packaging task.
 pub(super) struct Shared {
     pub(super) settings: Mutex<FeedSettings>,
-    pub(super) taps: Mutex<Vec<Weak<dyn Tap>>>,
+    pub(super) taps: Mutex<Vec<Weak<dyn PieceObserver>>>,
 }
 
 impl Shared {
@@ -58,7 +58,7 @@ impl Shared {
     }
 
     /// Calls `call` with every tap that is still alive.
-    pub(super) fn for_taps(&self, call: impl Fn(&dyn Tap)) {
+    pub(super) fn for_taps(&self, call: impl Fn(&dyn PieceObserver)) {
         self.taps.lock().retain(|tap| {
             let tap = tap.upgrade();
             if let Some(tap) = &tap {

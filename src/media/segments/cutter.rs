@@ -60,9 +60,9 @@ pub enum Cut {
 pub struct Cutter {
     /// Size at which a segment ends regardless of timestamps, which might not advance.
     max_bytes: usize,
-    open: Option<Open>,
+    open: Option<OpenSegment>,
     /// Audio and video, across segments.
-    tracks: [Track; 2],
+    tracks: [TrackTime; 2],
     /// Start of the open segment on the time line: that of its first piece.
     start_at_ms: u64,
     /// Aligned slicing: the multiple in which the first key frame was seen.
@@ -73,7 +73,7 @@ pub struct Cutter {
 
 /// Time of one track. Audio may arrive later than the corresponding video, and tracks may use different clocks.
 #[derive(Clone, Copy, Debug, Default)]
-struct Track {
+struct TrackTime {
     /// Start of its first piece, and the corresponding point on the time line.
     first: Option<First>,
     /// Start of its part of the open segment, which is the end of its part of the preceding one.
@@ -91,7 +91,7 @@ struct First {
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenSegment {
     /// Duration of the segment's media before a jump inside it.
     before_jump_ms: u64,
     pieces: usize,
@@ -104,7 +104,7 @@ impl Cutter {
         Self {
             max_bytes,
             open: None,
-            tracks: [Track::default(); 2],
+            tracks: [TrackTime::default(); 2],
             start_at_ms: 0,
             waiting_since: None,
             discontinuity: false,
@@ -170,7 +170,7 @@ impl Cutter {
 
     /// Restarts the tracks.
     fn restart(&mut self) {
-        (self.tracks, self.start_at_ms) = ([Track::default(); 2], 0);
+        (self.tracks, self.start_at_ms) = ([TrackTime::default(); 2], 0);
     }
 
     /// Point of a piece on the time line.
@@ -194,7 +194,7 @@ impl Cutter {
         let track = &self.tracks[usize::from(frame.video)];
         let Some(latest_ms) = track.latest_ms else { return false };
         let most_ms = rule.max_fragment_ms.max(FORWARD_JUMP_MS);
-        let latest_at_ms = self.tracks.iter().map(Track::latest_at_ms).max().unwrap_or(0);
+        let latest_at_ms = self.tracks.iter().map(TrackTime::latest_at_ms).max().unwrap_or(0);
         latest_ms.saturating_sub(frame.dts_ms) > BACKWARD_JUMP_MS
             || track.at_ms(frame.dts_ms).saturating_sub(latest_at_ms) > most_ms
     }
@@ -202,7 +202,7 @@ impl Cutter {
     /// Duration of the open segment, up to the end of the longer track.
     fn length_ms(&self) -> u64 {
         let before_ms = self.open.as_ref().map_or(0, |open| open.before_jump_ms);
-        let end_at_ms = self.tracks.iter().map(Track::end_at_ms).max().unwrap_or(0);
+        let end_at_ms = self.tracks.iter().map(TrackTime::end_at_ms).max().unwrap_or(0);
         before_ms.saturating_add(end_at_ms.saturating_sub(self.start_at_ms))
     }
 
@@ -220,7 +220,7 @@ impl Cutter {
     }
 
     fn start(&mut self, frame: &TsFrame, ended_ms: Option<u64>) -> Cut {
-        let mut open = Open { before_jump_ms: 0, pieces: 0, bytes: 0 };
+        let mut open = OpenSegment { before_jump_ms: 0, pieces: 0, bytes: 0 };
         open.append(frame);
         self.open = Some(open);
         for track in &mut self.tracks {
@@ -234,14 +234,14 @@ impl Cutter {
     }
 }
 
-impl Open {
+impl OpenSegment {
     fn append(&mut self, frame: &TsFrame) {
         self.pieces += 1;
         self.bytes = self.bytes.saturating_add(frame.bytes.len());
     }
 }
 
-impl Track {
+impl TrackTime {
     fn append(&mut self, frame: &TsFrame) {
         let end_ms = frame.dts_ms.saturating_add(frame.duration_ms);
         self.latest_ms = Some(frame.dts_ms);

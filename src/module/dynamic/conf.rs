@@ -3,7 +3,7 @@
 use super::file::DynamicConf;
 use crate::directive::context::MAIN;
 use crate::directive::table::directives;
-use crate::log::level::ErrorLog;
+use crate::log::level::ErrorLogLine;
 
 directives! {
     /// Settings that change without a reload.
@@ -15,6 +15,6 @@ directives! {
         /// `static_pull rtmp://host/app/name domain=HOST app=APP name=NAME ...`.
         "dynamic_conf" => dynamic_conf: Option<DynamicConf>, in MAIN;
         /// Destination and minimum level of messages about the file; the error log if not given.
-        "dynamic_log" => dynamic_log: Vec<ErrorLog>, in MAIN;
+        "dynamic_log" => dynamic_log: Vec<ErrorLogLine>, in MAIN;
     }
 }

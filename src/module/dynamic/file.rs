@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::table;
-use crate::directive::{Args, Arity, Msec, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Msec, Value, number};
 use crate::syntax::{Problem, sentence};
 
 /// Maximum number of errors shown for a dynamic configuration; the first ones usually cause the others.
@@ -25,7 +25,7 @@ impl Value for DynamicConf {
         "file time".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<DynamicConf, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<DynamicConf, Problem> {
         let word = args.words.get(1).unwrap_or(args.name);
         let refresh = number::msec(&word.bytes).map(Msec).ok_or_else(|| {
             let problem = Problem::new(args.refuse("invalid refresh").into_diagnostic().sentence);

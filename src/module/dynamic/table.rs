@@ -11,13 +11,15 @@ use crate::directive::context::{APPLICATION, HTTP, HTTP_SERVER, LOCATION, MAIN, 
 use crate::directive::evaluate::{Evaluated, evaluate};
 use crate::directive::registry::Registry;
 use crate::directive::table::directives;
-use crate::directive::{Args, Arity, Bases, Module, Num, Present, Scene, ServerNames, Text, Value};
+use crate::directive::{
+    Args, Arity, BaseDirectories, Evaluation, Module, Num, Present, ServerNames, Text, Value,
+};
 use crate::http::location::LocationName;
 use crate::media::static_pull::StaticPull;
 use crate::syntax::include::read_file;
 use crate::syntax::parser::Parser;
 use crate::syntax::render::headline;
-use crate::syntax::{Level, Problem};
+use crate::syntax::{Problem, Severity};
 
 directives! {
     /// The file of `dynamic_conf`. Only `static_pull` and `serverid` have an effect, as in the original.
@@ -63,7 +65,7 @@ impl Value for ApplicationWords {
         "name".into()
     }
 
-    fn parse(_: &Args<'_>, _: &mut Scene<'_>) -> Result<ApplicationWords, Problem> {
+    fn parse(_: &Args<'_>, _: &mut Evaluation<'_>) -> Result<ApplicationWords, Problem> {
         Ok(ApplicationWords)
     }
 }
@@ -76,7 +78,7 @@ pub static REGISTRY: LazyLock<Registry> = LazyLock::new(|| Registry::new(MODULES
 
 /// Parses and evaluates the file. Includes are not followed.
 pub fn read(path: &Path, bytes: Bytes) -> Evaluated {
-    let bases = Bases::default();
+    let bases = BaseDirectories::default();
     let mut parser = Parser::new(bases.conf.clone(), &*REGISTRY).apart();
     parser.given(path, bytes);
     evaluate(parser.finish(), &REGISTRY, &bases)
@@ -84,7 +86,7 @@ pub fn read(path: &Path, bytes: Bytes) -> Evaluated {
 
 /// Errors of the file, one line each.
 pub fn errors(evaluated: Evaluated) -> Vec<String> {
-    let errors = evaluated.reports.into_sorted().into_iter().filter(|d| d.level == Level::Emerg);
+    let errors = evaluated.reports.into_sorted().into_iter().filter(|d| d.level == Severity::Emerg);
     let line = |d| String::from_utf8_lossy(&headline(&d, &evaluated.sources)).into_owned();
     errors.map(line).map(|line| line.trim_start_matches("nginx: [emerg] ").trim_end().to_owned()).collect()
 }

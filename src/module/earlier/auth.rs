@@ -1,6 +1,6 @@
 //! The `auth_uri` directive.
 
-use crate::directive::{Args, Scene, Value};
+use crate::directive::{Args, Evaluation, Value};
 use crate::syntax::Problem;
 
 /// Authorisation server of an earlier release; unused.
@@ -12,7 +12,7 @@ impl Value for AuthUri {
         "url".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<AuthUri, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<AuthUri, Problem> {
         let problem = Problem::warning("\"auth_uri\" is not asked, everybody is let in").at(args.span());
         let help = "`on_publish` and `on_play` ask a server before a client is let in";
         scene.report(problem.help(help));

@@ -15,19 +15,19 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::Child;
 
-use super::command::{Launch, Mode};
+use super::command::{ExecLaunch, RedirectionMode};
 use crate::limits;
-use crate::task::disk::{self, Work};
+use crate::task::disk::{self, DiskWork};
 
 /// Environment variables passed to commands. PingOS passes only `TZ`, and those of `env`; without the others programs
 /// may not be found, or may use another language than at the prompt.
 const ENVIRONMENT: [&str; 7] = ["HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER"];
 
 /// Starts a command. Its input and output are `/dev/null` unless redirected, as in PingOS.
-pub(crate) async fn spawn(launch: &Launch) -> io::Result<Child> {
+pub(crate) async fn spawn(launch: &ExecLaunch) -> io::Result<Child> {
     let launch = launch.clone();
     // Opening files and starting programs may block on a disk.
-    let started = disk::spawn(Work::Exec, move || {
+    let started = disk::spawn(DiskWork::Exec, move || {
         let mut command = prepare(&launch)?;
         command.process_group(0);
         tokio::process::Command::from(command).spawn()
@@ -48,7 +48,7 @@ pub(crate) async fn end(mut child: Child, signal: i32) {
     }
 }
 
-fn prepare(launch: &Launch) -> io::Result<Command> {
+fn prepare(launch: &ExecLaunch) -> io::Result<Command> {
     let mut command = Command::new(OsStr::from_bytes(&launch.program));
     command.args(launch.args.iter().map(|arg| OsStr::from_bytes(arg)));
     command.env_clear();
@@ -58,10 +58,10 @@ fn prepare(launch: &Launch) -> io::Result<Command> {
     for (redirection, file) in &launch.redirections {
         let path = Path::new(OsStr::from_bytes(file));
         let opened = match redirection.mode {
-            Mode::Read => File::open(path),
-            Mode::Write => File::create(path),
-            Mode::Append => OpenOptions::new().append(true).create(true).open(path),
-            Mode::Same(other) => match files.get(&other) {
+            RedirectionMode::Read => File::open(path),
+            RedirectionMode::Write => File::create(path),
+            RedirectionMode::Append => OpenOptions::new().append(true).create(true).open(path),
+            RedirectionMode::Same(other) => match files.get(&other) {
                 Some(file) => file.try_clone(),
                 None => OpenOptions::new().read(true).write(true).open("/dev/null"),
             },

@@ -4,12 +4,12 @@ use bstr::BString;
 
 use super::script;
 use super::template::{Taming, Template, Values};
-use crate::directive::{Args, Arity, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Pos, Problem};
 
 /// An exec line of the configuration.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub struct ExecLine {
     /// Its words.
     pub words: Vec<BString>,
     /// Position in the configuration.
@@ -18,7 +18,7 @@ pub struct Line {
 
 /// A command to run at an event.
 #[derive(Clone, Debug)]
-pub struct Command {
+pub struct ExecCommand {
     /// Streams to which it applies; empty for all.
     pub names: Vec<BString>,
     program: BString,
@@ -34,12 +34,12 @@ pub struct Redirection {
     /// The command's descriptor.
     pub fd: i32,
     /// Kind of redirection.
-    pub mode: Mode,
+    pub mode: RedirectionMode,
 }
 
 /// Kind of redirection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum RedirectionMode {
     /// `<FILE`
     Read,
     /// `>FILE`
@@ -52,7 +52,7 @@ pub enum Mode {
 
 /// A command with all values filled in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Launch {
+pub struct ExecLaunch {
     /// Program, searched for like in a shell.
     pub program: BString,
     /// Its arguments.
@@ -63,25 +63,25 @@ pub struct Launch {
     pub pos: Pos,
 }
 
-impl Value for Line {
+impl Value for ExecLine {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
         "command [argument ...]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Line, Problem> {
-        Ok(Line {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ExecLine, Problem> {
+        Ok(ExecLine {
             words: args.words.iter().map(|w| w.text().to_owned()).collect(),
             pos: scene.pos(args.terminator),
         })
     }
 }
 
-impl Command {
+impl ExecCommand {
     /// Parses a line. With `options` (`exec_options on`) each word `name=...` is a filter, wherever it stands, as in
     /// PingOS. `None` if the line has only filters.
-    pub fn new(line: &Line, options: bool) -> Option<Command> {
+    pub fn new(line: &ExecLine, options: bool) -> Option<ExecCommand> {
         let is_option = |word: &BString| options && word.starts_with(b"name=");
         let (filters, words): (Vec<&BString>, Vec<&BString>) = line.words.iter().partition(|w| is_option(w));
         let names = filters.into_iter().map(|w| w[5..].into()).collect();
@@ -101,7 +101,7 @@ impl Command {
             (Template::compile(word), taming)
         });
         let args = args.collect();
-        Some(Command { names, program: (*program).clone(), args, redirections, pos: line.pos.clone() })
+        Some(ExecCommand { names, program: (*program).clone(), args, redirections, pos: line.pos.clone() })
     }
 
     /// Whether it applies to this stream.
@@ -110,9 +110,9 @@ impl Command {
     }
 
     /// The command for one event.
-    pub fn launch(&self, values: &dyn Values) -> Launch {
+    pub fn launch(&self, values: &dyn Values) -> ExecLaunch {
         let file = |template: &Template| template.expand(values, Taming::FileName).into();
-        Launch {
+        ExecLaunch {
             program: self.program.clone(),
             args: self.args.iter().map(|(word, taming)| word.expand(values, *taming).into()).collect(),
             redirections: self.redirections.iter().map(|(how, word)| (*how, file(word))).collect(),
@@ -121,11 +121,11 @@ impl Command {
     }
 }
 
-impl Line {
+impl ExecLine {
     /// The command of a line without variables (`exec_static`).
-    pub fn launch(&self) -> Option<Launch> {
+    pub fn launch(&self) -> Option<ExecLaunch> {
         let (program, words) = self.words.split_first()?;
-        let mut launch = Launch {
+        let mut launch = ExecLaunch {
             program: program.clone(),
             args: Vec::new(),
             redirections: Vec::new(),
@@ -146,14 +146,14 @@ fn redirection(word: &[u8]) -> Option<(Redirection, &[u8])> {
     let digits = word.iter().take_while(|b| b.is_ascii_digit()).count();
     let (number, rest) = word.split_at(digits);
     let (default, mode, file) = match rest {
-        [b'>', b'>', file @ ..] => (1, Mode::Append, file),
-        [b'>', b'&', other @ ..] => (1, Mode::Same(descriptor(other)?), &b""[..]),
-        [b'>', file @ ..] => (1, Mode::Write, file),
-        [b'<', file @ ..] => (0, Mode::Read, file),
+        [b'>', b'>', file @ ..] => (1, RedirectionMode::Append, file),
+        [b'>', b'&', other @ ..] => (1, RedirectionMode::Same(descriptor(other)?), &b""[..]),
+        [b'>', file @ ..] => (1, RedirectionMode::Write, file),
+        [b'<', file @ ..] => (0, RedirectionMode::Read, file),
         _ => return None,
     };
     let fd = if number.is_empty() { default } else { descriptor(number)? };
-    if file.is_empty() && !matches!(mode, Mode::Same(_)) {
+    if file.is_empty() && !matches!(mode, RedirectionMode::Same(_)) {
         return None;
     }
     Some((Redirection { fd, mode }, file))
@@ -181,36 +181,36 @@ mod tests {
         }
     }
 
-    fn line(words: &[&str]) -> Line {
+    fn line(words: &[&str]) -> ExecLine {
         let pos = Pos { file: Arc::from(Path::new("x")), line: 1 };
-        Line { words: words.iter().map(|w| BString::from(*w)).collect(), pos }
+        ExecLine { words: words.iter().map(|w| BString::from(*w)).collect(), pos }
     }
 
     #[test]
     fn a_value_is_neither_a_word_nor_a_redirection() {
-        let command = Command::new(&line(&["cmd", "$name", "2>&1", ">/log/$name"]), false).unwrap();
+        let command = ExecCommand::new(&line(&["cmd", "$name", "2>&1", ">/log/$name"]), false).unwrap();
         let launch = command.launch(&Named(b">/etc/x y"));
         assert_eq!(launch.args, [">/etc/x y"]);
         let file = BString::from("/log/%3E%2Fetc%2Fx%20y");
         let want = [
-            (Redirection { fd: 2, mode: Mode::Same(1) }, BString::default()),
-            (Redirection { fd: 1, mode: Mode::Write }, file),
+            (Redirection { fd: 2, mode: RedirectionMode::Same(1) }, BString::default()),
+            (Redirection { fd: 1, mode: RedirectionMode::Write }, file),
         ];
         assert_eq!(launch.redirections, want);
-        let launch = Command::new(&line(&["sh", "-c", "echo $name", "$name"]), false).unwrap();
+        let launch = ExecCommand::new(&line(&["sh", "-c", "echo $name", "$name"]), false).unwrap();
         assert_eq!(launch.launch(&Named(b"a;b")).args, ["-c", "echo a%3Bb", "a;b"]);
     }
 
     #[test]
     fn filters_count_wherever_they_stand_and_need_the_option() {
         let words = line(&["name=a", "name=b", "cmd", "name=c"]);
-        let command = Command::new(&words, true).unwrap();
+        let command = ExecCommand::new(&words, true).unwrap();
         assert!(
             command.is_for(b"a") && command.is_for(b"b") && command.is_for(b"c") && !command.is_for(b"d")
         );
         let launch = command.launch(&Named(b""));
         assert_eq!((launch.program, launch.args.len()), ("cmd".into(), 0));
-        assert_eq!(Command::new(&words, false).unwrap().launch(&Named(b"")).program, "name=a");
-        assert!(Command::new(&line(&["name=a"]), true).is_none());
+        assert_eq!(ExecCommand::new(&words, false).unwrap().launch(&Named(b"")).program, "name=a");
+        assert!(ExecCommand::new(&line(&["name=a"]), true).is_none());
     }
 }

@@ -2,38 +2,38 @@
 
 use std::time::Duration;
 
-use super::command::{Command, Launch, Line};
+use super::command::{ExecCommand, ExecLaunch, ExecLine};
 use super::conf::Scope;
 use super::signal::KillSignal;
 use crate::directive::context::{APPLICATION, RECORDER, RTMP};
 use crate::directive::evaluate::Block;
-use crate::directive::{Contexts, Level, Msec, Scene, Slot};
+use crate::directive::{BlockLevel, Contexts, Evaluation, Msec, Slot};
 use crate::syntax::Spanned;
 
 /// Commands of an application (or, with `record_done` only, of a recorder); lines of inner blocks come first.
 #[derive(Clone, Debug)]
 pub struct Commands {
     /// Run as long as a stream is published.
-    pub push: Vec<Command>,
+    pub push: Vec<ExecCommand>,
     /// Run as long as a stream has players.
-    pub pull: Vec<Command>,
+    pub pull: Vec<ExecCommand>,
     /// Run when publishing starts.
-    pub publish: Vec<Command>,
+    pub publish: Vec<ExecCommand>,
     /// Run when publishing ends.
-    pub publish_done: Vec<Command>,
+    pub publish_done: Vec<ExecCommand>,
     /// Run when a client starts playing.
-    pub play: Vec<Command>,
+    pub play: Vec<ExecCommand>,
     /// Run when a client stops playing.
-    pub play_done: Vec<Command>,
+    pub play_done: Vec<ExecCommand>,
     /// Run when a recording is complete.
-    pub record_done: Vec<Command>,
+    pub record_done: Vec<ExecCommand>,
 }
 
 /// Settings of exec directives for the whole server, at whatever level they stand.
 #[derive(Clone, Debug)]
 pub struct Process {
     /// Run as long as the server runs.
-    pub statics: Vec<Launch>,
+    pub statics: Vec<ExecLaunch>,
     /// Delay before a command that exited is restarted.
     pub respawn_timeout: Duration,
     /// Signal that ends a command.
@@ -49,7 +49,7 @@ impl Slot for Commands {
         block.scope::<Scope>().is_some()
     }
 
-    fn make(level: &Level<'_>, _: &mut Scene<'_>) -> Commands {
+    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> Commands {
         Commands::new(&level.scopes())
     }
 }
@@ -62,7 +62,7 @@ impl Slot for Process {
         true
     }
 
-    fn make(level: &Level<'_>, _: &mut Scene<'_>) -> Process {
+    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> Process {
         Process::new(&scopes_inside(level.together))
     }
 }
@@ -81,10 +81,10 @@ fn scopes_inside<'b>(blocks: &[&'b Block]) -> Vec<&'b Scope> {
 impl Commands {
     /// From the scopes of blocks, innermost first.
     fn new(scopes: &[Option<&Scope>]) -> Commands {
-        let read = |lines: fn(&Scope) -> &Vec<Spanned<Line>>| {
+        let read = |lines: fn(&Scope) -> &Vec<Spanned<ExecLine>>| {
             let scopes = scopes.iter().flatten();
             let commands = scopes.flat_map(|scope| {
-                lines(scope).iter().filter_map(|line| Command::new(&line.value, has_options(scope, line)))
+                lines(scope).iter().filter_map(|line| ExecCommand::new(&line.value, has_options(scope, line)))
             });
             commands.collect()
         };
@@ -116,7 +116,7 @@ impl Process {
 }
 
 /// Whether `exec_options on` precedes the line in the same block.
-fn has_options(scope: &Scope, line: &Spanned<Line>) -> bool {
+fn has_options(scope: &Scope, line: &Spanned<ExecLine>) -> bool {
     let on = scope.options.as_ref().filter(|said| said.value);
     on.is_some_and(|said| said.place.file != line.place.file || said.place.start < line.place.start)
 }

@@ -1,6 +1,6 @@
 //! Directives of the exec module.
 
-use super::command::Line;
+use super::command::ExecLine;
 use super::signal::KillSignal;
 use super::{Commands, Process};
 use crate::directive::context::{RECORDER, RTMP_ALL};
@@ -12,21 +12,21 @@ directives! {
     module "exec";
     live as Current {
         /// Runs a command for each published stream as long as it is published; restarted if it exits.
-        "exec_push" | "exec" => push: Joined<Line>, in RTMP_ALL;
+        "exec_push" | "exec" => push: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command as long as the stream has at least one player.
-        "exec_pull" => pull: Joined<Line>, in RTMP_ALL;
+        "exec_pull" => pull: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command once when publishing starts.
-        "exec_publish" => publish: Joined<Line>, in RTMP_ALL;
+        "exec_publish" => publish: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command once when publishing ends.
-        "exec_publish_done" => publish_done: Joined<Line>, in RTMP_ALL;
+        "exec_publish_done" => publish_done: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command once when a client starts playing.
-        "exec_play" => play: Joined<Line>, in RTMP_ALL;
+        "exec_play" => play: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command once when a client stops playing.
-        "exec_play_done" => play_done: Joined<Line>, in RTMP_ALL;
+        "exec_play_done" => play_done: Joined<ExecLine>, in RTMP_ALL;
         /// Runs a command after an FLV recording file is closed.
-        "exec_record_done" => record_done: Joined<Line>, in RTMP_ALL | RECORDER;
+        "exec_record_done" => record_done: Joined<ExecLine>, in RTMP_ALL | RECORDER;
         /// Runs a command when the server starts; restarted if it exits. No variables.
-        "exec_static" => statics: Joined<Line>, in RTMP_ALL;
+        "exec_static" => statics: Joined<ExecLine>, in RTMP_ALL;
         /// Restarts commands of exec_push and exec_pull that exit.
         "respawn" => respawn: Flag = "on", in RTMP_ALL;
         /// Delay before a command is restarted. One value for the whole server.

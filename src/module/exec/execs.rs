@@ -15,9 +15,9 @@ use tokio::runtime::Handle;
 
 use super::Commands;
 use super::Process;
-use super::command::{Command, Launch};
+use super::command::{ExecCommand, ExecLaunch};
 use super::conf::Current;
-use super::keeper::{Keeper, Means};
+use super::keeper::{Means, Respawner};
 use super::values::SessionValues;
 use crate::config::store::Store;
 use crate::directive::Values;
@@ -40,24 +40,24 @@ struct Inner {
     /// Commands of streams with players, by stream number.
     pulls: Mutex<HashMap<u64, Pull>>,
     /// Commands that run as long as the server.
-    statics: Mutex<Option<Keeper>>,
+    statics: Mutex<Option<Respawner>>,
 }
 
 struct Pull {
     players: usize,
-    _keeper: Keeper,
+    _keeper: Respawner,
 }
 
 /// Commands of a publisher: run at its start, kept running until it is dropped, run then.
-struct Publisher {
+struct PublisherCommands {
     execs: Execs,
     view: AppView,
     session: Arc<Session>,
-    _keeper: Keeper,
+    _keeper: Respawner,
 }
 
-/// Commands of a player, as with [`Publisher`].
-struct Player {
+/// Commands of a player, as with [`PublisherCommands`].
+struct PlayerCommands {
     execs: Execs,
     view: AppView,
     session: Arc<Session>,
@@ -78,7 +78,7 @@ impl Execs {
     /// Starts the commands of `exec_static` and follows reloads, until [`Execs::stop`].
     pub fn start(&self) {
         let store = self.0.means.store.clone();
-        let keeper = Keeper::start(&self.0.means, move || {
+        let keeper = Respawner::start(&self.0.means, move || {
             let config = store.load();
             let rtmp = config.rtmp.as_ref();
             (rtmp.map(|rtmp| rtmp.get::<Process>().statics.clone()).unwrap_or_default(), true)
@@ -92,24 +92,29 @@ impl Execs {
     }
 
     /// Runs the commands of a publisher.
-    fn publish(&self, view: &AppView, session: &Arc<Session>) -> Publisher {
+    fn publish(&self, view: &AppView, session: &Arc<Session>) -> PublisherCommands {
         self.fire(view, session, |commands| &commands.publish);
         let (lines, values) = (view.clone(), SessionValues::new(session.clone()));
-        let keeper = Keeper::start(&self.0.means, move || {
+        let keeper = Respawner::start(&self.0.means, move || {
             let application = lines.current();
             let respawn = application.get::<Current>().respawn;
             (values.launches(&application.get::<Commands>().push), respawn)
         });
-        Publisher { execs: self.clone(), view: view.clone(), session: session.clone(), _keeper: keeper }
+        PublisherCommands {
+            execs: self.clone(),
+            view: view.clone(),
+            session: session.clone(),
+            _keeper: keeper,
+        }
     }
 
     /// Runs the commands of a player of the stream with this number.
-    fn play(&self, view: &AppView, session: &Arc<Session>, stream: u64) -> Player {
+    fn play(&self, view: &AppView, session: &Arc<Session>, stream: u64) -> PlayerCommands {
         self.fire(view, session, |commands| &commands.play);
         let mut pulls = self.0.pulls.lock();
         let pull = pulls.entry(stream).or_insert_with(|| {
             let (lines, values) = (view.clone(), SessionValues::of_stream(session.clone()));
-            let keeper = Keeper::start(&self.0.means, move || {
+            let keeper = Respawner::start(&self.0.means, move || {
                 let application = lines.current();
                 let respawn = application.get::<Current>().respawn;
                 (values.launches(&application.get::<Commands>().pull), respawn)
@@ -117,7 +122,7 @@ impl Execs {
             Pull { players: 0, _keeper: keeper }
         });
         pull.players += 1;
-        Player { execs: self.clone(), view: view.clone(), session: session.clone(), stream }
+        PlayerCommands { execs: self.clone(), view: view.clone(), session: session.clone(), stream }
     }
 
     /// Runs the commands for a completed recording of `session`; `conf` are the recorder's values.
@@ -126,7 +131,7 @@ impl Execs {
         values.launches(&conf.get::<Commands>().record_done).into_iter().for_each(|launch| self.run(launch));
     }
 
-    fn fire(&self, view: &AppView, session: &Arc<Session>, which: fn(&Commands) -> &Vec<Command>) {
+    fn fire(&self, view: &AppView, session: &Arc<Session>, which: fn(&Commands) -> &Vec<ExecCommand>) {
         let application = view.current();
         let commands = which(application.get());
         if commands.is_empty() {
@@ -137,7 +142,7 @@ impl Execs {
     }
 
     /// Runs a command once.
-    fn run(&self, launch: Launch) {
+    fn run(&self, launch: ExecLaunch) {
         let single = Single(self.clone());
         if self.0.single.fetch_add(1, Ordering::AcqRel) >= limits::EXEC_CHILDREN {
             return log::too_many(&launch, limits::EXEC_CHILDREN);
@@ -177,13 +182,13 @@ impl Drop for Single {
     }
 }
 
-impl Drop for Publisher {
+impl Drop for PublisherCommands {
     fn drop(&mut self) {
         self.execs.fire(&self.view, &self.session, |commands| &commands.publish_done);
     }
 }
 
-impl Drop for Player {
+impl Drop for PlayerCommands {
     fn drop(&mut self) {
         let mut pulls = self.execs.0.pulls.lock();
         if let Some(pull) = pulls.get_mut(&self.stream) {

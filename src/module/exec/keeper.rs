@@ -10,7 +10,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::Process;
 use super::child;
-use super::command::Launch;
+use super::command::ExecLaunch;
 use crate::config::store::Store;
 use crate::limits;
 use crate::module::exec::log;
@@ -26,7 +26,7 @@ pub(super) struct Means {
 }
 
 /// Keeps commands running until dropped. A reload may change them.
-pub(super) struct Keeper {
+pub(super) struct Respawner {
     _stop: Stop,
 }
 
@@ -37,17 +37,20 @@ struct Stop {
 }
 
 /// A command that is kept running.
-struct Kept {
-    launch: Launch,
+struct RespawnedCommand {
+    launch: ExecLaunch,
     /// Whether it is restarted when it exits. A reload may change this while the command runs.
     respawns: watch::Sender<bool>,
     _stop: Stop,
 }
 
-impl Keeper {
+impl Respawner {
     /// Keeps the commands that `wanted` returns running; calls it again after every reload. The flag tells whether a
     /// command that exits is restarted.
-    pub(super) fn start(means: &Means, wanted: impl Fn() -> (Vec<Launch>, bool) + Send + 'static) -> Self {
+    pub(super) fn start(
+        means: &Means,
+        wanted: impl Fn() -> (Vec<ExecLaunch>, bool) + Send + 'static,
+    ) -> Self {
         let (stop, mut stopped) = Stop::new(&means.unfinished);
         let means = means.clone();
         let runtime = means.runtime.clone();
@@ -66,41 +69,47 @@ impl Keeper {
                 }
             }
         });
-        Keeper { _stop: stop }
+        Respawner { _stop: stop }
     }
 }
 
 /// Ends removed commands and starts new ones; the others keep running.
-fn adjust(means: &Means, mut before: Vec<Kept>, launches: Vec<Launch>, respawns: bool) -> Vec<Kept> {
+fn adjust(
+    means: &Means,
+    mut before: Vec<RespawnedCommand>,
+    launches: Vec<ExecLaunch>,
+    respawns: bool,
+) -> Vec<RespawnedCommand> {
     let mut kept = Vec::with_capacity(launches.len());
     for launch in launches {
         // A line that has only moved is the same command.
-        let same = |old: &Kept| Launch { pos: launch.pos.clone(), ..old.launch.clone() } == launch;
+        let same =
+            |old: &RespawnedCommand| ExecLaunch { pos: launch.pos.clone(), ..old.launch.clone() } == launch;
         match before.iter().position(same) {
             Some(at) => {
                 let old = before.swap_remove(at);
                 old.respawns.send_replace(respawns);
                 kept.push(old);
             }
-            None => kept.push(Kept::start(means, launch, respawns)),
+            None => kept.push(RespawnedCommand::start(means, launch, respawns)),
         }
     }
     kept
 }
 
-impl Kept {
-    fn start(means: &Means, launch: Launch, respawns: bool) -> Self {
+impl RespawnedCommand {
+    fn start(means: &Means, launch: ExecLaunch, respawns: bool) -> Self {
         let (stop, stopped) = Stop::new(&means.unfinished);
         let runtime = means.runtime.clone();
         let (respawns, respawned) = watch::channel(respawns);
         runtime.spawn(keep(means.clone(), launch.clone(), respawned, stopped));
-        Kept { launch, respawns, _stop: stop }
+        RespawnedCommand { launch, respawns, _stop: stop }
     }
 }
 
 async fn keep(
     means: Means,
-    launch: Launch,
+    launch: ExecLaunch,
     mut respawns: watch::Receiver<bool>,
     mut stopped: oneshot::Receiver<TaskTrackerToken>,
 ) {

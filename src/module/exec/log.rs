@@ -5,10 +5,10 @@ use std::io;
 use tracing::{error, info};
 
 use crate::log::shown::Shown;
-use crate::module::exec::command::Launch;
+use crate::module::exec::command::ExecLaunch;
 
 /// Too many commands are running.
-pub fn too_many(launch: &Launch, limit: usize) {
+pub fn too_many(launch: &ExecLaunch, limit: usize) {
     error!(
         "exec: \"{}\" not run: {limit} commands run already, in {}",
         Shown::new(&launch.program),
@@ -17,17 +17,17 @@ pub fn too_many(launch: &Launch, limit: usize) {
 }
 
 /// A command could not be started.
-pub fn failed(launch: &Launch, error: &io::Error) {
+pub fn failed(launch: &ExecLaunch, error: &io::Error) {
     error!("exec: \"{}\" failed ({error}), in {}", Shown::new(&launch.program), launch.pos);
 }
 
 /// A command that is kept running was started.
-pub fn started(launch: &Launch, pid: Option<u32>) {
+pub fn started(launch: &ExecLaunch, pid: Option<u32>) {
     info!(target: "notice", "exec: \"{}\" started, pid: {}, in {}", Shown::new(&launch.program), pid.unwrap_or(0), launch.pos);
 }
 
 /// A command that is kept running exited by itself.
-pub fn exited(launch: &Launch, status: &io::Result<std::process::ExitStatus>) {
+pub fn exited(launch: &ExecLaunch, status: &io::Result<std::process::ExitStatus>) {
     match status {
         Ok(status) => {
             info!(target: "notice", "exec: \"{}\" exited ({status}), in {}", Shown::new(&launch.program), launch.pos);
@@ -39,6 +39,6 @@ pub fn exited(launch: &Launch, status: &io::Result<std::process::ExitStatus>) {
 }
 
 /// A command that is kept running was ended.
-pub fn ended(launch: &Launch) {
+pub fn ended(launch: &ExecLaunch) {
     info!(target: "notice", "exec: \"{}\" ended, in {}", Shown::new(&launch.program), launch.pos);
 }

@@ -1,6 +1,6 @@
 //! Signals by name and number.
 
-use crate::directive::{Args, Scene, Value, number};
+use crate::directive::{Args, Evaluation, Value, number};
 use crate::syntax::Problem;
 
 /// Signal that ends a command.
@@ -39,7 +39,7 @@ impl Value for KillSignal {
         "number | name".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<KillSignal, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<KillSignal, Problem> {
         let word = args.first();
         if let Some((_, signal)) = NAMES.iter().find(|(name, _)| word.is(name)) {
             return Ok(KillSignal(*signal));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bstr::{BStr, BString};
 
-use super::command::{Command, Launch};
+use super::command::{ExecCommand, ExecLaunch};
 use super::{Values, Variable};
 use crate::media::session::Session;
 
@@ -36,7 +36,7 @@ impl SessionValues {
     }
 
     /// The commands that apply to the session's stream, ready to run.
-    pub(crate) fn launches(&self, commands: &[Command]) -> Vec<Launch> {
+    pub(crate) fn launches(&self, commands: &[ExecCommand]) -> Vec<ExecLaunch> {
         let name = &self.session.identity.name;
         commands.iter().filter(|command| command.is_for(name)).map(|command| command.launch(self)).collect()
     }

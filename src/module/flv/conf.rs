@@ -4,7 +4,7 @@ use bstr::BString;
 
 use crate::directive::context::LOCATION;
 use crate::directive::table::directives;
-use crate::directive::{Args, Arity, ListenAddr, Own, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, ListenAddr, Own, Value};
 use crate::http::handler::{Relation, parameter, unsupported};
 use crate::syntax::Problem;
 
@@ -41,7 +41,7 @@ impl Value for FlvLive {
         "address [app=name] [audio=0|1] [video=0|1]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<FlvLive, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<FlvLive, Problem> {
         let Relation { addr, .. } = Relation::read(args, scene)?;
         let mut live = FlvLive { addr, app: None, audio: true, video: true };
         for word in args.words.get(1..).unwrap_or_default() {

@@ -1,6 +1,6 @@
 //! `expires`.
 
-use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::Problem;
 
@@ -33,7 +33,7 @@ impl Value for Expires {
         "[modified] time | @time | epoch | max | off | $variable".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Expires, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Expires, Problem> {
         if let [word] | [_, word] = args.words
             && word.bytes.contains(&b'$')
         {

@@ -1,10 +1,12 @@
 //! Directives of HLS files.
 
-use super::{Keys, Naming, PlaylistKind, Settings, VariantRule};
+use super::{KeySettings, Naming, PlaylistKind, SegmenterSettings, VariantRule};
 use crate::directive::context::{APPLICATION, RTMP_ALL};
-use crate::directive::slot::Lookup;
+use crate::directive::slot::ValueLookup;
 use crate::directive::table::directives;
-use crate::directive::{Args, Arity, Flag, Msec, MsecFrom, Num, OwnAll, RawPath, Scene, Size, Text, Value};
+use crate::directive::{
+    Args, Arity, Evaluation, Flag, Msec, MsecFrom, Num, OwnAll, RawPath, Size, Text, Value,
+};
 use crate::media::segments::{CutRule, Slicing};
 use crate::syntax::Problem;
 
@@ -73,7 +75,7 @@ directives! {
 }
 
 /// Reports HLS without a directory.
-fn has_path(values: &dyn Lookup) -> Option<Problem> {
+fn has_path(values: &dyn ValueLookup) -> Option<Problem> {
     let conf = values.find::<Conf>()?;
     let without = conf.hls && conf.path.0.as_os_str().is_empty();
     without.then(|| Problem::warning("\"hls\" is on without \"hls_path\": no files are written"))
@@ -94,8 +96,8 @@ impl Conf {
     }
 
     /// Settings of the segmenter.
-    pub fn settings(&self) -> Settings {
-        Settings {
+    pub fn settings(&self) -> SegmenterSettings {
+        SegmenterSettings {
             cut: CutRule {
                 fragment_ms: self.fragment.0,
                 max_fragment_ms: self.longest_ms(),
@@ -105,7 +107,7 @@ impl Conf {
             kind: self.kind,
             naming: self.fragment_naming,
             naming_granularity: self.fragment_naming_granularity,
-            keys: self.keys.then_some(Keys { fragments_per_key: self.fragments_per_key }),
+            keys: self.keys.then_some(KeySettings { fragments_per_key: self.fragments_per_key }),
             cleanup: self.cleanup,
             variants: self.variant.0.clone(),
         }
@@ -119,7 +121,7 @@ impl Value for VariantRule {
         "suffix [attribute=value ...]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<VariantRule, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<VariantRule, Problem> {
         if scene.context != APPLICATION {
             let text = "\"hls_variant\" counts only in an application, it is not inherited";
             scene.report(Problem::warning(text).at(args.span()));

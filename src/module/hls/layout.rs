@@ -6,7 +6,7 @@ use crate::media::files::StreamName;
 
 /// Names of one stream's files. Paths are relative to `hls_path`, those of keys to `hls_key_path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct FileLayout {
     /// Stream name.
     pub name: StreamName,
     /// `hls_nested`: whether every stream has its own directory.
@@ -17,7 +17,7 @@ pub struct Layout {
     pub key_url: String,
 }
 
-impl Layout {
+impl FileLayout {
     /// File of the media playlist.
     pub fn playlist_file(&self) -> PathBuf {
         self.name.file(if self.nested { "/index.m3u8" } else { ".m3u8" })
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn names_of_both_layouts() {
-        let mut layout = Layout {
+        let mut layout = FileLayout {
             name: StreamName::new(b"inst/s1").unwrap(),
             nested: false,
             base_url: String::new(),
@@ -100,13 +100,13 @@ mod tests {
     /// directory of another.
     #[test]
     fn no_stream_s_files_are_in_another_s_way() {
-        let layout = |name: &str, nested| Layout {
+        let layout = |name: &str, nested| FileLayout {
             name: StreamName::new(name.as_bytes()).unwrap(),
             nested,
             base_url: String::new(),
             key_url: String::new(),
         };
-        let files = |layout: &Layout| {
+        let files = |layout: &FileLayout| {
             let mut files = vec![layout.playlist_file()];
             files.extend((0..3).flat_map(|id| [layout.segment_file(id), layout.key_file(id)]));
             let temporary = files.iter().map(|file| PathBuf::from(format!("{}.tmp", file.display())));

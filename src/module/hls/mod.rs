@@ -3,7 +3,7 @@
 //!
 //! The rules perform no I/O: [`Segmenter`] returns actions, in order, which its task performs.
 //!
-//! - [`Layout`] gives the names and URIs of files.
+//! - [`FileLayout`] gives the names and URIs of files.
 //! - [`cleanup`] decides which files of a directory are outdated.
 
 pub mod cleanup;
@@ -20,7 +20,7 @@ mod writer;
 
 pub use crate::media::segments::PlaylistKind;
 pub use directory::make_directories;
-pub use layout::Layout;
+pub use layout::FileLayout;
 pub use recording::HlsFiles;
-pub use segmenter::{Action, Encryption, Keys, Naming, Segmenter, Settings};
+pub use segmenter::{Encryption, KeySettings, Naming, Segmenter, SegmenterAction, SegmenterSettings};
 pub use variant::VariantRule;

@@ -9,19 +9,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bstr::ByteSlice;
 
 use super::conf::Conf;
-use super::writer::Writer;
-use super::{Action, Layout, Segmenter};
+use super::writer::HlsWriter;
+use super::{FileLayout, Segmenter, SegmenterAction};
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::files::StreamName;
-use crate::media::files::claims::{Place, Places};
+use crate::media::files::claims::{FileClaim, FileClaims};
 use crate::media::mpegts::queue::Queue;
-use crate::media::mpegts::{Feeds, Tap};
+use crate::media::mpegts::{Feeds, PieceObserver};
 use crate::media::segments::Presentations;
 use crate::media::view::AppView;
 use crate::module::hls::log;
-use crate::task::disk::{self, Work};
+use crate::task::disk::{self, DiskWork};
 use crate::task::lifetime::Lifetime;
 
 /// Interval at which collected pieces are written.
@@ -32,7 +32,7 @@ pub struct HlsFiles {
     /// MPEG-TS feeds.
     pub feeds: Arc<Feeds>,
     /// Files being written.
-    pub places: Arc<Places>,
+    pub places: Arc<FileClaims>,
     /// Attributes of streams in master playlists.
     pub presentations: Arc<Presentations>,
     /// Shutdown of the process, which waits for files.
@@ -67,7 +67,7 @@ fn record(output: &HlsFiles, view: &AppView, stream: &Arc<Stream>) {
     }
     let queue = Arc::new(Queue::new(stream.phase().epoch));
     let tap: Weak<Queue> = Arc::downgrade(&queue);
-    feed.tap(tap as Weak<dyn Tap>);
+    feed.tap(tap as Weak<dyn PieceObserver>);
     let recording = Recording {
         segmenter: Segmenter::new(layout(&conf, name), conf.settings())
             .sharing(output.presentations.clone(), conf.path.0.clone()),
@@ -90,8 +90,8 @@ fn record(output: &HlsFiles, view: &AppView, stream: &Arc<Stream>) {
     });
 }
 
-fn layout(conf: &Conf, name: StreamName) -> Layout {
-    Layout {
+fn layout(conf: &Conf, name: StreamName) -> FileLayout {
+    FileLayout {
         name,
         nested: conf.nested,
         base_url: conf.base_url.0.to_str_lossy().into_owned(),
@@ -109,7 +109,7 @@ struct Recording {
 }
 
 impl Recording {
-    async fn run(mut self, place: Place) {
+    async fn run(mut self, place: FileClaim) {
         if self.conf.continuous
             && let Some(text) = read_playlist(&self.playlist()).await
         {
@@ -117,7 +117,7 @@ impl Recording {
         }
         let (path, keys) = (self.conf.path.0.clone(), self.conf.key_path.0.clone());
         let keys = if keys.as_os_str().is_empty() { path.clone() } else { keys };
-        let mut writer = Writer::new(path, keys, place);
+        let mut writer = HlsWriter::new(path, keys, place);
         loop {
             self.queue.filled().await;
             tokio::select! {
@@ -134,7 +134,7 @@ impl Recording {
     }
 
     /// Converts queued pieces to actions. Returns whether the publish has ended.
-    fn segment(&mut self, actions: &mut Vec<Action>) -> bool {
+    fn segment(&mut self, actions: &mut Vec<SegmenterAction>) -> bool {
         let batch = self.queue.take();
         if batch.lost > 0 {
             log::too_slow(&self.stream, batch.lost);
@@ -152,8 +152,8 @@ impl Recording {
     }
 
     /// Performs actions; `None` if the writer was lost by a panic.
-    async fn write(&mut self, mut writer: Writer, actions: Vec<Action>) -> Option<Writer> {
-        let work = disk::spawn(Work::Hls, move || {
+    async fn write(&mut self, mut writer: HlsWriter, actions: Vec<SegmenterAction>) -> Option<HlsWriter> {
+        let work = disk::spawn(DiskWork::Hls, move || {
             let mut errors = Vec::new();
             writer.perform(actions, &mut errors);
             (writer, errors)
@@ -178,7 +178,7 @@ impl Recording {
 /// Playlist of an earlier publish, if any.
 async fn read_playlist(path: &Path) -> Option<Vec<u8>> {
     let path = path.to_owned();
-    let reading = disk::spawn(Work::Hls, move || {
+    let reading = disk::spawn(DiskWork::Hls, move || {
         let file = disk::open(OpenOptions::new().read(true), &path, false).ok()?;
         let mut text = Vec::new();
         file.take(limits::HLS_PLAYLIST_BYTES).read_to_end(&mut text).ok()?;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::variant::master_playlist;
-use super::{Layout, VariantRule};
+use super::{FileLayout, VariantRule};
 use crate::directive::word::one_of;
 use crate::hub::info::MediaInfo;
 use crate::media::segments::{Cut, CutRule, Cutter, MEASURED, PlaylistKind, Presentation, Presentations};
-use crate::wire::hls::{Key, MediaPlaylist, MediaSegment, SEGMENTS_MAX, target_duration};
+use crate::wire::hls::{EncryptionKey, MediaPlaylist, MediaSegment, SEGMENTS_MAX, target_duration};
 use crate::wire::mpegts::{TICKS_PER_MS, TsFrame};
 
 one_of! {
@@ -28,14 +28,14 @@ one_of! {
 
 /// Encryption of segments, `hls_keys on`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Keys {
+pub struct KeySettings {
     /// Number of segments with the same key; 0 for all of a publish.
     pub fragments_per_key: u64,
 }
 
 /// Settings of a segmenter.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct SegmenterSettings {
     /// Rule for segment boundaries.
     pub cut: CutRule,
     /// Length of a live playlist in milliseconds.
@@ -47,7 +47,7 @@ pub struct Settings {
     /// Granularity to which numbers are rounded down; 0 does not round.
     pub naming_granularity: u64,
     /// Encryption, if enabled.
-    pub keys: Option<Keys>,
+    pub keys: Option<KeySettings>,
     /// Whether segments that left the playlist are removed. An event playlist keeps all segments.
     pub cleanup: bool,
     /// Master playlists in which the stream may be a variant.
@@ -57,7 +57,7 @@ pub struct Settings {
 /// An action to perform, in the given order. Paths are relative to `hls_path`, those of keys to `hls_key_path`, and
 /// contain no `..`; missing directories must be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum SegmenterAction {
     /// Create a key of 16 random bytes, write it, and keep it for the segments that refer to it.
     WriteKey {
         /// File below the key path.
@@ -111,7 +111,7 @@ pub enum Action {
 /// AES-128-CBC encryption with PKCS #7 padding over the whole segment (RFC 8216 §4.3.2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encryption {
-    /// Number of the key in [`Action::WriteKey`].
+    /// Number of the key in [`SegmenterAction::WriteKey`].
     pub key_id: u64,
     /// Initialisation vector of every segment with this key.
     pub iv: [u8; 16],
@@ -119,13 +119,13 @@ pub struct Encryption {
 
 /// Makes segments and playlists of one publish.
 ///
-/// To continue the numbering (`hls_continuous`), pass the contents of [`Layout::playlist_file`] to
+/// To continue the numbering (`hls_continuous`), pass the contents of [`FileLayout::playlist_file`] to
 /// [`resume`](Self::resume). Then call [`handle_frame`](Self::handle_frame) for every piece, and finally
 /// [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Segmenter {
-    layout: Layout,
-    settings: Settings,
+    layout: FileLayout,
+    settings: SegmenterSettings,
     cutter: Cutter,
     /// Segments in the playlist.
     listed: VecDeque<Segment>,
@@ -164,7 +164,7 @@ struct CurrentKey {
 
 impl Segmenter {
     /// Creates a segmenter with an empty playlist.
-    pub fn new(layout: Layout, settings: Settings) -> Self {
+    pub fn new(layout: FileLayout, settings: SegmenterSettings) -> Self {
         Self {
             layout,
             settings,
@@ -212,7 +212,7 @@ impl Segmenter {
     }
 
     /// Processes the next piece; `unix_ms` is the time of the system clock.
-    pub fn handle_frame(&mut self, frame: &TsFrame, unix_ms: u64, actions: &mut Vec<Action>) {
+    pub fn handle_frame(&mut self, frame: &TsFrame, unix_ms: u64, actions: &mut Vec<SegmenterAction>) {
         match self.cutter.handle_frame(&self.settings.cut, frame) {
             Cut::Skip => return,
             Cut::Append => {}
@@ -230,7 +230,7 @@ impl Segmenter {
     }
 
     /// Ends the last segment. There is no end tag: players wait for the next publish, as with PingOS.
-    pub fn finish(&mut self, actions: &mut Vec<Action>) {
+    pub fn finish(&mut self, actions: &mut Vec<SegmenterAction>) {
         if let Some(ended_ms) = self.cutter.finish() {
             self.close(ended_ms, actions);
         }
@@ -239,7 +239,7 @@ impl Segmenter {
     }
 
     /// Sets the settings for what follows.
-    pub fn configure(&mut self, settings: Settings) {
+    pub fn configure(&mut self, settings: SegmenterSettings) {
         self.settings = settings;
         self.rewrite();
     }
@@ -250,29 +250,36 @@ impl Segmenter {
     }
 
     /// Names of the stream's files.
-    pub fn layout(&self) -> &Layout {
+    pub fn layout(&self) -> &FileLayout {
         &self.layout
     }
 
-    fn open(&mut self, frame: &TsFrame, unix_ms: u64, discontinuity: bool, actions: &mut Vec<Action>) {
+    fn open(
+        &mut self,
+        frame: &TsFrame,
+        unix_ms: u64,
+        discontinuity: bool,
+        actions: &mut Vec<SegmenterAction>,
+    ) {
         let id = self.next_id(frame, unix_ms);
         let key_id = self.settings.keys.map(|keys| self.key_for(id, keys, actions));
         let encryption = key_id.map(|key_id| Encryption { key_id, iv: u128::from(key_id).to_be_bytes() });
-        actions.push(Action::OpenSegment { file: self.layout.segment_file(id), encryption });
+        actions.push(SegmenterAction::OpenSegment { file: self.layout.segment_file(id), encryption });
         self.open = Some(Segment { id, duration_ms: 0, bytes: 0, discontinuity, key_id });
     }
 
-    fn append(&mut self, bytes: &Bytes, actions: &mut Vec<Action>) {
+    fn append(&mut self, bytes: &Bytes, actions: &mut Vec<SegmenterAction>) {
         if let Some(open) = &mut self.open {
             open.bytes = open.bytes.saturating_add(bytes.len() as u64);
         }
-        actions.push(Action::Append(bytes.clone()));
+        actions.push(SegmenterAction::Append(bytes.clone()));
     }
 
-    fn close(&mut self, duration_ms: u64, actions: &mut Vec<Action>) {
+    fn close(&mut self, duration_ms: u64, actions: &mut Vec<SegmenterAction>) {
         let Some(mut segment) = self.open.take() else { return };
         segment.duration_ms = duration_ms;
-        actions.push(Action::CloseSegment { file: self.layout.segment_file(segment.id), duration_ms });
+        actions
+            .push(SegmenterAction::CloseSegment { file: self.layout.segment_file(segment.id), duration_ms });
         self.listed.push_back(segment);
         self.shorten();
 
@@ -283,8 +290,8 @@ impl Segmenter {
         let head = Some((self.media_sequence, self.discontinuity_sequence, self.target_duration));
         // An event may last for a day, so listed segments are not rewritten with every new one.
         actions.push(match self.added_lines() {
-            Some(text) if self.head == head => Action::AppendPlaylist { file, text },
-            _ => Action::WritePlaylist { file, text: self.playlist().to_string() },
+            Some(text) if self.head == head => SegmenterAction::AppendPlaylist { file, text },
+            _ => SegmenterAction::WritePlaylist { file, text: self.playlist().to_string() },
         });
         self.head = head;
         // Rewritten with each segment, so that it never looks older than its media.
@@ -294,14 +301,14 @@ impl Segmenter {
         self.remove_outlived(actions);
     }
 
-    fn write_master(&self, actions: &mut Vec<Action>) {
+    fn write_master(&self, actions: &mut Vec<SegmenterAction>) {
         let (others, path) = &self.others;
         let segments =
             self.listed.iter().rev().take(MEASURED).map(|segment| (segment.bytes, segment.duration_ms));
         others.set(&path.join(self.layout.playlist_file()), Presentation::measure(segments, &self.info));
         let known = |playlist: &Path| others.get(&path.join(playlist));
         if let Some((file, text)) = master_playlist(&self.layout, &self.settings.variants, known) {
-            actions.push(Action::WritePlaylist { file, text });
+            actions.push(SegmenterAction::WritePlaylist { file, text });
         }
     }
 
@@ -325,7 +332,7 @@ impl Segmenter {
 
     /// A player that read the last playlist with a segment may request the segment for another playlist length (RFC
     /// 8216 §6.2.2).
-    fn remove_outlived(&mut self, actions: &mut Vec<Action>) {
+    fn remove_outlived(&mut self, actions: &mut Vec<SegmenterAction>) {
         let mut retired_ms: u64 = self.retired.iter().map(|segment| segment.duration_ms).sum();
         let most = 2 * self.most_listed() + RETIRED_SPARE;
         while retired_ms > self.settings.playlist_length_ms || self.retired.len() > most {
@@ -336,13 +343,13 @@ impl Segmenter {
             }
             // Numbers by timestamp may repeat; the file is then a newer one.
             if !self.on_disk().any(|other| other.id == segment.id) {
-                actions.push(Action::Remove { file: self.layout.segment_file(segment.id) });
+                actions.push(SegmenterAction::Remove { file: self.layout.segment_file(segment.id) });
             }
             if let Some(key_id) = segment.key_id
                 && !self.on_disk().any(|other| other.key_id == Some(key_id))
                 && self.key.as_ref().is_none_or(|key| key.id != key_id)
             {
-                actions.push(Action::RemoveKey { file: self.layout.key_file(key_id) });
+                actions.push(SegmenterAction::RemoveKey { file: self.layout.key_file(key_id) });
             }
         }
     }
@@ -368,7 +375,7 @@ impl Segmenter {
         id
     }
 
-    fn key_for(&mut self, id: u64, keys: Keys, actions: &mut Vec<Action>) -> u64 {
+    fn key_for(&mut self, id: u64, keys: KeySettings, actions: &mut Vec<SegmenterAction>) -> u64 {
         if let Some(key) = &mut self.key
             && (keys.fragments_per_key == 0 || key.segments < keys.fragments_per_key)
         {
@@ -376,7 +383,7 @@ impl Segmenter {
             return key.id;
         }
         self.key = Some(CurrentKey { id, segments: 1 });
-        actions.push(Action::WriteKey { file: self.layout.key_file(id), key_id: id });
+        actions.push(SegmenterAction::WriteKey { file: self.layout.key_file(id), key_id: id });
         id
     }
 
@@ -402,7 +409,7 @@ impl Segmenter {
             uri: self.layout.segment_uri(segment.id),
             duration_ms: segment.duration_ms,
             discontinuity: segment.discontinuity,
-            key: segment.key_id.map(|id| Key { uri: self.layout.key_uri(id), iv: id.into() }),
+            key: segment.key_id.map(|id| EncryptionKey { uri: self.layout.key_uri(id), iv: id.into() }),
         }
     }
 

@@ -18,7 +18,7 @@ use super::{PlaylistKind, cleanup};
 use crate::config::model::Config;
 use crate::config::store::Store;
 use crate::limits;
-use crate::media::files::claims::Places;
+use crate::media::files::claims::FileClaims;
 use crate::module::hls::log;
 
 /// Maximum interval between two passes; shorter if playlists are.
@@ -27,11 +27,11 @@ const INTERVAL_MAX: Duration = Duration::from_secs(10);
 const INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Directories to clean, each with the length in milliseconds of the longest playlist in it; 0 where files stay.
-type Roots = BTreeMap<Root, u64>;
+type Roots = BTreeMap<HlsDirectory, u64>;
 
 /// A directory of HLS files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Root {
+struct HlsDirectory {
     path: PathBuf,
     /// Directory of its playlists, if it contains none: for a directory of keys.
     playlists: PathBuf,
@@ -39,10 +39,10 @@ struct Root {
 
 /// Schedule of passes over directories whose files stay: at first sight, and when the files seen then have aged.
 #[derive(Default)]
-struct Looks(BTreeMap<Root, (Instant, bool)>);
+struct SweepSchedule(BTreeMap<HlsDirectory, (Instant, bool)>);
 
-impl Looks {
-    fn is_due(&mut self, root: &Root, now: Instant) -> bool {
+impl SweepSchedule {
+    fn is_due(&mut self, root: &HlsDirectory, now: Instant) -> bool {
         let Some((first, again)) = self.0.get_mut(root) else {
             self.0.insert(root.clone(), (now, false));
             return true;
@@ -57,8 +57,8 @@ impl Looks {
 }
 
 /// Cleans directories forever.
-pub async fn run(store: Arc<Store>, places: Arc<Places>) {
-    let mut looks = Looks::default();
+pub async fn run(store: Arc<Store>, places: Arc<FileClaims>) {
+    let mut looks = SweepSchedule::default();
     loop {
         let mut roots = roots(&store.load());
         looks.keep(&roots);
@@ -75,7 +75,7 @@ pub async fn run(store: Arc<Store>, places: Arc<Places>) {
         let _ = tokio::task::spawn_blocking(move || {
             let now = SystemTime::now();
             for (root, length_ms) in &roots {
-                let mut pass = Pass { root, length_ms: *length_ms, places: &places, now, seen: 0 };
+                let mut pass = DirectoryWalk { root, length_ms: *length_ms, places: &places, now, seen: 0 };
                 pass.sweep(&root.path, 0);
             }
         })
@@ -96,7 +96,7 @@ fn roots(config: &Config) -> Roots {
         let sweeps = hls.cleanup && hls.kind == PlaylistKind::Live;
         let length_ms = if sweeps { hls.playlist_length.0 } else { 0 };
         let mut add = |dir: &Path| {
-            let root = Root { path: dir.to_owned(), playlists: path.clone() };
+            let root = HlsDirectory { path: dir.to_owned(), playlists: path.clone() };
             let longest = roots.entry(root).or_default();
             *longest = length_ms.max(*longest);
         };
@@ -109,16 +109,16 @@ fn roots(config: &Config) -> Roots {
 }
 
 /// One pass over a directory.
-struct Pass<'a> {
-    root: &'a Root,
+struct DirectoryWalk<'a> {
+    root: &'a HlsDirectory,
     length_ms: u64,
-    places: &'a Places,
+    places: &'a FileClaims,
     now: SystemTime,
     /// Number of files visited.
     seen: usize,
 }
 
-impl Pass<'_> {
+impl DirectoryWalk<'_> {
     fn sweep(&mut self, dir: &Path, depth: usize) {
         // A missing directory needs no cleaning; errors of an unreadable one are logged when files are written.
         let Ok(entries) = fs::read_dir(dir) else { return };
@@ -188,9 +188,10 @@ mod tests {
 
     #[test]
     fn directories_whose_files_stay_are_looked_through_twice() {
-        let root = Root { path: "/h".into(), playlists: "/h".into() };
-        let (mut looks, began) = (Looks::default(), Instant::now());
-        let due = |looks: &mut Looks, seconds| looks.is_due(&root, began + Duration::from_secs(seconds));
+        let root = HlsDirectory { path: "/h".into(), playlists: "/h".into() };
+        let (mut looks, began) = (SweepSchedule::default(), Instant::now());
+        let due =
+            |looks: &mut SweepSchedule, seconds| looks.is_due(&root, began + Duration::from_secs(seconds));
         assert_eq!(
             [0, 10, 60, 70, 80, 1000].map(|at| due(&mut looks, at)),
             [true, false, false, true, false, false]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Layout;
+use super::FileLayout;
 use crate::media::files::StreamName;
 use crate::media::segments::Presentation;
 use crate::wire::hls::{MasterPlaylist, VariantStream};
@@ -20,7 +20,7 @@ pub struct VariantRule {
 /// variants are listed, published or not. `known` returns the attributes of the stream with a given playlist; those of
 /// the rule take precedence.
 pub(super) fn master_playlist(
-    layout: &Layout,
+    layout: &FileLayout,
     rules: &[VariantRule],
     known: impl Fn(&Path) -> Option<Presentation>,
 ) -> Option<(PathBuf, String)> {
@@ -28,7 +28,7 @@ pub(super) fn master_playlist(
     let variants = rules
         .iter()
         .filter_map(|rule| {
-            let layout = Layout { name: base.with_suffix(&rule.suffix)?, ..layout.clone() };
+            let layout = FileLayout { name: base.with_suffix(&rule.suffix)?, ..layout.clone() };
             let uri = media_playlist_uri(&layout, &layout.name);
             let program = std::iter::once("PROGRAM-ID=1".to_owned());
             let mut attributes: Vec<String> = program.chain(rule.attributes.iter().cloned()).collect();
@@ -42,7 +42,7 @@ pub(super) fn master_playlist(
     Some((base.file(".m3u8"), playlist.to_string()))
 }
 
-fn media_playlist_uri(layout: &Layout, name: &StreamName) -> String {
+fn media_playlist_uri(layout: &FileLayout, name: &StreamName) -> String {
     let name =
         if layout.base_url.is_empty() { name.last_uri(layout.nested) } else { name.uri(layout.nested) };
     let index = if layout.nested { "/index" } else { "" };
@@ -58,7 +58,7 @@ mod tests {
         let rules = [("_low", "BANDWIDTH=160000"), ("_hi", "BANDWIDTH=640000")].map(|(suffix, attribute)| {
             VariantRule { suffix: suffix.into(), attributes: vec![attribute.to_owned()] }
         });
-        let mut layout = Layout {
+        let mut layout = FileLayout {
             name: StreamName::new(b"s1_hi").unwrap(),
             nested: false,
             base_url: String::new(),

@@ -6,37 +6,37 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::crypt::{BLOCK, Encryptor};
-use super::{Action, Encryption};
-use crate::media::files::claims::Place;
+use super::{Encryption, SegmenterAction};
+use crate::media::files::claims::FileClaim;
 use crate::media::files::{WriteError, create, failed};
 use crate::task::disk;
 
 /// The files of one publish.
-pub struct Writer {
+pub struct HlsWriter {
     path: PathBuf,
     key_path: PathBuf,
-    place: Place,
+    place: FileClaim,
     /// Current key with its number.
     key: Option<(u64, [u8; BLOCK])>,
-    open: Option<Open>,
+    open: Option<OpenSegmentFile>,
     /// Whether the playlist on disk is complete, so that lines may be appended.
     whole: bool,
 }
 
-struct Open {
+struct OpenSegmentFile {
     path: PathBuf,
     file: File,
     encryptor: Option<Encryptor>,
 }
 
-impl Writer {
+impl HlsWriter {
     /// Writes files below `path`, keys below `key_path`.
-    pub fn new(path: PathBuf, key_path: PathBuf, place: Place) -> Self {
-        Writer { path, key_path, place, key: None, open: None, whole: false }
+    pub fn new(path: PathBuf, key_path: PathBuf, place: FileClaim) -> Self {
+        HlsWriter { path, key_path, place, key: None, open: None, whole: false }
     }
 
     /// Performs all actions in order; failures are reported and the rest is still performed.
-    pub fn perform(&mut self, actions: Vec<Action>, errors: &mut Vec<WriteError>) {
+    pub fn perform(&mut self, actions: Vec<SegmenterAction>, errors: &mut Vec<WriteError>) {
         for action in actions {
             if let Err(error) = self.act(action) {
                 errors.push(error);
@@ -44,13 +44,13 @@ impl Writer {
         }
     }
 
-    fn act(&mut self, action: Action) -> Result<(), WriteError> {
+    fn act(&mut self, action: SegmenterAction) -> Result<(), WriteError> {
         match action {
-            Action::WriteKey { file, key_id } => self.write_key(&file, key_id),
-            Action::OpenSegment { file, encryption } => self.open_segment(&file, encryption),
-            Action::Append(bytes) => self.append(&bytes),
-            Action::CloseSegment { .. } => self.close_segment(),
-            Action::WritePlaylist { file, text } => {
+            SegmenterAction::WriteKey { file, key_id } => self.write_key(&file, key_id),
+            SegmenterAction::OpenSegment { file, encryption } => self.open_segment(&file, encryption),
+            SegmenterAction::Append(bytes) => self.append(&bytes),
+            SegmenterAction::CloseSegment { .. } => self.close_segment(),
+            SegmenterAction::WritePlaylist { file, text } => {
                 let path = self.path.join(file);
                 self.place.hold(&path);
                 self.whole = false;
@@ -58,9 +58,9 @@ impl Writer {
                 self.whole = true;
                 Ok(())
             }
-            Action::AppendPlaylist { file, text } => self.extend(&self.path.join(file), &text),
-            Action::Remove { file } => remove(self.path.join(file)),
-            Action::RemoveKey { file } => remove(self.key_path.join(file)),
+            SegmenterAction::AppendPlaylist { file, text } => self.extend(&self.path.join(file), &text),
+            SegmenterAction::Remove { file } => remove(self.path.join(file)),
+            SegmenterAction::RemoveKey { file } => remove(self.key_path.join(file)),
         }
     }
 
@@ -86,7 +86,7 @@ impl Writer {
             },
         };
         let file = create(&path)?;
-        self.open = Some(Open { path, file, encryptor });
+        self.open = Some(OpenSegmentFile { path, file, encryptor });
         Ok(())
     }
 
@@ -124,7 +124,7 @@ impl Writer {
     }
 
     fn close_segment(&mut self) -> Result<(), WriteError> {
-        let Some(Open { path, mut file, encryptor }) = self.open.take() else { return Ok(()) };
+        let Some(OpenSegmentFile { path, mut file, encryptor }) = self.open.take() else { return Ok(()) };
         match encryptor {
             None => Ok(()),
             Some(encryptor) => file.write_all(&encryptor.finish()).map_err(failed("write", &path)),

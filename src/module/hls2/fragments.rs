@@ -10,7 +10,7 @@ use super::{Fragment, Session, Settings, Window};
 use crate::hub::info::MediaInfo;
 use crate::hub::stream::Stream;
 use crate::media::extension::{OnStream, Output, Running};
-use crate::media::mpegts::{Feeds, Tap};
+use crate::media::mpegts::{Feeds, PieceObserver};
 use crate::media::segments::Presentation;
 use crate::wire::mpegts::TsFrame;
 
@@ -84,7 +84,7 @@ impl Fragments {
 /// How many times `stream_backlog` a window may have: a playlist holds what is older than what players wait for.
 const BACKLOGS: usize = 2;
 
-impl Tap for Fragments {
+impl PieceObserver for Fragments {
     fn frame(&self, _: u64, frame: &TsFrame) {
         let mut window = self.window.lock();
         window.set_most_bytes(self.stream.backlog().saturating_mul(BACKLOGS));

@@ -2,7 +2,7 @@
 
 use bstr::BString;
 
-use crate::directive::{Args, Arity, ListenAddr, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, ListenAddr, Value};
 use crate::http::handler::{Relation, parameter, unsupported};
 use crate::syntax::Problem;
 
@@ -30,7 +30,7 @@ impl Value for Hls2Live {
         "address [app=name] [flashver=text] [swf_url=text] [tc_url=text] [page_url=text]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Hls2Live, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Hls2Live, Problem> {
         let Relation { addr, .. } = Relation::read(args, scene)?;
         let mut live =
             Hls2Live { addr, app: None, flashver: None, swf_url: None, tc_url: None, page_url: None };

@@ -15,10 +15,10 @@ use super::conf::Conf;
 use super::{SessionId, SessionIds};
 use crate::hub::registry::StreamKey;
 use crate::limits;
-use crate::media::admission::{Admission, Entered, Refused};
+use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
 use crate::media::live;
 use crate::media::log as media_log;
-use crate::media::mpegts::{Feed, FeedSettings, Feeds};
+use crate::media::mpegts::{FeedSettings, Feeds, MpegtsFeed};
 use crate::media::session::{Reason, Session, mark, millis};
 use crate::media::view::AppView;
 use crate::module::hls2;
@@ -155,7 +155,7 @@ impl Viewers {
         let stay = Stay {
             viewers: self.clone(),
             view: view.clone(),
-            entered: Entered::enter(&self.admission, view, &session),
+            entered: AdmittedSession::enter(&self.admission, view, &session),
             viewer,
             _unfinished: self.lifetime.unfinished.token(),
         };
@@ -280,7 +280,7 @@ impl Drop for Visit {
 struct Stay {
     viewers: Arc<Viewers>,
     view: AppView,
-    entered: Box<Entered>,
+    entered: Box<AdmittedSession>,
     viewer: Arc<Viewer>,
     /// Last, so that a stop waits for the `done` that dropping `entered` sends.
     _unfinished: TaskTrackerToken,
@@ -306,13 +306,13 @@ impl Stay {
         session.end();
     }
 
-    async fn admit(&mut self) -> Result<(Arc<Feed>, Arc<Fragments>), (Reason, Denied)> {
+    async fn admit(&mut self) -> Result<(Arc<MpegtsFeed>, Arc<Fragments>), (Reason, Denied)> {
         let session = self.viewer.session.clone();
         let admitted = tokio::select! {
             admitted = self.entered.admit() => admitted,
             reason = session.closed() => return Err((reason, Denied::Forbidden)),
         };
-        if let Err(Refused(reason)) = admitted {
+        if let Err(AdmissionRefusal(reason)) = admitted {
             return Err((reason, Denied::Forbidden));
         }
         let held = self.view.held();

@@ -3,13 +3,13 @@
 use bstr::{BString, ByteSlice};
 
 use super::format::Formats;
-use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Word, sentence};
 
 /// One log of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessLog {
+pub enum HttpAccessLog {
     /// `off`
     Off,
     /// Destination of lines.
@@ -23,18 +23,18 @@ pub enum AccessLog {
     },
 }
 
-impl Value for AccessLog {
+impl Value for HttpAccessLog {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
         "off | path [format [buffer=size] [gzip[=level]] [flush=time] [if=condition]]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<AccessLog, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<HttpAccessLog, Problem> {
         let path = args.first();
         if &path.bytes[..] == b"off" {
             return match args.words.get(1) {
-                None => Ok(AccessLog::Off),
+                None => Ok(HttpAccessLog::Off),
                 Some(word) => {
                     let text = sentence(&[b"invalid parameter \"", &word.bytes, b"\""]);
                     Err(Problem::new(text).at(word.span).caption("nothing follows `off`"))
@@ -89,7 +89,7 @@ impl Value for AccessLog {
             let text = sentence(&[b"no buffer is defined for access_log \"", name, b"\""]);
             return Err(Problem::new(text).at(word.span).help("`buffer=` comes with `flush=`"));
         }
-        Ok(AccessLog::To { path, format, condition })
+        Ok(HttpAccessLog::To { path, format, condition })
     }
 }
 

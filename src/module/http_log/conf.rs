@@ -1,6 +1,6 @@
 //! Directives of the http log module.
 
-use super::access_log::AccessLog;
+use super::access_log::HttpAccessLog;
 use super::format::LogFormat;
 use crate::directive::context::{HTTP, HTTP_ALL, LIMIT_EXCEPT, LOCATION_IF};
 use crate::directive::table::directives;
@@ -13,7 +13,7 @@ directives! {
         /// NAME [escape=default|json|none] STRING...: the strings are concatenated.
         "log_format" => Vec<LogFormat>, in HTTP;
         /// PATH [FORMAT [buffer=SIZE [flush=TIME]] [gzip[=N]] [if=COND]] or off; syslog: is allowed.
-        "access_log" => Vec<AccessLog>, in HTTP_ALL | LOCATION_IF | LIMIT_EXCEPT;
+        "access_log" => Vec<HttpAccessLog>, in HTTP_ALL | LOCATION_IF | LIMIT_EXCEPT;
     }
     needless {
         /// Cache of open files for log paths with variables.

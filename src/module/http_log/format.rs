@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
-use crate::directive::{Args, Arity, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Span, sentence};
 
 /// Escaping of values in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Escape {
+pub enum LogEscape {
     /// `\xHH` for quotes, backslashes and control bytes.
     Default,
     /// JSON string escapes.
@@ -25,7 +25,7 @@ pub struct LogFormat {
     /// Its name.
     pub name: BString,
     /// Escaping of values.
-    pub escape: Escape,
+    pub escape: LogEscape,
     /// The template's words, which are concatenated.
     pub parts: Vec<Template>,
 }
@@ -53,7 +53,7 @@ impl Value for LogFormat {
         "name [escape=default|json|none] text ...".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<LogFormat, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LogFormat, Problem> {
         let name = args.first();
         let formats = scene.notes.of::<Formats>();
         if formats.has(&name.bytes) {
@@ -66,15 +66,15 @@ impl Value for LogFormat {
         }
         formats.0.insert(name.text().to_owned(), args.span());
         let mut words = args.words.get(1..).unwrap_or_default();
-        let mut escape = Escape::Default;
+        let mut escape = LogEscape::Default;
         if let Some((first, rest)) = words.split_first()
             && let Some(kind) = first.bytes.strip_prefix(b"escape=")
         {
             words = rest;
             escape = match kind {
-                b"default" => Escape::Default,
-                b"json" => Escape::Json,
-                b"none" => Escape::None,
+                b"default" => LogEscape::Default,
+                b"json" => LogEscape::Json,
+                b"none" => LogEscape::None,
                 _ => {
                     let text = sentence(&[b"unknown log format escaping \"", kind, b"\""]);
                     return Err(Problem::new(text).at(first.span).help("accepted: default, json, none"));

@@ -1,6 +1,6 @@
 //! Status codes of refusals.
 
-use crate::directive::{Args, Num, Scene, Value};
+use crate::directive::{Args, Evaluation, Num, Value};
 use crate::syntax::Problem;
 
 /// Status code of a refusal, from 400 to 599.
@@ -12,7 +12,7 @@ impl Value for LimitStatus {
         "status".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<LimitStatus, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LimitStatus, Problem> {
         let status = Num::parse(args, scene)?;
         if status < 400 {
             return Err(Problem::new("value must be equal to or greater than 400").at(args.span()));

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
-use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Span, Word, sentence};
 
@@ -74,7 +74,7 @@ impl<const WORDS: usize> Value for Zone<WORDS> {
         format!("key zone=name:size{rate}")
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Zone<WORDS>, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Zone<WORDS>, Problem> {
         let key = Template::compile(args.first(), &args.first().bytes, scene)?;
         let mut zone = Zone { key, name: BString::default(), per_minute: 60 };
         for word in args.words.get(1..).unwrap_or_default() {
@@ -103,7 +103,7 @@ impl Value for LimitConn {
         "zone number".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<LimitConn, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LimitConn, Problem> {
         let [zone, number] = args.words else { return Err(args.refuse("is incomplete")) };
         let most = number::digits(&number.bytes).filter(|n| *n > 0);
         let most = most.ok_or_else(|| about("invalid number of connections", number))?;
@@ -122,7 +122,7 @@ impl Value for LimitReq {
         "zone=name [burst=number] [nodelay | delay=number]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<LimitReq, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LimitReq, Problem> {
         let mut limit = LimitReq { zone: BString::default(), burst: 0 };
         let mut span = args.span();
         for word in args.words {
@@ -148,7 +148,12 @@ impl Value for LimitReq {
 }
 
 /// Records that the block uses a zone, which it may do once.
-fn limited(zone: &bstr::BStr, span: Span, args: &Args<'_>, scene: &mut Scene<'_>) -> Result<(), Problem> {
+fn limited(
+    zone: &bstr::BStr,
+    span: Span,
+    args: &Args<'_>,
+    scene: &mut Evaluation<'_>,
+) -> Result<(), Problem> {
     if let Some(first) =
         scene.block.of::<Limited>().0.insert([&args.name.bytes[..], zone].concat().into(), args.span())
     {

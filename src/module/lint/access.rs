@@ -1,16 +1,16 @@
 //! Lints about access rules.
 
-use super::finding::{Finding, Scope};
+use super::finding::{Finding, LintContext};
 use crate::directive::ListenAddr;
 use crate::directive::address::{Network, literal_addr};
 use crate::directive::context::{HTTP_SERVER, LOCATION, RTMP_ALL};
-use crate::directive::outline::Said;
+use crate::directive::outline::OutlineStatement;
 use crate::http::listen::DEFAULT_PORT;
 use crate::syntax::{Problem, sentence};
 
 /// One `allow` or `deny` line.
-struct Rule<'o, 't> {
-    said: &'o Said<'t>,
+struct LintedRule<'o, 't> {
+    said: &'o OutlineStatement<'t>,
     allow: bool,
     /// `publish` or `play`; `None` for both, and for everything in http.
     action: Option<&'t [u8]>,
@@ -19,10 +19,10 @@ struct Rule<'o, 't> {
     local: bool,
 }
 
-pub(super) fn allow_without_deny_all(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn allow_without_deny_all(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     let outline = &scope.outline;
     for section in 0..outline.sections.len() {
-        let own: Vec<Rule<'_, '_>> = rules(scope, section).collect();
+        let own: Vec<LintedRule<'_, '_>> = rules(scope, section).collect();
         if !own.iter().any(|rule| rule.allow) {
             continue;
         }
@@ -30,7 +30,8 @@ pub(super) fn allow_without_deny_all(scope: &Scope<'_>, findings: &mut Vec<Findi
         // In rtmp the outer rules follow the inner ones; in http the inner ones replace them.
         let joined = outline.sections[section].context & RTMP_ALL != 0;
         let outer = outline.around(section).skip(1).filter(|_| joined);
-        let list: Vec<Rule<'_, '_>> = own.into_iter().chain(outer.flat_map(|at| rules(scope, at))).collect();
+        let list: Vec<LintedRule<'_, '_>> =
+            own.into_iter().chain(outer.flat_map(|at| rules(scope, at))).collect();
         // Index of the last `deny` for publishing or playing.
         let last_deny = |action: &[u8]| {
             list.iter().rposition(|rule| !rule.allow && rule.action.is_none_or(|a| a == action)).unwrap_or(0)
@@ -44,7 +45,7 @@ pub(super) fn allow_without_deny_all(scope: &Scope<'_>, findings: &mut Vec<Findi
             };
             rule.allow && !rule.all && last < *at + 1
         });
-        if let Some((_, Rule { said, action, .. })) = open {
+        if let Some((_, LintedRule { said, action, .. })) = open {
             let problem = Problem::warning("\"allow\" is not followed by a \"deny\", so everybody is let in");
             let deny = match action {
                 Some(action) => format!("deny {} all;", String::from_utf8_lossy(action)),
@@ -56,7 +57,7 @@ pub(super) fn allow_without_deny_all(scope: &Scope<'_>, findings: &mut Vec<Findi
 }
 
 /// Access rules of a block.
-fn rules<'o, 't>(scope: &'o Scope<'t>, section: usize) -> impl Iterator<Item = Rule<'o, 't>> {
+fn rules<'o, 't>(scope: &'o LintContext<'t>, section: usize) -> impl Iterator<Item = LintedRule<'o, 't>> {
     scope.outline.own(section, "allow").filter_map(|said| {
         let (action, network) = match said.words() {
             [network] => (None, network),
@@ -66,11 +67,11 @@ fn rules<'o, 't>(scope: &'o Scope<'t>, section: usize) -> impl Iterator<Item = R
         let parsed = Network::parse(&network.bytes).map(|(network, _)| network);
         let all = parsed == Some(Network::All);
         let local = &network.bytes[..] == b"unix:" || parsed.as_ref().is_some_and(Network::is_loopback);
-        Some(Rule { said, allow: &said.name().bytes[..] == b"allow", action, all, local })
+        Some(LintedRule { said, allow: &said.name().bytes[..] == b"allow", action, all, local })
     })
 }
 
-pub(super) fn open_control(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn open_control(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     let outline = &scope.outline;
     for section in outline.of(LOCATION) {
         let handler = |name| outline.own(section, name).last();
@@ -90,7 +91,7 @@ pub(super) fn open_control(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-pub(super) fn control_on_all_addresses(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn control_on_all_addresses(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     let outline = &scope.outline;
     for section in outline.of(LOCATION) {
         let Some(said) = outline.own(section, "rtmp_control").last() else { continue };
@@ -112,7 +113,7 @@ pub(super) fn control_on_all_addresses(scope: &Scope<'_>, findings: &mut Vec<Fin
 }
 
 /// Whether a location admits only this machine, or no client at all.
-fn is_local(scope: &Scope<'_>, section: usize) -> bool {
+fn is_local(scope: &LintContext<'_>, section: usize) -> bool {
     let outline = &scope.outline;
     if outline.own(section, "internal").next().is_some() || outline.own(section, "return").next().is_some() {
         return true;
@@ -134,7 +135,7 @@ fn is_wildcard(address: &[u8]) -> bool {
 }
 
 /// Whether a location refuses any client.
-fn is_guarded(scope: &Scope<'_>, section: usize) -> bool {
+fn is_guarded(scope: &LintContext<'_>, section: usize) -> bool {
     let outline = &scope.outline;
     let has = |name| outline.own(section, name).next().is_some();
     let ruled = outline.around(section).find(|at| outline.own(*at, "allow").next().is_some());
@@ -145,7 +146,7 @@ fn is_guarded(scope: &Scope<'_>, section: usize) -> bool {
 }
 
 /// An address of a location's server that other machines can reach.
-fn public_listener(scope: &Scope<'_>, section: usize) -> Option<String> {
+fn public_listener(scope: &LintContext<'_>, section: usize) -> Option<String> {
     let outline = &scope.outline;
     let server = outline.up_to(section, HTTP_SERVER)?;
     let mut listens = outline.own(server, "listen").peekable();

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::ByteSlice;
 
-use super::finding::{Finding, Scope};
+use super::finding::{Finding, LintContext};
 use crate::syntax::source::FileId;
 use crate::syntax::suggest::nearest;
 use crate::syntax::text::{Before, Comment, comments};
@@ -17,7 +17,7 @@ use crate::syntax::{Problem, Sources, Span, sentence};
 const MARK: &[u8] = b"pingosd: allow ";
 
 /// Comments by file.
-pub struct Allowed<'s> {
+pub struct AllowComments<'s> {
     sources: &'s Sources,
     known: HashMap<FileId, Vec<Allow<'s>>>,
 }
@@ -30,14 +30,14 @@ struct Allow<'s> {
     names: Vec<&'s [u8]>,
 }
 
-impl<'s> Allowed<'s> {
+impl<'s> AllowComments<'s> {
     /// Reads the comments of these texts on demand.
-    pub fn new(sources: &'s Sources) -> Allowed<'s> {
-        Allowed { sources, known: HashMap::new() }
+    pub fn new(sources: &'s Sources) -> AllowComments<'s> {
+        AllowComments { sources, known: HashMap::new() }
     }
 
     /// Whether a comment silences a finding.
-    pub fn allows(&mut self, name: &str, finding: &Finding, scope: &Scope<'_>) -> bool {
+    pub fn allows(&mut self, name: &str, finding: &Finding, scope: &LintContext<'_>) -> bool {
         let lines = finding.start.line..=finding.place.line;
         let beside = self.of(finding.start.file).iter().any(|allow| {
             let here = lines.contains(&allow.comment.line);
@@ -70,7 +70,7 @@ impl Allow<'_> {
 
 /// Warnings about unknown lint names, each with the number of a statement of its file.
 pub(super) fn unknown<'n>(
-    scope: &Scope<'_>,
+    scope: &LintContext<'_>,
     lints: impl Iterator<Item = &'n str> + Clone,
 ) -> Vec<(u32, Problem)> {
     let mut files: Vec<(FileId, u32)> = Vec::new();

@@ -1,7 +1,7 @@
 //! Lints about commands with values that clients choose.
 
-use super::finding::{Finding, Scope};
-use crate::directive::outline::Said;
+use super::finding::{Finding, LintContext};
+use crate::directive::outline::OutlineStatement;
 use crate::directive::template::{Braces, Malformed, Notation, Piece};
 use crate::syntax::{Problem, Word};
 
@@ -33,7 +33,7 @@ const NOTATION: Notation = Notation {
     lone_dollar: true,
 };
 
-pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn unquoted_name(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     for said in &scope.outline.statements {
         let Some(row) = said.row() else { continue };
         let expands = row.name().starts_with("exec_")
@@ -65,7 +65,7 @@ pub(super) fn unquoted_name(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Whether a word is a stream filter: `name=...` after `exec_options on` in the same block.
-fn is_filter(scope: &Scope<'_>, said: &Said<'_>, word: &Word) -> bool {
+fn is_filter(scope: &LintContext<'_>, said: &OutlineStatement<'_>, word: &Word) -> bool {
     let options =
         scope.outline.own(said.section, "exec_options").take_while(|o| o.node.order() < said.node.order());
     word.bytes.starts_with(b"name=")

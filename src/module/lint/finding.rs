@@ -1,19 +1,19 @@
 //! Input and output of lints.
 
-use crate::directive::Bases;
-use crate::directive::outline::{Outline, Said};
+use crate::directive::BaseDirectories;
+use crate::directive::outline::{Outline, OutlineStatement};
 use crate::directive::registry::Registry;
 use crate::syntax::tree::Tree;
 use crate::syntax::{Problem, Sources, Span};
 
 /// Input of lints.
-pub struct Scope<'t> {
+pub struct LintContext<'t> {
     /// Blocks and statements.
     pub outline: Outline<'t>,
     /// Source texts.
     pub sources: &'t Sources,
     /// Directories of relative paths.
-    pub bases: &'t Bases,
+    pub bases: &'t BaseDirectories,
 }
 
 /// A warning.
@@ -28,16 +28,21 @@ pub struct Finding {
     pub(super) problem: Problem,
 }
 
-impl<'t> Scope<'t> {
+impl<'t> LintContext<'t> {
     /// Prepares a parsed configuration for lints.
-    pub fn new(tree: &'t Tree, sources: &'t Sources, bases: &'t Bases, registry: &Registry) -> Scope<'t> {
-        Scope { outline: Outline::new(tree, registry), sources, bases }
+    pub fn new(
+        tree: &'t Tree,
+        sources: &'t Sources,
+        bases: &'t BaseDirectories,
+        registry: &Registry,
+    ) -> LintContext<'t> {
+        LintContext { outline: Outline::new(tree, registry), sources, bases }
     }
 }
 
 impl Finding {
     /// A finding about a statement.
-    pub(super) fn new(said: &Said<'_>, problem: Problem) -> Finding {
+    pub(super) fn new(said: &OutlineStatement<'_>, problem: Problem) -> Finding {
         Finding {
             order: said.node.order(),
             section: said.opens.unwrap_or(said.section),

@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::finding::{Finding, Scope};
+use super::finding::{Finding, LintContext};
 use crate::directive::context::APPLICATION;
 use crate::directive::number;
-use crate::directive::outline::Said;
+use crate::directive::outline::OutlineStatement;
 use crate::syntax::{Problem, sentence};
 
 /// Number of fragments from the end at which players begin (RFC 8216 §6.3.3).
@@ -16,7 +16,7 @@ const DEFAULT_FRAGMENT: u64 = 5_000;
 const DEFAULT_LENGTH: u64 = 30_000;
 
 /// A kind of playlist and its directives.
-struct Kind {
+struct PlaylistDirectives {
     switch: &'static str,
     path: Option<&'static str>,
     fragment: &'static str,
@@ -25,22 +25,22 @@ struct Kind {
     derived: bool,
 }
 
-const KINDS: [Kind; 3] = [
-    Kind {
+const KINDS: [PlaylistDirectives; 3] = [
+    PlaylistDirectives {
         switch: "hls",
         path: Some("hls_path"),
         fragment: "hls_fragment",
         length: "hls_playlist_length",
         derived: false,
     },
-    Kind {
+    PlaylistDirectives {
         switch: "hls2",
         path: None,
         fragment: "hls2_fragment",
         length: "hls2_playlist_length",
         derived: true,
     },
-    Kind {
+    PlaylistDirectives {
         switch: "dash",
         path: Some("dash_path"),
         fragment: "dash_fragment",
@@ -49,7 +49,7 @@ const KINDS: [Kind; 3] = [
     },
 ];
 
-pub(super) fn short_playlist(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn short_playlist(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     let mut told: HashSet<u32> = HashSet::new();
     for (section, kind) in written(scope) {
         let outline = &scope.outline;
@@ -85,7 +85,7 @@ pub(super) fn short_playlist(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-pub(super) fn path_twice(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn path_twice(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     let outline = &scope.outline;
     let mut known: HashMap<&[u8], usize> = HashMap::new();
     for (section, kind) in written(scope) {
@@ -125,7 +125,9 @@ pub(super) fn path_twice(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Applications with the kinds of playlist that they write.
-fn written<'o>(scope: &'o Scope<'_>) -> impl Iterator<Item = (usize, &'static Kind)> + 'o {
+fn written<'o>(
+    scope: &'o LintContext<'_>,
+) -> impl Iterator<Item = (usize, &'static PlaylistDirectives)> + 'o {
     scope.outline.of(APPLICATION).flat_map(|section| KINDS.iter().map(move |kind| (section, kind))).filter(
         |(section, kind)| {
             let switch = scope.outline.nearest(*section, kind.switch);
@@ -134,7 +136,7 @@ fn written<'o>(scope: &'o Scope<'_>) -> impl Iterator<Item = (usize, &'static Ki
     )
 }
 
-fn msec(said: &Said<'_>) -> Option<u64> {
+fn msec(said: &OutlineStatement<'_>) -> Option<u64> {
     number::msec(&said.words().first()?.bytes)
 }
 

@@ -10,11 +10,11 @@ use std::time::Instant;
 
 use bstr::ByteSlice;
 
-use super::allow::Allowed;
-use super::finding::{Finding, Scope};
+use super::allow::AllowComments;
+use super::finding::{Finding, LintContext};
 use crate::config::load::bases;
 use crate::config::{Config, LoadOptions};
-use crate::directive::outline::Said;
+use crate::directive::outline::OutlineStatement;
 use crate::limits::{LINTED_HOSTS, LINTED_HOSTS_WAIT};
 use crate::syntax::report::Reports;
 use crate::syntax::{Diagnostic, Problem};
@@ -28,8 +28,9 @@ pub fn unresolved(options: &LoadOptions, config: &Config) -> Vec<Diagnostic> {
         return Vec::new();
     }
     let bases = bases(options);
-    let scope = Scope::new(&config.tree, &config.sources, &bases, options.language.registry());
-    let named: Vec<(&Said<'_>, String)> = scope.outline.statements.iter().flat_map(hosts).collect();
+    let scope = LintContext::new(&config.tree, &config.sources, &bases, options.language.registry());
+    let named: Vec<(&OutlineStatement<'_>, String)> =
+        scope.outline.statements.iter().flat_map(hosts).collect();
     let mut names: Vec<String> = Vec::new();
     for (_, name) in &named {
         if names.len() < LINTED_HOSTS && !names.contains(name) {
@@ -38,7 +39,7 @@ pub fn unresolved(options: &LoadOptions, config: &Config) -> Vec<Diagnostic> {
     }
     let failed = look_up(names);
 
-    let mut allowed = Allowed::new(&config.sources);
+    let mut allowed = AllowComments::new(&config.sources);
     let mut reports = Reports::default();
     for (said, name) in named {
         let Some((_, reason)) = failed.iter().find(|(failed, _)| *failed == name) else { continue };
@@ -61,7 +62,7 @@ fn may_name(text: &[u8]) -> bool {
 }
 
 /// Hosts that a statement about callbacks or relays names.
-fn hosts<'o, 't>(said: &'o Said<'t>) -> Vec<(&'o Said<'t>, String)> {
+fn hosts<'o, 't>(said: &'o OutlineStatement<'t>) -> Vec<(&'o OutlineStatement<'t>, String)> {
     let ours = said.entry.is_some_and(|e| matches!(e.module.name, "notify" | "notify main" | "relay"));
     let host = |word: &[u8]| {
         let (scheme, rest) = word.split_once_str("://")?;

@@ -1,10 +1,10 @@
 //! Lint about access control of live locations.
 
-use super::finding::{Finding, Scope};
+use super::finding::{Finding, LintContext};
 use crate::directive::ListenAddr;
 use crate::directive::address::literal_addr;
 use crate::directive::context::LOCATION;
-use crate::directive::outline::Said;
+use crate::directive::outline::OutlineStatement;
 use crate::syntax::{Problem, sentence};
 
 const HANDLERS: [&str; 3] = ["flv_live", "ts_live", "hls2_live"];
@@ -14,23 +14,23 @@ const GUARDS: [&str; 3] = ["allow", "valid_referers", "auth_basic"];
 const REFUSES: u64 = 400;
 
 /// A location with a live handler.
-struct Live<'o, 't> {
-    said: &'o Said<'t>,
+struct LiveLocation<'o, 't> {
+    said: &'o OutlineStatement<'t>,
     port: Option<u16>,
     guarded: bool,
 }
 
-pub(super) fn guard_by_location(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn guard_by_location(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     let outline = &scope.outline;
-    let lives: Vec<Live<'_, '_>> = outline
+    let lives: Vec<LiveLocation<'_, '_>> = outline
         .of(LOCATION)
         .filter_map(|section| {
             let said = HANDLERS.iter().find_map(|name| outline.own(section, name).last())?;
             let guarded = outline.around(section).any(|at| is_guarded(scope, at));
-            Some(Live { said, port: port(said), guarded })
+            Some(LiveLocation { said, port: port(said), guarded })
         })
         .collect();
-    for Live { said, port, .. } in lives.iter().filter(|live| live.guarded && live.port.is_some()) {
+    for LiveLocation { said, port, .. } in lives.iter().filter(|live| live.guarded && live.port.is_some()) {
         if !said.words().iter().any(|word| word.bytes.starts_with(b"app=")) {
             continue;
         }
@@ -48,7 +48,7 @@ pub(super) fn guard_by_location(scope: &Scope<'_>, findings: &mut Vec<Finding>) 
 }
 
 /// Whether a block itself refuses some requests.
-fn is_guarded(scope: &Scope<'_>, section: usize) -> bool {
+fn is_guarded(scope: &LintContext<'_>, section: usize) -> bool {
     let outline = &scope.outline;
     let refuses = |at: usize| {
         outline.own(at, "return").any(|said| {
@@ -64,7 +64,7 @@ fn is_guarded(scope: &Scope<'_>, section: usize) -> bool {
 }
 
 /// Port of the rtmp server to which a handler refers.
-fn port(said: &Said<'_>) -> Option<u16> {
+fn port(said: &OutlineStatement<'_>) -> Option<u16> {
     match literal_addr(&said.words().first()?.bytes, 0) {
         Ok(ListenAddr::Tcp(addr)) => Some(addr.port()),
         _ => None,

@@ -18,12 +18,12 @@ mod variable;
 
 use std::fmt::Write;
 
-use crate::directive::Bases;
+use crate::directive::BaseDirectories;
 use crate::directive::registry::Registry;
 use crate::syntax::parser::Reading;
-use crate::syntax::{Level, Problem};
-use allow::Allowed;
-use finding::{Finding, Scope};
+use crate::syntax::{Problem, Severity};
+use allow::AllowComments;
+use finding::{Finding, LintContext};
 
 /// A lint.
 pub struct Lint {
@@ -31,7 +31,7 @@ pub struct Lint {
     pub name: &'static str,
     /// What it warns of, and why.
     pub about: &'static str,
-    check: fn(&Scope<'_>, &mut Vec<Finding>),
+    check: fn(&LintContext<'_>, &mut Vec<Finding>),
 }
 
 /// Configurations with more statements are not linted: they are generated, and lints compare statements with one
@@ -134,13 +134,13 @@ pub const LINTS: &[Lint] = &[
 ];
 
 /// Runs all lints. Returns the warnings that comments do not silence, each with the number of its statement.
-pub fn lint(reading: &Reading, bases: &Bases, registry: &Registry) -> Vec<(u32, Problem)> {
+pub fn lint(reading: &Reading, bases: &BaseDirectories, registry: &Registry) -> Vec<(u32, Problem)> {
     if reading.tree.len() > MAX_STATEMENTS {
         let text = format!("more than {MAX_STATEMENTS} statements: nothing was linted");
-        return vec![(0, Problem::new(text).level(Level::Notice))];
+        return vec![(0, Problem::new(text).level(Severity::Notice))];
     }
-    let scope = Scope::new(&reading.tree, &reading.sources, bases, registry);
-    let mut allowed = Allowed::new(&reading.sources);
+    let scope = LintContext::new(&reading.tree, &reading.sources, bases, registry);
+    let mut allowed = AllowComments::new(&reading.sources);
     let mut problems = Vec::new();
     for lint in LINTS {
         let mut findings = Vec::new();

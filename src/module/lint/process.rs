@@ -1,9 +1,9 @@
 //! Lints about directives for multiple worker processes.
 
-use super::finding::{Finding, Scope};
+use super::finding::{Finding, LintContext};
 use crate::directive::context::UPSTREAM;
 use crate::directive::number;
-use crate::directive::outline::Said;
+use crate::directive::outline::OutlineStatement;
 use crate::syntax::Problem;
 
 /// Directives that only share streams between processes.
@@ -13,9 +13,9 @@ const NEEDLESS: [&str; 5] =
 const MAX_LABELS: usize = 8;
 
 /// One warning for all of them, because they belong together.
-pub(super) fn needless_multi_process(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn needless_multi_process(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     let outline = &scope.outline;
-    let mut needless: Vec<&Said<'_>> =
+    let mut needless: Vec<&OutlineStatement<'_>> =
         outline.statements.iter().filter(|s| NEEDLESS.iter().any(|name| s.is(name))).collect();
     let bases: Vec<&[u8]> = needless
         .iter()
@@ -40,7 +40,7 @@ pub(super) fn needless_multi_process(scope: &Scope<'_>, findings: &mut Vec<Findi
     findings.push(Finding::new(first, problem.help(help)));
 }
 
-pub(super) fn fast_reload(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn fast_reload(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     for said in scope.outline.statements.iter().filter(|said| said.is("fast_reload")) {
         if said.words().first().is_some_and(|word| word.is("on")) {
             let problem =
@@ -52,7 +52,7 @@ pub(super) fn fast_reload(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Whether an upstream's server is the socket of a worker.
-fn is_worker(said: &Said<'_>, bases: &[&[u8]]) -> bool {
+fn is_worker(said: &OutlineStatement<'_>, bases: &[&[u8]]) -> bool {
     let Some(address) = said.words().first() else { return false };
     bases.iter().any(|base| {
         let unix = address.bytes.strip_prefix(*base).and_then(|rest| rest.strip_prefix(b"."));

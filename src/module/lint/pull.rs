@@ -4,11 +4,11 @@ use std::net::IpAddr;
 
 use bstr::ByteSlice;
 
-use super::finding::{Finding, Scope};
+use super::finding::{Finding, LintContext};
 use crate::directive::ListenAddr;
 use crate::directive::address::literal_addr;
 use crate::directive::context::{APPLICATION, RTMP_SERVER};
-use crate::directive::outline::Said;
+use crate::directive::outline::OutlineStatement;
 use crate::directive::server_name::host_name;
 use crate::media::listen::DEFAULT_PORT;
 use crate::syntax::Problem;
@@ -17,13 +17,13 @@ use crate::syntax::Problem;
 const MAX_EDGES: usize = 1_000;
 
 /// A relay line whose address belongs to an application of this configuration.
-struct Edge<'o, 't> {
-    said: &'o Said<'t>,
+struct LocalRelay<'o, 't> {
+    said: &'o OutlineStatement<'t>,
     from: usize,
     to: usize,
 }
 
-pub(super) fn pull_loop(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn pull_loop(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     for kind in ["pull", "push"] {
         let edges = edges(scope, kind);
         for edge in &edges {
@@ -45,7 +45,10 @@ pub(super) fn pull_loop(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Last relay of a path from `first` back to its origin; `first` itself if it leads there directly.
-fn way_back<'e, 'o, 't>(edges: &'e [Edge<'o, 't>], first: &'e Edge<'o, 't>) -> Option<&'e Edge<'o, 't>> {
+fn way_back<'e, 'o, 't>(
+    edges: &'e [LocalRelay<'o, 't>],
+    first: &'e LocalRelay<'o, 't>,
+) -> Option<&'e LocalRelay<'o, 't>> {
     let mut seen = vec![first.from];
     let mut open = vec![first];
     while let Some(edge) = open.pop() {
@@ -60,7 +63,7 @@ fn way_back<'e, 'o, 't>(edges: &'e [Edge<'o, 't>], first: &'e Edge<'o, 't>) -> O
     None
 }
 
-fn edges<'o, 't>(scope: &'o Scope<'t>, kind: &str) -> Vec<Edge<'o, 't>> {
+fn edges<'o, 't>(scope: &'o LintContext<'t>, kind: &str) -> Vec<LocalRelay<'o, 't>> {
     let mut edges = Vec::new();
     let servers: Vec<usize> = scope.outline.of(RTMP_SERVER).collect();
     for said in scope.outline.statements.iter().filter(|s| s.is(kind)) {
@@ -81,7 +84,7 @@ fn edges<'o, 't>(scope: &'o Scope<'t>, kind: &str) -> Vec<Edge<'o, 't>> {
             let domain = parameter(b"domain").unwrap_or(host);
             let server = server(scope, &servers, host, port, domain);
             let to = server.and_then(|server| application(scope, server, app));
-            edges.extend(to.map(|to| Edge { said, from, to }));
+            edges.extend(to.map(|to| LocalRelay { said, from, to }));
         }
     }
     edges
@@ -103,7 +106,13 @@ fn rtmp_host(url: &[u8]) -> Option<(&[u8], u16)> {
 }
 
 /// Server of this configuration at an address, if the address certainly belongs to it.
-fn server(scope: &Scope<'_>, servers: &[usize], host: &[u8], port: u16, domain: &[u8]) -> Option<usize> {
+fn server(
+    scope: &LintContext<'_>,
+    servers: &[usize],
+    host: &[u8],
+    port: u16,
+    domain: &[u8],
+) -> Option<usize> {
     let outline = &scope.outline;
     let ip = host.to_str().ok().and_then(|h| h.parse::<IpAddr>().ok());
     let own_name = host.eq_ignore_ascii_case(b"localhost") || host.to_ascii_lowercase() == host_name();
@@ -128,12 +137,12 @@ fn server(scope: &Scope<'_>, servers: &[usize], host: &[u8], port: u16, domain: 
     named.or(candidates.first()).copied()
 }
 
-fn names<'o>(scope: &'o Scope<'_>, server: usize) -> impl Iterator<Item = &'o [u8]> {
+fn names<'o>(scope: &'o LintContext<'_>, server: usize) -> impl Iterator<Item = &'o [u8]> {
     scope.outline.own(server, "server_name").flat_map(|said| said.words()).map(|w| &w.bytes[..])
 }
 
 /// The application with this name, otherwise the one named `*`.
-fn application(scope: &Scope<'_>, server: usize, name: &[u8]) -> Option<usize> {
+fn application(scope: &LintContext<'_>, server: usize, name: &[u8]) -> Option<usize> {
     let sections = &scope.outline.sections;
     let find = |name: &[u8]| {
         let mut inner = sections[server].inner.iter().filter(|at| sections[**at].context == APPLICATION);

@@ -7,14 +7,14 @@ use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::finding::{Finding, Scope};
+use super::finding::{Finding, LintContext};
 use crate::directive::context::{HTTP, HTTP_SERVER};
-use crate::directive::outline::Said;
+use crate::directive::outline::OutlineStatement;
 use crate::syntax::Problem;
 use crate::syntax::include::read_file;
 use crate::syntax::{sentence, to_path};
 
-pub(super) fn certificate_unreadable(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn certificate_unreadable(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     for said in scope.outline.statements.iter() {
         let what = match () {
             () if said.is("ssl_certificate") => "certificate",
@@ -42,10 +42,10 @@ pub(super) fn certificate_unreadable(scope: &Scope<'_>, findings: &mut Vec<Findi
 }
 
 /// Unreadable certificates are reported by [`certificate_unreadable`].
-pub(super) fn certificate_expired(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn certificate_expired(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     for said in scope.outline.statements.iter().filter(|s| s.is("ssl_certificate")) {
         let Some(certificate) = path(scope, said).and_then(|path| certificate(&path)) else { continue };
-        let Some(Parts { begin, end, .. }) = parts(&certificate) else { continue };
+        let Some(CertificateFields { begin, end, .. }) = parts(&certificate) else { continue };
         let now = SystemTime::now();
         let text = if now > end {
             format!("the certificate expired {} ago", shown(now.duration_since(end)))
@@ -58,7 +58,7 @@ pub(super) fn certificate_expired(scope: &Scope<'_>, findings: &mut Vec<Finding>
     }
 }
 
-pub(super) fn certificate_mismatch(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
+pub(super) fn certificate_mismatch(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     let outline = &scope.outline;
     for section in outline.of(HTTP | HTTP_SERVER) {
         let own = |name| outline.own(section, name).next().is_some();
@@ -86,7 +86,7 @@ pub(super) fn certificate_mismatch(scope: &Scope<'_>, findings: &mut Vec<Finding
 }
 
 /// File that a line names, unless the name contains variables.
-fn path(scope: &Scope<'_>, said: &Said<'_>) -> Option<PathBuf> {
+fn path(scope: &LintContext<'_>, said: &OutlineStatement<'_>) -> Option<PathBuf> {
     let word = &said.words().first()?.bytes;
     let named = !word.contains(&b'$') && !word.starts_with(b"data:") && !word.starts_with(b"engine:");
     named.then(|| scope.bases.conf.join(to_path(word)))
@@ -107,7 +107,7 @@ fn mismatch(certificate_path: &Path, key_path: &Path) -> Option<bool> {
 
 /// Parts of a certificate that lints examine.
 #[derive(Debug, PartialEq)]
-struct Parts<'c> {
+struct CertificateFields<'c> {
     begin: SystemTime,
     end: SystemTime,
     /// The complete SubjectPublicKeyInfo.
@@ -115,7 +115,7 @@ struct Parts<'c> {
 }
 
 /// Parses a certificate (RFC 5280 §4.1). Version 1, which verifiers refuse, is accepted.
-fn parts(certificate: &[u8]) -> Option<Parts<'_>> {
+fn parts(certificate: &[u8]) -> Option<CertificateFields<'_>> {
     const SEQUENCE: u8 = 0x30;
     const VERSION: u8 = 0xA0;
     let (whole, _) = element(certificate, SEQUENCE)?;
@@ -133,7 +133,7 @@ fn parts(certificate: &[u8]) -> Option<Parts<'_>> {
     let (_subject, key) = element(rest, SEQUENCE)?;
     let (_, after) = element(key, SEQUENCE)?;
     let public_key = key.get(..key.len() - after.len())?;
-    Some(Parts { begin: moment(begin)?, end: moment(end)?, public_key })
+    Some(CertificateFields { begin: moment(begin)?, end: moment(end)?, public_key })
 }
 
 /// Contents of a DER element with this tag, and the rest.

@@ -2,14 +2,14 @@
 
 use bstr::ByteSlice;
 
-use super::finding::{Finding, Scope};
+use super::finding::{Finding, LintContext};
 use crate::directive::context::{HTTP, HTTP_SERVER};
-use crate::directive::outline::Said;
+use crate::directive::outline::OutlineStatement;
 use crate::http::variable::{self, Variable};
 use crate::syntax::{Problem, Word};
 
-pub(super) fn empty_variable(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
-    let in_http = |said: &&Said<'_>| scope.outline.up_to(said.section, HTTP).is_some();
+pub(super) fn empty_variable(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
+    let in_http = |said: &&OutlineStatement<'_>| scope.outline.up_to(said.section, HTTP).is_some();
     for said in scope.outline.statements.iter().filter(in_http) {
         // Directives without effect are reported as a whole; names of servers and locations contain no variables.
         if said.row().is_none_or(|row| row.inert || matches!(row.name(), "server_name" | "location")) {
@@ -33,7 +33,7 @@ pub(super) fn empty_variable(scope: &Scope<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Whether a regular expression in an enclosing block, or in an `if` or `rewrite` there, has this many groups.
-fn is_captured(scope: &Scope<'_>, said: &Said<'_>, group: u8) -> bool {
+fn is_captured(scope: &LintContext<'_>, said: &OutlineStatement<'_>, group: u8) -> bool {
     let outline = &scope.outline;
     let server = outline.up_to(said.section, HTTP_SERVER);
     let around = outline.around(said.section).take_while(|at| Some(*at) != server).chain(server);

@@ -11,7 +11,7 @@ use crate::media::files::StreamName;
 
 /// The directory of a stream's recordings: `PATH/SERVERID/APP/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct RecordingDirectory {
     serverid: Vec<u8>,
     app: Vec<u8>,
     /// Directories of the stream name, each with a trailing slash.
@@ -22,7 +22,7 @@ pub struct Place {
 
 /// A file and its index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pair {
+pub struct FilePair {
     /// `.../YYYYMMDD/NAME_UNIXTIME.ts`
     pub file: PathBuf,
     /// `.../index/YYYYMMDD/NAME-UNIXTIME.m3u8`
@@ -31,18 +31,23 @@ pub struct Pair {
     pub uri: String,
 }
 
-impl Place {
+impl RecordingDirectory {
     /// Directory of a stream; `None` if its name or application cannot be part of a path.
-    pub fn new(serverid: &[u8], app: &[u8], name: &[u8]) -> Option<Place> {
+    pub fn new(serverid: &[u8], app: &[u8], name: &[u8]) -> Option<RecordingDirectory> {
         let directories = StreamName::new(name)?.file("/");
         StreamName::new(app)?;
         let last = name.rsplit(|b| *b == b'/').next().unwrap_or_default();
         let directories = directories.as_os_str().as_bytes().to_vec();
-        Some(Place { serverid: serverid.to_vec(), app: app.to_vec(), directories, last: last.to_vec() })
+        Some(RecordingDirectory {
+            serverid: serverid.to_vec(),
+            app: app.to_vec(),
+            directories,
+            last: last.to_vec(),
+        })
     }
 
     /// Files of a recording that begins at `unix` seconds; the day is in local time.
-    pub fn pair(&self, root: &Path, unix: i64) -> Pair {
+    pub fn pair(&self, root: &Path, unix: i64) -> FilePair {
         let now = Timestamp::from_second(unix).unwrap_or(Timestamp::UNIX_EPOCH);
         let day = now.to_zoned_datetime(TimeZone::system()).strftime("%Y%m%d").to_string();
         let mut directory = root.as_os_str().as_bytes().to_vec();
@@ -64,7 +69,7 @@ impl Place {
         let mut uri = String::new();
         crate::wire::hls::push_path_segment(last, &mut uri);
         uri.push_str(&format!("-{unix}.ts"));
-        Pair { file: path("", "_", "ts"), index: path("index/", "-", "m3u8"), uri }
+        FilePair { file: path("", "_", "ts"), index: path("index/", "-", "m3u8"), uri }
     }
 }
 
@@ -74,21 +79,21 @@ mod tests {
 
     #[test]
     fn files_are_sorted_by_stream_and_day() {
-        let place = Place::new(b"srv1", b"live", b"in/s1").unwrap();
+        let place = RecordingDirectory::new(b"srv1", b"live", b"in/s1").unwrap();
         let pair = place.pair(Path::new("/rec/"), 86_400 * 365);
         let text = |path: &Path| path.to_string_lossy().replace("19710101", "DAY").replace("19701231", "DAY");
         assert_eq!(text(&pair.file), "/rec/srv1/live/in/s1/DAY/s1_31536000.ts");
         assert_eq!(text(&pair.index), "/rec/srv1/live/in/s1/index/DAY/s1-31536000.m3u8");
         assert_eq!(pair.uri, "s1-31536000.ts");
         // A name that looks like a file of another stream uses another directory.
-        let place = Place::new(b"srv1", b"live", b"in/s1/DAY/s1_5.ts").unwrap();
+        let place = RecordingDirectory::new(b"srv1", b"live", b"in/s1/DAY/s1_5.ts").unwrap();
         let file = text(&place.pair(Path::new("/rec"), 86_400 * 365).file);
         assert_eq!(file, "/rec/srv1/live/in/s1/DAY/s1_5%2Ets/DAY/s1_5.ts_31536000.ts");
     }
 
     #[test]
     fn names_that_would_leave_the_directory_are_refused() {
-        assert_eq!(Place::new(b"s", b"live", b"../x"), None);
-        assert_eq!(Place::new(b"s", b"..", b"x"), None);
+        assert_eq!(RecordingDirectory::new(b"s", b"live", b"../x"), None);
+        assert_eq!(RecordingDirectory::new(b"s", b"..", b"x"), None);
     }
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::conf::Current;
-use super::{Index, Pair, Place};
+use super::{FilePair, IndexWriter, RecordingDirectory};
 use crate::limits;
 use crate::media::files::Retry;
 use crate::media::files::{WriteError, create, failed};
@@ -16,7 +16,7 @@ use crate::task::disk;
 use crate::wire::mpegts::{TABLES_SIZE, TsFrame};
 
 /// Events of a recording. The fields are those of callbacks.
-pub(crate) enum News {
+pub(crate) enum TsRecordingEvent {
     /// A file was created.
     Opened(RecordFields),
     /// A file is complete, and another one follows.
@@ -28,9 +28,9 @@ pub(crate) enum News {
 }
 
 /// Files of one recording; see the module's documentation.
-pub(crate) struct Files {
-    place: Place,
-    open: Option<Open>,
+pub(crate) struct TsFiles {
+    place: RecordingDirectory,
+    open: Option<OpenTsFile>,
     /// Time of the next attempt after a failure, in milliseconds since 1970.
     retry_ms: Option<u64>,
     retry: Retry,
@@ -38,17 +38,17 @@ pub(crate) struct Files {
     needs_key: bool,
 }
 
-struct Open {
-    pair: Pair,
+struct OpenTsFile {
+    pair: FilePair,
     out: BufWriter<File>,
     list: File,
-    index: Index,
+    index: IndexWriter,
     begin_ms: u64,
 }
 
-impl Files {
-    pub(crate) fn new(place: Place) -> Self {
-        Files { place, open: None, retry_ms: None, retry: Retry::default(), needs_key: false }
+impl TsFiles {
+    pub(crate) fn new(place: RecordingDirectory) -> Self {
+        TsFiles { place, open: None, retry_ms: None, retry: Retry::default(), needs_key: false }
     }
 
     /// Records that pieces were lost.
@@ -57,7 +57,7 @@ impl Files {
     }
 
     /// Writes pieces in order.
-    pub(crate) fn write(&mut self, conf: &Current, frames: &[TsFrame], news: &mut Vec<News>) {
+    pub(crate) fn write(&mut self, conf: &Current, frames: &[TsFrame], news: &mut Vec<TsRecordingEvent>) {
         for frame in frames {
             if let Err(error) = self.piece(conf, frame, news) {
                 self.fail(error, news);
@@ -66,15 +66,20 @@ impl Files {
     }
 
     /// Completes the recording.
-    pub(crate) fn finish(&mut self, news: &mut Vec<News>) {
+    pub(crate) fn finish(&mut self, news: &mut Vec<TsRecordingEvent>) {
         match self.close() {
-            Ok(Some(fields)) => news.push(News::Closed(fields)),
+            Ok(Some(fields)) => news.push(TsRecordingEvent::Closed(fields)),
             Ok(None) => {}
             Err(error) => self.fail(error, news),
         }
     }
 
-    fn piece(&mut self, conf: &Current, frame: &TsFrame, news: &mut Vec<News>) -> Result<(), WriteError> {
+    fn piece(
+        &mut self,
+        conf: &Current,
+        frame: &TsFrame,
+        news: &mut Vec<TsRecordingEvent>,
+    ) -> Result<(), WriteError> {
         if self.needs_key && !frame.key {
             return Ok(());
         }
@@ -82,14 +87,14 @@ impl Files {
         let interval = conf.interval.0.max(1);
         if frame.key {
             self.needs_key = false;
-            let ends = |open: &Open| open.begin_ms / interval != now_ms / interval;
+            let ends = |open: &OpenTsFile| open.begin_ms / interval != now_ms / interval;
             if self.open.as_ref().is_some_and(ends) {
                 let fields = self.close()?;
-                news.extend(fields.map(News::Turned));
+                news.extend(fields.map(TsRecordingEvent::Turned));
             }
             if self.open.is_none() && self.retry_ms.is_none_or(|at| now_ms >= at) {
-                let open = Open::create(&self.place, conf, frame, now_ms)?;
-                news.push(News::Opened(open.fields()));
+                let open = OpenTsFile::create(&self.place, conf, frame, now_ms)?;
+                news.push(TsRecordingEvent::Opened(open.fields()));
                 self.open = Some(open);
                 self.retry_ms = None;
             }
@@ -111,12 +116,12 @@ impl Files {
         }
     }
 
-    fn fail(&mut self, error: WriteError, news: &mut Vec<News>) {
+    fn fail(&mut self, error: WriteError, news: &mut Vec<TsRecordingEvent>) {
         let now_ms = now_ms();
         let lasted =
             self.open.as_ref().map(|open| Duration::from_millis(now_ms.saturating_sub(open.begin_ms)));
         self.retry_ms = Some(now_ms.saturating_add(self.retry.failed(lasted).as_millis() as u64));
-        news.push(News::Failed(error));
+        news.push(TsRecordingEvent::Failed(error));
         if let Some(open) = self.open.take() {
             // The partial file may be useful: its end is reported, and no other file is started for a while. A file to
             // which nothing could be written is removed.
@@ -125,14 +130,19 @@ impl Files {
             if disk::remove_if_empty(&pair.file, file) {
                 let _ = std::fs::remove_file(&pair.index);
             } else {
-                news.push(News::Closed(fields));
+                news.push(TsRecordingEvent::Closed(fields));
             }
         }
     }
 }
 
-impl Open {
-    fn create(place: &Place, conf: &Current, frame: &TsFrame, now_ms: u64) -> Result<Open, WriteError> {
+impl OpenTsFile {
+    fn create(
+        place: &RecordingDirectory,
+        conf: &Current,
+        frame: &TsFrame,
+        now_ms: u64,
+    ) -> Result<OpenTsFile, WriteError> {
         let root = std::path::absolute(&conf.path.0).unwrap_or_else(|_| conf.path.0.clone());
         let mut unix = (now_ms / 1000).cast_signed();
         // The preceding publish may have created a file in the same second.
@@ -153,8 +163,8 @@ impl Open {
         });
         let list = index.inspect_err(|_| drop(std::fs::remove_file(&pair.file)))?;
         out.write_all(&frame.tables).map_err(failed("write", &pair.file))?;
-        let index = Index::new(frame.tables.len() as u64);
-        Ok(Open { pair, out, list, index, begin_ms: now_ms })
+        let index = IndexWriter::new(frame.tables.len() as u64);
+        Ok(OpenTsFile { pair, out, list, index, begin_ms: now_ms })
     }
 
     fn write(&mut self, conf: &Current, frame: &TsFrame) -> Result<(), WriteError> {

@@ -7,8 +7,8 @@ mod index;
 pub mod log;
 pub mod task;
 
-pub use directory::{Pair, Place};
-pub use index::{Entry, Index};
+pub use directory::{FilePair, RecordingDirectory};
+pub use index::{IndexEntry, IndexWriter};
 
 use std::path::PathBuf;
 

@@ -9,23 +9,23 @@ use std::sync::{Arc, Weak};
 use tokio::sync::oneshot;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::Place;
+use super::RecordingDirectory;
 use super::conf::Current;
-use super::files::{Files, News};
+use super::files::{TsFiles, TsRecordingEvent};
 use crate::config::store::Store;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::files::log as files_log;
 use crate::media::mpegts::Queue;
-use crate::media::mpegts::{Feed, FeedSettings, Feeds, Tap};
+use crate::media::mpegts::{FeedSettings, Feeds, MpegtsFeed, PieceObserver};
 use crate::media::session::Session;
 use crate::media::view::AppView;
 use crate::module::live_record::log;
 use crate::notify;
 use crate::notify::request::RecordFields;
 use crate::notify::{Answer, EventKind, Heartbeat, Notifier, SessionEvent};
-use crate::task::disk::{self, Work};
+use crate::task::disk::{self, DiskWork};
 use crate::task::lifetime::Lifetime;
 
 /// Output that records streams as MPEG-TS.
@@ -69,7 +69,7 @@ impl LiveRecording {
     fn start(output: &Arc<TsRecording>, publisher: OnStream<'_>) -> Self {
         let OnStream { view, session, stream } = publisher;
         let (stop, stopped) = oneshot::channel();
-        let mut task = Task {
+        let mut task = TsRecordingTask {
             output: output.clone(),
             view: view.clone(),
             session: session.clone(),
@@ -91,14 +91,14 @@ impl LiveRecording {
     }
 }
 
-struct Task {
+struct TsRecordingTask {
     output: Arc<TsRecording>,
     view: AppView,
     session: Arc<Session>,
     stream: Arc<Stream>,
     /// Epoch of the publisher.
     epoch: u64,
-    source: Option<Source>,
+    source: Option<PieceSource>,
     event: Option<SessionEvent>,
     /// File being written.
     file: Option<RecordFields>,
@@ -108,21 +108,21 @@ struct Task {
 }
 
 /// Source of pieces.
-struct Source {
-    _feed: Arc<Feed>,
+struct PieceSource {
+    _feed: Arc<MpegtsFeed>,
     queue: Arc<Queue>,
 }
 
 /// Reason for the end of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Over {
+enum FileOver {
     /// The publisher left.
     Published,
     /// A reload, or an answer of a callback server.
     Unwanted,
 }
 
-impl Task {
+impl TsRecordingTask {
     async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
         let verdict = match &mut self.event {
             Some(event) => match event.answer().await {
@@ -143,7 +143,7 @@ impl Task {
                     self.tap();
                     let over = self.record(&place, verdict.is_some(), &mut told).await;
                     self.source = None;
-                    if over == Over::Published || verdict.is_some() {
+                    if over == FileOver::Published || verdict.is_some() {
                         break;
                     }
                 } else {
@@ -165,9 +165,9 @@ impl Task {
         self.view.current().share()
     }
 
-    fn place(&self) -> Option<Place> {
+    fn place(&self) -> Option<RecordingDirectory> {
         let key = self.stream.key();
-        let place = Place::new(&key.serverid, &key.app, &key.name);
+        let place = RecordingDirectory::new(&key.serverid, &key.app, &key.name);
         if place.is_none() && is_configured(&self.view) {
             log::name_refused(&self.stream);
         }
@@ -183,16 +183,16 @@ impl Task {
         let feed = self.output.feeds.hold(&self.stream, settings);
         let queue = Arc::new(Queue::new(self.epoch));
         let tap: Weak<Queue> = Arc::downgrade(&queue);
-        feed.tap(tap as Weak<dyn Tap>);
-        self.source = Some(Source { _feed: feed, queue });
+        feed.tap(tap as Weak<dyn PieceObserver>);
+        self.source = Some(PieceSource { _feed: feed, queue });
     }
 
     /// Writes until the publisher leaves, or until recording is no longer wanted.
-    async fn record(&mut self, place: &Place, asked: bool, told: &mut bool) -> Over {
+    async fn record(&mut self, place: &RecordingDirectory, asked: bool, told: &mut bool) -> FileOver {
         let Some(queue) = self.source.as_ref().map(|source| source.queue.clone()) else {
-            return Over::Unwanted;
+            return FileOver::Unwanted;
         };
-        let mut files = Files::new(place.clone());
+        let mut files = TsFiles::new(place.clone());
         let mut heartbeat = self.event.as_ref().map(Heartbeat::new);
         loop {
             let collected = async {
@@ -215,13 +215,13 @@ impl Task {
             }
             let conf = self.conf();
             let mut over = match (batch.ended, asked || conf.live_record) {
-                (true, _) => Some(Over::Published),
-                (false, _) if refused.is_some() => Some(Over::Unwanted),
+                (true, _) => Some(FileOver::Published),
+                (false, _) if refused.is_some() => Some(FileOver::Unwanted),
                 (false, true) => None,
-                (false, false) => Some(Over::Unwanted),
+                (false, false) => Some(FileOver::Unwanted),
             };
             let ends = over.is_some();
-            let work = disk::spawn(Work::LiveRecord, move || {
+            let work = disk::spawn(DiskWork::LiveRecord, move || {
                 let mut news = Vec::new();
                 if batch.lost > 0 {
                     files.lost();
@@ -232,11 +232,11 @@ impl Task {
                 }
                 (files, news)
             });
-            let Ok((back, news)) = work.await else { return Over::Published };
+            let Ok((back, news)) = work.await else { return FileOver::Published };
             files = back;
             for news in news {
                 if self.tell(news, told).await.is_err() && over.is_none() {
-                    over = Some(Over::Unwanted);
+                    over = Some(FileOver::Unwanted);
                 }
             }
             match over {
@@ -244,7 +244,7 @@ impl Task {
                 Some(over) if ends => return over,
                 // A callback server has ended it.
                 Some(over) => {
-                    let work = disk::spawn(Work::LiveRecord, move || {
+                    let work = disk::spawn(DiskWork::LiveRecord, move || {
                         let mut news = Vec::new();
                         files.finish(&mut news);
                         news
@@ -268,15 +268,15 @@ impl Task {
     }
 
     /// Logs an event and sends its callback. `Err` if the answer ends the recording.
-    async fn tell(&mut self, news: News, told: &mut bool) -> Result<(), ()> {
+    async fn tell(&mut self, news: TsRecordingEvent, told: &mut bool) -> Result<(), ()> {
         match news {
-            News::Opened(fields) => {
+            TsRecordingEvent::Opened(fields) => {
                 *told = true;
                 self.complained = false;
                 files_log::opened(&self.stream, Path::new(OsStr::from_bytes(&fields.file)));
                 self.file = Some(fields);
             }
-            News::Turned(fields) => {
+            TsRecordingEvent::Turned(fields) => {
                 self.file = None;
                 let Some(event) = &mut self.event else { return Ok(()) };
                 event.set_fields(fields);
@@ -285,13 +285,13 @@ impl Task {
                     return Err(());
                 }
             }
-            News::Closed(fields) => {
+            TsRecordingEvent::Closed(fields) => {
                 self.file = None;
                 if let Some(event) = &mut self.event {
                     event.set_fields(fields);
                 }
             }
-            News::Failed(error) => {
+            TsRecordingEvent::Failed(error) => {
                 self.file = None;
                 if !std::mem::replace(&mut self.complained, true) {
                     files_log::failed(&self.stream, error.call, &error.path, &error.error);

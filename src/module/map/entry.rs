@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 
 use bstr::{BString, ByteSlice};
 
-use crate::directive::{Args, Arity, Network, Pattern, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Network, Pattern, Value};
 use crate::http::variable::{Template, VariableNames};
 use crate::syntax::tree::Node;
 use crate::syntax::{Problem, Span, Word, sentence};
@@ -51,7 +51,7 @@ impl Value for Map {
         "text $variable { key value; ... }".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Map, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Map, Problem> {
         let [source, name] = args.words else { return Err(args.refuse("is incomplete")) };
         let mut map = Map {
             source: Template::compile(source, &source.bytes, scene)?,
@@ -74,7 +74,7 @@ impl Map {
         &mut self,
         entry: Node<'_>,
         seen: &mut HashMap<BString, Span>,
-        scene: &mut Scene<'_>,
+        scene: &mut Evaluation<'_>,
     ) -> Result<(), Problem> {
         let Some(words) = scene.free_entry(entry) else { return Ok(()) };
         let (key, value) = match words {
@@ -117,7 +117,7 @@ impl Value for Geo {
         "[$address] $variable { network value; ... }".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Geo, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Geo, Problem> {
         let name = VariableNames::definition(args.words.last().unwrap_or(args.name), scene)?;
         if let [source, _] = args.words {
             Template::compile(source, &source.bytes, scene)?;
@@ -158,7 +158,7 @@ impl Value for SplitClients {
         "text $variable { share% | * value; ... }".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<SplitClients, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<SplitClients, Problem> {
         let [source, name] = args.words else { return Err(args.refuse("is incomplete")) };
         let source = Template::compile(source, &source.bytes, scene)?;
         let mut split =

@@ -3,14 +3,14 @@
 use crate::directive::RawPath;
 use crate::directive::context::RTMP_ALL;
 use crate::directive::table::directives;
-use crate::log::level::ErrorLog;
+use crate::log::level::ErrorLogLine;
 
 directives! {
     /// Detection of stalls.
     module "monitor";
     later {
         /// Logs stalls (no video for a second at the known frame rate) per session to FILE [LEVEL].
-        "buffered_log" => ErrorLog, in RTMP_ALL;
+        "buffered_log" => ErrorLogLine, in RTMP_ALL;
     }
     needless {
         /// Directory for dumps, which are not made here.

@@ -3,7 +3,7 @@
 use bstr::ByteSlice;
 
 use crate::directive::address::literal_addr;
-use crate::directive::{Args, Arity, ListenAddr, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, ListenAddr, Value, number};
 use crate::syntax::{Problem, Word, sentence};
 
 /// Default port.
@@ -34,7 +34,7 @@ impl Value for MultiListen {
         "base-address address".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<MultiListen, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<MultiListen, Problem> {
         let [base, related] = args.words else { return Err(args.refuse("takes two addresses")) };
         Ok(MultiListen { base: address(base, "baseport")?, related: address(related, "relationport")? })
     }
@@ -47,7 +47,7 @@ impl Value for StreamZone {
         "buckets=number streams=number".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<StreamZone, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<StreamZone, Problem> {
         let mut zone = StreamZone::default();
         for word in args.words {
             let (field, name, value) = match word.bytes.split_once_str("=") {

@@ -3,7 +3,7 @@
 use bstr::ByteSlice;
 
 use crate::directive::context::{LIMIT_EXCEPT, LOCATION_IF};
-use crate::directive::{Args, Scene, Value, number};
+use crate::directive::{Args, Evaluation, Value, number};
 use crate::http::location::LocationName;
 use crate::http::variable::Template;
 use crate::syntax::{Problem, sentence};
@@ -22,7 +22,7 @@ impl Value for ProxyPass {
         "http://host[:port][/uri] | https://... | http://unix:path:[/uri]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ProxyPass, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ProxyPass, Problem> {
         let word = args.first();
         let url = Template::compile(word, &word.bytes, scene)?;
         let lower = word.bytes.to_ascii_lowercase();

@@ -10,7 +10,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use super::{DURATION_AT, FILE_SIZE_AT, opens_with_ours, tag_body};
-use crate::media::files::claims::Place;
+use crate::media::files::claims::FileClaim;
 use crate::media::files::{WriteError, failed};
 use crate::task::disk;
 use crate::wire::MediaKind;
@@ -24,7 +24,7 @@ const BUFFER: usize = 64 * 1024;
 
 /// Properties of a stream when a file begins.
 #[derive(Default)]
-pub(crate) struct Known<'a> {
+pub(crate) struct StreamFacts<'a> {
     /// The publisher's metadata.
     pub(crate) published: Option<&'a Bytes>,
     /// Whether audio is expected.
@@ -43,12 +43,12 @@ pub(crate) struct FlvFile {
     flags: u8,
     /// Whether the metadata has fields for duration and size.
     ours: bool,
-    _place: Place,
+    _place: FileClaim,
 }
 
 impl FlvFile {
     /// Creates or truncates a file.
-    pub(crate) fn create(path: &Path, known: &Known<'_>, place: Place) -> Result<Self, WriteError> {
+    pub(crate) fn create(path: &Path, known: &StreamFacts<'_>, place: FileClaim) -> Result<Self, WriteError> {
         let file = disk::open(OpenOptions::new().write(true).create(true).truncate(true), path, true);
         let mut flv = FlvFile::new(path, file.map_err(failed("open", path))?, place);
         flv.begin(known)?;
@@ -57,7 +57,7 @@ impl FlvFile {
 
     /// Continues a file after its last complete tag; an incomplete tag from a crash is cut off. A missing or empty file
     /// is created.
-    pub(crate) fn append(path: &Path, known: &Known<'_>, place: Place) -> Result<Self, WriteError> {
+    pub(crate) fn append(path: &Path, known: &StreamFacts<'_>, place: FileClaim) -> Result<Self, WriteError> {
         let file = disk::open(OpenOptions::new().read(true).write(true).create(true), path, true);
         let mut file = file.map_err(failed("open", path))?;
         let found = survey(&mut file).map_err(failed("read", path))?;
@@ -72,12 +72,12 @@ impl FlvFile {
         Ok(flv)
     }
 
-    fn new(path: &Path, file: File, place: Place) -> Self {
+    fn new(path: &Path, file: File, place: FileClaim) -> Self {
         let out = BufWriter::with_capacity(BUFFER, file);
         FlvFile { path: path.to_owned(), out, len: 0, end: 0, flags: 0, ours: false, _place: place }
     }
 
-    fn begin(&mut self, known: &Known<'_>) -> Result<(), WriteError> {
+    fn begin(&mut self, known: &StreamFacts<'_>) -> Result<(), WriteError> {
         let mut head = BytesMut::new();
         // The actual tracks are known at the end.
         write_header(&mut head, known.audio, known.video);
@@ -176,7 +176,7 @@ impl FlvFile {
 }
 
 /// Contents of an existing file.
-struct Found {
+struct FileContents {
     /// Length up to the end of the last complete tag, in bytes.
     len: u64,
     end: u32,
@@ -185,7 +185,7 @@ struct Found {
 }
 
 /// Examines the tags of a file. `None` if it is empty. An error if it is not an FLV file, which must not be changed.
-fn survey(file: &mut File) -> io::Result<Option<Found>> {
+fn survey(file: &mut File) -> io::Result<Option<FileContents>> {
     let size = file.metadata()?.len();
     if size == 0 {
         return Ok(None);
@@ -195,7 +195,7 @@ fn survey(file: &mut File) -> io::Result<Option<Found>> {
     if !head.starts_with(b"FLV\x01") || size < FIRST_TAG {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "not an FLV file"));
     }
-    let mut found = Found { len: FIRST_TAG, end: 0, flags: 0, ours: opens_with_ours(&head) };
+    let mut found = FileContents { len: FIRST_TAG, end: 0, flags: 0, ours: opens_with_ours(&head) };
     let mut header = [0; TAG_HEADER];
     while found.len + TAG_HEADER as u64 + 4 <= size {
         file.read_exact_at(&mut header, found.len)?;
@@ -227,18 +227,18 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::media::files::claims::Places;
-    use crate::wire::amf0::{self, Value};
+    use crate::media::files::claims::FileClaims;
+    use crate::wire::amf0::{self, AmfValue};
 
-    fn place(path: &Path) -> Place {
-        Arc::new(Places::default()).take_within(path, Duration::ZERO).unwrap()
+    fn place(path: &Path) -> FileClaim {
+        Arc::new(FileClaims::default()).take_within(path, Duration::ZERO).unwrap()
     }
 
     #[test]
     fn a_complete_file_tells_its_length_and_tracks() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.flv");
-        let mut file = FlvFile::create(&path, &Known::default(), place(&path)).unwrap();
+        let mut file = FlvFile::create(&path, &StreamFacts::default(), place(&path)).unwrap();
         file.write_tag(MediaKind::Video, 0, b"abc").unwrap();
         file.write_tag(MediaKind::Video, 1500, b"abc").unwrap();
         file.finish().unwrap();
@@ -247,22 +247,22 @@ mod tests {
         let body = Bytes::copy_from_slice(&bytes[24..]);
         let mut values = amf0::Decoder::new(&body);
         let told = values.nth(1).unwrap().unwrap();
-        assert_eq!(told.get(b"duration").and_then(Value::as_number), Some(1.5));
-        assert_eq!(told.get(b"filesize").and_then(Value::as_number), Some(bytes.len() as f64));
+        assert_eq!(told.get(b"duration").and_then(AmfValue::as_number), Some(1.5));
+        assert_eq!(told.get(b"filesize").and_then(AmfValue::as_number), Some(bytes.len() as f64));
     }
 
     #[test]
     fn appending_cuts_off_what_a_crash_has_left() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.flv");
-        let mut file = FlvFile::create(&path, &Known::default(), place(&path)).unwrap();
+        let mut file = FlvFile::create(&path, &StreamFacts::default(), place(&path)).unwrap();
         file.write_tag(MediaKind::Audio, 700, b"abc").unwrap();
         let whole = file.len();
         file.finish().unwrap();
         let mut bytes = fs::read(&path).unwrap();
         bytes.extend_from_slice(&[9, 0xFF, 0xFF, 0xFF, 0, 0, 1, 2, 3]);
         fs::write(&path, &bytes).unwrap();
-        let file = FlvFile::append(&path, &Known::default(), place(&path)).unwrap();
+        let file = FlvFile::append(&path, &StreamFacts::default(), place(&path)).unwrap();
         assert_eq!((file.len(), file.end(), file.flags), (whole, 700, 4));
         file.finish().unwrap();
         assert_eq!(fs::read(&path).unwrap().len() as u64, whole);
@@ -273,7 +273,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.flv");
         fs::write(&path, "precious text, not FLV").unwrap();
-        assert!(FlvFile::append(&path, &Known::default(), place(&path)).is_err());
+        assert!(FlvFile::append(&path, &StreamFacts::default(), place(&path)).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"precious text, not FLV");
     }
 }

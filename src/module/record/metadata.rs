@@ -5,7 +5,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use crate::wire::amf0::{self, Value};
+use crate::wire::amf0::{self, AmfValue};
 
 /// Offset of the first tag's body: after file header, PreviousTagSize0 and tag header.
 const BODY_AT: u64 = 9 + 4 + 11;
@@ -25,10 +25,10 @@ pub fn tag_body(published: Option<&Bytes>) -> Bytes {
     let mut members =
         vec![(Bytes::from_static(b"duration"), 0.0.into()), (Bytes::from_static(b"filesize"), 0.0.into())];
     let values = published.map(amf0::decode_prefix).unwrap_or_default();
-    let told = values.get(1).and_then(Value::members).unwrap_or_default();
+    let told = values.get(1).and_then(AmfValue::members).unwrap_or_default();
     members.extend(told.iter().filter(|(name, _)| name != "duration" && name != "filesize").cloned());
     let mut out = BytesMut::new();
-    amf0::encode_all(&["onMetaData".into(), Value::EcmaArray(members)], &mut out);
+    amf0::encode_all(&["onMetaData".into(), AmfValue::EcmaArray(members)], &mut out);
     out.freeze()
 }
 
@@ -49,7 +49,7 @@ mod tests {
     #[test]
     fn the_places_are_where_they_are_said_to_be() {
         let mut published = BytesMut::new();
-        let told = Value::object([("width", 640.0.into()), ("duration", 7.0.into())]);
+        let told = AmfValue::object([("width", 640.0.into()), ("duration", 7.0.into())]);
         amf0::encode_all(&["onMetaData".into(), told], &mut published);
         let body = tag_body(Some(&published.freeze()));
         let mut file = vec![0; BODY_AT as usize];
@@ -59,7 +59,7 @@ mod tests {
         file[DURATION_AT as usize..][..8].copy_from_slice(&2.5f64.to_be_bytes());
         file[FILE_SIZE_AT as usize..][..8].copy_from_slice(&99f64.to_be_bytes());
         let values = amf0::decode_all(Bytes::copy_from_slice(&file[BODY_AT as usize..])).unwrap();
-        let number = |name: &[u8]| values[1].get(name).and_then(Value::as_number);
+        let number = |name: &[u8]| values[1].get(name).and_then(AmfValue::as_number);
         assert_eq!((number(b"duration"), number(b"filesize")), (Some(2.5), Some(99.0)));
         assert_eq!(number(b"width"), Some(640.0));
         assert_eq!(values[1].members().unwrap().len(), 3);

@@ -13,6 +13,6 @@ mod steady;
 
 pub use file_name::file_path;
 pub use metadata::{DURATION_AT, FILE_SIZE_AT, opens_with_ours, tag_body};
-pub use selection::{Selection, Step};
+pub use selection::{PacketSelection, SelectionStep};
 pub use settings::{RecorderSettings, Recorders};
-pub use steady::Steady;
+pub use steady::SteadyTimeline;

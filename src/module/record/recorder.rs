@@ -11,19 +11,19 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::conf::RecordParts;
-use super::flv_file::{FlvFile, Known};
-use super::{RecorderSettings, Selection, Step, file_path};
+use super::flv_file::{FlvFile, StreamFacts};
+use super::{PacketSelection, RecorderSettings, SelectionStep, file_path};
 use crate::hub::headers::Headers;
 use crate::hub::origin::Origin;
 use crate::hub::packet::Packet;
 use crate::limits;
 use crate::media::files::Retry;
-use crate::media::files::claims::Places;
+use crate::media::files::claims::FileClaims;
 use crate::media::files::{WriteError, failed};
 use crate::wire::MediaKind;
 
 /// Events of a recorder.
-pub(crate) enum News {
+pub(crate) enum RecorderEvent {
     /// A file was created or continued.
     Opened(Arc<RecorderSettings>, PathBuf),
     /// A file is complete.
@@ -36,20 +36,20 @@ pub(crate) enum News {
 pub(crate) struct Recorder {
     conf: Arc<RecorderSettings>,
     stream: Vec<u8>,
-    places: Arc<Places>,
+    places: Arc<FileClaims>,
     /// Whether the stream has audio and video, as far as known.
     tracks: (bool, bool),
-    selection: Selection,
-    open: Option<Open>,
+    selection: PacketSelection,
+    open: Option<OpenFile>,
     /// State requested by control requests.
     asked: Option<bool>,
     /// The preceding file, which must not be overwritten by accident.
-    before: Option<(PathBuf, After)>,
+    before: Option<(PathBuf, FileEnd)>,
     retry_at: Option<Instant>,
     retry: Retry,
 }
 
-struct Open {
+struct OpenFile {
     flv: FlvFile,
     since: Instant,
     /// End of the preceding file in milliseconds, where timestamps continue.
@@ -63,7 +63,7 @@ struct Open {
 
 /// Reason for the end of a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum After {
+enum FileEnd {
     /// `record_interval`, or the end of a recording: the next recording may overwrite the file, as in PingOS.
     Complete,
     /// A limit: the file is kept, and the next one requires another name.
@@ -73,13 +73,13 @@ enum After {
 }
 
 impl Recorder {
-    pub(crate) fn new(conf: Arc<RecorderSettings>, stream: &[u8], places: &Arc<Places>) -> Self {
+    pub(crate) fn new(conf: Arc<RecorderSettings>, stream: &[u8], places: &Arc<FileClaims>) -> Self {
         Recorder {
             conf,
             stream: stream.to_vec(),
             places: places.clone(),
             tracks: (true, true),
-            selection: Selection::default(),
+            selection: PacketSelection::default(),
             open: None,
             asked: None,
             before: None,
@@ -95,10 +95,10 @@ impl Recorder {
 
     /// Sets other settings. Settings about file names apply to the next file; if nothing is to be written any more, the
     /// file ends.
-    pub(crate) fn configure(&mut self, conf: &Arc<RecorderSettings>, news: &mut Vec<News>) {
+    pub(crate) fn configure(&mut self, conf: &Arc<RecorderSettings>, news: &mut Vec<RecorderEvent>) {
         self.conf = conf.clone();
         if !self.is_wanted() {
-            self.close(After::Complete, news);
+            self.close(FileEnd::Complete, news);
         }
     }
 
@@ -111,10 +111,10 @@ impl Recorder {
     }
 
     /// Starts or stops it for a control request.
-    pub(crate) fn ask(&mut self, on: bool, news: &mut Vec<News>) {
+    pub(crate) fn ask(&mut self, on: bool, news: &mut Vec<RecorderEvent>) {
         self.asked = Some(on);
         if !on {
-            self.close(After::Complete, news);
+            self.close(FileEnd::Complete, news);
         }
     }
 
@@ -134,15 +134,15 @@ impl Recorder {
         packet: &Arc<Packet>,
         headers: &Headers,
         now: Instant,
-        news: &mut Vec<News>,
+        news: &mut Vec<RecorderEvent>,
     ) {
         let parts = self.conf.conf.parts.0.unwrap_or_default();
         let step = self.selection.step(parts, packet.class(), packet.timestamp());
-        if step == Step::Skip || !self.is_wanted() {
+        if step == SelectionStep::Skip || !self.is_wanted() {
             return;
         }
         let is_first = self.open.is_none() && self.before.is_none();
-        if step == Step::Begin || step == Step::BeginFirst && is_first {
+        if step == SelectionStep::Begin || step == SelectionStep::BeginFirst && is_first {
             self.turn(headers, now, news);
         }
         let Some(open) = &mut self.open else { return };
@@ -156,37 +156,37 @@ impl Recorder {
         }
     }
 
-    fn write(&mut self, packet: &Packet, news: &mut Vec<News>) {
+    fn write(&mut self, packet: &Packet, news: &mut Vec<RecorderEvent>) {
         let Some(open) = &mut self.open else { return };
         let written = open.write(packet);
         let conf = &self.conf.conf;
         match written {
             Err(error) => self.fail(error, news),
-            Ok(()) if open.is_full(conf.max_size.0, conf.max_frames.0) => self.close(After::Limit, news),
+            Ok(()) if open.is_full(conf.max_size.0, conf.max_frames.0) => self.close(FileEnd::Limit, news),
             Ok(()) => {}
         }
     }
 
     /// Flushes written data to the system.
-    pub(crate) fn flush(&mut self, news: &mut Vec<News>) {
+    pub(crate) fn flush(&mut self, news: &mut Vec<RecorderEvent>) {
         if let Some(Err(error)) = self.open.as_mut().map(|open| open.flv.flush()) {
             self.fail(error, news);
         }
     }
 
     /// Ends the recorder with the publish, or on its removal.
-    pub(crate) fn finish(&mut self, news: &mut Vec<News>) {
-        self.close(After::Complete, news);
+    pub(crate) fn finish(&mut self, news: &mut Vec<RecorderEvent>) {
+        self.close(FileEnd::Complete, news);
     }
 
     /// Starts a file if one is due here.
-    fn turn(&mut self, headers: &Headers, now: Instant, news: &mut Vec<News>) {
+    fn turn(&mut self, headers: &Headers, now: Instant, news: &mut Vec<RecorderEvent>) {
         if let Some(open) = &self.open {
             let interval = self.conf.conf.interval;
             if interval.is_none_or(|interval| now.duration_since(open.since) < interval.duration()) {
                 return;
             }
-            self.close(After::Complete, news);
+            self.close(FileEnd::Complete, news);
         }
         if self.retry_at.is_some_and(|at| now < at) {
             return;
@@ -194,15 +194,15 @@ impl Recorder {
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
         let path = file_path(&self.conf.conf, &self.stream, unix.cast_signed());
         let after = self.before.as_ref().filter(|(before, _)| *before == path).map(|(_, after)| *after);
-        if after == Some(After::Limit) {
+        if after == Some(FileEnd::Limit) {
             return;
         }
-        let append = self.conf.conf.append || after == Some(After::Failure);
+        let append = self.conf.conf.append || after == Some(FileEnd::Failure);
         match self.begin(&path, append, headers, now, news) {
             Ok(open) => {
                 self.open = Some(open);
                 self.retry_at = None;
-                news.push(News::Opened(self.conf.clone(), path));
+                news.push(RecorderEvent::Opened(self.conf.clone(), path));
             }
             Err(error) => self.fail(error, news),
         }
@@ -214,13 +214,13 @@ impl Recorder {
         append: bool,
         headers: &Headers,
         now: Instant,
-        news: &mut Vec<News>,
-    ) -> Result<Open, WriteError> {
+        news: &mut Vec<RecorderEvent>,
+    ) -> Result<OpenFile, WriteError> {
         let in_use = || std::io::Error::other("another recorder writes it");
         let place = self.places.take_within(path, limits::RECORD_PLACE_WAIT);
         let place = place.ok_or_else(|| failed("open", path)(in_use()))?;
         let parts = self.conf.conf.parts.0.unwrap_or_default();
-        let known = Known {
+        let known = StreamFacts {
             published: headers.metadata().map(|packet| packet.payload()),
             audio: self.tracks.0 && parts.contains(RecordParts::AUDIO),
             video: self.tracks.1 && wants_video(parts),
@@ -232,15 +232,15 @@ impl Recorder {
         if self.conf.conf.lock
             && let Err(error) = flv.lock()
         {
-            news.push(News::Failed(self.conf.clone(), error, false));
+            news.push(RecorderEvent::Failed(self.conf.clone(), error, false));
         }
         let start = flv.end();
         let held = Some(Vec::new());
-        Ok(Open { flv, since: now, start, origin: Origin::default(), held, frames: 0, has_video: false })
+        Ok(OpenFile { flv, since: now, start, origin: Origin::default(), held, frames: 0, has_video: false })
     }
 
-    fn close(&mut self, after: After, news: &mut Vec<News>) {
-        let due = self.open.as_mut().map(Open::release).unwrap_or_default();
+    fn close(&mut self, after: FileEnd, news: &mut Vec<RecorderEvent>) {
+        let due = self.open.as_mut().map(OpenFile::release).unwrap_or_default();
         due.iter().for_each(|packet| self.write(packet, news));
         let Some(open) = self.open.take() else { return };
         let path = open.flv.path().to_owned();
@@ -248,24 +248,24 @@ impl Recorder {
         match open.flv.finish() {
             Ok(()) => {
                 self.retry.succeeded();
-                news.push(News::Closed(self.conf.clone(), path));
+                news.push(RecorderEvent::Closed(self.conf.clone(), path));
             }
-            Err(error) => news.push(News::Failed(self.conf.clone(), error, true)),
+            Err(error) => news.push(RecorderEvent::Failed(self.conf.clone(), error, true)),
         }
     }
 
-    fn fail(&mut self, error: WriteError, news: &mut Vec<News>) {
+    fn fail(&mut self, error: WriteError, news: &mut Vec<RecorderEvent>) {
         let lasted = self.open.as_ref().map(|open| open.since.elapsed());
         if let Some(open) = self.open.take() {
-            self.before = Some((open.flv.path().to_owned(), After::Failure));
+            self.before = Some((open.flv.path().to_owned(), FileEnd::Failure));
             open.flv.give_up();
         }
         self.retry_at = Instant::now().checked_add(self.retry.failed(lasted));
-        news.push(News::Failed(self.conf.clone(), error, true));
+        news.push(RecorderEvent::Failed(self.conf.clone(), error, true));
     }
 }
 
-impl Open {
+impl OpenFile {
     /// Holds packets until both tracks have begun, if there are `two`; returns the packets to be written now. The first
     /// packet is preceded by the headers.
     fn hold(

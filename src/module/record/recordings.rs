@@ -11,9 +11,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::Steady;
-use super::recorder::{News, Recorder};
-pub use super::registry::{Command, Recordings};
+use super::SteadyTimeline;
+use super::recorder::{Recorder, RecorderEvent};
+pub use super::registry::{RecordControl, Recordings};
 use super::{RecorderSettings, Recorders};
 use crate::config::store::Store;
 use crate::hub::headers::Headers;
@@ -21,14 +21,14 @@ use crate::hub::packet::Packet;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::extension::{OnStream, Output, Running};
-use crate::media::files::claims::Places;
+use crate::media::files::claims::FileClaims;
 use crate::media::files::log;
 use crate::media::gop;
 use crate::media::millis;
-use crate::media::reader::Reader;
+use crate::media::reader::PacketReader;
 use crate::media::session::Session;
 use crate::media::view::AppView;
-use crate::task::disk::{self, Work};
+use crate::task::disk::{self, DiskWork};
 use crate::task::fault;
 use crate::task::lifetime::Lifetime;
 
@@ -37,7 +37,7 @@ pub struct FlvRecording {
     /// The configuration in force.
     pub store: Arc<Store>,
     /// Files being written.
-    pub places: Arc<Places>,
+    pub places: Arc<FileClaims>,
     /// Publishes that control requests can record.
     pub recordings: Arc<Recordings>,
     /// Runs commands once a file is complete.
@@ -63,7 +63,7 @@ struct Recording {
     stream: Arc<Stream>,
     /// Sends the number after the publisher's last packet.
     stop: Option<oneshot::Sender<u64>>,
-    _listed: super::registry::Listed,
+    _listed: super::registry::ListedPublish,
 }
 
 impl Recording {
@@ -73,14 +73,14 @@ impl Recording {
         let OnStream { view, session, stream } = publisher;
         let (stop, stopped) = oneshot::channel();
         let (commands, asked) = mpsc::channel(limits::RECORD_COMMANDS);
-        let task = Task {
+        let task = RecordingTask {
             output: output.clone(),
             view: view.clone(),
             session: session.clone(),
             stream: stream.clone(),
             reader: None,
-            queue: Queue::default(),
-            set: Set::default(),
+            queue: PacketQueue::default(),
+            set: RecorderSet::default(),
             _unfinished: output.lifetime.unfinished.token(),
         };
         tokio::spawn(task.prepared().run(asked, stopped));
@@ -97,21 +97,21 @@ impl Drop for Recording {
     }
 }
 
-struct Task {
+struct RecordingTask {
     output: Arc<FlvRecording>,
     view: AppView,
     session: Arc<Session>,
     stream: Arc<Stream>,
     /// Present only if there are recorders.
-    reader: Option<Reader>,
-    queue: Queue,
-    set: Set,
+    reader: Option<PacketReader>,
+    queue: PacketQueue,
+    set: RecorderSet,
     _unfinished: TaskTrackerToken,
 }
 
 /// Packets to be written.
 #[derive(Default)]
-struct Queue {
+struct PacketQueue {
     packets: Vec<Arc<Packet>>,
     bytes: usize,
     lost: u64,
@@ -119,20 +119,20 @@ struct Queue {
 
 /// The recorders with their state.
 #[derive(Default)]
-struct Set {
+struct RecorderSet {
     recorders: Vec<Recorder>,
-    steady: Steady,
+    steady: SteadyTimeline,
     headers: Headers,
-    news: Vec<News>,
+    news: Vec<RecorderEvent>,
 }
 
-impl Task {
+impl RecordingTask {
     fn prepared(mut self) -> Self {
         self.configure();
         self
     }
 
-    async fn run(mut self, mut asked: mpsc::Receiver<Command>, mut stopped: oneshot::Receiver<u64>) {
+    async fn run(mut self, mut asked: mpsc::Receiver<RecordControl>, mut stopped: oneshot::Receiver<u64>) {
         let mut changed = self.output.store.watch();
         loop {
             let waits = !self.queue.packets.is_empty();
@@ -182,7 +182,7 @@ impl Task {
 
     /// Writes queued packets, and fetches from the stream in the meantime.
     async fn write(&mut self) {
-        let Queue { packets, lost, .. } = std::mem::take(&mut self.queue);
+        let PacketQueue { packets, lost, .. } = std::mem::take(&mut self.queue);
         if packets.is_empty() && lost == 0 {
             return;
         }
@@ -191,7 +191,7 @@ impl Task {
         }
         let mut set = std::mem::take(&mut self.set);
         let tracks = self.stream.info().tracks();
-        let work = disk::spawn(Work::Record, move || {
+        let work = disk::spawn(DiskWork::Record, move || {
             fault::stall_at("record_stalls");
             set.recorders.iter_mut().for_each(|recorder| recorder.learn(tracks));
             set.write(&packets, lost);
@@ -202,8 +202,8 @@ impl Task {
 
     async fn finish(mut self) {
         let mut set = std::mem::take(&mut self.set);
-        let work = disk::spawn(Work::Record, move || {
-            let Set { recorders, news, .. } = &mut set;
+        let work = disk::spawn(DiskWork::Record, move || {
+            let RecorderSet { recorders, news, .. } = &mut set;
             recorders.iter_mut().for_each(|recorder| recorder.finish(news));
             set
         });
@@ -211,7 +211,7 @@ impl Task {
     }
 
     /// Waits for a blocking job; packets that arrive meanwhile are queued.
-    async fn wait(&mut self, mut work: JoinHandle<Set>) {
+    async fn wait(&mut self, mut work: JoinHandle<RecorderSet>) {
         loop {
             tokio::select! {
                 done = &mut work => {
@@ -251,13 +251,13 @@ impl Task {
         if self.set.recorders.is_empty() {
             self.reader = None;
         } else if self.reader.is_none() {
-            let reader = Reader::attach(&self.stream);
+            let reader = PacketReader::attach(&self.stream);
             self.set.headers = reader.before().headers;
             self.reader = Some(reader);
         }
     }
 
-    fn obey(&mut self, command: &Command) {
+    fn obey(&mut self, command: &RecordControl) {
         for recorder in &mut self.set.recorders {
             if recorder.conf().name == command.recorder {
                 recorder.ask(command.on, &mut self.set.news);
@@ -269,16 +269,16 @@ impl Task {
     fn tell(&mut self) {
         for news in self.set.news.drain(..) {
             let (conf, told) = match &news {
-                News::Opened(conf, path) => {
+                RecorderEvent::Opened(conf, path) => {
                     log::opened(&self.stream, path);
                     (conf, Some(("status", "NetStream.Record.Start")))
                 }
-                News::Closed(conf, path) => {
+                RecorderEvent::Closed(conf, path) => {
                     log::closed(&self.stream, path);
                     self.output.done.record_done(conf, &self.session, path);
                     (conf, Some(("status", "NetStream.Record.Stop")))
                 }
-                News::Failed(conf, error, stops) => {
+                RecorderEvent::Failed(conf, error, stops) => {
                     log::failed(&self.stream, error.call, &error.path, &error.error);
                     (conf, stops.then_some(("error", "NetStream.Record.Failed")))
                 }
@@ -290,7 +290,7 @@ impl Task {
     }
 }
 
-impl Set {
+impl RecorderSet {
     fn write(&mut self, packets: &[Arc<Packet>], lost: u64) {
         let now = Instant::now();
         if lost > 0 {
@@ -299,12 +299,12 @@ impl Set {
         for packet in packets {
             self.headers.keep_packet(packet);
             let packet = self.steady.place(packet);
-            let Set { recorders, headers, news, .. } = self;
+            let RecorderSet { recorders, headers, news, .. } = self;
             for recorder in recorders {
                 recorder.handle(&packet, headers, now, news);
             }
         }
-        let Set { recorders, news, .. } = self;
+        let RecorderSet { recorders, news, .. } = self;
         recorders.iter_mut().for_each(|recorder| recorder.flush(news));
     }
 
@@ -315,7 +315,7 @@ impl Set {
     }
 }
 
-async fn ready(reader: Option<&Reader>) {
+async fn ready(reader: Option<&PacketReader>) {
     match reader {
         Some(reader) => reader.ready().await,
         None => std::future::pending().await,

@@ -13,7 +13,7 @@ use crate::media::view::AppView;
 
 /// A control request to the recorders of a publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Command {
+pub struct RecordControl {
     /// Name of the recorder; empty for the application's own.
     pub recorder: BString,
     /// Whether to start or stop it.
@@ -23,20 +23,20 @@ pub struct Command {
 /// All publishes, by stream number.
 #[derive(Default)]
 pub struct Recordings {
-    running: Mutex<HashMap<u64, Entry>>,
+    running: Mutex<HashMap<u64, RecordedPublish>>,
 }
 
-struct Entry {
+struct RecordedPublish {
     view: AppView,
     key: StreamKey,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<RecordControl>,
 }
 
 /// Removes its publish when dropped.
-pub(crate) struct Listed {
+pub(crate) struct ListedPublish {
     recordings: Arc<Recordings>,
     stream: u64,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<RecordControl>,
 }
 
 impl Recordings {
@@ -45,18 +45,18 @@ impl Recordings {
         stream: u64,
         view: AppView,
         key: StreamKey,
-        commands: mpsc::Sender<Command>,
-    ) -> Listed {
-        self.running.lock().insert(stream, Entry { view, key, commands: commands.clone() });
-        Listed { recordings: self.clone(), stream, commands }
+        commands: mpsc::Sender<RecordControl>,
+    ) -> ListedPublish {
+        self.running.lock().insert(stream, RecordedPublish { view, key, commands: commands.clone() });
+        ListedPublish { recordings: self.clone(), stream, commands }
     }
 
     /// Starts or stops a recorder of every publish selected by `chosen`. Returns the number of those that have such a
     /// recorder and accepted the command: a recorder with a stalled disk accepts at most
     /// [`crate::limits::RECORD_COMMANDS`].
-    pub fn command(&self, command: &Command, chosen: impl Fn(&StreamKey) -> bool) -> usize {
+    pub fn command(&self, command: &RecordControl, chosen: impl Fn(&StreamKey) -> bool) -> usize {
         let running = self.running.lock();
-        let has = |entry: &&Entry| {
+        let has = |entry: &&RecordedPublish| {
             let application = entry.view.current();
             chosen(&entry.key) && application.get::<Recorders>().0.iter().any(|r| r.name == command.recorder)
         };
@@ -64,7 +64,7 @@ impl Recordings {
     }
 }
 
-impl Drop for Listed {
+impl Drop for ListedPublish {
     fn drop(&mut self) {
         let mut running = self.recordings.running.lock();
         // The next publisher may have replaced the entry.

@@ -1,7 +1,7 @@
 //! Selection of packets for a file, and of the places where files may begin.
 
 use super::conf::RecordParts;
-use crate::hub::packet::Class;
+use crate::hub::packet::PacketClass;
 
 /// Duration of audio without video, in milliseconds, after which a stream counts as audio-only. PingOS waits for a key
 /// frame forever, so that such a stream is never recorded.
@@ -9,7 +9,7 @@ const VIDEO_WAIT_MS: u32 = 2_000;
 
 /// Decision about a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum SelectionStep {
     /// Dropped.
     Skip,
     /// Written to the open file, if any.
@@ -22,7 +22,7 @@ pub enum Step {
 
 /// Examines every packet of a stream in order.
 #[derive(Debug, Default)]
-pub struct Selection {
+pub struct PacketSelection {
     /// Whether there is video, so that files begin at key frames.
     has_video: bool,
     first_audio: Option<u32>,
@@ -32,43 +32,47 @@ pub struct Selection {
     decodable: bool,
 }
 
-impl Selection {
+impl PacketSelection {
     /// Records that packets were lost: writing resumes at the next key frame.
     pub fn lost(&mut self) {
         (self.decodable, self.video_flows) = (false, true);
     }
 
     /// Decides about the next packet. `timestamp` is in milliseconds.
-    pub fn step(&mut self, parts: RecordParts, class: Class, timestamp: u32) -> Step {
+    pub fn step(&mut self, parts: RecordParts, class: PacketClass, timestamp: u32) -> SelectionStep {
         let wants_video = parts.contains(RecordParts::VIDEO);
         let wants_keys = wants_video || parts.contains(RecordParts::KEYFRAMES);
         match class {
-            Class::Key => {
+            PacketClass::Key => {
                 (self.has_video, self.video_flows, self.decodable) = (true, true, true);
-                if wants_keys { Step::Begin } else { Step::Skip }
+                if wants_keys { SelectionStep::Begin } else { SelectionStep::Skip }
             }
-            Class::Inter => {
+            PacketClass::Inter => {
                 (self.has_video, self.video_flows) = (true, true);
-                if wants_video && self.decodable { Step::Write } else { Step::Skip }
+                if wants_video && self.decodable { SelectionStep::Write } else { SelectionStep::Skip }
             }
-            Class::VideoHeader | Class::VideoExtra => {
+            PacketClass::VideoHeader | PacketClass::VideoExtra => {
                 self.has_video = true;
-                if wants_keys { Step::Write } else { Step::Skip }
+                if wants_keys { SelectionStep::Write } else { SelectionStep::Skip }
             }
-            Class::Audio if parts.contains(RecordParts::AUDIO) => {
+            PacketClass::Audio if parts.contains(RecordParts::AUDIO) => {
                 let first = *self.first_audio.get_or_insert(timestamp);
                 let alone = !self.has_video && timestamp.wrapping_sub(first) >= VIDEO_WAIT_MS;
                 match (!wants_keys || alone, self.has_video && !self.video_flows) {
-                    (true, _) => Step::Begin,
+                    (true, _) => SelectionStep::Begin,
                     // PingOS begins with the codec header, which it treats as a key frame.
-                    (false, true) => Step::BeginFirst,
-                    (false, false) => Step::Write,
+                    (false, true) => SelectionStep::BeginFirst,
+                    (false, false) => SelectionStep::Write,
                 }
             }
-            Class::AudioHeader | Class::AudioExtra if parts.contains(RecordParts::AUDIO) => Step::Write,
-            Class::Audio | Class::AudioHeader | Class::AudioExtra | Class::Metadata | Class::Other => {
-                Step::Skip
+            PacketClass::AudioHeader | PacketClass::AudioExtra if parts.contains(RecordParts::AUDIO) => {
+                SelectionStep::Write
             }
+            PacketClass::Audio
+            | PacketClass::AudioHeader
+            | PacketClass::AudioExtra
+            | PacketClass::Metadata
+            | PacketClass::Other => SelectionStep::Skip,
         }
     }
 }
@@ -79,48 +83,52 @@ mod tests {
 
     #[test]
     fn a_file_of_video_begins_at_a_key_frame() {
-        let mut s = Selection::default();
+        let mut s = PacketSelection::default();
         let all = RecordParts::ALL;
-        assert_eq!(s.step(all, Class::Audio, 0), Step::Write);
-        assert_eq!(s.step(all, Class::Inter, 0), Step::Skip);
-        assert_eq!(s.step(all, Class::Key, 40), Step::Begin);
-        assert_eq!(s.step(all, Class::Inter, 80), Step::Write);
+        assert_eq!(s.step(all, PacketClass::Audio, 0), SelectionStep::Write);
+        assert_eq!(s.step(all, PacketClass::Inter, 0), SelectionStep::Skip);
+        assert_eq!(s.step(all, PacketClass::Key, 40), SelectionStep::Begin);
+        assert_eq!(s.step(all, PacketClass::Inter, 80), SelectionStep::Write);
         s.lost();
-        assert_eq!(s.step(all, Class::Inter, 120), Step::Skip);
-        assert_eq!(s.step(all, Class::Audio, 5_000), Step::Write);
+        assert_eq!(s.step(all, PacketClass::Inter, 120), SelectionStep::Skip);
+        assert_eq!(s.step(all, PacketClass::Audio, 5_000), SelectionStep::Write);
     }
 
     #[test]
     fn audio_begins_a_file_where_no_video_is_wanted_or_none_comes() {
-        let mut s = Selection::default();
-        assert_eq!(s.step(RecordParts::AUDIO, Class::Audio, 0), Step::Begin);
-        assert_eq!(s.step(RecordParts::AUDIO, Class::Key, 0), Step::Skip);
-        let mut s = Selection::default();
-        assert_eq!(s.step(RecordParts::ALL, Class::Audio, u32::MAX - 5), Step::Write);
-        assert_eq!(s.step(RecordParts::ALL, Class::Audio, VIDEO_WAIT_MS), Step::Begin);
-        assert_eq!(s.step(RecordParts::KEYFRAMES, Class::Audio, VIDEO_WAIT_MS), Step::Skip);
+        let mut s = PacketSelection::default();
+        assert_eq!(s.step(RecordParts::AUDIO, PacketClass::Audio, 0), SelectionStep::Begin);
+        assert_eq!(s.step(RecordParts::AUDIO, PacketClass::Key, 0), SelectionStep::Skip);
+        let mut s = PacketSelection::default();
+        assert_eq!(s.step(RecordParts::ALL, PacketClass::Audio, u32::MAX - 5), SelectionStep::Write);
+        assert_eq!(s.step(RecordParts::ALL, PacketClass::Audio, VIDEO_WAIT_MS), SelectionStep::Begin);
+        assert_eq!(s.step(RecordParts::KEYFRAMES, PacketClass::Audio, VIDEO_WAIT_MS), SelectionStep::Skip);
     }
 
     #[test]
     fn audio_between_the_header_and_the_first_frame_of_video_begins_the_first_file() {
-        let mut s = Selection::default();
+        let mut s = PacketSelection::default();
         let all = RecordParts::ALL;
-        assert_eq!(s.step(all, Class::Audio, 0), Step::Write);
-        assert_eq!(s.step(all, Class::VideoHeader, 20), Step::Write);
-        assert_eq!(s.step(all, Class::Audio, 20), Step::BeginFirst);
-        assert_eq!(s.step(all, Class::Inter, 40), Step::Skip);
-        assert_eq!(s.step(all, Class::Audio, 40), Step::Write);
-        let mut s = Selection::default();
-        s.step(all, Class::VideoHeader, 0);
+        assert_eq!(s.step(all, PacketClass::Audio, 0), SelectionStep::Write);
+        assert_eq!(s.step(all, PacketClass::VideoHeader, 20), SelectionStep::Write);
+        assert_eq!(s.step(all, PacketClass::Audio, 20), SelectionStep::BeginFirst);
+        assert_eq!(s.step(all, PacketClass::Inter, 40), SelectionStep::Skip);
+        assert_eq!(s.step(all, PacketClass::Audio, 40), SelectionStep::Write);
+        let mut s = PacketSelection::default();
+        s.step(all, PacketClass::VideoHeader, 0);
         s.lost();
-        assert_eq!(s.step(all, Class::Audio, 0), Step::Write, "what was lost may have been a frame");
+        assert_eq!(
+            s.step(all, PacketClass::Audio, 0),
+            SelectionStep::Write,
+            "what was lost may have been a frame"
+        );
     }
 
     #[test]
     fn key_frames_alone_are_a_choice() {
-        let mut s = Selection::default();
-        assert_eq!(s.step(RecordParts::KEYFRAMES, Class::Key, 0), Step::Begin);
-        assert_eq!(s.step(RecordParts::KEYFRAMES, Class::Inter, 40), Step::Skip);
-        assert_eq!(s.step(RecordParts::KEYFRAMES, Class::VideoHeader, 40), Step::Write);
+        let mut s = PacketSelection::default();
+        assert_eq!(s.step(RecordParts::KEYFRAMES, PacketClass::Key, 0), SelectionStep::Begin);
+        assert_eq!(s.step(RecordParts::KEYFRAMES, PacketClass::Inter, 40), SelectionStep::Skip);
+        assert_eq!(s.step(RecordParts::KEYFRAMES, PacketClass::VideoHeader, 40), SelectionStep::Write);
     }
 }

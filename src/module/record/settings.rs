@@ -7,7 +7,7 @@ use bstr::BString;
 use super::conf::{Current, RecordParts, Scope};
 use crate::directive::context::{APPLICATION, RECORDER};
 use crate::directive::evaluate::Block;
-use crate::directive::{Contexts, Level, Scene, Slot, Text, Values};
+use crate::directive::{BlockLevel, Contexts, Evaluation, Slot, Text, Values};
 
 /// The active recorders: named ones, then the application's own if it has one.
 #[derive(Debug, Default)]
@@ -43,7 +43,7 @@ impl Slot for Recorders {
         true
     }
 
-    fn make(level: &Level<'_>, scene: &mut Scene<'_>) -> Recorders {
+    fn make(level: &BlockLevel<'_>, scene: &mut Evaluation<'_>) -> Recorders {
         let blocks = level.blocks;
         let named = || blocks.first().into_iter().flat_map(|application| application.inner(RECORDER));
         if named().next().is_none() && level.scopes::<Scope>().iter().all(Option::is_none) {

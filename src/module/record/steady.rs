@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::hub::packet::{Class, Packet};
+use crate::hub::packet::{Packet, PacketClass};
 use crate::hub::timeline::Timeline;
 
 /// Corrects the packets of one publish, in order.
 #[derive(Debug, Default)]
-pub struct Steady {
+pub struct SteadyTimeline {
     timeline: Timeline,
     /// Value of `fix_timestamp` in milliseconds; 0 keeps jumps.
     fix: u32,
@@ -17,7 +17,7 @@ pub struct Steady {
     shifts: [Option<u32>; 3],
 }
 
-impl Steady {
+impl SteadyTimeline {
     /// Sets `fix_timestamp`, in milliseconds.
     pub fn set_fix(&mut self, fix: u32) {
         self.fix = fix;
@@ -26,7 +26,7 @@ impl Steady {
     /// The packet with its corrected timestamp.
     pub fn place(&mut self, packet: &Arc<Packet>) -> Arc<Packet> {
         let (kind, sent) = (packet.kind(), packet.timestamp());
-        let is_frame = matches!(packet.class(), Class::Audio | Class::Key | Class::Inter);
+        let is_frame = matches!(packet.class(), PacketClass::Audio | PacketClass::Key | PacketClass::Inter);
         let shift = &mut self.shifts[kind as usize];
         let placed = match (packet.lane().place(), *shift) {
             (None, _) if is_frame => {
@@ -50,16 +50,16 @@ mod tests {
     use super::*;
     use crate::wire::MediaKind;
 
-    fn packet(class: Class, timestamp: u32) -> Arc<Packet> {
+    fn packet(class: PacketClass, timestamp: u32) -> Arc<Packet> {
         let kind = match class {
-            Class::Audio | Class::AudioHeader => MediaKind::Audio,
+            PacketClass::Audio | PacketClass::AudioHeader => MediaKind::Audio,
             _ => MediaKind::Video,
         };
         Arc::new(Packet::new(kind, class, timestamp, 0, Bytes::from_static(b"x"), 128))
     }
 
-    fn steady(fix: u32) -> Steady {
-        Steady { fix, ..Steady::default() }
+    fn steady(fix: u32) -> SteadyTimeline {
+        SteadyTimeline { fix, ..SteadyTimeline::default() }
     }
 
     #[test]
@@ -70,13 +70,13 @@ mod tests {
         for (n, second) in [0, 5_000_000, 10_000_000, 15_000_000].into_iter().enumerate() {
             for step in (0..1_000).step_by(40) {
                 let sent = second + n as u32 * 1_000 + step;
-                last = [Class::Inter, Class::Audio].map(|class| {
+                last = [PacketClass::Inter, PacketClass::Audio].map(|class| {
                     let placed = steady.place(&packet(class, sent));
                     assert_eq!(placed.class(), class);
                     placed.timestamp()
                 });
             }
-            let header = steady.place(&packet(Class::VideoHeader, second + n as u32 * 1_000 + 960));
+            let header = steady.place(&packet(PacketClass::VideoHeader, second + n as u32 * 1_000 + 960));
             assert_eq!(header.timestamp(), last[0]);
         }
         assert_eq!(last, [3_960; 2]);
@@ -86,7 +86,7 @@ mod tests {
     fn without_fix_timestamp_jumps_stay() {
         let mut steady = steady(0);
         for sent in [0, 40, 60_000] {
-            assert_eq!(steady.place(&packet(Class::Key, sent)).timestamp(), sent);
+            assert_eq!(steady.place(&packet(PacketClass::Key, sent)).timestamp(), sent);
         }
     }
 
@@ -98,7 +98,7 @@ mod tests {
         ) {
             let mut steady = steady(10_000);
             let mut at = begin;
-            let classes = [Class::Key, Class::Audio, Class::VideoHeader, Class::AudioHeader];
+            let classes = [PacketClass::Key, PacketClass::Audio, PacketClass::VideoHeader, PacketClass::AudioHeader];
             for (step, class) in packets {
                 at = at.wrapping_add(step);
                 let sent = packet(classes[class], at);

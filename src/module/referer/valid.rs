@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use bstr::{BString, ByteSlice};
 
-use crate::directive::{Args, Arity, Pattern, Scene, ServerName, Undecided, Value};
+use crate::directive::{Args, Arity, Evaluation, Pattern, ServerName, Undecided, Value};
 use crate::syntax::{Problem, Word, sentence};
 
 /// Referers that are shorter have no scheme that counts: `http://i.ru`.
@@ -61,7 +61,7 @@ impl Value for ValidReferers {
         "none | blocked | server_names | host[/path] | *.host[/path] | host.*[/path] | ~regex ...".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<ValidReferers, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ValidReferers, Problem> {
         let sources: Vec<Source> = args.words.iter().map(Source::parse).collect::<Result<_, _>>()?;
         let taken = scene.block.of::<Taken>();
         for (source, word) in sources.iter().zip(args.words) {

@@ -18,7 +18,7 @@ pub enum Protocol {
 
 /// `rtmp[s]://host[:port][/app[/name]][?args]` or `http[s]://host[:port][/location[/...][/name]][?args]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
+pub struct RelayAddress {
     /// Protocol.
     pub protocol: Protocol,
     /// Whether TLS is used.
@@ -65,9 +65,9 @@ impl fmt::Display for AddressError {
     }
 }
 
-impl Address {
+impl RelayAddress {
     /// Parses an address.
-    pub fn parse(text: &[u8]) -> Result<Address, AddressError> {
+    pub fn parse(text: &[u8]) -> Result<RelayAddress, AddressError> {
         if text.len() > limits::RELAY_ADDRESS_BYTES {
             return Err(AddressError::TooLong(text.len()));
         }
@@ -95,7 +95,7 @@ impl Address {
                 .ok_or_else(|| AddressError::Port(shortened(digits)))?,
         };
         let (path, query) = target.split_once_str("?").unwrap_or((target, b""));
-        Ok(Address { protocol, is_tls, host: host.into(), port, path: path.into(), query: query.into() })
+        Ok(RelayAddress { protocol, is_tls, host: host.into(), port, path: path.into(), query: query.into() })
     }
 
     /// The scheme before `://`.
@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     fn parts(text: &str) -> Result<(String, u16, String, String), AddressError> {
-        let a = Address::parse(text.as_bytes())?;
+        let a = RelayAddress::parse(text.as_bytes())?;
         Ok((a.host.to_string(), a.port, a.path.to_string(), a.query.to_string()))
     }
 
@@ -202,7 +202,7 @@ mod tests {
             ("RTMPS://h:1936/live", "rtmps", 1936),
             ("https://h/flv/s", "https", 443),
         ] {
-            let address = Address::parse(text.as_bytes()).unwrap();
+            let address = RelayAddress::parse(text.as_bytes()).unwrap();
             assert_eq!((address.scheme(), address.port), (scheme, port));
             assert_eq!(address.has_default_port(), port == 443);
         }
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn path_elements_are_application_and_name() {
         let names = |text: &str| {
-            let a = Address::parse(text.as_bytes()).unwrap();
+            let a = RelayAddress::parse(text.as_bytes()).unwrap();
             (a.first().map(ToString::to_string), a.rest().map(ToString::to_string))
         };
         assert_eq!(names("rtmp://h/live/a/b"), (Some("live".into()), Some("a/b".into())));
@@ -224,14 +224,14 @@ mod tests {
 
     #[test]
     fn an_ipv6_address_is_looked_up_without_brackets() {
-        let address = Address::parse(b"rtmp://[2001:db8::1]/live").unwrap();
+        let address = RelayAddress::parse(b"rtmp://[2001:db8::1]/live").unwrap();
         assert_eq!(address.lookup_host(), "2001:db8::1");
         assert_eq!(address.host, "[2001:db8::1]");
     }
 
     #[test]
     fn what_cannot_be_used_says_why() {
-        let reason = |text: &[u8]| Address::parse(text).unwrap_err();
+        let reason = |text: &[u8]| RelayAddress::parse(text).unwrap_err();
         assert_eq!(reason(b""), AddressError::Scheme);
         assert_eq!(reason(b"rtsp://h/live"), AddressError::Scheme);
         assert_eq!(reason(b"/live/s"), AddressError::Scheme);

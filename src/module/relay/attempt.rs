@@ -6,13 +6,13 @@ use std::time::Instant;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::relays::{Outcome, RelayEnd, asked};
+use super::relays::{AttemptOutcome, RelayEnd, asked};
 
-use super::address::{Address, Protocol};
-use super::complaints::{Complaints, Say};
+use super::address::{Protocol, RelayAddress};
+use super::complaints::{Complaints, LogDecision};
 use super::destination::Destination;
 use crate::media::log as media_log;
-use crate::media::relay_target::Relay;
+use crate::media::relay_target::RelayTarget;
 use crate::media::session::{Reason, Session};
 use crate::module::relay::log;
 use crate::notify::hook::Hook;
@@ -23,9 +23,9 @@ const NO_TARGET: &str = "only rtmp:// and rtmps:// can be pushed to";
 
 /// Decision about a relay.
 #[derive(Debug, PartialEq, Eq)]
-enum Decision {
+enum RelayDecision {
     /// Relay to or from this address, with this host in tcUrl or `Host`.
-    Follow(Address, Option<Bytes>),
+    Follow(RelayAddress, Option<Bytes>),
     /// No relay.
     Unwanted,
     /// End the sessions that depend on the relay.
@@ -34,39 +34,39 @@ enum Decision {
     Again(String),
 }
 
-impl Decision {
+impl RelayDecision {
     /// The decision in the ledger of callbacks.
-    fn entry(&self) -> ledger::Decision {
+    fn entry(&self) -> ledger::CallDecision {
         match self {
-            Decision::Follow(..) => ledger::Decision::Relay,
-            Decision::Unwanted => ledger::Decision::NoRelay,
-            Decision::Refused => ledger::Decision::Refuse,
-            Decision::Again(_) => ledger::Decision::AskAgain,
+            RelayDecision::Follow(..) => ledger::CallDecision::Relay,
+            RelayDecision::Unwanted => ledger::CallDecision::NoRelay,
+            RelayDecision::Refused => ledger::CallDecision::Refuse,
+            RelayDecision::Again(_) => ledger::CallDecision::AskAgain,
         }
     }
 }
 
 /// Direction of a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RelayKind {
     Pull,
     Push,
 }
 
-impl Kind {
+impl RelayKind {
     /// Name in the log.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Kind::Pull => "pull",
-            Kind::Push => "push",
+            RelayKind::Pull => "pull",
+            RelayKind::Push => "push",
         }
     }
 
     /// End reason of a session that the other side has ended.
     fn reason(self) -> Reason {
         match self {
-            Kind::Pull => Reason::StreamEnd,
-            Kind::Push => Reason::NormalClose,
+            RelayKind::Pull => Reason::StreamEnd,
+            RelayKind::Push => Reason::NormalClose,
         }
     }
 }
@@ -74,7 +74,7 @@ impl Kind {
 /// One attempt: a session, and the history of preceding attempts.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
-    pub(super) kind: Kind,
+    pub(super) kind: RelayKind,
     pub(super) session: &'a Session,
     pub(super) complaints: &'a Mutex<Complaints>,
 }
@@ -86,39 +86,39 @@ impl Attempt<'_> {
         self,
         asking: &mut SessionEvent,
         reply: &Reply,
-    ) -> Result<Destination, Outcome> {
-        let is_pull = self.kind == Kind::Pull;
+    ) -> Result<Destination, AttemptOutcome> {
+        let is_pull = self.kind == RelayKind::Pull;
         let decision = decide(reply, asking.hook(), is_pull);
         asking.decided(decision.entry());
         match decision {
-            Decision::Follow(address, domain) => {
+            RelayDecision::Follow(address, domain) => {
                 asking.keep();
                 let asked = asked(&self.session.identity);
                 let destination = Destination::redirected(address, domain.as_deref(), asked);
                 Ok(if is_pull { destination } else { destination.of_push(asked, None) })
             }
-            Decision::Unwanted => Err(Outcome::Unwanted),
-            Decision::Refused => {
+            RelayDecision::Unwanted => Err(AttemptOutcome::Unwanted),
+            RelayDecision::Refused => {
                 media_log::start_refused(self.session, asking.hook(), &reply.answer);
-                Err(Outcome::Refused)
+                Err(AttemptOutcome::Refused)
             }
-            Decision::Again(why) => {
+            RelayDecision::Again(why) => {
                 match self.failed(&why) {
-                    Say::Failure => {
+                    LogDecision::Failure => {
                         log::unusable(self.session, self.kind.name(), &why, asking.hook());
                     }
                     say => self.told(say),
                 }
-                Err(Outcome::Failed)
+                Err(AttemptOutcome::Failed)
             }
         }
     }
 
     /// Destinations of a `push` or `pull` line, in order; invalid addresses are logged and skipped.
-    pub(super) fn destinations(self, line: &Relay) -> impl Iterator<Item = Destination> {
+    pub(super) fn destinations(self, line: &RelayTarget) -> impl Iterator<Item = Destination> {
         line.urls.iter().filter_map(move |url| {
-            let is_pull = self.kind == Kind::Pull;
-            match Address::parse(url) {
+            let is_pull = self.kind == RelayKind::Pull;
+            match RelayAddress::parse(url) {
                 Ok(address) if address.protocol == Protocol::HttpFlv && !is_pull => {
                     self.complain(&NO_TARGET);
                     None
@@ -137,20 +137,20 @@ impl Attempt<'_> {
     }
 
     /// Outcome of an attempt that ended in this way. `worked` tells whether it ran long enough.
-    pub(super) fn outcome(self, end: &RelayEnd, worked: bool) -> Outcome {
+    pub(super) fn outcome(self, end: &RelayEnd, worked: bool) -> AttemptOutcome {
         self.session.set_reason(match end {
             RelayEnd::Asked(asked) => *asked,
             _ => self.kind.reason(),
         });
         let outcome = match end {
-            RelayEnd::Refused(_) => Outcome::Refused,
-            RelayEnd::Asked(_) => Outcome::Closed,
-            RelayEnd::Published => Outcome::Worked,
-            RelayEnd::Error(_) | RelayEnd::Closed if worked => Outcome::Worked,
-            RelayEnd::Error(_) | RelayEnd::Closed => Outcome::Failed,
+            RelayEnd::Refused(_) => AttemptOutcome::Refused,
+            RelayEnd::Asked(_) => AttemptOutcome::Closed,
+            RelayEnd::Published => AttemptOutcome::Worked,
+            RelayEnd::Error(_) | RelayEnd::Closed if worked => AttemptOutcome::Worked,
+            RelayEnd::Error(_) | RelayEnd::Closed => AttemptOutcome::Failed,
         };
         match outcome {
-            Outcome::Refused | Outcome::Failed => self.complain(end),
+            AttemptOutcome::Refused | AttemptOutcome::Failed => self.complain(end),
             _ => {
                 self.complaints.lock().worked();
                 log::ended(self.session, self.kind.name(), end);
@@ -169,44 +169,44 @@ impl Attempt<'_> {
     /// Logs a failed relay, unless the failure is known.
     fn complain(self, why: &dyn Display) {
         match self.failed(&why.to_string()) {
-            Say::Failure => log::failed(self.session, self.kind.name(), why),
+            LogDecision::Failure => log::failed(self.session, self.kind.name(), why),
             say => self.told(say),
         }
     }
 
-    fn failed(self, why: &str) -> Say {
+    fn failed(self, why: &str) -> LogDecision {
         self.complaints.lock().failed(why, Instant::now())
     }
 
-    fn told(self, say: Say) {
-        if let Say::Summary(failures, since) = say {
+    fn told(self, say: LogDecision) {
+        if let LogDecision::Summary(failures, since) = say {
             log::still_failing(self.session, self.kind.name(), failures, since);
         }
     }
 }
 
 /// Decision that an answer requests.
-fn decide(reply: &Reply, hook: &Hook, is_pull: bool) -> Decision {
+fn decide(reply: &Reply, hook: &Hook, is_pull: bool) -> RelayDecision {
     match reply.answer {
-        Answer::Status(200..=299) => Decision::Unwanted,
+        Answer::Status(200..=299) => RelayDecision::Unwanted,
         Answer::Status(status @ 300..=399) => follow(reply, status, is_pull),
-        Answer::Status(400..=599) if hook.enforce.start => Decision::Refused,
-        Answer::Status(400..=599) => Decision::Unwanted,
-        Answer::Status(status) => Decision::Again(format!("status {status}")),
-        ref answer @ (Answer::Failed(_) | Answer::TimedOut) => Decision::Again(answer.to_string()),
+        Answer::Status(400..=599) if hook.enforce.start => RelayDecision::Refused,
+        Answer::Status(400..=599) => RelayDecision::Unwanted,
+        Answer::Status(status) => RelayDecision::Again(format!("status {status}")),
+        ref answer @ (Answer::Failed(_) | Answer::TimedOut) => RelayDecision::Again(answer.to_string()),
     }
 }
 
-fn follow(reply: &Reply, status: u16, is_pull: bool) -> Decision {
+fn follow(reply: &Reply, status: u16, is_pull: bool) -> RelayDecision {
     let Some(location) = &reply.location else {
-        return Decision::Again(format!("status {status} without Location"));
+        return RelayDecision::Again(format!("status {status} without Location"));
     };
-    match Address::parse(location) {
+    match RelayAddress::parse(location) {
         Ok(address) if address.protocol == Protocol::HttpFlv && !is_pull => {
-            Decision::Again(format!("unusable Location: {NO_TARGET}"))
+            RelayDecision::Again(format!("unusable Location: {NO_TARGET}"))
         }
-        Ok(address) => Decision::Follow(address, reply.domain.clone().filter(|d| is_domain(d))),
-        Err(error) => Decision::Again(format!("unusable Location: {error}")),
+        Ok(address) => RelayDecision::Follow(address, reply.domain.clone().filter(|d| is_domain(d))),
+        Err(error) => RelayDecision::Again(format!("unusable Location: {error}")),
     }
 }
 
@@ -238,7 +238,7 @@ mod tests {
         }
     }
 
-    fn decided(status: u16, location: Option<&'static str>, is_pull: bool) -> Decision {
+    fn decided(status: u16, location: Option<&'static str>, is_pull: bool) -> RelayDecision {
         let reply = Reply {
             answer: Answer::Status(status),
             location: location.map(Bytes::from),
@@ -249,29 +249,29 @@ mod tests {
 
     #[test]
     fn a_location_is_followed() {
-        let Decision::Follow(address, domain) = decided(302, Some("rtmp://h/live/s"), false) else {
+        let RelayDecision::Follow(address, domain) = decided(302, Some("rtmp://h/live/s"), false) else {
             panic!("a usable location")
         };
         assert_eq!((address.host.to_string(), domain), ("h".to_string(), Some(Bytes::from("cdn.example"))));
-        assert!(matches!(decided(301, Some("http://h/flv/s"), true), Decision::Follow(..)));
+        assert!(matches!(decided(301, Some("http://h/flv/s"), true), RelayDecision::Follow(..)));
     }
 
     #[test]
     fn what_cannot_be_followed_is_asked_again() {
         for location in [None, Some("ftp://h/"), Some("rtmp://h:0/"), Some("http://h/flv/s")] {
-            assert!(matches!(decided(301, location, false), Decision::Again(_)), "{location:?}");
+            assert!(matches!(decided(301, location, false), RelayDecision::Again(_)), "{location:?}");
         }
         let silent = Reply { answer: Answer::TimedOut, location: None, domain: None };
-        assert_eq!(decide(&silent, &hook(true), true), Decision::Again("timed out".into()));
+        assert_eq!(decide(&silent, &hook(true), true), RelayDecision::Again("timed out".into()));
     }
 
     #[test]
     fn a_refusal_counts_unless_the_line_says_otherwise() {
-        assert_eq!(decided(200, Some("rtmp://h/"), true), Decision::Unwanted);
-        assert_eq!(decided(404, None, true), Decision::Refused);
+        assert_eq!(decided(200, Some("rtmp://h/"), true), RelayDecision::Unwanted);
+        assert_eq!(decided(404, None, true), RelayDecision::Refused);
         let refusal = Reply { answer: Answer::Status(500), location: None, domain: None };
-        assert_eq!(decide(&refusal, &hook(true), true), Decision::Refused);
-        assert_eq!(decide(&refusal, &hook(false), true), Decision::Unwanted);
+        assert_eq!(decide(&refusal, &hook(true), true), RelayDecision::Refused);
+        assert_eq!(decide(&refusal, &hook(false), true), RelayDecision::Unwanted);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Model of the relay graph: servers that pull a stream from one another and push it to one another, with publishers
 //! and viewers that come and go in every order.
 //!
-//! Streams, demand, trails and paths are the server's own types ([`Stream`], [`Demand`], [`trail`]), and so are the
+//! Streams, demand, trails and paths are the server's own types ([`Stream`], [`PlayerDemand`], [`trail`]), and so are the
 //! decisions based on them. The model supplies the timing: each server in turn processes its relays as its tasks would.
 //! The end of a relay becomes known to the other server sooner than the start of one, which takes an exchange of
 //! messages; otherwise starts could follow ends around a ring forever. The following must hold in every graph, with and
@@ -13,12 +13,12 @@
 
 use bytes::Bytes;
 
-use super::demand::{Demand, Wants};
+use super::demand::{PlayerDemand, Wants};
 use crate::hub::gop::CacheSettings;
-use crate::hub::packet::Class;
+use crate::hub::packet::PacketClass;
 use crate::hub::registry::StreamKey;
 use crate::hub::stream::{Incoming, PublishSettings, Stream};
-use crate::media::trail::{self, Claim, Feed, Hop, Trail};
+use crate::media::trail::{self, Claim, Hop, MediaOrigin, Trail};
 use crate::wire::MediaKind;
 
 /// Number of a server's turns without media after which a relay counts as silent.
@@ -46,7 +46,7 @@ struct Relay {
 struct Server {
     hop: Hop,
     stream: Stream,
-    demand: Demand<Trail>,
+    demand: PlayerDemand<Trail>,
     /// Sessions that publish here or stand by, other than pulls.
     publishers: Vec<(u64, Trail)>,
     pull: Option<Relay>,
@@ -79,7 +79,7 @@ fn settings(relay: bool) -> PublishSettings {
 
 fn frame() -> Incoming {
     let payload = Bytes::from_static(b"k");
-    Incoming { kind: MediaKind::Video, class: Class::Key, timestamp: 0, beside: None, payload }
+    Incoming { kind: MediaKind::Video, class: PacketClass::Key, timestamp: 0, beside: None, payload }
 }
 
 /// Session numbers of a server's own publisher and viewer.
@@ -102,7 +102,7 @@ impl<'a> World<'a> {
             Server {
                 hop: Hop::new(&[n as u8; 32], &key),
                 stream: Stream::new(n as u64, key, 128),
-                demand: Demand::default(),
+                demand: PlayerDemand::default(),
                 publishers: Vec::new(),
                 pull: None,
                 way: Bytes::new(),
@@ -185,9 +185,9 @@ impl<'a> World<'a> {
         let hops = trail::extended(&common, &server.hop);
         let other = &self.servers[source];
         let feed = match other.stream.phase().publishing {
-            false => Feed::Nobody,
-            true if other.stream.is_published_here() => Feed::Here,
-            true => Feed::Way(&other.way),
+            false => MediaOrigin::Nobody,
+            true if other.stream.is_published_here() => MediaOrigin::Here,
+            true => MediaOrigin::Way(&other.way),
         };
         if trail::closes_circle(&hops, &other.hop, feed) {
             return;
@@ -242,7 +242,7 @@ impl<'a> World<'a> {
             return;
         }
         let (publisher, hops) = (*publisher, trail::extended(trail.proved(), &server.hop));
-        if trail::closes_circle(&hops, &self.servers[target].hop, Feed::Nobody) {
+        if trail::closes_circle(&hops, &self.servers[target].hop, MediaOrigin::Nobody) {
             return;
         }
         let (id, told) = (self.session(), self.told(&hops, at, target));

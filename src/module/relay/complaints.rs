@@ -29,7 +29,7 @@ struct Failing {
 
 /// What to log about a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Say {
+pub enum LogDecision {
     /// The failure, because its reason is new.
     Failure,
     /// A summary: number of failures and their duration.
@@ -40,7 +40,7 @@ pub enum Say {
 
 impl Complaints {
     /// Records a failure.
-    pub fn failed(&mut self, why: &str, now: Instant) -> Say {
+    pub fn failed(&mut self, why: &str, now: Instant) -> LogDecision {
         let failing = self.failing.get_or_insert_with(|| Failing {
             since: now,
             failures: 0,
@@ -52,14 +52,14 @@ impl Complaints {
         failing.failures += 1;
         if failing.reasons.len() < REASONS && !failing.reasons.iter().any(|known| known == why) {
             failing.reasons.push(why.to_owned());
-            return Say::Failure;
+            return LogDecision::Failure;
         }
         if now < failing.summary_at {
-            return Say::Nothing;
+            return LogDecision::Nothing;
         }
         failing.interval = failing.interval.saturating_mul(2).min(RAREST);
         failing.summary_at = now + failing.interval;
-        Say::Summary(failing.failures, now.duration_since(failing.since))
+        LogDecision::Summary(failing.failures, now.duration_since(failing.since))
     }
 
     /// Records success: the next failure is new again.
@@ -87,20 +87,20 @@ mod tests {
     fn each_reason_is_said_once_then_summaries_follow_ever_more_rarely() {
         let begin = Instant::now();
         let mut complaints = Complaints::default();
-        assert_eq!(complaints.failed("refused", begin), Say::Failure);
-        assert_eq!(complaints.failed("refused", begin), Say::Nothing);
-        assert_eq!(complaints.failed("timed out", begin), Say::Failure);
+        assert_eq!(complaints.failed("refused", begin), LogDecision::Failure);
+        assert_eq!(complaints.failed("refused", begin), LogDecision::Nothing);
+        assert_eq!(complaints.failed("timed out", begin), LogDecision::Failure);
         let mut summaries = Vec::new();
         for second in 1..=20_000 {
             let now = begin + Duration::from_secs(second);
-            if let Say::Summary(count, since) = complaints.failed("refused", now) {
+            if let LogDecision::Summary(count, since) = complaints.failed("refused", now) {
                 assert_eq!((count, since.as_secs()), (second + 3, second));
                 summaries.push(second);
             }
         }
         assert_eq!(summaries, [60, 180, 420, 900, 1860, 3780, 7380, 10980, 14580, 18180]);
         complaints.worked();
-        assert_eq!(complaints.failed("refused", begin), Say::Failure);
+        assert_eq!(complaints.failed("refused", begin), LogDecision::Failure);
     }
 
     #[test]
@@ -117,7 +117,8 @@ mod tests {
     fn reasons_without_number_are_no_lines_without_number() {
         let now = Instant::now();
         let mut complaints = Complaints::default();
-        let said = (0..100).filter(|n| complaints.failed(&n.to_string(), now) == Say::Failure).count();
+        let said =
+            (0..100).filter(|n| complaints.failed(&n.to_string(), now) == LogDecision::Failure).count();
         assert_eq!(said, REASONS);
     }
 }

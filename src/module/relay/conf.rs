@@ -3,18 +3,18 @@
 use crate::directive::context::{APPLICATION, RTMP, RTMP_ALL};
 use crate::directive::table::directives;
 use crate::directive::{Flag, Msec, Text};
-use crate::media::relay_target::Relay;
+use crate::media::relay_target::RelayTarget;
 
 directives! {
     /// Relays to and from other servers.
     module "relay";
     live as Current {
         /// Relays every stream published in the application to the given rtmp:// or rtmps:// address.
-        "push" => push: Vec<Relay>, in APPLICATION;
+        "push" => push: Vec<RelayTarget>, in APPLICATION;
         /// Pulls a stream from the given rtmp://, rtmps://, http:// or https:// (FLV) origin when a player requests one
         /// that is not published here. A publisher of the stream waits behind the relay, and takes over when the relay
         /// ends or has brought no media for three seconds.
-        "pull" => pull: Vec<Relay>, in APPLICATION;
+        "pull" => pull: Vec<RelayTarget>, in APPLICATION;
         /// RTMP listen address whose virtual servers get the streams of `static_pull`; the default is the first one.
         "static_pull_port" => static_pull_port: Option<Text>, in RTMP;
         /// First delay before a failed relay is retried; it doubles up to relay_reconnect. Each delay is shortened

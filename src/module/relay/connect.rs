@@ -9,7 +9,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::address::Address;
+use super::address::RelayAddress;
 use super::error::{ConnectError, RelayError};
 use crate::limits;
 use crate::module::relay::relays::Relays;
@@ -20,7 +20,7 @@ use crate::net::tls::TlsStream;
 /// Connects within `limit`, which covers resolution, all addresses and TLS.
 pub(super) async fn connect(
     relays: &Relays,
-    address: &Address,
+    address: &RelayAddress,
     limit: Duration,
 ) -> Result<Socket, RelayError> {
     let connecting = async {
@@ -36,7 +36,7 @@ pub(super) async fn connect(
 
 /// The certificate must match the host of the address: a separate domain only selects a virtual server, like a `Host`
 /// header with `proxy_pass`.
-async fn encrypt(relays: &Relays, address: &Address, tcp: TcpStream) -> Result<Socket, ConnectError> {
+async fn encrypt(relays: &Relays, address: &RelayAddress, tcp: TcpStream) -> Result<Socket, ConnectError> {
     let config = relays.tls.load().client.config()?;
     let host = address.lookup_host().to_string();
     let name = ServerName::try_from(host)?;
@@ -44,7 +44,7 @@ async fn encrypt(relays: &Relays, address: &Address, tcp: TcpStream) -> Result<S
     Ok(Socket::Tls(Box::new(stream)))
 }
 
-async fn try_all(dns: &Dns, address: &Address, limit: Duration) -> Result<TcpStream, ConnectError> {
+async fn try_all(dns: &Dns, address: &RelayAddress, limit: Duration) -> Result<TcpStream, ConnectError> {
     let begun = Instant::now();
     let host = std::str::from_utf8(address.lookup_host())?;
     let found = dns.lookup(host).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::media::relay_target::Relay;
+use crate::media::relay_target::RelayTarget;
 use crate::media::trail::{self, Trail};
 
 /// A session that demands a stream.
@@ -16,25 +16,25 @@ pub trait Wants {
 
 /// Players of a stream, by session number.
 #[derive(Debug)]
-pub struct Demand<P> {
+pub struct PlayerDemand<P> {
     players: BTreeMap<u64, P>,
     /// Number of players that have come so far.
     arrived: u64,
     /// Whether a task serves the stream.
     tended: bool,
     /// A `static_pull` line, which replaces the application's lines and callback, with the session that brought it.
-    standing: Option<(u64, Relay)>,
+    standing: Option<(u64, RelayTarget)>,
 }
 
-impl<P> Default for Demand<P> {
+impl<P> Default for PlayerDemand<P> {
     fn default() -> Self {
-        Demand { players: BTreeMap::new(), arrived: 0, tended: false, standing: None }
+        PlayerDemand { players: BTreeMap::new(), arrived: 0, tended: false, standing: None }
     }
 }
 
-impl<P> Demand<P> {
+impl<P> PlayerDemand<P> {
     /// Adds a player, possibly with its own line. Returns the number of players that have come so far.
-    pub fn enter(&mut self, id: u64, player: P, line: Option<Relay>) -> u64 {
+    pub fn enter(&mut self, id: u64, player: P, line: Option<RelayTarget>) -> u64 {
         self.players.insert(id, player);
         if let Some(line) = line {
             self.standing = Some((id, line));
@@ -73,7 +73,7 @@ impl<P> Demand<P> {
     }
 
     /// The stream's own line.
-    pub fn line(&self) -> Option<&Relay> {
+    pub fn line(&self) -> Option<&RelayTarget> {
         self.standing.as_ref().map(|(_, line)| line)
     }
 
@@ -123,7 +123,7 @@ mod tests {
 
     #[derive(Default)]
     struct World {
-        demand: Demand<()>,
+        demand: PlayerDemand<()>,
         configured: bool,
         tasks: usize,
         ending: bool,
@@ -194,10 +194,10 @@ mod tests {
 
     #[test]
     fn a_line_of_its_own_leaves_with_the_session_that_brought_it() {
-        let mut demand = Demand::default();
+        let mut demand = PlayerDemand::default();
         demand.enter(1, (), None);
         assert!(!demand.tend(false));
-        demand.enter(2, (), Some(Relay::default()));
+        demand.enter(2, (), Some(RelayTarget::default()));
         assert!(demand.tend(false) && demand.line().is_some());
         assert!(!demand.leave(2));
         assert!(demand.line().is_none() && !demand.untended(false));

@@ -3,13 +3,13 @@
 
 use bytes::Bytes;
 
-use super::address::{Address, Protocol};
-use crate::media::relay_target::Relay;
+use super::address::{Protocol, RelayAddress};
+use crate::media::relay_target::RelayTarget;
 use crate::media::session::Identity;
 
 /// Arguments of the session that caused a relay.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Asked<'a> {
+pub struct CauseIdentity<'a> {
     /// Application.
     pub app: &'a [u8],
     /// Stream name.
@@ -28,7 +28,7 @@ pub struct Asked<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Destination {
     /// Address to connect to.
-    pub address: Address,
+    pub address: RelayAddress,
     /// Host in tcUrl, or the `Host` header.
     pub domain: Bytes,
     /// Application; over HTTP the location.
@@ -51,7 +51,7 @@ impl Destination {
     /// Removes arguments that a push must not forward. A player's arguments are passed to the origin, but a publisher's
     /// arguments for this server, such as a password, are not meant for others: a target gets them only if it gets the
     /// publisher's stream name too, not if the line names the stream itself.
-    pub fn of_push(self, asked: Asked<'_>, line: Option<&Relay>) -> Destination {
+    pub fn of_push(self, asked: CauseIdentity<'_>, line: Option<&RelayTarget>) -> Destination {
         let names_stream = self.address.rest().is_some() || line.is_some_and(|line| line.name.is_some());
         let says = !self.address.query.is_empty() || line.is_some_and(|line| line.pargs.is_some());
         let pargs =
@@ -60,12 +60,12 @@ impl Destination {
     }
 
     /// From the `Location` of an answer; `domain` is its `Domain` header.
-    pub fn redirected(address: Address, domain: Option<&[u8]>, asked: Asked<'_>) -> Destination {
+    pub fn redirected(address: RelayAddress, domain: Option<&[u8]>, asked: CauseIdentity<'_>) -> Destination {
         Destination::new(address, domain, None, asked)
     }
 
     /// From a `push` or `pull` line and one of its addresses.
-    pub fn fixed(address: Address, line: &Relay, asked: Asked<'_>) -> Destination {
+    pub fn fixed(address: RelayAddress, line: &RelayTarget, asked: CauseIdentity<'_>) -> Destination {
         Destination::new(address, line.domain.as_ref().map(|d| d.as_slice()), Some(line), asked)
     }
 
@@ -83,8 +83,13 @@ impl Destination {
         }
     }
 
-    fn new(address: Address, domain: Option<&[u8]>, line: Option<&Relay>, asked: Asked<'_>) -> Destination {
-        let given = |field: fn(&Relay) -> Option<&[u8]>| line.and_then(field);
+    fn new(
+        address: RelayAddress,
+        domain: Option<&[u8]>,
+        line: Option<&RelayTarget>,
+        asked: CauseIdentity<'_>,
+    ) -> Destination {
+        let given = |field: fn(&RelayTarget) -> Option<&[u8]>| line.and_then(field);
         let copy = Bytes::copy_from_slice;
         let (url_app, url_name) = match address.protocol {
             Protocol::Rtmp => (address.first(), address.rest()),
@@ -149,7 +154,7 @@ impl Destination {
 mod tests {
     use super::*;
 
-    const ASKED: Asked<'_> = Asked {
+    const ASKED: CauseIdentity<'_> = CauseIdentity {
         app: b"edge",
         name: b"s1",
         pargs: b"tk=1",
@@ -159,18 +164,18 @@ mod tests {
     };
 
     fn redirected(location: &str, domain: Option<&[u8]>) -> Destination {
-        Destination::redirected(Address::parse(location.as_bytes()).unwrap(), domain, ASKED)
+        Destination::redirected(RelayAddress::parse(location.as_bytes()).unwrap(), domain, ASKED)
     }
 
-    fn line() -> Relay {
-        Relay {
+    fn line() -> RelayTarget {
+        RelayTarget {
             domain: Some("d.example".into()),
             app: Some("live".into()),
             name: Some("fixed".into()),
             pargs: Some("k=v".into()),
             referer: Some("http://ref/".into()),
             user_agent: Some("ua1".into()),
-            ..Relay::default()
+            ..RelayTarget::default()
         }
     }
 
@@ -187,8 +192,8 @@ mod tests {
 
     #[test]
     fn a_publisher_s_arguments_do_not_go_to_a_target_that_names_its_stream() {
-        let pushed = |location: &str, line: Option<&Relay>| {
-            let address = Address::parse(location.as_bytes()).unwrap();
+        let pushed = |location: &str, line: Option<&RelayTarget>| {
+            let address = RelayAddress::parse(location.as_bytes()).unwrap();
             let destination = match line {
                 Some(line) => Destination::fixed(address, line, ASKED),
                 None => Destination::redirected(address, None, ASKED),
@@ -198,10 +203,10 @@ mod tests {
         assert_eq!(pushed("rtmp://h/live/o", None), "o");
         assert_eq!(pushed("rtmp://h/live", None), "s1?tk=1");
         assert_eq!(pushed("rtmp://h/live/o?k=v", None), "o?k=v");
-        let named = Relay { name: Some("n".into()), ..Relay::default() };
+        let named = RelayTarget { name: Some("n".into()), ..RelayTarget::default() };
         assert_eq!(pushed("rtmp://h/live", Some(&named)), "n");
-        assert_eq!(pushed("rtmp://h/live", Some(&Relay::default())), "s1?tk=1");
-        let with_args = Relay { pargs: Some("tk=1".into()), ..named };
+        assert_eq!(pushed("rtmp://h/live", Some(&RelayTarget::default())), "s1?tk=1");
+        let with_args = RelayTarget { pargs: Some("tk=1".into()), ..named };
         assert_eq!(pushed("rtmp://h/live", Some(&with_args)), "n?tk=1");
     }
 
@@ -233,11 +238,11 @@ mod tests {
 
     #[test]
     fn a_line_s_parameters_win_over_its_address() {
-        let d = Destination::fixed(Address::parse(b"rtmp://h/x/y").unwrap(), &line(), ASKED);
+        let d = Destination::fixed(RelayAddress::parse(b"rtmp://h/x/y").unwrap(), &line(), ASKED);
         assert_eq!(d.tc_url(), "rtmp://d.example/live");
         assert_eq!(d.name_and_query(), "fixed?k=v");
         assert_eq!((&d.flash_ver[..], &d.page_url[..]), (&b"ua1"[..], &b"http://ref/"[..]));
-        let d = Destination::fixed(Address::parse(b"http://h/flv/o").unwrap(), &line(), ASKED);
+        let d = Destination::fixed(RelayAddress::parse(b"http://h/flv/o").unwrap(), &line(), ASKED);
         assert_eq!(d.path, "/live/fixed");
     }
 }

@@ -35,10 +35,10 @@ pub(super) enum RelayError {
     Network(#[from] io::Error),
     /// The other server does not keep to RTMP.
     #[error(transparent)]
-    Rtmp(#[from] rtmp::Error),
+    Rtmp(#[from] rtmp::RtmpError),
     /// The other server does not keep to FLV.
     #[error(transparent)]
-    Flv(#[from] flv::Error),
+    Flv(#[from] flv::FlvError),
     /// TLS cannot be had.
     #[error(transparent)]
     Tls(#[from] ClientTlsError),

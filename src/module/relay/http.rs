@@ -19,7 +19,7 @@ use crate::wire::flv;
 /// A response whose body is a stream.
 pub(super) struct Download {
     response: Response,
-    reader: flv::Reader,
+    reader: flv::FlvReader,
     received: u64,
 }
 
@@ -54,11 +54,11 @@ impl Download {
             status @ 400..=499 => return Err(RelayEnd::Refused(status)),
             status => return Err(RelayError::Status(status).into()),
         }
-        Ok(Download { response, reader: flv::Reader::new(max_message), received: 0 })
+        Ok(Download { response, reader: flv::FlvReader::new(max_message), received: 0 })
     }
 
     /// Waits for more of the body and passes its tags to `take`.
-    pub(super) async fn read(&mut self, mut take: impl FnMut(flv::Tag)) -> Result<(), RelayEnd> {
+    pub(super) async fn read(&mut self, mut take: impl FnMut(flv::FlvTag)) -> Result<(), RelayEnd> {
         let Some(chunk) = self.response.chunk().await.map_err(failed)? else { return Err(RelayEnd::Closed) };
         self.received += chunk.len() as u64;
         let mut input = &chunk[..];
@@ -109,7 +109,7 @@ fn proved(relays: &Relays, mut request: Request, trail: &Bytes) -> Request {
         Some(query) => format!("{}?{query}", request.url().path()),
         None => request.url().path().to_owned(),
     };
-    let asked = trail_proof::Purpose { verb: "GET", app: b"", name: target.as_bytes() };
+    let asked = trail_proof::ProofPurpose { verb: "GET", app: b"", name: target.as_bytes() };
     let proof = HeaderValue::from_maybe_shared(relays.trails.proof(trail, asked));
     request.headers_mut().insert(trail_proof::HEADER, proof.expect("digits and a hyphen"));
     request

@@ -12,8 +12,8 @@ use tokio::task::AbortHandle;
 use super::conf::Current;
 use super::push::Push;
 use crate::config::model::Application;
-use crate::media::extension::{Brought, OnStream, PublishObserver};
-use crate::media::relay_target::Relay;
+use crate::media::extension::{BatchSummary, OnStream, PublishObserver};
+use crate::media::relay_target::RelayTarget;
 use crate::media::session::Session;
 use crate::media::view::AppView;
 use crate::module::relay::log;
@@ -34,16 +34,16 @@ pub struct Pushes {
 
 /// One line.
 #[derive(Clone)]
-pub(super) enum Line {
+pub(super) enum PushLine {
     /// A callback gives the destination.
     Asked(Arc<CallbackLine>),
     /// A `push` line.
-    Fixed(Relay),
+    Fixed(RelayTarget),
 }
 
 /// A line with its task.
-struct Running {
-    line: Line,
+struct RunningLine {
+    line: PushLine,
     /// Address of the callback when the task began.
     url: Option<Url>,
     task: AbortHandle,
@@ -70,7 +70,7 @@ impl Pushes {
 
 impl PublishObserver for Pushes {
     /// Reports relevant codec headers to the `on_meta` callbacks.
-    fn brought(&mut self, brought: Brought) {
+    fn brought(&mut self, brought: BatchSummary) {
         if brought.audio_headers + brought.video_headers == 0 {
             return;
         }
@@ -103,7 +103,7 @@ impl Drop for Pushes {
 /// Starts the application's lines, then follows reloads.
 async fn keep(push: Push, fired: watch::Receiver<u64>) {
     let mut changed = push.relays.store.watch();
-    let mut running: Vec<Running> = Vec::new();
+    let mut running: Vec<RunningLine> = Vec::new();
     loop {
         let death = push.relays.lifetime.deaths.follow();
         running.retain(|line| !line.died.load(Ordering::Acquire));
@@ -112,12 +112,13 @@ async fn keep(push: Push, fired: watch::Receiver<u64>) {
         for index in indexes(application.get()).filter(|index| !kept.contains(index)) {
             let Some(line) = CallbackLine::new(index, application.get()) else { continue };
             let url = index.hook(application.get()).map(|hook| hook.url.clone());
-            running.push(start(&push, Line::Asked(Arc::new(line)), url, &fired));
+            running.push(start(&push, PushLine::Asked(Arc::new(line)), url, &fired));
         }
         for relay in &application.get::<Current>().push {
-            let is_running = |other: &Running| matches!(&other.line, Line::Fixed(other) if other == relay);
+            let is_running =
+                |other: &RunningLine| matches!(&other.line, PushLine::Fixed(other) if other == relay);
             if !running.iter().any(is_running) {
-                running.push(start(&push, Line::Fixed(relay.clone()), None, &fired));
+                running.push(start(&push, PushLine::Fixed(relay.clone()), None, &fired));
             }
         }
         tokio::select! {
@@ -128,14 +129,14 @@ async fn keep(push: Push, fired: watch::Receiver<u64>) {
 }
 
 /// Ends removed lines, and returns the indices of the callback lines that continue.
-fn retain(running: &mut Vec<Running>, application: &Application) -> Vec<LineIndex> {
+fn retain(running: &mut Vec<RunningLine>, application: &Application) -> Vec<LineIndex> {
     let hooks = application.get::<notify::conf::Current>();
     let mut kept = Vec::new();
-    running.retain(|Running { line, url, task, .. }| {
+    running.retain(|RunningLine { line, url, task, .. }| {
         let index = match line {
-            Line::Fixed(relay) if application.get::<Current>().push.contains(relay) => return true,
-            Line::Fixed(_) => None,
-            Line::Asked(line) => {
+            PushLine::Fixed(relay) if application.get::<Current>().push.contains(relay) => return true,
+            PushLine::Fixed(_) => None,
+            PushLine::Asked(line) => {
                 line.index(hooks).filter(|index| indexes(hooks).any(|other| other == *index))
             }
         };
@@ -159,9 +160,9 @@ fn indexes(hooks: &notify::conf::Current) -> impl Iterator<Item = LineIndex> {
     LineIndex::all(event, hooks)
 }
 
-fn start(push: &Push, line: Line, url: Option<Url>, fired: &watch::Receiver<u64>) -> Running {
+fn start(push: &Push, line: PushLine, url: Option<Url>, fired: &watch::Receiver<u64>) -> RunningLine {
     let worker = push.relays.workers.next();
-    let headers = Headers::new(&push.publisher, fired);
+    let headers = PendingHeaders::new(&push.publisher, fired);
     let unfinished = push.relays.lifetime.unfinished.token();
     let runtime = worker.runtime.clone();
     let (alive, died) = push.relays.lifetime.deaths.watch();
@@ -171,12 +172,12 @@ fn start(push: &Push, line: Line, url: Option<Url>, fired: &watch::Receiver<u64>
         push.run(own, headers, worker).await;
         alive.ended();
     });
-    Running { line, url, task: task.abort_handle(), died }
+    RunningLine { line, url, task: task.abort_handle(), died }
 }
 
 /// Codec headers that an `on_meta` line must report. Those that arrive while an answer is pending are reported by one
 /// request, so that the rate of answers bounds the callbacks that a publisher can cause.
-pub(super) struct Headers {
+pub(super) struct PendingHeaders {
     session: Arc<Session>,
     fired: watch::Receiver<u64>,
     told: u64,
@@ -186,11 +187,11 @@ pub(super) struct Headers {
     together: u64,
 }
 
-impl Headers {
+impl PendingHeaders {
     /// A line added to a running stream reports only the newest header.
-    fn new(session: &Arc<Session>, fired: &watch::Receiver<u64>) -> Headers {
+    fn new(session: &Arc<Session>, fired: &watch::Receiver<u64>) -> PendingHeaders {
         let told = fired.borrow().saturating_sub(1);
-        Headers { session: session.clone(), fired: fired.clone(), told, busy: false, together: 0 }
+        PendingHeaders { session: session.clone(), fired: fired.clone(), told, busy: false, together: 0 }
     }
 
     /// Waits for headers to report. Never ends once none can arrive.
@@ -215,7 +216,7 @@ impl Headers {
     }
 }
 
-impl Drop for Headers {
+impl Drop for PendingHeaders {
     fn drop(&mut self) {
         if self.together > 0 {
             log::meta_coalesced(&self.session, self.together);

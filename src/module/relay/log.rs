@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tracing::{debug, error, info};
 
-use crate::log::arguments::Name;
+use crate::log::arguments::ShownName;
 use crate::log::shown::Shown;
 use crate::media::session::Session;
 use crate::module::relay::destination::Destination;
@@ -20,8 +20,8 @@ pub fn starting(session: &Session, what: &str, destination: &Destination, again:
         address.host,
         address.port,
         Shown::new(domain),
-        Name(app),
-        Name(name),
+        ShownName(app),
+        ShownName(name),
     );
     if again {
         debug!(conn = session.id, "{text}");

@@ -18,19 +18,19 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use self::fetch::Fetch;
-use self::players::Counts;
+use self::fetch::RunningPull;
+use self::players::PlayerCounts;
 pub use self::players::{PullUse, Pulls, follow_reloads};
 use super::address::Protocol;
-use super::attempt::{Attempt, Kind};
+use super::attempt::{Attempt, RelayKind};
 use super::complaints::Complaints;
 use super::conf::Current;
-use super::demand::Demand;
+use super::demand::PlayerDemand;
 use super::destination::Destination;
-use super::relays::{Never, Outcome, RelayEnd, has_worked, session_for};
-use crate::hub::stream::{Phase, Stream};
+use super::relays::{AttemptOutcome, Never, RelayEnd, has_worked, session_for};
+use crate::hub::stream::{Stream, StreamPhase};
 use crate::limits;
-use crate::media::relay_target::Relay;
+use crate::media::relay_target::RelayTarget;
 use crate::media::session::{Reason, Role, Session};
 use crate::media::view::AppView;
 use crate::module::relay::relays::Relays;
@@ -39,12 +39,12 @@ use crate::notify::{EventKind, SessionEvent};
 use crate::task::backoff::Backoff;
 
 /// A stream with players.
-struct Pulled {
+struct PulledStream {
     view: AppView,
     stream: Arc<Stream>,
-    demand: Mutex<Demand<Arc<Session>>>,
+    demand: Mutex<PlayerDemand<Arc<Session>>>,
     /// Numbers of present players and of players so far; changed under the lock of `demand`.
-    counts: watch::Sender<Counts>,
+    counts: watch::Sender<PlayerCounts>,
     /// Path of the relay's media, as reported by its source; empty without a relay.
     way: watch::Sender<Bytes>,
     /// Whether the relay's source has lost its publisher and no media has arrived since.
@@ -61,7 +61,7 @@ pub fn is_configured(view: &AppView) -> bool {
         || !application.get::<Current>().pull.is_empty()
 }
 
-impl Pulled {
+impl PulledStream {
     /// Runs until the configuration no longer pulls; the caller cancels it when the last player has left.
     async fn run(&self, relays: &Arc<Relays>) {
         let mut backoff = Backoff::default();
@@ -82,11 +82,11 @@ impl Pulled {
             };
             match outcome {
                 // A permanent pull does not give up; other players of the stream continue to wait.
-                Outcome::Refused if standing.is_some() => self.pause(&mut backoff, &mut phase).await,
-                Outcome::Worked => backoff.reset(),
-                Outcome::Unwanted | Outcome::Refused => {
+                AttemptOutcome::Refused if standing.is_some() => self.pause(&mut backoff, &mut phase).await,
+                AttemptOutcome::Worked => backoff.reset(),
+                AttemptOutcome::Unwanted | AttemptOutcome::Refused => {
                     let arrived = match outcome {
-                        Outcome::Refused => self.close_players(),
+                        AttemptOutcome::Refused => self.close_players(),
                         _ => arrived,
                     };
                     backoff.reset();
@@ -96,9 +96,9 @@ impl Pulled {
                         _ = phase.wait_for(|p| p.epoch > epoch) => {}
                     }
                 }
-                Outcome::Failed => self.pause(&mut backoff, &mut phase).await,
+                AttemptOutcome::Failed => self.pause(&mut backoff, &mut phase).await,
                 // The callback server has ended a working relay; it is asked again, but not at once.
-                Outcome::Closed => {
+                AttemptOutcome::Closed => {
                     let most = self.view.current().get::<Current>().most_pull_delay().duration();
                     wait_unless_published(most, &mut phase).await;
                 }
@@ -106,7 +106,7 @@ impl Pulled {
         }
     }
 
-    async fn pause(&self, backoff: &mut Backoff, phase: &mut watch::Receiver<Phase>) {
+    async fn pause(&self, backoff: &mut Backoff, phase: &mut watch::Receiver<StreamPhase>) {
         let application = self.view.current();
         let relay = application.get::<Current>();
         let delay = backoff.next(
@@ -118,7 +118,7 @@ impl Pulled {
     }
 
     /// One attempt: a session with its own events.
-    async fn attempt(&self, relays: &Arc<Relays>, session: &Arc<Session>) -> Outcome {
+    async fn attempt(&self, relays: &Arc<Relays>, session: &Arc<Session>) -> AttemptOutcome {
         let Some(mut pull) =
             SessionEvent::begin(&relays.callbacks, &self.view, EventKind::Pull, session, None)
         else {
@@ -126,7 +126,7 @@ impl Pulled {
         };
         let reply = pull.reply().await;
         let destination = self.tries(session).destination(&mut pull, &reply);
-        if let Ok(_) | Err(Outcome::Unwanted) = destination {
+        if let Ok(_) | Err(AttemptOutcome::Unwanted) = destination {
             self.settled.send_replace(self.counts.borrow().arrived);
         }
         match destination {
@@ -135,7 +135,7 @@ impl Pulled {
                 never = self.line_removed(relays, session) => match never {},
             },
             Err(outcome) => {
-                if let Outcome::Unwanted = outcome {
+                if let AttemptOutcome::Unwanted = outcome {
                     pull.forget();
                 }
                 outcome
@@ -144,7 +144,7 @@ impl Pulled {
     }
 
     fn tries<'a>(&'a self, session: &'a Session) -> Attempt<'a> {
-        Attempt { kind: Kind::Pull, session, complaints: &self.complaints }
+        Attempt { kind: RelayKind::Pull, session, complaints: &self.complaints }
     }
 
     /// Ends the relay of a session once a reload has removed its line.
@@ -158,32 +158,37 @@ impl Pulled {
     }
 
     /// Tries the addresses of a `pull` line in order.
-    async fn line(&self, relays: &Arc<Relays>, session: &Arc<Session>, line: &Relay) -> Outcome {
+    async fn line(&self, relays: &Arc<Relays>, session: &Arc<Session>, line: &RelayTarget) -> AttemptOutcome {
         for destination in self.tries(session).destinations(line) {
             match self.relay(relays, session, destination).await {
-                Outcome::Failed => {}
+                AttemptOutcome::Failed => {}
                 outcome => return outcome,
             }
         }
-        Outcome::Failed
+        AttemptOutcome::Failed
     }
 
     /// Tries the application's `pull` lines in order.
-    async fn fixed(&self, relays: &Arc<Relays>, session: &Arc<Session>) -> Outcome {
+    async fn fixed(&self, relays: &Arc<Relays>, session: &Arc<Session>) -> AttemptOutcome {
         let application = self.view.current();
         for line in &application.get::<Current>().pull {
             match self.line(relays, session, line).await {
-                Outcome::Failed => {}
+                AttemptOutcome::Failed => {}
                 outcome => return outcome,
             }
         }
-        Outcome::Failed
+        AttemptOutcome::Failed
     }
 
-    async fn relay(&self, relays: &Arc<Relays>, session: &Arc<Session>, destination: Destination) -> Outcome {
+    async fn relay(
+        &self,
+        relays: &Arc<Relays>,
+        session: &Arc<Session>,
+        destination: Destination,
+    ) -> AttemptOutcome {
         self.tries(session).starting(&destination);
         let _listed = relays.sessions.list(session.clone());
-        let mut fetch = Fetch {
+        let mut fetch = RunningPull {
             relays,
             pulled: self,
             session,
@@ -269,11 +274,11 @@ impl Pulled {
     }
 
     /// Notifies the task of a changed number of players.
-    fn count(&self, demand: &Demand<Arc<Session>>) {
-        self.counts.send_replace(Counts { present: demand.present(), arrived: demand.arrived() });
+    fn count(&self, demand: &PlayerDemand<Arc<Session>>) {
+        self.counts.send_replace(PlayerCounts { present: demand.present(), arrived: demand.arrived() });
     }
 }
 
-async fn wait_unless_published(delay: Duration, phase: &mut watch::Receiver<Phase>) {
+async fn wait_unless_published(delay: Duration, phase: &mut watch::Receiver<StreamPhase>) {
     let _ = tokio::time::timeout(delay, phase.wait_for(|p| p.publishing)).await;
 }

@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::attempt::{Attempt, Kind};
+use super::attempt::{Attempt, RelayKind};
 use super::complaints::Complaints;
 use super::conf::Current;
 use super::destination::Destination;
 use super::error::RelayError;
-use super::lines::{Headers, Line};
-use super::relays::{Never, Outcome, RelayEnd, has_worked, session_for};
-use super::rtmp::{Terms, Upstream, check};
+use super::lines::{PendingHeaders, PushLine};
+use super::relays::{AttemptOutcome, Never, RelayEnd, has_worked, session_for};
+use super::rtmp::{ConnectSettings, Upstream, check};
 use crate::hub::packet::Container;
 use crate::hub::stream::Stream;
 use crate::limits;
@@ -24,7 +24,7 @@ use crate::media::delivery::Join;
 use crate::media::delivery::reason_of;
 use crate::media::player_settings::player_settings;
 use crate::media::relay_messages;
-use crate::media::relay_target::Relay;
+use crate::media::relay_target::RelayTarget;
 use crate::media::session::{Reason, Role, Session};
 use crate::media::trail;
 use crate::media::view::AppView;
@@ -33,7 +33,7 @@ use crate::module::relay::log;
 use crate::module::relay::relays::Relays;
 use crate::notify::{CallbackLine, EventKind, LineIndex, SessionEvent};
 use crate::task::backoff::Backoff;
-use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
+use crate::wire::rtmp::client_session::{ClientEvent as UpstreamEvent, ClientPurpose};
 
 /// Data shared by a publisher's tasks.
 #[derive(Clone)]
@@ -48,23 +48,23 @@ pub(super) struct Push {
 
 impl Push {
     /// Makes attempts until the publisher leaves.
-    pub(super) async fn run(self, line: Line, mut headers: Headers, worker: Worker) {
+    pub(super) async fn run(self, line: PushLine, mut headers: PendingHeaders, worker: Worker) {
         let mut backoff = Backoff::default();
         loop {
             let outcome = match &line {
-                Line::Asked(line) => self.asked(line, &mut headers, &worker).await,
-                Line::Fixed(relay) => self.fixed(relay, &worker).await,
+                PushLine::Asked(line) => self.asked(line, &mut headers, &worker).await,
+                PushLine::Fixed(relay) => self.fixed(relay, &worker).await,
             };
             let application = self.view.current();
             let relay = application.get::<Current>();
             let delay = match outcome {
-                Outcome::Unwanted | Outcome::Closed => return,
-                Outcome::Refused => return self.publisher.close(Reason::RelayRefused),
-                Outcome::Worked => {
+                AttemptOutcome::Unwanted | AttemptOutcome::Closed => return,
+                AttemptOutcome::Refused => return self.publisher.close(Reason::RelayRefused),
+                AttemptOutcome::Worked => {
                     backoff.reset();
                     Duration::ZERO
                 }
-                Outcome::Failed => {
+                AttemptOutcome::Failed => {
                     let (first, most) =
                         (relay.failed_reconnect.duration(), relay.most_push_delay().duration());
                     backoff.next(first, most, crate::task::random())
@@ -93,34 +93,44 @@ impl Push {
     }
 
     fn tries<'a>(&'a self, session: &'a Session) -> Attempt<'a> {
-        Attempt { kind: Kind::Push, session, complaints: &self.complaints }
+        Attempt { kind: RelayKind::Push, session, complaints: &self.complaints }
     }
 
     /// One attempt for a callback line: a session with its own events.
-    async fn asked(&self, line: &Arc<CallbackLine>, headers: &mut Headers, worker: &Worker) -> Outcome {
+    async fn asked(
+        &self,
+        line: &Arc<CallbackLine>,
+        headers: &mut PendingHeaders,
+        worker: &Worker,
+    ) -> AttemptOutcome {
         let session = self.session();
         match line.index(self.view.current().get()) {
-            None => Outcome::Unwanted,
+            None => AttemptOutcome::Unwanted,
             Some(LineIndex { event: EventKind::Meta, .. }) => tokio::select! {
                 biased;
-                () = self.over() => Outcome::Closed,
+                () = self.over() => AttemptOutcome::Closed,
                 outcome = self.meta(line, &session, headers, worker) => outcome,
             },
             Some(_) => self.push(line, &session, worker).await,
         }
     }
 
-    async fn push(&self, line: &Arc<CallbackLine>, session: &Arc<Session>, worker: &Worker) -> Outcome {
+    async fn push(
+        &self,
+        line: &Arc<CallbackLine>,
+        session: &Arc<Session>,
+        worker: &Worker,
+    ) -> AttemptOutcome {
         let begun = SessionEvent::begin_by(&self.relays.callbacks, &self.view, line, session, None);
-        let Some(mut asking) = begun else { return Outcome::Unwanted };
+        let Some(mut asking) = begun else { return AttemptOutcome::Unwanted };
         let reply = tokio::select! {
             reply = asking.reply() => reply,
-            () = self.over() => return Outcome::Closed,
+            () = self.over() => return AttemptOutcome::Closed,
         };
         match self.tries(session).destination(&mut asking, &reply) {
             Ok(destination) => self.relay(session, destination, worker).await,
             Err(outcome) => {
-                if let Outcome::Unwanted = outcome {
+                if let AttemptOutcome::Unwanted = outcome {
                     asking.forget();
                 }
                 outcome
@@ -134,15 +144,15 @@ impl Push {
         &self,
         line: &Arc<CallbackLine>,
         session: &Arc<Session>,
-        headers: &mut Headers,
+        headers: &mut PendingHeaders,
         worker: &Worker,
-    ) -> Outcome {
+    ) -> AttemptOutcome {
         // A failed attempt is repeated without another header.
         if !headers.has_asked() {
             headers.next().await;
         }
         let begun = SessionEvent::begin_by(&self.relays.callbacks, &self.view, line, &self.publisher, None);
-        let Some(mut asking) = begun else { return Outcome::Unwanted };
+        let Some(mut asking) = begun else { return AttemptOutcome::Unwanted };
         let mut reply = asking.reply().await;
         loop {
             match self.tries(session).destination(&mut asking, &reply) {
@@ -150,7 +160,7 @@ impl Push {
                     outcome = self.relay(session, destination, worker) => return outcome,
                     outcome = self.refused(session, &mut asking, headers) => return outcome,
                 },
-                Err(Outcome::Unwanted) => {
+                Err(AttemptOutcome::Unwanted) => {
                     asking.keep();
                     headers.next().await;
                     reply = asking.again().await;
@@ -161,30 +171,40 @@ impl Push {
     }
 
     /// Reports further headers while a relay runs, until an answer refuses.
-    async fn refused(&self, session: &Session, asking: &mut SessionEvent, headers: &mut Headers) -> Outcome {
+    async fn refused(
+        &self,
+        session: &Session,
+        asking: &mut SessionEvent,
+        headers: &mut PendingHeaders,
+    ) -> AttemptOutcome {
         loop {
             headers.next().await;
             let reply = asking.again().await;
             let decided = self.tries(session).destination(asking, &reply);
-            if let Err(outcome @ Outcome::Refused) = decided {
+            if let Err(outcome @ AttemptOutcome::Refused) = decided {
                 return outcome;
             }
         }
     }
 
     /// One attempt for a `push` line: its addresses are tried in order.
-    async fn fixed(&self, line: &Relay, worker: &Worker) -> Outcome {
+    async fn fixed(&self, line: &RelayTarget, worker: &Worker) -> AttemptOutcome {
         let session = self.session();
         for destination in self.tries(&session).destinations(line) {
             match self.relay(&session, destination, worker).await {
-                Outcome::Failed => {}
+                AttemptOutcome::Failed => {}
                 outcome => return outcome,
             }
         }
-        Outcome::Failed
+        AttemptOutcome::Failed
     }
 
-    async fn relay(&self, session: &Arc<Session>, destination: Destination, worker: &Worker) -> Outcome {
+    async fn relay(
+        &self,
+        session: &Arc<Session>,
+        destination: Destination,
+        worker: &Worker,
+    ) -> AttemptOutcome {
         self.tries(session).starting(&destination);
         let _ = session.relayed_as.set(destination.identity());
         let _listed = self.relays.sessions.list(session.clone());
@@ -203,7 +223,7 @@ impl Push {
         started: &mut Option<Instant>,
     ) -> Result<RelayEnd, RelayEnd> {
         let server = self.view.server();
-        let terms = Terms {
+        let terms = ConnectSettings {
             relays: &self.relays,
             connect: self.view.current().get::<Current>().relay_reconnect.duration(),
             chunk_size: u32::try_from(self.stream.chunk_size()).unwrap_or(u32::MAX),
@@ -211,14 +231,14 @@ impl Push {
             buffer: Duration::ZERO,
             trail: session.identity.trail.claimed().clone(),
         };
-        let start = Upstream::start(destination, |name| Purpose::Publish { name }, terms);
+        let start = Upstream::start(destination, |name| ClientPurpose::Publish { name }, terms);
         let upstream = tokio::select! {
             biased;
             upstream = start => upstream?,
             end = self.asked_to_end(session) => return Ok(end),
         };
         *started = Some(Instant::now());
-        log::started(session, Kind::Push.name());
+        log::started(session, RelayKind::Push.name());
         let mut sending = Sending { push: self, session, worker, upstream };
         sending.join();
         let end = tokio::select! {

@@ -1,7 +1,7 @@
 //! Relays: streams fetched from other servers and sent to them.
 //!
 //! A pulled stream (`pull`) lasts as long as it has players here, a pushed one (`push`) as long as it is published
-//! here. Each attempt is a session with its own number and events. The result of an attempt is an `Outcome`, which
+//! here. Each attempt is a session with its own number and events. The result of an attempt is an `AttemptOutcome`, which
 //! determines the next step.
 
 use std::fmt;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 
-use super::destination::Asked;
+use super::destination::CauseIdentity;
 use super::error::RelayError;
 use super::lines::Pushes;
 use super::pull::{self, PullUse, Pulls};
@@ -59,7 +59,7 @@ pub struct Relays {
 
 /// Outcome of an attempt.
 #[derive(Debug)]
-pub(super) enum Outcome {
+pub(super) enum AttemptOutcome {
     /// The callback wants no relay.
     Unwanted,
     /// The callback or the origin refuses: the sessions that depend on the relay must end.
@@ -153,8 +153,8 @@ pub(super) fn session_for(
 }
 
 /// Arguments that a destination takes from the session that caused it.
-pub(super) fn asked(identity: &Identity) -> Asked<'_> {
-    Asked {
+pub(super) fn asked(identity: &Identity) -> CauseIdentity<'_> {
+    CauseIdentity {
         app: &identity.app,
         name: &identity.name,
         pargs: &identity.pargs,

@@ -17,10 +17,10 @@ use crate::media::split_query;
 use crate::media::{trail, trail_proof};
 use crate::module::relay::relays::Relays;
 use crate::net::moderation;
-use crate::net::read_pause::Read;
+use crate::net::read_pause::ReadMethod;
 use crate::net::socket::Socket;
 use crate::wire::rtmp::ClientSession;
-use crate::wire::rtmp::client_session::{ClientSettings, Event, Purpose};
+use crate::wire::rtmp::client_session::{ClientEvent, ClientPurpose, ClientSettings};
 
 /// A connection to another server.
 pub(super) struct Upstream {
@@ -31,7 +31,7 @@ pub(super) struct Upstream {
 }
 
 /// Parameters of a connection.
-pub(super) struct Terms<'a> {
+pub(super) struct ConnectSettings<'a> {
     /// For resolution and TLS.
     pub(super) relays: &'a Relays,
     /// Connect timeout.
@@ -55,18 +55,18 @@ impl Upstream {
     /// Connects and waits until the other server starts the stream.
     pub(super) async fn start(
         destination: &Destination,
-        purpose: fn(Bytes) -> Purpose,
-        terms: Terms<'_>,
+        purpose: fn(Bytes) -> ClientPurpose,
+        terms: ConnectSettings<'_>,
     ) -> Result<Upstream, RelayEnd> {
         let limit = setup_time(terms.connect);
         let socket = connect(terms.relays, &destination.address, terms.connect).await?;
         let purpose = purpose(destination.name_and_query());
         let (verb, asked) = match &purpose {
-            Purpose::Play { name } => ("play", name),
-            Purpose::Publish { name } => ("publish", name),
+            ClientPurpose::Play { name } => ("play", name),
+            ClientPurpose::Publish { name } => ("publish", name),
         };
         let (name, _) = split_query(asked);
-        let asked = trail_proof::Purpose { verb, app: &destination.app, name: &name };
+        let asked = trail_proof::ProofPurpose { verb, app: &destination.app, name: &name };
         let proof = terms.relays.trails.proof(&terms.trail, asked);
         let member = |name: &'static str, value: Bytes| (Bytes::from_static(name.as_bytes()), value.into());
         let settings = ClientSettings {
@@ -97,7 +97,7 @@ impl Upstream {
             self.flush().await?;
             while let Some(event) = self.core.poll_event() {
                 match event {
-                    Event::Started => return Ok(()),
+                    ClientEvent::Started => return Ok(()),
                     event => check(event)?,
                 }
             }
@@ -121,7 +121,7 @@ impl Upstream {
     }
 
     /// Processes a bounded amount of input.
-    pub(super) fn read_with(&mut self, read: Read) -> Result<(), RelayEnd> {
+    pub(super) fn read_with(&mut self, read: ReadMethod) -> Result<(), RelayEnd> {
         READ_BUFFER.with_borrow_mut(|buffer| match read(&self.socket, buffer) {
             Ok(0) => Err(RelayEnd::Closed),
             Ok(n) => Ok(self.core.handle_input(&buffer[..n], Instant::now())?),
@@ -132,9 +132,11 @@ impl Upstream {
 }
 
 /// Converts a status of level `error` to a refusal; others are ignored.
-pub(super) fn check(event: Event) -> Result<(), RelayEnd> {
+pub(super) fn check(event: ClientEvent) -> Result<(), RelayEnd> {
     match event {
-        Event::Status { level, code, .. } if &level[..] == b"error" => Err(RelayError::Answer(code).into()),
+        ClientEvent::Status { level, code, .. } if &level[..] == b"error" => {
+            Err(RelayError::Answer(code).into())
+        }
         _ => Ok(()),
     }
 }

@@ -25,12 +25,12 @@ use crate::net::socket::Peer;
 
 /// The lines in force.
 #[derive(Default)]
-pub struct Standing {
-    held: HashMap<StaticPull, Held>,
+pub struct StaticPulls {
+    held: HashMap<StaticPull, StaticPullHold>,
 }
 
 /// Holds a stream pulled. The pull ends before the stream is released.
-struct Held {
+struct StaticPullHold {
     _pull: PullUse,
     _stream: StreamUse,
     /// Address of the application; if the application changes, the stream is set up again.
@@ -38,7 +38,7 @@ struct Held {
     serverid: Bytes,
 }
 
-impl Standing {
+impl StaticPulls {
     /// Applies these lines and ends removed ones. Returns the streams that cannot be pulled, with reasons.
     pub fn apply(&mut self, relays: &Arc<Relays>, lines: &[StaticPull]) -> Vec<String> {
         let config = relays.store.load();
@@ -80,7 +80,7 @@ fn choose(relays: &Relays, config: &Config, line: &StaticPull) -> Option<(Listen
     })
 }
 
-fn hold(relays: &Arc<Relays>, view: &AppView, listen: ListenAddr, line: &StaticPull) -> Held {
+fn hold(relays: &Arc<Relays>, view: &AppView, listen: ListenAddr, line: &StaticPull) -> StaticPullHold {
     let copy = |text: &[u8]| Bytes::copy_from_slice(text);
     let identity = Identity {
         domain: copy(&line.domain),
@@ -110,5 +110,5 @@ fn hold(relays: &Arc<Relays>, view: &AppView, listen: ListenAddr, line: &StaticP
         OnStream { view, session: &session, stream: stream.stream() },
         line.line.clone(),
     );
-    Held { _pull: pull, _stream: stream, listen, serverid }
+    StaticPullHold { _pull: pull, _stream: stream, listen, serverid }
 }

@@ -4,7 +4,7 @@
 
 use bstr::{BString, ByteSlice};
 
-use crate::directive::{Args, Arity, Pattern, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
 use crate::http::variable::{Template, VariableNames};
 use crate::syntax::{Problem, Word, sentence};
 
@@ -29,7 +29,7 @@ impl Value for Condition {
             .into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Condition, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Condition, Problem> {
         let words = bare(args)?;
         let Some((first, rest)) = words.split_first() else { return Err(invalid(b")", args.first())) };
         let (text, word) = first;
@@ -56,7 +56,7 @@ fn variable(
     name: &[u8],
     word: &Word,
     rest: &[Bare<'_>],
-    scene: &mut Scene<'_>,
+    scene: &mut Evaluation<'_>,
 ) -> Result<Condition, Problem> {
     scene.notes.of::<VariableNames>().used(name, word.span);
     let spelled = name;

@@ -2,7 +2,7 @@
 
 use bstr::BString;
 
-use crate::directive::{Args, Arity, Pattern, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
 use crate::http::variable::{Template, VariableNames};
 use crate::syntax::{Problem, sentence};
 
@@ -59,7 +59,7 @@ impl Value for Rewrite {
         "regex replacement [last | break | redirect | permanent]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Rewrite, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Rewrite, Problem> {
         let [regex, replacement, rest @ ..] = args.words else { return Err(args.refuse("is incomplete")) };
         let pattern = Pattern::compile(regex, &regex.bytes, false)?;
         VariableNames::define_groups(&pattern, regex, scene)?;
@@ -96,7 +96,7 @@ impl Value for Set {
         "$variable value".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Set, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Set, Problem> {
         let [name, value] = args.words else { return Err(args.refuse("is incomplete")) };
         let name = VariableNames::definition(name, scene)?;
         Ok(Set { name, value: Template::compile(value, &value.bytes, scene)?, order: scene.order })
@@ -110,7 +110,7 @@ impl Value for Break {
         String::new()
     }
 
-    fn parse(_: &Args<'_>, scene: &mut Scene<'_>) -> Result<Break, Problem> {
+    fn parse(_: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Break, Problem> {
         Ok(Break { order: scene.order })
     }
 }

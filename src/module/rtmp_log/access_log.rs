@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use bstr::BString;
 
 use super::format::Formats;
-use crate::directive::{Args, Arity, Msec, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Msec, Value, number};
 use crate::syntax::{Problem, sentence};
 
 /// One log of RTMP sessions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessLog {
+pub enum RtmpAccessLog {
     /// `off`
     Off,
     /// Lines are written to a file.
@@ -24,17 +24,17 @@ pub enum AccessLog {
     },
 }
 
-impl Value for AccessLog {
+impl Value for RtmpAccessLog {
     const ARITY: Arity = Arity::between(1, 3);
 
     fn syntax() -> String {
         "off | file [format] [trunc=time]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<AccessLog, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<RtmpAccessLog, Problem> {
         let file = args.first();
         if &file.bytes[..] == b"off" {
-            return Ok(AccessLog::Off);
+            return Ok(RtmpAccessLog::Off);
         }
         let mut format: Option<BString> = None;
         let mut trunc = None;
@@ -54,6 +54,6 @@ impl Value for AccessLog {
             }
         }
         let path = scene.under_prefix(&file.bytes);
-        Ok(AccessLog::File { path, format: format.unwrap_or_else(|| "combined".into()), trunc })
+        Ok(RtmpAccessLog::File { path, format: format.unwrap_or_else(|| "combined".into()), trunc })
     }
 }

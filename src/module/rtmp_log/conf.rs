@@ -1,6 +1,6 @@
 //! Directives of the rtmp log module.
 
-use super::access_log::AccessLog;
+use super::access_log::RtmpAccessLog;
 use super::format::LogFormat;
 use crate::directive::context::RTMP_ALL;
 use crate::directive::table::directives;
@@ -10,7 +10,7 @@ directives! {
     module "rtmp log";
     later {
         /// Log of RTMP sessions: one line at disconnect, and with trunc= one per interval while playing or publishing.
-        "access_log" => Vec<AccessLog>, in RTMP_ALL;
+        "access_log" => Vec<RtmpAccessLog>, in RTMP_ALL;
         /// Defines a template of log lines with the RTMP log variables.
         "log_format" => Vec<LogFormat>, in RTMP_ALL;
     }

@@ -8,7 +8,7 @@ use bstr::{BString, ByteSlice};
 
 use crate::directive::context::RTMP;
 use crate::directive::template::{Braces, Malformed, Notation, Piece, is_word_byte};
-use crate::directive::{Args, Arity, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
 /// A named template of log lines.
@@ -80,7 +80,7 @@ impl Value for LogFormat {
         "name text ...".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<LogFormat, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LogFormat, Problem> {
         let name = args.first();
         if scene.context != RTMP {
             let text = "the \"log_format\" directive may be used only on \"rtmp\" level";

@@ -4,7 +4,7 @@ use bstr::BString;
 
 use crate::directive::context::LOCATION;
 use crate::directive::table::directives;
-use crate::directive::{Args, Arity, ListenAddr, Own, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, ListenAddr, Own, Value};
 use crate::http::handler::{Relation, parameter, unsupported};
 use crate::syntax::Problem;
 
@@ -35,7 +35,7 @@ impl Value for TsLive {
         "address [app=name]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<TsLive, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<TsLive, Problem> {
         let Relation { addr, .. } = Relation::read(args, scene)?;
         let mut live = TsLive { addr, app: None };
         for word in args.words.get(1..).unwrap_or_default() {

@@ -1,11 +1,11 @@
 //! Load balancing methods of a server group.
 
-use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::syntax::{Problem, sentence};
 
 /// State of a group while its lines are parsed.
 #[derive(Default)]
-pub struct Group {
+pub struct UpstreamBalance {
     /// Whether a method or `keepalive` was given.
     named: bool,
     /// Whether the method does not support backup servers.
@@ -22,11 +22,11 @@ pub struct Random;
 
 /// Maximum number of idle connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kept(pub u64);
+pub struct KeepaliveConnections(pub u64);
 
 /// Records a method; warns if it replaces another one.
-pub fn note(args: &Args<'_>, scene: &mut Scene<'_>, backup: bool) {
-    let group = scene.block.of::<Group>();
+pub fn note(args: &Args<'_>, scene: &mut Evaluation<'_>, backup: bool) {
+    let group = scene.block.of::<UpstreamBalance>();
     group.without_backup = !backup;
     if std::mem::replace(&mut group.named, true) {
         scene.report(Problem::warning("load balancing method redefined").at(args.name.span));
@@ -40,7 +40,7 @@ impl Value for Method {
         String::new()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Method, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Method, Problem> {
         note(args, scene, &args.name.bytes[..] != b"ip_hash");
         Ok(Method)
     }
@@ -53,7 +53,7 @@ impl Value for Random {
         "[two [least_conn]]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Random, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Random, Problem> {
         for (word, known) in args.words.iter().zip([&b"two"[..], b"least_conn"]) {
             if &word.bytes[..] != known {
                 let text = sentence(&[b"invalid parameter \"", &word.bytes, b"\""]);
@@ -66,19 +66,19 @@ impl Value for Random {
     }
 }
 
-impl Value for Kept {
+impl Value for KeepaliveConnections {
     fn syntax() -> String {
         "number".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Kept, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<KeepaliveConnections, Problem> {
         let word = args.first();
         let count = number::digits(&word.bytes).filter(|n| *n > 0).ok_or_else(|| {
             let text =
                 sentence(&[b"invalid value \"", &word.bytes, b"\" in \"", &args.name.bytes, b"\" directive"]);
             Problem::new(text).at(word.span).caption("a number from 1")
         })?;
-        scene.block.of::<Group>().named = true;
-        Ok(Kept(count))
+        scene.block.of::<UpstreamBalance>().named = true;
+        Ok(KeepaliveConnections(count))
     }
 }

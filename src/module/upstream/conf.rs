@@ -1,7 +1,7 @@
 //! Directives of the upstream module.
 
-use super::balance::{Kept, Method, Random};
-use super::server::{Hash, Server};
+use super::balance::{KeepaliveConnections, Method, Random};
+use super::server::{HashBalance, UpstreamServer};
 use crate::directive::context::{HTTP, UPSTREAM};
 use crate::directive::table::directives;
 use crate::directive::{Arity, Msec, Num, Text, Words};
@@ -15,9 +15,9 @@ directives! {
     }
     later {
         /// ADDRESS [weight=N max_conns=N max_fails=N fail_timeout=TIME backup down]; unix:PATH is allowed.
-        "server" => Vec<Server>, in UPSTREAM;
+        "server" => Vec<UpstreamServer>, in UPSTREAM;
         /// KEY [consistent]: selects a server by the hash of KEY.
-        "hash" => Hash, in UPSTREAM;
+        "hash" => HashBalance, in UPSTREAM;
         /// Selects a server by the client's address.
         "ip_hash" => Method, in UPSTREAM;
         /// Selects the server with the fewest connections.
@@ -25,7 +25,7 @@ directives! {
         /// Selects a server at random [two [least_conn]].
         "random" => Random, in UPSTREAM;
         /// Maximum number of idle upstream connections per worker.
-        "keepalive" => Kept, in UPSTREAM;
+        "keepalive" => KeepaliveConnections, in UPSTREAM;
         /// Maximum number of requests per upstream connection.
         "keepalive_requests" => Num = "100", in UPSTREAM;
         /// Idle time of upstream connections.

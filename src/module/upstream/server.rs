@@ -2,9 +2,9 @@
 
 use bstr::{BString, ByteSlice};
 
-use super::balance::{self, Group};
+use super::balance::{self, UpstreamBalance};
 use crate::directive::address::strip_unix;
-use crate::directive::{Args, Arity, Scene, Sec, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Sec, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Word, sentence, suggest};
 
@@ -13,7 +13,7 @@ const PARAMETERS: [&str; 6] = ["weight", "max_conns", "max_fails", "fail_timeout
 
 /// One server of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Server {
+pub struct UpstreamServer {
     /// Address as written.
     pub address: BString,
     /// Relative share of the requests.
@@ -32,14 +32,14 @@ pub struct Server {
 
 /// `hash`: requests with the same key go to the same server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hash {
+pub struct HashBalance {
     /// The key.
     pub key: Template,
     /// Whether most keys keep their server when the group changes.
     pub consistent: bool,
 }
 
-impl Value for Server {
+impl Value for UpstreamServer {
     const ARITY: Arity = Arity::SOME;
 
     fn syntax() -> String {
@@ -47,9 +47,9 @@ impl Value for Server {
             .into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Server, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<UpstreamServer, Problem> {
         check_address(args.first())?;
-        let mut server = Server {
+        let mut server = UpstreamServer {
             address: args.first().text().to_owned(),
             weight: 1,
             max_conns: 0,
@@ -69,7 +69,7 @@ impl Value for Server {
                     server.fail_timeout = number::sec(value).map(Sec).ok_or_else(|| invalid(word))?;
                 }
                 None if &word.bytes[..] == b"backup" => {
-                    if scene.block.of::<Group>().without_backup {
+                    if scene.block.of::<UpstreamBalance>().without_backup {
                         let text = "balancing method does not support parameter \"backup\"";
                         return Err(Problem::new(text).at(word.span));
                     }
@@ -83,19 +83,19 @@ impl Value for Server {
     }
 }
 
-impl Value for Hash {
+impl Value for HashBalance {
     const ARITY: Arity = Arity::between(1, 2);
 
     fn syntax() -> String {
         "key [consistent]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Hash, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<HashBalance, Problem> {
         let key = Template::compile(args.first(), &args.first().bytes, scene)?;
         balance::note(args, scene, false);
         match args.words.get(1) {
-            None => Ok(Hash { key, consistent: false }),
-            Some(word) if &word.bytes[..] == b"consistent" => Ok(Hash { key, consistent: true }),
+            None => Ok(HashBalance { key, consistent: false }),
+            Some(word) if &word.bytes[..] == b"consistent" => Ok(HashBalance { key, consistent: true }),
             Some(word) => Err(invalid(word).help("accepted: consistent")),
         }
     }

@@ -22,7 +22,7 @@ use crate::limits;
 use crate::net::resolver::server::{PORT, Resolver};
 
 /// Name servers and parameters of queries.
-pub(super) struct Ask {
+pub(super) struct NameServers {
     servers: Servers,
     ipv6: bool,
     timeout: Duration,
@@ -38,14 +38,14 @@ enum Servers {
     Given(Vec<String>),
 }
 
-impl Ask {
+impl NameServers {
     /// `timeout` is the timeout of a whole lookup.
     pub(super) fn new(resolver: Option<&Resolver>, timeout: Duration) -> Self {
         let servers = match resolver {
             None => Servers::System,
             Some(resolver) => Servers::Given(resolver.servers.iter().map(ToString::to_string).collect()),
         };
-        Ask {
+        NameServers {
             servers,
             ipv6: resolver.is_none_or(|resolver| resolver.ipv6),
             timeout,

@@ -11,10 +11,10 @@ use crate::limits;
 
 /// Entries by lower-case name.
 #[derive(Default)]
-pub(super) struct Cache(HashMap<Box<str>, Arc<Entry>>);
+pub(super) struct NameCache(HashMap<Box<str>, Arc<CachedName>>);
 
 /// Cache entry of a name.
-pub(super) struct Entry {
+pub(super) struct CachedName {
     /// The name in lower case.
     pub(super) host: Box<str>,
     /// Held during a query.
@@ -31,9 +31,9 @@ struct Known {
     used: Instant,
 }
 
-impl Cache {
+impl NameCache {
     /// Entry of a name, created if necessary. A full cache evicts the least recently used entry.
-    pub(super) fn entry(&mut self, host: &str, now: Instant) -> Arc<Entry> {
+    pub(super) fn entry(&mut self, host: &str, now: Instant) -> Arc<CachedName> {
         let host: Box<str> = host.to_ascii_lowercase().into();
         if let Some(entry) = self.0.get(&host) {
             entry.known.lock().used = now;
@@ -45,16 +45,16 @@ impl Cache {
         }
         let known = Known { answer: None, failure: None, used: now };
         let entry =
-            Arc::new(Entry { host: host.clone(), turn: Default::default(), known: Mutex::new(known) });
+            Arc::new(CachedName { host: host.clone(), turn: Default::default(), known: Mutex::new(known) });
         self.0.insert(host, entry.clone());
         entry
     }
 
     /// Names in use whose answers expire before `next`. Names not looked up for long are skipped.
-    pub(super) fn due(&self, now: Instant, next: Instant) -> Vec<Arc<Entry>> {
+    pub(super) fn due(&self, now: Instant, next: Instant) -> Vec<Arc<CachedName>> {
         let wanted = |known: &Known| now.duration_since(known.used) < limits::DNS_IN_USE;
         let ends = |known: &Known| known.answer.as_ref().is_some_and(|(_, until)| *until < next);
-        let is_due = |entry: &&Arc<Entry>| {
+        let is_due = |entry: &&Arc<CachedName>| {
             let known = entry.known.lock();
             wanted(&known) && ends(&known)
         };
@@ -74,7 +74,7 @@ impl Cache {
     }
 }
 
-impl Entry {
+impl CachedName {
     /// Cached result that is still valid at `now`.
     pub(super) fn known(&self, now: Instant) -> Option<Result<Addresses, LookupError>> {
         let known = self.known.lock();
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn an_answer_counts_for_its_time() {
         let now = Instant::now();
-        let entry = Cache::default().entry("Host.Example", now);
+        let entry = NameCache::default().entry("Host.Example", now);
         assert_eq!(&*entry.host, "host.example");
         assert!(entry.known(now).is_none());
         assert!(!entry.learned(addresses(1), Duration::from_secs(60)));
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_failure_leaves_the_last_answer_but_a_denial_does_not() {
         let now = Instant::now();
-        let entry = Cache::default().entry("h", now);
+        let entry = NameCache::default().entry("h", now);
         assert_eq!(entry.failed(&failure()), (None, true));
         assert_eq!(entry.known(now), Some(Err(failure())), "nobody is asked again at once");
         assert!(entry.learned(addresses(1), Duration::ZERO));
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn the_name_that_nobody_wants_goes_first() {
-        let (mut cache, start) = (Cache::default(), Instant::now());
+        let (mut cache, start) = (NameCache::default(), Instant::now());
         let at = |n: usize| start + Duration::from_millis(n as u64);
         for n in 0..limits::DNS_NAMES {
             cache.entry(&format!("h{n}"), at(n));
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn names_in_use_are_due_before_their_time_ends() {
-        let (mut cache, now) = (Cache::default(), Instant::now());
+        let (mut cache, now) = (NameCache::default(), Instant::now());
         for (host, seconds) in [("soon", 1), ("late", 100)] {
             cache.entry(host, now).learned(addresses(1), Duration::from_secs(seconds));
         }

@@ -18,8 +18,8 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::{Semaphore, watch};
 
 pub use self::answer::{Addresses, LookupError};
-use self::ask::Ask;
-use self::cache::{Cache, Entry};
+use self::ask::NameServers;
+use self::cache::{CachedName, NameCache};
 use super::resolver::server::Resolver;
 use crate::config::model::Config;
 use crate::limits;
@@ -31,23 +31,23 @@ use crate::net::{client, resolver};
 pub struct Dns(Arc<Inner>);
 
 struct Inner {
-    terms: ArcSwap<Terms>,
-    names: Mutex<Cache>,
+    terms: ArcSwap<ResolverState>,
+    names: Mutex<NameCache>,
     changed: watch::Sender<()>,
     /// Permits for concurrent queries.
     places: Semaphore,
 }
 
 /// Settings in force and everything derived from them.
-struct Terms {
-    settings: Settings,
+struct ResolverState {
+    settings: DnsSettings,
     system: system::Stamp,
-    ask: Ask,
+    ask: NameServers,
 }
 
 /// Settings of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Settings {
+struct DnsSettings {
     resolver: Option<Resolver>,
     /// Timeout of a lookup.
     timeout: Duration,
@@ -58,7 +58,7 @@ struct Settings {
 impl Dns {
     /// Creates a resolver; needs no runtime and sends no query yet.
     pub fn new(config: &Config) -> Self {
-        let terms = Terms::new(Settings::of(config));
+        let terms = ResolverState::new(DnsSettings::of(config));
         Dns(Arc::new(Inner {
             terms: ArcSwap::from_pointee(terms),
             names: Mutex::default(),
@@ -70,7 +70,7 @@ impl Dns {
     /// Applies a reloaded configuration. If the name servers changed, all names are queried again, including queries in
     /// progress; cached answers stay as a fallback.
     pub fn apply(&self, config: &Config) {
-        let settings = Settings::of(config);
+        let settings = DnsSettings::of(config);
         if self.0.terms.load().settings != settings {
             self.replace(settings);
         }
@@ -135,14 +135,14 @@ impl Dns {
         }
     }
 
-    fn replace(&self, settings: Settings) {
-        self.0.terms.store(Arc::new(Terms::new(settings)));
+    fn replace(&self, settings: DnsSettings) {
+        self.0.terms.store(Arc::new(ResolverState::new(settings)));
         self.0.names.lock().expire();
         self.0.changed.send_replace(());
     }
 
     /// Queries a name unless the cached result is valid until `due`. Concurrent callers wait for the same answer.
-    async fn refresh(&self, entry: &Entry, due: Instant) -> Result<Addresses, LookupError> {
+    async fn refresh(&self, entry: &CachedName, due: Instant) -> Result<Addresses, LookupError> {
         let _turn = entry.turn.lock().await;
         if let Some(known) = entry.known(due.max(Instant::now())) {
             return known;
@@ -167,8 +167,8 @@ impl Dns {
     /// servers.
     fn remember(
         &self,
-        entry: &Entry,
-        terms: &Arc<Terms>,
+        entry: &CachedName,
+        terms: &Arc<ResolverState>,
         answer: Result<(Addresses, Duration), LookupError>,
     ) -> Option<Result<Addresses, LookupError>> {
         // Under the lock: a change of settings either comes before, and the result is discarded, or after, and expires
@@ -211,11 +211,11 @@ impl Resolve for Dns {
     }
 }
 
-impl Settings {
+impl DnsSettings {
     fn of(config: &Config) -> Self {
         let conf = config.events.get::<resolver::conf::Current>();
         let keeps = config.get::<client::conf::Current>().dynamic_resolver;
-        Settings {
+        DnsSettings {
             resolver: conf.resolver.clone(),
             timeout: conf.timeout.duration(),
             refresh: conf.refresh.nonzero().filter(|_| keeps),
@@ -233,11 +233,11 @@ impl Settings {
     }
 }
 
-impl Terms {
-    fn new(settings: Settings) -> Self {
+impl ResolverState {
+    fn new(settings: DnsSettings) -> Self {
         let system = system::Stamp::now();
-        let ask = Ask::new(settings.resolver.as_ref(), settings.timeout);
-        Terms { settings, system, ask }
+        let ask = NameServers::new(settings.resolver.as_ref(), settings.timeout);
+        ResolverState { settings, system, ask }
     }
 
     /// Queries the addresses of a name and their lifetime.

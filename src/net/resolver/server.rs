@@ -3,7 +3,7 @@
 use bstr::BString;
 
 use crate::directive::address::literal_addr;
-use crate::directive::{Args, Arity, ListenAddr, Scene, Sec, Value, number};
+use crate::directive::{Args, Arity, Evaluation, ListenAddr, Sec, Value, number};
 use crate::syntax::{Problem, sentence};
 
 /// Default port of name servers.
@@ -27,7 +27,7 @@ impl Value for Resolver {
         "address[:port] ... [valid=time] [ipv6=on|off]".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Resolver, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Resolver, Problem> {
         let mut resolver = Resolver { ipv6: true, ..Resolver::default() };
         for word in args.words {
             let invalid = || {

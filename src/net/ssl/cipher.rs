@@ -1,6 +1,6 @@
 //! The `ssl_ciphers` directive.
 
-use crate::directive::{Args, Scene, Value};
+use crate::directive::{Args, Evaluation, Value};
 use crate::syntax::{Problem, sentence};
 
 /// Supported cipher suites of TLS 1.2 by OpenSSL's names, preferred ones first.
@@ -22,7 +22,7 @@ impl Value for Ciphers {
         "suite[:suite...]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Ciphers, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Ciphers, Problem> {
         let word = args.first();
         let mut chosen: Vec<&'static str> = Vec::new();
         let mut barred: Vec<&[u8]> = Vec::new();

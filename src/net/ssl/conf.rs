@@ -7,7 +7,7 @@ use crate::directive::context::{Contexts, HTTP, HTTP_SERVER, RTMP, RTMP_SERVER};
 use crate::directive::table::directives;
 use crate::directive::word::{any_of, word_lists};
 use crate::directive::{
-    Args, Arity, ConfPath, Flag, Num, OneOf, Scene, Sec, Size, Sum, Summed, Text, Value, Words,
+    Args, Arity, ConfPath, Evaluation, Flag, Num, OneOf, Sec, Size, Sum, Summed, Text, Value, Words,
 };
 use crate::syntax::Problem;
 
@@ -126,7 +126,7 @@ impl Value for Protocols {
         SslProtocols::syntax()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<Protocols, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Protocols, Problem> {
         let protocols = SslProtocols::parse(args, scene)?;
         if !protocols.intersects(USABLE) {
             let text = "none of these protocols exists here, TLSv1.2 is spoken instead";
@@ -151,7 +151,7 @@ impl Value for OldSsl {
         Flag::syntax()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<OldSsl, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<OldSsl, Problem> {
         let on = Flag::parse(args, scene)?;
         let text = "the \"ssl\" directive is deprecated, use the \"listen ... ssl\" directive instead";
         scene.report(Problem::warning(text).at(args.name.span));

@@ -68,7 +68,7 @@ impl ClientTls {
             let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider).build()?;
             builder.with_webpki_verifier(verifier)
         } else {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(NoVerification(provider)))
         };
         Ok(Arc::new(builder.with_no_client_auth()))
     }
@@ -94,9 +94,9 @@ fn system_roots() -> Result<RootCertStore, ClientTlsError> {
 
 /// `relay_ssl_verify off`: accepts any certificate, provided that the peer has its key.
 #[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
+struct NoVerification(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anybody {
+impl ServerCertVerifier for NoVerification {
     fn verify_server_cert(
         &self,
         _: &CertificateDer<'_>,

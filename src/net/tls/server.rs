@@ -24,7 +24,7 @@ use crate::directive::{ConfPath, ListenAddr};
 use crate::limits;
 use crate::net::log;
 use crate::net::socket::Socket;
-use crate::net::speaks::Speaks;
+use crate::net::speaks::ListenProtocol;
 use crate::net::ssl;
 use crate::net::ssl::cipher::SUITES;
 use crate::net::ssl::conf::{Conf, SslProtocols};
@@ -52,9 +52,9 @@ const ALWAYS: [SupportedCipherSuite; 3] = [
 /// Settings of TLS sockets.
 #[derive(Debug, Default)]
 pub struct ServerTls {
-    settings: HashMap<(Speaks, ListenAddr), Arc<ServerConfig>>,
+    settings: HashMap<(ListenProtocol, ListenAddr), Arc<ServerConfig>>,
     /// Sockets that stay closed because their certificate or their client verification is missing, with the reason.
-    closed: HashMap<(Speaks, ListenAddr), TlsError>,
+    closed: HashMap<(ListenProtocol, ListenAddr), TlsError>,
 }
 
 impl ServerTls {
@@ -68,7 +68,7 @@ impl ServerTls {
     ///
     /// A file that is there cannot be used.
     pub fn load(config: &Config, before: Option<&ServerTls>) -> Result<Self, TlsError> {
-        let mut keys = Keys::default();
+        let mut keys = LoadedKeys::default();
         let mut loaded = ServerTls::default();
         for listener in config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).filter(|l| l.options.ssl) {
             let verifies = listener.servers.servers().iter().any(|server| server.verifies_clients);
@@ -78,18 +78,18 @@ impl ServerTls {
                     server.get::<ssl::conf::Conf>()
                 }),
             };
-            loaded.add((Speaks::Rtmp, listener.addr.clone()), settings, before)?;
+            loaded.add((ListenProtocol::Rtmp, listener.addr.clone()), settings, before)?;
         }
         for listener in config.http.iter().flat_map(|http| &http.listeners).filter(|l| l.options.ssl) {
             let settings = settings(&mut keys, &listener.servers, |server: &HttpServer| &server.ssl);
-            loaded.add((Speaks::Http, listener.addr.clone()), settings, before)?;
+            loaded.add((ListenProtocol::Http, listener.addr.clone()), settings, before)?;
         }
         Ok(loaded)
     }
 
     fn add(
         &mut self,
-        key: (Speaks, ListenAddr),
+        key: (ListenProtocol, ListenAddr),
         settings: Result<Arc<ServerConfig>, TlsError>,
         before: Option<&ServerTls>,
     ) -> Result<(), TlsError> {
@@ -104,12 +104,12 @@ impl ServerTls {
     }
 
     /// Settings of a socket; `None` without TLS.
-    pub fn of(&self, key: &(Speaks, ListenAddr)) -> Option<Arc<ServerConfig>> {
+    pub fn of(&self, key: &(ListenProtocol, ListenAddr)) -> Option<Arc<ServerConfig>> {
         self.settings.get(key).cloned()
     }
 
     /// Whether a socket stays closed because its certificate is missing.
-    pub fn is_closed(&self, key: &(Speaks, ListenAddr)) -> bool {
+    pub fn is_closed(&self, key: &(ListenProtocol, ListenAddr)) -> bool {
         self.closed.contains_key(key)
     }
 
@@ -135,7 +135,7 @@ pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> io::Result<Soc
 
 /// Settings of one socket. Before the client's server name is known, the default server's settings apply, as in nginx.
 fn settings<T: Send + Sync + 'static>(
-    keys: &mut Keys,
+    keys: &mut LoadedKeys,
     servers: &NameTable<T>,
     ssl: fn(&T) -> &Conf,
 ) -> Result<Arc<ServerConfig>, TlsError> {
@@ -172,9 +172,9 @@ fn provider(conf: &Conf) -> CryptoProvider {
 
 /// Certificates with their keys; each pair of files is read once.
 #[derive(Default)]
-struct Keys(HashMap<(PathBuf, PathBuf), Arc<CertifiedKey>>);
+struct LoadedKeys(HashMap<(PathBuf, PathBuf), Arc<CertifiedKey>>);
 
-impl Keys {
+impl LoadedKeys {
     fn of(&mut self, conf: &Conf) -> Result<Vec<Arc<CertifiedKey>>, TlsError> {
         conf.certificate.iter().zip(&conf.certificate_key).map(|(c, k)| self.pair(c, k)).collect()
     }

@@ -70,7 +70,7 @@ pub struct CallSnapshot {
     pub took_ms: f64,
     /// Address and port of the callback server.
     pub address: Option<String>,
-    /// Consequence; see [`super::Decision::name`].
+    /// Consequence; see [`super::CallDecision::name`].
     pub decision: String,
     /// `clientid`, the `*N` of the error log.
     pub session: Option<u64>,

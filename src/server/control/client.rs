@@ -9,7 +9,7 @@ use crate::net::unix::connect;
 
 /// Reason why there is no answer.
 #[derive(Debug)]
-pub enum NoAnswer {
+pub enum ControlClientError {
     /// No process listens, or access is denied.
     Unreachable(io::Error),
     /// The answer is incomplete or not understood.
@@ -21,24 +21,25 @@ pub enum NoAnswer {
 /// # Errors
 ///
 /// No server answers within [`limits::CONTROL_PATIENCE`].
-pub fn ask(path: &Path, request: &Request) -> Result<Answer, NoAnswer> {
-    let mut stream = connect(path).map_err(NoAnswer::Unreachable)?;
+pub fn ask(path: &Path, request: &Request) -> Result<Answer, ControlClientError> {
+    let mut stream = connect(path).map_err(ControlClientError::Unreachable)?;
     let broken = |error: io::Error| {
         let timed_out = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);
-        NoAnswer::Broken(match timed_out {
+        ControlClientError::Broken(match timed_out {
             true => format!("the server gave no answer within {}s", limits::CONTROL_PATIENCE.as_secs()),
             false => error.to_string(),
         })
     };
     stream.set_read_timeout(Some(limits::CONTROL_PATIENCE)).map_err(broken)?;
     stream.set_write_timeout(Some(limits::CONTROL_PATIENCE)).map_err(broken)?;
-    let mut line = serde_json::to_vec(request).map_err(|error| NoAnswer::Broken(error.to_string()))?;
+    let mut line =
+        serde_json::to_vec(request).map_err(|error| ControlClientError::Broken(error.to_string()))?;
     line.push(b'\n');
     stream.write_all(&line).map_err(broken)?;
     let mut answer = Vec::new();
     BufReader::new(stream.take(limits::CONTROL_ANSWER)).read_until(b'\n', &mut answer).map_err(broken)?;
     if answer.is_empty() {
-        return Err(NoAnswer::Broken("the server has closed the connection".into()));
+        return Err(ControlClientError::Broken("the server has closed the connection".into()));
     }
-    serde_json::from_slice(&answer).map_err(|error| NoAnswer::Broken(error.to_string()))
+    serde_json::from_slice(&answer).map_err(|error| ControlClientError::Broken(error.to_string()))
 }

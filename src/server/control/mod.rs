@@ -19,7 +19,7 @@ use self::protocol::{Answer, Request};
 use self::socket::{ControlSocket, ControlSocketError};
 use super::parts::Parts;
 use crate::config::Config;
-use crate::config::path_setting::Place;
+use crate::config::path_setting::PathSetting;
 use crate::limits;
 use crate::server::core;
 use crate::server::log;
@@ -45,8 +45,8 @@ pub fn open(
     let Some(path) = config.control_path() else { return Ok(None) };
     let bound = ControlSocket::bind(&path);
     match config.get::<core::conf::Conf>().control_socket {
-        Place::Path(_) => bound.map(Ok).map(Some),
-        Place::On | Place::Off => Ok(Some(bound)),
+        PathSetting::Path(_) => bound.map(Ok).map(Some),
+        PathSetting::On | PathSetting::Off => Ok(Some(bound)),
     }
 }
 
@@ -58,13 +58,13 @@ pub fn open(
 /// The socket that the configuration names could not be made.
 pub fn check(config: &Config) -> Result<(), ControlSocketError> {
     match (config.control_path(), &config.get::<core::conf::Conf>().control_socket) {
-        (Some(path), Place::Path(_)) => socket::check(&path),
+        (Some(path), PathSetting::Path(_)) => socket::check(&path),
         _ => Ok(()),
     }
 }
 
 /// Data for answering requests.
-struct Desk {
+struct ControlService {
     parts: Arc<Parts>,
     orders: mpsc::Sender<Order>,
     /// Permits for orders that wait or are in progress.
@@ -82,7 +82,7 @@ pub(super) async fn run(
         Ok(listener) => listener,
         Err(error) => return log::not_listening(&error),
     };
-    let desk = Arc::new(Desk { parts, orders, waiting: Semaphore::new(limits::CONTROL_ORDERS) });
+    let desk = Arc::new(ControlService { parts, orders, waiting: Semaphore::new(limits::CONTROL_ORDERS) });
     let places = Arc::new(Semaphore::new(limits::CONTROL_CONNECTIONS));
     loop {
         match listener.accept().await {
@@ -102,7 +102,7 @@ pub(super) async fn run(
     }
 }
 
-impl Desk {
+impl ControlService {
     async fn serve(&self, mut stream: UnixStream, is_free: bool) -> io::Result<()> {
         let user = stream.peer_cred()?.uid();
         if user != 0 && user != nix::unistd::geteuid().as_raw() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::config::archive::{Archive, DIRECTORY};
 use crate::config::history::Generation;
 use crate::config::load::{DEFAULT_CONF, DEFAULT_PREFIX, PACKAGED_CONF, PACKAGED_PREFIX, read, read_texts};
-use crate::config::path_setting::Place;
+use crate::config::path_setting::PathSetting;
 use crate::config::{Config, LoadOptions};
 use crate::directive::outline::Outline;
 use crate::server::core;
@@ -16,7 +16,7 @@ use crate::syntax::to_path;
 const PID: &str = "logs/nginx.pid";
 
 /// Paths of the server's own files according to the texts, whatever errors they contain.
-struct Said {
+struct ControlPathSources {
     control: Option<PathBuf>,
     archive: Option<Archive>,
 }
@@ -26,9 +26,9 @@ impl Config {
     pub fn control_path(&self) -> Option<PathBuf> {
         let pid = self.pid_path()?;
         match &self.get::<core::conf::Conf>().control_socket {
-            Place::On => beside(&pid),
-            Place::Off => None,
-            Place::Path(path) => Some(path.clone()),
+            PathSetting::On => beside(&pid),
+            PathSetting::Off => None,
+            PathSetting::Path(path) => Some(path.clone()),
         }
     }
 }
@@ -39,7 +39,7 @@ impl LoadOptions {
     /// file is broken or missing, and a change of `pid` or `control_socket` takes effect only after a restart.
     pub fn control_paths(&self) -> impl Iterator<Item = PathBuf> {
         self.meant().into_iter().flat_map(|options| {
-            let Said { control, archive } = Said::by(&read(&options).0, &options);
+            let ControlPathSources { control, archive } = ControlPathSources::by(&read(&options).0, &options);
             let earlier = std::iter::once_with(move || kept_paths(archive, &options)).flatten();
             control.into_iter().chain(earlier)
         })
@@ -63,33 +63,36 @@ impl LoadOptions {
     }
 }
 
-impl Said {
-    fn by(reading: &Reading, options: &LoadOptions) -> Said {
+impl ControlPathSources {
+    fn by(reading: &Reading, options: &LoadOptions) -> ControlPathSources {
         let outline = Outline::new(&reading.tree, options.language.registry());
         let said = |name| {
             let word = outline.nearest(0, name).and_then(|said| said.words().first());
             word.map(|word| word.bytes.clone())
         };
         let place = |name| match said(name) {
-            Some(word) if word.eq_ignore_ascii_case(b"off") => Place::Off,
+            Some(word) if word.eq_ignore_ascii_case(b"off") => PathSetting::Off,
             Some(word) if !word.eq_ignore_ascii_case(b"on") => {
-                Place::Path(options.prefix.join(to_path(&word)))
+                PathSetting::Path(options.prefix.join(to_path(&word)))
             }
-            _ => Place::On,
+            _ => PathSetting::On,
         };
         let pid = options.prefix.join(said("pid").map_or(PID.into(), |word| to_path(&word)));
         let control = match place("control_socket") {
-            Place::On => beside(&pid),
-            Place::Off => None,
-            Place::Path(path) => Some(path),
+            PathSetting::On => beside(&pid),
+            PathSetting::Off => None,
+            PathSetting::Path(path) => Some(path),
         };
         let directory = match place("conf_generations") {
-            Place::On => Some(options.prefix.join(DIRECTORY)),
-            Place::Off => None,
-            Place::Path(path) => Some(path),
+            PathSetting::On => Some(options.prefix.join(DIRECTORY)),
+            PathSetting::Off => None,
+            PathSetting::Path(path) => Some(path),
         };
         let archive = directory.zip(options.conf_file.as_deref());
-        Said { control, archive: archive.map(|(directory, main)| Archive::new(directory, main)) }
+        ControlPathSources {
+            control,
+            archive: archive.map(|(directory, main)| Archive::new(directory, main)),
+        }
     }
 }
 
@@ -97,7 +100,9 @@ impl Said {
 fn kept_paths(archive: Option<Archive>, options: &LoadOptions) -> Vec<PathBuf> {
     // Errors in some of them do not matter here.
     let found = archive.map(|archive| archive.read(options)).unwrap_or_default();
-    let said = |generation: &Generation| Said::by(&read_texts(options, &generation.sources).0, options);
+    let said = |generation: &Generation| {
+        ControlPathSources::by(&read_texts(options, &generation.sources).0, options)
+    };
     found.generations.iter().rev().filter_map(|generation| said(generation).control).collect()
 }
 

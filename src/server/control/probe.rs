@@ -15,7 +15,9 @@ use crate::notify;
 use crate::notify::answer::Answer;
 use crate::notify::hook::Hook;
 use crate::notify::process::{SERVER_EVENT, WORKER_EVENT};
-use crate::notify::request::{Escape, SessionFields, Stage, master_target, process_target, session_target};
+use crate::notify::request::{
+    QueryEscape, SessionFields, Stage, master_target, process_target, session_target,
+};
 use crate::notify::transport::Transport;
 use crate::notify::{EventKind, ProcessVariables, RequestId, TransportError};
 
@@ -23,8 +25,8 @@ use crate::notify::{EventKind, ProcessVariables, RequestId, TransportError};
 const NAME: &[u8] = b"pingosd-probe";
 
 /// A callback line.
-struct Line {
-    about: About,
+struct ProbedLine {
+    about: ProbeSubject,
     hook: Hook,
 }
 
@@ -77,7 +79,7 @@ impl Error for ProbeError {
 
 /// Subject of a callback line.
 #[derive(Clone)]
-enum About {
+enum ProbeSubject {
     /// A session or stream of this application; for `on_connect`, of one of the server's applications.
     Session(EventKind, Vec<u8>),
     /// A worker: `on_proc`.
@@ -92,11 +94,11 @@ enum About {
 ///
 /// There is no such line.
 pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<String, ProbeError> {
-    let Line { about, hook } = find(config, place)?;
+    let ProbedLine { about, hook } = find(config, place)?;
     let escape = config
         .rtmp
         .as_ref()
-        .map_or(Escape::Minimal, |rtmp| rtmp.get::<notify::main_conf::MainCurrent>().escape);
+        .map_or(QueryEscape::Minimal, |rtmp| rtmp.get::<notify::main_conf::MainCurrent>().escape);
     let target = target(&about, &hook, escape);
     let began = Instant::now();
     let exchange = transport.send(&hook, Stage::Start, &target, &RequestId::new(), true).await;
@@ -104,8 +106,8 @@ pub async fn run(config: &Config, transport: &Transport, place: &str) -> Result<
     let answer = exchange.reply.answer;
     let address = exchange.address.map_or_else(|| "none".into(), |address| address.to_string());
     let decision = match &about {
-        About::Session(event, _) => decision(*event, &answer, &hook),
-        About::Worker | About::Server => "no effect",
+        ProbeSubject::Session(event, _) => decision(*event, &answer, &hook),
+        ProbeSubject::Worker | ProbeSubject::Server => "no effect",
     };
     if let Some(rest) = exchange.rest {
         rest.discard().await;
@@ -136,18 +138,18 @@ pub fn run_alone(load: &LoadOptions, place: &str) -> Result<String, ProbeError> 
 }
 
 /// Request target of a `start`, with the name of a stream that does not exist.
-fn target(about: &About, hook: &Hook, escape: Escape) -> String {
+fn target(about: &ProbeSubject, hook: &Hook, escape: QueryEscape) -> String {
     let path = &hook.url.path_and_query;
     match about {
-        About::Session(event, app) => {
+        ProbeSubject::Session(event, app) => {
             let host = hook.url.host.to_string();
             let name = if event.row().has_stream { NAME } else { b"" };
             let fields = SessionFields { domain: host.as_bytes(), app, name, clientid: 0, later: &[] };
             let groupid = Some(hook.groupid.as_slice()).filter(|groupid| !groupid.is_empty());
             session_target(path, *event, Stage::Start, fields, groupid, b"", escape)
         }
-        About::Worker => process_target(path, 0),
-        About::Server => {
+        ProbeSubject::Worker => process_target(path, 0),
+        ProbeSubject::Server => {
             let mut args = Vec::new();
             hook.args.expand(&ProcessVariables, escape, &mut args);
             master_target(path, Stage::Start, &args)
@@ -155,12 +157,12 @@ fn target(about: &About, hook: &Hook, escape: Escape) -> String {
     }
 }
 
-impl About {
+impl ProbeSubject {
     fn name(&self) -> &'static str {
         match self {
-            About::Session(event, _) => event.name(),
-            About::Worker => WORKER_EVENT.word(),
-            About::Server => SERVER_EVENT.word(),
+            ProbeSubject::Session(event, _) => event.name(),
+            ProbeSubject::Worker => WORKER_EVENT.word(),
+            ProbeSubject::Server => SERVER_EVENT.word(),
         }
     }
 }
@@ -180,14 +182,15 @@ fn decision(event: EventKind, answer: &Answer, hook: &Hook) -> &'static str {
     }
 }
 
-fn find(config: &Config, place: &str) -> Result<Line, ProbeError> {
+fn find(config: &Config, place: &str) -> Result<ProbedLine, ProbeError> {
     let malformed = || ProbeError::NotAPlace(place.to_owned());
     let (file, number) = place.rsplit_once(':').ok_or_else(malformed)?;
     let number: u32 = number.parse().map_err(|_| malformed())?;
     let lines = lines(config);
-    let fits = |line: &&Line| line.hook.pos.line == number && line.hook.pos.file.ends_with(Path::new(file));
+    let fits =
+        |line: &&ProbedLine| line.hook.pos.line == number && line.hook.pos.file.ends_with(Path::new(file));
     if let Some(line) = lines.iter().find(fits) {
-        return Ok(Line { about: line.about.clone(), hook: line.hook.clone() });
+        return Ok(ProbedLine { about: line.about.clone(), hook: line.hook.clone() });
     }
     let mut places: Vec<_> = lines.iter().map(|line| &line.hook.pos).collect();
     places.sort_by_key(|pos| (&pos.file, pos.line));
@@ -197,19 +200,20 @@ fn find(config: &Config, place: &str) -> Result<Line, ProbeError> {
 }
 
 /// All callback lines; a line that several applications share counts for the first one.
-fn lines(config: &Config) -> Vec<Line> {
+fn lines(config: &Config) -> Vec<ProbedLine> {
     let mut lines = Vec::new();
     if let Some(rtmp) = &config.rtmp {
         let notify = rtmp.get::<notify::main_conf::MainCurrent>();
-        let process = [(About::Worker, &notify.on_proc), (About::Server, &notify.on_master)];
-        let said = |(about, hook): (About, &Option<Hook>)| Some(Line { about, hook: hook.clone()? });
+        let process = [(ProbeSubject::Worker, &notify.on_proc), (ProbeSubject::Server, &notify.on_master)];
+        let said =
+            |(about, hook): (ProbeSubject, &Option<Hook>)| Some(ProbedLine { about, hook: hook.clone()? });
         lines.extend(process.into_iter().filter_map(said));
         for application in rtmp.servers.iter().flat_map(|server| server.applications.iter()) {
             let hooks = EventKind::VARIANTS
                 .iter()
                 .flat_map(|event| event.lines(application.get()).iter().map(move |hook| (*event, hook)));
-            lines.extend(hooks.map(|(event, hook)| Line {
-                about: About::Session(event, application.name.to_vec()),
+            lines.extend(hooks.map(|(event, hook)| ProbedLine {
+                about: ProbeSubject::Session(event, application.name.to_vec()),
                 hook: Hook::clone(hook),
             }));
         }

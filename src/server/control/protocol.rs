@@ -106,12 +106,12 @@ pub struct SessionCounts {
     /// Numbers by protocol: `rtmp`, `http-flv`, `http-ts`, `hls` (from memory), `relay` (publishers: pulled streams;
     /// players: pushes).
     #[serde(default)]
-    pub by_protocol: BTreeMap<String, Count>,
+    pub by_protocol: BTreeMap<String, ProtocolCount>,
 }
 
 /// Numbers of sessions of one protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Count {
+pub struct ProtocolCount {
     /// Number of publishers.
     pub publishers: usize,
     /// Number of players.
@@ -142,7 +142,7 @@ pub struct Configuration {
     pub since: String,
     /// The current generation and those available for a rollback, newest first.
     #[serde(default)]
-    pub kept: Vec<Kept>,
+    pub kept: Vec<GenerationStatus>,
     /// Directory in which they are kept across restarts.
     #[serde(default)]
     pub kept_in: Option<String>,
@@ -152,14 +152,14 @@ pub struct Configuration {
     /// State of the files.
     pub on_disk: OnDisk,
     /// The last refused reload, unless a later one succeeded.
-    pub refused: Option<Refusal>,
+    pub refused: Option<RefusedReload>,
     /// Seconds until the automatic rollback, if a reload waits for confirmation.
     pub confirm_seconds_left: Option<u64>,
 }
 
 /// A current or former generation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct GenerationStatus {
     /// Its number.
     pub generation: u64,
     /// First digits of its hash.
@@ -170,7 +170,7 @@ pub struct Kept {
 
 /// A refused reload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Refusal {
+pub struct RefusedReload {
     /// Time (RFC 3339).
     pub at: String,
     /// Reasons.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 
-use super::protocol::{Configuration, Kept, Queues, Refusal, SessionCounts, Status};
+use super::protocol::{Configuration, GenerationStatus, Queues, RefusedReload, SessionCounts, Status};
 use crate::config::history::Generation;
 use crate::config::on_disk;
 use crate::config::watch::Fingerprint;
@@ -80,7 +80,7 @@ fn configuration(parts: &Parts, found: Option<Fingerprint>) -> Configuration {
     let history = parts.history.lock();
     let current = history.current();
     let in_force = current.map(|generation| generation.fingerprint);
-    let kept = |generation: &Generation| Kept {
+    let kept = |generation: &Generation| GenerationStatus {
         generation: generation.number,
         hash: generation.fingerprint.short(),
         since: generation.since.to_string(),
@@ -98,7 +98,7 @@ fn configuration(parts: &Parts, found: Option<Fingerprint>) -> Configuration {
         on_disk: on_disk::verdict(&history, found),
         refused: history
             .refusal()
-            .map(|refusal| Refusal { at: refusal.at.to_string(), reasons: refusal.reasons.clone() }),
+            .map(|refusal| RefusedReload { at: refusal.at.to_string(), reasons: refusal.reasons.clone() }),
         confirm_seconds_left: left,
     }
 }

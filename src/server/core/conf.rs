@@ -3,12 +3,12 @@
 use super::load::{Affinity, LoadModule};
 use super::process::{EnvVar, Priority, UserGroup, WorkerFailure, WorkerProcesses};
 use super::watch::ConfWatch;
-use crate::config::path_setting::Place;
+use crate::config::path_setting::PathSetting;
 use crate::directive::context::MAIN;
 use crate::directive::table::directives;
 use crate::directive::word::word_lists;
 use crate::directive::{Flag, Msec, Num, Offset, OneOf, PrefixPath, RawPath, Size, Text};
-use crate::log::level::ErrorLog;
+use crate::log::level::ErrorLogLine;
 
 word_lists! {
     /// Values of `debug_points`.
@@ -46,18 +46,18 @@ directives! {
             "pid" => pid: PrefixPath = "logs/nginx.pid", in MAIN;
             /// Socket for commands such as `pingosd status` and for `-s reload`, which waits for the result. `on` means
             /// the name of the pid file with `.sock` instead of `.pid`. Only root and the server's user have access.
-            "control_socket" => control_socket: Place = "on", in MAIN;
+            "control_socket" => control_socket: PathSetting = "on", in MAIN;
             /// Directory for the last ten configurations that were in force, with all included files: `pingosd
             /// rollback` returns to them, even after a restart. `on` means `generations` below the prefix. Only the
             /// server's user may read the files. If they cannot be written, a warning is logged.
-            "conf_generations" => conf_generations: Place = "on", in MAIN;
+            "conf_generations" => conf_generations: PathSetting = "on", in MAIN;
         }
     }
     live as Current {
         /// Destination and minimum level of the log. May be repeated. In names and arguments of clients, every byte
         /// that is not printable ASCII, and `"` and `\`, is written as `\xHH`. As root, a log behind a symbolic link is
         /// opened only if root owns link and directory and no other user may write to the directory.
-        "error_log" => error_log: Vec<ErrorLog>, in MAIN;
+        "error_log" => error_log: Vec<ErrorLogLine>, in MAIN;
         /// Shows the values of clients' arguments, such as passwords and tokens, in the error log. When off, the log
         /// shows only the names of the arguments: `user=***`.
         "log_args" => log_args: Flag = "off", in MAIN;

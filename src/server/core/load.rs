@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::directive::uses_modules::UsesModules;
-use crate::directive::{Args, Arity, Scene, Value};
+use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Problem, sentence};
 
 /// File of a module; nothing is loaded.
@@ -19,7 +19,7 @@ impl Value for LoadModule {
         "file".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<LoadModule, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LoadModule, Problem> {
         if UsesModules::seen(scene) {
             let help = "it stands before `events`, `http` and `rtmp`";
             return Err(args.refuse("is specified too late").help(help));
@@ -35,7 +35,7 @@ impl Value for Affinity {
         "auto [mask] | mask ...".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Affinity, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Affinity, Problem> {
         let masks = match args.words {
             [auto, masks @ ..] if &auto.bytes[..] == b"auto" => {
                 if masks.len() > 1 {

@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice};
 use nix::unistd::{Gid, Group, Uid, User, geteuid};
 
 use crate::directive::word::one_of;
-use crate::directive::{Args, Arity, Scene, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::syntax::{Problem, sentence};
 
 /// User and group of the process.
@@ -47,7 +47,7 @@ impl Value for UserGroup {
         "user [group]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Scene<'_>) -> Result<UserGroup, Problem> {
+    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<UserGroup, Problem> {
         let (user, group) = (args.first(), args.words.get(1).unwrap_or(args.first()));
         if !geteuid().is_root() {
             let text = "the \"user\" directive makes sense only if the master process runs with super-user \
@@ -78,7 +78,7 @@ impl Value for WorkerProcesses {
         "number | auto".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<WorkerProcesses, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<WorkerProcesses, Problem> {
         let word = args.first();
         if &word.bytes[..] == b"auto" {
             return Ok(WorkerProcesses::Auto);
@@ -103,7 +103,7 @@ impl Value for Priority {
         "[-]number".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Priority, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Priority, Problem> {
         let (sign, digits) = match args.first().bytes.strip_prefix(b"-") {
             Some(digits) => (-1, digits),
             None => (1, &args.first().bytes[..]),
@@ -118,7 +118,7 @@ impl Value for EnvVar {
         "name[=value]".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<EnvVar, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<EnvVar, Problem> {
         Ok(match args.first().bytes.split_once_str("=") {
             Some((name, value)) => EnvVar { name: name.into(), value: Some(value.into()) },
             None => EnvVar { name: args.first().text().to_owned(), value: None },

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::directive::{Args, Scene, Value, number};
+use crate::directive::{Args, Evaluation, Value, number};
 use crate::syntax::Problem;
 
 /// Detection of changed configuration files.
@@ -22,7 +22,7 @@ impl Value for ConfWatch {
         "on | off | time".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<ConfWatch, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<ConfWatch, Problem> {
         let word = args.first();
         if word.is("on") {
             return Ok(ConfWatch::On);

@@ -4,13 +4,13 @@ use crate::directive::context::{EVENTS, MAIN};
 use crate::directive::table::directives;
 use crate::directive::uses_modules::UsesModules;
 use crate::directive::value::not_digits;
-use crate::directive::{Args, Arity, Flag, Msec, Num, Scene, Value, Words, number};
+use crate::directive::{Args, Arity, Evaluation, Flag, Msec, Num, Value, Words, number};
 use crate::media::delivery::conf::BackEnd;
 use crate::syntax::{Problem, sentence};
 
 /// Maximum number of connections per worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Connections(pub u64);
+pub struct WorkerConnections(pub u64);
 
 /// Event notification method of a system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ directives! {
     held as Conf {
         restart {
             /// Maximum number of connections per worker; multiplied by `worker_processes` it limits the whole server.
-            "worker_connections" => worker_connections: Connections = "512", in EVENTS;
+            "worker_connections" => worker_connections: WorkerConnections = "512", in EVENTS;
             /// System interface for sending media to players that are up to date: `uring` passes the same bytes for
             /// many players to Linux in one system call, `writev` makes one call per player; `auto` is `uring` if the
             /// system allows io_uring.
@@ -59,7 +59,7 @@ impl Value for EventMethod {
         EVENT_METHODS.join(" | ")
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<EventMethod, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<EventMethod, Problem> {
         let word = args.first();
         let known = EVENT_METHODS.iter().find(|method| word.bytes == method.as_bytes());
         known.map(|method| EventMethod(method)).ok_or_else(|| {
@@ -69,14 +69,14 @@ impl Value for EventMethod {
     }
 }
 
-impl Value for Connections {
+impl Value for WorkerConnections {
     fn syntax() -> String {
         "number".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Scene<'_>) -> Result<Connections, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<WorkerConnections, Problem> {
         let word = args.first();
-        number::digits(&word.bytes).map(Connections).ok_or_else(|| {
+        number::digits(&word.bytes).map(WorkerConnections).ok_or_else(|| {
             let text = sentence(&[b"invalid number \"", &word.bytes, b"\""]);
             Problem::new(text).at(word.span).caption(not_digits(&word.bytes))
         })

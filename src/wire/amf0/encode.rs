@@ -2,23 +2,23 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::{Value, marker};
+use super::{AmfValue, marker};
 
 /// Appends one value.
 ///
-/// A [`Value::String`] longer than 65,535 bytes is written as a long string. Names of members and classes have no long
+/// A [`AmfValue::String`] longer than 65,535 bytes is written as a long string. Names of members and classes have no long
 /// form; longer ones are truncated, but no decoded value has such names.
-pub fn encode(value: &Value, out: &mut BytesMut) {
+pub fn encode(value: &AmfValue, out: &mut BytesMut) {
     match value {
-        Value::Number(number) => {
+        AmfValue::Number(number) => {
             out.put_u8(marker::NUMBER);
             out.put_f64(*number);
         }
-        Value::Boolean(flag) => {
+        AmfValue::Boolean(flag) => {
             out.put_u8(marker::BOOLEAN);
             out.put_u8(u8::from(*flag));
         }
-        Value::String(text) => match u16::try_from(text.len()) {
+        AmfValue::String(text) => match u16::try_from(text.len()) {
             Ok(length) => {
                 out.put_u8(marker::STRING);
                 out.put_u16(length);
@@ -26,35 +26,35 @@ pub fn encode(value: &Value, out: &mut BytesMut) {
             }
             Err(_) => put_long(marker::LONG_STRING, text, out),
         },
-        Value::Object(members) => {
+        AmfValue::Object(members) => {
             out.put_u8(marker::OBJECT);
             put_members(members, out);
         }
-        Value::Null => out.put_u8(marker::NULL),
-        Value::Undefined => out.put_u8(marker::UNDEFINED),
-        Value::Reference(index) => {
+        AmfValue::Null => out.put_u8(marker::NULL),
+        AmfValue::Undefined => out.put_u8(marker::UNDEFINED),
+        AmfValue::Reference(index) => {
             out.put_u8(marker::REFERENCE);
             out.put_u16(*index);
         }
-        Value::EcmaArray(members) => {
+        AmfValue::EcmaArray(members) => {
             out.put_u8(marker::ECMA_ARRAY);
             out.put_u32(count(members.len()));
             put_members(members, out);
         }
-        Value::StrictArray(values) => {
+        AmfValue::StrictArray(values) => {
             out.put_u8(marker::STRICT_ARRAY);
             out.put_u32(count(values.len()));
             encode_all(values, out);
         }
-        Value::Date { millis, zone } => {
+        AmfValue::Date { millis, zone } => {
             out.put_u8(marker::DATE);
             out.put_f64(*millis);
             out.put_i16(*zone);
         }
-        Value::LongString(text) => put_long(marker::LONG_STRING, text, out),
-        Value::Unsupported => out.put_u8(marker::UNSUPPORTED),
-        Value::Xml(text) => put_long(marker::XML_DOCUMENT, text, out),
-        Value::Typed { class, members } => {
+        AmfValue::LongString(text) => put_long(marker::LONG_STRING, text, out),
+        AmfValue::Unsupported => out.put_u8(marker::UNSUPPORTED),
+        AmfValue::Xml(text) => put_long(marker::XML_DOCUMENT, text, out),
+        AmfValue::Typed { class, members } => {
             out.put_u8(marker::TYPED_OBJECT);
             put_name(class, out);
             put_members(members, out);
@@ -63,13 +63,13 @@ pub fn encode(value: &Value, out: &mut BytesMut) {
 }
 
 /// Appends several values, as in the body of a command or data message.
-pub fn encode_all<'a>(values: impl IntoIterator<Item = &'a Value>, out: &mut BytesMut) {
+pub fn encode_all<'a>(values: impl IntoIterator<Item = &'a AmfValue>, out: &mut BytesMut) {
     for value in values {
         encode(value, out);
     }
 }
 
-fn put_members(members: &[(Bytes, Value)], out: &mut BytesMut) {
+fn put_members(members: &[(Bytes, AmfValue)], out: &mut BytesMut) {
     for (name, value) in members {
         put_name(name, out);
         encode(value, out);

@@ -1,6 +1,6 @@
 //! AAC configuration (ISO/IEC 14496-3 §1.6.2.1).
 
-use super::{BitReader, Error};
+use super::{BitReader, CodecError};
 
 /// AudioSpecificConfig, as far as containers need it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ const PS: u8 = 29;
 
 impl AudioSpecificConfig {
     /// Parses the data of an AAC sequence header.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+    pub fn parse(bytes: &[u8]) -> Result<Self, CodecError> {
         let mut bits = BitReader::new(bytes);
         let mut object_type = audio_object_type(&mut bits)?;
         let (sample_rate_index, sample_rate) = sample_rate(&mut bits)?;
@@ -54,27 +54,27 @@ impl AudioSpecificConfig {
 }
 
 /// Five bits, plus six more after the escape value.
-fn audio_object_type(bits: &mut BitReader) -> Result<u8, Error> {
+fn audio_object_type(bits: &mut BitReader) -> Result<u8, CodecError> {
     Ok(match bits.uint(5)? as u8 {
         31 => 32 + bits.uint(6)? as u8,
-        0 => return Err(Error::Invalid("audio object type")),
+        0 => return Err(CodecError::Invalid("audio object type")),
         object_type => object_type,
     })
 }
 
-fn sample_rate(bits: &mut BitReader) -> Result<(u8, u32), Error> {
+fn sample_rate(bits: &mut BitReader) -> Result<(u8, u32), CodecError> {
     let index = bits.uint(4)? as u8;
     let rate = match index {
         ESCAPED_RATE => bits.uint(24)?,
-        _ => *SAMPLE_RATES.get(usize::from(index)).ok_or(Error::Invalid("sample rate index"))?,
+        _ => *SAMPLE_RATES.get(usize::from(index)).ok_or(CodecError::Invalid("sample rate index"))?,
     };
     if rate == 0 {
-        return Err(Error::Invalid("sample rate"));
+        return Err(CodecError::Invalid("sample rate"));
     }
     Ok((index, rate))
 }
 
-fn sample_rate_field(bits: &mut BitReader) -> Result<u32, Error> {
+fn sample_rate_field(bits: &mut BitReader) -> Result<u32, CodecError> {
     sample_rate(bits).map(|(_, rate)| rate)
 }
 
@@ -117,8 +117,8 @@ mod tests {
 
     #[test]
     fn impossible_configurations_are_refused() {
-        assert_eq!(AudioSpecificConfig::parse(&[]), Err(Error::Truncated));
-        assert_eq!(AudioSpecificConfig::parse(&[0x12]), Err(Error::Truncated));
+        assert_eq!(AudioSpecificConfig::parse(&[]), Err(CodecError::Truncated));
+        assert_eq!(AudioSpecificConfig::parse(&[0x12]), Err(CodecError::Truncated));
         assert!(AudioSpecificConfig::parse(&[0x16, 0xF0]).is_err());
         assert!(AudioSpecificConfig::parse(&[0, 0]).is_err());
     }

@@ -3,7 +3,7 @@
 
 use super::bits::unescape;
 use super::record::Reader;
-use super::{BitReader, Error};
+use super::{BitReader, CodecError};
 
 /// AVCDecoderConfigurationRecord.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,11 +24,11 @@ pub struct AvcConfig<'r> {
 
 impl<'r> AvcConfig<'r> {
     /// Parses the data of an AVC sequence header.
-    pub fn parse(record: &'r [u8]) -> Result<Self, Error> {
+    pub fn parse(record: &'r [u8]) -> Result<Self, CodecError> {
         let mut input = Reader(record);
         let [version, profile, compatibility, level, length_size, sps_count] = input.array()?;
         if version > 1 {
-            return Err(Error::Version(version));
+            return Err(CodecError::Version(version));
         }
         let (mut sps, mut pps) = (Vec::new(), Vec::new());
         input.parameter_sets(usize::from(sps_count & 0x1F), &mut sps)?;
@@ -37,7 +37,7 @@ impl<'r> AvcConfig<'r> {
         // Some encoders set the version to 0; such a record is accepted only if a sequence parameter set comes first.
         let first = sps.iter().chain(&pps).next().and_then(|nal| nal.first());
         if version == 0 && first.is_none_or(|head| head & 0x1F != SPS) {
-            return Err(Error::Version(version));
+            return Err(CodecError::Version(version));
         }
         Ok(Self { profile, compatibility, level, nal_length_size: (length_size & 3) + 1, sps, pps })
     }
@@ -73,8 +73,8 @@ const EXTENDED_SAR: u32 = 255;
 
 impl AvcSps {
     /// Parses a sequence parameter set including its NAL unit header.
-    pub fn parse(nal: &[u8]) -> Result<Self, Error> {
-        let bytes = unescape(nal.get(1..).ok_or(Error::Truncated)?);
+    pub fn parse(nal: &[u8]) -> Result<Self, CodecError> {
+        let bytes = unescape(nal.get(1..).ok_or(CodecError::Truncated)?);
         let mut bits = BitReader::new(&bytes);
         let profile = bits.uint(8)? as u8;
         let compatibility = bits.uint(8)? as u8;
@@ -132,17 +132,17 @@ impl AvcSps {
 }
 
 /// Size in one dimension: the number of blocks minus one is coded; cropping on both sides is subtracted.
-fn extent(blocks: u32, block: u32, crop: [u32; 2], unit: u32) -> Result<u32, Error> {
+fn extent(blocks: u32, block: u32, crop: [u32; 2], unit: u32) -> Result<u32, CodecError> {
     let whole = (u64::from(blocks) + 1) * u64::from(block);
     let cropped = (u64::from(crop[0]) + u64::from(crop[1])) * u64::from(unit);
     whole
         .checked_sub(cropped)
         .filter(|&pixels| pixels > 0)
         .and_then(|pixels| u32::try_from(pixels).ok())
-        .ok_or(Error::Invalid("picture size"))
+        .ok_or(CodecError::Invalid("picture size"))
 }
 
-fn skip_scaling_matrix(bits: &mut BitReader, lists: usize) -> Result<(), Error> {
+fn skip_scaling_matrix(bits: &mut BitReader, lists: usize) -> Result<(), CodecError> {
     for list in 0..lists {
         if !bits.bit()? {
             continue;
@@ -158,7 +158,7 @@ fn skip_scaling_matrix(bits: &mut BitReader, lists: usize) -> Result<(), Error> 
     Ok(())
 }
 
-fn skip_picture_order_count(bits: &mut BitReader) -> Result<(), Error> {
+fn skip_picture_order_count(bits: &mut BitReader) -> Result<(), CodecError> {
     match bits.ue()? {
         0 => {
             bits.ue()?;
@@ -169,7 +169,7 @@ fn skip_picture_order_count(bits: &mut BitReader) -> Result<(), Error> {
             bits.se()?;
             let count = bits.ue()?;
             if count > 255 {
-                return Err(Error::Invalid("picture order count cycle"));
+                return Err(CodecError::Invalid("picture order count cycle"));
             }
             for _ in 0..count {
                 bits.se()?;
@@ -181,7 +181,7 @@ fn skip_picture_order_count(bits: &mut BitReader) -> Result<(), Error> {
 }
 
 /// The timing information of the VUI parameters (H.264 §E.1.1).
-fn frame_rate(bits: &mut BitReader) -> Result<Option<f64>, Error> {
+fn frame_rate(bits: &mut BitReader) -> Result<Option<f64>, CodecError> {
     if !bits.bit()? {
         return Ok(None);
     }
@@ -246,7 +246,7 @@ mod tests {
         let record = record();
         for length in 0..record.len() {
             let short = AvcConfig::parse(&record[..length]);
-            assert_eq!(short, Err(Error::Truncated), "{length}");
+            assert_eq!(short, Err(CodecError::Truncated), "{length}");
         }
     }
 
@@ -254,12 +254,12 @@ mod tests {
     fn other_record_version_is_refused_but_for_a_whole_record_of_version_0() {
         let mut other = record();
         other[0] = 2;
-        assert_eq!(AvcConfig::parse(&other), Err(Error::Version(2)));
+        assert_eq!(AvcConfig::parse(&other), Err(CodecError::Version(2)));
         let mut zero = record();
         zero[0] = 0;
         assert!(AvcConfig::parse(&zero).is_ok());
         zero[8] = 0x41;
-        assert_eq!(AvcConfig::parse(&zero), Err(Error::Version(0)));
+        assert_eq!(AvcConfig::parse(&zero), Err(CodecError::Version(0)));
     }
 
     #[test]
@@ -275,14 +275,14 @@ mod tests {
         for length in 0..HIGH_720P.len() {
             match AvcSps::parse(&HIGH_720P[..length]) {
                 Ok(sps) => assert_eq!((sps.width, sps.height), (1280, 720)),
-                Err(error) => assert_eq!(error, Error::Truncated),
+                Err(error) => assert_eq!(error, CodecError::Truncated),
             }
         }
     }
 
     #[test]
     fn cropping_beyond_the_picture_is_refused() {
-        assert_eq!(extent(0, 16, [4, 4], 2), Err(Error::Invalid("picture size")));
+        assert_eq!(extent(0, 16, [4, 4], 2), Err(CodecError::Invalid("picture size")));
         assert_eq!(extent(0, 16, [4, 3], 2), Ok(2));
         let largest = u32::MAX;
         assert!(extent(largest, 32, [0, 0], 2).is_err());

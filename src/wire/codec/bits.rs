@@ -1,9 +1,9 @@
 //! Bit reader, most significant bit first.
 
-use super::Error;
+use super::CodecError;
 use crate::limits::EXP_GOLOMB_ZEROS;
 
-/// Reads bit fields; every read past the end is [`Error::Truncated`].
+/// Reads bit fields; every read past the end is [`CodecError::Truncated`].
 #[derive(Clone, Debug)]
 pub struct BitReader<'a> {
     bytes: &'a [u8],
@@ -18,8 +18,8 @@ impl<'a> BitReader<'a> {
     }
 
     /// Reads one bit.
-    pub fn bit(&mut self) -> Result<bool, Error> {
-        let byte = *self.bytes.get(self.position / 8).ok_or(Error::Truncated)?;
+    pub fn bit(&mut self) -> Result<bool, CodecError> {
+        let byte = *self.bytes.get(self.position / 8).ok_or(CodecError::Truncated)?;
         let bit = byte >> (7 - self.position % 8) & 1;
         self.position += 1;
         Ok(bit == 1)
@@ -30,7 +30,7 @@ impl<'a> BitReader<'a> {
     /// # Panics
     ///
     /// If `count` is above 32; no caller takes it from input.
-    pub fn uint(&mut self, count: u32) -> Result<u32, Error> {
+    pub fn uint(&mut self, count: u32) -> Result<u32, CodecError> {
         assert!(count <= 32, "a field of {count} bits");
         let mut number = 0;
         for _ in 0..count {
@@ -40,21 +40,21 @@ impl<'a> BitReader<'a> {
     }
 
     /// Skips bits.
-    pub fn skip(&mut self, count: usize) -> Result<(), Error> {
+    pub fn skip(&mut self, count: usize) -> Result<(), CodecError> {
         if count > self.bits_left() {
-            return Err(Error::Truncated);
+            return Err(CodecError::Truncated);
         }
         self.position += count;
         Ok(())
     }
 
     /// Reads an unsigned Exp-Golomb code (H.264 §9.1).
-    pub fn ue(&mut self) -> Result<u32, Error> {
+    pub fn ue(&mut self) -> Result<u32, CodecError> {
         let mut zeros = 0;
         while !self.bit()? {
             zeros += 1;
             if zeros > EXP_GOLOMB_ZEROS {
-                return Err(Error::Invalid("Exp-Golomb code"));
+                return Err(CodecError::Invalid("Exp-Golomb code"));
             }
         }
         let rest = self.uint(zeros)?;
@@ -63,7 +63,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// Reads a signed Exp-Golomb code (H.264 §9.1.1).
-    pub fn se(&mut self) -> Result<i32, Error> {
+    pub fn se(&mut self) -> Result<i32, CodecError> {
         let code = self.ue()?;
         let magnitude = code.div_ceil(2).cast_signed();
         Ok(if code % 2 == 1 { magnitude } else { -magnitude })
@@ -110,8 +110,8 @@ mod tests {
         largest.extend_from_slice(&[0xFF; 4]);
         assert_eq!(BitReader::new(&largest).ue(), Ok(u32::MAX - 1));
         assert_eq!(BitReader::new(&largest).se(), Ok(-i32::MAX));
-        assert_eq!(BitReader::new(&[0; 16]).ue(), Err(Error::Invalid("Exp-Golomb code")));
-        assert_eq!(BitReader::new(&[0; 3]).ue(), Err(Error::Truncated));
+        assert_eq!(BitReader::new(&[0; 16]).ue(), Err(CodecError::Invalid("Exp-Golomb code")));
+        assert_eq!(BitReader::new(&[0; 3]).ue(), Err(CodecError::Truncated));
     }
 
     #[test]
@@ -119,9 +119,9 @@ mod tests {
         let mut bits = BitReader::new(&[0xAB, 0xCD]);
         assert_eq!(bits.uint(12), Ok(0xABC));
         assert_eq!(bits.bits_left(), 4);
-        assert_eq!(bits.skip(5), Err(Error::Truncated));
+        assert_eq!(bits.skip(5), Err(CodecError::Truncated));
         assert_eq!(bits.uint(4), Ok(0xD));
-        assert_eq!(bits.bit(), Err(Error::Truncated));
+        assert_eq!(bits.bit(), Err(CodecError::Truncated));
         assert_eq!(bits.uint(0), Ok(0));
     }
 

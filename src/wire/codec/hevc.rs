@@ -3,7 +3,7 @@
 
 use super::bits::unescape;
 use super::record::Reader;
-use super::{BitReader, Error};
+use super::{BitReader, CodecError};
 
 /// HEVCDecoderConfigurationRecord.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,12 +40,12 @@ pub(crate) const PPS: u8 = 34;
 
 impl<'r> HevcConfig<'r> {
     /// Parses the data of an HEVC sequence header.
-    pub fn parse(record: &'r [u8]) -> Result<Self, Error> {
+    pub fn parse(record: &'r [u8]) -> Result<Self, CodecError> {
         let mut input = Reader(record);
         let head: [u8; RECORD_HEAD] = input.array()?;
         // Encoders older than the standard write version 0.
         if head[0] > 1 {
-            return Err(Error::Version(head[0]));
+            return Err(CodecError::Version(head[0]));
         }
         let [_, profile, c0, c1, c2, c3, k0, k1, k2, k3, k4, k5, level, ..] = head;
         let mut config = Self {
@@ -97,8 +97,8 @@ const LEVEL_BITS: usize = 8;
 
 impl HevcSps {
     /// Parses a sequence parameter set including its NAL unit header.
-    pub fn parse(nal: &[u8]) -> Result<Self, Error> {
-        let bytes = unescape(nal.get(2..).ok_or(Error::Truncated)?);
+    pub fn parse(nal: &[u8]) -> Result<Self, CodecError> {
+        let bytes = unescape(nal.get(2..).ok_or(CodecError::Truncated)?);
         let mut bits = BitReader::new(&bytes);
         // sps_video_parameter_set_id
         bits.skip(4)?;
@@ -129,7 +129,7 @@ impl HevcSps {
 }
 
 /// profile_tier_level (H.265 §7.3.3) with a general profile and `sub_layers` layers below the highest.
-fn profile_tier_level(bits: &mut BitReader, sub_layers: u32) -> Result<(u8, u8), Error> {
+fn profile_tier_level(bits: &mut BitReader, sub_layers: u32) -> Result<(u8, u8), CodecError> {
     bits.skip(3)?;
     let profile = bits.uint(5)? as u8;
     bits.skip(PROFILE_BITS - 8)?;
@@ -149,13 +149,13 @@ fn profile_tier_level(bits: &mut BitReader, sub_layers: u32) -> Result<(u8, u8),
 }
 
 /// Size in one dimension; cropping on both sides is subtracted.
-fn extent(pixels: u32, crop: [u32; 2], unit: u32) -> Result<u32, Error> {
+fn extent(pixels: u32, crop: [u32; 2], unit: u32) -> Result<u32, CodecError> {
     let cropped = (u64::from(crop[0]) + u64::from(crop[1])) * u64::from(unit);
     u64::from(pixels)
         .checked_sub(cropped)
         .filter(|&left| left > 0)
         .and_then(|left| u32::try_from(left).ok())
-        .ok_or(Error::Invalid("picture size"))
+        .ok_or(CodecError::Invalid("picture size"))
 }
 
 #[cfg(test)]
@@ -203,7 +203,7 @@ mod tests {
         let record = record();
         for length in 0..record.len() {
             let short = HevcConfig::parse(&record[..length]);
-            assert_eq!(short, Err(Error::Truncated), "{length}");
+            assert_eq!(short, Err(CodecError::Truncated), "{length}");
         }
     }
 
@@ -215,7 +215,7 @@ mod tests {
             record.extend_from_slice(&[VPS, 0, PARAMETER_SETS as u8]);
             record.extend_from_slice(&[0, 1, 0x40].repeat(PARAMETER_SETS));
         }
-        assert_eq!(HevcConfig::parse(&record), Err(Error::Invalid("number of parameter sets")));
+        assert_eq!(HevcConfig::parse(&record), Err(CodecError::Invalid("number of parameter sets")));
     }
 
     #[test]
@@ -230,7 +230,7 @@ mod tests {
         for length in 0..MAIN_1080P.len() {
             match HevcSps::parse(&MAIN_1080P[..length]) {
                 Ok(sps) => assert_eq!((sps.width, sps.height), (1920, 1080)),
-                Err(error) => assert_eq!(error, Error::Truncated),
+                Err(error) => assert_eq!(error, CodecError::Truncated),
             }
         }
     }

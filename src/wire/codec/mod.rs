@@ -2,7 +2,7 @@
 //!
 //! [`flv_tag`] parses the headers of media messages; [`avc`], [`hevc`] and [`aac`] parse the decoder configurations in
 //! sequence headers; [`rfc6381`] makes codec strings for playlists. All input comes from publishers: every read is
-//! checked, and an [`Error`] concerns only the payload that caused it.
+//! checked, and an [`CodecError`] concerns only the payload that caused it.
 
 pub mod aac;
 pub mod avc;
@@ -22,7 +22,7 @@ pub use flv_tag::{
 
 /// Error of a payload that cannot be parsed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Error {
+pub enum CodecError {
     /// The payload ends inside a field.
     Truncated,
     /// A decoder configuration record with an unknown version.
@@ -31,7 +31,7 @@ pub enum Error {
     Invalid(&'static str),
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for CodecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated => f.write_str("codec header cut short"),
@@ -43,4 +43,4 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for CodecError {}

@@ -10,7 +10,7 @@ use crate::wire::MediaKind;
 
 /// One tag.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tag {
+pub struct FlvTag {
     /// Kind of media.
     pub kind: MediaKind,
     /// Timestamp in milliseconds.
@@ -24,7 +24,7 @@ pub struct Tag {
 /// Tags of other types and encrypted tags are skipped. PreviousTagSize is skipped and not compared, because writers
 /// that were interrupted get it wrong.
 #[derive(Debug)]
-pub struct Reader {
+pub struct FlvReader {
     state: State,
     max_tag: usize,
     /// Bytes received so far of the current header or payload.
@@ -50,14 +50,14 @@ const PREVIOUS_TAG_SIZE: usize = 4;
 /// Bit of the type byte for an encrypted payload (E.4.1).
 const FILTER: u8 = 0x20;
 
-impl Reader {
+impl FlvReader {
     /// Starts at the file header. Tags longer than `max_tag` bytes are an error.
     pub fn new(max_tag: usize) -> Self {
         Self { state: State::FileHeader, max_tag, held: Vec::new() }
     }
 
     /// Consumes `input` until a tag is complete or no bytes are left.
-    pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Tag>, Error> {
+    pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<FlvTag>, FlvError> {
         loop {
             match &mut self.state {
                 State::FileHeader => {
@@ -88,7 +88,7 @@ impl Reader {
                     if !gather(&mut self.held, *length, input) {
                         return Ok(None);
                     }
-                    let tag = Tag {
+                    let tag = FlvTag {
                         kind: *kind,
                         timestamp: *timestamp,
                         payload: Bytes::from(std::mem::take(&mut self.held)),
@@ -119,24 +119,24 @@ fn gather(held: &mut Vec<u8>, length: usize, input: &mut &[u8]) -> bool {
     held.len() == length
 }
 
-fn data_offset(header: &[u8]) -> Result<usize, Error> {
+fn data_offset(header: &[u8]) -> Result<usize, FlvError> {
     if header.len() != FILE_HEADER || !header.starts_with(b"FLV") {
-        return Err(Error::Signature);
+        return Err(FlvError::Signature);
     }
     let offset = header[5..].iter().fold(0usize, |number, &byte| number << 8 | usize::from(byte));
     if !(FILE_HEADER..=FLV_HEADER).contains(&offset) {
-        return Err(Error::DataOffset(offset));
+        return Err(FlvError::DataOffset(offset));
     }
     Ok(offset)
 }
 
-fn parse_tag_header(header: &[u8], max_tag: usize) -> Result<State, Error> {
+fn parse_tag_header(header: &[u8], max_tag: usize) -> Result<State, FlvError> {
     let &[type_id, l2, l1, l0, t2, t1, t0, t3, _, _, _] = header else {
         unreachable!("gathered to the length of a tag header");
     };
     let length = u32::from_be_bytes([0, l2, l1, l0]) as usize;
     if length > max_tag {
-        return Err(Error::TagTooLong { type_id, length, limit: max_tag });
+        return Err(FlvError::TagTooLong { type_id, length, limit: max_tag });
     }
     let timestamp = u32::from_be_bytes([t3, t2, t1, t0]);
     let kind = match type_id & FILTER {
@@ -152,7 +152,7 @@ fn parse_tag_header(header: &[u8], max_tag: usize) -> Result<State, Error> {
 
 /// Error of an FLV stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Error {
+pub enum FlvError {
     /// The stream does not start with `FLV`.
     Signature,
     /// The header gives an impossible offset for the first tag.
@@ -168,7 +168,7 @@ pub enum Error {
     },
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for FlvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signature => f.write_str("not an FLV stream"),
@@ -180,7 +180,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for FlvError {}
 
 #[cfg(test)]
 mod tests {
@@ -191,11 +191,11 @@ mod tests {
 
     const MAX: usize = 1000;
 
-    fn tag(kind: MediaKind, timestamp: u32, payload: &'static [u8]) -> Tag {
-        Tag { kind, timestamp, payload: Bytes::from_static(payload) }
+    fn tag(kind: MediaKind, timestamp: u32, payload: &'static [u8]) -> FlvTag {
+        FlvTag { kind, timestamp, payload: Bytes::from_static(payload) }
     }
 
-    fn sample() -> (Vec<Tag>, Vec<u8>) {
+    fn sample() -> (Vec<FlvTag>, Vec<u8>) {
         let tags = vec![
             tag(MediaKind::Data, 0, b"\x02\x00\x0AonMetaData"),
             tag(MediaKind::Video, 0xFFFF_FFFF, b"video"),
@@ -209,8 +209,8 @@ mod tests {
         (tags, out.to_vec())
     }
 
-    fn read_all(bytes: &[u8], step: usize) -> Result<(Vec<Tag>, bool), Error> {
-        let mut reader = Reader::new(MAX);
+    fn read_all(bytes: &[u8], step: usize) -> Result<(Vec<FlvTag>, bool), FlvError> {
+        let mut reader = FlvReader::new(MAX);
         let mut tags = Vec::new();
         for mut part in bytes.chunks(step) {
             while let Some(tag) = reader.read(&mut part)? {
@@ -260,9 +260,9 @@ mod tests {
         longer.splice(9..9, *b"pad");
         assert_eq!(read_all(&longer, 4), Ok((tags, true)));
         longer[5] = 1;
-        assert_eq!(read_all(&longer, 4), Err(Error::DataOffset(0x0100_000C)));
+        assert_eq!(read_all(&longer, 4), Err(FlvError::DataOffset(0x0100_000C)));
         longer[5..9].copy_from_slice(&[0, 0, 0, 8]);
-        assert_eq!(read_all(&longer, 4), Err(Error::DataOffset(8)));
+        assert_eq!(read_all(&longer, 4), Err(FlvError::DataOffset(8)));
     }
 
     #[test]
@@ -272,12 +272,12 @@ mod tests {
         bytes.extend_from_slice(b"\x09\xFF\xFF\xFF\0\0\0\0\0\0\0");
         assert_eq!(
             read_all(&bytes, 100),
-            Err(Error::TagTooLong { type_id: 9, length: 0xFF_FFFF, limit: MAX })
+            Err(FlvError::TagTooLong { type_id: 9, length: 0xFF_FFFF, limit: MAX })
         );
     }
 
     #[test]
     fn other_signature_is_refused() {
-        assert_eq!(read_all(b"RIFF.........", 3), Err(Error::Signature));
+        assert_eq!(read_all(b"RIFF.........", 3), Err(FlvError::Signature));
     }
 }

@@ -1,6 +1,6 @@
 //! AAC in MPEG-TS: converts AudioSpecificConfig (ISO 14496-3 §1.6.2.1) to ADTS headers (ISO 13818-7 §6.2).
 
-use super::Error;
+use super::MpegtsError;
 use super::audio_collector::FrameLength;
 
 /// Length of an ADTS header without checksum.
@@ -20,7 +20,7 @@ pub(super) struct AacConfig {
 }
 
 impl AacConfig {
-    pub fn from_asc(asc: &[u8]) -> Result<Self, Error> {
+    pub fn from_asc(asc: &[u8]) -> Result<Self, MpegtsError> {
         let mut bits = Bits { bytes: asc, position: 0 };
         let object_type = bits.object_type()?;
         let frequency = bits.frequency()?;
@@ -36,12 +36,12 @@ impl AacConfig {
         };
         // ADTS has two bits for the object type and three for the channel configuration.
         if !(1..=4).contains(&object_type) || channels > 7 {
-            return Err(Error::Unsupported);
+            return Err(MpegtsError::Unsupported);
         }
         // A configuration that ends here means 1024 samples per frame, as do most others.
         let short_frames = bits.take(1) == Ok(1);
         let frequency_index =
-            FREQUENCIES.iter().position(|&known| known == frequency).ok_or(Error::Unsupported)?;
+            FREQUENCIES.iter().position(|&known| known == frequency).ok_or(MpegtsError::Unsupported)?;
         Ok(Self {
             profile: (object_type - 1) as u8,
             frequency_index: frequency_index as u8,
@@ -73,10 +73,10 @@ impl AacConfig {
     }
 
     /// Header of a frame with `len` bytes of raw data.
-    pub fn header(self, len: usize) -> Result<[u8; HEADER_SIZE], Error> {
+    pub fn header(self, len: usize) -> Result<[u8; HEADER_SIZE], MpegtsError> {
         let length = len + HEADER_SIZE;
         if length > FRAME_MAX {
-            return Err(Error::TooLarge);
+            return Err(MpegtsError::TooLarge);
         }
         let length = length as u16;
         Ok([
@@ -99,27 +99,27 @@ struct Bits<'a> {
 }
 
 impl Bits<'_> {
-    fn take(&mut self, count: usize) -> Result<u32, Error> {
+    fn take(&mut self, count: usize) -> Result<u32, MpegtsError> {
         let mut value = 0;
         for _ in 0..count {
-            let byte = self.bytes.get(self.position / 8).ok_or(Error::Truncated)?;
+            let byte = self.bytes.get(self.position / 8).ok_or(MpegtsError::Truncated)?;
             value = value << 1 | u32::from(byte >> (7 - self.position % 8) & 1);
             self.position += 1;
         }
         Ok(value)
     }
 
-    fn object_type(&mut self) -> Result<u32, Error> {
+    fn object_type(&mut self) -> Result<u32, MpegtsError> {
         match self.take(5)? {
             31 => Ok(32 + self.take(6)?),
             plain => Ok(plain),
         }
     }
 
-    fn frequency(&mut self) -> Result<u32, Error> {
+    fn frequency(&mut self) -> Result<u32, MpegtsError> {
         match self.take(4)? {
             15 => self.take(24),
-            index => FREQUENCIES.get(index as usize).copied().ok_or(Error::BadConfig),
+            index => FREQUENCIES.get(index as usize).copied().ok_or(MpegtsError::BadConfig),
         }
     }
 }
@@ -171,11 +171,11 @@ mod tests {
     #[test]
     fn what_adts_cannot_say_is_refused() {
         // xHE-AAC, object type 42.
-        assert_eq!(AacConfig::from_asc(&[0xf9, 0x46, 0x40, 0x00]), Err(Error::Unsupported));
-        assert_eq!(AacConfig::from_asc(&[]), Err(Error::Truncated));
-        assert_eq!(AacConfig::from_asc(&[0x16, 0x90]), Err(Error::BadConfig));
+        assert_eq!(AacConfig::from_asc(&[0xf9, 0x46, 0x40, 0x00]), Err(MpegtsError::Unsupported));
+        assert_eq!(AacConfig::from_asc(&[]), Err(MpegtsError::Truncated));
+        assert_eq!(AacConfig::from_asc(&[0x16, 0x90]), Err(MpegtsError::BadConfig));
         let config = AacConfig::from_asc(&[0x12, 0x10]).unwrap();
-        assert_eq!(config.header(8_185), Err(Error::TooLarge));
+        assert_eq!(config.header(8_185), Err(MpegtsError::TooLarge));
         assert!(config.header(8_184).is_ok());
     }
 }

@@ -8,7 +8,7 @@
 //! instead of lengths, also in the configuration record or as the only source of parameter sets; a record with version
 //! 0; trailing bytes after the last NAL unit that are too few for a length field.
 
-use super::Error;
+use super::MpegtsError;
 use crate::limits::PARAMETER_SETS;
 use crate::wire::codec;
 use crate::wire::codec::avc::AvcConfig;
@@ -33,7 +33,7 @@ pub(super) struct VideoConfig {
 
 impl VideoConfig {
     /// Parses an AVCDecoderConfigurationRecord (ISO 14496-15 §5.3.3.1.2).
-    pub fn from_avcc(avcc: &[u8]) -> Result<Self, Error> {
+    pub fn from_avcc(avcc: &[u8]) -> Result<Self, MpegtsError> {
         if let Some(config) = Self::from_start_codes(VideoCodec::Avc, avcc) {
             return Ok(config);
         }
@@ -42,7 +42,7 @@ impl VideoConfig {
     }
 
     /// Parses an HEVCDecoderConfigurationRecord (ISO 14496-15 §8.3.3.1.2).
-    pub fn from_hvcc(hvcc: &[u8]) -> Result<Self, Error> {
+    pub fn from_hvcc(hvcc: &[u8]) -> Result<Self, MpegtsError> {
         if let Some(config) = Self::from_start_codes(VideoCodec::Hevc, hvcc) {
             return Ok(config);
         }
@@ -77,25 +77,25 @@ impl VideoConfig {
         codec: VideoCodec,
         length_size: u8,
         sets: impl IntoIterator<Item = &'r [u8]>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, MpegtsError> {
         let mut parameter_sets: Vec<Box<[u8]>> = Vec::new();
         let mut bytes = 0;
         for set in sets {
             bytes += set.len();
             if bytes > PARAMETER_SET_BYTES_MAX || parameter_sets.len() == PARAMETER_SETS {
-                return Err(Error::TooLarge);
+                return Err(MpegtsError::TooLarge);
             }
             parameter_sets.push(set.into());
         }
         if parameter_sets.is_empty() {
-            return Err(Error::BadConfig);
+            return Err(MpegtsError::BadConfig);
         }
         Ok(VideoConfig { codec, length_size: usize::from(length_size), parameter_sets })
     }
 
     /// Appends one access unit to `out`: a delimiter, the parameter sets if it is a key frame, and its NAL units with
     /// start codes. After an error, `out` contains an incomplete unit that the caller must discard.
-    pub fn convert(&self, key: bool, nal_units: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    pub fn convert(&self, key: bool, nal_units: &[u8], out: &mut Vec<u8>) -> Result<(), MpegtsError> {
         out.extend_from_slice(match self.codec {
             VideoCodec::Avc => &[0, 0, 0, 1, 0x09, 0xf0],
             VideoCodec::Hevc => &[0, 0, 0, 1, 0x46, 0x01, 0x50],
@@ -114,7 +114,7 @@ impl VideoConfig {
         };
         match self.framing(nal_units)? {
             Framing::Lengths(whole) => {
-                let mut reader = Reader(whole);
+                let mut reader = ByteReader(whole);
                 while !reader.0.is_empty() {
                     let length = reader.length(self.length_size)?;
                     push(reader.take(length)?);
@@ -122,13 +122,13 @@ impl VideoConfig {
             }
             Framing::StartCodes => behind_codes(nal_units).for_each(push),
         }
-        if empty { Err(Error::Empty) } else { Ok(()) }
+        if empty { Err(MpegtsError::Empty) } else { Ok(()) }
     }
 
     /// Detects how the NAL units of a frame are delimited. Lengths that end exactly with the frame take precedence,
     /// whatever the frame begins with.
-    fn framing<'a>(&self, frame: &'a [u8]) -> Result<Framing<'a>, Error> {
-        let mut reader = Reader(frame);
+    fn framing<'a>(&self, frame: &'a [u8]) -> Result<Framing<'a>, MpegtsError> {
+        let mut reader = ByteReader(frame);
         let mut whole = 0;
         while !reader.0.is_empty() {
             let left = reader.0.len();
@@ -146,7 +146,7 @@ impl VideoConfig {
                     return Ok(Framing::StartCodes);
                 }
             }
-            return if stray { Ok(Framing::Lengths(&frame[..whole])) } else { Err(Error::Truncated) };
+            return if stray { Ok(Framing::Lengths(&frame[..whole])) } else { Err(MpegtsError::Truncated) };
         }
         Ok(Framing::Lengths(frame))
     }
@@ -227,11 +227,11 @@ fn behind_codes(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Error for a record that is refused.
-fn refused(error: codec::Error) -> Error {
+fn refused(error: codec::CodecError) -> MpegtsError {
     match error {
-        codec::Error::Truncated => Error::Truncated,
-        codec::Error::Version(_) => Error::BadConfig,
-        codec::Error::Invalid(_) => Error::TooLarge,
+        codec::CodecError::Truncated => MpegtsError::Truncated,
+        codec::CodecError::Version(_) => MpegtsError::BadConfig,
+        codec::CodecError::Invalid(_) => MpegtsError::TooLarge,
     }
 }
 
@@ -241,16 +241,16 @@ fn push_nal(nal: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Reads big-endian values from a slice.
-struct Reader<'a>(&'a [u8]);
+struct ByteReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8], Error> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or(Error::Truncated)?;
+impl<'a> ByteReader<'a> {
+    fn take(&mut self, count: usize) -> Result<&'a [u8], MpegtsError> {
+        let (taken, rest) = self.0.split_at_checked(count).ok_or(MpegtsError::Truncated)?;
         self.0 = rest;
         Ok(taken)
     }
 
-    fn length(&mut self, size: usize) -> Result<usize, Error> {
+    fn length(&mut self, size: usize) -> Result<usize, MpegtsError> {
         Ok(self.take(size)?.iter().fold(0, |length, &byte| length << 8 | usize::from(byte)))
     }
 }
@@ -317,9 +317,9 @@ mod tests {
     fn length_behind_the_end_is_an_error() {
         let config = VideoConfig::from_avcc(AVCC).unwrap();
         for nal_units in [&[0, 0, 0, 9, 0x41][..], &[0xff, 0xff, 0xff, 0xff, 1], &[0, 0, 0]] {
-            assert_eq!(config.convert(false, nal_units, &mut Vec::new()), Err(Error::Truncated));
+            assert_eq!(config.convert(false, nal_units, &mut Vec::new()), Err(MpegtsError::Truncated));
         }
-        assert_eq!(config.convert(false, &[0, 0, 0, 0], &mut Vec::new()), Err(Error::Empty));
+        assert_eq!(config.convert(false, &[0, 0, 0, 0], &mut Vec::new()), Err(MpegtsError::Empty));
     }
 
     /// Conversion of a key frame of `AVCC` with this single NAL unit.
@@ -359,7 +359,7 @@ mod tests {
             assert_eq!(out, converted(&nal));
         }
         for cut in [&[0, 0, 0, 2, 0x65, 0xaa, 0, 0, 0, 9, 0x41][..], &[0, 0, 1, 0x2c, 0x65, 0xaa]] {
-            assert_eq!(config.convert(true, cut, &mut Vec::new()), Err(Error::Truncated));
+            assert_eq!(config.convert(true, cut, &mut Vec::new()), Err(MpegtsError::Truncated));
         }
     }
 
@@ -370,7 +370,7 @@ mod tests {
         zero[0] = 0;
         assert_eq!(VideoConfig::from_avcc(&zero).unwrap(), right);
         zero[8] = 0x41;
-        assert_eq!(VideoConfig::from_avcc(&zero), Err(Error::BadConfig));
+        assert_eq!(VideoConfig::from_avcc(&zero), Err(MpegtsError::BadConfig));
         let codes = [&[0, 0, 0, 1][..], &AVCC[8..12], &[0, 0, 1], &AVCC[15..]].concat();
         assert_eq!(VideoConfig::from_avcc(&codes).unwrap(), right);
         assert_eq!(VideoConfig::from_start_codes(VideoCodec::Avc, &codes[..8]), None);
@@ -382,9 +382,9 @@ mod tests {
     #[test]
     fn every_truncation_of_a_configuration_is_an_error() {
         for end in 0..AVCC.len() {
-            assert_eq!(VideoConfig::from_avcc(&AVCC[..end]), Err(Error::Truncated), "{end} bytes");
+            assert_eq!(VideoConfig::from_avcc(&AVCC[..end]), Err(MpegtsError::Truncated), "{end} bytes");
         }
-        assert_eq!(VideoConfig::from_hvcc(&[1; 22]), Err(Error::Truncated));
+        assert_eq!(VideoConfig::from_hvcc(&[1; 22]), Err(MpegtsError::Truncated));
     }
 
     #[test]
@@ -392,12 +392,12 @@ mod tests {
         let mut avcc = vec![1, 0x42, 0, 0x1e, 0xff, 0xe1, 0x7f, 0xff];
         avcc.resize(avcc.len() + 0x7fff, 0x67);
         avcc.push(0);
-        assert_eq!(VideoConfig::from_avcc(&avcc), Err(Error::TooLarge));
+        assert_eq!(VideoConfig::from_avcc(&avcc), Err(MpegtsError::TooLarge));
 
         let mut hvcc = vec![1; 21];
         hvcc.extend_from_slice(&[0xff, 1, 33, 0, 65]);
         hvcc.extend_from_slice(&[0, 1, 0x42].repeat(65));
-        assert_eq!(VideoConfig::from_hvcc(&hvcc), Err(Error::TooLarge));
+        assert_eq!(VideoConfig::from_hvcc(&hvcc), Err(MpegtsError::TooLarge));
     }
 
     #[test]

@@ -29,12 +29,12 @@ pub struct AudioCollector {
     data: Vec<u8>,
     /// Timestamp of the first frame in `data`.
     pts: u64,
-    counted: Option<Counted>,
+    counted: Option<CountedTime>,
 }
 
 /// Timestamps computed from samples since the last frame whose given timestamp was used.
 #[derive(Debug)]
-struct Counted {
+struct CountedTime {
     base: u64,
     samples: u64,
     rate: u32,
@@ -42,7 +42,7 @@ struct Counted {
 
 /// Contents of one PES packet.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Collected {
+pub struct PesContent {
     /// Timestamp of the first frame, in ticks.
     pub pts: u64,
     /// Duration from the start of the first frame to the end of the last one, in ticks.
@@ -82,7 +82,7 @@ impl AudioCollector {
             Some(counted) if follow_on.is_some() && counted.rate == rate => {
                 counted.samples = counted.samples.saturating_add(length.samples.into());
             }
-            counted => *counted = Some(Counted { base: pts, samples: length.samples.into(), rate }),
+            counted => *counted = Some(CountedTime { base: pts, samples: length.samples.into(), rate }),
         }
         if self.data.is_empty() {
             self.pts = pts;
@@ -113,12 +113,12 @@ impl AudioCollector {
     }
 
     /// Takes the collection, if it is not empty.
-    pub fn take(&mut self) -> Option<Collected> {
+    pub fn take(&mut self) -> Option<PesContent> {
         if self.data.is_empty() {
             return None;
         }
         let duration = self.end().saturating_sub(self.pts);
-        Some(Collected { pts: self.pts, duration, data: std::mem::take(&mut self.data) })
+        Some(PesContent { pts: self.pts, duration, data: std::mem::take(&mut self.data) })
     }
 
     /// Discards the sample count: the next frame's own timestamp is used.
@@ -127,7 +127,7 @@ impl AudioCollector {
     }
 
     fn end(&self) -> u64 {
-        self.counted.as_ref().map_or(self.pts, Counted::end)
+        self.counted.as_ref().map_or(self.pts, CountedTime::end)
     }
 
     /// Computed timestamp of a frame with the given `timestamp`, if the two are close enough.
@@ -137,7 +137,7 @@ impl AudioCollector {
     }
 }
 
-impl Counted {
+impl CountedTime {
     fn end(&self) -> u64 {
         let ticks = u128::from(self.samples) * 90_000 / u128::from(self.rate);
         self.base.saturating_add(u64::try_from(ticks).unwrap_or(u64::MAX))

@@ -1,6 +1,6 @@
 //! Parsing of FLV/RTMP message bodies for MPEG-TS: the main track of each kind, in the codecs that can be carried.
 
-use super::Error;
+use super::MpegtsError;
 use super::annexb::VideoCodec;
 use crate::wire::MediaKind;
 use crate::wire::codec::{
@@ -9,7 +9,7 @@ use crate::wire::codec::{
 
 /// Content of a message body.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Body<'a> {
+pub(super) enum FlvBody<'a> {
     /// A decoder configuration record.
     VideoConfig { codec: VideoCodec, record: &'a [u8] },
     /// One access unit as NAL units with lengths. `cts` is in milliseconds.
@@ -26,28 +26,28 @@ pub(super) enum Body<'a> {
 
 /// The tracks in use.
 #[derive(Debug, Default)]
-pub(super) struct Carried {
+pub(super) struct CarriedTracks {
     audio: MainTrack,
     video: MainTrack,
 }
 
-impl<'a> Body<'a> {
+impl<'a> FlvBody<'a> {
     /// `hevc_codec_id` is the legacy codec id of HEVC.
     pub fn parse(
         kind: MediaKind,
         payload: &'a [u8],
         hevc_codec_id: u8,
-        carried: &mut Carried,
-    ) -> Result<Self, Error> {
+        carried: &mut CarriedTracks,
+    ) -> Result<Self, MpegtsError> {
         match kind {
             MediaKind::Data => Ok(Self::Other),
-            _ if payload.is_empty() => Err(Error::Empty),
+            _ if payload.is_empty() => Err(MpegtsError::Empty),
             MediaKind::Audio => Self::audio(payload, &mut carried.audio),
             MediaKind::Video => Self::video(payload, hevc_codec_id, &mut carried.video),
         }
     }
 
-    fn video(payload: &'a [u8], hevc_codec_id: u8, carried: &mut MainTrack) -> Result<Self, Error> {
+    fn video(payload: &'a [u8], hevc_codec_id: u8, carried: &mut MainTrack) -> Result<Self, MpegtsError> {
         let mut chosen = None;
         for tag in VideoTag::all(payload, hevc_codec_id) {
             let tag = match tag {
@@ -66,9 +66,9 @@ impl<'a> Body<'a> {
         let codec = match tag.codec {
             codec::VideoCodec::Avc => VideoCodec::Avc,
             codec::VideoCodec::Hevc => VideoCodec::Hevc,
-            _ => return Err(Error::Unsupported),
+            _ => return Err(MpegtsError::Unsupported),
         };
-        let data = payload.get(tag.data_offset..tag.data_end).ok_or(Error::Truncated)?;
+        let data = payload.get(tag.data_offset..tag.data_end).ok_or(MpegtsError::Truncated)?;
         Ok(match tag.packet {
             VideoPacket::SequenceHeader => Self::VideoConfig { codec, record: data },
             _ => {
@@ -79,7 +79,7 @@ impl<'a> Body<'a> {
         })
     }
 
-    fn audio(payload: &'a [u8], carried: &mut MainTrack) -> Result<Self, Error> {
+    fn audio(payload: &'a [u8], carried: &mut MainTrack) -> Result<Self, MpegtsError> {
         let mut chosen = None;
         for tag in AudioTag::all(payload) {
             let tag = match tag {
@@ -92,22 +92,22 @@ impl<'a> Body<'a> {
             }
         }
         let Some(tag) = chosen else { return Ok(Self::Other) };
-        let data = payload.get(tag.data_offset..tag.data_end).ok_or(Error::Truncated)?;
+        let data = payload.get(tag.data_offset..tag.data_end).ok_or(MpegtsError::Truncated)?;
         match (tag.codec, tag.packet) {
             (AudioCodec::Aac, AudioPacket::SequenceHeader) => Ok(Self::AacConfig(data)),
             (AudioCodec::Aac, AudioPacket::Coded) => Ok(Self::Aac(data)),
             (AudioCodec::Mp3, AudioPacket::Coded) => Ok(Self::Mp3(data)),
             (AudioCodec::Aac | AudioCodec::Mp3, _) => Ok(Self::Other),
-            _ => Err(Error::Unsupported),
+            _ => Err(MpegtsError::Unsupported),
         }
     }
 }
 
-impl From<codec::Error> for Error {
-    fn from(error: codec::Error) -> Self {
+impl From<codec::CodecError> for MpegtsError {
+    fn from(error: codec::CodecError) -> Self {
         match error {
-            codec::Error::Truncated => Self::Truncated,
-            codec::Error::Version(_) | codec::Error::Invalid(_) => Self::Unsupported,
+            codec::CodecError::Truncated => Self::Truncated,
+            codec::CodecError::Version(_) | codec::CodecError::Invalid(_) => Self::Unsupported,
         }
     }
 }
@@ -119,32 +119,32 @@ mod tests {
     #[test]
     fn classic_and_enhanced_say_the_same() {
         let (avc, hevc) = (VideoCodec::Avc, VideoCodec::Hevc);
-        let cases: [(MediaKind, &[u8], Body<'_>); 10] = [
-            (MediaKind::Video, &[0x17, 0, 0, 0, 0, 9], Body::VideoConfig { codec: avc, record: &[9] }),
-            (MediaKind::Video, b"\x90avc1\x09", Body::VideoConfig { codec: avc, record: &[9] }),
+        let cases: [(MediaKind, &[u8], FlvBody<'_>); 10] = [
+            (MediaKind::Video, &[0x17, 0, 0, 0, 0, 9], FlvBody::VideoConfig { codec: avc, record: &[9] }),
+            (MediaKind::Video, b"\x90avc1\x09", FlvBody::VideoConfig { codec: avc, record: &[9] }),
             (
                 MediaKind::Video,
                 &[0x2c, 1, 0xff, 0xff, 0xfe, 9],
-                Body::Video { codec: hevc, key: false, cts: -2, nal_units: &[9] },
+                FlvBody::Video { codec: hevc, key: false, cts: -2, nal_units: &[9] },
             ),
             (
                 MediaKind::Video,
                 b"\xa1hvc1\xff\xff\xfe\x09",
-                Body::Video { codec: hevc, key: false, cts: -2, nal_units: &[9] },
+                FlvBody::Video { codec: hevc, key: false, cts: -2, nal_units: &[9] },
             ),
             (
                 MediaKind::Video,
                 b"\x93hvc1\x09",
-                Body::Video { codec: hevc, key: true, cts: 0, nal_units: &[9] },
+                FlvBody::Video { codec: hevc, key: true, cts: 0, nal_units: &[9] },
             ),
-            (MediaKind::Video, &[0x57, 0], Body::Other),
-            (MediaKind::Audio, &[0xaf, 0, 0x12, 0x10], Body::AacConfig(&[0x12, 0x10])),
-            (MediaKind::Audio, b"\x90mp4a\x12\x10", Body::AacConfig(&[0x12, 0x10])),
-            (MediaKind::Audio, &[0x2f, 0xff], Body::Mp3(&[0xff])),
-            (MediaKind::Data, &[2], Body::Other),
+            (MediaKind::Video, &[0x57, 0], FlvBody::Other),
+            (MediaKind::Audio, &[0xaf, 0, 0x12, 0x10], FlvBody::AacConfig(&[0x12, 0x10])),
+            (MediaKind::Audio, b"\x90mp4a\x12\x10", FlvBody::AacConfig(&[0x12, 0x10])),
+            (MediaKind::Audio, &[0x2f, 0xff], FlvBody::Mp3(&[0xff])),
+            (MediaKind::Data, &[2], FlvBody::Other),
         ];
         for (kind, payload, want) in cases {
-            let body = Body::parse(kind, payload, 12, &mut Carried::default());
+            let body = FlvBody::parse(kind, payload, 12, &mut CarriedTracks::default());
             assert_eq!(body, Ok(want), "{payload:02x?}");
         }
     }
@@ -159,26 +159,27 @@ mod tests {
             (MediaKind::Video, &[0x1d, 0, 0, 0, 0]),
         ];
         for (kind, payload) in cases {
-            let body = Body::parse(kind, payload, 12, &mut Carried::default());
-            assert_eq!(body, Err(Error::Unsupported), "{payload:02x?}");
+            let body = FlvBody::parse(kind, payload, 12, &mut CarriedTracks::default());
+            assert_eq!(body, Err(MpegtsError::Unsupported), "{payload:02x?}");
         }
     }
 
     #[test]
     fn one_track_of_a_kind_is_carried() {
-        let mut carried = Carried::default();
-        let mut parse = |kind, payload: &'static [u8]| Body::parse(kind, payload, 12, &mut carried).unwrap();
+        let mut carried = CarriedTracks::default();
+        let mut parse =
+            |kind, payload: &'static [u8]| FlvBody::parse(kind, payload, 12, &mut carried).unwrap();
         let (audio, video) = (MediaKind::Audio, MediaKind::Video);
-        assert_eq!(parse(audio, b"\x95\x00mp4a\x02\x12\x10"), Body::AacConfig(&[0x12, 0x10]));
-        assert_eq!(parse(audio, b"\x95\x00mp4a\x01\x12\x10"), Body::Other);
-        assert_eq!(parse(audio, b"\x95\x01mp4a\x02\x21"), Body::Aac(&[0x21]));
+        assert_eq!(parse(audio, b"\x95\x00mp4a\x02\x12\x10"), FlvBody::AacConfig(&[0x12, 0x10]));
+        assert_eq!(parse(audio, b"\x95\x00mp4a\x01\x12\x10"), FlvBody::Other);
+        assert_eq!(parse(audio, b"\x95\x01mp4a\x02\x21"), FlvBody::Aac(&[0x21]));
         // Track 0 takes over; other tracks in the same message are ignored.
-        assert_eq!(parse(audio, b"\x95\x20Opus\x02\0\0\x01xmp4a\x00\0\0\x01\x09"), Body::AacConfig(&[9]));
-        assert_eq!(parse(audio, b"\x95\x01mp4a\x02\x21"), Body::Other);
-        assert_eq!(parse(audio, b"\x97\x02\0\0\x09\x01mp4a\x21"), Body::Aac(&[0x21]));
-        let record = Body::VideoConfig { codec: VideoCodec::Avc, record: &[9] };
+        assert_eq!(parse(audio, b"\x95\x20Opus\x02\0\0\x01xmp4a\x00\0\0\x01\x09"), FlvBody::AacConfig(&[9]));
+        assert_eq!(parse(audio, b"\x95\x01mp4a\x02\x21"), FlvBody::Other);
+        assert_eq!(parse(audio, b"\x97\x02\0\0\x09\x01mp4a\x21"), FlvBody::Aac(&[0x21]));
+        let record = FlvBody::VideoConfig { codec: VideoCodec::Avc, record: &[9] };
         assert_eq!(parse(video, b"\x96\x10avc1\x01\0\0\x01\x08\x00\0\0\x01\x09"), record);
-        assert_eq!(parse(video, b"\x96\x00avc1\x01\x09"), Body::Other);
-        assert_eq!(parse(video, b"\xD4avc1colour"), Body::Other);
+        assert_eq!(parse(video, b"\x96\x00avc1\x01\x09"), FlvBody::Other);
+        assert_eq!(parse(video, b"\xD4avc1colour"), FlvBody::Other);
     }
 }

@@ -7,7 +7,7 @@
 //! - [`Muxer`] writes tables and PES packets; in the server only the packager uses it.
 //! - [`AudioCollector`] collects several audio frames into one PES packet.
 //!
-//! Supported codecs are H.264, HEVC, AAC (ADTS) and MP3. Frames of other codecs cause [`Error::Unsupported`] and have
+//! Supported codecs are H.264, HEVC, AAC (ADTS) and MP3. Frames of other codecs cause [`MpegtsError::Unsupported`] and have
 //! no other effect. Encryption is not done here: HLS encrypts whole segments.
 
 mod adts;
@@ -21,9 +21,9 @@ mod packet;
 mod pes;
 mod table;
 
-pub use audio_collector::{AudioCollector, Collected, FrameLength};
+pub use audio_collector::{AudioCollector, FrameLength, PesContent};
 pub use muxer::{AudioFrames, Muxer, TABLES_SIZE, VideoFrame};
-pub use packager::{Packager, Settings, TsFrame};
+pub use packager::{Packager, PackagerSettings, TsFrame};
 
 use std::fmt;
 
@@ -46,7 +46,7 @@ pub const PID_PAT: u16 = 0x0000;
 /// Reason why a frame or a codec configuration was not used. All are caused by the peer, and none changes the state of
 /// the muxer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Error {
+pub enum MpegtsError {
     /// A length inside the frame points beyond its end.
     Truncated,
     /// An invalid codec configuration.
@@ -61,7 +61,7 @@ pub enum Error {
     Unsupported,
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for MpegtsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Truncated => "frame is truncated",
@@ -74,4 +74,4 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for MpegtsError {}

@@ -1,26 +1,26 @@
 //! Header of an MPEG audio frame (ISO 11172-3 §2.4.2.3), parsed for the duration of the frame.
 
-use super::Error;
+use super::MpegtsError;
 use super::audio_collector::FrameLength;
 
 /// Duration of the first frame in `data`.
-pub(super) fn frame_length(data: &[u8]) -> Result<FrameLength, Error> {
-    let Some(&[sync, head, rates, _]) = data.first_chunk::<4>() else { return Err(Error::Truncated) };
+pub(super) fn frame_length(data: &[u8]) -> Result<FrameLength, MpegtsError> {
+    let Some(&[sync, head, rates, _]) = data.first_chunk::<4>() else { return Err(MpegtsError::Truncated) };
     if sync != 0xff || head & 0xe0 != 0xe0 {
-        return Err(Error::Unsupported);
+        return Err(MpegtsError::Unsupported);
     }
-    let rate = *FREQUENCIES.get(usize::from(rates >> 2 & 3)).ok_or(Error::Unsupported)?;
+    let rate = *FREQUENCIES.get(usize::from(rates >> 2 & 3)).ok_or(MpegtsError::Unsupported)?;
     let (shift, half) = match head >> 3 & 3 {
         VERSION_1 => (0, false),
         VERSION_2 => (1, true),
         VERSION_2_5 => (2, true),
-        _ => return Err(Error::Unsupported),
+        _ => return Err(MpegtsError::Unsupported),
     };
     let samples = match (head >> 1 & 3, half) {
         (LAYER_3, true) => 576,
         (LAYER_3 | LAYER_2, _) => 1152,
         (LAYER_1, _) => 384,
-        _ => return Err(Error::Unsupported),
+        _ => return Err(MpegtsError::Unsupported),
     };
     Ok(FrameLength { samples, rate: rate >> shift })
 }
@@ -47,8 +47,8 @@ mod tests {
 
     #[test]
     fn no_sync_word_is_no_frame() {
-        assert_eq!(frame_length(&[0x00, 0xfb, 0x90, 0x64]), Err(Error::Unsupported));
-        assert_eq!(frame_length(&[0xff, 0xfb, 0x9c, 0x64]), Err(Error::Unsupported));
-        assert_eq!(frame_length(&[0xff]), Err(Error::Truncated));
+        assert_eq!(frame_length(&[0x00, 0xfb, 0x90, 0x64]), Err(MpegtsError::Unsupported));
+        assert_eq!(frame_length(&[0xff, 0xfb, 0x9c, 0x64]), Err(MpegtsError::Unsupported));
+        assert_eq!(frame_length(&[0xff]), Err(MpegtsError::Truncated));
     }
 }

@@ -7,7 +7,7 @@ use super::annexb::{VideoCodec, VideoConfig};
 use super::audio_collector::FrameLength;
 use super::packet::{Adaptation, Continuity, write_pes, write_section};
 use super::table::{self, StreamType};
-use super::{Error, PACKET_SIZE, PID_AUDIO, PID_PAT, PID_PMT, PID_VIDEO, TICKS_PER_MS, adts, mp3, pes};
+use super::{MpegtsError, PACKET_SIZE, PID_AUDIO, PID_PAT, PID_PMT, PID_VIDEO, TICKS_PER_MS, adts, mp3, pes};
 
 /// Size of both tables, each in a packet of its own.
 pub const TABLES_SIZE: usize = 2 * PACKET_SIZE;
@@ -111,13 +111,13 @@ impl Muxer {
     }
 
     /// Sets the configuration from an AVCDecoderConfigurationRecord. Returns whether it changed.
-    pub fn set_avc_config(&mut self, avcc: &[u8]) -> Result<bool, Error> {
+    pub fn set_avc_config(&mut self, avcc: &[u8]) -> Result<bool, MpegtsError> {
         let config = VideoConfig::from_avcc(avcc)?;
         Ok(replace(&mut self.video, config))
     }
 
     /// Sets the configuration from an HEVCDecoderConfigurationRecord. Returns whether it changed.
-    pub fn set_hevc_config(&mut self, hvcc: &[u8]) -> Result<bool, Error> {
+    pub fn set_hevc_config(&mut self, hvcc: &[u8]) -> Result<bool, MpegtsError> {
         let config = VideoConfig::from_hvcc(hvcc)?;
         Ok(replace(&mut self.video, config))
     }
@@ -134,7 +134,7 @@ impl Muxer {
     }
 
     /// Sets the configuration from an AudioSpecificConfig. Returns whether it changed.
-    pub fn set_aac_config(&mut self, asc: &[u8]) -> Result<bool, Error> {
+    pub fn set_aac_config(&mut self, asc: &[u8]) -> Result<bool, MpegtsError> {
         let config = AacConfig::from_asc(asc)?;
         Ok(replace(&mut self.audio, AudioCodec::Aac(config)))
     }
@@ -194,8 +194,8 @@ impl Muxer {
         frame: VideoFrame<'_>,
         tables: bool,
         out: &mut BytesMut,
-    ) -> Result<bool, Error> {
-        let config = self.video.as_ref().ok_or(Error::MissingConfig)?;
+    ) -> Result<bool, MpegtsError> {
+        let config = self.video.as_ref().ok_or(MpegtsError::MissingConfig)?;
         self.scratch.clear();
         self.scratch.resize(pes::HEADER_MAX, 0);
         config.convert(frame.key, frame.nal_units, &mut self.scratch)?;
@@ -214,13 +214,16 @@ impl Muxer {
 
     /// Header for one audio frame (empty for MP3), for [`write_audio`](Self::write_audio), with its length and the
     /// frame's duration.
-    pub fn frame_audio(&self, data: &[u8]) -> Result<([u8; adts::HEADER_SIZE], usize, FrameLength), Error> {
-        match self.audio.ok_or(Error::MissingConfig)? {
-            _ if data.is_empty() => Err(Error::Empty),
+    pub fn frame_audio(
+        &self,
+        data: &[u8],
+    ) -> Result<([u8; adts::HEADER_SIZE], usize, FrameLength), MpegtsError> {
+        match self.audio.ok_or(MpegtsError::MissingConfig)? {
+            _ if data.is_empty() => Err(MpegtsError::Empty),
             AudioCodec::Aac(config) => {
                 Ok((config.header(data.len())?, adts::HEADER_SIZE, config.frame_length))
             }
-            AudioCodec::Mp3 if data.len() > MP3_MAX => Err(Error::TooLarge),
+            AudioCodec::Mp3 if data.len() > MP3_MAX => Err(MpegtsError::TooLarge),
             AudioCodec::Mp3 => Ok(([0; adts::HEADER_SIZE], 0, mp3::frame_length(data)?)),
         }
     }
@@ -231,9 +234,9 @@ impl Muxer {
         frames: AudioFrames<'_>,
         tables: bool,
         out: &mut BytesMut,
-    ) -> Result<bool, Error> {
+    ) -> Result<bool, MpegtsError> {
         if frames.data.len() > pes::AUDIO_MAX {
-            return Err(Error::TooLarge);
+            return Err(MpegtsError::TooLarge);
         }
         self.pcr_source = if frames.alone { PcrSource::Audio } else { PcrSource::Video };
         let tables = self.write_tables_if(tables, out);

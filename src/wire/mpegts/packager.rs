@@ -3,15 +3,15 @@
 use bytes::{Bytes, BytesMut};
 
 use super::annexb::VideoCodec;
-use super::audio_collector::{AudioCollector, Collected};
-use super::flv_body::{Body, Carried};
+use super::audio_collector::{AudioCollector, PesContent};
+use super::flv_body::{CarriedTracks, FlvBody};
 use super::muxer::{AudioFrames, Muxer, TABLES_SIZE, VideoFrame};
-use super::{Error, TICKS_PER_MS};
+use super::{MpegtsError, TICKS_PER_MS};
 use crate::wire::MediaKind;
 
 /// Settings of a packager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct PackagerSettings {
     /// HEVC codec id in classic FLV video tags.
     pub hevc_codec_id: u8,
     /// Maximum duration of audio in one PES packet (`mpegts_audio_delay`).
@@ -22,7 +22,7 @@ pub struct Settings {
     pub audio_buffer_size: usize,
 }
 
-impl Default for Settings {
+impl Default for PackagerSettings {
     fn default() -> Self {
         Self { hevc_codec_id: 12, audio_delay_ms: 300, audio_sync_ms: 2, audio_buffer_size: 1024 * 1024 }
     }
@@ -66,11 +66,11 @@ impl TsFrame {
 /// continuity counters continue for consumers.
 #[derive(Debug)]
 pub struct Packager {
-    settings: Settings,
-    carried: Carried,
+    settings: PackagerSettings,
+    carried: CarriedTracks,
     muxer: Muxer,
     collector: AudioCollector,
-    timeline: Timeline,
+    timeline: TimestampExtender,
     /// Timestamp of the first audio frame since the latest video frame.
     heard_ms: Option<u64>,
     /// Decoding time of the first video frame since the audio collection began.
@@ -88,14 +88,14 @@ pub struct Packager {
 
 impl Packager {
     /// Creates a packager for a new stream.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: PackagerSettings) -> Self {
         let delay = settings.audio_delay_ms.min(AUDIO_DELAY_MAX_MS);
         Self {
             settings,
-            carried: Carried::default(),
+            carried: CarriedTracks::default(),
             muxer: Muxer::new(),
             collector: AudioCollector::new(delay, settings.audio_sync_ms, settings.audio_buffer_size),
-            timeline: Timeline::default(),
+            timeline: TimestampExtender::default(),
             heard_ms: None,
             collected_ms: None,
             last_video_ms: None,
@@ -107,7 +107,7 @@ impl Packager {
     }
 
     /// Sets other settings for the next publisher; call it before its first frame.
-    pub fn configure(&mut self, settings: Settings) {
+    pub fn configure(&mut self, settings: PackagerSettings) {
         if self.settings != settings {
             let fresh = Self::new(settings);
             (self.settings, self.collector) = (fresh.settings, fresh.collector);
@@ -123,16 +123,16 @@ impl Packager {
         timestamp: u32,
         payload: &[u8],
         out: &mut Vec<TsFrame>,
-    ) -> Result<(), Error> {
-        match Body::parse(kind, payload, self.settings.hevc_codec_id, &mut self.carried)? {
-            Body::VideoConfig { codec, record } => {
+    ) -> Result<(), MpegtsError> {
+        match FlvBody::parse(kind, payload, self.settings.hevc_codec_id, &mut self.carried)? {
+            FlvBody::VideoConfig { codec, record } => {
                 let changed = match codec {
                     VideoCodec::Avc => self.muxer.set_avc_config(record)?,
                     VideoCodec::Hevc => self.muxer.set_hevc_config(record)?,
                 };
                 self.program_change |= changed;
             }
-            Body::AacConfig(asc) => {
+            FlvBody::AacConfig(asc) => {
                 // Frames collected so far have the old configuration.
                 self.flush_audio(out);
                 if self.muxer.set_aac_config(asc)? {
@@ -140,23 +140,23 @@ impl Packager {
                     self.collector.restart();
                 }
             }
-            Body::Video { codec, key, cts, nal_units } => {
+            FlvBody::Video { codec, key, cts, nal_units } => {
                 if self.muxer.video_codec() != Some(codec) {
                     if !key || !self.muxer.set_config_in_band(codec, nal_units) {
-                        return Err(Error::MissingConfig);
+                        return Err(MpegtsError::MissingConfig);
                     }
                     self.program_change = true;
                 }
                 let dts_ms = self.extend(timestamp);
                 self.handle_video(dts_ms, cts, key, nal_units, out)?;
             }
-            Body::Aac(data) => {
+            FlvBody::Aac(data) => {
                 let (data, configured) = self.muxer.unframed(data);
                 self.program_change |= configured;
                 let dts_ms = self.extend(timestamp);
                 self.handle_audio(dts_ms, data, out)?;
             }
-            Body::Mp3(data) => {
+            FlvBody::Mp3(data) => {
                 if !self.muxer.is_mp3() {
                     self.flush_audio(out);
                     self.program_change |= self.muxer.set_mp3();
@@ -165,7 +165,7 @@ impl Packager {
                 let dts_ms = self.extend(timestamp);
                 self.handle_audio(dts_ms, data, out)?;
             }
-            Body::Other => {}
+            FlvBody::Other => {}
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ impl Packager {
         self.flush_audio(out);
         self.collector.restart();
         self.muxer.clear();
-        self.carried = Carried::default();
+        self.carried = CarriedTracks::default();
         self.heard_ms = None;
         self.collected_ms = None;
         self.last_video_ms = None;
@@ -188,7 +188,7 @@ impl Packager {
         key: bool,
         nal_units: &[u8],
         out: &mut Vec<TsFrame>,
-    ) -> Result<(), Error> {
+    ) -> Result<(), MpegtsError> {
         let dts = dts_ms * TICKS_PER_MS;
         // Waiting time of the audio. Its own timestamps cannot be used, because audio and video may use different
         // clocks.
@@ -207,11 +207,11 @@ impl Packager {
         let duration_ms = self.last_video_ms.map_or(0, |last| dts_ms.saturating_sub(last));
         self.last_video_ms = Some(dts_ms);
         self.heard_ms = None;
-        out.push(self.piece(Piece { bytes, tables, dts_ms, duration_ms, video: true, key }));
+        out.push(self.piece(PendingFrame { bytes, tables, dts_ms, duration_ms, video: true, key }));
         Ok(())
     }
 
-    fn handle_audio(&mut self, dts_ms: u64, data: &[u8], out: &mut Vec<TsFrame>) -> Result<(), Error> {
+    fn handle_audio(&mut self, dts_ms: u64, data: &[u8], out: &mut Vec<TsFrame>) -> Result<(), MpegtsError> {
         let (header, header_size, length) = self.muxer.frame_audio(data)?;
         let timestamp = dts_ms * TICKS_PER_MS;
         self.heard_ms.get_or_insert(dts_ms);
@@ -231,7 +231,7 @@ impl Packager {
     }
 
     fn flush_audio(&mut self, out: &mut Vec<TsFrame>) {
-        let Some(Collected { pts, duration, data }) = self.collector.take() else { return };
+        let Some(PesContent { pts, duration, data }) = self.collector.take() else { return };
         let dts_ms = pts / TICKS_PER_MS;
         let alone = !self.has_video_at(dts_ms);
         let mut bytes = BytesMut::new();
@@ -242,7 +242,7 @@ impl Packager {
             .write_audio(frames, tables, &mut bytes)
             .expect("the collector keeps below one PES packet");
         let duration_ms = duration / TICKS_PER_MS;
-        out.push(self.piece(Piece { bytes, tables, dts_ms, duration_ms, video: false, key: alone }));
+        out.push(self.piece(PendingFrame { bytes, tables, dts_ms, duration_ms, video: false, key: alone }));
     }
 
     /// Whether video is still arriving, judged by the audio received since the latest video frame: the two may use
@@ -266,7 +266,7 @@ impl Packager {
         self.timeline.extend(timestamp)
     }
 
-    fn piece(&mut self, piece: Piece) -> TsFrame {
+    fn piece(&mut self, piece: PendingFrame) -> TsFrame {
         let program_change = std::mem::take(&mut self.program_change) && self.started;
         self.started = true;
         if piece.tables {
@@ -288,7 +288,7 @@ impl Packager {
 }
 
 /// Contents of a future [`TsFrame`].
-struct Piece {
+struct PendingFrame {
     bytes: BytesMut,
     /// Whether `bytes` begins with the tables.
     tables: bool,
@@ -300,9 +300,9 @@ struct Piece {
 
 /// Extends 32-bit timestamps, which wrap after 49.7 days.
 #[derive(Debug, Default)]
-struct Timeline(Option<u64>);
+struct TimestampExtender(Option<u64>);
 
-impl Timeline {
+impl TimestampExtender {
     /// Value with these low bits that is closest to the preceding one.
     fn extend(&mut self, timestamp: u32) -> u64 {
         let extended = match self.0 {

@@ -1,13 +1,13 @@
 //! Chunk streams: splitting messages into chunks and reassembling them (RTMP 1.0 §5.3).
 //!
 //! This layer handles two messages, Set Chunk Size and Abort, because they concern the layer itself; it knows no
-//! command. [`Reader`] lists the deviations of encoders from the specification.
+//! command. [`ChunkReader`] lists the deviations of encoders from the specification.
 
 mod header;
 mod reader;
 mod writer;
 
-pub use reader::{Limits, Reader};
+pub use reader::{ChunkReader, Limits};
 pub use writer::{DELTA_HEADER, delta_header, write_absolute, write_absolute_header, write_delta};
 
 /// Chunk size of both directions until Set Chunk Size changes it (RTMP 1.0 §5.4.1).

@@ -18,19 +18,20 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::Error;
+use super::RtmpError;
 use super::chunk::{Limits, write_absolute};
 use super::handshake::ClientHandshake;
-use super::link::Link;
+use super::link::ChunkLink;
 use super::message::{
-    self, Command, Control, Message, SET_DATA_FRAME, UserControl, csid, data_body, split_aggregate, type_id,
+    self, CommandMessage, Control, Message, SET_DATA_FRAME, UserControl, csid, data_body, split_aggregate,
+    type_id,
 };
 use crate::limits::{CHUNK_SIZE, MESSAGE_LENGTH, PARTIAL_MESSAGES};
-use crate::wire::amf0::{Members, Value};
+use crate::wire::amf0::{AmfMembers, AmfValue};
 
 pub use crate::wire::MediaKind;
-pub use event::Event;
-pub use settings::{ClientSettings, Purpose};
+pub use event::ClientEvent;
+pub use settings::{ClientPurpose, ClientSettings};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -48,9 +49,9 @@ pub struct ClientSession {
     state: State,
     /// `None` once complete.
     handshake: Option<ClientHandshake>,
-    link: Link,
+    link: ChunkLink,
     stream_id: u32,
-    events: VecDeque<Event>,
+    events: VecDeque<ClientEvent>,
     start: Instant,
 }
 
@@ -74,7 +75,7 @@ impl ClientSession {
             max_partial: settings.max_message.saturating_mul(PARTIAL_MESSAGES),
             publish_time_fix: true,
         };
-        let mut link = Link::new(limits, settings.window_ack_size);
+        let mut link = ChunkLink::new(limits, settings.window_ack_size);
         let handshake = ClientHandshake::new(&seed, settings.digest_handshake, 0, link.out());
         Self {
             settings: ClientSettings { chunk_size: settings.chunk_size.clamp(1, CHUNK_SIZE), ..settings },
@@ -88,7 +89,7 @@ impl ClientSession {
     }
 
     /// Processes all of `input`.
-    pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), Error> {
+    pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), RtmpError> {
         self.link.count(input);
         if let Some(handshake) = &mut self.handshake {
             let time = now.duration_since(self.start).as_millis() as u32;
@@ -105,7 +106,7 @@ impl ClientSession {
     }
 
     /// Does nothing: a client has no timers; the caller limits the time to wait for an answer.
-    pub fn handle_timeout(&mut self, _now: Instant) -> Result<(), Error> {
+    pub fn handle_timeout(&mut self, _now: Instant) -> Result<(), RtmpError> {
         Ok(())
     }
 
@@ -115,7 +116,7 @@ impl ClientSession {
     }
 
     /// Returns the next event.
-    pub fn poll_event(&mut self) -> Option<Event> {
+    pub fn poll_event(&mut self) -> Option<ClientEvent> {
         self.events.pop_front()
     }
 
@@ -125,13 +126,13 @@ impl ClientSession {
     }
 
     /// Queues media of the published stream. Metadata is sent as `@setDataFrame`.
-    pub fn send_media(&mut self, kind: MediaKind, timestamp: u32, payload: &Bytes) -> Result<(), Error> {
-        let publishes = matches!(self.settings.purpose, Purpose::Publish { .. });
+    pub fn send_media(&mut self, kind: MediaKind, timestamp: u32, payload: &Bytes) -> Result<(), RtmpError> {
+        let publishes = matches!(self.settings.purpose, ClientPurpose::Publish { .. });
         if !publishes || self.state != State::Started {
-            return Err(Error::NotPublishing);
+            return Err(RtmpError::NotPublishing);
         }
         if payload.len() > MESSAGE_LENGTH - SET_DATA_FRAME.len() {
-            return Err(Error::PayloadTooLong { length: payload.len() });
+            return Err(RtmpError::PayloadTooLong { length: payload.len() });
         }
         let marked;
         let (csid, payload) = match kind {
@@ -153,11 +154,11 @@ impl ClientSession {
         if !matches!(self.state, State::Asked | State::Started) {
             return;
         }
-        if let Purpose::Publish { name } = self.settings.purpose.clone() {
-            self.send_command(0, "FCUnpublish", transaction::FC_UNPUBLISH, &[Value::Null, name.into()]);
+        if let ClientPurpose::Publish { name } = self.settings.purpose.clone() {
+            self.send_command(0, "FCUnpublish", transaction::FC_UNPUBLISH, &[AmfValue::Null, name.into()]);
         }
         let stream_id = self.stream_id.into();
-        self.send_command(0, "deleteStream", transaction::DELETE_STREAM, &[Value::Null, stream_id]);
+        self.send_command(0, "deleteStream", transaction::DELETE_STREAM, &[AmfValue::Null, stream_id]);
     }
 
     /// Number of bytes received, including the handshake.
@@ -174,8 +175,8 @@ impl ClientSession {
         self.state = State::Connect;
         self.link.send_chunk_size(self.settings.chunk_size);
         let settings = &self.settings;
-        let mut members = Members::new();
-        let mut put = |name: &'static str, value: Value| {
+        let mut members = AmfMembers::new();
+        let mut put = |name: &'static str, value: AmfValue| {
             members.push((Bytes::from_static(name.as_bytes()), value));
         };
         put("app", settings.app.clone().into());
@@ -190,7 +191,7 @@ impl ClientSession {
                 put(name, text.clone().into());
             }
         }
-        if matches!(settings.purpose, Purpose::Play { .. }) {
+        if matches!(settings.purpose, ClientPurpose::Play { .. }) {
             put("fpad", false.into());
             put("capabilities", 15.0.into());
             // All codecs in the specification's tables.
@@ -199,13 +200,13 @@ impl ClientSession {
             put("videoFunction", 1.0.into());
         }
         members.extend(settings.extra.iter().cloned());
-        self.send_command(0, "connect", transaction::CONNECT, &[Value::Object(members)]);
+        self.send_command(0, "connect", transaction::CONNECT, &[AmfValue::Object(members)]);
     }
 
-    fn handle_message(&mut self, message: &Message) -> Result<(), Error> {
+    fn handle_message(&mut self, message: &Message) -> Result<(), RtmpError> {
         match message.type_id {
             type_id::COMMAND | type_id::COMMAND_AMF3 => {
-                if let Some(command) = Command::parse(message)? {
+                if let Some(command) = CommandMessage::parse(message)? {
                     self.handle_command(command)?;
                 }
             }
@@ -216,10 +217,10 @@ impl ClientSession {
             }
             type_id::USER_CONTROL => match message.control()? {
                 Some(Control::User(UserControl::StreamBegin(id))) if id == self.stream_id => {
-                    self.events.push_back(Event::StreamBegin);
+                    self.events.push_back(ClientEvent::StreamBegin);
                 }
                 Some(Control::User(UserControl::StreamEof(id))) if id == self.stream_id => {
-                    self.events.push_back(Event::StreamEof);
+                    self.events.push_back(ClientEvent::StreamEof);
                 }
                 _ => {}
             },
@@ -228,11 +229,11 @@ impl ClientSession {
         Ok(())
     }
 
-    fn handle_command(&mut self, mut command: Command) -> Result<(), Error> {
+    fn handle_command(&mut self, mut command: CommandMessage) -> Result<(), RtmpError> {
         match (&command.name[..], self.state) {
             (b"onStatus", _) => self.handle_status(&mut command),
             (b"_result", State::Connect) if command.transaction_id == transaction::CONNECT => {
-                self.events.push_back(Event::Connected);
+                self.events.push_back(ClientEvent::Connected);
                 self.send_create_stream();
                 Ok(())
             }
@@ -240,47 +241,47 @@ impl ClientSession {
                 command.argument()?;
                 let information = command.argument()?;
                 let text = |name: &[u8]| {
-                    let text = information.get(name).and_then(Value::as_str);
+                    let text = information.get(name).and_then(AmfValue::as_str);
                     readable(text.unwrap_or_default())
                 };
-                Err(Error::ConnectRefused { code: text(b"code"), description: text(b"description") })
+                Err(RtmpError::ConnectRefused { code: text(b"code"), description: text(b"description") })
             }
             (b"_result", State::CreateStream) if command.transaction_id == transaction::CREATE_STREAM => {
                 command.argument()?;
-                let Value::Number(stream_id) = command.argument()? else {
-                    return Err(Error::Argument { command: "createStream", argument: "stream id" });
+                let AmfValue::Number(stream_id) = command.argument()? else {
+                    return Err(RtmpError::Argument { command: "createStream", argument: "stream id" });
                 };
                 self.stream_id = stream_id as u32;
                 self.send_start();
                 Ok(())
             }
             (b"_error", State::CreateStream) if command.transaction_id == transaction::CREATE_STREAM => {
-                Err(Error::CreateStreamRefused)
+                Err(RtmpError::CreateStreamRefused)
             }
             _ => Ok(()),
         }
     }
 
-    fn handle_status(&mut self, command: &mut Command) -> Result<(), Error> {
+    fn handle_status(&mut self, command: &mut CommandMessage) -> Result<(), RtmpError> {
         command.argument()?;
         let information = command.argument()?;
         let text = |name: &[u8]| {
-            let text = information.get(name).and_then(Value::as_bytes);
+            let text = information.get(name).and_then(AmfValue::as_bytes);
             text.cloned().unwrap_or_default()
         };
         let code = text(b"code");
         let started = match self.settings.purpose {
-            Purpose::Publish { .. } => &code[..] == b"NetStream.Publish.Start",
-            Purpose::Play { .. } => &code[..] == b"NetStream.Play.Start",
+            ClientPurpose::Publish { .. } => &code[..] == b"NetStream.Publish.Start",
+            ClientPurpose::Play { .. } => &code[..] == b"NetStream.Play.Start",
         };
-        self.events.push_back(Event::Status {
+        self.events.push_back(ClientEvent::Status {
             level: text(b"level"),
             code,
             description: text(b"description"),
         });
         if started && self.state == State::Asked {
             self.state = State::Started;
-            self.events.push_back(Event::Started);
+            self.events.push_back(ClientEvent::Started);
         }
         Ok(())
     }
@@ -293,37 +294,37 @@ impl ClientSession {
                 None => return,
             },
         };
-        let plays = matches!(self.settings.purpose, Purpose::Play { .. });
+        let plays = matches!(self.settings.purpose, ClientPurpose::Play { .. });
         if plays && !payload.is_empty() {
-            self.events.push_back(Event::Media { kind, timestamp: message.timestamp, payload });
+            self.events.push_back(ClientEvent::Media { kind, timestamp: message.timestamp, payload });
         }
     }
 
     fn send_create_stream(&mut self) {
         self.state = State::CreateStream;
         self.link.send(&message::window_ack_size(self.settings.window_ack_size));
-        if let Purpose::Publish { name } = self.settings.purpose.clone() {
+        if let ClientPurpose::Publish { name } = self.settings.purpose.clone() {
             for (command, transaction_id) in
                 [("releaseStream", transaction::RELEASE_STREAM), ("FCPublish", transaction::FC_PUBLISH)]
             {
-                let arguments = [Value::Null, name.clone().into()];
+                let arguments = [AmfValue::Null, name.clone().into()];
                 self.send_command(0, command, transaction_id, &arguments);
             }
         }
-        self.send_command(0, "createStream", transaction::CREATE_STREAM, &[Value::Null]);
+        self.send_command(0, "createStream", transaction::CREATE_STREAM, &[AmfValue::Null]);
     }
 
     fn send_start(&mut self) {
         self.state = State::Asked;
         let stream_id = self.stream_id;
         match self.settings.purpose.clone() {
-            Purpose::Publish { name } => self.send_command(
+            ClientPurpose::Publish { name } => self.send_command(
                 stream_id,
                 "publish",
                 transaction::START,
-                &[Value::Null, name.into(), "live".into()],
+                &[AmfValue::Null, name.into(), "live".into()],
             ),
-            Purpose::Play { name } => {
+            ClientPurpose::Play { name } => {
                 let millis = self.settings.buffer_length.as_millis() as u32;
                 let buffer = UserControl::SetBufferLength { stream_id, millis };
                 self.link.send(&buffer.to_message());
@@ -331,14 +332,20 @@ impl ClientSession {
                     stream_id,
                     "play",
                     transaction::START,
-                    &[Value::Null, name.into(), (-2.0).into()],
+                    &[AmfValue::Null, name.into(), (-2.0).into()],
                 );
             }
         }
     }
 
-    fn send_command(&mut self, stream_id: u32, name: &'static str, transaction_id: f64, arguments: &[Value]) {
-        let mut values: Vec<Value> = vec![name.into(), transaction_id.into()];
+    fn send_command(
+        &mut self,
+        stream_id: u32,
+        name: &'static str,
+        transaction_id: f64,
+        arguments: &[AmfValue],
+    ) {
+        let mut values: Vec<AmfValue> = vec![name.into(), transaction_id.into()];
         values.extend_from_slice(arguments);
         self.link.send_command(stream_id, &values);
     }

@@ -6,7 +6,7 @@ use crate::wire::{Culprit, amf0};
 
 /// Fatal error of an RTMP core: the connection must be closed.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Error {
+pub enum RtmpError {
     /// C0 or S0 requests a protocol version other than 3; 6 is the encrypted variant.
     UnsupportedVersion(u8),
     /// A chunk stream id outside the allowed range.
@@ -63,7 +63,7 @@ pub enum Error {
     /// An aggregate message with too many inner messages.
     AggregateCount,
     /// A command or data message that is not valid AMF0.
-    Amf0(amf0::Error),
+    Amf0(amf0::AmfError),
     /// A command whose required argument is missing or has the wrong type.
     Argument {
         /// The command.
@@ -112,7 +112,7 @@ pub enum Error {
     },
 }
 
-impl Error {
+impl RtmpError {
     /// Origin of the error.
     pub fn culprit(&self) -> Culprit {
         match self {
@@ -122,7 +122,7 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for RtmpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnsupportedVersion(6) => f.write_str("handshake asks for encrypted RTMP (version 0x06)"),
@@ -176,10 +176,10 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for RtmpError {}
 
-impl From<amf0::Error> for Error {
-    fn from(error: amf0::Error) -> Self {
+impl From<amf0::AmfError> for RtmpError {
+    fn from(error: amf0::AmfError) -> Self {
         Self::Amf0(error)
     }
 }

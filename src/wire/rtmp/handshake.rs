@@ -32,7 +32,7 @@ const PACKET: usize = 1536;
 /// Length of time and version at the start of C1 and S1.
 const PACKET_HEADER: usize = 8;
 
-type Packet = [u8; PACKET];
+type HandshakePacket = [u8; PACKET];
 
 /// Fills a packet with bytes derived from a seed.
 ///
@@ -61,7 +61,7 @@ mod tests {
     use bytes::BytesMut;
 
     use super::*;
-    use crate::wire::rtmp::Error;
+    use crate::wire::rtmp::RtmpError;
 
     const SEED: [u8; 32] = [7; 32];
 
@@ -157,13 +157,13 @@ mod tests {
             let mut out = BytesMut::new();
             assert_eq!(
                 ServerHandshake::new(SEED).handle_input(&mut &[version][..], 0, &mut out),
-                Err(Error::UnsupportedVersion(version))
+                Err(RtmpError::UnsupportedVersion(version))
             );
             assert!(out.is_empty());
             let mut client = ClientHandshake::new(&SEED, false, 0, &mut out);
             assert_eq!(
                 client.handle_input(&mut &[version][..], 0, &mut out),
-                Err(Error::UnsupportedVersion(version))
+                Err(RtmpError::UnsupportedVersion(version))
             );
         }
     }

@@ -2,16 +2,16 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::Error;
-use super::chunk::{DEFAULT_CHUNK_SIZE, Limits, Reader, write_absolute};
+use super::RtmpError;
+use super::chunk::{ChunkReader, DEFAULT_CHUNK_SIZE, Limits, write_absolute};
 use super::message::{self, Control, Message, UserControl, csid, type_id, write_command};
 use crate::limits::QUEUED_REPLIES;
-use crate::wire::amf0::{self, Value};
+use crate::wire::amf0::{self, AmfValue};
 
 /// One end of a connection.
 #[derive(Debug)]
-pub(super) struct Link {
-    reader: Reader,
+pub(super) struct ChunkLink {
+    reader: ChunkReader,
     out: BytesMut,
     /// Chunk size for sending.
     chunk_size: usize,
@@ -25,10 +25,10 @@ pub(super) struct Link {
     window_announced: bool,
 }
 
-impl Link {
+impl ChunkLink {
     pub(super) fn new(limits: Limits, window: u32) -> Self {
         Self {
-            reader: Reader::new(limits),
+            reader: ChunkReader::new(limits),
             out: BytesMut::new(),
             chunk_size: DEFAULT_CHUNK_SIZE as usize,
             received: 0,
@@ -45,7 +45,7 @@ impl Link {
 
     /// Returns the next message that does not concern the link itself; user control events other than pings are
     /// returned.
-    pub(super) fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, Error> {
+    pub(super) fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, RtmpError> {
         while let Some(message) = self.reader.read(input)? {
             match message.control()? {
                 Some(Control::User(UserControl::PingRequest(timestamp))) => {
@@ -70,14 +70,14 @@ impl Link {
     }
 
     /// Acknowledges received bytes and fails if the peer does not read. Must be called after every input.
-    pub(super) fn finish_input(&mut self) -> Result<(), Error> {
+    pub(super) fn finish_input(&mut self) -> Result<(), RtmpError> {
         if self.window > 0 && self.received - self.acknowledged >= u64::from(self.window) {
             self.acknowledged = self.received;
             // The sequence number wraps at 32 bits.
             self.send(&message::acknowledgement(self.received as u32));
         }
         if self.out.len() > QUEUED_REPLIES {
-            return Err(Error::RepliesUnread { limit: QUEUED_REPLIES });
+            return Err(RtmpError::RepliesUnread { limit: QUEUED_REPLIES });
         }
         Ok(())
     }
@@ -92,12 +92,12 @@ impl Link {
         self.chunk_size = size as usize;
     }
 
-    pub(super) fn send_command(&mut self, stream_id: u32, values: &[Value]) {
+    pub(super) fn send_command(&mut self, stream_id: u32, values: &[AmfValue]) {
         let csid = if stream_id == 0 { csid::COMMAND } else { csid::STREAM };
         write_command(&mut self.out, csid, stream_id, self.chunk_size, values);
     }
 
-    pub(super) fn send_data(&mut self, stream_id: u32, values: &[Value]) {
+    pub(super) fn send_data(&mut self, stream_id: u32, values: &[AmfValue]) {
         let mut body = BytesMut::new();
         amf0::encode_all(values, &mut body);
         write_absolute(&mut self.out, csid::STREAM, 0, type_id::DATA, stream_id, &body, self.chunk_size);
@@ -141,8 +141,8 @@ impl Link {
 }
 
 /// Status object of `onStatus` and of connect's answers (RTMP 1.0 §7.2.2).
-pub(super) fn status(level: &str, code: &str, description: &str) -> Value {
-    Value::object([
+pub(super) fn status(level: &str, code: &str, description: &str) -> AmfValue {
+    AmfValue::object([
         ("level", level.to_owned().into()),
         ("code", code.to_owned().into()),
         ("description", description.to_owned().into()),

@@ -6,10 +6,10 @@ mod control;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Error, chunk};
+use super::{RtmpError, chunk};
 
 pub use aggregate::{Aggregate, split_aggregate};
-pub use command::{Command, SET_DATA_FRAME, data_body, write_command};
+pub use command::{CommandMessage, SET_DATA_FRAME, data_body, write_command};
 pub use control::{
     Control, PeerBandwidthLimit, UserControl, acknowledgement, peer_bandwidth, set_chunk_size,
     window_ack_size,
@@ -98,16 +98,16 @@ impl Message {
     }
 
     /// The number at the beginning of a protocol control message.
-    pub(super) fn control_value(&self) -> Result<u32, Error> {
+    pub(super) fn control_value(&self) -> Result<u32, RtmpError> {
         self.field(0)
     }
 
     /// A big-endian four-byte field of a control message.
-    fn field(&self, offset: usize) -> Result<u32, Error> {
+    fn field(&self, offset: usize) -> Result<u32, RtmpError> {
         self.payload
             .get(offset..)
             .and_then(|bytes| bytes.first_chunk())
             .map(|bytes| u32::from_be_bytes(*bytes))
-            .ok_or(Error::ShortControl { type_id: self.type_id, length: self.payload.len() })
+            .ok_or(RtmpError::ShortControl { type_id: self.type_id, length: self.payload.len() })
     }
 }

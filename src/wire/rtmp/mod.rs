@@ -12,6 +12,6 @@ pub mod message;
 pub mod server_session;
 
 pub use client_session::ClientSession;
-pub use error::Error;
+pub use error::RtmpError;
 pub use message::Message;
 pub use server_session::ServerSession;

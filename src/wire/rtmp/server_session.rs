@@ -40,21 +40,21 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use super::Error;
+use super::RtmpError;
 use super::handshake::ServerHandshake;
-use super::link::{Link, status};
+use super::link::{ChunkLink, status};
 use super::message::{
     self, Control, Message, PeerBandwidthLimit, UserControl, data_body, split_aggregate, type_id,
 };
 use crate::limits::{CHUNK_SIZE, DEFERRED_BYTES, DEFERRED_COMMANDS};
-use crate::wire::amf0::Value;
+use crate::wire::amf0::AmfValue;
 
 pub use crate::wire::MediaKind;
 pub use connect::Connect;
-pub use event::{Event, Phase};
+pub use event::{ConnectionPhase, ServerEvent};
 pub use request_id::RequestId;
-pub use settings::Settings;
-use stream::{Role, Streams};
+pub use settings::ServerSessionSettings;
+use stream::{MessageStreams, StreamRole};
 
 /// Server side of one connection. See the module documentation for its states.
 ///
@@ -66,18 +66,18 @@ use stream::{Role, Streams};
 /// An error ends the session; queued bytes may still be sent.
 #[derive(Debug)]
 pub struct ServerSession {
-    settings: Settings,
-    phase: Phase,
+    settings: ServerSessionSettings,
+    phase: ConnectionPhase,
     /// `None` once complete.
     handshake: Option<ServerHandshake>,
-    link: Link,
-    streams: Streams,
-    connect: connect::State,
+    link: ChunkLink,
+    streams: MessageStreams,
+    connect: connect::ConnectState,
     /// Commands received while `connect` waits for its answer.
     deferred: Vec<Message>,
     /// Error that occurred outside `handle_*`; returned by the next call of one of them.
-    failure: Option<Error>,
-    events: VecDeque<Event>,
+    failure: Option<RtmpError>,
+    events: VecDeque<ServerEvent>,
     next_request: u64,
     start: Instant,
     last_input: Instant,
@@ -91,14 +91,14 @@ const IDLE_EVENTS: usize = 16;
 impl ServerSession {
     /// Waits for C0. `settings` are those of the listener, until [`ServerSession::accept_connect`] replaces them with
     /// those of the virtual server.
-    pub fn new(settings: Settings, now: Instant, seed: [u8; 32]) -> Self {
+    pub fn new(settings: ServerSessionSettings, now: Instant, seed: [u8; 32]) -> Self {
         Self {
-            phase: Phase::Handshake,
+            phase: ConnectionPhase::Handshake,
             handshake: Some(ServerHandshake::new(seed)),
-            link: Link::new(settings.unadmitted_limits(), settings.window_ack_size),
+            link: ChunkLink::new(settings.unadmitted_limits(), settings.window_ack_size),
             settings,
-            streams: Streams::default(),
-            connect: connect::State::None,
+            streams: MessageStreams::default(),
+            connect: connect::ConnectState::None,
             deferred: Vec::new(),
             failure: None,
             events: VecDeque::new(),
@@ -110,7 +110,7 @@ impl ServerSession {
     }
 
     /// Processes all of `input`.
-    pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), Error> {
+    pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), RtmpError> {
         loop {
             self.handle_some_input(&mut input, now)?;
             if input.is_empty() {
@@ -122,7 +122,7 @@ impl ServerSession {
     /// Like [`ServerSession::handle_input`], but stops after a connect, publish or play command, so that encoders that
     /// do not wait for the answer can be answered before the following input is processed. Consumes the processed part
     /// of `input`.
-    pub fn handle_some_input(&mut self, input: &mut &[u8], now: Instant) -> Result<(), Error> {
+    pub fn handle_some_input(&mut self, input: &mut &[u8], now: Instant) -> Result<(), RtmpError> {
         self.raise_failure()?;
         if input.is_empty() {
             return Ok(());
@@ -134,7 +134,7 @@ impl ServerSession {
         self.link.finish_input()
     }
 
-    fn handle_until_asked(&mut self, input: &mut &[u8], now: Instant) -> Result<(), Error> {
+    fn handle_until_asked(&mut self, input: &mut &[u8], now: Instant) -> Result<(), RtmpError> {
         self.last_input = now;
         self.pinged = None;
         if let Some(handshake) = &mut self.handshake {
@@ -143,8 +143,8 @@ impl ServerSession {
                 return Ok(());
             }
             self.handshake = None;
-            self.phase = Phase::Connecting;
-            self.events.push_back(Event::HandshakeDone);
+            self.phase = ConnectionPhase::Connecting;
+            self.events.push_back(ServerEvent::HandshakeDone);
         }
         let asked = self.next_request;
         while let Some(message) = self.link.read(input)? {
@@ -157,16 +157,18 @@ impl ServerSession {
     }
 
     /// Must be called at the time of [`ServerSession::poll_timeout`]; harmless earlier.
-    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), RtmpError> {
         self.raise_failure()?;
-        let (Some(interval), false) = (self.settings.ping, self.phase == Phase::Handshake) else {
+        let (Some(interval), false) = (self.settings.ping, self.phase == ConnectionPhase::Handshake) else {
             return Ok(());
         };
         match self.pinged {
-            Some(sent) if now.duration_since(sent) >= self.settings.ping_timeout => Err(Error::PingTimeout),
+            Some(sent) if now.duration_since(sent) >= self.settings.ping_timeout => {
+                Err(RtmpError::PingTimeout)
+            }
             None if now.duration_since(self.last_input) >= interval => {
                 if self.settings.busy {
-                    return Err(Error::Idle);
+                    return Err(RtmpError::Idle);
                 }
                 self.pinged = Some(now);
                 let request = UserControl::PingRequest(millis(now, self.start));
@@ -182,7 +184,7 @@ impl ServerSession {
         if self.failure.is_some() {
             return Some(self.last_input);
         }
-        if self.phase == Phase::Handshake {
+        if self.phase == ConnectionPhase::Handshake {
             return None;
         }
         let interval = self.settings.ping?;
@@ -193,7 +195,7 @@ impl ServerSession {
     }
 
     /// Returns the next event. There are at most as many events as input bytes.
-    pub fn poll_event(&mut self) -> Option<Event> {
+    pub fn poll_event(&mut self) -> Option<ServerEvent> {
         let event = self.events.pop_front();
         let keep = if self.streams.has_publisher() { IDLE_EVENTS } else { 0 };
         if self.events.is_empty() && self.events.capacity() > keep {
@@ -208,12 +210,13 @@ impl ServerSession {
     }
 
     /// Accepts `connect`, with the settings of the virtual server. Returns whether the request was still pending.
-    pub fn accept_connect(&mut self, request: RequestId, settings: Settings) -> bool {
+    pub fn accept_connect(&mut self, request: RequestId, settings: ServerSessionSettings) -> bool {
         let Some(asked) = self.connect.take(request) else {
             return false;
         };
-        self.phase = Phase::Connected;
-        self.settings = Settings { chunk_size: settings.chunk_size.clamp(1, CHUNK_SIZE), ..settings };
+        self.phase = ConnectionPhase::Connected;
+        self.settings =
+            ServerSessionSettings { chunk_size: settings.chunk_size.clamp(1, CHUNK_SIZE), ..settings };
         let window = self.settings.window_ack_size;
         self.link.set_limits(self.settings.limits());
         self.link.set_default_window(window);
@@ -236,7 +239,7 @@ impl ServerSession {
         let Some(asked) = self.connect.take(request) else {
             return false;
         };
-        self.phase = Phase::Rejected;
+        self.phase = ConnectionPhase::Rejected;
         self.deferred = Vec::new();
         self.link.send_command(0, &asked.failure(code, description));
         true
@@ -244,10 +247,10 @@ impl ServerSession {
 
     /// Accepts `publish`. Returns whether the request was still pending.
     pub fn accept_publish(&mut self, request: RequestId) -> bool {
-        let Some(stream) = self.streams.find_role(Role::PublishPending(request)) else {
+        let Some(stream) = self.streams.find_role(StreamRole::PublishPending(request)) else {
             return false;
         };
-        stream.role = Role::Publishing;
+        stream.role = StreamRole::Publishing;
         let stream_id = stream.id;
         self.send_status(stream_id, "status", "NetStream.Publish.Start", "Start publishing");
         true
@@ -255,10 +258,10 @@ impl ServerSession {
 
     /// Accepts `play`. Returns whether the request was still pending.
     pub fn accept_play(&mut self, request: RequestId) -> bool {
-        let Some(stream) = self.streams.find_role(Role::PlayPending(request)) else {
+        let Some(stream) = self.streams.find_role(StreamRole::PlayPending(request)) else {
             return false;
         };
-        stream.role = Role::Playing;
+        stream.role = StreamRole::Playing;
         let stream_id = stream.id;
         self.link.send(&UserControl::StreamBegin(stream_id).to_message());
         self.send_status(stream_id, "status", "NetStream.Play.Start", "Start live");
@@ -272,7 +275,7 @@ impl ServerSession {
         let Some(stream) = self.streams.find_request(request) else {
             return false;
         };
-        stream.role = Role::Refused;
+        stream.role = StreamRole::Refused;
         let stream_id = stream.id;
         self.send_status(stream_id, "error", code, description);
         true
@@ -282,12 +285,12 @@ impl ServerSession {
     pub fn send_status(&mut self, stream_id: u32, level: &str, code: &str, description: &str) {
         self.link.send_command(
             stream_id,
-            &["onStatus".into(), 0.0.into(), Value::Null, status(level, code, description)],
+            &["onStatus".into(), 0.0.into(), AmfValue::Null, status(level, code, description)],
         );
     }
 
     /// Sends a data message to a player.
-    pub fn send_data(&mut self, stream_id: u32, values: &[Value]) {
+    pub fn send_data(&mut self, stream_id: u32, values: &[AmfValue]) {
         self.link.send_data(stream_id, values);
     }
 
@@ -302,7 +305,7 @@ impl ServerSession {
     }
 
     /// Phase of the connection.
-    pub fn phase(&self) -> Phase {
+    pub fn phase(&self) -> ConnectionPhase {
         self.phase
     }
 
@@ -322,7 +325,7 @@ impl ServerSession {
         self.link.partial_bytes() + deferred
     }
 
-    fn handle_message(&mut self, message: Message) -> Result<(), Error> {
+    fn handle_message(&mut self, message: Message) -> Result<(), RtmpError> {
         match message.type_id {
             type_id::COMMAND | type_id::COMMAND_AMF3 if self.connect.is_asked() => self.defer(message),
             type_id::COMMAND | type_id::COMMAND_AMF3 => self.handle_command(&message),
@@ -339,9 +342,9 @@ impl ServerSession {
             type_id::USER_CONTROL => {
                 if let Some(Control::User(UserControl::SetBufferLength { stream_id, millis })) =
                     message.control()?
-                    && self.phase == Phase::Connected
+                    && self.phase == ConnectionPhase::Connected
                 {
-                    self.events.push_back(Event::BufferLength { stream_id, millis });
+                    self.events.push_back(ServerEvent::BufferLength { stream_id, millis });
                 }
                 Ok(())
             }
@@ -365,13 +368,13 @@ impl ServerSession {
         if payload.is_empty() {
             return;
         }
-        self.events.push_back(Event::Media { stream_id, kind, timestamp: message.timestamp, payload });
+        self.events.push_back(ServerEvent::Media { stream_id, kind, timestamp: message.timestamp, payload });
     }
 
-    fn defer(&mut self, message: Message) -> Result<(), Error> {
+    fn defer(&mut self, message: Message) -> Result<(), RtmpError> {
         let bytes: usize = self.deferred.iter().map(|m| m.payload.len()).sum();
         if self.deferred.len() == DEFERRED_COMMANDS || bytes + message.payload.len() > DEFERRED_BYTES {
-            return Err(Error::DeferredCommands);
+            return Err(RtmpError::DeferredCommands);
         }
         self.deferred.push(message);
         Ok(())
@@ -383,7 +386,7 @@ impl ServerSession {
         request
     }
 
-    fn raise_failure(&mut self) -> Result<(), Error> {
+    fn raise_failure(&mut self) -> Result<(), RtmpError> {
         self.failure.take().map_or(Ok(()), Err)
     }
 }

@@ -12,7 +12,7 @@ use crate::cli::command::sample::Sample;
 use crate::cli::command::task::{Failure, Task};
 use crate::config::load::read;
 use crate::directive::context::APPLICATION;
-use crate::directive::outline::{Outline, Said};
+use crate::directive::outline::{Outline, OutlineStatement};
 use crate::directive::{Inherit, Row, manual};
 use crate::media::listen::DEFAULT_PORT;
 use crate::modules::REGISTRY;
@@ -31,8 +31,10 @@ pub(super) fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String
         let text = format!("\"{}\" is no file of {}", file.display(), task.load.conf_name().display());
         return Err(Failure::Text(text.into()));
     }
-    let here: Vec<&Said<'_>> = outline.statements.iter().filter(|s| is_file(s.name().span.file)).collect();
-    let begins: Vec<&Said<'_>> = here.iter().filter(|s| s.name().span.line == line).copied().collect();
+    let here: Vec<&OutlineStatement<'_>> =
+        outline.statements.iter().filter(|s| is_file(s.name().span.file)).collect();
+    let begins: Vec<&OutlineStatement<'_>> =
+        here.iter().filter(|s| s.name().span.line == line).copied().collect();
     let chosen = if begins.is_empty() {
         // The innermost statement that extends over the line.
         here.into_iter()
@@ -57,14 +59,19 @@ pub(super) fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String
 }
 
 /// Last line of a statement including its body.
-fn last_line(said: &Said<'_>) -> u32 {
+fn last_line(said: &OutlineStatement<'_>) -> u32 {
     match said.node.end() {
         End::Block { close: Some(close) } => close.line,
         _ => said.node.terminator().line,
     }
 }
 
-fn explain_statement(outline: &Outline<'_>, origins: &Origins<'_>, said: &Said<'_>, out: &mut String) {
+fn explain_statement(
+    outline: &Outline<'_>,
+    origins: &Origins<'_>,
+    said: &OutlineStatement<'_>,
+    out: &mut String,
+) {
     let words = spelled(said.node.words());
     let end = if said.node.opens_block() { " { ... }" } else { ";" };
     let _ = writeln!(out, "{words}{end}{}\n    at {}", remark(said), origins.of(said.node));
@@ -120,8 +127,8 @@ fn explain_statement(outline: &Outline<'_>, origins: &Origins<'_>, said: &Said<'
 fn overriding<'o, 't>(
     outline: &'o Outline<'t>,
     row: &'static Row,
-    said: &'o Said<'t>,
-) -> impl Iterator<Item = &'o Said<'t>> {
+    said: &'o OutlineStatement<'t>,
+) -> impl Iterator<Item = &'o OutlineStatement<'t>> {
     let nearest = row.inherit == Inherit::Nearest;
     outline.statements.iter().filter(move |other| {
         let same = other.row().is_some_and(|r| std::ptr::eq(r, row));
@@ -130,7 +137,7 @@ fn overriding<'o, 't>(
 }
 
 /// Name of the application that contains a statement.
-fn application(outline: &Outline<'_>, said: &Said<'_>) -> BString {
+fn application(outline: &Outline<'_>, said: &OutlineStatement<'_>) -> BString {
     let section = outline.up_to(said.section, APPLICATION);
     let name = section.and_then(|at| outline.sections[at].words().first());
     name.map_or_else(|| b"live".into(), |name| name.text().to_owned())

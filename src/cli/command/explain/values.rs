@@ -6,7 +6,7 @@ use super::page::Page;
 use crate::cli::command::origin::{block, remark, value};
 use crate::cli::command::sample::Sample;
 use crate::directive::context::MAIN;
-use crate::directive::outline::{Outline, Said};
+use crate::directive::outline::{Outline, OutlineStatement};
 use crate::directive::{Inherit, Row, Shape};
 use crate::modules::MODULES;
 
@@ -72,7 +72,7 @@ pub(super) fn counted<'o, 't>(
     outline: &'o Outline<'t>,
     row: &'static Row,
     levels: &[usize],
-) -> impl Iterator<Item = &'o Said<'t>> {
+) -> impl Iterator<Item = &'o OutlineStatement<'t>> {
     let says = |at: &&usize| outline.own(**at, row.name()).next().is_some();
     let levels: Vec<usize> = match row.inherit {
         Inherit::Joined => levels.to_vec(),
@@ -80,7 +80,7 @@ pub(super) fn counted<'o, 't>(
         Inherit::Never => levels.first().copied().into_iter().collect(),
     };
     // The same name may belong to another row in another context.
-    let same = move |said: &&Said<'_>| said.row().is_some_and(|r| std::ptr::eq(r, row));
+    let same = move |said: &&OutlineStatement<'_>| said.row().is_some_and(|r| std::ptr::eq(r, row));
     levels.into_iter().flat_map(move |at| outline.own(at, row.name())).filter(same)
 }
 
@@ -89,7 +89,7 @@ pub(super) fn hidden<'o, 't>(
     outline: &'o Outline<'t>,
     row: &'static Row,
     levels: &[usize],
-) -> Option<&'o Said<'t>> {
+) -> Option<&'o OutlineStatement<'t>> {
     if row.inherit != Inherit::Nearest {
         return None;
     }

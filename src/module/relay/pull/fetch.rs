@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::Pulled;
+use super::PulledStream;
 use crate::media::extension::OnStream;
 use crate::media::ingest::{Feeder, Ingest};
 use crate::media::relay_messages;
 use crate::media::session::Session;
-use crate::module::relay::attempt::Kind;
+use crate::module::relay::attempt::RelayKind;
 use crate::module::relay::conf::Current;
 use crate::module::relay::destination::Destination;
 use crate::module::relay::error::RelayError;
@@ -18,15 +18,15 @@ use crate::module::relay::http::Download;
 use crate::module::relay::log;
 use crate::module::relay::relays::Relays;
 use crate::module::relay::relays::{Never, RelayEnd};
-use crate::module::relay::rtmp::{Terms, Upstream, check};
-use crate::net::read_pause::Rest;
+use crate::module::relay::rtmp::{ConnectSettings, Upstream, check};
+use crate::net::read_pause::ReadPause;
 use crate::wire::MediaKind;
-use crate::wire::rtmp::client_session::{Event as UpstreamEvent, Purpose};
+use crate::wire::rtmp::client_session::{ClientEvent as UpstreamEvent, ClientPurpose};
 
 /// A running pull.
-pub(super) struct Fetch<'a> {
+pub(super) struct RunningPull<'a> {
     pub(super) relays: &'a Arc<Relays>,
-    pub(super) pulled: &'a Pulled,
+    pub(super) pulled: &'a PulledStream,
     pub(super) session: &'a Arc<Session>,
     pub(super) connect: Duration,
     /// Set at the first media; until then a local publisher may take the stream.
@@ -36,11 +36,11 @@ pub(super) struct Fetch<'a> {
     pub(super) idle: bool,
 }
 
-impl Fetch<'_> {
+impl RunningPull<'_> {
     pub(super) async fn rtmp(&mut self, destination: &Destination) -> Result<Never, RelayEnd> {
         self.name(destination);
         let server = self.pulled.view.server();
-        let terms = Terms {
+        let terms = ConnectSettings {
             relays: self.relays,
             connect: self.connect,
             chunk_size: server.chunk_size.0,
@@ -48,8 +48,8 @@ impl Fetch<'_> {
             buffer: self.pulled.view.current().get::<Current>().relay_buffer.duration(),
             trail: self.session.identity.trail.claimed().clone(),
         };
-        let mut upstream = Upstream::start(destination, |name| Purpose::Play { name }, terms).await?;
-        let (mut rest, mut received) = (Rest::new(&upstream.socket), 0);
+        let mut upstream = Upstream::start(destination, |name| ClientPurpose::Play { name }, terms).await?;
+        let (mut rest, mut received) = (ReadPause::new(&upstream.socket), 0);
         loop {
             upstream.flush().await?;
             while let Some(event) = upstream.core.poll_event() {
@@ -127,7 +127,7 @@ impl Fetch<'_> {
     fn ingest(&mut self) -> Result<&mut Ingest, RelayEnd> {
         self.set_idle(false);
         if self.ingest.is_none() {
-            let Pulled { view, stream, .. } = self.pulled;
+            let PulledStream { view, stream, .. } = self.pulled;
             let ingest = Ingest::start(
                 &self.relays.intake,
                 OnStream { view, session: self.session, stream },
@@ -135,14 +135,14 @@ impl Fetch<'_> {
             )
             .map_err(|_| RelayEnd::Published)?;
             self.started = Some(Instant::now());
-            log::started(self.session, Kind::Pull.name());
+            log::started(self.session, RelayKind::Pull.name());
             self.ingest = Some(ingest);
         }
         Ok(self.ingest.as_mut().expect("set above"))
     }
 }
 
-impl Drop for Fetch<'_> {
+impl Drop for RunningPull<'_> {
     fn drop(&mut self) {
         self.set_idle(false);
         self.pulled.way.send_if_modified(|way| !std::mem::take(way).is_empty());

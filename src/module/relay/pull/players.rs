@@ -9,9 +9,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{Pulled, is_configured};
+use super::{PulledStream, is_configured};
 use crate::media::extension::{Demand, OnStream};
-use crate::media::relay_target::Relay;
+use crate::media::relay_target::RelayTarget;
 use crate::media::session::Session;
 use crate::media::trail::Trail;
 use crate::module::relay::demand::Wants;
@@ -19,14 +19,14 @@ use crate::module::relay::relays::Relays;
 use crate::notify;
 
 /// All streams with players, by stream number. The lock is held while a player comes or goes, so that a stream is
-/// listed exactly as long as its [`Demand`](crate::module::relay::demand::Demand) has players.
+/// listed exactly as long as its [`Demand`](crate::module::relay::demand::PlayerDemand) has players.
 #[derive(Default)]
 pub struct Pulls {
-    streams: Mutex<HashMap<u64, Arc<Pulled>>>,
+    streams: Mutex<HashMap<u64, Arc<PulledStream>>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(super) struct PlayerCounts {
     pub(super) present: usize,
     pub(super) arrived: u64,
 }
@@ -34,7 +34,7 @@ pub(super) struct Counts {
 /// A player's use of a pulled stream.
 pub struct PullUse {
     relays: Arc<Relays>,
-    pulled: Arc<Pulled>,
+    pulled: Arc<PulledStream>,
     session: u64,
     /// Number of players so far, including this one.
     arrival: u64,
@@ -47,19 +47,19 @@ impl PullUse {
     }
 
     /// Enters a permanent player with this `pull` line for a static pull. `session` supplies the arguments of a player.
-    pub fn stand(relays: &Arc<Relays>, player: OnStream<'_>, line: Relay) -> Self {
+    pub fn stand(relays: &Arc<Relays>, player: OnStream<'_>, line: RelayTarget) -> Self {
         PullUse::with(relays, player, Some(line))
     }
 
-    fn with(relays: &Arc<Relays>, player: OnStream<'_>, standing: Option<Relay>) -> Self {
+    fn with(relays: &Arc<Relays>, player: OnStream<'_>, standing: Option<RelayTarget>) -> Self {
         let OnStream { view, session, stream } = player;
         let mut streams = relays.pulls.streams.lock();
         let pulled = streams.entry(stream.id()).or_insert_with(|| {
-            Arc::new(Pulled {
+            Arc::new(PulledStream {
                 view: view.clone(),
                 stream: stream.clone(),
                 demand: Mutex::default(),
-                counts: watch::Sender::new(Counts::default()),
+                counts: watch::Sender::new(PlayerCounts::default()),
                 way: watch::Sender::default(),
                 idle: watch::Sender::default(),
                 settled: watch::Sender::default(),
@@ -138,11 +138,11 @@ pub async fn follow_reloads(relays: Arc<Relays>) {
 }
 
 /// Starts the task that serves the stream.
-fn start(relays: &Arc<Relays>, pulled: &Arc<Pulled>) {
+fn start(relays: &Arc<Relays>, pulled: &Arc<PulledStream>) {
     let (relays, pulled) = (relays.clone(), pulled.clone());
     let unfinished = relays.lifetime.unfinished.token();
     let (alive, _) = relays.lifetime.deaths.watch();
-    let tended = Tended { pulled: pulled.clone(), ended: false };
+    let tended = TendedPull { pulled: pulled.clone(), ended: false };
     relays.workers.next().runtime.spawn(async move {
         let _unfinished = unfinished;
         let shutdown = &relays.lifetime.shutdown;
@@ -162,12 +162,12 @@ fn start(relays: &Arc<Relays>, pulled: &Arc<Pulled>) {
 }
 
 /// Guard of the task that serves the stream.
-struct Tended {
-    pulled: Arc<Pulled>,
+struct TendedPull {
+    pulled: Arc<PulledStream>,
     ended: bool,
 }
 
-impl Tended {
+impl TendedPull {
     /// Called at the end of the task. Returns whether another one must follow, for a player or a reload that arrived
     /// after its last check.
     fn end(mut self, goes_on: bool) -> bool {
@@ -176,7 +176,7 @@ impl Tended {
     }
 }
 
-impl Drop for Tended {
+impl Drop for TendedPull {
     fn drop(&mut self) {
         // After a panic, or the end of its thread, the supervisor starts the next task.
         if !self.ended {

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::farewell;
-use super::identity::Target;
-use super::{Connected, Connection, End, claim_of, settings_of};
+use super::identity::ConnectTarget;
+use super::{Connected, ConnectionEnd, RtmpConnection, claim_of, settings_of};
 use crate::media;
-use crate::media::admission::{self, Refused};
+use crate::media::admission::{self, AdmissionRefusal};
 use crate::media::log as media_log;
 use crate::media::session::{Identity, Moments, Protocol, Reason, Role, Session, mark};
 use crate::media::view::AppView;
@@ -30,20 +30,21 @@ pub(crate) struct Connecting {
 }
 
 /// Resolves when the callback was answered.
-pub(crate) type ConnectVerdict = Pin<Box<dyn Future<Output = (SessionEvent, Result<(), Refused>)> + Send>>;
+pub(crate) type ConnectVerdict =
+    Pin<Box<dyn Future<Output = (SessionEvent, Result<(), AdmissionRefusal>)> + Send>>;
 
 /// A connection whose `start` was sent, and which therefore needs a `done`.
-pub(crate) struct Told {
+pub(crate) struct NotifiedConnection {
     pub(crate) session: Arc<Session>,
     /// Dropping it sends `done`.
     _event: SessionEvent,
 }
 
-impl Connection {
+impl RtmpConnection {
     /// Selects the application, and calls `on_connect` if configured.
-    pub(crate) fn connect(&mut self, request: RequestId, connect: &Connect) -> Result<(), End> {
+    pub(crate) fn connect(&mut self, request: RequestId, connect: &Connect) -> Result<(), ConnectionEnd> {
         mark(&self.moments.connect);
-        let target = Target::of(connect);
+        let target = ConnectTarget::of(connect);
         let Some(view) = AppView::choose(&self.rtmp.store, &self.listen, &target.host, &target.app) else {
             media_log::unknown_application(self.id, &target.app, &target.domain);
             return Err(self.refuse_connect(
@@ -87,9 +88,9 @@ impl Connection {
         Ok(())
     }
 
-    fn refuse_connect(&mut self, request: RequestId, code: &str, why: &str) -> End {
+    fn refuse_connect(&mut self, request: RequestId, code: &str, why: &str) -> ConnectionEnd {
         self.core.reject_connect(request, code, why);
-        End::Told(Reason::NormalClose)
+        ConnectionEnd::Told(Reason::NormalClose)
     }
 
     fn ask_connect(&mut self, request: RequestId, connected: Connected) {
@@ -129,14 +130,14 @@ impl Connection {
     pub(crate) fn connect_decided(
         &mut self,
         event: SessionEvent,
-        verdict: Result<(), Refused>,
-    ) -> Result<(), End> {
+        verdict: Result<(), AdmissionRefusal>,
+    ) -> Result<(), ConnectionEnd> {
         let Some(connecting) = self.connecting.take() else { return Ok(()) };
         let Connecting { request, connected, session, .. } = *connecting;
-        self.told = Some(Told { session, _event: event });
-        if let Err(Refused(reason)) = verdict {
+        self.told = Some(NotifiedConnection { session, _event: event });
+        if let Err(AdmissionRefusal(reason)) = verdict {
             self.core.reject_connect(request, "NetConnection.Connect.Rejected", "Refused.");
-            return Err(End::Told(reason));
+            return Err(ConnectionEnd::Told(reason));
         }
         self.accept_connect(request, connected);
         // Process commands that did not wait for the answer.

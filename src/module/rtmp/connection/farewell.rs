@@ -1,6 +1,6 @@
 //! Messages to peers when the server stops.
 
-use super::{Connected, Connection, Part};
+use super::{Connected, RtmpConnection, StreamPart};
 use crate::wire::rtmp::server_session::Connect;
 
 /// Member of connect with the client's capabilities (Enhanced RTMP v2, "Enhancing NetConnection connect Command").
@@ -15,7 +15,7 @@ pub(crate) fn reconnects(connect: &Connect) -> bool {
     member.and_then(|(_, value)| value.as_number()).is_some_and(|bits| bits as u32 & RECONNECT != 0)
 }
 
-impl Connection {
+impl RtmpConnection {
     /// Sent while sessions drain and new ones are refused: a client that supports it reconnects to another server, or
     /// to the process that has taken over, when it likes.
     pub(crate) fn say_draining(&mut self) {
@@ -37,9 +37,9 @@ impl Connection {
             return;
         }
         let stream_id = match &self.part {
-            Part::Publishing(publishing) => publishing.stream_id(),
-            Part::Discarding { stream_id, .. } => *stream_id,
-            Part::None | Part::Pending(_) | Part::Playing(_) => return,
+            StreamPart::Publishing(publishing) => publishing.stream_id(),
+            StreamPart::Discarding { stream_id, .. } => *stream_id,
+            StreamPart::None | StreamPart::Pending(_) | StreamPart::Playing(_) => return,
         };
         let (code, text) = ("NetConnection.Connect.AppShutdown", "The server is shutting down");
         self.core.send_status(stream_id, "error", code, text);

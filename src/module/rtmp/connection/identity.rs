@@ -9,7 +9,7 @@ use crate::wire::rtmp::server_session::Connect;
 
 /// The naming parts of a connect command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct ConnectTarget {
     /// Host of tcUrl without port; the first level of the application if the host is an address and the application has
     /// several levels.
     pub domain: Bytes,
@@ -23,7 +23,7 @@ pub struct Target {
     pub host: Bytes,
 }
 
-impl Target {
+impl ConnectTarget {
     /// Parses a connect command as PingOS does (as recorded: `live/inst` on an address is domain `live`, application
     /// `inst`; a trailing slash is ignored; `?` begins the query).
     pub fn of(connect: &Connect) -> Self {
@@ -38,9 +38,9 @@ impl Target {
         if let (true, Some(slash)) = (address, app.iter().position(|&b| b == b'/')) {
             let (domain, app) = (app.slice(..slash), app.slice(slash + 1..));
             let tc_url = [b"rtmp://", &domain[..], b"/", &app[..]].concat().into();
-            return Target { host: domain.clone(), domain, app, args, tc_url };
+            return ConnectTarget { host: domain.clone(), domain, app, args, tc_url };
         }
-        Target { domain: host.clone(), app, args, tc_url, host }
+        ConnectTarget { domain: host.clone(), app, args, tc_url, host }
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
 
     fn target(tc_url: &'static str, app: &'static str) -> (String, String, String, String) {
         let connect = Connect { tc_url: Bytes::from(tc_url), app: Bytes::from(app), ..Connect::default() };
-        let t = Target::of(&connect);
+        let t = ConnectTarget::of(&connect);
         let text = |b: &Bytes| String::from_utf8(b.to_vec()).expect("ASCII in tests");
         (text(&t.domain), text(&t.app), text(&t.args), text(&t.tc_url))
     }

@@ -20,15 +20,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use self::connecting::{Connecting, Told};
+use self::connecting::{Connecting, NotifiedConnection};
 use self::play::Playing;
 use self::publish::Publishing;
-use self::waiting::{Wake, asked_to_close};
+use self::waiting::{WaitEvent, asked_to_close};
 use crate::config::store::Store;
 use crate::directive::ListenAddr;
 use crate::hub::headers::{HeaderKey, HeaderList};
 use crate::limits;
-use crate::media::admission::{Admission, Entered, Refused};
+use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
 use crate::media::codec::track;
 use crate::media::conf::Conf;
 use crate::media::ingest::Intake;
@@ -39,13 +39,15 @@ use crate::media::trail_proof;
 use crate::media::view::AppView;
 use crate::media::workers::Worker;
 use crate::module::rtmp::log;
-use crate::net::read_pause::Read;
+use crate::net::read_pause::ReadMethod;
 use crate::net::socket::{Peer, Socket};
 use crate::notify::Notifier;
 use crate::task::fault;
 use crate::task::lifetime::Lifetime;
 use crate::wire::MediaKind;
-use crate::wire::rtmp::server_session::{Connect, Event, RequestId, ServerSession, Settings};
+use crate::wire::rtmp::server_session::{
+    Connect, RequestId, ServerEvent, ServerSession, ServerSessionSettings,
+};
 
 /// Data shared by all RTMP connections.
 pub struct Rtmp {
@@ -79,11 +81,11 @@ pub async fn serve(rtmp: Arc<Rtmp>, worker: Worker, listen: ListenAddr, socket: 
     let (settings, timeout) = (settings_of(conf, server.base.get()), conf.timeout.duration());
     // A reference kept here would live as long as the connection.
     drop(config);
-    let _open = Open::count(&rtmp);
+    let _open = OpenConnection::count(&rtmp);
     // Until an application is known: replies delayed by Nagle's algorithm would take 40 ms.
     socket.set_nodelay(true);
     let now = Instant::now();
-    let mut connection = Box::new(Connection {
+    let mut connection = Box::new(RtmpConnection {
         core: ServerSession::new(settings, now, crate::task::seed()),
         timeout,
         rtmp,
@@ -97,7 +99,7 @@ pub async fn serve(rtmp: Arc<Rtmp>, worker: Worker, listen: ListenAddr, socket: 
         connected: None,
         connecting: None,
         told: None,
-        part: Part::None,
+        part: StreamPart::None,
         leaving: false,
         farewell: false,
     });
@@ -109,8 +111,8 @@ pub async fn serve(rtmp: Arc<Rtmp>, worker: Worker, listen: ListenAddr, socket: 
 }
 
 /// Settings of the protocol core from those of a virtual server.
-fn settings_of(held: &ServerConf, base: &Conf) -> Settings {
-    Settings {
+fn settings_of(held: &ServerConf, base: &Conf) -> ServerSessionSettings {
+    ServerSessionSettings {
         chunk_size: held.chunk_size.0,
         window_ack_size: u32::try_from(held.ack_window).unwrap_or(u32::MAX),
         max_message: usize::try_from(held.max_message.0).unwrap_or(usize::MAX),
@@ -123,13 +125,13 @@ fn settings_of(held: &ServerConf, base: &Conf) -> Settings {
 }
 
 /// Reason for the end of a connection.
-enum End {
+enum ConnectionEnd {
     /// The peer closed the connection.
     Closed,
     /// Reading or writing failed.
     Io(io::Error),
     /// The peer violated the protocol.
-    Protocol(crate::wire::rtmp::Error),
+    Protocol(crate::wire::rtmp::RtmpError),
     /// Nothing could be written, or no `connect` arrived, in time.
     TimedOut,
     /// The peer was informed and gets a moment to read the message.
@@ -138,13 +140,13 @@ enum End {
     Because(Reason),
 }
 
-impl From<io::Error> for End {
+impl From<io::Error> for ConnectionEnd {
     fn from(error: io::Error) -> Self {
-        End::Io(error)
+        ConnectionEnd::Io(error)
     }
 }
 
-struct Connection {
+struct RtmpConnection {
     rtmp: Arc<Rtmp>,
     worker: Worker,
     listen: ListenAddr,
@@ -159,8 +161,8 @@ struct Connection {
     /// A `connect` command that waits for its answer.
     connecting: Option<Box<Connecting>>,
     /// Set when `on_connect` was called.
-    told: Option<Told>,
-    part: Part,
+    told: Option<NotifiedConnection>,
+    part: StreamPart,
     /// Whether the delivery loop was asked for the sending side: until it is back, nothing is sent and no event
     /// handled.
     leaving: bool,
@@ -179,37 +181,38 @@ struct Connected {
 }
 
 /// The connection's part in a stream.
-enum Part {
+enum StreamPart {
     None,
     /// Callbacks are pending.
     Pending(Box<Pending>),
     /// Admitted, but media is dropped: the name is taken, or the application is not live.
     Discarding {
         stream_id: u32,
-        entered: Box<Entered>,
+        entered: Box<AdmittedSession>,
     },
     Publishing(Box<Publishing>),
     Playing(Box<Playing>),
 }
 
 /// Resolves when callbacks and access rules have decided.
-type Verdict = Pin<Box<dyn Future<Output = (Box<Entered>, Result<(), Refused>)> + Send>>;
+type PendingVerdict =
+    Pin<Box<dyn Future<Output = (Box<AdmittedSession>, Result<(), AdmissionRefusal>)> + Send>>;
 
 struct Pending {
     /// Headers that an encoder sends without waiting for the answer.
-    early: Early,
+    early: EarlyHeaders,
     request: RequestId,
     stream_id: u32,
     session: Arc<Session>,
-    verdict: Verdict,
+    verdict: PendingVerdict,
 }
 
 /// The newest metadata and codec headers that arrived before a publisher was admitted. Without them the stream could
 /// not be played; early frames are dropped.
 #[derive(Default)]
-struct Early(HeaderList<(MediaKind, u32, Bytes)>);
+struct EarlyHeaders(HeaderList<(MediaKind, u32, Bytes)>);
 
-impl Early {
+impl EarlyHeaders {
     fn keep(&mut self, kind: MediaKind, timestamp: u32, payload: Bytes) {
         let class = track::early_class(kind, &payload);
         if let Some(key) = class.and_then(|class| HeaderKey::of(kind, class, &payload)) {
@@ -226,26 +229,26 @@ impl Early {
 enum Never {}
 
 /// Counts an open RTMP connection.
-struct Open(Arc<Rtmp>);
+struct OpenConnection(Arc<Rtmp>);
 
-impl Open {
+impl OpenConnection {
     fn count(rtmp: &Arc<Rtmp>) -> Self {
         rtmp.open.fetch_add(1, Ordering::Relaxed);
-        Open(rtmp.clone())
+        OpenConnection(rtmp.clone())
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Drop for Connection {
+impl Drop for RtmpConnection {
     fn drop(&mut self) {
         // After a regular end the player has already left. A panic, or the end of the thread, must not leave a player
         // in the delivery loop.
-        if let Part::Playing(playing) = &self.part {
+        if let StreamPart::Playing(playing) = &self.part {
             playing.leave(&self.worker.delivery);
         }
     }
@@ -256,35 +259,35 @@ thread_local! {
     static READ_BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; limits::READ_BUFFER].into());
 }
 
-impl Connection {
-    async fn run(&mut self) -> Result<Never, End> {
+impl RtmpConnection {
+    async fn run(&mut self) -> Result<Never, ConnectionEnd> {
         loop {
             self.flush().await?;
             let wake = match self.part {
                 // Boxed, so that connections of players do not reserve memory for it.
-                Part::Publishing(_) => Box::pin(self.wait_for_media()).await?,
+                StreamPart::Publishing(_) => Box::pin(self.wait_for_media()).await?,
                 _ => self.wait().await?,
             };
             match wake {
-                Wake::Readable => self.read_turn(Socket::try_read).await?,
-                Wake::Changed => {}
-                Wake::Timer => self.handle_timer()?,
-                Wake::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
-                Wake::ConnectVerdict(event, verdict) => self.connect_decided(*event, verdict)?,
-                Wake::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
+                WaitEvent::Readable => self.read_turn(Socket::try_read).await?,
+                WaitEvent::Changed => {}
+                WaitEvent::Timer => self.handle_timer()?,
+                WaitEvent::Verdict(entered, verdict) => self.admitted(entered, verdict)?,
+                WaitEvent::ConnectVerdict(event, verdict) => self.connect_decided(*event, verdict)?,
+                WaitEvent::Close(Reason::NotifyRefused) => return Err(self.refuse_publisher()),
                 // As recorded from PingOS, without another status.
-                Wake::Close(reason @ Reason::RelayRefused) => return Err(End::Told(reason)),
-                Wake::Close(reason) => {
+                WaitEvent::Close(reason @ Reason::RelayRefused) => return Err(ConnectionEnd::Told(reason)),
+                WaitEvent::Close(reason) => {
                     if reason == Reason::ProcessExit {
                         self.say_exit();
                     }
-                    return Err(End::Because(reason));
+                    return Err(ConnectionEnd::Because(reason));
                 }
-                Wake::Draining => self.say_draining(),
-                Wake::Delivery => self.delivery_ended().await?,
-                Wake::Phase => self.phase_changed()?,
-                Wake::Status(Status { level, code, description }) => {
-                    if let Part::Publishing(publishing) = &self.part {
+                WaitEvent::Draining => self.say_draining(),
+                WaitEvent::Delivery => self.delivery_ended().await?,
+                WaitEvent::Phase => self.phase_changed()?,
+                WaitEvent::Status(Status { level, code, description }) => {
+                    if let StreamPart::Publishing(publishing) = &self.part {
                         self.core.send_status(publishing.stream_id(), level, code, &description);
                     }
                 }
@@ -292,21 +295,21 @@ impl Connection {
         }
     }
 
-    fn handle_timer(&mut self) -> Result<(), End> {
+    fn handle_timer(&mut self) -> Result<(), ConnectionEnd> {
         let now = Instant::now();
         if self.connected.is_none() && self.connecting.is_none() && now >= self.started + self.timeout {
-            return Err(End::TimedOut);
+            return Err(ConnectionEnd::TimedOut);
         }
-        if let Part::Publishing(publishing) = &self.part
+        if let StreamPart::Publishing(publishing) = &self.part
             && publishing.idle_due().is_some_and(|due| now >= due)
         {
-            return Err(End::Because(Reason::DropIdle));
+            return Err(ConnectionEnd::Because(Reason::DropIdle));
         }
-        self.core.handle_timeout(now).map_err(End::Protocol)
+        self.core.handle_timeout(now).map_err(ConnectionEnd::Protocol)
     }
 
     /// Reads available data with `how`, a bounded amount at a time.
-    async fn read_turn(&mut self, how: Read) -> Result<(), End> {
+    async fn read_turn(&mut self, how: ReadMethod) -> Result<(), ConnectionEnd> {
         if self.read(how)? {
             // Lets other tasks of the worker run, even if this peer sends without pause.
             tokio::task::yield_now().await;
@@ -315,18 +318,18 @@ impl Connection {
     }
 
     /// Reads with `how` and processes the data; returns whether there may be more.
-    fn read(&mut self, how: Read) -> Result<bool, End> {
+    fn read(&mut self, how: ReadMethod) -> Result<bool, ConnectionEnd> {
         READ_BUFFER.with_borrow_mut(|buffer| {
             for _ in 0..limits::READS_PER_TURN {
                 match how(&self.socket, buffer) {
-                    Ok(0) => return Err(End::Closed),
+                    Ok(0) => return Err(ConnectionEnd::Closed),
                     Ok(n) => {
                         let mut input = &buffer[..n];
                         while !input.is_empty() {
                             let outcome = self.core.handle_some_input(&mut input, Instant::now());
                             // Input before a protocol error still counts.
                             self.handle_events()?;
-                            outcome.map_err(End::Protocol)?;
+                            outcome.map_err(ConnectionEnd::Protocol)?;
                         }
                         if n < buffer.len() {
                             return Ok(false);
@@ -334,117 +337,117 @@ impl Connection {
                     }
                     Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                     Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                    Err(e) => return Err(End::Io(e)),
+                    Err(e) => return Err(ConnectionEnd::Io(e)),
                 }
             }
             Ok(true)
         })
     }
 
-    fn handle_events(&mut self) -> Result<(), End> {
+    fn handle_events(&mut self) -> Result<(), ConnectionEnd> {
         fault::panic_at("session");
         while !self.leaving
             && let Some(event) = self.core.poll_event()
         {
             match event {
-                Event::HandshakeDone => mark(&self.moments.handshake_done),
-                Event::Connect { request, connect } => self.connect(request, &connect)?,
-                Event::CreateStream { .. } => mark(&self.moments.create_stream),
-                Event::Publish { request, stream_id, name, .. } => {
+                ServerEvent::HandshakeDone => mark(&self.moments.handshake_done),
+                ServerEvent::Connect { request, connect } => self.connect(request, &connect)?,
+                ServerEvent::CreateStream { .. } => mark(&self.moments.create_stream),
+                ServerEvent::Publish { request, stream_id, name, .. } => {
                     self.begin(request, stream_id, &name, Role::Publisher)?;
                 }
-                Event::Play { request, stream_id, name, .. } => {
+                ServerEvent::Play { request, stream_id, name, .. } => {
                     self.begin(request, stream_id, &name, Role::Player)?;
                 }
-                Event::Media { stream_id, kind, timestamp, payload } => match &mut self.part {
-                    Part::Publishing(publishing) if publishing.stream_id() == stream_id => {
+                ServerEvent::Media { stream_id, kind, timestamp, payload } => match &mut self.part {
+                    StreamPart::Publishing(publishing) if publishing.stream_id() == stream_id => {
                         publishing.media(kind, timestamp, payload);
                     }
-                    Part::Pending(pending) if pending.stream_id == stream_id => {
+                    StreamPart::Pending(pending) if pending.stream_id == stream_id => {
                         pending.early.keep(kind, timestamp, payload);
                     }
                     _ => {}
                 },
-                Event::CloseStream { stream_id } => self.close_stream(stream_id),
-                Event::Pause { stream_id, paused } => {
-                    if let Part::Playing(playing) = &self.part
+                ServerEvent::CloseStream { stream_id } => self.close_stream(stream_id),
+                ServerEvent::Pause { stream_id, paused } => {
+                    if let StreamPart::Playing(playing) = &self.part
                         && playing.stream_id() == stream_id
                     {
                         playing.pause(&self.worker.delivery, paused);
                     }
                 }
-                Event::Seek { .. } | Event::BufferLength { .. } => {}
+                ServerEvent::Seek { .. } | ServerEvent::BufferLength { .. } => {}
             }
         }
-        if let Part::Publishing(publishing) = &mut self.part {
+        if let StreamPart::Publishing(publishing) = &mut self.part {
             publishing.push(self.core.bytes_received());
         }
         Ok(())
     }
 
     /// Sends what the protocol core has queued: directly, or between two messages of a player's media.
-    async fn flush(&mut self) -> Result<(), End> {
+    async fn flush(&mut self) -> Result<(), ConnectionEnd> {
         if self.leaving {
             return Ok(());
         }
         let Some(bytes) = self.core.poll_transmit() else { return Ok(()) };
-        if let Part::Playing(playing) = &self.part {
+        if let StreamPart::Playing(playing) = &self.part {
             playing.control(&self.worker.delivery, bytes);
             return Ok(());
         }
         self.write(&bytes).await
     }
 
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), End> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), ConnectionEnd> {
         match self.socket.try_write(bytes) {
             Ok(n) if n == bytes.len() => Ok(()),
             Ok(n) => self.write_rest(&bytes[n..]).await,
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => self.write_rest(bytes).await,
-            Err(e) => Err(End::Io(e)),
+            Err(e) => Err(ConnectionEnd::Io(e)),
         }
     }
 
     /// Waits until the peer accepts the rest, unless the session is asked to end in the meantime.
-    async fn write_rest(&mut self, bytes: &[u8]) -> Result<(), End> {
+    async fn write_rest(&mut self, bytes: &[u8]) -> Result<(), ConnectionEnd> {
         let timeout = if self.timeout.is_zero() { limits::DEFAULT_SEND_TIMEOUT } else { self.timeout };
         let session = self.session().cloned();
         tokio::select! {
             biased;
             written = self.socket.write_all(bytes) => Ok(written?),
-            reason = asked_to_close(session.as_deref()) => Err(End::Because(reason)),
-            () = self.rtmp.lifetime.shutdown.cancelled() => Err(End::Because(Reason::ProcessExit)),
-            () = tokio::time::sleep(timeout) => Err(End::TimedOut),
+            reason = asked_to_close(session.as_deref()) => Err(ConnectionEnd::Because(reason)),
+            () = self.rtmp.lifetime.shutdown.cancelled() => Err(ConnectionEnd::Because(Reason::ProcessExit)),
+            () = tokio::time::sleep(timeout) => Err(ConnectionEnd::TimedOut),
         }
     }
 
     fn session(&self) -> Option<&Arc<Session>> {
         match &self.part {
-            Part::None => None,
-            Part::Pending(pending) => Some(&pending.session),
-            Part::Discarding { entered, .. } => Some(entered.session()),
-            Part::Publishing(publishing) => Some(publishing.session()),
-            Part::Playing(playing) => Some(playing.session()),
+            StreamPart::None => None,
+            StreamPart::Pending(pending) => Some(&pending.session),
+            StreamPart::Discarding { entered, .. } => Some(entered.session()),
+            StreamPart::Publishing(publishing) => Some(publishing.session()),
+            StreamPart::Playing(playing) => Some(playing.session()),
         }
     }
 
     /// Ends the part in the stream, then the connection.
-    async fn end(&mut self, end: End) -> Reason {
+    async fn end(&mut self, end: ConnectionEnd) -> Reason {
         let (reason, told) = match end {
-            End::Closed => (Reason::NormalClose, false),
-            End::Io(error) => {
+            ConnectionEnd::Closed => (Reason::NormalClose, false),
+            ConnectionEnd::Io(error) => {
                 log::connection_failed(self.id, &error);
                 (Reason::RtmpRecvErr, false)
             }
-            End::Protocol(error) => {
+            ConnectionEnd::Protocol(error) => {
                 log::protocol_error(self.id, &self.peer, &error);
                 (Reason::RtmpRecvErr, false)
             }
-            End::TimedOut => {
+            ConnectionEnd::TimedOut => {
                 log::timed_out(self.id, &self.peer);
                 (Reason::RtmpSendTimeout, false)
             }
-            End::Told(reason) => (reason, true),
-            End::Because(reason) => (reason, false),
+            ConnectionEnd::Told(reason) => (reason, true),
+            ConnectionEnd::Because(reason) => (reason, false),
         };
         if let Some(session) = self.session() {
             session.set_reason(reason);
@@ -452,8 +455,8 @@ impl Connection {
         if let Some(told) = &self.told {
             told.session.set_reason(reason);
         }
-        let playing = match std::mem::replace(&mut self.part, Part::None) {
-            Part::Playing(playing) => {
+        let playing = match std::mem::replace(&mut self.part, StreamPart::None) {
+            StreamPart::Playing(playing) => {
                 match reason {
                     Reason::StreamEnd | Reason::ProcessExit => playing.finish(&self.worker.delivery).await,
                     _ => playing.leave(&self.worker.delivery),

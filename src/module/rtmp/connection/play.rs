@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tokio::sync::watch;
 
 use crate::hub::packet::Container;
-use crate::hub::stream::Phase;
-use crate::media::admission::Entered;
+use crate::hub::stream::StreamPhase;
+use crate::media::admission::AdmittedSession;
 use crate::media::delivery::{Delivery, Join};
 use crate::media::live;
 use crate::media::log;
@@ -17,16 +17,16 @@ use crate::media::relay_messages;
 use crate::media::session::{Reason, Session, mark};
 use crate::media::view::AppView;
 use crate::net::socket::Socket;
-use crate::wire::amf0::Value;
+use crate::wire::amf0::AmfValue;
 use crate::wire::rtmp::server_session::ServerSession;
 
 /// A player whose media is sent by the delivery loop.
 pub struct Playing {
     view: AppView,
     stream_id: u32,
-    entered: Box<Entered>,
-    phase: watch::Receiver<Phase>,
-    seen: Phase,
+    entered: Box<AdmittedSession>,
+    phase: watch::Receiver<StreamPhase>,
+    seen: StreamPhase,
     /// Whether a change was not sent to the relay yet.
     untold: bool,
     /// For a relay, the path of the media.
@@ -35,7 +35,7 @@ pub struct Playing {
 
 impl Playing {
     /// Creates an admitted player.
-    pub fn new(view: AppView, stream_id: u32, entered: Box<Entered>) -> Self {
+    pub fn new(view: AppView, stream_id: u32, entered: Box<AdmittedSession>) -> Self {
         let mut phase = entered.stream().watch();
         let seen = *phase.borrow_and_update();
         let way = entered.way();
@@ -145,7 +145,7 @@ impl Playing {
         self.untold = false;
         let told =
             self.entered.admission().trails().way(&way.borrow_and_update(), self.entered.stream().key());
-        core.send_data(self.stream_id, &[relay_messages::WAY.into(), Value::String(told)]);
+        core.send_data(self.stream_id, &[relay_messages::WAY.into(), AmfValue::String(told)]);
     }
 
     /// RTMP chunk size of the stream's shared bytes.

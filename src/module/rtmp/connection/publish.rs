@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::media::admission::Entered;
+use crate::media::admission::AdmittedSession;
 use crate::media::extension::{OnStream, PublishObserver};
 use crate::media::ingest::{Feeder, Ingest, Intake};
 use crate::media::live;
@@ -22,7 +22,7 @@ pub struct Publishing {
     idle: Option<Duration>,
     /// Time of the latest audio or video; used only with `idle`.
     last_media: Option<Instant>,
-    _entered: Box<Entered>,
+    _entered: Box<AdmittedSession>,
 }
 
 impl Publishing {
@@ -31,8 +31,8 @@ impl Publishing {
         intake: &Arc<Intake>,
         view: AppView,
         stream_id: u32,
-        entered: Box<Entered>,
-    ) -> Result<Self, Box<Entered>> {
+        entered: Box<AdmittedSession>,
+    ) -> Result<Self, Box<AdmittedSession>> {
         let session = entered.session().clone();
         let publisher = OnStream { view: &view, session: &session, stream: entered.stream() };
         let Ok(ingest) = Ingest::start(intake, publisher, Feeder::Client) else {

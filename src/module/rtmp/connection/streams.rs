@@ -7,18 +7,18 @@ use bytes::Bytes;
 
 use super::play::Playing;
 use super::publish::Publishing;
-use super::{Connection, Early, End, Part, Pending, Verdict};
-use crate::media::admission::{Entered, Refused};
+use super::{ConnectionEnd, EarlyHeaders, Pending, PendingVerdict, RtmpConnection, StreamPart};
+use crate::media::admission::{AdmissionRefusal, AdmittedSession};
 use crate::media::live;
 use crate::media::log as media_log;
 use crate::media::relay_messages;
 use crate::media::session::{Identity, Protocol, Reason, Role, Session, mark};
 use crate::media::split_query;
-use crate::media::trail_proof::Purpose;
+use crate::media::trail_proof::ProofPurpose;
 use crate::module::rtmp::log;
 use crate::wire::rtmp::server_session::RequestId;
 
-impl Connection {
+impl RtmpConnection {
     /// Handles `publish` or `play`: starts admission.
     pub(crate) fn begin(
         &mut self,
@@ -26,9 +26,9 @@ impl Connection {
         stream_id: u32,
         name: &Bytes,
         role: Role,
-    ) -> Result<(), End> {
+    ) -> Result<(), ConnectionEnd> {
         let Some(connected) = &self.connected else { return Ok(()) };
-        if !matches!(self.part, Part::None) {
+        if !matches!(self.part, StreamPart::None) {
             // One stream per connection and direction at a time, as in PingOS.
             let code = match role {
                 Role::Publisher => "NetStream.Publish.BadName",
@@ -44,7 +44,7 @@ impl Connection {
             Role::Player => "play",
         };
         let claim = &connected.claim;
-        let asked = Purpose { verb, app: claim.app(), name: &name };
+        let asked = ProofPurpose { verb, app: claim.app(), name: &name };
         let trail = self.rtmp.admission.trails().judge(self.id, claim, asked);
         let identity = Identity { name, pargs, trail, ..connected.identity.clone() };
         if self.rtmp.admission.is_loop(&identity, role) {
@@ -67,17 +67,17 @@ impl Connection {
             moments,
         ));
         media_log::stream_requested(&session);
-        let entered = Entered::enter(&self.rtmp.admission, &connected.view, &session);
+        let entered = AdmittedSession::enter(&self.rtmp.admission, &connected.view, &session);
         let verdict = async move {
             let mut entered = entered;
             let verdict = entered.admit().await;
             (entered, verdict)
         };
-        let mut verdict: Verdict = Box::pin(verdict);
+        let mut verdict: PendingVerdict = Box::pin(verdict);
         // Without callbacks the decision is available at once, and media may directly follow `publish`.
         let polled = verdict.as_mut().poll(&mut TaskContext::from_waker(Waker::noop()));
-        let early = Early::default();
-        self.part = Part::Pending(Box::new(Pending { request, stream_id, session, verdict, early }));
+        let early = EarlyHeaders::default();
+        self.part = StreamPart::Pending(Box::new(Pending { request, stream_id, session, verdict, early }));
         match polled {
             Poll::Ready((entered, verdict)) => self.admitted(entered, verdict),
             Poll::Pending => Ok(()),
@@ -87,23 +87,23 @@ impl Connection {
     /// Processes the decision about a publish or play request.
     pub(crate) fn admitted(
         &mut self,
-        entered: Box<Entered>,
-        verdict: Result<(), Refused>,
-    ) -> Result<(), End> {
-        let (Part::Pending(pending), Some(connected)) =
-            (std::mem::replace(&mut self.part, Part::None), &self.connected)
+        entered: Box<AdmittedSession>,
+        verdict: Result<(), AdmissionRefusal>,
+    ) -> Result<(), ConnectionEnd> {
+        let (StreamPart::Pending(pending), Some(connected)) =
+            (std::mem::replace(&mut self.part, StreamPart::None), &self.connected)
         else {
             return Ok(());
         };
         let Pending { request, stream_id, session, early, .. } = *pending;
-        if let Err(Refused(reason)) = verdict {
+        if let Err(AdmissionRefusal(reason)) = verdict {
             session.set_reason(reason);
             let code = match session.role {
                 Role::Publisher => "NetStream.Publish.Forbidden",
                 Role::Player => "NetStream.Play.Forbidden",
             };
             self.core.reject_request(request, code, "Refused.");
-            return Err(End::Told(reason));
+            return Err(ConnectionEnd::Told(reason));
         }
         if !connected.view.held().get::<live::conf::Conf>().live {
             media_log::not_live(&session);
@@ -113,7 +113,7 @@ impl Connection {
                 Role::Player => "NetStream.Play.Forbidden",
             };
             self.core.reject_request(request, code, "The application is not live.");
-            return Err(End::Told(Reason::NormalClose));
+            return Err(ConnectionEnd::Told(Reason::NormalClose));
         }
         let view = connected.view.clone();
         match session.role {
@@ -129,12 +129,12 @@ impl Connection {
                         let reach = self.rtmp.admission.trails().reach(b"", &session.key);
                         session.tell("status", relay_messages::REACH, reach);
                     }
-                    self.part = Part::Publishing(Box::new(publishing));
+                    self.part = StreamPart::Publishing(Box::new(publishing));
                 }
                 Err(entered) => {
                     log::name_taken(&session);
                     self.core.reject_request(request, "NetStream.Publish.BadName", "Already publishing");
-                    self.part = Part::Discarding { stream_id, entered };
+                    self.part = StreamPart::Discarding { stream_id, entered };
                 }
             },
             Role::Player => {
@@ -143,7 +143,7 @@ impl Connection {
                     session.set_reason(Reason::StreamEnd);
                     media_log::no_stream(&session);
                     self.core.reject_request(request, "NetStream.Play.StreamNotFound", "No such stream.");
-                    return Err(End::Told(Reason::StreamEnd));
+                    return Err(ConnectionEnd::Told(Reason::StreamEnd));
                 }
                 // All players of a stream share its chunks, including those that connected with another chunk_size.
                 if self.core.chunk_size() != playing.chunk_size() {
@@ -153,7 +153,7 @@ impl Connection {
                 playing.tell_way(&mut self.core);
                 let lead = self.core.poll_transmit().unwrap_or_default();
                 playing.join(&self.worker.delivery, self.socket.clone(), lead);
-                self.part = Part::Playing(Box::new(playing));
+                self.part = StreamPart::Playing(Box::new(playing));
             }
         }
         Ok(())
@@ -161,49 +161,53 @@ impl Connection {
 
     pub(crate) fn close_stream(&mut self, closed: u32) {
         let stream_id = match &self.part {
-            Part::None => return,
-            Part::Pending(pending) => pending.stream_id,
-            Part::Discarding { stream_id, .. } => *stream_id,
-            Part::Publishing(publishing) => publishing.stream_id(),
-            Part::Playing(playing) => playing.stream_id(),
+            StreamPart::None => return,
+            StreamPart::Pending(pending) => pending.stream_id,
+            StreamPart::Discarding { stream_id, .. } => *stream_id,
+            StreamPart::Publishing(publishing) => publishing.stream_id(),
+            StreamPart::Playing(playing) => playing.stream_id(),
         };
         if stream_id != closed {
             return;
         }
         match &mut self.part {
             // The sending side must come back first; `delivery_ended` continues then.
-            Part::Playing(playing) => {
+            StreamPart::Playing(playing) => {
                 playing.leave(&self.worker.delivery);
                 self.leaving = true;
                 return;
             }
             // Input of the same turn still belongs to the stream.
-            Part::Publishing(publishing) => publishing.push(self.core.bytes_received()),
+            StreamPart::Publishing(publishing) => publishing.push(self.core.bytes_received()),
             _ => {}
         }
         if let Some(session) = self.session() {
             mark(&session.moments.close_stream);
             session.set_reason(Reason::NormalClose);
         }
-        self.part = Part::None;
+        self.part = StreamPart::None;
     }
 
     /// The answer to an update ends the session: a publisher is informed first, as after its own stop.
-    pub(crate) fn refuse_publisher(&mut self) -> End {
-        let Part::Publishing(publishing) = &self.part else { return End::Because(Reason::NotifyRefused) };
+    pub(crate) fn refuse_publisher(&mut self) -> ConnectionEnd {
+        let StreamPart::Publishing(publishing) = &self.part else {
+            return ConnectionEnd::Because(Reason::NotifyRefused);
+        };
         let stream_id = publishing.stream_id();
         self.core.send_status(stream_id, "status", "NetStream.Unpublish.Success", "Stop publishing");
-        End::Told(Reason::NotifyRefused)
+        ConnectionEnd::Told(Reason::NotifyRefused)
     }
 
     /// The delivery loop no longer sends for this connection.
-    pub(crate) async fn delivery_ended(&mut self) -> Result<(), End> {
-        let Part::Playing(playing) = std::mem::replace(&mut self.part, Part::None) else { return Ok(()) };
+    pub(crate) async fn delivery_ended(&mut self) -> Result<(), ConnectionEnd> {
+        let StreamPart::Playing(playing) = std::mem::replace(&mut self.part, StreamPart::None) else {
+            return Ok(());
+        };
         let session = playing.session().clone();
         if let Some(gone) = session.link.gone() {
             let reason = crate::media::delivery::reason_of(gone);
             session.set_reason(reason);
-            return Err(End::Because(reason));
+            return Err(ConnectionEnd::Because(reason));
         }
         session.set_reason(Reason::NormalClose);
         mark(&session.moments.close_stream);
@@ -216,9 +220,9 @@ impl Connection {
     }
 
     /// A publisher came or went.
-    pub(crate) fn phase_changed(&mut self) -> Result<(), End> {
-        if let Part::Playing(playing) = &mut self.part {
-            playing.phase_changed(&mut self.core).map_err(End::Because)?;
+    pub(crate) fn phase_changed(&mut self) -> Result<(), ConnectionEnd> {
+        if let StreamPart::Playing(playing) = &mut self.part {
+            playing.phase_changed(&mut self.core).map_err(ConnectionEnd::Because)?;
         }
         Ok(())
     }

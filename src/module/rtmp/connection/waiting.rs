@@ -5,24 +5,24 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::play::Playing;
-use super::{Connection, End, Part};
-use crate::media::admission::{Entered, Refused};
-use crate::media::delivery::Link;
+use super::{ConnectionEnd, RtmpConnection, StreamPart};
+use crate::media::admission::{AdmissionRefusal, AdmittedSession};
+use crate::media::delivery::PlayerLink;
 use crate::media::session::{Reason, Session, Status};
-use crate::net::read_pause::Rest;
+use crate::net::read_pause::ReadPause;
 use crate::notify::SessionEvent;
 use crate::task::lifetime::Lifetime;
 use crate::task::sleep_until;
 use crate::task::woken::WhenWoken;
 
 /// Result of a wait.
-pub(crate) enum Wake {
+pub(crate) enum WaitEvent {
     Readable,
     /// The set of events to wait for has changed.
     Changed,
     Timer,
-    Verdict(Box<Entered>, Result<(), Refused>),
-    ConnectVerdict(Box<SessionEvent>, Result<(), Refused>),
+    Verdict(Box<AdmittedSession>, Result<(), AdmissionRefusal>),
+    ConnectVerdict(Box<SessionEvent>, Result<(), AdmissionRefusal>),
     Close(Reason),
     Delivery,
     Draining,
@@ -30,18 +30,18 @@ pub(crate) enum Wake {
     Status(Status),
 }
 
-impl Connection {
+impl RtmpConnection {
     /// Waits for the next event.
-    pub(crate) async fn wait(&mut self) -> Result<Wake, End> {
+    pub(crate) async fn wait(&mut self) -> Result<WaitEvent, ConnectionEnd> {
         let due = self.due();
         let connecting = self.connecting.as_mut().map(|connecting| &mut connecting.verdict);
         let told = self.told.as_ref().map(|told| &*told.session);
         let (session, pending, playing) = match &mut self.part {
-            Part::None => (None, None, None),
-            Part::Pending(pending) => (Some(pending.session.clone()), Some(&mut pending.verdict), None),
-            Part::Discarding { entered, .. } => (Some(entered.session().clone()), None, None),
-            Part::Publishing(publishing) => (Some(publishing.session().clone()), None, None),
-            Part::Playing(playing) => (Some(playing.session().clone()), None, Some(playing)),
+            StreamPart::None => (None, None, None),
+            StreamPart::Pending(pending) => (Some(pending.session.clone()), Some(&mut pending.verdict), None),
+            StreamPart::Discarding { entered, .. } => (Some(entered.session().clone()), None, None),
+            StreamPart::Publishing(publishing) => (Some(publishing.session().clone()), None, None),
+            StreamPart::Playing(playing) => (Some(playing.session().clone()), None, Some(playing)),
         };
         let Lifetime { shutdown, draining, .. } = self.rtmp.lifetime.clone();
         let link = session.as_ref().map(|s| s.link.clone());
@@ -49,25 +49,25 @@ impl Connection {
         // Reasons to end the session are checked first, so that a peer that sends without pause cannot delay them.
         tokio::select! {
             biased;
-            () = shutdown.cancelled() => Ok(Wake::Close(Reason::ProcessExit)),
-            reason = asked_to_close(session.as_deref()) => Ok(Wake::Close(reason)),
-            reason = asked_to_close(told) => Ok(Wake::Close(reason)),
-            () = sending_ended(delivered.as_deref()) => Ok(Wake::Delivery),
-            (entered, verdict) = maybe(pending) => Ok(Wake::Verdict(entered, verdict)),
-            (event, verdict) = maybe(connecting) => Ok(Wake::ConnectVerdict(Box::new(event), verdict)),
+            () = shutdown.cancelled() => Ok(WaitEvent::Close(Reason::ProcessExit)),
+            reason = asked_to_close(session.as_deref()) => Ok(WaitEvent::Close(reason)),
+            reason = asked_to_close(told) => Ok(WaitEvent::Close(reason)),
+            () = sending_ended(delivered.as_deref()) => Ok(WaitEvent::Delivery),
+            (entered, verdict) = maybe(pending) => Ok(WaitEvent::Verdict(entered, verdict)),
+            (event, verdict) = maybe(connecting) => Ok(WaitEvent::ConnectVerdict(Box::new(event), verdict)),
             () = draining.cancelled(), if !self.farewell && self.connected.is_some() => {
-                Ok(Wake::Draining)
+                Ok(WaitEvent::Draining)
             }
-            () = sleep_until(due) => Ok(Wake::Timer),
-            () = changed(playing) => Ok(Wake::Phase),
-            ready = self.socket.readable(), if !self.leaving => ready.map(|()| Wake::Readable).map_err(End::Io),
+            () = sleep_until(due) => Ok(WaitEvent::Timer),
+            () = changed(playing) => Ok(WaitEvent::Phase),
+            ready = self.socket.readable(), if !self.leaving => ready.map(|()| WaitEvent::Readable).map_err(ConnectionEnd::Io),
         }
     }
 
-    /// As [`Connection::wait`], for a publisher, which is read all the time: other events are checked each time but set
+    /// As [`RtmpConnection::wait`], for a publisher, which is read all the time: other events are checked each time but set
     /// up only once.
-    pub(crate) async fn wait_for_media(&mut self) -> Result<Wake, End> {
-        let Part::Publishing(publishing) = &self.part else { return Ok(Wake::Changed) };
+    pub(crate) async fn wait_for_media(&mut self) -> Result<WaitEvent, ConnectionEnd> {
+        let StreamPart::Publishing(publishing) = &self.part else { return Ok(WaitEvent::Changed) };
         let session = publishing.session().clone();
         let told = self.told.as_ref().map(|told| told.session.clone());
         let armed = self.due();
@@ -76,15 +76,15 @@ impl Connection {
         let mut other = WhenWoken::new(async {
             tokio::select! {
                 biased;
-                () = shutdown.cancelled() => Wake::Close(Reason::ProcessExit),
-                reason = session.closed() => Wake::Close(reason),
-                reason = asked_to_close(told.as_deref()) => Wake::Close(reason),
-                () = draining.cancelled(), if may_drain => Wake::Draining,
-                () = sleep_until(armed) => Wake::Timer,
-                status = session.told() => Wake::Status(status),
+                () = shutdown.cancelled() => WaitEvent::Close(Reason::ProcessExit),
+                reason = session.closed() => WaitEvent::Close(reason),
+                reason = asked_to_close(told.as_deref()) => WaitEvent::Close(reason),
+                () = draining.cancelled(), if may_drain => WaitEvent::Draining,
+                () = sleep_until(armed) => WaitEvent::Timer,
+                status = session.told() => WaitEvent::Status(status),
             }
         });
-        let mut rest = Rest::new(&self.socket);
+        let mut rest = ReadPause::new(&self.socket);
         loop {
             let read = tokio::select! {
                 biased;
@@ -93,16 +93,16 @@ impl Connection {
             };
             let before = self.core.bytes_received();
             self.read_turn(read).await?;
-            let same = matches!(&self.part, Part::Publishing(p) if Arc::ptr_eq(p.session(), &session));
+            let same = matches!(&self.part, StreamPart::Publishing(p) if Arc::ptr_eq(p.session(), &session));
             // A timer that fires too early finds nothing to do; for an earlier deadline it is set up again.
             let sooner = self.due().is_some_and(|due| armed.is_none_or(|armed| due < armed));
             if !same || sooner {
-                return Ok(Wake::Changed);
+                return Ok(WaitEvent::Changed);
             }
             self.flush().await?;
             let came = self.core.bytes_received() != before;
             rest.until(match &self.part {
-                Part::Publishing(publishing) if came => publishing.next_wanted(),
+                StreamPart::Publishing(publishing) if came => publishing.next_wanted(),
                 _ => None,
             });
         }
@@ -117,7 +117,7 @@ impl Connection {
             _ => None,
         };
         let idle = match &self.part {
-            Part::Publishing(publishing) => publishing.idle_due(),
+            StreamPart::Publishing(publishing) => publishing.idle_due(),
             _ => None,
         };
         [self.core.poll_timeout(), connect, idle].into_iter().flatten().min()
@@ -132,7 +132,7 @@ pub(crate) async fn asked_to_close(session: Option<&Session>) -> Reason {
     }
 }
 
-async fn sending_ended(link: Option<&Link>) {
+async fn sending_ended(link: Option<&PlayerLink>) {
     match link {
         Some(link) => link.ended().await,
         None => std::future::pending().await,

@@ -1,7 +1,7 @@
 //! Audio tag header (FLV specification E.4.2, Enhanced RTMP version 2).
 
 use super::enhanced::{Head, Part};
-use crate::wire::codec::Error;
+use crate::wire::codec::CodecError;
 
 /// Audio codecs in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,12 +75,12 @@ const MULTITRACK: u8 = 5;
 
 impl AudioTag {
     /// Parses the header of an audio message; with several tracks, that of the first one.
-    pub fn parse(payload: &[u8]) -> Result<Self, Error> {
-        Self::all(payload).next().unwrap_or(Err(Error::Truncated))
+    pub fn parse(payload: &[u8]) -> Result<Self, CodecError> {
+        Self::all(payload).next().unwrap_or(Err(CodecError::Truncated))
     }
 
     /// Parses the headers of all tracks of a message. An error ends the iteration.
-    pub fn all(payload: &[u8]) -> impl Iterator<Item = Result<Self, Error>> {
+    pub fn all(payload: &[u8]) -> impl Iterator<Item = Result<Self, CodecError>> {
         let first = payload.first().copied().unwrap_or(0);
         let head = || Head::read(payload, first & 0x0F)?.parts(payload, MULTITRACK);
         let (classic, enhanced) = match first >> 4 {
@@ -96,8 +96,8 @@ impl AudioTag {
         classic.into_iter().chain(parts)
     }
 
-    fn classic(payload: &[u8]) -> Result<Self, Error> {
-        let first = *payload.first().ok_or(Error::Truncated)?;
+    fn classic(payload: &[u8]) -> Result<Self, CodecError> {
+        let first = *payload.first().ok_or(CodecError::Truncated)?;
         let codec = match first >> 4 {
             0 | 3 => AudioCodec::Pcm,
             1 => AudioCodec::Adpcm,
@@ -110,7 +110,7 @@ impl AudioTag {
             other => AudioCodec::Other(other),
         };
         let (packet, data_offset) = match codec {
-            AudioCodec::Aac => match *payload.get(1).ok_or(Error::Truncated)? {
+            AudioCodec::Aac => match *payload.get(1).ok_or(CodecError::Truncated)? {
                 0 => (AudioPacket::SequenceHeader, 2),
                 1 => (AudioPacket::Coded, 2),
                 other => (AudioPacket::Other(other), 2),
@@ -192,13 +192,15 @@ pub struct ChannelLayout {
 
 impl ChannelLayout {
     /// Parses the bytes from [`AudioTag::data_offset`] to [`AudioTag::data_end`].
-    pub fn parse(body: &[u8]) -> Result<Self, Error> {
-        let (&[order, channels], rest) = body.split_first_chunk().ok_or(Error::Truncated)?;
+    pub fn parse(body: &[u8]) -> Result<Self, CodecError> {
+        let (&[order, channels], rest) = body.split_first_chunk().ok_or(CodecError::Truncated)?;
         let order = match order {
             0 => ChannelOrder::Unspecified,
-            1 => ChannelOrder::Native(u32::from_be_bytes(*rest.first_chunk().ok_or(Error::Truncated)?)),
-            2 => ChannelOrder::Custom(rest.get(..usize::from(channels)).ok_or(Error::Truncated)?.to_vec()),
-            _ => return Err(Error::Invalid("order of channels")),
+            1 => ChannelOrder::Native(u32::from_be_bytes(*rest.first_chunk().ok_or(CodecError::Truncated)?)),
+            2 => {
+                ChannelOrder::Custom(rest.get(..usize::from(channels)).ok_or(CodecError::Truncated)?.to_vec())
+            }
+            _ => return Err(CodecError::Invalid("order of channels")),
         };
         Ok(Self { channels, order })
     }
@@ -264,7 +266,7 @@ mod tests {
             Ok(ChannelLayout { channels: 6, order: ChannelOrder::Unspecified })
         );
         for short in [&[2, 2, 1][..], &[1, 1, 0, 0, 0], &[0], &[]] {
-            assert_eq!(ChannelLayout::parse(short), Err(Error::Truncated));
+            assert_eq!(ChannelLayout::parse(short), Err(CodecError::Truncated));
         }
     }
 
@@ -280,7 +282,7 @@ mod tests {
         ] {
             assert!(AudioTag::parse(head).is_ok());
             for length in 0..head.len() {
-                assert_eq!(AudioTag::parse(&head[..length]), Err(Error::Truncated));
+                assert_eq!(AudioTag::parse(&head[..length]), Err(CodecError::Truncated));
             }
         }
     }

@@ -11,7 +11,7 @@
 //! byte.
 
 use crate::limits::{MESSAGE_TRACKS, MODIFIERS};
-use crate::wire::codec::Error;
+use crate::wire::codec::CodecError;
 
 /// Packet type of a modifier, for audio and video.
 const MODIFIER: u8 = 7;
@@ -33,7 +33,7 @@ pub(super) struct Head {
 
 impl Head {
     /// Reads the modifiers. `packet` is the packet type in the first byte.
-    pub(super) fn read(payload: &[u8], packet: u8) -> Result<Self, Error> {
+    pub(super) fn read(payload: &[u8], packet: u8) -> Result<Self, CodecError> {
         let mut head = Head { packet, nanoseconds: 0, at: 1 };
         for _ in 0..MODIFIERS {
             if head.packet != MODIFIER {
@@ -43,7 +43,7 @@ impl Head {
             if size == LONG_SIZE {
                 size = usize::from(u16::from_be_bytes(head.take(payload)?)) + 1;
             }
-            let data = payload.get(head.at..head.at + size).ok_or(Error::Truncated)?;
+            let data = payload.get(head.at..head.at + size).ok_or(CodecError::Truncated)?;
             head.at += size;
             let types = head.byte(payload)?;
             if types >> 4 == TIMESTAMP_OFFSET_NANO
@@ -54,22 +54,22 @@ impl Head {
             }
             head.packet = types & 0x0F;
         }
-        if head.packet == MODIFIER { Err(Error::Invalid("number of modifiers")) } else { Ok(head) }
+        if head.packet == MODIFIER { Err(CodecError::Invalid("number of modifiers")) } else { Ok(head) }
     }
 
     /// Continues with the tracks. `multitrack` is the packet type that announces several of them.
-    pub(super) fn parts(mut self, payload: &[u8], multitrack: u8) -> Result<(Self, Parts<'_>), Error> {
+    pub(super) fn parts(mut self, payload: &[u8], multitrack: u8) -> Result<(Self, Parts<'_>), CodecError> {
         let layout = if self.packet == multitrack {
             let types = self.byte(payload)?;
             self.packet = types & 0x0F;
             if self.packet == multitrack {
-                return Err(Error::Invalid("packet type"));
+                return Err(CodecError::Invalid("packet type"));
             }
             match types >> 4 {
                 0 => Layout::OneTrack,
                 1 => Layout::ManyTracks,
                 2 => Layout::ManyTracksManyCodecs,
-                _ => return Err(Error::Invalid("multitrack type")),
+                _ => return Err(CodecError::Invalid("multitrack type")),
             }
         } else {
             Layout::Plain
@@ -81,13 +81,14 @@ impl Head {
         Ok((self, Parts { payload, head: self, layout, fourcc, left: MESSAGE_TRACKS }))
     }
 
-    fn byte(&mut self, payload: &[u8]) -> Result<u8, Error> {
+    fn byte(&mut self, payload: &[u8]) -> Result<u8, CodecError> {
         let [byte] = self.take(payload)?;
         Ok(byte)
     }
 
-    fn take<const N: usize>(&mut self, payload: &[u8]) -> Result<[u8; N], Error> {
-        let taken = payload.get(self.at..).and_then(|rest| rest.first_chunk()).ok_or(Error::Truncated)?;
+    fn take<const N: usize>(&mut self, payload: &[u8]) -> Result<[u8; N], CodecError> {
+        let taken =
+            payload.get(self.at..).and_then(|rest| rest.first_chunk()).ok_or(CodecError::Truncated)?;
         self.at += N;
         Ok(*taken)
     }
@@ -127,7 +128,7 @@ pub(super) struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn read(&mut self) -> Result<Part, Error> {
+    fn read(&mut self) -> Result<Part, CodecError> {
         let (payload, head) = (self.payload, &mut self.head);
         if self.layout == Layout::ManyTracksManyCodecs {
             self.fourcc = head.take(payload)?;
@@ -144,7 +145,7 @@ impl Parts<'_> {
             }
         };
         if end > payload.len() {
-            return Err(Error::Truncated);
+            return Err(CodecError::Truncated);
         }
         let start = std::mem::replace(&mut head.at, end);
         Ok(Part { track, fourcc: self.fourcc, start, end })
@@ -152,7 +153,7 @@ impl Parts<'_> {
 }
 
 impl Iterator for Parts<'_> {
-    type Item = Result<Part, Error>;
+    type Item = Result<Part, CodecError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let many = matches!(self.layout, Layout::ManyTracks | Layout::ManyTracksManyCodecs);
@@ -178,9 +179,9 @@ mod tests {
     /// Track, codec, body.
     type Read<'a> = (u8, [u8; 4], &'a [u8]);
 
-    fn read(payload: &[u8]) -> Result<(Head, Vec<Read<'_>>), Error> {
+    fn read(payload: &[u8]) -> Result<(Head, Vec<Read<'_>>), CodecError> {
         let (head, parts) = Head::read(payload, payload[0] & 0x0F)?.parts(payload, MULTITRACK)?;
-        let parts: Result<Vec<Part>, Error> = parts.collect();
+        let parts: Result<Vec<Part>, CodecError> = parts.collect();
         let bodies = parts?.into_iter().map(|p| (p.track, p.fourcc, &payload[p.start..p.end]));
         Ok((head, bodies.collect()))
     }
@@ -219,13 +220,13 @@ mod tests {
     #[test]
     fn what_the_text_forbids_is_an_error() {
         for payload in [&b"\x96\x06avc1\x01"[..], b"\x96\x30avc1\x01"] {
-            assert!(matches!(read(payload), Err(Error::Invalid(_))), "{payload:02x?}");
+            assert!(matches!(read(payload), Err(CodecError::Invalid(_))), "{payload:02x?}");
         }
         let mut endless = vec![0x97];
         endless.extend([0, 0, 7].repeat(MODIFIERS + 1));
-        assert_eq!(read(&endless).map(drop), Err(Error::Invalid("number of modifiers")));
-        assert_eq!(read(b"\x96\x10avc1\x00\0\0\x09\x01"), Err(Error::Truncated));
-        assert_eq!(read(b"\x96\x10avc1"), Err(Error::Truncated));
+        assert_eq!(read(&endless).map(drop), Err(CodecError::Invalid("number of modifiers")));
+        assert_eq!(read(b"\x96\x10avc1\x00\0\0\x09\x01"), Err(CodecError::Truncated));
+        assert_eq!(read(b"\x96\x10avc1"), Err(CodecError::Truncated));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Video tag header (FLV specification E.4.3, Enhanced RTMP).
 
 use super::enhanced::{Head, Part, Parts};
-use crate::wire::codec::Error;
+use crate::wire::codec::CodecError;
 
 /// Frame type of a video message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,12 +91,12 @@ const MULTITRACK: u8 = 6;
 impl VideoTag {
     /// Parses the header of a video message; with several tracks, that of the first one. `hevc_codec_id` is the legacy
     /// codec id of HEVC.
-    pub fn parse(payload: &[u8], hevc_codec_id: u8) -> Result<Self, Error> {
-        Self::all(payload, hevc_codec_id).next().unwrap_or(Err(Error::Truncated))
+    pub fn parse(payload: &[u8], hevc_codec_id: u8) -> Result<Self, CodecError> {
+        Self::all(payload, hevc_codec_id).next().unwrap_or(Err(CodecError::Truncated))
     }
 
     /// Parses the headers of all tracks of a message. An error ends the iteration.
-    pub fn all(payload: &[u8], hevc_codec_id: u8) -> impl Iterator<Item = Result<Self, Error>> {
+    pub fn all(payload: &[u8], hevc_codec_id: u8) -> impl Iterator<Item = Result<Self, CodecError>> {
         let first = payload.first().copied().unwrap_or(0);
         let enhanced = match first & 0x80 {
             0 => Err(Self::classic(payload, hevc_codec_id)),
@@ -113,8 +113,8 @@ impl VideoTag {
         one.into_iter().chain(several)
     }
 
-    fn classic(payload: &[u8], hevc_codec_id: u8) -> Result<Self, Error> {
-        let first = *payload.first().ok_or(Error::Truncated)?;
+    fn classic(payload: &[u8], hevc_codec_id: u8) -> Result<Self, CodecError> {
+        let first = *payload.first().ok_or(CodecError::Truncated)?;
         let frame = FrameType::from(first >> 4);
         let alone = |codec, packet| Self {
             frame,
@@ -135,7 +135,7 @@ impl VideoTag {
         if frame == FrameType::Command {
             return Ok(alone(codec, VideoPacket::Command));
         }
-        let packet = match *payload.get(1).ok_or(Error::Truncated)? {
+        let packet = match *payload.get(1).ok_or(CodecError::Truncated)? {
             0 => VideoPacket::SequenceHeader,
             1 => VideoPacket::Coded,
             2 => VideoPacket::EndOfSequence,
@@ -162,7 +162,7 @@ impl VideoTag {
 
     /// Parses an ExVideoTagHeader, whose first byte holds frame type and packet type. `Err` holds a complete result: a
     /// command, or an error.
-    fn enhanced(first: u8, payload: &[u8]) -> Result<(Head, Parts<'_>), Result<Self, Error>> {
+    fn enhanced(first: u8, payload: &[u8]) -> Result<(Head, Parts<'_>), Result<Self, CodecError>> {
         let head = Head::read(payload, first & 0x0F).map_err(Err)?;
         let frame = FrameType::from(first >> 4 & 0x07);
         if frame == FrameType::Command && head.packet != METADATA {
@@ -180,7 +180,7 @@ impl VideoTag {
         head.parts(payload, MULTITRACK).map_err(Err)
     }
 
-    fn of_part(frame: FrameType, head: Head, part: Part, payload: &[u8]) -> Result<Self, Error> {
+    fn of_part(frame: FrameType, head: Head, part: Part, payload: &[u8]) -> Result<Self, CodecError> {
         let codec = VideoCodec::from_fourcc(part.fourcc);
         let with_composition_time = matches!(codec, VideoCodec::Avc | VideoCodec::Hevc);
         let body = payload.get(..part.end).unwrap_or(payload);
@@ -235,9 +235,9 @@ impl From<u8> for FrameType {
 }
 
 /// Reads a signed 24-bit number.
-fn composition_time(payload: &[u8], offset: usize) -> Result<i32, Error> {
+fn composition_time(payload: &[u8], offset: usize) -> Result<i32, CodecError> {
     let &[high, middle, low] =
-        payload.get(offset..).and_then(|rest| rest.first_chunk()).ok_or(Error::Truncated)?;
+        payload.get(offset..).and_then(|rest| rest.first_chunk()).ok_or(CodecError::Truncated)?;
     Ok(i32::from_be_bytes([high, middle, low, 0]) >> 8)
 }
 
@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(told, [(0, 40, 1), (2, 80, 2)]);
         // The first track is too short for its composition time, although the next one is long enough.
         let short = b"\xA6\x11avc1\x00\0\0\x01\x00\x02\0\0\x04\x00\x00\x50\x02";
-        assert_eq!(VideoTag::parse(short, 12), Err(Error::Truncated));
+        assert_eq!(VideoTag::parse(short, 12), Err(CodecError::Truncated));
     }
 
     #[test]
@@ -340,7 +340,7 @@ mod tests {
         ] {
             assert!(VideoTag::parse(head, 12).is_ok());
             for length in 0..head.len() {
-                assert_eq!(VideoTag::parse(&head[..length], 12), Err(Error::Truncated));
+                assert_eq!(VideoTag::parse(&head[..length], 12), Err(CodecError::Truncated));
             }
         }
     }

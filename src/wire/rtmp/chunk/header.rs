@@ -4,7 +4,7 @@ use super::EXTENDED;
 
 /// A chunk header as it was sent.
 #[derive(Debug, Default)]
-pub(super) struct Header {
+pub(super) struct ChunkHeader {
     /// Chunk type, 0 to 3.
     pub(super) format: u8,
     pub(super) csid: u32,
@@ -31,7 +31,7 @@ pub(super) fn basic(fields: &mut Fields) -> Option<(u8, u32)> {
     Some(((first >> 6) as u8, csid))
 }
 
-impl Header {
+impl ChunkHeader {
     /// Reads the fields of types 0 to 2. `None` if bytes are missing.
     pub(super) fn parse_message_header(&mut self, fields: &mut Fields) -> Option<()> {
         self.time = fields.uint(3)?;

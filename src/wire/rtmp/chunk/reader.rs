@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 
-use super::header::{self, Fields, Header};
+use super::header::{self, ChunkHeader, Fields};
 use super::{DEFAULT_CHUNK_SIZE, MAX_HEADER};
 use crate::limits::{CHUNK_SIZE, CHUNK_STREAMS, MESSAGE_LENGTH, PAYLOAD_RESERVE};
-use crate::wire::rtmp::Error;
+use crate::wire::rtmp::RtmpError;
 use crate::wire::rtmp::message::{Message, type_id};
 
-/// Limits of a [`Reader`]; may be changed between two reads.
+/// Limits of a [`ChunkReader`]; may be changed between two reads.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Maximum message length in bytes.
@@ -17,7 +17,7 @@ pub struct Limits {
     pub max_chunk_streams: u32,
     /// Maximum memory for incomplete messages of all chunk streams together, in bytes.
     pub max_partial: usize,
-    /// Whether chunks of type 3 may repeat an extended timestamp. See [`Reader`].
+    /// Whether chunks of type 3 may repeat an extended timestamp. See [`ChunkReader`].
     pub publish_time_fix: bool,
 }
 
@@ -35,7 +35,7 @@ pub struct Limits {
 /// - Types 2 and 3 on an unused chunk stream, and types 0 to 2 inside a message, are errors: after them the position in the
 ///   byte stream is unknown.
 #[derive(Debug)]
-pub struct Reader {
+pub struct ChunkReader {
     limits: Limits,
     chunk_size: u32,
     /// Chunk streams in use, sorted by id.
@@ -74,7 +74,7 @@ struct ChunkStream {
     payload: Vec<u8>,
 }
 
-impl Reader {
+impl ChunkReader {
     /// Starts at the first byte after the handshake.
     pub fn new(limits: Limits) -> Self {
         Self {
@@ -92,7 +92,7 @@ impl Reader {
     ///
     /// Set Chunk Size and Abort are applied and not returned. After an error the rest of the byte stream cannot be
     /// parsed.
-    pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, Error> {
+    pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, RtmpError> {
         loop {
             let Some(chunk) = self.chunk else {
                 if !self.read_header(input)? {
@@ -123,7 +123,7 @@ impl Reader {
     }
 
     /// Reads a header. Returns whether it was complete.
-    fn read_header(&mut self, input: &mut &[u8]) -> Result<bool, Error> {
+    fn read_header(&mut self, input: &mut &[u8]) -> Result<bool, RtmpError> {
         let header = if self.held_len == 0 {
             match self.parse_header(input)? {
                 Some(header) => {
@@ -150,7 +150,7 @@ impl Reader {
 
     /// Adds input to the held bytes one by one until they form a header. Bytes that turn out not to belong to it stay
     /// held as the first bytes of the payload.
-    fn parse_held_header(&mut self, input: &mut &[u8]) -> Result<Option<Header>, Error> {
+    fn parse_held_header(&mut self, input: &mut &[u8]) -> Result<Option<ChunkHeader>, RtmpError> {
         loop {
             let held = self.held;
             if let Some(header) = self.parse_header(&held[..self.held_len])? {
@@ -168,15 +168,15 @@ impl Reader {
     }
 
     /// Parses a header (RTMP 1.0 §5.3.1). `None` if bytes are missing.
-    fn parse_header(&self, bytes: &[u8]) -> Result<Option<Header>, Error> {
+    fn parse_header(&self, bytes: &[u8]) -> Result<Option<ChunkHeader>, RtmpError> {
         let mut fields = Fields::new(bytes);
         let Some((format, csid)) = header::basic(&mut fields) else {
             return Ok(None);
         };
         if csid >= self.limits.max_chunk_streams {
-            return Err(Error::ChunkStreamId { csid, limit: self.limits.max_chunk_streams });
+            return Err(RtmpError::ChunkStreamId { csid, limit: self.limits.max_chunk_streams });
         }
-        let mut header = Header { format, csid, ..Header::default() };
+        let mut header = ChunkHeader { format, csid, ..ChunkHeader::default() };
         let complete = match format {
             3 => self.parse_repeated_time(&header, &mut fields)?,
             _ => header.parse_message_header(&mut fields).is_some(),
@@ -186,9 +186,9 @@ impl Reader {
     }
 
     /// Skips an extended timestamp that a type 3 chunk repeats, if this sender repeats it.
-    fn parse_repeated_time(&self, header: &Header, fields: &mut Fields) -> Result<bool, Error> {
+    fn parse_repeated_time(&self, header: &ChunkHeader, fields: &mut Fields) -> Result<bool, RtmpError> {
         let Ok(index) = self.find(header.csid) else {
-            return Err(Error::HeaderWithoutPrevious { csid: header.csid, format: header.format });
+            return Err(RtmpError::HeaderWithoutPrevious { csid: header.csid, format: header.format });
         };
         let stream = &self.streams[index];
         let Some(extended) = stream.extended.filter(|_| self.limits.publish_time_fix) else {
@@ -205,14 +205,14 @@ impl Reader {
         Ok(true)
     }
 
-    fn begin_chunk(&mut self, header: &Header) -> Result<(), Error> {
+    fn begin_chunk(&mut self, header: &ChunkHeader) -> Result<(), RtmpError> {
         let index = match self.find(header.csid) {
             Ok(index) => index,
             Err(_) if header.format > 1 => {
-                return Err(Error::HeaderWithoutPrevious { csid: header.csid, format: header.format });
+                return Err(RtmpError::HeaderWithoutPrevious { csid: header.csid, format: header.format });
             }
             Err(_) if self.streams.len() >= CHUNK_STREAMS => {
-                return Err(Error::ChunkStreams { limit: CHUNK_STREAMS });
+                return Err(RtmpError::ChunkStreams { limit: CHUNK_STREAMS });
             }
             Err(index) => {
                 self.streams.insert(index, ChunkStream { csid: header.csid, ..ChunkStream::default() });
@@ -223,7 +223,7 @@ impl Reader {
         stream.apply(header)?;
         let limit = self.limits.max_message.min(MESSAGE_LENGTH);
         if stream.length as usize > limit {
-            return Err(Error::MessageTooLong { type_id: stream.type_id, length: stream.length, limit });
+            return Err(RtmpError::MessageTooLong { type_id: stream.type_id, length: stream.length, limit });
         }
         let left = (stream.length as usize - stream.payload.len()).min(self.chunk_size as usize);
         self.chunk = Some(Chunk { index, left });
@@ -231,7 +231,7 @@ impl Reader {
     }
 
     /// Reads the payload of a chunk. Returns whether it was complete.
-    fn read_payload(&mut self, mut chunk: Chunk, input: &mut &[u8]) -> Result<bool, Error> {
+    fn read_payload(&mut self, mut chunk: Chunk, input: &mut &[u8]) -> Result<bool, RtmpError> {
         let held = chunk.left.min(self.held_len);
         if held > 0 {
             let bytes = self.held;
@@ -248,7 +248,7 @@ impl Reader {
         Ok(chunk.left == 0)
     }
 
-    fn append(&mut self, index: usize, bytes: &[u8]) -> Result<(), Error> {
+    fn append(&mut self, index: usize, bytes: &[u8]) -> Result<(), RtmpError> {
         let payload = &mut self.streams[index].payload;
         let needed = payload.len() + bytes.len();
         if needed > payload.capacity() {
@@ -259,7 +259,7 @@ impl Reader {
             let grown = needed.max(PAYLOAD_RESERVE).max(2 * payload.capacity()).min(length);
             self.partial -= payload.capacity();
             if self.partial + grown > self.limits.max_partial {
-                return Err(Error::PartialMessages { limit: self.limits.max_partial });
+                return Err(RtmpError::PartialMessages { limit: self.limits.max_partial });
             }
             payload.reserve_exact(grown - payload.len());
             self.partial += payload.capacity();
@@ -285,12 +285,12 @@ impl Reader {
     }
 
     /// Applies messages about chunks (RTMP 1.0 §5.4.1, §5.4.2). Returns whether it was one.
-    fn obey(&mut self, message: &Message) -> Result<bool, Error> {
+    fn obey(&mut self, message: &Message) -> Result<bool, RtmpError> {
         match message.type_id {
             type_id::SET_CHUNK_SIZE => {
                 let size = message.control_value()?;
                 if size == 0 || size > i32::MAX as u32 {
-                    return Err(Error::ChunkSize(size));
+                    return Err(RtmpError::ChunkSize(size));
                 }
                 self.chunk_size = size.min(CHUNK_SIZE);
                 Ok(true)
@@ -315,12 +315,12 @@ impl Reader {
 }
 
 impl ChunkStream {
-    fn apply(&mut self, header: &Header) -> Result<(), Error> {
+    fn apply(&mut self, header: &ChunkHeader) -> Result<(), RtmpError> {
         if self.in_message {
             if header.format == 3 {
                 return Ok(());
             }
-            return Err(Error::HeaderInsideMessage { csid: self.csid, format: header.format });
+            return Err(RtmpError::HeaderInsideMessage { csid: self.csid, format: header.format });
         }
         if header.format < 2 {
             self.length = header.length;

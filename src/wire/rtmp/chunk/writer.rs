@@ -25,7 +25,7 @@ pub fn write_absolute(
     payload: &[u8],
     chunk_size: usize,
 ) {
-    let header = Header { format: 0, csid, time: timestamp, type_id, stream_id: Some(stream_id) };
+    let header = LastHeader { format: 0, csid, time: timestamp, type_id, stream_id: Some(stream_id) };
     write(out, &header, payload, chunk_size);
 }
 
@@ -43,7 +43,7 @@ pub fn write_delta(
     payload: &[u8],
     chunk_size: usize,
 ) {
-    let header = Header { format: 1, csid, time: delta, type_id, stream_id: None };
+    let header = LastHeader { format: 1, csid, time: delta, type_id, stream_id: None };
     write(out, &header, payload, chunk_size);
 }
 
@@ -53,7 +53,7 @@ pub fn write_delta(
 ///
 /// If `csid` is not in 2..=63, `delta` needs an extended timestamp, or `length` does not fit into 24 bits.
 pub fn delta_header(csid: u32, delta: u32, type_id: u8, length: usize) -> [u8; DELTA_HEADER] {
-    let header = Header { format: 1, csid, time: delta, type_id, stream_id: None };
+    let header = LastHeader { format: 1, csid, time: delta, type_id, stream_id: None };
     let mut bytes = [0; DELTA_HEADER];
     write_header(&mut &mut bytes[..], &header, length);
     bytes
@@ -76,12 +76,12 @@ pub fn write_absolute_header(
 ) {
     write_header(
         out,
-        &Header { format: 0, csid, time: timestamp, type_id, stream_id: Some(stream_id) },
+        &LastHeader { format: 0, csid, time: timestamp, type_id, stream_id: Some(stream_id) },
         length,
     );
 }
 
-struct Header {
+struct LastHeader {
     format: u8,
     csid: u32,
     /// Absolute timestamp or delta, depending on the format.
@@ -90,7 +90,7 @@ struct Header {
     stream_id: Option<u32>,
 }
 
-impl Header {
+impl LastHeader {
     fn extended(&self) -> Option<u32> {
         (self.time >= EXTENDED).then_some(self.time)
     }
@@ -109,7 +109,7 @@ impl Header {
     }
 }
 
-fn write_header(out: &mut impl BufMut, header: &Header, length: usize) {
+fn write_header(out: &mut impl BufMut, header: &LastHeader, length: usize) {
     assert!(length <= MESSAGE_LENGTH, "a message length has 24 bits");
     put_basic_header(out, header.format, header.csid);
     out.put_uint(u64::from(header.time.min(EXTENDED)), 3);
@@ -122,7 +122,7 @@ fn write_header(out: &mut impl BufMut, header: &Header, length: usize) {
     put_extended(out, header.extended());
 }
 
-fn write(out: &mut BytesMut, header: &Header, payload: &[u8], chunk_size: usize) {
+fn write(out: &mut BytesMut, header: &LastHeader, payload: &[u8], chunk_size: usize) {
     assert!(chunk_size > 0, "a chunk holds at least one byte");
     let extended = header.extended();
 
@@ -198,7 +198,8 @@ mod tests {
         for csid in [3, 63, 64, 319, 320, 65_599] {
             for timestamp in [0, 0xFF_FFFE, 0xFF_FFFF, u32::MAX] {
                 for length in [0, 1, 127, 128, 129, 256, 1000] {
-                    let header = Header { format: 0, csid, time: timestamp, type_id: 9, stream_id: Some(1) };
+                    let header =
+                        LastHeader { format: 0, csid, time: timestamp, type_id: 9, stream_id: Some(1) };
                     let written = absolute(csid, timestamp, &vec![7; length], 128).len();
                     assert_eq!(header.message_len(length, 128), written, "{csid} {timestamp} {length}");
                 }

@@ -6,7 +6,7 @@ use crate::wire::MediaKind;
 
 /// Action of the server.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum ClientEvent {
     /// `connect` was accepted.
     Connected,
     /// `publish` or `play` was accepted: media flows from here on.

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::wire::amf0::Members;
+use crate::wire::amf0::AmfMembers;
 
 /// Purpose of the connection. Names may include a query.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub enum ClientPurpose {
     /// Publish a stream.
     Publish {
         /// Stream name.
@@ -35,7 +35,7 @@ pub struct ClientSettings {
     /// URL of the player's SWF file.
     pub swf_url: Bytes,
     /// Further members of connect's command object.
-    pub extra: Members,
+    pub extra: AmfMembers,
     /// Chunk size for sending, in bytes.
     pub chunk_size: u32,
     /// Number of received bytes per acknowledgement until the server announces its own.
@@ -49,19 +49,19 @@ pub struct ClientSettings {
     /// Whether to request the digest handshake.
     pub digest_handshake: bool,
     /// Purpose of the connection.
-    pub purpose: Purpose,
+    pub purpose: ClientPurpose,
 }
 
 impl ClientSettings {
     /// Default settings for an application.
-    pub fn new(app: impl Into<Bytes>, tc_url: impl Into<Bytes>, purpose: Purpose) -> Self {
+    pub fn new(app: impl Into<Bytes>, tc_url: impl Into<Bytes>, purpose: ClientPurpose) -> Self {
         Self {
             app: app.into(),
             tc_url: tc_url.into(),
             flash_ver: Bytes::from_static(b"LNX 9,0,124,2"),
             page_url: Bytes::new(),
             swf_url: Bytes::new(),
-            extra: Members::new(),
+            extra: AmfMembers::new(),
             chunk_size: 4096,
             window_ack_size: 5_000_000,
             max_message: 1024 * 1024,

@@ -2,9 +2,9 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::digest::{self, DIGEST, Scheme, Side};
-use super::{PACKET, PACKET_HEADER, Packet, VERSION, fill, gather};
-use crate::wire::rtmp::Error;
+use super::digest::{self, DIGEST, HandshakeSide, Scheme};
+use super::{HandshakePacket, PACKET, PACKET_HEADER, VERSION, fill, gather};
+use crate::wire::rtmp::RtmpError;
 
 /// Version in a C1 with a digest: that of a Flash Player known to servers.
 const DIGEST_VERSION: [u8; 4] = [9, 0, 124, 2];
@@ -37,7 +37,7 @@ impl ClientHandshake {
         fill(&mut c1[PACKET_HEADER..], seed, 1);
         if digest {
             c1[4..PACKET_HEADER].copy_from_slice(&DIGEST_VERSION);
-            digest::sign(&mut c1, Scheme::One, Side::Client);
+            digest::sign(&mut c1, Scheme::One, HandshakeSide::Client);
         }
         out.put_u8(VERSION);
         out.put_slice(&c1);
@@ -48,7 +48,12 @@ impl ClientHandshake {
     /// then belongs to the chunk stream.
     ///
     /// S2 is not verified: some servers answer a digest with a plain echo, and the reverse.
-    pub fn handle_input(&mut self, input: &mut &[u8], time: u32, out: &mut BytesMut) -> Result<bool, Error> {
+    pub fn handle_input(
+        &mut self,
+        input: &mut &[u8],
+        time: u32,
+        out: &mut BytesMut,
+    ) -> Result<bool, RtmpError> {
         loop {
             match &mut self.state {
                 State::S0 => {
@@ -56,7 +61,7 @@ impl ClientHandshake {
                         return Ok(false);
                     };
                     if version != VERSION {
-                        return Err(Error::UnsupportedVersion(version));
+                        return Err(RtmpError::UnsupportedVersion(version));
                     }
                     *input = rest;
                     self.state = State::S1(Vec::new());
@@ -65,13 +70,13 @@ impl ClientHandshake {
                     if !gather(bytes, input) {
                         return Ok(false);
                     }
-                    let s1 = <&Packet>::try_from(&bytes[..]).expect("gathered to this length");
-                    let found = self.digest.then(|| digest::find(s1, Side::Server)).flatten();
+                    let s1 = <&HandshakePacket>::try_from(&bytes[..]).expect("gathered to this length");
+                    let found = self.digest.then(|| digest::find(s1, HandshakeSide::Server)).flatten();
                     let mut c2 = *s1;
                     match &found {
                         Some((_, server_digest)) => {
                             fill(&mut c2[..PACKET - DIGEST], &self.seed, 2);
-                            digest::sign_answer(&mut c2, server_digest, Side::Client);
+                            digest::sign_answer(&mut c2, server_digest, HandshakeSide::Client);
                         }
                         None => c2[4..PACKET_HEADER].copy_from_slice(&time.to_be_bytes()),
                     }

@@ -4,7 +4,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use strum::VariantArray;
 
-use super::{PACKET, Packet};
+use super::{HandshakePacket, PACKET};
 
 /// Length of a digest in bytes.
 pub(super) const DIGEST: usize = 32;
@@ -20,7 +20,7 @@ const KEY_TAIL: &[u8; 32] = &[
 
 /// The signing side.
 #[derive(Clone, Copy)]
-pub(super) enum Side {
+pub(super) enum HandshakeSide {
     Client,
     Server,
 }
@@ -36,7 +36,7 @@ pub enum Scheme {
 
 impl Scheme {
     /// Offset of the digest; it is computed from the sum of the four bytes at the start of the scheme's half.
-    fn digest_offset(self, packet: &Packet) -> usize {
+    fn digest_offset(self, packet: &HandshakePacket) -> usize {
         let base = match self {
             Self::Zero => 8,
             Self::One => 772,
@@ -47,7 +47,7 @@ impl Scheme {
 }
 
 /// Scheme and digest of a C1 or S1, if `side` signed it.
-pub(super) fn find(packet: &Packet, side: Side) -> Option<(Scheme, [u8; DIGEST])> {
+pub(super) fn find(packet: &HandshakePacket, side: HandshakeSide) -> Option<(Scheme, [u8; DIGEST])> {
     Scheme::VARIANTS.iter().copied().find_map(|scheme| {
         let offset = scheme.digest_offset(packet);
         let digest = packet_digest(packet, offset, side);
@@ -56,7 +56,7 @@ pub(super) fn find(packet: &Packet, side: Side) -> Option<(Scheme, [u8; DIGEST])
 }
 
 /// Signs a C1 or S1 and returns the digest.
-pub(super) fn sign(packet: &mut Packet, scheme: Scheme, side: Side) -> [u8; DIGEST] {
+pub(super) fn sign(packet: &mut HandshakePacket, scheme: Scheme, side: HandshakeSide) -> [u8; DIGEST] {
     let offset = scheme.digest_offset(packet);
     let digest = packet_digest(packet, offset, side);
     packet[offset..offset + DIGEST].copy_from_slice(&digest);
@@ -64,14 +64,14 @@ pub(super) fn sign(packet: &mut Packet, scheme: Scheme, side: Side) -> [u8; DIGE
 }
 
 /// Signs a C2 or S2: its last 32 bytes prove that the sender received `their_digest`.
-pub(super) fn sign_answer(packet: &mut Packet, their_digest: &[u8; DIGEST], side: Side) {
+pub(super) fn sign_answer(packet: &mut HandshakePacket, their_digest: &[u8; DIGEST], side: HandshakeSide) {
     let key = hmac(&[side.name(), KEY_TAIL].concat(), &[their_digest]);
     let (signed, signature) = packet.split_at_mut(PACKET - DIGEST);
     signature.copy_from_slice(&hmac(&key, &[signed]));
 }
 
 /// Digest of everything except the digest itself.
-fn packet_digest(packet: &Packet, offset: usize, side: Side) -> [u8; DIGEST] {
+fn packet_digest(packet: &HandshakePacket, offset: usize, side: HandshakeSide) -> [u8; DIGEST] {
     hmac(side.name(), &[&packet[..offset], &packet[offset + DIGEST..]])
 }
 
@@ -83,7 +83,7 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; DIGEST] {
     mac.finalize().into_bytes().into()
 }
 
-impl Side {
+impl HandshakeSide {
     fn name(self) -> &'static [u8] {
         match self {
             Self::Client => CLIENT_NAME,
@@ -101,9 +101,9 @@ mod tests {
         for &scheme in Scheme::VARIANTS {
             for byte in [0, 1, 0x7F, 0xFF] {
                 let mut packet = [byte; PACKET];
-                let digest = sign(&mut packet, scheme, Side::Client);
-                assert_eq!(find(&packet, Side::Client), Some((scheme, digest)));
-                assert_eq!(find(&packet, Side::Server), None);
+                let digest = sign(&mut packet, scheme, HandshakeSide::Client);
+                assert_eq!(find(&packet, HandshakeSide::Client), Some((scheme, digest)));
+                assert_eq!(find(&packet, HandshakeSide::Server), None);
             }
         }
     }
@@ -111,8 +111,8 @@ mod tests {
     #[test]
     fn changed_packet_has_no_digest() {
         let mut packet = [3; PACKET];
-        sign(&mut packet, Scheme::One, Side::Server);
+        sign(&mut packet, Scheme::One, HandshakeSide::Server);
         packet[PACKET - 1] ^= 1;
-        assert_eq!(find(&packet, Side::Server), None);
+        assert_eq!(find(&packet, HandshakeSide::Server), None);
     }
 }

@@ -2,9 +2,9 @@
 
 use bytes::{BufMut, BytesMut};
 
-use super::digest::{self, DIGEST, Scheme, Side};
-use super::{PACKET, PACKET_HEADER, Packet, VERSION, fill, gather};
-use crate::wire::rtmp::Error;
+use super::digest::{self, DIGEST, HandshakeSide, Scheme};
+use super::{HandshakePacket, PACKET, PACKET_HEADER, VERSION, fill, gather};
+use crate::wire::rtmp::RtmpError;
 
 /// Version in an S1 with a digest: clients look for a digest if it is not zero.
 const DIGEST_VERSION: [u8; 4] = [0x0D, 0x0E, 0x0A, 0x0D];
@@ -36,7 +36,12 @@ impl ServerHandshake {
     /// `input` then belongs to the chunk stream.
     ///
     /// `time` is the server's time in milliseconds, of any epoch.
-    pub fn handle_input(&mut self, input: &mut &[u8], time: u32, out: &mut BytesMut) -> Result<bool, Error> {
+    pub fn handle_input(
+        &mut self,
+        input: &mut &[u8],
+        time: u32,
+        out: &mut BytesMut,
+    ) -> Result<bool, RtmpError> {
         loop {
             match &mut self.state {
                 State::C0 => {
@@ -44,7 +49,7 @@ impl ServerHandshake {
                         return Ok(false);
                     };
                     if version != VERSION {
-                        return Err(Error::UnsupportedVersion(version));
+                        return Err(RtmpError::UnsupportedVersion(version));
                     }
                     *input = rest;
                     self.state = State::C1(Vec::new());
@@ -53,7 +58,7 @@ impl ServerHandshake {
                     if !gather(bytes, input) {
                         return Ok(false);
                     }
-                    let c1 = <&Packet>::try_from(&bytes[..]).expect("gathered to this length");
+                    let c1 = <&HandshakePacket>::try_from(&bytes[..]).expect("gathered to this length");
                     self.scheme = answer(c1, time, &self.seed, out);
                     self.state = State::C2 { left: PACKET };
                 }
@@ -78,9 +83,9 @@ impl ServerHandshake {
 }
 
 /// Appends S0, S1 and S2.
-fn answer(c1: &Packet, time: u32, seed: &[u8; 32], out: &mut BytesMut) -> Option<Scheme> {
+fn answer(c1: &HandshakePacket, time: u32, seed: &[u8; 32], out: &mut BytesMut) -> Option<Scheme> {
     let asks_for_digest = c1[4..PACKET_HEADER] != [0; 4];
-    let found = asks_for_digest.then(|| digest::find(c1, Side::Client)).flatten();
+    let found = asks_for_digest.then(|| digest::find(c1, HandshakeSide::Client)).flatten();
 
     let mut s1 = [0; PACKET];
     s1[..4].copy_from_slice(&time.to_be_bytes());
@@ -89,9 +94,9 @@ fn answer(c1: &Packet, time: u32, seed: &[u8; 32], out: &mut BytesMut) -> Option
     match &found {
         Some((scheme, client_digest)) => {
             s1[4..PACKET_HEADER].copy_from_slice(&DIGEST_VERSION);
-            digest::sign(&mut s1, *scheme, Side::Server);
+            digest::sign(&mut s1, *scheme, HandshakeSide::Server);
             fill(&mut s2[..PACKET - DIGEST], seed, 2);
-            digest::sign_answer(&mut s2, client_digest, Side::Server);
+            digest::sign_answer(&mut s2, client_digest, HandshakeSide::Server);
         }
         None => s2[4..PACKET_HEADER].copy_from_slice(&time.to_be_bytes()),
     }

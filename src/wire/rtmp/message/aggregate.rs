@@ -4,7 +4,7 @@ use bytes::{Buf, Bytes};
 
 use super::{Message, type_id};
 use crate::limits::AGGREGATE_MESSAGES;
-use crate::wire::rtmp::Error;
+use crate::wire::rtmp::RtmpError;
 
 /// Length of an inner header: type, length, timestamp, stream id.
 const HEADER: usize = 11;
@@ -40,10 +40,10 @@ pub fn split_aggregate(message: &Message) -> Aggregate {
 }
 
 impl Aggregate {
-    fn message(&mut self) -> Result<Message, Error> {
-        self.left = self.left.checked_sub(1).ok_or(Error::AggregateCount)?;
+    fn message(&mut self) -> Result<Message, RtmpError> {
+        self.left = self.left.checked_sub(1).ok_or(RtmpError::AggregateCount)?;
         if self.input.len() < HEADER {
-            return Err(Error::Aggregate);
+            return Err(RtmpError::Aggregate);
         }
         let type_id = self.input.get_u8();
         let length = self.input.get_uint(3) as usize;
@@ -51,7 +51,7 @@ impl Aggregate {
         let timestamp = u32::from(self.input.get_u8()) << 24 | low;
         self.input.advance(3);
         if length > self.input.len() {
-            return Err(Error::Aggregate);
+            return Err(RtmpError::Aggregate);
         }
         let payload = self.input.split_to(length);
         self.input.advance(self.input.len().min(BACK_POINTER));
@@ -67,7 +67,7 @@ impl Aggregate {
 }
 
 impl Iterator for Aggregate {
-    type Item = Result<Message, Error>;
+    type Item = Result<Message, RtmpError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.input.is_empty() {
@@ -130,6 +130,6 @@ mod tests {
     fn number_of_inner_messages_is_bounded() {
         let many = [0u8; (HEADER + BACK_POINTER) * (AGGREGATE_MESSAGES + 1)];
         let last = split_aggregate(&aggregate(many.to_vec())).last();
-        assert_eq!(last, Some(Err(Error::AggregateCount)));
+        assert_eq!(last, Some(Err(RtmpError::AggregateCount)));
     }
 }

@@ -3,8 +3,8 @@
 use bytes::{Buf, Bytes, BytesMut};
 
 use super::{Message, type_id};
-use crate::wire::amf0::{self, Decoder, Value};
-use crate::wire::rtmp::{Error, chunk};
+use crate::wire::amf0::{self, AmfValue, Decoder};
+use crate::wire::rtmp::{RtmpError, chunk};
 
 /// Prefix of metadata that the server should keep, as an encoded AMF0 string.
 pub const SET_DATA_FRAME: &[u8] = b"\x02\x00\x0D@setDataFrame";
@@ -13,7 +13,7 @@ const SET_DATA_FRAME_PLAIN: &[u8] = b"\x02\x00\x0CsetDataFrame";
 
 /// A command: name, transaction id, and arguments not decoded yet.
 #[derive(Clone, Debug)]
-pub struct Command {
+pub struct CommandMessage {
     /// Command name.
     pub name: Bytes,
     /// 0 if no answer is expected, or if the sender omitted it.
@@ -22,32 +22,32 @@ pub struct Command {
     pub arguments: Decoder,
 }
 
-impl Command {
+impl CommandMessage {
     /// Parses the command in a message of type 20 or 17; `None` for other types.
     ///
     /// A message that does not start with a string is an error.
-    pub fn parse(message: &Message) -> Result<Option<Self>, Error> {
+    pub fn parse(message: &Message) -> Result<Option<Self>, RtmpError> {
         let body = match message.type_id {
             type_id::COMMAND => message.payload.clone(),
             type_id::COMMAND_AMF3 => message.payload.slice(message.payload.len().min(1)..),
             _ => return Ok(None),
         };
         let mut arguments = Decoder::new(&body);
-        let Some(Value::String(name)) = arguments.next().transpose()? else {
-            return Err(Error::Argument { command: "command message", argument: "name" });
+        let Some(AmfValue::String(name)) = arguments.next().transpose()? else {
+            return Err(RtmpError::Argument { command: "command message", argument: "name" });
         };
         let transaction_id = arguments.next().transpose()?.and_then(|id| id.as_number()).unwrap_or(0.0);
         Ok(Some(Self { name, transaction_id, arguments }))
     }
 
     /// Returns the next argument; null if there are no more.
-    pub fn argument(&mut self) -> Result<Value, Error> {
-        Ok(self.arguments.next().transpose()?.unwrap_or(Value::Null))
+    pub fn argument(&mut self) -> Result<AmfValue, RtmpError> {
+        Ok(self.arguments.next().transpose()?.unwrap_or(AmfValue::Null))
     }
 }
 
 /// Appends a command message (type 20).
-pub fn write_command(out: &mut BytesMut, csid: u32, stream_id: u32, chunk_size: usize, values: &[Value]) {
+pub fn write_command(out: &mut BytesMut, csid: u32, stream_id: u32, chunk_size: usize, values: &[AmfValue]) {
     let mut body = BytesMut::new();
     amf0::encode_all(values, &mut body);
     chunk::write_absolute(out, csid, 0, type_id::COMMAND, stream_id, &body, chunk_size);
@@ -93,24 +93,24 @@ mod tests {
             (20, &b"\x02\x00\x01x\x00\x40\x00\0\0\0\0\0\0\x05"[..]),
             (17, &b"\x00\x02\x00\x01x\x00\x40\x00\0\0\0\0\0\0\x05"[..]),
         ] {
-            let mut command = Command::parse(&message(type_id, payload)).unwrap().unwrap();
+            let mut command = CommandMessage::parse(&message(type_id, payload)).unwrap().unwrap();
             assert_eq!(&command.name[..], b"x");
             assert_eq!(command.transaction_id, 2.0);
-            assert_eq!(command.argument(), Ok(Value::Null));
+            assert_eq!(command.argument(), Ok(AmfValue::Null));
         }
     }
 
     #[test]
     fn command_without_transaction_id_has_zero() {
-        let command = Command::parse(&message(20, b"\x02\x00\x01x")).unwrap().unwrap();
+        let command = CommandMessage::parse(&message(20, b"\x02\x00\x01x")).unwrap().unwrap();
         assert_eq!(command.transaction_id, 0.0);
     }
 
     #[test]
     fn command_must_start_with_a_name() {
         for payload in [&b""[..], b"\x05", b"\x02\x00\x05ab"] {
-            assert!(Command::parse(&message(20, payload)).is_err());
-            assert!(Command::parse(&message(17, payload)).is_err());
+            assert!(CommandMessage::parse(&message(20, payload)).is_err());
+            assert!(CommandMessage::parse(&message(17, payload)).is_err());
         }
     }
 

@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::{Message, type_id};
-use crate::wire::rtmp::Error;
+use crate::wire::rtmp::RtmpError;
 
 /// Limit type of Set Peer Bandwidth (RTMP 1.0 §5.4.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,9 +114,9 @@ impl UserControl {
         Message::control_message(type_id::USER_CONTROL, payload)
     }
 
-    fn parse(message: &Message) -> Result<Self, Error> {
+    fn parse(message: &Message) -> Result<Self, RtmpError> {
         let Some(event) = message.payload.first_chunk() else {
-            return Err(Error::ShortControl { type_id: message.type_id, length: message.payload.len() });
+            return Err(RtmpError::ShortControl { type_id: message.type_id, length: message.payload.len() });
         };
         Ok(match u16::from_be_bytes(*event) {
             0 => Self::StreamBegin(message.field(2)?),
@@ -133,7 +133,7 @@ impl UserControl {
 
 impl Message {
     /// Parses the control message; `None` for other types.
-    pub fn control(&self) -> Result<Option<Control>, Error> {
+    pub fn control(&self) -> Result<Option<Control>, RtmpError> {
         Ok(Some(match self.type_id {
             type_id::SET_CHUNK_SIZE => Control::SetChunkSize(self.field(0)?),
             type_id::ABORT => Control::Abort(self.field(0)?),
@@ -220,7 +220,10 @@ mod tests {
             for length in 0..message.payload.len() {
                 let mut short = message.clone();
                 short.payload.truncate(length);
-                assert_eq!(short.control(), Err(Error::ShortControl { type_id: message.type_id, length }));
+                assert_eq!(
+                    short.control(),
+                    Err(RtmpError::ShortControl { type_id: message.type_id, length })
+                );
             }
         }
     }

@@ -12,22 +12,22 @@
 
 use bytes::Bytes;
 
-use super::stream::Role;
-use super::{Connect, Event, Phase, ServerSession};
-use crate::wire::amf0::Value;
-use crate::wire::rtmp::Error;
+use super::stream::StreamRole;
+use super::{Connect, ConnectionPhase, ServerEvent, ServerSession};
+use crate::wire::amf0::AmfValue;
+use crate::wire::rtmp::RtmpError;
 use crate::wire::rtmp::link::status;
-use crate::wire::rtmp::message::{Command, Message};
+use crate::wire::rtmp::message::{CommandMessage, Message};
 
 impl ServerSession {
-    pub(super) fn handle_command(&mut self, message: &Message) -> Result<(), Error> {
-        let Some(mut command) = Command::parse(message)? else {
+    pub(super) fn handle_command(&mut self, message: &Message) -> Result<(), RtmpError> {
+        let Some(mut command) = CommandMessage::parse(message)? else {
             return Ok(());
         };
         if &command.name[..] == b"connect" {
             return self.handle_connect(&mut command);
         }
-        if self.phase != Phase::Connected {
+        if self.phase != ConnectionPhase::Connected {
             return self.handle_unconnected(&command);
         }
         let stream_id = message.stream_id;
@@ -45,11 +45,11 @@ impl ServerSession {
             b"seek" => self.handle_seek(stream_id, &mut command),
             b"FCSubscribe" => self.handle_subscribe(&mut command),
             b"releaseStream" => {
-                self.answer(&command, "_result", Value::Undefined);
+                self.answer(&command, "_result", AmfValue::Undefined);
                 Ok(())
             }
             b"FCPublish" => {
-                self.answer(&command, "_result", Value::Undefined);
+                self.answer(&command, "_result", AmfValue::Undefined);
                 self.tell("onFCPublish", "NetStream.Publish.Start", &mut command)
             }
             b"_result" | b"_error" => Ok(()),
@@ -58,7 +58,7 @@ impl ServerSession {
                 Ok(())
             }
             b"_checkbw" | b"checkBandwidth" => {
-                self.answer(&command, "_result", Value::Null);
+                self.answer(&command, "_result", AmfValue::Null);
                 Ok(())
             }
             _ => {
@@ -70,37 +70,37 @@ impl ServerSession {
         }
     }
 
-    fn handle_connect(&mut self, command: &mut Command) -> Result<(), Error> {
+    fn handle_connect(&mut self, command: &mut CommandMessage) -> Result<(), RtmpError> {
         if !self.connect.is_none() {
-            return Err(Error::SecondConnect);
+            return Err(RtmpError::SecondConnect);
         }
         let connect = Connect::parse(command)?;
         let request = self.new_request();
         self.connect.ask(request, command.transaction_id, &connect);
-        self.events.push_back(Event::Connect { request, connect: Box::new(connect) });
+        self.events.push_back(ServerEvent::Connect { request, connect: Box::new(connect) });
         Ok(())
     }
 
-    fn handle_unconnected(&mut self, command: &Command) -> Result<(), Error> {
-        if self.phase == Phase::Rejected {
+    fn handle_unconnected(&mut self, command: &CommandMessage) -> Result<(), RtmpError> {
+        if self.phase == ConnectionPhase::Rejected {
             return Ok(());
         }
         for needs_connection in ["createStream", "publish", "play"] {
             if command.name == needs_connection {
-                return Err(Error::NotConnected { command: needs_connection });
+                return Err(RtmpError::NotConnected { command: needs_connection });
             }
         }
         Ok(())
     }
 
-    fn handle_create_stream(&mut self, command: &Command) -> Result<(), Error> {
+    fn handle_create_stream(&mut self, command: &CommandMessage) -> Result<(), RtmpError> {
         let stream_id = self.streams.create()?;
         self.answer(command, "_result", stream_id.into());
-        self.events.push_back(Event::CreateStream { stream_id });
+        self.events.push_back(ServerEvent::CreateStream { stream_id });
         Ok(())
     }
 
-    fn handle_publish(&mut self, stream_id: u32, command: &mut Command) -> Result<(), Error> {
+    fn handle_publish(&mut self, stream_id: u32, command: &mut CommandMessage) -> Result<(), RtmpError> {
         // The command object.
         command.argument()?;
         let name = name_argument(command, "publish")?;
@@ -110,13 +110,13 @@ impl ServerSession {
 
         let stream = self.streams.get_or_create(stream_id)?;
         match stream.role {
-            Role::Idle | Role::Refused => {
-                stream.role = Role::PublishPending(request);
+            StreamRole::Idle | StreamRole::Refused => {
+                stream.role = StreamRole::PublishPending(request);
                 stream.name = name.clone();
-                self.events.push_back(Event::Publish { request, stream_id, name, kind });
+                self.events.push_back(ServerEvent::Publish { request, stream_id, name, kind });
             }
             // A repeated request of an impatient encoder; the first one is or will be answered.
-            Role::PublishPending(_) | Role::Publishing if stream.name == name => {}
+            StreamRole::PublishPending(_) | StreamRole::Publishing if stream.name == name => {}
             _ => {
                 let text = "Stream is in use.";
                 self.send_status(stream_id, "error", "NetStream.Publish.BadName", text);
@@ -125,46 +125,50 @@ impl ServerSession {
         Ok(())
     }
 
-    fn handle_play(&mut self, stream_id: u32, command: &mut Command) -> Result<(), Error> {
+    fn handle_play(&mut self, stream_id: u32, command: &mut CommandMessage) -> Result<(), RtmpError> {
         // The command object.
         command.argument()?;
         let name = match command.argument()? {
             // Flash players stop with play(false).
-            Value::Boolean(false) => {
+            AmfValue::Boolean(false) => {
                 self.close_stream(stream_id);
                 return Ok(());
             }
-            Value::String(name) | Value::LongString(name) => name,
+            AmfValue::String(name) | AmfValue::LongString(name) => name,
             _ => return Err(no_name("play")),
         };
         let start = command.argument()?.as_number().unwrap_or(-2.0);
         let duration = command.argument()?.as_number().unwrap_or(-1.0);
         let reset = match command.argument()? {
-            Value::Boolean(reset) => reset,
-            Value::Number(reset) => reset != 0.0,
+            AmfValue::Boolean(reset) => reset,
+            AmfValue::Number(reset) => reset != 0.0,
             _ => true,
         };
 
         let stream = self.streams.get_or_create(stream_id)?;
         match stream.role {
-            Role::PublishPending(_) | Role::Publishing => {
+            StreamRole::PublishPending(_) | StreamRole::Publishing => {
                 let text = "Stream is in use.";
                 self.send_status(stream_id, "error", "NetStream.Play.Failed", text);
                 return Ok(());
             }
             // `play` on a playing stream replaces the stream.
-            Role::PlayPending(_) | Role::Playing => self.close_stream(stream_id),
-            Role::Idle | Role::Refused => {}
+            StreamRole::PlayPending(_) | StreamRole::Playing => self.close_stream(stream_id),
+            StreamRole::Idle | StreamRole::Refused => {}
         }
         let request = self.new_request();
         let stream = self.streams.get_or_create(stream_id)?;
-        stream.role = Role::PlayPending(request);
+        stream.role = StreamRole::PlayPending(request);
         stream.name = name.clone();
-        self.events.push_back(Event::Play { request, stream_id, name, start, duration, reset });
+        self.events.push_back(ServerEvent::Play { request, stream_id, name, start, duration, reset });
         Ok(())
     }
 
-    fn handle_delete_stream(&mut self, stream_id: u32, command: &mut Command) -> Result<(), Error> {
+    fn handle_delete_stream(
+        &mut self,
+        stream_id: u32,
+        command: &mut CommandMessage,
+    ) -> Result<(), RtmpError> {
         // The command object.
         command.argument()?;
         let named = command.argument()?.as_number().map(|id| id as u32);
@@ -174,7 +178,7 @@ impl ServerSession {
         Ok(())
     }
 
-    fn handle_unpublish(&mut self, command: &mut Command) -> Result<(), Error> {
+    fn handle_unpublish(&mut self, command: &mut CommandMessage) -> Result<(), RtmpError> {
         let mut told = command.clone();
         // The command object.
         command.argument()?;
@@ -185,11 +189,11 @@ impl ServerSession {
         {
             self.close_stream(stream_id);
         }
-        self.answer(command, "_result", Value::Undefined);
+        self.answer(command, "_result", AmfValue::Undefined);
         Ok(())
     }
 
-    fn handle_pause(&mut self, stream_id: u32, command: &mut Command) -> Result<(), Error> {
+    fn handle_pause(&mut self, stream_id: u32, command: &mut CommandMessage) -> Result<(), RtmpError> {
         // The command object.
         command.argument()?;
         let paused = command.argument()?.as_bool().unwrap_or(true);
@@ -202,11 +206,11 @@ impl ServerSession {
             ("NetStream.Unpause.Notify", "Unpaused live")
         };
         self.send_status(stream_id, "status", code, text);
-        self.events.push_back(Event::Pause { stream_id, paused });
+        self.events.push_back(ServerEvent::Pause { stream_id, paused });
         Ok(())
     }
 
-    fn handle_seek(&mut self, stream_id: u32, command: &mut Command) -> Result<(), Error> {
+    fn handle_seek(&mut self, stream_id: u32, command: &mut CommandMessage) -> Result<(), RtmpError> {
         // The command object.
         command.argument()?;
         let position = command.argument()?.as_number().unwrap_or(0.0);
@@ -214,26 +218,31 @@ impl ServerSession {
             return Ok(());
         };
         self.send_status(stream_id, "status", "NetStream.Seek.Notify", "Seeking");
-        self.events.push_back(Event::Seek { stream_id, position });
+        self.events.push_back(ServerEvent::Seek { stream_id, position });
         Ok(())
     }
 
-    fn handle_subscribe(&mut self, command: &mut Command) -> Result<(), Error> {
+    fn handle_subscribe(&mut self, command: &mut CommandMessage) -> Result<(), RtmpError> {
         self.tell("onFCSubscribe", "NetStream.Play.Start", command)
     }
 
     /// Sends a call back to the peer about the stream that its command names.
-    fn tell(&mut self, name: &'static str, code: &'static str, command: &mut Command) -> Result<(), Error> {
+    fn tell(
+        &mut self,
+        name: &'static str,
+        code: &'static str,
+        command: &mut CommandMessage,
+    ) -> Result<(), RtmpError> {
         // The command object.
         command.argument()?;
         let stream = command.argument()?;
         let mut information = status("status", code, "");
-        if let Value::Object(members) = &mut information
+        if let AmfValue::Object(members) = &mut information
             && let Some((_, description)) = members.last_mut()
         {
             *description = stream;
         }
-        self.link.send_command(0, &[name.into(), 0.0.into(), Value::Null, information]);
+        self.link.send_command(0, &[name.into(), 0.0.into(), AmfValue::Null, information]);
         Ok(())
     }
 
@@ -242,34 +251,34 @@ impl ServerSession {
         let Some(stream) = self.streams.addressed(stream_id) else {
             return;
         };
-        let role = std::mem::replace(&mut stream.role, Role::Idle);
+        let role = std::mem::replace(&mut stream.role, StreamRole::Idle);
         let stream_id = stream.id;
-        if role == Role::Publishing {
+        if role == StreamRole::Publishing {
             let text = "Stop publishing.";
             self.send_status(stream_id, "status", "NetStream.Unpublish.Success", text);
         }
-        if role != Role::Idle {
-            self.events.push_back(Event::CloseStream { stream_id });
+        if role != StreamRole::Idle {
+            self.events.push_back(ServerEvent::CloseStream { stream_id });
         }
     }
 
     fn playing(&mut self, stream_id: u32) -> Option<u32> {
         let stream = self.streams.addressed(stream_id)?;
-        (stream.role == Role::Playing).then_some(stream.id)
+        (stream.role == StreamRole::Playing).then_some(stream.id)
     }
 
     /// Answers a call; a command without a transaction id is not one.
-    fn answer(&mut self, command: &Command, name: &'static str, value: Value) {
+    fn answer(&mut self, command: &CommandMessage, name: &'static str, value: AmfValue) {
         if command.transaction_id > 0.0 {
-            self.link.send_command(0, &[name.into(), command.transaction_id.into(), Value::Null, value]);
+            self.link.send_command(0, &[name.into(), command.transaction_id.into(), AmfValue::Null, value]);
         }
     }
 }
 
-fn name_argument(command: &mut Command, name: &'static str) -> Result<Bytes, Error> {
+fn name_argument(command: &mut CommandMessage, name: &'static str) -> Result<Bytes, RtmpError> {
     command.argument()?.as_bytes().cloned().ok_or(no_name(name))
 }
 
-fn no_name(command: &'static str) -> Error {
-    Error::Argument { command, argument: "stream name" }
+fn no_name(command: &'static str) -> RtmpError {
+    RtmpError::Argument { command, argument: "stream name" }
 }

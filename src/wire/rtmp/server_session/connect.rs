@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::request_id::RequestId;
-use crate::wire::amf0::{Members, Value};
-use crate::wire::rtmp::Error;
+use crate::wire::amf0::{AmfMembers, AmfValue};
+use crate::wire::rtmp::RtmpError;
 use crate::wire::rtmp::link::status;
-use crate::wire::rtmp::message::Command;
+use crate::wire::rtmp::message::CommandMessage;
 
 /// Arguments of `connect` (RTMP 1.0 §7.2.1.1). Omitted strings are empty, omitted numbers zero.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,15 +28,15 @@ pub struct Connect {
     /// 0 for AMF0, 3 for AMF3.
     pub object_encoding: f64,
     /// Other members of the command object.
-    pub extra: Members,
+    pub extra: AmfMembers,
     /// Arguments after the command object.
-    pub arguments: Vec<Value>,
+    pub arguments: Vec<AmfValue>,
 }
 
 impl Connect {
-    pub(super) fn parse(command: &mut Command) -> Result<Self, Error> {
-        let (Value::Object(members) | Value::EcmaArray(members)) = command.argument()? else {
-            return Err(Error::Argument { command: "connect", argument: "command object" });
+    pub(super) fn parse(command: &mut CommandMessage) -> Result<Self, RtmpError> {
+        let (AmfValue::Object(members) | AmfValue::EcmaArray(members)) = command.argument()? else {
+            return Err(RtmpError::Argument { command: "connect", argument: "command object" });
         };
         let mut connect = Self::default();
         for (name, value) in members {
@@ -46,17 +46,17 @@ impl Connect {
         Ok(connect)
     }
 
-    fn take(&mut self, name: Bytes, value: Value) {
+    fn take(&mut self, name: Bytes, value: AmfValue) {
         match (&name[..], &value) {
-            (b"app", Value::String(text)) => self.app = text.clone(),
-            (b"tcUrl", Value::String(text)) => self.tc_url = text.clone(),
-            (b"flashVer", Value::String(text)) => self.flash_ver = text.clone(),
-            (b"swfUrl", Value::String(text)) => self.swf_url = text.clone(),
-            (b"pageUrl", Value::String(text)) => self.page_url = text.clone(),
+            (b"app", AmfValue::String(text)) => self.app = text.clone(),
+            (b"tcUrl", AmfValue::String(text)) => self.tc_url = text.clone(),
+            (b"flashVer", AmfValue::String(text)) => self.flash_ver = text.clone(),
+            (b"swfUrl", AmfValue::String(text)) => self.swf_url = text.clone(),
+            (b"pageUrl", AmfValue::String(text)) => self.page_url = text.clone(),
             // `as` saturates and turns NaN into zero.
-            (b"audioCodecs", Value::Number(bits)) => self.audio_codecs = *bits as u32,
-            (b"videoCodecs", Value::Number(bits)) => self.video_codecs = *bits as u32,
-            (b"objectEncoding", Value::Number(encoding)) => self.object_encoding = *encoding,
+            (b"audioCodecs", AmfValue::Number(bits)) => self.audio_codecs = *bits as u32,
+            (b"videoCodecs", AmfValue::Number(bits)) => self.video_codecs = *bits as u32,
+            (b"objectEncoding", AmfValue::Number(encoding)) => self.object_encoding = *encoding,
             _ => self.extra.push((name, value)),
         }
     }
@@ -68,24 +68,24 @@ impl Connect {
 
 /// State of the connect request.
 #[derive(Debug)]
-pub(super) enum State {
+pub(super) enum ConnectState {
     None,
-    Asked(Asked),
+    Asked(ConnectRequest),
     Answered,
 }
 
 /// Data of a pending request that its answer needs.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct ConnectRequest {
     request: RequestId,
     transaction_id: f64,
     object_encoding: f64,
     fourcc: bool,
 }
 
-impl State {
+impl ConnectState {
     pub(super) fn ask(&mut self, request: RequestId, transaction_id: f64, connect: &Connect) {
-        *self = Self::Asked(Asked {
+        *self = Self::Asked(ConnectRequest {
             request,
             transaction_id,
             object_encoding: connect.object_encoding,
@@ -102,7 +102,7 @@ impl State {
     }
 
     /// Takes the pending request with this id, if any; it counts as answered from then on.
-    pub(super) fn take(&mut self, request: RequestId) -> Option<Asked> {
+    pub(super) fn take(&mut self, request: RequestId) -> Option<ConnectRequest> {
         match std::mem::replace(self, Self::Answered) {
             Self::Asked(asked) if asked.request == request => Some(asked),
             other => {
@@ -113,19 +113,19 @@ impl State {
     }
 }
 
-impl Asked {
+impl ConnectRequest {
     /// Values of a success, as in PingOS; players read only the code.
-    pub(super) fn success(&self) -> [Value; 4] {
+    pub(super) fn success(&self) -> [AmfValue; 4] {
         let mut properties =
-            Value::object([("fmsVer", "FMS/3,0,1,123".into()), ("capabilities", 31.0.into())]);
+            AmfValue::object([("fmsVer", "FMS/3,0,1,123".into()), ("capabilities", 31.0.into())]);
         // Enhanced RTMP: only peers that announce FourCC codecs expect the server's.
         if self.fourcc
-            && let Value::Object(members) = &mut properties
+            && let AmfValue::Object(members) = &mut properties
         {
-            let codecs = ["av01", "hvc1", "vp09"].map(Value::from).to_vec();
-            members.push((Bytes::from_static(b"fourCcList"), Value::StrictArray(codecs)));
+            let codecs = ["av01", "hvc1", "vp09"].map(AmfValue::from).to_vec();
+            members.push((Bytes::from_static(b"fourCcList"), AmfValue::StrictArray(codecs)));
         }
-        let information = Value::object([
+        let information = AmfValue::object([
             ("level", "status".into()),
             ("code", "NetConnection.Connect.Success".into()),
             ("description", "Connection succeeded.".into()),
@@ -134,7 +134,7 @@ impl Asked {
         ["_result".into(), self.transaction_id.into(), properties, information]
     }
 
-    pub(super) fn failure(&self, code: &str, description: &str) -> [Value; 4] {
-        ["_error".into(), self.transaction_id.into(), Value::Null, status("error", code, description)]
+    pub(super) fn failure(&self, code: &str, description: &str) -> [AmfValue; 4] {
+        ["_error".into(), self.transaction_id.into(), AmfValue::Null, status("error", code, description)]
     }
 }

@@ -8,7 +8,7 @@ use crate::wire::MediaKind;
 
 /// Phase of the connection as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub enum ConnectionPhase {
     /// The handshake is not complete.
     Handshake,
     /// `connect` was not received or not answered.
@@ -21,7 +21,7 @@ pub enum Phase {
 
 /// Action of the peer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum ServerEvent {
     /// The handshake is complete.
     HandshakeDone,
     /// The peer requests an application; must be answered.

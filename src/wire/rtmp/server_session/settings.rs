@@ -7,7 +7,7 @@ use crate::wire::rtmp::chunk::Limits;
 
 /// Settings that a virtual server has for its sessions.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct ServerSessionSettings {
     /// Chunk size for sending, in bytes.
     pub chunk_size: u32,
     /// Window acknowledgement size announced to the peer; also the number of received bytes per acknowledgement until
@@ -23,11 +23,11 @@ pub struct Settings {
     pub ping_timeout: Duration,
     /// Whether an idle peer is disconnected after a ping interval instead of pinged.
     pub busy: bool,
-    /// See [`crate::wire::rtmp::chunk::Reader`].
+    /// See [`crate::wire::rtmp::chunk::ChunkReader`].
     pub publish_time_fix: bool,
 }
 
-impl Default for Settings {
+impl Default for ServerSessionSettings {
     /// Defaults of the directives with the same names.
     fn default() -> Self {
         Self {
@@ -43,7 +43,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl ServerSessionSettings {
     pub(super) fn limits(&self) -> Limits {
         Limits {
             max_message: self.max_message,
