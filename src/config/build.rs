@@ -21,7 +21,7 @@ pub(super) struct Builder<'a> {
     sources: &'a Sources,
     bases: &'a BaseDirectories,
     registry: &'a Registry,
-    backstage: DefaultEvaluation,
+    default_evaluation: DefaultEvaluation,
     pub(super) reports: Reports,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn build(
 ) -> Result<Config, Report> {
     let Evaluated { main, sources, tree, mut notes, reports } = evaluated;
     let mut builder =
-        Builder { sources: &sources, bases, registry, backstage: DefaultEvaluation::new(), reports };
+        Builder { sources: &sources, bases, registry, default_evaluation: DefaultEvaluation::new(), reports };
     // Broken blocks would only give misleading complaints about what is missing in them.
     let parts = (!builder.reports.has_errors()).then(|| builder.parts(&main, &mut notes));
 
@@ -115,7 +115,7 @@ impl Builder<'_> {
 
     /// Resolves a module's values, the innermost block first.
     pub(super) fn resolve<C: Resolve>(&mut self, blocks: &[&Block]) -> C {
-        resolve(blocks, &mut self.backstage.scene(self.sources, self.bases))
+        resolve(blocks, &mut self.default_evaluation.evaluation(self.sources, self.bases))
     }
 
     /// The values of a block, the innermost block first; `together` are the blocks that count as one with it.
@@ -124,8 +124,8 @@ impl Builder<'_> {
         blocks: &[&Block],
         together: &[&Block],
     ) -> Values<HOLDER> {
-        let mut scene = self.backstage.scene(self.sources, self.bases);
-        let values = self.registry.values(blocks, together, &mut scene);
+        let mut evaluation = self.default_evaluation.evaluation(self.sources, self.bases);
+        let values = self.registry.values(blocks, together, &mut evaluation);
         self.check(blocks, &values);
         values
     }
@@ -136,8 +136,8 @@ impl Builder<'_> {
         outer: &Layer<HOLDER>,
         blocks: &[&Block],
     ) -> Values<HOLDER> {
-        let mut scene = self.backstage.scene(self.sources, self.bases);
-        let values = self.registry.inner_values(outer, blocks, &mut scene);
+        let mut evaluation = self.default_evaluation.evaluation(self.sources, self.bases);
+        let values = self.registry.inner_values(outer, blocks, &mut evaluation);
         self.check(blocks, &values);
         values
     }

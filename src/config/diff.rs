@@ -102,8 +102,8 @@ impl fmt::Display for Change {
 /// All differences, in the order of the new text, then removals in the order of the old text.
 pub fn changes(registry: &Registry, old: &Config, new: &Config, sessions: &[RunningSession]) -> Vec<Change> {
     let (before, after) = (ComparedConfig::new(old, registry), ComparedConfig::new(new, registry));
-    let crowd = [before.crowd(sessions), after.crowd(sessions)];
-    let mut difference = Difference { old: &before, new: &after, crowd, found: Vec::new() };
+    let sessions_by_block = [before.sessions_by_block(sessions), after.sessions_by_block(sessions)];
+    let mut difference = Difference { old: &before, new: &after, sessions_by_block, found: Vec::new() };
     difference.sections(0, 0);
     difference.found
 }
@@ -120,18 +120,18 @@ impl<'r> ComparedConfig<'r> {
     }
 
     /// Number of sessions in each application's block.
-    fn crowd(&self, sessions: &[RunningSession]) -> HashMap<usize, usize> {
+    fn sessions_by_block(&self, sessions: &[RunningSession]) -> HashMap<usize, usize> {
         let mut counts: HashMap<&RunningSession, usize> = HashMap::new();
         for who in sessions {
             *counts.entry(who).or_default() += 1;
         }
-        let mut crowd = HashMap::new();
+        let mut sessions_by_block = HashMap::new();
         for (who, count) in counts {
             if let Some(block) = self.application(who) {
-                *crowd.entry(block).or_default() += count;
+                *sessions_by_block.entry(block).or_default() += count;
             }
         }
-        crowd
+        sessions_by_block
     }
 
     fn application(&self, who: &RunningSession) -> Option<usize> {
@@ -153,14 +153,15 @@ impl<'r> ComparedConfig<'r> {
     }
 
     fn has_id(&self, server: usize, id: &[u8]) -> bool {
-        let said = self.outline.nearest(server, "serverid").and_then(|said| said.words().first());
-        said.map_or(id == b"default", |word| &word.bytes[..] == id)
+        let id_word =
+            self.outline.nearest(server, "serverid").and_then(|statement| statement.words().first());
+        id_word.map_or(id == b"default", |word| &word.bytes[..] == id)
     }
 
     fn listens(&self, server: usize, port: u16) -> bool {
         let port = port.to_string();
         let ends = |word: &Word| word.bytes.rsplit(|b| *b == b':').next() == Some(port.as_bytes());
-        self.outline.own(server, "listen").any(|said| said.words().first().is_some_and(ends))
+        self.outline.own(server, "listen").any(|statement| statement.words().first().is_some_and(ends))
     }
 
     /// Name of a block in the report, with its enclosing blocks.
@@ -181,16 +182,17 @@ impl<'r> ComparedConfig<'r> {
         if words.is_empty() { kind.to_string() } else { format!("{kind} {words}") }
     }
 
-    fn place(&self, said: &OutlineStatement<'_>) -> String {
-        self.sources.pos(said.name().span).to_string()
+    fn place(&self, statement: &OutlineStatement<'_>) -> String {
+        self.sources.pos(statement.name().span).to_string()
     }
 }
 
 /// Addresses and names that distinguish blocks without arguments.
 fn identity(outline: &Outline<'_>, section: &Section<'_>) -> Vec<String> {
-    let said = section.said.iter().map(|at| &outline.statements[*at]);
-    said.filter(|said| said.is("listen") || said.is("server_name"))
-        .map(|said| spelled(said.words()))
+    let statements = section.statements.iter().map(|at| &outline.statements[*at]);
+    statements
+        .filter(|statement| statement.is("listen") || statement.is("server_name"))
+        .map(|statement| spelled(statement.words()))
         .collect()
 }
 
@@ -198,7 +200,7 @@ struct Difference<'d, 'r> {
     old: &'d ComparedConfig<'r>,
     new: &'d ComparedConfig<'r>,
     /// Numbers of sessions by application block, in the old and in the new outline.
-    crowd: [HashMap<usize, usize>; 2],
+    sessions_by_block: [HashMap<usize, usize>; 2],
     found: Vec<Change>,
 }
 
@@ -285,7 +287,7 @@ impl Difference<'_, '_> {
         let Some(words) = block.head.map(|head| head.words()).filter(|words| !words.is_empty()) else {
             return;
         };
-        let statements = block.said.len();
+        let statements = block.statements.len();
         let name = side.name(block);
         let (directive, rest) = name.split_once(' ').unwrap_or((&name, ""));
         let value = format!("{rest} {{ {statements} directives }}").trim().to_owned();
@@ -317,7 +319,7 @@ impl Difference<'_, '_> {
             let mut way = outline.around(application).take_while(|at| !hidden(*at));
             way.any(|at| at == section)
         };
-        self.crowd[which].iter().filter(|(block, _)| below(**block)).map(|(_, count)| count).sum()
+        self.sessions_by_block[which].iter().filter(|(block, _)| below(**block)).map(|(_, count)| count).sum()
     }
 
     /// Pairs of corresponding nested blocks of two blocks, and blocks without a counterpart.
@@ -362,23 +364,24 @@ fn key(outline: &Outline<'_>, section: usize) -> (u32, Vec<String>) {
 /// Lines of a block, grouped by directive.
 fn lines<'o, 'r>(outline: &'o Outline<'r>, section: usize) -> Vec<Lines<'o, 'r>> {
     let mut found: Vec<Lines<'o, 'r>> = Vec::new();
-    for said in outline.said(section) {
-        let name = said.row().map_or_else(|| said.name().text().to_string(), |row| row.name().to_owned());
-        let value = (said.name().text().to_string(), value(said));
+    for statement in outline.statements_of(section) {
+        let name =
+            statement.row().map_or_else(|| statement.name().text().to_string(), |row| row.name().to_owned());
+        let value = (statement.name().text().to_string(), value(statement));
         match found.iter_mut().find(|lines| lines.name == name) {
             Some(lines) => lines.values.push(value),
-            None => found.push(Lines { name, row: said.row(), first: said, values: vec![value] }),
+            None => found.push(Lines { name, row: statement.row(), first: statement, values: vec![value] }),
         }
     }
     found
 }
 
-fn value(said: &OutlineStatement<'_>) -> String {
-    let words = spelled(said.words());
-    if !said.node.opens_block() {
+fn value(statement: &OutlineStatement<'_>) -> String {
+    let words = spelled(statement.words());
+    if !statement.node.opens_block() {
         return words;
     }
-    format!("{words} {{ {}}}", body(said.node.body())).trim_start().to_owned()
+    format!("{words} {{ {}}}", body(statement.node.body())).trim_start().to_owned()
 }
 
 fn body(statements: Body<'_>) -> String {

@@ -82,7 +82,7 @@ impl Config {
     /// Where log lines go: the `error_log` lines outside every block, else the default log. Syslog and memory
     /// targets have no effect (`-t` says so).
     pub fn log_specs(&self) -> Vec<LogSpec> {
-        let said = self.get::<core::conf::Current>().error_log.iter().filter_map(|line| {
+        let configured = self.get::<core::conf::Current>().error_log.iter().filter_map(|line| {
             let path = match &line.target {
                 LogTarget::File(path) => Some(path.clone()),
                 LogTarget::Stderr => None,
@@ -90,11 +90,11 @@ impl Config {
             };
             Some(LogSpec { path, level: line.level })
         });
-        let said: Vec<LogSpec> = said.collect();
-        if said.is_empty() {
+        let configured: Vec<LogSpec> = configured.collect();
+        if configured.is_empty() {
             vec![LogSpec { path: Some(self.paths.error_log.clone()), level: LogLevel::Error }]
         } else {
-            said
+            configured
         }
     }
 

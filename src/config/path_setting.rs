@@ -22,14 +22,14 @@ impl Value for PathSetting {
         "on | off | path".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<PathSetting, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<PathSetting, Problem> {
         let word = args.first();
         Ok(if word.is("on") {
             PathSetting::On
         } else if word.is("off") {
             PathSetting::Off
         } else {
-            PathSetting::Path(scene.under_prefix(&word.bytes))
+            PathSetting::Path(evaluation.under_prefix(&word.bytes))
         })
     }
 }

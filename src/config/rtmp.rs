@@ -84,19 +84,19 @@ fn listener(socket: Socket<RtmpServer>) -> RtmpListener {
 
 /// Names of a server, one by one.
 fn names(block: &Block) -> Vec<Spanned<ServerName>> {
-    let said = block.scope::<server_conf::Scope>().map(|s| &s.server_name[..]).unwrap_or_default();
-    said.iter()
+    let uses = block.scope::<server_conf::Scope>().map(|s| &s.server_name[..]).unwrap_or_default();
+    uses.iter()
         .flat_map(|s| s.value.0.iter().map(|n| Spanned { value: n.clone(), span: s.span, place: s.place }))
         .collect()
 }
 
 /// `listen` lines of a server; the default port if there are none.
 fn listen(block: &Block) -> Vec<Spanned<Listen>> {
-    let said = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
-    if said.is_empty() {
+    let uses = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
+    if uses.is_empty() {
         let addrs = vec![ListenAddr::Tcp((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT).into())];
         let value = Listen { addrs, options: ListenOptions::default() };
         return vec![Spanned { value, span: block.span, place: block.place }];
     }
-    said.iter().map(|s| Spanned { value: s.value.0.clone(), span: s.span, place: s.place }).collect()
+    uses.iter().map(|s| Spanned { value: s.value.0.clone(), span: s.span, place: s.place }).collect()
 }

@@ -137,7 +137,7 @@ impl Evaluator<'_> {
         {
             seen.refuses |= row.outcome(args.joined().as_bstr()) == UseOutcome::Refused;
         }
-        let mut scene = Evaluation {
+        let mut evaluation = Evaluation {
             sources: self.sources,
             bases: self.bases,
             context: block.context,
@@ -151,12 +151,12 @@ impl Evaluator<'_> {
         let applied = match row.apply {
             Apply::Keep(keep) => {
                 let scope = scope_mut(&mut block.scopes, (module.scope_type)(), module.scope);
-                keep(scope, &args, node.span(), &mut scene)
+                keep(scope, &args, node.span(), &mut evaluation)
             }
-            Apply::Check(check) => check(&args, &mut scene),
+            Apply::Check(check) => check(&args, &mut evaluation),
             Apply::Head(head) => {
                 counted?;
-                let head = head(&args, &mut scene)?;
+                let head = head(&args, &mut evaluation)?;
                 self.remark(row, node, &args);
                 let Shape::Opens(context) = row.shape else { return Ok(()) };
                 let mut inner = Block::new(context, node.span(), node.terminator());
@@ -358,9 +358,9 @@ fn scope_mut(scopes: &mut Vec<(TypeId, AnyValue)>, id: TypeId, make: fn() -> Any
 }
 
 /// Resolves a module's values from blocks, innermost first.
-pub fn resolve<C: Resolve>(blocks: &[&Block], scene: &mut Evaluation<'_>) -> C {
+pub fn resolve<C: Resolve>(blocks: &[&Block], evaluation: &mut Evaluation<'_>) -> C {
     let scopes: Vec<Option<&C::Scope>> = blocks.iter().map(|b| b.scope()).collect();
-    C::resolve(&scopes, scene)
+    C::resolve(&scopes, evaluation)
 }
 
 /// Adds the statement's position to an error.

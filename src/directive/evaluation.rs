@@ -63,7 +63,7 @@ impl DefaultEvaluation {
     }
 
     /// The environment to parse with.
-    pub fn scene<'a>(&'a mut self, sources: &'a Sources, bases: &'a BaseDirectories) -> Evaluation<'a> {
+    pub fn evaluation<'a>(&'a mut self, sources: &'a Sources, bases: &'a BaseDirectories) -> Evaluation<'a> {
         Evaluation {
             sources,
             bases,

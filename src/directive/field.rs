@@ -17,23 +17,23 @@ pub trait Field: Sized {
     /// Type of the directive's value.
     type Value: Value;
     /// What one block's statements set.
-    type Said: Default + Send + Sync;
+    type Uses: Default + Send + Sync;
     /// How often the directive may appear in one block.
     const REPEAT: Repeat;
     /// What a nested block inherits.
     const INHERIT: Inherit = Inherit::Nearest;
 
     /// Records one use of the directive in a block.
-    fn say(said: &mut Self::Said, value: Spanned<Self::Value>);
+    fn add(uses: &mut Self::Uses, value: Spanned<Self::Value>);
 
     /// Computes the effective value from what the blocks set, innermost first.
     fn resolve<'s>(
-        said: impl Iterator<Item = Option<&'s Self::Said>>,
+        uses: impl Iterator<Item = Option<&'s Self::Uses>>,
         default: Option<&'static str>,
-        scene: &mut Evaluation<'_>,
+        evaluation: &mut Evaluation<'_>,
     ) -> Self
     where
-        Self::Said: 's;
+        Self::Uses: 's;
 }
 
 /// What a nested block inherits from the enclosing one.
@@ -71,21 +71,21 @@ pub trait Sum: Copy {
 
 impl<T: Value + Clone> Field for T {
     type Value = T;
-    type Said = Option<Spanned<T>>;
+    type Uses = Option<Spanned<T>>;
     const REPEAT: Repeat = Repeat::Never;
 
-    fn say(said: &mut Self::Said, value: Spanned<T>) {
-        *said = Some(value);
+    fn add(uses: &mut Self::Uses, value: Spanned<T>) {
+        *uses = Some(value);
     }
 
     fn resolve<'s>(
-        mut said: impl Iterator<Item = Option<&'s Self::Said>>,
+        mut uses: impl Iterator<Item = Option<&'s Self::Uses>>,
         default: Option<&'static str>,
-        scene: &mut Evaluation<'_>,
+        evaluation: &mut Evaluation<'_>,
     ) -> T {
-        match said.find_map(|s| s.and_then(Option::as_ref)) {
-            Some(said) => said.value.clone(),
-            None => read_default(default.expect("a row of a plain type has a default"), scene)
+        match uses.find_map(|s| s.and_then(Option::as_ref)) {
+            Some(used) => used.value.clone(),
+            None => read_default(default.expect("a row of a plain type has a default"), evaluation)
                 .expect("the tables' tests parse every default"),
         }
     }
@@ -93,122 +93,122 @@ impl<T: Value + Clone> Field for T {
 
 impl<T: Value + Clone> Field for Option<T> {
     type Value = T;
-    type Said = Option<Spanned<T>>;
+    type Uses = Option<Spanned<T>>;
     const REPEAT: Repeat = Repeat::Never;
 
-    fn say(said: &mut Self::Said, value: Spanned<T>) {
-        *said = Some(value);
+    fn add(uses: &mut Self::Uses, value: Spanned<T>) {
+        *uses = Some(value);
     }
 
     fn resolve<'s>(
-        mut said: impl Iterator<Item = Option<&'s Self::Said>>,
+        mut uses: impl Iterator<Item = Option<&'s Self::Uses>>,
         _: Option<&'static str>,
         _: &mut Evaluation<'_>,
     ) -> Option<T> {
-        said.find_map(|s| s.and_then(Option::as_ref)).map(|s| s.value.clone())
+        uses.find_map(|s| s.and_then(Option::as_ref)).map(|s| s.value.clone())
     }
 }
 
 impl<T: Value + Clone> Field for Vec<T> {
     type Value = T;
-    type Said = Vec<Spanned<T>>;
+    type Uses = Vec<Spanned<T>>;
     const REPEAT: Repeat = T::LIMIT;
 
-    fn say(said: &mut Self::Said, value: Spanned<T>) {
-        said.push(value);
+    fn add(uses: &mut Self::Uses, value: Spanned<T>) {
+        uses.push(value);
     }
 
     fn resolve<'s>(
-        mut said: impl Iterator<Item = Option<&'s Self::Said>>,
+        mut uses: impl Iterator<Item = Option<&'s Self::Uses>>,
         _: Option<&'static str>,
         _: &mut Evaluation<'_>,
     ) -> Vec<T> {
-        let nearest = said.find_map(|s| s.filter(|s| !s.is_empty()));
+        let nearest = uses.find_map(|s| s.filter(|s| !s.is_empty()));
         nearest.map(|s| s.iter().map(|s| s.value.clone()).collect()).unwrap_or_default()
     }
 }
 
 impl<T: Value + Clone> Field for Joined<T> {
     type Value = T;
-    type Said = Vec<Spanned<T>>;
+    type Uses = Vec<Spanned<T>>;
     const REPEAT: Repeat = T::LIMIT;
     const INHERIT: Inherit = Inherit::Joined;
 
-    fn say(said: &mut Self::Said, value: Spanned<T>) {
-        said.push(value);
+    fn add(uses: &mut Self::Uses, value: Spanned<T>) {
+        uses.push(value);
     }
 
     fn resolve<'s>(
-        said: impl Iterator<Item = Option<&'s Self::Said>>,
+        uses: impl Iterator<Item = Option<&'s Self::Uses>>,
         _: Option<&'static str>,
         _: &mut Evaluation<'_>,
     ) -> Joined<T> {
-        Joined(said.flatten().flatten().map(|s| s.value.clone()).collect())
+        Joined(uses.flatten().flatten().map(|s| s.value.clone()).collect())
     }
 }
 
 impl<T: Value + Clone> Field for Own<T> {
     type Value = T;
-    type Said = Option<Spanned<T>>;
+    type Uses = Option<Spanned<T>>;
     const REPEAT: Repeat = Repeat::Never;
     const INHERIT: Inherit = Inherit::Never;
 
-    fn say(said: &mut Self::Said, value: Spanned<T>) {
-        *said = Some(value);
+    fn add(uses: &mut Self::Uses, value: Spanned<T>) {
+        *uses = Some(value);
     }
 
     fn resolve<'s>(
-        mut said: impl Iterator<Item = Option<&'s Self::Said>>,
+        mut uses: impl Iterator<Item = Option<&'s Self::Uses>>,
         _: Option<&'static str>,
         _: &mut Evaluation<'_>,
     ) -> Own<T> {
-        Own(said.next().flatten().and_then(Option::as_ref).map(|s| s.value.clone()))
+        Own(uses.next().flatten().and_then(Option::as_ref).map(|s| s.value.clone()))
     }
 }
 
 impl<T: Value + Clone> Field for OwnAll<T> {
     type Value = T;
-    type Said = Vec<Spanned<T>>;
+    type Uses = Vec<Spanned<T>>;
     const REPEAT: Repeat = T::LIMIT;
     const INHERIT: Inherit = Inherit::Never;
 
-    fn say(said: &mut Self::Said, value: Spanned<T>) {
-        said.push(value);
+    fn add(uses: &mut Self::Uses, value: Spanned<T>) {
+        uses.push(value);
     }
 
     fn resolve<'s>(
-        mut said: impl Iterator<Item = Option<&'s Self::Said>>,
+        mut uses: impl Iterator<Item = Option<&'s Self::Uses>>,
         _: Option<&'static str>,
         _: &mut Evaluation<'_>,
     ) -> OwnAll<T> {
-        let own = said.next().flatten();
-        OwnAll(own.map(|said| said.iter().map(|s| s.value.clone()).collect()).unwrap_or_default())
+        let own = uses.next().flatten();
+        OwnAll(own.map(|uses| uses.iter().map(|s| s.value.clone()).collect()).unwrap_or_default())
     }
 }
 
 impl<T: Value + Sum> Field for Summed<T> {
     type Value = T;
-    type Said = Option<Spanned<T>>;
+    type Uses = Option<Spanned<T>>;
     const REPEAT: Repeat = Repeat::Free;
 
-    fn say(said: &mut Self::Said, value: Spanned<T>) {
-        match said {
-            Some(said) => said.value = said.value.sum(value.value),
-            None => *said = Some(value),
+    fn add(uses: &mut Self::Uses, value: Spanned<T>) {
+        match uses {
+            Some(uses) => uses.value = uses.value.sum(value.value),
+            None => *uses = Some(value),
         }
     }
 
     fn resolve<'s>(
-        mut said: impl Iterator<Item = Option<&'s Self::Said>>,
+        mut uses: impl Iterator<Item = Option<&'s Self::Uses>>,
         _: Option<&'static str>,
         _: &mut Evaluation<'_>,
     ) -> Summed<T> {
-        Summed(said.find_map(|s| s.and_then(Option::as_ref)).map(|s| s.value))
+        Summed(uses.find_map(|s| s.and_then(Option::as_ref)).map(|s| s.value))
     }
 }
 
 /// Parses a row's default with the same parser as a user's value.
-pub fn read_default<T: Value>(text: &'static str, scene: &mut Evaluation<'_>) -> Result<T, Problem> {
+pub fn read_default<T: Value>(text: &'static str, evaluation: &mut Evaluation<'_>) -> Result<T, Problem> {
     let word =
         |text: &'static str| Word { bytes: Bytes::from_static(text.as_bytes()), span: Span::default() };
     let name = word("default");
@@ -217,5 +217,5 @@ pub fn read_default<T: Value>(text: &'static str, scene: &mut Evaluation<'_>) ->
         Arity { max: 1, .. } => vec![word(text)],
         _ => text.split(' ').filter(|w| !w.is_empty()).map(word).collect(),
     };
-    T::parse(&Args { name: &name, words: &words, body: None, terminator: Span::default() }, scene)
+    T::parse(&Args { name: &name, words: &words, body: None, terminator: Span::default() }, evaluation)
 }

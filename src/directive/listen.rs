@@ -75,7 +75,7 @@ impl Listen {
         args: &Args<'_>,
         family: Family,
         default_port: u16,
-        scene: &mut Evaluation<'_>,
+        evaluation: &mut Evaluation<'_>,
     ) -> Result<Listen, Problem> {
         let word = args.first();
         let addrs = listen_addrs(&word.bytes, default_port).map_err(|reason| {
@@ -95,12 +95,17 @@ impl Listen {
         })?;
         let mut listen = Listen { addrs, options: ListenOptions::default() };
         for word in args.words.get(1..).unwrap_or_default() {
-            listen.option(word, family, scene)?;
+            listen.option(word, family, evaluation)?;
         }
         Ok(listen)
     }
 
-    fn option(&mut self, word: &Word, family: Family, scene: &mut Evaluation<'_>) -> Result<(), Problem> {
+    fn option(
+        &mut self,
+        word: &Word,
+        family: Family,
+        evaluation: &mut Evaluation<'_>,
+    ) -> Result<(), Problem> {
         let text: &[u8] = &word.bytes;
         let (name, value) = match text.iter().position(|b| *b == b'=') {
             Some(at) => (&text[..at], Some(&text[at + 1..])),
@@ -122,19 +127,24 @@ impl Listen {
             (b"backlog", Some(value)) => options.backlog = Some(positive(value, word, "backlog")?),
             (b"rcvbuf", Some(value)) => options.rcvbuf = Some(size(value, word, "rcvbuf")?),
             (b"sndbuf", Some(value)) => options.sndbuf = Some(size(value, word, "sndbuf")?),
-            (b"ipv6only", Some(value)) => self.ipv6only(value, word, scene)?,
+            (b"ipv6only", Some(value)) => self.ipv6only(value, word, evaluation)?,
             (b"so_keepalive", Some(value)) => options.keepalive = Some(keepalive(value, word)?),
             _ => return Err(unknown(word, family)),
         }
         Ok(())
     }
 
-    fn ipv6only(&mut self, value: &[u8], word: &Word, scene: &mut Evaluation<'_>) -> Result<(), Problem> {
+    fn ipv6only(
+        &mut self,
+        value: &[u8],
+        word: &Word,
+        evaluation: &mut Evaluation<'_>,
+    ) -> Result<(), Problem> {
         let v6 = self.addrs.iter().any(|a| matches!(a, ListenAddr::Tcp(addr) if addr.is_ipv6()));
         if !v6 {
             let addr = self.addrs.first().map(ToString::to_string).unwrap_or_default();
             let text = format!("ipv6only is not supported on addr \"{addr}\", ignored");
-            scene.report(Problem::warning(text).at(word.span));
+            evaluation.report(Problem::warning(text).at(word.span));
             return Ok(());
         }
         self.options.ipv6only = match value {

@@ -27,7 +27,7 @@ pub struct Section<'t> {
     /// The enclosing block.
     pub parent: Option<usize>,
     /// Its statements, without those that open a block of statements.
-    pub said: Vec<usize>,
+    pub statements: Vec<usize>,
     /// Nested blocks.
     pub inner: Vec<usize>,
 }
@@ -48,7 +48,8 @@ pub struct OutlineStatement<'t> {
 impl<'t> Outline<'t> {
     /// Looks up the row of every statement of a tree.
     pub fn new(tree: &'t Tree, registry: &Registry) -> Outline<'t> {
-        let main = Section { context: MAIN, head: None, parent: None, said: Vec::new(), inner: Vec::new() };
+        let main =
+            Section { context: MAIN, head: None, parent: None, statements: Vec::new(), inner: Vec::new() };
         let mut outline =
             Outline { sections: vec![main], statements: Vec::with_capacity(tree.len() as usize) };
         outline.body(0, tree.body(), registry);
@@ -72,7 +73,7 @@ impl<'t> Outline<'t> {
                     context,
                     head: Some(node),
                     parent: Some(section),
-                    said: Vec::new(),
+                    statements: Vec::new(),
                     inner: Vec::new(),
                 };
                 self.sections.push(inner);
@@ -81,7 +82,7 @@ impl<'t> Outline<'t> {
                 opened
             });
             if opens.is_none() {
-                self.sections[section].said.push(at);
+                self.sections[section].statements.push(at);
             }
             self.statements.push(OutlineStatement { node, section, entry, opens });
             if let Some(opened) = opens {
@@ -107,7 +108,7 @@ impl<'t> Outline<'t> {
 
     /// Uses of a directive in the block itself, by canonical name.
     pub fn own(&self, section: usize, name: &'static str) -> impl Iterator<Item = &OutlineStatement<'t>> {
-        self.said(section).filter(move |said| said.is(name))
+        self.statements_of(section).filter(move |statement| statement.is(name))
     }
 
     /// The use of a directive that is in force in a block: the last one of the innermost block that has any.
@@ -116,8 +117,8 @@ impl<'t> Outline<'t> {
     }
 
     /// Statements of a block that open no block themselves.
-    pub fn said(&self, section: usize) -> impl Iterator<Item = &OutlineStatement<'t>> {
-        self.sections[section].said.iter().map(|at| &self.statements[*at])
+    pub fn statements_of(&self, section: usize) -> impl Iterator<Item = &OutlineStatement<'t>> {
+        self.sections[section].statements.iter().map(|at| &self.statements[*at])
     }
 }
 

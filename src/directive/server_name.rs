@@ -35,10 +35,10 @@ impl Value for ServerNames {
         "name | *.name | name.* | .name | ~regex ...".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ServerNames, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ServerNames, Problem> {
         let mut names = Vec::with_capacity(args.words.len());
         for word in args.words {
-            read(word, &mut names, scene)?;
+            read(word, &mut names, evaluation)?;
         }
         Ok(ServerNames(names))
     }
@@ -56,7 +56,7 @@ impl ServerName {
     }
 }
 
-fn read(word: &Word, names: &mut Vec<ServerName>, scene: &mut Evaluation<'_>) -> Result<(), Problem> {
+fn read(word: &Word, names: &mut Vec<ServerName>, evaluation: &mut Evaluation<'_>) -> Result<(), Problem> {
     let text: &[u8] = &word.bytes;
     let invalid = || {
         Problem::new(sentence(&[b"server name \"", text, b"\" is invalid"]))
@@ -65,7 +65,7 @@ fn read(word: &Word, names: &mut Vec<ServerName>, scene: &mut Evaluation<'_>) ->
     };
     if text.contains(&b'/') {
         let text = sentence(&[b"server name \"", text, b"\" has suspicious symbols"]);
-        scene.report(Problem::warning(text).at(word.span));
+        evaluation.report(Problem::warning(text).at(word.span));
     }
     if let Some(pattern) = text.strip_prefix(b"~") {
         if pattern.is_empty() {
@@ -93,7 +93,7 @@ fn read(word: &Word, names: &mut Vec<ServerName>, scene: &mut Evaluation<'_>) ->
         }
         // In rtmp, PingOS looks for wildcards only at the ends of a name.
         plain
-            if scene.context & RTMP_SERVER != 0
+            if evaluation.context & RTMP_SERVER != 0
                 && plain.contains(&b'*')
                 && !plain.starts_with(b"*")
                 && !plain.starts_with(b".")
@@ -101,7 +101,7 @@ fn read(word: &Word, names: &mut Vec<ServerName>, scene: &mut Evaluation<'_>) ->
         {
             let text =
                 sentence(&[b"server name \"", text, b"\" never matches, a star stands at one end only"]);
-            scene.report(Problem::warning(text).at(word.span));
+            evaluation.report(Problem::warning(text).at(word.span));
             names.push(ServerName::Exact(plain.into()));
         }
         plain if plain.contains(&b'*') => return Err(invalid()),

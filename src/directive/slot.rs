@@ -31,10 +31,10 @@ pub trait Slot: Any + fmt::Debug + Send + Sync + Sized {
     const RESTART: bool = false;
 
     /// Whether the block sets anything that goes into the values.
-    fn said_by(block: &Block) -> bool;
+    fn is_set_by(block: &Block) -> bool;
 
     /// Builds the values from a block and its enclosing blocks.
-    fn make(level: &BlockLevel<'_>, scene: &mut Evaluation<'_>) -> Self;
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Self;
 }
 
 /// Registration of a [`Slot`] in a module's table.
@@ -43,7 +43,7 @@ pub struct SlotEntry {
     pub(super) holders: Contexts,
     pub(super) key: SlotKey,
     inherited: bool,
-    said_by: fn(&Block) -> bool,
+    is_set_by: fn(&Block) -> bool,
     make: fn(&BlockLevel<'_>, &mut Evaluation<'_>) -> Arc<dyn SlotValue>,
 }
 
@@ -82,7 +82,7 @@ pub struct BlockLevel<'a> {
 pub struct Layer<const HOLDER: Contexts> {
     values: Values<HOLDER>,
     /// Values for nested blocks that set nothing, where those differ from the block's own; built once and shared.
-    unsaid: RefCell<Vec<Option<Arc<dyn SlotValue>>>>,
+    inherited_values: RefCell<Vec<Option<Arc<dyn SlotValue>>>>,
 }
 
 impl SlotEntry {
@@ -92,8 +92,8 @@ impl SlotEntry {
             holders: T::HOLDERS,
             key: SlotKey { id: TypeId::of::<T>(), restart: T::RESTART },
             inherited: T::INHERITED,
-            said_by: T::said_by,
-            make: |level, scene| Arc::new(T::make(level, scene)),
+            is_set_by: T::is_set_by,
+            make: |level, evaluation| Arc::new(T::make(level, evaluation)),
         }
     }
 }
@@ -119,24 +119,24 @@ impl<'a> BlockLevel<'a> {
     }
 
     /// Resolves a module's values.
-    pub fn resolve<C: Resolve>(&self, scene: &mut Evaluation<'_>) -> C {
-        resolve(self.blocks, scene)
+    pub fn resolve<C: Resolve>(&self, evaluation: &mut Evaluation<'_>) -> C {
+        resolve(self.blocks, evaluation)
     }
 
     /// Values that a block of another kind has at this level.
     pub fn values<const HOLDER: Contexts>(
         &self,
         blocks: &[&Block],
-        scene: &mut Evaluation<'_>,
+        evaluation: &mut Evaluation<'_>,
     ) -> Values<HOLDER> {
-        self.registry.values(blocks, &[], scene)
+        self.registry.values(blocks, &[], evaluation)
     }
 }
 
 impl<const HOLDER: Contexts> Layer<HOLDER> {
     /// Layer of a block's values.
     pub fn new(values: Values<HOLDER>) -> Self {
-        Layer { values, unsaid: RefCell::default() }
+        Layer { values, inherited_values: RefCell::default() }
     }
 
     /// The values.
@@ -145,12 +145,16 @@ impl<const HOLDER: Contexts> Layer<HOLDER> {
     }
 
     /// Values at an index of the list of slots for a nested block that sets nothing.
-    fn unsaid(&self, place: usize, make: impl FnOnce() -> Arc<dyn SlotValue>) -> Arc<dyn SlotValue> {
-        let mut unsaid = self.unsaid.borrow_mut();
-        if unsaid.len() <= place {
-            unsaid.resize(place + 1, None);
+    fn inherited_values(
+        &self,
+        place: usize,
+        make: impl FnOnce() -> Arc<dyn SlotValue>,
+    ) -> Arc<dyn SlotValue> {
+        let mut inherited_values = self.inherited_values.borrow_mut();
+        if inherited_values.len() <= place {
+            inherited_values.resize(place + 1, None);
         }
-        unsaid[place].get_or_insert_with(make).clone()
+        inherited_values[place].get_or_insert_with(make).clone()
     }
 }
 
@@ -174,11 +178,11 @@ impl Registry {
         &self,
         blocks: &[&Block],
         together: &[&Block],
-        scene: &mut Evaluation<'_>,
+        evaluation: &mut Evaluation<'_>,
     ) -> Values<HOLDER> {
         let slots = self.slots(HOLDER);
         let level = BlockLevel { blocks, together, outer: None, registry: self };
-        let stored = slots.entries.iter().map(|entry| (entry.make)(&level, scene));
+        let stored = slots.entries.iter().map(|entry| (entry.make)(&level, evaluation));
         Values::new(slots.keys.clone(), stored.collect())
     }
 
@@ -187,16 +191,16 @@ impl Registry {
         &self,
         outer: &Layer<HOLDER>,
         blocks: &[&Block],
-        scene: &mut Evaluation<'_>,
+        evaluation: &mut Evaluation<'_>,
     ) -> Values<HOLDER> {
         let slots = self.slots(HOLDER);
         let level = BlockLevel { blocks, together: &[], outer: Some(&outer.values), registry: self };
         let stored = slots.entries.iter().enumerate().map(|(place, entry)| {
-            let said = blocks.first().is_some_and(|block| (entry.said_by)(block));
+            let said = blocks.first().is_some_and(|block| (entry.is_set_by)(block));
             match (said, entry.inherited) {
-                (true, _) => (entry.make)(&level, scene),
+                (true, _) => (entry.make)(&level, evaluation),
                 (false, true) => outer.values.at(place).clone(),
-                (false, false) => outer.unsaid(place, || (entry.make)(&level, scene)),
+                (false, false) => outer.inherited_values(place, || (entry.make)(&level, evaluation)),
             }
         });
         Values::new(slots.keys.clone(), stored.collect())
@@ -255,7 +259,7 @@ mod tests {
         const INHERITED: bool = true;
         const RESTART: bool = true;
 
-        fn said_by(block: &Block) -> bool {
+        fn is_set_by(block: &Block) -> bool {
             block.order > 0
         }
 
@@ -268,7 +272,7 @@ mod tests {
         const HOLDERS: Contexts = APPLICATION;
         const INHERITED: bool = false;
 
-        fn said_by(block: &Block) -> bool {
+        fn is_set_by(block: &Block) -> bool {
             block.order > 0
         }
 
@@ -300,13 +304,13 @@ mod tests {
     #[test]
     fn a_nested_block_that_sets_nothing_shares_what_is_inherited_and_what_is_built_for_such_blocks() {
         let registry = Registry::new(MODULES, &[]);
-        let (mut backstage, sources, bases) =
+        let (mut default_evaluation, sources, bases) =
             (DefaultEvaluation::new(), Sources::default(), BaseDirectories::default());
-        let mut scene = backstage.scene(&sources, &bases);
+        let mut evaluation = default_evaluation.evaluation(&sources, &bases);
         let outer = block(3);
-        let layer = Layer::<APPLICATION>::new(registry.values(&[&outer], &[], &mut scene));
+        let layer = Layer::<APPLICATION>::new(registry.values(&[&outer], &[], &mut evaluation));
         assert_eq!(numbers(layer.values()), (3, 3));
-        let mut inner = |order| registry.inner_values(&layer, &[&block(order), &outer], &mut scene);
+        let mut inner = |order| registry.inner_values(&layer, &[&block(order), &outer], &mut evaluation);
         let (first, second, said) = (inner(0), inner(0), inner(4));
         assert_eq!((numbers(&first), numbers(&said)), ((3, 0), (34, 4)));
         assert!(Arc::ptr_eq(&first.share::<Kept>(), &layer.values().share::<Kept>()));
@@ -316,10 +320,10 @@ mod tests {
     #[test]
     fn values_for_the_next_start_stay_and_others_change() {
         let registry = Registry::new(MODULES, &[]);
-        let (mut backstage, sources, bases) =
+        let (mut default_evaluation, sources, bases) =
             (DefaultEvaluation::new(), Sources::default(), BaseDirectories::default());
-        let mut scene = backstage.scene(&sources, &bases);
-        let mut values = |order| registry.values::<APPLICATION>(&[&block(order)], &[], &mut scene);
+        let mut evaluation = default_evaluation.evaluation(&sources, &bases);
+        let mut values = |order| registry.values::<APPLICATION>(&[&block(order)], &[], &mut evaluation);
         let (old, new) = (values(1), values(2));
         assert_eq!(numbers(&new.keeping_restart_values(&old)), (1, 2));
     }
@@ -327,10 +331,10 @@ mod tests {
     #[test]
     fn a_kind_of_block_holds_its_types_only() {
         let registry = Registry::new(MODULES, &[]);
-        let (mut backstage, sources, bases) =
+        let (mut default_evaluation, sources, bases) =
             (DefaultEvaluation::new(), Sources::default(), BaseDirectories::default());
-        let mut scene = backstage.scene(&sources, &bases);
-        let values = registry.values::<LOCATION>(&[&block(5)], &[], &mut scene);
+        let mut evaluation = default_evaluation.evaluation(&sources, &bases);
+        let values = registry.values::<LOCATION>(&[&block(5)], &[], &mut evaluation);
         assert_eq!(values.get::<Kept>().0, 5);
         let values: &dyn ValueLookup = &values;
         assert_eq!(values.find::<Kept>().map(|kept| kept.0), Some(5));

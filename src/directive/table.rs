@@ -184,7 +184,7 @@ pub trait Resolve: Sized {
     type Scope: 'static;
 
     /// Computes every value from what the blocks set, innermost first.
-    fn resolve(scopes: &[Option<&Self::Scope>], scene: &mut Evaluation<'_>) -> Self;
+    fn resolve(scopes: &[Option<&Self::Scope>], evaluation: &mut Evaluation<'_>) -> Self;
 }
 
 impl Row {
@@ -230,15 +230,15 @@ impl Row {
 
 /// Parses a value and records it in a scope; the function of a row's [`Apply::Keep`].
 pub fn keep<F: super::field::Field>(
-    said: &mut F::Said,
+    uses: &mut F::Uses,
     args: &Args<'_>,
     span: Span,
-    scene: &mut Evaluation<'_>,
+    evaluation: &mut Evaluation<'_>,
 ) -> Result<bool, Problem> {
     use super::value::Value;
-    let value = F::Value::parse(args, scene)?;
+    let value = F::Value::parse(args, evaluation)?;
     let may_repeat = value.may_repeat();
-    F::say(said, Spanned { value, span, place: args.terminator });
+    F::add(uses, Spanned { value, span, place: args.terminator });
     Ok(may_repeat)
 }
 
@@ -304,10 +304,10 @@ macro_rules! directives {
         #[derive(Default)]
         pub struct Scope {
             $(
-                $($( $(#[doc = $restart_doc])+ pub $restart_field: <$Restart as $crate::directive::Field>::Said, )+)?
-                $($( $(#[doc = $session_doc])+ pub $session_field: <$Session as $crate::directive::Field>::Said, )+)?
+                $($( $(#[doc = $restart_doc])+ pub $restart_field: <$Restart as $crate::directive::Field>::Uses, )+)?
+                $($( $(#[doc = $session_doc])+ pub $session_field: <$Session as $crate::directive::Field>::Uses, )+)?
             )?
-            $($( $(#[doc = $live_doc])+ pub $live_field: <$Live as $crate::directive::Field>::Said, )+)?
+            $($( $(#[doc = $live_doc])+ pub $live_field: <$Live as $crate::directive::Field>::Uses, )+)?
         }
 
         $(
@@ -323,17 +323,17 @@ macro_rules! directives {
             impl $crate::directive::Resolve for $Conf {
                 type Scope = Scope;
 
-                fn resolve(scopes: &[Option<&Scope>], scene: &mut $crate::directive::Evaluation<'_>) -> $Conf {
+                fn resolve(scopes: &[Option<&Scope>], evaluation: &mut $crate::directive::Evaluation<'_>) -> $Conf {
                     $Conf {
                         $($( $restart_field: <$Restart as $crate::directive::Field>::resolve(
                             scopes.iter().map(|s| s.map(|s| &s.$restart_field)),
                             $crate::directive::table::optional!($($restart_default)?),
-                            scene,
+                            evaluation,
                         ), )+)?
                         $($( $session_field: <$Session as $crate::directive::Field>::resolve(
                             scopes.iter().map(|s| s.map(|s| &s.$session_field)),
                             $crate::directive::table::optional!($($session_default)?),
-                            scene,
+                            evaluation,
                         ), )+)?
                     }
                 }
@@ -349,15 +349,15 @@ macro_rules! directives {
                 const RESTART: bool =
                     false $($( || !$crate::directive::table::present!($($restart_effect)?) )+)?;
 
-                fn said_by(block: &$crate::directive::evaluate::Block) -> bool {
+                fn is_set_by(block: &$crate::directive::evaluate::Block) -> bool {
                     block.scope::<Scope>().is_some()
                 }
 
                 fn make(
                     level: &$crate::directive::BlockLevel<'_>,
-                    scene: &mut $crate::directive::Evaluation<'_>,
+                    evaluation: &mut $crate::directive::Evaluation<'_>,
                 ) -> $Conf {
-                    let values: $Conf = level.resolve(scene);
+                    let values: $Conf = level.resolve(evaluation);
                     $(
                         if let Some(outer) = level.outer::<$Conf>() {
                             return $complete(values, outer);
@@ -380,12 +380,12 @@ macro_rules! directives {
             impl $crate::directive::Resolve for $Current {
                 type Scope = Scope;
 
-                fn resolve(scopes: &[Option<&Scope>], scene: &mut $crate::directive::Evaluation<'_>) -> $Current {
+                fn resolve(scopes: &[Option<&Scope>], evaluation: &mut $crate::directive::Evaluation<'_>) -> $Current {
                     $Current {
                         $( $live_field: <$Live as $crate::directive::Field>::resolve(
                             scopes.iter().map(|s| s.map(|s| &s.$live_field)),
                             $crate::directive::table::optional!($($live_default)?),
-                            scene,
+                            evaluation,
                         ), )+
                     }
                 }
@@ -396,15 +396,15 @@ macro_rules! directives {
                     $crate::directive::slot::holders(0 $( | $live_in )+);
                 const INHERITED: bool = true $( && $crate::directive::slot::is_inherited::<$Live>() )+;
 
-                fn said_by(block: &$crate::directive::evaluate::Block) -> bool {
+                fn is_set_by(block: &$crate::directive::evaluate::Block) -> bool {
                     block.scope::<Scope>().is_some()
                 }
 
                 fn make(
                     level: &$crate::directive::BlockLevel<'_>,
-                    scene: &mut $crate::directive::Evaluation<'_>,
+                    evaluation: &mut $crate::directive::Evaluation<'_>,
                 ) -> $Current {
-                    level.resolve(scene)
+                    level.resolve(evaluation)
                 }
             }
         )?
@@ -431,8 +431,8 @@ macro_rules! directives {
                         restricts: $crate::directive::table::restriction!($($block_restricts)?),
                         duplicate: <$Head as $crate::directive::Value>::duplicate,
                         check_default: |_, _| Ok(()),
-                        apply: $crate::directive::Apply::Head(|args, scene| {
-                            Ok(Box::new(<$Head as $crate::directive::Value>::parse(args, scene)?))
+                        apply: $crate::directive::Apply::Head(|args, evaluation| {
+                            Ok(Box::new(<$Head as $crate::directive::Value>::parse(args, evaluation)?))
                         }),
                     },
                 )+)?
@@ -484,9 +484,9 @@ macro_rules! kept {
         [$($restricts:ident $(unless $unless:expr)?)?], [$($doc:literal),+]
     ) => {
         $crate::directive::Row {
-            apply: $crate::directive::Apply::Keep(|scope, args, span, scene| {
+            apply: $crate::directive::Apply::Keep(|scope, args, span, evaluation| {
                 let scope = scope.downcast_mut::<Scope>().expect("a row is applied to its own module's scope");
-                $crate::directive::table::keep::<$T>(&mut scope.$field, args, span, scene)
+                $crate::directive::table::keep::<$T>(&mut scope.$field, args, span, evaluation)
             }),
             ..$crate::directive::table::checked!(
                 $class, [$($name),+], $T, [$($default)?], $in, [$($args)?], [$($once)?], [$($effect)?],
@@ -525,11 +525,11 @@ macro_rules! checked {
                 || matches!($crate::directive::ReloadClass::$class, $crate::directive::ReloadClass::Later),
             restricts: $crate::directive::table::restriction!($($restricts $(unless $unless)?)?),
             duplicate: <<$T as $crate::directive::Field>::Value as $crate::directive::Value>::duplicate,
-            check_default: |text, scene| {
-                $crate::directive::read_default::<<$T as $crate::directive::Field>::Value>(text, scene).map(drop)
+            check_default: |text, evaluation| {
+                $crate::directive::read_default::<<$T as $crate::directive::Field>::Value>(text, evaluation).map(drop)
             },
-            apply: $crate::directive::Apply::Check(|args, scene| {
-                let value = <<$T as $crate::directive::Field>::Value as $crate::directive::Value>::parse(args, scene)?;
+            apply: $crate::directive::Apply::Check(|args, evaluation| {
+                let value = <<$T as $crate::directive::Field>::Value as $crate::directive::Value>::parse(args, evaluation)?;
                 Ok($crate::directive::Value::may_repeat(&value))
             }),
         }

@@ -18,15 +18,15 @@ impl Value for UsesModules {
         String::new()
     }
 
-    fn parse(_: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<UsesModules, Problem> {
-        scene.notes.of::<Used>().0 = true;
+    fn parse(_: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<UsesModules, Problem> {
+        evaluation.notes.of::<Used>().0 = true;
         Ok(UsesModules)
     }
 }
 
 impl UsesModules {
     /// Whether such a block precedes the statement being parsed.
-    pub fn seen(scene: &mut Evaluation<'_>) -> bool {
-        scene.notes.of::<Used>().0
+    pub fn seen(evaluation: &mut Evaluation<'_>) -> bool {
+        evaluation.notes.of::<Used>().0
     }
 }

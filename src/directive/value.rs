@@ -26,7 +26,7 @@ pub trait Value: Sized + Send + Sync + 'static {
     fn syntax() -> String;
 
     /// Parses the arguments.
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Self, Problem>;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Self, Problem>;
 
     /// Whether this value may replace an earlier one of the same block.
     fn may_repeat(&self) -> bool {
@@ -49,8 +49,8 @@ impl<T: Value> Value for Arc<T> {
         T::syntax()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Arc<T>, Problem> {
-        T::parse(args, scene).map(Arc::new)
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Arc<T>, Problem> {
+        T::parse(args, evaluation).map(Arc::new)
     }
 
     fn may_repeat(&self) -> bool {
@@ -164,8 +164,8 @@ impl<const MIN: u64, const MAX: u64> Value for NumBetween<MIN, MAX> {
         format!("number from {MIN} to {MAX}")
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<NumBetween<MIN, MAX>, Problem> {
-        let number = Num::parse(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<NumBetween<MIN, MAX>, Problem> {
+        let number = Num::parse(args, evaluation)?;
         if !(MIN..=MAX).contains(&number) {
             let text = format!("value must be between {MIN} and {MAX}");
             return Err(Problem::new(text).at(args.first().span));
@@ -208,11 +208,11 @@ impl Value for MsecOrOff {
         "time | off".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<MsecOrOff, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<MsecOrOff, Problem> {
         if args.first().is("off") {
             return Ok(MsecOrOff { msec: Msec(0), spelled_off: true });
         }
-        Msec::parse(args, scene).map(|msec| MsecOrOff { msec, spelled_off: false })
+        Msec::parse(args, evaluation).map(|msec| MsecOrOff { msec, spelled_off: false })
     }
 
     fn may_repeat(&self) -> bool {
@@ -225,8 +225,8 @@ impl<const MIN: u64> Value for MsecFrom<MIN> {
         "time".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<MsecFrom<MIN>, Problem> {
-        let Msec(time) = Msec::parse(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<MsecFrom<MIN>, Problem> {
+        let Msec(time) = Msec::parse(args, evaluation)?;
         if time < MIN {
             return Err(args.refuse("invalid value").caption(format!("at least {MIN}ms")));
         }
@@ -259,8 +259,8 @@ impl Value for PrefixPath {
         "path".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<PrefixPath, Problem> {
-        Ok(PrefixPath(scene.under_prefix(&args.first().bytes)))
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<PrefixPath, Problem> {
+        Ok(PrefixPath(evaluation.under_prefix(&args.first().bytes)))
     }
 }
 
@@ -269,8 +269,8 @@ impl Value for ConfPath {
         "path".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ConfPath, Problem> {
-        Ok(ConfPath(scene.under_conf(&args.first().bytes)))
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ConfPath, Problem> {
+        Ok(ConfPath(evaluation.under_conf(&args.first().bytes)))
     }
 }
 

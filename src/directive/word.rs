@@ -66,10 +66,10 @@ macro_rules! any_of {
 
             fn parse(
                 args: &$crate::directive::Args<'_>,
-                scene: &mut $crate::directive::Evaluation<'_>,
+                evaluation: &mut $crate::directive::Evaluation<'_>,
             ) -> Result<$Mask, $crate::syntax::Problem> {
                 const WORDS: &[(&str, u32)] = &[$(($word, $bits)),+];
-                $crate::directive::word::collect(args.words, WORDS, scene).map($Mask::from_bits_retain)
+                $crate::directive::word::collect(args.words, WORDS, evaluation).map($Mask::from_bits_retain)
             }
         }
     };
@@ -131,9 +131,9 @@ impl<L: WordList> Value for AnyOf<L> {
         format!("{} ...", L::WORDS.join(" | "))
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<AnyOf<L>, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<AnyOf<L>, Problem> {
         let words: Vec<(&str, u32)> = L::WORDS.iter().zip(0..).map(|(word, bit)| (*word, 1 << bit)).collect();
-        collect(args.words, &words, scene).map(|bits| AnyOf { bits, list: PhantomData })
+        collect(args.words, &words, evaluation).map(|bits| AnyOf { bits, list: PhantomData })
     }
 }
 
@@ -146,13 +146,17 @@ pub fn choose<T: Copy>(word: &Word, words: &[(&str, T)]) -> Result<T, Problem> {
 }
 
 /// Union of the bits of the words; a word that adds no bit is reported as a warning.
-pub fn collect(words: &[Word], known: &[(&str, u32)], scene: &mut Evaluation<'_>) -> Result<u32, Problem> {
+pub fn collect(
+    words: &[Word],
+    known: &[(&str, u32)],
+    evaluation: &mut Evaluation<'_>,
+) -> Result<u32, Problem> {
     let mut mask = 0;
     for word in words {
         let bits = choose(word, known)?;
         if bits != 0 && mask & bits == bits {
             let text = sentence(&[b"duplicate value \"", &word.bytes, b"\""]);
-            scene.report(Problem::warning(text).at(word.span));
+            evaluation.report(Problem::warning(text).at(word.span));
         }
         mask |= bits;
     }

@@ -112,7 +112,7 @@ impl Value for AccessRule {
         "address | network/bits | unix: | all".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<AccessRule, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<AccessRule, Problem> {
         let word = args.first();
         let allow = &args.name.bytes[..] == b"allow";
         if &word.bytes[..] == b"unix:" {
@@ -125,7 +125,7 @@ impl Value for AccessRule {
         };
         if low_bits {
             let text = sentence(&[b"low address bits of ", &word.bytes, b" are meaningless"]);
-            scene.report(Problem::warning(text).at(word.span));
+            evaluation.report(Problem::warning(text).at(word.span));
         }
         Ok(AccessRule { allow, network })
     }

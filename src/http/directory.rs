@@ -20,13 +20,13 @@ impl Value for Directory {
         "path".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Directory, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Directory, Problem> {
         let word = args.first();
         if !word.bytes.contains(&b'$') {
-            return Ok(Directory::Fixed(scene.under_prefix(&word.bytes)));
+            return Ok(Directory::Fixed(evaluation.under_prefix(&word.bytes)));
         }
         let text = "variables in a path have no effect yet, nothing is served";
-        scene.report(Problem::warning(text).at(word.span));
-        Template::compile(word, &word.bytes, scene).map(Directory::Variable)
+        evaluation.report(Problem::warning(text).at(word.span));
+        Template::compile(word, &word.bytes, evaluation).map(Directory::Variable)
     }
 }

@@ -22,7 +22,7 @@ pub struct Relations(pub Vec<Spanned<Relation>>);
 
 impl Relation {
     /// Reads the address after `flv_live` and its relatives.
-    pub fn read(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Relation, Problem> {
+    pub fn read(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Relation, Problem> {
         let word = args.first();
         let addr = literal_addr(&word.bytes, DEFAULT_PORT).map_err(|_| {
             let text = sentence(&[b"Relation port err: ", &word.bytes]);
@@ -30,7 +30,7 @@ impl Relation {
         })?;
         let relation = Relation { addr, spelled: word.text().to_owned() };
         let noted = Spanned { value: relation.clone(), span: word.span, place: args.terminator };
-        scene.notes.of::<Relations>().0.push(noted);
+        evaluation.notes.of::<Relations>().0.push(noted);
         Ok(relation)
     }
 }

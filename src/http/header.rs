@@ -34,7 +34,7 @@ impl Value for AddHeader {
         "name value [always]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<AddHeader, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<AddHeader, Problem> {
         let [name, value, rest @ ..] = args.words else { return Err(args.refuse("has too few arguments")) };
         let always = match rest {
             [] => false,
@@ -44,7 +44,7 @@ impl Value for AddHeader {
                 return Err(Problem::new(text).at(word.span).help("accepted: always"));
             }
         };
-        let value = Template::compile(value, &value.bytes, scene)?;
+        let value = Template::compile(value, &value.bytes, evaluation)?;
         Ok(AddHeader { name: name.text().to_owned(), value, always })
     }
 }

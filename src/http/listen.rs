@@ -21,10 +21,10 @@ impl Value for ListenHttp {
             .into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ListenHttp, Problem> {
-        let listen = Listen::read(args, Family::Http, DEFAULT_PORT, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ListenHttp, Problem> {
+        let listen = Listen::read(args, Family::Http, DEFAULT_PORT, evaluation)?;
         if listen.options.http2 {
-            scene.report(Problem::warning("\"http2\" of \"listen\" has no effect yet"));
+            evaluation.report(Problem::warning("\"http2\" of \"listen\" has no effect yet"));
         }
         Ok(ListenHttp(listen))
     }

@@ -50,14 +50,14 @@ impl Value for LocationName {
         "[= | ^~ | ~ | ~*] uri | @name".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LocationName, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<LocationName, Problem> {
         let prefix = |uri: &[u8], stops_regex| LocationName::Prefix { prefix: uri.into(), stops_regex };
         if let [modifier, uri] = args.words {
             return Ok(match &modifier.bytes[..] {
                 b"=" => LocationName::Exact(uri.text().to_owned()),
                 b"^~" => prefix(&uri.bytes, true),
-                b"~" => regex(uri, &uri.bytes, false, scene)?,
-                b"~*" => regex(uri, &uri.bytes, true, scene)?,
+                b"~" => regex(uri, &uri.bytes, false, evaluation)?,
+                b"~*" => regex(uri, &uri.bytes, true, evaluation)?,
                 other => {
                     let text = sentence(&[b"invalid location modifier \"", other, b"\""]);
                     return Err(Problem::new(text).at(modifier.span).help("accepted: =, ^~, ~, ~*"));
@@ -70,8 +70,8 @@ impl Value for LocationName {
         Ok(match text {
             [b'=', uri @ ..] => LocationName::Exact(uri.into()),
             [b'^', b'~', uri @ ..] => prefix(uri, true),
-            [b'~', b'*', text @ ..] => regex(word, text, true, scene)?,
-            [b'~', text @ ..] => regex(word, text, false, scene)?,
+            [b'~', b'*', text @ ..] => regex(word, text, true, evaluation)?,
+            [b'~', text @ ..] => regex(word, text, false, evaluation)?,
             [b'@', ..] => LocationName::Named(text.into()),
             uri => prefix(uri, false),
         })
@@ -83,9 +83,9 @@ fn regex(
     word: &Word,
     text: &[u8],
     is_caseless: bool,
-    scene: &mut Evaluation<'_>,
+    evaluation: &mut Evaluation<'_>,
 ) -> Result<LocationName, Problem> {
     let pattern = Pattern::compile(word, text, is_caseless)?;
-    VariableNames::define_groups(&pattern, word, scene)?;
+    VariableNames::define_groups(&pattern, word, evaluation)?;
     Ok(LocationName::Regex(pattern))
 }

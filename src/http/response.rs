@@ -34,19 +34,19 @@ impl Value for Return {
         "code [text | url] | url".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Return, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Return, Problem> {
         let first = args.first();
         let code = number::digits(&first.bytes);
         let url = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|p| first.bytes.starts_with(p));
         match (code, args.words.get(1)) {
             (None, None) if url => Ok(Return {
                 status: 302,
-                text: Some(Template::compile(first, &first.bytes, scene)?),
-                order: scene.order,
+                text: Some(Template::compile(first, &first.bytes, evaluation)?),
+                order: evaluation.order,
             }),
             (Some(code @ 0..=MAX_STATUS), text) => {
-                let text = text.map(|t| Template::compile(t, &t.bytes, scene)).transpose()?;
-                Ok(Return { status: u16::try_from(code).unwrap_or(0), text, order: scene.order })
+                let text = text.map(|t| Template::compile(t, &t.bytes, evaluation)).transpose()?;
+                Ok(Return { status: u16::try_from(code).unwrap_or(0), text, order: evaluation.order })
             }
             _ => {
                 let text = sentence(&[b"invalid return code \"", &first.bytes, b"\""]);

@@ -41,11 +41,11 @@ impl Value for Types {
         "{ type extension ...; ... }".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Types, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Types, Problem> {
         let mut types = HashMap::new();
         let mut first: HashMap<BString, Span> = HashMap::new();
         for entry in args.body.into_iter().flatten() {
-            let Some((mime, extensions)) = scene.free_entry(entry).and_then(<[_]>::split_first) else {
+            let Some((mime, extensions)) = evaluation.free_entry(entry).and_then(<[_]>::split_first) else {
                 continue;
             };
             for extension in extensions {
@@ -65,7 +65,7 @@ impl Value for Types {
                 if let Some(before) = before {
                     problem = problem.label(before, "first given here");
                 }
-                scene.report(problem);
+                evaluation.report(problem);
             }
         }
         Ok(Types(types))

@@ -234,12 +234,12 @@ pub struct VariableNames {
 
 impl Template {
     /// Takes a text apart; `word` is where it stands.
-    pub fn compile(word: &Word, text: &[u8], scene: &mut Evaluation<'_>) -> Result<Template, Problem> {
+    pub fn compile(word: &Word, text: &[u8], evaluation: &mut Evaluation<'_>) -> Result<Template, Problem> {
         NOTATION.template(text, |found| {
             let (spelled, _) = found.map_err(|malformed| complaint(malformed, word))?;
             let variable = Variable::find(&spelled.to_ascii_lowercase().into());
             if let Variable::User(name) = &variable {
-                scene.notes.of::<VariableNames>().used.push((name.clone(), word.span_of(spelled)));
+                evaluation.notes.of::<VariableNames>().used.push((name.clone(), word.span_of(spelled)));
             }
             Ok(Some(variable))
         })
@@ -256,8 +256,8 @@ impl Value for Template {
         "text".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Template, Problem> {
-        Template::compile(args.first(), &args.first().bytes, scene)
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Template, Problem> {
+        Template::compile(args.first(), &args.first().bytes, evaluation)
     }
 }
 
@@ -268,10 +268,10 @@ impl Value for Templates {
         "text ...".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Templates, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Templates, Problem> {
         args.words
             .iter()
-            .map(|w| Template::compile(w, &w.bytes, scene))
+            .map(|w| Template::compile(w, &w.bytes, evaluation))
             .collect::<Result<_, _>>()
             .map(Templates)
     }
@@ -279,7 +279,7 @@ impl Value for Templates {
 
 impl VariableNames {
     /// Notes the variable that a word such as `$name` defines, and returns its name in lower case.
-    pub fn definition(word: &Word, scene: &mut Evaluation<'_>) -> Result<BString, Problem> {
+    pub fn definition(word: &Word, evaluation: &mut Evaluation<'_>) -> Result<BString, Problem> {
         let name = word.bytes.strip_prefix(b"$").filter(|name| !name.is_empty()).ok_or_else(|| {
             let text = sentence(&[b"invalid variable name \"", &word.bytes, b"\""]);
             Problem::new(text).at(word.span).help("a variable begins with `$`")
@@ -287,7 +287,7 @@ impl VariableNames {
         if let Some(problem) = Self::duplicate(name) {
             return Err(problem.at(word.span));
         }
-        scene.notes.of::<VariableNames>().define(name);
+        evaluation.notes.of::<VariableNames>().define(name);
         Ok(name.to_ascii_lowercase().into())
     }
 
@@ -296,11 +296,15 @@ impl VariableNames {
     /// # Errors
     ///
     /// A complaint about a name that stands for something else.
-    pub fn define_groups(pattern: &Pattern, word: &Word, scene: &mut Evaluation<'_>) -> Result<(), Problem> {
+    pub fn define_groups(
+        pattern: &Pattern,
+        word: &Word,
+        evaluation: &mut Evaluation<'_>,
+    ) -> Result<(), Problem> {
         if let Some(problem) = Self::misnamed(pattern).next() {
             return Err(problem.at(word.span));
         }
-        let names = scene.notes.of::<VariableNames>();
+        let names = evaluation.notes.of::<VariableNames>();
         pattern.group_names().iter().for_each(|group| names.define(group));
         Ok(())
     }

@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn each_track_keeps_its_newest_header_in_the_order_of_sending() {
-        let told: [(PacketClass, &[u8]); 9] = [
+        let sent: [(PacketClass, &[u8]); 9] = [
             (PacketClass::VideoHeader, b"\x17\0\0\0\0old"),
             (PacketClass::VideoExtra, b"\x96\x00avc1\x01one"),
             (PacketClass::VideoExtra, b"\xD4avc1colour"),
@@ -148,7 +148,7 @@ mod tests {
             b"\x90avc1new",
             b"\xD4avc1colour",
         ];
-        assert_eq!(kept(&told), want);
+        assert_eq!(kept(&sent), want);
     }
 
     #[test]

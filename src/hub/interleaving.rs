@@ -48,7 +48,7 @@ fn key_frame() -> Incoming {
         kind: MediaKind::Video,
         class: PacketClass::Key,
         timestamp: 0,
-        beside: None,
+        further_track: None,
         payload: bytes::Bytes::from_static(b"k"),
     }
 }

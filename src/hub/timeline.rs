@@ -76,13 +76,13 @@ impl Timeline {
             MediaKind::Audio => MediaKind::Video as usize,
             MediaKind::Video | MediaKind::Data => MediaKind::Audio as usize,
         };
-        let beside = self.tracks[other];
+        let other_track = self.tracks[other];
         let TrackClock { sent, placed, .. } = self.tracks[own];
         match sent {
-            None => self.begin(own, &beside, timestamp),
+            None => self.begin(own, &other_track, timestamp),
             Some(before) => {
                 let step = ahead(timestamp, before);
-                let meanwhile = match (beside.placed, self.tracks[own].other) {
+                let meanwhile = match (other_track.placed, self.tracks[own].other) {
                     (Some(now), Some(then)) => ahead(now, then).max(0),
                     _ => 0,
                 };
@@ -94,7 +94,7 @@ impl Timeline {
                 } else if step <= 0 && ahead(timestamp, before) < 0 {
                     // Disorder: later packets are still compared with the newest timestamp.
                     let track = &mut self.tracks[own];
-                    track.other = beside.placed;
+                    track.other = other_track.placed;
                     return (track.placed.unwrap_or(timestamp), 0);
                 }
             }
@@ -109,7 +109,7 @@ impl Timeline {
                 (last.wrapping_add(delta), delta)
             }
         };
-        (track.sent, track.placed, track.other) = (Some(timestamp), Some(place), beside.placed);
+        (track.sent, track.placed, track.other) = (Some(timestamp), Some(place), other_track.placed);
         // The progress of this track is counted from here on for the other one.
         self.tracks[other].other.get_or_insert(place);
         self.reach(place);
@@ -152,13 +152,13 @@ impl Timeline {
     }
 
     /// Places the first packet of a track of this publisher.
-    fn begin(&mut self, own: usize, beside: &TrackClock, timestamp: u32) {
+    fn begin(&mut self, own: usize, other_track: &TrackClock, timestamp: u32) {
         let last = self.tracks[own].placed;
-        match (self.newest, beside.sent) {
+        match (self.newest, other_track.sent) {
             // The first packet of the stream.
             (None, _) => {}
             // The other track has begun already; this one keeps its distance as sent, if possible.
-            (Some(_), Some(_)) => self.join(own, beside.shift, beside.turn, timestamp, last),
+            (Some(_), Some(_)) => self.join(own, other_track.shift, other_track.turn, timestamp, last),
             // The first packet of a publisher that follows another.
             (Some(newest), None) => {
                 self.turn += 1;
@@ -170,11 +170,11 @@ impl Timeline {
 
     fn jump(&mut self, own: usize, other: usize, timestamp: u32) {
         let TrackClock { placed, turn, .. } = self.tracks[own];
-        let beside = self.tracks[other];
+        let other_track = self.tracks[other];
         let last = placed.unwrap_or(timestamp);
-        let with_other = ahead(timestamp.wrapping_add(beside.shift), last);
-        if beside.turn > turn && with_other.abs() <= i64::from(TOGETHER) {
-            return self.join(own, beside.shift, beside.turn, timestamp, placed);
+        let with_other = ahead(timestamp.wrapping_add(other_track.shift), last);
+        if other_track.turn > turn && with_other.abs() <= i64::from(TOGETHER) {
+            return self.join(own, other_track.shift, other_track.turn, timestamp, placed);
         }
         self.turn += 1;
         self.shift = last.wrapping_add(STEP).wrapping_sub(timestamp);

@@ -73,8 +73,8 @@ impl Value for ErrorLogLine {
         format!("file | stderr | syslog:... | memory:size [{}]", levels.join(" | "))
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ErrorLogLine, Problem> {
-        let target = target(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ErrorLogLine, Problem> {
+        let target = target(args, evaluation)?;
         if matches!(target, LogTarget::Memory(_) | LogTarget::Syslog(_)) {
             let text = sentence(&[
                 b"\"",
@@ -83,7 +83,7 @@ impl Value for ErrorLogLine {
                 &args.first().bytes,
                 b"\" has no effect yet",
             ]);
-            scene.report(Problem::warning(text).at(args.first().span));
+            evaluation.report(Problem::warning(text).at(args.first().span));
         }
         let level = match args.words.get(1..) {
             None | Some([]) => LogLevel::Error,
@@ -139,7 +139,7 @@ fn invalid(word: &Word) -> Problem {
     Problem::new(sentence(&[b"invalid log level \"", &word.bytes, b"\""])).at(word.span)
 }
 
-fn target(args: &Args<'_>, scene: &Evaluation<'_>) -> Result<LogTarget, Problem> {
+fn target(args: &Args<'_>, evaluation: &Evaluation<'_>) -> Result<LogTarget, Problem> {
     let word = args.first();
     if &word.bytes[..] == b"stderr" {
         return Ok(LogTarget::Stderr);
@@ -152,5 +152,5 @@ fn target(args: &Args<'_>, scene: &Evaluation<'_>) -> Result<LogTarget, Problem>
         let text = || sentence(&[b"invalid buffer size \"", rest, b"\""]);
         return size.map(LogTarget::Memory).ok_or_else(|| Problem::new(text()).at(word.span));
     }
-    Ok(LogTarget::File(scene.under_prefix(&word.bytes)))
+    Ok(LogTarget::File(evaluation.under_prefix(&word.bytes)))
 }

@@ -51,7 +51,7 @@ impl Slot for MaxConnections {
     const HOLDERS: Contexts = RTMP;
     const INHERITED: bool = false;
 
-    fn said_by(_: &Block) -> bool {
+    fn is_set_by(_: &Block) -> bool {
         true
     }
 
@@ -61,7 +61,8 @@ impl Slot for MaxConnections {
 }
 
 fn max_connections(block: &Block) -> Option<u64> {
-    let here = block.scope::<Scope>().and_then(|scope| scope.max_connections.as_ref()).map(|said| said.value);
+    let here =
+        block.scope::<Scope>().and_then(|scope| scope.max_connections.as_ref()).map(|limit| limit.value);
     here.or_else(|| block.children.iter().find_map(max_connections))
 }
 
@@ -70,15 +71,15 @@ impl Value for MergeFrame {
         "number".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<MergeFrame, Problem> {
-        let frames = Num::parse(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<MergeFrame, Problem> {
+        let frames = Num::parse(args, evaluation)?;
         if frames > MAX_MERGE_FRAME {
             let text = format!("the merge_frame must be no larger than {MAX_MERGE_FRAME}");
             return Err(Problem::new(text).at(args.span()));
         }
         if frames == 0 {
             let text = "\"merge_frame\" 0 would send nothing, 1 is used";
-            scene.report(Problem::warning(text).at(args.span()));
+            evaluation.report(Problem::warning(text).at(args.span()));
         }
         Ok(MergeFrame(frames.max(1)))
     }

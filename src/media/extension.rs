@@ -57,7 +57,7 @@ pub trait SessionObserver: Send + Sync {
 /// Observer of a publishing client.
 pub trait PublishObserver: Send + Sync {
     /// Called for each batch of media.
-    fn brought(&mut self, brought: BatchSummary);
+    fn batch_ingested(&mut self, summary: BatchSummary);
 }
 
 /// Summary of a batch.

@@ -140,30 +140,30 @@ impl Ingest {
             return;
         }
         let Some((class, payload)) = self.tracks.take(kind, payload) else { return };
-        let beside = self.tracks.beside();
-        self.batch.push(Incoming { kind, class, timestamp, beside, payload });
+        let further_track = self.tracks.further_track();
+        self.batch.push(Incoming { kind, class, timestamp, further_track, payload });
     }
 
     /// Publishes what was added since the last call. `bytes_received` is the connection's count.
     pub fn push(&mut self, bytes_received: u64) -> BatchSummary {
         moderation::count_read();
         self.session.bytes_received.store(bytes_received, Ordering::Relaxed);
-        let mut brought = BatchSummary::default();
+        let mut summary = BatchSummary::default();
         let mut headers = false;
         if self.batch.is_empty() {
-            return brought;
+            return summary;
         }
         for message in &self.batch {
-            brought.media |= message.kind != MediaKind::Data;
+            summary.media |= message.kind != MediaKind::Data;
             match message.class {
-                PacketClass::AudioHeader => brought.audio_headers += 1,
-                PacketClass::VideoHeader => brought.video_headers += 1,
+                PacketClass::AudioHeader => summary.audio_headers += 1,
+                PacketClass::VideoHeader => summary.video_headers += 1,
                 _ => {}
             }
             headers |= HeaderKey::is_of(message.class);
         }
         if self.waiting && !self.take_over() {
-            return brought;
+            return summary;
         }
         if self.tracks.take_changed() {
             self.stream.set_info(self.tracks.info().clone());
@@ -178,7 +178,7 @@ impl Ingest {
         if headers && self.stream.take_left_out() && !std::mem::replace(&mut self.complained, true) {
             log::headers_left_out(&self.stream);
         }
-        brought
+        summary
     }
 
     /// Time at which a consumer next needs media; `None` for at once.

@@ -21,7 +21,7 @@ impl Value for ListenRtmp {
             .into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ListenRtmp, Problem> {
-        Listen::read(args, Family::Rtmp, DEFAULT_PORT, scene).map(ListenRtmp)
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ListenRtmp, Problem> {
+        Listen::read(args, Family::Rtmp, DEFAULT_PORT, evaluation).map(ListenRtmp)
     }
 }

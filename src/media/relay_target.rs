@@ -41,13 +41,13 @@ impl Value for RelayTarget {
             .into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<RelayTarget, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<RelayTarget, Problem> {
         let mut relay = RelayTarget::default();
         for word in args.words {
-            relay.read(word, args, scene)?;
+            relay.read(word, args, evaluation)?;
         }
         if &args.name.bytes[..] == b"pull" && !relay.urls.is_empty() {
-            let FirstPull(pulled) = scene.block.of::<FirstPull>();
+            let FirstPull(pulled) = evaluation.block.of::<FirstPull>();
             if let Some(first) = *pulled {
                 let problem = args.refuse("is duplicate").label(first, "first given here");
                 return Err(problem.help("an application pulls from one origin"));
@@ -59,7 +59,7 @@ impl Value for RelayTarget {
 }
 
 impl RelayTarget {
-    fn read(&mut self, word: &Word, args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<(), Problem> {
+    fn read(&mut self, word: &Word, args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<(), Problem> {
         let refuse = |text: &str| Problem::new(args.refuse(text).into_diagnostic().sentence).at(word.span);
         if let Some((scheme, rest)) = word.bytes.split_once_str("://")
             && SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known.as_bytes()))
@@ -80,7 +80,7 @@ impl RelayTarget {
                     word.text(),
                     b"\" never works, only RTMP can be pushed to",
                 ]);
-                scene.report(Problem::warning(text).at(word.span));
+                evaluation.report(Problem::warning(text).at(word.span));
             }
             self.urls.push(word.text().to_owned());
             return Ok(());

@@ -79,13 +79,13 @@ impl Value for ChunkSize {
         "number".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ChunkSize, Problem> {
-        let size = Num::parse(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ChunkSize, Problem> {
+        let size = Num::parse(args, evaluation)?;
         let clamped = size.clamp(MIN_CHUNK_SIZE, MAX_CHUNK_SIZE);
         if clamped != size {
             let text = format!("\"chunk_size\" {size} is out of range, {clamped} is used");
             let help = format!("the protocol allows {MIN_CHUNK_SIZE} to {MAX_CHUNK_SIZE}");
-            scene.report(Problem::warning(text).at(args.span()).help(help));
+            evaluation.report(Problem::warning(text).at(args.span()).help(help));
         }
         Ok(ChunkSize(u32::try_from(clamped).expect("clamped to 24 bits")))
     }
@@ -96,11 +96,11 @@ impl Value for OldKeepalive {
         Flag::syntax()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<OldKeepalive, Problem> {
-        let on = Flag::parse(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<OldKeepalive, Problem> {
+        let on = Flag::parse(args, evaluation)?;
         let text = "the \"so_keepalive\" directive is deprecated, use the \"so_keepalive\" parameter of the \
                     \"listen\" directive instead";
-        scene.report(Problem::warning(text).at(args.name.span));
+        evaluation.report(Problem::warning(text).at(args.name.span));
         Ok(OldKeepalive(on))
     }
 }

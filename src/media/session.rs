@@ -262,7 +262,7 @@ impl Session {
     }
 
     /// Waits for a status message to send.
-    pub async fn told(&self) -> Status {
+    pub async fn next_status(&self) -> Status {
         loop {
             let ready = self.status_ready.notified();
             let next = self.statuses.lock().pop_front();

@@ -28,8 +28,8 @@ impl Value for StaticPull {
         format!("{} (domain=, app= and name= are needed)", RelayTarget::syntax())
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<StaticPull, Problem> {
-        let mut line = RelayTarget::parse(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<StaticPull, Problem> {
+        let mut line = RelayTarget::parse(args, evaluation)?;
         // The last two name the stream on this server; an address without a path uses the same names on the origin.
         let (Some(domain), Some(app), Some(name)) = (line.domain.clone(), line.app.take(), line.name.take())
         else {
@@ -39,7 +39,7 @@ impl Value for StaticPull {
             return Err(args.refuse("needs an address"));
         }
         let key = [domain.clone(), app.clone(), name.clone()];
-        if let Some(first) = scene.notes.of::<PulledStreams>().0.insert(key, args.span()) {
+        if let Some(first) = evaluation.notes.of::<PulledStreams>().0.insert(key, args.span()) {
             return Err(args.refuse("is duplicate").label(first, "first given here"));
         }
         Ok(StaticPull { domain, app, name, line })

@@ -271,17 +271,17 @@ fn accept(
     let (accept, (speaks, addr), options) = (accept.clone(), key.clone(), options.clone());
     let (questions, asked) = mpsc::channel(1);
     let name = format!("accepting {speaks} on {addr}");
-    let door = AcceptTask { accept, speaks, addr, asked: tokio::sync::Mutex::new(asked) };
+    let acceptor = AcceptTask { accept, speaks, addr, asked: tokio::sync::Mutex::new(asked) };
     let handle = match bound {
         Bound::Tcp(listener) => {
-            let shared = Arc::new((door, TcpListener::from_std(listener)?, options));
+            let shared = Arc::new((acceptor, TcpListener::from_std(listener)?, options));
             supervise::keep(name, move || {
                 let shared = shared.clone();
                 async move { accept_tcp(&shared.0, &shared.1, &shared.2).await }
             })
         }
         Bound::Unix(listener) => {
-            let shared = Arc::new((door, UnixListener::from_std(listener)?));
+            let shared = Arc::new((acceptor, UnixListener::from_std(listener)?));
             supervise::keep(name, move || {
                 let shared = shared.clone();
                 async move { accept_unix(&shared.0, &shared.1).await }
@@ -300,8 +300,8 @@ struct AcceptTask {
     asked: tokio::sync::Mutex<Questions>,
 }
 
-async fn accept_tcp(door: &AcceptTask, listener: &TcpListener, options: &ListenOptions) {
-    let mut asked = door.asked.lock().await;
+async fn accept_tcp(acceptor: &AcceptTask, listener: &TcpListener, options: &ListenOptions) {
+    let mut asked = acceptor.asked.lock().await;
     loop {
         match answering(&mut asked, listener.accept()).await {
             Ok((stream, _)) => {
@@ -310,30 +310,30 @@ async fn accept_tcp(door: &AcceptTask, listener: &TcpListener, options: &ListenO
                     let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive_of(keepalive));
                 }
                 let Ok(stream) = stream.into_std() else { continue };
-                dispatch(door, move || TcpStream::from_std(stream).map(Socket::Tcp));
+                dispatch(acceptor, move || TcpStream::from_std(stream).map(Socket::Tcp));
             }
-            Err(error) => answering(&mut asked, pause(&door.addr, &error)).await,
+            Err(error) => answering(&mut asked, pause(&acceptor.addr, &error)).await,
         }
     }
 }
 
-async fn accept_unix(door: &AcceptTask, listener: &UnixListener) {
-    let mut asked = door.asked.lock().await;
+async fn accept_unix(acceptor: &AcceptTask, listener: &UnixListener) {
+    let mut asked = acceptor.asked.lock().await;
     loop {
         match answering(&mut asked, listener.accept()).await {
             Ok((stream, _)) => {
                 let Ok(stream) = stream.into_std() else { continue };
-                dispatch(door, move || UnixStream::from_std(stream).map(Socket::Unix));
+                dispatch(acceptor, move || UnixStream::from_std(stream).map(Socket::Unix));
             }
-            Err(error) => answering(&mut asked, pause(&door.addr, &error)).await,
+            Err(error) => answering(&mut asked, pause(&acceptor.addr, &error)).await,
         }
     }
 }
 
 /// Passes a connection on.
-fn dispatch(door: &AcceptTask, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
+fn dispatch(acceptor: &AcceptTask, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
     fault::panic_at("accept");
-    door.accept.accepted(door.speaks, &door.addr, Box::new(socket));
+    acceptor.accept.accepted(acceptor.speaks, &acceptor.addr, Box::new(socket));
 }
 
 fn keepalive_of(keepalive: Keepalive) -> TcpKeepalive {

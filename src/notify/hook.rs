@@ -94,7 +94,7 @@ impl Value for Hook {
             .into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Hook, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Hook, Problem> {
         let legacy = args.name.bytes.starts_with(b"oclp_");
         let mut url = None;
         let mut hook = HookParameters {
@@ -107,8 +107,8 @@ impl Value for Hook {
             enforce: Enforce { start: true, update: legacy },
         };
         for word in args.words {
-            if !hook.read(word, scene)? {
-                let parsed = read_url(word, scene)?;
+            if !hook.read(word, evaluation)? {
+                let parsed = read_url(word, evaluation)?;
                 if url.replace(parsed).is_some() {
                     return Err(Problem::new("duplicate url").at(word.span).help("a line names one server"));
                 }
@@ -117,7 +117,7 @@ impl Value for Hook {
         let url = url.ok_or_else(|| args.refuse("has no url").help(URL))?;
         let HookParameters { args: template, groupid, stages, timeout, update, update_written, enforce } =
             hook;
-        let pos = scene.pos(args.terminator);
+        let pos = evaluation.pos(args.terminator);
         let args = template;
         Ok(Hook { url, args, groupid, stages, timeout, update, update_written, enforce, legacy, pos })
     }
@@ -147,10 +147,10 @@ struct HookParameters {
 
 impl HookParameters {
     /// Parses `name=value`; false if there is no such parameter.
-    fn read(&mut self, word: &Word, scene: &mut Evaluation<'_>) -> Result<bool, Problem> {
+    fn read(&mut self, word: &Word, evaluation: &mut Evaluation<'_>) -> Result<bool, Problem> {
         let Some((name, value)) = word.bytes.split_once_str("=") else { return Ok(false) };
         match name {
-            b"args" => self.args = template(value, word, scene)?,
+            b"args" => self.args = template(value, word, evaluation)?,
             b"groupid" => self.groupid = value.into(),
             b"stage" => self.stages = stages(value, word)?,
             b"timeout" => self.timeout = time(value, word, "timeout", DEFAULT_TIMEOUT)?,
@@ -165,12 +165,12 @@ impl HookParameters {
     }
 }
 
-fn template(text: &[u8], word: &Word, scene: &mut Evaluation<'_>) -> Result<Template, Problem> {
+fn template(text: &[u8], word: &Word, evaluation: &mut Evaluation<'_>) -> Result<Template, Problem> {
     match Template::compile(text) {
         Ok(template) => Ok(template),
         Err(TemplateError::NoName) => {
             let help = "the whole args= is left out; a variable is written `$name`, without braces";
-            scene.report(Problem::warning("invalid variable name \"$\"").at(word.span).help(help));
+            evaluation.report(Problem::warning("invalid variable name \"$\"").at(word.span).help(help));
             Ok(Template::default())
         }
         Err(TemplateError::Unknown { name, at, nearest }) => {
@@ -223,12 +223,12 @@ fn unknown(what: &str, value: &[u8], word: &Word) -> Problem {
     Problem::new(text).at(word.span_of(value))
 }
 
-fn read_url(word: &Word, scene: &mut Evaluation<'_>) -> Result<Url, Problem> {
+fn read_url(word: &Word, evaluation: &mut Evaluation<'_>) -> Result<Url, Problem> {
     match Url::parse(&word.bytes) {
         Ok((url, false)) => Ok(url),
         Ok((url, true)) => {
             let text = format!("port out of range, {} is used", url.port);
-            scene.report(Problem::warning(text).at(word.span));
+            evaluation.report(Problem::warning(text).at(word.span));
             Ok(url)
         }
         Err(UrlError::Scheme) => {

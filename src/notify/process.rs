@@ -36,20 +36,20 @@ impl Notifier {
     /// Sends `on_master`: `start` now, then updates as long as the server runs. Reloads take effect; a line with
     /// another address or other arguments begins with `start` again.
     pub async fn keep_master(self) {
-        let mut told = None;
+        let mut announced = None;
         let mut changed = self.store.watch();
         loop {
             let hook =
                 self.store.load().rtmp.as_ref().and_then(|rtmp| rtmp.get::<MainCurrent>().on_master.clone());
             let Some(hook) = hook else {
-                told = None;
+                announced = None;
                 if changed.changed().await.is_err() {
                     return;
                 }
                 continue;
             };
             let line = Some((hook.url.clone(), hook.args.clone()));
-            let started = told == line;
+            let started = announced == line;
             if started {
                 let update = if hook.stages.update { hook.update.duration() } else { Duration::MAX };
                 let due = Instant::now().checked_add(update);
@@ -65,7 +65,7 @@ impl Notifier {
             let target = request::master_target(&hook.url.path_and_query, stage, &args);
             let answer = self.call(&hook, SERVER_EVENT.word(), stage, None, &target, &id).await.0.answer;
             log::process_callback(&hook, SERVER_EVENT.call, &answer);
-            told = line;
+            announced = line;
         }
     }
 }

@@ -51,8 +51,8 @@ impl Inherited {
 
     /// Counters of the process being replaced.
     pub fn carried(&self) -> CarriedCounts {
-        let told = std::env::var(COUNTED).ok().filter(|_| self.replaces);
-        told.and_then(|told| told.parse().ok()).unwrap_or_default()
+        let text = std::env::var(COUNTED).ok().filter(|_| self.replaces);
+        text.and_then(|text| text.parse().ok()).unwrap_or_default()
     }
 
     /// The socket for an address, if inherited.

@@ -44,7 +44,7 @@ struct LoadedConfig {
     /// Warnings, for the log.
     warnings: Vec<String>,
     /// Warnings, human-readable.
-    told: String,
+    shown_warnings: String,
     opened: Opened,
 }
 
@@ -111,10 +111,10 @@ impl Reloader {
             Request::Reload { confirm_ms, colour } => {
                 log::signal("reload over the control socket", "reconfiguring");
                 let outcome = self.apply(ConfigOrigin::Disk, Style { colour, ..plain }).await;
-                let answer = told(outcome, &format!("{}", self.load.conf_name().display()), false);
+                let answer = answer_for(outcome, &format!("{}", self.load.conf_name().display()), false);
                 self.ask_to_confirm(confirm_ms, answer)
             }
-            Request::Plan { colour } => told(
+            Request::Plan { colour } => answer_for(
                 self.plan(Style { colour, ..plain }).await,
                 &self.load.conf_name().display().to_string(),
                 true,
@@ -166,7 +166,7 @@ impl Reloader {
                 return Err(ReloadRefusal::simply(Some(read.fingerprint), &error));
             }
         }
-        let LoadedConfig { config, fingerprint, told: warnings, .. } = read;
+        let LoadedConfig { config, fingerprint, shown_warnings: warnings, .. } = read;
         let (unchanged, generation) = (self.is_in_force(fingerprint), self.parts.store.generation());
         let changes = self.changes(self.parts.store.load(), Arc::new(config)).await;
         Ok(ReloadOutcome { generation, fingerprint, unchanged, changes, warnings })
@@ -211,12 +211,12 @@ impl Reloader {
 
     async fn commit(&mut self, ready: PreparedReload, from: ConfigOrigin) -> ReloadOutcome {
         let PreparedReload { read, bound } = ready;
-        let LoadedConfig { mut config, fingerprint, warnings, told, opened } = read;
+        let LoadedConfig { mut config, fingerprint, warnings, shown_warnings, opened } = read;
         let Opened { logs, transport, tls, secrets } = opened;
         let before = self.parts.store.load();
         let unchanged = self.is_in_force(fingerprint);
         warnings.iter().for_each(|line| log::configuration_warning(line));
-        let warnings = told;
+        let warnings = shown_warnings;
         config.keep_restart_values(&before);
         let wanted = listener::wanted(&config, &tls.server);
         let path = config.paths.conf_file.clone();
@@ -280,7 +280,8 @@ impl Reloader {
         let registry = self.load.language.registry();
         let sessions = self.parts.sessions.snapshot();
         let compare = move || {
-            let sessions: Vec<RunningSession> = sessions.iter().map(|session| who(session)).collect();
+            let sessions: Vec<RunningSession> =
+                sessions.iter().map(|session| running_session(session)).collect();
             diff::changes(registry, &before, &after, &sessions)
         };
         self.parts.loader.run(compare).await.unwrap_or_default()
@@ -293,7 +294,7 @@ impl Reloader {
         log::signal("rollback over the control socket", "going back");
         let since = target.since;
         let outcome = self.apply(ConfigOrigin::Kept(Box::new(target)), style).await;
-        told(outcome, &format!("the configuration of {since}"), false)
+        answer_for(outcome, &format!("the configuration of {since}"), false)
     }
 
     fn ask_to_confirm(&self, confirm_ms: Option<u64>, answer: Answer) -> Answer {
@@ -351,8 +352,8 @@ fn read(
     let fingerprint = Fingerprint::of(&config.sources);
     let opened = open(&config, before).map_err(|error| ReloadRefusal::simply(Some(fingerprint), &error))?;
     let warnings = lines(&config.render_warnings(BRIEF));
-    let told = text(&config.render_warnings(style));
-    Ok(LoadedConfig { config, fingerprint, warnings, told, opened })
+    let shown_warnings = text(&config.render_warnings(style));
+    Ok(LoadedConfig { config, fingerprint, warnings, shown_warnings, opened })
 }
 
 /// Opens the files that a configuration names.
@@ -376,7 +377,7 @@ fn retire(config: Arc<Config>) {
 }
 
 /// Identity of a session towards the configuration.
-fn who(session: &Session) -> RunningSession {
+fn running_session(session: &Session) -> RunningSession {
     let is_client = session.protocol == Protocol::Rtmp;
     RunningSession {
         serverid: session.identity.serverid.to_vec(),
@@ -386,7 +387,7 @@ fn who(session: &Session) -> RunningSession {
 }
 
 /// Human-readable result.
-fn told(outcome: Result<ReloadOutcome, ReloadRefusal>, what: &str, planned: bool) -> Answer {
+fn answer_for(outcome: Result<ReloadOutcome, ReloadRefusal>, what: &str, planned: bool) -> Answer {
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(refused) => {

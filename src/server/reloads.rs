@@ -38,7 +38,7 @@ pub(super) struct Reloader {
 
 /// Handle to the reload task.
 pub(super) struct Reloads {
-    wishes: Arc<ReloadRequests>,
+    requests: Arc<ReloadRequests>,
     task: AbortHandle,
 }
 
@@ -60,24 +60,24 @@ impl Reloads {
         orders: mpsc::Receiver<Order>,
         changed: mpsc::Receiver<()>,
     ) -> Reloads {
-        let wishes = Arc::new(ReloadRequests::default());
-        let task = tokio::spawn(run(reloader, wishes.clone(), orders, changed)).abort_handle();
-        Reloads { wishes, task }
+        let requests = Arc::new(ReloadRequests::default());
+        let task = tokio::spawn(run(reloader, requests.clone(), orders, changed)).abort_handle();
+        Reloads { requests, task }
     }
 
     /// Requests a reload after the current one.
     pub(super) fn ask(&self) {
-        self.wishes.again.notify_one();
+        self.requests.again.notify_one();
     }
 
     /// Cancels the current reload, if any.
     pub(super) fn give_up(&self) {
-        self.wishes.give_up.notify_waiters();
+        self.requests.give_up.notify_waiters();
     }
 
     /// Makes the current reload, if any, leave no new sockets accepting.
     pub(super) fn accept_no_more(&self) {
-        self.wishes.accept_no_more.store(true, Ordering::Relaxed);
+        self.requests.accept_no_more.store(true, Ordering::Relaxed);
     }
 
     /// Prevents any further change of the configuration.
@@ -88,25 +88,25 @@ impl Reloads {
 
 async fn run(
     mut reloader: Reloader,
-    wishes: Arc<ReloadRequests>,
+    requests: Arc<ReloadRequests>,
     mut orders: mpsc::Receiver<Order>,
     mut changed: mpsc::Receiver<()>,
 ) {
     let loader = reloader.parts.loader.clone();
     let mut next = None;
     loop {
-        let wish = match next.take() {
-            Some(wish) => wish,
+        let request = match next.take() {
+            Some(request) => request,
             None => {
                 let confirm_by = reloader.confirm_by();
                 tokio::select! {
-                    wish = wished(&wishes, &mut orders, &mut changed) => wish,
+                    request = wished(&requests, &mut orders, &mut changed) => request,
                     () = sleep_until(confirm_by) => ReloadRequest::GoBack,
                 }
             }
         };
         let work = async {
-            match wish {
+            match request {
                 ReloadRequest::Reload => reloader.reload().await,
                 ReloadRequest::Order(order) => reloader.order(order).await,
                 // It may have been confirmed at the last moment.
@@ -116,9 +116,9 @@ async fn run(
                 ReloadRequest::GoBack => {}
             }
         };
-        let more = wished(&wishes, &mut orders, &mut changed);
-        next = beside(&wishes, work, more, &loader, limits::RELOAD_HANGS).await;
-        if wishes.accept_no_more.swap(false, Ordering::Relaxed) {
+        let more = wished(&requests, &mut orders, &mut changed);
+        next = until_replaced(&requests, work, more, &loader, limits::RELOAD_HANGS).await;
+        if requests.accept_no_more.swap(false, Ordering::Relaxed) {
             reloader.listeners.close(true);
         }
     }
@@ -136,12 +136,12 @@ enum ReloadRequest {
 
 /// Waits for the next request. Cancelling it loses no request.
 async fn wished(
-    wishes: &ReloadRequests,
+    requests: &ReloadRequests,
     orders: &mut mpsc::Receiver<Order>,
     changed: &mut mpsc::Receiver<()>,
 ) -> ReloadRequest {
     tokio::select! {
-        () = wishes.again.notified() => ReloadRequest::Reload,
+        () = requests.again.notified() => ReloadRequest::Reload,
         Some(()) = changed.recv() => ReloadRequest::Reload,
         Some(order) = orders.recv() => ReloadRequest::Order(order),
         // The server is shutting down.
@@ -151,14 +151,14 @@ async fn wished(
 
 /// Runs `work` unless it is cancelled, and logs if it is slow. If it takes longer than `hangs`, the next request
 /// cancels it and is returned: another thread reads the files for that one.
-async fn beside<T>(
-    wishes: &ReloadRequests,
+async fn until_replaced<T>(
+    requests: &ReloadRequests,
     work: impl Future<Output = ()>,
     more: impl Future<Output = T>,
     loader: &Loader,
     hangs: Duration,
 ) -> Option<T> {
-    wishes.accept_no_more.store(false, Ordering::Relaxed);
+    requests.accept_no_more.store(false, Ordering::Relaxed);
     let slow = limits::RELOAD_SLOW.min(hangs);
     let replaced = async {
         tokio::time::sleep(slow).await;
@@ -168,12 +168,12 @@ async fn beside<T>(
         while !loader.is_replaceable() {
             tokio::time::sleep(slow).await;
         }
-        let wish = more.await;
+        let request = more.await;
         log::reload_hangs();
         if let Err(error) = loader.replace() {
             log::reload_error(&format!("no loader thread ({})", os_text(&error)));
         }
-        wish
+        request
     };
     tokio::select! {
         done = caught(work) => {
@@ -182,11 +182,11 @@ async fn beside<T>(
             }
             None
         }
-        () = wishes.give_up.notified() => {
+        () = requests.give_up.notified() => {
             log::reload_given_up();
             None
         }
-        wish = replaced => Some(wish),
+        request = replaced => Some(request),
     }
 }
 
@@ -200,10 +200,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_reload_that_hangs_is_given_up_for_the_next_one() {
-        let (wishes, loader) = (ReloadRequests::default(), Loader::start().unwrap());
+        let (requests, loader) = (ReloadRequests::default(), Loader::start().unwrap());
         let (release, hung) = sync::channel::<()>();
         let hanging = async { assert!(loader.run(move || hung.recv()).await.is_none()) };
-        let next = beside(&wishes, hanging, async { 7 }, &loader, SOON).await;
+        let next = until_replaced(&requests, hanging, async { 7 }, &loader, SOON).await;
         assert_eq!(next, Some(7));
         assert_eq!(loader.run(|| 8).await, Some(8), "another thread reads");
         drop(release);
@@ -211,12 +211,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_reload_that_takes_long_goes_on_while_none_other_is_asked_for() {
-        let (wishes, loader) = (ReloadRequests::default(), Loader::start().unwrap());
+        let (requests, loader) = (ReloadRequests::default(), Loader::start().unwrap());
         let slow = async { tokio::time::sleep(5 * SOON).await };
-        let next = beside(&wishes, slow, std::future::pending::<()>(), &loader, SOON).await;
+        let next = until_replaced(&requests, slow, std::future::pending::<()>(), &loader, SOON).await;
         assert_eq!(next, None);
         // Work that takes less time is not cancelled either.
         let quick = async { tokio::time::sleep(SOON).await };
-        assert_eq!(beside(&wishes, quick, async { 7 }, &loader, 100 * SOON).await, None);
+        assert_eq!(until_replaced(&requests, quick, async { 7 }, &loader, 100 * SOON).await, None);
     }
 }

@@ -134,7 +134,7 @@ mod tests {
         let deaths = Deaths::default();
         let (ending, ended) = deaths.watch();
         let (dying, died) = deaths.watch();
-        let told = deaths.follow();
+        let followed = deaths.follow();
         ending.ended();
         assert!(!ended.load(Ordering::Acquire));
         assert!(!deaths.0.subscribe().has_changed().unwrap());
@@ -142,7 +142,7 @@ mod tests {
             let _dying = dying;
             panic!("this test wants a panic");
         });
-        told.await;
+        followed.await;
         assert!(died.load(Ordering::Acquire) && task.await.is_err());
     }
 }

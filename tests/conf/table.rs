@@ -47,8 +47,8 @@ fn every_default_passes_its_own_parser() {
     let (sources, bases) = (Sources::default(), BaseDirectories::default());
     for row in rows() {
         let Some(default) = row.default else { continue };
-        let mut backstage = DefaultEvaluation::new();
-        let result = (row.check_default)(default, &mut backstage.scene(&sources, &bases));
+        let mut default_evaluation = DefaultEvaluation::new();
+        let result = (row.check_default)(default, &mut default_evaluation.evaluation(&sources, &bases));
         assert!(
             result.is_ok(),
             "{} {default}: {:?}",

@@ -120,12 +120,12 @@ fn files_of_a_room_stand_in_no_circle() {
 
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for module in arrows.keys().filter(|module| reached[module].contains(module)) {
-        let beside = arrows[module].iter().filter(|target| reached[target].contains(module));
-        let beside: Vec<String> = beside.map(|target| target.join("::")).collect();
+        let further_track = arrows[module].iter().filter(|target| reached[target].contains(module));
+        let further_track: Vec<String> = further_track.map(|target| target.join("::")).collect();
         found.entry(room(module)).or_default().push(format!(
             "{} -> {}",
             module.join("::"),
-            beside.join(", ")
+            further_track.join(", ")
         ));
     }
     let listed: BTreeMap<&str, usize> = IN_CIRCLES.iter().copied().collect();

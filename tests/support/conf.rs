@@ -18,12 +18,12 @@ pub struct Conf {
 }
 
 impl Conf {
-    /// `server` is what stands in the `server` block of `rtmp` beside `listen`.
+    /// `server` is what stands in the `server` block of `rtmp` further_track `listen`.
     pub fn new(server: &str) -> Self {
         Conf { server: server.into(), ..Conf::default() }
     }
 
-    /// One application `live` with these directives beside `live on`.
+    /// One application `live` with these directives further_track `live on`.
     pub fn live(directives: &str) -> Self {
         Conf::new(&format!("application live {{ live on; {directives} }}"))
     }
@@ -52,7 +52,7 @@ impl Conf {
         self
     }
 
-    /// What stands in the `server` block of `http` beside `listen`.
+    /// What stands in the `server` block of `http` further_track `listen`.
     pub fn http_server(mut self, text: &str) -> Self {
         self.http_server = text.into();
         self

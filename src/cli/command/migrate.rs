@@ -80,21 +80,27 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
         (to_text(pos.file.as_os_str().as_encoded_bytes()), pos.line)
     };
     let mut directives = Vec::new();
-    for said in &outline.statements {
+    for statement in &outline.statements {
         // Statements in an unknown block are reported together with the block.
-        if outline.sections[said.section].context == 0 {
+        if outline.sections[statement.section].context == 0 {
             continue;
         }
         let mut about = Vec::new();
         for (diagnostic, used) in diagnostics.iter().zip(&mut used) {
-            if speaks_of(diagnostic, said) && !*used {
+            if speaks_of(diagnostic, statement) && !*used {
                 *used = true;
                 about.push(diagnostic);
             }
         }
-        let (status, difference) = judge(said, outline.sections[said.section].context, &about);
-        let (file, line) = position(said.name().span);
-        directives.push(Entry { file, line, directive: to_text(&said.name().bytes), status, difference });
+        let (status, difference) = judge(statement, outline.sections[statement.section].context, &about);
+        let (file, line) = position(statement.name().span);
+        directives.push(Entry {
+            file,
+            line,
+            directive: to_text(&statement.name().bytes),
+            status,
+            difference,
+        });
     }
     for (diagnostic, _) in
         diagnostics.iter().zip(&used).filter(|(d, used)| !**used && d.level == Severity::Emerg)
@@ -125,14 +131,14 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
 }
 
 /// Support of a statement, and the observable difference.
-fn judge(said: &OutlineStatement<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Option<String>) {
-    let told = about
+fn judge(statement: &OutlineStatement<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Option<String>) {
+    let texts = about
         .iter()
         .find(|d| d.level == Severity::Emerg)
         .or(about.iter().find(|d| d.level == Severity::Warn));
-    let Some(row) = said.row() else {
-        let name = &said.name().bytes;
-        let help = told.and_then(|d| d.help.first().cloned()).or_else(|| REGISTRY.advice(name, context));
+    let Some(row) = statement.row() else {
+        let name = &statement.name().bytes;
+        let help = texts.and_then(|d| d.help.first().cloned()).or_else(|| REGISTRY.advice(name, context));
         let what = if REGISTRY.find(name).is_empty() { "unknown directive" } else { "not allowed here" };
         return (Status::Unsupported, Some(help.map_or(what.into(), |help| format!("{what}: {help}"))));
     };
@@ -140,12 +146,12 @@ fn judge(said: &OutlineStatement<'_>, context: u32, about: &[&Diagnostic]) -> (S
     if let Some(wrong) = wrong {
         return (Status::Unsupported, Some(sentence(wrong)));
     }
-    let outcome = row.outcome(said.joined().as_bstr());
+    let outcome = row.outcome(statement.joined().as_bstr());
     let repeats = |d: &&&Diagnostic| {
         row.inert
             && [&b"has no effect yet"[..], row.refusal().as_bytes()].iter().any(|e| d.sentence.ends_with(e))
     };
-    let difference = told.filter(|d| !repeats(d)).map(|d| sentence(d));
+    let difference = texts.filter(|d| !repeats(d)).map(|d| sentence(d));
     let missing = || format!("missing so far: {}", doc(row));
     match outcome {
         UseOutcome::Honoured => (Status::Honoured, difference),
@@ -156,10 +162,10 @@ fn judge(said: &OutlineStatement<'_>, context: u32, about: &[&Diagnostic]) -> (S
 }
 
 /// Whether a diagnostic is about the statement itself rather than its body.
-fn speaks_of(diagnostic: &Diagnostic, said: &OutlineStatement<'_>) -> bool {
+fn speaks_of(diagnostic: &Diagnostic, statement: &OutlineStatement<'_>) -> bool {
     let Some(place) = diagnostic.span.or(diagnostic.place) else { return false };
-    let (start, end) = (said.name().span, said.node.terminator());
-    let last = said.words().last().map_or(start, |w| w.span);
+    let (start, end) = (statement.name().span, statement.node.terminator());
+    let last = statement.words().last().map_or(start, |w| w.span);
     let inside =
         place.file == start.file && start.start <= place.start && place.start <= end.start.max(last.end);
     inside && start.file == end.file

@@ -34,8 +34,8 @@ impl Origins<'_> {
 }
 
 /// Value of a directive.
-pub(super) fn value(said: &OutlineStatement<'_>) -> String {
-    match (said.words(), said.node.opens_block()) {
+pub(super) fn value(statement: &OutlineStatement<'_>) -> String {
+    match (statement.words(), statement.node.opens_block()) {
         ([], true) => "{ ... }".into(),
         (words, true) => format!("{} {{ ... }}", spelled(words)),
         (words, false) => spelled(words),
@@ -53,9 +53,9 @@ pub(super) fn block(outline: &Outline<'_>, section: usize) -> String {
 }
 
 /// Remark on a directive that has no effect or is not supported.
-pub(super) fn remark(said: &OutlineStatement<'_>) -> &'static str {
-    let Some(row) = said.row() else { return "" };
-    match row.outcome(said.joined().as_bstr()) {
+pub(super) fn remark(statement: &OutlineStatement<'_>) -> &'static str {
+    let Some(row) = statement.row() else { return "" };
+    match row.outcome(statement.joined().as_bstr()) {
         UseOutcome::Honoured => "",
         UseOutcome::NoEffect => " [no effect yet]",
         UseOutcome::Needless => " [does not matter here]",

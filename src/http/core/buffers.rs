@@ -49,11 +49,11 @@ impl Value for SizeOrOff {
         "size | off".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<SizeOrOff, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<SizeOrOff, Problem> {
         if args.first().is("off") {
             return Ok(SizeOrOff(None));
         }
-        Offset::parse(args, scene).map(|size| SizeOrOff(Some(size)))
+        Offset::parse(args, evaluation).map(|size| SizeOrOff(Some(size)))
     }
 }
 
@@ -62,11 +62,11 @@ impl Value for SizeOrVariable {
         "size | $variable".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<SizeOrVariable, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<SizeOrVariable, Problem> {
         let word = args.first();
         if word.bytes.contains(&b'$') {
-            return Template::compile(word, &word.bytes, scene).map(SizeOrVariable::Variable);
+            return Template::compile(word, &word.bytes, evaluation).map(SizeOrVariable::Variable);
         }
-        Size::parse(args, scene).map(SizeOrVariable::Size)
+        Size::parse(args, evaluation).map(SizeOrVariable::Size)
     }
 }

@@ -22,14 +22,14 @@ impl Value for ErrorPage {
         "status ... [=[status]] uri".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ErrorPage, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ErrorPage, Problem> {
         let [statuses @ .., uri] = args.words else { return Err(args.refuse("has no uri")) };
         let (statuses, overwrite) = match statuses.split_last() {
             Some((last, rest)) if last.bytes.first() == Some(&b'=') => (rest, Some(overwrite(last)?)),
             _ => (statuses, None),
         };
         let statuses = statuses.iter().map(status).collect::<Result<_, _>>()?;
-        Ok(ErrorPage { statuses, overwrite, uri: Template::compile(uri, &uri.bytes, scene)? })
+        Ok(ErrorPage { statuses, overwrite, uri: Template::compile(uri, &uri.bytes, evaluation)? })
     }
 }
 

@@ -38,13 +38,13 @@ impl Value for DisableSymlinks {
         "off | on [from=part] | if_not_owner [from=part]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<DisableSymlinks, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<DisableSymlinks, Problem> {
         let mut switched = false;
         for word in args.words {
             match &word.bytes[..] {
                 b"off" | b"on" | b"if_not_owner" => switched = true,
                 from if from.starts_with(b"from=") && from.len() > 5 => {
-                    crate::http::variable::Template::compile(word, &from[5..], scene)?;
+                    crate::http::variable::Template::compile(word, &from[5..], evaluation)?;
                 }
                 _ => {
                     return Err(

@@ -23,7 +23,7 @@ fn settings(container: Container) -> PlayerSettings {
 }
 
 fn incoming(kind: MediaKind, class: PacketClass, timestamp: u32) -> Incoming {
-    Incoming { kind, class, timestamp, beside: None, payload: Bytes::from(vec![timestamp as u8; 40]) }
+    Incoming { kind, class, timestamp, further_track: None, payload: Bytes::from(vec![timestamp as u8; 40]) }
 }
 
 struct Rig {
@@ -197,11 +197,11 @@ fn a_further_track_keeps_its_own_timestamps() {
         let mut cursor = rig.join(settings(container));
         let mut sent = Vec::new();
         for n in 0..4 {
-            let beside = Incoming {
-                beside: Some(1),
+            let further_track = Incoming {
+                further_track: Some(1),
                 ..incoming(MediaKind::Audio, PacketClass::Audio, 3_000 + n * 20)
             };
-            rig.push([incoming(MediaKind::Audio, PacketClass::Audio, 6_000 + n * 20), beside]);
+            rig.push([incoming(MediaKind::Audio, PacketClass::Audio, 6_000 + n * 20), further_track]);
             let bytes = drain(&mut cursor, &rig.backlog, 13);
             sent.push(bytes);
         }

@@ -16,7 +16,7 @@ pub struct Incoming {
     /// The publisher's timestamp in milliseconds.
     pub timestamp: u32,
     /// Track id, if not the main track of its kind.
-    pub beside: Option<u8>,
+    pub further_track: Option<u8>,
     /// FLV tag body.
     pub payload: Bytes,
 }

@@ -67,9 +67,9 @@ impl State {
 
     /// Adds a packet. Returns whether it is media that can start a waiting player.
     pub(super) fn add(&mut self, incoming: Incoming, chunk_size: usize) -> bool {
-        let Incoming { kind, class, timestamp, beside, payload } = incoming;
+        let Incoming { kind, class, timestamp, further_track, payload } = incoming;
         let is_frame = matches!(class, PacketClass::Audio | PacketClass::Key | PacketClass::Inter);
-        let lane = match beside {
+        let lane = match further_track {
             Some(track) if is_frame => self.further_lane(kind, track),
             _ => Lane::main(kind),
         };

@@ -27,7 +27,7 @@ fn video(class: PacketClass, timestamp: u32) -> Incoming {
         kind: MediaKind::Video,
         class,
         timestamp,
-        beside: None,
+        further_track: None,
         payload: Bytes::from(timestamp.to_string()),
     }
 }

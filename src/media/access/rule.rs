@@ -30,7 +30,7 @@ impl Value for RtmpAccessRule {
         "[publish | play] address | network/bits | all".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<RtmpAccessRule, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<RtmpAccessRule, Problem> {
         let (action, address) = match args.words {
             [action, address] => match &action.bytes[..] {
                 b"publish" => (Some(AccessAction::Publish), address),
@@ -48,7 +48,7 @@ impl Value for RtmpAccessRule {
         };
         if low_bits {
             let text = sentence(&[b"low address bits of ", &address.bytes, b" are meaningless"]);
-            scene.report(Problem::warning(text).at(address.span));
+            evaluation.report(Problem::warning(text).at(address.span));
         }
         Ok(RtmpAccessRule { allow: &args.name.bytes[..] == b"allow", action, network })
     }

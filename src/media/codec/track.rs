@@ -25,8 +25,8 @@ pub struct Tracks {
     /// The tracks that [`MediaInfo`] describes.
     main_audio: MainTrack,
     main_video: MainTrack,
-    /// See [`Tracks::beside`].
-    beside: Option<u8>,
+    /// See [`Tracks::further_track`].
+    further_track: Option<u8>,
     info: MediaInfo,
     changed: bool,
 }
@@ -39,7 +39,7 @@ impl Tracks {
             hevc_codec_id,
             main_audio: MainTrack::default(),
             main_video: MainTrack::default(),
-            beside: None,
+            further_track: None,
             info: MediaInfo::default(),
             changed: false,
         }
@@ -47,7 +47,7 @@ impl Tracks {
 
     /// Class of a message and the payload for subscribers; `None` if the message is dropped.
     pub fn take(&mut self, kind: MediaKind, payload: Bytes) -> Option<(PacketClass, Bytes)> {
-        self.beside = None;
+        self.further_track = None;
         match kind {
             MediaKind::Audio => Some((self.audio(&payload), payload)),
             MediaKind::Video => Some((self.video(&payload), payload)),
@@ -56,8 +56,8 @@ impl Tracks {
     }
 
     /// Track of the preceding message, if it is not the main one of its kind.
-    pub fn beside(&self) -> Option<u8> {
-        self.beside
+    pub fn further_track(&self) -> Option<u8> {
+        self.further_track
     }
 
     /// Properties known so far.
@@ -79,7 +79,7 @@ impl Tracks {
             }
         }
         let Some(tag) = chosen else {
-            self.beside = first.map(|tag| tag.track);
+            self.further_track = first.map(|tag| tag.track);
             // Unparsable messages are passed on unchanged: players may support more than this server.
             return match first.map(|tag| tag.packet) {
                 Some(AudioPacket::SequenceHeader | AudioPacket::MultichannelConfig) => {
@@ -133,7 +133,7 @@ impl Tracks {
             }
         }
         let Some(tag) = chosen else {
-            self.beside = first.filter(|tag| tag.packet != VideoPacket::Command).map(|tag| tag.track);
+            self.further_track = first.filter(|tag| tag.packet != VideoPacket::Command).map(|tag| tag.track);
             return match first {
                 Some(tag) if tag.is_sequence_header() || tag.packet == VideoPacket::Metadata => {
                     PacketClass::VideoExtra

@@ -72,13 +72,13 @@ impl Value for SendDelay {
         "time | auto [max=time]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<SendDelay, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<SendDelay, Problem> {
         let (first, rest) = (args.first(), args.words.get(1));
         if !first.is("auto") {
             if rest.is_some() {
                 return Err(args.refuse("invalid value").caption(CAPTION));
             }
-            return bounded(args, Msec::parse(args, scene)?).map(SendDelay::Fixed);
+            return bounded(args, Msec::parse(args, evaluation)?).map(SendDelay::Fixed);
         }
         let max = match rest {
             None => AUTO_MAX,

@@ -160,7 +160,7 @@ fn incoming(frame: TsFrame) -> Incoming {
         class,
         // The low bits: the stream's timeline uses it only to measure the cache.
         timestamp: frame.dts_ms as u32,
-        beside: None,
+        further_track: None,
         payload: frame.bytes,
     }
 }

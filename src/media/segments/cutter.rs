@@ -179,11 +179,11 @@ impl Cutter {
     /// other track so far. Otherwise it uses another clock, and starts with that media or at its end.
     fn place(&mut self, frame: &TsFrame) -> u64 {
         let [of, other] = [usize::from(frame.video), usize::from(!frame.video)];
-        let beside = self.tracks[other];
+        let other_track = self.tracks[other];
         let track = &mut self.tracks[of];
         let first = track.first.get_or_insert_with(|| First {
             dts_ms: frame.dts_ms,
-            at_ms: beside.at_ms(frame.dts_ms).min(beside.latest_at_ms()),
+            at_ms: other_track.at_ms(frame.dts_ms).min(other_track.latest_at_ms()),
         });
         first.at_ms(frame.dts_ms)
     }

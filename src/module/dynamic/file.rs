@@ -25,21 +25,21 @@ impl Value for DynamicConf {
         "file time".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<DynamicConf, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<DynamicConf, Problem> {
         let word = args.words.get(1).unwrap_or(args.name);
         let refresh = number::msec(&word.bytes).map(Msec).ok_or_else(|| {
             let problem = Problem::new(args.refuse("invalid refresh").into_diagnostic().sentence);
             problem.at(word.span).caption("an interval such as 5s")
         })?;
         let word = args.first();
-        let path = scene.under_prefix(&word.bytes);
+        let path = evaluation.under_prefix(&word.bytes);
         let wrong = table::check(&path).map_err(|reason| Problem::new(reason).at(word.span))?;
         if !wrong.is_empty() {
             // PingOS reads the file only while serving, logs errors, and continues without it.
             let name = path.as_os_str().as_encoded_bytes();
             let text = sentence(&[b"the dynamic configuration \"", name, b"\" cannot be used"]);
             let problem = Problem::warning(text).at(word.span);
-            scene.report(wrong.into_iter().take(MAX_SHOWN).fold(problem, Problem::help));
+            evaluation.report(wrong.into_iter().take(MAX_SHOWN).fold(problem, Problem::help));
         }
         Ok(DynamicConf { path, refresh })
     }

@@ -12,10 +12,10 @@ impl Value for AuthUri {
         "url".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<AuthUri, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<AuthUri, Problem> {
         let problem = Problem::warning("\"auth_uri\" is not asked, everybody is let in").at(args.span());
         let help = "`on_publish` and `on_play` ask a server before a client is let in";
-        scene.report(problem.help(help));
+        evaluation.report(problem.help(help));
         Ok(AuthUri)
     }
 }

@@ -70,10 +70,10 @@ impl Value for ExecLine {
         "command [argument ...]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ExecLine, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ExecLine, Problem> {
         Ok(ExecLine {
             words: args.words.iter().map(|w| w.text().to_owned()).collect(),
-            pos: scene.pos(args.terminator),
+            pos: evaluation.pos(args.terminator),
         })
     }
 }

@@ -45,7 +45,7 @@ impl Slot for Commands {
     // Options apply to lines of the same block only.
     const INHERITED: bool = true;
 
-    fn said_by(block: &Block) -> bool {
+    fn is_set_by(block: &Block) -> bool {
         block.scope::<Scope>().is_some()
     }
 
@@ -58,7 +58,7 @@ impl Slot for Process {
     const HOLDERS: Contexts = RTMP;
     const INHERITED: bool = false;
 
-    fn said_by(_: &Block) -> bool {
+    fn is_set_by(_: &Block) -> bool {
         true
     }
 
@@ -105,18 +105,18 @@ impl Process {
     fn new(scopes: &[&Scope]) -> Process {
         let statics = scopes.iter().flat_map(|scope| &scope.statics);
         let signals = scopes.iter().flat_map(|scope| &scope.kill_signal);
-        let last = signals.max_by_key(|said| (said.place.file, said.place.start));
+        let last = signals.max_by_key(|spanned| (spanned.place.file, spanned.place.start));
         let timeout = scopes.iter().find_map(|scope| scope.respawn_timeout.as_ref());
         Process {
             statics: statics.filter_map(|line| line.value.launch()).collect(),
-            respawn_timeout: timeout.map_or(Msec(5_000), |said| said.value).duration(),
-            kill_signal: last.map_or(KillSignal(9), |said| said.value),
+            respawn_timeout: timeout.map_or(Msec(5_000), |spanned| spanned.value).duration(),
+            kill_signal: last.map_or(KillSignal(9), |spanned| spanned.value),
         }
     }
 }
 
 /// Whether `exec_options on` precedes the line in the same block.
 fn has_options(scope: &Scope, line: &Spanned<ExecLine>) -> bool {
-    let on = scope.options.as_ref().filter(|said| said.value);
-    on.is_some_and(|said| said.place.file != line.place.file || said.place.start < line.place.start)
+    let on = scope.options.as_ref().filter(|spanned| spanned.value);
+    on.is_some_and(|spanned| spanned.place.file != line.place.file || spanned.place.start < line.place.start)
 }

@@ -41,8 +41,8 @@ impl Value for FlvLive {
         "address [app=name] [audio=0|1] [video=0|1]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<FlvLive, Problem> {
-        let Relation { addr, .. } = Relation::read(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<FlvLive, Problem> {
+        let Relation { addr, .. } = Relation::read(args, evaluation)?;
         let mut live = FlvLive { addr, app: None, audio: true, video: true };
         for word in args.words.get(1..).unwrap_or_default() {
             // The original takes any number but 0, and also what is no number, for yes.

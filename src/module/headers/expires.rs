@@ -33,11 +33,11 @@ impl Value for Expires {
         "[modified] time | @time | epoch | max | off | $variable".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Expires, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Expires, Problem> {
         if let [word] | [_, word] = args.words
             && word.bytes.contains(&b'$')
         {
-            return Template::compile(word, &word.bytes, scene).map(Expires::Variable);
+            return Template::compile(word, &word.bytes, evaluation).map(Expires::Variable);
         }
         let words: Vec<&[u8]> = args.words.iter().map(|word| &word.bytes[..]).collect();
         let daily = words.last().and_then(|word| word.strip_prefix(b"@")).and_then(seconds);

@@ -121,10 +121,10 @@ impl Value for VariantRule {
         "suffix [attribute=value ...]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<VariantRule, Problem> {
-        if scene.context != APPLICATION {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<VariantRule, Problem> {
+        if evaluation.context != APPLICATION {
             let text = "\"hls_variant\" counts only in an application, it is not inherited";
-            scene.report(Problem::warning(text).at(args.span()));
+            evaluation.report(Problem::warning(text).at(args.span()));
         }
         let attributes = args.words.iter().skip(1).map(|word| {
             let line_safe = !word.bytes.iter().any(u8::is_ascii_control);

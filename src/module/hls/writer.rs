@@ -152,13 +152,13 @@ fn replace(path: &Path, content: &[u8]) -> Result<(), WriteError> {
     static WRITTEN: AtomicU64 = AtomicU64::new(0);
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".{}.tmp", WRITTEN.fetch_add(1, Ordering::Relaxed)));
-    let beside = PathBuf::from(name);
-    let written = create(&beside).and_then(|mut file| {
-        file.write_all(content).map_err(failed("write", &beside))?;
-        fs::rename(&beside, path).map_err(failed("rename", path))
+    let temporary = PathBuf::from(name);
+    let written = create(&temporary).and_then(|mut file| {
+        file.write_all(content).map_err(failed("write", &temporary))?;
+        fs::rename(&temporary, path).map_err(failed("rename", path))
     });
     if written.is_err() {
-        let _ = fs::remove_file(&beside);
+        let _ = fs::remove_file(&temporary);
     }
     written
 }

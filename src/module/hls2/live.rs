@@ -30,8 +30,8 @@ impl Value for Hls2Live {
         "address [app=name] [flashver=text] [swf_url=text] [tc_url=text] [page_url=text]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Hls2Live, Problem> {
-        let Relation { addr, .. } = Relation::read(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Hls2Live, Problem> {
+        let Relation { addr, .. } = Relation::read(args, evaluation)?;
         let mut live =
             Hls2Live { addr, app: None, flashver: None, swf_url: None, tc_url: None, page_url: None };
         for word in args.words.get(1..).unwrap_or_default() {

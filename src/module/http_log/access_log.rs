@@ -30,7 +30,7 @@ impl Value for HttpAccessLog {
         "off | path [format [buffer=size] [gzip[=level]] [flush=time] [if=condition]]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<HttpAccessLog, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<HttpAccessLog, Problem> {
         let path = args.first();
         if &path.bytes[..] == b"off" {
             return match args.words.get(1) {
@@ -47,7 +47,7 @@ impl Value for HttpAccessLog {
         let path = if path.bytes.starts_with(b"syslog:") {
             Template::default()
         } else {
-            Template::compile(path, &path.bytes, scene)?
+            Template::compile(path, &path.bytes, evaluation)?
         };
         let mut format: BString = "combined".into();
         let mut condition = None;
@@ -63,9 +63,9 @@ impl Value for HttpAccessLog {
                     let known = number::digits(level).is_some_and(|n| (1..=9).contains(&n));
                     check(known, "compression level", level, word)?;
                 }
-                Some((b"if", text)) => condition = Some(Template::compile(word, text, scene)?),
+                Some((b"if", text)) => condition = Some(Template::compile(word, text, evaluation)?),
                 None if &word.bytes[..] == b"gzip" => {}
-                _ if index == 1 && scene.notes.of::<Formats>().has(&word.bytes) => {
+                _ if index == 1 && evaluation.notes.of::<Formats>().has(&word.bytes) => {
                     format = word.text().to_owned()
                 }
                 _ if index == 1 => {

@@ -53,9 +53,9 @@ impl Value for LogFormat {
         "name [escape=default|json|none] text ...".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LogFormat, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<LogFormat, Problem> {
         let name = args.first();
-        let formats = scene.notes.of::<Formats>();
+        let formats = evaluation.notes.of::<Formats>();
         if formats.has(&name.bytes) {
             let text = sentence(&[b"duplicate \"log_format\" name \"", &name.bytes, b"\""]);
             let problem = Problem::new(text).at(name.span);
@@ -81,7 +81,8 @@ impl Value for LogFormat {
                 }
             };
         }
-        let parts = words.iter().map(|w| Template::compile(w, &w.bytes, scene)).collect::<Result<_, _>>()?;
+        let parts =
+            words.iter().map(|w| Template::compile(w, &w.bytes, evaluation)).collect::<Result<_, _>>()?;
         Ok(LogFormat { name: name.text().to_owned(), escape, parts })
     }
 }

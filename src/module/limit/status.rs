@@ -12,8 +12,8 @@ impl Value for LimitStatus {
         "status".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LimitStatus, Problem> {
-        let status = Num::parse(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<LimitStatus, Problem> {
+        let status = Num::parse(args, evaluation)?;
         if status < 400 {
             return Err(Problem::new("value must be equal to or greater than 400").at(args.span()));
         }

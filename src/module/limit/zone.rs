@@ -74,8 +74,8 @@ impl<const WORDS: usize> Value for Zone<WORDS> {
         format!("key zone=name:size{rate}")
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Zone<WORDS>, Problem> {
-        let key = Template::compile(args.first(), &args.first().bytes, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Zone<WORDS>, Problem> {
+        let key = Template::compile(args.first(), &args.first().bytes, evaluation)?;
         let mut zone = Zone { key, name: BString::default(), per_minute: 60 };
         for word in args.words.get(1..).unwrap_or_default() {
             match word.bytes.split_once_str("=") {
@@ -87,7 +87,7 @@ impl<const WORDS: usize> Value for Zone<WORDS> {
         if zone.name.is_empty() {
             return Err(without_zone(args));
         }
-        let first = scene.notes.of::<Zones>().defined.insert(zone.name.clone(), args.span());
+        let first = evaluation.notes.of::<Zones>().defined.insert(zone.name.clone(), args.span());
         if let Some(first) = first {
             let text = sentence(&[&args.name.bytes, b" \"", &zone.name, b"\" is already bound to a key"]);
             return Err(Problem::new(text).at(args.span()).label(first, "first given here"));
@@ -103,14 +103,14 @@ impl Value for LimitConn {
         "zone number".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LimitConn, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<LimitConn, Problem> {
         let [zone, number] = args.words else { return Err(args.refuse("is incomplete")) };
         let most = number::digits(&number.bytes).filter(|n| *n > 0);
         let most = most.ok_or_else(|| about("invalid number of connections", number))?;
         if most > MOST_CONNECTIONS {
             return Err(Problem::new("connection limit must be less 65536").at(number.span));
         }
-        limited(zone.text(), zone.span, args, scene)?;
+        limited(zone.text(), zone.span, args, evaluation)?;
         Ok(LimitConn { zone: zone.text().to_owned(), most })
     }
 }
@@ -122,7 +122,7 @@ impl Value for LimitReq {
         "zone=name [burst=number] [nodelay | delay=number]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LimitReq, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<LimitReq, Problem> {
         let mut limit = LimitReq { zone: BString::default(), burst: 0 };
         let mut span = args.span();
         for word in args.words {
@@ -142,7 +142,7 @@ impl Value for LimitReq {
         if limit.zone.is_empty() {
             return Err(without_zone(args));
         }
-        limited(limit.zone.as_bstr(), span, args, scene)?;
+        limited(limit.zone.as_bstr(), span, args, evaluation)?;
         Ok(limit)
     }
 }
@@ -152,14 +152,14 @@ fn limited(
     zone: &bstr::BStr,
     span: Span,
     args: &Args<'_>,
-    scene: &mut Evaluation<'_>,
+    evaluation: &mut Evaluation<'_>,
 ) -> Result<(), Problem> {
     if let Some(first) =
-        scene.block.of::<Limited>().0.insert([&args.name.bytes[..], zone].concat().into(), args.span())
+        evaluation.block.of::<Limited>().0.insert([&args.name.bytes[..], zone].concat().into(), args.span())
     {
         return Err(args.refuse("is duplicate").label(first, "first given here"));
     }
-    scene.notes.of::<Zones>().used.push((zone.to_owned(), span));
+    evaluation.notes.of::<Zones>().used.push((zone.to_owned(), span));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use crate::syntax::{Problem, sentence};
 
 /// One `allow` or `deny` line.
 struct LintedRule<'o, 't> {
-    said: &'o OutlineStatement<'t>,
+    statement: &'o OutlineStatement<'t>,
     allow: bool,
     /// `publish` or `play`; `None` for both, and for everything in http.
     action: Option<&'t [u8]>,
@@ -45,21 +45,21 @@ pub(super) fn allow_without_deny_all(scope: &LintContext<'_>, findings: &mut Vec
             };
             rule.allow && !rule.all && last < *at + 1
         });
-        if let Some((_, LintedRule { said, action, .. })) = open {
+        if let Some((_, LintedRule { statement, action, .. })) = open {
             let problem = Problem::warning("\"allow\" is not followed by a \"deny\", so everybody is let in");
             let deny = match action {
                 Some(action) => format!("deny {} all;", String::from_utf8_lossy(action)),
                 None => "deny all;".into(),
             };
-            findings.push(Finding::new(said, problem.help(format!("add `{deny}` after it"))));
+            findings.push(Finding::new(statement, problem.help(format!("add `{deny}` after it"))));
         }
     }
 }
 
 /// Access rules of a block.
 fn rules<'o, 't>(scope: &'o LintContext<'t>, section: usize) -> impl Iterator<Item = LintedRule<'o, 't>> {
-    scope.outline.own(section, "allow").filter_map(|said| {
-        let (action, network) = match said.words() {
+    scope.outline.own(section, "allow").filter_map(|statement| {
+        let (action, network) = match statement.words() {
             [network] => (None, network),
             [action, network] => (Some(&action.bytes[..]), network),
             _ => return None,
@@ -67,7 +67,7 @@ fn rules<'o, 't>(scope: &'o LintContext<'t>, section: usize) -> impl Iterator<It
         let parsed = Network::parse(&network.bytes).map(|(network, _)| network);
         let all = parsed == Some(Network::All);
         let local = &network.bytes[..] == b"unix:" || parsed.as_ref().is_some_and(Network::is_loopback);
-        Some(LintedRule { said, allow: &said.name().bytes[..] == b"allow", action, all, local })
+        Some(LintedRule { statement, allow: &statement.name().bytes[..] == b"allow", action, all, local })
     })
 }
 
@@ -75,26 +75,27 @@ pub(super) fn open_control(scope: &LintContext<'_>, findings: &mut Vec<Finding>)
     let outline = &scope.outline;
     for section in outline.of(LOCATION) {
         let handler = |name| outline.own(section, name).last();
-        let Some(said) = handler("rtmp_control").or(handler("rtmp_stat")).or(handler("sys_stat")) else {
+        let Some(statement) = handler("rtmp_control").or(handler("rtmp_stat")).or(handler("sys_stat")) else {
             continue;
         };
         if is_guarded(scope, section) {
             continue;
         }
         let Some(listener) = public_listener(scope, section) else { continue };
-        let what = if said.is("rtmp_control") { "sends control requests" } else { "sees the statistics" };
-        let name = &said.name().bytes;
+        let what =
+            if statement.is("rtmp_control") { "sends control requests" } else { "sees the statistics" };
+        let name = &statement.name().bytes;
         let text =
             sentence(&[b"\"", name, b"\" is open: who reaches ", listener.as_bytes(), b" ", what.as_bytes()]);
         let help = "add `allow 127.0.0.1; deny all;`, or listen on 127.0.0.1";
-        findings.push(Finding::new(said, Problem::warning(text).help(help)));
+        findings.push(Finding::new(statement, Problem::warning(text).help(help)));
     }
 }
 
 pub(super) fn control_on_all_addresses(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     let outline = &scope.outline;
     for section in outline.of(LOCATION) {
-        let Some(said) = outline.own(section, "rtmp_control").last() else { continue };
+        let Some(statement) = outline.own(section, "rtmp_control").last() else { continue };
         // The lint above reports open ones.
         if !is_guarded(scope, section) || is_local(scope, section) {
             continue;
@@ -108,7 +109,7 @@ pub(super) fn control_on_all_addresses(scope: &LintContext<'_>, findings: &mut V
             .label(listen.node.span(), "it listens here");
         let help =
             "a separate server, for example with `listen 127.0.0.1:8081;`, keeps them off public addresses";
-        findings.push(Finding::new(said, problem.help(help)));
+        findings.push(Finding::new(statement, problem.help(help)));
     }
 }
 
@@ -141,7 +142,8 @@ fn is_guarded(scope: &LintContext<'_>, section: usize) -> bool {
     let ruled = outline.around(section).find(|at| outline.own(*at, "allow").next().is_some());
     let denies = ruled.is_some_and(|at| rules(scope, at).any(|rule| !rule.allow));
     let password = outline.nearest(section, "auth_basic");
-    let asks = password.is_some_and(|said| said.words().first().is_some_and(|w| &w.bytes[..] != b"off"));
+    let asks =
+        password.is_some_and(|statement| statement.words().first().is_some_and(|w| &w.bytes[..] != b"off"));
     denies || asks || has("internal") || has("return")
 }
 
@@ -153,8 +155,8 @@ fn public_listener(scope: &LintContext<'_>, section: usize) -> Option<String> {
     if listens.peek().is_none() {
         return Some(format!("port {DEFAULT_PORT}"));
     }
-    listens.find_map(|said| {
-        let word = said.words().first()?;
+    listens.find_map(|statement| {
+        let word = statement.words().first()?;
         match literal_addr(&word.bytes, DEFAULT_PORT) {
             Ok(ListenAddr::Tcp(addr)) if !addr.ip().to_canonical().is_loopback() => Some(addr.to_string()),
             Err(_) if !word.bytes.starts_with(b"localhost") => Some(word.text().to_string()),

@@ -39,12 +39,12 @@ impl<'s> AllowComments<'s> {
     /// Whether a comment silences a finding.
     pub fn allows(&mut self, name: &str, finding: &Finding, scope: &LintContext<'_>) -> bool {
         let lines = finding.start.line..=finding.place.line;
-        let beside = self.of(finding.start.file).iter().any(|allow| {
+        let on_line = self.of(finding.start.file).iter().any(|allow| {
             let here = lines.contains(&allow.comment.line);
             let before = allow.comment.alone && allow.last_line + 1 == *lines.start();
             (here || before || allow.comment.after.is_none()) && allow.has(name)
         });
-        if beside {
+        if on_line {
             return true;
         }
         let heads = scope.outline.around(finding.section).filter_map(|at| scope.outline.sections[at].head);
@@ -75,9 +75,9 @@ pub(super) fn unknown<'n>(
 ) -> Vec<(u32, Problem)> {
     let mut files: Vec<(FileId, u32)> = Vec::new();
     let mut seen = HashSet::new();
-    for said in &scope.outline.statements {
-        if seen.insert(said.name().span.file) {
-            files.push((said.name().span.file, said.node.order()));
+    for statement in &scope.outline.statements {
+        if seen.insert(statement.name().span.file) {
+            files.push((statement.name().span.file, statement.node.order()));
         }
     }
     let mut problems = Vec::new();

@@ -34,11 +34,12 @@ const NOTATION: Notation = Notation {
 };
 
 pub(super) fn unquoted_name(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
-    for said in &scope.outline.statements {
-        let Some(row) = said.row() else { continue };
+    for statement in &scope.outline.statements {
+        let Some(row) = statement.row() else { continue };
         let expands = row.name().starts_with("exec_")
             && !matches!(row.name(), "exec_static" | "exec_kill_signal" | "exec_options");
-        let words: Vec<&Word> = said.words().iter().filter(|word| !is_filter(scope, said, word)).collect();
+        let words: Vec<&Word> =
+            statement.words().iter().filter(|word| !is_filter(scope, statement, word)).collect();
         let Some((program, words)) = words.split_first().filter(|_| expands) else { continue };
         if let Some((script, variable)) = script(program, words) {
             let name = String::from_utf8_lossy(variable).into_owned();
@@ -47,7 +48,7 @@ pub(super) fn unquoted_name(scope: &LintContext<'_>, findings: &mut Vec<Finding>
                 .at(script.span)
                 .caption("quotes in the script do not help: the value may hold quotes")
                 .help(format!("pass it to the script as an argument: `sh -c 'COMMAND \"$0\"' ${name}`"));
-            findings.push(Finding::new(said, problem));
+            findings.push(Finding::new(statement, problem));
             continue;
         }
         let Some(word) = words.iter().find(|word| {
@@ -60,14 +61,16 @@ pub(super) fn unquoted_name(scope: &LintContext<'_>, findings: &mut Vec<Finding>
         let text = format!("a client's \"{}\" can be an option or a redirection of the command", word.text());
         let problem =
             Problem::warning(text).at(word.span).caption("a stream may be called `>file` or `-option`");
-        findings.push(Finding::new(said, problem.help("put a prefix before it, such as `./` or a URL")));
+        findings.push(Finding::new(statement, problem.help("put a prefix before it, such as `./` or a URL")));
     }
 }
 
 /// Whether a word is a stream filter: `name=...` after `exec_options on` in the same block.
-fn is_filter(scope: &LintContext<'_>, said: &OutlineStatement<'_>, word: &Word) -> bool {
-    let options =
-        scope.outline.own(said.section, "exec_options").take_while(|o| o.node.order() < said.node.order());
+fn is_filter(scope: &LintContext<'_>, statement: &OutlineStatement<'_>, word: &Word) -> bool {
+    let options = scope
+        .outline
+        .own(statement.section, "exec_options")
+        .take_while(|o| o.node.order() < statement.node.order());
     word.bytes.starts_with(b"name=")
         && options.last().is_some_and(|options| options.words().first().is_some_and(|word| word.is("on")))
 }

@@ -42,13 +42,13 @@ impl<'t> LintContext<'t> {
 
 impl Finding {
     /// A finding about a statement.
-    pub(super) fn new(said: &OutlineStatement<'_>, problem: Problem) -> Finding {
+    pub(super) fn new(statement: &OutlineStatement<'_>, problem: Problem) -> Finding {
         Finding {
-            order: said.node.order(),
-            section: said.opens.unwrap_or(said.section),
-            place: said.node.terminator(),
-            start: said.name().span,
-            problem: problem.at(said.node.span()),
+            order: statement.node.order(),
+            section: statement.opens.unwrap_or(statement.section),
+            place: statement.node.terminator(),
+            start: statement.name().span,
+            problem: problem.at(statement.node.span()),
         }
     }
 

@@ -50,7 +50,7 @@ const KINDS: [PlaylistDirectives; 3] = [
 ];
 
 pub(super) fn short_playlist(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
-    let mut told: HashSet<u32> = HashSet::new();
+    let mut reported: HashSet<u32> = HashSet::new();
     for (section, kind) in written(scope) {
         let outline = &scope.outline;
         let (fragment, length) =
@@ -59,9 +59,9 @@ pub(super) fn short_playlist(scope: &LintContext<'_>, findings: &mut Vec<Finding
         let default = if kind.derived { fragment_msec.saturating_mul(FEWEST) } else { DEFAULT_LENGTH };
         let length_msec = length.and_then(msec).unwrap_or(default);
         let count = length_msec.checked_div(fragment_msec).unwrap_or(FEWEST);
-        let Some(said) = length.or(fragment).filter(|_| count < FEWEST) else { continue };
+        let Some(statement) = length.or(fragment).filter(|_| count < FEWEST) else { continue };
         // One line may affect many applications.
-        if !told.insert(said.node.order()) {
+        if !reported.insert(statement.node.order()) {
             continue;
         }
         let shown = |msec: u64| {
@@ -74,12 +74,12 @@ pub(super) fn short_playlist(scope: &LintContext<'_>, findings: &mut Vec<Finding
             shown(fragment_msec)
         );
         let mut problem = Problem::warning(text);
-        if let Some(other) = fragment.filter(|f| f.name().span != said.name().span) {
+        if let Some(other) = fragment.filter(|f| f.name().span != statement.name().span) {
             problem = problem.label(other.node.span(), "the length of a fragment");
         }
         let enough = shown(fragment_msec.saturating_mul(FEWEST));
         findings.push(Finding::new(
-            said,
+            statement,
             problem.help(format!("players need {FEWEST}: `{} {enough};`", kind.length)),
         ));
     }
@@ -131,13 +131,13 @@ fn written<'o>(
     scope.outline.of(APPLICATION).flat_map(|section| KINDS.iter().map(move |kind| (section, kind))).filter(
         |(section, kind)| {
             let switch = scope.outline.nearest(*section, kind.switch);
-            switch.is_some_and(|said| said.words().first().is_some_and(|w| w.is("on")))
+            switch.is_some_and(|statement| statement.words().first().is_some_and(|w| w.is("on")))
         },
     )
 }
 
-fn msec(said: &OutlineStatement<'_>) -> Option<u64> {
-    number::msec(&said.words().first()?.bytes)
+fn msec(statement: &OutlineStatement<'_>) -> Option<u64> {
+    number::msec(&statement.words().first()?.bytes)
 }
 
 /// A directory without trailing slashes.

@@ -41,10 +41,10 @@ pub fn unresolved(options: &LoadOptions, config: &Config) -> Vec<Diagnostic> {
 
     let mut allowed = AllowComments::new(&config.sources);
     let mut reports = Reports::default();
-    for (said, name) in named {
+    for (statement, name) in named {
         let Some((_, reason)) = failed.iter().find(|(failed, _)| *failed == name) else { continue };
         let problem = Problem::warning(format!("host \"{name}\" is not found")).caption(reason);
-        let finding = Finding::new(said, problem.help("the server resolves it again when needed"));
+        let finding = Finding::new(statement, problem.help("the server resolves it again when needed"));
         if !allowed.allows(NAME, &finding, &scope) {
             let (order, problem) = finding.tagged(NAME);
             reports.add(order, problem);
@@ -62,8 +62,8 @@ fn may_name(text: &[u8]) -> bool {
 }
 
 /// Hosts that a statement about callbacks or relays names.
-fn hosts<'o, 't>(said: &'o OutlineStatement<'t>) -> Vec<(&'o OutlineStatement<'t>, String)> {
-    let ours = said.entry.is_some_and(|e| matches!(e.module.name, "notify" | "notify main" | "relay"));
+fn hosts<'o, 't>(statement: &'o OutlineStatement<'t>) -> Vec<(&'o OutlineStatement<'t>, String)> {
+    let ours = statement.entry.is_some_and(|e| matches!(e.module.name, "notify" | "notify main" | "relay"));
     let host = |word: &[u8]| {
         let (scheme, rest) = word.split_once_str("://")?;
         let known =
@@ -73,8 +73,8 @@ fn hosts<'o, 't>(said: &'o OutlineStatement<'t>) -> Vec<(&'o OutlineStatement<'t
         let name = known && !host.is_empty() && !host.starts_with('[') && host.parse::<IpAddr>().is_err();
         name.then(|| host.to_owned())
     };
-    let words = said.words().iter().filter(|_| ours);
-    words.filter_map(|word| Some((said, host(&word.bytes)?))).collect()
+    let words = statement.words().iter().filter(|_| ours);
+    words.filter_map(|word| Some((statement, host(&word.bytes)?))).collect()
 }
 
 /// Names without an address, with the reason. Threads still waiting when the time is over are abandoned.

@@ -15,35 +15,39 @@ const REFUSES: u64 = 400;
 
 /// A location with a live handler.
 struct LiveLocation<'o, 't> {
-    said: &'o OutlineStatement<'t>,
+    statement: &'o OutlineStatement<'t>,
     port: Option<u16>,
     guarded: bool,
 }
 
 pub(super) fn guard_by_location(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     let outline = &scope.outline;
-    let lives: Vec<LiveLocation<'_, '_>> = outline
+    let locations: Vec<LiveLocation<'_, '_>> = outline
         .of(LOCATION)
         .filter_map(|section| {
-            let said = HANDLERS.iter().find_map(|name| outline.own(section, name).last())?;
+            let statement = HANDLERS.iter().find_map(|name| outline.own(section, name).last())?;
             let guarded = outline.around(section).any(|at| is_guarded(scope, at));
-            Some(LiveLocation { said, port: port(said), guarded })
+            Some(LiveLocation { statement, port: port(statement), guarded })
         })
         .collect();
-    for LiveLocation { said, port, .. } in lives.iter().filter(|live| live.guarded && live.port.is_some()) {
-        if !said.words().iter().any(|word| word.bytes.starts_with(b"app=")) {
+    for LiveLocation { statement, port, .. } in
+        locations.iter().filter(|live| live.guarded && live.port.is_some())
+    {
+        if !statement.words().iter().any(|word| word.bytes.starts_with(b"app=")) {
             continue;
         }
-        let Some(open) = lives.iter().find(|other| !other.guarded && other.port == *port) else { continue };
+        let Some(open) = locations.iter().find(|other| !other.guarded && other.port == *port) else {
+            continue;
+        };
         let text = sentence(&[
             b"what guards this location does not guard its streams: \"?app=\" asks another \"",
-            &open.said.name().bytes,
+            &open.statement.name().bytes,
             b"\" for them",
         ]);
-        let problem = Problem::warning(text).label(open.said.node.span(), "this one is open");
+        let problem = Problem::warning(text).label(open.statement.node.span(), "this one is open");
         let help =
             "`allow`, `deny` or `on_play` of the application protect its streams wherever they are asked for";
-        findings.push(Finding::new(said, problem.help(help)));
+        findings.push(Finding::new(statement, problem.help(help)));
     }
 }
 
@@ -51,8 +55,8 @@ pub(super) fn guard_by_location(scope: &LintContext<'_>, findings: &mut Vec<Find
 fn is_guarded(scope: &LintContext<'_>, section: usize) -> bool {
     let outline = &scope.outline;
     let refuses = |at: usize| {
-        outline.own(at, "return").any(|said| {
-            let status = said.words().first().and_then(|word| std::str::from_utf8(&word.bytes).ok());
+        outline.own(at, "return").any(|statement| {
+            let status = statement.words().first().and_then(|word| std::str::from_utf8(&word.bytes).ok());
             status.and_then(|status| status.parse::<u64>().ok()).is_some_and(|status| status >= REFUSES)
         })
     };
@@ -64,8 +68,8 @@ fn is_guarded(scope: &LintContext<'_>, section: usize) -> bool {
 }
 
 /// Port of the rtmp server to which a handler refers.
-fn port(said: &OutlineStatement<'_>) -> Option<u16> {
-    match literal_addr(&said.words().first()?.bytes, 0) {
+fn port(statement: &OutlineStatement<'_>) -> Option<u16> {
+    match literal_addr(&statement.words().first()?.bytes, 0) {
         Ok(ListenAddr::Tcp(addr)) => Some(addr.port()),
         _ => None,
     }

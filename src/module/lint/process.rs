@@ -27,7 +27,7 @@ pub(super) fn needless_multi_process(scope: &LintContext<'_>, findings: &mut Vec
         // The first worker's line must be kept.
         needless.extend(servers.skip(1));
     }
-    needless.sort_by_key(|said| said.node.order());
+    needless.sort_by_key(|statement| statement.node.order());
     let Some((first, others)) = needless.split_first() else { return };
     let mut problem = Problem::warning("there are no worker processes that must find one another");
     for other in others.iter().filter(|o| o.name().span.file == first.name().span.file).take(MAX_LABELS) {
@@ -41,19 +41,19 @@ pub(super) fn needless_multi_process(scope: &LintContext<'_>, findings: &mut Vec
 }
 
 pub(super) fn fast_reload(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
-    for said in scope.outline.statements.iter().filter(|said| said.is("fast_reload")) {
-        if said.words().first().is_some_and(|word| word.is("on")) {
+    for statement in scope.outline.statements.iter().filter(|statement| statement.is("fast_reload")) {
+        if statement.words().first().is_some_and(|word| word.is("on")) {
             let problem =
                 Problem::warning("\"fast_reload\" ends every publisher and every player at each reload");
             let help = "without it they go on, and follow what has changed";
-            findings.push(Finding::new(said, problem.help(help)));
+            findings.push(Finding::new(statement, problem.help(help)));
         }
     }
 }
 
 /// Whether an upstream's server is the socket of a worker.
-fn is_worker(said: &OutlineStatement<'_>, bases: &[&[u8]]) -> bool {
-    let Some(address) = said.words().first() else { return false };
+fn is_worker(statement: &OutlineStatement<'_>, bases: &[&[u8]]) -> bool {
+    let Some(address) = statement.words().first() else { return false };
     bases.iter().any(|base| {
         let unix = address.bytes.strip_prefix(*base).and_then(|rest| rest.strip_prefix(b"."));
         if let Some(slot) = unix {

@@ -18,7 +18,7 @@ const MAX_EDGES: usize = 1_000;
 
 /// A relay line whose address belongs to an application of this configuration.
 struct LocalRelay<'o, 't> {
-    said: &'o OutlineStatement<'t>,
+    statement: &'o OutlineStatement<'t>,
     from: usize,
     to: usize,
 }
@@ -36,10 +36,10 @@ pub(super) fn pull_loop(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
             };
             let mut problem = Problem::warning(text);
             if !same {
-                problem = problem.label(back.said.node.span(), "through this relay");
+                problem = problem.label(back.statement.node.span(), "through this relay");
             }
             let help = "what follows the host is not looked at: `app=` names another application";
-            findings.push(Finding::new(edge.said, problem.help(help)));
+            findings.push(Finding::new(edge.statement, problem.help(help)));
         }
     }
 }
@@ -66,25 +66,25 @@ fn way_back<'e, 'o, 't>(
 fn edges<'o, 't>(scope: &'o LintContext<'t>, kind: &str) -> Vec<LocalRelay<'o, 't>> {
     let mut edges = Vec::new();
     let servers: Vec<usize> = scope.outline.of(RTMP_SERVER).collect();
-    for said in scope.outline.statements.iter().filter(|s| s.is(kind)) {
+    for statement in scope.outline.statements.iter().filter(|s| s.is(kind)) {
         if edges.len() >= MAX_EDGES {
             break;
         }
-        let from = said.section;
+        let from = statement.section;
         let parameter = |name: &[u8]| {
-            said.words().iter().find_map(|w| {
+            statement.words().iter().find_map(|w| {
                 let (key, value) = w.bytes.split_once_str("=")?;
                 key.eq_ignore_ascii_case(name).then_some(value)
             })
         };
         let app = parameter(b"app").or(scope.outline.sections[from].words().first().map(|w| &w.bytes[..]));
         let Some(app) = app else { continue };
-        for word in said.words() {
+        for word in statement.words() {
             let Some((host, port)) = rtmp_host(&word.bytes) else { continue };
             let domain = parameter(b"domain").unwrap_or(host);
             let server = server(scope, &servers, host, port, domain);
             let to = server.and_then(|server| application(scope, server, app));
-            edges.extend(to.map(|to| LocalRelay { said, from, to }));
+            edges.extend(to.map(|to| LocalRelay { statement, from, to }));
         }
     }
     edges
@@ -138,7 +138,7 @@ fn server(
 }
 
 fn names<'o>(scope: &'o LintContext<'_>, server: usize) -> impl Iterator<Item = &'o [u8]> {
-    scope.outline.own(server, "server_name").flat_map(|said| said.words()).map(|w| &w.bytes[..])
+    scope.outline.own(server, "server_name").flat_map(|statement| statement.words()).map(|w| &w.bytes[..])
 }
 
 /// The application with this name, otherwise the one named `*`.

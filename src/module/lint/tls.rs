@@ -15,13 +15,13 @@ use crate::syntax::include::read_file;
 use crate::syntax::{sentence, to_path};
 
 pub(super) fn certificate_unreadable(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
-    for said in scope.outline.statements.iter() {
+    for statement in scope.outline.statements.iter() {
         let what = match () {
-            () if said.is("ssl_certificate") => "certificate",
-            () if said.is("ssl_certificate_key") => "key",
+            () if statement.is("ssl_certificate") => "certificate",
+            () if statement.is("ssl_certificate_key") => "key",
             () => continue,
         };
-        let Some(path) = path(scope, said) else { continue };
+        let Some(path) = path(scope, statement) else { continue };
         let reason = match read_file(&path) {
             Ok(text) => {
                 let found = match what {
@@ -37,14 +37,14 @@ pub(super) fn certificate_unreadable(scope: &LintContext<'_>, findings: &mut Vec
         };
         let name = path.as_os_str().as_encoded_bytes();
         let text = sentence(&[b"cannot load ", what.as_bytes(), b" \"", name, b"\": ", &reason]);
-        findings.push(Finding::new(said, Problem::warning(text)));
+        findings.push(Finding::new(statement, Problem::warning(text)));
     }
 }
 
 /// Unreadable certificates are reported by [`certificate_unreadable`].
 pub(super) fn certificate_expired(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
-    for said in scope.outline.statements.iter().filter(|s| s.is("ssl_certificate")) {
-        let Some(certificate) = path(scope, said).and_then(|path| certificate(&path)) else { continue };
+    for statement in scope.outline.statements.iter().filter(|s| s.is("ssl_certificate")) {
+        let Some(certificate) = path(scope, statement).and_then(|path| certificate(&path)) else { continue };
         let Some(CertificateFields { begin, end, .. }) = parts(&certificate) else { continue };
         let now = SystemTime::now();
         let text = if now > end {
@@ -54,7 +54,7 @@ pub(super) fn certificate_expired(scope: &LintContext<'_>, findings: &mut Vec<Fi
         } else {
             continue;
         };
-        findings.push(Finding::new(said, Problem::warning(text)));
+        findings.push(Finding::new(statement, Problem::warning(text)));
     }
 }
 
@@ -86,8 +86,8 @@ pub(super) fn certificate_mismatch(scope: &LintContext<'_>, findings: &mut Vec<F
 }
 
 /// File that a line names, unless the name contains variables.
-fn path(scope: &LintContext<'_>, said: &OutlineStatement<'_>) -> Option<PathBuf> {
-    let word = &said.words().first()?.bytes;
+fn path(scope: &LintContext<'_>, statement: &OutlineStatement<'_>) -> Option<PathBuf> {
+    let word = &statement.words().first()?.bytes;
     let named = !word.contains(&b'$') && !word.starts_with(b"data:") && !word.starts_with(b"engine:");
     named.then(|| scope.bases.conf.join(to_path(word)))
 }

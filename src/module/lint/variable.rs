@@ -9,41 +9,44 @@ use crate::http::variable::{self, Variable};
 use crate::syntax::{Problem, Word};
 
 pub(super) fn empty_variable(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
-    let in_http = |said: &&OutlineStatement<'_>| scope.outline.up_to(said.section, HTTP).is_some();
-    for said in scope.outline.statements.iter().filter(in_http) {
+    let in_http = |statement: &&OutlineStatement<'_>| scope.outline.up_to(statement.section, HTTP).is_some();
+    for statement in scope.outline.statements.iter().filter(in_http) {
         // Directives without effect are reported as a whole; names of servers and locations contain no variables.
-        if said.row().is_none_or(|row| row.inert || matches!(row.name(), "server_name" | "location")) {
+        if statement.row().is_none_or(|row| row.inert || matches!(row.name(), "server_name" | "location")) {
             continue;
         }
-        for word in said.words() {
+        for word in statement.words() {
             for name in variable::names(&word.bytes) {
                 let spelled = name.to_str_lossy();
                 let caption = match Variable::find(&name.to_ascii_lowercase().into()) {
                     Variable::Other(_) => "it has no value yet",
-                    Variable::Capture(group) if !is_captured(scope, said, group) => {
+                    Variable::Capture(group) if !is_captured(scope, statement, group) => {
                         "no regular expression around it has that many groups"
                     }
                     _ => continue,
                 };
                 let problem = Problem::warning(format!("\"${spelled}\" is always empty"));
-                findings.push(Finding::new(said, problem.at(word.span_of(name)).caption(caption)));
+                findings.push(Finding::new(statement, problem.at(word.span_of(name)).caption(caption)));
             }
         }
     }
 }
 
 /// Whether a regular expression in an enclosing block, or in an `if` or `rewrite` there, has this many groups.
-fn is_captured(scope: &LintContext<'_>, said: &OutlineStatement<'_>, group: u8) -> bool {
+fn is_captured(scope: &LintContext<'_>, statement: &OutlineStatement<'_>, group: u8) -> bool {
     let outline = &scope.outline;
-    let server = outline.up_to(said.section, HTTP_SERVER);
-    let around = outline.around(said.section).take_while(|at| Some(*at) != server).chain(server);
+    let server = outline.up_to(statement.section, HTTP_SERVER);
+    let around = outline.around(statement.section).take_while(|at| Some(*at) != server).chain(server);
     around.into_iter().any(|at| {
         let section = &outline.sections[at];
         let head = section.head.map(|head| head.words()).unwrap_or_default();
-        let own = outline.said(at).filter(|said| said.is("rewrite") || said.is("server_name"));
+        let own = outline
+            .statements_of(at)
+            .filter(|statement| statement.is("rewrite") || statement.is("server_name"));
         let inner = section.inner.iter().filter_map(|at| outline.sections[*at].head);
         let ifs = inner.filter(|node| node.words().first().is_some_and(|name| name.is("if")));
-        let mut regular = own.map(|said| said.node.words()).chain(ifs.map(|node| node.words())).chain([head]);
+        let mut regular =
+            own.map(|statement| statement.node.words()).chain(ifs.map(|node| node.words())).chain([head]);
         regular.any(|words| groups(words) >= usize::from(group))
     })
 }

@@ -132,7 +132,7 @@ impl TsRecordingTask {
             },
             None => None,
         };
-        let mut told = false;
+        let mut is_reported = false;
         if verdict != Some(false)
             && let Some(place) = self.place()
         {
@@ -141,7 +141,7 @@ impl TsRecordingTask {
                 let wanted = verdict.unwrap_or_else(|| self.conf().live_record);
                 if wanted {
                     self.tap();
-                    let over = self.record(&place, verdict.is_some(), &mut told).await;
+                    let over = self.record(&place, verdict.is_some(), &mut is_reported).await;
                     self.source = None;
                     if over == FileOver::Published || verdict.is_some() {
                         break;
@@ -157,7 +157,7 @@ impl TsRecordingTask {
         }
         if let Some(event) = self.event.take() {
             // As in recordings of PingOS's traffic, `done` is sent only after something has begun.
-            if told { drop(event.finish(None)) } else { event.forget() }
+            if is_reported { drop(event.finish(None)) } else { event.forget() }
         }
     }
 
@@ -188,7 +188,7 @@ impl TsRecordingTask {
     }
 
     /// Writes until the publisher leaves, or until recording is no longer wanted.
-    async fn record(&mut self, place: &RecordingDirectory, asked: bool, told: &mut bool) -> FileOver {
+    async fn record(&mut self, place: &RecordingDirectory, asked: bool, is_reported: &mut bool) -> FileOver {
         let Some(queue) = self.source.as_ref().map(|source| source.queue.clone()) else {
             return FileOver::Unwanted;
         };
@@ -235,7 +235,7 @@ impl TsRecordingTask {
             let Ok((back, news)) = work.await else { return FileOver::Published };
             files = back;
             for news in news {
-                if self.tell(news, told).await.is_err() && over.is_none() {
+                if self.tell(news, is_reported).await.is_err() && over.is_none() {
                     over = Some(FileOver::Unwanted);
                 }
             }
@@ -250,7 +250,7 @@ impl TsRecordingTask {
                         news
                     });
                     for news in work.await.unwrap_or_default() {
-                        let _ = self.tell(news, told).await;
+                        let _ = self.tell(news, is_reported).await;
                     }
                     return over;
                 }
@@ -268,10 +268,10 @@ impl TsRecordingTask {
     }
 
     /// Logs an event and sends its callback. `Err` if the answer ends the recording.
-    async fn tell(&mut self, news: TsRecordingEvent, told: &mut bool) -> Result<(), ()> {
+    async fn tell(&mut self, news: TsRecordingEvent, is_reported: &mut bool) -> Result<(), ()> {
         match news {
             TsRecordingEvent::Opened(fields) => {
-                *told = true;
+                *is_reported = true;
                 self.complained = false;
                 files_log::opened(&self.stream, Path::new(OsStr::from_bytes(&fields.file)));
                 self.file = Some(fields);

@@ -51,18 +51,18 @@ impl Value for Map {
         "text $variable { key value; ... }".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Map, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Map, Problem> {
         let [source, name] = args.words else { return Err(args.refuse("is incomplete")) };
         let mut map = Map {
-            source: Template::compile(source, &source.bytes, scene)?,
-            name: VariableNames::definition(name, scene)?,
+            source: Template::compile(source, &source.bytes, evaluation)?,
+            name: VariableNames::definition(name, evaluation)?,
             entries: Vec::new(),
             hostnames: false,
         };
         let mut seen: HashMap<BString, Span> = HashMap::new();
         for entry in args.body.into_iter().flatten() {
-            if let Err(problem) = map.entry(entry, &mut seen, scene) {
-                scene.report(problem.place(entry.terminator()));
+            if let Err(problem) = map.entry(entry, &mut seen, evaluation) {
+                evaluation.report(problem.place(entry.terminator()));
             }
         }
         Ok(map)
@@ -74,9 +74,9 @@ impl Map {
         &mut self,
         entry: Node<'_>,
         seen: &mut HashMap<BString, Span>,
-        scene: &mut Evaluation<'_>,
+        evaluation: &mut Evaluation<'_>,
     ) -> Result<(), Problem> {
-        let Some(words) = scene.free_entry(entry) else { return Ok(()) };
+        let Some(words) = evaluation.free_entry(entry) else { return Ok(()) };
         let (key, value) = match words {
             [word] if &word.bytes[..] == b"hostnames" => {
                 self.hostnames = true;
@@ -101,9 +101,9 @@ impl Map {
                 Some(regex) => (regex, true),
                 None => (regex, false),
             };
-            VariableNames::define_groups(&Pattern::compile(key, regex, caseless)?, key, scene)?;
+            VariableNames::define_groups(&Pattern::compile(key, regex, caseless)?, key, evaluation)?;
         }
-        let value = Template::compile(value, &value.bytes, scene)?;
+        let value = Template::compile(value, &value.bytes, evaluation)?;
         self.entries.push((key.text().to_owned(), value));
         Ok(())
     }
@@ -117,15 +117,15 @@ impl Value for Geo {
         "[$address] $variable { network value; ... }".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Geo, Problem> {
-        let name = VariableNames::definition(args.words.last().unwrap_or(args.name), scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Geo, Problem> {
+        let name = VariableNames::definition(args.words.last().unwrap_or(args.name), evaluation)?;
         if let [source, _] = args.words {
-            Template::compile(source, &source.bytes, scene)?;
+            Template::compile(source, &source.bytes, evaluation)?;
         }
         let mut geo = Geo { name, entries: Vec::new() };
         let mut ranges = false;
         for entry in args.body.into_iter().flatten() {
-            let Some(words) = scene.free_entry(entry) else { continue };
+            let Some(words) = evaluation.free_entry(entry) else { continue };
             let problem = match words {
                 [word] if &word.bytes[..] == b"ranges" => {
                     ranges = true;
@@ -144,7 +144,7 @@ impl Value for Geo {
                 [key, _] => Problem::new(sentence(&[b"invalid network \"", &key.bytes, b"\""])).at(key.span),
                 _ => Problem::new("invalid number of the geo parameters").at(entry.span()),
             };
-            scene.report(problem.place(entry.terminator()));
+            evaluation.report(problem.place(entry.terminator()));
         }
         Ok(geo)
     }
@@ -158,14 +158,14 @@ impl Value for SplitClients {
         "text $variable { share% | * value; ... }".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<SplitClients, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<SplitClients, Problem> {
         let [source, name] = args.words else { return Err(args.refuse("is incomplete")) };
-        let source = Template::compile(source, &source.bytes, scene)?;
+        let source = Template::compile(source, &source.bytes, evaluation)?;
         let mut split =
-            SplitClients { source, name: VariableNames::definition(name, scene)?, entries: Vec::new() };
+            SplitClients { source, name: VariableNames::definition(name, evaluation)?, entries: Vec::new() };
         let mut total: u32 = 0;
         for entry in args.body.into_iter().flatten() {
-            let Some(words) = scene.free_entry(entry) else { continue };
+            let Some(words) = evaluation.free_entry(entry) else { continue };
             let problem = match words {
                 [share, value] => match read_share(&share.bytes) {
                     Some(share) => {
@@ -178,7 +178,7 @@ impl Value for SplitClients {
                 },
                 _ => Problem::new("invalid number of the split_clients parameters").at(entry.span()),
             };
-            scene.report(problem.place(entry.terminator()));
+            evaluation.report(problem.place(entry.terminator()));
         }
         if total > 10_000 {
             return Err(Problem::new("percent total is greater than 100%").at(args.span()));

@@ -22,9 +22,9 @@ impl Value for ProxyPass {
         "http://host[:port][/uri] | https://... | http://unix:path:[/uri]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ProxyPass, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ProxyPass, Problem> {
         let word = args.first();
-        let url = Template::compile(word, &word.bytes, scene)?;
+        let url = Template::compile(word, &word.bytes, evaluation)?;
         let lower = word.bytes.to_ascii_lowercase();
         let encrypted = lower.starts_with(b"https://");
         if word.bytes.contains(&b'$') {
@@ -46,9 +46,9 @@ impl Value for ProxyPass {
                 return Err(Problem::new(text).at(word.span));
             }
         }
-        let inside = scene.head::<LocationName>();
+        let inside = evaluation.head::<LocationName>();
         let no_prefix = matches!(inside, Some(LocationName::Regex(_) | LocationName::Named(_)));
-        if !uri.is_empty() && (no_prefix || scene.context & (LOCATION_IF | LIMIT_EXCEPT) != 0) {
+        if !uri.is_empty() && (no_prefix || evaluation.context & (LOCATION_IF | LIMIT_EXCEPT) != 0) {
             let text = "\"proxy_pass\" cannot have URI part in location given by regular expression, or inside named \
                         location, or inside \"if\" statement, or inside \"limit_except\" block";
             return Err(Problem::new(text)

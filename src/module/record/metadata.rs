@@ -25,8 +25,9 @@ pub fn tag_body(published: Option<&Bytes>) -> Bytes {
     let mut members =
         vec![(Bytes::from_static(b"duration"), 0.0.into()), (Bytes::from_static(b"filesize"), 0.0.into())];
     let values = published.map(amf0::decode_prefix).unwrap_or_default();
-    let told = values.get(1).and_then(AmfValue::members).unwrap_or_default();
-    members.extend(told.iter().filter(|(name, _)| name != "duration" && name != "filesize").cloned());
+    let from_publisher = values.get(1).and_then(AmfValue::members).unwrap_or_default();
+    members
+        .extend(from_publisher.iter().filter(|(name, _)| name != "duration" && name != "filesize").cloned());
     let mut out = BytesMut::new();
     amf0::encode_all(&["onMetaData".into(), AmfValue::EcmaArray(members)], &mut out);
     out.freeze()
@@ -49,8 +50,8 @@ mod tests {
     #[test]
     fn the_places_are_where_they_are_said_to_be() {
         let mut published = BytesMut::new();
-        let told = AmfValue::object([("width", 640.0.into()), ("duration", 7.0.into())]);
-        amf0::encode_all(&["onMetaData".into(), told], &mut published);
+        let from_publisher = AmfValue::object([("width", 640.0.into()), ("duration", 7.0.into())]);
+        amf0::encode_all(&["onMetaData".into(), from_publisher], &mut published);
         let body = tag_body(Some(&published.freeze()));
         let mut file = vec![0; BODY_AT as usize];
         file.extend_from_slice(&body);

@@ -39,11 +39,11 @@ impl Slot for Recorders {
     const INHERITED: bool = false;
 
     // What other modules set in the application applies to its recorders too.
-    fn said_by(_: &Block) -> bool {
+    fn is_set_by(_: &Block) -> bool {
         true
     }
 
-    fn make(level: &BlockLevel<'_>, scene: &mut Evaluation<'_>) -> Recorders {
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Recorders {
         let blocks = level.blocks;
         let named = || blocks.first().into_iter().flat_map(|application| application.inner(RECORDER));
         if named().next().is_none() && level.scopes::<Scope>().iter().all(Option::is_none) {
@@ -53,9 +53,9 @@ impl Slot for Recorders {
         for block in named() {
             let name = block.head::<Text>().map(|name| name.0.clone()).unwrap_or_default();
             let chain: Vec<&Block> = std::iter::once(block).chain(blocks.iter().copied()).collect();
-            recorders.push(RecorderSettings::new(name, level.values(&chain, scene)));
+            recorders.push(RecorderSettings::new(name, level.values(&chain, evaluation)));
         }
-        recorders.push(RecorderSettings::new(BString::default(), level.values(blocks, scene)));
+        recorders.push(RecorderSettings::new(BString::default(), level.values(blocks, evaluation)));
         Recorders(recorders.into_iter().filter(RecorderSettings::writes).map(Arc::new).collect())
     }
 }

@@ -61,9 +61,9 @@ impl Value for ValidReferers {
         "none | blocked | server_names | host[/path] | *.host[/path] | host.*[/path] | ~regex ...".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<ValidReferers, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ValidReferers, Problem> {
         let sources: Vec<Source> = args.words.iter().map(Source::parse).collect::<Result<_, _>>()?;
-        let taken = scene.block.of::<Taken>();
+        let taken = evaluation.block.of::<Taken>();
         for (source, word) in sources.iter().zip(args.words) {
             if let Source::Host(host, _) = source
                 && !taken.take(host)

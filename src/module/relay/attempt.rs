@@ -107,7 +107,7 @@ impl Attempt<'_> {
                     LogDecision::Failure => {
                         log::unusable(self.session, self.kind.name(), &why, asking.hook());
                     }
-                    say => self.told(say),
+                    say => self.log_summary(say),
                 }
                 Err(AttemptOutcome::Failed)
             }
@@ -170,7 +170,7 @@ impl Attempt<'_> {
     fn complain(self, why: &dyn Display) {
         match self.failed(&why.to_string()) {
             LogDecision::Failure => log::failed(self.session, self.kind.name(), why),
-            say => self.told(say),
+            say => self.log_summary(say),
         }
     }
 
@@ -178,7 +178,7 @@ impl Attempt<'_> {
         self.complaints.lock().failed(why, Instant::now())
     }
 
-    fn told(self, say: LogDecision) {
+    fn log_summary(self, say: LogDecision) {
         if let LogDecision::Summary(failures, since) = say {
             log::still_failing(self.session, self.kind.name(), failures, since);
         }

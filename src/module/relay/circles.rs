@@ -79,7 +79,7 @@ fn settings(relay: bool) -> PublishSettings {
 
 fn frame() -> Incoming {
     let payload = Bytes::from_static(b"k");
-    Incoming { kind: MediaKind::Video, class: PacketClass::Key, timestamp: 0, beside: None, payload }
+    Incoming { kind: MediaKind::Video, class: PacketClass::Key, timestamp: 0, further_track: None, payload }
 }
 
 /// Session numbers of a server's own publisher and viewer.
@@ -150,7 +150,7 @@ impl<'a> World<'a> {
         }
     }
 
-    fn told(&self, hops: &Bytes, from: usize, to: usize) -> Trail {
+    fn trail_told(&self, hops: &Bytes, from: usize, to: usize) -> Trail {
         Trail::new(&Claim::new(hops, b"", b""), self.secret || from == to)
     }
 
@@ -192,8 +192,8 @@ impl<'a> World<'a> {
         if trail::closes_circle(&hops, &other.hop, feed) {
             return;
         }
-        let (id, told) = (self.session(), self.told(&hops, at, source));
-        self.servers[source].demand.enter(id, told, None);
+        let (id, trail_told) = (self.session(), self.trail_told(&hops, at, source));
+        self.servers[source].demand.enter(id, trail_told, None);
         let seen = self.servers[source].stream.end();
         self.servers[at].pull = Some(Relay { id, publisher: 0, seen, silent: 0 });
     }
@@ -245,11 +245,11 @@ impl<'a> World<'a> {
         if trail::closes_circle(&hops, &self.servers[target].hop, MediaOrigin::Nobody) {
             return;
         }
-        let (id, told) = (self.session(), self.told(&hops, at, target));
+        let (id, trail_told) = (self.session(), self.trail_told(&hops, at, target));
         if self.servers[target].stream.publish_or_stand_by(id, settings(false)).is_err() {
             return;
         }
-        self.servers[target].publishers.push((id, told));
+        self.servers[target].publishers.push((id, trail_told));
         let seen = self.servers[at].stream.end();
         self.servers[at].push = Some(Relay { id, publisher, seen, silent: 0 });
     }

@@ -70,16 +70,16 @@ impl Pushes {
 
 impl PublishObserver for Pushes {
     /// Reports relevant codec headers to the `on_meta` callbacks.
-    fn brought(&mut self, brought: BatchSummary) {
-        if brought.audio_headers + brought.video_headers == 0 {
+    fn batch_ingested(&mut self, summary: BatchSummary) {
+        if summary.audio_headers + summary.video_headers == 0 {
             return;
         }
         let application = self.view.current();
         let hooks = application.get::<notify::conf::Current>();
         let wanted = match hooks.on_meta_type {
-            MetaType::Video => brought.video_headers,
-            MetaType::Audio => brought.audio_headers,
-            MetaType::Both => brought.video_headers + brought.audio_headers,
+            MetaType::Video => summary.video_headers,
+            MetaType::Audio => summary.audio_headers,
+            MetaType::Both => summary.video_headers + summary.audio_headers,
         };
         self.fired.send_if_modified(|fired| {
             let more = match hooks.on_meta_once {
@@ -180,7 +180,7 @@ fn start(push: &Push, line: PushLine, url: Option<Url>, fired: &watch::Receiver<
 pub(super) struct PendingHeaders {
     session: Arc<Session>,
     fired: watch::Receiver<u64>,
-    told: u64,
+    reported: u64,
     /// Whether a request was sent without waiting since.
     busy: bool,
     /// Number of headers without a request of their own.
@@ -190,23 +190,23 @@ pub(super) struct PendingHeaders {
 impl PendingHeaders {
     /// A line added to a running stream reports only the newest header.
     fn new(session: &Arc<Session>, fired: &watch::Receiver<u64>) -> PendingHeaders {
-        let told = fired.borrow().saturating_sub(1);
-        PendingHeaders { session: session.clone(), fired: fired.clone(), told, busy: false, together: 0 }
+        let reported = fired.borrow().saturating_sub(1);
+        PendingHeaders { session: session.clone(), fired: fired.clone(), reported, busy: false, together: 0 }
     }
 
     /// Waits for headers to report. Never ends once none can arrive.
     pub(super) async fn next(&mut self) {
-        let told = self.told;
-        if *self.fired.borrow_and_update() == told {
-            if self.fired.wait_for(|fired| *fired > told).await.is_err() {
+        let reported = self.reported;
+        if *self.fired.borrow_and_update() == reported {
+            if self.fired.wait_for(|fired| *fired > reported).await.is_err() {
                 std::future::pending::<()>().await;
             }
             self.busy = false;
         }
-        let waiting = *self.fired.borrow() - told;
+        let waiting = *self.fired.borrow() - reported;
         let taken = if self.busy { waiting } else { 1 };
         self.together += taken - 1;
-        self.told += taken;
+        self.reported += taken;
         self.busy = true;
     }
 

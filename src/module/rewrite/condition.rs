@@ -29,14 +29,14 @@ impl Value for Condition {
             .into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Condition, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Condition, Problem> {
         let words = bare(args)?;
         let Some((first, rest)) = words.split_first() else { return Err(invalid(b")", args.first())) };
         let (text, word) = first;
         if let [b'$', name @ ..] = text
             && !name.is_empty()
         {
-            return variable(name, word, rest, scene);
+            return variable(name, word, rest, evaluation);
         }
         let (negated, test) = match text {
             [b'!', test @ ..] => (true, test),
@@ -45,7 +45,7 @@ impl Value for Condition {
         let ([b'-', kind @ (b'f' | b'd' | b'e' | b'x')], [(path, path_word)]) = (test, rest) else {
             return Err(invalid(text, word));
         };
-        Ok(Condition::File(*kind, Template::compile(path_word, path, scene)?, negated))
+        Ok(Condition::File(*kind, Template::compile(path_word, path, evaluation)?, negated))
     }
 }
 
@@ -56,9 +56,9 @@ fn variable(
     name: &[u8],
     word: &Word,
     rest: &[Bare<'_>],
-    scene: &mut Evaluation<'_>,
+    evaluation: &mut Evaluation<'_>,
 ) -> Result<Condition, Problem> {
-    scene.notes.of::<VariableNames>().used(name, word.span);
+    evaluation.notes.of::<VariableNames>().used(name, word.span);
     let spelled = name;
     let name: BString = name.to_ascii_lowercase().into();
     let ((operator, operator_word), (operand, operand_word)) = match rest {
@@ -68,10 +68,12 @@ fn variable(
     };
     let (negated, caseless) = (operator.starts_with(b"!"), operator.ends_with(b"*"));
     match *operator {
-        b"=" | b"!=" => Ok(Condition::Equal(name, Template::compile(operand_word, operand, scene)?, negated)),
+        b"=" | b"!=" => {
+            Ok(Condition::Equal(name, Template::compile(operand_word, operand, evaluation)?, negated))
+        }
         b"~" | b"~*" | b"!~" | b"!~*" => {
             let pattern = Pattern::compile(operand_word, operand, caseless)?;
-            VariableNames::define_groups(&pattern, operand_word, scene)?;
+            VariableNames::define_groups(&pattern, operand_word, evaluation)?;
             Ok(Condition::Match(name, pattern, negated))
         }
         _ => Err(unexpected(operator, operator_word)),

@@ -59,10 +59,10 @@ impl Value for Rewrite {
         "regex replacement [last | break | redirect | permanent]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Rewrite, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Rewrite, Problem> {
         let [regex, replacement, rest @ ..] = args.words else { return Err(args.refuse("is incomplete")) };
         let pattern = Pattern::compile(regex, &regex.bytes, false)?;
-        VariableNames::define_groups(&pattern, regex, scene)?;
+        VariableNames::define_groups(&pattern, regex, evaluation)?;
         let target: &[u8] = &replacement.bytes;
         let away = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|scheme| target.starts_with(scheme));
         let then = match rest.first() {
@@ -82,9 +82,9 @@ impl Value for Rewrite {
         };
         Ok(Rewrite {
             pattern,
-            replacement: Template::compile(replacement, target, scene)?,
+            replacement: Template::compile(replacement, target, evaluation)?,
             then,
-            order: scene.order,
+            order: evaluation.order,
         })
     }
 }
@@ -96,10 +96,10 @@ impl Value for Set {
         "$variable value".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Set, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Set, Problem> {
         let [name, value] = args.words else { return Err(args.refuse("is incomplete")) };
-        let name = VariableNames::definition(name, scene)?;
-        Ok(Set { name, value: Template::compile(value, &value.bytes, scene)?, order: scene.order })
+        let name = VariableNames::definition(name, evaluation)?;
+        Ok(Set { name, value: Template::compile(value, &value.bytes, evaluation)?, order: evaluation.order })
     }
 }
 
@@ -110,7 +110,7 @@ impl Value for Break {
         String::new()
     }
 
-    fn parse(_: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Break, Problem> {
-        Ok(Break { order: scene.order })
+    fn parse(_: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Break, Problem> {
+        Ok(Break { order: evaluation.order })
     }
 }

@@ -31,7 +31,7 @@ impl Value for RtmpAccessLog {
         "off | file [format] [trunc=time]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<RtmpAccessLog, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<RtmpAccessLog, Problem> {
         let file = args.first();
         if &file.bytes[..] == b"off" {
             return Ok(RtmpAccessLog::Off);
@@ -45,7 +45,7 @@ impl Value for RtmpAccessLog {
                 trunc = Some(time.ok_or_else(|| Problem::new(text()).at(word.span))?);
             } else if format.is_some() {
                 return Err(Problem::new("format name has been configured").at(word.span));
-            } else if scene.notes.of::<Formats>().has(&word.bytes) {
+            } else if evaluation.notes.of::<Formats>().has(&word.bytes) {
                 format = Some(word.text().to_owned());
             } else {
                 let text = sentence(&[b"unknown log format \"", &word.bytes, b"\""]);
@@ -53,7 +53,7 @@ impl Value for RtmpAccessLog {
                 return Err(Problem::new(text).at(word.span).help(help));
             }
         }
-        let path = scene.under_prefix(&file.bytes);
+        let path = evaluation.under_prefix(&file.bytes);
         Ok(RtmpAccessLog::File { path, format: format.unwrap_or_else(|| "combined".into()), trunc })
     }
 }

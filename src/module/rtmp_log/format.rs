@@ -80,13 +80,13 @@ impl Value for LogFormat {
         "name text ...".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LogFormat, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<LogFormat, Problem> {
         let name = args.first();
-        if scene.context != RTMP {
+        if evaluation.context != RTMP {
             let text = "the \"log_format\" directive may be used only on \"rtmp\" level";
-            scene.report(Problem::warning(text).at(args.name.span));
+            evaluation.report(Problem::warning(text).at(args.name.span));
         }
-        let formats = scene.notes.of::<Formats>();
+        let formats = evaluation.notes.of::<Formats>();
         if formats.has(&name.bytes) {
             let text = sentence(&[b"duplicate \"log_format\" name \"", &name.bytes, b"\""]);
             let problem = Problem::new(text).at(name.span);

@@ -35,8 +35,8 @@ impl Value for TsLive {
         "address [app=name]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<TsLive, Problem> {
-        let Relation { addr, .. } = Relation::read(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<TsLive, Problem> {
+        let Relation { addr, .. } = Relation::read(args, evaluation)?;
         let mut live = TsLive { addr, app: None };
         for word in args.words.get(1..).unwrap_or_default() {
             match parameter(word) {

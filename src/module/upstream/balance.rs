@@ -25,11 +25,11 @@ pub struct Random;
 pub struct KeepaliveConnections(pub u64);
 
 /// Records a method; warns if it replaces another one.
-pub fn note(args: &Args<'_>, scene: &mut Evaluation<'_>, backup: bool) {
-    let group = scene.block.of::<UpstreamBalance>();
+pub fn note(args: &Args<'_>, evaluation: &mut Evaluation<'_>, backup: bool) {
+    let group = evaluation.block.of::<UpstreamBalance>();
     group.without_backup = !backup;
     if std::mem::replace(&mut group.named, true) {
-        scene.report(Problem::warning("load balancing method redefined").at(args.name.span));
+        evaluation.report(Problem::warning("load balancing method redefined").at(args.name.span));
     }
 }
 
@@ -40,8 +40,8 @@ impl Value for Method {
         String::new()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Method, Problem> {
-        note(args, scene, &args.name.bytes[..] != b"ip_hash");
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Method, Problem> {
+        note(args, evaluation, &args.name.bytes[..] != b"ip_hash");
         Ok(Method)
     }
 }
@@ -53,7 +53,7 @@ impl Value for Random {
         "[two [least_conn]]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Random, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Random, Problem> {
         for (word, known) in args.words.iter().zip([&b"two"[..], b"least_conn"]) {
             if &word.bytes[..] != known {
                 let text = sentence(&[b"invalid parameter \"", &word.bytes, b"\""]);
@@ -61,7 +61,7 @@ impl Value for Random {
                 return Err(Problem::new(text).at(word.span).help(help));
             }
         }
-        note(args, scene, false);
+        note(args, evaluation, false);
         Ok(Random)
     }
 }
@@ -71,14 +71,14 @@ impl Value for KeepaliveConnections {
         "number".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<KeepaliveConnections, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<KeepaliveConnections, Problem> {
         let word = args.first();
         let count = number::digits(&word.bytes).filter(|n| *n > 0).ok_or_else(|| {
             let text =
                 sentence(&[b"invalid value \"", &word.bytes, b"\" in \"", &args.name.bytes, b"\" directive"]);
             Problem::new(text).at(word.span).caption("a number from 1")
         })?;
-        scene.block.of::<UpstreamBalance>().named = true;
+        evaluation.block.of::<UpstreamBalance>().named = true;
         Ok(KeepaliveConnections(count))
     }
 }

@@ -47,7 +47,7 @@ impl Value for UpstreamServer {
             .into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<UpstreamServer, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<UpstreamServer, Problem> {
         check_address(args.first())?;
         let mut server = UpstreamServer {
             address: args.first().text().to_owned(),
@@ -69,7 +69,7 @@ impl Value for UpstreamServer {
                     server.fail_timeout = number::sec(value).map(Sec).ok_or_else(|| invalid(word))?;
                 }
                 None if &word.bytes[..] == b"backup" => {
-                    if scene.block.of::<UpstreamBalance>().without_backup {
+                    if evaluation.block.of::<UpstreamBalance>().without_backup {
                         let text = "balancing method does not support parameter \"backup\"";
                         return Err(Problem::new(text).at(word.span));
                     }
@@ -90,9 +90,9 @@ impl Value for HashBalance {
         "key [consistent]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<HashBalance, Problem> {
-        let key = Template::compile(args.first(), &args.first().bytes, scene)?;
-        balance::note(args, scene, false);
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<HashBalance, Problem> {
+        let key = Template::compile(args.first(), &args.first().bytes, evaluation)?;
+        balance::note(args, evaluation, false);
         match args.words.get(1) {
             None => Ok(HashBalance { key, consistent: false }),
             Some(word) if &word.bytes[..] == b"consistent" => Ok(HashBalance { key, consistent: true }),

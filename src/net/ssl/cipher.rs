@@ -22,7 +22,7 @@ impl Value for Ciphers {
         "suite[:suite...]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Ciphers, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Ciphers, Problem> {
         let word = args.first();
         let mut chosen: Vec<&'static str> = Vec::new();
         let mut barred: Vec<&[u8]> = Vec::new();
@@ -40,7 +40,7 @@ impl Value for Ciphers {
         }
         for name in unknown.iter().filter(|name| !name.starts_with(b"TLS_")) {
             let text = sentence(&[b"cipher suite \"", name, b"\" does not exist here, it is left out"]);
-            scene.report(Problem::warning(text).at(word.span));
+            evaluation.report(Problem::warning(text).at(word.span));
         }
         let mut suites: Vec<&'static str> = Vec::new();
         for suite in chosen {

@@ -126,11 +126,11 @@ impl Value for Protocols {
         SslProtocols::syntax()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<Protocols, Problem> {
-        let protocols = SslProtocols::parse(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Protocols, Problem> {
+        let protocols = SslProtocols::parse(args, evaluation)?;
         if !protocols.intersects(USABLE) {
             let text = "none of these protocols exists here, TLSv1.2 is spoken instead";
-            scene.report(Problem::warning(text).at(args.span()));
+            evaluation.report(Problem::warning(text).at(args.span()));
         }
         Ok(Protocols(protocols))
     }
@@ -151,10 +151,10 @@ impl Value for OldSsl {
         Flag::syntax()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<OldSsl, Problem> {
-        let on = Flag::parse(args, scene)?;
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<OldSsl, Problem> {
+        let on = Flag::parse(args, evaluation)?;
         let text = "the \"ssl\" directive is deprecated, use the \"listen ... ssl\" directive instead";
-        scene.report(Problem::warning(text).at(args.name.span));
+        evaluation.report(Problem::warning(text).at(args.name.span));
         Ok(OldSsl(on))
     }
 }

@@ -82,16 +82,16 @@ pub(super) async fn run(
         Ok(listener) => listener,
         Err(error) => return log::not_listening(&error),
     };
-    let desk = Arc::new(ControlService { parts, orders, waiting: Semaphore::new(limits::CONTROL_ORDERS) });
+    let service = Arc::new(ControlService { parts, orders, waiting: Semaphore::new(limits::CONTROL_ORDERS) });
     let places = Arc::new(Semaphore::new(limits::CONTROL_CONNECTIONS));
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (desk, place) = (desk.clone(), places.clone().try_acquire_owned());
+                let (service, place) = (service.clone(), places.clone().try_acquire_owned());
                 tokio::spawn(async move {
                     let place = place.ok();
                     // The client may disconnect before the answer.
-                    let _ = desk.serve(stream, place.is_some()).await;
+                    let _ = service.serve(stream, place.is_some()).await;
                 });
             }
             Err(error) => {

@@ -26,7 +26,7 @@ impl Config {
     pub fn control_path(&self) -> Option<PathBuf> {
         let pid = self.pid_path()?;
         match &self.get::<core::conf::Conf>().control_socket {
-            PathSetting::On => beside(&pid),
+            PathSetting::On => next_to(&pid),
             PathSetting::Off => None,
             PathSetting::Path(path) => Some(path.clone()),
         }
@@ -66,20 +66,20 @@ impl LoadOptions {
 impl ControlPathSources {
     fn by(reading: &Reading, options: &LoadOptions) -> ControlPathSources {
         let outline = Outline::new(&reading.tree, options.language.registry());
-        let said = |name| {
-            let word = outline.nearest(0, name).and_then(|said| said.words().first());
+        let first_word = |name| {
+            let word = outline.nearest(0, name).and_then(|statement| statement.words().first());
             word.map(|word| word.bytes.clone())
         };
-        let place = |name| match said(name) {
+        let place = |name| match first_word(name) {
             Some(word) if word.eq_ignore_ascii_case(b"off") => PathSetting::Off,
             Some(word) if !word.eq_ignore_ascii_case(b"on") => {
                 PathSetting::Path(options.prefix.join(to_path(&word)))
             }
             _ => PathSetting::On,
         };
-        let pid = options.prefix.join(said("pid").map_or(PID.into(), |word| to_path(&word)));
+        let pid = options.prefix.join(first_word("pid").map_or(PID.into(), |word| to_path(&word)));
         let control = match place("control_socket") {
-            PathSetting::On => beside(&pid),
+            PathSetting::On => next_to(&pid),
             PathSetting::Off => None,
             PathSetting::Path(path) => Some(path),
         };
@@ -100,15 +100,15 @@ impl ControlPathSources {
 fn kept_paths(archive: Option<Archive>, options: &LoadOptions) -> Vec<PathBuf> {
     // Errors in some of them do not matter here.
     let found = archive.map(|archive| archive.read(options)).unwrap_or_default();
-    let said = |generation: &Generation| {
+    let sources_of = |generation: &Generation| {
         ControlPathSources::by(&read_texts(options, &generation.sources).0, options)
     };
-    found.generations.iter().rev().filter_map(|generation| said(generation).control).collect()
+    found.generations.iter().rev().filter_map(|generation| sources_of(generation).control).collect()
 }
 
 /// The pid file's name with another extension. A pid file that is not a regular file, such as `/dev/null`, has no such
 /// neighbour.
-fn beside(pid: &Path) -> Option<PathBuf> {
+fn next_to(pid: &Path) -> Option<PathBuf> {
     let usable = std::fs::metadata(pid).map_or(true, |metadata| metadata.is_file());
     usable.then(|| pid.with_extension("sock"))
 }

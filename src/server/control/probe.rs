@@ -205,9 +205,9 @@ fn lines(config: &Config) -> Vec<ProbedLine> {
     if let Some(rtmp) = &config.rtmp {
         let notify = rtmp.get::<notify::main_conf::MainCurrent>();
         let process = [(ProbeSubject::Worker, &notify.on_proc), (ProbeSubject::Server, &notify.on_master)];
-        let said =
+        let line =
             |(about, hook): (ProbeSubject, &Option<Hook>)| Some(ProbedLine { about, hook: hook.clone()? });
-        lines.extend(process.into_iter().filter_map(said));
+        lines.extend(process.into_iter().filter_map(line));
         for application in rtmp.servers.iter().flat_map(|server| server.applications.iter()) {
             let hooks = EventKind::VARIANTS
                 .iter()

@@ -19,12 +19,12 @@ impl Value for LoadModule {
         "file".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<LoadModule, Problem> {
-        if UsesModules::seen(scene) {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<LoadModule, Problem> {
+        if UsesModules::seen(evaluation) {
             let help = "it stands before `events`, `http` and `rtmp`";
             return Err(args.refuse("is specified too late").help(help));
         }
-        Ok(LoadModule(scene.under_prefix(&args.first().bytes)))
+        Ok(LoadModule(evaluation.under_prefix(&args.first().bytes)))
     }
 }
 

@@ -47,12 +47,12 @@ impl Value for UserGroup {
         "user [group]".into()
     }
 
-    fn parse(args: &Args<'_>, scene: &mut Evaluation<'_>) -> Result<UserGroup, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<UserGroup, Problem> {
         let (user, group) = (args.first(), args.words.get(1).unwrap_or(args.first()));
         if !geteuid().is_root() {
             let text = "the \"user\" directive makes sense only if the master process runs with super-user \
                         privileges, ignored";
-            scene.report(Problem::warning(text).at(args.span()));
+            evaluation.report(Problem::warning(text).at(args.span()));
             let (uid, gid) = (Uid::effective().as_raw(), Gid::effective().as_raw());
             return Ok(UserGroup { name: user.text().to_string(), uid, gid });
         }

@@ -49,40 +49,40 @@ pub(super) fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String
         return Err(Failure::Text(format!("nothing is said at {}:{line}", file.display()).into()));
     }
     let mut out = String::new();
-    for said in chosen {
+    for statement in chosen {
         if !out.is_empty() {
             out.push('\n');
         }
-        explain_statement(&outline, &origins, said, &mut out);
+        explain_statement(&outline, &origins, statement, &mut out);
     }
     Ok(out)
 }
 
 /// Last line of a statement including its body.
-fn last_line(said: &OutlineStatement<'_>) -> u32 {
-    match said.node.end() {
+fn last_line(statement: &OutlineStatement<'_>) -> u32 {
+    match statement.node.end() {
         End::Block { close: Some(close) } => close.line,
-        _ => said.node.terminator().line,
+        _ => statement.node.terminator().line,
     }
 }
 
 fn explain_statement(
     outline: &Outline<'_>,
     origins: &Origins<'_>,
-    said: &OutlineStatement<'_>,
+    statement: &OutlineStatement<'_>,
     out: &mut String,
 ) {
-    let words = spelled(said.node.words());
-    let end = if said.node.opens_block() { " { ... }" } else { ";" };
-    let _ = writeln!(out, "{words}{end}{}\n    at {}", remark(said), origins.of(said.node));
-    for at in outline.around(said.section) {
+    let words = spelled(statement.node.words());
+    let end = if statement.node.opens_block() { " { ... }" } else { ";" };
+    let _ = writeln!(out, "{words}{end}{}\n    at {}", remark(statement), origins.of(statement.node));
+    for at in outline.around(statement.section) {
         if let Some(head) = outline.sections[at].head {
             let _ = writeln!(out, "    in {} at {}", block(outline, at), origins.of(head));
         }
     }
-    let Some(row) = said.row() else {
-        let name = &said.name().bytes;
-        let context = outline.sections[said.section].context;
+    let Some(row) = statement.row() else {
+        let name = &statement.name().bytes;
+        let context = outline.sections[statement.section].context;
         let known = if REGISTRY.find(name).is_empty() { "no directive of ours" } else { "not allowed here" };
         let _ = writeln!(out, "    {known}");
         if let Some(advice) = REGISTRY.advice(name, context) {
@@ -90,8 +90,8 @@ fn explain_statement(
         }
         return;
     };
-    if said.opens.is_none() {
-        let levels = levels(outline, row, said.section);
+    if statement.opens.is_none() {
+        let levels = levels(outline, row, statement.section);
         match hidden(outline, row, &levels) {
             Some(hidden) => {
                 let (other, from) = (value(hidden), origins.of(hidden.node));
@@ -105,18 +105,18 @@ fn explain_statement(
                 });
             }
         }
-        for inner in overriding(outline, row, said) {
+        for inner in overriding(outline, row, statement) {
             let (other, from) = (value(inner), origins.of(inner.node));
             let _ = writeln!(out, "    but {other} in {} at {from}", block(outline, inner.section));
         }
         let sample = Sample {
             domain: b"example.com".into(),
-            app: application(outline, said),
+            app: application(outline, statement),
             name: SAMPLE_NAME.into(),
             serverid: b"default".into(),
             port: DEFAULT_PORT,
         };
-        if let Some(request) = sample.request(row.name(), said.words()) {
+        if let Some(request) = sample.request(row.name(), statement.words()) {
             let _ = writeln!(out, "    sends, for example: {request}");
         }
     }
@@ -127,18 +127,18 @@ fn explain_statement(
 fn overriding<'o, 't>(
     outline: &'o Outline<'t>,
     row: &'static Row,
-    said: &'o OutlineStatement<'t>,
+    statement: &'o OutlineStatement<'t>,
 ) -> impl Iterator<Item = &'o OutlineStatement<'t>> {
     let nearest = row.inherit == Inherit::Nearest;
     outline.statements.iter().filter(move |other| {
         let same = other.row().is_some_and(|r| std::ptr::eq(r, row));
-        nearest && same && outline.around(other.section).skip(1).any(|at| at == said.section)
+        nearest && same && outline.around(other.section).skip(1).any(|at| at == statement.section)
     })
 }
 
 /// Name of the application that contains a statement.
-fn application(outline: &Outline<'_>, said: &OutlineStatement<'_>) -> BString {
-    let section = outline.up_to(said.section, APPLICATION);
+fn application(outline: &Outline<'_>, statement: &OutlineStatement<'_>) -> BString {
+    let section = outline.up_to(statement.section, APPLICATION);
     let name = section.and_then(|at| outline.sections[at].words().first());
     name.map_or_else(|| b"live".into(), |name| name.text().to_owned())
 }

@@ -40,17 +40,18 @@ impl Page<'_, '_> {
             let _ = writeln!(out, "    {:NAME_WIDTH$} {shown:VALUE_WIDTH$} default", row.name());
             return;
         }
-        for said in counted {
-            let name = said.name().text().to_string();
-            let shown = value(said);
-            let from = self.origins.of(said.node);
-            let origin = if said.section == section {
+        for statement in counted {
+            let name = statement.name().text().to_string();
+            let shown = value(statement);
+            let from = self.origins.of(statement.node);
+            let origin = if statement.section == section {
                 from
             } else {
-                format!("inherited from {} at {from}", block(self.outline, said.section))
+                format!("inherited from {} at {from}", block(self.outline, statement.section))
             };
-            let _ = writeln!(out, "    {name:NAME_WIDTH$} {shown:VALUE_WIDTH$} {origin}{}", remark(said));
-            if let Some(request) = sample.and_then(|s| s.request(row.name(), said.words())) {
+            let _ =
+                writeln!(out, "    {name:NAME_WIDTH$} {shown:VALUE_WIDTH$} {origin}{}", remark(statement));
+            if let Some(request) = sample.and_then(|s| s.request(row.name(), statement.words())) {
                 let _ = writeln!(out, "    {:NAME_WIDTH$} {request}", "");
             }
         }
@@ -80,7 +81,7 @@ pub(super) fn counted<'o, 't>(
         Inherit::Never => levels.first().copied().into_iter().collect(),
     };
     // The same name may belong to another row in another context.
-    let same = move |said: &&OutlineStatement<'_>| said.row().is_some_and(|r| std::ptr::eq(r, row));
+    let same = move |statement: &&OutlineStatement<'_>| statement.row().is_some_and(|r| std::ptr::eq(r, row));
     levels.into_iter().flat_map(move |at| outline.own(at, row.name())).filter(same)
 }
 

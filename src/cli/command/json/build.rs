@@ -26,8 +26,8 @@ fn build_block(block: &[Directive], depth: usize, out: &mut Vec<u8>) -> Result<(
     let mut line_before = 0;
     for (at, directive) in block.iter().enumerate() {
         let is_comment = directive.directive == "#";
-        let beside = is_comment && at > 0 && directive.line != 0 && directive.line == line_before;
-        if beside {
+        let on_same_line = is_comment && at > 0 && directive.line != 0 && directive.line == line_before;
+        if on_same_line {
             out.push(b' ');
         } else {
             if !out.is_empty() && out.last() != Some(&b'\n') {

@@ -57,7 +57,7 @@ impl RunningPull<'_> {
                     UpstreamEvent::Media { kind, payload, .. }
                         if relay_messages::is_control(kind, &payload) =>
                     {
-                        self.told(kind, &payload)?;
+                        self.take_relay_message(kind, &payload)?;
                     }
                     UpstreamEvent::Media { kind, timestamp, payload } => {
                         self.ingest()?.media(kind, timestamp, payload);
@@ -86,7 +86,7 @@ impl RunningPull<'_> {
             let read = download.read(|tag| tags.push(tag)).await;
             for tag in tags {
                 if relay_messages::is_control(tag.kind, &tag.payload) {
-                    self.told(tag.kind, &tag.payload)?;
+                    self.take_relay_message(tag.kind, &tag.payload)?;
                     continue;
                 }
                 self.ingest()?.media(tag.kind, tag.timestamp, tag.payload);
@@ -105,7 +105,7 @@ impl RunningPull<'_> {
 
     /// Processes a control message of the source: if its media comes through the very stream being pulled, the relay
     /// would feed itself.
-    fn told(&mut self, kind: MediaKind, payload: &Bytes) -> Result<(), RelayEnd> {
+    fn take_relay_message(&mut self, kind: MediaKind, payload: &Bytes) -> Result<(), RelayEnd> {
         if relay_messages::is_idle(kind, payload) {
             self.set_idle(true);
         }

@@ -134,7 +134,7 @@ impl RtmpConnection {
     ) -> Result<(), ConnectionEnd> {
         let Some(connecting) = self.connecting.take() else { return Ok(()) };
         let Connecting { request, connected, session, .. } = *connecting;
-        self.told = Some(NotifiedConnection { session, _event: event });
+        self.notified = Some(NotifiedConnection { session, _event: event });
         if let Err(AdmissionRefusal(reason)) = verdict {
             self.core.reject_connect(request, "NetConnection.Connect.Rejected", "Refused.");
             return Err(ConnectionEnd::Told(reason));

@@ -98,7 +98,7 @@ pub async fn serve(rtmp: Arc<Rtmp>, worker: Worker, listen: ListenAddr, socket: 
         moments: Moments::default(),
         connected: None,
         connecting: None,
-        told: None,
+        notified: None,
         part: StreamPart::None,
         leaving: false,
         farewell: false,
@@ -161,7 +161,7 @@ struct RtmpConnection {
     /// A `connect` command that waits for its answer.
     connecting: Option<Box<Connecting>>,
     /// Set when `on_connect` was called.
-    told: Option<NotifiedConnection>,
+    notified: Option<NotifiedConnection>,
     part: StreamPart,
     /// Whether the delivery loop was asked for the sending side: until it is back, nothing is sent and no event
     /// handled.
@@ -432,7 +432,7 @@ impl RtmpConnection {
 
     /// Ends the part in the stream, then the connection.
     async fn end(&mut self, end: ConnectionEnd) -> Reason {
-        let (reason, told) = match end {
+        let (reason, notified) = match end {
             ConnectionEnd::Closed => (Reason::NormalClose, false),
             ConnectionEnd::Io(error) => {
                 log::connection_failed(self.id, &error);
@@ -452,8 +452,8 @@ impl RtmpConnection {
         if let Some(session) = self.session() {
             session.set_reason(reason);
         }
-        if let Some(told) = &self.told {
-            told.session.set_reason(reason);
+        if let Some(notified) = &self.notified {
+            notified.session.set_reason(reason);
         }
         let playing = match std::mem::replace(&mut self.part, StreamPart::None) {
             StreamPart::Playing(playing) => {
@@ -466,8 +466,8 @@ impl RtmpConnection {
             _ => false,
         };
         // The session's end is sent before the connection's.
-        self.told = None;
-        if told && !playing {
+        self.notified = None;
+        if notified && !playing {
             self.close_gently().await;
         }
         reason

@@ -28,7 +28,7 @@ pub struct Playing {
     phase: watch::Receiver<StreamPhase>,
     seen: StreamPhase,
     /// Whether a change was not sent to the relay yet.
-    untold: bool,
+    way_changed: bool,
     /// For a relay, the path of the media.
     way: Option<watch::Receiver<Bytes>>,
 }
@@ -39,7 +39,7 @@ impl Playing {
         let mut phase = entered.stream().watch();
         let seen = *phase.borrow_and_update();
         let way = entered.way();
-        Playing { view, stream_id, entered, phase, seen, untold: false, way }
+        Playing { view, stream_id, entered, phase, seen, way_changed: false, way }
     }
 
     /// Whether the player may wait for a publisher (`idle_streams`).
@@ -89,7 +89,7 @@ impl Playing {
 
     /// Called when a publisher came or went: notifies the player if configured, or ends it.
     pub fn phase_changed(&mut self, core: &mut ServerSession) -> Result<(), Reason> {
-        if self.untold {
+        if self.way_changed {
             self.tell_way(core);
         }
         let before = self.seen;
@@ -135,17 +135,17 @@ impl Playing {
         // Both senders live as long as the session, which holds stream and pull.
         tokio::select! {
             _ = self.phase.changed() => {}
-            _ = way => self.untold = true,
+            _ = way => self.way_changed = true,
         }
     }
 
     /// Reports the path of the media to a relay.
     pub fn tell_way(&mut self, core: &mut ServerSession) {
         let Some(way) = &mut self.way else { return };
-        self.untold = false;
-        let told =
+        self.way_changed = false;
+        let way_here =
             self.entered.admission().trails().way(&way.borrow_and_update(), self.entered.stream().key());
-        core.send_data(self.stream_id, &[relay_messages::WAY.into(), AmfValue::String(told)]);
+        core.send_data(self.stream_id, &[relay_messages::WAY.into(), AmfValue::String(way_here)]);
     }
 
     /// RTMP chunk size of the stream's shared bytes.

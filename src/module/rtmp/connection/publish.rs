@@ -51,12 +51,12 @@ impl Publishing {
 
     /// Publishes what was added since the last call. `bytes_received` is the connection's count.
     pub fn push(&mut self, bytes_received: u64) {
-        let brought = self.ingest.push(bytes_received);
-        if brought.media && self.idle.is_some() {
+        let summary = self.ingest.push(bytes_received);
+        if summary.media && self.idle.is_some() {
             self.last_media = Some(Instant::now());
         }
         for observer in &mut self.observers {
-            observer.brought(brought);
+            observer.batch_ingested(summary);
         }
     }
 

@@ -35,7 +35,7 @@ impl RtmpConnection {
     pub(crate) async fn wait(&mut self) -> Result<WaitEvent, ConnectionEnd> {
         let due = self.due();
         let connecting = self.connecting.as_mut().map(|connecting| &mut connecting.verdict);
-        let told = self.told.as_ref().map(|told| &*told.session);
+        let notified = self.notified.as_ref().map(|notified| &*notified.session);
         let (session, pending, playing) = match &mut self.part {
             StreamPart::None => (None, None, None),
             StreamPart::Pending(pending) => (Some(pending.session.clone()), Some(&mut pending.verdict), None),
@@ -51,7 +51,7 @@ impl RtmpConnection {
             biased;
             () = shutdown.cancelled() => Ok(WaitEvent::Close(Reason::ProcessExit)),
             reason = asked_to_close(session.as_deref()) => Ok(WaitEvent::Close(reason)),
-            reason = asked_to_close(told) => Ok(WaitEvent::Close(reason)),
+            reason = asked_to_close(notified) => Ok(WaitEvent::Close(reason)),
             () = sending_ended(delivered.as_deref()) => Ok(WaitEvent::Delivery),
             (entered, verdict) = maybe(pending) => Ok(WaitEvent::Verdict(entered, verdict)),
             (event, verdict) = maybe(connecting) => Ok(WaitEvent::ConnectVerdict(Box::new(event), verdict)),
@@ -69,7 +69,7 @@ impl RtmpConnection {
     pub(crate) async fn wait_for_media(&mut self) -> Result<WaitEvent, ConnectionEnd> {
         let StreamPart::Publishing(publishing) = &self.part else { return Ok(WaitEvent::Changed) };
         let session = publishing.session().clone();
-        let told = self.told.as_ref().map(|told| told.session.clone());
+        let notified = self.notified.as_ref().map(|notified| notified.session.clone());
         let armed = self.due();
         let may_drain = !self.farewell && self.connected.is_some();
         let Lifetime { shutdown, draining, .. } = self.rtmp.lifetime.clone();
@@ -78,10 +78,10 @@ impl RtmpConnection {
                 biased;
                 () = shutdown.cancelled() => WaitEvent::Close(Reason::ProcessExit),
                 reason = session.closed() => WaitEvent::Close(reason),
-                reason = asked_to_close(told.as_deref()) => WaitEvent::Close(reason),
+                reason = asked_to_close(notified.as_deref()) => WaitEvent::Close(reason),
                 () = draining.cancelled(), if may_drain => WaitEvent::Draining,
                 () = sleep_until(armed) => WaitEvent::Timer,
-                status = session.told() => WaitEvent::Status(status),
+                status = session.next_status() => WaitEvent::Status(status),
             }
         });
         let mut rest = ReadPause::new(&self.socket);
