@@ -42,6 +42,10 @@ enum Host<'t> {
 ///
 /// Accepted forms: `PORT`, `HOST`, `HOST:PORT`, `*:PORT`, `[V6]`, `[V6]:PORT` and `unix:PATH`. A host name is resolved
 /// and may yield several addresses.
+///
+/// # Errors
+///
+/// What is wrong with it, in nginx's short words.
 pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &'static str> {
     match read(text, default_port)? {
         Host::Addr(addr) => Ok(vec![addr]),
@@ -55,6 +59,10 @@ pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &
 }
 
 /// Like [`listen_addrs`], but without name resolution: a host name is an error.
+///
+/// # Errors
+///
+/// What is wrong with it, in nginx's short words.
 pub fn literal_addr(text: &[u8], default_port: u16) -> Result<ListenAddr, &'static str> {
     match read(text, default_port)? {
         Host::Addr(addr) => Ok(addr),

@@ -208,6 +208,10 @@ impl<T: Value + Sum> Field for Summed<T> {
 }
 
 /// Parses a row's default with the same parser as a user's value.
+///
+/// # Errors
+///
+/// The type refuses the words.
 pub fn read_default<T: Value>(text: &'static str, evaluation: &mut Evaluation<'_>) -> Result<T, Problem> {
     let word =
         |text: &'static str| Word { bytes: Bytes::from_static(text.as_bytes()), span: Span::default() };

@@ -71,6 +71,10 @@ pub enum Family {
 
 impl Listen {
     /// Parses a `listen` directive.
+    ///
+    /// # Errors
+    ///
+    /// The address or a parameter is refused.
     pub fn read(
         args: &Args<'_>,
         family: Family,

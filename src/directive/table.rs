@@ -229,6 +229,10 @@ impl Row {
 }
 
 /// Parses a value and records it in a scope; the function of a row's [`Apply::Keep`].
+///
+/// # Errors
+///
+/// The type refuses the words.
 pub fn keep<F: super::field::Field>(
     uses: &mut F::Uses,
     args: &Args<'_>,

@@ -138,6 +138,10 @@ impl<L: WordList> Value for AnyOf<L> {
 }
 
 /// Variant that a word names.
+///
+/// # Errors
+///
+/// No variant has that word.
 pub fn choose<T: Copy>(word: &Word, words: &[(&str, T)]) -> Result<T, Problem> {
     match words.iter().find(|(name, _)| word.is(name)) {
         Some((_, value)) => Ok(*value),
@@ -146,6 +150,10 @@ pub fn choose<T: Copy>(word: &Word, words: &[(&str, T)]) -> Result<T, Problem> {
 }
 
 /// Union of the bits of the words; a word that adds no bit is reported as a warning.
+///
+/// # Errors
+///
+/// A word is none of those known.
 pub fn collect(
     words: &[Word],
     known: &[(&str, u32)],

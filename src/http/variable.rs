@@ -234,6 +234,10 @@ pub struct VariableNames {
 
 impl Template {
     /// Takes a text apart; `word` is where it stands.
+    ///
+    /// # Errors
+    ///
+    /// A variable does not exist, or its name is not complete.
     pub fn compile(word: &Word, text: &[u8], evaluation: &mut Evaluation<'_>) -> Result<Template, Problem> {
         NOTATION.template(text, |found| {
             let (spelled, _) = found.map_err(|malformed| complaint(malformed, word))?;
@@ -279,6 +283,10 @@ impl Value for Templates {
 
 impl VariableNames {
     /// Notes the variable that a word such as `$name` defines, and returns its name in lower case.
+    ///
+    /// # Errors
+    ///
+    /// The word is not the name of a variable, or it is that of one that cannot be set.
     pub fn definition(word: &Word, evaluation: &mut Evaluation<'_>) -> Result<BString, Problem> {
         let name = word.bytes.strip_prefix(b"$").filter(|name| !name.is_empty()).ok_or_else(|| {
             let text = sentence(&[b"invalid variable name \"", &word.bytes, b"\""]);

@@ -203,6 +203,10 @@ impl Cursor {
     /// Writes packets due below `limit` until the socket is full.
     ///
     /// `sink` is a vectored write; `WouldBlock` means full, any other error ends the player.
+    ///
+    /// # Errors
+    ///
+    /// Those of `sink`, except `WouldBlock`.
     pub fn write(
         &mut self,
         backlog: &Backlog,

@@ -163,6 +163,10 @@ impl Stream {
     }
 
     /// Makes session `publisher` the publisher. A relay without media so far yields to a publisher that is not a relay.
+    ///
+    /// # Errors
+    ///
+    /// Another session publishes.
     pub fn start_publish(&self, publisher: u64, settings: PublishSettings) -> Result<(), Busy> {
         let mut state = self.state.lock();
         let gives_way = state.settings.relay && !state.flows && state.standby.is_none() && !settings.relay;
@@ -178,6 +182,10 @@ impl Stream {
     /// has to wait for that.
     ///
     /// Both cases are decided under one lock, because the relay may end at any moment.
+    ///
+    /// # Errors
+    ///
+    /// Another session publishes, or stands by already.
     pub fn publish_or_stand_by(&self, publisher: u64, settings: PublishSettings) -> Result<bool, Busy> {
         let mut state = self.state.lock();
         if state.publisher.is_none() {

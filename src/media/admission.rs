@@ -114,6 +114,10 @@ impl AdmittedSession {
     }
 
     /// Waits for the verdict.
+    ///
+    /// # Errors
+    ///
+    /// A callback, an access rule or a limit refuses the session.
     pub async fn admit(&mut self) -> Result<(), AdmissionRefusal> {
         if let Some(event) = &mut self.event {
             verdict(event, &self.view, &self.session).await?;
@@ -184,6 +188,10 @@ impl AdmittedSession {
 }
 
 /// Waits for the answer to `start`. If it admits `session`, updates follow.
+///
+/// # Errors
+///
+/// The answer refuses the session.
 pub async fn verdict(
     event: &mut SessionEvent,
     view: &AppView,

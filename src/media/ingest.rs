@@ -80,6 +80,10 @@ pub struct Ingest {
 
 impl Ingest {
     /// Takes the stream, or stands by behind the relay that publishes now.
+    ///
+    /// # Errors
+    ///
+    /// Another session publishes.
     pub fn start(intake: &Arc<Intake>, publisher: OnStream<'_>, feeder: Feeder) -> Result<Ingest, Busy> {
         let OnStream { view, session, stream } = publisher;
         let (server, application) = (view.server(), view.held());

@@ -64,6 +64,10 @@ pub fn check_address(addr: &ListenAddr) -> io::Result<()> {
 }
 
 /// Binds one address.
+///
+/// # Errors
+///
+/// Errors of the system.
 pub fn bind(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bound> {
     match addr {
         ListenAddr::Tcp(addr) => {
@@ -89,6 +93,10 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 }
 
 /// Checks whether [`bind`] would succeed, without visible effects: no connection is accepted and no file is created.
+///
+/// # Errors
+///
+/// Those that [`bind`] would give.
 pub fn check(addr: &ListenAddr, options: &ListenOptions) -> io::Result<()> {
     match addr {
         ListenAddr::Tcp(addr) => bind_tcp(*addr, options).map(drop),
@@ -189,6 +197,10 @@ impl Listeners {
     }
 
     /// Starts accepting. Must be called within the control runtime.
+    ///
+    /// # Errors
+    ///
+    /// The system does not let the socket listen.
     pub fn add(
         &self,
         key: (ListenProtocol, ListenAddr),

@@ -6,7 +6,7 @@
 //!
 //! Only media is counted and delayed. Other sockets (HTTP requests, handshakes, commands) are `PromptSockets`: input on one of
 //! them, or a new connection, ends the wait. A publisher's socket stops being prompt with its first media
-//! ([`Rest`](super::rest::Rest)).
+//! ([`ReadPause`](super::read_pause::ReadPause)).
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::io;
@@ -56,6 +56,10 @@ pub struct WorkerWaker(Arc<EventFd>);
 
 impl WorkerWaker {
     /// Creates a bell; no worker listens to it yet.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no means to end a wait.
     pub fn new() -> io::Result<Self> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         Ok(WorkerWaker(Arc::new(EventFd::from_value_and_flags(0, flags)?)))
@@ -112,6 +116,10 @@ fn arrivals() -> EpollEvent {
 
 /// Makes the calling thread a worker's thread that `bell` can reach. If the system lacks the means to end a wait, the
 /// worker never waits.
+///
+/// # Errors
+///
+/// The system gives no means to end a wait.
 pub fn begin(bell: WorkerWaker) -> io::Result<()> {
     let prompt = PromptSockets::new(bell)?;
     PROMPT.with(|cell| drop(cell.set(prompt)));

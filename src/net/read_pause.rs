@@ -30,6 +30,10 @@ impl ReadPause {
     }
 
     /// Waits until the socket should be read, and returns the function to read it with.
+    ///
+    /// # Errors
+    ///
+    /// Those of the socket.
     pub async fn ready(&self) -> io::Result<ReadMethod> {
         let readable = poll_fn(|cx| self.socket.poll_read_ready(cx));
         let Some(until) = self.until else {

@@ -41,6 +41,10 @@ pub struct Peer {
 
 impl Socket {
     /// Addresses of both ends.
+    ///
+    /// # Errors
+    ///
+    /// The connection is gone already.
     pub fn peer(&self) -> io::Result<Peer> {
         match self {
             Socket::Tcp(s) => {
@@ -126,6 +130,10 @@ impl Socket {
     }
 
     /// Waits until there is data to read or the peer has closed.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system.
     pub async fn readable(&self) -> io::Result<()> {
         match self {
             Socket::Tcp(s) => s.readable().await,
@@ -135,6 +143,10 @@ impl Socket {
     }
 
     /// Waits until the socket accepts data.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system.
     pub async fn writable(&self) -> io::Result<()> {
         match self {
             Socket::Tcp(s) => s.writable().await,
@@ -144,6 +156,10 @@ impl Socket {
     }
 
     /// Reads available data; 0 means that the peer has closed.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] where there is nothing to read, and errors of the system.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
             Socket::Tcp(s) => {
@@ -159,6 +175,10 @@ impl Socket {
     }
 
     /// Like [`Socket::try_read`], but reads even if the reactor has not reported the socket as readable.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Socket::try_read`].
     pub fn read_unasked(&self, buf: &mut [u8]) -> io::Result<usize> {
         let Some(socket) = self.plain() else { return self.try_read(buf) };
         Ok(nix::unistd::read(socket, buf)?)
@@ -166,12 +186,20 @@ impl Socket {
 
     /// Sets the number of bytes from which on the socket counts as readable (SO_RCVLOWAT). Fails with TLS, which adds
     /// bytes of its own.
+    ///
+    /// # Errors
+    ///
+    /// The socket is encrypted, or the system refuses.
     pub fn set_low_water(&self, bytes: usize) -> io::Result<()> {
         let socket = self.plain().ok_or(io::ErrorKind::Unsupported)?;
         Ok(LowWater.set(&socket, &bytes)?)
     }
 
     /// Writes as much as the socket accepts.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::WouldBlock`] where the socket is full, and errors of the system.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         match self {
             Socket::Tcp(s) => s.try_write(buf),
@@ -181,6 +209,10 @@ impl Socket {
     }
 
     /// Writes as much as the socket accepts.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Socket::try_write`].
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
             Socket::Tcp(s) => s.try_write_vectored(bufs),
@@ -208,6 +240,10 @@ impl Socket {
     }
 
     /// Writes everything, waiting as long as necessary: bound it with a timeout.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system.
     pub async fn write_all(&self, mut buf: &[u8]) -> io::Result<()> {
         while !buf.is_empty() {
             match self.try_write(buf) {

@@ -101,6 +101,10 @@ impl Successor {
     }
 
     /// Waits until it has ended.
+    ///
+    /// # Errors
+    ///
+    /// The system does not tell.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }

@@ -184,6 +184,10 @@ pub fn read_file(path: &Path) -> Result<Bytes, BString> {
 }
 
 /// Files that an include's argument names, in reading order.
+///
+/// # Errors
+///
+/// nginx's sentence: the pattern is refused, or a directory cannot be read.
 pub fn expand(pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
     let path = base.join(to_path(pattern));
     if !is_pattern(pattern) {

@@ -34,6 +34,10 @@ pub(crate) fn log_panics() {
 pub struct Panicked;
 
 /// Runs `work` until it completes or panics.
+///
+/// # Errors
+///
+/// It has panicked.
 pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
     let mut work = pin!(work);
     // Anything left incomplete is dropped with the work or is complete behind its lock.

@@ -55,6 +55,10 @@ impl IoRing {
 
     /// Creates and tests the queues. Fails if the kernel is too old (before Linux 5.18), if `kernel.io_uring_disabled`
     /// is set, and if seccomp refuses, as in most containers.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no io_uring, or one that lacks what is needed.
     pub fn new() -> io::Result<IoRing> {
         let ring = IoUring::builder().dontfork().setup_submit_all().build(limits::PLAYERS_PER_TURN as u32)?;
         let mut ring = IoRing { ring, entries: Vec::new(), outcomes: Vec::new(), broken: None };

@@ -31,6 +31,10 @@ pub fn failed(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Writ
 }
 
 /// Creates a file and its missing parent directories.
+///
+/// # Errors
+///
+/// Errors of the system.
 pub fn create(path: &Path) -> Result<File, WriteError> {
     let create = || disk::open(OpenOptions::new().write(true).create(true).truncate(true), path, true);
     match create() {

@@ -225,6 +225,10 @@ impl Visit {
     }
 
     /// Waits for the verdict.
+    ///
+    /// # Errors
+    ///
+    /// The viewer is refused, or has gone.
     pub async fn admitted(&self) -> Result<Arc<Fragments>, Denied> {
         let mut state = self.viewer.state.subscribe();
         // The sender lives in the viewer, so the wait ends by the value.
@@ -238,6 +242,10 @@ impl Visit {
     }
 
     /// The playlist, as soon as there are enough fragments.
+    ///
+    /// # Errors
+    ///
+    /// The viewer is refused, or there will be no playlist.
     pub async fn playlist(&self, name: &[u8], base_url: &str) -> Result<String, Denied> {
         let fragments = self.admitted().await?;
         let mut completed = fragments.watch();

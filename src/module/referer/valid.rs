@@ -148,6 +148,10 @@ fn conflicting(host: &[u8]) -> Problem {
 
 impl Referers {
     /// The lines of a block; `names` are those of its server.
+    ///
+    /// # Errors
+    ///
+    /// The hosts contradict one another, or a pattern is refused.
     pub fn new<'l>(
         lines: impl IntoIterator<Item = &'l ValidReferers>,
         names: &[ServerName],

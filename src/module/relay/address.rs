@@ -67,6 +67,10 @@ impl fmt::Display for AddressError {
 
 impl RelayAddress {
     /// Parses an address.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
     pub fn parse(text: &[u8]) -> Result<RelayAddress, AddressError> {
         if text.len() > limits::RELAY_ADDRESS_BYTES {
             return Err(AddressError::TooLong(text.len()));

@@ -77,6 +77,10 @@ impl Dns {
     }
 
     /// Addresses of `host`: a name, or an address without brackets.
+    ///
+    /// # Errors
+    ///
+    /// The name does not exist, or no name server gives a usable answer.
     pub async fn lookup(&self, host: &str) -> Result<Addresses, LookupError> {
         if let Ok(address) = host.parse::<IpAddr>() {
             return Ok([address].into());

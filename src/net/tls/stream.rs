@@ -31,6 +31,10 @@ pub struct TlsStream {
 
 impl TlsStream {
     /// Performs the client's handshake. Bound it with a timeout.
+    ///
+    /// # Errors
+    ///
+    /// The handshake fails, mostly since the certificate is not trusted.
     pub async fn connect(
         tcp: TcpStream,
         config: Arc<ClientConfig>,
@@ -41,6 +45,10 @@ impl TlsStream {
     }
 
     /// Performs the server's handshake. Bound it with a timeout.
+    ///
+    /// # Errors
+    ///
+    /// The handshake fails.
     pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> io::Result<Self> {
         let acceptor = TlsAcceptor::from(config);
         match socket {
@@ -67,6 +75,10 @@ impl TlsStream {
     }
 
     /// See [`Socket::readable`].
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system.
     pub async fn readable(&self) -> io::Result<()> {
         let mut held_back = pin!(self.held_back.notified());
         poll_fn(|cx| {
@@ -80,16 +92,28 @@ impl TlsStream {
     }
 
     /// See [`Socket::writable`].
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system.
     pub async fn writable(&self) -> io::Result<()> {
         poll_fn(|cx| self.poll_write_ready(cx)).await
     }
 
     /// Waits until everything written was passed to the system.
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system.
     pub async fn flush(&self) -> io::Result<()> {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
     /// See [`Socket::try_read`].
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system, and [`io::ErrorKind::InvalidData`] where the peer does not keep to TLS.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         let mut connection = self.connection.lock();
         for _ in 0..limits::TLS_READS {
@@ -110,6 +134,10 @@ impl TlsStream {
     }
 
     /// See [`Socket::try_write_vectored`].
+    ///
+    /// # Errors
+    ///
+    /// Errors of the system.
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut connection = self.connection.lock();
         self.send(&mut connection)?;

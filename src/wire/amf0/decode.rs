@@ -165,6 +165,10 @@ impl Iterator for Decoder {
 }
 
 /// Decodes all values of a payload.
+///
+/// # Errors
+///
+/// The bytes are not AMF0, or a bound is exceeded.
 pub fn decode_all(input: Bytes) -> Result<Vec<AmfValue>, AmfError> {
     Decoder::new(&input).collect()
 }

@@ -32,6 +32,10 @@ const PS: u8 = 29;
 
 impl AudioSpecificConfig {
     /// Parses the data of an AAC sequence header.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end early, or hold what no encoder may write.
     pub fn parse(bytes: &[u8]) -> Result<Self, CodecError> {
         let mut bits = BitReader::new(bytes);
         let mut object_type = audio_object_type(&mut bits)?;

@@ -24,6 +24,10 @@ pub struct AvcConfig<'r> {
 
 impl<'r> AvcConfig<'r> {
     /// Parses the data of an AVC sequence header.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end early, or hold what no encoder may write.
     pub fn parse(record: &'r [u8]) -> Result<Self, CodecError> {
         let mut input = Reader(record);
         let [version, profile, compatibility, level, length_size, sps_count] = input.array()?;
@@ -73,6 +77,10 @@ const EXTENDED_SAR: u32 = 255;
 
 impl AvcSps {
     /// Parses a sequence parameter set including its NAL unit header.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end early, or hold what no encoder may write.
     pub fn parse(nal: &[u8]) -> Result<Self, CodecError> {
         let bytes = unescape(nal.get(1..).ok_or(CodecError::Truncated)?);
         let mut bits = BitReader::new(&bytes);

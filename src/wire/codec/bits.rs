@@ -18,6 +18,10 @@ impl<'a> BitReader<'a> {
     }
 
     /// Reads one bit.
+    ///
+    /// # Errors
+    ///
+    /// The bytes have ended.
     pub fn bit(&mut self) -> Result<bool, CodecError> {
         let byte = *self.bytes.get(self.position / 8).ok_or(CodecError::Truncated)?;
         let bit = byte >> (7 - self.position % 8) & 1;
@@ -30,6 +34,10 @@ impl<'a> BitReader<'a> {
     /// # Panics
     ///
     /// If `count` is above 32; no caller takes it from input.
+    ///
+    /// # Errors
+    ///
+    /// The bytes have ended.
     pub fn uint(&mut self, count: u32) -> Result<u32, CodecError> {
         assert!(count <= 32, "a field of {count} bits");
         let mut number = 0;
@@ -40,6 +48,10 @@ impl<'a> BitReader<'a> {
     }
 
     /// Skips bits.
+    ///
+    /// # Errors
+    ///
+    /// The bytes have ended.
     pub fn skip(&mut self, count: usize) -> Result<(), CodecError> {
         if count > self.bits_left() {
             return Err(CodecError::Truncated);
@@ -49,6 +61,10 @@ impl<'a> BitReader<'a> {
     }
 
     /// Reads an unsigned Exp-Golomb code (H.264 §9.1).
+    ///
+    /// # Errors
+    ///
+    /// The bytes have ended, or the code is longer than 32 bits.
     pub fn ue(&mut self) -> Result<u32, CodecError> {
         let mut zeros = 0;
         while !self.bit()? {
@@ -63,6 +79,10 @@ impl<'a> BitReader<'a> {
     }
 
     /// Reads a signed Exp-Golomb code (H.264 §9.1.1).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`BitReader::ue`].
     pub fn se(&mut self) -> Result<i32, CodecError> {
         let code = self.ue()?;
         let magnitude = code.div_ceil(2).cast_signed();

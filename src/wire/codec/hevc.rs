@@ -40,6 +40,10 @@ pub(crate) const PPS: u8 = 34;
 
 impl<'r> HevcConfig<'r> {
     /// Parses the data of an HEVC sequence header.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end early, or hold what no encoder may write.
     pub fn parse(record: &'r [u8]) -> Result<Self, CodecError> {
         let mut input = Reader(record);
         let head: [u8; RECORD_HEAD] = input.array()?;
@@ -97,6 +101,10 @@ const LEVEL_BITS: usize = 8;
 
 impl HevcSps {
     /// Parses a sequence parameter set including its NAL unit header.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end early, or hold what no encoder may write.
     pub fn parse(nal: &[u8]) -> Result<Self, CodecError> {
         let bytes = unescape(nal.get(2..).ok_or(CodecError::Truncated)?);
         let mut bits = BitReader::new(&bytes);

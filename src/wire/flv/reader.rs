@@ -57,6 +57,10 @@ impl FlvReader {
     }
 
     /// Consumes `input` until a tag is complete or no bytes are left.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are not FLV, or a tag is longer than allowed.
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<FlvTag>, FlvError> {
         loop {
             match &mut self.state {

@@ -20,6 +20,11 @@ pub(super) struct AacConfig {
 }
 
 impl AacConfig {
+    /// What an AudioSpecificConfig says.
+    ///
+    /// # Errors
+    ///
+    /// The configuration is damaged, or ADTS cannot express it.
     pub fn from_asc(asc: &[u8]) -> Result<Self, MpegtsError> {
         let mut bits = Bits { bytes: asc, position: 0 };
         let object_type = bits.object_type()?;
@@ -73,6 +78,10 @@ impl AacConfig {
     }
 
     /// Header of a frame with `len` bytes of raw data.
+    ///
+    /// # Errors
+    ///
+    /// The frame is longer than ADTS can tell.
     pub fn header(self, len: usize) -> Result<[u8; HEADER_SIZE], MpegtsError> {
         let length = len + HEADER_SIZE;
         if length > FRAME_MAX {

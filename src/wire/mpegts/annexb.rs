@@ -33,6 +33,10 @@ pub(super) struct VideoConfig {
 
 impl VideoConfig {
     /// Parses an AVCDecoderConfigurationRecord (ISO 14496-15 §5.3.3.1.2).
+    ///
+    /// # Errors
+    ///
+    /// The record is damaged.
     pub fn from_avcc(avcc: &[u8]) -> Result<Self, MpegtsError> {
         if let Some(config) = Self::from_start_codes(VideoCodec::Avc, avcc) {
             return Ok(config);
@@ -42,6 +46,10 @@ impl VideoConfig {
     }
 
     /// Parses an HEVCDecoderConfigurationRecord (ISO 14496-15 §8.3.3.1.2).
+    ///
+    /// # Errors
+    ///
+    /// The record is damaged.
     pub fn from_hvcc(hvcc: &[u8]) -> Result<Self, MpegtsError> {
         if let Some(config) = Self::from_start_codes(VideoCodec::Hevc, hvcc) {
             return Ok(config);
@@ -95,6 +103,10 @@ impl VideoConfig {
 
     /// Appends one access unit to `out`: a delimiter, the parameter sets if it is a key frame, and its NAL units with
     /// start codes. After an error, `out` contains an incomplete unit that the caller must discard.
+    ///
+    /// # Errors
+    ///
+    /// A length leads beyond the end.
     pub fn convert(&self, key: bool, nal_units: &[u8], out: &mut Vec<u8>) -> Result<(), MpegtsError> {
         out.extend_from_slice(match self.codec {
             VideoCodec::Avc => &[0, 0, 0, 1, 0x09, 0xf0],

@@ -33,6 +33,10 @@ pub(super) struct CarriedTracks {
 
 impl<'a> FlvBody<'a> {
     /// `hevc_codec_id` is the legacy codec id of HEVC.
+    ///
+    /// # Errors
+    ///
+    /// The body ends early, or its codec is none that MPEG-TS carries here.
     pub fn parse(
         kind: MediaKind,
         payload: &'a [u8],

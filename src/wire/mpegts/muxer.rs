@@ -111,12 +111,20 @@ impl Muxer {
     }
 
     /// Sets the configuration from an AVCDecoderConfigurationRecord. Returns whether it changed.
+    ///
+    /// # Errors
+    ///
+    /// The record is damaged; what was known before still counts.
     pub fn set_avc_config(&mut self, avcc: &[u8]) -> Result<bool, MpegtsError> {
         let config = VideoConfig::from_avcc(avcc)?;
         Ok(replace(&mut self.video, config))
     }
 
     /// Sets the configuration from an HEVCDecoderConfigurationRecord. Returns whether it changed.
+    ///
+    /// # Errors
+    ///
+    /// The record is damaged; what was known before still counts.
     pub fn set_hevc_config(&mut self, hvcc: &[u8]) -> Result<bool, MpegtsError> {
         let config = VideoConfig::from_hvcc(hvcc)?;
         Ok(replace(&mut self.video, config))
@@ -134,6 +142,10 @@ impl Muxer {
     }
 
     /// Sets the configuration from an AudioSpecificConfig. Returns whether it changed.
+    ///
+    /// # Errors
+    ///
+    /// The record is damaged, or ADTS cannot express it; what was known before still counts.
     pub fn set_aac_config(&mut self, asc: &[u8]) -> Result<bool, MpegtsError> {
         let config = AacConfig::from_asc(asc)?;
         Ok(replace(&mut self.audio, AudioCodec::Aac(config)))
@@ -189,6 +201,10 @@ impl Muxer {
     }
 
     /// Writes one access unit. Returns whether tables were written before it.
+    ///
+    /// # Errors
+    ///
+    /// The frame is damaged, or no configuration has come; nothing is written.
     pub fn write_video(
         &mut self,
         frame: VideoFrame<'_>,
@@ -214,6 +230,10 @@ impl Muxer {
 
     /// Header for one audio frame (empty for MP3), for [`write_audio`](Self::write_audio), with its length and the
     /// frame's duration.
+    ///
+    /// # Errors
+    ///
+    /// The frame is too long, damaged, or no configuration has come.
     pub fn frame_audio(
         &self,
         data: &[u8],
@@ -229,6 +249,10 @@ impl Muxer {
     }
 
     /// Writes complete audio frames as one PES packet. Returns whether tables were written before it.
+    ///
+    /// # Errors
+    ///
+    /// No configuration has come; nothing is written.
     pub fn write_audio(
         &mut self,
         frames: AudioFrames<'_>,

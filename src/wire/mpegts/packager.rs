@@ -117,6 +117,10 @@ impl Packager {
     /// Processes one message of the publisher and appends the completed pieces, at most three.
     ///
     /// After an error the message is not in the output; the packager continues with the next one.
+    ///
+    /// # Errors
+    ///
+    /// The message is left out.
     pub fn handle_frame(
         &mut self,
         kind: MediaKind,

@@ -89,6 +89,10 @@ impl ClientSession {
     }
 
     /// Processes all of `input`.
+    ///
+    /// # Errors
+    ///
+    /// The server does not keep to RTMP; the connection is to be closed.
     pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), RtmpError> {
         self.link.count(input);
         if let Some(handshake) = &mut self.handshake {
@@ -106,6 +110,10 @@ impl ClientSession {
     }
 
     /// Does nothing: a client has no timers; the caller limits the time to wait for an answer.
+    ///
+    /// # Errors
+    ///
+    /// None.
     pub fn handle_timeout(&mut self, _now: Instant) -> Result<(), RtmpError> {
         Ok(())
     }
@@ -126,6 +134,10 @@ impl ClientSession {
     }
 
     /// Queues media of the published stream. Metadata is sent as `@setDataFrame`.
+    ///
+    /// # Errors
+    ///
+    /// The session does not publish, or the message is longer than RTMP can tell.
     pub fn send_media(&mut self, kind: MediaKind, timestamp: u32, payload: &Bytes) -> Result<(), RtmpError> {
         let publishes = matches!(self.settings.purpose, ClientPurpose::Publish { .. });
         if !publishes || self.state != State::Started {

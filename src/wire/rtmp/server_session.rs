@@ -110,6 +110,10 @@ impl ServerSession {
     }
 
     /// Processes all of `input`.
+    ///
+    /// # Errors
+    ///
+    /// The peer does not keep to RTMP; the connection is to be closed.
     pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), RtmpError> {
         loop {
             self.handle_some_input(&mut input, now)?;
@@ -122,6 +126,10 @@ impl ServerSession {
     /// Like [`ServerSession::handle_input`], but stops after a connect, publish or play command, so that encoders that
     /// do not wait for the answer can be answered before the following input is processed. Consumes the processed part
     /// of `input`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ServerSession::handle_input`].
     pub fn handle_some_input(&mut self, input: &mut &[u8], now: Instant) -> Result<(), RtmpError> {
         self.raise_failure()?;
         if input.is_empty() {
@@ -157,6 +165,10 @@ impl ServerSession {
     }
 
     /// Must be called at the time of [`ServerSession::poll_timeout`]; harmless earlier.
+    ///
+    /// # Errors
+    ///
+    /// The peer has let the time pass; the connection is to be closed.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), RtmpError> {
         self.raise_failure()?;
         let (Some(interval), false) = (self.settings.ping, self.phase == ConnectionPhase::Handshake) else {

@@ -88,6 +88,10 @@ impl Playing {
     }
 
     /// Called when a publisher came or went: notifies the player if configured, or ends it.
+    ///
+    /// # Errors
+    ///
+    /// The player is to be ended, for that reason.
     pub fn phase_changed(&mut self, core: &mut ServerSession) -> Result<(), Reason> {
         if self.way_changed {
             self.tell_way(core);

@@ -27,6 +27,10 @@ pub struct Publishing {
 
 impl Publishing {
     /// Takes the stream name. Returns the session's use of the stream if the name is taken.
+    ///
+    /// # Errors
+    ///
+    /// Another session publishes.
     pub fn start(
         intake: &Arc<Intake>,
         view: AppView,

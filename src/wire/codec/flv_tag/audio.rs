@@ -75,6 +75,10 @@ const MULTITRACK: u8 = 5;
 
 impl AudioTag {
     /// Parses the header of an audio message; with several tracks, that of the first one.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end early, or hold what no encoder may write.
     pub fn parse(payload: &[u8]) -> Result<Self, CodecError> {
         Self::all(payload).next().unwrap_or(Err(CodecError::Truncated))
     }
@@ -192,6 +196,10 @@ pub struct ChannelLayout {
 
 impl ChannelLayout {
     /// Parses the bytes from [`AudioTag::data_offset`] to [`AudioTag::data_end`].
+    ///
+    /// # Errors
+    ///
+    /// The bytes end early, or hold what no encoder may write.
     pub fn parse(body: &[u8]) -> Result<Self, CodecError> {
         let (&[order, channels], rest) = body.split_first_chunk().ok_or(CodecError::Truncated)?;
         let order = match order {

@@ -91,6 +91,10 @@ const MULTITRACK: u8 = 6;
 impl VideoTag {
     /// Parses the header of a video message; with several tracks, that of the first one. `hevc_codec_id` is the legacy
     /// codec id of HEVC.
+    ///
+    /// # Errors
+    ///
+    /// The bytes end early, or hold what no encoder may write.
     pub fn parse(payload: &[u8], hevc_codec_id: u8) -> Result<Self, CodecError> {
         Self::all(payload, hevc_codec_id).next().unwrap_or(Err(CodecError::Truncated))
     }

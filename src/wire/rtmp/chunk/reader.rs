@@ -92,6 +92,10 @@ impl ChunkReader {
     ///
     /// Set Chunk Size and Abort are applied and not returned. After an error the rest of the byte stream cannot be
     /// parsed.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no chunk stream, or a bound is exceeded.
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, RtmpError> {
         loop {
             let Some(chunk) = self.chunk else {

@@ -48,6 +48,10 @@ impl ClientHandshake {
     /// then belongs to the chunk stream.
     ///
     /// S2 is not verified: some servers answer a digest with a plain echo, and the reverse.
+    ///
+    /// # Errors
+    ///
+    /// The server speaks another version.
     pub fn handle_input(
         &mut self,
         input: &mut &[u8],

@@ -36,6 +36,10 @@ impl ServerHandshake {
     /// `input` then belongs to the chunk stream.
     ///
     /// `time` is the server's time in milliseconds, of any epoch.
+    ///
+    /// # Errors
+    ///
+    /// The client speaks another version.
     pub fn handle_input(
         &mut self,
         input: &mut &[u8],

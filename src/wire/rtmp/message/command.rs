@@ -26,6 +26,10 @@ impl CommandMessage {
     /// Parses the command in a message of type 20 or 17; `None` for other types.
     ///
     /// A message that does not start with a string is an error.
+    ///
+    /// # Errors
+    ///
+    /// The message does not begin as a command does.
     pub fn parse(message: &Message) -> Result<Option<Self>, RtmpError> {
         let body = match message.type_id {
             type_id::COMMAND => message.payload.clone(),
@@ -41,6 +45,10 @@ impl CommandMessage {
     }
 
     /// Returns the next argument; null if there are no more.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are not AMF0.
     pub fn argument(&mut self) -> Result<AmfValue, RtmpError> {
         Ok(self.arguments.next().transpose()?.unwrap_or(AmfValue::Null))
     }

@@ -133,6 +133,10 @@ impl UserControl {
 
 impl Message {
     /// Parses the control message; `None` for other types.
+    ///
+    /// # Errors
+    ///
+    /// The message is shorter than its type says.
     pub fn control(&self) -> Result<Option<Control>, RtmpError> {
         Ok(Some(match self.type_id {
             type_id::SET_CHUNK_SIZE => Control::SetChunkSize(self.field(0)?),
