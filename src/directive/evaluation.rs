@@ -49,7 +49,7 @@ pub struct Evaluation<'a> {
     pub(super) reports: &'a mut Reports,
 }
 
-/// Owner of a [`Evaluation`] without a statement, for parsing defaults.
+/// Owner of an [`Evaluation`] without a statement, for parsing defaults.
 pub struct DefaultEvaluation {
     block: Notes,
     notes: Notes,

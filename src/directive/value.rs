@@ -26,6 +26,10 @@ pub trait Value: Sized + Send + Sync + 'static {
     fn syntax() -> String;
 
     /// Parses the arguments.
+    ///
+    /// # Errors
+    ///
+    /// The arguments are not of this type.
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Self, Problem>;
 
     /// Whether this value may replace an earlier one of the same block.

@@ -252,7 +252,7 @@ fn buffer_length(mut socket: TcpStream) -> Option<u32> {
         while let Some(event) = core.poll_event() {
             match event {
                 ServerEvent::Connect { request, .. } => {
-                    drop(core.accept_connect(request, ServerSessionSettings::default()))
+                    let _ = core.accept_connect(request, ServerSessionSettings::default());
                 }
                 ServerEvent::Play { request, .. } => drop(core.accept_play(request)),
                 ServerEvent::BufferLength { millis, .. } => return Some(millis),

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bstr::BString;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
@@ -20,21 +21,34 @@ use crate::module::dynamic::log;
 use crate::syntax::include::read_file;
 use crate::task::lifetime::Lifetime;
 
+/// Reason why the file cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+enum DynamicError {
+    /// The system refuses, or the file is too large; nginx's sentence.
+    #[error("{0}")]
+    Unreadable(BString),
+    /// The thread that read it has panicked.
+    #[error("reading the file has failed")]
+    Panicked,
+}
+
 /// Runs until the process ends. `pull` is called with the streams to be pulled from now on, and returns complaints about those
 /// that cannot be pulled.
 pub async fn run(store: Arc<Store>, mut pull: impl FnMut(&[StaticPull]) -> Vec<String>, lifetime: Lifetime) {
     let mut generation = store.watch();
     let mut static_pulls = Vec::new();
     let mut complaints = Vec::new();
-    let mut seen: Option<(DynamicConf, Result<[u8; 32], String>)> = None;
+    let mut seen: Option<(DynamicConf, Result<[u8; 32], DynamicError>)> = None;
     loop {
         generation.mark_unchanged();
         let config = store.load();
         match &config.get::<Current>().dynamic_conf {
             Some(conf) => {
                 let path = conf.path.clone();
-                let read = tokio::task::spawn_blocking(move || read_file(&path)).await;
-                let read = read.map_err(|error| error.to_string()).and_then(|r| r.map_err(|e| e.to_string()));
+                let read =
+                    tokio::task::spawn_blocking(move || read_file(&path).map_err(DynamicError::Unreadable))
+                        .await;
+                let read = read.unwrap_or_else(|_| Err(DynamicError::Panicked));
                 let hash = read.as_ref().map(|bytes| Sha256::digest(bytes).into()).map_err(Clone::clone);
                 let now = (conf.clone(), hash);
                 if seen.as_ref() != Some(&now) {
@@ -74,10 +88,10 @@ fn take(
     store: &Store,
     config: &Config,
     conf: &DynamicConf,
-    read: Result<Bytes, String>,
+    read: Result<Bytes, DynamicError>,
 ) -> Option<Vec<StaticPull>> {
     let name = conf.path.display();
-    match read.map_err(|error| vec![error]).and_then(|bytes| Contents::parse(&conf.path, bytes)) {
+    match read.map_err(|error| vec![error.to_string()]).and_then(|bytes| Contents::parse(&conf.path, bytes)) {
         Ok(Contents { dynamic, static_pulls }) => {
             let pulls = static_pulls.len();
             store.set_dynamic(dynamic);
