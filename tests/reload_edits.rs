@@ -7,7 +7,7 @@ use std::fs;
 
 use pingosd::config::diff::{self, ChangeEffect};
 use pingosd::config::{LoadOptions, load};
-use pingosd::directive::{ReloadClass, Shape, context};
+use pingosd::directive::{ReloadClass, StatementShape, context};
 use pingosd::modules::{LANGUAGE, MODULES, REGISTRY};
 use support::frame::Tracks;
 use support::wait::until_true;
@@ -171,7 +171,7 @@ fn every_row_of_the_table_is_reported_with_its_class() {
     let before = load(&options).unwrap();
     let mut walked = 0;
     for row in MODULES.iter().flat_map(|module| module.rows) {
-        let (Some(default), Shape::Simple) = (row.default, row.shape) else { continue };
+        let (Some(default), StatementShape::Simple) = (row.default, row.shape) else { continue };
         let Some(place) = context_of::place(row.contexts) else { continue };
         fs::write(&file, conf(place, &format!("{} {default};", row.name()))).unwrap();
         // A default that needs a word beside it, or a file, is not written alone.

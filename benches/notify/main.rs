@@ -16,13 +16,13 @@ use bytes::Bytes;
 use nix::time::{ClockId, clock_gettime};
 use pingosd::config::store::Store;
 use pingosd::config::{LoadOptions, load};
-use pingosd::media::session::{Identity, Moments, Protocol, Role, Session};
+use pingosd::media::session::{Identity, Protocol, Role, Session, SessionMoments};
 use pingosd::media::view::AppView;
 use pingosd::modules::LANGUAGE;
 use pingosd::net::dns::Dns;
 use pingosd::net::socket::Peer;
 use pingosd::notify::transport::Transport;
-use pingosd::notify::{Answer, EventKind, Notifier, SessionEvent};
+use pingosd::notify::{CallbackAnswer, EventKind, Notifier, SessionEvent};
 use server::CallbackServer;
 use tokio::runtime::{Builder, Handle};
 
@@ -112,14 +112,22 @@ impl Bench {
             scheme: "rtmp",
             ..Identity::default()
         };
-        Arc::new(Session::new(id, peer, Protocol::Rtmp, role, identity, Instant::now(), Moments::default()))
+        Arc::new(Session::new(
+            id,
+            peer,
+            Protocol::Rtmp,
+            role,
+            identity,
+            Instant::now(),
+            SessionMoments::default(),
+        ))
     }
 
     async fn verdict(&self) {
         let session = self.session(Role::Publisher);
         let mut event = SessionEvent::begin(&self.notifier, &self.view, EventKind::Publish, &session, None)
             .expect("a callback is configured");
-        assert_eq!(event.answer().await, Answer::Status(200));
+        assert_eq!(event.answer().await, CallbackAnswer::Status(200));
         event.forget();
     }
 }
@@ -186,7 +194,7 @@ async fn updates(bench: &Arc<Bench>) -> bool {
         let session = bench.session(Role::Player);
         let mut event = SessionEvent::begin(&bench.notifier, &bench.view, EventKind::Play, &session, None)
             .expect("a callback is configured");
-        assert_eq!(event.answer().await, Answer::Status(200));
+        assert_eq!(event.answer().await, CallbackAnswer::Status(200));
         event.keep();
         events.push(event);
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 /// An option, or a command.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
+pub struct HelpEntry {
     /// Name, without the `-` of an option.
     pub word: &'static str,
     /// Argument: the kind of value of an option, or the arguments of a command.
@@ -13,12 +13,12 @@ pub struct Entry {
     pub text: &'static str,
 }
 
-const fn entry(word: &'static str, takes: &'static str, text: &'static str) -> Entry {
-    Entry { word, takes, text }
+const fn entry(word: &'static str, takes: &'static str, text: &'static str) -> HelpEntry {
+    HelpEntry { word, takes, text }
 }
 
 /// nginx's options.
-pub const OPTIONS: &[Entry] = &[
+pub const OPTIONS: &[HelpEntry] = &[
     entry("h", "", "this help"),
     entry("v", "", "show version and exit"),
     entry("V", "", "show version and configure options then exit"),
@@ -36,7 +36,7 @@ pub const OPTIONS: &[Entry] = &[
 pub const SIGNALS: &[&str] = &["stop", "quit", "reopen", "reload"];
 
 /// Commands that are words.
-pub const COMMANDS: &[Entry] = &[
+pub const COMMANDS: &[HelpEntry] = &[
     entry("callback", "test file:line", "send a marked test request of a callback line"),
     entry("completion", "bash|fish|zsh", "print a shell completion script"),
     entry("confirm", "", "confirm a reload that was started with --confirm"),
@@ -63,7 +63,7 @@ pub fn text() -> String {
         "Usage: pingosd [-?hvVtTq] [-s signal] [-p prefix] [-e filename] [-c filename] [-g directives]\n       \
          pingosd command [words] [-p prefix] [-c filename] [-g directives]\n\nOptions:\n",
     );
-    for Entry { word, takes, text } in OPTIONS {
+    for HelpEntry { word, takes, text } in OPTIONS {
         let name = match *word {
             "h" => "-?,-h".to_owned(),
             _ => format!("-{word} {takes}"),
@@ -71,7 +71,7 @@ pub fn text() -> String {
         let _ = writeln!(out, "  {name:<13} : {text}");
     }
     out.push_str("\nCommands:\n");
-    let shown = |entry: &Entry| format!("{} {}", entry.word, entry.takes).trim_end().to_owned();
+    let shown = |entry: &HelpEntry| format!("{} {}", entry.word, entry.takes).trim_end().to_owned();
     let width = COMMANDS.iter().map(|entry| shown(entry).len()).max().unwrap_or_default();
     for entry in COMMANDS {
         let _ = writeln!(out, "  {:<width$} : {}", shown(entry), entry.text);
@@ -79,7 +79,7 @@ pub fn text() -> String {
     out
 }
 
-impl Entry {
+impl HelpEntry {
     /// Switches among the arguments of a command, such as `--check`.
     pub fn switches(&self) -> impl Iterator<Item = &'static str> {
         let parts = self.takes.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'));

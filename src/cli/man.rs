@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::help::{COMMANDS, OPTIONS};
 use crate::directive::context;
 use crate::directive::registry::Registry;
-use crate::directive::table::{ReloadClass, Row, Shape};
+use crate::directive::table::{ReloadClass, Row, StatementShape};
 
 /// pingosd(8).
 pub fn program() -> String {
@@ -64,9 +64,9 @@ fn flag(word: &str, takes: &str) -> String {
 fn describe(row: &Row, out: &mut String) {
     let syntax = (row.syntax)();
     let end = match row.shape {
-        Shape::Simple => ";",
-        Shape::Free => "",
-        Shape::Opens(_) => " { ... }",
+        StatementShape::Simple => ";",
+        StatementShape::Free => "",
+        StatementShape::Opens(_) => " { ... }",
     };
     let blank = if syntax.is_empty() { "" } else { " " };
     let _ = writeln!(out, ".TP\n\\fB{}\\fR{blank}{}{end}", escaped(row.name()), escaped(&syntax));

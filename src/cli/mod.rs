@@ -22,7 +22,7 @@ use crate::modules::{LANGUAGE, REGISTRY};
 use crate::server;
 use crate::syntax::Severity;
 use crate::syntax::render::Style;
-use crate::syntax::source::Origin;
+use crate::syntax::source::TextOrigin;
 
 /// Action that the command line requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -249,7 +249,7 @@ impl Test {
 
 /// Prints every file of the configuration, each after a line with its name.
 fn dump(config: &Config, out: &mut dyn Write) -> io::Result<()> {
-    for file in config.sources.files().iter().filter(|f| f.origin != Origin::CommandLine) {
+    for file in config.sources.files().iter().filter(|f| f.origin != TextOrigin::CommandLine) {
         writeln!(out, "# configuration file {}:", file.name.display())?;
         out.write_all(&file.bytes)?;
         writeln!(out)?;

@@ -6,11 +6,11 @@ use super::model::{Config, Paths};
 use super::rtmp::build_rtmp;
 use crate::directive::context::{Contexts, EVENTS, HTTP, MAIN, RTMP};
 use crate::directive::evaluate::{Block, Evaluated, resolve};
-use crate::directive::evaluation::{DefaultEvaluation, Notes};
+use crate::directive::evaluation::{DefaultEvaluation, SharedFacts};
 use crate::directive::registry::Registry;
 use crate::directive::slot::Layer;
 use crate::directive::{BaseDirectories, Resolve, ServerName, Values};
-use crate::http::handler::Relations;
+use crate::http::handler::RtmpAddresses;
 use crate::http::variable::VariableNames;
 use crate::module::limit::zone::Zones;
 use crate::syntax::report::Reports;
@@ -44,7 +44,7 @@ pub(super) fn build(
     let diagnostics = reports.into_sorted();
     match parts {
         Some(parts) if !has_errors => {
-            let Parts { values, events, rtmp, http } = parts;
+            let ModelParts { values, events, rtmp, http } = parts;
             Ok(Config { values, events, rtmp, http, sources, tree, paths, warnings: diagnostics })
         }
         _ => Err(Report { diagnostics, sources, more_errors }),
@@ -52,7 +52,7 @@ pub(super) fn build(
 }
 
 /// The model without what is known beforehand.
-struct Parts {
+struct ModelParts {
     values: Values<MAIN>,
     events: Values<EVENTS>,
     rtmp: Option<super::model::Rtmp>,
@@ -60,7 +60,7 @@ struct Parts {
 }
 
 impl Builder<'_> {
-    fn parts(&mut self, main: &Block, notes: &mut Notes) -> Parts {
+    fn parts(&mut self, main: &Block, notes: &mut SharedFacts) -> ModelParts {
         let events = main.inner(EVENTS).next();
         if events.is_none() {
             let problem = Problem::new("no \"events\" section in configuration");
@@ -69,7 +69,7 @@ impl Builder<'_> {
         let rtmp_blocks: Vec<&Block> = main.inner(RTMP).collect();
         let rtmp = (!rtmp_blocks.is_empty()).then(|| build_rtmp(self, &rtmp_blocks));
         let http = main.inner(HTTP).next().map(|block| build_http(self, block));
-        self.check_relations(&notes.take::<Relations>(), rtmp.as_ref());
+        self.check_relations(&notes.take::<RtmpAddresses>(), rtmp.as_ref());
         let mut variables = notes.take::<VariableNames>();
         for name in http.iter().flat_map(|h| &h.servers).flat_map(|s| &s.names) {
             if let ServerName::Regex(pattern) = name {
@@ -92,11 +92,11 @@ impl Builder<'_> {
                 format!("{connections} worker_connections are not enough for {sockets} listening sockets");
             self.reports.add(u32::MAX, Problem::new(text));
         }
-        Parts { values: self.values(&[main], &[]), events, rtmp, http }
+        ModelParts { values: self.values(&[main], &[]), events, rtmp, http }
     }
 
     /// Checks that the addresses of live locations are rtmp addresses.
-    fn check_relations(&mut self, relations: &Relations, rtmp: Option<&super::model::Rtmp>) {
+    fn check_relations(&mut self, relations: &RtmpAddresses, rtmp: Option<&super::model::Rtmp>) {
         for relation in &relations.0 {
             if rtmp.is_some_and(|rtmp| rtmp.servers_on(&relation.value.addr).is_some()) {
                 continue;

@@ -205,7 +205,7 @@ struct Difference<'d, 'r> {
 }
 
 /// Lines of one directive in one block.
-struct Lines<'o, 'r> {
+struct DirectiveLines<'o, 'r> {
     /// The row's name; aliases such as `deny` belong to the same directive, because their order matters.
     name: String,
     row: Option<&'static Row>,
@@ -362,15 +362,20 @@ fn key(outline: &Outline<'_>, section: usize) -> (u32, Vec<String>) {
 }
 
 /// Lines of a block, grouped by directive.
-fn lines<'o, 'r>(outline: &'o Outline<'r>, section: usize) -> Vec<Lines<'o, 'r>> {
-    let mut found: Vec<Lines<'o, 'r>> = Vec::new();
+fn lines<'o, 'r>(outline: &'o Outline<'r>, section: usize) -> Vec<DirectiveLines<'o, 'r>> {
+    let mut found: Vec<DirectiveLines<'o, 'r>> = Vec::new();
     for statement in outline.statements_of(section) {
         let name =
             statement.row().map_or_else(|| statement.name().text().to_string(), |row| row.name().to_owned());
         let value = (statement.name().text().to_string(), value(statement));
         match found.iter_mut().find(|lines| lines.name == name) {
             Some(lines) => lines.values.push(value),
-            None => found.push(Lines { name, row: statement.row(), first: statement, values: vec![value] }),
+            None => found.push(DirectiveLines {
+                name,
+                row: statement.row(),
+                first: statement,
+                values: vec![value],
+            }),
         }
     }
     found

@@ -166,12 +166,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::syntax::source::{Origin, SourceFile};
+    use crate::syntax::source::{SourceFile, TextOrigin};
 
     fn generation(number: u64, text: &'static str) -> Generation {
         let mut sources = Sources::default();
         let name = Arc::from(Path::new("a.conf"));
-        sources.add(SourceFile { name, bytes: text.into(), origin: Origin::File });
+        sources.add(SourceFile { name, bytes: text.into(), origin: TextOrigin::File });
         Generation::new(number, Fingerprint::of(&sources), sources)
     }
 

@@ -10,7 +10,7 @@ use nix::unistd::geteuid;
 use super::build::Builder;
 use super::locations::Locations;
 use super::model::{Files, Handler, Http, HttpListener, HttpServer, Location};
-use super::socket::{Candidate, Socket, check_certificates, sockets};
+use super::socket::{ListenSocket, SocketCandidate, check_certificates, sockets};
 use super::steps::{steps, without_value};
 use crate::directive::context::{HTTP_SERVER, LIMIT_EXCEPT, LOCATION, UPSTREAM};
 use crate::directive::evaluate::Block;
@@ -41,13 +41,13 @@ pub(super) fn build_http(builder: &mut Builder<'_>, http: &Block) -> Http {
         let text = sentence(&[b"duplicate upstream \"", &name.0, b"\""]);
         builder.refuse(upstream, Problem::new(text).label(first, "first given here"));
     }
-    let candidates: Vec<Candidate<'_, HttpServer>> = http
+    let candidates: Vec<SocketCandidate<'_, HttpServer>> = http
         .inner(HTTP_SERVER)
         .map(|block| {
             let names = names(block);
             let server = Arc::new(server(builder, http, block, &names));
             let listen = listen(block, server.ssl.on.is_some_and(|on| on.0));
-            Candidate { server, block, names, listen }
+            SocketCandidate { server, block, names, listen }
         })
         .collect();
     let listeners = sockets(builder, &candidates).into_iter().map(listener).collect();
@@ -62,8 +62,8 @@ fn server(
 ) -> HttpServer {
     let held: server_conf::ServerConf = builder.resolve(&[block, http]);
     let ssl: ssl::conf::Conf = builder.resolve(&[block, http]);
-    let said = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
-    let encrypted = said.iter().find(|listen| listen.value.0.options.ssl);
+    let uses = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
+    let encrypted = uses.iter().find(|listen| listen.value.0.options.ssl);
     let encrypted = encrypted.map(|listen| listen.span).or(ssl.on.filter(|on| on.0).map(|_| block.span));
     check_certificates(builder, block, encrypted, &ssl);
     let chain = [block, http];
@@ -75,10 +75,10 @@ fn server(
         Some(_) => Vec::new(),
         None => steps(builder, block, &mut |_, _| None),
     };
-    for said in names {
-        let ServerName::Regex(pattern) = &said.value else { continue };
+    for uses in names {
+        let ServerName::Regex(pattern) = &uses.value else { continue };
         for problem in VariableNames::misnamed(pattern) {
-            builder.reports.add(block.order, problem.at(said.span).place(said.place));
+            builder.reports.add(block.order, problem.at(uses.span).place(uses.place));
         }
     }
     let fallback = bare(builder, name, handler, conf, &chain);
@@ -330,24 +330,24 @@ fn misplaced(name: &LocationName, outer: &LocationName) -> Option<Problem> {
     Some(Problem::new(text))
 }
 
-fn listener(socket: Socket<HttpServer>) -> HttpListener {
-    let Socket { addr, options, pos, servers, specific } = socket;
+fn listener(socket: ListenSocket<HttpServer>) -> HttpListener {
+    let ListenSocket { addr, options, pos, servers, specific } = socket;
     HttpListener { addr, options, pos, servers, specific }
 }
 
 /// The names of a server, one by one.
 fn names(block: &Block) -> Vec<Spanned<ServerName>> {
-    let said = block.scope::<server_conf::Scope>().map(|s| &s.server_name[..]).unwrap_or_default();
-    said.iter()
+    let uses = block.scope::<server_conf::Scope>().map(|s| &s.server_name[..]).unwrap_or_default();
+    uses.iter()
         .flat_map(|s| s.value.0.iter().map(|n| Spanned { value: n.clone(), span: s.span, place: s.place }))
         .collect()
 }
 
 /// The `listen` lines of a server; port 80 if there are none, or 8000 unless root. `ssl` encrypts them all.
 fn listen(block: &Block, ssl: bool) -> Vec<Spanned<Listen>> {
-    let said = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
+    let uses = block.scope::<server_conf::Scope>().map(|s| &s.listen[..]).unwrap_or_default();
     let mut lines: Vec<Spanned<Listen>> =
-        said.iter().map(|s| Spanned { value: s.value.0.clone(), span: s.span, place: s.place }).collect();
+        uses.iter().map(|s| Spanned { value: s.value.0.clone(), span: s.span, place: s.place }).collect();
     if lines.is_empty() {
         let port = if geteuid().is_root() { http_listen::DEFAULT_PORT } else { UNPRIVILEGED_PORT };
         let addrs = vec![ListenAddr::Tcp((Ipv4Addr::UNSPECIFIED, port).into())];

@@ -20,7 +20,7 @@ pub struct Locations {
 }
 
 /// A location that takes a path, and whether an outer level may still prefer one of its regular expressions.
-enum Found<'l> {
+enum PathLocation<'l> {
     Final(&'l Arc<Location>),
     Tentative(&'l Arc<Location>),
 }
@@ -54,7 +54,7 @@ impl Locations {
         matched: &mut dyn FnMut(Match),
     ) -> Result<Option<&Arc<Location>>, Undecided> {
         Ok(self.search(path, matched)?.map(|found| match found {
-            Found::Final(location) | Found::Tentative(location) => location,
+            PathLocation::Final(location) | PathLocation::Tentative(location) => location,
         }))
     }
 
@@ -70,15 +70,19 @@ impl Locations {
         self.exact.values().chain(self.named.values()).chain(prefixes).chain(regexes)
     }
 
-    fn search(&self, path: &[u8], matched: &mut dyn FnMut(Match)) -> Result<Option<Found<'_>>, Undecided> {
+    fn search(
+        &self,
+        path: &[u8],
+        matched: &mut dyn FnMut(Match),
+    ) -> Result<Option<PathLocation<'_>>, Undecided> {
         if let Some(location) = self.exact.get(path.as_bstr()) {
-            return Ok(Some(Found::Final(location)));
+            return Ok(Some(PathLocation::Final(location)));
         }
         let prefix = self.prefixes.iter().find(|(prefix, _, _)| path.starts_with(prefix));
         let mut tentative = None;
         if let Some((_, stops_regex, location)) = prefix {
-            let found = location.nested.search(path, matched)?.unwrap_or(Found::Tentative(location));
-            if *stops_regex || matches!(found, Found::Final(_)) {
+            let found = location.nested.search(path, matched)?.unwrap_or(PathLocation::Tentative(location));
+            if *stops_regex || matches!(found, PathLocation::Final(_)) {
                 return Ok(Some(found));
             }
             tentative = Some(found);
@@ -87,7 +91,7 @@ impl Locations {
             if let Some(found) = pattern.find(path)? {
                 matched(found);
                 let inner = location.nested.find(path, matched)?.unwrap_or(location);
-                return Ok(Some(Found::Final(inner)));
+                return Ok(Some(PathLocation::Final(inner)));
             }
         }
         Ok(tentative)

@@ -10,7 +10,7 @@ use bstr::BString;
 use super::applications::Applications;
 use super::locations::Locations;
 use super::names::NameTable;
-use super::steps::Step;
+use super::steps::RequestStep;
 use crate::directive::context::{APPLICATION, EVENTS, MAIN, RTMP, RTMP_SERVER};
 use crate::directive::{ListenAddr, ListenOptions, Match, ServerName, Undecided, Values};
 use crate::http;
@@ -147,7 +147,7 @@ pub struct HttpServer {
     /// Certificates of its encrypted sockets.
     pub ssl: ssl::conf::Conf,
     /// `return`, `if`, `set` and `break` outside every location: met before a location is looked for.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RequestStep>,
     /// Variables that are defined but have no value yet.
     pub without_value: HashSet<BString>,
     /// What is done with paths; paths no location takes go to [`HttpServer::fallback`].
@@ -166,7 +166,7 @@ pub struct Location {
     /// What is done once the statements are through.
     pub handler: Handler,
     /// `return`, `if`, `set` and `break`: met before access is looked at.
-    pub steps: Vec<Step>,
+    pub steps: Vec<RequestStep>,
     /// `limit_except`: what counts in place of the location for other methods than these.
     pub limited: Option<(Vec<BString>, Arc<Location>)>,
     /// How responses look.

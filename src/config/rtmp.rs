@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::build::Builder;
 use super::model::{Application, Rtmp, RtmpListener, RtmpServer};
-use super::socket::{Candidate, Socket, check_certificates, sockets};
+use super::socket::{ListenSocket, SocketCandidate, check_certificates, sockets};
 use crate::directive::context::{APPLICATION, RTMP_SERVER};
 use crate::directive::evaluate::Block;
 use crate::directive::listen::Listen;
@@ -18,13 +18,13 @@ use crate::syntax::{Problem, Spanned};
 
 /// Builds the model from one or several `rtmp { }` blocks.
 pub(super) fn build_rtmp(builder: &mut Builder<'_>, blocks: &[&Block]) -> Rtmp {
-    let candidates: Vec<Candidate<'_, RtmpServer>> = blocks
+    let candidates: Vec<SocketCandidate<'_, RtmpServer>> = blocks
         .iter()
         .flat_map(|rtmp| rtmp.inner(RTMP_SERVER).map(move |server| (*rtmp, server)))
         .map(|(rtmp, block)| {
             let names = names(block);
             let server = Arc::new(server(builder, rtmp, block, &names));
-            Candidate { server, block, names, listen: listen(block) }
+            SocketCandidate { server, block, names, listen: listen(block) }
         })
         .collect();
     let listeners = sockets(builder, &candidates).into_iter().map(listener).collect();
@@ -77,8 +77,8 @@ fn application(builder: &mut Builder<'_>, blocks: &[&Block; 3], base: &Layer<APP
     }
 }
 
-fn listener(socket: Socket<RtmpServer>) -> RtmpListener {
-    let Socket { addr, options, pos, servers, specific } = socket;
+fn listener(socket: ListenSocket<RtmpServer>) -> RtmpListener {
+    let ListenSocket { addr, options, pos, servers, specific } = socket;
     RtmpListener { addr, options, pos, servers, specific }
 }
 

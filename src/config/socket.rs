@@ -12,7 +12,7 @@ use crate::net::ssl::conf::Conf;
 use crate::syntax::{Pos, Problem, Span, Spanned};
 
 /// A server to be assigned to sockets.
-pub(super) struct Candidate<'b, T> {
+pub(super) struct SocketCandidate<'b, T> {
     /// The server.
     pub server: Arc<T>,
     /// Its block, for diagnostics.
@@ -24,7 +24,7 @@ pub(super) struct Candidate<'b, T> {
 }
 
 /// A socket with the servers that share it.
-pub(super) struct Socket<T> {
+pub(super) struct ListenSocket<T> {
     pub addr: ListenAddr,
     pub options: ListenOptions,
     pub pos: Pos,
@@ -33,7 +33,7 @@ pub(super) struct Socket<T> {
 }
 
 /// An address whose servers are being collected.
-struct Address<T> {
+struct SocketAddress<T> {
     addr: ListenAddr,
     options: ListenOptions,
     pos: Pos,
@@ -46,18 +46,21 @@ struct Address<T> {
 ///
 /// An address whose port a wildcard also listens on shares the wildcard's socket, as in nginx: the system would not
 /// allow both.
-pub(super) fn sockets<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<Socket<T>> {
+pub(super) fn sockets<T>(
+    builder: &mut Builder<'_>,
+    candidates: &[SocketCandidate<'_, T>],
+) -> Vec<ListenSocket<T>> {
     let addresses = gather(builder, candidates);
-    let mut sockets: Vec<Socket<T>> = Vec::new();
+    let mut sockets: Vec<ListenSocket<T>> = Vec::new();
     let mut shared: Vec<(ListenAddr, NameTable<T>)> = Vec::new();
     let wildcards: Vec<ListenAddr> =
         addresses.iter().filter(|a| a.addr.is_wildcard()).map(|a| a.addr.clone()).collect();
     for address in addresses {
-        let Address { addr, options, pos, default, servers } = address;
+        let SocketAddress { addr, options, pos, default, servers } = address;
         let first = servers.first().copied().unwrap_or_default();
         let default = default.map(|(server, _)| server);
         let mut table = NameTable::new(default.unwrap_or_else(|| Arc::clone(&candidates[first].server)));
-        let mut sharing: Vec<&Candidate<'_, T>> = Vec::with_capacity(servers.len());
+        let mut sharing: Vec<&SocketCandidate<'_, T>> = Vec::with_capacity(servers.len());
         for index in servers {
             sharing.push(&candidates[index]);
             add_names(builder, &mut table, &sharing, &addr);
@@ -66,7 +69,7 @@ pub(super) fn sockets<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, 
         if covered {
             shared.push((addr, table));
         } else {
-            sockets.push(Socket { addr, options, pos, servers: table, specific: Vec::new() });
+            sockets.push(ListenSocket { addr, options, pos, servers: table, specific: Vec::new() });
         }
     }
     for (addr, table) in shared {
@@ -77,8 +80,8 @@ pub(super) fn sockets<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, 
     sockets
 }
 
-fn gather<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<Address<T>> {
-    let mut addresses: Vec<Address<T>> = Vec::new();
+fn gather<T>(builder: &mut Builder<'_>, candidates: &[SocketCandidate<'_, T>]) -> Vec<SocketAddress<T>> {
+    let mut addresses: Vec<SocketAddress<T>> = Vec::new();
     let mut known: HashMap<ListenAddr, usize> = HashMap::new();
     for (index, candidate) in candidates.iter().enumerate() {
         for listen in &candidate.listen {
@@ -86,7 +89,7 @@ fn gather<T>(builder: &mut Builder<'_>, candidates: &[Candidate<'_, T>]) -> Vec<
                 let options = &listen.value.options;
                 let at = *known.entry(addr.clone()).or_insert(addresses.len());
                 if at == addresses.len() {
-                    addresses.push(Address {
+                    addresses.push(SocketAddress {
                         addr: addr.clone(),
                         options: options.clone(),
                         pos: builder.pos(listen.place),
@@ -174,7 +177,7 @@ fn merge(all: &mut ListenOptions, one: &ListenOptions) {
 fn add_names<T>(
     builder: &mut Builder<'_>,
     table: &mut NameTable<T>,
-    sharing: &[&Candidate<'_, T>],
+    sharing: &[&SocketCandidate<'_, T>],
     addr: &ListenAddr,
 ) {
     let Some(candidate) = sharing.last() else { return };
@@ -197,7 +200,7 @@ fn add_names<T>(
 
 fn refuse<T>(
     builder: &mut Builder<'_>,
-    candidate: &Candidate<'_, T>,
+    candidate: &SocketCandidate<'_, T>,
     span: Span,
     place: Span,
     text: String,

@@ -18,11 +18,11 @@ use crate::module::rewrite::rewrite_rule::{Rewrite, Set};
 
 /// One statement of a server or a location.
 #[derive(Debug)]
-pub enum Step {
+pub enum RequestStep {
     /// Ends the statements.
     Break,
     /// `if`: its own statements, and in a location what then counts in place of the location.
-    If(Condition, Vec<Step>, Option<Arc<Location>>),
+    If(Condition, Vec<RequestStep>, Option<Arc<Location>>),
     /// Answers.
     Return(Return),
     /// Refuses the paths that it matches, as long as paths are not rewritten.
@@ -36,21 +36,21 @@ pub(super) fn steps(
     builder: &mut Builder<'_>,
     block: &Block,
     inner: &mut dyn FnMut(&mut Builder<'_>, &Block) -> Option<Arc<Location>>,
-) -> Vec<Step> {
-    let mut steps: Vec<(u32, Step)> = Vec::new();
+) -> Vec<RequestStep> {
+    let mut steps: Vec<(u32, RequestStep)> = Vec::new();
     if let Some(scope) = block.scope::<rewrite_conf::Scope>() {
-        steps.extend(scope.sets.iter().map(|s| (s.value.order, Step::Set(s.value.clone()))));
-        steps.extend(scope.breaks.iter().map(|s| (s.value.order, Step::Break)));
-        steps.extend(scope.rewrites.iter().map(|s| (s.value.order, Step::Rewrite(s.value.clone()))));
+        steps.extend(scope.sets.iter().map(|s| (s.value.order, RequestStep::Set(s.value.clone()))));
+        steps.extend(scope.breaks.iter().map(|s| (s.value.order, RequestStep::Break)));
+        steps.extend(scope.rewrites.iter().map(|s| (s.value.order, RequestStep::Rewrite(s.value.clone()))));
     }
     if let Some(answer) = block.scope::<http_conf::Scope>().and_then(|scope| scope.answer.as_ref()) {
-        steps.push((answer.value.order, Step::Return(answer.value.clone())));
+        steps.push((answer.value.order, RequestStep::Return(answer.value.clone())));
     }
     for child in block.inner(SERVER_IF).chain(block.inner(LOCATION_IF)) {
         let Some(condition) = child.head::<Condition>() else { continue };
         let location = inner(builder, child);
         let within = self::steps(builder, child, &mut |_, _| None);
-        steps.push((child.order, Step::If(condition.clone(), within, location)));
+        steps.push((child.order, RequestStep::If(condition.clone(), within, location)));
     }
     steps.sort_by_key(|(order, _)| *order);
     steps.into_iter().map(|(_, step)| step).collect()

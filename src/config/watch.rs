@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use super::LoadOptions;
 use super::load::read;
 use crate::syntax::include::is_pattern;
-use crate::syntax::source::Origin;
+use crate::syntax::source::TextOrigin;
 use crate::syntax::{SourceFile, Sources};
 
 /// Hash of the names and contents of all files of a configuration.
@@ -42,7 +42,7 @@ impl Fingerprint {
 
     /// Fingerprint of the files among the texts, without the command line.
     pub fn of_files(sources: &Sources) -> Fingerprint {
-        Fingerprint::over(sources.files().iter().filter(|file| file.origin == Origin::File))
+        Fingerprint::over(sources.files().iter().filter(|file| file.origin == TextOrigin::File))
     }
 
     /// The first digits, for display.
@@ -75,7 +75,12 @@ impl Footprint {
         let (reading, _) = read(options);
         let mut directories = BTreeSet::new();
         for file in options.conf_file.iter().map(PathBuf::as_path).chain(
-            reading.sources.files().iter().filter(|file| file.origin == Origin::File).map(|file| &*file.name),
+            reading
+                .sources
+                .files()
+                .iter()
+                .filter(|file| file.origin == TextOrigin::File)
+                .map(|file| &*file.name),
         ) {
             add_deciding(file, &mut directories);
         }

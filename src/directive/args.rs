@@ -20,7 +20,7 @@ pub struct Arity {
 
 /// How often a directive may appear in one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repeat {
+pub enum RepeatRule {
     /// Once.
     Never,
     /// Any number of times.

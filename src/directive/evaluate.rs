@@ -4,18 +4,18 @@ use std::any::{Any, TypeId};
 
 use bstr::ByteSlice;
 
-use super::args::{Args, Repeat};
+use super::args::{Args, RepeatRule};
 use super::context::{Contexts, MAIN};
-use super::evaluation::{BaseDirectories, Evaluation, Notes};
+use super::evaluation::{BaseDirectories, Evaluation, SharedFacts};
 use super::field::Inherit;
 use super::registry::{Registry, RegistryEntry};
-use super::table::{AnyValue, Apply, Resolve, Restricts, Row, Shape, UseOutcome};
+use super::table::{AnyValue, Apply, Resolve, Restricts, Row, StatementShape, UseOutcome};
 use crate::syntax::diagnostic::{Problem, Severity};
 use crate::syntax::parser::Reading;
 use crate::syntax::report::Reports;
 use crate::syntax::sentence;
 use crate::syntax::source::{Sources, Span};
-use crate::syntax::tree::{Body, End, Node, Tree, Word};
+use crate::syntax::tree::{Body, Node, StatementEnd, Tree, Word};
 
 /// An evaluated block with the values that its statements set.
 pub struct Block {
@@ -52,7 +52,7 @@ pub struct Evaluated {
     /// Their statements.
     pub tree: Tree,
     /// Facts that modules recorded for one another.
-    pub notes: Notes,
+    pub notes: SharedFacts,
     /// Errors and warnings so far.
     pub reports: Reports,
 }
@@ -61,7 +61,7 @@ struct Evaluator<'a> {
     registry: &'a Registry,
     sources: &'a Sources,
     bases: &'a BaseDirectories,
-    notes: Notes,
+    notes: SharedFacts,
     reports: Reports,
     /// Uses of directives that may appear only once in the whole configuration.
     once: Vec<Seen>,
@@ -78,8 +78,14 @@ fn missing_semicolon(last: &Word) -> &'static str {
 /// Evaluates every statement of a parsed configuration.
 pub fn evaluate(reading: Reading, registry: &Registry, bases: &BaseDirectories) -> Evaluated {
     let Reading { sources, tree, reports, .. } = reading;
-    let mut evaluator =
-        Evaluator { registry, sources: &sources, bases, notes: Notes::default(), reports, once: Vec::new() };
+    let mut evaluator = Evaluator {
+        registry,
+        sources: &sources,
+        bases,
+        notes: SharedFacts::default(),
+        reports,
+        once: Vec::new(),
+    };
     let mut main = Block::new(MAIN, Span::default(), Span::default());
     evaluator.body(&mut main, tree.body());
     main.order = tree.len();
@@ -89,7 +95,7 @@ pub fn evaluate(reading: Reading, registry: &Registry, bases: &BaseDirectories) 
 
 impl Evaluator<'_> {
     fn body(&mut self, block: &mut Block, body: Body<'_>) {
-        let mut facts = Notes::default();
+        let mut facts = SharedFacts::default();
         for node in body {
             if node.is_damaged() {
                 continue;
@@ -118,7 +124,12 @@ impl Evaluator<'_> {
         }
     }
 
-    fn statement(&mut self, block: &mut Block, node: Node<'_>, facts: &mut Notes) -> Result<(), Problem> {
+    fn statement(
+        &mut self,
+        block: &mut Block,
+        node: Node<'_>,
+        facts: &mut SharedFacts,
+    ) -> Result<(), Problem> {
         let Some((name, words)) = node.words().split_first() else { return Ok(()) };
         let RegistryEntry { module, row } = self.row(name, block)?;
         Self::check_shape(name, row, node)?;
@@ -129,7 +140,7 @@ impl Evaluator<'_> {
         let args = Args {
             name,
             words,
-            body: (row.shape == Shape::Free).then(|| node.body()),
+            body: (row.shape == StatementShape::Free).then(|| node.body()),
             terminator: node.terminator(),
         };
         if row.inert
@@ -158,7 +169,7 @@ impl Evaluator<'_> {
                 counted?;
                 let head = head(&args, &mut evaluation)?;
                 self.remark(row, node, &args);
-                let Shape::Opens(context) = row.shape else { return Ok(()) };
+                let StatementShape::Opens(context) = row.shape else { return Ok(()) };
                 let mut inner = Block::new(context, node.span(), node.terminator());
                 inner.head = Some(head);
                 self.body(&mut inner, node.body());
@@ -215,16 +226,16 @@ impl Evaluator<'_> {
         if context != MAIN {
             problem = problem.label(block.span, "inside this block");
         }
-        if entries.iter().all(|e| e.row.contexts == MAIN && matches!(e.row.shape, Shape::Opens(_))) {
+        if entries.iter().all(|e| e.row.contexts == MAIN && matches!(e.row.shape, StatementShape::Opens(_))) {
             return Err(problem.help("it is outside every block; is a \"}\" missing before it?"));
         }
         Err(problem.help(format!("`{}` is allowed in: {place}", name.text())))
     }
 
     fn check_shape(name: &Word, row: &Row, node: Node<'_>) -> Result<(), Problem> {
-        let simple = row.shape == Shape::Simple;
+        let simple = row.shape == StatementShape::Simple;
         match node.end() {
-            End::Block { .. } if simple => {
+            StatementEnd::Block { .. } if simple => {
                 let text = sentence(&[b"directive \"", &name.bytes, b"\" is not terminated by \";\""]);
                 let problem = Problem::new(text).at(node.terminator());
                 let last = node.words().last().unwrap_or(name);
@@ -234,7 +245,7 @@ impl Evaluator<'_> {
                 let problem = problem.label(name.span, "this directive opens no block");
                 Err(problem.help("a value with braces in it must be quoted"))
             }
-            End::Semicolon if !simple => {
+            StatementEnd::Semicolon if !simple => {
                 let text = sentence(&[b"directive \"", &name.bytes, b"\" has no opening \"{\""]);
                 Err(Problem::new(text).at(node.terminator()).help(usage(name, row)))
             }
@@ -252,9 +263,9 @@ impl Evaluator<'_> {
     fn count(&mut self, block: &mut Block, name: &Word, row: &'static Row) -> Result<(), Problem> {
         let (seen, limit) = match (row.once, row.repeat) {
             (true, _) => (&mut self.once, 1),
-            (false, Repeat::Never) => (&mut block.seen, 1),
-            (false, Repeat::AtMost(limit)) => (&mut block.seen, limit),
-            (false, Repeat::Free) => (&mut block.seen, usize::MAX),
+            (false, RepeatRule::Never) => (&mut block.seen, 1),
+            (false, RepeatRule::AtMost(limit)) => (&mut block.seen, limit),
+            (false, RepeatRule::Free) => (&mut block.seen, usize::MAX),
         };
         let Some(seen) = seen.iter_mut().find(|s| std::ptr::eq(s.row, row)) else {
             seen.push(Seen { row, first: name.span, count: 1, refuses: false });
@@ -373,8 +384,8 @@ fn usage(name: &Word, row: &Row) -> String {
     let syntax = (row.syntax)();
     let blank = if syntax.is_empty() { "" } else { " " };
     match row.shape {
-        Shape::Simple => format!("syntax: {}{blank}{syntax};", name.text()),
-        Shape::Free => format!("syntax: {} {syntax}", name.text()),
-        Shape::Opens(_) => format!("syntax: {}{blank}{syntax} {{ ... }}", name.text()),
+        StatementShape::Simple => format!("syntax: {}{blank}{syntax};", name.text()),
+        StatementShape::Free => format!("syntax: {} {syntax}", name.text()),
+        StatementShape::Opens(_) => format!("syntax: {}{blank}{syntax} {{ ... }}", name.text()),
     }
 }

@@ -9,7 +9,7 @@ use crate::syntax::diagnostic::Problem;
 use crate::syntax::report::Reports;
 use crate::syntax::source::{Pos, Sources, Span};
 use crate::syntax::to_path;
-use crate::syntax::tree::{End, Node, Word};
+use crate::syntax::tree::{Node, StatementEnd, Word};
 
 /// Directories to which relative paths refer.
 #[derive(Clone, Debug, Default)]
@@ -25,7 +25,7 @@ pub struct BaseDirectories {
 /// One set exists per block (for arguments that must agree with their neighbours), another for the whole configuration
 /// (for names defined in one place and used in another).
 #[derive(Default)]
-pub struct Notes {
+pub struct SharedFacts {
     facts: Vec<(TypeId, Box<dyn Any + Send + Sync>)>,
 }
 
@@ -40,9 +40,9 @@ pub struct Evaluation<'a> {
     /// Value of the enclosing block's own arguments.
     pub head: Option<&'a AnyValue>,
     /// Facts of the block.
-    pub block: &'a mut Notes,
+    pub block: &'a mut SharedFacts,
     /// Facts of the whole configuration.
-    pub notes: &'a mut Notes,
+    pub notes: &'a mut SharedFacts,
     pub(super) place: Option<Span>,
     /// Reading-order number of the statement.
     pub order: u32,
@@ -51,15 +51,19 @@ pub struct Evaluation<'a> {
 
 /// Owner of an [`Evaluation`] without a statement, for parsing defaults.
 pub struct DefaultEvaluation {
-    block: Notes,
-    notes: Notes,
+    block: SharedFacts,
+    notes: SharedFacts,
     reports: Reports,
 }
 
 impl DefaultEvaluation {
     /// With empty facts.
     pub fn new() -> DefaultEvaluation {
-        DefaultEvaluation { block: Notes::default(), notes: Notes::default(), reports: Reports::default() }
+        DefaultEvaluation {
+            block: SharedFacts::default(),
+            notes: SharedFacts::default(),
+            reports: Reports::default(),
+        }
     }
 
     /// The environment to parse with.
@@ -84,7 +88,7 @@ impl Default for DefaultEvaluation {
     }
 }
 
-impl Notes {
+impl SharedFacts {
     /// The fact of that type, created on first use.
     pub fn of<T: Any + Default + Send + Sync>(&mut self) -> &mut T {
         let id = TypeId::of::<T>();
@@ -119,7 +123,7 @@ impl Evaluation<'_> {
         if entry.is_damaged() {
             return None;
         }
-        if entry.end() != End::Semicolon {
+        if entry.end() != StatementEnd::Semicolon {
             let problem = Problem::new("unexpected \"{\"").at(entry.terminator()).place(entry.terminator());
             self.report(problem);
             return None;

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 
-use super::args::{Args, Arity, Repeat};
+use super::args::{Args, Arity, RepeatRule};
 use super::evaluation::Evaluation;
 use super::value::Value;
 use crate::syntax::diagnostic::Problem;
@@ -19,7 +19,7 @@ pub trait Field: Sized {
     /// What one block's statements set.
     type Uses: Default + Send + Sync;
     /// How often the directive may appear in one block.
-    const REPEAT: Repeat;
+    const REPEAT: RepeatRule;
     /// What a nested block inherits.
     const INHERIT: Inherit = Inherit::Nearest;
 
@@ -72,7 +72,7 @@ pub trait Sum: Copy {
 impl<T: Value + Clone> Field for T {
     type Value = T;
     type Uses = Option<Spanned<T>>;
-    const REPEAT: Repeat = Repeat::Never;
+    const REPEAT: RepeatRule = RepeatRule::Never;
 
     fn add(uses: &mut Self::Uses, value: Spanned<T>) {
         *uses = Some(value);
@@ -94,7 +94,7 @@ impl<T: Value + Clone> Field for T {
 impl<T: Value + Clone> Field for Option<T> {
     type Value = T;
     type Uses = Option<Spanned<T>>;
-    const REPEAT: Repeat = Repeat::Never;
+    const REPEAT: RepeatRule = RepeatRule::Never;
 
     fn add(uses: &mut Self::Uses, value: Spanned<T>) {
         *uses = Some(value);
@@ -112,7 +112,7 @@ impl<T: Value + Clone> Field for Option<T> {
 impl<T: Value + Clone> Field for Vec<T> {
     type Value = T;
     type Uses = Vec<Spanned<T>>;
-    const REPEAT: Repeat = T::LIMIT;
+    const REPEAT: RepeatRule = T::LIMIT;
 
     fn add(uses: &mut Self::Uses, value: Spanned<T>) {
         uses.push(value);
@@ -131,7 +131,7 @@ impl<T: Value + Clone> Field for Vec<T> {
 impl<T: Value + Clone> Field for Joined<T> {
     type Value = T;
     type Uses = Vec<Spanned<T>>;
-    const REPEAT: Repeat = T::LIMIT;
+    const REPEAT: RepeatRule = T::LIMIT;
     const INHERIT: Inherit = Inherit::Joined;
 
     fn add(uses: &mut Self::Uses, value: Spanned<T>) {
@@ -150,7 +150,7 @@ impl<T: Value + Clone> Field for Joined<T> {
 impl<T: Value + Clone> Field for Own<T> {
     type Value = T;
     type Uses = Option<Spanned<T>>;
-    const REPEAT: Repeat = Repeat::Never;
+    const REPEAT: RepeatRule = RepeatRule::Never;
     const INHERIT: Inherit = Inherit::Never;
 
     fn add(uses: &mut Self::Uses, value: Spanned<T>) {
@@ -169,7 +169,7 @@ impl<T: Value + Clone> Field for Own<T> {
 impl<T: Value + Clone> Field for OwnAll<T> {
     type Value = T;
     type Uses = Vec<Spanned<T>>;
-    const REPEAT: Repeat = T::LIMIT;
+    const REPEAT: RepeatRule = T::LIMIT;
     const INHERIT: Inherit = Inherit::Never;
 
     fn add(uses: &mut Self::Uses, value: Spanned<T>) {
@@ -189,7 +189,7 @@ impl<T: Value + Clone> Field for OwnAll<T> {
 impl<T: Value + Sum> Field for Summed<T> {
     type Value = T;
     type Uses = Option<Spanned<T>>;
-    const REPEAT: Repeat = Repeat::Free;
+    const REPEAT: RepeatRule = RepeatRule::Free;
 
     fn add(uses: &mut Self::Uses, value: Spanned<T>) {
         match uses {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::context;
 use super::registry::Registry;
-use super::table::{Module, ReloadClass, Row, Shape};
+use super::table::{Module, ReloadClass, Row, StatementShape};
 
 /// The whole manual as Markdown.
 pub fn all(registry: &Registry) -> String {
@@ -47,9 +47,9 @@ fn describe(row: &Row, out: &mut String) {
     let syntax = (row.syntax)();
     let blank = if syntax.is_empty() { "" } else { " " };
     let end = match row.shape {
-        Shape::Simple => ";",
-        Shape::Free => "",
-        Shape::Opens(_) => " { ... }",
+        StatementShape::Simple => ";",
+        StatementShape::Free => "",
+        StatementShape::Opens(_) => " { ... }",
     };
     let _ = writeln!(out, "    {}{blank}{syntax}{end}", row.name());
     if let Some(default) = row.default {

@@ -25,16 +25,16 @@ pub mod values;
 pub mod word;
 
 pub use address::{ListenAddr, Network};
-pub use args::{Args, Arity, Repeat};
+pub use args::{Args, Arity, RepeatRule};
 pub use context::Contexts;
-pub use evaluation::{BaseDirectories, Evaluation, Notes};
+pub use evaluation::{BaseDirectories, Evaluation, SharedFacts};
 pub use field::{Field, Inherit, Joined, Own, OwnAll, Sum, Summed, read_default};
 pub use listen::{Keepalive, ListenOptions};
 pub use pattern::{Match, Pattern, Undecided};
 pub use server_name::{ServerName, ServerNames};
 pub use slot::{BlockLevel, Slot};
 pub use table::{
-    AnyValue, Apply, Module, ReloadClass, Resolve, Restriction, Restricts, Row, Shape, UseOutcome,
+    AnyValue, Apply, Module, ReloadClass, Resolve, Restriction, Restricts, Row, StatementShape, UseOutcome,
 };
 pub use value::{
     ConfPath, Flag, Msec, MsecFrom, MsecOrOff, Num, NumBetween, Offset, PrefixPath, Present, RawPath, Sec,

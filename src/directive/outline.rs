@@ -6,7 +6,7 @@ use bstr::BString;
 
 use super::context::{Contexts, MAIN};
 use super::registry::{Registry, RegistryEntry};
-use super::table::{Row, Shape};
+use super::table::{Row, StatementShape};
 use crate::syntax::text;
 use crate::syntax::tree::{Body, Node, Tree, Word};
 
@@ -64,8 +64,8 @@ impl<'t> Outline<'t> {
             let entry = found.iter().find(|e| e.row.contexts & context != 0).copied();
             let at = self.statements.len();
             let opens = match entry.map(|e| e.row.shape) {
-                Some(Shape::Free) => None,
-                Some(Shape::Opens(context)) => Some(context),
+                Some(StatementShape::Free) => None,
+                Some(StatementShape::Opens(context)) => Some(context),
                 _ => node.opens_block().then_some(0),
             };
             let opens = opens.map(|context| {

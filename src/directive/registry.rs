@@ -6,7 +6,7 @@ use crate::syntax::Vocabulary;
 
 use super::context::{self, Contexts};
 use super::slot::{SlotCheck, Slots};
-use super::table::{Module, Row, Shape};
+use super::table::{Module, Row, StatementShape};
 use crate::syntax::suggest;
 
 /// An unknown name and the name to suggest instead.
@@ -102,10 +102,10 @@ impl Registry {
 impl Vocabulary for Registry {
     fn is_simple(&self, name: &[u8]) -> bool {
         let entries = self.find(name);
-        !entries.is_empty() && entries.iter().all(|e| e.row.shape == Shape::Simple)
+        !entries.is_empty() && entries.iter().all(|e| e.row.shape == StatementShape::Simple)
     }
 
     fn opens_block(&self, name: &[u8]) -> bool {
-        self.find(name).iter().any(|e| e.row.shape != Shape::Simple)
+        self.find(name).iter().any(|e| e.row.shape != StatementShape::Simple)
     }
 }

@@ -37,7 +37,7 @@ use std::any::{Any, TypeId};
 
 use bstr::BStr;
 
-use super::args::{Args, Arity, Repeat};
+use super::args::{Args, Arity, RepeatRule};
 use super::context::Contexts;
 use super::evaluation::Evaluation;
 use super::field::Inherit;
@@ -64,7 +64,7 @@ pub enum ReloadClass {
 
 /// What ends a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shape {
+pub enum StatementShape {
     /// `;`
     Simple,
     /// `{`, and free-form statements that the value parses itself.
@@ -141,9 +141,9 @@ pub struct Row {
     /// Syntax of the arguments.
     pub syntax: fn() -> String,
     /// What follows the arguments.
-    pub shape: Shape,
+    pub shape: StatementShape,
     /// How often it may appear in one block.
-    pub repeat: Repeat,
+    pub repeat: RepeatRule,
     /// What a nested block inherits.
     pub inherit: Inherit,
     /// Whether it may appear only once in the whole configuration.
@@ -427,7 +427,7 @@ macro_rules! directives {
                         doc: &[$($block_doc),+],
                         arity: <$Head as $crate::directive::Value>::ARITY,
                         syntax: <$Head as $crate::directive::Value>::syntax,
-                        shape: $crate::directive::Shape::Opens($opens),
+                        shape: $crate::directive::StatementShape::Opens($opens),
                         repeat: $crate::directive::table::block_repeat!($($block_repeat)?),
                         inherit: $crate::directive::Inherit::Never,
                         once: false,
@@ -518,9 +518,9 @@ macro_rules! checked {
             ),
             syntax: <<$T as $crate::directive::Field>::Value as $crate::directive::Value>::syntax,
             shape: if <<$T as $crate::directive::Field>::Value as $crate::directive::Value>::BLOCK {
-                $crate::directive::Shape::Free
+                $crate::directive::StatementShape::Free
             } else {
-                $crate::directive::Shape::Simple
+                $crate::directive::StatementShape::Simple
             },
             repeat: <$T as $crate::directive::Field>::REPEAT,
             inherit: <$T as $crate::directive::Field>::INHERIT,
@@ -601,10 +601,10 @@ macro_rules! arity {
 /// Blocks may repeat unless declared `as single`.
 macro_rules! block_repeat {
     () => {
-        $crate::directive::Repeat::Free
+        $crate::directive::RepeatRule::Free
     };
     (single) => {
-        $crate::directive::Repeat::Never
+        $crate::directive::RepeatRule::Never
     };
 }
 

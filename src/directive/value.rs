@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bstr::{BStr, BString, ByteSlice};
 
-use super::args::{Args, Arity, Repeat};
+use super::args::{Args, Arity, RepeatRule};
 use super::evaluation::Evaluation;
 use super::number;
 use crate::syntax::diagnostic::Problem;
@@ -20,7 +20,7 @@ pub trait Value: Sized + Send + Sync + 'static {
     /// Whether the value is a block of free-form statements.
     const BLOCK: bool = false;
     /// How often a list of such values may be extended in one block.
-    const LIMIT: Repeat = Repeat::Free;
+    const LIMIT: RepeatRule = RepeatRule::Free;
 
     /// Syntax of the value, for the manual and diagnostics.
     fn syntax() -> String;
@@ -47,7 +47,7 @@ pub trait Value: Sized + Send + Sync + 'static {
 impl<T: Value> Value for Arc<T> {
     const ARITY: Arity = T::ARITY;
     const BLOCK: bool = T::BLOCK;
-    const LIMIT: Repeat = T::LIMIT;
+    const LIMIT: RepeatRule = T::LIMIT;
 
     fn syntax() -> String {
         T::syntax()

@@ -11,13 +11,13 @@ use super::response::Return;
 use super::variable::{Template, Variable, Variables};
 use super::variables::RequestVariables;
 use super::{Exchange, log};
-use crate::config::steps::Step;
+use crate::config::steps::RequestStep;
 use crate::directive::{Match, Undecided};
 use crate::module::rewrite::condition::Condition;
 
 /// What the statements have noted for a request.
 #[derive(Default)]
-pub(super) struct Assigned {
+pub(super) struct RequestNotes {
     /// Values of `set` and of named groups; `None`: it cannot be told.
     values: HashMap<BString, Option<BString>>,
     /// What `set $args` has made of the query string.
@@ -28,7 +28,7 @@ pub(super) struct Assigned {
     invalid_referer: Option<bool>,
 }
 
-impl Assigned {
+impl RequestNotes {
     /// The value that statements have given to a variable.
     pub(super) fn given(&self, variable: &Variable) -> Option<&BString> {
         if self.values.is_empty() {
@@ -61,7 +61,7 @@ impl Assigned {
 }
 
 /// How the statements end.
-pub(super) enum End<'a> {
+pub(super) enum ConditionOutcome<'a> {
     /// With an answer.
     Return(&'a Return),
     /// With this status.
@@ -71,44 +71,44 @@ pub(super) enum End<'a> {
 }
 
 /// Why something cannot be told.
-enum Untold {
+enum ConditionError {
     /// A variable has no value here.
     Valueless,
     /// A regular expression has reached its limit.
     Undecided,
 }
 
-impl From<Undecided> for Untold {
-    fn from(Undecided: Undecided) -> Untold {
-        Untold::Undecided
+impl From<Undecided> for ConditionError {
+    fn from(Undecided: Undecided) -> ConditionError {
+        ConditionError::Undecided
     }
 }
 
 impl<'a> Exchange<'a> {
     /// Follows the statements of a server or a location; `None`: to their end.
-    pub(super) fn follow(&mut self, steps: &'a [Step]) -> Option<End<'a>> {
+    pub(super) fn follow(&mut self, steps: &'a [RequestStep]) -> Option<ConditionOutcome<'a>> {
         for step in steps {
             match step {
-                Step::Break => return Some(End::Break),
-                Step::Return(answer) => return Some(End::Return(answer)),
-                Step::Set(set) => {
+                RequestStep::Break => return Some(ConditionOutcome::Break),
+                RequestStep::Return(answer) => return Some(ConditionOutcome::Return(answer)),
+                RequestStep::Set(set) => {
                     let value = match self.text(&set.value) {
                         Ok(value) => Some(value),
                         // Only what asks for the variable is refused.
-                        Err(Untold::Valueless) => None,
-                        Err(why @ Untold::Undecided) => return Some(self.refuse(why)),
+                        Err(ConditionError::Valueless) => None,
+                        Err(why @ ConditionError::Undecided) => return Some(self.refuse(why)),
                     };
                     if set.name == "args" {
                         self.assigned.query = Some(value.clone());
                     }
                     self.assigned.values.insert(set.name.clone(), value);
                 }
-                Step::Rewrite(rewrite) => match rewrite.pattern.is_match(self.path) {
-                    Ok(true) => return Some(self.refuse(Untold::Valueless)),
+                RequestStep::Rewrite(rewrite) => match rewrite.pattern.is_match(self.path) {
+                    Ok(true) => return Some(self.refuse(ConditionError::Valueless)),
                     Ok(false) => self.assigned.groups.clear(),
                     Err(undecided) => return Some(self.refuse(undecided.into())),
                 },
-                Step::If(condition, inner, location) => match self.meets(condition) {
+                RequestStep::If(condition, inner, location) => match self.meets(condition) {
                     Err(why) => return Some(self.refuse(why)),
                     Ok(false) => {}
                     Ok(true) => {
@@ -125,17 +125,17 @@ impl<'a> Exchange<'a> {
         None
     }
 
-    fn refuse(&self, why: Untold) -> End<'a> {
-        End::Refuse(match why {
-            Untold::Valueless => StatusCode::SERVICE_UNAVAILABLE,
-            Untold::Undecided => {
+    fn refuse(&self, why: ConditionError) -> ConditionOutcome<'a> {
+        ConditionOutcome::Refuse(match why {
+            ConditionError::Valueless => StatusCode::SERVICE_UNAVAILABLE,
+            ConditionError::Undecided => {
                 log::undecided(self.connection.id, "a condition", &self.connection.peer);
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         })
     }
 
-    fn meets(&mut self, condition: &Condition) -> Result<bool, Untold> {
+    fn meets(&mut self, condition: &Condition) -> Result<bool, ConditionError> {
         match condition {
             Condition::True(name) => Ok(!matches!(&self.variable(name)?[..], b"" | b"0")),
             Condition::Equal(name, text, negated) => {
@@ -152,11 +152,11 @@ impl<'a> Exchange<'a> {
                 Ok(is_match != *negated)
             }
             // To look for a file would keep this thread from its media.
-            Condition::File(..) => Err(Untold::Valueless),
+            Condition::File(..) => Err(ConditionError::Valueless),
         }
     }
 
-    fn variable(&mut self, name: &BString) -> Result<BString, Untold> {
+    fn variable(&mut self, name: &BString) -> Result<BString, ConditionError> {
         let variable = Variable::find(name);
         self.check(&variable)?;
         self.note(&variable)?;
@@ -165,7 +165,7 @@ impl<'a> Exchange<'a> {
         Ok(value.into())
     }
 
-    fn text(&mut self, template: &Template) -> Result<BString, Untold> {
+    fn text(&mut self, template: &Template) -> Result<BString, ConditionError> {
         for variable in template.variables() {
             self.check(variable)?;
             self.note(variable)?;
@@ -184,10 +184,10 @@ impl<'a> Exchange<'a> {
     }
 
     /// Whether a variable has a value here.
-    fn check(&self, variable: &Variable) -> Result<(), Untold> {
+    fn check(&self, variable: &Variable) -> Result<(), ConditionError> {
         let of_query = matches!(variable, Variable::Args | Variable::Arg(_) | Variable::IsArgs);
         if of_query && matches!(self.assigned.query, Some(None)) {
-            return Err(Untold::Valueless);
+            return Err(ConditionError::Valueless);
         }
         if let Some(name) = variable.definable() {
             let is_untold = match self.assigned.values.get(&name) {
@@ -195,7 +195,7 @@ impl<'a> Exchange<'a> {
                 None => self.server.without_value.contains(&name) || *variable == Variable::Other(name),
             };
             if is_untold {
-                return Err(Untold::Valueless);
+                return Err(ConditionError::Valueless);
             }
         }
         Ok(())

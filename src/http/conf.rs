@@ -3,7 +3,7 @@
 use super::directory::Directory;
 use super::header::AddHeader;
 use super::response::Return;
-use super::types::Types;
+use super::types::ContentTypes;
 use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_IF};
 use crate::directive::table::directives;
 use crate::directive::word::one_of;
@@ -35,7 +35,7 @@ pub struct KeepaliveTimeout {
 
 /// One `allow` or `deny` line of http.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AccessRule {
+pub struct HttpAccessRule {
     /// Whether peers that fit are let in.
     pub allow: bool,
     /// The peers meant.
@@ -51,7 +51,7 @@ directives! {
         /// Directory of files that replaces the location's prefix.
         "alias" => alias: Own<Directory>, in LOCATION;
         /// Content types by file extension. An inner block replaces the outer one.
-        "types" => types: Option<Types>, in HTTP_ALL;
+        "types" => types: Option<ContentTypes>, in HTTP_ALL;
         /// Content type of files with another extension.
         "default_type" => default_type: Text = "text/plain", in HTTP_ALL;
         /// Answers with a fixed status and text, or with a redirect.
@@ -83,7 +83,7 @@ directives! {
         "internal" => internal: Option<Present>, in LOCATION, restricts requests;
         /// Lets peers in or not, by address. The first rule that fits decides; a level with any rule of its
         /// own does not inherit the outer ones.
-        "allow" | "deny" => access: Vec<AccessRule>, in HTTP_ALL | crate::directive::context::LIMIT_EXCEPT,
+        "allow" | "deny" => access: Vec<HttpAccessRule>, in HTTP_ALL | crate::directive::context::LIMIT_EXCEPT,
             restricts requests;
     }
 }
@@ -107,16 +107,16 @@ impl Value for KeepaliveTimeout {
     }
 }
 
-impl Value for AccessRule {
+impl Value for HttpAccessRule {
     fn syntax() -> String {
         "address | network/bits | unix: | all".into()
     }
 
-    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<AccessRule, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<HttpAccessRule, Problem> {
         let word = args.first();
         let allow = &args.name.bytes[..] == b"allow";
         if &word.bytes[..] == b"unix:" {
-            return Ok(AccessRule { allow, network: Network::Unix });
+            return Ok(HttpAccessRule { allow, network: Network::Unix });
         }
         let Some((network, low_bits)) = Network::parse(&word.bytes) else {
             let text = sentence(&[b"invalid parameter \"", &word.bytes, b"\""]);
@@ -127,6 +127,6 @@ impl Value for AccessRule {
             let text = sentence(&[b"low address bits of ", &word.bytes, b" are meaningless"]);
             evaluation.report(Problem::warning(text).at(word.span));
         }
-        Ok(AccessRule { allow, network })
+        Ok(HttpAccessRule { allow, network })
     }
 }

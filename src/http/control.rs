@@ -20,12 +20,12 @@ use crate::module::record::recordings::RecordControl;
 const NO_SERVER: &str = "srv= is missing: it names the serverid of the rtmp server that is meant";
 
 /// Whom a request means.
-struct Selection<'a> {
-    serverid: Wanted<'a>,
-    app: Wanted<'a>,
-    name: Wanted<'a>,
-    clientid: Wanted<'a>,
-    addr: Wanted<'a>,
+struct SessionSelection<'a> {
+    serverid: ArgumentValue<'a>,
+    app: ArgumentValue<'a>,
+    name: ArgumentValue<'a>,
+    clientid: ArgumentValue<'a>,
+    addr: ArgumentValue<'a>,
     role: Option<Role>,
 }
 
@@ -40,12 +40,12 @@ pub(super) fn answer(exchange: &Exchange<'_>, parts: ControlParts) -> Response<B
         return plain(StatusCode::NOT_FOUND);
     }
     let query = exchange.query();
-    let selection = Selection {
-        serverid: Wanted::of(query, b"srv"),
-        app: Wanted::of(query, b"app"),
-        name: Wanted::of(query, b"name"),
-        clientid: Wanted::of(query, b"clientid"),
-        addr: Wanted::of(query, b"addr"),
+    let selection = SessionSelection {
+        serverid: ArgumentValue::of(query, b"srv"),
+        app: ArgumentValue::of(query, b"app"),
+        name: ArgumentValue::of(query, b"name"),
+        clientid: ArgumentValue::of(query, b"clientid"),
+        addr: ArgumentValue::of(query, b"addr"),
         role: match method {
             b"publisher" => Some(Role::Publisher),
             b"subscriber" => Some(Role::Player),
@@ -74,11 +74,11 @@ fn record(exchange: &Exchange<'_>, method: &[u8]) -> Response<Body> {
         b"stop" => false,
         _ => return failed(exchange, "record knows start and stop"),
     };
-    let serverid = Wanted::of(query, b"srv");
+    let serverid = ArgumentValue::of(query, b"srv");
     if serverid.is_empty() {
         return failed(exchange, NO_SERVER);
     }
-    let (app, name) = (Wanted::of(query, b"app"), Wanted::of(query, b"name"));
+    let (app, name) = (ArgumentValue::of(query, b"app"), ArgumentValue::of(query, b"name"));
     let command = RecordControl { recorder: decoded(query_argument(query, b"rec")).into_owned().into(), on };
     let recordings = &exchange.connection.service.recordings;
     let count = recordings
@@ -101,15 +101,15 @@ fn failed(exchange: &Exchange<'_>, why: &'static str) -> Response<Body> {
 
 /// The value of an argument. It means what it spells and what it decodes to: scripts written for PingOS, which decodes
 /// nothing, send names as they are.
-struct Wanted<'a> {
+struct ArgumentValue<'a> {
     raw: &'a [u8],
     decoded: Cow<'a, [u8]>,
 }
 
-impl<'a> Wanted<'a> {
-    fn of(query: &'a [u8], name: &[u8]) -> Wanted<'a> {
+impl<'a> ArgumentValue<'a> {
+    fn of(query: &'a [u8], name: &[u8]) -> ArgumentValue<'a> {
         let raw = query_argument(query, name);
-        Wanted { raw, decoded: decoded(raw) }
+        ArgumentValue { raw, decoded: decoded(raw) }
     }
 
     fn is_empty(&self) -> bool {
@@ -120,7 +120,7 @@ impl<'a> Wanted<'a> {
         value == self.raw || value == &self.decoded[..]
     }
 
-    /// As [`Wanted::is`]; without the argument every value fits.
+    /// As [`ArgumentValue::is`]; without the argument every value fits.
     fn fits(&self, value: &[u8]) -> bool {
         self.is_empty() || self.is(value)
     }
@@ -130,7 +130,7 @@ fn decoded(value: &[u8]) -> Cow<'_, [u8]> {
     percent_encoding::percent_decode(value).into()
 }
 
-impl Selection<'_> {
+impl SessionSelection<'_> {
     fn has(&self, session: &Session) -> bool {
         self.serverid.is(&session.key.serverid)
             && self.app.fits(&session.key.app)

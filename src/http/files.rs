@@ -19,7 +19,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
-use super::precondition::{self, Wants};
+use super::precondition::{self, RequestedPart};
 use super::{Body, Exchange, full, is_head, plain};
 use crate::config::model::Files;
 use crate::task::disk::{self, DiskWork};
@@ -156,7 +156,7 @@ fn send(exchange: &Exchange<'_>, path: &Path, file: File, metadata: &Metadata) -
     let date = httpdate::fmt_http_date(modified);
     let tag = exchange.location.conf.etag.then_some(etag.as_bytes());
     let wanted = precondition::judge(exchange.request.headers(), seconds, date.as_bytes(), tag);
-    if wanted == Wants::Nothing {
+    if wanted == RequestedPart::Nothing {
         return plain(StatusCode::PRECONDITION_FAILED);
     }
     let mut response = Response::new(full(Bytes::new()));
@@ -166,22 +166,22 @@ fn send(exchange: &Exchange<'_>, path: &Path, file: File, metadata: &Metadata) -
     if exchange.location.conf.etag {
         headers.insert(ETAG, text(etag));
     }
-    if wanted == Wants::Unchanged {
+    if wanted == RequestedPart::Unchanged {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;
     }
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     exchange.set_type(headers, path.as_os_str().as_encoded_bytes());
     let size = metadata.len();
-    let ranges = if wanted == Wants::Whole { b"" } else { exchange.header(RANGE) };
+    let ranges = if wanted == RequestedPart::Whole { b"" } else { exchange.header(RANGE) };
     let (start, length) = match range(ranges, size) {
-        Wanted::All => (0, size),
-        Wanted::Part(start, length) => {
+        RequestedFile::All => (0, size),
+        RequestedFile::Part(start, length) => {
             headers.insert(CONTENT_RANGE, text(format!("bytes {start}-{}/{size}", start + length - 1)));
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             (start, length)
         }
-        Wanted::Nothing => {
+        RequestedFile::Nothing => {
             let mut response = plain(StatusCode::RANGE_NOT_SATISFIABLE);
             response.headers_mut().insert(CONTENT_RANGE, text(format!("bytes */{size}")));
             return response;
@@ -196,7 +196,7 @@ fn send(exchange: &Exchange<'_>, path: &Path, file: File, metadata: &Metadata) -
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Wanted {
+enum RequestedFile {
     All,
     /// First byte and length.
     Part(u64, u64),
@@ -204,29 +204,31 @@ enum Wanted {
 }
 
 /// One range of bytes (RFC 9110 §14.1.2). Several are answered with the whole file, as the RFC allows.
-fn range(header: &[u8], size: u64) -> Wanted {
-    let Some(spec) = header.strip_prefix(b"bytes=").and_then(|s| s.to_str().ok()) else { return Wanted::All };
-    let Some((first, last)) = spec.split_once('-') else { return Wanted::All };
+fn range(header: &[u8], size: u64) -> RequestedFile {
+    let Some(spec) = header.strip_prefix(b"bytes=").and_then(|s| s.to_str().ok()) else {
+        return RequestedFile::All;
+    };
+    let Some((first, last)) = spec.split_once('-') else { return RequestedFile::All };
     let (first, last) = (first.trim(), last.trim());
     if first.is_empty() {
         return match last.parse::<u64>() {
-            Ok(0) => Wanted::Nothing,
-            Ok(n) if size > 0 => Wanted::Part(size - n.min(size), n.min(size)),
-            _ => Wanted::All,
+            Ok(0) => RequestedFile::Nothing,
+            Ok(n) if size > 0 => RequestedFile::Part(size - n.min(size), n.min(size)),
+            _ => RequestedFile::All,
         };
     }
-    let Ok(first) = first.parse::<u64>() else { return Wanted::All };
+    let Ok(first) = first.parse::<u64>() else { return RequestedFile::All };
     if first >= size {
-        return Wanted::Nothing;
+        return RequestedFile::Nothing;
     }
     let last = match last {
         "" => size - 1,
         last => match last.parse::<u64>() {
             Ok(last) if last >= first => last.min(size - 1),
-            _ => return Wanted::All,
+            _ => return RequestedFile::All,
         },
     };
-    Wanted::Part(first, last - first + 1)
+    RequestedFile::Part(first, last - first + 1)
 }
 
 /// A file's bytes, read as the peer takes them.
@@ -313,15 +315,15 @@ mod tests {
 
     #[test]
     fn one_range_is_served_others_are_ignored() {
-        assert_eq!(range(b"bytes=0-9", 100), Wanted::Part(0, 10));
-        assert_eq!(range(b"bytes=90-", 100), Wanted::Part(90, 10));
-        assert_eq!(range(b"bytes=-5", 100), Wanted::Part(95, 5));
-        assert_eq!(range(b"bytes=50-500", 100), Wanted::Part(50, 50));
-        assert_eq!(range(b"bytes=100-", 100), Wanted::Nothing);
-        assert_eq!(range(b"bytes=-0", 100), Wanted::Nothing);
+        assert_eq!(range(b"bytes=0-9", 100), RequestedFile::Part(0, 10));
+        assert_eq!(range(b"bytes=90-", 100), RequestedFile::Part(90, 10));
+        assert_eq!(range(b"bytes=-5", 100), RequestedFile::Part(95, 5));
+        assert_eq!(range(b"bytes=50-500", 100), RequestedFile::Part(50, 50));
+        assert_eq!(range(b"bytes=100-", 100), RequestedFile::Nothing);
+        assert_eq!(range(b"bytes=-0", 100), RequestedFile::Nothing);
         for ignored in ["", "bytes=5-1", "bytes=a-b", "bytes=0-1,3-4", "lines=1-2", "bytes=-"] {
-            assert_eq!(range(ignored.as_bytes(), 100), Wanted::All, "{ignored}");
+            assert_eq!(range(ignored.as_bytes(), 100), RequestedFile::All, "{ignored}");
         }
-        assert_eq!(range(b"bytes=-5", 0), Wanted::All);
+        assert_eq!(range(b"bytes=-5", 0), RequestedFile::All);
     }
 }

@@ -9,7 +9,7 @@ use crate::syntax::{Problem, Spanned, Word, sentence};
 
 /// An RTMP address that a location serves the streams of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Relation {
+pub struct RtmpAddress {
     /// The address.
     pub addr: ListenAddr,
     /// The word it was read from.
@@ -18,23 +18,23 @@ pub struct Relation {
 
 /// Addresses that must turn out to be RTMP addresses once everything is read.
 #[derive(Default)]
-pub struct Relations(pub Vec<Spanned<Relation>>);
+pub struct RtmpAddresses(pub Vec<Spanned<RtmpAddress>>);
 
-impl Relation {
+impl RtmpAddress {
     /// Reads the address after `flv_live` and its relatives.
     ///
     /// # Errors
     ///
     /// The words name no address.
-    pub fn read(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Relation, Problem> {
+    pub fn read(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<RtmpAddress, Problem> {
         let word = args.first();
         let addr = literal_addr(&word.bytes, DEFAULT_PORT).map_err(|_| {
             let text = sentence(&[b"Relation port err: ", &word.bytes]);
             Problem::new(text).at(word.span).help("the `listen` address of an rtmp server, such as 1935")
         })?;
-        let relation = Relation { addr, spelled: word.text().to_owned() };
+        let relation = RtmpAddress { addr, spelled: word.text().to_owned() };
         let noted = Spanned { value: relation.clone(), span: word.span, place: args.terminator };
-        evaluation.notes.of::<Relations>().0.push(noted);
+        evaluation.notes.of::<RtmpAddresses>().0.push(noted);
         Ok(relation)
     }
 }

@@ -6,7 +6,7 @@ use http::header::{
 };
 use http::{Method, Request, Response, StatusCode, Version};
 
-use super::heads::Facts;
+use super::heads::HeadFacts;
 use super::{Body, plain};
 
 /// Headers that may stand in a head only once, as nginx 1.22 has it.
@@ -21,13 +21,13 @@ const UNIQUE: [HeaderName; 7] = [
 ];
 
 /// A status and why a head is refused with it.
-type Refusal = (StatusCode, &'static str);
+type HeadError = (StatusCode, &'static str);
 
 /// A head of which nothing is known but what hyper makes of it.
-pub(super) const UNTOLD: Refusal = (StatusCode::BAD_REQUEST, "the bytes of the request cannot be followed");
+pub(super) const UNTOLD: HeadError = (StatusCode::BAD_REQUEST, "the bytes of the request cannot be followed");
 
 /// Whether a head is answered at all.
-pub(super) fn check<B>(request: &Request<B>, facts: &Facts) -> Result<(), Refusal> {
+pub(super) fn check<B>(request: &Request<B>, facts: &HeadFacts) -> Result<(), HeadError> {
     let bad = |why| Err((StatusCode::BAD_REQUEST, why));
     let known = |b: u8| b.is_ascii_uppercase() || matches!(b, b'_' | b'-');
     if !request.method().as_str().bytes().all(known) {
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn http_1_0_needs_no_host() {
         let request = |version| Request::builder().version(version).uri("/").body(()).unwrap();
-        let check = |version| check(&request(version), &Facts::default());
+        let check = |version| check(&request(version), &HeadFacts::default());
         assert_eq!(check(Version::HTTP_10), Ok(()));
         assert_eq!(check(Version::HTTP_11).unwrap_err().0, StatusCode::BAD_REQUEST);
     }

@@ -1,7 +1,7 @@
 //! What hyper does not tell of request heads: the target as it was sent (a URI has no `#fragment`), and which headers
 //! that say where a request ends came together.
 //!
-//! The bytes are followed on their way to hyper, past the bodies, so that there is one [`Facts`] for each request.
+//! The bytes are followed on their way to hyper, past the bodies, so that there is one [`HeadFacts`] for each request.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use crate::limits;
 
 /// What a head says besides what hyper tells of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(super) struct HeadFacts {
     /// The request target without scheme and host.
     pub(super) target: BString,
     /// How many `Content-Length` headers there are.
@@ -26,19 +26,19 @@ const KEPT: usize = 1024;
 
 /// The heads of a connection.
 #[derive(Debug, Default)]
-pub(super) struct Heads(Mutex<Follower>);
+pub(super) struct HeadTracker(Mutex<Follower>);
 
 #[derive(Debug, Default)]
 struct Follower {
-    at: At,
+    at: HeadPosition,
     /// The line or head in the making.
     text: Vec<u8>,
-    facts: VecDeque<Facts>,
+    facts: VecDeque<HeadFacts>,
 }
 
 /// Where in the stream the next byte is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum At {
+enum HeadPosition {
     /// In a head.
     #[default]
     Head,
@@ -52,14 +52,14 @@ enum At {
     Lost,
 }
 
-impl Heads {
+impl HeadTracker {
     /// Bytes have come from the peer.
     pub(super) fn follow(&self, bytes: &[u8]) {
         self.0.lock().follow(bytes);
     }
 
     /// The facts of the next request that hyper hands out. `None`: they cannot be told.
-    pub(super) fn next(&self) -> Option<Facts> {
+    pub(super) fn next(&self) -> Option<HeadFacts> {
         self.0.lock().facts.pop_front()
     }
 }
@@ -68,23 +68,23 @@ impl Follower {
     fn follow(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let taken = match self.at {
-                At::Lost => return,
-                At::Data { left, chunked } => {
+                HeadPosition::Lost => return,
+                HeadPosition::Data { left, chunked } => {
                     let taken = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                     let left = left - taken as u64;
                     self.at = match (left, chunked) {
-                        (0, true) => At::Size,
-                        (0, false) => At::Head,
-                        _ => At::Data { left, chunked },
+                        (0, true) => HeadPosition::Size,
+                        (0, false) => HeadPosition::Head,
+                        _ => HeadPosition::Data { left, chunked },
                     };
                     taken
                 }
-                At::Head | At::Size | At::Trailer => {
+                HeadPosition::Head | HeadPosition::Size | HeadPosition::Trailer => {
                     let end = bytes.find_byte(b'\n').map(|at| at + 1);
                     let taken = end.unwrap_or(bytes.len());
                     self.text.extend_from_slice(&bytes[..taken]);
                     if self.text.len() > 2 * limits::HTTP_HEAD_BYTES {
-                        self.at = At::Lost;
+                        self.at = HeadPosition::Lost;
                     } else if end.is_some() {
                         self.line();
                     }
@@ -100,21 +100,21 @@ impl Follower {
         let is_last = self.text.ends_with(b"\n\n") || self.text.ends_with(b"\n\r\n");
         let is_empty = matches!(&self.text[..], b"\n" | b"\r\n");
         self.at = match self.at {
-            At::Head if is_empty => At::Head,
-            At::Head if is_last => {
+            HeadPosition::Head if is_empty => HeadPosition::Head,
+            HeadPosition::Head if is_last => {
                 let (facts, body) = read(&self.text);
                 self.facts.push_back(facts);
                 body
             }
-            At::Head => return,
+            HeadPosition::Head => return,
             // The line end behind a chunk.
-            At::Size if is_empty => At::Size,
-            At::Size => match chunk_size(&self.text) {
-                Some(0) => At::Trailer,
-                Some(left) => At::Data { left, chunked: true },
-                None => At::Lost,
+            HeadPosition::Size if is_empty => HeadPosition::Size,
+            HeadPosition::Size => match chunk_size(&self.text) {
+                Some(0) => HeadPosition::Trailer,
+                Some(left) => HeadPosition::Data { left, chunked: true },
+                None => HeadPosition::Lost,
             },
-            At::Trailer if is_empty => At::Head,
+            HeadPosition::Trailer if is_empty => HeadPosition::Head,
             at => at,
         };
         // What idles keeps no more than most heads need.
@@ -124,9 +124,9 @@ impl Follower {
 }
 
 /// What a whole head says, and what follows it.
-fn read(head: &[u8]) -> (Facts, At) {
+fn read(head: &[u8]) -> (HeadFacts, HeadPosition) {
     let mut lines = head.lines().skip_while(|line| line.is_empty());
-    let mut facts = Facts::default();
+    let mut facts = HeadFacts::default();
     let mut words = lines.next().unwrap_or_default().split(|b| *b == b' ').skip(1);
     facts.target = origin_form(words.next().unwrap_or_default()).into();
     let (mut length, mut is_chunked) = (None, false);
@@ -142,11 +142,11 @@ fn read(head: &[u8]) -> (Facts, At) {
         }
     }
     let body = match (facts.has_encoding, is_chunked, facts.lengths, length) {
-        (true, true, ..) => At::Size,
-        (true, false, ..) => At::Lost,
-        (false, _, 0, _) | (false, _, _, Some(0)) => At::Head,
-        (false, _, _, Some(left)) => At::Data { left, chunked: false },
-        (false, _, _, None) => At::Lost,
+        (true, true, ..) => HeadPosition::Size,
+        (true, false, ..) => HeadPosition::Lost,
+        (false, _, 0, _) | (false, _, _, Some(0)) => HeadPosition::Head,
+        (false, _, _, Some(left)) => HeadPosition::Data { left, chunked: false },
+        (false, _, _, None) => HeadPosition::Lost,
     };
     (facts, body)
 }
@@ -181,9 +181,9 @@ mod tests {
     #[test]
     fn every_request_has_its_facts_however_the_bytes_come() {
         let facts =
-            |target: &str, lengths, has_encoding| Facts { target: target.into(), lengths, has_encoding };
+            |target: &str, lengths, has_encoding| HeadFacts { target: target.into(), lengths, has_encoding };
         for piece in 1..STREAM.len() {
-            let heads = Heads::default();
+            let heads = HeadTracker::default();
             STREAM.chunks(piece).for_each(|bytes| heads.follow(bytes));
             assert_eq!(heads.next(), Some(facts("/a#//b", 0, false)), "{piece}");
             assert_eq!(heads.next(), Some(facts("/two", 1, false)), "{piece}");

@@ -13,7 +13,7 @@ use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
-use super::origin::{Origin, Overrides, Place};
+use super::origin::{IdentityOverrides, PathParts, RequestedStream};
 use super::{Body, Exchange, cors, full, plain};
 use crate::media::segments::Presentation;
 use crate::media::session::Protocol;
@@ -21,28 +21,28 @@ use crate::media::variables::query_argument;
 use crate::module::hls2;
 use crate::module::hls2::live::Hls2Live;
 use crate::module::hls2::log;
-use crate::module::hls2::{Denied, Fragments, Visit};
-use crate::module::hls2::{Fragment, MasterRequest, SessionId, Target};
+use crate::module::hls2::{Fragment, HlsRequest, MasterRequest, SessionId};
+use crate::module::hls2::{Fragments, ViewerRefusal, ViewerRequest};
 
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const FRAGMENT_TYPE: &str = "video/mp2t";
 
 /// Answers with a playlist or a fragment.
 pub(super) async fn answer(exchange: &Exchange<'_>, live: &Hls2Live) -> Response<Body> {
-    let Some(place) = Place::of(exchange) else { return plain(StatusCode::BAD_REQUEST) };
-    let Some(target) = Target::parse(place.last) else { return plain(StatusCode::NOT_FOUND) };
+    let Some(place) = PathParts::of(exchange) else { return plain(StatusCode::BAD_REQUEST) };
+    let Some(target) = HlsRequest::parse(place.last) else { return plain(StatusCode::NOT_FOUND) };
     let session = query_argument(exchange.query(), b"session");
     let (name, fragment) = match target {
-        Target::Playlist { name } => (name, None),
-        Target::Fragment { name, id } => (name, Some(id)),
+        HlsRequest::Playlist { name } => (name, None),
+        HlsRequest::Fragment { name, id } => (name, Some(id)),
     };
     if session.is_empty() && fragment.is_none() {
-        let origin = Origin::choose(exchange, &live.addr, live.app.as_ref(), &place, name);
+        let origin = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), &place, name);
         let known = origin.and_then(|origin| presentation(exchange, &origin));
         return ok(exchange, PLAYLIST_TYPE, full(master(exchange, known.as_ref()).into()));
     }
     let Some(session) = SessionId::parse(session) else { return plain(StatusCode::NOT_FOUND) };
-    let Some(origin) = Origin::choose(exchange, &live.addr, live.app.as_ref(), &place, name) else {
+    let Some(origin) = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), &place, name) else {
         return plain(StatusCode::NOT_FOUND);
     };
     match fragment {
@@ -66,7 +66,7 @@ fn master(exchange: &Exchange<'_>, known: Option<&Presentation>) -> String {
 }
 
 /// What is known of the stream, if there is one that is made into fragments.
-fn presentation(exchange: &Exchange<'_>, origin: &Origin) -> Option<Presentation> {
+fn presentation(exchange: &Exchange<'_>, origin: &RequestedStream) -> Option<Presentation> {
     let service = &exchange.connection.service;
     let stream = service.registry.find(&origin.key())?;
     let fragments = service.feeds.find(&stream)?.find_companion::<Fragments>()?;
@@ -76,7 +76,7 @@ fn presentation(exchange: &Exchange<'_>, origin: &Origin) -> Option<Presentation
 async fn send_playlist(
     exchange: &Exchange<'_>,
     live: &Hls2Live,
-    origin: &Origin,
+    origin: &RequestedStream,
     session: SessionId,
     name: &[u8],
 ) -> Response<Body> {
@@ -91,7 +91,7 @@ async fn send_playlist(
         }
         None => {
             let entering = service.viewers.visit_or_enter(&origin.view, session, &key, addr, || {
-                let overrides = Overrides {
+                let overrides = IdentityOverrides {
                     flash_ver: live.flashver.as_ref(),
                     swf_url: live.swf_url.as_ref(),
                     tc_url: live.tc_url.as_ref(),
@@ -122,7 +122,7 @@ async fn send_playlist(
 
 async fn send_fragment(
     exchange: &Exchange<'_>,
-    origin: &Origin,
+    origin: &RequestedStream,
     session: &SessionId,
     id: u64,
 ) -> Response<Body> {
@@ -136,16 +136,16 @@ async fn send_fragment(
         Err(denied) => return plain(status(denied)),
     };
     match fragments.fragment(id) {
-        Some(fragment) => ok(exchange, FRAGMENT_TYPE, Chunks::new(&fragment, visit).boxed_unsync()),
+        Some(fragment) => ok(exchange, FRAGMENT_TYPE, FragmentBody::new(&fragment, visit).boxed_unsync()),
         None => plain(StatusCode::NOT_FOUND),
     }
 }
 
-fn status(denied: Denied) -> StatusCode {
+fn status(denied: ViewerRefusal) -> StatusCode {
     match denied {
-        Denied::Forbidden => StatusCode::FORBIDDEN,
-        Denied::NoStream => StatusCode::NOT_FOUND,
-        Denied::Over => StatusCode::GONE,
+        ViewerRefusal::Forbidden => StatusCode::FORBIDDEN,
+        ViewerRefusal::NoStream => StatusCode::NOT_FOUND,
+        ViewerRefusal::Over => StatusCode::GONE,
     }
 }
 
@@ -157,20 +157,20 @@ fn ok(exchange: &Exchange<'_>, content_type: &'static str, body: Body) -> Respon
 }
 
 /// A fragment as a body: its pieces as they are, without a copy.
-struct Chunks {
+struct FragmentBody {
     left: VecDeque<Bytes>,
     len: u64,
     /// The viewer does not leave while it is being sent something.
-    visit: Visit,
+    visit: ViewerRequest,
 }
 
-impl Chunks {
-    fn new(fragment: &Arc<Fragment>, visit: Visit) -> Self {
-        Chunks { left: fragment.chunks.iter().cloned().collect(), len: fragment.len as u64, visit }
+impl FragmentBody {
+    fn new(fragment: &Arc<Fragment>, visit: ViewerRequest) -> Self {
+        FragmentBody { left: fragment.chunks.iter().cloned().collect(), len: fragment.len as u64, visit }
     }
 }
 
-impl HttpBody for Chunks {
+impl HttpBody for FragmentBody {
     type Data = Bytes;
     type Error = std::io::Error;
 

@@ -12,8 +12,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use parking_lot::Mutex;
 use tokio::time::Sleep;
 
-use super::heads::Heads;
-use super::player::Player;
+use super::heads::HeadTracker;
+use super::player::HttpPlayer;
 use crate::directive::Msec;
 use crate::net::socket::Socket;
 
@@ -30,8 +30,8 @@ thread_local! {
 /// Idle --arm (handler)--> Armed --hyper flushed the head--> Flushed --take (connection task)--> Idle
 /// ```
 #[derive(Default)]
-pub struct Takeover {
-    state: Mutex<State>,
+pub struct LiveTakeover {
+    state: Mutex<TakeoverState>,
     /// Milliseconds for which the peer may take nothing (`send_timeout`); 0: for ever.
     send_timeout: AtomicU64,
     /// When the peer last took something.
@@ -39,17 +39,17 @@ pub struct Takeover {
 }
 
 #[derive(Default)]
-enum State {
+enum TakeoverState {
     #[default]
     Idle,
-    Armed(Box<Player>),
-    Flushed(Box<Player>),
+    Armed(Box<HttpPlayer>),
+    Flushed(Box<HttpPlayer>),
 }
 
-impl Takeover {
+impl LiveTakeover {
     /// The response that the handler returns next is live: `player` goes on when its head is out.
-    pub fn arm(&self, player: Player) {
-        *self.state.lock() = State::Armed(Box::new(player));
+    pub fn arm(&self, player: HttpPlayer) {
+        *self.state.lock() = TakeoverState::Armed(Box::new(player));
     }
 
     /// For how long the peer may take nothing, from the next wait on; zero: for ever.
@@ -64,15 +64,15 @@ impl Takeover {
 
     /// Whether the head is out.
     pub fn is_flushed(&self) -> bool {
-        matches!(*self.state.lock(), State::Flushed(_))
+        matches!(*self.state.lock(), TakeoverState::Flushed(_))
     }
 
     /// The player, once the head is out.
-    pub fn take(&self) -> Option<Box<Player>> {
+    pub fn take(&self) -> Option<Box<HttpPlayer>> {
         let mut state = self.state.lock();
         match std::mem::take(&mut *state) {
-            State::Flushed(player) => Some(player),
-            State::Idle | State::Armed(_) => None,
+            TakeoverState::Flushed(player) => Some(player),
+            TakeoverState::Idle | TakeoverState::Armed(_) => None,
         }
     }
 
@@ -81,7 +81,7 @@ impl Takeover {
     fn flushed(&self) {
         let mut state = self.state.lock();
         *state = match std::mem::take(&mut *state) {
-            State::Armed(player) => State::Flushed(player),
+            TakeoverState::Armed(player) => TakeoverState::Flushed(player),
             other => other,
         };
     }
@@ -90,15 +90,15 @@ impl Takeover {
 /// See the module's documentation.
 pub struct HttpIo {
     socket: Arc<Socket>,
-    takeover: Arc<Takeover>,
-    heads: Arc<Heads>,
+    takeover: Arc<LiveTakeover>,
+    heads: Arc<HeadTracker>,
     /// Runs while the peer takes nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl HttpIo {
     /// Over `socket`, which others may go on using once the takeover is ripe.
-    pub(super) fn new(socket: Arc<Socket>, takeover: Arc<Takeover>, heads: Arc<Heads>) -> Self {
+    pub(super) fn new(socket: Arc<Socket>, takeover: Arc<LiveTakeover>, heads: Arc<HeadTracker>) -> Self {
         HttpIo { socket, takeover, heads, stalled: None }
     }
 

@@ -9,8 +9,8 @@ use http::{Response, StatusCode, Version};
 use http_body_util::BodyExt;
 
 use super::arrival::Arrival;
-use super::origin::{Origin, Overrides, Place};
-use super::player::{Player, Silent};
+use super::origin::{IdentityOverrides, PathParts, RequestedStream};
+use super::player::{HttpPlayer, SilentBody};
 use super::{Body, Exchange, cors, is_head, plain, speaks_chunks};
 use crate::directive::ListenAddr;
 use crate::hub::packet::Container;
@@ -27,61 +27,61 @@ use crate::module::ts::conf::TsLive;
 use crate::wire::{MediaKind, flv};
 
 /// A live location.
-pub(super) struct Live<'a> {
+pub(super) struct LiveHandler<'a> {
     addr: &'a ListenAddr,
     app: Option<&'a BString>,
-    format: Format,
+    format: LiveFormat,
 }
 
 /// What the file is.
 #[derive(Clone, Copy)]
-pub(super) enum Format {
+pub(super) enum LiveFormat {
     Flv { audio: bool, video: bool },
     Ts,
 }
 
-impl<'a> From<&'a FlvLive> for Live<'a> {
+impl<'a> From<&'a FlvLive> for LiveHandler<'a> {
     fn from(flv: &'a FlvLive) -> Self {
-        let format = Format::Flv { audio: flv.audio, video: flv.video };
-        Live { addr: &flv.addr, app: flv.app.as_ref(), format }
+        let format = LiveFormat::Flv { audio: flv.audio, video: flv.video };
+        LiveHandler { addr: &flv.addr, app: flv.app.as_ref(), format }
     }
 }
 
-impl<'a> From<&'a TsLive> for Live<'a> {
+impl<'a> From<&'a TsLive> for LiveHandler<'a> {
     fn from(ts: &'a TsLive) -> Self {
-        Live { addr: &ts.addr, app: ts.app.as_ref(), format: Format::Ts }
+        LiveHandler { addr: &ts.addr, app: ts.app.as_ref(), format: LiveFormat::Ts }
     }
 }
 
-impl Format {
+impl LiveFormat {
     /// What may follow the name in a path.
     fn suffix(self) -> &'static str {
         match self {
-            Format::Flv { .. } => ".flv",
-            Format::Ts => ".ts",
+            LiveFormat::Flv { .. } => ".flv",
+            LiveFormat::Ts => ".ts",
         }
     }
 
     fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
-            Format::Flv { .. } => "video/x-flv",
-            Format::Ts => "video/mp2t",
+            LiveFormat::Flv { .. } => "video/x-flv",
+            LiveFormat::Ts => "video/mp2t",
         })
     }
 
     fn protocol(self) -> Protocol {
         match self {
-            Format::Flv { .. } => Protocol::HttpFlv,
-            Format::Ts => Protocol::HttpTs,
+            LiveFormat::Flv { .. } => Protocol::HttpFlv,
+            LiveFormat::Ts => Protocol::HttpTs,
         }
     }
 
     fn container(self, chunked: bool) -> Container {
         match (self, chunked) {
-            (Format::Flv { .. }, false) => Container::Flv,
-            (Format::Flv { .. }, true) => Container::FlvChunked,
-            (Format::Ts, false) => Container::Raw,
-            (Format::Ts, true) => Container::RawChunked,
+            (LiveFormat::Flv { .. }, false) => Container::Flv,
+            (LiveFormat::Flv { .. }, true) => Container::FlvChunked,
+            (LiveFormat::Ts, false) => Container::Raw,
+            (LiveFormat::Ts, true) => Container::RawChunked,
         }
     }
 
@@ -89,7 +89,7 @@ impl Format {
     /// repeated. A relay of ours is told by which way the media comes.
     pub(super) fn lead(self, entered: &AdmittedSession) -> Bytes {
         let mut file = BytesMut::new();
-        if let Format::Flv { audio, video } = self {
+        if let LiveFormat::Flv { audio, video } = self {
             let tracks = entered.stream().info().tracks();
             flv::write_header(&mut file, audio && tracks.0, video && tracks.1);
             if let Some(way) = entered.way() {
@@ -101,13 +101,13 @@ impl Format {
 
     /// Whether the player is a relay of ours that can be told by which way the media comes.
     pub(super) fn tells_way(self, entered: &AdmittedSession) -> bool {
-        matches!(self, Format::Flv { .. }) && entered.session().identity.trail.claims_relay()
+        matches!(self, LiveFormat::Flv { .. }) && entered.session().identity.trail.claims_relay()
     }
 
     /// What such a relay is told of the way on which the media has come until here.
     pub(super) fn way(self, entered: &AdmittedSession, way: &[u8]) -> Bytes {
-        let told = entered.admission().trails().way(way, &entered.session().key);
-        data_tag(&relay_messages::way(&told))
+        let way_here = entered.admission().trails().way(way, &entered.session().key);
+        data_tag(&relay_messages::way(&way_here))
     }
 
     /// What such a relay is told when the stream's publisher has gone.
@@ -123,18 +123,18 @@ fn data_tag(payload: &[u8]) -> Bytes {
 }
 
 /// Answers with a live stream, as soon as its first media is there, or earlier with `http_early_head`.
-pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<Body> {
-    let Some(place) = Place::of(exchange) else { return plain(StatusCode::BAD_REQUEST) };
+pub(super) async fn answer(exchange: &Exchange<'_>, live: LiveHandler<'_>) -> Response<Body> {
+    let Some(place) = PathParts::of(exchange) else { return plain(StatusCode::BAD_REQUEST) };
     let name = &place.last[..place.last.find(live.format.suffix()).unwrap_or(place.last.len())];
     if name.is_empty() {
         return plain(StatusCode::BAD_REQUEST);
     }
-    let Some(origin) = Origin::choose(exchange, live.addr, live.app, &place, name) else {
+    let Some(origin) = RequestedStream::choose(exchange, live.addr, live.app, &place, name) else {
         return plain(StatusCode::NOT_FOUND);
     };
     let connection = exchange.connection;
     let protocol = live.format.protocol();
-    let session = Arc::new(origin.session(exchange, connection.id, protocol, &Overrides::default()));
+    let session = Arc::new(origin.session(exchange, connection.id, protocol, &IdentityOverrides::default()));
     let admission = &connection.service.admission;
     if admission.is_loop(&session.identity, session.role) {
         log::relay_loop(session.id, &session.identity);
@@ -154,8 +154,8 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
     let chunked = speaks_chunks(exchange.request) && exchange.location.conf.chunked;
     let container = live.format.container(chunked);
     let (feed, settings) = match live.format {
-        Format::Flv { .. } => (None, player_settings(&view, container, 0, &session.identity.pargs)),
-        Format::Ts => {
+        LiveFormat::Flv { .. } => (None, player_settings(&view, container, 0, &session.identity.pargs)),
+        LiveFormat::Ts => {
             let feed = connection.service.feeds.hold(entered.stream(), FeedSettings::of(&view));
             (Some(feed), mpegts::player_settings(&view, container, &session.identity.pargs))
         }
@@ -180,12 +180,12 @@ pub(super) async fn answer(exchange: &Exchange<'_>, live: Live<'_>) -> Response<
     if is_head(exchange.request) {
         return head(exchange, live.format, chunked, super::full(Bytes::new()));
     }
-    let player = Player { view, entered, stream, arrival, settings, format: live.format, _feed: feed };
+    let player = HttpPlayer { view, entered, stream, arrival, settings, format: live.format, _feed: feed };
     connection.takeover.arm(player);
-    head(exchange, live.format, chunked, Silent.boxed_unsync())
+    head(exchange, live.format, chunked, SilentBody.boxed_unsync())
 }
 
-fn head(exchange: &Exchange<'_>, format: Format, chunked: bool, body: Body) -> Response<Body> {
+fn head(exchange: &Exchange<'_>, format: LiveFormat, chunked: bool, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     if !chunked {
         // hyper ends a response without length and chunks by closing only for HTTP/1.0.

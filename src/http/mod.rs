@@ -50,21 +50,21 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use parking_lot::Mutex;
 
-use self::condition::{Assigned, End};
+use self::condition::{ConditionOutcome, RequestNotes};
 use self::conf::{Conf, ServerTokens};
 use self::files::{INDEX, IsIndex};
 use self::header::AddHeader;
-use self::heads::Heads;
-use self::io::{HttpIo, Takeover};
+use self::heads::HeadTracker;
+use self::io::{HttpIo, LiveTakeover};
 use self::response::Return;
-use self::types::Types;
+use self::types::ContentTypes;
 use self::variables::RequestVariables;
 use crate::config::history::SharedHistory;
 use crate::config::model::{Handler, HttpServer, Location};
 use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
 use crate::directive::{ListenAddr, Undecided};
-use crate::hub::registry::Registry;
+use crate::hub::registry::StreamRegistry;
 use crate::limits;
 use crate::media::admission::Admission;
 use crate::media::mpegts::Feeds;
@@ -85,7 +85,7 @@ pub struct HttpService {
     /// The configuration in force.
     pub store: Arc<Store>,
     /// All streams.
-    pub registry: Arc<Registry>,
+    pub registry: Arc<StreamRegistry>,
     /// All sessions.
     pub sessions: Arc<Sessions>,
     /// Lets sessions in.
@@ -107,7 +107,7 @@ pub struct HttpService {
 }
 
 /// What all requests of a connection share.
-struct Connection {
+struct HttpConnection {
     service: Arc<HttpService>,
     listen: ListenAddr,
     id: u64,
@@ -116,13 +116,13 @@ struct Connection {
     scheme: &'static str,
     started: Instant,
     socket: Arc<Socket>,
-    takeover: Arc<Takeover>,
-    heads: Arc<Heads>,
-    usage: Mutex<Usage>,
+    takeover: Arc<LiveTakeover>,
+    heads: Arc<HeadTracker>,
+    usage: Mutex<ConnectionUsage>,
 }
 
 /// How a connection has been used.
-struct Usage {
+struct ConnectionUsage {
     requests: u64,
     /// A request is being answered.
     in_flight: bool,
@@ -133,7 +133,7 @@ struct Usage {
     nodelay: bool,
 }
 
-impl Connection {
+impl HttpConnection {
     /// A request begins. Returns its number on the connection, from 1.
     fn begin(&self) -> u64 {
         let mut used = self.usage.lock();
@@ -180,19 +180,19 @@ impl Connection {
 
 /// `return 444`: the connection ends without an answer.
 #[derive(Debug)]
-struct Closed;
+struct ConnectionClosed;
 
-impl std::fmt::Display for Closed {
+impl std::fmt::Display for ConnectionClosed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("closed by \"return 444\"")
     }
 }
 
-impl std::error::Error for Closed {}
+impl std::error::Error for ConnectionClosed {}
 
 /// A request on its way to a handler.
 struct Exchange<'a> {
-    connection: &'a Connection,
+    connection: &'a HttpConnection,
     request: &'a Request<Incoming>,
     /// The request target as it was sent, without scheme and host.
     target: &'a BStr,
@@ -203,7 +203,7 @@ struct Exchange<'a> {
     /// Whether the server itself has come to this path, so that `internal` locations are open.
     is_internal: bool,
     /// What `set` and regular expressions have noted.
-    assigned: Assigned,
+    assigned: RequestNotes,
 }
 
 /// Serves one accepted connection to its end.
@@ -213,10 +213,10 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
     let listen = socket.local(listen);
     let scheme = if socket.is_tls() { "https" } else { "http" };
     let socket = Arc::new(socket);
-    let takeover = Arc::new(Takeover::default());
-    let heads = Arc::new(Heads::default());
+    let takeover = Arc::new(LiveTakeover::default());
+    let heads = Arc::new(HeadTracker::default());
     let id = service.sessions.next_id();
-    let connection = Arc::new(Connection {
+    let connection = Arc::new(HttpConnection {
         service: service.clone(),
         listen: listen.clone(),
         id,
@@ -226,7 +226,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
         socket: socket.clone(),
         takeover: takeover.clone(),
         heads: heads.clone(),
-        usage: Mutex::new(Usage {
+        usage: Mutex::new(ConnectionUsage {
             requests: 0,
             in_flight: false,
             since: Instant::now(),
@@ -298,7 +298,10 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
 }
 
 /// Finds the location and lets its handler answer.
-async fn answer(connection: &Connection, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
+async fn answer(
+    connection: &HttpConnection,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, ConnectionClosed> {
     let number = connection.begin();
     let facts = connection.heads.next().ok_or(head::UNTOLD);
     let answered = match facts.and_then(|facts| head::check(&request, &facts).map(|()| facts.target)) {
@@ -309,7 +312,7 @@ async fn answer(connection: &Connection, request: Request<Incoming>) -> Result<R
         Ok(target) => locate_and_answer(connection, &request, target.as_bstr(), number).await,
     };
     connection.end();
-    let mut response = answered.ok_or(Closed)?;
+    let mut response = answered.ok_or(ConnectionClosed)?;
     if !response.headers().contains_key(SERVER) {
         response.headers_mut().insert(SERVER, HeaderValue::from_static("pingosd"));
     }
@@ -318,7 +321,7 @@ async fn answer(connection: &Connection, request: Request<Incoming>) -> Result<R
 
 /// `None`: the connection ends without an answer.
 async fn locate_and_answer(
-    connection: &Connection,
+    connection: &HttpConnection,
     request: &Request<Incoming>,
     target: &BStr,
     number: u64,
@@ -344,7 +347,7 @@ async fn locate_and_answer(
         location: &server.fallback,
         path: &path,
         is_internal: false,
-        assigned: Assigned::default(),
+        assigned: RequestNotes::default(),
     };
     if let Some(found) = named {
         exchange.assigned.matched(found);
@@ -373,9 +376,9 @@ impl Exchange<'_> {
     async fn pass(&mut self) -> Option<Response<Body>> {
         if let Some(end) = self.follow(&self.server.steps) {
             match end {
-                End::Return(answer) => return self.fixed(answer),
-                End::Refuse(status) => return Some(plain(status)),
-                End::Break => {}
+                ConditionOutcome::Return(answer) => return self.fixed(answer),
+                ConditionOutcome::Refuse(status) => return Some(plain(status)),
+                ConditionOutcome::Break => {}
             }
         }
         let assigned = &mut self.assigned;
@@ -394,9 +397,9 @@ impl Exchange<'_> {
                 self.location = limited;
             }
             _ => match self.follow(&self.location.steps) {
-                Some(End::Return(answer)) => return self.fixed(answer),
-                Some(End::Refuse(status)) => return Some(plain(status)),
-                Some(End::Break) | None => {}
+                Some(ConditionOutcome::Return(answer)) => return self.fixed(answer),
+                Some(ConditionOutcome::Refuse(status)) => return Some(plain(status)),
+                Some(ConditionOutcome::Break) | None => {}
             },
         }
         if self.is_denied() {
@@ -535,7 +538,7 @@ impl Exchange<'_> {
 
 /// `types` by the path's extension, else `default_type`.
 fn content_type<'a>(conf: &'a Conf, path: &[u8]) -> &'a [u8] {
-    static USUAL: LazyLock<Types> = LazyLock::new(Types::default);
+    static USUAL: LazyLock<ContentTypes> = LazyLock::new(ContentTypes::default);
     let types = conf.types.as_ref().unwrap_or(&USUAL);
     types.of_path(path).map_or(conf.default_type.0.as_slice(), |found| found)
 }

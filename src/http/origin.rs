@@ -8,7 +8,7 @@ use super::{Exchange, host_of};
 use crate::directive::ListenAddr;
 use crate::hub::registry::StreamKey;
 use crate::media::log;
-use crate::media::session::{Identity, Moments, Protocol, Role, Session, mark};
+use crate::media::session::{Identity, Protocol, Role, Session, SessionMoments, mark};
 use crate::media::trail::{self, Claim};
 use crate::media::trail_proof::{self, ProofPurpose};
 use crate::media::variables::query_argument;
@@ -20,14 +20,14 @@ const AUDIO_CODECS: u32 = 3575;
 const VIDEO_CODECS: u32 = 252;
 
 /// The last element of a path and what stands before it.
-pub(super) struct Place<'a> {
+pub(super) struct PathParts<'a> {
     before: &'a [u8],
     /// The last element.
     pub(super) last: &'a [u8],
 }
 
 /// A stream that is asked for, and its application.
-pub(super) struct Origin {
+pub(super) struct RequestedStream {
     /// The application.
     pub(super) view: AppView,
     host: Bytes,
@@ -37,14 +37,14 @@ pub(super) struct Origin {
 
 /// What a location tells callbacks in place of what the request says.
 #[derive(Default)]
-pub(super) struct Overrides<'a> {
+pub(super) struct IdentityOverrides<'a> {
     pub(super) flash_ver: Option<&'a BString>,
     pub(super) swf_url: Option<&'a BString>,
     pub(super) tc_url: Option<&'a BString>,
     pub(super) page_url: Option<&'a BString>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> PathParts<'a> {
     /// `None`: the path ends with the location's, so there is no name.
     pub(super) fn of(exchange: &Exchange<'a>) -> Option<Self> {
         let path = exchange.path;
@@ -55,18 +55,18 @@ impl<'a> Place<'a> {
             .name
             .prefix()
             .is_some_and(|prefix| bare(path) == prefix.trim_end_with(|c| c == '/'));
-        (!last.is_empty() && !is_location).then_some(Place { before, last })
+        (!last.is_empty() && !is_location).then_some(PathParts { before, last })
     }
 }
 
-impl Origin {
+impl RequestedStream {
     /// `?app=` wins over `app=` of the location, that over the path before the name. `None`: there is no such
     /// application.
     pub(super) fn choose(
         exchange: &Exchange<'_>,
         addr: &ListenAddr,
         app: Option<&BString>,
-        place: &Place<'_>,
+        place: &PathParts<'_>,
         name: &[u8],
     ) -> Option<Self> {
         let asked = query_argument(exchange.query(), b"app");
@@ -81,7 +81,7 @@ impl Origin {
             log::unknown_application(connection.id, &app, &host);
             return None;
         };
-        Some(Origin { view, host, app, name: Bytes::copy_from_slice(name) })
+        Some(RequestedStream { view, host, app, name: Bytes::copy_from_slice(name) })
     }
 
     /// The stream.
@@ -95,7 +95,7 @@ impl Origin {
         exchange: &Exchange<'_>,
         id: u64,
         protocol: Protocol,
-        overrides: &Overrides<'_>,
+        overrides: &IdentityOverrides<'_>,
     ) -> Session {
         let connection = exchange.connection;
         let query = exchange.query();
@@ -103,8 +103,8 @@ impl Origin {
             Bytes::copy_from_slice(own.map_or(else_, |own| own.as_slice()))
         };
         let tc_url = [connection.scheme.as_bytes(), b"://", &self.host[..], b"/", &self.app[..]].concat();
-        let told = |name| exchange.header(HeaderName::from_static(name));
-        let claim = Claim::new(told(trail::HEADER), told(trail_proof::HEADER), b"");
+        let header_value = |name| exchange.header(HeaderName::from_static(name));
+        let claim = Claim::new(header_value(trail::HEADER), header_value(trail_proof::HEADER), b"");
         let target = exchange.request.uri().path_and_query().map_or("", |target| target.as_str());
         let asked = ProofPurpose { verb: "GET", app: b"", name: target.as_bytes() };
         let identity = Identity {
@@ -123,7 +123,7 @@ impl Origin {
             scheme: connection.scheme,
             trail: connection.service.admission.trails().judge(connection.id, &claim, asked),
         };
-        let moments = Moments::default();
+        let moments = SessionMoments::default();
         mark(&moments.ptime);
         let peer = connection.peer.clone();
         Session::new(id, peer, protocol, Role::Player, identity, connection.started, moments)

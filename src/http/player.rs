@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::arrival::Arrival;
-use super::live::Format;
+use super::live::LiveFormat;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::{Container, http_chunk};
 use crate::hub::stream::Stream;
@@ -27,9 +27,9 @@ use crate::media::workers::Worker;
 use crate::net::socket::Socket;
 
 /// The body hyper believes in: it never says anything, since the media does not pass through hyper.
-pub(super) struct Silent;
+pub(super) struct SilentBody;
 
-impl HttpBody for Silent {
+impl HttpBody for SilentBody {
     type Data = Bytes;
     type Error = std::io::Error;
 
@@ -42,7 +42,7 @@ impl HttpBody for Silent {
 }
 
 /// A player whose response head is out.
-pub struct Player {
+pub struct HttpPlayer {
     pub(super) view: AppView,
     pub(super) entered: Box<AdmittedSession>,
     /// What is sent: the session's stream, or what is made of it.
@@ -50,12 +50,12 @@ pub struct Player {
     /// What is still to be waited for where the head was sent early.
     pub(super) arrival: Arrival,
     pub(super) settings: PlayerSettings,
-    pub(super) format: Format,
+    pub(super) format: LiveFormat,
     /// What makes `stream`, if it is not the session's own.
     pub(super) _feed: Option<Arc<MpegtsFeed>>,
 }
 
-impl Player {
+impl HttpPlayer {
     /// Lets the delivery loop send until one side ends it. As the original, the end is that of the connection: a
     /// chunked body gets no last chunk, so that a player can tell a stream that broke off from a whole file.
     pub async fn run(
@@ -91,7 +91,8 @@ impl Player {
             }
         }
         mark(&session.moments.first_data);
-        let mut seat = Seat { worker, stream: self.stream.id(), session: session.clone(), left: false };
+        let mut membership =
+            LoopMembership { worker, stream: self.stream.id(), session: session.clone(), left: false };
         worker.delivery.join(Join {
             session: session.id,
             stream: self.stream.clone(),
@@ -137,9 +138,9 @@ impl Player {
             Reason::StreamEnd | Reason::ProcessExit => {
                 worker.delivery.finish(self.stream.id(), &session.link);
                 session.link.ended().await;
-                seat.left = true;
+                membership.left = true;
             }
-            _ => drop(seat),
+            _ => drop(membership),
         }
         log::played(&session, session.link.dropped_total.load(Ordering::Relaxed));
     }
@@ -178,14 +179,14 @@ async fn changed(way: &mut Option<watch::Receiver<Bytes>>) {
 }
 
 /// A place in the delivery loop, given up however the session ends.
-struct Seat<'a> {
+struct LoopMembership<'a> {
     worker: &'a Worker,
     stream: u64,
     session: Arc<Session>,
     left: bool,
 }
 
-impl Drop for Seat<'_> {
+impl Drop for LoopMembership<'_> {
     fn drop(&mut self) {
         if !self.left {
             self.worker.delivery.leave(self.stream, &self.session.link);

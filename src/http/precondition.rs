@@ -10,7 +10,7 @@ use http::header::{
 
 /// What of a file a request wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wants {
+pub(super) enum RequestedPart {
     /// The range that it names.
     Range,
     /// All of it, whatever range it names.
@@ -22,7 +22,7 @@ pub(super) enum Wants {
 }
 
 /// Judges a request by a file's modification, in seconds and as a date, and by its tag, if it has one.
-pub(super) fn judge(headers: &HeaderMap, seconds: u64, date: &[u8], tag: Option<&[u8]>) -> Wants {
+pub(super) fn judge(headers: &HeaderMap, seconds: u64, date: &[u8], tag: Option<&[u8]>) -> RequestedPart {
     let header = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
     let since = |text: &[u8]| {
         let time = httpdate::parse_http_date(text.to_str().ok()?).ok()?;
@@ -32,19 +32,19 @@ pub(super) fn judge(headers: &HeaderMap, seconds: u64, date: &[u8], tag: Option<
     if header(IF_UNMODIFIED_SINCE).is_some_and(|limit| !is_older(limit))
         || header(IF_MATCH).is_some_and(|tags| !lists(tags, tag, false))
     {
-        return Wants::Nothing;
+        return RequestedPart::Nothing;
     }
     let (modified, known) = (header(IF_MODIFIED_SINCE), header(IF_NONE_MATCH));
     if (modified.is_some() || known.is_some())
         && modified.is_none_or(|time| since(time) == Some(seconds))
         && known.is_none_or(|tags| lists(tags, tag, true))
     {
-        return Wants::Unchanged;
+        return RequestedPart::Unchanged;
     }
     match header(IF_RANGE) {
-        Some(known @ [b'"', ..]) if Some(known) != tag => Wants::Whole,
-        Some(known) if !known.starts_with(b"\"") && known != date => Wants::Whole,
-        _ => Wants::Range,
+        Some(known @ [b'"', ..]) if Some(known) != tag => RequestedPart::Whole,
+        Some(known) if !known.starts_with(b"\"") && known != date => RequestedPart::Whole,
+        _ => RequestedPart::Range,
     }
 }
 

@@ -16,7 +16,7 @@ use http::{Response, StatusCode};
 use super::{Body, Exchange, HttpService, full, plain};
 use crate::config::on_disk;
 use crate::config::watch::Fingerprint;
-use crate::hub::registry::{Registry, StreamKey};
+use crate::hub::registry::{StreamKey, StreamRegistry};
 use crate::media::listing::Snapshot;
 use crate::media::session::{Role, Session, Traffic};
 use crate::module::stat::conf::StatParts;
@@ -92,7 +92,7 @@ fn write_servers(
     xml: &mut Xml,
     mut sessions: Vec<Arc<Session>>,
     ended: &HashMap<u64, Traffic>,
-    registry: &Registry,
+    registry: &StreamRegistry,
 ) {
     // Those of a stream stay in their order.
     sessions.sort_by(|a, b| by_name(&a.key, &b.key));
@@ -114,7 +114,12 @@ fn by_name(a: &StreamKey, b: &StreamKey) -> Ordering {
 }
 
 /// The stream of these sessions.
-fn write_stream(xml: &mut Xml, clients: &[Arc<Session>], ended: &HashMap<u64, Traffic>, registry: &Registry) {
+fn write_stream(
+    xml: &mut Xml,
+    clients: &[Arc<Session>],
+    ended: &HashMap<u64, Traffic>,
+    registry: &StreamRegistry,
+) {
     let key = &clients[0].key;
     let stream = registry.find(key);
     let publisher = stream.as_ref().and_then(|s| s.publisher());

@@ -9,9 +9,9 @@ use crate::syntax::{Problem, Span, sentence};
 
 /// Content types by file extension, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Types(HashMap<BString, BString>);
+pub struct ContentTypes(HashMap<BString, BString>);
 
-impl Types {
+impl ContentTypes {
     /// The type of an extension, in any letter case.
     pub fn find(&self, extension: &[u8]) -> Option<&BStr> {
         self.0.get(extension.to_ascii_lowercase().as_bstr()).map(|t| t.as_bstr())
@@ -25,15 +25,15 @@ impl Types {
     }
 }
 
-impl Default for Types {
+impl Default for ContentTypes {
     /// What holds where no `types { }` is given.
-    fn default() -> Types {
+    fn default() -> ContentTypes {
         let pairs = [("html", "text/html"), ("gif", "image/gif"), ("jpg", "image/jpeg")];
-        Types(pairs.into_iter().map(|(extension, mime)| (extension.into(), mime.into())).collect())
+        ContentTypes(pairs.into_iter().map(|(extension, mime)| (extension.into(), mime.into())).collect())
     }
 }
 
-impl Value for Types {
+impl Value for ContentTypes {
     const ARITY: Arity = Arity::NONE;
     const BLOCK: bool = true;
 
@@ -41,7 +41,7 @@ impl Value for Types {
         "{ type extension ...; ... }".into()
     }
 
-    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Types, Problem> {
+    fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ContentTypes, Problem> {
         let mut types = HashMap::new();
         let mut first: HashMap<BString, Span> = HashMap::new();
         for entry in args.body.into_iter().flatten() {
@@ -68,6 +68,6 @@ impl Value for Types {
                 evaluation.report(problem);
             }
         }
-        Ok(Types(types))
+        Ok(ContentTypes(types))
     }
 }

@@ -11,10 +11,10 @@ use bytes::Bytes;
 use super::backlog::Backlog;
 use super::gop::StartSettings;
 use super::headers::Headers;
-use super::origin::Origin;
+use super::origin::StreamOrigin;
 use super::outgoing::Outgoing;
 use super::packet::{Container, Lane, Packet, PacketClass};
-use super::stream::Joined;
+use super::stream::JoinedPlayer;
 use crate::limits;
 use crate::wire::MediaKind;
 
@@ -35,7 +35,7 @@ pub struct PlayerSettings {
     pub wait_key: bool,
     /// Whether to hold audio until the first video frame.
     pub wait_video: bool,
-    /// Whether the first timestamp is 0; see [`Origin`].
+    /// Whether the first timestamp is 0; see [`StreamOrigin`].
     pub zero_start: bool,
     /// Skipped media in milliseconds above which codec headers are sent again; 0 means never.
     pub sync: u32,
@@ -79,12 +79,12 @@ pub struct Cursor {
     /// Whether the player was paused before: headers then take the timestamp of the media that follows.
     resumed: bool,
     /// Offset subtracted from the stream's timestamps; `None` sends them unchanged.
-    origin: Option<Origin>,
+    origin: Option<StreamOrigin>,
 }
 
 impl Cursor {
     /// Joins a player to the stream. `lead` is sent first: replies to commands, or the head of an HTTP response.
-    pub fn join(settings: PlayerSettings, joined: &Joined, lead: Bytes) -> Self {
+    pub fn join(settings: PlayerSettings, joined: &JoinedPlayer, lead: Bytes) -> Self {
         let cached = settings.start.cache_time > 0;
         // A repackaged stream must begin with a key piece, since only key pieces carry the tables.
         let packaged = !settings.container.has_timestamps();
@@ -99,7 +99,7 @@ impl Cursor {
             headers: Some(Box::new(joined.headers.clone())),
             paused: false,
             resumed: false,
-            origin: settings.zero_start.then(Origin::default),
+            origin: settings.zero_start.then(StreamOrigin::default),
         };
         let _ = cursor.push_control(lead);
         cursor

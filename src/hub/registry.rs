@@ -11,7 +11,7 @@ pub use super::stream_key::StreamKey;
 
 /// All streams of the process.
 #[derive(Debug, Default)]
-pub struct Registry {
+pub struct StreamRegistry {
     streams: Mutex<HashMap<StreamKey, RegisteredStream>>,
     ids: AtomicU64,
 }
@@ -25,13 +25,13 @@ struct RegisteredStream {
 /// A session's use of a stream.
 #[derive(Debug)]
 pub struct StreamUse {
-    registry: Arc<Registry>,
+    registry: Arc<StreamRegistry>,
     stream: Arc<Stream>,
     first: bool,
     released: bool,
 }
 
-impl Registry {
+impl StreamRegistry {
     /// Starts using a stream, which is created if it does not exist. `chunk_size` applies to a new stream only.
     pub fn enter(self: &Arc<Self>, key: &StreamKey, chunk_size: usize) -> StreamUse {
         let mut streams = self.streams.lock();
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_stream_lives_from_its_first_to_its_last_user() {
-        let registry = Arc::new(Registry::default());
+        let registry = Arc::new(StreamRegistry::default());
         let key = StreamKey::new("default", "live", "s");
         let a = registry.enter(&key, 4096);
         let b = registry.enter(&key, 4096);
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_derived_stream_is_another_one_and_is_not_listed() {
-        let registry = Arc::new(Registry::default());
+        let registry = Arc::new(StreamRegistry::default());
         let key = StreamKey::new("default", "live", "s");
         let source = registry.enter(&key, 4096);
         let derived = registry.derive(source.stream());
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_dropped_use_counts_as_left() {
-        let registry = Arc::new(Registry::default());
+        let registry = Arc::new(StreamRegistry::default());
         let key = StreamKey::new("default", "live", "s");
         drop(registry.enter(&key, 4096));
         assert!(registry.list().is_empty());

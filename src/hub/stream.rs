@@ -18,7 +18,7 @@ use super::stream_key::StreamKey;
 use super::timeline::Timeline;
 pub use input::{Incoming, PublishSettings};
 pub use state::StreamWaker;
-use state::{Attached, State};
+use state::{AttachedWorker, StreamState};
 
 /// State of the publisher, as players see it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub struct Stream {
     id: u64,
     key: StreamKey,
     chunk_size: usize,
-    state: Mutex<State>,
+    state: Mutex<StreamState>,
     /// Changed under the lock of `state`, in the order of the events.
     phase: watch::Sender<StreamPhase>,
     /// Whether a publisher stands by; changed as `phase`.
@@ -55,7 +55,7 @@ pub struct Stream {
 
 /// Start data of a joining player.
 #[derive(Debug)]
-pub struct Joined {
+pub struct JoinedPlayer {
     /// Number of the first packet to send.
     pub start: u64,
     /// Packets from `start` to the beginning of the worker's backlog.
@@ -76,7 +76,7 @@ impl Stream {
             id,
             key,
             chunk_size,
-            state: Mutex::new(State {
+            state: Mutex::new(StreamState {
                 publisher: None,
                 settings,
                 standby: None,
@@ -294,7 +294,13 @@ impl Stream {
     pub fn attach(&self, worker: usize, wake: Arc<dyn StreamWaker>) -> u64 {
         let mut state = self.state.lock();
         let end = state.ring.end();
-        state.workers.push(Attached { wake, worker, fetched: end, patience: Duration::ZERO, woken: false });
+        state.workers.push(AttachedWorker {
+            wake,
+            worker,
+            fetched: end,
+            patience: Duration::ZERO,
+            woken: false,
+        });
         end
     }
 
@@ -327,12 +333,12 @@ impl Stream {
     }
 
     /// Chooses the start position of a player. `backlog_base` is the number where the worker's backlog begins.
-    pub fn join(&self, start: StartSettings, backlog_base: u64) -> Joined {
+    pub fn join(&self, start: StartSettings, backlog_base: u64) -> JoinedPlayer {
         let state = self.state.lock();
         let wanted = state.ring.start_for(start);
         let (first, packets) = state.ring.from(wanted);
         let older = packets.take(usize::try_from(backlog_base.saturating_sub(first)).unwrap_or(0));
-        Joined { start: first, older: older.cloned().collect(), headers: state.headers.clone() }
+        JoinedPlayer { start: first, older: older.cloned().collect(), headers: state.headers.clone() }
     }
 
     /// Number after the newest packet.

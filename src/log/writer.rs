@@ -20,11 +20,11 @@ use crate::limits;
 /// Handle to the thread.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LogWriter {
-    queue: Arc<Queue>,
+    queue: Arc<LineQueue>,
 }
 
 #[derive(Debug, Default)]
-struct Queue {
+struct LineQueue {
     state: Mutex<State>,
     /// Signalled when there is work.
     filled: Condvar,
@@ -35,12 +35,12 @@ struct Queue {
 #[derive(Default)]
 struct State {
     running: bool,
-    work: VecDeque<Work>,
+    work: VecDeque<WriterWork>,
     /// Bytes of the lines not written yet.
     bytes: usize,
     /// Whether the thread is processing an item.
     busy: bool,
-    lost: Option<Lost>,
+    lost: Option<LostLines>,
 }
 
 impl std::fmt::Debug for State {
@@ -49,7 +49,7 @@ impl std::fmt::Debug for State {
     }
 }
 
-enum Work {
+enum WriterWork {
     /// A line, for the logs that were in force when it was made.
     Line(Arc<Logs>, LogLevel, String),
     /// Other work that may block on files.
@@ -57,7 +57,7 @@ enum Work {
 }
 
 /// Lines that were dropped.
-struct Lost {
+struct LostLines {
     logs: Arc<Logs>,
     /// Level of the most severe one: a log that accepts only severe lines is informed too.
     severity: LogLevel,
@@ -99,7 +99,7 @@ impl LogWriter {
             drop(state);
             return work();
         }
-        state.work.push_back(Work::Other(Box::new(work)));
+        state.work.push_back(WriterWork::Other(Box::new(work)));
         self.queue.filled.notify_one();
     }
 
@@ -111,21 +111,21 @@ impl LogWriter {
     }
 }
 
-impl Queue {
+impl LineQueue {
     fn run(&self) {
         loop {
             match self.next() {
-                Work::Line(logs, severity, line) => {
+                WriterWork::Line(logs, severity, line) => {
                     logs.write(severity, line.as_bytes());
                     self.state.lock().bytes -= line.len();
                 }
-                Work::Other(work) => work(),
+                WriterWork::Other(work) => work(),
             }
         }
     }
 
     /// Waits for the next item; the preceding one counts as done.
-    fn next(&self) -> Work {
+    fn next(&self) -> WriterWork {
         let mut state = self.state.lock();
         state.busy = false;
         loop {
@@ -159,12 +159,12 @@ impl State {
 
     fn push(&mut self, logs: Arc<Logs>, severity: LogLevel, line: String) {
         self.bytes += line.len();
-        self.work.push_back(Work::Line(logs, severity, line));
+        self.work.push_back(WriterWork::Line(logs, severity, line));
     }
 
     fn lose(&mut self, logs: &Arc<Logs>, severity: LogLevel) {
         count_lost();
-        let lost = self.lost.get_or_insert_with(|| Lost { logs: logs.clone(), severity, lines: 0 });
+        let lost = self.lost.get_or_insert_with(|| LostLines { logs: logs.clone(), severity, lines: 0 });
         lost.logs = logs.clone();
         lost.severity = lost.severity.min(severity);
         lost.lines += 1;
@@ -172,7 +172,7 @@ impl State {
 
     /// Queues a line with the number of lines that were dropped in its place.
     fn tell_lost(&mut self) {
-        let Some(Lost { logs, severity, lines }) = self.lost.take() else { return };
+        let Some(LostLines { logs, severity, lines }) = self.lost.take() else { return };
         let what = if lines == 1 { "line was" } else { "lines were" };
         self.push(
             logs,

@@ -16,18 +16,18 @@ use super::extension::{Demand, OnStream, PublishObserver, Running, SessionObserv
 use super::session::{Identity, ListedSession, Reason, Role, Session, Sessions};
 use super::trails::Trails;
 use super::view::AppView;
-use crate::hub::registry::{Registry, StreamUse};
+use crate::hub::registry::{StreamRegistry, StreamUse};
 use crate::hub::stream::Stream;
 use crate::media::log;
 use crate::media::{access, live};
 use crate::notify;
 use crate::notify::ledger::CallDecision;
-use crate::notify::{Answer, EventKind, Members, Notifier, SessionEvent};
+use crate::notify::{CallbackAnswer, EventKind, Members, Notifier, SessionEvent};
 
 /// Admits sessions of all protocols.
 pub struct Admission {
     /// All streams.
-    registry: Arc<Registry>,
+    registry: Arc<StreamRegistry>,
     /// All sessions.
     sessions: Arc<Sessions>,
     callbacks: Notifier,
@@ -41,7 +41,7 @@ pub struct Admission {
 impl Admission {
     /// Creates an admission without sessions.
     pub fn new(
-        registry: Arc<Registry>,
+        registry: Arc<StreamRegistry>,
         sessions: Arc<Sessions>,
         callbacks: Notifier,
         trails: Arc<Trails>,
@@ -199,14 +199,14 @@ pub async fn verdict(
 ) -> Result<(), AdmissionRefusal> {
     let answer = event.answer().await;
     let (verdict, decision) = match answer {
-        Answer::Failed(_) | Answer::TimedOut
+        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut
             if view.current().get::<notify::conf::Current>().ignore_invalid =>
         {
             (Ok(()), CallDecision::AllowUnanswered)
         }
         _ if !event.hook().enforce.start || answer.is_success() => (Ok(()), CallDecision::Allow),
-        Answer::Status(_) => (Err(AdmissionRefusal(Reason::NotifyRefused)), CallDecision::Refuse),
-        Answer::Failed(_) | Answer::TimedOut => {
+        CallbackAnswer::Status(_) => (Err(AdmissionRefusal(Reason::NotifyRefused)), CallDecision::Refuse),
+        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut => {
             (Err(AdmissionRefusal(Reason::NotifyErr)), CallDecision::Refuse)
         }
     };

@@ -22,23 +22,23 @@ pub struct Traffic {
 /// All media sessions.
 #[derive(Debug, Default)]
 pub struct Sessions {
-    live: Mutex<Live>,
+    live: Mutex<LiveSessions>,
     ids: AtomicU64,
     accepted_total: AtomicU64,
 }
 
 /// Changed and read under one lock, so that a session's traffic counts exactly once.
 #[derive(Debug, Default)]
-struct Live {
+struct LiveSessions {
     sessions: BTreeMap<u64, Arc<Session>>,
     /// Traffic of ended sessions.
     ended: Traffic,
     /// Traffic of ended sessions by stream, for streams that have a session.
-    streams: HashMap<u64, Past>,
+    streams: HashMap<u64, EndedSessions>,
 }
 
 #[derive(Debug, Default)]
-struct Past {
+struct EndedSessions {
     sessions: usize,
     ended: Traffic,
 }
@@ -71,7 +71,7 @@ pub struct CarriedCounts {
 impl Sessions {
     /// Continues the counters of the preceding process.
     pub fn beginning(carried: CarriedCounts) -> Sessions {
-        let live = Live { ended: carried.traffic, ..Live::default() };
+        let live = LiveSessions { ended: carried.traffic, ..LiveSessions::default() };
         let accepted_total = AtomicU64::new(carried.accepted);
         Sessions { live: Mutex::new(live), ids: AtomicU64::default(), accepted_total }
     }

@@ -12,7 +12,7 @@ use crate::log::os_text;
 use crate::log::shown::Shown;
 use crate::media::session::{Identity, Role, Session};
 use crate::media::trail_proof::ProofVerdict;
-use crate::notify::Answer;
+use crate::notify::CallbackAnswer;
 use crate::notify::hook::Hook;
 
 /// `connect` to an application that is not configured.
@@ -102,7 +102,7 @@ pub fn access_denied(session: &Session) {
 }
 
 /// The answer to `start` refuses the session.
-pub fn start_refused(session: &Session, hook: &Hook, answer: &Answer) {
+pub fn start_refused(session: &Session, hook: &Hook, answer: &CallbackAnswer) {
     info!(
         target: "notice",
         conn = session.id,

@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 
 use crate::hub::gop::StartSettings;
 use crate::hub::packet::Packet;
-use crate::hub::stream::{Joined, Stream, StreamWaker};
+use crate::hub::stream::{JoinedPlayer, Stream, StreamWaker};
 
 /// First number of readers; delivery workers have much lower numbers.
 const FIRST: usize = usize::MAX / 2;
@@ -16,14 +16,14 @@ const FIRST: usize = usize::MAX / 2;
 pub struct PacketReader {
     stream: Arc<Stream>,
     id: usize,
-    ready: Arc<Ready>,
+    ready: Arc<ReaderQueue>,
     /// Number of the next packet.
     next: u64,
 }
 
-struct Ready(Notify);
+struct ReaderQueue(Notify);
 
-impl StreamWaker for Ready {
+impl StreamWaker for ReaderQueue {
     fn wake(&self, _: u64) {
         self.0.notify_one();
     }
@@ -34,7 +34,7 @@ impl PacketReader {
     pub fn attach(stream: &Arc<Stream>) -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(FIRST);
         let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let ready = Arc::new(Ready(Notify::new()));
+        let ready = Arc::new(ReaderQueue(Notify::new()));
         let next = stream.attach(id, ready.clone());
         PacketReader { stream: stream.clone(), id, ready, next }
     }
@@ -46,7 +46,7 @@ impl PacketReader {
 
     /// Contents of the stream's cache: the headers in force, and packets from the oldest key frame to the first one to
     /// be fetched. Must be called before the first fetch.
-    pub fn before(&self) -> Joined {
+    pub fn before(&self) -> JoinedPlayer {
         // Any time other than 0 requests the cache; `send_all` requests all of it.
         let start = StartSettings { cache_time: 1, send_all: true, low_latency: false };
         self.stream.join(start, self.next)

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::directive::context::RTMP;
 use crate::directive::table::directives;
 use crate::directive::{ConfPath, Flag};
-use crate::net::tls::client::Trust;
+use crate::net::tls::client::ServerTrust;
 
 directives! {
     /// Relays of the whole server: proofs of their origin, and TLS to rtmps:// servers and https:// origins.
@@ -26,10 +26,10 @@ directives! {
 }
 
 /// Certificates that relays and callbacks trust.
-pub fn trust(config: &Config) -> Trust<'_> {
+pub fn trust(config: &Config) -> ServerTrust<'_> {
     let conf = config.rtmp.as_ref().map(|rtmp| rtmp.get::<MainCurrent>());
     let certificates = conf.and_then(|conf| conf.ssl_trusted_certificate.as_ref());
-    Trust {
+    ServerTrust {
         verify: conf.is_none_or(|conf| conf.ssl_verify),
         certificates: certificates.map(|path| path.0.as_path()),
     }

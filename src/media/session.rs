@@ -135,7 +135,7 @@ pub struct Identity {
 
 /// Times of a session's events for callback variables, in milliseconds of the server's clock; 0 if not reached.
 #[derive(Debug, Default)]
-pub struct Moments {
+pub struct SessionMoments {
     /// End of the handshake.
     pub handshake_done: AtomicU64,
     /// `connect`.
@@ -176,7 +176,7 @@ pub struct Session {
     /// `started` in milliseconds of the server's clock.
     pub init: u64,
     /// Times of events.
-    pub moments: Moments,
+    pub moments: SessionMoments,
     /// Time since which it lacks an application because of a reload, if that is to end it; 0 otherwise.
     pub orphaned: AtomicU64,
     /// Bytes received from a publisher.
@@ -193,13 +193,13 @@ pub struct Session {
     pub relayed_as: OnceLock<Identity>,
     over: AtomicBool,
     ending: Notify,
-    statuses: Mutex<VecDeque<Status>>,
+    statuses: Mutex<VecDeque<StatusMessage>>,
     status_ready: Notify,
 }
 
 /// A status message that the server sends of its own accord.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
+pub struct StatusMessage {
     /// `status` or `error`.
     pub level: &'static str,
     /// For example `NetStream.Record.Start`.
@@ -221,7 +221,7 @@ impl Session {
         role: Role,
         identity: Identity,
         started: Instant,
-        moments: Moments,
+        moments: SessionMoments,
     ) -> Self {
         let key = StreamKey::new(identity.serverid.clone(), identity.app.clone(), identity.name.clone());
         Session {
@@ -256,13 +256,13 @@ impl Session {
         if statuses.len() >= limits::SESSION_STATUSES {
             statuses.pop_front();
         }
-        statuses.push_back(Status { level, code, description });
+        statuses.push_back(StatusMessage { level, code, description });
         drop(statuses);
         self.status_ready.notify_one();
     }
 
     /// Waits for a status message to send.
-    pub async fn next_status(&self) -> Status {
+    pub async fn next_status(&self) -> StatusMessage {
         loop {
             let ready = self.status_ready.notified();
             let next = self.statuses.lock().pop_front();

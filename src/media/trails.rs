@@ -13,7 +13,7 @@ use super::trail::{self, Claim, Hop, MediaOrigin, Trail};
 use super::trail_proof::{ProofKeys, ProofPurpose, ProofVerdict};
 use crate::config::model::Config;
 use crate::directive::ConfPath;
-use crate::hub::registry::{Registry, StreamKey};
+use crate::hub::registry::{StreamKey, StreamRegistry};
 use crate::net::secret::{self, Secret, SecretError};
 
 /// Makes and recognises hops of this process's streams, and makes and checks proofs.
@@ -55,7 +55,7 @@ impl Trails {
     /// path of streams that are pulled.
     pub fn is_loop(
         &self,
-        registry: &Registry,
+        registry: &StreamRegistry,
         identity: &Identity,
         role: Role,
         way: impl FnOnce(u64) -> Bytes,

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc;
 
 use super::delivery::conf::BackEnd;
-use super::delivery::{Delivery, IoRing, Total};
+use super::delivery::{BacklogTotal, Delivery, IoRing};
 use crate::hub::pace::Grid;
 use crate::limits;
 use crate::net::moderation::{self, WorkerWaker};
@@ -28,7 +28,7 @@ pub struct Worker {
     /// Its delivery loop.
     pub delivery: Delivery,
     /// Makes it poll its sockets at once.
-    pub bell: WorkerWaker,
+    pub waker: WorkerWaker,
     is_dead: Arc<AtomicBool>,
 }
 
@@ -47,7 +47,7 @@ pub struct Workers {
     next: AtomicUsize,
     how: BackEnd,
     grid: Grid,
-    total: Arc<Total>,
+    total: Arc<BacklogTotal>,
     deaths: mpsc::UnboundedSender<Death>,
 }
 
@@ -65,7 +65,7 @@ impl Workers {
         // At most one message per thread, so the channel is bounded.
         let (deaths, told) = mpsc::unbounded_channel();
         let mut rings = IoRing::for_workers(count, how);
-        let total = Total::new(count);
+        let total = BacklogTotal::new(count);
         let places = (0..count)
             .map(|number| Ok(ArcSwap::from_pointee(start(number, rings.pop(), grid, &total, &deaths)?)));
         let places = places.collect::<io::Result<_>>()?;
@@ -107,19 +107,19 @@ fn start(
     number: usize,
     ring: Option<IoRing>,
     grid: Grid,
-    total: &Arc<Total>,
+    total: &Arc<BacklogTotal>,
     deaths: &mpsc::UnboundedSender<Death>,
 ) -> io::Result<Worker> {
     let (delivery, serving) = Delivery::new(number, ring, grid, total.clone());
-    let bell = WorkerWaker::new()?;
-    let heard = bell.clone();
+    let waker = WorkerWaker::new()?;
+    let heard = waker.clone();
     let serve = move || {
         // A worker without a working bell never delays polling.
         let _ = moderation::begin(heard);
         serving.run()
     };
     let (runtime, is_dead) = spawn(number, serve, deaths.clone())?;
-    Ok(Worker { runtime, delivery, bell, is_dead })
+    Ok(Worker { runtime, delivery, waker, is_dead })
 }
 
 /// Runs the future from `serve`, and everything spawned on the runtime, on a new thread. The flag becomes true when the

@@ -89,10 +89,10 @@ enum WaitOutcome {
 }
 
 impl PromptSockets {
-    fn new(bell: WorkerWaker) -> io::Result<Self> {
+    fn new(waker: WorkerWaker) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-        epoll.add(&*bell.0, arrivals())?;
-        Ok(PromptSockets { epoll, _bell: bell })
+        epoll.add(&*waker.0, arrivals())?;
+        Ok(PromptSockets { epoll, _bell: waker })
     }
 
     /// Waits for `time`, or until something arrives on one of the sockets.
@@ -114,14 +114,14 @@ fn arrivals() -> EpollEvent {
     EpollEvent::new(EpollFlags::EPOLLIN | EpollFlags::EPOLLET, 0)
 }
 
-/// Makes the calling thread a worker's thread that `bell` can reach. If the system lacks the means to end a wait, the
+/// Makes the calling thread a worker's thread that `waker` can reach. If the system lacks the means to end a wait, the
 /// worker never waits.
 ///
 /// # Errors
 ///
 /// The system gives no means to end a wait.
-pub fn begin(bell: WorkerWaker) -> io::Result<()> {
-    let prompt = PromptSockets::new(bell)?;
+pub fn begin(waker: WorkerWaker) -> io::Result<()> {
+    let prompt = PromptSockets::new(waker)?;
     PROMPT.with(|cell| drop(cell.set(prompt)));
     Ok(())
 }
@@ -279,9 +279,9 @@ mod tests {
 
     #[test]
     fn only_media_wait() {
-        let bell = WorkerWaker::new().unwrap();
+        let waker = WorkerWaker::new().unwrap();
         let (mut far, near) = UnixStream::pair().unwrap();
-        begin(bell.clone()).unwrap();
+        begin(waker.clone()).unwrap();
 
         let waits = |time| PROMPT.with(|cell| cell.get().unwrap().wait(time));
         is_prompt(near.as_fd());
@@ -294,7 +294,7 @@ mod tests {
         is_media(near.as_fd());
         far.write_all(b"media").unwrap();
         assert_eq!(waits(limits::POLL_INTERVAL), WaitOutcome::Through);
-        bell.ring();
+        waker.ring();
         assert_eq!(waits(LONG), WaitOutcome::Cut);
         assert_eq!(waits(US), WaitOutcome::Through);
         // Unread input counts as an arrival when the mark is set.

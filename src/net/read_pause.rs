@@ -94,18 +94,18 @@ mod tests {
     /// A resting socket that has received a little data.
     fn resting() -> (TcpStream, Arc<Socket>, ReadPause) {
         let (mut far, socket) = pair();
-        let mut rest = ReadPause::new(&socket);
-        rest.until(Some(Instant::now() + NEVER));
+        let mut pause = ReadPause::new(&socket);
+        pause.until(Some(Instant::now() + NEVER));
         far.write_all(b"a little").unwrap();
-        (far, socket, rest)
+        (far, socket, pause)
     }
 
     /// Reads whenever it is time until `bytes` bytes have arrived.
-    async fn read(rest: &ReadPause, bytes: usize) {
+    async fn read(pause: &ReadPause, bytes: usize) {
         let (mut got, mut buffer) = (0, vec![0; 2 * limits::READ_REST_BYTES]);
         while got < bytes {
-            let how = rest.ready().await.unwrap();
-            match how(&rest.socket, &mut buffer) {
+            let how = pause.ready().await.unwrap();
+            match how(&pause.socket, &mut buffer) {
                 Ok(0) => panic!("the end"),
                 Ok(n) => got += n,
                 Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
@@ -114,47 +114,47 @@ mod tests {
         assert_eq!(got, bytes);
     }
 
-    async fn is_ready(rest: &ReadPause) -> bool {
-        let ready = pin!(rest.ready());
+    async fn is_ready(pause: &ReadPause) -> bool {
+        let ready = pin!(pause.ready());
         tokio::time::timeout(5 * SOON, ready).await.is_ok()
     }
 
     #[tokio::test]
     async fn a_little_waits_for_its_moment_and_much_does_not() {
         let (mut far, socket) = pair();
-        let mut rest = ReadPause::new(&socket);
+        let mut pause = ReadPause::new(&socket);
         far.write_all(b"before").unwrap();
-        read(&rest, 6).await;
-        rest.until(Some(Instant::now() + NEVER));
+        read(&pause, 6).await;
+        pause.until(Some(Instant::now() + NEVER));
         far.write_all(b"a little").unwrap();
-        assert!(!is_ready(&rest).await);
-        rest.until(Some(Instant::now() + SOON));
-        read(&rest, 8).await;
-        rest.until(Some(Instant::now() + NEVER));
+        assert!(!is_ready(&pause).await);
+        pause.until(Some(Instant::now() + SOON));
+        read(&pause, 8).await;
+        pause.until(Some(Instant::now() + NEVER));
         far.write_all(&vec![0; limits::READ_REST_BYTES]).unwrap();
-        read(&rest, limits::READ_REST_BYTES).await;
+        read(&pause, limits::READ_REST_BYTES).await;
     }
 
     #[tokio::test]
     async fn what_came_during_a_rest_is_seen_when_it_ends() {
-        let (mut far, socket, mut rest) = resting();
-        assert!(!is_ready(&rest).await);
-        rest.until(None);
-        read(&rest, 8).await;
-        rest.until(Some(Instant::now() + NEVER));
+        let (mut far, socket, mut pause) = resting();
+        assert!(!is_ready(&pause).await);
+        pause.until(None);
+        read(&pause, 8).await;
+        pause.until(Some(Instant::now() + NEVER));
         far.write_all(b"more").unwrap();
-        drop(rest);
+        drop(pause);
         read(&ReadPause::new(&socket), 4).await;
     }
 
     #[tokio::test]
     async fn the_end_of_the_connection_ends_a_rest() {
-        let (far, socket, rest) = resting();
+        let (far, socket, pause) = resting();
         drop(far);
         let mut buffer = [0; 100];
-        let how = rest.ready().await.unwrap();
+        let how = pause.ready().await.unwrap();
         assert_eq!(how(&socket, &mut buffer).unwrap(), 8);
-        let how = rest.ready().await.unwrap();
+        let how = pause.ready().await.unwrap();
         assert_eq!(how(&socket, &mut buffer).unwrap(), 0);
     }
 
@@ -163,9 +163,9 @@ mod tests {
         let (near, mut far) = std::os::unix::net::UnixStream::pair().unwrap();
         near.set_nonblocking(true).unwrap();
         let socket = Arc::new(Socket::Unix(tokio::net::UnixStream::from_std(near).unwrap()));
-        let mut rest = ReadPause::new(&socket);
-        rest.until(Some(Instant::now() + NEVER));
+        let mut pause = ReadPause::new(&socket);
+        pause.until(Some(Instant::now() + NEVER));
         far.write_all(b"a little").unwrap();
-        read(&rest, 8).await;
+        read(&pause, 8).await;
     }
 }

@@ -9,7 +9,7 @@ use crate::net::dns::LookupError;
 
 /// An answer of a callback server, or the lack of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum CallbackAnswer {
     /// An HTTP status. It counts as soon as the headers are complete.
     Status(u16),
     /// No answer.
@@ -43,22 +43,22 @@ pub enum CallFailure {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// The answer.
-    pub answer: Answer,
+    pub answer: CallbackAnswer,
     /// The `Location` header.
     pub location: Option<Bytes>,
     /// The `Domain` header.
     pub domain: Option<Bytes>,
 }
 
-impl Answer {
+impl CallbackAnswer {
     /// Whether the status is 2xx.
     pub fn is_success(&self) -> bool {
-        matches!(self, Answer::Status(200..=299))
+        matches!(self, CallbackAnswer::Status(200..=299))
     }
 
     /// Whether the status is 4xx.
     pub fn is_client_error(&self) -> bool {
-        matches!(self, Answer::Status(400..=499))
+        matches!(self, CallbackAnswer::Status(400..=499))
     }
 
     /// Whether the callback server is unreachable: no answer, or an error response of a proxy in front of it.
@@ -66,13 +66,13 @@ impl Answer {
     /// A server that accepts the request and answers slowly counts as reachable; repeating the request would slow it
     /// further.
     pub(super) fn is_away(&self) -> bool {
-        matches!(self, Answer::Failed(_) | Answer::Status(502..=504))
+        matches!(self, CallbackAnswer::Failed(_) | CallbackAnswer::Status(502..=504))
     }
 }
 
 impl Reply {
     /// A reply without headers.
-    pub fn without(answer: Answer) -> Self {
+    pub fn without(answer: CallbackAnswer) -> Self {
         Reply { answer, location: None, domain: None }
     }
 }
@@ -133,12 +133,12 @@ impl fmt::Display for CallFailure {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for CallbackAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Answer::Status(status) => write!(f, "status {status}"),
-            Answer::Failed(failure) => write!(f, "no answer ({failure})"),
-            Answer::TimedOut => f.write_str("timed out"),
+            CallbackAnswer::Status(status) => write!(f, "status {status}"),
+            CallbackAnswer::Failed(failure) => write!(f, "no answer ({failure})"),
+            CallbackAnswer::TimedOut => f.write_str("timed out"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::answer::Answer;
+use super::answer::CallbackAnswer;
 use super::request::RecordFields;
 use super::session_event::SessionEvent;
 use crate::task::sleep_until;
@@ -15,7 +15,7 @@ use crate::task::sleep_until;
 pub struct Heartbeat {
     changed: watch::Receiver<u64>,
     last: Instant,
-    under_way: Option<JoinHandle<Result<(), Answer>>>,
+    under_way: Option<JoinHandle<Result<(), CallbackAnswer>>>,
 }
 
 impl Heartbeat {
@@ -31,7 +31,7 @@ impl Heartbeat {
         &mut self,
         event: &SessionEvent,
         fields: impl Fn() -> Option<RecordFields>,
-    ) -> Answer {
+    ) -> CallbackAnswer {
         loop {
             if let Some(under_way) = &mut self.under_way {
                 let outcome = under_way.await;

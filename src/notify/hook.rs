@@ -7,7 +7,7 @@ use bstr::{BString, ByteSlice};
 use super::conf::EVENTS;
 use super::url::{Url, UrlError};
 use super::variable::{Template, TemplateError};
-use crate::directive::{Args, Arity, Evaluation, Msec, Repeat, Value, number};
+use crate::directive::{Args, Arity, Evaluation, Msec, RepeatRule, Value, number};
 use crate::syntax::{Pos, Problem, Word, sentence, suggest};
 
 /// Hint about the form of the address.
@@ -86,7 +86,7 @@ pub fn carried_on(old: &[Arc<Hook>], new: &[Arc<Hook>]) -> Vec<Option<usize>> {
 
 impl Value for Hook {
     const ARITY: Arity = Arity::SOME;
-    const LIMIT: Repeat = Repeat::AtMost(MAX_LINES);
+    const LIMIT: RepeatRule = RepeatRule::AtMost(MAX_LINES);
 
     fn syntax() -> String {
         "url [args=text] [groupid=text] [stage=[start][,update][,done]] [timeout=time] [update=time] \

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use strum::FromRepr;
 
 use self::snapshot::{CallSnapshot, LatencyClass, LedgerSnapshot, LineSnapshot};
-use super::Answer;
+use super::CallbackAnswer;
 use super::hook::Hook;
 use super::request::Stage;
 use super::url::Url;
@@ -65,7 +65,7 @@ pub struct FinishedCall {
     /// Number of its session, if it has one.
     pub session: Option<u64>,
     /// The answer.
-    pub answer: Answer,
+    pub answer: CallbackAnswer,
     /// Time until the answer.
     pub took: Duration,
     /// Address of the callback server, if it answered.
@@ -148,10 +148,10 @@ impl Ledger {
             line.url = Some(hook.url.clone());
         }
         match call.answer {
-            Answer::Status(400..) => line.refused_total += 1,
-            Answer::Status(_) => line.answered_total += 1,
-            Answer::Failed(_) => line.failed_total += 1,
-            Answer::TimedOut => line.timed_out_total += 1,
+            CallbackAnswer::Status(400..) => line.refused_total += 1,
+            CallbackAnswer::Status(_) => line.answered_total += 1,
+            CallbackAnswer::Failed(_) => line.failed_total += 1,
+            CallbackAnswer::TimedOut => line.timed_out_total += 1,
         }
         line.took += call.took;
         let millis = call.took.as_micros().div_ceil(1000);
@@ -196,7 +196,7 @@ impl CallRecord {
     fn snapshot(&self) -> CallSnapshot {
         let FinishedCall { stage, session, answer, took, address } = &self.call;
         let (status, failure) = match answer {
-            Answer::Status(status) => (Some(*status), None),
+            CallbackAnswer::Status(status) => (Some(*status), None),
             answer => (None, Some(answer.to_string())),
         };
         let at = self.at.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -237,7 +237,7 @@ mod tests {
         }
     }
 
-    fn record(ledger: &Ledger, line: u32, answer: Answer, millis: u64) -> Receipt {
+    fn record(ledger: &Ledger, line: u32, answer: CallbackAnswer, millis: u64) -> Receipt {
         let took = Duration::from_millis(millis);
         let call = FinishedCall { stage: Stage::Start, session: Some(7), answer, took, address: None };
         ledger.record(&hook(line), "publish", call)
@@ -246,10 +246,10 @@ mod tests {
     #[test]
     fn calls_are_counted_by_line_outcome_and_latency() {
         let ledger = Ledger::default();
-        record(&ledger, 5, Answer::Status(200), 1).decided(CallDecision::Allow);
-        record(&ledger, 5, Answer::Status(403), 7).decided(CallDecision::Refuse);
-        record(&ledger, 5, Answer::TimedOut, 5_000);
-        record(&ledger, 9, Answer::Failed(CallFailure::Closed), 0);
+        record(&ledger, 5, CallbackAnswer::Status(200), 1).decided(CallDecision::Allow);
+        record(&ledger, 5, CallbackAnswer::Status(403), 7).decided(CallDecision::Refuse);
+        record(&ledger, 5, CallbackAnswer::TimedOut, 5_000);
+        record(&ledger, 9, CallbackAnswer::Failed(CallFailure::Closed), 0);
         let text = ledger.snapshot(2, 1).to_string();
         assert!(text.starts_with("ends: 2 waiting, 1 lost\n"), "{text}");
         let line = "publish nginx.conf:5 http://h:81\n  answered 1 refused 1 failed 0 timed out 1\n";
@@ -263,11 +263,11 @@ mod tests {
     #[test]
     fn callbacks_on_one_line_are_kept_apart() {
         let ledger = Ledger::default();
-        record(&ledger, 5, Answer::Status(200), 1);
+        record(&ledger, 5, CallbackAnswer::Status(200), 1);
         let call = FinishedCall {
             stage: Stage::Start,
             session: Some(8),
-            answer: Answer::TimedOut,
+            answer: CallbackAnswer::TimedOut,
             took: Duration::ZERO,
             address: None,
         };
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn a_snapshot_survives_json() {
         let ledger = Ledger::default();
-        record(&ledger, 5, Answer::Status(200), 3).decided(CallDecision::Allow);
+        record(&ledger, 5, CallbackAnswer::Status(200), 3).decided(CallDecision::Allow);
         let snapshot = ledger.snapshot(0, 0);
         let json = serde_json::to_string(&snapshot).unwrap();
         assert!(json.contains(r#""status":200,"failure":null,"took_ms":3.0"#), "{json}");
@@ -292,11 +292,11 @@ mod tests {
     fn only_the_last_calls_are_kept() {
         let ledger = Ledger::default();
         for _ in 0..10 * limits::LEDGER_CALLS {
-            record(&ledger, 1, Answer::Status(200), 1);
+            record(&ledger, 1, CallbackAnswer::Status(200), 1);
         }
         assert_eq!(ledger.snapshot(0, 0).lines[0].calls.len(), limits::LEDGER_CALLS);
         for line in 0..2 * limits::LEDGER_LINES as u32 {
-            record(&ledger, line, Answer::Status(200), 1);
+            record(&ledger, line, CallbackAnswer::Status(200), 1);
         }
         let snapshot = ledger.snapshot(0, 0);
         assert_eq!(snapshot.lines.len(), limits::LEDGER_LINES);

@@ -5,16 +5,16 @@ use tracing::{debug, error, info};
 use crate::log::shown::Shown;
 use crate::notify::hook::Hook;
 use crate::notify::request::Stage;
-use crate::notify::{Answer, EventKind, Subject, TransportError};
+use crate::notify::{CallbackAnswer, EventKind, Subject, TransportError};
 
 /// A session's callback was answered or failed.
-pub fn callback(session: &dyn Subject, event: EventKind, stage: Stage, hook: &Hook, answer: &Answer) {
+pub fn callback(session: &dyn Subject, event: EventKind, stage: Stage, hook: &Hook, answer: &CallbackAnswer) {
     let (call, act, pos) = (event.name(), stage.name(), &hook.pos);
     match answer {
-        Answer::Status(status) => {
+        CallbackAnswer::Status(status) => {
             debug!(conn = session.id(), "notify {call} {act}: status {status}, callback in {pos}");
         }
-        Answer::Failed(_) | Answer::TimedOut => {
+        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut => {
             error!(conn = session.id(), "notify {call} {act}: {answer}, callback in {pos}");
         }
     }
@@ -31,15 +31,17 @@ pub fn done_lost(session: &dyn Subject, event: EventKind, hook: &Hook, total: u6
 }
 
 /// A callback about the process was answered or failed.
-pub fn process_callback(hook: &Hook, call: &str, answer: &Answer) {
+pub fn process_callback(hook: &Hook, call: &str, answer: &CallbackAnswer) {
     match answer {
-        Answer::Status(status) => debug!("notify {call}: status {status}, callback in {}", hook.pos),
-        Answer::Failed(_) | Answer::TimedOut => error!("notify {call}: {answer}, callback in {}", hook.pos),
+        CallbackAnswer::Status(status) => debug!("notify {call}: status {status}, callback in {}", hook.pos),
+        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut => {
+            error!("notify {call}: {answer}, callback in {}", hook.pos)
+        }
     }
 }
 
 /// The answer to an enforced update ends the session.
-pub fn update_refused(session: &dyn Subject, event: EventKind, hook: &Hook, answer: &Answer) {
+pub fn update_refused(session: &dyn Subject, event: EventKind, hook: &Hook, answer: &CallbackAnswer) {
     info!(
         conn = session.id(),
         "'{}' ended by the answer to {} update ({answer}), callback in {}",

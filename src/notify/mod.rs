@@ -56,7 +56,7 @@ use self::values::RequestVariables;
 use crate::config::store::Store;
 use crate::task::lifetime::emptied;
 
-pub use self::answer::{Answer, CallFailure, Reply};
+pub use self::answer::{CallFailure, CallbackAnswer, Reply};
 pub use self::conf::EventKind;
 pub use self::heartbeat::Heartbeat;
 pub use self::id::RequestId;
@@ -202,8 +202,8 @@ async fn send(
     let (reply, receipt) =
         notifier.call(&hook, event.row().word(), stage, Some(session.id()), &target, &id).await;
     session.answered(match reply.answer {
-        Answer::Status(status) => Some(status),
-        Answer::Failed(_) | Answer::TimedOut => None,
+        CallbackAnswer::Status(status) => Some(status),
+        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut => None,
     });
     log::callback(&*session, event, stage, &hook, &reply.answer);
     (reply, receipt)

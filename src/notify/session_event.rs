@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
 
-use super::answer::{Answer, CallFailure, Reply};
+use super::answer::{CallFailure, CallbackAnswer, Reply};
 use super::conf::EventKind;
 use super::done::repeat_done;
 use super::hook::Hook;
@@ -99,13 +99,13 @@ impl SessionEvent {
     }
 
     /// Waits for the answer to `start`.
-    pub async fn answer(&mut self) -> Answer {
+    pub async fn answer(&mut self) -> CallbackAnswer {
         self.reply().await.answer
     }
 
     /// Waits for the answer to `start`, with its headers.
     pub async fn reply(&mut self) -> Reply {
-        let abandoned = || Reply::without(Answer::Failed(CallFailure::Abandoned));
+        let abandoned = || Reply::without(CallbackAnswer::Failed(CallFailure::Abandoned));
         let Some(start) = &mut self.start else { return abandoned() };
         let outcome = start.await;
         self.start = None;
@@ -191,14 +191,14 @@ impl SessionEvent {
     /// # Errors
     ///
     /// The answer, if it ends the recording or relay.
-    pub async fn update(&self) -> Result<(), Answer> {
+    pub async fn update(&self) -> Result<(), CallbackAnswer> {
         let Some(hook) = self.update_hook() else { return Ok(()) };
         let enforced = hook.enforce.update;
         judged(enforced, self.sending(hook, Stage::Update).await)
     }
 
     /// As [`SessionEvent::update`], with these fields, in a separate task.
-    pub(super) fn updating(&self, fields: RecordFields) -> JoinHandle<Result<(), Answer>> {
+    pub(super) fn updating(&self, fields: RecordFields) -> JoinHandle<Result<(), CallbackAnswer>> {
         let hook = self.update_hook();
         let later = Some(Vec::from(fields).into());
         let request = EventRequest { later, ..EventRequest::from(self.event) };
@@ -289,7 +289,7 @@ fn named(members: Option<&Members>, opener: &Arc<dyn Subject>) -> Arc<dyn Subjec
 }
 
 /// Consequence of the answer to an update.
-fn judged(enforced: bool, (reply, receipt): (Reply, Receipt)) -> Result<(), Answer> {
+fn judged(enforced: bool, (reply, receipt): (Reply, Receipt)) -> Result<(), CallbackAnswer> {
     if enforced && reply.answer.is_client_error() {
         receipt.decided(CallDecision::End);
         return Err(reply.answer);

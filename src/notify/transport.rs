@@ -13,7 +13,7 @@ use reqwest::{Certificate, Client, Response, redirect};
 use sha2::Sha256;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::answer::{Answer, CallFailure, Reply};
+use super::answer::{CallFailure, CallbackAnswer, Reply};
 use super::hook::Hook;
 use super::id::RequestId;
 use super::main_conf::MainCurrent;
@@ -47,7 +47,7 @@ pub struct Transport {
 }
 
 #[derive(Clone, PartialEq, Eq)]
-struct ClientTls {
+struct CallbackTls {
     verify: bool,
     trusted: Option<Vec<u8>>,
 }
@@ -55,7 +55,7 @@ struct ClientTls {
 /// The HTTP client. Reading the system's certificates takes longer than binding all sockets, so it is created on first
 /// use or by [`Transport::warm`].
 struct LazyClient {
-    tls: ClientTls,
+    tls: CallbackTls,
     dns: Dns,
     client: OnceLock<Option<Client>>,
 }
@@ -102,7 +102,7 @@ impl UnreadBody {
 }
 
 impl CallbackExchange {
-    fn without(answer: Answer) -> Self {
+    fn without(answer: CallbackAnswer) -> Self {
         CallbackExchange { reply: Reply::without(answer), address: None, rest: None }
     }
 }
@@ -125,7 +125,7 @@ impl Transport {
             Some(path) => Some(read(&path.0)?),
             None => None,
         };
-        let tls = ClientTls { verify: notify.is_none_or(|notify| notify.ssl_verify), trusted };
+        let tls = CallbackTls { verify: notify.is_none_or(|notify| notify.ssl_verify), trusted };
         let http = match before {
             Some(before) if before.http.tls == tls => before.http.clone(),
             _ => Arc::new(LazyClient::new(tls, dns)?),
@@ -171,18 +171,20 @@ impl Transport {
                 let header = |name: &str| {
                     response.headers().get(name).map(|value| Bytes::copy_from_slice(value.as_bytes()))
                 };
-                let answer = Answer::Status(response.status().as_u16());
+                let answer = CallbackAnswer::Status(response.status().as_u16());
                 let reply = Reply { answer, location: header("location"), domain: header("domain") };
                 let address = response.remote_addr();
                 let has_body = response.content_length() != Some(0);
                 let rest = has_body.then_some(UnreadBody { response, due, _place });
                 CallbackExchange { reply, address, rest }
             }
-            Ok((Some(Err(error)), _)) => CallbackExchange::without(Answer::Failed(CallFailure::of(&error))),
-            Ok((None, _)) => {
-                CallbackExchange::without(Answer::Failed(CallFailure::Other("no HTTP client".into())))
+            Ok((Some(Err(error)), _)) => {
+                CallbackExchange::without(CallbackAnswer::Failed(CallFailure::of(&error)))
             }
-            Err(_) => CallbackExchange::without(Answer::TimedOut),
+            Ok((None, _)) => {
+                CallbackExchange::without(CallbackAnswer::Failed(CallFailure::Other("no HTTP client".into())))
+            }
+            Err(_) => CallbackExchange::without(CallbackAnswer::TimedOut),
         }
     }
 
@@ -215,7 +217,7 @@ impl Transport {
 impl LazyClient {
     /// If the configuration names certificates, the client is created at once, so that errors are reported at the
     /// start.
-    fn new(tls: ClientTls, dns: &Dns) -> Result<LazyClient, TransportError> {
+    fn new(tls: CallbackTls, dns: &Dns) -> Result<LazyClient, TransportError> {
         let client = match tls.trusted {
             Some(_) => OnceLock::from(Some(client(&tls, dns)?)),
             None => OnceLock::new(),
@@ -239,7 +241,7 @@ impl Default for ServerPlaces {
     }
 }
 
-fn client(tls: &ClientTls, dns: &Dns) -> Result<Client, TransportError> {
+fn client(tls: &CallbackTls, dns: &Dns) -> Result<Client, TransportError> {
     let mut builder = Client::builder()
         .redirect(redirect::Policy::none())
         .no_proxy()

@@ -8,7 +8,7 @@ use crate::config::store::Store;
 use crate::directive::ListenAddr;
 use crate::http::{self, HttpService};
 use crate::media::workers::Workers;
-use crate::module::rtmp::connection::{self, Rtmp};
+use crate::module::rtmp::connection::{self, RtmpService};
 use crate::net::connections::Connections;
 use crate::net::listener::{Accept, Accepted};
 use crate::net::speaks::ListenProtocol;
@@ -21,7 +21,7 @@ pub(super) struct Acceptor {
     pub(super) workers: Arc<Workers>,
     pub(super) connections: Arc<Connections>,
     pub(super) tls: Arc<ArcSwap<Tls>>,
-    pub(super) rtmp: Arc<Rtmp>,
+    pub(super) rtmp: Arc<RtmpService>,
     pub(super) http: Arc<HttpService>,
 }
 
@@ -30,7 +30,7 @@ impl Accept for Acceptor {
         let config = self.store.load();
         let Some(counted) = self.connections.open(config.connection_limit()) else { return };
         let worker = self.workers.next();
-        let (addr, runtime, bell) = (addr.clone(), worker.runtime.clone(), worker.bell.clone());
+        let (addr, runtime, waker) = (addr.clone(), worker.runtime.clone(), worker.waker.clone());
         let (tls, rtmp, http) = (self.tls.clone(), self.rtmp.clone(), self.http.clone());
         runtime.spawn(async move {
             let _counted = counted;
@@ -48,6 +48,6 @@ impl Accept for Acceptor {
                 ListenProtocol::Http => http::serve(http, worker, addr, socket).await,
             }
         });
-        bell.ring();
+        waker.ring();
     }
 }

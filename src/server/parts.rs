@@ -14,7 +14,7 @@ use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
 use crate::http::HttpService;
 use crate::hub::pace::Grid;
-use crate::hub::registry::Registry;
+use crate::hub::registry::StreamRegistry;
 use crate::media::admission::Admission;
 use crate::media::extension::{Output, SessionObserver, Source};
 use crate::media::files::claims::FileClaims;
@@ -33,7 +33,7 @@ use crate::module::live_record::task::TsRecording;
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
 use crate::module::relay::relays::Relays;
-use crate::module::rtmp::connection::Rtmp;
+use crate::module::rtmp::connection::RtmpService;
 use crate::net::connections::Connections;
 use crate::net::dns::Dns;
 use crate::net::listener::Listeners;
@@ -54,7 +54,7 @@ pub(super) struct Parts {
     /// History of configurations.
     pub(super) history: Arc<SharedHistory>,
     /// All streams.
-    pub(super) registry: Arc<Registry>,
+    pub(super) registry: Arc<StreamRegistry>,
     /// All sessions.
     pub(super) sessions: Arc<Sessions>,
     /// Callbacks.
@@ -106,7 +106,7 @@ impl Parts {
         let Foundation { store, load, loader, history, carried, transport, dns, tls, secrets, workers, grid } =
             foundation;
         let lifetime = Lifetime::default();
-        let registry: Arc<Registry> = Arc::default();
+        let registry: Arc<StreamRegistry> = Arc::default();
         let sessions = Arc::new(Sessions::beginning(carried));
         let callbacks = Notifier::new(Handle::current(), store.clone(), transport);
         let execs = Arc::new(Execs::new(Handle::current(), store.clone(), lifetime.unfinished.clone()));
@@ -169,7 +169,7 @@ impl Parts {
         let history = Arc::new(SharedHistory::new(history));
         let connections: Arc<Connections> = Arc::default();
         let started = Instant::now();
-        let rtmp = Arc::new(Rtmp {
+        let rtmp = Arc::new(RtmpService {
             store: store.clone(),
             sessions: sessions.clone(),
             callbacks: callbacks.clone(),

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::control::protocol::{Answer, Request};
+use super::control::protocol::{ControlAnswer, Request};
 use super::control::{Order, refused};
 use super::inherited::Inherited;
 use super::log;
@@ -45,11 +45,11 @@ struct LoadedConfig {
     warnings: Vec<String>,
     /// Warnings, human-readable.
     shown_warnings: String,
-    opened: Opened,
+    opened: OpenedFiles,
 }
 
 /// What is made of the files that a configuration names.
-struct Opened {
+struct OpenedFiles {
     logs: Logs,
     transport: Transport,
     tls: Tls,
@@ -212,7 +212,7 @@ impl Reloader {
     async fn commit(&mut self, ready: PreparedReload, from: ConfigOrigin) -> ReloadOutcome {
         let PreparedReload { read, bound } = ready;
         let LoadedConfig { mut config, fingerprint, warnings, shown_warnings, opened } = read;
-        let Opened { logs, transport, tls, secrets } = opened;
+        let OpenedFiles { logs, transport, tls, secrets } = opened;
         let before = self.parts.store.load();
         let unchanged = self.is_in_force(fingerprint);
         warnings.iter().for_each(|line| log::configuration_warning(line));
@@ -287,7 +287,7 @@ impl Reloader {
         self.parts.loader.run(compare).await.unwrap_or_default()
     }
 
-    async fn roll_back(&mut self, style: Style) -> Answer {
+    async fn roll_back(&mut self, style: Style) -> ControlAnswer {
         let Some(target) = self.parts.history.lock().previous().cloned() else {
             return refused("there is no earlier configuration to go back to");
         };
@@ -297,8 +297,10 @@ impl Reloader {
         answer_for(outcome, &format!("the configuration of {since}"), false)
     }
 
-    fn ask_to_confirm(&self, confirm_ms: Option<u64>, answer: Answer) -> Answer {
-        let (Some(time), Answer::Done { mut text }) = (confirm_ms, answer.clone()) else { return answer };
+    fn ask_to_confirm(&self, confirm_ms: Option<u64>, answer: ControlAnswer) -> ControlAnswer {
+        let (Some(time), ControlAnswer::Done { mut text }) = (confirm_ms, answer.clone()) else {
+            return answer;
+        };
         let mut history = self.parts.history.lock();
         if history.previous().is_none() {
             return answer;
@@ -309,7 +311,7 @@ impl Reloader {
             "going back in {}s unless \"pingosd confirm\" comes first\n",
             time.as_secs_f64()
         ));
-        Answer::Done { text }
+        ControlAnswer::Done { text }
     }
 
     /// Rolls back, because the reload was not confirmed in time.
@@ -357,12 +359,12 @@ fn read(
 }
 
 /// Opens the files that a configuration names.
-fn open(config: &Config, before: &PartsInForce) -> Result<Opened, StartError> {
+fn open(config: &Config, before: &PartsInForce) -> Result<OpenedFiles, StartError> {
     let tls = Tls::load(config, relay_conf::trust(config), Some(&before.tls))?;
     fault::stall_at("reload_stalls");
     let logs = Logs::open(&config.log_specs())?;
     let transport = Transport::load(config, &before.dns, Some(&before.transport))?;
-    Ok(Opened { logs, transport, tls, secrets: Secrets::load(config)? })
+    Ok(OpenedFiles { logs, transport, tls, secrets: Secrets::load(config)? })
 }
 
 /// Drops a configuration on a blocking thread: a large one takes milliseconds, which would delay frames. Other readers
@@ -387,12 +389,12 @@ fn running_session(session: &Session) -> RunningSession {
 }
 
 /// Human-readable result.
-fn answer_for(outcome: Result<ReloadOutcome, ReloadRefusal>, what: &str, planned: bool) -> Answer {
+fn answer_for(outcome: Result<ReloadOutcome, ReloadRefusal>, what: &str, planned: bool) -> ControlAnswer {
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(refused) => {
             let verdict = "nothing has changed, the configuration in force goes on";
-            return Answer::Refused { text: format!("{}{verdict}", refused.text) };
+            return ControlAnswer::Refused { text: format!("{}{verdict}", refused.text) };
         }
     };
     let ReloadOutcome { generation, fingerprint, unchanged, changes, mut warnings } = outcome;
@@ -412,7 +414,7 @@ fn answer_for(outcome: Result<ReloadOutcome, ReloadRefusal>, what: &str, planned
     if !unchanged && changes.is_empty() {
         warnings.push_str("  no directive differs\n");
     }
-    Answer::Done { text: warnings }
+    ControlAnswer::Done { text: warnings }
 }
 
 fn text(bytes: &[u8]) -> String {

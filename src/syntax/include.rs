@@ -10,10 +10,10 @@ use bstr::BString;
 use bytes::Bytes;
 
 use super::diagnostic::Problem;
-use super::open_text::Text;
+use super::open_text::OpenText;
 use super::parser::{Included, Parser};
 use super::report::{Entered, MAX_INCLUDES};
-use super::source::{FileId, MAX_FILE_BYTES, Origin, SourceFile, Span};
+use super::source::{FileId, MAX_FILE_BYTES, SourceFile, Span, TextOrigin};
 use super::{sentence, to_path};
 
 /// Name of the `-g` option's text in messages.
@@ -29,12 +29,12 @@ impl Parser<'_> {
     /// Parses the text of the `-g` option.
     pub fn command_line(&mut self, words: &[u8]) {
         let bytes = Bytes::copy_from_slice(words);
-        self.add(Path::new(COMMAND_LINE), bytes, Origin::CommandLine);
+        self.add(Path::new(COMMAND_LINE), bytes, TextOrigin::CommandLine);
     }
 
     /// Parses a text that is compiled into the program.
     pub fn embedded(&mut self, name: &str, text: &'static [u8]) {
-        self.add(Path::new(name), Bytes::from_static(text), Origin::Embedded);
+        self.add(Path::new(name), Bytes::from_static(text), TextOrigin::Embedded);
     }
 
     /// Parses the main file.
@@ -42,16 +42,16 @@ impl Parser<'_> {
         match self.read_text(path) {
             Ok(bytes) => {
                 self.stack.push(path.to_owned());
-                self.add(path, bytes, Origin::File);
+                self.add(path, bytes, TextOrigin::File);
                 self.stack.pop();
             }
             Err(text) => self.report(Problem::new(text)),
         }
     }
 
-    pub(crate) fn add(&mut self, name: &Path, bytes: Bytes, origin: Origin) -> FileId {
+    pub(crate) fn add(&mut self, name: &Path, bytes: Bytes, origin: TextOrigin) -> FileId {
         let id = match self.reading.sources.find(name) {
-            Some(known) if origin == Origin::File => known,
+            Some(known) if origin == TextOrigin::File => known,
             _ => {
                 let file = SourceFile { name: Arc::from(name), bytes: bytes.clone(), origin };
                 self.reading.sources.add(file)
@@ -62,7 +62,7 @@ impl Parser<'_> {
     }
 
     /// Parses the files that an include statement names, in place of the statement.
-    pub(crate) fn include(&mut self, text: &mut Text, terminator: Span) {
+    pub(crate) fn include(&mut self, text: &mut OpenText, terminator: Span) {
         let words = self.reading.tree.words_from(text.words);
         let span = words.first().map_or(terminator, |w| w.span);
         let [_, pattern] = words else {
@@ -107,7 +107,7 @@ impl Parser<'_> {
         let path = self.base.join(to_path(pattern));
         let pattern = path.to_str().map(|text| glob::Pattern::new(&as_glob(text)));
         let Some(Ok(pattern)) = pattern else { return Ok(Vec::new()) };
-        let files = texts.files().iter().filter(|file| file.origin == Origin::File);
+        let files = texts.files().iter().filter(|file| file.origin == TextOrigin::File);
         let mut found: Vec<PathBuf> = files
             .map(|file| file.name.to_path_buf())
             .filter(|path| pattern.matches_path_with(path, GLOB))
@@ -145,7 +145,7 @@ impl Parser<'_> {
         }
         self.stack.push(path.to_owned());
         let first = self.reading.tree.len();
-        let file = self.add(path, bytes, Origin::File);
+        let file = self.add(path, bytes, TextOrigin::File);
         self.reading.reports.entered(Entered { file, statements: first..self.reading.tree.len(), from });
         self.stack.pop();
         Ok(())

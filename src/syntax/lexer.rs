@@ -26,7 +26,7 @@ mod grammar {
 
 /// Kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum TokenKind {
     /// Unquoted word.
     Bare,
     /// `}`
@@ -45,7 +45,7 @@ pub enum Kind {
 #[derive(Clone, Copy, Debug)]
 pub struct Token {
     /// Kind.
-    pub kind: Kind,
+    pub kind: TokenKind,
     /// Offset of the first byte.
     pub start: usize,
     /// Offset after the last byte.
@@ -136,15 +136,15 @@ fn plain(text: &[u8], mut at: usize) -> Plain {
             None => return Plain::End,
             Some(b' ' | b'\n' | b'\t' | b'\r') => at += 1,
             Some(b'#') => at = text[at..].find_byte(b'\n').map_or(text.len(), |length| at + length),
-            Some(b';') => break Kind::Semicolon,
-            Some(b'{') => break Kind::Open,
-            Some(b'}') => break Kind::Close,
+            Some(b';') => break TokenKind::Semicolon,
+            Some(b'{') => break TokenKind::Open,
+            Some(b'}') => break TokenKind::Close,
             Some(b'"' | b'\'') => return Plain::Hard(at),
-            Some(_) => break Kind::Bare,
+            Some(_) => break TokenKind::Bare,
         }
     };
     let start = at;
-    if kind != Kind::Bare {
+    if kind != TokenKind::Bare {
         return Plain::Token(Token { kind, start, end: start + 1 });
     }
     loop {
@@ -163,12 +163,12 @@ fn tokens(text: &str, offset: usize) -> Vec<Token> {
     let pairs = Grammar::parse(Rule::tokens, text).expect("the grammar takes every text");
     let token = |pair: pest::iterators::Pair<'_, Rule>| {
         let kind = match pair.as_rule() {
-            Rule::close => Kind::Close,
-            Rule::double | Rule::single => Kind::Quoted,
-            Rule::open => Kind::Open,
-            Rule::semicolon => Kind::Semicolon,
-            Rule::unclosed => Kind::Unclosed,
-            _ => Kind::Bare,
+            Rule::close => TokenKind::Close,
+            Rule::double | Rule::single => TokenKind::Quoted,
+            Rule::open => TokenKind::Open,
+            Rule::semicolon => TokenKind::Semicolon,
+            Rule::unclosed => TokenKind::Unclosed,
+            _ => TokenKind::Bare,
         };
         let span = pair.as_span();
         Token { kind, start: offset + span.start(), end: offset + span.end() }
@@ -203,7 +203,7 @@ mod tests {
     proptest! {
         #[test]
         fn plain_tokens_are_those_of_the_grammar(text in "[ab/ \n\t\r;{}$#\"'\\\\\u{e9}\0]{0,60}") {
-            let found = |tokens: Vec<Token>| -> Vec<(Kind, usize, usize)> {
+            let found = |tokens: Vec<Token>| -> Vec<(TokenKind, usize, usize)> {
                 tokens.into_iter().map(|token| (token.kind, token.start, token.end)).collect()
             };
             prop_assert_eq!(found(Lexer::new(text.as_bytes()).collect()), found(tokens(&text, 0)));

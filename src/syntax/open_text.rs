@@ -4,21 +4,21 @@ use bytes::Bytes;
 
 use super::diagnostic::Problem;
 use super::sentence;
-use super::source::{FileId, Origin, Span};
+use super::source::{FileId, Span, TextOrigin};
 
 /// Greatest indentation that is measured, in columns.
 const MAX_INDENT: usize = 256;
 
 /// State of one text while it is parsed.
-pub(crate) struct Text {
+pub(crate) struct OpenText {
     pub id: FileId,
     pub bytes: Bytes,
-    pub origin: Origin,
+    pub origin: TextOrigin,
     /// Offset up to which lines were counted.
     pub counted: usize,
     pub line: u32,
     /// Open blocks of this text.
-    pub open: Vec<Opened>,
+    pub open: Vec<OpenBlock>,
     /// A block whose `}` is indented less than its first word, and that `}`: the most likely culprit where a `}` is
     /// missing.
     pub suspect: Option<(Span, Span)>,
@@ -35,17 +35,17 @@ pub(crate) struct Text {
 }
 
 /// An open block.
-pub(crate) struct Opened {
+pub(crate) struct OpenBlock {
     pub block: u32,
     pub brace: Span,
     /// Indentation of its first word, if that is the first of its line.
     pub indent: Option<usize>,
 }
 
-impl Text {
+impl OpenText {
     /// Starts at the beginning of the text; `words` is the number of words in the tree so far.
-    pub fn new(id: FileId, bytes: Bytes, origin: Origin, words: u32) -> Text {
-        Text {
+    pub fn new(id: FileId, bytes: Bytes, origin: TextOrigin, words: u32) -> OpenText {
+        OpenText {
             id,
             bytes,
             origin,
@@ -91,7 +91,7 @@ impl Text {
 
     pub fn unexpected_end(&self, pending: bool) -> &'static str {
         match (self.origin, pending) {
-            (Origin::CommandLine, _) => "unexpected end of parameter, expecting \";\"",
+            (TextOrigin::CommandLine, _) => "unexpected end of parameter, expecting \";\"",
             (_, true) => "unexpected end of file, expecting \";\" or \"}\"",
             (_, false) => "unexpected end of file, expecting \"}\"",
         }

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::diagnostic::Problem;
-use super::lexer::{Kind, Lexer, Token};
-use super::open_text::{Opened, Text, decode, follows_quote, too_long};
+use super::lexer::{Lexer, Token, TokenKind};
+use super::open_text::{OpenBlock, OpenText, decode, follows_quote, too_long};
 use super::report::Reports;
-use super::source::{FileId, Origin, Sources, Span};
-use super::tree::{End, Tree, Word};
+use super::source::{FileId, Sources, Span, TextOrigin};
+use super::tree::{StatementEnd, Tree, Word};
 use super::{Vocabulary, sentence};
 
 /// Maximum length of an unquoted word, in bytes as written; also of a comment, including its `#`.
@@ -104,7 +104,7 @@ impl<'r> Parser<'r> {
 
     /// Parses a text that is already in memory.
     pub fn given(&mut self, name: &Path, bytes: Bytes) {
-        self.add(name, bytes, Origin::File);
+        self.add(name, bytes, TextOrigin::File);
     }
 
     /// Returns the result.
@@ -112,10 +112,10 @@ impl<'r> Parser<'r> {
         self.reading
     }
 
-    pub(crate) fn text(&mut self, id: FileId, bytes: Bytes, origin: Origin) {
+    pub(crate) fn text(&mut self, id: FileId, bytes: Bytes, origin: TextOrigin) {
         self.reading.tree.reserve(bytes.len());
         let words = self.reading.tree.word_count();
-        let mut text = Text::new(id, bytes.clone(), origin, words);
+        let mut text = OpenText::new(id, bytes.clone(), origin, words);
         for token in Lexer::new(&bytes) {
             if self.is_full() {
                 break;
@@ -128,7 +128,7 @@ impl<'r> Parser<'r> {
         self.leave(&mut text);
     }
 
-    fn token(&mut self, text: &mut Text, token: Token) {
+    fn token(&mut self, text: &mut OpenText, token: Token) {
         self.check_gap(text, token.start);
         let quoted = text.after_quote.take();
         let touches = quoted.is_some_and(|quoted| quoted.end as usize == token.start);
@@ -139,11 +139,11 @@ impl<'r> Parser<'r> {
             text.damaged = true;
         }
         match token.kind {
-            Kind::Bare | Kind::Quoted => self.word(text, token),
-            Kind::Unclosed => self.unclosed(text, token),
-            Kind::Semicolon => self.semicolon(text, token),
-            Kind::Open => self.open(text, token, glued),
-            Kind::Close => self.close(text, token),
+            TokenKind::Bare | TokenKind::Quoted => self.word(text, token),
+            TokenKind::Unclosed => self.unclosed(text, token),
+            TokenKind::Semicolon => self.semicolon(text, token),
+            TokenKind::Open => self.open(text, token, glued),
+            TokenKind::Close => self.close(text, token),
         }
     }
 
@@ -152,7 +152,7 @@ impl<'r> Parser<'r> {
         self.reading.reports.is_full() || self.spent
     }
 
-    fn word(&mut self, text: &mut Text, token: Token) {
+    fn word(&mut self, text: &mut OpenText, token: Token) {
         let span = text.span(token.start, token.end);
         if self.reading.tree.word_count() == self.max_words {
             self.spent = true;
@@ -161,7 +161,7 @@ impl<'r> Parser<'r> {
                 problem.at(span).place(span).help("a file that is included several times counts each time"),
             );
         }
-        let quoted = token.kind == Kind::Quoted;
+        let quoted = token.kind == TokenKind::Quoted;
         let raw = if quoted { token.start + 1..token.end - 1 } else { token.start..token.end };
         if quoted {
             text.after_quote = Some(span);
@@ -182,7 +182,7 @@ impl<'r> Parser<'r> {
         self.reading.tree.push_word(Word { bytes, span });
     }
 
-    fn unclosed(&mut self, text: &mut Text, token: Token) {
+    fn unclosed(&mut self, text: &mut OpenText, token: Token) {
         let quote = text.bytes[token.start];
         let opened =
             Span { end: text.span(token.start, token.end).start + 1, ..text.span(token.start, token.end) };
@@ -203,7 +203,7 @@ impl<'r> Parser<'r> {
         text.open.clear();
     }
 
-    fn semicolon(&mut self, text: &mut Text, token: Token) {
+    fn semicolon(&mut self, text: &mut OpenText, token: Token) {
         let span = text.span(token.start, token.end);
         if self.reading.tree.word_count() == text.words {
             if !text.damaged {
@@ -216,29 +216,29 @@ impl<'r> Parser<'r> {
     }
 
     /// Ends a simple statement, at a `;` or where one is missing.
-    fn statement(&mut self, text: &mut Text, terminator: Span) {
+    fn statement(&mut self, text: &mut OpenText, terminator: Span) {
         let words = self.reading.tree.words_from(text.words);
         let include = words.first().is_some_and(|w| &w.bytes[..] == b"include");
         let damaged = std::mem::take(&mut text.damaged);
         let range = text.words..self.reading.tree.word_count();
         match text.brace.take() {
             Some(brace) => {
-                self.reading.tree.push(range, brace, End::Block { close: None }, damaged);
+                self.reading.tree.push(range, brace, StatementEnd::Block { close: None }, damaged);
             }
             None if include && !damaged && self.follow => self.include(text, terminator),
             None => {
-                self.reading.tree.push(range, terminator, End::Semicolon, damaged);
+                self.reading.tree.push(range, terminator, StatementEnd::Semicolon, damaged);
             }
         }
         text.words = self.reading.tree.word_count();
     }
 
-    fn open(&mut self, text: &mut Text, token: Token, glued: bool) {
+    fn open(&mut self, text: &mut OpenText, token: Token, glued: bool) {
         let span = text.span(token.start, token.end);
         let mut damaged = text.damaged;
         let words = self.reading.tree.words_from(text.words);
         let include = words.first().is_some_and(|w| &w.bytes[..] == b"include");
-        if text.origin == Origin::CommandLine {
+        if text.origin == TextOrigin::CommandLine {
             if !self.reading.reports.has_errors() {
                 let text = "block directives are not supported in -g option";
                 self.report(Problem::new(text).at(span).place(span));
@@ -264,15 +264,15 @@ impl<'r> Parser<'r> {
         text.brace = None;
         let words = text.words..self.reading.tree.word_count();
         let indent = self.reading.tree.words_from(text.words).first().and_then(|w| text.indent(w.span));
-        let block = self.reading.tree.push(words, span, End::Block { close: None }, damaged);
+        let block = self.reading.tree.push(words, span, StatementEnd::Block { close: None }, damaged);
         text.words = self.reading.tree.word_count();
-        text.open.push(Opened { block, brace: span, indent });
+        text.open.push(OpenBlock { block, brace: span, indent });
         self.nesting += 1;
     }
 
     /// If a block's name begins a line among the words of a directive that opens no block, a `;` is missing before it:
     /// the preceding words become a statement of their own, which is refused later.
-    fn split(&mut self, text: &mut Text, brace: Span) {
+    fn split(&mut self, text: &mut OpenText, brace: Span) {
         let words = self.reading.tree.words_from(text.words);
         if !self.is_simple(words) {
             return;
@@ -283,7 +283,7 @@ impl<'r> Parser<'r> {
         let Some(at) = words.windows(2).position(opens) else { return };
         let swallowed = words[at].bytes.ends_with(b"}");
         let from = text.words + u32::try_from(at + 1).expect("words are numbered with 32 bits");
-        let end = End::Block { close: None };
+        let end = StatementEnd::Block { close: None };
         self.reading.tree.push(text.words..from, brace, end, text.damaged);
         text.words = from;
         // `64}` is one word, but the `}` was meant to close the block.
@@ -298,7 +298,7 @@ impl<'r> Parser<'r> {
         words.first().is_some_and(|w| self.vocabulary.is_simple(&w.bytes))
     }
 
-    fn close(&mut self, text: &mut Text, token: Token) {
+    fn close(&mut self, text: &mut OpenText, token: Token) {
         let span = text.span(token.start, token.end);
         let mut reported = false;
         if self.reading.tree.word_count() > text.words {
@@ -332,7 +332,7 @@ impl<'r> Parser<'r> {
     }
 
     /// Reports what is incomplete at the end of a text.
-    fn end(&mut self, text: &mut Text) {
+    fn end(&mut self, text: &mut OpenText) {
         let end = text.bytes.len();
         self.check_gap(text, end);
         let pending = self.reading.tree.word_count() > text.words;
@@ -363,7 +363,7 @@ impl<'r> Parser<'r> {
     }
 
     /// Closes the blocks that a text left open.
-    fn leave(&mut self, text: &mut Text) {
+    fn leave(&mut self, text: &mut OpenText) {
         self.reading.tree.truncate_words(text.words);
         for open in text.open.drain(..).rev() {
             self.reading.tree.close(open.block, None);
@@ -372,7 +372,7 @@ impl<'r> Parser<'r> {
     }
 
     /// Reports overlong comments between the last token and `to`.
-    fn check_gap(&mut self, text: &mut Text, to: usize) {
+    fn check_gap(&mut self, text: &mut OpenText, to: usize) {
         let gap = text.last..to;
         if let Some(quoted) = text.after_quote.filter(|quoted| (quoted.end as usize) < to)
             && text.bytes[gap.start] == b'#'
@@ -396,7 +396,7 @@ impl<'r> Parser<'r> {
         }
     }
 
-    fn unexpected(&mut self, text: &mut Text, at: usize, what: &[u8]) {
+    fn unexpected(&mut self, text: &mut OpenText, at: usize, what: &[u8]) {
         let span = text.span(at, at + 1);
         let problem = Problem::new(sentence(&[b"unexpected \"", what, b"\""])).at(span).place(span);
         let help = match what {
@@ -407,7 +407,7 @@ impl<'r> Parser<'r> {
     }
 
     /// Reports text that directly follows a quoted word.
-    fn after_quote(&mut self, text: &mut Text, at: usize, quoted: Span) {
+    fn after_quote(&mut self, text: &mut OpenText, at: usize, quoted: Span) {
         let span = text.span(at, at + 1);
         let what = [text.bytes[at]];
         let mut problem = Problem::new(sentence(&[b"unexpected \"", &what, b"\""])).at(span).place(span);

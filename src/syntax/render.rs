@@ -6,7 +6,7 @@ use annotate_snippets::{AnnotationKind, Group, Level as Mark, Renderer, Snippet}
 use bstr::ByteSlice;
 
 use super::diagnostic::{Diagnostic, Severity};
-use super::source::{FileId, Origin, Sources, Span};
+use super::source::{FileId, Sources, Span, TextOrigin};
 
 /// Longest line shown in full, in bytes.
 const MAX_LINE: usize = 400;
@@ -35,7 +35,7 @@ pub fn headline(diagnostic: &Diagnostic, sources: &Sources) -> Vec<u8> {
     line.extend_from_slice(&diagnostic.sentence);
     let Some(place) = diagnostic.place else { return line };
     match sources.file(place.file) {
-        Some(file) if file.origin == Origin::CommandLine => line.extend_from_slice(b" in command line"),
+        Some(file) if file.origin == TextOrigin::CommandLine => line.extend_from_slice(b" in command line"),
         Some(file) => {
             line.extend_from_slice(b" in ");
             line.extend_from_slice(file.name.as_os_str().as_encoded_bytes());
@@ -104,7 +104,7 @@ struct Excerpt {
 }
 
 /// A position to mark.
-struct Place<'d> {
+struct ExcerptMark<'d> {
     span: Span,
     kind: AnnotationKind,
     label: &'d str,
@@ -112,17 +112,18 @@ struct Place<'d> {
 
 fn excerpts(diagnostic: &Diagnostic, sources: &Sources) -> Vec<Excerpt> {
     let Some(span) = diagnostic.span else { return Vec::new() };
-    let mut places = vec![Place { span, kind: AnnotationKind::Primary, label: &diagnostic.caption }];
-    places.extend(diagnostic.labels.iter().map(|label| Place {
+    let mut places = vec![ExcerptMark { span, kind: AnnotationKind::Primary, label: &diagnostic.caption }];
+    places.extend(diagnostic.labels.iter().map(|label| ExcerptMark {
         span: label.span,
         kind: AnnotationKind::Context,
         label: &label.text,
     }));
     // Positions close to one another share an excerpt; the primary position comes first.
-    let mut groups: Vec<(FileId, Vec<Place<'_>>)> = Vec::new();
+    let mut groups: Vec<(FileId, Vec<ExcerptMark<'_>>)> = Vec::new();
     for place in places {
-        let near = |group: &(FileId, Vec<Place<'_>>)| {
-            let far = |other: &Place<'_>| other.span.start.abs_diff(place.span.start) as usize > MAX_DISTANCE;
+        let near = |group: &(FileId, Vec<ExcerptMark<'_>>)| {
+            let far =
+                |other: &ExcerptMark<'_>| other.span.start.abs_diff(place.span.start) as usize > MAX_DISTANCE;
             group.0 == place.span.file && !group.1.iter().any(far)
         };
         match groups.iter_mut().find(|g| near(g)) {
@@ -134,7 +135,7 @@ fn excerpts(diagnostic: &Diagnostic, sources: &Sources) -> Vec<Excerpt> {
 }
 
 /// One excerpt for all positions, or one for each if a line is too long.
-fn excerpts_of(file: FileId, places: &[Place<'_>], sources: &Sources) -> Vec<Excerpt> {
+fn excerpts_of(file: FileId, places: &[ExcerptMark<'_>], sources: &Sources) -> Vec<Excerpt> {
     let Some(bytes) = sources.file(file).map(|file| &file.bytes[..]) else { return Vec::new() };
     let ranges = places.iter().map(|place| bounds(bytes, place.span));
     let from = ranges.clone().map(|r| r.start).min().unwrap_or_default();
@@ -146,7 +147,12 @@ fn excerpts_of(file: FileId, places: &[Place<'_>], sources: &Sources) -> Vec<Exc
     places.iter().filter_map(alone).collect()
 }
 
-fn excerpt(file: FileId, places: &[Place<'_>], range: Range<usize>, sources: &Sources) -> Option<Excerpt> {
+fn excerpt(
+    file: FileId,
+    places: &[ExcerptMark<'_>],
+    range: Range<usize>,
+    sources: &Sources,
+) -> Option<Excerpt> {
     let file = sources.file(file)?;
     let bytes: &[u8] = &file.bytes;
     // The end of a text may be on the empty line after its last one.

@@ -16,7 +16,7 @@ pub struct FileId(u32);
 
 /// Origin of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum TextOrigin {
     /// The `-g` option.
     CommandLine,
     /// Compiled into the program.
@@ -33,7 +33,7 @@ pub struct SourceFile {
     /// Bytes as read, in any encoding.
     pub bytes: Bytes,
     /// Origin.
-    pub origin: Origin,
+    pub origin: TextOrigin,
 }
 
 /// All source texts, in order of first use.
@@ -80,7 +80,7 @@ impl Sources {
     /// Adds a text and returns its identifier.
     pub fn add(&mut self, file: SourceFile) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).expect("the number of includes is bounded"));
-        if file.origin == Origin::File {
+        if file.origin == TextOrigin::File {
             self.by_name.insert(Arc::clone(&file.name), id);
         }
         self.files.push(file);

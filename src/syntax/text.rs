@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 
-use super::lexer::{Kind, Lexer, Token};
-use super::tree::{Body, End};
+use super::lexer::{Lexer, Token, TokenKind};
+use super::tree::{Body, StatementEnd};
 
 /// Columns per nesting level.
 const INDENT: usize = 4;
@@ -24,12 +24,12 @@ pub struct Comment {
     /// Whether only whitespace precedes it on its line.
     pub alone: bool,
     /// The preceding token, at any distance.
-    pub after: Option<Before>,
+    pub after: Option<TokenBefore>,
 }
 
 /// The token before a comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Before {
+pub enum TokenBefore {
     /// A `{` at this offset.
     Open(usize),
     /// Any other token.
@@ -37,17 +37,17 @@ pub enum Before {
 }
 
 /// A token or a comment, with the number of line feeds before it.
-struct Piece {
-    what: What,
+struct TextPiece {
+    what: PieceKind,
     start: usize,
     end: usize,
     line_feeds: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
+enum PieceKind {
     Comment,
-    Token(Kind),
+    Token(TokenKind),
 }
 
 /// Comments of a text, in order.
@@ -61,13 +61,13 @@ pub fn comments(text: &[u8]) -> Vec<Comment> {
         line += inside + count_lines(piece.line_feeds);
         inside = count_lines(text[piece.start..piece.end].iter().filter(|b| **b == b'\n').count());
         match piece.what {
-            What::Comment => {
+            PieceKind::Comment => {
                 let first = found.is_empty() && after.is_none();
                 let alone = piece.line_feeds > 0 || first;
                 found.push(Comment { start: piece.start, end: piece.end, line, alone, after });
             }
-            What::Token(Kind::Open) => after = Some(Before::Open(piece.start)),
-            What::Token(_) => after = Some(Before::Other),
+            PieceKind::Token(TokenKind::Open) => after = Some(TokenBefore::Open(piece.start)),
+            PieceKind::Token(_) => after = Some(TokenBefore::Other),
         }
     }
     found
@@ -78,8 +78,8 @@ pub fn comments(text: &[u8]) -> Vec<Comment> {
 /// Words, quotes and comments are kept, and so is the meaning, provided that the parser accepts the text without an
 /// error. The result for a text that it refuses must not be used.
 pub fn format(text: &[u8]) -> Vec<u8> {
-    let mut layout = Layout { out: Vec::with_capacity(text.len()), depth: 0, pending: false };
-    let mut before: Option<Piece> = None;
+    let mut layout = TextLayout { out: Vec::with_capacity(text.len()), depth: 0, pending: false };
+    let mut before: Option<TextPiece> = None;
     for piece in pieces(text) {
         layout.piece(text, &piece, before.as_ref());
         before = Some(piece);
@@ -123,7 +123,7 @@ pub fn same(left: Body<'_>, right: Body<'_>) -> bool {
     for left in left {
         let Some(right) = right.next() else { return false };
         let words = left.words().iter().map(|w| &w.bytes).eq(right.words().iter().map(|w| &w.bytes));
-        let block = |end| matches!(end, End::Block { .. });
+        let block = |end| matches!(end, StatementEnd::Block { .. });
         if !words || block(left.end()) != block(right.end()) || !same(left.body(), right.body()) {
             return false;
         }
@@ -132,30 +132,30 @@ pub fn same(left: Body<'_>, right: Body<'_>) -> bool {
 }
 
 /// Text being formatted.
-struct Layout {
+struct TextLayout {
     out: Vec<u8>,
     depth: usize,
     /// Whether a statement is incomplete.
     pending: bool,
 }
 
-impl Layout {
-    fn piece(&mut self, text: &[u8], piece: &Piece, before: Option<&Piece>) {
+impl TextLayout {
+    fn piece(&mut self, text: &[u8], piece: &TextPiece, before: Option<&TextPiece>) {
         let bytes = &text[piece.start..piece.end];
         let what = before.map(|b| b.what);
-        let after_comment = what == Some(What::Comment);
-        let opened = what == Some(What::Token(Kind::Open));
+        let after_comment = what == Some(PieceKind::Comment);
+        let opened = what == Some(PieceKind::Token(TokenKind::Open));
         let blank = piece.line_feeds > 1 && !opened && before.is_some();
         match piece.what {
-            What::Comment if piece.line_feeds == 0 && before.is_some() => {
+            PieceKind::Comment if piece.line_feeds == 0 && before.is_some() => {
                 self.out.push(b' ');
                 self.out.extend_from_slice(trimmed(bytes));
             }
-            What::Comment => {
+            PieceKind::Comment => {
                 self.line(blank && !self.pending, usize::from(self.pending));
                 self.out.extend_from_slice(trimmed(bytes));
             }
-            What::Token(Kind::Bare | Kind::Quoted | Kind::Unclosed) => {
+            PieceKind::Token(TokenKind::Bare | TokenKind::Quoted | TokenKind::Unclosed) => {
                 let touches = before.is_some_and(|b| b.end == piece.start);
                 if !std::mem::replace(&mut self.pending, true) {
                     self.line(blank, 0);
@@ -166,14 +166,14 @@ impl Layout {
                 }
                 self.out.extend_from_slice(bytes);
             }
-            What::Token(Kind::Semicolon) => {
+            PieceKind::Token(TokenKind::Semicolon) => {
                 if after_comment {
                     self.line(false, 1);
                 }
                 self.out.push(b';');
                 self.pending = false;
             }
-            What::Token(Kind::Open) => {
+            PieceKind::Token(TokenKind::Open) => {
                 if after_comment {
                     self.line(false, 0);
                 } else {
@@ -183,7 +183,7 @@ impl Layout {
                 self.depth += 1;
                 self.pending = false;
             }
-            What::Token(Kind::Close) => {
+            PieceKind::Token(TokenKind::Close) => {
                 self.depth = self.depth.saturating_sub(1);
                 if !opened {
                     self.line(false, 0);
@@ -211,7 +211,7 @@ impl Layout {
 }
 
 /// Tokens and comments, in order.
-fn pieces(text: &[u8]) -> impl Iterator<Item = Piece> {
+fn pieces(text: &[u8]) -> impl Iterator<Item = TextPiece> {
     let mut pieces = VecDeque::new();
     let mut tokens = Lexer::new(text);
     let mut at = 0;
@@ -228,14 +228,19 @@ fn pieces(text: &[u8]) -> impl Iterator<Item = Piece> {
 }
 
 /// Adds the comments between `at` and the next token, and the token.
-fn gap(text: &[u8], mut at: usize, token: Option<Token>, pieces: &mut VecDeque<Piece>) {
+fn gap(text: &[u8], mut at: usize, token: Option<Token>, pieces: &mut VecDeque<TextPiece>) {
     let to = token.map_or(text.len(), |t| t.start);
     let mut line_feeds = 0;
     while at < to {
         match text[at] {
             b'#' => {
                 let len = text[at..to].iter().position(|b| *b == b'\n').unwrap_or(to - at);
-                pieces.push_back(Piece { what: What::Comment, start: at, end: at + len, line_feeds });
+                pieces.push_back(TextPiece {
+                    what: PieceKind::Comment,
+                    start: at,
+                    end: at + len,
+                    line_feeds,
+                });
                 line_feeds = 0;
                 at += len;
             }
@@ -246,7 +251,7 @@ fn gap(text: &[u8], mut at: usize, token: Option<Token>, pieces: &mut VecDeque<P
         }
     }
     if let Some(Token { kind, start, end }) = token {
-        pieces.push_back(Piece { what: What::Token(kind), start, end, line_feeds });
+        pieces.push_back(TextPiece { what: PieceKind::Token(kind), start, end, line_feeds });
     }
 }
 
@@ -331,10 +336,10 @@ mod tests {
     fn comments_know_their_surroundings() {
         let found = comments(b"# a\nx 'l\n\n' { # b\n # c\n y; # d\n}");
         let seen: Vec<_> = found.iter().map(|c| (c.line, c.alone, c.after)).collect();
-        let open = Some(Before::Open(12));
+        let open = Some(TokenBefore::Open(12));
         assert_eq!(
             seen,
-            [(1, true, None), (4, false, open), (5, true, open), (6, false, Some(Before::Other))]
+            [(1, true, None), (4, false, open), (5, true, open), (6, false, Some(TokenBefore::Other))]
         );
     }
 

@@ -18,7 +18,7 @@ pub struct Word {
 
 /// How a statement ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
+pub enum StatementEnd {
     /// With `;`
     Semicolon,
     /// With `{`, a body and, unless the text ended early, a `}`.
@@ -37,7 +37,7 @@ pub struct Statement {
     /// Position of the `;` or `{`, whose line nginx names.
     pub terminator: Span,
     /// How it ends.
-    pub end: End,
+    pub end: StatementEnd,
     /// Whether a syntax error that was already reported affects it; no further error is reported.
     pub damaged: bool,
 }
@@ -122,7 +122,13 @@ impl Tree {
     }
 
     /// Adds a statement and returns its index.
-    pub(crate) fn push(&mut self, words: Range<u32>, terminator: Span, end: End, damaged: bool) -> u32 {
+    pub(crate) fn push(
+        &mut self,
+        words: Range<u32>,
+        terminator: Span,
+        end: StatementEnd,
+        damaged: bool,
+    ) -> u32 {
         let at = self.len();
         self.statements.push(Statement { words, next: at + 1, terminator, end, damaged });
         at
@@ -133,7 +139,7 @@ impl Tree {
         let next = self.len();
         if let Some(statement) = self.statements.get_mut(block as usize) {
             statement.next = next;
-            statement.end = End::Block { close };
+            statement.end = StatementEnd::Block { close };
         }
     }
 
@@ -175,13 +181,13 @@ impl<'t> Node<'t> {
     }
 
     /// How the statement ends.
-    pub fn end(&self) -> End {
+    pub fn end(&self) -> StatementEnd {
         self.statement().end
     }
 
     /// Whether it ends with `{`.
     pub fn opens_block(&self) -> bool {
-        matches!(self.end(), End::Block { .. })
+        matches!(self.end(), StatementEnd::Block { .. })
     }
 
     /// Whether a syntax error was already reported for it.

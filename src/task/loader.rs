@@ -21,20 +21,20 @@ use crate::limits;
 /// Handle that queues work for the thread, which runs one item after the other. The thread ends with its last handle.
 #[derive(Clone)]
 pub struct Loader {
-    queue: Arc<Queue>,
-    _last: Arc<Last>,
+    queue: Arc<JobQueue>,
+    _last: Arc<ThreadGuard>,
 }
 
 type Work = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
-struct Queue {
-    state: Mutex<State>,
+struct JobQueue {
+    state: Mutex<LoaderState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct LoaderState {
     work: VecDeque<Work>,
     /// Number of the current thread; threads with lower numbers end.
     turn: u64,
@@ -45,7 +45,7 @@ struct State {
 }
 
 /// Ends the thread when dropped.
-struct Last(Arc<Queue>);
+struct ThreadGuard(Arc<JobQueue>);
 
 impl Loader {
     /// Starts the thread.
@@ -54,9 +54,9 @@ impl Loader {
     ///
     /// Error of the system if there are too many threads.
     pub fn start() -> io::Result<Loader> {
-        let queue = Arc::new(Queue::default());
+        let queue = Arc::new(JobQueue::default());
         queue.start_thread()?;
-        Ok(Loader { _last: Arc::new(Last(queue.clone())), queue })
+        Ok(Loader { _last: Arc::new(ThreadGuard(queue.clone())), queue })
     }
 
     /// Runs `work` on the thread and returns its result; `None` if it panicked.
@@ -94,14 +94,14 @@ impl Loader {
     }
 }
 
-impl Drop for Last {
+impl Drop for ThreadGuard {
     fn drop(&mut self) {
         self.0.state.lock().ended = true;
         self.0.changed.notify_all();
     }
 }
 
-impl Queue {
+impl JobQueue {
     fn start_thread(self: &Arc<Self>) -> io::Result<()> {
         let mut state = self.state.lock();
         let (queue, turn) = (self.clone(), state.turn + 1);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pingosd::config::load::EMBEDDED;
 use pingosd::config::model::{Files, Handler};
-use pingosd::config::steps::Step;
+use pingosd::config::steps::RequestStep;
 use pingosd::config::{Config, LoadOptions, load};
 use pingosd::directive::ListenAddr;
 use pingosd::log::level::{LogLevel, LogTarget};
@@ -217,7 +217,7 @@ fn locations_are_found_as_in_nginx() {
     let http = config.http.unwrap();
     let server = http.listeners[0].servers.find(b"x").unwrap();
     let status = |path: &str| match &server.location_for(path.as_bytes()).unwrap().steps[..] {
-        [Step::Return(answer)] => answer.status,
+        [RequestStep::Return(answer)] => answer.status,
         steps => panic!("{steps:?}"),
     };
     for (path, want) in [
@@ -273,7 +273,7 @@ fn handlers_are_told_apart() {
     assert!(server.location_for(b"/inner").unwrap().conf.internal.is_some());
     assert_eq!(handler("/vars"), &Handler::Unsupported("root"));
     assert!(
-        matches!(&server.location_for(b"/go").unwrap().steps[..], [Step::Return(answer)] if answer.is_redirect() && answer.status == 302)
+        matches!(&server.location_for(b"/go").unwrap().steps[..], [RequestStep::Return(answer)] if answer.is_redirect() && answer.status == 302)
     );
     assert_eq!(handler("/else"), &Handler::Static(Files::Root(PathBuf::from("/srv"))));
 }

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use pingosd::directive::table::{Row, Shape};
+use pingosd::directive::table::{Row, StatementShape};
 use pingosd::directive::{Arity, Contexts, Inherit, Module, context};
 use pingosd::module::dynamic;
 use pingosd::modules::{MODULES, REGISTRY};
@@ -179,7 +179,7 @@ fn every_directive_of_the_original_stands_where_it_did() {
             if row.arity != arity(&line.args) && !other {
                 wrong.push(format!("{name} takes {}, not {}", row.arity, line.args));
             }
-            if (row.shape != Shape::Simple) != line.args.starts_with("block") {
+            if (row.shape != StatementShape::Simple) != line.args.starts_with("block") {
                 wrong.push(format!("{name}: a block or none"));
             }
             if !same_default(row, line) {

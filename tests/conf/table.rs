@@ -6,7 +6,7 @@ use std::path::Path;
 
 use pingosd::cli::{self, man};
 use pingosd::directive::evaluation::DefaultEvaluation;
-use pingosd::directive::table::{Row, Shape};
+use pingosd::directive::table::{Row, StatementShape};
 use pingosd::directive::{BaseDirectories, Contexts, context, manual};
 use pingosd::module::elsewhere;
 use pingosd::modules::{MODULES, REGISTRY};
@@ -120,7 +120,11 @@ fn the_manual_has_an_entry_for_every_name() {
             assert!(entry.contains(&format!("`{name}`")), "{name}");
         }
         let syntax = (row.syntax)();
-        assert!(row.arity.max == 0 || row.shape != Shape::Simple || !syntax.is_empty(), "{}", row.name());
+        assert!(
+            row.arity.max == 0 || row.shape != StatementShape::Simple || !syntax.is_empty(),
+            "{}",
+            row.name()
+        );
     }
 }
 

@@ -6,13 +6,15 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::task::{Failure, Name, Streams, Task};
+use super::task::{CommandError, Name, Streams, Task};
 use crate::config::on_disk::OnDisk;
 use crate::directive::number;
 use crate::notify::ledger::snapshot::LineSnapshot;
 use crate::server::control::client::{ControlClientError, ask};
 use crate::server::control::probe;
-use crate::server::control::protocol::{Answer, ProtocolCount, Queues, Request, SessionCounts, Status};
+use crate::server::control::protocol::{
+    ControlAnswer, ProtocolCount, Queues, Request, ServerStatus, SessionCounts,
+};
 use crate::server::control::socket::{find_alive, old_name};
 
 /// Usage lines.
@@ -23,18 +25,18 @@ pub const ROLLBACK: &str = "rollback";
 pub const CONFIRM: &str = "confirm";
 pub const CALLBACK: &str = "callback test file:line";
 
-pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     match task.name {
         Name::Status => status(task, streams),
         Name::Callback => {
-            let [test, place] = &task.words[..] else { return Err(Failure::Usage) };
-            let place = place.to_str().filter(|_| test == "test").ok_or(Failure::Usage)?;
+            let [test, place] = &task.words[..] else { return Err(CommandError::Usage) };
+            let place = place.to_str().filter(|_| test == "test").ok_or(CommandError::Usage)?;
             if find_alive(task.load.control_paths()).is_some() {
                 return tell(task, streams, Request::Probe { place: place.to_owned() });
             }
             writeln!(streams.err, "pingosd: no server is running; asking from here")?;
             let text = probe::run_alone(&task.load, place)
-                .map_err(|error| Failure::Text(error.to_string().into()))?;
+                .map_err(|error| CommandError::Text(error.to_string().into()))?;
             streams.out.write_all(text.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
@@ -42,12 +44,12 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
             let confirm_ms = match &task.words[..] {
                 [] => None,
                 [switch, time] if switch == "--confirm" => Some(time_of(time)?),
-                _ => return Err(Failure::Usage),
+                _ => return Err(CommandError::Usage),
             };
             let colour = streams.style.colour;
             tell(task, streams, Request::Reload { confirm_ms, colour })
         }
-        _ if !task.words.is_empty() => Err(Failure::Usage),
+        _ if !task.words.is_empty() => Err(CommandError::Usage),
         Name::Plan => {
             let colour = streams.style.colour;
             tell(task, streams, Request::Plan { colour })
@@ -58,23 +60,23 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
 }
 
 /// Parses a time in the notation of configurations.
-fn time_of(word: &OsStr) -> Result<u64, Failure> {
+fn time_of(word: &OsStr) -> Result<u64, CommandError> {
     let text = || format!("\"{}\" is no time such as 60s", word.display()).into_bytes();
-    number::msec(word.as_bytes()).filter(|time| *time > 0).ok_or_else(|| Failure::Text(text()))
+    number::msec(word.as_bytes()).filter(|time| *time > 0).ok_or_else(|| CommandError::Text(text()))
 }
 
 /// Path of a control socket on which a server answers, otherwise the most likely path.
-fn socket(task: &Task) -> Result<PathBuf, Failure> {
+fn socket(task: &Task) -> Result<PathBuf, CommandError> {
     let alive = find_alive(task.load.control_paths());
     let likely = || task.load.conf_file.as_ref().and_then(|_| task.load.control_paths().next());
     alive.or_else(likely).ok_or_else(|| {
         let text =
             "the configuration has no control socket (\"control_socket off\", or it is the built-in one)";
-        Failure::Text(text.into())
+        CommandError::Text(text.into())
     })
 }
 
-fn question(task: &Task, request: &Request) -> Result<Answer, Failure> {
+fn question(task: &Task, request: &Request) -> Result<ControlAnswer, CommandError> {
     let path = socket(task)?;
     ask(&path, request).map_err(|error| {
         let text = match error {
@@ -87,30 +89,30 @@ fn question(task: &Task, request: &Request) -> Result<Answer, Failure> {
             }
             ControlClientError::Broken(why) => format!("\"{}\": {why}", path.display()),
         };
-        Failure::Text(text.into())
+        CommandError::Text(text.into())
     })
 }
 
-fn tell(task: &Task, streams: &mut Streams<'_>, request: Request) -> Result<ExitCode, Failure> {
+fn tell(task: &Task, streams: &mut Streams<'_>, request: Request) -> Result<ExitCode, CommandError> {
     match question(task, &request)? {
-        Answer::Done { text } => {
+        ControlAnswer::Done { text } => {
             streams.out.write_all(text.as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
-        Answer::Refused { text } => {
+        ControlAnswer::Refused { text } => {
             writeln!(streams.err, "{}", text.trim_end())?;
             Ok(ExitCode::FAILURE)
         }
-        Answer::Status(_) | Answer::Callbacks(_) => Err(misunderstood()),
+        ControlAnswer::Status(_) | ControlAnswer::Callbacks(_) => Err(misunderstood()),
     }
 }
 
-fn misunderstood() -> Failure {
-    Failure::Text(b"the server's answer is not understood".to_vec())
+fn misunderstood() -> CommandError {
+    CommandError::Text(b"the server's answer is not understood".to_vec())
 }
 
-fn callbacks(task: &Task, streams: &mut Streams<'_>, json: bool) -> Result<ExitCode, Failure> {
-    let Answer::Callbacks(snapshot) = question(task, &Request::Callbacks)? else {
+fn callbacks(task: &Task, streams: &mut Streams<'_>, json: bool) -> Result<ExitCode, CommandError> {
+    let ControlAnswer::Callbacks(snapshot) = question(task, &Request::Callbacks)? else {
         return Err(misunderstood());
     };
     if json {
@@ -142,12 +144,12 @@ fn quantile(line: &LineSnapshot, percent: u64) -> String {
     }
 }
 
-fn status(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+fn status(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     let ([json], words) = task.switches(["--json"])?;
     match words[..] {
         [] => {}
         [word] if word == "callbacks" => return callbacks(task, streams, json),
-        _ => return Err(Failure::Usage),
+        _ => return Err(CommandError::Usage),
     }
     // A process being replaced answers besides the one that took over, and before that one is ready.
     let old = ask(&old_name(&socket(task)?), &Request::Status).ok();
@@ -157,21 +159,23 @@ fn status(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
     };
     for answer in found {
         match answer {
-            Answer::Status(status) if json => {
+            ControlAnswer::Status(status) if json => {
                 let line = serde_json::to_string(&status).map_err(std::io::Error::from)?;
                 writeln!(streams.out, "{line}")?;
             }
-            Answer::Status(status) => streams.out.write_all(page(&status).as_bytes())?,
-            Answer::Callbacks(_) => return Err(misunderstood()),
-            Answer::Refused { text } | Answer::Done { text } => return Err(Failure::Text(text.into())),
+            ControlAnswer::Status(status) => streams.out.write_all(page(&status).as_bytes())?,
+            ControlAnswer::Callbacks(_) => return Err(misunderstood()),
+            ControlAnswer::Refused { text } | ControlAnswer::Done { text } => {
+                return Err(CommandError::Text(text.into()));
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The status as human-readable text.
-fn page(status: &Status) -> String {
-    let Status { version, pid, uptime_seconds, draining, configuration: conf, .. } = status;
+fn page(status: &ServerStatus) -> String {
+    let ServerStatus { version, pid, uptime_seconds, draining, configuration: conf, .. } = status;
     let mut out = String::new();
     let mut line = |name: &str, value: String| {
         // Writing to a string cannot fail.

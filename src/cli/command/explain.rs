@@ -16,7 +16,7 @@ use bstr::{BStr, ByteSlice};
 
 use super::origin::{Origins, block};
 use super::sample::Sample;
-use super::task::{Failure, Streams, Task};
+use super::task::{CommandError, Streams, Task};
 use crate::config::load::read;
 use crate::config::model::{HttpServer, Location, RtmpServer};
 use crate::config::{Config, load};
@@ -26,15 +26,15 @@ use crate::media::listen::DEFAULT_PORT;
 use crate::media::server_conf::ServerConf;
 use crate::modules::REGISTRY;
 use line::explain_line;
-use page::{Page, SAMPLE_NAME};
-use target::{Socket, Target, meet};
+use page::{ExplanationPage, SAMPLE_NAME};
+use target::{ClientAddress, ExplainedSocket, meet};
 
 /// Usage line.
 pub const USAGE: &str = "explain server[:port]/application[/name] | http://server[:port]/path | file:line";
 
-pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     let ([], words) = task.switches([])?;
-    let [target] = words[..] else { return Err(Failure::Usage) };
+    let [target] = words[..] else { return Err(CommandError::Usage) };
     let text = match place(target) {
         Some((file, line)) => explain_line(task, file, line)?,
         None => {
@@ -42,7 +42,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
                 Ok(config) => config,
                 Err(report) => {
                     streams.err.write_all(&report.render(streams.style))?;
-                    return Err(Failure::Told);
+                    return Err(CommandError::Told);
                 }
             };
             explain_client(task, &config, target.as_bytes())?
@@ -59,12 +59,12 @@ fn place(target: &OsStr) -> Option<(&Path, u32)> {
     (!file.is_empty()).then(|| (Path::new(OsStr::from_bytes(file)), line))
 }
 
-fn explain_client(task: &Task, config: &Config, text: &[u8]) -> Result<String, Failure> {
-    let target = Target::parse(text).ok_or(Failure::Usage)?;
+fn explain_client(task: &Task, config: &Config, text: &[u8]) -> Result<String, CommandError> {
+    let target = ClientAddress::parse(text).ok_or(CommandError::Usage)?;
     let (reading, _) = read(&task.load);
     let outline = Outline::new(&reading.tree, &REGISTRY);
     let origins = Origins { reading: &reading };
-    let mut page = Page { origins: &origins, outline: &outline, out: String::new() };
+    let mut page = ExplanationPage { origins: &origins, outline: &outline, out: String::new() };
     if target.http {
         page.location(config, &target)?
     } else {
@@ -73,14 +73,14 @@ fn explain_client(task: &Task, config: &Config, text: &[u8]) -> Result<String, F
     Ok(page.out)
 }
 
-impl Page<'_, '_> {
-    fn application(&mut self, config: &Config, target: &Target<'_>) -> Result<(), Failure> {
-        let none = |text: &str| Failure::Text(text.as_bytes().to_vec());
+impl ExplanationPage<'_, '_> {
+    fn application(&mut self, config: &Config, target: &ClientAddress<'_>) -> Result<(), CommandError> {
+        let none = |text: &str| CommandError::Text(text.as_bytes().to_vec());
         let rtmp = config.rtmp.as_ref().ok_or_else(|| none("the configuration has no rtmp server"))?;
-        let sockets: Vec<Socket<'_, RtmpServer>> = rtmp
+        let sockets: Vec<ExplainedSocket<'_, RtmpServer>> = rtmp
             .listeners
             .iter()
-            .map(|l| Socket { addr: &l.addr, names: &l.servers, specific: &l.specific })
+            .map(|l| ExplainedSocket { addr: &l.addr, names: &l.servers, specific: &l.specific })
             .collect();
         let (server, how) = meet(&sockets, target, DEFAULT_PORT)
             .ok_or_else(|| none("no rtmp server listens on that port"))?;
@@ -101,7 +101,7 @@ impl Page<'_, '_> {
             let known = server.applications.iter().map(|a| a.name.to_string()).collect::<Vec<_>>().join(", ");
             let app = BStr::new(app);
             let text = format!("{}no application \"{app}\" in this server; it has: {known}", self.out);
-            return Err(Failure::Text(text.into()));
+            return Err(CommandError::Text(text.into()));
         };
         let named = find(app).is_some();
         self.head(
@@ -119,13 +119,13 @@ impl Page<'_, '_> {
         Ok(())
     }
 
-    fn location(&mut self, config: &Config, target: &Target<'_>) -> Result<(), Failure> {
-        let none = |text: &str| Failure::Text(text.as_bytes().to_vec());
+    fn location(&mut self, config: &Config, target: &ClientAddress<'_>) -> Result<(), CommandError> {
+        let none = |text: &str| CommandError::Text(text.as_bytes().to_vec());
         let http = config.http.as_ref().ok_or_else(|| none("the configuration has no http server"))?;
-        let sockets: Vec<Socket<'_, HttpServer>> = http
+        let sockets: Vec<ExplainedSocket<'_, HttpServer>> = http
             .listeners
             .iter()
-            .map(|l| Socket { addr: &l.addr, names: &l.servers, specific: &l.specific })
+            .map(|l| ExplainedSocket { addr: &l.addr, names: &l.servers, specific: &l.specific })
             .collect();
         let usual = crate::http::listen::DEFAULT_PORT;
         let (server, how) =

@@ -5,19 +5,19 @@ use std::process::ExitCode;
 
 use bytes::Bytes;
 
-use super::task::{Failure, Streams, Subject, Task, replace};
+use super::task::{CommandError, CommandText, Streams, Task, replace};
 use crate::syntax::text;
 
 /// Usage line.
 pub const USAGE: &str = "fmt [--check | --write] [file | -]";
 
 /// Prints the formatted file; `--write` replaces it, `--check` only reports whether it would change.
-pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     let ([check, write], files) = task.switches(["--check", "--write"])?;
     let file = match files[..] {
         [] => None,
         [file] => Some(file),
-        _ => return Err(Failure::Usage),
+        _ => return Err(CommandError::Usage),
     };
     let subject = task.subject(file, streams.input)?;
     let is_file = match file {
@@ -25,7 +25,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
         None => task.load.conf_file.is_some(),
     };
     if write && (check || !is_file) {
-        return Err(Failure::Usage);
+        return Err(CommandError::Usage);
     }
     let formatted = formatted(&subject, streams)?;
     let changed = formatted != subject.bytes;
@@ -44,16 +44,16 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
 }
 
 /// The formatted text. Its meaning is compared with the original's, so that a bug cannot damage a configuration.
-fn formatted(subject: &Subject, streams: &mut Streams<'_>) -> Result<Vec<u8>, Failure> {
+fn formatted(subject: &CommandText, streams: &mut Streams<'_>) -> Result<Vec<u8>, CommandError> {
     let before = subject.read(streams)?;
     let formatted = text::format(&subject.bytes);
-    let again = Subject { name: subject.name.clone(), bytes: Bytes::from(formatted.clone()) };
+    let again = CommandText { name: subject.name.clone(), bytes: Bytes::from(formatted.clone()) };
     let after = again.read(streams)?;
     if text::same(before.tree.body(), after.tree.body()) {
         return Ok(formatted);
     }
     let name = subject.name.display();
-    Err(Failure::Text(
+    Err(CommandError::Text(
         format!("\"{name}\" would mean something else after formatting; it was left alone").into(),
     ))
 }

@@ -18,28 +18,28 @@ use bstr::ByteSlice;
 use bytes::Bytes;
 
 pub use self::payload::{ConfigFile, Directive, FileError, Payload, PayloadError, from_text, to_text};
-use super::task::{Failure, Streams, Subject, Task};
+use super::task::{CommandError, CommandText, Streams, Task};
 use crate::directive::registry::Registry;
 use crate::syntax::include::{self, MAX_BYTES, MAX_DEPTH, MAX_FILES};
 use crate::syntax::parser::{Parser, Reading};
 use crate::syntax::render::headline;
 use crate::syntax::text::{self, Comment};
-use crate::syntax::tree::{Body, End, Node};
+use crate::syntax::tree::{Body, Node, StatementEnd};
 
 /// Usage line.
 pub const USAGE: &str = "json [--combine] [file]\n       pingosd json --to-conf [file | -]";
 
-pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     let ([combine, to_conf], files) = task.switches(["--combine", "--to-conf"])?;
     let file = match files[..] {
         [] => None,
         [file] => Some(file),
-        _ => return Err(Failure::Usage),
+        _ => return Err(CommandError::Usage),
     };
     if to_conf {
         let subject = task.subject(file.or(Some("-".as_ref())), streams.input)?;
         let payload = serde_json::from_slice(&subject.bytes)
-            .map_err(|error| Failure::Text(format!("{}: {error}", subject.name.display()).into()))?;
+            .map_err(|error| CommandError::Text(format!("{}: {error}", subject.name.display()).into()))?;
         streams.out.write_all(&build::build(&payload)?)?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -53,7 +53,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
 }
 
 /// Reads a file and its includes.
-fn payload(subject: &Subject, base: &Path, combine: bool) -> Payload {
+fn payload(subject: &CommandText, base: &Path, combine: bool) -> Payload {
     let mut gatherer = Gatherer { base: base.to_owned(), ..Gatherer::default() };
     gatherer.file(&subject.name, subject.bytes.clone());
     let mut payload = Payload { status: "ok".into(), config: gatherer.files, ..Payload::default() };
@@ -147,7 +147,7 @@ impl Gatherer {
                 directive.args = without_parentheses(directive.args);
             }
             let mut inside = Vec::new();
-            if let End::Block { close } = node.end() {
+            if let StatementEnd::Block { close } = node.end() {
                 let mut block = Vec::new();
                 while let Some(found) = comments.next_if(before(node.terminator().start)) {
                     block.push(comment(bytes, found));

@@ -7,7 +7,7 @@ use bstr::ByteSlice;
 use serde::Serialize;
 
 use super::json::to_text;
-use super::task::{Failure, Streams, Task};
+use super::task::{CommandError, Streams, Task};
 use crate::config::load;
 use crate::config::load::read;
 use crate::directive::outline::{Outline, OutlineStatement};
@@ -21,7 +21,7 @@ pub const USAGE: &str = "migrate-check [--json] [--all] [file]";
 /// Support of a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Status {
+enum MigrationStatus {
     Honoured,
     NoEffectYet,
     /// Not supported; what it guards is refused.
@@ -32,11 +32,11 @@ enum Status {
 
 /// Report on one statement.
 #[derive(Debug, Serialize)]
-struct Entry {
+struct MigratedDirective {
     file: String,
     line: u32,
     directive: String,
-    status: Status,
+    status: MigrationStatus,
     /// Observable difference.
     #[serde(skip_serializing_if = "Option::is_none")]
     difference: Option<String>,
@@ -45,7 +45,7 @@ struct Entry {
 /// Numbers of statements by support.
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Summary {
+struct MigrationSummary {
     honoured: usize,
     no_effect_yet: usize,
     refused: usize,
@@ -54,19 +54,19 @@ struct Summary {
 }
 
 #[derive(Debug, Serialize)]
-struct Answer {
+struct MigrationAnswer {
     file: String,
-    summary: Summary,
-    directives: Vec<Entry>,
+    summary: MigrationSummary,
+    directives: Vec<MigratedDirective>,
 }
 
-pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     let ([json, all], files) = task.switches(["--json", "--all"])?;
     let mut options = task.load.clone();
     match files[..] {
         [] => {}
         [file] => options.conf_file = Some(PathBuf::from(file)),
-        _ => return Err(Failure::Usage),
+        _ => return Err(CommandError::Usage),
     }
     let (reading, _) = read(&options);
     let outline = Outline::new(&reading.tree, &REGISTRY);
@@ -94,7 +94,7 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
         }
         let (status, difference) = judge(statement, outline.sections[statement.section].context, &about);
         let (file, line) = position(statement.name().span);
-        directives.push(Entry {
+        directives.push(MigratedDirective {
             file,
             line,
             directive: to_text(&statement.name().bytes),
@@ -107,20 +107,26 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
     {
         let (file, line) = diagnostic.place.map_or((name(options.conf_name()), 0), position);
         let (directive, difference) = (String::new(), Some(sentence(diagnostic)));
-        directives.push(Entry { file, line, directive, status: Status::Unsupported, difference });
+        directives.push(MigratedDirective {
+            file,
+            line,
+            directive,
+            status: MigrationStatus::Unsupported,
+            difference,
+        });
     }
-    let mut summary = Summary::default();
+    let mut summary = MigrationSummary::default();
     for entry in &directives {
         *match entry.status {
-            Status::Honoured => &mut summary.honoured,
-            Status::NoEffectYet => &mut summary.no_effect_yet,
-            Status::Refused => &mut summary.refused,
-            Status::Needless => &mut summary.needless,
-            Status::Unsupported => &mut summary.unsupported,
+            MigrationStatus::Honoured => &mut summary.honoured,
+            MigrationStatus::NoEffectYet => &mut summary.no_effect_yet,
+            MigrationStatus::Refused => &mut summary.refused,
+            MigrationStatus::Needless => &mut summary.needless,
+            MigrationStatus::Unsupported => &mut summary.unsupported,
         } += 1;
     }
     let failed = summary.unsupported > 0 || summary.no_effect_yet > 0 || summary.refused > 0;
-    let answer = Answer { file: name(options.conf_name()), summary, directives };
+    let answer = MigrationAnswer { file: name(options.conf_name()), summary, directives };
     if json {
         serde_json::to_writer_pretty(&mut *streams.out, &answer).map_err(std::io::Error::from)?;
         writeln!(streams.out)?;
@@ -131,7 +137,11 @@ pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, Fa
 }
 
 /// Support of a statement, and the observable difference.
-fn judge(statement: &OutlineStatement<'_>, context: u32, about: &[&Diagnostic]) -> (Status, Option<String>) {
+fn judge(
+    statement: &OutlineStatement<'_>,
+    context: u32,
+    about: &[&Diagnostic],
+) -> (MigrationStatus, Option<String>) {
     let texts = about
         .iter()
         .find(|d| d.level == Severity::Emerg)
@@ -140,11 +150,14 @@ fn judge(statement: &OutlineStatement<'_>, context: u32, about: &[&Diagnostic]) 
         let name = &statement.name().bytes;
         let help = texts.and_then(|d| d.help.first().cloned()).or_else(|| REGISTRY.advice(name, context));
         let what = if REGISTRY.find(name).is_empty() { "unknown directive" } else { "not allowed here" };
-        return (Status::Unsupported, Some(help.map_or(what.into(), |help| format!("{what}: {help}"))));
+        return (
+            MigrationStatus::Unsupported,
+            Some(help.map_or(what.into(), |help| format!("{what}: {help}"))),
+        );
     };
     let wrong = about.iter().find(|d| d.level == Severity::Emerg);
     if let Some(wrong) = wrong {
-        return (Status::Unsupported, Some(sentence(wrong)));
+        return (MigrationStatus::Unsupported, Some(sentence(wrong)));
     }
     let outcome = row.outcome(statement.joined().as_bstr());
     let repeats = |d: &&&Diagnostic| {
@@ -154,10 +167,10 @@ fn judge(statement: &OutlineStatement<'_>, context: u32, about: &[&Diagnostic]) 
     let difference = texts.filter(|d| !repeats(d)).map(|d| sentence(d));
     let missing = || format!("missing so far: {}", doc(row));
     match outcome {
-        UseOutcome::Honoured => (Status::Honoured, difference),
-        UseOutcome::Needless => (Status::Needless, Some(difference.unwrap_or_else(|| doc(row)))),
-        UseOutcome::NoEffect => (Status::NoEffectYet, Some(difference.unwrap_or_else(missing))),
-        UseOutcome::Refused => (Status::Refused, Some(difference.unwrap_or_else(missing))),
+        UseOutcome::Honoured => (MigrationStatus::Honoured, difference),
+        UseOutcome::Needless => (MigrationStatus::Needless, Some(difference.unwrap_or_else(|| doc(row)))),
+        UseOutcome::NoEffect => (MigrationStatus::NoEffectYet, Some(difference.unwrap_or_else(missing))),
+        UseOutcome::Refused => (MigrationStatus::Refused, Some(difference.unwrap_or_else(missing))),
     }
 }
 
@@ -189,16 +202,18 @@ fn name(path: &Path) -> String {
     to_text(path.as_os_str().as_encoded_bytes())
 }
 
-fn print(answer: &Answer, all: bool, streams: &mut Streams<'_>) -> std::io::Result<()> {
-    let shown =
-        answer.directives.iter().filter(|e| all || e.status != Status::Honoured || e.difference.is_some());
-    for Entry { file, line, directive, status, difference } in shown {
+fn print(answer: &MigrationAnswer, all: bool, streams: &mut Streams<'_>) -> std::io::Result<()> {
+    let shown = answer
+        .directives
+        .iter()
+        .filter(|e| all || e.status != MigrationStatus::Honoured || e.difference.is_some());
+    for MigratedDirective { file, line, directive, status, difference } in shown {
         let status = match status {
-            Status::Honoured => "honoured",
-            Status::NoEffectYet => "no effect yet",
-            Status::Refused => "refused until it works",
-            Status::Needless => "needless",
-            Status::Unsupported => "unsupported",
+            MigrationStatus::Honoured => "honoured",
+            MigrationStatus::NoEffectYet => "no effect yet",
+            MigrationStatus::Refused => "refused until it works",
+            MigrationStatus::Needless => "needless",
+            MigrationStatus::Unsupported => "unsupported",
         };
         write!(streams.out, "{file}:{line}: {status}")?;
         if !directive.is_empty() {
@@ -209,7 +224,7 @@ fn print(answer: &Answer, all: bool, streams: &mut Streams<'_>) -> std::io::Resu
             None => writeln!(streams.out)?,
         }
     }
-    let Summary { honoured, no_effect_yet, refused, needless, unsupported } = answer.summary;
+    let MigrationSummary { honoured, no_effect_yet, refused, needless, unsupported } = answer.summary;
     writeln!(
         streams.out,
         "{honoured} honoured, {no_effect_yet} without effect yet, {refused} refused, {needless} needless, {unsupported} unsupported"

@@ -16,7 +16,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::process::ExitCode;
 
-use self::task::Failure;
+use self::task::CommandError;
 pub use self::task::{Name, Streams, Task};
 use super::{completion, help, man};
 use crate::module::lint;
@@ -75,41 +75,41 @@ impl Task {
         };
         match done {
             Ok(code) => Ok(code),
-            Err(Failure::Usage) => {
+            Err(CommandError::Usage) => {
                 writeln!(streams.err, "usage: pingosd {}", self.name.usage())?;
                 Ok(ExitCode::FAILURE)
             }
-            Err(Failure::Text(text)) => {
+            Err(CommandError::Text(text)) => {
                 streams.err.write_all(b"pingosd: ")?;
                 streams.err.write_all(&text)?;
                 streams.err.write_all(b"\n")?;
                 Ok(ExitCode::FAILURE)
             }
-            Err(Failure::Told) => Ok(ExitCode::FAILURE),
-            Err(Failure::Output(error)) => Err(error),
+            Err(CommandError::Told) => Ok(ExitCode::FAILURE),
+            Err(CommandError::Output(error)) => Err(error),
         }
     }
 
-    fn completion(&self, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
-        let [shell] = self.words.as_slice() else { return Err(Failure::Usage) };
-        let script = shell.to_str().and_then(completion::script).ok_or(Failure::Usage)?;
+    fn completion(&self, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
+        let [shell] = self.words.as_slice() else { return Err(CommandError::Usage) };
+        let script = shell.to_str().and_then(completion::script).ok_or(CommandError::Usage)?;
         streams.out.write_all(script.as_bytes())?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn help(&self, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+    fn help(&self, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
         let text = match self.words.as_slice() {
             [] => help::text(),
             [word] if word == "--man" => man::program(),
-            _ => return Err(Failure::Usage),
+            _ => return Err(CommandError::Usage),
         };
         streams.out.write_all(text.as_bytes())?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn lints(&self, streams: &mut Streams<'_>) -> Result<ExitCode, Failure> {
+    fn lints(&self, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
         if !self.words.is_empty() {
-            return Err(Failure::Usage);
+            return Err(CommandError::Usage);
         }
         streams.out.write_all(lint::manual().as_bytes())?;
         Ok(ExitCode::SUCCESS)

@@ -72,7 +72,7 @@ pub struct Streams<'a> {
 }
 
 /// A text on which a command works.
-pub(super) struct Subject {
+pub(super) struct CommandText {
     pub(super) name: PathBuf,
     pub(super) bytes: Bytes,
 }
@@ -82,13 +82,15 @@ impl Task {
     pub(super) fn switches<const N: usize>(
         &self,
         known: [&str; N],
-    ) -> Result<([bool; N], Vec<&OsStr>), Failure> {
+    ) -> Result<([bool; N], Vec<&OsStr>), CommandError> {
         let mut given = [false; N];
         let mut rest = Vec::new();
         for word in &self.words {
             match known.iter().position(|k| word == k) {
                 Some(at) => given[at] = true,
-                None if word.len() > 1 && word.as_bytes().starts_with(b"-") => return Err(Failure::Usage),
+                None if word.len() > 1 && word.as_bytes().starts_with(b"-") => {
+                    return Err(CommandError::Usage);
+                }
                 None => rest.push(word.as_os_str()),
             }
         }
@@ -96,25 +98,31 @@ impl Task {
     }
 
     /// Reads the input of a command: a named file, standard input for `-`, otherwise the main file.
-    pub(super) fn subject(&self, word: Option<&OsStr>, input: &mut dyn Read) -> Result<Subject, Failure> {
+    pub(super) fn subject(
+        &self,
+        word: Option<&OsStr>,
+        input: &mut dyn Read,
+    ) -> Result<CommandText, CommandError> {
         match (word, &self.load.conf_file) {
             (Some(word), _) if word == "-" => {
                 let mut bytes = Vec::new();
                 input.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
                 if bytes.len() as u64 > MAX_FILE_BYTES {
-                    return Err(Failure::Text(b"standard input is too large".to_vec()));
+                    return Err(CommandError::Text(b"standard input is too large".to_vec()));
                 }
-                Ok(Subject { name: "standard input".into(), bytes: bytes.into() })
+                Ok(CommandText { name: "standard input".into(), bytes: bytes.into() })
             }
-            (Some(word), _) => Subject::open(Path::new(word)),
-            (None, Some(file)) => Subject::open(file),
-            (None, None) => Ok(Subject { name: EMBEDDED_NAME.into(), bytes: Bytes::from_static(EMBEDDED) }),
+            (Some(word), _) => CommandText::open(Path::new(word)),
+            (None, Some(file)) => CommandText::open(file),
+            (None, None) => {
+                Ok(CommandText { name: EMBEDDED_NAME.into(), bytes: Bytes::from_static(EMBEDDED) })
+            }
         }
     }
 }
 
 /// Reason why a command fails.
-pub(super) enum Failure {
+pub(super) enum CommandError {
     /// Wrong usage.
     Usage,
     /// A human-readable reason.
@@ -125,20 +133,20 @@ pub(super) enum Failure {
     Output(io::Error),
 }
 
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Failure {
-        Failure::Output(error)
+impl From<io::Error> for CommandError {
+    fn from(error: io::Error) -> CommandError {
+        CommandError::Output(error)
     }
 }
 
-impl Subject {
-    fn open(path: &Path) -> Result<Subject, Failure> {
-        let bytes = include::read_file(path).map_err(|text| Failure::Text(text.into()))?;
-        Ok(Subject { name: path.to_owned(), bytes })
+impl CommandText {
+    fn open(path: &Path) -> Result<CommandText, CommandError> {
+        let bytes = include::read_file(path).map_err(|text| CommandError::Text(text.into()))?;
+        Ok(CommandText { name: path.to_owned(), bytes })
     }
 
     /// Parses the text alone; problems are printed.
-    pub(super) fn read(&self, streams: &mut Streams<'_>) -> Result<Reading, Failure> {
+    pub(super) fn read(&self, streams: &mut Streams<'_>) -> Result<Reading, CommandError> {
         let none = Registry::new(&[], &[]);
         let mut parser = Parser::new(PathBuf::new(), &none).apart();
         parser.given(&self.name, self.bytes.clone());
@@ -148,14 +156,16 @@ impl Subject {
         }
         let text = render_all(&reports.into_sorted(), &sources, streams.style, Severity::Emerg);
         streams.err.write_all(&text)?;
-        Err(Failure::Told)
+        Err(CommandError::Told)
     }
 }
 
 /// Replaces a file atomically, through a temporary file in the same directory.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
     let failed = |error: io::Error| {
-        Failure::Text(format!("cannot write \"{}\" {}", path.display(), include::system_error(&error)).into())
+        CommandError::Text(
+            format!("cannot write \"{}\" {}", path.display(), include::system_error(&error)).into(),
+        )
     };
     // A symbolic link keeps pointing to its file.
     let path = fs::canonicalize(path).map_err(failed)?;

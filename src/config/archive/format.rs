@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use crate::config::history::Generation;
 use crate::config::watch::Fingerprint;
 use crate::syntax::include::COMMAND_LINE;
-use crate::syntax::source::Origin;
+use crate::syntax::source::TextOrigin;
 use crate::syntax::{SourceFile, Sources};
 
 /// Beginning of a file.
@@ -35,7 +35,7 @@ const LINE: usize = 128;
 /// Encodes a generation, without the words of the command line.
 pub fn encode(generation: &Generation) -> Vec<u8> {
     let mut body = format!("number {}\nsince {}\n", generation.number, generation.since).into_bytes();
-    let files = generation.sources.files().iter().filter(|file| file.origin == Origin::File);
+    let files = generation.sources.files().iter().filter(|file| file.origin == TextOrigin::File);
     for SourceFile { name, bytes, .. } in files {
         let name = name.as_os_str().as_bytes();
         body.extend_from_slice(format!("file {} {}\n", name.len(), bytes.len()).as_bytes());
@@ -95,7 +95,7 @@ pub fn decode(text: Bytes, globals: &[u8]) -> Result<Generation, DecodeError> {
     if !globals.is_empty() {
         let name = Arc::from(Path::new(COMMAND_LINE));
         let bytes = Bytes::copy_from_slice(globals);
-        sources.add(SourceFile { name, bytes, origin: Origin::CommandLine });
+        sources.add(SourceFile { name, bytes, origin: TextOrigin::CommandLine });
     }
     while body.has_remaining() {
         let lengths = word(&mut body, "file ").ok_or(DecodeError::Lengths)?;
@@ -103,7 +103,7 @@ pub fn decode(text: Bytes, globals: &[u8]) -> Result<Generation, DecodeError> {
         let name = take(&mut body, name).ok_or(DecodeError::Name)?;
         let bytes = take(&mut body, length).ok_or(DecodeError::Text)?;
         let name = Arc::from(Path::new(OsStr::from_bytes(&name)));
-        sources.add(SourceFile { name, bytes, origin: Origin::File });
+        sources.add(SourceFile { name, bytes, origin: TextOrigin::File });
     }
     Ok(Generation { number, since, fingerprint: Fingerprint::of(&sources), sources })
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::modules::LANGUAGE;
-use crate::syntax::source::Origin;
+use crate::syntax::source::TextOrigin;
 use crate::syntax::{SourceFile, Sources};
 
 const MAIN: &str = "/etc/a.conf";
@@ -18,7 +18,7 @@ fn generation(number: u64, files: &[(&str, &[u8])]) -> Generation {
     let mut sources = Sources::default();
     for (name, bytes) in files {
         let (name, bytes) = (Arc::from(Path::new(name)), bytes::Bytes::copy_from_slice(bytes));
-        sources.add(SourceFile { name, bytes, origin: Origin::File });
+        sources.add(SourceFile { name, bytes, origin: TextOrigin::File });
     }
     Generation::new(number, Fingerprint::of(&sources), sources)
 }
@@ -56,7 +56,7 @@ fn what_is_kept_is_found() {
     // The command line is not archived: the current one precedes the files.
     let with = &archive.read(&options(b"daemon off;")).generations[0];
     assert_eq!(with.sources.files().len(), 4);
-    assert_eq!(with.sources.files()[0].origin, Origin::CommandLine);
+    assert_eq!(with.sources.files()[0].origin, TextOrigin::CommandLine);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use crate::syntax::Problem;
 
 /// A number of buffers of a size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Buffers {
+pub struct BufferCount {
     /// How many, at least one.
     pub count: u64,
     /// The size of each, at least one byte.
@@ -26,19 +26,19 @@ pub enum SizeOrVariable {
     Variable(Template),
 }
 
-impl Value for Buffers {
+impl Value for BufferCount {
     const ARITY: Arity = Arity::TWO;
 
     fn syntax() -> String {
         "number size".into()
     }
 
-    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<Buffers, Problem> {
+    fn parse(args: &Args<'_>, _: &mut Evaluation<'_>) -> Result<BufferCount, Problem> {
         let [count, size] = args.words else { return Err(args.refuse("invalid value")) };
         let count = number::digits(&count.bytes).filter(|n| *n > 0);
         let size = number::size(&size.bytes).filter(|n| *n > 0).map(Size);
         match (count, size) {
-            (Some(count), Some(size)) => Ok(Buffers { count, size }),
+            (Some(count), Some(size)) => Ok(BufferCount { count, size }),
             _ => Err(args.refuse("invalid value").caption("a number and a size, such as 8 4k")),
         }
     }

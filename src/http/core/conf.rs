@@ -1,6 +1,6 @@
 //! Directives of the http core module.
 
-use super::buffers::{Buffers, SizeOrOff, SizeOrVariable};
+use super::buffers::{BufferCount, SizeOrOff, SizeOrVariable};
 use super::error_page::ErrorPage;
 use super::file_access::{Aio, DisableSymlinks, OpenFileCache};
 use super::methods::Methods;
@@ -33,7 +33,7 @@ directives! {
     }
     later {
         /// Number and size of larger header buffers (limits line length: 414/400).
-        "large_client_header_buffers" => Buffers = "4 8k", in HTTP | HTTP_SERVER;
+        "large_client_header_buffers" => BufferCount = "4 8k", in HTTP | HTTP_SERVER;
         /// Drop headers with odd names.
         "ignore_invalid_headers" => Flag = "on", in HTTP | HTTP_SERVER;
         /// Collapse // in URIs before location matching.
@@ -139,6 +139,6 @@ directives! {
         /// Cache lookup errors.
         "open_file_cache_errors" => Flag = "off", in HTTP_ALL;
         /// Number and size of buffers for reading a response from disk.
-        "output_buffers" => Buffers = "2 32k", in HTTP_ALL;
+        "output_buffers" => BufferCount = "2 32k", in HTTP_ALL;
     }
 }

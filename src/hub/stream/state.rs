@@ -11,7 +11,7 @@ use crate::hub::timeline::Timeline;
 use crate::wire::MediaKind;
 
 /// State under the lock.
-pub(super) struct State {
+pub(super) struct StreamState {
     pub(super) publisher: Option<u64>,
     pub(super) settings: PublishSettings,
     /// Publisher that takes over when the current one, a relay, ends.
@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) left_out: bool,
     /// Whether the publisher has sent media.
     pub(super) flows: bool,
-    pub(super) workers: Vec<Attached>,
+    pub(super) workers: Vec<AttachedWorker>,
     /// Number of packets dropped from the ring before a worker fetched them.
     pub(super) lost_total: u64,
 }
@@ -37,7 +37,7 @@ pub trait StreamWaker: Send + Sync {
 }
 
 /// An attached delivery worker.
-pub(super) struct Attached {
+pub(super) struct AttachedWorker {
     pub(super) wake: Arc<dyn StreamWaker>,
     pub(super) worker: usize,
     pub(super) fetched: u64,
@@ -47,13 +47,13 @@ pub(super) struct Attached {
     pub(super) woken: bool,
 }
 
-impl std::fmt::Debug for State {
+impl std::fmt::Debug for StreamState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("State").field("publisher", &self.publisher).finish_non_exhaustive()
     }
 }
 
-impl State {
+impl StreamState {
     pub(super) fn begin(&mut self, publisher: u64, settings: PublishSettings) {
         self.publisher = Some(publisher);
         self.settings = settings;

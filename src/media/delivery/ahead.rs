@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use nix::libc;
 
 use super::link::Gone;
-use super::player::{Shared, WorkerPlayer};
+use super::player::{SharedBytes, WorkerPlayer};
 use super::uring::IoRing;
 use crate::hub::backlog::Backlog;
 use crate::limits;
@@ -17,10 +17,10 @@ pub(super) fn send(
     players: &mut [WorkerPlayer],
     backlog: &Backlog,
     (first, lanes): (u64, u32),
-    batches: &mut Vec<Shared>,
+    batches: &mut Vec<SharedBytes>,
 ) {
     for player in players.iter().filter(|player| player.cursor.is_steady(first, lanes)) {
-        Shared::find(batches, player.cursor.settings().container, backlog, first, players.len());
+        SharedBytes::find(batches, player.cursor.settings().container, backlog, first, players.len());
     }
     for batch in batches.iter().filter(|batch| batch.parts().len() <= limits::WRITE_SLICES) {
         let sockets = players.iter().enumerate().filter_map(|(place, player)| {

@@ -11,7 +11,7 @@ use super::conf::Current;
 use super::conf::SendDelay;
 use super::join::Join;
 use super::link::{Gone, PlayerLink, PlayerSlot};
-use super::player::{Shared, WorkerPlayer};
+use super::player::{SharedBytes, WorkerPlayer};
 use super::uring::IoRing;
 use crate::hub::backlog::Backlog;
 use crate::hub::cursor::{Cursor, Progress, lanes_of};
@@ -65,7 +65,7 @@ const SPARE_PLAYERS: usize = 16;
 
 /// A worker's counters over all of its streams.
 #[derive(Debug, Default)]
-pub(super) struct Totals {
+pub(super) struct WorkerTotals {
     /// Number of players whose socket was full at the last attempt.
     pub(super) blocked: usize,
     /// Number of players that were given a phase, for an even distribution.
@@ -74,7 +74,7 @@ pub(super) struct Totals {
     served: usize,
 }
 
-impl Totals {
+impl WorkerTotals {
     /// Whether other tasks of the worker should run.
     pub(super) fn take_turn(&mut self) -> bool {
         let due = self.served >= limits::PLAYERS_PER_TURN;
@@ -87,7 +87,7 @@ impl Totals {
 
 /// Kind of service of a group's players.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
+enum GroupTurn {
     /// Sends everything that has arrived.
     Batch,
     /// Sends to blocked players what the others were already sent.
@@ -96,9 +96,9 @@ enum Turn {
 
 /// A group that is being served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Round {
+pub(super) struct GroupRound {
     group: usize,
-    turn: Turn,
+    turn: GroupTurn,
     now: Instant,
     /// Index of the next player.
     index: usize,
@@ -206,7 +206,7 @@ impl LocalStream {
         link: &Arc<PlayerLink>,
         bytes: Bytes,
         now: Instant,
-        totals: &mut Totals,
+        totals: &mut WorkerTotals,
     ) {
         let Some((group, index)) = self.find(link) else { return };
         let end = self.backlog.end();
@@ -233,7 +233,13 @@ impl LocalStream {
 
     /// Releases a player's sending side; with `flush`, after it was sent what has arrived, at most after
     /// [`limits::LEAVE_GRACE`].
-    pub(super) fn leave(&mut self, link: &Arc<PlayerLink>, flush: bool, now: Instant, totals: &mut Totals) {
+    pub(super) fn leave(
+        &mut self,
+        link: &Arc<PlayerLink>,
+        flush: bool,
+        now: Instant,
+        totals: &mut WorkerTotals,
+    ) {
         let Some((group, index)) = self.find(link) else { return };
         let mut player = self.groups[group].take(index);
         if flush && player.leaving.is_none() {
@@ -283,39 +289,39 @@ impl LocalStream {
     }
 
     /// The next group to be served now.
-    pub(super) fn next_round(&mut self, now: Instant) -> Option<Round> {
+    pub(super) fn next_round(&mut self, now: Instant) -> Option<GroupRound> {
         let group = self.groups.iter().position(|group| group.schedule.is_due(now))?;
-        Some(Round { group, turn: Turn::Batch, now, index: 0 })
+        Some(GroupRound { group, turn: GroupTurn::Batch, now, index: 0 })
     }
 
     /// Groups with blocked players.
-    pub(super) fn retries(&self, now: Instant) -> impl Iterator<Item = Round> + use<> {
+    pub(super) fn retries(&self, now: Instant) -> impl Iterator<Item = GroupRound> + use<> {
         let blocked: Vec<bool> = self.groups.iter().map(|group| group.blocked > 0).collect();
         let places = blocked.into_iter().enumerate().filter(|(_, blocked)| *blocked);
-        places.map(move |(group, _)| Round { group, turn: Turn::Retry, now, index: 0 })
+        places.map(move |(group, _)| GroupRound { group, turn: GroupTurn::Retry, now, index: 0 })
     }
 
     /// Serves some players of a group. Returns the rest of the round.
     pub(super) fn serve(
         &mut self,
-        round: Round,
-        totals: &mut Totals,
+        round: GroupRound,
+        totals: &mut WorkerTotals,
         ring: Option<&mut IoRing>,
-    ) -> Option<Round> {
-        let Round { group: number, turn, now, mut index } = round;
+    ) -> Option<GroupRound> {
+        let GroupRound { group: number, turn, now, mut index } = round;
         let end = self.backlog.end();
         let group = &mut self.groups[number];
         let first = group.sent.max(self.backlog.base());
         let lanes = lanes_of(self.backlog.from(first));
-        let limit = if turn == Turn::Batch || group.phase.is_none() { end } else { group.sent };
+        let limit = if turn == GroupTurn::Batch || group.phase.is_none() { end } else { group.sent };
         if index == 0 {
             group.keep = end;
             totals.blocked -= std::mem::take(&mut group.blocked);
         }
-        let mut batches: Vec<Shared> = Vec::new();
+        let mut batches: Vec<SharedBytes> = Vec::new();
         let alike = self.groups[number].players.len() - index;
         // For one player a batch of its own is not worthwhile; a single packet needs none.
-        let batch = turn == Turn::Batch && first < end;
+        let batch = turn == GroupTurn::Batch && first < end;
         let shares = batch && self.groups[number].players.len() > 1;
         let single = batch && !shares && first + 1 == end;
         if let Some(ring) = ring.filter(|_| shares) {
@@ -330,13 +336,13 @@ impl LocalStream {
                 outcome
             } else if shares && player.cursor.is_steady(first, lanes) {
                 let container = player.cursor.settings().container;
-                player.write_shared(Shared::find(&mut batches, container, &self.backlog, first, alike))
+                player.write_shared(SharedBytes::find(&mut batches, container, &self.backlog, first, alike))
             } else if single
                 && player.cursor.is_steady(first, lanes)
                 && let Some(packet) = self.backlog.get(first)
             {
                 player.write_packet(packet, end)
-            } else if turn == Turn::Batch || player.blocked_since.is_some() {
+            } else if turn == GroupTurn::Batch || player.blocked_since.is_some() {
                 player.catch_up(&self.backlog, limit, &self.stream)
             } else {
                 Ok(Progress::CaughtUp)
@@ -346,9 +352,9 @@ impl LocalStream {
             index += usize::from(self.settled(number, index, outcome, now, totals));
         }
         if index < self.groups[number].players.len() {
-            return Some(Round { index, ..round });
+            return Some(GroupRound { index, ..round });
         }
-        if turn == Turn::Batch {
+        if turn == GroupTurn::Batch {
             let group = &mut self.groups[number];
             (group.sent, group.waiting) = (end, Waiting::default());
             group.schedule.served();
@@ -367,7 +373,7 @@ impl LocalStream {
     }
 
     /// Detaches from the stream.
-    pub(super) fn detach(self, worker: usize, totals: &mut Totals) {
+    pub(super) fn detach(self, worker: usize, totals: &mut WorkerTotals) {
         totals.blocked = totals.blocked.saturating_sub(self.blocked());
         self.stream.detach(worker);
     }
@@ -467,7 +473,7 @@ impl LocalStream {
     }
 
     /// Serves one player outside of a round.
-    fn serve_player(&mut self, number: usize, index: usize, now: Instant, totals: &mut Totals) {
+    fn serve_player(&mut self, number: usize, index: usize, now: Instant, totals: &mut WorkerTotals) {
         let limit = self.backlog.end();
         let player = &mut self.groups[number].players[index];
         let outcome = player.catch_up(&self.backlog, limit, &self.stream);
@@ -482,7 +488,7 @@ impl LocalStream {
         index: usize,
         outcome: Result<Progress, Gone>,
         now: Instant,
-        totals: &mut Totals,
+        totals: &mut WorkerTotals,
     ) -> bool {
         let group = &mut self.groups[number];
         let player = &group.players[index];
@@ -515,7 +521,7 @@ impl LocalStream {
     }
 
     /// Gives a phase to a player that was sent its first frame.
-    fn admit(&mut self, player: WorkerPlayer, totals: &mut Totals) {
+    fn admit(&mut self, player: WorkerPlayer, totals: &mut WorkerTotals) {
         let place = self.of_phase(totals.phased % PHASES);
         totals.phased += 1;
         let group = &mut self.groups[place];

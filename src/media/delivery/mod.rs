@@ -36,8 +36,8 @@ use tokio::sync::mpsc;
 
 pub use self::join::Join;
 pub use self::link::{Gone, PlayerLink};
-use self::local::{LocalStream, Round, Totals};
-pub use self::total::Total;
+use self::local::{GroupRound, LocalStream, WorkerTotals};
+pub use self::total::BacklogTotal;
 pub use self::uring::IoRing;
 use crate::hub::pace::{AutoDelay, Grid, LoadMeter};
 use crate::hub::stream::StreamWaker;
@@ -72,7 +72,7 @@ impl Delivery {
         worker: usize,
         ring: Option<IoRing>,
         grid: Grid,
-        total: Arc<Total>,
+        total: Arc<BacklogTotal>,
     ) -> (Delivery, DeliveryLoop) {
         // The channel is unbounded, but its users bound it: a stream is dirty at most once per worker, a session joins
         // and leaves once, and control messages answer received ones.
@@ -91,7 +91,7 @@ impl Delivery {
             look: now,
             grid,
             due: BinaryHeap::new(),
-            totals: Totals::default(),
+            totals: WorkerTotals::default(),
             auto: AutoDelay::default(),
             ring,
         };
@@ -151,7 +151,7 @@ pub struct DeliveryLoop {
     blocked: FxHashSet<u64>,
     /// Time of the next retry of blocked players.
     tick: Instant,
-    total: Arc<Total>,
+    total: Arc<BacklogTotal>,
     /// Time at which the backlog of blocked players is summed next.
     look: Instant,
     /// Delivery times of `send_delay`.
@@ -159,7 +159,7 @@ pub struct DeliveryLoop {
     /// Streams with a group that is due at this time. Entries may be outdated because the group was served earlier or
     /// is gone.
     due: BinaryHeap<Reverse<(Instant, u64)>>,
-    totals: Totals,
+    totals: WorkerTotals,
     auto: AutoDelay,
     ring: Option<IoRing>,
 }
@@ -323,14 +323,19 @@ impl Drop for DeliveryLoop {
     fn drop(&mut self) {
         // After a panic: streams must not wait for a dead loop, and the next one has the same worker number.
         for (_, local) in self.streams.drain() {
-            local.detach(self.worker, &mut Totals::default());
+            local.detach(self.worker, &mut WorkerTotals::default());
         }
         self.total.tell(self.worker, 0, None);
     }
 }
 
 /// Walks a group of players. Long walks yield to sessions of this worker in between.
-async fn walk(local: &mut LocalStream, round: Round, totals: &mut Totals, ring: &mut Option<IoRing>) {
+async fn walk(
+    local: &mut LocalStream,
+    round: GroupRound,
+    totals: &mut WorkerTotals,
+    ring: &mut Option<IoRing>,
+) {
     let mut left = Some(round);
     while let Some(round) = left {
         left = local.serve(round, totals, ring.as_mut());

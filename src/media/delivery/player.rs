@@ -38,7 +38,7 @@ pub(super) struct WorkerPlayer {
 }
 
 /// Bytes of one batch, shared by all steady players of a container.
-pub(super) struct Shared {
+pub(super) struct SharedBytes {
     container: Container,
     first: u64,
     end: u64,
@@ -48,7 +48,7 @@ pub(super) struct Shared {
     len: usize,
 }
 
-impl Shared {
+impl SharedBytes {
     /// Packets of `backlog` from number `first` on, for about `players` players.
     pub(super) fn new(container: Container, backlog: &Backlog, first: u64, players: usize) -> Self {
         let slices: Vec<Bytes> = backlog.from(first).map(|p| p.shared(container).clone()).collect();
@@ -56,19 +56,19 @@ impl Shared {
         // The kernel walks the slices for each player; joining them once reduces that to one.
         let joins = slices.len() > 1 && players >= MANY && len <= 2 * limits::BATCH_BYTES;
         let whole = joins.then(|| slices.concat().into());
-        Shared { container, first, end: backlog.end(), slices, whole, len }
+        SharedBytes { container, first, end: backlog.end(), slices, whole, len }
     }
 
     /// The batch for `container` in `batches`; if missing, it is created for about `players` players.
     pub(super) fn find<'a>(
-        batches: &'a mut Vec<Shared>,
+        batches: &'a mut Vec<SharedBytes>,
         container: Container,
         backlog: &Backlog,
         first: u64,
         players: usize,
-    ) -> &'a Shared {
+    ) -> &'a SharedBytes {
         let at = batches.iter().position(|batch| batch.is_for(container, first)).unwrap_or_else(|| {
-            batches.push(Shared::new(container, backlog, first, players));
+            batches.push(SharedBytes::new(container, backlog, first, players));
             batches.len() - 1
         });
         &batches[at]
@@ -87,7 +87,7 @@ impl Shared {
 
 impl WorkerPlayer {
     /// Sends a shared batch to a steady player.
-    pub(super) fn write_shared(&mut self, batch: &Shared) -> Result<Progress, Gone> {
+    pub(super) fn write_shared(&mut self, batch: &SharedBytes) -> Result<Progress, Gone> {
         debug_assert_eq!(batch.container, self.cursor.settings().container);
         let mut written = 0;
         if let [whole] = batch.parts() {
@@ -129,7 +129,7 @@ impl WorkerPlayer {
     }
 
     /// Records that a steady player was sent `written` bytes of a shared batch.
-    pub(super) fn took(&mut self, batch: &Shared, written: usize) -> Progress {
+    pub(super) fn took(&mut self, batch: &SharedBytes, written: usize) -> Progress {
         self.advance(&batch.slices, written, batch.len, batch.end)
     }
 

@@ -10,18 +10,18 @@ const SHARE: u64 = 4;
 
 /// Backlog of each worker.
 #[derive(Debug)]
-pub struct Total {
+pub struct BacklogTotal {
     waits: Vec<AtomicUsize>,
     /// Default limit in bytes.
     most: usize,
 }
 
-impl Total {
+impl BacklogTotal {
     /// For this number of workers.
     pub fn new(workers: usize) -> Arc<Self> {
         let most = memory::usable().and_then(|bytes| usize::try_from(bytes / SHARE).ok());
         let waits = std::iter::repeat_with(AtomicUsize::default).take(workers).collect();
-        Arc::new(Total { waits, most: most.unwrap_or(usize::MAX) })
+        Arc::new(BacklogTotal { waits, most: most.unwrap_or(usize::MAX) })
     }
 
     /// Sets the backlog of this worker's players; `most` is the configured limit for all workers together. Returns the
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn each_worker_gives_up_its_share() {
-        let total = Total::new(3);
+        let total = BacklogTotal::new(3);
         assert_eq!(total.tell(0, 600, Some(1000)), 0);
         assert_eq!(total.tell(1, 400, Some(1000)), 0);
         assert_eq!(total.tell(2, 1000, Some(1000)), 500);

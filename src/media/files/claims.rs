@@ -21,7 +21,7 @@ pub struct FileClaims {
 
 /// A writer's reservation of its files.
 pub struct FileClaim {
-    places: Arc<FileClaims>,
+    claims: Arc<FileClaims>,
     held: Vec<PathBuf>,
 }
 
@@ -52,7 +52,7 @@ impl FileClaims {
             return None;
         }
         taken.insert(path.to_owned(), 1);
-        Some(FileClaim { places: self.clone(), held: vec![path.to_owned()] })
+        Some(FileClaim { claims: self.clone(), held: vec![path.to_owned()] })
     }
 
     /// Whether the file is being written.
@@ -65,7 +65,7 @@ impl FileClaim {
     /// Also reserves a file that several writers share: a master playlist, which the variants write in turn.
     pub fn hold(&mut self, path: &Path) {
         if !self.held.iter().any(|held| held == path) {
-            *self.places.taken.lock().entry(path.to_owned()).or_default() += 1;
+            *self.claims.taken.lock().entry(path.to_owned()).or_default() += 1;
             self.held.push(path.to_owned());
         }
     }
@@ -73,7 +73,7 @@ impl FileClaim {
 
 impl Drop for FileClaim {
     fn drop(&mut self) {
-        let mut taken = self.places.taken.lock();
+        let mut taken = self.claims.taken.lock();
         for path in self.held.drain(..) {
             if let Some(count) = taken.get_mut(&path) {
                 *count -= 1;
@@ -83,8 +83,8 @@ impl Drop for FileClaim {
             }
         }
         drop(taken);
-        self.places.freed.notify_waiters();
-        self.places.freed_for_threads.notify_all();
+        self.claims.freed.notify_waiters();
+        self.claims.freed_for_threads.notify_all();
     }
 }
 
@@ -93,63 +93,63 @@ mod tests {
     use super::*;
     use crate::hub::interleaving::orders;
 
-    fn take(places: &Arc<FileClaims>, path: &str) -> Option<FileClaim> {
-        places.take_within(Path::new(path), Duration::ZERO)
+    fn take(claims: &Arc<FileClaims>, path: &str) -> Option<FileClaim> {
+        claims.take_within(Path::new(path), Duration::ZERO)
     }
 
     #[test]
     fn a_file_that_is_found_free_is_held_at_once() {
-        let places = Arc::new(FileClaims::default());
-        let first = take(&places, "a");
-        assert!(first.is_some() && take(&places, "a").is_none());
-        assert!(take(&places, "b").is_some());
+        let claims = Arc::new(FileClaims::default());
+        let first = take(&claims, "a");
+        assert!(first.is_some() && take(&claims, "a").is_none());
+        assert!(take(&claims, "b").is_some());
         drop(first);
-        assert!(!places.is_taken(Path::new("a")) && take(&places, "a").is_some());
+        assert!(!claims.is_taken(Path::new("a")) && take(&claims, "a").is_some());
     }
 
     #[test]
     fn a_file_of_several_writers_is_free_after_the_last_one() {
-        let places = Arc::new(FileClaims::default());
-        let mut holders = ["low", "high"].map(|path| take(&places, path).unwrap());
+        let claims = Arc::new(FileClaims::default());
+        let mut holders = ["low", "high"].map(|path| take(&claims, path).unwrap());
         for holder in &mut holders {
             holder.hold(Path::new("master"));
         }
         let [low, high] = holders;
         drop(low);
-        assert!(places.is_taken(Path::new("master")) && take(&places, "low").is_some());
+        assert!(claims.is_taken(Path::new("master")) && take(&claims, "low").is_some());
         drop(high);
-        assert!(take(&places, "master").is_some());
+        assert!(take(&claims, "master").is_some());
     }
 
     #[test]
     fn threads_and_tasks_are_woken_by_a_release() {
-        let places = Arc::new(FileClaims::default());
-        let held = take(&places, "a").unwrap();
+        let claims = Arc::new(FileClaims::default());
+        let held = take(&claims, "a").unwrap();
         std::thread::scope(|scope| {
             let waiting =
-                scope.spawn(|| places.take_within(Path::new("a"), Duration::from_secs(60)).is_some());
+                scope.spawn(|| claims.take_within(Path::new("a"), Duration::from_secs(60)).is_some());
             drop(held);
             assert!(waiting.join().unwrap());
         });
-        let held = take(&places, "a").unwrap();
+        let held = take(&claims, "a").unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            tokio::join!(places.take("a".into()), async { drop(held) });
+            tokio::join!(claims.take("a".into()), async { drop(held) });
         });
-        assert!(!places.is_taken(Path::new("a")));
+        assert!(!claims.is_taken(Path::new("a")));
     }
     #[test]
     fn a_playlist_has_one_writer_in_every_order() {
         let (own, master) = (Path::new("s.m3u8"), Path::new("master.m3u8"));
         // Three publishers reserve the playlist, then their master playlist, and end.
         for order in orders(&[3, 3, 3]) {
-            let places = Arc::new(FileClaims::default());
+            let claims = Arc::new(FileClaims::default());
             let (mut held, mut done) = ([None, None, None], [0; 3]);
             for at in order.clone() {
                 match done[at] {
                     0 => {
                         let free = held.iter().all(Option::is_none);
-                        held[at] = take(&places, "s.m3u8");
+                        held[at] = take(&claims, "s.m3u8");
                         assert_eq!(held[at].is_some(), free, "{order:?}");
                     }
                     1 => held[at].iter_mut().for_each(|place: &mut FileClaim| place.hold(master)),
@@ -159,10 +159,10 @@ mod tests {
                 let holds = |playlist| {
                     held.iter().flatten().any(|place| place.held.iter().any(|held| held == playlist))
                 };
-                assert_eq!(places.is_taken(own), holds(own), "{order:?}");
-                assert_eq!(places.is_taken(master), holds(master), "{order:?}");
+                assert_eq!(claims.is_taken(own), holds(own), "{order:?}");
+                assert_eq!(claims.is_taken(master), holds(master), "{order:?}");
             }
-            assert!(places.taken.lock().is_empty());
+            assert!(claims.taken.lock().is_empty());
         }
     }
 }

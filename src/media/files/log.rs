@@ -8,7 +8,7 @@ use tracing::{error, info, warn};
 use crate::hub::stream::Stream;
 use crate::log::shown::Shown;
 use crate::media::session::Session;
-use crate::notify::Answer;
+use crate::notify::CallbackAnswer;
 
 /// A recorder opened a file.
 pub fn opened(stream: &Stream, path: &Path) {
@@ -36,7 +36,7 @@ pub fn too_slow(stream: &Stream, lost: u64) {
 }
 
 /// The answer to an enforced update ends a recording.
-pub fn refused(session: &Session, answer: &Answer) {
+pub fn refused(session: &Session, answer: &CallbackAnswer) {
     info!(
         conn = session.id,
         "recording of '{}' ended by the answer to record update ({answer})",

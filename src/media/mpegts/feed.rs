@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::packaging::Packaging;
 use super::shared::{FeedSettings, PieceObserver, Shared};
-use crate::hub::registry::Registry;
+use crate::hub::registry::StreamRegistry;
 use crate::hub::stream::Stream;
 use crate::media::view::AppView;
 use crate::task::supervise::Deaths;
@@ -33,13 +33,13 @@ type BySource = HashMap<u64, Weak<MpegtsFeed>>;
 
 /// All feeds.
 pub struct Feeds {
-    registry: Arc<Registry>,
+    registry: Arc<StreamRegistry>,
     by_source: Arc<Mutex<BySource>>,
 }
 
 impl Feeds {
     /// Creates an empty set. Packaged streams are created in `registry`.
-    pub fn new(registry: Arc<Registry>) -> Feeds {
+    pub fn new(registry: Arc<StreamRegistry>) -> Feeds {
         Feeds { registry, by_source: Arc::default() }
     }
 

@@ -14,7 +14,7 @@ mod shared;
 
 pub use cache::Cache;
 pub use feed::{Feeds, MpegtsFeed};
-pub use queue::Queue;
+pub use queue::FrameQueue;
 pub use shared::{FeedSettings, PieceObserver};
 
 use super::view::AppView;

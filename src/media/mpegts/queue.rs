@@ -10,16 +10,16 @@ use crate::wire::mpegts::TsFrame;
 
 /// Pieces of one publisher. If the disk is too slow, pieces are dropped, so memory is bounded.
 #[derive(Default)]
-pub struct Queue {
+pub struct FrameQueue {
     /// The publisher's epoch; pieces of other publishers are ignored.
     epoch: u64,
-    state: Mutex<Batch>,
+    state: Mutex<FrameBatch>,
     changed: Notify,
 }
 
 /// Pieces that arrived since the last call.
 #[derive(Default)]
-pub struct Batch {
+pub struct FrameBatch {
     /// Number of pieces dropped before `frames`.
     pub lost: u64,
     /// Pieces.
@@ -29,10 +29,10 @@ pub struct Batch {
     bytes: usize,
 }
 
-impl Queue {
+impl FrameQueue {
     /// Queue for the publisher with this epoch.
     pub fn new(epoch: u64) -> Self {
-        Queue { epoch, ..Queue::default() }
+        FrameQueue { epoch, ..FrameQueue::default() }
     }
 
     /// Waits for pieces or the end.
@@ -46,13 +46,13 @@ impl Queue {
     }
 
     /// Takes everything that has arrived.
-    pub fn take(&self) -> Batch {
+    pub fn take(&self) -> FrameBatch {
         let mut batch = self.state.lock();
         let ended = batch.ended;
-        std::mem::replace(&mut *batch, Batch { ended, ..Batch::default() })
+        std::mem::replace(&mut *batch, FrameBatch { ended, ..FrameBatch::default() })
     }
 
-    async fn until(&self, reached: impl Fn(&Batch) -> bool) {
+    async fn until(&self, reached: impl Fn(&FrameBatch) -> bool) {
         loop {
             let changed = self.changed.notified();
             if reached(&self.state.lock()) {
@@ -63,7 +63,7 @@ impl Queue {
     }
 }
 
-impl PieceObserver for Queue {
+impl PieceObserver for FrameQueue {
     fn frame(&self, epoch: u64, frame: &TsFrame) {
         if epoch < self.epoch {
             return;
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_publisher_before_ends_nothing_and_the_next_one_does() {
-        let queue = Queue::new(2);
+        let queue = FrameQueue::new(2);
         queue.frame(1, &frame(188));
         queue.end(1);
         queue.frame(2, &frame(188));
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn what_is_not_taken_is_lost_and_counted() {
-        let queue = Queue::new(1);
+        let queue = FrameQueue::new(1);
         for _ in 0..limits::HLS_QUEUE_FRAMES + 3 {
             queue.frame(1, &frame(188));
         }

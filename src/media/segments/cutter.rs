@@ -41,7 +41,7 @@ pub struct CutRule {
 
 /// Decision about a piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
+pub enum CutDecision {
     /// Dropped: no segment is open, and none can start here.
     Skip,
     /// Part of the open segment.
@@ -75,7 +75,7 @@ pub struct Cutter {
 #[derive(Clone, Copy, Debug, Default)]
 struct TrackTime {
     /// Start of its first piece, and the corresponding point on the time line.
-    first: Option<First>,
+    first: Option<FirstFrame>,
     /// Start of its part of the open segment, which is the end of its part of the preceding one.
     start_ms: Option<u64>,
     /// Start of its latest piece.
@@ -85,7 +85,7 @@ struct TrackTime {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct First {
+struct FirstFrame {
     dts_ms: u64,
     at_ms: u64,
 }
@@ -117,7 +117,7 @@ impl Cutter {
     }
 
     /// Decides about the next piece.
-    pub fn handle_frame(&mut self, rule: &CutRule, frame: &TsFrame) -> Cut {
+    pub fn handle_frame(&mut self, rule: &CutRule, frame: &TsFrame) -> CutDecision {
         self.discontinuity |= frame.program_change;
         let Some(open) = &self.open else { return self.start_first(rule, frame) };
 
@@ -133,7 +133,7 @@ impl Cutter {
             }
         }
         let at_ms = self.place(frame);
-        let Some(open) = &mut self.open else { return Cut::Skip };
+        let Some(open) = &mut self.open else { return CutDecision::Skip };
 
         let track = &mut self.tracks[usize::from(frame.video)];
         let start_ms = *track.start_ms.get_or_insert(frame.dts_ms);
@@ -149,7 +149,7 @@ impl Cutter {
         }
         open.append(frame);
         track.append(frame);
-        Cut::Append
+        CutDecision::Append
     }
 
     /// Ends the open segment, if any, and returns its duration. The next piece is a discontinuity.
@@ -181,7 +181,7 @@ impl Cutter {
         let [of, other] = [usize::from(frame.video), usize::from(!frame.video)];
         let other_track = self.tracks[other];
         let track = &mut self.tracks[of];
-        let first = track.first.get_or_insert_with(|| First {
+        let first = track.first.get_or_insert_with(|| FirstFrame {
             dts_ms: frame.dts_ms,
             at_ms: other_track.at_ms(frame.dts_ms).min(other_track.latest_at_ms()),
         });
@@ -206,20 +206,20 @@ impl Cutter {
         before_ms.saturating_add(end_at_ms.saturating_sub(self.start_at_ms))
     }
 
-    fn start_first(&mut self, rule: &CutRule, frame: &TsFrame) -> Cut {
+    fn start_first(&mut self, rule: &CutRule, frame: &TsFrame) -> CutDecision {
         if !frame.key {
-            return Cut::Skip;
+            return CutDecision::Skip;
         }
         if rule.slicing == Slicing::Aligned {
             let now = multiple(frame.dts_ms, rule);
             if *self.waiting_since.get_or_insert(now) == now {
-                return Cut::Skip;
+                return CutDecision::Skip;
             }
         }
         self.start(frame, None)
     }
 
-    fn start(&mut self, frame: &TsFrame, ended_ms: Option<u64>) -> Cut {
+    fn start(&mut self, frame: &TsFrame, ended_ms: Option<u64>) -> CutDecision {
         let mut open = OpenSegment { before_jump_ms: 0, pieces: 0, bytes: 0 };
         open.append(frame);
         self.open = Some(open);
@@ -230,7 +230,7 @@ impl Cutter {
         let track = &mut self.tracks[usize::from(frame.video)];
         track.start_ms = Some(frame.dts_ms);
         track.append(frame);
-        Cut::Start { ended_ms, discontinuity: std::mem::take(&mut self.discontinuity) }
+        CutDecision::Start { ended_ms, discontinuity: std::mem::take(&mut self.discontinuity) }
     }
 }
 
@@ -262,7 +262,7 @@ impl TrackTime {
     }
 }
 
-impl First {
+impl FirstFrame {
     fn at_ms(&self, dts_ms: u64) -> u64 {
         self.at_ms.saturating_add(dts_ms).saturating_sub(self.dts_ms)
     }
@@ -307,11 +307,17 @@ mod tests {
     }
 
     /// Passes 25 frames a second from `from` to `to`, a key frame at each of `keys`, and lists the cuts.
-    fn feed(cutter: &mut Cutter, rule: &CutRule, from: u64, to: u64, keys: &[u64]) -> Vec<(u64, Cut)> {
+    fn feed(
+        cutter: &mut Cutter,
+        rule: &CutRule,
+        from: u64,
+        to: u64,
+        keys: &[u64],
+    ) -> Vec<(u64, CutDecision)> {
         (from..to)
             .step_by(40)
             .map(|dts_ms| (dts_ms, cutter.handle_frame(rule, &frame(dts_ms, true, keys.contains(&dts_ms)))))
-            .filter(|(_, cut)| *cut != Cut::Append)
+            .filter(|(_, cut)| *cut != CutDecision::Append)
             .collect()
     }
 
@@ -319,8 +325,8 @@ mod tests {
         Cutter::new(1_000)
     }
 
-    fn start(ended_ms: impl Into<Option<u64>>, discontinuity: bool) -> Cut {
-        Cut::Start { ended_ms: ended_ms.into(), discontinuity }
+    fn start(ended_ms: impl Into<Option<u64>>, discontinuity: bool) -> CutDecision {
+        CutDecision::Start { ended_ms: ended_ms.into(), discontinuity }
     }
 
     #[test]
@@ -328,8 +334,8 @@ mod tests {
         let mut cutter = cutter();
         let cuts = feed(&mut cutter, &RULE, 0, 4_000, &[80, 600, 1_200, 1_800, 2_400]);
         let want = [
-            (0, Cut::Skip),
-            (40, Cut::Skip),
+            (0, CutDecision::Skip),
+            (40, CutDecision::Skip),
             (80, start(None, false)),
             (1_200, start(1_120, false)),
             (2_400, start(1_200, false)),
@@ -354,7 +360,7 @@ mod tests {
         let mut cutter = cutter();
         cutter.handle_frame(&RULE, &frame(0, true, true));
         let cuts: Vec<_> = (1..2_500)
-            .filter(|_| cutter.handle_frame(&RULE, &frame(0, true, false)) != Cut::Append)
+            .filter(|_| cutter.handle_frame(&RULE, &frame(0, true, false)) != CutDecision::Append)
             .collect();
         assert_eq!(cuts, [1_000, 2_000]);
     }
@@ -372,7 +378,10 @@ mod tests {
         let keys: Vec<u64> = (0..20).map(|n| n * 400).collect();
         let at = |from| {
             let cuts = feed(&mut cutter(), &rule, from, 6_000, &keys);
-            cuts.into_iter().filter(|(_, cut)| *cut != Cut::Skip).map(|(at, _)| at).collect::<Vec<_>>()
+            cuts.into_iter()
+                .filter(|(_, cut)| *cut != CutDecision::Skip)
+                .map(|(at, _)| at)
+                .collect::<Vec<_>>()
         };
         assert_eq!(at(400), [1_200, 2_000, 3_200, 4_000, 5_200]);
         assert_eq!(at(1_600), [2_000, 3_200, 4_000, 5_200]);
@@ -391,8 +400,8 @@ mod tests {
     fn audio_behind_the_video_is_no_jump() {
         let mut cutter = cutter();
         feed(&mut cutter, &RULE, 50_000, 50_800, &[50_000]);
-        assert_eq!(cutter.handle_frame(&RULE, &frame(49_200, false, false)), Cut::Append);
-        assert_eq!(cutter.handle_frame(&RULE, &frame(50_800, true, false)), Cut::Append);
+        assert_eq!(cutter.handle_frame(&RULE, &frame(49_200, false, false)), CutDecision::Append);
+        assert_eq!(cutter.handle_frame(&RULE, &frame(50_800, true, false)), CutDecision::Append);
     }
 
     #[test]
@@ -407,7 +416,7 @@ mod tests {
                     cuts.push(cutter.handle_frame(&RULE, &frame(at - late_ms - offset_ms, false, false)));
                 }
                 for cut in cuts {
-                    if let Cut::Start { ended_ms, discontinuity } = cut {
+                    if let CutDecision::Start { ended_ms, discontinuity } = cut {
                         sum += ended_ms.unwrap_or(0);
                         broken += u32::from(discontinuity);
                     }
@@ -423,7 +432,7 @@ mod tests {
         let mut cutter = Cutter::new(max_bytes);
         let (mut lengths, mut broken) = (Vec::new(), 0);
         for frame in frames {
-            if let Cut::Start { ended_ms, discontinuity } = cutter.handle_frame(rule, frame) {
+            if let CutDecision::Start { ended_ms, discontinuity } = cutter.handle_frame(rule, frame) {
                 lengths.extend(ended_ms);
                 broken += usize::from(discontinuity);
             }
@@ -495,7 +504,7 @@ mod tests {
         cutter.handle_frame(&RULE, &frame(0, true, true));
         let cuts = (0..800)
             .map(|n| cutter.handle_frame(&RULE, &frame(n % 2 * 100_000, true, false)))
-            .filter(|cut| *cut != Cut::Append)
+            .filter(|cut| *cut != CutDecision::Append)
             .count();
         assert_eq!(cuts, 100);
     }
@@ -505,8 +514,8 @@ mod tests {
         let mut cutter = cutter();
         feed(&mut cutter, &RULE, 0, 200, &[0]);
         let changed = TsFrame { program_change: true, ..frame(200, false, false) };
-        assert_eq!(cutter.handle_frame(&RULE, &changed), Cut::Append);
+        assert_eq!(cutter.handle_frame(&RULE, &changed), CutDecision::Append);
         assert_eq!(cutter.handle_frame(&RULE, &frame(240, true, true)), start(240, true));
-        assert_eq!(cutter.handle_frame(&RULE, &frame(280, true, true)), Cut::Append);
+        assert_eq!(cutter.handle_frame(&RULE, &frame(280, true, true)), CutDecision::Append);
     }
 }

@@ -4,6 +4,6 @@ mod cutter;
 mod playlist_kind;
 mod presentation;
 
-pub use cutter::{Cut, CutRule, Cutter, Slicing};
+pub use cutter::{CutDecision, CutRule, Cutter, Slicing};
 pub use playlist_kind::PlaylistKind;
 pub use presentation::{MEASURED, Presentation, Presentations};

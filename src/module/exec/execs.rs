@@ -31,9 +31,9 @@ use tokio_util::task::TaskTracker;
 
 /// Runs commands. Cheap to clone.
 #[derive(Clone)]
-pub struct Execs(Arc<Inner>);
+pub struct Execs(Arc<ExecsInner>);
 
-struct Inner {
+struct ExecsInner {
     means: Means,
     /// Number of running commands of single events.
     single: AtomicUsize,
@@ -67,7 +67,7 @@ struct PlayerCommands {
 impl Execs {
     /// `runtime` waits for children; `unfinished` tracks those being ended.
     pub fn new(runtime: Handle, store: Arc<Store>, unfinished: TaskTracker) -> Self {
-        Execs(Arc::new(Inner {
+        Execs(Arc::new(ExecsInner {
             means: Means { runtime, store, unfinished },
             single: AtomicUsize::new(0),
             pulls: Mutex::default(),
@@ -143,7 +143,7 @@ impl Execs {
 
     /// Runs a command once.
     fn run(&self, launch: ExecLaunch) {
-        let single = Single(self.clone());
+        let single = RunningChild(self.clone());
         if self.0.single.fetch_add(1, Ordering::AcqRel) >= limits::EXEC_CHILDREN {
             return log::too_many(&launch, limits::EXEC_CHILDREN);
         }
@@ -174,9 +174,9 @@ impl SessionObserver for Execs {
 }
 
 /// Counts a running command of a single event.
-struct Single(Execs);
+struct RunningChild(Execs);
 
-impl Drop for Single {
+impl Drop for RunningChild {
     fn drop(&mut self) {
         self.0.0.single.fetch_sub(1, Ordering::AcqRel);
     }

@@ -27,11 +27,11 @@ pub(super) struct Means {
 
 /// Keeps commands running until dropped. A reload may change them.
 pub(super) struct Respawner {
-    _stop: Stop,
+    _stop: StopHandle,
 }
 
 /// Tells a task to end, and passes it a token for which a stop of the server waits.
-struct Stop {
+struct StopHandle {
     unfinished: TaskTracker,
     sender: Option<oneshot::Sender<TaskTrackerToken>>,
 }
@@ -41,7 +41,7 @@ struct RespawnedCommand {
     launch: ExecLaunch,
     /// Whether it is restarted when it exits. A reload may change this while the command runs.
     respawns: watch::Sender<bool>,
-    _stop: Stop,
+    _stop: StopHandle,
 }
 
 impl Respawner {
@@ -51,7 +51,7 @@ impl Respawner {
         means: &Means,
         wanted: impl Fn() -> (Vec<ExecLaunch>, bool) + Send + 'static,
     ) -> Self {
-        let (stop, mut stopped) = Stop::new(&means.unfinished);
+        let (stop, mut stopped) = StopHandle::new(&means.unfinished);
         let means = means.clone();
         let runtime = means.runtime.clone();
         runtime.spawn(async move {
@@ -99,7 +99,7 @@ fn adjust(
 
 impl RespawnedCommand {
     fn start(means: &Means, launch: ExecLaunch, respawns: bool) -> Self {
-        let (stop, stopped) = Stop::new(&means.unfinished);
+        let (stop, stopped) = StopHandle::new(&means.unfinished);
         let runtime = means.runtime.clone();
         let (respawns, respawned) = watch::channel(respawns);
         runtime.spawn(keep(means.clone(), launch.clone(), respawned, stopped));
@@ -151,14 +151,14 @@ fn settings(means: &Means) -> (Duration, i32) {
     }
 }
 
-impl Stop {
+impl StopHandle {
     fn new(unfinished: &TaskTracker) -> (Self, oneshot::Receiver<TaskTrackerToken>) {
         let (sender, receiver) = oneshot::channel();
-        (Stop { unfinished: unfinished.clone(), sender: Some(sender) }, receiver)
+        (StopHandle { unfinished: unfinished.clone(), sender: Some(sender) }, receiver)
     }
 }
 
-impl Drop for Stop {
+impl Drop for StopHandle {
     fn drop(&mut self) {
         if let Some(sender) = self.sender.take() {
             // If the receiver is gone, the command has exited and is not restarted.

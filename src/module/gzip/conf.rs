@@ -4,7 +4,7 @@ use crate::directive::context::{HTTP_ALL, LOCATION_IF};
 use crate::directive::table::directives;
 use crate::directive::word::word_lists;
 use crate::directive::{AnyOf, Flag, NumBetween, OneOf, Size, Summed, Words};
-use crate::http::core::buffers::Buffers;
+use crate::http::core::buffers::BufferCount;
 
 word_lists! {
     /// Values of `gzip_http_version`.
@@ -38,6 +38,6 @@ directives! {
     }
     needless {
         /// Number and size of buffers.
-        "gzip_buffers" => Buffers = "32 4k", in HTTP_ALL;
+        "gzip_buffers" => BufferCount = "32 4k", in HTTP_ALL;
     }
 }

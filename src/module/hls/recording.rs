@@ -16,7 +16,7 @@ use crate::limits;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::files::StreamName;
 use crate::media::files::claims::{FileClaim, FileClaims};
-use crate::media::mpegts::queue::Queue;
+use crate::media::mpegts::queue::FrameQueue;
 use crate::media::mpegts::{Feeds, PieceObserver};
 use crate::media::segments::Presentations;
 use crate::media::view::AppView;
@@ -65,10 +65,10 @@ fn record(output: &HlsFiles, view: &AppView, stream: &Arc<Stream>) {
     if conf.path.0.as_os_str().is_empty() {
         return log::without_path(stream);
     }
-    let queue = Arc::new(Queue::new(stream.phase().epoch));
-    let tap: Weak<Queue> = Arc::downgrade(&queue);
+    let queue = Arc::new(FrameQueue::new(stream.phase().epoch));
+    let tap: Weak<FrameQueue> = Arc::downgrade(&queue);
     feed.tap(tap as Weak<dyn PieceObserver>);
-    let recording = Recording {
+    let recording = HlsRecording {
         segmenter: Segmenter::new(layout(&conf, name), conf.settings())
             .sharing(output.presentations.clone(), conf.path.0.clone()),
         stream: stream.clone(),
@@ -99,16 +99,16 @@ fn layout(conf: &Conf, name: StreamName) -> FileLayout {
     }
 }
 
-struct Recording {
+struct HlsRecording {
     segmenter: Segmenter,
     stream: Arc<Stream>,
-    queue: Arc<Queue>,
+    queue: Arc<FrameQueue>,
     conf: Arc<Conf>,
     /// Whether a failure was logged: a full disk fails with every write.
     complained: bool,
 }
 
-impl Recording {
+impl HlsRecording {
     async fn run(mut self, place: FileClaim) {
         if self.conf.continuous
             && let Some(text) = read_playlist(&self.playlist()).await

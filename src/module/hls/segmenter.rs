@@ -10,7 +10,9 @@ use super::variant::master_playlist;
 use super::{FileLayout, VariantRule};
 use crate::directive::word::one_of;
 use crate::hub::info::MediaInfo;
-use crate::media::segments::{Cut, CutRule, Cutter, MEASURED, PlaylistKind, Presentation, Presentations};
+use crate::media::segments::{
+    CutDecision, CutRule, Cutter, MEASURED, PlaylistKind, Presentation, Presentations,
+};
 use crate::wire::hls::{EncryptionKey, MediaPlaylist, MediaSegment, SEGMENTS_MAX, target_duration};
 use crate::wire::mpegts::{TICKS_PER_MS, TsFrame};
 
@@ -214,9 +216,9 @@ impl Segmenter {
     /// Processes the next piece; `unix_ms` is the time of the system clock.
     pub fn handle_frame(&mut self, frame: &TsFrame, unix_ms: u64, actions: &mut Vec<SegmenterAction>) {
         match self.cutter.handle_frame(&self.settings.cut, frame) {
-            Cut::Skip => return,
-            Cut::Append => {}
-            Cut::Start { ended_ms, discontinuity } => {
+            CutDecision::Skip => return,
+            CutDecision::Append => {}
+            CutDecision::Start { ended_ms, discontinuity } => {
                 if let Some(ended_ms) = ended_ms {
                     self.close(ended_ms, actions);
                 }

@@ -1,6 +1,6 @@
 //! Directives of HLS from memory.
 
-use super::Settings;
+use super::FragmentSettings;
 use super::live::Hls2Live;
 use crate::directive::context::{LOCATION, RTMP_ALL};
 use crate::directive::table::directives;
@@ -101,8 +101,8 @@ impl Conf {
     }
 
     /// How fragments are made and kept.
-    pub fn settings(&self) -> Settings {
-        Settings {
+    pub fn settings(&self) -> FragmentSettings {
+        FragmentSettings {
             cut: CutRule {
                 fragment_ms: self.fragment.0,
                 max_fragment_ms: self.longest_ms(),

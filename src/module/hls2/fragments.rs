@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::conf::Conf;
-use super::{Fragment, Session, Settings, Window};
+use super::{Fragment, FragmentSettings, FragmentWindow, ViewerSession};
 use crate::hub::info::MediaInfo;
 use crate::hub::stream::Stream;
 use crate::media::extension::{OnStream, Output, Running};
@@ -38,19 +38,23 @@ impl Output for HlsMemory {
 pub struct Fragments {
     /// Its bound in bytes is theirs too: what it keeps for players is the end of what they keep.
     stream: Arc<Stream>,
-    window: Mutex<Window>,
+    window: Mutex<FragmentWindow>,
     /// Counts fragments.
     completed: watch::Sender<u64>,
 }
 
 impl Fragments {
     /// None yet. `stream` is that of the pieces.
-    pub fn new(settings: Settings, stream: Arc<Stream>) -> Self {
-        Fragments { stream, window: Mutex::new(Window::new(settings)), completed: watch::Sender::new(0) }
+    pub fn new(settings: FragmentSettings, stream: Arc<Stream>) -> Self {
+        Fragments {
+            stream,
+            window: Mutex::new(FragmentWindow::new(settings)),
+            completed: watch::Sender::new(0),
+        }
     }
 
     /// Takes other settings for what comes next.
-    pub fn configure(&self, settings: Settings) {
+    pub fn configure(&self, settings: FragmentSettings) {
         self.window.lock().configure(settings);
     }
 
@@ -70,7 +74,7 @@ impl Fragments {
     }
 
     /// The playlist for `session`, or `None` while there are too few fragments.
-    pub fn playlist(&self, session: &mut Session, name: &[u8], base_url: &str) -> Option<String> {
+    pub fn playlist(&self, session: &mut ViewerSession, name: &[u8], base_url: &str) -> Option<String> {
         session.playlist(&self.window.lock(), name, base_url)
     }
 

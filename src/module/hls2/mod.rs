@@ -1,8 +1,8 @@
 //! HLS from memory: no file, and a session for every player.
 //!
-//! - [`Window`] holds the latest fragments of a stream, once for all its players.
-//! - [`Session`] is one player: where its playlist begins, and when it was last heard of.
-//! - [`Target`] is what a request asks for.
+//! - [`FragmentWindow`] holds the latest fragments of a stream, once for all its players.
+//! - [`ViewerSession`] is one player: where its playlist begins, and when it was last heard of.
+//! - [`HlsRequest`] is what a request asks for.
 //!
 //! A player asks for `name.m3u8` and is given a [master playlist](MasterRequest::playlist) that names its
 //! session. It then asks for the media playlist of that session again and again, and for fragments.
@@ -24,9 +24,9 @@ mod viewer;
 mod window;
 
 pub use master::MasterRequest;
-pub use session::{Session, SessionId, SessionIds};
-pub use target::Target;
-pub use window::{Fragment, Settings, Window};
+pub use session::{SessionId, SessionIds, ViewerSession};
+pub use target::HlsRequest;
+pub use window::{Fragment, FragmentSettings, FragmentWindow};
 
 pub use fragments::{Fragments, HlsMemory};
-pub use viewer::{Denied, State, Viewer, Viewers, Visit};
+pub use viewer::{Viewer, ViewerRefusal, ViewerRequest, ViewerState, Viewers};

@@ -5,7 +5,7 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::Window;
+use super::FragmentWindow;
 use crate::wire::hls::{MediaPlaylist, MediaSegment, push_path_segment, target_duration};
 
 /// What a player's requests have in common, the value of `session=`.
@@ -79,7 +79,7 @@ impl fmt::Display for SessionId {
 
 /// A player between its requests.
 #[derive(Debug)]
-pub struct Session {
+pub struct ViewerSession {
     id: SessionId,
     /// `slot=` of fragment URIs: which process holds the session.
     slot: u32,
@@ -90,7 +90,7 @@ pub struct Session {
     last_request_ms: u64,
 }
 
-impl Session {
+impl ViewerSession {
     /// A session that begins with a request at `now_ms`.
     pub fn new(id: SessionId, slot: u32, now_ms: u64) -> Self {
         Self { id, slot, first: None, target_duration: 0, last_request_ms: now_ms }
@@ -116,7 +116,7 @@ impl Session {
     ///
     /// A player begins with the latest `hls2_minfrags` fragments, the first of which is marked as a
     /// discontinuity, as in the original. `base_url` as in `hls2_base_url`.
-    pub fn playlist(&mut self, window: &Window, name: &[u8], base_url: &str) -> Option<String> {
+    pub fn playlist(&mut self, window: &FragmentWindow, name: &[u8], base_url: &str) -> Option<String> {
         let begins_anew = self.first.is_none_or(|first| !self.can_go_on(first, window));
         let first = if begins_anew {
             if !window.is_ready() {
@@ -157,7 +157,7 @@ impl Session {
 
     /// Whether the numbers this session knows are still those of the window. They are not when the stream
     /// was forgotten and came back.
-    fn can_go_on(&self, first: u64, window: &Window) -> bool {
+    fn can_go_on(&self, first: u64, window: &FragmentWindow) -> bool {
         window.latest(1).next().is_some_and(|latest| latest.id >= first)
     }
 }
@@ -172,7 +172,7 @@ const SESSION_ID_MAX: usize = 128;
 mod tests {
     use bytes::Bytes;
 
-    use super::super::Settings;
+    use super::super::FragmentSettings;
     use super::*;
     use crate::media::segments::{CutRule, Slicing};
     use crate::wire::mpegts::TsFrame;
@@ -211,7 +211,8 @@ mod tests {
     #[test]
     fn a_short_playlist_shows_its_mark_for_two_more_fragments() {
         let cut = CutRule { fragment_ms: 1_000, max_fragment_ms: 2_000, slicing: Slicing::Plain };
-        let mut window = Window::new(Settings { cut, playlist_length_ms: 3_000, min_fragments: 3 });
+        let mut window =
+            FragmentWindow::new(FragmentSettings { cut, playlist_length_ms: 3_000, min_fragments: 3 });
         let mut session = session();
         publish(&mut window, 0, 5_200);
         let mut seen = Vec::new();
@@ -272,21 +273,21 @@ mod tests {
 
     #[test]
     fn session_lives_from_request_to_request() {
-        let mut session = Session::new(SessionId::parse(b"a").unwrap(), 0, 1_000);
+        let mut session = ViewerSession::new(SessionId::parse(b"a").unwrap(), 0, 1_000);
         session.touch(5_000);
         assert_eq!(session.expires_at_ms(12_000), 17_000);
     }
 
-    fn session() -> Session {
-        Session::new(SessionId::parse(b"a").unwrap(), 0, 0)
+    fn session() -> ViewerSession {
+        ViewerSession::new(SessionId::parse(b"a").unwrap(), 0, 0)
     }
 
-    fn window() -> Window {
+    fn window() -> FragmentWindow {
         let cut = CutRule { fragment_ms: 1_000, max_fragment_ms: 2_000, slicing: Slicing::Plain };
-        Window::new(Settings { cut, playlist_length_ms: 4_000, min_fragments: 2 })
+        FragmentWindow::new(FragmentSettings { cut, playlist_length_ms: 4_000, min_fragments: 2 })
     }
 
-    fn publish(window: &mut Window, from_ms: u64, to_ms: u64) {
+    fn publish(window: &mut FragmentWindow, from_ms: u64, to_ms: u64) {
         for dts_ms in (from_ms..to_ms).step_by(200) {
             window.handle_frame(&TsFrame {
                 bytes: Bytes::from_static(b"packets"),

@@ -2,7 +2,7 @@
 
 /// A request for HLS from memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target<'a> {
+pub enum HlsRequest<'a> {
     /// `name.m3u8`: the media playlist of the session in the query, or without one a master playlist.
     Playlist {
         /// The stream.
@@ -17,7 +17,7 @@ pub enum Target<'a> {
     },
 }
 
-impl<'a> Target<'a> {
+impl<'a> HlsRequest<'a> {
     /// Reads the decoded path behind the application. `None` is answered with 404.
     pub fn parse(path: &'a [u8]) -> Option<Self> {
         if let Some(name) = path.strip_suffix(b".m3u8") {
@@ -41,8 +41,8 @@ mod tests {
 
     #[test]
     fn playlists_fragments_and_the_rest() {
-        assert_eq!(Target::parse(b"s1.m3u8"), Some(Target::Playlist { name: b"s1" }));
-        assert_eq!(Target::parse(b"cam-1-12.ts"), Some(Target::Fragment { name: b"cam-1", id: 12 }));
+        assert_eq!(HlsRequest::parse(b"s1.m3u8"), Some(HlsRequest::Playlist { name: b"s1" }));
+        assert_eq!(HlsRequest::parse(b"cam-1-12.ts"), Some(HlsRequest::Fragment { name: b"cam-1", id: 12 }));
         for other in [
             &b"s1.txt"[..],
             b"s1",
@@ -54,7 +54,7 @@ mod tests {
             b"s1-99999999999999999999.ts",
             b"",
         ] {
-            assert_eq!(Target::parse(other), None, "{}", other.escape_ascii());
+            assert_eq!(HlsRequest::parse(other), None, "{}", other.escape_ascii());
         }
     }
 }

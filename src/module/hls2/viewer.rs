@@ -32,31 +32,31 @@ pub struct Viewer {
     session: Arc<Session>,
     /// What its application said when it came.
     conf: Arc<hls2::conf::Conf>,
-    place: Mutex<Place>,
-    state: watch::Sender<State>,
+    place: Mutex<ViewerPosition>,
+    state: watch::Sender<ViewerState>,
 }
 
 /// Where a viewer is.
-struct Place {
-    playlist: hls2::Session,
+struct ViewerPosition {
+    playlist: hls2::ViewerSession,
     /// Requests being answered; the viewer stays while there are any.
     requests: usize,
 }
 
 /// How far a viewer has come.
 #[derive(Clone)]
-pub enum State {
+pub enum ViewerState {
     /// Callbacks are asked.
     Asking,
     /// It may watch.
     Watching(Arc<Fragments>),
     /// It may not.
-    Denied(Denied),
+    Denied(ViewerRefusal),
 }
 
 /// Why a viewer gets nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denied {
+pub enum ViewerRefusal {
     /// Refused by a callback or an access rule.
     Forbidden,
     /// Nothing is, or will be, published there.
@@ -86,7 +86,7 @@ struct ViewerKey {
 }
 
 /// A request of a viewer. The viewer's time of leave counts from the drop.
-pub struct Visit {
+pub struct ViewerRequest {
     viewer: Arc<Viewer>,
 }
 
@@ -109,7 +109,7 @@ impl Viewers {
     }
 
     /// The request of a viewer that is there.
-    pub fn visit(&self, stream: &StreamKey, id: &SessionId, addr: Option<IpAddr>) -> Option<Visit> {
+    pub fn visit(&self, stream: &StreamKey, id: &SessionId, addr: Option<IpAddr>) -> Option<ViewerRequest> {
         let issued = self.ids.has_issued(id);
         find(&self.live.lock(), stream, id, addr, issued).map(|viewer| viewer.visit())
     }
@@ -124,7 +124,7 @@ impl Viewers {
         stream: &StreamKey,
         addr: Option<IpAddr>,
         session: impl FnOnce() -> Session,
-    ) -> Option<Visit> {
+    ) -> Option<ViewerRequest> {
         let issued = self.ids.has_issued(&id);
         let bound = !issued || view.held().get::<Conf>().session_bind.to_addr();
         let key = ViewerKey { stream: stream.clone(), id: id.clone(), addr: addr.filter(|_| bound) };
@@ -147,12 +147,15 @@ impl Viewers {
             key,
             session: session.clone(),
             conf: view.held().share(),
-            place: Mutex::new(Place { playlist: hls2::Session::new(id, SLOT, now()), requests: 0 }),
-            state: watch::Sender::new(State::Asking),
+            place: Mutex::new(ViewerPosition {
+                playlist: hls2::ViewerSession::new(id, SLOT, now()),
+                requests: 0,
+            }),
+            state: watch::Sender::new(ViewerState::Asking),
         });
         vacant.insert(viewer.clone());
         let visit = viewer.visit();
-        let stay = Stay {
+        let stay = ViewerTask {
             viewers: self.clone(),
             view: view.clone(),
             entered: AdmittedSession::enter(&self.admission, view, &session),
@@ -201,15 +204,15 @@ fn find<'a>(
 }
 
 impl Viewer {
-    fn visit(self: &Arc<Self>) -> Visit {
+    fn visit(self: &Arc<Self>) -> ViewerRequest {
         let mut place = self.place.lock();
         place.requests += 1;
         place.playlist.touch(now());
-        Visit { viewer: self.clone() }
+        ViewerRequest { viewer: self.clone() }
     }
 }
 
-impl Visit {
+impl ViewerRequest {
     /// Whether a playlist may be asked for with this query (`hls2_session_bind args`).
     pub fn allows(&self, query: &[u8]) -> bool {
         let allowed = !self.viewer.conf.session_bind.to_args() || self.viewer.session.identity.pargs == query;
@@ -229,15 +232,15 @@ impl Visit {
     /// # Errors
     ///
     /// The viewer is refused, or has gone.
-    pub async fn admitted(&self) -> Result<Arc<Fragments>, Denied> {
+    pub async fn admitted(&self) -> Result<Arc<Fragments>, ViewerRefusal> {
         let mut state = self.viewer.state.subscribe();
         // The sender lives in the viewer, so the wait ends by the value.
-        let _ = state.wait_for(|state| !matches!(state, State::Asking)).await;
+        let _ = state.wait_for(|state| !matches!(state, ViewerState::Asking)).await;
         let now = state.borrow().clone();
         match now {
-            State::Watching(fragments) => Ok(fragments),
-            State::Denied(denied) => Err(denied),
-            State::Asking => Err(Denied::Over),
+            ViewerState::Watching(fragments) => Ok(fragments),
+            ViewerState::Denied(denied) => Err(denied),
+            ViewerState::Asking => Err(ViewerRefusal::Over),
         }
     }
 
@@ -246,7 +249,7 @@ impl Visit {
     /// # Errors
     ///
     /// The viewer is refused, or there will be no playlist.
-    pub async fn playlist(&self, name: &[u8], base_url: &str) -> Result<String, Denied> {
+    pub async fn playlist(&self, name: &[u8], base_url: &str) -> Result<String, ViewerRefusal> {
         let fragments = self.admitted().await?;
         let mut completed = fragments.watch();
         let mut state = self.viewer.state.subscribe();
@@ -258,10 +261,10 @@ impl Visit {
             }
             tokio::select! {
                 _ = completed.changed() => {}
-                denied = state.wait_for(|state| matches!(state, State::Denied(_))) => {
+                denied = state.wait_for(|state| matches!(state, ViewerState::Denied(_))) => {
                     return Err(match denied.as_deref() {
-                        Ok(State::Denied(denied)) => *denied,
-                        _ => Denied::Over,
+                        Ok(ViewerState::Denied(denied)) => *denied,
+                        _ => ViewerRefusal::Over,
                     });
                 }
             }
@@ -276,7 +279,7 @@ impl Visit {
     }
 }
 
-impl Drop for Visit {
+impl Drop for ViewerRequest {
     fn drop(&mut self) {
         let mut place = self.viewer.place.lock();
         place.requests -= 1;
@@ -285,7 +288,7 @@ impl Drop for Visit {
 }
 
 /// The task of a viewer: holds its stream, and lets go when its time is over.
-struct Stay {
+struct ViewerTask {
     viewers: Arc<Viewers>,
     view: AppView,
     entered: Box<AdmittedSession>,
@@ -294,45 +297,45 @@ struct Stay {
     _unfinished: TaskTrackerToken,
 }
 
-impl Stay {
+impl ViewerTask {
     async fn run(mut self) {
         let session = self.viewer.session.clone();
         let (reason, denied) = match self.admit().await {
             Ok((feed, fragments)) => {
                 media_log::playing(&session);
-                self.viewer.state.send_replace(State::Watching(fragments));
+                self.viewer.state.send_replace(ViewerState::Watching(fragments));
                 let reason = self.watch().await;
                 drop(feed);
                 media_log::played(&session, 0);
-                (reason, Denied::Over)
+                (reason, ViewerRefusal::Over)
             }
             Err(denied) => denied,
         };
         session.set_reason(reason);
         self.viewers.remove(&self.viewer);
-        self.viewer.state.send_replace(State::Denied(denied));
+        self.viewer.state.send_replace(ViewerState::Denied(denied));
         session.end();
     }
 
-    async fn admit(&mut self) -> Result<(Arc<MpegtsFeed>, Arc<Fragments>), (Reason, Denied)> {
+    async fn admit(&mut self) -> Result<(Arc<MpegtsFeed>, Arc<Fragments>), (Reason, ViewerRefusal)> {
         let session = self.viewer.session.clone();
         let admitted = tokio::select! {
             admitted = self.entered.admit() => admitted,
-            reason = session.closed() => return Err((reason, Denied::Forbidden)),
+            reason = session.closed() => return Err((reason, ViewerRefusal::Forbidden)),
         };
         if let Err(AdmissionRefusal(reason)) = admitted {
-            return Err((reason, Denied::Forbidden));
+            return Err((reason, ViewerRefusal::Forbidden));
         }
         let held = self.view.held();
         let (live, hls2) = (held.get::<live::conf::Conf>(), held.get::<Conf>());
         if !live.live {
             media_log::not_live(&session);
-            return Err((Reason::NormalClose, Denied::NoStream));
+            return Err((Reason::NormalClose, ViewerRefusal::NoStream));
         }
         let stream = self.entered.stream();
         if !live.idle_streams && !stream.phase().publishing && !self.entered.is_pulled() {
             media_log::no_stream(&session);
-            return Err((Reason::StreamEnd, Denied::NoStream));
+            return Err((Reason::StreamEnd, ViewerRefusal::NoStream));
         }
         let settings = FeedSettings::of(&self.view);
         let feed = self.viewers.feeds.hold(stream, settings);
@@ -362,14 +365,14 @@ impl Stay {
     }
 }
 
-impl Drop for Stay {
+impl Drop for ViewerTask {
     fn drop(&mut self) {
         // Also by a panic, or with the worker: requests that wait get an answer, and the next one begins anew.
         self.viewers.remove(&self.viewer);
         self.viewer.state.send_if_modified(|state| {
-            let is_open = !matches!(state, State::Denied(_));
+            let is_open = !matches!(state, ViewerState::Denied(_));
             if is_open {
-                *state = State::Denied(Denied::Over);
+                *state = ViewerState::Denied(ViewerRefusal::Over);
             }
             is_open
         });

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::media::segments::{Cut, CutRule, Cutter, MEASURED};
+use crate::media::segments::{CutDecision, CutRule, Cutter, MEASURED};
 use crate::wire::mpegts::TsFrame;
 
 /// How fragments are made and kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct FragmentSettings {
     /// Where fragments end. The original ends them at the longest length only (`hls2_max_fragment`), and
     /// never where that is not set; here the wanted length counts, as documented.
     pub cut: CutRule,
@@ -42,8 +42,8 @@ pub struct Fragment {
 /// Feed [`handle_frame`](Self::handle_frame) and wake those who wait for a playlist whenever it returns
 /// `true`.
 #[derive(Debug)]
-pub struct Window {
-    settings: Settings,
+pub struct FragmentWindow {
+    settings: FragmentSettings,
     cutter: Cutter,
     /// Complete fragments, oldest first. Their numbers have no gaps.
     fragments: VecDeque<Arc<Fragment>>,
@@ -58,9 +58,9 @@ pub struct Window {
     crowded: bool,
 }
 
-impl Window {
+impl FragmentWindow {
     /// A window with nothing in it.
-    pub fn new(settings: Settings) -> Self {
+    pub fn new(settings: FragmentSettings) -> Self {
         Self {
             settings,
             cutter: Cutter::new(WINDOW_BYTES_MAX / FRAGMENTS_FIT),
@@ -89,9 +89,9 @@ impl Window {
     pub fn handle_frame(&mut self, frame: &TsFrame) -> bool {
         let mut completed = false;
         match self.cutter.handle_frame(&self.settings.cut, frame) {
-            Cut::Skip => return false,
-            Cut::Append => {}
-            Cut::Start { ended_ms, discontinuity } => {
+            CutDecision::Skip => return false,
+            CutDecision::Append => {}
+            CutDecision::Start { ended_ms, discontinuity } => {
                 completed = ended_ms.is_some_and(|ended_ms| self.complete(ended_ms));
                 self.start(discontinuity);
                 if let Some(tables) = frame.lead() {
@@ -111,7 +111,7 @@ impl Window {
     }
 
     /// Takes other settings for what comes next.
-    pub fn configure(&mut self, settings: Settings) {
+    pub fn configure(&mut self, settings: FragmentSettings) {
         self.settings = settings;
     }
 
@@ -137,7 +137,7 @@ impl Window {
         self.fragments.range(self.fragments.len().saturating_sub(most)..)
     }
 
-    pub(super) fn settings(&self) -> &Settings {
+    pub(super) fn settings(&self) -> &FragmentSettings {
         &self.settings
     }
 
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn fragments_end_at_the_wanted_length() {
-        let mut window = Window::new(settings());
+        let mut window = FragmentWindow::new(settings());
         let completed = publish(&mut window, 0, 10_000);
         assert_eq!(completed, 9);
         let durations: Vec<_> = window.latest(100).map(|fragment| fragment.duration_ms).collect();
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn fragment_starts_with_tables_and_knows_its_length() {
-        let mut window = Window::new(settings());
+        let mut window = FragmentWindow::new(settings());
         publish(&mut window, 0, 1_200);
         let fragment = window.fragment(0).unwrap();
         assert_eq!(fragment.chunks.len(), 6);
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn bytes_are_bounded_whatever_timestamps_say() {
-        let mut window = Window::new(settings());
+        let mut window = FragmentWindow::new(settings());
         window.set_most_bytes(1_000);
         let frame = |n: u64, key: bool, bytes: &'static [u8]| TsFrame {
             bytes: Bytes::from_static(bytes),
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn late_players_find_fragments_that_left_the_playlist() {
-        let mut window = Window::new(settings());
+        let mut window = FragmentWindow::new(settings());
         publish(&mut window, 0, 10_000);
         assert!(window.fragment(0).is_none());
         assert_eq!(window.fragment(1).map(|fragment| fragment.id), Some(1));
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn next_publisher_follows_behind_a_discontinuity() {
-        let mut window = Window::new(settings());
+        let mut window = FragmentWindow::new(settings());
         publish(&mut window, 0, 1_600);
         assert!(window.finish() && !window.finish());
         publish(&mut window, 90_000, 91_200);
@@ -295,12 +295,12 @@ mod tests {
         assert_eq!(seen, [(0, 1_000, false), (1, 600, false), (2, 1_000, true)]);
     }
 
-    fn settings() -> Settings {
+    fn settings() -> FragmentSettings {
         let cut = CutRule { fragment_ms: 1_000, max_fragment_ms: 50_000, slicing: Slicing::Plain };
-        Settings { cut, playlist_length_ms: 4_000, min_fragments: 2 }
+        FragmentSettings { cut, playlist_length_ms: 4_000, min_fragments: 2 }
     }
 
-    fn publish(window: &mut Window, from_ms: u64, to_ms: u64) -> usize {
+    fn publish(window: &mut FragmentWindow, from_ms: u64, to_ms: u64) -> usize {
         let frames = (from_ms..to_ms).step_by(200).map(|dts_ms| TsFrame {
             bytes: Bytes::from_static(b"packets"),
             tables: Bytes::from_static(b"tables"),

@@ -10,7 +10,7 @@ use bstr::ByteSlice;
 use super::finding::{Finding, LintContext};
 use crate::syntax::source::FileId;
 use crate::syntax::suggest::nearest;
-use crate::syntax::text::{Before, Comment, comments};
+use crate::syntax::text::{Comment, TokenBefore, comments};
 use crate::syntax::{Problem, Sources, Span, sentence};
 
 /// Beginning of such a comment, after `#` and spaces.
@@ -50,7 +50,7 @@ impl<'s> AllowComments<'s> {
         let heads = scope.outline.around(finding.section).filter_map(|at| scope.outline.sections[at].head);
         let braces: Vec<Span> = heads.map(|head| head.terminator()).collect();
         braces.into_iter().any(|brace| {
-            let open = Some(Before::Open(brace.start as usize));
+            let open = Some(TokenBefore::Open(brace.start as usize));
             let file = self.of(brace.file).iter();
             file.filter(|a| a.comment.after == open || a.comment.after.is_none()).any(|allow| allow.has(name))
         })

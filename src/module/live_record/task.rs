@@ -17,14 +17,14 @@ use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::files::log as files_log;
-use crate::media::mpegts::Queue;
+use crate::media::mpegts::FrameQueue;
 use crate::media::mpegts::{FeedSettings, Feeds, MpegtsFeed, PieceObserver};
 use crate::media::session::Session;
 use crate::media::view::AppView;
 use crate::module::live_record::log;
 use crate::notify;
 use crate::notify::request::RecordFields;
-use crate::notify::{Answer, EventKind, Heartbeat, Notifier, SessionEvent};
+use crate::notify::{CallbackAnswer, EventKind, Heartbeat, Notifier, SessionEvent};
 use crate::task::disk::{self, DiskWork};
 use crate::task::lifetime::Lifetime;
 
@@ -110,7 +110,7 @@ struct TsRecordingTask {
 /// Source of pieces.
 struct PieceSource {
     _feed: Arc<MpegtsFeed>,
-    queue: Arc<Queue>,
+    queue: Arc<FrameQueue>,
 }
 
 /// Reason for the end of a file.
@@ -126,9 +126,9 @@ impl TsRecordingTask {
     async fn run(mut self, mut stopped: oneshot::Receiver<()>) {
         let verdict = match &mut self.event {
             Some(event) => match event.answer().await {
-                Answer::Status(200) => Some(true),
-                Answer::Status(_) => Some(false),
-                Answer::Failed(_) | Answer::TimedOut => None,
+                CallbackAnswer::Status(200) => Some(true),
+                CallbackAnswer::Status(_) => Some(false),
+                CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut => None,
             },
             None => None,
         };
@@ -181,8 +181,8 @@ impl TsRecordingTask {
         }
         let settings = FeedSettings::of(&self.view);
         let feed = self.output.feeds.hold(&self.stream, settings);
-        let queue = Arc::new(Queue::new(self.epoch));
-        let tap: Weak<Queue> = Arc::downgrade(&queue);
+        let queue = Arc::new(FrameQueue::new(self.epoch));
+        let tap: Weak<FrameQueue> = Arc::downgrade(&queue);
         feed.tap(tap as Weak<dyn PieceObserver>);
         self.source = Some(PieceSource { _feed: feed, queue });
     }
@@ -259,7 +259,7 @@ impl TsRecordingTask {
     }
 
     /// Sends updates about the file being written. Resolves to an answer that ends the recording.
-    async fn beat(&self, heartbeat: Option<&mut Heartbeat>) -> Answer {
+    async fn beat(&self, heartbeat: Option<&mut Heartbeat>) -> CallbackAnswer {
         let fields = || self.file.clone().map(|file| RecordFields { end_ms: super::files::now_ms(), ..file });
         match (heartbeat, &self.event) {
             (Some(heartbeat), Some(event)) => heartbeat.refused(event, fields).await,

@@ -7,7 +7,7 @@ use crate::directive::word::word_lists;
 use crate::directive::{
     AnyOf, Arity, ConfPath, Flag, Msec, Num, Offset, OneOf, Own, Size, Summed, Text, Words,
 };
-use crate::http::core::buffers::Buffers;
+use crate::http::core::buffers::BufferCount;
 use crate::http::variable::{Template, Templates};
 
 word_lists! {
@@ -65,7 +65,7 @@ directives! {
         /// Size of the buffer for the response header.
         "proxy_buffer_size" => Size = "4k", in HTTP_ALL;
         /// Number and size of response buffers.
-        "proxy_buffers" => Buffers = "8 4k", in HTTP_ALL;
+        "proxy_buffers" => BufferCount = "8 4k", in HTTP_ALL;
         /// Maximum size of buffers that are being sent to the client.
         "proxy_busy_buffers_size" => Size = "8k", in HTTP_ALL;
         /// Maximum size of a temporary file; 0 disables temporary files.

@@ -14,7 +14,7 @@ use super::conf::RecordParts;
 use super::flv_file::{FlvFile, StreamFacts};
 use super::{PacketSelection, RecorderSettings, SelectionStep, file_path};
 use crate::hub::headers::Headers;
-use crate::hub::origin::Origin;
+use crate::hub::origin::StreamOrigin;
 use crate::hub::packet::Packet;
 use crate::limits;
 use crate::media::files::Retry;
@@ -54,7 +54,7 @@ struct OpenFile {
     since: Instant,
     /// End of the preceding file in milliseconds, where timestamps continue.
     start: u32,
-    origin: Origin,
+    origin: StreamOrigin,
     /// Packets held until the origin of time is known.
     held: Option<Vec<Arc<Packet>>>,
     frames: u64,
@@ -236,7 +236,15 @@ impl Recorder {
         }
         let start = flv.end();
         let held = Some(Vec::new());
-        Ok(OpenFile { flv, since: now, start, origin: Origin::default(), held, frames: 0, has_video: false })
+        Ok(OpenFile {
+            flv,
+            since: now,
+            start,
+            origin: StreamOrigin::default(),
+            held,
+            frames: 0,
+            has_video: false,
+        })
     }
 
     fn close(&mut self, after: FileEnd, news: &mut Vec<RecorderEvent>) {

@@ -54,19 +54,19 @@ pub trait RecordDone: Send + Sync {
 
 impl Output for FlvRecording {
     fn begin(self: Arc<Self>, publisher: OnStream<'_>) -> Option<Running> {
-        Some(Box::new(Recording::start(&self, publisher)))
+        Some(Box::new(RunningRecording::start(&self, publisher)))
     }
 }
 
 /// Recorders of one publish. Dropping it ends them with the packets received so far.
-struct Recording {
+struct RunningRecording {
     stream: Arc<Stream>,
     /// Sends the number after the publisher's last packet.
     stop: Option<oneshot::Sender<u64>>,
     _listed: super::registry::ListedPublish,
 }
 
-impl Recording {
+impl RunningRecording {
     /// Starts recorders for a session that has just taken `stream`. Must be called before its first packet, within a
     /// runtime.
     fn start(output: &Arc<FlvRecording>, publisher: OnStream<'_>) -> Self {
@@ -85,11 +85,11 @@ impl Recording {
         };
         tokio::spawn(task.prepared().run(asked, stopped));
         let listed = output.recordings.list(stream.id(), view.clone(), session.key.clone(), commands);
-        Recording { stream: stream.clone(), stop: Some(stop), _listed: listed }
+        RunningRecording { stream: stream.clone(), stop: Some(stop), _listed: listed }
     }
 }
 
-impl Drop for Recording {
+impl Drop for RunningRecording {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(self.stream.end());

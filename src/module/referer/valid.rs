@@ -17,13 +17,13 @@ const LONGEST_HOST: usize = 256;
 
 /// One `valid_referers` line.
 #[derive(Clone, Debug, Default)]
-pub struct ValidReferers(Vec<Source>);
+pub struct ValidReferers(Vec<RefererSource>);
 
 /// One word of it.
 #[derive(Clone, Debug)]
-enum Source {
+enum RefererSource {
     Blocked,
-    Host(Host, BString),
+    Host(RefererHost, BString),
     None,
     Regex(Pattern),
     ServerNames,
@@ -31,7 +31,7 @@ enum Source {
 
 /// A host in lower case, and what may stand before or behind it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Host {
+enum RefererHost {
     Exact(BString),
     /// `*.host`.
     Leading(BString),
@@ -62,10 +62,11 @@ impl Value for ValidReferers {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<ValidReferers, Problem> {
-        let sources: Vec<Source> = args.words.iter().map(Source::parse).collect::<Result<_, _>>()?;
-        let taken = evaluation.block.of::<Taken>();
+        let sources: Vec<RefererSource> =
+            args.words.iter().map(RefererSource::parse).collect::<Result<_, _>>()?;
+        let taken = evaluation.block.of::<ReferredHosts>();
         for (source, word) in sources.iter().zip(args.words) {
-            if let Source::Host(host, _) = source
+            if let RefererSource::Host(host, _) = source
                 && !taken.take(host)
             {
                 return Err(conflicting(&host.spelled()).at(word.span));
@@ -75,67 +76,67 @@ impl Value for ValidReferers {
     }
 }
 
-impl Source {
-    fn parse(word: &Word) -> Result<Source, Problem> {
+impl RefererSource {
+    fn parse(word: &Word) -> Result<RefererSource, Problem> {
         let text: &[u8] = &word.bytes;
         let refuse = |what: &str, text: &[u8]| {
             Problem::new(sentence(&[what.as_bytes(), b" \"", text, b"\""])).at(word.span)
         };
         match text {
             b"" => return Err(refuse("invalid referer", text)),
-            b"none" => return Ok(Source::None),
-            b"blocked" => return Ok(Source::Blocked),
-            b"server_names" => return Ok(Source::ServerNames),
+            b"none" => return Ok(RefererSource::None),
+            b"blocked" => return Ok(RefererSource::Blocked),
+            b"server_names" => return Ok(RefererSource::ServerNames),
             b"~" => return Err(refuse("empty regex in", text)),
-            [b'~', pattern @ ..] => return Pattern::compile(word, pattern, true).map(Source::Regex),
+            [b'~', pattern @ ..] => return Pattern::compile(word, pattern, true).map(RefererSource::Regex),
             _ => {}
         }
         let (host, path) = text.split_at(text.find_byte(b'/').unwrap_or(text.len()));
-        match Host::parse(host) {
-            Some(found) => Ok(Source::Host(found, path.into())),
+        match RefererHost::parse(host) {
+            Some(found) => Ok(RefererSource::Host(found, path.into())),
             None => Err(refuse("invalid hostname or wildcard", host)
                 .help("a star stands at one end, next to a dot: `*.example.com` or `www.example.*`")),
         }
     }
 }
 
-impl Host {
-    fn parse(text: &[u8]) -> Option<Host> {
+impl RefererHost {
+    fn parse(text: &[u8]) -> Option<RefererHost> {
         let stars = text.find_iter("*").count();
         if stars > 1 || text.contains_str("..") || text.contains(&0) {
             return None;
         }
         let lower = text.to_ascii_lowercase();
         Some(match lower.as_slice() {
-            [b'.', host @ ..] if !host.is_empty() => Host::LeadingOrExact(host.into()),
-            [b'*', b'.', host @ ..] if !host.is_empty() => Host::Leading(host.into()),
-            [host @ .., b'.', b'*'] if !host.is_empty() => Host::Trailing(host.into()),
+            [b'.', host @ ..] if !host.is_empty() => RefererHost::LeadingOrExact(host.into()),
+            [b'*', b'.', host @ ..] if !host.is_empty() => RefererHost::Leading(host.into()),
+            [host @ .., b'.', b'*'] if !host.is_empty() => RefererHost::Trailing(host.into()),
             _ if stars > 0 => return None,
-            host => Host::Exact(host.into()),
+            host => RefererHost::Exact(host.into()),
         })
     }
 
     fn spelled(&self) -> BString {
         match self {
-            Host::Exact(host) => host.clone(),
-            Host::Leading(host) => sentence(&[b"*.", host]),
-            Host::LeadingOrExact(host) => sentence(&[b".", host]),
-            Host::Trailing(host) => sentence(&[host, b".*"]),
+            RefererHost::Exact(host) => host.clone(),
+            RefererHost::Leading(host) => sentence(&[b"*.", host]),
+            RefererHost::LeadingOrExact(host) => sentence(&[b".", host]),
+            RefererHost::Trailing(host) => sentence(&[host, b".*"]),
         }
     }
 }
 
 /// The hosts that lines of a block name.
 #[derive(Default)]
-struct Taken(HashSet<Host>);
+struct ReferredHosts(HashSet<RefererHost>);
 
-impl Taken {
+impl ReferredHosts {
     /// Whether a host is new: `.host` stands for the host itself and for `*.host`.
-    fn take(&mut self, host: &Host) -> bool {
+    fn take(&mut self, host: &RefererHost) -> bool {
         match host {
-            Host::LeadingOrExact(name) => {
-                let exact = self.0.insert(Host::Exact(name.clone()));
-                self.0.insert(Host::Leading(name.clone())) && exact
+            RefererHost::LeadingOrExact(name) => {
+                let exact = self.0.insert(RefererHost::Exact(name.clone()));
+                self.0.insert(RefererHost::Leading(name.clone())) && exact
             }
             host => self.0.insert(host.clone()),
         }
@@ -157,15 +158,15 @@ impl Referers {
         names: &[ServerName],
     ) -> Result<Referers, Problem> {
         let mut referers = Referers::default();
-        let mut taken = Taken::default();
+        let mut taken = ReferredHosts::default();
         let mut with_names = false;
         for source in lines.into_iter().flat_map(|line| &line.0) {
             match source {
-                Source::Blocked => referers.blocked = true,
-                Source::None => referers.none = true,
-                Source::Regex(pattern) => referers.regexes.push(pattern.clone()),
-                Source::ServerNames => with_names = true,
-                Source::Host(host, path) => referers.add(host, path.clone(), &mut taken)?,
+                RefererSource::Blocked => referers.blocked = true,
+                RefererSource::None => referers.none = true,
+                RefererSource::Regex(pattern) => referers.regexes.push(pattern.clone()),
+                RefererSource::ServerNames => with_names = true,
+                RefererSource::Host(host, path) => referers.add(host, path.clone(), &mut taken)?,
             }
         }
         if with_names {
@@ -173,9 +174,11 @@ impl Referers {
             let unnamed = [ServerName::Exact(BString::default())];
             for name in if names.is_empty() { &unnamed } else { names } {
                 let host = match name {
-                    ServerName::Exact(host) => Host::Exact(host.clone()),
-                    ServerName::LeadingWildcard(tail) => Host::Leading(tail[1..].into()),
-                    ServerName::TrailingWildcard(head) => Host::Trailing(head[..head.len() - 1].into()),
+                    ServerName::Exact(host) => RefererHost::Exact(host.clone()),
+                    ServerName::LeadingWildcard(tail) => RefererHost::Leading(tail[1..].into()),
+                    ServerName::TrailingWildcard(head) => {
+                        RefererHost::Trailing(head[..head.len() - 1].into())
+                    }
                     ServerName::Regex(pattern) => {
                         referers.server_names.push(pattern.clone());
                         continue;
@@ -192,15 +195,15 @@ impl Referers {
         Ok(referers)
     }
 
-    fn add(&mut self, host: &Host, path: BString, taken: &mut Taken) -> Result<(), Problem> {
+    fn add(&mut self, host: &RefererHost, path: BString, taken: &mut ReferredHosts) -> Result<(), Problem> {
         if !taken.take(host) {
             return Err(conflicting(&host.spelled()));
         }
         match host.clone() {
-            Host::Exact(host) => drop(self.exact.insert(host, path)),
-            Host::Leading(host) => drop(self.leading.insert(host, (path, false))),
-            Host::LeadingOrExact(host) => drop(self.leading.insert(host, (path, true))),
-            Host::Trailing(host) => drop(self.trailing.insert(host, path)),
+            RefererHost::Exact(host) => drop(self.exact.insert(host, path)),
+            RefererHost::Leading(host) => drop(self.leading.insert(host, (path, false))),
+            RefererHost::LeadingOrExact(host) => drop(self.leading.insert(host, (path, true))),
+            RefererHost::Trailing(host) => drop(self.trailing.insert(host, path)),
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::limits;
 
 /// Protocol of a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
+pub enum RelayProtocol {
     /// RTMP.
     Rtmp,
     /// HTTP-FLV, for pulls only.
@@ -20,7 +20,7 @@ pub enum Protocol {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelayAddress {
     /// Protocol.
-    pub protocol: Protocol,
+    pub protocol: RelayProtocol,
     /// Whether TLS is used.
     pub is_tls: bool,
     /// Host name or address; an IPv6 address keeps its brackets.
@@ -80,10 +80,10 @@ impl RelayAddress {
         }
         let (scheme, rest) = text.split_once_str("://").ok_or(AddressError::Scheme)?;
         let (protocol, is_tls) = match scheme.to_ascii_lowercase().as_slice() {
-            b"rtmp" => (Protocol::Rtmp, false),
-            b"rtmps" => (Protocol::Rtmp, true),
-            b"http" => (Protocol::HttpFlv, false),
-            b"https" => (Protocol::HttpFlv, true),
+            b"rtmp" => (RelayProtocol::Rtmp, false),
+            b"rtmps" => (RelayProtocol::Rtmp, true),
+            b"http" => (RelayProtocol::HttpFlv, false),
+            b"https" => (RelayProtocol::HttpFlv, true),
             _ => return Err(AddressError::Scheme),
         };
         let (authority, target) = rest.split_at(rest.find_byteset("/?").unwrap_or(rest.len()));
@@ -105,10 +105,10 @@ impl RelayAddress {
     /// The scheme before `://`.
     pub fn scheme(&self) -> &'static str {
         match (self.protocol, self.is_tls) {
-            (Protocol::Rtmp, false) => "rtmp",
-            (Protocol::Rtmp, true) => "rtmps",
-            (Protocol::HttpFlv, false) => "http",
-            (Protocol::HttpFlv, true) => "https",
+            (RelayProtocol::Rtmp, false) => "rtmp",
+            (RelayProtocol::Rtmp, true) => "rtmps",
+            (RelayProtocol::HttpFlv, false) => "http",
+            (RelayProtocol::HttpFlv, true) => "https",
         }
     }
 
@@ -139,10 +139,10 @@ impl RelayAddress {
     }
 }
 
-fn default_port(protocol: Protocol, is_tls: bool) -> u16 {
+fn default_port(protocol: RelayProtocol, is_tls: bool) -> u16 {
     match (protocol, is_tls) {
-        (Protocol::Rtmp, false) => 1935,
-        (Protocol::HttpFlv, false) => 80,
+        (RelayProtocol::Rtmp, false) => 1935,
+        (RelayProtocol::HttpFlv, false) => 80,
         (_, true) => 443,
     }
 }

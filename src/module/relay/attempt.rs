@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 
 use super::relays::{AttemptOutcome, RelayEnd, asked};
 
-use super::address::{Protocol, RelayAddress};
+use super::address::{RelayAddress, RelayProtocol};
 use super::complaints::{Complaints, LogDecision};
 use super::destination::Destination;
 use crate::media::log as media_log;
@@ -16,7 +16,7 @@ use crate::media::relay_target::RelayTarget;
 use crate::media::session::{Reason, Session};
 use crate::module::relay::log;
 use crate::notify::hook::Hook;
-use crate::notify::{Answer, Reply, SessionEvent, ledger};
+use crate::notify::{CallbackAnswer, Reply, SessionEvent, ledger};
 
 /// Reason why nothing is pushed to an HTTP address.
 const NO_TARGET: &str = "only rtmp:// and rtmps:// can be pushed to";
@@ -119,7 +119,7 @@ impl Attempt<'_> {
         line.urls.iter().filter_map(move |url| {
             let is_pull = self.kind == RelayKind::Pull;
             match RelayAddress::parse(url) {
-                Ok(address) if address.protocol == Protocol::HttpFlv && !is_pull => {
+                Ok(address) if address.protocol == RelayProtocol::HttpFlv && !is_pull => {
                     self.complain(&NO_TARGET);
                     None
                 }
@@ -188,12 +188,14 @@ impl Attempt<'_> {
 /// Decision that an answer requests.
 fn decide(reply: &Reply, hook: &Hook, is_pull: bool) -> RelayDecision {
     match reply.answer {
-        Answer::Status(200..=299) => RelayDecision::Unwanted,
-        Answer::Status(status @ 300..=399) => follow(reply, status, is_pull),
-        Answer::Status(400..=599) if hook.enforce.start => RelayDecision::Refused,
-        Answer::Status(400..=599) => RelayDecision::Unwanted,
-        Answer::Status(status) => RelayDecision::Again(format!("status {status}")),
-        ref answer @ (Answer::Failed(_) | Answer::TimedOut) => RelayDecision::Again(answer.to_string()),
+        CallbackAnswer::Status(200..=299) => RelayDecision::Unwanted,
+        CallbackAnswer::Status(status @ 300..=399) => follow(reply, status, is_pull),
+        CallbackAnswer::Status(400..=599) if hook.enforce.start => RelayDecision::Refused,
+        CallbackAnswer::Status(400..=599) => RelayDecision::Unwanted,
+        CallbackAnswer::Status(status) => RelayDecision::Again(format!("status {status}")),
+        ref answer @ (CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut) => {
+            RelayDecision::Again(answer.to_string())
+        }
     }
 }
 
@@ -202,7 +204,7 @@ fn follow(reply: &Reply, status: u16, is_pull: bool) -> RelayDecision {
         return RelayDecision::Again(format!("status {status} without Location"));
     };
     match RelayAddress::parse(location) {
-        Ok(address) if address.protocol == Protocol::HttpFlv && !is_pull => {
+        Ok(address) if address.protocol == RelayProtocol::HttpFlv && !is_pull => {
             RelayDecision::Again(format!("unusable Location: {NO_TARGET}"))
         }
         Ok(address) => RelayDecision::Follow(address, reply.domain.clone().filter(|d| is_domain(d))),
@@ -240,7 +242,7 @@ mod tests {
 
     fn decided(status: u16, location: Option<&'static str>, is_pull: bool) -> RelayDecision {
         let reply = Reply {
-            answer: Answer::Status(status),
+            answer: CallbackAnswer::Status(status),
             location: location.map(Bytes::from),
             domain: Some(Bytes::from_static(b"cdn.example")),
         };
@@ -261,7 +263,7 @@ mod tests {
         for location in [None, Some("ftp://h/"), Some("rtmp://h:0/"), Some("http://h/flv/s")] {
             assert!(matches!(decided(301, location, false), RelayDecision::Again(_)), "{location:?}");
         }
-        let silent = Reply { answer: Answer::TimedOut, location: None, domain: None };
+        let silent = Reply { answer: CallbackAnswer::TimedOut, location: None, domain: None };
         assert_eq!(decide(&silent, &hook(true), true), RelayDecision::Again("timed out".into()));
     }
 
@@ -269,7 +271,7 @@ mod tests {
     fn a_refusal_counts_unless_the_line_says_otherwise() {
         assert_eq!(decided(200, Some("rtmp://h/"), true), RelayDecision::Unwanted);
         assert_eq!(decided(404, None, true), RelayDecision::Refused);
-        let refusal = Reply { answer: Answer::Status(500), location: None, domain: None };
+        let refusal = Reply { answer: CallbackAnswer::Status(500), location: None, domain: None };
         assert_eq!(decide(&refusal, &hook(true), true), RelayDecision::Refused);
         assert_eq!(decide(&refusal, &hook(false), true), RelayDecision::Unwanted);
     }

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::address::{Protocol, RelayAddress};
+use super::address::{RelayAddress, RelayProtocol};
 use crate::media::relay_target::RelayTarget;
 use crate::media::session::Identity;
 
@@ -92,9 +92,9 @@ impl Destination {
         let given = |field: fn(&RelayTarget) -> Option<&[u8]>| line.and_then(field);
         let copy = Bytes::copy_from_slice;
         let (url_app, url_name) = match address.protocol {
-            Protocol::Rtmp => (address.first(), address.rest()),
+            RelayProtocol::Rtmp => (address.first(), address.rest()),
             // The first element is the location, the last one the stream name.
-            Protocol::HttpFlv => {
+            RelayProtocol::HttpFlv => {
                 (address.first(), address.rest().map(|r| r.rsplit(|b| *b == b'/').next().unwrap_or(r).into()))
             }
         };
@@ -117,7 +117,7 @@ impl Destination {
         };
         let domain = match (domain, address.protocol) {
             (Some(domain), _) => copy(domain),
-            (None, Protocol::HttpFlv) if !address.has_default_port() => {
+            (None, RelayProtocol::HttpFlv) if !address.has_default_port() => {
                 Bytes::from(format!("{}:{}", address.host, address.port))
             }
             (None, _) => copy(&address.host),

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use self::fetch::RunningPull;
 use self::players::PlayerCounts;
 pub use self::players::{PullUse, Pulls, follow_reloads};
-use super::address::Protocol;
+use super::address::RelayProtocol;
 use super::attempt::{Attempt, RelayKind};
 use super::complaints::Complaints;
 use super::conf::Current;
@@ -200,8 +200,8 @@ impl PulledStream {
         let end = tokio::select! {
             end = async {
                 let outcome = match destination.address.protocol {
-                    Protocol::Rtmp => fetch.rtmp(&destination).await,
-                    Protocol::HttpFlv => fetch.http(&destination).await,
+                    RelayProtocol::Rtmp => fetch.rtmp(&destination).await,
+                    RelayProtocol::HttpFlv => fetch.http(&destination).await,
                 };
                 match outcome {
                     Ok(never) => match never {},

@@ -16,12 +16,12 @@ use super::error::RelayError;
 use super::lines::Pushes;
 use super::pull::{self, PullUse, Pulls};
 use crate::config::store::Store;
-use crate::hub::registry::Registry;
+use crate::hub::registry::StreamRegistry;
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::extension::{Demand, OnStream, PublishObserver, SessionObserver, Source};
 use crate::media::ingest::Intake;
-use crate::media::session::{Identity, Moments, Protocol, Reason, Role, Session, Sessions};
+use crate::media::session::{Identity, Protocol, Reason, Role, Session, SessionMoments, Sessions};
 use crate::media::trail::Trail;
 use crate::media::trails::Trails;
 use crate::media::view::AppView;
@@ -40,7 +40,7 @@ pub struct Relays {
     /// The configuration in force.
     pub store: Arc<Store>,
     /// All streams.
-    pub registry: Arc<Registry>,
+    pub registry: Arc<StreamRegistry>,
     /// All sessions.
     pub sessions: Arc<Sessions>,
     /// Callbacks.
@@ -146,7 +146,7 @@ pub(super) fn session_for(
         role,
         identity,
         Instant::now(),
-        Moments::default(),
+        SessionMoments::default(),
     );
     session.set_stream(stream.clone());
     Arc::new(session)

@@ -17,7 +17,7 @@ use crate::directive::address::literal_addr;
 use crate::hub::registry::StreamUse;
 use crate::media::extension::OnStream;
 use crate::media::listen::DEFAULT_PORT;
-use crate::media::session::{Identity, Moments, Protocol, Role, Session};
+use crate::media::session::{Identity, Protocol, Role, Session, SessionMoments};
 use crate::media::static_pull::StaticPull;
 use crate::media::view::AppView;
 use crate::module::relay::relays::Relays;
@@ -100,7 +100,7 @@ fn hold(relays: &Arc<Relays>, view: &AppView, listen: ListenAddr, line: &StaticP
         Role::Player,
         identity,
         Instant::now(),
-        Moments::default(),
+        SessionMoments::default(),
     ));
     let stream = relays.registry.enter(&session.key, view.server().chunk_size.0 as usize);
     session.set_stream(stream.stream().clone());

@@ -50,12 +50,12 @@ impl Value for Condition {
 }
 
 /// A word without the parenthesis that clings to it.
-type Bare<'a> = (&'a [u8], &'a Word);
+type BareWord<'a> = (&'a [u8], &'a Word);
 
 fn variable(
     name: &[u8],
     word: &Word,
-    rest: &[Bare<'_>],
+    rest: &[BareWord<'_>],
     evaluation: &mut Evaluation<'_>,
 ) -> Result<Condition, Problem> {
     evaluation.notes.of::<VariableNames>().used(name, word.span);
@@ -81,8 +81,8 @@ fn variable(
 }
 
 /// The words without their parentheses.
-fn bare<'a>(args: &Args<'a>) -> Result<Vec<Bare<'a>>, Problem> {
-    let mut words: Vec<Bare<'a>> = args.words.iter().map(|word| (&word.bytes[..], word)).collect();
+fn bare<'a>(args: &Args<'a>) -> Result<Vec<BareWord<'a>>, Problem> {
+    let mut words: Vec<BareWord<'a>> = args.words.iter().map(|word| (&word.bytes[..], word)).collect();
     let help = "a condition stands in parentheses";
     match words.first_mut() {
         Some((text, _)) if text.starts_with(b"(") => *text = &text[1..],

@@ -8,7 +8,7 @@ use crate::syntax::{Problem, sentence};
 
 /// What follows a rewrite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
+pub enum RewriteFlag {
     /// The next rewrite.
     Continue,
     /// A new search for the location.
@@ -29,7 +29,7 @@ pub struct Rewrite {
     /// The new path.
     pub replacement: Template,
     /// What follows.
-    pub then: Then,
+    pub then: RewriteFlag,
     /// The number of its statement in reading order.
     pub order: u32,
 }
@@ -66,13 +66,13 @@ impl Value for Rewrite {
         let target: &[u8] = &replacement.bytes;
         let away = [&b"http://"[..], b"https://", b"$scheme"].iter().any(|scheme| target.starts_with(scheme));
         let then = match rest.first() {
-            None if away => Then::Redirect,
-            None => Then::Continue,
+            None if away => RewriteFlag::Redirect,
+            None => RewriteFlag::Continue,
             Some(word) => match &word.bytes[..] {
-                b"last" => Then::Last,
-                b"break" => Then::Break,
-                b"redirect" => Then::Redirect,
-                b"permanent" => Then::Permanent,
+                b"last" => RewriteFlag::Last,
+                b"break" => RewriteFlag::Break,
+                b"redirect" => RewriteFlag::Redirect,
+                b"permanent" => RewriteFlag::Permanent,
                 other => {
                     let text = sentence(&[b"invalid parameter \"", other, b"\""]);
                     let help = "accepted: last, break, redirect, permanent";

@@ -28,9 +28,9 @@ use crate::net::{client, resolver};
 
 /// DNS resolver with a cache; clones share everything.
 #[derive(Clone)]
-pub struct Dns(Arc<Inner>);
+pub struct Dns(Arc<DnsInner>);
 
-struct Inner {
+struct DnsInner {
     terms: ArcSwap<ResolverState>,
     names: Mutex<NameCache>,
     changed: watch::Sender<()>,
@@ -41,7 +41,7 @@ struct Inner {
 /// Settings in force and everything derived from them.
 struct ResolverState {
     settings: DnsSettings,
-    system: system::Stamp,
+    system: system::FileStamp,
     ask: NameServers,
 }
 
@@ -59,7 +59,7 @@ impl Dns {
     /// Creates a resolver; needs no runtime and sends no query yet.
     pub fn new(config: &Config) -> Self {
         let terms = ResolverState::new(DnsSettings::of(config));
-        Dns(Arc::new(Inner {
+        Dns(Arc::new(DnsInner {
             terms: ArcSwap::from_pointee(terms),
             names: Mutex::default(),
             changed: watch::Sender::new(()),
@@ -132,7 +132,7 @@ impl Dns {
     /// Checks `/etc/resolv.conf` and `/etc/hosts`, which may change at any time.
     fn look_at_system(&self) {
         let terms = self.0.terms.load();
-        if terms.system != system::Stamp::now() {
+        if terms.system != system::FileStamp::now() {
             let settings = terms.settings.clone();
             drop(terms);
             self.replace(settings);
@@ -239,7 +239,7 @@ impl DnsSettings {
 
 impl ResolverState {
     fn new(settings: DnsSettings) -> Self {
-        let system = system::Stamp::now();
+        let system = system::FileStamp::now();
         let ask = NameServers::new(settings.resolver.as_ref(), settings.timeout);
         ResolverState { settings, system, ask }
     }

@@ -6,12 +6,12 @@ use std::time::SystemTime;
 
 /// Modification times and sizes of the files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stamp([Option<(SystemTime, u64)>; 2]);
+pub(super) struct FileStamp([Option<(SystemTime, u64)>; 2]);
 
-impl Stamp {
+impl FileStamp {
     /// Current state.
     pub(super) fn now() -> Self {
-        Stamp(["/etc/resolv.conf", "/etc/hosts"].map(of_file))
+        FileStamp(["/etc/resolv.conf", "/etc/hosts"].map(of_file))
     }
 }
 

@@ -17,7 +17,7 @@ use crate::task::disk;
 
 /// Which servers are trusted.
 #[derive(Clone, Copy, Debug)]
-pub struct Trust<'a> {
+pub struct ServerTrust<'a> {
     /// Whether certificates are verified.
     pub verify: bool,
     /// File with CA certificates to use instead of the system's.
@@ -35,7 +35,7 @@ pub struct ClientTls {
 
 impl ClientTls {
     /// Reads the file with CA certificates.
-    pub(super) fn load(trust: Trust<'_>) -> Result<Self, TlsError> {
+    pub(super) fn load(trust: ServerTrust<'_>) -> Result<Self, TlsError> {
         let trusted = match trust.certificates {
             Some(path) => {
                 let pem = disk::read(path).map_err(FileError::of("open", path))?;

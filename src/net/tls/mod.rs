@@ -8,7 +8,7 @@ mod stream;
 pub use error::{CertificateError, ClientTlsError, TlsError, TrustedError};
 pub use stream::TlsStream;
 
-use self::client::{ClientTls, Trust};
+use self::client::{ClientTls, ServerTrust};
 use self::server::ServerTls;
 use crate::config::model::Config;
 
@@ -26,7 +26,7 @@ impl Tls {
     /// # Errors
     ///
     /// A file that is there cannot be used.
-    pub fn load(config: &Config, trust: Trust<'_>, before: Option<&Tls>) -> Result<Self, TlsError> {
+    pub fn load(config: &Config, trust: ServerTrust<'_>, before: Option<&Tls>) -> Result<Self, TlsError> {
         let server = ServerTls::load(config, before.map(|before| &before.server))?;
         Ok(Tls { client: ClientTls::load(trust)?, server })
     }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-use super::protocol::{Answer, Request};
+use super::protocol::{ControlAnswer, Request};
 use crate::limits;
 use crate::net::unix::connect;
 
@@ -21,7 +21,7 @@ pub enum ControlClientError {
 /// # Errors
 ///
 /// No server answers within [`limits::CONTROL_PATIENCE`].
-pub fn ask(path: &Path, request: &Request) -> Result<Answer, ControlClientError> {
+pub fn ask(path: &Path, request: &Request) -> Result<ControlAnswer, ControlClientError> {
     let mut stream = connect(path).map_err(ControlClientError::Unreachable)?;
     let broken = |error: io::Error| {
         let timed_out = matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut);

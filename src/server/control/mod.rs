@@ -15,7 +15,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-use self::protocol::{Answer, Request};
+use self::protocol::{ControlAnswer, Request};
 use self::socket::{ControlSocket, ControlSocketError};
 use super::parts::Parts;
 use crate::config::Config;
@@ -30,7 +30,7 @@ pub struct Order {
     /// The request.
     pub request: Request,
     /// Channel for the answer.
-    pub reply: oneshot::Sender<Answer>,
+    pub reply: oneshot::Sender<ControlAnswer>,
 }
 
 /// Creates the socket of the configuration. If the configuration does not name one, the inner error is only logged, and
@@ -135,15 +135,15 @@ impl ControlService {
         }
     }
 
-    async fn answer(&self, request: Request) -> Answer {
+    async fn answer(&self, request: Request) -> ControlAnswer {
         match request {
-            Request::Status => Answer::Status(Box::new(status::of(&self.parts).await)),
-            Request::Callbacks => Answer::Callbacks(Box::new(self.parts.callbacks.snapshot())),
+            Request::Status => ControlAnswer::Status(Box::new(status::of(&self.parts).await)),
+            Request::Callbacks => ControlAnswer::Callbacks(Box::new(self.parts.callbacks.snapshot())),
             Request::Probe { place } => {
                 let (config, transport) = (self.parts.store.load(), self.parts.callbacks.transport());
                 match probe::run(&config, &transport, &place).await {
-                    Ok(text) => Answer::Done { text },
-                    Err(error) => Answer::Refused { text: error.to_string() },
+                    Ok(text) => ControlAnswer::Done { text },
+                    Err(error) => ControlAnswer::Refused { text: error.to_string() },
                 }
             }
             Request::Confirm => self.confirm(),
@@ -152,17 +152,17 @@ impl ControlService {
     }
 
     /// Not queued behind a reload in progress, since the confirmation time is running.
-    fn confirm(&self) -> Answer {
+    fn confirm(&self) -> ControlAnswer {
         let mut history = self.parts.history.lock();
         if history.confirm_by().is_none() {
             return refused("there is nothing to confirm");
         }
         history.confirm_within(None);
         let text = format!("generation {} is confirmed\n", self.parts.store.generation());
-        Answer::Done { text }
+        ControlAnswer::Done { text }
     }
 
-    async fn order(&self, request: Request) -> Answer {
+    async fn order(&self, request: Request) -> ControlAnswer {
         if self.parts.lifetime.draining.is_cancelled() || self.parts.lifetime.shutdown.is_cancelled() {
             return refused("the server is shutting down");
         }
@@ -188,8 +188,8 @@ impl ControlService {
 }
 
 /// Answer of a request that was not carried out.
-pub fn refused(text: &str) -> Answer {
-    Answer::Refused { text: text.to_owned() }
+pub fn refused(text: &str) -> ControlAnswer {
+    ControlAnswer::Refused { text: text.to_owned() }
 }
 
 /// Refuses a connection. Its request is read first, within bounds: closing the connection earlier would reset it and
@@ -202,7 +202,7 @@ async fn turn_away(mut stream: UnixStream, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-async fn tell(to: &mut (impl AsyncWriteExt + Unpin), answer: &Answer) -> io::Result<()> {
+async fn tell(to: &mut (impl AsyncWriteExt + Unpin), answer: &ControlAnswer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     timeout(limits::CONTROL_IDLE, to.write_all(&line)).await?

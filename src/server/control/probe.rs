@@ -12,7 +12,7 @@ use crate::config::{Config, LoadOptions};
 use crate::log::os_text;
 use crate::net::dns::Dns;
 use crate::notify;
-use crate::notify::answer::Answer;
+use crate::notify::answer::CallbackAnswer;
 use crate::notify::hook::Hook;
 use crate::notify::process::{SERVER_EVENT, WORKER_EVENT};
 use crate::notify::request::{
@@ -168,17 +168,17 @@ impl ProbeSubject {
 }
 
 /// The decision that an answer to `start` would have.
-fn decision(event: EventKind, answer: &Answer, hook: &Hook) -> &'static str {
+fn decision(event: EventKind, answer: &CallbackAnswer, hook: &Hook) -> &'static str {
     let relays = event.row().relays();
     match answer {
-        Answer::Status(300..=399) if relays => "a relay, if there is a Location",
+        CallbackAnswer::Status(300..=399) if relays => "a relay, if there is a Location",
         _ if answer.is_success() && relays => "no relay",
         _ if answer.is_success() => "allowed",
-        Answer::Status(_) if relays => "ends who depends on the relay",
-        Answer::Status(_) if hook.enforce.start => "refused",
-        Answer::Status(_) => "no effect",
-        Answer::Failed(_) | Answer::TimedOut if relays => "tried again",
-        Answer::Failed(_) | Answer::TimedOut => "refused, unless ignore_invalid_notify is on",
+        CallbackAnswer::Status(_) if relays => "ends who depends on the relay",
+        CallbackAnswer::Status(_) if hook.enforce.start => "refused",
+        CallbackAnswer::Status(_) => "no effect",
+        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut if relays => "tried again",
+        CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut => "refused, unless ignore_invalid_notify is on",
     }
 }
 

@@ -41,7 +41,7 @@ pub enum Request {
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
-pub enum Answer {
+pub enum ControlAnswer {
     /// The request was not carried out.
     Refused {
         /// Human-readable reason.
@@ -53,14 +53,14 @@ pub enum Answer {
         text: String,
     },
     /// State of the server.
-    Status(Box<Status>),
+    Status(Box<ServerStatus>),
     /// Ledger of callbacks.
     Callbacks(Box<LedgerSnapshot>),
 }
 
 /// State of the server.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Status {
+pub struct ServerStatus {
     /// Version of the program.
     pub version: String,
     /// Process id.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 
-use super::protocol::{Configuration, GenerationStatus, Queues, RefusedReload, SessionCounts, Status};
+use super::protocol::{Configuration, GenerationStatus, Queues, RefusedReload, ServerStatus, SessionCounts};
 use crate::config::history::Generation;
 use crate::config::on_disk;
 use crate::config::watch::Fingerprint;
@@ -14,7 +14,7 @@ use crate::net::listener;
 use crate::server::parts::Parts;
 
 /// The current state. Reads the files of the configuration on a blocking thread.
-pub async fn of(parts: &Parts) -> Status {
+pub async fn of(parts: &Parts) -> ServerStatus {
     let found = parts.conf_files.look(parts.store.generation()).await;
     let config = parts.store.load();
     let queues = Queues {
@@ -26,7 +26,7 @@ pub async fn of(parts: &Parts) -> Status {
     let mut listeners: Vec<String> = open.map(|(speaks, addr)| format!("{speaks} {addr}")).collect();
     listeners.sort();
     let callbacks = parts.callbacks.snapshot();
-    Status {
+    ServerStatus {
         version: env!("CARGO_PKG_VERSION").into(),
         pid: std::process::id(),
         uptime_seconds: parts.started.elapsed().as_secs(),

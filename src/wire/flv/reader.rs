@@ -25,7 +25,7 @@ pub struct FlvTag {
 /// that were interrupted get it wrong.
 #[derive(Debug)]
 pub struct FlvReader {
-    state: State,
+    state: FlvReaderState,
     max_tag: usize,
     /// Bytes received so far of the current header or payload.
     held: Vec<u8>,
@@ -37,7 +37,7 @@ pub struct FlvReader {
 ///                          +-- unknown tag -------+
 /// ```
 #[derive(Debug)]
-enum State {
+enum FlvReaderState {
     FileHeader,
     Skip { left: usize },
     TagHeader,
@@ -53,7 +53,7 @@ const FILTER: u8 = 0x20;
 impl FlvReader {
     /// Starts at the file header. Tags longer than `max_tag` bytes are an error.
     pub fn new(max_tag: usize) -> Self {
-        Self { state: State::FileHeader, max_tag, held: Vec::new() }
+        Self { state: FlvReaderState::FileHeader, max_tag, held: Vec::new() }
     }
 
     /// Consumes `input` until a tag is complete or no bytes are left.
@@ -64,31 +64,31 @@ impl FlvReader {
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<FlvTag>, FlvError> {
         loop {
             match &mut self.state {
-                State::FileHeader => {
+                FlvReaderState::FileHeader => {
                     if !gather(&mut self.held, FILE_HEADER, input) {
                         return Ok(None);
                     }
                     let left = data_offset(&self.held)? - FILE_HEADER + PREVIOUS_TAG_SIZE;
-                    self.state = State::Skip { left };
+                    self.state = FlvReaderState::Skip { left };
                     self.held.clear();
                 }
-                State::Skip { left } => {
+                FlvReaderState::Skip { left } => {
                     let skipped = input.len().min(*left);
                     *input = &input[skipped..];
                     *left -= skipped;
                     if *left > 0 {
                         return Ok(None);
                     }
-                    self.state = State::TagHeader;
+                    self.state = FlvReaderState::TagHeader;
                 }
-                State::TagHeader => {
+                FlvReaderState::TagHeader => {
                     if !gather(&mut self.held, TAG_HEADER, input) {
                         return Ok(None);
                     }
                     self.state = parse_tag_header(&self.held, self.max_tag)?;
                     self.held.clear();
                 }
-                State::Payload { kind, timestamp, length } => {
+                FlvReaderState::Payload { kind, timestamp, length } => {
                     if !gather(&mut self.held, *length, input) {
                         return Ok(None);
                     }
@@ -97,7 +97,7 @@ impl FlvReader {
                         timestamp: *timestamp,
                         payload: Bytes::from(std::mem::take(&mut self.held)),
                     };
-                    self.state = State::Skip { left: PREVIOUS_TAG_SIZE };
+                    self.state = FlvReaderState::Skip { left: PREVIOUS_TAG_SIZE };
                     return Ok(Some(tag));
                 }
             }
@@ -106,7 +106,7 @@ impl FlvReader {
 
     /// Whether the bytes so far end between two tags, as a complete file does.
     pub fn is_between_tags(&self) -> bool {
-        matches!(self.state, State::TagHeader) && self.held.is_empty()
+        matches!(self.state, FlvReaderState::TagHeader) && self.held.is_empty()
     }
 }
 
@@ -134,7 +134,7 @@ fn data_offset(header: &[u8]) -> Result<usize, FlvError> {
     Ok(offset)
 }
 
-fn parse_tag_header(header: &[u8], max_tag: usize) -> Result<State, FlvError> {
+fn parse_tag_header(header: &[u8], max_tag: usize) -> Result<FlvReaderState, FlvError> {
     let &[type_id, l2, l1, l0, t2, t1, t0, t3, _, _, _] = header else {
         unreachable!("gathered to the length of a tag header");
     };
@@ -149,8 +149,8 @@ fn parse_tag_header(header: &[u8], max_tag: usize) -> Result<State, FlvError> {
         _ => None,
     };
     Ok(match kind {
-        Some(kind) => State::Payload { kind, timestamp, length },
-        None => State::Skip { left: length + PREVIOUS_TAG_SIZE },
+        Some(kind) => FlvReaderState::Payload { kind, timestamp, length },
+        None => FlvReaderState::Skip { left: length + PREVIOUS_TAG_SIZE },
     })
 }
 

@@ -34,7 +34,7 @@ pub use event::ClientEvent;
 pub use settings::{ClientPurpose, ClientSettings};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ClientState {
     Handshake,
     Connect,
     CreateStream,
@@ -46,7 +46,7 @@ enum State {
 #[derive(Debug)]
 pub struct ClientSession {
     settings: ClientSettings,
-    state: State,
+    state: ClientState,
     /// `None` once complete.
     handshake: Option<ClientHandshake>,
     link: ChunkLink,
@@ -79,7 +79,7 @@ impl ClientSession {
         let handshake = ClientHandshake::new(&seed, settings.digest_handshake, 0, link.out());
         Self {
             settings: ClientSettings { chunk_size: settings.chunk_size.clamp(1, CHUNK_SIZE), ..settings },
-            state: State::Handshake,
+            state: ClientState::Handshake,
             handshake: Some(handshake),
             link,
             stream_id: 0,
@@ -140,7 +140,7 @@ impl ClientSession {
     /// The session does not publish, or the message is longer than RTMP can tell.
     pub fn send_media(&mut self, kind: MediaKind, timestamp: u32, payload: &Bytes) -> Result<(), RtmpError> {
         let publishes = matches!(self.settings.purpose, ClientPurpose::Publish { .. });
-        if !publishes || self.state != State::Started {
+        if !publishes || self.state != ClientState::Started {
             return Err(RtmpError::NotPublishing);
         }
         if payload.len() > MESSAGE_LENGTH - SET_DATA_FRAME.len() {
@@ -163,7 +163,7 @@ impl ClientSession {
 
     /// Queues the commands that end the stream. The connection may be closed after they were sent.
     pub fn close(&mut self) {
-        if !matches!(self.state, State::Asked | State::Started) {
+        if !matches!(self.state, ClientState::Asked | ClientState::Started) {
             return;
         }
         if let ClientPurpose::Publish { name } = self.settings.purpose.clone() {
@@ -184,7 +184,7 @@ impl ClientSession {
     }
 
     fn send_connect(&mut self) {
-        self.state = State::Connect;
+        self.state = ClientState::Connect;
         self.link.send_chunk_size(self.settings.chunk_size);
         let settings = &self.settings;
         let mut members = AmfMembers::new();
@@ -244,12 +244,12 @@ impl ClientSession {
     fn handle_command(&mut self, mut command: CommandMessage) -> Result<(), RtmpError> {
         match (&command.name[..], self.state) {
             (b"onStatus", _) => self.handle_status(&mut command),
-            (b"_result", State::Connect) if command.transaction_id == transaction::CONNECT => {
+            (b"_result", ClientState::Connect) if command.transaction_id == transaction::CONNECT => {
                 self.events.push_back(ClientEvent::Connected);
                 self.send_create_stream();
                 Ok(())
             }
-            (b"_error", State::Connect) if command.transaction_id == transaction::CONNECT => {
+            (b"_error", ClientState::Connect) if command.transaction_id == transaction::CONNECT => {
                 command.argument()?;
                 let information = command.argument()?;
                 let text = |name: &[u8]| {
@@ -258,7 +258,9 @@ impl ClientSession {
                 };
                 Err(RtmpError::ConnectRefused { code: text(b"code"), description: text(b"description") })
             }
-            (b"_result", State::CreateStream) if command.transaction_id == transaction::CREATE_STREAM => {
+            (b"_result", ClientState::CreateStream)
+                if command.transaction_id == transaction::CREATE_STREAM =>
+            {
                 command.argument()?;
                 let AmfValue::Number(stream_id) = command.argument()? else {
                     return Err(RtmpError::Argument { command: "createStream", argument: "stream id" });
@@ -267,7 +269,9 @@ impl ClientSession {
                 self.send_start();
                 Ok(())
             }
-            (b"_error", State::CreateStream) if command.transaction_id == transaction::CREATE_STREAM => {
+            (b"_error", ClientState::CreateStream)
+                if command.transaction_id == transaction::CREATE_STREAM =>
+            {
                 Err(RtmpError::CreateStreamRefused)
             }
             _ => Ok(()),
@@ -291,8 +295,8 @@ impl ClientSession {
             code,
             description: text(b"description"),
         });
-        if started && self.state == State::Asked {
-            self.state = State::Started;
+        if started && self.state == ClientState::Asked {
+            self.state = ClientState::Started;
             self.events.push_back(ClientEvent::Started);
         }
         Ok(())
@@ -313,7 +317,7 @@ impl ClientSession {
     }
 
     fn send_create_stream(&mut self) {
-        self.state = State::CreateStream;
+        self.state = ClientState::CreateStream;
         self.link.send(&message::window_ack_size(self.settings.window_ack_size));
         if let ClientPurpose::Publish { name } = self.settings.purpose.clone() {
             for (command, transaction_id) in
@@ -327,7 +331,7 @@ impl ClientSession {
     }
 
     fn send_start(&mut self) {
-        self.state = State::Asked;
+        self.state = ClientState::Asked;
         let stream_id = self.stream_id;
         match self.settings.purpose.clone() {
             ClientPurpose::Publish { name } => self.send_command(

@@ -9,16 +9,16 @@ use super::page::SAMPLE_NAME;
 use super::values::{hidden, levels};
 use crate::cli::command::origin::{Origins, block, remark, spelled, value};
 use crate::cli::command::sample::Sample;
-use crate::cli::command::task::{Failure, Task};
+use crate::cli::command::task::{CommandError, Task};
 use crate::config::load::read;
 use crate::directive::context::APPLICATION;
 use crate::directive::outline::{Outline, OutlineStatement};
 use crate::directive::{Inherit, Row, manual};
 use crate::media::listen::DEFAULT_PORT;
 use crate::modules::REGISTRY;
-use crate::syntax::tree::End;
+use crate::syntax::tree::StatementEnd;
 
-pub(super) fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String, Failure> {
+pub(super) fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String, CommandError> {
     let (reading, _) = read(&task.load);
     let outline = Outline::new(&reading.tree, &REGISTRY);
     let origins = Origins { reading: &reading };
@@ -29,7 +29,7 @@ pub(super) fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String
     let is_file = |id| reading.sources.file(id).is_some_and(|f| named(&f.name));
     if !reading.sources.files().iter().any(|f| named(&f.name)) {
         let text = format!("\"{}\" is no file of {}", file.display(), task.load.conf_name().display());
-        return Err(Failure::Text(text.into()));
+        return Err(CommandError::Text(text.into()));
     }
     let here: Vec<&OutlineStatement<'_>> =
         outline.statements.iter().filter(|s| is_file(s.name().span.file)).collect();
@@ -46,7 +46,7 @@ pub(super) fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String
         begins
     };
     if chosen.is_empty() {
-        return Err(Failure::Text(format!("nothing is said at {}:{line}", file.display()).into()));
+        return Err(CommandError::Text(format!("nothing is said at {}:{line}", file.display()).into()));
     }
     let mut out = String::new();
     for statement in chosen {
@@ -61,7 +61,7 @@ pub(super) fn explain_line(task: &Task, file: &Path, line: u32) -> Result<String
 /// Last line of a statement including its body.
 fn last_line(statement: &OutlineStatement<'_>) -> u32 {
     match statement.node.end() {
-        End::Block { close: Some(close) } => close.line,
+        StatementEnd::Block { close: Some(close) } => close.line,
         _ => statement.node.terminator().line,
     }
 }

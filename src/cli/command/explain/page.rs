@@ -7,7 +7,7 @@ use crate::directive::outline::Outline;
 pub(super) const SAMPLE_NAME: &[u8] = b"stream";
 
 /// An explanation being written.
-pub(super) struct Page<'p, 't> {
+pub(super) struct ExplanationPage<'p, 't> {
     pub(super) origins: &'p Origins<'p>,
     pub(super) outline: &'p Outline<'t>,
     pub(super) out: String,

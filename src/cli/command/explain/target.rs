@@ -8,7 +8,7 @@ use crate::config::names::NameTable;
 use crate::directive::ListenAddr;
 
 /// A client's address, split into parts.
-pub(super) struct Target<'t> {
+pub(super) struct ClientAddress<'t> {
     pub(super) http: bool,
     pub(super) host: &'t [u8],
     pub(super) port: Option<u16>,
@@ -16,8 +16,8 @@ pub(super) struct Target<'t> {
     pub(super) path: &'t [u8],
 }
 
-impl<'t> Target<'t> {
-    pub(super) fn parse(text: &'t [u8]) -> Option<Target<'t>> {
+impl<'t> ClientAddress<'t> {
+    pub(super) fn parse(text: &'t [u8]) -> Option<ClientAddress<'t>> {
         let (http, rest) = match text.split_once_str("://") {
             Some((b"rtmp", rest)) => (false, rest),
             Some((b"http" | b"https", rest)) => (true, rest),
@@ -31,12 +31,12 @@ impl<'t> Target<'t> {
             Some(at) => (&authority[..at], Some(authority[at + 1..].to_str().ok()?.parse().ok()?)),
             None => (authority, None),
         };
-        (!path.is_empty()).then_some(Target { http, host, port, path })
+        (!path.is_empty()).then_some(ClientAddress { http, host, port, path })
     }
 }
 
 /// A socket with the data for selecting a server.
-pub(super) struct Socket<'c, S> {
+pub(super) struct ExplainedSocket<'c, S> {
     pub(super) addr: &'c ListenAddr,
     pub(super) names: &'c NameTable<S>,
     pub(super) specific: &'c [(ListenAddr, NameTable<S>)],
@@ -44,8 +44,8 @@ pub(super) struct Socket<'c, S> {
 
 /// The server that a client reaches, and the reason.
 pub(super) fn meet<'c, S>(
-    sockets: &[Socket<'c, S>],
-    target: &Target<'_>,
+    sockets: &[ExplainedSocket<'c, S>],
+    target: &ClientAddress<'_>,
     usual: u16,
 ) -> Option<(&'c Arc<S>, String)> {
     let port = |addr: &ListenAddr| matches!(addr, ListenAddr::Tcp(addr) if target.port.is_none_or(|p| p == addr.port()));

@@ -2,24 +2,24 @@
 
 use std::fmt::Write;
 
-use super::page::Page;
+use super::page::ExplanationPage;
 use crate::cli::command::origin::{block, remark, value};
 use crate::cli::command::sample::Sample;
 use crate::directive::context::MAIN;
 use crate::directive::outline::{Outline, OutlineStatement};
-use crate::directive::{Inherit, Row, Shape};
+use crate::directive::{Inherit, Row, StatementShape};
 use crate::modules::MODULES;
 
 /// Column widths of names and values; longer ones shift the following columns.
 const NAME_WIDTH: usize = 24;
 const VALUE_WIDTH: usize = 24;
 
-impl Page<'_, '_> {
+impl ExplanationPage<'_, '_> {
     /// All effective values of a block, by module, in the order of the manual.
     pub(super) fn values(&mut self, section: usize, sample: Option<&Sample>) {
         for module in MODULES {
             let mut lines = String::new();
-            for row in module.rows.iter().filter(|row| !matches!(row.shape, Shape::Opens(_))) {
+            for row in module.rows.iter().filter(|row| !matches!(row.shape, StatementShape::Opens(_))) {
                 self.row(row, section, sample, &mut lines);
             }
             if !lines.is_empty() {

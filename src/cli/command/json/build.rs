@@ -1,14 +1,14 @@
 //! Converts JSON in crossplane's format to a configuration.
 
 use super::payload::{Directive, Payload, from_text};
-use crate::cli::command::task::Failure;
+use crate::cli::command::task::CommandError;
 use crate::syntax::text;
 
 /// Columns per nesting level.
 const INDENT: usize = 4;
 
 /// Prints the files of a payload as configurations; several files are preceded by a line with their name, as with `-T`.
-pub(super) fn build(payload: &Payload) -> Result<Vec<u8>, Failure> {
+pub(super) fn build(payload: &Payload) -> Result<Vec<u8>, CommandError> {
     let mut out = Vec::new();
     for file in &payload.config {
         if payload.config.len() > 1 {
@@ -22,7 +22,7 @@ pub(super) fn build(payload: &Payload) -> Result<Vec<u8>, Failure> {
     Ok(out)
 }
 
-fn build_block(block: &[Directive], depth: usize, out: &mut Vec<u8>) -> Result<(), Failure> {
+fn build_block(block: &[Directive], depth: usize, out: &mut Vec<u8>) -> Result<(), CommandError> {
     let mut line_before = 0;
     for (at, directive) in block.iter().enumerate() {
         let is_comment = directive.directive == "#";
@@ -39,7 +39,7 @@ fn build_block(block: &[Directive], depth: usize, out: &mut Vec<u8>) -> Result<(
         if is_comment {
             let text = from_text(directive.comment.as_deref().unwrap_or_default());
             if text.contains(&b'\n') {
-                return Err(Failure::Text(b"a comment holds a line feed".to_vec()));
+                return Err(CommandError::Text(b"a comment holds a line feed".to_vec()));
             }
             out.push(b'#');
             out.extend_from_slice(&text);
@@ -69,17 +69,17 @@ fn build_block(block: &[Directive], depth: usize, out: &mut Vec<u8>) -> Result<(
     Ok(())
 }
 
-fn word(text: &str, out: &mut Vec<u8>) -> Result<(), Failure> {
+fn word(text: &str, out: &mut Vec<u8>) -> Result<(), CommandError> {
     let spelled = text::spell(&from_text(text));
     if !text::fits(&spelled) {
-        return Err(Failure::Text(b"a word is longer than a configuration allows".to_vec()));
+        return Err(CommandError::Text(b"a word is longer than a configuration allows".to_vec()));
     }
     out.extend_from_slice(&spelled);
     Ok(())
 }
 
 /// Arguments of `if` with parentheses.
-fn condition(args: &[String], out: &mut Vec<u8>) -> Result<(), Failure> {
+fn condition(args: &[String], out: &mut Vec<u8>) -> Result<(), CommandError> {
     out.extend_from_slice(b" ");
     let Some((last, first)) = args.split_last() else {
         out.extend_from_slice(b"()");

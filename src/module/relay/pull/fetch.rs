@@ -49,7 +49,7 @@ impl RunningPull<'_> {
             trail: self.session.identity.trail.claimed().clone(),
         };
         let mut upstream = Upstream::start(destination, |name| ClientPurpose::Play { name }, terms).await?;
-        let (mut rest, mut received) = (ReadPause::new(&upstream.socket), 0);
+        let (mut pause, mut received) = (ReadPause::new(&upstream.socket), 0);
         loop {
             upstream.flush().await?;
             while let Some(event) = upstream.core.poll_event() {
@@ -68,9 +68,9 @@ impl RunningPull<'_> {
             let before = std::mem::replace(&mut received, upstream.core.bytes_received());
             if let Some(ingest) = &mut self.ingest {
                 ingest.push(received);
-                rest.until(ingest.next_wanted().filter(|_| received != before));
+                pause.until(ingest.next_wanted().filter(|_| received != before));
             }
-            let read = rest.ready().await?;
+            let read = pause.ready().await?;
             upstream.read_with(read)?;
         }
     }

@@ -14,7 +14,7 @@ use super::{Connected, ConnectionEnd, RtmpConnection, claim_of, settings_of};
 use crate::media;
 use crate::media::admission::{self, AdmissionRefusal};
 use crate::media::log as media_log;
-use crate::media::session::{Identity, Moments, Protocol, Reason, Role, Session, mark};
+use crate::media::session::{Identity, Protocol, Reason, Role, Session, SessionMoments, mark};
 use crate::media::view::AppView;
 use crate::module::rtmp::log;
 use crate::notify;
@@ -94,7 +94,7 @@ impl RtmpConnection {
     }
 
     fn ask_connect(&mut self, request: RequestId, connected: Connected) {
-        let moments = Moments::default();
+        let moments = SessionMoments::default();
         for (to, from) in [
             (&moments.handshake_done, &self.moments.handshake_done),
             (&moments.connect, &self.moments.connect),

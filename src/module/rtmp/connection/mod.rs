@@ -33,7 +33,7 @@ use crate::media::codec::track;
 use crate::media::conf::Conf;
 use crate::media::ingest::Intake;
 use crate::media::server_conf::ServerConf;
-use crate::media::session::{Identity, Moments, Reason, Role, Session, Sessions, Status, mark};
+use crate::media::session::{Identity, Reason, Role, Session, SessionMoments, Sessions, StatusMessage, mark};
 use crate::media::trail::{self, Claim};
 use crate::media::trail_proof;
 use crate::media::view::AppView;
@@ -50,7 +50,7 @@ use crate::wire::rtmp::server_session::{
 };
 
 /// Data shared by all RTMP connections.
-pub struct Rtmp {
+pub struct RtmpService {
     /// The configuration in force.
     pub store: Arc<Store>,
     /// All sessions.
@@ -68,7 +68,7 @@ pub struct Rtmp {
 }
 
 /// Serves an accepted connection until its end.
-pub async fn serve(rtmp: Arc<Rtmp>, worker: Worker, listen: ListenAddr, socket: Socket) {
+pub async fn serve(rtmp: Arc<RtmpService>, worker: Worker, listen: ListenAddr, socket: Socket) {
     let id = rtmp.sessions.next_id();
     let Ok(peer) = socket.peer() else { return };
     let config = rtmp.store.load();
@@ -95,7 +95,7 @@ pub async fn serve(rtmp: Arc<Rtmp>, worker: Worker, listen: ListenAddr, socket: 
         id,
         peer,
         started: now,
-        moments: Moments::default(),
+        moments: SessionMoments::default(),
         connected: None,
         connecting: None,
         notified: None,
@@ -147,7 +147,7 @@ impl From<io::Error> for ConnectionEnd {
 }
 
 struct RtmpConnection {
-    rtmp: Arc<Rtmp>,
+    rtmp: Arc<RtmpService>,
     worker: Worker,
     listen: ListenAddr,
     socket: Arc<Socket>,
@@ -155,7 +155,7 @@ struct RtmpConnection {
     id: u64,
     peer: Peer,
     started: Instant,
-    moments: Moments,
+    moments: SessionMoments,
     timeout: Duration,
     connected: Option<Connected>,
     /// A `connect` command that waits for its answer.
@@ -229,10 +229,10 @@ impl EarlyHeaders {
 enum Never {}
 
 /// Counts an open RTMP connection.
-struct OpenConnection(Arc<Rtmp>);
+struct OpenConnection(Arc<RtmpService>);
 
 impl OpenConnection {
-    fn count(rtmp: &Arc<Rtmp>) -> Self {
+    fn count(rtmp: &Arc<RtmpService>) -> Self {
         rtmp.open.fetch_add(1, Ordering::Relaxed);
         OpenConnection(rtmp.clone())
     }
@@ -286,7 +286,7 @@ impl RtmpConnection {
                 WaitEvent::Draining => self.say_draining(),
                 WaitEvent::Delivery => self.delivery_ended().await?,
                 WaitEvent::Phase => self.phase_changed()?,
-                WaitEvent::Status(Status { level, code, description }) => {
+                WaitEvent::Status(StatusMessage { level, code, description }) => {
                     if let StreamPart::Publishing(publishing) = &self.part {
                         self.core.send_status(publishing.stream_id(), level, code, &description);
                     }

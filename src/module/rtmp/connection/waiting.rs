@@ -8,7 +8,7 @@ use super::play::Playing;
 use super::{ConnectionEnd, RtmpConnection, StreamPart};
 use crate::media::admission::{AdmissionRefusal, AdmittedSession};
 use crate::media::delivery::PlayerLink;
-use crate::media::session::{Reason, Session, Status};
+use crate::media::session::{Reason, Session, StatusMessage};
 use crate::net::read_pause::ReadPause;
 use crate::notify::SessionEvent;
 use crate::task::lifetime::Lifetime;
@@ -27,7 +27,7 @@ pub(crate) enum WaitEvent {
     Delivery,
     Draining,
     Phase,
-    Status(Status),
+    Status(StatusMessage),
 }
 
 impl RtmpConnection {
@@ -84,12 +84,12 @@ impl RtmpConnection {
                 status = session.next_status() => WaitEvent::Status(status),
             }
         });
-        let mut rest = ReadPause::new(&self.socket);
+        let mut pause = ReadPause::new(&self.socket);
         loop {
             let read = tokio::select! {
                 biased;
                 wake = &mut other => return Ok(wake),
-                read = rest.ready() => read?,
+                read = pause.ready() => read?,
             };
             let before = self.core.bytes_received();
             self.read_turn(read).await?;
@@ -101,7 +101,7 @@ impl RtmpConnection {
             }
             self.flush().await?;
             let came = self.core.bytes_received() != before;
-            rest.until(match &self.part {
+            pause.until(match &self.part {
                 StreamPart::Publishing(publishing) if came => publishing.next_wanted(),
                 _ => None,
             });

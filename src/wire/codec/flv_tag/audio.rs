@@ -1,6 +1,6 @@
 //! Audio tag header (FLV specification E.4.2, Enhanced RTMP version 2).
 
-use super::enhanced::{Head, Part};
+use super::enhanced::{TagHead, TrackPart};
 use crate::wire::codec::CodecError;
 
 /// Audio codecs in use.
@@ -86,7 +86,7 @@ impl AudioTag {
     /// Parses the headers of all tracks of a message. An error ends the iteration.
     pub fn all(payload: &[u8]) -> impl Iterator<Item = Result<Self, CodecError>> {
         let first = payload.first().copied().unwrap_or(0);
-        let head = || Head::read(payload, first & 0x0F)?.parts(payload, MULTITRACK);
+        let head = || TagHead::read(payload, first & 0x0F)?.parts(payload, MULTITRACK);
         let (classic, enhanced) = match first >> 4 {
             ENHANCED => match head() {
                 Ok(enhanced) => (None, Some(enhanced)),
@@ -148,7 +148,7 @@ impl AudioTag {
         self.packet == AudioPacket::SequenceHeader
     }
 
-    fn of_part(head: Head, part: Part) -> Self {
+    fn of_part(head: TagHead, part: TrackPart) -> Self {
         Self {
             codec: match &part.fourcc {
                 b".mp3" => AudioCodec::Mp3,

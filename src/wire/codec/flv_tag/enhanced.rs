@@ -22,7 +22,7 @@ const LONG_SIZE: usize = 256;
 
 /// Fields up to the end of the modifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct TagHead {
     /// Packet type.
     pub packet: u8,
     /// Sum of the timestamp offsets, in nanoseconds.
@@ -31,10 +31,10 @@ pub(super) struct Head {
     at: usize,
 }
 
-impl Head {
+impl TagHead {
     /// Reads the modifiers. `packet` is the packet type in the first byte.
     pub(super) fn read(payload: &[u8], packet: u8) -> Result<Self, CodecError> {
-        let mut head = Head { packet, nanoseconds: 0, at: 1 };
+        let mut head = TagHead { packet, nanoseconds: 0, at: 1 };
         for _ in 0..MODIFIERS {
             if head.packet != MODIFIER {
                 return Ok(head);
@@ -58,7 +58,11 @@ impl Head {
     }
 
     /// Continues with the tracks. `multitrack` is the packet type that announces several of them.
-    pub(super) fn parts(mut self, payload: &[u8], multitrack: u8) -> Result<(Self, Parts<'_>), CodecError> {
+    pub(super) fn parts(
+        mut self,
+        payload: &[u8],
+        multitrack: u8,
+    ) -> Result<(Self, TrackParts<'_>), CodecError> {
         let layout = if self.packet == multitrack {
             let types = self.byte(payload)?;
             self.packet = types & 0x0F;
@@ -66,19 +70,19 @@ impl Head {
                 return Err(CodecError::Invalid("packet type"));
             }
             match types >> 4 {
-                0 => Layout::OneTrack,
-                1 => Layout::ManyTracks,
-                2 => Layout::ManyTracksManyCodecs,
+                0 => TrackLayout::OneTrack,
+                1 => TrackLayout::ManyTracks,
+                2 => TrackLayout::ManyTracksManyCodecs,
                 _ => return Err(CodecError::Invalid("multitrack type")),
             }
         } else {
-            Layout::Plain
+            TrackLayout::Plain
         };
         let fourcc = match layout {
-            Layout::ManyTracksManyCodecs => [0; 4],
+            TrackLayout::ManyTracksManyCodecs => [0; 4],
             _ => self.take(payload)?,
         };
-        Ok((self, Parts { payload, head: self, layout, fourcc, left: MESSAGE_TRACKS }))
+        Ok((self, TrackParts { payload, head: self, layout, fourcc, left: MESSAGE_TRACKS }))
     }
 
     fn byte(&mut self, payload: &[u8]) -> Result<u8, CodecError> {
@@ -96,7 +100,7 @@ impl Head {
 
 /// Layout of the tracks (AvMultitrackType).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Layout {
+enum TrackLayout {
     Plain,
     OneTrack,
     ManyTracks,
@@ -105,7 +109,7 @@ enum Layout {
 
 /// Part of a message that belongs to one track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct TrackPart {
     /// Track id; 0 if the message has none.
     pub track: u8,
     /// Codec.
@@ -118,28 +122,28 @@ pub(super) struct Part {
 
 /// Iterator over the parts of a message; an error ends it.
 #[derive(Clone, Debug)]
-pub(super) struct Parts<'a> {
+pub(super) struct TrackParts<'a> {
     payload: &'a [u8],
-    head: Head,
-    layout: Layout,
+    head: TagHead,
+    layout: TrackLayout,
     fourcc: [u8; 4],
     /// Number of parts that may still follow.
     left: usize,
 }
 
-impl Parts<'_> {
-    fn read(&mut self) -> Result<Part, CodecError> {
+impl TrackParts<'_> {
+    fn read(&mut self) -> Result<TrackPart, CodecError> {
         let (payload, head) = (self.payload, &mut self.head);
-        if self.layout == Layout::ManyTracksManyCodecs {
+        if self.layout == TrackLayout::ManyTracksManyCodecs {
             self.fourcc = head.take(payload)?;
         }
         let track = match self.layout {
-            Layout::Plain => 0,
+            TrackLayout::Plain => 0,
             _ => head.byte(payload)?,
         };
         let end = match self.layout {
-            Layout::Plain | Layout::OneTrack => payload.len(),
-            Layout::ManyTracks | Layout::ManyTracksManyCodecs => {
+            TrackLayout::Plain | TrackLayout::OneTrack => payload.len(),
+            TrackLayout::ManyTracks | TrackLayout::ManyTracksManyCodecs => {
                 let [high, middle, low] = head.take(payload)?;
                 head.at + u32::from_be_bytes([0, high, middle, low]) as usize
             }
@@ -148,15 +152,15 @@ impl Parts<'_> {
             return Err(CodecError::Truncated);
         }
         let start = std::mem::replace(&mut head.at, end);
-        Ok(Part { track, fourcc: self.fourcc, start, end })
+        Ok(TrackPart { track, fourcc: self.fourcc, start, end })
     }
 }
 
-impl Iterator for Parts<'_> {
-    type Item = Result<Part, CodecError>;
+impl Iterator for TrackParts<'_> {
+    type Item = Result<TrackPart, CodecError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let many = matches!(self.layout, Layout::ManyTracks | Layout::ManyTracksManyCodecs);
+        let many = matches!(self.layout, TrackLayout::ManyTracks | TrackLayout::ManyTracksManyCodecs);
         if self.left == 0 || many && self.left < MESSAGE_TRACKS && self.head.at >= self.payload.len() {
             return None;
         }
@@ -179,9 +183,9 @@ mod tests {
     /// Track, codec, body.
     type Read<'a> = (u8, [u8; 4], &'a [u8]);
 
-    fn read(payload: &[u8]) -> Result<(Head, Vec<Read<'_>>), CodecError> {
-        let (head, parts) = Head::read(payload, payload[0] & 0x0F)?.parts(payload, MULTITRACK)?;
-        let parts: Result<Vec<Part>, CodecError> = parts.collect();
+    fn read(payload: &[u8]) -> Result<(TagHead, Vec<Read<'_>>), CodecError> {
+        let (head, parts) = TagHead::read(payload, payload[0] & 0x0F)?.parts(payload, MULTITRACK)?;
+        let parts: Result<Vec<TrackPart>, CodecError> = parts.collect();
         let bodies = parts?.into_iter().map(|p| (p.track, p.fourcc, &payload[p.start..p.end]));
         Ok((head, bodies.collect()))
     }

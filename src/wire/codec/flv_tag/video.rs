@@ -1,6 +1,6 @@
 //! Video tag header (FLV specification E.4.3, Enhanced RTMP).
 
-use super::enhanced::{Head, Part, Parts};
+use super::enhanced::{TagHead, TrackPart, TrackParts};
 use crate::wire::codec::CodecError;
 
 /// Frame type of a video message.
@@ -166,8 +166,8 @@ impl VideoTag {
 
     /// Parses an ExVideoTagHeader, whose first byte holds frame type and packet type. `Err` holds a complete result: a
     /// command, or an error.
-    fn enhanced(first: u8, payload: &[u8]) -> Result<(Head, Parts<'_>), Result<Self, CodecError>> {
-        let head = Head::read(payload, first & 0x0F).map_err(Err)?;
+    fn enhanced(first: u8, payload: &[u8]) -> Result<(TagHead, TrackParts<'_>), Result<Self, CodecError>> {
+        let head = TagHead::read(payload, first & 0x0F).map_err(Err)?;
         let frame = FrameType::from(first >> 4 & 0x07);
         if frame == FrameType::Command && head.packet != METADATA {
             return Err(Ok(Self {
@@ -184,7 +184,7 @@ impl VideoTag {
         head.parts(payload, MULTITRACK).map_err(Err)
     }
 
-    fn of_part(frame: FrameType, head: Head, part: Part, payload: &[u8]) -> Result<Self, CodecError> {
+    fn of_part(frame: FrameType, head: TagHead, part: TrackPart, payload: &[u8]) -> Result<Self, CodecError> {
         let codec = VideoCodec::from_fourcc(part.fourcc);
         let with_composition_time = matches!(codec, VideoCodec::Avc | VideoCodec::Hevc);
         let body = payload.get(..part.end).unwrap_or(payload);

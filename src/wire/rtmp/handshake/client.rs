@@ -12,7 +12,7 @@ const DIGEST_VERSION: [u8; 4] = [9, 0, 124, 2];
 /// Client side of a handshake.
 #[derive(Debug)]
 pub struct ClientHandshake {
-    state: State,
+    state: ClientHandshakeState,
     seed: [u8; 32],
     digest: bool,
     verified: bool,
@@ -20,7 +20,7 @@ pub struct ClientHandshake {
 
 /// `S0 -> S1 -> S2 -> Done`, driven by input alone.
 #[derive(Debug)]
-enum State {
+enum ClientHandshakeState {
     S0,
     S1(Vec<u8>),
     S2 { left: usize },
@@ -41,7 +41,7 @@ impl ClientHandshake {
         }
         out.put_u8(VERSION);
         out.put_slice(&c1);
-        Self { state: State::S0, seed: *seed, digest, verified: false }
+        Self { state: ClientHandshakeState::S0, seed: *seed, digest, verified: false }
     }
 
     /// Consumes handshake bytes of `input` and appends C2 to `out`. Returns whether S2 is complete; the rest of `input`
@@ -60,7 +60,7 @@ impl ClientHandshake {
     ) -> Result<bool, RtmpError> {
         loop {
             match &mut self.state {
-                State::S0 => {
+                ClientHandshakeState::S0 => {
                     let Some((&version, rest)) = input.split_first() else {
                         return Ok(false);
                     };
@@ -68,9 +68,9 @@ impl ClientHandshake {
                         return Err(RtmpError::UnsupportedVersion(version));
                     }
                     *input = rest;
-                    self.state = State::S1(Vec::new());
+                    self.state = ClientHandshakeState::S1(Vec::new());
                 }
-                State::S1(bytes) => {
+                ClientHandshakeState::S1(bytes) => {
                     if !gather(bytes, input) {
                         return Ok(false);
                     }
@@ -86,18 +86,18 @@ impl ClientHandshake {
                     }
                     out.put_slice(&c2);
                     self.verified = found.is_some();
-                    self.state = State::S2 { left: PACKET };
+                    self.state = ClientHandshakeState::S2 { left: PACKET };
                 }
-                State::S2 { left } => {
+                ClientHandshakeState::S2 { left } => {
                     let taken = input.len().min(*left);
                     *input = &input[taken..];
                     *left -= taken;
                     if *left > 0 {
                         return Ok(false);
                     }
-                    self.state = State::Done;
+                    self.state = ClientHandshakeState::Done;
                 }
-                State::Done => return Ok(true),
+                ClientHandshakeState::Done => return Ok(true),
             }
         }
     }

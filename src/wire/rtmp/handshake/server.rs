@@ -12,14 +12,14 @@ const DIGEST_VERSION: [u8; 4] = [0x0D, 0x0E, 0x0A, 0x0D];
 /// Server side of a handshake.
 #[derive(Debug)]
 pub struct ServerHandshake {
-    state: State,
+    state: ServerHandshakeState,
     seed: [u8; 32],
     scheme: Option<Scheme>,
 }
 
 /// `C0 -> C1 -> C2 -> Done`, driven by input alone.
 #[derive(Debug)]
-enum State {
+enum ServerHandshakeState {
     C0,
     C1(Vec<u8>),
     C2 { left: usize },
@@ -29,7 +29,7 @@ enum State {
 impl ServerHandshake {
     /// Waits for C0. The seed should be random: it determines all meaningless bytes of S1 and S2.
     pub fn new(seed: [u8; 32]) -> Self {
-        Self { state: State::C0, seed, scheme: None }
+        Self { state: ServerHandshakeState::C0, seed, scheme: None }
     }
 
     /// Consumes handshake bytes of `input` and appends the answer to `out`. Returns whether C2 is complete; the rest of
@@ -48,7 +48,7 @@ impl ServerHandshake {
     ) -> Result<bool, RtmpError> {
         loop {
             match &mut self.state {
-                State::C0 => {
+                ServerHandshakeState::C0 => {
                     let Some((&version, rest)) = input.split_first() else {
                         return Ok(false);
                     };
@@ -56,26 +56,26 @@ impl ServerHandshake {
                         return Err(RtmpError::UnsupportedVersion(version));
                     }
                     *input = rest;
-                    self.state = State::C1(Vec::new());
+                    self.state = ServerHandshakeState::C1(Vec::new());
                 }
-                State::C1(bytes) => {
+                ServerHandshakeState::C1(bytes) => {
                     if !gather(bytes, input) {
                         return Ok(false);
                     }
                     let c1 = <&HandshakePacket>::try_from(&bytes[..]).expect("gathered to this length");
                     self.scheme = answer(c1, time, &self.seed, out);
-                    self.state = State::C2 { left: PACKET };
+                    self.state = ServerHandshakeState::C2 { left: PACKET };
                 }
-                State::C2 { left } => {
+                ServerHandshakeState::C2 { left } => {
                     let taken = input.len().min(*left);
                     *input = &input[taken..];
                     *left -= taken;
                     if *left > 0 {
                         return Ok(false);
                     }
-                    self.state = State::Done;
+                    self.state = ServerHandshakeState::Done;
                 }
-                State::Done => return Ok(true),
+                ServerHandshakeState::Done => return Ok(true),
             }
         }
     }
