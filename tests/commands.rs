@@ -387,7 +387,7 @@ fn migrate_check_judges_every_directive() {
     let path = prefix.path().join("conf/nginx.conf");
     let text = answer.text().replace(path.to_str().unwrap(), "FILE");
     for line in [
-        "FILE:1: needless: multi_listen: In every worker opens",
+        "FILE:1: needless: multi_listen: Opens a further listening socket",
         &format!("FILE:6: no effect yet: {inert}: missing so far: "),
         "FILE:8: unsupported: on_publish_done: unknown directive: it belongs to nginx-rtmp; here",
         "FILE:9: unsupported: sync: \"sync\" directive invalid value",

@@ -36,30 +36,7 @@ const ROOMS: [&str; 16] = [
 ];
 
 /// Arrows that point up or to a neighbour, and how many imports they are. The list only shrinks.
-const EXCEPTIONS: &[(&str, &str, usize)] = &[
-    ("config", "http", 14),
-    ("config", "media", 2),
-    ("config", "module/control", 2),
-    ("config", "module/flv", 2),
-    ("config", "module/headers", 1),
-    ("config", "module/hls2", 2),
-    ("config", "module/limit", 1),
-    ("config", "module/map", 1),
-    ("config", "module/referer", 4),
-    ("config", "module/rewrite", 4),
-    ("config", "module/stat", 2),
-    ("config", "module/ts", 2),
-    ("config", "net", 4),
-    ("config", "server", 4),
-    ("http", "module/control", 2),
-    ("http", "module/flv", 1),
-    ("http", "module/headers", 1),
-    ("http", "module/hls2", 11),
-    ("http", "module/record", 2),
-    ("http", "module/rewrite", 1),
-    ("http", "module/stat", 1),
-    ("http", "module/ts", 1),
-];
+const EXCEPTIONS: &[(&str, &str, usize)] = &[("config", "server", 4)];
 
 /// How far below the top a room is.
 fn floor(room: &str) -> usize {

@@ -2,27 +2,24 @@
 
 use super::http::build_http;
 use super::load::Report;
-use super::model::{Config, Paths};
+use super::model::{Config, Http, Paths, Rtmp};
 use super::rtmp::build_rtmp;
+use crate::directive::conclusion::Whole;
 use crate::directive::context::{Contexts, EVENTS, HTTP, MAIN, RTMP};
-use crate::directive::evaluate::{Block, Evaluated, resolve};
-use crate::directive::evaluation::{DefaultEvaluation, SharedFacts};
+use crate::directive::evaluate::{Block, Evaluated};
+use crate::directive::evaluation::DefaultEvaluation;
 use crate::directive::registry::Registry;
 use crate::directive::slot::Layer;
-use crate::directive::{BaseDirectories, Resolve, ServerName, Values};
-use crate::http::handler::RtmpAddresses;
-use crate::http::variable::VariableNames;
-use crate::module::limit::zone::Zones;
+use crate::directive::{BaseDirectories, Values};
 use crate::syntax::report::Reports;
 use crate::syntax::{Pos, Problem, Sources, Span};
 
 /// What the builders of the parts share.
 pub(super) struct Builder<'a> {
+    registry: &'a Registry,
     sources: &'a Sources,
     bases: &'a BaseDirectories,
-    registry: &'a Registry,
     default_evaluation: DefaultEvaluation,
-    pub(super) reports: Reports,
 }
 
 /// Builds the model of an evaluated configuration.
@@ -32,13 +29,13 @@ pub(super) fn build(
     bases: &BaseDirectories,
     paths: Paths,
 ) -> Result<Config, Report> {
-    let Evaluated { main, sources, tree, mut notes, reports } = evaluated;
-    let mut builder =
-        Builder { sources: &sources, bases, registry, default_evaluation: DefaultEvaluation::new(), reports };
+    let Evaluated { main, sources, tree, notes, reports } = evaluated;
+    let default_evaluation = DefaultEvaluation::holding(notes, reports);
+    let mut builder = Builder { registry, sources: &sources, bases, default_evaluation };
     // Broken blocks would only give misleading complaints about what is missing in them.
-    let parts = (!builder.reports.has_errors()).then(|| builder.parts(&main, &mut notes));
+    let parts = (!builder.reports().has_errors()).then(|| builder.parts(&main));
 
-    let Builder { reports, .. } = builder;
+    let reports = builder.default_evaluation.reports;
     let has_errors = reports.has_errors();
     let (more_errors, _) = reports.left_out();
     let diagnostics = reports.into_sorted();
@@ -55,67 +52,41 @@ pub(super) fn build(
 struct ModelParts {
     values: Values<MAIN>,
     events: Values<EVENTS>,
-    rtmp: Option<super::model::Rtmp>,
-    http: Option<super::model::Http>,
+    rtmp: Option<Rtmp>,
+    http: Option<Http>,
 }
 
 impl Builder<'_> {
-    fn parts(&mut self, main: &Block, notes: &mut SharedFacts) -> ModelParts {
+    fn parts(&mut self, main: &Block) -> ModelParts {
         let events = main.inner(EVENTS).next();
         if events.is_none() {
             let problem = Problem::new("no \"events\" section in configuration");
-            self.reports.add(u32::MAX, problem.help("add `events { }`"));
+            self.reports().add(u32::MAX, problem.help("add `events { }`"));
         }
         let rtmp_blocks: Vec<&Block> = main.inner(RTMP).collect();
         let rtmp = (!rtmp_blocks.is_empty()).then(|| build_rtmp(self, &rtmp_blocks));
         let http = main.inner(HTTP).next().map(|block| build_http(self, block));
-        self.check_relations(&notes.take::<RtmpAddresses>(), rtmp.as_ref());
-        let mut variables = notes.take::<VariableNames>();
-        for name in http.iter().flat_map(|h| &h.servers).flat_map(|s| &s.names) {
-            if let ServerName::Regex(pattern) = name {
-                pattern.group_names().iter().for_each(|group| variables.define(group));
-            }
-        }
-        for problem in variables.unknown() {
-            self.reports.add(u32::MAX, problem);
-        }
-        for problem in notes.take::<Zones>().unknown() {
-            self.reports.add(u32::MAX, problem);
-        }
         let events: Values<EVENTS> = self.values(&[events.unwrap_or(main)], &[]);
-        let sockets =
-            rtmp.as_ref().map_or(0, |r| r.listeners.len()) + http.as_ref().map_or(0, |h| h.listeners.len());
-        let connections = events.get::<crate::server::events::conf::Conf>().worker_connections.0;
-        // One for each of them, and one more.
-        if connections <= sockets as u64 {
-            let text =
-                format!("{connections} worker_connections are not enough for {sockets} listening sockets");
-            self.reports.add(u32::MAX, Problem::new(text));
-        }
+        self.conclude(&events, rtmp.as_ref(), http.as_ref());
         ModelParts { values: self.values(&[main], &[]), events, rtmp, http }
     }
 
-    /// Checks that the addresses of live locations are rtmp addresses.
-    fn check_relations(&mut self, relations: &RtmpAddresses, rtmp: Option<&super::model::Rtmp>) {
-        for relation in &relations.0 {
-            if rtmp.is_some_and(|rtmp| rtmp.servers_on(&relation.value.addr).is_some()) {
-                continue;
+    /// Lets modules look at the whole.
+    fn conclude(&mut self, events: &Values<EVENTS>, rtmp: Option<&Rtmp>, http: Option<&Http>) {
+        let rtmp_addresses: Vec<_> = rtmp.iter().flat_map(|rtmp| rtmp.addresses()).collect();
+        let sockets = rtmp.map_or(0, |rtmp| rtmp.listeners.len()) + http.map_or(0, |h| h.listeners.len());
+        let notes = &mut self.default_evaluation.notes;
+        let mut whole = Whole { notes, events, rtmp_addresses: &rtmp_addresses, sockets };
+        for conclude in self.registry.modules().iter().flat_map(|module| module.conclusions) {
+            for problem in conclude(&mut whole) {
+                self.default_evaluation.reports.add(u32::MAX, problem);
             }
-            let text = [b"Can not find relation port: ", &relation.value.spelled[..]].concat();
-            let problem = Problem::new(text).at(relation.span).place(relation.place);
-            let known: Vec<String> =
-                rtmp.iter().flat_map(|rtmp| rtmp.addresses()).map(ToString::to_string).collect();
-            let help = match known.as_slice() {
-                [] => "there is no rtmp server".into(),
-                known => format!("rtmp servers listen on: {}", known.join(", ")),
-            };
-            self.reports.add(u32::MAX, problem.help(help));
         }
     }
 
-    /// Resolves a module's values, the innermost block first.
-    pub(super) fn resolve<C: Resolve>(&mut self, blocks: &[&Block]) -> C {
-        resolve(blocks, &mut self.default_evaluation.evaluation(self.sources, self.bases))
+    /// What is wrong or unwise so far.
+    pub(super) fn reports(&mut self) -> &mut Reports {
+        &mut self.default_evaluation.reports
     }
 
     /// The values of a block, the innermost block first; `together` are the blocks that count as one with it.
@@ -145,18 +116,14 @@ impl Builder<'_> {
     /// Reports what modules find wrong with the values of a block.
     fn check<const HOLDER: Contexts>(&mut self, blocks: &[&Block], values: &Values<HOLDER>) {
         let Some(block) = blocks.first().filter(|block| block.context == HOLDER) else { return };
+        let mut evaluation = self.default_evaluation.evaluation(self.sources, self.bases);
         for problem in self.registry.complaints(values) {
-            self.refuse(block, problem);
+            evaluation.refuse(block, problem);
         }
     }
 
     /// The file and line of a span.
     pub(super) fn pos(&self, span: Span) -> Pos {
         self.sources.pos(span)
-    }
-
-    /// Reports a problem about a block.
-    pub(super) fn refuse(&mut self, block: &Block, problem: Problem) {
-        self.reports.add(block.order, problem.at(block.span).place(block.place));
     }
 }

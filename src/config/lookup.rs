@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::load::render_all;
-use super::model::{Config, Http, HttpServer, Rtmp, RtmpServer};
+use super::model::{Config, Http, HttpServer, Listener, Rtmp, RtmpServer};
 use super::names::NameTable;
 use super::socket::covers;
 use crate::directive::ListenAddr;
@@ -18,7 +18,7 @@ impl Rtmp {
     /// The servers that a connection to an address meets: those that listen on it, by a socket of its own or by that of
     /// a wildcard, else those of the wildcard.
     pub fn servers_at(&self, addr: &ListenAddr) -> Option<&NameTable<RtmpServer>> {
-        servers_at(self.listeners.iter().map(|l| (&l.addr, &l.servers, &l.specific[..])), addr)
+        servers_at(&self.listeners, addr)
     }
 
     /// The addresses that `listen` lines name, also those that a wildcard's socket accepts for.
@@ -30,38 +30,28 @@ impl Rtmp {
 
     /// As [`Rtmp::servers_at`], but only where a `listen` line names the very address.
     pub fn servers_on(&self, addr: &ListenAddr) -> Option<&NameTable<RtmpServer>> {
-        servers_on(self.listeners.iter().map(|l| (&l.addr, &l.servers, &l.specific[..])), addr)
+        servers_on(&self.listeners, addr)
     }
 }
 
 impl Http {
     /// As [`Rtmp::servers_at`].
     pub fn servers_at(&self, addr: &ListenAddr) -> Option<&NameTable<HttpServer>> {
-        servers_at(self.listeners.iter().map(|l| (&l.addr, &l.servers, &l.specific[..])), addr)
+        servers_at(&self.listeners, addr)
     }
 }
 
-/// A socket: its address, its servers, and those of single addresses that it accepts for.
-type Shared<'a, T> = (&'a ListenAddr, &'a NameTable<T>, &'a [(ListenAddr, NameTable<T>)]);
-
-fn servers_at<'a, T: 'a>(
-    sockets: impl Iterator<Item = Shared<'a, T>> + Clone,
-    addr: &ListenAddr,
-) -> Option<&'a NameTable<T>> {
-    let covering =
-        || sockets.clone().find(|(wildcard, _, _)| covers(wildcard, addr)).map(|(_, servers, _)| servers);
-    servers_on(sockets.clone(), addr).or_else(covering)
+fn servers_at<'a, S>(listeners: &'a [Listener<S>], addr: &ListenAddr) -> Option<&'a NameTable<S>> {
+    let covering = || listeners.iter().find(|wildcard| covers(&wildcard.addr, addr));
+    servers_on(listeners, addr).or_else(|| covering().map(|wildcard| &wildcard.servers))
 }
 
-fn servers_on<'a, T: 'a>(
-    mut sockets: impl Iterator<Item = Shared<'a, T>>,
-    addr: &ListenAddr,
-) -> Option<&'a NameTable<T>> {
-    sockets.find_map(|(own, servers, specific)| {
-        if own == addr {
-            return Some(servers);
+fn servers_on<'a, S>(listeners: &'a [Listener<S>], addr: &ListenAddr) -> Option<&'a NameTable<S>> {
+    listeners.iter().find_map(|listener| {
+        if listener.addr == *addr {
+            return Some(&listener.servers);
         }
-        specific.iter().find(|(specific, _)| specific == addr).map(|(_, servers)| servers)
+        listener.specific.iter().find(|(specific, _)| specific == addr).map(|(_, servers)| servers)
     })
 }
 

@@ -8,7 +8,6 @@ pub mod dynamic;
 pub mod history;
 mod http;
 pub mod load;
-pub mod locations;
 pub mod lookup;
 pub mod model;
 pub mod names;
@@ -16,7 +15,6 @@ pub mod on_disk;
 pub mod path_setting;
 mod rtmp;
 mod socket;
-pub mod steps;
 pub mod store;
 pub mod watch;
 

@@ -1,6 +1,5 @@
 //! The configuration as the server reads it: immutable, shared, complete.
 
-use std::collections::HashSet;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,21 +7,9 @@ use std::sync::Arc;
 use bstr::BString;
 
 use super::applications::Applications;
-use super::locations::Locations;
 use super::names::NameTable;
-use super::steps::RequestStep;
-use crate::directive::context::{APPLICATION, EVENTS, MAIN, RTMP, RTMP_SERVER};
-use crate::directive::{ListenAddr, ListenOptions, Match, ServerName, Undecided, Values};
-use crate::http;
-use crate::http::location::LocationName;
-use crate::module::control::conf::ControlParts;
-use crate::module::flv::conf::FlvLive;
-use crate::module::headers;
-use crate::module::hls2::live::Hls2Live;
-use crate::module::referer::valid::Referers;
-use crate::module::stat::conf::StatParts;
-use crate::module::ts::conf::TsLive;
-use crate::net::ssl;
+use crate::directive::context::{APPLICATION, EVENTS, HTTP, HTTP_SERVER, MAIN, RTMP, RTMP_SERVER};
+use crate::directive::{ListenAddr, ListenOptions, ServerName, Values};
 use crate::syntax::tree::Tree;
 use crate::syntax::{Diagnostic, Pos, Sources};
 
@@ -62,16 +49,16 @@ pub struct Paths {
 #[derive(Debug)]
 pub struct Rtmp {
     /// The sockets, each with the servers that share it.
-    pub listeners: Vec<RtmpListener>,
+    pub listeners: Vec<Listener<RtmpServer>>,
     /// All servers in the order of the file.
     pub servers: Vec<Arc<RtmpServer>>,
     /// Values of all servers together; of several blocks the last one's count.
     pub values: Values<RTMP>,
 }
 
-/// A socket for RTMP.
+/// A socket, with the servers that share it.
 #[derive(Debug)]
-pub struct RtmpListener {
+pub struct Listener<S> {
     /// Where it listens.
     pub addr: ListenAddr,
     /// How it listens.
@@ -79,9 +66,9 @@ pub struct RtmpListener {
     /// The first `listen` line of that address.
     pub pos: Pos,
     /// The servers that share the socket.
-    pub servers: NameTable<RtmpServer>,
+    pub servers: NameTable<S>,
     /// Servers of single addresses that a wildcard socket accepts for.
-    pub specific: Vec<(ListenAddr, NameTable<RtmpServer>)>,
+    pub specific: Vec<(ListenAddr, NameTable<S>)>,
 }
 
 /// A virtual RTMP server.
@@ -117,24 +104,11 @@ pub struct Application {
 #[derive(Debug)]
 pub struct Http {
     /// The sockets, each with the servers that share it.
-    pub listeners: Vec<HttpListener>,
+    pub listeners: Vec<Listener<HttpServer>>,
     /// All servers in the order of the file.
     pub servers: Vec<Arc<HttpServer>>,
-}
-
-/// A socket for HTTP.
-#[derive(Debug)]
-pub struct HttpListener {
-    /// Where it listens.
-    pub addr: ListenAddr,
-    /// How it listens.
-    pub options: ListenOptions,
-    /// The first `listen` line of that address.
-    pub pos: Pos,
-    /// The servers that share the socket.
-    pub servers: NameTable<HttpServer>,
-    /// Servers of single addresses that a wildcard socket accepts for.
-    pub specific: Vec<(ListenAddr, NameTable<HttpServer>)>,
+    /// Values of all servers together.
+    pub values: Values<HTTP>,
 }
 
 /// A virtual HTTP server.
@@ -142,79 +116,10 @@ pub struct HttpListener {
 pub struct HttpServer {
     /// Its names; empty if none are given.
     pub names: Vec<ServerName>,
-    /// Values for the whole server.
-    pub held: http::server_conf::ServerConf,
-    /// Certificates of its encrypted sockets.
-    pub ssl: ssl::conf::Conf,
-    /// `return`, `if`, `set` and `break` outside every location: met before a location is looked for.
-    pub steps: Vec<RequestStep>,
-    /// Variables that are defined but have no value yet.
-    pub without_value: HashSet<BString>,
-    /// What is done with paths; paths no location takes go to [`HttpServer::fallback`].
-    pub locations: Locations,
-    /// The server's own values, for paths that no location takes.
-    pub fallback: Arc<Location>,
+    /// Its own values.
+    pub values: Values<HTTP_SERVER>,
     /// Where it begins.
     pub pos: Pos,
-}
-
-/// What is done with some paths.
-#[derive(Debug)]
-pub struct Location {
-    /// Which paths.
-    pub name: LocationName,
-    /// What is done once the statements are through.
-    pub handler: Handler,
-    /// `return`, `if`, `set` and `break`: met before access is looked at.
-    pub steps: Vec<RequestStep>,
-    /// `limit_except`: what counts in place of the location for other methods than these.
-    pub limited: Option<(Vec<BString>, Arc<Location>)>,
-    /// How responses look.
-    pub conf: http::conf::Conf,
-    /// How long they may be kept.
-    pub headers: headers::conf::Current,
-    /// Where requests may come from.
-    pub referers: Referers,
-    /// Locations inside.
-    pub nested: Locations,
-    /// Where it begins.
-    pub pos: Pos,
-}
-
-/// Who answers in a location.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Handler {
-    /// Live FLV.
-    FlvLive(FlvLive),
-    /// HLS from memory.
-    Hls2Live(Hls2Live),
-    /// Control requests.
-    RtmpControl(ControlParts),
-    /// Statistics as XML, with a stylesheet if one is named.
-    RtmpStat(StatParts, BString),
-    /// Files.
-    Static(Files),
-    /// Internal figures as JSON.
-    SysStat,
-    /// Live MPEG-TS.
-    TsLive(TsLive),
-    /// A directive whose feature does not exist yet: answered with 503.
-    Unsupported(&'static str),
-}
-
-/// Where files are found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Files {
-    /// At this path, in place of the beginning of the request's path.
-    Alias {
-        /// The file or directory.
-        target: PathBuf,
-        /// How many bytes of the request's path it replaces: the prefix of the location that holds the line. `None` for
-        /// a regular expression: the whole path.
-        replaces: Option<usize>,
-    },
-    /// Below this directory, under the whole path.
-    Root(PathBuf),
 }
 
 /// Blocks have the values of modules.
@@ -237,36 +142,13 @@ has_values! {
     Rtmp: RTMP;
     RtmpServer: RTMP_SERVER;
     Application: APPLICATION;
+    Http: HTTP;
+    HttpServer: HTTP_SERVER;
 }
 
 impl RtmpServer {
     /// The application of that name, else the one named `*`.
     pub fn application(&self, name: &[u8]) -> Option<&Arc<Application>> {
         self.applications.find(name)
-    }
-}
-
-impl HttpServer {
-    /// The location for a decoded path, nginx's way: exact, longest prefix (`^~` ends the search), first
-    /// regular expression, longest prefix.
-    ///
-    /// # Errors
-    ///
-    /// [`Undecided`], if a regular expression is.
-    pub fn location_for(&self, path: &[u8]) -> Result<&Arc<Location>, Undecided> {
-        self.find_location(path, &mut drop)
-    }
-
-    /// As [`HttpServer::location_for`]; `matched` is told what each regular expression on the way has found.
-    ///
-    /// # Errors
-    ///
-    /// [`Undecided`], if a regular expression is.
-    pub fn find_location(
-        &self,
-        path: &[u8],
-        matched: &mut dyn FnMut(Match),
-    ) -> Result<&Arc<Location>, Undecided> {
-        Ok(self.locations.find(path, matched)?.unwrap_or(&self.fallback))
     }
 }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::build::Builder;
+use super::model::{HttpServer, Listener, RtmpServer};
 use super::names::NameTable;
+use crate::directive::context::{HTTP_SERVER, RTMP_SERVER};
 use crate::directive::evaluate::Block;
-use crate::directive::listen::Listen;
+use crate::directive::listen::{Addresses, Listen};
 use crate::directive::{ListenAddr, ListenOptions, ServerName};
-use crate::net::ssl::conf::Conf;
 use crate::syntax::{Pos, Problem, Span, Spanned};
 
 /// A server to be assigned to sockets.
@@ -17,19 +18,35 @@ pub(super) struct SocketCandidate<'b, T> {
     pub server: Arc<T>,
     /// Its block, for diagnostics.
     pub block: &'b Block,
-    /// Its names.
-    pub names: Vec<Spanned<ServerName>>,
-    /// Its `listen` lines.
-    pub listen: Vec<Spanned<Listen>>,
 }
 
-/// A socket with the servers that share it.
-pub(super) struct ListenSocket<T> {
-    pub addr: ListenAddr,
-    pub options: ListenOptions,
-    pub pos: Pos,
-    pub servers: NameTable<T>,
-    pub specific: Vec<(ListenAddr, NameTable<T>)>,
+/// A server, for what its sockets are told by.
+pub(super) trait Server {
+    /// Its `listen` lines.
+    fn listen(&self) -> &[Spanned<Listen>];
+
+    /// Its names.
+    fn names(&self) -> &[Spanned<ServerName>];
+}
+
+impl Server for RtmpServer {
+    fn listen(&self) -> &[Spanned<Listen>] {
+        &self.get::<Addresses<RTMP_SERVER>>().listen
+    }
+
+    fn names(&self) -> &[Spanned<ServerName>] {
+        &self.get::<Addresses<RTMP_SERVER>>().names
+    }
+}
+
+impl Server for HttpServer {
+    fn listen(&self) -> &[Spanned<Listen>] {
+        &self.get::<Addresses<HTTP_SERVER>>().listen
+    }
+
+    fn names(&self) -> &[Spanned<ServerName>] {
+        &self.get::<Addresses<HTTP_SERVER>>().names
+    }
 }
 
 /// An address whose servers are being collected.
@@ -46,12 +63,12 @@ struct SocketAddress<T> {
 ///
 /// An address whose port a wildcard also listens on shares the wildcard's socket, as in nginx: the system would not
 /// allow both.
-pub(super) fn sockets<T>(
+pub(super) fn sockets<T: Server>(
     builder: &mut Builder<'_>,
     candidates: &[SocketCandidate<'_, T>],
-) -> Vec<ListenSocket<T>> {
+) -> Vec<Listener<T>> {
     let addresses = gather(builder, candidates);
-    let mut sockets: Vec<ListenSocket<T>> = Vec::new();
+    let mut sockets: Vec<Listener<T>> = Vec::new();
     let mut shared: Vec<(ListenAddr, NameTable<T>)> = Vec::new();
     let wildcards: Vec<ListenAddr> =
         addresses.iter().filter(|a| a.addr.is_wildcard()).map(|a| a.addr.clone()).collect();
@@ -69,7 +86,7 @@ pub(super) fn sockets<T>(
         if covered {
             shared.push((addr, table));
         } else {
-            sockets.push(ListenSocket { addr, options, pos, servers: table, specific: Vec::new() });
+            sockets.push(Listener { addr, options, pos, servers: table, specific: Vec::new() });
         }
     }
     for (addr, table) in shared {
@@ -80,11 +97,14 @@ pub(super) fn sockets<T>(
     sockets
 }
 
-fn gather<T>(builder: &mut Builder<'_>, candidates: &[SocketCandidate<'_, T>]) -> Vec<SocketAddress<T>> {
+fn gather<T: Server>(
+    builder: &mut Builder<'_>,
+    candidates: &[SocketCandidate<'_, T>],
+) -> Vec<SocketAddress<T>> {
     let mut addresses: Vec<SocketAddress<T>> = Vec::new();
     let mut known: HashMap<ListenAddr, usize> = HashMap::new();
     for (index, candidate) in candidates.iter().enumerate() {
-        for listen in &candidate.listen {
+        for listen in candidate.server.listen() {
             for addr in &listen.value.addrs {
                 let options = &listen.value.options;
                 let at = *known.entry(addr.clone()).or_insert(addresses.len());
@@ -99,14 +119,18 @@ fn gather<T>(builder: &mut Builder<'_>, candidates: &[SocketCandidate<'_, T>]) -
                 }
                 let address = &mut addresses[at];
                 if address.servers.last() == Some(&index) {
-                    let first =
-                        candidate.listen.iter().find(|l| l.value.addrs.contains(addr)).map(|l| l.span);
+                    let first = candidate
+                        .server
+                        .listen()
+                        .iter()
+                        .find(|l| l.value.addrs.contains(addr))
+                        .map(|l| l.span);
                     let text = format!("a duplicate listen {addr}");
                     refuse(builder, candidate, listen.span, listen.place, text, first);
                     continue;
                 }
                 address.servers.push(index);
-                let first = candidates[..index].iter().flat_map(|c| &c.listen);
+                let first = candidates[..index].iter().flat_map(|c| c.server.listen());
                 let mut first =
                     first.filter(|l| l.value.options.makes_socket && l.value.addrs.contains(addr));
                 if options.makes_socket
@@ -131,32 +155,13 @@ fn gather<T>(builder: &mut Builder<'_>, candidates: &[SocketCandidate<'_, T>]) -
                         "\"listen\" with \"proxy_protocol\" has no effect yet, nothing listens on {addr}"
                     );
                     let problem = Problem::warning(text).at(listen.span).place(listen.place);
-                    builder.reports.add(candidate.block.order, problem);
+                    builder.reports().add(candidate.block.order, problem);
                 }
                 merge(&mut address.options, options);
             }
         }
     }
     addresses
-}
-
-/// Checks that a server on a TLS socket has a certificate, and each certificate a key.
-pub(super) fn check_certificates(
-    builder: &mut Builder<'_>,
-    block: &Block,
-    encrypted: Option<Span>,
-    ssl: &Conf,
-) {
-    let Some(encrypted) = encrypted else { return };
-    if ssl.certificate.is_empty() {
-        let text = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
-        let help = "`ssl_certificate` and `ssl_certificate_key` name the files, here or around the server";
-        builder.refuse(block, Problem::new(text).label(encrypted, "asked for here").help(help));
-    } else if let Some(without) = ssl.certificate.get(ssl.certificate_key.len()) {
-        let text =
-            format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", without.0.display());
-        builder.refuse(block, Problem::new(text));
-    }
 }
 
 /// Merges options, which any line of an address may set.
@@ -174,19 +179,19 @@ fn merge(all: &mut ListenOptions, one: &ListenOptions) {
 }
 
 /// Adds the names of the last of the servers that share an address.
-fn add_names<T>(
+fn add_names<T: Server>(
     builder: &mut Builder<'_>,
     table: &mut NameTable<T>,
     sharing: &[&SocketCandidate<'_, T>],
     addr: &ListenAddr,
 ) {
     let Some(candidate) = sharing.last() else { return };
-    let names: Vec<ServerName> = candidate.names.iter().map(|n| n.value.clone()).collect();
+    let names: Vec<ServerName> = candidate.server.names().iter().map(|n| n.value.clone()).collect();
     // A server without names has the empty name, as in nginx; several of them do not conflict.
     for name in table.add(&candidate.server, &names) {
-        let mut uses = sharing.iter().flat_map(|c| &c.names).filter(|n| n.value.spelled() == name);
+        let mut uses = sharing.iter().flat_map(|c| c.server.names()).filter(|n| n.value.spelled() == name);
         let first = uses.next().map(|n| n.span);
-        let own = candidate.names.iter().rfind(|n| n.value.spelled() == name);
+        let own = candidate.server.names().iter().rfind(|n| n.value.spelled() == name);
         let (span, place) =
             own.map_or((candidate.block.span, candidate.block.place), |own| (own.span, own.place));
         let text = format!("conflicting server name \"{name}\" on {addr}, ignored");
@@ -194,7 +199,7 @@ fn add_names<T>(
         if let Some(first) = first.filter(|first| *first != span) {
             problem = problem.label(first, "first given here");
         }
-        builder.reports.add(candidate.block.order, problem);
+        builder.reports().add(candidate.block.order, problem);
     }
 }
 
@@ -211,7 +216,7 @@ fn refuse<T>(
         Some(first) => problem.label(first, "first given here"),
         None => problem,
     };
-    builder.reports.add(candidate.block.order, problem);
+    builder.reports().add(candidate.block.order, problem);
 }
 
 /// Whether a wildcard socket accepts the connections of an address.

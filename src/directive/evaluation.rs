@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::path::{Path, PathBuf};
 
 use super::context::Contexts;
+use super::evaluate::Block;
 use super::table::AnyValue;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::report::Reports;
@@ -49,21 +50,25 @@ pub struct Evaluation<'a> {
     pub(super) reports: &'a mut Reports,
 }
 
-/// Owner of an [`Evaluation`] without a statement, for parsing defaults.
+/// Owner of an [`Evaluation`] without a statement, for parsing defaults and for building values from whole blocks.
+#[derive(Default)]
 pub struct DefaultEvaluation {
     block: SharedFacts,
-    notes: SharedFacts,
-    reports: Reports,
+    /// Facts of the whole reading.
+    pub notes: SharedFacts,
+    /// What is wrong or unwise so far.
+    pub reports: Reports,
 }
 
 impl DefaultEvaluation {
     /// With empty facts.
     pub fn new() -> DefaultEvaluation {
-        DefaultEvaluation {
-            block: SharedFacts::default(),
-            notes: SharedFacts::default(),
-            reports: Reports::default(),
-        }
+        DefaultEvaluation::default()
+    }
+
+    /// A evaluation that goes on with what a reading has left.
+    pub fn holding(notes: SharedFacts, reports: Reports) -> DefaultEvaluation {
+        DefaultEvaluation { block: SharedFacts::default(), notes, reports }
     }
 
     /// The environment to parse with.
@@ -79,12 +84,6 @@ impl DefaultEvaluation {
             order: 0,
             reports: &mut self.reports,
         }
-    }
-}
-
-impl Default for DefaultEvaluation {
-    fn default() -> DefaultEvaluation {
-        DefaultEvaluation::new()
     }
 }
 
@@ -116,6 +115,11 @@ impl Evaluation<'_> {
             None => problem,
         };
         self.reports.add(self.order, problem);
+    }
+
+    /// Reports what is wrong with a block.
+    pub fn refuse(&mut self, block: &Block, problem: Problem) {
+        self.reports.add(block.order, problem.at(block.span).place(block.place));
     }
 
     /// Words of a statement in a free-form block; `None`, with a report, where the entry has the wrong form.

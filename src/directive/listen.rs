@@ -2,10 +2,14 @@
 
 use super::address::{ListenAddr, listen_addrs};
 use super::args::Args;
+use super::context::Contexts;
+use super::evaluate::Block;
 use super::evaluation::Evaluation;
 use super::number;
+use super::server_name::{ServerName, ServerNames};
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::sentence;
+use crate::syntax::source::{Span, Spanned};
 use crate::syntax::suggest;
 use crate::syntax::tree::Word;
 
@@ -49,6 +53,46 @@ pub struct ListenOptions {
     pub http2: bool,
     /// Whether the line sets socket options, which only one line of an address may do.
     pub makes_socket: bool,
+}
+
+/// What the block of a server says of its sockets and names.
+#[derive(Debug)]
+pub struct Addresses<const HOLDER: Contexts> {
+    /// Its `listen` lines, or the one that counts without any.
+    pub listen: Vec<Spanned<Listen>>,
+    /// Where its sockets are said to be encrypted.
+    pub encrypted: Option<Spanned<()>>,
+    /// Its names, one by one.
+    pub names: Vec<Spanned<ServerName>>,
+}
+
+impl<const HOLDER: Contexts> Addresses<HOLDER> {
+    /// Of the lines of a block; `usual` counts without any `listen`.
+    pub fn new<'l>(
+        block: &Block,
+        listen: impl Iterator<Item = (&'l Listen, Span, Span)>,
+        names: &[Spanned<ServerNames>],
+        usual: ListenAddr,
+    ) -> Self {
+        let mut listen: Vec<Spanned<Listen>> =
+            listen.map(|(value, span, place)| Spanned { value: value.clone(), span, place }).collect();
+        if listen.is_empty() {
+            let value = Listen { addrs: vec![usual], options: ListenOptions::default() };
+            listen.push(Spanned { value, span: block.span, place: block.place });
+        }
+        let encrypted = listen.iter().find(|line| line.value.options.ssl);
+        let encrypted = encrypted.map(|line| Spanned { value: (), span: line.span, place: line.place });
+        let names = names.iter().flat_map(|line| {
+            let (span, place) = (line.span, line.place);
+            line.value.0.iter().map(move |name| Spanned { value: name.clone(), span, place })
+        });
+        Addresses { listen, encrypted, names: names.collect() }
+    }
+
+    /// Its names without their places.
+    pub fn server_names(&self) -> Vec<ServerName> {
+        self.names.iter().map(|name| name.value.clone()).collect()
+    }
 }
 
 /// One `listen` line. A host name may yield several addresses.

@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod args;
+pub mod conclusion;
 pub mod context;
 pub mod evaluate;
 pub mod evaluation;

@@ -289,6 +289,7 @@ mod tests {
         scope_type: TypeId::of::<()>,
         slots: &[SlotEntry::of::<Kept>(), SlotEntry::of::<Single>()],
         checks: &[],
+        conclusions: &[],
     }];
 
     fn block(order: u32) -> Block {

@@ -26,18 +26,21 @@
 //!     needless { "hash_size" => Num = "64", in HTTP; }
 //!     made { Derived; }
 //!     checks { is_complete, in APPLICATION; }
+//!     concludes { names_are_known; }
 //! }
 //! ```
 //!
 //! The innermost blocks in which the rows of `held` and `live` may stand hold their values, see [`super::slot`]. `made`
-//! names further types to hold; `checks` names functions that validate the values once they are built. A struct
-//! declared as `held as Conf completed by FUNCTION` takes defaults from the enclosing block's values.
+//! names further types to hold; `checks` names functions that validate the values once they are built, `concludes`
+//! functions that validate the whole configuration. A struct declared as `held as Conf completed by FUNCTION` takes
+//! defaults from the enclosing block's values.
 
 use std::any::{Any, TypeId};
 
 use bstr::BStr;
 
 use super::args::{Args, Arity, RepeatRule};
+use super::conclusion::Conclusion;
 use super::context::Contexts;
 use super::evaluation::Evaluation;
 use super::field::Inherit;
@@ -176,6 +179,8 @@ pub struct Module {
     pub slots: &'static [SlotEntry],
     /// Checks that it runs on them.
     pub checks: &'static [SlotCheck],
+    /// What it checks once the whole configuration has been made.
+    pub conclusions: &'static [Conclusion],
 }
 
 /// A struct of resolved values.
@@ -301,6 +306,7 @@ macro_rules! directives {
         })?
         $(made { $($Made:ty;)+ })?
         $(checks { $($check:path, in $check_in:expr;)+ })?
+        $(concludes { $($conclude:path;)+ })?
     ) => {
         /// What one block sets for this module's directives.
         // Rows are documented for the manual, where `[` opens no link.
@@ -476,6 +482,7 @@ macro_rules! directives {
                 $($($crate::directive::slot::SlotEntry::of::<$Made>(),)+)?
             ],
             checks: &[$($($crate::directive::slot::SlotCheck { holder: $check_in, check: $check },)+)?],
+            conclusions: &[$($($conclude,)+)?],
         };
     };
 }

@@ -1,10 +1,10 @@
 //! Directives of HTTP locations.
 
-use super::directory::Directory;
+use super::directory::{Directory, Files};
 use super::header::AddHeader;
-use super::response::Return;
 use super::types::ContentTypes;
-use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_IF};
+use super::{relation, variable};
+use crate::directive::context::{HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::table::directives;
 use crate::directive::word::one_of;
 use crate::directive::{
@@ -54,9 +54,6 @@ directives! {
         "types" => types: Option<ContentTypes>, in HTTP_ALL;
         /// Content type of files with another extension.
         "default_type" => default_type: Text = "text/plain", in HTTP_ALL;
-        /// Answers with a fixed status and text, or with a redirect.
-        "return" => answer: Own<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF,
-            restricts requests;
         /// Adds a header to responses. A level with any of its own does not inherit the outer ones.
         "add_header" => add_header: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
         /// Chunked responses to HTTP/1.1 peers; off ends the response by closing the connection.
@@ -83,8 +80,15 @@ directives! {
         "internal" => internal: Option<Present>, in LOCATION, restricts requests;
         /// Lets peers in or not, by address. The first rule that fits decides; a level with any rule of its
         /// own does not inherit the outer ones.
-        "allow" | "deny" => access: Vec<HttpAccessRule>, in HTTP_ALL | crate::directive::context::LIMIT_EXCEPT,
+        "allow" | "deny" => access: Vec<HttpAccessRule>, in HTTP_ALL | LIMIT_EXCEPT,
             restricts requests;
+    }
+    made {
+        Files;
+    }
+    concludes {
+        relation::are_rtmp_addresses;
+        variable::are_known;
     }
 }
 

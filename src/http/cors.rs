@@ -2,7 +2,7 @@
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::Exchange;
+use super::exchange::Exchange;
 
 const CORS: [(&str, &str); 5] = [
     ("access-control-allow-origin", "*"),
@@ -13,9 +13,9 @@ const CORS: [(&str, &str); 5] = [
 ];
 
 /// Adds the headers that `add_header` does not set itself: browsers refuse a second value.
-pub(super) fn add(exchange: &Exchange<'_>, headers: &mut HeaderMap) {
+pub fn add(exchange: &Exchange<'_>, headers: &mut HeaderMap) {
     for (name, value) in CORS {
-        let own = &exchange.location.conf.add_header;
+        let own = &exchange.conf().add_header;
         if !own.iter().any(|header| header.name.eq_ignore_ascii_case(name.as_bytes())) {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }

@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
+use super::conf::Conf;
+use super::location::LocationName;
 use super::variable::Template;
-use crate::directive::{Args, Evaluation, Value};
+use crate::directive::context::{Contexts, LOCATION};
+use crate::directive::evaluate::{Block, resolve};
+use crate::directive::{Args, BlockLevel, Evaluation, Slot, Value};
 use crate::syntax::Problem;
 
 /// Where files are found.
@@ -28,5 +32,54 @@ impl Value for Directory {
         let text = "variables in a path have no effect yet, nothing is served";
         evaluation.report(Problem::warning(text).at(word.span));
         Template::compile(word, &word.bytes, evaluation).map(Directory::Variable)
+    }
+}
+
+/// Where the files of a location are found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// At this path, in place of the beginning of the request's path.
+    Alias {
+        /// The file or directory.
+        target: PathBuf,
+        /// How many bytes of the request's path it replaces: the prefix of the location that holds the line. `None` for
+        /// a regular expression: the whole path.
+        replaces: Option<usize>,
+    },
+    /// Below this directory, under the whole path.
+    Root(PathBuf),
+    /// A path with variables, which does not work yet: nothing is served.
+    Unserved,
+}
+
+/// Of `root` and `alias` the nearest counts. As in nginx, an inherited `alias` replaces the prefix of the location that
+/// holds it.
+impl Slot for Files {
+    const HOLDERS: Contexts = LOCATION;
+    const INHERITED: bool = false;
+
+    fn is_set_by(_: &Block) -> bool {
+        true
+    }
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Files {
+        let chain = level.blocks;
+        let says = |block: &&Block| block.uses("root").is_some() || block.uses("alias").is_some();
+        if let Some(holder) = chain.iter().position(says) {
+            let held: Conf = resolve(&chain[holder..], evaluation);
+            let replaces = match chain[holder].head::<LocationName>() {
+                Some(LocationName::Regex(_)) => None,
+                name => Some(name.map_or(0, |name| name.spelled().len())),
+            };
+            match held.alias.0 {
+                Some(Directory::Fixed(target)) => return Files::Alias { target, replaces },
+                Some(Directory::Variable(_)) => return Files::Unserved,
+                None => {}
+            }
+        }
+        match resolve::<Conf>(chain, evaluation).root {
+            Directory::Fixed(directory) => Files::Root(directory),
+            Directory::Variable(_) => Files::Unserved,
+        }
     }
 }

@@ -19,9 +19,10 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
+use super::directory::Files;
+use super::exchange::Exchange;
 use super::precondition::{self, RequestedPart};
-use super::{Body, Exchange, full, is_head, plain};
-use crate::config::model::Files;
+use super::reply::{Body, full, plain};
 use crate::task::disk::{self, DiskWork};
 
 /// The file that is served in place of its directory.
@@ -72,6 +73,9 @@ pub fn normalize(path: &[u8]) -> Option<Vec<u8>> {
 
 /// Answers with a file.
 pub(super) async fn answer(exchange: &Exchange<'_>, place: &Files) -> Response<Body> {
+    if *place == Files::Unserved {
+        return plain(StatusCode::SERVICE_UNAVAILABLE);
+    }
     // As in nginx, a file need not be there to refuse other methods, but must be to refuse POST.
     if !matches!(*exchange.request.method(), Method::GET | Method::HEAD | Method::POST) {
         return not_allowed();
@@ -125,6 +129,7 @@ fn locate(exchange: &Exchange<'_>, place: &Files) -> Option<PathBuf> {
         Files::Root(root) => (root, exchange.path),
         Files::Alias { target, replaces: Some(len) } => (target, exchange.path.get(*len..)?),
         Files::Alias { target, replaces: None } => (target, &b""[..]),
+        Files::Unserved => return None,
     };
     below(base, rest)
 }
@@ -154,7 +159,7 @@ fn send(exchange: &Exchange<'_>, path: &Path, file: File, metadata: &Metadata) -
     let seconds = modified.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     let etag = format!("\"{seconds:x}-{:x}\"", metadata.len());
     let date = httpdate::fmt_http_date(modified);
-    let tag = exchange.location.conf.etag.then_some(etag.as_bytes());
+    let tag = exchange.conf().etag.then_some(etag.as_bytes());
     let wanted = precondition::judge(exchange.request.headers(), seconds, date.as_bytes(), tag);
     if wanted == RequestedPart::Nothing {
         return plain(StatusCode::PRECONDITION_FAILED);
@@ -163,7 +168,7 @@ fn send(exchange: &Exchange<'_>, path: &Path, file: File, metadata: &Metadata) -
     let headers = response.headers_mut();
     let text = |text: String| HeaderValue::try_from(text).expect("made of visible ASCII");
     headers.insert(LAST_MODIFIED, text(date));
-    if exchange.location.conf.etag {
+    if exchange.conf().etag {
         headers.insert(ETAG, text(etag));
     }
     if wanted == RequestedPart::Unchanged {
@@ -188,7 +193,7 @@ fn send(exchange: &Exchange<'_>, path: &Path, file: File, metadata: &Metadata) -
         }
     };
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
-    if !is_head(exchange.request) {
+    if !exchange.is_head() {
         *response.body_mut() =
             FileBody { file: Arc::new(file), at: start, left: length, reading: None }.boxed_unsync();
     }

@@ -7,7 +7,7 @@ use http::header::{
 use http::{Method, Request, Response, StatusCode, Version};
 
 use super::heads::HeadFacts;
-use super::{Body, plain};
+use super::reply::{Body, plain};
 
 /// Headers that may stand in a head only once, as nginx 1.22 has it.
 const UNIQUE: [HeaderName; 7] = [

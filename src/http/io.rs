@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 use super::heads::HeadTracker;
 use super::player::HttpPlayer;
 use crate::directive::Msec;
-use crate::net::socket::Socket;
+use crate::net::socket::ListenSocket;
 
 /// Bytes read for hyper at once; requests are small.
 const READ: usize = 8 * 1024;
@@ -89,7 +89,7 @@ impl LiveTakeover {
 
 /// See the module's documentation.
 pub struct HttpIo {
-    socket: Arc<Socket>,
+    socket: Arc<ListenSocket>,
     takeover: Arc<LiveTakeover>,
     heads: Arc<HeadTracker>,
     /// Runs while the peer takes nothing.
@@ -98,7 +98,11 @@ pub struct HttpIo {
 
 impl HttpIo {
     /// Over `socket`, which others may go on using once the takeover is ripe.
-    pub(super) fn new(socket: Arc<Socket>, takeover: Arc<LiveTakeover>, heads: Arc<HeadTracker>) -> Self {
+    pub(super) fn new(
+        socket: Arc<ListenSocket>,
+        takeover: Arc<LiveTakeover>,
+        heads: Arc<HeadTracker>,
+    ) -> Self {
         HttpIo { socket, takeover, heads, stalled: None }
     }
 

@@ -4,7 +4,7 @@ use bstr::{BString, ByteSlice};
 use bytes::Bytes;
 use http::header::{HeaderName, REFERER};
 
-use super::{Exchange, host_of};
+use super::exchange::{Exchange, host_of};
 use crate::directive::ListenAddr;
 use crate::hub::registry::StreamKey;
 use crate::media::log;
@@ -20,16 +20,16 @@ const AUDIO_CODECS: u32 = 3575;
 const VIDEO_CODECS: u32 = 252;
 
 /// The last element of a path and what stands before it.
-pub(super) struct PathParts<'a> {
+pub struct PathParts<'a> {
     before: &'a [u8],
     /// The last element.
-    pub(super) last: &'a [u8],
+    pub last: &'a [u8],
 }
 
 /// A stream that is asked for, and its application.
-pub(super) struct RequestedStream {
+pub struct RequestedStream {
     /// The application.
-    pub(super) view: AppView,
+    pub view: AppView,
     host: Bytes,
     app: Bytes,
     name: Bytes,
@@ -37,16 +37,20 @@ pub(super) struct RequestedStream {
 
 /// What a location tells callbacks in place of what the request says.
 #[derive(Default)]
-pub(super) struct IdentityOverrides<'a> {
-    pub(super) flash_ver: Option<&'a BString>,
-    pub(super) swf_url: Option<&'a BString>,
-    pub(super) tc_url: Option<&'a BString>,
-    pub(super) page_url: Option<&'a BString>,
+pub struct IdentityOverrides<'a> {
+    /// `flashver`.
+    pub flash_ver: Option<&'a BString>,
+    /// `swfurl`.
+    pub swf_url: Option<&'a BString>,
+    /// `tcurl`.
+    pub tc_url: Option<&'a BString>,
+    /// `pageurl`.
+    pub page_url: Option<&'a BString>,
 }
 
 impl<'a> PathParts<'a> {
     /// `None`: the path ends with the location's, so there is no name.
-    pub(super) fn of(exchange: &Exchange<'a>) -> Option<Self> {
+    pub fn of(exchange: &Exchange<'a>) -> Option<Self> {
         let path = exchange.path;
         let (before, last) = path.rsplit_once_str("/")?;
         let bare = |path: &'a [u8]| path.trim_end_with(|c| c == '/');
@@ -62,7 +66,7 @@ impl<'a> PathParts<'a> {
 impl RequestedStream {
     /// `?app=` wins over `app=` of the location, that over the path before the name. `None`: there is no such
     /// application.
-    pub(super) fn choose(
+    pub fn choose(
         exchange: &Exchange<'_>,
         addr: &ListenAddr,
         app: Option<&BString>,
@@ -77,7 +81,7 @@ impl RequestedStream {
         };
         let (app, host) = (Bytes::copy_from_slice(app), host_of(exchange.request));
         let connection = exchange.connection;
-        let Some(view) = AppView::choose(&connection.service.store, addr, &host, &app) else {
+        let Some(view) = AppView::choose(&exchange.service().store, addr, &host, &app) else {
             log::unknown_application(connection.id, &app, &host);
             return None;
         };
@@ -85,12 +89,12 @@ impl RequestedStream {
     }
 
     /// The stream.
-    pub(super) fn key(&self) -> StreamKey {
+    pub fn key(&self) -> StreamKey {
         StreamKey::new(self.view.serverid(), self.app.clone(), self.name.clone())
     }
 
     /// A player's session.
-    pub(super) fn session(
+    pub fn session(
         &self,
         exchange: &Exchange<'_>,
         id: u64,
@@ -121,7 +125,7 @@ impl RequestedStream {
             video_codecs: VIDEO_CODECS,
             serverid: self.view.serverid(),
             scheme: connection.scheme,
-            trail: connection.service.admission.trails().judge(connection.id, &claim, asked),
+            trail: exchange.service().trails.judge(connection.id, &claim, asked),
         };
         let moments = SessionMoments::default();
         mark(&moments.ptime);

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::arrival::Arrival;
-use super::live::LiveFormat;
+use super::live::{LiveFormat, RelayMessages};
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::{Container, http_chunk};
 use crate::hub::stream::Stream;
@@ -24,7 +24,7 @@ use crate::media::mpegts::MpegtsFeed;
 use crate::media::session::{Reason, Session, mark};
 use crate::media::view::AppView;
 use crate::media::workers::Worker;
-use crate::net::socket::Socket;
+use crate::net::socket::ListenSocket;
 
 /// The body hyper believes in: it never says anything, since the media does not pass through hyper.
 pub(super) struct SilentBody;
@@ -50,7 +50,7 @@ pub struct HttpPlayer {
     /// What is still to be waited for where the head was sent early.
     pub(super) arrival: Arrival,
     pub(super) settings: PlayerSettings,
-    pub(super) format: LiveFormat,
+    pub(super) format: Arc<dyn LiveFormat>,
     /// What makes `stream`, if it is not the session's own.
     pub(super) _feed: Option<Arc<MpegtsFeed>>,
 }
@@ -61,12 +61,12 @@ impl HttpPlayer {
     pub async fn run(
         mut self: Box<Self>,
         worker: &Worker,
-        socket: Arc<Socket>,
+        socket: Arc<ListenSocket>,
         shutdown: &CancellationToken,
     ) {
         let session = self.entered.session().clone();
         socket.set_nodelay(self.view.held().get::<media::conf::Conf>().tcp_nodelay);
-        let mut way = self.entered.way().filter(|_| self.format.tells_way(&self.entered));
+        let mut way = self.entered.way().filter(|_| self.relay_messages().is_some());
         let mut lead = Some(self.lead()).filter(|_| way.is_some());
         loop {
             // A relay of ours is told now: by which way media would come shows circles that have none.
@@ -106,7 +106,7 @@ impl HttpPlayer {
         log::playing(&session);
         let idle = self.view.held().get::<live::conf::Conf>().idle_streams;
         let (mut phase, mut publishing) = (self.arrival.source.clone(), true);
-        let tells_idle = self.format.tells_way(&self.entered);
+        let tells_idle = self.relay_messages().is_some();
         let reason = loop {
             break tokio::select! {
                 () = hung_up(&socket) => Reason::NormalClose,
@@ -118,8 +118,8 @@ impl HttpPlayer {
                 () = self.arrival.unpublished(idle) => Reason::StreamEnd,
                 Ok(_) = phase.wait_for(|p| p.publishing != publishing), if tells_idle => {
                     publishing = !publishing;
-                    if !publishing {
-                        let tag = self.framed(self.format.idle());
+                    if !publishing && let Some(messages) = self.relay_messages() {
+                        let tag = self.framed(messages.idle());
                         worker.delivery.control(self.stream.id(), &session.link, tag);
                     }
                     continue;
@@ -157,7 +157,11 @@ impl HttpPlayer {
     /// What a relay of ours is told anew.
     fn way(&self, way: &Option<watch::Receiver<Bytes>>) -> Option<Bytes> {
         let way = way.as_ref()?.borrow().clone();
-        Some(self.framed(self.format.way(&self.entered, &way)))
+        Some(self.framed(self.relay_messages()?.way(&self.entered, &way)))
+    }
+
+    fn relay_messages(&self) -> Option<&dyn RelayMessages> {
+        self.format.relay_messages(self.entered.session())
     }
 
     /// As the body has it. An empty chunk would be its end.
@@ -195,7 +199,7 @@ impl Drop for LoopMembership<'_> {
 }
 
 /// Waits until the peer closes. What it still sends is of no interest.
-async fn hung_up(socket: &Socket) {
+async fn hung_up(socket: &ListenSocket) {
     let mut ignored = [0; 512];
     while socket.readable().await.is_ok() {
         match socket.try_read(&mut ignored) {

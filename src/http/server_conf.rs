@@ -1,11 +1,20 @@
 //! Directives of HTTP servers.
 
-use super::listen::ListenHttp;
+use std::net::Ipv4Addr;
+
+use nix::unistd::geteuid;
+
+use super::listen::{DEFAULT_PORT, ListenHttp};
 use super::location::LocationName;
-use crate::directive::context::{HTTP, HTTP_SERVER, LOCATION, MAIN};
+use super::routes::Routes;
+use crate::directive::context::{Contexts, HTTP, HTTP_SERVER, LOCATION, MAIN};
+use crate::directive::evaluate::{Block, resolve};
+use crate::directive::listen::Addresses;
 use crate::directive::table::directives;
 use crate::directive::uses_modules::UsesModules;
-use crate::directive::{Msec, Present, ServerNames};
+use crate::directive::{BlockLevel, Evaluation, ListenAddr, Msec, Present, ServerName, ServerNames, Slot};
+use crate::net::ssl;
+use crate::syntax::Spanned;
 
 directives! {
     /// HTTP servers.
@@ -30,4 +39,50 @@ directives! {
             "client_header_timeout" => client_header_timeout: Msec = "60s", in HTTP | HTTP_SERVER;
         }
     }
+    made {
+        Addresses<HTTP_SERVER>;
+        Routes;
+    }
+}
+
+/// The port of a server without `listen` that may not use port 80.
+const UNPRIVILEGED_PORT: u16 = 8000;
+
+/// A server without `listen` listens on port 80, or 8000 unless root. `ssl` encrypts all of its sockets.
+impl Slot for Addresses<HTTP_SERVER> {
+    const HOLDERS: Contexts = HTTP_SERVER;
+    const INHERITED: bool = false;
+
+    fn is_set_by(_: &Block) -> bool {
+        true
+    }
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Self {
+        addresses(level.blocks, evaluation)
+    }
+}
+
+/// The addresses of a server, whose block is the first of these.
+pub(super) fn addresses(blocks: &[&Block], evaluation: &mut Evaluation<'_>) -> Addresses<HTTP_SERVER> {
+    let block = blocks[0];
+    let scope = block.scope::<Scope>();
+    let listen = scope.map(|scope| &scope.listen[..]).unwrap_or_default();
+    let names = scope.map(|scope| &scope.server_name[..]).unwrap_or_default();
+    let port = if geteuid().is_root() { DEFAULT_PORT } else { UNPRIVILEGED_PORT };
+    let usual = ListenAddr::Tcp((Ipv4Addr::UNSPECIFIED, port).into());
+    let lines = listen.iter().map(|line| (&line.value.0, line.span, line.place));
+    let mut addresses = Addresses::new(block, lines, names, usual);
+    if resolve::<ssl::conf::Conf>(blocks, evaluation).on.is_some_and(|on| on.0) {
+        addresses.listen.iter_mut().for_each(|line| line.value.options.ssl = true);
+        let whole = Spanned { value: (), span: block.span, place: block.place };
+        addresses.encrypted.get_or_insert(whole);
+    }
+    addresses
+}
+
+/// The names of the server around a block; `blocks` is the block and those around it.
+pub fn server_names(blocks: &[&Block]) -> Vec<ServerName> {
+    let server = blocks.iter().find(|block| block.context == HTTP_SERVER);
+    let scope = server.and_then(|server| server.scope::<Scope>());
+    scope.iter().flat_map(|scope| &scope.server_name).flat_map(|line| line.value.0.clone()).collect()
 }

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use bstr::{BString, ByteSlice};
 
+use crate::directive::conclusion::Whole;
 use crate::directive::template::{self, Braces, Malformed, Notation, is_word_byte};
 use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
@@ -230,6 +231,7 @@ pub trait Variables {
 pub struct VariableNames {
     used: Vec<(BString, Span)>,
     defined: HashSet<BString>,
+    without_value: HashSet<BString>,
 }
 
 impl Template {
@@ -329,6 +331,25 @@ impl VariableNames {
         (!Variable::may_be_defined(&name.to_ascii_lowercase())).then(problem)
     }
 
+    /// As [`VariableNames::definition`], of a variable whose feature is missing: it has no value yet.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn definition_without_value(
+        word: &Word,
+        evaluation: &mut Evaluation<'_>,
+    ) -> Result<BString, Problem> {
+        let name = Self::definition(word, evaluation)?;
+        evaluation.notes.of::<VariableNames>().without_value.insert(name.clone());
+        Ok(name)
+    }
+
+    /// The variables that have no value yet.
+    pub fn without_value(&self) -> HashSet<BString> {
+        self.without_value.clone()
+    }
+
     /// Notes a name that the configuration defines.
     pub fn define(&mut self, name: &[u8]) {
         self.defined.insert(name.to_ascii_lowercase().into());
@@ -362,6 +383,11 @@ impl VariableNames {
     }
 }
 
+/// Complains about variables that are used and unknown.
+pub fn are_known(whole: &mut Whole<'_>) -> Vec<Problem> {
+    whole.notes.of::<VariableNames>().unknown()
+}
+
 impl Variable {
     /// The variable of a name in lower case.
     pub fn find(name: &BString) -> Variable {
@@ -386,6 +412,14 @@ impl Variable {
 }
 
 impl Variable {
+    /// The name of a variable to which a module gives its value.
+    pub fn of_module(&self) -> Option<&'static str> {
+        match self {
+            Variable::InvalidReferer => Some("invalid_referer"),
+            _ => None,
+        }
+    }
+
     /// The name under which a configuration may give it another value, in lower case.
     pub fn definable(&self) -> Option<BString> {
         match self {

@@ -3,8 +3,8 @@
 use bstr::ByteSlice;
 use http::header::HeaderName;
 
+use super::exchange::{Exchange, host_of};
 use super::variable::{Variable, Variables};
-use super::{Exchange, host_of};
 use crate::directive::ServerName;
 use crate::media::variables::query_argument;
 use crate::notify::ProcessVariables;
@@ -37,13 +37,7 @@ impl Variables for RequestVariables<'_> {
                 host => out.extend_from_slice(&host),
             },
             Variable::Hostname => out.extend_from_slice(&crate::directive::server_name::host_name()),
-            Variable::InvalidReferer => {
-                // A referer that cannot be judged is not among the valid ones.
-                let judge = || exchange.is_referer_invalid().unwrap_or(true);
-                if exchange.assigned.invalid_referer().unwrap_or_else(judge) {
-                    out.push(b'1');
-                }
-            }
+            Variable::InvalidReferer => of_module(exchange, variable, out),
             Variable::IsArgs => {
                 if !exchange.query().is_empty() {
                     out.push(b'?');
@@ -78,6 +72,16 @@ impl Variables for RequestVariables<'_> {
             // Not assigned so far, or known, but without a value so far; `-t` warns of the directives that define them.
             Variable::User(_) | Variable::Other(_) => {}
         }
+    }
+}
+
+/// Appends what a module gives a variable.
+fn of_module(exchange: &Exchange<'_>, variable: &Variable, out: &mut Vec<u8>) {
+    let Some(name) = variable.of_module() else { return };
+    match (exchange.assigned.first(name), exchange.service().variable(name)) {
+        (Some(value), _) => out.extend_from_slice(value),
+        (None, Some(given)) => given.value(exchange, out).unwrap_or_default(),
+        (None, None) => {}
     }
 }
 

@@ -4,6 +4,7 @@ pub mod access;
 pub mod admission;
 pub mod codec;
 pub mod conf;
+pub mod control;
 pub mod delivery;
 pub mod extension;
 pub mod files;

@@ -1,10 +1,16 @@
 //! Directives of RTMP servers.
 
-use super::listen::ListenRtmp;
-use crate::directive::context::{MAIN, RTMP, RTMP_SERVER};
+use std::net::Ipv4Addr;
+
+use super::listen::{DEFAULT_PORT, ListenRtmp};
+use crate::directive::context::{Contexts, MAIN, RTMP, RTMP_SERVER};
+use crate::directive::evaluate::Block;
+use crate::directive::listen::Addresses;
 use crate::directive::table::directives;
 use crate::directive::uses_modules::UsesModules;
-use crate::directive::{Args, Evaluation, Flag, Msec, Num, Present, ServerNames, Size, Text, Value};
+use crate::directive::{
+    Args, BlockLevel, Evaluation, Flag, ListenAddr, Msec, Num, Present, ServerNames, Size, Slot, Text, Value,
+};
 use crate::syntax::Problem;
 
 /// Minimum chunk size that peers must support (RTMP 1.0 section 5.4.1).
@@ -71,6 +77,28 @@ directives! {
         "server_names_hash_max_size" => Num = "512", in RTMP;
         /// Size of a hash table; here the table grows automatically.
         "server_names_hash_bucket_size" => Num = "64", in RTMP;
+    }
+    made {
+        Addresses<RTMP_SERVER>;
+    }
+}
+
+/// A server without `listen` listens on the default port.
+impl Slot for Addresses<RTMP_SERVER> {
+    const HOLDERS: Contexts = RTMP_SERVER;
+    const INHERITED: bool = false;
+
+    fn is_set_by(block: &Block) -> bool {
+        block.scope::<Scope>().is_some()
+    }
+
+    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> Self {
+        let block = level.blocks[0];
+        let scope = block.scope::<Scope>();
+        let listen = scope.map(|scope| &scope.listen[..]).unwrap_or_default();
+        let names = scope.map(|scope| &scope.server_name[..]).unwrap_or_default();
+        let usual = ListenAddr::Tcp((Ipv4Addr::UNSPECIFIED, DEFAULT_PORT).into());
+        Addresses::new(block, listen.iter().map(|line| (&line.value.0, line.span, line.place)), names, usual)
     }
 }
 

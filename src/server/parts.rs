@@ -13,6 +13,7 @@ use crate::config::history::{History, SharedHistory};
 use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
 use crate::http::HttpService;
+use crate::http::extension::Handler;
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
 use crate::media::admission::Admission;
@@ -26,14 +27,22 @@ use crate::media::segments::Presentations;
 use crate::media::session::{Session, Sessions};
 use crate::media::trails::{Secrets, Trails};
 use crate::media::workers::Workers;
+use crate::module::control::ControlHandler;
+use crate::module::control::conf::ControlParts;
 use crate::module::exec::execs::Execs;
+use crate::module::flv::FlvHandler;
+use crate::module::headers::ExpiresFilter;
 use crate::module::hls::HlsFiles;
-use crate::module::hls2::{HlsMemory, Viewers};
+use crate::module::hls2::{Hls2Handler, HlsMemory, Viewers};
 use crate::module::live_record::task::TsRecording;
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
+use crate::module::referer::InvalidReferer;
 use crate::module::relay::relays::Relays;
+use crate::module::rewrite::RewritePhase;
 use crate::module::rtmp::connection::RtmpService;
+use crate::module::stat::StatHandler;
+use crate::module::ts::TsHandler;
 use crate::net::connections::Connections;
 use crate::net::dns::Dns;
 use crate::net::listener::Listeners;
@@ -164,7 +173,6 @@ impl Parts {
             observers,
             sources,
         ));
-        let viewers = Arc::new(Viewers::new(secret()?, admission.clone(), feeds.clone(), lifetime.clone()));
         let conf_files = Arc::new(ConfFiles::new(load, loader.clone()));
         let history = Arc::new(SharedHistory::new(history));
         let connections: Arc<Connections> = Arc::default();
@@ -178,18 +186,35 @@ impl Parts {
             lifetime: lifetime.clone(),
             open: Default::default(),
         });
+        // The first that takes a location answers.
+        let handlers: Vec<Box<dyn Handler>> = vec![
+            Box::new(FlvHandler { admission: admission.clone() }),
+            Box::new(TsHandler { admission: admission.clone(), feeds: feeds.clone() }),
+            Box::new(Hls2Handler {
+                viewers: Arc::new(Viewers::new(secret()?, admission, feeds.clone(), lifetime.clone())),
+                registry: registry.clone(),
+                feeds,
+                sessions: sessions.clone(),
+            }),
+            Box::new(StatHandler {
+                store: store.clone(),
+                registry: registry.clone(),
+                sessions: sessions.clone(),
+                conf_files: conf_files.clone(),
+                history: history.clone(),
+                started,
+            }),
+            Box::new(ControlHandler::new(sessions.clone(), [(ControlParts::RECORD, recordings as _)])),
+        ];
         let http = Arc::new(HttpService {
             store: store.clone(),
-            registry: registry.clone(),
             sessions: sessions.clone(),
-            admission,
-            feeds,
-            viewers,
-            recordings,
-            conf_files: conf_files.clone(),
-            history: history.clone(),
+            trails: trails.clone(),
             lifetime: lifetime.clone(),
-            started,
+            phases: vec![Box::new(RewritePhase)],
+            handlers,
+            filters: vec![Box::new(ExpiresFilter)],
+            variables: vec![Box::new(InvalidReferer)],
         });
         let listeners = Listeners::new(Arc::new(Acceptor {
             store: store.clone(),

@@ -3,16 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use pingosd::config::load::EMBEDDED;
-use pingosd::config::model::{Files, Handler};
-use pingosd::config::steps::RequestStep;
 use pingosd::config::{Config, LoadOptions, load};
 use pingosd::directive::ListenAddr;
+use pingosd::http;
+use pingosd::http::directory::Files;
+use pingosd::http::routes::Location;
 use pingosd::log::level::{LogLevel, LogTarget};
 use pingosd::media::access::rule::AccessAction;
 use pingosd::media::server_conf::ServerConf;
 use pingosd::media::{self, access, gop, live};
-use pingosd::module::stat::conf::StatParts;
-use pingosd::module::{hls, hls2};
+use pingosd::module::rewrite::statements::{Statement, Statements};
+use pingosd::module::stat::conf::{Document, StatParts};
+use pingosd::module::{control, flv, hls, hls2, stat};
 use pingosd::modules::LANGUAGE;
 use pingosd::notify::hook::Enforce;
 use pingosd::notify::url::Scheme;
@@ -42,9 +44,8 @@ fn the_embedded_configuration_serves_live_without_privileges() {
     assert_eq!(app.get::<gop::conf::Conf>().cache_time.0, 3_000);
     let http = config.http.unwrap();
     let server = http.listeners[0].servers.find(b"").unwrap();
-    assert!(
-        matches!(&server.location_for(b"/live/a.flv").unwrap().handler, Handler::FlvLive(f) if f.audio && f.video)
-    );
+    let flv = &server.routes().location_for(b"/live/a.flv").unwrap().get::<flv::conf::Current>().flv_live;
+    assert!(flv.0.as_ref().is_some_and(|flv| flv.audio && flv.video));
     assert_eq!(
         EMBEDDED,
         std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/pingosd.conf")).unwrap()
@@ -216,8 +217,14 @@ fn locations_are_found_as_in_nginx() {
     );
     let http = config.http.unwrap();
     let server = http.listeners[0].servers.find(b"x").unwrap();
-    let status = |path: &str| match &server.location_for(path.as_bytes()).unwrap().steps[..] {
-        [RequestStep::Return(answer)] => answer.status,
+    let status = |path: &str| match &server
+        .routes()
+        .location_for(path.as_bytes())
+        .unwrap()
+        .get::<Statements>()
+        .0[..]
+    {
+        [Statement::Return(answer)] => answer.status,
         steps => panic!("{steps:?}"),
     };
     for (path, want) in [
@@ -232,7 +239,7 @@ fn locations_are_found_as_in_nginx() {
     ] {
         assert_eq!(status(path), want, "{path}");
     }
-    assert!(server.locations.named(b"@named").is_some());
+    assert!(server.routes().locations.named(b"@named").is_some());
 }
 
 #[test]
@@ -255,27 +262,30 @@ fn handlers_are_told_apart() {
     let prefix = config.paths.prefix.clone();
     let http = config.http.unwrap();
     let server = http.listeners[0].servers.find(b"").unwrap();
-    let handler = |path: &str| &server.location_for(path.as_bytes()).unwrap().handler;
-    assert!(
-        matches!(handler("/flv/a"), Handler::FlvLive(f) if !f.audio && f.video && f.app.as_ref().unwrap() == "live")
-    );
+    let at = |path: &str| -> &Location { server.routes().location_for(path.as_bytes()).unwrap() };
+    let refused = |path: &str| at(path).refusal.map(|refusal| refusal.directive);
+    let flv = at("/flv/a").get::<flv::conf::Current>().flv_live.0.as_ref().unwrap();
+    assert!(!flv.audio && flv.video && flv.app.as_ref().unwrap() == "live");
     let parts = StatParts::GLOBAL | StatParts::CLIENTS;
-    assert_eq!(handler("/stat"), &Handler::RtmpStat(parts, "/s.xsl".into()));
-    assert!(matches!(handler("/control"), Handler::RtmpControl(_)));
-    assert_eq!(handler("/files/a"), &Handler::Static(Files::Root(prefix.join("html"))));
-    assert_eq!(
-        handler("/alias/a"),
-        &Handler::Static(Files::Alias { target: PathBuf::from("/data/"), replaces: Some(6) })
-    );
-    assert_eq!(handler("/proxy"), &Handler::Unsupported("proxy_pass"));
-    assert_eq!(handler("/secret"), &Handler::Unsupported("auth_basic"));
-    assert_eq!(handler("/secret/in"), &Handler::Unsupported("auth_basic"));
-    assert!(server.location_for(b"/inner").unwrap().conf.internal.is_some());
-    assert_eq!(handler("/vars"), &Handler::Unsupported("root"));
+    let document = Document { parts, stylesheet: "/s.xsl".into() };
+    assert_eq!(at("/stat").get::<stat::conf::Chosen>().0, Some(document));
+    // What is said around locations only chooses what is shown.
+    assert_eq!(at("/files/a").get::<stat::conf::Chosen>().0, None);
+    assert_eq!(at("/else").get::<stat::conf::Chosen>().0, None);
+    assert!(at("/control").get::<control::conf::Chosen>().0.is_some());
+    assert_eq!(at("/files/a").get::<Files>(), &Files::Root(prefix.join("html")));
+    let alias = Files::Alias { target: PathBuf::from("/data/"), replaces: Some(6) };
+    assert_eq!(at("/alias/a").get::<Files>(), &alias);
+    assert_eq!(refused("/proxy"), Some("proxy_pass"));
+    assert_eq!(refused("/secret"), Some("auth_basic"));
+    assert_eq!(refused("/secret/in"), Some("auth_basic"));
+    assert!(at("/inner").get::<http::conf::Conf>().internal.is_some());
+    assert_eq!(at("/vars").get::<Files>(), &Files::Unserved);
     assert!(
-        matches!(&server.location_for(b"/go").unwrap().steps[..], [RequestStep::Return(answer)] if answer.is_redirect() && answer.status == 302)
+        matches!(&at("/go").get::<Statements>().0[..], [Statement::Return(answer)] if answer.is_redirect() && answer.status == 302)
     );
-    assert_eq!(handler("/else"), &Handler::Static(Files::Root(PathBuf::from("/srv"))));
+    assert_eq!(at("/else").get::<Files>(), &Files::Root(PathBuf::from("/srv")));
+    assert_eq!(refused("/else"), None);
 }
 
 #[test]
@@ -288,12 +298,12 @@ fn lists_of_headers_and_types_are_replaced_by_inner_ones() {
     );
     let http = config.http.unwrap();
     let server = http.listeners[0].servers.find(b"").unwrap();
-    let one = &server.location_for(b"/one").unwrap().conf;
+    let one = server.routes().location_for(b"/one").unwrap().get::<http::conf::Conf>();
     assert_eq!(one.add_header.len(), 1);
     assert!(one.add_header[0].name == "B" && one.add_header[0].applies_to(500));
     assert_eq!(one.types.as_ref().unwrap().of_path(b"/x/y.c"), Some("b/b".into()));
     assert_eq!(one.types.as_ref().unwrap().of_path(b"/x/y.a"), None);
-    let two = &server.location_for(b"/two").unwrap().conf;
+    let two = server.routes().location_for(b"/two").unwrap().get::<http::conf::Conf>();
     assert!(two.add_header[0].name == "A" && !two.add_header[0].applies_to(500));
 }
 

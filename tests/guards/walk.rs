@@ -29,7 +29,7 @@ const WEB: &[Web] = &[
     web("http/allow", "deny all;", 403),
     web("http/client_max_body_size", "client_max_body_size 1;", 413),
     web("http/internal", "internal;", 404),
-    web("http/return", "return 403;", 403),
+    web("rewrite/return", "return 403;", 403),
     web("http auth/auth_basic", "auth_basic OFF;", 503),
     web("http core/disable_symlinks", "disable_symlinks if_not_owner;", 503),
     web("http core/limit_except in location", "limit_except GET { deny all; }", 403),

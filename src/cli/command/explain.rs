@@ -18,10 +18,11 @@ use super::origin::{Origins, block};
 use super::sample::Sample;
 use super::task::{CommandError, Streams, Task};
 use crate::config::load::read;
-use crate::config::model::{HttpServer, Location, RtmpServer};
+use crate::config::model::{HttpServer, RtmpServer};
 use crate::config::{Config, load};
 use crate::directive::context::{APPLICATION, HTTP_SERVER, LOCATION, RTMP_SERVER};
 use crate::directive::outline::Outline;
+use crate::http::routes::Location;
 use crate::media::listen::DEFAULT_PORT;
 use crate::media::server_conf::ServerConf;
 use crate::modules::REGISTRY;
@@ -135,7 +136,8 @@ impl ExplanationPage<'_, '_> {
         let section = section.ok_or_else(|| none("the configuration has changed meanwhile"))?;
         self.head(section, &how);
         let path = target.path.split(|b| *b == b'?').next().unwrap_or_default();
-        let location = server.location_for(path).map_err(|undecided| none(&undecided.to_string()))?;
+        let location =
+            server.routes().location_for(path).map_err(|undecided| none(&undecided.to_string()))?;
         match self.outline.of(LOCATION).find(|at| self.is(*at, location, section)) {
             Some(at) => {
                 self.head(at, "takes that path");

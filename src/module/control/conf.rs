@@ -1,9 +1,10 @@
 //! Directives of control requests.
 
-use crate::directive::Summed;
-use crate::directive::context::HTTP_ALL;
+use crate::directive::context::{Contexts, HTTP_ALL, LOCATION};
+use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
 use crate::directive::word::any_of;
+use crate::directive::{BlockLevel, Evaluation, Slot, Summed};
 
 any_of! {
     /// Which control requests are served.
@@ -29,5 +30,27 @@ directives! {
     live as Current {
         /// Serves control requests of these sections.
         "rtmp_control" => rtmp_control: Summed<ControlParts>, in HTTP_ALL;
+    }
+    made {
+        Chosen;
+    }
+}
+
+/// What a location itself serves. Around it `rtmp_control` only chooses what the locations inside serve.
+#[derive(Debug)]
+pub struct Chosen(pub Option<ControlParts>);
+
+impl Slot for Chosen {
+    const HOLDERS: Contexts = LOCATION;
+    const INHERITED: bool = false;
+
+    fn is_set_by(_: &Block) -> bool {
+        true
+    }
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Chosen {
+        let block = level.blocks[0];
+        let own = block.context == LOCATION && block.uses("rtmp_control").is_some();
+        Chosen(level.resolve::<Current>(evaluation).rtmp_control.0.filter(|_| own))
     }
 }

@@ -1,4 +1,8 @@
 //! Control requests.
 
 pub mod conf;
+mod drop;
+mod handler;
 pub mod log;
+
+pub use handler::ControlHandler;

@@ -5,7 +5,7 @@ use bstr::BString;
 use crate::directive::context::LOCATION;
 use crate::directive::table::directives;
 use crate::directive::{Args, Arity, Evaluation, ListenAddr, Own, Value};
-use crate::http::handler::{RtmpAddress, parameter, unsupported};
+use crate::http::relation::{Relation, parameter, unsupported};
 use crate::syntax::Problem;
 
 /// A location that serves live FLV.
@@ -42,7 +42,7 @@ impl Value for FlvLive {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<FlvLive, Problem> {
-        let RtmpAddress { addr, .. } = RtmpAddress::read(args, evaluation)?;
+        let Relation { addr, .. } = Relation::read(args, evaluation)?;
         let mut live = FlvLive { addr, app: None, audio: true, video: true };
         for word in args.words.get(1..).unwrap_or_default() {
             // The original takes any number but 0, and also what is no number, for yes.

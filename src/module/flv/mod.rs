@@ -1,3 +1,6 @@
 //! Live FLV over HTTP.
 
 pub mod conf;
+mod handler;
+
+pub use handler::FlvHandler;

@@ -2,3 +2,6 @@
 
 pub mod conf;
 pub mod expires;
+mod filter;
+
+pub use filter::ExpiresFilter;

@@ -15,6 +15,7 @@
 
 pub mod conf;
 mod fragments;
+mod handler;
 pub mod live;
 pub mod log;
 mod master;
@@ -29,4 +30,5 @@ pub use target::HlsRequest;
 pub use window::{Fragment, FragmentSettings, FragmentWindow};
 
 pub use fragments::{Fragments, HlsMemory};
+pub use handler::Hls2Handler;
 pub use viewer::{Viewer, ViewerRefusal, ViewerRequest, ViewerState, Viewers};

@@ -1,7 +1,7 @@
 //! Directives of the limit module.
 
 use super::status::LimitStatus;
-use super::zone::{LimitConn, LimitReq, Zone};
+use super::zone::{LimitConn, LimitReq, Zone, are_defined};
 use crate::directive::OneOf;
 use crate::directive::context::{HTTP, HTTP_ALL};
 use crate::directive::table::directives;
@@ -34,5 +34,8 @@ directives! {
         "limit_req_status" => LimitStatus = "503", in HTTP_ALL;
         /// Log level of refusals.
         "limit_req_log_level" => OneOf<LimitReqLogLevel> = "error", in HTTP_ALL;
+    }
+    concludes {
+        are_defined;
     }
 }

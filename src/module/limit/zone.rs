@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use bstr::{BString, ByteSlice};
 
+use crate::directive::conclusion::Whole;
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Span, Word, sentence};
@@ -53,9 +54,13 @@ pub struct Zones {
 #[derive(Default)]
 struct Limited(HashMap<BString, Span>);
 
+/// Complains about zones that are used but defined nowhere.
+pub fn are_defined(whole: &mut Whole<'_>) -> Vec<Problem> {
+    whole.notes.of::<Zones>().unknown()
+}
+
 impl Zones {
-    /// Errors about zones that are used but not defined.
-    pub fn unknown(&self) -> Vec<Problem> {
+    fn unknown(&self) -> Vec<Problem> {
         let unknown = self.used.iter().filter(|(name, _)| !self.defined.contains_key(name));
         let complaint = |(name, span): &(BString, Span)| {
             let text = sentence(&[b"zero size shared memory zone \"", name, b"\""]);

@@ -55,7 +55,7 @@ impl Value for Map {
         let [source, name] = args.words else { return Err(args.refuse("is incomplete")) };
         let mut map = Map {
             source: Template::compile(source, &source.bytes, evaluation)?,
-            name: VariableNames::definition(name, evaluation)?,
+            name: VariableNames::definition_without_value(name, evaluation)?,
             entries: Vec::new(),
             hostnames: false,
         };
@@ -118,7 +118,8 @@ impl Value for Geo {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Geo, Problem> {
-        let name = VariableNames::definition(args.words.last().unwrap_or(args.name), evaluation)?;
+        let name =
+            VariableNames::definition_without_value(args.words.last().unwrap_or(args.name), evaluation)?;
         if let [source, _] = args.words {
             Template::compile(source, &source.bytes, evaluation)?;
         }
@@ -161,8 +162,11 @@ impl Value for SplitClients {
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<SplitClients, Problem> {
         let [source, name] = args.words else { return Err(args.refuse("is incomplete")) };
         let source = Template::compile(source, &source.bytes, evaluation)?;
-        let mut split =
-            SplitClients { source, name: VariableNames::definition(name, evaluation)?, entries: Vec::new() };
+        let mut split = SplitClients {
+            source,
+            name: VariableNames::definition_without_value(name, evaluation)?,
+            entries: Vec::new(),
+        };
         let mut total: u32 = 0;
         for entry in args.body.into_iter().flatten() {
             let Some(words) = evaluation.free_entry(entry) else { continue };

@@ -1,6 +1,7 @@
 //! Recording of streams as FLV.
 
 pub mod conf;
+mod control;
 mod file_name;
 pub mod flv_file;
 mod metadata;

@@ -1,6 +1,6 @@
 //! Directives of the referer module.
 
-use super::valid::ValidReferers;
+use super::valid::{Referers, ValidReferers};
 use crate::directive::context::{HTTP_SERVER, LOCATION};
 use crate::directive::table::directives;
 
@@ -14,5 +14,8 @@ directives! {
         /// follows the scheme. Ports are not looked at. As in the original, a referer shorter than `http://i.ru` has no
         /// scheme, and `$invalid_referer` keeps the value that it had at its first use for a request.
         "valid_referers" => lines: Vec<ValidReferers>, in HTTP_SERVER | LOCATION, restricts requests;
+    }
+    made {
+        Referers;
     }
 }

@@ -2,3 +2,6 @@
 
 pub mod conf;
 pub mod valid;
+mod variable;
+
+pub use variable::InvalidReferer;

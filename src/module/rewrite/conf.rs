@@ -1,10 +1,12 @@
 //! Directives of the rewrite module.
 
+use super::answer::Return;
 use super::condition::Condition;
 use super::rewrite_rule::{Break, Rewrite, Set};
+use super::statements::Statements;
 use crate::directive::context::{HTTP_ALL, HTTP_SERVER, LOCATION, LOCATION_IF, SERVER_IF};
 use crate::directive::table::directives;
-use crate::directive::{Flag, OwnAll};
+use crate::directive::{Flag, Own, OwnAll};
 
 directives! {
     /// Conditions and rewriting of paths.
@@ -21,6 +23,9 @@ directives! {
             restricts paths;
         /// Ends the statements of the rewrite module in that server or location.
         "break" => breaks: OwnAll<Break>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
+        /// Answers with a fixed status and text, or with a redirect.
+        "return" => answer: Own<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF,
+            restricts requests;
         /// Assigns a variable.
         "set" => sets: OwnAll<Set>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
     }
@@ -29,5 +34,8 @@ directives! {
         "rewrite_log" => Flag = "off", in HTTP_ALL | SERVER_IF | LOCATION_IF;
         /// Warn about unset variables.
         "uninitialized_variable_warn" => Flag = "on", in HTTP_ALL | SERVER_IF | LOCATION_IF;
+    }
+    made {
+        Statements;
     }
 }

@@ -1,5 +1,10 @@
 //! Conditions and rewriting of paths.
 
+pub mod answer;
 pub mod condition;
 pub mod conf;
+mod phase;
 pub mod rewrite_rule;
+pub mod statements;
+
+pub use phase::RewritePhase;

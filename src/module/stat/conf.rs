@@ -1,9 +1,12 @@
 //! Directives of statistics.
 
-use crate::directive::context::{HTTP_ALL, LOCATION};
+use bstr::BString;
+
+use crate::directive::context::{Contexts, HTTP_ALL, LOCATION};
+use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
 use crate::directive::word::any_of;
-use crate::directive::{Own, Present, Summed, Text};
+use crate::directive::{BlockLevel, Evaluation, Own, Present, Slot, Summed, Text};
 
 any_of! {
     /// What the statistics show.
@@ -33,5 +36,38 @@ directives! {
         "rtmp_stat_stylesheet" => stylesheet: Text = "", in HTTP_ALL;
         /// Answers with internal figures as JSON.
         "sys_stat" => sys_stat: Own<Present>, in LOCATION, no effect yet, restricts answers;
+    }
+    made {
+        Chosen;
+    }
+}
+
+/// What a document of statistics holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Its parts.
+    pub parts: StatParts,
+    /// The stylesheet that it names; empty for none.
+    pub stylesheet: BString,
+}
+
+/// What a location itself serves. Around it `rtmp_stat` only chooses what the locations inside serve.
+#[derive(Debug)]
+pub struct Chosen(pub Option<Document>);
+
+impl Slot for Chosen {
+    const HOLDERS: Contexts = LOCATION;
+    const INHERITED: bool = false;
+
+    fn is_set_by(_: &Block) -> bool {
+        true
+    }
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Chosen {
+        let block = level.blocks[0];
+        let own = block.context == LOCATION && block.uses("rtmp_stat").is_some();
+        let stat: Current = level.resolve(evaluation);
+        let document = |parts| Document { parts, stylesheet: stat.stylesheet.0.clone() };
+        Chosen(stat.rtmp_stat.0.filter(|_| own).map(document))
     }
 }

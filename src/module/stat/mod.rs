@@ -1,3 +1,6 @@
 //! Statistics.
 
 pub mod conf;
+mod handler;
+
+pub use handler::StatHandler;

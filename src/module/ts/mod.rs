@@ -1,3 +1,6 @@
 //! Live MPEG-TS over HTTP.
 
 pub mod conf;
+mod handler;
+
+pub use handler::TsHandler;

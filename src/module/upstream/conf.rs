@@ -1,10 +1,16 @@
 //! Directives of the upstream module.
 
+use std::collections::HashMap;
+
+use bstr::BString;
+
 use super::balance::{KeepaliveConnections, Method, Random};
 use super::server::{HashBalance, UpstreamServer};
-use crate::directive::context::{HTTP, UPSTREAM};
+use crate::directive::context::{Contexts, HTTP, UPSTREAM};
+use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
-use crate::directive::{Arity, Msec, Num, Text, Words};
+use crate::directive::{Arity, BlockLevel, Evaluation, Msec, Num, Slot, Text, Words};
+use crate::syntax::{Problem, Span, sentence};
 
 directives! {
     /// Server groups for forwarding.
@@ -32,5 +38,38 @@ directives! {
         "keepalive_timeout" => Msec = "60s", in UPSTREAM;
         /// Shared state of the group.
         "zone" => Words, in UPSTREAM, args Arity::between(1, 2);
+    }
+    made {
+        Upstreams;
+    }
+}
+
+/// The groups: validated only, since nothing is forwarded yet.
+#[derive(Debug)]
+pub struct Upstreams;
+
+impl Slot for Upstreams {
+    const HOLDERS: Contexts = HTTP;
+    const INHERITED: bool = false;
+
+    fn is_set_by(_: &Block) -> bool {
+        true
+    }
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Upstreams {
+        let http = level.blocks[0];
+        for upstream in http.inner(UPSTREAM).filter(|u| u.uses("server").is_none()) {
+            evaluation.refuse(upstream, Problem::new("no servers are inside upstream"));
+        }
+        let mut names: HashMap<BString, Span> = HashMap::new();
+        for upstream in http.inner(UPSTREAM) {
+            let Some(name) = upstream.head::<Text>() else { continue };
+            let Some(first) = names.insert(name.0.to_ascii_lowercase().into(), upstream.span) else {
+                continue;
+            };
+            let text = sentence(&[b"duplicate upstream \"", &name.0, b"\""]);
+            evaluation.refuse(upstream, Problem::new(text).label(first, "first given here"));
+        }
+        Upstreams
     }
 }

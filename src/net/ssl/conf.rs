@@ -2,6 +2,7 @@
 
 use bstr::BStr;
 
+use super::check;
 use super::cipher::Ciphers;
 use crate::directive::context::{Contexts, HTTP, HTTP_SERVER, RTMP, RTMP_SERVER};
 use crate::directive::table::directives;
@@ -92,6 +93,10 @@ directives! {
         "ssl_stapling_verify" => Flag = "off", in SERVERS;
         /// TLS 1.3 early data.
         "ssl_early_data" => Flag = "off", in SERVERS;
+    }
+    checks {
+        check::http_certificates, in HTTP_SERVER;
+        check::rtmp_certificates, in RTMP_SERVER;
     }
 }
 

@@ -1,4 +1,5 @@
 //! TLS.
 
+mod check;
 pub mod cipher;
 pub mod conf;

@@ -23,7 +23,7 @@ use crate::config::names::NameTable;
 use crate::directive::{ConfPath, ListenAddr};
 use crate::limits;
 use crate::net::log;
-use crate::net::socket::Socket;
+use crate::net::socket::ListenSocket;
 use crate::net::speaks::ListenProtocol;
 use crate::net::ssl;
 use crate::net::ssl::cipher::SUITES;
@@ -81,7 +81,8 @@ impl ServerTls {
             loaded.add((ListenProtocol::Rtmp, listener.addr.clone()), settings, before)?;
         }
         for listener in config.http.iter().flat_map(|http| &http.listeners).filter(|l| l.options.ssl) {
-            let settings = settings(&mut keys, &listener.servers, |server: &HttpServer| &server.ssl);
+            let settings =
+                settings(&mut keys, &listener.servers, |server: &HttpServer| server.get::<ssl::conf::Conf>());
             loaded.add((ListenProtocol::Http, listener.addr.clone()), settings, before)?;
         }
         Ok(loaded)
@@ -126,9 +127,9 @@ impl ServerTls {
 /// # Errors
 ///
 /// The handshake has failed, or was not over within [`limits::TLS_HANDSHAKE`]; the client's fault either way.
-pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> io::Result<Socket> {
+pub async fn accept(socket: ListenSocket, config: Arc<ServerConfig>) -> io::Result<ListenSocket> {
     match tokio::time::timeout(limits::TLS_HANDSHAKE, TlsStream::accept(socket, config)).await {
-        Ok(accepted) => Ok(Socket::Tls(Box::new(accepted?))),
+        Ok(accepted) => Ok(ListenSocket::Tls(Box::new(accepted?))),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }

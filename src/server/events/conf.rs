@@ -1,5 +1,6 @@
 //! Directives of `events { }`.
 
+use crate::directive::conclusion::Whole;
 use crate::directive::context::{EVENTS, MAIN};
 use crate::directive::table::directives;
 use crate::directive::uses_modules::UsesModules;
@@ -52,6 +53,18 @@ directives! {
         /// Detailed logs for some clients, in debug builds of the original.
         "debug_connection" => Vec<Words>, in EVENTS, args Arity::ONE;
     }
+    concludes {
+        connections_suffice;
+    }
+}
+
+/// Complains about fewer connections than one for each listening socket, and one more.
+fn connections_suffice(whole: &mut Whole<'_>) -> Vec<Problem> {
+    let connections = whole.events.get::<Conf>().worker_connections.0;
+    let sockets = whole.sockets;
+    let few = connections <= sockets as u64;
+    let text = || format!("{connections} worker_connections are not enough for {sockets} listening sockets");
+    few.then(|| Problem::new(text())).into_iter().collect()
 }
 
 impl Value for EventMethod {

@@ -3,13 +3,14 @@
 use bstr::{BString, ByteSlice};
 
 use crate::directive::address::literal_addr;
+use crate::directive::conclusion::Whole;
 use crate::directive::{Args, Evaluation, ListenAddr};
 use crate::media::listen::DEFAULT_PORT;
 use crate::syntax::{Problem, Spanned, Word, sentence};
 
 /// An RTMP address that a location serves the streams of.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RtmpAddress {
+pub struct Relation {
     /// The address.
     pub addr: ListenAddr,
     /// The word it was read from.
@@ -18,23 +19,19 @@ pub struct RtmpAddress {
 
 /// Addresses that must turn out to be RTMP addresses once everything is read.
 #[derive(Default)]
-pub struct RtmpAddresses(pub Vec<Spanned<RtmpAddress>>);
+pub struct Relations(pub Vec<Spanned<Relation>>);
 
-impl RtmpAddress {
+impl Relation {
     /// Reads the address after `flv_live` and its relatives.
-    ///
-    /// # Errors
-    ///
-    /// The words name no address.
-    pub fn read(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<RtmpAddress, Problem> {
+    pub fn read(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Relation, Problem> {
         let word = args.first();
         let addr = literal_addr(&word.bytes, DEFAULT_PORT).map_err(|_| {
             let text = sentence(&[b"Relation port err: ", &word.bytes]);
             Problem::new(text).at(word.span).help("the `listen` address of an rtmp server, such as 1935")
         })?;
-        let relation = RtmpAddress { addr, spelled: word.text().to_owned() };
+        let relation = Relation { addr, spelled: word.text().to_owned() };
         let noted = Spanned { value: relation.clone(), span: word.span, place: args.terminator };
-        evaluation.notes.of::<RtmpAddresses>().0.push(noted);
+        evaluation.notes.of::<Relations>().0.push(noted);
         Ok(relation)
     }
 }
@@ -51,4 +48,22 @@ pub fn parameter(word: &Word) -> (&[u8], Option<&[u8]>) {
 pub fn unsupported(word: &Word, accepted: &str) -> Problem {
     let text = sentence(&[b"\"", &word.bytes, b"\" para not support"]);
     Problem::new(text).at(word.span).help(format!("accepted: {accepted}"))
+}
+
+/// Complains about addresses that no RTMP server listens on.
+pub fn are_rtmp_addresses(whole: &mut Whole<'_>) -> Vec<Problem> {
+    let known: Vec<String> = whole.rtmp_addresses.iter().map(ToString::to_string).collect();
+    let Relations(relations) = whole.notes.of();
+    let unknown = relations.iter().filter(|relation| !whole.rtmp_addresses.contains(&&relation.value.addr));
+    unknown
+        .map(|relation| {
+            let text = [b"Can not find relation port: ", &relation.value.spelled[..]].concat();
+            let problem = Problem::new(text).at(relation.span).place(relation.place);
+            let help = match known.as_slice() {
+                [] => "there is no rtmp server".into(),
+                known => format!("rtmp servers listen on: {}", known.join(", ")),
+            };
+            problem.help(help)
+        })
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! `return`.
 
-use super::variable::Template;
 use crate::directive::{Args, Arity, Evaluation, Value, number};
+use crate::http::variable::Template;
 use crate::syntax::{Problem, sentence};
 
 /// The highest status that can be returned.

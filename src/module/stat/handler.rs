@@ -8,46 +8,81 @@ use std::fmt::Display;
 use std::sync::{Arc, atomic};
 use std::time::Instant;
 
-use bstr::{BStr, BString, ByteSlice};
+use bstr::{BStr, ByteSlice};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
-use super::{Body, Exchange, HttpService, full, plain};
-use crate::config::on_disk;
+use super::conf::{Chosen, Document, StatParts};
+use crate::config::history::SharedHistory;
+use crate::config::on_disk::{self, ConfFiles};
+use crate::config::store::Store;
 use crate::config::watch::Fingerprint;
+use crate::directive::Values;
+use crate::directive::context::LOCATION;
+use crate::http::exchange::Exchange;
+use crate::http::extension::{Answer, Handler};
+use crate::http::reply::{Body, full, plain};
 use crate::hub::registry::{StreamKey, StreamRegistry};
 use crate::media::listing::Snapshot;
-use crate::media::session::{Role, Session, Traffic};
-use crate::module::stat::conf::StatParts;
+use crate::media::session::{Role, Session, Sessions, Traffic};
 
-/// Answers with the statistics of this moment.
-pub(super) async fn answer(
-    exchange: &Exchange<'_>,
-    parts: StatParts,
-    stylesheet: &BString,
-) -> Response<Body> {
-    let (service, stylesheet) = (exchange.connection.service.clone(), stylesheet.clone());
-    let found = service.conf_files.glance(service.store.generation()).await;
-    let work = tokio::task::spawn_blocking(move || document(&service, found, parts, &stylesheet));
-    let Ok(text) = work.await else { return plain(StatusCode::INTERNAL_SERVER_ERROR) };
-    let mut response = Response::new(full(Bytes::from(text)));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-    response
+/// Answers with statistics.
+#[derive(Clone)]
+pub struct StatHandler {
+    /// The configuration in force.
+    pub store: Arc<Store>,
+    /// All streams.
+    pub registry: Arc<StreamRegistry>,
+    /// All sessions.
+    pub sessions: Arc<Sessions>,
+    /// The files of the configuration.
+    pub conf_files: Arc<ConfFiles>,
+    /// What has become of configurations.
+    pub history: Arc<SharedHistory>,
+    /// When the process started.
+    pub started: Instant,
 }
 
-fn document(
-    service: &HttpService,
-    found: Option<Fingerprint>,
-    parts: StatParts,
-    stylesheet: &BString,
-) -> String {
+impl Handler for StatHandler {
+    fn takes(&self, location: &Values<LOCATION>) -> bool {
+        location.get::<Chosen>().0.is_some()
+    }
+
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Answer<'a> {
+        Box::pin(async {
+            match &exchange.chosen_by::<Chosen>().0 {
+                Some(document) => self.respond(document).await,
+                None => plain(StatusCode::NOT_FOUND),
+            }
+        })
+    }
+}
+
+impl StatHandler {
+    /// The statistics of this moment.
+    async fn respond(&self, document: &Document) -> Response<Body> {
+        let found = self.conf_files.glance(self.store.generation()).await;
+        let (service, document) = (self.clone(), document.clone());
+        let work = tokio::task::spawn_blocking(move || write(&service, found, &document));
+        let Ok(text) = work.await else { return plain(StatusCode::INTERNAL_SERVER_ERROR) };
+        let mut response = Response::new(full(Bytes::from(text)));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+        response
+    }
+}
+
+fn write(service: &StatHandler, found: Option<Fingerprint>, document: &Document) -> String {
     let Snapshot { sessions, ended: mut traffic, of_streams } = service.sessions.at_once();
     let mut xml = Xml::default();
     xml.raw("<?xml version=\"1.0\" encoding=\"utf-8\" ?>\r\n");
-    if !stylesheet.is_empty() {
+    if !document.stylesheet.is_empty() {
         xml.raw("<?xml-stylesheet type=\"text/xsl\" href=\"");
-        xml.escaped(stylesheet);
+        xml.escaped(&document.stylesheet);
         xml.raw("\" ?>\r\n");
     }
     write_root(&mut xml, service, found);
@@ -60,7 +95,7 @@ fn document(
     xml.element("uptime", service.started.elapsed().as_secs());
     xml.element("naccepted", service.sessions.accepted_total());
     write_traffic(&mut xml, traffic);
-    if parts.contains(StatParts::LIVE) || parts.contains(StatParts::CLIENTS) {
+    if document.parts.contains(StatParts::LIVE) || document.parts.contains(StatParts::CLIENTS) {
         write_servers(&mut xml, sessions, &of_streams, &service.registry);
     }
     xml.close("rtmp");
@@ -68,7 +103,7 @@ fn document(
 }
 
 /// Opens the root. What the configuration in force is stands in its attributes: the elements are the original's.
-fn write_root(xml: &mut Xml, service: &HttpService, found: Option<Fingerprint>) {
+fn write_root(xml: &mut Xml, service: &StatHandler, found: Option<Fingerprint>) {
     let history = service.history.lock();
     xml.raw("<rtmp");
     xml.attribute("generation", service.store.generation());

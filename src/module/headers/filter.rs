@@ -2,31 +2,38 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::StatusCode;
+use http::Response;
 use http::header::{CACHE_CONTROL, EXPIRES, HeaderMap, HeaderValue, LAST_MODIFIED};
 use jiff::{Span, ZonedDateTime};
 
-use super::Exchange;
-use super::header::USUAL;
-use super::variables::RequestVariables;
-use crate::module::headers::expires::Expires;
+use super::conf::Current;
+use super::expires::Expires;
+use crate::http::exchange::Exchange;
+use crate::http::extension::ResponseFilter;
+use crate::http::header::USUAL;
+use crate::http::reply::Body;
 
 /// What nginx says for `max`: 31 Dec 2037 23:55:55, and ten years.
 const MAX_DATE: i64 = 2_145_916_555;
 const MAX_AGE: i64 = 315_360_000;
 
 /// Adds `Expires` and `Cache-Control` to the statuses that nginx adds them to.
-pub(super) fn add(exchange: &Exchange<'_>, status: StatusCode, headers: &mut HeaderMap) {
-    if !USUAL.contains(&status.as_u16()) {
-        return;
+pub struct ExpiresFilter;
+
+impl ResponseFilter for ExpiresFilter {
+    fn filter(&self, exchange: &Exchange<'_>, response: &mut Response<Body>) {
+        if USUAL.contains(&response.status().as_u16()) {
+            add(exchange, response.headers_mut());
+        }
     }
+}
+
+fn add(exchange: &Exchange<'_>, headers: &mut HeaderMap) {
     let spelled;
-    let expires = match &exchange.location.headers.expires {
+    let expires = match &exchange.location.get::<Current>().expires {
         Expires::Variable(template) => {
-            let mut text = Vec::new();
-            template.expand(&RequestVariables::new(exchange), &mut text);
             // As nginx: what a variable holds is used if it can be.
-            spelled = Expires::of_words(&[&text]).unwrap_or(Expires::Off);
+            spelled = Expires::of_words(&[&exchange.expand(template)]).unwrap_or(Expires::Off);
             &spelled
         }
         said => said,

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 
-use super::model::Location;
+use super::location::LocationName;
+use super::routes::Location;
 use crate::directive::{Match, Pattern, Undecided};
-use crate::http::location::LocationName;
 
 /// The locations of one level.
 #[derive(Debug, Default)]

@@ -1,0 +1,260 @@
+//! What a server does with paths: its locations, made from its block.
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use bstr::{BString, ByteSlice};
+
+use super::core::methods::Methods;
+use super::location::LocationName;
+use super::locations::Locations;
+use super::server_conf::addresses;
+use super::variable::VariableNames;
+use crate::config::model::HttpServer;
+use crate::directive::context::{Contexts, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
+use crate::directive::evaluate::Block;
+use crate::directive::{
+    BlockLevel, Evaluation, ListenAddr, Match, Restricts, ServerName, Slot, Undecided, Values,
+};
+use crate::syntax::{Pos, Problem, Span, sentence};
+
+/// The locations of a server.
+#[derive(Debug)]
+pub struct Routes {
+    /// Those outside of every other.
+    pub locations: Locations,
+    /// The server's own values, for paths that no location takes.
+    pub fallback: Arc<Location>,
+    /// Variables that are defined but have no value yet.
+    pub without_value: HashSet<BString>,
+}
+
+/// What is done with some paths.
+#[derive(Debug)]
+pub struct Location {
+    /// Which paths.
+    pub name: LocationName,
+    /// The values of modules.
+    pub values: Values<LOCATION>,
+    /// The values that choose the handler: while an `if` or `limit_except` counts, those of the location around it.
+    pub choosing: Values<LOCATION>,
+    /// What is refused.
+    pub refusal: Option<Refusal>,
+    /// What counts in place of the location while the condition of an `if` in it is met, in the order of the file.
+    pub conditional: Vec<Arc<Location>>,
+    /// `limit_except`: what counts in place of the location for other methods than these.
+    pub limited: Option<(Vec<BString>, Arc<Location>)>,
+    /// Locations inside.
+    pub nested: Locations,
+    /// Where it begins.
+    pub pos: Pos,
+}
+
+/// A directive without a feature yet refuses what it guards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The directive.
+    pub directive: &'static str,
+    /// Whether it decides which peers are served at all, such as those with a certificate: then nothing is answered, also
+    /// by the statements of the rewrite module.
+    pub of_peers: bool,
+}
+
+impl Deref for Location {
+    type Target = Values<LOCATION>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.values
+    }
+}
+
+impl Routes {
+    /// The location for a decoded path, nginx's way: exact, longest prefix (`^~` ends the search), first
+    /// regular expression, longest prefix.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression is.
+    pub fn location_for(&self, path: &[u8]) -> Result<&Arc<Location>, Undecided> {
+        self.find_location(path, &mut drop)
+    }
+
+    /// As [`Routes::location_for`]; `matched` is told what each regular expression on the way has found.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression is.
+    pub fn find_location(
+        &self,
+        path: &[u8],
+        matched: &mut dyn FnMut(Match),
+    ) -> Result<&Arc<Location>, Undecided> {
+        Ok(self.locations.find(path, matched)?.unwrap_or(&self.fallback))
+    }
+}
+
+impl HttpServer {
+    /// Its locations.
+    pub fn routes(&self) -> &Routes {
+        self.get()
+    }
+}
+
+impl Slot for Routes {
+    const HOLDERS: Contexts = HTTP_SERVER;
+    const INHERITED: bool = false;
+
+    fn is_set_by(_: &Block) -> bool {
+        true
+    }
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Routes {
+        for said in addresses(level.blocks, evaluation).names {
+            let ServerName::Regex(pattern) = &said.value else { continue };
+            for problem in VariableNames::misnamed(pattern) {
+                evaluation.refuse(level.blocks[0], problem.at(said.span).place(said.place));
+            }
+            let names = evaluation.notes.of::<VariableNames>();
+            pattern.group_names().iter().for_each(|group| names.define(group));
+        }
+        let chain = Chain { level, blocks: level.blocks };
+        let name = LocationName::Prefix { prefix: BString::default(), stops_regex: false };
+        let fallback = Arc::new(chain.bare(name, evaluation));
+        let locations = chain.locations(None, evaluation);
+        let without_value = evaluation.notes.of::<VariableNames>().without_value();
+        Routes { locations, fallback, without_value }
+    }
+}
+
+/// A block on the way to its location, with those around it; the innermost first.
+struct Chain<'c> {
+    level: &'c BlockLevel<'c>,
+    blocks: &'c [&'c Block],
+}
+
+impl Chain<'_> {
+    /// The locations inside.
+    fn locations(&self, outer: Option<&LocationName>, evaluation: &mut Evaluation<'_>) -> Locations {
+        let mut locations = Locations::default();
+        let mut seen: HashMap<(u8, BString), Span> = HashMap::new();
+        let Some(holder) = self.blocks.first() else { return locations };
+        for block in holder.inner(LOCATION) {
+            let Some(name) = block.head::<LocationName>() else { continue };
+            if let Some(problem) = outer.and_then(|outer| misplaced(name, outer)) {
+                evaluation.refuse(block, problem.label(holder.span, "inside this location"));
+                continue;
+            }
+            let kind = match name {
+                LocationName::Exact(_) => 0,
+                LocationName::Prefix { .. } => 1,
+                LocationName::Named(_) => 2,
+                LocationName::Regex(_) => 3,
+            };
+            let first = seen.insert((kind, name.spelled().to_owned()), block.span);
+            if let Some(first) = first.filter(|_| kind != 3) {
+                let text = sentence(&[b"duplicate location \"", name.spelled(), b"\""]);
+                evaluation.refuse(block, Problem::new(text).label(first, "first given here"));
+                continue;
+            }
+            locations.add(Arc::new(self.with(block, |inner| inner.location(name, evaluation))));
+        }
+        locations
+    }
+
+    fn location(&self, name: &LocationName, evaluation: &mut Evaluation<'_>) -> Location {
+        let location = self.bare(name.clone(), evaluation);
+        let block = self.blocks[0];
+        let mut part = |block: &Block| {
+            let part = self.with(block, |inner| inner.bare(name.clone(), evaluation));
+            Arc::new(Location { choosing: location.values.clone(), ..part })
+        };
+        let conditional = block.inner(LOCATION_IF).map(&mut part).collect();
+        let limit = block.inner(LIMIT_EXCEPT).next();
+        let limited = limit.and_then(|block| Some((block.head::<Methods>()?.0.clone(), part(block))));
+        let nested = self.locations(Some(name), evaluation);
+        Location { conditional, limited, nested, ..location }
+    }
+
+    /// A location without parts and locations of its own.
+    fn bare(&self, name: LocationName, evaluation: &mut Evaluation<'_>) -> Location {
+        let values: Values<LOCATION> = self.level.values(self.blocks, evaluation);
+        Location {
+            name,
+            choosing: values.clone(),
+            values,
+            refusal: self.refusal(evaluation),
+            conditional: Vec::new(),
+            limited: None,
+            nested: Locations::default(),
+            pos: evaluation.pos(self.blocks[0].place),
+        }
+    }
+
+    /// What directives without a feature yet refuse here.
+    fn refusal(&self, evaluation: &mut Evaluation<'_>) -> Option<Refusal> {
+        let of_peers = Block::refusing(self.blocks, &[Restricts::Connections]);
+        if let Some(directive) = of_peers.filter(|_| is_encrypted(evaluation, self.blocks)) {
+            return Some(Refusal { directive, of_peers: true });
+        }
+        let directive = Block::refusing(self.blocks, &[Restricts::Answers, Restricts::Requests])?;
+        Some(Refusal { directive, of_peers: false })
+    }
+
+    /// Goes one block inwards.
+    fn with<R>(&self, block: &Block, go: impl FnOnce(&Chain<'_>) -> R) -> R {
+        let mut blocks = vec![block];
+        blocks.extend_from_slice(self.blocks);
+        go(&Chain { level: self.level, blocks: &blocks })
+    }
+}
+
+/// Whether requests may come to the server in a chain over TLS. A port is encrypted for all of its servers if one of
+/// them says so.
+fn is_encrypted(evaluation: &mut Evaluation<'_>, chain: &[&Block]) -> bool {
+    let Some(http) = chain.last() else { return false };
+    let Some(server) = chain.iter().find(|block| block.context == HTTP_SERVER) else { return false };
+    let lines: Vec<_> = http
+        .inner(HTTP_SERVER)
+        .flat_map(|block| addresses(&[block, http], evaluation).listen)
+        .filter(|line| line.value.options.ssl)
+        .flat_map(|line| line.value.addrs)
+        .collect();
+    addresses(&[server, http], evaluation).listen.iter().flat_map(|line| &line.value.addrs).any(|addr| {
+        lines.iter().any(|encrypted| match (addr, encrypted) {
+            (ListenAddr::Tcp(addr), ListenAddr::Tcp(encrypted)) => addr.port() == encrypted.port(),
+            _ => addr == encrypted,
+        })
+    })
+}
+
+/// Why a location may not stand inside another.
+fn misplaced(name: &LocationName, outer: &LocationName) -> Option<Problem> {
+    let (inner_uri, outer_uri) = (name.spelled(), outer.spelled());
+    let text = match (name, outer) {
+        (_, LocationName::Exact(_)) => sentence(&[
+            b"location \"",
+            inner_uri,
+            b"\" cannot be inside the exact location \"",
+            outer_uri,
+            b"\"",
+        ]),
+        (_, LocationName::Named(_)) => sentence(&[
+            b"location \"",
+            inner_uri,
+            b"\" cannot be inside the named location \"",
+            outer_uri,
+            b"\"",
+        ]),
+        (LocationName::Named(_), _) => {
+            sentence(&[b"named location \"", inner_uri, b"\" can be on the server level only"])
+        }
+        (LocationName::Exact(_) | LocationName::Prefix { .. }, _)
+            if !inner_uri.as_bytes().starts_with(outer_uri.as_bytes()) =>
+        {
+            sentence(&[b"location \"", inner_uri, b"\" is outside location \"", outer_uri, b"\""])
+        }
+        _ => return None,
+    };
+    Some(Problem::new(text))
+}

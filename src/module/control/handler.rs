@@ -1,0 +1,75 @@
+//! `rtmp_control`: `/LOCATION/SECTION/METHOD?srv=&app=&name=&clientid=&addr=`.
+//!
+//! A section that no module carries out yet is answered with 404.
+
+use std::sync::Arc;
+
+use bstr::ByteSlice;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+
+use super::conf::{Chosen, ControlParts};
+use super::drop::DropSessions;
+use super::log;
+use crate::directive::Values;
+use crate::directive::context::LOCATION;
+use crate::http::exchange::Exchange;
+use crate::http::extension::{Answer, Handler};
+use crate::http::reply::{Body, full, plain};
+use crate::media::control::ControlSection;
+use crate::media::session::Sessions;
+
+/// Carries out control requests.
+pub struct ControlHandler {
+    sections: Vec<(ControlParts, Arc<dyn ControlSection>)>,
+}
+
+impl ControlHandler {
+    /// With the sections of other modules.
+    pub fn new(
+        sessions: Arc<Sessions>,
+        sections: impl IntoIterator<Item = (ControlParts, Arc<dyn ControlSection>)>,
+    ) -> Self {
+        let own: (_, Arc<dyn ControlSection>) = (ControlParts::DROP, Arc::new(DropSessions(sessions)));
+        ControlHandler { sections: std::iter::once(own).chain(sections).collect() }
+    }
+
+    fn carry_out(&self, exchange: &Exchange<'_>) -> Response<Body> {
+        let mut words = exchange.path.rsplit_str("/");
+        let (method, section) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let served = exchange.chosen_by::<Chosen>().0.unwrap_or_default();
+        let mut sections = self.sections.iter().filter(|(part, _)| served.contains(*part));
+        let Some((_, section)) = sections.find(|(_, known)| section == known.name().as_bytes()) else {
+            return plain(StatusCode::NOT_FOUND);
+        };
+        match section.carry_out(method, exchange.query()) {
+            // As recorded, without a type.
+            Ok(text) => Response::new(full(Bytes::from(text))),
+            Err(why) => failed(exchange, why),
+        }
+    }
+}
+
+impl Handler for ControlHandler {
+    fn takes(&self, location: &Values<LOCATION>) -> bool {
+        location.get::<Chosen>().0.is_some()
+    }
+
+    fn is_read_only(&self) -> bool {
+        false
+    }
+
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Answer<'a> {
+        Box::pin(async { self.carry_out(exchange) })
+    }
+}
+
+/// As recorded, a request that cannot be carried out is an error of the server. The reason is ours.
+fn failed(exchange: &Exchange<'_>, why: &'static str) -> Response<Body> {
+    log::failed(why, exchange.path, exchange.query());
+    let mut response = Response::new(full(Bytes::from(format!("{why}\n"))));
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}

@@ -1,0 +1,107 @@
+//! `flv_live`: a stream as an endless FLV file.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use http::StatusCode;
+
+use super::conf::{Current, FlvLive};
+use crate::directive::Values;
+use crate::directive::context::LOCATION;
+use crate::http::exchange::Exchange;
+use crate::http::extension::{Answer, Handler};
+use crate::http::live::{self, LiveFormat, LiveHandler, RelayMessages, Sending};
+use crate::http::reply::plain;
+use crate::hub::packet::Container;
+use crate::media::admission::{Admission, AdmittedSession};
+use crate::media::player_settings::player_settings;
+use crate::media::relay_messages;
+use crate::media::session::{Protocol, Session};
+use crate::media::view::AppView;
+use crate::wire::{MediaKind, flv};
+
+/// Answers with live FLV.
+pub struct FlvHandler {
+    /// Lets players in.
+    pub admission: Arc<Admission>,
+}
+
+impl Handler for FlvHandler {
+    fn takes(&self, location: &Values<LOCATION>) -> bool {
+        location.get::<Current>().flv_live.0.is_some()
+    }
+
+    fn is_read_only(&self) -> bool {
+        true
+    }
+
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Answer<'a> {
+        Box::pin(async {
+            let Some(FlvLive { addr, app, audio, video }) = &exchange.chosen_by::<Current>().flv_live.0
+            else {
+                return plain(StatusCode::NOT_FOUND);
+            };
+            let format = Arc::new(Flv { audio: *audio, video: *video });
+            live::answer(exchange, LiveHandler { addr, app: app.as_ref(), format }, &self.admission).await
+        })
+    }
+}
+
+/// FLV, whose head may announce audio and video.
+struct Flv {
+    audio: bool,
+    video: bool,
+}
+
+impl LiveFormat for Flv {
+    fn suffix(&self) -> &'static str {
+        ".flv"
+    }
+
+    fn content_type(&self) -> &'static str {
+        "video/x-flv"
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::HttpFlv
+    }
+
+    fn sending(&self, view: &AppView, entered: &AdmittedSession, chunked: bool) -> Sending {
+        let container = if chunked { Container::FlvChunked } else { Container::Flv };
+        let settings = player_settings(view, container, 0, &entered.session().identity.pargs);
+        Sending { settings, feed: None }
+    }
+
+    /// A relay of ours is told by which way the media comes.
+    fn lead(&self, entered: &AdmittedSession) -> Bytes {
+        let mut file = BytesMut::new();
+        let (audio, video) = entered.stream().info().tracks();
+        flv::write_header(&mut file, self.audio && audio, self.video && video);
+        if let Some(way) = entered.way() {
+            file.extend_from_slice(&self.way(entered, &way.borrow()));
+        }
+        file.freeze()
+    }
+
+    fn relay_messages(&self, session: &Session) -> Option<&dyn RelayMessages> {
+        session.identity.trail.claims_relay().then_some(self)
+    }
+}
+
+/// Data tags.
+impl RelayMessages for Flv {
+    fn way(&self, entered: &AdmittedSession, way: &[u8]) -> Bytes {
+        let told = entered.admission().trails().way(way, &entered.session().key);
+        data_tag(&relay_messages::way(&told))
+    }
+
+    fn idle(&self) -> Bytes {
+        data_tag(&relay_messages::idle())
+    }
+}
+
+fn data_tag(payload: &[u8]) -> Bytes {
+    let mut tag = BytesMut::new();
+    flv::write_tag(&mut tag, MediaKind::Data, 0, payload);
+    tag.freeze()
+}

@@ -1,0 +1,233 @@
+//! `hls2_live`: playlists and fragments of HLS from memory.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bstr::ByteSlice;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HOST, HeaderValue};
+use http::{Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+
+use super::conf::{Conf, Current};
+use super::live::Hls2Live;
+use super::{
+    Fragment, Fragments, HlsRequest, MasterRequest, SessionId, ViewerRefusal, ViewerRequest, Viewers, log,
+};
+use crate::directive::Values;
+use crate::directive::context::LOCATION;
+use crate::http::cors;
+use crate::http::exchange::Exchange;
+use crate::http::extension::{Answer, Handler};
+use crate::http::origin::{IdentityOverrides, PathParts, RequestedStream};
+use crate::http::reply::{Body, full, plain};
+use crate::hub::registry::StreamRegistry;
+use crate::media::mpegts::Feeds;
+use crate::media::segments::Presentation;
+use crate::media::session::{Protocol, Sessions};
+use crate::media::variables::query_argument;
+
+const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
+const FRAGMENT_TYPE: &str = "video/mp2t";
+
+/// Answers with playlists and fragments.
+pub struct Hls2Handler {
+    /// Its players.
+    pub viewers: Arc<Viewers>,
+    /// All streams.
+    pub registry: Arc<StreamRegistry>,
+    /// Streams as MPEG-TS.
+    pub feeds: Arc<Feeds>,
+    /// All sessions.
+    pub sessions: Arc<Sessions>,
+}
+
+impl Handler for Hls2Handler {
+    fn takes(&self, location: &Values<LOCATION>) -> bool {
+        location.get::<Current>().hls2_live.0.is_some()
+    }
+
+    fn is_read_only(&self) -> bool {
+        true
+    }
+
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Answer<'a> {
+        Box::pin(async {
+            match &exchange.chosen_by::<Current>().hls2_live.0 {
+                Some(live) => self.respond(exchange, live).await,
+                None => plain(StatusCode::NOT_FOUND),
+            }
+        })
+    }
+}
+
+impl Hls2Handler {
+    async fn respond(&self, exchange: &Exchange<'_>, live: &Hls2Live) -> Response<Body> {
+        let Some(place) = PathParts::of(exchange) else { return plain(StatusCode::BAD_REQUEST) };
+        let Some(target) = HlsRequest::parse(place.last) else { return plain(StatusCode::NOT_FOUND) };
+        let session = query_argument(exchange.query(), b"session");
+        let (name, fragment) = match target {
+            HlsRequest::Playlist { name } => (name, None),
+            HlsRequest::Fragment { name, id } => (name, Some(id)),
+        };
+        if session.is_empty() && fragment.is_none() {
+            let origin = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), &place, name);
+            let known = origin.and_then(|origin| self.presentation(&origin));
+            return ok(exchange, PLAYLIST_TYPE, full(self.master(exchange, known.as_ref()).into()));
+        }
+        let Some(session) = SessionId::parse(session) else { return plain(StatusCode::NOT_FOUND) };
+        let Some(origin) = RequestedStream::choose(exchange, &live.addr, live.app.as_ref(), &place, name)
+        else {
+            return plain(StatusCode::NOT_FOUND);
+        };
+        match fragment {
+            Some(id) => self.send_fragment(exchange, &origin, &session, id).await,
+            None => self.send_playlist(exchange, live, &origin, session, name).await,
+        }
+    }
+
+    /// The playlist that names a new session. There need not be a stream, and nobody is asked yet.
+    fn master(&self, exchange: &Exchange<'_>, known: Option<&Presentation>) -> String {
+        let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
+        let id = self.viewers.issue(seconds, exchange.id());
+        let request = MasterRequest {
+            scheme: exchange.scheme(),
+            host: &exchange.header(HOST).to_str_lossy(),
+            path: exchange.request.uri().path(),
+            query: exchange.request.uri().query().unwrap_or(""),
+        };
+        request.playlist(&id, known)
+    }
+
+    /// What is known of the stream, if there is one that is made into fragments.
+    fn presentation(&self, origin: &RequestedStream) -> Option<Presentation> {
+        let stream = self.registry.find(&origin.key())?;
+        let fragments = self.feeds.find(&stream)?.find_companion::<Fragments>()?;
+        fragments.presentation(&stream.info())
+    }
+
+    async fn send_playlist(
+        &self,
+        exchange: &Exchange<'_>,
+        live: &Hls2Live,
+        origin: &RequestedStream,
+        session: SessionId,
+        name: &[u8],
+    ) -> Response<Body> {
+        let (key, addr) = (origin.key(), exchange.peer().ip);
+        // A session that is there goes on as it began, whatever has become of its application since.
+        let visit = match self.viewers.visit(&key, &session, addr) {
+            Some(visit) => visit,
+            None if !origin.view.held().get::<Conf>().hls2 => {
+                log::switched_off(exchange.id(), &key.app);
+                return plain(StatusCode::NOT_FOUND);
+            }
+            None => {
+                let entering = self.viewers.visit_or_enter(&origin.view, session, &key, addr, || {
+                    let overrides = IdentityOverrides {
+                        flash_ver: live.flashver.as_ref(),
+                        swf_url: live.swf_url.as_ref(),
+                        tc_url: live.tc_url.as_ref(),
+                        page_url: live.page_url.as_ref(),
+                    };
+                    origin.session(exchange, self.sessions.next_session_id(), Protocol::Hls2, &overrides)
+                });
+                let Some(visit) = entering else { return plain(StatusCode::SERVICE_UNAVAILABLE) };
+                visit
+            }
+        };
+        if !visit.allows(exchange.query()) {
+            return plain(StatusCode::FORBIDDEN);
+        }
+        let conf = visit.conf().clone();
+        let base_url = conf.base_url.0.to_str_lossy();
+        let made = visit.playlist(name, &base_url);
+        // A stream that does not come keeps no request for ever; the original answers nothing at all.
+        match tokio::time::timeout(Duration::from_millis(conf.timeout_ms()), made).await {
+            Ok(Ok(text)) => {
+                visit.sent(text.len());
+                ok(exchange, PLAYLIST_TYPE, full(text.into()))
+            }
+            Ok(Err(denied)) => plain(status(denied)),
+            Err(_) => plain(StatusCode::NOT_FOUND),
+        }
+    }
+
+    async fn send_fragment(
+        &self,
+        exchange: &Exchange<'_>,
+        origin: &RequestedStream,
+        session: &SessionId,
+        id: u64,
+    ) -> Response<Body> {
+        let Some(visit) = self.viewers.visit(&origin.key(), session, exchange.peer().ip) else {
+            return plain(StatusCode::NOT_FOUND);
+        };
+        let fragments = match visit.admitted().await {
+            Ok(fragments) => fragments,
+            Err(denied) => return plain(status(denied)),
+        };
+        match fragments.fragment(id) {
+            Some(fragment) => ok(exchange, FRAGMENT_TYPE, FragmentBody::new(&fragment, visit).boxed_unsync()),
+            None => plain(StatusCode::NOT_FOUND),
+        }
+    }
+}
+
+fn status(denied: ViewerRefusal) -> StatusCode {
+    match denied {
+        ViewerRefusal::Forbidden => StatusCode::FORBIDDEN,
+        ViewerRefusal::NoStream => StatusCode::NOT_FOUND,
+        ViewerRefusal::Over => StatusCode::GONE,
+    }
+}
+
+fn ok(exchange: &Exchange<'_>, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    cors::add(exchange, response.headers_mut());
+    response
+}
+
+/// A fragment as a body: its pieces as they are, without a copy.
+struct FragmentBody {
+    left: VecDeque<Bytes>,
+    len: u64,
+    /// The viewer does not leave while it is being sent something.
+    visit: ViewerRequest,
+}
+
+impl FragmentBody {
+    fn new(fragment: &Arc<Fragment>, visit: ViewerRequest) -> Self {
+        FragmentBody { left: fragment.chunks.iter().cloned().collect(), len: fragment.len as u64, visit }
+    }
+}
+
+impl HttpBody for FragmentBody {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
+        let next = self.left.pop_front().map(|chunk| {
+            self.len -= chunk.len() as u64;
+            self.visit.sent(chunk.len());
+            Ok(Frame::data(chunk))
+        });
+        Poll::Ready(next)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.len)
+    }
+}

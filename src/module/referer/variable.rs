@@ -1,0 +1,57 @@
+//! `$invalid_referer`.
+
+use http::header::{HeaderValue, REFERER};
+
+use super::conf::Scope;
+use super::valid::{Referers, ValidReferers};
+use crate::directive::context::{Contexts, LOCATION};
+use crate::directive::evaluate::Block;
+use crate::directive::{BlockLevel, Evaluation, Slot, Undecided};
+use crate::http::exchange::Exchange;
+use crate::http::extension::RequestVariable;
+use crate::http::server_conf::server_names;
+use crate::syntax::Spanned;
+
+/// Gives `$invalid_referer` its value.
+pub struct InvalidReferer;
+
+impl RequestVariable for InvalidReferer {
+    fn name(&self) -> &'static str {
+        "invalid_referer"
+    }
+
+    fn value(&self, exchange: &Exchange<'_>, out: &mut Vec<u8>) -> Result<(), Undecided> {
+        let referer = exchange.request.headers().get(REFERER).map(HeaderValue::as_bytes);
+        if !exchange.location.get::<Referers>().permit(referer)? {
+            out.push(b'1');
+        }
+        Ok(())
+    }
+}
+
+/// The nearest `valid_referers` lines count.
+impl Slot for Referers {
+    const HOLDERS: Contexts = LOCATION;
+    const INHERITED: bool = false;
+
+    fn is_set_by(_: &Block) -> bool {
+        true
+    }
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Referers {
+        let lines = level.blocks.iter().find_map(|block| own_lines(block)).unwrap_or_default();
+        let made = Referers::new(lines.iter().map(|line| &line.value), &server_names(level.blocks));
+        made.unwrap_or_else(|problem| {
+            // Lines that do not fit together are complained about once, at their own block.
+            if let Some(last) = own_lines(level.blocks[0]).and_then(|lines| lines.last()) {
+                evaluation.refuse(level.blocks[0], problem.at(last.span).place(last.place));
+            }
+            Referers::default()
+        })
+    }
+}
+
+/// The `valid_referers` lines of a block itself.
+fn own_lines(block: &Block) -> Option<&[Spanned<ValidReferers>]> {
+    block.scope::<Scope>().map(|scope| &scope.lines[..])
+}

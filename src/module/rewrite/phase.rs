@@ -1,0 +1,196 @@
+//! The statements of the rewrite module, met by a request: `if`, `set`, `return`, `break`.
+//!
+//! What cannot be told refuses: a condition about something that has no value here must not let a request pass.
+
+use bstr::BString;
+use bytes::Bytes;
+use http::header::{HeaderValue, LOCATION};
+use http::{Response, StatusCode};
+
+use super::answer::Return;
+use super::condition::Condition;
+use super::statements::{Statement, Statements};
+use crate::directive::Undecided;
+use crate::http::exchange::Exchange;
+use crate::http::extension::{Decision, PhaseCheck};
+use crate::http::log;
+use crate::http::reply::{Body, full, plain};
+use crate::http::routes::Location;
+use crate::http::variable::{Template, Variable, Variables};
+use crate::http::variables::RequestVariables;
+
+/// The status of `return` that ends the connection without an answer.
+const CLOSES: u16 = 444;
+
+/// Meets the statements of servers and locations.
+pub struct RewritePhase;
+
+impl PhaseCheck for RewritePhase {
+    fn server_rewrite(&self, exchange: &mut Exchange<'_>) -> Decision {
+        let server = exchange.server.routes();
+        decide(exchange, &server.fallback)
+    }
+
+    fn rewrite(&self, exchange: &mut Exchange<'_>) -> Decision {
+        let location = exchange.location;
+        decide(exchange, location)
+    }
+}
+
+/// Meets the statements of a location, or of a server with its own values.
+fn decide<'a>(exchange: &mut Exchange<'a>, location: &'a Location) -> Decision {
+    let mut statements = Walk { exchange, location };
+    match statements.follow(&location.get::<Statements>().0) {
+        Some(End::Return(answer)) => Decision::Done(reply(exchange, answer)),
+        Some(End::Refuse(status)) => Decision::Done(Some(plain(status))),
+        Some(End::Break) | None => Decision::Next,
+    }
+}
+
+/// How the statements end.
+pub(super) enum End<'a> {
+    /// With an answer.
+    Return(&'a Return),
+    /// With this status.
+    Refuse(StatusCode),
+    /// By `break`.
+    Break,
+}
+
+/// Why something cannot be told.
+enum Untold {
+    /// A variable has no value here.
+    Valueless,
+    /// A regular expression has reached its limit.
+    Undecided,
+}
+
+impl From<Undecided> for Untold {
+    fn from(Undecided: Undecided) -> Untold {
+        Untold::Undecided
+    }
+}
+
+/// A request on its way through the statements of a location.
+struct Walk<'w, 'a> {
+    exchange: &'w mut Exchange<'a>,
+    location: &'a Location,
+}
+
+impl<'a> Walk<'_, 'a> {
+    /// Follows statements; `None`: to their end.
+    fn follow(&mut self, statements: &'a [Statement]) -> Option<End<'a>> {
+        for statement in statements {
+            match statement {
+                Statement::Break => return Some(End::Break),
+                Statement::Return(answer) => return Some(End::Return(answer)),
+                Statement::Set(set) => {
+                    let value = match self.text(&set.value) {
+                        Ok(value) => Some(value),
+                        // Only what asks for the variable is refused.
+                        Err(Untold::Valueless) => None,
+                        Err(why @ Untold::Undecided) => return Some(self.refuse(why)),
+                    };
+                    self.exchange.assigned.set(&set.name, value);
+                }
+                Statement::Rewrite(rewrite) => match rewrite.pattern.is_match(self.exchange.path) {
+                    Ok(true) => return Some(self.refuse(Untold::Valueless)),
+                    Ok(false) => self.exchange.assigned.not_matched(),
+                    Err(undecided) => return Some(self.refuse(undecided.into())),
+                },
+                Statement::If(condition, inner, number) => match self.meets(condition) {
+                    Err(why) => return Some(self.refuse(why)),
+                    Ok(false) => {}
+                    Ok(true) => {
+                        if let Some(conditional) = self.location.conditional.get(*number) {
+                            self.exchange.location = conditional;
+                        }
+                        if let Some(end) = self.follow(inner) {
+                            return Some(end);
+                        }
+                    }
+                },
+            }
+        }
+        None
+    }
+
+    fn refuse(&self, why: Untold) -> End<'a> {
+        End::Refuse(match why {
+            Untold::Valueless => StatusCode::SERVICE_UNAVAILABLE,
+            Untold::Undecided => {
+                log::undecided(self.exchange.id(), "a condition", self.exchange.peer());
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+        })
+    }
+
+    fn meets(&mut self, condition: &Condition) -> Result<bool, Untold> {
+        match condition {
+            Condition::True(name) => Ok(!matches!(&self.variable(name)?[..], b"" | b"0")),
+            Condition::Equal(name, text, negated) => {
+                Ok((self.variable(name)? == self.text(text)?) != *negated)
+            }
+            Condition::Match(name, pattern, negated) => {
+                let text = self.variable(name)?;
+                let found = pattern.find(&text)?;
+                let is_match = found.is_some();
+                match found {
+                    Some(found) => self.exchange.assigned.matched(found),
+                    None => self.exchange.assigned.not_matched(),
+                }
+                Ok(is_match != *negated)
+            }
+            // To look for a file would keep this thread from its media.
+            Condition::File(..) => Err(Untold::Valueless),
+        }
+    }
+
+    fn variable(&mut self, name: &BString) -> Result<BString, Untold> {
+        let variable = Variable::find(name);
+        self.look_at(&variable)?;
+        let mut value = Vec::new();
+        RequestVariables::new(self.exchange).value(&variable, &mut value);
+        Ok(value.into())
+    }
+
+    fn text(&mut self, template: &Template) -> Result<BString, Untold> {
+        template.variables().try_for_each(|variable| self.look_at(variable))?;
+        Ok(self.exchange.expand(template).into())
+    }
+
+    /// A statement uses a variable.
+    fn look_at(&mut self, variable: &Variable) -> Result<(), Untold> {
+        if !self.exchange.can_tell(variable) {
+            return Err(Untold::Valueless);
+        }
+        Ok(self.exchange.keep_first(variable)?)
+    }
+}
+
+/// `return`; `None`: the connection ends without an answer.
+fn reply(exchange: &Exchange<'_>, fixed: &Return) -> Option<Response<Body>> {
+    let text = fixed.text.as_ref().map(|template| exchange.expand(template)).unwrap_or_default();
+    if fixed.status == CLOSES {
+        return None;
+    }
+    let status = StatusCode::from_u16(fixed.status).unwrap_or(StatusCode::BAD_REQUEST);
+    if fixed.is_redirect() {
+        let mut response = plain(status);
+        // A header value with control bytes in it is no header value; the redirect then has no target.
+        if let Ok(value) = HeaderValue::from_bytes(&exchange.absolute(&text)) {
+            response.headers_mut().insert(LOCATION, value);
+        }
+        return Some(response);
+    }
+    // Only what is told of as a failure has a page of its own.
+    if fixed.text.is_none() && !status.is_success() {
+        return Some(plain(status));
+    }
+    let mut response = Response::new(full(Bytes::from(text)));
+    *response.status_mut() = status;
+    if status != StatusCode::NO_CONTENT {
+        exchange.set_type(response.headers_mut(), exchange.path);
+    }
+    Some(response)
+}

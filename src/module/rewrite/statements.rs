@@ -1,0 +1,59 @@
+//! The statements of a server or a location, in the order of the file.
+
+use super::answer::Return;
+use super::condition::Condition;
+use super::conf::Scope;
+use super::rewrite_rule::{Rewrite, Set};
+use crate::directive::context::{Contexts, LOCATION, LOCATION_IF, SERVER_IF};
+use crate::directive::evaluate::Block;
+use crate::directive::{BlockLevel, Evaluation, Slot};
+
+/// `if`, `set`, `return`, `break` and `rewrite` of one block; those around it have their own.
+#[derive(Debug)]
+pub struct Statements(pub Vec<Statement>);
+
+/// What is done with a request on its way through a server or a location.
+#[derive(Debug)]
+pub enum Statement {
+    /// Ends the statements.
+    Break,
+    /// `if`: its own statements. In a location its values count from then on: those of this number among the `if`s.
+    If(Condition, Vec<Statement>, usize),
+    /// Answers.
+    Return(Return),
+    /// Refuses the paths that it matches, as long as paths are not rewritten.
+    Rewrite(Rewrite),
+    /// Assigns a variable.
+    Set(Set),
+}
+
+impl Slot for Statements {
+    const HOLDERS: Contexts = LOCATION;
+    const INHERITED: bool = false;
+
+    fn is_set_by(_: &Block) -> bool {
+        true
+    }
+
+    fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> Statements {
+        Statements(of_block(level.blocks[0]))
+    }
+}
+
+fn of_block(block: &Block) -> Vec<Statement> {
+    let mut statements: Vec<(u32, Statement)> = Vec::new();
+    if let Some(scope) = block.scope::<Scope>() {
+        statements.extend(scope.sets.iter().map(|s| (s.value.order, Statement::Set(s.value.clone()))));
+        statements.extend(scope.breaks.iter().map(|s| (s.value.order, Statement::Break)));
+        statements
+            .extend(scope.rewrites.iter().map(|s| (s.value.order, Statement::Rewrite(s.value.clone()))));
+        let answer = scope.answer.iter();
+        statements.extend(answer.map(|s| (s.value.order, Statement::Return(s.value.clone()))));
+    }
+    for (number, child) in block.inner(SERVER_IF).chain(block.inner(LOCATION_IF)).enumerate() {
+        let Some(condition) = child.head::<Condition>() else { continue };
+        statements.push((child.order, Statement::If(condition.clone(), of_block(child), number)));
+    }
+    statements.sort_by_key(|(order, _)| *order);
+    statements.into_iter().map(|(_, statement)| statement).collect()
+}

@@ -1,0 +1,70 @@
+//! `ts_live`: a stream as an endless MPEG transport stream.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::conf::{Current, TsLive};
+use crate::directive::Values;
+use crate::directive::context::LOCATION;
+use crate::http::exchange::Exchange;
+use crate::http::extension::{Answer, Handler};
+use crate::http::live::{self, LiveFormat, LiveHandler, Sending};
+use crate::http::reply::plain;
+use crate::hub::packet::Container;
+use crate::media::admission::{Admission, AdmittedSession};
+use crate::media::mpegts::{FeedSettings, Feeds, player_settings};
+use crate::media::session::Protocol;
+use crate::media::view::AppView;
+
+/// Answers with live MPEG-TS.
+pub struct TsHandler {
+    /// Lets players in.
+    pub admission: Arc<Admission>,
+    /// Streams as MPEG-TS.
+    pub feeds: Arc<Feeds>,
+}
+
+impl Handler for TsHandler {
+    fn takes(&self, location: &Values<LOCATION>) -> bool {
+        location.get::<Current>().ts_live.0.is_some()
+    }
+
+    fn is_read_only(&self) -> bool {
+        true
+    }
+
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Answer<'a> {
+        Box::pin(async {
+            let Some(TsLive { addr, app }) = &exchange.chosen_by::<Current>().ts_live.0 else {
+                return plain(StatusCode::NOT_FOUND);
+            };
+            let format = Arc::new(Ts(self.feeds.clone()));
+            live::answer(exchange, LiveHandler { addr, app: app.as_ref(), format }, &self.admission).await
+        })
+    }
+}
+
+/// A transport stream needs no first bytes, as its tables are repeated.
+struct Ts(Arc<Feeds>);
+
+impl LiveFormat for Ts {
+    fn suffix(&self) -> &'static str {
+        ".ts"
+    }
+
+    fn content_type(&self) -> &'static str {
+        "video/mp2t"
+    }
+
+    fn protocol(&self) -> Protocol {
+        Protocol::HttpTs
+    }
+
+    fn sending(&self, view: &AppView, entered: &AdmittedSession, chunked: bool) -> Sending {
+        let container = if chunked { Container::RawChunked } else { Container::Raw };
+        let feed = self.0.hold(entered.stream(), FeedSettings::of(view));
+        let settings = player_settings(view, container, &entered.session().identity.pargs);
+        Sending { settings, feed: Some(feed) }
+    }
+}
