@@ -23,6 +23,10 @@ pub struct Relations(pub Vec<Spanned<Relation>>);
 
 impl Relation {
     /// Reads the address after `flv_live` and its relatives.
+    ///
+    /// # Errors
+    ///
+    /// The word is no address.
     pub fn read(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Relation, Problem> {
         let word = args.first();
         let addr = literal_addr(&word.bytes, DEFAULT_PORT).map_err(|_| {
