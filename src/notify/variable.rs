@@ -3,7 +3,10 @@
 //! A name is the longest run of letters, digits and `_` after `$`, in any letter case; there is no `${name}`.
 //! A missing value expands to nothing.
 
+use std::sync::LazyLock;
+
 use bstr::BString;
+use rustc_hash::FxHashMap;
 
 use super::request::{QueryEscape, push_single};
 use crate::directive::template::{self, Braces, Notation, is_word_byte};
@@ -209,8 +212,11 @@ impl Variable {
     }
 
     fn find(name: &[u8], at: usize) -> Result<Variable, TemplateError> {
-        if let Some((_, variable)) = FIXED.iter().find(|(fixed, _)| fixed.as_bytes() == name) {
-            return Ok(variable.clone());
+        // A large configuration contains tens of thousands of variables.
+        static BY_NAME: LazyLock<FxHashMap<&[u8], &Variable>> =
+            LazyLock::new(|| FIXED.iter().map(|(name, variable)| (name.as_bytes(), variable)).collect());
+        if let Some(variable) = BY_NAME.get(name) {
+            return Ok((*variable).clone());
         }
         if let Some(parg) = name.strip_prefix(b"parg_") {
             return Ok(Variable::Parg(parg.into()));

@@ -1,5 +1,6 @@
 //! State of one text while it is parsed: line and column, open blocks.
 
+use bstr::ByteSlice;
 use bytes::Bytes;
 
 use super::diagnostic::Problem;
@@ -64,8 +65,11 @@ impl OpenText {
     /// Span of a byte range; ranges must be requested in ascending order.
     pub fn span(&mut self, start: usize, end: usize) -> Span {
         if start > self.counted {
-            let lines = self.bytes[self.counted..start].iter().filter(|b| **b == b'\n').count();
-            self.line = self.line.saturating_add(u32::try_from(lines).unwrap_or(u32::MAX));
+            let mut rest = &self.bytes[self.counted..start];
+            while let Some(at) = rest.find_byte(b'\n') {
+                self.line = self.line.saturating_add(1);
+                rest = &rest[at + 1..];
+            }
             self.counted = start;
         }
         let small = |at: usize| u32::try_from(at).expect("a file is smaller than 4 GiB");

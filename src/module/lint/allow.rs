@@ -75,9 +75,11 @@ pub(super) fn unknown<'n>(
 ) -> Vec<(u32, Problem)> {
     let mut files: Vec<(FileId, u32)> = Vec::new();
     let mut seen = HashSet::new();
+    let mut last = None;
     for statement in &scope.outline.statements {
-        if seen.insert(statement.name().span.file) {
-            files.push((statement.name().span.file, statement.node.order()));
+        let file = statement.name().span.file;
+        if last.replace(file) != Some(file) && seen.insert(file) {
+            files.push((file, statement.node.order()));
         }
     }
     let mut problems = Vec::new();
