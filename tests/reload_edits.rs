@@ -8,7 +8,7 @@ use std::fs;
 use pingosd::config::diff::{self, ChangeEffect};
 use pingosd::config::{LoadOptions, load};
 use pingosd::directive::{ReloadClass, StatementShape, context};
-use pingosd::modules::{LANGUAGE, MODULES, REGISTRY};
+use pingosd::modules::{LANGUAGE, MODULES};
 use support::frame::Tracks;
 use support::wait::until_true;
 use support::{Conf, End, NotifyServer, Player, Publisher, RtmpClient, Server, http};
@@ -176,7 +176,7 @@ fn every_row_of_the_table_is_reported_with_its_class() {
         fs::write(&file, conf(place, &format!("{} {default};", row.name()))).unwrap();
         // A default that needs a word beside it, or a file, is not written alone.
         let Ok(after) = load(&options) else { continue };
-        let changes = diff::changes(&REGISTRY, &before, &after, &[]);
+        let changes = diff::changes(&options, &before, &after, &after.tree, &[]);
         let found: Vec<_> = changes.iter().filter(|change| change.directive == row.name()).collect();
         assert_eq!((found.len(), changes.len()), (1, 1), "{}: {changes:?}", row.name());
         let want = match row.class {
@@ -189,7 +189,7 @@ fn every_row_of_the_table_is_reported_with_its_class() {
         assert_eq!(found[0].effect, want, "{}", row.name());
         assert!(found[0].old.is_none() && found[0].new.is_some(), "{}: {changes:?}", row.name());
         assert!(found[0].place.starts_with(&format!("{}:", file.display())), "{}: {changes:?}", row.name());
-        let back = diff::changes(&REGISTRY, &after, &before, &[]);
+        let back = diff::changes(&options, &after, &before, &before.tree, &[]);
         assert!(
             back.len() == 1 && back[0].new.is_none() && back[0].effect == want,
             "{}: {back:?}",

@@ -8,13 +8,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Config;
+use super::load::read_texts;
+use super::{Config, LoadOptions};
 use crate::directive::context::{APPLICATION, RTMP_SERVER};
 use crate::directive::outline::{Outline, OutlineStatement, Section, spelled};
 use crate::directive::registry::Registry;
 use crate::directive::{Inherit, ReloadClass, Row, context};
 use crate::syntax::Sources;
-use crate::syntax::tree::{Body, Word};
+use crate::syntax::tree::{Body, Tree, Word};
 
 /// A difference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,8 +101,20 @@ impl fmt::Display for Change {
 }
 
 /// All differences, in the order of the new text, then removals in the order of the old text.
-pub fn changes(registry: &Registry, old: &Config, new: &Config, sessions: &[RunningSession]) -> Vec<Change> {
-    let (before, after) = (ComparedConfig::new(old, registry), ComparedConfig::new(new, registry));
+///
+/// `tree` has the statements of the new configuration. Those of the old one are parsed again: a configuration in force does
+/// not keep them, because they would take a fifth of its memory.
+pub fn changes(
+    options: &LoadOptions,
+    old: &Config,
+    new: &Config,
+    tree: &Tree,
+    sessions: &[RunningSession],
+) -> Vec<Change> {
+    let (reading, _) = read_texts(options, &old.sources);
+    let registry = options.language.registry();
+    let before = ComparedConfig::new(&reading.sources, &reading.tree, registry);
+    let after = ComparedConfig::new(&new.sources, tree, registry);
     let sessions_by_block = [before.sessions_by_block(sessions), after.sessions_by_block(sessions)];
     let mut difference = Difference { old: &before, new: &after, sessions_by_block, found: Vec::new() };
     difference.sections(0, 0);
@@ -115,8 +128,8 @@ struct ComparedConfig<'r> {
 }
 
 impl<'r> ComparedConfig<'r> {
-    fn new(config: &'r Config, registry: &Registry) -> ComparedConfig<'r> {
-        ComparedConfig { sources: &config.sources, outline: Outline::new(&config.tree, registry) }
+    fn new(sources: &'r Sources, tree: &'r Tree, registry: &Registry) -> ComparedConfig<'r> {
+        ComparedConfig { sources, outline: Outline::new(tree, registry) }
     }
 
     /// Number of sessions in each application's block.

@@ -26,7 +26,7 @@ pub struct Config {
     pub http: Option<Http>,
     /// The texts it was read from; positions are explained with them.
     pub sources: Sources,
-    /// The statements of the texts.
+    /// The statements of the texts; empty once the configuration is in force.
     pub tree: Tree,
     /// Where relative paths start.
     pub paths: Paths,

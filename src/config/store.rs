@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::dynamic::Dynamic;
 use super::model::Config;
+use crate::syntax::tree::Tree;
 
 /// Holds the current [`Config`]. Readers keep an `Arc` for as long as they need one consistent view and never hold a
 /// guard over an `.await`.
@@ -24,7 +25,8 @@ impl Store {
     }
 
     /// As [`Store::new`], with a generation number from the history.
-    pub fn beginning(config: Config, generation: u64) -> Self {
+    pub fn beginning(mut config: Config, generation: u64) -> Self {
+        config.tree = Tree::default();
         Store {
             current: ArcSwap::from_pointee(config),
             dynamic: ArcSwap::default(),
@@ -48,7 +50,8 @@ impl Store {
     }
 
     /// Replaces the configuration and notifies watchers. Returns the number of the new generation.
-    pub fn commit(&self, config: Config) -> u64 {
+    pub fn commit(&self, mut config: Config) -> u64 {
+        config.tree = Tree::default();
         self.current.store(Arc::new(config));
         let mut generation = 0;
         self.generation.send_modify(|g| {

@@ -29,6 +29,7 @@ use crate::notify::transport::Transport;
 use crate::server::core;
 use crate::syntax::Sources;
 use crate::syntax::render::Style;
+use crate::syntax::tree::Tree;
 use crate::task::fault;
 
 /// Everything that a configuration needs, opened. Dropping it releases everything.
@@ -166,9 +167,10 @@ impl Reloader {
                 return Err(ReloadRefusal::simply(Some(read.fingerprint), &error));
             }
         }
-        let LoadedConfig { config, fingerprint, shown_warnings: warnings, .. } = read;
+        let LoadedConfig { mut config, fingerprint, shown_warnings: warnings, .. } = read;
+        let tree = std::mem::take(&mut config.tree);
         let (unchanged, generation) = (self.is_in_force(fingerprint), self.parts.store.generation());
-        let changes = self.changes(self.parts.store.load(), Arc::new(config)).await;
+        let changes = self.changes(self.parts.store.load(), Arc::new(config), tree).await;
         Ok(ReloadOutcome { generation, fingerprint, unchanged, changes, warnings })
     }
 
@@ -226,11 +228,13 @@ impl Reloader {
         self.parts.tls.store(Arc::new(tls));
         self.log.replace(logs);
         crate::log::arguments::show(config.get::<core::conf::Current>().log_args);
+        let mut tree = Tree::default();
         let generation = if unchanged {
             retire(Arc::new(config));
             self.parts.store.generation()
         } else {
             self.parts.dns.apply(&config);
+            tree = std::mem::take(&mut config.tree);
             self.parts.store.commit(config)
         };
         self.listeners.retain(|key| wanted.contains_key(key));
@@ -265,7 +269,7 @@ impl Reloader {
         self.parts.callbacks.announce(self.parts.workers.count());
         log::reloaded(generation, &fingerprint.short(), &path);
         orphans::release(&self.parts, &after);
-        let changes = self.changes(before.clone(), after).await;
+        let changes = self.changes(before.clone(), after, tree).await;
         retire(before);
         for change in &changes {
             match change.effect {
@@ -276,13 +280,13 @@ impl Reloader {
         ReloadOutcome { generation, fingerprint, unchanged, changes, warnings }
     }
 
-    async fn changes(&self, before: Arc<Config>, after: Arc<Config>) -> Vec<Change> {
-        let registry = self.load.language.registry();
-        let sessions = self.parts.sessions.snapshot();
+    /// Differences between two configurations; `tree` has the statements of the new one.
+    async fn changes(&self, before: Arc<Config>, after: Arc<Config>, tree: Tree) -> Vec<Change> {
+        let (load, sessions) = (self.load.clone(), self.parts.sessions.snapshot());
         let compare = move || {
             let sessions: Vec<RunningSession> =
                 sessions.iter().map(|session| running_session(session)).collect();
-            diff::changes(registry, &before, &after, &sessions)
+            diff::changes(&load, &before, &after, &tree, &sessions)
         };
         self.parts.loader.run(compare).await.unwrap_or_default()
     }
