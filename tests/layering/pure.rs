@@ -52,7 +52,7 @@ const WAITING: &[&str] = &[
     "media::delivery::uring",
     "media::extension",
     "media::files",
-    "media::files::places",
+    "media::files::claims",
     "media::mpegts::feed",
     "media::mpegts::packaging",
     "media::mpegts::queue",
