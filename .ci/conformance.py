@@ -84,7 +84,7 @@ def failures(results):
 
 
 def either_may_win(name, text):
-    """Whether a failed check (`FAIL NAME`, `want ...`, `got ...`, a line each) differs by who won a race only."""
+    """Whether a failed check (`FAIL NAME`, `want ...`, `got ...`, a line each) differs only by the result of a race."""
     one, other = RACES.get(name, (None, None))
     lines = [line.strip() for line in text.splitlines()]
     if one is None or [line.split(" ")[0] for line in lines] != ["FAIL", "want", "got"]:
