@@ -146,13 +146,13 @@ fn tell(signal: Signal, options: &LoadOptions, err: &mut dyn Write) -> io::Resul
     }
 }
 
-/// The reason why a server cannot be signalled. The text is nginx's sentence.
+/// Reason why a server cannot be signalled. The text is nginx's message.
 #[derive(Debug, thiserror::Error)]
 enum SignalError {
-    /// The pid file names no process.
+    /// The pid file contains no process id.
     #[error(transparent)]
     PidFile(#[from] FileError),
-    /// The system refuses.
+    /// A system call failed.
     #[error("kill({pid}, {number}) failed ({})", os_text(&io::Error::from(*.source)))]
     Kill { pid: i32, number: i32, source: Errno },
 }

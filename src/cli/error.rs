@@ -2,24 +2,24 @@
 
 use std::ffi::OsString;
 
-/// What is wrong with the words after the program's name. The text is nginx's sentence.
+/// Reason why the command line is invalid. The text is nginx's message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandLineError {
-    /// A word is neither an option nor a command.
+    /// An argument that is neither an option nor a command.
     #[error("invalid option: \"{}\"", .0.display())]
     Word(OsString),
-    /// No option has this letter.
+    /// An unknown option letter.
     #[error("invalid option: \"{0}\"")]
     Option(char),
-    /// An option stands at the end, without the value that it takes.
+    /// The last option lacks its argument.
     #[error("option \"-{option}\" requires {value}")]
     NoValue {
         /// Its letter.
         option: char,
-        /// What it takes.
+        /// Kind of its argument.
         value: &'static str,
     },
-    /// `-s` has no such signal.
+    /// An unknown signal for `-s`.
     #[error("invalid option: \"-s {}\"", .0.display())]
     Signal(OsString),
 }

@@ -75,11 +75,11 @@ pub struct Test {
 }
 
 impl Command {
-    /// Parses the words after the program's name.
+    /// Parses the arguments of the program.
     ///
     /// # Errors
     ///
-    /// An option does not exist, or lacks its value.
+    /// An option is unknown or lacks its argument.
     pub fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Command, CommandLineError> {
         let mut words = words.into_iter();
         let mut options = Options::default();

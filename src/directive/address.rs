@@ -45,7 +45,7 @@ enum Host<'t> {
 ///
 /// # Errors
 ///
-/// What is wrong with it, in nginx's short words.
+/// The reason, in nginx's words.
 pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &'static str> {
     match read(text, default_port)? {
         Host::Addr(addr) => Ok(vec![addr]),
@@ -62,7 +62,7 @@ pub fn listen_addrs(text: &[u8], default_port: u16) -> Result<Vec<ListenAddr>, &
 ///
 /// # Errors
 ///
-/// What is wrong with it, in nginx's short words.
+/// The reason, in nginx's words.
 pub fn literal_addr(text: &[u8], default_port: u16) -> Result<ListenAddr, &'static str> {
     match read(text, default_port)? {
         Host::Addr(addr) => Ok(addr),

@@ -211,7 +211,7 @@ impl<T: Value + Sum> Field for Summed<T> {
 ///
 /// # Errors
 ///
-/// The type refuses the words.
+/// The arguments are invalid for the type.
 pub fn read_default<T: Value>(text: &'static str, evaluation: &mut Evaluation<'_>) -> Result<T, Problem> {
     let word =
         |text: &'static str| Word { bytes: Bytes::from_static(text.as_bytes()), span: Span::default() };

@@ -118,7 +118,7 @@ impl Listen {
     ///
     /// # Errors
     ///
-    /// The address or a parameter is refused.
+    /// The address or a parameter is invalid.
     pub fn read(
         args: &Args<'_>,
         family: Family,

@@ -62,7 +62,7 @@ fn describe(row: &Row, out: &mut String) {
         _ if row.inert && row.restricts.is_some() => &format!("Checked, but {}.", row.refusal()),
         _ if row.inert => "Checked, but has no effect yet.",
         ReloadClass::Block | ReloadClass::Later => return,
-        ReloadClass::Needless => "Checked, but does not matter here.",
+        ReloadClass::Needless => "Accepted and checked, but not needed here.",
         ReloadClass::Live => "A reload changes it at once, also for running sessions.",
         ReloadClass::Restart => "A change takes effect at the next start.",
         ReloadClass::Session => "A reload changes it for new sessions.",

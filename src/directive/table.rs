@@ -237,7 +237,7 @@ impl Row {
 ///
 /// # Errors
 ///
-/// The type refuses the words.
+/// The arguments are invalid for the type.
 pub fn keep<F: super::field::Field>(
     uses: &mut F::Uses,
     args: &Args<'_>,

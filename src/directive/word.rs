@@ -141,7 +141,7 @@ impl<L: WordList> Value for AnyOf<L> {
 ///
 /// # Errors
 ///
-/// No variant has that word.
+/// No variant has this name.
 pub fn choose<T: Copy>(word: &Word, words: &[(&str, T)]) -> Result<T, Problem> {
     match words.iter().find(|(name, _)| word.is(name)) {
         Some((_, value)) => Ok(*value),
@@ -153,7 +153,7 @@ pub fn choose<T: Copy>(word: &Word, words: &[(&str, T)]) -> Result<T, Problem> {
 ///
 /// # Errors
 ///
-/// A word is none of those known.
+/// An argument is unknown.
 pub fn collect(
     words: &[Word],
     known: &[(&str, u32)],

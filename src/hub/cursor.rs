@@ -206,7 +206,7 @@ impl Cursor {
     ///
     /// # Errors
     ///
-    /// Those of `sink`, except `WouldBlock`.
+    /// The errors of `sink`, except `WouldBlock`.
     pub fn write(
         &mut self,
         backlog: &Backlog,

@@ -166,7 +166,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// Another session publishes.
+    /// Another session publishes the stream.
     pub fn start_publish(&self, publisher: u64, settings: PublishSettings) -> Result<(), Busy> {
         let mut state = self.state.lock();
         let gives_way = state.settings.relay && !state.flows && state.standby.is_none() && !settings.relay;
@@ -185,7 +185,7 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// Another session publishes, or stands by already.
+    /// Another session publishes the stream or stands by for it.
     pub fn publish_or_stand_by(&self, publisher: u64, settings: PublishSettings) -> Result<bool, Busy> {
         let mut state = self.state.lock();
         if state.publisher.is_none() {

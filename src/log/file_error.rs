@@ -1,11 +1,11 @@
-//! What has failed with a file.
+//! Errors of operations on files.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::os_text::os_text;
 
-/// A system call on a file that has failed. The text is nginx's sentence.
+/// A failed system call on a file. The text is nginx's message.
 #[derive(Debug, thiserror::Error)]
 #[error("{call}() \"{}\" failed ({})", .path.display(), os_text(.source))]
 pub struct FileError {
@@ -18,29 +18,29 @@ pub struct FileError {
 }
 
 impl FileError {
-    /// The error of a system call on `path`.
+    /// Wraps the error of a system call on `path`.
     pub fn of(call: &'static str, path: &Path) -> impl FnOnce(io::Error) -> FileError {
         move |source| FileError { call, path: path.to_owned(), source }
     }
 }
 
-/// A file that cannot be given another name. The text is nginx's sentence.
+/// A file that could not be renamed. The text is nginx's message.
 #[derive(Debug, thiserror::Error)]
 #[error("rename() \"{}\" to \"{}\" failed ({})", .from.display(), .to.display(), os_text(.source))]
 pub struct RenameError {
     /// Its name.
     pub from: PathBuf,
-    /// The other name.
+    /// Its new name.
     pub to: PathBuf,
     /// The system's error.
     pub source: io::Error,
 }
 
-/// Gives a file another name.
+/// Renames a file.
 ///
 /// # Errors
 ///
-/// Those of the system.
+/// The errors of the system call.
 pub fn rename(from: &Path, to: &Path) -> Result<(), RenameError> {
     let failed = |source| RenameError { from: from.to_owned(), to: to.to_owned(), source };
     std::fs::rename(from, to).map_err(failed)

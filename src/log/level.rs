@@ -119,7 +119,7 @@ impl LogLevel {
 ///
 /// # Errors
 ///
-/// The word is not one of nginx's levels.
+/// The argument is not one of nginx's levels.
 pub fn level(word: &Word) -> Result<LogLevel, Problem> {
     if let Some((_, level)) = LEVELS.iter().find(|(name, _)| word.bytes == name.as_bytes()) {
         return Ok(*level);

@@ -32,7 +32,7 @@ impl Logs {
     ///
     /// # Errors
     ///
-    /// That of the first that cannot be opened.
+    /// The error of the first log that cannot be opened.
     pub fn open(specs: &[LogSpec]) -> Result<Self, FileError> {
         let open = |spec: &LogSpec| match &spec.path {
             Some(path) => {

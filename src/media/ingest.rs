@@ -83,7 +83,7 @@ impl Ingest {
     ///
     /// # Errors
     ///
-    /// Another session publishes.
+    /// Another session publishes the stream.
     pub fn start(intake: &Arc<Intake>, publisher: OnStream<'_>, feeder: Feeder) -> Result<Ingest, Busy> {
         let OnStream { view, session, stream } = publisher;
         let (server, application) = (view.server(), view.held());

@@ -96,7 +96,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// Those that [`bind`] would give.
+/// The errors that [`bind`] would return.
 pub fn check(addr: &ListenAddr, options: &ListenOptions) -> io::Result<()> {
     match addr {
         ListenAddr::Tcp(addr) => bind_tcp(*addr, options).map(drop),
@@ -200,7 +200,7 @@ impl Listeners {
     ///
     /// # Errors
     ///
-    /// The system does not let the socket listen.
+    /// `listen` failed.
     pub fn add(
         &self,
         key: (ListenProtocol, ListenAddr),

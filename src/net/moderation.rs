@@ -59,7 +59,7 @@ impl WorkerWaker {
     ///
     /// # Errors
     ///
-    /// The system gives no means to end a wait.
+    /// The system provides no event descriptor.
     pub fn new() -> io::Result<Self> {
         let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
         Ok(WorkerWaker(Arc::new(EventFd::from_value_and_flags(0, flags)?)))
@@ -119,7 +119,7 @@ fn arrivals() -> EpollEvent {
 ///
 /// # Errors
 ///
-/// The system gives no means to end a wait.
+/// The system provides no event descriptor.
 pub fn begin(waker: WorkerWaker) -> io::Result<()> {
     let prompt = PromptSockets::new(waker)?;
     PROMPT.with(|cell| drop(cell.set(prompt)));

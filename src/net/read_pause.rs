@@ -33,7 +33,7 @@ impl ReadPause {
     ///
     /// # Errors
     ///
-    /// Those of the socket.
+    /// The socket's errors.
     pub async fn ready(&self) -> io::Result<ReadMethod> {
         let readable = poll_fn(|cx| self.socket.poll_read_ready(cx));
         let Some(until) = self.until else {

@@ -29,7 +29,7 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// Reason why a secret cannot be used: a fault of the configuration. The text is nginx's sentence.
+/// Reason why a secret cannot be used: an error in the configuration. The text is nginx's message.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file cannot be read.

@@ -104,7 +104,7 @@ pub enum CallDecision {
 pub struct Receipt(Arc<AtomicU8>);
 
 impl CallDecision {
-    /// The word shown for it; `-` for [`CallDecision::None`].
+    /// Its displayed name; `-` for [`CallDecision::None`].
     pub fn name(self) -> &'static str {
         match self {
             CallDecision::None => "-",

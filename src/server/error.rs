@@ -28,19 +28,19 @@ pub enum StartError {
     /// A secret cannot be used.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The pid file cannot be had.
+    /// The pid file cannot be claimed.
     #[error(transparent)]
     PidFile(#[from] PidFileError),
     /// The pid file cannot be written.
     #[error("write() of the pid file failed ({})", os_text(.0))]
     PidFileNotWritten(#[source] io::Error),
-    /// The control socket cannot be had.
+    /// The control socket cannot be created.
     #[error(transparent)]
     ControlSocket(#[from] ControlSocketError),
     /// The process cannot become the configured user.
     #[error(transparent)]
     Privileges(#[from] PrivilegeError),
-    /// An address cannot be bound to.
+    /// An address cannot be bound.
     #[error("bind() to {address} failed ({})", os_text(.source))]
     Bind {
         /// The address.
@@ -48,7 +48,7 @@ pub enum StartError {
         /// The system's error.
         source: io::Error,
     },
-    /// An address that is bound cannot be listened on.
+    /// `listen` on a bound socket failed.
     #[error("listen() on {address} failed ({})", os_text(.source))]
     Listen {
         /// The address.
@@ -56,21 +56,21 @@ pub enum StartError {
         /// The system's error.
         source: io::Error,
     },
-    /// The system has no randomness.
+    /// The system provides no random numbers.
     #[error("getrandom() failed ({0})")]
     Randomness(#[source] getrandom::Error),
-    /// The working directory is gone.
+    /// The working directory does not exist any more.
     #[error("getcwd() failed ({})", os_text(.0))]
     WorkingDirectory(#[source] io::Error),
-    /// The system gives no thread, or no timer.
+    /// A thread or timer could not be created.
     #[error("no {what} ({})", os_text(.source))]
     Runtime {
-        /// What cannot be had.
+        /// What could not be created.
         what: &'static str,
         /// The system's error.
         source: io::Error,
     },
-    /// A thread that moves media is gone, and no other takes its place.
+    /// A worker thread died and was not replaced.
     #[error("worker thread {0} has died by a panic")]
     WorkerDied(usize),
 }
@@ -82,10 +82,10 @@ impl StartError {
     }
 }
 
-/// The reason why no new binary has taken over.
+/// Reason why the binary upgrade failed.
 #[derive(Debug, thiserror::Error)]
 pub enum UpgradeError {
-    /// The sockets cannot be handed over.
+    /// The sockets cannot be passed on.
     #[error(transparent)]
     Sockets(io::Error),
     /// The pid file cannot be renamed.

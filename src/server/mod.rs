@@ -89,7 +89,7 @@ pub struct Prepared {
 ///
 /// # Errors
 ///
-/// Something that the configuration names cannot be had.
+/// Something that the configuration needs is not available.
 pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError> {
     let specs = config.log_specs();
     let logs = Logs::open(&specs)?;
@@ -128,7 +128,7 @@ pub fn prepare(config: Config, load: LoadOptions) -> Result<Prepared, StartError
 ///
 /// # Errors
 ///
-/// What a start would refuse.
+/// The errors that a start would have.
 pub fn check(config: &Config) -> Result<(), StartError> {
     let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.listeners).map(|listener| &listener.addr);
     let http = config.http.iter().flat_map(|http| &http.listeners).map(|listener| &listener.addr);
@@ -195,7 +195,7 @@ impl Prepared {
     ///
     /// # Errors
     ///
-    /// The system refuses what the process needs, or a worker thread has died where `worker_failure` says `exit`.
+    /// A required system call failed, or a worker thread died with `worker_failure exit`.
     pub fn run(self) -> Result<(), StartError> {
         let Prepared {
             config,

@@ -21,7 +21,7 @@ pub enum PidFileError {
     /// It cannot be opened or created.
     #[error(transparent)]
     Open(#[from] FileError),
-    /// It is another process's, which runs.
+    /// It belongs to another running process.
     #[error("\"{}\" belongs to process {pid}, which is running", .path.display())]
     Running {
         /// The file.
@@ -29,7 +29,7 @@ pub enum PidFileError {
         /// The number in it.
         pid: i32,
     },
-    /// It is another process's, which has written no number yet.
+    /// It belongs to another process that has not written its number yet.
     #[error("\"{}\" belongs to a process that is starting", .path.display())]
     Starting {
         /// The file.
@@ -53,7 +53,7 @@ impl PidFile {
     ///
     /// # Errors
     ///
-    /// A running process has the file, or it cannot be opened.
+    /// A running process uses the file, or it cannot be opened.
     pub fn claim(path: &Path) -> Result<PidFile, PidFileError> {
         for _ in 0..ATTEMPTS {
             let file = options().open(path).map_err(FileError::of("open", path))?;

@@ -16,7 +16,7 @@ use crate::server::log;
 ///
 /// # Errors
 ///
-/// Those of the system.
+/// The errors of the system call.
 pub fn daemonize() -> nix::Result<()> {
     // The working directory stays: relative paths in the configuration refer to it.
     nix::unistd::daemon(true, false)
@@ -31,7 +31,7 @@ pub fn is_supervised() -> bool {
 ///
 /// # Errors
 ///
-/// It could not.
+/// Creating it would fail.
 pub fn can_make(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     Ok(eaccess(directory, AccessFlags::W_OK | AccessFlags::X_OK)?)
@@ -60,13 +60,13 @@ fn set_limit(what: &str, resource: Resource, value: u64) {
     let _ = setrlimit(resource, value.min(hard), hard);
 }
 
-/// The reason why the process stays root. The text is nginx's sentence.
+/// Reason why the process could not change its user. The text is nginx's message.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivilegeError {
-    /// No user can have such a name.
+    /// The name is not a valid user name.
     #[error("user name holds a NUL byte")]
     UserName(#[from] NulError),
-    /// The system refuses.
+    /// A system call failed.
     #[error("{call}({id}) failed ({source})")]
     System {
         /// The system call.
@@ -85,7 +85,7 @@ pub enum PrivilegeError {
 ///
 /// # Errors
 ///
-/// The system refuses.
+/// A system call failed.
 pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), PrivilegeError> {
     let Some((uid, gid, name)) = user(config) else { return Ok(()) };
     for path in owned {

@@ -49,7 +49,7 @@ struct LoadedConfig {
     opened: OpenedFiles,
 }
 
-/// What is made of the files that a configuration names.
+/// Objects created from the files that a configuration names.
 struct OpenedFiles {
     logs: Logs,
     transport: Transport,

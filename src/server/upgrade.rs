@@ -104,7 +104,7 @@ impl Successor {
     ///
     /// # Errors
     ///
-    /// The system does not tell.
+    /// The system call failed.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }

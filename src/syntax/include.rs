@@ -188,7 +188,7 @@ pub fn read_file(path: &Path) -> Result<Bytes, BString> {
 ///
 /// # Errors
 ///
-/// nginx's sentence: the pattern is refused, or a directory cannot be read.
+/// nginx's message: the pattern is invalid, or a directory cannot be read.
 pub fn expand(pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
     let path = base.join(to_path(pattern));
     if !is_pattern(pattern) {

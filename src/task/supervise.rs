@@ -37,7 +37,7 @@ pub struct Panicked;
 ///
 /// # Errors
 ///
-/// It has panicked.
+/// The task panicked.
 pub async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Panicked> {
     let mut work = pin!(work);
     // Anything left incomplete is dropped with the work or is complete behind its lock.

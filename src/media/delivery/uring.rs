@@ -58,7 +58,7 @@ impl IoRing {
     ///
     /// # Errors
     ///
-    /// The system gives no io_uring, or one that lacks what is needed.
+    /// io_uring is not available or lacks a required feature.
     pub fn new() -> io::Result<IoRing> {
         let ring = IoUring::builder().dontfork().setup_submit_all().build(limits::PLAYERS_PER_TURN as u32)?;
         let mut ring = IoRing { ring, entries: Vec::new(), outcomes: Vec::new(), broken: None };

@@ -70,7 +70,7 @@ impl RelayAddress {
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The reason.
     pub fn parse(text: &[u8]) -> Result<RelayAddress, AddressError> {
         if text.len() > limits::RELAY_ADDRESS_BYTES {
             return Err(AddressError::TooLong(text.len()));

@@ -15,75 +15,75 @@ use crate::net::dns::LookupError;
 use crate::net::tls::ClientTlsError;
 use crate::wire::{flv, rtmp};
 
-/// What has gone wrong with a relay: the other server's fault, the network's, or the configuration's.
+/// Error of a relay, caused by the other server, the network or the configuration.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RelayError {
-    /// There is no connection.
+    /// Connecting failed.
     #[error("connect failed: {0}")]
     Connect(#[from] ConnectError),
-    /// There is no connection in time.
+    /// Connecting timed out.
     #[error("no connection within {} ms", .0.as_millis())]
     ConnectTimeout(Duration),
-    /// The other server has not let the stream begin in time.
+    /// The other server did not start the stream in time.
     #[error("not started within {} ms", .0.as_millis())]
     StartTimeout(Duration),
-    /// The other server does not read.
+    /// The other server does not read its socket.
     #[error("the other server takes nothing")]
     SendTimeout,
-    /// The connection has failed.
+    /// The connection failed.
     #[error(transparent)]
     Network(#[from] io::Error),
-    /// The other server does not keep to RTMP.
+    /// The other server violates RTMP.
     #[error(transparent)]
     Rtmp(#[from] rtmp::RtmpError),
-    /// The other server does not keep to FLV.
+    /// The response is not valid FLV.
     #[error(transparent)]
     Flv(#[from] flv::FlvError),
-    /// TLS cannot be had.
+    /// TLS is not available.
     #[error(transparent)]
     Tls(#[from] ClientTlsError),
-    /// The HTTP client cannot be made.
+    /// The HTTP client could not be created.
     #[error(transparent)]
     HttpClient(reqwest::Error),
-    /// A request over HTTP has failed, or the response was cut off.
+    /// An HTTP request failed, or its response was truncated.
     #[error("{}", innermost(.0))]
     Http(#[source] reqwest::Error),
-    /// The origin has answered with this status.
+    /// The origin answered with this HTTP status.
     #[error("the origin answered with status {0}")]
     Status(u16),
-    /// The other server has answered with this code.
+    /// The other server answered with this status code of RTMP.
     #[error("the other server answered {}", Shown::new(.0))]
     Answer(Bytes),
-    /// The origin fetches from here.
+    /// The origin itself pulls the stream from this server.
     #[error("relay loop: the source is fed by this stream")]
     SourceLoop,
-    /// The target feeds the stream.
+    /// The target itself is the source of the stream.
     #[error("relay loop: the target feeds this stream")]
     TargetLoop,
-    /// The delivery loop has given it up.
+    /// The delivery loop dropped the relay.
     #[error("{}", .0.name())]
     Delivery(Reason),
 }
 
-/// Why there is no connection.
+/// Reason why connecting failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
-    /// The host holds bytes that no name has.
+    /// The host contains bytes that are not allowed in a name.
     #[error("the host is no name")]
     Host(#[from] Utf8Error),
-    /// No certificate can be for such a host.
+    /// The host cannot be the subject of a certificate.
     #[error("the host is no name that TLS knows")]
     TlsHost(#[from] InvalidDnsNameError),
     /// The host has no address.
     #[error(transparent)]
     Lookup(#[from] LookupError),
-    /// None of the addresses answers.
+    /// No address accepted the connection.
     #[error("{}", failures(.0))]
     Addresses(Vec<(SocketAddr, io::Error)>),
-    /// TLS cannot be had.
+    /// TLS is not available.
     #[error(transparent)]
     Tls(#[from] ClientTlsError),
-    /// The handshake of TLS has failed.
+    /// The TLS handshake failed.
     #[error("TLS: {0}")]
     Handshake(#[source] io::Error),
 }
@@ -92,7 +92,7 @@ fn failures(of: &[(SocketAddr, io::Error)]) -> String {
     of.iter().map(|(address, error)| format!("{address}: {error}")).collect::<Vec<_>>().join(", ")
 }
 
-/// reqwest names the operation; what failed is said by the errors below.
+/// reqwest's text names only the operation; the causes are in its chain of sources.
 fn innermost(error: &reqwest::Error) -> String {
     let mut innermost: &dyn Error = error;
     while let Some(cause) = innermost.source() {

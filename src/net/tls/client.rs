@@ -51,7 +51,7 @@ impl ClientTls {
     ///
     /// # Errors
     ///
-    /// The system trusts no certificates, or the library refuses those that are configured.
+    /// The system has no trusted certificates, or the TLS library rejects the configured ones.
     pub fn config(&self) -> Result<Arc<ClientConfig>, ClientTlsError> {
         self.config.get_or_init(|| self.make()).clone()
     }

@@ -12,20 +12,20 @@ use crate::log::{FileError, os_text};
 /// sentence.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    /// A certificate of ours, or its key, cannot be used.
+    /// A configured certificate or its key cannot be used.
     #[error("cannot load {part} \"{}\": {source}", .path.display())]
     Certificate {
-        /// Which of the two, in nginx's words.
+        /// Certificate or key, in nginx's words.
         part: &'static str,
         /// Its file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: CertificateError,
     },
-    /// Certificates of RTMP clients would have to be verified.
+    /// Verification of RTMP clients' certificates is not implemented.
     #[error("\"ssl_verify_client\" is not there yet")]
     ClientVerification,
-    /// The values of the directives do not go together.
+    /// The values of the directives are inconsistent.
     #[error(transparent)]
     Settings(#[from] rustls::Error),
     /// The file of `relay_ssl_trusted_certificate` cannot be read.
@@ -36,13 +36,13 @@ pub enum TlsError {
     Trusted {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         source: TrustedError,
     },
 }
 
 impl TlsError {
-    /// Whether a file or a feature does not exist yet, while nothing is wrong with what is there.
+    /// Whether the cause is a missing file or feature rather than an invalid one.
     pub fn is_missing(&self) -> bool {
         match self {
             TlsError::ClientVerification => true,
@@ -54,7 +54,7 @@ impl TlsError {
     }
 }
 
-/// Why a certificate or its key cannot be used.
+/// Reason why a certificate or its key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// The file cannot be read.
@@ -63,10 +63,10 @@ pub enum CertificateError {
     /// The file is not PEM.
     #[error(transparent)]
     Pem(#[from] pem::Error),
-    /// No certificate is in the file.
+    /// The file contains no certificate.
     #[error("the file holds none")]
     Empty,
-    /// The key is of an unknown kind.
+    /// The type of the key is unknown.
     #[error(transparent)]
     Key(#[from] rustls::Error),
     /// The key belongs to another certificate.
@@ -74,7 +74,7 @@ pub enum CertificateError {
     OtherKey,
 }
 
-/// Why a file of trusted certificates cannot be used.
+/// Reason why a file of trusted certificates cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustedError {
     /// The file is not PEM.
@@ -83,21 +83,21 @@ pub enum TrustedError {
     /// A certificate in it cannot be used.
     #[error("holds an unusable certificate ({0})")]
     Certificate(#[from] rustls::Error),
-    /// No certificate is in the file.
+    /// The file contains no certificate.
     #[error("holds no certificate")]
     Empty,
 }
 
-/// Why no TLS connection to another server can be begun. It can be cloned, since it is told to each connection.
+/// Reason why TLS connections to other servers are impossible. `Clone`, because each connection gets it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ClientTlsError {
-    /// The library refuses its own defaults.
+    /// The TLS library rejects its own defaults.
     #[error(transparent)]
     Settings(#[from] rustls::Error),
     /// Certificates cannot be verified.
     #[error(transparent)]
     Verifier(#[from] VerifierBuilderError),
-    /// The system trusts no certificate.
+    /// The system has no trusted certificates.
     #[error("the system has no trusted certificates, see \"relay_ssl_trusted_certificate\"")]
     NoSystemCertificates,
 }

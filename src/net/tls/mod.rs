@@ -25,7 +25,7 @@ impl Tls {
     ///
     /// # Errors
     ///
-    /// A file that is there cannot be used.
+    /// A file exists but cannot be used.
     pub fn load(config: &Config, trust: ServerTrust<'_>, before: Option<&Tls>) -> Result<Self, TlsError> {
         let server = ServerTls::load(config, before.map(|before| &before.server))?;
         Ok(Tls { client: ClientTls::load(trust)?, server })

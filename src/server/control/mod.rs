@@ -55,7 +55,7 @@ pub fn open(
 ///
 /// # Errors
 ///
-/// The socket that the configuration names could not be made.
+/// The configured socket could not be created.
 pub fn check(config: &Config) -> Result<(), ControlSocketError> {
     match (config.control_path(), &config.get::<core::conf::Conf>().control_socket) {
         (Some(path), PathSetting::Path(_)) => socket::check(&path),

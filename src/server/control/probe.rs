@@ -174,7 +174,7 @@ fn decision(event: EventKind, answer: &CallbackAnswer, hook: &Hook) -> &'static 
         CallbackAnswer::Status(300..=399) if relays => "a relay, if there is a Location",
         _ if answer.is_success() && relays => "no relay",
         _ if answer.is_success() => "allowed",
-        CallbackAnswer::Status(_) if relays => "ends who depends on the relay",
+        CallbackAnswer::Status(_) if relays => "ends sessions that depend on the relay",
         CallbackAnswer::Status(_) if hook.enforce.start => "refused",
         CallbackAnswer::Status(_) => "no effect",
         CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut if relays => "tried again",

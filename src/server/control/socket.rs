@@ -25,13 +25,13 @@ pub enum ControlSocketError {
         /// Its name.
         path: PathBuf,
     },
-    /// What stands in its place is not a socket.
+    /// The existing file is not a socket.
     #[error("\"{}\" is no socket, and in the place of the control socket", .path.display())]
     NoSocket {
         /// Its name.
         path: PathBuf,
     },
-    /// Its name is longer than the system takes.
+    /// Its name is longer than the system allows.
     #[error(
         "control socket \"{}\" has a name of {length} bytes, the system takes {LONGEST}; give a shorter one with \
          \"control_socket\"",
@@ -43,7 +43,7 @@ pub enum ControlSocketError {
         /// The name's length in bytes.
         length: usize,
     },
-    /// The system refuses.
+    /// A system call failed.
     #[error("{call}() of control socket \"{}\" failed ({})", .path.display(), os_text(.source))]
     System {
         /// The system call.
@@ -71,7 +71,7 @@ impl ControlSocket {
     ///
     /// # Errors
     ///
-    /// A running process has the socket, the name is too long, or the system refuses.
+    /// A running process uses the socket, the name is too long, or a system call failed.
     pub fn bind(path: &Path) -> Result<ControlSocket, ControlSocketError> {
         check_length(path)?;
         if is_there(path)? {
@@ -156,7 +156,7 @@ pub fn find_alive(paths: impl IntoIterator<Item = PathBuf>) -> Option<PathBuf> {
 ///
 /// # Errors
 ///
-/// It could not.
+/// Creating it would fail.
 pub fn check(path: &Path) -> Result<(), ControlSocketError> {
     check_length(path)?;
     if is_there(path)? {

@@ -35,7 +35,7 @@ impl AudioSpecificConfig {
     ///
     /// # Errors
     ///
-    /// The bytes end early, or hold what no encoder may write.
+    /// The bytes are truncated or invalid.
     pub fn parse(bytes: &[u8]) -> Result<Self, CodecError> {
         let mut bits = BitReader::new(bytes);
         let mut object_type = audio_object_type(&mut bits)?;

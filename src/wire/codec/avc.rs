@@ -27,7 +27,7 @@ impl<'r> AvcConfig<'r> {
     ///
     /// # Errors
     ///
-    /// The bytes end early, or hold what no encoder may write.
+    /// The bytes are truncated or invalid.
     pub fn parse(record: &'r [u8]) -> Result<Self, CodecError> {
         let mut input = Reader(record);
         let [version, profile, compatibility, level, length_size, sps_count] = input.array()?;
@@ -80,7 +80,7 @@ impl AvcSps {
     ///
     /// # Errors
     ///
-    /// The bytes end early, or hold what no encoder may write.
+    /// The bytes are truncated or invalid.
     pub fn parse(nal: &[u8]) -> Result<Self, CodecError> {
         let bytes = unescape(nal.get(1..).ok_or(CodecError::Truncated)?);
         let mut bits = BitReader::new(&bytes);

@@ -21,7 +21,7 @@ impl<'a> BitReader<'a> {
     ///
     /// # Errors
     ///
-    /// The bytes have ended.
+    /// The bytes are truncated.
     pub fn bit(&mut self) -> Result<bool, CodecError> {
         let byte = *self.bytes.get(self.position / 8).ok_or(CodecError::Truncated)?;
         let bit = byte >> (7 - self.position % 8) & 1;
@@ -37,7 +37,7 @@ impl<'a> BitReader<'a> {
     ///
     /// # Errors
     ///
-    /// The bytes have ended.
+    /// The bytes are truncated.
     pub fn uint(&mut self, count: u32) -> Result<u32, CodecError> {
         assert!(count <= 32, "a field of {count} bits");
         let mut number = 0;
@@ -51,7 +51,7 @@ impl<'a> BitReader<'a> {
     ///
     /// # Errors
     ///
-    /// The bytes have ended.
+    /// The bytes are truncated.
     pub fn skip(&mut self, count: usize) -> Result<(), CodecError> {
         if count > self.bits_left() {
             return Err(CodecError::Truncated);
@@ -64,7 +64,7 @@ impl<'a> BitReader<'a> {
     ///
     /// # Errors
     ///
-    /// The bytes have ended, or the code is longer than 32 bits.
+    /// The bytes are truncated, or the code is longer than 32 bits.
     pub fn ue(&mut self) -> Result<u32, CodecError> {
         let mut zeros = 0;
         while !self.bit()? {
@@ -82,7 +82,7 @@ impl<'a> BitReader<'a> {
     ///
     /// # Errors
     ///
-    /// Those of [`BitReader::ue`].
+    /// As [`BitReader::ue`].
     pub fn se(&mut self) -> Result<i32, CodecError> {
         let code = self.ue()?;
         let magnitude = code.div_ceil(2).cast_signed();

@@ -43,7 +43,7 @@ impl<'r> HevcConfig<'r> {
     ///
     /// # Errors
     ///
-    /// The bytes end early, or hold what no encoder may write.
+    /// The bytes are truncated or invalid.
     pub fn parse(record: &'r [u8]) -> Result<Self, CodecError> {
         let mut input = Reader(record);
         let head: [u8; RECORD_HEAD] = input.array()?;
@@ -104,7 +104,7 @@ impl HevcSps {
     ///
     /// # Errors
     ///
-    /// The bytes end early, or hold what no encoder may write.
+    /// The bytes are truncated or invalid.
     pub fn parse(nal: &[u8]) -> Result<Self, CodecError> {
         let bytes = unescape(nal.get(2..).ok_or(CodecError::Truncated)?);
         let mut bits = BitReader::new(&bytes);

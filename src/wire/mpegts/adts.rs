@@ -20,11 +20,11 @@ pub(super) struct AacConfig {
 }
 
 impl AacConfig {
-    /// What an AudioSpecificConfig says.
+    /// Contents of an AudioSpecificConfig.
     ///
     /// # Errors
     ///
-    /// The configuration is damaged, or ADTS cannot express it.
+    /// The configuration is invalid or cannot be expressed in ADTS.
     pub fn from_asc(asc: &[u8]) -> Result<Self, MpegtsError> {
         let mut bits = Bits { bytes: asc, position: 0 };
         let object_type = bits.object_type()?;
@@ -81,7 +81,7 @@ impl AacConfig {
     ///
     /// # Errors
     ///
-    /// The frame is longer than ADTS can tell.
+    /// The frame is longer than ADTS allows.
     pub fn header(self, len: usize) -> Result<[u8; HEADER_SIZE], MpegtsError> {
         let length = len + HEADER_SIZE;
         if length > FRAME_MAX {

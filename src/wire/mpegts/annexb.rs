@@ -36,7 +36,7 @@ impl VideoConfig {
     ///
     /// # Errors
     ///
-    /// The record is damaged.
+    /// The record is invalid.
     pub fn from_avcc(avcc: &[u8]) -> Result<Self, MpegtsError> {
         if let Some(config) = Self::from_start_codes(VideoCodec::Avc, avcc) {
             return Ok(config);
@@ -49,7 +49,7 @@ impl VideoConfig {
     ///
     /// # Errors
     ///
-    /// The record is damaged.
+    /// The record is invalid.
     pub fn from_hvcc(hvcc: &[u8]) -> Result<Self, MpegtsError> {
         if let Some(config) = Self::from_start_codes(VideoCodec::Hevc, hvcc) {
             return Ok(config);
@@ -106,7 +106,7 @@ impl VideoConfig {
     ///
     /// # Errors
     ///
-    /// A length leads beyond the end.
+    /// A length exceeds the data.
     pub fn convert(&self, key: bool, nal_units: &[u8], out: &mut Vec<u8>) -> Result<(), MpegtsError> {
         out.extend_from_slice(match self.codec {
             VideoCodec::Avc => &[0, 0, 0, 1, 0x09, 0xf0],

@@ -36,7 +36,7 @@ impl<'a> FlvBody<'a> {
     ///
     /// # Errors
     ///
-    /// The body ends early, or its codec is none that MPEG-TS carries here.
+    /// The body is truncated, or its codec is not supported in MPEG-TS.
     pub fn parse(
         kind: MediaKind,
         payload: &'a [u8],

@@ -114,7 +114,7 @@ impl Muxer {
     ///
     /// # Errors
     ///
-    /// The record is damaged; what was known before still counts.
+    /// The record is invalid; the previous one stays in force.
     pub fn set_avc_config(&mut self, avcc: &[u8]) -> Result<bool, MpegtsError> {
         let config = VideoConfig::from_avcc(avcc)?;
         Ok(replace(&mut self.video, config))
@@ -124,7 +124,7 @@ impl Muxer {
     ///
     /// # Errors
     ///
-    /// The record is damaged; what was known before still counts.
+    /// The record is invalid; the previous one stays in force.
     pub fn set_hevc_config(&mut self, hvcc: &[u8]) -> Result<bool, MpegtsError> {
         let config = VideoConfig::from_hvcc(hvcc)?;
         Ok(replace(&mut self.video, config))
@@ -145,7 +145,7 @@ impl Muxer {
     ///
     /// # Errors
     ///
-    /// The record is damaged, or ADTS cannot express it; what was known before still counts.
+    /// The record is invalid or cannot be expressed in ADTS; the previous one stays in force.
     pub fn set_aac_config(&mut self, asc: &[u8]) -> Result<bool, MpegtsError> {
         let config = AacConfig::from_asc(asc)?;
         Ok(replace(&mut self.audio, AudioCodec::Aac(config)))
@@ -204,7 +204,7 @@ impl Muxer {
     ///
     /// # Errors
     ///
-    /// The frame is damaged, or no configuration has come; nothing is written.
+    /// The frame is invalid, or no codec configuration was received; nothing is written.
     pub fn write_video(
         &mut self,
         frame: VideoFrame<'_>,
@@ -233,7 +233,7 @@ impl Muxer {
     ///
     /// # Errors
     ///
-    /// The frame is too long, damaged, or no configuration has come.
+    /// The frame is too long or invalid, or no codec configuration was received.
     pub fn frame_audio(
         &self,
         data: &[u8],
@@ -252,7 +252,7 @@ impl Muxer {
     ///
     /// # Errors
     ///
-    /// No configuration has come; nothing is written.
+    /// No codec configuration was received; nothing is written.
     pub fn write_audio(
         &mut self,
         frames: AudioFrames<'_>,

@@ -120,7 +120,7 @@ impl Packager {
     ///
     /// # Errors
     ///
-    /// The message is left out.
+    /// The message is dropped.
     pub fn handle_frame(
         &mut self,
         kind: MediaKind,

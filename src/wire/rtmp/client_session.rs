@@ -92,7 +92,7 @@ impl ClientSession {
     ///
     /// # Errors
     ///
-    /// The server does not keep to RTMP; the connection is to be closed.
+    /// The server violates RTMP; the connection must be closed.
     pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), RtmpError> {
         self.link.count(input);
         if let Some(handshake) = &mut self.handshake {
@@ -113,7 +113,7 @@ impl ClientSession {
     ///
     /// # Errors
     ///
-    /// None.
+    /// Never.
     pub fn handle_timeout(&mut self, _now: Instant) -> Result<(), RtmpError> {
         Ok(())
     }
@@ -137,7 +137,7 @@ impl ClientSession {
     ///
     /// # Errors
     ///
-    /// The session does not publish, or the message is longer than RTMP can tell.
+    /// The session does not publish, or the message is longer than RTMP allows.
     pub fn send_media(&mut self, kind: MediaKind, timestamp: u32, payload: &Bytes) -> Result<(), RtmpError> {
         let publishes = matches!(self.settings.purpose, ClientPurpose::Publish { .. });
         if !publishes || self.state != ClientState::Started {

@@ -113,7 +113,7 @@ impl ServerSession {
     ///
     /// # Errors
     ///
-    /// The peer does not keep to RTMP; the connection is to be closed.
+    /// The peer violates RTMP; the connection must be closed.
     pub fn handle_input(&mut self, mut input: &[u8], now: Instant) -> Result<(), RtmpError> {
         loop {
             self.handle_some_input(&mut input, now)?;
@@ -129,7 +129,7 @@ impl ServerSession {
     ///
     /// # Errors
     ///
-    /// Those of [`ServerSession::handle_input`].
+    /// As [`ServerSession::handle_input`].
     pub fn handle_some_input(&mut self, input: &mut &[u8], now: Instant) -> Result<(), RtmpError> {
         self.raise_failure()?;
         if input.is_empty() {
@@ -168,7 +168,7 @@ impl ServerSession {
     ///
     /// # Errors
     ///
-    /// The peer has let the time pass; the connection is to be closed.
+    /// A timeout expired; the connection must be closed.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), RtmpError> {
         self.raise_failure()?;
         let (Some(interval), false) = (self.settings.ping, self.phase == ConnectionPhase::Handshake) else {

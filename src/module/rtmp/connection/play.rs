@@ -91,7 +91,7 @@ impl Playing {
     ///
     /// # Errors
     ///
-    /// The player is to be ended, for that reason.
+    /// The reason why the player must end.
     pub fn phase_changed(&mut self, core: &mut ServerSession) -> Result<(), Reason> {
         if self.way_changed {
             self.tell_way(core);

@@ -30,7 +30,7 @@ impl Publishing {
     ///
     /// # Errors
     ///
-    /// Another session publishes.
+    /// Another session publishes the stream.
     pub fn start(
         intake: &Arc<Intake>,
         view: AppView,

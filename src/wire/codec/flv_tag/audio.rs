@@ -78,7 +78,7 @@ impl AudioTag {
     ///
     /// # Errors
     ///
-    /// The bytes end early, or hold what no encoder may write.
+    /// The bytes are truncated or invalid.
     pub fn parse(payload: &[u8]) -> Result<Self, CodecError> {
         Self::all(payload).next().unwrap_or(Err(CodecError::Truncated))
     }
@@ -199,7 +199,7 @@ impl ChannelLayout {
     ///
     /// # Errors
     ///
-    /// The bytes end early, or hold what no encoder may write.
+    /// The bytes are truncated or invalid.
     pub fn parse(body: &[u8]) -> Result<Self, CodecError> {
         let (&[order, channels], rest) = body.split_first_chunk().ok_or(CodecError::Truncated)?;
         let order = match order {

@@ -94,7 +94,7 @@ impl VideoTag {
     ///
     /// # Errors
     ///
-    /// The bytes end early, or hold what no encoder may write.
+    /// The bytes are truncated or invalid.
     pub fn parse(payload: &[u8], hevc_codec_id: u8) -> Result<Self, CodecError> {
         Self::all(payload, hevc_codec_id).next().unwrap_or(Err(CodecError::Truncated))
     }

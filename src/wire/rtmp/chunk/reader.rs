@@ -95,7 +95,7 @@ impl ChunkReader {
     ///
     /// # Errors
     ///
-    /// The bytes are no chunk stream, or a bound is exceeded.
+    /// The bytes are not a valid chunk stream, or a bound is exceeded.
     pub fn read(&mut self, input: &mut &[u8]) -> Result<Option<Message>, RtmpError> {
         loop {
             let Some(chunk) = self.chunk else {

@@ -51,7 +51,7 @@ impl ClientHandshake {
     ///
     /// # Errors
     ///
-    /// The server speaks another version.
+    /// The server's version is not supported.
     pub fn handle_input(
         &mut self,
         input: &mut &[u8],

@@ -39,7 +39,7 @@ impl ServerHandshake {
     ///
     /// # Errors
     ///
-    /// The client speaks another version.
+    /// The client's version is not supported.
     pub fn handle_input(
         &mut self,
         input: &mut &[u8],

@@ -29,7 +29,7 @@ impl CommandMessage {
     ///
     /// # Errors
     ///
-    /// The message does not begin as a command does.
+    /// The message does not begin like a command.
     pub fn parse(message: &Message) -> Result<Option<Self>, RtmpError> {
         let body = match message.type_id {
             type_id::COMMAND => message.payload.clone(),

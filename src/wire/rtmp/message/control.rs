@@ -136,7 +136,7 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// The message is shorter than its type says.
+    /// The message is shorter than its type requires.
     pub fn control(&self) -> Result<Option<Control>, RtmpError> {
         Ok(Some(match self.type_id {
             type_id::SET_CHUNK_SIZE => Control::SetChunkSize(self.field(0)?),
