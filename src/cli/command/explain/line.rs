@@ -83,7 +83,8 @@ fn explain_statement(
     let Some(row) = statement.row() else {
         let name = &statement.name().bytes;
         let context = outline.sections[statement.section].context;
-        let known = if REGISTRY.find(name).is_empty() { "not a directive of pingosd" } else { "not allowed here" };
+        let known =
+            if REGISTRY.find(name).is_empty() { "not a directive of pingosd" } else { "not allowed here" };
         let _ = writeln!(out, "    {known}");
         if let Some(advice) = REGISTRY.advice(name, context) {
             let _ = writeln!(out, "    {advice}");
