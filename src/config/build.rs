@@ -1,4 +1,4 @@
-//! Blocks become the model.
+//! Builds the model from evaluated blocks.
 
 use super::http::build_http;
 use super::load::Report;
@@ -14,7 +14,7 @@ use crate::directive::{BaseDirectories, Values};
 use crate::syntax::report::Reports;
 use crate::syntax::{Pos, Problem, Sources, Span};
 
-/// What the builders of the parts share.
+/// Data shared by the builders of the parts.
 pub(super) struct Builder<'a> {
     registry: &'a Registry,
     sources: &'a Sources,
@@ -32,7 +32,7 @@ pub(super) fn build(
     let Evaluated { main, sources, tree, notes, reports } = evaluated;
     let default_evaluation = DefaultEvaluation::holding(notes, reports);
     let mut builder = Builder { registry, sources: &sources, bases, default_evaluation };
-    // Broken blocks would only give misleading complaints about what is missing in them.
+    // Incomplete blocks would cause misleading errors about missing parts.
     let parts = (!builder.reports().has_errors()).then(|| builder.parts(&main));
 
     let reports = builder.default_evaluation.reports;
@@ -48,7 +48,7 @@ pub(super) fn build(
     }
 }
 
-/// The model without what is known beforehand.
+/// The model without the values that are known beforehand.
 struct ModelParts {
     values: Values<MAIN>,
     events: Values<EVENTS>,
@@ -71,7 +71,7 @@ impl Builder<'_> {
         ModelParts { values: self.values(&[main], &[]), events, rtmp, http }
     }
 
-    /// Lets modules look at the whole.
+    /// Runs the modules' checks of the whole configuration.
     fn conclude(&mut self, events: &Values<EVENTS>, rtmp: Option<&Rtmp>, http: Option<&Http>) {
         let rtmp_addresses: Vec<_> = rtmp.iter().flat_map(|rtmp| rtmp.addresses()).collect();
         let sockets = rtmp.map_or(0, |rtmp| rtmp.listeners.len()) + http.map_or(0, |h| h.listeners.len());
@@ -84,12 +84,12 @@ impl Builder<'_> {
         }
     }
 
-    /// What is wrong or unwise so far.
+    /// Errors and warnings found so far.
     pub(super) fn reports(&mut self) -> &mut Reports {
         &mut self.default_evaluation.reports
     }
 
-    /// The values of a block, the innermost block first; `together` are the blocks that count as one with it.
+    /// Values of a block; `blocks` are given innermost first, `together` are the blocks that are merged with it.
     pub(super) fn values<const HOLDER: Contexts>(
         &mut self,
         blocks: &[&Block],
@@ -101,7 +101,7 @@ impl Builder<'_> {
         values
     }
 
-    /// The values of a block inside another one.
+    /// Values of a nested block.
     pub(super) fn inner_values<const HOLDER: Contexts>(
         &mut self,
         outer: &Layer<HOLDER>,
@@ -113,7 +113,7 @@ impl Builder<'_> {
         values
     }
 
-    /// Reports what modules find wrong with the values of a block.
+    /// Reports the problems that modules find in the values of a block.
     fn check<const HOLDER: Contexts>(&mut self, blocks: &[&Block], values: &Values<HOLDER>) {
         let Some(block) = blocks.first().filter(|block| block.context == HOLDER) else { return };
         let mut evaluation = self.default_evaluation.evaluation(self.sources, self.bases);

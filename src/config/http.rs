@@ -1,4 +1,4 @@
-//! `http { }` of the model.
+//! Builds the model of `http { }`.
 
 use std::sync::Arc;
 

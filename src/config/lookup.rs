@@ -1,4 +1,4 @@
-//! Finding things in a configuration by what a connection knows.
+//! Lookups in a configuration by the properties of a connection.
 
 use std::path::PathBuf;
 
@@ -15,20 +15,20 @@ use crate::syntax::Severity;
 use crate::syntax::render::Style;
 
 impl Rtmp {
-    /// The servers that a connection to an address meets: those that listen on it, by a socket of its own or by that of
-    /// a wildcard, else those of the wildcard.
+    /// Servers for connections to an address: those that listen on it, through their own socket or that of a wildcard,
+    /// otherwise those of the wildcard.
     pub fn servers_at(&self, addr: &ListenAddr) -> Option<&NameTable<RtmpServer>> {
         servers_at(&self.listeners, addr)
     }
 
-    /// The addresses that `listen` lines name, also those that a wildcard's socket accepts for.
+    /// Addresses in `listen` lines, including those for which a wildcard's socket accepts.
     pub fn addresses(&self) -> impl Iterator<Item = &ListenAddr> {
         self.listeners
             .iter()
             .flat_map(|l| std::iter::once(&l.addr).chain(l.specific.iter().map(|(addr, _)| addr)))
     }
 
-    /// As [`Rtmp::servers_at`], but only where a `listen` line names the very address.
+    /// As [`Rtmp::servers_at`], but only if a `listen` line names this exact address.
     pub fn servers_on(&self, addr: &ListenAddr) -> Option<&NameTable<RtmpServer>> {
         servers_on(&self.listeners, addr)
     }
@@ -56,12 +56,12 @@ fn servers_on<'a, S>(listeners: &'a [Listener<S>], addr: &ListenAddr) -> Option<
 }
 
 impl Config {
-    /// What `-t` warns of, as text.
+    /// The warnings of `-t` as text.
     pub fn render_warnings(&self, style: Style) -> Vec<u8> {
         render_all(&self.warnings, &self.sources, style, Severity::Warn)
     }
 
-    /// Threads that move media.
+    /// Number of worker threads.
     pub fn workers(&self) -> usize {
         match self.get::<core::conf::Conf>().worker_processes {
             WorkerProcesses::Auto => std::thread::available_parallelism().map_or(1, |n| n.get()),
@@ -69,8 +69,8 @@ impl Config {
         }
     }
 
-    /// Where log lines go: the `error_log` lines outside every block, else the default log. Syslog and memory
-    /// targets have no effect (`-t` says so).
+    /// Destinations of log lines: the `error_log` lines of the main context, otherwise the default log. Syslog and
+    /// memory targets have no effect (`-t` warns of that).
     pub fn log_specs(&self) -> Vec<LogSpec> {
         let configured = self.get::<core::conf::Current>().error_log.iter().filter_map(|line| {
             let path = match &line.target {
@@ -88,26 +88,26 @@ impl Config {
         }
     }
 
-    /// The pid file; none for the embedded configuration, which has no prefix to put it in.
+    /// Path of the pid file; `None` for the embedded configuration, which has no prefix.
     pub fn pid_path(&self) -> Option<PathBuf> {
         (!self.paths.conf_file.as_os_str().is_empty()).then(|| self.get::<core::conf::Conf>().pid.0.clone())
     }
 
-    /// Connections of all workers together, as nginx counts them: `worker_connections` each.
+    /// Maximum number of connections of all workers together: `worker_connections` each, as in nginx.
     pub fn connection_limit(&self) -> u64 {
         self.events.get::<events::conf::Conf>().worker_connections.0.saturating_mul(self.workers() as u64)
     }
 }
 
 impl Config {
-    /// Takes the values of class *restart* from the configuration in force: they count until the next start.
+    /// Takes the values of the reload class `restart` from the configuration in force: they stay until the next start.
     pub fn keep_restart_values(&mut self, in_force: &Config) {
         self.values = self.values.keeping_restart_values(&in_force.values);
         self.events = self.events.keeping_restart_values(&in_force.events);
     }
 }
 
-/// More threads than this only cost memory; the original's slot table ends at 128 too.
+/// Maximum number of worker threads; more only cost memory, and PingOS's slot table ends at 128 too.
 const MAX_WORKERS: usize = 128;
 
 #[cfg(test)]

@@ -13,61 +13,61 @@ use crate::directive::{ListenAddr, ListenOptions, ServerName, Values};
 use crate::syntax::tree::Tree;
 use crate::syntax::{Diagnostic, Pos, Sources};
 
-/// Everything a configuration says.
+/// The whole configuration.
 #[derive(Debug)]
 pub struct Config {
-    /// Values of the process.
+    /// Values of the main context.
     pub values: Values<MAIN>,
     /// `events { }`
     pub events: Values<EVENTS>,
-    /// `rtmp { }`, several blocks taken together.
+    /// `rtmp { }`; several blocks are merged.
     pub rtmp: Option<Rtmp>,
     /// `http { }`
     pub http: Option<Http>,
-    /// The texts it was read from; positions are explained with them.
+    /// Source texts, to which positions refer.
     pub sources: Sources,
     /// The statements of the texts; empty once the configuration is in force.
     pub tree: Tree,
-    /// Where relative paths start.
+    /// Directories of relative paths.
     pub paths: Paths,
-    /// What is accepted but probably not meant.
+    /// Warnings.
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Where relative paths start.
+/// Directories of relative paths.
 #[derive(Clone, Debug, Default)]
 pub struct Paths {
-    /// The installation prefix.
+    /// Installation prefix.
     pub prefix: PathBuf,
-    /// The main configuration file; empty for the embedded one.
+    /// Main configuration file; empty for the embedded one.
     pub conf_file: PathBuf,
-    /// The error log used while the configuration says nothing of its own.
+    /// Error log used if the configuration sets none.
     pub error_log: PathBuf,
 }
 
 /// `rtmp { }`
 #[derive(Debug)]
 pub struct Rtmp {
-    /// The sockets, each with the servers that share it.
+    /// Sockets, each with the servers that share it.
     pub listeners: Vec<Listener<RtmpServer>>,
-    /// All servers in the order of the file.
+    /// All servers in file order.
     pub servers: Vec<Arc<RtmpServer>>,
-    /// Values of all servers together; of several blocks the last one's count.
+    /// Values for all servers together; of several blocks, those of the last one.
     pub values: Values<RTMP>,
 }
 
-/// A socket, with the servers that share it.
+/// A listening socket and the servers that share it.
 #[derive(Debug)]
 pub struct Listener<S> {
-    /// Where it listens.
+    /// Address.
     pub addr: ListenAddr,
-    /// How it listens.
+    /// Options.
     pub options: ListenOptions,
-    /// The first `listen` line of that address.
+    /// Position of the first `listen` line with this address.
     pub pos: Pos,
     /// The servers that share the socket.
     pub servers: NameTable<S>,
-    /// Servers of single addresses that a wildcard socket accepts for.
+    /// Servers for specific addresses whose connections a wildcard socket accepts.
     pub specific: Vec<(ListenAddr, NameTable<S>)>,
 }
 
@@ -78,36 +78,37 @@ pub struct RtmpServer {
     pub names: Vec<ServerName>,
     /// Its own values.
     pub values: Values<RTMP_SERVER>,
-    /// `ssl_verify_client` asks for certificates of clients. Nothing checks them yet, so its encrypted sockets stay closed.
+    /// Whether `ssl_verify_client` requires client certificates. They cannot be verified yet, so its TLS sockets stay
+    /// closed.
     pub verifies_clients: bool,
-    /// The application values as they stand before a session has chosen an application.
+    /// Values of applications at the level of the server.
     pub base: Values<APPLICATION>,
-    /// Its applications in the order of the file.
+    /// Its applications in file order.
     pub applications: Applications,
-    /// Where it begins.
+    /// Position of its block.
     pub pos: Pos,
 }
 
 /// An RTMP application.
 #[derive(Debug)]
 pub struct Application {
-    /// Its name; `*` takes the names without a block of their own.
+    /// Name; `*` matches names without a block.
     pub name: BString,
-    /// Its values; shared with the other applications of the server that say nothing about them. Those of a type named
+    /// Its values, shared with other applications of the server that set nothing for a module. Values of types named
     /// `Current` are looked up at each use.
     pub values: Values<APPLICATION>,
-    /// Where it begins.
+    /// Position of its block.
     pub pos: Pos,
 }
 
 /// `http { }`
 #[derive(Debug)]
 pub struct Http {
-    /// The sockets, each with the servers that share it.
+    /// Sockets, each with the servers that share it.
     pub listeners: Vec<Listener<HttpServer>>,
-    /// All servers in the order of the file.
+    /// All servers in file order.
     pub servers: Vec<Arc<HttpServer>>,
-    /// Values of all servers together.
+    /// Values of `http { }`, which all servers share.
     pub values: Values<HTTP>,
 }
 
@@ -118,11 +119,11 @@ pub struct HttpServer {
     pub names: Vec<ServerName>,
     /// Its own values.
     pub values: Values<HTTP_SERVER>,
-    /// Where it begins.
+    /// Position of its block.
     pub pos: Pos,
 }
 
-/// Blocks have the values of modules.
+/// Gives a block access to the values of modules.
 macro_rules! has_values {
     ($($Block:ty: $kind:expr;)+) => {
         $(
@@ -147,7 +148,7 @@ has_values! {
 }
 
 impl RtmpServer {
-    /// The application of that name, else the one named `*`.
+    /// The application with this name, otherwise the one named `*`.
     pub fn application(&self, name: &[u8]) -> Option<&Arc<Application>> {
         self.applications.find(name)
     }

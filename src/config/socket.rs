@@ -20,7 +20,7 @@ pub(super) struct SocketCandidate<'b, T> {
     pub block: &'b Block,
 }
 
-/// A server, for what its sockets are told by.
+/// Properties of a server that determine its sockets.
 pub(super) trait Server {
     /// Its `listen` lines.
     fn listen(&self) -> &[Spanned<Listen>];

@@ -1,4 +1,4 @@
-//! What modules check once a whole configuration has been made.
+//! Checks that modules run on a complete configuration.
 
 use super::ListenAddr;
 use super::context::EVENTS;
@@ -6,17 +6,17 @@ use super::evaluation::SharedFacts;
 use super::values::Values;
 use crate::syntax::diagnostic::Problem;
 
-/// A whole configuration, as far as modules check it.
+/// Parts of a complete configuration that modules check.
 pub struct Whole<'a> {
-    /// What values have noted for one another.
+    /// Facts that values have recorded for other values.
     pub notes: &'a mut SharedFacts,
     /// The values of `events { }`.
     pub events: &'a Values<EVENTS>,
-    /// The addresses on which RTMP servers listen.
+    /// Addresses on which RTMP servers listen.
     pub rtmp_addresses: &'a [&'a ListenAddr],
-    /// How many sockets listen.
+    /// Number of listening sockets.
     pub sockets: usize,
 }
 
-/// Finds what is wrong with a whole configuration.
+/// Returns the errors of a complete configuration.
 pub type Conclusion = fn(&mut Whole<'_>) -> Vec<Problem>;

@@ -54,9 +54,9 @@ pub struct Evaluation<'a> {
 #[derive(Default)]
 pub struct DefaultEvaluation {
     block: SharedFacts,
-    /// Facts of the whole reading.
+    /// Facts of the whole configuration.
     pub notes: SharedFacts,
-    /// What is wrong or unwise so far.
+    /// Errors and warnings found so far.
     pub reports: Reports,
 }
 
@@ -117,7 +117,7 @@ impl Evaluation<'_> {
         self.reports.add(self.order, problem);
     }
 
-    /// Reports what is wrong with a block.
+    /// Reports an error in a block.
     pub fn refuse(&mut self, block: &Block, problem: Problem) {
         self.reports.add(block.order, problem.at(block.span).place(block.place));
     }

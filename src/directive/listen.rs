@@ -55,19 +55,19 @@ pub struct ListenOptions {
     pub makes_socket: bool,
 }
 
-/// What the block of a server says of its sockets and names.
+/// Sockets and names that a server block specifies.
 #[derive(Debug)]
 pub struct Addresses<const HOLDER: Contexts> {
-    /// Its `listen` lines, or the one that counts without any.
+    /// The `listen` lines, or the default one.
     pub listen: Vec<Spanned<Listen>>,
-    /// Where its sockets are said to be encrypted.
+    /// Position of the statement that enables TLS, if any.
     pub encrypted: Option<Spanned<()>>,
-    /// Its names, one by one.
+    /// The server names, with their positions.
     pub names: Vec<Spanned<ServerName>>,
 }
 
 impl<const HOLDER: Contexts> Addresses<HOLDER> {
-    /// Of the lines of a block; `usual` counts without any `listen`.
+    /// Takes them from the lines of a block; `usual` is the address without any `listen`.
     pub fn new<'l>(
         block: &Block,
         listen: impl Iterator<Item = (&'l Listen, Span, Span)>,
@@ -89,7 +89,7 @@ impl<const HOLDER: Contexts> Addresses<HOLDER> {
         Addresses { listen, encrypted, names: names.collect() }
     }
 
-    /// Its names without their places.
+    /// The names without their positions.
     pub fn server_names(&self) -> Vec<ServerName> {
         self.names.iter().map(|name| name.value.clone()).collect()
     }

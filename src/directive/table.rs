@@ -179,7 +179,7 @@ pub struct Module {
     pub slots: &'static [SlotEntry],
     /// Checks that it runs on them.
     pub checks: &'static [SlotCheck],
-    /// What it checks once the whole configuration has been made.
+    /// Checks of the complete configuration.
     pub conclusions: &'static [Conclusion],
 }
 

@@ -222,7 +222,7 @@ impl<V> Template<V> {
         })
     }
 
-    /// The text, if there is no variable in it.
+    /// The text, if it contains no variable.
     pub fn literal(&self) -> Option<BString> {
         match self.parts.as_slice() {
             [] => Some(BString::default()),

@@ -1,4 +1,4 @@
-//! Waiting for a stream that is asked for over HTTP.
+//! Waiting for media of a stream that is requested over HTTP.
 
 use tokio::sync::watch;
 
@@ -7,13 +7,13 @@ use crate::limits;
 use crate::media::admission::AdmittedSession;
 use crate::media::session::{Reason, Session};
 
-/// What a live response waits for.
+/// State for which a live response waits.
 pub(super) struct Arrival {
-    /// Tells of the publisher.
+    /// Phase of the source stream.
     pub(super) source: watch::Receiver<StreamPhase>,
-    /// Tells of what is made of its media.
+    /// Phase of the stream to be sent, which may be a repackaged one.
     pub(super) phase: watch::Receiver<StreamPhase>,
-    /// Whether there is anything to wait for while there is no publisher.
+    /// Whether to wait while there is no publisher.
     pub(super) may_wait: bool,
 }
 
@@ -28,7 +28,7 @@ impl Arrival {
         }
     }
 
-    /// Waits for media; after a while it is enough that no callback can refuse the player any more.
+    /// Waits for media; after a while it suffices that no callback can refuse the player any more.
     pub(super) async fn media_or_settled(
         &mut self,
         session: &Session,
@@ -50,12 +50,12 @@ impl Arrival {
         if phase.unwrap_or(false) { Ok(()) } else { Err(Reason::StreamEnd) }
     }
 
-    /// Waits until nobody publishes, unless players stay then.
+    /// Waits until there is no publisher, unless players stay without one.
     pub(super) async fn unpublished(&mut self, idle: bool) {
         let _ = self.phase.wait_for(|p| !idle && !p.publishing).await;
     }
 
-    /// Waits until no callback can refuse the player any more: there is a publisher, or a pull has its answer.
+    /// Waits until no callback can refuse the player any more: there is a publisher, or a pull was answered.
     pub(super) async fn settled(
         &mut self,
         session: &Session,

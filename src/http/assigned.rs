@@ -1,4 +1,4 @@
-//! What a request's variables have been set to.
+//! Values assigned to a request's variables.
 
 use std::collections::HashMap;
 
@@ -8,22 +8,22 @@ use super::exchange::Exchange;
 use super::variable::Variable;
 use crate::directive::{Match, Undecided};
 
-/// What statements and regular expressions have assigned for a request.
+/// Values that statements and regular expressions have assigned to a request's variables.
 #[derive(Default)]
 pub struct Assigned {
-    /// Values of `set` and of named groups; `None`: it cannot be told.
+    /// Values of `set` and of named groups; `None` if the value is unknown.
     values: HashMap<BString, Option<BString>>,
-    /// What `set $args` has made of the query string.
+    /// Query string assigned by `set $args`.
     query: Option<Option<BString>>,
-    /// Groups of the last regular expression that matched, the whole match first.
+    /// Groups of the latest match of a regular expression, the whole match first.
     groups: Vec<BString>,
-    /// Values that modules have given to variables, as statements have first seen them: as in nginx they then stay,
-    /// whatever location follows.
+    /// Values of modules' variables when a statement first used them. As in nginx they stay, even if another location
+    /// follows.
     first: HashMap<&'static str, Vec<u8>>,
 }
 
 impl Assigned {
-    /// Gives a variable, whose name is in lower case, a value; `None`: it cannot be told.
+    /// Assigns a value to a variable, whose name is in lower case; `None` if the value is unknown.
     pub fn set(&mut self, name: &BString, value: Option<BString>) {
         if name == "args" {
             self.query = Some(value.clone());
@@ -31,18 +31,18 @@ impl Assigned {
         self.values.insert(name.clone(), value);
     }
 
-    /// A regular expression has matched: its groups take the place of all before, its named ones that of their values.
+    /// Records a match: its groups replace all former ones, its named groups replace the values of their variables.
     pub fn matched(&mut self, found: Match) {
         self.groups = found.groups;
         self.values.extend(found.named.into_iter().map(|(name, text)| (name, Some(text))));
     }
 
-    /// A regular expression has not matched.
+    /// Clears the groups after a regular expression did not match.
     pub fn not_matched(&mut self) {
         self.groups.clear();
     }
 
-    /// The value that statements have given to a variable.
+    /// Value that statements have assigned to a variable.
     pub(super) fn given(&self, variable: &Variable) -> Option<&BString> {
         if self.values.is_empty() {
             return None;
@@ -50,25 +50,25 @@ impl Assigned {
         self.values.get(&variable.definable()?)?.as_ref()
     }
 
-    /// The query string, if `set $args` has given another.
+    /// Query string, if `set $args` has replaced it.
     pub(super) fn query(&self) -> Option<&BString> {
         self.query.as_ref()?.as_ref()
     }
 
-    /// A group of the last regular expression that has matched: of a condition, a location or the server's name. A
-    /// condition about one that does not match leaves none.
+    /// Group of the latest match of a regular expression: of a condition, a location or the server's name. A condition
+    /// that does not match clears the groups.
     pub(super) fn group(&self, number: u8) -> Option<&BString> {
         self.groups.get(usize::from(number))
     }
 
-    /// The value of a module's variable, if statements have asked for it.
+    /// The value of a module's variable, if a statement has used it.
     pub(super) fn first(&self, name: &str) -> Option<&[u8]> {
         self.first.get(name).map(Vec::as_slice)
     }
 }
 
 impl Exchange<'_> {
-    /// Whether a variable has a value here.
+    /// Whether a variable has a value.
     pub fn can_tell(&self, variable: &Variable) -> bool {
         let of_query = matches!(variable, Variable::Args | Variable::Arg(_) | Variable::IsArgs);
         if of_query && matches!(self.assigned.query, Some(None)) {

@@ -13,9 +13,9 @@ use crate::directive::{
 use crate::syntax::{Problem, Word, sentence};
 
 one_of! {
-    /// What responses tell of the server's version.
+    /// Version information in responses.
     pub enum ServerTokens {
-        /// Only the name.
+        /// Name only.
         "off" => Off,
         /// Name and version.
         "on" => On,
@@ -24,21 +24,21 @@ one_of! {
     }
 }
 
-/// How long an idle connection is kept.
+/// Keep-alive timeout of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepaliveTimeout {
-    /// How long; zero closes after each response.
+    /// The timeout; zero closes the connection after each response.
     pub timeout: Msec,
-    /// What the `Keep-Alive` header says, in seconds.
+    /// Value in the `Keep-Alive` header, in seconds.
     pub header_seconds: Option<u64>,
 }
 
 /// One `allow` or `deny` line of http.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpAccessRule {
-    /// Whether peers that fit are let in.
+    /// Whether matching peers are admitted.
     pub allow: bool,
-    /// The peers meant.
+    /// The peers that the rule applies to.
     pub network: Network,
 }
 
@@ -54,32 +54,32 @@ directives! {
         "types" => types: Option<ContentTypes>, in HTTP_ALL;
         /// Content type of files with another extension.
         "default_type" => default_type: Text = "text/plain", in HTTP_ALL;
-        /// Adds a header to responses. A level with any of its own does not inherit the outer ones.
+        /// Adds a header to responses. A level with its own lines does not inherit those of outer levels.
         "add_header" => add_header: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
-        /// Chunked responses to HTTP/1.1 peers; off ends the response by closing the connection.
+        /// Sends chunked responses to HTTP/1.1 clients; when off, the end of a response closes the connection.
         "chunked_transfer_encoding" => chunked: Flag = "on", in HTTP_ALL;
-        /// How long an idle connection is kept, and what the `Keep-Alive` header says of it.
+        /// Idle timeout of a connection, and the value in the `Keep-Alive` header.
         "keepalive_timeout" => keepalive_timeout: KeepaliveTimeout = "75s", in HTTP_ALL;
-        /// Requests on one connection.
+        /// Maximum number of requests on one connection.
         "keepalive_requests" => keepalive_requests: Num = "100", in HTTP_ALL;
-        /// Whether responses tell the server's version.
+        /// Includes the server's version in responses.
         "server_tokens" => server_tokens: ServerTokens = "on", in HTTP_ALL;
-        /// Gives files an ETag.
+        /// Adds an ETag to responses with files.
         "etag" => etag: Flag = "on", in HTTP_ALL;
-        /// Closes a connection when nothing could be sent for this long.
+        /// Closes a connection when nothing could be sent for this time.
         "send_timeout" => send_timeout: Msec = "60s", in HTTP_ALL;
-        /// Sends small packets at once (TCP_NODELAY).
+        /// Sends small packets without delay (TCP_NODELAY).
         "tcp_nodelay" => tcp_nodelay: Flag = "on", in HTTP_ALL;
-        /// Largest request body; 0 allows any.
+        /// Maximum size of a request body; 0 disables the limit.
         "client_max_body_size" => client_max_body_size: Offset = "1m", in HTTP_ALL, restricts requests;
-        /// Sends the head of a live response (`flv_live`, `ts_live`) as soon as its player is let in, and after the
-        /// answer to `on_pull`, for players behind proxies that give up on a server without an answer. Off, as in the
-        /// original, it comes with the first media.
+        /// Sends the head of a live response (`flv_live`, `ts_live`) as soon as the player is admitted, and after the
+        /// answer to `on_pull`, for players behind proxies with a short timeout. When off, as in the original, the head
+        /// is sent with the first media.
         "http_early_head" => http_early_head: Flag = "off", in HTTP_ALL;
-        /// Location that requests from outside cannot reach, nor those inside it.
+        /// Makes a location, and those nested in it, inaccessible to external requests.
         "internal" => internal: Option<Present>, in LOCATION, restricts requests;
-        /// Lets peers in or not, by address. The first rule that fits decides; a level with any rule of its
-        /// own does not inherit the outer ones.
+        /// Admits or refuses clients by address. The first matching rule decides; a level with its own rules does not
+        /// inherit those of outer levels.
         "allow" | "deny" => access: Vec<HttpAccessRule>, in HTTP_ALL | LIMIT_EXCEPT,
             restricts requests;
     }

@@ -1,4 +1,5 @@
-//! One HTTP connection: hyper reads its requests, its idle time is watched, and a live response takes its socket over.
+//! One HTTP connection: hyper reads its requests, the idle timeout is applied, and a live response takes over its
+//! socket.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -26,7 +27,7 @@ use crate::limits;
 use crate::media::workers::Worker;
 use crate::net::socket::{ListenSocket, Peer};
 
-/// What all requests of a connection share.
+/// Data shared by all requests of a connection.
 pub(super) struct HttpConnection {
     pub(super) service: Arc<HttpService>,
     listen: ListenAddr,
@@ -41,20 +42,20 @@ pub(super) struct HttpConnection {
     usage: Mutex<ConnectionUsage>,
 }
 
-/// How a connection has been used.
+/// Use of a connection.
 struct ConnectionUsage {
     requests: u64,
-    /// A request is being answered.
+    /// Whether a request is in progress.
     in_flight: bool,
-    /// Since when that is so, or not.
+    /// Time of the last change of `in_flight`.
     since: Instant,
-    /// How long it may be idle.
+    /// Idle timeout.
     idle: Duration,
     nodelay: bool,
 }
 
 impl HttpConnection {
-    /// A request begins. Returns its number on the connection, from 1.
+    /// Records the start of a request. Returns its number on the connection, from 1.
     fn begin(&self) -> u64 {
         let mut used = self.usage.lock();
         used.requests += 1;
@@ -62,7 +63,7 @@ impl HttpConnection {
         used.requests
     }
 
-    /// What the location of a request says of its connection, from now on.
+    /// Applies the connection settings of a request's location.
     pub(super) fn adopt(&self, conf: &Conf) {
         self.takeover.set_send_timeout(conf.send_timeout);
         let mut used = self.usage.lock();
@@ -78,16 +79,16 @@ impl HttpConnection {
         used.since = Instant::now();
     }
 
-    /// Whether a request has come. Somebody who was accepted just before the server drains still has an answer to get.
+    /// Whether a request was received. A client accepted just before the server drains still gets a response.
     fn is_used(&self) -> bool {
         self.usage.lock().requests > 0
     }
 
-    /// When to look again whether the connection is idle for too long; `None`: it is.
+    /// Time of the next check whether the connection is idle for too long; `None` if it is.
     fn idle_until(&self) -> Option<Instant> {
         let used = self.usage.lock();
         let now = Instant::now();
-        // A request takes as long as it takes; at its end the time begins anew. Without keep-alive the answer ends the
+        // A request may take any time; the idle timeout starts at its end. Without keep-alive the response closes the
         // connection.
         if used.in_flight || used.idle.is_zero() {
             return Some(now + limits::HTTP_IDLE_LOOK);
@@ -98,7 +99,7 @@ impl HttpConnection {
     }
 }
 
-/// `return 444`: the connection ends without an answer.
+/// `return 444`: closes the connection without a response.
 #[derive(Debug)]
 struct ConnectionClosed;
 
@@ -110,10 +111,10 @@ impl std::fmt::Display for ConnectionClosed {
 
 impl std::error::Error for ConnectionClosed {}
 
-/// Serves one accepted connection to its end.
+/// Serves an accepted connection until its end.
 pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr, socket: ListenSocket) {
     let Ok(peer) = socket.peer() else { return };
-    // Servers of this very address may share the wildcard's socket.
+    // Servers for this specific address may share the wildcard's socket.
     let listen = socket.local(listen);
     let scheme = if socket.is_tls() { "https" } else { "http" };
     let socket = Arc::new(socket);
@@ -141,7 +142,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
     let outcome = {
         let config = service.store.load();
         let Some(servers) = config.http.as_ref().and_then(|h| h.servers_at(&listen)) else { return };
-        // What holds before a request has chosen its server is that of the default server, as in nginx.
+        // Until a request has selected its server, the default server's settings apply, as in nginx.
         let server = servers.default_server();
         connection.adopt(server.routes().fallback.get());
         let mut builder = hyper::server::conn::http1::Builder::new();
@@ -152,7 +153,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
         if let Some(timeout) = server.get::<ServerConf>().client_header_timeout.nonzero() {
             builder.header_read_timeout(timeout);
         }
-        // Whatever is kept of it here would live as long as the connection.
+        // A reference kept here would live as long as the connection.
         drop(config);
         let served = connection.clone();
         let answers = service_fn(move |request| {
@@ -180,7 +181,7 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
                 cx.waker().wake_by_ref();
             }
             loop {
-                // A request may have brought another, shorter time.
+                // A request may have set another, shorter timeout.
                 let Some(due) = served.idle_until() else { return Poll::Ready(Ok(())) };
                 if timer.is_elapsed() || timer.deadline().into_std() > due {
                     timer.as_mut().reset(due.into());
@@ -195,13 +196,13 @@ pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr
     if let Err(error) = outcome {
         log::error(id, &error);
     }
-    // hyper and its buffers are gone; what is left of a playing connection is this task.
+    // hyper and its buffers are dropped; a playing connection consists of this task only.
     if let Some(player) = takeover.take() {
         player.run(&worker, socket, &service.lifetime.shutdown).await;
     }
 }
 
-/// Finds the location and lets its handler answer.
+/// Selects the location and calls its handler.
 async fn answer(
     connection: &HttpConnection,
     request: Request<Incoming>,
@@ -223,7 +224,7 @@ async fn answer(
     Ok(response)
 }
 
-/// `None`: the connection ends without an answer.
+/// Selects the location and calls its handler; `None` closes the connection without a response.
 async fn locate_and_answer(
     connection: &HttpConnection,
     request: &Request<Incoming>,
@@ -250,7 +251,7 @@ async fn locate_and_answer(
     let mut response = exchange.pass().await?;
     let index;
     if response.extensions().get::<IsIndex>().is_some() {
-        // As in nginx, what guards the file itself is met as well.
+        // As in nginx, the access rules of the file itself apply too.
         index = [&path[..], INDEX.as_bytes()].concat();
         exchange = exchange.redirected(&index);
         response = exchange.pass().await?;

@@ -1,4 +1,4 @@
-//! Headers the original gives every live response, for players in a browser.
+//! CORS headers, which PingOS adds to every live response for players in browsers.
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -12,7 +12,7 @@ const CORS: [(&str, &str); 5] = [
     ("access-control-expose-headers", "*"),
 ];
 
-/// Adds the headers that `add_header` does not set itself: browsers refuse a second value.
+/// Adds the headers that `add_header` does not set: browsers refuse duplicates.
 pub fn add(exchange: &Exchange<'_>, headers: &mut HeaderMap) {
     for (name, value) in CORS {
         let own = &exchange.conf().add_header;

@@ -1,4 +1,4 @@
-//! `root` and `alias`.
+//! The `root` and `alias` directives.
 
 use std::path::PathBuf;
 
@@ -10,12 +10,12 @@ use crate::directive::evaluate::{Block, resolve};
 use crate::directive::{Args, BlockLevel, Evaluation, Slot, Value};
 use crate::syntax::Problem;
 
-/// Where files are found.
+/// Directory of files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Directory {
-    /// A directory, absolute.
+    /// Absolute path.
     Fixed(PathBuf),
-    /// A path that differs between requests.
+    /// Path with variables.
     Variable(Template),
 }
 
@@ -35,25 +35,25 @@ impl Value for Directory {
     }
 }
 
-/// Where the files of a location are found.
+/// Location of the files that a location serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Files {
-    /// At this path, in place of the beginning of the request's path.
+    /// `alias`: a path that replaces the beginning of the request's path.
     Alias {
         /// The file or directory.
         target: PathBuf,
-        /// How many bytes of the request's path it replaces: the prefix of the location that holds the line. `None` for
-        /// a regular expression: the whole path.
+        /// Number of bytes of the request's path to replace: the prefix of the location that contains the line. `None`
+        /// for a regular expression: the whole path.
         replaces: Option<usize>,
     },
-    /// Below this directory, under the whole path.
+    /// `root`: a directory to which the whole path is appended.
     Root(PathBuf),
-    /// A path with variables, which does not work yet: nothing is served.
+    /// A path with variables, which is not implemented: nothing is served.
     Unserved,
 }
 
-/// Of `root` and `alias` the nearest counts. As in nginx, an inherited `alias` replaces the prefix of the location that
-/// holds it.
+/// The nearest `root` or `alias` applies. As in nginx, an inherited `alias` replaces the prefix of the location that
+/// contains it.
 impl Slot for Files {
     const HOLDERS: Contexts = LOCATION;
     const INHERITED: bool = false;

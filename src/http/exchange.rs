@@ -1,4 +1,4 @@
-//! One request on its way through nginx's phases.
+//! One request in nginx's phases.
 
 use std::sync::LazyLock;
 
@@ -24,27 +24,27 @@ use crate::config::model::HttpServer;
 use crate::directive::Slot;
 use crate::net::socket::Peer;
 
-/// A request on its way to a handler.
+/// A request being processed.
 pub struct Exchange<'a> {
     pub(super) connection: &'a HttpConnection,
-    /// The request; its body has not been read.
+    /// The request; its body is not read yet.
     pub request: &'a Request<Incoming>,
-    /// The request target as it was sent, without scheme and host.
+    /// Request target as sent, without scheme and host.
     pub target: &'a BStr,
     /// The virtual server.
     pub server: &'a HttpServer,
-    /// The location, or what counts in its place.
+    /// The location, or the block that applies instead of it.
     pub location: &'a Location,
-    /// Percent-decoded, without `//`, `.` and `..`.
+    /// Percent-decoded path without `//`, `.` and `..`.
     pub path: &'a [u8],
-    /// What statements and regular expressions have assigned.
+    /// Values assigned by statements and regular expressions.
     pub assigned: Assigned,
-    /// Whether the server itself has come to this path, so that `internal` locations are open.
+    /// Whether the path is the result of an internal redirect, so that `internal` locations are accessible.
     is_internal: bool,
 }
 
 impl<'a> Exchange<'a> {
-    /// A request from outside.
+    /// A request received from a client.
     pub(super) fn new(
         connection: &'a HttpConnection,
         request: &'a Request<Incoming>,
@@ -56,7 +56,7 @@ impl<'a> Exchange<'a> {
         Exchange { connection, request, target, server, location, path, assigned, is_internal: false }
     }
 
-    /// The same request for another path of the server, chosen by the server itself.
+    /// An internal redirect: the same request with another path.
     pub(super) fn redirected<'b>(self, path: &'b [u8]) -> Exchange<'b>
     where
         'a: 'b,
@@ -64,8 +64,8 @@ impl<'a> Exchange<'a> {
         Exchange { location: &self.server.routes().fallback, path, is_internal: true, ..self }
     }
 
-    /// nginx's phases: the server's statements, the location, its statements, access, the handler. `None`: the
-    /// connection ends without an answer.
+    /// Runs nginx's phases: statements of the server, selection of the location, its statements, access rules, handler.
+    /// `None` closes the connection without a response.
     pub(super) async fn pass(&mut self) -> Option<Response<Body>> {
         if let Decision::Done(answer) = self.rewrite(|check, exchange| check.server_rewrite(exchange)) {
             return answer;
@@ -86,7 +86,7 @@ impl<'a> Exchange<'a> {
             Some((methods, limited)) if !methods.iter().any(|known| known == method) => {
                 self.location = limited;
             }
-            // The statements of the server are not met again.
+            // The server's statements were executed already.
             _ if std::ptr::eq(self.location, &*routes.fallback) => {}
             _ => {
                 if let Decision::Done(answer) = self.rewrite(|check, exchange| check.rewrite(exchange)) {
@@ -100,7 +100,7 @@ impl<'a> Exchange<'a> {
         Some(self.dispatch().await)
     }
 
-    /// Lets modules look at the request in a phase of statements.
+    /// Runs the modules' checks of one rewrite phase.
     fn rewrite(&mut self, phase: impl Fn(&dyn PhaseCheck, &mut Self) -> Decision) -> Decision {
         if matches!(self.location.refusal, Some(Refusal { of_peers: true, .. })) {
             return Decision::Next;
@@ -114,7 +114,7 @@ impl<'a> Exchange<'a> {
         Decision::Next
     }
 
-    /// What a location does not take at all: `internal`, `client_max_body_size`.
+    /// Refusals before the handler: `internal`, `client_max_body_size`.
     fn misfit(&self) -> Option<StatusCode> {
         let conf = self.conf();
         if conf.internal.is_some() && !self.is_internal {
@@ -125,7 +125,7 @@ impl<'a> Exchange<'a> {
         (limit > 0 && length.is_some_and(|length| length > limit)).then_some(StatusCode::PAYLOAD_TOO_LARGE)
     }
 
-    /// `allow` and `deny`.
+    /// Checks `allow` and `deny`.
     fn is_denied(&self) -> bool {
         let mut rules = self.conf().access.iter();
         let rule = rules.find(|rule| rule.network.contains(self.connection.peer.ip));
@@ -149,7 +149,7 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// What follows every answer: filters of modules, `add_header`, the server's name.
+    /// Applies the modules' response filters, `add_header` and the `Server` header to a response.
     pub(super) fn filter(&self, response: &mut Response<Body>) {
         self.service().filters.iter().for_each(|filter| filter.filter(self, response));
         let (status, headers) = (response.status().as_u16(), response.headers_mut());
@@ -176,7 +176,7 @@ impl<'a> Exchange<'a> {
         &self.connection.service
     }
 
-    /// The number of the connection, for the log.
+    /// Connection number, for the log.
     pub fn id(&self) -> u64 {
         self.connection.id
     }
@@ -191,29 +191,29 @@ impl<'a> Exchange<'a> {
         self.connection.scheme
     }
 
-    /// What the location says of HTTP itself.
+    /// The location's values of the HTTP core.
     pub(super) fn conf(&self) -> &'a Conf {
         self.location.get()
     }
 
-    /// The values that the location's handler is chosen by.
+    /// The values that select the location's handler.
     pub fn chosen_by<T: Slot>(&self) -> &'a T {
         self.location.choosing.get()
     }
 
-    /// The text of a template for this request.
+    /// Expands a template for this request.
     pub fn expand(&self, template: &Template) -> Vec<u8> {
         let mut text = Vec::new();
         template.expand(&RequestVariables::new(self), &mut text);
         text
     }
 
-    /// Gives the socket to a player, once the head of the response is out.
+    /// Passes the socket to a player once the response head is sent.
     pub(super) fn take_over(&self, player: HttpPlayer) {
         self.connection.takeover.arm(player);
     }
 
-    /// A path becomes an absolute URL, as nginx's `absolute_redirect on` does.
+    /// Makes a path an absolute URL, as nginx's `absolute_redirect on` does.
     pub fn absolute(&self, target: &[u8]) -> Vec<u8> {
         if !target.starts_with(b"/") {
             return target.to_vec();
@@ -225,14 +225,14 @@ impl<'a> Exchange<'a> {
         [self.connection.scheme.as_bytes(), b"://", &authority[..], target].concat()
     }
 
-    /// Adds the type of a path.
+    /// Sets Content-Type by the path's extension.
     pub fn set_type(&self, headers: &mut HeaderMap, path: &[u8]) {
         if let Ok(value) = HeaderValue::from_bytes(content_type(self.conf(), path)) {
             headers.insert(CONTENT_TYPE, value);
         }
     }
 
-    /// Query string, without the question mark.
+    /// Query string without question mark.
     pub fn query(&self) -> &[u8] {
         match self.assigned.query() {
             Some(args) => args,
@@ -240,30 +240,31 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// A request header; empty if it is missing.
+    /// Value of a request header; empty if missing.
     pub fn header(&self, name: HeaderName) -> &[u8] {
         self.request.headers().get(name).map_or(b"", HeaderValue::as_bytes)
     }
 
-    /// Whether only the head is wanted.
+    /// Whether it is a HEAD request.
     pub fn is_head(&self) -> bool {
         self.request.method() == Method::HEAD
     }
 
-    /// Whether the response may be sent in HTTP/1.1 chunks.
+    /// Whether the response may use HTTP/1.1 chunks.
     pub(super) fn speaks_chunks(&self) -> bool {
         self.request.version() == Version::HTTP_11 && self.conf().chunked
     }
 }
 
-/// `types` by the path's extension, else `default_type`.
+/// Content type: `types` by the path's extension, otherwise `default_type`.
 fn content_type<'a>(conf: &'a Conf, path: &[u8]) -> &'a [u8] {
     static USUAL: LazyLock<ContentTypes> = LazyLock::new(ContentTypes::default);
     let types = conf.types.as_ref().unwrap_or(&USUAL);
     types.of_path(path).map_or(conf.default_type.0.as_slice(), |found| found)
 }
 
-/// Host asked for: of an absolute request target, else the `Host` header; lower case, without port and final dot.
+/// Requested host: of an absolute request target, otherwise of the `Host` header; in lower case, without port and final
+/// dot.
 pub(super) fn host_of(request: &Request<Incoming>) -> Bytes {
     let authority = match request.uri().authority() {
         Some(authority) => authority.as_str().as_bytes(),

@@ -1,4 +1,4 @@
-//! The traits by which modules take part in answering requests. `server/parts.rs` lists the modules that do.
+//! Traits through which modules take part in answering requests; `server/parts.rs` lists the implementations.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,52 +10,52 @@ use super::reply::Body;
 use crate::directive::context::LOCATION;
 use crate::directive::{Undecided, Values};
 
-/// A response in the making.
+/// A future response.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Response<Body>> + Send + 'a>>;
 
-/// Answers requests of locations that a directive of its module gives to it. The first that takes a location answers;
-/// files are served where none does.
+/// Answers requests of the locations in which a directive of its module is set. The first handler that takes a location
+/// answers; without one, files are served.
 pub trait Handler: Send + Sync {
     /// Whether it answers in a location with these values.
     fn takes(&self, location: &Values<LOCATION>) -> bool;
 
-    /// Whether it only knows GET and HEAD: other methods are refused. If not, it looks at no method, as the original's
-    /// handlers for tools, which post to them.
+    /// Whether it supports only GET and HEAD, so that other methods are refused. Otherwise it ignores the method, as
+    /// PingOS's handlers for tools do, which send POST.
     fn is_read_only(&self) -> bool;
 
     /// Answers a request.
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Answer<'a>;
 }
 
-/// What becomes of a request after a phase.
+/// Result of a phase.
 pub enum Decision {
-    /// It goes on.
+    /// The next phase follows.
     Next,
-    /// It is answered, or its connection ends without an answer.
+    /// The response; `None` closes the connection without one.
     Done(Option<Response<Body>>),
 }
 
-/// Looks at requests in a phase before their handler.
+/// Runs before the handler, in nginx's rewrite phases.
 pub trait PhaseCheck: Send + Sync {
-    /// Before the location is looked for.
+    /// Runs before the location is selected.
     fn server_rewrite(&self, exchange: &mut Exchange<'_>) -> Decision;
 
-    /// When the location is found, before access is looked at.
+    /// Runs after the location is selected and before access rules.
     fn rewrite(&self, exchange: &mut Exchange<'_>) -> Decision;
 }
 
-/// Changes responses on their way out, their heads or their bodies.
+/// Changes the head or the body of responses.
 pub trait ResponseFilter: Send + Sync {
     /// Changes a response.
     fn filter(&self, exchange: &Exchange<'_>, response: &mut Response<Body>);
 }
 
-/// Gives a variable its value.
+/// A variable with a value of its module.
 pub trait RequestVariable: Send + Sync {
-    /// The variable's name.
+    /// Name of the variable.
     fn name(&self) -> &'static str;
 
-    /// Appends its value.
+    /// Appends the value.
     ///
     /// # Errors
     ///

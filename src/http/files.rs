@@ -1,4 +1,4 @@
-//! Static files: `root` and `alias`, as nginx serves them.
+//! Static files as in nginx: `root` and `alias`.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io;
@@ -25,17 +25,17 @@ use super::precondition::{self, RequestedPart};
 use super::reply::{Body, full, plain};
 use crate::task::disk::{self, DiskWork};
 
-/// The file that is served in place of its directory.
+/// File that is served for a directory.
 pub(super) const INDEX: &str = "index.html";
 
-/// Marks a response with the index of a directory: the request is then one for that file.
+/// Marks a response with a directory's index file: the request is then processed again for that file.
 #[derive(Clone, Copy)]
 pub(super) struct IsIndex;
 
-/// Bytes of a file in one piece of the body.
+/// Size of the pieces of a response body in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// Decodes `%XX`, merges slashes and resolves `.` and `..`. `None`: not a path, or one above the root.
+/// Decodes `%XX`, merges slashes and resolves `.` and `..`. `None` if the path is invalid or leads above the root.
 pub fn normalize(path: &[u8]) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path.iter();
@@ -71,12 +71,12 @@ pub fn normalize(path: &[u8]) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Answers with a file.
+/// Responds with a file.
 pub(super) async fn answer(exchange: &Exchange<'_>, place: &Files) -> Response<Body> {
     if *place == Files::Unserved {
         return plain(StatusCode::SERVICE_UNAVAILABLE);
     }
-    // As in nginx, a file need not be there to refuse other methods, but must be to refuse POST.
+    // As in nginx, other methods are refused even for missing files, but POST only for existing ones.
     if !matches!(*exchange.request.method(), Method::GET | Method::HEAD | Method::POST) {
         return not_allowed();
     }
@@ -110,13 +110,13 @@ fn not_allowed() -> Response<Body> {
     response
 }
 
-/// Opens a file, on a thread that may wait. `directory`: it is the index of one.
+/// Opens a file, on a blocking thread. `directory` tells that it is the index of one.
 fn look(target: &Path, directory: bool) -> Result<(File, Metadata), StatusCode> {
     let opened = disk::open(OpenOptions::new().read(true), target, false);
     let found = opened.and_then(|file| file.metadata().map(|metadata| (file, metadata)));
     found.map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => StatusCode::FORBIDDEN,
-        // nginx: a directory without index is forbidden, unless there is no such directory.
+        // As in nginx, a directory without index is forbidden, unless the directory does not exist.
         io::ErrorKind::NotFound if directory && target.parent().is_some_and(Path::is_dir) => {
             StatusCode::FORBIDDEN
         }
@@ -134,9 +134,9 @@ fn locate(exchange: &Exchange<'_>, place: &Files) -> Option<PathBuf> {
     below(base, rest)
 }
 
-/// As nginx, the two are put together as they are: `alias /data` in `location /i` makes `/datax` of `/ix`.
+/// Joins path and base by concatenation, as nginx does: `alias /data` in `location /i` makes `/datax` of `/ix`.
 ///
-/// What is left of `/name../x` below `location /name` is `../x`, which must not climb out.
+/// For `/name../x` below `location /name` the rest is `../x`, which must not leave the base.
 fn below(base: &Path, rest: &[u8]) -> Option<PathBuf> {
     if rest.split(|b| *b == b'/').any(|part| part == b"..") {
         return None;
@@ -208,7 +208,7 @@ enum RequestedFile {
     Nothing,
 }
 
-/// One range of bytes (RFC 9110 §14.1.2). Several are answered with the whole file, as the RFC allows.
+/// Parses a range of bytes (RFC 9110 §14.1.2). Several ranges are answered with the whole file, as the RFC allows.
 fn range(header: &[u8], size: u64) -> RequestedFile {
     let Some(spec) = header.strip_prefix(b"bytes=").and_then(|s| s.to_str().ok()) else {
         return RequestedFile::All;
@@ -236,10 +236,10 @@ fn range(header: &[u8], size: u64) -> RequestedFile {
     RequestedFile::Part(first, last - first + 1)
 }
 
-/// A file's bytes, read as the peer takes them.
+/// Body with a file's bytes, read as the client accepts them.
 struct FileBody {
     file: Arc<File>,
-    /// Of the next piece.
+    /// Offset of the next piece.
     at: u64,
     left: u64,
     reading: Option<JoinHandle<io::Result<Vec<u8>>>>,
@@ -264,7 +264,7 @@ impl HttpBody for FileBody {
         self.reading = None;
         let piece = done.unwrap_or_else(|error| Err(io::Error::other(error)))?;
         if piece.is_empty() {
-            // Shorter than when it was opened: the announced length cannot be kept.
+            // The file is shorter than when it was opened, so the announced length cannot be kept.
             return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
         }
         self.at += piece.len() as u64;

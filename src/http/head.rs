@@ -1,4 +1,4 @@
-//! Request heads that no location gets to see, refused as nginx refuses them.
+//! Request heads that are refused before a location is selected, as in nginx.
 
 use http::header::{
     AUTHORIZATION, CONNECTION, HOST, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
@@ -9,7 +9,7 @@ use http::{Method, Request, Response, StatusCode, Version};
 use super::heads::HeadFacts;
 use super::reply::{Body, plain};
 
-/// Headers that may stand in a head only once, as nginx 1.22 has it.
+/// Headers that may appear only once, as in nginx 1.22.
 const UNIQUE: [HeaderName; 7] = [
     AUTHORIZATION,
     IF_MATCH,
@@ -20,13 +20,13 @@ const UNIQUE: [HeaderName; 7] = [
     TRANSFER_ENCODING,
 ];
 
-/// A status and why a head is refused with it.
+/// Status of a refusal, and its reason.
 type HeadError = (StatusCode, &'static str);
 
-/// A head of which nothing is known but what hyper makes of it.
+/// Refusal of a head whose bytes could not be followed.
 pub(super) const UNTOLD: HeadError = (StatusCode::BAD_REQUEST, "the bytes of the request cannot be followed");
 
-/// Whether a head is answered at all.
+/// Checks whether a head is acceptable.
 pub(super) fn check<B>(request: &Request<B>, facts: &HeadFacts) -> Result<(), HeadError> {
     let bad = |why| Err((StatusCode::BAD_REQUEST, why));
     let known = |b: u8| b.is_ascii_uppercase() || matches!(b, b'_' | b'-');
@@ -43,7 +43,7 @@ pub(super) fn check<B>(request: &Request<B>, facts: &HeadFacts) -> Result<(), He
         (_, Some(_)) => return bad("client sent duplicate host header"),
         _ => {}
     }
-    // Of an absolute target, which wins over the header.
+    // Host of an absolute target, which takes precedence over the header.
     if request.uri().authority().is_some_and(|authority| !is_target_host(authority.as_str().as_bytes())) {
         return bad("client sent invalid host in request line");
     }
@@ -67,14 +67,14 @@ pub(super) fn check<B>(request: &Request<B>, facts: &HeadFacts) -> Result<(), He
     }
 }
 
-/// The answer. The connection ends with it: where such a request ends is a matter of opinion.
+/// Response of a refusal. It closes the connection, because the end of such a request is ambiguous.
 pub(super) fn refused(status: StatusCode) -> Response<Body> {
     let mut response = plain(status);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// nginx's `ngx_http_validate_host`: what can't be a host name is refused, what is merely unusual is not.
+/// nginx's `ngx_http_validate_host`: refuses impossible host names, but not merely unusual ones.
 fn is_host(text: &[u8]) -> bool {
     if text.windows(2).any(|pair| pair == b"..") || text.iter().any(|&b| b <= b' ' || b == 0x7f || b == b'/')
     {
@@ -83,7 +83,7 @@ fn is_host(text: &[u8]) -> bool {
     !host_name(text).is_empty()
 }
 
-/// A host without its port and final dot; an address of IPv6 keeps its brackets.
+/// Host without port and final dot; an IPv6 address keeps its brackets.
 pub(super) fn host_name(text: &[u8]) -> &[u8] {
     let name = match (text.first(), text.iter().position(|&b| b == b']')) {
         (Some(b'['), Some(end)) => &text[..=end],
@@ -93,8 +93,8 @@ pub(super) fn host_name(text: &[u8]) -> &[u8] {
     name.strip_suffix(b".").unwrap_or(name)
 }
 
-/// Whether nginx reads this as the host of a request target: letters, digits, `-` and `.`, or an address in brackets;
-/// then a port.
+/// Whether nginx accepts this as the host of a request target: letters, digits, `-` and `.`, or an address in brackets,
+/// with an optional port.
 fn is_target_host(text: &[u8]) -> bool {
     let end = match (text.first(), text.iter().position(|&b| b == b']')) {
         (Some(b'['), Some(end)) => end + 1,

@@ -1,4 +1,4 @@
-//! `add_header`.
+//! The `add_header` directive.
 
 use bstr::BString;
 
@@ -6,22 +6,22 @@ use super::variable::Template;
 use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Problem, sentence};
 
-/// Statuses that get added headers without `always`.
+/// Statuses that get headers without `always`.
 pub const USUAL: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
 
-/// One header of responses.
+/// A response header.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AddHeader {
-    /// Its name.
+    /// Name.
     pub name: BString,
-    /// Its value; an empty one adds nothing.
+    /// Value; if empty, no header is added.
     pub value: Template,
-    /// Added to every response.
+    /// Whether it is added to every response.
     pub always: bool,
 }
 
 impl AddHeader {
-    /// Whether a response of that status gets the header.
+    /// Whether a response with this status gets the header.
     pub fn applies_to(&self, status: u16) -> bool {
         self.always || USUAL.contains(&status)
     }

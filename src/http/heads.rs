@@ -10,55 +10,55 @@ use parking_lot::Mutex;
 
 use crate::limits;
 
-/// What a head says besides what hyper tells of it.
+/// Properties of a request head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct HeadFacts {
-    /// The request target without scheme and host.
+    /// Request target without scheme and host.
     pub(super) target: BString,
-    /// How many `Content-Length` headers there are.
+    /// Number of `Content-Length` headers.
     pub(super) lengths: usize,
-    /// Whether there is a `Transfer-Encoding`.
+    /// Whether there is a `Transfer-Encoding` header.
     pub(super) has_encoding: bool,
 }
 
-/// Bytes that are kept for the next head.
+/// Buffer capacity kept for the next head.
 const KEPT: usize = 1024;
 
-/// The heads of a connection.
+/// Request heads of a connection.
 #[derive(Debug, Default)]
 pub(super) struct HeadTracker(Mutex<Follower>);
 
 #[derive(Debug, Default)]
 struct Follower {
     at: HeadPosition,
-    /// The line or head in the making.
+    /// The incomplete line or head.
     text: Vec<u8>,
     facts: VecDeque<HeadFacts>,
 }
 
-/// Where in the stream the next byte is.
+/// Parser state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum HeadPosition {
     /// In a head.
     #[default]
     Head,
-    /// In a body or a chunk of one, of which so many bytes are to come.
+    /// In a body or chunk with this number of bytes left.
     Data { left: u64, chunked: bool },
-    /// At the end of a chunk or in the size of the next.
+    /// At the end of a chunk or in the size of the next one.
     Size,
-    /// Behind the last chunk.
+    /// After the last chunk.
     Trailer,
-    /// Where cannot be told; hyper cannot read on either.
+    /// Position unknown; hyper cannot parse on either.
     Lost,
 }
 
 impl HeadTracker {
-    /// Bytes have come from the peer.
+    /// Parses bytes received from the client.
     pub(super) fn follow(&self, bytes: &[u8]) {
         self.0.lock().follow(bytes);
     }
 
-    /// The facts of the next request that hyper hands out. `None`: they cannot be told.
+    /// Properties of the next request that hyper returns; `None` if unknown.
     pub(super) fn next(&self) -> Option<HeadFacts> {
         self.0.lock().facts.pop_front()
     }
@@ -95,7 +95,7 @@ impl Follower {
         }
     }
 
-    /// A line has ended.
+    /// Processes a complete line.
     fn line(&mut self) {
         let is_last = self.text.ends_with(b"\n\n") || self.text.ends_with(b"\n\r\n");
         let is_empty = matches!(&self.text[..], b"\n" | b"\r\n");
@@ -107,7 +107,7 @@ impl Follower {
                 body
             }
             HeadPosition::Head => return,
-            // The line end behind a chunk.
+            // The line end after a chunk.
             HeadPosition::Size if is_empty => HeadPosition::Size,
             HeadPosition::Size => match chunk_size(&self.text) {
                 Some(0) => HeadPosition::Trailer,
@@ -117,13 +117,13 @@ impl Follower {
             HeadPosition::Trailer if is_empty => HeadPosition::Head,
             at => at,
         };
-        // What idles keeps no more than most heads need.
+        // An idle connection keeps only the capacity that most heads need.
         self.text.clear();
         self.text.shrink_to(KEPT);
     }
 }
 
-/// What a whole head says, and what follows it.
+/// Properties of a complete head, and the parser state after it.
 fn read(head: &[u8]) -> (HeadFacts, HeadPosition) {
     let mut lines = head.lines().skip_while(|line| line.is_empty());
     let mut facts = HeadFacts::default();
@@ -151,7 +151,7 @@ fn read(head: &[u8]) -> (HeadFacts, HeadPosition) {
     (facts, body)
 }
 
-/// A target without scheme and host.
+/// Request target without scheme and host.
 fn origin_form(target: &[u8]) -> &[u8] {
     if target.starts_with(b"/") {
         return target;

@@ -1,4 +1,4 @@
-//! The socket as hyper sees it, and the moment when a live response leaves hyper's hands.
+//! hyper's view of the socket, and the handover of a live response from hyper to the delivery loop.
 
 use std::cell::RefCell;
 use std::io;
@@ -24,7 +24,7 @@ thread_local! {
     static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ].into());
 }
 
-/// A live response: armed by the handler, ripe when hyper has written the head, then taken.
+/// Handover of a live response: armed by the handler, flushed when hyper has written the head, then taken.
 ///
 /// ```text
 /// Idle --arm (handler)--> Armed --hyper flushed the head--> Flushed --take (connection task)--> Idle
@@ -32,9 +32,9 @@ thread_local! {
 #[derive(Default)]
 pub struct LiveTakeover {
     state: Mutex<TakeoverState>,
-    /// Milliseconds for which the peer may take nothing (`send_timeout`); 0: for ever.
+    /// Send timeout in milliseconds; 0 means none.
     send_timeout: AtomicU64,
-    /// When the peer last took something.
+    /// Time at which the client last accepted data.
     written: Mutex<Option<Instant>>,
 }
 
@@ -47,27 +47,27 @@ enum TakeoverState {
 }
 
 impl LiveTakeover {
-    /// The response that the handler returns next is live: `player` goes on when its head is out.
+    /// Announces that the handler's response is live: `player` continues once its head is written.
     pub fn arm(&self, player: HttpPlayer) {
         *self.state.lock() = TakeoverState::Armed(Box::new(player));
     }
 
-    /// For how long the peer may take nothing, from the next wait on; zero: for ever.
+    /// Sets the send timeout from the next wait on; zero means none.
     pub fn set_send_timeout(&self, timeout: Msec) {
         self.send_timeout.store(timeout.0, Ordering::Relaxed);
     }
 
-    /// When the peer last took something.
+    /// Time at which the client last accepted data.
     pub fn written(&self) -> Option<Instant> {
         *self.written.lock()
     }
 
-    /// Whether the head is out.
+    /// Whether the head is written.
     pub fn is_flushed(&self) -> bool {
         matches!(*self.state.lock(), TakeoverState::Flushed(_))
     }
 
-    /// The player, once the head is out.
+    /// The player, once the head is written.
     pub fn take(&self) -> Option<Box<HttpPlayer>> {
         let mut state = self.state.lock();
         match std::mem::take(&mut *state) {
@@ -76,8 +76,7 @@ impl LiveTakeover {
         }
     }
 
-    /// hyper has written everything it had: the head of a live response, if one is armed, since its body stays
-    /// silent.
+    /// Called when hyper has written everything: for an armed live response this is the head, since its body is silent.
     fn flushed(&self) {
         let mut state = self.state.lock();
         *state = match std::mem::take(&mut *state) {
@@ -87,17 +86,17 @@ impl LiveTakeover {
     }
 }
 
-/// See the module's documentation.
+/// hyper's socket; see the module's documentation.
 pub struct HttpIo {
     socket: Arc<ListenSocket>,
     takeover: Arc<LiveTakeover>,
     heads: Arc<HeadTracker>,
-    /// Runs while the peer takes nothing.
+    /// Timer that runs while the client accepts nothing.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl HttpIo {
-    /// Over `socket`, which others may go on using once the takeover is ripe.
+    /// Wraps `socket`, which others may use after the handover.
     pub(super) fn new(
         socket: Arc<ListenSocket>,
         takeover: Arc<LiveTakeover>,
@@ -106,7 +105,7 @@ impl HttpIo {
         HttpIo { socket, takeover, heads, stalled: None }
     }
 
-    /// Resolves when the peer has taken nothing for too long.
+    /// Resolves when the client has accepted nothing for too long.
     fn poll_stalled(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let timeout = match self.takeover.send_timeout.load(Ordering::Relaxed) {
             0 => return Poll::Pending,

@@ -1,10 +1,10 @@
-//! `listen` of an HTTP server.
+//! The `listen` directive of an HTTP server.
 
 use crate::directive::listen::{Family, Listen};
 use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::Problem;
 
-/// The port when none is given.
+/// Default port.
 pub const DEFAULT_PORT: u16 = 80;
 
 /// One `listen` line of an HTTP server.

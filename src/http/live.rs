@@ -1,4 +1,4 @@
-//! A stream as an endless file, whatever its container.
+//! Live streams as endless files, in any container.
 
 use std::sync::Arc;
 
@@ -25,57 +25,58 @@ use crate::media::view::AppView;
 
 /// A live location.
 pub struct LiveHandler<'a> {
-    /// The RTMP address whose streams are served.
+    /// RTMP address whose streams are served.
     pub addr: &'a ListenAddr,
     /// The application, unless the request names one.
     pub app: Option<&'a BString>,
-    /// What the file is.
+    /// Format of the response.
     pub format: Arc<dyn LiveFormat>,
 }
 
-/// What is sent to a player of a live location: the session's stream, or what is made of it.
+/// Media for one player of a live location: the session's stream, or a feed made from it.
 pub struct Sending {
-    /// How it is sent.
+    /// Delivery settings.
     pub settings: PlayerSettings,
-    /// What makes it, if it is not the session's own stream.
+    /// The feed, unless the session's own stream is sent.
     pub feed: Option<Arc<MpegtsFeed>>,
 }
 
-/// A container of live media as an endless file.
+/// A container format for endless live files.
 pub trait LiveFormat: Send + Sync {
-    /// What may follow the name in a path.
+    /// Optional suffix of stream names in paths.
     fn suffix(&self) -> &'static str;
 
-    /// The type of the file.
+    /// MIME type.
     fn content_type(&self) -> &'static str;
 
-    /// What the sessions of its players are.
+    /// Protocol of its players' sessions.
     fn protocol(&self) -> Protocol;
 
-    /// What a player is sent, in HTTP/1.1 chunks or not.
+    /// Selects the media for a player; `chunked` means HTTP/1.1 chunks.
     fn sending(&self, view: &AppView, entered: &AdmittedSession, chunked: bool) -> Sending;
 
-    /// The first bytes of a player's file, once its media is there.
+    /// First bytes of a player's file, built once media is available.
     fn lead(&self, _: &AdmittedSession) -> Bytes {
         Bytes::new()
     }
 
-    /// How a player that is a relay of ours is told what concerns relays, if it can be.
+    /// Messages to a relay of another PingOSD server; `None` if the player is no relay or the container cannot carry
+    /// them.
     fn relay_messages(&self, _: &Session) -> Option<&dyn RelayMessages> {
         None
     }
 }
 
-/// What relays of ours are told within a file.
+/// Messages to relays of other PingOSD servers inside a file.
 pub trait RelayMessages: Send + Sync {
-    /// By which way the media has come until here.
+    /// The path that the media has taken so far.
     fn way(&self, entered: &AdmittedSession, way: &[u8]) -> Bytes;
 
-    /// That the stream's publisher has gone.
+    /// The stream's publisher has left.
     fn idle(&self) -> Bytes;
 }
 
-/// Answers with a live stream, as soon as its first media is there, or earlier with `http_early_head`.
+/// Responds with a live stream once there is media, or earlier with `http_early_head`.
 pub async fn answer(
     exchange: &Exchange<'_>,
     live: LiveHandler<'_>,
@@ -138,7 +139,7 @@ pub async fn answer(
 fn head(exchange: &Exchange<'_>, format: &dyn LiveFormat, chunked: bool, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     if !chunked {
-        // hyper ends a response without length and chunks by closing only for HTTP/1.0.
+        // For a response without length and chunks, hyper closes the connection only with HTTP/1.0.
         *response.version_mut() = Version::HTTP_10;
     }
     let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! What a location is for, and which location takes a path.
+//! Names of locations.
 
 use bstr::{BStr, BString, ByteSlice};
 
@@ -6,26 +6,26 @@ use super::variable::VariableNames;
 use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
 use crate::syntax::{Problem, Word, sentence};
 
-/// The words of a location's head.
+/// Arguments of a location.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LocationName {
     /// `= /path`: exactly this path.
     Exact(BString),
-    /// `/path`: paths that begin so; `^~` keeps regular expressions from being asked.
+    /// `/path`: paths with this prefix; `^~` disables the search for regular expressions.
     Prefix {
-        /// How paths begin.
+        /// Prefix of paths.
         prefix: BString,
-        /// Whether `^~` was written.
+        /// Whether `^~` was given.
         stops_regex: bool,
     },
     /// `~ REGEX` or `~* REGEX`.
     Regex(Pattern),
-    /// `@name`: only for redirects inside the server.
+    /// `@name`: for internal redirects only.
     Named(BString),
 }
 
 impl LocationName {
-    /// The URI part as written.
+    /// The URI as written.
     pub fn spelled(&self) -> &BStr {
         match self {
             LocationName::Exact(uri) | LocationName::Prefix { prefix: uri, .. } => uri.as_bstr(),
@@ -34,7 +34,7 @@ impl LocationName {
         }
     }
 
-    /// How paths begin, for a location by prefix.
+    /// Prefix of paths, for a prefix location.
     pub fn prefix(&self) -> Option<&BString> {
         match self {
             LocationName::Prefix { prefix, .. } => Some(prefix),
@@ -66,7 +66,7 @@ impl Value for LocationName {
         }
         let word = args.first();
         let text: &[u8] = &word.bytes;
-        // A modifier may be glued to the URI.
+        // A modifier may directly precede the URI.
         Ok(match text {
             [b'=', uri @ ..] => LocationName::Exact(uri.into()),
             [b'^', b'~', uri @ ..] => prefix(uri, true),
@@ -78,7 +78,7 @@ impl Value for LocationName {
     }
 }
 
-/// A regular expression whose named groups are variables.
+/// Parses a regular expression, whose named groups define variables.
 fn regex(
     word: &Word,
     text: &[u8],

@@ -1,4 +1,4 @@
-//! Which of several locations takes a path.
+//! Selection of a location by path.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,12 +14,12 @@ use crate::directive::{Match, Pattern, Undecided};
 pub struct Locations {
     exact: HashMap<BString, Arc<Location>>,
     named: HashMap<BString, Arc<Location>>,
-    /// The longest first.
+    /// Longest first.
     prefixes: Vec<(BString, bool, Arc<Location>)>,
     regexes: Vec<(Pattern, Arc<Location>)>,
 }
 
-/// A location that takes a path, and whether an outer level may still prefer one of its regular expressions.
+/// A matching location, and whether an outer level may still prefer one of its regular expressions.
 enum PathLocation<'l> {
     Final(&'l Arc<Location>),
     Tentative(&'l Arc<Location>),
@@ -43,11 +43,11 @@ impl Locations {
         }
     }
 
-    /// The location of a decoded path. `matched` is told what each regular expression on the way has found.
+    /// The location of a decoded path. `matched` receives the matches of regular expressions.
     ///
     /// # Errors
     ///
-    /// [`Undecided`], if a regular expression is.
+    /// [`Undecided`], if a regular expression exceeds its bounds.
     pub fn find(
         &self,
         path: &[u8],

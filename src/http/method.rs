@@ -1,4 +1,4 @@
-//! Methods that a location's handler does not carry out.
+//! Methods that a location's handler does not support.
 
 use http::header::{ALLOW, HeaderValue};
 use http::{Method, Response, StatusCode};
@@ -7,8 +7,8 @@ use super::cors;
 use super::exchange::Exchange;
 use super::reply::{Body, plain};
 
-/// The answer to a method that must not reach the handler. `OPTIONS` asks what may be asked: it starts no stream and
-/// drops no session.
+/// Response to a method that must not reach the handler. `OPTIONS` only queries the supported methods, so it must not
+/// start a stream or drop a session.
 pub(super) fn answer(exchange: &Exchange<'_>, is_read_only: bool) -> Option<Response<Body>> {
     let status = match *exchange.request.method() {
         Method::OPTIONS => StatusCode::NO_CONTENT,

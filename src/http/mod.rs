@@ -1,7 +1,7 @@
-//! HTTP connections: hyper reads requests and writes answers; the media of a live response goes out through the
-//! worker's delivery loop.
+//! HTTP connections: hyper parses requests and writes responses; the media of a live response is sent by the worker's
+//! delivery loop.
 //!
-//! Modules take part by the traits of [`extension`].
+//! Modules take part through the traits in [`extension`].
 
 mod arrival;
 pub mod assigned;
@@ -43,28 +43,28 @@ use crate::media::session::Sessions;
 use crate::media::trails::Trails;
 use crate::task::lifetime::Lifetime;
 
-/// What all HTTP connections use.
+/// Data shared by all HTTP connections.
 pub struct HttpService {
     /// The configuration in force.
     pub store: Arc<Store>,
-    /// All sessions, among whose numbers are those of connections.
+    /// All sessions; they share their numbers with connections.
     pub sessions: Arc<Sessions>,
-    /// What judges trails of relays.
+    /// Checks the trails of relays.
     pub trails: Arc<Trails>,
-    /// The end of the process.
+    /// Shutdown of the process.
     pub lifetime: Lifetime,
-    /// What looks at requests before their handlers, in this order.
+    /// Checks before the handlers, in this order.
     pub phases: Vec<Box<dyn PhaseCheck>>,
-    /// What answers, the first that takes a location.
+    /// Handlers; the first that takes a location answers.
     pub handlers: Vec<Box<dyn Handler>>,
-    /// What changes responses, in this order.
+    /// Response filters, in this order.
     pub filters: Vec<Box<dyn ResponseFilter>>,
-    /// What gives variables their values.
+    /// Variables of modules.
     pub variables: Vec<Box<dyn RequestVariable>>,
 }
 
 impl HttpService {
-    /// What gives a variable its value.
+    /// The module's variable with this name.
     fn variable(&self, name: &str) -> Option<&dyn RequestVariable> {
         self.variables.iter().find(|variable| variable.name() == name).map(|variable| &**variable)
     }

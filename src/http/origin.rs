@@ -1,4 +1,4 @@
-//! Which stream a request asks for, and what callbacks are told of who asks.
+//! Stream and session of a live request.
 
 use bstr::{BString, ByteSlice};
 use bytes::Bytes;
@@ -14,19 +14,19 @@ use crate::media::trail_proof::{self, ProofPurpose};
 use crate::media::variables::query_argument;
 use crate::media::view::AppView;
 
-/// What the original tells callbacks of an HTTP player: every audio codec of RTMP 1.0 §7.2.1.1 ...
+/// PingOS's values in callbacks about HTTP players: every audio codec of RTMP 1.0 §7.2.1.1 ...
 const AUDIO_CODECS: u32 = 3575;
 /// ... and every video codec.
 const VIDEO_CODECS: u32 = 252;
 
-/// The last element of a path and what stands before it.
+/// A path split into its last element and the rest.
 pub struct PathParts<'a> {
     before: &'a [u8],
     /// The last element.
     pub last: &'a [u8],
 }
 
-/// A stream that is asked for, and its application.
+/// A requested stream with its application.
 pub struct RequestedStream {
     /// The application.
     pub view: AppView,
@@ -35,7 +35,7 @@ pub struct RequestedStream {
     name: Bytes,
 }
 
-/// What a location tells callbacks in place of what the request says.
+/// Values for callbacks that a location sets instead of the request's own.
 #[derive(Default)]
 pub struct IdentityOverrides<'a> {
     /// `flashver`.
@@ -49,7 +49,7 @@ pub struct IdentityOverrides<'a> {
 }
 
 impl<'a> PathParts<'a> {
-    /// `None`: the path ends with the location's, so there is no name.
+    /// Splits the path after the location; `None` if it ends with the location, so that there is no name.
     pub fn of(exchange: &Exchange<'a>) -> Option<Self> {
         let path = exchange.path;
         let (before, last) = path.rsplit_once_str("/")?;
@@ -64,8 +64,8 @@ impl<'a> PathParts<'a> {
 }
 
 impl RequestedStream {
-    /// `?app=` wins over `app=` of the location, that over the path before the name. `None`: there is no such
-    /// application.
+    /// Selects the application: `?app=`, otherwise `app=` of the location, otherwise the path before the name. `None`
+    /// if there is no such application.
     pub fn choose(
         exchange: &Exchange<'_>,
         addr: &ListenAddr,
@@ -88,12 +88,12 @@ impl RequestedStream {
         Some(RequestedStream { view, host, app, name: Bytes::copy_from_slice(name) })
     }
 
-    /// The stream.
+    /// Key of the stream.
     pub fn key(&self) -> StreamKey {
         StreamKey::new(self.view.serverid(), self.app.clone(), self.name.clone())
     }
 
-    /// A player's session.
+    /// Session of a player.
     pub fn session(
         &self,
         exchange: &Exchange<'_>,

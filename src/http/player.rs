@@ -1,4 +1,4 @@
-//! A live response whose head is out: its media goes from the delivery loop to the socket.
+//! Player of a live response after its head: media is sent by the delivery loop.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use crate::media::view::AppView;
 use crate::media::workers::Worker;
 use crate::net::socket::ListenSocket;
 
-/// The body hyper believes in: it never says anything, since the media does not pass through hyper.
+/// Body for hyper that never yields data, since the media does not pass through hyper.
 pub(super) struct SilentBody;
 
 impl HttpBody for SilentBody {
@@ -41,23 +41,23 @@ impl HttpBody for SilentBody {
     }
 }
 
-/// A player whose response head is out.
+/// A player whose response head was sent.
 pub struct HttpPlayer {
     pub(super) view: AppView,
     pub(super) entered: Box<AdmittedSession>,
-    /// What is sent: the session's stream, or what is made of it.
+    /// Stream to send: the session's own, or a repackaged one.
     pub(super) stream: Arc<Stream>,
-    /// What is still to be waited for where the head was sent early.
+    /// State to wait for if the head was sent early.
     pub(super) arrival: Arrival,
     pub(super) settings: PlayerSettings,
     pub(super) format: Arc<dyn LiveFormat>,
-    /// What makes `stream`, if it is not the session's own.
+    /// Feed that produces `stream`, if it is not the session's own.
     pub(super) _feed: Option<Arc<MpegtsFeed>>,
 }
 
 impl HttpPlayer {
-    /// Lets the delivery loop send until one side ends it. As the original, the end is that of the connection: a
-    /// chunked body gets no last chunk, so that a player can tell a stream that broke off from a whole file.
+    /// Runs until one side ends the response. As in PingOS, that closes the connection: a chunked body gets no last
+    /// chunk, so that a player can distinguish an interrupted stream from a complete file.
     pub async fn run(
         mut self: Box<Self>,
         worker: &Worker,
@@ -69,7 +69,7 @@ impl HttpPlayer {
         let mut way = self.entered.way().filter(|_| self.relay_messages().is_some());
         let mut lead = Some(self.lead()).filter(|_| way.is_some());
         loop {
-            // A relay of ours is told now: by which way media would come shows circles that have none.
+            // Sent before any media: the path reveals circles without media.
             if let Some(lead) = lead.take()
                 && socket.write_all(&lead).await.is_err()
             {
@@ -149,12 +149,12 @@ impl HttpPlayer {
         matches!(self.settings.container, Container::FlvChunked | Container::RawChunked)
     }
 
-    /// The first bytes of the body.
+    /// First bytes of the body.
     fn lead(&self) -> Bytes {
         self.framed(self.format.lead(&self.entered))
     }
 
-    /// What a relay of ours is told anew.
+    /// Changed path for a relay.
     fn way(&self, way: &Option<watch::Receiver<Bytes>>) -> Option<Bytes> {
         let way = way.as_ref()?.borrow().clone();
         Some(self.framed(self.relay_messages()?.way(&self.entered, &way)))
@@ -164,15 +164,15 @@ impl HttpPlayer {
         self.format.relay_messages(self.entered.session())
     }
 
-    /// As the body has it. An empty chunk would be its end.
+    /// Frames bytes for the body. An empty chunk would end it.
     fn framed(&self, bytes: Bytes) -> Bytes {
         if self.is_chunked() && !bytes.is_empty() { http_chunk(&bytes) } else { bytes }
     }
 }
 
-/// Waits until a relay of ours is to be told something new.
+/// Waits for a change of the path reported to a relay.
 async fn changed(way: &mut Option<watch::Receiver<Bytes>>) {
-    // The sender lives as long as the pull that the session holds.
+    // The sender lives as long as the pull, which the session holds.
     let news = match way {
         Some(way) => way.changed().await,
         None => std::future::pending().await,
@@ -182,7 +182,7 @@ async fn changed(way: &mut Option<watch::Receiver<Bytes>>) {
     }
 }
 
-/// A place in the delivery loop, given up however the session ends.
+/// A player's place in the delivery loop, released in every case.
 struct LoopMembership<'a> {
     worker: &'a Worker,
     stream: u64,
@@ -198,7 +198,7 @@ impl Drop for LoopMembership<'_> {
     }
 }
 
-/// Waits until the peer closes. What it still sends is of no interest.
+/// Waits until the client closes. Data from the client is ignored.
 async fn hung_up(socket: &ListenSocket) {
     let mut ignored = [0; 512];
     while socket.readable().await.is_ok() {

@@ -1,4 +1,4 @@
-//! Requests that want a file only in some state of it: `If-Match` and its like, as nginx judges them.
+//! Preconditions of requests for files: `If-Match` and similar headers, evaluated as in nginx.
 
 use std::time::UNIX_EPOCH;
 
@@ -8,20 +8,21 @@ use http::header::{
     HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
 };
 
-/// What of a file a request wants.
+/// Part of a file to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RequestedPart {
-    /// The range that it names.
+    /// The requested range.
     Range,
-    /// All of it, whatever range it names.
+    /// The whole file, regardless of a requested range.
     Whole,
-    /// To hear that it is as it was.
+    /// Nothing, because it is unchanged (304).
     Unchanged,
-    /// Nothing: it is not what the request is about.
+    /// Nothing, because the precondition failed (412).
     Nothing,
 }
 
-/// Judges a request by a file's modification, in seconds and as a date, and by its tag, if it has one.
+/// Evaluates a request's preconditions with the file's modification time, in seconds and as a date, and its tag, if
+/// any.
 pub(super) fn judge(headers: &HeaderMap, seconds: u64, date: &[u8], tag: Option<&[u8]>) -> RequestedPart {
     let header = |name: HeaderName| headers.get(name).map(HeaderValue::as_bytes);
     let since = |text: &[u8]| {
@@ -48,7 +49,7 @@ pub(super) fn judge(headers: &HeaderMap, seconds: u64, date: &[u8], tag: Option<
     }
 }
 
-/// Whether a list of tags is `*` or holds that tag; `weak`: also as `W/"..."`.
+/// Whether a list of tags is `*` or contains this tag; with `weak`, `W/"..."` matches too.
 fn lists(list: &[u8], tag: Option<&[u8]>, weak: bool) -> bool {
     if list == b"*" {
         return true;

@@ -1,4 +1,4 @@
-//! What the live handlers of locations have in common.
+//! Common parts of the live handlers of locations.
 
 use bstr::{BString, ByteSlice};
 
@@ -8,21 +8,21 @@ use crate::directive::{Args, Evaluation, ListenAddr};
 use crate::media::listen::DEFAULT_PORT;
 use crate::syntax::{Problem, Spanned, Word, sentence};
 
-/// An RTMP address that a location serves the streams of.
+/// RTMP address whose streams a location serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relation {
     /// The address.
     pub addr: ListenAddr,
-    /// The word it was read from.
+    /// The word from which it was parsed.
     pub spelled: BString,
 }
 
-/// Addresses that must turn out to be RTMP addresses once everything is read.
+/// Addresses that must be RTMP listeners, checked at the end of the configuration.
 #[derive(Default)]
 pub struct Relations(pub Vec<Spanned<Relation>>);
 
 impl Relation {
-    /// Reads the address after `flv_live` and its relatives.
+    /// Parses the address after `flv_live` and similar directives.
     ///
     /// # Errors
     ///
@@ -48,13 +48,13 @@ pub fn parameter(word: &Word) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// The complaint about a parameter that a handler does not know.
+/// Error about an unknown parameter of a handler.
 pub fn unsupported(word: &Word, accepted: &str) -> Problem {
     let text = sentence(&[b"\"", &word.bytes, b"\" para not support"]);
     Problem::new(text).at(word.span).help(format!("accepted: {accepted}"))
 }
 
-/// Complains about addresses that no RTMP server listens on.
+/// Reports live locations whose address is no RTMP listen address.
 pub fn are_rtmp_addresses(whole: &mut Whole<'_>) -> Vec<Problem> {
     let known: Vec<String> = whole.rtmp_addresses.iter().map(ToString::to_string).collect();
     let Relations(relations) = whole.notes.of();

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full};
 /// The body of a response.
 pub type Body = UnsyncBoxBody<Bytes, std::io::Error>;
 
-/// A body that is at hand.
+/// A body that is completely in memory.
 pub fn full(bytes: Bytes) -> Body {
     Full::new(bytes).map_err(|never: Infallible| match never {}).boxed_unsync()
 }

@@ -1,4 +1,4 @@
-//! What a server does with paths: its locations, made from its block.
+//! Locations of a server, built from its block.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Deref;
@@ -19,45 +19,46 @@ use crate::directive::{
 };
 use crate::syntax::{Pos, Problem, Span, sentence};
 
-/// The locations of a server.
+/// Locations of a server.
 #[derive(Debug)]
 pub struct Routes {
-    /// Those outside of every other.
+    /// The outermost locations.
     pub locations: Locations,
-    /// The server's own values, for paths that no location takes.
+    /// The server's own settings, for paths without a location.
     pub fallback: Arc<Location>,
     /// Variables that are defined but have no value yet.
     pub without_value: HashSet<BString>,
 }
 
-/// What is done with some paths.
+/// A location.
 #[derive(Debug)]
 pub struct Location {
-    /// Which paths.
+    /// Its name, which selects paths.
     pub name: LocationName,
-    /// The values of modules.
+    /// Values of modules.
     pub values: Values<LOCATION>,
-    /// The values that choose the handler: while an `if` or `limit_except` counts, those of the location around it.
+    /// The values that select the handler; inside `if` or `limit_except` those of the surrounding location.
     pub choosing: Values<LOCATION>,
-    /// What is refused.
+    /// A directive that refuses all requests here.
     pub refusal: Option<Refusal>,
-    /// What counts in place of the location while the condition of an `if` in it is met, in the order of the file.
+    /// The `if` blocks of the location, in the order of the file; each applies instead of the location once its
+    /// condition is true.
     pub conditional: Vec<Arc<Location>>,
-    /// `limit_except`: what counts in place of the location for other methods than these.
+    /// `limit_except`: settings that replace the location's for methods other than these.
     pub limited: Option<(Vec<BString>, Arc<Location>)>,
-    /// Locations inside.
+    /// Nested locations.
     pub nested: Locations,
-    /// Where it begins.
+    /// Position of its block.
     pub pos: Pos,
 }
 
-/// A directive without a feature yet refuses what it guards.
+/// A restricting directive that is not implemented: requests to what it protects are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The directive.
     pub directive: &'static str,
-    /// Whether it decides which peers are served at all, such as those with a certificate: then nothing is answered, also
-    /// by the statements of the rewrite module.
+    /// Whether it restricts connections, for example by client certificates: then the rewrite module's statements do
+    /// not answer either.
     pub of_peers: bool,
 }
 
@@ -70,21 +71,21 @@ impl Deref for Location {
 }
 
 impl Routes {
-    /// The location for a decoded path, nginx's way: exact, longest prefix (`^~` ends the search), first
+    /// The location for a decoded path by nginx's rules: exact, longest prefix (`^~` ends the search), first matching
     /// regular expression, longest prefix.
     ///
     /// # Errors
     ///
-    /// [`Undecided`], if a regular expression is.
+    /// [`Undecided`], if a regular expression exceeds its bounds.
     pub fn location_for(&self, path: &[u8]) -> Result<&Arc<Location>, Undecided> {
         self.find_location(path, &mut drop)
     }
 
-    /// As [`Routes::location_for`]; `matched` is told what each regular expression on the way has found.
+    /// Like [`Routes::location_for`]; calls `matched` for each regular expression that matched.
     ///
     /// # Errors
     ///
-    /// [`Undecided`], if a regular expression is.
+    /// [`Undecided`], if a regular expression exceeds its bounds.
     pub fn find_location(
         &self,
         path: &[u8],
@@ -127,14 +128,14 @@ impl Slot for Routes {
     }
 }
 
-/// A block on the way to its location, with those around it; the innermost first.
+/// A block with its enclosing blocks, innermost first.
 struct Chain<'c> {
     level: &'c BlockLevel<'c>,
     blocks: &'c [&'c Block],
 }
 
 impl Chain<'_> {
-    /// The locations inside.
+    /// The locations that the block contains.
     fn locations(&self, outer: Option<&LocationName>, evaluation: &mut Evaluation<'_>) -> Locations {
         let mut locations = Locations::default();
         let mut seen: HashMap<(u8, BString), Span> = HashMap::new();
@@ -176,7 +177,7 @@ impl Chain<'_> {
         Location { conditional, limited, nested, ..location }
     }
 
-    /// A location without parts and locations of its own.
+    /// A location without `if` and `limit_except` blocks and without nested locations.
     fn bare(&self, name: LocationName, evaluation: &mut Evaluation<'_>) -> Location {
         let values: Values<LOCATION> = self.level.values(self.blocks, evaluation);
         Location {
@@ -191,7 +192,7 @@ impl Chain<'_> {
         }
     }
 
-    /// What directives without a feature yet refuse here.
+    /// The directive that refuses requests here because it is not implemented.
     fn refusal(&self, evaluation: &mut Evaluation<'_>) -> Option<Refusal> {
         let of_peers = Block::refusing(self.blocks, &[Restricts::Connections]);
         if let Some(directive) = of_peers.filter(|_| is_encrypted(evaluation, self.blocks)) {
@@ -201,7 +202,7 @@ impl Chain<'_> {
         Some(Refusal { directive, of_peers: false })
     }
 
-    /// Goes one block inwards.
+    /// Descends into a nested block.
     fn with<R>(&self, block: &Block, go: impl FnOnce(&Chain<'_>) -> R) -> R {
         let mut blocks = vec![block];
         blocks.extend_from_slice(self.blocks);
@@ -209,8 +210,7 @@ impl Chain<'_> {
     }
 }
 
-/// Whether requests may come to the server in a chain over TLS. A port is encrypted for all of its servers if one of
-/// them says so.
+/// Whether requests to the server may use TLS. A port uses TLS for all of its servers if one of them enables it.
 fn is_encrypted(evaluation: &mut Evaluation<'_>, chain: &[&Block]) -> bool {
     let Some(http) = chain.last() else { return false };
     let Some(server) = chain.iter().find(|block| block.context == HTTP_SERVER) else { return false };
@@ -228,7 +228,7 @@ fn is_encrypted(evaluation: &mut Evaluation<'_>, chain: &[&Block]) -> bool {
     })
 }
 
-/// Why a location may not stand inside another.
+/// Reason why a location may not be nested in another.
 fn misplaced(name: &LocationName, outer: &LocationName) -> Option<Problem> {
     let (inner_uri, outer_uri) = (name.spelled(), outer.spelled());
     let text = match (name, outer) {

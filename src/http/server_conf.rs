@@ -20,22 +20,22 @@ directives! {
     /// HTTP servers.
     module "http server";
     blocks {
-        /// Everything about HTTP.
+        /// Block of all HTTP settings.
         "http" => UsesModules as single, opens HTTP, in MAIN;
         /// A virtual server: addresses, names and locations.
         "server" => Present, opens HTTP_SERVER, in HTTP;
-        /// What is done with paths. An exact location wins, then the longest prefix if it has `^~`, then the
-        /// first regular expression that matches, then the longest prefix.
+        /// Settings of paths. An exact location takes precedence, then the longest prefix if it has `^~`, then the
+        /// first matching regular expression, then the longest prefix.
         "location" => LocationName, opens LOCATION, in HTTP_SERVER | LOCATION;
     }
     held as ServerConf {
         session {
-            /// Address on which HTTP is accepted; a server without any listens on port 80, or 8000 unless
-            /// root.
+            /// Address on which HTTP connections are accepted. A server without `listen` uses port 80, or 8000 unless
+            /// started as root.
             "listen" => listen: Vec<ListenHttp>, in HTTP_SERVER;
-            /// Names that choose this server among those of an address.
+            /// Names that select this server among the servers of an address.
             "server_name" => server_name: Vec<ServerNames>, in HTTP_SERVER;
-            /// Time for the head of a request.
+            /// Timeout for receiving a request head.
             "client_header_timeout" => client_header_timeout: Msec = "60s", in HTTP | HTTP_SERVER;
         }
     }
@@ -45,10 +45,10 @@ directives! {
     }
 }
 
-/// The port of a server without `listen` that may not use port 80.
+/// Default port of a server that may not use port 80.
 const UNPRIVILEGED_PORT: u16 = 8000;
 
-/// A server without `listen` listens on port 80, or 8000 unless root. `ssl` encrypts all of its sockets.
+/// The default port is 80, or 8000 unless root. `ssl` enables TLS on all sockets of the server.
 impl Slot for Addresses<HTTP_SERVER> {
     const HOLDERS: Contexts = HTTP_SERVER;
     const INHERITED: bool = false;
@@ -62,7 +62,7 @@ impl Slot for Addresses<HTTP_SERVER> {
     }
 }
 
-/// The addresses of a server, whose block is the first of these.
+/// Addresses of a server; its block is the first of `blocks`.
 pub(super) fn addresses(blocks: &[&Block], evaluation: &mut Evaluation<'_>) -> Addresses<HTTP_SERVER> {
     let block = blocks[0];
     let scope = block.scope::<Scope>();
@@ -80,7 +80,7 @@ pub(super) fn addresses(blocks: &[&Block], evaluation: &mut Evaluation<'_>) -> A
     addresses
 }
 
-/// The names of the server around a block; `blocks` is the block and those around it.
+/// Names of the server that contains a block; `blocks` are the block and its enclosing blocks.
 pub fn server_names(blocks: &[&Block]) -> Vec<ServerName> {
     let server = blocks.iter().find(|block| block.context == HTTP_SERVER);
     let scope = server.and_then(|server| server.scope::<Scope>());

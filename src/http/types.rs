@@ -12,12 +12,12 @@ use crate::syntax::{Problem, Span, sentence};
 pub struct ContentTypes(HashMap<BString, BString>);
 
 impl ContentTypes {
-    /// The type of an extension, in any letter case.
+    /// Type of an extension, case-insensitive.
     pub fn find(&self, extension: &[u8]) -> Option<&BStr> {
         self.0.get(extension.to_ascii_lowercase().as_bstr()).map(|t| t.as_bstr())
     }
 
-    /// The type of a path's last extension.
+    /// Type of a path's last extension.
     pub fn of_path(&self, path: &[u8]) -> Option<&BStr> {
         let name = path.rsplit(|b| *b == b'/').next()?;
         let dot = name.rfind_byte(b'.')?;
@@ -26,7 +26,7 @@ impl ContentTypes {
 }
 
 impl Default for ContentTypes {
-    /// What holds where no `types { }` is given.
+    /// Types if there is no `types { }` block.
     fn default() -> ContentTypes {
         let pairs = [("html", "text/html"), ("gif", "image/gif"), ("jpg", "image/jpeg")];
         ContentTypes(pairs.into_iter().map(|(extension, mime)| (extension.into(), mime.into())).collect())

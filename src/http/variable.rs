@@ -1,7 +1,7 @@
 //! Variables of `http { }`.
 //!
-//! `$name` or `${name}`, a name being a run of letters, digits and `_` in any letter case; `$1` to `$9` are
-//! captures. Names may be defined by the user anywhere in `http { }`, so unknown ones show only at its end.
+//! Written as `$name` or `${name}`; a name is a case-insensitive run of letters, digits and `_`; `$1` to `$9` are
+//! groups. The configuration may define names anywhere in `http { }`, so unknown names are reported at its end.
 
 use std::collections::HashSet;
 
@@ -12,26 +12,26 @@ use crate::directive::template::{self, Braces, Malformed, Notation, is_word_byte
 use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
-/// Declares the variables that have values here.
+/// Declares the variables that have values.
 macro_rules! variables {
     ($( $(#[doc = $doc:literal])+ $($name:literal)|+ => $Variant:ident, )+) => {
         /// A variable in a template.
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub enum Variable {
             $( $(#[doc = $doc])+ $Variant, )+
-            /// `arg_NAME`: one argument of the query string, its name in lower case.
+            /// `arg_NAME`: one argument of the query string; the name is in lower case.
             Arg(BString),
-            /// `$1` to `$9`: a group of the last regular expression.
+            /// `$1` to `$9`: group of the latest match of a regular expression.
             Capture(u8),
-            /// `http_NAME`: a request header, its name in lower case with `-` written as `_`.
+            /// `http_NAME`: a request header; the name is in lower case with `-` written as `_`.
             Header(BString),
             /// Defined by the configuration.
             User(BString),
-            /// Known, but always empty so far.
+            /// Known, but not implemented and therefore empty.
             Other(BString),
         }
 
-        /// Every fixed name that has a value, with what it means; several names may have one meaning.
+        /// Every fixed name that has a value, with its meaning; several names may share a meaning.
         pub const MEANINGS: &[(&[&str], &[&str])] = &[$((&[$($name),+], &[$($doc),+])),+];
 
         const FIXED: &[(&str, Variable)] = &[$($(($name, Variable::$Variant)),+),+];
@@ -81,7 +81,7 @@ variables! {
     "uri" | "document_uri" => Uri,
 }
 
-/// Names that are known but have no value here yet.
+/// Known names without a value yet.
 pub const OTHERS: [&str; 78] = [
     "ancient_browser",
     "binary_remote_addr",
@@ -163,7 +163,7 @@ pub const OTHERS: [&str; 78] = [
     "upstream_status",
 ];
 
-/// Names that are known and may be defined all the same; those that begin with `ssl_` as well.
+/// Known names that the configuration may redefine, in addition to those that begin with `ssl_`.
 const CHANGEABLE: [&str; 14] = [
     "ancient_browser",
     "args",
@@ -181,7 +181,7 @@ const CHANGEABLE: [&str; 14] = [
     "uid_reset",
 ];
 
-/// Headers that are variables of their own, so that they cannot be defined, unlike others.
+/// Headers that are separate variables and, unlike others, cannot be defined.
 const HEADERS: [&str; 15] = [
     "http_cookie",
     "http_host",
@@ -200,7 +200,7 @@ const HEADERS: [&str; 15] = [
     "sent_http_transfer_encoding",
 ];
 
-/// Names that begin like this are known whatever follows.
+/// Prefixes of known names.
 pub const OTHER_PREFIXES: [&str; 6] =
     ["cookie_", "sent_http_", "sent_trailer_", "upstream_http_", "upstream_cookie_", "upstream_trailer_"];
 
@@ -213,20 +213,20 @@ const NOTATION: Notation = Notation {
     lone_dollar: false,
 };
 
-/// Text with variables, ready to be expanded at each request.
+/// Text with variables, prepared for expansion.
 pub type Template = template::Template<Variable>;
 
 /// Several words with variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Templates(pub Vec<Template>);
 
-/// Where the values come from.
+/// Source of values.
 pub trait Variables {
-    /// Appends a variable's value; nothing if there is none.
+    /// Appends the value of a variable; nothing if there is none.
     fn value(&self, variable: &Variable, out: &mut Vec<u8>);
 }
 
-/// Names used and defined while `http { }` was read.
+/// Names used and defined in `http { }`.
 #[derive(Default)]
 pub struct VariableNames {
     used: Vec<(BString, Span)>,
@@ -235,11 +235,11 @@ pub struct VariableNames {
 }
 
 impl Template {
-    /// Takes a text apart; `word` is where it stands.
+    /// Parses a text; `word` gives its position.
     ///
     /// # Errors
     ///
-    /// A variable does not exist, or its name is not complete.
+    /// A variable is unknown, or its name is incomplete.
     pub fn compile(word: &Word, text: &[u8], evaluation: &mut Evaluation<'_>) -> Result<Template, Problem> {
         NOTATION.template(text, |found| {
             let (spelled, _) = found.map_err(|malformed| complaint(malformed, word))?;
@@ -284,11 +284,11 @@ impl Value for Templates {
 }
 
 impl VariableNames {
-    /// Notes the variable that a word such as `$name` defines, and returns its name in lower case.
+    /// Records the variable that a word such as `$name` defines, and returns its name in lower case.
     ///
     /// # Errors
     ///
-    /// The word is not the name of a variable, or it is that of one that cannot be set.
+    /// The argument is not a variable name, or the variable cannot be set.
     pub fn definition(word: &Word, evaluation: &mut Evaluation<'_>) -> Result<BString, Problem> {
         let name = word.bytes.strip_prefix(b"$").filter(|name| !name.is_empty()).ok_or_else(|| {
             let text = sentence(&[b"invalid variable name \"", &word.bytes, b"\""]);
@@ -301,11 +301,11 @@ impl VariableNames {
         Ok(name.to_ascii_lowercase().into())
     }
 
-    /// Notes the named groups of a regular expression.
+    /// Records the named groups of a regular expression.
     ///
     /// # Errors
     ///
-    /// A complaint about a name that stands for something else.
+    /// An error about a reserved name.
     pub fn define_groups(
         pattern: &Pattern,
         word: &Word,
@@ -319,23 +319,23 @@ impl VariableNames {
         Ok(())
     }
 
-    /// Complaints about named groups that stand for something that the server tells.
+    /// Errors about named groups with reserved names.
     pub fn misnamed(pattern: &Pattern) -> impl Iterator<Item = Problem> {
         pattern.group_names().into_iter().filter_map(|group| Self::duplicate(&group))
     }
 
-    /// The complaint about a name that stands for something that the server tells.
+    /// The error about a reserved name.
     fn duplicate(name: &[u8]) -> Option<Problem> {
         let text = sentence(&[b"the duplicate \"", name, b"\" variable"]);
-        let problem = || Problem::new(text).help("the server gives it its value; take another name");
+        let problem = || Problem::new(text).help("it is a built-in variable; choose another name");
         (!Variable::may_be_defined(&name.to_ascii_lowercase())).then(problem)
     }
 
-    /// As [`VariableNames::definition`], of a variable whose feature is missing: it has no value yet.
+    /// Like [`VariableNames::definition`], for a variable that has no value because its directive is not implemented.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The same.
     pub fn definition_without_value(
         word: &Word,
         evaluation: &mut Evaluation<'_>,
@@ -345,17 +345,17 @@ impl VariableNames {
         Ok(name)
     }
 
-    /// The variables that have no value yet.
+    /// Variables without a value.
     pub fn without_value(&self) -> HashSet<BString> {
         self.without_value.clone()
     }
 
-    /// Notes a name that the configuration defines.
+    /// Records a name that the configuration defines.
     pub fn define(&mut self, name: &[u8]) {
         self.defined.insert(name.to_ascii_lowercase().into());
     }
 
-    /// Notes a name that the configuration uses.
+    /// Records a name that the configuration uses.
     pub fn used(&mut self, name: &[u8], span: Span) {
         let name: BString = name.to_ascii_lowercase().into();
         if matches!(Variable::find(&name), Variable::User(_)) {
@@ -363,7 +363,7 @@ impl VariableNames {
         }
     }
 
-    /// Complaints about names that are used but defined nowhere.
+    /// Errors about names that are used but not defined.
     pub fn unknown(&self) -> Vec<Problem> {
         let unknown = self.used.iter().filter(|(name, _)| !self.defined.contains(name));
         unknown
@@ -383,13 +383,13 @@ impl VariableNames {
     }
 }
 
-/// Complains about variables that are used and unknown.
+/// Reports variables that are used but not defined.
 pub fn are_known(whole: &mut Whole<'_>) -> Vec<Problem> {
     whole.notes.of::<VariableNames>().unknown()
 }
 
 impl Variable {
-    /// The variable of a name in lower case.
+    /// The variable with this lower-case name.
     pub fn find(name: &BString) -> Variable {
         if let Some((_, variable)) = FIXED.iter().find(|(fixed, _)| name == fixed.as_bytes()) {
             return variable.clone();
@@ -412,7 +412,7 @@ impl Variable {
 }
 
 impl Variable {
-    /// The name of a variable to which a module gives its value.
+    /// Name of the variable, if a module provides its value.
     pub fn of_module(&self) -> Option<&'static str> {
         match self {
             Variable::InvalidReferer => Some("invalid_referer"),
@@ -420,7 +420,7 @@ impl Variable {
         }
     }
 
-    /// The name under which a configuration may give it another value, in lower case.
+    /// Lower-case name under which the configuration may redefine it.
     pub fn definable(&self) -> Option<BString> {
         match self {
             Variable::Args => Some("args".into()),
@@ -432,7 +432,7 @@ impl Variable {
         }
     }
 
-    /// Whether the configuration may define a name in lower case.
+    /// Whether the configuration may define this lower-case name.
     fn may_be_defined(name: &[u8]) -> bool {
         let known = FIXED.iter().map(|(fixed, _)| *fixed).chain(OTHERS).chain(HEADERS);
         let is_known = known.into_iter().any(|known| name == known.as_bytes());
@@ -440,7 +440,7 @@ impl Variable {
     }
 }
 
-/// The names of the variables in a text, as written. A dollar sign without a name ends it.
+/// Names of the variables in a text, as written. A dollar sign without a name ends the iteration.
 pub fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     NOTATION.names(text)
 }

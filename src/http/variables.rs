@@ -10,7 +10,7 @@ use crate::media::variables::query_argument;
 use crate::notify::ProcessVariables;
 use crate::notify::variable::{Variable as ProcessVariable, Variables as _};
 
-/// See the module's documentation.
+/// Values for one request.
 pub struct RequestVariables<'a> {
     exchange: &'a Exchange<'a>,
 }
@@ -69,13 +69,13 @@ impl Variables for RequestVariables<'_> {
                     header(exchange, &name, out);
                 }
             }
-            // Not assigned so far, or known, but without a value so far; `-t` warns of the directives that define them.
+            // Not assigned, or without a value yet; `-t` warns of the directives that define them.
             Variable::User(_) | Variable::Other(_) => {}
         }
     }
 }
 
-/// Appends what a module gives a variable.
+/// Appends the value of a module's variable.
 fn of_module(exchange: &Exchange<'_>, variable: &Variable, out: &mut Vec<u8>) {
     let Some(name) = variable.of_module() else { return };
     match (exchange.assigned.first(name), exchange.service().variable(name)) {
@@ -85,7 +85,7 @@ fn of_module(exchange: &Exchange<'_>, variable: &Variable, out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a request header. Of several, the first counts, but for two that are lists.
+/// Appends a request header. Of several, the first one counts, except for two that are lists.
 fn header(exchange: &Exchange<'_>, name: &HeaderName, out: &mut Vec<u8>) {
     let between: &[u8] = match name.as_str() {
         "cookie" => b"; ",

@@ -1,60 +1,60 @@
-//! Requests of tools and scripts that act on streams and sessions: what modules carry out, and what a request means.
+//! Control requests of tools and scripts: sections that modules implement, and arguments of requests.
 
 use std::borrow::Cow;
 
 use super::variables::query_argument;
 
-/// Why a request without `srv=` fails.
+/// Error of a request without `srv=`.
 const NO_SERVER: &str = "srv= is missing: it names the serverid of the rtmp server that is meant";
 
-/// A section of control requests: some methods that a module carries out.
+/// A section of control requests, with its methods.
 pub trait ControlSection: Send + Sync {
-    /// Its name in requests.
+    /// Name of the section in requests.
     fn name(&self) -> &'static str;
 
-    /// Carries out a method with the arguments of a query. Returns the text of the answer.
+    /// Runs a method with the arguments of the query. Returns the text of the response.
     ///
     /// # Errors
     ///
-    /// Why it cannot be carried out, for the client and the log.
+    /// The reason why the method failed, for the client and the log.
     fn carry_out(&self, method: &[u8], query: &[u8]) -> Result<String, &'static str>;
 }
 
-/// The value of an argument. It means what it spells and what it decodes to: scripts written for PingOS, which decodes
-/// nothing, send names as they are.
+/// Value of an argument. It matches literally and decoded: PingOS decodes nothing, so scripts written for it send names
+/// unencoded.
 pub struct ArgumentValue<'a> {
     raw: &'a [u8],
     decoded: Cow<'a, [u8]>,
 }
 
 impl<'a> ArgumentValue<'a> {
-    /// The argument `srv`, without which no request acts.
+    /// The argument `srv`, which every request needs.
     ///
     /// # Errors
     ///
-    /// It is missing.
+    /// The argument is missing.
     pub fn server(query: &'a [u8]) -> Result<ArgumentValue<'a>, &'static str> {
         let serverid = ArgumentValue::of(query, b"srv");
         if serverid.is_empty() { Err(NO_SERVER) } else { Ok(serverid) }
     }
 
-    /// The argument of that name.
+    /// The argument with this name.
     pub fn of(query: &'a [u8], name: &[u8]) -> ArgumentValue<'a> {
         let raw = query_argument(query, name);
         ArgumentValue { raw, decoded: percent_encoding::percent_decode(raw).into() }
     }
 
-    /// Whether the request says nothing of it.
+    /// Whether the request lacks the argument.
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
     }
 
-    /// The value, decoded.
+    /// The decoded value.
     pub fn decoded(&self) -> &[u8] {
         &self.decoded
     }
 
-    /// Whether a value is meant.
+    /// Whether the argument matches this value.
     pub fn is(&self, value: &[u8]) -> bool {
         value == self.raw || value == &self.decoded[..]
     }

@@ -83,7 +83,7 @@ directives! {
     }
 }
 
-/// A server without `listen` listens on the default port.
+/// Without `listen` the default port is used.
 impl Slot for Addresses<RTMP_SERVER> {
     const HOLDERS: Contexts = RTMP_SERVER;
     const INHERITED: bool = false;

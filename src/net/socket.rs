@@ -44,7 +44,7 @@ impl ListenSocket {
     ///
     /// # Errors
     ///
-    /// The connection is gone already.
+    /// The connection is closed already.
     pub fn peer(&self) -> io::Result<Peer> {
         match self {
             ListenSocket::Tcp(s) => {
@@ -189,7 +189,7 @@ impl ListenSocket {
     ///
     /// # Errors
     ///
-    /// The socket is encrypted, or the system refuses.
+    /// The socket uses TLS, or a system call failed.
     pub fn set_low_water(&self, bytes: usize) -> io::Result<()> {
         let socket = self.plain().ok_or(io::ErrorKind::Unsupported)?;
         Ok(LowWater.set(&socket, &bytes)?)

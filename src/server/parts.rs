@@ -186,7 +186,7 @@ impl Parts {
             lifetime: lifetime.clone(),
             open: Default::default(),
         });
-        // The first that takes a location answers.
+        // The first handler that takes a location answers.
         let handlers: Vec<Box<dyn Handler>> = vec![
             Box::new(FlvHandler { admission: admission.clone() }),
             Box::new(TsHandler { admission: admission.clone(), feeds: feeds.clone() }),

@@ -7,13 +7,13 @@ use super::format::DecodeError;
 use crate::limits;
 use crate::syntax::include::system_error;
 
-/// Why a generation is not kept, or what is on disk is left out.
+/// Reason why a generation is not stored, or why a stored one is skipped.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
-    /// The system refuses.
+    /// A system call failed.
     #[error("{call} \"{}\" failed {}", .path.display(), system_error(.source))]
     System {
-        /// The system call, or what was done.
+        /// The system call or operation.
         call: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -23,38 +23,38 @@ pub enum ArchiveError {
     /// The texts are larger than [`limits::GENERATION_BYTES`].
     #[error("its texts are larger than {} MiB", limits::GENERATION_BYTES >> 20)]
     LargeTexts,
-    /// The directory is something else.
+    /// The path is not a directory.
     #[error("\"{}\" is no directory", .0.display())]
     NotDirectory(PathBuf),
-    /// The name begins as those of generations do, and goes on otherwise.
+    /// The name begins like that of a generation, but is not one.
     #[error("\"{}\" is no generation", .0.display())]
     NotGeneration(PathBuf),
-    /// The number in the file is not that of its name.
+    /// The number in the file differs from the one in its name.
     #[error("\"{}\" has another number", .0.display())]
     OtherNumber(PathBuf),
     /// It is not a regular file.
     #[error("\"{}\" is no file", .0.display())]
     NotFile(PathBuf),
-    /// Another user has made it.
+    /// It belongs to another user.
     #[error("\"{}\" belongs to user {user}", .path.display())]
     Owner {
         /// The file.
         path: PathBuf,
-        /// That user.
+        /// The user id.
         user: u32,
     },
     /// The file is larger than [`limits::GENERATION_BYTES`].
     #[error("\"{}\" is too large", .0.display())]
     LargeFile(PathBuf),
-    /// The file does not hold a whole generation.
+    /// The file does not contain a complete generation.
     #[error("\"{}\" is damaged: {source}", .path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         source: DecodeError,
     },
-    /// The generation is one of another main file.
+    /// The generation belongs to another main file.
     #[error("\"{}\" does not hold \"{}\"", .path.display(), .main.display())]
     OtherMain {
         /// The file.

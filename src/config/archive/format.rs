@@ -51,13 +51,13 @@ pub(super) fn with_head(body: &[u8]) -> Vec<u8> {
     [head(body).as_bytes(), body].concat()
 }
 
-/// What is wrong with the file of a generation.
+/// Reason why the file of a generation is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// It is none of ours.
+    /// It is not a file of a generation.
     #[error("it begins otherwise")]
     Magic,
-    /// It was changed, or is cut off.
+    /// It was modified or truncated.
     #[error("its hash differs")]
     Hash,
     /// The line with the generation's number is missing.
@@ -66,13 +66,13 @@ pub enum DecodeError {
     /// The line with the time is missing.
     #[error("it has no time")]
     Time,
-    /// The line in front of a text is missing.
+    /// The line before a text is missing.
     #[error("a file has no lengths")]
     Lengths,
-    /// The name of a text is cut off.
+    /// The name of a text is truncated.
     #[error("a name is incomplete")]
     Name,
-    /// A text is cut off.
+    /// A text is truncated.
     #[error("a text is incomplete")]
     Text,
 }

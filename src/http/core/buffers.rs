@@ -1,15 +1,15 @@
-//! Sizes in the forms that HTTP directives have.
+//! Sizes in HTTP directives.
 
 use crate::directive::{Args, Arity, Evaluation, Offset, Size, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::Problem;
 
-/// A number of buffers of a size.
+/// Number and size of buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BufferCount {
-    /// How many, at least one.
+    /// Number, at least one.
     pub count: u64,
-    /// The size of each, at least one byte.
+    /// Size of each, at least one byte.
     pub size: Size,
 }
 
@@ -17,7 +17,7 @@ pub struct BufferCount {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SizeOrOff(pub Option<Offset>);
 
-/// A size, or variables that give one at each request.
+/// A size, or variables that are evaluated at each request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SizeOrVariable {
     /// A size.

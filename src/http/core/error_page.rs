@@ -1,17 +1,17 @@
-//! `error_page`.
+//! The `error_page` directive.
 
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, Word, sentence};
 
-/// What is answered in place of some errors.
+/// Replacement of some error responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ErrorPage {
-    /// The statuses that are replaced.
+    /// Statuses that are replaced.
     pub statuses: Vec<u16>,
-    /// `=STATUS`: what the answer has instead; zero takes the status of the new place.
+    /// `=STATUS`: status of the replacement; zero keeps the status of the target.
     pub overwrite: Option<u16>,
-    /// The new place.
+    /// Target URI.
     pub uri: Template,
 }
 
@@ -48,7 +48,7 @@ fn status(word: &Word) -> Result<u16, Problem> {
     };
     if status == 499 {
         let text = sentence(&[b"invalid value \"", &word.bytes, b"\""]);
-        return Err(Problem::new(text).at(word.span).caption("a client that has gone sees no page"));
+        return Err(Problem::new(text).at(word.span).caption("a closed connection gets no error page"));
     }
     let usable = (300..=599).contains(&status);
     u16::try_from(status).ok().filter(|_| usable).ok_or_else(|| {

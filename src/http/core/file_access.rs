@@ -1,4 +1,4 @@
-//! How files are opened and read: checked, since it cannot matter here.
+//! Directives about opening and reading files; only validated.
 
 use bstr::ByteSlice;
 

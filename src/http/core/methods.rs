@@ -1,11 +1,11 @@
-//! Methods of requests.
+//! Request methods.
 
 use bstr::BString;
 
 use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Problem, sentence};
 
-/// Methods that nginx knows by name.
+/// Methods known to nginx.
 const KNOWN: [&str; 14] = [
     "GET",
     "HEAD",
@@ -23,7 +23,7 @@ const KNOWN: [&str; 14] = [
     "PATCH",
 ];
 
-/// Methods in capital letters; HEAD goes with GET.
+/// Methods in upper case; GET includes HEAD.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Methods(pub Vec<BString>);
 

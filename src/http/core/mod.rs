@@ -1,4 +1,4 @@
-//! HTTP serving: what is checked only.
+//! HTTP directives that are only validated.
 
 pub mod buffers;
 pub mod conf;

@@ -7,19 +7,19 @@ use crate::directive::word::any_of;
 use crate::directive::{BlockLevel, Evaluation, Slot, Summed};
 
 any_of! {
-    /// Which control requests are served.
+    /// Sections of control requests.
     pub struct ControlParts {
         /// All.
         "all" => ALL = 0b11_1111,
-        /// Starting and stopping of recorders.
+        /// Starting and stopping recorders.
         "record" => RECORD = 0b00_0010,
-        /// Closing of sessions.
+        /// Closing sessions.
         "drop" => DROP = 0b00_0100,
-        /// Moving of sessions.
+        /// Moving sessions.
         "redirect" => REDIRECT = 0b00_1000,
-        /// Pausing of sessions.
+        /// Pausing sessions.
         "pause" => PAUSE = 0b01_0000,
-        /// Resuming of sessions.
+        /// Resuming sessions.
         "resume" => RESUME = 0b10_0000,
     }
 }
@@ -28,7 +28,7 @@ directives! {
     /// Control requests.
     module "control";
     live as Current {
-        /// Serves control requests of these sections.
+        /// Accepts control requests of these sections.
         "rtmp_control" => rtmp_control: Summed<ControlParts>, in HTTP_ALL;
     }
     made {
@@ -36,7 +36,7 @@ directives! {
     }
 }
 
-/// What a location itself serves. Around it `rtmp_control` only chooses what the locations inside serve.
+/// Sections that a location serves itself; on outer levels `rtmp_control` only sets what nested locations serve.
 #[derive(Debug)]
 pub struct Chosen(pub Option<ControlParts>);
 

@@ -6,10 +6,10 @@ use super::log;
 use crate::media::control::{ArgumentValue, ControlSection};
 use crate::media::session::{Reason, Role, Session, Sessions};
 
-/// Ends sessions: of publishers, of subscribers, or of both.
+/// Ends sessions of publishers, of players, or of both.
 pub(super) struct DropSessions(pub(super) Arc<Sessions>);
 
-/// Which sessions a request means.
+/// Sessions that a request selects.
 struct SessionSelection<'a> {
     serverid: ArgumentValue<'a>,
     app: ArgumentValue<'a>,
@@ -45,7 +45,7 @@ impl ControlSection for DropSessions {
             session.close(Reason::ControlDrop);
         }
         log::dropped(chosen.len(), query);
-        // As recorded: the number alone.
+        // As recorded from PingOS: only the number.
         Ok(chosen.len().to_string())
     }
 }

@@ -1,6 +1,6 @@
 //! `rtmp_control`: `/LOCATION/SECTION/METHOD?srv=&app=&name=&clientid=&addr=`.
 //!
-//! A section that no module carries out yet is answered with 404.
+//! Sections that no module implements get 404.
 
 use std::sync::Arc;
 
@@ -20,13 +20,13 @@ use crate::http::reply::{Body, full, plain};
 use crate::media::control::ControlSection;
 use crate::media::session::Sessions;
 
-/// Carries out control requests.
+/// Handler of `rtmp_control`.
 pub struct ControlHandler {
     sections: Vec<(ControlParts, Arc<dyn ControlSection>)>,
 }
 
 impl ControlHandler {
-    /// With the sections of other modules.
+    /// Adds the sections of other modules to the own one.
     pub fn new(
         sessions: Arc<Sessions>,
         sections: impl IntoIterator<Item = (ControlParts, Arc<dyn ControlSection>)>,
@@ -44,7 +44,7 @@ impl ControlHandler {
             return plain(StatusCode::NOT_FOUND);
         };
         match section.carry_out(method, exchange.query()) {
-            // As recorded, without a type.
+            // As recorded from PingOS, without Content-Type.
             Ok(text) => Response::new(full(Bytes::from(text))),
             Err(why) => failed(exchange, why),
         }
@@ -65,7 +65,7 @@ impl Handler for ControlHandler {
     }
 }
 
-/// As recorded, a request that cannot be carried out is an error of the server. The reason is ours.
+/// As recorded from PingOS, a request that cannot be executed is a server error. The reason is added here.
 fn failed(exchange: &Exchange<'_>, why: &'static str) -> Response<Body> {
     log::failed(why, exchange.path, exchange.query());
     let mut response = Response::new(full(Bytes::from(format!("{why}\n"))));

@@ -1,4 +1,4 @@
-//! What the log says of control requests.
+//! Log lines about control requests.
 
 use tracing::info;
 
@@ -10,7 +10,7 @@ pub fn dropped(count: usize, query: &[u8]) {
     info!("control: dropped {count} sessions, request: {}", Arguments::of_control(query));
 }
 
-/// A control request could not be carried out.
+/// A control request failed.
 pub fn failed(why: &str, path: &[u8], query: &[u8]) {
     info!(target: "notice", "control: {why}, request: {}?{}", Shown::new(path), Arguments::of_control(query));
 }

@@ -11,9 +11,9 @@ use crate::syntax::Problem;
 /// A location that serves live FLV.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlvLive {
-    /// The rtmp address whose streams are served.
+    /// RTMP address whose streams are served.
     pub addr: ListenAddr,
-    /// The application, unless the request names one.
+    /// Application, unless the request names one.
     pub app: Option<BString>,
     /// Whether the FLV header announces audio.
     pub audio: bool,
@@ -25,11 +25,11 @@ directives! {
     /// Live FLV over HTTP.
     module "flv";
     live as Current {
-        /// Serves live FLV of the streams of the rtmp server that listens on that address. The head of the file announces the
-        /// tracks that codec headers, frames and metadata have told of by then, both while nothing is known; `audio=0` and
-        /// `video=0` leave one out. `app=` is
-        /// the application of requests that name none: `?app=` names another, so that an application's own `allow`, `deny`
-        /// and `on_play` protect its streams, and what guards the location does not.
+        /// Serves live FLV of the streams of the rtmp server that listens on this address. The file header announces
+        /// the tracks known so far from codec headers, frames and metadata, or both while none is known; `audio=0` and
+        /// `video=0` omit one. `app=` is the application of requests that name none: a request can select another one
+        /// by `?app=`. Therefore streams must be protected by the `allow`, `deny` and `on_play` lines of their
+        /// application; access rules of the location do not suffice.
         "flv_live" => flv_live: Own<FlvLive>, in LOCATION;
     }
 }
@@ -45,7 +45,7 @@ impl Value for FlvLive {
         let Relation { addr, .. } = Relation::read(args, evaluation)?;
         let mut live = FlvLive { addr, app: None, audio: true, video: true };
         for word in args.words.get(1..).unwrap_or_default() {
-            // The original takes any number but 0, and also what is no number, for yes.
+            // PingOS treats any number other than 0, and text that is not a number, as 1.
             match parameter(word) {
                 (b"app", Some(value)) => live.app = Some(value.into()),
                 (b"audio", Some(value)) => live.audio = value != b"0",

@@ -1,4 +1,4 @@
-//! `flv_live`: a stream as an endless FLV file.
+//! `flv_live`: streams as endless FLV files.
 
 use std::sync::Arc;
 
@@ -20,9 +20,9 @@ use crate::media::session::{Protocol, Session};
 use crate::media::view::AppView;
 use crate::wire::{MediaKind, flv};
 
-/// Answers with live FLV.
+/// Handler of `flv_live`.
 pub struct FlvHandler {
-    /// Lets players in.
+    /// Admits players.
     pub admission: Arc<Admission>,
 }
 
@@ -47,7 +47,7 @@ impl Handler for FlvHandler {
     }
 }
 
-/// FLV, whose head may announce audio and video.
+/// FLV; the file header announces audio and video as far as these are set.
 struct Flv {
     audio: bool,
     video: bool,
@@ -72,7 +72,7 @@ impl LiveFormat for Flv {
         Sending { settings, feed: None }
     }
 
-    /// A relay of ours is told by which way the media comes.
+    /// The file of a relay contains the path of the media.
     fn lead(&self, entered: &AdmittedSession) -> Bytes {
         let mut file = BytesMut::new();
         let (audio, video) = entered.stream().info().tracks();
@@ -88,7 +88,7 @@ impl LiveFormat for Flv {
     }
 }
 
-/// Data tags.
+/// Messages are FLV data tags.
 impl RelayMessages for Flv {
     fn way(&self, entered: &AdmittedSession, way: &[u8]) -> Bytes {
         let told = entered.admission().trails().way(way, &entered.session().key);

@@ -9,11 +9,11 @@ directives! {
     /// Headers of responses.
     module "headers";
     live as Current {
-        /// How long responses may be kept: sets `Expires` and `Cache-Control`.
+        /// Sets the headers `Expires` and `Cache-Control`.
         "expires" => expires: Expires = "off", in HTTP_ALL | LOCATION_IF;
     }
     later {
-        /// Trailer field.
+        /// Adds a trailer field.
         "add_trailer" => Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
     }
 }

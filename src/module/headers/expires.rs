@@ -1,29 +1,29 @@
-//! `expires`.
+//! The `expires` directive.
 
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::Problem;
 
-/// How long responses may be kept.
+/// Expiry of responses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expires {
-    /// Nothing is said.
+    /// No header.
     Off,
-    /// Not at all, with a date long past.
+    /// Already expired, with a date in the past.
     Epoch,
-    /// As long as can be said.
+    /// As late as possible.
     Max,
-    /// So many seconds from now; negative forbids keeping.
+    /// This number of seconds from now; a negative one forbids caching.
     Access(i64),
-    /// So many seconds from the file's last change.
+    /// This number of seconds after the file's last modification.
     Modified(i64),
-    /// Until that second of the day.
+    /// At this second of the day.
     Daily(i64),
-    /// What the variables say at each request.
+    /// Value of variables at each request.
     Variable(Template),
 }
 
-/// Seconds of a day.
+/// Seconds per day.
 const DAY: i64 = 86_400;
 
 impl Value for Expires {
@@ -57,7 +57,7 @@ impl Value for Expires {
 }
 
 impl Expires {
-    /// What words without variables mean.
+    /// Parses words without variables.
     pub fn of_words(words: &[&[u8]]) -> Option<Expires> {
         let (modified, word) = match *words {
             [b"modified", time] => (true, time),

@@ -1,4 +1,4 @@
-//! `expires`: how long a response may be kept.
+//! The `expires` directive: `Expires` and `Cache-Control` headers.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,11 +13,11 @@ use crate::http::extension::ResponseFilter;
 use crate::http::header::USUAL;
 use crate::http::reply::Body;
 
-/// What nginx says for `max`: 31 Dec 2037 23:55:55, and ten years.
+/// nginx's values for `max`: 31 Dec 2037 23:55:55, and ten years.
 const MAX_DATE: i64 = 2_145_916_555;
 const MAX_AGE: i64 = 315_360_000;
 
-/// Adds `Expires` and `Cache-Control` to the statuses that nginx adds them to.
+/// Adds `Expires` and `Cache-Control` for the same statuses as nginx.
 pub struct ExpiresFilter;
 
 impl ResponseFilter for ExpiresFilter {
@@ -32,7 +32,7 @@ fn add(exchange: &Exchange<'_>, headers: &mut HeaderMap) {
     let spelled;
     let expires = match &exchange.location.get::<Current>().expires {
         Expires::Variable(template) => {
-            // As nginx: what a variable holds is used if it can be.
+            // As in nginx, a variable's value is used if it is valid.
             spelled = Expires::of_words(&[&exchange.expand(template)]).unwrap_or(Expires::Off);
             &spelled
         }
@@ -48,7 +48,7 @@ fn add(exchange: &Exchange<'_>, headers: &mut HeaderMap) {
     }
 }
 
-/// Seconds since 1970 and seconds from now; a negative age forbids keeping.
+/// Date in seconds since 1970, and age in seconds from now; a negative age forbids caching.
 fn date_and_age(expires: &Expires, now: &ZonedDateTime, headers: &HeaderMap) -> Option<(i64, i64)> {
     let now_seconds = now.timestamp().as_second();
     let from_now = |seconds: i64| (now_seconds.saturating_add(seconds), seconds);
@@ -58,7 +58,7 @@ fn date_and_age(expires: &Expires, now: &ZonedDateTime, headers: &HeaderMap) -> 
         Expires::Max => (MAX_DATE, MAX_AGE),
         Expires::Access(seconds) => from_now(seconds),
         Expires::Modified(seconds) => match last_modified(headers) {
-            // A negative time forbids keeping, however lately the file was changed.
+            // A negative time forbids caching, however recent the modification.
             Some(modified) if seconds >= 0 => {
                 let date = modified.saturating_add(seconds);
                 (date, date - now_seconds)
@@ -79,7 +79,7 @@ fn last_modified(headers: &HeaderMap) -> Option<i64> {
     i64::try_from(date.duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()
 }
 
-/// The last second that an HTTP date can say: the year has four digits.
+/// Latest second that an HTTP date can represent: the year has four digits.
 const DATE_MAX: u64 = 253_402_300_799;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The fragments of one stream.
+//! Fragments of one stream.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::media::mpegts::{Feeds, PieceObserver};
 use crate::media::segments::Presentation;
 use crate::wire::mpegts::TsFrame;
 
-/// Makes fragments of streams whose application says `hls2 on`.
+/// Output that makes fragments of streams with `hls2 on`.
 pub struct HlsMemory {
-    /// Streams as MPEG-TS.
+    /// MPEG-TS feeds.
     pub feeds: Arc<Feeds>,
 }
 
@@ -34,17 +34,17 @@ impl Output for HlsMemory {
     }
 }
 
-/// A window of fragments that its feed fills and requests read.
+/// Window of fragments, filled by a feed and read by requests.
 pub struct Fragments {
-    /// Its bound in bytes is theirs too: what it keeps for players is the end of what they keep.
+    /// The packaged stream. Its memory bound applies to the fragments too, since they share its packets.
     stream: Arc<Stream>,
     window: Mutex<FragmentWindow>,
-    /// Counts fragments.
+    /// Number of completed fragments.
     completed: watch::Sender<u64>,
 }
 
 impl Fragments {
-    /// None yet. `stream` is that of the pieces.
+    /// Creates an empty window. `stream` is the stream of the pieces.
     pub fn new(settings: FragmentSettings, stream: Arc<Stream>) -> Self {
         Fragments {
             stream,
@@ -53,12 +53,12 @@ impl Fragments {
         }
     }
 
-    /// Takes other settings for what comes next.
+    /// Sets the settings for what follows.
     pub fn configure(&self, settings: FragmentSettings) {
         self.window.lock().configure(settings);
     }
 
-    /// Follows fragments being completed.
+    /// Watches the completion of fragments.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.completed.subscribe()
     }
@@ -68,12 +68,12 @@ impl Fragments {
         self.window.lock().fragment(id).cloned()
     }
 
-    /// What is known of the stream, once there is a fragment.
+    /// Attributes of the stream, once there is a fragment.
     pub fn presentation(&self, info: &MediaInfo) -> Option<Presentation> {
         Presentation::measure(self.window.lock().measured(), info)
     }
 
-    /// The playlist for `session`, or `None` while there are too few fragments.
+    /// Playlist for `session`; `None` while there are too few fragments.
     pub fn playlist(&self, session: &mut ViewerSession, name: &[u8], base_url: &str) -> Option<String> {
         session.playlist(&self.window.lock(), name, base_url)
     }
@@ -85,7 +85,8 @@ impl Fragments {
     }
 }
 
-/// How many times `stream_backlog` a window may have: a playlist holds what is older than what players wait for.
+/// Memory bound of a window as a multiple of `stream_backlog`: a playlist contains older media than waiting players
+/// need.
 const BACKLOGS: usize = 2;
 
 impl PieceObserver for Fragments {

@@ -34,7 +34,7 @@ use crate::media::variables::query_argument;
 const PLAYLIST_TYPE: &str = "application/vnd.apple.mpegurl";
 const FRAGMENT_TYPE: &str = "video/mp2t";
 
-/// Answers with playlists and fragments.
+/// Handler of `hls2_live`.
 pub struct Hls2Handler {
     /// Its players.
     pub viewers: Arc<Viewers>,
@@ -90,7 +90,7 @@ impl Hls2Handler {
         }
     }
 
-    /// The playlist that names a new session. There need not be a stream, and nobody is asked yet.
+    /// Master playlist with a new session. The stream need not exist, and no callback is sent yet.
     fn master(&self, exchange: &Exchange<'_>, known: Option<&Presentation>) -> String {
         let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         let id = self.viewers.issue(seconds, exchange.id());
@@ -103,7 +103,7 @@ impl Hls2Handler {
         request.playlist(&id, known)
     }
 
-    /// What is known of the stream, if there is one that is made into fragments.
+    /// Attributes of the stream, if it exists and has fragments.
     fn presentation(&self, origin: &RequestedStream) -> Option<Presentation> {
         let stream = self.registry.find(&origin.key())?;
         let fragments = self.feeds.find(&stream)?.find_companion::<Fragments>()?;
@@ -119,7 +119,7 @@ impl Hls2Handler {
         name: &[u8],
     ) -> Response<Body> {
         let (key, addr) = (origin.key(), exchange.peer().ip);
-        // A session that is there goes on as it began, whatever has become of its application since.
+        // An existing session continues as it began, whatever has become of its application.
         let visit = match self.viewers.visit(&key, &session, addr) {
             Some(visit) => visit,
             None if !origin.view.held().get::<Conf>().hls2 => {
@@ -146,7 +146,7 @@ impl Hls2Handler {
         let conf = visit.conf().clone();
         let base_url = conf.base_url.0.to_str_lossy();
         let made = visit.playlist(name, &base_url);
-        // A stream that does not come keeps no request for ever; the original answers nothing at all.
+        // A request for a stream that does not appear is not kept forever; PingOS never answers it.
         match tokio::time::timeout(Duration::from_millis(conf.timeout_ms()), made).await {
             Ok(Ok(text)) => {
                 visit.sent(text.len());
@@ -193,11 +193,11 @@ fn ok(exchange: &Exchange<'_>, content_type: &'static str, body: Body) -> Respon
     response
 }
 
-/// A fragment as a body: its pieces as they are, without a copy.
+/// Body with the pieces of a fragment, without copying.
 struct FragmentBody {
     left: VecDeque<Bytes>,
     len: u64,
-    /// The viewer does not leave while it is being sent something.
+    /// Keeps the viewer during the response.
     visit: ViewerRequest,
 }
 

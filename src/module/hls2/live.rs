@@ -1,4 +1,4 @@
-//! `hls2_live`.
+//! The `hls2_live` directive.
 
 use bstr::BString;
 
@@ -9,17 +9,17 @@ use crate::syntax::Problem;
 /// A location that serves HLS from memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hls2Live {
-    /// The rtmp address whose streams are served.
+    /// RTMP address whose streams are served.
     pub addr: ListenAddr,
-    /// The application, unless the request names one.
+    /// Application, unless the request names one.
     pub app: Option<BString>,
-    /// What notifications see as flashVer.
+    /// flashVer in notifications.
     pub flashver: Option<BString>,
-    /// What notifications see as swfUrl.
+    /// swfUrl in notifications.
     pub swf_url: Option<BString>,
-    /// What notifications see as tcUrl.
+    /// tcUrl in notifications.
     pub tc_url: Option<BString>,
-    /// What notifications see as pageUrl.
+    /// pageUrl in notifications.
     pub page_url: Option<BString>,
 }
 

@@ -1,4 +1,4 @@
-//! What the log says of HLS from memory.
+//! Log lines about HLS from memory.
 
 use tracing::{error, info};
 

@@ -1,28 +1,28 @@
-//! The playlist a player without a session gets.
+//! Master playlist, for a player without a session.
 
 use super::SessionId;
 use crate::media::segments::Presentation;
 use crate::wire::hls::{MasterPlaylist, VariantStream};
 
-/// The request for a master playlist, as it came.
+/// A request for a master playlist.
 #[derive(Clone, Copy, Debug)]
 pub struct MasterRequest<'a> {
     /// `http` or `https`.
     pub scheme: &'a str,
-    /// The Host header.
+    /// Value of the Host header.
     pub host: &'a str,
     /// The path.
     pub path: &'a str,
-    /// The query without `?`, empty if there is none.
+    /// Query without `?`; empty if there is none.
     pub query: &'a str,
 }
 
 impl MasterRequest<'_> {
-    /// The answer: one variant, whose media playlist is that of the session. What is `known` of the stream is in it;
-    /// else it is the same whether the stream exists or not.
+    /// The playlist: one variant, whose media playlist belongs to the session. It includes the attributes in `known`;
+    /// otherwise it is the same whether the stream exists or not.
     ///
-    /// `scheme=` and `location=` in the query stand for the scheme and for the first part of the path, where
-    /// a proxy in front of the server has others. They stay in the query, like all of it.
+    /// `scheme=` and `location=` in the query replace the scheme and the first part of the path, if a proxy in front of
+    /// the server uses others. They stay in the query.
     pub fn playlist(&self, id: &SessionId, known: Option<&Presentation>) -> String {
         let scheme = self.argument("scheme").unwrap_or(self.scheme);
         let (location, path) = match self.argument("location") {
@@ -31,7 +31,7 @@ impl MasterRequest<'_> {
         };
         let separator = if self.query.is_empty() { "" } else { "&" };
         let uri = format!("{scheme}://{}{location}{path}?session={id}{separator}{}", self.host, self.query);
-        // What a player sent must not add lines to the playlist.
+        // Input from a player must not add lines to the playlist.
         let uri = uri.chars().filter(|character: &char| character.is_ascii_graphic()).collect();
         let attributes = match known {
             Some(known) => known.attributes_beside(&[]),
@@ -46,7 +46,7 @@ impl MasterRequest<'_> {
     }
 }
 
-/// `/s1.m3u8` of `/hls2/s1.m3u8`, and all of a path with one part.
+/// `/s1.m3u8` of `/hls2/s1.m3u8`; the whole path if it has only one part.
 fn behind_first_part(path: &str) -> &str {
     let second = path.char_indices().skip(1).find(|(_, character)| *character == '/');
     second.map_or(path, |(at, _)| &path[at..])

@@ -1,4 +1,4 @@
-//! One player of HLS from memory.
+//! Sessions of HLS players from memory.
 
 use std::fmt;
 
@@ -8,25 +8,25 @@ use sha2::Sha256;
 use super::FragmentWindow;
 use crate::wire::hls::{MediaPlaylist, MediaSegment, push_path_segment, target_duration};
 
-/// What a player's requests have in common, the value of `session=`.
+/// Session id, the value of `session=`, which connects a player's requests.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(String);
 
-/// Makes ids that cannot be guessed and knows them again.
+/// Issues unforgeable session ids and verifies them.
 ///
-/// The id of a session passes the verdict that its first request got. So ids carry a tag of 128 bits that only the
-/// holder of the secret can compute.
+/// Requests with the id of a session share the verdict on its first request. Therefore ids carry a MAC of 128 bits,
+/// which requires the secret.
 pub struct SessionIds {
     secret: [u8; 32],
 }
 
 impl SessionIds {
-    /// `secret` has to come from the system's randomness.
+    /// `secret` must come from the system's randomness.
     pub fn new(secret: [u8; 32]) -> Self {
         Self { secret }
     }
 
-    /// A new id: the parts of the original's, which say where and when it was made, and a tag.
+    /// Issues an id: the parts of PingOS's ids, which give place and time, and a MAC.
     pub fn issue(&self, unix_seconds: u64, counter: u64, slot: u32, connection: u64) -> SessionId {
         let text = format!("{unix_seconds}t-{counter}i-{slot}p-{connection}c");
         let tag = self.tag(&text).finalize().into_bytes();
@@ -34,11 +34,11 @@ impl SessionIds {
         SessionId(format!("{text}-{:032x}", u128::from_be_bytes(*first)))
     }
 
-    /// Whether this id was issued here.
+    /// Whether this server issued the id.
     pub fn has_issued(&self, id: &SessionId) -> bool {
         let Some((text, tag)) = id.0.rsplit_once('-') else { return false };
         let Ok(tag) = u128::from_str_radix(tag, 16) else { return false };
-        // Takes as long for each wrong tag.
+        // In constant time.
         self.tag(text).verify_truncated_left(&tag.to_be_bytes()).is_ok()
     }
 
@@ -56,7 +56,7 @@ impl fmt::Debug for SessionIds {
 }
 
 impl SessionId {
-    /// One chosen by a player, which may choose what it likes, as long as it can stand in a playlist.
+    /// Parses an id that a player chose, which may be any text that is allowed in a playlist.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let harmless = |&byte: &u8| byte.is_ascii_alphanumeric() || b"-._~!*()%+:@,".contains(&byte);
         if value.is_empty() || value.len() > SESSION_ID_MAX || !value.iter().all(harmless) {
@@ -65,7 +65,7 @@ impl SessionId {
         Some(Self(value.iter().copied().map(char::from).collect()))
     }
 
-    /// The value as it stands in a query.
+    /// Value for a query.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -77,45 +77,45 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// A player between its requests.
+/// State of a player between requests.
 #[derive(Debug)]
 pub struct ViewerSession {
     id: SessionId,
-    /// `slot=` of fragment URIs: which process holds the session.
+    /// `slot=` of fragment URIs: number of the process with the session.
     slot: u32,
-    /// Number of the first fragment it was told of.
+    /// Number of the first fragment in its playlists.
     first: Option<u64>,
-    /// Never falls while the session lives (RFC 8216 §6.2.1).
+    /// Never decreases during the session (RFC 8216 §6.2.1).
     target_duration: u64,
     last_request_ms: u64,
 }
 
 impl ViewerSession {
-    /// A session that begins with a request at `now_ms`.
+    /// Creates a session with a first request at `now_ms`.
     pub fn new(id: SessionId, slot: u32, now_ms: u64) -> Self {
         Self { id, slot, first: None, target_duration: 0, last_request_ms: now_ms }
     }
 
-    /// Notes a request, for a playlist or for a fragment.
+    /// Records a request for a playlist or a fragment.
     pub fn touch(&mut self, now_ms: u64) {
         self.last_request_ms = now_ms;
     }
 
-    /// When the session is over unless another request comes. `timeout_ms` as in `hls2_timeout`.
+    /// Time at which the session ends unless another request arrives. `timeout_ms` is `hls2_timeout`.
     pub fn expires_at_ms(&self, timeout_ms: u64) -> u64 {
         self.last_request_ms.saturating_add(timeout_ms)
     }
 
-    /// What it is called.
+    /// Session id.
     pub fn id(&self) -> &SessionId {
         &self.id
     }
 
-    /// The media playlist, or `None` while the window has too few fragments to begin with: the player
-    /// waits, and asking again after the next fragment is complete is up to the caller.
+    /// Media playlist; `None` while the window has too few fragments for a first playlist. The caller should try again
+    /// after the next fragment.
     ///
-    /// A player begins with the latest `hls2_minfrags` fragments, the first of which is marked as a
-    /// discontinuity, as in the original. `base_url` as in `hls2_base_url`.
+    /// A player begins with the latest `hls2_minfrags` fragments, the first of which is marked as a discontinuity, as
+    /// in PingOS. `base_url` is `hls2_base_url`.
     pub fn playlist(&mut self, window: &FragmentWindow, name: &[u8], base_url: &str) -> Option<String> {
         let begins_anew = self.first.is_none_or(|first| !self.can_go_on(first, window));
         let first = if begins_anew {
@@ -130,7 +130,7 @@ impl ViewerSession {
 
         let mut stem = base_url.to_owned();
         push_path_segment(name, &mut stem);
-        // The mark of its first fragment stays until the player has had time to see it, also where the playlist is short.
+        // The mark of the first fragment stays until the player has had time to read it, even in a short playlist.
         let newest = window.latest(1).next()?.id;
         let begins = newest - first < (window.min_fragments() + FRAGMENTS_SEEN) as u64;
         let most = window.most_listed().max(if begins { window.min_fragments() + FRAGMENTS_SEEN } else { 0 });
@@ -155,17 +155,17 @@ impl ViewerSession {
         Some(playlist.to_string())
     }
 
-    /// Whether the numbers this session knows are still those of the window. They are not when the stream
-    /// was forgotten and came back.
+    /// Whether the fragment numbers of this session still belong to the window. They do not if the stream was dropped
+    /// and created again.
     fn can_go_on(&self, first: u64, window: &FragmentWindow) -> bool {
         window.latest(1).next().is_some_and(|latest| latest.id >= first)
     }
 }
 
-/// Fragments that follow the first playlist before its first fragment may leave.
+/// Number of fragments after the first playlist before its first fragment may leave.
 const FRAGMENTS_SEEN: usize = 2;
 
-/// Longest session id a player may choose.
+/// Maximum length of a session id that a player chose.
 const SESSION_ID_MAX: usize = 128;
 
 #[cfg(test)]

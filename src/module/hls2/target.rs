@@ -1,29 +1,29 @@
-//! What a request asks for, by the last part of its path.
+//! Target of a request for HLS from memory, by the last part of its path.
 
-/// A request for HLS from memory.
+/// Target of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HlsRequest<'a> {
-    /// `name.m3u8`: the media playlist of the session in the query, or without one a master playlist.
+    /// `name.m3u8`: media playlist of the session in the query, or a master playlist without one.
     Playlist {
-        /// The stream.
+        /// Stream name.
         name: &'a [u8],
     },
     /// `name-<id>.ts`.
     Fragment {
-        /// The stream.
+        /// Stream name.
         name: &'a [u8],
-        /// Number of the fragment.
+        /// Fragment number.
         id: u64,
     },
 }
 
 impl<'a> HlsRequest<'a> {
-    /// Reads the decoded path behind the application. `None` is answered with 404.
+    /// Parses the decoded path after the application. `None` means status 404.
     pub fn parse(path: &'a [u8]) -> Option<Self> {
         if let Some(name) = path.strip_suffix(b".m3u8") {
             return (!name.is_empty()).then_some(Self::Playlist { name });
         }
-        // The name may have hyphens of its own.
+        // The stream name may contain hyphens.
         let stem = path.strip_suffix(b".ts")?;
         let hyphen = stem.iter().rposition(|&byte| byte == b'-')?;
         let (name, digits) = (&stem[..hyphen], &stem[hyphen + 1..]);

@@ -1,4 +1,4 @@
-//! Players of HLS from memory.
+//! Viewers: players of HLS from memory.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -26,42 +26,42 @@ use crate::module::hls2::log;
 use crate::task::lifetime::Lifetime;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// A player between and during its requests.
+/// A player, between and during its requests.
 pub struct Viewer {
     key: ViewerKey,
     session: Arc<Session>,
-    /// What its application said when it came.
+    /// Settings of its application when it came.
     conf: Arc<hls2::conf::Conf>,
     place: Mutex<ViewerPosition>,
     state: watch::Sender<ViewerState>,
 }
 
-/// Where a viewer is.
+/// Request state of a viewer.
 struct ViewerPosition {
     playlist: hls2::ViewerSession,
-    /// Requests being answered; the viewer stays while there are any.
+    /// Number of requests in progress, during which the viewer stays.
     requests: usize,
 }
 
-/// How far a viewer has come.
+/// Admission state of a viewer.
 #[derive(Clone)]
 pub enum ViewerState {
-    /// Callbacks are asked.
+    /// Callbacks are pending.
     Asking,
-    /// It may watch.
+    /// Admitted.
     Watching(Arc<Fragments>),
-    /// It may not.
+    /// Refused.
     Denied(ViewerRefusal),
 }
 
-/// Why a viewer gets nothing.
+/// Reason why a viewer gets nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ViewerRefusal {
     /// Refused by a callback or an access rule.
     Forbidden,
-    /// Nothing is, or will be, published there.
+    /// There is no such stream, and none is expected.
     NoStream,
-    /// It was ended.
+    /// The session was ended.
     Over,
 }
 
@@ -75,23 +75,23 @@ pub struct Viewers {
     count: AtomicU64,
 }
 
-/// What requests of one viewer have in common.
+/// Identity of a viewer, common to its requests.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct ViewerKey {
     stream: StreamKey,
     id: SessionId,
-    /// Where the viewer is, if the id counts there only: with `hls2_session_bind`, and where the player chose the id
-    /// itself. Others may choose the same, and must not pass by the verdict on this one.
+    /// Address of the viewer, if the id is bound to it: by `hls2_session_bind`, or because the player chose the id.
+    /// Others may choose the same id, and must not share the verdict on this viewer.
     addr: Option<IpAddr>,
 }
 
-/// A request of a viewer. The viewer's time of leave counts from the drop.
+/// A request of a viewer. The viewer's timeout starts when it is dropped.
 pub struct ViewerRequest {
     viewer: Arc<Viewer>,
 }
 
 impl Viewers {
-    /// None yet. `secret` has to come from the system's randomness.
+    /// Creates an empty set. `secret` must come from the system's randomness.
     pub fn new(secret: [u8; 32], admission: Arc<Admission>, feeds: Arc<Feeds>, lifetime: Lifetime) -> Self {
         Viewers {
             admission,
@@ -103,20 +103,20 @@ impl Viewers {
         }
     }
 
-    /// An id for a new viewer that asks on this connection.
+    /// Issues an id for a new viewer on this connection.
     pub fn issue(&self, unix_seconds: u64, connection: u64) -> SessionId {
         self.ids.issue(unix_seconds, self.count.fetch_add(1, Ordering::Relaxed), SLOT, connection)
     }
 
-    /// The request of a viewer that is there.
+    /// Begins a request of an existing viewer.
     pub fn visit(&self, stream: &StreamKey, id: &SessionId, addr: Option<IpAddr>) -> Option<ViewerRequest> {
         let issued = self.ids.has_issued(id);
         find(&self.live.lock(), stream, id, addr, issued).map(|viewer| viewer.visit())
     }
 
-    /// The request of a viewer that is there or comes with it. `None`: there are too many.
+    /// Begins a request of an existing or new viewer. `None` if there are too many.
     ///
-    /// `session` makes the session of a new one. Must be called within a runtime: the viewer's task runs there.
+    /// `session` creates the session of a new one. Must be called within a runtime, on which the viewer's task runs.
     pub fn visit_or_enter(
         self: &Arc<Self>,
         view: &AppView,
@@ -166,7 +166,7 @@ impl Viewers {
         Some(visit)
     }
 
-    /// Takes the viewer out, unless `now` is too early for it.
+    /// Removes the viewer, unless its timeout has not expired at `now`.
     fn expire(&self, viewer: &Viewer, now: u64, timeout: u64) -> bool {
         let mut live = self.live.lock();
         let over = {
@@ -181,15 +181,15 @@ impl Viewers {
 
     fn remove(&self, viewer: &Viewer) {
         let mut live = self.live.lock();
-        // A later one of the same key may have its place already.
+        // A later viewer with the same key may have replaced it.
         if live.get(&viewer.key).is_some_and(|other| std::ptr::eq(&**other, viewer)) {
             live.remove(&viewer.key);
         }
     }
 }
 
-/// The viewer with this id that is seen from this address. An id that was issued may be bound to none, as its application
-/// said when the viewer came.
+/// The viewer with this id at this address. Whether an issued id is bound to an address was decided by the settings of
+/// its application when the viewer came.
 fn find<'a>(
     live: &'a HashMap<ViewerKey, Arc<Viewer>>,
     stream: &StreamKey,
@@ -213,7 +213,7 @@ impl Viewer {
 }
 
 impl ViewerRequest {
-    /// Whether a playlist may be asked for with this query (`hls2_session_bind args`).
+    /// Whether playlist requests with this query are allowed (`hls2_session_bind args`).
     pub fn allows(&self, query: &[u8]) -> bool {
         let allowed = !self.viewer.conf.session_bind.to_args() || self.viewer.session.identity.pargs == query;
         if !allowed {
@@ -222,7 +222,7 @@ impl ViewerRequest {
         allowed
     }
 
-    /// What the viewer's application said when it came.
+    /// Settings of the viewer's application when it came.
     pub fn conf(&self) -> &Arc<hls2::conf::Conf> {
         &self.viewer.conf
     }
@@ -231,10 +231,10 @@ impl ViewerRequest {
     ///
     /// # Errors
     ///
-    /// The viewer is refused, or has gone.
+    /// The viewer is refused or has disconnected.
     pub async fn admitted(&self) -> Result<Arc<Fragments>, ViewerRefusal> {
         let mut state = self.viewer.state.subscribe();
-        // The sender lives in the viewer, so the wait ends by the value.
+        // The sender lives in the viewer, so the wait ends with a value.
         let _ = state.wait_for(|state| !matches!(state, ViewerState::Asking)).await;
         let now = state.borrow().clone();
         match now {
@@ -244,11 +244,11 @@ impl ViewerRequest {
         }
     }
 
-    /// The playlist, as soon as there are enough fragments.
+    /// The playlist, once there are enough fragments.
     ///
     /// # Errors
     ///
-    /// The viewer is refused, or there will be no playlist.
+    /// The viewer is refused, or there is no playlist.
     pub async fn playlist(&self, name: &[u8], base_url: &str) -> Result<String, ViewerRefusal> {
         let fragments = self.admitted().await?;
         let mut completed = fragments.watch();
@@ -271,7 +271,7 @@ impl ViewerRequest {
         }
     }
 
-    /// Counts bytes of an answer.
+    /// Counts bytes of a response.
     pub fn sent(&self, bytes: usize) {
         let session = &self.viewer.session;
         mark(&session.moments.first_data);
@@ -287,13 +287,13 @@ impl Drop for ViewerRequest {
     }
 }
 
-/// The task of a viewer: holds its stream, and lets go when its time is over.
+/// Task of a viewer: holds its stream, and releases it at the end.
 struct ViewerTask {
     viewers: Arc<Viewers>,
     view: AppView,
     entered: Box<AdmittedSession>,
     viewer: Arc<Viewer>,
-    /// Last, so that a stop waits for the `done` that dropping `entered` sends.
+    /// Dropped last, so that a stop waits for the `done` that dropping `entered` sends.
     _unfinished: TaskTrackerToken,
 }
 
@@ -343,13 +343,13 @@ impl ViewerTask {
         Ok((feed, fragments))
     }
 
-    /// Waits until nothing was asked for during the timeout, or somebody ends it.
+    /// Waits until the timeout has passed without requests, or the session is ended.
     async fn watch(&self) -> Reason {
         let timeout = self.view.held().get::<Conf>().timeout_ms();
         let expired = async {
             loop {
                 let due = self.viewer.place.lock().playlist.expires_at_ms(timeout);
-                // While a request is being answered that time has passed already: it is looked after again later.
+                // During a request the time may have passed already: it is checked again later.
                 let wait = due.saturating_sub(now()).max(EXPIRY_TICK_MS);
                 tokio::time::sleep(Duration::from_millis(wait)).await;
                 if self.viewers.expire(&self.viewer, now(), timeout) {
@@ -367,7 +367,8 @@ impl ViewerTask {
 
 impl Drop for ViewerTask {
     fn drop(&mut self) {
-        // Also by a panic, or with the worker: requests that wait get an answer, and the next one begins anew.
+        // Also after a panic, or with the end of the worker: waiting requests get an answer, and the next one starts a
+        // new viewer.
         self.viewers.remove(&self.viewer);
         self.viewer.state.send_if_modified(|state| {
             let is_open = !matches!(state, ViewerState::Denied(_));
@@ -380,10 +381,10 @@ impl Drop for ViewerTask {
     }
 }
 
-/// One process holds all sessions.
+/// Slot number: one process holds all sessions.
 const SLOT: u32 = 0;
 
-/// How often a viewer whose time is over is looked at while it has a request.
+/// Interval of checks of an expired viewer during a request.
 const EXPIRY_TICK_MS: u64 = 250;
 
 fn now() -> u64 {

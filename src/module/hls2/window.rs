@@ -1,4 +1,4 @@
-//! The latest fragments of a stream.
+//! Window of the latest fragments of a stream.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,58 +8,58 @@ use bytes::Bytes;
 use crate::media::segments::{CutDecision, CutRule, Cutter, MEASURED};
 use crate::wire::mpegts::TsFrame;
 
-/// How fragments are made and kept.
+/// Settings of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FragmentSettings {
-    /// Where fragments end. The original ends them at the longest length only (`hls2_max_fragment`), and
-    /// never where that is not set; here the wanted length counts, as documented.
+    /// Rule for fragment boundaries. PingOS cuts only at the maximum length (`hls2_max_fragment`), and never without
+    /// that directive; here the nominal length counts, as documented.
     pub cut: CutRule,
-    /// Length of a playlist, `hls2_playlist_length`.
+    /// Length of a playlist in milliseconds, `hls2_playlist_length`.
     pub playlist_length_ms: u64,
-    /// Fragments there must be before a first playlist is given out, `hls2_minfrags`.
+    /// Number of fragments required for a first playlist, `hls2_minfrags`.
     pub min_fragments: usize,
 }
 
-/// One complete fragment, a transport stream by itself.
+/// A complete fragment, which is a valid transport stream by itself.
 #[derive(Debug)]
 pub struct Fragment {
-    /// Its number, which is also its media sequence number.
+    /// Number, which is also its media sequence number.
     pub id: u64,
-    /// How long it lasts.
+    /// Duration in milliseconds.
     pub duration_ms: u64,
-    /// Whether it does not go on from the fragment before.
+    /// Whether it does not continue the preceding fragment.
     pub discontinuity: bool,
-    /// Number of discontinuities before this fragment.
+    /// Number of discontinuities before it.
     pub discontinuity_sequence: u64,
-    /// Bytes of all its chunks, a multiple of 188.
+    /// Size of all chunks in bytes, a multiple of 188.
     pub len: usize,
-    /// The content, shared with everyone else who reads the stream.
+    /// Contents, shared with other consumers of the stream.
     pub chunks: Vec<Bytes>,
 }
 
-/// Fragments of one stream. It lasts as long as the stream has players, whoever publishes.
+/// Fragments of one stream. The window lasts as long as the stream has players, across publishers.
 ///
-/// Feed [`handle_frame`](Self::handle_frame) and wake those who wait for a playlist whenever it returns
-/// `true`.
+/// Call [`handle_frame`](Self::handle_frame) for each piece, and wake waiting playlist requests when it returns `true`.
 #[derive(Debug)]
 pub struct FragmentWindow {
     settings: FragmentSettings,
     cutter: Cutter,
-    /// Complete fragments, oldest first. Their numbers have no gaps.
+    /// Complete fragments, oldest first, with consecutive numbers.
     fragments: VecDeque<Arc<Fragment>>,
     open: Option<Fragment>,
     next_id: u64,
     discontinuities: u64,
-    /// Bytes of the complete fragments.
+    /// Size of the complete fragments in bytes.
     bytes: usize,
-    /// Most bytes of all of them and the open one.
+    /// Maximum size of all fragments including the open one, in bytes.
     most_bytes: usize,
-    /// Fragments had to go for the sake of `most_bytes`, so that there may never be as many as a first playlist should have.
+    /// Whether fragments were dropped because of `most_bytes`, so that a first playlist may never get its number of
+    /// fragments.
     crowded: bool,
 }
 
 impl FragmentWindow {
-    /// A window with nothing in it.
+    /// Creates an empty window.
     pub fn new(settings: FragmentSettings) -> Self {
         Self {
             settings,
@@ -74,18 +74,18 @@ impl FragmentWindow {
         }
     }
 
-    /// Bounds the bytes of what is kept. The oldest fragments go first; one above a quarter of it is cut.
+    /// Sets the maximum size. The oldest fragments are dropped first; a fragment above a quarter of it is cut.
     pub fn set_most_bytes(&mut self, most: usize) {
         self.most_bytes = most.min(WINDOW_BYTES_MAX);
         self.cutter.set_max_bytes((self.most_bytes / FRAGMENTS_FIT).max(1));
     }
 
-    /// Bytes that are kept.
+    /// Current size in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes + self.open.as_ref().map_or(0, |open| open.len)
     }
 
-    /// Takes the next piece; tells whether it completed a fragment.
+    /// Adds a piece. Returns whether it completed a fragment.
     pub fn handle_frame(&mut self, frame: &TsFrame) -> bool {
         let mut completed = false;
         match self.cutter.handle_frame(&self.settings.cut, frame) {
@@ -104,35 +104,35 @@ impl FragmentWindow {
         completed
     }
 
-    /// Completes the fragment at hand, as its publisher left; tells whether there was one. Players keep
-    /// what is there, and the next publisher follows behind a discontinuity.
+    /// Completes the current fragment after its publisher left. Returns whether there was one. Players keep the
+    /// existing fragments, and the next publisher continues after a discontinuity.
     pub fn finish(&mut self) -> bool {
         self.cutter.finish().is_some_and(|ended_ms| self.complete(ended_ms))
     }
 
-    /// Takes other settings for what comes next.
+    /// Sets the settings for what follows.
     pub fn configure(&mut self, settings: FragmentSettings) {
         self.settings = settings;
     }
 
-    /// Bytes and milliseconds of the latest fragments.
+    /// Sizes in bytes and durations in milliseconds of the latest fragments.
     pub fn measured(&self) -> impl Iterator<Item = (u64, u64)> + Clone {
         let latest = self.fragments.iter().rev().take(MEASURED);
         latest.map(|fragment| (fragment.len as u64, fragment.duration_ms))
     }
 
-    /// Whether a first playlist can be given out.
+    /// Whether there are enough fragments for a first playlist.
     pub fn is_ready(&self) -> bool {
         self.fragments.len() >= self.min_fragments() || self.crowded
     }
 
-    /// The fragment with this number, listed or lately listed.
+    /// The fragment with this number, if it is in the playlist or has recently left it.
     pub fn fragment(&self, id: u64) -> Option<&Arc<Fragment>> {
         let first = self.fragments.front()?.id;
         self.fragments.get(usize::try_from(id.checked_sub(first)?).ok()?)
     }
 
-    /// The fragments a playlist shows, oldest first, at most `most` of them.
+    /// Fragments in a playlist, oldest first, at most `most`.
     pub(super) fn latest(&self, most: usize) -> impl Iterator<Item = &Arc<Fragment>> {
         self.fragments.range(self.fragments.len().saturating_sub(most)..)
     }
@@ -141,18 +141,18 @@ impl FragmentWindow {
         &self.settings
     }
 
-    /// Fragments a first playlist shows: no more than fit into a playlist.
+    /// Number of fragments in a first playlist, at most as many as fit into a playlist.
     pub(super) fn min_fragments(&self) -> usize {
         self.settings.min_fragments.clamp(1, self.fitting().clamp(1, FRAGMENTS_MAX))
     }
 
-    /// Fragments that a playlist has the length for.
+    /// Number of fragments that fit into the length of a playlist.
     fn fitting(&self) -> usize {
         let fitting = self.settings.playlist_length_ms / self.settings.cut.fragment_ms.max(1);
         usize::try_from(fitting).unwrap_or(usize::MAX)
     }
 
-    /// Fragments any playlist shows at most.
+    /// Maximum number of fragments in any playlist.
     pub(super) fn most_listed(&self) -> usize {
         self.fitting().clamp(1, FRAGMENTS_MAX)
     }
@@ -187,8 +187,8 @@ impl FragmentWindow {
         true
     }
 
-    /// A fragment stays for one more playlist after it left the playlist, for players that are late
-    /// (RFC 8216 §6.2.2), unless there are too many bytes.
+    /// Drops old fragments. A fragment stays for the duration of another playlist after it left the playlist, for late
+    /// players (RFC 8216 §6.2.2), unless there are too many bytes.
     fn prune(&mut self) {
         let most = 2 * self.most_listed();
         while self.fragments.len() > 1 {
@@ -204,13 +204,14 @@ impl FragmentWindow {
     }
 }
 
-/// Most fragments in a playlist.
+/// Maximum number of fragments in a playlist.
 const FRAGMENTS_MAX: usize = 1_000;
 
-/// Most bytes of a window, whatever `stream_backlog` says. A playlist of 30 s at 20 Mbit/s has 75 MB, twice that is kept.
+/// Maximum size of a window in bytes, whatever `stream_backlog` is. A playlist of 30 s at 20 Mbit/s has 75 MB, and
+/// twice that is kept.
 const WINDOW_BYTES_MAX: usize = 256 * 1024 * 1024;
 
-/// Largest fragments that a window has the bytes for: three of a playlist, and the open one.
+/// Number of the largest fragments that fit into a window: three of a playlist, and the open one.
 const FRAGMENTS_FIT: usize = 4;
 
 #[cfg(test)]
@@ -258,12 +259,12 @@ mod tests {
         }
         assert!(window.latest(9).all(|fragment| fragment.len <= 250 + 60 + 6));
         assert!(window.latest(9).count() >= 2, "a piece has six percent of the bytes");
-        // A piece above the bound leaves the newest fragment to play.
+        // A piece above the bound leaves the newest fragment playable.
         window.handle_frame(&frame(100, false, &[0; 5_000]));
         window.handle_frame(&frame(101, false, &[0; 60]));
         assert_eq!(window.latest(9).count(), 1);
         assert!(window.is_ready(), "there will not be two of them");
-        // Fragments of the usual size again: a first playlist waits for as many as it should.
+        // With fragments of normal size again, a first playlist waits for its full number.
         publish(&mut window, 1_000, 4_000);
         assert!(window.is_ready() && !window.crowded);
         window.set_most_bytes(0);

@@ -54,7 +54,7 @@ pub struct Zones {
 #[derive(Default)]
 struct Limited(HashMap<BString, Span>);
 
-/// Complains about zones that are used but defined nowhere.
+/// Reports zones that are used but not defined.
 pub fn are_defined(whole: &mut Whole<'_>) -> Vec<Problem> {
     whole.notes.of::<Zones>().unknown()
 }

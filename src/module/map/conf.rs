@@ -6,20 +6,20 @@ use crate::directive::context::HTTP;
 use crate::directive::table::directives;
 
 directives! {
-    /// Variables that depend on others.
+    /// Variables derived from others.
     module "map";
     live as Current {
-        /// Defines a variable from others.
+        /// Defines a variable by a table from the value of others.
         "map" => maps: Vec<Map>, in HTTP, no effect yet;
-        /// Defines a variable from the peer's address.
+        /// Defines a variable by a table from the client's address.
         "geo" => geos: Vec<Geo>, in HTTP, no effect yet;
-        /// Defines a variable that splits requests by a hash.
+        /// Defines a variable by splitting requests by a hash.
         "split_clients" => splits: Vec<SplitClients>, in HTTP, no effect yet;
     }
     needless {
-        /// Tuning.
+        /// Size of a hash table.
         "map_hash_max_size" => Num = "2048", in HTTP;
-        /// Tuning.
+        /// Bucket size of a hash table.
         "map_hash_bucket_size" => Num, in HTTP;
     }
 }

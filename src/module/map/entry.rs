@@ -10,36 +10,36 @@ use crate::http::variable::{Template, VariableNames};
 use crate::syntax::tree::Node;
 use crate::syntax::{Problem, Span, Word, sentence};
 
-/// A variable that depends on others.
+/// A variable with a table of values by key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map {
-    /// What is looked up.
+    /// Key to look up.
     pub source: Template,
-    /// The variable, in lower case.
+    /// Variable name in lower case.
     pub name: BString,
-    /// Keys and values in order; the key `default` is for what has none.
+    /// Keys and values in order; the key `default` stands for all other keys.
     pub entries: Vec<(BString, Template)>,
-    /// Whether keys may have wildcards of host names.
+    /// Whether keys may be host names with wildcards.
     pub hostnames: bool,
 }
 
-/// A variable that depends on the peer's address.
+/// A variable with a table of values by client address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Geo {
-    /// The variable, in lower case.
+    /// Variable name in lower case.
     pub name: BString,
     /// Keys and values in order.
     pub entries: Vec<(BString, BString)>,
 }
 
-/// A variable that splits requests by a hash.
+/// A variable with values by hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SplitClients {
-    /// What is hashed.
+    /// Text to hash.
     pub source: Template,
-    /// The variable, in lower case.
+    /// Variable name in lower case.
     pub name: BString,
-    /// Shares in hundredths of a percent, and values; no share takes the rest.
+    /// Shares in hundredths of a percent, with values; `None` takes the rest.
     pub entries: Vec<(Option<u32>, BString)>,
 }
 
@@ -191,7 +191,7 @@ impl Value for SplitClients {
     }
 }
 
-/// Whether a key is a range of IPv4 addresses, or one of the words that stand in its place.
+/// Whether a key is a range of IPv4 addresses, or a word that replaces one.
 fn is_range(key: &[u8]) -> bool {
     if matches!(key, b"default" | b"delete" | b"proxy") {
         return true;
@@ -205,7 +205,7 @@ fn is_network(key: &Word) -> bool {
     matches!(&key.bytes[..], b"default" | b"delete" | b"proxy") || Network::parse(&key.bytes).is_some()
 }
 
-/// Reads `*`, or a percentage with up to two decimals.
+/// Parses `*`, or a percentage with up to two decimals.
 fn read_share(text: &[u8]) -> Option<Option<u32>> {
     if text == b"*" {
         return Some(None);

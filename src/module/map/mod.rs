@@ -1,4 +1,4 @@
-//! Variables that depend on others.
+//! Variables derived from others.
 
 pub mod conf;
 pub mod entry;

@@ -1,9 +1,9 @@
-//! `record/start` and `record/stop` of control requests.
+//! The control requests `record/start` and `record/stop`.
 
 use super::registry::{RecordControl, Recordings};
 use crate::media::control::{ArgumentValue, ControlSection};
 
-/// `rec=` names a recorder, without it the application's own is meant.
+/// `rec=` names a recorder; without it the application's own recorder is meant.
 impl ControlSection for Recordings {
     fn name(&self) -> &'static str {
         "record"
@@ -21,7 +21,7 @@ impl ControlSection for Recordings {
         let count = self.command(&command, |key| {
             serverid.is(&key.serverid) && app.fits(&key.app) && name.fits(&key.name)
         });
-        // As recorded, also where there is no publisher.
+        // As recorded from PingOS, this is an error even if the stream has no publisher.
         if count == 0 { Err("no stream that is published has such a recorder") } else { Ok("ok\n".into()) }
     }
 }

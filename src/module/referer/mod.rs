@@ -1,4 +1,4 @@
-//! Referers.
+//! Checking of Referer headers.
 
 pub mod conf;
 pub mod valid;

@@ -1,7 +1,7 @@
-//! Which referers are valid, by nginx's rules.
+//! Evaluation of `valid_referers` by nginx's rules.
 //!
-//! A host is looked for among the exact names, then the longest leading and the longest trailing star; what is found
-//! decides together with its path. Only a host that is not found is compared with the regular expressions.
+//! A host is searched among the exact names, then the longest leading and the longest trailing wildcard; a match
+//! decides together with its path. Only an unknown host is compared with the regular expressions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,16 +10,16 @@ use bstr::{BString, ByteSlice};
 use crate::directive::{Args, Arity, Evaluation, Pattern, ServerName, Undecided, Value};
 use crate::syntax::{Problem, Word, sentence};
 
-/// Referers that are shorter have no scheme that counts: `http://i.ru`.
+/// Minimum length of a referer with a scheme: that of `http://i.ru`.
 const SHORTEST: usize = b"http://i.ru".len();
-/// A host that is longer is not valid.
+/// Maximum length of a valid host.
 const LONGEST_HOST: usize = 256;
 
 /// One `valid_referers` line.
 #[derive(Clone, Debug, Default)]
 pub struct ValidReferers(Vec<RefererSource>);
 
-/// One word of it.
+/// One argument.
 #[derive(Clone, Debug)]
 enum RefererSource {
     Blocked,
@@ -29,24 +29,24 @@ enum RefererSource {
     ServerNames,
 }
 
-/// A host in lower case, and what may stand before or behind it.
+/// A host in lower case, possibly with a wildcard.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum RefererHost {
     Exact(BString),
     /// `*.host`.
     Leading(BString),
-    /// `.host`: also the host itself.
+    /// `.host`: includes the host itself.
     LeadingOrExact(BString),
     /// `host.*`.
     Trailing(BString),
 }
 
-/// All lines in force at a place.
+/// All lines in force in a block.
 #[derive(Debug, Default)]
 pub struct Referers {
     none: bool,
     blocked: bool,
-    /// Hosts, each with what the path must begin with.
+    /// Hosts with the required prefix of the path.
     exact: HashMap<BString, BString>,
     leading: HashMap<BString, (BString, bool)>,
     trailing: HashMap<BString, BString>,
@@ -95,7 +95,7 @@ impl RefererSource {
         match RefererHost::parse(host) {
             Some(found) => Ok(RefererSource::Host(found, path.into())),
             None => Err(refuse("invalid hostname or wildcard", host)
-                .help("a star stands at one end, next to a dot: `*.example.com` or `www.example.*`")),
+                .help("a star is allowed at one end, next to a dot: `*.example.com` or `www.example.*`")),
         }
     }
 }
@@ -126,7 +126,7 @@ impl RefererHost {
     }
 }
 
-/// The hosts that lines of a block name.
+/// Hosts named by the lines of a block.
 #[derive(Default)]
 struct ReferredHosts(HashSet<RefererHost>);
 
@@ -148,11 +148,11 @@ fn conflicting(host: &[u8]) -> Problem {
 }
 
 impl Referers {
-    /// The lines of a block; `names` are those of its server.
+    /// From the lines of a block; `names` are the names of its server.
     ///
     /// # Errors
     ///
-    /// The hosts contradict one another, or a pattern is refused.
+    /// The hosts conflict, or a pattern is invalid.
     pub fn new<'l>(
         lines: impl IntoIterator<Item = &'l ValidReferers>,
         names: &[ServerName],
@@ -170,7 +170,7 @@ impl Referers {
             }
         }
         if with_names {
-            // A server without names has the empty one.
+            // A server without names has the empty name.
             let unnamed = [ServerName::Exact(BString::default())];
             for name in if names.is_empty() { &unnamed } else { names } {
                 let host = match name {
@@ -212,11 +212,11 @@ impl Referers {
         !self.exact.is_empty() || !self.leading.is_empty() || !self.trailing.is_empty()
     }
 
-    /// Whether a request with this header comes from where it may. Without any line every request does.
+    /// Whether a request with this header is valid. Without any line every request is.
     ///
     /// # Errors
     ///
-    /// [`Undecided`], if a regular expression is.
+    /// [`Undecided`], if a regular expression exceeds its bounds.
     pub fn permit(&self, referer: Option<&[u8]>) -> Result<bool, Undecided> {
         if !self.names_hosts() && self.server_names.is_empty() && self.regexes.is_empty() {
             return Ok(true);
@@ -241,7 +241,7 @@ impl Referers {
         Ok(false)
     }
 
-    /// What the path must begin with for a host.
+    /// Required prefix of the path for a host.
     fn find(&self, host: &[u8]) -> Option<&BString> {
         if let Some(path) = self.exact.get(host.as_bstr()) {
             return Some(path);
@@ -252,7 +252,7 @@ impl Referers {
         if let Some((path, true)) = self.leading.get(host.as_bstr()) {
             return Some(path);
         }
-        // The first dot leaves the longest tail, the last dot the longest head.
+        // The first dot gives the longest suffix, the last dot the longest prefix.
         let mut tails = host.find_iter(".").map(|dot| &host[dot + 1..]);
         if let Some((path, _)) = tails.find_map(|tail| self.leading.get(tail.as_bstr())) {
             return Some(path);
@@ -261,7 +261,7 @@ impl Referers {
     }
 }
 
-/// What follows `http://` or `https://`.
+/// Text after `http://` or `https://`.
 fn without_scheme(referer: &[u8]) -> Option<&[u8]> {
     if referer.len() < SHORTEST {
         return None;

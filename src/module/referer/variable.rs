@@ -12,7 +12,7 @@ use crate::http::extension::RequestVariable;
 use crate::http::server_conf::server_names;
 use crate::syntax::Spanned;
 
-/// Gives `$invalid_referer` its value.
+/// The variable `$invalid_referer`.
 pub struct InvalidReferer;
 
 impl RequestVariable for InvalidReferer {
@@ -29,7 +29,7 @@ impl RequestVariable for InvalidReferer {
     }
 }
 
-/// The nearest `valid_referers` lines count.
+/// The nearest `valid_referers` lines apply.
 impl Slot for Referers {
     const HOLDERS: Contexts = LOCATION;
     const INHERITED: bool = false;
@@ -42,7 +42,7 @@ impl Slot for Referers {
         let lines = level.blocks.iter().find_map(|block| own_lines(block)).unwrap_or_default();
         let made = Referers::new(lines.iter().map(|line| &line.value), &server_names(level.blocks));
         made.unwrap_or_else(|problem| {
-            // Lines that do not fit together are complained about once, at their own block.
+            // Conflicting lines are reported once, at their own block.
             if let Some(last) = own_lines(level.blocks[0]).and_then(|lines| lines.last()) {
                 evaluation.refuse(level.blocks[0], problem.at(last.span).place(last.place));
             }
@@ -51,7 +51,7 @@ impl Slot for Referers {
     }
 }
 
-/// The `valid_referers` lines of a block itself.
+/// The `valid_referers` lines of the block itself.
 fn own_lines(block: &Block) -> Option<&[Spanned<ValidReferers>]> {
     block.scope::<Scope>().map(|scope| &scope.lines[..])
 }

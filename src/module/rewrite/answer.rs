@@ -1,27 +1,27 @@
-//! `return`.
+//! The `return` directive.
 
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::http::variable::Template;
 use crate::syntax::{Problem, sentence};
 
-/// The highest status that can be returned.
+/// Highest status that can be returned.
 const MAX_STATUS: u64 = 999;
-/// Statuses whose text is a place to go to.
+/// Statuses whose text is a redirect target.
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];
 
-/// A fixed answer.
+/// A fixed response.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Return {
-    /// The status; 444 closes the connection without an answer.
+    /// Status; 444 closes the connection without a response.
     pub status: u16,
     /// Body, or the `Location` of a redirect.
     pub text: Option<Template>,
-    /// The number of its statement in reading order.
+    /// Reading-order number of its statement.
     pub order: u32,
 }
 
 impl Return {
-    /// Whether the text is a place to go to.
+    /// Whether the text is a redirect target.
     pub fn is_redirect(&self) -> bool {
         self.text.is_some() && REDIRECTS.contains(&self.status)
     }

@@ -1,6 +1,6 @@
 //! Conditions of `if`.
 //!
-//! The parentheses are ordinary characters that cling to the first and the last word.
+//! The parentheses are ordinary characters at the beginning of the first word and the end of the last one.
 
 use bstr::{BString, ByteSlice};
 
@@ -8,16 +8,16 @@ use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
 use crate::http::variable::{Template, VariableNames};
 use crate::syntax::{Problem, Word, sentence};
 
-/// What a request must meet.
+/// Condition about a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
     /// `$variable`: neither empty nor `0`.
     True(BString),
-    /// `$variable = text`, or `!=` when negated.
+    /// `$variable = text`; `!=` if negated.
     Equal(BString, Template, bool),
-    /// `$variable ~ regex`, or `!~` when negated.
+    /// `$variable ~ regex`; `!~` if negated.
     Match(BString, Pattern, bool),
-    /// `-f`, `-d`, `-e` or `-x` and a path, with `!` when negated.
+    /// `-f`, `-d`, `-e` or `-x` with a path; `!` if negated.
     File(u8, Template, bool),
 }
 
@@ -49,7 +49,7 @@ impl Value for Condition {
     }
 }
 
-/// A word without the parenthesis that clings to it.
+/// A word without its parenthesis, and the word itself.
 type BareWord<'a> = (&'a [u8], &'a Word);
 
 fn variable(
@@ -80,7 +80,7 @@ fn variable(
     }
 }
 
-/// The words without their parentheses.
+/// The words without parentheses.
 fn bare<'a>(args: &Args<'a>) -> Result<Vec<BareWord<'a>>, Problem> {
     let mut words: Vec<BareWord<'a>> = args.words.iter().map(|word| (&word.bytes[..], word)).collect();
     let help = "a condition stands in parentheses";
@@ -93,7 +93,7 @@ fn bare<'a>(args: &Args<'a>) -> Result<Vec<BareWord<'a>>, Problem> {
         Some((_, word)) => return Err(invalid(&word.bytes, word).help(help)),
         None => {}
     }
-    // A parenthesis may also stand by itself.
+    // A parenthesis may also be a separate word.
     if words.first().is_some_and(|(text, _)| text.is_empty()) {
         words.remove(0);
     }

@@ -9,7 +9,7 @@ use crate::directive::table::directives;
 use crate::directive::{Flag, Own, OwnAll};
 
 directives! {
-    /// Conditions and rewriting of paths.
+    /// Conditions, variables and rewriting of paths.
     module "rewrite";
     blocks {
         /// Statements for requests that meet a condition.
@@ -18,21 +18,22 @@ directives! {
         "if" => Condition, opens LOCATION_IF, in LOCATION, restricts requests;
     }
     live as Current {
-        /// Rewrites paths: regex replacement [last|break|redirect|permanent]. Until that is done, what it matches is refused.
+        /// Rewrites paths: regex replacement [last|break|redirect|permanent]. While this is not implemented, matching
+        /// requests are refused.
         "rewrite" => rewrites: OwnAll<Rewrite>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF, no effect yet,
             restricts paths;
-        /// Ends the statements of the rewrite module in that server or location.
+        /// Ends the statements of the rewrite module in this server or location.
         "break" => breaks: OwnAll<Break>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
-        /// Answers with a fixed status and text, or with a redirect.
+        /// Responds with a fixed status and text, or with a redirect.
         "return" => answer: Own<Return>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF,
             restricts requests;
-        /// Assigns a variable.
+        /// Assigns a value to a variable.
         "set" => sets: OwnAll<Set>, in HTTP_SERVER | LOCATION | SERVER_IF | LOCATION_IF;
     }
     later {
-        /// Log rewrites at notice.
+        /// Logs rewrites at level notice.
         "rewrite_log" => Flag = "off", in HTTP_ALL | SERVER_IF | LOCATION_IF;
-        /// Warn about unset variables.
+        /// Warns about unset variables.
         "uninitialized_variable_warn" => Flag = "on", in HTTP_ALL | SERVER_IF | LOCATION_IF;
     }
     made {

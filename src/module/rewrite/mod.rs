@@ -1,4 +1,4 @@
-//! Conditions and rewriting of paths.
+//! Conditions, variables and rewriting of paths.
 
 pub mod answer;
 pub mod condition;

@@ -1,6 +1,6 @@
-//! The statements of the rewrite module, met by a request: `if`, `set`, `return`, `break`.
+//! Evaluation of the rewrite module's statements for a request: `if`, `set`, `return`, `break`.
 //!
-//! What cannot be told refuses: a condition about something that has no value here must not let a request pass.
+//! An undecidable condition refuses: a condition about a variable without a value must not let a request pass.
 
 use bstr::BString;
 use bytes::Bytes;
@@ -19,10 +19,10 @@ use crate::http::routes::Location;
 use crate::http::variable::{Template, Variable, Variables};
 use crate::http::variables::RequestVariables;
 
-/// The status of `return` that ends the connection without an answer.
+/// Status of `return` that closes the connection without a response.
 const CLOSES: u16 = 444;
 
-/// Meets the statements of servers and locations.
+/// Executes the statements of servers and locations.
 pub struct RewritePhase;
 
 impl PhaseCheck for RewritePhase {
@@ -37,7 +37,7 @@ impl PhaseCheck for RewritePhase {
     }
 }
 
-/// Meets the statements of a location, or of a server with its own values.
+/// Executes the statements of a location, or those of a server with its own values.
 fn decide<'a>(exchange: &mut Exchange<'a>, location: &'a Location) -> Decision {
     let mut statements = Walk { exchange, location };
     match statements.follow(&location.get::<Statements>().0) {
@@ -47,21 +47,21 @@ fn decide<'a>(exchange: &mut Exchange<'a>, location: &'a Location) -> Decision {
     }
 }
 
-/// How the statements end.
+/// Result of the statements.
 pub(super) enum End<'a> {
-    /// With an answer.
+    /// An answer.
     Return(&'a Return),
-    /// With this status.
+    /// A refusal with this status.
     Refuse(StatusCode),
-    /// By `break`.
+    /// `break`.
     Break,
 }
 
-/// Why something cannot be told.
+/// Reason why a condition is undecidable.
 enum Untold {
-    /// A variable has no value here.
+    /// A variable has no value.
     Valueless,
-    /// A regular expression has reached its limit.
+    /// A regular expression exceeded its bounds.
     Undecided,
 }
 
@@ -71,14 +71,14 @@ impl From<Undecided> for Untold {
     }
 }
 
-/// A request on its way through the statements of a location.
+/// Execution of a location's statements for one request.
 struct Walk<'w, 'a> {
     exchange: &'w mut Exchange<'a>,
     location: &'a Location,
 }
 
 impl<'a> Walk<'_, 'a> {
-    /// Follows statements; `None`: to their end.
+    /// Executes statements; `None` if none of them ended the execution.
     fn follow(&mut self, statements: &'a [Statement]) -> Option<End<'a>> {
         for statement in statements {
             match statement {
@@ -87,7 +87,7 @@ impl<'a> Walk<'_, 'a> {
                 Statement::Set(set) => {
                     let value = match self.text(&set.value) {
                         Ok(value) => Some(value),
-                        // Only what asks for the variable is refused.
+                        // Only uses of the variable are refused.
                         Err(Untold::Valueless) => None,
                         Err(why @ Untold::Undecided) => return Some(self.refuse(why)),
                     };
@@ -141,7 +141,7 @@ impl<'a> Walk<'_, 'a> {
                 }
                 Ok(is_match != *negated)
             }
-            // To look for a file would keep this thread from its media.
+            // Checking for a file would block this thread's media.
             Condition::File(..) => Err(Untold::Valueless),
         }
     }
@@ -159,7 +159,7 @@ impl<'a> Walk<'_, 'a> {
         Ok(self.exchange.expand(template).into())
     }
 
-    /// A statement uses a variable.
+    /// Checks that a statement can use the variable, and keeps the value that it sees.
     fn look_at(&mut self, variable: &Variable) -> Result<(), Untold> {
         if !self.exchange.can_tell(variable) {
             return Err(Untold::Valueless);
@@ -168,7 +168,7 @@ impl<'a> Walk<'_, 'a> {
     }
 }
 
-/// `return`; `None`: the connection ends without an answer.
+/// Response of a `return`; `None` closes the connection without a response.
 fn reply(exchange: &Exchange<'_>, fixed: &Return) -> Option<Response<Body>> {
     let text = fixed.text.as_ref().map(|template| exchange.expand(template)).unwrap_or_default();
     if fixed.status == CLOSES {
@@ -177,13 +177,13 @@ fn reply(exchange: &Exchange<'_>, fixed: &Return) -> Option<Response<Body>> {
     let status = StatusCode::from_u16(fixed.status).unwrap_or(StatusCode::BAD_REQUEST);
     if fixed.is_redirect() {
         let mut response = plain(status);
-        // A header value with control bytes in it is no header value; the redirect then has no target.
+        // A value with control bytes is not a valid header value; the redirect then has no target.
         if let Ok(value) = HeaderValue::from_bytes(&exchange.absolute(&text)) {
             response.headers_mut().insert(LOCATION, value);
         }
         return Some(response);
     }
-    // Only what is told of as a failure has a page of its own.
+    // Only error statuses have a page.
     if fixed.text.is_none() && !status.is_success() {
         return Some(plain(status));
     }

@@ -1,4 +1,4 @@
-//! `rewrite` and `set`.
+//! The `rewrite`, `set` and `break` directives.
 
 use bstr::BString;
 
@@ -6,49 +6,49 @@ use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
 use crate::http::variable::{Template, VariableNames};
 use crate::syntax::{Problem, sentence};
 
-/// What follows a rewrite.
+/// Action after a rewrite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RewriteFlag {
-    /// The next rewrite.
+    /// Continue with the next rewrite.
     Continue,
-    /// A new search for the location.
+    /// Select the location again.
     Last,
-    /// The location's handler.
+    /// Call the location's handler.
     Break,
-    /// A temporary redirect.
+    /// Send a temporary redirect.
     Redirect,
-    /// A permanent redirect.
+    /// Send a permanent redirect.
     Permanent,
 }
 
 /// One `rewrite` line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rewrite {
-    /// Which paths are rewritten.
+    /// Pattern of the path.
     pub pattern: Pattern,
     /// The new path.
     pub replacement: Template,
-    /// What follows.
+    /// Action after it.
     pub then: RewriteFlag,
-    /// The number of its statement in reading order.
+    /// Reading-order number of its statement.
     pub order: u32,
 }
 
 /// One `set` line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Set {
-    /// The variable, in lower case.
+    /// Variable name in lower case.
     pub name: BString,
     /// Its value.
     pub value: Template,
-    /// The number of its statement in reading order.
+    /// Reading-order number of its statement.
     pub order: u32,
 }
 
 /// One `break` line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Break {
-    /// The number of its statement in reading order.
+    /// Reading-order number of its statement.
     pub order: u32,
 }
 

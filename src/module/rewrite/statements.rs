@@ -1,4 +1,4 @@
-//! The statements of a server or a location, in the order of the file.
+//! Statements of a server or location, in the order of the file.
 
 use super::answer::Return;
 use super::condition::Condition;
@@ -8,20 +8,21 @@ use crate::directive::context::{Contexts, LOCATION, LOCATION_IF, SERVER_IF};
 use crate::directive::evaluate::Block;
 use crate::directive::{BlockLevel, Evaluation, Slot};
 
-/// `if`, `set`, `return`, `break` and `rewrite` of one block; those around it have their own.
+/// `if`, `set`, `return`, `break` and `rewrite` of one block, without those of its enclosing blocks.
 #[derive(Debug)]
 pub struct Statements(pub Vec<Statement>);
 
-/// What is done with a request on its way through a server or a location.
+/// A statement that is executed for each request.
 #[derive(Debug)]
 pub enum Statement {
     /// Ends the statements.
     Break,
-    /// `if`: its own statements. In a location its values count from then on: those of this number among the `if`s.
+    /// `if` with its statements. In a location, the values of the `if` block with this index apply once the condition
+    /// is true.
     If(Condition, Vec<Statement>, usize),
-    /// Answers.
+    /// Sends a response.
     Return(Return),
-    /// Refuses the paths that it matches, as long as paths are not rewritten.
+    /// Refuses matching paths, since rewriting is not implemented.
     Rewrite(Rewrite),
     /// Assigns a variable.
     Set(Set),

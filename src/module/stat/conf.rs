@@ -9,7 +9,7 @@ use crate::directive::word::any_of;
 use crate::directive::{BlockLevel, Evaluation, Own, Present, Slot, Summed, Text};
 
 any_of! {
-    /// What the statistics show.
+    /// Parts of the statistics.
     pub struct StatParts {
         /// Everything.
         "all" => ALL = 0b1111,
@@ -26,15 +26,14 @@ directives! {
     /// Statistics.
     module "stat";
     live as Current {
-        /// Answers with statistics as XML. In http and server it sets the parts for locations that have the
-        /// handler.
-        /// Attributes of the root tell the configuration in force (`generation`, `conf_hash`,
-        /// `conf_since`), whether the files hold it (`conf_on_disk`: same, newer, rejected, or unknown if they could not
-        /// be read in time) and when one was refused since (`conf_refused`).
+        /// Responds with statistics as XML. In http and server contexts it sets the parts for locations with this
+        /// handler. Attributes of the root element give the configuration in force (`generation`, `conf_hash`,
+        /// `conf_since`), whether the files match it (`conf_on_disk`: same, newer, rejected, or unknown if they could
+        /// not be read in time), and the time of a refused reload since then (`conf_refused`).
         "rtmp_stat" => rtmp_stat: Summed<StatParts>, in HTTP_ALL;
-        /// Names a stylesheet in the XML.
+        /// URL of a stylesheet to name in the XML.
         "rtmp_stat_stylesheet" => stylesheet: Text = "", in HTTP_ALL;
-        /// Answers with internal figures as JSON.
+        /// Responds with internal figures as JSON.
         "sys_stat" => sys_stat: Own<Present>, in LOCATION, no effect yet, restricts answers;
     }
     made {
@@ -42,16 +41,16 @@ directives! {
     }
 }
 
-/// What a document of statistics holds.
+/// Contents of a statistics document.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
-    /// Its parts.
+    /// Parts.
     pub parts: StatParts,
-    /// The stylesheet that it names; empty for none.
+    /// Stylesheet that the document references; empty for none.
     pub stylesheet: BString,
 }
 
-/// What a location itself serves. Around it `rtmp_stat` only chooses what the locations inside serve.
+/// Document that a location serves itself; on outer levels `rtmp_stat` only sets what nested locations serve.
 #[derive(Debug)]
 pub struct Chosen(pub Option<Document>);
 

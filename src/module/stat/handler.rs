@@ -1,6 +1,6 @@
-//! `rtmp_stat`: streams and sessions as XML, in the original's element order.
+//! `rtmp_stat`: streams and sessions as XML, in PingOS's element order.
 //!
-//! The document is made of a snapshot, on a thread that moves no media, and in one walk over the sessions.
+//! The document is built from a snapshot, on a blocking thread, in one pass over the sessions.
 
 use std::cmp::Ordering;
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ use crate::hub::registry::{StreamKey, StreamRegistry};
 use crate::media::listing::Snapshot;
 use crate::media::session::{Role, Session, Sessions, Traffic};
 
-/// Answers with statistics.
+/// Handler of `rtmp_stat`.
 #[derive(Clone)]
 pub struct StatHandler {
     /// The configuration in force.
@@ -36,11 +36,11 @@ pub struct StatHandler {
     pub registry: Arc<StreamRegistry>,
     /// All sessions.
     pub sessions: Arc<Sessions>,
-    /// The files of the configuration.
+    /// Files of the configuration.
     pub conf_files: Arc<ConfFiles>,
-    /// What has become of configurations.
+    /// History of configurations.
     pub history: Arc<SharedHistory>,
-    /// When the process started.
+    /// Start time of the process.
     pub started: Instant,
 }
 
@@ -64,7 +64,7 @@ impl Handler for StatHandler {
 }
 
 impl StatHandler {
-    /// The statistics of this moment.
+    /// Renders the current statistics.
     async fn respond(&self, document: &Document) -> Response<Body> {
         let found = self.conf_files.glance(self.store.generation()).await;
         let (service, document) = (self.clone(), document.clone());
@@ -102,7 +102,7 @@ fn write(service: &StatHandler, found: Option<Fingerprint>, document: &Document)
     xml.text
 }
 
-/// Opens the root. What the configuration in force is stands in its attributes: the elements are the original's.
+/// Writes the root element. The state of the configuration is in its attributes, because the elements are PingOS's.
 fn write_root(xml: &mut Xml, service: &StatHandler, found: Option<Fingerprint>) {
     let history = service.history.lock();
     xml.raw("<rtmp");
@@ -129,7 +129,7 @@ fn write_servers(
     ended: &HashMap<u64, Traffic>,
     registry: &StreamRegistry,
 ) {
-    // Those of a stream stay in their order.
+    // The sort is stable, so sessions of a stream keep their order.
     sessions.sort_by(|a, b| by_name(&a.key, &b.key));
     for server in sessions.chunk_by(|a, b| a.key.serverid == b.key.serverid) {
         xml.open("server");
@@ -148,7 +148,7 @@ fn by_name(a: &StreamKey, b: &StreamKey) -> Ordering {
     (&a.serverid, &a.app, &a.name).cmp(&(&b.serverid, &b.app, &b.name))
 }
 
-/// The stream of these sessions.
+/// Writes the stream of these sessions.
 fn write_stream(
     xml: &mut Xml,
     clients: &[Arc<Session>],
@@ -212,7 +212,7 @@ fn write_client(xml: &mut Xml, client: &Session, publisher: Option<u64>) {
     }
     xml.element("dropped", client.link.dropped_total.load(atomic::Ordering::Relaxed));
     if let Some(why) = client.link.skip_reason() {
-        // Not in the original, which does not tell why; only there when packets were left out.
+        // Not in PingOS, which does not give the reason; present only if packets were skipped.
         xml.element("dropped_reason", why.name());
     }
     if client.role == Role::Publisher {
@@ -224,7 +224,7 @@ fn write_client(xml: &mut Xml, client: &Session, publisher: Option<u64>) {
     xml.close("client");
 }
 
-/// Text in the making. Values are escaped, and bytes XML cannot hold are replaced.
+/// An XML document being written. Values are escaped, and characters that XML cannot contain are replaced.
 #[derive(Default)]
 struct Xml {
     text: String,
@@ -262,7 +262,7 @@ impl Xml {
 
     fn escaped(&mut self, value: &[u8]) {
         let text = value.to_str_lossy();
-        // Characters below 0x20 and the last two of the plane can't stand in XML 1.0, not even escaped.
+        // Characters below 0x20 and the last two of the plane are invalid in XML 1.0, even when escaped.
         let clean: String = text
             .chars()
             .map(|c| if c < ' ' || matches!(c, '\u{fffe}' | '\u{ffff}') { '?' } else { c })

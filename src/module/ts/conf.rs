@@ -11,9 +11,9 @@ use crate::syntax::Problem;
 /// A location that serves live MPEG-TS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TsLive {
-    /// The rtmp address whose streams are served.
+    /// RTMP address whose streams are served.
     pub addr: ListenAddr,
-    /// The application, unless the request names one.
+    /// Application, unless the request names one.
     pub app: Option<BString>,
 }
 
@@ -21,9 +21,9 @@ directives! {
     /// Live MPEG-TS over HTTP.
     module "ts";
     live as Current {
-        /// Serves live MPEG-TS of the streams of the rtmp server that listens on that address, as `/LOCATION/NAME.ts` or
-        /// `/LOCATION/NAME`; other endings are part of the name. `app=` is the application of requests that name none, as with
-        /// `flv_live`. A stream that is not there yet is waited for.
+        /// Serves live MPEG-TS of the streams of the rtmp server that listens on this address, as `/LOCATION/NAME.ts`
+        /// or `/LOCATION/NAME`; other suffixes are part of the name. `app=` is the application of requests that name
+        /// none, as with `flv_live`. A request for a stream that does not exist yet waits for it.
         "ts_live" => ts_live: Own<TsLive>, in LOCATION;
     }
 }

@@ -1,4 +1,4 @@
-//! `ts_live`: a stream as an endless MPEG transport stream.
+//! `ts_live`: streams as endless MPEG transport streams.
 
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ use crate::media::mpegts::{FeedSettings, Feeds, player_settings};
 use crate::media::session::Protocol;
 use crate::media::view::AppView;
 
-/// Answers with live MPEG-TS.
+/// Handler of `ts_live`.
 pub struct TsHandler {
-    /// Lets players in.
+    /// Admits players.
     pub admission: Arc<Admission>,
-    /// Streams as MPEG-TS.
+    /// MPEG-TS feeds.
     pub feeds: Arc<Feeds>,
 }
 
@@ -45,7 +45,7 @@ impl Handler for TsHandler {
     }
 }
 
-/// A transport stream needs no first bytes, as its tables are repeated.
+/// MPEG-TS; needs no first bytes, because tables are repeated.
 struct Ts(Arc<Feeds>);
 
 impl LiveFormat for Ts {

@@ -66,7 +66,7 @@ impl ServerTls {
     ///
     /// # Errors
     ///
-    /// A file that is there cannot be used.
+    /// A file exists but cannot be used.
     pub fn load(config: &Config, before: Option<&ServerTls>) -> Result<Self, TlsError> {
         let mut keys = LoadedKeys::default();
         let mut loaded = ServerTls::default();
@@ -126,7 +126,7 @@ impl ServerTls {
 ///
 /// # Errors
 ///
-/// The handshake has failed, or was not over within [`limits::TLS_HANDSHAKE`]; the client's fault either way.
+/// The handshake failed or exceeded [`limits::TLS_HANDSHAKE`]; in both cases the client is the cause.
 pub async fn accept(socket: ListenSocket, config: Arc<ServerConfig>) -> io::Result<ListenSocket> {
     match tokio::time::timeout(limits::TLS_HANDSHAKE, TlsStream::accept(socket, config)).await {
         Ok(accepted) => Ok(ListenSocket::Tls(Box::new(accepted?))),
@@ -207,7 +207,7 @@ fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateEr
     if chain.is_empty() { Err(CertificateError::Empty) } else { Ok(chain) }
 }
 
-/// The certificates of `chain` with the key of a file.
+/// Combines the certificates of `chain` with the key in a file.
 fn read_key(path: &Path, chain: Vec<CertificateDer<'static>>) -> Result<CertifiedKey, CertificateError> {
     let text = disk::read(path).map_err(CertificateError::Unreadable)?;
     let key = PrivateKeyDer::from_pem_slice(&text)?;

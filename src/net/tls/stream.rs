@@ -34,7 +34,7 @@ impl TlsStream {
     ///
     /// # Errors
     ///
-    /// The handshake fails, mostly since the certificate is not trusted.
+    /// The handshake failed, usually because the certificate is not trusted.
     pub async fn connect(
         tcp: TcpStream,
         config: Arc<ClientConfig>,
@@ -48,7 +48,7 @@ impl TlsStream {
     ///
     /// # Errors
     ///
-    /// The handshake fails.
+    /// The handshake failed.
     pub async fn accept(socket: ListenSocket, config: Arc<ServerConfig>) -> io::Result<Self> {
         let acceptor = TlsAcceptor::from(config);
         match socket {

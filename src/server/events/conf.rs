@@ -58,7 +58,7 @@ directives! {
     }
 }
 
-/// Complains about fewer connections than one for each listening socket, and one more.
+/// Reports if the maximum number of connections does not exceed the number of listening sockets.
 fn connections_suffice(whole: &mut Whole<'_>) -> Vec<Problem> {
     let connections = whole.events.get::<Conf>().worker_connections.0;
     let sockets = whole.sockets;
