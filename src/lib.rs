@@ -22,6 +22,8 @@
 //!
 //! Bounds on everything that a peer can make grow are named in [`limits`].
 
+#![warn(unreachable_pub)]
+
 pub mod cli;
 pub mod config;
 pub mod directive;

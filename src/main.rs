@@ -61,7 +61,7 @@ fn run() -> io::Result<ExitCode> {
         Command::VersionVerbose => {
             writeln!(err, "nginx version: {}", pingosd::VERSION)?;
             writeln!(err, "configuration language of nginx/{} with PingOS", pingosd::NGINX_VERSION)?;
-            writeln!(err, "configure arguments: --prefix={}", pingosd::config::load::DEFAULT_PREFIX)?;
+            writeln!(err, "configure arguments: --prefix={}", load::DEFAULT_PREFIX)?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Word(task) => {
@@ -76,7 +76,7 @@ fn serve(options: LoadOptions, err: &mut dyn Write) -> io::Result<ExitCode> {
     let Some(config) = load_or_say_why(&options, err)? else { return Ok(ExitCode::FAILURE) };
     err.write_all(&config.render_warnings(cli::style()))?;
     let embedded = options.conf_file.is_none();
-    let daemon = config.get::<pingosd::server::core::conf::Conf>().daemon;
+    let daemon = config.get::<server::core::conf::Conf>().daemon;
     let prepared = match server::prepare(config, options) {
         Ok(prepared) => prepared,
         Err(error) => {

@@ -436,7 +436,7 @@ fn what_restricts_without_working_yet_is_said_to_be_refused() {
     );
     let path = prefix.path().join("conf/nginx.conf");
     let told = |text: &str| text.replace(path.to_str().unwrap(), "FILE");
-    std::fs::create_dir_all(prefix.path().join("logs")).unwrap();
+    fs::create_dir_all(prefix.path().join("logs")).unwrap();
     let mut test = std::process::Command::new(env!("CARGO_BIN_EXE_pingosd"));
     let test = test.arg("-t").arg("-p").arg(prefix.path()).arg("-c").arg(&path).output().unwrap();
     let text = told(&String::from_utf8_lossy(&test.stderr));

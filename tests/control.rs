@@ -345,7 +345,7 @@ fn sessions_are_counted_by_protocol() {
     let _far = Publisher::with(RtmpClient::publish(server.rtmp, "far", "p"), support::frame::Tracks::Both);
     let _player = Player::start(server.rtmp, "s");
     let _flv = Player::http(server.http, "/flv/s");
-    let mut ts = support::http::Connection::open(server.http);
+    let mut ts = http::Connection::open(server.http);
     ts.send(b"GET /ts/s HTTP/1.1\r\nHost: h\r\n\r\n");
     let want = serde_json::json!({
         "http-flv": { "publishers": 0, "players": 1 },

@@ -267,9 +267,9 @@ fn a_publisher_that_is_left_alone_may_send_much_and_end_at_once() {
         let last = publisher.send(40);
         let ends = server.log_lines("stopped publishing").len();
         if round % 2 == 0 {
-            publisher.leave()
+            publisher.leave();
         } else {
-            drop(publisher)
+            drop(publisher);
         }
         until_true("the end of the stream", || server.log_lines("stopped publishing").len() > ends);
         player.wait_frame(last);
@@ -307,9 +307,9 @@ fn the_last_batch_arrives_when_players_leave_with_their_publisher() {
             // One write, so that media and end are handled in one go.
             let last = publisher.send(7);
             if round % 2 == 0 {
-                publisher.leave()
+                publisher.leave();
             } else {
-                publisher.reset()
+                publisher.reset();
             }
             for player in &players {
                 assert_ne!(player.wait_end(), End::Complete);

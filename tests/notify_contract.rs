@@ -134,7 +134,7 @@ fn answers_to_the_start_of_sessions() {
                     AnswerEffect::LetIn => client.wait_started().leave(),
                     AnswerEffect::Refused | AnswerEffect::RefusedUnlessIgnored => match client.wait_end() {
                         End::Protocol(why) if event == "connect" => {
-                            assert!(why.contains("Rejected"), "{why}")
+                            assert!(why.contains("Rejected"), "{why}");
                         }
                         End::Closed if event != "connect" => {}
                         other => panic!("{event} {name}: {other:?}"),
@@ -193,7 +193,7 @@ fn answers_to_the_start_of_relays() {
                     AnswerEffect::Again => scene.wait(Stage::Start, &name, 3),
                     AnswerEffect::EndsPlayers => drop(players[&name].wait_end()),
                     AnswerEffect::EndsPublisher => {
-                        scene.server.wait_log(&format!("stopped publishing '{name}'"))
+                        scene.server.wait_log(&format!("stopped publishing '{name}'"));
                     }
                     AnswerEffect::NoRelay => scene.wait(Stage::Start, &name, 1),
                     other => panic!("{other:?} of {event}"),

@@ -235,12 +235,12 @@ fn a_purge_leaves_recordings_below_the_state_directory() {
     let root = tempfile::tempdir().unwrap();
     let state = root.path().join("var/lib/pingosd");
     for name in ["generations", "logs", "html", "recordings"] {
-        std::fs::create_dir_all(state.join(name)).unwrap();
+        fs::create_dir_all(state.join(name)).unwrap();
     }
     for name in ["generations/1", "logs/error.log", "recordings/show.flv"] {
-        std::fs::write(state.join(name), "").unwrap();
+        fs::write(state.join(name), "").unwrap();
     }
-    let script = std::fs::read_to_string(packaging("deb/postrm")).unwrap();
+    let script = fs::read_to_string(packaging("deb/postrm")).unwrap();
     // No path of this machine is left in it, nor a program that could change the machine.
     let rooted = ["/var/", "/run/", "/etc/"].iter().fold(script, |text, path| {
         text.replace(&format!(" {path}"), &format!(" {}{path}", root.path().display()))

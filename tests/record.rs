@@ -348,14 +348,14 @@ fn a_refused_heartbeat_ends_the_recording_under_the_old_name_only() {
 }
 
 /// A file system that is full after 64 KiB. `None`: mounting one is not allowed here.
-fn tiny(dir: &std::path::Path) -> Option<Tiny> {
+fn tiny(dir: &Path) -> Option<Tiny> {
     fs::create_dir_all(dir).unwrap();
     let mount =
         std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tiny"]).arg(dir).output();
     mount.is_ok_and(|done| done.status.success()).then(|| Tiny(dir.to_owned()))
 }
 
-struct Tiny(std::path::PathBuf);
+struct Tiny(PathBuf);
 
 impl Drop for Tiny {
     fn drop(&mut self) {
@@ -365,7 +365,7 @@ impl Drop for Tiny {
 
 #[test]
 fn a_full_disk_is_left_without_empty_and_temporary_files() {
-    let prefix = support::server::Prefix::new();
+    let prefix = Prefix::new();
     let Some(disk) = tiny(&prefix.path().join("full")) else { return };
     fs::write(disk.0.join("rest"), vec![0; 64 * 1024]).unwrap();
     let conf = Conf::live(
@@ -387,5 +387,5 @@ fn a_full_disk_is_left_without_empty_and_temporary_files() {
         names.sort_unstable();
         names
     };
-    support::wait::until_true("neither empty recordings nor temporary files", || left().is_empty());
+    until_true("neither empty recordings nor temporary files", || left().is_empty());
 }

@@ -345,7 +345,7 @@ fn the_level_of_the_log_is_raised_and_lowered_at_once() {
         text.replace("error_log logs/error.log info;", "error_log logs/error.log notice;")
     };
     let put = |level: &str, generation: usize| {
-        std::fs::write(server.prefix().conf(), quiet(level)).unwrap();
+        fs::write(server.prefix().conf(), quiet(level)).unwrap();
         server.signal(Signal::SIGHUP);
         server.wait_log(&format!(" reloaded, generation {generation}"));
     };

@@ -62,7 +62,7 @@ fn main() -> ExitCode {
     );
 
     let (directives, parse, whole) = in_process(&ours, options.runs);
-    let rate = directives as f64 / parse.as_secs_f64();
+    let rate = f64::from(directives) / parse.as_secs_f64();
     println!("{directives} directives: parse {} ms ({rate:.0}/s), load {} ms", ms(parse), ms(whole));
 
     let figures = measure(&command(&options.server, &ours), &ports, options.runs);

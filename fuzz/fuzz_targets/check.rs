@@ -25,7 +25,7 @@ pub fn whole_path(bytes: &[u8]) {
     match load_text(Path::new("/nonexistent/conf/nginx.conf"), Bytes::copy_from_slice(bytes), &options) {
         Ok(config) => drop(config.render_warnings(style)),
         Err(report) => {
-            assert!(report.render(style).starts_with(b"nginx: ") || !report.diagnostics.is_empty())
+            assert!(report.render(style).starts_with(b"nginx: ") || !report.diagnostics.is_empty());
         }
     }
     layout(bytes);

@@ -120,7 +120,7 @@ impl Archive {
             match self.entry(name) {
                 ArchiveFile::Kept(number) => kept.push((number, name)),
                 ArchiveFile::Unfinished(pid) if is_gone(pid) => {
-                    drop(fs::remove_file(self.directory.join(name)))
+                    drop(fs::remove_file(self.directory.join(name)));
                 }
                 ArchiveFile::Unfinished(_) => {}
                 ArchiveFile::Foreign(name) => {

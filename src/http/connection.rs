@@ -25,7 +25,7 @@ use super::{HttpService, head, log};
 use crate::directive::ListenAddr;
 use crate::limits;
 use crate::media::workers::Worker;
-use crate::net::socket::{ListenSocket, Peer};
+use crate::net::socket::{Socket, Peer};
 
 /// Data shared by all requests of a connection.
 pub(super) struct HttpConnection {
@@ -36,7 +36,7 @@ pub(super) struct HttpConnection {
     /// `http` or `https`.
     pub(super) scheme: &'static str,
     pub(super) started: Instant,
-    socket: Arc<ListenSocket>,
+    socket: Arc<Socket>,
     pub(super) takeover: Arc<LiveTakeover>,
     heads: Arc<HeadTracker>,
     usage: Mutex<ConnectionUsage>,
@@ -112,7 +112,7 @@ impl std::fmt::Display for ConnectionClosed {
 impl std::error::Error for ConnectionClosed {}
 
 /// Serves an accepted connection until its end.
-pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr, socket: ListenSocket) {
+pub async fn serve(service: Arc<HttpService>, worker: Worker, listen: ListenAddr, socket: Socket) {
     let Ok(peer) = socket.peer() else { return };
     // Servers for this specific address may share the wildcard's socket.
     let listen = socket.local(listen);

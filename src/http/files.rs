@@ -36,7 +36,7 @@ pub(super) struct IsIndex;
 const PIECE: usize = 64 * 1024;
 
 /// Decodes `%XX`, merges slashes and resolves `.` and `..`. `None` if the path is invalid or leads above the root.
-pub fn normalize(path: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn normalize(path: &[u8]) -> Option<Vec<u8>> {
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path.iter();
     while let Some(&b) = rest.next() {

@@ -15,7 +15,7 @@ use tokio::time::Sleep;
 use super::heads::HeadTracker;
 use super::player::HttpPlayer;
 use crate::directive::Msec;
-use crate::net::socket::ListenSocket;
+use crate::net::socket::Socket;
 
 /// Bytes read for hyper at once; requests are small.
 const READ: usize = 8 * 1024;
@@ -30,7 +30,7 @@ thread_local! {
 /// Idle --arm (handler)--> Armed --hyper flushed the head--> Flushed --take (connection task)--> Idle
 /// ```
 #[derive(Default)]
-pub struct LiveTakeover {
+pub(super) struct LiveTakeover {
     state: Mutex<TakeoverState>,
     /// Send timeout in milliseconds; 0 means none.
     send_timeout: AtomicU64,
@@ -48,27 +48,27 @@ enum TakeoverState {
 
 impl LiveTakeover {
     /// Announces that the handler's response is live: `player` continues once its head is written.
-    pub fn arm(&self, player: HttpPlayer) {
+    pub(super) fn arm(&self, player: HttpPlayer) {
         *self.state.lock() = TakeoverState::Armed(Box::new(player));
     }
 
     /// Sets the send timeout from the next wait on; zero means none.
-    pub fn set_send_timeout(&self, timeout: Msec) {
+    pub(super) fn set_send_timeout(&self, timeout: Msec) {
         self.send_timeout.store(timeout.0, Ordering::Relaxed);
     }
 
     /// Time at which the client last accepted data.
-    pub fn written(&self) -> Option<Instant> {
+    pub(super) fn written(&self) -> Option<Instant> {
         *self.written.lock()
     }
 
     /// Whether the head is written.
-    pub fn is_flushed(&self) -> bool {
+    pub(super) fn is_flushed(&self) -> bool {
         matches!(*self.state.lock(), TakeoverState::Flushed(_))
     }
 
     /// The player, once the head is written.
-    pub fn take(&self) -> Option<Box<HttpPlayer>> {
+    pub(super) fn take(&self) -> Option<Box<HttpPlayer>> {
         let mut state = self.state.lock();
         match std::mem::take(&mut *state) {
             TakeoverState::Flushed(player) => Some(player),
@@ -87,8 +87,8 @@ impl LiveTakeover {
 }
 
 /// hyper's socket; see the module's documentation.
-pub struct HttpIo {
-    socket: Arc<ListenSocket>,
+pub(super) struct HttpIo {
+    socket: Arc<Socket>,
     takeover: Arc<LiveTakeover>,
     heads: Arc<HeadTracker>,
     /// Timer that runs while the client accepts nothing.
@@ -98,7 +98,7 @@ pub struct HttpIo {
 impl HttpIo {
     /// Wraps `socket`, which others may use after the handover.
     pub(super) fn new(
-        socket: Arc<ListenSocket>,
+        socket: Arc<Socket>,
         takeover: Arc<LiveTakeover>,
         heads: Arc<HeadTracker>,
     ) -> Self {

@@ -24,7 +24,7 @@ use crate::media::mpegts::MpegtsFeed;
 use crate::media::session::{Reason, Session, mark};
 use crate::media::view::AppView;
 use crate::media::workers::Worker;
-use crate::net::socket::ListenSocket;
+use crate::net::socket::Socket;
 
 /// Body for hyper that never yields data, since the media does not pass through hyper.
 pub(super) struct SilentBody;
@@ -42,7 +42,7 @@ impl HttpBody for SilentBody {
 }
 
 /// A player whose response head was sent.
-pub struct HttpPlayer {
+pub(super) struct HttpPlayer {
     pub(super) view: AppView,
     pub(super) entered: Box<AdmittedSession>,
     /// Stream to send: the session's own, or a repackaged one.
@@ -58,10 +58,10 @@ pub struct HttpPlayer {
 impl HttpPlayer {
     /// Runs until one side ends the response. As in PingOS, that closes the connection: a chunked body gets no last
     /// chunk, so that a player can distinguish an interrupted stream from a complete file.
-    pub async fn run(
+    pub(super) async fn run(
         mut self: Box<Self>,
         worker: &Worker,
-        socket: Arc<ListenSocket>,
+        socket: Arc<Socket>,
         shutdown: &CancellationToken,
     ) {
         let session = self.entered.session().clone();
@@ -178,7 +178,7 @@ async fn changed(way: &mut Option<watch::Receiver<Bytes>>) {
         None => std::future::pending().await,
     };
     if news.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
@@ -199,7 +199,7 @@ impl Drop for LoopMembership<'_> {
 }
 
 /// Waits until the client closes. Data from the client is ignored.
-async fn hung_up(socket: &ListenSocket) {
+async fn hung_up(socket: &Socket) {
     let mut ignored = [0; 512];
     while socket.readable().await.is_ok() {
         match socket.try_read(&mut ignored) {

@@ -11,13 +11,13 @@ use crate::notify::ProcessVariables;
 use crate::notify::variable::{Variable as ProcessVariable, Variables as _};
 
 /// Values for one request.
-pub struct RequestVariables<'a> {
+pub(super) struct RequestVariables<'a> {
     exchange: &'a Exchange<'a>,
 }
 
 impl<'a> RequestVariables<'a> {
     /// For this request.
-    pub fn new(exchange: &'a Exchange<'a>) -> Self {
+    pub(super) fn new(exchange: &'a Exchange<'a>) -> Self {
         RequestVariables { exchange }
     }
 }

@@ -127,6 +127,6 @@ mod tests {
             assert!(line.is_ascii() && line.ends_with("...\n"), "{line}");
             assert!((limits::LOG_LINE - 10..=limits::LOG_LINE).contains(&line.len()), "{}", line.len());
         }
-        assert!(super::line(LogLevel::Info, "caf\u{e9}").ends_with("caf\\xC3\\xA9\n"));
+        assert!(line(LogLevel::Info, "caf\u{e9}").ends_with("caf\\xC3\\xA9\n"));
     }
 }

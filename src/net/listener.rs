@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
-use super::socket::ListenSocket;
+use super::socket::Socket;
 use super::speaks::ListenProtocol;
 use super::tls::server::ServerTls;
 use super::unix::is_stale;
@@ -154,7 +154,7 @@ pub trait Accept: Send + Sync {
 }
 
 /// Registers an accepted connection with the reactor of the calling thread.
-pub type Accepted = Box<dyn FnOnce() -> io::Result<ListenSocket> + Send>;
+pub type Accepted = Box<dyn FnOnce() -> io::Result<Socket> + Send>;
 
 /// The accepting sockets. All clones are used on the control thread.
 #[derive(Clone)]
@@ -322,7 +322,7 @@ async fn accept_tcp(acceptor: &AcceptTask, listener: &TcpListener, options: &Lis
                     let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive_of(keepalive));
                 }
                 let Ok(stream) = stream.into_std() else { continue };
-                dispatch(acceptor, move || TcpStream::from_std(stream).map(ListenSocket::Tcp));
+                dispatch(acceptor, move || TcpStream::from_std(stream).map(Socket::Tcp));
             }
             Err(error) => answering(&mut asked, pause(&acceptor.addr, &error)).await,
         }
@@ -335,7 +335,7 @@ async fn accept_unix(acceptor: &AcceptTask, listener: &UnixListener) {
         match answering(&mut asked, listener.accept()).await {
             Ok((stream, _)) => {
                 let Ok(stream) = stream.into_std() else { continue };
-                dispatch(acceptor, move || UnixStream::from_std(stream).map(ListenSocket::Unix));
+                dispatch(acceptor, move || UnixStream::from_std(stream).map(Socket::Unix));
             }
             Err(error) => answering(&mut asked, pause(&acceptor.addr, &error)).await,
         }
@@ -343,7 +343,7 @@ async fn accept_unix(acceptor: &AcceptTask, listener: &UnixListener) {
 }
 
 /// Passes a connection on.
-fn dispatch(acceptor: &AcceptTask, socket: impl FnOnce() -> io::Result<ListenSocket> + Send + 'static) {
+fn dispatch(acceptor: &AcceptTask, socket: impl FnOnce() -> io::Result<Socket> + Send + 'static) {
     fault::panic_at("accept");
     acceptor.accept.accepted(acceptor.speaks, &acceptor.addr, Box::new(socket));
 }

@@ -10,21 +10,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::moderation;
-use super::socket::ListenSocket;
+use super::socket::Socket;
 use crate::limits;
 
 /// Function that reads a socket.
-pub type ReadMethod = fn(&ListenSocket, &mut [u8]) -> io::Result<usize>;
+pub type ReadMethod = fn(&Socket, &mut [u8]) -> io::Result<usize>;
 
 /// A publisher's socket. The end of the connection and [`limits::READ_REST_BYTES`] of unread data end its rest.
 pub struct ReadPause {
-    socket: Arc<ListenSocket>,
+    socket: Arc<Socket>,
     until: Option<Instant>,
 }
 
 impl ReadPause {
     /// Starts without rest. Until this is dropped the socket is treated as a media socket, whose input may be delayed.
-    pub fn new(socket: &Arc<ListenSocket>) -> Self {
+    pub fn new(socket: &Arc<Socket>) -> Self {
         moderation::is_media(socket.descriptor());
         ReadPause { socket: socket.clone(), until: None }
     }
@@ -38,12 +38,12 @@ impl ReadPause {
         let readable = poll_fn(|cx| self.socket.poll_read_ready(cx));
         let Some(until) = self.until else {
             readable.await?;
-            return Ok(ListenSocket::try_read);
+            return Ok(Socket::try_read);
         };
         tokio::select! {
             biased;
-            ready = readable => ready.map(|()| ListenSocket::try_read as ReadMethod),
-            () = tokio::time::sleep_until(until.into()) => Ok(ListenSocket::read_unasked),
+            ready = readable => ready.map(|()| Socket::try_read as ReadMethod),
+            () = tokio::time::sleep_until(until.into()) => Ok(Socket::read_unasked),
         }
     }
 
@@ -82,17 +82,17 @@ mod tests {
     const NEVER: Duration = Duration::from_secs(3600);
     const SOON: Duration = Duration::from_millis(20);
 
-    fn pair() -> (TcpStream, Arc<ListenSocket>) {
+    fn pair() -> (TcpStream, Arc<Socket>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         far.set_nodelay(true).unwrap();
         let (near, _) = listener.accept().unwrap();
         near.set_nonblocking(true).unwrap();
-        (far, Arc::new(ListenSocket::Tcp(tokio::net::TcpStream::from_std(near).unwrap())))
+        (far, Arc::new(Socket::Tcp(tokio::net::TcpStream::from_std(near).unwrap())))
     }
 
     /// A resting socket that has received a little data.
-    fn resting() -> (TcpStream, Arc<ListenSocket>, ReadPause) {
+    fn resting() -> (TcpStream, Arc<Socket>, ReadPause) {
         let (mut far, socket) = pair();
         let mut pause = ReadPause::new(&socket);
         pause.until(Some(Instant::now() + NEVER));
@@ -162,7 +162,7 @@ mod tests {
     async fn a_socket_that_cannot_rest_is_read_as_it_comes() {
         let (near, mut far) = std::os::unix::net::UnixStream::pair().unwrap();
         near.set_nonblocking(true).unwrap();
-        let socket = Arc::new(ListenSocket::Unix(tokio::net::UnixStream::from_std(near).unwrap()));
+        let socket = Arc::new(Socket::Unix(tokio::net::UnixStream::from_std(near).unwrap()));
         let mut pause = ReadPause::new(&socket);
         pause.until(Some(Instant::now() + NEVER));
         far.write_all(b"a little").unwrap();

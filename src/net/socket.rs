@@ -15,7 +15,7 @@ use crate::directive::ListenAddr;
 
 /// TCP or Unix socket, plain or with TLS. All calls are non-blocking and take `&self`.
 #[derive(Debug)]
-pub enum ListenSocket {
+pub enum Socket {
     /// TCP.
     Tcp(TcpStream),
     /// Unix.
@@ -39,7 +39,7 @@ pub struct Peer {
     pub local_port: u16,
 }
 
-impl ListenSocket {
+impl Socket {
     /// Addresses of both ends.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl ListenSocket {
     /// The connection is closed already.
     pub fn peer(&self) -> io::Result<Peer> {
         match self {
-            ListenSocket::Tcp(s) => {
+            Socket::Tcp(s) => {
                 let (peer, local) = (s.peer_addr()?, s.local_addr()?);
                 let ip = peer.ip().to_canonical();
                 Ok(Peer {
@@ -58,14 +58,14 @@ impl ListenSocket {
                     local_port: local.port(),
                 })
             }
-            ListenSocket::Unix(_) => Ok(Peer {
+            Socket::Unix(_) => Ok(Peer {
                 addr: "unix:".into(),
                 ip: None,
                 port: 0,
                 local_addr: "unix:".into(),
                 local_port: 0,
             }),
-            ListenSocket::Tls(s) => s.socket().peer(),
+            Socket::Tls(s) => s.socket().peer(),
         }
     }
 
@@ -74,9 +74,9 @@ impl ListenSocket {
     pub fn local(&self, listen: ListenAddr) -> ListenAddr {
         let ListenAddr::Tcp(wildcard) = listen else { return listen };
         let local = match self {
-            ListenSocket::Tcp(s) => s.local_addr().ok(),
-            ListenSocket::Unix(_) => None,
-            ListenSocket::Tls(s) => return s.socket().local(listen),
+            Socket::Tcp(s) => s.local_addr().ok(),
+            Socket::Unix(_) => None,
+            Socket::Tls(s) => return s.socket().local(listen),
         };
         let here = local.filter(|local| {
             let same = local.port() == wildcard.port() && local.is_ipv4() == wildcard.is_ipv4();
@@ -87,24 +87,24 @@ impl ListenSocket {
 
     /// Whether the connection uses TLS.
     pub fn is_tls(&self) -> bool {
-        matches!(self, ListenSocket::Tls(_))
+        matches!(self, Socket::Tls(_))
     }
 
     /// The descriptor, if bytes written to it are sent unchanged.
     pub fn plain(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            ListenSocket::Tcp(s) => Some(s.as_fd()),
-            ListenSocket::Unix(s) => Some(s.as_fd()),
-            ListenSocket::Tls(_) => None,
+            Socket::Tcp(s) => Some(s.as_fd()),
+            Socket::Unix(s) => Some(s.as_fd()),
+            Socket::Tls(_) => None,
         }
     }
 
     /// The descriptor, for polling only.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         match self {
-            ListenSocket::Tcp(s) => s.as_fd(),
-            ListenSocket::Unix(s) => s.as_fd(),
-            ListenSocket::Tls(s) => s.socket().descriptor(),
+            Socket::Tcp(s) => s.as_fd(),
+            Socket::Unix(s) => s.as_fd(),
+            Socket::Tls(s) => s.socket().descriptor(),
         }
     }
 
@@ -112,20 +112,20 @@ impl ListenSocket {
     pub fn set_nodelay(&self, on: bool) {
         match self {
             // This fails if the peer is already gone, which reading will show.
-            ListenSocket::Tcp(s) => drop(s.set_nodelay(on)),
-            ListenSocket::Unix(_) => {}
-            ListenSocket::Tls(s) => s.socket().set_nodelay(on),
+            Socket::Tcp(s) => drop(s.set_nodelay(on)),
+            Socket::Unix(_) => {}
+            Socket::Tls(s) => s.socket().set_nodelay(on),
         }
     }
 
     /// Makes the following close send a reset, so that no data lingers for a peer that does not read.
     pub fn abort_on_close(&self) {
         match self {
-            ListenSocket::Tcp(s) => {
+            Socket::Tcp(s) => {
                 drop(socket2::SockRef::from(s).set_linger(Some(std::time::Duration::ZERO)));
             }
-            ListenSocket::Unix(_) => {}
-            ListenSocket::Tls(s) => s.socket().abort_on_close(),
+            Socket::Unix(_) => {}
+            Socket::Tls(s) => s.socket().abort_on_close(),
         }
     }
 
@@ -136,9 +136,9 @@ impl ListenSocket {
     /// Errors of the system.
     pub async fn readable(&self) -> io::Result<()> {
         match self {
-            ListenSocket::Tcp(s) => s.readable().await,
-            ListenSocket::Unix(s) => s.readable().await,
-            ListenSocket::Tls(s) => s.readable().await,
+            Socket::Tcp(s) => s.readable().await,
+            Socket::Unix(s) => s.readable().await,
+            Socket::Tls(s) => s.readable().await,
         }
     }
 
@@ -149,9 +149,9 @@ impl ListenSocket {
     /// Errors of the system.
     pub async fn writable(&self) -> io::Result<()> {
         match self {
-            ListenSocket::Tcp(s) => s.writable().await,
-            ListenSocket::Unix(s) => s.writable().await,
-            ListenSocket::Tls(s) => s.writable().await,
+            Socket::Tcp(s) => s.writable().await,
+            Socket::Unix(s) => s.writable().await,
+            Socket::Tls(s) => s.writable().await,
         }
     }
 
@@ -162,23 +162,23 @@ impl ListenSocket {
     /// [`io::ErrorKind::WouldBlock`] where there is nothing to read, and errors of the system.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
-            ListenSocket::Tcp(s) => {
+            Socket::Tcp(s) => {
                 let mut got = 0;
                 or_got(s.try_io(Interest::READABLE, || read_dry(s, buf, &mut got)), got)
             }
-            ListenSocket::Unix(s) => {
+            Socket::Unix(s) => {
                 let mut got = 0;
                 or_got(s.try_io(Interest::READABLE, || read_dry(s, buf, &mut got)), got)
             }
-            ListenSocket::Tls(s) => s.try_read(buf),
+            Socket::Tls(s) => s.try_read(buf),
         }
     }
 
-    /// Like [`ListenSocket::try_read`], but reads even if the reactor has not reported the socket as readable.
+    /// Like [`Socket::try_read`], but reads even if the reactor has not reported the socket as readable.
     ///
     /// # Errors
     ///
-    /// Those of [`ListenSocket::try_read`].
+    /// Those of [`Socket::try_read`].
     pub fn read_unasked(&self, buf: &mut [u8]) -> io::Result<usize> {
         let Some(socket) = self.plain() else { return self.try_read(buf) };
         Ok(nix::unistd::read(socket, buf)?)
@@ -202,9 +202,9 @@ impl ListenSocket {
     /// [`io::ErrorKind::WouldBlock`] where the socket is full, and errors of the system.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         match self {
-            ListenSocket::Tcp(s) => s.try_write(buf),
-            ListenSocket::Unix(s) => s.try_write(buf),
-            ListenSocket::Tls(s) => s.try_write_vectored(&[IoSlice::new(buf)]),
+            Socket::Tcp(s) => s.try_write(buf),
+            Socket::Unix(s) => s.try_write(buf),
+            Socket::Tls(s) => s.try_write_vectored(&[IoSlice::new(buf)]),
         }
     }
 
@@ -212,30 +212,30 @@ impl ListenSocket {
     ///
     /// # Errors
     ///
-    /// Those of [`ListenSocket::try_write`].
+    /// Those of [`Socket::try_write`].
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            ListenSocket::Tcp(s) => s.try_write_vectored(bufs),
-            ListenSocket::Unix(s) => s.try_write_vectored(bufs),
-            ListenSocket::Tls(s) => s.try_write_vectored(bufs),
+            Socket::Tcp(s) => s.try_write_vectored(bufs),
+            Socket::Unix(s) => s.try_write_vectored(bufs),
+            Socket::Tls(s) => s.try_write_vectored(bufs),
         }
     }
 
-    /// Poll form of [`ListenSocket::readable`].
+    /// Poll form of [`Socket::readable`].
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            ListenSocket::Tcp(s) => s.poll_read_ready(cx),
-            ListenSocket::Unix(s) => s.poll_read_ready(cx),
-            ListenSocket::Tls(s) => s.poll_read_ready(cx),
+            Socket::Tcp(s) => s.poll_read_ready(cx),
+            Socket::Unix(s) => s.poll_read_ready(cx),
+            Socket::Tls(s) => s.poll_read_ready(cx),
         }
     }
 
-    /// Poll form of [`ListenSocket::writable`].
+    /// Poll form of [`Socket::writable`].
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            ListenSocket::Tcp(s) => s.poll_write_ready(cx),
-            ListenSocket::Unix(s) => s.poll_write_ready(cx),
-            ListenSocket::Tls(s) => s.poll_write_ready(cx),
+            Socket::Tcp(s) => s.poll_write_ready(cx),
+            Socket::Unix(s) => s.poll_write_ready(cx),
+            Socket::Tls(s) => s.poll_write_ready(cx),
         }
     }
 
@@ -255,16 +255,16 @@ impl ListenSocket {
             }
         }
         match self {
-            ListenSocket::Tls(s) => s.flush().await,
-            ListenSocket::Tcp(_) | ListenSocket::Unix(_) => Ok(()),
+            Socket::Tls(s) => s.flush().await,
+            Socket::Tcp(_) | Socket::Unix(_) => Ok(()),
         }
     }
 
     /// Resolves when everything written was passed to the system.
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            ListenSocket::Tls(s) => s.poll_flush(cx),
-            ListenSocket::Tcp(_) | ListenSocket::Unix(_) => Poll::Ready(Ok(())),
+            Socket::Tls(s) => s.poll_flush(cx),
+            Socket::Tcp(_) | Socket::Unix(_) => Poll::Ready(Ok(())),
         }
     }
 
@@ -272,9 +272,9 @@ impl ListenSocket {
     pub fn shutdown_write(&self) {
         let how = std::net::Shutdown::Write;
         match self {
-            ListenSocket::Tcp(s) => drop(socket2::SockRef::from(s).shutdown(how)),
-            ListenSocket::Unix(s) => drop(socket2::SockRef::from(s).shutdown(how)),
-            ListenSocket::Tls(s) => s.shutdown_write(),
+            Socket::Tcp(s) => drop(socket2::SockRef::from(s).shutdown(how)),
+            Socket::Unix(s) => drop(socket2::SockRef::from(s).shutdown(how)),
+            Socket::Tls(s) => s.shutdown_write(),
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn process_callback(hook: &Hook, call: &str, answer: &CallbackAnswer) {
     match answer {
         CallbackAnswer::Status(status) => debug!("notify {call}: status {status}, callback in {}", hook.pos),
         CallbackAnswer::Failed(_) | CallbackAnswer::TimedOut => {
-            error!("notify {call}: {answer}, callback in {}", hook.pos)
+            error!("notify {call}: {answer}, callback in {}", hook.pos);
         }
     }
 }

@@ -84,7 +84,7 @@ impl StartError {
 
 /// Reason why the binary upgrade failed.
 #[derive(Debug, thiserror::Error)]
-pub enum UpgradeError {
+pub(super) enum UpgradeError {
     /// The sockets cannot be passed on.
     #[error(transparent)]
     Sockets(io::Error),

@@ -16,13 +16,13 @@ use crate::net::listener::Bound;
 use crate::server::log;
 
 /// Variable with the descriptors from the process being replaced.
-pub const NGINX: &str = "NGINX";
+pub(super) const NGINX: &str = "NGINX";
 /// Variable with the counters of the process being replaced.
-pub const COUNTED: &str = "PINGOSD_COUNTED";
+pub(super) const COUNTED: &str = "PINGOSD_COUNTED";
 
 /// Inherited sockets that are not in use yet.
 #[derive(Debug, Default)]
-pub struct Inherited {
+pub(super) struct Inherited {
     sockets: Vec<Bound>,
     /// Descriptors that are not listening sockets.
     others: Vec<(usize, io::Error)>,
@@ -31,7 +31,7 @@ pub struct Inherited {
 
 impl Inherited {
     /// Takes over the sockets. A second call finds none.
-    pub fn from_env() -> Inherited {
+    pub(super) fn from_env() -> Inherited {
         let mut given = ListenFd::from_env();
         let (mut sockets, mut others) = (Vec::new(), Vec::new());
         for index in 0..given.len() {
@@ -45,24 +45,24 @@ impl Inherited {
     }
 
     /// Whether this process was started to replace another one.
-    pub fn replaces(&self) -> bool {
+    pub(super) fn replaces(&self) -> bool {
         self.replaces
     }
 
     /// Counters of the process being replaced.
-    pub fn carried(&self) -> CarriedCounts {
+    pub(super) fn carried(&self) -> CarriedCounts {
         let text = std::env::var(COUNTED).ok().filter(|_| self.replaces);
         text.and_then(|text| text.parse().ok()).unwrap_or_default()
     }
 
     /// The socket for an address, if inherited.
-    pub fn take(&mut self, addr: &ListenAddr) -> Option<Bound> {
+    pub(super) fn take(&mut self, addr: &ListenAddr) -> Option<Bound> {
         let at = self.sockets.iter().position(|socket| serves(socket, addr))?;
         Some(self.sockets.swap_remove(at))
     }
 
     /// Closes unused sockets, on which connections would wait forever. The log must be open.
-    pub fn close_rest(self) {
+    pub(super) fn close_rest(self) {
         for (index, error) in self.others {
             log::socket_not_inherited(index, &error);
         }

@@ -62,7 +62,7 @@ pub fn reload_refused(generation: u64) {
 }
 
 /// A reload is slow: the files may be on a hanging file system.
-pub fn reload_slow(time: std::time::Duration) {
+pub fn reload_slow(time: Duration) {
     warn!("the configuration is still being read after {}s, the one in force goes on", time.as_secs());
 }
 

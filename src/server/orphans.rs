@@ -19,7 +19,7 @@ use crate::server::log;
 use crate::server::reload_conf;
 
 /// Treats running sessions as the new configuration requires; pending ends of earlier configurations are void.
-pub fn release(parts: &Arc<Parts>, config: &Config) {
+pub(super) fn release(parts: &Arc<Parts>, config: &Config) {
     let mut sessions = parts.sessions.snapshot();
     let rtmp = config.rtmp.as_ref();
     if rtmp.is_some_and(|rtmp| rtmp.get::<reload_conf::Current>().fast_reload) {

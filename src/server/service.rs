@@ -10,7 +10,7 @@ use crate::server::log;
 
 /// The service manager, if there is one.
 #[derive(Clone)]
-pub struct Service {
+pub(super) struct Service {
     /// Whether there is one.
     listens: bool,
     /// Whether another process has taken over, which now sends the notifications.
@@ -19,17 +19,17 @@ pub struct Service {
 
 impl Service {
     /// Reads the environment.
-    pub fn from_env() -> Service {
+    pub(super) fn from_env() -> Service {
         Service { listens: is_supervised(), replaced: Arc::default() }
     }
 
     /// Whether there is one.
-    pub fn listens(&self) -> bool {
+    pub(super) fn listens(&self) -> bool {
         self.listens
     }
 
     /// Notifies that the server is ready. With `replaces`, this process becomes the main process.
-    pub fn ready(&self, status: &str, replaces: bool) {
+    pub(super) fn ready(&self, status: &str, replaces: bool) {
         if replaces {
             self.tell(&[
                 NotifyState::MainPid(std::process::id()),
@@ -42,7 +42,7 @@ impl Service {
     }
 
     /// Notifies that a reload has begun; [`Service::ready`] ends it, whatever its result.
-    pub fn reloading(&self) {
+    pub(super) fn reloading(&self) {
         match NotifyState::monotonic_usec_now() {
             Ok(now) => self.tell(&[NotifyState::Reloading, now]),
             // Without the timestamp the manager would wait in vain.
@@ -51,23 +51,23 @@ impl Service {
     }
 
     /// Notifies that the server is about to end.
-    pub fn stopping(&self, status: &str) {
+    pub(super) fn stopping(&self, status: &str) {
         self.tell(&[NotifyState::Stopping, NotifyState::Status(status)]);
     }
 
     /// Leaves notifications to the process that takes over.
-    pub fn step_aside(&self) {
+    pub(super) fn step_aside(&self) {
         self.replaced.store(true, Ordering::Relaxed);
     }
 
     /// Resumes notifications after the process that took over has ended.
-    pub fn step_back(&self, status: &str) {
+    pub(super) fn step_back(&self, status: &str) {
         self.replaced.store(false, Ordering::Relaxed);
         self.ready(status, true);
     }
 
     /// Serves the watchdog: the server and its threads are alive.
-    pub fn alive(&self) {
+    pub(super) fn alive(&self) {
         self.send(&[NotifyState::Watchdog]);
     }
 

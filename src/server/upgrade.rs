@@ -27,7 +27,7 @@ const FIRST_FD: i32 = 3;
 
 /// Program and arguments of this process, to start its successor in the same way.
 #[derive(Clone, Debug)]
-pub struct Launch {
+pub(super) struct Launch {
     program: PathBuf,
     args: Vec<OsString>,
     dir: PathBuf,
@@ -37,7 +37,7 @@ pub struct Launch {
 
 /// The process that takes over.
 #[derive(Debug)]
-pub struct Successor {
+pub(super) struct Successor {
     child: Child,
 }
 
@@ -48,7 +48,7 @@ impl Launch {
     /// # Errors
     ///
     /// Errors of the system.
-    pub fn current(replaces: bool) -> io::Result<Launch> {
+    pub(super) fn current(replaces: bool) -> io::Result<Launch> {
         let mut words = std::env::args_os();
         let dir = std::env::current_dir()?;
         // The path is kept rather than its target: an upgrade may change the link.
@@ -61,7 +61,7 @@ impl Launch {
     }
 
     /// Whether the process that this one replaces is still running.
-    pub fn has_predecessor(&self) -> bool {
+    pub(super) fn has_predecessor(&self) -> bool {
         // The system gives an orphan another parent.
         self.predecessor == Some(getppid())
     }
@@ -71,7 +71,7 @@ impl Launch {
     /// # Errors
     ///
     /// The program cannot be started.
-    pub fn start(&self, sockets: Vec<OwnedFd>, carried: &CarriedCounts) -> io::Result<Successor> {
+    pub(super) fn start(&self, sockets: Vec<OwnedFd>, carried: &CarriedCounts) -> io::Result<Successor> {
         let numbers: Vec<i32> = (FIRST_FD..).take(sockets.len()).collect();
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.args).current_dir(&self.dir);
@@ -89,14 +89,14 @@ impl Launch {
     }
 
     /// The program that an upgrade starts.
-    pub fn program(&self) -> &std::path::Path {
+    pub(super) fn program(&self) -> &std::path::Path {
         &self.program
     }
 }
 
 impl Successor {
     /// Its process id.
-    pub fn pid(&self) -> Option<u32> {
+    pub(super) fn pid(&self) -> Option<u32> {
         self.child.id()
     }
 
@@ -105,7 +105,7 @@ impl Successor {
     /// # Errors
     ///
     /// The system call failed.
-    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
+    pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }
 }

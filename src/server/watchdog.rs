@@ -15,7 +15,7 @@ use crate::server::log;
 use crate::task::questions::OpenQuestions;
 
 /// Notifies the service manager that the server is alive.
-pub struct Watchdog {
+pub(super) struct Watchdog {
     service: Service,
     /// Half of the watchdog time; `None` without a watchdog.
     ticks: Option<Interval>,
@@ -24,7 +24,7 @@ pub struct Watchdog {
 
 impl Watchdog {
     /// Reads the environment. Must be called within the control runtime.
-    pub fn from_env(service: &Service) -> Watchdog {
+    pub(super) fn from_env(service: &Service) -> Watchdog {
         let allowed = sd_notify::watchdog_enabled().filter(|_| service.listens());
         let ticks = allowed.map(|time| {
             // The interval must not be zero.
@@ -37,7 +37,7 @@ impl Watchdog {
 
     /// Notifies once when due and all probes are answered. Never resolves without a watchdog; may be cancelled and
     /// called again at any time.
-    pub async fn alive(&mut self, parts: &Parts, listeners: &Listeners) {
+    pub(super) async fn alive(&mut self, parts: &Parts, listeners: &Listeners) {
         let Some(ticks) = &mut self.ticks else { return pending().await };
         if self.asked.is_none() {
             ticks.tick().await;

@@ -45,7 +45,7 @@ pub(crate) struct OpenBlock {
 
 impl OpenText {
     /// Starts at the beginning of the text; `words` is the number of words in the tree so far.
-    pub fn new(id: FileId, bytes: Bytes, origin: TextOrigin, words: u32) -> OpenText {
+    pub(crate) fn new(id: FileId, bytes: Bytes, origin: TextOrigin, words: u32) -> OpenText {
         OpenText {
             id,
             bytes,
@@ -63,7 +63,7 @@ impl OpenText {
     }
 
     /// Span of a byte range; ranges must be requested in ascending order.
-    pub fn span(&mut self, start: usize, end: usize) -> Span {
+    pub(crate) fn span(&mut self, start: usize, end: usize) -> Span {
         if start > self.counted {
             let mut rest = &self.bytes[self.counted..start];
             while let Some(at) = rest.find_byte(b'\n') {
@@ -77,7 +77,7 @@ impl OpenText {
     }
 
     /// Indentation of a span, if only whitespace precedes it on its line.
-    pub fn indent(&self, span: Span) -> Option<usize> {
+    pub(crate) fn indent(&self, span: Span) -> Option<usize> {
         let start = span.start as usize;
         let near = &self.bytes[start.saturating_sub(MAX_INDENT)..start];
         let lead = match near.iter().rposition(|b| *b == b'\n') {
@@ -88,12 +88,12 @@ impl OpenText {
         lead.iter().all(|b| matches!(b, b' ' | b'\t')).then_some(lead.len())
     }
 
-    pub fn end_span(&mut self) -> Span {
+    pub(crate) fn end_span(&mut self) -> Span {
         let end = self.bytes.len();
         self.span(end, end)
     }
 
-    pub fn unexpected_end(&self, pending: bool) -> &'static str {
+    pub(crate) fn unexpected_end(&self, pending: bool) -> &'static str {
         match (self.origin, pending) {
             (TextOrigin::CommandLine, _) => "unexpected end of parameter, expecting \";\"",
             (_, true) => "unexpected end of file, expecting \";\" or \"}\"",

@@ -18,12 +18,12 @@ use crate::server::control::protocol::{
 use crate::server::control::socket::{find_alive, old_name};
 
 /// Usage lines.
-pub const STATUS: &str = "status [callbacks] [--json]";
-pub const RELOAD: &str = "reload [--confirm time]";
-pub const PLAN: &str = "plan";
-pub const ROLLBACK: &str = "rollback";
-pub const CONFIRM: &str = "confirm";
-pub const CALLBACK: &str = "callback test file:line";
+pub(super) const STATUS: &str = "status [callbacks] [--json]";
+pub(super) const RELOAD: &str = "reload [--confirm time]";
+pub(super) const PLAN: &str = "plan";
+pub(super) const ROLLBACK: &str = "rollback";
+pub(super) const CONFIRM: &str = "confirm";
+pub(super) const CALLBACK: &str = "callback test file:line";
 
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     match task.name {

@@ -31,7 +31,8 @@ use page::{ExplanationPage, SAMPLE_NAME};
 use target::{ClientAddress, ExplainedSocket, meet};
 
 /// Usage line.
-pub const USAGE: &str = "explain server[:port]/application[/name] | http://server[:port]/path | file:line";
+pub(super) const USAGE: &str =
+    "explain server[:port]/application[/name] | http://server[:port]/path | file:line";
 
 pub(super) fn run(task: &Task, streams: &mut Streams<'_>) -> Result<ExitCode, CommandError> {
     let ([], words) = task.switches([])?;
@@ -67,9 +68,9 @@ fn explain_client(task: &Task, config: &Config, text: &[u8]) -> Result<String, C
     let origins = Origins { reading: &reading };
     let mut page = ExplanationPage { origins: &origins, outline: &outline, out: String::new() };
     if target.http {
-        page.location(config, &target)?
+        page.location(config, &target)?;
     } else {
-        page.application(config, &target)?
+        page.application(config, &target)?;
     }
     Ok(page.out)
 }

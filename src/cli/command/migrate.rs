@@ -16,7 +16,7 @@ use crate::modules::REGISTRY;
 use crate::syntax::{Diagnostic, Severity, Span};
 
 /// Usage line.
-pub const USAGE: &str = "migrate-check [--json] [--all] [file]";
+pub(super) const USAGE: &str = "migrate-check [--json] [--all] [file]";
 
 /// Support of a directive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

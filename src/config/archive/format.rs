@@ -33,7 +33,7 @@ const MAGIC: &str = "pingosd generation 1 ";
 const LINE: usize = 128;
 
 /// Encodes a generation, without the words of the command line.
-pub fn encode(generation: &Generation) -> Vec<u8> {
+pub(super) fn encode(generation: &Generation) -> Vec<u8> {
     let mut body = format!("number {}\nsince {}\n", generation.number, generation.since).into_bytes();
     let files = generation.sources.files().iter().filter(|file| file.origin == TextOrigin::File);
     for SourceFile { name, bytes, .. } in files {
@@ -82,7 +82,7 @@ pub enum DecodeError {
 /// # Errors
 ///
 /// The reason why the file is invalid.
-pub fn decode(text: Bytes, globals: &[u8]) -> Result<Generation, DecodeError> {
+pub(super) fn decode(text: Bytes, globals: &[u8]) -> Result<Generation, DecodeError> {
     let mut body = text.clone();
     let first =
         line(&mut body).filter(|line| line.starts_with(MAGIC.as_bytes())).ok_or(DecodeError::Magic)?;

@@ -148,7 +148,7 @@ impl Tracks {
                 // The enhanced form has no codec id; codecs with a legacy id get that one.
                 (Some(0x80..), VideoCodec::Avc) => AVC_CODEC_ID,
                 (Some(0x80..), VideoCodec::Hevc) => self.hevc_codec_id,
-                (Some(0x80..), _) | (None, _) => 0,
+                (Some(0x80..) | None, _) => 0,
                 (Some(first), _) => first & 15,
             });
             self.info.video_codec = video_name(tag.codec);

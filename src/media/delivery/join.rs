@@ -9,7 +9,7 @@ use super::link::PlayerLink;
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::stream::Stream;
 use crate::media::view::AppView;
-use crate::net::socket::ListenSocket;
+use crate::net::socket::Socket;
 
 /// Request of a session to be sent a stream.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct Join {
     /// Stream to send.
     pub stream: Arc<Stream>,
     /// Socket to send to.
-    pub socket: Arc<ListenSocket>,
+    pub socket: Arc<Socket>,
     /// Settings of the player.
     pub settings: PlayerSettings,
     /// Bytes to send before the media, in the same write if the socket accepts them.

@@ -549,9 +549,9 @@ mod tests {
     use crate::hub::gop::StartSettings;
     use crate::hub::packet::Container;
     use crate::hub::registry::StreamKey;
-    use crate::net::socket::ListenSocket;
+    use crate::net::socket::Socket;
 
-    fn player(session: u64, stream: &Stream, socket: &Arc<ListenSocket>) -> WorkerPlayer {
+    fn player(session: u64, stream: &Stream, socket: &Arc<Socket>) -> WorkerPlayer {
         let start = StartSettings { cache_time: 0, send_all: false, low_latency: false };
         let settings = PlayerSettings {
             container: Container::Flv,
@@ -585,7 +585,7 @@ mod tests {
         let stream = Stream::new(1, StreamKey::new("d", "a", "n"), 128);
         let (near, _far) = UnixStream::pair().unwrap();
         near.set_nonblocking(true).unwrap();
-        let socket = Arc::new(ListenSocket::Unix(tokio::net::UnixStream::from_std(near).unwrap()));
+        let socket = Arc::new(Socket::Unix(tokio::net::UnixStream::from_std(near).unwrap()));
         let mut group = PlayerGroup::new(Some(3), 0);
         let mut gone = Vec::new();
         for session in 0..50 {

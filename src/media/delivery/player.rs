@@ -14,7 +14,7 @@ use crate::hub::packet::{Container, Packet};
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::log;
-use crate::net::socket::ListenSocket;
+use crate::net::socket::Socket;
 
 /// Maximum number of packets in a small batch.
 const FEW: usize = 4;
@@ -24,7 +24,7 @@ const MANY: usize = 8;
 /// One player of a worker.
 pub(super) struct WorkerPlayer {
     pub(super) session: u64,
-    pub(super) socket: Arc<ListenSocket>,
+    pub(super) socket: Arc<Socket>,
     pub(super) cursor: Cursor,
     pub(super) link: Arc<PlayerLink>,
     pub(super) bytes_sent: u64,

@@ -71,7 +71,7 @@ impl StreamName {
 /// Directory name for a part of a stream name. A directory must not have a name that an output file may have, or
 /// publishers of `s` and `s.m3u8/x` would conflict: the dot of such an extension becomes `%2E`. A part that already
 /// looks encoded has its percent sign encoded, so that the mapping is injective.
-pub fn directory(part: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn directory(part: &[u8]) -> Cow<'_, [u8]> {
     let Some(stem) = EXTENSIONS.iter().find_map(|extension| part.strip_suffix(extension.as_bytes())) else {
         return part.into();
     };

@@ -33,7 +33,7 @@ pub fn exited(launch: &ExecLaunch, status: &io::Result<std::process::ExitStatus>
             info!(target: "notice", "exec: \"{}\" exited ({status}), in {}", Shown::new(&launch.program), launch.pos);
         }
         Err(error) => {
-            error!("exec: wait for \"{}\" failed ({error}), in {}", Shown::new(&launch.program), launch.pos)
+            error!("exec: wait for \"{}\" failed ({error}), in {}", Shown::new(&launch.program), launch.pos);
         }
     }
 }

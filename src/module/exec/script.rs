@@ -4,7 +4,7 @@
 const SHELLS: [&[u8]; 8] = [b"sh", b"ash", b"bash", b"dash", b"fish", b"ksh", b"zsh", b"busybox"];
 
 /// Index of a shell's script among the words after the program's name.
-pub fn script_at(program: &[u8], words: &[&[u8]]) -> Option<usize> {
+pub(super) fn script_at(program: &[u8], words: &[&[u8]]) -> Option<usize> {
     let base = program.rsplit(|b| *b == b'/').next()?;
     // After helpers such as `nice` or `env`, the shell is one of the words.
     let from = if SHELLS.contains(&base) {
@@ -23,7 +23,7 @@ pub fn script_at(program: &[u8], words: &[&[u8]]) -> Option<usize> {
 /// twice: bytes with a meaning in shells are percent-encoded.
 ///
 /// PingOS inserts values unchanged, so that a stream name can be a command.
-pub fn push_plain(out: &mut Vec<u8>, value: &[u8]) {
+pub(super) fn push_plain(out: &mut Vec<u8>, value: &[u8]) {
     // Bytes that are not UTF-8 could absorb a quote of the script in a shell with another encoding.
     let utf8 = std::str::from_utf8(value).is_ok();
     for &byte in value {

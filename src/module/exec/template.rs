@@ -68,7 +68,7 @@ const NOTATION: Notation = Notation {
 };
 
 /// A word prepared for expansion.
-pub type Template = template::Template<Variable>;
+pub(super) type Template = template::Template<Variable>;
 
 /// Sanitising of a value, depending on its use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

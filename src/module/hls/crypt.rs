@@ -4,10 +4,10 @@ use aes::Aes128;
 use aes::cipher::{BlockModeEncrypt, KeyIvInit};
 
 /// Length in bytes of a key, of an initialisation vector and of a cipher block.
-pub const BLOCK: usize = 16;
+pub(super) const BLOCK: usize = 16;
 
 /// Encryption of one file.
-pub struct Encryptor {
+pub(super) struct Encryptor {
     cipher: cbc::Encryptor<Aes128>,
     /// Bytes that do not fill a block yet.
     rest: Vec<u8>,
@@ -15,12 +15,12 @@ pub struct Encryptor {
 
 impl Encryptor {
     /// Begins a file.
-    pub fn new(key: &[u8; BLOCK], iv: &[u8; BLOCK]) -> Self {
+    pub(super) fn new(key: &[u8; BLOCK], iv: &[u8; BLOCK]) -> Self {
         Encryptor { cipher: cbc::Encryptor::new(key.into(), iv.into()), rest: Vec::with_capacity(BLOCK) }
     }
 
     /// Encrypts all complete blocks.
-    pub fn update(&mut self, plain: &[u8]) -> Vec<u8> {
+    pub(super) fn update(&mut self, plain: &[u8]) -> Vec<u8> {
         self.rest.extend_from_slice(plain);
         let whole = self.rest.len() / BLOCK * BLOCK;
         let mut out: Vec<u8> = self.rest.drain(..whole).collect();
@@ -29,7 +29,7 @@ impl Encryptor {
     }
 
     /// Encrypts the last block with padding (PKCS #7).
-    pub fn finish(mut self) -> Vec<u8> {
+    pub(super) fn finish(mut self) -> Vec<u8> {
         let mut last = std::mem::take(&mut self.rest);
         let missing = BLOCK - last.len();
         last.resize(BLOCK, u8::try_from(missing).expect("a block has 16 bytes"));

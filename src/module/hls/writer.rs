@@ -12,7 +12,7 @@ use crate::media::files::{WriteError, create, failed};
 use crate::task::disk;
 
 /// The files of one publish.
-pub struct HlsWriter {
+pub(super) struct HlsWriter {
     path: PathBuf,
     key_path: PathBuf,
     place: FileClaim,
@@ -31,12 +31,12 @@ struct OpenSegmentFile {
 
 impl HlsWriter {
     /// Writes files below `path`, keys below `key_path`.
-    pub fn new(path: PathBuf, key_path: PathBuf, place: FileClaim) -> Self {
+    pub(super) fn new(path: PathBuf, key_path: PathBuf, place: FileClaim) -> Self {
         HlsWriter { path, key_path, place, key: None, open: None, whole: false }
     }
 
     /// Performs all actions in order; failures are reported and the rest is still performed.
-    pub fn perform(&mut self, actions: Vec<SegmenterAction>, errors: &mut Vec<WriteError>) {
+    pub(super) fn perform(&mut self, actions: Vec<SegmenterAction>, errors: &mut Vec<WriteError>) {
         for action in actions {
             if let Err(error) = self.act(action) {
                 errors.push(error);

@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn stream_that_came_back_begins_anew() {
-        let (mut window, mut session) = (self::window(), session());
+        let (mut window, mut session) = (window(), session());
         publish(&mut window, 0, 9_200);
         session.playlist(&window, b"s1", "").unwrap();
         let mut window = self::window();

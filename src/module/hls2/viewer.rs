@@ -31,7 +31,7 @@ pub struct Viewer {
     key: ViewerKey,
     session: Arc<Session>,
     /// Settings of its application when it came.
-    conf: Arc<hls2::conf::Conf>,
+    conf: Arc<Conf>,
     place: Mutex<ViewerPosition>,
     state: watch::Sender<ViewerState>,
 }
@@ -223,7 +223,7 @@ impl ViewerRequest {
     }
 
     /// Settings of the viewer's application when it came.
-    pub fn conf(&self) -> &Arc<hls2::conf::Conf> {
+    pub fn conf(&self) -> &Arc<Conf> {
         &self.viewer.conf
     }
 

@@ -54,10 +54,10 @@ impl Value for HttpAccessLog {
         for (index, word) in args.words.iter().enumerate().skip(1) {
             match word.bytes.split_once_str("=").filter(|_| index > 1) {
                 Some((b"buffer", size)) => {
-                    check(number::size(size).is_some_and(|n| n > 0), "buffer size", size, word)?
+                    check(number::size(size).is_some_and(|n| n > 0), "buffer size", size, word)?;
                 }
                 Some((b"flush", time)) => {
-                    check(number::msec(time).is_some_and(|n| n > 0), "flush time", time, word)?
+                    check(number::msec(time).is_some_and(|n| n > 0), "flush time", time, word)?;
                 }
                 Some((b"gzip", level)) => {
                     let known = number::digits(level).is_some_and(|n| (1..=9).contains(&n));
@@ -66,7 +66,7 @@ impl Value for HttpAccessLog {
                 Some((b"if", text)) => condition = Some(Template::compile(word, text, evaluation)?),
                 None if &word.bytes[..] == b"gzip" => {}
                 _ if index == 1 && evaluation.notes.of::<Formats>().has(&word.bytes) => {
-                    format = word.text().to_owned()
+                    format = word.text().to_owned();
                 }
                 _ if index == 1 => {
                     let text = sentence(&[b"unknown log format \"", &word.bytes, b"\""]);

@@ -15,7 +15,7 @@ use crate::syntax::include::read_file;
 use crate::syntax::{sentence, to_path};
 
 pub(super) fn certificate_unreadable(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
-    for statement in scope.outline.statements.iter() {
+    for statement in &scope.outline.statements {
         let what = match () {
             () if statement.is("ssl_certificate") => "certificate",
             () if statement.is("ssl_certificate_key") => "key",

@@ -14,7 +14,7 @@ use super::error::{ConnectError, RelayError};
 use crate::limits;
 use crate::module::relay::relays::Relays;
 use crate::net::dns::Dns;
-use crate::net::socket::ListenSocket;
+use crate::net::socket::Socket;
 use crate::net::tls::TlsStream;
 
 /// Connects within `limit`, which covers resolution, all addresses and TLS.
@@ -22,11 +22,11 @@ pub(super) async fn connect(
     relays: &Relays,
     address: &RelayAddress,
     limit: Duration,
-) -> Result<ListenSocket, RelayError> {
+) -> Result<Socket, RelayError> {
     let connecting = async {
         let tcp = try_all(&relays.dns, address, limit).await?;
         keep_alive(&tcp);
-        if address.is_tls { encrypt(relays, address, tcp).await } else { Ok(ListenSocket::Tcp(tcp)) }
+        if address.is_tls { encrypt(relays, address, tcp).await } else { Ok(Socket::Tcp(tcp)) }
     };
     match timeout(limit, connecting).await {
         Ok(connected) => Ok(connected?),
@@ -40,12 +40,12 @@ async fn encrypt(
     relays: &Relays,
     address: &RelayAddress,
     tcp: TcpStream,
-) -> Result<ListenSocket, ConnectError> {
+) -> Result<Socket, ConnectError> {
     let config = relays.tls.load().client.config()?;
     let host = address.lookup_host().to_string();
     let name = ServerName::try_from(host)?;
     let stream = TlsStream::connect(tcp, config, name).await.map_err(ConnectError::Handshake)?;
-    Ok(ListenSocket::Tls(Box::new(stream)))
+    Ok(Socket::Tls(Box::new(stream)))
 }
 
 async fn try_all(dns: &Dns, address: &RelayAddress, limit: Duration) -> Result<TcpStream, ConnectError> {

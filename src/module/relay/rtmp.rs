@@ -18,13 +18,13 @@ use crate::media::{trail, trail_proof};
 use crate::module::relay::relays::Relays;
 use crate::net::moderation;
 use crate::net::read_pause::ReadMethod;
-use crate::net::socket::ListenSocket;
+use crate::net::socket::Socket;
 use crate::wire::rtmp::ClientSession;
 use crate::wire::rtmp::client_session::{ClientEvent, ClientPurpose, ClientSettings};
 
 /// A connection to another server.
 pub(super) struct Upstream {
-    pub(super) socket: Arc<ListenSocket>,
+    pub(super) socket: Arc<Socket>,
     pub(super) core: ClientSession,
     /// Whether the delivery loop writes to the socket.
     pub(super) is_lent: bool,
@@ -117,7 +117,7 @@ impl Upstream {
     /// Waits for input and processes a bounded amount of it.
     pub(super) async fn read(&mut self) -> Result<(), RelayEnd> {
         self.socket.readable().await?;
-        self.read_with(ListenSocket::try_read)
+        self.read_with(Socket::try_read)
     }
 
     /// Processes a bounded amount of input.

@@ -23,9 +23,8 @@ use crate::config::names::NameTable;
 use crate::directive::{ConfPath, ListenAddr};
 use crate::limits;
 use crate::net::log;
-use crate::net::socket::ListenSocket;
+use crate::net::socket::Socket;
 use crate::net::speaks::ListenProtocol;
-use crate::net::ssl;
 use crate::net::ssl::cipher::SUITES;
 use crate::net::ssl::conf::{Conf, SslProtocols};
 use crate::task::disk;
@@ -74,9 +73,7 @@ impl ServerTls {
             let verifies = listener.servers.servers().iter().any(|server| server.verifies_clients);
             let settings = match verifies {
                 true => Err(TlsError::ClientVerification),
-                false => settings(&mut keys, &listener.servers, |server: &RtmpServer| {
-                    server.get::<ssl::conf::Conf>()
-                }),
+                false => settings(&mut keys, &listener.servers, |server: &RtmpServer| server.get::<Conf>()),
             };
             loaded.add((ListenProtocol::Rtmp, listener.addr.clone()), settings, before)?;
         }
@@ -127,9 +124,9 @@ impl ServerTls {
 /// # Errors
 ///
 /// The handshake failed or exceeded [`limits::TLS_HANDSHAKE`]; in both cases the client is the cause.
-pub async fn accept(socket: ListenSocket, config: Arc<ServerConfig>) -> io::Result<ListenSocket> {
+pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> io::Result<Socket> {
     match tokio::time::timeout(limits::TLS_HANDSHAKE, TlsStream::accept(socket, config)).await {
-        Ok(accepted) => Ok(ListenSocket::Tls(Box::new(accepted?))),
+        Ok(accepted) => Ok(Socket::Tls(Box::new(accepted?))),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }

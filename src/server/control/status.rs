@@ -14,7 +14,7 @@ use crate::net::listener;
 use crate::server::parts::Parts;
 
 /// The current state. Reads the files of the configuration on a blocking thread.
-pub async fn of(parts: &Parts) -> ServerStatus {
+pub(super) async fn of(parts: &Parts) -> ServerStatus {
     let found = parts.conf_files.look(parts.store.generation()).await;
     let config = parts.store.load();
     let queues = Queues {

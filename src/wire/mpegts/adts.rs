@@ -25,7 +25,7 @@ impl AacConfig {
     /// # Errors
     ///
     /// The configuration is invalid or cannot be expressed in ADTS.
-    pub fn from_asc(asc: &[u8]) -> Result<Self, MpegtsError> {
+    pub(super) fn from_asc(asc: &[u8]) -> Result<Self, MpegtsError> {
         let mut bits = Bits { bytes: asc, position: 0 };
         let object_type = bits.object_type()?;
         let frequency = bits.frequency()?;
@@ -57,7 +57,7 @@ impl AacConfig {
 
     /// Splits off an ADTS header that some encoders wrongly leave before a frame in FLV. There is no ambiguity: a raw
     /// frame that begins with the same bits would end after three bits.
-    pub fn split(frame: &[u8]) -> Option<(Self, &[u8])> {
+    pub(super) fn split(frame: &[u8]) -> Option<(Self, &[u8])> {
         let &[0xff, kind, format, high, middle, low, blocks] = frame.first_chunk()? else { return None };
         // Layer 0, and one raw data block that ends with the frame.
         let length = usize::from(high & 3) << 11 | usize::from(middle) << 3 | usize::from(low >> 5);
@@ -82,7 +82,7 @@ impl AacConfig {
     /// # Errors
     ///
     /// The frame is longer than ADTS allows.
-    pub fn header(self, len: usize) -> Result<[u8; HEADER_SIZE], MpegtsError> {
+    pub(super) fn header(self, len: usize) -> Result<[u8; HEADER_SIZE], MpegtsError> {
         let length = len + HEADER_SIZE;
         if length > FRAME_MAX {
             return Err(MpegtsError::TooLarge);

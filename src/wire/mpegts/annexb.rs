@@ -37,7 +37,7 @@ impl VideoConfig {
     /// # Errors
     ///
     /// The record is invalid.
-    pub fn from_avcc(avcc: &[u8]) -> Result<Self, MpegtsError> {
+    pub(super) fn from_avcc(avcc: &[u8]) -> Result<Self, MpegtsError> {
         if let Some(config) = Self::from_start_codes(VideoCodec::Avc, avcc) {
             return Ok(config);
         }
@@ -50,7 +50,7 @@ impl VideoConfig {
     /// # Errors
     ///
     /// The record is invalid.
-    pub fn from_hvcc(hvcc: &[u8]) -> Result<Self, MpegtsError> {
+    pub(super) fn from_hvcc(hvcc: &[u8]) -> Result<Self, MpegtsError> {
         if let Some(config) = Self::from_start_codes(VideoCodec::Hevc, hvcc) {
             return Ok(config);
         }
@@ -61,7 +61,7 @@ impl VideoConfig {
 
     /// Collects the parameter sets among NAL units with start codes. `None` if there are no start codes or a required
     /// set is missing.
-    pub fn from_start_codes(codec: VideoCodec, bytes: &[u8]) -> Option<Self> {
+    pub(super) fn from_start_codes(codec: VideoCodec, bytes: &[u8]) -> Option<Self> {
         if !starts_with_code(bytes) {
             return None;
         }
@@ -107,7 +107,7 @@ impl VideoConfig {
     /// # Errors
     ///
     /// A length exceeds the data.
-    pub fn convert(&self, key: bool, nal_units: &[u8], out: &mut Vec<u8>) -> Result<(), MpegtsError> {
+    pub(super) fn convert(&self, key: bool, nal_units: &[u8], out: &mut Vec<u8>) -> Result<(), MpegtsError> {
         out.extend_from_slice(match self.codec {
             VideoCodec::Avc => &[0, 0, 0, 1, 0x09, 0xf0],
             VideoCodec::Hevc => &[0, 0, 0, 1, 0x46, 0x01, 0x50],

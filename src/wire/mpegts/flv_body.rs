@@ -37,7 +37,7 @@ impl<'a> FlvBody<'a> {
     /// # Errors
     ///
     /// The body is truncated, or its codec is not supported in MPEG-TS.
-    pub fn parse(
+    pub(super) fn parse(
         kind: MediaKind,
         payload: &'a [u8],
         hevc_codec_id: u8,

@@ -40,7 +40,7 @@ use crate::media::view::AppView;
 use crate::media::workers::Worker;
 use crate::module::rtmp::log;
 use crate::net::read_pause::ReadMethod;
-use crate::net::socket::{ListenSocket, Peer};
+use crate::net::socket::{Socket, Peer};
 use crate::notify::Notifier;
 use crate::task::fault;
 use crate::task::lifetime::Lifetime;
@@ -68,7 +68,7 @@ pub struct RtmpService {
 }
 
 /// Serves an accepted connection until its end.
-pub async fn serve(rtmp: Arc<RtmpService>, worker: Worker, listen: ListenAddr, socket: ListenSocket) {
+pub async fn serve(rtmp: Arc<RtmpService>, worker: Worker, listen: ListenAddr, socket: Socket) {
     let id = rtmp.sessions.next_id();
     let Ok(peer) = socket.peer() else { return };
     let config = rtmp.store.load();
@@ -150,7 +150,7 @@ struct RtmpConnection {
     rtmp: Arc<RtmpService>,
     worker: Worker,
     listen: ListenAddr,
-    socket: Arc<ListenSocket>,
+    socket: Arc<Socket>,
     core: ServerSession,
     id: u64,
     peer: Peer,
@@ -269,7 +269,7 @@ impl RtmpConnection {
                 _ => self.wait().await?,
             };
             match wake {
-                WaitEvent::Readable => self.read_turn(ListenSocket::try_read).await?,
+                WaitEvent::Readable => self.read_turn(Socket::try_read).await?,
                 WaitEvent::Changed => {}
                 WaitEvent::Timer => self.handle_timer()?,
                 WaitEvent::Verdict(entered, verdict) => self.admitted(entered, verdict)?,

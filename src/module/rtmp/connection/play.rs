@@ -16,7 +16,7 @@ use crate::media::player_settings::player_settings;
 use crate::media::relay_messages;
 use crate::media::session::{Reason, Session, mark};
 use crate::media::view::AppView;
-use crate::net::socket::ListenSocket;
+use crate::net::socket::Socket;
 use crate::wire::amf0::AmfValue;
 use crate::wire::rtmp::server_session::ServerSession;
 
@@ -50,7 +50,7 @@ impl Playing {
     }
 
     /// Passes the sending side to the delivery loop; `lead` is sent first.
-    pub fn join(&self, delivery: &Delivery, socket: Arc<ListenSocket>, lead: Bytes) {
+    pub fn join(&self, delivery: &Delivery, socket: Arc<Socket>, lead: Bytes) {
         let session = self.session();
         mark(&session.moments.first_data);
         delivery.join(Join {
