@@ -25,7 +25,7 @@ use super::{HttpService, head, log};
 use crate::directive::ListenAddr;
 use crate::limits;
 use crate::media::workers::Worker;
-use crate::net::socket::{Socket, Peer};
+use crate::net::socket::{Peer, Socket};
 
 /// Data shared by all requests of a connection.
 pub(super) struct HttpConnection {

@@ -17,7 +17,7 @@ use super::player::HttpPlayer;
 use super::reply::{Body, plain};
 use super::routes::{Location, Refusal};
 use super::types::ContentTypes;
-use super::variable::Template;
+use super::variable::{Template, Variable, Variables};
 use super::variables::RequestVariables;
 use super::{HttpService, files, head, log, method};
 use crate::config::model::HttpServer;
@@ -206,6 +206,13 @@ impl<'a> Exchange<'a> {
         let mut text = Vec::new();
         template.expand(&RequestVariables::new(self), &mut text);
         text
+    }
+
+    /// Value of a variable for this request.
+    pub fn value(&self, variable: &Variable) -> Vec<u8> {
+        let mut value = Vec::new();
+        RequestVariables::new(self).value(variable, &mut value);
+        value
     }
 
     /// Passes the socket to a player once the response head is sent.

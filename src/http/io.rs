@@ -97,11 +97,7 @@ pub(super) struct HttpIo {
 
 impl HttpIo {
     /// Wraps `socket`, which others may use after the handover.
-    pub(super) fn new(
-        socket: Arc<Socket>,
-        takeover: Arc<LiveTakeover>,
-        heads: Arc<HeadTracker>,
-    ) -> Self {
+    pub(super) fn new(socket: Arc<Socket>, takeover: Arc<LiveTakeover>, heads: Arc<HeadTracker>) -> Self {
         HttpIo { socket, takeover, heads, stalled: None }
     }
 

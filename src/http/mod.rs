@@ -32,7 +32,7 @@ pub mod routes;
 pub mod server_conf;
 pub mod types;
 pub mod variable;
-pub mod variables;
+mod variables;
 
 use std::sync::Arc;
 

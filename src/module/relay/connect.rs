@@ -36,11 +36,7 @@ pub(super) async fn connect(
 
 /// The certificate must match the host of the address: a separate domain only selects a virtual server, like a `Host`
 /// header with `proxy_pass`.
-async fn encrypt(
-    relays: &Relays,
-    address: &RelayAddress,
-    tcp: TcpStream,
-) -> Result<Socket, ConnectError> {
+async fn encrypt(relays: &Relays, address: &RelayAddress, tcp: TcpStream) -> Result<Socket, ConnectError> {
     let config = relays.tls.load().client.config()?;
     let host = address.lookup_host().to_string();
     let name = ServerName::try_from(host)?;

@@ -16,8 +16,7 @@ use crate::http::extension::{Decision, PhaseCheck};
 use crate::http::log;
 use crate::http::reply::{Body, full, plain};
 use crate::http::routes::Location;
-use crate::http::variable::{Template, Variable, Variables};
-use crate::http::variables::RequestVariables;
+use crate::http::variable::{Template, Variable};
 
 /// Status of `return` that closes the connection without a response.
 const CLOSES: u16 = 444;
@@ -149,9 +148,7 @@ impl<'a> Walk<'_, 'a> {
     fn variable(&mut self, name: &BString) -> Result<BString, Untold> {
         let variable = Variable::find(name);
         self.look_at(&variable)?;
-        let mut value = Vec::new();
-        RequestVariables::new(self.exchange).value(&variable, &mut value);
-        Ok(value.into())
+        Ok(self.exchange.value(&variable).into())
     }
 
     fn text(&mut self, template: &Template) -> Result<BString, Untold> {

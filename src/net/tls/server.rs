@@ -78,8 +78,7 @@ impl ServerTls {
             loaded.add((ListenProtocol::Rtmp, listener.addr.clone()), settings, before)?;
         }
         for listener in config.http.iter().flat_map(|http| &http.listeners).filter(|l| l.options.ssl) {
-            let settings =
-                settings(&mut keys, &listener.servers, |server: &HttpServer| server.get::<ssl::conf::Conf>());
+            let settings = settings(&mut keys, &listener.servers, |server: &HttpServer| server.get::<Conf>());
             loaded.add((ListenProtocol::Http, listener.addr.clone()), settings, before)?;
         }
         Ok(loaded)

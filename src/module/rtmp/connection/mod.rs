@@ -40,7 +40,7 @@ use crate::media::view::AppView;
 use crate::media::workers::Worker;
 use crate::module::rtmp::log;
 use crate::net::read_pause::ReadMethod;
-use crate::net::socket::{Socket, Peer};
+use crate::net::socket::{Peer, Socket};
 use crate::notify::Notifier;
 use crate::task::fault;
 use crate::task::lifetime::Lifetime;
