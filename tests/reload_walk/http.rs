@@ -111,7 +111,7 @@ pub const CASES: &[Case] = &[
         has_header(walk, "f", "content-type", Some("a/old"), Some("a/new"))
     }),
     Case {
-        row: "http/return",
+        row: "rewrite/return",
         place: Place::Locations,
         before: "location /{app} { return 200 old; }",
         after: "location /{app} { return 200 new; }",
