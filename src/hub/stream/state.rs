@@ -32,7 +32,7 @@ pub(super) struct StreamState {
 
 /// Receives notice that a stream has new packets. Called outside the stream's lock, at most once per batch and worker.
 pub trait StreamWaker: Send + Sync {
-    /// `stream` is [`Stream::id`].
+    /// `stream` is [`Stream::id`](super::Stream::id).
     fn wake(&self, stream: u64);
 }
 
