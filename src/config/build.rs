@@ -7,7 +7,7 @@ use super::rtmp::build_rtmp;
 use crate::directive::conclusion::Whole;
 use crate::directive::context::{Contexts, EVENTS, HTTP, MAIN, RTMP};
 use crate::directive::evaluate::{Block, Evaluated};
-use crate::directive::evaluation::DefaultEvaluation;
+use crate::directive::evaluation::DetachedEvaluation;
 use crate::directive::registry::Registry;
 use crate::directive::slot::Layer;
 use crate::directive::{BaseDirectories, Values};
@@ -19,7 +19,7 @@ pub(super) struct Builder<'a> {
     registry: &'a Registry,
     sources: &'a Sources,
     bases: &'a BaseDirectories,
-    default_evaluation: DefaultEvaluation,
+    detached: DetachedEvaluation,
 }
 
 /// Builds the model of an evaluated configuration.
@@ -30,12 +30,12 @@ pub(super) fn build(
     paths: Paths,
 ) -> Result<Config, Report> {
     let Evaluated { main, sources, tree, notes, reports } = evaluated;
-    let default_evaluation = DefaultEvaluation::holding(notes, reports);
-    let mut builder = Builder { registry, sources: &sources, bases, default_evaluation };
+    let detached = DetachedEvaluation::new(notes, reports);
+    let mut builder = Builder { registry, sources: &sources, bases, detached };
     // Incomplete blocks would cause misleading errors about missing parts.
     let parts = (!builder.reports().has_errors()).then(|| builder.parts(&main));
 
-    let reports = builder.default_evaluation.reports;
+    let reports = builder.detached.reports;
     let has_errors = reports.has_errors();
     let (more_errors, _) = reports.left_out();
     let diagnostics = reports.into_sorted();
@@ -75,18 +75,18 @@ impl Builder<'_> {
     fn conclude(&mut self, events: &Values<EVENTS>, rtmp: Option<&Rtmp>, http: Option<&Http>) {
         let rtmp_addresses: Vec<_> = rtmp.iter().flat_map(|rtmp| rtmp.addresses()).collect();
         let sockets = rtmp.map_or(0, |rtmp| rtmp.listeners.len()) + http.map_or(0, |h| h.listeners.len());
-        let notes = &mut self.default_evaluation.notes;
+        let notes = &mut self.detached.notes;
         let mut whole = Whole { notes, events, rtmp_addresses: &rtmp_addresses, sockets };
         for conclude in self.registry.modules().iter().flat_map(|module| module.conclusions) {
             for problem in conclude(&mut whole) {
-                self.default_evaluation.reports.add(u32::MAX, problem);
+                self.detached.reports.add(u32::MAX, problem);
             }
         }
     }
 
     /// Errors and warnings found so far.
     pub(super) fn reports(&mut self) -> &mut Reports {
-        &mut self.default_evaluation.reports
+        &mut self.detached.reports
     }
 
     /// Values of a block; `blocks` are given innermost first, `together` are the blocks that are merged with it.
@@ -95,7 +95,7 @@ impl Builder<'_> {
         blocks: &[&Block],
         together: &[&Block],
     ) -> Values<HOLDER> {
-        let mut evaluation = self.default_evaluation.evaluation(self.sources, self.bases);
+        let mut evaluation = self.detached.evaluation(self.sources, self.bases);
         let values = self.registry.values(blocks, together, &mut evaluation);
         self.check(blocks, &values);
         values
@@ -107,7 +107,7 @@ impl Builder<'_> {
         outer: &Layer<HOLDER>,
         blocks: &[&Block],
     ) -> Values<HOLDER> {
-        let mut evaluation = self.default_evaluation.evaluation(self.sources, self.bases);
+        let mut evaluation = self.detached.evaluation(self.sources, self.bases);
         let values = self.registry.inner_values(outer, blocks, &mut evaluation);
         self.check(blocks, &values);
         values
@@ -116,7 +116,7 @@ impl Builder<'_> {
     /// Reports the problems that modules find in the values of a block.
     fn check<const HOLDER: Contexts>(&mut self, blocks: &[&Block], values: &Values<HOLDER>) {
         let Some(block) = blocks.first().filter(|block| block.context == HOLDER) else { return };
-        let mut evaluation = self.default_evaluation.evaluation(self.sources, self.bases);
+        let mut evaluation = self.detached.evaluation(self.sources, self.bases);
         for problem in self.registry.complaints(values) {
             evaluation.refuse(block, problem);
         }

@@ -52,7 +52,7 @@ pub struct Evaluation<'a> {
 
 /// Owner of an [`Evaluation`] without a statement, for parsing defaults and for building values from whole blocks.
 #[derive(Default)]
-pub struct DefaultEvaluation {
+pub struct DetachedEvaluation {
     block: SharedFacts,
     /// Facts of the whole configuration.
     pub notes: SharedFacts,
@@ -60,15 +60,10 @@ pub struct DefaultEvaluation {
     pub reports: Reports,
 }
 
-impl DefaultEvaluation {
-    /// With empty facts.
-    pub fn new() -> DefaultEvaluation {
-        DefaultEvaluation::default()
-    }
-
-    /// A evaluation that goes on with what a reading has left.
-    pub fn holding(notes: SharedFacts, reports: Reports) -> DefaultEvaluation {
-        DefaultEvaluation { block: SharedFacts::default(), notes, reports }
+impl DetachedEvaluation {
+    /// Continues with the facts and reports of a parsed configuration.
+    pub fn new(notes: SharedFacts, reports: Reports) -> DetachedEvaluation {
+        DetachedEvaluation { block: SharedFacts::default(), notes, reports }
     }
 
     /// The environment to parse with.

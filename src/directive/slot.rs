@@ -26,12 +26,14 @@ pub trait Slot: Any + fmt::Debug + Send + Sync + Sized {
     /// Kinds of blocks that hold the values.
     const HOLDERS: Contexts;
     /// Whether a block that sets nothing shares the enclosing block's values.
-    const INHERITED: bool;
+    const INHERITED: bool = false;
     /// Whether some of the values take effect only at the next start.
     const RESTART: bool = false;
 
-    /// Whether the block sets anything that goes into the values.
-    fn is_set_by(block: &Block) -> bool;
+    /// Whether the block sets anything that goes into the values. Otherwise blocks that set nothing share their values.
+    fn is_set_by(_: &Block) -> bool {
+        true
+    }
 
     /// Builds the values from a block and its enclosing blocks.
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Self;
@@ -116,6 +118,13 @@ impl<'a> BlockLevel<'a> {
     /// What the block and its enclosing blocks set for a module.
     pub fn scopes<S: 'static>(&self) -> Vec<Option<&'a S>> {
         self.blocks.iter().map(|block| block.scope()).collect()
+    }
+
+    /// Whether the block is a location that sets a directive itself. On outer levels a directive that makes locations
+    /// answer only sets what nested locations answer with.
+    pub fn location_sets(&self, directive: &str) -> bool {
+        let block = self.blocks[0];
+        block.context == LOCATION && block.uses(directive).is_some()
     }
 
     /// Resolves a module's values.
@@ -243,7 +252,7 @@ pub const fn is_inherited<F: Field>() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::directive::evaluation::DefaultEvaluation;
+    use crate::directive::evaluation::DetachedEvaluation;
     use crate::directive::{BaseDirectories, Module};
     use crate::syntax::{Sources, Span};
 
@@ -305,9 +314,9 @@ mod tests {
     #[test]
     fn a_nested_block_that_sets_nothing_shares_what_is_inherited_and_what_is_built_for_such_blocks() {
         let registry = Registry::new(MODULES, &[]);
-        let (mut default_evaluation, sources, bases) =
-            (DefaultEvaluation::new(), Sources::default(), BaseDirectories::default());
-        let mut evaluation = default_evaluation.evaluation(&sources, &bases);
+        let (mut detached, sources, bases) =
+            (DetachedEvaluation::default(), Sources::default(), BaseDirectories::default());
+        let mut evaluation = detached.evaluation(&sources, &bases);
         let outer = block(3);
         let layer = Layer::<APPLICATION>::new(registry.values(&[&outer], &[], &mut evaluation));
         assert_eq!(numbers(layer.values()), (3, 3));
@@ -321,9 +330,9 @@ mod tests {
     #[test]
     fn values_for_the_next_start_stay_and_others_change() {
         let registry = Registry::new(MODULES, &[]);
-        let (mut default_evaluation, sources, bases) =
-            (DefaultEvaluation::new(), Sources::default(), BaseDirectories::default());
-        let mut evaluation = default_evaluation.evaluation(&sources, &bases);
+        let (mut detached, sources, bases) =
+            (DetachedEvaluation::default(), Sources::default(), BaseDirectories::default());
+        let mut evaluation = detached.evaluation(&sources, &bases);
         let mut values = |order| registry.values::<APPLICATION>(&[&block(order)], &[], &mut evaluation);
         let (old, new) = (values(1), values(2));
         assert_eq!(numbers(&new.keeping_restart_values(&old)), (1, 2));
@@ -332,9 +341,9 @@ mod tests {
     #[test]
     fn a_kind_of_block_holds_its_types_only() {
         let registry = Registry::new(MODULES, &[]);
-        let (mut default_evaluation, sources, bases) =
-            (DefaultEvaluation::new(), Sources::default(), BaseDirectories::default());
-        let mut evaluation = default_evaluation.evaluation(&sources, &bases);
+        let (mut detached, sources, bases) =
+            (DetachedEvaluation::default(), Sources::default(), BaseDirectories::default());
+        let mut evaluation = detached.evaluation(&sources, &bases);
         let values = registry.values::<LOCATION>(&[&block(5)], &[], &mut evaluation);
         assert_eq!(values.get::<Kept>().0, 5);
         let values: &dyn ValueLookup = &values;

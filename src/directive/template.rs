@@ -83,11 +83,28 @@ enum Part<V> {
 }
 
 /// Whether a byte is a letter, a digit or `_`, as in the names of most dialects.
-pub fn is_word_byte(byte: u8) -> bool {
+fn is_word_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 impl Notation {
+    /// `$name` and `${name}`, with names of letters, digits and `_`.
+    pub const WORDS: Notation = Notation {
+        is_name: is_word_byte,
+        braces: Braces::Name,
+        captures: false,
+        backslash: false,
+        lone_dollar: false,
+    };
+    /// Notation of exec lines: names of letters, and a backslash before what is literal.
+    pub const EXEC: Notation = Notation {
+        is_name: |byte| byte.is_ascii_alphabetic(),
+        braces: Braces::Anything,
+        captures: false,
+        backslash: true,
+        lone_dollar: true,
+    };
+
     /// Splits a text. A malformed variable is the last item.
     pub fn pieces(self, text: &[u8]) -> Pieces<'_> {
         Pieces { notation: self, text, rest: text }
@@ -242,13 +259,7 @@ impl<V> Default for Template<V> {
 mod tests {
     use super::*;
 
-    const WORDS: Notation = Notation {
-        is_name: is_word_byte,
-        braces: Braces::Name,
-        captures: false,
-        backslash: false,
-        lone_dollar: false,
-    };
+    const WORDS: Notation = Notation::WORDS;
 
     fn names(notation: Notation, text: &str) -> Vec<&str> {
         notation.names(text.as_bytes()).map(|name| std::str::from_utf8(name).unwrap()).collect()

@@ -10,7 +10,7 @@ use crate::directive::{Match, Undecided};
 
 /// Values that statements and regular expressions have assigned to a request's variables.
 #[derive(Default)]
-pub struct Assigned {
+pub struct AssignedValues {
     /// Values of `set` and of named groups; `None` if the value is unknown.
     values: HashMap<BString, Option<BString>>,
     /// Query string assigned by `set $args`.
@@ -22,7 +22,7 @@ pub struct Assigned {
     first: HashMap<&'static str, Vec<u8>>,
 }
 
-impl Assigned {
+impl AssignedValues {
     /// Assigns a value to a variable, whose name is in lower case; `None` if the value is unknown.
     pub fn set(&mut self, name: &BString, value: Option<BString>) {
         if name == "args" {

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::conf::Conf;
+use super::conf::{Conf, Scope};
 use super::location::LocationName;
 use super::variable::Template;
 use crate::directive::context::{Contexts, LOCATION};
-use crate::directive::evaluate::{Block, resolve};
+use crate::directive::evaluate::Block;
 use crate::directive::{Args, BlockLevel, Evaluation, Slot, Value};
 use crate::syntax::Problem;
 
@@ -56,30 +56,33 @@ pub enum Files {
 /// contains it.
 impl Slot for Files {
     const HOLDERS: Contexts = LOCATION;
-    const INHERITED: bool = false;
-
-    fn is_set_by(_: &Block) -> bool {
-        true
-    }
 
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Files {
-        let chain = level.blocks;
-        let says = |block: &&Block| block.uses("root").is_some() || block.uses("alias").is_some();
-        if let Some(holder) = chain.iter().position(says) {
-            let held: Conf = resolve(&chain[holder..], evaluation);
-            let replaces = match chain[holder].head::<LocationName>() {
-                Some(LocationName::Regex(_)) => None,
-                name => Some(name.map_or(0, |name| name.spelled().len())),
-            };
-            match held.alias.0 {
-                Some(Directory::Fixed(target)) => return Files::Alias { target, replaces },
-                Some(Directory::Variable(_)) => return Files::Unserved,
-                None => {}
+        let nearest = level.blocks.iter().find_map(|block| {
+            let scope: &Scope = block.scope()?;
+            let alias = scope.alias.as_ref().map(|alias| (&alias.value, Some(replaced_by_alias(block))));
+            alias.or_else(|| scope.root.as_ref().map(|root| (&root.value, None)))
+        });
+        let default;
+        let (directory, replaces) = match nearest {
+            Some(found) => found,
+            None => {
+                default = level.resolve::<Conf>(evaluation).root;
+                (&default, None)
             }
+        };
+        match (directory, replaces) {
+            (Directory::Variable(_), _) => Files::Unserved,
+            (Directory::Fixed(target), Some(replaces)) => Files::Alias { target: target.clone(), replaces },
+            (Directory::Fixed(directory), None) => Files::Root(directory.clone()),
         }
-        match resolve::<Conf>(chain, evaluation).root {
-            Directory::Fixed(directory) => Files::Root(directory),
-            Directory::Variable(_) => Files::Unserved,
-        }
+    }
+}
+
+/// What `alias` in a location replaces; see [`Files::Alias`].
+fn replaced_by_alias(location: &Block) -> Option<usize> {
+    match location.head::<LocationName>() {
+        Some(LocationName::Regex(_)) => None,
+        name => Some(name.map_or(0, |name| name.spelled().len())),
     }
 }

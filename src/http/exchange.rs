@@ -8,7 +8,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, SERVER
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
-use super::assigned::Assigned;
+use super::assigned::AssignedValues;
 use super::conf::{Conf, ServerTokens};
 use super::connection::HttpConnection;
 use super::extension::{Decision, PhaseCheck};
@@ -38,7 +38,7 @@ pub struct Exchange<'a> {
     /// Percent-decoded path without `//`, `.` and `..`.
     pub path: &'a [u8],
     /// Values assigned by statements and regular expressions.
-    pub assigned: Assigned,
+    pub assigned: AssignedValues,
     /// Whether the path is the result of an internal redirect, so that `internal` locations are accessible.
     is_internal: bool,
 }
@@ -52,7 +52,7 @@ impl<'a> Exchange<'a> {
         server: &'a HttpServer,
         path: &'a [u8],
     ) -> Self {
-        let (location, assigned) = (&*server.routes().fallback, Assigned::default());
+        let (location, assigned) = (&*server.routes().fallback, AssignedValues::default());
         Exchange { connection, request, target, server, location, path, assigned, is_internal: false }
     }
 
@@ -140,10 +140,11 @@ impl<'a> Exchange<'a> {
         if self.location.refusal.is_some() {
             return plain(StatusCode::SERVICE_UNAVAILABLE);
         }
-        match self.service().handlers.iter().find(|handler| handler.takes(&self.location.choosing)) {
-            Some(handler) => match method::answer(self, handler.is_read_only()) {
-                Some(answer) => answer,
-                None => handler.answer(self).await,
+        let mut handlers = self.service().handlers.iter();
+        match handlers.find_map(|handler| Some((handler, handler.answer(self)?))) {
+            Some((handler, answer)) => match method::answer(self, handler.is_read_only()) {
+                Some(refusal) => refusal,
+                None => answer.await,
             },
             None => files::answer(self, self.location.get()).await,
         }

@@ -7,24 +7,20 @@ use http::Response;
 
 use super::exchange::Exchange;
 use super::reply::Body;
-use crate::directive::context::LOCATION;
-use crate::directive::{Undecided, Values};
+use crate::directive::Undecided;
 
 /// A future response.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Response<Body>> + Send + 'a>>;
 
-/// Answers requests of the locations in which a directive of its module is set. The first handler that takes a location
+/// Answers requests of the locations in which a directive of its module is set. The first handler that takes a request
 /// answers; without one, files are served.
 pub trait Handler: Send + Sync {
-    /// Whether it answers in a location with these values.
-    fn takes(&self, location: &Values<LOCATION>) -> bool;
-
     /// Whether it supports only GET and HEAD, so that other methods are refused. Otherwise it ignores the method, as
     /// PingOS's handlers for tools do, which send POST.
     fn is_read_only(&self) -> bool;
 
-    /// Answers a request.
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Answer<'a>;
+    /// The response, if the location's values select this handler. Nothing happens before it is awaited.
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>>;
 }
 
 /// Result of a phase.

@@ -24,7 +24,7 @@ use crate::media::session::{Protocol, Session};
 use crate::media::view::AppView;
 
 /// A live location.
-pub struct LiveHandler<'a> {
+pub struct LiveLocation<'a> {
     /// RTMP address whose streams are served.
     pub addr: &'a ListenAddr,
     /// The application, unless the request names one.
@@ -60,14 +60,14 @@ pub trait LiveFormat: Send + Sync {
         Bytes::new()
     }
 
-    /// Messages to a relay of another PingOSD server; `None` if the player is no relay or the container cannot carry
+    /// Messages to a relay of another pingosd server; `None` if the player is no relay or the container cannot carry
     /// them.
     fn relay_messages(&self, _: &Session) -> Option<&dyn RelayMessages> {
         None
     }
 }
 
-/// Messages to relays of other PingOSD servers inside a file.
+/// Messages to relays of other pingosd servers inside a file.
 pub trait RelayMessages: Send + Sync {
     /// The path that the media has taken so far.
     fn way(&self, entered: &AdmittedSession, way: &[u8]) -> Bytes;
@@ -79,7 +79,7 @@ pub trait RelayMessages: Send + Sync {
 /// Responds with a live stream once there is media, or earlier with `http_early_head`.
 pub async fn answer(
     exchange: &Exchange<'_>,
-    live: LiveHandler<'_>,
+    live: LiveLocation<'_>,
     admission: &Arc<Admission>,
 ) -> Response<Body> {
     let Some(place) = PathParts::of(exchange) else { return plain(StatusCode::BAD_REQUEST) };

@@ -10,7 +10,7 @@ use crate::syntax::{Problem, Spanned, Word, sentence};
 
 /// RTMP address whose streams a location serves.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Relation {
+pub struct RtmpAddress {
     /// The address.
     pub addr: ListenAddr,
     /// The word from which it was parsed.
@@ -19,23 +19,23 @@ pub struct Relation {
 
 /// Addresses that must be RTMP listeners, checked at the end of the configuration.
 #[derive(Default)]
-pub struct Relations(pub Vec<Spanned<Relation>>);
+pub struct RtmpAddresses(pub Vec<Spanned<RtmpAddress>>);
 
-impl Relation {
+impl RtmpAddress {
     /// Parses the address after `flv_live` and similar directives.
     ///
     /// # Errors
     ///
     /// The word is no address.
-    pub fn read(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Relation, Problem> {
+    pub fn read(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<RtmpAddress, Problem> {
         let word = args.first();
         let addr = literal_addr(&word.bytes, DEFAULT_PORT).map_err(|_| {
             let text = sentence(&[b"Relation port err: ", &word.bytes]);
             Problem::new(text).at(word.span).help("the `listen` address of an rtmp server, such as 1935")
         })?;
-        let relation = Relation { addr, spelled: word.text().to_owned() };
+        let relation = RtmpAddress { addr, spelled: word.text().to_owned() };
         let noted = Spanned { value: relation.clone(), span: word.span, place: args.terminator };
-        evaluation.notes.of::<Relations>().0.push(noted);
+        evaluation.notes.of::<RtmpAddresses>().0.push(noted);
         Ok(relation)
     }
 }
@@ -57,7 +57,7 @@ pub fn unsupported(word: &Word, accepted: &str) -> Problem {
 /// Reports live locations whose address is no RTMP listen address.
 pub fn are_rtmp_addresses(whole: &mut Whole<'_>) -> Vec<Problem> {
     let known: Vec<String> = whole.rtmp_addresses.iter().map(ToString::to_string).collect();
-    let Relations(relations) = whole.notes.of();
+    let RtmpAddresses(relations) = whole.notes.of();
     let unknown = relations.iter().filter(|relation| !whole.rtmp_addresses.contains(&&relation.value.addr));
     unknown
         .map(|relation| {

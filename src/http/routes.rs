@@ -14,9 +14,7 @@ use super::variable::VariableNames;
 use crate::config::model::HttpServer;
 use crate::directive::context::{Contexts, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::evaluate::Block;
-use crate::directive::{
-    BlockLevel, Evaluation, ListenAddr, Match, Restricts, ServerName, Slot, Undecided, Values,
-};
+use crate::directive::{BlockLevel, Evaluation, ListenAddr, Match, Restricts, Slot, Undecided, Values};
 use crate::syntax::{Pos, Problem, Span, sentence};
 
 /// Locations of a server.
@@ -104,21 +102,8 @@ impl HttpServer {
 
 impl Slot for Routes {
     const HOLDERS: Contexts = HTTP_SERVER;
-    const INHERITED: bool = false;
-
-    fn is_set_by(_: &Block) -> bool {
-        true
-    }
 
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Routes {
-        for said in addresses(level.blocks, evaluation).names {
-            let ServerName::Regex(pattern) = &said.value else { continue };
-            for problem in VariableNames::misnamed(pattern) {
-                evaluation.refuse(level.blocks[0], problem.at(said.span).place(said.place));
-            }
-            let names = evaluation.notes.of::<VariableNames>();
-            pattern.group_names().iter().for_each(|group| names.define(group));
-        }
         let chain = Chain { level, blocks: level.blocks };
         let name = LocationName::Prefix { prefix: BString::default(), stops_regex: false };
         let fallback = Arc::new(chain.bare(name, evaluation));

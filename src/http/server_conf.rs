@@ -7,6 +7,7 @@ use nix::unistd::geteuid;
 use super::listen::{DEFAULT_PORT, ListenHttp};
 use super::location::LocationName;
 use super::routes::Routes;
+use super::variable::VariableNames;
 use crate::directive::context::{Contexts, HTTP, HTTP_SERVER, LOCATION, MAIN};
 use crate::directive::evaluate::{Block, resolve};
 use crate::directive::listen::Addresses;
@@ -51,14 +52,18 @@ const UNPRIVILEGED_PORT: u16 = 8000;
 /// The default port is 80, or 8000 unless root. `ssl` enables TLS on all sockets of the server.
 impl Slot for Addresses<HTTP_SERVER> {
     const HOLDERS: Contexts = HTTP_SERVER;
-    const INHERITED: bool = false;
-
-    fn is_set_by(_: &Block) -> bool {
-        true
-    }
 
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Self {
-        addresses(level.blocks, evaluation)
+        let addresses = addresses(level.blocks, evaluation);
+        for name in &addresses.names {
+            let ServerName::Regex(pattern) = &name.value else { continue };
+            for problem in VariableNames::misnamed(pattern) {
+                evaluation.refuse(level.blocks[0], problem.at(name.span).place(name.place));
+            }
+            let names = evaluation.notes.of::<VariableNames>();
+            pattern.group_names().iter().for_each(|group| names.define(group));
+        }
+        addresses
     }
 }
 

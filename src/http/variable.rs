@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use bstr::{BString, ByteSlice};
 
 use crate::directive::conclusion::Whole;
-use crate::directive::template::{self, Braces, Malformed, Notation, is_word_byte};
+use crate::directive::template::{self, Malformed, Notation};
 use crate::directive::{Args, Arity, Evaluation, Pattern, Value};
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
@@ -205,13 +205,7 @@ pub const OTHER_PREFIXES: [&str; 6] =
     ["cookie_", "sent_http_", "sent_trailer_", "upstream_http_", "upstream_cookie_", "upstream_trailer_"];
 
 /// Notation of variables in `http { }`.
-const NOTATION: Notation = Notation {
-    is_name: is_word_byte,
-    braces: Braces::Name,
-    captures: true,
-    backslash: false,
-    lone_dollar: false,
-};
+const NOTATION: Notation = Notation { captures: true, ..Notation::WORDS };
 
 /// Text with variables, prepared for expansion.
 pub type Template = template::Template<Variable>;

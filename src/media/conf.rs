@@ -49,11 +49,6 @@ pub struct MaxConnections(pub Option<u64>);
 
 impl Slot for MaxConnections {
     const HOLDERS: Contexts = RTMP;
-    const INHERITED: bool = false;
-
-    fn is_set_by(_: &Block) -> bool {
-        true
-    }
 
     fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> MaxConnections {
         MaxConnections(level.together.iter().find_map(|block| max_connections(block)))

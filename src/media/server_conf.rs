@@ -4,7 +4,6 @@ use std::net::Ipv4Addr;
 
 use super::listen::{DEFAULT_PORT, ListenRtmp};
 use crate::directive::context::{Contexts, MAIN, RTMP, RTMP_SERVER};
-use crate::directive::evaluate::Block;
 use crate::directive::listen::Addresses;
 use crate::directive::table::directives;
 use crate::directive::uses_modules::UsesModules;
@@ -86,11 +85,6 @@ directives! {
 /// Without `listen` the default port is used.
 impl Slot for Addresses<RTMP_SERVER> {
     const HOLDERS: Contexts = RTMP_SERVER;
-    const INHERITED: bool = false;
-
-    fn is_set_by(block: &Block) -> bool {
-        block.scope::<Scope>().is_some()
-    }
 
     fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> Self {
         let block = level.blocks[0];

@@ -9,7 +9,7 @@ use bstr::BString;
 use rustc_hash::FxHashMap;
 
 use super::request::{QueryEscape, push_single};
-use crate::directive::template::{self, Braces, Notation, is_word_byte};
+use crate::directive::template::{self, Braces, Notation};
 use crate::syntax::suggest;
 
 /// Declares the fixed variables of the dialect.
@@ -137,13 +137,7 @@ variables! {
 }
 
 /// Notation of variables in `args=`.
-const NOTATION: Notation = Notation {
-    is_name: is_word_byte,
-    braces: Braces::None,
-    captures: false,
-    backslash: false,
-    lone_dollar: false,
-};
+const NOTATION: Notation = Notation { braces: Braces::None, ..Notation::WORDS };
 
 /// Text with variables, prepared for expansion.
 pub type Template = template::Template<Variable>;

@@ -268,11 +268,11 @@ fn handlers_are_told_apart() {
     assert!(!flv.audio && flv.video && flv.app.as_ref().unwrap() == "live");
     let parts = StatParts::GLOBAL | StatParts::CLIENTS;
     let document = Document { parts, stylesheet: "/s.xsl".into() };
-    assert_eq!(at("/stat").get::<stat::conf::Chosen>().0, Some(document));
+    assert_eq!(at("/stat").get::<stat::conf::ServedDocument>().0, Some(document));
     // What is said around locations only chooses what is shown.
-    assert_eq!(at("/files/a").get::<stat::conf::Chosen>().0, None);
-    assert_eq!(at("/else").get::<stat::conf::Chosen>().0, None);
-    assert!(at("/control").get::<control::conf::Chosen>().0.is_some());
+    assert_eq!(at("/files/a").get::<stat::conf::ServedDocument>().0, None);
+    assert_eq!(at("/else").get::<stat::conf::ServedDocument>().0, None);
+    assert!(at("/control").get::<control::conf::ServedSections>().0.is_some());
     assert_eq!(at("/files/a").get::<Files>(), &Files::Root(prefix.join("html")));
     let alias = Files::Alias { target: PathBuf::from("/data/"), replaces: Some(6) };
     assert_eq!(at("/alias/a").get::<Files>(), &alias);

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use pingosd::cli::{self, man};
-use pingosd::directive::evaluation::DefaultEvaluation;
+use pingosd::directive::evaluation::DetachedEvaluation;
 use pingosd::directive::table::{Row, StatementShape};
 use pingosd::directive::{BaseDirectories, Contexts, context, manual};
 use pingosd::module::elsewhere;
@@ -47,8 +47,8 @@ fn every_default_passes_its_own_parser() {
     let (sources, bases) = (Sources::default(), BaseDirectories::default());
     for row in rows() {
         let Some(default) = row.default else { continue };
-        let mut default_evaluation = DefaultEvaluation::new();
-        let result = (row.check_default)(default, &mut default_evaluation.evaluation(&sources, &bases));
+        let mut detached = DetachedEvaluation::default();
+        let result = (row.check_default)(default, &mut detached.evaluation(&sources, &bases));
         assert!(
             result.is_ok(),
             "{} {default}: {:?}",

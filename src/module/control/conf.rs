@@ -1,7 +1,6 @@
 //! Directives of control requests.
 
 use crate::directive::context::{Contexts, HTTP_ALL, LOCATION};
-use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
 use crate::directive::word::any_of;
 use crate::directive::{BlockLevel, Evaluation, Slot, Summed};
@@ -32,25 +31,19 @@ directives! {
         "rtmp_control" => rtmp_control: Summed<ControlParts>, in HTTP_ALL;
     }
     made {
-        Chosen;
+        ServedSections;
     }
 }
 
-/// Sections that a location serves itself; on outer levels `rtmp_control` only sets what nested locations serve.
+/// Sections that a location serves itself.
 #[derive(Debug)]
-pub struct Chosen(pub Option<ControlParts>);
+pub struct ServedSections(pub Option<ControlParts>);
 
-impl Slot for Chosen {
+impl Slot for ServedSections {
     const HOLDERS: Contexts = LOCATION;
-    const INHERITED: bool = false;
 
-    fn is_set_by(_: &Block) -> bool {
-        true
-    }
-
-    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Chosen {
-        let block = level.blocks[0];
-        let own = block.context == LOCATION && block.uses("rtmp_control").is_some();
-        Chosen(level.resolve::<Current>(evaluation).rtmp_control.0.filter(|_| own))
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> ServedSections {
+        let sections = level.resolve::<Current>(evaluation).rtmp_control.0;
+        ServedSections(sections.filter(|_| level.location_sets("rtmp_control")))
     }
 }

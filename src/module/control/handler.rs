@@ -9,11 +9,9 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
-use super::conf::{Chosen, ControlParts};
+use super::conf::{ControlParts, ServedSections};
 use super::drop::DropSessions;
 use super::log;
-use crate::directive::Values;
-use crate::directive::context::LOCATION;
 use crate::http::exchange::Exchange;
 use crate::http::extension::{Answer, Handler};
 use crate::http::reply::{Body, full, plain};
@@ -35,10 +33,9 @@ impl ControlHandler {
         ControlHandler { sections: std::iter::once(own).chain(sections).collect() }
     }
 
-    fn carry_out(&self, exchange: &Exchange<'_>) -> Response<Body> {
+    fn carry_out(&self, exchange: &Exchange<'_>, served: ControlParts) -> Response<Body> {
         let mut words = exchange.path.rsplit_str("/");
         let (method, section) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let served = exchange.chosen_by::<Chosen>().0.unwrap_or_default();
         let mut sections = self.sections.iter().filter(|(part, _)| served.contains(*part));
         let Some((_, section)) = sections.find(|(_, known)| section == known.name().as_bytes()) else {
             return plain(StatusCode::NOT_FOUND);
@@ -52,16 +49,13 @@ impl ControlHandler {
 }
 
 impl Handler for ControlHandler {
-    fn takes(&self, location: &Values<LOCATION>) -> bool {
-        location.get::<Chosen>().0.is_some()
-    }
-
     fn is_read_only(&self) -> bool {
         false
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Answer<'a> {
-        Box::pin(async { self.carry_out(exchange) })
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+        let served = exchange.chosen_by::<ServedSections>().0?;
+        Some(Box::pin(async move { self.carry_out(exchange, served) }))
     }
 }
 

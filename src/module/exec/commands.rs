@@ -56,11 +56,6 @@ impl Slot for Commands {
 
 impl Slot for Process {
     const HOLDERS: Contexts = RTMP;
-    const INHERITED: bool = false;
-
-    fn is_set_by(_: &Block) -> bool {
-        true
-    }
 
     fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> Process {
         Process::new(&scopes_inside(level.together))

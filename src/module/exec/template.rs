@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 
 use super::script;
-use crate::directive::template::{self, Braces, Notation};
+use crate::directive::template::{self, Notation};
 
 /// Declares the variables of the dialect.
 macro_rules! variables {
@@ -58,15 +58,6 @@ pub trait Values {
     fn value(&self, variable: Variable) -> Vec<u8>;
 }
 
-/// Notation of variables in exec lines.
-const NOTATION: Notation = Notation {
-    is_name: |byte| byte.is_ascii_alphabetic(),
-    braces: Braces::Anything,
-    captures: false,
-    backslash: true,
-    lone_dollar: true,
-};
-
 /// A word prepared for expansion.
 pub(super) type Template = template::Template<Variable>;
 
@@ -84,7 +75,7 @@ pub enum Taming {
 impl Template {
     /// Parses a word.
     pub fn compile(word: &[u8]) -> Template {
-        let Ok(template) = NOTATION.template(word, |found| {
+        let Ok(template) = Notation::EXEC.template(word, |found| {
             let name = found.map_or(&b""[..], |(name, _)| name);
             let known = NAMES.iter().find(|(known, _)| *known == name);
             Ok::<_, Infallible>(known.map(|(_, variable)| *variable))

@@ -5,7 +5,7 @@ use bstr::BString;
 use crate::directive::context::LOCATION;
 use crate::directive::table::directives;
 use crate::directive::{Args, Arity, Evaluation, ListenAddr, Own, Value};
-use crate::http::relation::{Relation, parameter, unsupported};
+use crate::http::relation::{RtmpAddress, parameter, unsupported};
 use crate::syntax::Problem;
 
 /// A location that serves live FLV.
@@ -42,7 +42,7 @@ impl Value for FlvLive {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<FlvLive, Problem> {
-        let Relation { addr, .. } = Relation::read(args, evaluation)?;
+        let RtmpAddress { addr, .. } = RtmpAddress::read(args, evaluation)?;
         let mut live = FlvLive { addr, app: None, audio: true, video: true };
         for word in args.words.get(1..).unwrap_or_default() {
             // PingOS treats any number other than 0, and text that is not a number, as 1.

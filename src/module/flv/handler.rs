@@ -3,15 +3,11 @@
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
 
 use super::conf::{Current, FlvLive};
-use crate::directive::Values;
-use crate::directive::context::LOCATION;
 use crate::http::exchange::Exchange;
 use crate::http::extension::{Answer, Handler};
-use crate::http::live::{self, LiveFormat, LiveHandler, RelayMessages, Sending};
-use crate::http::reply::plain;
+use crate::http::live::{self, LiveFormat, LiveLocation, RelayMessages, Sending};
 use crate::hub::packet::Container;
 use crate::media::admission::{Admission, AdmittedSession};
 use crate::media::player_settings::player_settings;
@@ -27,23 +23,15 @@ pub struct FlvHandler {
 }
 
 impl Handler for FlvHandler {
-    fn takes(&self, location: &Values<LOCATION>) -> bool {
-        location.get::<Current>().flv_live.0.is_some()
-    }
-
     fn is_read_only(&self) -> bool {
         true
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Answer<'a> {
-        Box::pin(async {
-            let Some(FlvLive { addr, app, audio, video }) = &exchange.chosen_by::<Current>().flv_live.0
-            else {
-                return plain(StatusCode::NOT_FOUND);
-            };
-            let format = Arc::new(Flv { audio: *audio, video: *video });
-            live::answer(exchange, LiveHandler { addr, app: app.as_ref(), format }, &self.admission).await
-        })
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+        let FlvLive { addr, app, audio, video } = exchange.chosen_by::<Current>().flv_live.0.as_ref()?;
+        let format = Arc::new(Flv { audio: *audio, video: *video });
+        let live = LiveLocation { addr, app: app.as_ref(), format };
+        Some(Box::pin(live::answer(exchange, live, &self.admission)))
     }
 }
 

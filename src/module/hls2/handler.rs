@@ -18,8 +18,6 @@ use super::live::Hls2Live;
 use super::{
     Fragment, Fragments, HlsRequest, MasterRequest, SessionId, ViewerRefusal, ViewerRequest, Viewers, log,
 };
-use crate::directive::Values;
-use crate::directive::context::LOCATION;
 use crate::http::cors;
 use crate::http::exchange::Exchange;
 use crate::http::extension::{Answer, Handler};
@@ -47,21 +45,13 @@ pub struct Hls2Handler {
 }
 
 impl Handler for Hls2Handler {
-    fn takes(&self, location: &Values<LOCATION>) -> bool {
-        location.get::<Current>().hls2_live.0.is_some()
-    }
-
     fn is_read_only(&self) -> bool {
         true
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Answer<'a> {
-        Box::pin(async {
-            match &exchange.chosen_by::<Current>().hls2_live.0 {
-                Some(live) => self.respond(exchange, live).await,
-                None => plain(StatusCode::NOT_FOUND),
-            }
-        })
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+        let live = exchange.chosen_by::<Current>().hls2_live.0.as_ref()?;
+        Some(Box::pin(self.respond(exchange, live)))
     }
 }
 

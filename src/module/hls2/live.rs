@@ -3,7 +3,7 @@
 use bstr::BString;
 
 use crate::directive::{Args, Arity, Evaluation, ListenAddr, Value};
-use crate::http::relation::{Relation, parameter, unsupported};
+use crate::http::relation::{RtmpAddress, parameter, unsupported};
 use crate::syntax::Problem;
 
 /// A location that serves HLS from memory.
@@ -31,7 +31,7 @@ impl Value for Hls2Live {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<Hls2Live, Problem> {
-        let Relation { addr, .. } = Relation::read(args, evaluation)?;
+        let RtmpAddress { addr, .. } = RtmpAddress::read(args, evaluation)?;
         let mut live =
             Hls2Live { addr, app: None, flashver: None, swf_url: None, tc_url: None, page_url: None };
         for word in args.words.get(1..).unwrap_or_default() {

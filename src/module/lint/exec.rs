@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, LintContext};
 use crate::directive::outline::OutlineStatement;
-use crate::directive::template::{Braces, Malformed, Notation, Piece};
+use crate::directive::template::{Malformed, Notation, Piece};
 use crate::syntax::{Problem, Word};
 
 /// Exec variables whose values clients choose. Values of `path` and `dirname` begin with a directory of the server, but
@@ -23,15 +23,6 @@ const CHOSEN: [&[u8]; 10] = [
 const HARMLESS_FIRST: [&[u8]; 2] = [b"app", b"path"];
 /// Programs that take a script after `-c`.
 const SHELLS: [&[u8]; 8] = [b"sh", b"ash", b"bash", b"dash", b"fish", b"ksh", b"zsh", b"busybox"];
-
-/// Notation of variables in exec lines.
-const NOTATION: Notation = Notation {
-    is_name: |byte| byte.is_ascii_alphabetic(),
-    braces: Braces::Anything,
-    captures: false,
-    backslash: true,
-    lone_dollar: true,
-};
 
 pub(super) fn unquoted_name(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     for statement in &scope.outline.statements {
@@ -100,7 +91,7 @@ fn is_script_argument(words: &[&Word], word: &Word) -> bool {
 
 /// The names of the variables in a word, known or not.
 fn names(word: &[u8]) -> impl Iterator<Item = &[u8]> {
-    NOTATION.pieces(word).filter_map(|piece| match piece {
+    Notation::EXEC.pieces(word).filter_map(|piece| match piece {
         Ok(Piece::Variable { name, .. }) | Err(Malformed::Unclosed { name, .. }) => Some(name),
         Ok(Piece::Literal(_)) | Err(Malformed::NoName { .. }) => None,
     })
@@ -108,7 +99,7 @@ fn names(word: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The name of the variable that a word begins with.
 fn first_name(word: &[u8]) -> Option<&[u8]> {
-    match NOTATION.pieces(word).next()? {
+    match Notation::EXEC.pieces(word).next()? {
         Ok(Piece::Variable { name, .. }) | Err(Malformed::Unclosed { name, .. }) => Some(name),
         Ok(Piece::Literal(_)) | Err(Malformed::NoName { .. }) => None,
     }

@@ -34,14 +34,9 @@ impl RecorderSettings {
     }
 }
 
+/// Every application has recorders of its own: what other modules set in it applies to them too.
 impl Slot for Recorders {
     const HOLDERS: Contexts = APPLICATION;
-    const INHERITED: bool = false;
-
-    // What other modules set in the application applies to its recorders too.
-    fn is_set_by(_: &Block) -> bool {
-        true
-    }
 
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Recorders {
         let blocks = level.blocks;

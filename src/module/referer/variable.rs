@@ -32,11 +32,6 @@ impl RequestVariable for InvalidReferer {
 /// The nearest `valid_referers` lines apply.
 impl Slot for Referers {
     const HOLDERS: Contexts = LOCATION;
-    const INHERITED: bool = false;
-
-    fn is_set_by(_: &Block) -> bool {
-        true
-    }
 
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Referers {
         let lines = level.blocks.iter().find_map(|block| own_lines(block)).unwrap_or_default();

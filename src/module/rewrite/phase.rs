@@ -38,16 +38,16 @@ impl PhaseCheck for RewritePhase {
 
 /// Executes the statements of a location, or those of a server with its own values.
 fn decide<'a>(exchange: &mut Exchange<'a>, location: &'a Location) -> Decision {
-    let mut statements = Walk { exchange, location };
+    let mut statements = Execution { exchange, location };
     match statements.follow(&location.get::<Statements>().0) {
-        Some(End::Return(answer)) => Decision::Done(reply(exchange, answer)),
-        Some(End::Refuse(status)) => Decision::Done(Some(plain(status))),
-        Some(End::Break) | None => Decision::Next,
+        Some(StatementsOutcome::Return(answer)) => Decision::Done(reply(exchange, answer)),
+        Some(StatementsOutcome::Refuse(status)) => Decision::Done(Some(plain(status))),
+        Some(StatementsOutcome::Break) | None => Decision::Next,
     }
 }
 
 /// Result of the statements.
-pub(super) enum End<'a> {
+pub(super) enum StatementsOutcome<'a> {
     /// An answer.
     Return(&'a Return),
     /// A refusal with this status.
@@ -57,43 +57,43 @@ pub(super) enum End<'a> {
 }
 
 /// Reason why a condition is undecidable.
-enum Untold {
+enum ConditionError {
     /// A variable has no value.
     Valueless,
     /// A regular expression exceeded its bounds.
     Undecided,
 }
 
-impl From<Undecided> for Untold {
-    fn from(Undecided: Undecided) -> Untold {
-        Untold::Undecided
+impl From<Undecided> for ConditionError {
+    fn from(Undecided: Undecided) -> ConditionError {
+        ConditionError::Undecided
     }
 }
 
 /// Execution of a location's statements for one request.
-struct Walk<'w, 'a> {
+struct Execution<'w, 'a> {
     exchange: &'w mut Exchange<'a>,
     location: &'a Location,
 }
 
-impl<'a> Walk<'_, 'a> {
+impl<'a> Execution<'_, 'a> {
     /// Executes statements; `None` if none of them ended the execution.
-    fn follow(&mut self, statements: &'a [Statement]) -> Option<End<'a>> {
+    fn follow(&mut self, statements: &'a [Statement]) -> Option<StatementsOutcome<'a>> {
         for statement in statements {
             match statement {
-                Statement::Break => return Some(End::Break),
-                Statement::Return(answer) => return Some(End::Return(answer)),
+                Statement::Break => return Some(StatementsOutcome::Break),
+                Statement::Return(answer) => return Some(StatementsOutcome::Return(answer)),
                 Statement::Set(set) => {
                     let value = match self.text(&set.value) {
                         Ok(value) => Some(value),
                         // Only uses of the variable are refused.
-                        Err(Untold::Valueless) => None,
-                        Err(why @ Untold::Undecided) => return Some(self.refuse(why)),
+                        Err(ConditionError::Valueless) => None,
+                        Err(why @ ConditionError::Undecided) => return Some(self.refuse(why)),
                     };
                     self.exchange.assigned.set(&set.name, value);
                 }
                 Statement::Rewrite(rewrite) => match rewrite.pattern.is_match(self.exchange.path) {
-                    Ok(true) => return Some(self.refuse(Untold::Valueless)),
+                    Ok(true) => return Some(self.refuse(ConditionError::Valueless)),
                     Ok(false) => self.exchange.assigned.not_matched(),
                     Err(undecided) => return Some(self.refuse(undecided.into())),
                 },
@@ -114,17 +114,17 @@ impl<'a> Walk<'_, 'a> {
         None
     }
 
-    fn refuse(&self, why: Untold) -> End<'a> {
-        End::Refuse(match why {
-            Untold::Valueless => StatusCode::SERVICE_UNAVAILABLE,
-            Untold::Undecided => {
+    fn refuse(&self, why: ConditionError) -> StatementsOutcome<'a> {
+        StatementsOutcome::Refuse(match why {
+            ConditionError::Valueless => StatusCode::SERVICE_UNAVAILABLE,
+            ConditionError::Undecided => {
                 log::undecided(self.exchange.id(), "a condition", self.exchange.peer());
                 StatusCode::INTERNAL_SERVER_ERROR
             }
         })
     }
 
-    fn meets(&mut self, condition: &Condition) -> Result<bool, Untold> {
+    fn meets(&mut self, condition: &Condition) -> Result<bool, ConditionError> {
         match condition {
             Condition::True(name) => Ok(!matches!(&self.variable(name)?[..], b"" | b"0")),
             Condition::Equal(name, text, negated) => {
@@ -141,25 +141,25 @@ impl<'a> Walk<'_, 'a> {
                 Ok(is_match != *negated)
             }
             // Checking for a file would block this thread's media.
-            Condition::File(..) => Err(Untold::Valueless),
+            Condition::File(..) => Err(ConditionError::Valueless),
         }
     }
 
-    fn variable(&mut self, name: &BString) -> Result<BString, Untold> {
+    fn variable(&mut self, name: &BString) -> Result<BString, ConditionError> {
         let variable = Variable::find(name);
         self.look_at(&variable)?;
         Ok(self.exchange.value(&variable).into())
     }
 
-    fn text(&mut self, template: &Template) -> Result<BString, Untold> {
+    fn text(&mut self, template: &Template) -> Result<BString, ConditionError> {
         template.variables().try_for_each(|variable| self.look_at(variable))?;
         Ok(self.exchange.expand(template).into())
     }
 
     /// Checks that a statement can use the variable, and keeps the value that it sees.
-    fn look_at(&mut self, variable: &Variable) -> Result<(), Untold> {
+    fn look_at(&mut self, variable: &Variable) -> Result<(), ConditionError> {
         if !self.exchange.can_tell(variable) {
-            return Err(Untold::Valueless);
+            return Err(ConditionError::Valueless);
         }
         Ok(self.exchange.keep_first(variable)?)
     }

@@ -30,11 +30,6 @@ pub enum Statement {
 
 impl Slot for Statements {
     const HOLDERS: Contexts = LOCATION;
-    const INHERITED: bool = false;
-
-    fn is_set_by(_: &Block) -> bool {
-        true
-    }
 
     fn make(level: &BlockLevel<'_>, _: &mut Evaluation<'_>) -> Statements {
         Statements(of_block(level.blocks[0]))

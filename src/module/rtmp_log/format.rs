@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use bstr::{BString, ByteSlice};
 
 use crate::directive::context::RTMP;
-use crate::directive::template::{Braces, Malformed, Notation, Piece, is_word_byte};
+use crate::directive::template::{Malformed, Notation, Piece};
 use crate::directive::{Args, Arity, Evaluation, Value};
 use crate::syntax::{Problem, Span, Word, sentence, suggest};
 
@@ -49,15 +49,6 @@ pub const MEANINGS: [(&str, &str); 22] = [
     ("tcurl", "tcUrl of connect."),
     ("time_local", "Local time, common log format."),
 ];
-/// Notation of variables in log formats.
-const NOTATION: Notation = Notation {
-    is_name: is_word_byte,
-    braces: Braces::Name,
-    captures: false,
-    backslash: false,
-    lone_dollar: false,
-};
-
 /// What names with one argument of the stream's query string begin with.
 const PREFIX: &[u8] = b"parg_";
 
@@ -112,7 +103,7 @@ fn names() -> impl Iterator<Item = &'static str> {
 
 /// Checks the variables of a word.
 fn check(word: &Word) -> Result<(), Problem> {
-    for piece in NOTATION.pieces(&word.bytes) {
+    for piece in Notation::WORDS.pieces(&word.bytes) {
         let name = match piece {
             Ok(Piece::Literal(_)) => continue,
             Ok(Piece::Variable { name, .. }) => name,

@@ -3,7 +3,6 @@
 use bstr::BString;
 
 use crate::directive::context::{Contexts, HTTP_ALL, LOCATION};
-use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
 use crate::directive::word::any_of;
 use crate::directive::{BlockLevel, Evaluation, Own, Present, Slot, Summed, Text};
@@ -37,7 +36,7 @@ directives! {
         "sys_stat" => sys_stat: Own<Present>, in LOCATION, no effect yet, restricts answers;
     }
     made {
-        Chosen;
+        ServedDocument;
     }
 }
 
@@ -50,23 +49,16 @@ pub struct Document {
     pub stylesheet: BString,
 }
 
-/// Document that a location serves itself; on outer levels `rtmp_stat` only sets what nested locations serve.
+/// Document that a location serves itself.
 #[derive(Debug)]
-pub struct Chosen(pub Option<Document>);
+pub struct ServedDocument(pub Option<Document>);
 
-impl Slot for Chosen {
+impl Slot for ServedDocument {
     const HOLDERS: Contexts = LOCATION;
-    const INHERITED: bool = false;
 
-    fn is_set_by(_: &Block) -> bool {
-        true
-    }
-
-    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Chosen {
-        let block = level.blocks[0];
-        let own = block.context == LOCATION && block.uses("rtmp_stat").is_some();
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> ServedDocument {
         let stat: Current = level.resolve(evaluation);
         let document = |parts| Document { parts, stylesheet: stat.stylesheet.0.clone() };
-        Chosen(stat.rtmp_stat.0.filter(|_| own).map(document))
+        ServedDocument(stat.rtmp_stat.0.filter(|_| level.location_sets("rtmp_stat")).map(document))
     }
 }

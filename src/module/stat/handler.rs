@@ -13,13 +13,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 
-use super::conf::{Chosen, Document, StatParts};
+use super::conf::{Document, ServedDocument, StatParts};
 use crate::config::history::SharedHistory;
 use crate::config::on_disk::{self, ConfFiles};
 use crate::config::store::Store;
 use crate::config::watch::Fingerprint;
-use crate::directive::Values;
-use crate::directive::context::LOCATION;
 use crate::http::exchange::Exchange;
 use crate::http::extension::{Answer, Handler};
 use crate::http::reply::{Body, full, plain};
@@ -45,21 +43,13 @@ pub struct StatHandler {
 }
 
 impl Handler for StatHandler {
-    fn takes(&self, location: &Values<LOCATION>) -> bool {
-        location.get::<Chosen>().0.is_some()
-    }
-
     fn is_read_only(&self) -> bool {
         false
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Answer<'a> {
-        Box::pin(async {
-            match &exchange.chosen_by::<Chosen>().0 {
-                Some(document) => self.respond(document).await,
-                None => plain(StatusCode::NOT_FOUND),
-            }
-        })
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+        let document = exchange.chosen_by::<ServedDocument>().0.as_ref()?;
+        Some(Box::pin(self.respond(document)))
     }
 }
 

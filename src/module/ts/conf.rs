@@ -5,7 +5,7 @@ use bstr::BString;
 use crate::directive::context::LOCATION;
 use crate::directive::table::directives;
 use crate::directive::{Args, Arity, Evaluation, ListenAddr, Own, Value};
-use crate::http::relation::{Relation, parameter, unsupported};
+use crate::http::relation::{RtmpAddress, parameter, unsupported};
 use crate::syntax::Problem;
 
 /// A location that serves live MPEG-TS.
@@ -36,7 +36,7 @@ impl Value for TsLive {
     }
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<TsLive, Problem> {
-        let Relation { addr, .. } = Relation::read(args, evaluation)?;
+        let RtmpAddress { addr, .. } = RtmpAddress::read(args, evaluation)?;
         let mut live = TsLive { addr, app: None };
         for word in args.words.get(1..).unwrap_or_default() {
             match parameter(word) {

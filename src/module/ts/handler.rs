@@ -2,15 +2,10 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
-
 use super::conf::{Current, TsLive};
-use crate::directive::Values;
-use crate::directive::context::LOCATION;
 use crate::http::exchange::Exchange;
 use crate::http::extension::{Answer, Handler};
-use crate::http::live::{self, LiveFormat, LiveHandler, Sending};
-use crate::http::reply::plain;
+use crate::http::live::{self, LiveFormat, LiveLocation, Sending};
 use crate::hub::packet::Container;
 use crate::media::admission::{Admission, AdmittedSession};
 use crate::media::mpegts::{FeedSettings, Feeds, player_settings};
@@ -26,22 +21,14 @@ pub struct TsHandler {
 }
 
 impl Handler for TsHandler {
-    fn takes(&self, location: &Values<LOCATION>) -> bool {
-        location.get::<Current>().ts_live.0.is_some()
-    }
-
     fn is_read_only(&self) -> bool {
         true
     }
 
-    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Answer<'a> {
-        Box::pin(async {
-            let Some(TsLive { addr, app }) = &exchange.chosen_by::<Current>().ts_live.0 else {
-                return plain(StatusCode::NOT_FOUND);
-            };
-            let format = Arc::new(Ts(self.feeds.clone()));
-            live::answer(exchange, LiveHandler { addr, app: app.as_ref(), format }, &self.admission).await
-        })
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
+        let TsLive { addr, app } = exchange.chosen_by::<Current>().ts_live.0.as_ref()?;
+        let live = LiveLocation { addr, app: app.as_ref(), format: Arc::new(Ts(self.feeds.clone())) };
+        Some(Box::pin(live::answer(exchange, live, &self.admission)))
     }
 }
 

@@ -7,7 +7,6 @@ use bstr::BString;
 use super::balance::{KeepaliveConnections, Method, Random};
 use super::server::{HashBalance, UpstreamServer};
 use crate::directive::context::{Contexts, HTTP, UPSTREAM};
-use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
 use crate::directive::{Arity, BlockLevel, Evaluation, Msec, Num, Slot, Text, Words};
 use crate::syntax::{Problem, Span, sentence};
@@ -50,11 +49,6 @@ pub struct Upstreams;
 
 impl Slot for Upstreams {
     const HOLDERS: Contexts = HTTP;
-    const INHERITED: bool = false;
-
-    fn is_set_by(_: &Block) -> bool {
-        true
-    }
 
     fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Upstreams {
         let http = level.blocks[0];
