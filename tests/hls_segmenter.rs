@@ -7,7 +7,8 @@ use bytes::Bytes;
 use pingosd::media::files::StreamName;
 use pingosd::media::segments::{CutRule, Slicing};
 use pingosd::module::hls::{
-    FileLayout, KeySettings, Naming, PlaylistKind, Segmenter, SegmenterAction, SegmenterSettings,
+    FileLayout, KeySettings, Naming, PlaylistKind, SegmentFiles, Segmenter, SegmenterAction,
+    SegmenterSettings,
 };
 use pingosd::wire::mpegts::TsFrame;
 use proptest::prelude::*;
@@ -122,6 +123,76 @@ fn event_playlist_grows_by_what_is_new() {
     let actions = stream.publish(24_200, 26_200);
     assert_eq!(whole(&actions), 1);
     assert!(last_playlist(&actions).starts_with(&grown));
+}
+
+/// Files of which some cannot be written.
+struct Failing {
+    done: Vec<SegmenterAction>,
+    fails: fn(&SegmenterAction) -> bool,
+}
+
+impl SegmentFiles for Failing {
+    fn perform(&mut self, action: SegmenterAction) -> bool {
+        let fails = (self.fails)(&action);
+        self.done.push(action);
+        !fails
+    }
+}
+
+/// Actions of a publish of `ms`.
+fn publish_failing(settings: SegmenterSettings, ms: u64, fails: fn(&SegmenterAction) -> bool) -> Failing {
+    let mut stream = Stream::new(settings);
+    let mut files = Failing { done: Vec::new(), fails };
+    for dts_ms in (0..ms).step_by(200) {
+        stream.segmenter.handle_frame(&frame(dts_ms, dts_ms % 1_000 == 0), dts_ms, &mut files);
+    }
+    files
+}
+
+#[test]
+fn a_segment_that_was_not_written_is_not_listed() {
+    for kind in [PlaylistKind::Live, PlaylistKind::Event] {
+        let files = publish_failing(
+            SegmenterSettings { kind, ..settings() },
+            4_200,
+            |action| matches!(action, SegmenterAction::CloseSegment { file, .. } if file.ends_with("s1-1.ts")),
+        );
+        let text = last_playlist(&files.done);
+        assert!(
+            text.ends_with(
+                "#EXTINF:1.000,\ns1-0.ts\n#EXT-X-DISCONTINUITY\n#EXTINF:1.000,\ns1-2.ts\n\
+                 #EXTINF:1.000,\ns1-3.ts\n"
+            ),
+            "{text}"
+        );
+        // The numbers go on behind it after a restart too.
+        let mut next = Stream::new(settings());
+        next.segmenter.resume(text.as_bytes());
+        assert_eq!(step(&next.publish(0, 200)[0]), "open s1-4.ts");
+    }
+}
+
+#[test]
+fn a_key_that_was_not_written_is_not_kept() {
+    let files = publish_failing(
+        SegmenterSettings { keys: Some(KeySettings { fragments_per_key: 0 }), ..settings() },
+        3_200,
+        |action| matches!(action, SegmenterAction::WriteKey { key_id: 0, .. }),
+    );
+    let keys: Vec<_> =
+        files.done.iter().filter(|action| matches!(action, SegmenterAction::WriteKey { .. })).collect();
+    assert_eq!(keys.len(), 2, "{keys:?}");
+}
+
+#[test]
+fn segments_stay_while_the_playlist_on_disk_lists_them() {
+    let removed = |files: &Failing| {
+        files.done.iter().filter(|action| matches!(action, SegmenterAction::Remove { .. })).count()
+    };
+    let fails = |action: &SegmenterAction| matches!(action, SegmenterAction::WritePlaylist { .. });
+    assert_eq!(removed(&publish_failing(settings(), 12_200, fails)), 0);
+    // They do not become ever more.
+    assert_ne!(removed(&publish_failing(settings(), 60_200, fails)), 0);
 }
 
 #[test]

@@ -166,6 +166,26 @@ fn what_cannot_be_written_is_said_once_and_the_stream_goes_on() {
 }
 
 #[test]
+fn a_segment_whose_file_cannot_be_written_is_not_listed() {
+    for more in ["", "hls_type event;", "hls_keys on;"] {
+        let server = start(more);
+        for taken in ["s-1.ts", "s-2.ts"] {
+            fs::create_dir_all(dir(&server).join(taken)).unwrap();
+        }
+        let mut source = Source::start(&server, "s");
+        source.send_to(5_500);
+        let lines = playlist(&server, "s.m3u8", "s-4.ts");
+        let listed: Vec<_> = lines.iter().filter(|line| line.ends_with(".ts")).collect();
+        assert_eq!(listed, ["s-0.ts", "s-3.ts", "s-4.ts"], "{more}");
+        assert_eq!(lines.iter().filter(|line| *line == "#EXT-X-DISCONTINUITY").count(), 1, "{more}");
+        server.wait_log("hls: open() \"");
+        source.leave();
+        server.wait_log("stopped publishing 's'");
+        assert_eq!(server.log_lines("[crit]").len(), 1, "{more}");
+    }
+}
+
+#[test]
 fn variants_share_a_master_playlist() {
     let server =
         start("hls_variant _low BANDWIDTH=160000; hls_variant _hi BANDWIDTH=640000 CODECS=\"avc1\";");

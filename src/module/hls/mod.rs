@@ -1,7 +1,8 @@
 //! HLS files on disk: segments, playlists and keys of every published stream. One task per publish segments the stream
 //! and writes files, another removes outdated files.
 //!
-//! The rules perform no I/O: [`Segmenter`] returns actions, in order, which its task performs.
+//! The rules perform no I/O: [`Segmenter`] gives actions, in order, to [`SegmentFiles`], which performs each
+//! at once and tells whether it succeeded.
 //!
 //! - [`FileLayout`] gives the names and URIs of files.
 //! - [`cleanup`] decides which files of a directory are outdated.
@@ -22,5 +23,7 @@ pub use crate::media::segments::PlaylistKind;
 pub use directory::make_directories;
 pub use layout::FileLayout;
 pub use recording::HlsFiles;
-pub use segmenter::{Encryption, KeySettings, Naming, Segmenter, SegmenterAction, SegmenterSettings};
+pub use segmenter::{
+    Encryption, KeySettings, Naming, SegmentFiles, Segmenter, SegmenterAction, SegmenterSettings,
+};
 pub use variant::VariantRule;

@@ -10,13 +10,13 @@ use bstr::ByteSlice;
 
 use super::conf::Conf;
 use super::writer::HlsWriter;
-use super::{FileLayout, Segmenter, SegmenterAction};
+use super::{FileLayout, Segmenter};
 use crate::hub::stream::Stream;
 use crate::limits;
 use crate::media::extension::{OnStream, Output, Running};
 use crate::media::files::StreamName;
 use crate::media::files::claims::{FileClaim, FileClaims};
-use crate::media::mpegts::queue::FrameQueue;
+use crate::media::mpegts::queue::{FrameBatch, FrameQueue};
 use crate::media::mpegts::{Feeds, PieceObserver};
 use crate::media::segments::Presentations;
 use crate::media::view::AppView;
@@ -117,61 +117,55 @@ impl HlsRecording {
         }
         let (path, keys) = (self.conf.path.0.clone(), self.conf.key_path.0.clone());
         let keys = if keys.as_os_str().is_empty() { path.clone() } else { keys };
-        let mut writer = HlsWriter::new(path, keys, place);
+        let mut files = (self.segmenter, HlsWriter::new(path, keys, place));
         loop {
             self.queue.filled().await;
             tokio::select! {
                 () = tokio::time::sleep(WRITE_INTERVAL) => {}
                 () = self.queue.ended() => {}
             }
-            let mut actions = Vec::new();
-            let ended = self.segment(&mut actions);
-            writer = match self.write(writer, actions).await {
-                Some(writer) if !ended => writer,
-                _ => return,
-            };
+            let batch = self.queue.take();
+            if batch.lost > 0 {
+                log::too_slow(&self.stream, batch.lost);
+            }
+            let (ended, info) = (batch.ended, self.stream.info());
+            let work = disk::spawn(DiskWork::Hls, move || {
+                let (mut segmenter, mut writer) = files;
+                segmenter.learn(info);
+                write(&mut segmenter, &mut writer, &batch);
+                let failure = writer.take_failure();
+                (segmenter, writer, failure)
+            });
+            // Both are lost by a panic.
+            let Ok((segmenter, writer, failure)) = work.await else { return };
+            if let Some(error) = failure
+                && !std::mem::replace(&mut self.complained, true)
+            {
+                log::not_written(&self.stream, error.call, &error.path, &error.error);
+            }
+            if ended {
+                return;
+            }
+            files = (segmenter, writer);
         }
-    }
-
-    /// Converts queued pieces to actions. Returns whether the publish has ended.
-    fn segment(&mut self, actions: &mut Vec<SegmenterAction>) -> bool {
-        let batch = self.queue.take();
-        if batch.lost > 0 {
-            log::too_slow(&self.stream, batch.lost);
-            self.segmenter.finish(actions);
-        }
-        let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64);
-        self.segmenter.learn(self.stream.info());
-        for frame in &batch.frames {
-            self.segmenter.handle_frame(frame, unix_ms, actions);
-        }
-        if batch.ended {
-            self.segmenter.finish(actions);
-        }
-        batch.ended
-    }
-
-    /// Performs actions; `None` if the writer was lost by a panic.
-    async fn write(&mut self, mut writer: HlsWriter, actions: Vec<SegmenterAction>) -> Option<HlsWriter> {
-        let work = disk::spawn(DiskWork::Hls, move || {
-            let mut errors = Vec::new();
-            writer.perform(actions, &mut errors);
-            (writer, errors)
-        });
-        let (writer, errors) = work.await.ok()?;
-        if !errors.is_empty() {
-            self.segmenter.rewrite();
-        }
-        if let Some(error) = errors.first()
-            && !std::mem::replace(&mut self.complained, true)
-        {
-            log::not_written(&self.stream, error.call, &error.path, &error.error);
-        }
-        Some(writer)
     }
 
     fn playlist(&self) -> PathBuf {
         self.conf.path.0.join(self.segmenter.layout().playlist_file())
+    }
+}
+
+/// Writes queued pieces.
+fn write(segmenter: &mut Segmenter, writer: &mut HlsWriter, batch: &FrameBatch) {
+    if batch.lost > 0 {
+        segmenter.finish(writer);
+    }
+    let unix_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64);
+    for frame in &batch.frames {
+        segmenter.handle_frame(frame, unix_ms, writer);
+    }
+    if batch.ended {
+        segmenter.finish(writer);
     }
 }
 

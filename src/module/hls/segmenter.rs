@@ -56,7 +56,7 @@ pub struct SegmenterSettings {
     pub variants: Vec<VariantRule>,
 }
 
-/// An action to perform, in the given order. Paths are relative to `hls_path`, those of keys to `hls_key_path`, and
+/// An action of [`SegmentFiles`]. Paths are relative to `hls_path`, those of keys to `hls_key_path`, and
 /// contain no `..`; missing directories must be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SegmenterAction {
@@ -110,6 +110,21 @@ pub enum SegmenterAction {
     },
 }
 
+/// Performs actions, at once: a playlist must not list a segment that could not be written.
+pub trait SegmentFiles {
+    /// Performs an action. Returns whether it succeeded; that of [`SegmenterAction::CloseSegment`] succeeds if the whole
+    /// segment was written.
+    fn perform(&mut self, action: SegmenterAction) -> bool;
+}
+
+/// Collects actions, as if each succeeded.
+impl SegmentFiles for Vec<SegmenterAction> {
+    fn perform(&mut self, action: SegmenterAction) -> bool {
+        self.push(action);
+        true
+    }
+}
+
 /// AES-128-CBC encryption with PKCS #7 padding over the whole segment (RFC 8216 §4.3.2.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Encryption {
@@ -136,6 +151,8 @@ pub struct Segmenter {
     open: Option<Segment>,
     /// Media sequence number of the first segment in the playlist.
     media_sequence: u64,
+    /// By how much consecutive numbers are ahead of media sequence numbers, because segments were not written.
+    skipped: u64,
     /// Number of discontinuities that left the playlist.
     discontinuity_sequence: u64,
     /// Never decreases during the life of the playlist (RFC 8216 §6.2.1).
@@ -175,6 +192,7 @@ impl Segmenter {
             retired: VecDeque::new(),
             open: None,
             media_sequence: 0,
+            skipped: 0,
             discontinuity_sequence: 0,
             target_duration: 0,
             head: None,
@@ -206,6 +224,11 @@ impl Segmenter {
             Some(segments) => {
                 self.target_duration = playlist.target_duration.min(TARGET_DURATION_MAX);
                 self.listed = segments;
+                if self.settings.naming == Naming::Sequential
+                    && let Some(last) = self.listed.back()
+                {
+                    self.skipped = last.id.saturating_add(1).saturating_sub(self.next_sequence());
+                }
                 self.shorten();
             }
             None => self.media_sequence = self.media_sequence.saturating_add(playlist.segments.len() as u64),
@@ -214,27 +237,26 @@ impl Segmenter {
     }
 
     /// Processes the next piece; `unix_ms` is the time of the system clock.
-    pub fn handle_frame(&mut self, frame: &TsFrame, unix_ms: u64, actions: &mut Vec<SegmenterAction>) {
+    pub fn handle_frame(&mut self, frame: &TsFrame, unix_ms: u64, files: &mut impl SegmentFiles) {
         match self.cutter.handle_frame(&self.settings.cut, frame) {
             CutDecision::Skip => return,
             CutDecision::Append => {}
             CutDecision::Start { ended_ms, discontinuity } => {
-                if let Some(ended_ms) = ended_ms {
-                    self.close(ended_ms, actions);
-                }
-                self.open(frame, unix_ms, discontinuity, actions);
+                // Media that could not be written are missing between the segments around them.
+                let missing = ended_ms.is_some_and(|ended_ms| !self.close(ended_ms, files));
+                self.open(frame, unix_ms, discontinuity || missing, files);
                 if let Some(tables) = frame.lead() {
-                    self.append(tables, actions);
+                    self.append(tables, files);
                 }
             }
         }
-        self.append(&frame.bytes, actions);
+        self.append(&frame.bytes, files);
     }
 
     /// Ends the last segment. There is no end tag: players wait for the next publish, as with PingOS.
-    pub fn finish(&mut self, actions: &mut Vec<SegmenterAction>) {
+    pub fn finish(&mut self, files: &mut impl SegmentFiles) {
         if let Some(ended_ms) = self.cutter.finish() {
-            self.close(ended_ms, actions);
+            self.close(ended_ms, files);
         }
         let (others, path) = &self.others;
         others.set(&path.join(self.layout.playlist_file()), None);
@@ -246,7 +268,7 @@ impl Segmenter {
         self.rewrite();
     }
 
-    /// Makes the next playlist be written as a whole, because a write failed.
+    /// Makes the next playlist be written as a whole.
     pub fn rewrite(&mut self) {
         self.head = None;
     }
@@ -256,32 +278,31 @@ impl Segmenter {
         &self.layout
     }
 
-    fn open(
-        &mut self,
-        frame: &TsFrame,
-        unix_ms: u64,
-        discontinuity: bool,
-        actions: &mut Vec<SegmenterAction>,
-    ) {
+    fn open(&mut self, frame: &TsFrame, unix_ms: u64, discontinuity: bool, files: &mut impl SegmentFiles) {
         let id = self.next_id(frame, unix_ms);
-        let key_id = self.settings.keys.map(|keys| self.key_for(id, keys, actions));
+        let key_id = self.settings.keys.map(|keys| self.key_for(id, keys, files));
         let encryption = key_id.map(|key_id| Encryption { key_id, iv: u128::from(key_id).to_be_bytes() });
-        actions.push(SegmenterAction::OpenSegment { file: self.layout.segment_file(id), encryption });
+        files.perform(SegmenterAction::OpenSegment { file: self.layout.segment_file(id), encryption });
         self.open = Some(Segment { id, duration_ms: 0, bytes: 0, discontinuity, key_id });
     }
 
-    fn append(&mut self, bytes: &Bytes, actions: &mut Vec<SegmenterAction>) {
+    fn append(&mut self, bytes: &Bytes, files: &mut impl SegmentFiles) {
         if let Some(open) = &mut self.open {
             open.bytes = open.bytes.saturating_add(bytes.len() as u64);
         }
-        actions.push(SegmenterAction::Append(bytes.clone()));
+        files.perform(SegmenterAction::Append(bytes.clone()));
     }
 
-    fn close(&mut self, duration_ms: u64, actions: &mut Vec<SegmenterAction>) {
-        let Some(mut segment) = self.open.take() else { return };
+    /// Closes the open segment and lists it, if all of it was written. Returns whether it is listed.
+    fn close(&mut self, duration_ms: u64, files: &mut impl SegmentFiles) -> bool {
+        let Some(mut segment) = self.open.take() else { return true };
         segment.duration_ms = duration_ms;
-        actions
-            .push(SegmenterAction::CloseSegment { file: self.layout.segment_file(segment.id), duration_ms });
+        let file = self.layout.segment_file(segment.id);
+        if !files.perform(SegmenterAction::CloseSegment { file, duration_ms }) {
+            // Its number is not used again: what is in the way of its file may stay there.
+            self.skipped = self.skipped.saturating_add(1);
+            return false;
+        }
         self.listed.push_back(segment);
         self.shorten();
 
@@ -291,26 +312,28 @@ impl Segmenter {
         let file = self.layout.playlist_file();
         let head = Some((self.media_sequence, self.discontinuity_sequence, self.target_duration));
         // An event may last for a day, so listed segments are not rewritten with every new one.
-        actions.push(match self.added_lines() {
+        let written = files.perform(match self.added_lines() {
             Some(text) if self.head == head => SegmenterAction::AppendPlaylist { file, text },
             _ => SegmenterAction::WritePlaylist { file, text: self.playlist().to_string() },
         });
-        self.head = head;
+        // A playlist that was not replaced may lack lines, so the next one is written as a whole.
+        self.head = head.filter(|_| written);
         // Rewritten with each segment, so that it never looks older than its media.
         if !self.settings.variants.is_empty() {
-            self.write_master(actions);
+            self.write_master(files);
         }
-        self.remove_outlived(actions);
+        self.remove_outlived(written, files);
+        true
     }
 
-    fn write_master(&self, actions: &mut Vec<SegmenterAction>) {
+    fn write_master(&self, files: &mut impl SegmentFiles) {
         let (others, path) = &self.others;
         let segments =
             self.listed.iter().rev().take(MEASURED).map(|segment| (segment.bytes, segment.duration_ms));
         others.set(&path.join(self.layout.playlist_file()), Presentation::measure(segments, &self.info));
         let known = |playlist: &Path| others.get(&path.join(playlist));
         if let Some((file, text)) = master_playlist(&self.layout, &self.settings.variants, known) {
-            actions.push(SegmenterAction::WritePlaylist { file, text });
+            files.perform(SegmenterAction::WritePlaylist { file, text });
         }
     }
 
@@ -333,11 +356,12 @@ impl Segmenter {
     }
 
     /// A player that read the last playlist with a segment may request the segment for another playlist length (RFC
-    /// 8216 §6.2.2).
-    fn remove_outlived(&mut self, actions: &mut Vec<SegmenterAction>) {
+    /// 8216 §6.2.2). Where the playlist was not `written`, the one on disk still lists older segments; only their number
+    /// is limited then.
+    fn remove_outlived(&mut self, written: bool, files: &mut impl SegmentFiles) {
         let mut retired_ms: u64 = self.retired.iter().map(|segment| segment.duration_ms).sum();
         let most = 2 * self.most_listed() + RETIRED_SPARE;
-        while retired_ms > self.settings.playlist_length_ms || self.retired.len() > most {
+        while (written && retired_ms > self.settings.playlist_length_ms) || self.retired.len() > most {
             let Some(segment) = self.retired.pop_front() else { return };
             retired_ms -= segment.duration_ms;
             if !self.settings.cleanup || self.settings.kind == PlaylistKind::Event {
@@ -345,13 +369,13 @@ impl Segmenter {
             }
             // Numbers by timestamp may repeat; the file is then a newer one.
             if !self.on_disk().any(|other| other.id == segment.id) {
-                actions.push(SegmenterAction::Remove { file: self.layout.segment_file(segment.id) });
+                files.perform(SegmenterAction::Remove { file: self.layout.segment_file(segment.id) });
             }
             if let Some(key_id) = segment.key_id
                 && !self.on_disk().any(|other| other.key_id == Some(key_id))
                 && self.key.as_ref().is_none_or(|key| key.id != key_id)
             {
-                actions.push(SegmenterAction::RemoveKey { file: self.layout.key_file(key_id) });
+                files.perform(SegmenterAction::RemoveKey { file: self.layout.key_file(key_id) });
             }
         }
     }
@@ -360,10 +384,15 @@ impl Segmenter {
         self.retired.iter().chain(&self.listed).chain(&self.open)
     }
 
+    /// Media sequence number of the next segment in the playlist.
+    fn next_sequence(&self) -> u64 {
+        self.media_sequence.saturating_add(self.listed.len() as u64)
+    }
+
     /// Number of a segment that starts with this piece.
     fn next_id(&self, frame: &TsFrame, unix_ms: u64) -> u64 {
         let id = match self.settings.naming {
-            Naming::Sequential => self.media_sequence.saturating_add(self.listed.len() as u64),
+            Naming::Sequential => self.next_sequence().saturating_add(self.skipped),
             Naming::Timestamp => frame.dts_ms.saturating_mul(TICKS_PER_MS),
             Naming::System => unix_ms,
         };
@@ -377,15 +406,16 @@ impl Segmenter {
         id
     }
 
-    fn key_for(&mut self, id: u64, keys: KeySettings, actions: &mut Vec<SegmenterAction>) -> u64 {
+    fn key_for(&mut self, id: u64, keys: KeySettings, files: &mut impl SegmentFiles) -> u64 {
         if let Some(key) = &mut self.key
             && (keys.fragments_per_key == 0 || key.segments < keys.fragments_per_key)
         {
             key.segments += 1;
             return key.id;
         }
-        self.key = Some(CurrentKey { id, segments: 1 });
-        actions.push(SegmenterAction::WriteKey { file: self.layout.key_file(id), key_id: id });
+        let written = files.perform(SegmenterAction::WriteKey { file: self.layout.key_file(id), key_id: id });
+        // A key that could not be written is not kept, so the next segment has a new one.
+        self.key = written.then_some(CurrentKey { id, segments: 1 });
         id
     }
 

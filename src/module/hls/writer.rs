@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::crypt::{BLOCK, Encryptor};
-use super::{Encryption, SegmenterAction};
+use super::{Encryption, SegmentFiles, SegmenterAction};
 use crate::media::files::claims::FileClaim;
 use crate::media::files::{WriteError, create, failed};
 use crate::task::disk;
@@ -21,6 +21,8 @@ pub(super) struct HlsWriter {
     open: Option<OpenSegmentFile>,
     /// Whether the playlist on disk is complete, so that lines may be appended.
     whole: bool,
+    /// First failure that was not taken yet.
+    failure: Option<WriteError>,
 }
 
 struct OpenSegmentFile {
@@ -32,22 +34,21 @@ struct OpenSegmentFile {
 impl HlsWriter {
     /// Writes files below `path`, keys below `key_path`.
     pub(super) fn new(path: PathBuf, key_path: PathBuf, place: FileClaim) -> Self {
-        HlsWriter { path, key_path, place, key: None, open: None, whole: false }
+        HlsWriter { path, key_path, place, key: None, open: None, whole: false, failure: None }
     }
 
-    /// Performs all actions in order; failures are reported and the rest is still performed.
-    pub(super) fn perform(&mut self, actions: Vec<SegmenterAction>, errors: &mut Vec<WriteError>) {
-        for action in actions {
-            if let Err(error) = self.act(action) {
-                errors.push(error);
-            }
-        }
+    /// Takes the first failure since the last call.
+    pub(super) fn take_failure(&mut self) -> Option<WriteError> {
+        self.failure.take()
     }
 
-    fn act(&mut self, action: SegmenterAction) -> Result<(), WriteError> {
+    /// Performs an action. Returns whether it succeeded: `false` follows a failure that was reported when it arose.
+    fn act(&mut self, action: SegmenterAction) -> Result<bool, WriteError> {
         match action {
-            SegmenterAction::WriteKey { file, key_id } => self.write_key(&file, key_id),
-            SegmenterAction::OpenSegment { file, encryption } => self.open_segment(&file, encryption),
+            SegmenterAction::WriteKey { file, key_id } => self.write_key(&file, key_id).map(|()| true),
+            SegmenterAction::OpenSegment { file, encryption } => {
+                self.open_segment(&file, encryption).map(|()| true)
+            }
             SegmenterAction::Append(bytes) => self.append(&bytes),
             SegmenterAction::CloseSegment { .. } => self.close_segment(),
             SegmenterAction::WritePlaylist { file, text } => {
@@ -56,11 +57,11 @@ impl HlsWriter {
                 self.whole = false;
                 replace(&path, text.as_bytes())?;
                 self.whole = true;
-                Ok(())
+                Ok(true)
             }
             SegmenterAction::AppendPlaylist { file, text } => self.extend(&self.path.join(file), &text),
-            SegmenterAction::Remove { file } => remove(self.path.join(file)),
-            SegmenterAction::RemoveKey { file } => remove(self.key_path.join(file)),
+            SegmenterAction::Remove { file } => remove(self.path.join(file)).map(|()| true),
+            SegmenterAction::RemoveKey { file } => remove(self.key_path.join(file)).map(|()| true),
         }
     }
 
@@ -90,26 +91,26 @@ impl HlsWriter {
         Ok(())
     }
 
-    /// If no segment is open, the failure to open it was already reported.
-    fn append(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
-        let Some(open) = &mut self.open else { return Ok(()) };
+    fn append(&mut self, bytes: &[u8]) -> Result<bool, WriteError> {
+        let Some(mut open) = self.open.take() else { return Ok(false) };
         let written = match &mut open.encryptor {
             None => open.file.write_all(bytes),
             Some(encryptor) => open.file.write_all(&encryptor.update(bytes)),
         };
-        let done = written.map_err(failed("write", &open.path));
-        if done.is_err() {
-            // The segment stays as it is; one report suffices.
-            self.open = None;
+        match written {
+            Ok(()) => {
+                self.open = Some(open);
+                Ok(true)
+            }
+            Err(error) => Err(open.given_up(error)),
         }
-        done
     }
 
     /// Appends lines to a playlist. After a failure nothing is appended until the playlist is written as a whole,
     /// because a segment would be missing.
-    fn extend(&mut self, path: &Path, text: &str) -> Result<(), WriteError> {
+    fn extend(&mut self, path: &Path, text: &str) -> Result<bool, WriteError> {
         if !std::mem::replace(&mut self.whole, false) {
-            return Ok(());
+            return Ok(false);
         }
         let mut file =
             disk::open(OpenOptions::new().append(true), path, true).map_err(failed("open", path))?;
@@ -120,15 +121,32 @@ impl HlsWriter {
             return Err(failed("write", path)(error));
         }
         self.whole = true;
-        Ok(())
+        Ok(true)
     }
 
-    fn close_segment(&mut self) -> Result<(), WriteError> {
-        let Some(OpenSegmentFile { path, mut file, encryptor }) = self.open.take() else { return Ok(()) };
-        match encryptor {
-            None => Ok(()),
-            Some(encryptor) => file.write_all(&encryptor.finish()).map_err(failed("write", &path)),
+    fn close_segment(&mut self) -> Result<bool, WriteError> {
+        let Some(mut open) = self.open.take() else { return Ok(false) };
+        if let Some(encryptor) = open.encryptor.take() {
+            open.file.write_all(&encryptor.finish()).map_err(|error| open.given_up(error))?;
         }
+        Ok(true)
+    }
+}
+
+impl SegmentFiles for HlsWriter {
+    fn perform(&mut self, action: SegmenterAction) -> bool {
+        self.act(action).unwrap_or_else(|error| {
+            self.failure.get_or_insert(error);
+            false
+        })
+    }
+}
+
+impl OpenSegmentFile {
+    /// Removes the incomplete file, which no playlist will list and which may fill the disk.
+    fn given_up(self, error: io::Error) -> WriteError {
+        let _ = fs::remove_file(&self.path);
+        failed("write", &self.path)(error)
     }
 }
 
@@ -173,7 +191,34 @@ fn remove(path: PathBuf) -> Result<(), WriteError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
     use super::*;
+    use crate::media::files::claims::FileClaims;
+
+    #[test]
+    fn an_incomplete_segment_is_removed_and_not_closed_well() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Arc::<FileClaims>::default().take_within(dir.path(), Duration::ZERO).unwrap();
+        let mut writer = HlsWriter::new(dir.path().to_owned(), dir.path().to_owned(), place);
+        let file = PathBuf::from("s-0.ts");
+        let path = dir.path().join(&file);
+        let close = || SegmenterAction::CloseSegment { file: file.clone(), duration_ms: 1_000 };
+        assert!(writer.perform(SegmenterAction::OpenSegment { file: file.clone(), encryption: None }));
+        assert!(writer.perform(close()) && path.exists());
+
+        // A file that cannot be written to, as on a full disk.
+        let read_only = File::open(&path).unwrap();
+        writer.open = Some(OpenSegmentFile { path: path.clone(), file: read_only, encryptor: None });
+        assert!(!writer.perform(SegmenterAction::Append(Bytes::from_static(b"packets"))));
+        assert!(!writer.perform(SegmenterAction::Append(Bytes::from_static(b"packets"))));
+        assert!(!writer.perform(close()) && !path.exists());
+        assert_eq!(writer.take_failure().map(|failure| (failure.call, failure.path)), Some(("write", path)));
+        assert!(writer.take_failure().is_none());
+    }
 
     #[test]
     fn no_added_text_crosses_a_page() {
