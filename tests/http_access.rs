@@ -208,6 +208,45 @@ fn other_methods_start_no_stream() {
     publisher.stop().client.wait_end();
 }
 
+/// The same requests to nginx 1.22 have the same answers, apart from its lack of `Allow`.
+#[test]
+fn the_empty_gif_is_that_of_nginx() {
+    let server = start(
+        "add_header X-Own yes;",
+        "location /gif { empty_gif; types { image/other gif; } location /gif/in { root html; } }
+         location /if { empty_gif; if ($arg_none) { return 204; } if ($arg_set) { set $x y; } }",
+    );
+    let modified = "Mon, 28 Sep 1970 06:00:00 GMT";
+    let gif: &[u8] = b"GIF89a\x01\0\x01\0\x80\x01\0\0\0\0\xff\xff\xff!\xf9\x04\x01\0\0\x01\0,\0\0\0\0\x01\0\x01\0\0\x02\x02L\x01\0;";
+    for (method, target, headers) in [
+        ("GET", "/gif", "Range: bytes=0-3\r\n"),
+        ("GET", "/gif/x.gif?y", "If-Modified-Since: Mon, 28 Sep 1970 06:00:01 GMT\r\n"),
+        ("GET", "/if?set=1", ""),
+        ("HEAD", "/gif", ""),
+    ] {
+        let got = request(server.http, method, target, headers);
+        assert_eq!((got.status(), got.header("content-type")), (200, Some("image/gif")), "{method} {target}");
+        assert_eq!((got.header("last-modified"), got.header("content-length")), (Some(modified), Some("43")));
+        assert_eq!(got.header("x-own"), Some("yes"));
+        assert_eq!((got.header("etag"), got.header("accept-ranges")), (None, None));
+        assert_eq!(got.body, if method == "HEAD" { b"" } else { gif }, "{method} {target}");
+    }
+    for headers in [format!("If-Modified-Since: {modified}\r\n"), "If-None-Match: *\r\n".to_owned()] {
+        let got = get_with(server.http, "/gif", &headers);
+        assert_eq!((got.status(), got.header("last-modified")), (304, Some(modified)), "{headers}");
+        assert_eq!(got.header("content-type"), None);
+    }
+    let older = get_with(server.http, "/gif", "If-Unmodified-Since: Mon, 28 Sep 1960 06:00:00 GMT\r\n");
+    assert_eq!((older.status(), older.header("last-modified")), (412, None));
+    for method in ["POST", "PUT", "OPTIONS", "DELETE"] {
+        let refused = request(server.http, method, "/gif", "Content-Length: 0\r\n");
+        assert_eq!((refused.status(), refused.header("allow")), (405, Some("GET, HEAD")), "{method}");
+    }
+    assert_eq!(get(server.http, "/if?none=1").status(), 204);
+    // Locations inside do not inherit a handler.
+    assert_eq!(get(server.http, "/gif/in").status(), 404);
+}
+
 #[test]
 fn head_answers_as_get() {
     let conf = Conf::live("idle_streams off; mpegts_cache_time 1s;").http_server(

@@ -142,7 +142,7 @@ impl<'a> Exchange<'a> {
         }
         let mut handlers = self.service().handlers.iter();
         match handlers.find_map(|handler| Some((handler, handler.answer(self)?))) {
-            Some((handler, answer)) => match method::answer(self, handler.is_read_only()) {
+            Some((handler, answer)) => match method::answer(self, handler.methods()) {
                 Some(refusal) => refusal,
                 None => answer.await,
             },

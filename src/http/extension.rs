@@ -12,12 +12,22 @@ use crate::directive::Undecided;
 /// A future response.
 pub type Answer<'a> = Pin<Box<dyn Future<Output = Response<Body>> + Send + 'a>>;
 
+/// Methods that a handler supports; others are answered for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Methods {
+    /// GET and HEAD, as of files.
+    Document,
+    /// GET and HEAD of a stream. `OPTIONS` tells players in browsers so, with CORS headers.
+    Stream,
+    /// All except `OPTIONS`: PingOS's handlers for tools, which send POST, ignore the method.
+    Any,
+}
+
 /// Answers requests of the locations in which a directive of its module is set. The first handler that takes a request
 /// answers; without one, files are served.
 pub trait Handler: Send + Sync {
-    /// Whether it supports only GET and HEAD, so that other methods are refused. Otherwise it ignores the method, as
-    /// PingOS's handlers for tools do, which send POST.
-    fn is_read_only(&self) -> bool;
+    /// The methods that reach it.
+    fn methods(&self) -> Methods;
 
     /// The response, if the location's values select this handler. Nothing happens before it is awaited.
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>>;

@@ -12,7 +12,7 @@ use std::time::UNIX_EPOCH;
 use bstr::ByteSlice;
 use bytes::Bytes;
 use http::header::{
-    ACCEPT_RANGES, ALLOW, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, RANGE,
+    ACCEPT_RANGES, CONTENT_LENGTH, CONTENT_RANGE, ETAG, HeaderValue, LAST_MODIFIED, LOCATION, RANGE,
 };
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use super::directory::Files;
 use super::exchange::Exchange;
+use super::method::not_allowed;
 use super::precondition::{self, RequestedPart};
 use super::reply::{Body, full, plain};
 use crate::task::disk::{self, DiskWork};
@@ -102,12 +103,6 @@ pub(super) async fn answer(exchange: &Exchange<'_>, place: &Files) -> Response<B
         Ok(Err(status)) => plain(status),
         Err(_) => plain(StatusCode::INTERNAL_SERVER_ERROR),
     }
-}
-
-fn not_allowed() -> Response<Body> {
-    let mut response = plain(StatusCode::METHOD_NOT_ALLOWED);
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-    response
 }
 
 /// Opens a file, on a blocking thread. `directory` tells that it is the index of one.

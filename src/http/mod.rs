@@ -25,7 +25,7 @@ pub mod log;
 mod method;
 pub mod origin;
 pub mod player;
-mod precondition;
+pub mod precondition;
 pub mod relation;
 pub mod reply;
 pub mod routes;

@@ -3,10 +3,10 @@
 use std::time::UNIX_EPOCH;
 
 use bstr::ByteSlice;
-use http::HeaderMap;
 use http::header::{
     HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
 };
+use http::{HeaderMap, StatusCode};
 
 /// Part of a file to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +46,15 @@ pub(super) fn judge(headers: &HeaderMap, seconds: u64, date: &[u8], tag: Option<
         Some(known @ [b'"', ..]) if Some(known) != tag => RequestedPart::Whole,
         Some(known) if !known.starts_with(b"\"") && known != date => RequestedPart::Whole,
         _ => RequestedPart::Range,
+    }
+}
+
+/// Status in place of a document that has no tag and is always sent as a whole, if its preconditions say so.
+pub fn status_instead(headers: &HeaderMap, seconds: u64, date: &[u8]) -> Option<StatusCode> {
+    match judge(headers, seconds, date, None) {
+        RequestedPart::Unchanged => Some(StatusCode::NOT_MODIFIED),
+        RequestedPart::Nothing => Some(StatusCode::PRECONDITION_FAILED),
+        RequestedPart::Range | RequestedPart::Whole => None,
     }
 }
 

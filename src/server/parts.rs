@@ -34,6 +34,7 @@ use crate::module::flv::FlvHandler;
 use crate::module::headers::ExpiresFilter;
 use crate::module::hls::HlsFiles;
 use crate::module::hls2::{Hls2Handler, HlsMemory, Viewers};
+use crate::module::http_static::EmptyGifHandler;
 use crate::module::live_record::task::TsRecording;
 use crate::module::record::RecorderSettings;
 use crate::module::record::recordings::{FlvRecording, RecordDone, Recordings};
@@ -205,6 +206,7 @@ impl Parts {
                 started,
             }),
             Box::new(ControlHandler::new(sessions.clone(), [(ControlParts::RECORD, recordings as _)])),
+            Box::new(EmptyGifHandler),
         ];
         let http = Arc::new(HttpService {
             store: store.clone(),

@@ -33,7 +33,6 @@ const WEB: &[Web] = &[
     web("http auth/auth_basic", "auth_basic OFF;", 503),
     web("http core/disable_symlinks", "disable_symlinks if_not_owner;", 503),
     web("http core/limit_except in location", "limit_except GET { deny all; }", 403),
-    web("http static/empty_gif", "empty_gif;", 503),
     web("http static/try_files", "try_files /none.txt =404;", 503),
     Web {
         row: "limit/limit_conn",

@@ -144,6 +144,13 @@ pub const CASES: &[Case] = &[
             changes(walk, "f.txt", |response| response.status() == 200, |response| response.status() == 404)
         },
     },
+    Case {
+        row: "http static/empty_gif",
+        place: Place::Locations,
+        before: "location /{app} { alias {dir}/html; }",
+        after: "location /{app} { empty_gif; }",
+        look: |walk| has_header(walk, "f.txt", "content-type", Some("text/plain"), Some("image/gif")),
+    },
     location!("http/add_header", "add_header x-a old;", "add_header x-a new;", |walk| {
         has_header(walk, "f.txt", "x-a", Some("old"), Some("new"))
     }),

@@ -13,7 +13,7 @@ use super::conf::{ControlParts, ServedSections};
 use super::drop::DropSessions;
 use super::log;
 use crate::http::exchange::Exchange;
-use crate::http::extension::{Answer, Handler};
+use crate::http::extension::{Answer, Handler, Methods};
 use crate::http::reply::{Body, full, plain};
 use crate::media::control::ControlSection;
 use crate::media::session::Sessions;
@@ -49,8 +49,8 @@ impl ControlHandler {
 }
 
 impl Handler for ControlHandler {
-    fn is_read_only(&self) -> bool {
-        false
+    fn methods(&self) -> Methods {
+        Methods::Any
     }
 
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {

@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::conf::{Current, FlvLive};
 use crate::http::exchange::Exchange;
-use crate::http::extension::{Answer, Handler};
+use crate::http::extension::{Answer, Handler, Methods};
 use crate::http::live::{self, LiveFormat, LiveLocation, RelayMessages, Sending};
 use crate::hub::packet::Container;
 use crate::media::admission::{Admission, AdmittedSession};
@@ -23,8 +23,8 @@ pub struct FlvHandler {
 }
 
 impl Handler for FlvHandler {
-    fn is_read_only(&self) -> bool {
-        true
+    fn methods(&self) -> Methods {
+        Methods::Stream
     }
 
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::http::cors;
 use crate::http::exchange::Exchange;
-use crate::http::extension::{Answer, Handler};
+use crate::http::extension::{Answer, Handler, Methods};
 use crate::http::origin::{IdentityOverrides, PathParts, RequestedStream};
 use crate::http::reply::{Body, full, plain};
 use crate::hub::registry::StreamRegistry;
@@ -45,8 +45,8 @@ pub struct Hls2Handler {
 }
 
 impl Handler for Hls2Handler {
-    fn is_read_only(&self) -> bool {
-        true
+    fn methods(&self) -> Methods {
+        Methods::Stream
     }
 
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {

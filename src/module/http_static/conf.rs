@@ -16,6 +16,10 @@ word_lists! {
 directives! {
     /// Static files: indexes and fallbacks.
     module "http static";
+    live as Current {
+        /// Responds with a transparent GIF of one pixel.
+        "empty_gif" => empty_gif: Own<Present>, in LOCATION;
+    }
     later {
         /// Directory listings.
         "autoindex" => Flag = "off", in HTTP_ALL;
@@ -30,8 +34,6 @@ directives! {
         /// Candidate files, then a URI, @name or =CODE. While this is not implemented, only the request's own file is
         /// served; if the first candidate is another file, nothing is served.
         "try_files" => Own<Templates>, in HTTP_SERVER | LOCATION, args Arity::from(2), restricts answers unless begins_with_uri;
-        /// Responds with a 1x1 GIF.
-        "empty_gif" => Own<Present>, in LOCATION, restricts answers;
     }
 }
 

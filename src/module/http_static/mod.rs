@@ -1,3 +1,6 @@
-//! Static files: indexes and fallbacks.
+//! Static files: indexes and fallbacks, and the empty GIF.
 
 pub mod conf;
+mod empty_gif;
+
+pub use empty_gif::EmptyGifHandler;

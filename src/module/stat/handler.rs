@@ -19,7 +19,7 @@ use crate::config::on_disk::{self, ConfFiles};
 use crate::config::store::Store;
 use crate::config::watch::Fingerprint;
 use crate::http::exchange::Exchange;
-use crate::http::extension::{Answer, Handler};
+use crate::http::extension::{Answer, Handler, Methods};
 use crate::http::reply::{Body, full, plain};
 use crate::hub::registry::{StreamKey, StreamRegistry};
 use crate::media::listing::Snapshot;
@@ -43,8 +43,8 @@ pub struct StatHandler {
 }
 
 impl Handler for StatHandler {
-    fn is_read_only(&self) -> bool {
-        false
+    fn methods(&self) -> Methods {
+        Methods::Any
     }
 
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::conf::{Current, TsLive};
 use crate::http::exchange::Exchange;
-use crate::http::extension::{Answer, Handler};
+use crate::http::extension::{Answer, Handler, Methods};
 use crate::http::live::{self, LiveFormat, LiveLocation, Sending};
 use crate::hub::packet::Container;
 use crate::media::admission::{Admission, AdmittedSession};
@@ -21,8 +21,8 @@ pub struct TsHandler {
 }
 
 impl Handler for TsHandler {
-    fn is_read_only(&self) -> bool {
-        true
+    fn methods(&self) -> Methods {
+        Methods::Stream
     }
 
     fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>> {
