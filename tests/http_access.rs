@@ -247,6 +247,54 @@ fn the_empty_gif_is_that_of_nginx() {
     assert_eq!(get(server.http, "/gif/in").status(), 404);
 }
 
+/// The same requests to nginx 1.22 have the same headers.
+#[test]
+fn headers_are_added_as_by_nginx() {
+    let statuses =
+        [200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 403, 404, 500].map(|status: u16| {
+            let to = if (301..304).contains(&status) || status > 306 && status < 309 { " /" } else { "" };
+            format!("location = /{status} {{ return {status}{to}; }}")
+        });
+    let server = start(
+        "add_header X-Http outer;",
+        &format!(
+            "add_header X-Usual \"u $arg_a\"; add_header X-Always a always; add_header X-Empty \"$arg_none\";
+             {} root html;
+             location /own {{ alias html; add_header X-Own o; add_header X-Own p always; }}
+             location /if {{ alias html; if ($arg_i) {{ add_header X-If $arg_i; }} }}
+             location /one {{ alias html; add_header ETag e; add_header Last-Modified \"\"; }}
+             location /two {{ alias html; add_header Cache-Control c; add_header Cache-Control d; }}
+             location /else {{ alias html; add_header ETag e; }}",
+            statuses.concat()
+        ),
+    );
+    let usual = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
+    for status in usual.into_iter().chain([202, 400, 403, 404, 500]) {
+        let got = get(server.http, &format!("/{status}?a=b"));
+        assert_eq!(got.status(), status);
+        assert_eq!(got.header("x-usual"), usual.contains(&status).then_some("u b"), "{status}");
+        assert_eq!(got.header("x-always"), Some("a"), "{status}");
+        assert_eq!((got.header("x-empty"), got.header("x-http")), (None, None), "{status}");
+    }
+    let all = |target: &str, name: &str| -> Vec<String> {
+        let got = get(server.http, target);
+        let lines = got.head.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        lines.map(|(_, value)| value.clone()).collect()
+    };
+    assert_eq!(all("/own/f.txt", "x-own"), ["o", "p"]);
+    assert_eq!(all("/own/none", "x-own"), ["p"]);
+    assert!(all("/own/f.txt", "x-always").is_empty());
+    assert_eq!(
+        (all("/if/f.txt?i=z", "x-if"), all("/if/f.txt", "x-always")),
+        (vec!["z".into()], vec!["a".into()])
+    );
+    assert!(all("/if/f.txt?i=z", "x-always").is_empty());
+    assert_eq!((all("/one/f.txt", "etag"), all("/one/f.txt", "last-modified")), (vec!["e".into()], vec![]));
+    assert_eq!(all("/two/f.txt", "cache-control"), ["c", "d"]);
+    // A response without the line's status keeps its own.
+    assert!(all("/else/none", "etag").is_empty());
+}
+
 #[test]
 fn head_answers_as_get() {
     let conf = Conf::live("idle_streams off; mpegts_cache_time 1s;").http_server(

@@ -54,7 +54,8 @@ directives! {
         "types" => types: Option<ContentTypes>, in HTTP_ALL;
         /// Content type of files with another extension.
         "default_type" => default_type: Text = "text/plain", in HTTP_ALL;
-        /// Adds a header to responses. A level with its own lines does not inherit those of outer levels.
+        /// Adds a header to responses. A level with its own lines does not inherit those of outer levels. `ETag` and
+        /// `Last-Modified` replace the response's own, and an empty value removes it.
         "add_header" => add_header: Vec<AddHeader>, in HTTP_ALL | LOCATION_IF;
         /// Sends chunked responses to HTTP/1.1 clients; when off, the end of a response closes the connection.
         "chunked_transfer_encoding" => chunked: Flag = "on", in HTTP_ALL;

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use bstr::{BStr, ByteSlice};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, SERVER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED, SERVER};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
@@ -157,14 +157,17 @@ impl<'a> Exchange<'a> {
         for AddHeader { name, value, .. } in
             self.conf().add_header.iter().filter(|header| header.applies_to(status))
         {
+            let Ok(name) = HeaderName::from_bytes(name) else { continue };
             let text = self.expand(value);
-            if text.is_empty() {
-                continue;
+            // As in nginx, a response has one of each of these: the line replaces it, an empty value removes it.
+            if name == ETAG || name == LAST_MODIFIED {
+                headers.remove(&name);
             }
-            let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(&text)) else {
-                continue;
-            };
-            headers.append(name, value);
+            if !text.is_empty()
+                && let Ok(value) = HeaderValue::from_bytes(&text)
+            {
+                headers.append(name, value);
+            }
         }
         let server = match self.conf().server_tokens {
             ServerTokens::Off => "pingosd",

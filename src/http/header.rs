@@ -14,7 +14,7 @@ pub const USUAL: [u16; 10] = [200, 201, 204, 206, 301, 302, 303, 304, 307, 308];
 pub struct AddHeader {
     /// Name.
     pub name: BString,
-    /// Value; if empty, no header is added.
+    /// Value; if empty, no header is added, and `ETag` or `Last-Modified` is removed.
     pub value: Template,
     /// Whether it is added to every response.
     pub always: bool,
