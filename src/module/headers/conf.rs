@@ -1,4 +1,4 @@
-//! Directives of the headers module.
+//! Directives of the headers module. `add_header` is one of the HTTP core, see [`crate::http::header`].
 
 use super::expires::Expires;
 use crate::directive::context::{HTTP_ALL, LOCATION_IF};
