@@ -460,3 +460,46 @@ pub const GENERATION_ENTRIES: usize = 10_000;
 
 /// Maximum number of configurations queued for writing to disk. They arrive one at a time, as fast as reloads.
 pub const GENERATIONS_WAITING: usize = 16;
+
+/// Maximum length of a packet between the serving process and its privileged helper, in bytes. Paths never travel in one;
+/// the longest are the reason of a refusal, with a path, and the counters for an upgrade.
+pub const HELPER_PACKET: usize = 16 * 1024;
+
+/// Maximum number of descriptors in such a packet. The system's bound is 253.
+pub const HELPER_DESCRIPTORS: usize = 128;
+
+/// Maximum number of listening sockets that the helper passes on in an upgrade. The shipped configurations have a dozen.
+pub const HELPER_SOCKETS: usize = 1024;
+
+/// Maximum size in bytes of what is passed to and from the helper in files in memory: a configuration, each byte of which
+/// may take two, with the list of what it names.
+pub const HELPER_SETUP: u64 = 2 << 30;
+
+/// Number of lists that the helper keeps beside those of the configurations in force, now and before: of `pingosd plan`
+/// and refused reloads.
+pub const HELPER_LISTS: usize = 4;
+
+/// Maximum number of links in a path that the helper follows, as in the system.
+pub const HELPER_LINKS: usize = 40;
+
+/// Time that the helper's child has to read the configuration.
+pub const HELPER_READ: Duration = Duration::from_secs(10);
+
+/// Time that the helper has to answer: longer than [`HELPER_READ`].
+pub const HELPER_ANSWER: Duration = Duration::from_secs(15);
+
+/// Maximum wait for the answer to another request of the helper.
+pub const HELPER_BUSY: Duration = Duration::from_secs(1);
+
+/// Number of requests that the helper answers at once. A start or reload needs one for each file that only root may open,
+/// at most some thousands.
+pub const HELPER_BURST: f64 = 8192.0;
+
+/// Number of further requests per second.
+pub const HELPER_PER_SECOND: f64 = 200.0;
+
+/// Number of requests for which one counts that starts a process.
+pub const HELPER_COST_OF_PROCESS: f64 = 100.0;
+
+/// Maximum number of log lines of the helper per second.
+pub const HELPER_ALERTS: usize = 20;

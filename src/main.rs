@@ -13,11 +13,18 @@ use pingosd::cli::command::{self, Streams, Task};
 use pingosd::cli::{self, Command, Signal};
 use pingosd::config::{Config, LoadOptions, load};
 use pingosd::log::{FileError, os_text};
+use pingosd::modules::LANGUAGE;
 use pingosd::server::control::socket;
 use pingosd::server::pid_file::PidFile;
-use pingosd::server::{self, process};
+use pingosd::server::{self, helper, process};
 
 fn main() -> ExitCode {
+    // Processes that a server starts for itself.
+    match std::env::args_os().nth(1) {
+        Some(word) if word == helper::HELPER => return helper::run(),
+        Some(word) if word == helper::READER => return helper::read_configuration(&LANGUAGE),
+        _ => {}
+    }
     match run() {
         Ok(code) => code,
         Err(error) => {

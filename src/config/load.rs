@@ -6,12 +6,15 @@ use bytes::Bytes;
 
 use super::build::build;
 use super::model::{Config, Paths};
+use super::texts::ReadableTexts;
 use crate::directive::BaseDirectories;
 use crate::directive::evaluate::evaluate;
+use crate::directive::evaluation::HostNames;
 use crate::directive::language::Language;
 use crate::syntax::parser::{Parser, Reading};
 use crate::syntax::render::{Style, render};
 use crate::syntax::report::MAX_ERRORS;
+use crate::syntax::texts::Texts;
 use crate::syntax::{Diagnostic, Severity, Sources};
 
 /// The configuration compiled into the program: one application, no privileges needed.
@@ -45,6 +48,8 @@ pub struct LoadOptions {
     pub globals: Vec<u8>,
     /// Error log used if the configuration sets none.
     pub error_log: PathBuf,
+    /// What is done with host names.
+    pub host_names: HostNames,
 }
 
 /// Errors of a configuration that cannot be loaded.
@@ -82,7 +87,7 @@ impl LoadOptions {
             None => Some(prefix.join(default_conf)).filter(|path| path.exists()),
         };
         let error_log = prefix.join(error_log.unwrap_or_else(|| DEFAULT_ERROR_LOG.into()));
-        LoadOptions { language, prefix, conf_file, globals, error_log }
+        LoadOptions { language, prefix, conf_file, globals, error_log, host_names: HostNames::default() }
     }
 
     /// The main file's name for messages.
@@ -110,12 +115,12 @@ pub fn load(options: &LoadOptions) -> Result<Config, Report> {
     judge(reading, &bases, options)
 }
 
-/// As [`load`], with given texts instead of files.
+/// As [`load`], with the files of `texts`.
 ///
 /// # Errors
 ///
 /// As for [`load`]. A configuration that was valid before may fail, because other files that it names may be missing.
-pub fn load_texts(options: &LoadOptions, texts: &Sources) -> Result<Config, Report> {
+pub fn load_texts(options: &LoadOptions, texts: &dyn Texts) -> Result<Config, Report> {
     let (reading, bases) = read_texts(options, texts);
     judge(reading, &bases, options)
 }
@@ -134,8 +139,9 @@ pub fn load_text(name: &Path, text: Bytes, options: &LoadOptions) -> Result<Conf
 
 /// Evaluates a parsed configuration.
 fn judge(reading: Reading, bases: &BaseDirectories, options: &LoadOptions) -> Result<Config, Report> {
-    let found =
-        if reading.reports.has_errors() { Vec::new() } else { options.language.lint(&reading, bases) };
+    // Lints resolve host names too.
+    let is_linted = !reading.reports.has_errors() && options.host_names == HostNames::Resolved;
+    let found = if is_linted { options.language.lint(&reading, bases) } else { Vec::new() };
     let registry = options.language.registry();
     let mut evaluated = evaluate(reading, registry, bases);
     // Warnings are determined only if there are no errors.
@@ -152,20 +158,13 @@ fn judge(reading: Reading, bases: &BaseDirectories, options: &LoadOptions) -> Re
 
 /// Parses the texts of a configuration into one tree.
 pub fn read(options: &LoadOptions) -> (Reading, BaseDirectories) {
-    read_with(options, None)
+    read_texts(options, &ReadableTexts::default())
 }
 
-/// As [`read`], with given texts instead of files.
-pub fn read_texts(options: &LoadOptions, texts: &Sources) -> (Reading, BaseDirectories) {
-    read_with(options, Some(texts))
-}
-
-fn read_with(options: &LoadOptions, texts: Option<&Sources>) -> (Reading, BaseDirectories) {
+/// As [`read`], with the files of `texts`.
+pub fn read_texts(options: &LoadOptions, texts: &dyn Texts) -> (Reading, BaseDirectories) {
     let bases = bases(options);
-    let mut parser = Parser::new(bases.conf.clone(), options.language.registry());
-    if let Some(texts) = texts {
-        parser = parser.with_texts(texts.clone());
-    }
+    let mut parser = Parser::new(bases.conf.clone(), options.language.registry()).with_texts(texts);
     if !options.globals.is_empty() {
         parser.command_line(&options.globals);
     }
@@ -182,7 +181,7 @@ pub(crate) fn bases(options: &LoadOptions) -> BaseDirectories {
         Some(file) => file.parent().unwrap_or(Path::new("")).to_owned(),
         None => options.prefix.join("conf"),
     };
-    BaseDirectories { prefix: options.prefix.clone(), conf }
+    BaseDirectories { prefix: options.prefix.clone(), conf, host_names: options.host_names }
 }
 
 impl Report {

@@ -16,7 +16,9 @@ pub mod path_setting;
 mod rtmp;
 mod socket;
 pub mod store;
+mod texts;
 pub mod watch;
 
 pub use load::{LoadOptions, Report, load};
 pub use model::Config;
+pub use texts::ReadableTexts;

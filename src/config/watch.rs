@@ -17,8 +17,8 @@ use sha2::{Digest, Sha256};
 
 use super::LoadOptions;
 use super::load::read;
-use crate::syntax::include::is_pattern;
 use crate::syntax::source::TextOrigin;
+use crate::syntax::texts::is_pattern;
 use crate::syntax::{SourceFile, Sources};
 
 /// Hash of the names and contents of all files of a configuration.

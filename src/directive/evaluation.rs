@@ -12,13 +12,25 @@ use crate::syntax::source::{Pos, Sources, Span};
 use crate::syntax::to_path;
 use crate::syntax::tree::{Node, StatementEnd, Word};
 
-/// Directories to which relative paths refer.
+/// Directories to which relative paths refer, and the treatment of host names.
 #[derive(Clone, Debug, Default)]
 pub struct BaseDirectories {
     /// Installation prefix.
     pub prefix: PathBuf,
     /// Directory of the main configuration file.
     pub conf: PathBuf,
+    /// What is done with host names.
+    pub host_names: HostNames,
+}
+
+/// What evaluation does with the host names of addresses to listen on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HostNames {
+    /// They are resolved.
+    #[default]
+    Resolved,
+    /// They stand for no address: the evaluating process must not read what a name server sends.
+    Ignored,
 }
 
 /// Facts that values record for one another, found by type.

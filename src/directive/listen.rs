@@ -1,10 +1,10 @@
 //! Parameters that the `listen` directives of rtmp and http share.
 
-use super::address::{ListenAddr, listen_addrs};
+use super::address::{ListenAddr, listen_addrs, literal_addr};
 use super::args::Args;
 use super::context::Contexts;
 use super::evaluate::Block;
-use super::evaluation::Evaluation;
+use super::evaluation::{Evaluation, HostNames};
 use super::number;
 use super::server_name::{ServerName, ServerNames};
 use crate::syntax::diagnostic::Problem;
@@ -126,7 +126,11 @@ impl Listen {
         evaluation: &mut Evaluation<'_>,
     ) -> Result<Listen, Problem> {
         let word = args.first();
-        let addrs = listen_addrs(&word.bytes, default_port).map_err(|reason| {
+        let found = match evaluation.bases.host_names {
+            HostNames::Resolved => listen_addrs(&word.bytes, default_port),
+            HostNames::Ignored => Ok(literal_addr(&word.bytes, default_port).into_iter().collect()),
+        };
+        let addrs = found.map_err(|reason| {
             let text = sentence(&[
                 reason.as_bytes(),
                 b" in \"",

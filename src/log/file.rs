@@ -10,12 +10,15 @@ use nix::libc::{ELOOP, ENXIO, O_NONBLOCK};
 
 use crate::limits;
 use crate::task::disk;
+use crate::task::rights::{self, Purpose};
 
 /// Opens a log for appending; one write is one line, also between processes.
 ///
 /// Operators use symbolic links, for example from a log to `/dev/stdout`. If logs are in a directory of the server's
 /// user, that user could create a link and make root write anywhere. As root, therefore, a link is followed only if no
 /// other user can have created it: root owns it and its directory, and no other user may write to the directory.
+///
+/// A file that only root may write is opened by the process's helper, if there is one.
 ///
 /// Opening never blocks. If the log is a FIFO, nginx waits for a reader, which would block a reload forever.
 ///
@@ -24,7 +27,7 @@ use crate::task::disk;
 /// Errors of the system, [`io::ErrorKind::PermissionDenied`] for such a link, and [`io::ErrorKind::NotConnected`] for a
 /// FIFO without a reader.
 pub fn open_log(path: &Path) -> io::Result<File> {
-    open(path, disk::no_links())
+    rights::or_helped(open(path, disk::no_links()), path, Purpose::Append)
 }
 
 fn open(path: &Path, no_links: i32) -> io::Result<File> {

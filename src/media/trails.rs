@@ -109,8 +109,12 @@ impl Secrets {
     ///
     /// One of them cannot be read, or is empty.
     pub fn load(config: &Config) -> Result<Secrets, SecretError> {
-        let paths = config.rtmp.as_ref().map_or(&[][..], |rtmp| &rtmp.get::<MainCurrent>().secrets);
         let read = |path: &ConfPath| secret::read("relay_secret", &path.0);
-        Ok(Secrets(paths.iter().map(read).collect::<Result<_, _>>()?))
+        Ok(Secrets(Secrets::files(config).iter().map(read).collect::<Result<_, _>>()?))
+    }
+
+    /// The files that [`Secrets::load`] reads.
+    pub fn files(config: &Config) -> &[ConfPath] {
+        config.rtmp.as_ref().map_or(&[], |rtmp| &rtmp.get::<MainCurrent>().secrets)
     }
 }

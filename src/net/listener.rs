@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ use crate::limits;
 use crate::net::log;
 use crate::task::fault;
 use crate::task::questions::{OpenQuestions, Question, Questions, answering};
+use crate::task::rights;
 use crate::task::supervise;
 
 /// A bound socket that does not accept yet.
@@ -63,12 +64,30 @@ pub fn check_address(addr: &ListenAddr) -> io::Result<()> {
     }
 }
 
-/// Binds one address.
+/// Binds one address. If only root may bind it, the process's helper does.
 ///
 /// # Errors
 ///
 /// Errors of the system.
 pub fn bind(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bound> {
+    match (bind_unaided(addr, options), rights::helper()) {
+        (Err(error), Some(helper)) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let socket = helper.bind(addr).or(Err(error))?;
+            Ok(match addr {
+                ListenAddr::Tcp(_) => Bound::Tcp(socket.into()),
+                ListenAddr::Unix(_) => Bound::Unix(socket.into()),
+            })
+        }
+        (bound, _) => bound,
+    }
+}
+
+/// Binds one address with the rights of the process alone.
+///
+/// # Errors
+///
+/// Errors of the system.
+pub fn bind_unaided(addr: &ListenAddr, options: &ListenOptions) -> io::Result<Bound> {
     match addr {
         ListenAddr::Tcp(addr) => {
             let socket = bind_tcp(*addr, options)?;
@@ -98,6 +117,18 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 ///
 /// The errors that [`bind`] would return.
 pub fn check(addr: &ListenAddr, options: &ListenOptions) -> io::Result<()> {
+    match check_unaided(addr, options) {
+        Err(error)
+            if error.kind() == io::ErrorKind::PermissionDenied
+                && rights::helper().is_some_and(|helper| helper.may_bind(addr)) =>
+        {
+            Ok(())
+        }
+        checked => checked,
+    }
+}
+
+fn check_unaided(addr: &ListenAddr, options: &ListenOptions) -> io::Result<()> {
     match addr {
         ListenAddr::Tcp(addr) => bind_tcp(*addr, options).map(drop),
         ListenAddr::Unix(path) => {
@@ -127,6 +158,15 @@ fn bind_tcp(addr: SocketAddr, options: &ListenOptions) -> io::Result<socket2::So
     }
     socket.bind(&SockAddr::from(addr))?;
     Ok(socket)
+}
+
+impl AsFd for Bound {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Bound::Tcp(listener) => listener.as_fd(),
+            Bound::Unix(listener) => listener.as_fd(),
+        }
+    }
 }
 
 impl Bound {
@@ -265,7 +305,12 @@ impl Listeners {
                 accepting.task.take().inspect(|task| task.handle.abort());
                 if let ListenAddr::Unix(path) = &key.1 {
                     // A remaining file would look like a socket in use at the next start.
-                    let _ = std::fs::remove_file(path);
+                    match (std::fs::remove_file(path), rights::helper()) {
+                        (Err(error), Some(helper)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                            helper.unbind(&key.1);
+                        }
+                        _ => {}
+                    }
                 }
             }
             keep

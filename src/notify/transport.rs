@@ -20,6 +20,7 @@ use super::main_conf::MainCurrent;
 use super::request::Stage;
 use super::transport_error::TransportError;
 use crate::config::model::Config;
+use crate::directive::ConfPath;
 use crate::limits;
 use crate::log::FileError;
 use crate::net::dns::Dns;
@@ -132,6 +133,12 @@ impl Transport {
         };
         let numbers = notify.is_some_and(|notify| notify.request_id);
         Ok(Transport { http, secret, numbers, lanes: Mutex::default() })
+    }
+
+    /// The files that [`Transport::load`] reads.
+    pub fn files(config: &Config) -> impl Iterator<Item = &ConfPath> {
+        let notify = config.rtmp.iter().map(|rtmp| rtmp.get::<MainCurrent>());
+        notify.flat_map(|notify| [&notify.secret, &notify.ssl_trusted_certificate]).flatten()
     }
 
     /// Creates the client, which may block for some milliseconds.

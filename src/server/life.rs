@@ -8,6 +8,7 @@ use super::Server;
 use super::control::socket::ControlSocket;
 use super::control::{self, Order};
 use super::error::UpgradeError;
+use super::helper::HelperClient;
 use super::parts::Parts;
 use super::pid_file::PidFile;
 use super::service::Service;
@@ -25,6 +26,8 @@ pub(super) struct Life {
     pub(super) launch: Launch,
     pub(super) service: Service,
     pub(super) watchdog: Watchdog,
+    /// The privileged helper, if there is one.
+    pub(super) helper: Option<Arc<HelperClient>>,
     pub(super) successor: Option<Successor>,
 }
 
@@ -90,7 +93,11 @@ impl Life {
         if let Some(Err(error)) = self.control.as_mut().map(ControlSocket::step_aside) {
             log::not_listening(&error);
         }
-        match self.launch.start(sockets, carried) {
+        let started = match &self.helper {
+            Some(helper) => helper.upgrade(&sockets, carried),
+            None => self.launch.start(sockets, carried),
+        };
+        match started {
             Ok(successor) => {
                 log::upgrade_started(self.launch.program(), successor.pid());
                 self.successor = Some(successor);
@@ -141,7 +148,7 @@ impl Life {
         let ended = async {
             match &mut self.successor {
                 Some(successor) => match successor.ended().await {
-                    Ok(status) => status.to_string(),
+                    Ok(how) => how,
                     Err(error) => error.to_string(),
                 },
                 None => std::future::pending().await,

@@ -213,3 +213,21 @@ pub fn worker_not_replaced(number: usize, error: &io::Error) {
 pub fn no_answer(names: &str) {
     error!("no answer from: {names}; the watchdog is not told that the server is alive");
 }
+
+/// The privileged helper could not be started or does not answer.
+pub fn helper_failed(error: &io::Error) {
+    error!(
+        target: "alert",
+        "no privileged helper ({}): what only root may open stays closed until a restart", os_text(error)
+    );
+}
+
+/// The privileged helper did not open a file.
+pub fn not_opened_as_root(path: &Path, error: &io::Error) {
+    error!("\"{}\" was not opened as root either ({})", Shown::path(path), os_text(error));
+}
+
+/// What only root may change is no valid configuration alone, so nothing is opened as root.
+pub fn nothing_listed(why: &str) {
+    warn!("files that only root may open stay closed: without the texts that others may change, {why}");
+}

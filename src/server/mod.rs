@@ -9,10 +9,12 @@ pub mod core;
 mod error;
 pub mod events;
 mod generations;
+pub mod helper;
 mod inherited;
 mod life;
 pub mod log;
 mod orphans;
+mod own_file;
 mod parts;
 pub mod pid_file;
 pub mod process;
@@ -39,6 +41,7 @@ use self::control::socket::{ControlSocket, ControlSocketError};
 use self::core::process::WorkerFailure;
 pub use self::error::StartError;
 use self::generations::{GenerationWriter, StartGeneration};
+use self::helper::{HelperClient, Setup, User};
 use self::inherited::Inherited;
 use self::life::Life;
 use self::parts::{Foundation, Parts};
@@ -66,6 +69,7 @@ use crate::net::speaks::ListenProtocol;
 use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
 use crate::task::loader::Loader;
+use crate::task::rights;
 use crate::task::supervise::keep;
 
 /// A server with bound sockets and open logs. No thread runs yet, so the process may still fork.
@@ -153,6 +157,25 @@ pub fn check(config: &Config) -> Result<(), StartError> {
 /// Sockets that are bound but do not accept yet.
 type Sockets = Vec<((ListenProtocol, ListenAddr), ListenOptions, Bound)>;
 
+/// Starts the privileged helper of a process that becomes another user.
+fn start_helper(
+    config: &Config,
+    load: &LoadOptions,
+    launch: &Launch,
+    own_files: impl Iterator<Item = PathBuf>,
+) -> Option<Arc<HelperClient>> {
+    let (uid, gid, name) = process::user(config)?;
+    let user = User { uid: uid.as_raw(), gid: gid.as_raw(), name };
+    let setup = Setup::new(load, user, launch, own_files);
+    match HelperClient::start(&setup) {
+        Ok(helper) => Some(Arc::new(helper)),
+        Err(error) => {
+            log::helper_failed(&error);
+            None
+        }
+    }
+}
+
 /// Binds all sockets or none: after a failure no socket file is left behind.
 fn bind_all(
     wanted: impl Iterator<Item = ((ListenProtocol, ListenAddr), ListenOptions)>,
@@ -227,7 +250,13 @@ impl Prepared {
         owned.extend(hls::make_directories(&config, live_record::directories(&config)));
         owned.extend(control_socket.iter().map(|socket| socket.path().to_owned()));
         let StartGeneration { history, number, archive, is_new } = StartGeneration::look(&config, &load);
+        let own_files =
+            config.pid_path().into_iter().chain(control_socket.iter().map(|socket| socket.path().to_owned()));
+        let helper = start_helper(&config, &load, &launch, own_files);
         process::drop_privileges(&config, &owned)?;
+        if let Some(helper) = &helper {
+            rights::install(helper.clone());
+        }
         let workers = config.workers();
         let back_end = config.events.get::<events::conf::Conf>().delivery;
         let store = Arc::new(Store::beginning(config, number));
@@ -255,6 +284,10 @@ impl Prepared {
             let service = Service::from_env();
             let watchdog = Watchdog::from_env(&service);
             accept(&listeners, bound)?;
+            if let Some(helper) = helper.clone() {
+                // From then on it knows what the configuration in force names.
+                drop(parts.loader.begin(move || helper.begin()));
+            }
             let (changed, changes) = mpsc::channel(1);
             let (watched, looked_for) = (parts.clone(), load.clone());
             let watching = move || watching::run(watched.clone(), looked_for.clone(), changed.clone());
@@ -266,9 +299,18 @@ impl Prepared {
                 listeners: listeners.clone(),
                 service: service.clone(),
                 generations: GenerationWriter::start(archive, is_new, &parts.history, &parts.lifetime),
+                helper: helper.clone(),
             };
             let reloads = Reloads::start(reloader, orders, changes);
-            let life = Life { pid_file, control: control_socket, launch, service, watchdog, successor: None };
+            let life = Life {
+                pid_file,
+                control: control_socket,
+                launch,
+                service,
+                watchdog,
+                helper,
+                successor: None,
+            };
             Server { parts, log, listeners, life, reloads, deaths }.serve(watching, ordering).await
         });
         // Blocked file operations must not delay the exit.

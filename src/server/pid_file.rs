@@ -8,8 +8,9 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::own_file;
 use super::process::can_make;
-use crate::log::{FileError, RenameError, rename};
+use crate::log::{FileError, RenameError};
 use crate::task::disk;
 
 /// Suffix that a process being replaced appends to the name of its pid file, as in nginx.
@@ -138,7 +139,7 @@ impl PidFile {
     }
 
     fn rename(&mut self, to: PathBuf) -> Result<(), PidFileError> {
-        rename(&self.path, &to)?;
+        own_file::rename(&self.path, &to)?;
         self.path = to;
         Ok(())
     }
@@ -154,9 +155,9 @@ impl PidFile {
 
 impl Drop for PidFile {
     fn drop(&mut self) {
-        // Without root privileges it may not be removable; an empty file at least does not point to an unrelated
+        // Without the rights of root it may not be removable; an empty file at least does not point to an unrelated
         // process.
-        if self.is_there() && std::fs::remove_file(&self.path).is_err() {
+        if self.is_there() && own_file::remove(&self.path).is_err() {
             let _ = self.file.set_len(0);
         }
     }

@@ -98,8 +98,11 @@ pub fn drop_privileges(config: &Config, owned: &[PathBuf]) -> Result<(), Privile
     setgid(gid).map_err(failed("setgid", gid.as_raw()))?;
     initgroups(&name, gid).map_err(failed("initgroups", gid.as_raw()))?;
     setuid(uid).map_err(failed("setuid", uid.as_raw()))?;
-    // The kernel writes no core dump of a process that changed its user unless this is set.
-    if let Err(error) = nix::sys::prctl::set_dumpable(true) {
+    // The kernel writes no core dump of a process that changed its user unless this is set, and no other process of that
+    // user may look into it.
+    if config.get::<core::conf::Conf>().worker_rlimit_core.is_some()
+        && let Err(error) = nix::sys::prctl::set_dumpable(true)
+    {
         log::limit_not_set("prctl(PR_SET_DUMPABLE)", &error);
     }
     Ok(())
@@ -110,7 +113,8 @@ pub fn becomes(config: &Config) -> Option<u32> {
     user(config).map(|(uid, ..)| uid.as_raw())
 }
 
-fn user(config: &Config) -> Option<(Uid, Gid, String)> {
+/// User id, group id and name of the user to which [`drop_privileges`] will switch, if any.
+pub fn user(config: &Config) -> Option<(Uid, Gid, String)> {
     if !geteuid().is_root() {
         return None;
     }

@@ -14,7 +14,7 @@ use crate::config::diff::{self, Change, ChangeEffect, RunningSession};
 use crate::config::history::Generation;
 use crate::config::model::Config;
 use crate::config::watch::Fingerprint;
-use crate::config::{LoadOptions, load};
+use crate::config::{LoadOptions, ReadableTexts, load};
 use crate::directive::{ListenAddr, ListenOptions};
 use crate::limits;
 use crate::log::Logs;
@@ -180,9 +180,13 @@ impl Reloader {
 
     async fn prepare(&self, from: &ConfigOrigin, style: Style) -> Result<PreparedReload, ReloadRefusal> {
         let read = self.read(from, style).await?;
-        match bind_all(self.missing(&read).into_iter(), &mut Inherited::default()) {
-            Ok(bound) => Ok(PreparedReload { read, bound }),
-            Err(error) => Err(ReloadRefusal::simply(Some(read.fingerprint), &error)),
+        let missing = self.missing(&read);
+        // The privileged helper may have to bind some of them.
+        let binding = self.parts.loader.run(move || bind_all(missing.into_iter(), &mut Inherited::default()));
+        match binding.await {
+            Some(Ok(bound)) => Ok(PreparedReload { read, bound }),
+            Some(Err(error)) => Err(ReloadRefusal::simply(Some(read.fingerprint), &error)),
+            None => Err(ReloadRefusal::simply(Some(read.fingerprint), &"binding the sockets failed")),
         }
     }
 
@@ -237,6 +241,9 @@ impl Reloader {
             tree = std::mem::take(&mut config.tree);
             self.parts.store.commit(config)
         };
+        if let Some(helper) = &self.helper {
+            helper.in_force(Fingerprint::of_files(&self.parts.store.load().sources));
+        }
         self.listeners.retain(|key| wanted.contains_key(key));
         // The sockets are bound and the runtime is running, so registration can only fail for lack of memory, which is
         // logged.
@@ -348,7 +355,13 @@ fn read(
 ) -> Result<LoadedConfig, ReloadRefusal> {
     let loaded = match texts {
         Some(texts) => load::load_texts(load, texts),
-        None => crate::config::load(load),
+        None => {
+            let texts = ReadableTexts::helped().unwrap_or_else(|error| {
+                log::helper_failed(&error);
+                ReadableTexts::default()
+            });
+            load::load_texts(load, &texts)
+        }
     };
     let config = loaded.map_err(|report| ReloadRefusal {
         fingerprint: Some(Fingerprint::of(&report.sources)),

@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 
 use super::control::Order;
 use super::generations::GenerationWriter;
+use super::helper::HelperClient;
 use super::parts::Parts;
 use super::service::Service;
 use crate::config::LoadOptions;
@@ -34,6 +35,8 @@ pub(super) struct Reloader {
     pub(super) listeners: Listeners,
     pub(super) service: Service,
     pub(super) generations: GenerationWriter,
+    /// The privileged helper, if there is one.
+    pub(super) helper: Option<Arc<HelperClient>>,
 }
 
 /// Handle to the reload task.

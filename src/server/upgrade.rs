@@ -12,14 +12,16 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
-use std::process::ExitStatus;
+use std::path::{Path, PathBuf};
 
 use command_fds::{CommandFdExt, FdMapping};
 use nix::unistd::{Pid, getppid};
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 
 use super::inherited::{COUNTED, NGINX};
+use crate::limits;
 use crate::media::listing::CarriedCounts;
 
 /// First descriptor after the standard ones, where `LISTEN_FDS` begins.
@@ -38,7 +40,17 @@ pub(super) struct Launch {
 /// The process that takes over.
 #[derive(Debug)]
 pub(super) struct Successor {
-    child: Child,
+    pid: Option<u32>,
+    end: SuccessorEnd,
+}
+
+/// How this process learns that its successor has ended.
+#[derive(Debug)]
+enum SuccessorEnd {
+    /// It is a child.
+    Child(Child),
+    /// It is a child of the privileged helper, which writes how it ended to this pipe.
+    Told(Receiver),
 }
 
 impl Launch {
@@ -72,40 +84,79 @@ impl Launch {
     ///
     /// The program cannot be started.
     pub(super) fn start(&self, sockets: Vec<OwnedFd>, carried: &CarriedCounts) -> io::Result<Successor> {
-        let numbers: Vec<i32> = (FIRST_FD..).take(sockets.len()).collect();
-        let mut command = std::process::Command::new(&self.program);
-        command.args(&self.args).current_dir(&self.dir);
-        command.env(NGINX, numbers.iter().map(|fd| format!("{fd};")).collect::<String>());
-        command.env("LISTEN_FDS", sockets.len().to_string());
-        command.env(COUNTED, carried.to_string());
-        // These variables were meant for this process only.
-        for name in ["LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID"] {
-            command.env_remove(name);
-        }
-        let mappings = sockets.into_iter().zip(numbers);
-        let mappings = mappings.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
-        command.fd_mappings(mappings).map_err(io::Error::other)?;
-        Ok(Successor { child: Command::from(command).spawn()? })
+        let command = command(&self.program, &self.args, &self.dir, sockets, &carried.to_string())?;
+        let child = Command::from(command).spawn()?;
+        Ok(Successor { pid: child.id(), end: SuccessorEnd::Child(child) })
     }
 
     /// The program that an upgrade starts.
-    pub(super) fn program(&self) -> &std::path::Path {
+    pub(super) fn program(&self) -> &Path {
         &self.program
+    }
+
+    /// Its arguments.
+    pub(super) fn arguments(&self) -> &[OsString] {
+        &self.args
+    }
+
+    /// The directory in which it was started.
+    pub(super) fn directory(&self) -> &Path {
+        &self.dir
     }
 }
 
+/// Command that starts a program with these sockets and counters.
+///
+/// # Errors
+///
+/// The sockets cannot be passed on.
+pub(super) fn command(
+    program: &Path,
+    args: &[OsString],
+    dir: &Path,
+    sockets: Vec<OwnedFd>,
+    carried: &str,
+) -> io::Result<std::process::Command> {
+    let numbers: Vec<i32> = (FIRST_FD..).take(sockets.len()).collect();
+    let mut command = std::process::Command::new(program);
+    command.args(args).current_dir(dir);
+    command.env(NGINX, numbers.iter().map(|fd| format!("{fd};")).collect::<String>());
+    command.env("LISTEN_FDS", sockets.len().to_string());
+    command.env(COUNTED, carried);
+    // These variables were meant for this process only.
+    for name in ["LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID"] {
+        command.env_remove(name);
+    }
+    let mappings = sockets.into_iter().zip(numbers);
+    let mappings = mappings.map(|(parent_fd, child_fd)| FdMapping { parent_fd, child_fd }).collect();
+    command.fd_mappings(mappings).map_err(io::Error::other)?;
+    Ok(command)
+}
+
 impl Successor {
-    /// Its process id.
-    pub(super) fn pid(&self) -> Option<u32> {
-        self.child.id()
+    /// A process that the privileged helper has started.
+    pub(super) fn told(pid: u32, pipe: Receiver) -> Successor {
+        Successor { pid: Some(pid), end: SuccessorEnd::Told(pipe) }
     }
 
-    /// Waits until it has ended.
+    /// Its process id.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.pid
+    }
+
+    /// Waits until it has ended, and returns how.
     ///
     /// # Errors
     ///
     /// The system call failed.
-    pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait().await
+    pub(super) async fn ended(&mut self) -> io::Result<String> {
+        match &mut self.end {
+            SuccessorEnd::Child(child) => Ok(child.wait().await?.to_string()),
+            SuccessorEnd::Told(pipe) => {
+                let mut how = String::new();
+                pipe.take(limits::HELPER_PACKET as u64).read_to_string(&mut how).await?;
+                Ok(how)
+            }
+        }
     }
 }

@@ -13,6 +13,7 @@ pub mod report;
 pub mod source;
 pub mod suggest;
 pub mod text;
+pub mod texts;
 pub mod tree;
 
 use std::path::PathBuf;

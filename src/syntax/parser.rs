@@ -13,6 +13,7 @@ use super::lexer::{Lexer, Token, TokenKind};
 use super::open_text::{OpenBlock, OpenText, decode, follows_quote, too_long};
 use super::report::Reports;
 use super::source::{FileId, Sources, Span, TextOrigin};
+use super::texts::{Disk, Texts};
 use super::tree::{StatementEnd, Tree, Word};
 use super::{Vocabulary, sentence};
 
@@ -68,8 +69,8 @@ pub struct Parser<'r> {
     spent: bool,
     /// Whether includes are followed; otherwise they become ordinary statements.
     follow: bool,
-    /// Texts to use instead of files on disk.
-    pub(crate) texts: Option<Sources>,
+    /// Source of the files.
+    pub(crate) texts: &'r dyn Texts,
 }
 
 impl<'r> Parser<'r> {
@@ -86,13 +87,13 @@ impl<'r> Parser<'r> {
             max_words: MAX_WORDS,
             spent: false,
             follow: true,
-            texts: None,
+            texts: &Disk,
         }
     }
 
-    /// Uses `texts` instead of the file system; other files do not exist.
-    pub fn with_texts(mut self, texts: Sources) -> Parser<'r> {
-        self.texts = Some(texts);
+    /// Takes the files from `texts` instead of the file system.
+    pub fn with_texts(mut self, texts: &'r dyn Texts) -> Parser<'r> {
+        self.texts = texts;
         self
     }
 

@@ -6,11 +6,15 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use bstr::BString;
+use bytes::Bytes;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::{JoinError, JoinHandle};
 
 use crate::limits;
+use crate::syntax::texts::read_opened;
+use crate::task::rights::{self, Purpose};
 
 /// Kind of disk work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,15 +78,27 @@ pub fn open(options: &mut OpenOptions, path: &Path, writes: bool) -> io::Result<
     Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
 }
 
-/// Reads a whole regular file; see [`open`].
+/// Reads a whole regular file that the configuration names; see [`open`]. If only root may read it, the process's helper
+/// opens it.
 ///
 /// # Errors
 ///
 /// Errors of the system; [`io::ErrorKind::InvalidInput`] if it is neither a file nor a directory.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open(OpenOptions::new().read(true), path, false)?.read_to_end(&mut bytes)?;
+    let opened = open(OpenOptions::new().read(true), path, false);
+    rights::or_helped(opened, path, Purpose::Read)?.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Reads a whole text file that the configuration names, as [`read`] does.
+///
+/// # Errors
+///
+/// nginx's sentence, where the file cannot be read or is too large.
+pub fn read_text(path: &Path) -> Result<Bytes, BString> {
+    let opened = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(path);
+    read_opened(path, rights::or_helped(opened, path, Purpose::Read))
 }
 
 /// Removes an own file if it is empty. Returns whether it did.

@@ -7,6 +7,7 @@ pub mod lifetime;
 pub mod loader;
 pub mod log;
 pub mod questions;
+pub mod rights;
 pub mod supervise;
 pub mod woken;
 

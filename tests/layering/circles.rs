@@ -121,12 +121,12 @@ fn files_of_a_room_stand_in_no_circle() {
 
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for module in arrows.keys().filter(|module| reached[module].contains(module)) {
-        let further_track = arrows[module].iter().filter(|target| reached[target].contains(module));
-        let further_track: Vec<String> = further_track.map(|target| target.join("::")).collect();
+        let further = arrows[module].iter().filter(|target| reached[target].contains(module));
+        let further: Vec<String> = further_track.map(|target| target.join("::")).collect();
         found.entry(room(module)).or_default().push(format!(
             "{} -> {}",
             module.join("::"),
-            further_track.join(", ")
+            further.join(", ")
         ));
     }
     let listed: BTreeMap<&str, usize> = IN_CIRCLES.iter().copied().collect();

@@ -8,6 +8,7 @@ use std::path::Path;
 /// (the prefix) are always there.
 #[derive(Clone, Debug, Default)]
 pub struct Conf {
+    user: Option<String>,
     main: String,
     events: String,
     rtmp: String,
@@ -18,14 +19,20 @@ pub struct Conf {
 }
 
 impl Conf {
-    /// `server` is what stands in the `server` block of `rtmp` further_track `listen`.
+    /// `server` is what stands in the `server` block of `rtmp` beside `listen`.
     pub fn new(server: &str) -> Self {
         Conf { server: server.into(), ..Conf::default() }
     }
 
-    /// One application `live` with these directives further_track `live on`.
+    /// One application `live` with these directives beside `live on`.
     pub fn live(directives: &str) -> Self {
         Conf::new(&format!("application live {{ live on; {directives} }}"))
+    }
+
+    /// User and group of a server that is started as root; `root` by default.
+    pub fn user(mut self, user: &str) -> Self {
+        self.user = Some(user.into());
+        self
     }
 
     /// Directives outside of every block.
@@ -52,7 +59,7 @@ impl Conf {
         self
     }
 
-    /// What stands in the `server` block of `http` further_track `listen`.
+    /// What stands in the `server` block of `http` beside `listen`.
     pub fn http_server(mut self, text: &str) -> Self {
         self.http_server = text.into();
         self
@@ -73,7 +80,8 @@ impl Conf {
     pub fn text(&self, rtmp_port: u16, http_port: u16, dir: &Path) -> String {
         let Conf { main, events, rtmp, server, http, http_server, .. } = self;
         // Started as root, the server would otherwise switch to a user without access to the test's files.
-        let user = if nix::unistd::geteuid().is_root() { "user root;" } else { "" };
+        let user = self.user.as_deref().unwrap_or("root");
+        let user = if nix::unistd::geteuid().is_root() { format!("user {user};") } else { String::new() };
         let mut text = format!(
             "{user}\ndaemon off;\nworker_processes 2;\nerror_log logs/error.log info;\npid logs/pingosd.pid;\n\
              {main}\n\

@@ -33,9 +33,14 @@ pub struct Prefix(PathBuf);
 impl Prefix {
     /// With `conf`, `logs` and `html`.
     pub fn new() -> Self {
+        Prefix::below(&std::env::temp_dir())
+    }
+
+    /// As [`Prefix::new`], in another directory.
+    pub fn below(directory: &Path) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("pingosd-test-{}-{count}", std::process::id()));
+        let path = directory.join(format!("pingosd-test-{}-{count}", std::process::id()));
         for name in ["conf", "logs", "html"] {
             fs::create_dir_all(path.join(name)).unwrap();
         }

@@ -20,10 +20,11 @@ use bytes::Bytes;
 pub use self::payload::{ConfigFile, Directive, FileError, Payload, PayloadError, from_text, to_text};
 use super::task::{CommandError, CommandText, Streams, Task};
 use crate::directive::registry::Registry;
-use crate::syntax::include::{self, MAX_BYTES, MAX_DEPTH, MAX_FILES};
+use crate::syntax::include::{MAX_BYTES, MAX_DEPTH};
 use crate::syntax::parser::{Parser, Reading};
 use crate::syntax::render::headline;
 use crate::syntax::text::{self, Comment};
+use crate::syntax::texts::{self, MAX_FILES};
 use crate::syntax::tree::{Body, Node, StatementEnd};
 
 /// Usage line.
@@ -180,7 +181,7 @@ impl Gatherer {
             fail(b"invalid number of arguments in \"include\" directive");
             return numbers;
         };
-        let paths = match include::expand(&pattern.bytes, &self.base) {
+        let paths = match texts::expand(&pattern.bytes, &self.base) {
             Ok(paths) => paths,
             Err(text) => {
                 fail(&text);
@@ -197,7 +198,7 @@ impl Gatherer {
                 fail(b"too many or too large included files");
                 return numbers;
             } else {
-                match include::read_file(&path) {
+                match texts::read_file(&path) {
                     Ok(bytes) => numbers.push(self.file(&path, bytes)),
                     Err(text) => fail(&text),
                 }

@@ -12,10 +12,10 @@ use crate::config::LoadOptions;
 use crate::config::load::{EMBEDDED, EMBEDDED_NAME, render_all};
 use crate::directive::registry::Registry;
 use crate::syntax::Severity;
-use crate::syntax::include;
 use crate::syntax::parser::{Parser, Reading};
 use crate::syntax::render::Style;
 use crate::syntax::source::MAX_FILE_BYTES;
+use crate::syntax::texts;
 
 /// Name of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,7 +141,7 @@ impl From<io::Error> for CommandError {
 
 impl CommandText {
     fn open(path: &Path) -> Result<CommandText, CommandError> {
-        let bytes = include::read_file(path).map_err(|text| CommandError::Text(text.into()))?;
+        let bytes = texts::read_file(path).map_err(|text| CommandError::Text(text.into()))?;
         Ok(CommandText { name: path.to_owned(), bytes })
     }
 
@@ -164,7 +164,7 @@ impl CommandText {
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), CommandError> {
     let failed = |error: io::Error| {
         CommandError::Text(
-            format!("cannot write \"{}\" {}", path.display(), include::system_error(&error)).into(),
+            format!("cannot write \"{}\" {}", path.display(), texts::system_error(&error)).into(),
         )
     };
     // A symbolic link keeps pointing to its file.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::format::DecodeError;
 use crate::limits;
-use crate::syntax::include::system_error;
+use crate::syntax::texts::system_error;
 
 /// Reason why a generation is not stored, or why a stored one is skipped.
 #[derive(Debug, thiserror::Error)]

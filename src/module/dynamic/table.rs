@@ -16,9 +16,9 @@ use crate::directive::{
 };
 use crate::http::location::LocationName;
 use crate::media::static_pull::StaticPull;
-use crate::syntax::include::read_file;
 use crate::syntax::parser::Parser;
 use crate::syntax::render::headline;
+use crate::syntax::texts::read_file;
 use crate::syntax::{Problem, Severity};
 
 directives! {

@@ -18,7 +18,7 @@ use crate::log::level::{LogLevel, LogTarget};
 use crate::log::{line, open_log};
 use crate::media::static_pull::StaticPull;
 use crate::module::dynamic::log;
-use crate::syntax::include::read_file;
+use crate::syntax::texts::read_file;
 use crate::task::lifetime::Lifetime;
 
 /// Reason why the file cannot be read.

@@ -11,8 +11,8 @@ use super::finding::{Finding, LintContext};
 use crate::directive::context::{HTTP, HTTP_SERVER};
 use crate::directive::outline::OutlineStatement;
 use crate::syntax::Problem;
-use crate::syntax::include::read_file;
 use crate::syntax::{sentence, to_path};
+use crate::task::disk::read_text;
 
 pub(super) fn certificate_unreadable(scope: &LintContext<'_>, findings: &mut Vec<Finding>) {
     for statement in &scope.outline.statements {
@@ -22,7 +22,7 @@ pub(super) fn certificate_unreadable(scope: &LintContext<'_>, findings: &mut Vec
             () => continue,
         };
         let Some(path) = path(scope, statement) else { continue };
-        let reason = match read_file(&path) {
+        let reason = match read_text(&path) {
             Ok(text) => {
                 let found = match what {
                     "key" => PrivateKeyDer::from_pem_slice(&text).is_ok(),
@@ -93,12 +93,12 @@ fn path(scope: &LintContext<'_>, statement: &OutlineStatement<'_>) -> Option<Pat
 }
 
 fn certificate(path: &Path) -> Option<CertificateDer<'static>> {
-    CertificateDer::from_pem_slice(&read_file(path).ok()?).ok()
+    CertificateDer::from_pem_slice(&read_text(path).ok()?).ok()
 }
 
 /// Whether certificate and key do not match; `None` if unknown.
 fn mismatch(certificate_path: &Path, key_path: &Path) -> Option<bool> {
-    let key = PrivateKeyDer::from_pem_slice(&read_file(key_path).ok()?).ok()?;
+    let key = PrivateKeyDer::from_pem_slice(&read_text(key_path).ok()?).ok()?;
     let signer = default_provider().key_provider.load_private_key(key).ok()?;
     let certificate = certificate(certificate_path)?;
     let parts = parts(&certificate)?;

@@ -8,9 +8,12 @@ mod stream;
 pub use error::{CertificateError, ClientTlsError, TlsError, TrustedError};
 pub use stream::TlsStream;
 
+use std::path::Path;
+
 use self::client::{ClientTls, ServerTrust};
 use self::server::ServerTls;
 use crate::config::model::Config;
+use crate::net::ssl::conf::Conf;
 
 /// TLS settings of a configuration. A reload replaces them.
 pub struct Tls {
@@ -29,5 +32,13 @@ impl Tls {
     pub fn load(config: &Config, trust: ServerTrust<'_>, before: Option<&Tls>) -> Result<Self, TlsError> {
         let server = ServerTls::load(config, before.map(|before| &before.server))?;
         Ok(Tls { client: ClientTls::load(trust)?, server })
+    }
+
+    /// The files that [`Tls::load`] reads.
+    pub fn files<'a>(config: &'a Config, trust: ServerTrust<'a>) -> impl Iterator<Item = &'a Path> {
+        let rtmp = config.rtmp.iter().flat_map(|rtmp| &rtmp.servers).map(|server| server.get::<Conf>());
+        let http = config.http.iter().flat_map(|http| &http.servers).map(|server| server.get::<Conf>());
+        let named = rtmp.chain(http).flat_map(|ssl| ssl.certificate.iter().chain(&ssl.certificate_key));
+        named.map(|path| &*path.0).chain(trust.certificates)
     }
 }

@@ -7,8 +7,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use crate::log::{RenameError, os_text, rename};
+use crate::log::{RenameError, os_text};
 use crate::net::unix::{connect, is_stale};
+use crate::server::own_file;
 use crate::server::process::can_make;
 
 /// Suffix that a process being replaced appends to the name of its socket, as with the pid file.
@@ -125,7 +126,7 @@ impl ControlSocket {
 
     fn rename(&mut self, to: PathBuf) -> Result<(), ControlSocketError> {
         check_length(&to)?;
-        rename(&self.path, &to)?;
+        own_file::rename(&self.path, &to)?;
         self.path = to;
         Ok(())
     }
@@ -135,7 +136,7 @@ impl Drop for ControlSocket {
     fn drop(&mut self) {
         // The name may belong to another process by now.
         if fs::symlink_metadata(&self.path).is_ok_and(|metadata| identity(&metadata) == self.identity) {
-            let _ = fs::remove_file(&self.path);
+            let _ = own_file::remove(&self.path);
         }
     }
 }

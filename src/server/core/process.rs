@@ -6,6 +6,7 @@ use nix::unistd::{Gid, Group, Uid, User, geteuid};
 use crate::directive::word::one_of;
 use crate::directive::{Args, Arity, Evaluation, Value, number};
 use crate::syntax::{Problem, sentence};
+use crate::task::rights;
 
 /// User and group of the process.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Value for UserGroup {
 
     fn parse(args: &Args<'_>, evaluation: &mut Evaluation<'_>) -> Result<UserGroup, Problem> {
         let (user, group) = (args.first(), args.words.get(1).unwrap_or(args.first()));
-        if !geteuid().is_root() {
+        if !geteuid().is_root() && rights::helper().is_none() {
             let text = "the \"user\" directive makes sense only if the master process runs with super-user \
                         privileges, ignored";
             evaluation.report(Problem::warning(text).at(args.span()));

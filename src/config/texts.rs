@@ -1,0 +1,56 @@
+//! The files of the configuration in force, as this process may read them.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use bstr::BString;
+use bytes::Bytes;
+
+use crate::syntax::Sources;
+use crate::syntax::texts::{Disk, Texts};
+use crate::task::rights;
+
+/// Files that the process reads itself, or has its helper read where only root may.
+#[derive(Debug, Default)]
+pub struct ReadableTexts {
+    /// What the helper has read; `None` if it could not.
+    helped: OnceCell<Option<Sources>>,
+}
+
+impl ReadableTexts {
+    /// Has the helper read all files at once, if there is one: it then opens what they name.
+    ///
+    /// # Errors
+    ///
+    /// The helper does not answer.
+    pub fn helped() -> std::io::Result<ReadableTexts> {
+        let helped = rights::helper().map(|helper| helper.read_configuration()).transpose()?;
+        Ok(ReadableTexts { helped: OnceCell::from(helped) })
+    }
+
+    fn sources(&self) -> Option<&Sources> {
+        let read = || rights::helper().and_then(|helper| helper.read_configuration().ok());
+        self.helped.get_or_init(read).as_ref()
+    }
+}
+
+impl Texts for ReadableTexts {
+    fn read(&self, path: &Path) -> Result<Bytes, BString> {
+        let helped = |sources: &Sources| sources.read(path).ok();
+        if let Some(text) = self.helped.get().and_then(|sources| helped(sources.as_ref()?)) {
+            return Ok(text);
+        }
+        Disk.read(path).or_else(|error| self.sources().and_then(helped).ok_or(error))
+    }
+
+    fn expand(&self, pattern: &[u8], base: &Path) -> Result<Vec<PathBuf>, BString> {
+        let mut found = Disk.expand(pattern, base)?;
+        // Directories that this process may not read look empty.
+        if let Some(Some(sources)) = self.helped.get() {
+            found.extend(sources.expand(pattern, base)?);
+            found.sort();
+            found.dedup();
+        }
+        Ok(found)
+    }
+}
