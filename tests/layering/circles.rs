@@ -122,7 +122,7 @@ fn files_of_a_room_stand_in_no_circle() {
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for module in arrows.keys().filter(|module| reached[module].contains(module)) {
         let further = arrows[module].iter().filter(|target| reached[target].contains(module));
-        let further: Vec<String> = further_track.map(|target| target.join("::")).collect();
+        let further: Vec<String> = further.map(|target| target.join("::")).collect();
         found.entry(room(module)).or_default().push(format!(
             "{} -> {}",
             module.join("::"),

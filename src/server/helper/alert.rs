@@ -1,7 +1,7 @@
 //! Log lines of the helper. It has no thread and keeps no log open: each line is appended to the server's log.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::opening;
@@ -26,7 +26,7 @@ impl Alerts {
     }
 
     /// Appends a line at level alert to `log`, or writes it to standard error.
-    pub(super) fn write(&mut self, log: Option<PathBuf>, user: &User, text: &str) {
+    pub(super) fn write(&mut self, log: &Path, user: &User, text: &str) {
         if self.second.elapsed() >= Duration::from_secs(1) {
             (self.second, self.written) = (Instant::now(), 0);
         }
@@ -40,11 +40,10 @@ impl Alerts {
             left_out => format!(" ({left_out} alerts before were left out)"),
         };
         let line = line(LogLevel::Alert, &format!("privileged helper: {text}{more}"));
-        let log = log.and_then(|path| opening::open(&path, Purpose::Append, user).ok());
         // There is no other place for a line that cannot be written.
-        let _ = match log {
-            Some(mut log) => log.write_all(line.as_bytes()),
-            None => std::io::stderr().write_all(line.as_bytes()),
+        let _ = match opening::open(log, Purpose::Append, user) {
+            Ok(mut log) => log.write_all(line.as_bytes()),
+            Err(_) => std::io::stderr().write_all(line.as_bytes()),
         };
     }
 }

@@ -152,11 +152,10 @@ impl RootHelper {
     }
 
     fn alert(&mut self, text: &str) {
-        let log = self.lists.in_force().and_then(|listed| {
-            listed.files.iter().find(|file| file.purpose == Purpose::Append).map(|file| &file.path)
-        });
-        let log = log.map(|path| self.setup.absolute(path));
-        self.alerts.write(log, &self.setup.user, text);
+        let files = self.lists.in_force().map_or(&[][..], |listed| &listed.files);
+        let log = files.iter().find(|file| file.purpose == Purpose::Append);
+        let log = self.setup.absolute(log.map_or(&self.setup.error_log, |file| &file.path));
+        self.alerts.write(&log, &self.setup.user, text);
     }
 
     fn answer(&mut self, Packet { text, descriptors }: Packet) -> Result<Answered, Refusal> {

@@ -26,7 +26,8 @@ pub(in crate::server) struct Setup {
     prefix: OsString,
     conf_file: OsString,
     globals: Vec<u8>,
-    error_log: OsString,
+    /// Log of a configuration that names none.
+    pub(super) error_log: OsString,
     /// The pid file and the control socket, as far as there are any.
     pub(super) own_files: Vec<OwnFile>,
     /// The program that an upgrade starts.
