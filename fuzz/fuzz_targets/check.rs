@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use pingosd::config::LoadOptions;
 use pingosd::config::load::load_text;
+use pingosd::directive::evaluation::HostNames;
 use pingosd::directive::registry::Registry;
 use pingosd::modules::LANGUAGE;
 use pingosd::syntax::parser::Parser;
@@ -20,6 +21,7 @@ pub fn whole_path(bytes: &[u8]) {
         conf_file: Some("/nonexistent/conf/nginx.conf".into()),
         globals: Vec::new(),
         error_log: "/nonexistent/logs/error.log".into(),
+        host_names: HostNames::Resolved,
     };
     let style = Style { colour: true, brief: false };
     match load_text(Path::new("/nonexistent/conf/nginx.conf"), Bytes::copy_from_slice(bytes), &options) {

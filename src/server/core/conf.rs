@@ -22,8 +22,11 @@ directives! {
         restart {
             /// User and group of the process once its sockets are bound. The default group has the same name as the
             /// user. Ignored unless started as root. Without the directive, a server started as root uses the user
-            /// `nobody`, as nginx does; everything written afterwards (`hls_path`, `record_path`, reopened logs) must
-            /// be writable for that user.
+            /// `nobody`, as nginx does; media files written afterwards (`hls_path`, `record_path`) must be writable for
+            /// that user. A small process keeps root's rights. It opens what only root may open: logs, keys,
+            /// certificates, secrets and `listen` addresses that the configuration names, and the configuration itself.
+            /// Files of the configuration count for that only if root owns them and all directories above them and
+            /// nobody else may write to these; what other files name is opened with the rights of the user.
             "user" => user: Option<UserGroup>, in MAIN;
             /// Detaches from the terminal.
             "daemon" => daemon: Flag = "on", in MAIN;
@@ -36,7 +39,8 @@ directives! {
             "worker_failure" => worker_failure: WorkerFailure = "replace", in MAIN;
             /// Maximum number of open files.
             "worker_rlimit_nofile" => worker_rlimit_nofile: Option<Num>, in MAIN;
-            /// Maximum size of a core file.
+            /// Maximum size of a core file. Without it, a server that has become another user writes none, and other
+            /// processes of that user cannot look into it.
             "worker_rlimit_core" => worker_rlimit_core: Option<Offset>, in MAIN;
             /// Closes all remaining sessions this long after a graceful shutdown began.
             "worker_shutdown_timeout" => worker_shutdown_timeout: Option<Msec>, in MAIN;
