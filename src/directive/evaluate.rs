@@ -275,7 +275,7 @@ impl Evaluator<'_> {
         if seen.count <= limit {
             return Ok(());
         }
-        let problem = Problem::new((row.duplicate)(name)).at(name.span);
+        let problem = Problem::new((row.duplicate)(name, limit)).at(name.span);
         let text =
             if limit == 1 { "first given here".into() } else { format!("the first of {limit} at most") };
         Err(problem.label(seen.first, text))

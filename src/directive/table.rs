@@ -155,8 +155,8 @@ pub struct Row {
     pub inert: bool,
     /// Restriction that it imposes on peers, if any.
     pub restricts: Option<Restriction>,
-    /// Text of the error about a duplicate.
-    pub duplicate: fn(&crate::syntax::tree::Word) -> bstr::BString,
+    /// Text of the error about a use too many; the number is that of the uses allowed.
+    pub duplicate: fn(&crate::syntax::tree::Word, usize) -> bstr::BString,
     /// Parses the default, for tests of the tables.
     pub check_default: fn(&'static str, &mut Evaluation<'_>) -> Result<(), Problem>,
     /// How a statement is applied.

@@ -37,8 +37,8 @@ pub trait Value: Sized + Send + Sync + 'static {
         false
     }
 
-    /// Text of the error about a duplicate.
-    fn duplicate(name: &Word) -> BString {
+    /// Text of the error about a directive that stands more often than `limit` in a block.
+    fn duplicate(name: &Word, _limit: usize) -> BString {
         sentence(&[b"\"", &name.bytes, b"\" directive is duplicate"])
     }
 }
@@ -61,8 +61,8 @@ impl<T: Value> Value for Arc<T> {
         T::may_repeat(self)
     }
 
-    fn duplicate(name: &Word) -> BString {
-        T::duplicate(name)
+    fn duplicate(name: &Word, limit: usize) -> BString {
+        T::duplicate(name, limit)
     }
 }
 

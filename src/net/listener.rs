@@ -367,7 +367,7 @@ async fn accept_tcp(acceptor: &AcceptTask, listener: &TcpListener, options: &Lis
                     let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive_of(keepalive));
                 }
                 let Ok(stream) = stream.into_std() else { continue };
-                dispatch(acceptor, move || TcpStream::from_std(stream).map(Socket::Tcp));
+                dispatch(acceptor, move || TcpStream::from_std(stream).map(Socket::from));
             }
             Err(error) => answering(&mut asked, pause(&acceptor.addr, &error)).await,
         }
@@ -380,7 +380,7 @@ async fn accept_unix(acceptor: &AcceptTask, listener: &UnixListener) {
         match answering(&mut asked, listener.accept()).await {
             Ok((stream, _)) => {
                 let Ok(stream) = stream.into_std() else { continue };
-                dispatch(acceptor, move || UnixStream::from_std(stream).map(Socket::Unix));
+                dispatch(acceptor, move || UnixStream::from_std(stream).map(Socket::from));
             }
             Err(error) => answering(&mut asked, pause(&acceptor.addr, &error)).await,
         }

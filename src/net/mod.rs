@@ -7,6 +7,7 @@ pub mod listener;
 pub mod log;
 pub mod memory;
 pub mod moderation;
+mod plain;
 pub mod read_pause;
 pub mod resolver;
 pub mod secret;

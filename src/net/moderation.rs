@@ -310,7 +310,7 @@ mod tests {
     async fn a_read_of_a_socket_alone_counts_for_nothing() {
         let (mut far, near) = UnixStream::pair().unwrap();
         near.set_nonblocking(true).unwrap();
-        let socket = Socket::Unix(tokio::net::UnixStream::from_std(near).unwrap());
+        let socket = Socket::from(tokio::net::UnixStream::from_std(near).unwrap());
         far.write_all(b"GET / HTTP/1.1").unwrap();
         socket.readable().await.unwrap();
         let before = READS.get();

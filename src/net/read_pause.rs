@@ -88,7 +88,7 @@ mod tests {
         far.set_nodelay(true).unwrap();
         let (near, _) = listener.accept().unwrap();
         near.set_nonblocking(true).unwrap();
-        (far, Arc::new(Socket::Tcp(tokio::net::TcpStream::from_std(near).unwrap())))
+        (far, Arc::new(Socket::from(tokio::net::TcpStream::from_std(near).unwrap())))
     }
 
     /// A resting socket that has received a little data.
@@ -162,7 +162,7 @@ mod tests {
     async fn a_socket_that_cannot_rest_is_read_as_it_comes() {
         let (near, mut far) = std::os::unix::net::UnixStream::pair().unwrap();
         near.set_nonblocking(true).unwrap();
-        let socket = Arc::new(Socket::Unix(tokio::net::UnixStream::from_std(near).unwrap()));
+        let socket = Arc::new(Socket::from(tokio::net::UnixStream::from_std(near).unwrap()));
         let mut pause = ReadPause::new(&socket);
         pause.until(Some(Instant::now() + NEVER));
         far.write_all(b"a little").unwrap();

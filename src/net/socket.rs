@@ -1,42 +1,37 @@
 //! A connected stream socket, shared by the session that reads it and the delivery loop that writes media.
 
 use std::io::{self, IoSlice};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::task::{Context, Poll};
 
 use nix::sys::socket::SetSockOpt;
 use nix::{libc, setsockopt_impl, sockopt_impl};
-use tokio::io::Interest;
 use tokio::net::{TcpStream, UnixStream};
 
+pub use super::plain::{Peer, PlainSocket};
 use super::tls::TlsStream;
 use crate::directive::ListenAddr;
 
 /// TCP or Unix socket, plain or with TLS. All calls are non-blocking and take `&self`.
 #[derive(Debug)]
 pub enum Socket {
-    /// TCP.
-    Tcp(TcpStream),
-    /// Unix.
-    Unix(UnixStream),
-    /// Either of them, with TLS.
+    /// Without TLS.
+    Plain(PlainSocket),
+    /// With TLS.
     Tls(Box<TlsStream>),
 }
 
-/// Addresses of a connection, as in logs and callbacks.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// Client address; `unix:` for a Unix socket.
-    pub addr: String,
-    /// Client address for access rules.
-    pub ip: Option<IpAddr>,
-    /// Client port; 0 for a Unix socket.
-    pub port: u16,
-    /// Local address.
-    pub local_addr: String,
-    /// Local port; 0 for a Unix socket.
-    pub local_port: u16,
+impl From<TcpStream> for Socket {
+    fn from(tcp: TcpStream) -> Socket {
+        Socket::Plain(PlainSocket::Tcp(tcp))
+    }
+}
+
+impl From<UnixStream> for Socket {
+    fn from(unix: UnixStream) -> Socket {
+        Socket::Plain(PlainSocket::Unix(unix))
+    }
 }
 
 impl Socket {
@@ -46,43 +41,25 @@ impl Socket {
     ///
     /// The connection is closed already.
     pub fn peer(&self) -> io::Result<Peer> {
-        match self {
-            Socket::Tcp(s) => {
-                let (peer, local) = (s.peer_addr()?, s.local_addr()?);
-                let ip = peer.ip().to_canonical();
-                Ok(Peer {
-                    addr: ip.to_string(),
-                    ip: Some(ip),
-                    port: peer.port(),
-                    local_addr: local.ip().to_canonical().to_string(),
-                    local_port: local.port(),
-                })
-            }
-            Socket::Unix(_) => Ok(Peer {
-                addr: "unix:".into(),
-                ip: None,
-                port: 0,
-                local_addr: "unix:".into(),
-                local_port: 0,
-            }),
-            Socket::Tls(s) => s.socket().peer(),
-        }
+        self.without_tls().peer()
     }
 
     /// Address to which the peer connected, on a socket that listens on `listen`. This is `listen` itself if it is not
     /// a wildcard, or if the connection was redirected from another port.
     pub fn local(&self, listen: ListenAddr) -> ListenAddr {
         let ListenAddr::Tcp(wildcard) = listen else { return listen };
-        let local = match self {
-            Socket::Tcp(s) => s.local_addr().ok(),
-            Socket::Unix(_) => None,
-            Socket::Tls(s) => return s.socket().local(listen),
-        };
-        let here = local.filter(|local| {
+        let here = self.without_tls().local_addr().filter(|local| {
             let same = local.port() == wildcard.port() && local.is_ipv4() == wildcard.is_ipv4();
             wildcard.ip().is_unspecified() && same
         });
         here.map_or(listen, |local| ListenAddr::Tcp(SocketAddr::new(local.ip(), local.port())))
+    }
+
+    fn without_tls(&self) -> &PlainSocket {
+        match self {
+            Socket::Plain(s) => s,
+            Socket::Tls(s) => s.socket(),
+        }
     }
 
     /// Whether the connection uses TLS.
@@ -93,40 +70,24 @@ impl Socket {
     /// The descriptor, if bytes written to it are sent unchanged.
     pub fn plain(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            Socket::Tcp(s) => Some(s.as_fd()),
-            Socket::Unix(s) => Some(s.as_fd()),
+            Socket::Plain(s) => Some(s.as_fd()),
             Socket::Tls(_) => None,
         }
     }
 
     /// The descriptor, for polling only.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
-        match self {
-            Socket::Tcp(s) => s.as_fd(),
-            Socket::Unix(s) => s.as_fd(),
-            Socket::Tls(s) => s.socket().descriptor(),
-        }
+        self.without_tls().as_fd()
     }
 
     /// Sets `TCP_NODELAY`; no effect on a Unix socket.
     pub fn set_nodelay(&self, on: bool) {
-        match self {
-            // This fails if the peer is already gone, which reading will show.
-            Socket::Tcp(s) => drop(s.set_nodelay(on)),
-            Socket::Unix(_) => {}
-            Socket::Tls(s) => s.socket().set_nodelay(on),
-        }
+        self.without_tls().set_nodelay(on);
     }
 
     /// Makes the following close send a reset, so that no data lingers for a peer that does not read.
     pub fn abort_on_close(&self) {
-        match self {
-            Socket::Tcp(s) => {
-                drop(socket2::SockRef::from(s).set_linger(Some(std::time::Duration::ZERO)));
-            }
-            Socket::Unix(_) => {}
-            Socket::Tls(s) => s.socket().abort_on_close(),
-        }
+        self.without_tls().abort_on_close();
     }
 
     /// Waits until there is data to read or the peer has closed.
@@ -136,8 +97,7 @@ impl Socket {
     /// Errors of the system.
     pub async fn readable(&self) -> io::Result<()> {
         match self {
-            Socket::Tcp(s) => s.readable().await,
-            Socket::Unix(s) => s.readable().await,
+            Socket::Plain(s) => s.readable().await,
             Socket::Tls(s) => s.readable().await,
         }
     }
@@ -149,8 +109,7 @@ impl Socket {
     /// Errors of the system.
     pub async fn writable(&self) -> io::Result<()> {
         match self {
-            Socket::Tcp(s) => s.writable().await,
-            Socket::Unix(s) => s.writable().await,
+            Socket::Plain(s) => s.writable().await,
             Socket::Tls(s) => s.writable().await,
         }
     }
@@ -162,14 +121,7 @@ impl Socket {
     /// [`io::ErrorKind::WouldBlock`] where there is nothing to read, and errors of the system.
     pub fn try_read(&self, buf: &mut [u8]) -> io::Result<usize> {
         match self {
-            Socket::Tcp(s) => {
-                let mut got = 0;
-                or_got(s.try_io(Interest::READABLE, || read_dry(s, buf, &mut got)), got)
-            }
-            Socket::Unix(s) => {
-                let mut got = 0;
-                or_got(s.try_io(Interest::READABLE, || read_dry(s, buf, &mut got)), got)
-            }
+            Socket::Plain(s) => s.try_read(buf),
             Socket::Tls(s) => s.try_read(buf),
         }
     }
@@ -202,8 +154,7 @@ impl Socket {
     /// [`io::ErrorKind::WouldBlock`] where the socket is full, and errors of the system.
     pub fn try_write(&self, buf: &[u8]) -> io::Result<usize> {
         match self {
-            Socket::Tcp(s) => s.try_write(buf),
-            Socket::Unix(s) => s.try_write(buf),
+            Socket::Plain(s) => s.try_write(buf),
             Socket::Tls(s) => s.try_write_vectored(&[IoSlice::new(buf)]),
         }
     }
@@ -215,8 +166,7 @@ impl Socket {
     /// Those of [`Socket::try_write`].
     pub fn try_write_vectored(&self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Socket::Tcp(s) => s.try_write_vectored(bufs),
-            Socket::Unix(s) => s.try_write_vectored(bufs),
+            Socket::Plain(s) => s.try_write_vectored(bufs),
             Socket::Tls(s) => s.try_write_vectored(bufs),
         }
     }
@@ -224,8 +174,7 @@ impl Socket {
     /// Poll form of [`Socket::readable`].
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Socket::Tcp(s) => s.poll_read_ready(cx),
-            Socket::Unix(s) => s.poll_read_ready(cx),
+            Socket::Plain(s) => s.poll_read_ready(cx),
             Socket::Tls(s) => s.poll_read_ready(cx),
         }
     }
@@ -233,8 +182,7 @@ impl Socket {
     /// Poll form of [`Socket::writable`].
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Socket::Tcp(s) => s.poll_write_ready(cx),
-            Socket::Unix(s) => s.poll_write_ready(cx),
+            Socket::Plain(s) => s.poll_write_ready(cx),
             Socket::Tls(s) => s.poll_write_ready(cx),
         }
     }
@@ -256,7 +204,7 @@ impl Socket {
         }
         match self {
             Socket::Tls(s) => s.flush().await,
-            Socket::Tcp(_) | Socket::Unix(_) => Ok(()),
+            Socket::Plain(_) => Ok(()),
         }
     }
 
@@ -264,16 +212,14 @@ impl Socket {
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Socket::Tls(s) => s.poll_flush(cx),
-            Socket::Tcp(_) | Socket::Unix(_) => Poll::Ready(Ok(())),
+            Socket::Plain(_) => Poll::Ready(Ok(())),
         }
     }
 
     /// Shuts down the sending direction.
     pub fn shutdown_write(&self) {
-        let how = std::net::Shutdown::Write;
         match self {
-            Socket::Tcp(s) => drop(socket2::SockRef::from(s).shutdown(how)),
-            Socket::Unix(s) => drop(socket2::SockRef::from(s).shutdown(how)),
+            Socket::Plain(s) => s.shutdown_write(),
             Socket::Tls(s) => s.shutdown_write(),
         }
     }
@@ -287,19 +233,3 @@ sockopt_impl!(
     libc::SO_RCVLOWAT,
     usize
 );
-
-/// Reads once. A buffer that is not filled means that no data is left, so the socket is marked as not readable, which
-/// saves a futile read after each message. At the end of the stream it stays readable.
-fn read_dry(socket: &impl AsFd, buf: &mut [u8], got: &mut usize) -> io::Result<usize> {
-    let n = nix::unistd::read(socket, buf)?;
-    if n == 0 || n == buf.len() {
-        return Ok(n);
-    }
-    *got = n;
-    Err(io::ErrorKind::WouldBlock.into())
-}
-
-/// Result including the bytes that were read before the socket ran dry.
-fn or_got(outcome: io::Result<usize>, got: usize) -> io::Result<usize> {
-    if got > 0 { Ok(got) } else { outcome }
-}

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 
-use super::conf::EVENTS;
 use super::url::{Url, UrlError};
 use super::variable::{Template, TemplateError};
 use crate::directive::{Args, Arity, Evaluation, Msec, RepeatRule, Value, number};
@@ -122,14 +121,11 @@ impl Value for Hook {
         Ok(Hook { url, args, groupid, stages, timeout, update, update_written, enforce, legacy, pos })
     }
 
-    fn duplicate(name: &Word) -> BString {
+    fn duplicate(name: &Word, limit: usize) -> BString {
         // PingOS calls the first one "oclp_push" and reports a "duplicate url" for `on_proc`, whatever is written.
-        let is_list = EVENTS
-            .iter()
-            .any(|row| row.is_list && row.names.iter().any(|known| known.as_bytes() == &name.bytes[..]));
-        match is_list {
-            true => sentence(&[b"too much ", &name.bytes, b" events"]),
-            false => sentence(&[b"duplicate ", &name.bytes]),
+        match limit {
+            1 => sentence(&[b"duplicate ", &name.bytes]),
+            _ => sentence(&[b"too much ", &name.bytes, b" events"]),
         }
     }
 }

@@ -9,14 +9,13 @@ use tokio::task::{AbortHandle, JoinHandle};
 
 use super::answer::{CallFailure, CallbackAnswer, Reply};
 use super::conf::EventKind;
-use super::done::repeat_done;
 use super::hook::Hook;
 use super::ledger::{CallDecision, Receipt};
 use super::line::CallbackLine;
 use super::members::Members;
+use super::notifier::{EventRequest, Notifier, repeat_done, send};
 use super::request::{FieldValue, RecordFields, Stage};
 use super::subject::{CallbackLines, Subject};
-use super::{EventRequest, Notifier, send};
 use crate::limits;
 use crate::notify::log;
 use crate::task::sleep_until;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::Server;
 use super::control::socket::ControlSocket;
 use super::control::{self, Order};
 use super::error::UpgradeError;
@@ -157,42 +156,6 @@ impl Life {
         tokio::select! {
             how = ended => WaitEnd::SuccessorEnded(how),
             () = self.watchdog.alive(parts, listeners) => WaitEnd::Alive,
-        }
-    }
-}
-
-impl Server {
-    /// SIGWINCH: stops accepting. While another process shares the sockets, they stay open here too, so that accepting
-    /// can be resumed.
-    pub(super) fn stop_accepting(&mut self) {
-        if self.life.successor.is_some() {
-            self.listeners.pause();
-            log::accepting(false);
-        } else {
-            self.listeners.close(!self.life.shares_sockets());
-            self.reloads.accept_no_more();
-        }
-    }
-
-    /// SIGHUP after another process has taken over: accepts again with the unchanged configuration, as nginx does.
-    /// Returns whether that is the case.
-    pub(super) fn resume(&mut self) -> bool {
-        if self.life.successor.is_none() {
-            return false;
-        }
-        self.accept_again();
-        true
-    }
-
-    /// The process that took over has ended.
-    pub(super) fn resume_alone(&mut self) {
-        self.accept_again();
-    }
-
-    fn accept_again(&mut self) {
-        match self.listeners.resume() {
-            Ok(()) => log::accepting(true),
-            Err(error) => log::upgrade_failed(&error),
         }
     }
 }

@@ -22,23 +22,21 @@ mod reload;
 pub mod reload_conf;
 mod reloads;
 mod service;
+mod serving;
+mod settings;
 mod upgrade;
 mod watchdog;
 pub mod watching;
 
-use std::future::Future;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::runtime::Builder;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
-use self::control::Order;
 use self::control::socket::{ControlSocket, ControlSocketError};
-use self::core::process::WorkerFailure;
 pub use self::error::StartError;
 use self::generations::{GenerationWriter, StartGeneration};
 use self::helper::{HelperClient, Setup, User};
@@ -48,6 +46,7 @@ use self::parts::{Foundation, Parts};
 use self::pid_file::PidFile;
 use self::reloads::{Reloader, Reloads};
 use self::service::Service;
+use self::serving::Server;
 use self::upgrade::Launch;
 use self::watchdog::Watchdog;
 use crate::config::LoadOptions;
@@ -59,10 +58,9 @@ use crate::limits;
 use crate::log::{self as error_log, ErrorLog, FlushAtEnd, Logs};
 use crate::media::relay_conf;
 use crate::media::trails::Secrets;
-use crate::media::workers::{Death, Workers};
+use crate::media::workers::Workers;
+use crate::module::hls;
 use crate::module::live_record;
-use crate::module::relay::static_pulls::StaticPulls;
-use crate::module::{dynamic, hls, relay};
 use crate::net::dns::Dns;
 use crate::net::listener::{self, Bound, Listeners};
 use crate::net::speaks::ListenProtocol;
@@ -70,7 +68,6 @@ use crate::net::tls::Tls;
 use crate::notify::transport::Transport;
 use crate::task::loader::Loader;
 use crate::task::rights;
-use crate::task::supervise::keep;
 
 /// A server with bound sockets and open logs. No thread runs yet, so the process may still fork.
 pub struct Prepared {
@@ -317,189 +314,6 @@ impl Prepared {
         control.shutdown_timeout(limits::STOP_HANGING);
         outcome
     }
-}
-
-struct Server {
-    parts: Arc<Parts>,
-    log: ErrorLog,
-    listeners: Listeners,
-    life: Life,
-    reloads: Reloads,
-    deaths: mpsc::UnboundedReceiver<Death>,
-}
-
-struct Signals {
-    term: Signal,
-    int: Signal,
-    quit: Signal,
-    hup: Signal,
-    usr1: Signal,
-    usr2: Signal,
-    winch: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Signals {
-            term: signal(SignalKind::terminate())?,
-            int: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-            hup: signal(SignalKind::hangup())?,
-            usr1: signal(SignalKind::user_defined1())?,
-            usr2: signal(SignalKind::user_defined2())?,
-            winch: signal(SignalKind::window_change())?,
-        })
-    }
-}
-
-impl Server {
-    async fn serve<W: FnMut() -> F + Send + 'static, F: Future<Output = ()> + Send + 'static>(
-        mut self,
-        watching: W,
-        ordering: mpsc::Sender<Order>,
-    ) -> Result<(), StartError> {
-        let mut signals = Signals::new().map_err(StartError::runtime("signals"))?;
-        self.parts.tls.load().server.log_closed();
-        self.parts.callbacks.warm();
-        log::started(self.parts.workers.count());
-        if let Some(generation) = self.parts.history.lock().current() {
-            log::in_force(generation, self.parts.conf_files.load().conf_name());
-        }
-        self.parts.callbacks.announce(self.parts.workers.count());
-        let (notifier, dns) = (self.parts.callbacks.clone(), self.parts.dns.clone());
-        keep("on_master", move || notifier.clone().keep_master());
-        keep("the resolver", move || dns.clone().keep_fresh());
-        self.parts.execs.start();
-        let Parts { store, places, relays, lifetime, .. } = &*self.parts;
-        let (swept, taken) = (store.clone(), places.clone());
-        keep("the sweeper of HLS files", move || hls::sweeper::run(swept.clone(), taken.clone()));
-        let followed = relays.clone();
-        keep("looking after pulls", move || relay::pull::follow_reloads(followed.clone()));
-        let (store, relays, lifetime) = (store.clone(), relays.clone(), lifetime.clone());
-        keep("dynamic_conf", move || {
-            let (mut standing, relays) = (StaticPulls::default(), relays.clone());
-            dynamic::task::run(store.clone(), move |pulls| standing.apply(&relays, pulls), lifetime.clone())
-        });
-        keep("conf_watch", watching);
-        self.life.answer(&self.parts, ordering);
-        self.life.ready(&self.parts);
-        loop {
-            tokio::select! {
-                _ = signals.term.recv() => {
-                    log::signal("15 (SIGTERM)", "exiting");
-                    break self.stop().await;
-                }
-                _ = signals.int.recv() => {
-                    log::signal("2 (SIGINT)", "exiting");
-                    break self.stop().await;
-                }
-                _ = signals.quit.recv() => {
-                    log::signal("3 (SIGQUIT)", "shutting down");
-                    self.life.service.stopping("Waiting for the sessions to end");
-                    self.reloads.stop();
-                    self.listeners.close(!self.life.shares_sockets());
-                    self.parts.lifetime.draining.cancel();
-                    self.drain(&mut signals).await;
-                    break self.stop().await;
-                }
-                _ = signals.hup.recv() => {
-                    if self.resume() {
-                        continue;
-                    }
-                    log::signal("1 (SIGHUP)", "reconfiguring");
-                    self.reloads.ask();
-                }
-                _ = signals.usr1.recv() => {
-                    log::signal("10 (SIGUSR1)", "reopening logs");
-                    self.reopen();
-                }
-                _ = signals.usr2.recv() => {
-                    log::signal("12 (SIGUSR2)", "changing binary");
-                    self.life.upgrade(&self.listeners, &self.parts.sessions.carried());
-                    if self.life.successor.is_some() {
-                        self.reloads.give_up();
-                    }
-                }
-                _ = signals.winch.recv() => {
-                    log::signal("28 (SIGWINCH)", "no new connections until SIGHUP");
-                    self.stop_accepting();
-                }
-                Some(death) = self.deaths.recv() => if let Some(error) = self.worker_died(&death) {
-                    self.stop().await;
-                    return Err(error);
-                },
-                () = self.life.successor_ended(&self.parts, &self.listeners) => self.resume_alone(),
-            }
-        }
-        log::stopped();
-        Ok(())
-    }
-
-    /// Ends all sessions and waits, within bounds, until their `done` callbacks are sent.
-    async fn stop(&mut self) {
-        self.life.service.stopping("Ending all sessions");
-        self.reloads.stop();
-        self.listeners.close(!self.life.shares_sockets());
-        self.parts.lifetime.shutdown.cancel();
-        self.parts.execs.stop();
-        let _ = tokio::time::timeout(limits::STOP_CALLBACK_GRACE, self.parts.finished()).await;
-    }
-
-    /// Waits until all sessions have ended by themselves and their `done` callbacks are sent, `worker_shutdown_timeout`
-    /// has passed, or a signal requests a fast stop.
-    async fn drain(&mut self, signals: &mut Signals) {
-        let limit =
-            self.parts.store.load().get::<core::conf::Conf>().worker_shutdown_timeout.map(|t| t.duration());
-        let parts = self.parts.clone();
-        // This includes `done` callbacks waiting to be repeated, which `notify_done_retry` bounds.
-        let ended = parts.finished();
-        tokio::select! {
-            () = ended => {}
-            () = self.life.keep_alive(&self.parts, &self.listeners) => {}
-            () = tokio::time::sleep(limit.unwrap_or(Duration::MAX)) => {}
-            _ = signals.term.recv() => log::signal("15 (SIGTERM)", "exiting"),
-            _ = signals.int.recv() => log::signal("2 (SIGINT)", "exiting"),
-        }
-    }
-
-    /// Replaces a worker, or returns why the server must end.
-    fn worker_died(&self, death: &Death) -> Option<StartError> {
-        let number = death.number;
-        let last = || Some(StartError::WorkerDied(number));
-        if self.parts.store.load().get::<core::conf::Conf>().worker_failure == WorkerFailure::Exit {
-            log::worker_died(number, "the server ends, as worker_failure says");
-            return last();
-        }
-        log::worker_died(number, "another takes its place");
-        if death.at_once {
-            let parts = self.parts.clone();
-            tokio::spawn(async move {
-                tokio::time::sleep(limits::REVIVE_AFTER).await;
-                let _ = replace(&parts.workers, number);
-            });
-            return None;
-        }
-        replace(&self.parts.workers, number).err().and_then(|_| last())
-    }
-
-    fn reopen(&self) {
-        self.log.reopen(|opened| match opened {
-            Ok(()) => log::reopened(),
-            Err(error) => log::reopen_failed(&error),
-        });
-    }
-}
-
-/// Replaces a dead worker by a new thread.
-fn replace(workers: &Workers, number: usize) -> io::Result<()> {
-    match workers.replace(number) {
-        Ok(()) => log::worker_replaced(number),
-        Err(error) => {
-            log::worker_not_replaced(number, &error);
-            return Err(error);
-        }
-    }
-    Ok(())
 }
 
 /// Starts accepting on the sockets.

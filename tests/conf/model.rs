@@ -12,7 +12,7 @@ use pingosd::log::level::{LogLevel, LogTarget};
 use pingosd::media::access::rule::AccessAction;
 use pingosd::media::server_conf::ServerConf;
 use pingosd::media::{self, access, gop, live};
-use pingosd::module::rewrite::statements::{Statement, Statements};
+use pingosd::module::rewrite::conf::{Statement, Statements};
 use pingosd::module::stat::conf::{Document, StatParts};
 use pingosd::module::{control, flv, hls, hls2, stat};
 use pingosd::modules::LANGUAGE;

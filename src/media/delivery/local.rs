@@ -585,7 +585,7 @@ mod tests {
         let stream = Stream::new(1, StreamKey::new("d", "a", "n"), 128);
         let (near, _far) = UnixStream::pair().unwrap();
         near.set_nonblocking(true).unwrap();
-        let socket = Arc::new(Socket::Unix(tokio::net::UnixStream::from_std(near).unwrap()));
+        let socket = Arc::new(Socket::from(tokio::net::UnixStream::from_std(near).unwrap()));
         let mut group = PlayerGroup::new(Some(3), 0);
         let mut gone = Vec::new();
         for session in 0..50 {

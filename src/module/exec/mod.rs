@@ -2,7 +2,6 @@
 
 pub mod child;
 pub mod command;
-mod commands;
 pub mod conf;
 pub mod execs;
 pub mod keeper;
@@ -12,5 +11,5 @@ pub mod signal;
 mod template;
 pub mod values;
 
-pub use commands::{Commands, Process};
+pub use conf::{Commands, Process};
 pub use template::{Values, Variable};

@@ -9,11 +9,10 @@ pub mod recorder;
 pub mod recordings;
 pub mod registry;
 mod selection;
-mod settings;
 mod steady;
 
+pub use conf::{RecorderSettings, Recorders};
 pub use file_name::file_path;
 pub use metadata::{DURATION_AT, FILE_SIZE_AT, opens_with_ours, tag_body};
 pub use selection::{PacketSelection, SelectionStep};
-pub use settings::{RecorderSettings, Recorders};
 pub use steady::SteadyTimeline;

@@ -26,7 +26,7 @@ pub(super) async fn connect(
     let connecting = async {
         let tcp = try_all(&relays.dns, address, limit).await?;
         keep_alive(&tcp);
-        if address.is_tls { encrypt(relays, address, tcp).await } else { Ok(Socket::Tcp(tcp)) }
+        if address.is_tls { encrypt(relays, address, tcp).await } else { Ok(Socket::from(tcp)) }
     };
     match timeout(limit, connecting).await {
         Ok(connected) => Ok(connected?),

@@ -5,6 +5,5 @@ pub mod condition;
 pub mod conf;
 mod phase;
 pub mod rewrite_rule;
-pub mod statements;
 
 pub use phase::RewritePhase;

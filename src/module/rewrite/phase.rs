@@ -9,7 +9,7 @@ use http::{Response, StatusCode};
 
 use super::answer::Return;
 use super::condition::Condition;
-use super::statements::{Statement, Statements};
+use super::conf::{Statement, Statements};
 use crate::directive::Undecided;
 use crate::http::exchange::Exchange;
 use crate::http::extension::{Decision, PhaseCheck};

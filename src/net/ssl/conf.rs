@@ -1,10 +1,11 @@
-//! Directives of the ssl module.
+//! Directives of the ssl module, and the checks that TLS sockets have certificates.
 
 use bstr::BStr;
 
-use super::check;
 use super::cipher::Ciphers;
 use crate::directive::context::{Contexts, HTTP, HTTP_SERVER, RTMP, RTMP_SERVER};
+use crate::directive::listen::Addresses;
+use crate::directive::slot::ValueLookup;
 use crate::directive::table::directives;
 use crate::directive::word::{any_of, word_lists};
 use crate::directive::{
@@ -95,8 +96,8 @@ directives! {
         "ssl_early_data" => Flag = "off", in SERVERS;
     }
     checks {
-        check::http_certificates, in HTTP_SERVER;
-        check::rtmp_certificates, in RTMP_SERVER;
+        http_certificates, in HTTP_SERVER;
+        rtmp_certificates, in RTMP_SERVER;
     }
 }
 
@@ -162,4 +163,35 @@ impl Value for OldSsl {
         evaluation.report(Problem::warning(text).at(args.name.span));
         Ok(OldSsl(on))
     }
+}
+
+/// Checks the certificates of an HTTP server.
+fn http_certificates(values: &dyn ValueLookup) -> Option<Problem> {
+    let encrypted = values.find::<Addresses<HTTP_SERVER>>()?.encrypted.as_ref()?;
+    let ssl = values.find::<Conf>()?;
+    if ssl.certificate.is_empty() {
+        let text = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
+        let help = "`ssl_certificate` and `ssl_certificate_key` name the files, here or around the server";
+        return Some(Problem::new(text).label(encrypted.span, "TLS is enabled here").help(help));
+    }
+    without_key(ssl)
+}
+
+/// Like [`http_certificates`]; the texts are those of PingOS, which does not support RTMP over TLS.
+fn rtmp_certificates(values: &dyn ValueLookup) -> Option<Problem> {
+    let encrypted = values.find::<Addresses<RTMP_SERVER>>()?.encrypted.as_ref()?;
+    let ssl = values.find::<Conf>()?;
+    if ssl.certificate.is_empty() {
+        let problem = Problem::new("the invalid \"ssl\" parameter").at(encrypted.span).place(encrypted.place);
+        let help = "no \"ssl_certificate\" is defined for the \"listen ... ssl\" directive";
+        return Some(problem.help(help));
+    }
+    without_key(ssl)
+}
+
+/// Reports a certificate without a key.
+fn without_key(ssl: &Conf) -> Option<Problem> {
+    let without = ssl.certificate.get(ssl.certificate_key.len())?;
+    let text = format!("no \"ssl_certificate_key\" is defined for certificate \"{}\"", without.0.display());
+    Some(Problem::new(text))
 }

@@ -1,5 +1,4 @@
 //! TLS.
 
-mod check;
 pub mod cipher;
 pub mod conf;

@@ -124,6 +124,9 @@ impl ServerTls {
 ///
 /// The handshake failed or exceeded [`limits::TLS_HANDSHAKE`]; in both cases the client is the cause.
 pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> io::Result<Socket> {
+    let Socket::Plain(socket) = socket else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "TLS within TLS"));
+    };
     match tokio::time::timeout(limits::TLS_HANDSHAKE, TlsStream::accept(socket, config)).await {
         Ok(accepted) => Ok(Socket::Tls(Box::new(accepted?))),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),

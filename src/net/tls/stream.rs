@@ -18,12 +18,12 @@ use tokio::sync::Notify;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::limits;
-use crate::net::socket::Socket;
+use crate::net::plain::PlainSocket;
 
 /// A connection after its handshake.
 #[derive(Debug)]
 pub struct TlsStream {
-    socket: Socket,
+    socket: PlainSocket,
     connection: Mutex<Connection>,
     /// Signalled when a write leaves ciphertext in the buffer.
     held_back: Notify,
@@ -41,7 +41,7 @@ impl TlsStream {
         name: ServerName<'static>,
     ) -> io::Result<Self> {
         let (tcp, connection) = TlsConnector::from(config).connect(name, tcp).await?.into_inner();
-        Ok(TlsStream::new(Socket::Tcp(tcp), connection.into()))
+        Ok(TlsStream::new(PlainSocket::Tcp(tcp), connection.into()))
     }
 
     /// Performs the server's handshake. Bound it with a timeout.
@@ -49,32 +49,31 @@ impl TlsStream {
     /// # Errors
     ///
     /// The handshake failed.
-    pub async fn accept(socket: Socket, config: Arc<ServerConfig>) -> io::Result<Self> {
+    pub async fn accept(socket: PlainSocket, config: Arc<ServerConfig>) -> io::Result<Self> {
         let acceptor = TlsAcceptor::from(config);
         match socket {
-            Socket::Tcp(tcp) => {
+            PlainSocket::Tcp(tcp) => {
                 let (tcp, connection) = acceptor.accept::<TcpStream>(tcp).await?.into_inner();
-                Ok(TlsStream::new(Socket::Tcp(tcp), connection.into()))
+                Ok(TlsStream::new(PlainSocket::Tcp(tcp), connection.into()))
             }
-            Socket::Unix(unix) => {
+            PlainSocket::Unix(unix) => {
                 let (unix, connection) = acceptor.accept::<UnixStream>(unix).await?.into_inner();
-                Ok(TlsStream::new(Socket::Unix(unix), connection.into()))
+                Ok(TlsStream::new(PlainSocket::Unix(unix), connection.into()))
             }
-            Socket::Tls(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "TLS within TLS")),
         }
     }
 
-    fn new(socket: Socket, mut connection: Connection) -> Self {
+    fn new(socket: PlainSocket, mut connection: Connection) -> Self {
         connection.set_buffer_limit(Some(limits::TLS_WRITE));
         TlsStream { socket, connection: Mutex::new(connection), held_back: Notify::new() }
     }
 
     /// The underlying socket.
-    pub fn socket(&self) -> &Socket {
+    pub fn socket(&self) -> &PlainSocket {
         &self.socket
     }
 
-    /// See [`Socket::readable`].
+    /// See [`Socket::readable`](crate::net::socket::Socket::readable).
     ///
     /// # Errors
     ///
@@ -91,7 +90,7 @@ impl TlsStream {
         .await
     }
 
-    /// See [`Socket::writable`].
+    /// See [`Socket::writable`](crate::net::socket::Socket::writable).
     ///
     /// # Errors
     ///
@@ -109,7 +108,7 @@ impl TlsStream {
         poll_fn(|cx| self.poll_flush(cx)).await
     }
 
-    /// See [`Socket::try_read`].
+    /// See [`Socket::try_read`](crate::net::socket::Socket::try_read).
     ///
     /// # Errors
     ///
@@ -133,7 +132,7 @@ impl TlsStream {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    /// See [`Socket::try_write_vectored`].
+    /// See [`Socket::try_write_vectored`](crate::net::socket::Socket::try_write_vectored).
     ///
     /// # Errors
     ///
@@ -148,7 +147,7 @@ impl TlsStream {
         Ok(accepted)
     }
 
-    /// See [`Socket::poll_read_ready`].
+    /// See [`Socket::poll_read_ready`](crate::net::socket::Socket::poll_read_ready).
     pub fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // Otherwise buffered ciphertext might never be sent.
         if let Poll::Ready(Err(error)) = self.poll_flush(cx) {
@@ -160,7 +159,7 @@ impl TlsStream {
         self.socket.poll_read_ready(cx)
     }
 
-    /// See [`Socket::poll_write_ready`].
+    /// See [`Socket::poll_write_ready`](crate::net::socket::Socket::poll_write_ready).
     pub fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.poll_flush(cx))?;
         self.socket.poll_write_ready(cx)
@@ -174,7 +173,7 @@ impl TlsStream {
         Poll::Ready(Ok(()))
     }
 
-    /// See [`Socket::shutdown_write`].
+    /// See [`Socket::shutdown_write`](crate::net::socket::Socket::shutdown_write).
     pub fn shutdown_write(&self) {
         self.close();
         self.socket.shutdown_write();
@@ -223,7 +222,7 @@ fn all_out(sent: io::Result<()>) -> io::Result<bool> {
 }
 
 /// The socket as rustls uses it.
-struct Raw<'a>(&'a Socket);
+struct Raw<'a>(&'a PlainSocket);
 
 impl Read for Raw<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {

@@ -3,14 +3,14 @@
 //! PingOS reads `on_connect` and never calls it. Here it is called like `on_publish` and `on_play`: an answer that
 //! would refuse there refuses here, as `NetConnection.Connect.Rejected`, and its event lasts until the connection ends.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::farewell;
 use super::identity::ConnectTarget;
-use super::{Connected, ConnectionEnd, RtmpConnection, claim_of, settings_of};
+use super::state::{
+    Connected, Connecting, ConnectionEnd, NotifiedConnection, RtmpConnection, claim_of, settings_of,
+};
 use crate::media;
 use crate::media::admission::{self, AdmissionRefusal};
 use crate::media::log as media_log;
@@ -20,25 +20,6 @@ use crate::module::rtmp::log;
 use crate::notify;
 use crate::notify::{EventKind, SessionEvent};
 use crate::wire::rtmp::server_session::{Connect, RequestId};
-
-/// A connect command that waits for the answer of the callback.
-pub(crate) struct Connecting {
-    request: RequestId,
-    connected: Connected,
-    session: Arc<Session>,
-    pub(crate) verdict: ConnectVerdict,
-}
-
-/// Resolves when the callback was answered.
-pub(crate) type ConnectVerdict =
-    Pin<Box<dyn Future<Output = (SessionEvent, Result<(), AdmissionRefusal>)> + Send>>;
-
-/// A connection whose `start` was sent, and which therefore needs a `done`.
-pub(crate) struct NotifiedConnection {
-    pub(crate) session: Arc<Session>,
-    /// Dropping it sends `done`.
-    _event: SessionEvent,
-}
 
 impl RtmpConnection {
     /// Selects the application, and calls `on_connect` if configured.

@@ -1,6 +1,6 @@
 //! Messages to peers when the server stops.
 
-use super::{Connected, RtmpConnection, StreamPart};
+use super::state::{Connected, RtmpConnection, StreamPart};
 use crate::wire::rtmp::server_session::Connect;
 
 /// Member of connect with the client's capabilities (Enhanced RTMP v2, "Enhancing NetConnection connect Command").

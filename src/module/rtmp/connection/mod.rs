@@ -8,64 +8,29 @@ pub mod farewell;
 pub mod identity;
 pub mod play;
 pub mod publish;
+mod state;
 pub mod streams;
 pub mod waiting;
+
 use std::cell::RefCell;
-use std::future::Future;
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
-use bytes::Bytes;
-
-use self::connecting::{Connecting, NotifiedConnection};
-use self::play::Playing;
-use self::publish::Publishing;
+pub use self::state::RtmpService;
+use self::state::{ConnectionEnd, RtmpConnection, StreamPart, settings_of};
 use self::waiting::{WaitEvent, asked_to_close};
-use crate::config::store::Store;
 use crate::directive::ListenAddr;
-use crate::hub::headers::{HeaderKey, HeaderList};
 use crate::limits;
-use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
-use crate::media::codec::track;
-use crate::media::conf::Conf;
-use crate::media::ingest::Intake;
 use crate::media::server_conf::ServerConf;
-use crate::media::session::{Identity, Reason, Role, Session, SessionMoments, Sessions, StatusMessage, mark};
-use crate::media::trail::{self, Claim};
-use crate::media::trail_proof;
-use crate::media::view::AppView;
+use crate::media::session::{Reason, Role, SessionMoments, StatusMessage, mark};
 use crate::media::workers::Worker;
 use crate::module::rtmp::log;
 use crate::net::read_pause::ReadMethod;
-use crate::net::socket::{Peer, Socket};
-use crate::notify::Notifier;
+use crate::net::socket::Socket;
 use crate::task::fault;
-use crate::task::lifetime::Lifetime;
-use crate::wire::MediaKind;
-use crate::wire::rtmp::server_session::{
-    Connect, RequestId, ServerEvent, ServerSession, ServerSessionSettings,
-};
-
-/// Data shared by all RTMP connections.
-pub struct RtmpService {
-    /// The configuration in force.
-    pub store: Arc<Store>,
-    /// All sessions.
-    pub sessions: Arc<Sessions>,
-    /// Callbacks.
-    pub callbacks: Notifier,
-    /// Admission of sessions.
-    pub admission: Arc<Admission>,
-    /// Ingest of published media.
-    pub intake: Arc<Intake>,
-    /// Shutdown of the process.
-    pub lifetime: Lifetime,
-    /// Number of open connections, limited by `max_connections`.
-    pub open: AtomicU64,
-}
+use crate::wire::rtmp::server_session::{ServerEvent, ServerSession};
 
 /// Serves an accepted connection until its end.
 pub async fn serve(rtmp: Arc<RtmpService>, worker: Worker, listen: ListenAddr, socket: Socket) {
@@ -110,122 +75,6 @@ pub async fn serve(rtmp: Arc<RtmpService>, worker: Worker, listen: ListenAddr, s
     log::disconnected(connection.id, &connection.peer, reason, connection.core.bytes_received());
 }
 
-/// Settings of the protocol core from those of a virtual server.
-fn settings_of(held: &ServerConf, base: &Conf) -> ServerSessionSettings {
-    ServerSessionSettings {
-        chunk_size: held.chunk_size.0,
-        window_ack_size: u32::try_from(held.ack_window).unwrap_or(u32::MAX),
-        max_message: usize::try_from(held.max_message.0).unwrap_or(usize::MAX),
-        max_chunk_streams: u32::try_from(held.max_streams).unwrap_or(u32::MAX),
-        ping: held.ping.nonzero(),
-        ping_timeout: held.ping_timeout.duration(),
-        busy: held.busy,
-        publish_time_fix: base.publish_time_fix,
-    }
-}
-
-/// Reason for the end of a connection.
-enum ConnectionEnd {
-    /// The peer closed the connection.
-    Closed,
-    /// Reading or writing failed.
-    Io(io::Error),
-    /// The peer violated the protocol.
-    Protocol(crate::wire::rtmp::RtmpError),
-    /// Nothing could be written, or no `connect` arrived, in time.
-    TimedOut,
-    /// The peer was informed and gets a moment to read the message.
-    Told(Reason),
-    /// Another local reason.
-    Because(Reason),
-}
-
-impl From<io::Error> for ConnectionEnd {
-    fn from(error: io::Error) -> Self {
-        ConnectionEnd::Io(error)
-    }
-}
-
-struct RtmpConnection {
-    rtmp: Arc<RtmpService>,
-    worker: Worker,
-    listen: ListenAddr,
-    socket: Arc<Socket>,
-    core: ServerSession,
-    id: u64,
-    peer: Peer,
-    started: Instant,
-    moments: SessionMoments,
-    timeout: Duration,
-    connected: Option<Connected>,
-    /// A `connect` command that waits for its answer.
-    connecting: Option<Box<Connecting>>,
-    /// Set when `on_connect` was called.
-    notified: Option<NotifiedConnection>,
-    part: StreamPart,
-    /// Whether the delivery loop was asked for the sending side: until it is back, nothing is sent and no event
-    /// handled.
-    leaving: bool,
-    /// Whether the peer was informed that the server drains.
-    farewell: bool,
-}
-
-/// Result of `connect`.
-struct Connected {
-    view: AppView,
-    identity: Identity,
-    /// Trail that the peer claims.
-    claim: Claim,
-    /// Whether the peer supports reconnect requests.
-    reconnects: bool,
-}
-
-/// The connection's part in a stream.
-enum StreamPart {
-    None,
-    /// Callbacks are pending.
-    Pending(Box<Pending>),
-    /// Admitted, but media is dropped: the name is taken, or the application is not live.
-    Discarding {
-        stream_id: u32,
-        entered: Box<AdmittedSession>,
-    },
-    Publishing(Box<Publishing>),
-    Playing(Box<Playing>),
-}
-
-/// Resolves when callbacks and access rules have decided.
-type PendingVerdict =
-    Pin<Box<dyn Future<Output = (Box<AdmittedSession>, Result<(), AdmissionRefusal>)> + Send>>;
-
-struct Pending {
-    /// Headers that an encoder sends without waiting for the answer.
-    early: EarlyHeaders,
-    request: RequestId,
-    stream_id: u32,
-    session: Arc<Session>,
-    verdict: PendingVerdict,
-}
-
-/// The newest metadata and codec headers that arrived before a publisher was admitted. Without them the stream could
-/// not be played; early frames are dropped.
-#[derive(Default)]
-struct EarlyHeaders(HeaderList<(MediaKind, u32, Bytes)>);
-
-impl EarlyHeaders {
-    fn keep(&mut self, kind: MediaKind, timestamp: u32, payload: Bytes) {
-        let class = track::early_class(kind, &payload);
-        if let Some(key) = class.and_then(|class| HeaderKey::of(kind, class, &payload)) {
-            self.0.keep(key, payload.len(), (kind, timestamp, payload));
-        }
-    }
-
-    /// Metadata first, as encoders send it.
-    fn into_iter(mut self) -> impl Iterator<Item = (MediaKind, u32, Bytes)> {
-        self.0.take()
-    }
-}
-
 enum Never {}
 
 /// Counts an open RTMP connection.
@@ -241,16 +90,6 @@ impl OpenConnection {
 impl Drop for OpenConnection {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-impl Drop for RtmpConnection {
-    fn drop(&mut self) {
-        // After a regular end the player has already left. A panic, or the end of the thread, must not leave a player
-        // in the delivery loop.
-        if let StreamPart::Playing(playing) = &self.part {
-            playing.leave(&self.worker.delivery);
-        }
     }
 }
 
@@ -420,16 +259,6 @@ impl RtmpConnection {
         }
     }
 
-    fn session(&self) -> Option<&Arc<Session>> {
-        match &self.part {
-            StreamPart::None => None,
-            StreamPart::Pending(pending) => Some(&pending.session),
-            StreamPart::Discarding { entered, .. } => Some(entered.session()),
-            StreamPart::Publishing(publishing) => Some(publishing.session()),
-            StreamPart::Playing(playing) => Some(playing.session()),
-        }
-    }
-
     /// Ends the part in the stream, then the connection.
     async fn end(&mut self, end: ConnectionEnd) -> Reason {
         let (reason, notified) = match end {
@@ -495,13 +324,4 @@ impl RtmpConnection {
         };
         let _ = tokio::time::timeout(limits::LINGER, linger).await;
     }
-}
-
-/// Trail that a relay sends in connect.
-fn claim_of(connect: &Connect) -> Claim {
-    let member = |wanted: &str| {
-        let member = connect.extra.iter().find(|(name, _)| name == wanted);
-        member.and_then(|(_, value)| value.as_str()).unwrap_or_default()
-    };
-    Claim::new(member(trail::CONNECT_MEMBER), member(trail_proof::CONNECT_MEMBER), &connect.app)
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::play::Playing;
 use super::publish::Publishing;
-use super::{ConnectionEnd, EarlyHeaders, Pending, PendingVerdict, RtmpConnection, StreamPart};
+use super::state::{ConnectionEnd, EarlyHeaders, Pending, PendingVerdict, RtmpConnection, StreamPart};
 use crate::media::admission::{AdmissionRefusal, AdmittedSession};
 use crate::media::live;
 use crate::media::log as media_log;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::play::Playing;
-use super::{ConnectionEnd, RtmpConnection, StreamPart};
+use super::state::{ConnectionEnd, RtmpConnection, StreamPart};
 use crate::media::admission::{AdmissionRefusal, AdmittedSession};
 use crate::media::delivery::PlayerLink;
 use crate::media::session::{Reason, Session, StatusMessage};

@@ -1,0 +1,73 @@
+//! Values of the configuration as the process uses them.
+
+use std::path::PathBuf;
+
+use super::core::process::WorkerProcesses;
+use super::{core, events};
+use crate::config::Config;
+use crate::log::level::{LogLevel, LogTarget};
+use crate::log::spec::LogSpec;
+
+/// Maximum number of worker threads; more only cost memory, and PingOS's slot table ends at 128 too.
+const MAX_WORKERS: usize = 128;
+
+impl Config {
+    /// Number of worker threads.
+    pub fn workers(&self) -> usize {
+        match self.get::<core::conf::Conf>().worker_processes {
+            WorkerProcesses::Auto => std::thread::available_parallelism().map_or(1, |n| n.get()),
+            WorkerProcesses::Count(n) => usize::try_from(n).unwrap_or(usize::MAX).clamp(1, MAX_WORKERS),
+        }
+    }
+
+    /// Destinations of log lines: the `error_log` lines of the main context, otherwise the default log. Syslog and
+    /// memory targets have no effect (`-t` warns of that).
+    pub fn log_specs(&self) -> Vec<LogSpec> {
+        let configured = self.get::<core::conf::Current>().error_log.iter().filter_map(|line| {
+            let path = match &line.target {
+                LogTarget::File(path) => Some(path.clone()),
+                LogTarget::Stderr => None,
+                LogTarget::Memory(_) | LogTarget::Syslog(_) => return None,
+            };
+            Some(LogSpec { path, level: line.level })
+        });
+        let configured: Vec<LogSpec> = configured.collect();
+        if configured.is_empty() {
+            vec![LogSpec { path: Some(self.paths.error_log.clone()), level: LogLevel::Error }]
+        } else {
+            configured
+        }
+    }
+
+    /// Path of the pid file; `None` for the embedded configuration, which has no prefix.
+    pub fn pid_path(&self) -> Option<PathBuf> {
+        (!self.paths.conf_file.as_os_str().is_empty()).then(|| self.get::<core::conf::Conf>().pid.0.clone())
+    }
+
+    /// Maximum number of connections of all workers together: `worker_connections` each, as in nginx.
+    pub fn connection_limit(&self) -> u64 {
+        self.events.get::<events::conf::Conf>().worker_connections.0.saturating_mul(self.workers() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::directive::ReloadClass;
+    use crate::directive::context::{EVENTS, MAIN};
+    use crate::modules::MODULES;
+
+    #[test]
+    fn values_that_stay_until_a_restart_are_those_that_a_reload_keeps() {
+        let rows = MODULES.iter().flat_map(|module| module.rows);
+        let mut kept = rows.filter(|row| row.class == ReloadClass::Restart && !row.inert).peekable();
+        assert!(kept.peek().is_some());
+        for row in kept {
+            assert_eq!(
+                row.contexts & !(MAIN | EVENTS),
+                0,
+                "{:?}: see Config::keep_restart_values",
+                row.names
+            );
+        }
+    }
+}
