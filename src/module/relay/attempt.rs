@@ -6,7 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::relays::{AttemptOutcome, RelayEnd, asked};
+use super::outcome::{AttemptOutcome, RelayEnd, asked};
 
 use super::address::{RelayAddress, RelayProtocol};
 use super::complaints::{Complaints, LogDecision};

@@ -9,7 +9,7 @@ use reqwest::{Client, Request, RequestBuilder, Response, redirect};
 
 use super::destination::Destination;
 use super::error::RelayError;
-use super::relays::RelayEnd;
+use super::outcome::RelayEnd;
 use crate::limits;
 use crate::media::{trail, trail_proof};
 use crate::module::relay::relays::Relays;

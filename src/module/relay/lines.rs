@@ -11,12 +11,10 @@ use tokio::task::AbortHandle;
 
 use super::conf::Current;
 use super::push::Push;
+use super::push_line::{PendingHeaders, PushLine};
 use crate::config::model::Application;
 use crate::media::extension::{BatchSummary, OnStream, PublishObserver};
-use crate::media::relay_target::RelayTarget;
-use crate::media::session::Session;
 use crate::media::view::AppView;
-use crate::module::relay::log;
 use crate::module::relay::relays::Relays;
 use crate::notify;
 use crate::notify::conf::MetaType;
@@ -30,15 +28,6 @@ pub struct Pushes {
     fired: watch::Sender<u64>,
     /// Task that follows reloads and starts lines.
     keeper: AbortHandle,
-}
-
-/// One line.
-#[derive(Clone)]
-pub(super) enum PushLine {
-    /// A callback gives the destination.
-    Asked(Arc<CallbackLine>),
-    /// A `push` line.
-    Fixed(RelayTarget),
 }
 
 /// A line with its task.
@@ -173,53 +162,4 @@ fn start(push: &Push, line: PushLine, url: Option<Url>, fired: &watch::Receiver<
         alive.ended();
     });
     RunningLine { line, url, task: task.abort_handle(), died }
-}
-
-/// Codec headers that an `on_meta` line must report. Those that arrive while an answer is pending are reported by one
-/// request, so that the rate of answers bounds the callbacks that a publisher can cause.
-pub(super) struct PendingHeaders {
-    session: Arc<Session>,
-    fired: watch::Receiver<u64>,
-    reported: u64,
-    /// Whether a request was sent without waiting since.
-    busy: bool,
-    /// Number of headers without a request of their own.
-    together: u64,
-}
-
-impl PendingHeaders {
-    /// A line added to a running stream reports only the newest header.
-    fn new(session: &Arc<Session>, fired: &watch::Receiver<u64>) -> PendingHeaders {
-        let reported = fired.borrow().saturating_sub(1);
-        PendingHeaders { session: session.clone(), fired: fired.clone(), reported, busy: false, together: 0 }
-    }
-
-    /// Waits for headers to report. Never ends once none can arrive.
-    pub(super) async fn next(&mut self) {
-        let reported = self.reported;
-        if *self.fired.borrow_and_update() == reported {
-            if self.fired.wait_for(|fired| *fired > reported).await.is_err() {
-                std::future::pending::<()>().await;
-            }
-            self.busy = false;
-        }
-        let waiting = *self.fired.borrow() - reported;
-        let taken = if self.busy { waiting } else { 1 };
-        self.together += taken - 1;
-        self.reported += taken;
-        self.busy = true;
-    }
-
-    /// Whether a request was sent.
-    pub(super) fn has_asked(&self) -> bool {
-        self.busy
-    }
-}
-
-impl Drop for PendingHeaders {
-    fn drop(&mut self) {
-        if self.together > 0 {
-            log::meta_coalesced(&self.session, self.together);
-        }
-    }
 }

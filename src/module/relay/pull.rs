@@ -14,52 +14,24 @@ mod players;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use self::fetch::RunningPull;
-use self::players::PlayerCounts;
-pub use self::players::{PullUse, Pulls, follow_reloads};
+pub use self::players::{PullUse, follow_reloads};
 use super::address::RelayProtocol;
 use super::attempt::{Attempt, RelayKind};
-use super::complaints::Complaints;
 use super::conf::Current;
-use super::demand::PlayerDemand;
 use super::destination::Destination;
-use super::relays::{AttemptOutcome, Never, RelayEnd, has_worked, session_for};
-use crate::hub::stream::{Stream, StreamPhase};
-use crate::limits;
+use super::outcome::{AttemptOutcome, Never, RelayEnd, has_worked};
+use super::pulled::PulledStream;
+use super::relays::session_for;
+use crate::hub::stream::StreamPhase;
 use crate::media::relay_target::RelayTarget;
 use crate::media::session::{Reason, Role, Session};
-use crate::media::view::AppView;
 use crate::module::relay::relays::Relays;
 use crate::notify;
 use crate::notify::{EventKind, SessionEvent};
 use crate::task::backoff::Backoff;
-
-/// A stream with players.
-struct PulledStream {
-    view: AppView,
-    stream: Arc<Stream>,
-    demand: Mutex<PlayerDemand<Arc<Session>>>,
-    /// Numbers of present players and of players so far; changed under the lock of `demand`.
-    counts: watch::Sender<PlayerCounts>,
-    /// Path of the relay's media, as reported by its source; empty without a relay.
-    way: watch::Sender<Bytes>,
-    /// Whether the relay's source has lost its publisher and no media has arrived since.
-    idle: watch::Sender<bool>,
-    /// Number of players so far when the callback last did not refuse, which is the answer for all of them.
-    settled: watch::Sender<u64>,
-    complaints: Mutex<Complaints>,
-}
-
-/// Whether the application pulls streams that are not published here.
-pub fn is_configured(view: &AppView) -> bool {
-    let application = view.current();
-    application.get::<notify::conf::Current>().on_pull.is_some()
-        || !application.get::<Current>().pull.is_empty()
-}
 
 impl PulledStream {
     /// Runs until the configuration no longer pulls; the caller cancels it when the last player has left.
@@ -247,35 +219,11 @@ impl PulledStream {
         }
     }
 
-    /// Time that a local publisher has to wait for a silent relay.
-    fn patience(&self) -> Duration {
-        if self.stream.phase().flowing { limits::RELAY_SILENCE } else { Duration::ZERO }
-    }
-
-    /// Whether there is anything to pull from.
-    fn is_configured(&self) -> bool {
-        self.demand.lock().line().is_some() || is_configured(&self.view)
-    }
-
     /// Session of the next attempt. It uses the arguments of the player that has been here longest, and the common
     /// trail of all players.
     fn session(&self, relays: &Relays) -> Option<Arc<Session>> {
         let (cause, trail) = self.demand.lock().cause().map(|(cause, trail)| (cause.clone(), trail))?;
         Some(session_for(relays, &cause, &trail, &self.stream, Role::Publisher))
-    }
-
-    /// Ends all players, and returns the number of players so far, all of which the refusal concerns.
-    fn close_players(&self) -> u64 {
-        let demand = self.demand.lock();
-        for session in demand.players() {
-            session.close(Reason::RelayRefused);
-        }
-        demand.arrived()
-    }
-
-    /// Notifies the task of a changed number of players.
-    fn count(&self, demand: &PlayerDemand<Arc<Session>>) {
-        self.counts.send_replace(PlayerCounts { present: demand.present(), arrived: demand.arrived() });
     }
 }
 

@@ -4,27 +4,19 @@
 //! here. Each attempt is a session with its own number and events. The result of an attempt is an `AttemptOutcome`, which
 //! determines the next step.
 
-use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
 
-use super::destination::CauseIdentity;
-use super::error::RelayError;
-use super::lines::Pushes;
-use super::pull::{self, PullUse, Pulls};
+use super::pulled::Pulls;
 use crate::config::store::Store;
 use crate::hub::registry::StreamRegistry;
 use crate::hub::stream::Stream;
-use crate::limits;
-use crate::media::extension::{Demand, OnStream, PublishObserver, SessionObserver, Source};
 use crate::media::ingest::Intake;
-use crate::media::session::{Identity, Protocol, Reason, Role, Session, SessionMoments, Sessions};
+use crate::media::session::{Protocol, Role, Session, SessionMoments, Sessions};
 use crate::media::trail::Trail;
 use crate::media::trails::Trails;
-use crate::media::view::AppView;
 use crate::media::workers::Workers;
 use crate::net::dns::Dns;
 use crate::net::tls::Tls;
@@ -57,77 +49,6 @@ pub struct Relays {
     pub lifetime: Lifetime,
 }
 
-/// Outcome of an attempt.
-#[derive(Debug)]
-pub(super) enum AttemptOutcome {
-    /// The callback wants no relay.
-    Unwanted,
-    /// The callback or the origin refuses: the sessions that depend on the relay must end.
-    Refused,
-    /// The relay worked for a while and ended.
-    Worked,
-    /// The relay failed.
-    Failed,
-    /// The relay was ended by this server.
-    Closed,
-}
-
-/// Result of a function that returns only errors.
-pub(super) enum Never {}
-
-/// Reason for the end of a relay.
-#[derive(Debug)]
-pub(super) enum RelayEnd {
-    /// An error of the network, the other server or the configuration.
-    Error(RelayError),
-    /// The other server closed the connection.
-    Closed,
-    /// The other server refused permanently, with this status.
-    Refused(u16),
-    /// The stream is now published on this server.
-    Published,
-    /// The relay was ended by this server.
-    Asked(Reason),
-}
-
-impl fmt::Display for RelayEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RelayEnd::Error(error) => error.fmt(f),
-            RelayEnd::Closed => f.write_str("the other server closed"),
-            RelayEnd::Refused(status) => write!(f, "the other server refused: status {status}"),
-            RelayEnd::Published => f.write_str("the stream is published here"),
-            RelayEnd::Asked(reason) => f.write_str(reason.name()),
-        }
-    }
-}
-
-impl<E: Into<RelayError>> From<E> for RelayEnd {
-    fn from(error: E) -> Self {
-        RelayEnd::Error(error.into())
-    }
-}
-
-impl Source for Relays {
-    fn is_configured(&self, view: &AppView) -> bool {
-        pull::is_configured(view)
-    }
-
-    fn demand(self: Arc<Self>, player: OnStream<'_>) -> Box<dyn Demand> {
-        Box::new(PullUse::enter(&self, player))
-    }
-
-    fn way(&self, stream: u64) -> Bytes {
-        self.pulls.way(stream)
-    }
-}
-
-impl SessionObserver for Relays {
-    fn publishing(self: Arc<Self>, publisher: OnStream<'_>) -> Option<Box<dyn PublishObserver>> {
-        Some(Box::new(Pushes::start(&self, publisher)))
-    }
-}
-
 /// Session of one attempt, caused by `cause`, on behalf of sessions with the common `trail`. Its own trail is the one
 /// sent to the other server.
 pub(super) fn session_for(
@@ -150,27 +71,4 @@ pub(super) fn session_for(
     );
     session.set_stream(stream.clone());
     Arc::new(session)
-}
-
-/// Arguments that a destination takes from the session that caused it.
-pub(super) fn asked(identity: &Identity) -> CauseIdentity<'_> {
-    CauseIdentity {
-        app: &identity.app,
-        name: &identity.name,
-        pargs: &identity.pargs,
-        flash_ver: &identity.flash_ver,
-        page_url: &identity.page_url,
-        swf_url: &identity.swf_url,
-    }
-}
-
-/// Whether a relay that began at `started` has worked, so that the next attempt may follow at once: it ran for the
-/// maximum retry delay `most`. A target that accepts and disconnects immediately counts as failed each time.
-pub(super) fn has_worked(started: Option<Instant>, most: Duration) -> bool {
-    started.is_some_and(|started| started.elapsed() >= most.max(limits::RELAY_WORKED))
-}
-
-/// Time that the other server has from the connection to the first media command.
-pub(super) fn setup_time(connect: Duration) -> Duration {
-    connect.max(limits::RELAY_SETUP)
 }

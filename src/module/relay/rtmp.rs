@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::connect::connect;
 use super::destination::Destination;
 use super::error::RelayError;
-use super::relays::{RelayEnd, setup_time};
+use super::outcome::{RelayEnd, setup_time};
 use crate::limits;
 use crate::media::split_query;
 use crate::media::{trail, trail_proof};

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::PulledStream;
 use crate::media::extension::OnStream;
 use crate::media::ingest::{Feeder, Ingest};
 use crate::media::relay_messages;
@@ -16,8 +15,9 @@ use crate::module::relay::destination::Destination;
 use crate::module::relay::error::RelayError;
 use crate::module::relay::http::Download;
 use crate::module::relay::log;
+use crate::module::relay::outcome::{Never, RelayEnd};
+use crate::module::relay::pulled::PulledStream;
 use crate::module::relay::relays::Relays;
-use crate::module::relay::relays::{Never, RelayEnd};
 use crate::module::relay::rtmp::{ConnectSettings, Upstream, check};
 use crate::net::read_pause::ReadPause;
 use crate::wire::MediaKind;

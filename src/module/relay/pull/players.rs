@@ -1,6 +1,5 @@
 //! Players of pulled streams, and the task that serves each stream as long as it has players.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,27 +8,11 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::{PulledStream, is_configured};
 use crate::media::extension::{Demand, OnStream};
 use crate::media::relay_target::RelayTarget;
-use crate::media::session::Session;
-use crate::media::trail::Trail;
-use crate::module::relay::demand::Wants;
+use crate::module::relay::pulled::{PlayerCounts, PulledStream, is_configured};
 use crate::module::relay::relays::Relays;
 use crate::notify;
-
-/// All streams with players, by stream number. The lock is held while a player comes or goes, so that a stream is
-/// listed exactly as long as its [`Demand`](crate::module::relay::demand::PlayerDemand) has players.
-#[derive(Default)]
-pub struct Pulls {
-    streams: Mutex<HashMap<u64, Arc<PulledStream>>>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct PlayerCounts {
-    pub(super) present: usize,
-    pub(super) arrived: u64,
-}
 
 /// A player's use of a pulled stream.
 pub struct PullUse {
@@ -102,19 +85,6 @@ impl Drop for PullUse {
         if was_last {
             streams.remove(&self.pulled.stream.id());
         }
-    }
-}
-
-impl Wants for Arc<Session> {
-    fn trail(&self) -> &Trail {
-        &self.identity.trail
-    }
-}
-
-impl Pulls {
-    /// Path of a pulled stream's media.
-    pub fn way(&self, stream: u64) -> Bytes {
-        self.streams.lock().get(&stream).map(|pulled| pulled.way.borrow().clone()).unwrap_or_default()
     }
 }
 
