@@ -4,9 +4,8 @@ use std::collections::HashMap;
 
 use bstr::BString;
 
-use super::exchange::Exchange;
 use super::variable::Variable;
-use crate::directive::{Match, Undecided};
+use crate::directive::Match;
 
 /// Values that statements and regular expressions have assigned to a request's variables.
 #[derive(Default)]
@@ -61,39 +60,23 @@ impl AssignedValues {
         self.groups.get(usize::from(number))
     }
 
+    /// Whether `set $args` has assigned an unknown value.
+    pub(super) fn query_is_unknown(&self) -> bool {
+        matches!(self.query, Some(None))
+    }
+
+    /// What statements have assigned to a variable with this name: a value, or an unknown one.
+    pub(super) fn assigned(&self, name: &BString) -> Option<Option<&BString>> {
+        self.values.get(name).map(Option::as_ref)
+    }
+
+    /// Keeps the first value of a module's variable.
+    pub(super) fn set_first(&mut self, name: &'static str, value: Vec<u8>) {
+        self.first.insert(name, value);
+    }
+
     /// The value of a module's variable, if a statement has used it.
     pub(super) fn first(&self, name: &str) -> Option<&[u8]> {
         self.first.get(name).map(Vec::as_slice)
-    }
-}
-
-impl Exchange<'_> {
-    /// Whether a variable has a value.
-    pub fn can_tell(&self, variable: &Variable) -> bool {
-        let of_query = matches!(variable, Variable::Args | Variable::Arg(_) | Variable::IsArgs);
-        if of_query && matches!(self.assigned.query, Some(None)) {
-            return false;
-        }
-        let Some(name) = variable.definable() else { return true };
-        match self.assigned.values.get(&name) {
-            Some(value) => value.is_some(),
-            None => !self.server.routes().without_value.contains(&name) && *variable != Variable::Other(name),
-        }
-    }
-
-    /// Keeps the value of a variable that does not change after its first use.
-    ///
-    /// # Errors
-    ///
-    /// [`Undecided`], if a regular expression is.
-    pub fn keep_first(&mut self, variable: &Variable) -> Result<(), Undecided> {
-        let Some(name) = variable.of_module() else { return Ok(()) };
-        let Some(given) = self.service().variable(name) else { return Ok(()) };
-        if !self.assigned.first.contains_key(name) {
-            let mut value = Vec::new();
-            given.value(self, &mut value)?;
-            self.assigned.first.insert(name, value);
-        }
-        Ok(())
     }
 }

@@ -1,14 +1,20 @@
-//! Directives of HTTP locations.
+//! Directives of HTTP locations, and where their files are.
 
-use super::directory::{Directory, Files};
+use std::path::PathBuf;
+
+use super::directory::Directory;
 use super::header::AddHeader;
+use super::location::LocationName;
+use super::routes::Routes;
 use super::types::ContentTypes;
 use super::{relation, variable};
-use crate::directive::context::{HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
+use crate::directive::context::{Contexts, HTTP_ALL, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
+use crate::directive::evaluate::Block;
 use crate::directive::table::directives;
 use crate::directive::word::one_of;
 use crate::directive::{
-    Args, Arity, Evaluation, Flag, Msec, Network, Num, Offset, Own, Present, Text, Value, number,
+    Args, Arity, BlockLevel, Evaluation, Flag, Msec, Network, Num, Offset, Own, Present, Slot, Text, Value,
+    number,
 };
 use crate::syntax::{Problem, Word, sentence};
 
@@ -85,6 +91,7 @@ directives! {
             restricts requests;
     }
     made {
+        Routes;
         Files;
     }
     concludes {
@@ -133,5 +140,57 @@ impl Value for HttpAccessRule {
             evaluation.report(Problem::warning(text).at(word.span));
         }
         Ok(HttpAccessRule { allow, network })
+    }
+}
+
+/// Location of the files that a location serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// `alias`: a path that replaces the beginning of the request's path.
+    Alias {
+        /// The file or directory.
+        target: PathBuf,
+        /// Number of bytes of the request's path to replace: the prefix of the location that contains the line. `None`
+        /// for a regular expression: the whole path.
+        replaces: Option<usize>,
+    },
+    /// `root`: a directory to which the whole path is appended.
+    Root(PathBuf),
+    /// A path with variables, which is not implemented: nothing is served.
+    Unserved,
+}
+
+/// The nearest `root` or `alias` applies. As in nginx, an inherited `alias` replaces the prefix of the location that
+/// contains it.
+impl Slot for Files {
+    const HOLDERS: Contexts = LOCATION;
+
+    fn make(level: &BlockLevel<'_>, evaluation: &mut Evaluation<'_>) -> Files {
+        let nearest = level.blocks.iter().find_map(|block| {
+            let scope: &Scope = block.scope()?;
+            let alias = scope.alias.as_ref().map(|alias| (&alias.value, Some(replaced_by_alias(block))));
+            alias.or_else(|| scope.root.as_ref().map(|root| (&root.value, None)))
+        });
+        let default;
+        let (directory, replaces) = match nearest {
+            Some(found) => found,
+            None => {
+                default = level.resolve::<Conf>(evaluation).root;
+                (&default, None)
+            }
+        };
+        match (directory, replaces) {
+            (Directory::Variable(_), _) => Files::Unserved,
+            (Directory::Fixed(target), Some(replaces)) => Files::Alias { target: target.clone(), replaces },
+            (Directory::Fixed(directory), None) => Files::Root(directory.clone()),
+        }
+    }
+}
+
+/// What `alias` in a location replaces; see [`Files::Alias`].
+fn replaced_by_alias(location: &Block) -> Option<usize> {
+    match location.head::<LocationName>() {
+        Some(LocationName::Regex(_)) => None,
+        name => Some(name.map_or(0, |name| name.spelled().len())),
     }
 }

@@ -14,90 +14,17 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use parking_lot::Mutex;
 
-use super::conf::Conf;
-use super::exchange::{self, Exchange};
+use super::exchange::{self, ConnectionUsage, Exchange, HttpConnection, HttpService};
 use super::files::{self, INDEX, IsIndex};
 use super::heads::HeadTracker;
 use super::io::{HttpIo, LiveTakeover};
 use super::reply::{Body, plain};
 use super::server_conf::ServerConf;
-use super::{HttpService, head, log};
+use super::{head, log};
 use crate::directive::ListenAddr;
 use crate::limits;
 use crate::media::workers::Worker;
-use crate::net::socket::{Peer, Socket};
-
-/// Data shared by all requests of a connection.
-pub(super) struct HttpConnection {
-    pub(super) service: Arc<HttpService>,
-    listen: ListenAddr,
-    pub(super) id: u64,
-    pub(super) peer: Peer,
-    /// `http` or `https`.
-    pub(super) scheme: &'static str,
-    pub(super) started: Instant,
-    socket: Arc<Socket>,
-    pub(super) takeover: Arc<LiveTakeover>,
-    heads: Arc<HeadTracker>,
-    usage: Mutex<ConnectionUsage>,
-}
-
-/// Use of a connection.
-struct ConnectionUsage {
-    requests: u64,
-    /// Whether a request is in progress.
-    in_flight: bool,
-    /// Time of the last change of `in_flight`.
-    since: Instant,
-    /// Idle timeout.
-    idle: Duration,
-    nodelay: bool,
-}
-
-impl HttpConnection {
-    /// Records the start of a request. Returns its number on the connection, from 1.
-    fn begin(&self) -> u64 {
-        let mut used = self.usage.lock();
-        used.requests += 1;
-        (used.in_flight, used.since) = (true, Instant::now());
-        used.requests
-    }
-
-    /// Applies the connection settings of a request's location.
-    pub(super) fn adopt(&self, conf: &Conf) {
-        self.takeover.set_send_timeout(conf.send_timeout);
-        let mut used = self.usage.lock();
-        used.idle = conf.keepalive_timeout.timeout.duration();
-        if std::mem::replace(&mut used.nodelay, conf.tcp_nodelay) != conf.tcp_nodelay {
-            self.socket.set_nodelay(conf.tcp_nodelay);
-        }
-    }
-
-    fn end(&self) {
-        let mut used = self.usage.lock();
-        used.in_flight = false;
-        used.since = Instant::now();
-    }
-
-    /// Whether a request was received. A client accepted just before the server drains still gets a response.
-    fn is_used(&self) -> bool {
-        self.usage.lock().requests > 0
-    }
-
-    /// Time of the next check whether the connection is idle for too long; `None` if it is.
-    fn idle_until(&self) -> Option<Instant> {
-        let used = self.usage.lock();
-        let now = Instant::now();
-        // A request may take any time; the idle timeout starts at its end. Without keep-alive the response closes the
-        // connection.
-        if used.in_flight || used.idle.is_zero() {
-            return Some(now + limits::HTTP_IDLE_LOOK);
-        }
-        let since = self.takeover.written().map_or(used.since, |written| written.max(used.since));
-        let due = since.checked_add(used.idle).unwrap_or(now + limits::HTTP_IDLE_LOOK);
-        (due > now).then_some(due)
-    }
-}
+use crate::net::socket::Socket;
 
 /// `return 444`: closes the connection without a response.
 #[derive(Debug)]

@@ -1,28 +1,192 @@
-//! One request in nginx's phases.
+//! A request, its connection, and the modules that take part in answering it; `server/parts.rs` lists them.
 
-use std::sync::LazyLock;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use bstr::{BStr, ByteSlice};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LAST_MODIFIED, SERVER};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method, Request, Response, Version};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 
 use super::assigned::AssignedValues;
-use super::conf::{Conf, ServerTokens};
-use super::connection::HttpConnection;
-use super::extension::{Decision, PhaseCheck};
-use super::header::AddHeader;
-use super::player::HttpPlayer;
-use super::reply::{Body, plain};
-use super::routes::{Location, Refusal};
+use super::conf::Conf;
+use super::head;
+use super::heads::HeadTracker;
+use super::io::LiveTakeover;
+use super::reply::Body;
+use super::routes::Location;
 use super::types::ContentTypes;
-use super::variable::{Template, Variable, Variables};
-use super::variables::RequestVariables;
-use super::{HttpService, files, head, log, method};
 use crate::config::model::HttpServer;
-use crate::directive::Slot;
-use crate::net::socket::Peer;
+use crate::config::store::Store;
+use crate::directive::{ListenAddr, Slot, Undecided};
+use crate::limits;
+use crate::media::session::Sessions;
+use crate::media::trails::Trails;
+use crate::net::socket::{Peer, Socket};
+use crate::task::lifetime::Lifetime;
+
+/// Data shared by all HTTP connections.
+pub struct HttpService {
+    /// The configuration in force.
+    pub store: Arc<Store>,
+    /// All sessions; they share their numbers with connections.
+    pub sessions: Arc<Sessions>,
+    /// Checks the trails of relays.
+    pub trails: Arc<Trails>,
+    /// Shutdown of the process.
+    pub lifetime: Lifetime,
+    /// Checks before the handlers, in this order.
+    pub phases: Vec<Box<dyn PhaseCheck>>,
+    /// Handlers; the first that takes a location answers.
+    pub handlers: Vec<Box<dyn Handler>>,
+    /// Response filters, in this order.
+    pub filters: Vec<Box<dyn ResponseFilter>>,
+    /// Variables of modules.
+    pub variables: Vec<Box<dyn RequestVariable>>,
+}
+
+impl HttpService {
+    /// The module's variable with this name.
+    pub(super) fn variable(&self, name: &str) -> Option<&dyn RequestVariable> {
+        self.variables.iter().find(|variable| variable.name() == name).map(|variable| &**variable)
+    }
+}
+
+/// A future response.
+pub type Answer<'a> = Pin<Box<dyn Future<Output = Response<Body>> + Send + 'a>>;
+
+/// Methods that a handler supports; others are answered for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Methods {
+    /// GET and HEAD, as of files.
+    Document,
+    /// GET and HEAD of a stream. `OPTIONS` tells players in browsers so, with CORS headers.
+    Stream,
+    /// All except `OPTIONS`: PingOS's handlers for tools, which send POST, ignore the method.
+    Any,
+}
+
+/// Answers requests of the locations in which a directive of its module is set. The first handler that takes a request
+/// answers; without one, files are served.
+pub trait Handler: Send + Sync {
+    /// The methods that reach it.
+    fn methods(&self) -> Methods;
+
+    /// The response, if the location's values select this handler. Nothing happens before it is awaited.
+    fn answer<'a>(&'a self, exchange: &'a Exchange<'a>) -> Option<Answer<'a>>;
+}
+
+/// Result of a phase.
+pub enum Decision {
+    /// The next phase follows.
+    Next,
+    /// The response; `None` closes the connection without one.
+    Done(Option<Response<Body>>),
+}
+
+/// Runs before the handler, in nginx's rewrite phases.
+pub trait PhaseCheck: Send + Sync {
+    /// Runs before the location is selected.
+    fn server_rewrite(&self, exchange: &mut Exchange<'_>) -> Decision;
+
+    /// Runs after the location is selected and before access rules.
+    fn rewrite(&self, exchange: &mut Exchange<'_>) -> Decision;
+}
+
+/// Changes the head or the body of responses.
+pub trait ResponseFilter: Send + Sync {
+    /// Changes a response.
+    fn filter(&self, exchange: &Exchange<'_>, response: &mut Response<Body>);
+}
+
+/// A variable with a value of its module.
+pub trait RequestVariable: Send + Sync {
+    /// Name of the variable.
+    fn name(&self) -> &'static str;
+
+    /// Appends the value.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression is.
+    fn value(&self, exchange: &Exchange<'_>, out: &mut Vec<u8>) -> Result<(), Undecided>;
+}
+
+/// Data shared by all requests of a connection.
+pub(super) struct HttpConnection {
+    pub(super) service: Arc<HttpService>,
+    pub(super) listen: ListenAddr,
+    pub(super) id: u64,
+    pub(super) peer: Peer,
+    /// `http` or `https`.
+    pub(super) scheme: &'static str,
+    pub(super) started: Instant,
+    pub(super) socket: Arc<Socket>,
+    pub(super) takeover: Arc<LiveTakeover>,
+    pub(super) heads: Arc<HeadTracker>,
+    pub(super) usage: Mutex<ConnectionUsage>,
+}
+
+/// Use of a connection.
+pub(super) struct ConnectionUsage {
+    pub(super) requests: u64,
+    /// Whether a request is in progress.
+    pub(super) in_flight: bool,
+    /// Time of the last change of `in_flight`.
+    pub(super) since: Instant,
+    /// Idle timeout.
+    pub(super) idle: Duration,
+    pub(super) nodelay: bool,
+}
+
+impl HttpConnection {
+    /// Records the start of a request. Returns its number on the connection, from 1.
+    pub(super) fn begin(&self) -> u64 {
+        let mut used = self.usage.lock();
+        used.requests += 1;
+        (used.in_flight, used.since) = (true, Instant::now());
+        used.requests
+    }
+
+    /// Applies the connection settings of a request's location.
+    pub(super) fn adopt(&self, conf: &Conf) {
+        self.takeover.set_send_timeout(conf.send_timeout);
+        let mut used = self.usage.lock();
+        used.idle = conf.keepalive_timeout.timeout.duration();
+        if std::mem::replace(&mut used.nodelay, conf.tcp_nodelay) != conf.tcp_nodelay {
+            self.socket.set_nodelay(conf.tcp_nodelay);
+        }
+    }
+
+    pub(super) fn end(&self) {
+        let mut used = self.usage.lock();
+        used.in_flight = false;
+        used.since = Instant::now();
+    }
+
+    /// Whether a request was received. A client accepted just before the server drains still gets a response.
+    pub(super) fn is_used(&self) -> bool {
+        self.usage.lock().requests > 0
+    }
+
+    /// Time of the next check whether the connection is idle for too long; `None` if it is.
+    pub(super) fn idle_until(&self) -> Option<Instant> {
+        let used = self.usage.lock();
+        let now = Instant::now();
+        // A request may take any time; the idle timeout starts at its end. Without keep-alive the response closes the
+        // connection.
+        if used.in_flight || used.idle.is_zero() {
+            return Some(now + limits::HTTP_IDLE_LOOK);
+        }
+        let since = self.takeover.written().map_or(used.since, |written| written.max(used.since));
+        let due = since.checked_add(used.idle).unwrap_or(now + limits::HTTP_IDLE_LOOK);
+        (due > now).then_some(due)
+    }
+}
 
 /// A request being processed.
 pub struct Exchange<'a> {
@@ -40,7 +204,7 @@ pub struct Exchange<'a> {
     /// Values assigned by statements and regular expressions.
     pub assigned: AssignedValues,
     /// Whether the path is the result of an internal redirect, so that `internal` locations are accessible.
-    is_internal: bool,
+    pub(super) is_internal: bool,
 }
 
 impl<'a> Exchange<'a> {
@@ -62,118 +226,6 @@ impl<'a> Exchange<'a> {
         'a: 'b,
     {
         Exchange { location: &self.server.routes().fallback, path, is_internal: true, ..self }
-    }
-
-    /// Runs nginx's phases: statements of the server, selection of the location, its statements, access rules, handler.
-    /// `None` closes the connection without a response.
-    pub(super) async fn pass(&mut self) -> Option<Response<Body>> {
-        if let Decision::Done(answer) = self.rewrite(|check, exchange| check.server_rewrite(exchange)) {
-            return answer;
-        }
-        let assigned = &mut self.assigned;
-        let routes = self.server.routes();
-        let Ok(location) = routes.find_location(self.path, &mut |found| assigned.matched(found)) else {
-            log::undecided(self.connection.id, "the path", &self.connection.peer);
-            return Some(plain(StatusCode::INTERNAL_SERVER_ERROR));
-        };
-        self.location = location;
-        self.connection.adopt(self.conf());
-        if let Some(status) = self.misfit() {
-            return Some(plain(status));
-        }
-        let method = self.request.method().as_str().as_bytes();
-        match &self.location.limited {
-            Some((methods, limited)) if !methods.iter().any(|known| known == method) => {
-                self.location = limited;
-            }
-            // The server's statements were executed already.
-            _ if std::ptr::eq(self.location, &*routes.fallback) => {}
-            _ => {
-                if let Decision::Done(answer) = self.rewrite(|check, exchange| check.rewrite(exchange)) {
-                    return answer;
-                }
-            }
-        }
-        if self.is_denied() {
-            return Some(plain(StatusCode::FORBIDDEN));
-        }
-        Some(self.dispatch().await)
-    }
-
-    /// Runs the modules' checks of one rewrite phase.
-    fn rewrite(&mut self, phase: impl Fn(&dyn PhaseCheck, &mut Self) -> Decision) -> Decision {
-        if matches!(self.location.refusal, Some(Refusal { of_peers: true, .. })) {
-            return Decision::Next;
-        }
-        for check in &self.service().phases {
-            let decision = phase(&**check, self);
-            if let Decision::Done(_) = decision {
-                return decision;
-            }
-        }
-        Decision::Next
-    }
-
-    /// Refusals before the handler: `internal`, `client_max_body_size`.
-    fn misfit(&self) -> Option<StatusCode> {
-        let conf = self.conf();
-        if conf.internal.is_some() && !self.is_internal {
-            return Some(StatusCode::NOT_FOUND);
-        }
-        let length = self.header(CONTENT_LENGTH).to_str().ok().and_then(|text| text.parse::<u64>().ok());
-        let limit = conf.client_max_body_size.0;
-        (limit > 0 && length.is_some_and(|length| length > limit)).then_some(StatusCode::PAYLOAD_TOO_LARGE)
-    }
-
-    /// Checks `allow` and `deny`.
-    fn is_denied(&self) -> bool {
-        let mut rules = self.conf().access.iter();
-        let rule = rules.find(|rule| rule.network.contains(self.connection.peer.ip));
-        let denied = rule.is_some_and(|rule| !rule.allow);
-        if denied {
-            log::access_denied(self.connection.id, &self.connection.peer);
-        }
-        denied
-    }
-
-    async fn dispatch(&self) -> Response<Body> {
-        if self.location.refusal.is_some() {
-            return plain(StatusCode::SERVICE_UNAVAILABLE);
-        }
-        let mut handlers = self.service().handlers.iter();
-        match handlers.find_map(|handler| Some((handler, handler.answer(self)?))) {
-            Some((handler, answer)) => match method::answer(self, handler.methods()) {
-                Some(refusal) => refusal,
-                None => answer.await,
-            },
-            None => files::answer(self, self.location.get()).await,
-        }
-    }
-
-    /// Applies the modules' response filters, `add_header` and the `Server` header to a response.
-    pub(super) fn filter(&self, response: &mut Response<Body>) {
-        self.service().filters.iter().for_each(|filter| filter.filter(self, response));
-        let (status, headers) = (response.status().as_u16(), response.headers_mut());
-        for AddHeader { name, value, .. } in
-            self.conf().add_header.iter().filter(|header| header.applies_to(status))
-        {
-            let Ok(name) = HeaderName::from_bytes(name) else { continue };
-            let text = self.expand(value);
-            // As in nginx, a response has one of each of these: the line replaces it, an empty value removes it.
-            if name == ETAG || name == LAST_MODIFIED {
-                headers.remove(&name);
-            }
-            if !text.is_empty()
-                && let Ok(value) = HeaderValue::from_bytes(&text)
-            {
-                headers.append(name, value);
-            }
-        }
-        let server = match self.conf().server_tokens {
-            ServerTokens::Off => "pingosd",
-            ServerTokens::On | ServerTokens::Build => crate::VERSION,
-        };
-        headers.entry(SERVER).or_insert(HeaderValue::from_static(server));
     }
 
     pub(super) fn service(&self) -> &'a HttpService {
@@ -203,25 +255,6 @@ impl<'a> Exchange<'a> {
     /// The values that select the location's handler.
     pub fn chosen_by<T: Slot>(&self) -> &'a T {
         self.location.choosing.get()
-    }
-
-    /// Expands a template for this request.
-    pub fn expand(&self, template: &Template) -> Vec<u8> {
-        let mut text = Vec::new();
-        template.expand(&RequestVariables::new(self), &mut text);
-        text
-    }
-
-    /// Value of a variable for this request.
-    pub fn value(&self, variable: &Variable) -> Vec<u8> {
-        let mut value = Vec::new();
-        RequestVariables::new(self).value(variable, &mut value);
-        value
-    }
-
-    /// Passes the socket to a player once the response head is sent.
-    pub(super) fn take_over(&self, player: HttpPlayer) {
-        self.connection.takeover.arm(player);
     }
 
     /// Makes a path an absolute URL, as nginx's `absolute_redirect on` does.

@@ -19,7 +19,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
-use super::directory::Files;
+use super::conf::Files;
 use super::exchange::Exchange;
 use super::method::not_allowed;
 use super::precondition::{self, RequestedPart};

@@ -11,17 +11,15 @@ use http_body_util::BodyExt;
 use super::arrival::Arrival;
 use super::cors;
 use super::exchange::Exchange;
+use super::live_format::{LiveFormat, Sending};
 use super::origin::{IdentityOverrides, PathParts, RequestedStream};
 use super::player::{HttpPlayer, SilentBody};
 use super::reply::{Body, full, plain};
 use crate::directive::ListenAddr;
-use crate::hub::cursor::PlayerSettings;
 use crate::media::admission::{Admission, AdmissionRefusal, AdmittedSession};
 use crate::media::live;
 use crate::media::log;
 use crate::media::mpegts::MpegtsFeed;
-use crate::media::session::{Protocol, Session};
-use crate::media::view::AppView;
 
 /// A live location.
 pub struct LiveLocation<'a> {
@@ -31,49 +29,6 @@ pub struct LiveLocation<'a> {
     pub app: Option<&'a BString>,
     /// Format of the response.
     pub format: Arc<dyn LiveFormat>,
-}
-
-/// Media for one player of a live location: the session's stream, or a feed made from it.
-pub struct Sending {
-    /// Delivery settings.
-    pub settings: PlayerSettings,
-    /// The feed, unless the session's own stream is sent.
-    pub feed: Option<Arc<MpegtsFeed>>,
-}
-
-/// A container format for endless live files.
-pub trait LiveFormat: Send + Sync {
-    /// Optional suffix of stream names in paths.
-    fn suffix(&self) -> &'static str;
-
-    /// MIME type.
-    fn content_type(&self) -> &'static str;
-
-    /// Protocol of its players' sessions.
-    fn protocol(&self) -> Protocol;
-
-    /// Selects the media for a player; `chunked` means HTTP/1.1 chunks.
-    fn sending(&self, view: &AppView, entered: &AdmittedSession, chunked: bool) -> Sending;
-
-    /// First bytes of a player's file, built once media is available.
-    fn lead(&self, _: &AdmittedSession) -> Bytes {
-        Bytes::new()
-    }
-
-    /// Messages to a relay of another pingosd server; `None` if the player is no relay or the container cannot carry
-    /// them.
-    fn relay_messages(&self, _: &Session) -> Option<&dyn RelayMessages> {
-        None
-    }
-}
-
-/// Messages to relays of other pingosd servers inside a file.
-pub trait RelayMessages: Send + Sync {
-    /// The path that the media has taken so far.
-    fn way(&self, entered: &AdmittedSession, way: &[u8]) -> Bytes;
-
-    /// The stream's publisher has left.
-    fn idle(&self) -> Bytes;
 }
 
 /// Responds with a live stream once there is media, or earlier with `http_early_head`.
@@ -134,6 +89,13 @@ pub async fn answer(
     let response = head(exchange, &*player.format, chunked, SilentBody.boxed_unsync());
     exchange.take_over(player);
     response
+}
+
+impl Exchange<'_> {
+    /// Passes the socket to a player once the response head is sent.
+    fn take_over(&self, player: HttpPlayer) {
+        self.connection.takeover.arm(player);
+    }
 }
 
 fn head(exchange: &Exchange<'_>, format: &dyn LiveFormat, chunked: bool, body: Body) -> Response<Body> {

@@ -1,13 +1,55 @@
-//! Selection of a location by path.
+//! Locations, and their selection by path.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
 
 use super::location::LocationName;
-use super::routes::Location;
-use crate::directive::{Match, Pattern, Undecided};
+use crate::directive::context::LOCATION;
+use crate::directive::{Match, Pattern, Undecided, Values};
+use crate::syntax::Pos;
+
+/// A location.
+#[derive(Debug)]
+pub struct Location {
+    /// Its name, which selects paths.
+    pub name: LocationName,
+    /// Values of modules.
+    pub values: Values<LOCATION>,
+    /// The values that select the handler; inside `if` or `limit_except` those of the surrounding location.
+    pub choosing: Values<LOCATION>,
+    /// A directive that refuses all requests here.
+    pub refusal: Option<Refusal>,
+    /// The `if` blocks of the location, in the order of the file; each applies instead of the location once its
+    /// condition is true.
+    pub conditional: Vec<Arc<Location>>,
+    /// `limit_except`: settings that replace the location's for methods other than these.
+    pub limited: Option<(Vec<BString>, Arc<Location>)>,
+    /// Nested locations.
+    pub nested: Locations,
+    /// Position of its block.
+    pub pos: Pos,
+}
+
+/// A restricting directive that is not implemented: requests to what it protects are refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The directive.
+    pub directive: &'static str,
+    /// Whether it restricts connections, for example by client certificates: then the rewrite module's statements do
+    /// not answer either.
+    pub of_peers: bool,
+}
+
+impl Deref for Location {
+    type Target = Values<LOCATION>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.values
+    }
+}
 
 /// The locations of one level.
 #[derive(Debug, Default)]

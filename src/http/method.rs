@@ -4,8 +4,7 @@ use http::header::{ALLOW, HeaderValue};
 use http::{Method, Response, StatusCode};
 
 use super::cors;
-use super::exchange::Exchange;
-use super::extension::Methods;
+use super::exchange::{Exchange, Methods};
 use super::reply::{Body, plain};
 
 /// Response to a method that must not reach the handler. `OPTIONS` only queries the supported methods, so it must not

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::arrival::Arrival;
-use super::live::{LiveFormat, RelayMessages};
+use super::live_format::{LiveFormat, RelayMessages};
 use crate::hub::cursor::PlayerSettings;
 use crate::hub::packet::{Container, http_chunk};
 use crate::hub::stream::Stream;

@@ -1,7 +1,6 @@
 //! Locations of a server, built from its block.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Deref;
 use std::sync::Arc;
 
 use bstr::{BString, ByteSlice};
@@ -9,13 +8,14 @@ use bstr::{BString, ByteSlice};
 use super::core::methods::Methods;
 use super::location::LocationName;
 use super::locations::Locations;
+pub use super::locations::{Location, Refusal};
 use super::server_conf::addresses;
 use super::variable::VariableNames;
 use crate::config::model::HttpServer;
 use crate::directive::context::{Contexts, HTTP_SERVER, LIMIT_EXCEPT, LOCATION, LOCATION_IF};
 use crate::directive::evaluate::Block;
 use crate::directive::{BlockLevel, Evaluation, ListenAddr, Match, Restricts, Slot, Undecided, Values};
-use crate::syntax::{Pos, Problem, Span, sentence};
+use crate::syntax::{Problem, Span, sentence};
 
 /// Locations of a server.
 #[derive(Debug)]
@@ -26,46 +26,6 @@ pub struct Routes {
     pub fallback: Arc<Location>,
     /// Variables that are defined but have no value yet.
     pub without_value: HashSet<BString>,
-}
-
-/// A location.
-#[derive(Debug)]
-pub struct Location {
-    /// Its name, which selects paths.
-    pub name: LocationName,
-    /// Values of modules.
-    pub values: Values<LOCATION>,
-    /// The values that select the handler; inside `if` or `limit_except` those of the surrounding location.
-    pub choosing: Values<LOCATION>,
-    /// A directive that refuses all requests here.
-    pub refusal: Option<Refusal>,
-    /// The `if` blocks of the location, in the order of the file; each applies instead of the location once its
-    /// condition is true.
-    pub conditional: Vec<Arc<Location>>,
-    /// `limit_except`: settings that replace the location's for methods other than these.
-    pub limited: Option<(Vec<BString>, Arc<Location>)>,
-    /// Nested locations.
-    pub nested: Locations,
-    /// Position of its block.
-    pub pos: Pos,
-}
-
-/// A restricting directive that is not implemented: requests to what it protects are refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The directive.
-    pub directive: &'static str,
-    /// Whether it restricts connections, for example by client certificates: then the rewrite module's statements do
-    /// not answer either.
-    pub of_peers: bool,
-}
-
-impl Deref for Location {
-    type Target = Values<LOCATION>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.values
-    }
 }
 
 impl Routes {

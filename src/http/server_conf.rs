@@ -6,7 +6,6 @@ use nix::unistd::geteuid;
 
 use super::listen::{DEFAULT_PORT, ListenHttp};
 use super::location::LocationName;
-use super::routes::Routes;
 use super::variable::VariableNames;
 use crate::directive::context::{Contexts, HTTP, HTTP_SERVER, LOCATION, MAIN};
 use crate::directive::evaluate::{Block, resolve};
@@ -42,7 +41,6 @@ directives! {
     }
     made {
         Addresses<HTTP_SERVER>;
-        Routes;
     }
 }
 

@@ -4,20 +4,20 @@ use bstr::ByteSlice;
 use http::header::HeaderName;
 
 use super::exchange::{Exchange, host_of};
-use super::variable::{Variable, Variables};
-use crate::directive::ServerName;
+use super::variable::{Template, Variable, Variables};
+use crate::directive::{ServerName, Undecided};
 use crate::media::variables::query_argument;
 use crate::notify::ProcessVariables;
 use crate::notify::variable::{Variable as ProcessVariable, Variables as _};
 
 /// Values for one request.
-pub(super) struct RequestVariables<'a> {
+struct RequestVariables<'a> {
     exchange: &'a Exchange<'a>,
 }
 
 impl<'a> RequestVariables<'a> {
     /// For this request.
-    pub(super) fn new(exchange: &'a Exchange<'a>) -> Self {
+    fn new(exchange: &'a Exchange<'a>) -> Self {
         RequestVariables { exchange }
     }
 }
@@ -72,6 +72,51 @@ impl Variables for RequestVariables<'_> {
             // Not assigned, or without a value yet; `-t` warns of the directives that define them.
             Variable::User(_) | Variable::Other(_) => {}
         }
+    }
+}
+
+impl Exchange<'_> {
+    /// Expands a template for this request.
+    pub fn expand(&self, template: &Template) -> Vec<u8> {
+        let mut text = Vec::new();
+        template.expand(&RequestVariables::new(self), &mut text);
+        text
+    }
+
+    /// Value of a variable for this request.
+    pub fn value(&self, variable: &Variable) -> Vec<u8> {
+        let mut value = Vec::new();
+        RequestVariables::new(self).value(variable, &mut value);
+        value
+    }
+
+    /// Whether a variable has a value.
+    pub fn can_tell(&self, variable: &Variable) -> bool {
+        let of_query = matches!(variable, Variable::Args | Variable::Arg(_) | Variable::IsArgs);
+        if of_query && self.assigned.query_is_unknown() {
+            return false;
+        }
+        let Some(name) = variable.definable() else { return true };
+        match self.assigned.assigned(&name) {
+            Some(value) => value.is_some(),
+            None => !self.server.routes().without_value.contains(&name) && *variable != Variable::Other(name),
+        }
+    }
+
+    /// Keeps the value of a variable that does not change after its first use.
+    ///
+    /// # Errors
+    ///
+    /// [`Undecided`], if a regular expression is.
+    pub fn keep_first(&mut self, variable: &Variable) -> Result<(), Undecided> {
+        let Some(name) = variable.of_module() else { return Ok(()) };
+        let Some(given) = self.service().variable(name) else { return Ok(()) };
+        if self.assigned.first(name).is_none() {
+            let mut value = Vec::new();
+            given.value(self, &mut value)?;
+            self.assigned.set_first(name, value);
+        }
+        Ok(())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::config::history::{History, SharedHistory};
 use crate::config::on_disk::ConfFiles;
 use crate::config::store::Store;
 use crate::http::HttpService;
-use crate::http::extension::Handler;
+use crate::http::exchange::Handler;
 use crate::hub::pace::Grid;
 use crate::hub::registry::StreamRegistry;
 use crate::media::admission::Admission;

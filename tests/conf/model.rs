@@ -6,7 +6,7 @@ use pingosd::config::load::EMBEDDED;
 use pingosd::config::{Config, LoadOptions, load};
 use pingosd::directive::ListenAddr;
 use pingosd::http;
-use pingosd::http::directory::Files;
+use pingosd::http::conf::Files;
 use pingosd::http::routes::Location;
 use pingosd::log::level::{LogLevel, LogTarget};
 use pingosd::media::access::rule::AccessAction;

@@ -13,7 +13,7 @@ use super::conf::{ControlParts, ServedSections};
 use super::drop::DropSessions;
 use super::log;
 use crate::http::exchange::Exchange;
-use crate::http::extension::{Answer, Handler, Methods};
+use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::reply::{Body, full, plain};
 use crate::media::control::ControlSection;
 use crate::media::session::Sessions;

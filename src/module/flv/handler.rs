@@ -6,8 +6,9 @@ use bytes::{Bytes, BytesMut};
 
 use super::conf::{Current, FlvLive};
 use crate::http::exchange::Exchange;
-use crate::http::extension::{Answer, Handler, Methods};
-use crate::http::live::{self, LiveFormat, LiveLocation, RelayMessages, Sending};
+use crate::http::exchange::{Answer, Handler, Methods};
+use crate::http::live::{self, LiveLocation};
+use crate::http::live_format::{LiveFormat, RelayMessages, Sending};
 use crate::hub::packet::Container;
 use crate::media::admission::{Admission, AdmittedSession};
 use crate::media::player_settings::player_settings;

@@ -9,7 +9,7 @@ use jiff::{Span, ZonedDateTime};
 use super::conf::Current;
 use super::expires::Expires;
 use crate::http::exchange::Exchange;
-use crate::http::extension::ResponseFilter;
+use crate::http::exchange::ResponseFilter;
 use crate::http::header::USUAL;
 use crate::http::reply::Body;
 

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::http::cors;
 use crate::http::exchange::Exchange;
-use crate::http::extension::{Answer, Handler, Methods};
+use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::origin::{IdentityOverrides, PathParts, RequestedStream};
 use crate::http::reply::{Body, full, plain};
 use crate::hub::registry::StreamRegistry;

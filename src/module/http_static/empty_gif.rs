@@ -8,7 +8,7 @@ use http::{Response, StatusCode};
 
 use super::conf::Current;
 use crate::http::exchange::Exchange;
-use crate::http::extension::{Answer, Handler, Methods};
+use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::precondition;
 use crate::http::reply::{Body, full, plain};
 

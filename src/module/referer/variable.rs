@@ -8,7 +8,7 @@ use crate::directive::context::{Contexts, LOCATION};
 use crate::directive::evaluate::Block;
 use crate::directive::{BlockLevel, Evaluation, Slot, Undecided};
 use crate::http::exchange::Exchange;
-use crate::http::extension::RequestVariable;
+use crate::http::exchange::RequestVariable;
 use crate::http::server_conf::server_names;
 use crate::syntax::Spanned;
 

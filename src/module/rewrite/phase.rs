@@ -12,7 +12,7 @@ use super::condition::Condition;
 use super::conf::{Statement, Statements};
 use crate::directive::Undecided;
 use crate::http::exchange::Exchange;
-use crate::http::extension::{Decision, PhaseCheck};
+use crate::http::exchange::{Decision, PhaseCheck};
 use crate::http::log;
 use crate::http::reply::{Body, full, plain};
 use crate::http::routes::Location;

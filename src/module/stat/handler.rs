@@ -19,7 +19,7 @@ use crate::config::on_disk::{self, ConfFiles};
 use crate::config::store::Store;
 use crate::config::watch::Fingerprint;
 use crate::http::exchange::Exchange;
-use crate::http::extension::{Answer, Handler, Methods};
+use crate::http::exchange::{Answer, Handler, Methods};
 use crate::http::reply::{Body, full, plain};
 use crate::hub::registry::{StreamKey, StreamRegistry};
 use crate::media::listing::Snapshot;

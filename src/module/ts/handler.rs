@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::conf::{Current, TsLive};
 use crate::http::exchange::Exchange;
-use crate::http::extension::{Answer, Handler, Methods};
-use crate::http::live::{self, LiveFormat, LiveLocation, Sending};
+use crate::http::exchange::{Answer, Handler, Methods};
+use crate::http::live::{self, LiveLocation};
+use crate::http::live_format::{LiveFormat, Sending};
 use crate::hub::packet::Container;
 use crate::media::admission::{Admission, AdmittedSession};
 use crate::media::mpegts::{FeedSettings, Feeds, player_settings};
