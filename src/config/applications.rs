@@ -6,7 +6,21 @@ use std::sync::Arc;
 
 use bstr::{BStr, BString};
 
-use super::model::Application;
+use crate::directive::Values;
+use crate::directive::context::APPLICATION;
+use crate::syntax::Pos;
+
+/// An RTMP application.
+#[derive(Debug)]
+pub struct Application {
+    /// Name; `*` matches names without a block.
+    pub name: BString,
+    /// Its values, shared with other applications of the server that set nothing for a module. Values of types named
+    /// `Current` are looked up at each use.
+    pub values: Values<APPLICATION>,
+    /// Position of its block.
+    pub pos: Pos,
+}
 
 /// Applications in the order of the file.
 ///

@@ -1,26 +1,17 @@
 //! Builds the model from evaluated blocks.
 
+use super::builder::Builder;
 use super::http::build_http;
-use super::load::Report;
 use super::model::{Config, Http, Paths, Rtmp};
+use super::report::Report;
 use super::rtmp::build_rtmp;
 use crate::directive::conclusion::Whole;
-use crate::directive::context::{Contexts, EVENTS, HTTP, MAIN, RTMP};
+use crate::directive::context::{EVENTS, HTTP, MAIN, RTMP};
 use crate::directive::evaluate::{Block, Evaluated};
 use crate::directive::evaluation::DetachedEvaluation;
 use crate::directive::registry::Registry;
-use crate::directive::slot::Layer;
 use crate::directive::{BaseDirectories, Values};
-use crate::syntax::report::Reports;
-use crate::syntax::{Pos, Problem, Sources, Span};
-
-/// Data shared by the builders of the parts.
-pub(super) struct Builder<'a> {
-    registry: &'a Registry,
-    sources: &'a Sources,
-    bases: &'a BaseDirectories,
-    detached: DetachedEvaluation,
-}
+use crate::syntax::Problem;
 
 /// Builds the model of an evaluated configuration.
 pub(super) fn build(
@@ -57,6 +48,7 @@ struct ModelParts {
 }
 
 impl Builder<'_> {
+    /// Builds all parts from the main block.
     fn parts(&mut self, main: &Block) -> ModelParts {
         let events = main.inner(EVENTS).next();
         if events.is_none() {
@@ -82,48 +74,5 @@ impl Builder<'_> {
                 self.detached.reports.add(u32::MAX, problem);
             }
         }
-    }
-
-    /// Errors and warnings found so far.
-    pub(super) fn reports(&mut self) -> &mut Reports {
-        &mut self.detached.reports
-    }
-
-    /// Values of a block; `blocks` are given innermost first, `together` are the blocks that are merged with it.
-    pub(super) fn values<const HOLDER: Contexts>(
-        &mut self,
-        blocks: &[&Block],
-        together: &[&Block],
-    ) -> Values<HOLDER> {
-        let mut evaluation = self.detached.evaluation(self.sources, self.bases);
-        let values = self.registry.values(blocks, together, &mut evaluation);
-        self.check(blocks, &values);
-        values
-    }
-
-    /// Values of a nested block.
-    pub(super) fn inner_values<const HOLDER: Contexts>(
-        &mut self,
-        outer: &Layer<HOLDER>,
-        blocks: &[&Block],
-    ) -> Values<HOLDER> {
-        let mut evaluation = self.detached.evaluation(self.sources, self.bases);
-        let values = self.registry.inner_values(outer, blocks, &mut evaluation);
-        self.check(blocks, &values);
-        values
-    }
-
-    /// Reports the problems that modules find in the values of a block.
-    fn check<const HOLDER: Contexts>(&mut self, blocks: &[&Block], values: &Values<HOLDER>) {
-        let Some(block) = blocks.first().filter(|block| block.context == HOLDER) else { return };
-        let mut evaluation = self.detached.evaluation(self.sources, self.bases);
-        for problem in self.registry.complaints(values) {
-            evaluation.refuse(block, problem);
-        }
-    }
-
-    /// The file and line of a span.
-    pub(super) fn pos(&self, span: Span) -> Pos {
-        self.sources.pos(span)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::build::Builder;
+use super::builder::Builder;
 use super::model::{Http, HttpServer};
 use super::socket::{SocketCandidate, sockets};
 use crate::directive::Values;

@@ -1,8 +1,8 @@
 //! Lookups in a configuration by the properties of a connection.
 
-use super::load::render_all;
 use super::model::{Config, Http, HttpServer, Listener, Rtmp, RtmpServer};
 use super::names::NameTable;
+use super::report::render_all;
 use super::socket::covers;
 use crate::directive::ListenAddr;
 use crate::syntax::Severity;

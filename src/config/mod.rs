@@ -3,6 +3,7 @@
 pub mod applications;
 pub mod archive;
 mod build;
+mod builder;
 pub mod diff;
 pub mod dynamic;
 pub mod history;
@@ -13,6 +14,7 @@ pub mod model;
 pub mod names;
 pub mod on_disk;
 pub mod path_setting;
+mod report;
 mod rtmp;
 mod socket;
 pub mod store;

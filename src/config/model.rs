@@ -4,8 +4,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use bstr::BString;
-
+pub use super::applications::Application;
 use super::applications::Applications;
 use super::names::NameTable;
 use crate::directive::context::{APPLICATION, EVENTS, HTTP, HTTP_SERVER, MAIN, RTMP, RTMP_SERVER};
@@ -85,18 +84,6 @@ pub struct RtmpServer {
     pub base: Values<APPLICATION>,
     /// Its applications in file order.
     pub applications: Applications,
-    /// Position of its block.
-    pub pos: Pos,
-}
-
-/// An RTMP application.
-#[derive(Debug)]
-pub struct Application {
-    /// Name; `*` matches names without a block.
-    pub name: BString,
-    /// Its values, shared with other applications of the server that set nothing for a module. Values of types named
-    /// `Current` are looked up at each use.
-    pub values: Values<APPLICATION>,
     /// Position of its block.
     pub pos: Pos,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::build::Builder;
+use super::builder::Builder;
 use super::model::{Application, Rtmp, RtmpServer};
 use super::socket::{SocketCandidate, sockets};
 use crate::directive::context::{APPLICATION, RTMP_SERVER};

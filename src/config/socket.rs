@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::build::Builder;
+use super::builder::Builder;
 use super::model::{HttpServer, Listener, RtmpServer};
 use super::names::NameTable;
 use crate::directive::context::{HTTP_SERVER, RTMP_SERVER};
