@@ -5,43 +5,18 @@ use std::any::{Any, TypeId};
 use bstr::ByteSlice;
 
 use super::args::{Args, RepeatRule};
+use super::block::Seen;
+pub use super::block::{Block, resolve};
 use super::context::{Contexts, MAIN};
-use super::evaluation::{BaseDirectories, Evaluation, SharedFacts};
-use super::field::Inherit;
+use super::evaluation::{AnyValue, BaseDirectories, Evaluation, SharedFacts};
 use super::registry::{Registry, RegistryEntry};
-use super::table::{AnyValue, Apply, Resolve, Restricts, Row, StatementShape, UseOutcome};
+use super::row::{Apply, Row, StatementShape, UseOutcome};
 use crate::syntax::diagnostic::{Problem, Severity};
 use crate::syntax::parser::Reading;
 use crate::syntax::report::Reports;
 use crate::syntax::sentence;
 use crate::syntax::source::{Sources, Span};
 use crate::syntax::tree::{Body, Node, StatementEnd, Tree, Word};
-
-/// An evaluated block with the values that its statements set.
-pub struct Block {
-    /// Context of the block's statements.
-    pub context: Contexts,
-    /// Position of the block's name, arguments and brace; empty for the main block.
-    pub span: Span,
-    /// Position of its `{`, whose line nginx's diagnostics name.
-    pub place: Span,
-    /// Reading-order number of the block's last statement.
-    pub order: u32,
-    /// Nested blocks, in order.
-    pub children: Vec<Block>,
-    head: Option<AnyValue>,
-    scopes: Vec<(TypeId, AnyValue)>,
-    seen: Vec<Seen>,
-}
-
-/// Use of a directive in a block.
-struct Seen {
-    row: &'static Row,
-    first: Span,
-    count: usize,
-    /// Whether at least one use refuses traffic because the feature that would guard it is missing.
-    refuses: bool,
-}
 
 /// Result of an evaluation.
 pub struct Evaluated {
@@ -297,65 +272,6 @@ impl Evaluator<'_> {
     }
 }
 
-impl Block {
-    /// An empty block.
-    pub(super) fn new(context: Contexts, span: Span, place: Span) -> Block {
-        Block {
-            context,
-            span,
-            place,
-            order: 0,
-            children: Vec::new(),
-            head: None,
-            scopes: Vec::new(),
-            seen: Vec::new(),
-        }
-    }
-
-    /// Values that the block sets for a module's directives, if any.
-    pub fn scope<S: 'static>(&self) -> Option<&S> {
-        let id = TypeId::of::<S>();
-        self.scopes.iter().find(|(known, _)| *known == id).and_then(|(_, scope)| scope.downcast_ref())
-    }
-
-    /// Value of the block's own arguments.
-    pub fn head<T: 'static>(&self) -> Option<&T> {
-        self.head.as_ref().and_then(|head| head.downcast_ref())
-    }
-
-    /// Position of the first use of a directive in the block, by its canonical name.
-    pub fn uses(&self, name: &str) -> Option<Span> {
-        self.seen.iter().find(|s| s.row.name() == name).map(|s| s.first)
-    }
-
-    /// Name of the first effective directive that restricts one of `kinds` while its feature is missing. `chain` is a
-    /// block and its enclosing blocks, innermost first.
-    pub fn refusing(chain: &[&Block], kinds: &[Restricts]) -> Option<&'static str> {
-        let decides = |row: &Row| row.inert && row.restricts.is_some_and(|r| kinds.contains(&r.what));
-        let mut known: Vec<&'static Row> = Vec::new();
-        for (level, block) in chain.iter().enumerate() {
-            for seen in block.seen.iter().filter(|seen| decides(seen.row)) {
-                let inherited = level > 0;
-                if known.iter().any(|row| std::ptr::eq(*row, seen.row))
-                    || (inherited && seen.row.inherit == Inherit::Never)
-                {
-                    continue;
-                }
-                if seen.refuses {
-                    return Some(seen.row.name());
-                }
-                known.push(seen.row);
-            }
-        }
-        None
-    }
-
-    /// Nested blocks of a context.
-    pub fn inner(&self, context: Contexts) -> impl Iterator<Item = &Block> {
-        self.children.iter().filter(move |b| b.context == context)
-    }
-}
-
 /// A module's scope, created on first use.
 fn scope_mut(scopes: &mut Vec<(TypeId, AnyValue)>, id: TypeId, make: fn() -> AnyValue) -> &mut dyn Any {
     let at = match scopes.iter().position(|(known, _)| *known == id) {
@@ -366,12 +282,6 @@ fn scope_mut(scopes: &mut Vec<(TypeId, AnyValue)>, id: TypeId, make: fn() -> Any
         }
     };
     &mut *scopes[at].1
-}
-
-/// Resolves a module's values from blocks, innermost first.
-pub fn resolve<C: Resolve>(blocks: &[&Block], evaluation: &mut Evaluation<'_>) -> C {
-    let scopes: Vec<Option<&C::Scope>> = blocks.iter().map(|b| b.scope()).collect();
-    C::resolve(&scopes, evaluation)
 }
 
 /// Adds the statement's position to an error.

@@ -4,8 +4,6 @@ use std::any::{Any, TypeId};
 use std::path::{Path, PathBuf};
 
 use super::context::Contexts;
-use super::evaluate::Block;
-use super::table::AnyValue;
 use crate::syntax::diagnostic::Problem;
 use crate::syntax::report::Reports;
 use crate::syntax::source::{Pos, Sources, Span};
@@ -41,6 +39,9 @@ pub enum HostNames {
 pub struct SharedFacts {
     facts: Vec<(TypeId, Box<dyn Any + Send + Sync>)>,
 }
+
+/// Type-erased values.
+pub type AnyValue = Box<dyn Any + Send + Sync>;
 
 /// Environment of the value being parsed.
 pub struct Evaluation<'a> {
@@ -122,11 +123,6 @@ impl Evaluation<'_> {
             None => problem,
         };
         self.reports.add(self.order, problem);
-    }
-
-    /// Reports an error in a block.
-    pub fn refuse(&mut self, block: &Block, problem: Problem) {
-        self.reports.add(block.order, problem.at(block.span).place(block.place));
     }
 
     /// Words of a statement in a free-form block; `None`, with a report, where the entry has the wrong form.

@@ -4,18 +4,21 @@
 
 pub mod address;
 pub mod args;
+mod block;
 pub mod conclusion;
 pub mod context;
 pub mod evaluate;
 pub mod evaluation;
 pub mod field;
 pub mod language;
+mod layers;
 pub mod listen;
 pub mod manual;
 pub mod number;
 pub mod outline;
 pub mod pattern;
 pub mod registry;
+mod row;
 pub mod server_name;
 pub mod slot;
 pub mod table;

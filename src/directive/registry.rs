@@ -5,8 +5,9 @@ use rustc_hash::FxHashMap;
 use crate::syntax::Vocabulary;
 
 use super::context::{self, Contexts};
-use super::slot::{SlotCheck, Slots};
-use super::table::{Module, Row, StatementShape};
+use super::row::{Row, StatementShape};
+use super::slot::{SlotCheck, SlotSource, Slots};
+use super::table::Module;
 use crate::syntax::suggest;
 
 /// An unknown name and the name to suggest instead.
@@ -47,11 +48,6 @@ impl Registry {
         let slots = (0..Contexts::BITS).map(|bit| Slots::new(entries(), 1 << bit)).collect();
         let checks = modules.iter().flat_map(|module| module.checks).collect();
         Registry { modules, by_name, advice, slots, checks }
-    }
-
-    /// Slots that a kind of block holds.
-    pub(super) fn slots(&self, holder: Contexts) -> &Slots {
-        &self.slots[holder.trailing_zeros() as usize]
     }
 
     /// Checks that modules run on the values of blocks.
@@ -96,6 +92,12 @@ impl Registry {
     pub fn contexts_of(&self, name: &str) -> String {
         let contexts = self.find(name.as_bytes()).iter().fold(0, |all, entry| all | entry.row.contexts);
         context::names(contexts).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl SlotSource for Registry {
+    fn slots(&self, holder: Contexts) -> &Slots {
+        &self.slots[holder.trailing_zeros() as usize]
     }
 }
 

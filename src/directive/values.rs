@@ -5,28 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::context::Contexts;
-use super::slot::Slot;
-
-/// A value in a slot.
-pub(super) trait SlotValue: Any + fmt::Debug + Send + Sync {
-    /// Converts to `Any`, for sharing under the value's own type.
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
-}
-
-impl<T: Any + fmt::Debug + Send + Sync> SlotValue for T {
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
-        self
-    }
-}
-
-/// Identity of a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SlotKey {
-    /// The type of the values.
-    pub(super) id: TypeId,
-    /// Whether some of the values take effect only at the next start.
-    pub(super) restart: bool,
-}
+use super::slot::{Slot, SlotKey, SlotValue, ValueLookup};
 
 /// Values of all modules for a block of one kind. Blocks that set nothing for a module share its values.
 ///
@@ -91,5 +70,11 @@ impl<const HOLDER: Contexts> Clone for Values<HOLDER> {
 impl<const HOLDER: Contexts> fmt::Debug for Values<HOLDER> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.stored.iter()).finish()
+    }
+}
+
+impl<const HOLDER: Contexts> ValueLookup for Values<HOLDER> {
+    fn lookup(&self, id: TypeId) -> Option<&dyn Any> {
+        self.find(id)
     }
 }
