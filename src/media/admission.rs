@@ -2,7 +2,6 @@
 //!
 //! The steps are the same for every protocol and in PingOS's order: the stream event is sent first, then the session's
 //! own `start`; access rules are checked after its answer.
-//! session's own `start`; access rules are looked at after its answer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
