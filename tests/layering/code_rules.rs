@@ -1,9 +1,9 @@
-//! Where log lines and unsafe code stand.
+//! Where log lines and unsafe code stand, and the words of comments.
 
 use std::fs;
 use std::path::Path;
 
-use crate::source::{code, library, rust_files};
+use crate::source::{code, library, root, rust_files};
 
 /// What is logged stands in a room's `log.rs`, and takes no way on which bytes that are not UTF-8 are lost.
 #[test]
@@ -29,12 +29,12 @@ fn log_lines_stand_in_one_file_of_a_room() {
 
 #[test]
 fn unsafe_code_stands_in_two_modules_with_its_reasons() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = include_str!("../../Cargo.toml");
     assert!(manifest.contains("unsafe_code = \"deny\""));
     let mut files = Vec::new();
     for dir in ["src", "tests", "benches"] {
-        rust_files(&root.join(dir), &mut files);
+        rust_files(&project.join(dir), &mut files);
     }
     let allowing = files.iter().filter(|file| {
         let text = fs::read_to_string(file).unwrap();
@@ -44,7 +44,7 @@ fn unsafe_code_stands_in_two_modules_with_its_reasons() {
     let mut allowing: Vec<_> = allowing.collect();
     allowing.sort();
     // The allocator's has one attribute and no block.
-    assert_eq!(allowing, [&root.join("src/allocator.rs"), &root.join("src/media/delivery/uring.rs")]);
+    assert_eq!(allowing, [&project.join("src/allocator.rs"), &project.join("src/media/delivery/uring.rs")]);
     assert!(!include_str!("../../src/allocator.rs").contains("unsafe {"));
 
     let text = include_str!("../../src/media/delivery/uring.rs");
@@ -54,4 +54,28 @@ fn unsafe_code_stands_in_two_modules_with_its_reasons() {
             lines[..number].iter().rev().take_while(|line| line.starts_with("//")).collect();
         assert!(comment.iter().any(|line| line.starts_with("// SAFETY: ")), "line {}: {line}", number + 1);
     }
+}
+
+/// Comments name the part of the server, or the kind of peer, that does something.
+#[test]
+fn comments_name_what_acts() {
+    let vague = ["whoever", "nobody", "somebody", "anybody", "everybody"];
+    let mut files = Vec::new();
+    rust_files(&root(), &mut files);
+    assert!(files.len() > 300, "comments were looked for in the wrong place");
+    let mut found = String::new();
+    for file in &files {
+        for (number, line) in fs::read_to_string(file).unwrap().lines().enumerate() {
+            let Some((_, comment)) = line.split_once("// ").or_else(|| line.split_once("//!")) else {
+                continue;
+            };
+            // Code spans may name the system's user `nobody`.
+            let prose =
+                comment.split('`').step_by(2).flat_map(|text| text.split(|c: char| !c.is_alphanumeric()));
+            if prose.map(str::to_lowercase).any(|word| vague.contains(&word.as_str())) {
+                found.push_str(&format!("    {}:{}: {comment}\n", file.display(), number + 1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "comments that name no part of the server:\n{found}");
 }

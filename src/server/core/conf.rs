@@ -25,8 +25,8 @@ directives! {
             /// `nobody`, as nginx does; media files written afterwards (`hls_path`, `record_path`) must be writable for
             /// that user. A small process keeps root's rights. It opens what only root may open: logs, keys,
             /// certificates, secrets and `listen` addresses that the configuration names, and the configuration itself.
-            /// Files of the configuration count for that only if root owns them and all directories above them and
-            /// nobody else may write to these; what other files name is opened with the rights of the user.
+            /// Files of the configuration count for that only if root owns them and all directories above them, and no
+            /// other user may write to these; what other files name is opened with the rights of the user.
             "user" => user: Option<UserGroup>, in MAIN;
             /// Detaches from the terminal.
             "daemon" => daemon: Flag = "on", in MAIN;

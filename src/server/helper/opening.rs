@@ -1,7 +1,7 @@
 //! Opening files as root without being led astray by the users who may change the directories on the way.
 //!
 //! A path is followed one name at a time. As long as root alone may change the directories passed, links are followed,
-//! because root has made them. Below a directory that somebody else may change, no link is followed, and the file must
+//! because root has made them. Below a directory that another user may change, no link is followed, and the file must
 //! be a regular one with a single link: such a user could otherwise have root open any file.
 
 use std::ffi::{OsStr, OsString};
@@ -105,7 +105,7 @@ fn append(directory: &OwnedFd, name: &OsStr, flags: OFlags, user: &User) -> Resu
 ///
 /// # Errors
 ///
-/// Somebody else may change it, or an error of the system.
+/// Another user may change it, or an error of the system.
 pub(super) fn open_roots(path: &Path) -> Result<File, OpeningError> {
     let Place { directory, name, is_roots } = find(path)?;
     if !is_roots {
@@ -276,7 +276,7 @@ mod tests {
         fs::set_permissions(dir.path(), Permissions::from_mode(0o1777)).unwrap();
         assert!(matches!(open_roots(&file), Err(OpeningError::NotRoots)));
         assert!(!is_in_roots_directory(&file));
-        // Another user has made a directory in one that anybody may change.
+        // Another user has made a directory in one that all users may change.
         assert!(matches!(open_roots(&std::env::temp_dir().join("file")), Err(OpeningError::NotRoots)));
     }
 }
