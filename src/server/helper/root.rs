@@ -28,7 +28,7 @@ use crate::server::control::socket::old_name;
 use crate::server::upgrade;
 use crate::task::rights::Purpose;
 
-/// Runs the helper: standard input is the socket of the serving process, standard output a file with its [`Setup`].
+/// Runs the helper: standard input is the socket of the serving process, standard output a file with its fixed values.
 pub fn run() -> ExitCode {
     match start() {
         Ok(mut helper) => {
