@@ -1,5 +1,6 @@
 //! The helper's process: answers one request after the other until the serving process ends.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -267,12 +268,16 @@ impl RootHelper {
         let command =
             upgrade::command(&program, &setup.arguments, Path::new(&setup.directory), sockets, carried);
         let mut command = command.map_err(Refusal::Start)?;
-        // What an upgrade passes on goes before what was set at the start.
-        let passed: Vec<_> = command
-            .get_envs()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
-            .collect();
-        command.env_clear().envs(setup.environment.iter().cloned()).envs(passed).stdin(Stdio::null());
+        // What an upgrade sets or removes goes before what was set at the start.
+        let changes: Vec<(OsString, Option<OsString>)> =
+            command.get_envs().map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned))).collect();
+        command.env_clear().envs(setup.environment.iter().cloned()).stdin(Stdio::null());
+        for (name, value) in changes {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
         command.process_group(setup.process_group);
         setup.own_files.iter().for_each(OwnFile::step_aside);
         let started = io::pipe().and_then(|pipe| Ok((pipe, command.spawn()?)));
