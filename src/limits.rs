@@ -461,6 +461,9 @@ pub const GENERATION_ENTRIES: usize = 10_000;
 /// Maximum number of configurations queued for writing to disk. They arrive one at a time, as fast as reloads.
 pub const GENERATIONS_WAITING: usize = 16;
 
+/// Maximum number of worker threads; more only cost memory, and PingOS's slot table ends at 128 too.
+pub const WORKERS: usize = 128;
+
 /// Maximum length of a packet between the serving process and its privileged helper, in bytes. Paths never travel in one;
 /// the longest are the reason of a refusal, with a path, and the counters for an upgrade.
 pub const HELPER_PACKET: usize = 16 * 1024;

@@ -1,9 +1,8 @@
 //! nginx's phases of a request.
 
+use bstr::ByteSlice;
 use http::header::{CONTENT_LENGTH, ETAG, HeaderName, HeaderValue, LAST_MODIFIED, SERVER};
 use http::{Response, StatusCode};
-
-use bstr::ByteSlice;
 
 use super::conf::ServerTokens;
 use super::exchange::{Decision, Exchange, PhaseCheck};

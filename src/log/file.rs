@@ -70,11 +70,8 @@ fn append(path: &Path, flags: i32) -> io::Result<File> {
 
 fn is_roots(link: &Path, directory: &Path) -> io::Result<bool> {
     let (link, directory) = (fs::symlink_metadata(link)?, fs::metadata(directory)?);
-    Ok(link.uid() == 0 && directory.uid() == 0 && directory.mode() & OTHERS_WRITE == 0)
+    Ok(link.uid() == 0 && disk::only_root_changes(directory.uid(), directory.mode()))
 }
-
-/// Permission bits with which group or others may write.
-const OTHERS_WRITE: u32 = 0o022;
 
 #[cfg(test)]
 mod tests {

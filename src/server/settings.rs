@@ -5,18 +5,16 @@ use std::path::PathBuf;
 use super::core::process::WorkerProcesses;
 use super::{core, events};
 use crate::config::Config;
+use crate::limits;
 use crate::log::level::{LogLevel, LogTarget};
 use crate::log::spec::LogSpec;
-
-/// Maximum number of worker threads; more only cost memory, and PingOS's slot table ends at 128 too.
-const MAX_WORKERS: usize = 128;
 
 impl Config {
     /// Number of worker threads.
     pub fn workers(&self) -> usize {
         match self.get::<core::conf::Conf>().worker_processes {
             WorkerProcesses::Auto => std::thread::available_parallelism().map_or(1, |n| n.get()),
-            WorkerProcesses::Count(n) => usize::try_from(n).unwrap_or(usize::MAX).clamp(1, MAX_WORKERS),
+            WorkerProcesses::Count(n) => usize::try_from(n).unwrap_or(usize::MAX).clamp(1, limits::WORKERS),
         }
     }
 

@@ -62,6 +62,12 @@ pub fn no_links() -> i32 {
     if nix::unistd::geteuid().is_root() { O_NOFOLLOW } else { 0 }
 }
 
+/// Whether root alone may change what has this owner and mode.
+pub fn only_root_changes(uid: u32, mode: u32) -> bool {
+    const OTHERS_WRITE: u32 = 0o022;
+    uid == 0 && mode & OTHERS_WRITE == 0
+}
+
 /// Opens a regular file. FIFOs and devices, which could block or be endless, are an error at once. As root, a symbolic
 /// link to a file to be written is refused ([`no_links`]).
 ///

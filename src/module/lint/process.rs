@@ -4,6 +4,7 @@ use super::finding::{Finding, LintContext};
 use crate::directive::context::UPSTREAM;
 use crate::directive::number;
 use crate::directive::outline::OutlineStatement;
+use crate::limits;
 use crate::syntax::Problem;
 
 /// Directives that only share streams between processes.
@@ -60,12 +61,9 @@ fn is_worker(statement: &OutlineStatement<'_>, bases: &[&[u8]]) -> bool {
             return number::digits(slot).is_some();
         }
         let (Some(base), Some(port)) = (port(base), port(&address.bytes)) else { return false };
-        (base..base.saturating_add(MAX_WORKERS)).contains(&port) && is_local(&address.bytes)
+        (base..base.saturating_add(limits::WORKERS as u64)).contains(&port) && is_local(&address.bytes)
     })
 }
-
-/// Number of ports after a base that may belong to its workers.
-const MAX_WORKERS: u64 = 128;
 
 fn port(address: &[u8]) -> Option<u64> {
     number::digits(address.rsplit(|b| *b == b':').next()?)

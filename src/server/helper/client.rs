@@ -17,6 +17,7 @@ use tokio::net::unix::pipe::Receiver;
 
 use super::HELPER;
 use super::listed::Listed;
+use super::lists::Lists;
 use super::protocol::{Answer, Packet, Request, receive, send};
 use super::reading::ReadConf;
 use super::setup::{Setup, from_memory, to_memory};
@@ -34,20 +35,12 @@ pub(in crate::server) struct HelperClient {
     /// `None` after it has not answered: a late answer would be taken for that of the next request.
     socket: Mutex<Option<OwnedFd>>,
     /// Lists of configurations that were read.
-    read: Mutex<KnownLists>,
+    read: Mutex<Lists<KnownList>>,
     /// Set once the helper knows what the configuration of the start names.
     begun: OnceLock<()>,
 }
 
-#[derive(Default)]
-struct KnownLists {
-    /// The last one at the end.
-    lists: Vec<KnownList>,
-    in_force: Option<u64>,
-}
-
 struct KnownList {
-    generation: u64,
     fingerprint: Fingerprint,
     listed: Listed,
 }
@@ -93,9 +86,9 @@ impl HelperClient {
     /// The configuration with these texts is in force: the helper keeps its list.
     pub(in crate::server) fn in_force(&self, fingerprint: Fingerprint) {
         let mut read = self.read.lock();
-        let known = read.lists.iter().rev().find(|known| known.fingerprint == fingerprint);
-        let Some(generation) = known.map(|known| known.generation) else { return };
-        read.in_force = Some(generation);
+        let known = read.newest_first().find(|(_, known)| known.fingerprint == fingerprint);
+        let Some((generation, _)) = known else { return };
+        read.set_in_force(generation);
         drop(read);
         if let Err(error) = self.ask_soon(&Request::InForce { generation }, &[]) {
             log::helper_failed(&error);
@@ -166,7 +159,7 @@ impl HelperClient {
     /// Place of something in the last list that names it: the list's number and the place.
     fn find(&self, place: impl Fn(&Listed) -> Option<usize>) -> Option<(u64, usize)> {
         let read = self.read.lock();
-        read.lists.iter().rev().find_map(|known| Some((known.generation, place(&known.listed)?)))
+        read.newest_first().find_map(|(generation, known)| Some((generation, place(&known.listed)?)))
     }
 }
 
@@ -215,15 +208,7 @@ impl Helper for HelperClient {
         }
         let sources = read.sources();
         let fingerprint = Fingerprint::of_files(&sources);
-        let mut known = self.read.lock();
-        let in_force = known.in_force;
-        known.lists.retain(|known| known.generation != generation);
-        known.lists.push(KnownList { generation, fingerprint, listed: read.listed });
-        // The helper keeps no more either.
-        if known.lists.len() > limits::HELPER_LISTS + 2 {
-            let oldest = known.lists.iter().position(|known| Some(known.generation) != in_force);
-            oldest.map(|at| known.lists.remove(at));
-        }
+        self.read.lock().put(generation, KnownList { fingerprint, listed: read.listed });
         Ok(sources)
     }
 

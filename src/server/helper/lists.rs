@@ -1,43 +1,64 @@
-//! The lists that the helper keeps.
+//! What the helper keeps of configurations, and what the serving process keeps beside it.
 
-use super::listed::Listed;
 use crate::limits;
 
-/// Lists of configurations that were read. Those in force, now and before, are kept; of the others the last ones.
-#[derive(Debug, Default)]
-pub(super) struct Lists {
-    last: u64,
-    known: Vec<(u64, Listed)>,
+/// What is known of configurations that were read, by number. Those in force, now and before, are kept; of the others the
+/// last ones. Both sides forget the same ones.
+#[derive(Debug)]
+pub(super) struct Lists<T> {
+    /// The numbers ascend.
+    known: Vec<(u64, T)>,
     in_force: Option<u64>,
     /// In force before, for a rollback.
     before: Option<u64>,
 }
 
-impl Lists {
+impl<T> Default for Lists<T> {
+    fn default() -> Self {
+        Lists { known: Vec::new(), in_force: None, before: None }
+    }
+}
+
+impl<T: PartialEq> Lists<T> {
     /// Adds a list and returns its number: that of an equal one, if it is known.
-    pub(super) fn add(&mut self, listed: Listed) -> u64 {
+    pub(super) fn add(&mut self, listed: T) -> u64 {
         if let Some((generation, _)) = self.known.iter().find(|(_, known)| *known == listed) {
             return *generation;
         }
-        self.last += 1;
-        self.known.push((self.last, listed));
+        // The newest is never the one that is dropped.
+        let next = self.known.last().map_or(1, |(last, _)| last + 1);
+        self.put(next, listed);
+        next
+    }
+}
+
+impl<T> Lists<T> {
+    /// Adds or replaces what has this number, which is at most one above the highest so far.
+    pub(super) fn put(&mut self, generation: u64, listed: T) {
+        match self.known.iter_mut().find(|(known, _)| *known == generation) {
+            Some((_, known)) => *known = listed,
+            None => self.known.push((generation, listed)),
+        }
         let kept = |generation: u64| Some(generation) == self.in_force || Some(generation) == self.before;
         let others = self.known.iter().filter(|(generation, _)| !kept(*generation)).count();
         if others > limits::HELPER_LISTS {
-            // The numbers ascend.
             let oldest = self.known.iter().position(|(generation, _)| !kept(*generation));
             oldest.map(|at| self.known.remove(at));
         }
-        self.last
+    }
+
+    /// All of them with their numbers, the newest first.
+    pub(super) fn newest_first(&self) -> impl Iterator<Item = (u64, &T)> {
+        self.known.iter().rev().map(|(generation, listed)| (*generation, listed))
     }
 
     /// The list with this number, unless it was dropped.
-    pub(super) fn get(&self, generation: u64) -> Option<&Listed> {
+    pub(super) fn get(&self, generation: u64) -> Option<&T> {
         self.known.iter().find(|(known, _)| *known == generation).map(|(_, listed)| listed)
     }
 
     /// The list of the configuration in force.
-    pub(super) fn in_force(&self) -> Option<&Listed> {
+    pub(super) fn in_force(&self) -> Option<&T> {
         self.in_force.and_then(|generation| self.get(generation))
     }
 
@@ -56,7 +77,7 @@ impl Lists {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::helper::listed::ListedFile;
+    use crate::server::helper::listed::{Listed, ListedFile};
     use crate::task::rights::Purpose;
 
     fn listed(name: usize) -> Listed {

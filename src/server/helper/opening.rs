@@ -16,10 +16,8 @@ use rustix::process::{Gid, Uid};
 
 use super::setup::User;
 use crate::limits;
+use crate::task::disk;
 use crate::task::rights::Purpose;
-
-/// Permission bits with which group or others may write.
-const OTHERS_WRITE: u32 = 0o022;
 
 /// The reason why a file is not opened.
 #[derive(Debug, thiserror::Error)]
@@ -184,7 +182,7 @@ fn push(names: &mut Vec<OsString>, path: &Path) {
 }
 
 fn only_root_changes(found: &Stat) -> bool {
-    found.st_uid == 0 && found.st_mode & OTHERS_WRITE == 0
+    disk::only_root_changes(found.st_uid, found.st_mode)
 }
 
 #[cfg(test)]

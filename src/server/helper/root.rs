@@ -16,7 +16,7 @@ use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use super::READER;
 use super::alert::Alerts;
 use super::budget::Budget;
-use super::listed::ListedAddress;
+use super::listed::{Listed, ListedAddress};
 use super::lists::Lists;
 use super::opening::{self, OpeningError};
 use super::protocol::{Answer, Packet, Request, receive, send};
@@ -67,7 +67,7 @@ fn start() -> io::Result<RootHelper> {
 struct RootHelper {
     socket: OwnedFd,
     setup: Setup,
-    lists: Lists,
+    lists: Lists<Listed>,
     /// Listening sockets for an upgrade.
     sockets: Vec<OwnedFd>,
     budget: Budget,
